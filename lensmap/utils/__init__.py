@@ -1,0 +1,33 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What every room may use: warnings, checks of arguments, optional packages, threads, progress."""
+
+from lensmap.utils.exceptions import (
+    CatalogWarning,
+    ConventionWarning,
+    LensmapWarning,
+    MapWarning,
+    warn_user,
+)
+from lensmap.utils.files import atomic_write
+from lensmap.utils.optional import import_optional
+from lensmap.utils.progress import track
+from lensmap.utils.threads import chunk_slices, n_threads, thread_map
+from lensmap.utils.validation import check_angle, check_choice, check_count, check_celestial_wcs
+
+__all__ = [
+    "LensmapWarning",
+    "CatalogWarning",
+    "ConventionWarning",
+    "MapWarning",
+    "warn_user",
+    "atomic_write",
+    "import_optional",
+    "track",
+    "chunk_slices",
+    "n_threads",
+    "thread_map",
+    "check_angle",
+    "check_choice",
+    "check_count",
+    "check_celestial_wcs",
+]

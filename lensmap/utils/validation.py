@@ -1,0 +1,160 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Checks of arguments, each with one message: the parameter, what was found, what is allowed."""
+
+import numbers
+
+import numpy as np
+from astropy import units as u
+from astropy.wcs import WCS
+
+__all__ = ["check_angle", "check_choice", "check_count", "check_celestial_wcs"]
+
+
+def check_angle(value, name, *, allow_none=False, allow_zero=False):
+    """Return an angle as a scalar Quantity, refusing bare numbers.
+
+    Parameters
+    ----------
+    value : `~astropy.units.Quantity`, str or None
+        The angle, such as ``0.6 * u.arcmin`` or ``"0.6 arcmin"``.
+    name : str
+        The parameter's name for the error message.
+    allow_none : bool
+        Whether None is passed through.
+    allow_zero : bool
+        Whether 0 is allowed; negative angles never are.
+
+    Returns
+    -------
+    `~astropy.units.Quantity` or None
+        The angle in its own unit.
+
+    Raises
+    ------
+    TypeError
+        If it is a bare number or no angle at all.
+    ValueError
+        If it is not a scalar, not finite, negative or a forbidden zero.
+    """
+    if value is None and allow_none:
+        return None
+    if isinstance(value, str):
+        try:
+            value = u.Quantity(value)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"{name} must be an angle such as '0.6 arcmin', not {value!r}"
+            ) from None
+    if not isinstance(value, u.Quantity) or not value.unit.is_equivalent(u.deg):
+        raise TypeError(
+            f"{name} must be an angle with a unit, such as 0.6 * u.arcmin, not {value!r}"
+        )
+    if not value.isscalar or not np.isfinite(value):
+        raise ValueError(f"{name} must be one finite angle, not {value!r}")
+    if value < 0 or (value == 0 and not allow_zero):
+        raise ValueError(f"{name} must be {'0 or ' if allow_zero else ''}positive, not {value}")
+    return value
+
+
+def check_choice(value, name, choices):
+    """Return ``value`` if it is one of ``choices``.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+    name : str
+        The parameter's name for the error message.
+    choices : sequence
+        What is allowed.
+
+    Returns
+    -------
+    object
+        ``value``.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+    """
+    # "is" and the type first: comparing an array with a string would be elementwise
+    if not (value is None or isinstance(value, (str, bool, numbers.Number))) or (
+        value not in choices
+    ):
+        allowed = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {allowed}, not {value!r}")
+    return value
+
+
+def check_count(value, name, *, minimum=0):
+    """Return a whole number of at least ``minimum``.
+
+    Parameters
+    ----------
+    value : int
+        What was given.
+    name : str
+        The parameter's name for the error message.
+    minimum : int
+        The smallest value that is allowed.
+
+    Returns
+    -------
+    int
+        ``value``.
+
+    Raises
+    ------
+    TypeError
+        If it is not a whole number.
+    ValueError
+        If it is too small.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, not {value}")
+    return int(value)
+
+
+def check_celestial_wcs(wcs, name="wcs", *, need_shape=True):
+    """Return a two-dimensional celestial WCS with its array shape.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        The WCS.
+    name : str
+        The parameter's name for the error message.
+    need_shape : bool
+        Whether ``wcs.array_shape`` must be set.
+
+    Returns
+    -------
+    `~astropy.wcs.WCS`
+        ``wcs`` itself.
+
+    Raises
+    ------
+    TypeError
+        If it is no WCS.
+    ValueError
+        If it is not two-dimensional, not celestial, or has no shape.
+    """
+    if not isinstance(wcs, WCS):
+        raise TypeError(f"{name} must be an astropy.wcs.WCS, not {type(wcs).__name__}")
+    if not wcs.has_celestial:
+        axes = ", ".join(map(repr, wcs.wcs.ctype)) or "none"
+        raise ValueError(f"{name} must have celestial axes, such as RA---TAN; its axes are {axes}")
+    if wcs.naxis != 2:
+        raise ValueError(
+            f"{name} must be two-dimensional, but has {wcs.naxis} axes; wcs.celestial gives the "
+            "celestial pair"
+        )
+    if need_shape and (wcs.array_shape is None or min(wcs.array_shape) < 1):
+        raise ValueError(
+            f"{name} must say how many pixels there are: set {name}.array_shape = (ny, nx), which "
+            f"is now {wcs.array_shape}"
+        )
+    return wcs

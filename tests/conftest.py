@@ -1,0 +1,34 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# No deadline: a law is right or wrong, and the time that a shared machine takes says nothing.
+settings.register_profile("dev", deadline=None)
+# The same examples in every run, so that a failure belongs to the change that it appears with.
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.fixture(scope="session")
+def cosmos_path():
+    """The folder with the COSMOS catalogue, which is not part of lensmap."""
+    folder = os.environ.get("LENSMAP_DATA")
+    if not folder:
+        pytest.skip("LENSMAP_DATA is not set: it names the folder with cosmos_shear.fits")
+    path = Path(folder)
+    if not (path / "cosmos_shear.fits").is_file():
+        # Not a skip: whoever sets the variable wants these tests to run.
+        pytest.fail(f"LENSMAP_DATA is {folder!r}, where there is no cosmos_shear.fits")
+    return path
