@@ -1,0 +1,236 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""From the mean ellipticity to the mean reduced shear: weighted means, never galaxy by galaxy."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+__all__ = ["Calibration"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    r"""The weighted sums of a catalogue that calibrate its mean ellipticities.
+
+    The reduced shear of a weighted mean is
+
+    .. math:: g = \frac{1}{1 + \langle m \rangle}
+              \left(\mathsf{R}^{-1} \frac{\sum w e}{\sum w} - \frac{\sum w c}{\sum w}\right)
+
+    where the response :math:`\mathsf{R}` is 1 for ``kind="shear"``,
+    :math:`2 (1 - e_\mathrm{rms}^2)` for ``kind="distortion"``, and the mean 2 x 2 matrix of
+    metacalibration where there are such columns. Sums add, so that a catalogue may come in
+    chunks; :math:`\langle m \rangle` and :math:`\mathsf{R}` are means over the whole catalogue,
+    the additive c is subtracted at the scale of the pixel.
+
+    Attributes
+    ----------
+    kind : str
+        ``"shear"`` or ``"distortion"``.
+    response : float or tuple or None
+        A response given by the user instead of the columns: a number or ``((r11, r12), (r21,
+        r22))``; selection responses are added to it by the user.
+    sum_w, sum_w2 : float
+        Sums of weight and weight squared.
+    sum_we2, sum_w2e2 : float
+        Sums of ``w (e1**2 + e2**2) / 2`` and of ``w**2 (e1**2 + e2**2) / 2``.
+    sum_wm : float or None
+        Sum of ``w m``; None without that column, which is an m of 0.
+    sum_wr11, sum_wr12, sum_wr21, sum_wr22 : float
+        Sums of weight times response.
+    sum_wv_m, sum_w2v_m : float or None
+        Sums of ``w sigma_m**2`` and ``w**2 sigma_m**2``; None without that column.
+    sum_wv_e, sum_w2v_e : float or None
+        The same of ``sigma_e**2``.
+    has_response : bool
+        Whether the catalogue has response columns.
+
+    References
+    ----------
+    Bernstein & Jarvis 2002, AJ 123, 583 (responsivity); Mandelbaum et al. 2018, PASJ 70, S25,
+    appendix A3 (distortions with m and c); Sheldon & Huff 2017, ApJ 841, 24 (metacalibration).
+    """
+
+    kind: str = "shear"
+    response: object = None
+    has_response: bool = False
+    sum_w: float = 0.0
+    sum_w2: float = 0.0
+    sum_we2: float = 0.0
+    sum_w2e2: float = 0.0
+    sum_wm: float | None = None
+    sum_wr11: float = 0.0
+    sum_wr12: float = 0.0
+    sum_wr21: float = 0.0
+    sum_wr22: float = 0.0
+    sum_wv_m: float | None = None
+    sum_w2v_m: float | None = None
+    sum_wv_e: float | None = None
+    sum_w2v_e: float | None = None
+
+    @classmethod
+    def of(cls, catalog):
+        """Sum over a `ShearCatalog`.
+
+        Parameters
+        ----------
+        catalog : ShearCatalog
+            The catalogue.
+
+        Returns
+        -------
+        Calibration
+            Its sums.
+        """
+        w = catalog.weight  # None: all weights are 1
+        half_e2 = 0.5 * (np.square(catalog.e1, dtype=float) + np.square(catalog.e2, dtype=float))
+        n = len(catalog)
+
+        def total(values, power=1):
+            if values is None:
+                return None
+            if w is None:
+                return float(np.sum(values, dtype=float))
+            return float(np.sum(values * (w if power == 1 else np.square(w)), dtype=float))
+
+        def squared(values):
+            return None if values is None else np.square(values, dtype=float)
+
+        v_m, v_e = squared(catalog["sigma_m"]), squared(catalog["sigma_e"])
+        r = {name: total(catalog[name]) for name in ("r11", "r12", "r21", "r22")}
+        # One column is enough where the survey gives one number for both.
+        r11, r22 = (r[a] if r[a] is not None else r[b] for a, b in (("r11", "r22"), ("r22", "r11")))
+        return cls(
+            kind=catalog.kind,
+            response=catalog.response,
+            has_response=r11 is not None,
+            sum_w=float(n) if w is None else float(np.sum(w, dtype=float)),
+            sum_w2=float(n) if w is None else float(np.sum(np.square(w, dtype=float))),
+            sum_we2=total(half_e2),
+            sum_w2e2=total(half_e2, 2),
+            sum_wm=total(catalog["m"]),
+            sum_wr11=r11 or 0.0,
+            sum_wr12=r["r12"] or 0.0,
+            sum_wr21=r["r21"] or 0.0,
+            sum_wr22=r22 or 0.0,
+            sum_wv_m=total(v_m),
+            sum_w2v_m=total(v_m, 2),
+            sum_wv_e=total(v_e),
+            sum_w2v_e=total(v_e, 2),
+        )
+
+    def __add__(self, other):
+        if not isinstance(other, Calibration):
+            return NotImplemented
+        added = {}
+        for item in fields(self):
+            mine, theirs = getattr(self, item.name), getattr(other, item.name)
+            if not item.name.startswith("sum_"):
+                if mine != theirs:
+                    raise ValueError(
+                        f"catalogues of different {item.name} cannot be added: {mine!r} and "
+                        f"{theirs!r}"
+                    )
+                added[item.name] = mine
+            elif (mine is None) != (theirs is None):
+                column = {"sum_wm": "m"}.get(item.name, f"sigma_{item.name[-1]}")
+                raise ValueError(
+                    f"one catalogue has the column {column} and the other has not: they cannot be "
+                    "added"
+                )
+            else:
+                added[item.name] = None if mine is None else mine + theirs
+        return Calibration(**added)
+
+    @property
+    def m(self):
+        """The weighted mean of the multiplicative bias; 0 without that column."""
+        if self.sum_wm is None:
+            return 0.0
+        m = self._mean(self.sum_wm)
+        if not abs(m) < 1.0:
+            raise ValueError(
+                f"the mean multiplicative bias m must be between -1 and 1, but is {m:.3g}: does "
+                "the column m hold something else, such as magnitudes?"
+            )
+        return m
+
+    def _mean(self, total):
+        self._require_weight()
+        return total / self.sum_w
+
+    def _require_weight(self):
+        if not self.sum_w > 0.0:
+            raise ValueError("the mean of the galaxies is not defined: all weights are 0")
+
+    @property
+    def responsivity(self):
+        """The responsivity R = 1 - e_rms^2 of distortions (intrinsic, per component)."""
+        if self.sum_wv_e is not None:
+            variance = self._mean(self.sum_wv_e)
+        else:
+            variance = self._mean(self.sum_we2 - (self.sum_wv_m or 0.0))
+        if not 0.0 <= variance < 1.0:
+            raise ValueError(
+                "the intrinsic dispersion of the distortions must be from 0 to 1 per component, "
+                f"but its square is {variance:.3g}: are e1, e2 and sigma_m distortions?"
+            )
+        return 1.0 - variance
+
+    @property
+    def matrix(self):
+        """The response, a 2 x 2 `numpy.ndarray` in the celestial basis, without m."""
+        if self.response is not None:
+            given = np.asarray(self.response, dtype=float)
+            return given * np.eye(2) if given.ndim == 0 else given
+        if self.has_response:
+            sums = [[self.sum_wr11, self.sum_wr12], [self.sum_wr21, self.sum_wr22]]
+            return self._mean(np.array(sums))
+        if self.kind == "distortion":
+            return 2.0 * self.responsivity * np.eye(2)
+        return np.eye(2)
+
+    def factors(self):
+        r"""Return the inverse response as it acts on complex ellipticities.
+
+        Returns
+        -------
+        a, b : complex
+            :math:`\mathsf{R}^{-1} e = a e + b e^*` for :math:`e = e_1 + i e_2` in the celestial
+            basis; b is 0 for an isotropic response.
+
+        Raises
+        ------
+        ValueError
+            If the response is singular or not positive.
+        """
+        matrix = self.matrix
+        if not np.all(np.isfinite(matrix)) or np.linalg.det(matrix) <= 1e-6:
+            raise ValueError(f"the mean response must be positive, but it is {matrix.tolist()}")
+        (i11, i12), (i21, i22) = np.linalg.inv(matrix)
+        return complex(i11 + i22, i21 - i12) / 2.0, complex(i11 - i22, i21 + i12) / 2.0
+
+    def noise_squares(self, sigma_e=None):
+        """Return how the noise of one galaxy is composed, in units of its ellipticity.
+
+        Parameters
+        ----------
+        sigma_e : float or None
+            The intrinsic dispersion per component; None takes the column, and without one what
+            is measured: the scatter of the ellipticities less the measurement errors.
+
+        Returns
+        -------
+        intrinsic : float or None
+            The square to be weighted with ``sum w**2``; None where the column serves.
+        measurement : bool
+            Whether the squares of the column ``sigma_m`` are added.
+        """
+        has_m = self.sum_w2v_m is not None
+        if sigma_e is not None:
+            return float(sigma_e) ** 2, has_m
+        if self.sum_w2v_e is not None:
+            return None, has_m
+        self._require_weight()
+        measured = (self.sum_w2e2 - (self.sum_w2v_m or 0.0)) / self.sum_w2
+        return max(measured, 0.0), has_m

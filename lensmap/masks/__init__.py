@@ -1,0 +1,11 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Masks as people have them, by one rule: what is inside a mask is excluded, True is excluded.
+
+Boolean arrays, `regions <https://astropy-regions.readthedocs.io>`_ and their files, FITS images
+on any WCS, MOCs, and lists of star holes are all understood by `excluded`, which is asked alike
+about the positions of galaxies and about the centres of pixels.
+"""
+
+from lensmap.masks.core import SkyMask, excluded, pixel_mask
+
+__all__ = ["SkyMask", "excluded", "pixel_mask"]

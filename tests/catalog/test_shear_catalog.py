@@ -1,0 +1,426 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""A catalogue as it is made, selected, written and read again."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from astropy import log
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import MaskedColumn, Table
+from regions import CirclePixelRegion, CircleSkyRegion, PixCoord, RectangleSkyRegion
+
+from lensmap import ShearCatalog
+from lensmap.catalog import as_shear_catalog
+from lensmap.masks import SkyMask
+from lensmap.utils import CatalogWarning, ConventionWarning
+
+
+def columns(n=40, seed=1):
+    rng = np.random.default_rng(seed)
+    return {
+        "ra": (359.5 + rng.uniform(0, 1, n)) % 360,
+        "dec": rng.uniform(29.5, 30.5, n),
+        "e1": rng.normal(0, 0.2, n),
+        "e2": rng.normal(0, 0.2, n),
+        "weight": rng.uniform(0.5, 1.5, n),
+    }
+
+
+def assert_same(one, other):
+    assert len(one) == len(other)
+    assert (one.kind, one.frame, one.response) == (other.kind, other.frame, other.response)
+    for name in ("ra", "dec", "e1", "e2", "weight", "sigma_m", "redshift", "m", "c1", "r11", "r12"):
+        if one[name] is None:
+            assert other[name] is None
+        else:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+# --- making ----------------------------------------------------------------------------------
+
+
+def test_columns_as_they_are():
+    table = columns()
+    catalog = ShearCatalog(table)
+    for name, values in table.items():
+        np.testing.assert_array_equal(catalog[name], values)
+        np.testing.assert_array_equal(getattr(catalog, name), values)
+    assert catalog["m"] is None and len(catalog) == 40
+    assert ShearCatalog({k: v for k, v in table.items() if k != "weight"}).weight is None
+    with pytest.raises(KeyError, match="no column 'mag'; there are ra, dec, e1, e2, weight"):
+        catalog["mag"]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_lists_and_one_galaxy(n):
+    table = {name: values[:n].tolist() for name, values in columns().items()}
+    if n == 0:
+        with pytest.raises(ValueError, match="no usable row is left of 0"):
+            ShearCatalog(table)
+    else:
+        assert len(ShearCatalog(table)) == n
+
+
+def test_duplicate_positions_are_galaxies_of_their_own():
+    table = {name: np.repeat(values[:1], 3) for name, values in columns().items()}
+    assert len(ShearCatalog(table)) == 3
+
+
+@pytest.mark.parametrize("table", [None, "cat.fits", [1, 2], np.zeros(3)])
+def test_not_a_table(table):
+    with pytest.raises(TypeError, match="an astropy table or a dict .*; ShearCatalog.read reads"):
+        ShearCatalog(table)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "words"),
+    [
+        ({"convention": "east"}, "convention must be one of"),
+        ({"kind": "ellipticity"}, "kind must be one of 'shear', 'distortion', not 'ellipticity'"),
+        ({"frame": "equatorial"}, "frame must be the name of an astropy frame, not 'equatorial'"),
+        ({"frame": None}, "frame must be"),
+        ({"columns": {"e1": "no"}}, "there is no column 'no' .for 'e1'."),
+    ],
+)
+def test_wrong_declarations(kwargs, words):
+    with pytest.raises(ValueError, match=words):
+        ShearCatalog(columns(), **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("convention", "signs"),
+    [("celestial", (1, 1)), ("euclidean", (1, -1)), ("iau", (-1, 1)), ((-1, -1), (-1, -1))],
+)
+def test_ellipticities_are_celestial(convention, signs):
+    table = columns() | {"c1": np.full(40, 0.1), "c2": np.full(40, 0.2)}
+    catalog = ShearCatalog(table, convention=convention)
+    for i, names in ((0, ("e1", "c1")), (1, ("e2", "c2"))):
+        for name in names:
+            np.testing.assert_array_equal(catalog[name], signs[i] * table[name])
+
+
+def test_skycoord_has_the_frame():
+    table = columns()
+    sky = ShearCatalog(table, frame="galactic").skycoord
+    assert sky.frame.name == "galactic"
+    np.testing.assert_allclose(sky.l.deg, table["ra"])
+
+
+def test_what_is_said_of_the_columns():
+    table = columns()
+    named = {"RAJ2000": table["ra"], "DECJ2000": table["dec"], "e1": table["e1"], "e2": table["e2"]}
+    with log.log_to_list() as said:
+        ShearCatalog(named, convention="euclidean")
+    (message,) = [record.getMessage() for record in said]
+    assert "preset 'kids': ra=RAJ2000, dec=DECJ2000, e1=e1, e2=e2" in message
+    with log.log_to_list() as said:
+        ShearCatalog(table)  # lensmap's own names
+        ShearCatalog(named, "kids", "euclidean")  # said by the user
+    assert len(said) == 0
+
+
+def _hsc():
+    table = columns()
+    prefix = "i_hsmshaperegauss_"
+    return {"i_ra": table["ra"], "i_dec": table["dec"], f"{prefix}e1": table["e1"],
+            f"{prefix}e2": table["e2"]}
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        ({}, ["kind='distortion' (declared: 'shear')"]),
+        ({"kind": "distortion", "convention": "iau"},
+         ["convention='celestial' (declared: 'iau')"]),
+        ({"convention": (-1, -1)},
+         ["kind='distortion'", "convention='celestial' (declared: '(-1, -1)')"]),
+        ({"kind": "distortion"}, []),
+    ],
+)
+@pytest.mark.parametrize("preset", [None, "hsc-y3"])
+def test_what_is_documented_for_a_survey(declared, words, preset):
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        catalog = ShearCatalog(_hsc(), preset, **declared)
+    assert catalog.preset == "hsc-y3"
+    assert catalog.kind == declared.get("kind", "shear")  # declared, not guessed
+    messages = [str(w.message) for w in record if w.category is ConventionWarning]
+    assert len(messages) == bool(words)
+    for word in words:
+        assert word in messages[0] and "lensmap check" in messages[0]
+
+
+def test_no_doubts_where_all_columns_are_named():
+    prefix = "i_hsmshaperegauss_"
+    given = {"ra": "i_ra", "dec": "i_dec", "e1": f"{prefix}e1", "e2": f"{prefix}e2"}
+    assert ShearCatalog(_hsc(), given).preset is None
+
+
+def test_meta_that_says_otherwise():
+    """A distortion catalogue that lensmap has written must not pass for shear in silence."""
+    table = Table(columns(), meta={"KIND": "distortion", "CONVENTN": "1,-1", "FRAME": "icrs"})
+    with pytest.warns(ConventionWarning) as record:
+        ShearCatalog(table)
+    (message,) = [str(w.message) for w in record]
+    assert "kind='distortion' (declared: 'shear')" in message
+    assert "convention='euclidean' (declared: 'celestial')" in message
+    assert "frame" not in message
+    ShearCatalog(table, convention="euclidean", kind="distortion")
+
+
+def test_extra_columns():
+    table = Table(columns() | {"name": np.arange(40).astype(str)})
+    table["mag"] = MaskedColumn(np.linspace(20, 25, 40), mask=np.arange(40) == 1)
+    table["where"] = SkyCoord(table["ra"], table["dec"], unit="deg")
+    table["e1"][0] = np.nan
+    with pytest.warns(CatalogWarning, match="1 of 40"):
+        catalog = ShearCatalog(table, extra_columns=("name", "mag", "where"))
+    assert catalog["name"][:2].tolist() == ["1", "2"]
+    assert catalog["mag"].mask[:2].tolist() == [True, False]
+    np.testing.assert_allclose(catalog["where"].ra.deg, catalog.ra)
+    assert catalog[5:7]["name"].tolist() == ["6", "7"]
+    assert catalog.table.colnames[-3:] == ["name", "mag", "where"]
+    assert ShearCatalog(columns() | {"z2": np.ones(40)}, extra_columns="z2")["z2"].sum() == 40
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [("magnitude", "no column 'magnitude'; the catalogue has ra, dec"), ("e1", "'e1' is the name"),
+     ("M", "'M' is the name of one of lensmap's own columns; rename")],
+)
+def test_wrong_extra_columns(extra, words):
+    table = columns() | {"M": np.ones(40), "g1": np.ones(40), "g2": np.ones(40)}
+    with pytest.raises(ValueError, match=words):
+        ShearCatalog(table, {"e1": "g1", "e2": "g2"}, extra_columns=[extra])
+
+
+def test_repr():
+    text = repr(ShearCatalog(columns(), convention="iau", kind="distortion"))
+    assert text == (
+        "<ShearCatalog of 40 galaxies; ra, dec, e1, e2, weight; declared 'iau', kind='distortion'>"
+    )
+
+
+def test_copies():
+    catalog = ShearCatalog(columns(), convention="iau", response=0.7)
+    for other in (pickle.loads(pickle.dumps(catalog)), copy.deepcopy(catalog)):
+        assert_same(other, catalog)
+        assert other.convention == "iau"
+
+
+# --- selecting -------------------------------------------------------------------------------
+
+CATALOG = ShearCatalog(columns(), convention="euclidean", response=0.8, frame="fk5")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        slice(3, 9),
+        slice(None, None, -2),
+        [0, 5, 5, -1],
+        np.array([7, 3], dtype=np.int16),
+        np.arange(40) % 3 == 0,
+        (np.arange(40) % 2 == 0).tolist(),
+        range(4),
+    ],
+    ids=str,
+)
+def test_rows(key):
+    chosen = CATALOG[key]
+    assert isinstance(chosen, ShearCatalog)
+    rows = np.arange(40)[key if not isinstance(key, range) else list(key)]
+    for name in ("ra", "dec", "e1", "e2", "weight"):
+        np.testing.assert_array_equal(chosen[name], CATALOG[name][rows])
+    assert chosen.convention == "euclidean" and chosen.response == 0.8 and chosen.frame == "fk5"
+    np.testing.assert_array_equal(chosen.skycoord.ra.deg, chosen.ra)
+
+
+def test_a_column_of_the_catalogue_selects():
+    table = Table(columns())
+    assert len(ShearCatalog(table)[table["e1"] > 0]) == np.sum(table["e1"] > 0)
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "words"),
+    [
+        (np.ones(39, dtype=bool), ValueError, "selection has 39 rows, the catalogue 40"),
+        (np.zeros(40, dtype=bool), ValueError, "leaves none of the 40 galaxies"),
+        ([], ValueError, "leaves none of the 40 galaxies"),
+        (slice(40, None), ValueError, "leaves none"),
+        ([40], IndexError, "40"),
+        (3, TypeError, "a slice, a boolean array, an array of indices or a region"),
+        (np.float64(1), TypeError, "a slice"),
+        ([0.5, 1.5], TypeError, "a slice"),
+        (np.zeros((40, 2), dtype=bool), TypeError, "a slice"),
+        (None, TypeError, "regions"),
+    ],
+)
+def test_wrong_rows(key, error, words):
+    with pytest.raises(error, match=words):
+        CATALOG[key]
+
+
+CENTER = SkyCoord(0.05, 30.02, unit="deg")
+CIRCLE = CircleSkyRegion(CENTER, 0.3 * u.deg)
+INSIDE = CENTER.separation(CATALOG.skycoord.icrs).deg < 0.3
+
+
+def _moc():
+    mocpy = pytest.importorskip("mocpy")
+    return mocpy.MOC.from_cone(lon=CENTER.ra, lat=CENTER.dec, radius=0.3 * u.deg, max_depth=18)
+
+
+def _file(tmp_path):
+    path = tmp_path / "m.reg"
+    path.write_text("icrs\ncircle(0.05,30.02,0.3)\n")
+    return path
+
+
+REGIONS = {
+    "circle": lambda _: CIRCLE,
+    "list": lambda _: [CIRCLE, CircleSkyRegion(CENTER, 1 * u.arcsec)],
+    "holes": lambda _: Table({"ra": [0.05], "dec": [30.02], "radius": [0.3]}),
+    "moc": lambda _: _moc(),
+    "file": _file,
+    "SkyMask": lambda _: SkyMask(CIRCLE),
+    "twice turned": lambda _: SkyMask(SkyMask(CIRCLE, exclude="outside"), exclude="outside"),
+}
+
+
+@pytest.mark.parametrize("kind", REGIONS)
+def test_regions(kind, tmp_path):
+    region = REGIONS[kind](tmp_path)
+    assert 5 < INSIDE.sum() < 35
+    np.testing.assert_array_equal(CATALOG[region].ra, CATALOG.ra[INSIDE])
+    np.testing.assert_array_equal(CATALOG.select(region, inside=False).ra, CATALOG.ra[~INSIDE])
+
+
+def test_regions_far_from_the_others():
+    """On a catalogue that covers much of the sky, a circle is a circle everywhere."""
+    rng = np.random.default_rng(3)
+    n = 4000
+    table = columns(n) | {"ra": rng.uniform(0, 180, n), "dec": rng.uniform(-70, 70, n)}
+    catalog = ShearCatalog(table)
+    for ra in (5, 90, 175):
+        center = SkyCoord(ra, 60, unit="deg")
+        found = catalog[CircleSkyRegion(center, 9 * u.deg)]
+        inside = center.separation(catalog.skycoord).deg < 9
+        assert inside.sum() > 10
+        np.testing.assert_array_equal(found.ra, catalog.ra[inside])
+
+
+def test_empty_region():
+    far = CircleSkyRegion(SkyCoord(180, -30, unit="deg"), 1 * u.deg)
+    with pytest.raises(ValueError, match="the selection leaves none of the 40 galaxies"):
+        CATALOG.select(far)
+    assert len(CATALOG.select(far, inside=False)) == 40
+
+
+@pytest.mark.parametrize(
+    "region", [CirclePixelRegion(PixCoord(3, 3), 2), SkyMask(np.ones((2, 2), dtype=bool))], ids=str
+)
+def test_regions_of_pixels(region):
+    with pytest.raises(TypeError, match="pixels of a map, and there is none"):
+        CATALOG[region]
+
+
+# --- tables and back -------------------------------------------------------------------------
+
+
+def _full():
+    rng = np.random.default_rng(5)
+    table = columns() | {
+        name: rng.uniform(0.1, 0.5, 40)
+        for name in ("sigma_m", "sigma_e", "redshift", "m", "c1", "c2", "r11", "r22", "r12", "r21")
+    }
+    table["ra"][0], table["ra"][1] = -10.0, 370.0
+    return table
+
+
+@pytest.mark.parametrize("ending", [None, "ecsv", "fits", "hdf5"])
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"convention": "iau", "kind": "shear"},
+        {"convention": "-1,-1", "kind": "distortion", "frame": "galactic"},
+        {"convention": "euclidean", "response": 0.75},
+        {"convention": "euclidean", "response": [[0.7, 0.1], [0.05, 1 / 3]]},
+    ],
+)
+def test_round_trip(tmp_path, ending, declared):
+    catalog = ShearCatalog(_full(), **declared)
+    table = catalog.table
+    if ending == "hdf5":
+        pytest.importorskip("h5py")
+        table.write(tmp_path / "c.hdf5", path="shear", serialize_meta=True)
+        table = Table.read(tmp_path / "c.hdf5", path="shear")
+    elif ending is not None:
+        table.write(tmp_path / f"c.{ending}")
+        table = Table.read(tmp_path / f"c.{ending}")
+    again = as_shear_catalog(table)  # without a warning
+    assert_same(again, catalog)
+    assert again.convention == "celestial"
+    assert table["ra"].unit == u.deg
+
+
+def test_the_table_is_new():
+    catalog = ShearCatalog(columns())
+    catalog.table.remove_column("e1")
+    catalog.table.meta["KIND"] = "distortion"
+    assert "e1" in catalog.table.colnames and catalog.table.meta["KIND"] == "shear"
+
+
+def test_as_shear_catalog():
+    catalog = ShearCatalog(columns(), convention="iau")
+    assert as_shear_catalog(catalog) is catalog
+    table = Table(columns(), meta={"convention": "iau", "kind": "distortion"})
+    found = as_shear_catalog(table)
+    assert (found.convention, found.kind) == ("iau", "distortion")
+    np.testing.assert_array_equal(found.e1, -table["e1"])
+    for wrong in (columns(), None, "cat.fits"):
+        with pytest.raises(TypeError, match="catalog must be a ShearCatalog or an astropy table"):
+            as_shear_catalog(wrong)
+
+
+@pytest.mark.parametrize(
+    ("meta", "words"),
+    [
+        ({}, "does not say its convention and kind: convention='celestial' and kind='shear' are"),
+        ({"kind": "shear"}, "does not say its convention:"),
+        ({"CONVENTN": "iau"}, "does not say its kind:"),
+    ],
+)
+def test_tables_that_do_not_say(meta, words):
+    with pytest.warns(ConventionWarning, match=words) as record:
+        found = as_shear_catalog(Table(columns(), meta=meta))
+    assert len(record) == 1
+    assert found.kind == "shear" and found.convention == meta.get("CONVENTN", "celestial")
+
+
+# --- positions beyond a turn -----------------------------------------------------------------
+
+
+def test_right_ascensions_of_another_turn():
+    """-10 and 350, 370 and 10 are the same places, for masks, maps and selections."""
+    from lensmap import ShearGrid, make_wcs
+
+    table = columns()
+    usual = ShearCatalog(table)
+    west = table["ra"] > 180
+    turned = ShearCatalog(table | {"ra": np.where(west, table["ra"] - 360, table["ra"])})
+    other = ShearCatalog(table | {"ra": np.where(west, table["ra"], table["ra"] + 360)})
+    region = RectangleSkyRegion(CENTER, 0.5 * u.deg, 0.3 * u.deg, 20 * u.deg)
+    wcs = make_wcs(usual, 6 * u.arcmin)
+    grid = ShearGrid.from_catalog(usual, wcs, region)
+    assert 0 < grid.n_masked < 40 and grid.n_outside == 0
+    for catalog in (turned, other):
+        np.testing.assert_array_equal(catalog[region].e1, usual[region].e1)
+        found = ShearGrid.from_catalog(catalog, wcs, region)
+        np.testing.assert_array_equal(found.count, grid.count)
+        np.testing.assert_allclose(found.g2, grid.g2, atol=1e-7)
+        assert make_wcs(catalog, 6 * u.arcmin).array_shape == wcs.array_shape
