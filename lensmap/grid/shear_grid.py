@@ -1,0 +1,335 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`ShearGrid`: the weighted mean reduced shear of the galaxies in each pixel."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from astropy.wcs import WCS
+
+from lensmap.catalog import Calibration, as_shear_catalog
+from lensmap.grid.assignment import PixelAssignment
+from lensmap.grid.projection import PixelFrame
+
+__all__ = ["ShearGrid"]
+
+
+@dataclass(frozen=True, eq=False)
+class ShearGrid:
+    r"""Reduced shear on the pixels of a map, in the basis of the pixel axes (+x, +y).
+
+    A grid holds sums over galaxies, so that grids of the same map add up: a catalogue that is
+    larger than memory streams through `from_chunks`. The calibrated means are made of the sums
+    when they are asked for.
+
+    Make one with `from_catalog` or `from_chunks`.
+
+    Attributes
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        The map's WCS, with its ``array_shape``.
+    parity : int
+        1 if (+x, +y) has the handedness of (east, north), -1 if it is mirrored.
+    mask : `numpy.ndarray`
+        Bool, ``(ny, nx)``: the pixels that are excluded; they hold no galaxies.
+    sum_we : `numpy.ndarray`
+        Complex, ``(ny, nx)``: sums of weight times ellipticity, not calibrated.
+    sum_w, sum_w2 : `numpy.ndarray`
+        Float, ``(ny, nx)``: sums of weight and of weight squared.
+    sum_wc : `numpy.ndarray` or None
+        Complex, ``(ny, nx)``: sums of weight times additive bias; None if there is none.
+    sum_w2v_m, sum_w2v_e : `numpy.ndarray` or None
+        Sums of ``w**2 sigma_m**2`` and of ``w**2 sigma_e**2``; None without that column.
+    count : `numpy.ndarray`
+        Int, ``(ny, nx)``: the number of galaxies in each pixel.
+    calibration : `lensmap.catalog.Calibration`
+        Of the whole catalogue.
+    frame : str
+        The frame of the catalogue.
+    sigma_e : float or None
+        The intrinsic dispersion per component that was given; None takes the column or measures.
+    n_outside, n_masked, n_left_out : int
+        How many galaxies fell off the map, into the mask, and were left out of the catalogue.
+    convention, kind : str
+        As declared for the catalogue.
+    """
+
+    wcs: WCS
+    parity: int
+    mask: np.ndarray
+    sum_we: np.ndarray
+    sum_w: np.ndarray
+    sum_w2: np.ndarray
+    sum_wc: np.ndarray | None
+    sum_w2v_m: np.ndarray | None
+    sum_w2v_e: np.ndarray | None
+    count: np.ndarray
+    calibration: Calibration
+    frame: str = "icrs"
+    sigma_e: float | None = None
+    n_outside: int = 0
+    n_masked: int = 0
+    n_left_out: int = 0
+    convention: str = "celestial"
+    kind: str = "shear"
+
+    def __repr__(self):
+        ny, nx = self.shape
+        return f"<ShearGrid of {ny} x {nx} pixels; {self.n_used} galaxies>"
+
+    @classmethod
+    def from_catalog(cls, catalog, wcs, mask=None, *, scheme="nearest", sigma_e=None):
+        """Bin a catalogue.
+
+        Parameters
+        ----------
+        catalog : ShearCatalog or `~astropy.table.Table`
+            The galaxies.
+        wcs : `~astropy.wcs.WCS`
+            Any celestial WCS with its ``array_shape``.
+        mask : object or None
+            What `lensmap.masks.SkyMask` takes: galaxies inside are left out and pixels masked.
+        scheme : {"nearest", "cloud-in-cell"}
+            How galaxies are assigned to pixels.
+        sigma_e : float or None
+            The intrinsic dispersion of the ellipticities per component. None takes the column
+            ``sigma_e`` or, without one, what is measured: the scatter of the ellipticities less
+            the column ``sigma_m``.
+
+        Returns
+        -------
+        ShearGrid
+            The sums; a map without a galaxy is a grid of zeros.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the catalogue, the WCS or the mask cannot be used.
+        """
+        assignment = PixelAssignment(as_shear_catalog(catalog), wcs, mask, scheme=scheme)
+        return cls.from_assignment(assignment, sigma_e=sigma_e)
+
+    @classmethod
+    def from_assignment(cls, assignment, *, sigma_e=None):
+        """Sum over galaxies that are assigned to pixels already.
+
+        Parameters
+        ----------
+        assignment : PixelAssignment
+            The galaxies and their pixels.
+        sigma_e : float or None
+            As for `from_catalog`.
+
+        Returns
+        -------
+        ShearGrid
+            The sums.
+        """
+        if sigma_e is not None and not (np.isfinite(sigma_e) and sigma_e > 0):
+            raise ValueError(f"sigma_e must be None or a positive number, not {sigma_e!r}")
+        catalog = assignment.catalog
+        w = assignment.weight
+        ones = None
+        if w is None and assignment.scheme != "nearest":
+            ones = np.ones(len(assignment.pixel))
+
+        def weighted(values, power=1):
+            return values if w is None else values * (w if power == 1 else np.square(w))
+
+        columns = {"e1": weighted(assignment.shear.real), "e2": weighted(assignment.shear.imag)}
+        if w is not None or ones is not None:
+            columns["w"] = w if ones is None else ones
+        c = _additive(assignment)
+        if c is not None:
+            columns |= {"c1": weighted(c.real), "c2": weighted(c.imag)}
+        count = assignment.counts()
+        sums = dict(zip(columns, assignment.sums(*columns.values()), strict=True))
+        squares = {} if "w" not in columns else {"w2": np.square(columns["w"], dtype=float)}
+        for ours, name in (("v_m", "sigma_m"), ("v_e", "sigma_e")):
+            values = assignment.column(name)
+            if values is not None:
+                squares[ours] = weighted(np.square(values, dtype=float), 2)
+        sums |= dict(zip(squares, assignment.sums(*squares.values(), power=2), strict=True))
+        return cls(
+            wcs=assignment.frame.wcs,
+            parity=assignment.parity,
+            mask=assignment.mask,
+            sum_we=sums["e1"] + 1j * sums["e2"],
+            sum_w=sums["w"] if "w" in sums else count.astype(float),
+            sum_w2=sums["w2"] if "w2" in sums else count.astype(float),
+            sum_wc=None if c is None else sums["c1"] + 1j * sums["c2"],
+            sum_w2v_m=sums.get("v_m"),
+            sum_w2v_e=sums.get("v_e"),
+            count=count,
+            calibration=Calibration.of(catalog),
+            frame=catalog.frame,
+            sigma_e=None if sigma_e is None else float(sigma_e),
+            n_outside=assignment.n_outside,
+            n_masked=assignment.n_masked,
+            n_left_out=sum(catalog.n_left_out.values()),
+            convention=catalog.convention,
+            kind=catalog.kind,
+        )
+
+    @classmethod
+    def from_chunks(cls, chunks, wcs, mask=None, **kwargs):
+        """Bin a catalogue that comes in pieces, one at a time.
+
+        Parameters
+        ----------
+        chunks : iterable of ShearCatalog or `~astropy.table.Table`
+            The pieces; only one is held at a time.
+        wcs, mask, **kwargs
+            As for `from_catalog`.
+
+        Returns
+        -------
+        ShearGrid
+            The same, to rounding, as of the whole catalogue at once.
+
+        Raises
+        ------
+        ValueError
+            If there is no piece, or pieces have different columns, conventions or kinds.
+        """
+        total = None
+        for chunk in chunks:
+            grid = cls.from_catalog(chunk, wcs, mask, **kwargs)
+            total = grid if total is None else total + grid
+        if total is None:
+            raise ValueError("chunks must hold at least one catalogue, but is empty")
+        return total
+
+    def __add__(self, other):
+        if not isinstance(other, ShearGrid):
+            return NotImplemented
+        if not (self.shape == other.shape and self.wcs.wcs.compare(other.wcs.wcs)):
+            raise ValueError("grids can be added only if they have the same WCS and shape")
+        if not np.array_equal(self.mask, other.mask):
+            raise ValueError("grids can be added only if they have the same mask")
+        for name in ("frame", "sigma_e", "convention", "kind"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                raise ValueError(
+                    f"grids of different {name} cannot be added: {mine!r} and {theirs!r}"
+                )
+        # c of 0 is no c: a chunk without the column would change the meaning of the sum.
+        if (self.sum_wc is None) != (other.sum_wc is None):
+            raise ValueError("one grid has an additive bias (c1, c2) and the other has not")
+        sums = {
+            name: _added(name, getattr(self, name), getattr(other, name))
+            for name in ("sum_we", "sum_w", "sum_w2", "sum_wc", "sum_w2v_m", "sum_w2v_e", "count")
+        }
+        numbers = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in ("calibration", "n_outside", "n_masked", "n_left_out")
+        }
+        return replace(self, **sums, **numbers)
+
+    @property
+    def shape(self):
+        """``(ny, nx)``."""
+        return self.sum_w.shape
+
+    @property
+    def n_used(self):
+        """The number of galaxies in the grid."""
+        return int(self.count.sum())
+
+    @property
+    def weight(self):
+        """The sum of weights in each pixel, ``(ny, nx)``; 0 where there are no galaxies."""
+        return self.sum_w
+
+    @cached_property
+    def sum_wg(self):
+        """Complex, ``(ny, nx)``: the sum of weights times the mean reduced shear (pixel basis)."""
+        a, b = self.calibration.factors()
+        if self.parity < 0:
+            # The map conjugates what the sky shows, and the response with it.
+            a, b = np.conj(a), np.conj(b)
+        total = self.sum_we * a
+        if abs(b) > 1e-12 * abs(a):
+            # An anisotropic response is fixed to the sky: its axes turn with the pixel's.
+            rotation = PixelFrame(self.wcs, self.frame).pixel_rotation().astype(complex)
+            rotation = np.conj(rotation) if self.parity < 0 else rotation
+            total = total + b * np.conj(self.sum_we) * rotation**2
+        if self.sum_wc is not None:
+            total = total - self.sum_wc
+        return total / (1.0 + self.calibration.m)
+
+    @cached_property
+    def shear(self):
+        """Complex, ``(ny, nx)``: the weighted mean reduced shear g1 + i g2; 0 without galaxies."""
+        result = np.zeros(self.shape, dtype=complex)
+        np.divide(self.sum_wg, self.sum_w, out=result, where=self.sum_w > 0)
+        return result
+
+    @property
+    def g1(self):
+        """The first component of the mean reduced shear, ``(ny, nx)``; 0 without galaxies."""
+        return self.shear.real
+
+    @property
+    def g2(self):
+        """The second component of the mean reduced shear, ``(ny, nx)``; 0 without galaxies."""
+        return self.shear.imag
+
+    @cached_property
+    def noise_sum(self):
+        r"""The sum over galaxies of weight squared times noise squared, ``(ny, nx)``.
+
+        In units of reduced shear, per component.
+        """
+        intrinsic, measurement = self.calibration.noise_squares(self.sigma_e)
+        total = self.sum_w2v_e if intrinsic is None else intrinsic * self.sum_w2
+        if measurement:
+            total = total + self.sum_w2v_m
+        return total * self._gain**2
+
+    @property
+    def _gain(self):
+        """How the calibration scales the noise."""
+        a, b = self.calibration.factors()
+        return float(np.hypot(abs(a), abs(b))) / (1.0 + self.calibration.m)
+
+    @property
+    def sigma(self):
+        r"""The noise of the mean reduced shear per component, ``(ny, nx)``.
+
+        :math:`\sqrt{\sum w^2 \sigma^2} / \sum w`; infinite where there are no galaxies.
+        """
+        result = np.full(self.shape, np.inf)
+        np.divide(np.sqrt(self.noise_sum), self.sum_w, out=result, where=self.sum_w > 0)
+        return result
+
+    def with_ellipticities(self, sum_we):
+        """Return the same grid with other ellipticities, such as those of a noise realisation.
+
+        Parameters
+        ----------
+        sum_we : `numpy.ndarray`
+            Complex, ``(ny, nx)``; there is no additive bias in it.
+
+        Returns
+        -------
+        ShearGrid
+            All else unchanged.
+        """
+        return replace(self, sum_we=sum_we, sum_wc=None)
+
+
+def _added(name, mine, theirs):
+    """Add the sums of two grids; without a column on both sides there is none."""
+    if (mine is None) != (theirs is None):
+        raise ValueError(f"one grid has {name} and the other has not: they cannot be added")
+    return None if mine is None else mine + theirs
+
+
+def _additive(assignment):
+    """Return the additive bias of the galaxies in the pixel basis, None if there is none."""
+    c1, c2 = assignment.column("c1"), assignment.column("c2")
+    if c1 is None and c2 is None:
+        return None
+    zeros = np.zeros(len(assignment.pixel), dtype=np.float32)
+    return assignment.to_pixel_basis(zeros if c1 is None else c1, zeros if c2 is None else c2)

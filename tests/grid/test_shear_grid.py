@@ -1,0 +1,219 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Sums against a plain loop, streaming against all at once, noise against the galaxies' own."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from lenses import catalog_columns, tangent_wcs, uniform_sky
+
+from lensmap import ShearCatalog, ShearGrid
+from lensmap.grid import PixelAssignment, PixelFrame, noise_realizations
+
+CENTER = SkyCoord(330, -60, unit="deg")
+WCS = tangent_wcs(CENTER, (20, 30), 1.0, angle=25)
+
+
+def _columns(n=4000, seed=1):
+    rng = np.random.default_rng(seed)
+    sky = uniform_sky(CENTER, 0.3, n, rng)
+    e = 0.3 * (rng.normal(size=n) + 1j * rng.normal(size=n))
+    return catalog_columns(sky, e, weight=rng.uniform(0.5, 2, n), sigma_m=rng.uniform(0.1, 0.2, n))
+
+
+def _catalog(**changes):
+    return ShearCatalog(_columns() | changes, "generic")
+
+
+def test_means_and_noise_are_those_of_a_plain_loop():
+    catalog = _catalog()
+    grid = ShearGrid.from_catalog(catalog, WCS, sigma_e=0.25)
+    frame = PixelFrame(WCS)
+    x, y = frame.positions(catalog.ra, catalog.dec)
+    row, column = np.floor(y + 0.5), np.floor(x + 0.5)
+    w = catalog.weight
+    for j, i in ((0, 0), (7, 11), (19, 29), (10, 3)):
+        here = np.flatnonzero((row == j) & (column == i))
+        assert grid.count[j, i] == len(here) > 1
+        pixel = np.full(len(here), j * 30 + i)
+        rotation = frame.rotation(catalog.ra[here], catalog.dec[here], pixel)
+        e = frame.to_pixel_basis(catalog.e1[here] + 1j * catalog.e2[here], rotation)
+        mean = np.sum(w[here] * e) / np.sum(w[here])
+        np.testing.assert_allclose(grid.shear[j, i], mean, atol=1e-6)
+        assert (grid.g1[j, i], grid.g2[j, i]) == (grid.shear[j, i].real, grid.shear[j, i].imag)
+        np.testing.assert_allclose(grid.weight[j, i], w[here].sum())
+        variance = 0.25**2 + catalog["sigma_m"][here] ** 2
+        sigma = np.sqrt(np.sum(w[here] ** 2 * variance)) / np.sum(w[here])
+        np.testing.assert_allclose(grid.sigma[j, i], sigma)
+    inside = (row >= 0) & (row < 20) & (column >= 0) & (column < 30)
+    assert grid.n_used == inside.sum() and grid.n_outside == (~inside).sum() > 0
+
+
+def test_measured_noise_is_the_scatter_of_the_galaxies():
+    """With sigma_m or without: the total is what is there."""
+    columns = _columns()
+    without = {name: values for name, values in columns.items() if name != "sigma_m"}
+    with_m = ShearGrid.from_catalog(ShearCatalog(columns, "generic"), WCS)
+    plain = ShearGrid.from_catalog(ShearCatalog(without, "generic"), WCS)
+    full = plain.count > 3
+    np.testing.assert_allclose(with_m.sigma[full].mean(), plain.sigma[full].mean(), rtol=5e-3)
+    expected = 0.3 * np.sqrt(plain.sum_w2[full]) / plain.sum_w[full]
+    np.testing.assert_allclose(plain.sigma[full], expected, rtol=0.03)
+
+
+def test_column_sigma_e_counts_galaxy_by_galaxy():
+    columns = _columns()
+    columns["sigma_e"] = np.where(columns["ra"] > CENTER.ra.deg, 0.2, 0.4)
+    grid = ShearGrid.from_catalog(ShearCatalog(columns, "generic"), WCS)
+    full = grid.count > 0
+    variance = ((grid.sum_w2v_e + grid.sum_w2v_m)[full]) / grid.sum_w2[full]
+    np.testing.assert_allclose(
+        grid.sigma[full], np.sqrt(variance * grid.sum_w2[full]) / grid.sum_w[full]
+    )
+    assert variance.max() > 0.17 and variance.min() < 0.07
+
+
+def test_empty_pixels_have_no_weight_and_endless_noise():
+    wcs = tangent_wcs(CENTER, (60, 60), 0.6)
+    grid = ShearGrid.from_catalog(_catalog(), wcs)
+    empty = grid.count == 0
+    assert empty.any()
+    assert np.all(grid.weight[empty] == 0) and np.all(np.isinf(grid.sigma[empty]))
+    assert np.all(grid.g1[empty] == 0)
+
+
+@pytest.mark.parametrize("scheme", ["nearest", "cloud-in-cell"])
+def test_chunks_are_the_same_as_all_at_once(scheme):
+    columns = _columns()
+    columns |= {"m": np.linspace(-0.1, 0, 4000), "c1": np.full(4000, 0.01), "c2": np.zeros(4000)}
+    mask = np.zeros((20, 30), dtype=bool)
+    mask[3:6, 3:6] = True
+    catalog = ShearCatalog(columns, "generic")
+    whole = ShearGrid.from_catalog(catalog, WCS, mask, scheme=scheme)
+    parts = (catalog[start : start + 700] for start in range(0, 4000, 700))
+    chunks = ShearGrid.from_chunks(parts, WCS, mask, scheme=scheme)
+    for name in ("g1", "g2", "weight", "count", "sigma"):
+        np.testing.assert_allclose(getattr(chunks, name), getattr(whole, name), atol=1e-12)
+    assert chunks.n_masked == whole.n_masked > 0 and chunks.n_outside == whole.n_outside
+    assert chunks.calibration.m == pytest.approx(whole.calibration.m)
+
+
+def test_grids_that_do_not_belong_together_are_refused():
+    grid = ShearGrid.from_catalog(_catalog(), WCS)
+    columns = _columns()
+    distortions = ShearCatalog(columns, "generic", kind="distortion")
+    others = {
+        "same WCS and shape": ShearGrid.from_catalog(
+            _catalog(), tangent_wcs(CENTER, (20, 30), 1.1)
+        ),
+        "same mask": ShearGrid.from_catalog(_catalog(), WCS, np.eye(20, 30, dtype=bool)),
+        "different sigma_e": ShearGrid.from_catalog(_catalog(), WCS, sigma_e=0.3),
+        "different kind": ShearGrid.from_catalog(distortions, WCS),
+        "additive bias": ShearGrid.from_catalog(_catalog(c1=np.zeros(4000)), WCS),
+        "sum_w2v_e": ShearGrid.from_catalog(_catalog(sigma_e=np.ones(4000)), WCS),
+    }
+    for message, other in others.items():
+        with pytest.raises(ValueError, match=message):
+            grid + other
+    with pytest.raises(TypeError):
+        grid + 1
+    with pytest.raises(ValueError, match="at least one catalogue"):
+        ShearGrid.from_chunks([], WCS)
+
+
+def test_cloud_in_cell_shares_a_galaxy_by_overlap():
+    wcs = tangent_wcs(CENTER, (8, 8), 1.0)
+    sky = wcs.pixel_to_world(3.25, 4.6)
+    catalog = ShearCatalog(catalog_columns(sky.reshape(1), np.array([0.2 + 0j])), "generic")
+    grid = ShearGrid.from_catalog(catalog, wcs, scheme="cloud-in-cell")
+    expected = np.zeros((8, 8))
+    expected[4, 3], expected[4, 4], expected[5, 3], expected[5, 4] = 0.3, 0.1, 0.45, 0.15
+    np.testing.assert_allclose(grid.weight, expected, atol=1e-7)
+    assert grid.count[5, 3] == 1 == grid.count.sum()
+    np.testing.assert_allclose(np.hypot(grid.g1, grid.g2)[expected > 0], 0.2, rtol=1e-6)
+    mask = np.zeros((8, 8), dtype=bool)
+    mask[4, 3] = True
+    masked = ShearGrid.from_catalog(catalog, wcs, mask, scheme="cloud-in-cell")
+    assert masked.weight[4, 3] == 0 and masked.weight[5, 3] == pytest.approx(0.45)
+
+
+def test_cloud_in_cell_at_the_edge_loses_what_is_outside():
+    wcs = tangent_wcs(CENTER, (8, 8), 1.0)
+    sky = wcs.pixel_to_world(-0.25, 4.0)
+    catalog = ShearCatalog(catalog_columns(sky.reshape(1), np.array([0.2 + 0j])), "generic")
+    grid = ShearGrid.from_catalog(catalog, wcs, scheme="cloud-in-cell")
+    assert grid.weight.sum() == pytest.approx(0.75)
+
+
+def test_anisotropic_response_is_fixed_to_the_sky():
+    """Galaxies that answer to e1 only half: the map is the shear, however it is turned."""
+    rng = np.random.default_rng(9)
+    sky = uniform_sky(CENTER, 0.2, 3000, rng)
+    columns = catalog_columns(sky, 0.05 * 0.5 + 0.04j * 1.0 + np.zeros(3000))
+    ones = np.ones(3000)
+    columns |= {"r11": 0.5 * ones, "r22": ones, "r12": 0 * ones, "r21": 0 * ones}
+    for angle, flip in ((0, False), (33, False), (-70, True)):
+        wcs = tangent_wcs(CENTER, (12, 12), 1.0, angle=angle, flip=flip)
+        grid = ShearGrid.from_catalog(ShearCatalog(columns, "generic"), wcs)
+        straight = {**columns, "e1": columns["e1"] * 2, "r11": ones}
+        expected = ShearGrid.from_catalog(ShearCatalog(straight, "generic"), wcs)
+        np.testing.assert_allclose(grid.shear, expected.shear, atol=2e-5)
+
+
+def test_noise_realisations_keep_all_but_the_signal():
+    columns = _columns()
+    columns["e1"] = columns["e1"] * 0.1 + 0.5  # a strong signal
+    catalog = ShearCatalog(columns, "generic")
+    grid = ShearGrid.from_catalog(catalog, WCS)
+    noise = list(noise_realizations(catalog, WCS, n_realizations=50, rng=3))
+    assert len(noise) == 50
+    np.testing.assert_array_equal(noise[7].weight, grid.weight)
+    full = grid.count > 0
+    g1 = np.array([n.g1[full] for n in noise])
+    modulus = np.sqrt(np.mean(columns["e1"] ** 2 + columns["e2"] ** 2) / 2)
+    expected = modulus * np.sqrt(grid.sum_w2[full]) / grid.sum_w[full]
+    np.testing.assert_allclose((g1 / expected).std(), 1, rtol=0.03)
+    assert abs(g1.mean() / expected.mean()) < 0.03
+    # seeded, each of its own: fewer are the first of more
+    again = list(noise_realizations(catalog, WCS, n_realizations=2, rng=3))
+    np.testing.assert_array_equal(again[1].g2, noise[1].g2)
+    assert not np.array_equal(noise[0].g2, noise[1].g2)
+
+
+def test_noise_realisations_are_made_one_at_a_time():
+    stream = noise_realizations(_catalog(), WCS, n_realizations=10**9, rng=0)
+    assert next(stream).shape == (20, 30)
+
+
+def test_assignment_says_what_it_left_out():
+    mask = np.zeros((20, 30), dtype=bool)
+    mask[:, :15] = True
+    assignment = PixelAssignment(_catalog(), WCS, mask)
+    assert assignment.n_outside + assignment.n_masked + len(assignment.pixel) == 4000
+    assert not mask.ravel()[assignment.pixel].any()
+    with pytest.raises(ValueError, match="scheme must be one of 'nearest', 'cloud-in-cell'"):
+        PixelAssignment(_catalog(), WCS, scheme="tsc")
+
+
+def test_catalogue_frame_is_that_of_north():
+    """The same galaxies in galactic coordinates, with ellipticities to galactic north."""
+    rng = np.random.default_rng(11)
+    sky = uniform_sky(CENTER, 0.3, 3000, rng)
+    e = 0.3 * (rng.normal(size=3000) + 1j * rng.normal(size=3000))
+    north = sky.directional_offset_by(0 * u.deg, 1 * u.arcsec).galactic
+    angle = sky.galactic.position_angle(north).rad  # of equatorial north, from galactic north
+    # position angles grow by this; e = |e| exp(2 i (90 deg - PA))
+    galactic = ShearCatalog(
+        {
+            "ra": sky.galactic.l.deg,
+            "dec": sky.galactic.b.deg,
+            "e1": (e * np.exp(-2j * angle)).real,
+            "e2": (e * np.exp(-2j * angle)).imag,
+        },
+        "generic",
+        frame="galactic",
+    )
+    expected = ShearGrid.from_catalog(ShearCatalog(catalog_columns(sky, e), "generic"), WCS)
+    found = ShearGrid.from_catalog(galactic, WCS)
+    np.testing.assert_array_equal(found.count, expected.count)
+    np.testing.assert_allclose(found.shear, expected.shear, atol=1e-4)
