@@ -1,0 +1,6 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Pictures of lensmap's results: the only room that knows matplotlib."""
+
+from lensmap.plotting.maps import check_picture, plot_map, save_map
+
+__all__ = ["check_picture", "plot_map", "save_map"]

@@ -1,0 +1,286 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The FITS form: what is written comes back, whole or not at all, and others can read it."""
+
+import tempfile
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.nddata import CCDData, StdDevUncertainty
+from astropy.wcs import WCS, DistortionLookupTable, Sip
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lensmap import ConvergenceMap
+
+SHAPE = (12, 17)
+META = {
+    "estimator": "Test",
+    "convention": "euclidean",
+    "n_galaxies": np.int64(42),
+    "parameters": {"smoothing": "0.6 arcmin", "deep": {"list": [1, None, 2.5], "yes": True}},
+    "nothing": None,
+    "number": -1e-300,
+    "text with 'quotes', Ümläut and \"more\"": "κ",
+}
+
+
+def make_wcs(projection="TAN", axes=("RA", "DEC")):
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = [f"{name:-<5}{projection}" for name in axes]
+    wcs.wcs.crval = [150.123456789012, 2.2]
+    wcs.wcs.crpix = [7.3, 5.1]
+    c, s = np.cos(0.4), np.sin(0.4)
+    wcs.wcs.cd = np.array([[-c, s], [s, c]]) * 0.01 / 3
+    wcs.array_shape = SHAPE
+    return wcs
+
+
+def make_sip():
+    wcs = make_wcs()
+    wcs.wcs.ctype = ["RA---TAN-SIP", "DEC--TAN-SIP"]
+    a = np.zeros((3, 3))
+    a[2, 0], a[1, 1] = 2e-3, 1e-3
+    wcs.sip = Sip(a, a.T.copy(), None, None, wcs.wcs.crpix)
+    return wcs
+
+
+def make_tpv():
+    wcs = make_wcs("TPV")
+    wcs.wcs.set_pv([(1, 1, 1.01), (1, 4, 0.5), (2, 1, 0.99)])
+    return wcs
+
+
+WCS_OF_ALL_KINDS = {
+    "TAN": make_wcs(),
+    "SIP": make_sip(),
+    "TPV": make_tpv(),
+    "ZEA": make_wcs("ZEA"),
+    "CAR": make_wcs("CAR"),
+    "galactic": make_wcs("TAN", ("GLON", "GLAT")),
+}
+
+
+def make_map(wcs=None, meta=META):
+    rng = np.random.default_rng(1)
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[4:6, 3:9] = True
+    return ConvergenceMap(
+        rng.normal(size=SHAPE), wcs=make_wcs() if wcs is None else wcs, mask=mask, meta=meta,
+        uncertainty=rng.uniform(1, 2, SHAPE), kappa_b=rng.normal(size=SHAPE),
+        counts=rng.poisson(3, SHAPE),
+    )
+
+
+def assert_same(one, other):
+    for name in ("data", "mask", "kappa_b", "counts"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    assert isinstance(one.uncertainty, StdDevUncertainty)
+    np.testing.assert_array_equal(one.uncertainty.array, other.uncertainty.array)
+    assert one.unit == other.unit == u.dimensionless_unscaled
+    assert one.meta == other.meta
+    assert type(one.wcs) is WCS and one.wcs.array_shape == other.wcs.array_shape
+    ny, nx = other.shape
+    y, x = np.array([0, 0, ny - 1, ny - 1]), np.array([0, nx - 1, 0, nx - 1])
+    apart = one.wcs.pixel_to_world(x, y).separation(other.wcs.pixel_to_world(x, y))
+    assert (apart < 1e-5 * u.arcsec).all()
+
+
+class TestRoundTrip:
+    @pytest.mark.parametrize("kind", WCS_OF_ALL_KINDS)
+    @pytest.mark.parametrize("suffix", [".fits", ".fits.gz"])
+    def test_every_projection(self, kind, suffix, tmp_path):
+        kappa = make_map(WCS_OF_ALL_KINDS[kind])
+        path = tmp_path / f"k{suffix}"
+        kappa.write(path)
+        assert_same(ConvergenceMap.read(path), kappa)
+        with open(path, "rb") as file:
+            assert (file.read(2) == b"\x1f\x8b") == (suffix == ".fits.gz")
+
+    @settings(max_examples=25)  # each writes a file
+    @given(
+        y=st.tuples(st.integers(0, SHAPE[0] - 1), st.integers(1, SHAPE[0])),
+        x=st.tuples(st.integers(0, SHAPE[1] - 1), st.integers(1, SHAPE[1])),
+        kind=st.sampled_from(sorted(WCS_OF_ALL_KINDS)),
+    )
+    def test_slice_write_read(self, y, x, kind):
+        view = np.s_[y[0] : y[0] + y[1], x[0] : x[0] + x[1]]
+        kappa = make_map(WCS_OF_ALL_KINDS[kind])
+        with tempfile.TemporaryDirectory() as folder:
+            kappa[view].write(f"{folder}/k.fits")
+            part = ConvergenceMap.read(f"{folder}/k.fits")
+        assert_same(part, kappa[view])
+        place = kappa.wcs.pixel_to_world(x[0], y[0])
+        assert place.separation(part.wcs.pixel_to_world(0, 0)) < 1e-5 * u.arcsec
+
+    def test_a_map_minus_its_file(self, tmp_path):
+        # A header keeps 14 digits: the WCS is not the same to the last bit.
+        kappa = ConvergenceMap(np.ones(SHAPE), wcs=make_wcs())
+        kappa.write(tmp_path / "k.fits")
+        assert not (kappa - ConvergenceMap.read(tmp_path / "k.fits")).data.any()
+
+    def test_kappa_alone(self, tmp_path):
+        kappa = ConvergenceMap(np.ones(SHAPE, dtype=np.float32), wcs=make_wcs())
+        kappa.write(tmp_path / "k.fits")
+        again = ConvergenceMap.read(tmp_path / "k.fits")
+        assert again.kappa_b is again.uncertainty is again.counts is None
+        assert again.data.dtype == np.float32 and again.data.dtype.isnative
+        assert not again.mask.any() and again.meta == {}
+
+    @pytest.mark.parametrize(
+        "meta",
+        [
+            {"estimator": None, "n_galaxies": None, "parameters": None, "convention": None},
+            {"estimator": "Schätzer" * 20, "n_galaxies": "many", "parameters": [1]},
+        ],
+    )
+    def test_meta_of_any_kind(self, meta, tmp_path):
+        make_map(meta=meta).write(tmp_path / "k.fits")
+        assert ConvergenceMap.read(tmp_path / "k.fits").meta == meta
+
+    def test_what_json_does_not_know_becomes_text(self, tmp_path):
+        meta = {"array": np.arange(3), "angle": 2 * u.deg, "odd": {(1, 2): 3}, 7: "seven"}
+        make_map(meta=meta).write(tmp_path / "k.fits")
+        assert ConvergenceMap.read(tmp_path / "k.fits").meta == {
+            "array": [0, 1, 2], "angle": "2.0 deg", "odd": "{(1, 2): 3}", "7": "seven"
+        }
+
+
+class TestForOthers:
+    @pytest.fixture
+    def path(self, tmp_path):
+        make_map().write(tmp_path / "k.fits")
+        return tmp_path / "k.fits"
+
+    def test_extensions(self, path):
+        with fits.open(path, checksum=True) as hdus:  # a wrong checksum would warn
+            assert [hdu.name for hdu in hdus] == [
+                "PRIMARY", "KAPPA_B", "UNCERT", "MASK", "COUNTS", "META"
+            ]
+            for hdu in hdus[:-1]:
+                assert hdu.data.shape == SHAPE
+                assert hdu.header["BUNIT"] == ""
+                assert WCS(hdu.header).has_celestial
+                assert "CHECKSUM" in hdu.header and "DATASUM" in hdu.header
+            assert hdus["MASK"].data.dtype == np.uint8
+            np.testing.assert_array_equal(hdus["MASK"].data == 1, make_map().mask)
+            header = hdus[0].header
+            assert (header["ESTIMATR"], header["CONVENTN"], header["NGAL"], header["SMOOTH"]) == (
+                "Test", "euclidean", 42, "0.6 arcmin"
+            )
+
+    def test_the_file_meets_the_standard(self, path):
+        with fits.open(path) as hdus:
+            hdus.verify("exception")
+
+    def test_plain_fits_and_wcs(self, path):
+        kappa = make_map()
+        data, header = fits.getdata(path), fits.getheader(path)
+        np.testing.assert_array_equal(data, kappa.data)
+        place = kappa.wcs.pixel_to_world(11, 3)
+        np.testing.assert_allclose(WCS(header).world_to_pixel(place), (11, 3), atol=1e-6)
+
+    def test_ccddata(self, path):
+        kappa = make_map()
+        image = CCDData.read(path)
+        assert image.unit == u.dimensionless_unscaled
+        np.testing.assert_array_equal(image.mask, kappa.mask)
+        assert isinstance(image.uncertainty, StdDevUncertainty)
+        np.testing.assert_array_equal(image.uncertainty.array, kappa.uncertainty.array)
+        place = SkyCoord(150.13, 2.21, unit="deg")
+        np.testing.assert_allclose(
+            image.wcs.world_to_pixel(place), kappa.wcs.world_to_pixel(place), atol=1e-6
+        )
+
+
+def write_image(path, *, bunit=None, shape=SHAPE, wcs=True, extension=False):
+    header = make_wcs().to_header() if wcs else fits.Header()
+    if bunit is not None:
+        header["BUNIT"] = bunit
+    hdu = (fits.ImageHDU if extension else fits.PrimaryHDU)(np.ones(shape, ">f4"), header)
+    fits.HDUList([fits.PrimaryHDU(), hdu] if extension else [hdu]).writeto(path)
+    return path
+
+
+class TestReadingOtherFiles:
+    @pytest.mark.parametrize("bunit", [None, "", "1", "dimensionless"])
+    def test_dimensionless_in_other_words(self, bunit, tmp_path):
+        kappa = ConvergenceMap.read(write_image(tmp_path / "k.fits", bunit=bunit))
+        assert kappa.unit == u.dimensionless_unscaled and (kappa.data == 1).all()
+
+    def test_image_in_an_extension(self, tmp_path):
+        assert ConvergenceMap.read(write_image(tmp_path / "k.fits", extension=True)).shape == SHAPE
+
+    @pytest.mark.parametrize(
+        "options, message",
+        [
+            ({"bunit": "Jy"}, "its BUNIT is 'Jy'"),
+            ({"bunit": "furlong"}, "its BUNIT is 'furlong'"),
+            ({"shape": (2, 3, 4)}, "3-dimensional"),
+            ({"wcs": False}, "no celestial WCS"),
+        ],
+    )
+    def test_what_is_no_map(self, options, message, tmp_path):
+        with pytest.raises(ValueError, match=message):
+            ConvergenceMap.read(write_image(tmp_path / "k.fits", **options))
+
+    def test_no_image_at_all(self, tmp_path):
+        fits.PrimaryHDU().writeto(tmp_path / "k.fits")
+        with pytest.raises(ValueError, match="missing"):
+            ConvergenceMap.read(tmp_path / "k.fits")
+
+
+class TestWholeOrNotAtAll:
+    @pytest.fixture
+    def path(self, tmp_path):
+        make_map().write(tmp_path / "k.fits")
+        return tmp_path / "k.fits"
+
+    def test_a_file_that_exists(self, path):
+        before = path.read_bytes()
+        with pytest.raises(OSError, match="exists"):
+            (2 * make_map()).write(path)
+        assert path.read_bytes() == before
+        (2 * make_map()).write(path, overwrite=True)
+        assert_same(ConvergenceMap.read(path), 2 * make_map())
+
+    @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+    def test_interrupted(self, error, path, monkeypatch):
+        before = path.read_bytes()
+
+        def half(self, name, **options):
+            with open(name, "wb") as file:
+                file.write(b"SIMPLE  =")
+            raise error
+
+        monkeypatch.setattr(fits.HDUList, "writeto", half)
+        with pytest.raises(type(error)):
+            make_map().write(path, overwrite=True)
+        assert path.read_bytes() == before
+        assert [item.name for item in path.parent.iterdir()] == ["k.fits"]
+        with pytest.raises(type(error)):
+            make_map().write(path.with_name("new.fits"))
+        assert [item.name for item in path.parent.iterdir()] == ["k.fits"]
+
+    def test_read_only_directory(self, tmp_path, monkeypatch):
+        def denied(*args, **options):
+            raise PermissionError(13, "Permission denied")
+
+        # A superuser may write anywhere, so that a real one would not show it.
+        monkeypatch.setattr(tempfile, "mkstemp", denied)
+        with pytest.raises(PermissionError, match="cannot write to the directory"):
+            make_map().write(tmp_path / "k.fits")
+        assert not list(tmp_path.iterdir())
+
+    def test_missing_directory(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="no"):
+            make_map().write(tmp_path / "no" / "k.fits")
+
+    def test_tables_of_distortions(self, tmp_path):
+        wcs = make_wcs()
+        wcs.cpdis1 = DistortionLookupTable(np.zeros((2, 2), np.float32), (1, 1), (1, 1), (5, 5))
+        with pytest.raises(ValueError, match="reproject the map first"):
+            make_map(wcs).write(tmp_path / "k.fits")
+        assert not list(tmp_path.iterdir())

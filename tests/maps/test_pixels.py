@@ -1,0 +1,74 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Sizes of pixels on the sky, of which the truth is known."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.wcs import WCS
+
+from lensmap.maps.pixels import (
+    pixel_anisotropy,
+    pixel_sides,
+    pixel_size,
+    pixel_to_pixel,
+    same_pixels,
+)
+
+SHAPE = (21, 31)
+
+
+def make_wcs(names=("RA---TAN", "DEC--TAN"), matrix=((-0.01, 0), (0, 0.01)), dec=30.0):
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = names
+    latitude_first = names[0].startswith("DEC")
+    wcs.wcs.crval = [dec, 10.0] if latitude_first else [10.0, dec]
+    wcs.wcs.crpix = [16, 11]
+    wcs.wcs.cd = matrix
+    wcs.array_shape = SHAPE
+    return wcs
+
+
+@pytest.mark.parametrize(
+    "matrix, sides, size, anisotropy",
+    [
+        (((-0.01, 0), (0, 0.01)), (0.01, 0.01), 0.01, 1),
+        (((-0.01, 0), (0, 0.02)), (0.02, 0.01), 0.01 * np.sqrt(2), 2),
+        # a rhomb: both sides the same, and yet no square
+        (((0.01, 0.006), (0, 0.008)), (0.01, 0.01), 0.01 * np.sqrt(0.8), 2),
+    ],
+)
+def test_sizes(matrix, sides, size, anisotropy):
+    wcs = make_wcs(matrix=matrix)
+    np.testing.assert_allclose(pixel_sides(wcs, SHAPE).to_value(u.deg), sides, rtol=1e-6)
+    assert pixel_size(wcs, SHAPE).to_value(u.deg) == pytest.approx(size, rel=1e-6)
+    assert pixel_anisotropy(wcs, SHAPE) == pytest.approx(anisotropy, rel=1e-6)
+
+
+def test_latitude_may_come_first():
+    wcs = make_wcs(("DEC--TAN", "RA---TAN"), ((0, 0.01), (-0.01, 0)), dec=60)
+    assert pixel_size(wcs, SHAPE).to_value(u.deg) == pytest.approx(0.01, rel=1e-6)
+    other = make_wcs(matrix=((-0.01, 0), (0, 0.01)), dec=60)
+    assert same_pixels(wcs, other, SHAPE)
+    x, y = pixel_to_pixel(np.array([3.0]), np.array([4.0]), other, wcs)
+    np.testing.assert_allclose((x, y), [[3], [4]], atol=1e-8)
+
+
+def test_same_pixels_to_a_thousandth():
+    wcs, near, far = make_wcs(), make_wcs(), make_wcs()
+    near.wcs.crpix += 5e-4
+    far.wcs.crpix += 5e-3
+    assert same_pixels(wcs, near, SHAPE)
+    assert not same_pixels(wcs, far, SHAPE)
+
+
+def test_same_pixels_of_an_all_sky_map():
+    maps = []
+    for shift in (0.0, 0.0, 1.0):
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype = ["RA---MOL", "DEC--MOL"]
+        wcs.wcs.crval = [shift, 0]
+        wcs.wcs.crpix = [181, 91]
+        wcs.wcs.cdelt = [-1, 1]
+        maps.append(wcs)
+    assert same_pixels(maps[0], maps[1], (181, 361))  # its corners lie off the sky
+    assert not same_pixels(maps[0], maps[2], (181, 361))
