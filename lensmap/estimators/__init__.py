@@ -1,0 +1,15 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Estimators: from a shear catalogue to a mass map, all with the same ``reconstruct``."""
+
+from lensmap.estimators.base import Estimator, Inversion
+from lensmap.estimators.kaiser_squires import KaiserSquires
+from lensmap.estimators.registry import available_estimators, get_estimator, register_estimator
+
+__all__ = [
+    "Estimator",
+    "Inversion",
+    "KaiserSquires",
+    "available_estimators",
+    "get_estimator",
+    "register_estimator",
+]

@@ -1,0 +1,337 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The estimator contract: parameters from the signature, and one ``reconstruct`` for all."""
+
+import inspect
+from abc import ABC, abstractmethod
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+import numpy as np
+from astropy import units as u
+
+from lensmap.catalog import as_shear_catalog
+from lensmap.grid import PixelAssignment, PixelFrame, ShearGrid, make_wcs, noise_realizations
+from lensmap.grid import tangent_wcs_of
+from lensmap.maps import ConvergenceMap
+from lensmap.utils import check_celestial_wcs, check_choice, check_count, track
+
+__all__ = ["Estimator", "Inversion"]
+
+# Shear can be inverted on pixels this far from squares; the error of kappa is of this order.
+_MAX_ANISOTROPY = 1.03
+
+
+class Inversion(NamedTuple):
+    """What an estimator makes of a grid: arrays only.
+
+    Attributes
+    ----------
+    kappa : `numpy.ndarray`
+        ``(ny, nx)``.
+    kappa_b : `numpy.ndarray` or None
+        The B-mode in the pixel basis, ``(ny, nx)``.
+    unsupported : `numpy.ndarray`
+        Bool, ``(ny, nx)``: the pixels without data near them.
+    bridged : `numpy.ndarray` or None
+        Bool, ``(ny, nx)``: the masked pixels that the method bridges well, if asked to.
+    """
+
+    kappa: np.ndarray
+    kappa_b: np.ndarray | None
+    unsupported: np.ndarray
+    bridged: np.ndarray | None = None
+
+
+class Estimator(ABC):
+    """Base class of all estimators, also of a user's own.
+
+    A concrete estimator has an ``__init__`` with keyword-only parameters that have defaults and
+    are stored under their own names, and the mathematics in ``_invert``. Nothing is written to
+    ``self`` after that. It has the parameters below, too, or this class's values for them.
+
+    Attributes
+    ----------
+    uncertainty : None or str
+        ``"rotations"``: the scatter of reconstructions of randomly turned galaxies;
+        ``"analytic"``, where the estimator knows it; None: no uncertainty.
+    n_realizations : int
+        The number of random rotations.
+    rng : int or `numpy.random.SeedSequence`
+        The seed; each call starts from it anew.
+    fill_holes : bool
+        Whether masked pixels that the method bridges well get values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lensmap.estimators import Estimator, Inversion
+    >>> class Nothing(Estimator):
+    ...     "An estimator that finds no mass anywhere."
+    ...     def _invert(self, grid):
+    ...         return Inversion(np.zeros(grid.shape), None, grid.count == 0)
+    >>> Nothing()
+    Nothing()
+    """
+
+    uncertainty = None
+    n_realizations = 100
+    rng = 0
+    fill_holes = False
+    sigma_e = None
+    scheme = "nearest"
+
+    #: Whether the map is linear in the ellipticities, as the contract of estimators has it.
+    linear = False
+
+    #: The values that ``uncertainty`` may have.
+    uncertainties = (None, "rotations")
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for parameter in cls._signature():
+            if parameter.kind is not parameter.KEYWORD_ONLY or parameter.default is parameter.empty:
+                raise TypeError(
+                    f"{cls.__name__}.__init__ must have keyword-only parameters with defaults; "
+                    f"{parameter.name!r} is not one"
+                )
+
+    # --- parameters -------------------------------------------------------------------------
+
+    @classmethod
+    def _signature(cls):
+        if cls.__init__ is object.__init__:
+            return []
+        return list(inspect.signature(cls.__init__).parameters.values())[1:]
+
+    def get_params(self):
+        """Return the parameters by name, in the order of the signature.
+
+        Returns
+        -------
+        dict
+            From names to values.
+        """
+        return {parameter.name: getattr(self, parameter.name) for parameter in self._signature()}
+
+    def replace(self, **changes):
+        """Return an estimator of the same kind with some parameters changed.
+
+        Parameters
+        ----------
+        **changes
+            The parameters that change.
+
+        Returns
+        -------
+        Estimator
+            A new one.
+
+        Raises
+        ------
+        TypeError
+            If there is no such parameter.
+        """
+        return type(self)(**{**self.get_params(), **changes})
+
+    def __repr__(self):
+        changed = []
+        for parameter in self._signature():
+            value = getattr(self, parameter.name)
+            if repr(value) != repr(parameter.default):
+                text = f"{str(value)!r}" if isinstance(value, u.Quantity) else repr(value)
+                changed.append(f"{parameter.name}={text}")
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _check_common(self):
+        """Check the parameters that all estimators share; concrete ones call it when made."""
+        check_choice(self.uncertainty, "uncertainty", self.uncertainties)
+        check_count(self.n_realizations, "n_realizations", minimum=2)
+        if not isinstance(self.rng, np.random.SeedSequence):
+            check_count(self.rng, "rng")
+        check_choice(self.scheme, "scheme", ("nearest", "cloud-in-cell"))
+
+    # --- the work ---------------------------------------------------------------------------
+
+    @abstractmethod
+    def _invert(self, grid):
+        """Make a map of a grid.
+
+        Parameters
+        ----------
+        grid : `lensmap.grid.ShearGrid`
+            The binned reduced shear, in the basis of the pixel axes.
+
+        Returns
+        -------
+        Inversion
+            Arrays.
+        """
+
+    def _analytic_noise(self, grid):
+        """Return the noise of kappa, ``(ny, nx)``, where ``uncertainties`` has "analytic"."""
+        raise NotImplementedError(f"{type(self).__name__} knows no analytic noise")
+
+    def reconstruct(self, catalog, wcs=None, mask=None, *, progress=None):
+        """Make a mass map of a catalogue.
+
+        Parameters
+        ----------
+        catalog : ShearCatalog, `~astropy.table.Table` or ShearGrid
+            The galaxies; a table needs lensmap's column names, and says its convention and kind
+            in its meta. A grid that was binned already (for catalogues larger than memory) has
+            its WCS and mask.
+        wcs : `~astropy.wcs.WCS` or None
+            The pixels of the map: any celestial WCS with its ``array_shape``. None makes one
+            that covers the catalogue. On pixels that are far from squares, the map is made on a
+            tangent plane and resampled; an uncertainty from rotations is made of resampled noise
+            maps, an analytic one is lost with a warning.
+        mask : object or None
+            What `lensmap.masks.SkyMask` takes: galaxies inside are left out, pixels are masked.
+        progress : None, bool or callable
+            Shows how far the noise realisations are, as for `lensmap.utils.track`.
+
+        Returns
+        -------
+        ConvergenceMap
+            Kappa, the B-mode if the method has one, mask, counts, uncertainty if asked for.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument cannot be used, or no galaxy with a weight is on the map.
+        """
+        if isinstance(catalog, ShearGrid):
+            return self._reconstruct_grid(catalog, wcs, mask)
+        catalog = as_shear_catalog(catalog)
+        wcs = make_wcs(catalog) if wcs is None else check_celestial_wcs(wcs)
+        working = _conformal_wcs(wcs, catalog.frame)
+        assignment = PixelAssignment(catalog, working, mask, scheme=self.scheme)
+        grid = ShearGrid.from_assignment(assignment, sigma_e=self.sigma_e)
+        _require_galaxies(grid, len(catalog))
+        return self._map_of(grid, assignment, progress, None if working is wcs else wcs)
+
+    def _reconstruct_grid(self, grid, wcs, mask):
+        if wcs is not None or mask is not None:
+            raise TypeError("a ShearGrid has its own WCS and mask: wcs and mask must be None")
+        if self.uncertainty == "rotations":
+            raise ValueError(
+                "uncertainty='rotations' needs the galaxies, not a ShearGrid; use 'analytic' or "
+                "give the catalogue"
+            )
+        anisotropy = PixelFrame(grid.wcs, grid.frame).anisotropy
+        if anisotropy > _MAX_ANISOTROPY:
+            raise ValueError(
+                f"the pixels of the grid are far from squares ({anisotropy:.3g} : 1 somewhere); "
+                "bin the galaxies on another WCS, such as that of make_wcs"
+            )
+        _require_galaxies(grid, grid.n_used + grid.n_outside + grid.n_masked)
+        return self._map_of(grid, None, None, None)
+
+    def _map_of(self, grid, assignment, progress, wcs):
+        """Invert, and dress the arrays as a map; resample it if there is another ``wcs``."""
+        inversion = self._invert(grid)
+        mask = grid.mask | inversion.unsupported
+        if self.fill_holes and inversion.bridged is not None:
+            mask &= ~inversion.bridged
+        kappa_b = inversion.kappa_b
+        kappa = ConvergenceMap(
+            inversion.kappa,
+            wcs=grid.wcs,
+            mask=mask,
+            uncertainty=self._analytic_noise(grid) if self.uncertainty == "analytic" else None,
+            # A mirrored image turns E + i B into its conjugate: on the sky B has one sign.
+            kappa_b=None if kappa_b is None else kappa_b * grid.parity,
+            counts=grid.count,
+            meta=self._meta(grid),
+        )
+        if wcs is not None:
+            kappa = kappa.reproject(wcs)
+        if self.uncertainty != "rotations":
+            return kappa
+
+        def finish(plane):
+            if wcs is None:
+                return plane
+            return ConvergenceMap(plane, wcs=grid.wcs, mask=mask).reproject(wcs).data
+
+        noise = self._rotation_noise(grid, assignment, finish, progress)
+        return ConvergenceMap(kappa, uncertainty=noise, meta={**kappa.meta, "uncertainty": "noise"})
+
+    def _rotation_noise(self, grid, assignment, finish, progress):
+        """Return the scatter of maps of randomly turned galaxies, in constant memory."""
+        seed = self.rng
+        if isinstance(seed, np.random.SeedSequence):
+            # A sequence counts its children: a fresh one makes each call the same.
+            seed = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
+        grids = noise_realizations(
+            assignment,
+            n_realizations=self.n_realizations,
+            rng=np.random.default_rng(seed),
+            grid=grid,
+        )
+        total, n_maps = 0.0, 0
+        for noise in track(grids, self.n_realizations, progress, "noise realisations"):
+            inversion = self._invert(noise)
+            # Turning all galaxies by 45 degrees turns E into B: both are noise of the same kind.
+            # Their mean over all rotations is exactly 0, so that none is subtracted.
+            for plane in (inversion.kappa, inversion.kappa_b):
+                if plane is not None:
+                    total = total + np.square(finish(plane), dtype=float)
+                    n_maps += 1
+        return np.sqrt(total / n_maps)
+
+    def _meta(self, grid):
+        parameters = {
+            name: str(value) if isinstance(value, (u.Quantity, np.random.SeedSequence)) else value
+            for name, value in self.get_params().items()
+        }
+        meta = {
+            "estimator": type(self).__name__,
+            "parameters": parameters,
+            "convention": grid.convention,
+            "kind": grid.kind,
+            "frame": grid.frame,
+            "n_galaxies": grid.n_used,
+            "n_outside": grid.n_outside,
+            "n_masked": grid.n_masked,
+            "n_left_out": grid.n_left_out,
+            "zero_mode": "set to 0: the mass sheet is not measured",
+            "versions": {name: _version(name) for name in ("lensmap", "numpy", "astropy")},
+        }
+        if self.uncertainty == "analytic":
+            meta["uncertainty"] = "noise"
+        return meta
+
+
+def _version(name):
+    try:
+        return version(name)
+    except PackageNotFoundError:  # a source tree that was not installed
+        return "unknown"
+
+
+def _conformal_wcs(wcs, frame):
+    """Return the WCS itself if shear can be inverted on its pixels, else a tangent plane."""
+    pixels = PixelFrame(wcs, frame)
+    if pixels.anisotropy <= _MAX_ANISOTROPY:
+        return wcs
+    finest = max(pixels.scales[0], pixels.scales[1] / 10)
+    # Two pixels more on each side, so that interpolation has neighbours.
+    tangent = tangent_wcs_of(wcs, finest, margin=2 * finest)
+    anisotropy = PixelFrame(tangent, frame).anisotropy
+    if anisotropy > 1.1:
+        raise ValueError(
+            "wcs spans a field that is too large for a flat sky: pixels of a tangent plane are "
+            f"{anisotropy:.2f} : 1 at its edge; map the field in parts"
+        )
+    return tangent
+
+
+def _require_galaxies(grid, n_total):
+    if grid.n_used == 0:
+        raise ValueError(
+            f"no galaxy is left on the map: of {n_total}, {grid.n_outside} are outside wcs and "
+            f"{grid.n_masked} are masked"
+        )
+    if not np.any(grid.sum_w > 0):
+        raise ValueError(f"all {grid.n_used} galaxies on the map have a weight of 0")

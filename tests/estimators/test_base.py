@@ -1,0 +1,258 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What the base class does for all estimators: parameters, arguments, other pixels."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
+from astropy.wcs import WCS
+from lenses import NFW, catalog_columns, shear_of, tangent_wcs, uniform_sky
+
+from lensmap import KaiserSquires, ShearCatalog, ShearGrid, make_wcs
+from lensmap.estimators import (
+    Estimator,
+    Inversion,
+    available_estimators,
+    get_estimator,
+    register_estimator,
+)
+from lensmap.utils import ConventionWarning, MapWarning
+
+CENTER = SkyCoord(359.95, 30, unit="deg")
+LENS = CENTER.directional_offset_by(70 * u.deg, 3 * u.arcmin)
+PLANE = tangent_wcs(CENTER, (50, 60), 0.5)
+
+
+def _catalog(n=20_000, seed=1, noise=0.0, **more):
+    rng = np.random.default_rng(seed)
+    sky = uniform_sky(CENTER, 0.4, n, rng)
+    gamma, kappa = shear_of(sky, [(LENS, NFW(kappa_s=0.1))])
+    e = gamma / (1 - kappa) + noise * (rng.normal(size=n) + 1j * rng.normal(size=n))
+    return ShearCatalog(catalog_columns(sky, e, **more), "generic")
+
+
+def _peak(kappa):
+    values = np.where(kappa.mask, -1, kappa.data)
+    y, x = np.unravel_index(values.argmax(), values.shape)
+    return kappa.wcs.pixel_to_world(x, y).icrs
+
+
+class Halved(Estimator):
+    """A user's own estimator: half the sum of g1 and g2."""
+
+    def __init__(self, *, factor=0.5, uncertainty=None, n_realizations=4, rng=0):
+        self.factor = factor
+        self.uncertainty = uncertainty
+        self.n_realizations = n_realizations
+        self.rng = rng
+        self._check_common()
+
+    def _invert(self, grid):
+        return Inversion(self.factor * (grid.g1 + grid.g2), None, grid.count == 0)
+
+
+def test_a_users_own_estimator_plugs_in():
+    estimator = Halved(factor=2, uncertainty="rotations")
+    assert repr(estimator) == "Halved(factor=2, uncertainty='rotations')"
+    kappa = estimator.reconstruct(_catalog(), PLANE)
+    assert kappa.kappa_b is None and kappa.uncertainty is not None
+    assert kappa.meta["parameters"]["factor"] == 2
+    assert estimator.replace(factor=3).get_params() == {
+        "factor": 3, "uncertainty": "rotations", "n_realizations": 4, "rng": 0,
+    }
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        estimator.replace(smoothing=1)
+    with pytest.raises(ValueError, match="uncertainty must be one of None, 'rotations'"):
+        Halved(uncertainty="analytic")
+
+
+def test_parameters_are_keyword_only_with_defaults():
+    with pytest.raises(TypeError, match="keyword-only parameters with defaults; 'factor'"):
+        type("Bad", (Estimator,), {"__init__": lambda self, factor=1: None})
+
+
+def test_registry():
+    assert available_estimators()["ks"] is KaiserSquires is get_estimator("ks")
+    with pytest.raises(ValueError, match="there is no estimator 'nn'; there are 'ks'"):
+        get_estimator("nn")
+    with pytest.raises(ValueError, match="'ks' belongs to the estimator KaiserSquires"):
+        register_estimator("ks")(Halved)
+
+
+def test_no_wcs_makes_one_that_covers_the_catalogue():
+    catalog = _catalog()
+    kappa = KaiserSquires().reconstruct(catalog)
+    assert kappa.shape == make_wcs(catalog).array_shape
+    assert kappa.meta["n_galaxies"] == len(catalog) and kappa.meta["n_outside"] == 0
+    assert _peak(kappa).separation(LENS) < 0.6 * u.arcmin
+
+
+def test_a_grid_that_was_streamed_gives_the_same_map():
+    catalog = _catalog(noise=0.2)
+    estimator = KaiserSquires(uncertainty="analytic")
+    chunks = ShearGrid.from_chunks((catalog[i : i + 6000] for i in range(0, 20_000, 6000)), PLANE)
+    found, expected = estimator.reconstruct(chunks), estimator.reconstruct(catalog, PLANE)
+    np.testing.assert_allclose(found.data, expected.data, atol=1e-12)
+    np.testing.assert_allclose(found.uncertainty.array, expected.uncertainty.array, rtol=1e-9)
+    with pytest.raises(TypeError, match="wcs and mask must be None"):
+        estimator.reconstruct(chunks, PLANE)
+    with pytest.raises(ValueError, match="needs the galaxies"):
+        estimator.replace(uncertainty="rotations").reconstruct(chunks)
+
+
+@pytest.mark.parametrize("projection", ["CAR", "AIT", "wide pixels"])
+def test_pixels_that_are_no_squares_are_resampled(projection):
+    """At dec 30 the pixels of a plate carree are 1.15 : 1: inverting on them would be wrong."""
+    wcs = WCS(naxis=2)
+    if projection == "wide pixels":
+        wcs = tangent_wcs(CENTER, (60, 30), 0.5)
+        wcs.wcs.cdelt = [-1 / 60, 0.5 / 60]
+    else:
+        wcs.wcs.ctype = [f"RA---{projection}", f"DEC--{projection}"]
+        wcs.wcs.crval, wcs.wcs.cdelt = [0, 0], [-0.5 / 60, 0.5 / 60]
+        wcs.wcs.crpix = [0, 0]
+        x, y = wcs.world_to_pixel(CENTER)
+        wcs.wcs.crpix = [30 - x, 30 - y]
+        wcs.array_shape = (60, 60)
+    catalog = _catalog(noise=0.1)
+    straight = KaiserSquires().reconstruct(catalog, tangent_wcs(CENTER, (90, 90), 0.5))
+    kappa = KaiserSquires().reconstruct(catalog, wcs)
+    assert kappa.shape == wcs.array_shape and _peak(kappa).separation(LENS) < 0.6 * u.arcmin
+    x, y = kappa.wcs.world_to_pixel(LENS)
+    sx, sy = straight.wcs.world_to_pixel(LENS)
+    found = kappa.data[int(np.rint(y)), int(np.rint(x))]
+    expected = straight.data[int(np.rint(sy)), int(np.rint(sx))]
+    assert found == pytest.approx(expected, rel=0.15)
+    with pytest.warns(MapWarning, match="the uncertainty is dropped"):
+        KaiserSquires(uncertainty="analytic").reconstruct(catalog, wcs)
+    grid = ShearGrid.from_catalog(catalog, wcs)
+    with pytest.raises(ValueError, match="far from squares"):
+        KaiserSquires().reconstruct(grid)
+
+
+def test_rotations_are_resampled_with_the_map():
+    wcs = tangent_wcs(CENTER, (60, 30), 0.5)
+    wcs.wcs.cdelt = [-1 / 60, 0.5 / 60]
+    catalog = _catalog(noise=0.2)
+    estimator = KaiserSquires(uncertainty="rotations", n_realizations=20)
+    kappa = estimator.reconstruct(catalog, wcs)
+    straight = estimator.reconstruct(catalog, tangent_wcs(CENTER, (60, 60), 0.5))
+    assert kappa.meta["uncertainty"] == "noise"
+    found, expected = (
+        np.nanmedian(k.uncertainty.array[15:-15, 8:-8]) for k in (kappa, straight)
+    )
+    assert found == pytest.approx(expected, rel=0.05)
+
+
+def test_a_field_too_large_for_a_plane_is_refused():
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---CAR", "DEC--CAR"]
+    wcs.wcs.crval, wcs.wcs.crpix, wcs.wcs.cdelt = [0, 0], [30, 30], [-1, 1]
+    wcs.array_shape = (60, 60)
+    with pytest.raises(ValueError, match="too large for a flat sky"):
+        KaiserSquires(smoothing=3 * u.deg).reconstruct(_catalog(), wcs)
+
+
+# --- bad input: a clear error each ----------------------------------------------------------
+
+
+def _plain(**changes):
+    wcs = WCS(naxis=2)
+    for name, value in changes.items():
+        setattr(wcs.wcs, name, value)
+    return wcs
+
+
+@pytest.mark.parametrize(
+    ("wcs", "error", "message"),
+    [
+        ("TAN", TypeError, "wcs must be an astropy.wcs.WCS, not str"),
+        (_plain(ctype=["LINEAR", "LINEAR"]), ValueError, "wcs must have celestial axes"),
+        (tangent_wcs(CENTER, None, 1) if False else _plain(ctype=["RA---TAN", "DEC--TAN"]),
+         ValueError, r"set wcs.array_shape = \(ny, nx\), which is now None"),
+    ],
+)
+def test_bad_wcs(wcs, error, message):
+    with pytest.raises(error, match=message):
+        KaiserSquires().reconstruct(_catalog(100), wcs)
+
+
+def test_cube_wcs_is_told_what_to_do():
+    wcs = WCS(naxis=3)
+    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN", "FREQ"]
+    wcs.array_shape = (2, 5, 5)
+    with pytest.raises(ValueError, match=r"two-dimensional, but has 3 axes; wcs.celestial"):
+        KaiserSquires().reconstruct(_catalog(100), wcs)
+
+
+def test_catalogue_outside_the_map():
+    wcs = tangent_wcs(SkyCoord(100, -30, unit="deg"), (20, 20), 1.0)
+    message = "no galaxy is left on the map: of 500, 500 are outside wcs"
+    with pytest.raises(ValueError, match=message):
+        KaiserSquires().reconstruct(_catalog(500), wcs)
+
+
+def test_all_galaxies_masked():
+    with pytest.raises(ValueError, match=r"0 are outside wcs and 500 are masked"):
+        catalog = _catalog(500)
+        wcs = make_wcs(catalog)
+        KaiserSquires().reconstruct(catalog, wcs, np.ones(wcs.array_shape, dtype=bool))
+
+
+def test_mask_of_another_shape():
+    with pytest.raises(ValueError, match=r"the mask has the shape \(4, 5\), but the map has"):
+        KaiserSquires().reconstruct(_catalog(100), PLANE, np.zeros((4, 5), dtype=bool))
+
+
+def test_all_weights_zero():
+    with pytest.raises(ValueError, match="galaxies on the map have a weight of 0"):
+        KaiserSquires().reconstruct(_catalog(100, weight=np.zeros(100)), PLANE)
+
+
+def test_zero_weights_count_for_nothing():
+    half = np.arange(20_000) % 2 == 0
+    catalog = _catalog(noise=0.2)
+    found = KaiserSquires().reconstruct(_catalog(noise=0.2, weight=half.astype(float)), PLANE)
+    expected = KaiserSquires().reconstruct(catalog[half], PLANE)
+    np.testing.assert_allclose(found.data, expected.data, atol=1e-12)
+
+
+def test_one_galaxy_makes_its_own_map():
+    """A single galaxy sees a mass across from its long axis, and nothing breaks."""
+    catalog = ShearCatalog(
+        {"ra": [CENTER.ra.deg], "dec": [CENTER.dec.deg], "e1": [0.3], "e2": [0.0]}, "generic"
+    )
+    kappa = KaiserSquires(uncertainty="analytic").reconstruct(catalog, PLANE)
+    assert np.isfinite(kappa.data[~kappa.mask]).all() and (~kappa.mask).sum() > 4
+    assert kappa.counts.sum() == 1
+    for uncertainty in ("analytic", "rotations"):
+        alone = KaiserSquires(uncertainty=uncertainty).reconstruct(catalog)
+        assert alone.shape == (1, 1)
+
+
+def test_duplicate_positions_count_twice():
+    catalog = _catalog(2000, noise=0.2)
+    table = catalog.table
+    doubled = ShearCatalog(Table({n: np.repeat(table[n], 2) for n in table.colnames}), "generic")
+    kappa = KaiserSquires().reconstruct(doubled, PLANE)
+    expected = KaiserSquires().reconstruct(catalog, PLANE)
+    np.testing.assert_allclose(kappa.data, expected.data, atol=1e-9)
+    assert kappa.counts.max() % 2 == 0
+
+
+def test_a_table_that_does_not_say_its_convention_is_warned_about():
+    with pytest.warns(ConventionWarning, match="does not say its convention and kind"):
+        KaiserSquires().reconstruct(Table(catalog_columns(CENTER.reshape(1), np.array([0.1j]))))
+    with pytest.raises(TypeError, match="catalog must be a ShearCatalog or an astropy table"):
+        KaiserSquires().reconstruct([1, 2, 3])
+
+
+def test_progress_is_called():
+    seen = []
+    KaiserSquires(uncertainty="rotations", n_realizations=3).reconstruct(
+        _catalog(500), PLANE, progress=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    with pytest.raises(TypeError, match="progress must be None, a bool or a callable"):
+        KaiserSquires(uncertainty="rotations").reconstruct(_catalog(500), PLANE, progress=3)
