@@ -1,0 +1,136 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Parts of pages that are made of the package when the pages are, so that they cannot go stale."""
+
+import contextlib
+import inspect
+import io
+import os
+import shlex
+import tempfile
+from importlib.resources import files
+from unittest import mock
+
+from astropy.table import Table
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+import lensmap
+from lensmap.catalog import COLUMN_PRESETS
+from lensmap.cli import main
+
+__all__ = ["setup"]
+
+
+def setup(app):
+    """Register the directives, and the resolution of the top-level names."""
+    app.add_directive("column-presets", ColumnPresets)
+    app.add_directive("command-output", CommandOutput)
+    app.add_directive("top-level-names", TopLevelNames)
+    app.connect("missing-reference", resolve_top_level)
+    return {"parallel_read_safe": True}
+
+
+def home_of(name):
+    """Return the public module that documents a top-level name, such as ``lensmap.catalog``."""
+    return ".".join(getattr(lensmap, name).__module__.split(".")[:2])
+
+
+def resolve_top_level(app, env, node, contnode):
+    """Resolve ``lensmap.KaiserSquires`` to where it is documented."""
+    package, _, name = node.get("reftarget", "").partition(".")
+    name, dot, attribute = name.partition(".")
+    if package != "lensmap" or name not in lensmap.__all__ or name.startswith("_"):
+        return None
+    return env.domains["py"].resolve_xref(
+        env, node["refdoc"], app.builder, "obj", f"{home_of(name)}.{name}{dot}{attribute}", node,
+        contnode,
+    )
+
+
+class _Lines(SphinxDirective):
+    """A directive that is replaced with lines of reStructuredText."""
+
+    def run(self):
+        """Parse the lines where the directive stands."""
+        holder = nodes.container()
+        lines = StringList(list(self.lines()), source=self.get_source_info()[0])
+        self.state.nested_parse(lines, self.content_offset, holder)
+        return holder.children
+
+
+class TopLevelNames(_Lines):
+    """The names that ``from lensmap import ...`` gives, with their homes."""
+
+    def lines(self):
+        """Yield a table."""
+        yield from [".. list-table::", "   :header-rows: 1", "   :widths: 30 70", ""]
+        yield from ["   * - name", "     - what it is"]
+        for name in lensmap.__all__:
+            if name.startswith("_"):
+                continue
+            summary = inspect.getdoc(getattr(lensmap, name)).splitlines()[0]
+            yield f"   * - `~{home_of(name)}.{name}`"
+            yield f"     - {summary}"
+
+
+class ColumnPresets(_Lines):
+    """One table for each preset of column names."""
+
+    def lines(self):
+        """Yield a heading sentence and a table for each."""
+        for name, preset in COLUMN_PRESETS.items():
+            convention = f'``"{preset.convention}"``' if preset.convention else "none documented"
+            kind = f'``"{preset.kind}"``' if preset.kind else "none documented"
+            yield from [f".. _preset-{name}:", "", f".. rubric:: {name}", ""]
+            yield f"Documented convention: {convention}; kind: {kind}."
+            if preset.reference:
+                yield f"Reference: {preset.reference}."
+            if preset.signature:
+                needed = " and ".join(f"``{column}``" for column in preset.signature)
+                yield f"Taken automatically only if there are also columns for {needed}."
+            yield from ["", ".. list-table::", "   :header-rows: 1", "   :widths: 25 75"]
+            yield from ["   :class: column-presets", "", "   * - lensmap", "     - the survey"]
+            for ours, theirs in preset.columns.items():
+                yield f"   * - ``{ours}``"
+                yield "     - " + " or ".join(f"``{column}``" for column in theirs)
+            yield ""
+
+
+class CommandOutput(Directive):
+    """What a ``lensmap`` command prints, run beside the mock catalogue ``shear.fits``."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self):
+        """Call the command."""
+        words = shlex.split(self.arguments[0])
+        shown = f"$ lensmap {self.arguments[0]}\n{output_of(words)}"
+        return [nodes.literal_block(shown, shown, language="text")]
+
+
+def output_of(words):
+    """Return what a command prints to the standard output."""
+    text = io.StringIO()
+    # argparse asks the terminal for its width, and colours it from Python 3.14 on.
+    terminal = {"COLUMNS": "86", "NO_COLOR": "1"}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+        mock.patch.dict(os.environ, terminal),
+        contextlib.redirect_stdout(text),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        table = Table.read(files("lensmap") / "data" / "demo_catalog.fits")
+        table.meta.clear()
+        table.write("shear.fits")
+        try:
+            code = main(words)
+        except SystemExit as end:  # --help
+            code = end.code
+    if code not in (0, 3):  # 3: a convention is wrong, which a page may want to show
+        raise ExtensionError(f"lensmap {' '.join(words)} ended with the exit code {code}")
+    return text.getvalue()

@@ -1,0 +1,104 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Words in, exit code out: 0 done, 1 an error, 2 wrong usage, 3 a convention clearly wrong."""
+
+import argparse
+import logging
+import sys
+import warnings
+from contextlib import contextmanager
+
+from astropy import log
+
+from lensmap.cli import check, demo, reconstruct
+from lensmap.utils import LensmapWarning
+
+__all__ = ["main"]
+
+_COMMANDS = (demo, reconstruct, check)
+
+
+def main(argv=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str or None
+        The words after ``lensmap``; None takes those of the process.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 1 an error, 2 wrong usage, 3 (``check``) a convention that is
+        clearly wrong.
+    """
+    arguments = _parser().parse_args(argv)
+    if arguments.debug:
+        return arguments.run(arguments)
+    with warnings.catch_warnings(), _plain_log():
+        warnings.showwarning = _show_warning
+        try:
+            return arguments.run(arguments)
+        except KeyboardInterrupt:
+            _say("interrupted; nothing was left half written")
+            return 130
+        # The user gets one line; --debug shows where it came from.
+        except Exception as error:  # noqa: BLE001
+            hint = " with --overwrite" if isinstance(error, FileExistsError) else ""
+            _say(f"error: {str(error).strip() or type(error).__name__}{hint}")
+            return 1
+
+
+def _parser():
+    from lensmap import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="lensmap",
+        description="Mass maps from weak-lensing shear catalogues.",
+        epilog="'lensmap COMMAND --help' shows the options of a command, with examples. "
+        "Exit codes: 0 done, 1 error, 2 wrong usage, 3 (check) the declared convention is "
+        "clearly wrong.",
+    )
+    parser.add_argument("--version", action="version", version=f"lensmap {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for module in _COMMANDS:
+        command = commands.add_parser(
+            module.NAME,
+            help=module.SUMMARY,
+            description=module.DESCRIPTION,
+            epilog=module.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.add_argument(
+            "--debug", action="store_true", help="show the traceback of an error"
+        )
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def _say(text):
+    """Say something in one line, apart from what the command gives out."""
+    print("lensmap:", *text.removeprefix("lensmap: ").split(), file=sys.stderr)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    """Show lensmap's warnings without their class, which says nothing to those who ask."""
+    what = "" if issubclass(category, LensmapWarning) else f"{category.__name__}: "
+    _say(f"warning: {what}{message}")
+
+
+class _PlainHandler(logging.Handler):
+    """Log records as lines of the command, without the place in the sources."""
+
+    def emit(self, record):
+        _say(record.getMessage())
+
+
+@contextmanager
+def _plain_log():
+    """Show astropy's log, which is lensmap's, too, on the standard error stream."""
+    handlers, log.handlers = log.handlers, [_PlainHandler()]
+    try:
+        yield
+    finally:
+        log.handlers = handlers

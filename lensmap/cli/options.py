@@ -1,0 +1,184 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Options that several commands share, and what their words mean."""
+
+import argparse
+from pathlib import Path
+
+from lensmap.utils import check_angle
+
+__all__ = [
+    "add_catalog_arguments",
+    "angle",
+    "angle_or_none",
+    "noise",
+    "pairs",
+    "read_catalog",
+    "read_positions",
+]
+
+# What positions are called, in any case.
+_LONGITUDES = ("ra", "raj2000", "ra_j2000", "alpha_j2000")
+_LATITUDES = ("dec", "decj2000", "dej2000", "dec_j2000", "delta_j2000")
+
+
+def angle(text):
+    """Return the angle that a word such as ``0.3arcmin`` means."""
+    try:
+        return check_angle(text, "angle")
+    except (TypeError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"a positive angle with its unit is needed, such as 0.6arcmin, not {text!r}"
+        ) from None
+
+
+def angle_or_none(text):
+    """Return an angle, or None for the word ``none``."""
+    return None if text.lower() == "none" else angle(text)
+
+
+def noise(text):
+    """Return an estimator's parameters for ``100`` (random rotations) or ``analytic``."""
+    if text == "analytic":
+        return {"uncertainty": text}
+    if text.isdigit() and int(text) >= 2:
+        return {"uncertainty": "rotations", "n_realizations": int(text)}
+    raise argparse.ArgumentTypeError(
+        f"a whole number of random rotations (2 or more) or analytic is needed, not {text!r}"
+    )
+
+
+def pairs(text):
+    """Return the dict that ``ra=RA,dec=DEC`` means, or the name of a preset."""
+    if "=" not in text:
+        return text
+    result = {}
+    for item in text.split(","):
+        ours, equals, theirs = item.partition("=")
+        if not (equals and ours.strip() and theirs.strip()):
+            raise argparse.ArgumentTypeError(
+                f"columns are given as ra=NAME,dec=NAME,..., not {item!r}"
+            )
+        result[ours.strip()] = theirs.strip()
+    return result
+
+
+def add_catalog_arguments(parser):
+    """Add the catalogue and how it is to be read."""
+    parser.add_argument("catalog", metavar="CAT", help="a table: FITS, ECSV, CSV, Parquet, HDF5")
+    group = parser.add_argument_group("the catalogue")
+    group.add_argument(
+        "--columns",
+        type=pairs,
+        metavar="ra=NAME,...",
+        help="the column names as ra=RA,dec=DEC,e1=E1,e2=E2,weight=W, or the name of a preset; "
+        "found by themselves where they are known",
+    )
+    group.add_argument(
+        "--convention",
+        metavar="NAME",
+        help="celestial (x east, y north), euclidean (x west), iau (position angle), or the signs "
+        "that bring e1,e2 to celestial as --convention=-1,1; default: what the file says, else "
+        "celestial",
+    )
+    group.add_argument(
+        "--kind",
+        choices=("shear", "distortion"),
+        help="(a-b)/(a+b), or (a^2-b^2)/(a^2+b^2); default: what the file says, else shear",
+    )
+    group.add_argument("--frame", help="the frame of the positions; default: icrs")
+    group.add_argument("--format", help="the file's format by its astropy name, if not obvious")
+    group.add_argument("--hdu", help="the table's HDU (FITS): a number or a name")
+    group.add_argument("--path", help="the table's path within the file (HDF5)")
+
+
+def read_catalog(arguments):
+    """Read the catalogue that the arguments name."""
+    from lensmap.catalog import ShearCatalog, declared_meta, read_table
+
+    options = {}
+    if arguments.hdu is not None:
+        options["hdu"] = int(arguments.hdu) if arguments.hdu.isdigit() else arguments.hdu
+    if arguments.path is not None:
+        options["path"] = arguments.path
+    table = read_table(arguments.catalog, format=arguments.format, **options)
+    declared = declared_meta(table)
+    for name in ("convention", "kind", "frame"):
+        if getattr(arguments, name) is not None:
+            declared[name] = getattr(arguments, name)
+    return ShearCatalog(table, arguments.columns, **declared)
+
+
+def read_positions(path):
+    """Read sky positions from a table.
+
+    Parameters
+    ----------
+    path : str
+        A table in any format that astropy reads, or plain text with columns between blanks that
+        a line beginning with ``#`` names. Its columns ra and dec (or RAJ2000 and DEJ2000, and
+        the like, in any case) are in degrees if they do not say otherwise.
+
+    Returns
+    -------
+    `~astropy.coordinates.SkyCoord`
+        The positions (ICRS).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If no positions can be read from it.
+    """
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+
+    from lensmap.catalog import read_table
+
+    try:
+        table = read_table(path)
+    except ValueError:
+        table = _read_text(path)
+        if table is None:
+            raise
+    names = {name.lower(): name for name in table.colnames}
+    found = [
+        next((names[name] for name in known if name in names), None)
+        for known in (_LONGITUDES, _LATITUDES)
+    ]
+    if None in found:
+        raise ValueError(f"{path!r} has no columns ra and dec, only {', '.join(table.colnames)}")
+    ra, dec = (table[name] for name in found)
+    if any(column.dtype.kind not in "iuf" for column in (ra, dec)):
+        raise ValueError(f"the columns {' and '.join(found)} of {path!r} must hold numbers (deg)")
+    if len(table) == 0:
+        raise ValueError(f"{path!r} has no positions: it has no rows")
+    return SkyCoord(
+        u.Quantity(ra, ra.unit or u.deg), u.Quantity(dec, dec.unit or u.deg), frame="icrs"
+    )
+
+
+def _read_text(path):
+    """Return the positions of plain text as a table; None if no line says where they stand."""
+    from astropy.table import Table
+
+    columns, rows = None, []
+    for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split()
+        if line.lstrip().startswith("#"):
+            names = [word.lower() for word in line.lstrip(" #").split()]
+            where = [
+                next((names.index(name) for name in known if name in names), None)
+                for known in (_LONGITUDES, _LATITUDES)
+            ]
+            columns = columns if None in where else where
+        elif words and columns is not None:
+            # Only the columns up to the positions need to be where the header says.
+            rows.append([words[i] if i < len(words) else "nothing" for i in columns])
+    if columns is None:
+        return None
+    try:
+        values = [[float(word) for word in row] for row in rows]
+    except ValueError as error:
+        raise ValueError(f"{path!r} has a row without ra and dec in degrees: {error}") from None
+    return Table(rows=values or None, names=["ra", "dec"], dtype=[float, float])

@@ -1,0 +1,200 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""``lensmap reconstruct``: a catalogue in, a mass map out."""
+
+import argparse
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from lensmap.cli.check import warn_if_wrong
+from lensmap.cli.options import add_catalog_arguments, angle, angle_or_none, noise, read_catalog
+from lensmap.utils import atomic_write
+
+NAME = "reconstruct"
+SUMMARY = "make a mass map of a shear catalogue"
+DESCRIPTION = """Make a mass map of a shear catalogue and write it as FITS: kappa, B-mode,
+uncertainty, mask and galaxy counts, each with its WCS. The declared sign convention
+is tested on the way (--no-check)."""
+EXAMPLES = """examples:
+  lensmap reconstruct shear.fits -o kappa.fits --smoothing 1arcmin
+  lensmap reconstruct shear.fits -o kappa.fits --convention euclidean \\
+      --uncertainty 100 --plot kappa.png
+  lensmap reconstruct shear.csv -o kappa.fits --columns ra=RA,dec=DEC,e1=G1,e2=G2,weight=W \\
+      --pixel-scale 0.3arcmin --mask stars.reg --footprint survey_moc.fits
+
+exit codes: 0 done, 1 an error (nothing is written), 2 wrong usage"""
+
+
+def add_arguments(parser):
+    """Add the command's arguments."""
+    add_catalog_arguments(parser)
+    parser.add_argument("-o", "--output", required=True, metavar="K.fits", help="the map")
+    group = parser.add_argument_group("the map")
+    group.add_argument("--method", default="ks", help="the estimator (default ks: Kaiser-Squires)")
+    group.add_argument(
+        "--pixel-scale",
+        type=angle,
+        metavar="ANGLE",
+        help="the pixels of a tangent plane that covers the catalogue (default 0.4arcmin)",
+    )
+    group.add_argument(
+        "--wcs",
+        metavar="FITS",
+        help="take the pixels of this image instead (its first celestial HDU)",
+    )
+    group.add_argument(
+        "--smoothing",
+        type=angle_or_none,
+        default=argparse.SUPPRESS,
+        metavar="ANGLE",
+        help="the sigma of the Gaussian as an angle, or none (default 1arcmin)",
+    )
+    group.add_argument(
+        "--mask",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="exclude what is inside: regions, FITS image, MOC or table of star holes; repeatable",
+    )
+    group.add_argument(
+        "--footprint",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="exclude what is outside; repeatable",
+    )
+    group.add_argument(
+        "--uncertainty",
+        type=noise,
+        default={},
+        metavar="N",
+        help="noise from N random rotations of the galaxies, or: analytic",
+    )
+    group.add_argument("--seed", type=int, default=0, help="of the random rotations (default 0)")
+    group = parser.add_argument_group("what else")
+    group.add_argument("--plot", metavar="K.png", help="draw the map (and its S/N), too")
+    group.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    group.add_argument(
+        "--no-check", action="store_true", help="do not test the declared convention"
+    )
+
+
+def run(arguments):
+    """Run the command."""
+    outputs = _outputs(arguments)
+    with ExitStack() as stack:
+        # Whatever can be wrong is asked before the work begins: minutes later is late.
+        temporary = [
+            stack.enter_context(atomic_write(path, overwrite=arguments.overwrite))
+            for path in outputs
+        ]
+        estimator = make_estimator(arguments)
+        wcs, mask = _wcs(arguments), _mask(arguments)
+        catalog = read_catalog(arguments)
+        if not arguments.no_check:
+            _check(catalog)
+        if wcs is None:
+            wcs = _make_wcs(catalog, arguments)
+        kappa = estimator.reconstruct(catalog, wcs, mask, progress=sys.stderr.isatty())
+        kappa.write(temporary[0], format="fits", overwrite=True)
+        if arguments.plot:
+            _plot(kappa, temporary[1], str(estimator))
+    print(describe(kappa))
+    print(f"written: {', '.join(map(str, outputs))}")
+    return 0
+
+
+def describe(kappa):
+    """Return what there is to say of a map, for people."""
+    from astropy import units as u
+
+    (ny, nx), meta = kappa.shape, kappa.meta
+    size = kappa.pixel_scale.to(u.arcmin)
+    lines = [
+        f"{nx} x {ny} pixels of {size:.3g}, {kappa.mask.mean():.0%} of them masked",
+        f"{meta['n_galaxies']} galaxies used"
+        + "".join(
+            f", {meta[key]} {what}"
+            for key, what in (("n_outside", "outside"), ("n_masked", "masked"))
+            if meta[key]
+        ),
+    ]
+    if kappa.uncertainty is not None:
+        y, x = np.unravel_index(np.nanargmax(kappa.snr), kappa.shape)
+        place = kappa.wcs.pixel_to_world(x, y).to_string("decimal", precision=4)
+        lines.append(f"highest peak: {kappa.snr[y, x]:.1f} sigma at {place} (deg)")
+    return "\n".join(lines)
+
+
+def _outputs(arguments):
+    """Return the files that will be written, the map first."""
+    outputs = [Path(arguments.output)]
+    if arguments.plot:
+        from lensmap.plotting import check_picture
+
+        check_picture(arguments.plot)
+        outputs.append(Path(arguments.plot))
+        if outputs[0].resolve() == outputs[1].resolve():
+            raise ValueError("--output and --plot are the same file")
+    return outputs
+
+
+def make_estimator(arguments):
+    """Return the estimator that the arguments describe."""
+    from lensmap.estimators import get_estimator
+
+    cls = get_estimator(arguments.method)
+    options = {"rng": arguments.seed, **arguments.uncertainty}
+    if "smoothing" in arguments:  # None is a choice, too
+        options["smoothing"] = arguments.smoothing
+    return cls(**options)
+
+
+def _wcs(arguments):
+    if arguments.wcs is None:
+        return None
+    if arguments.pixel_scale is not None:
+        raise ValueError("--wcs has its own pixels: --pixel-scale cannot be given with it")
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    if not Path(arguments.wcs).is_file():
+        raise FileNotFoundError(f"there is no file {arguments.wcs!r}")
+    with fits.open(arguments.wcs) as hdus:
+        for hdu in hdus:
+            if not hdu.is_image or hdu.header.get("NAXIS", 0) < 2:
+                continue
+            wcs = WCS(hdu.header, hdus)
+            if wcs.has_celestial:
+                wcs = wcs if wcs.naxis == 2 else wcs.celestial
+                wcs.array_shape = hdu.shape[-2:]
+                return wcs
+    raise ValueError(f"{arguments.wcs!r} holds no image with a celestial WCS")
+
+
+def _make_wcs(catalog, arguments):
+    from lensmap.grid import make_wcs
+
+    return make_wcs(catalog, *([] if arguments.pixel_scale is None else [arguments.pixel_scale]))
+
+
+def _mask(arguments):
+    from lensmap.masks import SkyMask
+
+    parts = [SkyMask(path) for path in arguments.mask]
+    parts += [SkyMask(path, exclude="outside") for path in arguments.footprint]
+    return SkyMask(parts) if parts else None
+
+
+def _check(catalog):
+    from lensmap.diagnostics import check_convention
+
+    warn_if_wrong(check_convention(catalog, n_rotations=50, progress=sys.stderr.isatty()))
+
+
+def _plot(kappa, path, title):
+    from lensmap.plotting import save_map
+
+    save_map(kappa, path, title=title)

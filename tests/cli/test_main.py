@@ -1,0 +1,108 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The command: its words, exit codes and messages."""
+
+import subprocess
+import sys
+import warnings
+
+import pytest
+from astropy import log
+
+from lensmap.cli import check, main
+from lensmap.utils import CatalogWarning
+
+
+@pytest.fixture
+def run_as(monkeypatch):
+    """Replace what ``lensmap check`` does."""
+
+    def replace(function):
+        monkeypatch.setattr(check, "run", lambda arguments: function())
+
+    return replace
+
+
+def test_python_m_lensmap_help():
+    done = subprocess.run(
+        [sys.executable, "-m", "lensmap", "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    for word in ("reconstruct", "check", "demo", "Exit codes"):
+        assert word in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("command", ["demo", "reconstruct", "check"])
+def test_help_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    assert f"examples:\n  lensmap {command}" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0 and capsys.readouterr().out.startswith("lensmap ")
+
+
+@pytest.mark.parametrize("words", [[], ["fly"], ["check"], ["check", "a", "b"]])
+def test_wrong_usage(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2 and "usage: lensmap" in capsys.readouterr().err
+
+
+def test_the_exit_code_is_that_of_the_command(run_as):
+    run_as(lambda: 3)
+    assert main(["check", "k.fits"]) == 3
+
+
+def test_an_error_is_one_line(run_as, capsys):
+    def fail():
+        raise ValueError("this\n  is   wrong")
+
+    run_as(fail)
+    assert main(["check", "k.fits"]) == 1
+    assert capsys.readouterr() == ("", "lensmap: error: this is wrong\n")
+    with pytest.raises(ValueError, match="this"):
+        main(["check", "k.fits", "--debug"])
+
+
+def test_an_error_without_words(run_as, capsys):
+    def fail():
+        raise MemoryError
+
+    run_as(fail)
+    assert main(["check", "k.fits"]) == 1
+    assert capsys.readouterr().err == "lensmap: error: MemoryError\n"
+
+
+def test_interrupted(run_as, capsys):
+    def fail():
+        raise KeyboardInterrupt
+
+    run_as(fail)
+    assert main(["check", "k.fits"]) == 130
+    assert capsys.readouterr().err == "lensmap: interrupted; nothing was left half written\n"
+
+
+def test_warnings_and_the_log_are_lines(run_as, capsys):
+    def talk():
+        warnings.simplefilter("always")
+        warnings.warn("3 rows\nare left out", CatalogWarning, stacklevel=1)
+        warnings.warn("old", FutureWarning, stacklevel=1)
+        log.info("lensmap: columns found")
+        return 0
+
+    handlers, show = list(log.handlers), warnings.showwarning
+    run_as(talk)
+    assert main(["check", "k.fits"]) == 0
+    assert capsys.readouterr() == (
+        "",
+        "lensmap: warning: 3 rows are left out\n"
+        "lensmap: warning: FutureWarning: old\n"
+        "lensmap: columns found\n",
+    )
+    assert log.handlers == handlers and warnings.showwarning is show
