@@ -3,24 +3,17 @@
 
 import copy as copy_module
 import numbers
-import warnings
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.nddata import (
-    Cutout2D,
-    NDData,
-    NDIOMixin,
-    NDUncertainty,
-    NoOverlapError,
-    StdDevUncertainty,
-)
+from astropy.nddata import Cutout2D, NDData, NDIOMixin, NoOverlapError, StdDevUncertainty
 
 from lensmap.flatsky import normalized_smooth
+from lensmap.maps.parts import blanked, deviation, own_wcs, plane, unpacked
 from lensmap.maps.pixels import pixel_anisotropy, pixel_sides, pixel_size, same_pixels
 from lensmap.maps.resampling import resample, resample_counts
-from lensmap.utils import MapWarning, check_angle, check_celestial_wcs, check_choice
+from lensmap.utils import MapWarning, check_angle, check_celestial_wcs, check_choice, warn_user
 
 __all__ = ["ConvergenceMap"]
 
@@ -86,28 +79,28 @@ class ConvergenceMap(NDIOMixin, NDData):
         counts=None,
     ):
         given = (uncertainty, mask, wcs, meta, unit, kappa_b, counts)
-        data, parts = _unpacked(data, dict(zip(_PARTS, given, strict=True)))
+        data, parts = unpacked(data, dict(zip(_PARTS, given, strict=True)))
         unit = parts["unit"]
         if unit is not None and u.Unit(unit) != u.dimensionless_unscaled:
             raise ValueError(f"unit must be dimensionless: kappa has none, not {str(unit)!r}")
-        data = _plane(data, "data")
+        data = plane(data, "data")
         bad = ~np.isfinite(data)
         if parts["mask"] is not None:
-            bad |= _plane(parts["mask"], "mask", data.shape, bool)
-        uncertainty = _deviation(parts["uncertainty"], data.shape)
-        kappa_b = _plane(parts["kappa_b"], "kappa_b", data.shape)
+            bad |= plane(parts["mask"], "mask", data.shape, bool)
+        uncertainty = deviation(parts["uncertainty"], data.shape)
+        kappa_b = plane(parts["kappa_b"], "kappa_b", data.shape)
         super().__init__(
-            _blanked(data, bad, copy),
+            blanked(data, bad, copy),
             uncertainty=(
-                None if uncertainty is None else StdDevUncertainty(_blanked(uncertainty, bad, copy))
+                None if uncertainty is None else StdDevUncertainty(blanked(uncertainty, bad, copy))
             ),
             mask=bad,
-            wcs=_own_wcs(parts["wcs"], data.shape),
+            wcs=own_wcs(parts["wcs"], data.shape),
             meta=copy_module.deepcopy(dict(parts["meta"] or {})),
             unit=u.dimensionless_unscaled,
         )
-        self.kappa_b = None if kappa_b is None else _blanked(kappa_b, bad, copy)
-        counts = _plane(parts["counts"], "counts", data.shape, None)
+        self.kappa_b = None if kappa_b is None else blanked(kappa_b, bad, copy)
+        counts = plane(parts["counts"], "counts", data.shape, None)
         self.counts = counts.copy() if copy and counts is not None else counts
 
     # Without this, numpy would take a map for a scalar of an array of objects.
@@ -279,7 +272,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         if self.shape != other.shape or not same_pixels(self.wcs, other.wcs, self.shape):
             raise ValueError("maps can be added only on the same WCS: reproject one of them first")
         if self.uncertainty is not None or other.uncertainty is not None:
-            _warn_dropped("the two maps may share their noise", depth=4)
+            _warn_dropped("the two maps may share their noise")
         both_b = self.kappa_b is not None and other.kappa_b is not None
         # Two maps of the same galaxies have the same counts; of others, neither's are the sum's.
         same_counts = self.counts is not None and np.array_equal(self.counts, other.counts)
@@ -427,80 +420,11 @@ class ConvergenceMap(NDIOMixin, NDData):
         return ConvergenceMap(data, **parts)
 
 
-def _unpacked(data, parts):
-    """Return an array, and its parts as far as given, else as the object brings them along."""
-    if isinstance(data, NDData):
-        parts = {
-            name: getattr(data, name, None) if part is None else part
-            for name, part in parts.items()
-        }
-        data = data.data
-    if isinstance(data, u.Quantity):
-        parts["unit"] = data.unit if parts["unit"] is None else parts["unit"]
-        data = data.value
-    if isinstance(data, np.ma.MaskedArray):
-        data = data.astype(np.result_type(data.dtype, np.float32)).filled(np.nan)
-    if isinstance(parts["mask"], (bool, np.bool_)):  # numpy's word for "nothing is masked"
-        parts["mask"] = np.full(np.shape(data), parts["mask"])
-    return data, parts
-
-
-def _plane(values, name, shape=None, dtype=float):
-    """Return a two-dimensional array of the right shape; None stays None."""
-    if values is None:
-        return None
-    values = np.asarray(values)
-    if dtype is bool and values.dtype != bool:
-        raise TypeError(f"{name} must be boolean (True = excluded), not {values.dtype}")
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, not {values.dtype}")
-    if dtype is float and values.dtype.kind != "f":
-        values = values.astype(float)
-    if values.ndim != 2:
-        raise ValueError(f"{name} must be two-dimensional (ny, nx), not {values.shape}")
-    if shape is not None and values.shape != shape:
-        raise ValueError(f"{name} has the shape {values.shape}, but the map has {shape} (ny, nx)")
-    return values
-
-
-def _deviation(uncertainty, shape):
-    """Return the standard deviation as an array; None stays None."""
-    if isinstance(uncertainty, NDUncertainty):
-        kind = type(uncertainty).__name__
-        try:
-            deviation = uncertainty.represent_as(StdDevUncertainty)
-        except TypeError:
-            raise TypeError(
-                f"uncertainty must be a standard deviation or what can be turned into one, not "
-                f"{kind}; StdDevUncertainty(array) says that it is one"
-            ) from None
-        unit = deviation.unit or u.dimensionless_unscaled
-        uncertainty = u.Quantity(deviation.array, unit).to_value(u.dimensionless_unscaled)
-    return _plane(uncertainty, "uncertainty", shape)
-
-
-def _blanked(values, bad, copy):
-    """Return the array with NaN where it is bad, copied only if need be."""
-    if copy or np.any(bad & ~np.isnan(values)):
-        values = values.copy()
-        values[bad] = np.nan
-    return values
-
-
-def _own_wcs(wcs, shape):
-    check_celestial_wcs(wcs, need_shape=False)
-    if wcs.array_shape is not None and tuple(wcs.array_shape) != shape:
-        raise ValueError(f"wcs has the shape {wcs.array_shape}, but the map has {shape} (ny, nx)")
-    wcs = wcs.deepcopy()
-    wcs.array_shape = shape
-    return wcs
-
-
 def _is_number(value):
     return isinstance(value, numbers.Real) or (
         isinstance(value, (np.ndarray, u.Quantity)) and np.ndim(value) == 0
     )
 
 
-def _warn_dropped(why, depth=3):
-    warnings.warn(f"the uncertainty is dropped: {why}", MapWarning, stacklevel=depth)
+def _warn_dropped(why):
+    warn_user(f"the uncertainty is dropped: {why}", MapWarning)
