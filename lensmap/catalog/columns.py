@@ -202,13 +202,13 @@ def find_columns(names, columns=None):
                 f"columns must be a dict or one of {', '.join(map(repr, COLUMN_PRESETS))}, not "
                 f"{columns!r}"
             )
-        mapping = _match(names, COLUMN_PRESETS[columns].columns)
+        mapping = _preset_columns(names, columns)
         _require(mapping, names, f"the preset {columns!r}")
         return mapping, columns
     given = _check_given(names, columns or {})
     fits = {}
     for preset, entry in COLUMN_PRESETS.items():
-        mapping = {**_match(names, entry.columns), **given}
+        mapping = {**_preset_columns(names, preset), **given}
         if all(name in mapping for name in REQUIRED + entry.signature):
             fits[preset] = mapping
     if all(name in given for name in REQUIRED):
@@ -239,6 +239,14 @@ def _choose(fits, given, names):
                 f"{', '.join(differs)}: say columns={best!r}, columns={preset!r} or a dict"
             )
     return mapping, best
+
+
+def _preset_columns(names, preset):
+    mapping = _match(names, COLUMN_PRESETS[preset].columns)
+    if mapping.get("e1", "").lower().startswith("bias_corrected"):
+        # The additive bias is subtracted already: twice would turn it round.
+        mapping = {name: theirs for name, theirs in mapping.items() if name not in ("c1", "c2")}
+    return mapping
 
 
 def _match(names, wanted):

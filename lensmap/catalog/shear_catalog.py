@@ -44,16 +44,19 @@ class ShearCatalog:
         ``sigma_e``, ``redshift``, ``m``, ``c1``, ``c2``, ``r11``, ``r22``, ``r12``, ``r21``) to
         the table's, or None, which finds the preset by itself and says so in the log (unless
         all names are lensmap's own).
-    convention : str or tuple of int
+    convention : str, tuple of int or None
         What the signs of e1 and e2 mean: ``"celestial"``, ``"euclidean"``, ``"iau"``, or the
-        signs ``(s1, s2)`` that bring them to celestial. `lensmap.check_convention` tests it.
-    kind : {"shear", "distortion"}
+        signs ``(s1, s2)`` that bring them to celestial. None takes what the table's meta says
+        (``convention``, or ``CONVENTN`` as in FITS headers), and celestial where it says nothing.
+        `lensmap.check_convention` tests it.
+    kind : {"shear", "distortion"} or None
         ``"shear"``: :math:`|e| = (a - b) / (a + b)`, whose mean is the reduced shear;
         ``"distortion"``: :math:`|e| = (a^2 - b^2) / (a^2 + b^2)`, whose mean is twice the
-        responsivity times the shear.
-    frame : str
+        responsivity times the shear. None takes what the meta says, else shear.
+    frame : str or None
         The frame of the positions, and of the north that ellipticities refer to, by its name in
-        `astropy.coordinates`, such as ``"icrs"``, ``"fk5"`` or ``"galactic"``.
+        `astropy.coordinates`, such as ``"icrs"``, ``"fk5"`` or ``"galactic"``. None takes
+        what the meta says, else ICRS.
     response : float, array_like or None
         A mean shear response instead of the catalogue's columns: a number or a 2 x 2 matrix, in
         ``convention`` as the columns are.
@@ -96,22 +99,26 @@ class ShearCatalog:
         self,
         table,
         columns=None,
-        convention="celestial",
-        kind="shear",
+        convention=None,
+        kind=None,
         *,
-        frame="icrs",
+        frame=None,
         response=None,
         max_ellipticity=2.0,
         extra_columns=(),
     ):
-        self._check_declarations(convention, kind, frame, response, max_ellipticity)
         if isinstance(table, dict):
             table = Table(table, copy=False)
         if not isinstance(table, Table):
             raise TypeError(
                 f"table must be an astropy table or a dict of columns, not {type(table).__name__}; "
-                "ShearCatalog.read reads files"
+                "ShearCatalog.read reads files, Table.from_pandas data frames"
             )
+        given = {"convention": convention, "kind": kind, "frame": frame, "response": response}
+        declared = {"convention": "celestial", "kind": "shear", "frame": "icrs", "response": None}
+        declared |= declared_meta(table)
+        declared |= {name: value for name, value in given.items() if value is not None}
+        self._check_declarations(**declared, max_ellipticity=max_ellipticity)
         mapping, preset = find_columns(table.colnames, columns)
         if preset is not None and columns is None and any(a != b for a, b in mapping.items()):
             # lensmap's own names go without saying
@@ -132,7 +139,7 @@ class ShearCatalog:
             arrays = {name: values[good] for name, values in arrays.items()}
             extras = {name: values[good] for name, values in extras.items()}
         self._say_left_out(left_out, len(table), len(arrays["ra"]))
-        columns_to_celestial(arrays, convention)
+        columns_to_celestial(arrays, declared["convention"])
         self.preset = preset
         self.n_left_out = left_out
         self._arrays = arrays
@@ -189,7 +196,7 @@ class ShearCatalog:
 
     @classmethod
     def read(
-        cls, path, /, columns=None, convention="celestial", kind="shear", *, format=None, **kwargs
+        cls, path, /, columns=None, convention=None, kind=None, *, format=None, **kwargs
     ):
         """Read a catalogue in any format that `astropy.table` reads.
 
@@ -304,6 +311,7 @@ class ShearCatalog:
         )
         new._arrays = {name: values[key] for name, values in self._arrays.items()}
         new._extras = {name: values[key] for name, values in self._extras.items()}
+        new.n_left_out = {}  # they were counted when the catalogue was made
         if len(new) == 0:
             raise ValueError(f"the selection leaves none of the {len(self)} galaxies")
         return new
@@ -393,7 +401,7 @@ def as_shear_catalog(catalog):
             " kind=...) declares them",
             ConventionWarning,
         )
-    return ShearCatalog(catalog, **meta)
+    return ShearCatalog(catalog)
 
 
 def _check_response(response):

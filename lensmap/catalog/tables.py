@@ -1,11 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Tables as they come: files, columns with units and masks, what their meta declares."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 from astropy import units as u
 from astropy.table import Table
+from astropy.utils.exceptions import AstropyDeprecationWarning
 
 __all__ = ["column_values", "declared_meta", "declaring_meta", "read_table"]
 
@@ -32,6 +34,8 @@ def declared_meta(table):
     declared = {
         key: folded[key] for key in ("convention", "kind", "frame", "response") if key in folded
     }
+    if isinstance(declared.get("frame"), str):
+        declared["frame"] = declared["frame"].lower()
     if isinstance(declared.get("response"), str):
         try:
             r11, r12, r21, r22 = map(float, declared["response"].split())
@@ -92,8 +96,15 @@ def read_table(path, /, *, format=None, **kwargs):
     """
     if not Path(path).exists():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"{str(path)!r} is a directory, not a table")
     try:
-        return Table.read(path, format=format, **kwargs)
+        with warnings.catch_warnings():
+            # astropy would take another table for one that is not there
+            warnings.filterwarnings(
+                "error", "Specified hdu=.* not found", AstropyDeprecationWarning
+            )
+            return Table.read(path, format=format, **kwargs)
     except ImportError as error:
         raise ImportError(
             f"cannot read {str(path)!r}: {error}; install it with: python -m pip install "
@@ -103,9 +114,13 @@ def read_table(path, /, *, format=None, **kwargs):
         raise
     # Readers raise whatever their parsers happen to raise on a broken file.
     except Exception as error:  # noqa: BLE001
+        if isinstance(error, TypeError) and "unexpected keyword" in str(error):
+            raise TypeError(f"reading a table: {error}") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        if reason.startswith("Specified hdu"):  # and what would be read instead
+            reason = reason.partition(",")[0]
         if reason.startswith("Format could not be identified"):  # and a table of all formats
-            reason = "its name and content do not tell its format; say which, as format='fits'"
+            reason = "its name and content do not tell its format, or it is broken"
         raise ValueError(f"cannot read {str(path)!r} as a table: {reason}") from error
 
 

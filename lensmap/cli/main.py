@@ -3,6 +3,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 import warnings
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ def main(argv=None):
     arguments = _parser().parse_args(argv)
     if arguments.debug:
         return arguments.run(arguments)
-    with warnings.catch_warnings(), _plain_log():
+    with warnings.catch_warnings(), _plain_log(), _tidy_termination():
         warnings.showwarning = _show_warning
         try:
             return arguments.run(arguments)
@@ -43,9 +44,27 @@ def main(argv=None):
             return 130
         # The user gets one line; --debug shows where it came from.
         except Exception as error:  # noqa: BLE001
-            hint = " with --overwrite" if isinstance(error, FileExistsError) else ""
-            _say(f"error: {str(error).strip() or type(error).__name__}{hint}")
+            text = str(error).strip() or type(error).__name__
+            _say("error: " + text.replace("overwrite=True replaces", "--overwrite replaces"))
             return 1
+
+
+@contextmanager
+def _tidy_termination():
+    """Turn SIGTERM, by which batch systems end a job, into an exit that tidies up."""
+
+    def leave(number, frame):
+        raise SystemExit(128 + number)
+
+    try:
+        before = signal.signal(signal.SIGTERM, leave)
+    except ValueError:  # not in the main thread, which alone gets signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser():

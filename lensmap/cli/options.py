@@ -93,7 +93,7 @@ def add_catalog_arguments(parser):
 
 def read_catalog(arguments):
     """Read the catalogue that the arguments name."""
-    from lensmap.catalog import ShearCatalog, declared_meta, read_table
+    from lensmap.catalog import ShearCatalog, read_table
 
     options = {}
     if arguments.hdu is not None:
@@ -101,11 +101,9 @@ def read_catalog(arguments):
     if arguments.path is not None:
         options["path"] = arguments.path
     table = read_table(arguments.catalog, format=arguments.format, **options)
-    declared = declared_meta(table)
-    for name in ("convention", "kind", "frame"):
-        if getattr(arguments, name) is not None:
-            declared[name] = getattr(arguments, name)
-    return ShearCatalog(table, arguments.columns, **declared)
+    return ShearCatalog(
+        table, arguments.columns, arguments.convention, arguments.kind, frame=arguments.frame
+    )
 
 
 def read_positions(path):

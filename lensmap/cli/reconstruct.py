@@ -10,7 +10,10 @@ import numpy as np
 
 from lensmap.cli.check import warn_if_wrong
 from lensmap.cli.options import add_catalog_arguments, angle, angle_or_none, noise, read_catalog
-from lensmap.utils import atomic_write
+from lensmap.utils import ConventionWarning, atomic_write, warn_user
+
+# The convention is tested on so many galaxies at most.
+_CHECKED = 500_000
 
 NAME = "reconstruct"
 SUMMARY = "make a mass map of a shear catalogue"
@@ -100,8 +103,9 @@ def run(arguments):
         kappa = estimator.reconstruct(catalog, wcs, mask, progress=sys.stderr.isatty())
         kappa.write(temporary[0], format="fits", overwrite=True)
         if arguments.plot:
-            _plot(kappa, temporary[1], str(estimator))
-    print(describe(kappa))
+            _plot(kappa, temporary[1], _title(kappa))
+        said = describe(kappa)  # what can go wrong goes wrong before the files are there
+    print(said)
     print(f"written: {', '.join(map(str, outputs))}")
     return 0
 
@@ -113,7 +117,7 @@ def describe(kappa):
     (ny, nx), meta = kappa.shape, kappa.meta
     size = kappa.pixel_scale.to(u.arcmin)
     lines = [
-        f"{nx} x {ny} pixels of {size:.3g}, {kappa.mask.mean():.0%} of them masked",
+        f"{ny} x {nx} pixels of {size:.3g}, {kappa.mask.mean():.0%} of them masked",
         f"{meta['n_galaxies']} galaxies used"
         + "".join(
             f", {meta[key]} {what}"
@@ -121,7 +125,7 @@ def describe(kappa):
             if meta[key]
         ),
     ]
-    if kappa.uncertainty is not None:
+    if kappa.uncertainty is not None and np.isfinite(kappa.snr).any():
         y, x = np.unravel_index(np.nanargmax(kappa.snr), kappa.shape)
         place = kappa.wcs.pixel_to_world(x, y).to_string("decimal", precision=4)
         lines.append(f"highest peak: {kappa.snr[y, x]:.1f} sigma at {place} (deg)")
@@ -131,6 +135,9 @@ def describe(kappa):
 def _outputs(arguments):
     """Return the files that will be written, the map first."""
     outputs = [Path(arguments.output)]
+    for path in (arguments.output, arguments.plot):
+        if path and Path(path).resolve() == Path(arguments.catalog).resolve():
+            raise ValueError(f"{path!r} is the catalogue: it would be lost")
     if arguments.plot:
         from lensmap.plotting import check_picture
 
@@ -189,9 +196,26 @@ def _mask(arguments):
 
 
 def _check(catalog):
+    """Test the declared convention, and warn; a test that cannot be made stops nothing."""
     from lensmap.diagnostics import check_convention
 
-    warn_if_wrong(check_convention(catalog, n_rotations=50, progress=sys.stderr.isatty()))
+    if len(catalog) > _CHECKED:
+        # More decide no better, and would take longer than the map.
+        rows = np.random.default_rng(0).choice(len(catalog), _CHECKED, replace=False)
+        catalog = catalog[np.sort(rows)]
+    try:
+        result = check_convention(catalog, n_rotations=50, progress=sys.stderr.isatty())
+    except ValueError as error:
+        warn_user(f"the convention could not be tested: {error}", ConventionWarning)
+    else:
+        warn_if_wrong(result)
+
+
+def _title(kappa):
+    """Return the picture's title."""
+    smoothing = kappa.meta["parameters"].get("smoothing")
+    method = kappa.meta["estimator"] + (f", smoothing {smoothing}" if smoothing else "")
+    return f"{method}, {kappa.meta['n_galaxies']} galaxies"
 
 
 def _plot(kappa, path, title):

@@ -144,7 +144,7 @@ def _covered_area(ra, dec):
         columns = np.floor(lon / (2 * np.pi) * parts[rows]).astype(np.int64)
         first = np.cumsum(parts) - parts
         cells = np.unique(first[rows] + columns)
-        if len(ra) >= _PER_CELL * len(cells):
+        if len(ra) >= min(_PER_CELL, len(ra) ** 0.5) * len(cells):
             break
     of_ring = np.searchsorted(first, cells, side="right") - 1
     return float(np.sum(ring[of_ring] / parts[of_ring])) * u.sr

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The estimator contract: parameters from the signature, and one ``reconstruct`` for all."""
 
+import dataclasses
 import inspect
 from abc import ABC, abstractmethod
 from importlib.metadata import PackageNotFoundError, version
@@ -13,12 +14,26 @@ from lensmap.catalog import as_shear_catalog
 from lensmap.grid import PixelAssignment, PixelFrame, ShearGrid, make_wcs, noise_realizations
 from lensmap.grid import tangent_wcs_of
 from lensmap.maps import ConvergenceMap
-from lensmap.utils import check_celestial_wcs, check_choice, check_count, track
+from lensmap.masks import SkyMask, pixel_mask
+from lensmap.utils import (
+    MapWarning,
+    check_celestial_wcs,
+    check_choice,
+    check_count,
+    track,
+    warn_user,
+)
 
 __all__ = ["Estimator", "Inversion"]
 
 # Shear can be inverted on pixels this far from squares; the error of kappa is of this order.
 _MAX_ANISOTROPY = 1.03
+
+# A smoothing of one angle is one number of pixels where their sizes differ less than this.
+_MAX_SCALE_RATIO = 1.1
+
+# The tangent plane itself reaches this anisotropy 25 degrees from its centre.
+_TOO_LARGE = 1.1
 
 
 class Inversion(NamedTuple):
@@ -30,7 +45,7 @@ class Inversion(NamedTuple):
         ``(ny, nx)``.
     kappa_b : `numpy.ndarray` or None
         The B-mode in the pixel basis, ``(ny, nx)``.
-    unsupported : `numpy.ndarray`
+    unsupported : `numpy.ndarray` or None
         Bool, ``(ny, nx)``: the pixels without data near them.
     bridged : `numpy.ndarray` or None
         Bool, ``(ny, nx)``: the masked pixels that the method bridges well, if asked to.
@@ -38,7 +53,7 @@ class Inversion(NamedTuple):
 
     kappa: np.ndarray
     kappa_b: np.ndarray | None
-    unsupported: np.ndarray
+    unsupported: np.ndarray | None = None
     bridged: np.ndarray | None = None
 
 
@@ -167,6 +182,9 @@ class Estimator(ABC):
             Arrays.
         """
 
+    def _check_grid(self, grid):  # noqa: B027
+        """Warn of a grid that the method does not suit; once for each map."""
+
     def _analytic_noise(self, grid):
         """Return the noise of kappa, ``(ny, nx)``, where ``uncertainties`` has "analytic"."""
         raise NotImplementedError(f"{type(self).__name__} knows no analytic noise")
@@ -205,9 +223,15 @@ class Estimator(ABC):
         catalog = as_shear_catalog(catalog)
         wcs = make_wcs(catalog) if wcs is None else check_celestial_wcs(wcs)
         working = _conformal_wcs(wcs, catalog.frame)
+        if working is not wcs and mask is not None:
+            # What a mask says of pixels, it says of those of the user's WCS.
+            mask = SkyMask((pixel_mask(mask, wcs), wcs))
         assignment = PixelAssignment(catalog, working, mask, scheme=self.scheme)
         grid = ShearGrid.from_assignment(assignment, sigma_e=self.sigma_e)
         _require_galaxies(grid, len(catalog))
+        pixels_masked = (grid.mask & ~grid.pixel_frame.off_sky).any()
+        if mask is not None and grid.n_masked == 0 and not pixels_masked:
+            warn_user("mask excludes no galaxy and no pixel: is it of this field?", MapWarning)
         return self._map_of(grid, assignment, progress, None if working is wcs else wcs)
 
     def _reconstruct_grid(self, grid, wcs, mask):
@@ -218,19 +242,26 @@ class Estimator(ABC):
                 "uncertainty='rotations' needs the galaxies, not a ShearGrid; use 'analytic' or "
                 "give the catalogue"
             )
-        anisotropy = PixelFrame(grid.wcs, grid.frame).anisotropy
-        if anisotropy > _MAX_ANISOTROPY:
+        if _conformal_wcs(grid.wcs, grid.frame) is not grid.wcs:
             raise ValueError(
-                f"the pixels of the grid are far from squares ({anisotropy:.3g} : 1 somewhere); "
-                "bin the galaxies on another WCS, such as that of make_wcs"
+                "the pixels of the grid are far from squares of one size; bin the galaxies on "
+                "another WCS, such as that of make_wcs"
             )
+        if self.sigma_e is not None:
+            grid = dataclasses.replace(grid, sigma_e=self.sigma_e)
         _require_galaxies(grid, grid.n_used + grid.n_outside + grid.n_masked)
         return self._map_of(grid, None, None, None)
 
     def _map_of(self, grid, assignment, progress, wcs):
         """Invert, and dress the arrays as a map; resample it if there is another ``wcs``."""
+        self._check_grid(grid)
         inversion = self._invert(grid)
-        mask = grid.mask | inversion.unsupported
+        if not isinstance(inversion, Inversion) or np.shape(inversion.kappa) != grid.shape:
+            raise TypeError(
+                f"{type(self).__name__}._invert must return an Inversion of arrays of the shape "
+                f"{grid.shape} (ny, nx), not {type(inversion).__name__}"
+            )
+        mask = grid.mask if inversion.unsupported is None else grid.mask | inversion.unsupported
         if self.fill_holes and inversion.bridged is not None:
             mask &= ~inversion.bridged
         kappa_b = inversion.kappa_b
@@ -313,18 +344,21 @@ def _version(name):
 def _conformal_wcs(wcs, frame):
     """Return the WCS itself if shear can be inverted on its pixels, else a tangent plane."""
     pixels = PixelFrame(wcs, frame)
-    if pixels.anisotropy <= _MAX_ANISOTROPY:
+    low, high = pixels.scales
+    if pixels.anisotropy <= _MAX_ANISOTROPY and high <= _MAX_SCALE_RATIO * low:
         return wcs
-    finest = max(pixels.scales[0], pixels.scales[1] / 10)
+    finest = max(low, high / 10)
     # Two pixels more on each side, so that interpolation has neighbours.
     tangent = tangent_wcs_of(wcs, finest, margin=2 * finest)
-    anisotropy = PixelFrame(tangent, frame).anisotropy
-    if anisotropy > 1.1:
+    plane = PixelFrame(tangent, frame)
+    if plane.anisotropy > _TOO_LARGE:
         raise ValueError(
             "wcs spans a field that is too large for a flat sky: pixels of a tangent plane are "
-            f"{anisotropy:.2f} : 1 at its edge; map the field in parts"
+            f"{plane.anisotropy:.2f} : 1 at its edge; map the field in parts"
         )
-    return tangent
+    # A wide tangent plane is no better for being made again.
+    no_gain = pixels.anisotropy <= plane.anisotropy and high / low <= _TOO_LARGE**2
+    return wcs if no_gain else tangent
 
 
 def _require_galaxies(grid, n_total):

@@ -13,8 +13,7 @@ from lensmap.flatsky import (
     normalized_smooth,
     shear_to_convergence,
 )
-from lensmap.grid import PixelFrame
-from lensmap.utils import check_angle, check_choice, check_count
+from lensmap.utils import MapWarning, check_angle, check_choice, check_count, warn_user
 
 __all__ = ["KaiserSquires"]
 
@@ -37,7 +36,8 @@ class KaiserSquires(Estimator):
     Parameters
     ----------
     smoothing : `~astropy.units.Quantity`, str or None
-        The standard deviation of the Gaussian, an angle; None does not smooth.
+        The standard deviation of the Gaussian, an angle; None does not smooth: pixels without
+        galaxies count as zero shear then, with a warning.
     padding : float
         The field is surrounded with zeros to this multiple of its size, at least 1; 1 takes it
         as periodic.
@@ -50,10 +50,11 @@ class KaiserSquires(Estimator):
         Whether masked pixels keep their value where at least half of the smoothing kernel sees
         data, as in holes smaller than the smoothing.
     uncertainty : None, "analytic" or "rotations"
-        ``"analytic"``: shape noise through the linear map, quick, and exact away from the edges
-        of the data; within two smoothing lengths of an edge it is good to 10 per cent, and
-        outside of the data it is up to twice too large. ``"rotations"``: the scatter of randomly
-        turned galaxies, right everywhere. Both are noise about the smoothed truth. None: none.
+        ``"analytic"`` (not with cloud-in-cell): shape noise through the linear map, quick, and
+        exact away from the edges of the data; within two smoothing lengths of an edge it is good
+        to 10 per cent, and outside of the data it is up to twice too large. ``"rotations"``: the
+        scatter of randomly turned galaxies, right everywhere. Both are noise about the smoothed
+        truth. None: none.
     n_realizations : int
         The number of random rotations; each gives two noise maps (E and B).
     rng : int or `numpy.random.SeedSequence`
@@ -113,17 +114,28 @@ class KaiserSquires(Estimator):
         self.uncertainty = uncertainty
         self.n_realizations = n_realizations
         self.rng = rng
+        if uncertainty == "analytic" and scheme == "cloud-in-cell":
+            raise ValueError("uncertainty='analytic' needs scheme='nearest'; use 'rotations'")
         if sigma_e is not None and not (np.isfinite(sigma_e) and sigma_e > 0):
             raise ValueError(f"sigma_e must be None or a positive number, not {sigma_e!r}")
         self.sigma_e = sigma_e
         self.dtype = check_choice(dtype, "dtype", ("float64", "float32"))
         self._check_common()
 
+    def _check_grid(self, grid):
+        empty = np.count_nonzero((grid.sum_w <= 0) & ~grid.mask) / max(1, (~grid.mask).sum())
+        if self.smoothing is None and empty > 0.05:
+            warn_user(
+                f"{empty:.0%} of the pixels have no galaxies and, without smoothing, count as zero "
+                "shear, which makes the map too low: give smoothing=, or larger pixels",
+                MapWarning,
+            )
+
     def _sigma_pixels(self, grid):
-        """Return the smoothing in pixels; the pixel scale is that of the map's centre."""
+        """Return the smoothing in pixels; their scale is the middle of what it is on the map."""
         if self.smoothing is None:
             return 0.0
-        low, high = PixelFrame(grid.wcs, grid.frame).scales
+        low, high = grid.pixel_frame.scales
         return float(self.smoothing / ((low + high) / 2))
 
     def _invert(self, grid):
@@ -160,14 +172,22 @@ class KaiserSquires(Estimator):
     def _analytic_noise(self, grid):
         """Return the noise of the smoothed shear through the inversion.
 
-        Normalised smoothing divides by G * w, which varies at edges and holes: the variance is
-        taken with it at the galaxies for one factor and at the map's pixel for the other, which
-        is exact where it is constant and the best simple choice where it is not.
+        Normalised smoothing divides by G * w, which varies at edges and holes. Without smoothing,
+        that is the weight of the pixel itself, and exact. With it, the variance is taken with
+        G * w at the galaxies for one factor and at the map's pixel for the other: exact where it
+        is constant, and the best simple choice where it is not.
         """
+        if grid.scheme != "nearest":
+            raise ValueError(
+                "uncertainty='analytic' needs scheme='nearest': galaxies that are shared by pixels "
+                "make their noise correlated; use 'rotations'"
+            )
         sigma = self._sigma_pixels(grid)
         smoothed_weight = gaussian_smooth(grid.sum_w, sigma)
         inverse = np.zeros(grid.shape)
         floor = 1e-9 * smoothed_weight.max()  # below it there are rounding errors
         np.divide(1.0, smoothed_weight, out=inverse, where=smoothed_weight > floor)
-        variance = grid.noise_sum * inverse
-        return linear_noise(variance, sigma, padding=self.padding) * np.sqrt(inverse)
+        if sigma < 1:  # a kernel of one pixel sees its own galaxies only
+            return linear_noise(grid.noise_sum * inverse**2, sigma, padding=self.padding)
+        noise = linear_noise(grid.noise_sum * inverse, sigma, padding=self.padding)
+        return noise * np.sqrt(inverse)

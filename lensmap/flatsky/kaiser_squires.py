@@ -11,7 +11,10 @@ from lensmap.utils import n_threads
 __all__ = ["shear_kernel", "shear_to_convergence", "convergence_to_shear", "padded_shape"]
 
 
-@lru_cache(maxsize=4)
+# Larger kernels are made anew: kept, they would hold hundreds of megabytes.
+_KEPT_PIXELS = 4_200_000
+
+
 def shear_kernel(shape, dtype="complex128"):
     r"""Return the Kaiser-Squires kernel D on a grid of discrete frequencies.
 
@@ -39,6 +42,11 @@ def shear_kernel(shape, dtype="complex128"):
     Kaiser & Squires 1993, ApJ 404, 441, eq. 2.1.2; the sign is that of Bartelmann & Schneider
     2001, Phys. Rep. 340, 291, eq. 4.4.
     """
+    make = _kept_kernel if shape[0] * shape[1] <= _KEPT_PIXELS else _make_kernel
+    return make(tuple(shape), dtype)
+
+
+def _make_kernel(shape, dtype):
     ny, nx = shape
     l1 = scipy.fft.fftfreq(nx)[np.newaxis, :]
     l2 = scipy.fft.fftfreq(ny)[:, np.newaxis]
@@ -54,6 +62,9 @@ def shear_kernel(shape, dtype="complex128"):
     kernel = ((l1**2 - l2**2 + 1j * cross) / l_squared).astype(dtype)
     kernel.flags.writeable = False
     return kernel
+
+
+_kept_kernel = lru_cache(maxsize=4)(_make_kernel)
 
 
 def padded_shape(shape, padding):

@@ -134,35 +134,34 @@ class PixelFrame:
         return int(turn.flat[0])
 
     @cached_property
+    def _local_scales(self):
+        """The smallest and the largest scale at each node, in any direction (radians per pixel)."""
+        axis_x, axis_y, _ = self._nodes[2]
+        xx, yy, xy = (
+            np.einsum("...i,...i", a, b)
+            for a, b in ((axis_x, axis_x), (axis_y, axis_y), (axis_x, axis_y))
+        )
+        mean, spread = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
+        return np.sqrt(np.maximum(mean - spread, 0.0)), np.sqrt(mean + spread)
+
+    @property
     def scales(self):
         """The smallest and the largest pixel scale anywhere on the map, in any direction.
 
         A pair of `~astropy.units.Quantity`, angles per pixel.
         """
-        axis_x, axis_y, _ = self._nodes[2]
-        xx, yy, xy = (
-            np.einsum("...i,...i", a, b)
-            for a, b in ((axis_x, axis_x), (axis_y, axis_y), (axis_x, axis_y))
-        )
-        mean, spread = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
-        low, high = np.nanmin(mean - spread), np.nanmax(mean + spread)
-        return np.sqrt(max(low, 0.0)) * u.rad, np.sqrt(high) * u.rad
+        small, large = self._local_scales
+        return np.nanmin(small) * u.rad, np.nanmax(large) * u.rad
 
-    @cached_property
+    @property
     def anisotropy(self):
         """Float: how far the pixels are from squares: the largest local ratio of their scales.
 
         1 for a conformal map with square pixels; shear cannot be inverted where it is far from 1.
         """
-        axis_x, axis_y, _ = self._nodes[2]
-        xx, yy, xy = (
-            np.einsum("...i,...i", a, b)
-            for a, b in ((axis_x, axis_x), (axis_y, axis_y), (axis_x, axis_y))
-        )
-        mean, spread = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
+        small, large = self._local_scales
         with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = np.sqrt((mean + spread) / np.maximum(mean - spread, 0.0))
-        return float(np.nanmax(ratio))
+            return float(np.nanmax(large / small))
 
     @cached_property
     def off_sky(self):

@@ -31,7 +31,8 @@ class ShearGrid:
     parity : int
         1 if (+x, +y) has the handedness of (east, north), -1 if it is mirrored.
     mask : `numpy.ndarray`
-        Bool, ``(ny, nx)``: the pixels that are excluded; they hold no galaxies.
+        Bool, ``(ny, nx)``: the pixels whose centre is excluded. Galaxies are asked for
+        themselves: next to the edge of a region, a masked pixel may hold some.
     sum_we : `numpy.ndarray`
         Complex, ``(ny, nx)``: sums of weight times ellipticity, not calibrated.
     sum_w, sum_w2 : `numpy.ndarray`
@@ -48,6 +49,8 @@ class ShearGrid:
         The frame of the catalogue.
     sigma_e : float or None
         The intrinsic dispersion per component that was given; None takes the column or measures.
+    scheme : str
+        How galaxies were assigned to pixels.
     n_outside, n_masked, n_left_out : int
         How many galaxies fell off the map, into the mask, and were left out of the catalogue.
     convention, kind : str
@@ -67,6 +70,7 @@ class ShearGrid:
     calibration: Calibration
     frame: str = "icrs"
     sigma_e: float | None = None
+    scheme: str = "nearest"
     n_outside: int = 0
     n_masked: int = 0
     n_left_out: int = 0
@@ -164,6 +168,7 @@ class ShearGrid:
             calibration=Calibration.of(catalog),
             frame=catalog.frame,
             sigma_e=None if sigma_e is None else float(sigma_e),
+            scheme=assignment.scheme,
             n_outside=assignment.n_outside,
             n_masked=assignment.n_masked,
             n_left_out=sum(catalog.n_left_out.values()),
@@ -203,11 +208,11 @@ class ShearGrid:
     def __add__(self, other):
         if not isinstance(other, ShearGrid):
             return NotImplemented
-        if not (self.shape == other.shape and self.wcs.wcs.compare(other.wcs.wcs)):
+        if not (self.shape == other.shape and _same_wcs(self.wcs, other.wcs)):
             raise ValueError("grids can be added only if they have the same WCS and shape")
         if not np.array_equal(self.mask, other.mask):
             raise ValueError("grids can be added only if they have the same mask")
-        for name in ("frame", "sigma_e", "convention", "kind"):
+        for name in ("frame", "sigma_e", "scheme", "convention", "kind"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 raise ValueError(
@@ -242,6 +247,16 @@ class ShearGrid:
         return self.sum_w
 
     @cached_property
+    def pixel_frame(self):
+        """The `PixelFrame` of the map as seen from the catalogue's sky."""
+        return PixelFrame(self.wcs, self.frame)
+
+    @cached_property
+    def _squared_rotation(self):
+        rotation = self.pixel_frame.pixel_rotation().astype(complex)
+        return np.conj(rotation if self.parity < 0 else np.conj(rotation)) ** 2
+
+    @cached_property
     def sum_wg(self):
         """Complex, ``(ny, nx)``: the sum of weights times the mean reduced shear (pixel basis)."""
         a, b = self.calibration.factors()
@@ -251,9 +266,7 @@ class ShearGrid:
         total = self.sum_we * a
         if abs(b) > 1e-12 * abs(a):
             # An anisotropic response is fixed to the sky: its axes turn with the pixel's.
-            rotation = PixelFrame(self.wcs, self.frame).pixel_rotation().astype(complex)
-            rotation = np.conj(rotation) if self.parity < 0 else rotation
-            total = total + b * np.conj(self.sum_we) * rotation**2
+            total = total + b * np.conj(self.sum_we) * self._squared_rotation
         if self.sum_wc is not None:
             total = total - self.sum_wc
         return total / (1.0 + self.calibration.m)
@@ -316,7 +329,20 @@ class ShearGrid:
         ShearGrid
             All else unchanged.
         """
-        return replace(self, sum_we=sum_we, sum_wc=None)
+        new = replace(self, sum_we=sum_we, sum_wc=None)
+        # What belongs to the map is worked out once, not for each of many realisations.
+        for name in ("pixel_frame", "_squared_rotation"):
+            if name in self.__dict__:
+                new.__dict__[name] = self.__dict__[name]
+        return new
+
+
+def _same_wcs(one, other):
+    """Compare with distortions, which wcslib's own comparison does not see."""
+    return one is other or (
+        one.wcs.compare(other.wcs)
+        and one.to_header_string(relax=True) == other.to_header_string(relax=True)
+    )
 
 
 def _added(name, mine, theirs):

@@ -19,6 +19,9 @@ _MAX_RADIUS = 60.0  # deg
 
 _CHUNK = 500_000
 
+# 10 000 x 10 000: more is a typo, or a thing to be said on purpose.
+_MAX_PIXELS = 1e8
+
 _AXES = {"icrs": ("RA", "DEC"), "fk5": ("RA", "DEC"), "galactic": ("GLON", "GLAT")}
 
 
@@ -50,7 +53,7 @@ def make_wcs(catalog, pixel_scale=DEFAULT_PIXEL_SCALE, *, margin=0 * u.arcmin):
     Examples
     --------
     >>> from astropy import units as u
-    >>> from astropy.coordinates import SkyCoord, frame_transform_graph
+    >>> from astropy.coordinates import SkyCoord
     >>> from lensmap import make_wcs
     >>> wcs = make_wcs(SkyCoord([359.5, 0.5], [-0.5, 0.5], unit="deg"), 1 * u.arcmin)
     >>> wcs.array_shape
@@ -59,6 +62,8 @@ def make_wcs(catalog, pixel_scale=DEFAULT_PIXEL_SCALE, *, margin=0 * u.arcmin):
     pixel_scale = check_angle(pixel_scale, "pixel_scale")
     margin = check_angle(margin, "margin", allow_zero=True)
     lon, lat, frame = _positions(catalog)
+    if len(lon) == 0:
+        raise ValueError("catalog holds no positions to make a wcs for")
     scale = pixel_scale.to_value(u.deg)
     vectors = np.concatenate(
         thread_map(lambda rows: _unit_vectors(lon[rows], lat[rows]), chunk_slices(len(lon), _CHUNK))
@@ -79,6 +84,11 @@ def make_wcs(catalog, pixel_scale=DEFAULT_PIXEL_SCALE, *, margin=0 * u.arcmin):
     extra = margin.to_value(u.deg) / scale
     # Positions at the very edge of a pixel shall not fall out by rounding.
     size = np.maximum(1, np.ceil(high - low + 2 * extra + 1e-6).astype(int))
+    if float(size[0]) * size[1] > _MAX_PIXELS:
+        raise ValueError(
+            f"pixel_scale={pixel_scale} would make a map of {size[1]} x {size[0]} pixels; make it "
+            "larger, or give a wcs of your own"
+        )
     wcs.wcs.crpix = (size + 1) / 2 - (low + high) / 2
     wcs.array_shape = (int(size[1]), int(size[0]))
     return wcs

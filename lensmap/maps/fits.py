@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 from astropy.io import fits, registry
+from astropy.nddata import InverseVariance, StdDevUncertainty, VarianceUncertainty
 from astropy.table import Table
 from astropy.wcs import WCS
 
@@ -91,7 +92,9 @@ def read_fits(filename):
     ValueError
         If its first image is not two-dimensional, has no celestial WCS, or has a unit.
     """
-    with fits.open(filename) as hdus:
+    # astropy's registry gives an open file
+    filename = getattr(filename, "name", filename)
+    with _opened(filename) as hdus:
         image = next((hdu for hdu in hdus if hdu.is_image and hdu.data is not None), None)
         if image is None or image.data.ndim != 2:
             raise ValueError(
@@ -112,11 +115,31 @@ def read_fits(filename):
             _native(image.data),
             wcs=wcs,
             mask=None if mask is None else mask != 0,
-            uncertainty=planes.get("UNCERT"),
+            uncertainty=_read_uncertainty(hdus, planes.get("UNCERT"), filename),
             kappa_b=planes.get("KAPPA_B"),
             counts=planes.get("COUNTS"),
             meta=_read_meta(hdus),
         )
+
+
+def _opened(filename):
+    try:
+        return fits.open(filename)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f"{str(filename)!r} is no FITS file") from error
+
+
+def _read_uncertainty(hdus, values, filename):
+    """Return the uncertainty as its UTYPE says what it is: astropy writes variances, too."""
+    if values is None:
+        return None
+    name = hdus["UNCERT"].header.get("UTYPE", "StdDevUncertainty")
+    kinds = {cls.__name__: cls for cls in (StdDevUncertainty, VarianceUncertainty, InverseVariance)}
+    if name not in kinds:
+        raise ValueError(f"{str(filename)!r}: UNCERT is a {name!r}, which lensmap does not know")
+    return kinds[name](values)
 
 
 def _check_unit(unit, filename):
@@ -162,7 +185,10 @@ def _readable_cards(meta):
         "CONVENTN": (meta.get("convention"), "declared convention of the catalogue"),
         "NGAL": (meta.get("n_galaxies"), "galaxies used"),
         "SMOOTH": (
-            parameters.get("smoothing") if isinstance(parameters, dict) else None,
+            # of the estimator alone; a map that was smoothed again says so in its META only
+            parameters.get("smoothing")
+            if isinstance(parameters, dict) and "smoothed_by" not in meta
+            else None,
             "Gaussian sigma",
         ),
     }

@@ -28,8 +28,9 @@ class SkyMask:
           (``-circle(...)``) are cut out of the others, and points, lines and text are passed
           over;
         * an image with its WCS: an `~astropy.nddata.NDData`, an image HDU or a pair
-          ``(array, wcs)``; pixels that are not 0 are inside, and so are those that are not
-          finite. Positions off the image are outside;
+          ``(array, wcs)``; pixels that are not 0 are inside, those that are not finite are
+          excluded in any case. Positions off the image are outside. Where an NDData has
+          numbers and a mask, the mask counts;
         * a `mocpy.MOC`;
         * star holes: a table with the columns ``ra``, ``dec`` and ``radius`` (in any case), all
           of them angles (without a unit: degrees);
@@ -120,6 +121,9 @@ class SkyMask:
             nested = isinstance(source, SkyMask)
             inside |= source._excluded(where) if nested else source.contains(where)
         result = inside if self.exclude == "inside" else ~inside
+        for source in self._sources:
+            if hasattr(source, "unknown"):
+                result |= source.unknown(where)
         return result | ~where.finite
 
 

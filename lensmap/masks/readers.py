@@ -38,7 +38,7 @@ def as_sources(source, mask_class):
     Returns
     -------
     list
-        Objects with ``contains(x, y, wcs)`` (or ``excluded``, for masks).
+        Objects with ``contains(where)``, and masks.
     """
     if isinstance(source, mask_class):
         return [source]
@@ -65,7 +65,10 @@ def _from_object(source):
     if isinstance(source, Table):
         return _from_table(source)
     if isinstance(source, NDData):
-        return _from_image(source.data, source.wcs)
+        array = np.asarray(source.data)
+        if array.dtype.kind == "f" and getattr(source.mask, "dtype", None) == bool:
+            array = source.mask  # of a ConvergenceMap or CCDData
+        return _from_image(array, source.wcs)
     if isinstance(source, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)):
         return _from_hdu(source)
     if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], WCS):
@@ -148,6 +151,11 @@ def _from_file(path):
         return _read_fits(path)
     except ImportError:
         raise
+    except OSError as error:
+        raise ValueError(
+            f"cannot read the mask file {str(path)!r}: it is no FITS file, and other kinds are "
+            f"known by their suffix ({', '.join([*_REGION_FORMATS, *_TABLE_FORMATS])})"
+        ) from error
     # Readers raise whatever their parsers happen to raise on a broken file.
     except Exception as error:  # noqa: BLE001
         raise ValueError(f"cannot read the mask file {str(path)!r}: {error}") from error

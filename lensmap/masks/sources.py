@@ -83,8 +83,11 @@ class ImageSource:
     kind = "an image"
 
     def __init__(self, array, wcs):
-        # NaN is how images say "nothing is known here".
-        self.array = ~np.isfinite(array) | (array != 0)
+        # NaN is how images say "nothing is known here", which is no good place for a galaxy,
+        # whether what is inside shall be excluded or what is outside.
+        unknown = ~np.isfinite(array)
+        self.array = ~unknown & (array != 0)
+        self._unknown = unknown if unknown.any() else None
         self.wcs = wcs
 
     def contains(self, where):
@@ -93,6 +96,15 @@ class ImageSource:
         The nearest image pixel is asked, at the galaxy or at the centre of the map's pixel:
         resampling the image would blur its edge, and could not be asked about galaxies.
         """
+        return _look_up(self.array, *self._image_pixels(where))
+
+    def unknown(self, where):
+        """Return which positions lie in an image pixel that is not finite."""
+        if self._unknown is None:
+            return np.zeros(len(where), dtype=bool)
+        return _look_up(self._unknown, *self._image_pixels(where))
+
+    def _image_pixels(self, where):
         # wcslib keeps work space in a WCS, and masks are asked by several threads.
         wcs = self.wcs.deepcopy()
         sky = where.sky.transform_to(wcs_to_celestial_frame(wcs)).spherical
@@ -107,7 +119,7 @@ class ImageSource:
             x[~near] = np.nan
             if near.any():
                 x[near], y[near] = wcs.all_world2pix(world[near], 0, quiet=True).T
-        return _look_up(self.array, x, y)
+        return x, y
 
 
 class MOCSource:

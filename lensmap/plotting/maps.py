@@ -17,6 +17,8 @@ _LABELS = {
     "counts": "galaxies per pixel",
 }
 
+_TITLES = {"kappa": "convergence", "snr": "signal-to-noise"}
+
 # Even colours for what has no sign, opposite ones for what has: both safe for colour-blind eyes.
 _SEQUENTIAL, _DIVERGING = "viridis", "RdBu_r"
 
@@ -261,7 +263,7 @@ def save_map(kappa, path, *, title=None, marks=None):
     FigureCanvasAgg(figure)
     for i, quantity in enumerate(quantities):
         ax = figure.add_subplot(rows, columns, i + 1, projection=kappa.wcs)
-        plot_map(kappa, ax, quantity=quantity)
+        plot_map(kappa, ax, quantity=quantity, title=_TITLES[quantity])
         if marks is not None and len(marks):
             ax.plot(
                 marks["ra"].to_value("deg"),

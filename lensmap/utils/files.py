@@ -64,7 +64,7 @@ def _check_target(path, overwrite):
     if path.is_dir():
         raise IsADirectoryError(f"{str(path)!r} is a directory, not the name of a file")
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{str(path)!r} exists; allow it to be overwritten to replace it")
+        raise FileExistsError(f"{str(path)!r} exists; overwrite=True replaces it")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"the directory {str(path.parent)!r} does not exist")
 

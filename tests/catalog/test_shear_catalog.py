@@ -82,7 +82,7 @@ def test_not_a_table(table):
         ({"convention": "east"}, "convention must be one of"),
         ({"kind": "ellipticity"}, "kind must be one of 'shear', 'distortion', not 'ellipticity'"),
         ({"frame": "equatorial"}, "frame must be the name of an astropy frame, not 'equatorial'"),
-        ({"frame": None}, "frame must be"),
+        ({"frame": 5}, "frame must be"),
         ({"columns": {"e1": "no"}}, "there is no column 'no' .for 'e1'."),
     ],
 )
@@ -164,12 +164,30 @@ def test_meta_that_says_otherwise():
     """A distortion catalogue that lensmap has written must not pass for shear in silence."""
     table = Table(columns(), meta={"KIND": "distortion", "CONVENTN": "1,-1", "FRAME": "icrs"})
     with pytest.warns(ConventionWarning) as record:
-        ShearCatalog(table)
+        ShearCatalog(table, convention="celestial", kind="shear")
     (message,) = [str(w.message) for w in record]
     assert "kind='distortion' (declared: 'shear')" in message
     assert "convention='euclidean' (declared: 'celestial')" in message
     assert "frame" not in message
     ShearCatalog(table, convention="euclidean", kind="distortion")
+
+
+def test_what_is_not_declared_is_what_the_meta_says(tmp_path):
+    """From Python and from the shell alike; a header's FRAME may be in capitals."""
+    table = Table(columns(), meta={"KIND": "distortion", "CONVENTN": "euclidean", "FRAME": "FK5"})
+    table.write(tmp_path / "cat.fits")
+    for catalog in (ShearCatalog(table), ShearCatalog.read(tmp_path / "cat.fits")):
+        declared = catalog.convention, catalog.kind, catalog.frame
+        assert declared == ("euclidean", "distortion", "fk5")
+        np.testing.assert_allclose(catalog.e2, -table["e2"])
+
+
+def test_a_selection_does_not_count_again_what_was_left_out():
+    bad = columns()
+    bad["e1"][0] = np.nan
+    with pytest.warns(CatalogWarning, match="1 of 40"):
+        catalog = ShearCatalog(bad)
+    assert catalog.n_left_out and not catalog[:10].n_left_out
 
 
 def test_extra_columns():

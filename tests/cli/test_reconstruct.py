@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap reconstruct``: every option, and everything that can go wrong."""
 
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -380,3 +381,63 @@ class TestWhatGoesWrong:
             assert (folder / "k.fits").read_text() == "old"
             assert sorted(item.name for item in folder.iterdir()) == ["cat.ecsv", "k.fits"]
             assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("always::lensmap.utils.ConventionWarning")  # they are the point
+class TestAfterTheFact:
+    """What the first users did."""
+
+    def test_a_wrong_convention_warns_by_itself(self, folder, capsys):
+        code = main(["reconstruct", "cat.ecsv", "-o", "k.fits", "--convention", "euclidean"])
+        err = capsys.readouterr().err
+        assert code == 0 and (folder / "k.fits").exists()
+        assert "'euclidean' is clearly wrong" in err and "should be 'celestial'" in err
+
+    def test_the_catalogue_is_not_overwritten(self, folder, capsys):
+        before = (folder / "cat.ecsv").read_bytes()
+        assert reconstruct("--overwrite", output="./cat.ecsv") == 1
+        assert "is the catalogue: it would be lost" in capsys.readouterr().err
+        assert (folder / "cat.ecsv").read_bytes() == before
+
+    def test_an_hdu_that_is_not_there(self, folder, capsys):
+        table = make_table()
+        table.meta.clear()
+        table.write("cat.fits")
+        assert reconstruct("--hdu", "7", catalog="cat.fits") == 1
+        assert "hdu=7 not found" in capsys.readouterr().err
+        assert not (folder / "k.fits").exists()
+
+    def test_a_check_that_cannot_be_made_stops_nothing(self, folder, capsys):
+        make_table(n=2, ra=np.array([10.0, 170.0]), dec=np.zeros(2)).write("wide.ecsv")
+        fits.PrimaryHDU(np.zeros((5, 5)), header_at(10.0, 0.0)).writeto("image.fits")
+        words = ["reconstruct", "wide.ecsv", "-o", "k.fits", "--wcs", "image.fits"]
+        assert main(words) == 0
+        assert "the convention could not be tested" in capsys.readouterr().err
+
+    def test_one_galaxy_with_noise(self, folder, capsys):
+        make_table(n=1).write("one.ecsv")
+        assert reconstruct("--uncertainty", "5", catalog="one.ecsv") == 0
+
+    def test_far_too_many_pixels(self, folder, capsys):
+        assert reconstruct("--pixel-scale", "0.01arcsec") == 1
+        assert "would make a map of" in capsys.readouterr().err
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to be tidy about")
+    def test_a_batch_system_may_end_it(self, folder):
+        code = (
+            "import os, signal, lensmap.cli.reconstruct as r\n"
+            "r.read_catalog = lambda _: os.kill(os.getpid(), signal.SIGTERM)\n"
+            "from lensmap.cli import main\n"
+            "main(['reconstruct', 'cat.ecsv', '-o', 'k.fits', '--no-check'])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+        assert done.returncode == 143
+        assert [item.name for item in folder.iterdir()] == ["cat.ecsv"]
+
+
+def header_at(ra, dec):
+    """A header of square pixels of 1 arcmin around a position."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.crpix = ["RA---TAN", "DEC--TAN"], [ra, dec], [3, 3]
+    wcs.wcs.cdelt = [-1 / 60, 1 / 60]
+    return wcs.to_header()

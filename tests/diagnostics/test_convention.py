@@ -83,3 +83,20 @@ def test_bad_arguments():
         check_convention(catalog, at=[(1, 2)])
     with pytest.raises(ValueError, match="none of the 1 positions"):
         check_convention(catalog, at=SkyCoord([90], [0], unit="deg"))
+
+
+def test_a_constant_bias_is_no_handedness():
+    """In a long field that lies askew, a constant ellipticity has E and B of its own."""
+    rng = np.random.default_rng(7)
+    n = 60_000
+    along, across = rng.uniform(-0.5, 0.5, n), rng.uniform(-0.12, 0.12, n)
+    turn = np.radians(-22)
+    e = 0.25 * (rng.normal(size=n) + 1j * rng.normal(size=n)) + 0.03
+    columns = {
+        "ra": 40 + along * np.cos(turn) - across * np.sin(turn),
+        "dec": along * np.sin(turn) + across * np.cos(turn),
+        "e1": e.real,
+        "e2": e.imag,
+    }
+    result = check_convention(ShearCatalog(columns, "generic"), n_rotations=60)
+    assert result.handedness == "undecided" and abs(result.handedness_significance) < 3

@@ -83,6 +83,24 @@ def test_1_constant_shear_is_no_mass_in_a_periodic_field(cls):
     assert np.abs(kappa.data).max() < 2e-5 and np.abs(kappa.kappa_b).max() < 2e-5
 
 
+@linear
+def test_1_constant_shear_in_a_padded_square_has_the_analytic_response(cls):
+    """A plate of constant shear: what its edge does to the middle is known in closed form."""
+    n = 40
+    wcs = tangent_wcs(SkyCoord(150, 0, unit="deg"), (n, n), 0.5)
+    columns = catalog_columns(pixel_sky(wcs), np.full(n * n, 0.05 + 0j))
+    kappa = _map(cls, columns, wcs, padding=4, smoothing=0.5 * u.arcmin)
+    y, x = np.indices((n, n)) - (n - 1) / 2
+    expected = np.zeros((n, n))
+    for i, j in np.ndindex(7, 7):  # the transform repeats the square every four sides
+        for sx, sy in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+            dx, dy = 4 * n * (i - 3) + sx * n / 2 - x, 4 * n * (j - 3) + sy * n / 2 - y
+            expected += sx * sy * (np.arctan(dy / dx) - np.arctan(dx / dy)) / (2 * np.pi)
+    middle = np.s_[n // 4 : 3 * n // 4, n // 4 : 3 * n // 4]
+    np.testing.assert_allclose(kappa.data[middle], 0.05 * expected[middle], atol=2e-4)
+    assert 0.003 < np.abs(kappa.data[middle]).max() < 0.16 * 0.05
+
+
 # --- 2. linearity ---------------------------------------------------------------------------
 
 
@@ -334,7 +352,8 @@ def test_10_a_known_lens_has_its_place_and_profile(cls, place, orientation, lens
     sheet = excess[-1]
     scale = np.array([np.mean(truth(theta[ring])) for ring in rings])
     assert -0.025 < sheet < 0.001  # the mean of the lens over the field
-    np.testing.assert_allclose(excess - sheet, 0, atol=0.02 * scale[0])
+    # the profile, ring by ring: 3 per cent of what is there, and the noise of the positions
+    assert np.all(np.abs(excess - sheet) < 0.03 * scale + 0.003 * scale[0])
     b = [np.abs(np.mean(kappa.kappa_b[ring])) for ring in rings]
     assert max(b) < 0.01 * scale[0]
 

@@ -7,7 +7,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from lenses import NFW, catalog_columns, pixel_sky, shear_of, tangent_wcs, uniform_sky
 
-from lensmap import KaiserSquires, ShearCatalog
+from lensmap import KaiserSquires, ShearCatalog, ShearGrid
+from lensmap.utils import MapWarning
 
 CENTER = SkyCoord(20, -35, unit="deg")
 PLANE = tangent_wcs(CENTER, (100, 100), 0.4)
@@ -122,7 +123,8 @@ def test_pixels_far_from_galaxies_are_masked():
 
 def test_without_smoothing_a_sparse_catalogue_is_not_full_of_holes():
     catalog = _catalog(n=3000)
-    kappa = KaiserSquires(smoothing=None).reconstruct(catalog, PLANE)
+    with pytest.warns(MapWarning, match="have no galaxies and, without smoothing, count as zero"):
+        kappa = KaiserSquires(smoothing=None).reconstruct(catalog, PLANE)
     assert (kappa.counts == 0).mean() > 0.5 and kappa.mask.mean() < 0.1
 
 
@@ -165,3 +167,38 @@ def test_the_sheet_is_not_measured_and_meta_says_so():
     assert "mass sheet" in kappa.meta["zero_mode"]
     assert kappa.meta["parameters"]["smoothing"] == "1.0 arcmin"
     assert {"lensmap", "numpy", "astropy"} <= set(kappa.meta["versions"])
+
+
+@pytest.mark.parametrize("smoothing", [None, 0.15 * u.arcmin, 0.3 * u.arcmin])
+def test_analytic_noise_of_little_smoothing(smoothing):
+    """Pixels of uneven weight, next to each other: no zero and no infinite signal-to-noise."""
+    catalog = _catalog(noise=0.25)
+    analytic, rotations = (
+        KaiserSquires(smoothing=smoothing, uncertainty=what, n_realizations=60).reconstruct(
+            catalog, PLANE
+        ).uncertainty.array[10:-10, 10:-10]
+        for what in ("analytic", "rotations")
+    )
+    ratio = analytic / rotations
+    # a pixel of one galaxy has that galaxy's own noise in the rotations
+    assert np.isfinite(ratio).all() and ratio.min() > 0.4
+    assert np.mean(ratio) == pytest.approx(1, abs=0.03) and np.std(ratio) < 0.16
+
+
+def test_analytic_noise_knows_no_cloud_in_cell():
+    with pytest.raises(ValueError, match="needs scheme='nearest'"):
+        KaiserSquires(scheme="cloud-in-cell", uncertainty="analytic")
+    grid = ShearGrid.from_catalog(_catalog(), PLANE, scheme="cloud-in-cell")
+    with pytest.raises(ValueError, match="needs scheme='nearest'"):
+        KaiserSquires(uncertainty="analytic").reconstruct(grid)
+
+
+def test_sigma_e_counts_for_a_grid_too():
+    catalog = _catalog(noise=0.25)
+    estimator = KaiserSquires(uncertainty="analytic", sigma_e=0.5)
+    grid = ShearGrid.from_catalog(catalog, PLANE)
+    np.testing.assert_allclose(
+        estimator.reconstruct(grid).uncertainty.array,
+        estimator.reconstruct(catalog, PLANE).uncertainty.array,
+        rtol=1e-9,
+    )

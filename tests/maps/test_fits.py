@@ -8,7 +8,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.nddata import CCDData, StdDevUncertainty
+from astropy.nddata import CCDData, StdDevUncertainty, VarianceUncertainty
 from astropy.wcs import WCS, DistortionLookupTable, Sip
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -284,3 +284,20 @@ class TestWholeOrNotAtAll:
         with pytest.raises(ValueError, match="reproject the map first"):
             make_map(wcs).write(tmp_path / "k.fits")
         assert not list(tmp_path.iterdir())
+
+
+def test_a_variance_of_another_program_is_read_as_one(tmp_path):
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [-0.01, 0.01]
+    ccd = CCDData(
+        np.zeros((4, 5)), uncertainty=VarianceUncertainty(np.full((4, 5), 0.04)), unit="", wcs=wcs
+    )
+    ccd.write(tmp_path / "ccd.fits")
+    kappa = ConvergenceMap.read(tmp_path / "ccd.fits")
+    np.testing.assert_allclose(kappa.uncertainty.array, 0.2)
+
+
+def test_a_file_that_is_none_is_named(tmp_path):
+    (tmp_path / "broken.fits").write_bytes(b"no such thing" * 300)
+    with pytest.raises(ValueError, match=r"broken.fits' is no FITS file"):
+        ConvergenceMap.read(tmp_path / "broken.fits")

@@ -196,3 +196,23 @@ def test_latitude_first():
     assert found[40, 10] and found.sum() == 5
     # and an image on such a WCS
     assert np.array_equal(pixel_mask((found, wcs), wcs), found)
+
+
+@pytest.mark.parametrize("exclude", ["inside", "outside"])
+def test_unknown_pixels_of_an_image_are_excluded_in_any_case(exclude):
+    image = np.ones((4, 5)) if exclude == "outside" else np.zeros((4, 5))
+    image[:, 3:] = np.nan
+    wcs = make_wcs()
+    wcs.array_shape = (4, 5)
+    found = pixel_mask(SkyMask((image, wcs), exclude=exclude), wcs)
+    np.testing.assert_array_equal(found, np.isnan(image))
+
+
+def test_the_mask_of_a_map_counts_and_not_its_kappa():
+    from astropy.nddata import NDData
+
+    wcs = make_wcs()
+    wcs.array_shape = (4, 5)
+    mask = np.eye(4, 5, dtype=bool)
+    found = pixel_mask(NDData(np.full((4, 5), 0.1), mask=mask, wcs=wcs), wcs)
+    np.testing.assert_array_equal(found, mask)
