@@ -21,7 +21,7 @@ from lensmap.catalog import (
     to_celestial,
 )
 from lensmap.flatsky import gaussian_smooth, normalized_smooth, shear_to_convergence
-from lensmap.grid import PixelAssignment, PixelFrame, make_wcs
+from lensmap.grid import PixelAssignment, make_wcs
 from lensmap.utils import check_count, track
 
 __all__ = ["check_convention", "ConventionCheck"]
@@ -170,26 +170,25 @@ class _TestMaps:
     def __init__(self, catalog, at):
         wcs = make_wcs(catalog, _pixel_scale(catalog))
         self.catalog = catalog
-        first = PixelAssignment(catalog, wcs)
-        self.assignment = first
-        w = catalog.weight
-        self.weight = first.sums(np.ones(len(catalog)) if w is None else w)[0]
+        self.assignment = PixelAssignment(catalog, wcs)
+        w = np.ones(len(catalog), dtype=np.float32) if catalog.weight is None else catalog.weight
+        self.weight = self.assignment.sums(w)[0]
+        self._share = w / max(float(np.sum(w, dtype=float)), np.finfo(float).tiny)
         e = np.empty(len(catalog), dtype=np.complex64)
         e.real, e.imag = catalog.e1, catalog.e2
         # make_wcs covers the catalogue: each galaxy is used, in its order.
-        frame = PixelFrame(wcs, catalog.frame)
-        self._rotation = frame.rotation(catalog.ra, catalog.dec, first.pixel)
-        self._frame = frame
+        frame = self._frame = self.assignment.frame
+        self._rotation = frame.rotation(catalog.ra, catalog.dec, self.assignment.pixel)
         e -= _additive_bias(catalog)
-        self.weighted = e if w is None else e * w
+        self.weighted = e * w
         self.scales = _SCALES / (frame.scales[0].to_value(u.arcmin))
         # Pixels with at least a few galaxies under the smallest kernel.
-        occupied = first.counts() > 0
+        occupied = self.assignment.counts() > 0
         density = gaussian_smooth(occupied.astype(float), self.scales[-1])
         self.good = density > 0.5 * density.max()
-        self.at = None if at is None else self._pixels_of(at, wcs)
+        self.at = None if at is None else self._pixels_of(at)
 
-    def _pixels_of(self, at, wcs):
+    def _pixels_of(self, at):
         x, y = self._frame.positions(
             *(getattr(at.transform_to(self.catalog.frame).spherical.reshape(-1), name).deg
               for name in ("lon", "lat"))
@@ -219,8 +218,7 @@ class _TestMaps:
         pixel = self._frame.to_pixel_basis(weighted, self._rotation)
         # A constant ellipticity is a bias, not lensing, but in a field that is no square it has
         # E and B; turned galaxies have none, so that it would seem significant.
-        w = 1.0 if self.catalog.weight is None else self.catalog.weight
-        pixel = pixel - w * (pixel.sum() / (np.sum(w) if np.ndim(w) else len(pixel)))
+        pixel = pixel - self._share * pixel.sum()
         real, imaginary = self.assignment.sums(pixel.real, pixel.imag)
         shear, _ = normalized_smooth(
             (real + 1j * imaginary).astype(np.complex64),

@@ -229,9 +229,9 @@ class Estimator(ABC):
         assignment = PixelAssignment(catalog, working, mask, scheme=self.scheme)
         grid = ShearGrid.from_assignment(assignment, sigma_e=self.sigma_e)
         _require_galaxies(grid, len(catalog))
-        pixels_masked = (grid.mask & ~grid.pixel_frame.off_sky).any()
-        if mask is not None and grid.n_masked == 0 and not pixels_masked:
-            warn_user("mask excludes no galaxy and no pixel: is it of this field?", MapWarning)
+        if mask is not None and grid.n_masked == 0:
+            if not (grid.mask & ~assignment.frame.off_sky).any():
+                warn_user("mask excludes no galaxy and no pixel: is it of this field?", MapWarning)
         return self._map_of(grid, assignment, progress, None if working is wcs else wcs)
 
     def _reconstruct_grid(self, grid, wcs, mask):

@@ -254,7 +254,7 @@ class ShearGrid:
     @cached_property
     def _squared_rotation(self):
         rotation = self.pixel_frame.pixel_rotation().astype(complex)
-        return np.conj(rotation if self.parity < 0 else np.conj(rotation)) ** 2
+        return (np.conj(rotation) if self.parity < 0 else rotation) ** 2
 
     @cached_property
     def sum_wg(self):
