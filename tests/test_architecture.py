@@ -22,14 +22,15 @@ DOORS = {
     "catalog": {"utils", "masks"},
     "grid": {"utils", "catalog", "masks", "flatsky"},
     "maps": {"utils", "flatsky"},
-    "estimators": {"utils", "catalog", "grid", "masks", "maps", "flatsky"},
-    "halos": {"utils"},
-    "simulate": {"utils", "flatsky", "masks", "catalog", "grid", "maps", "halos"},
-    "networks": {"utils", "flatsky", "grid", "maps", "simulate"},
+    "cosmology": {"utils"},
+    "estimators": {"utils", "catalog", "grid", "masks", "maps", "flatsky", "cosmology"},
+    "halos": {"utils", "cosmology"},
+    "simulate": {"utils", "flatsky", "masks", "catalog", "grid", "maps", "cosmology", "halos"},
+    "networks": {"utils", "flatsky", "grid", "maps", "cosmology", "simulate"},
     "diagnostics": {"utils", "flatsky", "catalog", "grid"},
     **dict.fromkeys(
         ["peaks", "profiles", "filaments", "statistics"],
-        {"utils", "masks", "catalog", "maps", "halos"},
+        {"utils", "masks", "catalog", "maps", "cosmology", "halos"},
     ),
     # The rooms whose results are drawn.
     "plotting": {
@@ -54,6 +55,8 @@ TOP_FILES = {"__init__": set(), "__main__": {"cli"}, "_version": set()}
 ONLY_IN = {"matplotlib": "plotting", "mpl_toolkits": "plotting"}
 AT_MODULE_LEVEL_ONLY_IN = {
     **dict.fromkeys(["keras", "tensorflow", "jax", "torch"], "networks"),
+    # It keeps a current cosmology: one door leads to it, and leaves all as it was.
+    "colossus": "nowhere",
     # They load matplotlib (mocpy in its older releases).
     **dict.fromkeys(["regions", "mocpy", "astropy.visualization"], "plotting"),
 }

@@ -1,0 +1,23 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The universe as lensing sees it: distances, source redshifts, and the power of matter."""
+
+from lensmap.cosmology.lensing import lensing_efficiency, lensing_weight, sigma_crit
+from lensmap.cosmology.parameters import MASSIVENUS, available_cosmologies, get_cosmology
+from lensmap.cosmology.power import convergence_power, linear_power, nonlinear_power
+from lensmap.cosmology.redshifts import SourceRedshifts, check_z_source
+from lensmap.cosmology.structure import colossus_cosmology
+
+__all__ = [
+    "MASSIVENUS",
+    "SourceRedshifts",
+    "available_cosmologies",
+    "check_z_source",
+    "colossus_cosmology",
+    "convergence_power",
+    "get_cosmology",
+    "lensing_efficiency",
+    "lensing_weight",
+    "linear_power",
+    "nonlinear_power",
+    "sigma_crit",
+]

@@ -1,0 +1,242 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+r"""The NFW profile in projection, with and without truncation: functions of pure numbers.
+
+x is the projected radius in units of the scale radius; surface densities are in units of
+:math:`\rho_s r_s`, masses in units of :math:`4 \pi \rho_s r_s^3`.
+"""
+
+import numpy as np
+from scipy import special
+
+__all__ = [
+    "nfw_mass",
+    "nfw_mean_sigma",
+    "nfw_sigma",
+    "truncated_nfw_fourier",
+    "truncated_nfw_mass",
+    "truncated_nfw_mean_sigma",
+    "truncated_nfw_sigma",
+]
+
+# Nearer to 1 than this, closed forms divide rounding errors by (almost) 0.
+_NEAR_ONE = 1e-4
+
+
+def _f(x):
+    """Return arccos(1/x) / sqrt(x^2 - 1), continued through 1 to x below it."""
+    x = np.asarray(x, dtype=float)
+    below, above = np.minimum(x, 1 - _NEAR_ONE), np.maximum(x, 1 + _NEAR_ONE)
+    below = np.maximum(below, 1e-300)
+    small = np.arccosh(1 / below) / np.sqrt((1 - below) * (1 + below))
+    large = np.arccos(1 / above) / np.sqrt((above - 1) * (above + 1))
+    series = 1 - (2 / 3) * (x - 1) + (7 / 15) * (x - 1) ** 2
+    return np.where(np.abs(x - 1) < _NEAR_ONE, series, np.where(x < 1, small, large))
+
+
+def _g(x, f):
+    """Return (1 - F) / (x^2 - 1), continued through 1."""
+    near = np.abs(x - 1) < _NEAR_ONE
+    square = np.where(near, 1.0, (x - 1) * (x + 1))
+    return np.where(near, 1 / 3 - 0.4 * (x - 1), (1 - f) / square)
+
+
+def nfw_mass(c):
+    r"""Return the mass within c scale radii, in units of :math:`4 \pi \rho_s r_s^3`.
+
+    Parameters
+    ----------
+    c : float or array_like
+        The radius in scale radii (a concentration).
+
+    Returns
+    -------
+    `numpy.ndarray`
+        :math:`\ln(1 + c) - c / (1 + c)`.
+    """
+    c = np.asarray(c, dtype=float)
+    return np.log1p(c) - c / (1 + c)
+
+
+def nfw_sigma(x):
+    r"""Return the surface density of an NFW halo.
+
+    Parameters
+    ----------
+    x : float or array_like
+        The projected radius in scale radii, positive.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        In units of :math:`\rho_s r_s`.
+
+    References
+    ----------
+    Wright & Brainerd 2000, ApJ 534, 34, eq. 11.
+    """
+    x = np.asarray(x, dtype=float)
+    return 2 * _g(x, _f(x))
+
+
+def nfw_mean_sigma(x):
+    r"""Return the mean surface density of an NFW halo within a projected radius.
+
+    Parameters
+    ----------
+    x : float or array_like
+        The projected radius in scale radii, positive.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        In units of :math:`\rho_s r_s`.
+
+    References
+    ----------
+    Wright & Brainerd 2000, ApJ 534, 34, eq. 13.
+    """
+    x = np.asarray(x, dtype=float)
+    # Towards the centre the two terms cancel: F + ln(x/2) ~ -(x^2/2) (ln(x/2) + 1/2).
+    tiny = x < 1e-3
+    safe = np.where(tiny, 1.0, x)
+    series = -2 * np.log(np.maximum(x, 1e-300) / 2) - 1
+    return np.where(tiny, series, 4 * (_f(safe) + np.log(safe / 2)) / safe**2)
+
+
+def truncated_nfw_sigma(x, tau):
+    r"""Return the surface density of a smoothly truncated NFW halo.
+
+    .. math:: \rho(x) = \frac{\rho_s}{x (1 + x)^2} \frac{\tau^2}{\tau^2 + x^2}
+
+    Parameters
+    ----------
+    x : float or array_like
+        The projected radius in scale radii, positive.
+    tau : float or array_like
+        The truncation radius in scale radii, positive.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        In units of :math:`\rho_s r_s`.
+
+    References
+    ----------
+    Baltz, Marshall & Oguri 2009, JCAP 01, 015, eq. A.8.
+    """
+    x, tau = np.asarray(x, dtype=float), np.asarray(tau, dtype=float)
+    f, root = _f(x), np.sqrt(tau**2 + x**2)
+    log = np.log(x / (root + tau))
+    bracket = (
+        (tau**2 + 1) * _g(x, f)
+        + 2 * f
+        - np.pi / root
+        + (tau**2 - 1) / (tau * root) * log
+    )
+    return 2 * tau**2 / (tau**2 + 1) ** 2 * bracket
+
+
+def truncated_nfw_mean_sigma(x, tau):
+    r"""Return the mean surface density of a truncated NFW halo within a projected radius.
+
+    Parameters
+    ----------
+    x : float or array_like
+        The projected radius in scale radii, positive.
+    tau : float or array_like
+        The truncation radius in scale radii, positive.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        In units of :math:`\rho_s r_s`.
+
+    References
+    ----------
+    Baltz, Marshall & Oguri 2009, JCAP 01, 015, eq. A.11.
+    """
+    x, tau = np.asarray(x, dtype=float), np.asarray(tau, dtype=float)
+    tiny = x < 1e-3
+    safe = np.where(tiny, 1e-3, x)
+    f, root = _f(safe), np.sqrt(tau**2 + safe**2)
+    log = np.log(safe / (root + tau))
+    mass = (
+        (tau**2 + 1 + 2 * (safe**2 - 1)) * f
+        + tau * np.pi
+        + (tau**2 - 1) * np.log(tau)
+        + root * (-np.pi + (tau**2 - 1) / tau * log)
+    )
+    mean = 4 * tau**2 / (tau**2 + 1) ** 2 * mass / safe**2
+    # Near the centre the terms cancel, and the density is a logarithm: its mean grows likewise.
+    return np.where(tiny, mean - 2 * np.log(np.maximum(x, 1e-300) / safe), mean)
+
+
+def truncated_nfw_mass(tau):
+    r"""Return the total mass of a truncated NFW halo.
+
+    Parameters
+    ----------
+    tau : float or array_like
+        The truncation radius in scale radii, positive.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        In units of :math:`4 \pi \rho_s r_s^3`.
+
+    References
+    ----------
+    Baltz, Marshall & Oguri 2009, JCAP 01, 015, eq. A.4.
+    """
+    tau = np.asarray(tau, dtype=float)
+    bracket = (tau**2 - 1) * np.log(tau) + tau * np.pi - (tau**2 + 1)
+    return tau**2 / (tau**2 + 1) ** 2 * bracket
+
+
+def truncated_nfw_fourier(k, tau):
+    r"""Return the Fourier transform of a truncated NFW halo, of its projection as of itself.
+
+    Parameters
+    ----------
+    k : float or array_like
+        The wave number times the scale radius, positive.
+    tau : float or array_like
+        The truncation radius in scale radii, positive; broadcast against ``k``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        In units of the total mass: 1 for small ``k``.
+
+    Notes
+    -----
+    With partial fractions of the profile the integrals are sine, cosine and exponential
+    integrals.
+    """
+    k, tau = np.asarray(k, dtype=float), np.asarray(tau, dtype=float)
+    b = tau**2 / (1 + tau**2)
+    a = 2 * tau**2 / (1 + tau**2) ** 2
+    d = tau**2 * (1 - a - b)
+    si, ci = special.sici(k)
+    sine = ci * np.sin(k) + (np.pi / 2 - si) * np.cos(k)
+    cosine = -ci * np.cos(k) + (np.pi / 2 - si) * np.sin(k)
+    y = k * tau
+    total = (
+        a * sine
+        + b * k * cosine
+        - a * np.pi / 2 * np.exp(-np.minimum(y, 700.0))
+        + d / (2 * tau) * _exponential_pair(y)
+    )
+    transform = total / (k * truncated_nfw_mass(tau))
+    # Where rounding errors of terms that cancel are all that is left, the transform is 1.
+    return np.where(k * np.maximum(tau, 1.0) < 1e-5, 1.0, transform)
+
+
+def _exponential_pair(y):
+    """Return exp(-y) Ei(y) + exp(y) E1(y), by its asymptotic series where the terms overflow."""
+    far = y > 60
+    near = np.where(far, 1.0, y)
+    pair = np.exp(-near) * special.expi(near) + np.exp(near) * special.exp1(near)
+    inverse = 1 / np.where(far, y, 60.0) ** 2
+    series = 2 * np.sqrt(inverse) * (1 + inverse * (2 + inverse * (24 + 720 * inverse)))
+    return np.where(far, series, pair)
