@@ -15,6 +15,7 @@ _EXPORTS = {
     "ConvergenceMap": "lensmap.maps",
     "Estimator": "lensmap.estimators",
     "KaiserSquires": "lensmap.estimators",
+    "WienerFilter": "lensmap.estimators",
     "check_convention": "lensmap.diagnostics",
     "LensmapWarning": "lensmap.utils",
 }

@@ -10,8 +10,10 @@ __all__ = [
     "add_catalog_arguments",
     "angle",
     "angle_or_none",
+    "count",
     "noise",
     "pairs",
+    "position",
     "read_catalog",
     "read_positions",
 ]
@@ -36,14 +38,35 @@ def angle_or_none(text):
     return None if text.lower() == "none" else angle(text)
 
 
+def count(text):
+    """Return a whole number that is at least 1."""
+    if text.isdecimal() and int(text) >= 1:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, not {text!r}")
+
+
+def position(text):
+    """Return the `~astropy.coordinates.SkyCoord` that ``150.1,2.2`` means."""
+    from astropy.coordinates import SkyCoord
+
+    try:
+        ra, dec = map(float, text.split(","))
+        return SkyCoord(ra, dec, unit="deg", frame="icrs")
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"a position RA,DEC in degrees is needed, such as 150.1,2.2, not {text!r}"
+        ) from None
+
+
 def noise(text):
-    """Return an estimator's parameters for ``100`` (random rotations) or ``analytic``."""
-    if text == "analytic":
+    """Return an estimator's parameters for ``100`` (random rotations) or a name it knows."""
+    if text in ("analytic", "posterior"):
         return {"uncertainty": text}
     if text.isdigit() and int(text) >= 2:
         return {"uncertainty": "rotations", "n_realizations": int(text)}
     raise argparse.ArgumentTypeError(
-        f"a whole number of random rotations (2 or more) or analytic is needed, not {text!r}"
+        "a whole number of random rotations (2 or more), analytic or posterior is needed, not "
+        f"{text!r}"
     )
 
 

@@ -24,6 +24,8 @@ EXAMPLES = """examples:
   lensmap reconstruct shear.fits -o kappa.fits --smoothing 1arcmin
   lensmap reconstruct shear.fits -o kappa.fits --convention euclidean \\
       --uncertainty 100 --plot kappa.png
+  lensmap reconstruct shear.fits -o kappa.fits --method wiener --z-source 1.2 \\
+      --uncertainty posterior
   lensmap reconstruct shear.csv -o kappa.fits --columns ra=RA,dec=DEC,e1=G1,e2=G2,weight=W \\
       --pixel-scale 0.3arcmin --mask stars.reg --footprint survey_moc.fits
 
@@ -35,7 +37,9 @@ def add_arguments(parser):
     add_catalog_arguments(parser)
     parser.add_argument("-o", "--output", required=True, metavar="K.fits", help="the map")
     group = parser.add_argument_group("the map")
-    group.add_argument("--method", default="ks", help="the estimator (default ks: Kaiser-Squires)")
+    group.add_argument(
+        "--method", default="ks", help="the estimator: ks (Kaiser-Squires, the default) or wiener"
+    )
     group.add_argument(
         "--pixel-scale",
         type=angle,
@@ -52,7 +56,15 @@ def add_arguments(parser):
         type=angle_or_none,
         default=argparse.SUPPRESS,
         metavar="ANGLE",
-        help="the sigma of the Gaussian as an angle, or none (default 1arcmin)",
+        help="the sigma of the Gaussian as an angle, or none (default 1arcmin; only ks has one)",
+    )
+    group.add_argument(
+        "--z-source",
+        type=float,
+        default=argparse.SUPPRESS,
+        metavar="Z",
+        help="the redshift of the galaxies, from which wiener knows how much mass to expect "
+        "(default 1)",
     )
     group.add_argument(
         "--mask",
@@ -73,9 +85,10 @@ def add_arguments(parser):
         type=noise,
         default={},
         metavar="N",
-        help="noise from N random rotations of the galaxies, or: analytic",
+        help="noise from N random rotations of the galaxies; or analytic (ks), the noise by "
+        "calculation; or posterior (wiener), the error about the truth",
     )
-    group.add_argument("--seed", type=int, default=0, help="of the random rotations (default 0)")
+    group.add_argument("--seed", type=int, default=0, help="of what is random (default 0)")
     group = parser.add_argument_group("what else")
     group.add_argument("--plot", metavar="K.png", help="draw the map (and its S/N), too")
     group.add_argument("--overwrite", action="store_true", help="replace files that exist")
@@ -154,8 +167,16 @@ def make_estimator(arguments):
 
     cls = get_estimator(arguments.method)
     options = {"rng": arguments.seed, **arguments.uncertainty}
-    if "smoothing" in arguments:  # None is a choice, too
-        options["smoothing"] = arguments.smoothing
+    known = cls().get_params()
+    for name in ("smoothing", "z_source"):
+        if name not in arguments:  # None is a choice, too
+            continue
+        if name not in known:
+            raise ValueError(
+                f"--{name.replace('_', '-')}: the estimator {arguments.method!r} has no such "
+                f"parameter; its parameters are {', '.join(known)}"
+            )
+        options[name] = getattr(arguments, name)
     return cls(**options)
 
 

@@ -4,11 +4,13 @@
 from lensmap.estimators.base import Estimator, Inversion
 from lensmap.estimators.kaiser_squires import KaiserSquires
 from lensmap.estimators.registry import available_estimators, get_estimator, register_estimator
+from lensmap.estimators.wiener import WienerFilter
 
 __all__ = [
     "Estimator",
     "Inversion",
     "KaiserSquires",
+    "WienerFilter",
     "available_estimators",
     "get_estimator",
     "register_estimator",

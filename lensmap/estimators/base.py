@@ -3,6 +3,7 @@
 
 import dataclasses
 import inspect
+import numbers
 from abc import ABC, abstractmethod
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
@@ -68,9 +69,9 @@ class Estimator(ABC):
     ----------
     uncertainty : None or str
         ``"rotations"``: the scatter of reconstructions of randomly turned galaxies;
-        ``"analytic"``, where the estimator knows it; None: no uncertainty.
+        ``"analytic"`` or ``"posterior"``, where the estimator knows it; None: no uncertainty.
     n_realizations : int
-        The number of random rotations.
+        The number of random realisations that an uncertainty is made of.
     rng : int or `numpy.random.SeedSequence`
         The seed; each call starts from it anew.
     fill_holes : bool
@@ -100,6 +101,9 @@ class Estimator(ABC):
 
     #: The values that ``uncertainty`` may have.
     uncertainties = (None, "rotations")
+
+    #: What each uncertainty is about: the filtered truth (noise) or the truth (total).
+    _meanings = {"rotations": "noise", "analytic": "noise", "posterior": "total"}
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -182,12 +186,52 @@ class Estimator(ABC):
             Arrays.
         """
 
+    def _inverter(self, grid):
+        """Return what is called as ``_invert`` for this grid, and for noise on the same pixels.
+
+        An estimator that has much to prepare does so once here, since nothing is kept in it.
+        """
+        return self._invert
+
     def _check_grid(self, grid):  # noqa: B027
         """Warn of a grid that the method does not suit; once for each map."""
 
     def _analytic_noise(self, grid):
         """Return the noise of kappa, ``(ny, nx)``, where ``uncertainties`` has "analytic"."""
         raise NotImplementedError(f"{type(self).__name__} knows no analytic noise")
+
+    def _realizations(self, grid, assignment, invert):
+        """Yield, ``n_realizations`` times, maps whose root mean square is the uncertainty.
+
+        Parameters
+        ----------
+        grid : `lensmap.grid.ShearGrid`
+            The grid of the map.
+        assignment : `lensmap.grid.PixelAssignment` or None
+            The galaxies; None where the user gave a grid.
+        invert : callable
+            What `_inverter` gave.
+
+        Yields
+        ------
+        tuple of `numpy.ndarray`
+            ``(ny, nx)`` each; here the E- and the B-mode of randomly turned galaxies. Turning all
+            galaxies by 45 degrees turns E into B: both are noise of the same kind. Their mean over
+            all rotations is exactly 0, so that none is subtracted.
+        """
+        for noise in noise_realizations(
+            assignment, n_realizations=self.n_realizations, rng=self._generator(), grid=grid
+        ):
+            inversion = invert(noise)
+            yield tuple(p for p in (inversion.kappa, inversion.kappa_b) if p is not None)
+
+    def _generator(self):
+        """Return a fresh generator: each call starts from the seed anew."""
+        seed = self.rng
+        if isinstance(seed, np.random.SeedSequence):
+            # A sequence counts its children: a fresh one makes each call the same.
+            seed = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
+        return np.random.default_rng(seed)
 
     def reconstruct(self, catalog, wcs=None, mask=None, *, progress=None):
         """Make a mass map of a catalogue.
@@ -218,8 +262,46 @@ class Estimator(ABC):
         TypeError, ValueError
             If an argument cannot be used, or no galaxy with a weight is on the map.
         """
+        grid, assignment, target = self._prepare(catalog, wcs, mask)
+        self._check_grid(grid)
+        invert = self._inverter(grid)
+        inversion = invert(grid)
+        kappa = self._dress(grid, inversion, target)
+        if self.uncertainty in (None, "analytic"):
+            return kappa
+        realizations = track(
+            self._realizations(grid, assignment, invert),
+            self.n_realizations,
+            progress,
+            "realisations",
+        )
+        mask = self._mask_of(grid, inversion)
+
+        def finish(plane):
+            if target is None:
+                return plane
+            return ConvergenceMap(plane, wcs=grid.wcs, mask=mask).reproject(target).data
+
+        error = _root_mean_square(finish(plane) for planes in realizations for plane in planes)
+        meaning = self._meanings[self.uncertainty]
+        return ConvergenceMap(
+            kappa, uncertainty=error, meta={**kappa.meta, "uncertainty": meaning}
+        )
+
+    def _prepare(self, catalog, wcs, mask):
+        """Check and bin.
+
+        Returns
+        -------
+        grid : ShearGrid
+            On pixels on which shear can be inverted.
+        assignment : PixelAssignment or None
+            The galaxies in it; None where the user gave a grid.
+        target : `~astropy.wcs.WCS` or None
+            Other pixels, to which maps are to be resampled.
+        """
         if isinstance(catalog, ShearGrid):
-            return self._reconstruct_grid(catalog, wcs, mask)
+            return self._prepare_grid(catalog, wcs, mask), None, None
         catalog = as_shear_catalog(catalog)
         wcs = make_wcs(catalog) if wcs is None else check_celestial_wcs(wcs)
         working = _conformal_wcs(wcs, catalog.frame)
@@ -232,15 +314,17 @@ class Estimator(ABC):
         if mask is not None and grid.n_masked == 0:
             if not (grid.mask & ~assignment.frame.off_sky).any():
                 warn_user("mask excludes no galaxy and no pixel: is it of this field?", MapWarning)
-        return self._map_of(grid, assignment, progress, None if working is wcs else wcs)
+        return grid, assignment, None if working is wcs else wcs
 
-    def _reconstruct_grid(self, grid, wcs, mask):
+    def _prepare_grid(self, grid, wcs, mask):
         if wcs is not None or mask is not None:
             raise TypeError("a ShearGrid has its own WCS and mask: wcs and mask must be None")
         if self.uncertainty == "rotations":
+            others = [repr(name) for name in self.uncertainties if name not in (None, "rotations")]
             raise ValueError(
-                "uncertainty='rotations' needs the galaxies, not a ShearGrid; use 'analytic' or "
-                "give the catalogue"
+                "uncertainty='rotations' needs the galaxies, not a ShearGrid; "
+                + (f"use {' or '.join(others)} or " if others else "")
+                + "give the catalogue"
             )
         if _conformal_wcs(grid.wcs, grid.frame) is not grid.wcs:
             raise ValueError(
@@ -250,72 +334,36 @@ class Estimator(ABC):
         if self.sigma_e is not None:
             grid = dataclasses.replace(grid, sigma_e=self.sigma_e)
         _require_galaxies(grid, grid.n_used + grid.n_outside + grid.n_masked)
-        return self._map_of(grid, None, None, None)
+        return grid
 
-    def _map_of(self, grid, assignment, progress, wcs):
-        """Invert, and dress the arrays as a map; resample it if there is another ``wcs``."""
-        self._check_grid(grid)
-        inversion = self._invert(grid)
+    def _mask_of(self, grid, inversion):
+        mask = grid.mask if inversion.unsupported is None else grid.mask | inversion.unsupported
+        if self.fill_holes and inversion.bridged is not None:
+            mask = mask & ~inversion.bridged
+        return mask
+
+    def _dress(self, grid, inversion, target):
+        """Make a map of the arrays; resample it if there is another ``target`` WCS."""
         if not isinstance(inversion, Inversion) or np.shape(inversion.kappa) != grid.shape:
             raise TypeError(
                 f"{type(self).__name__}._invert must return an Inversion of arrays of the shape "
                 f"{grid.shape} (ny, nx), not {type(inversion).__name__}"
             )
-        mask = grid.mask if inversion.unsupported is None else grid.mask | inversion.unsupported
-        if self.fill_holes and inversion.bridged is not None:
-            mask &= ~inversion.bridged
         kappa_b = inversion.kappa_b
         kappa = ConvergenceMap(
             inversion.kappa,
             wcs=grid.wcs,
-            mask=mask,
+            mask=self._mask_of(grid, inversion),
             uncertainty=self._analytic_noise(grid) if self.uncertainty == "analytic" else None,
             # A mirrored image turns E + i B into its conjugate: on the sky B has one sign.
             kappa_b=None if kappa_b is None else kappa_b * grid.parity,
             counts=grid.count,
             meta=self._meta(grid),
         )
-        if wcs is not None:
-            kappa = kappa.reproject(wcs)
-        if self.uncertainty != "rotations":
-            return kappa
-
-        def finish(plane):
-            if wcs is None:
-                return plane
-            return ConvergenceMap(plane, wcs=grid.wcs, mask=mask).reproject(wcs).data
-
-        noise = self._rotation_noise(grid, assignment, finish, progress)
-        return ConvergenceMap(kappa, uncertainty=noise, meta={**kappa.meta, "uncertainty": "noise"})
-
-    def _rotation_noise(self, grid, assignment, finish, progress):
-        """Return the scatter of maps of randomly turned galaxies, in constant memory."""
-        seed = self.rng
-        if isinstance(seed, np.random.SeedSequence):
-            # A sequence counts its children: a fresh one makes each call the same.
-            seed = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
-        grids = noise_realizations(
-            assignment,
-            n_realizations=self.n_realizations,
-            rng=np.random.default_rng(seed),
-            grid=grid,
-        )
-        total, n_maps = 0.0, 0
-        for noise in track(grids, self.n_realizations, progress, "noise realisations"):
-            inversion = self._invert(noise)
-            # Turning all galaxies by 45 degrees turns E into B: both are noise of the same kind.
-            # Their mean over all rotations is exactly 0, so that none is subtracted.
-            for plane in (inversion.kappa, inversion.kappa_b):
-                if plane is not None:
-                    total = total + np.square(finish(plane), dtype=float)
-                    n_maps += 1
-        return np.sqrt(total / n_maps)
+        return kappa if target is None else kappa.reproject(target)
 
     def _meta(self, grid):
-        parameters = {
-            name: str(value) if isinstance(value, (u.Quantity, np.random.SeedSequence)) else value
-            for name, value in self.get_params().items()
-        }
+        parameters = {name: _described(value) for name, value in self.get_params().items()}
         meta = {
             "estimator": type(self).__name__,
             "parameters": parameters,
@@ -332,6 +380,21 @@ class Estimator(ABC):
         if self.uncertainty == "analytic":
             meta["uncertainty"] = "noise"
         return meta
+
+
+def _root_mean_square(planes):
+    """Return the root mean square of maps that come one at a time."""
+    total, n_maps = 0.0, 0
+    for plane in planes:
+        total = total + np.square(plane, dtype=float)
+        n_maps += 1
+    return np.sqrt(total / n_maps)
+
+
+def _described(value):
+    """Return a parameter as a file can hold it: objects as the words that they have for it."""
+    plain = value is None or isinstance(value, (str, bool, numbers.Number, list, tuple, dict))
+    return value if plain else str(value)
 
 
 def _version(name):

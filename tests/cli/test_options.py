@@ -29,6 +29,7 @@ def test_no_angle():
 
 def test_noise():
     assert noise("analytic") == {"uncertainty": "analytic"}
+    assert noise("posterior") == {"uncertainty": "posterior"}
     assert noise("30") == {"uncertainty": "rotations", "n_realizations": 30}
 
 

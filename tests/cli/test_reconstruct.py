@@ -187,6 +187,16 @@ class TestOptions:
         assert kappa.meta["parameters"]["uncertainty"] == "analytic"
         assert (kappa.uncertainty.array[~kappa.mask] > 0).all()
 
+    def test_wiener_with_its_posterior_error(self, folder):
+        words = ["--method", "wiener", "--z-source", "1.5", "--uncertainty", "posterior"]
+        assert reconstruct(*words, "--seed", "3") == 0
+        kappa = ConvergenceMap.read("k.fits")
+        assert kappa.meta["estimator"] == "WienerFilter" and kappa.meta["uncertainty"] == "total"
+        parameters = kappa.meta["parameters"]
+        assert (parameters["z_source"], parameters["rng"]) == (1.5, 3)
+        assert peak(kappa).separation(LENS) < 0.6 * u.arcmin
+        assert (kappa.uncertainty.array[~kappa.mask] > 0).all()
+
     def test_plot(self, folder, capsys):
         pytest.importorskip("matplotlib")
         assert reconstruct("--plot", "k.png", "--uncertainty", "analytic") == 0
@@ -281,6 +291,11 @@ class TestWhatGoesWrong:
         "words, message",
         [
             (["--method", "magic"], "there is no estimator 'magic'"),
+            (["--method", "wiener", "--smoothing", "1arcmin"],
+             "--smoothing: the estimator 'wiener' has no such parameter; its parameters are power"),
+            (["--method", "wiener", "--z-source", "-1"], "z_source must be a positive"),
+            (["--z-source", "1"], "--z-source: the estimator 'ks' has no such parameter"),
+            (["--uncertainty", "posterior"], "one of None, 'analytic', 'rotations'"),
             (["--convention", "left"], "'left'"),
             (["--frame", "mars"], "'mars'"),
             (["--columns", "kidz"], "'kidz'"),
