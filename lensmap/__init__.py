@@ -16,6 +16,12 @@ _EXPORTS = {
     "Estimator": "lensmap.estimators",
     "KaiserSquires": "lensmap.estimators",
     "WienerFilter": "lensmap.estimators",
+    "SourceRedshifts": "lensmap.cosmology",
+    "NFWHalo": "lensmap.halos",
+    "HaloModelField": "lensmap.simulate",
+    "ClusterField": "lensmap.simulate",
+    "LensingField": "lensmap.simulate",
+    "MockSurvey": "lensmap.simulate",
     "check_convention": "lensmap.diagnostics",
     "LensmapWarning": "lensmap.utils",
 }

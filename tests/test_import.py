@@ -44,6 +44,7 @@ def loaded_after(code, folder, *first_on_path):
         "import lensmap; dir(lensmap); lensmap.__version__",
         "from lensmap import KaiserSquires, ShearCatalog; KaiserSquires()",
         "import lensmap.cli",
+        "from lensmap import HaloModelField, MockSurvey; MockSurvey()",
     ],
 )
 def test_light(code, tmp_path):

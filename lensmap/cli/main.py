@@ -4,18 +4,18 @@
 import argparse
 import logging
 import signal
-import sys
 import warnings
 from contextlib import contextmanager
 
 from astropy import log
 
-from lensmap.cli import check, demo, reconstruct
+from lensmap.cli import check, demo, reconstruct, simulate
+from lensmap.cli.messages import say
 from lensmap.utils import LensmapWarning
 
 __all__ = ["main"]
 
-_COMMANDS = (demo, reconstruct, check)
+_COMMANDS = (demo, reconstruct, check, simulate)
 
 
 def main(argv=None):
@@ -40,12 +40,12 @@ def main(argv=None):
         try:
             return arguments.run(arguments)
         except KeyboardInterrupt:
-            _say("interrupted; nothing was left half written")
+            say("interrupted; nothing was left half written")
             return 130
         # The user gets one line; --debug shows where it came from.
         except Exception as error:  # noqa: BLE001
             text = str(error).strip() or type(error).__name__
-            _say("error: " + text.replace("overwrite=True replaces", "--overwrite replaces"))
+            say("error: " + text.replace("overwrite=True replaces", "--overwrite replaces"))
             return 1
 
 
@@ -78,8 +78,14 @@ def _parser():
         "clearly wrong.",
     )
     parser.add_argument("--version", action="version", version=f"lensmap {__version__}")
+    _add_commands(parser, _COMMANDS)
+    return parser
+
+
+def _add_commands(parser, modules):
+    """Add the commands that modules describe, and below a module with ``COMMANDS`` those."""
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in _COMMANDS:
+    for module in modules:
         command = commands.add_parser(
             module.NAME,
             help=module.SUMMARY,
@@ -87,30 +93,27 @@ def _parser():
             epilog=module.EXAMPLES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        if hasattr(module, "COMMANDS"):
+            _add_commands(command, module.COMMANDS)
+            continue
         module.add_arguments(command)
         command.add_argument(
             "--debug", action="store_true", help="show the traceback of an error"
         )
         command.set_defaults(run=module.run)
-    return parser
-
-
-def _say(text):
-    """Say something in one line, apart from what the command gives out."""
-    print("lensmap:", *text.removeprefix("lensmap: ").split(), file=sys.stderr)
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
     """Show lensmap's warnings without their class, which says nothing to those who ask."""
     what = "" if issubclass(category, LensmapWarning) else f"{category.__name__}: "
-    _say(f"warning: {what}{message}")
+    say(f"warning: {what}{message}")
 
 
 class _PlainHandler(logging.Handler):
     """Log records as lines of the command, without the place in the sources."""
 
     def emit(self, record):
-        _say(record.getMessage())
+        say(record.getMessage())
 
 
 @contextmanager

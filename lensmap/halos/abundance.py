@@ -23,7 +23,8 @@ def _masses(m, name="m200c"):
         raise TypeError(f"{name} must be masses with a unit, such as 1e14 * u.solMass, not {m!r}")
     value = m.to_value(u.solMass)
     if not np.all(np.isfinite(value)) or np.any(value <= 0):
-        raise ValueError(f"{name} must be positive and finite")
+        raise ValueError(f"{name} must be positive and finite, but reaches from {np.min(value):g} "
+                         f"to {np.max(value):g} solar masses")
     return np.ravel(np.asarray(value, dtype=float))
 
 

@@ -1,0 +1,169 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The files of a `LensingField`: FITS, that everybody reads, and HDF5, that is quick."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from astropy.table import QTable, Table
+from astropy.wcs import WCS
+
+from lensmap.cosmology import SourceRedshifts
+from lensmap.maps import ConvergenceMap
+from lensmap.utils import atomic_write, check_choice, import_optional
+
+__all__ = ["read_field_file", "write_field_file", "field_format"]
+
+_FITS = (".fits", ".fit", ".fits.gz", ".fit.gz")
+_HDF5 = (".h5", ".hdf5", ".hdf")
+
+
+def field_format(path):
+    """Return ``"fits"`` or ``"hdf5"`` by the suffix of a path."""
+    name = Path(path).name.lower()
+    if name.endswith(_FITS):
+        return "fits"
+    if name.endswith(_HDF5):
+        return "hdf5"
+    raise ValueError(f"path must end in {', '.join(_FITS + _HDF5)}, not {name!r}")
+
+
+def open_hdf5(path, mode="r"):
+    """Open an HDF5 file, with one clear error for a file that is none."""
+    h5py = import_optional("h5py", purpose="HDF5", install="h5py")
+    if mode == "r" and not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {str(path)!r}")
+    try:
+        return h5py.File(path, mode)
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} is no HDF5 file, or it is broken") from error
+
+
+def write_field_file(field, path, *, overwrite=False, dtype=None):
+    """Write a field; the parameters are those of `LensingField.write`."""
+    check_choice(dtype, "dtype", (None, "float32", "float64"))
+    kappa, gamma = field.kappa, field.gamma
+    if dtype is not None:
+        kappa = ConvergenceMap(kappa.data.astype(dtype), **_other_parts(kappa))
+        gamma = gamma.astype({"float32": "complex64", "float64": "complex128"}[dtype])
+    write = {"fits": _write_fits, "hdf5": _write_hdf5}[field_format(path)]
+    with atomic_write(path, overwrite=overwrite) as temporary:
+        write(temporary, kappa, gamma, field.halos, field.z_source)
+
+
+def read_field_file(path):
+    """Return the parts of a field, as a dictionary of what `LensingField` takes."""
+    kind = field_format(path)
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {str(path)!r}")
+    return {"fits": _read_fits, "hdf5": _read_hdf5}[kind](path)
+
+
+def _other_parts(kappa):
+    names = ("mask", "wcs", "meta", "uncertainty", "kappa_b", "counts")
+    return {name: getattr(kappa, name) for name in names}
+
+
+def _no_shear(path):
+    return ValueError(
+        f"{str(path)!r} holds no shear; LensingField.from_kappa makes that of a ConvergenceMap"
+    )
+
+
+def _write_fits(path, kappa, gamma, halos, z_source):
+    kappa.write(path, format="fits", overwrite=True)
+    with fits.open(path, memmap=False) as opened:
+        hdus = [hdu.copy() for hdu in opened]
+    if isinstance(z_source, float):
+        hdus[0].header["ZSRC"] = (z_source, "redshift of the sources")
+    header = kappa.wcs.to_header(relax=True)
+    header["BUNIT"] = ("", "dimensionless")
+    for name, values in (("GAMMA1", gamma.real), ("GAMMA2", gamma.imag)):
+        hdus.append(fits.ImageHDU(np.ascontiguousarray(values), header, name=name))
+        hdus[-1].header["BASIS"] = ("PIXEL", "components along the pixels' +x, +y")
+    hdus.append(fits.table_to_hdu(Table(halos)))
+    hdus[-1].name = "HALOS"
+    if isinstance(z_source, SourceRedshifts):
+        hdus.append(fits.table_to_hdu(Table({"z": z_source.z, "density": z_source.density})))
+        hdus[-1].name = "NZ"
+    fits.HDUList(hdus).writeto(path, overwrite=True, checksum=True)
+
+
+def _read_fits(path):
+    kappa = ConvergenceMap.read(path, format="fits")
+    with fits.open(path, memmap=False) as hdus:
+        if "GAMMA1" not in hdus or "GAMMA2" not in hdus:
+            raise _no_shear(path)
+        z_source = hdus[0].header.get("ZSRC")
+        if "NZ" in hdus:
+            table = Table.read(hdus["NZ"])
+            z_source = SourceRedshifts(table["z"], table["density"])
+        return {
+            "kappa": kappa,
+            "gamma": _complex(hdus["GAMMA1"].data, hdus["GAMMA2"].data),
+            "halos": QTable.read(hdus["HALOS"]) if "HALOS" in hdus else None,
+            "z_source": z_source,
+        }
+
+
+def _complex(real, imag):
+    """Return one native complex array of two real ones in any byte order."""
+    single = real.dtype.itemsize == 4
+    result = np.empty(real.shape, dtype=np.complex64 if single else np.complex128)
+    result.real, result.imag = real, imag
+    return result
+
+
+def _write_hdf5(path, kappa, gamma, halos, z_source):
+    if kappa.wcs.has_distortion:
+        raise ValueError("the WCS has distortions, which lensmap's HDF5 cannot hold: write FITS")
+    with open_hdf5(path, "w") as file:
+        file["kappa"] = kappa.data
+        file["gamma1"], file["gamma2"] = gamma.real, gamma.imag
+        if kappa.mask.any():
+            file["mask"] = kappa.mask
+        file.attrs["wcs"] = kappa.wcs.to_header_string(relax=True)
+        file.attrs["meta"] = json.dumps(kappa.meta, default=str)
+        if isinstance(z_source, float):
+            file.attrs["z_source"] = z_source
+        elif z_source is not None:
+            file["n_of_z/z"], file["n_of_z/density"] = z_source.z, z_source.density
+        for name in halos.colnames:
+            values = np.asarray(getattr(halos[name], "value", halos[name]))
+            if values.dtype.kind == "U":
+                values = values.astype("S")
+            column = file.create_dataset(f"halos/{name}", data=values)
+            if getattr(halos[name], "unit", None) is not None:
+                column.attrs["unit"] = halos[name].unit.to_string()
+
+
+def _read_hdf5(path):
+    with open_hdf5(path) as file:
+        if "gamma1" not in file or "gamma2" not in file:
+            raise _no_shear(path)
+        if "kappa" not in file or "wcs" not in file.attrs:
+            raise ValueError(f"{str(path)!r} is no file of a LensingField; it holds "
+                             f"{', '.join(file) or 'nothing'}")
+        kappa = ConvergenceMap(
+            file["kappa"][()],
+            mask=file["mask"][()] if "mask" in file else None,
+            wcs=WCS(fits.Header.fromstring(file.attrs["wcs"])),
+            meta=json.loads(file.attrs.get("meta", "{}")),
+        )
+        halos = QTable()
+        for name, column in file.get("halos", {}).items():
+            values = column[()]
+            halos[name] = values.astype("U") if values.dtype.kind == "S" else values
+            if "unit" in column.attrs:
+                halos[name] = u.Quantity(values, column.attrs["unit"])
+        z_source = file.attrs.get("z_source")
+        if "n_of_z" in file:
+            z_source = SourceRedshifts(file["n_of_z/z"][()], file["n_of_z/density"][()])
+        return {
+            "kappa": kappa,
+            "gamma": _complex(file["gamma1"][()], file["gamma2"][()]),
+            "halos": halos if halos.colnames else None,
+            "z_source": z_source if z_source is None or "n_of_z" in file else float(z_source),
+        }

@@ -1,0 +1,281 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`Filament`: a straight arm of matter at a cluster, and what it does to light."""
+
+import numbers
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import scipy.fft
+from astropy import units as u
+from scipy import special
+
+from lensmap.flatsky import shear_kernel
+
+__all__ = ["Arm", "Filament", "arm_lensing", "arm_profile"]
+
+# How far a Gaussian reaches, in standard deviations.
+_REACH = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filament:
+    r"""A straight arm of matter that starts at a cluster.
+
+    Its convergence is that of a ridge,
+
+    .. math:: \kappa(s, t) = \kappa_\mathrm{excess}(s) \, A(s) \, e^{-t^2 / 2 \sigma^2} ,
+
+    with s the distance from the cluster's centre along the arm and t that from the arm. A is 1
+    but for both ends, where it falls to 0 as half a wave of a cosine: between ``start`` and
+    ``start + taper``, and between ``length - taper`` and ``length``. It is added to whatever else
+    there is.
+
+    Attributes
+    ----------
+    angle : `~astropy.units.Quantity`
+        The direction on the sky as seen from the cluster, a position angle: from north through
+        east. In a field with north up and east left that is ``angle`` + 90 deg from the pixels'
+        +x axis towards +y.
+    length : `~astropy.units.Quantity`
+        How far from the centre of the cluster the arm ends: an angle, or a proper length at the
+        cluster.
+    width : `~astropy.units.Quantity`
+        The standard deviation of the profile across, an angle or a length; the full width at
+        half maximum is 2.355 times as large.
+    excess : float
+        The convergence that it adds on its axis, positive.
+    outer_excess : float or None
+        The same at the far end, where it differs: in between it is linear in s. None is
+        ``excess``.
+    start : `~astropy.units.Quantity` or None
+        How far from the centre the arm begins, an angle or a length; None is r200c.
+    taper : `~astropy.units.Quantity` or None
+        Over which length each end falls, an angle or a length; None is ``width``.
+    cluster : int
+        The number of the cluster at which it starts, from 0.
+
+    Raises
+    ------
+    TypeError
+        If a parameter has no unit, or another one than it should have.
+    ValueError
+        If a parameter is not finite or not positive.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from lensmap.simulate import Filament
+    >>> arm = Filament(angle=110 * u.deg, length=2.5 * u.Mpc, width=6 * u.arcmin, excess=0.01)
+    >>> arm.start is None  # at r200c
+    True
+    """
+
+    angle: u.Quantity
+    length: u.Quantity
+    width: u.Quantity
+    excess: float
+    outer_excess: float | None = None
+    start: u.Quantity | None = None
+    taper: u.Quantity | None = None
+    cluster: int = 0
+
+    def __post_init__(self):
+        angle = self.angle
+        if not isinstance(angle, u.Quantity) or not angle.unit.is_equivalent(u.deg):
+            raise TypeError(
+                f"angle must be an angle with a unit, such as 110 * u.deg, not {angle!r}"
+            )
+        if not angle.isscalar or not np.isfinite(angle):
+            raise ValueError(f"angle must be one finite angle, not {angle}")
+        for name in ("length", "width", "start", "taper"):
+            value = getattr(self, name)
+            if value is not None or name in ("length", "width"):
+                _check_size(value, name, allow_zero=name == "start")
+        for name in ("excess", "outer_excess"):
+            value = getattr(self, name)
+            if value is None and name == "outer_excess":
+                continue
+            if isinstance(value, bool) or not isinstance(value, numbers.Real):
+                raise TypeError(f"{name} must be a number, not {value!r}")
+            if not (np.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be a positive finite convergence, not {value}")
+        if isinstance(self.cluster, bool) or not isinstance(self.cluster, numbers.Integral):
+            raise TypeError(f"cluster must be the number of a cluster, not {self.cluster!r}")
+
+    def arm(self, halo, x, y, direction, pixel_scale):
+        """Return the arm in pixels.
+
+        Parameters
+        ----------
+        halo : lensmap.halos.NFWHalo
+            The cluster.
+        x, y : float
+            Its centre in pixels.
+        direction : float
+            Where the arm goes, radians from +x to +y.
+        pixel_scale : `~astropy.units.Quantity`
+            The side of a pixel, an angle.
+
+        Returns
+        -------
+        Arm
+            The same in pixels.
+
+        Raises
+        ------
+        ValueError
+            If it ends before it begins, or is narrower than pixels show.
+        """
+        distance = halo.cosmology.angular_diameter_distance(halo.z_lens).to(u.Mpc)
+
+        def pixels(size):
+            if not size.unit.is_equivalent(u.rad):
+                size = (size / distance).to_value(u.one) * u.rad
+            return float((size / pixel_scale).to_value(u.one))
+
+        start = pixels(halo.r200c if self.start is None else self.start)
+        end, width = pixels(self.length), pixels(self.width)
+        taper = width if self.taper is None else pixels(self.taper)
+        if end - start < 2 * taper:
+            raise ValueError(
+                f"length must be at least start + 2 taper, {(start + 2 * taper) * pixel_scale:.4g} "
+                f"(start is {start * pixel_scale:.4g}), but is {end * pixel_scale:.4g}"
+            )
+        if width < 1:
+            raise ValueError(
+                f"width must be at least a pixel, {pixel_scale:.4g}, but is "
+                f"{width * pixel_scale:.4g}"
+            )
+        outer = self.excess if self.outer_excess is None else self.outer_excess
+        return Arm(x, y, direction, start, end, width, taper, float(self.excess), float(outer))
+
+
+class Arm(NamedTuple):
+    """A filament in pixels.
+
+    Attributes
+    ----------
+    x, y : float
+        The centre of the cluster.
+    direction : float
+        Radians from +x to +y.
+    start, end, width, taper : float
+        Pixels.
+    excess, outer_excess : float
+        The convergence on the axis, at the start and at the end.
+    """
+
+    x: float
+    y: float
+    direction: float
+    start: float
+    end: float
+    width: float
+    taper: float
+    excess: float
+    outer_excess: float
+
+    @property
+    def sum(self):
+        """The sum of its convergence over all pixels."""
+        # The tapers count half; with the linear excess, by symmetry, no more is needed.
+        length = self.end - self.start - self.taper
+        mean = (self.excess + self.outer_excess) / 2
+        return mean * length * self.width * np.sqrt(2 * np.pi)
+
+
+def arm_profile(arm, s):
+    """Return the convergence on the axis at distances from the cluster's centre.
+
+    Parameters
+    ----------
+    arm : Arm
+        The filament.
+    s : array_like
+        The distances in pixels.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Dimensionless.
+    """
+    s = np.asarray(s, dtype=float)
+    place = np.clip((s - arm.start) / (arm.end - arm.start), 0, 1)
+    excess = arm.excess + place * (arm.outer_excess - arm.excess)
+    rise = np.clip(np.minimum(s - arm.start, arm.end - s) / arm.taper, 0, 1)
+    return excess * (1 - np.cos(np.pi * rise)) / 2
+
+
+def arm_lensing(arms, shape):
+    r"""Return convergence and shear of filaments on pixels.
+
+    Parameters
+    ----------
+    arms : sequence of Arm
+        The filaments; what lies outside of the field makes shear, too.
+    shape : tuple of int
+        ``(ny, nx)``.
+
+    Returns
+    -------
+    kappa, gamma : `numpy.ndarray`
+        ``(ny, nx)``, double precision; ``gamma`` is complex.
+
+    Notes
+    -----
+    The shear of a point falls as :math:`1 / r^2`. Its kernel is cut at a radius R that is no
+    smaller than all distances between pixels and mass, which multiplies its transform by
+    :math:`1 - 2 J_1(k R) / (k R)`; in a box that is larger by R there are then no periodic images.
+    """
+    (low_y, high_y), (low_x, high_x) = (_range(arms, axis, n) for axis, n in enumerate(shape))
+    region = (high_y - low_y, high_x - low_x)
+    kappa = np.zeros(region)
+    for arm in arms:
+        kappa += _painted(arm, low_x, low_y, region)
+    cut = np.hypot(*region)
+    box = tuple(scipy.fft.next_fast_len(int(np.ceil(n + cut)), real=True) for n in region)
+    kernel = shear_kernel(box)[:, : box[1] // 2 + 1]
+    ky, kx = scipy.fft.fftfreq(box[0])[:, np.newaxis], scipy.fft.rfftfreq(box[1])
+    k = np.maximum(2 * np.pi * cut * np.hypot(kx, ky), 1e-6)
+    transform = scipy.fft.rfft2(kappa, box) * (1 - 2 * special.j1(k) / k)
+    field = np.s_[-low_y : shape[0] - low_y, -low_x : shape[1] - low_x]
+    gamma = scipy.fft.irfft2(transform * kernel.real, box)[field].astype(complex)
+    gamma.imag = scipy.fft.irfft2(transform * kernel.imag, box)[field]
+    return kappa[field].copy(), gamma
+
+
+def _range(arms, axis, n):
+    """Return the pixels along an axis (0 is y) that hold the field and all mass."""
+    low, high = 0.0, float(n)
+    for arm in arms:
+        centre = (arm.y, arm.x)[axis]
+        along = (np.sin(arm.direction), np.cos(arm.direction))[axis]
+        for s in (arm.start, arm.end):
+            low = min(low, centre + s * along - _REACH * arm.width)
+            high = max(high, centre + s * along + _REACH * arm.width)
+    return int(np.floor(low)), int(np.ceil(high))
+
+
+def _painted(arm, low_x, low_y, shape):
+    """Return the means over pixels, by Gauss's rule with two points on a side."""
+    result = np.zeros(shape)
+    y, x = np.meshgrid(
+        np.arange(shape[0]) + low_y - arm.y, np.arange(shape[1]) + low_x - arm.x, indexing="ij"
+    )
+    cos, sin = np.cos(arm.direction), np.sin(arm.direction)
+    step = 0.5 / np.sqrt(3)
+    for step_y in (-step, step):
+        for step_x in (-step, step):
+            along = (x + step_x) * cos + (y + step_y) * sin
+            across = (y + step_y) * cos - (x + step_x) * sin
+            result += arm_profile(arm, along) * np.exp(-((across / arm.width) ** 2) / 2) / 4
+    return result
+
+
+def _check_size(value, name, *, allow_zero):
+    units = (u.rad, u.Mpc)
+    if not isinstance(value, u.Quantity) or not any(map(value.unit.is_equivalent, units)):
+        raise TypeError(f"{name} must be an angle or a length with a unit, not {value!r}")
+    if not value.isscalar or not np.isfinite(value) or value < 0 or (value == 0 and not allow_zero):
+        raise ValueError(f"{name} must be one positive finite angle or length, not {value}")

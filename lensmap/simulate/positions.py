@@ -1,0 +1,126 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Where galaxies are, uniform on the sky, and how much sky there is in a pixel."""
+
+import numpy as np
+
+from lensmap.grid import PixelFrame
+from lensmap.masks import SkyMask, excluded
+from lensmap.utils import chunk_slices, thread_map
+
+__all__ = ["draw_positions", "pixel_areas"]
+
+_CHUNK = 250_000
+
+_ARCMIN = np.degrees(1.0) * 60  # of a radian
+
+# A cap that is wider is not worth its bookkeeping: the whole sky is drawn.
+_WIDEST_CAP = np.radians(60.0)
+
+
+def draw_positions(wcs, density, mask, rng):
+    """Draw galaxies of one density on the sky, as many as chance has it.
+
+    They are drawn in a cap that encloses the map, and kept where they fall on a pixel: uniform
+    in solid angle in any projection, and Poisson in number, without an area worked out.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        A celestial WCS with its ``array_shape``.
+    density : float
+        Galaxies per square arcminute.
+    mask : object or None
+        What `lensmap.masks.SkyMask` takes: there are none inside.
+    rng : `numpy.random.Generator`
+        The source of random numbers.
+
+    Returns
+    -------
+    lon, lat : `numpy.ndarray`
+        ICRS, degrees, ``(n,)``.
+    x, y : `numpy.ndarray`
+        0-based pixel positions, ``(n,)``.
+    """
+    if mask is not None and not isinstance(mask, SkyMask):
+        mask = SkyMask(mask)
+    frame = PixelFrame(wcs)
+    axes, height = _enclosing_cap(frame)
+    total = rng.poisson(density * 2 * np.pi * height * _ARCMIN**2)
+    # A generator for each chunk: the same galaxies, however many threads share the work.
+    chunks = chunk_slices(total, _CHUNK)
+    work = zip(chunks, rng.spawn(len(chunks)), strict=True)
+    ny, nx = frame.shape
+
+    def draw(item):
+        rows, own = item
+        lon, lat = _in_cap(axes, height, rows.stop - rows.start, own)
+        x, y = frame.positions(lon, lat)
+        with np.errstate(invalid="ignore"):
+            keep = (x >= -0.5) & (x < nx - 0.5) & (y >= -0.5) & (y < ny - 0.5)
+        if mask is not None:
+            keep[keep] = ~excluded(mask, x[keep], y[keep], wcs)
+        return np.stack([values[keep] for values in (lon, lat, x, y)])
+
+    parts = thread_map(draw, work)
+    return np.concatenate(parts, axis=1) if parts else np.empty((4, 0))
+
+
+def _in_cap(axes, height, n, rng):
+    """Return longitudes and latitudes (degrees), uniform in a cap around the last axis."""
+    depth = 1 - height * rng.random(n)
+    angle = 2 * np.pi * rng.random(n)
+    across = np.sqrt((1 - depth) * (1 + depth))
+    a, b = across * np.cos(angle), across * np.sin(angle)
+    x, y, z = (a * axes[0, i] + b * axes[1, i] + depth * axes[2, i] for i in range(3))
+    return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
+def _enclosing_cap(frame):
+    """Return three axes, the last through the centre, and 1 - cos(radius), of a cap."""
+    ny, nx = frame.shape
+    whole = np.eye(3), 2.0
+    # The edge of the map bounds it, in steps that are small against the margin.
+    t = np.linspace(0, 1, 65)
+    edge_x = np.concatenate([t, t, 0 * t, 0 * t + 1]) * nx - 0.5
+    edge_y = np.concatenate([0 * t, 0 * t + 1, t, t]) * ny - 0.5
+    edge, center = (
+        _icrs_vectors(frame.wcs, np.asarray(x), np.asarray(y))
+        for x, y in ((edge_x, edge_y), ([nx / 2 - 0.5], [ny / 2 - 0.5]))
+    )
+    if not (np.isfinite(edge).all() and np.isfinite(center).all()):
+        return whole
+    radius = 1.01 * np.arccos(np.clip(edge @ center[0], -1, 1).min())
+    if radius > _WIDEST_CAP:
+        return whole
+    helper = np.eye(3)[np.argmin(np.abs(center[0]))]
+    first = np.cross(center[0], helper)
+    first /= np.linalg.norm(first)
+    axes = np.stack([first, np.cross(center[0], first), center[0]])
+    return axes, 2 * np.sin(radius / 2) ** 2
+
+
+def _icrs_vectors(wcs, x, y):
+    """Return unit vectors, ``(n, 3)``; NaN off the sky."""
+    return wcs.pixel_to_world(x, y).icrs.cartesian.xyz.value.T
+
+
+def pixel_areas(wcs):
+    """Return the area of each pixel on the sky.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        A celestial WCS with its ``array_shape``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Square arcminutes, ``(ny, nx)``; 0 where a pixel is not on the sky.
+    """
+    ny, nx = wcs.array_shape
+    y, x = np.indices((ny + 1, nx + 1)) - 0.5
+    corner = _icrs_vectors(wcs, x.ravel(), y.ravel()).reshape(ny + 1, nx + 1, 3)
+    # Half the cross product of the diagonals, which is exact for small quadrangles.
+    one, other = corner[1:, 1:] - corner[:-1, :-1], corner[1:, :-1] - corner[:-1, 1:]
+    area = np.linalg.norm(np.cross(one, other), axis=-1) / 2
+    return np.nan_to_num(area) * _ARCMIN**2

@@ -1,0 +1,244 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""``lensmap simulate fields``: its files, its messages, and that it can be stopped at any time."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from astropy import units as u
+from simulate_command import SMALL, names, only_error, same, simulate
+
+from lensmap.cli import main
+from lensmap.simulate import HaloModelField, LensingField, field_seed
+
+MODEL = {"shape": (32, 32), "pixel_scale": 3 * u.arcmin}
+
+
+class TestHelp:
+    @pytest.mark.parametrize("command", ["fields", "survey", "cluster"])
+    def test_of_a_command(self, command, capsys):
+        with pytest.raises(SystemExit) as stop:
+            simulate(command, "--help")
+        assert stop.value.code == 0
+        out = capsys.readouterr().out
+        assert f"examples:\n  lensmap simulate {command} -o" in out and "--debug" in out
+        assert max(map(len, out.splitlines())) <= 100
+
+    def test_of_all(self, capsys):
+        with pytest.raises(SystemExit):
+            simulate("--help")
+        out = capsys.readouterr().out
+        assert "examples:\n  lensmap simulate" in out
+        assert all(f"\n    {name} " in out for name in ("fields", "survey", "cluster"))
+        with pytest.raises(SystemExit):
+            main(["--help"])
+        assert "mock shear catalogues" in " ".join(capsys.readouterr().out.split())
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            [], ["fly"], ["fields", "-o", "f"], ["fields", "-n", "3"],
+            ["fields", "-o", "f", "-n", "0"], ["fields", "-o", "f", "-n", "1", "--workers", "0"],
+            ["fields", "-o", "f", "-n", "1", "--pixel-scale", "3"],
+            ["fields", "-o", "f", "-n", "1", "--z-source", "1", "--n-of-z", "lsst_y1"],
+            ["survey", "-o", "c.fits", "--center", "10"],
+            ["survey", "-o", "c.fits", "--center", "10,95"],
+        ],
+    )
+    def test_wrong_usage(self, words, own_folder, capsys):
+        with pytest.raises(SystemExit) as stop:
+            simulate(*words)
+        assert stop.value.code == 2 and "usage: lensmap simulate" in capsys.readouterr().err
+        assert names() == []
+
+
+class TestFields:
+    def test_they_are_those_of_the_model(self, series):
+        assert names(series) == [*(f"field_000{i}.fits" for i in range(4)), "settings.json"]
+        model = HaloModelField(z_source=0.6, **MODEL)
+        field = LensingField.read(series / "field_0002.fits")
+        drawn = model.draw(field_seed(0, 2))
+        np.testing.assert_array_equal(field.kappa.data, drawn.kappa.data)
+        np.testing.assert_array_equal(field.gamma, drawn.gamma)
+        assert field.z_source == 0.6 and len(field.halos) == len(drawn.halos)
+        settings = json.loads((series / "settings.json").read_text())
+        assert settings["pixel_scale"] == "3 arcmin" and settings["seed"] == 0
+        assert set(model.get_params()) < set(settings)
+
+    def test_what_is_missing_is_drawn_and_nothing_else(self, series, own_folder, capsys):
+        words = ["fields", "-o", "f", *SMALL, "--workers", "2"]
+        assert simulate(*words, "-n", 3) == 0
+        assert "3 fields of 32 x 32 pixels of 3.0 arcmin\n" in capsys.readouterr().out
+        (own_folder / "f" / "field_0001.fits").unlink()
+        (own_folder / "f" / "field_0000.fits").write_text("mine")
+        assert simulate(*words, "-n", 4) == 0
+        out = capsys.readouterr().out
+        assert "(2 of them were there)" in out and "written: f" in out
+        assert (own_folder / "f" / "field_0000.fits").read_text() == "mine"
+        for name in ("field_0001.fits", "field_0002.fits", "field_0003.fits"):
+            assert same(series / name, own_folder / "f" / name)
+        before = {name: os.stat(f"f/{name}").st_mtime_ns for name in names("f")}
+        assert simulate(*words, "-n", 4) == 0
+        assert "there: f" in capsys.readouterr().out
+        assert before == {name: os.stat(f"f/{name}").st_mtime_ns for name in names("f")}
+
+    def test_several_redshifts(self, own_folder, capsys):
+        words = ["fields", "-o", "f", "-n", 1, *SMALL[:5], "--z-source", "0.6", "0.25"]
+        assert simulate(*words, "--seed", 3) == 0
+        assert names("f") == ["field_0000_z0.25.fits", "field_0000_z0.6.fits", "settings.json"]
+        near, far = (LensingField.read(f"f/field_0000_z{z}.fits") for z in ("0.25", "0.6"))
+        assert (near.z_source, far.z_source) == (0.25, 0.6)
+        assert near.kappa.data.std() < far.kappa.data.std()
+        os.unlink("f/field_0000_z0.25.fits")
+        assert simulate(*words, "--seed", 3) == 0
+        again = LensingField.read("f/field_0000_z0.25.fits")
+        np.testing.assert_array_equal(again.kappa.data, near.kappa.data)
+        assert "z = 0.6, z = 0.25" in capsys.readouterr().out
+
+    def test_hdf5_and_a_distribution(self, own_folder, capsys):
+        assert simulate(
+            "fields", "-o", "deep/f", "-n", 1, *SMALL[:5], "--n-of-z", "lsst_y10", "--format",
+            "hdf5", "--cosmology", "planck18", "--resolution", "massivenus",
+        ) == 0
+        field = LensingField.read("deep/f/field_0000.h5")
+        assert field.z_source.mean == pytest.approx(1.05, abs=0.01)
+        assert field.kappa.meta["cosmology"] == "Planck18"
+        assert field.kappa.meta["resolution"] == "massivenus"
+        settings = json.loads((own_folder / "deep" / "f" / "settings.json").read_text())
+        assert settings["n_of_z"] == "lsst_y10" and settings["z_source"] is None
+        assert "sources: lsst_y10" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        "words, message",
+        [
+            (["--seed", "1"], "seed was 0 and is now 1;"),
+            (["--z-source", "0.7"], "z-source was 0.6 and is now 0.7;"),
+            (["--z-source", "0.6", "0.7"], "z-source was 0.6 and is now 0.6 0.7;"),
+            (["--n-of-z", "lsst_y1"], "n-of-z was none and is now lsst_y1;"),
+            (["--shape", "32", "64"], "shape was 32 32 and is now 32 64;"),
+            (["--pixel-scale", "2arcmin"], "pixel-scale was 3 arcmin and is now 2 arcmin;"),
+            (["--cosmology", "WMAP7"], "cosmology was massivenus and is now wmap7;"),
+            (["--resolution", "massivenus"], "resolution was none and is now massivenus;"),
+            (["--format", "hdf5", "--seed", "2"],
+             "seed was 0 and is now 2; format was fits and is now hdf5;"),
+        ],
+    )
+    def test_other_settings_need_another_folder(self, words, message, series, capsys):
+        before = names(series)
+        small = SMALL if "--n-of-z" not in words else SMALL[:5]
+        assert simulate("fields", "-o", series, "-n", 5, *small, *words) == 1
+        err = only_error(capsys)
+        assert message in err and "another directory" in err
+        assert names(series) == before
+
+    def test_equal_settings_in_other_words(self, series, capsys):
+        words = ["--pixel-scale", "180arcsec", "--cosmology", "MassiveNuS", "--workers", "1"]
+        assert simulate("fields", "-o", series, "-n", 4, *SMALL, *words) == 0
+        assert "(4 of them were there)" in capsys.readouterr().out
+
+    def test_folders_that_will_not_do(self, series, own_folder, capsys):
+        (own_folder / "file").write_text("mine")
+        assert simulate("fields", "-o", "file", "-n", 1, *SMALL) == 1
+        assert "is a file, not a directory" in only_error(capsys)
+        (own_folder / "f").mkdir()
+        (own_folder / "f" / "field_0000.fits").write_text("mine")
+        assert simulate("fields", "-o", "f", "-n", 1, *SMALL) == 1
+        assert "holds fields but no settings.json" in only_error(capsys)
+        for text in ("{", "{}", "[]"):
+            (own_folder / "f" / "settings.json").write_text(text)
+            assert simulate("fields", "-o", "f", "-n", 1, *SMALL) == 1
+            assert "settings.json' is broken" in only_error(capsys)
+
+    @pytest.mark.filterwarnings("always::lensmap.utils.LensmapWarning")
+    def test_fields_of_another_lensmap(self, series, capsys):
+        path = series / "settings.json"
+        text = path.read_text()
+        path.write_text(json.dumps(json.loads(text) | {"lensmap": "0.0.1"}))
+        assert simulate("fields", "-o", series, "-n", 4, *SMALL) == 0
+        assert "was begun by lensmap 0.0.1" in capsys.readouterr().err
+        path.write_text(text)
+
+    @pytest.mark.parametrize(
+        "words, message",
+        [
+            (["--z-source", "-1"], "z_source must be a positive finite redshift, not -1.0"),
+            (["--z-source", "nan"], "z_source must be a positive finite redshift"),
+            (["--z-source", "1", "1.0"], "--z-source names the redshift 1 twice"),
+            (["--n-of-z", "all"], "there are 'lsst_y1', 'lsst_y10'"),
+            (["--pixel-scale", "30deg"], "more than 25 deg is not flat"),
+            (["--shape", "31", "32"], "shape must be even"),
+            (["--shape", "-4", "32"], "at least 8"),
+            (["--cosmology", "flat"], "cosmology must be one of 'massivenus'"),
+            (["--resolution", "high"], "'massivenus', not 'high'"),
+            (["--seed", "-1"], "seed must be at least 0"),
+        ],
+    )
+    def test_bad_values(self, words, message, own_folder, capsys):
+        assert simulate("fields", "-o", "f", "-n", 1, *words) == 1
+        assert message in only_error(capsys)
+        assert names() == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+class TestStopped:
+    """Whatever stops it, there are whole files, and the rest comes with the next run."""
+
+    @pytest.mark.parametrize(
+        "number, code, workers, group",
+        [
+            (signal.SIGTERM, 143, "1", False),
+            (signal.SIGTERM, 143, "2", False),
+            # Ctrl-C reaches the workers, too, and so do some batch systems.
+            pytest.param(signal.SIGINT, 130, "2", True, marks=pytest.mark.slow),
+            pytest.param(signal.SIGTERM, 143, "2", True, marks=pytest.mark.slow),
+        ],
+    )
+    def test_and_resumed(self, number, code, workers, group, series, own_folder, capsys):
+        words = ["simulate", "fields", "-o", "f", *SMALL]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lensmap", *words, "-n", "200", "--workers", workers],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )
+        limit = time.monotonic() + 60
+        while not (own_folder / "f" / "field_0001.fits").exists() and time.monotonic() < limit:
+            time.sleep(0.05)
+        (os.killpg if group else os.kill)(process.pid, number)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == code and out == ""
+        there = names("f")
+        assert there[-1] == "settings.json" and all(n[:6] == "field_" for n in there[:-1])
+        lines = err.splitlines()
+        assert lines[0] == (
+            f"lensmap: stopped: {len(there) - 1} of 200 fields are in 'f'; the same command goes "
+            "on from there"
+        )
+        assert lines[1:] == ["lensmap: interrupted; nothing was left half written"] * (code == 130)
+        assert all(LensingField.read(own_folder / "f" / name) for name in there[:-1])
+        assert main([*words, "-n", "4", "--workers", "1"]) == 0
+        for i in range(4):
+            assert same(series / f"field_000{i}.fits", own_folder / "f" / f"field_000{i}.fits")
+
+    @pytest.mark.slow
+    def test_a_worker_that_is_killed(self, own_folder):
+        # The workers import the script, too: there, writing ends them.
+        (own_folder / "script.py").write_text(
+            "import os, sys\n"
+            "from lensmap.cli import main\n"
+            "from lensmap.simulate import LensingField\n"
+            "if __name__ == '__main__':\n"
+            "    sys.exit(main(sys.argv[1:]))\n"
+            "LensingField.write = lambda *a, **k: os.kill(os.getpid(), 9)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "script.py", "simulate", "fields", "-o", "f", "-n", "3", *SMALL,
+             "--workers", "2"],
+            capture_output=True, text=True, timeout=60,
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("lensmap: error: a worker process ended")
+        assert done.stderr.count("\n") == 1 and names("f") == ["settings.json"]
