@@ -43,8 +43,11 @@ def lensing_efficiency(z_lens, z_source, cosmology=None):
         fine = np.unique(np.concatenate([z_source.z, np.linspace(z_source.z[0], z_source.z[-1],
                                                                  2001)]))
         weight = np.interp(fine, z_source.z, z_source.density)
-        weight *= np.gradient(fine)
-        sources, weight = fine[1:], weight[1:] / weight[1:].sum()
+        weight *= np.gradient(fine)  # in steps of the index
+        weight[[0, -1]] /= 2  # trapezoids
+        weight /= weight.sum()
+        behind = fine > 0  # sources at redshift 0 count, but nothing lenses them
+        sources, weight = fine[behind], weight[behind]
     else:
         sources, weight = np.array([z_source]), np.ones(1)
     ratio = _distance_ratio(z_lens.ravel(), sources, cosmology)

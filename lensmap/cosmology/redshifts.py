@@ -6,6 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from lensmap.utils import as_generator
+
 __all__ = ["SourceRedshifts", "check_z_source"]
 
 # Smail et al. 1994 distributions, n(z) ~ z^2 exp(-(z / z0)^alpha): the LSST DESC requirements
@@ -178,7 +180,7 @@ class SourceRedshifts:
         `numpy.ndarray`
             Redshifts.
         """
-        return self.quantile(np.random.default_rng(rng).random(size))
+        return self.quantile(as_generator(rng).random(size))
 
 
 def check_z_source(z_source):

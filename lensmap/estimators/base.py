@@ -18,6 +18,7 @@ from lensmap.maps import ConvergenceMap
 from lensmap.masks import SkyMask, pixel_mask
 from lensmap.utils import (
     MapWarning,
+    as_generator,
     check_celestial_wcs,
     check_choice,
     check_count,
@@ -227,11 +228,7 @@ class Estimator(ABC):
 
     def _generator(self):
         """Return a fresh generator: each call starts from the seed anew."""
-        seed = self.rng
-        if isinstance(seed, np.random.SeedSequence):
-            # A sequence counts its children: a fresh one makes each call the same.
-            seed = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
-        return np.random.default_rng(seed)
+        return as_generator(self.rng)
 
     def reconstruct(self, catalog, wcs=None, mask=None, *, progress=None):
         """Make a mass map of a catalogue.

@@ -10,6 +10,7 @@ from lensmap.halos.abundance import (
 )
 from lensmap.halos.nfw import NFWHalo
 from lensmap.halos.profiles import (
+    nfw_mass,
     nfw_mean_sigma,
     nfw_sigma,
     truncated_nfw_fourier,
@@ -25,6 +26,7 @@ __all__ = [
     "halo_bias",
     "halo_counts",
     "mass_function",
+    "nfw_mass",
     "nfw_mean_sigma",
     "nfw_sigma",
     "truncated_nfw_fourier",

@@ -86,6 +86,12 @@ class NFWHalo:
                 continue
             if np.ndim(number) != 0 or not (np.isfinite(number) and number > 0):
                 raise ValueError(f"{name} must be one positive finite number, not {value}")
+        angle = self.angle
+        if not (isinstance(angle, u.Quantity) and angle.isscalar and np.isfinite(angle)
+                and angle.unit.is_equivalent(u.rad)):
+            raise TypeError(
+                f"angle must be one angle with a unit, such as 30 * u.deg, not {angle!r}"
+            )
         if not 0 <= self.ellipticity < 1:
             raise ValueError(f"ellipticity must be at least 0 and below 1, not {self.ellipticity}")
         object.__setattr__(self, "cosmology", get_cosmology(self.cosmology))

@@ -10,12 +10,10 @@ from astropy import units as u
 
 from lensmap.cosmology import convergence_power
 from lensmap.flatsky import mode_ell, pixel_window, shear_kernel
-from lensmap.halos import truncated_nfw_mass
-from lensmap.halos.profiles import nfw_mass
+from lensmap.halos import nfw_mass, truncated_nfw_mass
 from lensmap.simulate.large_scale import LognormalField, white_noise
 from lensmap.simulate.painting import HaloPainter, Halos
 from lensmap.simulate.planes import (
-    FORMATION,
     Statistics,
     farthest,
     make_planes,
@@ -32,6 +30,13 @@ _COARSE = 2
 _THICKNESS = 190.0
 
 _MAX_ELLIPTICITY = 0.6
+_CONCENTRATIONS = (1.0, 30.0)
+
+# Rare halos form from the matter within such a radius, comoving Mpc.
+_FORMATION = 2.5
+
+# How often the power of the large-scale density is corrected: then it is right to a per cent.
+_STEPS = 2
 
 # Halos whose r200c is smaller than this (pixels) are centred on a pixel, and those below the second
 # number are round: pixels would not show it.
@@ -67,11 +72,10 @@ class Box:
         self.planes = make_planes(statistics, z_sources, _THICKNESS)
         self._coarse_shape = tuple(n // _COARSE for n in self.shape)
         coarse_ell = _half(mode_ell(self._coarse_shape, self.pixel * _COARSE))
-        self._fields = [self._large_scale(statistics, plane, coarse_ell) for plane in self.planes]
-        self._tracers = [
-            [field.tracer(bias) for bias in plane.group_biases]
-            for plane, field in zip(self.planes, self._fields, strict=True)
-        ]
+        self._fields, self._tracers = zip(
+            *(self._large_scale(statistics, plane, coarse_ell) for plane in self.planes),
+            strict=True,
+        )
         ell = _half(mode_ell(self.shape, self.pixel))
         self._rest = [
             self._unresolved(statistics, i, z_source, ell) for i, z_source in enumerate(z_sources)
@@ -84,16 +88,31 @@ class Box:
     # --- before the draws -------------------------------------------------------------------
 
     def _large_scale(self, statistics, plane, ell):
-        """Return the lognormal field of a plane, by Limber's approximation."""
+        """Return the density of a plane and its tracers: with halos, it has the power of matter.
+
+        Tracers are no linear functions of the density, so that its power is found in steps.
+        """
         nodes = np.geomspace(ell[ell > 0].min(), ell.max(), 300)
-        power, _ = statistics.large_scale_power(nodes / plane.distance, plane.z)
-        angular = power / (plane.distance**2 * plane.thickness)
-        on_grid = np.interp(np.log(np.maximum(ell, nodes[0])), np.log(nodes), angular)
-        pixel_area = (self.pixel * _COARSE) ** 2
-        smoothing = np.exp(-0.5 * (ell * FORMATION / plane.distance) ** 2)
-        return LognormalField(
-            on_grid / pixel_area, self._coarse_shape, self.dtype, smoothing=smoothing
-        )
+        k = nodes / plane.distance
+        place = np.log(np.maximum(ell, nodes[0]))
+
+        def on_grid(values):
+            return np.interp(place, np.log(nodes), values)
+
+        per_pixel = plane.distance**2 * plane.thickness * (self.pixel * _COARSE) ** 2
+        target = on_grid(statistics.large_scale_power(k, plane.z) / per_pixel)
+        # Halos are spread evenly over a pixel of the density.
+        spread = _half(pixel_window(self._coarse_shape))
+        responses = [on_grid(part) * spread for part in statistics.group_responses(k, plane.z)]
+        smoothing = np.exp(-0.5 * (ell * _FORMATION / plane.distance) ** 2)
+        power = target / (plane.smooth + sum(responses)) ** 2
+        for step in range(_STEPS + 1):
+            field = LognormalField(power, self._coarse_shape, self.dtype, smoothing=smoothing)
+            tracers = [field.tracer(bias) for bias in plane.group_biases]
+            if step < _STEPS:
+                found = field.power_with(plane.smooth, responses, tracers)
+                power = power * np.clip(target / np.maximum(found, 1e-300), 0.5, 2.0)
+        return field, tracers
 
     def _unresolved(self, statistics, source, z_source, ell):
         """Return the amplitude of what neither painted halos nor planes hold: small halos.
@@ -105,10 +124,10 @@ class Box:
         coarse_limit = np.pi / (self.pixel * _COARSE)
         for plane in self.planes:
             k = nodes / plane.distance
-            power, response = statistics.large_scale_power(k, plane.z)
             # The coarse grid ends at its Nyquist frequency.
-            power = np.where(nodes < coarse_limit, power * response**2, 0.0)
-            power = power + statistics.one_halo_power(k, plane.z)
+            power = np.where(
+                nodes < coarse_limit, statistics.large_scale_power(k, plane.z), 0.0
+            ) + statistics.one_halo_power(k, plane.z)
             inside += plane.weights[source] ** 2 * power / (plane.distance**2 * plane.thickness)
         whole = convergence_power(nodes, z_source, statistics.cosmology)
         rest = np.maximum(whole - inside, 0.0)
@@ -196,7 +215,9 @@ class Box:
         """Add what differs from halo to halo: concentration, ellipticity and orientation."""
         n, physics = len(halos["x"]), self.physics
         scatter = rng.standard_normal(n, dtype=np.float32) * physics.concentration_scatter
-        halos["concentration"] = np.exp(halos["concentration"] + scatter)
+        halos["concentration"] = np.clip(
+            np.exp(halos["concentration"] + scatter), *_CONCENTRATIONS
+        )
         ellipticity = rng.standard_normal(n, dtype=np.float32) * physics.ellipticity_scatter
         ellipticity += physics.mean_ellipticity
         halos["ellipticity"] = np.clip(ellipticity, 0.0, _MAX_ELLIPTICITY).astype(float)

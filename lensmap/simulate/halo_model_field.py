@@ -8,17 +8,16 @@ from functools import cached_property
 import numpy as np
 import scipy.fft
 from astropy import units as u
-from astropy.coordinates import SkyCoord
-from astropy.wcs import WCS
 
 from lensmap.cosmology import SourceRedshifts, check_z_source, get_cosmology
 from lensmap.maps import ConvergenceMap
 from lensmap.simulate.box import Box
+from lensmap.simulate.flat_wcs import NOWHERE, flat_wcs
 from lensmap.simulate.halo_tables import halo_table
 from lensmap.simulate.lensing_field import LensingField
 from lensmap.simulate.planes import HaloPhysics
 from lensmap.simulate.resolution import resolution_transfer
-from lensmap.utils import check_angle, check_choice
+from lensmap.utils import as_generator, check_angle, check_choice, check_number
 
 __all__ = ["HaloModelField"]
 
@@ -59,11 +58,12 @@ class HaloModelField:
     min_mass : `~astropy.units.Quantity`
         The lowest M200c that is painted halo by halo.
     truncation : float
-        The truncation radius of halos in units of r200c.
+        The truncation radius of halos in units of r200c, between 1 and 4.
     concentration_scatter : float
-        The standard deviation of ln c200c at a given mass and redshift.
+        The standard deviation of ln c200c at a given mass and redshift, at most 0.6. (No halo has
+        a concentration below 1 or above 30.)
     concentration_factor : float
-        What the median c(M, z) is multiplied by.
+        What the median c(M, z) is multiplied by, between 0.5 and 2.
     ellipticity : tuple of float
         Mean and scatter of (a - b) / (a + b) of the projected halos; (0, 0) makes them round.
     min_listed_mass : `~astropy.units.Quantity`
@@ -126,24 +126,23 @@ class HaloModelField:
             raise ValueError(
                 f"cosmology must be flat for fields; its curvature is {self.cosmology.Ok0:.3g}"
             )
-        self.padding = _check_number(padding, "padding", 1.0, 10.0)
+        self.padding = _between(padding, "padding", 1.0, 10.0)
         resolution_transfer(np.array([100.0, 1000.0]), resolution)  # says what is wrong with it
         self.resolution = resolution
-        if center is not None and not (isinstance(center, SkyCoord) and center.isscalar):
-            raise TypeError(f"center must be one SkyCoord or None, not {center!r}")
-        self.center = SkyCoord(180.0, 0.0, unit=u.deg) if center is None else center.icrs
+        self.center = NOWHERE if center is None else center
+        _ = self.wcs  # says what is wrong with the centre
         self.min_mass = _check_mass(min_mass, "min_mass", 1e10, 1e15)
-        self.truncation = _check_number(truncation, "truncation", 0.5, 10.0)
-        self.concentration_scatter = _check_number(
-            concentration_scatter, "concentration_scatter", 0.0, 1.0
+        self.truncation = _between(truncation, "truncation", 1.0, 4.0)
+        self.concentration_scatter = _between(
+            concentration_scatter, "concentration_scatter", 0.0, 0.6
         )
-        self.concentration_factor = _check_number(
-            concentration_factor, "concentration_factor", 0.2, 5.0
+        self.concentration_factor = _between(
+            concentration_factor, "concentration_factor", 0.5, 2.0
         )
         mean, scatter = _check_pair(ellipticity, "ellipticity")
         self.ellipticity = (
-            _check_number(mean, "ellipticity (mean)", 0.0, 0.6),
-            _check_number(scatter, "ellipticity (scatter)", 0.0, 0.6),
+            _between(mean, "ellipticity (mean)", 0.0, 0.6),
+            _between(scatter, "ellipticity (scatter)", 0.0, 0.6),
         )
         self.min_listed_mass = _check_mass(min_listed_mass, "min_listed_mass", 1e10, 1e17)
         self.dtype = check_choice(dtype, "dtype", ("float32", "float64"))
@@ -208,17 +207,7 @@ class HaloModelField:
     @cached_property
     def wcs(self):
         """The `~astropy.wcs.WCS` of the fields: a tangent plane, north up and east left."""
-        ny, nx = self.shape
-        wcs = WCS(naxis=2)
-        wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-        wcs.wcs.radesys = "ICRS"
-        wcs.wcs.crval = [self.center.ra.deg, self.center.dec.deg]
-        wcs.wcs.crpix = [(nx + 1) / 2, (ny + 1) / 2]
-        scale = self.pixel_scale.to_value(u.deg)
-        wcs.wcs.cdelt = [-scale, scale]
-        wcs.array_shape = self.shape
-        wcs.wcs.set()
-        return wcs
+        return flat_wcs(self.shape, self.pixel_scale, self.center)
 
     # --- draws ------------------------------------------------------------------------------
 
@@ -268,9 +257,10 @@ class HaloModelField:
             Convergence, shear and halos, which unpack as ``kappa, halos = ...``; a list with one
             for each source redshift where there are several. The halos are those in the field
             with at least ``min_listed_mass`` in front of the farthest sources; ``angle`` is that
-            of the long axis from +x to +y. Bit for bit the same for a seed.
+            of the long axis from +x to +y. Bit for bit the same for a seed on one machine,
+            whatever the number of workers; elsewhere to rounding.
         """
-        kappa_hat, drawn = self._box.draw(np.random.default_rng(rng))
+        kappa_hat, drawn = self._box.draw(as_generator(rng))
         halos = self._listed(drawn)
         (y, x), (ny, nx) = self._corner, self.shape
         field = np.s_[y : y + ny, x : x + nx]
@@ -316,7 +306,7 @@ class HaloModelField:
 
 def _check_sources(z_source):
     """Return the source redshifts as a tuple, and whether several were asked for."""
-    several = isinstance(z_source, (list, tuple, np.ndarray))
+    several = isinstance(z_source, (list, tuple)) or np.ndim(z_source) == 1
     sources = tuple(check_z_source(_plain(z)) for z in (z_source if several else [z_source]))
     if not sources:
         raise ValueError("z_source must hold at least one redshift, but is empty")
@@ -340,12 +330,8 @@ def _check_shape(shape):
     return tuple(int(n) for n in shape)
 
 
-def _check_number(value, name, low, high):
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, not {value!r}")
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be between {low:g} and {high:g}, not {value}")
-    return float(value)
+def _between(value, name, low, high):
+    return float(check_number(value, name, f"between {low:g} and {high:g}", low=low, high=high))
 
 
 def _check_pair(value, name):

@@ -68,11 +68,16 @@ class LognormalField:
         gaussian = scipy.fft.rfft2(np.log1p(np.maximum(correlation, -0.999))).real
         gaussian = np.maximum(gaussian, 0.0)
         gaussian[0, 0] = 0.0
+        self._gaussian, self._power = gaussian, power
         self._amplitude = np.sqrt(gaussian).astype(dtype)
         self._smoothing = np.asarray(smoothing, dtype=dtype)
         self.variance = float(scipy.fft.irfft2(gaussian, shape)[0, 0])
         smooth = gaussian * np.square(self._smoothing, dtype=float)
         self.smooth_variance = float(scipy.fft.irfft2(smooth, shape)[0, 0])
+
+    def __getstate__(self):
+        # What only the search for the power needs does not travel.
+        return {**self.__dict__, "_gaussian": None, "_power": None}
 
     def draw(self, rng):
         """Draw the density, and the smoothed Gaussian field that rare tracers follow.
@@ -95,6 +100,50 @@ class LognormalField:
         smooth = scipy.fft.irfft2(noise, self.shape)
         gaussian -= gaussian.dtype.type(self.variance / 2)
         return np.exp(gaussian, out=gaussian), smooth
+
+    def power_with(self, smooth, responses, tracers):
+        r"""Return the power of all matter, the part within halos excepted.
+
+        For exponentials of Gaussian fields it is exact: :math:`\langle e_1 e_2 \rangle - 1 =
+        \exp(b_1 b_2 \xi_{12}) - 1`.
+
+        Parameters
+        ----------
+        smooth : float
+            The response of what follows the density itself.
+        responses : list of `numpy.ndarray`
+            Those of the mass in tracers, bias included, on the grid of wave numbers.
+        tracers : list
+            What `tracer` gave for each.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            As the power that the field was made with, ``(ny, nx // 2 + 1)``.
+        """
+        linear = smooth + sum(
+            response
+            for response, tracer in zip(responses, tracers, strict=True)
+            if isinstance(tracer, _Linear)
+        )
+        rare = [
+            (response / tracer.asked, tracer.bias)
+            for response, tracer in zip(responses, tracers, strict=True)
+            if isinstance(tracer, _Rare)
+        ]
+        total = linear**2 * self._power
+        if not rare:
+            return total
+        smoothing = np.asarray(self._smoothing, dtype=float)
+        once, twice = (
+            scipy.fft.irfft2(self._gaussian * smoothing**n, self.shape) for n in (1, 2)
+        )
+        for i, (part, bias) in enumerate(rare):
+            total += 2 * linear * part * scipy.fft.rfft2(np.expm1(bias * once)).real
+            for j, (other, other_bias) in enumerate(rare[: i + 1]):
+                pair = scipy.fft.rfft2(np.expm1(bias * other_bias * twice)).real
+                total += (1 if i == j else 2) * part * other * pair
+        return total
 
     def tracer(self, bias):
         r"""Return what makes tracers of the density with a bias.
@@ -119,8 +168,8 @@ class LognormalField:
         """
         if bias > LARGEST_LINEAR_BIAS:
             # The rarest would all stand in a few pixels: there is hardly one of them.
-            bias = min(bias, _LARGEST_EXPONENT / np.sqrt(max(self.smooth_variance, 1e-12)))
-            return _Rare(bias, self.smooth_variance)
+            largest = _LARGEST_EXPONENT / np.sqrt(max(self.smooth_variance, 1e-12))
+            return _Rare(min(bias, largest), self.smooth_variance, bias)
         nodes, weights = _gauss_hermite()
         sigma = np.sqrt(self.variance)
         contrast = np.expm1(sigma * nodes - self.variance / 2)
@@ -153,6 +202,7 @@ class _Linear(NamedTuple):
 class _Rare(NamedTuple):
     bias: float
     variance: float
+    asked: float
 
     def __call__(self, density, smooth):
         traced = smooth * smooth.dtype.type(self.bias)

@@ -66,7 +66,8 @@ def draw_fields(
         As for `lensmap.utils.track`.
     then : callable or None
         Called with a field and its seed in the process that drew it; what it returns is yielded
-        in place of the field. The number of the field is ``seed.spawn_key[0]``. It must be
+        in place of the field. The number of the field is ``seed.spawn_key[0]``; further random
+        numbers are those of ``seed.spawn(1)[0]``, since the field has those of ``seed``. It must be
         importable (no lambda) where there are several workers.
 
     Yields
@@ -148,7 +149,7 @@ def _signals_later():
 
 
 def _drawn(model, seed, then):
-    field = model.draw(np.random.default_rng(seed))
+    field = model.draw(seed)
     return field if then is None else then(field, seed)
 
 

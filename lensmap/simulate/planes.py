@@ -23,16 +23,19 @@ from lensmap.halos import (
     concentration,
     halo_bias,
     mass_function,
+    nfw_mass,
     truncated_nfw_fourier,
     truncated_nfw_mass,
 )
-from lensmap.halos.profiles import nfw_mass
-from lensmap.simulate.large_scale import LARGEST_LINEAR_BIAS
 
-__all__ = ["FORMATION", "HaloPhysics", "Plane", "Statistics", "make_planes"]
-
-#: Rare halos form from the matter within such a radius, comoving Mpc.
-FORMATION = 2.5
+__all__ = [
+    "HaloPhysics",
+    "Plane",
+    "Statistics",
+    "farthest",
+    "make_planes",
+    "mass_to_kappa",
+]
 
 # There are none above (solar masses).
 _LARGEST = 6e15
@@ -147,26 +150,26 @@ class Statistics:
         self.matter = (cosmology.critical_density0 * cosmology.Om0).to_value(
             u.solMass / u.Mpc**3
         )
-        power, response, total = zip(
+        self.group_edges = np.log(
+            [physics.min_mass, *(m for m in _GROUP_EDGES if m > 1.01 * physics.min_mass), _LARGEST]
+        )
+        power, responses, total = zip(
             *(self._power_parts(i) for i in range(self.n_nodes)), strict=True
         )
-        self._one_halo, self._response = (
+        self._one_halo, *self._responses = (
             RectBivariateSpline(np.log(self._k), self.z, np.log(np.array(part).T), kx=3, ky=3)
-            for part in (power, response)
+            for part in (power, *zip(*responses, strict=True))
         )
         self.response = np.array(total)
 
     def _power_parts(self, i):
-        """Return the 1-halo power, the response I(k) of halos, and that on large scales."""
+        """Return the 1-halo power, the response I(k) of each group of halos, and that of all."""
         z, (n, b, c) = self.z[i], self._halos[i]
         critical = self.cosmology.critical_density(z).to_value(u.solMass / u.Mpc**3)
         mass = np.exp(self.log_mass)
         radius = (3 * mass / (4 * np.pi * 200 * critical)) ** (1 / 3) * (1 + z)
         # Gauss-Hermite nodes of the scatter of ln c.
         nodes, weights = np.polynomial.hermite_e.hermegauss(5)
-        # Rare halos do not see what is smaller than the region that they formed from.
-        seen = np.where(b > LARGEST_LINEAR_BIAS, np.exp(-0.5 * (self._k[:, None] * FORMATION) ** 2),
-                        1.0)
         square, first, bound = 0.0, 0.0, 0.0
         for node, weight in zip(nodes, weights / weights.sum(), strict=True):
             ci = c * np.exp(self.physics.concentration_scatter * node)
@@ -178,32 +181,30 @@ class Statistics:
             bound = bound + weight * share
         x = self.log_mass
         power = np.trapezoid(n * square, x, axis=1)
-        response = np.trapezoid(n * b * first * seen, x, axis=1)
-        # Logarithms are interpolated: 0 is a very small number.
-        return power, np.maximum(response, 1e-12), np.trapezoid(n * b * bound, x)
+        groups = np.searchsorted(self.group_edges[1:-1], x, side="right")
+        # Each halo counts in its own group; logarithms are interpolated, and 0 is a small number.
+        responses = [
+            np.maximum(np.trapezoid(n * b * first * (groups == g), x, axis=1), 1e-12)
+            for g in range(len(self.group_edges) - 1)
+        ]
+        return power, responses, np.trapezoid(n * b * bound, x)
 
     def one_halo_power(self, k, z):
         """Return the power of the painted halos' insides, comoving Mpc^3."""
         return self._interpolated(self._one_halo, k, z)
 
-    def halo_response(self, k, z):
-        """Return how the mass in painted halos responds to the large-scale density."""
-        return self._interpolated(self._response, k, z)
+    def group_responses(self, k, z):
+        """Return how the mass in each group of halos responds to the large-scale density."""
+        return [self._interpolated(spline, k, z) for spline in self._responses]
 
     def _interpolated(self, spline, k, z):
         log_k = np.clip(np.log(k), np.log(self._k[0]), np.log(self._k[-1]))
         return np.exp(spline.ev(log_k, np.broadcast_to(z, np.shape(k))))
 
     def large_scale_power(self, k, z):
-        """Return the power of the lognormal density (comoving Mpc^3) and the matter's response.
-
-        What the insides of halos leave of the non-linear power, divided by the square of the
-        response of matter to the large-scale density.
-        """
-        response = self.halo_response(k, z) + self.smooth(z)
+        """Return the power that is not in halos' insides, nor on their scale (comoving Mpc^3)."""
         left = nonlinear_power(k, z, self.cosmology) - self.one_halo_power(k, z)
-        power = np.maximum(left, 0.0) / response**2 * np.exp(-((k * _SMOOTHING) ** 2))
-        return power, response
+        return np.maximum(left, 0.0) * np.exp(-((k * _SMOOTHING) ** 2))
 
     def smooth(self, z):
         """Return the response of what is not in painted halos."""
@@ -272,8 +273,7 @@ def _plane(statistics, near, far, z, weights):
     mass = np.exp(log_mass)
     carried = _running(log_mass, density * mass)
     biased = _running(log_mass, density * mass * bias)
-    inner = [np.log(m) for m in _GROUP_EDGES if m > np.exp(log_mass[0]) * 1.01]
-    edges = np.array([log_mass[0], *inner, log_mass[-1]])
+    edges = statistics.group_edges
     at_edges = np.interp(edges, log_mass, cumulative)
     numbers = np.diff(at_edges)
     biases = np.diff(np.interp(edges, log_mass, biased)) / np.maximum(

@@ -13,6 +13,7 @@ from astropy.wcs import WCS
 from lensmap.grid import PixelFrame
 from lensmap.maps import ConvergenceMap
 from lensmap.simulate.field_files import open_hdf5
+from lensmap.simulate.flat_wcs import flat_wcs
 from lensmap.simulate.lensing_field import LensingField
 from lensmap.utils import check_angle, check_count
 
@@ -306,24 +307,7 @@ def _flat_field(values, angle, pixel_scale, center, z_source, padding, what):
     if pixel_scale is None:
         raise ValueError(f"how large the pixels of {what} are is not known: give angle= or "
                          "pixel_scale=")
-    wcs = _flat_wcs(values.shape, check_angle(pixel_scale, "pixel_scale"), center)
+    wcs = flat_wcs(values.shape, check_angle(pixel_scale, "pixel_scale"), center)
+    _ = PixelFrame(wcs).parity  # refuses what no tangent plane can hold
     kappa = ConvergenceMap(values, wcs=wcs)
     return LensingField.from_kappa(kappa, z_source=z_source, padding=padding)
-
-
-def _flat_wcs(shape, pixel_scale, center):
-    """Return a tangent plane, north up and east left, around a position."""
-    center = _SOMEWHERE if center is None else center
-    if not isinstance(center, SkyCoord) or not center.isscalar:
-        raise TypeError(f"center must be one SkyCoord or None, not {center!r}")
-    ny, nx = shape
-    scale = pixel_scale.to_value(u.deg)
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    wcs.wcs.radesys = "ICRS"
-    wcs.wcs.crval = [center.icrs.ra.deg, center.icrs.dec.deg]
-    wcs.wcs.crpix = [(nx + 1) / 2, (ny + 1) / 2]
-    wcs.wcs.cdelt = [-scale, scale]
-    wcs.array_shape = (ny, nx)
-    _ = PixelFrame(wcs).parity  # refuses what no tangent plane can hold
-    return wcs

@@ -11,8 +11,15 @@ from lensmap.utils.exceptions import (
 from lensmap.utils.files import atomic_write
 from lensmap.utils.optional import import_optional
 from lensmap.utils.progress import track
+from lensmap.utils.random import as_generator
 from lensmap.utils.threads import chunk_slices, n_threads, thread_map
-from lensmap.utils.validation import check_angle, check_choice, check_count, check_celestial_wcs
+from lensmap.utils.validation import (
+    check_angle,
+    check_celestial_wcs,
+    check_choice,
+    check_count,
+    check_number,
+)
 
 __all__ = [
     "LensmapWarning",
@@ -23,11 +30,13 @@ __all__ = [
     "atomic_write",
     "import_optional",
     "track",
+    "as_generator",
     "chunk_slices",
     "n_threads",
     "thread_map",
     "check_angle",
     "check_choice",
     "check_count",
+    "check_number",
     "check_celestial_wcs",
 ]

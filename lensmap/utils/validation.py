@@ -7,7 +7,13 @@ import numpy as np
 from astropy import units as u
 from astropy.wcs import WCS
 
-__all__ = ["check_angle", "check_choice", "check_count", "check_celestial_wcs"]
+__all__ = [
+    "check_angle",
+    "check_celestial_wcs",
+    "check_choice",
+    "check_count",
+    "check_number",
+]
 
 
 def check_angle(value, name, *, allow_none=False, allow_zero=False):
@@ -116,6 +122,39 @@ def check_count(value, name, *, minimum=0):
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, not {value}")
     return int(value)
+
+
+def check_number(value, name, allowed, *, low=-np.inf, high=np.inf):
+    """Return a finite number in a range.
+
+    Parameters
+    ----------
+    value : float
+        What was given.
+    name : str
+        The parameter's name for the error message.
+    allowed : str
+        What is allowed, for the error message, such as ``"between 0 and 1"``.
+    low, high : float
+        The smallest and the largest value that is allowed.
+
+    Returns
+    -------
+    float
+        ``value`` itself.
+
+    Raises
+    ------
+    TypeError
+        If it is no number.
+    ValueError
+        If it is not finite or out of the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, {allowed}, not {value!r}")
+    if not (np.isfinite(value) and low <= value <= high):
+        raise ValueError(f"{name} must be {allowed}, not {value!r}")
+    return value
 
 
 def check_celestial_wcs(wcs, name="wcs", *, need_shape=True):

@@ -58,6 +58,16 @@ def test_a_distribution_is_the_mean_of_the_inverse():
     assert lensing_efficiency(0.5, narrow) == pytest.approx(lensing_efficiency(0.5, 1.0), rel=1e-3)
 
 
+@pytest.mark.parametrize("z_lens", [0.2, 1.0, 1.4, 1.49])
+def test_a_distribution_that_ends_abruptly_is_an_integral(z_lens):
+    sources = SourceRedshifts([0.5, 1.5], [1, 1])
+    z = np.linspace(max(z_lens, 0.5), 1.5, 20_001)
+    chi = MASSIVENUS.comoving_distance(z).to_value(u.Mpc)
+    ratio = 1 - MASSIVENUS.comoving_distance(z_lens).to_value(u.Mpc) / chi
+    expected = np.trapezoid(ratio, z)
+    assert lensing_efficiency(z_lens, sources) == pytest.approx(expected, rel=2e-3)
+
+
 def test_sources_in_front_of_the_lens_are_not_lensed():
     np.testing.assert_array_equal(lensing_efficiency([1.0, 1.5], 1.0), 0)
     with pytest.raises(ValueError, match="z_lens must be lower than z_source: 1.0 and 0.5"):

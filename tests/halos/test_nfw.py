@@ -87,6 +87,7 @@ def test_a_distribution_of_sources_is_weaker_than_its_far_end():
         ((1e15 * u.solMass, 4, -0.3), ValueError, "z_lens must be one positive finite number"),
         ((1e15 * u.solMass, 4, 0.3, 0), ValueError, "truncation must be one positive"),
         ((1e15 * u.solMass, 4, 0.3, None, 1.0), ValueError, "ellipticity must be at least 0"),
+        ((1e15 * u.solMass, 4, 0.3, None, 0.3, 30), TypeError, "angle must be one angle with a"),
     ],
 )
 def test_impossible_halos_say_why(arguments, error, message):

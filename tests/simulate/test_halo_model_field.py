@@ -269,7 +269,7 @@ def test_repr_and_parameters():
         ({"center": (10, 20)}, TypeError, "center must be one SkyCoord or None"),
         ({"min_mass": 1e12}, TypeError, "min_mass must be a mass with a unit"),
         ({"min_mass": 1 * u.solMass}, ValueError, "min_mass must be between 1e\\+10 and 1e\\+15"),
-        ({"truncation": 0}, ValueError, "truncation must be between 0.5 and 10, not 0"),
+        ({"truncation": 0}, ValueError, "truncation must be between 1 and 4, not 0"),
         ({"concentration_scatter": -0.1}, ValueError, "concentration_scatter must be between 0"),
         ({"ellipticity": 0.3}, TypeError, "ellipticity must be two numbers"),
         ({"ellipticity": (0.9, 0.1)}, ValueError, "ellipticity \\(mean\\) must be between 0 and"),

@@ -66,3 +66,32 @@ def test_a_seed_gives_the_same_field():
     field, _ = _field(0.01)
     first, second = (field.draw(np.random.default_rng(5))[0] for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_the_power_of_matter_with_its_tracers_is_known_beforehand():
+    """A smooth part, ordinary tracers and rare ones, against the mean of many draws."""
+    smoothing = np.exp(-0.5 * (K / 0.06) ** 2)
+    field, _ = _field(0.05, smoothing=smoothing)
+    tracers = [field.tracer(bias) for bias in (1.0, 2.5, 4.0)]
+    profile = np.exp(-((K / 0.1) ** 2))
+    shares = (0.3, 0.1, 0.05)  # of the mass
+    responses = [
+        bias * share * profile for bias, share in zip((1.0, 2.5, 4.0), shares, strict=True)
+    ]
+    expected = field.power_with(0.4, responses, tracers)
+    rng = np.random.default_rng(6)
+    found = 0.0
+    for _ in range(600):
+        density, smooth = field.draw(rng)
+        total = 0.4 * scipy.fft.rfft2(density)
+        for share, tracer in zip(shares, tracers, strict=True):
+            total = total + share * profile * scipy.fft.rfft2(tracer(density, smooth))
+        found = found + np.abs(total) ** 2 / density.size / 600
+    np.testing.assert_allclose(_ring_means(found) / _ring_means(expected), 1, rtol=0.08)
+
+
+def test_the_rarest_tracers_are_held_back():
+    field, _ = _field(0.4)
+    tracer = field.tracer(100.0)
+    density, smooth = field.draw(np.random.default_rng(7))
+    assert tracer.bias < 100 and np.isfinite(tracer(density, smooth)).all()

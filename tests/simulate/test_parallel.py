@@ -24,6 +24,9 @@ def test_workers_change_nothing():
     # a field is known by its number, wherever a series begins
     np.testing.assert_array_equal(_data(n_fields=1, first=2, workers=1)[0], alone[2])
     np.testing.assert_array_equal(MODEL.draw(field_seed(4, 3)).kappa.data, alone[3])
+    rest = _data(n_fields=4, skip={0, 2}, workers=1)
+    assert len(rest) == 2
+    np.testing.assert_array_equal(rest[1], alone[3])
 
 
 def test_something_may_be_done_where_fields_are_drawn():

@@ -1,0 +1,50 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The WCS of fields that know nothing of the sky."""
+
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
+
+__all__ = ["NOWHERE", "flat_wcs"]
+
+#: Where a field is put that is nowhere.
+NOWHERE = SkyCoord(180.0, 0.0, unit=u.deg)
+
+
+def flat_wcs(shape, pixel_scale, center=None):
+    """Return a tangent plane, north up and east left, that touches the centre of a field.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        ``(ny, nx)``.
+    pixel_scale : `~astropy.units.Quantity`
+        The side of a pixel, an angle.
+    center : `~astropy.coordinates.SkyCoord` or None
+        Where; None is RA 180, dec 0.
+
+    Returns
+    -------
+    `~astropy.wcs.WCS`
+        ICRS, with its ``array_shape``.
+
+    Raises
+    ------
+    TypeError
+        If ``center`` is not one position.
+    """
+    center = NOWHERE if center is None else center
+    if not isinstance(center, SkyCoord) or not center.isscalar:
+        raise TypeError(f"center must be one SkyCoord or None, not {center!r}")
+    center = center.icrs
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.radesys = "ICRS"
+    wcs.wcs.crval = [center.ra.deg, center.dec.deg]
+    wcs.wcs.crpix = [(shape[1] + 1) / 2, (shape[0] + 1) / 2]
+    scale = pixel_scale.to_value(u.deg)
+    wcs.wcs.cdelt = [-scale, scale]
+    wcs.wcs.cunit = ["deg", "deg"]
+    wcs.array_shape = tuple(shape)
+    wcs.wcs.set()
+    return wcs
