@@ -213,6 +213,11 @@ def _field(arguments, survey, seed):
     """Return the field (None without lensing) and its WCS."""
     if arguments.field is not None:
         field = read_any_field(arguments)
+        if arguments.n_of_z is not None and field.z_source is not None:
+            raise ValueError(
+                f"--n-of-z: {arguments.field!r} is for the redshifts {field.z_source!r}, which its "
+                "galaxies have"
+            )
         if arguments.center is not None:
             field = move_field(field, arguments.center)
         return field, field.wcs
@@ -277,6 +282,13 @@ def describe(catalog, wcs, field):
         f"{len(catalog)} galaxies on {ny} x {nx} pixels of {np.sqrt(area).to(u.arcmin):.3g}: "
         f"{density:.3g} per square arcminute of the field",
     ]
+    redshift = catalog["redshift"]
+    if redshift is None:
+        lines.append("redshifts: not known")
+    elif redshift.min() == redshift.max():
+        lines.append(f"redshifts: all at {redshift[0]:.4g}, that of the field")
+    else:
+        lines.append(f"redshifts: {redshift.mean():.3g} in the mean")
     if field is None:
         lines.append("no lensing")
     else:

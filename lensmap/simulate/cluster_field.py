@@ -26,6 +26,7 @@ from lensmap.simulate.halo_model_field import HaloModelField
 from lensmap.simulate.halo_pixels import HaloLens, pixel_means, radial_nodes
 from lensmap.simulate.lensing_field import LensingField
 from lensmap.simulate.substructure import cut_profile, draw_subhalos
+from lensmap.utils import as_generator
 
 __all__ = ["ClusterField"]
 
@@ -268,7 +269,7 @@ class ClusterField:
     def _lensing(self, halo, which, x, y):
         """Return convergence and shear of a halo at a cluster's redshift, ``(2, ny, nx)``."""
         size, critical = self._scales[which]
-        radius = radial_nodes(self.shape)
+        radius = radial_nodes(self.shape, x, y)
         lens = HaloLens(
             radius,
             halo.surface_density(radius * size * u.Mpc).to_value(_DENSITY) / critical,
@@ -295,7 +296,7 @@ class ClusterField:
         for halo, scales, x, y in zip(self.clusters, self._scales, self._x, self._y, strict=True):
             size, critical = scales
             scale = halo.scale_radius.to_value(u.Mpc)
-            radius = radial_nodes(self.shape)
+            radius = radial_nodes(self.shape, x, y)
             sigma, mean = (
                 values / scale**2 / critical
                 for values in cut_profile(radius * size / scale, halo.c200c)
@@ -339,7 +340,7 @@ class ClusterField:
             each; angles in deg, lengths in arcmin, masses in solar masses. Bit for bit the same
             for a seed.
         """
-        rng = np.random.default_rng(rng)
+        rng = as_generator(rng)
         total = self._smooth.copy()
         tables = [cluster_table(self.clusters, self._x, self._y, self.wcs)]
         if self.substructure > 0:

@@ -7,6 +7,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammainc
 
+from lensmap.utils import as_generator, check_number
+
 __all__ = ["IntrinsicEllipticities", "compose"]
 
 # Uniform on the unit disc, the widest distribution of this family, has 0.5 per component; just
@@ -34,8 +36,10 @@ class IntrinsicEllipticities:
 
     Raises
     ------
+    TypeError
+        If ``sigma_e`` is no number.
     ValueError
-        If ``sigma_e`` is out of range.
+        If it is out of range.
 
     Examples
     --------
@@ -46,10 +50,8 @@ class IntrinsicEllipticities:
     """
 
     def __init__(self, sigma_e):
-        if isinstance(sigma_e, bool) or not 0 < sigma_e <= _MAX_SIGMA:
-            raise ValueError(
-                f"sigma_e must be above 0 and at most {_MAX_SIGMA} per component, not {sigma_e!r}"
-            )
+        allowed = f"above 0 and at most {_MAX_SIGMA} per component"
+        check_number(sigma_e, "sigma_e", allowed, low=1e-9, high=_MAX_SIGMA)
         self.sigma_e = float(sigma_e)
         self.width = brentq(
             lambda width: np.sqrt(_moment(width, 1) / 2) - self.sigma_e, self.sigma_e / 2, 10.0
@@ -87,7 +89,7 @@ class IntrinsicEllipticities:
         `numpy.ndarray`
             Complex128, ``(size,)``, of modulus below 1.
         """
-        rng = np.random.default_rng(rng)
+        rng = as_generator(rng)
         # The square of the modulus is exponential, cut off: its distribution is inverted.
         below = -np.expm1(-self._cut)
         modulus = np.sqrt(-np.log1p(-below * rng.random(size)) / self._cut)

@@ -130,11 +130,12 @@ def _write_hdf5(path, kappa, gamma, halos, z_source):
             file.attrs["z_source"] = z_source
         elif z_source is not None:
             file["n_of_z/z"], file["n_of_z/density"] = z_source.z, z_source.density
+        group = file.create_group("halos", track_order=True)  # the order of the columns
         for name in halos.colnames:
             values = np.asarray(getattr(halos[name], "value", halos[name]))
             if values.dtype.kind == "U":
                 values = values.astype("S")
-            column = file.create_dataset(f"halos/{name}", data=values)
+            column = group.create_dataset(name, data=values)
             if getattr(halos[name], "unit", None) is not None:
                 column.attrs["unit"] = halos[name].unit.to_string()
 

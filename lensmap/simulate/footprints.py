@@ -6,7 +6,7 @@ from astropy import units as u
 
 from lensmap.flatsky import gaussian_smooth
 from lensmap.maps.pixels import pixel_size
-from lensmap.utils import check_angle, check_celestial_wcs
+from lensmap.utils import as_generator, check_angle, check_celestial_wcs
 
 __all__ = ["star_holes", "ragged_edge", "random_mask"]
 
@@ -56,7 +56,7 @@ def star_holes(wcs, density, rng=None, *, radius=_RADIUS, slope=_SLOPE):
         raise ValueError(f"density must be one positive finite number, not {density}")
     scale = pixel_size(wcs, wcs.array_shape)
     low, high = _check_radii(radius, slope, scale)
-    rng = np.random.default_rng(rng)
+    rng = as_generator(rng)
     ny, nx = wcs.array_shape
     # Stars off the map reach in.
     area = (nx + 2 * high) * (ny + 2 * high) * float(density * scale**2)
@@ -134,7 +134,7 @@ def ragged_edge(wcs, fraction=0.2, rng=None):
     """
     check_celestial_wcs(wcs)
     _check_fraction(fraction)
-    return _outside(wcs.array_shape, fraction, np.random.default_rng(rng))
+    return _outside(wcs.array_shape, fraction, as_generator(rng))
 
 
 def _outside(shape, fraction, rng, taken=None):
@@ -199,7 +199,7 @@ def random_mask(wcs, fraction=0.4, rng=None):
     """
     check_celestial_wcs(wcs)
     _check_fraction(fraction)
-    rng = np.random.default_rng(rng)
+    rng = as_generator(rng)
     shape = wcs.array_shape
     scale = pixel_size(wcs, shape)
     low, high = (float(r / scale) for r in _RADIUS)

@@ -14,7 +14,9 @@ from lensmap.utils import chunk_slices, thread_map
 __all__ = ["GridSampler"]
 
 # Pixels with a random generator of their own: the same grid, however many threads share the work.
+# Fewer where there are many galaxies in each, which are drawn one by one.
 _CHUNK = 32_768
+_CHUNK_GALAXIES = 4_000_000
 
 
 class GridSampler:
@@ -50,6 +52,8 @@ class GridSampler:
         self._mask = pixel_mask(mask, wcs)
         expected = np.where(self._mask, 0.0, density * pixel_areas(wcs))
         self._counts = PoissonCounts(expected.ravel())
+        most = max(float(expected.max(initial=0.0)), 1.0)
+        self._chunk = max(1, min(_CHUNK, int(_CHUNK_GALAXIES / most)))
         self._intrinsic = intrinsic
         weights = measurement.weight_quantiles.astype(np.float32)
         self._constant = float(weights[0]) if weights.min() == weights.max() else None
@@ -87,7 +91,7 @@ class GridSampler:
         shear = None if field is None else _image_shear(field).ravel()
         count = np.empty(n, dtype=np.int64)
         sums, sum_we = np.empty(n, dtype=np.complex64), np.empty(n, dtype=np.complex64)
-        chunks = chunk_slices(n, _CHUNK)
+        chunks = chunk_slices(n, self._chunk)
 
         def fill(item):
             rows, own = item

@@ -98,21 +98,24 @@ class HaloLens:
         return gamma.conj()
 
 
-def radial_nodes(shape):
+def radial_nodes(shape, x, y):
     """Return distances in pixels, for the tables of `HaloLens`.
 
     Parameters
     ----------
     shape : tuple of int
-        ``(ny, nx)`` of the field: they reach beyond its diagonal, far enough for the elliptical
-        radius of a halo with an axis ratio of 1/9.
+        ``(ny, nx)`` of the field.
+    x, y : float
+        The centre of the halo, in pixels; it may lie outside of the field.
 
     Returns
     -------
     `numpy.ndarray`
-        Pixels, from 1e-5.
+        Pixels, from 1e-5 to beyond the farthest corner, far enough for the elliptical radius of a
+        halo with an axis ratio of 1/9.
     """
-    return np.geomspace(1e-5, 4.0 * np.hypot(*shape), _NODES)
+    far_x, far_y = (max(abs(c), abs(n - 1 - c)) + 1 for c, n in ((x, shape[1]), (y, shape[0])))
+    return np.geomspace(1e-5, 3.0 * np.hypot(far_x, far_y), _NODES)
 
 
 def pixel_means(lens, shape, x, y):

@@ -104,8 +104,8 @@ class LognormalField:
     def power_with(self, smooth, responses, tracers):
         r"""Return the power of all matter, the part within halos excepted.
 
-        For exponentials of Gaussian fields it is exact: :math:`\langle e_1 e_2 \rangle - 1 =
-        \exp(b_1 b_2 \xi_{12}) - 1`.
+        For the density and rare tracers, exponentials of Gaussian fields, it is exact:
+        :math:`\langle e_1 e_2 \rangle - 1 = \exp(b_1 b_2 \xi_{12}) - 1`.
 
         Parameters
         ----------

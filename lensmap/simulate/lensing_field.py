@@ -10,11 +10,15 @@ from lensmap.cosmology import check_z_source
 from lensmap.flatsky import convergence_to_shear
 from lensmap.grid import PixelFrame
 from lensmap.maps import ConvergenceMap
+from lensmap.maps.pixels import pixel_anisotropy
 from lensmap.simulate.field_files import read_field_file, write_field_file
 from lensmap.simulate.halo_tables import check_halos, halo_positions
 from lensmap.utils import check_celestial_wcs
 
 __all__ = ["LensingField"]
+
+# Shear is right on pixels this far from squares; its error is of this order.
+_MAX_ANISOTROPY = 1.03
 
 # The same pixels may be called a little larger: a flat field fits on no sphere exactly.
 _SCALE_TOLERANCE = 0.02
@@ -111,12 +115,13 @@ class LensingField:
         TypeError
             If ``kappa`` is no ConvergenceMap.
         ValueError
-            If ``padding`` is less than 1, or every pixel is masked.
+            If ``padding`` is less than 1, every pixel is masked, or the pixels are no squares.
         """
         if not isinstance(kappa, ConvergenceMap):
             raise TypeError(f"kappa must be a ConvergenceMap, not {type(kappa).__name__}")
         if not (np.isfinite(padding) and padding >= 1):
             raise ValueError(f"padding must be a number of at least 1, not {padding!r}")
+        _require_squares(kappa.wcs, kappa.shape, "kappa")
         contrast = filled(kappa)
         contrast = contrast - contrast[~kappa.mask].mean(dtype=float).astype(contrast.dtype)
         gamma = convergence_to_shear(contrast, padding=padding)
@@ -166,8 +171,8 @@ class LensingField:
         Raises
         ------
         TypeError, ValueError
-            If ``wcs`` is not usable, or its shape differs, or its pixels are larger or smaller
-            by more than 2 per cent.
+            If ``wcs`` is not usable, or its shape differs, or its pixels are no squares, or larger
+            or smaller by more than 2 per cent.
         """
         check_celestial_wcs(wcs)
         if tuple(wcs.array_shape) != self.shape:
@@ -175,6 +180,7 @@ class LensingField:
                 f"wcs has the shape {tuple(wcs.array_shape)}, but the field has {self.shape} "
                 "(ny, nx): the pixels must be the same"
             )
+        _require_squares(wcs, self.shape, "wcs")
         kappa = ConvergenceMap(self.kappa, wcs=wcs)
         ratio = float(kappa.pixel_scale / self.kappa.pixel_scale)
         if not abs(ratio - 1) < _SCALE_TOLERANCE:
@@ -251,3 +257,12 @@ def filled(kappa):
     if kappa.mask.all():
         raise ValueError("every pixel of kappa is masked")
     return np.where(kappa.mask, kappa.data[~kappa.mask].mean(), kappa.data)
+
+
+def _require_squares(wcs, shape, name):
+    anisotropy = pixel_anisotropy(wcs, shape)
+    if not anisotropy <= _MAX_ANISOTROPY:
+        raise ValueError(
+            f"the pixels of {name} are {anisotropy:.2f} : 1, and shear needs squares: reproject "
+            "the map first"
+        )

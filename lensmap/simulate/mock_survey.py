@@ -18,7 +18,7 @@ from lensmap.simulate.interpolation import INTERPOLATIONS, as_fields, lensing_at
 from lensmap.simulate.measurement_error import MeasurementError
 from lensmap.simulate.positions import draw_positions
 from lensmap.simulate.survey_presets import survey_parameters
-from lensmap.utils import check_choice
+from lensmap.utils import as_generator, check_choice
 
 __all__ = ["MockSurvey"]
 
@@ -209,8 +209,9 @@ class MockSurvey:
         wcs : `~astropy.wcs.WCS` or None
             Where on the sky the field is put, see `LensingField.to_wcs`; None leaves it where it
             is. Without a field it says where the galaxies are.
-        rng : None, int or `numpy.random.Generator`
-            The source of random numbers.
+        rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
+            The source of random numbers. The same seed gives the same galaxies with the same
+            shapes and errors on the same pixels with the same mask, whatever lenses them.
 
         Returns
         -------
@@ -226,25 +227,26 @@ class MockSurvey:
             If ``field`` or ``wcs`` cannot be used, redshifts are needed and not known, or there
             is no galaxy on the map.
         """
-        rng = np.random.default_rng(rng)
+        # Each has its own: whether redshifts are drawn does not change the galaxies' shapes.
+        places, shapes, errors, depths = as_generator(rng).spawn(4)
         skies, wcs = as_fields(field, wcs)
         density = self.expected_density.value
-        lon, lat, x, y = draw_positions(wcs, density, _joined_mask(self._sky_mask, skies), rng)
+        lon, lat, x, y = draw_positions(wcs, density, _joined_mask(self._sky_mask, skies), places)
         n = len(lon)
         if n == 0:
             raise ValueError(
                 f"there is no galaxy on the map: density is {self.density:.3g}, and the mask "
                 "leaves too little of the sky"
             )
-        redshift = self._redshifts(skies, n, rng)
+        redshift = self._redshifts(skies, n, depths)
         kappa, g = np.zeros(n), np.zeros(n, dtype=complex)
         if skies:
             kappa, gamma = lensing_at(skies, x, y, redshift, self.interpolation)
             g = _to_celestial(_reduced(kappa, gamma), wcs, lon, lat, x, y)
-        e_s = self.intrinsic.draw(n, rng)
-        magnitude, sigma_m = self.measurement.draw(n, rng)
+        e_s = self.intrinsic.draw(n, shapes)
+        magnitude, sigma_m = self.measurement.draw(n, errors)
         e = compose(e_s, g)
-        e += sigma_m * (rng.standard_normal(n) + 1j * rng.standard_normal(n))
+        e += sigma_m * (errors.standard_normal(n) + 1j * errors.standard_normal(n))
         columns = {
             "e1": e.real,
             "e2": e.imag,
@@ -288,7 +290,7 @@ class MockSurvey:
         TypeError, ValueError
             As for `observe`; a grid may be empty.
         """
-        rng = np.random.default_rng(rng)
+        rng = as_generator(rng)
         skies, wcs = as_fields(field, wcs)
         if len(skies) > 1:
             skies = [mean_field(skies, self._known_redshifts())]

@@ -84,6 +84,9 @@ class HaloPainter:
     def __init__(self, shape, dtype=np.float32):
         self.shape = tuple(shape)
         self.dtype = np.dtype(dtype)
+        # Kept here, so that they travel: made anew elsewhere, they might differ by rounding.
+        self._tables = {m: _table(m, rank) for m, rank in _RANKS.items()}
+        self._points = _table(0, _RANK_POINTS, points=True)
         self._functions = {}
 
     def __getstate__(self):
@@ -115,7 +118,7 @@ class HaloPainter:
         """Add halos on the centres of pixels, with all that folds back."""
         if len(halos.x) == 0:
             return
-        table = _table(0, _RANK_POINTS, points=True)
+        table = self._points
         pixel = self._pixels(np.rint(halos.x), np.rint(halos.y), self.shape)
         for r, coefficient in enumerate(table.coefficients(halos)):
             function = self._kept(
@@ -130,7 +133,7 @@ class HaloPainter:
             return
         fine = tuple(2 * n for n in self.shape)
         pixels, shares = self._clouds(2 * halos.x, 2 * halos.y, fine)
-        table = _table(0, _RANKS[0])
+        table = self._tables[0]
         sums = np.zeros((len(total), fine[0], fine[1] // 2 + 1), dtype=total.dtype)
         for r, coefficient in enumerate(table.coefficients(halos)):
             function = self._kept(
@@ -154,7 +157,7 @@ class HaloPainter:
         pixels, shares = self._clouds(halos.x, halos.y, self.shape)
         sums = np.zeros_like(total)
         for m in (2, 4):
-            table = _table(m, _RANKS[m])
+            table = self._tables[m]
             turns = np.cos(m * halos.angle), np.sin(m * halos.angle)
             for r, coefficient in enumerate(table.coefficients(halos)):
                 for turn, wave in zip(turns, (np.cos, np.sin), strict=True):

@@ -85,6 +85,10 @@ def read_field(
                     raise ValueError(
                         f"{what} says where it is: LensingField.to_wcs puts it elsewhere"
                     )
+                if np.ndim(source) != 2:
+                    raise ValueError(
+                        f"{what} must be two-dimensional (ny, nx), not of shape {np.shape(source)}"
+                    )
                 kappa = ConvergenceMap(source, wcs=wcs)
                 return LensingField.from_kappa(kappa, z_source=z_source, padding=padding)
             angle = _card_angle(header)

@@ -99,7 +99,13 @@ def test_seeds_reproduce():
     assert not np.array_equal(intrinsic.draw(10, 7), intrinsic.draw(10, 8))
 
 
-@pytest.mark.parametrize("sigma_e", [0, -0.1, 0.5, np.nan, True])
+@pytest.mark.parametrize("sigma_e", [0, -0.1, 0.5, np.nan])
 def test_impossible_dispersions_are_refused(sigma_e):
     with pytest.raises(ValueError, match="sigma_e must be above 0 and at most 0.49"):
+        IntrinsicEllipticities(sigma_e)
+
+
+@pytest.mark.parametrize("sigma_e", ["0.2", None, True])
+def test_dispersions_are_numbers(sigma_e):
+    with pytest.raises(TypeError, match="sigma_e must be a number, above 0 and at most 0.49"):
         IntrinsicEllipticities(sigma_e)

@@ -95,7 +95,8 @@ def test_totals_are_those_of_the_catalogue():
     for name in ("sum_w", "sum_w2", "sum_we2", "sum_w2e2", "sum_wv_m", "sum_w2v_m", "sum_wv_e",
                  "sum_w2v_e"):
         one, other = (getattr(g.calibration, name) for g in (exact, grid))
-        assert other == pytest.approx(one, rel=0.05), name
+        # The squares of ellipticities are those of a sky without lensing.
+        assert other == pytest.approx(one, rel=0.1 if "e2" in name else 0.05), name
     assert grid.calibration.noise_squares() == exact.calibration.noise_squares()
 
 

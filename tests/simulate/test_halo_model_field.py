@@ -82,13 +82,11 @@ def test_shear_feels_the_mass_outside_of_the_field():
 
 
 def test_mass_is_conserved():
-    """The box has the mean density: what halos have, the matter around them has not."""
-    means, shares = [], []
+    """The mass that is drawn as halos is that of the mass function; the rest is smooth."""
+    shares = []
     for seed in range(12):
-        kappa_hat, drawn = BOX._box.draw(np.random.default_rng(seed))
-        means.append(abs(kappa_hat[0, 0, 0]))
+        _, drawn = BOX._box.draw(np.random.default_rng(seed))
         shares.append(np.sum(drawn["mass"]))
-    assert max(means) == 0
     cosmology = BOX.cosmology
     from lensmap.halos import mass_function
 
@@ -119,7 +117,9 @@ def test_power_is_that_of_the_theory():
     theory = np.interp(k, np.geomspace(50, 30000, 300),
                        convergence_power(np.geomspace(50, 30000, 300), 1.0)) * window
     found, expected = (np.histogram(k, ell, weights=values)[0] for values in (total, theory))
-    np.testing.assert_allclose(found / expected, 1, atol=0.2)  # 1.9 square degrees, 40 times
+    # 2.9 square degrees, 40 times
+    np.testing.assert_allclose(found / expected, 1, atol=0.15)
+    np.testing.assert_allclose((found / expected)[2:], 1, atol=0.08)
 
 
 def test_several_sources_share_the_matter():

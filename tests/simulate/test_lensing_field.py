@@ -272,3 +272,16 @@ def test_tables_of_halos():
         halo_table([1, 2])
     with pytest.raises(TypeError, match="halos must be an astropy table or None, not dict"):
         LensingField.from_kappa(_kappa(), halos={})
+
+
+def test_pixels_that_are_no_squares_are_refused():
+    wcs = tangent_wcs(CENTER, (24, 30), 1.0)
+    wide = wcs.deepcopy()
+    wide.wcs.cdelt = [-2 / 60, 1 / 60]
+    with pytest.raises(ValueError, match="the pixels of kappa are 2.00 : 1, and shear needs sq"):
+        LensingField.from_kappa(ConvergenceMap(np.zeros((24, 30)), wcs=wide))
+    field = LensingField.from_kappa(ConvergenceMap(np.zeros((24, 30)), wcs=wcs))
+    skew = wcs.deepcopy()
+    skew.wcs.cdelt = [-0.5 / 60, 2 / 60]  # of the same area
+    with pytest.raises(ValueError, match="the pixels of wcs are 4.00 : 1"):
+        field.to_wcs(skew)

@@ -368,3 +368,28 @@ def test_pixels_of_the_sky_of_a_galactic_map():
     sky = pixel_sky(wcs)
     assert catalog.frame == "icrs"
     assert catalog.skycoord.separation(CENTER).max() <= sky.separation(CENTER).max() + 1 * u.arcmin
+
+
+def test_a_seed_gives_the_same_galaxies_whatever_lenses_them():
+    field = LensingField.from_kappa(
+        ConvergenceMap(np.full((32, 32), 0.1), wcs=tangent_wcs(CENTER, (32, 32), 0.5)), z_source=1.0
+    )
+    survey = MockSurvey(n_of_z=SourceRedshifts([0.2, 2.0], [1, 1]))
+    seed = np.random.SeedSequence(3, spawn_key=(1,))
+    lensed, unlensed, again = (
+        survey.observe(one, None if one else field.wcs, rng=seed) for one in (field, None, field)
+    )
+    for name in ("ra", "e1_int", "sigma_m"):
+        np.testing.assert_array_equal(lensed[name], unlensed[name])
+    np.testing.assert_array_equal(lensed.e1, again.e1)  # the seed is not used up
+    assert np.ptp(unlensed["redshift"]) > 1 and np.ptp(lensed["redshift"]) == 0
+    grids = [survey.observe_grid(field, rng=seed).sum_we for _ in range(2)]
+    np.testing.assert_array_equal(*grids)
+
+
+def test_many_galaxies_in_a_pixel_take_no_more_memory():
+    wcs = tangent_wcs(CENTER, (16, 16), 20.0)
+    survey = MockSurvey(density=100 / u.arcmin**2)
+    grid = survey.observe_grid(None, wcs, rng=1)
+    assert grid.count.sum() == pytest.approx(100 * 16**2 * 20**2, rel=0.01)
+    assert survey.__dict__["_sampler"]._chunk < 128
