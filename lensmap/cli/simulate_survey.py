@@ -213,10 +213,11 @@ def _field(arguments, survey, seed):
     """Return the field (None without lensing) and its WCS."""
     if arguments.field is not None:
         field = read_any_field(arguments)
-        if arguments.n_of_z is not None and field.z_source is not None:
+        # Without lensing, galaxies may be anywhere.
+        if arguments.n_of_z is not None and field.z_source is not None and not arguments.null:
             raise ValueError(
-                f"--n-of-z: {arguments.field!r} is for the redshifts {field.z_source!r}, which its "
-                "galaxies have"
+                f"--n-of-z: {arguments.field!r} is for sources at {field.z_source!r}, which are "
+                "the redshifts of the galaxies"
             )
         if arguments.center is not None:
             field = move_field(field, arguments.center)
@@ -285,10 +286,10 @@ def describe(catalog, wcs, field):
     redshift = catalog["redshift"]
     if redshift is None:
         lines.append("redshifts: not known")
-    elif redshift.min() == redshift.max():
-        lines.append(f"redshifts: all at {redshift[0]:.4g}, that of the field")
+    elif field is not None and isinstance(field.z_source, float):
+        lines.append(f"redshifts: all at {field.z_source}, that of the field")
     else:
-        lines.append(f"redshifts: {redshift.mean():.3g} in the mean")
+        lines.append(f"redshifts: mean {redshift.mean():.3g}")
     if field is None:
         lines.append("no lensing")
     else:

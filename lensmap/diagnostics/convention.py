@@ -22,7 +22,7 @@ from lensmap.catalog import (
 )
 from lensmap.flatsky import gaussian_smooth, normalized_smooth, shear_to_convergence
 from lensmap.grid import PixelAssignment, make_wcs
-from lensmap.utils import check_count, track
+from lensmap.utils import as_generator, check_count, track
 
 __all__ = ["check_convention", "ConventionCheck"]
 
@@ -157,7 +157,7 @@ def check_convention(catalog, at=None, *, n_rotations=100, rng=0, progress=None)
     maps = _TestMaps(catalog, at)
     data = maps.statistics(maps.weighted)
     null = []
-    generator = np.random.default_rng(rng)
+    generator = as_generator(rng)
     for _ in track(range(n_rotations), n_rotations, progress, "random rotations"):
         turns = np.exp(2j * np.pi * generator.random(len(catalog), dtype=np.float32))
         null.append(maps.statistics(maps.turned(turns)))

@@ -6,7 +6,7 @@ import numpy as np
 from lensmap.catalog import as_shear_catalog
 from lensmap.grid.assignment import PixelAssignment
 from lensmap.grid.shear_grid import ShearGrid
-from lensmap.utils import check_count
+from lensmap.utils import as_generator, check_count
 
 __all__ = ["noise_realizations"]
 
@@ -53,7 +53,7 @@ def noise_realizations(catalog, wcs=None, mask=None, *, n_realizations=100, rng=
     weighted = assignment.shear
     if assignment.weight is not None:
         weighted = weighted * assignment.weight.astype(np.float32)
-    parent = np.random.default_rng(rng)
+    parent = as_generator(rng)
     for _ in range(n_realizations):
         turned = weighted * _random_turns(parent.spawn(1)[0], len(weighted))
         real, imaginary = assignment.sums(turned.real, turned.imag)

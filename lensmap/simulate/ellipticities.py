@@ -81,7 +81,7 @@ class IntrinsicEllipticities:
         ----------
         size : int
             How many.
-        rng : None, int or `numpy.random.Generator`
+        rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
             The source of random numbers.
 
         Returns

@@ -14,7 +14,7 @@ from lensmap.cosmology import SourceRedshifts
 from lensmap.maps import ConvergenceMap
 from lensmap.utils import atomic_write, check_choice, import_optional
 
-__all__ = ["read_field_file", "write_field_file", "field_format"]
+__all__ = ["read_field_file", "write_field_file", "field_format", "open_hdf5"]
 
 _FITS = (".fits", ".fit", ".fits.gz", ".fit.gz")
 _HDF5 = (".h5", ".hdf5", ".hdf")

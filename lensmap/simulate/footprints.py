@@ -27,7 +27,7 @@ def star_holes(wcs, density, rng=None, *, radius=_RADIUS, slope=_SLOPE):
         A celestial WCS with its ``array_shape``.
     density : `~astropy.units.Quantity`
         Stars per solid angle; their number is Poisson.
-    rng : None, int or `numpy.random.Generator`
+    rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
         The source of random numbers.
     radius : tuple of `~astropy.units.Quantity`
         The smallest and the largest radius, angles.
@@ -119,7 +119,7 @@ def ragged_edge(wcs, fraction=0.2, rng=None):
         A celestial WCS with its ``array_shape``.
     fraction : float
         How much of the map is outside, from 0 to below 1; met to one pixel.
-    rng : None, int or `numpy.random.Generator`
+    rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
         The source of random numbers.
 
     Returns
@@ -173,7 +173,7 @@ def random_mask(wcs, fraction=0.4, rng=None):
     fraction : float
         How much of the map is excluded, from 0 to below 1; met to one pixel, on maps that are
         larger than a hole.
-    rng : None, int or `numpy.random.Generator`
+    rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
         The source of random numbers.
 
     Returns

@@ -15,7 +15,7 @@ from lensmap.simulate.field_files import read_field_file, write_field_file
 from lensmap.simulate.halo_tables import check_halos, halo_positions
 from lensmap.utils import check_celestial_wcs
 
-__all__ = ["LensingField"]
+__all__ = ["LensingField", "filled"]
 
 # Shear is right on pixels this far from squares; its error is of this order.
 _MAX_ANISOTROPY = 1.03

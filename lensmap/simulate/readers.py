@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
@@ -23,9 +22,6 @@ __all__ = ["read_field", "read_kappatng", "read_lenstools", "read_massivenus"]
 _KAPPATNG_REDSHIFTS = {23: 1.034}
 
 _KAPPATNG_ANGLE = 5 * u.deg
-
-# A flat map has no place on the sky. This one is on the equator and away from RA 0.
-_SOMEWHERE = SkyCoord(180, 0, unit=u.deg)
 
 
 def read_field(
@@ -59,8 +55,8 @@ def read_field(
     TypeError
         If ``angle`` or ``pixel_scale`` has no unit, or ``center`` is no position.
     ValueError
-        If the size of the pixels is said twice or not at all, the map is not two-dimensional,
-        or a map with ``angle`` is not square.
+        If the size of the pixels is said twice or not at all, the map is not two-dimensional, a
+        map with ``angle`` is not square, or the pixels of a file's WCS are no squares.
     FileNotFoundError
         If there is no such file.
 

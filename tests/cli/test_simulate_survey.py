@@ -78,6 +78,28 @@ class TestSurvey:
         assert LensingField.read("t.h5").z_source.mean == pytest.approx(1.05, abs=0.01)
         assert Table.read("c.fits")["redshift"].mean() == pytest.approx(1.05, abs=0.05)
 
+    def test_it_says_which_redshifts_the_galaxies_have(self, series, own_folder, capsys):
+        field = ["--field", series / "field_0000.fits"]
+        np.save("map.npy", np.zeros((32, 32)))
+        foreign = ["--field", "map.npy", "--pixel-scale", "3arcmin"]
+        cases = [
+            ([*field, "--preset", "lsst_y10"], "redshifts: all at 0.6, that of the field"),
+            ([*foreign, "--preset", "lsst_y10"], "redshifts: mean 1.0"),
+            ([*foreign, "--n-of-z", "lsst_y10"], "redshifts: mean 1.0"),
+            ([*field, "--n-of-z", "lsst_y10", "--null"], "redshifts: mean 1.0"),
+            (foreign, "redshifts: not known"),
+        ]
+        for words, said in cases:
+            assert simulate("survey", "-o", "c.fits", *words, "--density", 1, "--overwrite") == 0
+            assert said in capsys.readouterr().out
+
+    def test_a_field_has_its_galaxies_where_it_says(self, series, own_folder, capsys):
+        field = series / "field_0000.fits"
+        assert simulate("survey", "-o", "c.fits", "--field", field, "--n-of-z", "lsst_y1") == 1
+        error = only_error(capsys)
+        assert "--n-of-z: " in error and "is for sources at 0.6, which are the redshifts" in error
+        assert names() == []
+
     def test_no_lensing(self, own_folder, capsys):
         assert simulate("survey", "-o", "c.fits", *SMALL, "--density", 1, "--null") == 0
         table = Table.read("c.fits")

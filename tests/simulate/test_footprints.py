@@ -86,6 +86,14 @@ def test_surveys_take_them():
     assert len(catalog) == pytest.approx(5 * 0.6 * 60_000 * 0.16, rel=0.02)
 
 
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_a_seed_sequence_is_not_used_up(make):
+    seed = np.random.SeedSequence(3, spawn_key=(1,))
+    first = make(seed)
+    seed.spawn(2)
+    np.testing.assert_array_equal(make(seed), first)
+
+
 def test_bad_parameters_are_refused():
     for make in (ragged_edge, random_mask):
         for fraction in (-0.1, 1, 1.5, np.nan):

@@ -168,6 +168,7 @@ def test_further_columns_of_halos_come_along(tmp_path, suffix):
     again = LensingField.read(tmp_path / f"a{suffix}").halos
     assert again["name"].tolist() == ["a", "bc"] and again["members"].tolist() == [30, 12]
     assert again["r200c"].unit == u.Mpc and again["r200c"].value.tolist() == [1.0, 1.5]
+    assert again.colnames == [*HALOS.colnames, "name", "members", "r200c"]
 
 
 def test_hdf5_cannot_hold_distortions(tmp_path):

@@ -150,6 +150,18 @@ def test_a_file_with_a_place_on_the_sky_keeps_it(tmp_path):
         read_field(tmp_path / "a.fits", center=SkyCoord(0, 0, unit="deg"))
 
 
+def test_files_with_a_place_on_the_sky_are_maps_of_square_pixels(tmp_path):
+    wcs = tangent_wcs(SkyCoord(30, 40, unit="deg"), (N, N), 0.7)
+    header = wcs.to_header()
+    fits.PrimaryHDU(KAPPA[None], header).writeto(tmp_path / "cube.fits")
+    with pytest.raises(ValueError, match=r"cube.fits' must be two-dim.*, not of shape \(1, 16, 16"):
+        read_field(tmp_path / "cube.fits")
+    header["CDELT1"] *= 2
+    fits.PrimaryHDU(KAPPA, header).writeto(tmp_path / "wide.fits")
+    with pytest.raises(ValueError, match="2.00 : 1, and shear needs squares: reproject the map"):
+        read_field(tmp_path / "wide.fits")
+
+
 def test_periodic_maps():
     field = read_field(KAPPA, angle="1 deg", padding=1)
     np.testing.assert_array_equal(
