@@ -163,14 +163,13 @@ class WienerFilter(Estimator):
     def sample(self, catalog, wcs=None, mask=None, *, n_samples=10, rng=0):
         """Yield maps that might be the truth: samples of the posterior.
 
-        Their mean is the map of `WienerFilter.reconstruct`, their scatter its error about the
-        truth. Use them to see what a quantity that is not linear, such as the height of peaks,
-        may be.
+        Their mean is the map of ``reconstruct``, their scatter its error about the truth. Use
+        them to see what a quantity that is not linear, such as the height of peaks, may be.
 
         Parameters
         ----------
         catalog, wcs, mask : object
-            As for `WienerFilter.reconstruct`.
+            As for ``reconstruct``.
         n_samples : int
             How many.
         rng : None, int or `numpy.random.Generator`
@@ -184,7 +183,7 @@ class WienerFilter(Estimator):
         Raises
         ------
         TypeError, ValueError
-            As for `WienerFilter.reconstruct`.
+            As for ``reconstruct``.
         """
         check_count(n_samples, "n_samples", minimum=1)
         # A grid will do here, whatever the uncertainty of maps is to be made of.
