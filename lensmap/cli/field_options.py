@@ -6,8 +6,8 @@ from lensmap.cli.options import angle
 __all__ = ["add_field_arguments", "given_options", "make_model", "model_parameters"]
 
 
-def add_field_arguments(parser, title="the fields"):
-    """Add the options that describe fields."""
+def add_field_arguments(parser, title="the fields", *, several=False):
+    """Add the options that describe fields, of several source redshifts if that makes sense."""
     group = parser.add_argument_group(title)
     sources = group.add_mutually_exclusive_group()
     sources.add_argument(
@@ -15,7 +15,8 @@ def add_field_arguments(parser, title="the fields"):
         type=float,
         nargs="+",
         metavar="Z",
-        help="the redshift of the sources (default 1), or several",
+        help="the redshift of the sources (default 1)"
+        + (", or several: one file for each, of the same matter" if several else ""),
     )
     sources.add_argument(
         "--n-of-z",

@@ -59,14 +59,17 @@ def position(text):
 
 
 def noise(text):
-    """Return an estimator's parameters for ``100`` (random rotations) or a name it knows."""
+    """Return an estimator's parameters for ``100`` (random rotations) or a name, ``name:100``."""
     if text in ("analytic", "posterior"):
         return {"uncertainty": text}
+    name, colon, number = text.partition(":")
+    if name == "posterior" and number.isdigit() and int(number) >= 2:
+        return {"uncertainty": name, "n_realizations": int(number)}
     if text.isdigit() and int(text) >= 2:
         return {"uncertainty": "rotations", "n_realizations": int(text)}
     raise argparse.ArgumentTypeError(
-        "a whole number of random rotations (2 or more), analytic or posterior is needed, not "
-        f"{text!r}"
+        "a whole number of random rotations (2 or more), analytic, posterior or posterior:N is "
+        f"needed, not {text!r}"
     )
 
 

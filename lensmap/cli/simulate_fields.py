@@ -47,7 +47,7 @@ def add_arguments(parser):
         metavar="N",
         help="how many fields there shall be, those that are there included",
     )
-    add_field_arguments(parser)
+    add_field_arguments(parser, several=True)
     group = parser.add_argument_group("how")
     group.add_argument("--format", choices=tuple(_SUFFIXES), default="fits", help="default fits")
     group.add_argument("--seed", type=int, default=0, help="of the series (default 0)")

@@ -71,7 +71,7 @@ def _add_survey_arguments(parser):
         "--preset",
         metavar="NAME",
         help="a survey whose numbers are known: cha2025, lsst_y1, lsst_y10, hsc_y3 or cosmos; "
-        "other options go before it",
+        "other options override it",
     )
     group.add_argument(
         "--density", type=float, metavar="N", help="galaxies per square arcminute (default 33)"

@@ -263,7 +263,10 @@ def save_map(kappa, path, *, title=None, marks=None):
     FigureCanvasAgg(figure)
     for i, quantity in enumerate(quantities):
         ax = figure.add_subplot(rows, columns, i + 1, projection=kappa.wcs)
-        plot_map(kappa, ax, quantity=quantity, title=_TITLES[quantity])
+        caption = _TITLES[quantity]
+        if quantity == "snr" and kappa.meta.get("uncertainty") == "total":
+            caption = "over its error about the truth"
+        plot_map(kappa, ax, quantity=quantity, title=caption)
         if marks is not None and len(marks):
             ax.plot(
                 marks["ra"].to_value("deg"),

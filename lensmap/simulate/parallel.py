@@ -88,6 +88,11 @@ def draw_fields(
     ``if __name__ == "__main__":``. An interrupt waits for the fields under way; ``then`` has been
     called for them, too.
     """
+    for name in ("prepare", "draw"):
+        if not callable(getattr(model, name, None)):
+            raise TypeError(
+                f"model must have prepare() and draw(rng), such as a HaloModelField, not {model!r}"
+            )
     n_fields = check_count(n_fields, "n_fields")
     first = check_count(first, "first")
     workers = n_threads() if workers is None else check_count(workers, "workers", minimum=1)

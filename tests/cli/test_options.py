@@ -30,6 +30,7 @@ def test_no_angle():
 def test_noise():
     assert noise("analytic") == {"uncertainty": "analytic"}
     assert noise("posterior") == {"uncertainty": "posterior"}
+    assert noise("posterior:20") == {"uncertainty": "posterior", "n_realizations": 20}
     assert noise("30") == {"uncertainty": "rotations", "n_realizations": 30}
 
 

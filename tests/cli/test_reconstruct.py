@@ -197,6 +197,19 @@ class TestOptions:
         assert peak(kappa).separation(LENS) < 0.6 * u.arcmin
         assert (kappa.uncertainty.array[~kappa.mask] > 0).all()
 
+    def test_wiener_expects_the_matter_in_front_of_the_galaxies(self, folder, capsys):
+        table = Table.read("cat.ecsv")
+        table["redshift"] = np.where(np.arange(len(table)) % 2, 0.5, 0.9)
+        table.write("deep.ecsv")
+        assert main(["reconstruct", "deep.ecsv", "-o", "k.fits", "--method", "wiener",
+                     "--no-check", "--uncertainty", "posterior:3"]) == 0
+        kappa = ConvergenceMap.read("k.fits")
+        assert kappa.meta["parameters"]["z_source"] == pytest.approx(0.7, abs=0.001)
+        assert kappa.meta["parameters"]["n_realizations"] == 3
+        said = capsys.readouterr().out
+        assert "expected: the matter in front of redshift 0.7" in said
+        assert "times its error about the truth" in said
+
     def test_plot(self, folder, capsys):
         pytest.importorskip("matplotlib")
         assert reconstruct("--plot", "k.png", "--uncertainty", "analytic") == 0
@@ -292,10 +305,13 @@ class TestWhatGoesWrong:
         [
             (["--method", "magic"], "there is no estimator 'magic'"),
             (["--method", "wiener", "--smoothing", "1arcmin"],
-             "--smoothing: the estimator 'wiener' has no such parameter; its parameters are power"),
+             "--smoothing is not for --method wiener"),
             (["--method", "wiener", "--z-source", "-1"], "z_source must be a positive"),
-            (["--z-source", "1"], "--z-source: the estimator 'ks' has no such parameter"),
-            (["--uncertainty", "posterior"], "one of None, 'analytic', 'rotations'"),
+            (["--z-source", "1"], "--z-source is not for --method ks"),
+            (["--uncertainty", "posterior"],
+             "--uncertainty posterior is not for --method ks, which has a number of random "
+             "rotations or analytic"),
+            (["--pixel-scale", "20deg"], "one pixel would be larger than the field"),
             (["--convention", "left"], "'left'"),
             (["--frame", "mars"], "'mars'"),
             (["--columns", "kidz"], "'kidz'"),

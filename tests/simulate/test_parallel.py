@@ -46,6 +46,11 @@ def test_progress_is_reported():
     assert list(draw_fields(MODEL, 0)) == []
 
 
+def test_a_model_can_be_drawn_from():
+    with pytest.raises(TypeError, match="model must have prepare"):
+        draw_fields("x", 2)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
