@@ -281,6 +281,7 @@ def test_what_subhalos_replace_is_the_cut_nfw_halo():
     np.testing.assert_allclose(mean[outside] * np.pi * x[outside] ** 2, 1.0, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_substructure_changes_nothing_on_average():
     model = ClusterField(FAR, substructure=0.2, shape=(48, 48), pixel_scale=1 * u.arcmin)
     model.prepare()
