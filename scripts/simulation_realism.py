@@ -16,6 +16,7 @@ import scipy.fft
 from astropy import units as u
 from astropy.table import Table
 
+from lensmap.flatsky import mode_ell, pixel_window
 from lensmap.simulate import HaloModelField, draw_fields
 from lensmap.simulate.resolution import resolution_transfer
 
@@ -43,15 +44,7 @@ def model():
     )
 
 
-def multipoles():
-    """Return the multipole of each wave number, as of rfft2."""
-    pixel = PIXEL.to_value(u.rad)
-    ky = 2 * np.pi * scipy.fft.fftfreq(N, pixel)[:, np.newaxis]
-    kx = 2 * np.pi * scipy.fft.rfftfreq(N, pixel)[np.newaxis, :]
-    return np.hypot(kx, ky)
-
-
-ELL = multipoles()
+ELL = mode_ell((N, N), PIXEL.to_value(u.rad))[:, : N // 2 + 1]  # as of rfft2
 MODES = np.full(ELL.shape, 2.0)
 MODES[:, 0] = MODES[:, -1] = 1.0
 
@@ -142,7 +135,7 @@ def camb_power(ell, z_source):
 def binned_camb(z):
     """Return CAMB's power in the bins, with the window of the pixels."""
     nodes = np.geomspace(60, 12000, 60)
-    window = np.sinc(scipy.fft.fftfreq(N))[:, None] * np.sinc(scipy.fft.rfftfreq(N))
+    window = pixel_window((N, N))[:, : N // 2 + 1]
     power = np.interp(np.log(np.maximum(ELL, 1)), np.log(nodes), np.log(camb_power(nodes, z)))
     return np.histogram(ELL, EDGES, weights=np.exp(power) * window**2 * MODES)[0]
 

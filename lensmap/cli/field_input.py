@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lensmap.cli.field_options import given_options
 from lensmap.cli.options import angle, count, position
+from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix
 
 __all__ = ["add_input_arguments", "move_field", "read_any_field"]
 
@@ -86,13 +87,12 @@ def _refuse(arguments, names):
 
 def _is_ours(path):
     """Say whether a file holds shear besides the convergence, as `LensingField.write` writes it."""
-    name = path.name.lower()
-    if name.endswith((".h5", ".hdf5", ".hdf")):
+    if has_suffix(path, HDF5_SUFFIXES):
         from lensmap.simulate.field_files import open_hdf5
 
         with open_hdf5(path) as file:
             return "gamma1" in file
-    if name.endswith((".fits", ".fit", ".fits.gz", ".fit.gz")):
+    if has_suffix(path, FITS_SUFFIXES):
         from astropy.io import fits
 
         try:
@@ -111,7 +111,7 @@ def _read_foreign(path, arguments):
         raise ValueError("--z-source must be one redshift: that of the map")
     z_source = None if arguments.z_source is None else arguments.z_source[0]
     given = {"angle": arguments.angle} if arguments.angle is not None else {}
-    if path.suffix.lower() in (".h5", ".hdf5", ".hdf", ".dat"):
+    if has_suffix(path, (*HDF5_SUFFIXES, ".dat")):
         _refuse(arguments, ("pixel_scale",))
         return read_kappatng(
             path, source_plane=arguments.source_plane, z_source=z_source, **given

@@ -7,8 +7,8 @@ from pathlib import Path
 from lensmap.cli.field_options import add_field_arguments, given_options, model_parameters
 from lensmap.cli.options import position
 from lensmap.cli.simulate_survey import describe as describe_catalog
-from lensmap.cli.simulate_survey import observe, seeds_of
-from lensmap.cli.tables import table_format, write_table
+from lensmap.cli.simulate_survey import observe, seeds_of, write_catalog
+from lensmap.cli.tables import table_format
 from lensmap.utils import atomic_write
 
 NAME = "cluster"
@@ -106,7 +106,7 @@ def _outputs(arguments):
 
 def make_model(arguments):
     """Return the `lensmap.simulate.ClusterField` that the arguments describe."""
-    from lensmap.simulate import ClusterField, HaloModelField
+    from lensmap.simulate import ClusterField
 
     if arguments.z_source is not None and len(arguments.z_source) > 1:
         raise ValueError("--z-source must be one redshift here")
@@ -124,13 +124,7 @@ def make_model(arguments):
         model = ClusterField.preset(arguments.preset, **parameters)
     else:
         model = ClusterField(_halo(arguments, cosmology), **{"substructure": 0.1, **parameters})
-    if not arguments.background:
-        return model
-    names = ("z_source", "shape", "pixel_scale", "center")
-    same = {name: getattr(model, name) for name in names}
-    return model.replace(
-        background=HaloModelField(**same, cosmology=model.clusters[0].cosmology)
-    )
+    return model.replace(background=True) if arguments.background else model
 
 
 def _halo(arguments, cosmology):
@@ -154,9 +148,7 @@ def _write_catalog(field, path, seeds, seed):
     from lensmap.simulate import MockSurvey
 
     catalog = observe(MockSurvey.preset("cha2025"), None, field, field.wcs, seeds)
-    table = catalog.table
-    table.meta |= {"SEED": seed, "LENSED": True}
-    write_table(table, path)
+    write_catalog(catalog, path, seed, lensed=True)
     return describe_catalog(catalog, field.wcs, field)
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 from lensmap.cli.field_input import add_input_arguments, move_field, read_any_field
 from lensmap.cli.field_options import add_field_arguments, make_model
 from lensmap.cli.tables import table_format, write_table
-from lensmap.utils import atomic_write, check_count
+from lensmap.utils import (
+    FITS_SUFFIXES,
+    HDF5_SUFFIXES,
+    atomic_write,
+    check_count,
+    has_suffix,
+)
 
 NAME = "survey"
 SUMMARY = "make the shear catalogue that a survey would have of a field"
@@ -23,7 +29,7 @@ EXAMPLES = """examples:
 
 exit codes: 0 done, 1 an error (nothing is written), 2 wrong usage"""
 
-_FIELD_SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz", ".h5", ".hdf5", ".hdf")
+_FIELD_SUFFIXES = FITS_SUFFIXES + HDF5_SUFFIXES
 
 
 # Some 100 bytes each.
@@ -120,9 +126,9 @@ def run(arguments):
         field, wcs = _field(arguments, survey, seed)
         mask = draw_mask(arguments, wcs, seed)
         catalog = observe(survey, mask, None if arguments.null else field, wcs, seed)
-        table = catalog.table
-        table.meta |= {"SEED": arguments.seed, "LENSED": not arguments.null}
-        write_table(table, temporary[Path(arguments.output)])
+        write_catalog(
+            catalog, temporary[Path(arguments.output)], arguments.seed, lensed=not arguments.null
+        )
         for path in map(Path, arguments.truth):
             write_truth(field, temporary[path])
         if arguments.write_mask:
@@ -160,7 +166,7 @@ def _outputs(arguments):
     for name in arguments.truth:
         if arguments.null:
             raise ValueError("--null has no lensing, and so no --truth")
-        if not name.lower().endswith(_FIELD_SUFFIXES):
+        if not has_suffix(name, _FIELD_SUFFIXES):
             table_format(name)
         outputs.append(Path(name))
     if arguments.write_mask:
@@ -255,9 +261,16 @@ def observe(survey, mask, field, wcs, seed):
     return survey.observe(field, None if field is not None else wcs, seed["galaxies"])
 
 
+def write_catalog(catalog, path, seed, *, lensed):
+    """Write a catalogue that says its seed, and whether it is lensed."""
+    table = catalog.table
+    table.meta |= {"SEED": seed, "LENSED": lensed}
+    write_table(table, path)
+
+
 def write_truth(field, path):
     """Write a field or, where the suffix is that of a table, its halos."""
-    if path.name.lower().endswith(_FIELD_SUFFIXES):
+    if has_suffix(path, _FIELD_SUFFIXES):
         field.write(path, overwrite=True)
     else:
         write_table(field.halos, path)

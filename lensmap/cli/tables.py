@@ -1,17 +1,15 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Tables that commands write, in the format that the suffix says."""
 
-from pathlib import Path
-
-from lensmap.utils import import_optional
+from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix, import_optional
 
 __all__ = ["table_format", "write_table"]
 
 _FORMATS = {
-    (".fits", ".fit", ".fits.gz", ".fit.gz"): ("fits", {}),
+    FITS_SUFFIXES: ("fits", {}),
     (".ecsv",): ("ascii.ecsv", {}),
     # A name of its own: astropy warns about its default. The meta is left out unless asked for.
-    (".h5", ".hdf5", ".hdf"): ("hdf5", {"path": "table", "serialize_meta": True}),
+    HDF5_SUFFIXES: ("hdf5", {"path": "table", "serialize_meta": True}),
     (".parquet", ".parq"): ("parquet", {}),
     (".csv",): ("ascii.csv", {}),
 }
@@ -41,7 +39,7 @@ def table_format(path):
         If the format needs a package that is missing.
     """
     for suffixes, (name, options) in _FORMATS.items():
-        if Path(path).name.lower().endswith(suffixes):
+        if has_suffix(path, suffixes):
             if name in _PACKAGES:
                 package, install = _PACKAGES[name]
                 import_optional(package, purpose=f"a table in {name}", install=install)

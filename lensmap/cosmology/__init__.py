@@ -4,7 +4,7 @@
 from lensmap.cosmology.lensing import lensing_efficiency, lensing_weight, sigma_crit
 from lensmap.cosmology.parameters import MASSIVENUS, available_cosmologies, get_cosmology
 from lensmap.cosmology.power import convergence_power, linear_power, nonlinear_power
-from lensmap.cosmology.redshifts import SourceRedshifts, check_z_source
+from lensmap.cosmology.redshifts import SourceRedshifts, check_z_source, farthest_source
 from lensmap.cosmology.structure import colossus_cosmology
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "check_z_source",
     "colossus_cosmology",
     "convergence_power",
+    "farthest_source",
     "get_cosmology",
     "lensing_efficiency",
     "lensing_weight",

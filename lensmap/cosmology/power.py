@@ -14,7 +14,7 @@ from scipy.interpolate import RectBivariateSpline
 
 from lensmap.cosmology.lensing import lensing_weight
 from lensmap.cosmology.parameters import cosmology_key, get_cosmology
-from lensmap.cosmology.redshifts import SourceRedshifts, check_z_source
+from lensmap.cosmology.redshifts import check_z_source, farthest_source
 from lensmap.cosmology.structure import colossus_cosmology
 
 __all__ = ["convergence_power", "linear_power", "nonlinear_power"]
@@ -210,7 +210,7 @@ def convergence_power(ell, z_source, cosmology=None):
 
 def _line_of_sight(z_source, cosmology, n=96):
     """Return nodes along the line of sight and their weights for an integral over chi (Mpc)."""
-    last = z_source.z[-1] if isinstance(z_source, SourceRedshifts) else z_source
+    last = farthest_source(z_source)
     if last > _Z_MAX:
         raise ValueError(f"z_source must not exceed {_Z_MAX:g}, but reaches {last:g}")
     x, w = np.polynomial.legendre.leggauss(n)

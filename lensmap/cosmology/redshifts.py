@@ -5,10 +5,11 @@ import numbers
 from functools import cached_property
 
 import numpy as np
+from scipy.integrate import cumulative_trapezoid
 
 from lensmap.utils import as_generator
 
-__all__ = ["SourceRedshifts", "check_z_source"]
+__all__ = ["SourceRedshifts", "check_z_source", "farthest_source"]
 
 # Smail et al. 1994 distributions, n(z) ~ z^2 exp(-(z / z0)^alpha): the LSST DESC requirements
 # (Mandelbaum et al. 2018, arXiv:1809.01669, appendix D), source samples. (Their z0 = 0.28,
@@ -127,8 +128,7 @@ class SourceRedshifts:
 
     @cached_property
     def _cumulative(self):
-        steps = np.diff(self.z) * (self.density[1:] + self.density[:-1]) / 2
-        total = np.concatenate([[0.0], np.cumsum(steps)])
+        total = cumulative_trapezoid(self.density, self.z, initial=0)
         return total / total[-1]
 
     @property
@@ -210,3 +210,19 @@ def check_z_source(z_source):
     if not (np.isfinite(z_source) and 0 < z_source < 100):
         raise ValueError(f"z_source must be a positive finite redshift, not {z_source!r}")
     return float(z_source)
+
+
+def farthest_source(z_source):
+    """Return the highest redshift of sources.
+
+    Parameters
+    ----------
+    z_source : float or SourceRedshifts
+        Their redshift, or their distribution.
+
+    Returns
+    -------
+    float
+        The redshift.
+    """
+    return float(z_source.z[-1]) if isinstance(z_source, SourceRedshifts) else z_source

@@ -2,7 +2,6 @@
 """The estimator contract: parameters from the signature, and one ``reconstruct`` for all."""
 
 import dataclasses
-import inspect
 import numbers
 from abc import ABC, abstractmethod
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +17,7 @@ from lensmap.maps import ConvergenceMap
 from lensmap.masks import SkyMask, pixel_mask
 from lensmap.utils import (
     MapWarning,
+    Parametrized,
     as_generator,
     check_celestial_wcs,
     check_choice,
@@ -59,7 +59,7 @@ class Inversion(NamedTuple):
     bridged: np.ndarray | None = None
 
 
-class Estimator(ABC):
+class Estimator(Parametrized, ABC):
     """Base class of all estimators, also of a user's own.
 
     A concrete estimator has an ``__init__`` with keyword-only parameters that have defaults and
@@ -116,42 +116,6 @@ class Estimator(ABC):
                 )
 
     # --- parameters -------------------------------------------------------------------------
-
-    @classmethod
-    def _signature(cls):
-        if cls.__init__ is object.__init__:
-            return []
-        return list(inspect.signature(cls.__init__).parameters.values())[1:]
-
-    def get_params(self):
-        """Return the parameters by name, in the order of the signature.
-
-        Returns
-        -------
-        dict
-            From names to values.
-        """
-        return {parameter.name: getattr(self, parameter.name) for parameter in self._signature()}
-
-    def replace(self, **changes):
-        """Return an estimator of the same kind with some parameters changed.
-
-        Parameters
-        ----------
-        **changes
-            The parameters that change.
-
-        Returns
-        -------
-        Estimator
-            A new one.
-
-        Raises
-        ------
-        TypeError
-            If there is no such parameter.
-        """
-        return type(self)(**{**self.get_params(), **changes})
 
     def __repr__(self):
         changed = []

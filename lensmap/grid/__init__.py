@@ -5,11 +5,12 @@ from lensmap.grid.assignment import PixelAssignment
 from lensmap.grid.noise import noise_realizations
 from lensmap.grid.projection import PixelFrame
 from lensmap.grid.shear_grid import ShearGrid
-from lensmap.grid.wcs import make_wcs, tangent_wcs_of
+from lensmap.grid.wcs import make_wcs, tangent_wcs, tangent_wcs_of
 
 __all__ = [
     "ShearGrid",
     "make_wcs",
+    "tangent_wcs",
     "tangent_wcs_of",
     "noise_realizations",
     "PixelAssignment",

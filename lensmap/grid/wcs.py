@@ -10,7 +10,7 @@ from astropy.wcs.utils import wcs_to_celestial_frame
 from lensmap.catalog import as_shear_catalog
 from lensmap.utils import check_angle, chunk_slices, thread_map
 
-__all__ = ["make_wcs", "tangent_wcs_of", "DEFAULT_PIXEL_SCALE"]
+__all__ = ["make_wcs", "tangent_wcs", "tangent_wcs_of", "DEFAULT_PIXEL_SCALE"]
 
 DEFAULT_PIXEL_SCALE = 0.4 * u.arcmin
 
@@ -112,6 +112,32 @@ def _unit_vectors(lon, lat):
     lon, lat = np.radians(lon), np.radians(lat)
     cos_lat = np.cos(lat)
     return np.stack([cos_lat * np.cos(lon), cos_lat * np.sin(lon), np.sin(lat)], axis=-1)
+
+
+def tangent_wcs(center, shape, pixel_scale):
+    """Make a tangent-plane WCS, north up and east left, that touches the middle of its pixels.
+
+    Parameters
+    ----------
+    center : `~astropy.coordinates.SkyCoord`
+        Where the middle is, one position.
+    shape : tuple of int
+        ``(ny, nx)``.
+    pixel_scale : `~astropy.units.Quantity` or str
+        The size of a pixel, an angle.
+
+    Returns
+    -------
+    `~astropy.wcs.WCS`
+        In ICRS, with ``array_shape`` set.
+    """
+    scale = check_angle(pixel_scale, "pixel_scale").to_value(u.deg)
+    center = center.icrs
+    wcs = _tangent(center.ra.deg, center.dec.deg, scale, center.frame)
+    wcs.wcs.crpix = [(shape[1] + 1) / 2, (shape[0] + 1) / 2]
+    wcs.array_shape = tuple(shape)
+    wcs.wcs.set()
+    return wcs
 
 
 def _tangent(lon, lat, scale, frame):

@@ -8,7 +8,7 @@ from lensmap.halos.abundance import (
     halo_counts,
     mass_function,
 )
-from lensmap.halos.nfw import NFWHalo
+from lensmap.halos.nfw import NFWHalo, radius_200c
 from lensmap.halos.profiles import (
     nfw_mass,
     nfw_mean_sigma,
@@ -29,6 +29,7 @@ __all__ = [
     "nfw_mass",
     "nfw_mean_sigma",
     "nfw_sigma",
+    "radius_200c",
     "truncated_nfw_fourier",
     "truncated_nfw_mass",
     "truncated_nfw_mean_sigma",

@@ -18,9 +18,31 @@ from lensmap.halos.profiles import (
     truncated_nfw_sigma,
 )
 
-__all__ = ["NFWHalo"]
+__all__ = ["NFWHalo", "radius_200c"]
 
 _DENSITY = u.solMass / u.Mpc**2
+
+
+def radius_200c(m200c, z, cosmology=None):
+    """Return the radius within which the mean density is 200 times the critical one.
+
+    Parameters
+    ----------
+    m200c : `~astropy.units.Quantity`
+        The mass within it, any shape.
+    z : float or array_like
+        The redshift, broadcast against the mass.
+    cosmology : `~astropy.cosmology.FLRW`, str or None
+        As for `lensmap.cosmology.get_cosmology`.
+
+    Returns
+    -------
+    `~astropy.units.Quantity`
+        Proper Mpc.
+    """
+    critical = get_cosmology(cosmology).critical_density(z).to_value(u.solMass / u.Mpc**3)
+    mass = m200c.to_value(u.solMass)
+    return (3 * mass / (4 * np.pi * 200 * critical)) ** (1 / 3) * u.Mpc
 
 
 @dataclass(frozen=True)
@@ -101,8 +123,7 @@ class NFWHalo:
     @cached_property
     def r200c(self):
         """The radius within which the mean density is 200 times the critical one, proper Mpc."""
-        density = 200 * self.cosmology.critical_density(self.z_lens)
-        return ((3 * self.m200c / (4 * np.pi * density)) ** (1 / 3)).to(u.Mpc)
+        return radius_200c(self.m200c, self.z_lens, self.cosmology)
 
     @property
     def scale_radius(self):

@@ -8,7 +8,6 @@ those that `~astropy.nddata.CCDData` looks for, so that it reads such a file, to
 
 import json
 import numbers
-from pathlib import Path
 
 import numpy as np
 from astropy import units as u
@@ -18,11 +17,9 @@ from astropy.table import Table
 from astropy.wcs import WCS
 
 from lensmap.maps.convergence_map import ConvergenceMap
-from lensmap.utils import atomic_write
+from lensmap.utils import FITS_SUFFIXES, atomic_write, has_suffix
 
 __all__ = ["read_fits", "write_fits", "register_fits"]
-
-_SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 
 
 def write_fits(kappa, filename, *, overwrite=False):
@@ -158,7 +155,7 @@ def register_fits():
 
 
 def _is_fits(origin, filepath, fileobj, *args, **kwargs):
-    return filepath is not None and Path(filepath).name.lower().endswith(_SUFFIXES)
+    return filepath is not None and has_suffix(filepath, FITS_SUFFIXES)
 
 
 def _celestial_header(wcs):

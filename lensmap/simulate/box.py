@@ -10,15 +10,10 @@ from astropy import units as u
 
 from lensmap.cosmology import convergence_power
 from lensmap.flatsky import mode_ell, pixel_window, shear_kernel
-from lensmap.halos import nfw_mass, truncated_nfw_mass
+from lensmap.halos import nfw_mass, radius_200c, truncated_nfw_mass
 from lensmap.simulate.large_scale import LognormalField, white_noise
 from lensmap.simulate.painting import HaloPainter, Halos
-from lensmap.simulate.planes import (
-    Statistics,
-    farthest,
-    make_planes,
-    mass_to_kappa,
-)
+from lensmap.simulate.planes import Statistics, farthest, make_planes, mass_to_kappa
 from lensmap.simulate.resolution import resolution_transfer
 
 __all__ = ["Box"]
@@ -141,9 +136,9 @@ class Box:
         self._z = z
         self._chi = cosmology.comoving_distance(z).to_value(u.Mpc)
         distance = cosmology.angular_diameter_distance(z).to_value(u.Mpc)
-        critical = cosmology.critical_density(z).to_value(u.solMass / u.Mpc**3)
         # The angle (pixels) of r200c of a solar mass.
-        self._size = (3 / (4 * np.pi * 200 * critical)) ** (1 / 3) / distance / self.pixel
+        radius = radius_200c(1 * u.solMass, z, cosmology).to_value(u.Mpc)
+        self._size = radius / distance / self.pixel
         self._strength = [mass_to_kappa(z, s, cosmology) / self.pixel**2 for s in z_sources]
 
     # --- a draw -----------------------------------------------------------------------------

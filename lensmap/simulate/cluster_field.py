@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`ClusterField`: clusters with substructure and filaments, alone or on large-scale structure."""
 
-import inspect
 from functools import cached_property
 
 import numpy as np
@@ -26,7 +25,7 @@ from lensmap.simulate.halo_model_field import HaloModelField
 from lensmap.simulate.halo_pixels import HaloLens, pixel_means, radial_nodes
 from lensmap.simulate.lensing_field import LensingField
 from lensmap.simulate.substructure import cut_profile, draw_subhalos
-from lensmap.utils import as_generator
+from lensmap.utils import Parametrized, as_generator
 
 __all__ = ["ClusterField"]
 
@@ -35,7 +34,7 @@ _DENSITY = u.solMass / u.Mpc**2
 _MAX_ELLIPTICITY = 0.6
 
 
-class ClusterField:
+class ClusterField(Parametrized):
     """Known clusters: NFW halos with substructure and filaments, alone or on top of the rest.
 
     Convergence and shear of the halos are their formulas', averaged over pixels: there is no box,
@@ -205,32 +204,6 @@ class ClusterField:
             f"<ClusterField of {', '.join(parts)}; {ny} x {nx} pixels of {self.pixel_scale}; "
             f"z_source {self.z_source!r}>"
         )
-
-    def get_params(self):
-        """Return the parameters by name, in the order of the signature.
-
-        Returns
-        -------
-        dict
-            From names to values.
-        """
-        names = inspect.signature(type(self).__init__).parameters
-        return {name: getattr(self, name) for name in names if name != "self"}
-
-    def replace(self, **changes):
-        """Return a model with some parameters changed.
-
-        Parameters
-        ----------
-        **changes
-            The parameters that change; a background that was given stays as it is.
-
-        Returns
-        -------
-        ClusterField
-            A new one.
-        """
-        return type(self)(**{**self.get_params(), **changes})
 
     # --- what is asked for ------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ class IntrinsicEllipticities:
 
     def __init__(self, sigma_e):
         allowed = f"above 0 and at most {_MAX_SIGMA} per component"
-        check_number(sigma_e, "sigma_e", allowed, low=1e-9, high=_MAX_SIGMA)
+        check_number(sigma_e, "sigma_e", allowed, low=np.finfo(float).tiny, high=_MAX_SIGMA)
         self.sigma_e = float(sigma_e)
         self.width = brentq(
             lambda width: np.sqrt(_moment(width, 1) / 2) - self.sigma_e, self.sigma_e / 2, 10.0

@@ -12,22 +12,26 @@ from astropy.wcs import WCS
 
 from lensmap.cosmology import SourceRedshifts
 from lensmap.maps import ConvergenceMap
-from lensmap.utils import atomic_write, check_choice, import_optional
+from lensmap.utils import (
+    FITS_SUFFIXES,
+    HDF5_SUFFIXES,
+    atomic_write,
+    check_choice,
+    has_suffix,
+    import_optional,
+)
 
 __all__ = ["read_field_file", "write_field_file", "field_format", "open_hdf5"]
-
-_FITS = (".fits", ".fit", ".fits.gz", ".fit.gz")
-_HDF5 = (".h5", ".hdf5", ".hdf")
 
 
 def field_format(path):
     """Return ``"fits"`` or ``"hdf5"`` by the suffix of a path."""
-    name = Path(path).name.lower()
-    if name.endswith(_FITS):
+    if has_suffix(path, FITS_SUFFIXES):
         return "fits"
-    if name.endswith(_HDF5):
+    if has_suffix(path, HDF5_SUFFIXES):
         return "hdf5"
-    raise ValueError(f"path must end in {', '.join(_FITS + _HDF5)}, not {name!r}")
+    known = ", ".join(FITS_SUFFIXES + HDF5_SUFFIXES)
+    raise ValueError(f"path must end in {known}, not {Path(path).name.lower()!r}")
 
 
 def open_hdf5(path, mode="r"):

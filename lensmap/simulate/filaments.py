@@ -11,6 +11,7 @@ from astropy import units as u
 from scipy import special
 
 from lensmap.flatsky import shear_kernel
+from lensmap.utils import check_number
 
 __all__ = ["Arm", "Filament", "arm_lensing", "arm_profile"]
 
@@ -96,10 +97,7 @@ class Filament:
             value = getattr(self, name)
             if value is None and name == "outer_excess":
                 continue
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise TypeError(f"{name} must be a number, not {value!r}")
-            if not (np.isfinite(value) and value > 0):
-                raise ValueError(f"{name} must be a positive finite convergence, not {value}")
+            check_number(value, name, "a positive finite convergence", low=np.finfo(float).tiny)
         if isinstance(self.cluster, bool) or not isinstance(self.cluster, numbers.Integral):
             raise TypeError(f"cluster must be the number of a cluster, not {self.cluster!r}")
 

@@ -3,7 +3,8 @@
 
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.wcs import WCS
+
+from lensmap.grid import tangent_wcs
 
 __all__ = ["NOWHERE", "flat_wcs"]
 
@@ -36,15 +37,4 @@ def flat_wcs(shape, pixel_scale, center=None):
     center = NOWHERE if center is None else center
     if not isinstance(center, SkyCoord) or not center.isscalar:
         raise TypeError(f"center must be one SkyCoord or None, not {center!r}")
-    center = center.icrs
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    wcs.wcs.radesys = "ICRS"
-    wcs.wcs.crval = [center.ra.deg, center.dec.deg]
-    wcs.wcs.crpix = [(shape[1] + 1) / 2, (shape[0] + 1) / 2]
-    scale = pixel_scale.to_value(u.deg)
-    wcs.wcs.cdelt = [-scale, scale]
-    wcs.wcs.cunit = ["deg", "deg"]
-    wcs.array_shape = tuple(shape)
-    wcs.wcs.set()
-    return wcs
+    return tangent_wcs(center, shape, pixel_scale)

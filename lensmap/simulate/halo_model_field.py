@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`HaloModelField`: realistic convergence fields with known halos, a second each."""
 
-import inspect
 import numbers
 from functools import cached_property
 
@@ -9,7 +8,7 @@ import numpy as np
 import scipy.fft
 from astropy import units as u
 
-from lensmap.cosmology import SourceRedshifts, check_z_source, get_cosmology
+from lensmap.cosmology import SourceRedshifts, check_z_source, farthest_source, get_cosmology
 from lensmap.maps import ConvergenceMap
 from lensmap.simulate.box import Box
 from lensmap.simulate.flat_wcs import NOWHERE, flat_wcs
@@ -17,7 +16,7 @@ from lensmap.simulate.halo_tables import halo_table
 from lensmap.simulate.lensing_field import LensingField
 from lensmap.simulate.planes import HaloPhysics
 from lensmap.simulate.resolution import resolution_transfer
-from lensmap.utils import as_generator, check_angle, check_choice, check_number
+from lensmap.utils import Parametrized, as_generator, check_angle, check_choice, check_number
 
 __all__ = ["HaloModelField"]
 
@@ -25,7 +24,7 @@ __all__ = ["HaloModelField"]
 _LARGEST_SIDE = 25.0  # deg
 
 
-class HaloModelField:
+class HaloModelField(Parametrized):
     r"""Convergence fields of a halo model: planes of clustered halos and of matter between them.
 
     The line of sight is cut into planes of comoving distance. In each, a lognormal density
@@ -161,32 +160,6 @@ class HaloModelField:
             f"cosmology {self.cosmology.name!r}, resolution {self.resolution!r}>"
         )
 
-    def get_params(self):
-        """Return the parameters by name, in the order of the signature.
-
-        Returns
-        -------
-        dict
-            From names to values.
-        """
-        names = inspect.signature(type(self).__init__).parameters
-        return {name: getattr(self, name) for name in names if name != "self"}
-
-    def replace(self, **changes):
-        """Return a model with some parameters changed.
-
-        Parameters
-        ----------
-        **changes
-            The parameters that change.
-
-        Returns
-        -------
-        HaloModelField
-            A new one.
-        """
-        return type(self)(**{**self.get_params(), **changes})
-
     # --- geometry ---------------------------------------------------------------------------
 
     @property
@@ -311,8 +284,7 @@ def _check_sources(z_source):
     if not sources:
         raise ValueError("z_source must hold at least one redshift, but is empty")
     for z in sources:
-        last = z.z[-1] if isinstance(z, SourceRedshifts) else z
-        if not 0.02 <= last <= 10:
+        if not 0.02 <= farthest_source(z) <= 10:
             raise ValueError(f"z_source must be between 0.02 and 10 for fields, not {z!r}")
     return sources, several
 

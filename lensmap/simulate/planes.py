@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import constants
 from astropy import units as u
+from scipy.integrate import cumulative_trapezoid
 from scipy.interpolate import RectBivariateSpline
 
 from lensmap.cosmology import (
-    SourceRedshifts,
+    farthest_source,
     lensing_efficiency,
     lensing_weight,
     nonlinear_power,
@@ -24,6 +25,7 @@ from lensmap.halos import (
     halo_bias,
     mass_function,
     nfw_mass,
+    radius_200c,
     truncated_nfw_fourier,
     truncated_nfw_mass,
 )
@@ -52,7 +54,7 @@ _SMOOTHING = 0.5
 
 @dataclass(frozen=True)
 class HaloPhysics:
-    """What is assumed of halos; hashable, so that tables are kept by it.
+    """What is assumed of halos.
 
     Attributes
     ----------
@@ -68,12 +70,12 @@ class HaloPhysics:
         Of the projected halos, :math:`(a - b) / (a + b)`.
     """
 
-    min_mass: float = 1e12
-    truncation: float = 2.5
-    concentration_scatter: float = 0.37
-    concentration_factor: float = 1.0
-    mean_ellipticity: float = 0.18
-    ellipticity_scatter: float = 0.09
+    min_mass: float
+    truncation: float
+    concentration_scatter: float
+    concentration_factor: float
+    mean_ellipticity: float
+    ellipticity_scatter: float
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,6 @@ class Statistics:
         self.cosmology, self.physics = cosmology, physics
         self.z = np.linspace(0.0, z_max * 1.001, self.n_nodes)
         self.log_mass = np.linspace(np.log(physics.min_mass), np.log(_LARGEST), 120)
-        self._halos = [self.halos_at(z) for z in self.z]
         self.matter = (cosmology.critical_density0 * cosmology.Om0).to_value(
             u.solMass / u.Mpc**3
         )
@@ -154,7 +155,7 @@ class Statistics:
             [physics.min_mass, *(m for m in _GROUP_EDGES if m > 1.01 * physics.min_mass), _LARGEST]
         )
         power, responses, total = zip(
-            *(self._power_parts(i) for i in range(self.n_nodes)), strict=True
+            *(self._power_parts(z) for z in self.z), strict=True
         )
         self._one_halo, *self._responses = (
             RectBivariateSpline(np.log(self._k), self.z, np.log(np.array(part).T), kx=3, ky=3)
@@ -162,12 +163,11 @@ class Statistics:
         )
         self.response = np.array(total)
 
-    def _power_parts(self, i):
+    def _power_parts(self, z):
         """Return the 1-halo power, the response I(k) of each group of halos, and that of all."""
-        z, (n, b, c) = self.z[i], self._halos[i]
-        critical = self.cosmology.critical_density(z).to_value(u.solMass / u.Mpc**3)
+        n, b, c = self.halos_at(z)
         mass = np.exp(self.log_mass)
-        radius = (3 * mass / (4 * np.pi * 200 * critical)) ** (1 / 3) * (1 + z)
+        radius = radius_200c(mass * u.solMass, z, self.cosmology).to_value(u.Mpc) * (1 + z)
         # Gauss-Hermite nodes of the scatter of ln c.
         nodes, weights = np.polynomial.hermite_e.hermegauss(5)
         square, first, bound = 0.0, 0.0, 0.0
@@ -245,11 +245,10 @@ def make_planes(statistics, z_sources, thickness):
     n_planes = max(_FEWEST, int(np.ceil(chi[-1] / thickness)))
     edges = np.linspace(0.0, chi[-1], n_planes + 1)
     # The weight integrated over chi up to any distance, for each source redshift.
-    integrals = []
-    for z_source in z_sources:
-        weight = lensing_weight(z_table, z_source, cosmology)
-        steps = np.diff(chi) * (weight[1:] + weight[:-1]) / 2
-        integrals.append(np.concatenate([[0.0], np.cumsum(steps)]))
+    integrals = [
+        cumulative_trapezoid(lensing_weight(z_table, z_source, cosmology), chi, initial=0)
+        for z_source in z_sources
+    ]
     planes = []
     for near, far in zip(edges[:-1], edges[1:], strict=True):
         weights = tuple(
@@ -262,17 +261,17 @@ def make_planes(statistics, z_sources, thickness):
 
 def farthest(z_sources):
     """Return the highest redshift of the sources."""
-    return max(z.z[-1] if isinstance(z, SourceRedshifts) else z for z in z_sources)
+    return max(map(farthest_source, z_sources))
 
 
 def _plane(statistics, near, far, z, weights):
     log_mass = statistics.log_mass
     density, bias, median = statistics.halos_at(z)
-    cumulative = _running(log_mass, density)
+    cumulative = cumulative_trapezoid(density, log_mass, initial=0)
     # Weighted by mass, since mass is what lenses.
     mass = np.exp(log_mass)
-    carried = _running(log_mass, density * mass)
-    biased = _running(log_mass, density * mass * bias)
+    carried = cumulative_trapezoid(density * mass, log_mass, initial=0)
+    biased = cumulative_trapezoid(density * mass * bias, log_mass, initial=0)
     edges = statistics.group_edges
     at_edges = np.interp(edges, log_mass, cumulative)
     numbers = np.diff(at_edges)
@@ -293,12 +292,6 @@ def _plane(statistics, near, far, z, weights):
         log_concentration=np.log(median),
         smooth=float(statistics.smooth(z)),
     )
-
-
-def _running(x, values):
-    """Return the integral of values from the first x to each, by trapezoids."""
-    steps = np.diff(x) * (values[1:] + values[:-1]) / 2
-    return np.concatenate([[0.0], np.cumsum(steps)])
 
 
 def mass_to_kappa(z, z_source, cosmology):

@@ -14,7 +14,7 @@ from lensmap.maps import ConvergenceMap
 from lensmap.simulate.field_files import open_hdf5
 from lensmap.simulate.flat_wcs import flat_wcs
 from lensmap.simulate.lensing_field import LensingField
-from lensmap.utils import check_angle, check_count
+from lensmap.utils import HDF5_SUFFIXES, check_angle, check_count, has_suffix
 
 __all__ = ["read_field", "read_kappatng", "read_lenstools", "read_massivenus"]
 
@@ -219,7 +219,7 @@ def read_kappatng(
         check_count(source_plane, "source_plane", minimum=1)
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
-    if Path(path).suffix.lower() in (".h5", ".hdf5", ".hdf"):
+    if has_suffix(path, HDF5_SUFFIXES):
         values, source_plane = _read_kappatng_hdf5(path, source_plane)
     else:
         values = _read_kappatng_binary(path)

@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from astropy import units as u
 
-from lensmap.halos import concentration, truncated_nfw_mass
-from lensmap.halos.profiles import nfw_mass
+from lensmap.halos import concentration, nfw_mass, truncated_nfw_mass
 
 __all__ = ["Subhalos", "draw_subhalos", "mean_subhalo_mass", "cut_profile"]
 

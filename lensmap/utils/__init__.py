@@ -8,8 +8,9 @@ from lensmap.utils.exceptions import (
     MapWarning,
     warn_user,
 )
-from lensmap.utils.files import atomic_write
+from lensmap.utils.files import FITS_SUFFIXES, HDF5_SUFFIXES, atomic_write, has_suffix
 from lensmap.utils.optional import import_optional
+from lensmap.utils.parameters import Parametrized
 from lensmap.utils.progress import track
 from lensmap.utils.random import as_generator
 from lensmap.utils.threads import chunk_slices, n_threads, thread_map
@@ -27,7 +28,11 @@ __all__ = [
     "ConventionWarning",
     "MapWarning",
     "warn_user",
+    "FITS_SUFFIXES",
+    "HDF5_SUFFIXES",
     "atomic_write",
+    "has_suffix",
+    "Parametrized",
     "import_optional",
     "track",
     "as_generator",

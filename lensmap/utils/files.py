@@ -7,7 +7,29 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic_write"]
+__all__ = ["FITS_SUFFIXES", "HDF5_SUFFIXES", "atomic_write", "has_suffix"]
+
+#: What names of files of a kind end in, in lower case.
+FITS_SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
+HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
+
+
+def has_suffix(path, suffixes):
+    """Say whether the name of a file ends in one of some suffixes, in any case.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    suffixes : tuple of str
+        In lower case, such as ``FITS_SUFFIXES``.
+
+    Returns
+    -------
+    bool
+        Whether it does.
+    """
+    return Path(path).name.lower().endswith(suffixes)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from astropy.wcs import WCS
 from lenses import CENTERS, uniform_sky
 
 from lensmap import ShearCatalog, make_wcs
-from lensmap.grid import tangent_wcs_of
+from lensmap.grid import tangent_wcs, tangent_wcs_of
 
 
 @pytest.mark.parametrize("place", CENTERS)
@@ -87,3 +87,14 @@ def test_tangent_plane_of_another_map():
     px, py = plane.world_to_pixel(wcs.pixel_to_world(x, y))
     ny, nx = plane.array_shape
     assert px.min() > -0.5 and py.min() > -0.5 and px.max() < nx - 0.5 and py.max() < ny - 0.5
+
+
+def test_a_tangent_plane_touches_the_middle_of_its_pixels():
+    center = SkyCoord(120, 30, unit="deg", frame="galactic")
+    wcs = tangent_wcs(center, (20, 31), 2 * u.arcmin)
+    assert wcs.array_shape == (20, 31)
+    assert wcs.pixel_to_world(15, 9.5).separation(center) < 1e-6 * u.arcsec
+    east, north = wcs.pixel_to_world(14, 9.5), wcs.pixel_to_world(15, 10.5)
+    assert center.separation(north).to_value(u.arcmin) == pytest.approx(2, rel=1e-4)
+    assert center.icrs.position_angle(north).deg == pytest.approx(0, abs=0.1)
+    assert center.icrs.position_angle(east).deg == pytest.approx(90, abs=0.1)

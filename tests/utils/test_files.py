@@ -5,10 +5,11 @@ import errno
 import os
 import stat
 import tempfile
+from pathlib import Path
 
 import pytest
 
-from lensmap.utils import atomic_write
+from lensmap.utils import FITS_SUFFIXES, atomic_write, has_suffix
 
 
 def names(folder):
@@ -136,3 +137,11 @@ def test_refused_move_keeps_the_old_file(tmp_path, monkeypatch):
             temporary.write_text("new")
     assert target.read_text() == "old"
     assert names(tmp_path) == ["kappa.fits"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.fits", True), ("b/A.FITS.GZ", True), (Path("c.fit"), True), ("a.fits.bak", False)],
+)
+def test_suffixes_are_told_in_any_case(name, expected):
+    assert has_suffix(name, FITS_SUFFIXES) is expected
