@@ -1,0 +1,63 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""How near to the truth the maps of estimators come, on simulated skies of which all is known.
+
+`ValidationSetup` says what is simulated, `compare` lets estimators work on the same data and
+scores their maps field by field, `tune_linear` makes rivals worth the name, and `summarize`,
+`contrast` and `paired_difference` say what the scores mean, with errors from field to field.
+"""
+
+from lensmap.validation.comparison import compare, contrast
+from lensmap.validation.coverage import (
+    coverage,
+    coverage_in_bins,
+    distance_to_mask,
+    pool_coverage,
+)
+from lensmap.validation.field_errors import (
+    PairedDifference,
+    jackknife,
+    mean_and_error,
+    paired_difference,
+)
+from lensmap.validation.metrics import (
+    mean_ratio,
+    ordinary_slope,
+    pearson_r,
+    rmse,
+    score_map,
+    tls_slope,
+    tls_slope_of_r,
+    weighted_loss,
+)
+from lensmap.validation.null_test import null_scores
+from lensmap.validation.summary import summarize
+from lensmap.validation.tuning import LinearRivals, tune_linear
+from lensmap.validation.validation_setup import Observation, ValidationSetup, series_seed
+
+__all__ = [
+    "LinearRivals",
+    "Observation",
+    "PairedDifference",
+    "ValidationSetup",
+    "compare",
+    "contrast",
+    "coverage",
+    "coverage_in_bins",
+    "distance_to_mask",
+    "jackknife",
+    "mean_and_error",
+    "mean_ratio",
+    "null_scores",
+    "ordinary_slope",
+    "paired_difference",
+    "pearson_r",
+    "pool_coverage",
+    "rmse",
+    "score_map",
+    "series_seed",
+    "summarize",
+    "tls_slope",
+    "tls_slope_of_r",
+    "tune_linear",
+    "weighted_loss",
+]
