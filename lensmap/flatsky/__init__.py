@@ -10,6 +10,7 @@ from lensmap.flatsky.kaiser_squires import (
     shear_kernel,
     shear_to_convergence,
 )
+from lensmap.flatsky.multiscale import multiscale_convergence
 from lensmap.flatsky.noise import linear_noise
 from lensmap.flatsky.power import (
     PowerSpectrum,
@@ -33,6 +34,7 @@ __all__ = [
     "shear_to_convergence",
     "convergence_to_shear",
     "padded_shape",
+    "multiscale_convergence",
     "gaussian_smooth",
     "gaussian_transfer",
     "normalized_smooth",

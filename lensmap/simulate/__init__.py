@@ -16,6 +16,7 @@ from lensmap.simulate.lensing_field import LensingField
 from lensmap.simulate.measurement_error import MeasurementError, hsc_measurement_error
 from lensmap.simulate.mock_survey import MockSurvey
 from lensmap.simulate.parallel import draw_fields, field_seed
+from lensmap.simulate.pixel_sampler import PixelSampler, image_shear
 from lensmap.simulate.readers import (
     read_field,
     read_kappatng,
@@ -32,12 +33,14 @@ __all__ = [
     "LensingField",
     "MeasurementError",
     "MockSurvey",
+    "PixelSampler",
     "compose",
     "draw_fields",
     "field_seed",
     "halo_positions",
     "halo_table",
     "hsc_measurement_error",
+    "image_shear",
     "ragged_edge",
     "random_mask",
     "read_field",
