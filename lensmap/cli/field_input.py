@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Fields that a command reads: lensmap's own, and the maps of public simulations."""
 
+import argparse
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from lensmap.cli.field_options import given_options
 from lensmap.cli.options import angle, count, position
 from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix
 
-__all__ = ["add_input_arguments", "move_field", "read_any_field"]
+__all__ = ["add_input_arguments", "move_field", "read_any_field", "read_field_of"]
 
 # A larger map is not flat, and would hold more galaxies than any survey.
 _LARGEST_SIDE = 25.0  # deg
@@ -61,6 +62,12 @@ def read_any_field(arguments):
         return field
     _refuse(arguments, (*_OF_FOREIGN, "z_source"))
     return LensingField.read(path)
+
+
+def read_field_of(path):
+    """Return the `lensmap.simulate.LensingField` of a file that says all by itself."""
+    nothing = dict.fromkeys((*_OF_DRAWN, *_OF_FOREIGN, "z_source"))
+    return read_any_field(argparse.Namespace(field=str(path), **nothing))
 
 
 def _with_options(text):

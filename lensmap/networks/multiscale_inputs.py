@@ -1,0 +1,140 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What the network of lensmap sees: Kaiser-Squires maps in units of their noise, and the noise."""
+
+import numpy as np
+
+from lensmap.flatsky import gaussian_smooth, multiscale_convergence
+
+__all__ = ["MULTISCALE_CHANNELS", "multiscale_inputs", "reference_noise"]
+
+# Gaussian smoothing of the maps, in pixels.
+_SIGMAS = (0.0, 1.5, 3.0, 6.0, 14.0)
+
+# The scales at which the network is told how much of the neighbourhood has data.
+_WEIGHT_SIGMAS = (3.0, 14.0)
+
+# The scale over which the depth of a survey is taken as constant, and that of its outline.
+_DEPTH_SIGMA, _OUTLINE_SIGMA = 16.0, 3.0
+
+# The noise and the pixel for which the last two channels are 0: those of Cha et al. 2025.
+_USUAL_NOISE, _USUAL_PIXEL = 0.115, 0.41
+
+MULTISCALE_CHANNELS = (
+    *("E", "E 1.5", "E 3", "E 6", "E 14"),
+    *("B", "B 3"),
+    *("weight", "weight 3", "weight 14"),
+    *("log noise", "log pixel"),
+    *("adaptive", "gain 0", "gain 1.5", "gain 3", "gain 6", "gain 14"),
+)
+
+# The smoothing scales whose B-mode is shown.
+_B_SIGMAS = (0.0, 3.0)
+
+
+# Pixels count for the strength of the signal where this part of the neighbourhood has data.
+_FULL = 0.8
+
+# A signal that is weaker than this, in units of the noise variance, is not told from none.
+_WEAKEST = 1e-3
+
+# Brings the adaptive map to the size of the others.
+_ADAPTIVE_UNIT = 0.3
+
+
+def reference_noise(inverse_variance):
+    """Return the noise of a pixel as deep as its neighbourhood, holes and edges left aside.
+
+    Parameters
+    ----------
+    inverse_variance : `numpy.ndarray`
+        Of the mean shear of each pixel, per component, ``(ny, nx)``; 0 where there are no
+        galaxies.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Float32, ``(ny, nx)``, positive everywhere.
+
+    Raises
+    ------
+    ValueError
+        If there is no pixel with galaxies.
+    """
+    occupied = inverse_variance > 0
+    if not occupied.any():
+        raise ValueError("the grid has no pixel with galaxies")
+    density = gaussian_smooth(occupied.astype(np.float32), _OUTLINE_SIGMA)
+    # Inside of the survey there are about as many neighbours as galaxies have on average.
+    inside = (density > 0.5 * density[occupied].mean()).astype(np.float32)
+    depth = inverse_variance * inside
+    mean = float(depth.sum(dtype=float) / inside.sum(dtype=float))
+    # Far from all data, the mean of the survey.
+    little = np.float32(1e-3)
+    smooth = gaussian_smooth(depth, _DEPTH_SIGMA) + little * np.float32(mean)
+    smooth /= np.maximum(gaussian_smooth(inside, _DEPTH_SIGMA), 0) + little
+    return 1 / np.sqrt(np.maximum(smooth, np.float32(1e-3 * mean)))
+
+
+def multiscale_inputs(shear, inverse_variance, pixel_scale):
+    r"""Return the channels of the network of lensmap.
+
+    The shear is weighted with the inverse variance of its pixel, relative to the neighbourhood's,
+    and inverted (Kaiser & Squires 1993) over the whole field, as it is and smoothed. In units of
+    the noise that such a map has, the same signal-to-noise ratio looks the same at any depth.
+
+    How strong the signal is, which the redshift of the sources decides, is measured on the field:
+    between neighbouring scales, the E-mode has more variance than the B-mode by that of the
+    signal, S. The adaptive map is the sum of what lies between the scales, each with the gain
+    :math:`S / (S + N)`, a Wiener filter in steps.
+
+    Parameters
+    ----------
+    shear : `numpy.ndarray`
+        Complex, ``(ny, nx)``: the mean reduced shear in the pixel basis; 0 without galaxies.
+    inverse_variance : `numpy.ndarray`
+        Of the mean shear per component, ``(ny, nx)``; 0 without galaxies.
+    pixel_scale : float
+        Arcminutes.
+
+    Returns
+    -------
+    inputs : `numpy.ndarray`
+        Float32, ``(ny, nx, 18)``; the channels are `MULTISCALE_CHANNELS`, with scales in pixels.
+    noise : `numpy.ndarray`
+        Float32, ``(ny, nx)``, `reference_noise`: the unit of what the network returns.
+    """
+    inverse_variance = inverse_variance.astype(np.float32, copy=False)
+    noise = reference_noise(inverse_variance)
+    weight = inverse_variance * noise**2
+    maps = multiscale_convergence((weight * shear).astype(np.complex64), _SIGMAS)
+    maps = [kappa.copy() for kappa in maps]
+    planes, b_planes = [], []
+    for sigma, kappa in zip(_SIGMAS, maps, strict=True):
+        # White noise of 1 per pixel has this scatter after smoothing.
+        unit = noise / np.float32(max(1.0, 2 * np.sqrt(np.pi) * sigma))
+        planes.append(kappa.real / unit)
+        if sigma in _B_SIGMAS:
+            b_planes.append(kappa.imag / unit)
+    weights = [weight, *(gaussian_smooth(weight, s) for s in _WEIGHT_SIGMAS)]
+    planes += [*b_planes, *weights, np.log(noise / np.float32(_USUAL_NOISE))]
+    planes.append(np.full(shear.shape, np.log(pixel_scale / _USUAL_PIXEL), dtype=np.float32))
+    planes += _adaptive(maps, noise, weights[1])
+    return np.stack(planes, axis=-1, dtype=np.float32), noise
+
+
+def _adaptive(maps, noise, weight):
+    """Return the adaptive map in units of the noise, and the gain of each of its parts."""
+    inside = weight > _FULL
+    if not inside.any():
+        inside = weight >= weight.max()
+    total, gains = 0.0, []
+    for finer, coarser in zip(maps, [*maps[1:], 0], strict=True):
+        part = finer - coarser
+        # Of the whole field: it is the sources' redshift that is asked for.
+        e, b = (float(np.mean(np.square(x[inside], dtype=float))) for x in (part.real, part.imag))
+        own = b / float(np.mean(np.square(noise[inside], dtype=float)))
+        signal = max(e - b, _WEAKEST * b, np.finfo(np.float32).tiny)
+        gain = np.float32(signal) / (np.float32(signal) + np.float32(own) * noise**2)
+        total = total + gain * part.real
+        gains.append(gain)
+    return [total / (np.float32(_ADAPTIVE_UNIT) * noise), *gains]

@@ -1,0 +1,160 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`Network`: a Keras model together with what it is to be fed with and where it may be used."""
+
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from lensmap.networks.inputs import INPUTS, GridArrays
+from lensmap.networks.symmetries import SYMMETRIES, turned, turned_back
+from lensmap.networks.tiles import Tiling
+from lensmap.utils import check_choice
+
+__all__ = ["Network", "Prediction"]
+
+# Smaller maps are surrounded with nothing: some networks need this much to begin with.
+_SMALLEST = 64
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network says of a grid.
+
+    Attributes
+    ----------
+    kappa : `numpy.ndarray`
+        Float32, ``(ny, nx)``.
+    half_widths : dict
+        From levels of confidence (0.68, 0.95) to the half-widths of intervals about ``kappa`` that
+        hold the truth as often, ``(ny, nx)``; empty if the network does not say.
+    """
+
+    kappa: np.ndarray
+    half_widths: dict
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A Keras model for mass maps, with what it needs to be used.
+
+    Attributes
+    ----------
+    model : `keras.Model`
+        From ``(n, ny, nx, n_channels)`` to ``(n, ny, nx, 1)``, the convergence in the unit of its
+        kind of input; or to ``(n, ny, nx, 3)`` with the natural logarithms of the half-widths of
+        the 68 and 95 per cent intervals about it, in the same unit.
+    inputs : str
+        The kind of input: ``"multiscale"`` (18 channels; in units of the noise of a pixel),
+        ``"paper"`` or ``"smoothed"`` (mean g1, g2 and measurement error, not smoothed or smoothed;
+        in units of kappa).
+    pixel_scale : tuple of float
+        The smallest and the largest pixel it knows, arcminutes.
+    density : tuple of float
+        The fewest and the most galaxies per pixel it knows.
+    stride : int
+        The sides of its input are multiples of this.
+    reach : int
+        How many pixels at the edge of a tile feel that it is one.
+    widths : tuple of float
+        What calibration multiplies the half-widths of the two intervals by.
+    card : dict
+        Where it comes from.
+    """
+
+    model: keras.Model
+    inputs: str
+    pixel_scale: tuple = (0.41, 0.41)
+    density: tuple = (1.0, 30.0)
+    stride: int = 1
+    reach: int = 64
+    widths: tuple = (1.0, 1.0)
+    card: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        if not isinstance(self.model, keras.Model):
+            raise TypeError(f"model must be a keras.Model, not {type(self.model).__name__}")
+        check_choice(self.inputs, "inputs", tuple(INPUTS))
+        n_in, n_out = self.model.input_shape[-1], self.model.output_shape[-1]
+        wanted = len(INPUTS[self.inputs].channels)
+        if n_in != wanted:
+            raise ValueError(
+                f"model takes {n_in} channels, but the inputs {self.inputs!r} have {wanted}: "
+                + ", ".join(INPUTS[self.inputs].channels)
+            )
+        if n_out not in (1, 3):
+            raise ValueError(f"model must return 1 plane or 3 (ny, nx, n), not {n_out}")
+
+    @property
+    def predicts_errors(self):
+        """Whether it says how wrong it may be."""
+        return self.model.output_shape[-1] == 3
+
+    def predict(self, arrays, *, symmetrize=False, tile_size=1024):
+        """Make a map of a grid.
+
+        Parameters
+        ----------
+        arrays : GridArrays
+            The grid.
+        symmetrize : bool
+            Whether the mean over the eight rotations and mirrors is taken.
+        tile_size : int
+            Larger maps are made in tiles of about this many pixels a side.
+
+        Returns
+        -------
+        Prediction
+            The map.
+        """
+        if not isinstance(arrays, GridArrays):
+            arrays = GridArrays.from_grid(arrays)
+        kind = INPUTS[self.inputs]
+        planes, unit = kind.make(arrays)
+        n_out = self.model.output_shape[-1]
+        function = self._symmetric if symmetrize else self._run
+        sides = [self._side(n) for n in planes.shape[:2]]
+        planes, inner = _centred(planes, sides, kind.extended)
+        result = self._tiling(tile_size).apply(function, planes, n_out)[inner]
+        if not self.predicts_errors:
+            return Prediction(result[..., 0] * unit, {})
+        widths = np.exp(result[..., 1:]) * np.asarray(self.widths, dtype=np.float32)
+        half_widths = {0.68: widths[..., 0] * unit, 0.95: widths[..., 1] * unit}
+        return Prediction(result[..., 0] * unit, half_widths)
+
+    def _side(self, n):
+        """Return the side of the input for a map of a side of n pixels."""
+        return self.stride * -(-max(n, _SMALLEST) // self.stride)
+
+    def _tiling(self, tile_size):
+        overlap = -(-2 * self.reach // self.stride) * self.stride
+        size = max(-(-tile_size // self.stride) * self.stride, overlap + self.stride)
+        return Tiling(size, overlap, self.reach // 2, self.stride)
+
+    def _run(self, planes):
+        # Called, not `predict`: that would be compiled anew for each size of map.
+        result = self.model(keras.ops.convert_to_tensor(planes[np.newaxis]), training=False)
+        return keras.ops.convert_to_numpy(result)[0]
+
+    def _symmetric(self, planes):
+        signs = INPUTS[self.inputs].signs
+        total = 0.0
+        for symmetry in SYMMETRIES:
+            total = total + turned_back(self._run(turned(planes, symmetry, signs)), symmetry)
+        return total / len(SYMMETRIES)
+
+
+def _centred(planes, sides, extended):
+    """Put planes into the middle of larger ones; also return where they are in them.
+
+    In the middle, so that a mirrored map is padded like the map.
+    """
+    before = [(side - n) // 2 for side, n in zip(sides, planes.shape)]
+    inner = tuple(slice(b, b + n) for b, n in zip(before, planes.shape))
+    pad = [(b, side - n - b) for b, side, n in zip(before, sides, planes.shape)]
+    if not any(map(any, pad)):
+        return planes, inner
+    filled = np.pad(planes, [*pad, (0, 0)])
+    if extended.any():
+        filled[..., extended] = np.pad(planes[..., extended], [*pad, (0, 0)], mode="edge")
+    return filled, inner

@@ -1,0 +1,105 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Maps of any size: whole if they are small, else in tiles that fade into each other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Tiling", "tile_positions"]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How a map is cut.
+
+    Attributes
+    ----------
+    size : int
+        The side of a tile in pixels, a multiple of ``stride``.
+    overlap : int
+        How many pixels neighbouring tiles share, a multiple of ``stride`` below ``size``.
+    dead : int
+        How many pixels at the edge of a tile that is not the edge of the map are not used.
+    stride : int
+        The first pixels of tiles are multiples of this: networks that reduce the resolution treat
+        them alike.
+    """
+
+    size: int
+    overlap: int
+    dead: int
+    stride: int
+
+    def apply(self, function, planes, n_out):
+        """Apply a function to a stack of planes, tile by tile.
+
+        Parameters
+        ----------
+        function : callable
+            From ``(ny, nx, n)``, with ny and nx multiples of ``stride``, to ``(ny, nx, n_out)``.
+        planes : `numpy.ndarray`
+            ``(ny, nx, n)``, with ny and nx multiples of ``stride``.
+        n_out : int
+            How many planes there will be.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Float32, ``(ny, nx, n_out)``.
+        """
+        ny, nx, _ = planes.shape
+        if ny <= self.size and nx <= self.size:
+            return function(planes)
+        result = np.zeros((ny, nx, n_out), dtype=np.float32)
+        rows, columns = self._windows(ny), self._windows(nx)
+        for y, wy in rows:
+            for x, wx in columns:
+                here = np.s_[y : y + len(wy), x : x + len(wx)]
+                result[here] += function(planes[here]) * np.multiply.outer(wy, wx)[..., np.newaxis]
+        return result
+
+    def _windows(self, n):
+        """Return the first pixel of each tile along an axis, and the weights of its pixels."""
+        starts, size = tile_positions(n, self.size, self.overlap, self.stride)
+        shared = [start + size - following for start, following in zip(starts, starts[1:])]
+        weights = np.ones((len(starts), size), dtype=np.float32)
+        total = np.zeros(n, dtype=np.float32)
+        for i, start in enumerate(starts):
+            if i > 0:
+                weights[i, : shared[i - 1]] *= self._rise(shared[i - 1])
+            if i < len(shared):
+                weights[i, size - shared[i] :] *= self._rise(shared[i])[::-1]
+            total[start : start + size] += weights[i]
+        return [
+            (start, weight / total[start : start + size])
+            for start, weight in zip(starts, weights, strict=True)
+        ]
+
+    def _rise(self, shared):
+        """Weights from 0 to 1, without a kink, over what two tiles share."""
+        dead = min(self.dead, (shared - 1) // 2)
+        t = (np.arange(shared) + 0.5 - dead) / (shared - 2 * dead)
+        return (np.sin(0.5 * np.pi * np.clip(t, 0, 1)) ** 2).astype(np.float32)
+
+
+def tile_positions(n, size, overlap, stride):
+    """Return where tiles start along an axis, evenly spread, and their size.
+
+    Parameters
+    ----------
+    n : int
+        The length of the axis, a multiple of ``stride``.
+    size, overlap, stride : int
+        As for `Tiling`; the overlap may become smaller by less than ``stride``.
+
+    Returns
+    -------
+    starts : list of int
+        The first pixels, multiples of ``stride``.
+    size : int
+        The size of each; one tile that holds all is as large as the axis.
+    """
+    if n <= size:
+        return [0], n
+    n_tiles = -(-(n - overlap) // (size - overlap))
+    return [i * (n - size) // (n_tiles - 1) // stride * stride for i in range(n_tiles)], size

@@ -1,0 +1,78 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""``lensmap train``: its files, its messages, and that it goes on."""
+
+import json
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from simulate_command import simulate
+
+from lensmap.cli import main
+from lensmap.networks import load_network, read_card
+
+SMALL = json.dumps({"widths": [4, 6], "blocks": [1, 1], "details": 4})
+
+
+@pytest.fixture(scope="module")
+def fields(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("maps")
+    simulate("fields", "-o", str(folder), "-n", "3", "--shape", "64", "64", "--z-source", "1.5",
+             "--workers", "1")
+    return folder
+
+
+def _train(*words):
+    return main(["train", "--options", SMALL, "--check-every", "3", *map(str, words)])
+
+
+def test_trains_and_goes_on(fields, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert _train("-o", "run", "--fields", fields, "--steps", 6) == 0
+    said = capsys.readouterr().out
+    assert "6 steps; r = " in said and "with fields that it did not learn from" in said
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        "checkpoint.npz", "curve.ecsv", "curve.png", "fields", "weights.h5", "weights.json",
+    ]
+    assert list(Table.read("run/curve.ecsv")["step"]) == [3, 6]
+    card = read_card("run/weights.h5")
+    assert card["training"]["n_files"] == [2] and card["training"]["steps_done"] == 6
+    before = load_network("run/weights.h5").model.get_weights()
+    assert _train("-o", "run", "--fields", fields, "--steps", 6) == 0
+    for one, other in zip(before, load_network("run/weights.h5").model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_map_of_a_trained_network(fields, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert _train("-o", "run", "--fields", f"{fields}:0.5", "--steps", 2) == 0
+    simulate("survey", "-o", "shear.fits", "--field", str(fields / "field_0000.fits"))
+    words = ["reconstruct", "shear.fits", "-o", "k.fits", "--method", "cnn", "--no-check"]
+    assert main([*words, "--network", "run/weights.h5", "--uncertainty", "network"]) == 0
+    assert "times its error about the truth" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--fields", "nowhere"], "there is no folder 'nowhere' of fields"),
+        (["--fields", "empty"], "holds no maps"),
+        (["--fields", "empty:much"], "takes DIR or DIR:PART with a number"),
+        (["--network", "resnet", "--draw", "2"], "no architecture 'resnet'"),
+    ],
+)
+def test_bad_input(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert _train("-o", "run", "--steps", 2, *words) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_help(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--help"])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    assert "examples:\n  lensmap train -o" in out and "--options" not in out
+    assert max(map(len, out.splitlines())) <= 100

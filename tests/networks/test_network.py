@@ -1,0 +1,82 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`Network`: sizes, tiles, symmetries, intervals."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from lensmap.networks import GridArrays, Network, build
+
+RNG = np.random.default_rng(5)
+
+
+def _arrays(shape):
+    shear = 0.1 * (RNG.standard_normal(shape) + 1j * RNG.standard_normal(shape))
+    return GridArrays(shear, RNG.uniform(50, 100, shape), None, 0.41)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A small network of random weights, whose reach is 20 pixels or so."""
+    model = build("lensmap", widths=(6, 8), blocks=(1, 1), details=4)
+    rng = np.random.default_rng(2)
+    model.set_weights([0.15 * rng.standard_normal(w.shape) for w in model.get_weights()])
+    return Network(model, "multiscale", stride=4, reach=32)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (30, 24), (65, 131)])
+def test_any_size(network, shape):
+    found = network.predict(_arrays(shape))
+    assert found.kappa.shape == shape and found.kappa.dtype == np.float32
+    assert set(found.half_widths) == {0.68, 0.95}
+    assert all(np.all(w > 0) and w.shape == shape for w in found.half_widths.values())
+
+
+def test_tiles_have_no_seams(network):
+    arrays = _arrays((200, 328))
+    whole = network.predict(arrays).kappa
+    tiled = network.predict(arrays, tile_size=128).kappa
+    assert np.abs(tiled - whole).max() < 0.01 * whole.std()
+
+
+def test_symmetrized_maps_turn_with_the_sky(network):
+    from lensmap.flatsky import mirror_x, rotate90
+
+    arrays = _arrays((64, 96))
+    turned = GridArrays(
+        rotate90(mirror_x(arrays.shear, 2), 2, 1),
+        np.rot90(arrays.inverse_variance[:, ::-1], -1), None, 0.41,
+    )
+    one = network.predict(arrays, symmetrize=True).kappa
+    other = network.predict(turned, symmetrize=True).kappa
+    back = np.rot90(other, 1)[:, ::-1]
+    assert np.abs(back - one).max() < 1e-4 * one.std()
+    plain = np.rot90(network.predict(turned).kappa, 1)[:, ::-1]
+    assert np.abs(plain - network.predict(arrays).kappa).max() > 0.1 * one.std()
+
+
+def test_intervals_are_calibrated_by_their_factors(network):
+    from dataclasses import replace
+
+    arrays = _arrays((64, 64))
+    one = network.predict(arrays).half_widths
+    other = replace(network, widths=(2.0, 0.5)).predict(arrays).half_widths
+    np.testing.assert_allclose(other[0.68], 2 * one[0.68], rtol=1e-6)
+    np.testing.assert_allclose(other[0.95], 0.5 * one[0.95], rtol=1e-6)
+
+
+def test_a_model_of_the_users_own():
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, layers.Lambda(lambda x: 2 * x[..., :1] - x[..., 1:2])(inputs))
+    arrays = GridArrays(np.full((10, 12), 0.1 + 0.3j), np.ones((10, 12)), np.zeros((10, 12)), 0.41)
+    found = Network(model, "paper").predict(arrays)
+    np.testing.assert_allclose(found.kappa, -0.1, atol=1e-6)
+    assert found.half_widths == {}
+
+
+def test_what_is_no_network(network):
+    with pytest.raises(TypeError, match="model must be a keras.Model, not str"):
+        Network("lensmap", "paper")
+    with pytest.raises(ValueError, match="inputs must be one of 'multiscale'"):
+        Network(network.model, "shear")

@@ -1,0 +1,132 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Files of weights: what is written comes back, and what is damaged is told."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from lensmap.networks import Network, build, load_network, read_card, save_network
+from lensmap.networks.weights import as_network
+
+OPTIONS = {"widths": [4, 6], "blocks": [1, 1], "details": 4}
+
+
+@pytest.fixture(scope="module")
+def network():
+    model = build("lensmap", **OPTIONS)
+    rng = np.random.default_rng(1)
+    model.set_weights([0.1 * rng.standard_normal(w.shape) for w in model.get_weights()])
+    return Network(model, "multiscale", pixel_scale=(0.3, 0.6), density=(2.0, 9.0), stride=4,
+                   reach=20, widths=(1.1, 0.9), card={"name": "small", "masks": True})
+
+
+@pytest.fixture
+def path(network, tmp_path):
+    save_network(network, tmp_path / "w.h5", architecture="lensmap", options=OPTIONS)
+    return tmp_path / "w.h5"
+
+
+def test_round_trip(network, path):
+    back = load_network(path)
+    for name in ("inputs", "pixel_scale", "density", "stride", "reach", "widths"):
+        assert getattr(back, name) == getattr(network, name)
+    for one, other in zip(back.model.get_weights(), network.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other.astype(np.float16).astype(np.float32))
+    assert back.card["masks"] is True and back.card["n_parameters"] == network.model.count_params()
+    assert read_card(path) == back.card == read_card(path.with_suffix(".json"))
+
+
+def test_nothing_but_arrays_of_half_precision_is_in_the_file(path):
+    kinds = []
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: kinds.append(getattr(item, "dtype", None)))
+    assert {str(kind) for kind in kinds if kind is not None} == {"float16", "object"}  # and names
+
+
+def test_a_changed_byte(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="not those of its card: SHA-256"):
+        load_network(path)
+
+
+def test_a_missing_file(path, tmp_path):
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match="no file of weights"):
+        load_network(path)
+    with pytest.raises(FileNotFoundError, match="no card"):
+        load_network(tmp_path / "other.h5")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 99}, "format 99, but this version"),
+        ({"options": {**OPTIONS, "widths": [4, 8]}}, "has the shape"),
+        ({"options": {**OPTIONS, "blocks": [2, 1]}}, "is missing"),
+        ({"options": {"widths": [4], "blocks": [1], "details": 4}}, "is not known"),
+        ({"architecture": "transformer"}, "no architecture 'transformer'; there are 'lensmap'"),
+        ({"inputs": "paper"}, "takes 18 channels, but the inputs 'paper' have 3"),
+    ],
+)
+def test_a_card_that_does_not_fit(path, change, message):
+    card = path.with_suffix(".json")
+    card.write_text(json.dumps({**json.loads(card.read_text()), **change}))
+    with pytest.raises(ValueError, match=message):
+        load_network(path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", "no json"])
+def test_a_damaged_card(path, text):
+    path.with_suffix(".json").write_text(text)
+    with pytest.raises(ValueError, match="is damaged"):
+        load_network(path)
+
+
+def test_names():
+    with pytest.raises(ValueError, match="no network 'deepmass': lensmap has .*which ends in .h5"):
+        load_network("deepmass")
+    with pytest.raises(ValueError, match="no architecture 'deepmass'; there are 'lensmap', 'cha"):
+        build("deepmass")
+
+
+def test_files_are_not_overwritten(network, path):
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        save_network(network, path, architecture="lensmap", options=OPTIONS)
+    assert path.read_bytes() == before
+    save_network(network, path, architecture="lensmap", options=OPTIONS, overwrite=True)
+    with pytest.raises(ValueError, match="must end in .h5"):
+        save_network(network, path.with_suffix(".keras"), architecture="lensmap")
+
+
+def test_weights_too_large_for_half_precision(network, tmp_path):
+    model = build("lensmap", **OPTIONS)
+    model.set_weights([np.full(w.shape, 1e6) for w in model.get_weights()])
+    with pytest.raises(ValueError, match="not finite as float16"):
+        save_network(Network(model, "multiscale"), tmp_path / "w.h5", architecture="lensmap")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_may_be_called_a_network(network, path):
+    assert as_network(network) is network
+    assert as_network(path).stride == 4
+    assert as_network(network.model).inputs == "multiscale"
+    with pytest.raises(TypeError, match="keras.Model, not int"):
+        as_network(3)
+
+
+def test_a_model_of_another_form():
+    import keras
+
+    inputs = keras.Input((None, None, 5))
+    model = keras.Model(inputs, keras.layers.Conv2D(1, 1)(inputs))
+    with pytest.raises(ValueError, match="takes 3 or 18 channels, not 5"):
+        as_network(model)
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 1)(inputs))
+    with pytest.raises(ValueError, match="must return 1 plane or 3"):
+        as_network(model)
