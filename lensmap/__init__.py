@@ -14,6 +14,8 @@ _EXPORTS = {
     "SkyMask": "lensmap.masks",
     "ConvergenceMap": "lensmap.maps",
     "Estimator": "lensmap.estimators",
+    "CNNReconstructor": "lensmap.estimators",
+    "MaskedCNN": "lensmap.estimators",
     "KaiserSquires": "lensmap.estimators",
     "WienerFilter": "lensmap.estimators",
     "SourceRedshifts": "lensmap.cosmology",

@@ -12,7 +12,6 @@ others are networks, or files of weights (.h5) of networks of your own.
 
 import argparse
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from astropy import units as u
@@ -99,7 +98,7 @@ def network(name, errors):
     from lensmap.networks import as_network  # TensorFlow, only if there is a network
 
     loaded = as_network(name)
-    estimator, name = lensmap.CNNReconstructor(network=loaded), Path(name).stem
+    estimator = lensmap.CNNReconstructor(network=loaded)
     if not (errors and loaded.predicts_errors):
         return {name: estimator}
     estimator = estimator.replace(uncertainty="network")

@@ -14,6 +14,7 @@ __all__ = [
     "noise",
     "pairs",
     "position",
+    "positive",
     "read_catalog",
     "read_positions",
 ]
@@ -45,6 +46,17 @@ def count(text):
     raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, not {text!r}")
 
 
+def positive(text):
+    """Return a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"a number above 0 is needed, not {text!r}")
+    return value
+
+
 def position(text):
     """Return the `~astropy.coordinates.SkyCoord` that ``150.1,2.2`` means."""
     from astropy.coordinates import SkyCoord
@@ -60,7 +72,7 @@ def position(text):
 
 def noise(text):
     """Return an estimator's parameters for ``100`` (random rotations) or a name, ``name:100``."""
-    if text in ("analytic", "posterior"):
+    if text in ("analytic", "posterior", "network"):
         return {"uncertainty": text}
     name, colon, number = text.partition(":")
     if name == "posterior" and number.isdigit() and int(number) >= 2:
@@ -68,8 +80,8 @@ def noise(text):
     if text.isdigit() and int(text) >= 2:
         return {"uncertainty": "rotations", "n_realizations": int(text)}
     raise argparse.ArgumentTypeError(
-        "a whole number of random rotations (2 or more), analytic, posterior or posterior:N is "
-        f"needed, not {text!r}"
+        "a whole number of random rotations (2 or more), analytic, posterior, posterior:N or "
+        f"network is needed, not {text!r}"
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lensmap.cli.chatter import load_networks
 from lensmap.cli.check import warn_if_wrong
 from lensmap.cli.options import add_catalog_arguments, angle, angle_or_none, noise, read_catalog
 from lensmap.utils import ConventionWarning, atomic_write, warn_user
@@ -26,6 +27,7 @@ EXAMPLES = """examples:
       --uncertainty 100 --plot kappa.png
   lensmap reconstruct shear.fits -o kappa.fits --method wiener --z-source 1.2 \\
       --uncertainty posterior
+  lensmap reconstruct shear.fits -o kappa.fits --method cnn --uncertainty network
   lensmap reconstruct shear.csv -o kappa.fits --columns ra=RA,dec=DEC,e1=G1,e2=G2,weight=W \\
       --pixel-scale 0.3arcmin --mask stars.reg --footprint survey_moc.fits
 
@@ -38,13 +40,17 @@ def add_arguments(parser):
     parser.add_argument("-o", "--output", required=True, metavar="K.fits", help="the map")
     group = parser.add_argument_group("the map")
     group.add_argument(
-        "--method", default="ks", help="the estimator: ks (Kaiser-Squires, the default) or wiener"
+        "--method",
+        default="ks",
+        help="the estimator: ks (Kaiser-Squires, the default), wiener, cnn (a trained network) or "
+        "masked-cnn (the same, which fills small holes)",
     )
     group.add_argument(
         "--pixel-scale",
         type=angle,
         metavar="ANGLE",
-        help="the pixels of a tangent plane that covers the catalogue (default 0.4arcmin)",
+        help="the pixels of a tangent plane that covers the catalogue (default 0.4arcmin; with cnn "
+        "what suits the density of the galaxies)",
     )
     group.add_argument(
         "--wcs",
@@ -67,6 +73,19 @@ def add_arguments(parser):
         "(default: the mean of the column redshift, 1 without one)",
     )
     group.add_argument(
+        "--network",
+        default=argparse.SUPPRESS,
+        metavar="NAME",
+        help="the network of cnn: lensmap (the default), another that comes with lensmap, or a "
+        "file of weights (.h5) of lensmap train",
+    )
+    group.add_argument(
+        "--symmetrize",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="the mean of cnn over eight rotations and mirrors, in eight times the time",
+    )
+    group.add_argument(
         "--mask",
         action="append",
         default=[],
@@ -87,7 +106,8 @@ def add_arguments(parser):
         metavar="N",
         help="noise from N random rotations of the galaxies; or analytic (ks), the noise by "
         "calculation; or posterior (wiener), the error about the truth, from 100 solutions "
-        "(minutes for 512 x 512), or posterior:N from N",
+        "(minutes for 512 x 512), or posterior:N from N; or network (cnn), the error about the "
+        "truth as the network has learned it",
     )
     group.add_argument("--seed", type=int, default=0, help="of what is random (default 0)")
     group = parser.add_argument_group("what else")
@@ -109,12 +129,14 @@ def run(arguments):
         ]
         estimator = make_estimator(arguments)
         wcs, mask = _wcs(arguments), _mask(arguments)
+        if "network" in estimator.get_params():
+            load_networks()
         catalog = read_catalog(arguments)
         if "z_source" not in arguments:
             estimator = _with_redshifts(estimator, catalog)
         if not arguments.no_check:
             _check(catalog)
-        if wcs is None:
+        if wcs is None and not (arguments.pixel_scale is None and _knows_pixels(estimator)):
             wcs = _make_wcs(catalog, arguments)
         kappa = estimator.reconstruct(catalog, wcs, mask, progress=sys.stderr.isatty())
         kappa.write(temporary[0], format="fits", overwrite=True)
@@ -174,7 +196,7 @@ def make_estimator(arguments):
     cls = get_estimator(arguments.method)
     options = {"rng": arguments.seed, **arguments.uncertainty}
     known = cls().get_params()
-    for name in ("smoothing", "z_source"):
+    for name in ("smoothing", "z_source", "network", "symmetrize"):
         if name not in arguments:  # None is a choice, too
             continue
         if name not in known:
@@ -223,6 +245,11 @@ def _wcs(arguments):
                 wcs.array_shape = hdu.shape[-2:]
                 return wcs
     raise ValueError(f"{arguments.wcs!r} holds no image with a celestial WCS")
+
+
+def _knows_pixels(estimator):
+    """Say whether an estimator chooses the pixels by itself."""
+    return "network" in estimator.get_params()
 
 
 def _make_wcs(catalog, arguments):

@@ -2,13 +2,15 @@
 """``lensmap train``: a network learns from simulated skies, and may be stopped at any time."""
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 
+from lensmap.cli.chatter import load_networks
 from lensmap.cli.field_input import read_field_of
 from lensmap.cli.messages import say
-from lensmap.cli.options import count
-from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix
+from lensmap.cli.options import count, positive
+from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, check_count, has_suffix
 
 NAME = "train"
 SUMMARY = "train or fine-tune a network"
@@ -62,14 +64,16 @@ def add_arguments(parser):
         help="surveys of all depths and with masks (default), or that of Cha et al. 2025 only",
     )
     group.add_argument(
-        "--exponent", type=float, default=0.0, metavar="P",
+        "--exponent", type=positive, default=0.0, metavar="P",
         help="of the weight of bright pixels in the loss (6: Cha et al. 2025; default 0)",
     )
     group.add_argument(
         "--crop", type=count, metavar="N", help="learn from pieces of N pixels a side"
     )
     group = parser.add_argument_group("how it learns")
-    group.add_argument("--learning-rate", type=float, default=1e-3, help="default %(default)s")
+    group.add_argument(
+        "--learning-rate", type=positive, default=1e-3, metavar="X", help="default %(default)s"
+    )
     group.add_argument("--batch-size", type=count, default=1, help="default %(default)s")
     group.add_argument(
         "--check-every", type=count, default=250, metavar="N",
@@ -86,9 +90,14 @@ def add_arguments(parser):
 
 def run(arguments):
     """Run the command."""
-    from lensmap.networks import SurveyRange, get_architecture, train
+    load_networks()
+    from lensmap.networks import SurveyRange, get_architecture, read_card, train
 
-    get_architecture(arguments.network)  # before minutes of drawing
+    # What is wrong is told before minutes of drawing.
+    get_architecture(arguments.network)
+    check_count(arguments.seed, "seed")
+    if arguments.start is not None:
+        read_card(arguments.start)
     folder, shown = Path(arguments.output), sys.stderr.isatty()
     sets = _field_sets(arguments, folder, shown)
     survey = SurveyRange.only_usual() if arguments.survey == "usual" else SurveyRange()
@@ -162,7 +171,9 @@ def _field_set(text, folder):
     files = sorted(p for p in path.iterdir() if has_suffix(p, FITS_SUFFIXES + HDF5_SUFFIXES))
     if not files:
         raise ValueError(f"{str(path)!r} holds no maps (.fits, .h5)")
-    name = folder / "fields" / path.resolve().name
+    # Folders of one name in different places are not one set.
+    mark = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    name = folder / "fields" / f"{path.resolve().name}-{mark}"
     return FieldSet.from_files(name, files, read=read_field_of), part
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from astropy import units as u
 
 from lensmap.catalog import as_shear_catalog
-from lensmap.grid import PixelAssignment, PixelFrame, ShearGrid, make_wcs, noise_realizations
-from lensmap.grid import tangent_wcs_of
+from lensmap.estimators.working_pixels import OtherPixels, conformal_wcs
+from lensmap.grid import PixelAssignment, ShearGrid, make_wcs, noise_realizations
 from lensmap.maps import ConvergenceMap
 from lensmap.masks import SkyMask, pixel_mask
 from lensmap.utils import (
@@ -28,15 +28,6 @@ from lensmap.utils import (
 
 __all__ = ["Estimator", "Inversion"]
 
-# Shear can be inverted on pixels this far from squares; the error of kappa is of this order.
-_MAX_ANISOTROPY = 1.03
-
-# A smoothing of one angle is one number of pixels where their sizes differ less than this.
-_MAX_SCALE_RATIO = 1.1
-
-# The tangent plane itself reaches this anisotropy 25 degrees from its centre.
-_TOO_LARGE = 1.1
-
 
 class Inversion(NamedTuple):
     """What an estimator makes of a grid: arrays only.
@@ -51,12 +42,15 @@ class Inversion(NamedTuple):
         Bool, ``(ny, nx)``: the pixels without data near them.
     bridged : `numpy.ndarray` or None
         Bool, ``(ny, nx)``: the masked pixels that the method bridges well, if asked to.
+    uncertainty : `numpy.ndarray` or None
+        ``(ny, nx)``: where the method itself says how wrong it may be, and was asked to.
     """
 
     kappa: np.ndarray
     kappa_b: np.ndarray | None
     unsupported: np.ndarray | None = None
     bridged: np.ndarray | None = None
+    uncertainty: np.ndarray | None = None
 
 
 class Estimator(Parametrized, ABC):
@@ -70,7 +64,8 @@ class Estimator(Parametrized, ABC):
     ----------
     uncertainty : None or str
         ``"rotations"``: the scatter of reconstructions of randomly turned galaxies;
-        ``"analytic"`` or ``"posterior"``, where the estimator knows it; None: no uncertainty.
+        ``"analytic"``, ``"posterior"`` or ``"network"``, where the estimator knows it; None: no
+        uncertainty.
     n_realizations : int
         The number of random realisations that an uncertainty is made of.
     rng : int or `numpy.random.SeedSequence`
@@ -104,7 +99,9 @@ class Estimator(Parametrized, ABC):
     uncertainties = (None, "rotations")
 
     #: What each uncertainty is about: the filtered truth (noise) or the truth (total).
-    _meanings = {"rotations": "noise", "analytic": "noise", "posterior": "total"}
+    _meanings = {
+        "rotations": "noise", "analytic": "noise", "posterior": "total", "network": "total"
+    }
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -228,7 +225,7 @@ class Estimator(Parametrized, ABC):
         invert = self._inverter(grid)
         inversion = invert(grid)
         kappa = self._dress(grid, inversion, target)
-        if self.uncertainty in (None, "analytic"):
+        if self.uncertainty not in ("rotations", "posterior"):
             return kappa
         realizations = track(
             self._realizations(grid, assignment, invert),
@@ -241,7 +238,7 @@ class Estimator(Parametrized, ABC):
         def finish(plane):
             if target is None:
                 return plane
-            return ConvergenceMap(plane, wcs=grid.wcs, mask=mask).reproject(target).data
+            return self._brought_to(target, ConvergenceMap(plane, wcs=grid.wcs, mask=mask)).data
 
         error = _root_mean_square(finish(plane) for planes in realizations for plane in planes)
         meaning = self._meanings[self.uncertainty]
@@ -258,24 +255,41 @@ class Estimator(Parametrized, ABC):
             On pixels on which shear can be inverted.
         assignment : PixelAssignment or None
             The galaxies in it; None where the user gave a grid.
-        target : `~astropy.wcs.WCS` or None
-            Other pixels, to which maps are to be resampled.
+        target : object or None
+            Other pixels, which `_brought_to` brings maps to.
         """
         if isinstance(catalog, ShearGrid):
             return self._prepare_grid(catalog, wcs, mask), None, None
         catalog = as_shear_catalog(catalog)
         wcs = make_wcs(catalog) if wcs is None else check_celestial_wcs(wcs)
-        working = _conformal_wcs(wcs, catalog.frame)
-        if working is not wcs and mask is not None:
-            # What a mask says of pixels, it says of those of the user's WCS.
-            mask = SkyMask((pixel_mask(mask, wcs), wcs))
-        assignment = PixelAssignment(catalog, working, mask, scheme=self.scheme)
+        working = conformal_wcs(wcs, catalog.frame)
+        target = None
+        if working is not wcs:
+            mask, target = self._on_other_pixels(mask, wcs)
+        grid, assignment = self._bin(catalog, working, mask)
+        return grid, assignment, target
+
+    def _on_other_pixels(self, mask, wcs):
+        """Return a mask that is tied to the user's pixels, and what brings maps back to them."""
+        if mask is None:
+            return None, OtherPixels(wcs, None)
+        # What a mask says of pixels, it says of those of the user's WCS.
+        pixels = pixel_mask(mask, wcs)
+        return SkyMask((pixels, wcs)), OtherPixels(wcs, None if self.fill_holes else pixels)
+
+    def _bin(self, catalog, wcs, mask):
+        """Return the grid of the galaxies, and where each of them is."""
+        assignment = PixelAssignment(catalog, wcs, mask, scheme=self.scheme)
         grid = ShearGrid.from_assignment(assignment, sigma_e=self.sigma_e)
         _require_galaxies(grid, len(catalog))
         if mask is not None and grid.n_masked == 0:
             if not (grid.mask & ~assignment.frame.off_sky).any():
                 warn_user("mask excludes no galaxy and no pixel: is it of this field?", MapWarning)
-        return grid, assignment, None if working is wcs else wcs
+        return grid, assignment
+
+    def _brought_to(self, target, kappa):
+        """Return a map on the pixels of ``target``."""
+        return target.resample(kappa)
 
     def _prepare_grid(self, grid, wcs, mask):
         if wcs is not None or mask is not None:
@@ -287,7 +301,7 @@ class Estimator(Parametrized, ABC):
                 + (f"use {' or '.join(others)} or " if others else "")
                 + "give the catalogue"
             )
-        if _conformal_wcs(grid.wcs, grid.frame) is not grid.wcs:
+        if conformal_wcs(grid.wcs, grid.frame) is not grid.wcs:
             raise ValueError(
                 "the pixels of the grid are far from squares of one size; bin the galaxies on "
                 "another WCS, such as that of make_wcs"
@@ -310,18 +324,18 @@ class Estimator(Parametrized, ABC):
                 f"{type(self).__name__}._invert must return an Inversion of arrays of the shape "
                 f"{grid.shape} (ny, nx), not {type(inversion).__name__}"
             )
-        kappa_b = inversion.kappa_b
+        kappa_b, error = inversion.kappa_b, inversion.uncertainty
         kappa = ConvergenceMap(
             inversion.kappa,
             wcs=grid.wcs,
             mask=self._mask_of(grid, inversion),
-            uncertainty=self._analytic_noise(grid) if self.uncertainty == "analytic" else None,
+            uncertainty=self._analytic_noise(grid) if self.uncertainty == "analytic" else error,
             # A mirrored image turns E + i B into its conjugate: on the sky B has one sign.
             kappa_b=None if kappa_b is None else kappa_b * grid.parity,
             counts=grid.count,
             meta=self._meta(grid),
         )
-        return kappa if target is None else kappa.reproject(target)
+        return kappa if target is None else self._brought_to(target, kappa)
 
     def _meta(self, grid):
         parameters = {name: _described(value) for name, value in self.get_params().items()}
@@ -338,8 +352,8 @@ class Estimator(Parametrized, ABC):
             "zero_mode": "set to 0: the mass sheet is not measured",
             "versions": {name: _version(name) for name in ("lensmap", "numpy", "astropy")},
         }
-        if self.uncertainty == "analytic":
-            meta["uncertainty"] = "noise"
+        if self.uncertainty in ("analytic", "network"):
+            meta["uncertainty"] = self._meanings[self.uncertainty]
         return meta
 
 
@@ -363,26 +377,6 @@ def _version(name):
         return version(name)
     except PackageNotFoundError:  # a source tree that was not installed
         return "unknown"
-
-
-def _conformal_wcs(wcs, frame):
-    """Return the WCS itself if shear can be inverted on its pixels, else a tangent plane."""
-    pixels = PixelFrame(wcs, frame)
-    low, high = pixels.scales
-    if pixels.anisotropy <= _MAX_ANISOTROPY and high <= _MAX_SCALE_RATIO * low:
-        return wcs
-    finest = max(low, high / 10)
-    # Two pixels more on each side, so that interpolation has neighbours.
-    tangent = tangent_wcs_of(wcs, finest, margin=2 * finest)
-    plane = PixelFrame(tangent, frame)
-    if plane.anisotropy > _TOO_LARGE:
-        raise ValueError(
-            "wcs spans a field that is too large for a flat sky: pixels of a tangent plane are "
-            f"{plane.anisotropy:.2f} : 1 at its edge; map the field in parts"
-        )
-    # A wide tangent plane is no better for being made again.
-    no_gain = pixels.anisotropy <= plane.anisotropy and high / low <= _TOO_LARGE**2
-    return wcs if no_gain else tangent
 
 
 def _require_galaxies(grid, n_total):

@@ -8,24 +8,17 @@ from astropy import units as u
 
 from lensmap.estimators.base import Estimator, Inversion
 from lensmap.estimators.registry import register_estimator
+from lensmap.estimators.support import data_support, pixel_scale
 from lensmap.flatsky import (
     WienerSolver,
-    gaussian_smooth,
     interpolate_power,
     mode_power,
-    near_data,
     padded_shape,
 )
 from lensmap.maps import ConvergenceMap
 from lensmap.utils import as_generator, check_choice, check_count, check_number
 
 __all__ = ["WienerFilter"]
-
-# A pixel has data near it if there is a galaxy within this distance.
-_SUPPORT = 2 * u.arcmin
-
-# A masked pixel is bridged if at least this part of a Gaussian of this sigma sees data.
-_BRIDGE, _BRIDGE_SIGMA = 0.5, 1 * u.arcmin
 
 # A galaxy's shares in the pixels of cloud-in-cell have squares that add up to this, on average:
 # taken as independent, the pixels would seem to hold more galaxies than there are.
@@ -209,7 +202,7 @@ class WienerFilter(Estimator):
         kappa = solver.solve(grid.shear)
         for _ in range(self.reduced_shear_iterations):
             kappa = solver.solve(grid.shear * (1 - kappa.real))
-        unsupported, bridged = self._support(grid)
+        unsupported, bridged = data_support(grid, self.fill_holes)
         return Inversion(kappa.real, kappa.imag, unsupported, bridged)
 
     def _solver(self, grid):
@@ -217,7 +210,7 @@ class WienerFilter(Estimator):
         clouds = grid.scheme == "cloud-in-cell"
         power = mode_power(
             padded_shape(grid.shape, self.padding),
-            _pixel_scale(grid).to_value(u.rad),
+            pixel_scale(grid).to_value(u.rad),
             self._power_of,
             smoothed=2 if clouds else 1,
         )
@@ -237,19 +230,6 @@ class WienerFilter(Estimator):
                 table = _theory(self.z_source, self.cosmology)
             return interpolate_power(ell, *table)
         return self.power(ell) if callable(self.power) else interpolate_power(ell, *self.power)
-
-    def _support(self, grid):
-        """Return which pixels have no data near them, and which masked ones are bridged."""
-        occupied = grid.sum_w > 0
-        scale = _pixel_scale(grid)
-        distance = np.sqrt((~grid.mask).sum() / np.count_nonzero(occupied))
-        # Where most of the map has no galaxies, the mean distance says nothing.
-        reach = max(float(_SUPPORT / scale), 2 * min(distance, 2.0))
-        unsupported = ~near_data(occupied, reach)
-        if not self.fill_holes:
-            return unsupported, None
-        seen = gaussian_smooth((~grid.mask).astype(float), float(_BRIDGE_SIGMA / scale))
-        return unsupported, grid.mask & (seen >= _BRIDGE) & ~unsupported
 
     def _realizations(self, grid, assignment, invert):
         if self.uncertainty != "posterior":
@@ -279,12 +259,6 @@ def _theory(z_source, cosmology):
 
 
 _kept_theory = functools.lru_cache(maxsize=8)(_theory)
-
-
-def _pixel_scale(grid):
-    """Return the side of a pixel, the middle of what it is on the map."""
-    low, high = grid.pixel_frame.scales
-    return (low + high) / 2
 
 
 def _check_power(power):

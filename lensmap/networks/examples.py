@@ -52,7 +52,8 @@ class SurveyRange:
     other_errors : float
         The part of the others whose measurement error is one number, up to 0.15.
     masked, small : float
-        The part of all that has a `random_mask`, and the part that fills a piece of the map only.
+        The part of all that has a `lensmap.simulate.random_mask`, and the part that fills a piece
+        of the map only.
     mask_fraction : tuple of float
         How much a mask excludes.
     outside : float
@@ -112,6 +113,8 @@ class Examples:
         The side of the piece that is used of each field; None uses all of it.
     held_back : int
         How many files at the end of each set are left for validation.
+    stride : int
+        Sides are cut to a multiple of it.
     seed : int
         The seed of the examples and of the masks.
 
@@ -121,7 +124,8 @@ class Examples:
         If a set has no field left.
     """
 
-    def __init__(self, sets, inputs, survey=None, *, exponent=0, crop=None, held_back=0, seed=0):
+    def __init__(self, sets, inputs, survey=None, *, exponent=0, crop=None, held_back=0, stride=1,
+                 seed=0):
         self.sets = [s if isinstance(s, FieldSet) else FieldSet(s) for s in sets]
         parts = np.array(list(sets.values()), dtype=float)
         if len(parts) == 0 or not (np.all(parts >= 0) and parts.sum() > 0):
@@ -135,7 +139,7 @@ class Examples:
                 )
         self.kind, self.inputs = inputs, INPUTS[inputs]
         self.survey = SurveyRange() if survey is None else survey
-        self.exponent, self.crop, self.seed = exponent, crop, seed
+        self.exponent, self.crop, self.stride, self.seed = exponent, crop, stride, seed
         self._masks = {}
 
     def draw(self, *numbers):
@@ -179,7 +183,9 @@ class Examples:
         inputs, unit = self.inputs.make(arrays)
         # Relative to the variance of such fields, not of this one: a field with a rich cluster
         # would count for less, and clusters would come out too low.
-        scatter = fields.variances[redshift] / float(np.median(unit)) ** 2 + _FLOOR
+        weights = arrays.inverse_variance
+        noise = 1 / float(np.median(weights[weights > 0]))
+        scatter = (fields.variances[redshift] + _FLOOR * noise) / float(np.median(unit)) ** 2
         weight = np.where(is_open, 1.0, self.survey.outside)
         square = weight * focal_weights(kappa, self.exponent) / scatter
         targets = [kappa / unit, square, weight / np.sqrt(scatter)]
@@ -191,10 +197,12 @@ class Examples:
         kappa, gamma = rotate90(kappa, 0, quarter), rotate90(gamma, 2, quarter)
         if mirrored:
             kappa, gamma = kappa[:, ::-1], mirror_x(gamma, 2)
-        if self.crop is None or self.crop >= min(kappa.shape):
+        sides = [n if self.crop is None else min(n, self.crop) for n in kappa.shape]
+        ny, nx = (side // self.stride * self.stride for side in sides)
+        if (ny, nx) == kappa.shape:
             return kappa, gamma
-        y, x = (rng.integers(n - self.crop + 1) for n in kappa.shape)
-        here = np.s_[y : y + self.crop, x : x + self.crop]
+        y, x = (rng.integers(n - side + 1) for n, side in zip(kappa.shape, (ny, nx), strict=True))
+        here = np.s_[y : y + ny, x : x + nx]
         return kappa[here], gamma[here]
 
     def _observed(self, kappa, gamma, pixel_scale, rng):
@@ -244,7 +252,7 @@ class Examples:
         number = int(rng.integers(_N_MASKS))
         key = number, shape, pixel_scale
         if key not in self._masks:
-            own = np.random.default_rng((self.seed, number))
+            own = np.random.default_rng((self.seed, 2**32 - 2, number))
             wcs = tangent_wcs(SkyCoord(180, 0, unit="deg"), shape, pixel_scale * u.arcmin)
             self._masks[key] = random_mask(wcs, own.uniform(*self.survey.mask_fraction), own)
         mask = self._masks[key]

@@ -76,6 +76,7 @@ class FieldSet:
         """
         description = {
             "pixel_scale": float(model.pixel_scale.to_value(u.arcmin)),
+            "shape": list(model.shape),
             "z_source": [str(z) for z in np.ravel(np.array(model.z_source, dtype=object))],
             "made_of": {name: str(value) for name, value in model.get_params().items()},
             "seed": int(seed),
@@ -115,17 +116,21 @@ class FieldSet:
         paths = [Path(path) for path in paths]
         if not paths:
             raise ValueError("paths must name at least one file, but is empty")
+        folder = Path(folder)
         for number, path in enumerate(paths):
+            if number > 0 and (folder / _name(number)).exists():
+                continue
             field = read(path)
             description = {
                 "pixel_scale": round(float(field.kappa.pixel_scale.to_value(u.arcmin)), 4),
+                "shape": list(field.shape),
                 "z_source": [str(field.z_source)],
-                "made_of": {"files": [path.name for path in paths]},
+                "made_of": {"files": [str(path.resolve()) for path in paths]},
                 "seed": None,
             }
-            found = cls._described(folder, description)
-            if not (found.folder / _name(number)).exists():
-                _save(field, found.folder / _name(number))
+            cls._described(folder, description)
+            if not (folder / _name(number)).exists():
+                _save(field, folder / _name(number))
         return cls(folder)
 
     @classmethod

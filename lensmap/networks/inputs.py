@@ -21,7 +21,7 @@ _SMOOTHING = 1.0
 
 @dataclass(frozen=True)
 class GridArrays:
-    """What networks are fed with, as plain arrays: of a `ShearGrid`, or of a training example.
+    """What networks are fed with, as plain arrays: of a `~lensmap.grid.ShearGrid`, or simulated.
 
     Attributes
     ----------

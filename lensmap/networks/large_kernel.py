@@ -24,49 +24,41 @@ _METHODS = ("auto", "fft", "direct")
 
 
 # ---------------------------------------------------------------------------------------------
-# The layers
+# The layers, and what both share
 # ---------------------------------------------------------------------------------------------
 
 
-class _LargeKernel:
-    """What both layers share: the method, and the arguments that they leave to Keras' own."""
+def _check_arguments(layer, method, paddings):
+    """Check what a layer was given that Keras' own would take."""
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {_METHODS}, not {method!r}")
+    fixed = {
+        "strides": (1, 1), "dilation_rate": (1, 1), "groups": 1, "data_format": "channels_last"
+    }
+    for name, only in fixed.items():
+        value = getattr(layer, name, only)
+        if value != only:
+            raise ValueError(f"{name} must be {only!r}, not {value!r}")
+    if layer.padding not in paddings:
+        allowed = " or ".join(map(repr, paddings))
+        raise ValueError(f"padding must be {allowed}, not {layer.padding!r}")
 
-    def __init__(self, filters, kernel_size, *, method="auto", **kwargs):
-        if method not in _METHODS:
-            raise ValueError(f"method must be one of {_METHODS}, not {method!r}")
-        super().__init__(filters, kernel_size, **kwargs)
-        fixed = {"strides": (1, 1), "dilation_rate": (1, 1), "groups": 1,
-                 "data_format": "channels_last"}
-        for name, only in fixed.items():
-            value = getattr(self, name, only)
-            if value != only:
-                raise ValueError(f"{name} must be {only!r}, not {value!r}")
-        self.method = method
 
-    def get_config(self):
-        """Return the arguments of the layer, from which `from_config` makes another.
+def _by_tiles(layer, c_in):
+    if layer.method == "auto":
+        return _tiles_are_quicker(layer.kernel_size, c_in, layer.filters)
+    return layer.method == "fft"
 
-        Returns
-        -------
-        dict
-            By name.
-        """
-        return {**super().get_config(), "method": self.method}
 
-    def _by_tiles(self, c_in):
-        if self.method == "auto":
-            return _tiles_are_quicker(self.kernel_size, c_in, self.filters)
-        return self.method == "fft"
-
-    def _finish(self, outputs, dtype):
-        outputs = ops.cast(outputs, dtype)
-        if self.use_bias:
-            outputs = ops.add(outputs, self.bias)
-        return outputs if self.activation is None else self.activation(outputs)
+def _finish(layer, outputs, dtype):
+    outputs = ops.cast(outputs, dtype)
+    if layer.use_bias:
+        outputs = ops.add(outputs, layer.bias)
+    return outputs if layer.activation is None else layer.activation(outputs)
 
 
 @keras.saving.register_keras_serializable(package="lensmap")
-class LargeConv2D(_LargeKernel, keras.layers.Conv2D):
+class LargeConv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` that is also quick for kernels such as 49 x 49.
 
     Weights, arguments and results are those of `keras.layers.Conv2D`, to rounding, so that one
@@ -102,9 +94,19 @@ class LargeConv2D(_LargeKernel, keras.layers.Conv2D):
     """
 
     def __init__(self, filters, kernel_size, *, method="auto", **kwargs):
-        super().__init__(filters, kernel_size, method=method, **kwargs)
-        if self.padding not in ("valid", "same"):
-            raise ValueError(f"padding must be 'valid' or 'same', not {self.padding!r}")
+        super().__init__(filters, kernel_size, **kwargs)
+        _check_arguments(self, method, ("valid", "same"))
+        self.method = method
+
+    def get_config(self):
+        """Return the arguments of the layer, from which ``from_config`` makes another.
+
+        Returns
+        -------
+        dict
+            By name.
+        """
+        return {**super().get_config(), "method": self.method}
 
     def call(self, inputs):
         """Return the convolved images.
@@ -120,7 +122,7 @@ class LargeConv2D(_LargeKernel, keras.layers.Conv2D):
             ``(n, ny, nx, filters)`` with padding "same"; less by the size of the kernel less 1
             with "valid".
         """
-        if not self._by_tiles(inputs.shape[-1]):
+        if not _by_tiles(self, inputs.shape[-1]):
             return super().call(inputs)
         before, after = (0, 0), (0, 0)
         if self.padding == "same":
@@ -128,11 +130,11 @@ class LargeConv2D(_LargeKernel, keras.layers.Conv2D):
             after = tuple(k // 2 for k in self.kernel_size)
         dtype = _working_dtype(inputs)
         outputs = _valid(ops.cast(inputs, dtype), ops.cast(self.kernel, dtype), before, after)
-        return self._finish(outputs, inputs.dtype)
+        return _finish(self, outputs, inputs.dtype)
 
 
 @keras.saving.register_keras_serializable(package="lensmap")
-class LargeConv2DTranspose(_LargeKernel, keras.layers.Conv2DTranspose):
+class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose` without strides that is also quick for large kernels.
 
     Each pixel of the input adds the kernel, times its value, to the output, which is larger than
@@ -158,11 +160,21 @@ class LargeConv2DTranspose(_LargeKernel, keras.layers.Conv2DTranspose):
     """
 
     def __init__(self, filters, kernel_size, *, method="auto", **kwargs):
-        super().__init__(filters, kernel_size, method=method, **kwargs)
-        if self.padding != "valid":
-            raise ValueError(f"padding must be 'valid', not {self.padding!r}")
+        super().__init__(filters, kernel_size, **kwargs)
+        _check_arguments(self, method, ("valid",))
+        self.method = method
         if self.output_padding is not None:
             raise ValueError(f"output_padding must be None, not {self.output_padding!r}")
+
+    def get_config(self):
+        """Return the arguments of the layer, from which ``from_config`` makes another.
+
+        Returns
+        -------
+        dict
+            By name.
+        """
+        return {**super().get_config(), "method": self.method}
 
     def call(self, inputs):
         """Return the images after the transposed convolution.
@@ -177,11 +189,11 @@ class LargeConv2DTranspose(_LargeKernel, keras.layers.Conv2DTranspose):
         tensor
             ``(n, ny + kernel_size[0] - 1, nx + kernel_size[1] - 1, filters)``.
         """
-        if not self._by_tiles(inputs.shape[-1]):
+        if not _by_tiles(self, inputs.shape[-1]):
             return super().call(inputs)
         dtype = _working_dtype(inputs)
         kernel = ops.transpose(ops.cast(self.kernel, dtype), (0, 1, 3, 2))
-        return self._finish(_full(ops.cast(inputs, dtype), kernel), inputs.dtype)
+        return _finish(self, _full(ops.cast(inputs, dtype), kernel), inputs.dtype)
 
 
 def _working_dtype(x):

@@ -75,7 +75,7 @@ class Network:
         if not isinstance(self.model, keras.Model):
             raise TypeError(f"model must be a keras.Model, not {type(self.model).__name__}")
         check_choice(self.inputs, "inputs", tuple(INPUTS))
-        n_in, n_out = self.model.input_shape[-1], self.model.output_shape[-1]
+        n_in, n_out = _channels(self.model)
         wanted = len(INPUTS[self.inputs].channels)
         if n_in != wanted:
             raise ValueError(
@@ -134,7 +134,13 @@ class Network:
     def _run(self, planes):
         # Called, not `predict`: that would be compiled anew for each size of map.
         result = self.model(keras.ops.convert_to_tensor(planes[np.newaxis]), training=False)
-        return keras.ops.convert_to_numpy(result)[0]
+        result = keras.ops.convert_to_numpy(result)[0]
+        if result.shape[:2] != planes.shape[:2]:
+            raise ValueError(
+                f"model must return maps of the size of its input: it made {result.shape[:2]} of "
+                f"{planes.shape[:2]} (ny, nx)"
+            )
+        return result
 
     def _symmetric(self, planes):
         signs = INPUTS[self.inputs].signs
@@ -142,6 +148,25 @@ class Network:
         for symmetry in SYMMETRIES:
             total = total + turned_back(self._run(turned(planes, symmetry, signs)), symmetry)
         return total / len(SYMMETRIES)
+
+
+def _channels(model):
+    """Return how many channels a model takes and returns."""
+    shapes = []
+    for name in ("input_shape", "output_shape"):
+        try:
+            shape = tuple(getattr(model, name))
+        except (AttributeError, TypeError):  # of a class of its own, not built yet
+            raise ValueError(
+                f"model must be built with keras.Input, so that its {name} is known"
+            ) from None
+        if len(shape) != 4 or isinstance(shape[0], (tuple, list)) or shape[1:3] != (None, None):
+            raise ValueError(
+                f"model must have one {name} of (None, None, None, channels), for maps of any "
+                f"size, not {shape}"
+            )
+        shapes.append(shape[-1])
+    return shapes
 
 
 def _centred(planes, sides, extended):

@@ -66,7 +66,7 @@ def train(
     Parameters
     ----------
     architecture : str
-        A name of `lensmap.networks.ARCHITECTURES`.
+        A name that `lensmap.networks.build` knows.
     sets : dict
         From `FieldSet` or the path of one to the part of the examples that it gives.
     folder : path-like
@@ -75,14 +75,14 @@ def train(
         How many steps the whole training has. The learning rate depends on it: it falls to a
         hundredth over the last part.
     start : str, path-like or None
-        The weights to start from, as for `load_network`; None starts anew: at random, `cha2025`
+        The weights to start from, as for `load_network`; None starts anew: at random, ``"cha2025"``
         as a Kaiser-Squires map.
     options : dict or None
         What else `lensmap.networks.build` is given.
     survey : SurveyRange or None
         What surveys are simulated; None is all that `SurveyRange` knows.
     exponent : float
-        Of the weights of bright pixels, `focal_weights`; 6 is Cha et al. 2025.
+        Of the weights of bright pixels, `lensmap.networks.focal_weights`; 6 is Cha et al. 2025.
     learning_rate : float
         The size of steps, see `FanInAdam`.
     decay : float
@@ -92,13 +92,15 @@ def train(
     batch_size : int
         Examples in each step.
     crop : int or None
-        The side of the pieces of fields, in pixels; None takes whole fields.
+        The side of the pieces of fields, in pixels, at least 64; None takes whole fields. Either
+        is cut to a multiple of what the network asks for.
     held_back : int
         How many files of each set are not learned from: the checks are made on them.
     check_every : int
         The number of steps between checks.
     seed : int
-        Of all that is random. On the same processor the same seed gives the same weights.
+        Of all that is random. On the same processor the same seed gives the same weights. (Keras'
+        own seed is set on the way.)
     progress : None, bool or callable
         As for `lensmap.utils.track`.
 
@@ -116,11 +118,16 @@ def train(
     """
     run = _Run(architecture, folder, start, options, learning_rate, decay, averaging, steps, seed)
     survey = SurveyRange() if survey is None else survey
-    check_count(batch_size, "batch_size", minimum=1)
+    batch_size = check_count(batch_size, "batch_size", minimum=1)
+    exponent = float(check_number(exponent, "exponent", "0 or more", low=0))
+    held_back = check_count(held_back, "held_back")
+    if crop is not None:
+        crop = check_count(crop, "crop", minimum=64)
     check_every = check_count(check_every, "check_every", minimum=1)
     examples = Examples(
         sets, run.architecture.inputs, survey,
-        exponent=exponent, crop=crop, held_back=check_count(held_back, "held_back"), seed=seed,
+        exponent=exponent, crop=crop, held_back=held_back, stride=run.architecture.stride,
+        seed=seed,
     )
     run.settings |= {
         "sets": {str(s.folder): p for s, p in zip(examples.sets, sets.values(), strict=True)},
@@ -147,8 +154,13 @@ def train(
             run.save()
             saved = time.monotonic()
     except (KeyboardInterrupt, SystemExit):
-        run.save()
+        # In the middle of a step there is nothing to keep: the last checkpoint is whole.
+        if run.is_whole:
+            run.save()
         raise
+    if not run.history or run.history[-1]["step"] != steps:  # it was stopped before the last check
+        run.check(check)
+        run.save()
     return run.network()
 
 
@@ -188,18 +200,22 @@ class _Run:
         self.start = None if start is None else str(start)
         self.settings = {
             "architecture": self.name, "options": self.options, "start": self.start,
-            "learning_rate": self.rate, "decay": decay, "averaging": averaging,
-            "steps": steps, "seed": seed,
+            "learning_rate": float(self.rate), "decay": float(decay),
+            "averaging": float(averaging),
+            "steps": self.steps, "seed": self.seed,
         }
         self.step, self.seconds, self.history, self.losses = 0, 0.0, [], []
+        self.is_whole = False
 
     def begin(self):
         """Take up what the folder holds, or start anew."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with _seeded(self.seed):
             self.model = build(self.name, **self.options)
-        if self.start is not None:
-            self.model.set_weights(load_network(self.start).model.get_weights())
+        if self._checkpoint.exists():
+            pass  # it holds all weights
+        elif self.start is not None:
+            self._take_weights(load_network(self.start))
         elif self.architecture.start is not None:
             self.architecture.start(self.model)
         self.model.compile(optimizer=FanInAdam(self.rate), loss=map_loss)
@@ -207,7 +223,17 @@ class _Run:
         self.mean = [np.array(to_numpy(v.value)) for v in self.model.trainable_variables]
         if self._checkpoint.exists():
             self._load()
-        self.since = time.monotonic()
+        self.since, self.is_whole = time.monotonic(), True
+
+    def _take_weights(self, network):
+        """Start from the weights of another network of the same shape."""
+        own = [tuple(v.shape) for v in self.model.weights]
+        if own != [tuple(v.shape) for v in network.model.weights]:
+            raise ValueError(
+                f"start={self.start!r} is a network of another shape ({network.model.name!r}) "
+                f"than {self.name!r} with the options {self.options}"
+            )
+        self.model.set_weights(network.model.get_weights())
 
     @property
     def _checkpoint(self):
@@ -217,7 +243,14 @@ class _Run:
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _load(self):
-        with np.load(self._checkpoint, allow_pickle=False) as file:
+        try:
+            file = np.load(self._checkpoint, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ValueError(
+                f"the checkpoint {str(self._checkpoint)!r} is damaged ({error}): take a new "
+                "folder, with start= at weights.h5 of this one"
+            ) from error
+        with file:
             state = json.loads(str(file["state"]))
             other = [k for k, v in _as_json(self.settings).items() if state["settings"].get(k) != v]
             if other:
@@ -248,6 +281,7 @@ class _Run:
 
     def advance(self, inputs, targets):
         """Make one step."""
+        self.is_whole = False
         self.model.optimizer.learning_rate.assign(self._learning_rate(self.step))
         loss = float(self.model.train_on_batch(inputs, targets))
         if not np.isfinite(loss):
@@ -262,6 +296,7 @@ class _Run:
         for mean, variable in zip(self.mean, self.model.trainable_variables, strict=True):
             mean *= kept
             mean += (1 - kept) * to_numpy(variable.value)
+        self.is_whole = True
 
     def _learning_rate(self, step):
         """Small at first, constant, and falling at the end like a cosine."""
@@ -285,6 +320,7 @@ class _Run:
 
     def check(self, check):
         """Add to the learning curve, and write it and the weights."""
+        self.is_whole = False
         with self._mean_weights():
             scores = check(self.model)
             row = {
@@ -299,6 +335,7 @@ class _Run:
             self._write_weights()
         with atomic_write(self.folder / "curve.ecsv", overwrite=True) as temporary:
             Table(self.history).write(temporary, format="ascii.ecsv", overwrite=True)
+        self.is_whole = True
 
     def _write_weights(self):
         training = {**self.settings, "steps_done": self.step}

@@ -25,7 +25,7 @@ class TrainingCheck:
     def __init__(self, examples, held_back):
         usual = Examples(
             {one: 1.0 for one in examples.sets}, examples.kind, SurveyRange.only_usual(),
-            seed=examples.seed,
+            stride=examples.stride, seed=examples.seed,
         )
         places = [
             (which, len(one) - 1 - back, redshift)

@@ -23,7 +23,7 @@ def lensmap_network(n_channels=18, widths=(48, 96, 128, 160), blocks=(1, 2, 2, 2
     Parameters
     ----------
     n_channels : int
-        Of the input, `MULTISCALE_CHANNELS`.
+        Of the input; those of the kind ``"multiscale"`` are 18.
     widths : tuple of int
         The channels at 1/2, 1/4, ... of the resolution.
     blocks : tuple of int

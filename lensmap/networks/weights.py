@@ -38,7 +38,7 @@ def load_network(name):
     Returns
     -------
     Network
-        The network, which is kept for the next call.
+        The network, with a model of its own.
 
     Raises
     ------
@@ -48,11 +48,19 @@ def load_network(name):
         If there is no such network, or its files are damaged, do not belong together, or do not fit
         this version of lensmap.
     """
-    path, _ = network_files(name)
-    digest = read_card(name)["sha256"]
+    card, (path, _) = read_card(name), network_files(name)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file of weights {str(path)!r}")
-    return _kept(str(name), digest)
+    found, digest = hashlib.sha256(path.read_bytes()).hexdigest(), card["sha256"]
+    if found != digest:
+        raise ValueError(
+            f"the weights in {str(path)!r} are not those of its card: SHA-256 {found[:12]}... "
+            f"instead of {digest[:12]}...; the file is damaged or another: install it again"
+        )
+    model = build(card["architecture"], **card["options"])
+    _fill(model, path)
+    use = {key: tuple(v) if isinstance(v := card[key], list) else v for key in _USE}
+    return Network(model, card=card, **use)
 
 
 def as_network(network):
@@ -67,7 +75,7 @@ def as_network(network):
     Returns
     -------
     Network
-        The network.
+        The network. One of a file is loaded once, and kept while its card stays what it is.
 
     Raises
     ------
@@ -77,7 +85,8 @@ def as_network(network):
     if isinstance(network, Network):
         return network
     if isinstance(network, (str, Path)):
-        return load_network(network)
+        _, card = network_files(network)
+        return _kept(str(network), card.read_bytes() if card.is_file() else b"")
     if not isinstance(network, keras.Model):
         raise TypeError(
             "network must be a name, a path, a lensmap.networks.Network or a keras.Model, not "
@@ -92,18 +101,8 @@ def as_network(network):
 
 
 @functools.lru_cache(maxsize=4)
-def _kept(name, digest):
-    card, (path, _) = read_card(name), network_files(name)
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != digest:
-        raise ValueError(
-            f"the weights in {str(path)!r} are not those of its card: SHA-256 {found[:12]}... "
-            f"instead of {digest[:12]}...; the file is damaged or another: install it again"
-        )
-    model = build(card["architecture"], **card["options"])
-    _fill(model, path)
-    use = {key: tuple(v) if isinstance(v := card[key], list) else v for key in _USE}
-    return Network(model, card=card, **use)
+def _kept(name, card):
+    return load_network(name)
 
 
 def _fill(model, path):
@@ -161,16 +160,6 @@ def save_network(network, path, *, architecture, options=None, overwrite=False):
     card_path = path.with_suffix(".json")
     if card_path.exists() and not overwrite:
         raise FileExistsError(f"{str(card_path)!r} exists; overwrite=True replaces it")
-    with atomic_write(path, overwrite=overwrite) as temporary:
-        with h5py.File(temporary, "w") as file:
-            for variable in network.model.weights:
-                with np.errstate(over="ignore"):  # told below
-                    value = keras.ops.convert_to_numpy(variable.value).astype(np.float16)
-                if not np.all(np.isfinite(value)):
-                    raise ValueError(f"the weights {variable.path!r} are not finite as float16")
-                file.create_dataset(variable.path, data=value)
-            file["names"] = [variable.path for variable in network.model.weights]
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
     use = {key: getattr(network, key) for key in _USE}
     card = {
         **network.card,
@@ -179,7 +168,23 @@ def save_network(network, path, *, architecture, options=None, overwrite=False):
         "options": dict(options or {}),
         "n_parameters": int(network.model.count_params()),
         **use,
-        "sha256": digest,
     }
-    with atomic_write(card_path, overwrite=overwrite) as temporary:
-        temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    # Both are written before one of them takes its place.
+    with (
+        atomic_write(card_path, overwrite=overwrite) as card_file,
+        atomic_write(path, overwrite=overwrite) as weights_file,
+    ):
+        _write_weights(network.model, weights_file)
+        card["sha256"] = hashlib.sha256(weights_file.read_bytes()).hexdigest()
+        card_file.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_weights(model, path):
+    with h5py.File(path, "w") as file:
+        for variable in model.weights:
+            with np.errstate(over="ignore"):  # told below
+                value = keras.ops.convert_to_numpy(variable.value).astype(np.float16)
+            if not np.all(np.isfinite(value)):
+                raise ValueError(f"the weights {variable.path!r} are not finite as float16")
+            file.create_dataset(variable.path, data=value)
+        file["names"] = [variable.path for variable in model.weights]

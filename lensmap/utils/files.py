@@ -75,6 +75,9 @@ def atomic_write(path, *, overwrite=False):
     try:
         yield temporary
         _give_ordinary_permissions(temporary)
+        # Without this, a power cut may leave the new name with nothing in it.
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
         # A second look: another process may have made the file in the meantime.
         _check_target(path, overwrite)
         os.replace(temporary, path)

@@ -110,7 +110,7 @@ def rmse(truth, prediction, mask=None):
 def weighted_loss(truth, prediction, mask=None, *, exponent=6):
     r"""Return the loss of Cha et al. 2025, in which high convergence has a high weight.
 
-    .. math:: L = \sum_{\rm pixels} w^n (\hat\kappa - \kappa)^2 ,
+    .. math:: L = \sum_\mathrm{pixels} w^n (\hat\kappa - \kappa)^2 ,
               \qquad w = 1 + |\kappa| / \max \kappa
 
     It depends on the small-scale power of the simulation: compare it between methods on the same
@@ -157,10 +157,10 @@ def _loss(truth, prediction, exponent):
 def ordinary_slope(truth, prediction, mask=None, *, above=None):
     r"""Return the slope of the regression of the truth on the prediction: 1 if unbiased.
 
-    :math:`{\rm cov}(\kappa, \hat\kappa) / {\rm var}(\hat\kappa)`. A map that is the mean of what
-    the truth may be has :math:`\langle \kappa | \hat\kappa \rangle = \hat\kappa` and a slope of 1,
-    however noisy the data are; noise that is left in the map takes the slope below 1. To choose
-    pixels by their prediction changes nothing in this (by their truth it would).
+    :math:`\mathrm{cov}(\kappa, \hat\kappa) / \mathrm{var}(\hat\kappa)`. A map that is the mean of
+    what the truth may be has :math:`\langle \kappa | \hat\kappa \rangle = \hat\kappa` and a slope
+    of 1, however noisy the data are; noise that is left in the map takes the slope below 1. To
+    choose pixels by their prediction changes nothing in this (by their truth it would).
 
     Parameters
     ----------
@@ -243,7 +243,10 @@ def tls_slope(truth, prediction, mask=None):
     r"""Return the slope of the prediction against the truth by orthogonal regression.
 
     The axis along which the cloud of pixels (truth, prediction) is longest, with the slope
-    :math:`\tan(\frac12 \arctan \frac{2\,{\rm cov}}{{\rm var}(\kappa) - {\rm var}(\hat\kappa)})`:
+
+    .. math:: \tan\left(\frac12 \arctan
+              \frac{2\,\mathrm{cov}}{\mathrm{var}(\kappa) - \mathrm{var}(\hat\kappa)}\right) :
+
     total least squares, for errors of the same size in both. This is how the paper's figure is
     read, but it is no test of calibration: for a calibrated map it follows from the correlation
     alone (`tls_slope_of_r`), and multiplying a map by a number moves it at will.
@@ -280,8 +283,8 @@ def _tls(moments):
 def tls_slope_of_r(r):
     r"""Return the orthogonal-regression slope of a calibrated map of a given correlation.
 
-    The mean of what the truth may be has :math:`{\rm var}(\hat\kappa) = {\rm cov}(\kappa,
-    \hat\kappa) = r^2 {\rm var}(\kappa)`; see `tls_slope` for what follows.
+    The mean of what the truth may be has :math:`\mathrm{var}(\hat\kappa) = \mathrm{cov}(\kappa,
+    \hat\kappa) = r^2 \mathrm{var}(\kappa)`; see `tls_slope` for what follows.
 
     Parameters
     ----------

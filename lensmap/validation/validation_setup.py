@@ -91,7 +91,7 @@ class ValidationSetup:
     sigma_e : float
         The intrinsic dispersion of ellipticities per component.
     measurement_error : {"hsc"}, float or callable
-        The error of a measured ellipticity per component, as for `MockSurvey`.
+        The error of a measured ellipticity per component, as for `lensmap.simulate.MockSurvey`.
     magnitude_limit, m5 : float
         Of the survey, for ``"hsc"``.
     pixel_scale : `~astropy.units.Quantity` or str
@@ -99,12 +99,12 @@ class ValidationSetup:
     shape : tuple of int
         ``(ny, nx)``, even.
     resolution : None, "massivenus" or callable
-        The resolution of a simulation to be imitated, as for `HaloModelField`.
+        The resolution of a simulation to be imitated, as for `lensmap.simulate.HaloModelField`.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `HaloModelField`.
+        As for `lensmap.simulate.HaloModelField`.
     mask_fraction : float
         How much of each field is masked, from 0 to below 1, with holes and a ragged edge
-        that differ from field to field (`random_mask`).
+        that differ from field to field (`lensmap.simulate.random_mask`).
     null : bool
         Whether there is no lensing at all: the truth is 0.
 
@@ -150,7 +150,8 @@ class ValidationSetup:
         ----------
         name : str
             ``"cha2025"``: sources at redshift 2.5 and the resolution of the simulation in
-            that paper; or another preset of `MockSurvey`, with its redshifts if it has them.
+            that paper; or another preset of `lensmap.simulate.MockSurvey`, with its
+            redshifts if it has them.
         **changes
             Other parameters, or other values; ``z_source`` is needed where the survey has no
             redshifts.
@@ -198,7 +199,7 @@ class ValidationSetup:
 
     @cached_property
     def model(self):
-        """The `HaloModelField` of the fields."""
+        """The `lensmap.simulate.HaloModelField` of the fields."""
         return HaloModelField(
             z_source=self.z_source,
             shape=self.shape,
@@ -209,7 +210,7 @@ class ValidationSetup:
 
     @cached_property
     def survey(self):
-        """The `MockSurvey`, without a mask: that belongs to each field."""
+        """The `lensmap.simulate.MockSurvey`, without a mask: that belongs to each field."""
         return MockSurvey(
             density=self.density,
             sigma_e=self.sigma_e,

@@ -210,6 +210,17 @@ class TestOptions:
         assert "expected: the matter in front of redshift 0.7" in said
         assert "times its error about the truth" in said
 
+    def test_network_with_its_own_error(self, folder, capsys):
+        words = ["--method", "cnn", "--network", "lensmap", "--uncertainty", "network"]
+        assert reconstruct(*words) == 0
+        kappa = ConvergenceMap.read("k.fits")
+        assert kappa.meta["estimator"] == "CNNReconstructor"
+        assert kappa.meta["uncertainty"] == "total"
+        assert peak(kappa).separation(LENS) < 0.6 * u.arcmin
+        said = capsys.readouterr()
+        assert "times its error about the truth" in said.out
+        assert "TensorFlow" not in said.err and "oneDNN" not in said.err
+
     def test_plot(self, folder, capsys):
         pytest.importorskip("matplotlib")
         assert reconstruct("--plot", "k.png", "--uncertainty", "analytic") == 0
@@ -308,6 +319,9 @@ class TestWhatGoesWrong:
              "--smoothing is not for --method wiener"),
             (["--method", "wiener", "--z-source", "-1"], "z_source must be a positive"),
             (["--z-source", "1"], "--z-source is not for --method ks"),
+            (["--network", "lensmap"], "--network is not for --method ks"),
+            (["--symmetrize"], "--symmetrize is not for --method ks"),
+            (["--method", "cnn", "--network", "deep"], "there is no network 'deep'"),
             (["--uncertainty", "posterior"],
              "--uncertainty posterior is not for --method ks, which has a number of random "
              "rotations or analytic"),

@@ -32,13 +32,21 @@ from lenses import (
     uniform_sky,
 )
 
-from lensmap import ConvergenceMap, KaiserSquires, ShearCatalog, WienerFilter
+from lensmap import (
+    CNNReconstructor,
+    ConvergenceMap,
+    KaiserSquires,
+    MaskedCNN,
+    ShearCatalog,
+    WienerFilter,
+)
 from lensmap.cosmology import convergence_power
 from lensmap.estimators import available_estimators
 from lensmap.flatsky import convergence_to_shear, mode_power
 from lensmap.utils import CatalogWarning
 
 ALL = available_estimators()
+NETWORKS = (CNNReconstructor, MaskedCNN)
 LINEAR = {name: cls for name, cls in ALL.items() if cls.linear}
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -47,7 +55,14 @@ linear = pytest.mark.parametrize("cls", LINEAR.values(), ids=LINEAR)
 
 # What an estimator is given for its laws. The Wiener filter is linear for a given noise: measured
 # from the ellipticities, it changes with them; and its laws hold to the tolerance of its equations.
-GIVEN = {WienerFilter: {"sigma_e": 0.25, "tolerance": 1e-7}}
+GIVEN = {
+    WienerFilter: {"sigma_e": 0.25, "tolerance": 1e-7},
+    # on the map's own pixels, so that counts are those of its pixels
+    **dict.fromkeys(NETWORKS, {"sigma_e": 0.25, "pixel_scale": 0.5 * u.arcmin}),
+}
+
+# A network is only as symmetric as it has learned to be, but for the mean over all symmetries.
+SYMMETRIC = dict.fromkeys(NETWORKS, {"symmetrize": True})
 
 # The same where the truth is the target: what is wider than the padded field is not in its error,
 # and that of the suite is small.
@@ -57,7 +72,7 @@ WIDE = {WienerFilter: {"padding": 3.0}}
 NOISELESS = {WienerFilter: {"sigma_e": 0.02}}
 
 # How a lens is seen whose profile is to be compared.
-SHARP = {KaiserSquires: {"smoothing": 1 * u.arcmin}, **GIVEN}
+SHARP = {**GIVEN, KaiserSquires: {"smoothing": 1 * u.arcmin}}
 
 # Estimators that take what is outside of the data as zero shear, on which a plate of constant
 # shear has edges. To the others it is what it may be: a part of a field without structure.
@@ -142,12 +157,29 @@ def test_1_constant_shear_in_a_padded_square_has_the_analytic_response(cls):
     assert 0.003 < np.abs(kappa.data[middle]).max() < 0.16 * 0.05
 
 
+@pytest.mark.parametrize("cls", NETWORKS)
+def test_1_zero_shear_is_little_mass_for_a_network(cls):
+    """The bound is a tenth of the scatter of a map of noise alone."""
+    columns = _noise(1)
+    kappa = _map(cls, _with_shear(columns, np.zeros(1500, dtype=complex)))
+    assert np.abs(kappa.data[~kappa.mask]).max() < 0.01 and kappa.kappa_b is None
+
+
 # --- 2. linearity ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", NETWORKS)
+def test_2_weights_have_no_scale_and_rows_no_order_for_a_network(cls):
+    _check_weights_and_order(cls, seed=2, factor=37.0)
 
 
 @linear
 @given(seed=SEEDS, factor=st.floats(1e-3, 1e3))
 def test_2_weights_have_no_scale_and_rows_no_order(cls, seed, factor):
+    _check_weights_and_order(cls, seed, factor)
+
+
+def _check_weights_and_order(cls, seed, factor):
     columns = _noise(seed)
     kappa = _map(cls, columns)
     _close(_map(cls, {**columns, "weight": columns["weight"] * factor}), kappa)
@@ -191,12 +223,21 @@ def test_3_b_has_the_same_sign_on_a_mirrored_image(cls):
 # --- 4. symmetries --------------------------------------------------------------------------
 
 
-@every
+@pytest.mark.parametrize("cls", NETWORKS)
+def test_4_a_mirrored_sky_is_a_mirrored_map_for_a_network(cls):
+    _check_mirror(cls, seed=4)
+
+
+@linear
 @given(seed=SEEDS)
 def test_4_a_mirrored_sky_is_a_mirrored_map(cls, seed):
-    columns = _noise(seed)
+    _check_mirror(cls, seed)
+
+
+def _check_mirror(cls, seed):
+    columns, given = _noise(seed), SYMMETRIC.get(cls, {})
     mirrored = {**columns, "ra": 2 * CENTER.ra.deg - columns["ra"], "e2": -columns["e2"]}
-    kappa, other = _map(cls, columns), _map(cls, mirrored)
+    kappa, other = _map(cls, columns, **given), _map(cls, mirrored, **given)
     np.testing.assert_allclose(other.data[:, ::-1], kappa.data, atol=2e-6)
     if kappa.kappa_b is not None:
         np.testing.assert_allclose(other.kappa_b[:, ::-1], -kappa.kappa_b, atol=2e-6)
@@ -205,9 +246,9 @@ def test_4_a_mirrored_sky_is_a_mirrored_map(cls, seed):
 @every
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_4_a_turned_image_is_a_turned_map(cls, turns):
-    columns = _noise(4)
-    straight = _map(cls, columns, tangent_wcs(CENTER, (24, 24), 0.5))
-    turned = _map(cls, columns, tangent_wcs(CENTER, (24, 24), 0.5, angle=90.0 * turns))
+    columns, given = _noise(4), SYMMETRIC.get(cls, {})
+    straight = _map(cls, columns, tangent_wcs(CENTER, (24, 24), 0.5), **given)
+    turned = _map(cls, columns, tangent_wcs(CENTER, (24, 24), 0.5, angle=90.0 * turns), **given)
     # the sky turns against the image; which way is told by a position
     target = straight.wcs.pixel_to_world(20, 12)
     x, y = (int(np.rint(v)) for v in turned.wcs.world_to_pixel(target))
@@ -258,7 +299,8 @@ def test_6_an_elongated_lens_comes_back_at_its_place_and_position_angle(cls, pla
     sky = uniform_sky(center, 0.45, 60_000, np.random.default_rng(6))
     gamma, kappa_true = shear_of(sky, halos)
     columns = catalog_columns(sky, gamma / (1 - kappa_true))
-    kappa = _map(cls, columns, wcs, **NOISELESS.get(cls, {}))
+    given = {**NOISELESS, **dict.fromkeys(NETWORKS, {"pixel_scale": 0.4 * u.arcmin})}
+    kappa = _map(cls, columns, wcs, **given.get(cls, {}))
     values = np.where(kappa.mask, 0, kappa.data)
     y, x = np.indices(values.shape)
     near = pixel_sky(wcs)
@@ -447,7 +489,13 @@ def _seen_profile(cls, lens, density):
 HOLE = np.zeros(SHAPE, dtype=bool)
 HOLE[8:13, 8:13] = True
 
-COVERAGE = [(name, what) for name, cls in ALL.items() for what in cls.uncertainties if what]
+# What networks say of their errors is learned on simulated skies, and tested on those.
+COVERAGE = [
+    (name, what)
+    for name, cls in ALL.items()
+    for what in cls.uncertainties
+    if what not in (None, "network")
+]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lensmap.networks.large_kernel import LargeConv2D, LargeConv2DTranspose
+from lensmap.networks.large_kernel import LargeConv2D, LargeConv2DTranspose, _by_tiles
 
 OTHERS = {LargeConv2D: keras.layers.Conv2D, LargeConv2DTranspose: keras.layers.Conv2DTranspose}
 ONLY_TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="GradientTape")
@@ -250,7 +250,7 @@ def test_configuration_and_files_go_there_and_back(cls, tmp_path):
 
 def test_auto_takes_tiles_for_large_kernels_and_many_channels():
     def tiles(size, c_in, filters, **options):
-        return LargeConv2D(filters, size, **options)._by_tiles(c_in)
+        return _by_tiles(LargeConv2D(filters, size, **options), c_in)
 
     assert tiles(49, 24, 24) and tiles(49, 3, 8) and tiles(25, 3, 8) and tiles(9, 24, 24)
     assert not tiles(9, 3, 8) and not tiles(3, 64, 64) and not tiles(1, 500, 500)

@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`Network`: sizes, tiles, symmetries, intervals."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -57,8 +59,6 @@ def test_symmetrized_maps_turn_with_the_sky(network):
 
 
 def test_intervals_are_calibrated_by_their_factors(network):
-    from dataclasses import replace
-
     arrays = _arrays((64, 64))
     one = network.predict(arrays).half_widths
     other = replace(network, widths=(2.0, 0.5)).predict(arrays).half_widths
@@ -73,6 +73,30 @@ def test_a_model_of_the_users_own():
     found = Network(model, "paper").predict(arrays)
     np.testing.assert_allclose(found.kappa, -0.1, atol=1e-6)
     assert found.half_widths == {}
+
+
+def test_a_model_that_does_not_keep_the_size():
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, layers.Conv2D(1, 9)(inputs))
+    arrays = replace(_arrays((40, 40)), measurement_error=np.zeros((40, 40)))
+    with pytest.raises(ValueError, match="must return maps of the size of its input"):
+        Network(model, "paper").predict(arrays)
+
+
+def test_a_model_for_one_size():
+    inputs = keras.Input((64, 64, 3))
+    model = keras.Model(inputs, layers.Conv2D(1, 1)(inputs))
+    with pytest.raises(ValueError, match="for maps of any size, not"):
+        Network(model, "paper")
+
+
+def test_a_model_that_is_not_built():
+    class Model(keras.Model):
+        def call(self, inputs):
+            return inputs[..., :1]
+
+    with pytest.raises(ValueError, match="model must be built with keras.Input"):
+        Network(Model(), "paper")
 
 
 def test_what_is_no_network(network):

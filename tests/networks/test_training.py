@@ -141,3 +141,64 @@ def test_a_step_has_the_size_of_its_scale():
     kernel, bias = (np.abs(a - b).max() for a, b in zip(model.get_weights(), before))
     assert bias == pytest.approx(1e-3, rel=1e-2)
     assert kernel == pytest.approx(1e-3 * 1500 / 57624, rel=1e-2)
+
+
+def test_a_stop_in_the_middle_of_a_step_keeps_the_last_whole_state(fields, tmp_path, monkeypatch):
+    straight = train("lensmap", {fields: 1.0}, tmp_path / "a", steps=20, **SMALL)
+    from lensmap.networks import training
+
+    calls = []
+    original = training._Run._learning_rate
+
+    def stop(self, step):
+        calls.append(step)
+        if len(calls) == 15:
+            raise KeyboardInterrupt  # after the step began
+        return original(self, step)
+
+    monkeypatch.setattr(training._Run, "_learning_rate", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train("lensmap", {fields: 1.0}, tmp_path / "b", steps=20, **SMALL)
+    monkeypatch.undo()
+    resumed = train("lensmap", {fields: 1.0}, tmp_path / "b", steps=20, **SMALL)
+    np.testing.assert_array_equal(_weights(resumed), _weights(straight))
+
+
+def test_a_stop_in_the_last_check_is_made_good(fields, tmp_path, monkeypatch):
+    from lensmap.networks import training
+
+    original = training._Run.check
+
+    def stop(self, check):
+        if self.step == 20:
+            self.save()
+            raise KeyboardInterrupt
+        original(self, check)
+
+    monkeypatch.setattr(training._Run, "check", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train("lensmap", {fields: 1.0}, tmp_path, steps=20, **SMALL)
+    monkeypatch.undo()
+    network = train("lensmap", {fields: 1.0}, tmp_path, steps=20, **SMALL)
+    assert [row["step"] for row in network.card["curve"]] == [10, 20]
+
+
+def test_a_damaged_checkpoint_is_told(fields, tmp_path):
+    (tmp_path / "checkpoint.npz").write_bytes(b"")
+    with pytest.raises(ValueError, match="checkpoint.npz' is damaged"):
+        train("lensmap", {fields: 1.0}, tmp_path, steps=5, **SMALL)
+
+
+def test_fields_of_any_size_can_be_learned_from(tmp_path):
+    model = HaloModelField(z_source=1.5, shape=(70, 78), pixel_scale=1 * u.arcmin)
+    odd = FieldSet.draw(tmp_path / "fields", model, 2, seed=1, workers=1)
+    network = train("lensmap", {odd: 1.0}, tmp_path / "run", steps=2, **SMALL)
+    assert "r" in network.card["curve"][-1]
+
+
+def test_a_start_of_another_shape(fields, tmp_path):
+    train("lensmap", {fields: 1.0}, tmp_path / "a", steps=2, **SMALL)
+    start = str(tmp_path / "a" / "weights.h5")
+    other = {**SMALL, "options": {**OPTIONS, "widths": [6, 10]}}
+    with pytest.raises(ValueError, match="is a network of another shape"):
+        train("lensmap", {fields: 1.0}, tmp_path / "b", steps=2, start=start, **other)

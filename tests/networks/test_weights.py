@@ -111,6 +111,15 @@ def test_weights_too_large_for_half_precision(network, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_models_are_ones_own_but_estimators_share_theirs(path):
+    one, other = load_network(path), load_network(path)
+    assert one.model is not other.model
+    assert as_network(path) is as_network(str(path))
+    card = path.with_suffix(".json")
+    card.write_text(json.dumps({**json.loads(card.read_text()), "widths": [2.0, 2.0]}))
+    assert as_network(path).widths == (2.0, 2.0)
+
+
 def test_what_may_be_called_a_network(network, path):
     assert as_network(network) is network
     assert as_network(path).stride == 4
