@@ -37,6 +37,9 @@ _FULL = 0.8
 # A signal that is weaker than this, in units of the noise variance, is not told from none.
 _WEAKEST = 1e-3
 
+# The least noise between two scales, in units of that which white noise has there.
+_LEAST_NOISE = 0.3
+
 # Brings the adaptive map to the size of the others.
 _ADAPTIVE_UNIT = 0.3
 
@@ -128,13 +131,28 @@ def _adaptive(maps, noise, weight):
     if not inside.any():
         inside = weight >= weight.max()
     total, gains = 0.0, []
-    for finer, coarser in zip(maps, [*maps[1:], 0], strict=True):
+    parts = zip(maps, [*maps[1:], 0], _white_noise_between_scales(), strict=True)
+    for finer, coarser, white in parts:
         part = finer - coarser
         # Of the whole field: it is the sources' redshift that is asked for.
         e, b = (float(np.mean(np.square(x[inside], dtype=float))) for x in (part.real, part.imag))
         own = b / float(np.mean(np.square(noise[inside], dtype=float)))
+        # Galaxies without noise are none that a network has seen.
+        own = max(own, _LEAST_NOISE * white)
         signal = max(e - b, _WEAKEST * b, np.finfo(np.float32).tiny)
         gain = np.float32(signal) / (np.float32(signal) + np.float32(own) * noise**2)
         total = total + gain * part.real
         gains.append(gain)
     return [total / (np.float32(_ADAPTIVE_UNIT) * noise), *gains]
+
+
+def _white_noise_between_scales():
+    """Return the variance of white noise of 1 per pixel between each scale and the next."""
+
+    def overlap(one, other):
+        square = one**2 + other**2
+        return 1.0 if square == 0 else 1 / (2 * np.pi * square)
+
+    pairs = zip(_SIGMAS, _SIGMAS[1:])
+    between = [overlap(a, a) + overlap(b, b) - 2 * overlap(a, b) for a, b in pairs]
+    return [*between, overlap(_SIGMAS[-1], _SIGMAS[-1])]

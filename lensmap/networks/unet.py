@@ -14,7 +14,9 @@ _ACTIVATION = "silu"
 _START_OF_WIDTHS = -1.5
 
 
-def lensmap_network(n_channels=18, widths=(48, 96, 128, 160), blocks=(1, 2, 2, 2), details=16):
+def lensmap_network(
+    n_channels=18, widths=(48, 96, 128, 160), blocks=(1, 2, 2, 2), details=16, detail_blocks=0
+):
     """Build the network of lensmap.
 
     Residual blocks at half the resolution of the input and below, joined by sums; the last layers
@@ -28,8 +30,8 @@ def lensmap_network(n_channels=18, widths=(48, 96, 128, 160), blocks=(1, 2, 2, 2
         The channels at 1/2, 1/4, ... of the resolution.
     blocks : tuple of int
         The residual blocks there, on the way down and again on the way up.
-    details : int
-        The channels at full resolution.
+    details, detail_blocks : int
+        The channels and the residual blocks at full resolution, after the way up.
 
     Returns
     -------
@@ -58,6 +60,8 @@ def lensmap_network(n_channels=18, widths=(48, 96, 128, 160), blocks=(1, 2, 2, 2
     x = layers.Conv2DTranspose(details, 4, strides=2, padding="same", name="up_full")(x)
     x = layers.Concatenate(name="see_again")([x, inputs])
     x = layers.Conv2D(details, 3, padding="same", activation=_ACTIVATION, name="details")(x)
+    for i in range(detail_blocks):
+        x = _block(x, details, f"detail_{i}")
     outputs = layers.Conv2D(3, 1, kernel_initializer="zeros",
                             bias_initializer=_start, name="outputs", dtype="float32")(x)
     return keras.Model(inputs, outputs, name="lensmap")

@@ -172,3 +172,23 @@ def test_smoothed_inputs_fill_empty_pixels():
     shear[10, 10] = weight[10, 10] = 0
     planes, _ = INPUTS["smoothed"].make(GridArrays(shear, weight, 0.03 * weight, 0.41))
     np.testing.assert_allclose(planes[10, 10], [0.1, -0.2, 0.03], rtol=1e-4)
+
+
+def test_noise_between_scales_is_that_of_white_noise():
+    from lensmap.flatsky import multiscale_convergence
+    from lensmap.networks import multiscale_inputs as module
+
+    rng, shape = np.random.default_rng(7), (512, 512)
+    noise = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+    maps = [m.copy() for m in multiscale_convergence(noise, module._SIGMAS)]
+    for finer, coarser, expected in zip(
+        maps, [*maps[1:], 0], module._white_noise_between_scales(), strict=True
+    ):
+        found = np.var((finer - coarser).real[64:-64, 64:-64])
+        # a Gaussian of 1.5 pixels is sampled at pixels, and of 14 there are few in a map
+        assert found == pytest.approx(expected, rel=0.15)
+
+
+def test_galaxies_without_noise_are_no_infinite_signal():
+    planes, _ = multiscale_inputs(np.zeros(SHAPE, complex), np.full(SHAPE, 100.0), 0.41)
+    assert np.all(planes[..., -5:] < 1e-3) and np.all(planes[..., 12] == 0)

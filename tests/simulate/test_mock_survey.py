@@ -392,9 +392,9 @@ def test_many_galaxies_in_a_pixel_take_no_more_memory():
     survey = MockSurvey(density=100 / u.arcmin**2)
     grid = survey.observe_grid(None, wcs, rng=1)
     assert grid.count.sum() == pytest.approx(100 * 16**2 * 20**2, rel=0.01)
-    assert survey.__dict__["_sampler"]._chunk * 100 * 20**2 <= 4e6
+    assert survey.__dict__["_sampler"]._pixels._chunk * 100 * 20**2 <= 4e6
     # The number of pixels that share a generator decides what a seed gives: it is the same for all
     # shallower surveys.
     usual = MockSurvey()
     usual.observe_grid(None, WCS, rng=1)
-    assert usual.__dict__["_sampler"]._chunk == 32_768
+    assert usual.__dict__["_sampler"]._pixels._chunk == 32_768
