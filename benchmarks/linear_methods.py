@@ -16,6 +16,7 @@ from lensmap.cosmology import convergence_power
 from lensmap.flatsky import convergence_to_shear, mode_power
 from lensmap.maps import ConvergenceMap
 from lensmap.simulate import LensingField
+from lensmap.validation import pearson_r, rmse
 
 SMOOTHINGS = (0.7, 0.85, 1.0, 1.25, 1.5, 2.5)  # arcmin; 2.5 is the 150 arcsec of Cha et al. 2025
 
@@ -36,12 +37,6 @@ def gaussian_field(model, z_source, rng):
     cut = tuple(slice((n - m) // 2, (n - m) // 2 + m) for n, m in zip(shape, model.shape))
     return LensingField(ConvergenceMap(kappa[cut], wcs=model.wcs),
                         convergence_to_shear(kappa)[cut], None, z_source)
-
-
-def scores(truth, found):
-    """Return the correlation and the root mean square error, means removed."""
-    t, f = truth - truth.mean(), found - found.mean()
-    return np.sum(t * f) / np.sqrt(np.sum(t**2) * np.sum(f**2)), np.sqrt(np.mean((t - f) ** 2))
 
 
 def main():
@@ -68,13 +63,14 @@ def main():
                 limits.append(limit(grid, model.pixel_scale.to_value(u.rad), z_source))
                 for name, estimator in estimators.items():
                     found = estimator.reconstruct(grid).data
-                    results[name].append(scores(field.kappa.data, found))
+                    truth = field.kappa.data
+                    results[name].append((pearson_r(truth, found), rmse(truth, found)))
             print(f"\n{what} fields, z_s = {z_source:g}, {n_fields} of them; "
                   f"limit r = {np.mean(limits):.3f}")
             for name, values in results.items():
-                (r, rmse), error = np.mean(values, axis=0), np.std(values, axis=0)
+                (r, rms), error = np.mean(values, axis=0), np.std(values, axis=0)
                 error = error / np.sqrt(n_fields)
-                print(f"{name:30s} r = {r:.3f} +- {error[0]:.3f}   rmse = {rmse:.4f} +- "
+                print(f"{name:30s} r = {r:.3f} +- {error[0]:.3f}   rmse = {rms:.4f} +- "
                       f"{error[1]:.4f}", flush=True)
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy.integrate import cumulative_trapezoid
 
-from lensmap.utils import as_generator
+from lensmap.utils import as_generator, look_up
 
 __all__ = ["SourceRedshifts", "check_z_source", "farthest_source"]
 
@@ -115,10 +115,7 @@ class SourceRedshifts:
         ----------
         LSST DESC 2018, arXiv:1809.01669, appendix D.
         """
-        if name not in _PRESETS:
-            known = ", ".join(map(repr, _PRESETS))
-            raise ValueError(f"there is no source redshift preset {name!r}; there are {known}")
-        return cls.smail(**_PRESETS[name])
+        return cls.smail(**look_up(_PRESETS, name, "source redshift preset"))
 
     def __repr__(self):
         return (

@@ -28,6 +28,9 @@ from lensmap.utils import (
 
 __all__ = ["Estimator", "Inversion"]
 
+# The uncertainties that come with the map; the others are made of many more maps.
+_WITH_THE_MAP = ("analytic", "network")
+
 
 class Inversion(NamedTuple):
     """What an estimator makes of a grid: arrays only.
@@ -225,7 +228,7 @@ class Estimator(Parametrized, ABC):
         invert = self._inverter(grid)
         inversion = invert(grid)
         kappa = self._dress(grid, inversion, target)
-        if self.uncertainty not in ("rotations", "posterior"):
+        if self.uncertainty is None or self.uncertainty in _WITH_THE_MAP:
             return kappa
         realizations = track(
             self._realizations(grid, assignment, invert),
@@ -352,7 +355,7 @@ class Estimator(Parametrized, ABC):
             "zero_mode": "set to 0: the mass sheet is not measured",
             "versions": {name: _version(name) for name in ("lensmap", "numpy", "astropy")},
         }
-        if self.uncertainty in ("analytic", "network"):
+        if self.uncertainty in _WITH_THE_MAP:
             meta["uncertainty"] = self._meanings[self.uncertainty]
         return meta
 

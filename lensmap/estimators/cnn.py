@@ -9,13 +9,20 @@ from astropy import units as u
 from lensmap.catalog import as_shear_catalog
 from lensmap.estimators.base import Estimator, Inversion
 from lensmap.estimators.registry import register_estimator
-from lensmap.estimators.support import data_support, pixel_scale
+from lensmap.estimators.support import data_support
 from lensmap.estimators.working_pixels import conformal_wcs, extended_wcs
 from lensmap.flatsky import near_data
 from lensmap.grid import PixelFrame, ShearGrid, make_wcs, tangent_wcs_of
 from lensmap.maps import ConvergenceMap
-from lensmap.utils import MapWarning, check_angle, check_celestial_wcs, check_choice, check_count
-from lensmap.utils import warn_user
+from lensmap.utils import (
+    MapWarning,
+    check_angle,
+    check_celestial_wcs,
+    check_choice,
+    check_count,
+    check_number,
+    warn_user,
+)
 
 __all__ = ["CNNReconstructor", "MaskedCNN"]
 
@@ -126,8 +133,8 @@ class CNNReconstructor(Estimator):
         self.fill_holes = bool(fill_holes)
         self.n_realizations = n_realizations
         self.rng = rng
-        if sigma_e is not None and not (np.isfinite(sigma_e) and sigma_e > 0):
-            raise ValueError(f"sigma_e must be None or a positive number, not {sigma_e!r}")
+        if sigma_e is not None:
+            check_number(sigma_e, "sigma_e", "None or a positive number", low=1e-300)
         self.sigma_e = sigma_e
         self.tile_size = check_count(tile_size, "tile_size", minimum=64)
         self._check_common()
@@ -173,8 +180,9 @@ class CNNReconstructor(Estimator):
         if wcs is None:
             density = _density(catalog, make_wcs(catalog, _CELL))
             wcs = make_wcs(catalog, self._native_scale(network, density))
-        wcs = check_celestial_wcs(wcs)
-        working, target = self._working_wcs(network, catalog, wcs), None
+        else:
+            density = _density(catalog, tangent_wcs_of(check_celestial_wcs(wcs), _CELL))
+        working, target = self._working_wcs(network, density, wcs, catalog.frame), None
         unmasked = mask is None
         if working is not wcs:
             mask, target = self._on_other_pixels(mask, wcs)
@@ -188,13 +196,10 @@ class CNNReconstructor(Estimator):
         grid, assignment = self._bin(catalog, working, mask)
         return grid, assignment, target
 
-    def _working_wcs(self, network, catalog, wcs):
+    def _working_wcs(self, network, density, wcs, frame):
         """Return the pixels to work on: the user's, if the network knows such."""
-        density = _density(catalog, tangent_wcs_of(wcs, _CELL))
-        conformal = conformal_wcs(wcs, catalog.frame)
-        low, high = PixelFrame(conformal, catalog.frame).scales
-        own = (low + high) / 2
-        if conformal is wcs and self._knows(network, own, density):
+        conformal = conformal_wcs(wcs, frame)
+        if conformal is wcs and self._knows(network, PixelFrame(wcs, frame).scale, density):
             return wcs
         scale = self._native_scale(network, density)
         # Two pixels more on each side, so that interpolation has neighbours.
@@ -211,11 +216,10 @@ class CNNReconstructor(Estimator):
         """Say whether the network can work on pixels of a scale."""
         if self.pixel_scale is not None:
             return abs(float(scale / self.pixel_scale) - 1) < _SCALE_TOLERANCE
-        low, high = network.pixel_scale
         arcmin = scale.to_value(u.arcmin)
-        if not low * (1 - _SCALE_TOLERANCE) <= arcmin <= high * (1 + _SCALE_TOLERANCE):
+        if not _in_range(arcmin, network.pixel_scale):
             return False
-        fewest, most = network.density
+        (low, high), (fewest, most) = network.pixel_scale, network.density
         # Where its range of pixels is a range, pixels of another size may have enough galaxies.
         return low == high or fewest <= density * arcmin**2 <= most
 
@@ -238,9 +242,9 @@ class CNNReconstructor(Estimator):
     def _check_grid(self, grid):
         network = self._network()
         outside = []
-        scale = pixel_scale(grid).to_value(u.arcmin)
-        low, high = network.pixel_scale
-        if not low * (1 - _SCALE_TOLERANCE) <= scale <= high * (1 + _SCALE_TOLERANCE):
+        scale = grid.pixel_frame.scale.to_value(u.arcmin)
+        if not _in_range(scale, network.pixel_scale):
+            low, high = network.pixel_scale
             known = f"{low:g}" if low == high else f"{low:g} to {high:g}"
             outside.append(f"pixels of {scale:.3g} arcmin (it knows {known})")
         occupied = grid.sum_w > 0
@@ -332,6 +336,12 @@ def _card(name):
     from lensmap.networks import read_card
 
     return read_card(name)
+
+
+def _in_range(arcmin, pixel_scales):
+    """Say whether pixels are as large as those of a range, or nearly."""
+    low, high = pixel_scales
+    return low * (1 - _SCALE_TOLERANCE) <= arcmin <= high * (1 + _SCALE_TOLERANCE)
 
 
 def _density(catalog, cells):

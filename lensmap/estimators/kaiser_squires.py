@@ -132,11 +132,10 @@ class KaiserSquires(Estimator):
             )
 
     def _sigma_pixels(self, grid):
-        """Return the smoothing in pixels; their scale is the middle of what it is on the map."""
+        """Return the smoothing in pixels."""
         if self.smoothing is None:
             return 0.0
-        low, high = grid.pixel_frame.scales
-        return float(self.smoothing / ((low + high) / 2))
+        return float(self.smoothing / grid.pixel_frame.scale)
 
     def _invert(self, grid):
         real, complex_ = (np.float32, np.complex64)

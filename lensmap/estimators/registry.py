@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The estimators by their short names, for the command line and for the contract tests."""
 
+from lensmap.utils import look_up
+
 __all__ = ["available_estimators", "get_estimator", "register_estimator"]
 
 _ESTIMATORS = {}
@@ -65,7 +67,4 @@ def get_estimator(name):
     ValueError
         If there is none.
     """
-    if name not in _ESTIMATORS:
-        known = ", ".join(map(repr, _ESTIMATORS))
-        raise ValueError(f"there is no estimator {name!r}; there are {known}")
-    return _ESTIMATORS[name]
+    return look_up(_ESTIMATORS, name, "estimator")

@@ -6,19 +6,13 @@ from astropy import units as u
 
 from lensmap.flatsky import gaussian_smooth, near_data
 
-__all__ = ["data_support", "pixel_scale"]
+__all__ = ["data_support"]
 
 # A pixel has data near it if there is a galaxy within this distance.
 _SUPPORT = 2 * u.arcmin
 
 # A masked pixel is bridged if at least this part of a Gaussian of this sigma sees data.
 _BRIDGE, _BRIDGE_SIGMA = 0.5, 1 * u.arcmin
-
-
-def pixel_scale(grid):
-    """Return the side of a pixel of a grid, the middle of what it is on the map, an angle."""
-    low, high = grid.pixel_frame.scales
-    return (low + high) / 2
 
 
 def data_support(grid, fill_holes):
@@ -41,7 +35,7 @@ def data_support(grid, fill_holes):
         None if holes are not filled.
     """
     occupied = grid.sum_w > 0
-    scale = pixel_scale(grid)
+    scale = grid.pixel_frame.scale
     distance = np.sqrt((~grid.mask).sum() / np.count_nonzero(occupied))
     # Where most of the map has no galaxies, the mean distance says nothing.
     reach = max(float(_SUPPORT / scale), 2 * min(distance, 2.0))

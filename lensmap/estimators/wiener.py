@@ -8,7 +8,7 @@ from astropy import units as u
 
 from lensmap.estimators.base import Estimator, Inversion
 from lensmap.estimators.registry import register_estimator
-from lensmap.estimators.support import data_support, pixel_scale
+from lensmap.estimators.support import data_support
 from lensmap.flatsky import (
     WienerSolver,
     interpolate_power,
@@ -210,7 +210,7 @@ class WienerFilter(Estimator):
         clouds = grid.scheme == "cloud-in-cell"
         power = mode_power(
             padded_shape(grid.shape, self.padding),
-            pixel_scale(grid).to_value(u.rad),
+            grid.pixel_frame.scale.to_value(u.rad),
             self._power_of,
             smoothed=2 if clouds else 1,
         )

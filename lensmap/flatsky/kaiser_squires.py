@@ -133,13 +133,23 @@ def convergence_to_shear(kappa, *, padding=1.0):
 def _transform(field, padding, *, inverse):
     field = np.asarray(field)
     dtype = np.complex64 if field.dtype in (np.float32, np.complex64) else np.complex128
-    ny, nx = field.shape
     shape = padded_shape(field.shape, padding)
     kernel = shear_kernel(shape, np.dtype(dtype).name)
+    work = to_modes(field.astype(dtype, copy=False), shape)
+    work *= kernel.conj() if inverse else kernel
+    return from_modes(work, field.shape)
+
+
+def to_modes(field, shape):
+    """Transform a complex field, surrounded with zeros to ``shape``."""
     workers = n_threads(shape[0] * shape[1])
     # Axis by axis, so that rows that are only padding are neither transformed nor returned.
-    work = scipy.fft.fft(field.astype(dtype, copy=False), shape[1], axis=1, workers=workers)
-    work = scipy.fft.fft(work, shape[0], axis=0, workers=workers, overwrite_x=True)
-    work *= kernel.conj() if inverse else kernel
-    work = scipy.fft.ifft(work, axis=0, workers=workers, overwrite_x=True)[:ny]
-    return scipy.fft.ifft(work, axis=1, workers=workers)[:, :nx]
+    work = scipy.fft.fft(field, shape[1], axis=1, workers=workers)
+    return scipy.fft.fft(work, shape[0], axis=0, workers=workers, overwrite_x=True)
+
+
+def from_modes(work, shape):
+    """Transform back and take off what is around ``shape``; ``work`` is overwritten."""
+    workers = n_threads(work.size)
+    work = scipy.fft.ifft(work, axis=0, workers=workers, overwrite_x=True)[: shape[0]]
+    return scipy.fft.ifft(work, axis=1, workers=workers)[:, : shape[1]]

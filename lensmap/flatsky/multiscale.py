@@ -2,11 +2,9 @@
 """Kaiser-Squires maps at several smoothings for the price of a few transforms."""
 
 import numpy as np
-import scipy.fft
 
-from lensmap.flatsky.kaiser_squires import padded_shape, shear_kernel
+from lensmap.flatsky.kaiser_squires import from_modes, padded_shape, shear_kernel, to_modes
 from lensmap.flatsky.smoothing import gaussian_transfer
-from lensmap.utils import n_threads
 
 __all__ = ["multiscale_convergence"]
 
@@ -33,16 +31,11 @@ def multiscale_convergence(gamma, sigmas, *, padding=1.5):
     gamma = np.asarray(gamma)
     dtype = np.complex64 if gamma.dtype in (np.float32, np.complex64) else np.complex128
     real = np.empty(0, dtype).real.dtype
-    ny, nx = gamma.shape
     shape = padded_shape(gamma.shape, padding)
-    workers = n_threads(shape[0] * shape[1])
-    # Axis by axis, so that rows that are only padding are neither transformed nor returned.
-    work = scipy.fft.fft(gamma.astype(dtype, copy=False), shape[1], axis=1, workers=workers)
-    work = scipy.fft.fft(work, shape[0], axis=0, workers=workers, overwrite_x=True)
+    work = to_modes(gamma.astype(dtype, copy=False), shape)
     work *= shear_kernel(shape, np.dtype(dtype).name).conj()
     for sigma in sigmas:
         along_y, along_x = (gaussian_transfer(n, sigma).astype(real) for n in shape)
         part = work * along_y[:, np.newaxis]
         part *= along_x
-        part = scipy.fft.ifft(part, axis=0, workers=workers, overwrite_x=True)[:ny]
-        yield scipy.fft.ifft(part, axis=1, workers=workers)[:, :nx]
+        yield from_modes(part, gamma.shape)

@@ -154,6 +154,12 @@ class PixelFrame:
         return np.nanmin(small) * u.rad, np.nanmax(large) * u.rad
 
     @property
+    def scale(self):
+        """The side of a pixel, an angle: the middle of what it is on the map, of `scales`."""
+        low, high = self.scales
+        return (low + high) / 2
+
+    @property
     def anisotropy(self):
         """Float: how far the pixels are from squares: the largest local ratio of their scales.
 

@@ -25,7 +25,6 @@ _EXPORTS = {
     "FieldSet": "field_set",
     "SurveyRange": "examples",
     "FanInAdam": "optimizer",
-    "focal_weights": "losses",
     "map_loss": "losses",
     "train": "training",
 }
@@ -33,6 +32,7 @@ _EXPORTS = {
 _WITHOUT_KERAS = {
     "INPUTS": "inputs",
     "GridArrays": "inputs",
+    "focal_weights": "focal",
     "available_networks": "cards",
     "read_card": "cards",
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lensmap.networks.cha2025 import cha2025_network, start_from_kaiser_squires
 from lensmap.networks.h21like import h21like_network
 from lensmap.networks.unet import lensmap_network
+from lensmap.utils import look_up
 
 __all__ = ["ARCHITECTURES", "Architecture", "build", "get_architecture"]
 
@@ -63,10 +64,7 @@ def get_architecture(name):
     ValueError
         If there is none.
     """
-    if name not in ARCHITECTURES:
-        known = ", ".join(map(repr, ARCHITECTURES))
-        raise ValueError(f"there is no architecture {name!r}; there are {known}")
-    return ARCHITECTURES[name]
+    return look_up(ARCHITECTURES, name, "architecture")
 
 
 def build(name, **options):

@@ -11,10 +11,11 @@ from lensmap.flatsky import mirror_x, rotate90
 from lensmap.grid import tangent_wcs
 from lensmap.networks.field_set import FieldSet
 from lensmap.networks.inputs import INPUTS, GridArrays
-from lensmap.networks.losses import focal_weights
+from lensmap.networks.focal import focal_weights
 from lensmap.simulate import (
     IntrinsicEllipticities,
     MeasurementError,
+    MockSurvey,
     PixelSampler,
     image_shear,
     random_mask,
@@ -26,8 +27,8 @@ __all__ = ["Examples", "SurveyRange"]
 # a field of weak signal shall not count without bound.
 _FLOOR = 0.01
 
-# Galaxies per square arcminute in Cha et al. 2025.
-_DENSITY = 33
+# That of Cha et al. 2025.
+_USUAL = MockSurvey.preset("cha2025")
 
 # The masks that are drawn once, and then turned and mirrored.
 _N_MASKS = 60
@@ -92,7 +93,7 @@ class SurveyRange:
         if self.usual < 1:
             return low, high
         # a third more or less is not another survey
-        usual = [_DENSITY * scale**2 for scale in pixel_scales]
+        usual = [_USUAL.expected_density.value * scale**2 for scale in pixel_scales]
         return 0.67 * min(usual), 1.5 * max(usual)
 
 
@@ -208,7 +209,8 @@ class Examples:
     def _observed(self, kappa, gamma, pixel_scale, rng):
         """Return what a random survey makes of a field, and where it looks."""
         survey, shape = self.survey, kappa.shape
-        sigma_e, per_pixel, errors, depth = 0.24, _DENSITY * pixel_scale**2, "hsc", 1.0
+        sigma_e, errors, depth = _USUAL.sigma_e, _USUAL.measurement_error, 1.0
+        per_pixel = _USUAL.expected_density.value * pixel_scale**2
         low, high = survey.known_density([pixel_scale])
         if rng.random() >= survey.usual or not low <= per_pixel <= high:
             sigma_e = rng.uniform(*survey.sigma_e)
@@ -219,9 +221,8 @@ class Examples:
                 errors = rng.uniform(0, 0.15)
         is_open = self._open_pixels(shape, pixel_scale, rng)
         expected = np.where(is_open, per_pixel * depth, 0.0)
-        sampler = PixelSampler(
-            expected, IntrinsicEllipticities(sigma_e), MeasurementError(errors, sigma_e, 24.5, 27.0)
-        )
+        measurement = MeasurementError(errors, sigma_e, _USUAL.magnitude_limit, _USUAL.m5)
+        sampler = PixelSampler(expected, IntrinsicEllipticities(sigma_e), measurement)
         _, sum_w, sum_w2, sum_we = sampler.draw(image_shear(kappa, gamma), rng)
         there = sum_w > 0
         shear = np.divide(sum_we, sum_w, out=np.zeros_like(sum_we), where=there)

@@ -66,9 +66,8 @@ class GridArrays:
             np.divide(grid.sum_w2v_m, grid.sum_w2, out=error, where=grid.sum_w2 > 0,
                       casting="same_kind")
             error = np.sqrt(error)
-        low, high = grid.pixel_frame.scales
-        scale = ((low + high) / 2).to_value("arcmin")
-        return cls(grid.shear, inverse_variance, error, float(scale))
+        scale = float(grid.pixel_frame.scale.to_value("arcmin"))
+        return cls(grid.shear, inverse_variance, error, scale)
 
     def known_error(self):
         """Return the measurement errors, the usual one where they are not known.

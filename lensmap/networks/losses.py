@@ -1,10 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """What networks are trained to make small."""
 
-import numpy as np
 from keras import ops
 
-__all__ = ["focal_weights", "map_loss", "LEVELS"]
+__all__ = ["map_loss", "LEVELS"]
 
 #: The probabilities of the intervals that networks predict: one and two standard deviations of a
 #: Gaussian, called 68 and 95 per cent.
@@ -12,29 +11,6 @@ LEVELS = (0.6827, 0.9545)
 
 # How much the intervals count beside the map.
 _SHARE_OF_WIDTHS = 0.3
-
-
-def focal_weights(kappa, exponent):
-    r"""Return the weights of a pixel by its convergence.
-
-    .. math:: w = (1 + |\kappa| / \max\kappa)^p
-
-    Parameters
-    ----------
-    kappa : `numpy.ndarray`
-        The true convergence, ``(ny, nx)``.
-    exponent : float
-        6 in Cha et al. 2025 (eq. 8), 1 in Hong et al. 2021 (eq. 6); 0 for none.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        ``(ny, nx)``.
-    """
-    if exponent == 0:
-        return np.ones_like(kappa)
-    top = max(float(kappa.max()), np.finfo(np.float32).tiny)
-    return (1 + np.abs(kappa) / top) ** exponent
 
 
 def map_loss(y_true, y_pred):

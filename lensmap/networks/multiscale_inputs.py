@@ -16,7 +16,7 @@ _WEIGHT_SIGMAS = (3.0, 14.0)
 # The scale over which the depth of a survey is taken as constant, and that of its outline.
 _DEPTH_SIGMA, _OUTLINE_SIGMA = 16.0, 3.0
 
-# The noise and the pixel for which the last two channels are 0: those of Cha et al. 2025.
+# The noise and the pixel whose logarithms are 0: those of Cha et al. 2025.
 _USUAL_NOISE, _USUAL_PIXEL = 0.115, 0.41
 
 MULTISCALE_CHANNELS = (
@@ -29,7 +29,6 @@ MULTISCALE_CHANNELS = (
 
 # The smoothing scales whose B-mode is shown.
 _B_SIGMAS = (0.0, 3.0)
-
 
 # Pixels count for the strength of the signal where this part of the neighbourhood has data.
 _FULL = 0.8

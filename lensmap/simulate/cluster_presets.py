@@ -6,6 +6,7 @@ from astropy.coordinates import SkyCoord
 
 from lensmap.halos import NFWHalo, concentration
 from lensmap.simulate.filaments import Filament
+from lensmap.utils import look_up
 
 __all__ = ["cluster_parameters"]
 
@@ -28,11 +29,7 @@ def cluster_parameters(name):
     ValueError
         If it is not known.
     """
-    if not isinstance(name, str) or name not in _PRESETS:
-        raise ValueError(
-            f"there is no cluster preset {name!r}; there are {', '.join(map(repr, _PRESETS))}"
-        )
-    return _PRESETS[name]()
+    return look_up(_PRESETS, name, "cluster preset")()
 
 
 def _coma():

@@ -3,6 +3,8 @@
 
 from astropy import units as u
 
+from lensmap.utils import look_up
+
 __all__ = ["SURVEYS", "survey_parameters"]
 
 # Where a density is an effective one, the noise of the measurement is in it already: fewer
@@ -55,8 +57,4 @@ def survey_parameters(name):
     ValueError
         If it is not known.
     """
-    if not isinstance(name, str) or name not in SURVEYS:
-        raise ValueError(
-            f"there is no survey preset {name!r}; there are {', '.join(map(repr, SURVEYS))}"
-        )
-    return dict(SURVEYS[name])
+    return dict(look_up(SURVEYS, name, "survey preset"))

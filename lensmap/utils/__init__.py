@@ -20,6 +20,7 @@ from lensmap.utils.validation import (
     check_choice,
     check_count,
     check_number,
+    look_up,
 )
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "check_count",
     "check_number",
     "check_celestial_wcs",
+    "look_up",
 ]

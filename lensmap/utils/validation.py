@@ -13,6 +13,7 @@ __all__ = [
     "check_choice",
     "check_count",
     "check_number",
+    "look_up",
 ]
 
 
@@ -197,3 +198,31 @@ def check_celestial_wcs(wcs, name="wcs", *, need_shape=True):
             f"is now {wcs.array_shape}"
         )
     return wcs
+
+
+def look_up(known, name, what):
+    """Return what has a name.
+
+    Parameters
+    ----------
+    known : dict
+        From names to what is meant.
+    name : str
+        What was given.
+    what : str
+        What the names are of, for the error message, such as ``"survey preset"``.
+
+    Returns
+    -------
+    object
+        The entry.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name; the message lists those that there are.
+    """
+    if not isinstance(name, str) or name not in known:
+        there = ", ".join(map(repr, known))
+        raise ValueError(f"there is no {what} {name!r}; there are {there}")
+    return known[name]

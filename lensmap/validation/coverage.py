@@ -7,7 +7,7 @@ from astropy.table import QTable
 from scipy import ndimage
 
 from lensmap.utils import check_angle
-from lensmap.validation.field_errors import jackknife
+from lensmap.validation.field_errors import jackknife, ratio_of_sums
 from lensmap.validation.pixels import check_mask, open_values
 
 __all__ = ["coverage", "coverage_in_bins", "distance_to_mask", "inside", "pool_coverage"]
@@ -172,11 +172,7 @@ def _pooled_mean(sums, n):
     filled = n > 0  # a field without such pixels says nothing of their scatter
     if not filled.any():
         return np.nan, np.nan
-    return jackknife(_ratio_of_sums, sums[filled], n[filled])
-
-
-def _ratio_of_sums(numerator, denominator):
-    return numerator.sum() / denominator.sum()
+    return jackknife(ratio_of_sums, sums[filled], n[filled])
 
 
 def distance_to_mask(mask, pixel_scale, edges=True):

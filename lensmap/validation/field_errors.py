@@ -5,7 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["PairedDifference", "jackknife", "mean_and_error", "paired_difference"]
+__all__ = [
+    "PairedDifference",
+    "jackknife",
+    "mean_and_error",
+    "paired_difference",
+    "ratio_of_sums",
+]
 
 
 class PairedDifference(NamedTuple):
@@ -146,11 +152,12 @@ def paired_difference(a, b):
     significance = difference / error if error > 0 else np.nan
     ratios = sums = (np.nan, np.nan)
     if len(b) and np.all(b != 0):
-        ratios, sums = mean_and_error(a / b), jackknife(_ratio_of_sums, a, b)
+        ratios, sums = mean_and_error(a / b), jackknife(ratio_of_sums, a, b)
     return PairedDifference(len(a), difference, error, significance, *ratios, *sums)
 
 
-def _ratio_of_sums(a, b):
+def ratio_of_sums(a, b):
+    """Return the sum of one array over that of another; NaN if that is 0."""
     total = b.sum()
     return a.sum() / total if total != 0 else np.nan
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lensmap.networks import focal_weights
 from lensmap.utils import check_number
 from lensmap.validation.coverage import inside
 from lensmap.validation.pixels import open_values
@@ -150,8 +151,8 @@ def _loss(truth, prediction, exponent):
         raise ValueError(
             f"the weight of the loss needs a positive truth; its maximum is {largest:.3g}"
         )
-    weight = 1 + np.abs(truth) / largest if largest > 0 else np.ones_like(truth)
-    return float(np.mean(weight**exponent * (prediction - truth) ** 2)) * _PAPER_PIXELS
+    weight = focal_weights(truth, exponent)
+    return float(np.mean(weight * (prediction - truth) ** 2)) * _PAPER_PIXELS
 
 
 def ordinary_slope(truth, prediction, mask=None, *, above=None):

@@ -135,6 +135,7 @@ def test_anisotropy_and_scales():
     wcs.wcs.cdelt = [-1 / 60, 2 / 60]
     assert PixelFrame(wcs).anisotropy == pytest.approx(2, rel=1e-3)
     low, high = PixelFrame(wcs).scales
+    assert PixelFrame(wcs).scale == (low + high) / 2
     np.testing.assert_allclose([low.to_value("arcmin"), high.to_value("arcmin")], [1, 2], rtol=1e-3)
 
 

@@ -4,7 +4,8 @@
 import numpy as np
 import pytest
 
-from lensmap.networks.losses import LEVELS, focal_weights, map_loss
+from lensmap.networks import focal_weights
+from lensmap.networks.losses import LEVELS, map_loss
 
 
 def test_focal_weights():

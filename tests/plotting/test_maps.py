@@ -24,15 +24,6 @@ SHAPE = (40, 50)
 PEAK = (33, 12)  # x, y
 
 
-@pytest.fixture(autouse=True)
-def _no_screen():
-    backend = matplotlib.get_backend()
-    pyplot.switch_backend("agg")
-    yield
-    pyplot.close("all")
-    pyplot.switch_backend(backend)
-
-
 def make_wcs(shape=SHAPE, *, angle=0.0, axes=("RA---TAN", "DEC--TAN"), scale=0.01):
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = axes

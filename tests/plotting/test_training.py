@@ -6,20 +6,7 @@ from astropy.table import Table
 
 from lensmap.plotting import plot_learning_curve
 
-matplotlib = pytest.importorskip("matplotlib")
-
 CURVE = [{"step": 10, "loss": 0.9, "r": 0.3}, {"step": 20, "loss": 0.7, "r": 0.5}]
-
-
-@pytest.fixture(autouse=True)
-def _no_screen():
-    from matplotlib import pyplot
-
-    backend = matplotlib.get_backend()
-    pyplot.switch_backend("agg")
-    yield
-    pyplot.close("all")
-    pyplot.switch_backend(backend)
 
 
 @pytest.mark.parametrize("curve", [CURVE, Table(CURVE)], ids=["card", "table"])

@@ -6,7 +6,7 @@ import pytest
 from astropy import units as u
 from astropy.wcs import WCS
 
-from lensmap.utils import check_angle, check_celestial_wcs, check_choice, check_count
+from lensmap.utils import check_angle, check_celestial_wcs, check_choice, check_count, look_up
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,11 @@ def test_no_celestial_wcs(wcs, error, words):
 def test_shape_not_needed():
     wcs = _wcs("RA---TAN", "DEC--TAN", shape=None)
     assert check_celestial_wcs(wcs, need_shape=False) is wcs
+
+
+def test_look_up():
+    known = {"a": 1, "b": 2}
+    assert look_up(known, "b", "letter") == 2
+    for name in ("c", None, ["a"]):
+        with pytest.raises(ValueError, match="there is no letter .*; there are 'a', 'b'"):
+            look_up(known, name, "letter")
