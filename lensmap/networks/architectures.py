@@ -3,7 +3,8 @@
 
 from dataclasses import dataclass
 
-from lensmap.networks.cha2025 import cha2025_network, start_from_kaiser_squires
+from lensmap.networks.cha2025 import cha2025_network
+from lensmap.networks.cha2025_start import start_from_wiener
 from lensmap.networks.h21like import h21like_network
 from lensmap.networks.unet import lensmap_network
 from lensmap.utils import look_up
@@ -25,6 +26,8 @@ class Architecture:
         The sides of its input are multiples of this.
     reach : int
         How many pixels at the edge of a tile feel that it is one.
+    margin : int
+        How many pixels at the edges of its input it cannot map well, see `Network`.
     start : callable or None
         Gives a new model the weights from which training starts; None leaves them random.
     """
@@ -33,6 +36,7 @@ class Architecture:
     inputs: str
     stride: int
     reach: int
+    margin: int = 0
     start: object = None
 
 
@@ -40,7 +44,7 @@ class Architecture:
 ARCHITECTURES = {
     "lensmap": Architecture(lensmap_network, "multiscale", stride=16, reach=96),
     "cha2025": Architecture(
-        cha2025_network, "paper", stride=1, reach=120, start=start_from_kaiser_squires
+        cha2025_network, "paper", stride=1, reach=120, margin=24, start=start_from_wiener
     ),
     "h21like": Architecture(h21like_network, "smoothed", stride=4, reach=112),
 }

@@ -116,6 +116,9 @@ class Examples:
         How many files at the end of each set are left for validation.
     stride : int
         Sides are cut to a multiple of it.
+    margin : int
+        Fields are surrounded with as many empty pixels, and the outermost pixels of an example do
+        not count, nor those.
     seed : int
         The seed of the examples and of the masks.
 
@@ -126,7 +129,7 @@ class Examples:
     """
 
     def __init__(self, sets, inputs, survey=None, *, exponent=0, crop=None, held_back=0, stride=1,
-                 seed=0):
+                 margin=0, seed=0):
         self.sets = [s if isinstance(s, FieldSet) else FieldSet(s) for s in sets]
         parts = np.array(list(sets.values()), dtype=float)
         if len(parts) == 0 or not (np.all(parts >= 0) and parts.sum() > 0):
@@ -140,7 +143,8 @@ class Examples:
                 )
         self.kind, self.inputs = inputs, INPUTS[inputs]
         self.survey = SurveyRange() if survey is None else survey
-        self.exponent, self.crop, self.stride, self.seed = exponent, crop, stride, seed
+        self.exponent, self.crop, self.seed = exponent, crop, seed
+        self.stride, self.margin = stride, margin
         self._masks = {}
 
     def draw(self, *numbers):
@@ -179,34 +183,46 @@ class Examples:
             As of `draw`.
         """
         fields = self.sets[which]
-        kappa, gamma = self._turned(*fields.read(number, redshift), rng)
-        arrays, is_open = self._observed(kappa, gamma, fields.pixel_scale, rng)
+        kappa, gamma, is_field = self._turned(*fields.read(number, redshift), rng)
+        arrays, is_open = self._observed(kappa, gamma, is_field, fields.pixel_scale, rng)
         inputs, unit = self.inputs.make(arrays)
         # Relative to the variance of such fields, not of this one: a field with a rich cluster
         # would count for less, and clusters would come out too low.
         weights = arrays.inverse_variance
         noise = 1 / float(np.median(weights[weights > 0]))
         scatter = (fields.variances[redshift] + _FLOOR * noise) / float(np.median(unit)) ** 2
-        weight = np.where(is_open, 1.0, self.survey.outside)
+        weight = np.where(is_open, 1.0, self.survey.outside) * self._counting(is_field)
         square = weight * focal_weights(kappa, self.exponent) / scatter
         targets = [kappa / unit, square, weight / np.sqrt(scatter)]
         return inputs, np.stack(targets, axis=-1, dtype=np.float32)
 
     def _turned(self, kappa, gamma, rng):
-        """Return a field as it may lie, or a piece of it."""
+        """Return a field as it may lie, or a piece of it, and which pixels belong to it."""
         quarter, mirrored = rng.integers(4), rng.random() < 0.5
         kappa, gamma = rotate90(kappa, 0, quarter), rotate90(gamma, 2, quarter)
         if mirrored:
             kappa, gamma = kappa[:, ::-1], mirror_x(gamma, 2)
+        is_field = np.ones(kappa.shape, dtype=bool)
+        if self.margin > 0:
+            kappa, gamma, is_field = (np.pad(a, self.margin) for a in (kappa, gamma, is_field))
         sides = [n if self.crop is None else min(n, self.crop) for n in kappa.shape]
         ny, nx = (side // self.stride * self.stride for side in sides)
         if (ny, nx) == kappa.shape:
-            return kappa, gamma
+            return kappa, gamma, is_field
         y, x = (rng.integers(n - side + 1) for n, side in zip(kappa.shape, (ny, nx), strict=True))
         here = np.s_[y : y + ny, x : x + nx]
-        return kappa[here], gamma[here]
+        return kappa[here], gamma[here], is_field[here]
 
-    def _observed(self, kappa, gamma, pixel_scale, rng):
+    def _counting(self, is_field):
+        """Return which pixels are learned from."""
+        result = is_field.copy()
+        if self.margin > 0:
+            edge = np.ones(is_field.shape, dtype=bool)
+            edge[self.margin : -self.margin, self.margin : -self.margin] = False
+            result[edge] = False
+        return result
+
+    def _observed(self, kappa, gamma, is_field, pixel_scale, rng):
         """Return what a random survey makes of a field, and where it looks."""
         survey, shape = self.survey, kappa.shape
         sigma_e, errors, depth = _USUAL.sigma_e, _USUAL.measurement_error, 1.0
@@ -219,7 +235,7 @@ class Examples:
                 depth = _uneven_depth(shape, rng)
             if rng.random() < survey.other_errors:
                 errors = rng.uniform(0, 0.15)
-        is_open = self._open_pixels(shape, pixel_scale, rng)
+        is_open = self._open_pixels(shape, pixel_scale, rng) & is_field
         expected = np.where(is_open, per_pixel * depth, 0.0)
         measurement = MeasurementError(errors, sigma_e, _USUAL.magnitude_limit, _USUAL.m5)
         sampler = PixelSampler(expected, IntrinsicEllipticities(sigma_e), measurement)

@@ -56,6 +56,9 @@ class Network:
         The sides of its input are multiples of this.
     reach : int
         How many pixels at the edge of a tile feel that it is one.
+    margin : int
+        How many pixels at the edges of its input it cannot map well: as many empty ones surround
+        what it is given, and are cut off the map.
     widths : tuple of float
         What calibration multiplies the half-widths of the two intervals by.
     card : dict
@@ -68,6 +71,7 @@ class Network:
     density: tuple = (1.0, 30.0)
     stride: int = 1
     reach: int = 64
+    margin: int = 0
     widths: tuple = (1.0, 1.0)
     card: dict = field(default_factory=dict)
 
@@ -124,7 +128,7 @@ class Network:
 
     def _side(self, n):
         """Return the side of the input for a map of a side of n pixels."""
-        return self.stride * -(-max(n, _SMALLEST) // self.stride)
+        return self.stride * -(-max(n + 2 * self.margin, _SMALLEST) // self.stride)
 
     def _tiling(self, tile_size):
         overlap = -(-2 * self.reach // self.stride) * self.stride

@@ -76,7 +76,7 @@ def train(
         hundredth over the last part.
     start : str, path-like or None
         The weights to start from, as for `load_network`; None starts anew: at random, ``"cha2025"``
-        as a Kaiser-Squires map.
+        nearly as a Wiener filter.
     options : dict or None
         What else `lensmap.networks.build` is given.
     survey : SurveyRange or None
@@ -127,7 +127,7 @@ def train(
     examples = Examples(
         sets, run.architecture.inputs, survey,
         exponent=exponent, crop=crop, held_back=held_back, stride=run.architecture.stride,
-        seed=seed,
+        margin=run.architecture.margin, seed=seed,
     )
     run.settings |= {
         "sets": {str(s.folder): p for s, p in zip(examples.sets, sets.values(), strict=True)},
@@ -345,6 +345,7 @@ class _Run:
             **self.domain,
             stride=self.architecture.stride,
             reach=self.architecture.reach,
+            margin=self.architecture.margin,
             card={
                 "name": self.name,
                 "masks": self.settings["survey"]["masked"] > 0,

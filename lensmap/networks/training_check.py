@@ -25,7 +25,7 @@ class TrainingCheck:
     def __init__(self, examples, held_back):
         usual = Examples(
             {one: 1.0 for one in examples.sets}, examples.kind, SurveyRange.only_usual(),
-            stride=examples.stride, seed=examples.seed,
+            stride=examples.stride, margin=examples.margin, seed=examples.seed,
         )
         places = [
             (which, len(one) - 1 - back, redshift)
@@ -62,10 +62,12 @@ class TrainingCheck:
     @staticmethod
     def _score(model, inputs, targets):
         found = np.asarray(model.predict_on_batch(inputs[np.newaxis]))[0]
-        truth, map_ = targets[..., 0], found[..., 0]
+        known = targets[..., 1] > 0
+        found, truth = found[known], targets[known, 0]
+        map_ = found[..., 0]
         error = truth - map_
         row = {
-            "r": np.corrcoef(truth.ravel(), map_.ravel())[0, 1] if map_.std() > 0 else 0.0,
+            "r": np.corrcoef(truth, map_)[0, 1] if map_.std() > 0 else 0.0,
             "relative_error": error.std() / truth.std(),
         }
         if found.shape[-1] == 3:

@@ -136,6 +136,24 @@ class TestExamples:
         inputs, targets = Examples({fields: 1.0}, "paper", crop=32, seed=9).draw(0)
         assert inputs.shape == (32, 32, 3) and targets.shape == (32, 32, 3)
 
+    def test_the_margin_is_empty_and_does_not_count(self, fields):
+        survey = SurveyRange.only_usual()
+        inputs, targets = Examples({fields: 1.0}, "paper", survey, margin=6).draw(0)
+        assert inputs.shape == (76, 76, 3)
+        edge = np.ones((76, 76), dtype=bool)
+        edge[6:-6, 6:-6] = False
+        assert np.all(inputs[edge] == 0) and np.all(targets[edge, 1:] == 0)
+        assert np.all(targets[~edge, 1] > 0)
+        # Pieces of it: their edges do not count, wherever they lie.
+        cut = Examples({fields: 1.0}, "paper", survey, margin=6, crop=40)
+        empty = []
+        for step in range(8):
+            inputs, targets = cut.draw(step)
+            assert inputs.shape == (40, 40, 3)
+            assert np.all(targets[:6, :, 1] == 0) and np.all(targets[:, -6:, 1] == 0)
+            empty.append(np.mean(inputs[..., 2] == 0))
+        assert np.ptp(empty) > 0.02
+
     def test_held_back_fields_are_not_learned_from(self, fields):
         examples = Examples({fields: 1.0}, "paper", held_back=3, seed=10)
         assert examples._n_files == [1]

@@ -42,6 +42,21 @@ def test_tiles_have_no_seams(network):
     assert np.abs(tiled - whole).max() < 0.01 * whole.std()
 
 
+def test_a_margin_is_empty_and_cut_off(network):
+    arrays = _arrays((64, 96))
+    wide = GridArrays(
+        np.pad(arrays.shear, 8), np.pad(arrays.inverse_variance, 8), None, arrays.pixel_scale
+    )
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, layers.Conv2D(1, 7, padding="same", bias_initializer="ones")(image))
+    paper = Network(model, "paper")
+    with pytest.warns(UserWarning, match="sigma_m"):
+        found = replace(paper, margin=8).predict(arrays).kappa
+        whole = paper.predict(wide).kappa[8:-8, 8:-8]
+    assert found.shape == (64, 96)
+    np.testing.assert_allclose(found, whole, atol=1e-6)
+
+
 def test_symmetrized_maps_turn_with_the_sky(network):
     from lensmap.flatsky import mirror_x, rotate90
 
