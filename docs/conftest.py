@@ -96,4 +96,5 @@ _FILES = {
     "conventions": _demo_file,
     "quickstart": _demo_file,
     "estimators": _demo_file,
+    "peaks": _demo_file,
 }

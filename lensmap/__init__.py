@@ -24,6 +24,7 @@ _EXPORTS = {
     "ClusterField": "lensmap.simulate",
     "LensingField": "lensmap.simulate",
     "MockSurvey": "lensmap.simulate",
+    "find_peaks": "lensmap.peaks",
     "check_convention": "lensmap.diagnostics",
     "LensmapWarning": "lensmap.utils",
 }

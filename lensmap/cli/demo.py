@@ -2,7 +2,6 @@
 """``lensmap demo``: the whole main job on a bundled catalogue of which the truth is known."""
 
 import sys
-import warnings
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -96,21 +95,11 @@ def compare(kappa, truth):
         One row for each peak, the highest first, with the nearest true cluster; none if there
         is no peak.
     """
-    from photutils.detection import find_peaks
-    from photutils.utils.exceptions import NoDetectionsWarning
+    from lensmap import find_peaks
 
-    # A value below all others: masked pixels are no peaks and hide none.
-    snr = np.where(kappa.mask, np.nanmin(kappa.snr), kappa.snr)
     # Two peaks closer than twice the smoothing are one.
-    box = 2 * int(np.ceil(float(2 * u.arcmin / kappa.pixel_scale))) + 1
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoDetectionsWarning)  # an empty table says so
-        peaks = find_peaks(snr, threshold=_THRESHOLD, box_size=box)
-    if peaks is None:
-        peaks = {name: np.zeros(0, dtype=int) for name in ("x_peak", "y_peak", "peak_value")}
-    rows = np.argsort(peaks["peak_value"])[::-1]
-    x, y = (np.asarray(peaks[name])[rows] for name in ("x_peak", "y_peak"))
-    sky = kappa.wcs.pixel_to_world(x, y)
+    peaks = find_peaks(kappa, _THRESHOLD, min_separation=2 * u.arcmin)
+    sky = SkyCoord(peaks["ra"], peaks["dec"])
     clusters = SkyCoord(
         [truth["TRUTHRA1"], truth["TRUTHRA2"]], [truth["TRUTHDE1"], truth["TRUTHDE2"]], unit=u.deg
     )
@@ -118,10 +107,10 @@ def compare(kappa, truth):
     mass = np.array([truth["TRUTHM1"], truth["TRUTHM2"]])[nearest] * u.Msun
     table = QTable(
         {
-            "ra": sky.ra.to(u.deg),
-            "dec": sky.dec.to(u.deg),
-            "kappa": kappa.data[y, x],
-            "snr": snr[y, x],
+            "ra": peaks["ra"],
+            "dec": peaks["dec"],
+            "kappa": peaks["kappa"],
+            "snr": peaks["snr"],
             "true_ra": clusters.ra[nearest],
             "true_dec": clusters.dec[nearest],
             "true_m200c": mass,

@@ -11,6 +11,7 @@ from lensmap.utils.exceptions import (
 from lensmap.utils.files import FITS_SUFFIXES, HDF5_SUFFIXES, atomic_write, has_suffix
 from lensmap.utils.optional import import_optional
 from lensmap.utils.parameters import Parametrized
+from lensmap.utils.positions import as_skycoord
 from lensmap.utils.progress import track
 from lensmap.utils.random import as_generator
 from lensmap.utils.threads import chunk_slices, n_threads, thread_map
@@ -36,6 +37,7 @@ __all__ = [
     "Parametrized",
     "import_optional",
     "track",
+    "as_skycoord",
     "as_generator",
     "chunk_slices",
     "n_threads",

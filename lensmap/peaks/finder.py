@@ -1,0 +1,229 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`find_peaks`: the local maxima of a map, as a table."""
+
+import warnings
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import search_around_sky
+from astropy.table import QTable
+from photutils.centroids import centroid_quadratic
+from photutils.detection import find_peaks as local_maxima
+from photutils.utils.exceptions import NoDetectionsWarning
+from scipy import ndimage
+
+from lensmap.maps import ConvergenceMap
+from lensmap.peaks.smoothing_scale import smoothing_of
+from lensmap.utils import check_angle, check_choice, check_number
+
+__all__ = ["check_map", "find_peaks", "peak_table"]
+
+_BY = ("snr", "kappa")
+
+# The distance of neighbouring pixels, corners included, in pixels, and a little more.
+_NEIGHBOURS = 1.5
+
+# A centroid further than this from its pixel, in pixels, is none.
+_FARTHEST = 1.0
+
+
+def find_peaks(
+    kappa,
+    threshold=3.0,
+    *,
+    by="snr",
+    min_separation="2 arcmin",
+    troughs=False,
+    exclude_edges=False,
+):
+    """Find the peaks of a map.
+
+    A peak is a pixel above the threshold that none of its eight neighbours exceeds; of peaks closer
+    to each other than ``min_separation``, the highest counts. Masked pixels are neither peaks nor
+    in the way of any.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map.
+    threshold : float
+        What a peak exceeds, in units of ``by``.
+    by : {"snr", "kappa"}
+        Signal to noise, kappa over the map's own uncertainty; or kappa.
+    min_separation : `~astropy.units.Quantity` or str
+        An angle on the sky. Peaks in neighbouring pixels are one in any case.
+    troughs : bool
+        Whether minima are found instead: what exceeds the threshold is minus the map.
+    exclude_edges : bool
+        Whether peaks are left out that have a neighbour without data, or outside of the map: that
+        they are the highest place is not sure.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        One row per peak, the highest in ``by`` first; no rows if there is none. The columns are
+
+        - ``id``: from 1;
+        - ``ra``, ``dec``: ICRS, degrees, of the centroid;
+        - ``x``, ``y``: its pixel position, 0-based: the maximum of a paraboloid through the
+          pixels around the highest one, where they have data, else that pixel;
+        - ``x_peak``, ``y_peak``: the highest pixel;
+        - ``kappa``, ``kappa_err``, ``snr``: its value; errors are NaN in a map without any;
+        - ``smoothing``: the standard deviation of the Gaussian that the map was smoothed with,
+          arcmin; NaN if the map does not say;
+        - ``at_edge``: whether it has a neighbour without data.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used, or S/N is asked of a map without uncertainty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy import units as u
+    >>> from astropy.coordinates import SkyCoord
+    >>> from lensmap import ConvergenceMap, find_peaks
+    >>> from lensmap.grid import tangent_wcs
+    >>> wcs = tangent_wcs(SkyCoord(150, 2, unit="deg"), (64, 64), 0.5 * u.arcmin)
+    >>> y, x = np.indices((64, 64))
+    >>> kappa = np.exp(-((x - 20.2) ** 2 + (y - 40) ** 2) / 8)
+    >>> peaks = find_peaks(ConvergenceMap(kappa, 0.1 * np.ones((64, 64)), wcs=wcs), 5)
+    >>> print(f"{len(peaks)} peak at x = {peaks['x'][0]:.1f}, y = {peaks['y'][0]:.1f}")
+    1 peak at x = 20.2, y = 40.0
+    """
+    check_map(kappa)
+    check_choice(by, "by", _BY)
+    check_number(threshold, "threshold", "a number")
+    check_angle(min_separation, "min_separation", allow_zero=True)
+    sign = -1.0 if troughs else 1.0
+    if by == "snr" and kappa.uncertainty is None:
+        raise ValueError(
+            "kappa has no uncertainty, so that there is no S/N: reconstruct it with one, or find "
+            "peaks by='kappa'"
+        )
+    values = sign * (kappa.snr if by == "snr" else kappa.data)
+    y, x = _maxima(values, kappa.mask, threshold)
+    order = np.argsort(-values[y, x], kind="stable")
+    y, x = y[order], x[order]
+    keep = _apart(kappa, y, x, min_separation)
+    y, x = y[keep], x[keep]
+    near_edge = _at_edge(kappa.mask)[y, x]
+    if exclude_edges:
+        y, x, near_edge = y[~near_edge], x[~near_edge], near_edge[~near_edge]
+    return peak_table(kappa, values, y, x, near_edge)
+
+
+def check_map(kappa):
+    """Refuse what is no map.
+
+    Parameters
+    ----------
+    kappa : object
+        What was given.
+
+    Raises
+    ------
+    TypeError
+        If it is no `~lensmap.ConvergenceMap`.
+    """
+    if not isinstance(kappa, ConvergenceMap):
+        raise TypeError(f"kappa must be a ConvergenceMap, not {type(kappa).__name__}")
+
+
+def peak_table(kappa, values, y, x, at_edge):
+    """Return the table of peaks at some pixels.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map.
+    values : `numpy.ndarray`
+        What has its maxima there, ``(ny, nx)``.
+    y, x : `numpy.ndarray`
+        The pixels, ``(n,)``, in the order of the table.
+    at_edge : `numpy.ndarray`
+        Bool, ``(n,)``.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        As of `find_peaks`.
+    """
+    centroids = [_centroid(values, i, j) for i, j in zip(y, x, strict=True)]
+    x_fine, y_fine = np.array(centroids, dtype=float).reshape(-1, 2).T
+    sky = kappa.wcs.pixel_to_world(x_fine, y_fine).icrs
+    height = kappa.data[y, x]
+    error = np.full(len(y), np.nan)
+    if kappa.uncertainty is not None:
+        error = kappa.uncertainty.array[y, x]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        snr = height / error
+    return QTable(
+        {
+            "id": np.arange(1, len(y) + 1),
+            "ra": sky.ra.deg * u.deg,
+            "dec": sky.dec.deg * u.deg,
+            "x": x_fine,
+            "y": y_fine,
+            "x_peak": x,
+            "y_peak": y,
+            "kappa": height,
+            "kappa_err": error,
+            "snr": snr,
+            "smoothing": np.full(len(y), smoothing_of(kappa)) * u.arcmin,
+            "at_edge": at_edge,
+        }
+    )
+
+
+def _maxima(values, mask, threshold):
+    """Return the pixels (y, x) that no neighbour exceeds."""
+    bad = mask | ~np.isfinite(values)
+    if bad.all():
+        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
+    lowest = values[~bad].min()
+    # photutils lets masked pixels hide their neighbours, and takes what lies outside for 0: here
+    # all that is not data is lower than the data, and the data are positive.
+    filled = np.where(bad, 0.0, values - lowest + 1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoDetectionsWarning)
+        found = local_maxima(filled, threshold - lowest + 1.0, box_size=3, mask=bad)
+    if found is None:
+        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
+    return np.asarray(found["y_peak"]), np.asarray(found["x_peak"])
+
+
+def _apart(kappa, y, x, min_separation):
+    """Of peaks closer to each other than an angle, the highest first, keep the highest."""
+    if len(y) == 0:
+        return np.zeros(0, dtype=bool)
+    radius = max(check_angle(min_separation, "min_separation", allow_zero=True),
+                 _NEIGHBOURS * kappa.pixel_scale)
+    sky = kappa.wcs.pixel_to_world(x, y)
+    one, other, _, _ = search_around_sky(sky, sky, radius)
+    lower = one < other
+    starts = np.searchsorted(one[lower], np.arange(len(y) + 1))
+    others = other[lower]
+    keep = np.ones(len(y), dtype=bool)
+    for i in range(len(y)):
+        if keep[i]:
+            keep[others[starts[i] : starts[i + 1]]] = False
+    return keep
+
+
+def _at_edge(mask):
+    return ndimage.binary_dilation(mask, np.ones((3, 3), dtype=bool), border_value=1)
+
+
+def _centroid(values, y, x):
+    """Return x and y of the maximum of a paraboloid through the pixels around the highest one."""
+    around = values[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
+    if around.shape != (3, 3) or not np.all(np.isfinite(around)):
+        return float(x), float(y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # photutils' word of centroids that are none: they are NaN
+        found = centroid_quadratic(around, fit_boxsize=3) + (x - 1, y - 1)
+    if not np.all(np.abs(found - (x, y)) <= _FARTHEST):
+        return float(x), float(y)
+    return float(found[0]), float(found[1])

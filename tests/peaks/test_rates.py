@@ -1,0 +1,117 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Completeness and purity, and what of them is chance."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import QTable
+
+from lensmap import ConvergenceMap
+from lensmap.grid import tangent_wcs
+from lensmap.peaks import completeness, open_area, peaks_at_density, purity
+
+SHAPE = (200, 200)  # of 1 arcmin
+WCS = tangent_wcs(SkyCoord(150, 2, unit="deg"), SHAPE, 1 * u.arcmin)
+
+
+def _map(mask=None):
+    return ConvergenceMap(np.zeros(SHAPE), mask=mask, wcs=WCS)
+
+
+def _table(x, y, **columns):
+    sky = WCS.pixel_to_world(x, y)
+    return QTable({"ra": sky.ra.to(u.deg), "dec": sky.dec.to(u.deg), **columns})
+
+
+@pytest.fixture
+def halos():
+    y, x = np.divmod(np.arange(16), 4)
+    mass = np.repeat([1e14, 2e14, 4e14, 9e14], 4) * u.Msun
+    return _table(20.0 + 40 * x, 20.0 + 40 * y, m200c=mass)
+
+
+def test_counts_and_intervals(halos):
+    found = halos[[0, 4, 5, 8, 9, 10, 12, 13, 14, 15]]
+    table = completeness(found, halos, "2 arcmin", by="m200c", bins=[1e14, 2e14, 4e14, 9e14])
+    # the upper edge belongs to the last bin
+    assert table["n"].tolist() == [4, 4, 8] and table["n_matched"].tolist() == [1, 2, 7]
+    np.testing.assert_allclose(table["rate"], [0.25, 0.5, 0.875])
+    assert np.all((table["rate_low"] < table["rate"]) & (table["rate"] < table["rate_high"]))
+    assert table["low"].unit == u.Msun
+    # Jeffreys' interval of 2 in 4 is that of a beta distribution of 2.5 and 2.5
+    from scipy.stats import beta
+
+    low, high = beta(2.5, 2.5).interval(0.682689492137086)
+    assert (table["rate_low"][1], table["rate_high"][1]) == pytest.approx((low, high))
+    assert np.all(np.isnan(table["chance"])) and np.all(np.isnan(table["corrected"]))
+
+
+def test_all_together_and_an_empty_bin(halos):
+    assert completeness(halos[:4], halos, "2 arcmin")["rate"].tolist() == [0.25]
+    table = completeness(halos[:4], halos, "2 arcmin", by="m200c", bins=[1e15, 1e16] * u.Msun)
+    assert table["n"].tolist() == [0] and np.isnan(table["rate"][0])
+
+
+def test_purity_exchanges_the_parts(halos):
+    peaks = _table(np.array([20.0, 60.0, 39.0]), np.array([20.0, 20.0, 39.0]), snr=[9.0, 5.0, 4.0])
+    table = purity(peaks, halos, "2 arcmin", by="snr", bins=[3, 6, 10])
+    assert table["n"].tolist() == [2, 1] and table["n_matched"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_chance_is_the_density_of_peaks(masked, halos):
+    mask = np.zeros(SHAPE, dtype=bool)
+    if masked:
+        mask[:, 90:] = True
+        halos = halos[np.arange(16) % 4 < 2]
+    kappa, rng = _map(mask), np.random.default_rng(1)
+    open_y, open_x = np.nonzero(~mask)
+    some = rng.choice(len(open_y), 150 if masked else 300, replace=False)
+    peaks = _table(open_x[some].astype(float), open_y[some].astype(float))
+    table = completeness(peaks, halos, "2.4 arcmin", kappa=kappa, n_random=300, rng=2)
+    density = len(peaks) / np.count_nonzero(~mask)
+    expected = 1 - np.exp(-density * np.pi * 2.4**2)  # Poisson
+    assert table["chance"][0] == pytest.approx(expected, rel=0.12)
+    rate, chance = table["rate"][0], table["chance"][0]
+    assert table["corrected"][0] == pytest.approx((rate - chance) / (1 - chance))
+
+
+def test_what_is_found_at_random_is_nothing(halos):
+    rates = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        peaks = _table(rng.uniform(0, 199, 200), rng.uniform(0, 199, 200))
+        table = completeness(peaks, halos, "2.4 arcmin", kappa=_map(), rng=seed)
+        rates.append(table["corrected"][0])
+    assert abs(np.mean(rates)) < 3 * np.std(rates) / np.sqrt(len(rates))
+
+
+def test_equal_density(halos):
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[:100] = True
+    kappa = _map(mask)
+    area = 100 * 200 / 3600 * u.deg**2
+    assert open_area(kappa).to_value(u.deg**2) == pytest.approx(area.value, rel=1e-3)
+    assert len(peaks_at_density(halos, 8 / area, kappa)) == 8
+    with pytest.raises(ValueError, match="asks for 20 peaks, but there are 16"):
+        peaks_at_density(halos, 20 / area, kappa)
+    with pytest.raises(TypeError, match="density must be a number per solid angle"):
+        peaks_at_density(halos, 8, kappa)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"by": "mass"}, "by must be a column of reference, not 'mass'; there are ra, dec, m200c"),
+        ({"bins": [1, 2]}, "bins need by"),
+        ({"by": "m200c"}, "by needs bins"),
+        ({"by": "m200c", "bins": [2, 1]}, "two rising edges"),
+        ({"by": "m200c", "bins": [1, 2] * u.Mpc}, "units of the column 'm200c'"),
+        ({"kappa": _map(np.ones(SHAPE, dtype=bool))}, "no pixel that is not masked"),
+        ({"kappa": _map(), "n_random": 0}, "n_random must be at least 1"),
+    ],
+)
+def test_bad_parameters(change, message, halos):
+    with pytest.raises(ValueError, match=message):
+        completeness(halos, halos, "2 arcmin", **change)
