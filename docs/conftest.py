@@ -97,4 +97,5 @@ _FILES = {
     "quickstart": _demo_file,
     "estimators": _demo_file,
     "peaks": _demo_file,
+    "profiles": _demo_file,
 }

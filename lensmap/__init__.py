@@ -25,6 +25,8 @@ _EXPORTS = {
     "LensingField": "lensmap.simulate",
     "MockSurvey": "lensmap.simulate",
     "find_peaks": "lensmap.peaks",
+    "fit_nfw": "lensmap.profiles",
+    "shear_profile": "lensmap.profiles",
     "check_convention": "lensmap.diagnostics",
     "LensmapWarning": "lensmap.utils",
 }

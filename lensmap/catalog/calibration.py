@@ -210,6 +210,32 @@ class Calibration:
         (i11, i12), (i21, i22) = np.linalg.inv(matrix)
         return complex(i11 + i22, i21 - i12) / 2.0, complex(i11 - i22, i21 + i12) / 2.0
 
+    def shear(self, catalog):
+        r"""Return the part of each galaxy in the mean reduced shear.
+
+        Its weighted mean over any galaxies is their calibrated mean; for one galaxy alone it means
+        nothing.
+
+        Parameters
+        ----------
+        catalog : ShearCatalog
+            The galaxies.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Complex, ``(n,)``: :math:`g_1 + i g_2` in the celestial basis.
+        """
+        a, b = self.factors()
+        e = catalog.e1 + 1j * catalog.e2
+        shear = a * e
+        if b != 0:
+            shear = shear + b * np.conj(e)
+        for column, unit in (("c1", 1.0), ("c2", 1j)):
+            if catalog[column] is not None:
+                shear = shear - unit * catalog[column]
+        return shear / (1.0 + self.m)
+
     def noise_squares(self, sigma_e=None):
         """Return how the noise of one galaxy is composed, in units of its ellipticity.
 

@@ -10,6 +10,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord, frame_transform_graph
 from astropy.table import Table
 
+from lensmap.catalog.background import behind
 from lensmap.catalog.cleaning import usable_rows
 from lensmap.catalog.columns import OPTIONAL, REQUIRED, find_columns, preset_doubts
 from lensmap.catalog.convention import (
@@ -303,6 +304,51 @@ class ShearCatalog:
         mask = region if isinstance(region, SkyMask) else SkyMask(region)
         found = mask.excluded_sky(self.skycoord)
         return self._with_rows(found if inside else ~found)
+
+    def select_background(
+        self, z_lens, *, margin=0.1, pz=None, z_grid=None, min_probability=0.9, cut=None
+    ):
+        """Return the galaxies behind a lens.
+
+        Galaxies of the lens and in front of it are not lensed, and dilute its shear.
+
+        Parameters
+        ----------
+        z_lens : float
+            The redshift of the lens.
+        margin : float
+            How far beyond it a galaxy must be.
+        pz : None, str or array_like
+            The probability density of each galaxy in redshift, ``(n, n_z)``, or the name of the
+            column that has it (one of ``extra_columns``). None takes the column ``redshift``;
+            galaxies without a redshift are left out.
+        z_grid : array_like or None
+            The redshifts of ``pz``, ``(n_z,)``.
+        min_probability : float
+            How much of its ``pz`` a galaxy must have beyond ``z_lens + margin``.
+        cut : None, array_like or callable
+            Another condition: bool, ``(n,)``, or a function of the catalogue that returns it, such
+            as a cut in colours, ``lambda c: c["g"] - c["i"] < 1``. Without redshifts and pz, the
+            only one: what is behind is declared then by ``z_source`` of the profile or the fit.
+
+        Returns
+        -------
+        ShearCatalog
+            The galaxies, all else unchanged.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing to tell them by, or none is left.
+
+        References
+        ----------
+        Medezinski et al. 2018, PASJ 70, 30 (cuts in colours and in p(z)).
+        """
+        return self._with_rows(
+            behind(self, z_lens, margin=margin, pz=pz, z_grid=z_grid,
+                   min_probability=min_probability, cut=cut)
+        )
 
     def _with_rows(self, key):
         new = object.__new__(type(self))

@@ -8,7 +8,7 @@ from astropy import units as u
 from lensmap.cosmology.parameters import get_cosmology
 from lensmap.cosmology.redshifts import SourceRedshifts, check_z_source
 
-__all__ = ["lensing_efficiency", "lensing_weight", "sigma_crit"]
+__all__ = ["distance_ratio", "lensing_efficiency", "lensing_weight", "sigma_crit"]
 
 
 def lensing_efficiency(z_lens, z_source, cosmology=None):
@@ -32,7 +32,7 @@ def lensing_efficiency(z_lens, z_source, cosmology=None):
     ----------
     Bartelmann & Schneider 2001, Phys. Rep. 340, 291, eq. 6.19.
     """
-    cosmology = get_cosmology(cosmology)
+    cosmology = get_cosmology(cosmology, structure=False)
     z_source = check_z_source(z_source)
     z_lens = np.asarray(z_lens, dtype=float)
     if not np.all(np.isfinite(z_lens)) or np.any(z_lens < 0):
@@ -50,13 +50,34 @@ def lensing_efficiency(z_lens, z_source, cosmology=None):
         sources, weight = fine[behind], weight[behind]
     else:
         sources, weight = np.array([z_source]), np.ones(1)
-    ratio = _distance_ratio(z_lens.ravel(), sources, cosmology)
+    ratio = distance_ratio(z_lens.ravel(), sources, cosmology)
     result = (ratio @ weight).reshape(z_lens.shape)
     return float(result) if result.ndim == 0 else result
 
 
-def _distance_ratio(z_lens, z_source, cosmology):
-    """Return D_ds / D_s, ``(n_lens, n_source)``; curved spaces too (Hogg 1999, eq. 19)."""
+def distance_ratio(z_lens, z_source, cosmology=None):
+    r"""Return :math:`D_{ds} / D_s` of many lenses and many sources, 0 for sources in front.
+
+    Parameters
+    ----------
+    z_lens : array_like
+        Redshifts of lenses, ``(n_lens,)``.
+    z_source : array_like
+        Redshifts of sources, ``(n_source,)``, positive.
+    cosmology : `~astropy.cosmology.FLRW`, str or None
+        As for `get_cosmology`.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        ``(n_lens, n_source)``.
+
+    References
+    ----------
+    Hogg 1999, arXiv:astro-ph/9905116, eq. 19.
+    """
+    cosmology = get_cosmology(cosmology, structure=False)
+    z_lens, z_source = (np.asarray(z, dtype=float) for z in (z_lens, z_source))
     d_lens, d_source = (
         cosmology.comoving_transverse_distance(z).to_value(u.Mpc)[..., np.newaxis]
         for z in (z_lens, z_source)
@@ -106,10 +127,12 @@ def sigma_crit(z_lens, z_source, cosmology=None):
     >>> print(f"{sigma_crit(0.3, 1.0):.3e}")
     2.835e+15 solMass / Mpc2
     """
-    cosmology = get_cosmology(cosmology)
+    cosmology = get_cosmology(cosmology, structure=False)
     z = np.asarray(z_lens, dtype=float)
     if not np.all(np.isfinite(z)) or np.any(z <= 0):
         raise ValueError(f"z_lens must be positive and finite, not {z_lens}")
+    if z.size == 0:
+        return np.zeros(z.shape) * u.solMass / u.Mpc**2
     efficiency = lensing_efficiency(z, z_source, cosmology)
     if np.any(np.asarray(efficiency) <= 0):
         raise ValueError(f"z_lens must be lower than z_source: {z_lens} and {z_source}")
@@ -143,7 +166,7 @@ def lensing_weight(z, z_source, cosmology=None):
     ----------
     Bartelmann & Schneider 2001, Phys. Rep. 340, 291, eq. 6.18-6.19.
     """
-    cosmology = get_cosmology(cosmology)
+    cosmology = get_cosmology(cosmology, structure=False)
     hubble = (cosmology.H0 / constants.c).to_value(1 / u.Mpc)
     z = np.asarray(z, dtype=float)
     distance = cosmology.comoving_transverse_distance(z).to_value(u.Mpc)

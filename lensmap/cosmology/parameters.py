@@ -46,8 +46,8 @@ def available_cosmologies():
     return ("massivenus", *_ASTROPY)
 
 
-def get_cosmology(cosmology=None):
-    """Return an astropy cosmology that also says how structure is.
+def get_cosmology(cosmology=None, *, structure=True):
+    """Return an astropy cosmology, which also says how structure is if that is needed.
 
     Parameters
     ----------
@@ -55,6 +55,9 @@ def get_cosmology(cosmology=None):
         An astropy cosmology whose ``meta`` holds ``sigma8`` and ``n`` (the spectral index), as
         astropy's own Planck18 has them; or the name of one (see `available_cosmologies`); None
         is ``"massivenus"``.
+    structure : bool
+        Whether it must say ``sigma8``, ``n`` and the density of baryons; distances do not need
+        them.
 
     Returns
     -------
@@ -92,6 +95,8 @@ def get_cosmology(cosmology=None):
         raise TypeError(
             f"cosmology must be an astropy cosmology or a name, not {type(cosmology).__name__}"
         )
+    if not structure:
+        return cosmology
     for name, (low, high) in _STRUCTURE.items():
         value = cosmology.meta.get(name)
         if value is None:

@@ -40,7 +40,8 @@ def radius_200c(m200c, z, cosmology=None):
     `~astropy.units.Quantity`
         Proper Mpc.
     """
-    critical = get_cosmology(cosmology).critical_density(z).to_value(u.solMass / u.Mpc**3)
+    cosmology = get_cosmology(cosmology, structure=False)
+    critical = cosmology.critical_density(z).to_value(u.solMass / u.Mpc**3)
     mass = m200c.to_value(u.solMass)
     return (3 * mass / (4 * np.pi * 200 * critical)) ** (1 / 3) * u.Mpc
 
@@ -116,7 +117,7 @@ class NFWHalo:
             )
         if not 0 <= self.ellipticity < 1:
             raise ValueError(f"ellipticity must be at least 0 and below 1, not {self.ellipticity}")
-        object.__setattr__(self, "cosmology", get_cosmology(self.cosmology))
+        object.__setattr__(self, "cosmology", get_cosmology(self.cosmology, structure=False))
 
     # --- sizes ------------------------------------------------------------------------------
 

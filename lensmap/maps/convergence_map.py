@@ -15,7 +15,7 @@ from lensmap.maps.pixels import pixel_anisotropy, pixel_sides, pixel_size, same_
 from lensmap.maps.resampling import resample, resample_counts
 from lensmap.utils import MapWarning, check_angle, check_celestial_wcs, check_choice, warn_user
 
-__all__ = ["ConvergenceMap"]
+__all__ = ["ConvergenceMap", "check_map"]
 
 # Smoothing in pixels is round on the sky where pixels are this close to squares.
 _MAX_ANISOTROPY = 1.03
@@ -118,6 +118,20 @@ class ConvergenceMap(NDIOMixin, NDData):
         The square root of the pixel's area on the sky.
         """
         return pixel_size(self.wcs, self.shape)
+
+    @property
+    def smoothing(self):
+        """The standard deviation of all Gaussians that the map was smoothed with, or None.
+
+        As far as it says so: the parameter ``smoothing`` of its estimator, and `smooth` since.
+        """
+        first = self.meta.get("parameters", {}).get("smoothing")
+        scales = [*([] if first is None else [first]), *self.meta.get("smoothed_by", [])]
+        try:
+            squares = [u.Quantity(scale).to_value(u.arcmin) ** 2 for scale in scales]
+        except (TypeError, ValueError):  # a map of another origin
+            return None
+        return np.sqrt(sum(squares)) * u.arcmin if squares else None
 
     @property
     def snr(self):
@@ -418,6 +432,23 @@ class ConvergenceMap(NDIOMixin, NDData):
             # What was said about the uncertainty goes with it.
             parts["meta"] = {k: v for k, v in parts["meta"].items() if k != "uncertainty"}
         return ConvergenceMap(data, **parts)
+
+
+def check_map(kappa):
+    """Refuse what is no map.
+
+    Parameters
+    ----------
+    kappa : object
+        What was given.
+
+    Raises
+    ------
+    TypeError
+        If it is no `ConvergenceMap`.
+    """
+    if not isinstance(kappa, ConvergenceMap):
+        raise TypeError(f"kappa must be a ConvergenceMap, not {type(kappa).__name__}")
 
 
 def _is_number(value):

@@ -12,11 +12,10 @@ from photutils.detection import find_peaks as local_maxima
 from photutils.utils.exceptions import NoDetectionsWarning
 from scipy import ndimage
 
-from lensmap.maps import ConvergenceMap
-from lensmap.peaks.smoothing_scale import smoothing_of
+from lensmap.maps import check_map
 from lensmap.utils import check_angle, check_choice, check_number
 
-__all__ = ["check_map", "find_peaks", "peak_table"]
+__all__ = ["find_peaks", "peak_table"]
 
 _BY = ("snr", "kappa")
 
@@ -114,23 +113,6 @@ def find_peaks(
     return peak_table(kappa, values, y, x, near_edge)
 
 
-def check_map(kappa):
-    """Refuse what is no map.
-
-    Parameters
-    ----------
-    kappa : object
-        What was given.
-
-    Raises
-    ------
-    TypeError
-        If it is no `~lensmap.ConvergenceMap`.
-    """
-    if not isinstance(kappa, ConvergenceMap):
-        raise TypeError(f"kappa must be a ConvergenceMap, not {type(kappa).__name__}")
-
-
 def peak_table(kappa, values, y, x, at_edge):
     """Return the table of peaks at some pixels.
 
@@ -171,10 +153,14 @@ def peak_table(kappa, values, y, x, at_edge):
             "kappa": height,
             "kappa_err": error,
             "snr": snr,
-            "smoothing": np.full(len(y), smoothing_of(kappa)) * u.arcmin,
+            "smoothing": np.full(len(y), _arcmin(kappa.smoothing)) * u.arcmin,
             "at_edge": at_edge,
         }
     )
+
+
+def _arcmin(angle):
+    return np.nan if angle is None else angle.to_value(u.arcmin)
 
 
 def _maxima(values, mask, threshold):

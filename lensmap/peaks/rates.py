@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.stats import binom_conf_interval
 from astropy.table import QTable, Table
 
-from lensmap.peaks.finder import check_map
+from lensmap.maps import check_map
 from lensmap.peaks.matching import match_positions
 from lensmap.utils import as_generator, as_skycoord, check_angle, check_count, check_number
 

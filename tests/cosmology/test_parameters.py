@@ -4,7 +4,7 @@
 import pytest
 from astropy.cosmology import FlatLambdaCDM, Flatw0waCDM, LambdaCDM, Planck18, wpwaCDM
 
-from lensmap.cosmology import MASSIVENUS, available_cosmologies, get_cosmology
+from lensmap.cosmology import MASSIVENUS, available_cosmologies, get_cosmology, sigma_crit
 from lensmap.cosmology.parameters import cosmology_key
 
 META = {"sigma8": 0.8, "n": 0.96}
@@ -56,3 +56,9 @@ def test_dark_energy_of_another_kind_is_refused():
     other = wpwaCDM(70, 0.3, 0.7, Ob0=0.05, meta=META)
     with pytest.raises(ValueError, match="must be a LambdaCDM, wCDM or w0waCDM"):
         cosmology_key(other)
+
+
+def test_distances_need_no_structure():
+    cosmology = FlatLambdaCDM(70, 0.3)
+    assert get_cosmology(cosmology, structure=False) is cosmology
+    assert sigma_crit(0.3, 1.0, cosmology).value == pytest.approx(2.835e15, rel=1e-3)

@@ -1,0 +1,243 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Profiles of a map about a position: by radius, and by direction."""
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+
+from lensmap.maps import check_map
+from lensmap.profiles.radii import as_angles, check_edges, check_lens_redshifts
+from lensmap.utils import as_skycoord, check_count, check_number
+
+__all__ = ["azimuthal_profile", "independent_pixels", "kappa_profile", "pixels_around"]
+
+
+def kappa_profile(kappa, positions, bins, *, z_lens=None, cosmology=None):
+    """Average a map in rings about a position, or about many.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map. Masked pixels do not count.
+    positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
+        One position or many; tables have the columns ``ra`` and ``dec``.
+    bins : `~astropy.units.Quantity`
+        The edges of the rings, rising: angles, or proper lengths at the lens. A pixel is in the
+        ring that its centre is in.
+    z_lens : float, array_like or None
+        The redshift of the lens, or of each; needed for lengths.
+    cosmology : `~astropy.cosmology.FLRW`, str or None
+        As for `lensmap.cosmology.get_cosmology`.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        One row for each ring, with the columns ``radius_low``, ``radius_high``, ``radius`` (the
+        mean of the pixels), ``n_pixels``, ``kappa`` and ``kappa_err``. Rings without pixels are
+        NaN. The error is that of the mean over positions, from their scatter; of one position, the
+        scatter of twelve sectors of the ring over the root of their number, which has the noise and
+        what is not round in it, and holds where a sector is larger than the correlation of the map.
+        ``meta["n_positions"]`` says how many there were.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used, or no pixel is in any ring.
+    """
+    check_map(kappa)
+    positions = as_skycoord(positions)
+    bins = check_edges(bins)
+    n, n_bins = len(positions), len(bins) - 1
+    if n == 0:
+        raise ValueError("positions must be at least one")
+    angles = as_angles(bins, check_lens_redshifts(z_lens, n), n, cosmology)
+    sums = np.zeros((n, 3, n_bins))
+    for i in range(n):
+        theta, direction, values = pixels_around(kappa, positions[i], angles[i, -1])
+        column = np.searchsorted(angles[i], theta, side="right") - 1
+        good = (column >= 0) & (column < n_bins)
+        radius = theta / angles[i, -1]
+        for k, value in enumerate((np.ones(len(theta)), values, radius)):
+            sums[i, k] = np.bincount(column[good], value[good], minlength=n_bins)
+    count, total, radius = sums.sum(axis=0)
+    if not count.any():
+        raise ValueError("no pixel of the map that is not masked is in any of the rings")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / count
+        error = _scatter(sums[:, 0], sums[:, 1])
+        if n == 1:
+            error = _of_sectors(direction[good], column[good], values[good], n_bins)
+        table = QTable({
+            "radius_low": bins[:-1],
+            "radius_high": bins[1:],
+            "radius": radius / count * bins[-1],
+            "n_pixels": count.astype(int),
+            "kappa": mean,
+            "kappa_err": error,
+        })
+    table.meta["n_positions"] = n
+    return table
+
+
+def azimuthal_profile(kappa, position, radii, *, n_bins=36, z_lens=None, cosmology=None, width=1.0):
+    r"""Average a map along rays from a position: where filaments meet a cluster.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map.
+    position : `~astropy.coordinates.SkyCoord`
+        The centre.
+    radii : `~astropy.units.Quantity`
+        ``(inner, outer)``: angles, or proper lengths at the lens. Only pixels between count.
+    n_bins : int
+        The number of directions, evenly spaced.
+    z_lens : float or None
+        The redshift of the lens; needed for lengths.
+    cosmology : `~astropy.cosmology.FLRW`, str or None
+        As for `lensmap.cosmology.get_cosmology`.
+    width : float
+        The width of each sector in units of their spacing; above 1 they overlap.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        One row for each direction, with the columns ``angle`` (the position angle, from north
+        through east, degrees), ``kappa``, ``excess`` (kappa less the mean of all sectors),
+        ``excess_err`` and ``n_pixels``. The error is the uncertainty of the map over the root of
+        the number of independent pixels where the map has an uncertainty, else NaN: as if the
+        noise was correlated over the smoothing that the map says, over one pixel otherwise. Noise
+        maps do better: `azimuthal_profile` of each, and their scatter.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used, or no pixel is between the radii.
+
+    References
+    ----------
+    Cha et al. 2025, fig. 11.
+    """
+    check_map(kappa)
+    position = as_skycoord(position, "position", scalar=True)
+    radii = check_edges(radii, "radii")
+    if len(radii) != 2:
+        raise ValueError(f"radii must be the inner and the outer one, not {radii}")
+    check_count(n_bins, "n_bins", minimum=3)
+    check_number(width, "width", "positive", low=1e-3, high=n_bins)
+    angles = as_angles(radii, check_lens_redshifts(z_lens, 1), 1, cosmology)[0]
+    theta, direction, values, errors = pixels_around(kappa, position, angles[1], errors=True)
+    ring = theta >= angles[0]
+    direction, values, errors = direction[ring], values[ring], errors[ring]
+    if not ring.any():
+        raise ValueError("no pixel of the map that is not masked is between the radii")
+    spacing = 2 * np.pi / n_bins
+    centres = spacing * np.arange(n_bins)
+    away = np.abs((direction[:, np.newaxis] - centres + np.pi) % (2 * np.pi) - np.pi)
+    inside = away <= 0.5 * width * spacing
+    count = inside.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (inside * values[:, np.newaxis]).sum(axis=0) / count
+        variance = (inside * np.square(errors)[:, np.newaxis]).sum(axis=0) / count
+        error = np.sqrt(variance / independent_pixels(kappa, count))
+    return QTable({
+        "angle": np.degrees(centres) * u.deg,
+        "kappa": mean,
+        "excess": mean - np.nanmean(mean),
+        "excess_err": error,
+        "n_pixels": count,
+    })
+
+
+def pixels_around(kappa, position, angle, *, errors=False):
+    """Return the pixels within an angle of a position that are not masked.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map.
+    position : `~astropy.coordinates.SkyCoord`
+        One position.
+    angle : float
+        Radians.
+    errors : bool
+        Whether the uncertainty is returned as well.
+
+    Returns
+    -------
+    theta, direction, values : `numpy.ndarray`
+        Distances and position angles (radians, from north through east) and kappa, ``(n,)``.
+    errors : `numpy.ndarray`
+        The uncertainty, NaN in a map without any; only if asked for.
+    """
+    y, x = _window(kappa, position, angle)
+    sky = kappa.wcs.pixel_to_world(x, y).icrs
+    centre = position.icrs
+    theta = centre.separation(sky).rad
+    open_ = (theta <= angle) & ~kappa.mask[y, x]
+    y, x, theta = y[open_], x[open_], theta[open_]
+    found = theta, centre.position_angle(sky[open_]).rad, kappa.data[y, x]
+    if not errors:
+        return found
+    if kappa.uncertainty is None:
+        return *found, np.full(len(theta), np.nan)
+    return *found, kappa.uncertainty.array[y, x]
+
+
+def _window(kappa, position, angle):
+    """Return pixels (y, x), among which all are that lie within an angle of a position."""
+    ny, nx = kappa.shape
+    y, x = np.indices((ny, nx))
+    try:
+        cx, cy = (float(v) for v in kappa.wcs.world_to_pixel(position))
+    except ValueError:  # a projection that does not reach so far
+        return y.ravel(), x.ravel()
+    # Away from the middle of a projection pixels may be smaller on the sky than there.
+    half = 3.0 * angle / kappa.pixel_scale.to_value(u.rad) + 2.0
+    if not np.isfinite(cx + cy):
+        return y.ravel(), x.ravel()
+    rows = slice(*(int(np.clip(v, 0, ny)) for v in (cy - half, cy + half + 1)))
+    columns = slice(*(int(np.clip(v, 0, nx)) for v in (cx - half, cx + half + 1)))
+    return y[rows, columns].ravel(), x[rows, columns].ravel()
+
+
+def _scatter(counts, totals):
+    """Return the error of the mean over positions, weighted with their pixels."""
+    n = np.count_nonzero(counts, axis=0)
+    mean = totals.sum(axis=0) / counts.sum(axis=0)
+    residual = totals - counts * mean
+    return np.where(n > 1, np.sqrt(np.sum(residual**2, axis=0) * n / np.maximum(n - 1, 1))
+                    / counts.sum(axis=0), np.nan)
+
+
+def _of_sectors(direction, column, values, n_bins, n_sectors=12):
+    """Return the error of the mean of each ring, from the scatter of its sectors."""
+    sector = np.minimum((direction / (2 * np.pi) * n_sectors).astype(int), n_sectors - 1)
+    index = sector * n_bins + column
+    shape = n_sectors, n_bins
+    counts = np.bincount(index, minlength=n_sectors * n_bins).reshape(shape)
+    totals = np.bincount(index, values, minlength=n_sectors * n_bins).reshape(shape)
+    return _scatter(counts.astype(float), totals)
+
+
+def independent_pixels(kappa, n):
+    r"""Return as how many pixels of independent noise some neighbours count.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map. White noise after a Gaussian smoothing has the correlation
+        :math:`e^{-r^2 / 4 s^2}`, whose mean over a patch of the area A is about
+        :math:`1 / (1 + A / 4 \pi s^2)`.
+    n : int or `numpy.ndarray`
+        The pixels of a patch.
+
+    Returns
+    -------
+    float or `numpy.ndarray`
+        At least 1; n if the map does not say that it was smoothed.
+    """
+    smoothing = 0.0
+    if kappa.smoothing is not None:
+        smoothing = float(kappa.smoothing / kappa.pixel_scale)
+    return np.maximum(np.minimum(n, 1 + n / np.maximum(4 * np.pi * smoothing**2, 1e-9)), 1)

@@ -1,0 +1,79 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The shear of halos against GalSim and colossus, which were written by others."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.cosmology import FlatLambdaCDM
+from lenses import catalog_columns, uniform_sky
+
+from lensmap import NFWHalo, ShearCatalog
+from lensmap.profiles import shear_profile
+
+galsim = pytest.importorskip("galsim")
+
+# GalSim has the critical density (2.7722e11) and the factor of r200 (1.63e-5) in few digits.
+ROUNDED = 1.5e-3
+
+# GalSim's masses are in units of 1 / h.
+COSMOLOGY = FlatLambdaCDM(H0=100, Om0=0.3)
+
+# It fills only parts of some arrays, which numpy 2.4 does not like.
+pytestmark = pytest.mark.filterwarnings("ignore:'where' used without 'out':UserWarning")
+
+
+@pytest.mark.parametrize("z_source", [0.6, 2.0])
+def test_shear_and_convergence_of_a_halo(z_source):
+    cosmology = COSMOLOGY
+    halo = NFWHalo(6e14 * u.solMass, 4.0, 0.3, cosmology=cosmology)
+    other = galsim.NFWHalo(mass=6e14, conc=4.0, redshift=0.3, omega_m=0.3, omega_lam=0.7)
+    theta = np.geomspace(0.2, 30, 25) * u.arcmin
+    position = (theta.to_value(u.arcsec), np.zeros(25))
+    shear = -other.getShear(position, z_source, reduced=False)[0]
+    np.testing.assert_allclose(halo.tangential_shear(theta, z_source), shear, rtol=ROUNDED)
+    np.testing.assert_allclose(
+        halo.kappa(theta, z_source), other.getConvergence(position, z_source), rtol=ROUNDED
+    )
+    reduced = -other.getShear(position, z_source)[0]
+    np.testing.assert_allclose(halo.reduced_shear(theta, z_source), reduced, rtol=ROUNDED)
+
+
+def test_the_excess_surface_density_of_colossus():
+    from colossus.halo.profile_nfw import NFWProfile
+
+    from lensmap.cosmology import colossus_cosmology
+
+    halo = NFWHalo(6e14 * u.solMass, 4.0, 0.3)
+    radius = np.geomspace(0.1, 5, 25)
+    with colossus_cosmology() as colossus:
+        h = colossus.h
+        other = NFWProfile(M=6e14 * h, c=4.0, z=0.3, mdef="200c")
+        excess = other.deltaSigma(radius * 1000 * h, interpolate=False) * h * 1e6
+        sigma = other.surfaceDensity(radius * 1000 * h, interpolate=False) * h * 1e6
+    ours = halo.surface_density(radius * u.Mpc)
+    np.testing.assert_allclose(ours.value, sigma, rtol=1e-3)
+    np.testing.assert_allclose(
+        (halo.mean_surface_density(radius * u.Mpc) - ours).value, excess, rtol=1e-3
+    )
+
+
+def test_the_profile_of_a_catalogue_that_galsim_sheared():
+    cosmology = COSMOLOGY
+    center = SkyCoord(40.0, 0.0, unit="deg")
+    sky = uniform_sky(center, 0.2, 20_000, np.random.default_rng(0))
+    lon, lat = center.spherical_offsets_to(sky)
+    other = galsim.NFWHalo(mass=6e14, conc=4.0, redshift=0.3, omega_m=0.3, omega_lam=0.7)
+    # x to the east, as in the celestial convention
+    g1, g2 = other.getShear((lon.arcsec, lat.arcsec), 1.0)
+    e = g1 + 1j * g2
+    keep = np.hypot(lon.arcmin, lat.arcmin) > 0.5
+    catalog = ShearCatalog(catalog_columns(sky[keep], e[keep]), "generic", "celestial", "shear")
+    bins = np.geomspace(1, 10, 40) * u.arcmin
+    profile = shear_profile(catalog, center, bins, z_lens=0.3, z_source=1.0, cosmology=cosmology)
+    halo = NFWHalo(6e14 * u.solMass, 4.0, 0.3, cosmology=cosmology)
+    theta = center.separation(sky[keep]).arcmin
+    ring = np.digitize(theta, bins.value) - 1
+    g_t = halo.reduced_shear(theta * u.arcmin, 1.0)
+    expected = [g_t[ring == i].mean() for i in range(39)]
+    np.testing.assert_allclose(profile["g_t"], expected, rtol=ROUNDED)

@@ -1,0 +1,222 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Shear about positions of lenses of which all is known."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from lenses import CENTERS, NFW, SIS, catalog_columns, shear_of, uniform_sky
+
+from lensmap import NFWHalo, ShearCatalog, SourceRedshifts
+from lensmap.cosmology import distance_ratio, sigma_crit
+from lensmap.profiles import boost_factor, shear_profile, undiluted
+
+BINS = [1, 2, 4, 8, 16] * u.arcmin
+
+
+def _catalog(center, lenses, n=40_000, radius=0.4, noise=0.0, seed=0, reduced=False, **more):
+    rng = np.random.default_rng(seed)
+    sky = uniform_sky(center, radius, n, rng)
+    gamma, kappa = shear_of(sky, lenses)
+    e = gamma / (1 - kappa) if reduced else gamma
+    e = np.where(np.abs(e) < 0.9, e, 0)  # at the very centre, inside of all bins
+    e = e + noise * (rng.normal(size=n) + 1j * rng.normal(size=n))
+    return ShearCatalog(catalog_columns(sky, e, **more), "generic", "celestial", "shear")
+
+
+@pytest.mark.parametrize("name", CENTERS)
+def test_an_isothermal_sphere_anywhere_on_the_sky(name):
+    center = CENTERS[name]
+    lens = SIS(0.5)
+    profile = shear_profile(_catalog(center, [(center, lens)]), center, BINS)
+    low, high = profile["radius_low"], profile["radius_high"]
+    # The mean of theta_E / (2 theta) over a ring.
+    expected = 0.5 / (low + high).to_value(u.arcmin)
+    np.testing.assert_allclose(profile["g_t"], expected, rtol=0.02)
+    assert np.abs(profile["g_x"]).max() < 1e-4 * profile["g_t"].min()
+    assert profile["n_pairs"].sum() > 10_000
+    assert profile.meta["n_positions"] == 1
+
+
+def test_the_cross_shear_is_the_tangential_shear_turned_by_45_degrees():
+    center = CENTERS["dec 45"]
+    catalog = _catalog(center, [(center, SIS())])
+    turned = catalog.table
+    turned["e1"], turned["e2"] = -catalog.e2, catalog.e1  # times i
+    profile = shear_profile(catalog, center, BINS)
+    other = shear_profile(ShearCatalog(turned), center, BINS)
+    np.testing.assert_allclose(other["g_x"], profile["g_t"], rtol=1e-6)
+    np.testing.assert_allclose(other["g_t"], -profile["g_x"], atol=1e-6)
+
+
+def test_weights_and_noise():
+    center = CENTERS["equator"]
+    n, rng = 20_000, np.random.default_rng(3)
+    weight = rng.uniform(0.2, 2.0, n)
+    profile = shear_profile(_catalog(center, [], n=n, noise=0.25, weight=weight), center, BINS)
+    pull = np.concatenate([
+        np.concatenate([p["g_t"], p["g_x"]]) / np.tile(p["g_err"], 2)
+        for p in (
+            shear_profile(_catalog(center, [], n=n, noise=0.25, seed=seed, weight=weight),
+                          center, BINS)
+            for seed in range(12)
+        )
+    ])
+    assert abs(np.mean(pull)) < 3 / np.sqrt(len(pull))
+    assert np.std(pull) == pytest.approx(1, abs=3 / np.sqrt(2 * len(pull)))
+    boot = shear_profile(
+        _catalog(center, [], n=n, noise=0.25, weight=weight), center, BINS, errors="bootstrap"
+    )
+    np.testing.assert_allclose(boot["g_err"], profile["g_err"], rtol=0.2)
+    covariance = np.array(boot.meta["covariance"])
+    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), boot["g_err"])
+
+
+def test_surface_densities_with_a_redshift_for_each_galaxy():
+    halo = NFWHalo(1e14 * u.solMass, 4.0, 0.3)  # so weak that shear is not far from reduced
+    center, n = CENTERS["dec 75"], 60_000
+    rng = np.random.default_rng(1)
+    sky = uniform_sky(center, 0.3, n, rng)
+    redshift = rng.uniform(0.1, 2.0, n)
+    redshift[:100] = np.nan
+    theta = sky.separation(center)
+    away = np.pi / 2 - sky.position_angle(center).rad
+    beta = distance_ratio([0.3], np.nan_to_num(redshift, nan=0.2))[0]
+    gamma = halo.tangential_shear(theta, 1.0) * beta / distance_ratio([0.3], [1.0])[0, 0]
+    columns = catalog_columns(sky, -gamma * np.exp(2j * away), redshift=redshift)
+    catalog = ShearCatalog(columns, "generic", "celestial", "shear")
+    bins = np.geomspace(0.3, 3, 5) * u.Mpc
+    profile = shear_profile(catalog, center, bins, z_lens=0.3)
+    distance = halo.cosmology.angular_diameter_distance(0.3)
+    lengths = theta.to_value(u.rad) * distance
+    for row in profile:
+        here = (lengths >= row["radius_low"]) & (lengths < row["radius_high"])
+        excess = (halo.mean_surface_density(lengths[here]) - halo.surface_density(lengths[here]))
+        behind = redshift[here] > 0.3
+        assert row["n_pairs"] == np.count_nonzero(behind)
+        truth = np.average(excess[behind].value, weights=beta[here][behind] ** 2)
+        assert row["delta_sigma"].value == pytest.approx(truth, rel=2e-3)
+    assert np.all(np.abs(profile["delta_sigma_x"]) < 1e-3 * profile["delta_sigma"])
+    # the critical density is that of the galaxies behind
+    inverse = np.mean(beta[beta > 0]) / distance_ratio([0.3], [1.0])[0, 0]
+    expected = sigma_crit(0.3, 1.0) / inverse
+    np.testing.assert_allclose(profile["sigma_crit"] / expected, 1, rtol=0.02)
+    ratio = np.mean(beta[beta > 0] ** 2) / np.mean(beta[beta > 0]) ** 2
+    np.testing.assert_allclose(profile["efficiency_ratio"], ratio, rtol=0.03)
+
+
+def test_a_declared_distribution_of_sources():
+    center = CENTERS["equator"]
+    catalog = _catalog(center, [(center, SIS(0.2))])
+    sources = SourceRedshifts.preset("lsst_y10")
+    profile = shear_profile(catalog, center, BINS, z_lens=0.3, z_source=sources)
+    critical = sigma_crit(0.3, sources)
+    np.testing.assert_allclose(profile["sigma_crit"] / critical, 1, rtol=1e-6)
+    np.testing.assert_allclose(profile["delta_sigma"] / (profile["g_t"] * critical), 1, rtol=1e-6)
+    z = sources.quantile((np.arange(20_000) + 0.5) / 20_000)
+    beta = distance_ratio([0.3], z)[0]
+    expected = np.mean(beta**2) / np.mean(beta) ** 2
+    np.testing.assert_allclose(profile["efficiency_ratio"], expected, rtol=2e-3)
+
+
+def test_a_stack_is_the_mean_of_its_parts():
+    one, other = SkyCoord([10.0, 12.0], [5.0, 5.0], unit="deg")
+    lenses = [(one, SIS(0.4)), (other, SIS(0.8))]
+    rng = np.random.default_rng(0)
+    sky = uniform_sky(SkyCoord(11, 5, unit="deg"), 2.0, 200_000, rng)
+    gamma, _ = shear_of(sky, lenses)
+    catalog = ShearCatalog(catalog_columns(sky, gamma), "generic", "celestial", "shear")
+    stack = shear_profile(catalog, SkyCoord([one, other]), BINS)
+    parts = [shear_profile(catalog, position, BINS) for position in (one, other)]
+    total = sum(part["weight"] for part in parts)
+    mean = sum(part["weight"] * part["g_t"] for part in parts) / total
+    np.testing.assert_allclose(stack["g_t"], mean)
+    np.testing.assert_allclose(stack["weight"], total)
+    boot = shear_profile(catalog, SkyCoord([one, other]), BINS, errors="bootstrap", n_bootstrap=400)
+    # of two lenses: half the difference, over root 2
+    half = np.abs(parts[0]["g_t"] - parts[1]["g_t"]) / 2 / np.sqrt(2)
+    np.testing.assert_allclose(boot["g_err"], half, rtol=0.15)
+
+
+def test_lenses_at_different_redshifts_have_the_same_lengths():
+    positions = SkyCoord([10.0, 13.0], [0.0, 0.0], unit="deg")
+    redshift = np.array([0.2, 0.5])
+    halos = [NFWHalo(2e14 * u.solMass, 4.0, z) for z in redshift]
+    rng = np.random.default_rng(0)
+    sky = uniform_sky(SkyCoord(11.5, 0, unit="deg"), 2.2, 300_000, rng)
+    gamma = np.zeros(len(sky), dtype=complex)
+    for position, halo in zip(positions, halos):
+        away = np.pi / 2 - sky.position_angle(position).rad
+        shear = halo.tangential_shear(sky.separation(position), 1.5)
+        gamma -= shear * np.exp(2j * away)
+    catalog = ShearCatalog(catalog_columns(sky, gamma), "generic", "celestial", "shear")
+    bins = [0.5, 0.7, 1.0, 1.4] * u.Mpc
+    profile = shear_profile(catalog, positions, bins, z_lens=redshift, z_source=1.5)
+    truth = np.mean([
+        (h.mean_surface_density(profile["radius"]) - h.surface_density(profile["radius"])).value
+        for h in halos
+    ], axis=0)
+    np.testing.assert_allclose(profile["delta_sigma"].value, truth, rtol=0.06)
+
+
+def test_members_dilute_and_the_boost_undoes_it():
+    center = CENTERS["equator"]
+    rng = np.random.default_rng(4)
+    field = _catalog(center, [(center, SIS())], n=50_000)
+    members = uniform_sky(center, 4 / 60, 1500, rng)
+    table = field.table
+    both = {
+        name: np.concatenate([table[name], extra])
+        for name, extra in (("ra", members.ra.deg), ("dec", members.dec.deg),
+                            ("e1", np.zeros(1500)), ("e2", np.zeros(1500)))
+    }
+    mixed = ShearCatalog(both, "generic", "celestial", "shear")
+    profile, clean = (shear_profile(c, center, BINS) for c in (mixed, field))
+    elsewhere = shear_profile(field, uniform_sky(center, 0.1, 60, rng), BINS)
+    boost = boost_factor(profile, elsewhere)
+    assert boost["boost"][0] > 1.3
+    assert abs(boost["boost"][-1] - 1) < 0.05
+    fixed = undiluted(profile, boost)
+    assert np.all(profile["g_t"][:2] < 0.9 * clean["g_t"][:2])
+    np.testing.assert_allclose(fixed["g_t"], clean["g_t"], rtol=0.1)
+    with pytest.raises(ValueError, match="the same bins"):
+        boost_factor(profile, elsewhere[:-1])
+    with pytest.raises(ValueError, match="boost has 3 bins, the profile 4"):
+        undiluted(profile, boost[:-1])
+
+
+def test_reduced_shear_is_what_galaxies_have():
+    center, lens = CENTERS["equator"], NFW()
+    bins = np.geomspace(1, 16, 17) * u.arcmin
+    profile = shear_profile(_catalog(center, [(center, lens)], reduced=True), center, bins)
+    theta = profile["radius"].to_value(u.arcmin)
+    np.testing.assert_allclose(profile["g_t"], lens.gamma_t(theta) / (1 - lens.kappa(theta)),
+                               rtol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "change", "error", "message"),
+    [
+        ((BINS.value,), {}, TypeError, "bins must be angles or lengths with a unit"),
+        ((BINS[::-1],), {}, ValueError, "two rising edges"),
+        (([0.1, 1] * u.Mpc,), {}, ValueError, "bins are lengths: they need z_lens"),
+        ((BINS,), {"z_lens": -0.1}, ValueError, "z_lens must be positive"),
+        ((BINS,), {"z_lens": [0.1, 0.2]}, ValueError, "z_lens must be one redshift or 1"),
+        ((BINS,), {"z_lens": 0.9, "z_source": 0.5}, ValueError, "z_lens must be lower than"),
+        ((BINS,), {"errors": "jackknife"}, ValueError, "errors must be one of"),
+        (([50, 100] * u.deg,), {}, ValueError, "60 is the most"),
+        (([20, 30] * u.deg,), {}, ValueError, "no galaxy is in any of the bins"),
+    ],
+)
+def test_bad_input(arguments, change, error, message):
+    center = CENTERS["equator"]
+    catalog = _catalog(center, [(center, SIS())], n=200)
+    with pytest.raises(error, match=message):
+        shear_profile(catalog, center, *arguments, **change)
+
+
+def test_no_galaxy_behind_the_lens():
+    center = CENTERS["equator"]
+    catalog = _catalog(center, [], n=50, redshift=np.full(50, 0.4))
+    with pytest.raises(ValueError, match="no galaxy has a redshift beyond z_lens = 0.5"):
+        shear_profile(catalog, center, BINS, z_lens=0.5)
