@@ -14,7 +14,7 @@ from lensmap.profiles import shear_profile
 galsim = pytest.importorskip("galsim")
 
 # GalSim has the critical density (2.7722e11) and the factor of r200 (1.63e-5) in few digits.
-ROUNDED = 1.5e-3
+ROUNDED = 2e-3
 
 # GalSim's masses are in units of 1 / h.
 COSMOLOGY = FlatLambdaCDM(H0=100, Om0=0.3)
