@@ -98,4 +98,5 @@ _FILES = {
     "estimators": _demo_file,
     "peaks": _demo_file,
     "profiles": _demo_file,
+    "statistics": _demo_file,
 }

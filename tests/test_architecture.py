@@ -29,9 +29,10 @@ DOORS = {
     "networks": {"utils", "flatsky", "grid", "maps", "cosmology", "simulate"},
     "diagnostics": {"utils", "flatsky", "catalog", "grid"},
     **dict.fromkeys(
-        ["peaks", "profiles", "filaments", "statistics"],
+        ["peaks", "profiles", "filaments"],
         {"utils", "masks", "catalog", "maps", "cosmology", "halos"},
     ),
+    "statistics": {"utils", "flatsky", "catalog", "maps", "peaks"},
     # The rooms whose results are drawn.
     "plotting": {
         *["utils", "catalog", "grid", "maps", "diagnostics"],

@@ -135,10 +135,13 @@ def _paper(arrays):
 
 
 def _smoothed(arrays):
-    """Return the same three, smoothed (Hong et al. 2021, to fill empty pixels)."""
-    weight = arrays.inverse_variance.astype(np.float32, copy=False)
-    shear, _ = normalized_smooth((weight * arrays.shear).astype(np.complex64), weight, _SMOOTHING)
-    error, _ = normalized_smooth(weight * arrays.known_error(), weight, _SMOOTHING)
+    """Return the same three, smoothed (Hong et al. 2021, to fill empty pixels).
+
+    Pixels with galaxies count alike, as they do for `_paper`.
+    """
+    there = (arrays.inverse_variance > 0).astype(np.float32)
+    shear, _ = normalized_smooth((there * arrays.shear).astype(np.complex64), there, _SMOOTHING)
+    error, _ = normalized_smooth(there * arrays.known_error(), there, _SMOOTHING)
     return np.stack([shear.real, shear.imag, error], -1, dtype=np.float32), 1.0
 
 

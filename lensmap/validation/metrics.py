@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lensmap.networks import focal_weights
+from lensmap.statistics import orthogonal_slope
 from lensmap.utils import check_number
 from lensmap.validation.coverage import inside
 from lensmap.validation.pixels import open_values
@@ -275,10 +276,9 @@ def tls_slope(truth, prediction, mask=None):
 
 
 def _tls(moments):
-    along, across = moments.truth_variance - moments.prediction_variance, 2 * moments.covariance
-    if across == 0:
-        return 0.0 if along > 0 else np.inf if along < 0 else np.nan
-    return float(np.tan(np.arctan2(across, along) / 2))
+    return orthogonal_slope(
+        moments.truth_variance, moments.prediction_variance, moments.covariance
+    )
 
 
 def tls_slope_of_r(r):

@@ -1,0 +1,205 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Correlation functions: of maps with maps, and of the shear of galaxies."""
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+
+from lensmap.catalog import Calibration, as_shear_catalog
+from lensmap.maps import check_map
+from lensmap.utils import as_generator, check_angle, check_choice, check_count, n_threads
+
+__all__ = ["kappa_correlation", "shear_correlation"]
+
+
+def kappa_correlation(
+    kappa, other=None, *, min_sep, max_sep, n_bins=15, scale="linear", n_patches=20, rng=0
+):
+    r"""Measure the correlation of a map with itself or with another.
+
+    .. math:: \xi(\theta) = \langle \delta\kappa(x)\, \delta\kappa'(x + \theta) \rangle
+
+    over pairs of open pixels, on the sphere, of the maps less their means. Pairs of a pixel with
+    itself do not count.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map.
+    other : `~lensmap.ConvergenceMap` or None
+        The other map, on any pixels; None takes ``kappa`` again.
+    min_sep, max_sep : `~astropy.units.Quantity` or str
+        The range of separations, angles. Below two pixels the distances of a grid are few, and
+        bins narrower than a pixel hold uneven numbers of them.
+    n_bins : int
+        How many bins.
+    scale : {"linear", "log"}
+        Their spacing.
+    n_patches : int
+        Into how many patches the map is cut for jackknife errors; 0 gives no errors.
+    rng : None, int or `numpy.random.Generator`
+        Of the patches' centres.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        One row for each bin, with the columns ``theta_low``, ``theta_high``, ``theta`` (the mean of
+        the pairs), ``xi``, ``xi_err`` and ``n_pairs``; ``meta["covariance"]`` as nested lists.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used, or a map has no open pixel.
+
+    References
+    ----------
+    Jarvis, Bernstein & Jain 2004, MNRAS 352, 338 (TreeCorr).
+    """
+    check_map(kappa)
+    settings = _settings(min_sep, max_sep, n_bins, scale)
+    check_count(n_patches, "n_patches")
+    import treecorr  # some time to load, and only here
+
+    first = _field(treecorr, kappa, n_patches, rng)
+    second = first
+    if other is not None:
+        check_map(other)
+        second = _field(treecorr, other, n_patches, rng, like=first)
+    result = treecorr.KKCorrelation(
+        **settings, var_method=_method(n_patches), **_weighting(n_patches)
+    )
+    result.process(first, None if other is None else second, num_threads=n_threads())
+    return _as_table(result, {"xi": result.xi}, {"xi_err": result.varxi}, n_patches)
+
+
+def shear_correlation(
+    catalog, *, min_sep, max_sep, n_bins=20, n_patches=30, rng=0, max_galaxies=None
+):
+    r"""Measure the two-point correlation of shear, and split it into E and B.
+
+    Parameters
+    ----------
+    catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
+        The galaxies.
+    min_sep, max_sep : `~astropy.units.Quantity` or str
+        The range of separations, angles; bins are even in the logarithm.
+    n_bins : int
+        How many bins.
+    n_patches : int
+        Into how many patches the field is cut for jackknife errors; 0 takes shape noise alone.
+    rng : None, int or `numpy.random.Generator`
+        Of the patches' centres, and of which galaxies are taken.
+    max_galaxies : int or None
+        A random part of the galaxies, at most this many, for a quick look; None takes all.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        One row for each bin, with the columns ``theta_low``, ``theta_high``, ``theta``,
+        ``n_pairs``; ``xi_plus``, ``xi_plus_err``, ``xi_minus``, ``xi_minus_err``; and the aperture
+        masses with radii ``theta``: ``map2`` (E), ``mx2`` (B), ``map2_err``. They need correlations
+        from 0 to four radii: they are NaN where the range does not reach far enough, and mix E and
+        B at radii of a few ``min_sep``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used.
+
+    References
+    ----------
+    Jarvis, Bernstein & Jain 2004, MNRAS 352, 338; Schneider et al. 2002, A&A 396, 1 (E and B);
+    Crittenden et al. 2002, ApJ 568, 20 (the aperture).
+    """
+    catalog = as_shear_catalog(catalog)
+    settings = _settings(min_sep, max_sep, n_bins, "log")
+    check_count(n_patches, "n_patches")
+    rng = as_generator(rng)
+    if max_galaxies is not None and check_count(max_galaxies, "max_galaxies", minimum=2) < len(
+        catalog
+    ):
+        catalog = catalog[np.sort(rng.choice(len(catalog), max_galaxies, replace=False))]
+    import treecorr
+
+    g = Calibration.of(catalog).shear(catalog)
+    # TreeCorr has x to the west: g2 changes its sign from the celestial basis.
+    galaxies = treecorr.Catalog(
+        ra=catalog.ra, dec=catalog.dec, ra_units="deg", dec_units="deg", g1=g.real, g2=-g.imag,
+        w=catalog.weight, npatch=max(n_patches, 1),
+        rng=np.random.RandomState(int(rng.integers(2**31))),
+    )
+    result = treecorr.GGCorrelation(
+        **settings, var_method=_method(n_patches), **_weighting(n_patches)
+    )
+    result.process(galaxies, num_threads=n_threads())
+    table = _as_table(result, {"xi_plus": result.xip}, {"xi_plus_err": result.varxip}, 0)
+    table["xi_minus"], table["xi_minus_err"] = result.xim, np.sqrt(result.varxim)
+    radius = np.exp(result.meanlogr)
+    e_mode, _, b_mode, _, variance = result.calculateMapSq(R=radius, m2_uform="Crittenden")
+    reaches = radius < 0.26 * result.right_edges[-1]
+    for name, values in (("map2", e_mode), ("mx2", b_mode), ("map2_err", np.sqrt(variance))):
+        table[name] = np.where(reaches, values, np.nan)
+    if n_patches:
+        table.meta["covariance"] = result.cov.tolist()  # of xi_plus, then of xi_minus
+    return table
+
+
+def _settings(min_sep, max_sep, n_bins, scale):
+    low, high = (check_angle(v, n).to_value(u.arcmin)
+                 for v, n in ((min_sep, "min_sep"), (max_sep, "max_sep")))
+    if not low < high:
+        raise ValueError(f"max_sep must exceed min_sep: {min_sep} and {max_sep}")
+    check_count(n_bins, "n_bins", minimum=1)
+    check_choice(scale, "scale", ("linear", "log"))
+    # No slop for maps: their distances are multiples of a pixel, and a pair in the wrong bin shows.
+    return {
+        "min_sep": low, "max_sep": high, "nbins": n_bins, "sep_units": "arcmin",
+        "bin_type": "Linear" if scale == "linear" else "Log",
+        **({"bin_slop": 0.0} if scale == "linear" else {}),
+    }
+
+
+def _method(n_patches):
+    return "jackknife" if n_patches else "shot"
+
+
+def _weighting(n_patches):
+    # Pairs between patches belong to both: without this, errors come out too large.
+    return {"cross_patch_weight": "match"} if n_patches else {}
+
+
+def _field(treecorr, kappa, n_patches, rng, like=None):
+    """Return the open pixels of a map, less their mean."""
+    y, x = np.nonzero(~kappa.mask)
+    if len(y) == 0:
+        raise ValueError("the map has no pixel that is not masked")
+    sky = kappa.wcs.pixel_to_world(x, y).icrs
+    values = kappa.data[y, x]
+    patches = {"npatch": max(n_patches, 1)}
+    if n_patches:
+        patches["rng"] = np.random.RandomState(int(as_generator(rng).integers(2**31)))
+        if like is not None:
+            patches = {"patch_centers": like.patch_centers}
+    return treecorr.Catalog(
+        ra=sky.ra.deg, dec=sky.dec.deg, ra_units="deg", dec_units="deg",
+        k=values - values.mean(), **patches,
+    )
+
+
+def _as_table(result, values, variances, n_patches):
+    theta = np.where(result.weight > 0, result.meanr, np.nan)
+    table = QTable({
+        "theta_low": result.left_edges * u.arcmin,
+        "theta_high": result.right_edges * u.arcmin,
+        "theta": theta * u.arcmin,
+        **values,
+        **{name: np.sqrt(variance) for name, variance in variances.items()},
+        "n_pairs": np.rint(result.npairs).astype(int),
+    })
+    if n_patches:
+        table.meta["covariance"] = result.cov.tolist()
+    else:
+        for name in variances:
+            if name == "xi_err":
+                table[name] = np.nan  # shot noise alone says nothing of a map
+    return table

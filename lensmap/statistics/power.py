@@ -1,0 +1,49 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The power spectrum of a map."""
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+
+from lensmap.flatsky import measure_power
+from lensmap.maps import check_map
+
+__all__ = ["power_spectrum"]
+
+
+def power_spectrum(kappa, *, n_bins=20, taper=0.1):
+    r"""Measure the power spectrum of a map.
+
+    The map less its mean, tapered and with masked pixels at 0, in rings of multipoles; the power is
+    divided by the mean square of this window and by that of the pixel (twice the window of an
+    average over a pixel). Right on scales below the field and the distances between holes.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map.
+    n_bins : int
+        The number of rings, even in the logarithm.
+    taper : float
+        The part of each side over which the weight falls to 0 at the edges, 0 to 0.5.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        One row for each ring, with the columns ``ell`` (the mean of its modes), ``power``
+        (:math:`C_\ell`, steradians, noise and smoothing in it), ``power_err`` (that of a Gaussian
+        field) and ``n_modes`` (independent ones: less where pixels are masked).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used, or no pixel is open.
+    """
+    check_map(kappa)
+    found = measure_power(np.where(kappa.mask, np.nan, kappa.data),
+                          kappa.pixel_scale.to_value(u.rad), n_bins=n_bins, taper=taper)
+    part = np.count_nonzero(~kappa.mask) / kappa.mask.size
+    modes = found.n_modes * part
+    error = found.power / np.sqrt(modes)
+    return QTable({"ell": found.ell, "power": found.power * u.sr, "power_err": error * u.sr,
+                   "n_modes": modes})

@@ -1,0 +1,125 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Correlations against direct counts of pairs, and against skies that are known."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from lenses import CENTERS, catalog_columns, tangent_wcs
+
+from lensmap import ConvergenceMap, ShearCatalog
+from lensmap.flatsky import convergence_to_shear, gaussian_smooth
+from lensmap.statistics import kappa_correlation, shear_correlation
+
+RNG = np.random.default_rng(4)
+
+
+def _map(data, scale=1.0, center=CENTERS["dec 45"], mask=None):
+    return ConvergenceMap(data, None, mask, tangent_wcs(center, data.shape, scale))
+
+
+def _by_counting(one, other, edges):
+    """The sum over all pairs of open pixels, pixel by pixel."""
+    fields = []
+    for kappa in (one, other):
+        y, x = np.nonzero(~kappa.mask)
+        values = kappa.data[y, x]
+        fields.append((kappa.wcs.pixel_to_world(x, y), values - values.mean()))
+    (sky, values), (other_sky, other_values) = fields
+    total, count = np.zeros(len(edges) - 1), np.zeros(len(edges) - 1)
+    for position, value in zip(sky, values):
+        distance = position.separation(other_sky).arcmin
+        for i in range(len(total)):
+            here = (distance >= edges[i]) & (distance < edges[i + 1])
+            total[i] += value * other_values[here].sum()
+            count[i] += here.sum()
+    return total / count, count
+
+
+@pytest.mark.parametrize("cross", [False, True])
+def test_is_the_sum_over_pairs(cross):
+    shape = (14, 12)
+    mask = RNG.random(shape) < 0.2
+    one = _map(RNG.normal(size=shape), mask=mask)
+    other = _map(one.data + RNG.normal(size=shape)) if cross else one
+    edges = np.linspace(0.7, 6.7, 7)
+    found = kappa_correlation(one, other if cross else None, min_sep=0.7 * u.arcmin,
+                              max_sep=6.7 * u.arcmin, n_bins=6, n_patches=0)
+    expected, count = _by_counting(one, other, edges)
+    np.testing.assert_allclose(found["xi"], expected, rtol=1e-6, atol=1e-12)
+    np.testing.assert_array_equal(found["n_pairs"], count if cross else count / 2)
+    assert np.all(np.isnan(found["xi_err"]))
+
+
+def test_of_smoothed_noise_and_its_errors():
+    sigma, pulls = 2.0, []
+    theta = np.linspace(1.5, 7.5, 7)
+    for seed in range(12):
+        noise = np.random.default_rng(seed).normal(size=(128, 128))
+        found = kappa_correlation(
+            _map(gaussian_smooth(noise, sigma)), min_sep=1.5 * u.arcmin, max_sep=7.5 * u.arcmin,
+            n_bins=6, n_patches=16, rng=1,
+        )
+        # white noise of 1 after a Gaussian: exp(-r^2 / 4 s^2) / (4 pi s^2)
+        expected = np.exp(-found["theta"].value ** 2 / (4 * sigma**2)) / (4 * np.pi * sigma**2)
+        pulls.append((found["xi"] - expected) / found["xi_err"])
+        assert np.array(found.meta["covariance"]).shape == (6, 6)
+    assert len(theta) - 1 == len(found)
+    assert np.abs(np.mean(pulls)) < 0.6
+    assert 0.6 < np.std(pulls) < 1.6
+
+
+def test_shear_of_a_sky_is_e_and_of_a_turned_sky_is_b():
+    n = 160
+    kappa = gaussian_smooth(np.random.default_rng(0).normal(size=(n, n)), 3.0)
+    gamma = convergence_to_shear(kappa)
+    wcs = tangent_wcs(SkyCoord(40, 0, unit="deg"), (n, n), 1.0)
+    y, x = np.indices((n, n))
+    sky = wcs.pixel_to_world(x.ravel(), y.ravel())
+    # the pixel's x points to the west: g2 changes its sign
+    e = np.conj(gamma.ravel())
+    tables = []
+    for factor in (1.0, 1.0j):
+        catalog = ShearCatalog(catalog_columns(sky, factor * e), "generic", "celestial", "shear")
+        tables.append(shear_correlation(
+            catalog, min_sep=1 * u.arcmin, max_sep=60 * u.arcmin, n_bins=25, n_patches=0
+        ))
+    one, other = tables
+    scale = np.nanmax(one["map2"])
+    inside = (one["theta"] > 5 * u.arcmin) & (one["theta"] < 12 * u.arcmin)
+    assert np.all(np.abs(one["mx2"][inside]) < 0.15 * one["map2"][inside])
+    np.testing.assert_allclose(other["mx2"][inside], one["map2"][inside], atol=1e-3 * scale)
+    np.testing.assert_allclose(other["xi_plus"], one["xi_plus"], rtol=1e-4, atol=1e-12)
+    np.testing.assert_allclose(other["xi_minus"], -one["xi_minus"], rtol=1e-3, atol=1e-9)
+    assert np.all(np.isnan(one["map2"][one["theta"] > 20 * u.arcmin]))
+
+
+def test_a_part_of_the_galaxies():
+    n = 2000
+    sky = SkyCoord(RNG.uniform(0, 1, n), RNG.uniform(0, 1, n), unit="deg")
+    e = 0.3 * (RNG.normal(size=n) + 1j * RNG.normal(size=n))
+    e = np.where(np.abs(e) < 1, e, 0)
+    catalog = ShearCatalog(catalog_columns(sky, e), "generic", "celestial", "shear")
+    few, all_ = (
+        shear_correlation(catalog, min_sep="2 arcmin", max_sep="20 arcmin", n_bins=4, n_patches=8,
+                          max_galaxies=limit)
+        for limit in (500, None)
+    )
+    assert few["n_pairs"].sum() < all_["n_pairs"].sum() / 10
+    pull = np.concatenate([all_["xi_plus"] / all_["xi_plus_err"],
+                           all_["xi_minus"] / all_["xi_minus_err"]])
+    assert np.all(np.abs(pull) < 5)
+    assert np.array(all_.meta["covariance"]).shape == (8, 8)
+
+
+def test_bad_input():
+    kappa = _map(np.zeros((8, 8)))
+    with pytest.raises(ValueError, match="max_sep must exceed min_sep"):
+        kappa_correlation(kappa, min_sep="3 arcmin", max_sep="2 arcmin")
+    with pytest.raises(TypeError, match="min_sep must be an angle"):
+        kappa_correlation(kappa, min_sep=1, max_sep="2 arcmin")
+    with pytest.raises(TypeError, match="kappa must be a ConvergenceMap"):
+        kappa_correlation(kappa.data, min_sep="1 arcmin", max_sep="2 arcmin")
+    closed = _map(np.zeros((8, 8)), mask=np.ones((8, 8), dtype=bool))
+    with pytest.raises(ValueError, match="no pixel that is not masked"):
+        kappa_correlation(closed, min_sep="1 arcmin", max_sep="2 arcmin")
