@@ -29,9 +29,10 @@ DOORS = {
     "networks": {"utils", "flatsky", "grid", "maps", "cosmology", "simulate"},
     "diagnostics": {"utils", "flatsky", "catalog", "grid"},
     **dict.fromkeys(
-        ["peaks", "profiles", "filaments"],
+        ["peaks", "profiles"],
         {"utils", "masks", "catalog", "maps", "cosmology", "halos"},
     ),
+    "filaments": {"utils", "maps", "profiles"},
     "statistics": {"utils", "flatsky", "catalog", "maps", "peaks"},
     # The rooms whose results are drawn.
     "plotting": {

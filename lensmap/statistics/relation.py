@@ -63,8 +63,8 @@ def pixel_relation(kappa, reference, *, n_blocks=16):
 
     References
     ----------
-    Golub & Van Loan 1980, SIAM J. Numer. Anal. 17, 883 (total least squares); Cha et al. 2025,
-    fig. 3.
+    Golub & Van Loan 1980, SIAM Journal on Numerical Analysis 17, 883 (total least squares); Cha et
+    al. 2025, fig. 3.
     """
     check_map(kappa)
     other = np.asarray(getattr(reference, "data", reference), dtype=float)
