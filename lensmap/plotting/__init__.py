@@ -2,6 +2,34 @@
 """Pictures of lensmap's results: the only room that knows matplotlib."""
 
 from lensmap.plotting.maps import check_picture, plot_map, save_map
+from lensmap.plotting.overlays import plot_filaments, plot_peaks
+from lensmap.plotting.profiles import (
+    plot_azimuthal_profile,
+    plot_kappa_profile,
+    plot_shear_profile,
+)
+from lensmap.plotting.statistics import (
+    plot_completeness,
+    plot_correlation,
+    plot_pdf,
+    plot_pixel_relation,
+    plot_power,
+)
 from lensmap.plotting.training import plot_learning_curve
 
-__all__ = ["check_picture", "plot_learning_curve", "plot_map", "save_map"]
+__all__ = [
+    "check_picture",
+    "plot_azimuthal_profile",
+    "plot_completeness",
+    "plot_correlation",
+    "plot_filaments",
+    "plot_kappa_profile",
+    "plot_learning_curve",
+    "plot_map",
+    "plot_pdf",
+    "plot_peaks",
+    "plot_pixel_relation",
+    "plot_power",
+    "plot_shear_profile",
+    "save_map",
+]

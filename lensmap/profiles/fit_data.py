@@ -42,7 +42,7 @@ class _ProfileData:
     """The bins of a profile."""
 
     def __init__(self, theta, g_t, whiten, inverse, ratio, halo):
-        self._theta, self._g_t, self._whiten = theta, g_t, whiten
+        self._theta, self.measured, self._whiten = theta, g_t, whiten
         self._inverse, self._ratio, self._halo = inverse, ratio, halo
         self.n = len(g_t)
 
@@ -55,7 +55,7 @@ class _ProfileData:
 
     def residuals(self, halos):
         """Return what differs, in units of its error."""
-        return self._whiten @ (self._g_t - self.model(halos))
+        return self._whiten @ (self.measured - self.model(halos))
 
 
 def profile_data(profile, z_lens, z_source, radii, covariance, cosmology):
@@ -118,7 +118,7 @@ class _CatalogData:
     """Galaxies around the halos: both components of their shear."""
 
     def __init__(self, offsets, shear, sigma, inverse, square, halos):
-        self._offsets, self._shear, self._sigma = offsets, shear, sigma
+        self._offsets, self.measured, self._sigma = offsets, shear, sigma
         self._inverse, self._square, self._halos = inverse, square, halos
         self.n = 2 * len(shear)
 
@@ -138,7 +138,7 @@ class _CatalogData:
 
     def residuals(self, halos):
         """Return what differs, in units of its error."""
-        difference = (self._shear - self.model(halos)) / self._sigma
+        difference = (self.measured - self.model(halos)) / self._sigma
         return np.concatenate([difference.real, difference.imag])
 
 
@@ -194,7 +194,7 @@ class _MapData:
     """The pixels of a map around the halos, less a constant."""
 
     def __init__(self, values, sigma, window, used, offsets, smoothing, inverse, halos):
-        self._values, self._sigma, self._window, self._used = values, sigma, window, used
+        self.measured, self._sigma, self._window, self._used = values, sigma, window, used
         self._offsets, self._smoothing = offsets, smoothing
         self._inverse, self._halos = inverse, halos
         self.n = len(values)
@@ -217,7 +217,7 @@ class _MapData:
 
     def residuals(self, halos):
         """Return what differs, in units of its error."""
-        return (self._values - self.model(halos)) / self._sigma
+        return (self.measured - self.model(halos)) / self._sigma
 
 
 def map_data(kappa, positions, z_lens, z_source, radii, cosmology):

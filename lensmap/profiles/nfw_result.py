@@ -155,6 +155,16 @@ class NFWFit:
         """
         return self._data.model(self._halos())
 
+    def measured(self):
+        """Return the data that were fitted, as `model` is ordered.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Reduced shear, or the convergence less its mean.
+        """
+        return self._data.measured
+
     def sample(self, n_samples=2000, *, n_walkers=None, burn_in=300, rng=0):
         """Draw from the posterior with emcee, which must be installed.
 

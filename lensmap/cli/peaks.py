@@ -1,0 +1,85 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""``lensmap peaks``: the peaks of a map as a table and as regions."""
+
+from contextlib import ExitStack
+
+from lensmap.cli.map_input import add_map_argument, read_map
+from lensmap.cli.options import angle
+from lensmap.cli.tables import table_format, write_table
+from lensmap.utils import atomic_write
+
+NAME = "peaks"
+SUMMARY = "find the peaks of a mass map"
+DESCRIPTION = """Find the peaks of a mass map, the highest first: positions, convergence and
+signal-to-noise as a table, and as regions for DS9 or CARTA."""
+EXAMPLES = """examples:
+  lensmap peaks kappa.fits
+  lensmap peaks kappa.fits -o peaks.ecsv --threshold 5 --regions peaks.reg
+  lensmap peaks kappa.fits --by kappa --threshold 0.1 --plot peaks.png"""
+
+
+def add_arguments(parser):
+    """Add the command's arguments."""
+    add_map_argument(parser)
+    parser.add_argument("-o", "--output", metavar="TABLE", help="the peaks, such as peaks.ecsv")
+    group = parser.add_argument_group("the peaks")
+    group.add_argument("--threshold", type=float, default=4.0, metavar="X",
+                       help="what a peak exceeds (default 4)")
+    group.add_argument("--by", choices=("snr", "kappa"), default="snr",
+                       help="in units of the map's uncertainty (the default), or a convergence")
+    group.add_argument("--min-separation", type=angle, default="2arcmin", metavar="ANGLE",
+                       help="of closer ones the highest counts (default 2arcmin)")
+    group.add_argument("--troughs", action="store_true", help="find minima instead")
+    group = parser.add_argument_group("more output")
+    group.add_argument("--regions", metavar="FILE", help="circles: .reg for DS9, .crtf for CARTA")
+    group.add_argument("--radius", type=angle, default="2arcmin", metavar="ANGLE",
+                       help="of the circles (default 2arcmin)")
+    group.add_argument("--plot", metavar="FILE", help="a picture of the map with its peaks")
+    group.add_argument("--overwrite", action="store_true", help="replace files that exist")
+
+
+def run(arguments):
+    """Run the command."""
+    from lensmap.peaks import find_peaks, write_regions
+
+    if arguments.output is not None:
+        table_format(arguments.output)
+    if arguments.plot is not None:
+        from lensmap.plotting import check_picture
+
+        check_picture(arguments.plot)
+    kappa = read_map(arguments)
+    peaks = find_peaks(
+        kappa, arguments.threshold, by=arguments.by, min_separation=arguments.min_separation,
+        troughs=arguments.troughs,
+    )
+    peaks.meta["map"] = str(arguments.map)
+    with ExitStack() as stack:
+        paths = {
+            name: stack.enter_context(atomic_write(path, overwrite=arguments.overwrite))
+            for name in ("output", "regions", "plot")
+            if (path := getattr(arguments, name)) is not None
+        }
+        if "output" in paths:
+            write_table(peaks, paths["output"])
+        if "regions" in paths:
+            write_regions(peaks, paths["regions"], arguments.radius, overwrite=True)
+        if "plot" in paths:
+            from lensmap.plotting import plot_peaks
+
+            quantity = "snr" if arguments.by == "snr" else "kappa"
+            plot_peaks(kappa, peaks, quantity=quantity).figure.savefig(paths["plot"], dpi=150)
+    show(peaks)
+    return 0
+
+
+def show(peaks):
+    """Print a table of peaks."""
+    print(f"{len(peaks)} peaks")
+    if len(peaks) == 0:
+        return
+    table = peaks["id", "ra", "dec", "kappa", "kappa_err", "snr", "at_edge"]
+    for name, text in {"ra": ".5f", "dec": ".5f", "kappa": ".4f", "kappa_err": ".4f",
+                       "snr": ".1f"}.items():
+        table[name].info.format = text
+    print("\n".join(table.pformat(max_lines=-1, max_width=-1)))

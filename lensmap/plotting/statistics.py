@@ -1,0 +1,194 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Pictures of statistics: correlations, spectra, distributions, relations and rates."""
+
+import numpy as np
+from astropy import units as u
+
+from lensmap.plotting.axes import BLUE, GREY, ORANGE, new_axes, with_errors
+
+__all__ = [
+    "plot_completeness",
+    "plot_correlation",
+    "plot_pdf",
+    "plot_pixel_relation",
+    "plot_power",
+]
+
+
+def plot_correlation(table, ax=None, *, label=None, **style):
+    r"""Draw a correlation function of maps.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Of `lensmap.statistics.kappa_correlation`.
+    ax : `~matplotlib.axes.Axes` or None
+        Where to draw; None makes a new figure.
+    label : str or None
+        Its name in the legend.
+    **style
+        As for `matplotlib.axes.Axes.errorbar`.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+    """
+    ax = new_axes(ax)
+    with_errors(ax, table["theta"].to_value(u.arcmin), table["xi"], table["xi_err"],
+                **{"color": BLUE, "label": label, **style})
+    ax.axhline(0, color="black", linewidth=0.6)
+    ax.set_xlabel(r"separation $\theta$ (arcmin)")
+    ax.set_ylabel(r"$\xi_{\kappa\kappa}(\theta)$")
+    return _with_legend(ax, label)
+
+
+def plot_power(table, ax=None, *, label=None, **style):
+    r"""Draw a power spectrum as :math:`\ell (\ell + 1) C_\ell / 2 \pi`.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Of `lensmap.statistics.power_spectrum`.
+    ax, label, **style : object
+        As for `plot_correlation`.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+    """
+    ax = new_axes(ax)
+    ell = np.asarray(table["ell"])
+    factor = ell * (ell + 1) / (2 * np.pi)
+    with_errors(ax, ell, factor * table["power"].value, factor * table["power_err"].value,
+                **{"color": BLUE, "label": label, **style})
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel(r"multipole $\ell$")
+    ax.set_ylabel(r"$\ell (\ell + 1) C_\ell / 2\pi$")
+    return _with_legend(ax, label)
+
+
+def plot_pdf(table, ax=None, *, label=None, color=BLUE):
+    """Draw the distribution of kappa.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Of `lensmap.statistics.kappa_pdf`.
+    ax, label : object
+        As for `plot_correlation`.
+    color : object
+        Of the line.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+    """
+    ax = new_axes(ax)
+    edges = np.append(table["low"], table["high"][-1])
+    pdf, error = np.asarray(table["pdf"]), np.nan_to_num(np.asarray(table["pdf_err"]))
+    ax.stairs(pdf, edges, color=color, label=label)
+    low, high = (np.append(v, v[-1]) for v in (pdf - error, pdf + error))
+    ax.fill_between(edges, np.maximum(low, 1e-12), high, step="post", color=color, alpha=0.2,
+                    linewidth=0)
+    ax.set_yscale("log")
+    some = pdf[pdf > 0]
+    if len(some):
+        ax.set_ylim(0.5 * some.min(), 2 * some.max())
+    ax.set_xlabel(r"convergence $\kappa$")
+    ax.set_ylabel(r"$p(\kappa)$")
+    return _with_legend(ax, label)
+
+
+def plot_pixel_relation(kappa, reference, ax=None, *, relation=None):
+    """Draw a map against another one, pixel by pixel, with the slopes.
+
+    Parameters
+    ----------
+    kappa, reference : object
+        As for `lensmap.statistics.pixel_relation`.
+    ax : `~matplotlib.axes.Axes` or None
+        Where to draw; None makes a new figure.
+    relation : `~lensmap.statistics.PixelRelation` or None
+        Of the two; None works it out.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+    """
+    from lensmap.statistics import pixel_relation
+
+    relation = pixel_relation(kappa, reference) if relation is None else relation
+    ax = new_axes(ax, (5.2, 5.0))
+    other = np.asarray(getattr(reference, "data", reference), dtype=float)
+    open_ = ~kappa.mask & np.isfinite(other)
+    if getattr(reference, "mask", None) is not None:
+        open_ &= ~np.asarray(reference.mask)
+    x, y = other[open_], kappa.data[open_]
+    low, high = np.percentile(np.concatenate([x, y]), [0.05, 99.95])
+    ax.hist2d(x, y, bins=120, range=[[low, high]] * 2, cmap="Greys", norm="log")
+    middle = np.array([low, high])
+    ax.plot(middle, middle, color=GREY, linestyle=":", label="equal")
+    ax.plot(middle, y.mean() + relation.tls_slope * (middle - x.mean()), color=ORANGE,
+            label=f"total least squares, slope {relation.tls_slope:.2f}")
+    ax.plot(x.mean() + relation.slope * (middle - y.mean()), middle, color=BLUE, linestyle="--",
+            label=f"reference on map, slope {relation.slope:.2f}")
+    ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    ax.set_xlabel(r"$\kappa$ of the reference")
+    ax.set_ylabel(r"$\kappa$ of the map")
+    ax.set_title(f"r = {relation.r:.3f}")
+    ax.legend(frameon=False, loc="upper left", fontsize="small")
+    return ax
+
+
+def plot_completeness(table, ax=None, *, corrected=True, label=None, **style):
+    """Draw completeness or purity in bins.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Of `lensmap.peaks.completeness` or `lensmap.peaks.purity`.
+    ax : `~matplotlib.axes.Axes` or None
+        Where to draw; None makes a new figure.
+    corrected : bool
+        Whether what is matched by chance is subtracted, where it was measured.
+    label, **style : object
+        As for `plot_correlation`.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+    """
+    ax = new_axes(ax)
+    name = "rate"
+    if corrected and np.any(np.isfinite(np.asarray(table["chance"]))):
+        name = "corrected"
+    low, high = (u.Quantity(table[edge]) for edge in ("low", "high"))
+    logarithmic = np.all(low.value > 0) and high.value[-1] > 5 * low.value[0]
+    middle = np.sqrt(low * high) if logarithmic else (low + high) / 2
+    value = np.asarray(table[name])
+    errors = [value - np.asarray(table[f"{name}_low"]), np.asarray(table[f"{name}_high"]) - value]
+    ax.errorbar(
+        middle.value, value, np.nan_to_num(np.maximum(errors, 0)),
+        [(middle - low).value, (high - middle).value],
+        **{"marker": "o", "linestyle": "none", "markersize": 4, "color": BLUE, "label": label,
+           **style},
+    )
+    if logarithmic:
+        ax.set_xscale("log")
+    ax.set_ylim(-0.03, 1.05)
+    unit = low.unit.to_string("latex_inline") if low.unit != u.dimensionless_unscaled else ""
+    ax.set_xlabel(f"bin ({unit})" if unit else "bin")
+    ax.set_ylabel("part that is matched" + (", less chance" if name == "corrected" else ""))
+    return _with_legend(ax, label)
+
+
+def _with_legend(ax, label):
+    if label is not None:
+        ax.legend(frameon=False)
+    return ax

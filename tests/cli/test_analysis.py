@@ -1,0 +1,126 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""``lensmap peaks``, ``profile`` and ``filaments``: from files to files."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import QTable, Table
+from regions import Regions
+
+from lensmap import KaiserSquires, ShearCatalog, make_wcs
+from lensmap.cli import main
+from lensmap.cli.demo import demo_table
+
+TRUTH = demo_table().meta
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A catalogue and its map, with two clusters of which all is known."""
+    folder = tmp_path_factory.mktemp("analysis")
+    table = demo_table()
+    table.write(folder / "shear.fits")
+    catalog = ShearCatalog(table, "generic")
+    estimator = KaiserSquires(smoothing=1 * u.arcmin, uncertainty="analytic")
+    estimator.reconstruct(catalog, make_wcs(catalog, 0.4 * u.arcmin)).write(folder / "kappa.fits")
+    Table({"RA": [TRUTH["TRUTHRA1"], TRUTH["TRUTHRA2"]],
+           "DEC": [TRUTH["TRUTHDE1"], TRUTH["TRUTHDE2"]]}).write(folder / "clusters.csv")
+    return folder
+
+
+@pytest.fixture
+def run(folder, tmp_path, capsys):
+    """Run a command; words that begin with + are files of the folder, with = new ones."""
+
+    def run(*words):
+        names = {"+": folder, "=": tmp_path}
+        words = [str(names[w[0]] / w[1:]) if w[0] in names else w for w in map(str, words)]
+        code = main(words)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_peaks(run, tmp_path):
+    code, out, _ = run("peaks", "+kappa.fits", "-o", "=p.ecsv", "--regions", "=p.reg",
+                       "--plot", "=p.png", "--radius", "90arcsec")
+    assert code == 0 and "2 peaks" in out and "at_edge" in out
+    peaks = QTable.read(tmp_path / "p.ecsv")
+    truth = SkyCoord(TRUTH["TRUTHRA1"], TRUTH["TRUTHDE1"], unit="deg")
+    assert SkyCoord(peaks["ra"], peaks["dec"])[0].separation(truth) < 0.5 * u.arcmin
+    assert len(Regions.read(tmp_path / "p.reg")) == 2
+    assert (tmp_path / "p.png").stat().st_size > 10_000
+    assert "kappa.fits" in peaks.meta["map"]
+    code, out, err = run("peaks", "+kappa.fits", "-o", "=p.ecsv")
+    assert code == 1 and "exists" in err and "--overwrite" in err
+
+
+def test_no_peaks_and_other_units(run):
+    assert run("peaks", "+kappa.fits", "--threshold", 90)[:2] == (0, "0 peaks\n")
+    code, out, _ = run("peaks", "+kappa.fits", "--by", "kappa", "--threshold", "0.15")
+    assert code == 0 and "1 peaks" in out
+    code, out, _ = run("peaks", "+kappa.fits", "--troughs", "--threshold", 3)
+    assert code == 0 and "-" in out
+
+
+def test_profile_and_fit(run, tmp_path):
+    words = ["profile", "+shear.fits", "--at", f"{TRUTH['TRUTHRA1']},{TRUTH['TRUTHDE1']}",
+             "--z-lens", 0.3, "--z-source", 1, "--radii", "0.3Mpc", "2.5Mpc", "--bins", 8]
+    code, out, _ = run(*words, "--fit", "-o", "=p.ecsv", "--plot", "=p.png")
+    assert code == 0 and "delta_sigma" in out and "of 8 bins" in out
+    low, high = (float(w) for w in out.split("68%:")[1].split()[0:3:2])
+    assert low < 1.1e15 and high > 0.9e15
+    profile = QTable.read(tmp_path / "p.ecsv")
+    assert len(profile) == 8 and profile["radius"].unit == u.Mpc
+    assert (tmp_path / "p.png").stat().st_size > 10_000
+    wider = run(*words, "--fit", "--structure", "--concentration", "relation")[1]
+    assert "M200c" in wider and wider != out
+    boot = run(*words, "--bootstrap", 20)[1]
+    assert "g_err" in boot and "M200c" not in boot
+
+
+def test_a_stack_in_angles(run):
+    code, out, _ = run("profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "1arcmin",
+                       "8arcmin", "--bins", 3)
+    assert code == 0 and "arcmin" in out and "delta_sigma" not in out
+
+
+def test_filaments(run, tmp_path):
+    code, out, _ = run("filaments", "+kappa.fits", "--cut", 1, "--smoothing", "1arcmin",
+                       "-o", "=f.ecsv", "--regions", "=f.reg", "--plot", "=f.png")
+    assert code == 0 and "filaments above a persistence of 1 x" in out
+    table = QTable.read(tmp_path / "f.ecsv")
+    lines = (tmp_path / "f.reg").read_text().splitlines()
+    assert len(table) >= 1 and sum("segment(" in line for line in lines) == len(table)
+    corners = np.array(lines[2].split("(")[1].split(")")[0].split(","), dtype=float).reshape(-1, 2)
+    assert np.all(np.abs(corners - [36.97, 12.5]) < 0.4)
+    assert (tmp_path / "f.png").stat().st_size > 10_000
+    assert run("filaments", "+kappa.fits", "--cut", 99)[1].startswith("0 filaments")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["peaks", "=none.fits"], "there is no file"),
+        (["peaks", "+shear.fits"], "is no convergence map"),
+        (["peaks", "+clusters.csv"], "is no FITS file"),
+        (["peaks", "+kappa.fits", "-o", "=p.doc"], "must end in one of"),
+        (["peaks", "+kappa.fits", "--regions", "=p.txt"], "must end in .reg, .ds9 or .crtf"),
+        (["peaks", "+kappa.fits", "--plot", "=p.doc"], "the suffix of the picture"),
+        (["filaments", "+kappa.fits", "--regions", "=p.txt"], "--regions must end in .reg"),
+        (["filaments", "+kappa.fits", "--cut", "-1"], "cut must be positive"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1", "2"], "two angles or two"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "2deg", "1deg"], "and rise"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1kg", "2kg"], "two angles or"),
+        (["profile", "+shear.fits", "--at", "=no.csv", "--radii", "1deg", "2deg"], "no file"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc"], "need z_lens"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--fit"],
+         "--fit and --background need --z-lens"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg"], "no galaxy is in"),
+    ],
+)
+def test_one_clear_line_for_bad_input(words, message, run, tmp_path):
+    code, out, err = run(*words)
+    assert code == 1 and out == "" and message in err and err.count("lensmap:") == 1
+    assert list(tmp_path.iterdir()) == []
