@@ -15,7 +15,7 @@ _START_OF_WIDTHS = -1.5
 
 
 def lensmap_network(
-    n_channels=18, widths=(48, 96, 128, 160), blocks=(1, 2, 2, 2), details=16, detail_blocks=0
+    n_channels=18, widths=(48, 96, 128, 160), blocks=(1, 2, 2, 2), details=24, detail_blocks=3
 ):
     """Build the network of lensmap.
 

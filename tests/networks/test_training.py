@@ -85,7 +85,8 @@ def test_a_killed_training_leaves_whole_files_and_goes_on(fields, tmp_path):
     process.wait()
     step = len(Table.read(folder / "curve.ecsv")) * 5
     assert step >= 5
-    assert load_network(folder / "weights.h5").card["training"]["steps_done"] == step
+    # The weights are written first: between the two files they are one check ahead.
+    assert load_network(folder / "weights.h5").card["training"]["steps_done"] in (step, step + 5)
 
 
 def test_fine_tuning_starts_from_weights(fields, tmp_path):
