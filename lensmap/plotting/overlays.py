@@ -4,7 +4,7 @@
 import numpy as np
 from astropy import units as u
 
-from lensmap.plotting.axes import GREEN, ORANGE
+from lensmap.plotting.axes import GREEN
 from lensmap.plotting.maps import plot_map
 
 __all__ = ["plot_filaments", "plot_peaks"]
@@ -49,7 +49,7 @@ def plot_peaks(kappa, peaks, ax=None, *, labels=True, color=GREEN, **kwargs):
     return ax
 
 
-def plot_filaments(kappa, filaments, ax=None, *, color=ORANGE, **kwargs):
+def plot_filaments(kappa, filaments, ax=None, *, color="black", **kwargs):
     """Draw a map with its filaments.
 
     Parameters
@@ -81,8 +81,8 @@ def plot_filaments(kappa, filaments, ax=None, *, color=ORANGE, **kwargs):
             np.hypot((maxima["ra"].value - end.ra.deg) * np.cos(end.dec.rad),
                      maxima["dec"].value - end.dec.deg) < 1e-4 for end in ends
         ], axis=0)
-        ax.scatter(maxima["ra"].value[used], maxima["dec"].value[used], s=28, color=color,
-                   edgecolor="black", linewidth=0.6, zorder=3, transform=where)
+        ax.scatter(maxima["ra"].value[used], maxima["dec"].value[used], s=30, facecolor="white",
+                   edgecolor=color, linewidth=1.0, zorder=3, transform=where)
     return ax
 
 
