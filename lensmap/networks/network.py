@@ -151,7 +151,8 @@ class Network:
         import tensorflow
 
         images = tensorflow.TensorSpec((None, None, None, self.model.input_shape[-1]), "float32")
-        return tensorflow.function(call, input_signature=[images])
+        # Nothing in a model is Python that would have to be translated.
+        return tensorflow.function(call, input_signature=[images], autograph=False)
 
     def __getstate__(self):
         # A graph cannot be copied or sent to another process; it is made again there.
