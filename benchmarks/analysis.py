@@ -1,0 +1,55 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""From maps and catalogues to peaks, profiles, fits, filaments and correlations."""
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from scipy.ndimage import gaussian_filter
+from timing import report, say_machine, timed
+
+from lensmap import ConvergenceMap, NFWHalo, ShearCatalog, find_peaks, fit_nfw, shear_profile
+from lensmap.filaments import find_filaments
+from lensmap.grid import tangent_wcs
+from lensmap.statistics import kappa_correlation
+
+N_GALAXIES, N_CLUSTERS = 10_000_000, 1000
+
+
+def catalog(n, rng):
+    """Return galaxies on 15 x 15 deg with redshifts."""
+    dec = np.degrees(np.arcsin(rng.uniform(0, np.sin(np.radians(15)), n)))
+    return ShearCatalog(
+        {"ra": rng.uniform(100, 115, n), "dec": dec, "e1": 0.2 * rng.normal(size=n),
+         "e2": 0.2 * rng.normal(size=n), "redshift": rng.uniform(0.2, 1.5, n)},
+        "generic", "celestial", "shear",
+    )
+
+
+def main():
+    """Print the table."""
+    say_machine()
+    rng = np.random.default_rng(0)
+    wcs = tangent_wcs(SkyCoord(30, 20, unit="deg"), (512, 512), 0.41 * u.arcmin)
+    data = gaussian_filter(rng.normal(size=(512, 512)), 2.5)
+    kappa = ConvergenceMap(data / data.std(), np.ones((512, 512)), None, wcs)
+    report("find_peaks, 512 x 512", timed(lambda: find_peaks(kappa, 2), 3), 0.5)
+    report("find_filaments, 512 x 512", timed(lambda: find_filaments(kappa, 2), 3), 5)
+    report("kappa_correlation, 512 x 512, to 12 arcmin", timed(
+        lambda: kappa_correlation(kappa, min_sep="0.8 arcmin", max_sep="12 arcmin"), 1), 10)
+
+    galaxies = catalog(N_GALAXIES, rng)
+    positions = SkyCoord(rng.uniform(101, 114, N_CLUSTERS), rng.uniform(1, 14, N_CLUSTERS),
+                         unit="deg")
+    redshift, bins = rng.uniform(0.1, 0.5, N_CLUSTERS), np.geomspace(0.2, 3, 11) * u.Mpc
+    report("shear_profile, 1000 clusters, 10 million galaxies with redshifts", timed(
+        lambda: shear_profile(galaxies, positions, bins, z_lens=redshift), 1), 60)
+
+    halo = NFWHalo(8e14 * u.solMass, 4.0, 0.3)
+    profile = shear_profile(galaxies, positions[:1], bins, z_lens=0.3)
+    profile["g_t"] = halo.reduced_shear(profile["radius"], 1.0)
+    report("fit_nfw, a profile of ten bins", timed(
+        lambda: fit_nfw(profile, z_lens=0.3, z_source=1.0), 3), 0.5)
+
+
+if __name__ == "__main__":
+    main()
