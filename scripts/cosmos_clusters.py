@@ -15,26 +15,13 @@ from pathlib import Path
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord
 
 from lensmap import CNNReconstructor, KaiserSquires, ShearCatalog, WienerFilter, make_wcs
 from lensmap.cli.options import read_positions
 from lensmap.networks import available_networks
+from lensmap.statistics import stack_at
 
 SMOOTHINGS = (0.5, 0.6, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0)  # arcmin
-
-
-def significance(kappa, sky, n_sets, rng):
-    """Return the mean at positions, that of random sets, their scatter, and how many places."""
-    x, y = (np.rint(v).astype(int) for v in kappa.wcs.world_to_pixel(sky))
-    ny, nx = kappa.shape
-    inside = (x >= 0) & (y >= 0) & (x < nx) & (y < ny)
-    x, y = x[inside], y[inside]
-    good = ~kappa.mask[y, x]
-    at = kappa.data[y[good], x[good]]
-    pixels = kappa.data[~kappa.mask]
-    sets = pixels[rng.integers(len(pixels), size=(n_sets, len(at)))].mean(axis=1)
-    return at.mean(), sets.mean(), sets.std(), len(at)
 
 
 def main():
@@ -67,11 +54,10 @@ def main():
     mask = np.logical_or.reduce([kappa.mask for kappa in maps.values()])
     for name, kappa in maps.items():
         kappa.mask = mask
-        at, mean, scatter, n = significance(
-            kappa, SkyCoord(sky), arguments.sets, np.random.default_rng(1)
-        )
-        print(f"{name:24s} kappa at {n} clusters {at:.4f}, at random {mean:+.5f} +- {scatter:.5f}: "
-              f"{(at - mean) / scatter:5.1f} sigma   ({seconds[name]:.1f} s)", flush=True)
+        stack = stack_at(kappa, sky, n_random=arguments.sets, rng=1)
+        print(f"{name:24s} kappa at {stack.n_positions} clusters {stack.mean:.4f}, at random "
+              f"{stack.random_mean:+.5f} +- {stack.random_std:.5f}: {stack.significance:5.1f} sigma"
+              f"   ({seconds[name]:.1f} s)", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from lensmap.utils import check_number
+from lensmap.utils import check_number, check_rising
 
 __all__ = ["behind"]
 
@@ -51,9 +51,7 @@ def _probability_beyond(catalog, pz, z_grid, z):
     density = np.asarray(catalog[pz] if isinstance(pz, str) else pz, dtype=float)
     if z_grid is None:
         raise ValueError("pz needs z_grid, the redshifts of its columns")
-    grid = np.asarray(z_grid, dtype=float)
-    if grid.ndim != 1 or len(grid) < 2 or not np.all(np.diff(grid) > 0):
-        raise ValueError("z_grid must be at least two rising redshifts")
+    grid = check_rising(z_grid, "z_grid", "at least two rising redshifts")
     if density.shape != (len(catalog), len(grid)):
         raise ValueError(
             f"pz must have the shape ({len(catalog)}, {len(grid)}), galaxies and z_grid, not "

@@ -1,12 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap filaments``: the ridges of a map as a table and as regions."""
 
-from contextlib import ExitStack
-
 from lensmap.cli.map_input import add_map_argument, read_map
 from lensmap.cli.options import angle
-from lensmap.cli.tables import table_format, write_table
-from lensmap.utils import atomic_write, has_suffix
+from lensmap.cli.outputs import check_outputs, open_outputs
+from lensmap.cli.tables import show_table, write_table
+from lensmap.utils import has_suffix
 
 NAME = "filaments"
 SUMMARY = "find the filaments of a mass map"
@@ -43,25 +42,15 @@ def run(arguments):
     """Run the command."""
     from lensmap.filaments import find_filaments
 
-    if arguments.output is not None:
-        table_format(arguments.output)
+    check_outputs(arguments)
     if arguments.regions is not None and not has_suffix(arguments.regions, (".reg", ".ds9")):
         raise ValueError(f"--regions must end in .reg or .ds9, not {arguments.regions!r}")
-    if arguments.plot is not None:
-        from lensmap.plotting import check_picture
-
-        check_picture(arguments.plot)
     kappa = read_map(arguments)
     found = find_filaments(
         kappa, arguments.cut, unit=arguments.unit, smoothing=arguments.smoothing,
         min_length=arguments.min_length, width=arguments.width,
     )
-    with ExitStack() as stack:
-        paths = {
-            name: stack.enter_context(atomic_write(path, overwrite=arguments.overwrite))
-            for name in ("output", "regions", "plot")
-            if (path := getattr(arguments, name)) is not None
-        }
+    with open_outputs(arguments, "output", "regions", "plot") as paths:
         if "output" in paths:
             write_table(found.table, paths["output"])
         if "regions" in paths:
@@ -87,8 +76,5 @@ def _show(found):
     print(f"{len(found)} filaments above a persistence of {found.cut:g} x {found.sigma:.4g}")
     if len(found) == 0:
         return
-    table = found.table.copy()
-    for name, text in {"persistence": ".4f", "persistence_sigma": ".1f", "length": ".1f",
-                       "kappa_mean": ".4f", "kappa_saddle": ".4f", "excess": ".4f"}.items():
-        table[name].info.format = text
-    print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
+    show_table(found.table, {"persistence": ".4f", "persistence_sigma": ".1f", "length": ".1f",
+                             "kappa_mean": ".4f", "kappa_saddle": ".4f", "excess": ".4f"})

@@ -1,12 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap peaks``: the peaks of a map as a table and as regions."""
 
-from contextlib import ExitStack
-
 from lensmap.cli.map_input import add_map_argument, read_map
 from lensmap.cli.options import angle
-from lensmap.cli.tables import table_format, write_table
-from lensmap.utils import atomic_write
+from lensmap.cli.outputs import check_outputs, open_outputs
+from lensmap.cli.tables import show_table, write_table
 
 NAME = "peaks"
 SUMMARY = "find the peaks of a mass map"
@@ -42,24 +40,14 @@ def run(arguments):
     """Run the command."""
     from lensmap.peaks import find_peaks, write_regions
 
-    if arguments.output is not None:
-        table_format(arguments.output)
-    if arguments.plot is not None:
-        from lensmap.plotting import check_picture
-
-        check_picture(arguments.plot)
+    check_outputs(arguments)
     kappa = read_map(arguments)
     peaks = find_peaks(
         kappa, arguments.threshold, by=arguments.by, min_separation=arguments.min_separation,
         troughs=arguments.troughs,
     )
     peaks.meta["map"] = str(arguments.map)
-    with ExitStack() as stack:
-        paths = {
-            name: stack.enter_context(atomic_write(path, overwrite=arguments.overwrite))
-            for name in ("output", "regions", "plot")
-            if (path := getattr(arguments, name)) is not None
-        }
+    with open_outputs(arguments, "output", "regions", "plot") as paths:
         if "output" in paths:
             write_table(peaks, paths["output"])
         if "regions" in paths:
@@ -69,17 +57,14 @@ def run(arguments):
 
             quantity = "snr" if arguments.by == "snr" else "kappa"
             plot_peaks(kappa, peaks, quantity=quantity).figure.savefig(paths["plot"], dpi=150)
-    show(peaks)
+    _show(peaks)
     return 0
 
 
-def show(peaks):
-    """Print a table of peaks."""
+def _show(peaks):
     print(f"{len(peaks)} peaks")
     if len(peaks) == 0:
         return
     table = peaks["id", "ra", "dec", "kappa", "kappa_err", "snr", "at_edge"]
-    for name, text in {"ra": ".5f", "dec": ".5f", "kappa": ".4f", "kappa_err": ".4f",
-                       "snr": ".1f"}.items():
-        table[name].info.format = text
-    print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
+    show_table(table, {"ra": ".5f", "dec": ".5f", "kappa": ".4f", "kappa_err": ".4f",
+                       "snr": ".1f"})

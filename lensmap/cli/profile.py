@@ -1,8 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap profile``: the shear about positions, and the mass of a halo there."""
 
-from contextlib import ExitStack
-
 import numpy as np
 
 from lensmap.cli.options import (
@@ -12,8 +10,8 @@ from lensmap.cli.options import (
     read_catalog,
     read_positions,
 )
-from lensmap.cli.tables import table_format, write_table
-from lensmap.utils import atomic_write
+from lensmap.cli.outputs import check_outputs, open_outputs
+from lensmap.cli.tables import show_table, write_table
 
 NAME = "profile"
 SUMMARY = "measure the shear about a position, and fit a halo"
@@ -84,12 +82,7 @@ def run(arguments):
     profile = shear_profile(catalog, at, bins, z_lens=arguments.z_lens, z_source=z_source,
                             rng=arguments.seed, **errors)
     fit = _fit(profile, bins, z_source, arguments) if arguments.fit else None
-    with ExitStack() as stack:
-        paths = {
-            name: stack.enter_context(atomic_write(path, overwrite=arguments.overwrite))
-            for name in ("output", "plot")
-            if (path := getattr(arguments, name)) is not None
-        }
+    with open_outputs(arguments, "output", "plot") as paths:
         if "output" in paths:
             write_table(profile, paths["output"])
         if "plot" in paths:
@@ -102,12 +95,7 @@ def run(arguments):
 
 def _check(arguments):
     """Check what can be checked before there is any work."""
-    if arguments.output is not None:
-        table_format(arguments.output)
-    if arguments.plot is not None:
-        from lensmap.plotting import check_picture
-
-        check_picture(arguments.plot)
+    check_outputs(arguments)
     if (arguments.fit or arguments.background is not None) and arguments.z_lens is None:
         raise ValueError("--fit and --background need --z-lens")
 
@@ -174,10 +162,7 @@ def _show(profile, fit):
     if "delta_sigma" in profile.colnames:
         names += ["delta_sigma", "delta_sigma_err"]
         formats |= dict.fromkeys(names[-2:], ".2e")
-    table = profile[names]
-    for name, text in formats.items():
-        table[name].info.format = text
-    print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
+    show_table(profile[names], formats)
     if fit is None:
         return
     low, high = (m.to_value("solMass") for m in (fit.m200c_low, fit.m200c_high))

@@ -3,7 +3,7 @@
 
 from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix, import_optional
 
-__all__ = ["table_format", "write_table"]
+__all__ = ["show_table", "table_format", "write_table"]
 
 _FORMATS = {
     FITS_SUFFIXES: ("fits", {}),
@@ -46,6 +46,22 @@ def table_format(path):
             return name, options
     known = ", ".join(suffix for suffixes in _FORMATS for suffix in suffixes)
     raise ValueError(f"a table's file must end in one of {known}, not {str(path)!r}")
+
+
+def show_table(table, formats):
+    """Print a table, whole.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The table; it is not changed.
+    formats : dict
+        From columns to how their numbers are written, such as ``".2f"``.
+    """
+    table = table.copy()
+    for name, text in formats.items():
+        table[name].info.format = text
+    print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
 
 
 def write_table(table, path):

@@ -9,7 +9,7 @@ from astropy.table import QTable
 from scipy.ndimage import distance_transform_edt
 
 from lensmap.filaments.skeleton import skeleton_arcs
-from lensmap.maps import ConvergenceMap, check_map
+from lensmap.maps import ConvergenceMap, check_map, each_noise_map
 from lensmap.utils import check_angle, check_choice, check_count, check_number
 
 __all__ = ["Filaments", "filament_significance", "find_filaments"]
@@ -189,12 +189,7 @@ def filament_significance(kappa, filaments, noise_maps):
     check_map(kappa)
     settings = filaments._settings
     excesses, counts = [], []
-    for noise in noise_maps:
-        data = np.asarray(getattr(noise, "data", noise), dtype=float)
-        if data.shape != kappa.shape:
-            raise ValueError(
-                f"noise_maps must have the shape of the map, {kappa.shape}, not {data.shape}"
-            )
+    for data in each_noise_map(noise_maps, kappa):
         one = ConvergenceMap(data, None, kappa.mask, kappa.wcs)
         if settings["smoothing"] is not None:
             one = one.smooth(settings["smoothing"])
@@ -202,8 +197,6 @@ def filament_significance(kappa, filaments, noise_maps):
         found = _extract(one, filaments.cut * filaments.sigma, settings["smooth_path"],
                          settings["min_length"], filaments.width, filaments.sigma)
         counts.append(len(found))
-    if len(counts) < 2:
-        raise ValueError(f"noise_maps must be at least two, not {len(counts)}")
     table = filaments.table.copy()
     error = np.std(np.array(excesses).reshape(len(counts), -1), axis=0, ddof=1)
     table["excess_err"] = error

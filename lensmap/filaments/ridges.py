@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from lensmap.maps import check_map
+from lensmap.maps import ConvergenceMap, check_map, each_noise_map
 from lensmap.profiles import azimuthal_profile
 from lensmap.utils import check_angle, check_number
 
@@ -90,16 +90,9 @@ def azimuthal_excess(kappa, position, radii, noise_maps, *, n_bins=72, width=4.0
     settings = {"n_bins": n_bins, "width": width, "z_lens": z_lens, "cosmology": cosmology}
     table = azimuthal_profile(kappa, position, radii, **settings)
     draws = []
-    for noise in noise_maps:
-        data = np.asarray(getattr(noise, "data", noise), dtype=float)
-        if data.shape != kappa.shape:
-            raise ValueError(
-                f"noise_maps must have the shape of the map, {kappa.shape}, not {data.shape}"
-            )
-        one = kappa.__class__(data, None, kappa.mask, kappa.wcs)
+    for data in each_noise_map(noise_maps, kappa):
+        one = ConvergenceMap(data, None, kappa.mask, kappa.wcs)
         draws.append(azimuthal_profile(one, position, radii, **settings)["excess"])
-    if len(draws) < 2:
-        raise ValueError(f"noise_maps must be at least two, not {len(draws)}")
     table["excess_err"] = np.std(draws, axis=0, ddof=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         table["snr"] = table["excess"] / table["excess_err"]

@@ -3,7 +3,8 @@
 
 from lensmap.maps.convergence_map import ConvergenceMap, check_map
 from lensmap.maps.fits import register_fits
+from lensmap.maps.noise_maps import each_noise_map
 
 register_fits()
 
-__all__ = ["ConvergenceMap", "check_map"]
+__all__ = ["ConvergenceMap", "check_map", "each_noise_map"]

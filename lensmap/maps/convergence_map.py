@@ -134,6 +134,11 @@ class ConvergenceMap(NDIOMixin, NDData):
         return np.sqrt(sum(squares)) * u.arcmin if squares else None
 
     @property
+    def smoothing_pixels(self):
+        """The same in pixels; 0 if the map does not say that it was smoothed."""
+        return 0.0 if self.smoothing is None else float(self.smoothing / self.pixel_scale)
+
+    @property
     def snr(self):
         """Kappa over its uncertainty, ``(ny, nx)``; NaN where masked.
 

@@ -15,7 +15,7 @@ from scipy import ndimage
 from lensmap.maps import check_map
 from lensmap.utils import check_angle, check_choice, check_number
 
-__all__ = ["find_peaks", "peak_table"]
+__all__ = ["find_peaks", "heights", "peak_table"]
 
 _BY = ("snr", "kappa")
 
@@ -92,25 +92,51 @@ def find_peaks(
     1 peak at x = 20.2, y = 40.0
     """
     check_map(kappa)
-    check_choice(by, "by", _BY)
     check_number(threshold, "threshold", "a number")
-    check_angle(min_separation, "min_separation", allow_zero=True)
+    separation = check_angle(min_separation, "min_separation", allow_zero=True)
     sign = -1.0 if troughs else 1.0
-    if by == "snr" and kappa.uncertainty is None:
-        raise ValueError(
-            "kappa has no uncertainty, so that there is no S/N: reconstruct it with one, or find "
-            "peaks by='kappa'"
-        )
-    values = sign * (kappa.snr if by == "snr" else kappa.data)
+    values = sign * heights(kappa, by, "peaks")
     y, x = _maxima(values, kappa.mask, threshold)
     order = np.argsort(-values[y, x], kind="stable")
     y, x = y[order], x[order]
-    keep = _apart(kappa, y, x, min_separation)
+    keep = _apart(kappa, y, x, separation)
     y, x = y[keep], x[keep]
     near_edge = _at_edge(kappa.mask)[y, x]
     if exclude_edges:
         y, x, near_edge = y[~near_edge], x[~near_edge], near_edge[~near_edge]
     return peak_table(kappa, values, y, x, near_edge)
+
+
+def heights(kappa, by, what):
+    """Return what the peaks of a map are peaks of.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map.
+    by : {"snr", "kappa"}
+        Signal to noise, or kappa.
+    what : str
+        What is looked for, for the error message.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        ``(ny, nx)``.
+
+    Raises
+    ------
+    ValueError
+        If ``by`` is neither, or the map has no uncertainty and S/N is asked for.
+    """
+    if check_choice(by, "by", _BY) == "kappa":
+        return kappa.data
+    if kappa.uncertainty is None:
+        raise ValueError(
+            "kappa has no uncertainty, so that there is no S/N: reconstruct it with one, or find "
+            f"{what} by='kappa'"
+        )
+    return kappa.snr
 
 
 def peak_table(kappa, values, y, x, at_edge):
@@ -180,12 +206,11 @@ def _maxima(values, mask, threshold):
     return np.asarray(found["y_peak"]), np.asarray(found["x_peak"])
 
 
-def _apart(kappa, y, x, min_separation):
+def _apart(kappa, y, x, separation):
     """Of peaks closer to each other than an angle, the highest first, keep the highest."""
     if len(y) == 0:
         return np.zeros(0, dtype=bool)
-    radius = max(check_angle(min_separation, "min_separation", allow_zero=True),
-                 _NEIGHBOURS * kappa.pixel_scale)
+    radius = max(separation, _NEIGHBOURS * kappa.pixel_scale)
     sky = kappa.wcs.pixel_to_world(x, y)
     one, other, _, _ = search_around_sky(sky, sky, radius)
     lower = one < other

@@ -7,7 +7,7 @@ from astropy.convolution import convolve_fft
 from astropy.coordinates import search_around_sky
 from astropy.table import QTable, vstack
 
-from lensmap.maps import ConvergenceMap, check_map
+from lensmap.maps import ConvergenceMap, check_map, each_noise_map
 from lensmap.peaks.finder import find_peaks
 from lensmap.utils import check_angle, check_number
 
@@ -130,17 +130,10 @@ def _noise(kappa, noise_maps, scales):
             return [np.nan for _ in scales]
         return [float(np.nanstd(_filtered(kappa.kappa_b, closed, one))) for one in pixels]
     squares, n = [np.zeros(kappa.shape) for _ in scales], 0
-    for noise in noise_maps:
-        data = np.asarray(getattr(noise, "data", noise), dtype=float)
-        if data.shape != kappa.shape:
-            raise ValueError(
-                f"noise_maps must have the shape of the map, {kappa.shape}, not {data.shape}"
-            )
+    for data in each_noise_map(noise_maps, kappa, minimum=5):
         for total, one in zip(squares, pixels, strict=True):
             total += np.nan_to_num(_filtered(data, kappa.mask, one)) ** 2
         n += 1
-    if n < 5:
-        raise ValueError(f"noise_maps must be at least 5, not {n}")
     return [np.sqrt(total / n) for total in squares]
 
 

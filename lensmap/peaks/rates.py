@@ -8,7 +8,14 @@ from astropy.table import QTable, Table
 
 from lensmap.maps import check_map
 from lensmap.peaks.matching import match_positions
-from lensmap.utils import as_generator, as_skycoord, check_angle, check_count, check_number
+from lensmap.utils import (
+    as_generator,
+    as_skycoord,
+    check_angle,
+    check_count,
+    check_number,
+    check_rising,
+)
 
 __all__ = ["completeness", "open_area", "peaks_at_density", "purity"]
 
@@ -202,8 +209,7 @@ def _in_bins(table, by, bins, n, name):
         raise ValueError(
             f"bins must be in units of the column {by!r}, {values.unit}, not {edges.unit}"
         ) from None
-    if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges.value) > 0):
-        raise ValueError(f"bins must be at least two rising edges, not {bins!r}")
+    check_rising(edges.value, "bins", given=bins)
     which = np.searchsorted(edges.value, values.value, side="right") - 1
     which[values.value == edges.value[-1]] = len(edges) - 2
     which[which >= len(edges) - 1] = -1

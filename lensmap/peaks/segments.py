@@ -12,7 +12,8 @@ from photutils.utils.exceptions import NoDetectionsWarning
 from scipy.ndimage import maximum
 
 from lensmap.maps import check_map
-from lensmap.utils import check_choice, check_count, check_number
+from lensmap.peaks.finder import heights
+from lensmap.utils import check_count, check_number
 
 __all__ = ["Segments", "find_segments"]
 
@@ -72,16 +73,10 @@ def find_segments(kappa, threshold=3.0, *, by="snr", n_pixels=5, deblend=True, c
     Bertin & Arnouts 1996, A&AS 117, 393 (deblending by levels).
     """
     check_map(kappa)
-    check_choice(by, "by", ("snr", "kappa"))
     check_number(threshold, "threshold", "positive", low=1e-300)
     check_count(n_pixels, "n_pixels", minimum=1)
     check_number(contrast, "contrast", "from 0 to 1", low=0, high=1)
-    if by == "snr" and kappa.uncertainty is None:
-        raise ValueError(
-            "kappa has no uncertainty, so that there is no S/N: reconstruct it with one, or find "
-            "segments by='kappa'"
-        )
-    values = kappa.snr if by == "snr" else kappa.data
+    values = heights(kappa, by, "segments")
     bad = kappa.mask | ~np.isfinite(values)
     values = np.where(bad, 0.0, values)
     with warnings.catch_warnings():

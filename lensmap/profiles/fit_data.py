@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from lensmap.catalog import Calibration, as_shear_catalog
 from lensmap.halos import nfw_mass, nfw_mean_sigma, nfw_sigma, radius_200c
 from lensmap.profiles.efficiency import Efficiency
-from lensmap.profiles.radii import as_angles, check_edges
+from lensmap.profiles.radii import as_angles, check_pair
 
 __all__ = ["catalog_data", "map_data", "profile_data"]
 
@@ -81,7 +81,7 @@ def profile_data(profile, z_lens, z_source, radii, covariance, cosmology):
         np.asarray(profile["g_err"]) > 0
     )
     if radii is not None:
-        limits = as_angles(_pair(radii), z_lens, 1, cosmology)[0]
+        limits = as_angles(check_pair(radii), z_lens, 1, cosmology)[0]
         used &= (theta >= limits[0]) & (theta <= limits[1])
     matrix = np.diag(np.where(used, np.asarray(profile["g_err"], dtype=float), 1.0) ** 2)
     if "covariance" in profile.meta:
@@ -193,15 +193,15 @@ def catalog_data(catalog, positions, z_lens, z_source, radii, cosmology):
 class _MapData:
     """The pixels of a map around the halos, less a constant."""
 
-    def __init__(self, values, sigma, window, used, offsets, smoothing, inverse, halos):
-        self.measured, self._sigma, self._window, self._used = values, sigma, window, used
-        self._offsets, self._smoothing = offsets, smoothing
+    def __init__(self, values, sigma, used, offsets, smallest, smoothing, inverse, halos):
+        self.measured, self._sigma, self._used = values, sigma, used
+        self._offsets, self._smallest, self._smoothing = offsets, smallest, smoothing
         self._inverse, self._halos = inverse, halos
         self.n = len(values)
 
     def model(self, halos):
         """Return the smoothed convergence of each pixel, less its mean."""
-        kappa = np.zeros(self._window)
+        kappa = np.zeros(self._used.shape)
         for i, (ln_m, ln_c, east, north) in enumerate(halos):
             theta = np.abs(self._offsets[i] - (east + 1j * north))
             # A pixel at the very centre has the mean of the innermost third of a pixel.
@@ -212,8 +212,6 @@ class _MapData:
             kappa = gaussian_filter(kappa, self._smoothing, mode="nearest")
         kappa = kappa[self._used]
         return kappa - np.average(kappa, weights=self._sigma**-2)
-
-    _smallest = 1e-6
 
     def residuals(self, halos):
         """Return what differs, in units of its error."""
@@ -249,9 +247,7 @@ def map_data(kappa, positions, z_lens, z_source, radii, cosmology):
     used = used.reshape(kappa.shape) & ~kappa.mask & (kappa.uncertainty.array > 0)
     if not used.any():
         raise ValueError("no open pixel of the map is within radii of any of the positions")
-    smoothing = 0.0
-    if kappa.smoothing is not None:
-        smoothing = float(kappa.smoothing / kappa.pixel_scale)
+    smoothing = kappa.smoothing_pixels
     rows, columns = np.nonzero(used)
     # Around what is fitted, the model must be known as far as the smoothing reaches.
     more = int(np.ceil(4 * smoothing)) + 1
@@ -265,22 +261,13 @@ def map_data(kappa, positions, z_lens, z_source, radii, cosmology):
     # Noise is correlated over 4 pi sigma^2 pixels: as many of them count as one.
     sigma = sigma * np.sqrt(max(1.0, 4 * np.pi * smoothing**2))
     inverse = Efficiency.of(None, z_lens, z_source, cosmology)
-    data = _MapData(
-        values, sigma, used.shape, used,
-        offsets.reshape(len(positions), *kappa.shape)[(slice(None), *window)], smoothing,
+    return _MapData(
+        values, sigma, used, offsets.reshape(len(positions), *kappa.shape)[(slice(None), *window)],
+        kappa.pixel_scale.to_value(u.rad) / 3, smoothing,
         np.array([inverse.inverse_sigma_crit(i, np.zeros(1, dtype=int))[0][0]
                   for i in range(len(positions))]),
         [_Halo(float(z), cosmology) for z in z_lens],
     )
-    data._smallest = kappa.pixel_scale.to_value(u.rad) / 3
-    return data
-
-
-def _pair(radii):
-    radii = check_edges(radii, "radii")
-    if len(radii) != 2:
-        raise ValueError(f"radii must be the inner and the outer one, not {radii}")
-    return radii
 
 
 def _edges(radius):
@@ -294,7 +281,7 @@ def _offsets(positions, sky, z_lens, radii, cosmology):
 
     The offsets are complex, radians, east + i north, of the length of the separation.
     """
-    limits = as_angles(_USUAL_RADII if radii is None else _pair(radii), z_lens, len(positions),
+    limits = as_angles(_USUAL_RADII if radii is None else check_pair(radii), z_lens, len(positions),
                        cosmology)
     found, used = [], np.zeros(len(sky), dtype=bool)
     too_close = np.zeros(len(sky), dtype=bool)

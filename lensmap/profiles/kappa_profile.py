@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from lensmap.maps import check_map
-from lensmap.profiles.radii import as_angles, check_edges, check_lens_redshifts
+from lensmap.profiles.radii import as_angles, check_edges, check_lens_redshifts, check_pair
 from lensmap.utils import as_skycoord, check_count, check_number
 
 __all__ = ["azimuthal_profile", "independent_pixels", "kappa_profile", "pixels_around"]
@@ -120,9 +120,7 @@ def azimuthal_profile(kappa, position, radii, *, n_bins=36, z_lens=None, cosmolo
     """
     check_map(kappa)
     position = as_skycoord(position, "position", scalar=True)
-    radii = check_edges(radii, "radii")
-    if len(radii) != 2:
-        raise ValueError(f"radii must be the inner and the outer one, not {radii}")
+    radii = check_pair(radii)
     check_count(n_bins, "n_bins", minimum=3)
     check_number(width, "width", "positive", low=1e-3, high=n_bins)
     angles = as_angles(radii, check_lens_redshifts(z_lens, 1), 1, cosmology)[0]
@@ -237,7 +235,5 @@ def independent_pixels(kappa, n):
     float or `numpy.ndarray`
         At least 1; n if the map does not say that it was smoothed.
     """
-    smoothing = 0.0
-    if kappa.smoothing is not None:
-        smoothing = float(kappa.smoothing / kappa.pixel_scale)
-    return np.maximum(np.minimum(n, 1 + n / np.maximum(4 * np.pi * smoothing**2, 1e-9)), 1)
+    patch = np.maximum(4 * np.pi * kappa.smoothing_pixels**2, 1e-9)
+    return np.maximum(np.minimum(n, 1 + n / patch), 1)

@@ -238,10 +238,13 @@ def best_fit(data, parameters):
     dict
         The attributes of an `NFWFit`.
     """
-    found = _minimum(data, parameters, {})
+    found, lowest = _minimum(data, parameters)
     halos = parameters.halos(found.x)
     covariance = np.linalg.pinv(found.jac.T @ found.jac)
-    ends = [_interval(data, parameters, found, i) for i in range(parameters.n_halos)]
+    ends = [
+        _interval(data, parameters, found.x, lowest, covariance, i)
+        for i in range(parameters.n_halos)
+    ]
     masses = np.exp([halo[0] for halo in halos])
     concentrations = np.exp([halo[1] for halo in halos])
     low, high = np.exp(np.array(ends)).T
@@ -275,8 +278,9 @@ def _chi2(data, parameters, vector):
     return float(np.sum(_all_residuals(data, parameters, vector) ** 2))
 
 
-def _minimum(data, parameters, held, start=None):
-    """Find the best with some parameters held, by their index."""
+def _minimum(data, parameters, held=None, start=None):
+    """Find the best, with some parameters held, by their index; return it and its chi^2."""
+    held = held or {}
     start = parameters.start() if start is None else np.array(start, dtype=float)
     start = np.clip(start, parameters.low + 1e-9, parameters.high - 1e-9)
     for i, value in held.items():
@@ -294,20 +298,19 @@ def _minimum(data, parameters, held, start=None):
         residuals, start[free], bounds=(parameters.low[free], parameters.high[free]),
         x_scale=parameters.scale[free], ftol=1e-10, xtol=1e-10, gtol=1e-10,
     )
-    return (found, 2 * found.cost) if held else found
+    return found, 2 * found.cost
 
 
-def _interval(data, parameters, found, i):
+def _interval(data, parameters, values, lowest, covariance, i):
     """Return where chi^2 is 1 above the smallest, ln M, the other parameters at their best."""
     which = parameters.index_of_mass(i)
-    lowest, best = 2 * found.cost, found.x[which]
+    best = values[which]
     low, high = parameters.low[which], parameters.high[which]
 
     def above(value):
-        return _minimum(data, parameters, {which: value}, found.x)[1] - lowest - 1.0
+        return _minimum(data, parameters, {which: value}, values)[1] - lowest - 1.0
 
-    curvature = np.linalg.pinv(found.jac.T @ found.jac)[which, which]
-    step = max(2.0 * np.sqrt(max(curvature, 0.0)), 1e-3)
+    step = max(2.0 * np.sqrt(max(covariance[which, which], 0.0)), 1e-3)
     ends = []
     for sign, limit in ((-1, low), (1, high)):
         end = best

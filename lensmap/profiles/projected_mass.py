@@ -8,7 +8,7 @@ from astropy.table import QTable
 from lensmap.cosmology import get_cosmology, sigma_crit
 from lensmap.maps import check_map
 from lensmap.profiles.kappa_profile import independent_pixels, pixels_around
-from lensmap.profiles.radii import as_angles, check_edges, check_lens_redshifts
+from lensmap.profiles.radii import as_angles, check_edges, check_lens_redshifts, check_pair
 from lensmap.utils import MapWarning, as_generator, as_skycoord, check_count, warn_user
 
 __all__ = ["projected_mass", "zeta_c"]
@@ -86,10 +86,7 @@ def projected_mass(
     inner = _one_radius(radius, z_lens, n, cosmology)
     ring = None
     if background is not None:
-        edges = check_edges(background, "background")
-        if len(edges) != 2:
-            raise ValueError(f"background must be the inner and the outer radius, not {background}")
-        ring = as_angles(edges, z_lens, n, cosmology)
+        ring = as_angles(check_pair(background, "background"), z_lens, n, cosmology)
     critical = sigma_crit(z_lens, z_source, cosmology).to_value(u.solMass / u.Mpc**2)
     scale = as_angles([0, 1] * u.Mpc, z_lens, n, cosmology)[:, 1]  # of 1 Mpc
     factor = np.pi * (inner / scale) ** 2 * np.broadcast_to(critical, (n,))

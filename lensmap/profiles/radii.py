@@ -6,7 +6,7 @@ from astropy import units as u
 
 from lensmap.cosmology import get_cosmology
 
-__all__ = ["as_angles", "check_edges", "check_lens_redshifts"]
+__all__ = ["as_angles", "check_edges", "check_lens_redshifts", "check_pair"]
 
 _LARGEST = np.radians(60)
 
@@ -43,6 +43,14 @@ def check_edges(bins, name="bins"):
     ):
         raise ValueError(f"{name} must be at least two rising edges, not negative, not {bins}")
     return bins
+
+
+def check_pair(radii, name="radii"):
+    """Return an inner and an outer radius, as `check_edges` does."""
+    radii = check_edges(radii, name)
+    if len(radii) != 2:
+        raise ValueError(f"{name} must be the inner and the outer one, not {radii}")
+    return radii
 
 
 def check_lens_redshifts(z_lens, n):

@@ -7,7 +7,7 @@ import numpy as np
 from astropy.table import QTable
 
 from lensmap.catalog import Calibration, as_shear_catalog
-from lensmap.maps import check_map
+from lensmap.maps import ConvergenceMap, check_map
 from lensmap.statistics.relation import pixel_relation
 from lensmap.utils import as_generator, as_skycoord, check_count
 
@@ -149,9 +149,8 @@ def b_mode_test(kappa):
     if not good.any():
         raise ValueError("the map has no pixel that is not masked")
     ratio = kappa.kappa_b[good] / kappa.uncertainty.array[good]
-    smoothing = 0.0 if kappa.smoothing is None else float(kappa.smoothing / kappa.pixel_scale)
     # The squares of noise with the correlation exp(-r^2 / 4 s^2) have that of half the area.
-    independent = max(1.0, len(ratio) / max(1.0, 2 * np.pi * smoothing**2))
+    independent = max(1.0, len(ratio) / max(1.0, 2 * np.pi * kappa.smoothing_pixels**2))
     rms = float(np.sqrt(np.mean(ratio**2)))
     error = 1 / np.sqrt(2 * independent)
     return BModeTest(rms, float(error), (rms - 1) / float(error), float(np.abs(ratio).max()))
@@ -190,7 +189,7 @@ def split_halves(estimator, catalog, wcs=None, mask=None, *, rng=0):
     half = len(order) // 2
     one = estimator.reconstruct(catalog[np.sort(order[:half])], wcs, mask)
     other = estimator.reconstruct(catalog[np.sort(order[half:])], one.wcs, mask)
-    plain = [m.__class__(m.data, None, m.mask, m.wcs, m.meta) for m in (one, other)]
+    plain = [ConvergenceMap(m.data, None, m.mask, m.wcs, m.meta) for m in (one, other)]
     return pixel_relation(one, other), (plain[0] - plain[1]) * 0.5
 
 

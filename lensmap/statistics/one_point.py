@@ -5,9 +5,9 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from lensmap.maps import check_map
+from lensmap.maps import ConvergenceMap, check_map
 from lensmap.peaks import find_peaks, open_area
-from lensmap.utils import check_angle, check_count
+from lensmap.utils import check_angle, check_count, check_rising
 
 __all__ = ["blocks", "jackknife_blocks", "kappa_moments", "kappa_pdf", "peak_counts"]
 
@@ -36,11 +36,8 @@ def kappa_pdf(kappa, bins=50, *, n_blocks=16):
         If a parameter cannot be used, or no pixel is open.
     """
     values, block = _open_values(kappa, n_blocks)
-    edges = np.histogram_bin_edges(values, bins) if np.ndim(bins) == 0 else np.asarray(
-        bins, dtype=float
-    )
-    if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
-        raise ValueError(f"bins must be a number or at least two rising edges, not {bins!r}")
+    edges = np.histogram_bin_edges(values, bins) if np.ndim(bins) == 0 else bins
+    edges = check_rising(edges, "bins", "a number or at least two rising edges", given=bins)
     counts = np.array([np.histogram(values[block == b], edges)[0] for b in range(block.max() + 1)])
     sizes = np.bincount(block).astype(float)
 
@@ -85,7 +82,7 @@ def kappa_moments(kappa, smoothings=None, *, n_blocks=16):
         one = kappa
         if scale > 0:
             # Its uncertainty is not asked for, so that no warning is due when it is dropped.
-            plain = kappa.__class__(kappa.data, None, kappa.mask, kappa.wcs, kappa.meta)
+            plain = ConvergenceMap(kappa.data, None, kappa.mask, kappa.wcs, kappa.meta)
             one = plain.smooth(scale)
         values, block = _open_values(one, n_blocks)
         powers = np.stack([values**k for k in range(5)])
@@ -133,9 +130,7 @@ def peak_counts(kappa, bins, *, by="snr", **settings):
     TypeError, ValueError
         If a parameter cannot be used.
     """
-    edges = np.asarray(bins, dtype=float)
-    if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
-        raise ValueError(f"bins must be at least two rising edges, not {bins!r}")
+    edges = check_rising(bins, "bins")
     # What exceeds the threshold is a peak: one at the lowest edge itself as well.
     lowest = float(edges[0] - 1e-9 * max(1.0, abs(edges[0])))
     peaks = find_peaks(kappa, lowest, by=by, **settings)

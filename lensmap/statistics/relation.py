@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lensmap.maps import check_map
+from lensmap.maps import ConvergenceMap, check_map
 from lensmap.statistics.one_point import blocks, jackknife_blocks
 
 __all__ = ["PixelRelation", "orthogonal_slope", "pixel_relation"]
@@ -76,7 +76,7 @@ def pixel_relation(kappa, reference, *, n_blocks=16):
     closed = kappa.mask | ~np.isfinite(other)
     if getattr(reference, "mask", None) is not None:
         closed = closed | np.asarray(reference.mask)
-    both = kappa.__class__(kappa.data, None, closed, kappa.wcs)
+    both = ConvergenceMap(kappa.data, None, closed, kappa.wcs)
     block = blocks(both, n_blocks)
     x, y = other[~closed], np.asarray(kappa.data, dtype=float)[~closed]
     x, y = x - x.mean(), y - y.mean()

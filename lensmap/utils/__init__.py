@@ -21,6 +21,7 @@ from lensmap.utils.validation import (
     check_choice,
     check_count,
     check_number,
+    check_rising,
     look_up,
 )
 
@@ -46,6 +47,7 @@ __all__ = [
     "check_choice",
     "check_count",
     "check_number",
+    "check_rising",
     "check_celestial_wcs",
     "look_up",
 ]

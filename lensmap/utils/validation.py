@@ -13,6 +13,7 @@ __all__ = [
     "check_choice",
     "check_count",
     "check_number",
+    "check_rising",
     "look_up",
 ]
 
@@ -156,6 +157,36 @@ def check_number(value, name, allowed, *, low=-np.inf, high=np.inf):
     if not (np.isfinite(value) and low <= value <= high):
         raise ValueError(f"{name} must be {allowed}, not {value!r}")
     return value
+
+
+def check_rising(values, name, allowed="at least two rising edges", given=None):
+    """Return at least two rising numbers as an array.
+
+    Parameters
+    ----------
+    values : array_like
+        The numbers.
+    name : str
+        The parameter's name for the error message.
+    allowed : str
+        What is allowed, for the error message.
+    given : object
+        What the message says was found; None says ``values``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Float, ``(n,)``.
+
+    Raises
+    ------
+    ValueError
+        If they do not rise, or there are fewer than two.
+    """
+    array = np.asarray(values, dtype=float)
+    if array.ndim != 1 or len(array) < 2 or not np.all(np.diff(array) > 0):
+        raise ValueError(f"{name} must be {allowed}, not {values if given is None else given!r}")
+    return array
 
 
 def check_celestial_wcs(wcs, name="wcs", *, need_shape=True):

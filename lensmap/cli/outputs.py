@@ -1,0 +1,30 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Files that a command writes: checked before the work, there whole or not at all."""
+
+from contextlib import ExitStack, contextmanager
+
+from lensmap.cli.tables import table_format
+from lensmap.utils import atomic_write
+
+__all__ = ["check_outputs", "open_outputs"]
+
+
+def check_outputs(arguments):
+    """Check the suffixes of ``--output``, a table, and ``--plot``, a picture, if they are given."""
+    if arguments.output is not None:
+        table_format(arguments.output)
+    if arguments.plot is not None:
+        from lensmap.plotting import check_picture
+
+        check_picture(arguments.plot)
+
+
+@contextmanager
+def open_outputs(arguments, *names):
+    """Give temporary names for those of some options that are given, by the option's name."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(atomic_write(path, overwrite=arguments.overwrite))
+            for name in names
+            if (path := getattr(arguments, name)) is not None
+        }
