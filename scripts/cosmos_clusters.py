@@ -4,8 +4,10 @@
 The folder that LENSMAP_DATA names (or the first argument) holds cosmos_shear.fits (Schrabback et
 al. 2010) and cosmos_xray_clusters.txt (Finoguenov et al. 2007). All methods map the same galaxies
 on the same pixels. Significance: the mean at the clusters less that of random sets of as many
-places, over the scatter of the random sets. Kaiser-Squires is shown at the smoothing at which it is
-most significant, which favours it.
+places, over the scatter of the random sets. Kaiser-Squires is shown at all smoothings: the one at
+which it is most significant is favoured. Then the highest peaks of each map, as many for all
+methods, are matched with the clusters: completeness and purity with binomial errors, and without
+the matches that chance makes.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from astropy import units as u
 from lensmap import CNNReconstructor, KaiserSquires, ShearCatalog, WienerFilter, make_wcs
 from lensmap.cli.options import read_positions
 from lensmap.networks import available_networks
+from lensmap.peaks import completeness, find_peaks, open_area, peaks_at_density, purity
 from lensmap.statistics import stack_at
 
 SMOOTHINGS = (0.5, 0.6, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0)  # arcmin
@@ -32,6 +35,10 @@ def main():
     parser.add_argument("--sets", type=int, default=1000, help="random sets (default 1000)")
     parser.add_argument("--z-source", type=float, default=1.2, help="of Wiener (default 1.2)")
     parser.add_argument("--network", action="append", help="a name or file; repeatable")
+    parser.add_argument("--density", type=float, action="append",
+                        help="peaks per square degree; repeatable (default 20 and 40)")
+    parser.add_argument("--radius", type=float, default=1.5,
+                        help="of matches, arcmin (default 1.5)")
     arguments = parser.parse_args()
     if arguments.folder is None:
         parser.error("no folder is given, and LENSMAP_DATA is not set")
@@ -58,6 +65,29 @@ def main():
         print(f"{name:24s} kappa at {stack.n_positions} clusters {stack.mean:.4f}, at random "
               f"{stack.random_mean:+.5f} +- {stack.random_std:.5f}: {stack.significance:5.1f} sigma"
               f"   ({seconds[name]:.1f} s)", flush=True)
+    on_map = sky[[not mask[tuple(place)] for place in _pixels(kappa, sky)]]
+    radius = arguments.radius * u.arcmin
+    for density in arguments.density or (20, 40):
+        print(f"\nthe highest {density:g} peaks per deg2, {open_area(kappa):.2f}; {len(on_map)} "
+              f"clusters; matches within {radius}")
+        for name, kappa in maps.items():
+            peaks = find_peaks(kappa, 0, by="kappa", min_separation=radius)
+            peaks = peaks_at_density(peaks, density / u.deg**2, kappa)
+            found = completeness(peaks, on_map, radius, kappa=kappa, n_random=200)[0]
+            pure = purity(peaks, on_map, radius, kappa=kappa, n_random=200)[0]
+            print(f"{name:24s} completeness {_rate(found)}   purity {_rate(pure)}", flush=True)
+
+
+def _pixels(kappa, sky):
+    """Return the pixels (y, x) of positions; those off the map are at its edge, which is masked."""
+    x, y = kappa.wcs.world_to_pixel(sky)
+    ny, nx = kappa.shape
+    return np.stack([np.clip(np.rint(y), 0, ny - 1), np.clip(np.rint(x), 0, nx - 1)], 1).astype(int)
+
+
+def _rate(row):
+    return (f"{row['rate']:.2f} ({row['rate_low']:.2f} to {row['rate_high']:.2f}), by chance "
+            f"{row['chance']:.2f}, beyond it {row['corrected']:.2f}")
 
 
 if __name__ == "__main__":

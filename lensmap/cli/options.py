@@ -12,11 +12,13 @@ __all__ = [
     "angle_or_none",
     "count",
     "noise",
+    "one_radius",
     "pairs",
     "position",
     "positive",
     "read_catalog",
     "read_positions",
+    "two_radii",
 ]
 
 # What positions are called, in any case.
@@ -55,6 +57,64 @@ def positive(text):
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"a number above 0 is needed, not {text!r}")
     return value
+
+
+def one_radius(text, option):
+    """Return the angle or length that a word such as ``0.3Mpc`` means.
+
+    Parameters
+    ----------
+    text : str
+        The word.
+    option : str
+        Whose it is, for the error message.
+
+    Raises
+    ------
+    ValueError
+        If it means none, or is not positive.
+    """
+    from astropy import units as u
+
+    try:
+        radius = u.Quantity(text)
+        if radius.unit.physical_type in ("angle", "length") and 0 < radius.value < float("inf"):
+            return radius
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(
+        f"{option} must be a positive angle or length, such as 2arcmin or 0.5Mpc, not {text}"
+    )
+
+
+def two_radii(words, option):
+    """Return the angles or lengths, rising, that two words mean, in the unit of the first.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Such as ``0.3Mpc`` and ``2.5Mpc``.
+    option : str
+        Whose they are, for the error message.
+
+    Raises
+    ------
+    ValueError
+        If they are no such pair.
+    """
+    from astropy import units as u
+
+    try:
+        inner, outer = (one_radius(word, option) for word in words)
+        radii = u.Quantity([inner, outer.to(inner.unit)])
+    except ValueError:
+        raise ValueError(
+            f"{option} must be two positive angles or two lengths, such as 0.3Mpc 2.5Mpc, not "
+            f"{' '.join(words)}"
+        ) from None
+    if not radii[0] < radii[1]:
+        raise ValueError(f"{option} must rise, not {' '.join(words)}")
+    return radii
 
 
 def position(text):

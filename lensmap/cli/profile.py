@@ -9,6 +9,7 @@ from lensmap.cli.options import (
     position,
     read_catalog,
     read_positions,
+    two_radii,
 )
 from lensmap.cli.outputs import check_outputs, open_outputs
 from lensmap.cli.tables import show_table, write_table
@@ -122,20 +123,7 @@ def _fit(profile, bins, z_source, arguments):
 
 
 def _bins(arguments):
-    from astropy import units as u
-
-    try:
-        inner, outer = (u.Quantity(word) for word in arguments.radii)
-        outer = outer.to(inner.unit)
-        if inner.unit.physical_type not in ("angle", "length"):
-            raise ValueError
-    except (TypeError, ValueError):
-        raise ValueError(
-            "--radii must be two angles or two lengths, such as 0.3Mpc 2.5Mpc, not "
-            f"{' '.join(arguments.radii)}"
-        ) from None
-    if not 0 < inner < outer:
-        raise ValueError(f"--radii must be positive and rise, not {' '.join(arguments.radii)}")
+    inner, outer = two_radii(arguments.radii, "--radii")
     return np.geomspace(inner.value, outer.value, arguments.bins + 1) * inner.unit
 
 

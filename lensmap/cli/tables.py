@@ -12,6 +12,7 @@ _FORMATS = {
     HDF5_SUFFIXES: ("hdf5", {"path": "table", "serialize_meta": True}),
     (".parquet", ".parq"): ("parquet", {}),
     (".csv",): ("ascii.csv", {}),
+    (".vot", ".votable", ".xml"): ("votable", {}),
 }
 _PACKAGES = {"hdf5": ("h5py", "h5py"), "parquet": ("pyarrow", "'lensmap[io]'")}
 

@@ -9,7 +9,14 @@ from lensmap.maps import check_map
 from lensmap.profiles.radii import as_angles, check_edges, check_lens_redshifts, check_pair
 from lensmap.utils import as_skycoord, check_count, check_number
 
-__all__ = ["azimuthal_profile", "independent_pixels", "kappa_profile", "pixels_around"]
+__all__ = [
+    "Sectors",
+    "azimuthal_profile",
+    "independent_pixels",
+    "kappa_profile",
+    "pixels_around",
+    "places_around",
+]
 
 
 def kappa_profile(kappa, positions, bins, *, z_lens=None, cosmology=None):
@@ -118,33 +125,73 @@ def azimuthal_profile(kappa, position, radii, *, n_bins=36, z_lens=None, cosmolo
     ----------
     Cha et al. 2025, fig. 11.
     """
-    check_map(kappa)
-    position = as_skycoord(position, "position", scalar=True)
-    radii = check_pair(radii)
-    check_count(n_bins, "n_bins", minimum=3)
-    check_number(width, "width", "positive", low=1e-3, high=n_bins)
-    angles = as_angles(radii, check_lens_redshifts(z_lens, 1), 1, cosmology)[0]
-    theta, direction, values, errors = pixels_around(kappa, position, angles[1], errors=True)
-    ring = theta >= angles[0]
-    direction, values, errors = direction[ring], values[ring], errors[ring]
-    if not ring.any():
-        raise ValueError("no pixel of the map that is not masked is between the radii")
-    spacing = 2 * np.pi / n_bins
-    centres = spacing * np.arange(n_bins)
-    away = np.abs((direction[:, np.newaxis] - centres + np.pi) % (2 * np.pi) - np.pi)
-    inside = away <= 0.5 * width * spacing
-    count = inside.sum(axis=0)
+    sectors = Sectors(kappa, position, radii, n_bins, width, z_lens, cosmology)
+    mean = sectors.mean(kappa.data)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (inside * values[:, np.newaxis]).sum(axis=0) / count
-        variance = (inside * np.square(errors)[:, np.newaxis]).sum(axis=0) / count
-        error = np.sqrt(variance / independent_pixels(kappa, count))
+        error = np.full(n_bins, np.nan)
+        if kappa.uncertainty is not None:
+            variance = sectors.mean(np.square(kappa.uncertainty.array))
+            error = np.sqrt(variance / independent_pixels(kappa, sectors.n_pixels))
     return QTable({
-        "angle": np.degrees(centres) * u.deg,
+        "angle": np.degrees(sectors.directions) * u.deg,
         "kappa": mean,
         "excess": mean - np.nanmean(mean),
         "excess_err": error,
-        "n_pixels": count,
+        "n_pixels": sectors.n_pixels,
     })
+
+
+class Sectors:
+    """The pixels of each direction about a position, to average many maps of the same pixels.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        One of the maps; its mask is that of all.
+    position, radii, n_bins, width, z_lens, cosmology : object
+        As for `azimuthal_profile`.
+
+    Attributes
+    ----------
+    directions : `numpy.ndarray`
+        Position angles of the middle of each, radians, ``(n_bins,)``.
+    n_pixels : `numpy.ndarray`
+        ``(n_bins,)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used, or no pixel is between the radii.
+    """
+
+    def __init__(self, kappa, position, radii, n_bins, width, z_lens, cosmology):
+        check_map(kappa)
+        position = as_skycoord(position, "position", scalar=True)
+        radii = check_pair(radii)
+        check_count(n_bins, "n_bins", minimum=3)
+        check_number(width, "width", "positive", low=1e-3, high=n_bins)
+        angles = as_angles(radii, check_lens_redshifts(z_lens, 1), 1, cosmology)[0]
+        y, x, theta, direction = places_around(kappa, position, angles[1])
+        ring = theta >= angles[0]
+        if not ring.any():
+            raise ValueError("no pixel of the map that is not masked is between the radii")
+        self._pixels = y[ring], x[ring]
+        spacing = 2 * np.pi / n_bins
+        self.directions = spacing * np.arange(n_bins)
+        away = (direction[ring, np.newaxis] - self.directions + np.pi) % (2 * np.pi) - np.pi
+        self._inside = (np.abs(away) <= 0.5 * width * spacing).astype(float)
+        self.n_pixels = self._inside.sum(axis=0).astype(int)
+
+    def mean(self, data):
+        """Return the mean of each sector, ``(n_bins,)``; NaN where it has no pixel.
+
+        Parameters
+        ----------
+        data : `numpy.ndarray`
+            ``(ny, nx)``.
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return data[self._pixels].astype(float) @ self._inside / self.n_pixels
 
 
 def pixels_around(kappa, position, angle, *, errors=False):
@@ -168,18 +215,34 @@ def pixels_around(kappa, position, angle, *, errors=False):
     errors : `numpy.ndarray`
         The uncertainty, NaN in a map without any; only if asked for.
     """
-    y, x = _window(kappa, position, angle)
-    sky = kappa.wcs.pixel_to_world(x, y).icrs
-    centre = position.icrs
-    theta = centre.separation(sky).rad
-    open_ = (theta <= angle) & ~kappa.mask[y, x]
-    y, x, theta = y[open_], x[open_], theta[open_]
-    found = theta, centre.position_angle(sky[open_]).rad, kappa.data[y, x]
+    y, x, theta, direction = places_around(kappa, position, angle)
+    found = theta, direction, kappa.data[y, x]
     if not errors:
         return found
     if kappa.uncertainty is None:
         return *found, np.full(len(theta), np.nan)
     return *found, kappa.uncertainty.array[y, x]
+
+
+def places_around(kappa, position, angle):
+    """Return where the pixels are that `pixels_around` takes.
+
+    Parameters
+    ----------
+    kappa, position, angle : object
+        As for `pixels_around`.
+
+    Returns
+    -------
+    y, x, theta, direction : `numpy.ndarray`
+        The pixels, their distances and position angles, ``(n,)``.
+    """
+    y, x = _window(kappa, position, angle)
+    sky = kappa.wcs.pixel_to_world(x, y).icrs
+    centre = position.icrs
+    theta = centre.separation(sky).rad
+    open_ = (theta <= angle) & ~kappa.mask[y, x]
+    return y[open_], x[open_], theta[open_], centre.position_angle(sky[open_]).rad
 
 
 def _window(kappa, position, angle):

@@ -4,6 +4,7 @@
 `ValidationSetup` says what is simulated, `compare` lets estimators work on the same data and
 scores their maps field by field, `tune_linear` makes rivals worth the name, and `summarize`,
 `contrast` and `paired_difference` say what the scores mean, with errors from field to field.
+`true_clusters` are the peaks of a true map, to hold found ones against.
 """
 
 from lensmap.validation.comparison import compare, contrast
@@ -31,6 +32,7 @@ from lensmap.validation.metrics import (
 )
 from lensmap.validation.null_test import null_scores
 from lensmap.validation.summary import summarize
+from lensmap.validation.true_clusters import true_clusters
 from lensmap.validation.tuning import LinearRivals, tune_linear
 from lensmap.validation.validation_setup import Observation, ValidationSetup, series_seed
 
@@ -58,6 +60,7 @@ __all__ = [
     "summarize",
     "tls_slope",
     "tls_slope_of_r",
+    "true_clusters",
     "tune_linear",
     "weighted_loss",
 ]

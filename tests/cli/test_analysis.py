@@ -8,7 +8,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable, Table
 from regions import Regions
 
-from lensmap import KaiserSquires, ShearCatalog, make_wcs
+from lensmap import KaiserSquires, NFWHalo, ShearCatalog, make_wcs
 from lensmap.cli import main
 from lensmap.cli.demo import demo_table
 
@@ -54,6 +54,18 @@ def test_peaks(run, tmp_path):
     assert "kappa.fits" in peaks.meta["map"]
     code, out, err = run("peaks", "+kappa.fits", "-o", "=p.ecsv")
     assert code == 1 and "exists" in err and "--overwrite" in err
+
+
+def test_masses_of_peaks(run, tmp_path):
+    code, out, _ = run("peaks", "+kappa.fits", "-o", "=p.xml", "--mass-within", "1Mpc", "--z-lens",
+                       0.3, "--z-source", 1, "--ring", "8arcmin", "12arcmin")
+    assert code == 0 and "mass_err" in out
+    peaks = QTable.read(tmp_path / "p.xml", format="votable")
+    # Of the halo of 1e15 solar masses, 1 Mpc has a cylinder of about 7e14.
+    halo = NFWHalo(TRUTH["TRUTHM1"] * u.solMass, TRUTH["TRUTHC1"], 0.3)
+    cylinder = np.pi * halo.mean_surface_density(1 * u.Mpc) * u.Mpc**2
+    assert abs(peaks["mass"][0] - cylinder) < 3 * peaks["mass_err"][0]
+    assert peaks["mass_err"][0] < 0.3 * cylinder
 
 
 def test_no_peaks_and_other_units(run):
@@ -108,11 +120,17 @@ def test_filaments(run, tmp_path):
         (["peaks", "+kappa.fits", "-o", "=p.doc"], "must end in one of"),
         (["peaks", "+kappa.fits", "--regions", "=p.txt"], "must end in .reg, .ds9 or .crtf"),
         (["peaks", "+kappa.fits", "--plot", "=p.doc"], "the suffix of the picture"),
+        (["peaks", "+kappa.fits", "--mass-within", "1Mpc"], "needs --z-lens and --z-source"),
+        (["peaks", "+kappa.fits", "--ring", "1deg", "2deg"], "--ring needs --mass-within"),
+        (["peaks", "+kappa.fits", "--mass-within", "0Mpc", "--z-lens", 0.3, "--z-source", 1],
+         "--mass-within must be a positive angle or length"),
+        (["peaks", "+kappa.fits", "--mass-within", "1Mpc", "--z-lens", 1.3, "--z-source", 1],
+         "z_source"),
         (["filaments", "+kappa.fits", "--regions", "=p.txt"], "--regions must end in .reg"),
         (["filaments", "+kappa.fits", "--cut", "-1"], "cut must be positive"),
-        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1", "2"], "two angles or two"),
-        (["profile", "+shear.fits", "--at", "1,1", "--radii", "2deg", "1deg"], "and rise"),
-        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1kg", "2kg"], "two angles or"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1", "2"], "angles or two"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "2deg", "1deg"], "--radii must rise"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1kg", "2kg"], "two positive angles or"),
         (["profile", "+shear.fits", "--at", "=no.csv", "--radii", "1deg", "2deg"], "no file"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc"], "need z_lens"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--fit"],

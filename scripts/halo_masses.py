@@ -1,0 +1,129 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Masses of NFW fits against the truth: of halos alone, and of those of simulated surveys.
+
+Alone, each halo has a catalogue of its own, exact shear, shape noise and measurement errors, and a
+concentration drawn from the scatter about the relation. In surveys, halos are the massive ones of
+simulated skies, elliptical, with all that else is along the line of sight; their fits take the
+covariance of large-scale structure. Printed are the mean of ln M - ln M_true, its scatter and its
+error, and how many of the 68 per cent intervals hold the true mass.
+"""
+
+import argparse
+import time
+from functools import partial
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+
+from lensmap import NFWHalo, ShearCatalog, fit_nfw, shear_profile
+from lensmap.cosmology import get_cosmology
+from lensmap.halos import concentration
+from lensmap.profiles import structure_covariance
+from lensmap.simulate import HaloModelField, MockSurvey, draw_fields
+from lensmap.utils import thread_map
+
+Z_SOURCE = 1.0
+SCATTER = 0.37  # of ln c, 0.16 dex
+REDSHIFTS = (0.1, 0.5)
+BINS = np.geomspace(0.3, 2.0, 9) * u.Mpc
+
+
+def alone(number, mass, z_lens):
+    """Fit a halo alone."""
+    rng = np.random.default_rng([number, int(mass / 1e12)])
+    c = concentration(mass * u.solMass, z_lens) * np.exp(SCATTER * rng.standard_normal())
+    halo = NFWHalo(mass * u.solMass, float(c), z_lens)
+    radius = BINS[-1].value / get_cosmology(None).angular_diameter_distance(z_lens).value
+    survey = MockSurvey.preset("cha2025")
+    n = rng.poisson(survey.expected_density.to_value(1 / u.rad**2) * np.pi * radius**2)
+    distance = radius * np.sqrt(rng.random(n)) * u.rad
+    angle = 2 * np.pi * rng.random(n) * u.rad
+    centre = SkyCoord(30, 20, unit="deg")
+    sky = centre.directional_offset_by(angle, distance)
+    # Tangential: the ellipse is perpendicular to the direction of the centre, seen from there.
+    back = sky.position_angle(centre).rad
+    g = -halo.reduced_shear(distance, Z_SOURCE) * np.exp(2j * (np.pi / 2 - back))
+    e = survey.intrinsic.draw(n, rng)
+    _, sigma_m = survey.measurement.draw(n, rng)
+    e = (e + g) / (1 + np.conj(g) * e)
+    e += sigma_m * (rng.standard_normal(n) + 1j * rng.standard_normal(n))
+    catalog = ShearCatalog(
+        {"ra": sky.ra.deg, "dec": sky.dec.deg, "e1": e.real, "e2": e.imag,
+         "weight": survey.measurement.weights(sigma_m)},
+        "generic", "celestial", "shear", max_ellipticity=np.inf,
+    )
+    return mass, *_fit(catalog, centre, z_lens, None)
+
+
+def in_survey(field, seed, least_mass):
+    """Fit the massive halos of a field that lie in it whole."""
+    halos = field.halos
+    reach = (BINS[-1] / get_cosmology(None).angular_diameter_distance(halos["redshift"]))
+    reach = reach.to_value(u.dimensionless_unscaled) / field.kappa.pixel_scale.to_value(u.rad)
+    sky = SkyCoord(halos["ra"], halos["dec"])
+    x, y = field.kappa.wcs.world_to_pixel(sky)
+    ny, nx = field.shape
+    inside = (np.minimum(x, nx - 1 - x) > reach) & (np.minimum(y, ny - 1 - y) > reach)
+    z = halos["redshift"]
+    inside &= (halos["m200c"] > least_mass * u.solMass) & (z > REDSHIFTS[0]) & (z < REDSHIFTS[1])
+    rows = []
+    catalog = None
+    for i in np.flatnonzero(inside):
+        if catalog is None:
+            catalog = MockSurvey.preset("cha2025").observe(field, rng=seed.spawn(1)[0])
+        covariance = structure_covariance(BINS, Z_SOURCE, z_lens=z[i])
+        rows.append((halos["m200c"][i].to_value(u.solMass),
+                     *_fit(catalog, sky[i], z[i], covariance)))
+    return rows
+
+
+def _fit(catalog, centre, z_lens, covariance):
+    profile = shear_profile(catalog, centre, BINS, z_lens=z_lens, z_source=Z_SOURCE)
+    fit = fit_nfw(profile, z_lens=z_lens, z_source=Z_SOURCE, covariance=covariance)
+    return (z_lens, *(m.to_value(u.solMass) for m in (fit.m200c, fit.m200c_low, fit.m200c_high)),
+            fit.chi2 / fit.degrees_of_freedom, fit.success)
+
+
+def report(title, rows):
+    """Print what came out."""
+    true, _, mass, low, high, chi2, success = np.array(rows).T
+    n = len(true)
+    difference = np.log(mass / true)
+    covered = np.mean((low <= true) & (true <= high))
+    print(f"{title:34s} {n:5d} {difference.mean():+.4f} +- {difference.std() / np.sqrt(n):.4f}"
+          f"  {np.median(difference):+.4f}  {difference.std():.3f}  {covered:.3f} +- "
+          f"{np.sqrt(covered * (1 - covered) / n):.3f}  {chi2.mean():.3f}"
+          f"  {int(n - success.sum())}", flush=True)
+
+
+def main():
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fits", type=int, default=1000, help="halos alone (default 1000)")
+    parser.add_argument("--fields", type=int, default=80, help="of 3.8 deg (default 80; 0: none)")
+    parser.add_argument("--least-mass", type=float, default=3e14, help="in fields (default 3e14)")
+    parser.add_argument("--seed", type=int, default=11)
+    arguments = parser.parse_args()
+    start = time.perf_counter()
+    print("halos                                  n  mean of ln(M / M_true)    median  scatter  "
+          "in 68 %          chi2/dof  failed")
+    for mass, z_lens in ((8e14, 0.3), (3e14, 0.2)):
+        rows = thread_map(partial(alone, mass=mass, z_lens=z_lens), range(arguments.fits))
+        report(f"alone, {mass:.0e} at z = {z_lens}", rows)
+    if arguments.fields:
+        model = HaloModelField(z_source=Z_SOURCE, shape=(768, 768), pixel_scale=0.3 * u.arcmin)
+        then = partial(in_survey, least_mass=arguments.least_mass)
+        rows = [row for some in draw_fields(model, arguments.fields, seed=arguments.seed, then=then)
+                for row in some]
+        report("in surveys", rows)
+        masses = np.array(rows)[:, 0]
+        for low, high in ((3e14, 4e14), (4e14, 6e14), (6e14, 1e16)):
+            some = [row for row, m in zip(rows, masses, strict=True) if low <= m < high]
+            if some:
+                report(f"  {low:.0e} to {high:.0e}", some)
+    print(f"{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
