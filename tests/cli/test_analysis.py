@@ -130,7 +130,7 @@ def test_filaments(run, tmp_path):
         (["filaments", "+kappa.fits", "--cut", "-1"], "cut must be positive"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1", "2"], "angles or two"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "2deg", "1deg"], "--radii must rise"),
-        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1kg", "2kg"], "two positive angles or"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1kg", "2kg"], "two positive"),
         (["profile", "+shear.fits", "--at", "=no.csv", "--radii", "1deg", "2deg"], "no file"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc"], "need z_lens"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--fit"],
