@@ -31,8 +31,9 @@ class Filaments:
         - ``length``: along the path, on the sky, arcmin;
         - ``kappa_mean``, ``kappa_saddle``: along the path, and at its lowest point;
         - ``excess``: the mean of kappa within ``width`` of the path, less that between two and
-          three times as far;
-        - after `filament_significance`, ``excess_err`` and ``snr``.
+          three times as far; within three times the width of its ends, which are maxima, nothing
+          counts (NaN if nothing is left);
+        - after `filament_significance`, ``excess_err`` and ``n_false``.
     paths : list of `~astropy.coordinates.SkyCoord`
         From the lower maximum to the higher one, ``(n,)`` each, ICRS.
     maxima : `~astropy.table.QTable`
@@ -110,6 +111,11 @@ def find_filaments(
     check_choice(unit, "unit", _UNITS)
     check_count(smooth_path, "smooth_path")
     width = check_angle(width, "width")
+    if width < 0.5 * kappa.pixel_scale:
+        raise ValueError(
+            f"width must be at least half a pixel, {0.5 * kappa.pixel_scale.to(u.arcmin):.3g}, not "
+            f"{width}"
+        )
     if min_length is not None:
         min_length = check_angle(min_length, "min_length", allow_zero=True)
     if unit == "uncertainty" and kappa.uncertainty is None:
@@ -176,10 +182,12 @@ def filament_significance(kappa, filaments, noise_maps):
     -------
     filaments : Filaments
         With the columns ``excess_err``, the scatter of the excess along the same path in noise, and
-        ``snr``. (A ridge of noise has an excess along its own path, since it was found there: the
-        number of false filaments is the second answer.)
+        ``n_false``: the mean number of filaments that are *found* in a noise map, by the same cuts,
+        with at least this excess. (A ridge of noise has an excess along its own path of several
+        ``excess_err``, since it was found there.) No less than 1 / (noise maps) can be told: 0 is
+        below that.
     false_filaments : float
-        The mean number of filaments of the same persistence and length in a noise map.
+        The mean number of filaments that pass the cuts in a noise map.
 
     Raises
     ------
@@ -188,7 +196,7 @@ def filament_significance(kappa, filaments, noise_maps):
     """
     check_map(kappa)
     settings = filaments._settings
-    excesses, counts = [], []
+    excesses, counts, false = [], [], []
     for data in each_noise_map(noise_maps, kappa):
         one = ConvergenceMap(data, None, kappa.mask, kappa.wcs)
         if settings["smoothing"] is not None:
@@ -197,10 +205,13 @@ def filament_significance(kappa, filaments, noise_maps):
         found = _extract(one, filaments.cut * filaments.sigma, settings["smooth_path"],
                          settings["min_length"], filaments.width, filaments.sigma)
         counts.append(len(found))
+        false.extend(found.table["excess"])
     table = filaments.table.copy()
     error = np.std(np.array(excesses).reshape(len(counts), -1), axis=0, ddof=1)
     table["excess_err"] = error
-    table["snr"] = table["excess"] / error
+    false = np.sort(np.nan_to_num(false, nan=-np.inf))
+    above = len(false) - np.searchsorted(false, table["excess"])
+    table["n_false"] = np.where(np.isfinite(table["excess"]), above / len(counts), np.nan)
     return replace(filaments, table=table), float(np.mean(counts))
 
 
@@ -219,16 +230,22 @@ def _smooth(arc, times):
 
 
 def _excess(kappa, pixels, width):
-    """Return the mean of kappa near a path less that beside it."""
+    """Return the mean of kappa near a path less that beside it, away from its ends."""
     scale = width.to_value(u.arcmin) / kappa.pixel_scale.to_value(u.arcmin)
     reach = int(np.ceil(3 * scale)) + 1
     low = np.maximum(pixels.min(axis=0) - reach, 0)
     high = np.minimum(pixels.max(axis=0) + reach + 1, kappa.shape)
     window = np.s_[low[0] : high[0], low[1] : high[1]]
-    away = np.ones(tuple(high - low), dtype=bool)
-    away[tuple((pixels - low).T)] = False
-    distance = distance_transform_edt(away)
-    values, open_ = kappa.data[window], ~kappa.mask[window]
+
+    def distance_to(places):
+        away = np.ones(tuple(high - low), dtype=bool)
+        away[tuple((places - low).T)] = False
+        return distance_transform_edt(away)
+
+    distance = distance_to(pixels)
+    # At the ends are clusters, or what noise has for them: they are no part of the filament.
+    open_ = ~kappa.mask[window] & (distance_to(pixels[[0, -1]]) > 3 * scale)
+    values = kappa.data[window]
     near = open_ & (distance <= scale)
     beside = open_ & (distance > 2 * scale) & (distance <= 3 * scale)
     if not near.any() or not beside.any():

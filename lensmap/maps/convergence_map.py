@@ -123,10 +123,13 @@ class ConvergenceMap(NDIOMixin, NDData):
     def smoothing(self):
         """The standard deviation of all Gaussians that the map was smoothed with, or None.
 
-        As far as it says so: the parameter ``smoothing`` of its estimator, and `smooth` since.
+        As far as it says so: the parameter ``smoothing`` of its estimator (0 where that is None),
+        and `smooth` since. None: it does not say, and its noise may be correlated over any scale.
         """
-        first = self.meta.get("parameters", {}).get("smoothing")
-        scales = [*([] if first is None else [first]), *self.meta.get("smoothed_by", [])]
+        parameters = self.meta.get("parameters", {})
+        scales = [*self.meta.get("smoothed_by", [])]
+        if "smoothing" in parameters:
+            scales.append(parameters["smoothing"] or 0 * u.arcmin)
         try:
             squares = [u.Quantity(scale).to_value(u.arcmin) ** 2 for scale in scales]
         except (TypeError, ValueError):  # a map of another origin

@@ -38,9 +38,15 @@ def boost_factor(profile, reference):
     ----------
     Sheldon et al. 2004, AJ 127, 2544, sec. 4.2.
     """
+    names = ("radius_low", "radius_high")
+    if not profile["radius_low"].unit.is_equivalent(reference["radius_low"].unit):
+        raise ValueError(
+            f"profile and reference must have the same bins, not in {profile['radius_low'].unit} "
+            f"and in {reference['radius_low'].unit}"
+        )
     if len(profile) != len(reference) or not all(
         np.allclose(profile[name].value, reference[name].to_value(profile[name].unit))
-        for name in ("radius_low", "radius_high")
+        for name in names
     ):
         raise ValueError("profile and reference must have the same bins")
     each = [

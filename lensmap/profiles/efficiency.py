@@ -55,13 +55,13 @@ class Efficiency:
                 )
             spread = np.array([_spread(z, z_source, cosmology) for z in different])
             return cls(z_lens, scale * ratio[which], spread[which])
-        if not np.any(redshift > z_lens.min()):
-            known = redshift[np.isfinite(redshift)]
-            highest = f"the highest is {known.max():g}" if len(known) else "none has any"
-            raise ValueError(
-                f"no galaxy has a redshift beyond z_lens = {z_lens.min():g}: {highest}"
-            )
-        nodes = np.linspace(1e-4, float(np.nanmax(redshift)) + 1e-3, _N_NODES)
+        known = redshift[np.isfinite(redshift)]
+        highest = known.max() if len(known) else -np.inf
+        if highest <= z_lens.max():
+            has = f"the highest is {highest:g}" if len(known) else "none has any"
+            raise ValueError(f"no galaxy has a redshift beyond z_lens = {z_lens.max():g}: {has}")
+        # Even in the scale factor: catalogues have redshifts such as 99.
+        nodes = 1 / np.linspace(1 / 1.0001, 1 / (1.001 + highest), _N_NODES) - 1
         table = distance_ratio(z_lens, nodes, cosmology) * scale[:, np.newaxis]
         return cls(z_lens, None, None, table, nodes, redshift)
 

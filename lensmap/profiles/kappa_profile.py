@@ -6,7 +6,13 @@ from astropy import units as u
 from astropy.table import QTable
 
 from lensmap.maps import check_map
-from lensmap.profiles.radii import as_angles, check_edges, check_lens_redshifts, check_pair
+from lensmap.profiles.radii import (
+    as_angles,
+    brief,
+    check_edges,
+    check_lens_redshifts,
+    check_pair,
+)
 from lensmap.utils import as_skycoord, check_count, check_number
 
 __all__ = [
@@ -41,10 +47,9 @@ def kappa_profile(kappa, positions, bins, *, z_lens=None, cosmology=None):
     `~astropy.table.QTable`
         One row for each ring, with the columns ``radius_low``, ``radius_high``, ``radius`` (the
         mean of the pixels), ``n_pixels``, ``kappa`` and ``kappa_err``. Rings without pixels are
-        NaN. The error is that of the mean over positions, from their scatter; of one position, the
-        scatter of twelve sectors of the ring over the root of their number, which has the noise and
-        what is not round in it, and holds where a sector is larger than the correlation of the map.
-        ``meta["n_positions"]`` says how many there were.
+        NaN. The error is that of the mean over positions, from their scatter; of one position, that
+        of the noise, from the uncertainty of the map and the smoothing that it says, and NaN if it
+        has not both. ``meta["n_positions"]`` says how many there were.
 
     Raises
     ------
@@ -60,7 +65,7 @@ def kappa_profile(kappa, positions, bins, *, z_lens=None, cosmology=None):
     angles = as_angles(bins, check_lens_redshifts(z_lens, n), n, cosmology)
     sums = np.zeros((n, 3, n_bins))
     for i in range(n):
-        theta, direction, values = pixels_around(kappa, positions[i], angles[i, -1])
+        theta, values, errors = pixels_around(kappa, positions[i], angles[i, -1])
         column = np.searchsorted(angles[i], theta, side="right") - 1
         good = (column >= 0) & (column < n_bins)
         radius = theta / angles[i, -1]
@@ -68,12 +73,16 @@ def kappa_profile(kappa, positions, bins, *, z_lens=None, cosmology=None):
             sums[i, k] = np.bincount(column[good], value[good], minlength=n_bins)
     count, total, radius = sums.sum(axis=0)
     if not count.any():
-        raise ValueError("no pixel of the map that is not masked is in any of the rings")
+        raise ValueError(
+            "no pixel of the map that is not masked is in any of the rings: positions must lie on "
+            f"the map or near it, not at {brief(positions)}"
+        )
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / count
         error = _scatter(sums[:, 0], sums[:, 1])
         if n == 1:
-            error = _of_sectors(direction[good], column[good], values[good], n_bins)
+            variance = np.bincount(column[good], errors[good] ** 2, minlength=n_bins) / count
+            error = np.sqrt(variance / independent_pixels(kappa, count))
         table = QTable({
             "radius_low": bins[:-1],
             "radius_high": bins[1:],
@@ -111,10 +120,9 @@ def azimuthal_profile(kappa, position, radii, *, n_bins=36, z_lens=None, cosmolo
     `~astropy.table.QTable`
         One row for each direction, with the columns ``angle`` (the position angle, from north
         through east, degrees), ``kappa``, ``excess`` (kappa less the mean of all sectors),
-        ``excess_err`` and ``n_pixels``. The error is the uncertainty of the map over the root of
-        the number of independent pixels where the map has an uncertainty, else NaN: as if the
-        noise was correlated over the smoothing that the map says, over one pixel otherwise. Noise
-        maps do better: `azimuthal_profile` of each, and their scatter.
+        ``excess_err`` and ``n_pixels``. The error is that of the noise, from the uncertainty of the
+        map and the smoothing that it says, and NaN if it has not both, as maps of networks and of
+        the Wiener filter. Noise maps do better: `lensmap.filaments.azimuthal_excess`.
 
     Raises
     ------
@@ -174,7 +182,10 @@ class Sectors:
         y, x, theta, direction = places_around(kappa, position, angles[1])
         ring = theta >= angles[0]
         if not ring.any():
-            raise ValueError("no pixel of the map that is not masked is between the radii")
+            raise ValueError(
+                "no pixel of the map that is not masked is between the radii: position must lie on "
+                f"the map or near it, not at {brief(position)}"
+            )
         self._pixels = y[ring], x[ring]
         spacing = 2 * np.pi / n_bins
         self.directions = spacing * np.arange(n_bins)
@@ -194,7 +205,7 @@ class Sectors:
             return data[self._pixels].astype(float) @ self._inside / self.n_pixels
 
 
-def pixels_around(kappa, position, angle, *, errors=False):
+def pixels_around(kappa, position, angle):
     """Return the pixels within an angle of a position that are not masked.
 
     Parameters
@@ -205,23 +216,16 @@ def pixels_around(kappa, position, angle, *, errors=False):
         One position.
     angle : float
         Radians.
-    errors : bool
-        Whether the uncertainty is returned as well.
 
     Returns
     -------
-    theta, direction, values : `numpy.ndarray`
-        Distances and position angles (radians, from north through east) and kappa, ``(n,)``.
-    errors : `numpy.ndarray`
-        The uncertainty, NaN in a map without any; only if asked for.
+    theta, values, errors : `numpy.ndarray`
+        Distances (radians), kappa and its uncertainty, NaN in a map without any, ``(n,)``.
     """
-    y, x, theta, direction = places_around(kappa, position, angle)
-    found = theta, direction, kappa.data[y, x]
-    if not errors:
-        return found
+    y, x, theta, _ = places_around(kappa, position, angle)
     if kappa.uncertainty is None:
-        return *found, np.full(len(theta), np.nan)
-    return *found, kappa.uncertainty.array[y, x]
+        return theta, kappa.data[y, x], np.full(len(theta), np.nan)
+    return theta, kappa.data[y, x], kappa.uncertainty.array[y, x]
 
 
 def places_around(kappa, position, angle):
@@ -271,16 +275,6 @@ def _scatter(counts, totals):
                     / counts.sum(axis=0), np.nan)
 
 
-def _of_sectors(direction, column, values, n_bins, n_sectors=12):
-    """Return the error of the mean of each ring, from the scatter of its sectors."""
-    sector = np.minimum((direction / (2 * np.pi) * n_sectors).astype(int), n_sectors - 1)
-    index = sector * n_bins + column
-    shape = n_sectors, n_bins
-    counts = np.bincount(index, minlength=n_sectors * n_bins).reshape(shape)
-    totals = np.bincount(index, values, minlength=n_sectors * n_bins).reshape(shape)
-    return _scatter(counts.astype(float), totals)
-
-
 def independent_pixels(kappa, n):
     r"""Return as how many pixels of independent noise some neighbours count.
 
@@ -296,7 +290,9 @@ def independent_pixels(kappa, n):
     Returns
     -------
     float or `numpy.ndarray`
-        At least 1; n if the map does not say that it was smoothed.
+        At least 1. NaN if the map does not say how it was smoothed: nobody knows.
     """
+    if kappa.smoothing is None:
+        return np.nan * np.asarray(n, dtype=float)
     patch = np.maximum(4 * np.pi * kappa.smoothing_pixels**2, 1e-9)
     return np.maximum(np.minimum(n, 1 + n / patch), 1)

@@ -3,7 +3,7 @@
 
 from astropy.table import Table
 
-from lensmap.catalog import ShearCatalog
+from lensmap.catalog import ShearCatalog, as_shear_catalog
 from lensmap.cosmology import get_cosmology
 from lensmap.maps import ConvergenceMap
 from lensmap.profiles.fit_data import catalog_data, map_data, profile_data
@@ -37,7 +37,10 @@ def fit_nfw(
         - a profile of `shear_profile`: its reduced tangential shear, bin by bin;
         - a catalogue: both components of the reduced shear of each galaxy, with the errors of its
           weight and of the scatter of the ellipticities;
-        - a map: the convergence of its pixels, less a constant, smoothed as the map says.
+        - a map: the convergence of pixels as far apart as its smoothing, less a constant, with
+          the correlation of white noise that was smoothed. The map must say its smoothing, as those
+          of `~lensmap.KaiserSquires` do. Maps of an estimator are of reduced shear, and so is the
+          model (of round halos, apart from each other).
     position : `~astropy.coordinates.SkyCoord`, `~astropy.table.Table` or None
         The centre of the halo, or of each, for a catalogue or a map; a profile has its own.
     z_lens : float or array_like
@@ -57,7 +60,8 @@ def fit_nfw(
         Whether the centre moves, within 2 arcmin, flat; not of a profile.
     covariance : array_like or None
         Of the bins of a profile: that of large-scale structure, `structure_covariance`, for
-        instance. It is added to the shape noise. None adds nothing.
+        instance. It is added to the shape noise, or to the covariance of a bootstrap (which has
+        the structure in it already where it draws many positions). None adds nothing.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
 
@@ -82,7 +86,8 @@ def fit_nfw(
     ----------
     Wright & Brainerd 2000, ApJ 534, 34 (shear of NFW halos); Seitz & Schneider 1997, A&A 318, 687
     (reduced shear of sources at several redshifts); Diemer & Joyce 2019, ApJ 871, 168
-    (concentrations; scatter).
+    (concentrations; scatter); Hartlap et al. 2007, A&A 464, 399 and Dodelson & Schneider 2013,
+    Phys. Rev. D 88, 063537 (covariances from few draws).
     """
     cosmology = get_cosmology(cosmology, structure=False)
     check_choice(centre, "centre", ("fixed", "free"))
@@ -91,7 +96,7 @@ def fit_nfw(
             raise ValueError("a profile has its own position: give a catalogue to move it")
         z = check_lens_redshifts(z_lens, 1)
         measured = profile_data(data, z, z_source, radii, covariance, cosmology)
-        position = None
+        position = frame = None
     else:
         if covariance is not None:
             raise ValueError("covariance is of the bins of a profile")
@@ -101,17 +106,20 @@ def fit_nfw(
         z = check_lens_redshifts(z_lens, len(position))
         if isinstance(data, ConvergenceMap):
             measured = map_data(data, position, z, z_source, radii, cosmology)
+            frame = data.wcs.pixel_to_world(0, 0).frame.replicate_without_data()
         elif isinstance(data, (ShearCatalog, Table)):
+            data = as_shear_catalog(data)
             measured = catalog_data(data, position, z, z_source, radii, cosmology)
+            frame = data.skycoord.frame.replicate_without_data()
         else:
             raise TypeError(
                 "data must be a profile of shear_profile, a ShearCatalog, a table or a "
                 f"ConvergenceMap, not {type(data).__name__}"
             )
     parameters = HaloParameters(z, concentration, centre == "free", cosmology)
-    if measured.n < parameters.n:
+    if measured.n_independent < parameters.n:
         raise ValueError(
-            f"there are {measured.n} data for {parameters.n} parameters: fit fewer, or take wider "
-            "radii"
+            f"there are {measured.n_independent} {measured.unit} for {parameters.n} parameters: "
+            "fit fewer, or take wider radii"
         )
-    return NFWFit(**best_fit(measured, parameters), position=position)
+    return NFWFit(**best_fit(measured, parameters), position=position, _frame=frame)

@@ -49,7 +49,8 @@ class NFWFit:
     n_data : int
         How many data there are.
     success : bool
-        Whether the search converged, away from the ends of what it tries.
+        Whether the search converged, away from the ends of what it tries, to a mass with an upper
+        limit.
     message : str
         What it says of it.
     """
@@ -68,12 +69,15 @@ class NFWFit:
     _data: object = field(repr=False)
     _parameters: object = field(repr=False)
     position: object = None
+    _frame: object = field(default=None, repr=False)
 
     def __post_init__(self):
         if self.position is None:
             return
+        # Offsets are along the axes of the data, positions in the frame of the user.
         moved = [
-            centre.spherical_offsets_by(east * u.rad, north * u.rad)
+            centre.transform_to(self._frame).spherical_offsets_by(east * u.rad, north * u.rad)
+            .transform_to(centre.frame)
             for centre, (_, _, east, north) in zip(self.position, self._halos(), strict=True)
         ]
         position = moved[0] if len(moved) == 1 else type(self.position)(moved)
@@ -119,6 +123,28 @@ class NFWFit:
         ln_m, ln_c, _, _ = self._halos()[i]
         return NFWHalo(np.exp(ln_m) * u.solMass, float(np.exp(ln_c)),
                        float(self._parameters.z_lens[i]), cosmology=self._parameters.cosmology)
+
+    def tangential_shear(self, radius, i=0):
+        """Return the reduced tangential shear of the best halo, as the sources see it on average.
+
+        Parameters
+        ----------
+        radius : `~astropy.units.Quantity`
+            Angles, or proper lengths at the lens, any shape.
+        i : int
+            Which halo, of several; the others add nothing.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Of the shape of ``radius``.
+        """
+        halo = self.halo(i)
+        inverse, ratio = self._data.efficiency(i)
+        inverse = inverse * u.Mpc**2 / u.solMass
+        kappa = (halo.surface_density(radius) * inverse).to_value(u.one)
+        mean = (halo.mean_surface_density(radius) * inverse).to_value(u.one)
+        return (mean - kappa) / (1 - ratio * kappa)
 
     def mass(self, definition):
         """Return the mass in another definition, with its interval.
@@ -196,7 +222,9 @@ class NFWFit:
         check_count(n_samples, "n_samples", minimum=1)
         rng = as_generator(rng)
         p = self._parameters
-        n_walkers = max(16, 4 * p.n) if n_walkers is None else n_walkers
+        if n_walkers is None:
+            n_walkers = max(16, 4 * p.n)
+        check_count(n_walkers, "n_walkers", minimum=2 * p.n)
 
         def log_probability(vector):
             if np.any(vector < p.low) or np.any(vector > p.high):
@@ -254,9 +282,16 @@ def best_fit(data, parameters):
         if not a + 1e-3 * (b - a) < value < b - 1e-3 * (b - a)
     ]
     message = found.message
+    unbounded = [
+        parameters.names[parameters.index_of_mass(i)]
+        for i in range(parameters.n_halos)
+        if ends[i][1] >= parameters.high[parameters.index_of_mass(i)]
+    ]
     if at_end:
         message = f"at an end of what is tried: {', '.join(at_end)}"
-    success = bool(found.success) and not at_end
+    elif unbounded:
+        message = f"the data set no upper limit: {', '.join(unbounded)}"
+    success = bool(found.success) and not at_end and not unbounded
     if not success:
         warn_user(f"the fit did not converge to a halo: {message}", LensmapWarning)
     one = parameters.n_halos == 1

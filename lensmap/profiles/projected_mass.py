@@ -16,6 +16,9 @@ __all__ = ["projected_mass", "zeta_c"]
 # A circle of which less than this part is on the map and open has no mass.
 _LEAST_OPEN = 0.5
 
+# At more sizes of the circle than this, scatter is interpolated.
+_MANY_SIZES = 8
+
 
 def projected_mass(
     kappa,
@@ -66,11 +69,12 @@ def projected_mass(
 
         - ``mass``, ``mass_err``: solar masses. With ``n_random``, the error is the scatter at
           random places: noise and other structure along the line of sight. Without, it is the
-          noise alone, from the map's uncertainty as if it was correlated over the smoothing that
-          the map says (over one pixel if none); NaN in a map without uncertainty;
+          noise alone, from the map's uncertainty and the smoothing that the map says; NaN if it has
+          not both, with a warning where there is an uncertainty without (maps of networks and of
+          the Wiener filter);
         - ``kappa_mean``, ``kappa_background`` (0 without a ring): means over open pixels;
         - ``open_part``: the part of the circle on the map and not masked. Below a half there is
-          no mass: NaN, with one warning.
+          no mass: NaN, with one warning; nor where a ring has no open pixel.
 
     Raises
     ------
@@ -84,9 +88,15 @@ def projected_mass(
     z_lens = check_lens_redshifts(z_lens, n)
     cosmology = get_cosmology(cosmology, structure=False)
     inner = _one_radius(radius, z_lens, n, cosmology)
+    half = 0.5 * kappa.pixel_scale.to(u.arcmin)
+    if n and inner.min() < half.to_value(u.rad):
+        raise ValueError(
+            f"radius must be at least half a pixel, {half:.3g}, but is "
+            f"{np.degrees(inner.min()) * 60:.3g} arcmin"
+        )
     ring = None
     if background is not None:
-        ring = as_angles(check_pair(background, "background"), z_lens, n, cosmology)
+        ring = as_angles(check_pair(background, "background"), z_lens, n, cosmology, "background")
     critical = sigma_crit(z_lens, z_source, cosmology).to_value(u.solMass / u.Mpc**2)
     scale = as_angles([0, 1] * u.Mpc, z_lens, n, cosmology)[:, 1]  # of 1 Mpc
     factor = np.pi * (inner / scale) ** 2 * np.broadcast_to(critical, (n,))
@@ -97,13 +107,14 @@ def projected_mass(
     mean, back, error, part = np.array(rows, dtype=float).reshape(-1, 4).T
     if n_random > 0:
         error = _scatter_at_random(kappa, inner, ring, n_random, as_generator(rng))
-    closed = np.count_nonzero(~(part >= _LEAST_OPEN))
-    if closed:
+        error[~np.isfinite(mean - back)] = np.nan
+    elif n and kappa.uncertainty is not None and kappa.smoothing is None:
         warn_user(
-            f"{closed} of {n} positions have no mass: less than half of the circle is on the map "
-            "and not masked",
+            "the masses have no errors: the map does not say how it was smoothed, and so not over "
+            "which scale its noise is correlated; n_random measures them",
             MapWarning,
         )
+    _warn_of_closed(part, back, n)
     return QTable({
         "mass": factor * (mean - back) * u.solMass,
         "mass_err": factor * error * u.solMass,
@@ -111,6 +122,18 @@ def projected_mass(
         "kappa_background": back,
         "open_part": part,
     })
+
+
+def _warn_of_closed(part, back, n):
+    """Say which positions have no mass, and why."""
+    closed = ~(part >= _LEAST_OPEN)
+    no_ring = ~closed & ~np.isfinite(back)
+    for which, why in (
+        (closed, "less than half of the circle is on the map and not masked"),
+        (no_ring, "no pixel of the background ring is on the map and not masked"),
+    ):
+        if which.any():
+            warn_user(f"{np.count_nonzero(which)} of {n} positions have no mass: {why}", MapWarning)
 
 
 def zeta_c(profile, r1, r2, r_max):
@@ -176,15 +199,15 @@ def _one_radius(radius, z_lens, n, cosmology):
         raise TypeError(f"radius must be one length or angle with a unit, not {radius!r}")
     if not radius > 0:
         raise ValueError(f"radius must be positive, not {radius}")
-    return as_angles(check_edges(u.Quantity([0 * radius, radius]), "radius"), z_lens, n, cosmology
-                     )[:, 1]
+    edges = check_edges(u.Quantity([0 * radius, radius]), "radius")
+    return as_angles(edges, z_lens, n, cosmology, "radius")[:, 1]
 
 
 def _mean_kappa(kappa, position, angle, ring):
     """Return the mean in a circle, that in a ring, the error of the first less the second, and
     which part of the circle is open."""
     reach = angle if ring is None else max(angle, ring[1])
-    theta, _, values, errors = pixels_around(kappa, position, reach, errors=True)
+    theta, values, errors = pixels_around(kappa, position, reach)
     circle = theta <= angle
     pixel = kappa.pixel_scale.to_value(u.rad)
     part = np.count_nonzero(circle) * pixel**2 / (np.pi * angle**2)
@@ -213,14 +236,21 @@ def _scatter_at_random(kappa, inner, ring, n_random, rng):
         raise ValueError("kappa has no pixel that is not masked")
     chosen = rng.integers(len(y), size=n_random)
     sky = kappa.wcs.pixel_to_world(x[chosen], y[chosen])
+
+    def scatter(angle, around):
+        found = [_mean_kappa(kappa, one, angle, around) for one in sky]
+        return np.nanstd([mean - back for mean, back, _, _ in found])
+
+    sizes, which = np.unique(inner, return_inverse=True)
+    ratios = np.zeros((len(inner), 2)) if ring is None else ring / inner[:, np.newaxis]
+    if len(sizes) > _MANY_SIZES and np.allclose(ratios, ratios[0]):
+        # The same at all sizes but for the scale: between some of them it is smooth.
+        nodes = np.geomspace(sizes[0], sizes[-1], _MANY_SIZES)
+        values = [scatter(node, None if ring is None else node * ratios[0]) for node in nodes]
+        return np.exp(np.interp(np.log(sizes), np.log(nodes), np.log(values)))[which]
     measures = {}
     for i, angle in enumerate(inner):
-        key = (angle, None if ring is None else tuple(ring[i]))
+        key = (angle, *ratios[i])
         if key not in measures:
-            found = [
-                _mean_kappa(kappa, one, angle, None if ring is None else ring[i]) for one in sky
-            ]
-            differences = np.array([mean - back for mean, back, _, _ in found])
-            measures[key] = np.nanstd(differences)
-    return np.array([measures[(a, None if ring is None else tuple(ring[i]))]
-                     for i, a in enumerate(inner)])
+            measures[key] = scatter(angle, None if ring is None else ring[i])
+    return np.array([measures[(angle, *ratios[i])] for i, angle in enumerate(inner)])

@@ -6,9 +6,16 @@ from astropy import units as u
 
 from lensmap.cosmology import get_cosmology
 
-__all__ = ["as_angles", "check_edges", "check_lens_redshifts", "check_pair"]
+__all__ = ["as_angles", "brief", "check_edges", "check_lens_redshifts", "check_pair"]
 
 _LARGEST = np.radians(60)
+
+
+def brief(positions):
+    """Return the first position as a few words, for error messages."""
+    first = positions.icrs if positions.isscalar else positions.icrs[0]
+    more = "" if positions.isscalar or len(positions) == 1 else f" and {len(positions) - 1} more"
+    return f"ra {first.ra.deg:.4f}, dec {first.dec.deg:+.4f}{more}"
 
 
 def check_edges(bins, name="bins"):
@@ -87,7 +94,7 @@ def check_lens_redshifts(z_lens, n):
     return np.broadcast_to(z, (n,))
 
 
-def as_angles(bins, z_lens, n, cosmology=None):
+def as_angles(bins, z_lens, n, cosmology=None, name="bins"):
     """Return the edges as angles for each lens.
 
     Parameters
@@ -100,6 +107,8 @@ def as_angles(bins, z_lens, n, cosmology=None):
         How many lenses there are.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
+    name : str
+        The parameter's name for the error message.
 
     Returns
     -------
@@ -114,7 +123,7 @@ def as_angles(bins, z_lens, n, cosmology=None):
     if bins.unit.is_equivalent(u.rad):
         angles = np.broadcast_to(bins.to_value(u.rad), (n, len(bins)))
     elif z_lens is None:
-        raise ValueError("bins are lengths: they need z_lens to become angles")
+        raise ValueError(f"{name} in {bins.unit} are lengths: they need z_lens, which is None")
     else:
         cosmology = get_cosmology(cosmology, structure=False)
         different, which = np.unique(z_lens, return_inverse=True)
@@ -124,6 +133,6 @@ def as_angles(bins, z_lens, n, cosmology=None):
         angles = bins.to_value(u.Mpc) / distance[:, np.newaxis]
     if angles.size and angles.max() > _LARGEST:
         raise ValueError(
-            f"bins reach {np.degrees(angles.max()):.0f} degrees on the sky: 60 is the most"
+            f"{name} must not reach beyond 60 degrees on the sky: {np.degrees(angles.max()):.0f}"
         )
     return angles

@@ -9,7 +9,7 @@ from lensmap.catalog import as_shear_catalog
 from lensmap.cosmology import get_cosmology
 from lensmap.profiles.efficiency import Efficiency
 from lensmap.profiles.pairs import Sources
-from lensmap.profiles.radii import as_angles, check_edges, check_lens_redshifts
+from lensmap.profiles.radii import as_angles, brief, check_edges, check_lens_redshifts
 from lensmap.utils import as_generator, as_skycoord, check_choice, check_count, thread_map
 
 __all__ = ["shear_profile"]
@@ -61,7 +61,8 @@ def shear_profile(
     errors : {"shape noise", "bootstrap"}
         Shape noise is that of the weighted mean, from the scatter of the ellipticities. Bootstrap
         draws the galaxies anew, or for many positions the positions, which has the variance
-        of the lenses and of what else is on the sky in it.
+        of the lenses and of what else is on the sky in it. Either takes a galaxy that is around
+        two positions for two: where rings overlap much, errors are too small.
     n_bootstrap : int
         How often.
     rng : None, int or `numpy.random.Generator`
@@ -82,9 +83,9 @@ def shear_profile(
           galaxy (the inverse of the mean of the inverse), and ``efficiency_ratio``,
           :math:`\langle\beta^2\rangle / \langle\beta\rangle^2` of the lensing efficiency.
 
-        Bins without galaxies are NaN. ``meta`` has ``n_positions``, the mean ``z_lens``,
-        ``errors``, and with a bootstrap ``covariance`` of ``g_t`` (and ``covariance_delta_sigma``)
-        as nested lists.
+        Bins without galaxies are NaN. ``meta`` has ``n_positions`` (of those with galaxies in any
+        bin), the mean ``z_lens``, ``errors``, and with a bootstrap ``n_bootstrap`` and
+        ``covariance`` of ``g_t`` (and ``covariance_delta_sigma``) as nested lists.
 
     Raises
     ------
@@ -121,8 +122,12 @@ def shear_profile(
             range(len(positions)),
         ))
         draws = _positions_anew(sums, n_bootstrap, rng) if errors == "bootstrap" else None
-    table = _table(sums.sum(axis=0), bins, efficiency is not None)
-    table.meta |= {"n_positions": len(positions), "errors": errors}
+    table = _table(sums.sum(axis=0), bins, efficiency is not None, positions)
+    # Positions without any galaxy lie off the survey: they are not among those that are stacked.
+    n_seen = np.count_nonzero(sums[:, 0].any(axis=1))
+    table.meta |= {"n_positions": n_seen, "errors": errors}
+    if errors == "bootstrap":
+        table.meta["n_bootstrap"] = n_bootstrap
     if z_lens is not None:
         table.meta["z_lens"] = float(np.mean(z_lens))
     if draws is not None:
@@ -187,10 +192,13 @@ def _means(sums, with_sigma):
     return means, named
 
 
-def _table(sums, bins, with_sigma):
+def _table(sums, bins, with_sigma, positions):
     means, named = _means(sums, with_sigma)
     if not named["n"].any():
-        raise ValueError("no galaxy is in any of the bins around the positions")
+        raise ValueError(
+            "no galaxy is in any of the bins: positions must lie in the survey, not at "
+            f"{brief(positions)}"
+        )
     with np.errstate(invalid="ignore", divide="ignore"):
         table = QTable({
             "radius_low": bins[:-1],

@@ -111,13 +111,34 @@ def test_significance_beside_noise():
     kappa = _map(_bridge() + noise[0])
     found = find_filaments(kappa, 0.3, unit="kappa", min_length="10 arcmin")
     rated, false = filament_significance(kappa, found, noise[1:])
-    assert rated.table["snr"][0] > 5 and false < 0.5
-    np.testing.assert_allclose(rated.table["snr"],
-                               rated.table["excess"] / rated.table["excess_err"])
-    assert "snr" not in found.table.colnames
+    assert rated.table["excess"][0] > 5 * rated.table["excess_err"][0] and false < 0.5
+    assert rated.table["n_false"][0] == 0 and "n_false" not in found.table.colnames
     low = find_filaments(kappa, 0.05, unit="kappa", min_length="10 arcmin")
-    _, more = filament_significance(kappa, low, noise[1:6])
-    assert more > false
+    rated, more = filament_significance(kappa, low, noise[1:6])
+    assert more > false and rated.table["n_false"].max() > 1
+
+
+def test_ridges_of_noise_are_not_significant():
+    rng = np.random.default_rng(6)
+    noise = [gaussian_filter(rng.normal(size=SHAPE), 2) for _ in range(20)]
+    cut = 2 * np.std(noise[0])
+    found = find_filaments(_map(noise[0]), cut, unit="kappa")
+    rated, false = filament_significance(_map(noise[0]), found, noise[1:])
+    # They stand out along themselves, but noise maps have as many.
+    finite = np.isfinite(rated.table["excess"])
+    assert np.median((rated.table["excess"] / rated.table["excess_err"])[finite]) > 1.5
+    assert np.median(rated.table["n_false"][finite]) > 0.2 * false
+
+
+def test_two_halos_are_no_filament():
+    y, x = np.indices(SHAPE)
+    data = sum(np.exp(-np.hypot(x - a, y - 45) / 3) for a in (25, 85))
+    rng = np.random.default_rng(7)
+    noise = [0.05 * gaussian_filter(rng.normal(size=SHAPE), 2) for _ in range(20)]
+    found = find_filaments(_map(data + noise[0]), 1e-3, unit="kappa", min_length="20 arcmin")
+    rated, _ = filament_significance(_map(data + noise[0]), found, noise[1:])
+    # What is between them has no excess: that of the halos at its ends does not count.
+    assert len(rated) > 0 and np.all(rated.table["excess"] < 3 * rated.table["excess_err"])
 
 
 def test_none_is_a_table_without_rows_and_short_ones_are_left_out():

@@ -12,6 +12,9 @@ from lensmap.profiles import azimuthal_profile, kappa_profile
 
 SHAPE = (120, 100)
 
+# What a map says that was not smoothed.
+WHITE = {"parameters": {"smoothing": None}}
+
 
 def _map(center, *, uncertainty=None, mask=None, meta=None, value=None, scale=0.5, **orientation):
     wcs = tangent_wcs(center, SHAPE, scale, **orientation)
@@ -65,14 +68,27 @@ def test_lengths_and_several_positions():
     assert both["kappa_err"][0] == pytest.approx(abs(same["kappa"][0] - mean), rel=0.05)
 
 
-def test_the_error_of_rings_of_noise():
+@pytest.mark.parametrize("smoothing", [None, 1.0])
+def test_the_error_of_rings_of_noise(smoothing):
     rng = np.random.default_rng(0)
     pulls = []
-    for _ in range(40):
-        kappa = _map(CENTERS["equator"], value=lambda *_: rng.normal(size=SHAPE))
-        profile = kappa_profile(kappa, CENTERS["equator"], [2, 4, 8, 16] * u.arcmin)
+    for _ in range(60):
+        kappa = _map(CENTERS["equator"], value=lambda *_: rng.normal(size=SHAPE), meta=WHITE)
+        said = 1.0
+        if smoothing is not None:
+            kappa = kappa.smooth(smoothing * u.arcmin)
+            said = 1 / np.sqrt(4 * np.pi * (smoothing / 0.5) ** 2)
+        kappa = ConvergenceMap(kappa.data, np.full(SHAPE, said), None, kappa.wcs, kappa.meta)
+        profile = kappa_profile(kappa, CENTERS["equator"], [0, 2, 4, 8, 16] * u.arcmin)
         pulls.append(profile["kappa"] / profile["kappa_err"])
-    assert np.std(pulls) == pytest.approx(1.1, abs=0.2)  # Student's t of eleven
+    np.testing.assert_allclose(np.std(pulls, axis=0), 1.0, atol=0.25)
+
+
+def test_no_error_where_nobody_knows_the_noise():
+    center = CENTERS["equator"]
+    for kappa in (_map(center, uncertainty=0.02), _map(center, meta=WHITE)):
+        assert np.isnan(kappa_profile(kappa, center, [2, 4] * u.arcmin)["kappa_err"][0])
+        assert np.all(np.isnan(azimuthal_profile(kappa, center, [2, 4] * u.arcmin)["excess_err"]))
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -83,7 +99,7 @@ def test_a_ray_is_found_at_its_position_angle(orientation):
         away = np.abs((direction.deg - 110 + 180) % 360 - 180)
         return np.where(away < 10, 0.1, 0.0)
 
-    kappa = _map(center, value=ray, uncertainty=0.02, **ORIENTATIONS[orientation])
+    kappa = _map(center, value=ray, uncertainty=0.02, meta=WHITE, **ORIENTATIONS[orientation])
     profile = azimuthal_profile(kappa, center, [5, 20] * u.arcmin, n_bins=36)
     assert profile["angle"][np.argmax(profile["kappa"])] == 110 * u.deg
     assert profile["kappa"].max() == pytest.approx(0.1)

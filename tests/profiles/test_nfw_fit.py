@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.table import QTable
 from lenses import CENTERS, catalog_columns, tangent_wcs, uniform_sky
 
-from lensmap import ConvergenceMap, NFWHalo, ShearCatalog, SourceRedshifts
+from lensmap import ConvergenceMap, KaiserSquires, NFWHalo, ShearCatalog, SourceRedshifts
 from lensmap.cosmology import distance_ratio
 from lensmap.halos import concentration
 from lensmap.profiles import fit_nfw, shear_profile, structure_covariance
@@ -55,9 +56,8 @@ def _profile(catalog, **more):
 @pytest.mark.parametrize("mass", [3e14, 1e15])
 def test_without_noise_the_halo_comes_back(mass):
     halo = _halo(mass, c=5.0)
-    # narrow bins: the mean shear of a wide one is not that of its mean radius
-    bins = np.geomspace(0.3, 2.5, 25) * u.Mpc
-    catalog = _catalog([(CENTER, halo)], n=60_000, noise=0.0)
+    bins = np.geomspace(0.2, 2.5, 5) * u.Mpc  # wide: the model must be the mean over rings
+    catalog = _catalog([(CENTER, halo)], n=300_000, noise=0.0)
     profile = shear_profile(catalog, CENTER, bins, z_lens=0.3, z_source=1.0)
     fits = [
         fit_nfw(profile, z_lens=0.3, concentration="free"),
@@ -128,18 +128,83 @@ def test_a_smoothed_map():
     y, x = np.indices((160, 160))
     theta = wcs.pixel_to_world(x, y).separation(CENTER)
     rng = np.random.default_rng(0)
-    masses = []
-    for seed in range(15):
+    masses, chi2 = [], []
+    for _ in range(25):
         noise = 0.2 * rng.normal(size=theta.shape)
         data = halo.kappa(np.maximum(theta, 0.06 * u.arcmin), 1.0) + noise + 0.02
         smooth = ConvergenceMap(data, wcs=wcs).smooth(0.8 * u.arcmin)
         error = np.full(theta.shape, 0.2 / np.sqrt(4 * np.pi * 3.2**2))
         kappa = ConvergenceMap(smooth.data, error, None, wcs, smooth.meta)
-        fit = fit_nfw(kappa, CENTER, z_lens=0.3, z_source=1.0)
+        fit = fit_nfw(kappa, CENTER, z_lens=0.3, z_source=1.0, concentration="relation")
         masses.append(fit.m200c.to_value(u.solMass))
+        chi2.append(fit.chi2 / fit.degrees_of_freedom)
     scatter = np.std(masses)
-    assert abs(np.mean(masses) - 8e14) < 3 * scatter / np.sqrt(15) + 1e13
-    assert fit.m200c_err.to_value(u.solMass) == pytest.approx(scatter, rel=0.6)
+    assert abs(np.mean(masses) - 8e14) < 3 * scatter / 5 + 1e13
+    assert fit.m200c_err.to_value(u.solMass) == pytest.approx(scatter, rel=0.3)
+    assert np.mean(chi2) == pytest.approx(1, abs=0.1) and len(fit.measured()) == fit.n_data
+
+
+def test_a_map_of_reduced_shear():
+    halo = _halo(1e15, c=4.0)
+    catalog = _catalog([(CENTER, halo)], n=150_000, noise=0.0, radius=0.5)
+    estimator = KaiserSquires(smoothing=0.7 * u.arcmin, uncertainty="analytic")
+    kappa = estimator.reconstruct(catalog, tangent_wcs(CENTER, (200, 200), 0.25))
+    error = np.full(kappa.shape, 0.02)
+    kappa = ConvergenceMap(kappa.data, error, kappa.mask, kappa.wcs, kappa.meta)
+    fit = fit_nfw(kappa, CENTER, z_lens=0.3, z_source=1.0, concentration=4.0)
+    assert fit.m200c.to_value(u.solMass) == pytest.approx(1e15, rel=0.035)
+    # Reduced shear taken for shear would make it heavier by per cents.
+    plain = {key: value for key, value in kappa.meta.items() if key != "estimator"}
+    kappa = ConvergenceMap(kappa.data, error, kappa.mask, kappa.wcs, plain)
+    other = fit_nfw(kappa, CENTER, z_lens=0.3, z_source=1.0, concentration=4.0)
+    assert other.m200c > 1.03 * fit.m200c
+
+
+def test_a_covariance_from_a_bootstrap():
+    rng = np.random.default_rng(3)
+    n, inside, logs = 30, 0, []
+    bins = np.geomspace(0.3, 2.5, 6) * u.Mpc
+    radius = np.sqrt(bins[1:] * bins[:-1])
+    truth = _halo().reduced_shear(radius, 1.0)
+    for _ in range(60):
+        # Lenses with independent noise; their mean, and a covariance from draws of them.
+        each = truth + 0.03 * rng.normal(size=(n, 5))
+        draws = [each[rng.integers(n, size=n)].mean(axis=0) for _ in range(300)]
+        profile = QTable({"radius_low": bins[:-1], "radius_high": bins[1:], "radius": radius,
+                          "g_t": each.mean(axis=0), "g_err": np.std(draws, axis=0)})
+        profile.meta |= {"covariance": np.cov(np.transpose(draws)).tolist(), "n_positions": n,
+                         "n_bootstrap": 300}
+        fit = fit_nfw(profile, z_lens=0.3, z_source=1.0, concentration="free")
+        inside += fit.m200c_low < 8e14 * u.solMass < fit.m200c_high
+        logs.append(np.log(fit.m200c.value / 8e14))
+    assert 0.55 < inside / 60 < 0.85
+    profile.meta["n_positions"] = 8
+    with pytest.raises(ValueError, match="5 bins and a covariance from 8 positions and 300 draws"):
+        fit_nfw(profile, z_lens=0.3, z_source=1.0)
+
+
+def test_the_centre_is_in_the_frame_of_the_user():
+    halo = _halo()
+    catalog = _catalog([(CENTER, halo)], n=30_000, noise=0.0)
+    start = CENTER.directional_offset_by(70 * u.deg, 0.8 * u.arcmin)
+    for position in (start, start.galactic):
+        fit = fit_nfw(catalog, position, z_lens=0.3, z_source=1.0, radii=RADII, centre="free")
+        assert fit.position.frame.name == position.frame.name
+        assert fit.position.separation(CENTER) < 0.01 * u.arcmin
+
+
+def test_the_shear_of_the_best_halo():
+    halo = _halo(c=5.0)
+    radius = [0.5, 1.0, 2.0] * u.Mpc
+    expected = halo.reduced_shear(radius, 1.0)
+    catalog = _catalog([(CENTER, halo)], n=40_000, noise=0.0)
+    of_galaxies = fit_nfw(catalog, CENTER, z_lens=0.3, z_source=1.0, radii=RADII,
+                          concentration="free")
+    np.testing.assert_allclose(of_galaxies.tangential_shear(radius), expected, rtol=2e-3)
+    of_profile = fit_nfw(_profile(catalog), z_lens=0.3, concentration="free")
+    np.testing.assert_allclose(of_profile.tangential_shear(radius), expected, rtol=0.02)
+    angle = (radius / halo.cosmology.angular_diameter_distance(0.3)).to_value(u.one) * u.rad
+    np.testing.assert_allclose(of_galaxies.tangential_shear(angle), expected, rtol=2e-3)
 
 
 def test_other_definitions_of_mass():
@@ -197,15 +262,18 @@ def test_no_halo_is_no_halo():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"z_lens": 1.2}, ValueError, "z_lens must be lower than z_source"),
+        ({"z_lens": 1.2}, ValueError, "z_lens is 1.2, but the profile was made with 0.3"),
+        ({"z_source": 0.25}, ValueError, "z_lens must be lower than z_source"),
         ({"position": CENTER}, ValueError, "a profile has its own position"),
         ({"centre": "free"}, ValueError, "a profile has its own position"),
         ({"concentration": "duffy"}, ValueError, "concentration must be one of"),
         ({"concentration": -1.0}, ValueError, "concentration must be positive"),
         ({"radii": [5, 6] * u.Mpc}, ValueError, "no bin of the profile"),
-        ({"radii": [0.3, 0.4] * u.Mpc}, ValueError, "there are 1 data for 2 parameters"),
+        ({"radii": [0.3, 0.4] * u.Mpc}, ValueError, "there are 1 bins for 2 parameters"),
         ({"covariance": np.eye(3)}, ValueError, r"covariance must be \(8, 8\)"),
         ({"covariance": -np.eye(8)}, ValueError, "not positive"),
+        ({"covariance": np.full((8, 8), np.nan)}, ValueError, "covariance must be finite"),
+        ({"covariance": "small"}, TypeError, "covariance must be an array"),
     ],
 )
 def test_bad_input(change, error, message):
@@ -222,11 +290,23 @@ def test_bad_data():
         fit_nfw(catalog, z_lens=0.3)
     with pytest.raises(ValueError, match="z_source must be given: the catalogue"):
         fit_nfw(catalog, CENTER, z_lens=0.3)
-    with pytest.raises(ValueError, match="no galaxy behind the halos is within radii"):
+    with pytest.raises(ValueError, match="must lie in the survey, not at ra 10.0000, dec"):
         fit_nfw(catalog, SkyCoord(10, 10, unit="deg"), z_lens=0.3, z_source=1.0)
+    few = catalog[np.argsort(catalog.skycoord.separation(CENTER))[200:201]]
+    with pytest.raises(ValueError, match="1 galaxies for 2 parameters"):
+        fit_nfw(few, CENTER, z_lens=0.3, z_source=1.0, radii=[0.1, 3] * u.Mpc)
+    with pytest.raises(ValueError, match="n_walkers must be at least 4"):
+        fit_nfw(_profile(catalog), z_lens=0.3).sample(10, n_walkers=3)
     without = shear_profile(catalog, CENTER, [1, 3, 9] * u.arcmin)
     with pytest.raises(ValueError, match="z_source must be given: the profile"):
         fit_nfw(without, z_lens=0.3)
     kappa = ConvergenceMap(np.zeros((20, 20)), wcs=tangent_wcs(CENTER, (20, 20), 1.0))
     with pytest.raises(ValueError, match="the map has no uncertainty"):
         fit_nfw(kappa, CENTER, z_lens=0.3, z_source=1.0)
+    error = np.ones((20, 20))
+    kappa = ConvergenceMap(kappa.data, error, None, kappa.wcs, {"estimator": "WienerFilter"})
+    with pytest.raises(ValueError, match="does not say what Gaussian it was smoothed with"):
+        fit_nfw(kappa, CENTER, z_lens=0.3, z_source=1.0)
+    kappa.meta["parameters"] = {"smoothing": "1 arcmin"}
+    with pytest.raises(ValueError, match="position must lie on the map, not at ra 10.0000"):
+        fit_nfw(kappa, SkyCoord(10, 10, unit="deg"), z_lens=0.3, z_source=1.0)

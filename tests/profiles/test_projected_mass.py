@@ -60,8 +60,8 @@ def test_a_ring_takes_out_a_mass_sheet():
 def test_errors_of_independent_and_of_correlated_noise():
     masses, said = [], []
     for seed in range(60):
-        table = projected_mass(_map(0.2, uncertainty=0.2, seed=seed), CENTER, 0.5 * u.Mpc,
-                               z_lens=0.3, z_source=1.0)
+        kappa = _map(0.2, uncertainty=0.2, seed=seed, meta={"parameters": {"smoothing": None}})
+        table = projected_mass(kappa, CENTER, 0.5 * u.Mpc, z_lens=0.3, z_source=1.0)
         masses.append(table["mass"][0].value)
         said.append(table["mass_err"][0].value)
     assert np.mean(said) == pytest.approx(np.std(masses), rel=0.25)
@@ -95,6 +95,35 @@ def test_masked_and_off_the_map():
                                z_source=1.0)
     assert np.all(np.isnan(table["mass"])) and table["open_part"][1] == 0
     assert 0.4 < table["open_part"][0] < 0.5
+
+
+def test_no_error_where_nobody_knows_the_noise():
+    with pytest.warns(MapWarning, match="does not say how it was smoothed"):
+        table = projected_mass(_map(uncertainty=0.2), CENTER, 0.5 * u.Mpc, z_lens=0.3, z_source=1.0)
+    assert np.isnan(table["mass_err"][0]) and np.isfinite(table["mass"][0])
+    table = projected_mass(_map(uncertainty=0.2), CENTER, 0.5 * u.Mpc, z_lens=0.3, z_source=1.0,
+                           n_random=20)
+    assert table["mass_err"][0] > 0
+
+
+def test_a_ring_off_the_map():
+    with pytest.warns(MapWarning, match="1 of 1 positions have no mass: no pixel of the backgr"):
+        table = projected_mass(_map(), CENTER, 0.5 * u.Mpc, z_lens=0.3, z_source=1.0, n_random=5,
+                               background=[50, 60] * u.arcmin)
+    assert np.isnan(table["mass"][0]) and np.isnan(table["mass_err"][0])
+
+
+def test_random_places_for_many_redshifts():
+    rng = np.random.default_rng(1)
+    kappa = ConvergenceMap(rng.normal(size=SHAPE), wcs=tangent_wcs(CENTER, SHAPE, 0.25))
+    kappa = kappa.smooth(0.5 * u.arcmin)
+    z = np.linspace(0.2, 0.5, 12)
+    positions = SkyCoord([CENTER] * 12)
+    options = {"z_source": 1.0, "n_random": 100, "background": [1, 1.5] * u.Mpc}
+    together = projected_mass(kappa, positions, 0.5 * u.Mpc, z_lens=z, **options)
+    alone = [projected_mass(kappa, CENTER, 0.5 * u.Mpc, z_lens=one, **options)["mass_err"][0]
+             for one in z[::4]]
+    np.testing.assert_allclose(together["mass_err"][::4].value, u.Quantity(alone).value, rtol=0.1)
 
 
 def test_no_positions():

@@ -199,12 +199,12 @@ def test_reduced_shear_is_what_galaxies_have():
     [
         ((BINS.value,), {}, TypeError, "bins must be angles or lengths with a unit"),
         ((BINS[::-1],), {}, ValueError, "two rising edges"),
-        (([0.1, 1] * u.Mpc,), {}, ValueError, "bins are lengths: they need z_lens"),
+        (([0.1, 1] * u.Mpc,), {}, ValueError, "bins in Mpc are lengths: they need z_lens"),
         ((BINS,), {"z_lens": -0.1}, ValueError, "z_lens must be positive"),
         ((BINS,), {"z_lens": [0.1, 0.2]}, ValueError, "z_lens must be one redshift or 1"),
         ((BINS,), {"z_lens": 0.9, "z_source": 0.5}, ValueError, "z_lens must be lower than"),
         ((BINS,), {"errors": "jackknife"}, ValueError, "errors must be one of"),
-        (([50, 100] * u.deg,), {}, ValueError, "60 is the most"),
+        (([50, 100] * u.deg,), {}, ValueError, "beyond 60 degrees"),
         (([20, 30] * u.deg,), {}, ValueError, "no galaxy is in any of the bins"),
     ],
 )
@@ -220,3 +220,29 @@ def test_no_galaxy_behind_the_lens():
     catalog = _catalog(center, [], n=50, redshift=np.full(50, 0.4))
     with pytest.raises(ValueError, match="no galaxy has a redshift beyond z_lens = 0.5"):
         shear_profile(catalog, center, BINS, z_lens=0.5)
+    # of any lens
+    with pytest.raises(ValueError, match="no galaxy has a redshift beyond z_lens = 0.5"):
+        shear_profile(catalog, SkyCoord([center, center]), BINS, z_lens=[0.2, 0.5])
+
+
+def test_a_redshift_of_99_spoils_nothing():
+    center = CENTERS["equator"]
+    redshift = np.full(5000, 0.4)
+    redshift[0] = 99.0
+    catalog = _catalog(center, [(center, SIS(0.2))], n=5000, redshift=redshift)
+    profile = shear_profile(catalog[1:], center, BINS, z_lens=0.35)
+    same = shear_profile(catalog, center, BINS, z_lens=0.35)
+    np.testing.assert_allclose(same["sigma_crit"][:2] / sigma_crit(0.35, 0.4), 1, rtol=5e-3)
+    np.testing.assert_allclose(profile["sigma_crit"] / sigma_crit(0.35, 0.4), 1, rtol=5e-3)
+
+
+def test_positions_off_the_survey_are_not_stacked():
+    center = CENTERS["equator"]
+    catalog = _catalog(center, [(center, SIS())])
+    stack = SkyCoord([center, SkyCoord(200, 50, unit="deg")])
+    profile, alone = shear_profile(catalog, stack, BINS), shear_profile(catalog, center, BINS)
+    assert profile.meta["n_positions"] == 1
+    np.testing.assert_allclose(boost_factor(profile, alone)["boost"], 1)
+    lengths = shear_profile(catalog, center, [0.1, 0.3, 0.5, 1, 2] * u.Mpc, z_lens=0.3)
+    with pytest.raises(ValueError, match="the same bins, not in arcmin and in Mpc"):
+        boost_factor(profile, lengths)
