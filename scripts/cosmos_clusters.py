@@ -7,7 +7,7 @@ on the same pixels. Significance: the mean at the clusters less that of random s
 places, over the scatter of the random sets. Kaiser-Squires is shown at all smoothings: the one at
 which it is most significant is favoured. Then the highest peaks of each map, as many for all
 methods, are matched with the clusters: completeness and purity with binomial errors, and without
-the matches that chance makes.
+the matches that chance makes. Last, the tangential and the cross shear about all clusters.
 """
 
 import argparse
@@ -18,7 +18,14 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 
-from lensmap import CNNReconstructor, KaiserSquires, ShearCatalog, WienerFilter, make_wcs
+from lensmap import (
+    CNNReconstructor,
+    KaiserSquires,
+    ShearCatalog,
+    WienerFilter,
+    make_wcs,
+    shear_profile,
+)
 from lensmap.cli.options import read_positions
 from lensmap.networks import available_networks
 from lensmap.peaks import completeness, find_peaks, open_area, peaks_at_density, purity
@@ -76,6 +83,16 @@ def main():
             found = completeness(peaks, on_map, radius, kappa=kappa, n_random=200)[0]
             pure = purity(peaks, on_map, radius, kappa=kappa, n_random=200)[0]
             print(f"{name:24s} completeness {_rate(found)}   purity {_rate(pure)}", flush=True)
+
+    print()
+    for errors, words in (("shape noise", "shape noise"), ("bootstrap", "clusters drawn anew")):
+        profile = shear_profile(catalog, sky, [0.5, 1, 2, 3.5, 5] * u.arcmin, errors=errors)
+        weight = 1 / profile["g_err"] ** 2
+        for name in ("g_t", "g_x"):
+            mean = np.sum(weight * profile[name]) / np.sum(weight)
+            print(f"{name} from 0.5 to 5 arcmin about {profile.meta['n_positions']} clusters: "
+                  f"{mean:+.5f} +- {np.sum(weight) ** -0.5:.5f} ({words}), "
+                  f"{mean * np.sum(weight) ** 0.5:+.1f} sigma")
 
 
 def _pixels(kappa, sky):

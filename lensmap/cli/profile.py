@@ -57,7 +57,7 @@ def add_arguments(parser):
     group = parser.add_argument_group("the halo")
     group.add_argument("--fit", action="store_true", help="fit the mass of an NFW halo")
     group.add_argument(
-        "--concentration", default="prior", metavar="C",
+        "--concentration", metavar="C",
         help="prior (the default: the relation of Diemer & Joyce 2019 with its scatter), relation, "
         "free, or a number",
     )
@@ -99,6 +99,9 @@ def _check(arguments):
     check_outputs(arguments)
     if (arguments.fit or arguments.background is not None) and arguments.z_lens is None:
         raise ValueError("--fit and --background need --z-lens")
+    for option in ("structure", "concentration"):
+        if getattr(arguments, option) and not arguments.fit:
+            raise ValueError(f"--{option} needs --fit")
 
 
 def _sources(arguments):
@@ -137,6 +140,8 @@ def _positions(text):
 
 
 def _concentration(text):
+    if text is None:
+        return "prior"
     try:
         return float(text)
     except ValueError:

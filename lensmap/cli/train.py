@@ -99,6 +99,8 @@ def run(arguments):
     if arguments.start is not None:
         read_card(arguments.start)
     folder, shown = Path(arguments.output), sys.stderr.isatty()
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{str(folder)!r} is a file, not a directory")
     sets = _field_sets(arguments, folder, shown)
     survey = SurveyRange.only_usual() if arguments.survey == "usual" else SurveyRange()
     try:

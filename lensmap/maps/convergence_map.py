@@ -130,6 +130,8 @@ class ConvergenceMap(NDIOMixin, NDData):
         scales = [*self.meta.get("smoothed_by", [])]
         if "smoothing" in parameters:
             scales.append(parameters["smoothing"] or 0 * u.arcmin)
+        elif "estimator" in self.meta:  # it smooths in its own way
+            return None
         try:
             squares = [u.Quantity(scale).to_value(u.arcmin) ** 2 for scale in scales]
         except (TypeError, ValueError):  # a map of another origin

@@ -46,16 +46,21 @@ def find_peaks(
     kappa : `~lensmap.ConvergenceMap`
         The map.
     threshold : float
-        What a peak exceeds, in units of ``by``.
+        What a peak exceeds, in units of ``by``. Choose it such that maps of noise alone
+        (`lensmap.grid.noise_realizations`) have few peaks; 3 leaves one or two in a field of half
+        a degree by Kaiser-Squires.
     by : {"snr", "kappa"}
-        Signal to noise, kappa over the map's own uncertainty; or kappa.
+        Signal to noise, kappa over the map's own uncertainty; or kappa. For linear estimators it is
+        a number of Gaussian sigmas. Of networks it is none: their noise is close to 0 nearly
+        everywhere and rarely as high as a cluster, and with ``uncertainty="rotations"`` a map
+        without any signal has several peaks above "4 sigma".
     min_separation : `~astropy.units.Quantity` or str
         An angle on the sky. Peaks in neighbouring pixels are one in any case.
     troughs : bool
         Whether minima are found instead: what exceeds the threshold is minus the map.
     exclude_edges : bool
         Whether peaks are left out that have a neighbour without data, or outside of the map: that
-        they are the highest place is not sure.
+        they are the highest place is not sure. They hide no lower peak close to them.
 
     Returns
     -------
@@ -97,14 +102,15 @@ def find_peaks(
     sign = -1.0 if troughs else 1.0
     values = sign * heights(kappa, by, "peaks")
     y, x = _maxima(values, kappa.mask, threshold)
+    at_edge = _at_edge(kappa.mask)
+    if exclude_edges:  # before the separation, so that none of them hides another
+        inner = ~at_edge[y, x]
+        y, x = y[inner], x[inner]
     order = np.argsort(-values[y, x], kind="stable")
     y, x = y[order], x[order]
     keep = _apart(kappa, y, x, separation)
     y, x = y[keep], x[keep]
-    near_edge = _at_edge(kappa.mask)[y, x]
-    if exclude_edges:
-        y, x, near_edge = y[~near_edge], x[~near_edge], near_edge[~near_edge]
-    return peak_table(kappa, values, y, x, near_edge)
+    return peak_table(kappa, values, y, x, at_edge[y, x])
 
 
 def heights(kappa, by, what):

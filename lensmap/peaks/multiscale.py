@@ -2,19 +2,22 @@
 """`find_multiscale_peaks`: peaks of the aperture mass, each at the scale that suits it."""
 
 import numpy as np
+import scipy.fft
 from astropy import units as u
-from astropy.convolution import convolve_fft
 from astropy.coordinates import search_around_sky
 from astropy.table import QTable, vstack
 
 from lensmap.maps import ConvergenceMap, check_map, each_noise_map
 from lensmap.peaks.finder import find_peaks
-from lensmap.utils import check_angle, check_number
+from lensmap.utils import check_angle, check_number, n_threads
 
 __all__ = ["aperture_mass", "find_multiscale_peaks"]
 
 # The filter reaches so many of its scales.
 _REACH = 5.0
+
+# A filter of a smaller scale, in pixels, would fall between them.
+_SMALLEST = 0.5
 
 
 def aperture_mass(kappa, scale):
@@ -32,19 +35,25 @@ def aperture_mass(kappa, scale):
     kappa : `~lensmap.ConvergenceMap`
         The map.
     scale : `~astropy.units.Quantity` or str
-        R, an angle.
+        R, an angle of at least half a pixel.
 
     Returns
     -------
     `numpy.ndarray`
         ``(ny, nx)``; NaN where masked.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used.
+
     References
     ----------
     Crittenden et al. 2002, ApJ 568, 20; Jarvis, Bernstein & Jain 2004, MNRAS 352, 338 (the filter).
     """
     check_map(kappa)
-    return _filtered(kappa.data, kappa.mask, _pixels(kappa, scale))
+    scale = _pixels(kappa, check_angle(scale, "scale"), "scale")
+    return np.where(kappa.mask, np.nan, _Aperture(kappa.mask, scale)(kappa.data))
 
 
 def find_multiscale_peaks(
@@ -60,7 +69,7 @@ def find_multiscale_peaks(
     kappa : `~lensmap.ConvergenceMap`
         The map, best with little or no smoothing.
     scales : `~astropy.units.Quantity`
-        The scales R, angles, ``(n,)``.
+        The scales R, angles of at least half a pixel, ``(n,)``.
     threshold : float
         What the significance of a peak exceeds.
     noise_maps : iterable or None
@@ -88,10 +97,11 @@ def find_multiscale_peaks(
     scales = [check_angle(one, "scales") for one in np.atleast_1d(scales)]
     if not scales:
         raise ValueError("scales must be at least one angle")
-    noise = _noise(kappa, noise_maps, scales)
+    apertures = _Apertures([_pixels(kappa, scale, "scales") for scale in scales])
+    masses = apertures.filtered(kappa.data, kappa.mask)
+    noise = _noise(kappa, noise_maps, apertures)
     tables = []
-    for scale, error in zip(scales, noise, strict=True):
-        mass = aperture_mass(kappa, scale)
+    for scale, mass, error in zip(scales, masses, noise, strict=True):
         filtered = ConvergenceMap(mass, np.broadcast_to(error, mass.shape), kappa.mask, kappa.wcs)
         found = find_peaks(filtered, threshold, min_separation=max(scale, separation))
         found.rename_columns(["kappa", "kappa_err"], ["aperture_mass", "aperture_mass_err"])
@@ -119,42 +129,84 @@ def _most_significant(table, kappa, separation):
     return table
 
 
-def _noise(kappa, noise_maps, scales):
+def _noise(kappa, noise_maps, apertures):
     """Return the standard deviation of the filtered noise for each scale."""
-    pixels = [_pixels(kappa, scale) for scale in scales]
     if noise_maps is None:
         if kappa.kappa_b is None:
             raise ValueError("noise_maps must be given for a map without a B-mode")
         closed = kappa.mask | ~np.isfinite(kappa.kappa_b)
         if closed.all():
-            return [np.nan for _ in scales]
-        return [float(np.nanstd(_filtered(kappa.kappa_b, closed, one))) for one in pixels]
-    squares, n = [np.zeros(kappa.shape) for _ in scales], 0
+            return [np.nan for _ in apertures.scales]
+        return [float(one[~closed].std()) for one in apertures.filtered(kappa.kappa_b, closed)]
+    squares, n = [np.zeros(kappa.shape) for _ in apertures.scales], 0
     for data in each_noise_map(noise_maps, kappa, minimum=5):
-        for total, one in zip(squares, pixels, strict=True):
-            total += np.nan_to_num(_filtered(data, kappa.mask, one)) ** 2
+        filtered = apertures.filtered(data, kappa.mask | ~np.isfinite(data))
+        for total, one in zip(squares, filtered, strict=True):
+            total += one**2
         n += 1
     return [np.sqrt(total / n) for total in squares]
 
 
-def _pixels(kappa, scale):
-    return float(check_angle(scale, "scale") / kappa.pixel_scale)
+def _pixels(kappa, scale, name):
+    """Return a scale in pixels."""
+    pixels = float(scale / kappa.pixel_scale)
+    if pixels < 0.99 * _SMALLEST:  # what the message rounds to is allowed
+        smallest = (_SMALLEST * kappa.pixel_scale).to(u.arcmin)
+        raise ValueError(f"{name} must be at least half a pixel, {smallest:.3g}, not {scale}")
+    return pixels
 
 
-def _filtered(values, mask, scale):
-    """Return the difference of the two parts of the filter, each normalised by what is open."""
-    if mask.all():
-        return np.full(values.shape, np.nan)
-    reach = max(2, int(np.ceil(_REACH * scale)))
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    half = (x**2 + y**2) / (2 * scale**2)
-    inner = np.exp(-half)
-    # NaN around the map, so that what lies outside is not taken for 0.
-    filled = np.pad(np.where(mask, np.nan, values), reach, constant_values=np.nan)
-    parts = [
-        convolve_fft(filled, kernel, nan_treatment="interpolate", normalize_kernel=True,
-                     boundary="fill", fill_value=0.0, allow_huge=True)
-        for kernel in (inner, half * inner)
-    ]
-    result = (parts[0] - parts[1])[reach:-reach, reach:-reach]
-    return np.where(mask, np.nan, result)
+class _Apertures:
+    """Filters of some scales, in pixels, made anew only for a map with other masked pixels."""
+
+    def __init__(self, scales):
+        self.scales = scales
+        self._closed, self._filters = None, []
+
+    def filtered(self, values, closed):
+        """Return the map filtered at each scale, ``(ny, nx)``; masked pixels are interpolated."""
+        if self._closed is None or not np.array_equal(closed, self._closed):
+            self._closed = closed
+            self._filters = [_Aperture(closed, scale) for scale in self.scales]
+        return [apply(values) for apply in self._filters]
+
+
+class _Aperture:
+    """The difference of the two parts of a filter, each normalised by what is open of it."""
+
+    def __init__(self, closed, scale):
+        self._closed = closed
+        reach = max(2, int(np.ceil(_REACH * scale)))
+        # Zeros without weight around the map, so that nothing comes in over the opposite edge.
+        self._padded = [scipy.fft.next_fast_len(n + reach, real=True) for n in closed.shape]
+        y, x = (np.minimum(i, len(i) - i) for i in map(np.arange, self._padded))
+        half = (y[:, np.newaxis] ** 2 + x**2) / (2 * scale**2)
+        inner = np.exp(-half) * ((y <= reach)[:, np.newaxis] & (x <= reach))
+        # Symmetric kernels have real transforms.
+        self._kernels = [
+            self._transformed(kernel / kernel.sum()).real.copy() for kernel in (inner, half * inner)
+        ]
+        opened = self._transformed(~closed)
+        self._inverses = []
+        for kernel in self._kernels:
+            weight = self._back(opened * kernel)
+            # A pixel without any neighbour has rounding errors for the weight of the ring.
+            some = weight > 10 * np.finfo(float).eps
+            self._inverses.append(np.divide(1.0, weight, out=np.zeros_like(weight), where=some))
+
+    def __call__(self, values):
+        transform = self._transformed(np.where(self._closed, 0.0, values))
+        inner, ring = (
+            self._back(transform * kernel) * inverse
+            for kernel, inverse in zip(self._kernels, self._inverses, strict=True)
+        )
+        return inner - ring
+
+    def _transformed(self, field):
+        workers = n_threads(self._closed.size)
+        return scipy.fft.rfft2(field.astype(float), self._padded, workers=workers)
+
+    def _back(self, transform):
+        ny, nx = self._closed.shape
+        workers = n_threads(self._closed.size)
+        return scipy.fft.irfft2(transform, self._padded, workers=workers)[:ny, :nx]

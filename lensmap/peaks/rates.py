@@ -46,7 +46,9 @@ def completeness(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_
         not its upper one, but for the last. Needed with ``by``.
     kappa : `~lensmap.ConvergenceMap` or None
         The map, for the chance matches: peaks are moved together, around its edges, and those that
-        would lie on masked pixels anywhere else on it. None: chance is not measured.
+        would lie on masked pixels anywhere else on it. Rows of either list whose nearest pixel is
+        masked or off the map are left out of all that is counted. None: chance is not measured,
+        and nothing is left out: cut both lists to the same area before.
     n_random : int
         How often.
     rng : None, int or `numpy.random.Generator`
@@ -57,7 +59,8 @@ def completeness(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_
     `~astropy.table.QTable`
         One row for each bin, with the columns
 
-        - ``low``, ``high``: its edges; ``n``: how many of the reference it has;
+        - ``low``, ``high``: its edges; ``n``: how many of the reference it has (on open pixels,
+          with ``kappa``), where none, all rates are NaN;
         - ``n_matched``; ``rate``: the part of them; ``rate_low``, ``rate_high``: its 68 per cent
           interval (binomial, Jeffreys);
         - ``chance``: the part that is matched with the peaks moved; NaN if not measured;
@@ -66,7 +69,7 @@ def completeness(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter cannot be used, or all pixels of ``kappa`` are masked.
 
     References
     ----------
@@ -80,7 +83,8 @@ def purity(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random
     """Return the part of the peaks that has a counterpart, in bins of one of their columns.
 
     As `completeness`, with the parts exchanged: ``by`` is a column of ``peaks``, such as
-    ``"snr"``, and the reference is moved about the map.
+    ``"snr"``, and the reference is moved about the map. With ``kappa``, of both lists those on open
+    pixels count; without, cut both to the same area before.
 
     Parameters
     ----------
@@ -159,6 +163,10 @@ def _rates(ours, theirs, radius, by, bins, kappa, n_random, rng, names):
     radius = check_angle(radius, "radius")
     our_sky, their_sky = as_skycoord(ours, names[0]), as_skycoord(theirs, names[1])
     which, low, high = _in_bins(ours, by, bins, len(our_sky), names[0])
+    if kappa is not None:
+        # Moved around the edges, what lies off the map would be folded into it.
+        ours_open, theirs_open = (_on_open_pixels(sky, kappa) for sky in (our_sky, their_sky))
+        our_sky, which, their_sky = our_sky[ours_open], which[ours_open], their_sky[theirs_open]
 
     def count(sky):
         first, _, _ = match_positions(our_sky, sky, radius)
@@ -170,7 +178,6 @@ def _rates(ours, theirs, radius, by, bins, kappa, n_random, rng, names):
     rate, interval = _binomial(matched, n)
     chance = np.full(len(low), np.nan)
     if kappa is not None:
-        check_map(kappa)
         rng = as_generator(rng)
         moved = [
             count(_moved(their_sky, kappa, rng))
@@ -226,15 +233,26 @@ def _binomial(k, n):
     return rate, interval
 
 
+def _on_open_pixels(sky, kappa):
+    """Return which positions have a nearest pixel that is on the map and not masked."""
+    check_map(kappa)
+    if kappa.mask.all():
+        raise ValueError("kappa has no pixel that is not masked")
+    ny, nx = kappa.shape
+    x, y = (np.rint(v) for v in kappa.wcs.world_to_pixel(sky))
+    # The other side of the sky is NaN, which is in no range.
+    there = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
+    there[there] = ~kappa.mask[y[there].astype(int), x[there].astype(int)]
+    return there
+
+
 def _moved(sky, kappa, rng):
-    """Move positions about a map, together and around its edges."""
+    """Move positions on a map about it, together and around its edges."""
     ny, nx = kappa.shape
     x, y = kappa.wcs.world_to_pixel(sky)
     x, y = ((v + 0.5 + n * rng.random()) % n - 0.5 for v, n in ((x, nx), (y, ny)))
     closed = kappa.mask[_pixel(y, ny), _pixel(x, nx)]
     open_y, open_x = np.nonzero(~kappa.mask)
-    if len(open_y) == 0:
-        raise ValueError("kappa has no pixel that is not masked")
     there = rng.integers(len(open_y), size=int(closed.sum()))
     x[closed] = open_x[there] + rng.uniform(-0.5, 0.5, len(there))
     y[closed] = open_y[there] + rng.uniform(-0.5, 0.5, len(there))

@@ -79,9 +79,11 @@ def find_segments(kappa, threshold=3.0, *, by="snr", n_pixels=5, deblend=True, c
     values = heights(kappa, by, "segments")
     bad = kappa.mask | ~np.isfinite(values)
     values = np.where(bad, 0.0, values)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoDetectionsWarning)
-        found = detect_sources(values, threshold, n_pixels, mask=bad)
+    found = None
+    if not bad.all():  # which photutils refuses
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NoDetectionsWarning)
+            found = detect_sources(values, threshold, n_pixels, mask=bad)
     if found is None:
         return Segments(_table(kappa, None), np.zeros(kappa.shape, dtype=int))
     if deblend:

@@ -17,7 +17,8 @@ def plot_shear_profile(profile, fit=None, ax=None):
     profile : `~astropy.table.QTable`
         Of `lensmap.profiles.shear_profile`.
     fit : `~lensmap.profiles.NFWFit` or None
-        A fit to it.
+        A fit to it, or to the galaxies or the map that it is of; of several halos the first is
+        drawn.
     ax : `~matplotlib.axes.Axes` or None
         Where to draw; None makes a new figure.
 
@@ -33,8 +34,8 @@ def plot_shear_profile(profile, fit=None, ax=None):
     with_errors(ax, 1.03 * radius, profile["g_x"], profile["g_err"], color=ORANGE, marker="s",
                 markerfacecolor="none", label="cross")
     if fit is not None:
-        used = np.isin(profile["g_t"], fit.measured())
-        ax.plot(radius[used], fit.model(), color=GREY, zorder=0, label=_words(fit))
+        curve = np.geomspace(np.nanmin(radius), np.nanmax(radius), 100)
+        ax.plot(curve, fit.tangential_shear(curve * unit), color=GREY, zorder=0, label=_words(fit))
     ax.axhline(0, color="black", linewidth=0.6)
     logarithmic(ax.xaxis)
     ax.set_xlabel(f"radius ({unit.to_string()})")
@@ -105,10 +106,12 @@ def plot_azimuthal_profile(profile, ax=None):
 
 def _words(fit):
     """Say the mass of a fit in the words of a legend."""
-    scale = 10 ** np.floor(np.log10(fit.m200c.to_value(u.solMass)))
     value, low, high = (
-        m.to_value(u.solMass) / scale for m in (fit.m200c, fit.m200c_low, fit.m200c_high)
+        np.atleast_1d(m.to_value(u.solMass))[0]
+        for m in (fit.m200c, fit.m200c_low, fit.m200c_high)
     )
+    scale = 10 ** np.floor(np.log10(value))
+    value, low, high = value / scale, low / scale, high / scale
     return (
         rf"NFW, $M_{{200c}} = {value:.1f}^{{+{high - value:.1f}}}_{{-{value - low:.1f}}} \times "
         rf"10^{{{int(np.log10(scale))}}}\,M_\odot$"

@@ -151,7 +151,7 @@ def plot_completeness(table, ax=None, *, corrected=True, label=None, **style):
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        Of `lensmap.peaks.completeness` or `lensmap.peaks.purity`.
+        Of `lensmap.peaks.completeness` or `lensmap.peaks.purity`; without bins it is one point.
     ax : `~matplotlib.axes.Axes` or None
         Where to draw; None makes a new figure.
     corrected : bool
@@ -168,24 +168,33 @@ def plot_completeness(table, ax=None, *, corrected=True, label=None, **style):
     name = "rate"
     if corrected and np.any(np.isfinite(np.asarray(table["chance"]))):
         name = "corrected"
-    low, high = (u.Quantity(table[edge]) for edge in ("low", "high"))
-    logarithmic = np.all(low.value > 0) and high.value[-1] > 5 * low.value[0]
+    low, high = _finite_edges(table)
+    logarithmic = np.all(low > 0) and high[-1] > 5 * low[0]
     middle = np.sqrt(low * high) if logarithmic else (low + high) / 2
     value = np.asarray(table[name])
     errors = [value - np.asarray(table[f"{name}_low"]), np.asarray(table[f"{name}_high"]) - value]
     ax.errorbar(
-        middle.value, value, np.nan_to_num(np.maximum(errors, 0)),
-        [(middle - low).value, (high - middle).value],
+        middle, value, np.nan_to_num(np.maximum(errors, 0)), [middle - low, high - middle],
         **{"marker": "o", "linestyle": "none", "markersize": 4, "color": BLUE, "label": label,
            **style},
     )
     if logarithmic:
         ax.set_xscale("log")
     ax.set_ylim(-0.03, 1.05)
-    unit = low.unit.to_string("latex_inline") if low.unit != u.dimensionless_unscaled else ""
+    unit = u.Quantity(table["low"]).unit
+    unit = unit.to_string("latex_inline") if unit != u.dimensionless_unscaled else ""
     ax.set_xlabel(f"bin ({unit})" if unit else "bin")
+    if low[0] == high[-1] == 0:
+        ax.set_xticks([0], ["all"])
     ax.set_ylabel("part that is matched" + (", less chance" if name == "corrected" else ""))
     return _with_legend(ax, label)
+
+
+def _finite_edges(table):
+    """Return the edges of bins: one at infinity is moved to the other of its bin, or else to 0."""
+    low, high = (u.Quantity(table[name]).value for name in ("low", "high"))
+    low, high = np.where(np.isinf(low), high, low), np.where(np.isinf(high), low, high)
+    return np.where(np.isinf(low), 0.0, low), np.where(np.isinf(high), 0.0, high)
 
 
 def _with_legend(ax, label):

@@ -13,14 +13,24 @@ __all__ = ["kappa_correlation", "shear_correlation"]
 
 
 def kappa_correlation(
-    kappa, other=None, *, min_sep, max_sep, n_bins=15, scale="linear", n_patches=20, rng=0
+    kappa,
+    other=None,
+    *,
+    min_sep,
+    max_sep,
+    n_bins=15,
+    scale="linear",
+    weights=None,
+    other_weights=None,
+    n_patches=20,
+    rng=0,
 ):
     r"""Measure the correlation of a map with itself or with another.
 
     .. math:: \xi(\theta) = \langle \delta\kappa(x)\, \delta\kappa'(x + \theta) \rangle
 
-    over pairs of open pixels, on the sphere, of the maps less their means. Pairs of a pixel with
-    itself do not count.
+    over pairs of open pixels, on the sphere, of the maps less their (weighted) means. Pairs of a
+    pixel with itself do not count.
 
     Parameters
     ----------
@@ -35,8 +45,14 @@ def kappa_correlation(
         How many bins.
     scale : {"linear", "log"}
         Their spacing.
+    weights : array_like or None
+        The weight of each pixel of ``kappa``, such as its inverse variance, ``(ny, nx)``; a pair
+        has the product of its two. Pixels of weight 0 do not count. None: all open pixels alike.
+    other_weights : array_like or None
+        The same for ``other``.
     n_patches : int
-        Into how many patches the map is cut for jackknife errors; 0 gives no errors.
+        Into how many patches the map is cut for jackknife errors, from 2 to the number of its
+        pixels that count; 0 gives no errors.
     rng : None, int or `numpy.random.Generator`
         Of the patches' centres.
 
@@ -57,18 +73,23 @@ def kappa_correlation(
     """
     check_map(kappa)
     settings = _settings(min_sep, max_sep, n_bins, scale)
-    check_count(n_patches, "n_patches")
+    if other is None and other_weights is not None:
+        raise ValueError("other_weights need other, the map that they are of")
+    weights = _pixel_weights(weights, kappa, "weights")
+    _check_patches(n_patches, np.count_nonzero(weights), "pixels that count")
     import treecorr  # some time to load, and only here
 
-    first = _field(treecorr, kappa, n_patches, rng)
-    second = first
+    first = _field(treecorr, kappa, weights, n_patches, rng)
+    second = None
     if other is not None:
         check_map(other)
-        second = _field(treecorr, other, n_patches, rng, like=first)
+        other_weights = _pixel_weights(other_weights, other, "other_weights")
+        second = _field(treecorr, other, other_weights, n_patches, rng, like=first)
+    # No slop for maps: their distances are multiples of a pixel, and a pair in the wrong bin shows.
     result = treecorr.KKCorrelation(
-        **settings, var_method=_method(n_patches), **_weighting(n_patches)
+        **settings, bin_slop=0.0, var_method=_method(n_patches), **_weighting(n_patches)
     )
-    result.process(first, None if other is None else second, num_threads=n_threads())
+    result.process(first, second, num_threads=n_threads())
     return _as_table(result, {"xi": result.xi}, {"xi_err": result.varxi}, n_patches)
 
 
@@ -86,7 +107,8 @@ def shear_correlation(
     n_bins : int
         How many bins.
     n_patches : int
-        Into how many patches the field is cut for jackknife errors; 0 takes shape noise alone.
+        Into how many patches the field is cut for jackknife errors, from 2 to the number of
+        galaxies; 0 takes shape noise alone.
     rng : None, int or `numpy.random.Generator`
         Of the patches' centres, and of which galaxies are taken.
     max_galaxies : int or None
@@ -113,19 +135,21 @@ def shear_correlation(
     """
     catalog = as_shear_catalog(catalog)
     settings = _settings(min_sep, max_sep, n_bins, "log")
-    check_count(n_patches, "n_patches")
     rng = as_generator(rng)
     if max_galaxies is not None and check_count(max_galaxies, "max_galaxies", minimum=2) < len(
         catalog
     ):
         catalog = catalog[np.sort(rng.choice(len(catalog), max_galaxies, replace=False))]
+    weight = catalog.weight
+    n = len(catalog) if weight is None else np.count_nonzero(weight)
+    _check_patches(n_patches, n, "galaxies with a weight")
     import treecorr
 
     g = Calibration.of(catalog).shear(catalog)
     # TreeCorr has x to the west: g2 changes its sign from the celestial basis.
     galaxies = treecorr.Catalog(
         ra=catalog.ra, dec=catalog.dec, ra_units="deg", dec_units="deg", g1=g.real, g2=-g.imag,
-        w=catalog.weight, npatch=max(n_patches, 1),
+        w=weight, npatch=max(n_patches, 1),
         rng=np.random.RandomState(int(rng.integers(2**31))),
     )
     result = treecorr.GGCorrelation(
@@ -151,11 +175,9 @@ def _settings(min_sep, max_sep, n_bins, scale):
         raise ValueError(f"max_sep must exceed min_sep: {min_sep} and {max_sep}")
     check_count(n_bins, "n_bins", minimum=1)
     check_choice(scale, "scale", ("linear", "log"))
-    # No slop for maps: their distances are multiples of a pixel, and a pair in the wrong bin shows.
     return {
         "min_sep": low, "max_sep": high, "nbins": n_bins, "sep_units": "arcmin",
         "bin_type": "Linear" if scale == "linear" else "Log",
-        **({"bin_slop": 0.0} if scale == "linear" else {}),
     }
 
 
@@ -168,13 +190,39 @@ def _weighting(n_patches):
     return {"cross_patch_weight": "match"} if n_patches else {}
 
 
-def _field(treecorr, kappa, n_patches, rng, like=None):
-    """Return the open pixels of a map, less their mean."""
-    y, x = np.nonzero(~kappa.mask)
-    if len(y) == 0:
-        raise ValueError("the map has no pixel that is not masked")
+def _check_patches(n_patches, n, what):
+    """Refuse more patches than points, and one patch: without it, a jackknife has nothing left."""
+    check_count(n_patches, "n_patches")
+    if n_patches == 1 or n_patches > n:
+        raise ValueError(
+            f"n_patches must be 0, or from 2 to the number of {what}, {n}, not {n_patches}"
+        )
+
+
+def _pixel_weights(weights, kappa, name):
+    """Return a weight for each pixel, 0 where the map is masked."""
+    weights = np.ones(kappa.shape) if weights is None else np.asarray(weights, dtype=float)
+    if weights.shape != kappa.shape:
+        raise ValueError(
+            f"{name} must have the shape of the map, {kappa.shape} (ny, nx), not {weights.shape}"
+        )
+    weights = np.where(kappa.mask, 0.0, weights)
+    bad = ~(np.isfinite(weights) & (weights >= 0))
+    if bad.any():
+        raise ValueError(
+            f"{name} must be finite and not negative where the map is not masked, not "
+            f"{weights[bad][0]}"
+        )
+    if not weights.any():
+        raise ValueError("the map has no pixel that is not masked and has a weight")
+    return weights
+
+
+def _field(treecorr, kappa, weights, n_patches, rng, like=None):
+    """Return the pixels of a map that have a weight, less their mean."""
+    y, x = np.nonzero(weights)
     sky = kappa.wcs.pixel_to_world(x, y).icrs
-    values = kappa.data[y, x]
+    values, w = kappa.data[y, x], weights[y, x]
     patches = {"npatch": max(n_patches, 1)}
     if n_patches:
         patches["rng"] = np.random.RandomState(int(as_generator(rng).integers(2**31)))
@@ -182,7 +230,7 @@ def _field(treecorr, kappa, n_patches, rng, like=None):
             patches = {"patch_centers": like.patch_centers}
     return treecorr.Catalog(
         ra=sky.ra.deg, dec=sky.dec.deg, ra_units="deg", dec_units="deg",
-        k=values - values.mean(), **patches,
+        k=values - np.average(values, weights=w), w=w, **patches,
     )
 
 

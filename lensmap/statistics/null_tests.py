@@ -7,7 +7,7 @@ import numpy as np
 from astropy.table import QTable
 
 from lensmap.catalog import Calibration, as_shear_catalog
-from lensmap.maps import ConvergenceMap, check_map
+from lensmap.maps import ConvergenceMap, check_map, each_noise_map
 from lensmap.statistics.relation import pixel_relation
 from lensmap.utils import as_generator, as_skycoord, check_count
 
@@ -47,9 +47,9 @@ class BModeTest(NamedTuple):
     rms : float
         Of the B-mode over the uncertainty: 1 if there is only noise.
     rms_err : float
-        Its error, from the number of independent pixels.
+        Its error, from the number of independent pixels or from the scatter of noise maps.
     excess : float
-        ``(rms - 1) / rms_err``.
+        ``(rms - 1) / rms_err``; with noise maps, their mean in place of 1.
     highest : float
         The largest modulus anywhere, in sigma.
     """
@@ -115,13 +115,18 @@ def stack_at(kappa, positions, *, n_random=1000, rng=0, b_mode=False):
     )
 
 
-def b_mode_test(kappa):
+def b_mode_test(kappa, *, noise_maps=None):
     """Compare the B-mode of a map with its noise.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         A map with a B-mode and an uncertainty about ``noise``.
+    noise_maps : iterable or None
+        Maps of noise alone by the same estimator, of randomly turned galaxies, as
+        `~lensmap.ConvergenceMap` or arrays ``(ny, nx)``, at least 5: their scatter says how well
+        the rms is known. (Turning makes E and B noise of the same kind.) None takes it from the
+        smoothing, for maps that say theirs, as those of `~lensmap.KaiserSquires` do.
 
     Returns
     -------
@@ -131,11 +136,12 @@ def b_mode_test(kappa):
     Raises
     ------
     TypeError, ValueError
-        If the map has no B-mode or no uncertainty, or one about the truth.
+        If the map has no B-mode or no uncertainty, or one about the truth, or if it does not say
+        how it was smoothed and there are no noise maps.
 
     Notes
     -----
-    Noise is taken as correlated over :math:`4 \\pi s^2` of the smoothing s that the map says.
+    Without noise maps, noise is taken as correlated over :math:`4 \\pi s^2` of the smoothing s.
     """
     check_map(kappa)
     if kappa.kappa_b is None:
@@ -148,12 +154,30 @@ def b_mode_test(kappa):
     good = ~kappa.mask & np.isfinite(kappa.kappa_b) & (kappa.uncertainty.array > 0)
     if not good.any():
         raise ValueError("the map has no pixel that is not masked")
-    ratio = kappa.kappa_b[good] / kappa.uncertainty.array[good]
+    sigma = kappa.uncertainty.array[good]
+    ratio = kappa.kappa_b[good] / sigma
+    if noise_maps is None:
+        mean, error = 1.0, 1 / np.sqrt(2 * _independent_squares(kappa, len(ratio)))
+    else:
+        noise = [_rms(data[good] / sigma) for data in each_noise_map(noise_maps, kappa, minimum=5)]
+        mean, error = np.mean(noise), np.std(noise, ddof=1)
+    rms = _rms(ratio)
+    return BModeTest(rms, float(error), float((rms - mean) / error), float(np.abs(ratio).max()))
+
+
+def _rms(values):
+    return float(np.sqrt(np.nanmean(values**2)))
+
+
+def _independent_squares(kappa, n):
+    """Return how many of n squares of the noise of pixels are independent."""
+    if kappa.smoothing is None:
+        raise ValueError(
+            "kappa does not say what Gaussian it was smoothed with, as Kaiser-Squires maps do, so "
+            "that the correlation of its noise is not known: give noise_maps"
+        )
     # The squares of noise with the correlation exp(-r^2 / 4 s^2) have that of half the area.
-    independent = max(1.0, len(ratio) / max(1.0, 2 * np.pi * kappa.smoothing_pixels**2))
-    rms = float(np.sqrt(np.mean(ratio**2)))
-    error = 1 / np.sqrt(2 * independent)
-    return BModeTest(rms, float(error), (rms - 1) / float(error), float(np.abs(ratio).max()))
+    return max(1.0, n / max(1.0, 2 * np.pi * kappa.smoothing_pixels**2))
 
 
 def split_halves(estimator, catalog, wcs=None, mask=None, *, rng=0):

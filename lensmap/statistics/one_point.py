@@ -128,15 +128,17 @@ def peak_counts(kappa, bins, *, by="snr", **settings):
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter cannot be used, or no pixel is open.
     """
     edges = check_rising(bins, "bins")
+    area = open_area(kappa)
+    if area == 0:
+        raise ValueError("kappa has no pixel that is not masked")
     # What exceeds the threshold is a peak: one at the lowest edge itself as well.
     lowest = float(edges[0] - 1e-9 * max(1.0, abs(edges[0])))
     peaks = find_peaks(kappa, lowest, by=by, **settings)
     heights = np.asarray(peaks[by])
     n, _ = np.histogram(-heights if settings.get("troughs") else heights, edges)
-    area = open_area(kappa)
     return QTable({"low": edges[:-1], "high": edges[1:], "n": n, "density": n / area,
                    "density_err": np.sqrt(n) / area})
 

@@ -135,6 +135,10 @@ def test_filaments(run, tmp_path):
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc"], "need z_lens"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--fit"],
          "--fit and --background need --z-lens"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--structure"],
+         "--structure needs --fit"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--concentration", 5],
+         "--concentration needs --fit"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg"], "no galaxy is in"),
     ],
 )

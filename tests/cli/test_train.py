@@ -59,11 +59,13 @@ def test_the_map_of_a_trained_network(fields, tmp_path, monkeypatch, capsys):
         (["--fields", "empty"], "holds no maps"),
         (["--fields", "empty:much"], "takes DIR or DIR:PART with a number"),
         (["--network", "resnet", "--draw", "2"], "no architecture 'resnet'"),
+        (["-o", "file"], "'file' is a file, not a directory"),
     ],
 )
 def test_bad_input(words, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
     assert _train("-o", "run", "--steps", 2, *words) == 1
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1

@@ -85,6 +85,11 @@ def test_min_separation_is_on_the_sky():
         assert found["x_peak"].tolist() == [40]
 
 
+def test_a_peak_that_is_hidden_hides_none():
+    kappa = _map_of((20, 30, 0.3), (30, 30, 0.2), (40, 30, 0.1))
+    assert find_peaks(kappa, 5, min_separation=6 * u.arcmin)["x_peak"].tolist() == [20, 40]
+
+
 def test_a_masked_bright_pixel_hides_no_neighbour():
     mask = np.zeros(SHAPE, dtype=bool)
     mask[29:32, 21:23] = True
@@ -105,6 +110,14 @@ def test_edges_and_neighbours_of_masked_pixels_are_marked():
     assert find_peaks(kappa, 5, exclude_edges=True)["x_peak"].tolist() == [30]
 
 
+def test_a_peak_at_the_edge_hides_none_if_edges_are_excluded():
+    kappa = _map_of((0, 30, 0.2), (7, 30, 0.1))
+    found = find_peaks(kappa, 5, min_separation=5 * u.arcmin)
+    assert found["x_peak"].tolist() == [0]
+    found = find_peaks(kappa, 5, min_separation=5 * u.arcmin, exclude_edges=True)
+    assert found["x_peak"].tolist() == [7] and not found["at_edge"].any()
+
+
 def test_a_map_below_zero_has_peaks_at_its_edge():
     kappa = _map_of((0, 20, 0.1)) - 1.0
     assert find_peaks(kappa, -0.95, by="kappa")["x_peak"].tolist() == [0]
@@ -112,16 +125,26 @@ def test_a_map_below_zero_has_peaks_at_its_edge():
 
 def test_a_plateau_is_one_peak():
     data = np.zeros(SHAPE)
-    data[10:12, 10:13] = 1.0
-    found = find_peaks(ConvergenceMap(data, wcs=_wcs()), 0.5, by="kappa")
+    data[10, 10:12] = 1.0
+    found = find_peaks(ConvergenceMap(data, wcs=_wcs()), 0.5, by="kappa", min_separation="0 deg")
     assert len(found) == 1
+    assert (found["x"][0], found["y"][0]) == pytest.approx((10.5, 10))
 
 
-@pytest.mark.parametrize("mask", [None, np.ones(SHAPE, dtype=bool)])
-def test_nothing_found_is_a_table_without_rows(mask, tmp_path):
+def test_without_a_paraboloid_it_is_the_pixel():
+    data = np.zeros(SHAPE)
+    data[9:12, 19:22] = [[0.9, 0, 0.9], [0, 1, 0], [0.9, 0, 0.9]]
+    (peak,) = find_peaks(ConvergenceMap(data, wcs=_wcs()), 0.95, by="kappa")
+    assert (peak["x"], peak["y"]) == (20, 10)
+
+
+@pytest.mark.parametrize(
+    ("mask", "threshold"), [(None, 1e3), (np.ones(SHAPE, dtype=bool), 3.0)]
+)
+def test_nothing_found_is_a_table_without_rows(mask, threshold):
     with_peak, none = _map_of((20, 30, 0.1)), _map_of((20, 30, 0.1), mask=mask)
-    found, usual = find_peaks(none, 1e3), find_peaks(with_peak)
-    assert len(found) == 0 and found.colnames == usual.colnames
+    found, usual = find_peaks(none, threshold), find_peaks(with_peak)
+    assert len(found) == 0 < len(usual) and found.colnames == usual.colnames
     assert [found[c].unit for c in ("ra", "smoothing")] == [u.deg, u.arcmin]
 
 

@@ -52,6 +52,20 @@ def test_a_chain_is_matched_whole():
     assert _pairs(found) == [(i, i) for i in range(n)]
 
 
+def test_the_sum_of_squares_is_the_smallest():
+    # the second peak lies on the first cluster: with it, the sum of distances were the smallest
+    peaks = SkyCoord([0, ARCMIN], [0, 0], unit="deg")
+    clusters = SkyCoord([ARCMIN, 1.6 * ARCMIN], [0, 0.8 * ARCMIN], unit="deg")
+    assert _pairs(match_peaks(peaks, clusters, 2 * u.arcmin)) == [(0, 0), (1, 1)]
+
+
+def test_those_left_over_in_a_group_are_in_no_pair():
+    # the first peak is alone with two clusters, the others have one together
+    peaks = SkyCoord([0, 3.5 * ARCMIN, 3.5 * ARCMIN], [0, 0, 0.3 * ARCMIN], unit="deg")
+    clusters = SkyCoord([-1.7 * ARCMIN, 0, 1.8 * ARCMIN], [0, 1.8 * ARCMIN, 0], unit="deg")
+    assert _pairs(match_peaks(peaks, clusters, 2 * u.arcmin)) == [(0, 0), (1, 2)]
+
+
 def test_nobody_is_in_two_pairs():
     found = match_peaks(_at(0.0, 0.1, 0.2), _at(0.1), 2 * u.arcmin)
     assert _pairs(found) == [(1, 0)]
@@ -77,7 +91,8 @@ def test_many_groups_at_once():
         SkyCoord(rng.uniform(0, 5, 3000), rng.uniform(0, 5, 3000), unit="deg") for _ in range(2)
     )
     found = match_peaks(one, other, 2 * u.arcmin)
-    assert len(np.unique(found["reference"])) == len(found) == len(np.unique(found["peak"]))
+    assert len(np.unique(found["reference"])) == len(found)
+    assert np.all(np.diff(found["peak"]) > 0)
     assert found["separation"].max() <= 2 * u.arcmin
     again = one[found["peak"]].separation(other[found["reference"]])
     np.testing.assert_allclose(again.arcmin, found["separation"].to_value(u.arcmin), atol=1e-6)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.table import QTable
+from astropy.table import QTable, vstack
 
 from lensmap import ConvergenceMap
 from lensmap.grid import tangent_wcs
@@ -39,6 +39,9 @@ def test_counts_and_intervals(halos):
     np.testing.assert_allclose(table["rate"], [0.25, 0.5, 0.875])
     assert np.all((table["rate_low"] < table["rate"]) & (table["rate"] < table["rate_high"]))
     assert table["low"].unit == u.Msun
+    # what lies outside of the bins does not count
+    inner = completeness(found, halos, "2 arcmin", by="m200c", bins=[2e14, 4e14])
+    assert inner["n"].tolist() == [8] and inner["n_matched"].tolist() == [5]
     # Jeffreys' interval of 2 in 4 is that of a beta distribution of 2.5 and 2.5
     from scipy.stats import beta
 
@@ -57,6 +60,8 @@ def test_purity_exchanges_the_parts(halos):
     peaks = _table(np.array([20.0, 60.0, 39.0]), np.array([20.0, 20.0, 39.0]), snr=[9.0, 5.0, 4.0])
     table = purity(peaks, halos, "2 arcmin", by="snr", bins=[3, 6, 10])
     assert table["n"].tolist() == [2, 1] and table["n_matched"].tolist() == [1, 1]
+    with pytest.raises(ValueError, match="by must be a column of peaks, not 'm200c'"):
+        purity(peaks, halos, "2 arcmin", by="m200c", bins=[1e14, 1e15])
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -93,11 +98,53 @@ def test_equal_density(halos):
     kappa = _map(mask)
     area = 100 * 200 / 3600 * u.deg**2
     assert open_area(kappa).to_value(u.deg**2) == pytest.approx(area.value, rel=1e-3)
-    assert len(peaks_at_density(halos, 8 / area, kappa)) == 8
+    assert np.all(peaks_at_density(halos, 8 / area, kappa)["ra"] == halos["ra"][:8])
     with pytest.raises(ValueError, match="asks for 20 peaks, but there are 16"):
         peaks_at_density(halos, 20 / area, kappa)
     with pytest.raises(TypeError, match="density must be a number per solid angle"):
         peaks_at_density(halos, 8, kappa)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_lists_that_reach_beyond_the_map(masked, halos):
+    # 9 times the area of the map, at the same density
+    rng = np.random.default_rng(4)
+    mask = np.zeros(SHAPE, dtype=bool)
+    if masked:
+        mask[:, 90:] = True
+    peaks = _table(rng.uniform(-200, 400, 2700), rng.uniform(-200, 400, 2700), snr=np.ones(2700))
+    far = _table(np.array([-30.0, 220.0, 100.0]), np.array([50.0, 50.0, -3.0]),
+                 m200c=np.full(3, 9e14) * u.Msun)
+    table = completeness(peaks, vstack([halos, far]), "2.4 arcmin", by="m200c",
+                         bins=[1e14, 4e14, 9e14], kappa=_map(mask), n_random=200, rng=2)
+    assert table["n"].tolist() == ([4, 4] if masked else [8, 8])
+    density = 2700 / 600**2
+    expected = 1 - np.exp(-density * np.pi * 2.4**2)
+    assert table["chance"].mean() == pytest.approx(expected, rel=0.15)
+    pure = purity(peaks, vstack([halos, far]), "2.4 arcmin", kappa=_map(mask), n_random=20)
+    x, y = WCS.world_to_pixel(SkyCoord(peaks["ra"], peaks["dec"]))
+    on_map = (np.abs(x - 99.5) < 100) & (np.abs(y - 99.5) < 100)
+    assert pure["n"].tolist() == [np.count_nonzero(on_map & (x < 89.5) if masked else on_map)]
+
+
+def test_what_is_left_out_takes_no_counterpart_from_others():
+    # The halo in the first column has the peak there, not the closer halo off the map.
+    both = _table(np.array([-0.6, 1.0]), np.array([50.0, 50.0]))
+    peak = _table(np.array([0.0]), np.array([50.0]))
+    assert completeness(peak, both, "2 arcmin")["rate"].tolist() == [0.5]
+    table = completeness(peak, both, "2 arcmin", kappa=_map())
+    assert table["n"].tolist() == [1] and table["rate"].tolist() == [1.0]
+
+
+def test_nothing_is_left_on_the_map(halos):
+    # Off the map, and on the other side of the sky, where the WCS has no pixel.
+    off = QTable({"ra": [160.0, 330.0] * u.deg, "dec": [2.0, -2.0] * u.deg})
+    none = completeness(off, halos, "2 arcmin", kappa=_map())
+    assert none["n"].tolist() == [16]
+    assert [none[c][0] for c in ("rate", "chance", "corrected")] == [0, 0, 0]
+    none = completeness(halos, off, "2 arcmin", kappa=_map())
+    assert none["n"].tolist() == [0] and none["n_matched"].tolist() == [0]
+    assert all(np.isnan(none[c][0]) for c in ("rate", "rate_low", "chance", "corrected"))
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,13 @@ def test_round_trip(tmp_path, name):
         assert [str(one.meta["text"]) for one in found] == ["1 (7.2 sigma)", "2"]
 
 
+def test_labels_are_of_what_is_there():
+    (circle, _) = peak_regions(PEAKS["id", "ra", "dec"])
+    assert circle.meta["text"] == "1"
+    (circle, _) = peak_regions(SkyCoord(PEAKS["ra"], PEAKS["dec"]))
+    assert "text" not in circle.meta
+
+
 def test_no_peaks(tmp_path):
     write_regions(PEAKS[:0], tmp_path / "none.reg")
     assert len(peak_regions(PEAKS[:0])) == 0

@@ -44,15 +44,35 @@ def test_one_ellipse():
     assert set(np.unique(found.labels)) == {0, 1} and found.labels[31, 40] == 1
 
 
-def test_two_that_touch_are_taken_apart():
-    kappa = _map(_blob(40, 40, 5, 5, 0, 0.2) + _blob(58, 40, 5, 5, 0, 0.3))
+@pytest.mark.parametrize(("large", "small"), [(58, 40), (40, 58)])
+def test_two_that_touch_are_taken_apart(large, small):
+    kappa = _map(_blob(small, 40, 5, 5, 0, 0.2) + _blob(large, 40, 5, 5, 0, 0.3))
     apart, together = (find_segments(kappa, 3, deblend=d) for d in (True, False))
     assert len(apart.table) == 2 and len(together.table) == 1
     # the largest first, under its number in the labels
-    assert apart.table["x"][0] > apart.table["x"][1]
-    assert apart.labels[40, 58] == 1 and apart.labels[40, 40] == 2
+    np.testing.assert_allclose(apart.table["x"], [large, small], atol=0.5)
+    assert apart.labels[40, large] == 1 and apart.labels[40, small] == 2
+    np.testing.assert_allclose(apart.table["snr_max"], [30, 20], rtol=0.02)
     total = apart.table["kappa_sum"].sum()
     assert (total / together.table["kappa_sum"][0]).value == pytest.approx(1)
+
+
+def test_the_largest_is_first_wherever_it_lies():
+    found = find_segments(_map(_blob(30, 20, 4, 4, 0, 0.2) + _blob(60, 60, 5, 5, 0, 0.3)), 3)
+    np.testing.assert_allclose(found.table["y"], [60, 20], atol=0.1)
+    assert found.labels[60, 60] == 1 and found.labels[20, 30] == 2
+
+
+def test_how_small_a_segment_may_be():
+    # 9 pixels, and a shoulder that has a hundredth of the whole
+    data = np.zeros(SHAPE)
+    data[20:23, 20:23] = 0.1
+    kappa = _map(data)
+    assert len(find_segments(kappa, 3, n_pixels=9).table) == 1
+    assert len(find_segments(kappa, 3, n_pixels=10).table) == 0
+    kappa = _map(_blob(40, 40, 6, 6, 0, 0.5) + _blob(58, 40, 2, 2, 0, 0.1))
+    assert len(find_segments(kappa, 3, contrast=0.001).table) == 2
+    assert len(find_segments(kappa, 3, contrast=0.1).table) == 1
 
 
 def test_masked_pixels_and_maps_without_errors():
@@ -69,6 +89,9 @@ def test_nothing_and_bad_input():
     none, some = find_segments(kappa, 900), find_segments(kappa, 3)
     assert len(none.table) == 0 and none.table.colnames == some.table.colnames
     assert none.table["area"].unit == some.table["area"].unit and not none.labels.any()
+    closed = find_segments(_map(kappa.data, np.ones(SHAPE, dtype=bool)), 3)
+    assert len(closed.table) == 0 and closed.table.colnames == some.table.colnames
+    assert closed.labels.shape == SHAPE and not closed.labels.any()
     with pytest.raises(ValueError, match="kappa has no uncertainty"):
         find_segments(_map(kappa.data, error=None))
     with pytest.raises(ValueError, match="n_pixels must be at least 1"):

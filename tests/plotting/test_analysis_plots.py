@@ -6,9 +6,10 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
+from lenses import catalog_columns, pixel_sky, uniform_sky
 from matplotlib import pyplot
 
-from lensmap import ConvergenceMap, NFWHalo, find_peaks, plotting
+from lensmap import ConvergenceMap, NFWHalo, ShearCatalog, find_peaks, plotting
 from lensmap.filaments import find_filaments
 from lensmap.grid import tangent_wcs
 from lensmap.peaks import completeness
@@ -29,21 +30,53 @@ def kappa():
     return ConvergenceMap(data, np.full(data.shape, 0.01), None, wcs)
 
 
-def test_shear_profile_with_its_fit():
-    halo = NFWHalo(8e14 * u.solMass, 4.0, 0.3)
-    radius = np.geomspace(0.3, 2.5, 8) * u.Mpc
-    profile = QTable({
+HALO = NFWHalo(8e14 * u.solMass, 4.0, 0.3)
+
+
+def _shear_profile(radius):
+    return QTable({
         "radius_low": 0.9 * radius, "radius_high": 1.1 * radius, "radius": radius,
-        "g_t": halo.reduced_shear(radius, 1.0), "g_x": np.zeros(8), "g_err": np.full(8, 0.005),
+        "g_t": HALO.reduced_shear(radius, 1.0), "g_x": np.zeros(8), "g_err": np.full(8, 0.005),
     })
-    profile["g_t"][0] = np.nan  # a ring without galaxies
-    fit = fit_nfw(profile, z_lens=0.3, z_source=1.0)
-    ax = plotting.plot_shear_profile(profile, fit)
-    assert ax.get_xlabel() == "radius (Mpc)" and ax.get_ylabel() == "reduced shear"
+
+
+def _fit(data):
+    """A fit of the halo, to a profile, to galaxies behind it or to a map of it."""
+    more = {"z_lens": 0.3, "z_source": 1.0}
+    if data == "profile":
+        return fit_nfw(_shear_profile(np.geomspace(0.2, 3, 8) * u.Mpc), **more)
+    if data == "map":
+        wcs = tangent_wcs(CENTER, (61, 61), 0.5 * u.arcmin)
+        theta = CENTER.separation(pixel_sky(wcs)).reshape(61, 61)
+        kappa = HALO.kappa(np.maximum(theta, 0.2 * u.arcmin), 1.0)
+        meta = {"parameters": {"smoothing": None}}
+        kappa = ConvergenceMap(kappa, np.full(kappa.shape, 0.01), None, wcs, meta)
+        return fit_nfw(kappa, CENTER, **more)
+    sky = uniform_sky(CENTER, 0.15, 4000, np.random.default_rng(0))
+    turned = np.exp(2j * (np.pi / 2 - sky.position_angle(CENTER).rad))
+    e = -HALO.reduced_shear(sky.separation(CENTER), 1.0) * turned
+    catalog = ShearCatalog(catalog_columns(sky, e), "generic", "celestial", "shear")
+    if data == "galaxies":
+        return fit_nfw(catalog, CENTER, **more)
+    far = CENTER.directional_offset_by(0 * u.deg, 20 * u.arcmin)
+    return fit_nfw(catalog, SkyCoord([CENTER, far]), **more)
+
+
+@pytest.mark.filterwarnings("ignore:the fit did not converge")  # to the halo that is not there
+@pytest.mark.parametrize("data", ["profile", "map", "galaxies", "two halos"])
+@pytest.mark.parametrize("unit", [u.Mpc, u.arcmin])
+def test_shear_profile_with_a_fit(data, unit):
+    profile = _shear_profile(np.geomspace(0.3, 2.5, 8) * {u.Mpc: 1, u.arcmin: 4}[unit] * unit)
+    profile["radius"][0] = profile["g_t"][0] = np.nan  # a ring without galaxies
+    ax = plotting.plot_shear_profile(profile, _fit(data))
+    assert ax.get_xlabel() == f"radius ({unit})" and ax.get_ylabel() == "reduced shear"
     words = [text.get_text() for text in ax.get_legend().get_texts()]
     assert any("M_{200c}" in w for w in words) and {"tangential", "cross"} <= set(words)
     model = next(line for line in ax.get_lines() if "NFW" in str(line.get_label()))
-    np.testing.assert_allclose(model.get_ydata(), profile["g_t"][1:], rtol=0.02)
+    radius = profile["radius"].value
+    np.testing.assert_allclose(model.get_xdata()[[0, -1]], radius[[1, -1]])
+    drawn = np.interp(radius[1:], *model.get_data())
+    np.testing.assert_allclose(drawn, profile["g_t"][1:], rtol=0.05)
     assert plotting.plot_shear_profile(profile, ax=ax) is ax
 
 
@@ -101,3 +134,20 @@ def test_completeness(kappa, bins):
     ax = plotting.plot_completeness(table, corrected=False)
     assert "chance" not in ax.get_ylabel()
     pyplot.close("all")
+
+
+@pytest.mark.parametrize(("bins", "middle", "half"), [
+    (None, [0], [0]), ([1e14, 4e14, np.inf], [2.5e14, 4e14], [1.5e14, 0]),
+])
+def test_completeness_without_ends(kappa, bins, middle, half):
+    peaks = find_peaks(kappa, 10)
+    peaks["m200c"] = [1e14, 5e14]
+    table = completeness(peaks[1:], peaks, "2 arcmin", by=bins and "m200c", bins=bins)
+    ax = plotting.plot_completeness(table)
+    points, _, (along, _) = ax.containers[0]
+    np.testing.assert_allclose(points.get_xdata(), middle)
+    np.testing.assert_allclose(points.get_ydata(), table["rate"])
+    widths = [np.ptp(segment[:, 0]) for segment in along.get_segments()]
+    np.testing.assert_allclose(widths, 2 * np.array(half))
+    labels = [text.get_text() for text in ax.get_xticklabels()]
+    assert (labels == ["all"]) == (bins is None)

@@ -18,35 +18,50 @@ def _map(data, scale=1.0, center=CENTERS["dec 45"], mask=None):
     return ConvergenceMap(data, None, mask, tangent_wcs(center, data.shape, scale))
 
 
-def _by_counting(one, other, edges):
-    """The sum over all pairs of open pixels, pixel by pixel."""
+def _by_counting(maps, weights, edges):
+    """The weighted mean over all pairs of open pixels, pixel by pixel."""
     fields = []
-    for kappa in (one, other):
-        y, x = np.nonzero(~kappa.mask)
-        values = kappa.data[y, x]
-        fields.append((kappa.wcs.pixel_to_world(x, y), values - values.mean()))
-    (sky, values), (other_sky, other_values) = fields
-    total, count = np.zeros(len(edges) - 1), np.zeros(len(edges) - 1)
-    for position, value in zip(sky, values):
+    for kappa, w in zip(maps, weights):
+        w = np.where(kappa.mask, 0, 1 if w is None else w)
+        y, x = np.nonzero(w)
+        values, w = kappa.data[y, x], w[y, x]
+        fields.append((kappa.wcs.pixel_to_world(x, y), values - np.average(values, weights=w), w))
+    (sky, values, w), (other_sky, other_values, other_w) = fields
+    total, weight, count = np.zeros((3, len(edges) - 1))
+    for position, value, one in zip(sky, values, w):
         distance = position.separation(other_sky).arcmin
         for i in range(len(total)):
             here = (distance >= edges[i]) & (distance < edges[i + 1])
-            total[i] += value * other_values[here].sum()
+            total[i] += one * value * (other_w * other_values)[here].sum()
+            weight[i] += one * other_w[here].sum()
             count[i] += here.sum()
-    return total / count, count
+    return total / weight, count
 
 
+def _weights(kappa):
+    """Some, of which some are 0, and NaN where the map is masked, as an inverse variance is."""
+    w = RNG.uniform(0.1, 3, kappa.shape) * (RNG.random(kappa.shape) < 0.8)
+    return np.where(kappa.mask, np.nan, w)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("scale", ["linear", "log"])
 @pytest.mark.parametrize("cross", [False, True])
-def test_is_the_sum_over_pairs(cross):
+def test_is_the_sum_over_pairs(cross, scale, weighted):
     shape = (14, 12)
     mask = RNG.random(shape) < 0.2
     one = _map(RNG.normal(size=shape), mask=mask)
-    other = _map(one.data + RNG.normal(size=shape)) if cross else one
-    edges = np.linspace(0.7, 6.7, 7)
-    found = kappa_correlation(one, other if cross else None, min_sep=0.7 * u.arcmin,
-                              max_sep=6.7 * u.arcmin, n_bins=6, n_patches=0)
-    expected, count = _by_counting(one, other, edges)
-    np.testing.assert_allclose(found["xi"], expected, rtol=1e-6, atol=1e-12)
+    other = _map(np.nan_to_num(one.data) + RNG.normal(size=shape)) if cross else one
+    weights = [_weights(one), _weights(other)] if weighted else [None, None]
+    if not cross:
+        weights[1] = weights[0]
+    edges = (np.linspace if scale == "linear" else np.geomspace)(0.7, 12.7, 7)
+    found = kappa_correlation(
+        one, other if cross else None, min_sep=0.7 * u.arcmin, max_sep=12.7 * u.arcmin, n_bins=6,
+        scale=scale, weights=weights[0], other_weights=weights[1] if cross else None, n_patches=0,
+    )
+    expected, count = _by_counting((one, other), weights, edges)
+    np.testing.assert_allclose(found["xi"], expected, rtol=1e-5, atol=1e-8)
     np.testing.assert_array_equal(found["n_pairs"], count if cross else count / 2)
     assert np.all(np.isnan(found["xi_err"]))
 
@@ -123,3 +138,33 @@ def test_bad_input():
     closed = _map(np.zeros((8, 8)), mask=np.ones((8, 8), dtype=bool))
     with pytest.raises(ValueError, match="no pixel that is not masked"):
         kappa_correlation(closed, min_sep="1 arcmin", max_sep="2 arcmin")
+
+
+@pytest.mark.parametrize(("weights", "message"), [
+    (np.ones((8, 7)), r"weights must have the shape of the map, \(8, 8\) \(ny, nx\), not \(8, 7\)"),
+    (np.full((8, 8), -2.0), "weights must be finite and not negative .* not -2.0"),
+    (np.full((8, 8), np.nan), "weights must be finite and not negative .* not nan"),
+    (np.zeros((8, 8)), "no pixel that is not masked and has a weight"),
+])
+def test_bad_weights(weights, message):
+    kappa, bins = _map(np.zeros((8, 8))), {"min_sep": "1 arcmin", "max_sep": "2 arcmin"}
+    with pytest.raises(ValueError, match=message):
+        kappa_correlation(kappa, weights=weights, **bins)
+    with pytest.raises(ValueError, match=message):
+        kappa_correlation(kappa, kappa, other_weights=weights, **bins)
+    with pytest.raises(ValueError, match="other_weights need other"):
+        kappa_correlation(kappa, other_weights=np.ones((8, 8)), **bins)
+
+
+@pytest.mark.parametrize("n_patches", [1, 11])
+def test_patches_need_points(n_patches):
+    bins = {"min_sep": "1 arcmin", "max_sep": "5 arcmin", "n_patches": n_patches}
+    weights = np.ones((3, 4))
+    weights[1, :2] = 0
+    with pytest.raises(ValueError, match=f"n_patches must be 0, or from 2 .*, 10, not {n_patches}"):
+        kappa_correlation(_map(np.zeros((3, 4))), weights=weights, **bins)
+    sky = SkyCoord(RNG.uniform(0, 0.1, 12), RNG.uniform(0, 0.1, 12), unit="deg")
+    columns = catalog_columns(sky, np.full(12, 0.1 + 0.1j), weight=[0, 0, *np.ones(10)])
+    catalog = ShearCatalog(columns, "generic", "celestial", "shear")
+    with pytest.raises(ValueError, match=f"n_patches must be 0, or from 2 .*, 10, not {n_patches}"):
+        shear_correlation(catalog, **bins)

@@ -7,7 +7,9 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from lenses import CENTERS, NFW, catalog_columns, shear_of, tangent_wcs, uniform_sky
 
-from lensmap import ConvergenceMap, KaiserSquires, ShearCatalog
+from lensmap import ConvergenceMap, KaiserSquires, ShearCatalog, WienerFilter
+from lensmap.flatsky import gaussian_smooth
+from lensmap.grid import noise_realizations
 from lensmap.statistics import b_mode_test, psf_leakage, split_halves, stack_at
 
 CENTER = CENTERS["dec 45"]
@@ -60,6 +62,46 @@ def test_b_modes():
         for seed in range(20)
     ]
     assert 0.5 < np.std(many) < 1.8
+
+
+def test_b_mode_of_noise_of_any_correlation():
+    def noise(seed, n):
+        rng = np.random.default_rng(seed)
+        return [3.0 * gaussian_smooth(rng.normal(size=SHAPE), 3.0) for _ in range(n)]
+
+    sigma = np.full(SHAPE, 3.0 / np.sqrt(4 * np.pi * 9))
+    tests = []
+    for seed in range(40):
+        b_mode, *others = noise(seed, 41)
+        kappa = ConvergenceMap(np.zeros(SHAPE), sigma, None, WCS, kappa_b=b_mode)
+        tests.append(b_mode_test(kappa, noise_maps=iter(others)))
+    assert np.std([t.excess for t in tests]) == pytest.approx(1, abs=0.3)
+    assert abs(np.mean([t.excess for t in tests])) < 0.5
+    assert np.mean([t.rms_err for t in tests]) == pytest.approx(
+        np.std([t.rms for t in tests]), rel=0.3
+    )
+    with pytest.raises(ValueError, match="noise_maps must be at least 5, not 4"):
+        b_mode_test(kappa, noise_maps=others[:4])
+
+
+def test_b_mode_of_a_map_that_says_no_smoothing():
+    estimator = WienerFilter(uncertainty="rotations", n_realizations=10, tolerance=1e-3)
+    plain = estimator.replace(uncertainty=None)
+    for turned in (False, True):
+        catalog = _catalog(n=15_000, seed=1, turned=turned)
+        kappa = estimator.reconstruct(catalog, WCS)
+        with pytest.raises(ValueError, match="kappa does not say what Gaussian .* give noise_maps"):
+            b_mode_test(kappa)
+        grids = noise_realizations(catalog, WCS, n_realizations=20, rng=2)
+        found = b_mode_test(kappa, noise_maps=map(plain.reconstruct, grids))
+        assert found.excess > 5 if turned else abs(found.excess) < 4
+
+
+def test_b_modes_of_white_noise():
+    estimator = KaiserSquires(smoothing=None, uncertainty="analytic")
+    found = b_mode_test(estimator.reconstruct(_catalog(n=60_000), WCS))
+    assert abs(found.excess) < 4
+    assert found.rms_err == pytest.approx(1 / np.sqrt(2 * WCS.array_shape[0] ** 2), rel=0.01)
 
 
 def test_halves_have_the_same_sky():
