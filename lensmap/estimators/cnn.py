@@ -253,7 +253,16 @@ class CNNReconstructor(Estimator):
         density = float(number / np.count_nonzero(near_data(occupied, 1.5)))
         fewest, most = network.density
         if not fewest <= density <= most:
-            outside.append(f"{density:.3g} galaxies per pixel (it knows {fewest:g} to {most:g})")
+            known = f"{fewest:.3g} to {most:.3g}"
+            outside.append(f"{density:.3g} galaxies per pixel (it knows {known})")
+        # of the galaxies as they are weighted
+        noise = float(np.sqrt(np.sum(grid.noise_sum) / np.sum(grid.sum_w2)))
+        least, largest = network.shape_noise
+        if not least <= noise <= largest:
+            outside.append(
+                f"ellipticities with a dispersion of {noise:.3g} (it knows {least:.3g} to "
+                f"{largest:.3g})"
+            )
         side = max(grid.shape) * scale * u.arcmin
         if side > _WIDEST:
             outside.append(f"a field of {side.to_value(u.deg):.3g} deg (flat up to 22)")

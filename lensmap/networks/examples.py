@@ -30,6 +30,9 @@ _FLOOR = 0.01
 # That of Cha et al. 2025.
 _USUAL = MockSurvey.preset("cha2025")
 
+# The largest measurement error of ellipticities per component that is the same for all galaxies.
+_LARGEST_ERROR = 0.15
+
 # The masks that are drawn once, and then turned and mirrored.
 _N_MASKS = 60
 
@@ -95,6 +98,22 @@ class SurveyRange:
         # a third more or less is not another survey
         usual = [_USUAL.expected_density.value * scale**2 for scale in pixel_scales]
         return 0.67 * min(usual), 1.5 * max(usual)
+
+    def known_shape_noise(self):
+        """Return the least and the largest dispersion of ellipticities that are learned from.
+
+        Returns
+        -------
+        tuple of float
+            Per component, with measurement errors; 5 per cent more or less is the same.
+        """
+        # that of galaxies which are weighted with their inverse variances
+        usual = float(np.mean(_USUAL.measurement.weight_quantiles) ** -0.5)
+        if self.usual == 1:
+            # as for the density: a quarter more or less is not another survey
+            return 0.8 * usual, 1.25 * usual
+        low, high = self.sigma_e
+        return 0.95 * min(low, usual), 1.05 * max(float(np.hypot(high, _LARGEST_ERROR)), usual)
 
 
 class Examples:
@@ -234,7 +253,7 @@ class Examples:
             if rng.random() < survey.uneven:
                 depth = _uneven_depth(shape, rng)
             if rng.random() < survey.other_errors:
-                errors = rng.uniform(0, 0.15)
+                errors = rng.uniform(0, _LARGEST_ERROR)
         is_open = self._open_pixels(shape, pixel_scale, rng) & is_field
         expected = np.where(is_open, per_pixel * depth, 0.0)
         measurement = MeasurementError(errors, sigma_e, _USUAL.magnitude_limit, _USUAL.m5)

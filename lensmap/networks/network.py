@@ -53,6 +53,9 @@ class Network:
         The smallest and the largest pixel it knows, arcminutes.
     density : tuple of float
         The fewest and the most galaxies per pixel it knows.
+    shape_noise : tuple of float
+        The least and the largest dispersion of ellipticities per component, with their measurement
+        errors, that it knows.
     stride : int
         The sides of its input are multiples of this.
     reach : int
@@ -70,6 +73,7 @@ class Network:
     inputs: str
     pixel_scale: tuple = (0.41, 0.41)
     density: tuple = (1.0, 30.0)
+    shape_noise: tuple = (0.15, 0.5)
     stride: int = 1
     reach: int = 64
     margin: int = 0

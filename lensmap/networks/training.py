@@ -137,7 +137,9 @@ def train(
     }
     scales = [one.pixel_scale for one in examples.sets]
     run.domain = {
-        "pixel_scale": (min(scales), max(scales)), "density": survey.known_density(scales)
+        "pixel_scale": (min(scales), max(scales)),
+        "density": survey.known_density(scales),
+        "shape_noise": survey.known_shape_noise(),
     }
     run.begin()
     check = TrainingCheck(examples, held_back)

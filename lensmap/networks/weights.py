@@ -23,7 +23,9 @@ from lensmap.utils import atomic_write
 __all__ = ["as_network", "load_network", "save_network"]
 
 # The keys of a card that a network is made of, beside its weights.
-_USE = ("inputs", "pixel_scale", "density", "stride", "reach", "margin", "widths")
+_USE = (
+    "inputs", "pixel_scale", "density", "shape_noise", "stride", "reach", "margin", "widths",
+)
 
 
 def load_network(name):

@@ -235,6 +235,12 @@ class TestDomain:
         with pytest.warns(MapWarning, match="not trained for pixels of 1.5 arcmin"):
             CNNReconstructor().reconstruct(grid)
 
+    @pytest.mark.parametrize(("sigma_e", "seen"), [(0.1, "0.11"), (0.45, "0.45")])
+    def test_other_shape_noise(self, sigma_e, seen):
+        grid = MockSurvey(sigma_e=sigma_e).observe_grid(None, MODEL.wcs, rng=1)
+        with pytest.warns(MapWarning, match=f"ellipticities with a dispersion of {seen}"):
+            CNNReconstructor().reconstruct(grid)
+
     def test_no_measurement_errors(self, catalog):
         columns = {name: getattr(catalog, name) for name in ("ra", "dec", "e1", "e2")}
         found = CNNReconstructor().reconstruct(ShearCatalog(columns, "generic"), MODEL.wcs)

@@ -18,8 +18,9 @@ def network():
     model = build("lensmap", **OPTIONS)
     rng = np.random.default_rng(1)
     model.set_weights([0.1 * rng.standard_normal(w.shape) for w in model.get_weights()])
-    return Network(model, "multiscale", pixel_scale=(0.3, 0.6), density=(2.0, 9.0), stride=4,
-                   reach=20, widths=(1.1, 0.9), card={"name": "small", "masks": True})
+    return Network(model, "multiscale", pixel_scale=(0.3, 0.6), density=(2.0, 9.0),
+                   shape_noise=(0.2, 0.3), stride=4, reach=20, widths=(1.1, 0.9),
+                   card={"name": "small", "masks": True})
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def path(network, tmp_path):
 
 def test_round_trip(network, path):
     back = load_network(path)
-    for name in ("inputs", "pixel_scale", "density", "stride", "reach", "widths"):
+    for name in ("inputs", "pixel_scale", "density", "shape_noise", "stride", "reach", "widths"):
         assert getattr(back, name) == getattr(network, name)
     for one, other in zip(back.model.get_weights(), network.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other.astype(np.float16).astype(np.float32))
