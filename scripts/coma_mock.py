@@ -96,7 +96,8 @@ def main():
     parser.add_argument("--others", type=int, default=20,
                         help="skies without arms that give the scatter (default 20)")
     parser.add_argument("--cut", type=float, default=2.0, help="persistence, sigma (default 2)")
-    parser.add_argument("--methods", default="wiener,lensmap")
+    parser.add_argument("--methods", default="wiener,lensmap",
+                        help=f"of {', '.join(ESTIMATORS)}; 'none' for masses alone")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     start = time.perf_counter()
@@ -106,10 +107,11 @@ def main():
     centre, truth = with_arms.center, with_arms.clusters[0].m200c.to_value(1e14 * u.solMass)
     angles = np.array([arm.angle.to_value(u.deg) for arm in with_arms.filaments])
     covariance = structure_covariance(BINS, Z_SOURCE, z_lens=Z_LENS)
-    methods = {name: ESTIMATORS[name]() for name in arguments.methods.split(",")}
+    names = [] if arguments.methods == "none" else arguments.methods.split(",")
+    methods = {name: ESTIMATORS[name]() for name in names}
 
     others = {name: [] for name in methods}
-    for i in range(arguments.others):
+    for i in range(arguments.others if methods else 0):
         field, seed = draw(without, arguments.seed * 1_000_000 + 500_000 + i)
         grid = survey.observe_grid(field, rng=seed)
         for name, method in methods.items():
@@ -125,7 +127,7 @@ def main():
     excess = {name: ([], []) for name in methods}
     shares = {name: ([], []) for name in methods}
     for i in range(arguments.n):
-        for k, model in enumerate((with_arms, without)):
+        for k, model in enumerate((with_arms, without) if methods else (with_arms,)):
             field, seed = draw(model, arguments.seed * 1_000_000 + i)
             if k == 0:
                 catalog = survey.observe(field, rng=seed)
