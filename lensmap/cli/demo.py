@@ -17,7 +17,7 @@ NAME = "demo"
 SUMMARY = "map a bundled cluster field and compare with the truth"
 DESCRIPTION = """Make a mass map of a bundled mock catalogue with two clusters of galaxies, find
 them in the map, and compare their positions with the truth. Writes lensmap_demo.fits
-(open it in DS9) and lensmap_demo.png."""
+(open it in DS9), lensmap_demo.png, and the catalogue, lensmap_demo_shear.fits."""
 EXAMPLES = """examples:
   lensmap demo
   lensmap demo --output-dir /tmp/demo --overwrite"""
@@ -43,11 +43,12 @@ def run(arguments):
     if directory.exists() and not directory.is_dir():
         raise NotADirectoryError(f"{str(directory)!r} is a file, not a directory")
     directory.mkdir(parents=True, exist_ok=True)
-    paths = [directory / f"lensmap_demo.{suffix}" for suffix in ("fits", "png")]
+    paths = [directory / f"lensmap_demo{end}" for end in (".fits", ".png", "_shear.fits")]
     check_picture(paths[1])
     with (
         atomic_write(paths[0], overwrite=arguments.overwrite) as fits_path,
         atomic_write(paths[1], overwrite=arguments.overwrite) as png_path,
+        atomic_write(paths[2], overwrite=arguments.overwrite) as shear_path,
     ):
         table = demo_table()
         catalog = ShearCatalog(table, columns="generic", convention=table.meta["CONVENTN"])
@@ -57,6 +58,7 @@ def run(arguments):
         )
         found = compare(kappa, table.meta)
         kappa.write(fits_path, format="fits", overwrite=True)
+        table.write(shear_path, format="fits", overwrite=True)
         save_map(kappa, png_path, title="lensmap demo: a mock field with two clusters", marks=found)
     print(describe(kappa), end="\n\n")
     print("peaks above 4 sigma, each with the nearest true cluster:")

@@ -5,6 +5,7 @@ from lensmap.cli.map_input import add_map_argument, read_map
 from lensmap.cli.options import angle, one_radius, two_radii
 from lensmap.cli.outputs import check_outputs, open_outputs
 from lensmap.cli.tables import show_table, write_table
+from lensmap.utils import has_suffix
 
 NAME = "peaks"
 SUMMARY = "find the peaks of a mass map"
@@ -49,6 +50,10 @@ def run(arguments):
     from lensmap.peaks import find_peaks, write_regions
 
     check_outputs(arguments)
+    if arguments.regions is not None and not has_suffix(
+        arguments.regions, (".reg", ".ds9", ".crtf")
+    ):
+        raise ValueError(f"--regions must end in .reg, .ds9 or .crtf, not {arguments.regions!r}")
     masses = _mass_options(arguments)
     kappa = read_map(arguments)
     peaks = find_peaks(

@@ -159,6 +159,9 @@ def _show(profile, fit):
     if fit is None:
         return
     low, high = (m.to_value("solMass") for m in (fit.m200c_low, fit.m200c_high))
+    if not fit.success:
+        print(f"\nno halo: {fit.message}; M200c < {high:.3g} solMass (68%)")
+        return
     print(f"\nM200c = {fit.m200c.to_value('solMass'):.3g} solMass, 68%: {low:.3g} to {high:.3g}")
     print(f"c200c = {fit.c200c:.2f}, r200c = {fit.r200c.to_value('Mpc'):.2f} Mpc, "
           f"chi2 = {fit.chi2:.1f} of {fit.n_data} bins")

@@ -110,6 +110,9 @@ def _words(fit):
         np.atleast_1d(m.to_value(u.solMass))[0]
         for m in (fit.m200c, fit.m200c_low, fit.m200c_high)
     )
+    if not fit.success:
+        power = int(np.floor(np.log10(high)))
+        return rf"no halo; $M_{{200c}} < {high / 10**power:.1f} \times 10^{{{power}}}\,M_\odot$"
     scale = 10 ** np.floor(np.log10(value))
     value, low, high = value / scale, low / scale, high / scale
     return (

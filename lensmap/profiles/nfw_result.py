@@ -19,6 +19,10 @@ from lensmap.utils import (
 
 __all__ = ["NFWFit", "best_fit"]
 
+# A chi^2 that is lower by more than this is another minimum; so often the search starts anew.
+_LOWER = 0.01
+_RESTARTS = 5
+
 
 @dataclass(frozen=True, eq=False)
 class NFWFit:
@@ -267,12 +271,24 @@ def best_fit(data, parameters):
         The attributes of an `NFWFit`.
     """
     found, lowest = _minimum(data, parameters)
+    for _ in range(_RESTARTS):
+        covariance = np.linalg.pinv(found.jac.T @ found.jac)
+        try:
+            ends = [
+                _interval(data, parameters, found.x, lowest, covariance, i)
+                for i in range(parameters.n_halos)
+            ]
+            break
+        except _LowerMinimum as lower:
+            # The search stopped beside the best: it goes on from what the interval came upon.
+            found, lowest = _minimum(data, parameters, start=lower.vector)
+            ends = None
     halos = parameters.halos(found.x)
-    covariance = np.linalg.pinv(found.jac.T @ found.jac)
-    ends = [
-        _interval(data, parameters, found.x, lowest, covariance, i)
-        for i in range(parameters.n_halos)
-    ]
+    steady = ends is not None
+    if not steady:
+        width = np.sqrt(np.diag(covariance))
+        ends = [[found.x[k] - width[k], found.x[k] + width[k]]
+                for k in map(parameters.index_of_mass, range(parameters.n_halos))]
     masses = np.exp([halo[0] for halo in halos])
     concentrations = np.exp([halo[1] for halo in halos])
     low, high = np.exp(np.array(ends)).T
@@ -291,7 +307,9 @@ def best_fit(data, parameters):
         message = f"at an end of what is tried: {', '.join(at_end)}"
     elif unbounded:
         message = f"the data set no upper limit: {', '.join(unbounded)}"
-    success = bool(found.success) and not at_end and not unbounded
+    elif not steady:
+        message = f"chi^2 has several minima, and a lower one was found {_RESTARTS} times"
+    success = bool(found.success) and steady and not at_end and not unbounded
     if not success:
         warn_user(f"the fit did not converge to a halo: {message}", LensmapWarning)
     one = parameters.n_halos == 1
@@ -336,14 +354,33 @@ def _minimum(data, parameters, held=None, start=None):
     return found, 2 * found.cost
 
 
+class _LowerMinimum(Exception):
+    """There is a better place than the best."""
+
+    def __init__(self, vector):
+        super().__init__()
+        self.vector = vector
+
+
 def _interval(data, parameters, values, lowest, covariance, i):
     """Return where chi^2 is 1 above the smallest, ln M, the other parameters at their best."""
     which = parameters.index_of_mass(i)
     best = values[which]
     low, high = parameters.low[which], parameters.high[which]
+    free = np.arange(parameters.n) != which
+    known = {best: -1.0}
 
     def above(value):
-        return _minimum(data, parameters, {which: value}, values)[1] - lowest - 1.0
+        if value not in known:
+            found, chi2 = _minimum(data, parameters, {which: value}, values)
+            if chi2 < lowest - _LOWER:
+                vector = np.array(values)
+                vector[which] = value
+                if found is not None:
+                    vector[free] = found.x
+                raise _LowerMinimum(vector)
+            known[value] = chi2 - lowest - 1.0
+        return known[value]
 
     step = max(2.0 * np.sqrt(max(covariance[which, which], 0.0)), 1e-3)
     ends = []

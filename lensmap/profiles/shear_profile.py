@@ -10,12 +10,23 @@ from lensmap.cosmology import get_cosmology
 from lensmap.profiles.efficiency import Efficiency
 from lensmap.profiles.pairs import Sources
 from lensmap.profiles.radii import as_angles, brief, check_edges, check_lens_redshifts
-from lensmap.utils import as_generator, as_skycoord, check_choice, check_count, thread_map
+from lensmap.utils import (
+    LensmapWarning,
+    as_generator,
+    as_skycoord,
+    check_choice,
+    check_count,
+    thread_map,
+    warn_user,
+)
 
 __all__ = ["shear_profile"]
 
 _ERRORS = ("shape noise", "bootstrap")
 _SURFACE = u.solMass / u.Mpc**2
+
+# The scatter of fewer lenses is not known from themselves.
+_FEW = 10
 
 # Sums over the galaxies of a bin; v is the weight times the square of 1 / sigma_crit.
 _SUMS = ("n", "w", "wr", "wt", "wx", "w2s", "wb", "wb2", "v", "vt", "vx", "v2s")
@@ -128,6 +139,12 @@ def shear_profile(
     table.meta |= {"n_positions": n_seen, "errors": errors}
     if errors == "bootstrap":
         table.meta["n_bootstrap"] = n_bootstrap
+        if 1 < n_seen < _FEW:
+            warn_user(
+                f"errors of a bootstrap of {n_seen} positions mean little: take at least {_FEW}, "
+                "or errors='shape noise'",
+                LensmapWarning,
+            )
     if z_lens is not None:
         table.meta["z_lens"] = float(np.mean(z_lens))
     if draws is not None:
@@ -196,8 +213,8 @@ def _table(sums, bins, with_sigma, positions):
     means, named = _means(sums, with_sigma)
     if not named["n"].any():
         raise ValueError(
-            "no galaxy is in any of the bins: positions must lie in the survey, not at "
-            f"{brief(positions)}"
+            "no galaxy is in any of the bins: positions must lie in the survey, and bins be wide "
+            f"enough; positions are {brief(positions)}, bins {bins[0]:.3g} to {bins[-1]:.3g}"
         )
     with np.errstate(invalid="ignore", divide="ignore"):
         table = QTable({

@@ -235,13 +235,19 @@ def _field(treecorr, kappa, weights, n_patches, rng, like=None):
 
 
 def _as_table(result, values, variances, n_patches):
-    theta = np.where(result.weight > 0, result.meanr, np.nan)
+    some = result.npairs > 0
+    if not some.any():
+        raise ValueError(
+            f"there is no pair between min_sep = {result.min_sep:.3g} arcmin and max_sep = "
+            f"{result.max_sep:.3g} arcmin"
+        )
+    theta = np.where(some, result.meanr, np.nan)
     table = QTable({
         "theta_low": result.left_edges * u.arcmin,
         "theta_high": result.right_edges * u.arcmin,
         "theta": theta * u.arcmin,
-        **values,
-        **{name: np.sqrt(variance) for name, variance in variances.items()},
+        **{name: np.where(some, value, np.nan) for name, value in values.items()},
+        **{name: np.where(some, np.sqrt(v), np.nan) for name, v in variances.items()},
         "n_pairs": np.rint(result.npairs).astype(int),
     })
     if n_patches:

@@ -92,6 +92,13 @@ def test_profile_and_fit(run, tmp_path):
     assert "g_err" in boot and "M200c" not in boot
 
 
+@pytest.mark.filterwarnings("ignore:the fit did not converge")
+def test_a_fit_without_a_halo(run):
+    code, out, err = run("profile", "+shear.fits", "--at", "36.99,12.65", "--z-lens", 0.3,
+                         "--z-source", 1, "--radii", "0.2Mpc", "1Mpc", "--fit")
+    assert code == 0 and "no halo: at an end" in out and "M200c < " in out and "c200c" not in out
+
+
 def test_a_stack_in_angles(run):
     code, out, _ = run("profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "1arcmin",
                        "8arcmin", "--bins", 3)
@@ -118,7 +125,8 @@ def test_filaments(run, tmp_path):
         (["peaks", "+shear.fits"], "is no convergence map"),
         (["peaks", "+clusters.csv"], "is no FITS file"),
         (["peaks", "+kappa.fits", "-o", "=p.doc"], "must end in one of"),
-        (["peaks", "+kappa.fits", "--regions", "=p.txt"], "must end in .reg, .ds9 or .crtf"),
+        (["peaks", "+kappa.fits", "--regions", "=p.txt"],
+         "--regions must end in .reg, .ds9 or .crtf, not '"),
         (["peaks", "+kappa.fits", "--plot", "=p.doc"], "the suffix of the picture"),
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc"], "needs --z-lens and --z-source"),
         (["peaks", "+kappa.fits", "--ring", "1deg", "2deg"], "--ring needs --mass-within"),

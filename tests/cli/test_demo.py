@@ -7,7 +7,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 
-from lensmap import ConvergenceMap
+from lensmap import ConvergenceMap, ShearCatalog
 from lensmap.cli import demo, main
 
 pytest.importorskip("matplotlib")
@@ -18,11 +18,12 @@ def test_both_clusters_are_found(tmp_path, capsys):
     assert main(["demo", "--output-dir", str(folder)]) == 0
     out = capsys.readouterr().out
     assert sorted(item.name for item in folder.iterdir()) == [
-        "lensmap_demo.fits", "lensmap_demo.png"
+        "lensmap_demo.fits", "lensmap_demo.png", "lensmap_demo_shear.fits"
     ]
     assert "30500 galaxies used" in out and str(folder / "lensmap_demo.fits") in out
     kappa = ConvergenceMap.read(folder / "lensmap_demo.fits")
     found = demo.compare(kappa, demo.demo_table().meta)
+    assert len(ShearCatalog.read(folder / "lensmap_demo_shear.fits", "generic")) == 30500
     # The truth stands in the script that made the catalogue.
     clusters = SkyCoord([36.91, 37.14], [12.57, 12.36], unit="deg")
     places = SkyCoord(found["ra"], found["dec"])

@@ -72,7 +72,7 @@ def test_shear_profile_with_a_fit(data, unit):
     assert ax.get_xlabel() == f"radius ({unit})" and ax.get_ylabel() == "reduced shear"
     words = [text.get_text() for text in ax.get_legend().get_texts()]
     assert any("M_{200c}" in w for w in words) and {"tangential", "cross"} <= set(words)
-    model = next(line for line in ax.get_lines() if "NFW" in str(line.get_label()))
+    model = next(line for line in ax.get_lines() if "M_{200c}" in str(line.get_label()))
     radius = profile["radius"].value
     np.testing.assert_allclose(model.get_xdata()[[0, -1]], radius[[1, -1]])
     drawn = np.interp(radius[1:], *model.get_data())

@@ -207,6 +207,36 @@ def test_the_shear_of_the_best_halo():
     np.testing.assert_allclose(of_galaxies.tangential_shear(angle), expected, rtol=2e-3)
 
 
+def test_a_search_that_stopped_beside_the_best_goes_on(monkeypatch):
+    from lensmap.profiles import nfw_result
+
+    profile = _profile(_catalog([(CENTER, _halo())]))
+    expected = fit_nfw(profile, z_lens=0.3)
+    search, calls = nfw_result._minimum, []
+
+    def poor(data, parameters, held=None, start=None):
+        calls.append(held)
+        found, lowest = search(data, parameters, held, start)
+        if len(calls) == 1:  # as if in a minimum beside the lowest
+            found.x = found.x + [0.5, 0.0]
+            lowest += 5.0
+        return found, lowest
+
+    monkeypatch.setattr(nfw_result, "_minimum", poor)
+    fit = fit_nfw(profile, z_lens=0.3)
+    assert fit.success and calls.count(None) == 2
+    assert (fit.m200c / expected.m200c).value == pytest.approx(1, rel=1e-3)
+    assert (fit.m200c_low / expected.m200c_low).value == pytest.approx(1, rel=1e-3)
+
+    def never(data, parameters, held=None, start=None):
+        found, lowest = search(data, parameters, held, start)
+        return found, lowest + (5.0 if held is None else 0.0)
+
+    monkeypatch.setattr(nfw_result, "_minimum", never)
+    with pytest.warns(LensmapWarning, match="chi.2 has several minima"):
+        assert not fit_nfw(profile, z_lens=0.3).success
+
+
 def test_other_definitions_of_mass():
     fit = fit_nfw(_profile(_catalog([(CENTER, _halo())])), z_lens=0.3)
     (m500, low, high), (m200m, _, _) = fit.mass("500c"), fit.mass("200m")

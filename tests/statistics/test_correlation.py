@@ -168,3 +168,14 @@ def test_patches_need_points(n_patches):
     catalog = ShearCatalog(columns, "generic", "celestial", "shear")
     with pytest.raises(ValueError, match=f"n_patches must be 0, or from 2 .*, 10, not {n_patches}"):
         shear_correlation(catalog, **bins)
+
+
+def test_nothing_where_there_are_no_pairs():
+    data = np.random.default_rng(0).normal(size=(12, 12))
+    kappa = ConvergenceMap(data, wcs=tangent_wcs(CENTERS["equator"], (12, 12), 1.0))
+    table = kappa_correlation(kappa, min_sep="5 arcmin", max_sep="45 arcmin", n_bins=8, n_patches=0)
+    none = table["n_pairs"] == 0
+    assert none.any() and not none.all()
+    assert np.all(np.isnan(table["xi"][none])) and np.all(np.isfinite(table["xi"][~none]))
+    with pytest.raises(ValueError, match="there is no pair between min_sep = 100"):
+        kappa_correlation(kappa, min_sep="100 arcmin", max_sep="200 arcmin", n_patches=0)
