@@ -174,7 +174,10 @@ def plot_completeness(table, ax=None, *, corrected=True, label=None, **style):
     value = np.asarray(table[name])
     errors = [value - np.asarray(table[f"{name}_low"]), np.asarray(table[f"{name}_high"]) - value]
     ax.errorbar(
-        middle, value, np.nan_to_num(np.maximum(errors, 0)), [middle - low, high - middle],
+        middle, value,
+        # lists: an array of one bar would be taken for a number
+        np.nan_to_num(np.maximum(errors, 0)).tolist(),
+        [(middle - low).tolist(), (high - middle).tolist()],
         **{"marker": "o", "linestyle": "none", "markersize": 4, "color": BLUE, "label": label,
            **style},
     )

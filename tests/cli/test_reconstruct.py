@@ -210,6 +210,7 @@ class TestOptions:
         assert "expected: the matter in front of redshift 0.7" in said
         assert "times its error about the truth" in said
 
+    @pytest.mark.filterwarnings("ignore:the network .* was not trained for ellipticities")
     def test_network_with_its_own_error(self, folder, capsys):
         words = ["--method", "cnn", "--network", "lensmap", "--uncertainty", "network"]
         assert reconstruct(*words) == 0
