@@ -3,7 +3,7 @@
 
 from lensmap.cli.map_input import add_map_argument, read_map
 from lensmap.cli.options import angle
-from lensmap.cli.outputs import check_outputs, open_outputs
+from lensmap.cli.outputs import check_outputs, open_outputs, say_outputs
 from lensmap.cli.tables import show_table, write_table
 from lensmap.utils import has_suffix
 
@@ -60,6 +60,7 @@ def run(arguments):
 
             plot_filaments(kappa, found).figure.savefig(paths["plot"], dpi=150)
     _show(found)
+    say_outputs(arguments, "output", "regions", "plot")
     return 0
 
 
@@ -73,7 +74,8 @@ def _write_regions(found, path):
 
 
 def _show(found):
-    print(f"{len(found)} filaments above a persistence of {found.cut:g} x {found.sigma:.4g}")
+    plural = "" if len(found) == 1 else "s"
+    print(f"{len(found)} filament{plural} above a persistence of {found.cut:g} x {found.sigma:.4g}")
     if len(found) == 0:
         return
     show_table(found.table, {"persistence": ".4f", "persistence_sigma": ".1f", "length": ".1f",

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from lensmap.cli.tables import table_format
 from lensmap.utils import atomic_write
 
-__all__ = ["check_outputs", "open_outputs"]
+__all__ = ["check_outputs", "open_outputs", "say_outputs"]
 
 
 def check_outputs(arguments):
@@ -28,3 +28,10 @@ def open_outputs(arguments, *names):
             for name in names
             if (path := getattr(arguments, name)) is not None
         }
+
+
+def say_outputs(arguments, *names):
+    """Print which files were written, if any."""
+    paths = [str(path) for name in names if (path := getattr(arguments, name)) is not None]
+    if paths:
+        print(f"written: {', '.join(paths)}")

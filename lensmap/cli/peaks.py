@@ -3,7 +3,7 @@
 
 from lensmap.cli.map_input import add_map_argument, read_map
 from lensmap.cli.options import angle, one_radius, two_radii
-from lensmap.cli.outputs import check_outputs, open_outputs
+from lensmap.cli.outputs import check_outputs, open_outputs, say_outputs
 from lensmap.cli.tables import show_table, write_table
 from lensmap.utils import has_suffix
 
@@ -74,6 +74,7 @@ def run(arguments):
             quantity = "snr" if arguments.by == "snr" else "kappa"
             plot_peaks(kappa, peaks, quantity=quantity).figure.savefig(paths["plot"], dpi=150)
     _show(peaks)
+    say_outputs(arguments, "output", "regions", "plot")
     return 0
 
 
@@ -103,7 +104,7 @@ def _with_masses(peaks, kappa, options):
 
 
 def _show(peaks):
-    print(f"{len(peaks)} peaks")
+    print(f"{len(peaks)} peak{'' if len(peaks) == 1 else 's'}")
     if len(peaks) == 0:
         return
     names = ["id", "ra", "dec", "kappa", "kappa_err", "snr", "at_edge"]

@@ -11,7 +11,7 @@ from lensmap.cli.options import (
     read_positions,
     two_radii,
 )
-from lensmap.cli.outputs import check_outputs, open_outputs
+from lensmap.cli.outputs import check_outputs, open_outputs, say_outputs
 from lensmap.cli.tables import show_table, write_table
 
 NAME = "profile"
@@ -91,6 +91,7 @@ def run(arguments):
 
             plot_shear_profile(profile, fit).figure.savefig(paths["plot"], dpi=150)
     _show(profile, fit)
+    say_outputs(arguments, "output", "plot")
     return 0
 
 

@@ -87,7 +87,7 @@ def azimuthal_excess(kappa, position, radii, noise_maps, *, n_bins=72, width=4.0
     ----------
     Cha et al. 2025, fig. 11.
     """
-    check_number(threshold, "threshold", "a number")
+    check_number(threshold, "threshold", "finite")
     table = azimuthal_profile(kappa, position, radii, n_bins=n_bins, width=width, z_lens=z_lens,
                               cosmology=cosmology)
     sectors = Sectors(kappa, position, radii, n_bins, width, z_lens, cosmology)

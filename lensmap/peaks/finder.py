@@ -97,7 +97,7 @@ def find_peaks(
     1 peak at x = 20.2, y = 40.0
     """
     check_map(kappa)
-    check_number(threshold, "threshold", "a number")
+    check_number(threshold, "threshold", "finite")
     separation = check_angle(min_separation, "min_separation", allow_zero=True)
     sign = -1.0 if troughs else 1.0
     values = sign * heights(kappa, by, "peaks")

@@ -92,7 +92,7 @@ def find_multiscale_peaks(
         If a parameter cannot be used, or there is neither a B-mode nor noise maps.
     """
     check_map(kappa)
-    check_number(threshold, "threshold", "a number")
+    check_number(threshold, "threshold", "finite")
     separation = check_angle(min_separation, "min_separation", allow_zero=True)
     scales = [check_angle(one, "scales") for one in np.atleast_1d(scales)]
     if not scales:

@@ -66,6 +66,8 @@ def completeness(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_
         - ``chance``: the part that is matched with the peaks moved; NaN if not measured;
         - ``corrected``, ``corrected_low``, ``corrected_high``: the same as ``rate`` without chance.
 
+        ``meta`` has ``rate``, ``"completeness"`` or ``"purity"``, and ``by``.
+
     Raises
     ------
     TypeError, ValueError
@@ -76,7 +78,7 @@ def completeness(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_
     Brown, Cai & DasGupta 2001, Stat. Sci. 16, 101 (the interval).
     """
     return _rates(reference, peaks, radius, by, bins, kappa, n_random, rng,
-                  names=("reference", "peaks"))
+                  names=("reference", "peaks"), what="completeness")
 
 
 def purity(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random=20, rng=0):
@@ -102,7 +104,7 @@ def purity(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random
         If a parameter cannot be used.
     """
     return _rates(peaks, reference, radius, by, bins, kappa, n_random, rng,
-                  names=("peaks", "reference"))
+                  names=("peaks", "reference"), what="purity")
 
 
 def open_area(kappa):
@@ -158,7 +160,7 @@ def peaks_at_density(peaks, density, kappa):
     return peaks[: round(number)]
 
 
-def _rates(ours, theirs, radius, by, bins, kappa, n_random, rng, names):
+def _rates(ours, theirs, radius, by, bins, kappa, n_random, rng, names, what):
     """Return how many of ours have one of theirs."""
     radius = check_angle(radius, "radius")
     our_sky, their_sky = as_skycoord(ours, names[0]), as_skycoord(theirs, names[1])
@@ -192,7 +194,8 @@ def _rates(ours, theirs, radius, by, bins, kappa, n_random, rng, names):
             for name, value in rates.items()
         }
     return QTable({"low": low, "high": high, "n": n, "n_matched": matched, **rates,
-                   "chance": chance, **corrected})
+                   "chance": chance, **corrected},
+                  meta={"rate": what, "by": by})
 
 
 def _in_bins(table, by, bins, n, name):

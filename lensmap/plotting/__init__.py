@@ -14,6 +14,7 @@ from lensmap.plotting.statistics import (
     plot_pdf,
     plot_pixel_relation,
     plot_power,
+    plot_shear_correlation,
 )
 from lensmap.plotting.training import plot_learning_curve
 
@@ -30,6 +31,7 @@ __all__ = [
     "plot_peaks",
     "plot_pixel_relation",
     "plot_power",
+    "plot_shear_correlation",
     "plot_shear_profile",
     "save_map",
 ]

@@ -62,11 +62,19 @@ def logarithmic(axis):
     axis : `~matplotlib.axis.Axis`
         The axis, such as ``ax.xaxis``.
     """
+    from matplotlib import rcParams
     from matplotlib.ticker import FuncFormatter
 
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(FuncFormatter(_some))
+    # All labels in one line, though minor ticks are shorter.
+    major, minor = (axis.get_tick_params(which=which) for which in ("major", "minor"))
+    name = f"{axis.axis_name}tick"
+    size = [given.get("length", rcParams[f"{name}.{which}.size"])
+            for given, which in ((major, "major"), (minor, "minor"))]
+    pad = major.get("pad", rcParams[f"{name}.major.pad"])
+    axis.set_tick_params(which="minor", pad=pad + size[0] - size[1])
 
 
 def _some(value, _):

@@ -4,7 +4,8 @@
 import numpy as np
 from astropy import units as u
 
-from lensmap.plotting.axes import BLUE, GREY, ORANGE, new_axes, with_errors
+from lensmap.plotting.axes import BLUE, GREY, ORANGE, logarithmic, new_axes, with_errors
+from lensmap.utils import check_choice
 
 __all__ = [
     "plot_completeness",
@@ -12,6 +13,7 @@ __all__ = [
     "plot_pdf",
     "plot_pixel_relation",
     "plot_power",
+    "plot_shear_correlation",
 ]
 
 
@@ -41,6 +43,53 @@ def plot_correlation(table, ax=None, *, label=None, **style):
     ax.set_xlabel(r"separation $\theta$ (arcmin)")
     ax.set_ylabel(r"$\xi_{\kappa\kappa}(\theta)$")
     return _with_legend(ax, label)
+
+
+def plot_shear_correlation(table, ax=None, *, quantity="xi"):
+    r"""Draw the two-point correlation of shear, or its split into E and B.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Of `lensmap.statistics.shear_correlation`.
+    ax : `~matplotlib.axes.Axes` or None
+        Where to draw; None makes a new figure.
+    quantity : {"xi", "map2"}
+        :math:`\theta\, \xi_+` and :math:`\theta\, \xi_-`, or the aperture masses of the E and the
+        B-mode.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If ``quantity`` is neither.
+    """
+    check_choice(quantity, "quantity", ("xi", "map2"))
+    ax = new_axes(ax)
+    theta = table["theta"].to_value(u.arcmin)
+    if quantity == "xi":
+        scale = 1e4 * theta
+        drawn = (("xi_plus", "xi_plus_err", r"$\xi_+$"), ("xi_minus", "xi_minus_err", r"$\xi_-$"))
+    else:
+        scale = np.full(len(theta), 1e6)
+        drawn = (("map2", "map2_err", "E"), ("mx2", "map2_err", "B"))
+    # Side by side, so that neither hides the other.
+    for (name, error, label), color, shift, face in zip(
+        drawn, (BLUE, ORANGE), (0.985, 1.015), (BLUE, "none"), strict=True
+    ):
+        with_errors(ax, shift * theta, scale * table[name], scale * table[error], color=color,
+                    markerfacecolor=face, label=label)
+    ax.axhline(0, color="black", linewidth=0.6)
+    logarithmic(ax.xaxis)
+    ax.set_xlabel(r"separation $\theta$ (arcmin)" if quantity == "xi" else "radius (arcmin)")
+    ax.set_ylabel(r"$\theta\,\xi_\pm$ ($10^{-4}$ arcmin)" if quantity == "xi"
+                  else r"$\langle M_\mathrm{ap}^2 \rangle$ ($10^{-6}$)")
+    ax.legend(frameon=False)
+    return ax
 
 
 def plot_power(table, ax=None, *, label=None, **style):
@@ -138,6 +187,7 @@ def plot_pixel_relation(kappa, reference, ax=None, *, relation=None):
     ax.plot(x.mean() + relation.slope * (middle - y.mean()), middle, color=BLUE, linestyle="--",
             label=f"reference on map, slope {relation.slope:.2f}")
     ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    ax.locator_params(nbins=5)
     ax.set_xlabel(r"$\kappa$ of the reference")
     ax.set_ylabel(r"$\kappa$ of the map")
     ax.set_title(f"r = {relation.r:.3f}")
@@ -169,8 +219,8 @@ def plot_completeness(table, ax=None, *, corrected=True, label=None, **style):
     if corrected and np.any(np.isfinite(np.asarray(table["chance"]))):
         name = "corrected"
     low, high = _finite_edges(table)
-    logarithmic = np.all(low > 0) and high[-1] > 5 * low[0]
-    middle = np.sqrt(low * high) if logarithmic else (low + high) / 2
+    rising = np.all(low > 0) and high[-1] > 5 * low[0]
+    middle = np.sqrt(low * high) if rising else (low + high) / 2
     value = np.asarray(table[name])
     errors = [value - np.asarray(table[f"{name}_low"]), np.asarray(table[f"{name}_high"]) - value]
     ax.errorbar(
@@ -181,15 +231,19 @@ def plot_completeness(table, ax=None, *, corrected=True, label=None, **style):
         **{"marker": "o", "linestyle": "none", "markersize": 4, "color": BLUE, "label": label,
            **style},
     )
-    if logarithmic:
+    if rising and high[-1] < 1e4:
+        logarithmic(ax.xaxis)
+    elif rising:
         ax.set_xscale("log")
-    ax.set_ylim(-0.03, 1.05)
+    ax.set_ylim(min(-0.03, 1.1 * np.nanmin(value - errors[0], initial=0)), 1.05)
     unit = u.Quantity(table["low"]).unit
-    unit = unit.to_string("latex_inline") if unit != u.dimensionless_unscaled else ""
-    ax.set_xlabel(f"bin ({unit})" if unit else "bin")
+    unit = f" ({unit.to_string('latex_inline')})" if unit != u.dimensionless_unscaled else ""
+    ax.set_xlabel(f"{table.meta.get('by') or 'bin'}{unit}")
     if low[0] == high[-1] == 0:
         ax.set_xticks([0], ["all"])
-    ax.set_ylabel("part that is matched" + (", less chance" if name == "corrected" else ""))
+        ax.set_xlabel("")
+    ax.set_ylabel(table.meta.get("rate", "part that is matched")
+                  + (", less chance" if name == "corrected" else ""))
     return _with_legend(ax, label)
 
 

@@ -171,7 +171,7 @@ def test_the_smoothing_is_what_the_map_says():
     [
         ({"by": "sigma"}, ValueError, "by must be one of 'snr', 'kappa'"),
         ({"threshold": "3"}, TypeError, "threshold must be a number"),
-        ({"threshold": np.nan}, ValueError, "threshold must be a number"),
+        ({"threshold": np.nan}, ValueError, "threshold must be finite"),
         ({"min_separation": 2.0}, TypeError, "min_separation must be an angle"),
     ],
 )

@@ -12,9 +12,15 @@ from matplotlib import pyplot
 from lensmap import ConvergenceMap, NFWHalo, ShearCatalog, find_peaks, plotting
 from lensmap.filaments import find_filaments
 from lensmap.grid import tangent_wcs
-from lensmap.peaks import completeness
+from lensmap.peaks import completeness, purity
 from lensmap.profiles import azimuthal_profile, fit_nfw, kappa_profile
-from lensmap.statistics import kappa_correlation, kappa_pdf, pixel_relation, power_spectrum
+from lensmap.statistics import (
+    kappa_correlation,
+    kappa_pdf,
+    pixel_relation,
+    power_spectrum,
+    shear_correlation,
+)
 
 CENTER = SkyCoord(150, 2, unit="deg")
 
@@ -123,16 +129,41 @@ def test_statistics(kappa):
     assert "r = 1.000" in ax.get_title()
 
 
+@pytest.mark.parametrize("quantity", ["xi", "map2"])
+def test_shear_correlation(quantity):
+    rng = np.random.default_rng(0)
+    ra, dec = rng.uniform(0, 1, (2, 3000))
+    galaxies = {"ra": ra, "dec": dec, "e1": 0.1 * rng.normal(size=3000),
+                "e2": 0.1 * rng.normal(size=3000)}
+    catalog = ShearCatalog(galaxies, "generic", "celestial", "shear")
+    table = shear_correlation(catalog, min_sep="1 arcmin", max_sep="30 arcmin", n_bins=6,
+                              n_patches=0)
+    ax = plotting.plot_shear_correlation(table, quantity=quantity)
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names == (["E", "B"] if quantity == "map2" else [r"$\xi_+$", r"$\xi_-$"])
+    drawn = ax.containers[0][0].get_ydata()
+    column, scale = ("map2", 1e6) if quantity == "map2" else ("xi_plus", 1e4 * table["theta"].value)
+    np.testing.assert_allclose(drawn, scale * table[column])
+    with pytest.raises(ValueError, match="quantity must be one of"):
+        plotting.plot_shear_correlation(table, quantity="xi_plus")
+
+
 @pytest.mark.parametrize("bins", [[1e14, 3e14, 1e15], [1e14, 2e14, 3e14]])
 def test_completeness(kappa, bins):
     peaks = find_peaks(kappa, 10)
     peaks["m200c"] = [1e14, 5e14]
     table = completeness(peaks[1:], peaks, "2 arcmin", by="m200c", bins=bins, kappa=kappa)
     ax = plotting.plot_completeness(table)
-    assert "less chance" in ax.get_ylabel()
+    assert ax.get_ylabel() == "completeness, less chance" and ax.get_xlabel() == "m200c"
+    assert min(ax.get_ylim()) < np.nanmin(table["corrected_low"])
     assert ax.get_xscale() == ("log" if bins[-1] == 1e15 else "linear")
     ax = plotting.plot_completeness(table, corrected=False)
-    assert "chance" not in ax.get_ylabel()
+    assert ax.get_ylabel() == "completeness"
+    masses = peaks.copy()
+    masses["m200c"].unit = u.solMass
+    table = purity(masses, peaks, "2 arcmin", by="m200c", bins=bins)
+    ax = plotting.plot_completeness(table)
+    assert ax.get_ylabel() == "purity" and "odot" in ax.get_xlabel()
     pyplot.close("all")
 
 
