@@ -32,7 +32,8 @@ def add_arguments(parser):
     group = parser.add_argument_group("the profile")
     group.add_argument(
         "--at", required=True, metavar="RA,DEC|FILE",
-        help="a position in degrees, or a table of positions with the columns ra and dec",
+        help="a position in degrees (--at=-10,35 if it begins with a minus), or a table of "
+        "positions with the columns ra and dec",
     )
     group.add_argument(
         "--radii", required=True, nargs=2, metavar=("INNER", "OUTER"),
