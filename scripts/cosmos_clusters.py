@@ -72,16 +72,15 @@ def main():
         print(f"{name:24s} kappa at {stack.n_positions} clusters {stack.mean:.4f}, at random "
               f"{stack.random_mean:+.5f} +- {stack.random_std:.5f}: {stack.significance:5.1f} sigma"
               f"   ({seconds[name]:.1f} s)", flush=True)
-    on_map = sky[[not mask[tuple(place)] for place in _pixels(kappa, sky)]]
     radius = arguments.radius * u.arcmin
     for density in arguments.density or (20, 40):
-        print(f"\nthe highest {density:g} peaks per deg2, {open_area(kappa):.2f}; {len(on_map)} "
-              f"clusters; matches within {radius}")
+        print(f"\nthe highest {density:g} peaks per deg2, {open_area(kappa):.2f}; matches within "
+              f"{radius}")
         for name, kappa in maps.items():
             peaks = find_peaks(kappa, 0, by="kappa", min_separation=radius)
             peaks = peaks_at_density(peaks, density / u.deg**2, kappa)
-            found = completeness(peaks, on_map, radius, kappa=kappa, n_random=200)[0]
-            pure = purity(peaks, on_map, radius, kappa=kappa, n_random=200)[0]
+            found = completeness(peaks, sky, radius, kappa=kappa, n_random=200)[0]
+            pure = purity(peaks, sky, radius, kappa=kappa, n_random=200)[0]
             print(f"{name:24s} completeness {_rate(found)}   purity {_rate(pure)}", flush=True)
 
     print()
@@ -95,16 +94,9 @@ def main():
                   f"{mean * np.sum(weight) ** 0.5:+.1f} sigma")
 
 
-def _pixels(kappa, sky):
-    """Return the pixels (y, x) of positions; those off the map are at its edge, which is masked."""
-    x, y = kappa.wcs.world_to_pixel(sky)
-    ny, nx = kappa.shape
-    return np.stack([np.clip(np.rint(y), 0, ny - 1), np.clip(np.rint(x), 0, nx - 1)], 1).astype(int)
-
-
 def _rate(row):
-    return (f"{row['rate']:.2f} ({row['rate_low']:.2f} to {row['rate_high']:.2f}), by chance "
-            f"{row['chance']:.2f}, beyond it {row['corrected']:.2f}")
+    return (f"of {row['n']} {row['rate']:.2f} ({row['rate_low']:.2f} to {row['rate_high']:.2f}), "
+            f"by chance {row['chance']:.2f}, beyond it {row['corrected']:.2f}")
 
 
 if __name__ == "__main__":

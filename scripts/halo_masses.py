@@ -21,6 +21,7 @@ from lensmap.cosmology import get_cosmology
 from lensmap.halos import concentration
 from lensmap.profiles import structure_covariance
 from lensmap.simulate import HaloModelField, MockSurvey, draw_fields
+from lensmap.simulate.ellipticities import compose
 from lensmap.utils import thread_map
 
 Z_SOURCE = 1.0
@@ -46,7 +47,7 @@ def alone(number, mass, z_lens):
     g = -halo.reduced_shear(distance, Z_SOURCE) * np.exp(2j * (np.pi / 2 - back))
     e = survey.intrinsic.draw(n, rng)
     _, sigma_m = survey.measurement.draw(n, rng)
-    e = (e + g) / (1 + np.conj(g) * e)
+    e = compose(e, g)
     e += sigma_m * (rng.standard_normal(n) + 1j * rng.standard_normal(n))
     catalog = ShearCatalog(
         {"ra": sky.ra.deg, "dec": sky.dec.deg, "e1": e.real, "e2": e.imag,

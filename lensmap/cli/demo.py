@@ -10,6 +10,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
+from lensmap.cli.outputs import check_folder
 from lensmap.cli.reconstruct import describe
 from lensmap.utils import atomic_write
 
@@ -40,8 +41,7 @@ def run(arguments):
     from lensmap.plotting import check_picture, save_map
 
     directory = Path(arguments.output_dir)
-    if directory.exists() and not directory.is_dir():
-        raise NotADirectoryError(f"{str(directory)!r} is a file, not a directory")
+    check_folder(directory)
     directory.mkdir(parents=True, exist_ok=True)
     paths = [directory / f"lensmap_demo{end}" for end in (".fits", ".png", "_shear.fits")]
     check_picture(paths[1])

@@ -6,7 +6,13 @@ from contextlib import ExitStack, contextmanager
 from lensmap.cli.tables import table_format
 from lensmap.utils import atomic_write
 
-__all__ = ["check_outputs", "open_outputs", "say_outputs"]
+__all__ = ["check_folder", "check_outputs", "open_outputs", "say_outputs"]
+
+
+def check_folder(folder):
+    """Raise NotADirectoryError if there is a file where a folder, a `pathlib.Path`, shall be."""
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{str(folder)!r} is a file, not a directory")
 
 
 def check_outputs(arguments):

@@ -5,7 +5,6 @@ from lensmap.cli.map_input import add_map_argument, read_map
 from lensmap.cli.options import angle, one_radius, two_radii
 from lensmap.cli.outputs import check_outputs, open_outputs, say_outputs
 from lensmap.cli.tables import show_table, write_table
-from lensmap.utils import has_suffix
 
 NAME = "peaks"
 SUMMARY = "find the peaks of a mass map"
@@ -48,12 +47,11 @@ def add_arguments(parser):
 def run(arguments):
     """Run the command."""
     from lensmap.peaks import find_peaks, write_regions
+    from lensmap.peaks.regions import region_format
 
     check_outputs(arguments)
-    if arguments.regions is not None and not has_suffix(
-        arguments.regions, (".reg", ".ds9", ".crtf")
-    ):
-        raise ValueError(f"--regions must end in .reg, .ds9 or .crtf, not {arguments.regions!r}")
+    if arguments.regions is not None:
+        region_format(arguments.regions, "--regions")
     masses = _mass_options(arguments)
     kappa = read_map(arguments)
     peaks = find_peaks(

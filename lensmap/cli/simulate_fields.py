@@ -11,6 +11,7 @@ import numpy as np
 from lensmap.cli.field_options import add_field_arguments, make_model
 from lensmap.cli.messages import say
 from lensmap.cli.options import count
+from lensmap.cli.outputs import check_folder
 from lensmap.utils import LensmapWarning, atomic_write, check_count, warn_user
 
 NAME = "fields"
@@ -145,8 +146,7 @@ def prepare_folder(folder, settings):
     """
     from lensmap import __version__
 
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"{str(folder)!r} is a file, not a directory")
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _SETTINGS
     if path.exists():

@@ -10,6 +10,7 @@ from lensmap.cli.chatter import load_networks
 from lensmap.cli.field_input import read_field_of
 from lensmap.cli.messages import say
 from lensmap.cli.options import count, positive
+from lensmap.cli.outputs import check_folder
 from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, check_count, has_suffix
 
 NAME = "train"
@@ -99,8 +100,7 @@ def run(arguments):
     if arguments.start is not None:
         read_card(arguments.start)
     folder, shown = Path(arguments.output), sys.stderr.isatty()
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"{str(folder)!r} is a file, not a directory")
+    check_folder(folder)
     sets = _field_sets(arguments, folder, shown)
     survey = SurveyRange.only_usual() if arguments.survey == "usual" else SurveyRange()
     try:

@@ -4,7 +4,6 @@
 import numpy as np
 
 from lensmap.maps import check_map, each_noise_map
-from lensmap.profiles import azimuthal_profile
 from lensmap.profiles.kappa_profile import Sectors
 from lensmap.utils import check_angle, check_number
 
@@ -88,9 +87,8 @@ def azimuthal_excess(kappa, position, radii, noise_maps, *, n_bins=72, width=4.0
     Cha et al. 2025, fig. 11.
     """
     check_number(threshold, "threshold", "finite")
-    table = azimuthal_profile(kappa, position, radii, n_bins=n_bins, width=width, z_lens=z_lens,
-                              cosmology=cosmology)
     sectors = Sectors(kappa, position, radii, n_bins, width, z_lens, cosmology)
+    table = sectors.profile(kappa)
     draws = np.array([sectors.mean(data) for data in each_noise_map(noise_maps, kappa)])
     draws -= np.nanmean(draws, axis=1, keepdims=True)
     table["excess_err"] = np.std(draws, axis=0, ddof=1)

@@ -59,14 +59,36 @@ def write_regions(peaks, path, radius="2 arcmin", *, overwrite=False):
     FileExistsError
         If the file exists.
     """
-    for suffixes, file_format in _FORMATS.items():
-        if has_suffix(path, suffixes):
-            break
-    else:
-        raise ValueError(f"path must end in .reg, .ds9 or .crtf, not {str(path)!r}")
+    file_format = region_format(path)
     circles = peak_regions(peaks, radius)
     with atomic_write(path, overwrite=overwrite) as temporary:
         circles.write(temporary, format=file_format, overwrite=True)
+
+
+def region_format(path, name="path"):
+    """Return the format of regions that a suffix stands for.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    name : str
+        What it is called in the error message.
+
+    Returns
+    -------
+    str
+        The format by its name in regions.
+
+    Raises
+    ------
+    ValueError
+        If it stands for none.
+    """
+    for suffixes, file_format in _FORMATS.items():
+        if has_suffix(path, suffixes):
+            return file_format
+    raise ValueError(f"{name} must end in .reg, .ds9 or .crtf, not {str(path)!r}")
 
 
 def _labels(peaks, n):

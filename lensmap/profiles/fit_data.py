@@ -48,6 +48,11 @@ class _Halo:
         return sigma * unit, (nfw_mean_sigma(x) - sigma) * unit
 
 
+def _reduced(gamma, kappa):
+    """Return reduced shear; near critical curves, where a fit has no business, it stays finite."""
+    return gamma / np.maximum(1 - kappa, 0.05)
+
+
 class _ProfileData:
     """The bins of a profile."""
 
@@ -71,8 +76,7 @@ class _ProfileData:
         (ln_m, ln_c, _, _), = halos
         sigma, excess = self._halo.surface(self._theta, ln_m, ln_c)
         kappa, gamma = sigma * self._inverse, excess * self._inverse
-        g = gamma / np.maximum(1 - self._ratio * kappa, 0.05)
-        return self._weights @ g / 2
+        return self._weights @ _reduced(gamma, self._ratio * kappa) / 2
 
     def residuals(self, halos):
         """Return what differs, in units of its error."""
@@ -202,7 +206,7 @@ class _CatalogData:
             kappa = kappa + sigma * self._square[i] / np.where(
                 self._inverse[i] > 0, self._inverse[i], np.inf
             )
-        return gamma / np.maximum(1 - kappa, 0.05)
+        return _reduced(gamma, kappa)
 
     def residuals(self, halos):
         """Return what differs, in units of its error."""
@@ -317,7 +321,7 @@ def _seen_in_reduced_shear(theta, kappa, gamma):
     Shear gives :math:`\kappa(\theta) = 2 \int_\theta^\infty \gamma_t\, d\ln\theta - \gamma_t`;
     this has the reduced shear in its place.
     """
-    g = gamma / np.maximum(1 - kappa, 0.05)
+    g = _reduced(gamma, kappa)
     step = np.diff(np.log(theta)) * (g[1:] + g[:-1])
     return np.append(np.cumsum(step[::-1])[::-1], 0.0) - g
 

@@ -133,20 +133,7 @@ def azimuthal_profile(kappa, position, radii, *, n_bins=36, z_lens=None, cosmolo
     ----------
     Cha et al. 2025, fig. 11.
     """
-    sectors = Sectors(kappa, position, radii, n_bins, width, z_lens, cosmology)
-    mean = sectors.mean(kappa.data)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error = np.full(n_bins, np.nan)
-        if kappa.uncertainty is not None:
-            variance = sectors.mean(np.square(kappa.uncertainty.array))
-            error = np.sqrt(variance / independent_pixels(kappa, sectors.n_pixels))
-    return QTable({
-        "angle": np.degrees(sectors.directions) * u.deg,
-        "kappa": mean,
-        "excess": mean - np.nanmean(mean),
-        "excess_err": error,
-        "n_pixels": sectors.n_pixels,
-    })
+    return Sectors(kappa, position, radii, n_bins, width, z_lens, cosmology).profile(kappa)
 
 
 class Sectors:
@@ -203,6 +190,27 @@ class Sectors:
         """
         with np.errstate(invalid="ignore", divide="ignore"):
             return data[self._pixels].astype(float) @ self._inside / self.n_pixels
+
+    def profile(self, kappa):
+        """Return the profile of one of the maps, as `azimuthal_profile` does.
+
+        Parameters
+        ----------
+        kappa : `~lensmap.ConvergenceMap`
+            The map.
+        """
+        mean, error = self.mean(kappa.data), np.full(len(self.directions), np.nan)
+        if kappa.uncertainty is not None:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                variance = self.mean(np.square(kappa.uncertainty.array))
+                error = np.sqrt(variance / independent_pixels(kappa, self.n_pixels))
+        return QTable({
+            "angle": np.degrees(self.directions) * u.deg,
+            "kappa": mean,
+            "excess": mean - np.nanmean(mean),
+            "excess_err": error,
+            "n_pixels": self.n_pixels,
+        })
 
 
 def pixels_around(kappa, position, angle):
