@@ -9,13 +9,23 @@ from contextlib import contextmanager
 
 from astropy import log
 
-from lensmap.cli import check, demo, filaments, peaks, profile, reconstruct, simulate, train
+from lensmap.cli import (
+    check,
+    demo,
+    filaments,
+    inject,
+    peaks,
+    profile,
+    reconstruct,
+    simulate,
+    train,
+)
 from lensmap.cli.messages import say
 from lensmap.utils import LensmapWarning
 
 __all__ = ["main"]
 
-_COMMANDS = (demo, reconstruct, check, peaks, profile, filaments, simulate, train)
+_COMMANDS = (demo, reconstruct, check, peaks, profile, filaments, inject, simulate, train)
 
 
 def main(argv=None):

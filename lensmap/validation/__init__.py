@@ -1,10 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""How near to the truth the maps of estimators come, on simulated skies of which all is known.
+"""How near to the truth maps come: on simulated skies of which all is known, and on real ones.
 
 `ValidationSetup` says what is simulated, `compare` lets estimators work on the same data and
 scores their maps field by field, `tune_linear` makes rivals worth the name, and `summarize`,
 `contrast` and `paired_difference` say what the scores mean, with errors from field to field.
-`true_clusters` are the peaks of a true map, to hold found ones against.
+`true_clusters` are the peaks of a true map, to hold found ones against. `recover_halos` puts halos
+in front of a user's own galaxies (`inject_halos`), and counts those that the map shows.
 """
 
 from lensmap.validation.comparison import compare, contrast
@@ -20,6 +21,7 @@ from lensmap.validation.field_errors import (
     mean_and_error,
     paired_difference,
 )
+from lensmap.validation.injection import inject_halos
 from lensmap.validation.metrics import (
     mean_ratio,
     ordinary_slope,
@@ -31,12 +33,15 @@ from lensmap.validation.metrics import (
     weighted_loss,
 )
 from lensmap.validation.null_test import null_scores
+from lensmap.validation.recovery import recover_halos
+from lensmap.validation.recovery_result import HaloRecovery
 from lensmap.validation.summary import summarize
 from lensmap.validation.true_clusters import true_clusters
 from lensmap.validation.tuning import LinearRivals, tune_linear
 from lensmap.validation.validation_setup import Observation, ValidationSetup, series_seed
 
 __all__ = [
+    "HaloRecovery",
     "LinearRivals",
     "Observation",
     "PairedDifference",
@@ -46,6 +51,7 @@ __all__ = [
     "coverage",
     "coverage_in_bins",
     "distance_to_mask",
+    "inject_halos",
     "jackknife",
     "mean_and_error",
     "mean_ratio",
@@ -54,6 +60,7 @@ __all__ = [
     "paired_difference",
     "pearson_r",
     "pool_coverage",
+    "recover_halos",
     "rmse",
     "score_map",
     "series_seed",
