@@ -4,7 +4,7 @@
 import numpy as np
 from astropy import units as u
 
-from lensmap.plotting.axes import BLUE, GREEN, GREY, ORANGE, logarithmic, new_axes
+from lensmap.plotting.axes import BLUE, GREEN, GREY, ORANGE, new_axes
 from lensmap.plotting.maps import _MASKED, _label_axes
 from lensmap.utils import import_optional
 
@@ -12,6 +12,9 @@ __all__ = ["plot_recovery", "plot_recovery_cells", "plot_recovery_masses", "plot
 
 _COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", "#e69f00")
 _MARKERS = "os^Dv<"
+
+# More masses than this have no label each.
+_MOST_TICKS = 9
 
 
 def plot_recovery(recovery, *, n_cells=4):
@@ -176,6 +179,11 @@ def _aside(i, n):
 
 
 def _mass_axis(ax, table):
-    if np.all(table["m200c"] > 0):
-        logarithmic(ax.xaxis)
+    """Mark the masses that there are, on a logarithmic scale if none is 0."""
+    masses = np.unique(table["m200c"].to_value(1e14 * u.solMass))
+    if np.all(masses > 0):
+        ax.set_xscale("log")
+    if len(masses) <= _MOST_TICKS:
+        ax.set_xticks(masses, [f"{mass:.3g}" for mass in masses])
+        ax.set_xticks([], minor=True)
     ax.set_xlabel(r"$M_{200c}$ ($10^{14}\,M_\odot$)")

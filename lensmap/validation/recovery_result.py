@@ -246,6 +246,7 @@ class HaloRecovery:
                 rows.append(self._summary_row(mass, z))
         table = QTable(rows)
         table["m200c"].unit = u.solMass
+        table["m200c"].info.format = ".4g"
         table["offset"].unit = u.arcmin
         return table
 
