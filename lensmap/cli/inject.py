@@ -69,6 +69,8 @@ def add_arguments(parser):
     add_map_arguments(parser, own_z_source=False)
     group = parser.add_argument_group("what else")
     group.add_argument("--plot", metavar="FILE", help="a picture of all this")
+    group.add_argument("--cells", type=count, default=4, metavar="N",
+                       help="how many cells of the picture's map its longer side has (default 4)")
     group.add_argument("--overwrite", action="store_true",
                        help="replace files that exist, and start anew")
     group.add_argument(
@@ -100,7 +102,7 @@ def run(arguments):
         if arguments.plot:
             from lensmap.plotting import plot_recovery
 
-            plot_recovery(found).savefig(picture, dpi=150)
+            plot_recovery(found, n_cells=arguments.cells).savefig(picture, dpi=150)
         show_recovery(found)
     written = [arguments.output] + ([arguments.plot] if arguments.plot else [])
     print(f"written: {', '.join(written)}")

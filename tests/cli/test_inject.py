@@ -24,7 +24,7 @@ def run(tmp_path, monkeypatch, capsys):
 
 
 def test_table_picture_and_answer(run, tmp_path):
-    code, out, err = run("-n", 3, "--halos", 4, "--plot", "halos.png")
+    code, out, err = run("-n", 3, "--halos", 4, "--plot", "halos.png", "--cells", 2)
     assert code == 0, err
     found = HaloRecovery.read(tmp_path / "halos.ecsv")
     assert (len(found), found.n_realizations, found.threshold) == (12, 3, 4.0)

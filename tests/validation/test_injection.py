@@ -11,6 +11,7 @@ from lenses import NFW, shear_of, uniform_sky
 from lensmap import NFWHalo, ShearCatalog, SourceRedshifts, fit_nfw, shear_profile
 from lensmap.cosmology import sigma_crit
 from lensmap.halos import nfw_mass
+from lensmap.simulate import ClusterField, MockSurvey
 from lensmap.utils import CatalogWarning
 from lensmap.validation import inject_halos
 from lensmap.validation.injection import Injector
@@ -117,6 +118,22 @@ def _fitted_shear(catalog):
     """The mean tangential shear in a ring, calibrated."""
     profile = shear_profile(catalog, CENTER, [1, 6] * u.arcmin)
     return profile["g_t"][0]
+
+
+def test_what_a_survey_would_see_of_the_halo():
+    # The same seed gives the same galaxies, whatever lenses them.
+    halo = NFWHalo(8e14 * u.solMass, 4.0, 0.3)
+    model = ClusterField([halo], shape=(96, 96), pixel_scale=0.4 * u.arcmin, z_source=1.0)
+    field = model.draw()
+    survey = MockSurvey(density=30 / u.arcmin**2, measurement_error=0.0)
+    seen, without = survey.observe(field, rng=1), survey.observe(None, field.wcs, rng=1)
+    halos = _table(8e14, z=0.3, at=(model.center,))
+    found = inject_halos(without, halos, z_source=1.0)
+    differ = np.hypot(found.e1 - seen.e1, found.e2 - seen.e2)
+    theta = seen.skycoord.separation(model.center).to_value(u.arcmin)
+    assert np.max(differ[theta > 2]) < 1e-3  # nearer, pixels blur the field
+    assert np.median(differ[theta > 1]) < 1e-5
+    assert np.max(np.abs(found.e1 - without.e1)[theta > 2]) > 0.05
 
 
 def test_ellipticities_above_1_move_by_the_shear():
