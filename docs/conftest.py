@@ -96,6 +96,7 @@ _FILES = {
     "conventions": _demo_file,
     "quickstart": _demo_file,
     "estimators": _demo_file,
+    "injection": _demo_file,
     "peaks": _demo_file,
     "profiles": _demo_file,
     "statistics": _demo_file,

@@ -14,6 +14,7 @@ from lensmap.cli import (
     check,
     demo,
     filaments,
+    inject,
     peaks,
     profile,
     reconstruct,
@@ -26,7 +27,9 @@ from lensmap.utils import LensmapWarning
 
 __all__ = ["main"]
 
-_COMMANDS = (demo, reconstruct, check, peaks, profile, filaments, simulate, train, validate)
+_COMMANDS = (
+    demo, reconstruct, check, peaks, profile, filaments, inject, simulate, train, validate,
+)
 
 
 def main(argv=None):

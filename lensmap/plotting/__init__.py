@@ -2,6 +2,12 @@
 """Pictures of lensmap's results: the only room that knows matplotlib."""
 
 from lensmap.plotting.files import save_figure
+from lensmap.plotting.injection import (
+    plot_recovery,
+    plot_recovery_cells,
+    plot_recovery_masses,
+    plot_recovery_rate,
+)
 from lensmap.plotting.maps import check_picture, plot_map, save_map
 from lensmap.plotting.overlays import plot_filaments, plot_peaks
 from lensmap.plotting.profiles import (
@@ -56,6 +62,10 @@ __all__ = [
     "plot_peaks",
     "plot_pixel_relation",
     "plot_power",
+    "plot_recovery",
+    "plot_recovery_cells",
+    "plot_recovery_masses",
+    "plot_recovery_rate",
     "plot_relations",
     "plot_residual_maps",
     "plot_residuals",
