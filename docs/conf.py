@@ -32,6 +32,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "lensmap_docs",
     "mathml",
+    "network_cards",
 ]
 exclude_patterns = [
     "_build", "_static", "_ext", "figures", "tutorials", "nitpick-exceptions.txt",
