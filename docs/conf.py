@@ -115,6 +115,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
     "plot_gallery": True,
+    "remove_config_comments": True,
 }
 
 # --- pages --------------------------------------------------------------------------------------

@@ -32,6 +32,12 @@ _TRAINING = {
     "checks": "checks",
 }
 
+_DOMAIN = {
+    "z_source": "redshift of the sources",
+    "sigma_e": "dispersion of ellipticities, per component",
+    "pixel_scale_arcmin": "side of a pixel, arcmin",
+}
+
 # What stands elsewhere in the page, or is for the program alone.
 _ELSEWHERE = {
     "name", "description", "training", "curve", "domain", "sha256", "fields", "runs",
@@ -97,8 +103,7 @@ def _domain(card):
     for key, value in card.get("domain", {}).items():
         if _is_range(value):
             value = f"{value[0]:g} to {value[1]:g}"
-        name = key.replace("_arcmin", ", arcmin").replace("_", " ")
-        yield name.replace("z source", "redshift of the sources"), _words(value)
+        yield _DOMAIN.get(key, key.replace("_", " ")), _words(value)
 
 
 def _fields(fields):

@@ -9,6 +9,7 @@ of ellipticity, another calibration. Read with the presets of lensmap they give 
 
 import warnings
 from importlib.resources import files
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -54,7 +55,7 @@ hsc = Table({
     f"{shape}derived_shear_bias_c2": np.zeros(n),
 })
 from_hsc = ShearCatalog(hsc, "hsc-y1", convention="celestial", kind="distortion")
-print(from_hsc)
+print(fill(str(from_hsc), 90))
 print(f"R = {Calibration.of(from_hsc).responsivity:.3f}, m = {Calibration.of(from_hsc).m:+.2f}")
 
 # %%
@@ -73,7 +74,7 @@ des = Table({
     "R12": rng.normal(0, 0.1, n), "R21": rng.normal(0, 0.1, n),
 })
 from_des = ShearCatalog(des, "des-metacal", convention="euclidean", kind="shear")
-print(from_des)
+print(fill(str(from_des), 90))
 print(Calibration.of(from_des).matrix.round(2))
 
 # %%
@@ -95,7 +96,7 @@ kids = Table({
 for name in ("c1", "c2"):
     kids[name] = np.zeros(n)  # yours: the mean ellipticity of the galaxy's bin
 from_kids = ShearCatalog(kids, "kids", convention="euclidean", kind="shear")
-print(from_kids)
+print(fill(str(from_kids), 90))
 print(f"m = {Calibration.of(from_kids).m:+.4f}")
 
 # %%
@@ -130,7 +131,7 @@ plt.show()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     wrong = ShearCatalog(hsc, "hsc-y1", convention="celestial", kind="shear")
-print(caught[0].message)
+print(fill(str(caught[0].message), 90))
 right = np.nanmax(estimator.reconstruct(from_hsc, wcs).data)
 print(f"too high by {np.nanmax(estimator.reconstruct(wrong, wcs).data) / right:.2f}")
 

@@ -72,7 +72,9 @@ def stop_after_five(done, total):
         raise KeyboardInterrupt
 
 
-options = {"steps": 12, "start": "lensmap", "learning_rate": 1e-4, "held_back": 2, "check_every": 4}
+options = {
+    "steps": 12, "start": "lensmap", "learning_rate": 1e-4, "held_back": 2, "check_every": 4,
+}
 try:
     train("lensmap", {fields: 1.0}, folder / "run", progress=stop_after_five, **options)
 except KeyboardInterrupt:
@@ -115,6 +117,7 @@ for name in ("pixel_scale", "density", "shape_noise", "sha256"):
 sky = model.draw(rng=1)
 catalog = MockSurvey.preset("cha2025").observe(sky, rng=2)
 networks = {"bundled": "lensmap", "trained further": folder / "run" / "weights.h5"}
+# sphinx_gallery_thumbnail_number = 2
 figure = plt.figure(figsize=(9.5, 3.2), layout="constrained")
 ax = figure.add_subplot(1, 3, 1, projection=sky.kappa.wcs)
 sky.kappa.plot(ax, vmin=-0.08, vmax=0.08, colorbar=False, title="truth")
