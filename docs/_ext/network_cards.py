@@ -62,7 +62,7 @@ class NetworkCards(SphinxDirective):
         lines = [line for name in available_networks() for line in _section(name)]
         source = self.get_source_info()[0]
         self.state.nested_parse(StringList(lines, source=source), 0, holder, match_titles=True)
-        for path in (path for name in available_networks() for path in network_files(name)):
+        for path in (__file__, *(network_files(name)[1] for name in available_networks())):
             self.env.note_dependency(str(path))
         return holder.children
 
@@ -89,7 +89,8 @@ def _section(name):
     size = network_files(name)[0].stat().st_size / 1e6
     yield from [f"The file of weights has {size:.1f} MB and the SHA-256", ""]
     half = len(card["sha256"]) // 2
-    yield from ["::", "", f"    {card['sha256'][:half]}", f"    {card['sha256'][half:]}", ""]
+    yield from [".. code-block:: text", ""]
+    yield from [f"   {card['sha256'][:half]}", f"   {card['sha256'][half:]}", ""]
 
 
 def _rows(entries, names):
