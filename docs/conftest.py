@@ -12,7 +12,7 @@ import pytest
 from astropy.table import Table
 
 # What needs Sphinx, or draws: the build of the documentation runs it.
-collect_ignore_glob = ["conf.py", "_ext/*", "figures/*"]
+collect_ignore_glob = ["conf.py", "_ext/*", "figures/*", "tutorials/*", "gallery/*"]
 
 _HSC = "ishape_hsm_regauss_"
 
