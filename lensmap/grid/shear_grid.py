@@ -263,13 +263,17 @@ class ShearGrid:
         if self.parity < 0:
             # The map conjugates what the sky shows, and the response with it.
             a, b = np.conj(a), np.conj(b)
+        anisotropic = abs(b) > 1e-12 * abs(a)
+        if a == 1 and not anisotropic and self.sum_wc is None and self.calibration.m == 0:
+            return self.sum_we  # of large maps, a copy is a gigabyte
         total = self.sum_we * a
-        if abs(b) > 1e-12 * abs(a):
+        if anisotropic:
             # An anisotropic response is fixed to the sky: its axes turn with the pixel's.
-            total = total + b * np.conj(self.sum_we) * self._squared_rotation
+            total += b * np.conj(self.sum_we) * self._squared_rotation
         if self.sum_wc is not None:
-            total = total - self.sum_wc
-        return total / (1.0 + self.calibration.m)
+            total -= self.sum_wc
+        total /= 1.0 + self.calibration.m
+        return total
 
     @cached_property
     def shear(self):
