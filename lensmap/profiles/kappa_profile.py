@@ -13,7 +13,7 @@ from lensmap.profiles.radii import (
     check_lens_redshifts,
     check_pair,
 )
-from lensmap.utils import as_skycoord, check_count, check_number
+from lensmap.utils import as_skycoord, check_count, check_number, set_formats
 
 __all__ = [
     "Sectors",
@@ -92,7 +92,7 @@ def kappa_profile(kappa, positions, bins, *, z_lens=None, cosmology=None):
             "kappa_err": error,
         })
     table.meta["n_positions"] = n
-    return table
+    return set_formats(table, {"kappa kappa_err": ".4f"}, others=".4g")
 
 
 def azimuthal_profile(kappa, position, radii, *, n_bins=36, z_lens=None, cosmology=None, width=1.0):
@@ -204,13 +204,14 @@ class Sectors:
             with np.errstate(invalid="ignore", divide="ignore"):
                 variance = self.mean(np.square(kappa.uncertainty.array))
                 error = np.sqrt(variance / independent_pixels(kappa, self.n_pixels))
-        return QTable({
+        table = QTable({
             "angle": np.degrees(self.directions) * u.deg,
             "kappa": mean,
             "excess": mean - np.nanmean(mean),
             "excess_err": error,
             "n_pixels": self.n_pixels,
         })
+        return set_formats(table, {"angle": ".1f"}, others=".4f")
 
 
 def pixels_around(kappa, position, angle):
@@ -260,18 +261,18 @@ def places_around(kappa, position, angle):
 def _window(kappa, position, angle):
     """Return pixels (y, x), among which all are that lie within an angle of a position."""
     ny, nx = kappa.shape
-    y, x = np.indices((ny, nx))
+    rows, columns = slice(0, ny), slice(0, nx)
     try:
         cx, cy = (float(v) for v in kappa.wcs.world_to_pixel(position))
     except ValueError:  # a projection that does not reach so far
-        return y.ravel(), x.ravel()
-    # Away from the middle of a projection pixels may be smaller on the sky than there.
-    half = 3.0 * angle / kappa.pixel_scale.to_value(u.rad) + 2.0
-    if not np.isfinite(cx + cy):
-        return y.ravel(), x.ravel()
-    rows = slice(*(int(np.clip(v, 0, ny)) for v in (cy - half, cy + half + 1)))
-    columns = slice(*(int(np.clip(v, 0, nx)) for v in (cx - half, cx + half + 1)))
-    return y[rows, columns].ravel(), x[rows, columns].ravel()
+        cx = cy = np.nan
+    if np.isfinite(cx + cy):
+        # Away from the middle of a projection pixels may be smaller on the sky than there.
+        half = 3.0 * angle / kappa.pixel_scale.to_value(u.rad) + 2.0
+        rows = slice(*(int(np.clip(v, 0, ny)) for v in (cy - half, cy + half + 1)))
+        columns = slice(*(int(np.clip(v, 0, nx)) for v in (cx - half, cx + half + 1)))
+    y, x = np.mgrid[rows, columns]
+    return y.ravel(), x.ravel()
 
 
 def _scatter(counts, totals):

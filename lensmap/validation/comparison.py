@@ -11,7 +11,7 @@ from astropy.table import QTable, Table
 
 from lensmap import __version__
 from lensmap.simulate import draw_fields
-from lensmap.utils import check_count, check_number
+from lensmap.utils import check_count, check_number, set_formats
 from lensmap.validation.field_errors import paired_difference
 from lensmap.validation.metrics import score_map
 from lensmap.validation.null_test import null_scores
@@ -106,7 +106,7 @@ def compare(
             visit(number, observation, maps)
     table = QTable(rows)
     table["seconds"].unit = u.s
-    table["seconds"].info.format = ".3g"
+    set_formats(table, {"seconds": ".3g"}, others=".4g")
     table.meta.update(
         setup=setup.describe(),
         series=series,
@@ -214,7 +214,7 @@ def contrast(scores, estimator, reference, metrics=("pearson_r", "rmse", "loss",
             "reference": reference,
             **difference._asdict(),
         })
-    return QTable(rows)
+    return set_formats(QTable(rows), {}, others=".4g")
 
 
 def _rows_of(scores, name):

@@ -58,6 +58,16 @@ def test_peaks(run, tmp_path):
     assert code == 1 and "exists" in err and "--overwrite" in err
 
 
+def test_a_text_table_has_all_digits(run, tmp_path):
+    """Though fewer are shown."""
+    for name in ("p.csv", "p.ecsv"):
+        assert run("peaks", "+kappa.fits", "-o", f"={name}")[0] == 0
+    text, full = (QTable.read(tmp_path / name) for name in ("p.csv", "p.ecsv"))
+    for name in ("ra", "kappa", "snr"):
+        np.testing.assert_array_equal(text[name], full[name].value)
+    assert full["snr"].info.format == ".2f"
+
+
 def test_masses_of_peaks(run, tmp_path):
     code, out, _ = run("peaks", "+kappa.fits", "-o", "=p.xml", "--mass-within", "1Mpc", "--z-lens",
                        0.3, "--z-source", 1, "--ring", "8arcmin", "12arcmin")
