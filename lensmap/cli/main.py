@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from astropy import log
 
 from lensmap.cli import check, demo, filaments, peaks, profile, reconstruct, simulate, train
-from lensmap.cli.messages import say
+from lensmap.cli.messages import say, with_options
 from lensmap.utils import LensmapWarning
 
 __all__ = ["main"]
@@ -45,7 +45,7 @@ def main(argv=None):
         # The user gets one line; --debug shows where it came from.
         except Exception as error:  # noqa: BLE001
             text = str(error).strip() or type(error).__name__
-            say("error: " + text.replace("overwrite=True replaces", "--overwrite replaces"))
+            say("error: " + with_options(text, vars(arguments)))
             return 1
 
 
