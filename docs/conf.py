@@ -29,10 +29,17 @@ extensions = [
     "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "sphinx_automodapi.automodapi",
+    "sphinx_gallery.gen_gallery",
     "lensmap_docs",
     "mathml",
+    "network_cards",
 ]
-exclude_patterns = ["_build", "_static", "_ext", "figures", "nitpick-exceptions.txt"]
+exclude_patterns = [
+    "_build", "_static", "_ext", "figures", "tutorials", "nitpick-exceptions.txt",
+    # What sphinx-gallery writes beside its pages.
+    "gallery/**/*.py", "gallery/**/*.ipynb", "gallery/**/*.md5", "sg_execution_times.rst",
+    "gallery/sg_execution_times.rst",
+]
 default_role = "py:obj"
 language = "en"
 
@@ -92,6 +99,24 @@ plot_rcparams = {
     "savefig.bbox": "tight",
 }
 plot_apply_rcparams = True
+
+# --- tutorials: scripts that run when the pages are made ----------------------------------------
+
+sphinx_gallery_conf = {
+    "examples_dirs": "tutorials",
+    "gallery_dirs": "gallery",
+    "filename_pattern": "/",
+    "within_subsection_order": "lensmap_gallery.place",
+    "reset_modules": ("lensmap_gallery.plain_figures",),
+    "image_srcset": ["2x"],
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+    "write_computation_times": False,
+    "plot_gallery": True,
+    "remove_config_comments": True,
+}
 
 # --- pages --------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import pytest
 from astropy.table import Table
 
 # What needs Sphinx, or draws: the build of the documentation runs it.
-collect_ignore_glob = ["conf.py", "_ext/*", "figures/*"]
+collect_ignore_glob = ["conf.py", "_ext/*", "figures/*", "tutorials/*", "gallery/*"]
 
 _HSC = "ishape_hsm_regauss_"
 
@@ -96,6 +96,7 @@ _FILES = {
     "conventions": _demo_file,
     "quickstart": _demo_file,
     "estimators": _demo_file,
+    "injection": _demo_file,
     "peaks": _demo_file,
     "profiles": _demo_file,
     "statistics": _demo_file,

@@ -34,6 +34,18 @@ def peaks():
     plotting.plot_peaks(kappa, find_peaks(kappa, 4), quantity="snr")
 
 
+def recovery():
+    """Draw which halos in front of the demo's galaxies a map shows."""
+    from lensmap.validation import recover_halos
+
+    catalog, _ = _demo()
+    estimator = KaiserSquires(smoothing=1 * u.arcmin, uncertainty="analytic")
+    plotting.plot_recovery(recover_halos(
+        catalog, estimator, [2e14, 4e14, 8e14] * u.solMass, [0.2, 0.4], z_source=1.0,
+        n_realizations=40,
+    ))
+
+
 def shear():
     """Draw the shear profile of the demo's cluster, with its fit."""
     catalog, _ = _demo()

@@ -350,6 +350,37 @@ class ShearCatalog:
                    min_probability=min_probability, cut=cut)
         )
 
+    def with_ellipticities(self, e1, e2):
+        """Return the same galaxies with other ellipticities, none of which is left out.
+
+        Parameters
+        ----------
+        e1, e2 : array_like
+            In the celestial convention, whatever was declared, ``(n,)``, finite.
+
+        Returns
+        -------
+        ShearCatalog
+            All else unchanged; the data are shared.
+
+        Raises
+        ------
+        ValueError
+            If there is not one finite number of each for each galaxy.
+        """
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new._arrays = dict(self._arrays)
+        for name, values in (("e1", e1), ("e2", e2)):
+            values = np.asarray(values)
+            if values.shape != (len(self),) or not np.all(np.isfinite(values)):
+                raise ValueError(
+                    f"{name} must be one finite number for each of the {len(self)} galaxies; it is "
+                    f"an array of shape {values.shape}"
+                )
+            new._arrays[name] = values.astype(self._arrays[name].dtype, copy=False)
+        return new
+
     def _with_rows(self, key):
         new = object.__new__(type(self))
         new.__dict__.update(

@@ -4,8 +4,13 @@
 import sys
 import warnings
 
+import numpy as np
+
 from lensmap.cli.options import add_catalog_arguments, read_catalog, read_positions
-from lensmap.utils import ConventionWarning
+from lensmap.utils import ConventionWarning, warn_user
+
+# On the way to something else, the convention is tested on so many galaxies at most.
+_CHECKED = 500_000
 
 NAME = "check"
 SUMMARY = "say what is in a catalogue, and test its sign convention"
@@ -67,3 +72,19 @@ def warn_if_wrong(result):
             ConventionWarning,
             stacklevel=2,
         )
+
+
+def check_declared(catalog):
+    """Test the declared convention, and warn; a test that cannot be made stops nothing."""
+    from lensmap.diagnostics import check_convention
+
+    if len(catalog) > _CHECKED:
+        # More decide no better, and would take longer than the map.
+        rows = np.random.default_rng(0).choice(len(catalog), _CHECKED, replace=False)
+        catalog = catalog[np.sort(rows)]
+    try:
+        result = check_convention(catalog, n_rotations=50, progress=sys.stderr.isatty())
+    except ValueError as error:
+        warn_user(f"the convention could not be tested: {error}", ConventionWarning)
+    else:
+        warn_if_wrong(result)

@@ -4,18 +4,32 @@
 import argparse
 import logging
 import signal
+import sys
 import warnings
 from contextlib import contextmanager
 
 from astropy import log
 
-from lensmap.cli import check, demo, filaments, peaks, profile, reconstruct, simulate, train
+from lensmap.cli import (
+    check,
+    demo,
+    filaments,
+    inject,
+    peaks,
+    profile,
+    reconstruct,
+    simulate,
+    train,
+    validate,
+)
 from lensmap.cli.messages import say, with_options
 from lensmap.utils import LensmapWarning
 
 __all__ = ["main"]
 
-_COMMANDS = (demo, reconstruct, check, peaks, profile, filaments, simulate, train)
+_COMMANDS = (
+    demo, reconstruct, check, peaks, profile, filaments, inject, simulate, train, validate,
+)
 
 
 def main(argv=None):
@@ -33,6 +47,7 @@ def main(argv=None):
         clearly wrong.
     """
     arguments = _parser().parse_args(argv)
+    arguments.words = sys.argv[1:] if argv is None else list(argv)
     if arguments.debug:
         return arguments.run(arguments)
     with warnings.catch_warnings(), _plain_log(), _tidy_termination():

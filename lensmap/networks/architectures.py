@@ -28,6 +28,8 @@ class Architecture:
         How many pixels at the edge of a tile feel that it is one.
     margin : int
         How many pixels at the edges of its input it cannot map well, see `Network`.
+    large_scales : float or None
+        Where the Wiener filter takes over, see `Network`.
     start : callable or None
         Gives a new model the weights from which training starts; None leaves them random.
     """
@@ -37,12 +39,15 @@ class Architecture:
     stride: int
     reach: int
     margin: int = 0
+    large_scales: float | None = None
     start: object = None
 
 
 #: The architectures by name.
 ARCHITECTURES = {
-    "lensmap": Architecture(lensmap_network, "multiscale", stride=16, reach=96),
+    "lensmap": Architecture(
+        lensmap_network, "multiscale", stride=16, reach=96, large_scales=18.0
+    ),
     "cha2025": Architecture(
         cha2025_network, "paper", stride=1, reach=120, margin=24, start=start_from_wiener
     ),

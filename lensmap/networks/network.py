@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from lensmap.networks.inputs import INPUTS, GridArrays
+from lensmap.networks.large_scales import large_scale_correction
 from lensmap.networks.symmetries import SYMMETRIES, turned, turned_back
 from lensmap.networks.tiles import Tiling
 from lensmap.utils import check_choice
@@ -63,6 +64,9 @@ class Network:
     margin : int
         How many pixels at the edges of its input it cannot map well: as many empty ones surround
         what it is given, and are cut off the map.
+    large_scales : float or None
+        The standard deviation (pixels) of the Gaussian beyond which the Wiener filter makes the
+        map, see `large_scale_correction`; None leaves all scales to the network.
     widths : tuple of float
         What calibration multiplies the half-widths of the two intervals by.
     card : dict
@@ -77,6 +81,7 @@ class Network:
     stride: int = 1
     reach: int = 64
     margin: int = 0
+    large_scales: float | None = None
     widths: tuple = (1.0, 1.0)
     card: dict = field(default_factory=dict)
 
@@ -125,11 +130,14 @@ class Network:
         sides = [self._side(n) for n in planes.shape[:2]]
         planes, inner = _centred(planes, sides, kind.extended)
         result = self._tiling(tile_size).apply(function, planes, n_out)[inner]
+        kappa = result[..., 0] * unit
+        if self.large_scales is not None:
+            kappa = kappa + large_scale_correction(arrays, kappa, self.large_scales)
         if not self.predicts_errors:
-            return Prediction(result[..., 0] * unit, {})
+            return Prediction(kappa, {})
         widths = np.exp(result[..., 1:]) * np.asarray(self.widths, dtype=np.float32)
         half_widths = {0.68: widths[..., 0] * unit, 0.95: widths[..., 1] * unit}
-        return Prediction(result[..., 0] * unit, half_widths)
+        return Prediction(kappa, half_widths)
 
     def _side(self, n):
         """Return the side of the input for a map of a side of n pixels."""

@@ -348,6 +348,7 @@ class _Run:
             stride=self.architecture.stride,
             reach=self.architecture.reach,
             margin=self.architecture.margin,
+            large_scales=self.architecture.large_scales,
             card={
                 "name": self.name,
                 "masks": self.settings["survey"]["masked"] > 0,

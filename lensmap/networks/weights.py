@@ -24,7 +24,8 @@ __all__ = ["as_network", "load_network", "save_network"]
 
 # The keys of a card that a network is made of, beside its weights.
 _USE = (
-    "inputs", "pixel_scale", "density", "shape_noise", "stride", "reach", "margin", "widths",
+    "inputs", "pixel_scale", "density", "shape_noise", "stride", "reach", "margin", "large_scales",
+    "widths",
 )
 
 

@@ -85,8 +85,10 @@ def match_positions(one, other, radius):
     graph = coo_array((np.ones(len(i)), (i, n + j)), shape=(n + m, n + m))
     _, group = connected_components(graph, directed=False)
     # Pairs that have no position in common with others can be matched by themselves.
-    pairs = []
-    order = np.argsort(group[i], kind="stable")
+    alone = np.bincount(group[i], minlength=1)[group[i]] == 1
+    pairs = list(zip(*(part[alone].tolist() for part in (i, j, separation)), strict=True))
+    order = np.flatnonzero(~alone)
+    order = order[np.argsort(group[i][order], kind="stable")]
     starts = np.flatnonzero(np.diff(group[i][order], prepend=-1))
     for rows in np.split(order, starts[1:]) if len(order) else []:
         pairs.extend(_best(i[rows], j[rows], separation[rows]))
@@ -99,8 +101,6 @@ def match_positions(one, other, radius):
 
 def _best(i, j, separation):
     """Return the best pairs of a group, as (i, j, separation)."""
-    if len(i) == 1:
-        return [(int(i[0]), int(j[0]), float(separation[0]))]
     rows, i = np.unique(i, return_inverse=True)
     columns, j = np.unique(j, return_inverse=True)
     square = (separation / separation.max()) ** 2 if separation.max() > 0 else separation

@@ -18,7 +18,7 @@ from lensmap.utils import (
     set_formats,
 )
 
-__all__ = ["completeness", "open_area", "peaks_at_density", "purity"]
+__all__ = ["binomial_rate", "completeness", "open_area", "peaks_at_density", "purity"]
 
 
 def completeness(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random=20, rng=0):
@@ -178,7 +178,7 @@ def _rates(ours, theirs, radius, by, bins, kappa, n_random, rng, names, what):
 
     n = np.bincount(which[which >= 0], minlength=len(low))
     matched = count(their_sky)
-    rate, interval = _binomial(matched, n)
+    rate, interval = binomial_rate(matched, n)
     chance = np.full(len(low), np.nan)
     if kappa is not None:
         rng = as_generator(rng)
@@ -228,8 +228,21 @@ def _in_bins(table, by, bins, n, name):
     return which, edges[:-1], edges[1:]
 
 
-def _binomial(k, n):
-    """Return the rate and its interval; NaN where there is nothing to count."""
+def binomial_rate(k, n):
+    """Return a rate and its 68 per cent interval; NaN where there is nothing to count.
+
+    Parameters
+    ----------
+    k, n : `numpy.ndarray`
+        How many, and of how many, ``(m,)``, int.
+
+    Returns
+    -------
+    rate : `numpy.ndarray`
+        ``(m,)``.
+    interval : `numpy.ndarray`
+        Its lower and its upper end (Jeffreys), ``(2, m)``.
+    """
     some = n > 0
     rate = np.divide(k, n, out=np.full(len(n), np.nan), where=some)
     interval = np.full((2, len(n)), np.nan)

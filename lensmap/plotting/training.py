@@ -12,8 +12,8 @@ def plot_learning_curve(curve, ax=None):
     Parameters
     ----------
     curve : sequence of dict or `~astropy.table.Table`
-        ``curve`` of a network's card, or what ``curve.ecsv`` holds: ``step``, ``loss`` and, with
-        fields that it did not learn from, ``r``.
+        ``curve`` of a network's card, or what ``curve.ecsv`` holds: ``step``, ``loss`` and, where
+        it was checked on fields that it did not learn from, ``r``.
     ax : `~matplotlib.axes.Axes` or None
         Where to draw; None makes a new figure.
 
@@ -39,10 +39,12 @@ def plot_learning_curve(curve, ax=None):
     ax.plot(steps, [row["loss"] for row in rows], color="#0072b2", marker=".")
     ax.set_xlabel("step")
     ax.set_ylabel("training loss", color="#0072b2")
-    if "r" in rows[0]:
+    checked = [row for row in rows if "r" in row]
+    if checked:
         other = ax.twinx()
-        other.plot(steps, [row["r"] for row in rows], color="#d55e00", marker="s", markersize=3,
-                   linestyle="--")
+        other.plot([row["step"] for row in checked], [row["r"] for row in checked],
+                   color="#d55e00", marker="s", markersize=3, linestyle="--")
+        other.ticklabel_format(axis="y", useOffset=False)
         other.set_ylabel("correlation r with fields not learned from", color="#d55e00")
     ax.set_title("learning curve")
     return ax

@@ -6,6 +6,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from lensmap.maps import check_map
+from lensmap.profiles.pixels import pixels_around, places_around
 from lensmap.profiles.radii import (
     as_angles,
     brief,
@@ -20,8 +21,6 @@ __all__ = [
     "azimuthal_profile",
     "independent_pixels",
     "kappa_profile",
-    "pixels_around",
-    "places_around",
 ]
 
 
@@ -64,8 +63,8 @@ def kappa_profile(kappa, positions, bins, *, z_lens=None, cosmology=None):
         raise ValueError("positions must be at least one")
     angles = as_angles(bins, check_lens_redshifts(z_lens, n), n, cosmology)
     sums = np.zeros((n, 3, n_bins))
-    for i in range(n):
-        theta, values, errors = pixels_around(kappa, positions[i], angles[i, -1])
+    around = pixels_around(kappa, positions, angles[:, -1])
+    for i, (theta, values, errors) in enumerate(around):
         column = np.searchsorted(angles[i], theta, side="right") - 1
         good = (column >= 0) & (column < n_bins)
         radius = theta / angles[i, -1]
@@ -212,67 +211,6 @@ class Sectors:
             "n_pixels": self.n_pixels,
         })
         return set_formats(table, {"angle": ".1f"}, others=".4f")
-
-
-def pixels_around(kappa, position, angle):
-    """Return the pixels within an angle of a position that are not masked.
-
-    Parameters
-    ----------
-    kappa : `~lensmap.ConvergenceMap`
-        The map.
-    position : `~astropy.coordinates.SkyCoord`
-        One position.
-    angle : float
-        Radians.
-
-    Returns
-    -------
-    theta, values, errors : `numpy.ndarray`
-        Distances (radians), kappa and its uncertainty, NaN in a map without any, ``(n,)``.
-    """
-    y, x, theta, _ = places_around(kappa, position, angle)
-    if kappa.uncertainty is None:
-        return theta, kappa.data[y, x], np.full(len(theta), np.nan)
-    return theta, kappa.data[y, x], kappa.uncertainty.array[y, x]
-
-
-def places_around(kappa, position, angle):
-    """Return where the pixels are that `pixels_around` takes.
-
-    Parameters
-    ----------
-    kappa, position, angle : object
-        As for `pixels_around`.
-
-    Returns
-    -------
-    y, x, theta, direction : `numpy.ndarray`
-        The pixels, their distances and position angles, ``(n,)``.
-    """
-    y, x = _window(kappa, position, angle)
-    sky = kappa.wcs.pixel_to_world(x, y).icrs
-    centre = position.icrs
-    theta = centre.separation(sky).rad
-    open_ = (theta <= angle) & ~kappa.mask[y, x]
-    return y[open_], x[open_], theta[open_], centre.position_angle(sky[open_]).rad
-
-
-def _window(kappa, position, angle):
-    """Return pixels (y, x), among which all are that lie within an angle of a position."""
-    ny, nx = kappa.shape
-    rows, columns = slice(0, ny), slice(0, nx)
-    try:
-        cx, cy = (float(v) for v in kappa.wcs.world_to_pixel(position))
-    except ValueError:  # a projection that does not reach so far
-        cx = cy = np.nan
-    if np.isfinite(cx + cy):
-        # Away from the middle of a projection pixels may be smaller on the sky than there.
-        half = 3.0 * angle / kappa.pixel_scale.to_value(u.rad) + 2.0
-        rows = slice(*(int(np.clip(v, 0, ny)) for v in (cy - half, cy + half + 1)))
-        columns = slice(*(int(np.clip(v, 0, nx)) for v in (cx - half, cx + half + 1)))
-    y, x = np.mgrid[rows, columns]
-    return y.ravel(), x.ravel()
 
 
 def _scatter(counts, totals):

@@ -52,7 +52,7 @@ class Sources:
         return KDTree(vectors, balanced_tree=False, compact_nodes=False)
 
     def around(self, position, angle):
-        r"""Return the galaxies within an angle of a position.
+        """Return the galaxies within an angle of a position, and how they are aligned with it.
 
         Parameters
         ----------
@@ -68,9 +68,31 @@ class Sources:
         theta : `numpy.ndarray`
             Their distances, radians.
         turned : `numpy.ndarray`
-            Complex: minus their shear times :math:`e^{-2 i \psi}` with :math:`\psi` the direction
-            of the position as they see it: the tangential shear is the real part, the cross shear
-            the imaginary part.
+            Complex: minus their shear times the spin of `directions`: the tangential shear is the
+            real part, the cross shear the imaginary part.
+        """
+        rows, theta, spin = self.directions(position, angle)
+        return rows, theta, -self.shear[rows] * spin
+
+    def directions(self, position, angle):
+        r"""Return the galaxies within an angle of a position, and where they see it.
+
+        Parameters
+        ----------
+        position : `~astropy.coordinates.SkyCoord`
+            One position.
+        angle : float
+            Radians, below a right angle.
+
+        Returns
+        -------
+        rows : `numpy.ndarray`
+            Which galaxies, ``(n,)``.
+        theta : `numpy.ndarray`
+            Their distances, radians.
+        spin : `numpy.ndarray`
+            Complex: :math:`e^{-2 i \psi}` with :math:`\psi` the direction of the position as they
+            see it, from east through north; 0 for a galaxy that is there.
         """
         sphere = position.transform_to(self.frame).spherical
         ra, dec = sphere.lon.to_value(u.rad), sphere.lat.to_value(u.rad)
@@ -88,4 +110,4 @@ class Sources:
         square = np.abs(direction) ** 2
         spin = np.divide(np.conj(direction) ** 2, square, out=np.zeros_like(direction),
                          where=square > 0)
-        return rows, theta, -self.shear[rows] * spin
+        return rows, theta, spin

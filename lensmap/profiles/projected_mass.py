@@ -7,7 +7,8 @@ from astropy.table import QTable
 
 from lensmap.cosmology import get_cosmology, sigma_crit
 from lensmap.maps import check_map
-from lensmap.profiles.kappa_profile import independent_pixels, pixels_around
+from lensmap.profiles.kappa_profile import independent_pixels
+from lensmap.profiles.pixels import pixels_around
 from lensmap.profiles.radii import as_angles, check_edges, check_lens_redshifts, check_pair
 from lensmap.utils import MapWarning, as_generator, as_skycoord, check_count, set_formats, warn_user
 
@@ -100,11 +101,7 @@ def projected_mass(
     critical = sigma_crit(z_lens, z_source, cosmology).to_value(u.solMass / u.Mpc**2)
     scale = as_angles([0, 1] * u.Mpc, z_lens, n, cosmology)[:, 1]  # of 1 Mpc
     factor = np.pi * (inner / scale) ** 2 * np.broadcast_to(critical, (n,))
-    rows = [
-        _mean_kappa(kappa, positions[i], inner[i], None if ring is None else ring[i])
-        for i in range(n)
-    ]
-    mean, back, error, part = np.array(rows, dtype=float).reshape(-1, 4).T
+    mean, back, error, part = _mean_kappa(kappa, positions, inner, ring)
     if n_random > 0:
         error = _scatter_at_random(kappa, inner, ring, n_random, as_generator(rng))
         error[~np.isfinite(mean - back)] = np.nan
@@ -206,23 +203,26 @@ def _one_radius(radius, z_lens, n, cosmology):
     return as_angles(edges, z_lens, n, cosmology, "radius")[:, 1]
 
 
-def _mean_kappa(kappa, position, angle, ring):
-    """Return the mean in a circle, that in a ring, the error of the first less the second, and
-    which part of the circle is open."""
-    reach = angle if ring is None else max(angle, ring[1])
-    theta, values, errors = pixels_around(kappa, position, reach)
-    circle = theta <= angle
+def _mean_kappa(kappa, positions, angles, rings):
+    """Return the means in circles, those in rings, the errors of the first less the second, and
+    which parts of the circles are open; ``(4, n)``."""
     pixel = kappa.pixel_scale.to_value(u.rad)
-    part = np.count_nonzero(circle) * pixel**2 / (np.pi * angle**2)
-    if part < _LEAST_OPEN:
-        return np.nan, np.nan, np.nan, min(part, 1.0)
-    mean, variance = _mean(values[circle], errors[circle], kappa)
-    back = 0.0
-    if ring is not None:
-        around = (theta >= ring[0]) & (theta <= ring[1])
-        back, more = _mean(values[around], errors[around], kappa)
-        variance += more
-    return mean, back, np.sqrt(variance), min(part, 1.0)
+    reach = angles if rings is None else np.maximum(angles, rings[:, 1])
+    rows = []
+    for i, (theta, values, errors) in enumerate(pixels_around(kappa, positions, reach)):
+        circle = theta <= angles[i]
+        part = np.count_nonzero(circle) * pixel**2 / (np.pi * angles[i] ** 2)
+        if part < _LEAST_OPEN:
+            rows.append((np.nan, np.nan, np.nan, min(part, 1.0)))
+            continue
+        mean, variance = _mean(values[circle], errors[circle], kappa)
+        back = 0.0
+        if rings is not None:
+            around = (theta >= rings[i, 0]) & (theta <= rings[i, 1])
+            back, more = _mean(values[around], errors[around], kappa)
+            variance += more
+        rows.append((mean, back, np.sqrt(variance), min(part, 1.0)))
+    return np.array(rows, dtype=float).reshape(-1, 4).T
 
 
 def _mean(values, errors, kappa):
@@ -241,8 +241,9 @@ def _scatter_at_random(kappa, inner, ring, n_random, rng):
     sky = kappa.wcs.pixel_to_world(x[chosen], y[chosen])
 
     def scatter(angle, around):
-        found = [_mean_kappa(kappa, one, angle, around) for one in sky]
-        return np.nanstd([mean - back for mean, back, _, _ in found])
+        rings = None if around is None else np.tile(around, (n_random, 1))
+        mean, back, _, _ = _mean_kappa(kappa, sky, np.full(n_random, angle), rings)
+        return np.nanstd(mean - back)
 
     sizes, which = np.unique(inner, return_inverse=True)
     ratios = np.zeros((len(inner), 2)) if ring is None else ring / inner[:, np.newaxis]

@@ -4,6 +4,7 @@
 import textwrap
 import time
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from astropy import units as u
@@ -15,9 +16,9 @@ from lensmap.utils import check_count, check_number, set_formats
 from lensmap.validation.field_errors import paired_difference
 from lensmap.validation.metrics import score_map
 from lensmap.validation.null_test import null_scores
-from lensmap.validation.validation_setup import ValidationSetup, series_seed
+from lensmap.validation.validation_setup import Observation, ValidationSetup, series_seed
 
-__all__ = ["compare", "contrast"]
+__all__ = ["FieldMaps", "compare", "contrast", "error_about_truth", "field_scores", "map_fields"]
 
 
 def compare(
@@ -81,35 +82,23 @@ def compare(
     Times are taken while other processes draw fields; ``workers=1`` leaves the machine to the
     estimator. The first map of an estimator may take longer than all others.
     """
-    _check_arguments(estimators, setup, visit)
-    n_fields = check_count(n_fields, "n_fields", minimum=1)
+    if visit is not None and not callable(visit):
+        raise TypeError(f"visit must be None or a callable, not {visit!r}")
     check_number(above, "above", "finite")
-    series = "null" if setup.null else "validation"
-    fields = draw_fields(
-        setup,
-        n_fields,
-        seed=series_seed(series, seed),
-        first=first,
-        workers=workers,
-        progress=progress,
+    fields = map_fields(
+        estimators, setup, n_fields, seed=seed, first=first, workers=workers, progress=progress
     )
     rows = []
-    for number, observation in enumerate(fields, start=first):
-        maps, seconds = {}, {}
-        for name, estimator in estimators.items():
-            maps[name], seconds[name] = _timed(name, estimator, observation.grid)
-        rows += [
-            {"field": number, "estimator": name, **scores, "seconds": seconds[name]}
-            for name, scores in _scores(maps, observation, setup, above)
-        ]
+    for field in fields:
+        rows += field_scores(field, setup, above)
         if visit is not None:
-            visit(number, observation, maps)
+            visit(field.number, field.observation, field.maps)
     table = QTable(rows)
     table["seconds"].unit = u.s
     set_formats(table, {"seconds": ".3g"}, others=".4g")
     table.meta.update(
         setup=setup.describe(),
-        series=series,
+        series=_series(setup),
         seed=int(seed),
         above=float(above),
         estimators={
@@ -120,9 +109,88 @@ def compare(
     return table
 
 
-def _check_arguments(estimators, setup, visit):
+class FieldMaps(NamedTuple):
+    """A field, and what estimators made of it.
+
+    Attributes
+    ----------
+    number : int
+        Of the field in its series.
+    observation : Observation
+        The truth and the data.
+    maps : dict
+        From the names of estimators to their `~lensmap.ConvergenceMap`.
+    seconds : dict
+        How long each took.
+    """
+
+    number: int
+    observation: Observation
+    maps: dict
+    seconds: dict
+
+    @property
+    def mask(self):
+        """The pixels that the mask or one of the maps leaves out, ``(ny, nx)``."""
+        return np.logical_or.reduce(
+            [self.observation.grid.mask, *(kappa.mask for kappa in self.maps.values())]
+        )
+
+
+def map_fields(
+    estimators, setup, n_fields, *, seed=0, first=0, skip=(), workers=None, progress=None
+):
+    """Let estimators make maps of the same simulated data.
+
+    Parameters
+    ----------
+    estimators, setup, n_fields, seed, first : object
+        As for `compare`.
+    skip : collection of int
+        The numbers of fields that are left out.
+    workers, progress : object
+        As for `compare`.
+
+    Yields
+    ------
+    FieldMaps
+        One for each field.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `compare`.
+    """
+    _check_estimators(estimators)
     if not isinstance(setup, ValidationSetup):
         raise TypeError(f"setup must be a ValidationSetup, not {type(setup).__name__}")
+    fields = draw_fields(
+        setup,
+        check_count(n_fields, "n_fields", minimum=1),
+        seed=series_seed(_series(setup), seed),
+        first=first,
+        skip=skip,
+        workers=workers,
+        progress=progress,
+    )
+    skip = set(skip)
+    numbers = (i for i in range(first, first + n_fields) if i not in skip)
+    return _map_each(estimators, zip(numbers, fields, strict=True))
+
+
+def _map_each(estimators, fields):
+    for number, observation in fields:
+        maps, seconds = {}, {}
+        for name, estimator in estimators.items():
+            maps[name], seconds[name] = _timed(name, estimator, observation.grid)
+        yield FieldMaps(number, observation, maps, seconds)
+
+
+def _series(setup):
+    return "null" if setup.null else "validation"
+
+
+def _check_estimators(estimators):
     if not isinstance(estimators, Mapping):
         raise TypeError(
             "estimators must be a dict from names to estimators, not "
@@ -135,8 +203,6 @@ def _check_arguments(estimators, setup, visit):
             raise TypeError(f"the names of estimators must be words, not {name!r}")
         if not callable(getattr(estimator, "reconstruct", None)):
             raise TypeError(f"the estimator {name!r} has no reconstruct(grid): {estimator!r}")
-    if visit is not None and not callable(visit):
-        raise TypeError(f"visit must be None or a callable, not {visit!r}")
 
 
 def _timed(name, estimator, grid):
@@ -151,20 +217,42 @@ def _timed(name, estimator, grid):
     return kappa, seconds
 
 
-def _scores(maps, observation, setup, above):
-    """Yield names and scores, all of the same pixels."""
-    truth, grid = observation
-    mask = np.logical_or.reduce([grid.mask, *(kappa.mask for kappa in maps.values())])
-    for name, kappa in maps.items():
+def field_scores(field, setup, above=0.1):
+    """Return the rows of `compare` for a field: all scores are of the same pixels.
+
+    Parameters
+    ----------
+    field : FieldMaps
+        The field.
+    setup : ValidationSetup
+        What it is of.
+    above : float
+        As for `compare`.
+
+    Returns
+    -------
+    list of dict
+        One for each estimator.
+    """
+    truth, grid, mask = field.observation.truth, field.observation.grid, field.mask
+    rows = []
+    for name, kappa in field.maps.items():
         if setup.null:
             scores = null_scores(kappa.data, mask, pixel_scale=setup.model.pixel_scale)
         else:
-            scores = score_map(truth, kappa.data, mask, _errors(kappa), above=above)
-        yield name, {"n_masked": int(np.count_nonzero(kappa.mask & ~grid.mask)), **scores}
+            scores = score_map(truth, kappa.data, mask, error_about_truth(kappa), above=above)
+        rows.append({
+            "field": field.number,
+            "estimator": name,
+            "n_masked": int(np.count_nonzero(kappa.mask & ~grid.mask)),
+            **scores,
+            "seconds": field.seconds[name],
+        })
+    return rows
 
 
-def _errors(kappa):
-    """Return the error about the truth as `score_map` takes it, if the map has one."""
+def error_about_truth(kappa):
+    """Return the error about the truth as `score_map` takes it, None if the map has none."""
     if kappa.uncertainty is None or kappa.meta.get("uncertainty") == "noise":
         return None
     error = kappa.uncertainty.array

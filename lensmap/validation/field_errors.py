@@ -10,6 +10,7 @@ __all__ = [
     "jackknife",
     "mean_and_error",
     "paired_difference",
+    "ratio_and_error",
     "ratio_of_sums",
 ]
 
@@ -160,6 +161,32 @@ def ratio_of_sums(a, b):
     """Return the sum of one array over that of another; NaN if that is 0."""
     total = b.sum()
     return a.sum() / total if total != 0 else np.nan
+
+
+def ratio_and_error(a, b):
+    """Return the ratios of sums over fields and their errors, for many quantities at once.
+
+    Parameters
+    ----------
+    a, b : array_like
+        ``(n_fields, ...)`` each.
+
+    Returns
+    -------
+    ratio, error : `numpy.ndarray`
+        ``(...)``: NaN where the sum of ``b`` is 0; the error, of the jackknife as `jackknife` has
+        it, also where it is so without one of the fields, and for less than two fields.
+    """
+    a, b = (np.asarray(part, dtype=float) for part in (a, b))
+    n = len(a)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(b.sum(axis=0) != 0, a.sum(axis=0) / b.sum(axis=0), np.nan)
+        less = b.sum(axis=0) - b
+        without = np.where(less != 0, (a.sum(axis=0) - a) / less, np.nan)
+    if n < 2:
+        return ratio, np.full(np.shape(ratio), np.nan)
+    spread = np.mean((without - without.mean(axis=0)) ** 2, axis=0)
+    return ratio, np.sqrt((n - 1) * spread)
 
 
 def _fields(values, name):

@@ -124,7 +124,7 @@ def _kaiser_squires(smoothing):
 def _score(estimator, observations):
     """Return the error over all pixels and the mean correlation: the lower, the better."""
     squares, correlations, n = 0.0, [], 0
-    for truth, grid in observations:
+    for truth, grid, _ in observations:
         kappa = estimator.reconstruct(grid)
         size = np.count_nonzero(~kappa.mask)
         squares += size * rmse(truth, kappa.data, kappa.mask) ** 2
@@ -152,7 +152,7 @@ def measured_power(observations, setup):
         Multipoles and power.
     """
     pixel = setup.model.pixel_scale.to_value(u.rad)
-    return measure_power((truth for truth, _ in observations), pixel)[:2]
+    return measure_power((truth for truth, *_ in observations), pixel)[:2]
 
 
 def _theoretical(setup):

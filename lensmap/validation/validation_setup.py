@@ -7,17 +7,32 @@ from typing import NamedTuple
 
 import numpy as np
 from astropy import units as u
+from astropy.table import QTable
 
 from lensmap.cosmology import SourceRedshifts, get_cosmology
 from lensmap.grid import ShearGrid
 from lensmap.maps import ConvergenceMap
 from lensmap.simulate import HaloModelField, LensingField, MockSurvey, random_mask
 from lensmap.utils import as_generator, check_choice, check_count, check_number
+from lensmap.validation.given_fields import GivenFields
 
 __all__ = ["Observation", "ValidationSetup", "series_seed"]
 
 # What fields are drawn for. Each purpose has series of its own.
 _PURPOSES = ("validation", "tuning", "calibration", "null")
+
+# Halos with less are not handed on: no map shows them.
+_LEAST_HALO = 5e13 * u.solMass
+
+# What presets say beyond the numbers of the survey: its sky, and z0 of its redshifts
+# ~ z^2 exp(-z / z0).
+_PAPER = {"z_source": 2.5, "resolution": "massivenus"}
+_PRESETS = {
+    "cha2025": {"sky": _PAPER},
+    "masked": {"survey": "cha2025", "sky": {**_PAPER, "mask_fraction": 1 / 3}},
+    "hsc_y3": {"depth": 0.278},
+    "cosmos": {"depth": 0.340, "sky": {"shape": (192, 192), "pixel_scale": 0.4 * u.arcmin}},
+}
 
 # The seeds that users and training have are below this.
 _ORDINARY_BITS = 64
@@ -69,10 +84,14 @@ class Observation(NamedTuple):
         The convergence, ``(ny, nx)``, known in masked pixels, too.
     grid : ShearGrid
         The binned data, with the mask.
+    halos : `~astropy.table.QTable`
+        The halos of at least 5e13 solar masses, as of `lensmap.simulate.halo_table`; no rows where
+        none are known.
     """
 
     truth: np.ndarray
     grid: ShearGrid
+    halos: QTable
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -107,6 +126,9 @@ class ValidationSetup:
         that differ from field to field (`lensmap.simulate.random_mask`).
     null : bool
         Whether there is no lensing at all: the truth is 0.
+    fields : GivenFields or None
+        The true maps, field by field, for sources at ``z_source``; their pixels are those of the
+        set-up then, whatever ``pixel_scale`` and ``shape`` say. None draws them.
 
     Raises
     ------
@@ -118,7 +140,7 @@ class ValidationSetup:
     >>> from astropy import units as u
     >>> from lensmap.validation import ValidationSetup
     >>> setup = ValidationSetup(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
-    >>> truth, grid = setup.draw(rng=1)
+    >>> truth, grid, halos = setup.draw(rng=1)
     >>> truth.shape, grid.shape
     ((64, 64), (64, 64))
     """
@@ -135,8 +157,15 @@ class ValidationSetup:
     cosmology: object = None
     mask_fraction: float = 0.0
     null: bool = False
+    fields: GivenFields | None = None
 
     def __post_init__(self):
+        if self.fields is not None:
+            if not isinstance(self.fields, GivenFields):
+                raise TypeError(f"fields must be GivenFields or None, not {self.fields!r}")
+            # Frozen or not: here it is made.
+            object.__setattr__(self, "shape", tuple(self.fields.shape))
+            object.__setattr__(self, "pixel_scale", self.fields.pixel_scale)
         check_number(self.mask_fraction, "mask_fraction", "from 0 to below 1", low=0, high=0.99)
         if not isinstance(self.null, bool):
             raise TypeError(f"null must be a bool, not {self.null!r}")
@@ -150,11 +179,10 @@ class ValidationSetup:
         ----------
         name : str
             ``"cha2025"``: sources at redshift 2.5 and the resolution of the simulation in
-            that paper; or another preset of `lensmap.simulate.MockSurvey`, with its
-            redshifts if it has them.
+            that paper; ``"masked"``: the same with a third of each field masked; ``"cosmos"``:
+            the HST field; ``"hsc_y3"``; or another preset of `lensmap.simulate.MockSurvey`.
         **changes
-            Other parameters, or other values; ``z_source`` is needed where the survey has no
-            redshifts.
+            Other parameters, or other values.
 
         Returns
         -------
@@ -164,23 +192,23 @@ class ValidationSetup:
         Raises
         ------
         ValueError
-            If there is no such preset, or no redshift.
+            If there is no such preset.
 
         References
         ----------
-        Cha et al. 2025, ApJ, section 2 (MassiveNuS: Liu et al. 2018, JCAP 03, 049).
+        Cha et al. 2025, ApJ, section 2 (MassiveNuS: Liu et al. 2018, JCAP 03, 049). Redshifts of
+        HSC and COSMOS: those of galaxies brighter than i = 24.5 and 26, Coil et al. 2004, ApJ
+        617, 765.
         """
-        survey = MockSurvey.preset(name)
+        own = _PRESETS.get(name, {})
+        survey = MockSurvey.preset(own.get("survey", name))
         names = ("density", "sigma_e", "measurement_error", "magnitude_limit", "m5")
         parameters = {key: getattr(survey, key) for key in names}
         if survey.n_of_z is not None:
             parameters["z_source"] = survey.n_of_z
-        if name == "cha2025":
-            parameters |= {"z_source": 2.5, "resolution": "massivenus"}
-        parameters |= changes
-        if "z_source" not in parameters:
-            raise ValueError(f"the survey {name!r} has no redshifts of its own: give z_source")
-        return cls(**parameters)
+        if "depth" in own:
+            parameters["z_source"] = SourceRedshifts.smail(own["depth"], 1.0)
+        return cls(**parameters | own.get("sky", {}) | changes)
 
     def replace(self, **changes):
         """Return the same set-up with other parameters.
@@ -199,7 +227,9 @@ class ValidationSetup:
 
     @cached_property
     def model(self):
-        """The `lensmap.simulate.HaloModelField` of the fields."""
+        """The `lensmap.simulate.HaloModelField` of the fields, or those that were given."""
+        if self.fields is not None:
+            return self.fields
         return HaloModelField(
             z_source=self.z_source,
             shape=self.shape,
@@ -248,7 +278,7 @@ class ValidationSetup:
         Returns
         -------
         Observation
-            The truth and the binned data.
+            The truth, the binned data and the halos.
         """
         rng = as_generator(rng)
         galaxies, holes = rng.spawn(2)
@@ -261,9 +291,10 @@ class ValidationSetup:
             field = self.model.draw(rng)
         truth = field.kappa.data
         if self.mask_fraction:
-            mask = random_mask(self.wcs, self.mask_fraction, holes)
+            mask = random_mask(self.wcs, self.mask_fraction, holes) | field.kappa.mask
             field = replace(field, kappa=ConvergenceMap(field.kappa, mask=mask))
-        return Observation(truth, self.survey.observe_grid(field, rng=galaxies))
+        halos = field.halos[field.halos["m200c"] >= _LEAST_HALO]
+        return Observation(truth, self.survey.observe_grid(field, rng=galaxies), halos)
 
     def describe(self):
         """Return the parameters as a file can hold them.

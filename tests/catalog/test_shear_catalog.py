@@ -442,3 +442,16 @@ def test_right_ascensions_of_another_turn():
         np.testing.assert_array_equal(found.count, grid.count)
         np.testing.assert_allclose(found.g2, grid.g2, atol=1e-7)
         assert make_wcs(catalog, 6 * u.arcmin).array_shape == wcs.array_shape
+
+
+def test_other_ellipticities():
+    table = Table({"ra": [10.0, 10.1], "dec": [5.0, 5.1], "e1": [0.1, 0.2], "e2": [0.3, 0.4],
+                   "weight": [1.0, 2.0]})
+    catalog = ShearCatalog(table, "generic", "euclidean")
+    other = catalog.with_ellipticities([3.0, 0.0], catalog.e2)  # none is left out, nor turned
+    assert other.e1.tolist() == [3.0, 0.0] and other.e2.tolist() == [-0.3, -0.4]
+    assert other.weight is catalog.weight and other.convention == "euclidean"
+    assert catalog.e1.tolist() == [0.1, 0.2]
+    for wrong in ([1.0], [np.nan, 0.0]):
+        with pytest.raises(ValueError, match="e2 must be one finite number for each of the 2"):
+            catalog.with_ellipticities(catalog.e1, wrong)

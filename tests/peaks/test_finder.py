@@ -1,12 +1,16 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`find_peaks` on maps whose peaks are known."""
 
+import warnings
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from astropy.wcs import WCS
+from photutils.centroids import centroid_quadratic
+from scipy import ndimage
 
 from lensmap import ConvergenceMap, find_peaks
 
@@ -185,3 +189,26 @@ def test_what_is_no_map_and_a_map_without_errors():
         find_peaks(np.zeros(SHAPE))
     with pytest.raises(ValueError, match="kappa has no uncertainty.* by='kappa'"):
         find_peaks(_map_of((20, 30, 0.1), error=None))
+
+
+def test_centroids_are_those_of_photutils():
+    rng = np.random.default_rng(3)
+    values = ndimage.gaussian_filter(rng.normal(size=(80, 90)), 1.5)
+    values[40:44, 50] = np.nan
+    kappa = ConvergenceMap(values, mask=~np.isfinite(values), wcs=_wcs(shape=(80, 90)))
+    peaks = find_peaks(kappa, -1.0, by="kappa", min_separation=0 * u.arcmin)
+    assert len(peaks) > 100
+    compared = 0
+    for peak in peaks:
+        y, x = peak["y_peak"], peak["x_peak"]
+        around = values[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
+        if around.shape == (3, 3) and np.all(np.isfinite(around)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                expected = centroid_quadratic(around, fit_boxsize=3) + (x - 1, y - 1)
+            if np.all(np.abs(expected - (x, y)) < 1):
+                np.testing.assert_allclose((peak["x"], peak["y"]), expected, atol=1e-9)
+                compared += 1
+                continue
+        assert (peak["x"], peak["y"]) == (x, y)
+    assert compared > 90

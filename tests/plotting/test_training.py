@@ -19,6 +19,13 @@ def test_shows_loss_and_correlation(curve):
     assert ax.get_xlabel() == "step" and "loss" in ax.get_ylabel() and "r" in other.get_ylabel()
 
 
+def test_runs_that_were_checked_in_other_ways():
+    ax = plot_learning_curve([{"step": 5, "loss": 1.1, "r z_s=1": 0.2}, *CURVE])
+    (other,) = [one for one in ax.figure.axes if one is not ax]
+    assert list(ax.get_lines()[0].get_xdata()) == [5, 10, 20]
+    assert list(other.get_lines()[0].get_xdata()) == [10, 20]
+
+
 def test_without_a_check_and_on_given_axes():
     from matplotlib import pyplot
 

@@ -56,8 +56,8 @@ def test_a_field_is_that_of_its_seed():
 
 def test_a_sky_without_lensing():
     null = SETUP.replace(null=True, mask_fraction=0.2)
-    truth, grid = next(draw_fields(null, 1, seed=3, workers=1))
-    assert not truth.any()
+    truth, grid, halos = next(draw_fields(null, 1, seed=3, workers=1))
+    assert not truth.any() and len(halos) == 0
     assert grid.mask.mean() == pytest.approx(0.2, abs=0.001)
     assert np.abs(grid.sum_we).max() > 0
     assert grid.shear[~grid.mask].std() == pytest.approx(
@@ -79,8 +79,12 @@ def test_presets():
     lsst = ValidationSetup.preset("lsst_y10")
     assert isinstance(lsst.z_source, SourceRedshifts) and lsst.density == 27 / u.arcmin**2
     assert ValidationSetup.preset("hsc_y3", z_source=0.8).z_source == 0.8
-    with pytest.raises(ValueError, match="'hsc_y3' has no redshifts of its own: give z_source"):
-        ValidationSetup.preset("hsc_y3")
+    hsc = ValidationSetup.preset("hsc_y3")
+    assert hsc.z_source.mean == pytest.approx(3 * 0.278, rel=0.01)
+    cosmos = ValidationSetup.preset("cosmos")
+    assert cosmos.shape == (192, 192) and cosmos.density == 64 / u.arcmin**2
+    masked = ValidationSetup.preset("masked", mask_fraction=0.2)
+    assert masked.mask_fraction == 0.2 and masked.resolution == "massivenus"
     with pytest.raises(ValueError, match="no survey preset 'euclid'"):
         ValidationSetup.preset("euclid")
 

@@ -1,0 +1,149 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+From your own table to a map in DS9
+===================================
+
+A table of galaxies with column names of its own becomes a mass map that lines up with an image,
+and a list of peaks that DS9 draws over it.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import matplotlib.pyplot as plt
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from astropy.table import Table
+
+from lensmap import ConvergenceMap, KaiserSquires, ShearCatalog, check_convention
+from lensmap import find_peaks, make_wcs
+from lensmap.peaks import write_regions
+from lensmap.plotting import plot_peaks
+
+# %%
+# The table
+# ---------
+# ``mine.csv`` stands for your file. Here it holds the galaxies of the bundled mock, with other
+# names and in the signs of an image, as most codes that measure shapes write them: e2 the other
+# way round. Any file that `astropy.table.Table` reads will do.
+
+scratch = TemporaryDirectory()
+folder = Path(scratch.name)
+path = folder / "mine.csv"
+
+mock = Table.read(files("lensmap") / "data" / "demo_catalog.fits")
+mine = Table({
+    "RAJ2000": mock["ra"], "DEJ2000": mock["dec"],
+    "g_one": mock["e1"], "g_two": -mock["e2"], "shape_wt": mock["weight"],
+})
+mine.write(path)
+for line in path.read_text().splitlines()[:3]:
+    print(line[:90])
+
+# %%
+# Names, signs and kind
+# ---------------------
+# Three things are to be said, none of which lensmap guesses: which column is what, the
+# *convention* of the signs, and the *kind* of ellipticity (:ref:`conventions` has a picture of
+# each). What the documentation of a catalogue says of signs is often wrong or silent. Say what
+# you believe, and then ask the galaxies:
+
+columns = {"ra": "RAJ2000", "dec": "DEJ2000", "e1": "g_one", "e2": "g_two", "weight": "shape_wt"}
+believed = ShearCatalog.read(path, columns, convention="celestial", kind="shear")
+print(check_convention(believed))
+
+# %%
+# The galaxies speak against it: mirrored, they would have far more E-mode and no B-mode. With the
+# convention that is suggested, the test agrees:
+
+catalog = ShearCatalog.read(path, columns, convention="euclidean", kind="shear")
+verdict = check_convention(catalog)
+print(verdict.handedness, "/", verdict.sign)
+
+# %%
+# This is what a wrong sign does to a map. No error is raised; the peaks just fall apart, and
+# there is as much in the B-mode as in the E-mode:
+
+wcs = make_wcs(catalog, 0.25 * u.arcmin)
+estimator = KaiserSquires(smoothing=1 * u.arcmin, uncertainty="rotations")
+figure = plt.figure(figsize=(8, 7), layout="constrained")
+for row, (name, galaxies) in enumerate([("celestial", believed), ("euclidean", catalog)]):
+    kappa = estimator.replace(uncertainty=None).reconstruct(galaxies, wcs)
+    for column, quantity in enumerate(["kappa", "kappa_b"]):
+        ax = figure.add_subplot(2, 2, 1 + 2 * row + column, projection=wcs)
+        kappa.plot(ax, quantity=quantity, vmin=-0.2, vmax=0.2, colorbar=False,
+                   title=f"{'EB'[column]}-mode, taken as {name}")
+        ax.coords[0].set_ticks(spacing=0.2 * u.deg)
+figure.colorbar(figure.axes[0].images[0], ax=figure.axes, label="convergence", shrink=0.6)
+plt.show()
+
+# %%
+# The map
+# -------
+# The pixels are those of a tangent plane over the galaxies. If you have an image of the field,
+# take its WCS instead: ``WCS(header)`` of Astropy, with its ``array_shape``; the map then has the
+# pixels of the image.
+
+kappa = estimator.reconstruct(catalog, wcs)
+print(f"{kappa.shape} pixels of {kappa.pixel_scale:.2f}, "
+      f"{kappa.meta['n_galaxies']} galaxies used")
+
+# %%
+# Significance comes from the same galaxies turned at random, at each pixel. The highest B-mode
+# says how far noise and systematic errors reach; a peak has to exceed that.
+
+peaks = find_peaks(kappa, 4)
+noise = kappa.uncertainty.array
+print(f"highest B-mode: {np.nanmax(np.abs(kappa.kappa_b) / noise):.1f} sigma")
+for peak in peaks:
+    print(f"peak {peak['id']}: RA {peak['ra']:.3f}, Dec {peak['dec']:.3f}, "
+          f"{peak['snr']:.1f} sigma")
+
+# %%
+
+# sphinx_gallery_thumbnail_number = 2
+ax = plot_peaks(kappa, peaks, contours=[4, 6, 9, 12, 15])
+ax.set_title("mass map with its peaks; contours of signal-to-noise")
+plt.show()
+
+# %%
+# Into DS9
+# --------
+# One FITS file has the map and all that belongs to it, each image with the same celestial header:
+
+kappa.write(folder / "kappa.fits")
+write_regions(peaks, folder / "peaks.reg", radius=2 * u.arcmin)
+peaks.write(folder / "peaks.ecsv")
+with fits.open(folder / "kappa.fits") as hdus:
+    for hdu in hdus:
+        print(f"{hdu.name:8s} {getattr(hdu, 'shape', '')}")
+print((folder / "peaks.reg").read_text())
+
+# %%
+# The map in a frame of its own, with circles about the peaks, and its contours over an image:
+#
+# .. code-block:: console
+#
+#     $ ds9 kappa.fits -cmap b -zoom to fit -regions load peaks.reg
+#     $ ds9 image.fits -frame new kappa.fits -match frame wcs
+#
+# Aladin and CARTA open ``kappa.fits`` as it is; CARTA takes regions as ``peaks.crtf``, another
+# suffix for ``write_regions``. In Python the file comes back whole:
+
+again = ConvergenceMap.read(folder / "kappa.fits")
+print(again.meta["estimator"], again.meta["convention"], again.meta["n_galaxies"])
+scratch.cleanup()
+
+# %%
+# The same in one line of a shell:
+#
+# .. code-block:: console
+#
+#     $ lensmap reconstruct mine.csv -o kappa.fits --convention euclidean --kind shear \
+#           --columns ra=RAJ2000,dec=DEJ2000,e1=g_one,e2=g_two,weight=shape_wt \
+#           --smoothing 1arcmin --pixel-scale 0.25arcmin --uncertainty 100 --plot kappa.png
+#
+# See also :doc:`/guide/catalogs` for the columns that lensmap knows, :doc:`/guide/maps` for what
+# can be done with a map, and :doc:`/guide/peaks` for how high a peak must be.

@@ -1,0 +1,39 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Figures as files."""
+
+import io
+from pathlib import Path
+
+from lensmap.utils import atomic_write
+
+__all__ = ["save_figure"]
+
+
+def save_figure(figure, path, *, dpi=110):
+    """Write a figure as PNG and as PDF, and close it.
+
+    Parameters
+    ----------
+    figure : `~matplotlib.figure.Figure`
+        The figure.
+    path : path-like
+        Where to, without the suffix; what is there is replaced.
+    dpi : float
+        The resolution of the PNG.
+
+    Returns
+    -------
+    bytes
+        The PNG.
+    """
+    from matplotlib.pyplot import close
+
+    path, buffer = Path(path), io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    with atomic_write(path.with_name(path.name + ".png"), overwrite=True) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+    with atomic_write(path.with_name(path.name + ".pdf"), overwrite=True) as temporary:
+        # Without the date, the same figure is the same file.
+        figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
+    close(figure)
+    return buffer.getvalue()

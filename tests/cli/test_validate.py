@@ -1,0 +1,82 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""``lensmap validate``: its options, its files and its messages."""
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from simulate_command import simulate
+
+from lensmap.cli import main
+
+SMALL = ["--shape", "64", "64", "--pixel-scale", "0.8arcmin", "--masked", "0", "--coma", "0",
+         "--tuning", "1", "--workers", "1"]
+
+OWN = """
+from lensmap import KaiserSquires
+
+def wide():
+    return KaiserSquires(smoothing="3 arcmin")
+"""
+
+
+def test_a_report(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_estimators.py").write_text(OWN)
+    words = ["validate", "-o", "out", "-n", "2", "--null", "1", *SMALL, "--resolution", "none",
+             "-e", "ks150,ks,own_estimators.py:wide"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "2 fields" in said and "wide" in said and "written: out/report.html" in said
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "lensmap validate -o out -n 2" in page and "Without lensing" in page
+    first = Table.read("out/results.ecsv")
+    assert main(words) == 0  # all is there: the same
+    assert len(Table.read("out/results.ecsv")) == len(first)
+    assert main([*words, "--seed", "5"]) == 1
+    assert "another seed" in capsys.readouterr().err
+
+
+def test_given_maps(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    simulate("fields", "-o", "maps", "-n", "3", "--shape", "64", "64", "--pixel-scale", "0.8arcmin",
+             "--workers", "1")
+    files = sorted(str(path) for path in (tmp_path / "maps").glob("*.fits"))
+    words = ["validate", "-o", "out", "--z-source", "1", "--null", "0", "--masked", "0", "--coma",
+             "0", "--tuning", "1", "--workers", "1", "-e", "ks150,ks", "--truth", *files]
+    assert main([*words, "-n", "3"]) == 1
+    assert "--truth names 3 files, but 3 fields and 1 to tune on" in capsys.readouterr().err
+    assert main([*words, "-n", "2", "--shape", "64", "64"]) == 1
+    assert "--shape: the files of --truth say this" in capsys.readouterr().err
+    assert main([*words, "-n", "2"]) == 0
+    scores = Table.read("out/scores.ecsv")
+    assert sorted(set(scores["field"])) == [0, 1] and np.all(scores["n_pixels"] == 64 * 64)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-e", "glimpse"], "there is no estimator 'glimpse'"),
+        (["--coma", "2", "-e", "ks150"], "n_coma must be 0, or at least 4, not 2"),
+        (["--density", "-3", "-e", "ks150"], "density"),
+    ],
+)
+def test_errors(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["validate", "-o", "out", "-n", "1", *words]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_mock_of_coma(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    # the last of an option counts
+    words = ["validate", "-o", "out", "-n", "1", "--null", "0", *SMALL, "--coma", "4"]
+    assert main([*words, "-e", "ks150"]) == 0
+    table = Table.read("out/results.ecsv")
+    mass = {row["quantity"]: row["value"] for row in table[table["table"] == "coma_masses"]}
+    assert mass["true"] == pytest.approx(7.4)
+    assert 3 < mass["mean"] < 14 and mass["minus"] > 0 and mass["plus"] > 0
+    arms = table[(table["table"] == "coma_arms") & (table["quantity"] == "found")]
+    assert len(arms) == 5 and np.all((arms["value"] >= 0) & (arms["value"] <= 1))
+    assert "A mock of Coma" in (tmp_path / "out" / "report.html").read_text()

@@ -1,0 +1,51 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The folder of what was measured."""
+
+import numpy as np
+import pytest
+
+from lensmap.utils import LensmapWarning
+from lensmap.validation.records import RecordFolder
+
+SETTINGS = {"seed": 1, "shape": (3, 4), "lensmap": "1"}
+
+
+def test_what_was_saved_is_read(tmp_path):
+    folder = RecordFolder(tmp_path / "new", SETTINGS)
+    assert folder.numbers("fields") == [] and folder.load("fields") == []
+    for number in (4, 0):
+        folder.save("fields", number, {"a": np.arange(number), "b": {"c": "x", "d": {"e": 1.5}}})
+    again = RecordFolder(tmp_path / "new")
+    assert again.settings["shape"] == [3, 4] and again.numbers("fields") == [0, 4]
+    first, second = again.load("fields")
+    assert len(first["a"]) == 0 and second["a"].tolist() == [0, 1, 2, 3]
+    assert str(first["b"]["c"]) == "x" and first["b"]["d"]["e"] == 1.5
+    assert len(again.load("fields", 3)) == 1
+
+
+def test_notes_and_times(tmp_path):
+    folder = RecordFolder(tmp_path, SETTINGS)
+    assert folder.notes("some") == {}
+    folder.note("some", {"a": 1})
+    assert folder.notes("some") == {"a": 1}
+    with pytest.raises(KeyboardInterrupt), folder.timed("fields"):
+        raise KeyboardInterrupt
+    before = folder.notes("seconds")["fields"]
+    with folder.timed("fields"):
+        pass
+    assert folder.notes("seconds")["fields"] >= before >= 0
+
+
+def test_it_is_for_one_validation(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no validation"):
+        RecordFolder(tmp_path)
+    RecordFolder(tmp_path, SETTINGS)
+    with pytest.raises(ValueError, match=r"another seed \(1, not 2\): take a new folder"):
+        RecordFolder(tmp_path, {**SETTINGS, "seed": 2})
+    with pytest.warns(LensmapWarning, match="begun by lensmap 1, and this is 2"):
+        RecordFolder(tmp_path, {**SETTINGS, "lensmap": "2"})
+    (tmp_path / "settings.json").write_text("{")
+    with pytest.raises(ValueError, match="is broken"):
+        RecordFolder(tmp_path, SETTINGS)
+    with pytest.raises(NotADirectoryError, match="is a file"):
+        RecordFolder(tmp_path / "settings.json", SETTINGS)
