@@ -3,6 +3,7 @@
 
 import tracemalloc
 
+from floors import reading
 from mock import columns
 from timing import report, say_machine, timed
 
@@ -22,7 +23,8 @@ def main():
         def construct(data=data):
             return ShearCatalog(data, "generic", convention="euclidean")
 
-        report(f"ShearCatalog, 10 million rows, {what}", timed(construct, 3), 2)
+        report(f"ShearCatalog, 10 million rows, {what}", timed(construct, 3), 2,
+               reading(*data.values()))
         tracemalloc.start()
         catalog = construct()
         peak = tracemalloc.get_traced_memory()[1]

@@ -3,6 +3,7 @@
 
 import numpy as np
 from astropy import units as u
+from floors import drawing, transforms
 from timing import report, say_machine, timed
 
 from lensmap import ShearGrid
@@ -21,14 +22,18 @@ def main():
     catalog = survey.observe(field, rng=0)
     print(f"{len(catalog)} galaxies\n")
     report("shear of a convergence map, twofold padding, float32",
-           timed(lambda: read_field(values, angle=3.5 * u.deg), 7))
-    report("observe: a catalogue", timed(lambda: survey.observe(field, rng=next(seeds)), 5), 2)
+           timed(lambda: read_field(values, angle=3.5 * u.deg), 7),
+           floor=transforms((SIDE, SIDE), (2 * SIDE, 2 * SIDE)))
+    floor = drawing(2 * len(catalog), 2 * len(catalog))
+    report("observe: a catalogue", timed(lambda: survey.observe(field, rng=next(seeds)), 5), 2,
+           floor)
     report("the same, nearest pixel",
            timed(lambda: survey.replace(interpolation="nearest").observe(field, rng=0), 3))
     report("the same, without lensing",
            timed(lambda: survey.observe(None, field.wcs, rng=next(seeds)), 3))
     report("binning it", timed(lambda: ShearGrid.from_catalog(catalog, field.wcs), 3))
-    report("observe_grid", timed(lambda: survey.observe_grid(field, rng=next(seeds)), 25, 2), 0.03)
+    report("observe_grid", timed(lambda: survey.observe_grid(field, rng=next(seeds)), 25, 2), 0.03,
+           drawing(0, 2 * SIDE**2))
     report("the same, one error for all",
            timed(lambda s=survey.replace(measurement_error=0.0):
                  s.observe_grid(field, rng=next(seeds)), 25, 2), 0.03)

@@ -1,7 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What the benchmark scripts share: repeated timing, and a line of a table."""
+"""What the benchmark scripts share: repeated timing, memory, and the lines of a table."""
 
 import os
+import resource
 import statistics
 import time
 
@@ -18,13 +19,26 @@ def timed(function, repeats=5, warmup=1):
     return statistics.median(seconds), min(seconds)
 
 
-def report(what, seconds, target=None):
-    """Print one line: what, median, minimum, target."""
+def report(what, seconds, target=None, floor=None):
+    """Print one line: what, median, minimum, floor and how many times it, target.
+
+    ``floor`` is a pair as those of floors.py: the seconds, and what takes them in words.
+    """
     median, minimum = seconds
-    goal = "" if target is None else f"   target {target:g}"
-    print(f"{what:62s}{median:9.3f} s (min {minimum:.3f}){goal}", flush=True)
+    line = f"{what:66s}{median:9.3f} s (min {minimum:.3f})"
+    if floor is not None:
+        line += f"   floor {floor[0]:.3g} s ({median / floor[0]:.1f} x): {floor[1]}"
+    if target is not None:
+        line += f"   target {target:g}"
+    print(line, flush=True)
+
+
+def peak():
+    """Return the largest memory that this process has had so far, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def say_machine():
-    """Print how many cores there are."""
-    print(f"{len(os.sched_getaffinity(0))} cores\n")
+    """Print how many cores there are, and how busy."""
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"{len(os.sched_getaffinity(0))} cores; load over 1, 5 and 15 minutes: {load}\n")

@@ -41,7 +41,7 @@ def run(arguments):
     from lensmap.plotting import check_picture, save_map
 
     directory = Path(arguments.output_dir)
-    check_folder(directory)
+    check_folder(directory, "--output-dir")
     directory.mkdir(parents=True, exist_ok=True)
     paths = [directory / f"lensmap_demo{end}" for end in (".fits", ".png", "_shear.fits")]
     check_picture(paths[1])

@@ -22,7 +22,7 @@ from lensmap.cli import (
     train,
     validate,
 )
-from lensmap.cli.messages import say
+from lensmap.cli.messages import say, with_options
 from lensmap.utils import LensmapWarning
 
 __all__ = ["main"]
@@ -60,7 +60,7 @@ def main(argv=None):
         # The user gets one line; --debug shows where it came from.
         except Exception as error:  # noqa: BLE001
             text = str(error).strip() or type(error).__name__
-            say("error: " + text.replace("overwrite=True replaces", "--overwrite replaces"))
+            say("error: " + with_options(text, vars(arguments)))
             return 1
 
 

@@ -9,10 +9,25 @@ from lensmap.utils import atomic_write
 __all__ = ["check_folder", "check_outputs", "open_outputs", "say_outputs"]
 
 
-def check_folder(folder):
-    """Raise NotADirectoryError if there is a file where a folder, a `pathlib.Path`, shall be."""
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"{str(folder)!r} is a file, not a directory")
+def check_folder(folder, option="--output"):
+    """Refuse a file where a folder shall be made.
+
+    Parameters
+    ----------
+    folder : `pathlib.Path`
+        The folder, which need not be there.
+    option : str
+        What it was given by.
+
+    Raises
+    ------
+    NotADirectoryError
+        If it, or a folder that it shall be in, is a file.
+    """
+    place = next(place for place in (folder, *folder.parents) if place.exists())
+    if not place.is_dir():
+        where = "" if place == folder else f"{str(folder)!r} cannot be made, because "
+        raise NotADirectoryError(f"{option}: {where}{str(place)!r} is a file, not a directory")
 
 
 def check_outputs(arguments):

@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Tables that commands write, in the format that the suffix says."""
 
-from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix, import_optional
+from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix, import_optional, set_formats
 
 __all__ = ["show_table", "table_format", "write_table"]
 
@@ -76,4 +76,7 @@ def write_table(table, path):
         Where to.
     """
     name, options = table_format(path)
+    if name == "ascii.csv":
+        # astropy would write what is shown, not all digits
+        table = set_formats(table.copy(), dict.fromkeys(table.colnames, ""))
     table.write(path, format=name, overwrite=True, **options)

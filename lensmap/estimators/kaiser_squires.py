@@ -23,6 +23,9 @@ _SUPPORT = 2.0
 # A masked pixel is bridged if at least this part of the smoothing kernel sees data.
 _BRIDGE = 0.5
 
+# A smoothed weight that is less than this part of the largest is a rounding error.
+_ROUNDING = {"float64": 1e-9, "float32": 1e-5}
+
 
 @register_estimator("ks")
 class KaiserSquires(Estimator):
@@ -153,7 +156,8 @@ class KaiserSquires(Estimator):
         if self.fill_holes and sigma > 0:
             good = (~grid.mask).astype(real)
             bridged = grid.mask & (gaussian_smooth(good, sigma) >= _BRIDGE) & ~unsupported
-        return Inversion(kappa.real, kappa.imag, unsupported, bridged)
+        # As views of one complex array, which is padded, they would keep four times their size.
+        return Inversion(kappa.real.copy(), kappa.imag.copy(), unsupported, bridged)
 
     @staticmethod
     def _unsupported(grid, sigma):
@@ -182,11 +186,15 @@ class KaiserSquires(Estimator):
                 "make their noise correlated; use 'rotations'"
             )
         sigma = self._sigma_pixels(grid)
-        smoothed_weight = gaussian_smooth(grid.sum_w, sigma)
-        inverse = np.zeros(grid.shape)
-        floor = 1e-9 * smoothed_weight.max()  # below it there are rounding errors
+        smoothed_weight = gaussian_smooth(grid.sum_w.astype(self.dtype, copy=False), sigma)
+        inverse = np.zeros_like(smoothed_weight)
+        # below it there are rounding errors
+        floor = _ROUNDING[self.dtype] * smoothed_weight.max()
         np.divide(1.0, smoothed_weight, out=inverse, where=smoothed_weight > floor)
+        variance = grid.noise_sum.astype(self.dtype, copy=False) * inverse
         if sigma < 1:  # a kernel of one pixel sees its own galaxies only
-            return linear_noise(grid.noise_sum * inverse**2, sigma, padding=self.padding)
-        noise = linear_noise(grid.noise_sum * inverse, sigma, padding=self.padding)
-        return noise * np.sqrt(inverse)
+            variance *= inverse
+            return linear_noise(variance, sigma, padding=self.padding)
+        noise = linear_noise(variance, sigma, padding=self.padding)
+        noise *= np.sqrt(inverse)
+        return noise

@@ -10,9 +10,14 @@ from scipy.ndimage import distance_transform_edt
 
 from lensmap.filaments.skeleton import skeleton_arcs
 from lensmap.maps import ConvergenceMap, check_map, each_noise_map
-from lensmap.utils import check_angle, check_choice, check_count, check_number
+from lensmap.utils import check_angle, check_choice, check_count, check_number, set_formats
 
 __all__ = ["Filaments", "filament_significance", "find_filaments"]
+
+_FORMATS = {
+    "persistence kappa_mean kappa_saddle excess excess_err": ".4f",
+    "persistence_sigma length n_false": ".2f",
+}
 
 _UNITS = ("scatter", "uncertainty", "kappa")
 
@@ -162,6 +167,8 @@ def _extract(kappa, cut, smooth_path, min_length, width, sigma):
         "ra": sky.ra.deg * u.deg, "dec": sky.dec.deg * u.deg,
         "kappa": kappa.data[tops[:, 0], tops[:, 1]], "x": tops[:, 1], "y": tops[:, 0],
     })
+    set_formats(table, _FORMATS)
+    set_formats(maxima, {"ra dec": ".5f", "kappa": ".4f"})
     return Filaments(table, paths, maxima, sigma, cut / sigma, width, pixels)
 
 
@@ -212,6 +219,7 @@ def filament_significance(kappa, filaments, noise_maps):
     false = np.sort(np.nan_to_num(false, nan=-np.inf))
     above = len(false) - np.searchsorted(false, table["excess"])
     table["n_false"] = np.where(np.isfinite(table["excess"]), above / len(counts), np.nan)
+    set_formats(table, _FORMATS)
     return replace(filaments, table=table), float(np.mean(counts))
 
 

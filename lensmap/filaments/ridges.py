@@ -5,7 +5,7 @@ import numpy as np
 
 from lensmap.maps import check_map, each_noise_map
 from lensmap.profiles.kappa_profile import Sectors
-from lensmap.utils import check_angle, check_number
+from lensmap.utils import check_angle, check_number, set_formats
 
 __all__ = ["azimuthal_excess", "ridge_strength"]
 
@@ -94,6 +94,7 @@ def azimuthal_excess(kappa, position, radii, noise_maps, *, n_bins=72, width=4.0
     table["excess_err"] = np.std(draws, axis=0, ddof=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         table["snr"] = table["excess"] / table["excess_err"]
+    set_formats(table, {"excess_err": ".4f", "snr": ".2f"})
     snr = np.nan_to_num(np.asarray(table["snr"]), nan=-np.inf)
     reach = max(1, int(round(width / 2)))
     around = np.max([np.roll(snr, k) for k in range(-reach, reach + 1) if k], axis=0)

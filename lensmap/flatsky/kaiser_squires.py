@@ -6,7 +6,8 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
-from lensmap.utils import n_threads
+from lensmap.flatsky.modes import column_blocks, filter_modes
+from lensmap.utils import n_threads, thread_map
 
 __all__ = ["shear_kernel", "shear_to_convergence", "convergence_to_shear", "padded_shape"]
 
@@ -42,29 +43,63 @@ def shear_kernel(shape, dtype="complex128"):
     Kaiser & Squires 1993, ApJ 404, 441, eq. 2.1.2; the sign is that of Bartelmann & Schneider
     2001, Phys. Rep. 340, 291, eq. 4.4.
     """
-    make = _kept_kernel if shape[0] * shape[1] <= _KEPT_PIXELS else _make_kernel
+    make = _kept_kernel if shape[0] * shape[1] <= _KEPT_PIXELS else _whole_kernel
     return make(tuple(shape), dtype)
 
 
-def _make_kernel(shape, dtype):
-    ny, nx = shape
-    l1 = scipy.fft.fftfreq(nx)[np.newaxis, :]
-    l2 = scipy.fft.fftfreq(ny)[:, np.newaxis]
-    l_squared = l1**2 + l2**2
-    l_squared[0, 0] = 1.0  # the numerator is 0 there: the mass sheet is not measured
-    cross = 2.0 * l1 * l2
-    # The Nyquist frequency stands for +l and -l at once, where the cross term has opposite
-    # signs. Only their mean, 0, leaves a real kappa real and a mirrored field mirrored.
-    if nx % 2 == 0:
-        cross[:, nx // 2] = 0.0
-    if ny % 2 == 0:
-        cross[ny // 2, :] = 0.0
-    kernel = ((l1**2 - l2**2 + 1j * cross) / l_squared).astype(dtype)
+def _whole_kernel(shape, dtype):
+    """Make a kernel in blocks, whose double precision is small change."""
+    kernel = np.empty(shape, dtype)
+
+    def fill(columns):
+        kernel[:, columns] = _make_kernel(shape, dtype, columns)
+
+    thread_map(fill, column_blocks(*shape), kernel.size)
     kernel.flags.writeable = False
     return kernel
 
 
-_kept_kernel = lru_cache(maxsize=4)(_make_kernel)
+_kept_kernel = lru_cache(maxsize=4)(_whole_kernel)
+
+
+def kernel_columns(shape, columns, dtype="complex128"):
+    """Return some columns of `shear_kernel`; a large kernel need never be there as a whole.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        ``(ny, nx)`` of the whole.
+    columns : slice
+        Which.
+    dtype : str
+        ``"complex128"`` or ``"complex64"``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Complex, ``(ny, n)``; not to be written to.
+    """
+    if shape[0] * shape[1] <= _KEPT_PIXELS:
+        return _kept_kernel(tuple(shape), dtype)[:, columns]
+    return _make_kernel(shape, dtype, columns)
+
+
+def _make_kernel(shape, dtype, columns):
+    ny, nx = shape
+    l1 = scipy.fft.fftfreq(nx)[np.newaxis, columns]
+    l2 = scipy.fft.fftfreq(ny)[:, np.newaxis]
+    l_squared = l1**2 + l2**2
+    l_squared[l_squared == 0] = 1.0  # the numerator is 0 there: the mass sheet is not measured
+    cross = 2.0 * l1 * l2
+    # The Nyquist frequency stands for +l and -l at once, where the cross term has opposite
+    # signs. Only their mean, 0, leaves a real kappa real and a mirrored field mirrored.
+    if nx % 2 == 0:
+        cross[:, np.arange(nx)[columns] == nx // 2] = 0.0
+    if ny % 2 == 0:
+        cross[ny // 2, :] = 0.0
+    kernel = np.empty(cross.shape, dtype)
+    kernel.real, kernel.imag = (l1**2 - l2**2) / l_squared, cross / l_squared
+    return kernel
 
 
 def padded_shape(shape, padding):
@@ -134,10 +169,13 @@ def _transform(field, padding, *, inverse):
     field = np.asarray(field)
     dtype = np.complex64 if field.dtype in (np.float32, np.complex64) else np.complex128
     shape = padded_shape(field.shape, padding)
-    kernel = shear_kernel(shape, np.dtype(dtype).name)
-    work = to_modes(field.astype(dtype, copy=False), shape)
-    work *= kernel.conj() if inverse else kernel
-    return from_modes(work, field.shape)
+    name = np.dtype(dtype).name
+
+    def multiply(modes, columns):
+        kernel = kernel_columns(shape, columns, name)
+        modes *= kernel.conj() if inverse else kernel
+
+    return filter_modes(field.astype(dtype, copy=False), shape, multiply)
 
 
 def to_modes(field, shape):

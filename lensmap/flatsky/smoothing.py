@@ -4,6 +4,7 @@
 import numpy as np
 import scipy.fft
 
+from lensmap.flatsky.modes import filter_modes
 from lensmap.utils import n_threads
 
 __all__ = ["gaussian_smooth", "gaussian_transfer", "normalized_smooth", "near_data"]
@@ -65,21 +66,18 @@ def gaussian_smooth(field, sigma):
     field = np.asarray(field)
     if sigma == 0:
         return field.copy()
-    ny, nx = field.shape
     reach = max(1, int(np.ceil(_TRUNCATE * sigma)))
-    workers = n_threads(field.size)
-    py, px = (scipy.fft.next_fast_len(n + reach) for n in (ny, nx))
-    real = not np.iscomplexobj(field)
-    forward, backward = (
-        (scipy.fft.rfft, scipy.fft.irfft) if real else (scipy.fft.fft, scipy.fft.ifft)
-    )
-    work = forward(field, px, axis=1, workers=workers)
-    work = scipy.fft.fft(work, py, axis=0, workers=workers, overwrite_x=True)
-    dtype = work.real.dtype
-    work *= gaussian_transfer(px, sigma)[np.newaxis, : work.shape[1]].astype(dtype)
-    work *= gaussian_transfer(py, sigma)[:, np.newaxis].astype(dtype)
-    work = scipy.fft.ifft(work, axis=0, workers=workers, overwrite_x=True)[:ny]
-    return backward(work, px, axis=1, workers=workers)[:, :nx]
+    shape = tuple(scipy.fft.next_fast_len(n + reach) for n in field.shape)
+    if field.dtype.kind not in "fc":
+        field = field.astype(float)
+    real = field.real.dtype
+    along_y, along_x = (gaussian_transfer(n, sigma).astype(real) for n in shape)
+
+    def multiply(modes, columns):
+        modes *= along_x[columns]
+        modes *= along_y[:, np.newaxis]
+
+    return filter_modes(field, shape, multiply)
 
 
 def normalized_smooth(weighted, weight, sigma, *, floor=0.0):

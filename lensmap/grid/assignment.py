@@ -1,15 +1,64 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Which galaxy belongs to which pixels: worked out once, used for the data and for noise."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lensmap.grid.projection import PixelFrame
 from lensmap.masks import SkyMask, excluded, pixel_mask
 from lensmap.utils import check_choice, chunk_slices, thread_map
 
-__all__ = ["PixelAssignment"]
+__all__ = ["MapPixels", "PixelAssignment"]
 
 _CHUNK = 500_000
+
+# Galaxies that are this many times fewer than the pixels are added one by one: to make the sums
+# of all pixels anew, most of them 0, would take longer.
+_FEW = 8
+
+
+@dataclass(frozen=True, eq=False)
+class MapPixels:
+    """What belongs to a map whatever its galaxies: worked out once for all pieces of a catalogue.
+
+    Attributes
+    ----------
+    frame : PixelFrame
+        Its pixels as seen from the sky of the catalogue.
+    mask : `lensmap.masks.SkyMask` or None
+        As it was given.
+    excluded : `numpy.ndarray`
+        Bool, ``(ny, nx)``: the pixels that are excluded.
+    """
+
+    frame: PixelFrame
+    mask: SkyMask | None
+    excluded: np.ndarray
+
+    @classmethod
+    def of(cls, wcs, mask, frame):
+        """Work it out.
+
+        Parameters
+        ----------
+        wcs : `~astropy.wcs.WCS`
+            A celestial WCS with its ``array_shape``.
+        mask : object or None
+            What `lensmap.masks.SkyMask` takes.
+        frame : str
+            The frame of the catalogue.
+
+        Returns
+        -------
+        MapPixels
+            What is needed of the map.
+        """
+        pixels = PixelFrame(wcs, frame)
+        _ = pixels.parity  # refuses a WCS that is folded, before any work
+        if mask is not None and not isinstance(mask, SkyMask):
+            mask = SkyMask(mask)  # read once, not for each chunk of galaxies
+        return cls(pixels, mask, pixel_mask(mask, wcs) | pixels.off_sky)
 
 
 class PixelAssignment:
@@ -26,6 +75,8 @@ class PixelAssignment:
     scheme : {"nearest", "cloud-in-cell"}
         Whether a galaxy counts in the pixel that it falls in, or is shared by the four nearest
         ones in proportion to the overlap of a pixel-sized cloud.
+    pixels : MapPixels or None
+        What is known of the same ``wcs`` and ``mask`` already; None works it out.
 
     Attributes
     ----------
@@ -41,14 +92,13 @@ class PixelAssignment:
         How many galaxies fall off the map, and how many into the mask.
     """
 
-    def __init__(self, catalog, wcs, mask=None, *, scheme="nearest"):
+    def __init__(self, catalog, wcs, mask=None, *, scheme="nearest", pixels=None):
         self.scheme = check_choice(scheme, "scheme", ("nearest", "cloud-in-cell"))
         self.catalog = catalog
-        self.frame = PixelFrame(wcs, catalog.frame)
-        self.parity = self.frame.parity  # refuses a WCS that is folded, before any work
-        if mask is not None and not isinstance(mask, SkyMask):
-            mask = SkyMask(mask)  # read once, not for each chunk of galaxies
-        self.mask = pixel_mask(mask, wcs) | self.frame.off_sky
+        if pixels is None:
+            pixels = MapPixels.of(wcs, mask, catalog.frame)
+        self.frame, mask, self.mask = pixels.frame, pixels.mask, pixels.excluded
+        self.parity = self.frame.parity
         _ = self.frame._direction  # made here once, not in each thread
         parts = thread_map(
             lambda rows: self._assign(rows, mask), chunk_slices(len(catalog), _CHUNK)
@@ -121,7 +171,11 @@ class PixelAssignment:
         """Return the number of galaxies in each pixel, int64, ``(ny, nx)``."""
         return np.bincount(self.pixel, minlength=self._n_pixels).reshape(self.shape)
 
-    def sums(self, *columns, power=1):
+    def add_counts(self, onto):
+        """Add the number of galaxies in each pixel to an array of int64, ``(ny, nx)``."""
+        _add(onto, self.pixel, None)
+
+    def sums(self, *columns, power=1, onto=None):
         """Sum columns over the galaxies of each pixel.
 
         Parameters
@@ -130,6 +184,9 @@ class PixelAssignment:
             Real values of the galaxies used.
         power : {1, 2}
             A galaxy that is shared by pixels contributes with its share to this power.
+        onto : sequence of `numpy.ndarray` or None
+            Float64, ``(ny, nx)``, one for each column: what the sums are added to, in place. None
+            makes new ones.
 
         Returns
         -------
@@ -140,15 +197,16 @@ class PixelAssignment:
             targets = [(self.pixel, None)]
         else:
             targets = list(self._clouds())
+        if onto is None:
+            onto = [np.zeros(self.shape) for _ in columns]
 
-        def total(values):
-            result = np.zeros(self._n_pixels)
+        def total(pair):
+            values, result = pair
             for pixel, share in targets:
-                shared = values if share is None else values * share**power
-                result += np.bincount(pixel, shared, minlength=self._n_pixels)
-            return result.reshape(self.shape)
+                _add(result, pixel, values if share is None else values * share**power)
+            return result
 
-        return thread_map(total, columns, len(self.pixel))
+        return thread_map(total, zip(columns, onto, strict=True), len(self.pixel))
 
     @property
     def _n_pixels(self):
@@ -169,3 +227,13 @@ class PixelAssignment:
                 # A cloud must not leak into a masked pixel.
                 good &= ~excluded_pixels[pixel]
                 yield pixel, share_y * share_x * good
+
+
+def _add(result, pixel, values):
+    """Add values (None: 1 each) to an array, at flat indices that may come more than once."""
+    flat = result.reshape(-1)  # a view, also of the real part of a complex array
+    if len(pixel) * _FEW > flat.size:
+        flat += np.bincount(pixel, values, minlength=flat.size)
+    else:
+        # numpy is ten times as slow if it has to cast
+        np.add.at(flat, pixel, 1 if values is None else np.ascontiguousarray(values, flat.dtype))

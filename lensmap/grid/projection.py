@@ -8,7 +8,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord, frame_transform_graph
 from astropy.wcs.utils import wcs_to_celestial_frame
 
-from lensmap.utils import check_celestial_wcs
+from lensmap.utils import check_celestial_wcs, chunk_slices, thread_map
 
 __all__ = ["PixelFrame"]
 
@@ -188,9 +188,7 @@ class PixelFrame:
             return _direction_of(*self._axes(x, y), self.parity).astype(np.float32)
         if coarse.shape[:2] == self.shape:
             return coarse.astype(np.float32)
-        along_y, along_x = _between(node_y, self.shape[0]), _between(node_x, self.shape[1])
-        fine = [along_y @ coarse[..., i] @ along_x.T for i in range(3)]
-        return np.stack(fine, axis=-1, dtype=np.float32, casting="same_kind")
+        return _interpolated(coarse, node_y, node_x, self.shape)
 
     def rotation(self, lon, lat, pixel):
         r"""Return the factor :math:`e^{-2 i \phi}` for galaxies.
@@ -299,14 +297,28 @@ def _nodes_along(n):
     return np.linspace(0.0, n - 1.0, min(n, 2 + (n - 1) // _NODE_STEP))
 
 
+def _interpolated(coarse, node_y, node_x, shape):
+    """Interpolate vectors linearly between nodes; float32, ``(ny, nx, 3)``."""
+    (below, part_y), (left, part_x) = _between(node_y, shape[0]), _between(node_x, shape[1])
+    part_y, part_x = part_y[:, np.newaxis, np.newaxis], part_x[:, np.newaxis]
+    result = np.empty((*shape, 3), dtype=np.float32)
+
+    def fill(rows):
+        here = coarse[below[rows]]
+        here += part_y[rows] * (coarse[below[rows] + 1] - here)
+        step = np.diff(here, axis=1)
+        result[rows] = here[:, left] + part_x * step[:, left]
+
+    # A few rows at a time: what they need in double precision stays small.
+    thread_map(fill, chunk_slices(shape[0], max(1, 100_000 // shape[1])), shape[0] * shape[1])
+    return result
+
+
 def _between(nodes, n):
-    """Return the matrix that interpolates linearly between nodes, ``(n, n_nodes)``."""
+    """Return the node before each pixel, and how far towards the next one the pixel is."""
     place = np.interp(np.arange(n), nodes, np.arange(len(nodes)))
-    left = np.minimum(place.astype(int), len(nodes) - 2)
-    matrix = np.zeros((n, len(nodes)))
-    matrix[np.arange(n), left] = 1 - (place - left)
-    matrix[np.arange(n), left + 1] = place - left
-    return matrix
+    before = np.minimum(place.astype(int), len(nodes) - 2)
+    return before, place - before
 
 
 def _direction_of(axis_x, axis_y, position, parity):

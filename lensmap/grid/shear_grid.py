@@ -8,8 +8,9 @@ import numpy as np
 from astropy.wcs import WCS
 
 from lensmap.catalog import Calibration, as_shear_catalog
-from lensmap.grid.assignment import PixelAssignment
+from lensmap.grid.assignment import MapPixels, PixelAssignment
 from lensmap.grid.projection import PixelFrame
+from lensmap.grid.sums import SUMS, add_galaxies, columns_there, empty_sums
 
 __all__ = ["ShearGrid"]
 
@@ -132,39 +133,13 @@ class ShearGrid:
         if sigma_e is not None and not (np.isfinite(sigma_e) and sigma_e > 0):
             raise ValueError(f"sigma_e must be None or a positive number, not {sigma_e!r}")
         catalog = assignment.catalog
-        w = assignment.weight
-        ones = None
-        if w is None and assignment.scheme != "nearest":
-            ones = np.ones(len(assignment.pixel))
-
-        def weighted(values, power=1):
-            return values if w is None else values * (w if power == 1 else np.square(w))
-
-        columns = {"e1": weighted(assignment.shear.real), "e2": weighted(assignment.shear.imag)}
-        if w is not None or ones is not None:
-            columns["w"] = w if ones is None else ones
-        c = _additive(assignment)
-        if c is not None:
-            columns |= {"c1": weighted(c.real), "c2": weighted(c.imag)}
-        count = assignment.counts()
-        sums = dict(zip(columns, assignment.sums(*columns.values()), strict=True))
-        squares = {} if "w" not in columns else {"w2": np.square(columns["w"], dtype=float)}
-        for ours, name in (("v_m", "sigma_m"), ("v_e", "sigma_e")):
-            values = assignment.column(name)
-            if values is not None:
-                squares[ours] = weighted(np.square(values, dtype=float), 2)
-        sums |= dict(zip(squares, assignment.sums(*squares.values(), power=2), strict=True))
+        arrays = empty_sums(assignment)
+        add_galaxies(assignment, arrays)
         return cls(
             wcs=assignment.frame.wcs,
             parity=assignment.parity,
             mask=assignment.mask,
-            sum_we=sums["e1"] + 1j * sums["e2"],
-            sum_w=sums["w"] if "w" in sums else count.astype(float),
-            sum_w2=sums["w2"] if "w2" in sums else count.astype(float),
-            sum_wc=None if c is None else sums["c1"] + 1j * sums["c2"],
-            sum_w2v_m=sums.get("v_m"),
-            sum_w2v_e=sums.get("v_e"),
-            count=count,
+            **arrays,
             calibration=Calibration.of(catalog),
             frame=catalog.frame,
             sigma_e=None if sigma_e is None else float(sigma_e),
@@ -197,13 +172,41 @@ class ShearGrid:
         ValueError
             If there is no piece, or pieces have different columns, conventions or kinds.
         """
-        total = None
+        total = pixels = None
+        options = {name: kwargs.pop(name) for name in ("scheme",) if name in kwargs}
         for chunk in chunks:
-            grid = cls.from_catalog(chunk, wcs, mask, **kwargs)
-            total = grid if total is None else total + grid
+            catalog = as_shear_catalog(chunk)
+            if pixels is None:
+                pixels = MapPixels.of(wcs, mask, catalog.frame)
+            elif catalog.frame != total.frame:
+                raise _not_of_one("frame", total.frame, catalog.frame)
+            assignment = PixelAssignment(catalog, wcs, mask, pixels=pixels, **options)
+            if total is None:
+                total = cls.from_assignment(assignment, **kwargs)
+            else:
+                total = total._with_galaxies(assignment)
         if total is None:
             raise ValueError("chunks must hold at least one catalogue, but is empty")
         return total
+
+    def _with_galaxies(self, assignment):
+        """Return the grid with more galaxies; its arrays are changed, so that they are there once.
+        """
+        catalog = assignment.catalog
+        for name in ("convention", "kind"):
+            if getattr(self, name) != getattr(catalog, name):
+                raise _not_of_one(name, getattr(self, name), getattr(catalog, name))
+        arrays = {name: getattr(self, name) for name in SUMS}
+        for name, there in columns_there(assignment).items():
+            _check_both(name, arrays[name] is not None, there)
+        numbers = {
+            "calibration": self.calibration + Calibration.of(catalog),
+            "n_outside": self.n_outside + assignment.n_outside,
+            "n_masked": self.n_masked + assignment.n_masked,
+            "n_left_out": self.n_left_out + sum(catalog.n_left_out.values()),
+        }
+        add_galaxies(assignment, arrays)
+        return replace(self, **numbers)
 
     def __add__(self, other):
         if not isinstance(other, ShearGrid):
@@ -215,16 +218,12 @@ class ShearGrid:
         for name in ("frame", "sigma_e", "scheme", "convention", "kind"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
-                raise ValueError(
-                    f"grids of different {name} cannot be added: {mine!r} and {theirs!r}"
-                )
-        # c of 0 is no c: a chunk without the column would change the meaning of the sum.
-        if (self.sum_wc is None) != (other.sum_wc is None):
-            raise ValueError("one grid has an additive bias (c1, c2) and the other has not")
-        sums = {
-            name: _added(name, getattr(self, name), getattr(other, name))
-            for name in ("sum_we", "sum_w", "sum_w2", "sum_wc", "sum_w2v_m", "sum_w2v_e", "count")
-        }
+                raise _not_of_one(name, mine, theirs)
+        sums = {}
+        for name in SUMS:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            _check_both(name, mine is not None, theirs is not None)
+            sums[name] = None if mine is None else mine + theirs
         numbers = {
             name: getattr(self, name) + getattr(other, name)
             for name in ("calibration", "n_outside", "n_masked", "n_left_out")
@@ -263,13 +262,17 @@ class ShearGrid:
         if self.parity < 0:
             # The map conjugates what the sky shows, and the response with it.
             a, b = np.conj(a), np.conj(b)
+        anisotropic = abs(b) > 1e-12 * abs(a)
+        if a == 1 and not anisotropic and self.sum_wc is None and self.calibration.m == 0:
+            return self.sum_we  # of large maps, a copy is a gigabyte
         total = self.sum_we * a
-        if abs(b) > 1e-12 * abs(a):
+        if anisotropic:
             # An anisotropic response is fixed to the sky: its axes turn with the pixel's.
-            total = total + b * np.conj(self.sum_we) * self._squared_rotation
+            total += b * np.conj(self.sum_we) * self._squared_rotation
         if self.sum_wc is not None:
-            total = total - self.sum_wc
-        return total / (1.0 + self.calibration.m)
+            total -= self.sum_wc
+        total /= 1.0 + self.calibration.m
+        return total
 
     @cached_property
     def shear(self):
@@ -345,17 +348,14 @@ def _same_wcs(one, other):
     )
 
 
-def _added(name, mine, theirs):
-    """Add the sums of two grids; without a column on both sides there is none."""
-    if (mine is None) != (theirs is None):
-        raise ValueError(f"one grid has {name} and the other has not: they cannot be added")
-    return None if mine is None else mine + theirs
+def _not_of_one(name, mine, theirs):
+    return ValueError(f"grids of different {name} cannot be added: {mine!r} and {theirs!r}")
 
 
-def _additive(assignment):
-    """Return the additive bias of the galaxies in the pixel basis, None if there is none."""
-    c1, c2 = assignment.column("c1"), assignment.column("c2")
-    if c1 is None and c2 is None:
-        return None
-    zeros = np.zeros(len(assignment.pixel), dtype=np.float32)
-    return assignment.to_pixel_basis(zeros if c1 is None else c1, zeros if c2 is None else c2)
+def _check_both(name, mine, theirs):
+    """Refuse to add sums of a column to none: c of 0 is not the same as no c."""
+    if mine == theirs:
+        return
+    if name == "sum_wc":
+        raise ValueError("one grid has an additive bias (c1, c2) and the other has not")
+    raise ValueError(f"one grid has {name} and the other has not: they cannot be added")

@@ -172,5 +172,7 @@ def pixel_mask(mask, wcs):
         Bool, ``(ny, nx)``, True = excluded.
     """
     check_celestial_wcs(wcs)
+    if mask is None:
+        return np.zeros(wcs.array_shape, dtype=bool)
     y, x = np.indices(wcs.array_shape)
     return excluded(mask, x, y, wcs)

@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """What the network of lensmap sees: Kaiser-Squires maps in units of their noise, and the noise."""
 
+from itertools import chain, pairwise
+
 import numpy as np
 
 from lensmap.flatsky import gaussian_smooth, multiscale_convergence
@@ -108,41 +110,47 @@ def multiscale_inputs(shear, inverse_variance, pixel_scale):
     inverse_variance = inverse_variance.astype(np.float32, copy=False)
     noise = reference_noise(inverse_variance)
     weight = inverse_variance * noise**2
-    maps = multiscale_convergence((weight * shear).astype(np.complex64), _SIGMAS)
-    maps = [kappa.copy() for kappa in maps]
-    planes, b_planes = [], []
-    for sigma, kappa in zip(_SIGMAS, maps, strict=True):
+    # Each channel is put where it belongs as soon as it is known: of large maps there is no room
+    # for all of them twice.
+    inputs = np.empty((*shear.shape, len(MULTISCALE_CHANNELS)), dtype=np.float32)
+    channels = {name: inputs[..., i] for i, name in enumerate(MULTISCALE_CHANNELS)}
+    channels["weight"][...] = weight
+    for sigma in _WEIGHT_SIGMAS:
+        channels[f"weight {sigma:g}"][...] = gaussian_smooth(weight, sigma)
+    channels["log noise"][...] = np.log(noise / np.float32(_USUAL_NOISE))
+    channels["log pixel"][...] = np.log(pixel_scale / _USUAL_PIXEL)
+    _put_maps(channels, (weight * shear).astype(np.complex64), noise)
+    return inputs, noise
+
+
+def _put_maps(channels, shear, noise):
+    """Fill the channels of the maps, of the adaptive one and of its gains."""
+    inside = channels["weight 3"] > _FULL
+    if not inside.any():
+        inside = channels["weight 3"] >= channels["weight 3"].max()
+    noise_square = float(np.mean(np.square(noise[inside], dtype=float)))
+    maps = (kappa.copy() for kappa in multiscale_convergence(shear, _SIGMAS))
+    pairs = pairwise(chain(maps, [np.complex64(0)]))
+    total = np.zeros_like(noise)
+    for sigma, white, (finer, coarser) in zip(
+        _SIGMAS, _white_noise_between_scales(), pairs, strict=True
+    ):
+        name = f" {sigma:g}" if sigma else ""
         # White noise of 1 per pixel has this scatter after smoothing.
         unit = noise / np.float32(max(1.0, 2 * np.sqrt(np.pi) * sigma))
-        planes.append(kappa.real / unit)
+        channels["E" + name][...] = finer.real / unit
         if sigma in _B_SIGMAS:
-            b_planes.append(kappa.imag / unit)
-    weights = [weight, *(gaussian_smooth(weight, s) for s in _WEIGHT_SIGMAS)]
-    planes += [*b_planes, *weights, np.log(noise / np.float32(_USUAL_NOISE))]
-    planes.append(np.full(shear.shape, np.log(pixel_scale / _USUAL_PIXEL), dtype=np.float32))
-    planes += _adaptive(maps, noise, weights[1])
-    return np.stack(planes, axis=-1, dtype=np.float32), noise
-
-
-def _adaptive(maps, noise, weight):
-    """Return the adaptive map in units of the noise, and the gain of each of its parts."""
-    inside = weight > _FULL
-    if not inside.any():
-        inside = weight >= weight.max()
-    total, gains = 0.0, []
-    parts = zip(maps, [*maps[1:], 0], _white_noise_between_scales(), strict=True)
-    for finer, coarser, white in parts:
+            channels["B" + name][...] = finer.imag / unit
         part = finer - coarser
         # Of the whole field: it is the sources' redshift that is asked for.
         e, b = (float(np.mean(np.square(x[inside], dtype=float))) for x in (part.real, part.imag))
-        own = b / float(np.mean(np.square(noise[inside], dtype=float)))
         # Galaxies without noise are none that a network has seen.
-        own = max(own, _LEAST_NOISE * white)
-        signal = max(e - b, _WEAKEST * b, np.finfo(np.float32).tiny)
-        gain = np.float32(signal) / (np.float32(signal) + np.float32(own) * noise**2)
-        total = total + gain * part.real
-        gains.append(gain)
-    return [total / (np.float32(_ADAPTIVE_UNIT) * noise), *gains]
+        own = max(b / noise_square, _LEAST_NOISE * white)
+        signal = np.float32(max(e - b, _WEAKEST * b, np.finfo(np.float32).tiny))
+        gain = signal / (signal + np.float32(own) * noise**2)
+        total += gain * part.real
+        channels[f"gain {sigma:g}"][...] = gain
+    channels["adaptive"][...] = total / (np.float32(_ADAPTIVE_UNIT) * noise)
 
 
 def _white_noise_between_scales():

@@ -12,7 +12,7 @@ from photutils.utils.exceptions import NoDetectionsWarning
 from scipy import ndimage
 
 from lensmap.maps import check_map
-from lensmap.utils import check_angle, check_choice, check_number
+from lensmap.utils import check_angle, check_choice, check_number, set_formats
 
 __all__ = ["find_peaks", "heights", "peak_table"]
 
@@ -171,7 +171,7 @@ def peak_table(kappa, values, y, x, at_edge):
         error = kappa.uncertainty.array[y, x]
     with np.errstate(divide="ignore", invalid="ignore"):
         snr = height / error
-    return QTable(
+    return _shown(QTable(
         {
             "id": np.arange(1, len(y) + 1),
             "ra": sky.ra.deg * u.deg,
@@ -186,7 +186,13 @@ def peak_table(kappa, values, y, x, at_edge):
             "smoothing": np.full(len(y), _arcmin(kappa.smoothing)) * u.arcmin,
             "at_edge": at_edge,
         }
-    )
+    ))
+
+
+def _shown(table):
+    return set_formats(table, {
+        "ra dec": ".5f", "x y snr": ".2f", "kappa kappa_err": ".4f", "smoothing": ".3g",
+    })
 
 
 def _arcmin(angle):

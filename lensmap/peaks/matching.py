@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from lensmap.utils import as_skycoord, check_angle
+from lensmap.utils import as_skycoord, check_angle, set_formats
 
 __all__ = ["match_peaks", "match_positions"]
 
@@ -53,9 +53,10 @@ def match_peaks(peaks, reference, radius):
     first, second, separation = match_positions(
         as_skycoord(peaks, "peaks"), as_skycoord(reference, "reference"), radius
     )
-    return QTable(
+    table = QTable(
         {"peak": first, "reference": second, "separation": (separation * u.rad).to(u.arcmin)}
     )
+    return set_formats(table, {"separation": ".3f"})
 
 
 def match_positions(one, other, radius):

@@ -9,7 +9,7 @@ from astropy.table import QTable, vstack
 
 from lensmap.maps import ConvergenceMap, check_map, each_noise_map
 from lensmap.peaks.finder import find_peaks
-from lensmap.utils import check_angle, check_number, n_threads
+from lensmap.utils import check_angle, check_number, n_threads, set_formats
 
 __all__ = ["aperture_mass", "find_multiscale_peaks"]
 
@@ -109,7 +109,8 @@ def find_multiscale_peaks(
         found["scale"] = np.full(len(found), scale.to_value(u.arcmin)) * u.arcmin
         found.meta.clear()
         tables.append(found)
-    return _most_significant(vstack(tables), kappa, separation)
+    found = _most_significant(vstack(tables), kappa, separation)
+    return set_formats(found, {"aperture_mass aperture_mass_err": ".4g", "scale": ".3g"})
 
 
 def _most_significant(table, kappa, separation):

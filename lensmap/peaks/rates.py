@@ -15,6 +15,7 @@ from lensmap.utils import (
     check_count,
     check_number,
     check_rising,
+    set_formats,
 )
 
 __all__ = ["binomial_rate", "completeness", "open_area", "peaks_at_density", "purity"]
@@ -193,9 +194,10 @@ def _rates(ours, theirs, radius, by, bins, kappa, n_random, rng, names, what):
             name.replace("rate", "corrected"): (value - chance) / (1 - chance)
             for name, value in rates.items()
         }
-    return QTable({"low": low, "high": high, "n": n, "n_matched": matched, **rates,
-                   "chance": chance, **corrected},
-                  meta={"rate": what, "by": by})
+    table = QTable({"low": low, "high": high, "n": n, "n_matched": matched, **rates,
+                    "chance": chance, **corrected},
+                   meta={"rate": what, "by": by})
+    return set_formats(table, {"low high": ".4g"}, others=".3f")
 
 
 def _in_bins(table, by, bins, n, name):

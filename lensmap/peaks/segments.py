@@ -13,7 +13,7 @@ from scipy.ndimage import maximum
 
 from lensmap.maps import check_map
 from lensmap.peaks.finder import heights
-from lensmap.utils import check_count, check_number
+from lensmap.utils import check_count, check_number, set_formats
 
 __all__ = ["Segments", "find_segments"]
 
@@ -125,9 +125,13 @@ def _table(kappa, catalog):
                  for name in (f"semimajor_{kind}", f"semiminor_{kind}", "orientation")]
         best = np.full(len(labels), np.nan)
     sky = kappa.wcs.pixel_to_world(x, y).icrs
-    return QTable({
+    table = QTable({
         "id": labels, "ra": sky.ra.deg * u.deg, "dec": sky.dec.deg * u.deg, "x": x, "y": y,
         "area": area * side**2, "kappa_sum": total * side**2, "kappa_max": top, "snr_max": best,
         "semimajor": shape[0] * side, "semiminor": shape[1] * side,
         "orientation": shape[2] * u.deg,
+    })
+    return set_formats(table, {
+        "ra dec": ".5f", "x y area semimajor semiminor snr_max": ".2f", "kappa_sum": ".4g",
+        "kappa_max": ".4f", "orientation": ".1f",
     })

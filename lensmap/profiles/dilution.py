@@ -4,6 +4,8 @@
 import numpy as np
 from astropy.table import QTable
 
+from lensmap.utils import set_formats
+
 __all__ = ["boost_factor", "undiluted"]
 
 
@@ -56,12 +58,13 @@ def boost_factor(profile, reference):
         boost = each[0] / each[1]
         relative = sum(1 / np.asarray(table["n_pairs"], dtype=float)
                        for table in (profile, reference))
-    return QTable({
+    table = QTable({
         "radius_low": profile["radius_low"],
         "radius_high": profile["radius_high"],
         "boost": boost,
         "boost_err": boost * np.sqrt(relative),
     })
+    return set_formats(table, {"boost boost_err": ".3f"}, others=".4g")
 
 
 def undiluted(profile, boost):
@@ -94,4 +97,4 @@ def undiluted(profile, boost):
     for name in ("covariance", "covariance_delta_sigma"):
         if name in result.meta:
             result.meta[name] = (np.array(result.meta[name]) * np.outer(factor, factor)).tolist()
-    return result
+    return set_formats(result, {name: profile[name].info.format for name in profile.colnames})

@@ -14,7 +14,7 @@ from lensmap.profiles.radii import (
     check_lens_redshifts,
     check_pair,
 )
-from lensmap.utils import as_skycoord, check_count, check_number
+from lensmap.utils import as_skycoord, check_count, check_number, set_formats
 
 __all__ = [
     "Sectors",
@@ -91,7 +91,7 @@ def kappa_profile(kappa, positions, bins, *, z_lens=None, cosmology=None):
             "kappa_err": error,
         })
     table.meta["n_positions"] = n
-    return table
+    return set_formats(table, {"kappa kappa_err": ".4f"}, others=".4g")
 
 
 def azimuthal_profile(kappa, position, radii, *, n_bins=36, z_lens=None, cosmology=None, width=1.0):
@@ -203,13 +203,14 @@ class Sectors:
             with np.errstate(invalid="ignore", divide="ignore"):
                 variance = self.mean(np.square(kappa.uncertainty.array))
                 error = np.sqrt(variance / independent_pixels(kappa, self.n_pixels))
-        return QTable({
+        table = QTable({
             "angle": np.degrees(self.directions) * u.deg,
             "kappa": mean,
             "excess": mean - np.nanmean(mean),
             "excess_err": error,
             "n_pixels": self.n_pixels,
         })
+        return set_formats(table, {"angle": ".1f"}, others=".4f")
 
 
 def _scatter(counts, totals):

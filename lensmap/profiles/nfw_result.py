@@ -14,6 +14,7 @@ from lensmap.utils import (
     as_generator,
     check_count,
     import_optional,
+    set_formats,
     warn_user,
 )
 
@@ -252,7 +253,7 @@ class NFWFit:
                 columns[name[3:]] = np.exp(values)
             else:
                 columns[name] = np.degrees(values) * 60 * u.arcmin
-        return QTable(columns)
+        return set_formats(QTable(columns), {}, others=".4g")
 
 
 def best_fit(data, parameters):

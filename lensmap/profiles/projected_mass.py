@@ -10,7 +10,7 @@ from lensmap.maps import check_map
 from lensmap.profiles.kappa_profile import independent_pixels
 from lensmap.profiles.pixels import pixels_around
 from lensmap.profiles.radii import as_angles, check_edges, check_lens_redshifts, check_pair
-from lensmap.utils import MapWarning, as_generator, as_skycoord, check_count, warn_user
+from lensmap.utils import MapWarning, as_generator, as_skycoord, check_count, set_formats, warn_user
 
 __all__ = ["projected_mass", "zeta_c"]
 
@@ -112,12 +112,15 @@ def projected_mass(
             MapWarning,
         )
     _warn_of_closed(part, back, n)
-    return QTable({
+    table = QTable({
         "mass": factor * (mean - back) * u.solMass,
         "mass_err": factor * error * u.solMass,
         "kappa_mean": mean,
         "kappa_background": back,
         "open_part": part,
+    })
+    return set_formats(table, {
+        "mass mass_err": ".3g", "kappa_mean kappa_background": ".4f", "open_part": ".3f",
     })
 
 

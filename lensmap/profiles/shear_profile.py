@@ -16,6 +16,7 @@ from lensmap.utils import (
     as_skycoord,
     check_choice,
     check_count,
+    set_formats,
     thread_map,
     warn_user,
 )
@@ -149,7 +150,7 @@ def shear_profile(
         table.meta["z_lens"] = float(np.mean(z_lens))
     if draws is not None:
         _put_bootstrap(table, draws, efficiency is not None)
-    return table
+    return _shown(table)
 
 
 def _pairs(sources, position, edges, efficiency, i):
@@ -234,6 +235,12 @@ def _table(sums, bins, with_sigma, positions):
             table["sigma_crit"] = named["w"] / named["wb"] * _SURFACE
             table["efficiency_ratio"] = named["wb2"] * named["w"] / named["wb"] ** 2
     return table
+
+
+def _shown(table):
+    return set_formats(
+        table, {"g_t g_x g_err": ".5f", "efficiency_ratio": ".3f"}, others=".4g"
+    )
 
 
 def _put_bootstrap(table, draws, with_sigma):

@@ -7,7 +7,14 @@ from astropy.table import QTable
 
 from lensmap.catalog import Calibration, as_shear_catalog
 from lensmap.maps import check_map
-from lensmap.utils import as_generator, check_angle, check_choice, check_count, n_threads
+from lensmap.utils import (
+    as_generator,
+    check_angle,
+    check_choice,
+    check_count,
+    n_threads,
+    set_formats,
+)
 
 __all__ = ["kappa_correlation", "shear_correlation"]
 
@@ -256,4 +263,4 @@ def _as_table(result, values, variances, n_patches):
         for name in variances:
             if name == "xi_err":
                 table[name] = np.nan  # shot noise alone says nothing of a map
-    return table
+    return set_formats(table, {"theta_low theta_high theta": ".3f"}, others=".3g")

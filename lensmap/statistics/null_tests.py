@@ -9,7 +9,7 @@ from astropy.table import QTable
 from lensmap.catalog import Calibration, as_shear_catalog
 from lensmap.maps import ConvergenceMap, check_map, each_noise_map
 from lensmap.statistics.relation import pixel_relation
-from lensmap.utils import as_generator, as_skycoord, check_count
+from lensmap.utils import as_generator, as_skycoord, check_count, set_formats
 
 __all__ = ["BModeTest", "Stack", "b_mode_test", "psf_leakage", "split_halves", "stack_at"]
 
@@ -266,5 +266,6 @@ def psf_leakage(catalog, psf_e1, psf_e2):
     alpha_err = np.sqrt(np.sum(w**2 * noise * np.abs(away) ** 2)) / square
     c_err = np.sqrt(np.sum(w**2 * noise)) / np.sum(w)
     c_err = np.hypot(c_err, alpha_err * np.abs(mean_psf) / np.sqrt(2))
-    return QTable({"alpha": [alpha], "alpha_err": [alpha_err], "c1": [c.real], "c2": [c.imag],
-                   "c_err": [c_err]})
+    table = QTable({"alpha": [alpha], "alpha_err": [alpha_err], "c1": [c.real], "c2": [c.imag],
+                    "c_err": [c_err]})
+    return set_formats(table, {"alpha alpha_err": ".4f"}, others=".3g")

@@ -7,7 +7,7 @@ from astropy.table import QTable
 
 from lensmap.maps import ConvergenceMap, check_map
 from lensmap.peaks import find_peaks, open_area
-from lensmap.utils import check_angle, check_count, check_rising
+from lensmap.utils import check_angle, check_count, check_rising, set_formats
 
 __all__ = ["blocks", "jackknife_blocks", "kappa_moments", "kappa_pdf", "peak_counts"]
 
@@ -45,7 +45,8 @@ def kappa_pdf(kappa, bins=50, *, n_blocks=16):
         return counts[keep].sum(axis=0) / sizes[keep].sum() / np.diff(edges)
 
     pdf, error = jackknife_blocks(density, len(sizes))
-    return QTable({"low": edges[:-1], "high": edges[1:], "pdf": pdf, "pdf_err": error})
+    table = QTable({"low": edges[:-1], "high": edges[1:], "pdf": pdf, "pdf_err": error})
+    return set_formats(table, {}, others=".4g")
 
 
 def kappa_moments(kappa, smoothings=None, *, n_blocks=16):
@@ -102,7 +103,7 @@ def kappa_moments(kappa, smoothings=None, *, n_blocks=16):
                                        strict=True):
             row |= {name: value, f"{name}_err": spread}
         rows.append(row)
-    return QTable(rows)
+    return set_formats(QTable(rows), {}, others=".4g")
 
 
 def peak_counts(kappa, bins, *, by="snr", **settings):
@@ -139,8 +140,9 @@ def peak_counts(kappa, bins, *, by="snr", **settings):
     peaks = find_peaks(kappa, lowest, by=by, **settings)
     heights = np.asarray(peaks[by])
     n, _ = np.histogram(-heights if settings.get("troughs") else heights, edges)
-    return QTable({"low": edges[:-1], "high": edges[1:], "n": n, "density": n / area,
-                   "density_err": np.sqrt(n) / area})
+    table = QTable({"low": edges[:-1], "high": edges[1:], "n": n, "density": n / area,
+                    "density_err": np.sqrt(n) / area})
+    return set_formats(table, {}, others=".4g")
 
 
 def blocks(kappa, n_blocks):

@@ -7,6 +7,7 @@ from astropy.table import QTable
 
 from lensmap.flatsky import measure_power
 from lensmap.maps import check_map
+from lensmap.utils import set_formats
 
 __all__ = ["power_spectrum"]
 
@@ -44,5 +45,6 @@ def power_spectrum(kappa, *, n_bins=20, taper=0.1):
     found = measure_power(np.where(kappa.mask, np.nan, kappa.data),
                           kappa.pixel_scale.to_value(u.rad), n_bins=n_bins, taper=taper)
     error = found.power / np.sqrt(found.n_modes)
-    return QTable({"ell": found.ell, "power": found.power * u.sr, "power_err": error * u.sr,
-                   "n_modes": found.n_modes})
+    table = QTable({"ell": found.ell, "power": found.power * u.sr, "power_err": error * u.sr,
+                    "n_modes": found.n_modes})
+    return set_formats(table, {"ell": ".1f"}, others=".3g")

@@ -14,6 +14,7 @@ from lensmap.utils.parameters import Parametrized
 from lensmap.utils.positions import as_skycoord
 from lensmap.utils.progress import track
 from lensmap.utils.random import as_generator
+from lensmap.utils.tables import set_formats
 from lensmap.utils.threads import chunk_slices, n_threads, thread_map
 from lensmap.utils.validation import (
     check_angle,
@@ -50,4 +51,5 @@ __all__ = [
     "check_rising",
     "check_celestial_wcs",
     "look_up",
+    "set_formats",
 ]

@@ -12,7 +12,7 @@ from astropy.table import QTable, Table
 
 from lensmap import __version__
 from lensmap.simulate import draw_fields
-from lensmap.utils import check_count, check_number
+from lensmap.utils import check_count, check_number, set_formats
 from lensmap.validation.field_errors import paired_difference
 from lensmap.validation.metrics import score_map
 from lensmap.validation.null_test import null_scores
@@ -95,7 +95,7 @@ def compare(
             visit(field.number, field.observation, field.maps)
     table = QTable(rows)
     table["seconds"].unit = u.s
-    table["seconds"].info.format = ".3g"
+    set_formats(table, {"seconds": ".3g"}, others=".4g")
     table.meta.update(
         setup=setup.describe(),
         series=_series(setup),
@@ -302,7 +302,7 @@ def contrast(scores, estimator, reference, metrics=("pearson_r", "rmse", "loss",
             "reference": reference,
             **difference._asdict(),
         })
-    return QTable(rows)
+    return set_formats(QTable(rows), {}, others=".4g")
 
 
 def _rows_of(scores, name):

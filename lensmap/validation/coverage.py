@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.table import QTable
 from scipy import ndimage
 
-from lensmap.utils import check_angle
+from lensmap.utils import check_angle, set_formats
 from lensmap.validation.field_errors import jackknife, ratio_of_sums
 from lensmap.validation.pixels import check_mask, open_values
 
@@ -121,7 +121,11 @@ def coverage_in_bins(truth, prediction, half_width, mask=None, *, by=None, edges
     )
     if unit is not None:
         table["low"], table["high"] = table["low"] * unit, table["high"] * unit
-    return table
+    return _shown(table)
+
+
+def _shown(table):
+    return set_formats(table, {"coverage coverage_err": ".3f"}, others=".4g")
 
 
 def pool_coverage(tables):
@@ -165,7 +169,7 @@ def pool_coverage(tables):
         pooled[name] = np.sqrt(means) if name == "rms" else means
         if name in ("coverage", "bias"):
             pooled.add_column(errors, name=f"{name}_err", index=pooled.index_column(name) + 1)
-    return pooled
+    return _shown(pooled)
 
 
 def _pooled_mean(sums, n):

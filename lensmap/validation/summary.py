@@ -7,6 +7,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable, Table
 
+from lensmap.utils import set_formats
 from lensmap.validation.field_errors import jackknife, mean_and_error
 
 __all__ = ["summarize"]
@@ -46,12 +47,16 @@ def summarize(scores):
     """
     table = _as_table(scores)
     if "estimator" not in table.colnames:
-        return QTable([_summary(table)], meta=table.meta)
+        return _shown(QTable([_summary(table)], meta=table.meta))
     names = list(dict.fromkeys(table["estimator"]))
     rows = [
         {"estimator": str(name), **_summary(table[table["estimator"] == name])} for name in names
     ]
-    return QTable(rows, meta=table.meta)
+    return _shown(QTable(rows, meta=table.meta))
+
+
+def _shown(table):
+    return set_formats(table, {"seconds": ".3g"}, others=".4g")
 
 
 def _as_table(scores):

@@ -12,7 +12,7 @@ from lensmap.estimators import KaiserSquires, WienerFilter
 from lensmap.flatsky import measure_power
 from lensmap.simulate import draw_fields
 from lensmap.simulate.resolution import resolution_transfer
-from lensmap.utils import check_count
+from lensmap.utils import check_count, set_formats
 from lensmap.validation.metrics import pearson_r, rmse
 from lensmap.validation.validation_setup import ValidationSetup, series_seed
 
@@ -102,6 +102,7 @@ def tune_linear(
         score = errors[name] = _score(wiener, observations)
         rows.append((name, np.nan * u.arcmin, *score))
     scores = QTable(rows=rows, names=("method", "smoothing", "rmse", "pearson_r"))
+    set_formats(scores, {}, others=".4g")
     return LinearRivals(_kaiser_squires(best), filters[min(errors, key=errors.get)], scores)
 
 

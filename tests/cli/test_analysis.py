@@ -58,6 +58,16 @@ def test_peaks(run, tmp_path):
     assert code == 1 and "exists" in err and "--overwrite" in err
 
 
+def test_a_text_table_has_all_digits(run, tmp_path):
+    """Though fewer are shown."""
+    for name in ("p.csv", "p.ecsv"):
+        assert run("peaks", "+kappa.fits", "-o", f"={name}")[0] == 0
+    text, full = (QTable.read(tmp_path / name) for name in ("p.csv", "p.ecsv"))
+    for name in ("ra", "kappa", "snr"):
+        np.testing.assert_array_equal(text[name], full[name].value)
+    assert full["snr"].info.format == ".2f"
+
+
 def test_masses_of_peaks(run, tmp_path):
     code, out, _ = run("peaks", "+kappa.fits", "-o", "=p.xml", "--mass-within", "1Mpc", "--z-lens",
                        0.3, "--z-source", 1, "--ring", "8arcmin", "12arcmin")
@@ -135,14 +145,14 @@ def test_filaments(run, tmp_path):
         (["peaks", "+kappa.fits", "--mass-within", "0Mpc", "--z-lens", 0.3, "--z-source", 1],
          "--mass-within must be a positive angle or length"),
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc", "--z-lens", 1.3, "--z-source", 1],
-         "z_source"),
+         "--z-source"),
         (["filaments", "+kappa.fits", "--regions", "=p.txt"], "--regions must end in .reg"),
         (["filaments", "+kappa.fits", "--cut", "-1"], "cut must be positive"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1", "2"], "angles or two"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "2deg", "1deg"], "--radii must rise"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1kg", "2kg"], "two positive"),
         (["profile", "+shear.fits", "--at", "=no.csv", "--radii", "1deg", "2deg"], "no file"),
-        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc"], "need z_lens"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc"], "need --z-lens"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--fit"],
          "--fit and --background need --z-lens"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--structure"],

@@ -318,7 +318,7 @@ class TestWhatGoesWrong:
             (["--method", "magic"], "there is no estimator 'magic'"),
             (["--method", "wiener", "--smoothing", "1arcmin"],
              "--smoothing is not for --method wiener"),
-            (["--method", "wiener", "--z-source", "-1"], "z_source must be a positive"),
+            (["--method", "wiener", "--z-source", "-1"], "--z-source must be a positive"),
             (["--z-source", "1"], "--z-source is not for --method ks"),
             (["--network", "lensmap"], "--network is not for --method ks"),
             (["--symmetrize"], "--symmetrize is not for --method ks"),

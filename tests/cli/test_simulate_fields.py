@@ -166,8 +166,8 @@ class TestFields:
     @pytest.mark.parametrize(
         "words, message",
         [
-            (["--z-source", "-1"], "z_source must be a positive finite redshift, not -1.0"),
-            (["--z-source", "nan"], "z_source must be a positive finite redshift"),
+            (["--z-source", "-1"], "--z-source must be a positive finite redshift, not -1.0"),
+            (["--z-source", "nan"], "--z-source must be a positive finite redshift"),
             (["--z-source", "1", "1.0"], "--z-source names the redshift 1 twice"),
             (["--n-of-z", "all"], "there are 'lsst_y1', 'lsst_y10'"),
             (["--pixel-scale", "30deg"], "more than 25 deg is not flat"),

@@ -59,7 +59,8 @@ def test_the_map_of_a_trained_network(fields, tmp_path, monkeypatch, capsys):
         (["--fields", "empty"], "holds no maps"),
         (["--fields", "empty:much"], "takes DIR or DIR:PART with a number"),
         (["--network", "resnet", "--draw", "2"], "no architecture 'resnet'"),
-        (["-o", "file"], "'file' is a file, not a directory"),
+        (["-o", "file"], "--output: 'file' is a file, not a directory"),
+        (["-o", "file/run"], "'file/run' cannot be made, because 'file' is a file"),
     ],
 )
 def test_bad_input(words, message, tmp_path, monkeypatch, capsys):

@@ -2,8 +2,16 @@
 """The analytic noise against the textbook formula and against brute force."""
 
 import numpy as np
+import pytest
 
-from lensmap.flatsky import gaussian_smooth, linear_noise, shear_to_convergence
+from lensmap.flatsky import (
+    gaussian_smooth,
+    gaussian_transfer,
+    linear_noise,
+    padded_shape,
+    shear_kernel,
+    shear_to_convergence,
+)
 
 
 def test_uniform_noise_is_that_of_the_textbook():
@@ -28,3 +36,19 @@ def test_uneven_noise_is_that_of_many_realisations():
     np.testing.assert_allclose(found[inside, inside], expected[inside, inside], rtol=0.07)
     # at the edge of the map, where smoothing is cut off, it is an approximation
     np.testing.assert_allclose(found, expected, rtol=0.25)
+
+
+@pytest.mark.parametrize("shape", [(20, 33), (33, 20), (31, 25), (1, 7)])
+@pytest.mark.parametrize("sigma", [0.0, 1.7])
+def test_is_the_square_of_the_kernel(shape, sigma):
+    """By the whole kernel, though a quadrant of it is enough, at odd and even lengths."""
+    variance = np.random.default_rng(2).uniform(0.1, 1, shape)
+    padded = padded_shape(shape, 1.5)
+    response = shear_kernel(padded) * np.outer(*(gaussian_transfer(n, sigma) for n in padded))
+    square = np.abs(np.fft.ifft2(response)) ** 2
+    expected = np.fft.ifft2(np.fft.fft2(square) * np.fft.fft2(variance, padded)).real
+    found = linear_noise(variance, sigma, padding=1.5)
+    np.testing.assert_allclose(found**2, expected[: shape[0], : shape[1]], rtol=1e-9, atol=1e-15)
+    single = linear_noise(variance.astype(np.float32), sigma, padding=1.5)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, found, rtol=1e-4)

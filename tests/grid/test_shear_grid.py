@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Sums against a plain loop, streaming against all at once, noise against the galaxies' own."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -83,15 +85,17 @@ def test_empty_pixels_have_no_weight_and_endless_noise():
 
 
 @pytest.mark.parametrize("scheme", ["nearest", "cloud-in-cell"])
-def test_chunks_are_the_same_as_all_at_once(scheme):
+@pytest.mark.parametrize("finer", [1, 10], ids=["few pixels", "many pixels"])
+def test_chunks_are_the_same_as_all_at_once(scheme, finer):
+    wcs = tangent_wcs(CENTER, (20 * finer, 30 * finer), 1.0 / finer, angle=25)
     columns = _columns()
     columns |= {"m": np.linspace(-0.1, 0, 4000), "c1": np.full(4000, 0.01), "c2": np.zeros(4000)}
-    mask = np.zeros((20, 30), dtype=bool)
-    mask[3:6, 3:6] = True
+    mask = np.zeros(wcs.array_shape, dtype=bool)
+    mask[3 * finer : 6 * finer, 3 * finer : 6 * finer] = True
     catalog = ShearCatalog(columns, "generic")
-    whole = ShearGrid.from_catalog(catalog, WCS, mask, scheme=scheme)
+    whole = ShearGrid.from_catalog(catalog, wcs, mask, scheme=scheme)
     parts = (catalog[start : start + 700] for start in range(0, 4000, 700))
-    chunks = ShearGrid.from_chunks(parts, WCS, mask, scheme=scheme)
+    chunks = ShearGrid.from_chunks(parts, wcs, mask, scheme=scheme)
     for name in ("g1", "g2", "weight", "count", "sigma"):
         np.testing.assert_allclose(getattr(chunks, name), getattr(whole, name), atol=1e-12)
     assert chunks.n_masked == whole.n_masked > 0 and chunks.n_outside == whole.n_outside
@@ -119,6 +123,35 @@ def test_grids_that_do_not_belong_together_are_refused():
         grid + 1
     with pytest.raises(ValueError, match="at least one catalogue"):
         ShearGrid.from_chunks([], WCS)
+
+
+def test_chunks_that_do_not_belong_together_are_refused():
+    columns = _columns()
+    others = {
+        "different frame": {"frame": "galactic"},
+        "different convention": {"convention": "euclidean"},
+        "different kind": {"kind": "distortion"},
+        "additive bias": {"table": columns | {"c1": np.zeros(4000)}},
+        "sum_w2v_e": {"table": columns | {"sigma_e": np.full(4000, 0.3)}},
+        "sum_w2v_m": {"table": {k: v for k, v in columns.items() if k != "sigma_m"}},
+        "column m": {"table": columns | {"m": np.zeros(4000)}},
+    }
+    for message, changes in others.items():
+        other = ShearCatalog(**({"table": columns, "columns": "generic"} | changes))
+        with pytest.raises(ValueError, match=message):
+            ShearGrid.from_chunks([_catalog(), other], WCS)
+
+
+def test_chunks_need_one_grid_of_memory():
+    wcs = tangent_wcs(CENTER, (1500, 1500), 0.01)
+    parts = [_catalog() for _ in range(3)]
+    ShearGrid.from_chunks(parts[:1], WCS)
+    tracemalloc.start()
+    grid = ShearGrid.from_chunks(parts, wcs)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grid.n_used > 0 and grid.sum_w.nbytes == 8 * 1500**2
+    assert peak < kept + 3 * grid.sum_w.nbytes
 
 
 def test_cloud_in_cell_shares_a_galaxy_by_overlap():

@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Profiles of maps that are known."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -133,3 +135,15 @@ def test_bad_input():
         azimuthal_profile(kappa, center, [1, 2, 3] * u.arcmin)
     with pytest.raises(ValueError, match="position must be one position"):
         azimuthal_profile(kappa, SkyCoord([1, 2], [1, 2], unit="deg"), [1, 2] * u.arcmin)
+
+
+def test_a_small_circle_on_a_large_map_is_small_work():
+    center = CENTERS[next(iter(CENTERS))]
+    wcs = tangent_wcs(center, (1000, 1000), 0.2)
+    kappa = ConvergenceMap(np.zeros((1000, 1000)), wcs=wcs)
+    kappa_profile(kappa, center, [0, 1] * u.arcmin)
+    tracemalloc.start()
+    kappa_profile(kappa, center, [0, 1, 2] * u.arcmin)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < kappa.data.nbytes
