@@ -203,7 +203,9 @@ class TestPixels:
 
 class TestMasked:
     def test_fills_holes(self, catalog):
-        holes = star_holes(MODEL.wcs, 0.02 / u.arcmin**2, rng=1)
+        # of some size: little is lost in the smallest, whose neighbourhood says what is in them
+        radius = (2 * u.arcmin, 3 * u.arcmin)
+        holes = star_holes(MODEL.wcs, 0.02 / u.arcmin**2, rng=2, radius=radius)
         filled = MaskedCNN(uncertainty="network").reconstruct(catalog, MODEL.wcs, holes)
         plain = CNNReconstructor().reconstruct(catalog, MODEL.wcs, holes)
         assert plain.mask.sum() > filled.mask.sum()
@@ -211,7 +213,7 @@ class TestMasked:
         np.testing.assert_array_equal(filled.data[both], plain.data[both])
         bridged = plain.mask & ~filled.mask
         error = filled.uncertainty.array
-        assert np.median(error[bridged]) > np.median(error[both])
+        assert np.median(error[bridged]) > 1.01 * np.median(error[both])
 
     def test_needs_a_network_that_knows_masks(self, tmp_path):
         from lensmap.networks import build, save_network
