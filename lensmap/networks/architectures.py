@@ -46,7 +46,7 @@ class Architecture:
 #: The architectures by name.
 ARCHITECTURES = {
     "lensmap": Architecture(
-        lensmap_network, "multiscale", stride=16, reach=96, large_scales=18.0
+        lensmap_network, "multiscale", stride=16, reach=160, large_scales=18.0
     ),
     "cha2025": Architecture(
         cha2025_network, "paper", stride=1, reach=120, margin=24, start=start_from_wiener

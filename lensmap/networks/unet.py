@@ -15,7 +15,8 @@ _START_OF_WIDTHS = -1.5
 
 
 def lensmap_network(
-    n_channels=18, widths=(48, 96, 128, 160), blocks=(1, 2, 2, 2), details=24, detail_blocks=3
+    n_channels=18, widths=(64, 96, 128, 192), blocks=(2, 2, 3, 2), up_blocks=(2, 0, 0), details=24,
+    detail_blocks=3,
 ):
     """Build the network of lensmap.
 
@@ -29,7 +30,10 @@ def lensmap_network(
     widths : tuple of int
         The channels at 1/2, 1/4, ... of the resolution.
     blocks : tuple of int
-        The residual blocks there, on the way down and again on the way up.
+        The residual blocks there, on the way down.
+    up_blocks : tuple of int
+        The same on the way up, at 1/2, 1/4, ... without the lowest. Below 1/2, training switches
+        them off by itself.
     details, detail_blocks : int
         The channels and the residual blocks at full resolution, after the way up.
 
@@ -54,7 +58,7 @@ def lensmap_network(
         x = layers.Conv2D(widths[level], 1, name=f"narrow_{level}")(x)
         x = Bilinear2x(name=f"up_{level}")(x)
         x = layers.Add(name=f"join_{level}")([x, skips[level]])
-        for i in range(blocks[level]):
+        for i in range(up_blocks[level]):
             x = _block(x, widths[level], f"decode_{level}_{i}")
     x = layers.Activation(_ACTIVATION)(x)
     x = layers.Conv2DTranspose(details, 4, strides=2, padding="same", name="up_full")(x)

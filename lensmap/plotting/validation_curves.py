@@ -27,6 +27,9 @@ __all__ = [
 
 TRUTH = "truth"
 
+# Distributions are drawn down to this: some pixels of many fields.
+_LEAST_DENSITY = 1e-3
+
 # Okabe & Ito 2008, the strongest last: the estimators that are of most interest come last.
 _COLORS = ("#999999", "#56b4e9", "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#000000")
 
@@ -103,6 +106,7 @@ def plot_scores(summary, colors):
             ax.errorbar(row[column], place, xerr=row[f"{column}_err"], marker="o",
                         color=colors[name], markersize=6, capsize=3)
         ax.set_xlabel(label)
+        ax.locator_params(axis="x", nbins=4)
         ax.grid(axis="x", color="0.9")
         ax.set_axisbelow(True)
     axes[0].set_yticks(places, names)
@@ -188,9 +192,9 @@ def plot_distributions(table, colors, *, x_range=None):
                   label=name, linewidth=1.6 if name == TRUTH else 1.1)
         lowest = min(lowest, np.min(rows["pdf"][rows["pdf"] > 0]))
     ax.set_yscale("log")
-    ax.set_ylim(0.5 * max(lowest, 1e-4))
+    ax.set_ylim(0.5 * max(lowest, _LEAST_DENSITY))
     if x_range is None:
-        some = table["pdf"] > max(lowest, 1e-4)
+        some = table["pdf"] > max(lowest, _LEAST_DENSITY)
         x_range = table["low"][some].min(), table["high"][some].max()
     ax.set_xlim(x_range)
     ax.set_xlabel(r"convergence $\kappa$")

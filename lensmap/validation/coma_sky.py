@@ -191,8 +191,9 @@ def _shares(paths, sky):
 def excess_significance(records, which, sky):
     """Return the significance of the excess by direction, and at the arms.
 
-    The mean profile of the skies without arms is taken out, and the scatter of these is the error;
-    a sky is never among those that it is compared with.
+    The mean profile of the skies without arms is taken out. Their scatter about it, which is that
+    of the sky and the same in all directions, is the error; a sky is never among those that it is
+    compared with.
 
     Parameters
     ----------
@@ -222,7 +223,8 @@ def excess_significance(records, which, sky):
     snr = np.empty_like(excess)
     for i in range(len(excess)):
         others = np.delete(excess[:, 1], i, axis=0)
-        snr[i] = (excess[i] - others.mean(axis=0)) / others.std(axis=0, ddof=1)
+        scatter = np.sqrt(np.mean(np.var(others, axis=0, ddof=1)))
+        snr[i] = (excess[i] - others.mean(axis=0)) / scatter
     directions = np.arange(excess.shape[-1]) * (360.0 / excess.shape[-1])
     away = np.abs((directions - sky.angles[:, np.newaxis] + 180) % 360 - 180)
     near = away <= _NEAR
