@@ -39,6 +39,8 @@ exclude_patterns = [
     # What sphinx-gallery writes beside its pages.
     "gallery/**/*.py", "gallery/**/*.ipynb", "gallery/**/*.md5", "sg_execution_times.rst",
     "gallery/sg_execution_times.rst",
+    # What a validation leaves beside its report.
+    "validation/*/data", "validation/*/figures", "validation/*/*.json", "validation/*/scores.ecsv",
 ]
 default_role = "py:obj"
 language = "en"
@@ -123,6 +125,8 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = f"lensmap {version}"
 html_static_path = ["_static"]
+# The report of `lensmap validate` and its table of numbers, at the root of the site.
+html_extra_path = ["validation/paper"]
 html_css_files = ["lensmap.css"]
 html_show_sourcelink = False
 html_copy_source = False

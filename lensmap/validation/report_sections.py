@@ -5,28 +5,11 @@ import numpy as np
 
 from lensmap.statistics import orthogonal_slope
 from lensmap.validation.coma_sky import ComaSky, excess_significance
-from lensmap.validation.comparison import contrast
 from lensmap.validation.html_page import number
 from lensmap.validation.pixel_counts import RELATION_EDGES
 from lensmap.validation.residuals import residual_map
 
-__all__ = ["SECTIONS", "best_linear", "colors_for"]
-
-_LINEAR = ("KaiserSquires(", "WienerFilter(")
-
-
-def best_linear(results):
-    """Return the name of the linear estimator with the highest correlation, None without any.
-
-    Parameters
-    ----------
-    results : ValidationResults
-        The results.
-    """
-    said = results.records.settings["estimators"]
-    linear = [name for name in results.names if said[name].startswith(_LINEAR)]
-    r = {str(row["estimator"]): row["pearson_r"] for row in results.summary}
-    return max(linear, key=r.get, default=None)
+__all__ = ["SECTIONS", "colors_for"]
 
 
 def colors_for(results):
@@ -88,34 +71,18 @@ def summary(page, results, picture):
     _scores_table(page, results.names, results.summary)
     picture("scores", plot_scores(results.summary, colors_for(results)),
             "Correlation, error and loss, means over fields with their errors.")
-    reference = best_linear(results)
-    if reference is not None and results.n_fields["fields"] > 1:
-        _contrasts(page, results, reference)
+    if results.contrasts is not None:
+        page.text(f"Field by field against {results.best_linear}, the best linear map: the scatter "
+                  "of the fields themselves, which all share, is not in these errors.")
+        page.table(("", "r, difference", "RMSE, ratio", "L, ratio"), _by_estimator(
+            results.names, results.contrasts,
+            [("pearson_r", 4), ("rmse_ratio", 4), ("loss_ratio", 3)]))
     if results.resources is not None:
         page.text("The time of a map, when all is loaded, that of the first one in a process, and "
                   "the most memory of the process, the program included; alone on the machine.")
         page.table(("", "s", "first, s", "GB"),
                    _by_estimator([*results.names, *results.more_names], results.resources,
                                  [("seconds", 3), ("first_seconds", 2), ("memory", 2)]))
-
-
-def _contrasts(page, results, reference):
-    page.text(f"Field by field against {reference}, the best linear map: the scatter of the fields "
-              "themselves, which all share, is not in these errors.")
-    rows = []
-    metrics = ("pearson_r", "rmse", "loss")
-    scores = results.scores[results.scores["part"] == "fields"]
-    for name in results.names:
-        if name == reference:
-            continue
-        r, rmse, loss = contrast(scores, name, reference, metrics)
-        rows.append([
-            name,
-            number(r["difference"], r["difference_err"], 4),
-            number(100 * (rmse["mean_ratio"] - 1), 100 * rmse["mean_ratio_err"], 2),
-            number(loss["ratio_of_sums"], loss["ratio_of_sums_err"], 3),
-        ])
-    page.table(("", "r, difference", "RMSE, per cent", "L, ratio"), rows)
 
 
 def _examples(results, part):

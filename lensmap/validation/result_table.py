@@ -10,6 +10,7 @@ __all__ = ["result_table"]
 # The tables of `ValidationResults`, and the columns that say what a row is of.
 _TABLES = {
     "summary": (), "masked": (), "null": (), "more": (), "resources": (),
+    "contrasts": ("reference",),
     "distribution": ("low", "high"), "null_distribution": ("low", "high"),
     "autocorrelation": ("theta",), "by_scale": ("ell",),
     "completeness": ("definition", "ranking", "low", "high"), "purity": ("definition", "ranking"),
@@ -19,7 +20,10 @@ _TABLES = {
 }
 
 # What a bin is one of, whatever it is called.
-_PLACES = {"theta": "low", "ell": "low", "threshold": "low", "test": "definition"}
+_PLACES = {
+    "theta": "low", "ell": "low", "threshold": "low", "test": "definition",
+    "reference": "definition",
+}
 
 
 def result_table(results):
@@ -35,10 +39,10 @@ def result_table(results):
     `~astropy.table.QTable`
         A row for each number, with the columns ``table``, the attribute of `ValidationResults` that
         it is from; ``quantity`` and ``estimator``; ``definition`` and ``ranking`` of clusters (of
-        arms, ``definition`` is the test), empty elsewhere; ``low`` and ``high``, the edges of its
-        bin (or its one place, such as a multipole), NaN where there is none, in the units that
-        ``unit`` says; ``value`` and ``error`` (one standard deviation, from the fields, NaN where
-        there is none).
+        arms, ``definition`` is the test, of contrasts the other estimator), empty elsewhere;
+        ``low`` and ``high``, the edges of its bin (or its one place, such as a multipole), NaN
+        where there is none, in the units that ``unit`` says; ``value`` and ``error`` (one standard
+        deviation, from the fields, NaN where there is none).
     """
     rows = []
     for name, keys in _TABLES.items():

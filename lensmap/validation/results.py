@@ -14,6 +14,7 @@ from lensmap.validation.cluster_counts import (
     pool_purity,
 )
 from lensmap.validation.coma_sky import ComaSky, arm_rates, pool_masses_of_coma
+from lensmap.validation.comparison import contrast
 from lensmap.validation.coverage import pool_coverage
 from lensmap.validation.field_record import COVERAGE_COLUMNS, scores_of
 from lensmap.validation.pixel_counts import NULL_EDGES, distribution
@@ -23,6 +24,9 @@ from lensmap.validation.scales import autocorrelation, relation_by_scale
 from lensmap.validation.summary import summarize
 
 __all__ = ["ValidationResults"]
+
+# How the repr of a linear estimator begins.
+_LINEAR = ("KaiserSquires(", "WienerFilter(")
 
 #: The name of the true maps where they stand beside those of estimators.
 TRUTH = "truth"
@@ -104,6 +108,36 @@ class ValidationResults:
     def summary(self):
         """What `summarize` makes of the scores of fields."""
         return self._summary("fields")
+
+    @property
+    def best_linear(self):
+        """The linear estimator with the highest correlation, None if there is none."""
+        said = self.records.settings["estimators"]
+        linear = [name for name in self.names if said[name].startswith(_LINEAR)]
+        r = {str(row["estimator"]): row["pearson_r"] for row in self.summary}
+        return max(linear, key=r.get, default=None)
+
+    @cached_property
+    def contrasts(self):
+        """Each estimator beside the best linear one, field by field: the differences of
+        ``pearson_r`` and ``rmse``, the mean ratio ``rmse_ratio`` and the ratio of sums
+        ``loss_ratio``; None without a linear one, or with less than two fields."""
+        reference = self.best_linear
+        if reference is None or len(self.names) < 2 or self.n_fields["fields"] < 2:
+            return None
+        scores, rows = self._scores("fields"), []
+        for name in self.names:
+            if name == reference:
+                continue
+            r, rmse, loss = contrast(scores, name, reference, ("pearson_r", "rmse", "loss"))
+            rows.append({
+                "estimator": name, "reference": reference,
+                "pearson_r": r["difference"], "pearson_r_err": r["difference_err"],
+                "rmse": rmse["difference"], "rmse_err": rmse["difference_err"],
+                "rmse_ratio": rmse["mean_ratio"], "rmse_ratio_err": rmse["mean_ratio_err"],
+                "loss_ratio": loss["ratio_of_sums"], "loss_ratio_err": loss["ratio_of_sums_err"],
+            })
+        return QTable(rows)
 
     @cached_property
     def masked(self):

@@ -450,7 +450,7 @@ class TestAfterTheFact:
         table.meta.clear()
         table.write("cat.fits")
         assert reconstruct("--hdu", "7", catalog="cat.fits") == 1
-        assert "hdu=7 not found" in capsys.readouterr().err
+        assert "--hdu 7 not found" in capsys.readouterr().err
         assert not (folder / "k.fits").exists()
 
     def test_a_check_that_cannot_be_made_stops_nothing(self, folder, capsys):

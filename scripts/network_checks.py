@@ -1,0 +1,85 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What a network's maps do when they are turned, cut into tiles, or large; times and memory.
+
+Numbers that stand in the documentation and on no report of ``lensmap validate``.
+"""
+
+import argparse
+import resource
+import time
+
+import numpy as np
+
+from lensmap import CNNReconstructor, HaloModelField, MockSurvey
+from lensmap.networks import GridArrays, load_network
+
+
+def turned(network):
+    """Print how a map changes when the sky is turned by a quarter, with and without averaging."""
+    for z_source in (1.0, 2.5):
+        field = HaloModelField(z_source=z_source).draw(rng=11)
+        catalog = MockSurvey.preset("cha2025").observe(field, rng=3)
+        other = field.wcs.deepcopy()
+        other.wcs.pc = [[0, -1], [1, 0]]
+        other.array_shape = field.wcs.array_shape
+        for symmetrize in (False, True):
+            estimator = CNNReconstructor(network=network, symmetrize=symmetrize)
+            one = estimator.reconstruct(catalog, field.wcs).data
+            two = estimator.reconstruct(catalog, other).data
+            change = min(np.std(np.rot90(two, k) - one) for k in range(4)) / one.std()
+            print(f"turned, z_s = {z_source}, symmetrize={symmetrize}: {change:.1e} of the scatter")
+
+
+def tiles(network):
+    """Print how a map depends on the size of tiles."""
+    field = HaloModelField(z_source=1.0, shape=(1024, 1024)).draw(rng=11)
+    grid = MockSurvey.preset("cha2025").observe_grid(field, rng=3)
+    whole = network.predict(grid, tile_size=1024).kappa
+    for size in (512, 640, 768):
+        change = network.predict(grid, tile_size=size).kappa - whole
+        print(f"tiles of {size}: {np.std(change) / whole.std():.1e} of the scatter, at most "
+              f"{np.abs(change).max() / whole.std():.1e}")
+
+
+def times(network):
+    """Print the time of a catalogue of 1.4 million galaxies."""
+    field = HaloModelField(z_source=1.0).draw(rng=11)
+    catalog = MockSurvey.preset("cha2025").observe(field, rng=3)
+    errors = "network" if network.predicts_errors else None
+    estimator = CNNReconstructor(network=network, uncertainty=errors)
+    seconds = []
+    for _ in range(6):
+        start = time.perf_counter()
+        estimator.reconstruct(catalog, field.wcs)
+        seconds.append(time.perf_counter() - start)
+    print(f"{len(catalog)} galaxies to a map: {np.median(seconds[1:]):.2f} s, the first "
+          f"{seconds[0]:.1f} s")
+
+
+def large(network, side=2928):
+    """Print the time and the memory of a field of 20 degrees."""
+    rng = np.random.default_rng(0)
+    shape = (side, side)
+    shear = np.empty(shape, np.complex64)
+    shear.real, shear.imag = (0.11 * rng.standard_normal(shape, np.float32) for _ in range(2))
+    arrays = GridArrays(shear, np.full(shape, 82, np.float32), np.full(shape, 0.05), 0.41)
+    start = time.perf_counter()
+    network.predict(arrays)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{side} x {side} pixels ({side * 0.41 / 60:.0f} deg): "
+          f"{time.perf_counter() - start:.0f} s; most memory of all these checks {peak:.1f} GiB")
+
+
+def main():
+    """Print all of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("network", nargs="?", default="lensmap", help="a name, or a file (.h5)")
+    network = load_network(parser.parse_args().network)
+    times(network)
+    turned(network)
+    tiles(network)
+    large(network)
+
+
+if __name__ == "__main__":
+    main()
