@@ -1,0 +1,25 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Time and memory of a map."""
+
+import numpy as np
+from astropy import units as u
+
+from lensmap import KaiserSquires
+from lensmap.validation import ValidationSetup
+from lensmap.validation.resources import measure_resources
+
+SETUP = ValidationSetup(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
+
+
+def test_memory_is_that_of_the_estimator():
+    held = np.ones(100_000_000)  # of this process: it does not count
+    modest = measure_resources(KaiserSquires(), SETUP)
+    assert 0.05 < modest.memory < 0.7 and 0 < modest.seconds < 30
+    assert modest.first_seconds > 0 and held[0] == 1
+
+
+def test_an_estimator_that_cannot_be_sent_has_no_numbers():
+    class Local(KaiserSquires):
+        pass
+
+    assert np.isnan(measure_resources(Local(), SETUP)).all()
