@@ -259,9 +259,27 @@ def networks(found):
     return "\n".join(lines)
 
 
+def arms(found):
+    """Return how often arms of the mock of Coma are found, and where there are none."""
+    rows = []
+    for test, threshold, words in (
+        ("paths", 0.3, "paths along 30 per cent"), ("paths", 0.5, "paths along a half"),
+        ("excess", 2.0, "an excess of 2 sigma"), ("excess", 2.5, "of 2.5 sigma"),
+        ("excess", 3.0, "of 3 sigma"),
+    ):
+        place = {"definition": test, "low": threshold}
+        rows.append([words, *(
+            said(found["paper"].get("coma_arms", quantity, name, **place), 2)
+            for name in ("wiener", "lensmap") for quantity in ("found", "false")
+        )])
+    headings = ("an arm is found by", "Wiener, with arms", "without", "``lensmap``, with arms",
+                "without")
+    return rst_table(headings, rows)
+
+
 TABLES = {
     "scores.txt": all_scores, "choosing.txt": choosing, "comparison.txt": comparison,
-    "networks.txt": networks,
+    "networks.txt": networks, "arms.txt": arms,
 }
 
 

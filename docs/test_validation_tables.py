@@ -1,0 +1,33 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The tables of the pages are what the results of the validations say."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def script():
+    path = DOCS.parent / "scripts" / "validation_tables.py"
+    spec = importlib.util.spec_from_file_location("validation_tables", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_tables_are_of_the_results(script):
+    for name, text in script.tables(DOCS / "validation").items():
+        assert (DOCS / "validation" / name).read_text(encoding="utf-8") == text, (
+            f"{name} is not what the results say: python scripts/validation_tables.py "
+            "docs/validation"
+        )
+
+
+def test_a_number_that_is_not_there_is_an_error(script):
+    results = script.Results(DOCS / "validation" / "z1" / "results.ecsv")
+    assert 0 < results.get("summary", "pearson_r", "wiener")[0] < 1
+    with pytest.raises(ValueError, match="0 rows of summary"):
+        results.get("summary", "pearson_r", "nobody")
