@@ -66,7 +66,8 @@ class Network:
         what it is given, and are cut off the map.
     large_scales : float or None
         The standard deviation (pixels) of the Gaussian beyond which the Wiener filter makes the
-        map, see `large_scale_correction`; None leaves all scales to the network.
+        map, which solves for the mass beyond the edges as well; None leaves all scales to the
+        network.
     widths : tuple of float
         What calibration multiplies the half-widths of the two intervals by.
     card : dict

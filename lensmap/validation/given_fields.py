@@ -24,10 +24,10 @@ class GivenFields:
     ----------
     paths : sequence of path-like
         The files, at least one.
-    read : callable
+    read : callable or None
         Makes a `lensmap.simulate.LensingField` of a path, such as
         `lensmap.simulate.read_massivenus`; importable, where fields are drawn in several
-        processes.
+        processes. None is that of LensingField, for files of ``lensmap simulate fields``.
 
     Raises
     ------
@@ -38,9 +38,11 @@ class GivenFields:
     """
 
     paths: tuple
-    read: object = LensingField.read
+    read: object = None
 
     def __post_init__(self):
+        if self.read is None:
+            object.__setattr__(self, "read", LensingField.read)
         paths = tuple(Path(path) for path in self.paths)
         if not paths:
             raise ValueError("paths must name at least one file, but is empty")

@@ -11,6 +11,12 @@ from lensmap.validation.result_table import result_table
 
 __all__ = ["write_report"]
 
+# What the parts are called, beside the fields.
+_SAID = {
+    "null": "skies without lensing", "masked": "fields with a mask", "coma": "mocks of Coma",
+    "more": "fields for estimators that take long",
+}
+
 
 def write_report(results, folder=None, *, command=None):
     """Write the report of a validation.
@@ -67,10 +73,7 @@ def _introduce(page, results, command):
     setup = settings["setup"]
     n = results.n_fields
     parts = [f"{n['fields']} fields"]
-    parts += [f"{n[part]} {said}" for part, said in
-              (("null", "skies without lensing"), ("masked", "fields with a mask"),
-               ("coma", "mocks of Coma"), ("more", "fields for estimators that take long"))
-              if n[part]]
+    parts += [f"{n[part]} {said}" for part, said in _SAID.items() if n[part]]
     page.text(
         f"{', '.join(parts)}; seed {settings['seed']}. Nothing was trained or tuned on these "
         "fields. Every number has the error that the scatter from field to field gives it."
@@ -81,5 +84,7 @@ def _introduce(page, results, command):
             if value is not None]
     page.table(("the set-up", ""), rows)
     page.table(("the estimators", ""), list({**settings["estimators"], **settings["more"]}.items()))
-    minutes = sum(results.records.notes("seconds").values()) / 60
-    page.text(f"Made by lensmap {__version__} in {minutes:.0f} minutes.")
+    minutes = {_SAID.get(part, part): seconds / 60
+               for part, seconds in results.records.notes("seconds").items()}
+    page.text(f"Made by lensmap {__version__} in {sum(minutes.values()):.0f} minutes: "
+              + ", ".join(f"{said} {value:.1f}" for said, value in minutes.items()) + ".")

@@ -189,14 +189,17 @@ class ValidationResults:
 
     @cached_property
     def autocorrelation(self):
-        """As of `lensmap.validation.scales.autocorrelation`; the truth, too."""
+        """The autocorrelation of maps less their means, and of the truth: ``theta``, ``xi`` (the
+        mean over fields), ``xi_err``, and ``xi_low`` and ``xi_high``, between which 68 per cent of
+        the fields are."""
         scales = [record["scales"] for record in self.parts["fields"]]
         return self._of_each("fields", [TRUTH, *self.names],
                              lambda i: autocorrelation(scales, i))
 
     @cached_property
     def by_scale(self):
-        """As of `lensmap.validation.scales.relation_by_scale`."""
+        """How maps follow the truth by multipole ``ell``: ``correlation``, the cross power over the
+        root of the product of both powers, and ``power_ratio``, of the map to the truth."""
         scales = [record["scales"] for record in self.parts["fields"]]
         return self._of_each("fields", self.names, lambda i: relation_by_scale(scales, i + 1))
 
@@ -226,7 +229,10 @@ class ValidationResults:
 
     @cached_property
     def completeness(self):
-        """By ``definition`` and ``ranking``, as of `pool_completeness`."""
+        """Completeness by ``definition`` of a cluster (``"paper"``, peaks of the truth, or
+        ``"halo"``), ``ranking`` (``"all"`` peaks of the map or the ``"highest"`` 20 per square
+        degree) and mass (``low`` to ``high``): ``n`` clusters, ``rate``, ``chance`` and, without
+        chance, ``corrected``."""
         clusters = self._clusters()
         return self._of_each("fields", self.names, lambda i: _stack([
             _with(pool_completeness(clusters, i, definition, ranking), definition, ranking)
@@ -235,7 +241,7 @@ class ValidationResults:
 
     @cached_property
     def purity(self):
-        """By ``definition`` and ``ranking``, as of `pool_purity`."""
+        """The same of peaks that are clusters of at least 1e14 solar masses; ``n`` peaks."""
         clusters = self._clusters()
         return self._of_each("fields", self.names, lambda i: _stack([
             _with(QTable([pool_purity(clusters, i, definition, ranking)]), definition, ranking)
@@ -244,19 +250,22 @@ class ValidationResults:
 
     @cached_property
     def masses(self):
-        """Masses within 1 Mpc by true mass, as of `pool_masses`."""
+        """Masses within 1 Mpc by true mass (``low`` to ``high``): ``n``, the ``ratio`` of the sums
+        in the map to the truth, and the ``scatter`` of the ratio of single clusters."""
         clusters = self._clusters()
         return self._of_each("fields", self.names, lambda i: pool_masses(clusters, i)[0])
 
     @cached_property
     def mass_lines(self):
-        """The regressions of these masses, a row for each estimator."""
+        """The regressions of these masses: ``slope`` of the map on the truth, ``true_on_map``, and
+        the correlation ``r``."""
         clusters = self._clusters()
         return self._of_each("fields", self.names, lambda i: QTable([pool_masses(clusters, i)[1]]))
 
     @cached_property
     def residuals(self):
-        """By distance to the edge, as of `pool_residuals`."""
+        """Residuals by distance to the edge (``low`` to ``high``): ``n`` pixels, ``bias``, ``rms``
+        and ``relative``, the rms over that of the truth."""
         return self._residuals("fields")
 
     @cached_property
@@ -270,7 +279,8 @@ class ValidationResults:
 
     @cached_property
     def coverage(self):
-        """By the predicted kappa, as of `pool_coverage`, of those that give errors."""
+        """How often the truth is within the error, by the predicted kappa, of estimators that give
+        errors about the truth; as `lensmap.validation.pool_coverage` has it."""
         parts = {"fields": self.names, "more": self.more_names}
         tables = []
         for part, names in parts.items():
@@ -284,13 +294,16 @@ class ValidationResults:
 
     @cached_property
     def coma_masses(self):
-        """The masses of the mock of Coma by NFW fits: a dict, as of `pool_masses_of_coma`."""
+        """The mass of the mock of Coma by NFW fits, 1e14 solar masses, a dict: ``true``, ``mean``,
+        ``scatter``, the mean interval ``minus`` and ``plus``, ``log_ratio``, the mean of ln(fit /
+        true), and ``covered``, the part of the 68 per cent intervals that hold the truth."""
         records = self.parts["coma"]
         return pool_masses_of_coma(records, ComaSky()) if records else None
 
     @cached_property
     def coma_arms(self):
-        """How often arms are found, as of `arm_rates`."""
+        """How often arms of the mock of Coma are ``found``, and the ``false`` rate of the same test
+        without arms, by ``test`` (``"excess"`` of kappa, or ``"paths"``) and ``threshold``."""
         records = self.parts["coma"]
         return self._of_each("coma", self.names,
                              lambda i: QTable(arm_rates(records, i, ComaSky())))
