@@ -17,6 +17,7 @@ _ENTRIES = {
     "n_parameters": "parameters",
     "inputs": "inputs",
     "limits": "limits",
+    "large_scales": "larger scales than this (pixels) are those of a Wiener filter",
     "calibration": "calibration of the error bars",
 }
 _TRAINING = {
@@ -96,7 +97,7 @@ def _section(name):
 def _rows(entries, names):
     """Yield the entries that have a name, in its order, and then what else there is."""
     for key in [*names, *(key for key in entries if key not in names)]:
-        if key in entries and key not in _ELSEWHERE:
+        if entries.get(key) is not None and key not in _ELSEWHERE:
             yield names.get(key, key.replace("_", " ")), _words(entries[key])
 
 
