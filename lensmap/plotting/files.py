@@ -8,6 +8,8 @@ from lensmap.utils import atomic_write
 
 __all__ = ["save_figure"]
 
+_LARGE = 300_000  # bytes
+
 
 def save_figure(figure, path, *, dpi=110):
     """Write a figure as PNG and as PDF, and close it.
@@ -30,6 +32,7 @@ def save_figure(figure, path, *, dpi=110):
 
     path, buffer = Path(path), io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
+    buffer = _in_few_colors(buffer)
     with atomic_write(path.with_name(path.name + ".png"), overwrite=True) as temporary:
         temporary.write_bytes(buffer.getvalue())
     with atomic_write(path.with_name(path.name + ".pdf"), overwrite=True) as temporary:
@@ -37,3 +40,15 @@ def save_figure(figure, path, *, dpi=110):
         figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
     close(figure)
     return buffer.getvalue()
+
+
+def _in_few_colors(buffer):
+    """Return a large PNG with 256 colours, a third of its size: more is not seen in maps."""
+    if len(buffer.getvalue()) < _LARGE:
+        return buffer
+    from PIL import Image  # which matplotlib brings
+
+    small = io.BytesIO()
+    with Image.open(buffer) as image:
+        image.convert("RGB").quantize(256).save(small, format="png", optimize=True)
+    return small
