@@ -22,6 +22,8 @@ table { border-collapse: collapse; font-size: 0.86rem; margin: 0.8rem 0; }
 th, td { padding: 0.2rem 0.6rem; text-align: right; white-space: nowrap;
          border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
+table.words td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+table.words td:first-child { white-space: nowrap; }
 td small { color: var(--soft); }
 figure { margin: 1rem 0; } figure img { max-width: 100%; height: auto; }
 figcaption { color: var(--soft); font-size: 0.9rem; max-width: 46rem; }
@@ -104,7 +106,7 @@ class HTMLPage:
         """
         self._parts.append(f"<pre>{html.escape(text)}</pre>")
 
-    def table(self, headings, rows):
+    def table(self, headings, rows, *, words=False):
         """Add a table.
 
         Parameters
@@ -113,6 +115,8 @@ class HTMLPage:
             Of the columns.
         rows : sequence of sequence of str
             HTML, as `number` makes it; the first of a row is plain text.
+        words : bool
+            Whether the cells are words, which may be broken, and not numbers.
         """
         head = "".join(f"<th>{html.escape(text)}</th>" for text in headings)
         body = "".join(
@@ -120,8 +124,9 @@ class HTMLPage:
             + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>"
             for first, *rest in rows
         )
+        kind = ' class="words"' if words else ""
         self._parts.append(
-            f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
+            f'<div class="wide"><table{kind}><thead><tr>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table></div>"
         )
 

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`write_report`: a page, a table and pictures of what a validation found."""
 
+import html
 from pathlib import Path
 
 from lensmap import __version__
@@ -83,7 +84,9 @@ def _introduce(page, results, command):
     rows = [(name.replace("_", " "), str(value)) for name, value in setup.items()
             if value is not None]
     page.table(("the set-up", ""), rows)
-    page.table(("the estimators", ""), list({**settings["estimators"], **settings["more"]}.items()))
+    named = {**settings["estimators"], **settings["more"]}
+    page.table(("the estimators", ""), [(name, html.escape(said)) for name, said in named.items()],
+               words=True)
     minutes = {_SAID.get(part, part): seconds / 60
                for part, seconds in results.records.notes("seconds").items()}
     page.text(f"Made by lensmap {__version__} in {sum(minutes.values()):.0f} minutes: "

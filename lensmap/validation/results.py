@@ -178,7 +178,8 @@ class ValidationResults:
     @cached_property
     def null_distribution(self):
         """The distribution of kappa without lensing: ``low``, ``high``, ``pdf``, ``pdf_err``."""
-        return self._of_each("null", self.names, self._null_pdf)
+        # Without the last bins, which hold all that is beyond.
+        return self._of_each("null", self.names, lambda i: self._null_pdf(i)[1:-1])
 
     @cached_property
     def distribution(self):
