@@ -208,7 +208,8 @@ def networks(found):
     """Return what is said of the networks beside the table."""
     def pair(name, quantity, estimator, decimals, factor=1.0, offset=0.0):
         value, error = found[name].get("contrasts", quantity, estimator, definition="wiener")
-        return said((value + offset, error), decimals, factor)
+        text = said((value + offset, error), decimals, factor)
+        return text if quantity == "loss_ratio" or text.startswith("-") else f"+{text}"
 
     def sentence(estimator):
         r, rmse, loss = (
