@@ -31,7 +31,7 @@ _NEAR, _BESIDE = 15.0, 8.0
 
 #: How high the excess of an arm is, in units of its scatter in other skies; and which part of its
 #: length paths follow.
-THRESHOLDS = {"excess": (2.0, 2.5, 3.0), "paths": (0.3, 0.5)}
+THRESHOLDS = {"excess": (2.0, 2.5, 3.0), "paths": (0.5, 0.7, 0.9)}
 
 _MASS = u.Unit("1e14 solMass")
 

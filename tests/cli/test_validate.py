@@ -78,5 +78,5 @@ def test_the_mock_of_coma(tmp_path, monkeypatch):
     assert mass["true"] == pytest.approx(7.4)
     assert 3 < mass["mean"] < 14 and mass["minus"] > 0 and mass["plus"] > 0
     arms = table[(table["table"] == "coma_arms") & (table["quantity"] == "found")]
-    assert len(arms) == 5 and np.all((arms["value"] >= 0) & (arms["value"] <= 1))
+    assert len(arms) == 6 and np.all((arms["value"] >= 0) & (arms["value"] <= 1))
     assert "A mock of Coma" in (tmp_path / "out" / "report.html").read_text()

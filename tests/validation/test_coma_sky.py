@@ -27,7 +27,7 @@ def records():
         profiles = np.repeat(0.02 + sky, 2, axis=1)
         profiles[0, 0] += arms
         shares = np.zeros((2, 2, 3))
-        shares[0, 0] = 0.4
+        shares[0, 0] = 0.8
         mass = 7.4 * np.exp(0.3 * rng.normal())
         found.append({"mass": np.array([mass, mass * 0.74, mass * 1.35]), "profiles": profiles,
                       "shares": shares})
@@ -41,8 +41,8 @@ def test_arms_that_are_there_are_found(records):
     assert np.std(snr[:, 1]) == pytest.approx(1, abs=0.1)
     rates = {(row["test"], row["threshold"]): row for row in arm_rates(records, 0, ComaSky())}
     assert rates["excess", 3.0]["found"] > 0.95 and rates["excess", 3.0]["false"] < 0.1
-    assert rates["paths", 0.3]["found"] == 1 and rates["paths", 0.5]["found"] == 0
-    assert rates["paths", 0.3]["false"] == 0
+    assert rates["paths", 0.7]["found"] == 1 and rates["paths", 0.9]["found"] == 0
+    assert rates["paths", 0.7]["false"] == 0
 
 
 def test_arms_that_are_not_there_are_not(records):
