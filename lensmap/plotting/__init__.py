@@ -24,20 +24,22 @@ from lensmap.plotting.statistics import (
     plot_shear_correlation,
 )
 from lensmap.plotting.training import plot_learning_curve
-from lensmap.plotting.validation_curves import (
-    colors_of,
+from lensmap.plotting.validation_clusters import (
     plot_arms,
+    plot_completeness_of,
+    plot_mass_relations,
+)
+from lensmap.plotting.validation_curves import (
     plot_autocorrelations,
     plot_by_scale,
-    plot_completeness_of,
     plot_coverage,
     plot_distributions,
-    plot_mass_relations,
     plot_relations,
     plot_residuals,
     plot_scores,
 )
 from lensmap.plotting.validation_maps import plot_cluster_maps, plot_examples, plot_residual_maps
+from lensmap.plotting.validation_panels import colors_of
 
 __all__ = [
     "check_picture",

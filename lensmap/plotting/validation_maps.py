@@ -3,25 +3,30 @@
 
 import numpy as np
 
-from lensmap.utils import import_optional
+from lensmap.plotting.validation_panels import new_figure, panels
 
 __all__ = ["plot_cluster_maps", "plot_examples", "plot_residual_maps"]
 
 _PANEL = 2.3  # inches
 
 
-def _panels(n_rows, n_columns):
-    pyplot = import_optional("matplotlib.pyplot", purpose="a plot", install="'lensmap[plot]'")
-    figure, axes = pyplot.subplots(
-        n_rows, n_columns, figsize=(_PANEL * n_columns + 0.9, _PANEL * n_rows),
-        layout="constrained", squeeze=False,
-    )
+# The room for a colour bar, inches.
+_BAR = 0.9
+
+
+def _bare(axes):
+    """Take the ticks off panels that are maps."""
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
+
+
+def _map_panels(n):
+    figure, axes = panels(n, lambda columns: _PANEL * columns + _BAR, _PANEL)
+    _bare(axes)
     return figure, axes
 
 
-def plot_examples(examples, names, losses, *, mark="L"):
+def plot_examples(examples, names, losses):
     """Draw maps of a few fields beside the truth, on one scale (Cha et al. 2025, fig. 2 and 9).
 
     Parameters
@@ -31,16 +36,16 @@ def plot_examples(examples, names, losses, *, mark="L"):
     names : sequence of str
         The estimators, ``n_maps`` of them.
     losses : list of dict
-        For each field from names to the number that stands in the corner.
-    mark : str
-        What that number is called.
+        For each field from names to the loss L, which stands in the corner.
 
     Returns
     -------
     `~matplotlib.figure.Figure`
         The figure: a column for each field, a row for the truth and for each estimator.
     """
-    figure, axes = _panels(1 + len(names), len(examples))
+    shape = 1 + len(names), len(examples)
+    figure, axes = new_figure(*shape, (_PANEL * shape[1] + _BAR, _PANEL * shape[0]), squeeze=False)
+    _bare(axes)
     top = float(np.nanpercentile(np.array([one[0] for one in examples], dtype=float), 99.8))
     for column, (planes, loss) in enumerate(zip(examples, losses, strict=True)):
         for row, name in enumerate(("truth", *names)):
@@ -50,7 +55,7 @@ def plot_examples(examples, names, losses, *, mark="L"):
             if column == 0:
                 ax.set_ylabel(name)
             if row > 0:
-                ax.text(0.97, 0.03, f"{mark} = {loss[name]:.0f}", transform=ax.transAxes,
+                ax.text(0.97, 0.03, f"L = {loss[name]:.0f}", transform=ax.transAxes,
                         color="white", ha="right", va="bottom", fontsize="small")
     figure.colorbar(image, ax=axes, label=r"convergence $\kappa$", shrink=0.5, aspect=30,
                     extend="both")
@@ -76,11 +81,8 @@ def plot_residual_maps(means, errors):
     `~matplotlib.figure.Figure`
         The figure: the means in units of their errors.
     """
-    columns = min(3, len(means))
-    figure, axes = _panels(-(-len(means) // columns), columns)
-    for ax in axes.flat[len(means) :]:
-        ax.set_axis_off()
-    for ax, name in zip(axes.flat, means, strict=False):
+    figure, axes = _map_panels(len(means))
+    for ax, name in zip(axes, means, strict=True):
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = means[name] / errors[name]
         image = ax.imshow(ratio, origin="lower", cmap=_with_grey("RdBu_r"), vmin=-5, vmax=5,
@@ -108,11 +110,8 @@ def plot_cluster_maps(maps, paths, wcs):
     `~matplotlib.figure.Figure`
         The figure.
     """
-    columns = min(3, len(maps))
-    figure, axes = _panels(-(-len(maps) // columns), columns)
-    for ax in axes.flat[len(maps) :]:
-        ax.set_axis_off()
-    for ax, (name, values) in zip(axes.flat, maps.items(), strict=False):
+    figure, axes = _map_panels(len(maps))
+    for ax, (name, values) in zip(axes, maps.items(), strict=True):
         values = values.astype(float)
         top = float(np.nanpercentile(values, 99.9))
         ax.imshow(values, origin="lower", cmap=_with_grey("inferno"), vmin=-0.4 * top, vmax=top,
