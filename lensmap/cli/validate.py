@@ -10,6 +10,7 @@ from lensmap.cli.field_input import read_field_of
 from lensmap.cli.messages import say
 from lensmap.cli.options import angle, count
 from lensmap.cli.outputs import check_folder
+from lensmap.cli.tables import show_table
 from lensmap.utils import check_count
 
 NAME = "validate"
@@ -116,7 +117,7 @@ def run(arguments):
         raise
     results = ValidationResults.read(folder)
     path = write_report(results, command="lensmap " + shlex.join(arguments.words))
-    print(describe(results))
+    show(results)
     print(f"written: {path}, results.ecsv, scores.ecsv, figures")
     return 0
 
@@ -154,16 +155,21 @@ def _setups(arguments):
     return setup, setup.replace(fields=files[arguments.fields :])
 
 
-def describe(results):
-    """Return the most important numbers as a table, for people."""
-    columns = (("r", "pearson_r", 4), ("RMSE", "rmse", 5), ("L", "loss", 1), ("slope", "slope", 3),
-               ("in 68 %", "coverage_68", 3))
-    lines = [["", *(heading for heading, *_ in columns)]]
-    for row in results.summary:
-        cells = (f"{row[name]:.{d}f} +- {row[f'{name}_err']:.{d}f}".replace("nan +- nan", "-")
-                 for _, name, d in columns)
-        lines.append([str(row["estimator"]), *cells])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = ["  ".join(text.rjust(n) for text, n in zip(line, widths, strict=True))
-             for line in lines]
-    return "\n".join([f"{results.n_fields['fields']} fields", "", *table, ""])
+def show(results):
+    """Print the most important numbers, for people."""
+    from astropy.table import Table
+
+    rows = results.summary
+    shown = Table({"estimator": rows["estimator"]})
+    for heading, name, decimals in (
+        ("r", "pearson_r", 4), ("RMSE", "rmse", 5), ("L", "loss", 1), ("slope", "slope", 3),
+        ("in 68 %", "coverage_68", 3),
+    ):
+        shown[heading] = [
+            f"{row[name]:.{decimals}f} +- {row[f'{name}_err']:.{decimals}f}".replace(
+                "nan +- nan", "-")
+            for row in rows
+        ]
+    print(f"{results.n_fields['fields']} fields", end="\n\n")
+    show_table(shown, {})
+    print()

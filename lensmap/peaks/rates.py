@@ -18,7 +18,14 @@ from lensmap.utils import (
     set_formats,
 )
 
-__all__ = ["binomial_rate", "completeness", "open_area", "peaks_at_density", "purity"]
+__all__ = [
+    "binomial_rate",
+    "completeness",
+    "open_area",
+    "peaks_at_density",
+    "purity",
+    "without_chance",
+]
 
 
 def completeness(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random=20, rng=0):
@@ -189,15 +196,31 @@ def _rates(ours, theirs, radius, by, bins, kappa, n_random, rng, names, what):
         with np.errstate(invalid="ignore", divide="ignore"):
             chance = np.mean(moved, axis=0) / n
     rates = {"rate": rate, "rate_low": interval[0], "rate_high": interval[1]}
-    with np.errstate(invalid="ignore", divide="ignore"):
-        corrected = {
-            name.replace("rate", "corrected"): (value - chance) / (1 - chance)
-            for name, value in rates.items()
-        }
     table = QTable({"low": low, "high": high, "n": n, "n_matched": matched, **rates,
-                    "chance": chance, **corrected},
+                    "chance": chance, **without_chance(rates, chance)},
                    meta={"rate": what, "by": by})
     return set_formats(table, {"low high": ".4g"}, others=".3f")
+
+
+def without_chance(rates, chance):
+    """Return rates less what is chance, :math:`(f - f_0) / (1 - f_0)`; NaN where all of it is.
+
+    Parameters
+    ----------
+    rates : dict
+        From names with ``rate`` in them to numbers or arrays.
+    chance : float or `numpy.ndarray`
+        The rate of chance.
+
+    Returns
+    -------
+    dict
+        The same with ``corrected`` in the names.
+    """
+    chance = np.asarray(chance, dtype=float)
+    rest = np.where(chance < 1, 1 - chance, np.nan)
+    return {name.replace("rate", "corrected"): (value - chance) / rest
+            for name, value in rates.items()}
 
 
 def _in_bins(table, by, bins, n, name):

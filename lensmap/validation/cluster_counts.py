@@ -11,7 +11,7 @@ from lensmap.maps import ConvergenceMap
 from lensmap.peaks import completeness, find_peaks, open_area, purity
 from lensmap.profiles import projected_mass
 from lensmap.utils import MapWarning
-from lensmap.validation.field_errors import ratio_and_error
+from lensmap.validation.field_errors import jackknife_of_sums, ratio_and_error
 from lensmap.validation.true_clusters import true_clusters
 
 __all__ = [
@@ -257,18 +257,12 @@ def pool_masses(records, which):
 
 
 def _regression(moments):
-    def of(sums):
-        n, t, m, tt, tm, mm = sums
+    def lines(sums):
+        n, t, m, tt, tm, mm = np.moveaxis(sums, -1, 0)
         covariance, true, found = n * tm - t * m, n * tt - t**2, n * mm - m**2
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.array([covariance / true, covariance / found,
-                             covariance / np.sqrt(true * found)])
+        return np.stack([covariance / true, covariance / found,
+                         covariance / np.sqrt(true * found)], axis=-1)
 
-    slope, other, r = of(moments.sum(axis=0))
-    errors = [np.nan] * 2
-    n = len(moments)
-    if n > 1:
-        without = np.array([of(moments.sum(axis=0) - one) for one in moments])
-        errors = np.sqrt((n - 1) * np.var(without, axis=0))[:2]
+    (slope, other, r), errors = jackknife_of_sums(lines, moments)
     return {"slope": slope, "slope_err": errors[0], "true_on_map": other,
             "true_on_map_err": errors[1], "r": r}

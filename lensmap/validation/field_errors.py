@@ -8,6 +8,7 @@ import numpy as np
 __all__ = [
     "PairedDifference",
     "jackknife",
+    "jackknife_of_sums",
     "mean_and_error",
     "paired_difference",
     "ratio_and_error",
@@ -163,6 +164,33 @@ def ratio_of_sums(a, b):
     return a.sum() / total if total != 0 else np.nan
 
 
+def jackknife_of_sums(statistic, *values):
+    """Return statistics of sums over fields, and their errors from leaving out each field.
+
+    Parameters
+    ----------
+    statistic : callable
+        Called with the sums of ``values``, one array each without its first axis; it takes such
+        with a first axis as well, of all fields but one, and returns an array.
+    *values : array_like
+        ``(n_fields, ...)`` each.
+
+    Returns
+    -------
+    estimate, error : `numpy.ndarray`
+        As the statistic has it; the error is that of `jackknife`, for many quantities at once: NaN
+        for less than two fields, and where the statistic is not known without one of them.
+    """
+    values = [np.asarray(part, dtype=float) for part in values]
+    sums, n = [part.sum(axis=0) for part in values], len(values[0])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        estimate = statistic(*sums)
+        if n < 2:
+            return estimate, np.full(np.shape(estimate), np.nan)
+        without = statistic(*(total - part for total, part in zip(sums, values, strict=True)))
+        return estimate, np.sqrt((n - 1) * np.mean((without - without.mean(axis=0)) ** 2, axis=0))
+
+
 def ratio_and_error(a, b):
     """Return the ratios of sums over fields and their errors, for many quantities at once.
 
@@ -174,19 +202,9 @@ def ratio_and_error(a, b):
     Returns
     -------
     ratio, error : `numpy.ndarray`
-        ``(...)``: NaN where the sum of ``b`` is 0; the error, of the jackknife as `jackknife` has
-        it, also where it is so without one of the fields, and for less than two fields.
+        ``(...)``: NaN where the sum of ``b`` is 0; the error as of `jackknife_of_sums`.
     """
-    a, b = (np.asarray(part, dtype=float) for part in (a, b))
-    n = len(a)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(b.sum(axis=0) != 0, a.sum(axis=0) / b.sum(axis=0), np.nan)
-        less = b.sum(axis=0) - b
-        without = np.where(less != 0, (a.sum(axis=0) - a) / less, np.nan)
-    if n < 2:
-        return ratio, np.full(np.shape(ratio), np.nan)
-    spread = np.mean((without - without.mean(axis=0)) ** 2, axis=0)
-    return ratio, np.sqrt((n - 1) * spread)
+    return jackknife_of_sums(lambda a, b: np.where(b != 0, a / b, np.nan), a, b)
 
 
 def _fields(values, name):

@@ -2,7 +2,6 @@
 """Estimators by name, tuned where they have something to tune, and those of the user."""
 
 import importlib
-import importlib.util
 import inspect
 import sys
 from pathlib import Path

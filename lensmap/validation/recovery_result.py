@@ -11,7 +11,7 @@ from astropy.table import QTable, vstack
 from astropy.wcs import WCS
 
 from lensmap.catalog import read_table
-from lensmap.peaks.rates import binomial_rate
+from lensmap.peaks.rates import binomial_rate, without_chance
 from lensmap.utils import atomic_write, check_count
 
 __all__ = ["HaloRecovery"]
@@ -257,10 +257,7 @@ class HaloRecovery:
         rates = _rates(k, n)
         row = {"m200c": mass, "z": z, "n": n,
                "n_matched": int(np.sum(of_kind["matched"])) if n else 0, "n_recovered": k, **rates,
-               "chance": self.chance}
-        for name, value in rates.items():
-            corrected = (value - self.chance) / (1 - self.chance) if self.chance < 1 else np.nan
-            row[name.replace("rate", "corrected")] = corrected
+               "chance": self.chance, **without_chance(rates, self.chance)}
         ratio = np.zeros(0)
         if k and mass > 0:
             ratio = (found["mass_map"] / found["mass_true"]).to_value(u.one)

@@ -253,15 +253,18 @@ class ValidationResults:
     def masses(self):
         """Masses within 1 Mpc by true mass (``low`` to ``high``): ``n``, the ``ratio`` of the sums
         in the map to the truth, and the ``scatter`` of the ratio of single clusters."""
-        clusters = self._clusters()
-        return self._of_each("fields", self.names, lambda i: pool_masses(clusters, i)[0])
+        return self._of_each("fields", self.names, lambda i: self._mass_pools[i][0])
 
     @cached_property
     def mass_lines(self):
         """The regressions of these masses: ``slope`` of the map on the truth, ``true_on_map``, and
         the correlation ``r``."""
+        return self._of_each("fields", self.names, lambda i: QTable([self._mass_pools[i][1]]))
+
+    @cached_property
+    def _mass_pools(self):
         clusters = self._clusters()
-        return self._of_each("fields", self.names, lambda i: QTable([pool_masses(clusters, i)[1]]))
+        return [pool_masses(clusters, i) for i in range(len(self.names))]
 
     @cached_property
     def residuals(self):

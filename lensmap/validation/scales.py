@@ -9,7 +9,11 @@ from astropy.table import QTable
 from scipy import fft
 
 from lensmap.utils import n_threads
-from lensmap.validation.field_errors import mean_and_error, ratio_and_error
+from lensmap.validation.field_errors import (
+    jackknife_of_sums,
+    mean_and_error,
+    ratio_and_error,
+)
 
 __all__ = ["Scales", "autocorrelation", "relation_by_scale"]
 
@@ -140,25 +144,14 @@ def relation_by_scale(records, which):
     cross = np.array([record["cross"][which - 1] for record in records])
     some = truth.sum(axis=0) > 0
     ratio, ratio_err = ratio_and_error(power[:, some], truth[:, some])
-    correlation, correlation_err = _correlation(cross[:, some], truth[:, some], power[:, some])
+    correlation, correlation_err = jackknife_of_sums(
+        lambda c, t, p: c / np.sqrt(t * p), cross[:, some], truth[:, some], power[:, some]
+    )
     return QTable({
         "ell": records[0]["ell"][some],
         "correlation": correlation, "correlation_err": correlation_err,
         "power_ratio": ratio, "power_ratio_err": ratio_err,
     })
-
-
-def _correlation(cross, truth, power):
-    def of(c, t, p):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return c / np.sqrt(t * p)
-
-    sums = [part.sum(axis=0) for part in (cross, truth, power)]
-    n = len(cross)
-    if n < 2:
-        return of(*sums), np.full(cross.shape[1], np.nan)
-    without = of(*(total - part for total, part in zip(sums, (cross, truth, power), strict=True)))
-    return of(*sums), np.sqrt((n - 1) * np.mean((without - without.mean(axis=0)) ** 2, axis=0))
 
 
 @lru_cache(maxsize=2)
