@@ -296,8 +296,7 @@ def _require(mapping, names, whose):
         raise ValueError(
             f"{whose} lacks {', '.join(missing)}: no column of a known name was found among "
             f"{', '.join(names) or 'no columns at all'}; name them with columns="
-            "{'ra': ..., 'dec': ..., 'e1': ..., 'e2': ...}, or --columns ra=...,dec=... on the "
-            "command line"
+            "{'ra': ..., 'dec': ..., 'e1': ..., 'e2': ...}"
         )
 
 

@@ -28,7 +28,6 @@ def with_options(text, names):
         With ``--by kappa`` for ``by='kappa'``, ``--z-lens`` for ``z_lens``, and so on.
     """
     text = text.replace("overwrite=True", "--overwrite")
-    text = re.sub(r", or --[^;]* on the command line", "", text)  # it is said once
     for name in names:
         option = "--" + name.replace("_", "-")
         text = re.sub(rf"\b{name}=\{{([^}}]*)\}}", lambda m, o=option: o + _pairs(m[1]), text)

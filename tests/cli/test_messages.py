@@ -12,7 +12,7 @@ from lensmap.cli.messages import with_options
         ("find peaks by='kappa'", "find peaks --by kappa"),
         ("lengths: they need z_lens, which is None", "lengths: they need --z-lens"),
         ("z_lens must be positive, not -1", "--z-lens must be positive, not -1"),
-        ("columns={'ra': ...}, or --columns ra=... on the command line", "--columns ra=..."),
+        ("name them with columns={'ra': ...}; or not", "name them with --columns ra=...; or not"),
         ("name them with columns={'ra': ..., 'e1': ...}", "name them with --columns ra=...,e1=..."),
         ("columns='a', columns='b' or a dict", "--columns a, --columns b or a dict"),
         ("'k.fits' exists; overwrite=True replaces it", "'k.fits' exists; --overwrite replaces it"),
