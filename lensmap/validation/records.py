@@ -27,6 +27,9 @@ class RecordFolder:
         The folder, made if need be.
     settings : dict or None
         What all that is in it has in common, as JSON can hold it; None takes what is there.
+    addable : tuple of str
+        Which of them may come later: one that is empty there becomes what is asked for, and one
+        that is there stays when nothing is asked for.
 
     Raises
     ------
@@ -38,7 +41,7 @@ class RecordFolder:
         If it holds records of other settings.
     """
 
-    def __init__(self, folder, settings=None):
+    def __init__(self, folder, settings=None, addable=()):
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise NotADirectoryError(f"folder must be a directory, but {str(folder)!r} is a file")
@@ -53,7 +56,13 @@ class RecordFolder:
             self.folder.mkdir(parents=True, exist_ok=True)
             _write_json(path, settings)
         else:
+            begun = dict(there)
+            for name in addable:
+                there[name] = there[name] or settings[name]
+                settings[name] = settings[name] or there[name]
             _check_settings(there, settings, folder)
+            if there != begun:
+                _write_json(path, there)
         self.settings = settings
 
     def _path(self, part, number):

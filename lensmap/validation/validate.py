@@ -89,7 +89,7 @@ def validate(
         How much; None is the plan's defaults.
     more : dict or None
         Further estimators, such as those that average or draw from a posterior, for the first
-        ``plan.n_more`` fields.
+        ``plan.n_more`` fields; they can be added to a folder that has none.
     seed : int
         Which series of fields, see `series_seed`.
     workers : int or None
@@ -119,7 +119,8 @@ def validate(
     both = [name for name in more if name in estimators]
     if both:
         raise ValueError(f"more must have other names than estimators, but both have {both[0]!r}")
-    records = RecordFolder(folder, _settings(estimators, setup, plan, more, seed))
+    settings = _settings(estimators, setup, plan, more, seed)
+    records = RecordFolder(folder, settings, addable=("more",))
     run = _Run(records, seed, workers, progress)
     run.resources({**estimators, **more}, setup)
     run.fields("fields", estimators, setup, plan.n_fields, n_examples=_N_EXAMPLES)

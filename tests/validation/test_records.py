@@ -49,3 +49,20 @@ def test_it_is_for_one_validation(tmp_path):
         RecordFolder(tmp_path, SETTINGS)
     with pytest.raises(NotADirectoryError, match="is a file"):
         RecordFolder(tmp_path / "settings.json", SETTINGS)
+
+
+def test_what_is_addable_comes_later(tmp_path):
+    def open_with(more):
+        return RecordFolder(tmp_path, {**SETTINGS, "more": more}, addable=("more",))
+
+    open_with({})
+    assert open_with({"x 8": "X"}).settings["more"] == {"x 8": "X"}
+    assert open_with({}).settings["more"] == {"x 8": "X"}  # it stays
+    assert RecordFolder(tmp_path).settings["more"] == {"x 8": "X"}
+    with pytest.raises(ValueError, match="another more"):
+        open_with({"y 8": "Y"})
+    with pytest.raises(ValueError, match="another seed"):
+        RecordFolder(tmp_path, {**SETTINGS, "seed": 2, "more": {}}, addable=("more",))
+    with pytest.warns(LensmapWarning, match="begun by lensmap 1"):
+        RecordFolder(tmp_path, {**SETTINGS, "lensmap": "2", "more": {}}, addable=("more",))
+    assert RecordFolder(tmp_path).settings["lensmap"] == "1"

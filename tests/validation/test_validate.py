@@ -100,8 +100,9 @@ def test_the_report(results, tmp_path):
 def test_more_fields_are_added(folder):
     before = (folder / "data" / "fields" / "000001.npz").stat().st_mtime_ns
     plan = ValidationPlan(n_fields=5, n_null=0, n_masked=0, n_coma=0, n_more=0)
-    validate(ESTIMATORS, SETUP, folder, plan, more=MORE, seed=3, workers=1)
-    assert ValidationResults.read(folder).n_fields["fields"] == 5
+    validate(ESTIMATORS, SETUP, folder, plan, seed=3, workers=1)
+    results = ValidationResults.read(folder)
+    assert results.n_fields["fields"] == 5 and results.more_names == ["posterior"]
     assert (folder / "data" / "fields" / "000001.npz").stat().st_mtime_ns == before
     (folder / "data" / "fields" / "000004.npz").unlink()
 
