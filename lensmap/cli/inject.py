@@ -5,8 +5,8 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from lensmap.cli.chatter import load_networks
 from lensmap.cli.check import check_declared
+from lensmap.cli.load_networks import load_networks
 from lensmap.cli.map_options import (
     add_map_arguments,
     make_estimator,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lensmap.cli.chatter import load_networks
 from lensmap.cli.check import check_declared
+from lensmap.cli.load_networks import load_networks
 from lensmap.cli.map_options import (
     add_map_arguments,
     make_estimator,

@@ -6,8 +6,8 @@ import hashlib
 import sys
 from pathlib import Path
 
-from lensmap.cli.chatter import load_networks
 from lensmap.cli.field_input import read_field_of
+from lensmap.cli.load_networks import load_networks
 from lensmap.cli.messages import say
 from lensmap.cli.options import count, positive
 from lensmap.cli.outputs import check_folder

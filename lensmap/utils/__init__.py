@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """What every room may use: warnings, checks of arguments, optional packages, threads, progress."""
 
+from lensmap.utils.chatter import kept_from_terminal
 from lensmap.utils.exceptions import (
     CatalogWarning,
     ConventionWarning,
@@ -38,6 +39,7 @@ __all__ = [
     "has_suffix",
     "Parametrized",
     "import_optional",
+    "kept_from_terminal",
     "track",
     "as_skycoord",
     "as_generator",

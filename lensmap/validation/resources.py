@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lensmap.utils import kept_from_terminal
+
 __all__ = ["Resources", "measure_resources"]
 
 _REPEATS = 3
@@ -59,13 +61,14 @@ def measure_resources(estimator, setup):
 
 
 def _work(both):
-    estimator, setup = pickle.loads(both)
-    grid = setup.draw(1).grid
     seconds = []
-    for _ in range(1 + _REPEATS):
-        start = time.perf_counter()
-        estimator.reconstruct(grid)
-        seconds.append(time.perf_counter() - start)
+    with kept_from_terminal():  # libraries that are loaded for networks greet each new process
+        estimator, setup = pickle.loads(both)
+        grid = setup.draw(1).grid
+        for _ in range(1 + _REPEATS):
+            start = time.perf_counter()
+            estimator.reconstruct(grid)
+            seconds.append(time.perf_counter() - start)
     return Resources(float(np.median(seconds[1:])), seconds[0], _peak_memory())
 
 
