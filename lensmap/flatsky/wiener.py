@@ -77,13 +77,13 @@ class WienerSolver:
         self.n_iterations = 0
         inverse = 1.0 / np.maximum(variance, max(_LOWEST_NOISE * power.mean(), 1e-300))
         root, kernel = np.sqrt(power), shear_kernel(power.shape)
+        self._inverse, self._root = inverse.astype(real), root.astype(real)
         # What takes x to each shear component; real, so that a complex x is two real ones.
-        components = [root * part for part in (kernel.real, kernel.imag)]
+        self._components = [(root * part).astype(real) for part in (kernel.real, kernel.imag)]
+        del root, kernel  # in double precision, which is more than all that is kept
         level = inverse[inverse > 0].mean() if np.any(inverse > 0) else 0.0
-        response = 1.0 / (1.0 + level * sum(np.square(part) for part in components))
-        self._inverse, self._root, self._precondition, *self._components = (
-            plane.astype(real) for plane in (inverse, root, response, *components)
-        )
+        response = sum(np.square(part) for part in self._components)
+        self._precondition = 1 / (1 + real(level) * response)
 
     def solve(self, shear):
         """Return the Wiener filtered convergence of a shear field.
@@ -163,13 +163,19 @@ class WienerSolver:
             spectrum = self._forward(shear)
             spectrum *= component
             total += spectrum
+            del spectrum  # before the next component needs the room
         return total
 
     def _conjugate_gradients(self, right):
-        """Solve for x and return the convergence on the map."""
+        """Solve for x and return the convergence on the map; ``right`` is used up.
+
+        All steps are made in place: the vectors are what a large map needs memory for.
+        """
+        number = right.real.dtype.type
         x, residual = np.zeros_like(right), right
-        direction = preconditioned = self._precondition * residual
+        preconditioned = self._precondition * residual
         start = square = _product(residual, preconditioned)
+        direction = preconditioned
         self.n_iterations = 0
         while square > self._tolerance**2 * start:
             if self.n_iterations == self._max_iterations:
@@ -181,14 +187,19 @@ class WienerSolver:
                 )
                 break
             turned = self._apply(direction)
-            step = right.real.dtype.type(square / _product(direction, turned))
-            x += step * direction
-            residual = residual - step * turned
-            preconditioned = self._precondition * residual
+            step = number(square / _product(direction, turned))
+            turned *= step
+            residual -= turned
+            np.multiply(direction, step, out=turned)
+            x += turned
+            preconditioned = np.multiply(self._precondition, residual, out=turned)
             square, before = _product(residual, preconditioned), square
-            direction = preconditioned + right.real.dtype.type(square / before) * direction
+            direction *= number(square / before)
+            direction += preconditioned
+            del turned, preconditioned
             self.n_iterations += 1
-        return self._backward(self._root * x)
+        x *= self._root
+        return self._backward(x)
 
 
 def _product(one, other):
