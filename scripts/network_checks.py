@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What a network's maps do when they are turned, cut into tiles, or large; times and memory.
+"""What a network's maps do when they are turned, cut into tiles, of noise alone, or large; times.
 
 Numbers that stand in the documentation and on no report of ``lensmap validate``.
 """
@@ -7,10 +7,22 @@ Numbers that stand in the documentation and on no report of ``lensmap validate``
 import argparse
 import resource
 import time
+from importlib.resources import files
 
 import numpy as np
+from astropy import units as u
 
-from lensmap import CNNReconstructor, HaloModelField, MockSurvey
+from lensmap import (
+    CNNReconstructor,
+    ConvergenceMap,
+    HaloModelField,
+    KaiserSquires,
+    MockSurvey,
+    ShearCatalog,
+    find_peaks,
+    make_wcs,
+)
+from lensmap.grid import noise_realizations
 from lensmap.networks import GridArrays, load_network
 
 
@@ -39,6 +51,26 @@ def tiles(network):
         change = network.predict(grid, tile_size=size).kappa - whole
         print(f"tiles of {size}: {np.std(change) / whole.std():.1e} of the scatter, at most "
               f"{np.abs(change).max() / whole.std():.1e}")
+
+
+def peaks_of_noise(network, n=40):
+    """Print how many peaks maps of noise have, by thresholds in units of three kinds of error."""
+    catalog = ShearCatalog.read(files("lensmap") / "data/demo_catalog.fits", convention="celestial")
+    wcs = make_wcs(catalog, 0.4 * u.arcmin)
+    estimators = {
+        "ks, analytic": KaiserSquires(uncertainty="analytic"),
+        "network, rotations": CNNReconstructor(network=network, uncertainty="rotations"),
+    }
+    if network.predicts_errors:
+        estimators["network, its own"] = CNNReconstructor(network=network, uncertainty="network")
+    for name, estimator in estimators.items():
+        error = estimator.reconstruct(catalog, wcs).uncertainty
+        plain = estimator.replace(uncertainty=None)
+        maps = [ConvergenceMap(plain.reconstruct(turned), uncertainty=error)
+                for turned in noise_realizations(catalog, wcs, n_realizations=n, rng=1)]
+        counts = (f"{sum(len(find_peaks(one, low)) for one in maps) / n:.2f} above {low}"
+                  for low in (2, 3, 4, 5, 10, 20))
+        print(f"peaks in a map of noise, {name}: {', '.join(counts)}")
 
 
 def times(network):
@@ -76,6 +108,7 @@ def main():
     parser.add_argument("network", nargs="?", default="lensmap", help="a name, or a file (.h5)")
     network = load_network(parser.parse_args().network)
     times(network)
+    peaks_of_noise(network)
     turned(network)
     tiles(network)
     large(network)

@@ -126,7 +126,7 @@ def choosing(found):
         ])
     headings = ("", "r, :math:`z_s = 1`", "r, :math:`z_s = 2.5`", "r, a third masked",
                 "truth on map", "halos of 2 to 3e14 found", "peaks that are halos",
-                "false peaks above 0.05 per deg\\ :sup:`2`", "s / map", "GB")
+                "false peaks above 0.05 per deg\\ :sup:`2`", "s / map", "GiB")
     return rst_table(headings, rows)
 
 

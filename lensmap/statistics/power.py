@@ -34,7 +34,7 @@ def power_spectrum(kappa, *, n_bins=20, taper=0.1):
         One row for each ring, with the columns ``ell`` (the mean of its modes), ``power``
         (:math:`C_\ell`, steradians, noise and smoothing in it), ``power_err`` (that of a Gaussian
         field) and ``n_modes`` (independent ones: less where pixels are masked, as if they lay
-        together; with half of the map in small holes, errors are up to 1.5 times too large).
+        together; with half of the map in small holes, errors come out too large).
 
     Raises
     ------

@@ -80,7 +80,7 @@ def summary(page, results, picture):
     if results.resources is not None:
         page.text("The time of a map, when all is loaded, that of the first one in a process, and "
                   "the most memory of the process, the program included; alone on the machine.")
-        page.table(("", "s", "first, s", "GB"),
+        page.table(("", "s", "first, s", "GiB"),
                    _by_estimator([*results.names, *results.more_names], results.resources,
                                  [("seconds", 3), ("first_seconds", 2), ("memory", 2)]))
 

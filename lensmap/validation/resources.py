@@ -28,8 +28,8 @@ class Resources(NamedTuple):
     first_seconds : float
         The time of the first map in a process.
     memory : float
-        The most that the process had in memory at any time, GB, the program included; NaN where
-        the system does not say.
+        The most that the process had in memory at any time, GiB, the program included; NaN
+        where the system does not say.
     """
 
     seconds: float
@@ -78,10 +78,10 @@ def _peak_memory():
     if status.is_file():
         for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):
-                return float(line.split()[1]) * 1024 / 1e9
+                return float(line.split()[1]) / 2**20
     try:
         import resource
     except ImportError:  # Windows
         return np.nan
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most * (1 if sys.platform == "darwin" else 1024) / 1e9
+    return most * (1 if sys.platform == "darwin" else 1024) / 2**30
