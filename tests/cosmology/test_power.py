@@ -46,7 +46,7 @@ def test_linear_power_is_camb_s():
         assert np.mean(linear_power(K, z) / power) == pytest.approx(1, abs=0.015)
 
 
-@pytest.mark.parametrize("w", [-1.0, -0.8])
+@pytest.mark.parametrize("w", [-1.0, pytest.param(-0.8, marks=pytest.mark.slow)])
 def test_nonlinear_power_is_camb_s_halofit(w):
     redshifts = [0.0, 0.5, 1.0, 2.0]
     expected, sigma8 = _camb(redshifts, nonlinear=True, w=w)

@@ -33,6 +33,7 @@ def _map_of(model, gamma):
     return model.predict(_channels(gamma), verbose=0)[0, ..., 0]
 
 
+@pytest.mark.slow
 def test_is_nearly_a_wiener_filter(started):
     n, rng = 384, np.random.default_rng(2)
     side = np.deg2rad(PIXEL / 60)

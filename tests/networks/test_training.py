@@ -30,6 +30,7 @@ def _weights(network):
     return np.concatenate([w.ravel() for w in network.model.get_weights()])
 
 
+@pytest.mark.slow
 def test_it_learns(fields, tmp_path):
     network = train("lensmap", {fields: 1.0}, tmp_path, steps=120, learning_rate=5e-3,
                     survey=SurveyRange.only_usual(), **{**SMALL, "check_every": 40})
@@ -41,6 +42,7 @@ def test_it_learns(fields, tmp_path):
     assert network.pixel_scale == (1.0, 1.0)
 
 
+@pytest.mark.slow
 def test_a_seed_is_one_training_and_a_stop_changes_nothing(fields, tmp_path):
     straight = train("lensmap", {fields: 1.0}, tmp_path / "a", steps=20, **SMALL)
 
@@ -89,6 +91,7 @@ def test_a_killed_training_leaves_whole_files_and_goes_on(fields, tmp_path):
     assert load_network(folder / "weights.h5").card["training"]["steps_done"] in (step, step + 5)
 
 
+@pytest.mark.slow
 def test_fine_tuning_starts_from_weights(fields, tmp_path):
     train("lensmap", {fields: 1.0}, tmp_path / "a", steps=10, **SMALL)
     start = str(tmp_path / "a" / "weights.h5")

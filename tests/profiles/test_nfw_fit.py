@@ -70,6 +70,7 @@ def test_without_noise_the_halo_comes_back(mass):
     assert fits[0].r200c.to_value(u.Mpc) == pytest.approx(halo.r200c.to_value(u.Mpc), rel=0.01)
 
 
+@pytest.mark.slow
 def test_noise_neither_biases_nor_fools_the_interval():
     halo, logs, inside = _halo(), [], 0
     n = 60

@@ -57,6 +57,7 @@ def test_a_ring_takes_out_a_mass_sheet():
     assert plain["mass"][0].to_value(u.solMass) == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.slow
 def test_errors_of_independent_and_of_correlated_noise():
     masses, said = [], []
     for seed in range(60):

@@ -9,6 +9,7 @@ from lensmap.flatsky import convergence_to_shear
 from lensmap.profiles import structure_covariance
 
 
+@pytest.mark.slow
 def test_gaussian_skies_have_it():
     n, side = 512, np.deg2rad(0.5 / 60)
     bins = np.array([3.0, 6.0, 12.0, 24.0])

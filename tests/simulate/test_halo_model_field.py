@@ -131,6 +131,7 @@ def test_several_sources_share_the_matter():
     assert np.all(near.halos["m200c"] == far.halos["m200c"])
 
 
+@pytest.mark.slow
 def test_a_distribution_of_sources_lies_between():
     sources = SourceRedshifts([0.5, 1.5], [1, 1])
     low, wide, high = (

@@ -66,6 +66,7 @@ def test_is_the_sum_over_pairs(cross, scale, weighted):
     assert np.all(np.isnan(found["xi_err"]))
 
 
+@pytest.mark.slow
 def test_of_smoothed_noise_and_its_errors():
     sigma, pulls = 2.0, []
     theta = np.linspace(1.5, 7.5, 7)
