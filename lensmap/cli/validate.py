@@ -86,7 +86,6 @@ def run(arguments):
     check_folder(folder)
     check_count(arguments.seed, "--seed")
     names = arguments.estimators.split(",")
-    load_networks()
     from lensmap.validation import (
         ValidationPlan,
         ValidationResults,
@@ -95,7 +94,10 @@ def run(arguments):
         validate,
         write_report,
     )
+    from lensmap.validation.named_estimators import LINEAR_NAMES
 
+    if any(name not in LINEAR_NAMES for name in names):  # networks, or what may have some in it
+        load_networks()
     shown = sys.stderr.isatty()
     plan = ValidationPlan(
         n_fields=arguments.fields,

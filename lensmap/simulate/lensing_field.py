@@ -91,9 +91,9 @@ class LensingField:
 
         The mass outside of the map is not known, and its shear is missing: the map is taken to
         be surrounded by its own mean, so that a constant makes no shear. Masked pixels have the
-        mean, too. Of a field of a few degrees some of the rms shear is missing in the middle, and
-        most of it at the very edge. Within some five pixels of a cusp that the pixels do not resolve,
-        the core of a rich cluster, shear swings by some per cent about the truth.
+        mean, too. Of a field of a few degrees some of the rms shear is missing in the middle,
+        and most of it at the very edge. Within some five pixels of a cusp that the pixels do not
+        resolve, the core of a rich cluster, shear swings by some per cent about the truth.
 
         Parameters
         ----------

@@ -2,6 +2,7 @@
 """The covariance of shear profiles from structure, against Gaussian skies."""
 
 import numpy as np
+import pytest
 from astropy import units as u
 
 from lensmap.cosmology import convergence_power
