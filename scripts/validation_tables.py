@@ -16,6 +16,10 @@ from astropy.table import Table
 NAMES = ("ks150", "ks", "wiener", "h21like", "cha2025", "lensmap")
 HEADINGS = ("KS, 150\"", "best KS", "Wiener", "``h21like``", "``cha2025``", "``lensmap``")
 
+#: Those that ``--full`` adds, each after the one that it is made of.
+LONG = ("wiener", "wiener posterior", "h21like", "h21like x 8", "cha2025", "cha2025 x 8", "lensmap",
+        "lensmap x 8", "lensmap 95 %")
+
 #: The folder of each validation, and what it is of.
 SETUPS = {
     "paper": ":math:`z_s = 2.5`, MassiveNuS resolution",
@@ -279,9 +283,24 @@ def arms(found):
     return rst_table(headings, rows)
 
 
+def full(found):
+    """Return what averages and samples bring, and what they cost, on the fields that have them."""
+    paper = found["paper"]
+    rows = []
+    for name in LONG:
+        cells = [said(paper.get("more", quantity, name), decimals)
+                 for quantity, decimals in (("pearson_r", 4), ("rmse", 5))]
+        cells += [said(paper.get("more", f"coverage_{part}", name), 3) for part in (68, 95)]
+        rows.append([f"``{name}``", *cells,
+                     said(paper.get("resources", "seconds", name), 1)])
+    n = int(paper.get("more", "n_fields", LONG[0])[0])
+    table = rst_table(("", "r", "RMSE", "in 68 %", "in 95 %", "s / map"), rows)
+    return f"On {n} fields of the first validation:\n\n{table}"
+
+
 TABLES = {
     "scores.txt": all_scores, "choosing.txt": choosing, "comparison.txt": comparison,
-    "networks.txt": networks, "arms.txt": arms,
+    "networks.txt": networks, "arms.txt": arms, "full.txt": full,
 }
 
 

@@ -100,7 +100,10 @@ class ConventionCheck:
             else "skewness of kappa"
         )
         lines.append(f"overall sign: {self.sign} ({self.sign_significance:+.1f} sigma, {source})")
-        lines += ["", *self.choices.pformat(max_lines=-1, max_width=-1), ""]
+        shown = self.choices.copy()
+        if not self.n_positions:
+            shown.remove_column("at_positions")
+        lines += ["", *shown.pformat(max_lines=-1, max_width=-1), ""]
         allowed = " or ".join(map(repr, self.suggestions))
         if self.clearly_wrong:
             lines.append(f"the declared convention is clearly wrong: it should be {allowed}")

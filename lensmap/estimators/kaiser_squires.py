@@ -54,8 +54,8 @@ class KaiserSquires(Estimator):
         data, as in holes smaller than the smoothing.
     uncertainty : None, "analytic" or "rotations"
         ``"analytic"`` (not with cloud-in-cell): shape noise through the linear map, quick, and
-        exact away from the edges of the data; within a few smoothing lengths of an edge it is good
-        to 25 per cent, and outside of the data it is up to twice too large. ``"rotations"``: the
+        exact away from the edges of the data; within a few smoothing lengths of an edge it is wrong
+        by ten or twenty per cent, and outside of the data by more. ``"rotations"``: the
         scatter of randomly turned galaxies, right everywhere. Both are noise about the smoothed
         truth. None: none.
     n_realizations : int
