@@ -8,7 +8,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord, frame_transform_graph
 from astropy.wcs.utils import wcs_to_celestial_frame
 
-from lensmap.utils import check_celestial_wcs, chunk_slices, thread_map
+from lensmap.utils import check_celestial_wcs, chunk_slices, thread_map, unit_vectors
 
 __all__ = ["PixelFrame"]
 
@@ -101,7 +101,7 @@ class PixelFrame:
         if not self._same_frame:
             back = None if self._rotation_to_wcs is None else self._rotation_to_wcs.T
             lon, lat = _transformed(lon, lat, self._wcs_frame, self._frame, back)
-        return _unit_vectors(lon, lat).T.reshape(*np.shape(x), 3)
+        return unit_vectors(lon, lat).reshape(*np.shape(x), 3)
 
     def _axes(self, x, y):
         """Return the vectors in space, per pixel, of the +x and +y axes and of the position."""
@@ -258,16 +258,9 @@ class PixelFrame:
         return np.conj(turned) if self.parity < 0 else turned
 
 
-def _unit_vectors(lon, lat):
-    """Return unit vectors, ``(3, n)``, of degrees."""
-    lon, lat = np.radians(lon), np.radians(lat)
-    cos_lat = np.cos(lat)
-    return np.stack([cos_lat * np.cos(lon), cos_lat * np.sin(lon), np.sin(lat)])
-
-
 def _turned(lon, lat, rotation):
     """Return longitudes and latitudes in degrees after a rotation of the sky."""
-    vectors = _unit_vectors(lon, lat)
+    vectors = unit_vectors(lon, lat, axis=0)
     # Not a matrix product, whose own threads would get in the way of those that call this.
     x, y, z = (row[0] * vectors[0] + row[1] * vectors[1] + row[2] * vectors[2] for row in rotation)
     return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))

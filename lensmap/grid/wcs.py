@@ -8,7 +8,7 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
 
 from lensmap.catalog import as_shear_catalog
-from lensmap.utils import check_angle, chunk_slices, thread_map
+from lensmap.utils import check_angle, chunk_slices, thread_map, unit_vectors
 
 __all__ = ["make_wcs", "tangent_wcs", "tangent_wcs_of", "DEFAULT_PIXEL_SCALE"]
 
@@ -66,7 +66,7 @@ def make_wcs(catalog, pixel_scale=DEFAULT_PIXEL_SCALE, *, margin=0 * u.arcmin):
         raise ValueError("catalog holds no positions to make a wcs for")
     scale = pixel_scale.to_value(u.deg)
     vectors = np.concatenate(
-        thread_map(lambda rows: _unit_vectors(lon[rows], lat[rows]), chunk_slices(len(lon), _CHUNK))
+        thread_map(lambda rows: unit_vectors(lon[rows], lat[rows]), chunk_slices(len(lon), _CHUNK))
     )
     # The first plane touches the mean of the unit vectors, which no meridian or pole disturbs;
     # the second one the centre of what they span there, so that the map is not larger than
@@ -106,12 +106,6 @@ def _positions(catalog):
         catalog = catalog.icrs
     sky = catalog.ravel().spherical
     return sky.lon.deg, sky.lat.deg, catalog.frame.replicate_without_data()
-
-
-def _unit_vectors(lon, lat):
-    lon, lat = np.radians(lon), np.radians(lat)
-    cos_lat = np.cos(lat)
-    return np.stack([cos_lat * np.cos(lon), cos_lat * np.sin(lon), np.sin(lat)], axis=-1)
 
 
 def tangent_wcs(center, shape, pixel_scale):
@@ -163,7 +157,7 @@ def _span(wcs, vectors):
     The gnomonic projection is a ratio of scalar products, which is quicker than wcslib.
     """
     lon, lat = np.radians(wcs.wcs.crval)
-    center = _unit_vectors(*wcs.wcs.crval)
+    center = unit_vectors(*wcs.wcs.crval)
     depth = vectors @ center
     radius = np.degrees(np.arccos(np.clip(depth.min(), -1.0, 1.0)))
     if radius > _MAX_RADIUS:

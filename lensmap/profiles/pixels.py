@@ -4,6 +4,8 @@
 import numpy as np
 from astropy import units as u
 
+from lensmap.utils import unit_vectors
+
 __all__ = ["pixels_around", "places_around"]
 
 # Up to so many pixels have their directions worked out once for all positions (100 MB).
@@ -103,5 +105,4 @@ def _directions(kappa, rows, columns):
 
 
 def _vectors(sky):
-    ra, dec = sky.ra.rad, sky.dec.rad
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+    return unit_vectors(sky.ra.deg, sky.dec.deg)

@@ -12,7 +12,7 @@ from lensmap.utils.exceptions import (
 from lensmap.utils.files import FITS_SUFFIXES, HDF5_SUFFIXES, atomic_write, has_suffix
 from lensmap.utils.optional import import_optional
 from lensmap.utils.parameters import Parametrized
-from lensmap.utils.positions import as_skycoord
+from lensmap.utils.positions import as_skycoord, unit_vectors
 from lensmap.utils.progress import track
 from lensmap.utils.random import as_generator
 from lensmap.utils.tables import set_formats
@@ -42,6 +42,7 @@ __all__ = [
     "kept_from_terminal",
     "track",
     "as_skycoord",
+    "unit_vectors",
     "as_generator",
     "chunk_slices",
     "n_threads",

@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
-__all__ = ["as_skycoord"]
+__all__ = ["as_skycoord", "unit_vectors"]
 
 
 def as_skycoord(positions, name="positions", *, scalar=False):
@@ -70,3 +70,23 @@ def _degrees(column, name):
         raise ValueError(
             f"{name} must have angles in the column {column.info.name!r}, not {unit}"
         ) from None
+
+
+def unit_vectors(lon, lat, axis=-1):
+    """Return the unit vectors of places on a sphere.
+
+    Parameters
+    ----------
+    lon, lat : array_like
+        Longitudes and latitudes, degrees, of one shape.
+    axis : int
+        Which axis of the result has the three components.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The shape of ``lon`` and an axis of 3.
+    """
+    lon, lat = np.radians(lon), np.radians(lat)
+    cos_lat = np.cos(lat)
+    return np.stack([cos_lat * np.cos(lon), cos_lat * np.sin(lon), np.sin(lat)], axis=axis)
