@@ -26,7 +26,7 @@ SIDES = (512, 1024, 2048, 4096, 8192)
 PIECE = 10**6
 
 # The largest map that a method was tried on; README.rst says why.
-LARGEST = {"wiener": 4096, "network": 4096}
+LARGEST = {"wiener": 4096, "network": 8192}
 
 
 def field(side):
