@@ -17,6 +17,7 @@ __all__ = [
     "position",
     "positive",
     "read_catalog",
+    "read_column",
     "read_positions",
     "two_radii",
 ]
@@ -252,6 +253,41 @@ def read_positions(path):
     return SkyCoord(
         u.Quantity(ra, ra.unit or u.deg), u.Quantity(dec, dec.unit or u.deg), frame="icrs"
     )
+
+
+def read_column(path, name):
+    """Read a column of numbers from a table of positions.
+
+    Parameters
+    ----------
+    path : str
+        A table in any format that astropy reads.
+    name : str
+        The column.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Float64, ``(n,)``; NaN where nothing is known.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If there is no such column, or there are no numbers in it.
+    """
+    import numpy as np
+
+    from lensmap.catalog import read_table
+
+    table = read_table(path)
+    if name not in table.colnames:
+        raise ValueError(f"{path!r} has no column {name!r}, only {', '.join(table.colnames)}")
+    column = table[name]
+    if column.dtype.kind not in "iuf":
+        raise ValueError(f"the column {name} of {path!r} must hold numbers")
+    return np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
 
 
 def _read_text(path):

@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap profile``: the shear about positions, and the mass of a halo there."""
 
+from pathlib import Path
+
 import numpy as np
 
 from lensmap.cli.options import (
@@ -8,6 +10,7 @@ from lensmap.cli.options import (
     count,
     position,
     read_catalog,
+    read_column,
     read_positions,
     two_radii,
 )
@@ -22,6 +25,7 @@ EXAMPLES = """examples:
   lensmap profile shear.fits --at 36.91,12.57 --z-lens 0.3 --z-source 1 \\
       --radii 0.3Mpc 2.5Mpc --fit
   lensmap profile shear.fits --at clusters.txt --radii 1arcmin 20arcmin -o stack.ecsv
+  lensmap profile shear.fits --at clusters.ecsv --z-lens z --radii 0.2Mpc 3Mpc --bootstrap 200
   lensmap profile shear.fits --at 36.91,12.57 --z-lens 0.3 --radii 0.2Mpc 3Mpc --plot shear.png"""
 
 
@@ -41,8 +45,9 @@ def add_arguments(parser):
     )
     group.add_argument("--bins", type=count, default=10, metavar="N",
                        help="rings, even in the logarithm (default 10)")
-    group.add_argument("--z-lens", type=float, metavar="Z",
-                       help="the redshift of the lenses; needed for lengths and for --fit")
+    group.add_argument("--z-lens", metavar="Z|COLUMN",
+                       help="the redshift of the lenses, or the column of the table of --at that "
+                       "has that of each; needed for lengths and for --fit")
     sources = group.add_mutually_exclusive_group()
     sources.add_argument(
         "--z-source", type=float, metavar="Z",
@@ -75,13 +80,14 @@ def run(arguments):
 
     _check(arguments)
     bins, at, z_source = _bins(arguments), _positions(arguments.at), _sources(arguments)
+    z_lens = _lenses(arguments)
     catalog = read_catalog(arguments)
     if arguments.background is not None:
-        catalog = catalog.select_background(arguments.z_lens, margin=arguments.background)
+        catalog = catalog.select_background(z_lens, margin=arguments.background)
     errors = {}
     if arguments.bootstrap is not None:
         errors = {"errors": "bootstrap", "n_bootstrap": arguments.bootstrap}
-    profile = shear_profile(catalog, at, bins, z_lens=arguments.z_lens, z_source=z_source,
+    profile = shear_profile(catalog, at, bins, z_lens=z_lens, z_source=z_source,
                             rng=arguments.seed, **errors)
     fit = _fit(profile, bins, z_source, arguments) if arguments.fit else None
     with open_outputs(arguments, "output", "plot") as paths:
@@ -106,6 +112,23 @@ def _check(arguments):
             raise ValueError(f"--{option} needs --fit")
 
 
+def _lenses(arguments):
+    """Return the redshift of all lenses, or that of each."""
+    if arguments.z_lens is None:
+        return None
+    try:
+        return float(arguments.z_lens)
+    except ValueError:
+        pass
+    if not Path(arguments.at).is_file():
+        raise ValueError(
+            f"--z-lens must be a number, or a column of the table of --at, not {arguments.z_lens!r}"
+        )
+    if arguments.background is not None:
+        raise ValueError("--background needs one --z-lens for all")
+    return read_column(arguments.at, arguments.z_lens)
+
+
 def _sources(arguments):
     from lensmap.cosmology import SourceRedshifts
 
@@ -117,13 +140,14 @@ def _sources(arguments):
 def _fit(profile, bins, z_source, arguments):
     from lensmap.profiles import fit_nfw, structure_covariance
 
-    structure = None
+    # Of lenses at several redshifts, their mean.
+    z_lens, structure = profile.meta["z_lens"], None
     if arguments.structure:
         if z_source is None:
             raise ValueError("--structure needs --z-source or --n-of-z")
-        structure = structure_covariance(bins, z_source, z_lens=arguments.z_lens)
+        structure = structure_covariance(bins, z_source, z_lens=z_lens)
         structure = structure / profile.meta["n_positions"]
-    return fit_nfw(profile, z_lens=arguments.z_lens, z_source=z_source, covariance=structure,
+    return fit_nfw(profile, z_lens=z_lens, z_source=z_source, covariance=structure,
                    concentration=_concentration(arguments.concentration))
 
 

@@ -25,7 +25,8 @@ def folder(tmp_path_factory):
     estimator = KaiserSquires(smoothing=1 * u.arcmin, uncertainty="analytic")
     estimator.reconstruct(catalog, make_wcs(catalog, 0.4 * u.arcmin)).write(folder / "kappa.fits")
     Table({"RA": [TRUTH["TRUTHRA1"], TRUTH["TRUTHRA2"]],
-           "DEC": [TRUTH["TRUTHDE1"], TRUTH["TRUTHDE2"]]}).write(folder / "clusters.csv")
+           "DEC": [TRUTH["TRUTHDE1"], TRUTH["TRUTHDE2"]],
+           "z": [0.3, 0.35], "name": ["A", "B"]}).write(folder / "clusters.csv")
     return folder
 
 
@@ -117,6 +118,17 @@ def test_a_stack_in_angles(run):
     assert code == 0 and "arcmin" in out and "delta_sigma" not in out
 
 
+def test_a_stack_of_lenses_at_their_own_redshifts(run, tmp_path):
+    words = ["profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "0.3Mpc", "2.5Mpc",
+             "--bins", 4, "--z-source", 1]
+    code, out, _ = run(*words, "--z-lens", "z", "-o", "=p.ecsv", "--fit")
+    profile = QTable.read(tmp_path / "p.ecsv")
+    assert code == 0 and "M200c" in out and profile.meta["z_lens"] == pytest.approx(0.325)
+    one = run(*words, "--z-lens", 0.3, "-o", "=q.ecsv")
+    assert one[0] == 0
+    assert np.any(QTable.read(tmp_path / "q.ecsv")["n_pairs"] != profile["n_pairs"])
+
+
 def test_filaments(run, tmp_path):
     code, out, _ = run("filaments", "+kappa.fits", "--cut", 1, "--smoothing", "1arcmin",
                        "-o", "=f.ecsv", "--regions", "=f.reg", "--plot", "=f.png")
@@ -155,6 +167,14 @@ def test_filaments(run, tmp_path):
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc"], "need --z-lens"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--fit"],
          "--fit and --background need --z-lens"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc", "--z-lens", "z"],
+         "--z-lens must be a number, or a column of the table of --at, not 'z'"),
+        (["profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "1Mpc", "2Mpc", "--z-lens",
+          "redshift"], "has no column 'redshift', only RA, DEC, z, name"),
+        (["profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "1Mpc", "2Mpc", "--z-lens",
+          "name"], "the column name of"),
+        (["profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "1Mpc", "2Mpc", "--z-lens",
+          "z", "--background", 0.1], "--background needs one --z-lens"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--structure"],
          "--structure needs --fit"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--concentration", 5],
