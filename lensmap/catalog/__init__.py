@@ -4,7 +4,8 @@
 from lensmap.catalog.calibration import Calibration
 from lensmap.catalog.columns import COLUMN_PRESETS, ColumnPreset, find_columns
 from lensmap.catalog.convention import CONVENTIONS, convention_name, convention_signs, to_celestial
-from lensmap.catalog.shear_catalog import ShearCatalog, as_shear_catalog
+from lensmap.catalog.conversion import as_shear_catalog
+from lensmap.catalog.shear_catalog import ShearCatalog
 from lensmap.catalog.tables import declared_meta, read_table
 
 __all__ = [

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from lensmap.catalog.convention import convention_signs
 
-__all__ = ["REQUIRED", "OPTIONAL", "COLUMN_PRESETS", "ColumnPreset", "find_columns"]
+__all__ = [
+    "REQUIRED", "OPTIONAL", "COLUMN_PRESETS", "ColumnPreset", "check_extra", "find_columns",
+]
 
 REQUIRED = ("ra", "dec", "e1", "e2")
 OPTIONAL = (
@@ -239,6 +241,41 @@ def _choose(fits, given, names):
                 f"{', '.join(differs)}: say columns={best!r}, columns={preset!r} or a dict"
             )
     return mapping, best
+
+
+def check_extra(extra_columns, names):
+    """Return the names of further columns, none of which may pass for one of lensmap's own.
+
+    Parameters
+    ----------
+    extra_columns : str or iterable of str
+        The names.
+    names : sequence of str
+        The columns that there are.
+
+    Returns
+    -------
+    tuple of str
+        The names.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or its name is one of lensmap's own.
+    """
+    if isinstance(extra_columns, str):
+        extra_columns = (extra_columns,)
+    for name in extra_columns:
+        if name not in names:
+            raise ValueError(
+                f"extra_columns: there is no column {name!r}; the catalogue has {', '.join(names)}"
+            )
+        if name.lower() in REQUIRED + OPTIONAL:
+            raise ValueError(
+                f"extra_columns: {name!r} is the name of one of lensmap's own columns; rename it "
+                "in the table"
+            )
+    return tuple(extra_columns)
 
 
 def _preset_columns(names, preset):

@@ -12,7 +12,7 @@ from astropy.table import Table
 
 from lensmap.catalog.background import behind
 from lensmap.catalog.cleaning import usable_rows
-from lensmap.catalog.columns import OPTIONAL, REQUIRED, find_columns, preset_doubts
+from lensmap.catalog.columns import OPTIONAL, REQUIRED, check_extra, find_columns, preset_doubts
 from lensmap.catalog.convention import (
     columns_to_celestial,
     convention_name,
@@ -21,7 +21,7 @@ from lensmap.catalog.convention import (
 from lensmap.catalog.tables import column_values, declared_meta, declaring_meta, read_table
 from lensmap.utils import CatalogWarning, ConventionWarning, check_choice, warn_user
 
-__all__ = ["ShearCatalog", "as_shear_catalog"]
+__all__ = ["ShearCatalog"]
 
 _KINDS = ("shear", "distortion")
 
@@ -126,7 +126,7 @@ class ShearCatalog:
             what = ", ".join(f"{ours}={theirs}" for ours, theirs in mapping.items())
             log.info(f"lensmap: columns found by the preset {preset!r}: {what}")
         self._say_doubts(preset, table)
-        extras = {name: table[name] for name in _check_extra(extra_columns, table.colnames)}
+        extras = {name: table[name] for name in check_extra(extra_columns, table.colnames)}
         arrays, masked = {}, {}
         for name in REQUIRED + OPTIONAL:
             if name in mapping:
@@ -439,48 +439,6 @@ class ShearCatalog:
         return table
 
 
-def as_shear_catalog(catalog):
-    """Return a `ShearCatalog` of a catalogue or of a table with lensmap's column names.
-
-    Parameters
-    ----------
-    catalog : ShearCatalog or `~astropy.table.Table`
-        A table says its ``convention`` (or ``CONVENTN``, as in FITS headers), ``kind``, ``frame``
-        and ``response`` in its meta; what it does not say is celestial, shear, icrs, None.
-
-    Returns
-    -------
-    ShearCatalog
-        ``catalog`` itself if it is one.
-
-    Raises
-    ------
-    TypeError
-        If it is neither.
-
-    Warns
-    -----
-    ConventionWarning
-        If a table does not say its convention and kind.
-    """
-    if isinstance(catalog, ShearCatalog):
-        return catalog
-    if not isinstance(catalog, Table):
-        raise TypeError(
-            f"catalog must be a ShearCatalog or an astropy table, not {type(catalog).__name__}"
-        )
-    meta = declared_meta(catalog)
-    missing = [name for name in ("convention", "kind") if name not in meta]
-    if missing:
-        warn_user(
-            f"the table's meta does not say its {' and '.join(missing)}: convention='celestial' "
-            "and kind='shear' are assumed for what is missing; ShearCatalog(table, convention=...,"
-            " kind=...) declares them",
-            ConventionWarning,
-        )
-    return ShearCatalog(catalog)
-
-
 def _check_response(response):
     """Return a response as a number, a tuple of tuples or None."""
     if response is None:
@@ -492,20 +450,3 @@ def _check_response(response):
     if found.shape not in ((), (2, 2)) or not np.all(np.isfinite(found)):
         raise ValueError(f"response must be a finite number or a 2 x 2 matrix, not {response!r}")
     return float(found) if found.ndim == 0 else tuple(map(tuple, found.tolist()))
-
-
-def _check_extra(extra_columns, names):
-    """Return the names of further columns, none of which may pass for one of lensmap's own."""
-    if isinstance(extra_columns, str):
-        extra_columns = (extra_columns,)
-    for name in extra_columns:
-        if name not in names:
-            raise ValueError(
-                f"extra_columns: there is no column {name!r}; the catalogue has {', '.join(names)}"
-            )
-        if name.lower() in REQUIRED + OPTIONAL:
-            raise ValueError(
-                f"extra_columns: {name!r} is the name of one of lensmap's own columns; rename it "
-                "in the table"
-            )
-    return tuple(extra_columns)
