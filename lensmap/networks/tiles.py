@@ -97,9 +97,12 @@ def tile_positions(n, size, overlap, stride):
     starts : list of int
         The first pixels, multiples of ``stride``.
     size : int
-        The size of each; one tile that holds all is as large as the axis.
+        The size of each, a multiple of ``stride`` and at most that asked for; one tile that holds
+        all is as large as the axis.
     """
     if n <= size:
         return [0], n
     n_tiles = -(-(n - overlap) // (size - overlap))
+    # No larger than so many tiles must be: what they share beyond the overlap is made twice.
+    size = -(-(n + (n_tiles - 1) * overlap) // (n_tiles * stride)) * stride
     return [i * (n - size) // (n_tiles - 1) // stride * stride for i in range(n_tiles)], size

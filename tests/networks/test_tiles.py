@@ -48,3 +48,6 @@ def test_positions_cover_the_axis(n):
     assert starts[0] == 0 and ends[-1] == n and all(start % 16 == 0 for start in starts)
     shared = [end - start for end, start in zip(ends, starts[1:])]
     assert all(48 - 16 < overlap < size for overlap in shared)
+    # No tile less would do, and none larger than that asks for.
+    assert len(starts) == 1 or n > 160 + (len(starts) - 2) * (160 - 48)
+    assert len(starts) == 1 or len(starts) * (size - 16) < n + (len(starts) - 1) * 48
