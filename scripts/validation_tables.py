@@ -288,14 +288,19 @@ def full(found):
     paper = found["paper"]
     rows = []
     for name in LONG:
-        cells = [said(paper.get("more", quantity, name), decimals)
-                 for quantity, decimals in (("pearson_r", 4), ("rmse", 5))]
-        cells += [said(paper.get("more", f"coverage_{part}", name), 3) for part in (68, 95)]
+        cells = [said((paper.get("more", quantity, name)[0], np.nan), decimals, factor)
+                 for quantity, decimals, factor in (("pearson_r", 4, 1), ("rmse", 2, 1e3),
+                                                    ("coverage_68", 3, 1), ("coverage_95", 3, 1))]
         rows.append([f"``{name}``", *cells,
                      said(paper.get("resources", "seconds", name), 1)])
     n = int(paper.get("more", "n_fields", LONG[0])[0])
-    table = rst_table(("", "r", "RMSE", "in 68 %", "in 95 %", "s / map"), rows)
-    return f"On {n} fields of the first validation:\n\n{table}"
+    errors = max(paper.get("more", "pearson_r", name)[1] for name in LONG)
+    inside = max(paper.get("more", f"coverage_{part}", name)[1] for part, name in
+                 ((68, "lensmap"), (68, "wiener posterior"), (95, "lensmap 95 %")))
+    table = rst_table(("", "r", "RMSE (:math:`10^{-3}`)", "truth within 68 % errors", "95 %",
+                       "s / map"), rows)
+    return (f"On {n} fields of the first validation; errors of r up to {errors:.4f}, which all "
+            f"share for the most part, and of the parts up to {inside:.3f}:\n\n{table}")
 
 
 TABLES = {
