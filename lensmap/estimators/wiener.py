@@ -56,7 +56,8 @@ class WienerFilter(Estimator):
         For the theory; None is the default of `lensmap.cosmology`.
     padding : float
         The grid of the solution is this multiple of the field, at least 1; 1 takes the field as
-        periodic. Between 1.5 and 3, maps differ by half a per cent of their scatter.
+        periodic. Between 1.5 and 3, maps of a few degrees differ by one or two per cent of their
+        scatter, most at the edges.
     tolerance : float
         The relative residual at which the iteration ends, between 0 and 1. The default is right
         to 1e-5 of the map's scatter, and 3e-4 in the worst pixel.

@@ -197,6 +197,21 @@ def test_single_precision_is_good_enough():
     np.testing.assert_allclose(single.data, double.data, atol=2e-6)
 
 
+def test_what_padding_and_tolerance_change():
+    """As the docstring says, on a field of two thirds of a degree."""
+    catalog = _lens_catalog()
+    estimator = WienerFilter(z_source=1.0)
+    base = estimator.reconstruct(catalog, PLANE).data
+
+    def change(**parameters):
+        kappa = estimator.replace(**parameters).reconstruct(catalog, PLANE)
+        return (kappa.data - base) / base.std()
+
+    assert 1e-4 < np.std(change(padding=3.0)) < 0.03
+    assert np.std(change(tolerance=1e-12)) < 1e-5
+    assert np.abs(change(tolerance=1e-12)).max() < 3e-4
+
+
 def test_the_reduced_shear_is_iterated():
     sky = _sky(60_000, 5)
     gamma, kappa = shear_of(sky, [(LENS, NFW(kappa_s=0.2, theta_s=1.5))])
