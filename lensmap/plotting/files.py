@@ -32,6 +32,8 @@ def save_figure(figure, path, *, dpi=110):
 
     path, buffer = Path(path), io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
+    # All has its place now; to look for it again takes as long as to draw.
+    figure.set_layout_engine("none")
     buffer = _in_few_colors(buffer)
     with atomic_write(path.with_name(path.name + ".png"), overwrite=True) as temporary:
         temporary.write_bytes(buffer.getvalue())

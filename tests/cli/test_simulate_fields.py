@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -203,6 +204,8 @@ class TestStopped:
         process = subprocess.Popen(
             [sys.executable, "-m", "lensmap", *words, "-n", "200", "--workers", workers],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            # What a shell without job control puts into the background ignores Ctrl-C: not here.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
         limit = time.monotonic() + 60
         while not (own_folder / "f" / "field_0001.fits").exists() and time.monotonic() < limit:

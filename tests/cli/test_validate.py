@@ -29,13 +29,12 @@ def test_a_report(tmp_path, monkeypatch, capsys):
     assert "2 fields" in said and "wide" in said and "written: out/report.html" in said
     page = (tmp_path / "out" / "report.html").read_text()
     assert "lensmap validate -o out -n 2" in page and "Without lensing" in page
-    first = Table.read("out/results.ecsv")
-    assert main(words) == 0  # all is there: the same
-    assert len(Table.read("out/results.ecsv")) == len(first)
+    assert len(Table.read("out/results.ecsv")) > 100
     assert main([*words, "--seed", "5"]) == 1
     assert "another seed" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_given_maps(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     simulate("fields", "-o", "maps", "-n", "3", "--shape", "64", "64", "--pixel-scale", "0.8arcmin",

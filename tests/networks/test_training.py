@@ -147,6 +147,7 @@ def test_a_step_has_the_size_of_its_scale():
     assert kernel == pytest.approx(1e-3 * 1500 / 57624, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_a_stop_in_the_middle_of_a_step_keeps_the_last_whole_state(fields, tmp_path, monkeypatch):
     straight = train("lensmap", {fields: 1.0}, tmp_path / "a", steps=20, **SMALL)
     from lensmap.networks import training
