@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap inject``: which halos a map of these galaxies would show."""
 
+import re
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -127,9 +128,11 @@ def _recover(arguments, catalog, estimator, **more):
             save=lambda done: done.write(arguments.output, overwrite=True), **more,
         )
     except ValueError as error:
-        if not str(error).startswith("previous "):
-            raise
-        text = str(error).replace("previous", repr(arguments.output), 1)
+        text = re.sub(r"\bz_lens\b(?!=)", "--redshift", str(error))
+        text = re.sub(r"\bz_source\b(?!=)", "--z-source", text)
+        if not text.startswith("previous "):
+            raise ValueError(text) from error
+        text = text.replace("previous", repr(arguments.output), 1)
         raise ValueError(f"{text}; --overwrite starts anew") from error
 
 

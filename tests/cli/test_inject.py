@@ -112,7 +112,7 @@ def test_wiener_expects_the_matter_before_the_galaxies(run):
         (["-o", "shear.ecsv", "--plot", "shear.fits"], "is the catalogue"),
         (["--plot", "halos.doc"], "suffix of the picture"),
         (["--halos", "500"], "no room for 500 halos"),
-        (["--redshift", "2"], "lower than z_source"),
+        (["--redshift", "2"], "--redshift must be lower than --z-source"),
         (["--mass", "2e14", "1e14"], "m200c must be"),
         (["--method", "wiener", "--smoothing", "1arcmin"], "--smoothing is not for"),
     ],
@@ -132,4 +132,4 @@ def test_a_table_of_something_else(run, tmp_path):
 def test_redshifts_of_galaxies_are_needed(run, capsys):
     words = ["inject", "shear.fits", "-o", "halos.ecsv", "--mass", "1e15", "--redshift", "0.3"]
     assert main([*words, "--no-check"]) == 1
-    assert "z_source must be given" in capsys.readouterr().err
+    assert "--z-source must be given" in capsys.readouterr().err
