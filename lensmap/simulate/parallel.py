@@ -164,9 +164,10 @@ def _begin(path):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what to do about it
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-    signal.signal(signal.SIGTERM, _leave)
     Thread(target=_end_with_parent, daemon=True).start()
     _MODEL = pickle.loads(path.read_bytes())
+    # Until now there was nothing to tidy up, and an exit from here would be told as an error.
+    signal.signal(signal.SIGTERM, _leave)
 
 
 def _leave(number, frame):
