@@ -61,10 +61,10 @@ def test_noise_alone_is_undecided():
 @pytest.mark.slow
 def test_false_alarms_are_rarer_than_one_in_a_hundred():
     alarms = 0
-    for seed in range(500):
+    for seed in range(1000):
         columns = _columns([], n=1500, seed=seed, radius=0.2)
         alarms += check_convention(ShearCatalog(columns, "generic"), n_rotations=50).clearly_wrong
-    assert alarms < 5
+    assert alarms < 10
 
 
 def test_the_catalogue_is_left_alone_and_the_seed_decides():
