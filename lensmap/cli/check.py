@@ -6,7 +6,8 @@ import warnings
 
 import numpy as np
 
-from lensmap.cli.options import add_catalog_arguments, read_catalog, read_positions
+from lensmap.cli.options import add_catalog_arguments, read_catalog
+from lensmap.cli.positions import read_positions
 from lensmap.utils import ConventionWarning, warn_user
 
 # On the way to something else, the convention is tested on so many galaxies at most.
@@ -46,7 +47,7 @@ def run(arguments):
     """Run the command."""
     from lensmap.diagnostics import check_convention, summarize
 
-    at = None if arguments.at is None else read_positions(arguments.at)
+    at = None if arguments.at is None else read_positions(arguments.at)[0]
     catalog = read_catalog(arguments)
     print(summarize(catalog), end="\n\n")
     result = check_convention(

@@ -2,7 +2,6 @@
 """Options that several commands share, and what their words mean."""
 
 import argparse
-from pathlib import Path
 
 from lensmap.utils import check_angle
 
@@ -17,14 +16,8 @@ __all__ = [
     "position",
     "positive",
     "read_catalog",
-    "read_column",
-    "read_positions",
     "two_radii",
 ]
-
-# What positions are called, in any case.
-_LONGITUDES = ("ra", "raj2000", "ra_j2000", "alpha_j2000")
-_LATITUDES = ("dec", "decj2000", "dej2000", "dec_j2000", "delta_j2000")
 
 
 def angle(text):
@@ -203,114 +196,3 @@ def read_catalog(arguments):
     return ShearCatalog(
         table, arguments.columns, arguments.convention, arguments.kind, frame=arguments.frame
     )
-
-
-def read_positions(path):
-    """Read sky positions from a table.
-
-    Parameters
-    ----------
-    path : str
-        A table in any format that astropy reads, or plain text with columns between blanks that
-        a line beginning with ``#`` names. Its columns ra and dec (or RAJ2000 and DEJ2000, and
-        the like, in any case) are in degrees if they do not say otherwise.
-
-    Returns
-    -------
-    `~astropy.coordinates.SkyCoord`
-        The positions (ICRS).
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If no positions can be read from it.
-    """
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
-
-    from lensmap.catalog import read_table
-
-    try:
-        table = read_table(path)
-    except ValueError:
-        table = _read_text(path)
-        if table is None:
-            raise
-    names = {name.lower(): name for name in table.colnames}
-    found = [
-        next((names[name] for name in known if name in names), None)
-        for known in (_LONGITUDES, _LATITUDES)
-    ]
-    if None in found:
-        raise ValueError(f"{path!r} has no columns ra and dec, only {', '.join(table.colnames)}")
-    ra, dec = (table[name] for name in found)
-    if any(column.dtype.kind not in "iuf" for column in (ra, dec)):
-        raise ValueError(f"the columns {' and '.join(found)} of {path!r} must hold numbers (deg)")
-    if len(table) == 0:
-        raise ValueError(f"{path!r} has no positions: it has no rows")
-    return SkyCoord(
-        u.Quantity(ra, ra.unit or u.deg), u.Quantity(dec, dec.unit or u.deg), frame="icrs"
-    )
-
-
-def read_column(path, name):
-    """Read a column of numbers from a table of positions.
-
-    Parameters
-    ----------
-    path : str
-        A table in any format that astropy reads.
-    name : str
-        The column.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        Float64, ``(n,)``; NaN where nothing is known.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If there is no such column, or there are no numbers in it.
-    """
-    import numpy as np
-
-    from lensmap.catalog import read_table
-
-    table = read_table(path)
-    if name not in table.colnames:
-        raise ValueError(f"{path!r} has no column {name!r}, only {', '.join(table.colnames)}")
-    column = table[name]
-    if column.dtype.kind not in "iuf":
-        raise ValueError(f"the column {name} of {path!r} must hold numbers")
-    return np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
-
-
-def _read_text(path):
-    """Return the positions of plain text as a table; None if no line says where they stand."""
-    from astropy.table import Table
-
-    columns, rows = None, []
-    for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
-        words = line.split()
-        if line.lstrip().startswith("#"):
-            names = [word.lower() for word in line.lstrip(" #").split()]
-            where = [
-                next((names.index(name) for name in known if name in names), None)
-                for known in (_LONGITUDES, _LATITUDES)
-            ]
-            columns = columns if None in where else where
-        elif words and columns is not None:
-            # Only the columns up to the positions need to be where the header says.
-            rows.append([words[i] if i < len(words) else "nothing" for i in columns])
-    if columns is None:
-        return None
-    try:
-        values = [[float(word) for word in row] for row in rows]
-    except ValueError as error:
-        raise ValueError(f"{path!r} has a row without ra and dec in degrees: {error}") from None
-    return Table(rows=values or None, names=["ra", "dec"], dtype=[float, float])

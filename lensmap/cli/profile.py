@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap profile``: the shear about positions, and the mass of a halo there."""
 
-from pathlib import Path
+import argparse
 
 import numpy as np
 
@@ -10,11 +10,10 @@ from lensmap.cli.options import (
     count,
     position,
     read_catalog,
-    read_column,
-    read_positions,
     two_radii,
 )
 from lensmap.cli.outputs import check_outputs, open_outputs, say_outputs
+from lensmap.cli.positions import numbers_of, read_positions
 from lensmap.cli.tables import show_table, write_table
 
 NAME = "profile"
@@ -79,8 +78,8 @@ def run(arguments):
     from lensmap.profiles import shear_profile
 
     _check(arguments)
-    bins, at, z_source = _bins(arguments), _positions(arguments.at), _sources(arguments)
-    z_lens = _lenses(arguments)
+    bins, z_source = _bins(arguments), _sources(arguments)
+    at, z_lens = _lenses(arguments)
     catalog = read_catalog(arguments)
     if arguments.background is not None:
         catalog = catalog.select_background(z_lens, margin=arguments.background)
@@ -113,20 +112,22 @@ def _check(arguments):
 
 
 def _lenses(arguments):
-    """Return the redshift of all lenses, or that of each."""
-    if arguments.z_lens is None:
-        return None
+    """Return the positions of the lenses, and the redshift of all or that of each."""
     try:
-        return float(arguments.z_lens)
+        at, table = position(arguments.at), None
+    except argparse.ArgumentTypeError:
+        at, table = read_positions(arguments.at)
+    try:
+        return at, None if arguments.z_lens is None else float(arguments.z_lens)
     except ValueError:
         pass
-    if not Path(arguments.at).is_file():
+    if table is None:
         raise ValueError(
             f"--z-lens must be a number, or a column of the table of --at, not {arguments.z_lens!r}"
         )
     if arguments.background is not None:
         raise ValueError("--background needs one --z-lens for all")
-    return read_column(arguments.at, arguments.z_lens)
+    return at, numbers_of(table, arguments.z_lens, arguments.at)
 
 
 def _sources(arguments):
@@ -154,15 +155,6 @@ def _fit(profile, bins, z_source, arguments):
 def _bins(arguments):
     inner, outer = two_radii(arguments.radii, "--radii")
     return np.geomspace(inner.value, outer.value, arguments.bins + 1) * inner.unit
-
-
-def _positions(text):
-    import argparse
-
-    try:
-        return position(text)
-    except argparse.ArgumentTypeError:
-        return read_positions(text)
 
 
 def _concentration(text):
