@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap inject``: which halos a map of these galaxies would show."""
 
-import re
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +32,7 @@ EXAMPLES = """examples:
       -n 60 -o halos.ecsv --plot halos.png
   lensmap inject shear.fits --mass 2e14 --redshift 0.4 --n-of-z lsst_y1 --method wiener \\
       --density 20 -o halos.ecsv --mask stars.reg"""
+RENAMED = {"m200c": "--mass", "z_lens": "--redshift", "z_source": "--z-source"}
 
 
 def add_arguments(parser):
@@ -128,10 +128,9 @@ def _recover(arguments, catalog, estimator, **more):
             save=lambda done: done.write(arguments.output, overwrite=True), **more,
         )
     except ValueError as error:
-        text = re.sub(r"\bz_lens\b(?!=)", "--redshift", str(error))
-        text = re.sub(r"\bz_source\b(?!=)", "--z-source", text)
+        text = str(error)
         if not text.startswith("previous "):
-            raise ValueError(text) from error
+            raise
         text = text.replace("previous", repr(arguments.output), 1)
         raise ValueError(f"{text}; --overwrite starts anew") from error
 

@@ -60,7 +60,8 @@ def main(argv=None):
         # The user gets one line; --debug shows where it came from.
         except Exception as error:  # noqa: BLE001
             text = str(error).strip() or type(error).__name__
-            say("error: " + with_options(text, vars(arguments)))
+            own = {name: "--" + name.replace("_", "-") for name in vars(arguments)}
+            say("error: " + with_options(text, own | arguments.renamed))
             return 1
 
 
@@ -98,7 +99,11 @@ def _parser():
 
 
 def _add_commands(parser, modules):
-    """Add the commands that modules describe, and below a module with ``COMMANDS`` those."""
+    """Add the commands that modules describe, and below a module with ``COMMANDS`` those.
+
+    A module's ``RENAMED`` is a dict from parameters of Python, as errors name them, to its options
+    where these are called otherwise.
+    """
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in modules:
         command = commands.add_parser(
@@ -115,7 +120,7 @@ def _add_commands(parser, modules):
         command.add_argument(
             "--debug", action="store_true", help="show the traceback of an error"
         )
-        command.set_defaults(run=module.run)
+        command.set_defaults(run=module.run, renamed=getattr(module, "RENAMED", {}))
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):

@@ -12,15 +12,15 @@ def say(text):
     print("lensmap:", *text.removeprefix("lensmap: ").split(), file=sys.stderr)
 
 
-def with_options(text, names):
+def with_options(text, options):
     """Name a command's options where a message names parameters of Python.
 
     Parameters
     ----------
     text : str
         The message of an error.
-    names : iterable of str
-        The parameters that the command has as options.
+    options : dict
+        From parameters to the command's options, such as ``{'z_lens': '--z-lens'}``.
 
     Returns
     -------
@@ -28,12 +28,11 @@ def with_options(text, names):
         With ``--by kappa`` for ``by='kappa'``, ``--z-lens`` for ``z_lens``, and so on.
     """
     text = text.replace("overwrite=True", "--overwrite")
-    for name in names:
-        option = "--" + name.replace("_", "-")
+    for name, option in options.items():
         text = re.sub(rf"\b{name}=\{{([^}}]*)\}}", lambda m, o=option: o + _pairs(m[1]), text)
         text = re.sub(rf"(?<![\w.]){name}=(?:'([^']*)'|(\w[\w.]*))",
                       lambda m, o=option: f"{o} {m[1] or m[2]}", text)
-        if "_" in name:
+        if not name.isalpha():  # what may be a word of a sentence stays
             text = re.sub(rf"(?<![\w.'\"]){name}(?![\w'\"=(])", option, text)
     return re.sub(r"(--[\w-]+), which is None", r"\1", text)
 

@@ -60,7 +60,7 @@ def named_estimators(names, setup, *, n_tuning=8, seed=0, workers=None, progress
         made = None if name in LINEAR_NAMES[1:] else _made(name)
         key = name.rpartition(":")[2]
         if key in estimators:
-            raise ValueError(f"there are two estimators of the name {key!r}")
+            raise ValueError(f"names must differ, but two estimators are called {key!r}")
         estimators[key] = made
     for name in estimators:
         if estimators[name] is None:

@@ -113,7 +113,7 @@ def test_wiener_expects_the_matter_before_the_galaxies(run):
         (["--plot", "halos.doc"], "suffix of the picture"),
         (["--halos", "500"], "no room for 500 halos"),
         (["--redshift", "2"], "--redshift must be lower than --z-source"),
-        (["--mass", "2e14", "1e14"], "m200c must be"),
+        (["--mass", "2e14", "1e14"], "--mass must be"),
         (["--method", "wiener", "--smoothing", "1arcmin"], "--smoothing is not for"),
     ],
 )

@@ -16,6 +16,7 @@ from lensmap.cli.messages import with_options
         ("name them with columns={'ra': ..., 'e1': ...}", "name them with --columns ra=...,e1=..."),
         ("columns='a', columns='b' or a dict", "--columns a, --columns b or a dict"),
         ("'k.fits' exists; overwrite=True replaces it", "'k.fits' exists; --overwrite replaces it"),
+        ("m200c must rise, in one unit", "--mass must rise, in one unit"),
         # What is no option stays, and so do names of columns and files.
         ("errors='shape noise' or n_bins=3", "errors='shape noise' or n_bins=3"),
         ("there is no file 'z_lens'", "there is no file 'z_lens'"),
@@ -23,4 +24,5 @@ from lensmap.cli.messages import with_options
     ],
 )
 def test_parameters_become_options(text, expected):
-    assert with_options(text, ["by", "z_lens", "columns"]) == expected
+    options = {"by": "--by", "z_lens": "--z-lens", "columns": "--columns", "m200c": "--mass"}
+    assert with_options(text, options) == expected

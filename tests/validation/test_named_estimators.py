@@ -59,7 +59,7 @@ def test_those_of_the_user(tmp_path, monkeypatch):
     ("names", "message"),
     [
         (["glimpse"], "there is no estimator 'glimpse': there are ks150, ks, wiener"),
-        (["ks150", "ks150"], "there are two estimators of the name 'ks150'"),
+        (["ks150", "ks150"], "names must differ, but two estimators are called 'ks150'"),
         (["nowhere.py:A"], "there is no file 'nowhere.py'"),
     ],
 )
