@@ -57,20 +57,20 @@ def peaks_of_noise(network, n=40):
     """Print how many peaks maps of noise have, by thresholds in units of three kinds of error."""
     catalog = ShearCatalog.read(files("lensmap") / "data/demo_catalog.fits", convention="celestial")
     wcs = make_wcs(catalog, 0.4 * u.arcmin)
-    estimators = {
-        "ks, analytic": KaiserSquires(uncertainty="analytic"),
-        "network, rotations": CNNReconstructor(network=network, uncertainty="rotations"),
-    }
-    if network.predicts_errors:
-        estimators["network, its own"] = CNNReconstructor(network=network, uncertainty="network")
-    for name, estimator in estimators.items():
-        error = estimator.reconstruct(catalog, wcs).uncertainty
-        plain = estimator.replace(uncertainty=None)
-        maps = [ConvergenceMap(plain.reconstruct(turned), uncertainty=error)
-                for turned in noise_realizations(catalog, wcs, n_realizations=n, rng=1)]
-        counts = (f"{sum(len(find_peaks(one, low)) for one in maps) / n:.2f} above {low}"
-                  for low in (2, 3, 4, 5, 10, 20))
-        print(f"peaks in a map of noise, {name}: {', '.join(counts)}")
+    noise = list(noise_realizations(catalog, wcs, n_realizations=n, rng=1))
+    kinds = ("rotations", "network") if network.predicts_errors else ("rotations",)
+    for estimator, uncertainties in (
+        (KaiserSquires(), ("analytic",)), (CNNReconstructor(network=network), kinds)
+    ):
+        maps = [estimator.reconstruct(turned) for turned in noise]
+        for uncertainty in uncertainties:
+            with_errors = estimator.replace(uncertainty=uncertainty)
+            error = with_errors.reconstruct(catalog, wcs).uncertainty
+            told = [ConvergenceMap(one, uncertainty=error) for one in maps]
+            counts = (f"{sum(len(find_peaks(one, low)) for one in told) / n:.2f} above {low}"
+                      for low in (2, 3, 4, 5, 10, 20))
+            print(f"peaks in a map of noise, {type(estimator).__name__}, {uncertainty}: "
+                  f"{', '.join(counts)}")
 
 
 def times(network):
