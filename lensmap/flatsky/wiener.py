@@ -43,7 +43,7 @@ class WienerSolver:
         The prior's power for each mode of the padded grid, at least ``(ny, nx)``, as
         `mode_power` gives it.
     dtype : {"float64", "float32"}
-        The precision. Single precision is good to some 1e-5 of the signal.
+        The precision. Single precision is good to 3e-5 of the map's largest value.
     tolerance : float
         The residual, relative to the right-hand side (both in the norm of the preconditioner),
         at which the iteration ends.

@@ -86,9 +86,9 @@ class ClusterField(Parametrized):
     in 3.5 deg, tangents differ from angles by 3e-4.
 
     Mean and value at the centre of a pixel differ: r pixels from a cluster, tangential shear is
-    smaller by a part of about :math:`1 / (6 r^2)`. But for that, convergence and shear of round
-    halos are those of `lensmap.halos.NFWHalo` to 1e-4; of elliptical ones, at most 0.6, the shear
-    is right to 2e-4.
+    smaller by a part of about :math:`1 / (6 r^2)`. But for that, the shear of round halos is
+    that of `lensmap.halos.NFWHalo` to 1e-3 or better, that of elliptical ones, up to an
+    ellipticity of 0.5, right to 2e-3.
 
     Examples
     --------

@@ -176,6 +176,34 @@ def test_binned_galaxies_give_the_field_back_neither_blurred_nor_sharpened():
     assert slopes["bilinear"] == pytest.approx(0.75**2, abs=0.02)
 
 
+def test_a_peak_of_one_pixel_between_the_pixels():
+    values = np.zeros(SHAPE)
+    values[20, 25] = 0.1
+    field = LensingField.from_kappa(ConvergenceMap(values, wcs=WCS))
+    ends = {}
+    for interpolation in ("spline", "bilinear", "nearest"):
+        survey = MockSurvey(density=2000 / u.arcmin**2, interpolation=interpolation, **EXACT)
+        kappa = survey.observe(field, rng=1)["kappa_true"] / 0.1
+        ends[interpolation] = kappa.min(), kappa.max()
+    # A spline filter is one of single directions: the square of 1.183, and 1.183 times -0.232.
+    assert ends["spline"] == pytest.approx((-0.274, 1.400), abs=0.01)
+    assert ends["bilinear"] == pytest.approx((0, 1), abs=0.04)
+    assert ends["nearest"] == (0, 1)
+
+
+def test_waves_of_two_pixels_are_a_quarter_by_bilinear_interpolation():
+    field = LensingField.from_kappa(
+        ConvergenceMap(0.1 * (-1.0) ** np.add.outer(np.zeros(40), np.arange(50)), wcs=WCS)
+    )
+    survey = MockSurvey(density=2000 / u.arcmin**2, interpolation="bilinear", **EXACT)
+    catalog = survey.observe(field, rng=1)
+    x, y = WCS.world_to_pixel(catalog.skycoord)
+    pixel = np.round(y).astype(int) * SHAPE[1] + np.round(x).astype(int)
+    mean = (np.bincount(pixel, catalog["kappa_true"]) / np.bincount(pixel)).reshape(SHAPE)
+    power = (mean[:, 1:-1] / field.kappa.data[:, 1:-1]).mean() ** 2
+    assert power == pytest.approx(1 / 4, abs=0.01)
+
+
 def test_masked_pixels_of_the_field_have_no_galaxies():
     mask = np.zeros(SHAPE, dtype=bool)
     mask[:, :20] = True
