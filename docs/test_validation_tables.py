@@ -31,3 +31,19 @@ def test_a_number_that_is_not_there_is_an_error(script):
     assert 0 < results.get("summary", "pearson_r", "wiener")[0] < 1
     with pytest.raises(ValueError, match="0 rows of summary"):
         results.get("summary", "pearson_r", "nobody")
+
+
+@pytest.mark.parametrize(
+    "error, text, short",
+    [
+        (0.04, "1.28 ± 0.04", "1.28(4)"),
+        (0.5, "1.28 ± 0.50", "1.28(50)"),
+        (0.0051, "1.28 ± 0.01", "1.28(1)"),
+        (0.0012, "1.280 ± 0.001", "1.280(1)"),
+        (0.0, "1.28", "1.28"),
+        (float("nan"), "1.28", "1.28"),
+    ],
+)
+def test_errors_do_not_vanish(script, error, text, short):
+    assert script.said((1.28, error), 2) == text
+    assert script.brief((1.28, error), 2) == short

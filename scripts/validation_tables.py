@@ -56,12 +56,28 @@ class Results:
 
 
 def said(pair, decimals, factor=1.0):
-    """Return a number with its error."""
+    """Return a number with its error, with more decimals if the error would vanish."""
     value, error = factor * pair[0], factor * pair[1]
     if not np.isfinite(value):
         return "--"
-    text = f"{value:.{decimals}f}"
-    return text if not np.isfinite(error) else f"{text} ± {error:.{decimals}f}"
+    if not error > 0:  # unknown, or of a count of nothing
+        return f"{value:.{decimals}f}"
+    decimals = _decimals(error, decimals)
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+
+
+def brief(pair, decimals):
+    """Return a number with the error of its last digits in brackets."""
+    value, error = pair
+    if not error > 0:
+        return said(pair, decimals)
+    decimals = _decimals(error, decimals)
+    return f"{value:.{decimals}f}({error * 10**decimals:.0f})"
+
+
+def _decimals(error, least):
+    """Return how many decimals show an error: at least so many, and one digit that is not 0."""
+    return max(least, int(np.ceil(-np.log10(error) - np.log10(2))))
 
 
 def rst_table(headings, rows, widths=None):
@@ -118,15 +134,15 @@ def choosing(found):
         complete = paper.get("completeness", "corrected", name, low=2e14, **place)
         rows.append([
             heading,
-            said(z1.get("summary", "pearson_r", name), 3),
-            said(paper.get("summary", "pearson_r", name), 3),
-            said(paper.get("masked", "pearson_r", name), 3),
-            said(paper.get("summary", "slope", name), 2),
-            said(complete, 2),
-            said(paper.get("purity", "corrected", name, **place), 2),
-            said(paper.get("null", "peaks_k05", name), 2),
-            said(paper.get("resources", "seconds", name), 2),
-            said(paper.get("resources", "memory", name), 2),
+            brief(z1.get("summary", "pearson_r", name), 3),
+            brief(paper.get("summary", "pearson_r", name), 3),
+            brief(paper.get("masked", "pearson_r", name), 3),
+            brief(paper.get("summary", "slope", name), 2),
+            brief(complete, 2),
+            brief(paper.get("purity", "corrected", name, **place), 2),
+            brief(paper.get("null", "peaks_k05", name), 2),
+            brief(paper.get("resources", "seconds", name), 2),
+            brief(paper.get("resources", "memory", name), 2),
         ])
     headings = ("", "r, :math:`z_s = 1`", "r, :math:`z_s = 2.5`", "r, a third masked",
                 "truth on map", "halos of 2 to 3e14 found", "peaks that are halos",
@@ -139,7 +155,7 @@ def comparison(found):
     paper = found["paper"]
 
     def of(table, quantity, decimals, names=("cha2025", "lensmap", "wiener"), **place):
-        return [said(paper.get(table, quantity, name, **place), decimals) for name in names]
+        return [brief(paper.get(table, quantity, name, **place), decimals) for name in names]
 
     rows = []
 
@@ -147,18 +163,18 @@ def comparison(found):
         rows.append([what, published, *cells, conditions])
 
     add("slope by total least squares", "0.70; H21 0.47", of("summary", "tls_slope", 2),
-        f"``h21like``: {said(paper.get('summary', 'tls_slope', 'h21like'), 2)}. A calibrated map "
+        f"``h21like``: {brief(paper.get('summary', 'tls_slope', 'h21like'), 2)}. A calibrated map "
         "has a slope that follows from its r; more contrast raises it")
     add("loss L", "200 to 210; H21 10 to 20 % higher", of("summary", "loss", 0),
-        f"``h21like``: {said(paper.get('summary', 'loss', 'h21like'), 0)}; KS at 150\": "
-        f"{said(paper.get('summary', 'loss', 'ks150'), 0)}. L depends on the small scales of a "
+        f"``h21like``: {brief(paper.get('summary', 'loss', 'h21like'), 0)}; KS at 150\": "
+        f"{brief(paper.get('summary', 'loss', 'ks150'), 0)}. L depends on the small scales of a "
         "simulation: ours imitates theirs, and is not theirs")
     for theta, place in ((1.3, "1.3 arcmin"), (4.7, "5 arcmin"), (27.0, "27 arcmin")):
         cells = []
         for name in ("cha2025", "lensmap", "wiener"):
             xi, error = paper.near("autocorrelation", "xi", name, theta)
             truth = paper.near("autocorrelation", "xi", "truth", theta)[0]
-            cells.append(said((xi / truth, error / truth), 2))
+            cells.append(brief((xi / truth, error / truth), 2))
         add(f"autocorrelation, map / truth, at {place}", "recovered but below 0.8 arcmin", cells,
             "means over fields, of maps less their mean; theirs are medians")
     for low, high, published in ((1e14, 1.5, "0.75; KS 0.35"), (3e14, 3.5, "0.90"),
@@ -168,8 +184,8 @@ def comparison(found):
         ks = paper.get("completeness", "rate", "ks150", **place)
         add(f"completeness, {low / 1e14:g} to {high:g}e14, all peaks", published,
             of("completeness", "rate", 2, **place),
-            f"KS at 150\": {said(ks, 2)}. Of ``cha2025`` {chance:.2f} would be by chance, which is "
-            "not subtracted here; their density of peaks is not known")
+            f"KS at 150\": {brief(ks, 2)}. Of ``cha2025`` {chance:.2f} would be by chance, which "
+            "is not subtracted here; their density of peaks is not known")
         highest = {**place, "ranking": "highest"}
         add("the same, the highest 20 peaks per deg\\ :sup:`2`, less chance", "--",
             of("completeness", "corrected", 2, **highest), "")
@@ -190,13 +206,13 @@ def comparison(found):
     add("mass of Coma, 1e14 solar masses", "7.4 +2.4 -3.1",
         [f"mean {mass['mean'][0]:.1f} +{mass['plus'][0]:.1f} -{mass['minus'][0]:.1f}", "", ""],
         "an NFW fit to the shear of a mock of 7.4, since their catalogue is not public; mean "
-        f"ln(fit / true) {said(mass['log_ratio'], 2)}, {said(mass['covered'], 2)} of the intervals "
-        "hold the truth")
+        f"ln(fit / true) {brief(mass['log_ratio'], 2)}, {brief(mass['covered'], 2)} of the "
+        "intervals hold the truth")
     for test, threshold in (("excess", 3.0), ("paths", 0.9)):
         place = {"definition": test, "low": threshold}
         cells = [
-            f"{said(paper.get('coma_arms', 'found', name, **place), 2)}; "
-            f"{said(paper.get('coma_arms', 'false', name, **place), 2)}"
+            f"{brief(paper.get('coma_arms', 'found', name, **place), 2)}; "
+            f"{brief(paper.get('coma_arms', 'false', name, **place), 2)}"
             for name in ("cha2025", "lensmap", "wiener")
         ]
         how = ("excess of kappa above 3 sigma of other skies" if test == "excess" else
@@ -275,7 +291,7 @@ def arms(found):
     ):
         place = {"definition": test, "low": threshold}
         rows.append([words, *(
-            said(found["paper"].get("coma_arms", quantity, name, **place), 2)
+            brief(found["paper"].get("coma_arms", quantity, name, **place), 2)
             for name in ("wiener", "lensmap") for quantity in ("found", "false")
         )])
     headings = ("an arm is found by", "Wiener, with arms", "without", "``lensmap``, with arms",
