@@ -11,34 +11,14 @@ Pixels hold the mean over their area. Of a cusp that has structure below the gri
 it folds back to lower ones, which is what makes a point on a pixel one pixel and no ripples.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
 
-from lensmap.halos import truncated_nfw_fourier
-from lensmap.utils import chunk_slices
+from lensmap.simulate.halo_multipoles import FOLDS, multipole_tables
 
 __all__ = ["HaloPainter", "Halos"]
-
-# The tables of coefficients: sizes (scale radius times wave number), truncations, ellipticities.
-_N_SIZES, _N_TAUS, _N_ELLIPTICITIES = 110, 24, 6
-_TAU_RANGE = (1.0, 120.0)
-_MAX_ELLIPTICITY = 0.6
-
-# How many radial functions each multipole has, for halos that pixels resolve and for others.
-_RANKS = {0: 15, 2: 11, 4: 7}
-_RANK_POINTS = 5
-
-# What pixels do not resolve is truncated within so many pixels at most, and what they do resolve
-# not within so many: the tables hold no more.
-_LARGEST_POINT = 8.0
-_SMALLEST_RESOLVED = 0.8
-
-
-# How many zones beyond the first fold back to it, on each side.
-_FOLDS = 3
 
 
 class Halos(NamedTuple):
@@ -85,8 +65,8 @@ class HaloPainter:
         self.shape = tuple(shape)
         self.dtype = np.dtype(dtype)
         # Kept here, so that they travel: made anew elsewhere, they might differ by rounding.
-        self._tables = {m: _table(m, rank) for m, rank in _RANKS.items()}
-        self._points = _table(0, _RANK_POINTS, points=True)
+        self._tables = multipole_tables()
+        self._points = multipole_tables(points=True)[0]
         self._functions = {}
 
     def __getstate__(self):
@@ -183,8 +163,8 @@ class HaloPainter:
         kx = 2 * np.pi * scipy.fft.rfftfreq(nx)[np.newaxis, :]
         ky = 2 * np.pi * scipy.fft.fftfreq(ny)[:, np.newaxis]
         total = np.zeros((ny, nx // 2 + 1))
-        for j, i in np.ndindex(2 * _FOLDS + 1, 2 * _FOLDS + 1):
-            x, y = kx + 2 * np.pi * (i - _FOLDS), ky + 2 * np.pi * (j - _FOLDS)
+        for j, i in np.ndindex(2 * FOLDS + 1, 2 * FOLDS + 1):
+            x, y = kx + 2 * np.pi * (i - FOLDS), ky + 2 * np.pi * (j - FOLDS)
             window = np.sinc(x / (2 * np.pi)) * np.sinc(y / (2 * np.pi))
             total += table.function(r, np.hypot(x, y)) * window
         return total.astype(self.dtype)
@@ -255,108 +235,3 @@ def _select(halos, which):
             for name, values in zip(halos._fields, halos, strict=True)
         )
     )
-
-
-class _Table:
-    """The radial functions of one multipole, and the coefficients by a halo's parameters."""
-
-    # Wave numbers times pixels: from a box of 20 000 pixels to the corner of the last zone.
-    log_k = np.linspace(
-        np.log(2 * np.pi / 20_000), np.log((2 * _FOLDS + 1) * np.pi * np.sqrt(2)), 190
-    )
-
-    def __init__(self, m, rank, *, points):
-        self.m, self.points = m, points
-        # Scale radii in pixels. Resolved halos: from those that are cut at their scale radius.
-        low, high = 1e-3, _LARGEST_POINT / _TAU_RANGE[0]
-        if not points:
-            low, high = _SMALLEST_RESOLVED / _TAU_RANGE[1], 600.0
-        self.log_scale = np.linspace(np.log(low), np.log(high), _N_SIZES)
-        self.log_tau = np.linspace(*np.log(_TAU_RANGE), _N_TAUS)
-        self.ellipticity = np.zeros(1)
-        if not points:
-            self.ellipticity = np.linspace(0.0, _MAX_ELLIPTICITY, _N_ELLIPTICITIES)
-        profiles = self._multipoles()  # (size, tau, ellipticity, k)
-        flat = profiles.reshape(-1, len(self.log_k))
-        _, _, rows = np.linalg.svd(flat[self._possible().ravel()], full_matrices=False)
-        self.functions = rows[:rank]
-        values = flat @ self.functions.T
-        self._values = values.reshape(*profiles.shape[:3], rank).astype(np.float32)
-
-    def _possible(self):
-        """Say which combinations of size and truncation occur, so that rank is spent on them."""
-        size = np.exp(self.log_scale)[:, None] * np.exp(self.log_tau)[None, :]
-        good = size < _LARGEST_POINT if self.points else size > _SMALLEST_RESOLVED
-        shape = (*size.shape, len(self.ellipticity))
-        return np.broadcast_to(good[..., np.newaxis], shape)
-
-    def _multipoles(self):
-        r"""Return the multipoles of the transforms of elliptical halos.
-
-        The transform at the angle phi from the long axis is the circular one at
-        :math:`k \sqrt{\cos^2\phi / q + q \sin^2\phi}`.
-        """
-        n_angles = 16  # of a quarter: the trapezoidal rule is exact far beyond the multipoles used
-        phi = (np.arange(n_angles) + 0.5) * np.pi / (2 * n_angles)
-        fine = np.linspace(np.log(1e-7), np.log(1e6), 4000)
-        result = np.empty((_N_SIZES, _N_TAUS, len(self.ellipticity), len(self.log_k)))
-        for j, tau in enumerate(np.exp(self.log_tau)):
-            profile = truncated_nfw_fourier(np.exp(fine), tau)
-            for n, e in enumerate(self.ellipticity):
-                q = (1 - e) / (1 + e)
-                stretch = np.log(np.cos(phi) ** 2 / q + q * np.sin(phi) ** 2) / 2
-                place = (
-                    self.log_scale[:, None, None] + self.log_k[:, None] + stretch
-                )
-                values = np.interp(place, fine, profile)
-                weight = np.cos(self.m * phi) * (2 if self.m else 1) / n_angles
-                result[:, j, n] = values @ weight
-        return result
-
-    def function(self, r, k):
-        """Return a radial function at wave numbers (times pixels)."""
-        place = np.log(np.maximum(k, np.exp(self.log_k[0])))
-        return np.interp(place, self.log_k, self.functions[r])
-
-    def coefficients(self, halos):
-        """Return the coefficients of halos for each radial function, ``(n_functions, n)``.
-
-        By linear interpolation between the nodes of the table.
-        """
-        i, fi = _place(np.log(halos.scale), self.log_scale)
-        j, fj = _place(np.log(halos.tau), self.log_tau)
-        n_sizes, n_taus, n_e, rank = self._values.shape
-        corners = [
-            ((i + di) * n_taus + j + dj, (fi if di else 1 - fi) * (fj if dj else 1 - fj))
-            for di in (0, 1)
-            for dj in (0, 1)
-        ]
-        if n_e > 1:
-            n, fn = _place(halos.ellipticity, self.ellipticity)
-            corners = [
-                (row * n_e + n + dn, share * (fn if dn else 1 - fn))
-                for row, share in corners
-                for dn in (0, 1)
-            ]
-        rows = self._values.reshape(-1, rank)
-        result = np.empty((rank, len(halos.x)), dtype=np.float32)
-        # A few thousand at a time, so that what is added up stays near the processor.
-        for part in chunk_slices(len(halos.x), 4096):
-            total = 0.0
-            for row, share in corners:
-                total = total + rows[row[part]] * share[part, np.newaxis].astype(np.float32)
-            result[:, part] = total.T
-        return result
-
-
-def _place(values, nodes):
-    """Return the node below each value and how far it is from it to the next (evenly spaced)."""
-    place = (values - nodes[0]) / (nodes[1] - nodes[0])
-    place = np.clip(place, 0.0, len(nodes) - 1.000001)
-    below = place.astype(np.intp)
-    return below, place - below
-
-
-@lru_cache(maxsize=16)
-def _table(m, rank, points=False):
-    return _Table(m, rank, points=points)
