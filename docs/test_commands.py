@@ -29,7 +29,15 @@ def commands(page):
     ]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [
+        # Whole validations: what they run has tests of its own with every interpreter.
+        pytest.param(page, id=page.stem,
+                     marks=pytest.mark.slow if page.stem == "validation" else ())
+        for page in PAGES
+    ],
+)
 def test_commands_of_a_page_succeed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table = Table.read(files("lensmap") / "data" / "demo_catalog.fits")

@@ -104,7 +104,10 @@ def test_mass_of_the_map_is_that_of_the_halo():
     assert (mass / halo.total_mass).to_value(u.one) == pytest.approx(1, abs=2e-3)
 
 
-@pytest.mark.parametrize("ellipticity", [0.1, 0.3, 0.5])
+@pytest.mark.parametrize(
+    "ellipticity",
+    [pytest.param(0.1, marks=pytest.mark.slow), 0.3, pytest.param(0.5, marks=pytest.mark.slow)],
+)
 def test_shear_of_an_elliptical_halo(ellipticity):
     """Against the sum over the mass of small squares (1 / r^2), which shares no formula."""
     halo = NFWHalo(3e14 * u.solMass, 5.0, 0.5, ellipticity=ellipticity, angle=30 * u.deg,
