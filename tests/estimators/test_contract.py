@@ -8,6 +8,7 @@ estimators differ, stands at the top.
 import copy
 import pickle
 from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
 from multiprocessing import get_context
 
 import numpy as np
@@ -454,6 +455,7 @@ def _parabola(values, x0, y0):
     return x0 + dx, y0 + dy
 
 
+@lru_cache
 def _seen_profile(cls, lens, density):
     """Return kappa of a lens (arcmin) as the estimator is to show it: its known response.
 
