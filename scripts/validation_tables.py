@@ -82,7 +82,7 @@ def _decimals(error, least):
 
 def rst_table(headings, rows, widths=None):
     """Return a list-table."""
-    lines = [".. list-table::", "   :header-rows: 1"]
+    lines = [".. list-table::", "   :class: numbers", "   :header-rows: 1"]
     if widths is not None:
         lines.append("   :widths: " + " ".join(map(str, widths)))
     lines.append("")
