@@ -25,9 +25,6 @@ GALAXIES = (10**5, 10**6, 10**7, 10**8)
 SIDES = (512, 1024, 2048, 4096, 8192)
 PIECE = 10**6
 
-# The largest map that a method was tried on; README.rst says why.
-LARGEST = {"wiener": 4096, "network": 8192}
-
 
 def field(side):
     """Return a tangent plane of 8192 x 8192 pixels of 6 arcsec, or a part of it."""
@@ -168,7 +165,7 @@ def table(which, largest):
         elif kind in ("galaxies", "wide"):
             sizes = GALAXIES if kind == "galaxies" else GALAXIES[-2:]
         else:
-            sizes = [n for n in SIDES if n <= min(largest, LARGEST.get(kind, largest))]
+            sizes = [n for n in SIDES if n <= largest]
         for n in sizes:
             command = [sys.executable, __file__, "--row", kind, str(n)]
             done = subprocess.run(command, capture_output=True, text=True)
