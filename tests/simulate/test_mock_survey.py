@@ -12,6 +12,7 @@ from lenses import CENTERS, NFW, ORIENTATIONS, pixel_sky, shear_of, tangent_wcs
 from lensmap import ConvergenceMap, KaiserSquires, ShearCatalog, ShearGrid
 from lensmap.cosmology import SourceRedshifts
 from lensmap.simulate import LensingField, MockSurvey
+from lensmap.simulate.interpolation import lensing_at
 from lensmap.simulate.survey_presets import SURVEYS
 
 CENTER = SkyCoord(150, 2, unit="deg")
@@ -178,30 +179,26 @@ def test_binned_galaxies_give_the_field_back_neither_blurred_nor_sharpened():
 
 def test_a_peak_of_one_pixel_between_the_pixels():
     values = np.zeros(SHAPE)
-    values[20, 25] = 0.1
+    values[20, 25] = 1
     field = LensingField.from_kappa(ConvergenceMap(values, wcs=WCS))
+    y, x = np.mgrid[16:24:321j, 21:29:321j]
     ends = {}
     for interpolation in ("spline", "bilinear", "nearest"):
-        survey = MockSurvey(density=2000 / u.arcmin**2, interpolation=interpolation, **EXACT)
-        kappa = survey.observe(field, rng=1)["kappa_true"] / 0.1
+        kappa, _ = lensing_at([field], x.ravel(), y.ravel(), None, interpolation)
         ends[interpolation] = kappa.min(), kappa.max()
     # A spline filter is one of single directions: the square of 1.183, and 1.183 times -0.232.
-    assert ends["spline"] == pytest.approx((-0.274, 1.400), abs=0.01)
-    assert ends["bilinear"] == pytest.approx((0, 1), abs=0.04)
-    assert ends["nearest"] == (0, 1)
+    assert ends["spline"] == pytest.approx((-0.2743, 1.3995), abs=1e-4)
+    assert ends["bilinear"] == ends["nearest"] == (0, 1)
 
 
 def test_waves_of_two_pixels_are_a_quarter_by_bilinear_interpolation():
-    field = LensingField.from_kappa(
-        ConvergenceMap(0.1 * (-1.0) ** np.add.outer(np.zeros(40), np.arange(50)), wcs=WCS)
-    )
-    survey = MockSurvey(density=2000 / u.arcmin**2, interpolation="bilinear", **EXACT)
-    catalog = survey.observe(field, rng=1)
-    x, y = WCS.world_to_pixel(catalog.skycoord)
-    pixel = np.round(y).astype(int) * SHAPE[1] + np.round(x).astype(int)
-    mean = (np.bincount(pixel, catalog["kappa_true"]) / np.bincount(pixel)).reshape(SHAPE)
-    power = (mean[:, 1:-1] / field.kappa.data[:, 1:-1]).mean() ** 2
-    assert power == pytest.approx(1 / 4, abs=0.01)
+    wave = (-1.0) ** np.indices(SHAPE)[1]
+    field = LensingField.from_kappa(ConvergenceMap(wave, wcs=WCS))
+    parts = (np.arange(40) + 0.5) / 40 - 0.5  # of a pixel
+    x = np.add.outer(np.arange(20, 24), parts).ravel()
+    kappa, _ = lensing_at([field], x, np.full_like(x, 20), None, "bilinear")
+    means = kappa.reshape(4, 40).mean(axis=1)
+    np.testing.assert_allclose(means**2, 1 / 4, rtol=1e-6)
 
 
 def test_masked_pixels_of_the_field_have_no_galaxies():
