@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from timing import report, say_machine, timed
 
-from lensmap.networks.cha2025 import cha2025_network
+from lensmap.networks import cha2025_network
 
 MEBI = 1024
 

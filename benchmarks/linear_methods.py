@@ -15,8 +15,8 @@ from lensmap import HaloModelField, KaiserSquires, MockSurvey, WienerFilter
 from lensmap.cosmology import convergence_power
 from lensmap.flatsky import convergence_to_shear, mode_power
 from lensmap.maps import ConvergenceMap
+from lensmap.scores import pearson_r, rmse
 from lensmap.simulate import LensingField
-from lensmap.validation import pearson_r, rmse
 
 SMOOTHINGS = (0.7, 0.85, 1.0, 1.25, 1.5, 2.5)  # arcmin; 2.5 is the 150 arcsec of Cha et al. 2025
 

@@ -15,7 +15,7 @@ import numpy as np
 from astropy import units as u
 
 from lensmap.networks import load_network, save_network
-from lensmap.networks.cards import BUNDLED
+from lensmap.networks._cards import BUNDLED
 from lensmap.simulate import draw_fields
 from lensmap.validation import ValidationSetup, series_seed
 

@@ -26,7 +26,7 @@ from lensmap import (
     make_wcs,
     shear_profile,
 )
-from lensmap.cli.options import read_positions
+from lensmap.cli._options import read_positions
 from lensmap.networks import available_networks
 from lensmap.peaks import completeness, find_peaks, open_area, peaks_at_density, purity
 from lensmap.statistics import stack_at

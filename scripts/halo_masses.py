@@ -20,8 +20,7 @@ from lensmap import NFWHalo, ShearCatalog, fit_nfw, shear_profile
 from lensmap.cosmology import get_cosmology
 from lensmap.halos import concentration
 from lensmap.profiles import structure_covariance
-from lensmap.simulate import HaloModelField, MockSurvey, draw_fields
-from lensmap.simulate.ellipticities import compose
+from lensmap.simulate import HaloModelField, MockSurvey, compose, draw_fields
 from lensmap.utils import thread_map
 
 Z_SOURCE = 1.0

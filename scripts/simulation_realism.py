@@ -18,7 +18,7 @@ from astropy.table import Table
 
 from lensmap.flatsky import mode_ell, pixel_window
 from lensmap.simulate import HaloModelField, draw_fields
-from lensmap.simulate.resolution import resolution_transfer
+from lensmap.simulate.halo_model._resolution import resolution_transfer
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "docs" / "guide" / "realism.txt"

@@ -17,6 +17,7 @@ import pytest
 DOORS = {
     "utils": set(),
     "data": set(),
+    "scores": {"utils"},
     "flatsky": {"utils"},
     "masks": {"utils"},
     "catalog": {"utils", "masks"},
@@ -26,20 +27,21 @@ DOORS = {
     "estimators": {"utils", "catalog", "grid", "masks", "maps", "flatsky", "cosmology"},
     "halos": {"utils", "cosmology"},
     "simulate": {"utils", "flatsky", "masks", "catalog", "grid", "maps", "cosmology", "halos"},
-    "networks": {"utils", "flatsky", "grid", "maps", "cosmology", "simulate"},
+    "networks": {"utils", "scores", "flatsky", "grid", "maps", "cosmology", "simulate"},
     "diagnostics": {"utils", "flatsky", "catalog", "grid"},
     **dict.fromkeys(
         ["peaks", "profiles"],
         {"utils", "masks", "catalog", "maps", "cosmology", "halos"},
     ),
     "filaments": {"utils", "maps", "profiles"},
-    "statistics": {"utils", "flatsky", "catalog", "maps", "peaks"},
+    "statistics": {"utils", "scores", "flatsky", "catalog", "maps", "peaks"},
     # The rooms whose results are drawn.
     "plotting": {
         *["utils", "catalog", "grid", "maps", "diagnostics"],
         *["peaks", "profiles", "filaments", "statistics"],
     },
 }
+DOORS["injection"] = set(DOORS)
 DOORS["validation"] = set(DOORS)
 DOORS["cli"] = set(DOORS)
 
@@ -50,12 +52,13 @@ DOORS_IN_FUNCTIONS = {
 }
 
 # The only files that lie beside the rooms, with the rooms that they may import.
-TOP_FILES = {"__init__": set(), "__main__": {"cli"}, "_version": set()}
+TOP_FILES = {"__init__": set(), "__main__": {"cli"}, "_version": set(), "_lazy": set()}
 
-# Packages that only one room may import, and packages that only one room may import when it is
+# Packages that only some folders may import, and packages that only one room may import when it is
 # itself imported: elsewhere they wait inside functions.
-ONLY_IN = {"matplotlib": "plotting", "mpl_toolkits": "plotting"}
+ONLY_IN = dict.fromkeys(["matplotlib", "mpl_toolkits"], {"plotting", "validation/report"})
 AT_MODULE_LEVEL_ONLY_IN = {
+    **dict.fromkeys(ONLY_IN, "plotting"),
     **dict.fromkeys(["keras", "tensorflow", "jax", "torch"], "networks"),
     # It keeps a current cosmology: one door leads to it, and leaves all as it was.
     "colossus": "nowhere",
@@ -161,7 +164,7 @@ def faults_within(room, imported):
         return
     allowed = DOORS[room] if room in DOORS else TOP_FILES[room]
     in_functions = set(DOORS) if room == "__init__" else DOORS_IN_FUNCTIONS.get(room, set())
-    at_home = {room, "_version"}
+    at_home = {room, "_version", "_lazy"}
     if room == "cli":
         at_home.add("")  # it does what a user does, by the same door
     for target in sorted(rooms_of(imported) - at_home):
@@ -172,20 +175,22 @@ def faults_within(room, imported):
                 yield f"imports {target} outside a function"
         elif target not in allowed:
             yield f"imports {target}, which is not upstream of it"
-        # What follows the room: its private files stay behind its door.
-        if any(is_private(part) for name in imported.full_names for part in name.split(".")[2:]):
-            yield f"imports a private name of {target}"
+        # The package's own modules and sub-packages stay behind its `__init__`.
+        if imported.module.count(".") > 1 or any(
+            is_private(part) for name in imported.full_names for part in name.split(".")[2:]
+        ):
+            yield f"imports from within {target}; names come from lensmap.{target}"
 
 
-def faults_without(room, imported):
+def faults_without(room, folder, imported):
     """Yield what is wrong with an import of another package."""
     package = imported.module.split(".")[0]
     for name in imported.full_names:
         if any(is_private(part) for part in name.split(".")):
             yield f"imports the private {name}"
-    for name, home in ONLY_IN.items():
-        if imported.is_from(name) and room != home:
-            yield f"imports {name}, which only {home} may"
+    for name, homes in ONLY_IN.items():
+        if imported.is_from(name) and not homes & {room, folder}:
+            yield f"imports {name}, which only {' and '.join(sorted(homes))} may"
     for name, home in AT_MODULE_LEVEL_ONLY_IN.items():
         if imported.is_from(name) and imported.at_module_level and room != home:
             yield f"imports {name} outside a function"
@@ -209,9 +214,14 @@ def find_faults(path, source):
     if room not in (DOORS if len(path.parts) > 1 else TOP_FILES):
         return [f"{path}: {room} is not a room of the house"]
     faults = []
+    if not path.stem.startswith("_"):
+        faults.append(f"{path}: a module is private: its name begins with an underscore")
     for imported in read_imports(path, source):
-        judge = faults_within if imported.is_from("lensmap") else faults_without
-        faults += [f"{path}:{imported.line}: {room} {fault}" for fault in judge(room, imported)]
+        if imported.is_from("lensmap"):
+            found = faults_within(room, imported)
+        else:
+            found = faults_without(room, path.parent.as_posix(), imported)
+        faults += [f"{path}:{imported.line}: {room} {fault}" for fault in found]
     return faults
 
 
@@ -242,27 +252,29 @@ def test_plan_has_an_upstream():
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("grid/a.py", "from lensmap.catalog import ShearCatalog"),
-        ("grid/a.py", "from ..catalog import ShearCatalog"),
-        ("grid/a.py", "from .. import catalog, masks"),
-        ("grid/a.py", "from . import _loops"),
-        ("grid/a.py", "from ._loops import f"),
-        ("grid/a.py", "import lensmap.grid._loops"),
-        ("grid/a.py", "from lensmap import __version__"),
-        ("grid/a.py", "from lensmap._version import version"),
-        ("grid/a.py", "from __future__ import annotations"),
-        ("grid/a.py", "from numpy import __version__"),
-        ("maps/a.py", "def f():\n    from lensmap.plotting import plot_map"),
-        ("maps/a.py", "class A:\n    def f(self):\n        from ..plotting import plot_map"),
-        ("maps/a.py", "if TYPE_CHECKING:\n    import keras"),
-        ("estimators/a.py", "def f():\n    import lensmap.networks.cha2025"),
-        ("networks/a.py", "import keras\nfrom tensorflow import signal"),
-        ("validation/a.py", "from lensmap import plotting\ndef f():\n    import tensorflow"),
-        ("plotting/a.py", "import matplotlib\nfrom astropy.visualization import simple_norm"),
-        ("masks/a.py", "def f():\n    from regions import Regions\n    import_optional('mocpy')"),
-        ("flatsky/a.py", "import math\nimport numpy as np\nfrom scipy.fft import rfft2"),
-        ("cli/a.py", "from lensmap import estimators\nfrom lensmap.plotting import plot_map"),
-        ("cli/a.py", "def f():\n    from lensmap import KaiserSquires"),
+        ("grid/_a.py", "from lensmap.catalog import ShearCatalog"),
+        ("grid/_a.py", "from ..catalog import ShearCatalog"),
+        ("grid/_a.py", "from .. import catalog, masks"),
+        ("grid/_a.py", "from . import _loops"),
+        ("grid/_a.py", "from ._loops import f"),
+        ("grid/_a.py", "import lensmap.grid._loops"),
+        ("grid/_a.py", "from lensmap import __version__"),
+        ("grid/_a.py", "from lensmap._version import version"),
+        ("grid/_a.py", "from __future__ import annotations"),
+        ("grid/_a.py", "from numpy import __version__"),
+        ("maps/_a.py", "def f():\n    from lensmap.plotting import plot_map"),
+        ("maps/_a.py", "class A:\n    def f(self):\n        from ..plotting import plot_map"),
+        ("maps/_a.py", "if TYPE_CHECKING:\n    import keras"),
+        ("estimators/_a.py", "def f():\n    import lensmap.networks"),
+        ("validation/report/_a.py", "from lensmap.validation.measures import f"),
+        ("networks/_a.py", "import keras\nfrom tensorflow import signal"),
+        ("validation/_a.py", "from lensmap import plotting\ndef f():\n    import tensorflow"),
+        ("validation/report/_a.py", "def f():\n    import matplotlib"),
+        ("plotting/_a.py", "import matplotlib\nfrom astropy.visualization import simple_norm"),
+        ("masks/_a.py", "def f():\n    from regions import Regions\n    import_optional('mocpy')"),
+        ("flatsky/_a.py", "import math\nimport numpy as np\nfrom scipy.fft import rfft2"),
+        ("cli/_a.py", "from lensmap import estimators\nfrom lensmap.plotting import plot_map"),
+        ("cli/_a.py", "def f():\n    from lensmap import KaiserSquires"),
         ("__init__.py", "def __getattr__(name):\n    from lensmap.maps import ConvergenceMap"),
         ("__main__.py", "from lensmap.cli import main"),
     ],
@@ -275,53 +287,56 @@ def test_good_import(path, source):
     ("path", "source", "fault"),
     [
         # A door that does not exist, in every way to write it.
-        ("catalog/a.py", "from lensmap.grid import ShearGrid", "imports grid, which"),
-        ("catalog/a.py", "from lensmap import grid", "imports grid, which"),
-        ("catalog/a.py", "import lensmap.grid.binning", "imports grid, which"),
-        ("catalog/a.py", "from ..grid.binning import f", "imports grid, which"),
-        ("catalog/a.py", "from .. import utils, grid", "imports grid, which"),
-        ("catalog/deep/a.py", "from ...grid import f", "imports grid, which"),
-        ("catalog/a.py", "import_module('lensmap.grid')", "imports grid, which"),
-        ("catalog/a.py", "importlib.import_module('..grid', __package__)", "imports grid, which"),
-        ("catalog/a.py", "def f():\n    from lensmap.grid import ShearGrid", "imports grid, which"),
-        ("catalog/a.py", "if TYPE_CHECKING:\n    import lensmap.grid", "imports grid, which"),
-        ("catalog/a.py", "try:\n    import lensmap.grid\nfinally:\n    f()", "a.py:2: catalog"),
-        ("peaks/a.py", "from lensmap.estimators import KaiserSquires", "imports estimators, which"),
-        ("validation/a.py", "from lensmap.cli import main", "imports cli, which"),
-        ("flatsky/a.py", "from lensmap.grid import f", "imports grid, which"),
+        ("catalog/_a.py", "from lensmap.grid import ShearGrid", "imports grid, which"),
+        ("catalog/_a.py", "from lensmap import grid", "imports grid, which"),
+        ("catalog/_a.py", "import lensmap.grid.binning", "imports grid, which"),
+        ("catalog/_a.py", "from ..grid.binning import f", "imports grid, which"),
+        ("catalog/_a.py", "from .. import utils, grid", "imports grid, which"),
+        ("catalog/deep/_a.py", "from ...grid import f", "imports grid, which"),
+        ("catalog/_a.py", "import_module('lensmap.grid')", "imports grid, which"),
+        ("catalog/_a.py", "importlib.import_module('..grid', __package__)", "imports grid, which"),
+        ("catalog/_a.py", "def f():\n    from lensmap.grid import f", "imports grid, which"),
+        ("catalog/_a.py", "if TYPE_CHECKING:\n    import lensmap.grid", "imports grid, which"),
+        ("catalog/_a.py", "try:\n    import lensmap.grid\nfinally:\n    f()", "_a.py:2: catalog"),
+        ("peaks/_a.py", "from lensmap.estimators import f", "imports estimators, which"),
+        ("validation/_a.py", "from lensmap.cli import main", "imports cli, which"),
+        ("flatsky/_a.py", "from lensmap.grid import f", "imports grid, which"),
         ("__main__.py", "from lensmap.maps import ConvergenceMap", "imports maps, which"),
         # A door that opens only in functions.
-        ("maps/a.py", "from lensmap.plotting import f", "imports plotting outside"),
-        ("estimators/a.py", "class A:\n    import lensmap.networks", "imports networks outside"),
-        ("estimators/a.py", "def f():\n    import lensmap.plotting", "imports plotting, which"),
+        ("maps/_a.py", "from lensmap.plotting import f", "imports plotting outside"),
+        ("estimators/_a.py", "class A:\n    import lensmap.networks", "imports networks outside"),
+        ("estimators/_a.py", "def f():\n    import lensmap.plotting", "imports plotting, which"),
         ("__init__.py", "from lensmap.maps import ConvergenceMap", "imports maps outside"),
         # No door at all.
-        ("catalog/a.py", "from lensmap import KaiserSquires", "from the top of lensmap"),
-        ("catalog/a.py", "from .. import KaiserSquires", "from the top of lensmap"),
-        ("catalog/a.py", "from lensmap import *", "from the top of lensmap"),
-        ("catalog/a.py", "import lensmap", "from the top of lensmap"),
-        ("catalog/a.py", "from lensmap.drawer import f", "imports drawer, which"),
-        ("catalog/a.py", "from lensmap.utils._files import f", "a private name of utils"),
-        ("catalog/a.py", "from lensmap.utils import _files", "a private name of utils"),
+        ("catalog/_a.py", "from lensmap import KaiserSquires", "from the top of lensmap"),
+        ("catalog/_a.py", "from .. import KaiserSquires", "from the top of lensmap"),
+        ("catalog/_a.py", "from lensmap import *", "from the top of lensmap"),
+        ("catalog/_a.py", "import lensmap", "from the top of lensmap"),
+        ("catalog/_a.py", "from lensmap.drawer import f", "imports drawer, which"),
+        ("catalog/_a.py", "from lensmap.utils._files import f", "names come from lensmap.utils"),
+        ("catalog/_a.py", "from lensmap.utils import _files", "names come from lensmap.utils"),
+        ("catalog/_a.py", "from lensmap.utils.deep import f", "names come from lensmap.utils"),
+        ("peaks/_a.py", "import lensmap.maps._pixels", "names come from lensmap.maps"),
         # No room.
-        ("drawer/a.py", "", "drawer is not a room"),
+        ("drawer/_a.py", "", "drawer is not a room"),
+        ("catalog/a.py", "", "its name begins with an underscore"),
         ("helpers.py", "", "helpers is not a room"),
         ("catalog.py", "", "catalog is not a room"),
         # Heavy packages.
-        ("maps/a.py", "def f():\n    import matplotlib.pyplot as plt", "which only plotting may"),
-        ("maps/a.py", "def f():\n    import_optional('matplotlib')", "which only plotting may"),
-        ("maps/a.py", "from mpl_toolkits import axes_grid1", "which only plotting may"),
-        ("maps/a.py", "from astropy import visualization", "imports astropy.visualization outside"),
-        ("masks/a.py", "from regions import Regions", "imports regions outside"),
-        ("estimators/a.py", "import keras", "imports keras outside"),
-        ("estimators/a.py", "from tensorflow.signal import rfft2d", "imports tensorflow outside"),
-        ("estimators/a.py", "if TYPE_CHECKING:\n    f()\nelse:\n    import keras", "keras outside"),
-        ("flatsky/a.py", "from astropy import units", "numpy and scipy only"),
+        ("maps/_a.py", "def f():\n    import matplotlib.pyplot as plt", "which only plotting and"),
+        ("maps/_a.py", "def f():\n    import_optional('matplotlib')", "which only plotting and"),
+        ("maps/_a.py", "from mpl_toolkits import axes_grid1", "which only plotting and"),
+        ("maps/_a.py", "from astropy import visualization", "imports astropy.visualization"),
+        ("masks/_a.py", "from regions import Regions", "imports regions outside"),
+        ("estimators/_a.py", "import keras", "imports keras outside"),
+        ("estimators/_a.py", "from tensorflow.signal import rfft2d", "imports tensorflow outside"),
+        ("estimators/_a.py", "if TYPE_CHECKING:\n    f()\nelse:\n    import keras", "keras out"),
+        ("flatsky/_a.py", "from astropy import units", "numpy and scipy only"),
         ("__init__.py", "import astropy", "makes `import lensmap` slow"),
         # The private parts of other packages.
-        ("maps/a.py", "import numpy._core", "imports the private numpy._core"),
-        ("maps/a.py", "def f():\n    from scipy import _lib", "imports the private scipy._lib"),
-        ("maps/a.py", "from regions._utils.wcs_helpers import f", "imports the private regions._"),
+        ("maps/_a.py", "import numpy._core", "imports the private numpy._core"),
+        ("maps/_a.py", "def f():\n    from scipy import _lib", "imports the private scipy._lib"),
+        ("maps/_a.py", "from regions._utils.wcs_helpers import f", "imports the private regions._"),
     ],
 )
 def test_bad_import(path, source, fault):

@@ -8,7 +8,7 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 from lensmap.networks import available_networks, read_card
-from lensmap.networks.cards import network_files
+from lensmap.networks._cards import network_files
 
 __all__ = ["setup"]
 

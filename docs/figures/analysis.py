@@ -36,7 +36,7 @@ def peaks():
 
 def recovery():
     """Draw which halos in front of the demo's galaxies a map shows."""
-    from lensmap.validation import recover_halos
+    from lensmap.injection import recover_halos
 
     catalog, _ = _demo()
     estimator = KaiserSquires(smoothing=1 * u.arcmin, uncertainty="analytic")

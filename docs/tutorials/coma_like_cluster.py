@@ -24,12 +24,7 @@ from lensmap import (
     shear_profile,
 )
 from lensmap.filaments import azimuthal_excess, find_filaments
-from lensmap.plotting import (
-    plot_azimuthal_profile,
-    plot_filaments,
-    plot_peaks,
-    plot_shear_profile,
-)
+from lensmap.plotting import plot_azimuthal_profile, plot_filaments, plot_peaks, plot_shear_profile
 from lensmap.profiles import structure_covariance
 
 # %%

@@ -16,8 +16,8 @@ from regions import CircleSkyRegion
 
 from lensmap import HaloModelField, KaiserSquires, MaskedCNN, MockSurvey, SkyMask
 from lensmap.masks import pixel_mask
+from lensmap.scores import distance_to_mask, pearson_r, rmse
 from lensmap.simulate import star_holes
-from lensmap.validation import distance_to_mask, pearson_r, rmse
 
 # %%
 # A field and its galaxies

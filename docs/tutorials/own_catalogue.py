@@ -17,8 +17,14 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
 
-from lensmap import ConvergenceMap, KaiserSquires, ShearCatalog, check_convention
-from lensmap import find_peaks, make_wcs
+from lensmap import (
+    ConvergenceMap,
+    KaiserSquires,
+    ShearCatalog,
+    check_convention,
+    find_peaks,
+    make_wcs,
+)
 from lensmap.peaks import write_regions
 from lensmap.plotting import plot_peaks
 

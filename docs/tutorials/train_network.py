@@ -20,8 +20,8 @@ from astropy.table import Table
 from lensmap import CNNReconstructor, HaloModelField, MockSurvey
 from lensmap.networks import FieldSet, read_card, train
 from lensmap.plotting import plot_learning_curve
+from lensmap.scores import pearson_r
 from lensmap.simulate import read_lenstools
-from lensmap.validation import pearson_r
 
 # %%
 # The simulations

@@ -1,24 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Shear catalogues: columns, sign conventions and calibration."""
 
-from lensmap.catalog.calibration import Calibration
-from lensmap.catalog.columns import COLUMN_PRESETS, ColumnPreset, find_columns
-from lensmap.catalog.convention import CONVENTIONS, convention_name, convention_signs, to_celestial
-from lensmap.catalog.conversion import as_shear_catalog
-from lensmap.catalog.shear_catalog import ShearCatalog
-from lensmap.catalog.tables import declared_meta, read_table
+from lensmap._lazy import lazy_exports
 
-__all__ = [
-    "ShearCatalog",
-    "as_shear_catalog",
-    "declared_meta",
-    "read_table",
-    "Calibration",
-    "CONVENTIONS",
-    "convention_signs",
-    "convention_name",
-    "to_celestial",
-    "COLUMN_PRESETS",
-    "ColumnPreset",
-    "find_columns",
-]
+__getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

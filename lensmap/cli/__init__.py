@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The ``lensmap`` command."""
 
-from lensmap.cli.main import main
+from lensmap._lazy import lazy_exports
 
-__all__ = ["main"]
+__getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -1,30 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The universe as lensing sees it: distances, source redshifts, and the power of matter."""
 
-from lensmap.cosmology.lensing import (
-    distance_ratio,
-    lensing_efficiency,
-    lensing_weight,
-    sigma_crit,
-)
-from lensmap.cosmology.parameters import MASSIVENUS, available_cosmologies, get_cosmology
-from lensmap.cosmology.power import convergence_power, linear_power, nonlinear_power
-from lensmap.cosmology.redshifts import SourceRedshifts, check_z_source, farthest_source
-from lensmap.cosmology.structure import colossus_cosmology
+from lensmap._lazy import lazy_exports
 
-__all__ = [
-    "MASSIVENUS",
-    "SourceRedshifts",
-    "available_cosmologies",
-    "check_z_source",
-    "colossus_cosmology",
-    "convergence_power",
-    "distance_ratio",
-    "farthest_source",
-    "get_cosmology",
-    "lensing_efficiency",
-    "lensing_weight",
-    "linear_power",
-    "nonlinear_power",
-    "sigma_crit",
-]
+__getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """What is in a catalogue, and is its convention what was declared?"""
 
-from lensmap.diagnostics.convention import ConventionCheck, check_convention
-from lensmap.diagnostics.summary import CatalogSummary, summarize
+from lensmap._lazy import lazy_exports
 
-__all__ = ["check_convention", "ConventionCheck", "summarize", "CatalogSummary"]
+__getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -1,16 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Filaments of mass maps: ridges that persist, and second opinions on them."""
 
-from lensmap.filaments.finder import Filaments, filament_significance, find_filaments
-from lensmap.filaments.persistence import PersistencePairs, persistence_pairs
-from lensmap.filaments.ridges import azimuthal_excess, ridge_strength
+from lensmap._lazy import lazy_exports
 
-__all__ = [
-    "Filaments",
-    "PersistencePairs",
-    "azimuthal_excess",
-    "filament_significance",
-    "find_filaments",
-    "persistence_pairs",
-    "ridge_strength",
-]
+__getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

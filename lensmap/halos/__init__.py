@@ -1,37 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Halos: how many there are, how concentrated they are, and what they do to light."""
 
-from lensmap.halos.abundance import (
-    concentration,
-    convert_mass,
-    halo_bias,
-    halo_counts,
-    mass_function,
-)
-from lensmap.halos.nfw import NFWHalo, radius_200c
-from lensmap.halos.profiles import (
-    nfw_mass,
-    nfw_mean_sigma,
-    nfw_sigma,
-    truncated_nfw_fourier,
-    truncated_nfw_mass,
-    truncated_nfw_mean_sigma,
-    truncated_nfw_sigma,
-)
+from lensmap._lazy import lazy_exports
 
-__all__ = [
-    "NFWHalo",
-    "concentration",
-    "convert_mass",
-    "halo_bias",
-    "halo_counts",
-    "mass_function",
-    "nfw_mass",
-    "nfw_mean_sigma",
-    "nfw_sigma",
-    "radius_200c",
-    "truncated_nfw_fourier",
-    "truncated_nfw_mass",
-    "truncated_nfw_mean_sigma",
-    "truncated_nfw_sigma",
-]
+__getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -1,10 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Mass maps on the sky: `ConvergenceMap` and its FITS form."""
 
-from lensmap.maps.convergence_map import ConvergenceMap, check_map
-from lensmap.maps.fits import register_fits
-from lensmap.maps.noise_maps import each_noise_map
+from lensmap._lazy import lazy_exports
 
-register_fits()
-
-__all__ = ["ConvergenceMap", "check_map", "each_noise_map"]
+__getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

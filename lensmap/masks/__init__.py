@@ -6,6 +6,6 @@ on any WCS, MOCs, and lists of star holes are all understood by `excluded`, whic
 about the positions of galaxies and about the centres of pixels.
 """
 
-from lensmap.masks.core import SkyMask, excluded, pixel_mask
+from lensmap._lazy import lazy_exports
 
-__all__ = ["SkyMask", "excluded", "pixel_mask"]
+__getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -10,7 +10,7 @@ from regions import Regions
 
 from lensmap import KaiserSquires, NFWHalo, ShearCatalog, make_wcs
 from lensmap.cli import main
-from lensmap.cli.demo import demo_table
+from lensmap.cli.commands._demo import demo_table
 
 TRUTH = demo_table().meta
 

@@ -8,7 +8,8 @@ import warnings
 import pytest
 from astropy import log
 
-from lensmap.cli import check, main
+from lensmap.cli import main
+from lensmap.cli.commands import _check as check
 from lensmap.utils import CatalogWarning
 
 

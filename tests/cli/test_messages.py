@@ -3,7 +3,7 @@
 
 import pytest
 
-from lensmap.cli.messages import with_options
+from lensmap.cli._messages import with_options
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import argparse
 import pytest
 from astropy import units as u
 
-from lensmap.cli.options import angle, angle_or_none, noise, pairs
+from lensmap.cli._options import angle, angle_or_none, noise, pairs
 
 
 @pytest.mark.parametrize("text", ["0.3arcmin", "0.3 arcmin", "18arcsec", "0.005deg"])

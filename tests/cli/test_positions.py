@@ -6,7 +6,7 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable, Table
 
-from lensmap.cli.positions import numbers_of, read_positions
+from lensmap.cli._positions import numbers_of, read_positions
 
 
 def test_tables(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from astropy.cosmology import FlatLambdaCDM, Flatw0waCDM, LambdaCDM, Planck18, wpwaCDM
 
 from lensmap.cosmology import MASSIVENUS, available_cosmologies, get_cosmology, sigma_crit
-from lensmap.cosmology.parameters import cosmology_key
+from lensmap.cosmology._parameters import cosmology_key
 
 META = {"sigma8": 0.8, "n": 0.96}
 

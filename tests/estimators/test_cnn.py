@@ -291,7 +291,7 @@ def test_bad_parameters(parameters, error, message):
 
 
 def test_the_bundled_networks_are_small_enough():
-    from lensmap.networks.cards import BUNDLED
+    from lensmap.networks._cards import BUNDLED
 
     assert available_networks() == ["cha2025", "h21like", "lensmap"]
     assert sum(path.stat().st_size for path in BUNDLED.iterdir()) < 40e6

@@ -14,7 +14,7 @@ from lensmap.filaments import (
     find_filaments,
     ridge_strength,
 )
-from lensmap.filaments.skeleton import skeleton_arcs
+from lensmap.filaments._skeleton import skeleton_arcs
 
 SHAPE = (90, 110)
 

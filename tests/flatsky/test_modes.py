@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lensmap.flatsky import shear_kernel, shear_to_convergence
-from lensmap.flatsky.kaiser_squires import kernel_columns
-from lensmap.flatsky.modes import column_blocks, filter_modes
+from lensmap.flatsky._kaiser_squires import kernel_columns
+from lensmap.flatsky._modes import column_blocks, filter_modes
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 9), st.booleans())

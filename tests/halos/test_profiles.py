@@ -7,6 +7,7 @@ from lenses import NFW
 from scipy.integrate import quad
 
 from lensmap.halos import (
+    nfw_mass,
     nfw_mean_sigma,
     nfw_sigma,
     truncated_nfw_fourier,
@@ -14,7 +15,6 @@ from lensmap.halos import (
     truncated_nfw_mean_sigma,
     truncated_nfw_sigma,
 )
-from lensmap.halos.profiles import nfw_mass
 
 X = np.array([1e-3, 0.03, 0.5, 0.99995, 1.0, 1.00005, 1.2, 7.0, 60.0])
 TAUS = [0.5, 1.0, 3.0, 12.0]

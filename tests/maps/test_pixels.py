@@ -6,7 +6,7 @@ import pytest
 from astropy import units as u
 from astropy.wcs import WCS
 
-from lensmap.maps.pixels import (
+from lensmap.maps._pixels import (
     pixel_anisotropy,
     pixel_sides,
     pixel_size,

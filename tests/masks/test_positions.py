@@ -6,7 +6,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 
-from lensmap.masks.positions import Positions, chord
+from lensmap.masks._positions import Positions, chord
 
 
 def test_chord():

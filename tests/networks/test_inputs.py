@@ -10,7 +10,7 @@ from lenses import tangent_wcs
 from lensmap import MockSurvey
 from lensmap.flatsky import convergence_to_shear, gaussian_smooth, shear_to_convergence
 from lensmap.networks import INPUTS, GridArrays
-from lensmap.networks.multiscale_inputs import (
+from lensmap.networks._multiscale_inputs import (
     MULTISCALE_CHANNELS,
     multiscale_inputs,
     reference_noise,
@@ -176,7 +176,7 @@ def test_smoothed_inputs_fill_empty_pixels():
 
 def test_noise_between_scales_is_that_of_white_noise():
     from lensmap.flatsky import multiscale_convergence
-    from lensmap.networks import multiscale_inputs as module
+    from lensmap.networks import _multiscale_inputs as module
 
     rng, shape = np.random.default_rng(7), (512, 512)
     noise = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from lensmap.flatsky import convergence_to_shear, multiscale_convergence
 from lensmap.networks import GridArrays, as_network
-from lensmap.networks.large_scales import large_scale_correction
+from lensmap.networks._large_scales import large_scale_correction
 from lensmap.validation import ValidationSetup
 
 SCALE = 0.5

@@ -6,7 +6,7 @@ import pytest
 
 from lensmap.flatsky import mirror_x, rotate90
 from lensmap.networks import INPUTS, GridArrays
-from lensmap.networks.symmetries import SYMMETRIES, turned, turned_back
+from lensmap.networks._symmetries import SYMMETRIES, turned, turned_back
 
 RNG = np.random.default_rng(1)
 SHEAR = (RNG.standard_normal((20, 24)) + 1j * RNG.standard_normal((20, 24))) * 0.2

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from lensmap.networks.tiles import Tiling, tile_positions
+from lensmap.networks._tiles import Tiling, tile_positions
 
 RNG = np.random.default_rng(2)
 

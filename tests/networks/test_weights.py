@@ -7,8 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from lensmap.networks import Network, build, load_network, read_card, save_network
-from lensmap.networks.weights import as_network
+from lensmap.networks import Network, as_network, build, load_network, read_card, save_network
 
 OPTIONS = {"widths": [4, 6], "blocks": [1, 1], "details": 4}
 

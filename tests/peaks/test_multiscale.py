@@ -10,7 +10,8 @@ from lenses import NFW
 
 from lensmap import ConvergenceMap
 from lensmap.grid import tangent_wcs
-from lensmap.peaks import aperture_mass, find_multiscale_peaks, multiscale
+from lensmap.peaks import _multiscale as multiscale
+from lensmap.peaks import aperture_mass, find_multiscale_peaks
 
 SHAPE = (120, 120)
 WCS = tangent_wcs(SkyCoord(150, 2, unit="deg"), SHAPE, 0.5 * u.arcmin)

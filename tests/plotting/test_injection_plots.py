@@ -9,7 +9,7 @@ from astropy.table import QTable
 
 from lensmap import plotting
 from lensmap.grid import tangent_wcs
-from lensmap.validation import HaloRecovery
+from lensmap.injection import HaloRecovery
 
 WCS = tangent_wcs(SkyCoord(150, 2, unit="deg"), (60, 120), 0.5 * u.arcmin)
 

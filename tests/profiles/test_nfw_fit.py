@@ -209,7 +209,7 @@ def test_the_shear_of_the_best_halo():
 
 
 def test_a_search_that_stopped_beside_the_best_goes_on(monkeypatch):
-    from lensmap.profiles import nfw_result
+    from lensmap.profiles import _nfw_result as nfw_result
 
     profile = _profile(_catalog([(CENTER, _halo())]))
     expected = fit_nfw(profile, z_lens=0.3)

@@ -8,7 +8,7 @@ from astropy.coordinates import SkyCoord
 
 from lensmap import ConvergenceMap
 from lensmap.grid import tangent_wcs
-from lensmap.profiles.pixels import pixels_around, places_around
+from lensmap.profiles._pixels import pixels_around, places_around
 
 
 @pytest.fixture(params=[0.0, 89.0], ids=["equator", "pole"])

@@ -8,10 +8,10 @@ from lenses import CENTERS, tangent_wcs
 from scipy import stats
 
 from lensmap import ConvergenceMap
+from lensmap.scores import orthogonal_slope
 from lensmap.statistics import (
     kappa_moments,
     kappa_pdf,
-    orthogonal_slope,
     peak_counts,
     pixel_relation,
     power_spectrum,

@@ -7,13 +7,7 @@ import pytest
 from astropy.utils.exceptions import AstropyUserWarning
 
 from lensmap import ShearCatalog
-from lensmap.utils import (
-    CatalogWarning,
-    ConventionWarning,
-    LensmapWarning,
-    MapWarning,
-    warn_user,
-)
+from lensmap.utils import CatalogWarning, ConventionWarning, LensmapWarning, MapWarning, warn_user
 
 
 def test_tree():

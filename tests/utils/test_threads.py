@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lensmap.utils import chunk_slices, n_threads, thread_map, threads
+from lensmap.utils import _threads as threads
+from lensmap.utils import chunk_slices, n_threads, thread_map
 
 
 @pytest.mark.parametrize("cores", [1, 3])

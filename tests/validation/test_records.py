@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lensmap.utils import LensmapWarning
-from lensmap.validation.records import RecordFolder
+from lensmap.validation._records import RecordFolder
 
 SETTINGS = {"seed": 1, "shape": (3, 4), "lensmap": "1"}
 

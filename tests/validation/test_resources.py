@@ -6,7 +6,7 @@ from astropy import units as u
 
 from lensmap import KaiserSquires
 from lensmap.validation import ValidationSetup
-from lensmap.validation.resources import measure_resources
+from lensmap.validation._resources import measure_resources
 
 SETUP = ValidationSetup(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
 

@@ -6,7 +6,8 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable, vstack
 
-from lensmap.validation import mean_and_error, null_scores, score_map, summarize
+from lensmap.scores import mean_and_error, null_scores, score_map
+from lensmap.validation import summarize
 
 
 def _fields(n, gain=1.0, scale=0.08):

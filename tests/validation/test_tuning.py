@@ -8,7 +8,7 @@ from astropy import units as u
 from lensmap import KaiserSquires, WienerFilter
 from lensmap.cosmology import convergence_power
 from lensmap.validation import ValidationSetup, tune_linear
-from lensmap.validation.tuning import measured_power
+from lensmap.validation._tuning import measured_power
 
 SETUP = ValidationSetup(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
 

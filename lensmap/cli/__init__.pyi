@@ -1,0 +1,6 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+from ._main import main as main
+
+__all__ = [
+    "main",
+]

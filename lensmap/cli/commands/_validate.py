@@ -1,0 +1,177 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""``lensmap validate``: the tests of Cha et al. 2025, and more, on any estimators."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from lensmap.cli._field_input import read_field_of
+from lensmap.cli._load_networks import load_networks
+from lensmap.cli._messages import say
+from lensmap.cli._options import angle, count
+from lensmap.cli._outputs import check_folder
+from lensmap.cli._tables import show_table
+from lensmap.utils import check_count
+
+NAME = "validate"
+SUMMARY = "measure how good estimators are: report with figures and tables"
+DESCRIPTION = """Measure how near the maps of estimators come to the truth, on simulated skies or on
+true maps of your own: pixels, distributions, scales, clusters, error bars, edges, masks, skies
+without lensing, and a mock of Coma, each number with its error from field to field. The report
+is one web page; its numbers are a table, too. A run that was stopped goes on where it was."""
+EXAMPLES = """examples:
+  lensmap validate -o report
+  lensmap validate -o report -n 20 --null 20 --masked 0 --coma 0 --estimators ks,wiener,lensmap
+  lensmap validate -o hsc --preset hsc_y3 --estimators wiener,lensmap,mine.py:MyEstimator
+  lensmap validate -o massivenus --truth Maps25/*.fits --z-source 2.5 -n 100
+
+written: report.html (needs no other file), results.ecsv (all numbers), scores.ecsv (a row for each
+field and estimator), figures (PNG and PDF), and data, with which a stopped run goes on
+
+exit codes: 0 done, 1 an error, 2 wrong usage"""
+
+_DEFAULT = "ks150,ks,wiener,h21like,cha2025,lensmap"
+_PRESETS = ("cha2025", "masked", "lsst_y1", "lsst_y10", "hsc_y3", "cosmos")
+
+
+def _number(text):
+    """Return a whole number that is 0 or more."""
+    return 0 if text == "0" else count(text)
+
+
+def add_arguments(parser):
+    """Add the command's arguments."""
+    add = parser.add_argument
+    add("-o", "--output", required=True, metavar="DIR", help="the folder, made if need be")
+    add("-e", "--estimators", default=_DEFAULT, metavar="NAMES",
+        help="with commas between: ks150 (Kaiser-Squires, 150 arcsec), ks and wiener (tuned on "
+        "other fields), h21like, cha2025, lensmap (networks); files of weights (.h5); your own: "
+        "module:Class or file.py:Class (default: %(default)s)")
+    group = parser.add_argument_group("the skies and the survey")
+    group.add_argument(
+        "--preset", choices=_PRESETS, default="cha2025",
+        help="cha2025 (the default), the same masked by a third, Rubin's lsst_y1 and lsst_y10, "
+        "hsc_y3, cosmos")
+    group.add_argument("--truth", nargs="+", metavar="FILE",
+                       help="true maps instead of drawn ones, all of the same pixels; the linear "
+                       "methods are tuned on the last of them")
+    group.add_argument("--z-source", type=float, metavar="Z", help="the redshift of the sources")
+    group.add_argument("--density", type=float, metavar="N", help="galaxies per arcmin2")
+    group.add_argument("--shape", type=int, nargs=2, metavar=("NY", "NX"), help="pixels, even")
+    group.add_argument("--pixel-scale", type=angle, metavar="ANGLE", help="their side")
+    group.add_argument("--resolution", choices=("massivenus", "none"),
+                       help="blur as that simulation does, or not (default: that of the preset)")
+    group = parser.add_argument_group("how much")
+    group.add_argument("-n", "--fields", type=count, default=200, metavar="N",
+                       help="fields (default %(default)s)")
+    group.add_argument("--null", type=_number, metavar="N",
+                       help="skies without lensing (default: as many)")
+    group.add_argument("--masked", type=_number, default=50, metavar="N",
+                       help="of the fields, how many are masked, too (default %(default)s)")
+    group.add_argument("--coma", type=_number, default=12, metavar="N",
+                       help="mocks of Coma, 0 or at least 4 (default %(default)s)")
+    group.add_argument("--full", type=count, nargs="?", const=50, metavar="N",
+                       help="also means over the eight symmetries, 95 per cent intervals and the "
+                       "errors of the Wiener filter, on N fields (default 50)")
+    group.add_argument("--tuning", type=count, default=8, metavar="N",
+                       help="fields on which linear methods are tuned (default %(default)s)")
+    group.add_argument("--seed", type=int, default=0, help="which series of fields (default 0)")
+    group.add_argument("--workers", type=count, metavar="N",
+                       help="how many processes draw fields (default: one per core)")
+
+
+def run(arguments):
+    """Run the command."""
+    folder = Path(arguments.output)
+    check_folder(folder)
+    check_count(arguments.seed, "--seed")
+    names = arguments.estimators.split(",")
+    from lensmap.validation import (
+        LINEAR_NAMES,
+        ValidationPlan,
+        ValidationResults,
+        long_estimators,
+        named_estimators,
+        validate,
+        write_report,
+    )
+
+    if any(name not in LINEAR_NAMES for name in names):  # networks, or what may have some in it
+        load_networks()
+    shown = sys.stderr.isatty()
+    plan = ValidationPlan(
+        n_fields=arguments.fields,
+        n_null=arguments.fields if arguments.null is None else arguments.null,
+        n_masked=arguments.masked, n_coma=arguments.coma, n_more=arguments.full or 0,
+    )
+    setup, tuning = _setups(arguments)
+    estimators = named_estimators(
+        names, tuning, n_tuning=arguments.tuning, seed=arguments.seed,
+        workers=arguments.workers, progress=shown,
+    )
+    try:
+        validate(
+            estimators, setup, folder, plan, seed=arguments.seed, workers=arguments.workers,
+            more=long_estimators(estimators) if arguments.full else None, progress=shown,
+        )
+    except (KeyboardInterrupt, SystemExit):
+        say(f"stopped: what was measured is in {str(folder)!r}; the same command goes on")
+        raise
+    results = ValidationResults.read(folder)
+    path = write_report(results, command="lensmap " + shlex.join(arguments.words))
+    show(results)
+    print(f"written: {path}, results.ecsv, scores.ecsv, figures")
+    return 0
+
+
+def _setups(arguments):
+    """Return what is mapped, and that on which linear methods are tuned."""
+    from astropy import units as u
+
+    from lensmap.validation import GivenFields, ValidationSetup
+
+    changes = {name: getattr(arguments, name) for name in ("z_source", "pixel_scale")
+               if getattr(arguments, name) is not None}
+    if arguments.shape is not None:
+        changes["shape"] = tuple(arguments.shape)
+    if arguments.density is not None:
+        changes["density"] = arguments.density / u.arcmin**2
+    if arguments.resolution is not None:
+        changes["resolution"] = None if arguments.resolution == "none" else arguments.resolution
+    if arguments.truth is None:
+        setup = ValidationSetup.preset(arguments.preset, **changes)
+        return setup, setup
+    given = [name for name in ("shape", "pixel_scale", "resolution") if name in changes]
+    if given:
+        raise ValueError(f"--{given[0].replace('_', '-')}: the files of --truth say this")
+    changes["resolution"] = None
+    needed = arguments.fields + arguments.tuning
+    if len(arguments.truth) < needed:
+        raise ValueError(
+            f"--truth names {len(arguments.truth)} files, but {arguments.fields} fields and "
+            f"{arguments.tuning} to tune on are asked for: give more files, or smaller -n and "
+            "--tuning"
+        )
+    files = GivenFields(arguments.truth, read_field_of)
+    setup = ValidationSetup.preset(arguments.preset, fields=files[: arguments.fields], **changes)
+    return setup, setup.replace(fields=files[arguments.fields :])
+
+
+def show(results):
+    """Print the most important numbers, for people."""
+    from astropy.table import Table
+
+    rows = results.summary
+    shown = Table({"estimator": rows["estimator"]})
+    for heading, name, decimals in (
+        ("r", "pearson_r", 4), ("RMSE", "rmse", 5), ("L", "loss", 1), ("slope", "slope", 3),
+        ("in 68 %", "coverage_68", 3),
+    ):
+        shown[heading] = [
+            f"{row[name]:.{decimals}f} +- {row[f'{name}_err']:.{decimals}f}".replace(
+                "nan +- nan", "-")
+            for row in rows
+        ]
+    print(f"{results.n_fields['fields']} fields", end="\n\n")
+    show_table(shown, {})
+    print()

@@ -1,0 +1,290 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`WienerFilter`: the best linear map for a known power spectrum and known noise."""
+
+import functools
+
+import numpy as np
+from astropy import units as u
+
+from lensmap.estimators._base import Estimator, Inversion
+from lensmap.estimators._registry import register_estimator
+from lensmap.estimators._support import data_support
+from lensmap.flatsky import WienerSolver, interpolate_power, mode_power, padded_shape
+from lensmap.maps import ConvergenceMap
+from lensmap.utils import as_generator, check_choice, check_count, check_number
+
+__all__ = ["WienerFilter"]
+
+# A galaxy's shares in the pixels of cloud-in-cell have squares that add up to this, on average:
+# taken as independent, the pixels would seem to hold more galaxies than there are.
+_CLOUD = 4 / 9
+
+
+@register_estimator("wiener")
+class WienerFilter(Estimator):
+    r"""The Wiener filter: the mean of the posterior for a Gaussian signal with a known power.
+
+    .. math:: \hat\kappa = (S^{-1} + A^T N^{-1} A)^{-1} A^T N^{-1} g
+
+    S is the covariance of the mean convergence in pixels, with the power spectrum ``power`` times
+    the square of the pixel's window (galaxies sample the whole pixel); N the noise of the mean
+    shear of each pixel, infinite where there are no galaxies; A the Kaiser-Squires relation on a
+    periodic grid larger than the field. Mass outside of the field and in holes is part of the
+    solution, so that neither edges nor holes are read as zero shear. Of all linear maps it has the
+    smallest mean square error. The zero mode is 0: the mass sheet is not measured.
+
+    The B-mode is the same filter on the shear turned by 45 degrees: without systematic errors it
+    is noise of the same kind. The map is linear in the ellipticities for a given noise; without
+    ``sigma_e`` (the parameter or the column) the noise is measured from them.
+
+    Parameters
+    ----------
+    power : None, callable or pair of array_like
+        The power spectrum of the convergence, :math:`C_\ell` in steradians, without the pixel's
+        window. None: the theory, `lensmap.cosmology.convergence_power` for ``z_source`` and
+        ``cosmology``. A callable: from an array of multipoles to :math:`C_\ell`. A pair
+        ``(ell, C_ell)``, such as what `lensmap.flatsky.measure_power` gives: interpolated
+        between logarithms, constant below its range, falling as :math:`\ell^{-2}` above.
+    z_source : float or `lensmap.cosmology.SourceRedshifts`
+        The redshift of the galaxies or its distribution, for the theory.
+    cosmology : `~astropy.cosmology.FLRW`, str or None
+        For the theory; None is the default of `lensmap.cosmology`.
+    padding : float
+        The grid of the solution is this multiple of the field, at least 1; 1 takes the field as
+        periodic. Between 1.5 and 3, maps of a few degrees differ by one or two per cent of their
+        scatter, most at the edges.
+    tolerance : float
+        The relative residual at which the iteration ends, between 0 and 1. The default is right
+        to 1e-5 of the map's scatter, and 3e-4 in the worst pixel.
+    max_iterations : int
+        Where it ends in any case, with a warning.
+    reduced_shear_iterations : int
+        What is measured is the reduced shear :math:`g = \gamma / (1 - \kappa)`. Each iteration
+        multiplies g by :math:`1 - \kappa` of the map before, with the noise as it is; 0 takes g
+        for the shear.
+    scheme : {"nearest", "cloud-in-cell"}
+        How galaxies are assigned to pixels. With cloud-in-cell, the noise of neighbours is taken
+        as independent, at the level that the galaxies have on larger scales.
+    fill_holes : bool
+        Whether masked pixels keep their value, which is the prior's best continuation, where at
+        least half of a Gaussian of 1 arcmin sees data. Others without a galaxy within 2 arcmin
+        (or two mean distances between galaxies, where that is more) are masked.
+    uncertainty : None, "rotations" or "posterior"
+        ``"posterior"``: the error about the truth (total), from the scatter of samples of the
+        posterior, right as far as the prior is, but for the mass sheet and what is wider than
+        the padded field; it depends on the noise only, not on the ellipticities.
+        ``"rotations"``: the noise about the filtered truth, from randomly turned
+        galaxies: what is expected of a map without a signal. None: none.
+    n_realizations : int
+        The number of random rotations, or of solutions for ``"posterior"``; each gives two maps.
+    rng : int or `numpy.random.SeedSequence`
+        The seed of the random realisations.
+    sigma_e : float or None
+        The intrinsic dispersion of ellipticities per component; None takes the column ``sigma_e``,
+        and measures it where there is none.
+    dtype : {"float64", "float32"}
+        The precision of the solution.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is of the wrong kind or out of range.
+
+    Warns
+    -----
+    MapWarning
+        If the tolerance is not reached within ``max_iterations``.
+
+    References
+    ----------
+    Zaroubi et al. 1995, ApJ 449, 446, eq. 11; Simon, Taylor & Hartlap 2009, MNRAS 399, 48
+    (convergence); Hoffman & Ribak 1991, ApJ 380, L5 (samples of the posterior).
+
+    Examples
+    --------
+    >>> from lensmap import WienerFilter
+    >>> WienerFilter(z_source=1.2).replace(uncertainty="posterior")
+    WienerFilter(z_source=1.2, uncertainty='posterior')
+    """
+
+    linear = True
+    uncertainties = (None, "rotations", "posterior")
+
+    def __init__(
+        self,
+        *,
+        power=None,
+        z_source=1.0,
+        cosmology=None,
+        padding=1.5,
+        tolerance=1e-5,
+        max_iterations=1000,
+        reduced_shear_iterations=0,
+        scheme="nearest",
+        fill_holes=False,
+        uncertainty=None,
+        n_realizations=100,
+        rng=0,
+        sigma_e=None,
+        dtype="float64",
+    ):
+        self.power = _check_power(power)
+        self.z_source, self.cosmology = _check_theory(z_source, cosmology)
+        self.padding = check_number(padding, "padding", "finite and at least 1", low=1)
+        self.tolerance = check_number(
+            tolerance, "tolerance", "between 0 and 1", low=1e-15, high=0.99
+        )
+        self.max_iterations = check_count(max_iterations, "max_iterations", minimum=1)
+        self.reduced_shear_iterations = check_count(
+            reduced_shear_iterations, "reduced_shear_iterations"
+        )
+        self.scheme = scheme
+        self.fill_holes = bool(fill_holes)
+        self.uncertainty = uncertainty
+        self.n_realizations = n_realizations
+        self.rng = rng
+        if sigma_e is not None:
+            check_number(sigma_e, "sigma_e", "None or positive", low=1e-300)
+        self.sigma_e = sigma_e
+        self.dtype = check_choice(dtype, "dtype", ("float64", "float32"))
+        self._check_common()
+
+    def sample(self, catalog, wcs=None, mask=None, *, n_samples=10, rng=0):
+        """Yield maps that might be the truth: samples of the posterior.
+
+        Their mean is the map of ``reconstruct``, their scatter its error about the truth. Use
+        them to see what a quantity that is not linear, such as the height of peaks, may be.
+
+        Parameters
+        ----------
+        catalog, wcs, mask : object
+            As for ``reconstruct``.
+        n_samples : int
+            How many.
+        rng : None, int or `numpy.random.Generator`
+            The source of random numbers; None is different in each call.
+
+        Yields
+        ------
+        ConvergenceMap
+            A sample, one at a time: kappa, mask and counts. The prior has no B-mode.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for ``reconstruct``.
+        """
+        check_count(n_samples, "n_samples", minimum=1)
+        # A grid will do here, whatever the uncertainty of maps is to be made of.
+        grid, _, target = self.replace(uncertainty=None)._prepare(catalog, wcs, mask)
+        rng = as_generator(rng)
+        solver = self._solver(grid)
+        mean = self._filtered(solver, grid)
+        for i in range(0, n_samples, 2):
+            pair = solver.fluctuations(rng)
+            for part in (pair.real, pair.imag)[: n_samples - i]:
+                sample = mean._replace(kappa=mean.kappa + part, kappa_b=None)
+                kappa = self._dress(grid, sample, target)
+                kappa.meta["sample"] = "of the posterior"
+                yield kappa
+
+    def _invert(self, grid):
+        return self._inverter(grid)(grid)
+
+    def _inverter(self, grid):
+        return functools.partial(self._filtered, self._solver(grid))
+
+    def _filtered(self, solver, grid):
+        kappa = solver.solve(grid.shear)
+        for _ in range(self.reduced_shear_iterations):
+            kappa = solver.solve(grid.shear * (1 - kappa.real))
+        unsupported, bridged = data_support(grid, self.fill_holes)
+        return Inversion(kappa.real, kappa.imag, unsupported, bridged)
+
+    def _solver(self, grid):
+        """Return the equations for the noise and the pixels of a grid."""
+        clouds = grid.scheme == "cloud-in-cell"
+        power = mode_power(
+            padded_shape(grid.shape, self.padding),
+            grid.pixel_frame.scale.to_value(u.rad),
+            self._power_of,
+            smoothed=2 if clouds else 1,
+        )
+        return WienerSolver(
+            grid.sigma**2 / (_CLOUD if clouds else 1),
+            power,
+            dtype=self.dtype,
+            tolerance=self.tolerance,
+            max_iterations=self.max_iterations,
+        )
+
+    def _power_of(self, ell):
+        if self.power is None:
+            try:
+                table = _kept_theory(self.z_source, self.cosmology)
+            except TypeError:  # most cosmologies cannot be looked up
+                table = _theory(self.z_source, self.cosmology)
+            return interpolate_power(ell, *table)
+        return self.power(ell) if callable(self.power) else interpolate_power(ell, *self.power)
+
+    def _realizations(self, grid, assignment, invert):
+        if self.uncertainty != "posterior":
+            yield from super()._realizations(grid, assignment, invert)
+            return
+        solver, rng = self._solver(grid), self._generator()
+        for _ in range(self.n_realizations):
+            pair = solver.fluctuations(rng)
+            yield pair.real, pair.imag
+
+    def _meta(self, grid):
+        meta = super()._meta(grid)
+        if isinstance(self.power, tuple):
+            ell = self.power[0]
+            meta["parameters"]["power"] = (
+                f"a table of {len(ell)} multipoles from {ell[0]:.6g} to {ell[-1]:.6g}"
+            )
+        return meta
+
+
+def _theory(z_source, cosmology):
+    """Return a table of the theory: smooth as it is, a few points serve all modes of all grids."""
+    from lensmap.cosmology import convergence_power
+
+    ell = np.geomspace(1.0, 1e7, 400)
+    return ell, convergence_power(ell, z_source, cosmology)
+
+
+_kept_theory = functools.lru_cache(maxsize=8)(_theory)
+
+
+def _check_power(power):
+    """Return the parameter, a table as two tuples of floats, whose repr says all."""
+    if power is None or callable(power):
+        return power
+    allowed = "power must be None, a function of ell, or a pair of arrays (ell, C_ell)"
+    if isinstance(power, (str, bytes, ConvergenceMap)) or not hasattr(power, "__len__"):
+        raise TypeError(f"{allowed}, not {type(power).__name__}")
+    try:
+        ell, values = (np.asarray(part, dtype=float) for part in tuple(power)[:2])
+    except (TypeError, ValueError):
+        raise TypeError(f"{allowed}, not {power!r}") from None
+    if ell.ndim != 1 or ell.shape != values.shape or len(ell) < 2:
+        raise ValueError(
+            f"{allowed} of one length of at least 2, not of shapes {ell.shape} and {values.shape}"
+        )
+    if not (np.all(np.isfinite(ell)) and ell[0] > 0 and np.all(np.diff(ell) > 0)):
+        raise ValueError("power: the multipoles must be positive, finite and rising")
+    if not (np.all(np.isfinite(values)) and values.min() > 0):
+        raise ValueError(
+            f"power: C_ell must be positive and finite, but its least value is {values.min():g}"
+        )
+    return tuple(ell.tolist()), tuple(values.tolist())
+
+
+def _check_theory(z_source, cosmology):
+    """Return the parameters of the theory, as they were given, after checking them."""
+    from lensmap.cosmology import check_z_source, get_cosmology
+
+    check_z_source(z_source)
+    get_cosmology(cosmology)
+    return z_source, cosmology

@@ -1,0 +1,291 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`NFWHalo`: one halo at its redshift, with units."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from astropy import units as u
+from astropy.cosmology import FLRW
+
+from lensmap.cosmology import get_cosmology, sigma_crit
+from lensmap.halos._profiles import (
+    nfw_mass,
+    nfw_mean_sigma,
+    nfw_sigma,
+    truncated_nfw_mass,
+    truncated_nfw_mean_sigma,
+    truncated_nfw_sigma,
+)
+
+__all__ = ["NFWHalo", "radius_200c"]
+
+_DENSITY = u.solMass / u.Mpc**2
+
+
+def radius_200c(m200c, z, cosmology=None):
+    """Return the radius within which the mean density is 200 times the critical one.
+
+    Parameters
+    ----------
+    m200c : `~astropy.units.Quantity`
+        The mass within it, any shape.
+    z : float or array_like
+        The redshift, broadcast against the mass.
+    cosmology : `~astropy.cosmology.FLRW`, str or None
+        As for `lensmap.cosmology.get_cosmology`.
+
+    Returns
+    -------
+    `~astropy.units.Quantity`
+        Proper Mpc.
+    """
+    cosmology = get_cosmology(cosmology, structure=False)
+    critical = cosmology.critical_density(z).to_value(u.solMass / u.Mpc**3)
+    mass = m200c.to_value(u.solMass)
+    return (3 * mass / (4 * np.pi * 200 * critical)) ** (1 / 3) * u.Mpc
+
+
+@dataclass(frozen=True)
+class NFWHalo:
+    r"""An NFW halo as a lens, truncated and elliptical if asked to be.
+
+    Attributes
+    ----------
+    m200c : `~astropy.units.Quantity`
+        The mass within the radius whose mean density is 200 times the critical one (without h).
+    c200c : float
+        The concentration: that radius over the scale radius.
+    z_lens : float
+        The redshift, positive.
+    truncation : float or None
+        The truncation radius in units of r200c; None does not truncate. M200c is that of the
+        profile before truncation.
+    ellipticity : float
+        :math:`(a - b) / (a + b)` of the surface density, between 0 and 1.
+    angle : `~astropy.units.Quantity`
+        Of the long axis, from +x through +y (of whatever frame positions are given in).
+    cosmology : `~astropy.cosmology.FLRW`, str or None
+        As for `lensmap.cosmology.get_cosmology`.
+
+    Raises
+    ------
+    TypeError
+        If the mass has no unit.
+    ValueError
+        If a parameter is out of range.
+
+    References
+    ----------
+    Navarro, Frenk & White 1997, ApJ 490, 493; Wright & Brainerd 2000, ApJ 534, 34; Baltz,
+    Marshall & Oguri 2009, JCAP 01, 015 (truncation).
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from lensmap.halos import NFWHalo
+    >>> halo = NFWHalo(1e15 * u.solMass, c200c=4, z_lens=0.3)
+    >>> print(f"{halo.r200c:.3f} {halo.tangential_shear(1 * u.Mpc, z_source=1.0):.4f}")
+    1.862 Mpc 0.0512
+    """
+
+    m200c: u.Quantity
+    c200c: float
+    z_lens: float
+    truncation: float | None = None
+    ellipticity: float = 0.0
+    angle: u.Quantity = 0.0 * u.deg
+    cosmology: FLRW | str | None = field(default=None, repr=False)
+
+    def __post_init__(self):
+        if not isinstance(self.m200c, u.Quantity) or not self.m200c.unit.is_equivalent(u.solMass):
+            raise TypeError(
+                f"m200c must be a mass with a unit, such as 1e14 * u.solMass, not {self.m200c!r}"
+            )
+        for name in ("m200c", "c200c", "z_lens", "truncation"):
+            value = getattr(self, name)
+            number = value.value if isinstance(value, u.Quantity) else value
+            if name == "truncation" and value is None:
+                continue
+            if np.ndim(number) != 0 or not (np.isfinite(number) and number > 0):
+                raise ValueError(f"{name} must be one positive finite number, not {value}")
+        angle = self.angle
+        if not (isinstance(angle, u.Quantity) and angle.isscalar and np.isfinite(angle)
+                and angle.unit.is_equivalent(u.rad)):
+            raise TypeError(
+                f"angle must be one angle with a unit, such as 30 * u.deg, not {angle!r}"
+            )
+        if not 0 <= self.ellipticity < 1:
+            raise ValueError(f"ellipticity must be at least 0 and below 1, not {self.ellipticity}")
+        object.__setattr__(self, "cosmology", get_cosmology(self.cosmology, structure=False))
+
+    # --- sizes ------------------------------------------------------------------------------
+
+    @cached_property
+    def r200c(self):
+        """The radius within which the mean density is 200 times the critical one, proper Mpc."""
+        return radius_200c(self.m200c, self.z_lens, self.cosmology)
+
+    @property
+    def scale_radius(self):
+        """The scale radius, proper Mpc."""
+        return self.r200c / self.c200c
+
+    @property
+    def total_mass(self):
+        """All the mass, solar masses; infinite without truncation."""
+        if self.truncation is None:
+            return np.inf * u.solMass
+        share = truncated_nfw_mass(self.truncation * self.c200c) / nfw_mass(self.c200c)
+        return (self.m200c * share).to(u.solMass)
+
+    @cached_property
+    def _distance(self):
+        return self.cosmology.angular_diameter_distance(self.z_lens).to(u.Mpc)
+
+    @cached_property
+    def _unit_density(self):
+        """The scale density times the scale radius, the unit of dimensionless profiles."""
+        scale = self.scale_radius
+        return (self.m200c / (4 * np.pi * scale**2 * nfw_mass(self.c200c))).to(_DENSITY)
+
+    def _x(self, radius, name="radius"):
+        """Return a radius, a length or an angle, in scale radii."""
+        if not isinstance(radius, u.Quantity):
+            raise TypeError(f"{name} must be a length or an angle with a unit, not {radius!r}")
+        if radius.unit.is_equivalent(u.rad):
+            radius = radius.to_value(u.rad) * self._distance
+        elif not radius.unit.is_equivalent(u.Mpc):
+            raise TypeError(f"{name} must be a length or an angle, not in {radius.unit}")
+        return (radius / self.scale_radius).to_value(u.one)
+
+    def _positive(self, radius):
+        x = self._x(radius)
+        if not np.all(np.isfinite(x)) or np.any(np.asarray(x) <= 0):
+            raise ValueError("radius must be positive and finite")
+        return x
+
+    # --- surface density --------------------------------------------------------------------
+
+    def _sigma_of(self, x):
+        if self.truncation is None:
+            return nfw_sigma(x)
+        return truncated_nfw_sigma(x, self.truncation * self.c200c)
+
+    def surface_density(self, radius):
+        """Return the surface density at a projected radius (of the circular profile).
+
+        Parameters
+        ----------
+        radius : `~astropy.units.Quantity`
+            A proper length or an angle, positive; any shape.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`
+            Solar masses per square proper Mpc.
+        """
+        return self._sigma_of(self._positive(radius)) * self._unit_density
+
+    def mean_surface_density(self, radius):
+        """Return the mean surface density within a projected radius (of the circular profile).
+
+        Parameters
+        ----------
+        radius : `~astropy.units.Quantity`
+            A proper length or an angle, positive; any shape.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`
+            Solar masses per square proper Mpc.
+        """
+        x = self._positive(radius)
+        if self.truncation is None:
+            return nfw_mean_sigma(x) * self._unit_density
+        return truncated_nfw_mean_sigma(x, self.truncation * self.c200c) * self._unit_density
+
+    # --- lensing ----------------------------------------------------------------------------
+
+    def _critical(self, z_source):
+        return sigma_crit(self.z_lens, z_source, self.cosmology)
+
+    def kappa(self, radius, z_source):
+        """Return the convergence at a projected radius (of the circular profile).
+
+        Parameters
+        ----------
+        radius : `~astropy.units.Quantity`
+            A proper length or an angle, positive; any shape.
+        z_source : float or SourceRedshifts
+            The sources, behind the lens.
+
+        Returns
+        -------
+        `numpy.ndarray` or float
+            Dimensionless.
+        """
+        return (self.surface_density(radius) / self._critical(z_source)).to_value(u.one)
+
+    def tangential_shear(self, radius, z_source):
+        """Return the tangential shear (not reduced) of the circular profile.
+
+        Parameters
+        ----------
+        radius : `~astropy.units.Quantity`
+            A proper length or an angle, positive; any shape.
+        z_source : float or SourceRedshifts
+            The sources, behind the lens.
+
+        Returns
+        -------
+        `numpy.ndarray` or float
+            Dimensionless.
+        """
+        excess = self.mean_surface_density(radius) - self.surface_density(radius)
+        return (excess / self._critical(z_source)).to_value(u.one)
+
+    def reduced_shear(self, radius, z_source):
+        r"""Return the reduced tangential shear :math:`\gamma_t / (1 - \kappa)`.
+
+        Parameters
+        ----------
+        radius : `~astropy.units.Quantity`
+            A proper length or an angle, positive; any shape.
+        z_source : float or SourceRedshifts
+            The sources, behind the lens; for a distribution, the ratio of the means.
+
+        Returns
+        -------
+        `numpy.ndarray` or float
+            Dimensionless.
+        """
+        return self.tangential_shear(radius, z_source) / (1 - self.kappa(radius, z_source))
+
+    def elliptical_kappa(self, x, y, z_source):
+        r"""Return the convergence of the elliptical halo at offsets from its centre.
+
+        The circular profile at :math:`\sqrt{q x'^2 + y'^2 / q}`, with x' along the long axis and
+        q the axis ratio: the mass is that of the circular one.
+
+        Parameters
+        ----------
+        x, y : `~astropy.units.Quantity`
+            Offsets, proper lengths or (small) angles, of the same shape.
+        z_source : float or SourceRedshifts
+            The sources, behind the lens.
+
+        Returns
+        -------
+        `numpy.ndarray` or float
+            Dimensionless; infinite at the centre.
+        """
+        x, y = self._x(x, "x"), self._x(y, "y")
+        cos, sin = np.cos(self.angle), np.sin(self.angle)
+        along, across = x * cos + y * sin, y * cos - x * sin
+        q = (1 - self.ellipticity) / (1 + self.ellipticity)
+        radius = np.sqrt(q * along**2 + across**2 / q)
+        with np.errstate(divide="ignore"):
+            profile = np.where(radius > 0, self._sigma_of(np.maximum(radius, 1e-12)), np.inf)
+        value = profile * (self._unit_density / self._critical(z_source)).to_value(u.one)
+        return float(value) if value.ndim == 0 else value

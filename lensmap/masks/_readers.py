@@ -1,0 +1,190 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""From what the user has to the few kinds of mask that there are."""
+
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from astropy.nddata import NDData
+from astropy.table import Table
+from astropy.wcs import WCS
+
+from lensmap.masks._sources import ArraySource, HoleSource, ImageSource, MOCSource, RegionSource
+from lensmap.utils import import_optional
+
+__all__ = ["as_sources"]
+
+_REGION_FORMATS = {".reg": "ds9", ".ds9": "ds9", ".crtf": "crtf"}
+_TABLE_FORMATS = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
+
+
+def as_sources(source, mask_class):
+    """Turn whatever `SkyMask` takes into a list of sources.
+
+    Parameters
+    ----------
+    source : object
+        As for `SkyMask`.
+    mask_class : type
+        `SkyMask`, whose instances pass through.
+
+    Returns
+    -------
+    list
+        Objects with ``contains(where)``, and masks.
+    """
+    if isinstance(source, mask_class):
+        return [source]
+    if isinstance(source, (str, Path)):
+        return [_from_file(Path(source))]
+    found = _from_object(source)
+    if found is not None:
+        return [found]
+    if isinstance(source, (list, tuple)) and len(source) > 0:
+        # Regions belong together: an exclusion among them is cut out of the others.
+        regions = [part for part in source if _package(part) == "regions"]
+        rest = [part for part in source if _package(part) != "regions"]
+        found = [_from_regions(regions)] if regions else []
+        return found + [item for part in rest for item in as_sources(part, mask_class)]
+    raise TypeError(
+        "mask must be a boolean array, regions, an image with its WCS, a MOC, a table of star "
+        f"holes (ra, dec, radius), a file with one of these, or a SkyMask, not {type(source)!r}"
+    )
+
+
+def _from_object(source):
+    if isinstance(source, np.ndarray):
+        return ArraySource(source)
+    if isinstance(source, Table):
+        return _from_table(source)
+    if isinstance(source, NDData):
+        array = np.asarray(source.data)
+        if array.dtype.kind == "f" and getattr(source.mask, "dtype", None) == bool:
+            array = source.mask  # of a ConvergenceMap or CCDData
+        return _from_image(array, source.wcs)
+    if isinstance(source, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)):
+        return _from_hdu(source)
+    if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], WCS):
+        return _from_image(*source)
+    if _package(source) == "mocpy":
+        return MOCSource(source)
+    if _package(source) == "regions":
+        return _from_regions([source])
+    return None
+
+
+def _package(source):
+    """Say where a class comes from, without importing a package that the user does not have."""
+    return type(source).__module__.partition(".")[0]
+
+
+def _from_regions(regions):
+    """Take regions and collections of them."""
+    return RegionSource([
+        region
+        for item in regions
+        for region in (item.regions if hasattr(item, "regions") else [item])
+    ])
+
+
+def _from_table(table):
+    names = {name.lower(): name for name in table.colnames}
+    missing = [name for name in ("ra", "dec", "radius") if name not in names]
+    if missing:
+        raise ValueError(
+            f"a mask table of star holes needs the columns ra, dec and radius; {missing} not found "
+            f"among {table.colnames}"
+        )
+    return HoleSource(*(_degrees(table[names[name]], name) for name in ("ra", "dec", "radius")))
+
+
+def _degrees(column, name):
+    """Return a column in degrees, NaN where it is masked."""
+    unit = getattr(column, "unit", None) or u.deg
+    try:
+        values = np.array(getattr(column, "value", column), dtype=float)
+        values = u.Quantity(values, unit).to_value(u.deg)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"the column {name!r} of the star holes must hold angles, but has the unit "
+            f"{str(unit)!r} and the type {column.dtype}"
+        ) from None
+    values[np.broadcast_to(getattr(column, "mask", False), values.shape)] = np.nan
+    return values
+
+
+def _from_hdu(hdu):
+    if hdu.data is None:
+        raise ValueError("there is no mask image in the HDU")
+    return _from_image(hdu.data, WCS(hdu.header))
+
+
+def _from_image(array, wcs):
+    if np.ndim(array) != 2:
+        raise ValueError(f"a mask image must be two-dimensional, not {np.shape(array)}")
+    if wcs is None or not getattr(wcs, "has_celestial", False):
+        raise ValueError(
+            "a mask image needs a celestial WCS; for a mask on the pixels of the map give a "
+            "boolean array"
+        )
+    # wcs.celestial puts longitude first, whichever axis of the array it is: only for cubes.
+    return ImageSource(np.asarray(array), wcs if wcs.naxis == 2 else wcs.celestial)
+
+
+def _from_file(path):
+    if not path.exists():
+        raise FileNotFoundError(f"the mask file {str(path)!r} does not exist")
+    suffixes = [s.lower() for s in path.suffixes if s.lower() not in (".gz", ".fz", ".bz2")]
+    suffix = suffixes[-1] if suffixes else ""
+    try:
+        if suffix in _REGION_FORMATS:
+            return _read_regions(path, _REGION_FORMATS[suffix])
+        if suffix in _TABLE_FORMATS:
+            return _from_table(Table.read(path, format=_TABLE_FORMATS[suffix]))
+        return _read_fits(path)
+    except ImportError:
+        raise
+    except OSError as error:
+        raise ValueError(
+            f"cannot read the mask file {str(path)!r}: it is no FITS file, and other kinds are "
+            f"known by their suffix ({', '.join([*_REGION_FORMATS, *_TABLE_FORMATS])})"
+        ) from error
+    # Readers raise whatever their parsers happen to raise on a broken file.
+    except Exception as error:  # noqa: BLE001
+        raise ValueError(f"cannot read the mask file {str(path)!r}: {error}") from error
+
+
+def _read_regions(path, file_format):
+    from regions import Regions
+
+    regions = list(Regions.read(path, format=file_format))
+    if not regions:
+        raise ValueError("there is no region in it")
+    return RegionSource(regions)
+
+
+def _read_fits(path):
+    # Without a memory map the file is really closed afterwards.
+    with fits.open(path, memmap=False) as hdus:
+        # lensmap's own maps have their mask in an extension of that name, after the map.
+        for hdu in sorted(hdus, key=lambda hdu: hdu.name.upper() != "MASK"):
+            if isinstance(hdu, fits.BinTableHDU) and not isinstance(hdu, fits.CompImageHDU):
+                source = _from_table_hdu(hdu, path)
+                if source is not None:
+                    return source
+            elif hdu.is_image and hdu.data is not None and hdu.data.ndim == 2:
+                return _from_hdu(hdu)
+    raise ValueError("it holds neither an image, nor regions, a MOC or a table of star holes")
+
+
+def _from_table_hdu(hdu, path):
+    if hdu.header.get("ORDERING") in ("NUNIQ", "RANGE"):
+        mocpy = import_optional("mocpy", purpose="a MOC mask", install="mocpy")
+        return MOCSource(mocpy.MOC.from_fits(str(path)))
+    names = {name.lower() for name in hdu.columns.names}
+    if {"ra", "dec", "radius"} <= names:
+        return _from_table(Table.read(hdu))
+    if {"shape", "x", "y"} <= names:
+        return _read_regions(path, "fits")
+    return None

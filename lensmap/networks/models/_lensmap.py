@@ -1,0 +1,84 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The network of lensmap: a U-Net on Kaiser-Squires maps that also says how wrong it may be."""
+
+import keras
+from keras import layers
+
+from lensmap.networks.models._resizing import Bilinear2x
+
+__all__ = ["lensmap_network"]
+
+_ACTIVATION = "silu"
+
+# log of the half-widths, in units of the noise of a pixel, from which training starts
+_START_OF_WIDTHS = -1.5
+
+
+def lensmap_network(
+    n_channels=18, widths=(64, 96, 128, 192), blocks=(2, 2, 3, 2), up_blocks=(2, 0, 0), details=24,
+    detail_blocks=3,
+):
+    """Build the network of lensmap.
+
+    Residual blocks at half the resolution of the input and below, joined by sums; the last layers
+    see the input again, at full resolution.
+
+    Parameters
+    ----------
+    n_channels : int
+        Of the input; those of the kind ``"multiscale"`` are 18.
+    widths : tuple of int
+        The channels at 1/2, 1/4, ... of the resolution.
+    blocks : tuple of int
+        The residual blocks there, on the way down.
+    up_blocks : tuple of int
+        The same on the way up, at 1/2, 1/4, ... without the lowest. Below 1/2, training switches
+        them off by itself.
+    details, detail_blocks : int
+        The channels and the residual blocks at full resolution, after the way up.
+
+    Returns
+    -------
+    `keras.Model`
+        From ``(n, ny, nx, n_channels)`` to ``(n, ny, nx, 3)``, where ny and nx are multiples of
+        2 to the power of the number of widths. The output is in units of the noise of a pixel:
+        convergence, and the logarithms of the half-widths of the 68 and 95 per cent intervals.
+    """
+    inputs = keras.Input((None, None, n_channels), name="inputs")
+    x = layers.Conv2D(widths[0], 4, strides=2, padding="same", name="down_0")(inputs)
+    skips = []
+    for level, (width, n) in enumerate(zip(widths, blocks, strict=True)):
+        if level > 0:
+            x = layers.AveragePooling2D(2, name=f"pool_{level}")(x)
+            x = layers.Conv2D(width, 1, name=f"widen_{level}")(x)
+        for i in range(n):
+            x = _block(x, width, f"encode_{level}_{i}")
+        skips.append(x)
+    for level in range(len(widths) - 2, -1, -1):
+        x = layers.Conv2D(widths[level], 1, name=f"narrow_{level}")(x)
+        x = Bilinear2x(name=f"up_{level}")(x)
+        x = layers.Add(name=f"join_{level}")([x, skips[level]])
+        for i in range(up_blocks[level]):
+            x = _block(x, widths[level], f"decode_{level}_{i}")
+    x = layers.Activation(_ACTIVATION)(x)
+    x = layers.Conv2DTranspose(details, 4, strides=2, padding="same", name="up_full")(x)
+    x = layers.Concatenate(name="see_again")([x, inputs])
+    x = layers.Conv2D(details, 3, padding="same", activation=_ACTIVATION, name="details")(x)
+    for i in range(detail_blocks):
+        x = _block(x, details, f"detail_{i}")
+    outputs = layers.Conv2D(3, 1, kernel_initializer="zeros",
+                            bias_initializer=_start, name="outputs", dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="lensmap")
+
+
+def _start(shape, dtype=None):
+    return keras.ops.convert_to_tensor([0.0, _START_OF_WIDTHS, _START_OF_WIDTHS + 0.7], dtype)
+
+
+def _block(x, width, name):
+    y = layers.Activation(_ACTIVATION)(x)
+    y = layers.Conv2D(width, 3, padding="same", name=f"{name}_a")(y)
+    y = layers.Activation(_ACTIVATION)(y)
+    # Each block starts as the identity: a deep network is as easy to train as a shallow one then.
+    y = layers.Conv2D(width, 3, padding="same", kernel_initializer="zeros", name=f"{name}_b")(y)
+    return layers.Add()([x, y])

@@ -1,0 +1,260 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Pictures of statistics: correlations, spectra, distributions, relations and rates."""
+
+import numpy as np
+from astropy import units as u
+
+from lensmap.plotting._axes import BLUE, GREY, ORANGE, logarithmic, new_axes, with_errors
+from lensmap.utils import check_choice
+
+__all__ = [
+    "plot_completeness",
+    "plot_correlation",
+    "plot_pdf",
+    "plot_pixel_relation",
+    "plot_power",
+    "plot_shear_correlation",
+]
+
+
+def plot_correlation(table, ax=None, *, label=None, **style):
+    r"""Draw a correlation function of maps.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Of `lensmap.statistics.kappa_correlation`.
+    ax : `~matplotlib.axes.Axes` or None
+        Where to draw; None makes a new figure.
+    label : str or None
+        Its name in the legend.
+    **style
+        As for `matplotlib.axes.Axes.errorbar`.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+    """
+    ax = new_axes(ax)
+    with_errors(ax, table["theta"].to_value(u.arcmin), table["xi"], table["xi_err"],
+                **{"color": BLUE, "label": label, **style})
+    ax.axhline(0, color="black", linewidth=0.6)
+    ax.set_xlabel(r"separation $\theta$ (arcmin)")
+    ax.set_ylabel(r"$\xi_{\kappa\kappa}(\theta)$")
+    return _with_legend(ax, label)
+
+
+def plot_shear_correlation(table, ax=None, *, quantity="xi"):
+    r"""Draw the two-point correlation of shear, or its split into E and B.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Of `lensmap.statistics.shear_correlation`.
+    ax : `~matplotlib.axes.Axes` or None
+        Where to draw; None makes a new figure.
+    quantity : {"xi", "map2"}
+        :math:`\theta\, \xi_+` and :math:`\theta\, \xi_-`, or the aperture masses of the E and the
+        B-mode.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If ``quantity`` is neither.
+    """
+    check_choice(quantity, "quantity", ("xi", "map2"))
+    ax = new_axes(ax)
+    theta = table["theta"].to_value(u.arcmin)
+    if quantity == "xi":
+        scale = 1e4 * theta
+        drawn = (("xi_plus", "xi_plus_err", r"$\xi_+$"), ("xi_minus", "xi_minus_err", r"$\xi_-$"))
+    else:
+        scale = np.full(len(theta), 1e6)
+        drawn = (("map2", "map2_err", "E"), ("mx2", "map2_err", "B"))
+    # Side by side, so that neither hides the other.
+    for (name, error, label), color, shift, face in zip(
+        drawn, (BLUE, ORANGE), (0.985, 1.015), (BLUE, "none"), strict=True
+    ):
+        with_errors(ax, shift * theta, scale * table[name], scale * table[error], color=color,
+                    markerfacecolor=face, label=label)
+    ax.axhline(0, color="black", linewidth=0.6)
+    logarithmic(ax.xaxis)
+    ax.set_xlabel(r"separation $\theta$ (arcmin)" if quantity == "xi" else "radius (arcmin)")
+    ax.set_ylabel(r"$\theta\,\xi_\pm$ ($10^{-4}$ arcmin)" if quantity == "xi"
+                  else r"$\langle M_\mathrm{ap}^2 \rangle$ ($10^{-6}$)")
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_power(table, ax=None, *, label=None, **style):
+    r"""Draw a power spectrum as :math:`\ell (\ell + 1) C_\ell / 2 \pi`.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Of `lensmap.statistics.power_spectrum`.
+    ax, label, **style : object
+        As for `plot_correlation`.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+    """
+    ax = new_axes(ax)
+    ell = np.asarray(table["ell"])
+    factor = ell * (ell + 1) / (2 * np.pi)
+    with_errors(ax, ell, factor * table["power"].value, factor * table["power_err"].value,
+                **{"color": BLUE, "label": label, **style})
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel(r"multipole $\ell$")
+    ax.set_ylabel(r"$\ell (\ell + 1) C_\ell / 2\pi$")
+    return _with_legend(ax, label)
+
+
+def plot_pdf(table, ax=None, *, label=None, color=BLUE):
+    """Draw the distribution of kappa.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Of `lensmap.statistics.kappa_pdf`.
+    ax, label : object
+        As for `plot_correlation`.
+    color : object
+        Of the line.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+    """
+    ax = new_axes(ax)
+    edges = np.append(table["low"], table["high"][-1])
+    pdf, error = np.asarray(table["pdf"]), np.nan_to_num(np.asarray(table["pdf_err"]))
+    ax.stairs(pdf, edges, color=color, label=label)
+    low, high = (np.append(v, v[-1]) for v in (pdf - error, pdf + error))
+    ax.fill_between(edges, np.maximum(low, 1e-12), high, step="post", color=color, alpha=0.2,
+                    linewidth=0)
+    ax.set_yscale("log")
+    some = pdf[pdf > 0]
+    if len(some):
+        ax.set_ylim(0.5 * some.min(), 2 * some.max())
+    ax.set_xlabel(r"convergence $\kappa$")
+    ax.set_ylabel(r"$p(\kappa)$")
+    return _with_legend(ax, label)
+
+
+def plot_pixel_relation(kappa, reference, ax=None, *, relation=None):
+    """Draw a map against another one, pixel by pixel, with the slopes.
+
+    Parameters
+    ----------
+    kappa, reference : object
+        As for `lensmap.statistics.pixel_relation`.
+    ax : `~matplotlib.axes.Axes` or None
+        Where to draw; None makes a new figure.
+    relation : `~lensmap.statistics.PixelRelation` or None
+        Of the two; None works it out.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+    """
+    from lensmap.statistics import pixel_relation
+
+    relation = pixel_relation(kappa, reference) if relation is None else relation
+    ax = new_axes(ax, (5.2, 5.0))
+    other = np.asarray(getattr(reference, "data", reference), dtype=float)
+    open_ = ~kappa.mask & np.isfinite(other)
+    if getattr(reference, "mask", None) is not None:
+        open_ &= ~np.asarray(reference.mask)
+    x, y = other[open_], kappa.data[open_]
+    low, high = np.percentile(np.concatenate([x, y]), [0.05, 99.95])
+    ax.hist2d(x, y, bins=120, range=[[low, high]] * 2, cmap="Greys", norm="log")
+    middle = np.array([low, high])
+    ax.plot(middle, middle, color=GREY, linestyle=":", label="equal")
+    ax.plot(middle, y.mean() + relation.tls_slope * (middle - x.mean()), color=ORANGE,
+            label=f"total least squares, slope {relation.tls_slope:.2f}")
+    ax.plot(x.mean() + relation.slope * (middle - y.mean()), middle, color=BLUE, linestyle="--",
+            label=f"reference on map, slope {relation.slope:.2f}")
+    ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    ax.locator_params(nbins=5)
+    ax.set_xlabel(r"$\kappa$ of the reference")
+    ax.set_ylabel(r"$\kappa$ of the map")
+    ax.set_title(f"r = {relation.r:.3f}")
+    ax.legend(frameon=False, loc="upper left", fontsize="small")
+    return ax
+
+
+def plot_completeness(table, ax=None, *, corrected=True, label=None, **style):
+    """Draw completeness or purity in bins.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Of `lensmap.peaks.completeness` or `lensmap.peaks.purity`; without bins it is one point.
+    ax : `~matplotlib.axes.Axes` or None
+        Where to draw; None makes a new figure.
+    corrected : bool
+        Whether what is matched by chance is subtracted, where it was measured.
+    label, **style : object
+        As for `plot_correlation`.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+    """
+    ax = new_axes(ax)
+    name = "rate"
+    if corrected and np.any(np.isfinite(np.asarray(table["chance"]))):
+        name = "corrected"
+    low, high = _finite_edges(table)
+    rising = np.all(low > 0) and high[-1] > 5 * low[0]
+    middle = np.sqrt(low * high) if rising else (low + high) / 2
+    value = np.asarray(table[name])
+    errors = [value - np.asarray(table[f"{name}_low"]), np.asarray(table[f"{name}_high"]) - value]
+    ax.errorbar(
+        middle, value,
+        # lists: an array of one bar would be taken for a number
+        np.nan_to_num(np.maximum(errors, 0)).tolist(),
+        [(middle - low).tolist(), (high - middle).tolist()],
+        **{"marker": "o", "linestyle": "none", "markersize": 4, "color": BLUE, "label": label,
+           **style},
+    )
+    if rising and high[-1] < 1e4:
+        logarithmic(ax.xaxis)
+    elif rising:
+        ax.set_xscale("log")
+    ax.set_ylim(min(-0.03, 1.1 * np.nanmin(value - errors[0], initial=0)), 1.05)
+    unit = u.Quantity(table["low"]).unit
+    unit = f" ({unit.to_string('latex_inline')})" if unit != u.dimensionless_unscaled else ""
+    ax.set_xlabel(f"{table.meta.get('by') or 'bin'}{unit}")
+    if low[0] == high[-1] == 0:
+        ax.set_xticks([0], ["all"])
+        ax.set_xlabel("")
+    ax.set_ylabel(table.meta.get("rate", "part that is matched")
+                  + (", less chance" if name == "corrected" else ""))
+    return _with_legend(ax, label)
+
+
+def _finite_edges(table):
+    """Return the edges of bins: one at infinity is moved to the other of its bin, or else to 0."""
+    low, high = (u.Quantity(table[name]).value for name in ("low", "high"))
+    low, high = np.where(np.isinf(low), high, low), np.where(np.isinf(high), low, high)
+    return np.where(np.isinf(low), 0.0, low), np.where(np.isinf(high), 0.0, high)
+
+
+def _with_legend(ax, label):
+    if label is not None:
+        ax.legend(frameon=False)
+    return ax

@@ -1,0 +1,80 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What a map makes of a sky without lensing."""
+
+import numpy as np
+from astropy import units as u
+from scipy import ndimage
+
+from lensmap.scores._pixels import check_mask, open_values
+from lensmap.utils import check_angle
+
+__all__ = ["null_scores"]
+
+# Peaks are counted above so many standard deviations of the map itself ...
+_SIGNAL_TO_NOISE = (3, 4, 5)
+
+# ... and above these values, which are what a user of the map would take for clusters.
+_KAPPA = (0.02, 0.05, 0.1)
+
+
+def null_scores(prediction, mask=None, *, pixel_scale):
+    """Return the numbers of a map of which the truth is 0.
+
+    Parameters
+    ----------
+    prediction : array_like
+        The map, ``(ny, nx)``.
+    mask : array_like or None
+        Bool, ``(ny, nx)``, True = excluded; None excludes nothing.
+    pixel_scale : `~astropy.units.Quantity` or str
+        The side of a pixel, an angle.
+
+    Returns
+    -------
+    dict
+        - ``n_pixels``: how many are not masked;
+        - ``mean``, ``rms`` (the mean removed), ``skewness`` (NaN of a constant map),
+          ``kappa_min``, ``kappa_max``;
+        - ``kappa_low``, ``kappa_high``: 0.1 per cent of the pixels are lower, and higher;
+        - ``peaks_3``, ``peaks_4``, ``peaks_5``: positive peaks above so many ``rms``, and
+          ``peaks_k02``, ``peaks_k05``, ``peaks_k10``: above a convergence of 0.02, 0.05 and 0.1;
+          all per solid angle, in 1 / deg2. A peak is higher than the eight pixels around it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the map is no array of numbers or not finite outside of the mask, every pixel is
+        masked, or ``pixel_scale`` is no angle.
+    """
+    scale = check_angle(pixel_scale, "pixel_scale")
+    (values,) = open_values(mask, prediction=prediction)
+    mean, rms = float(values.mean()), float(values.std())
+    low, high = np.percentile(values, [0.1, 99.9])
+    area = values.size * (scale**2).to(u.deg**2)
+    heights = _peak_heights(prediction, mask)
+
+    def density(threshold):
+        return np.count_nonzero(heights > max(threshold, 0.0)) / area
+
+    return {
+        "n_pixels": values.size,
+        "mean": mean,
+        "rms": rms,
+        "skewness": float(np.mean((values - mean) ** 3)) / rms**3 if rms > 0 else np.nan,
+        "kappa_min": float(values.min()),
+        "kappa_max": float(values.max()),
+        "kappa_low": float(low),
+        "kappa_high": float(high),
+        **{f"peaks_{k}": density(k * rms) for k in _SIGNAL_TO_NOISE},
+        **{f"peaks_k{round(100 * kappa):02d}": density(kappa) for kappa in _KAPPA},
+    }
+
+
+def _peak_heights(prediction, mask):
+    """Return the values of pixels that are higher than their neighbours, ``(n,)``."""
+    closed = check_mask(mask, np.shape(prediction)) | np.ma.getmaskarray(prediction)
+    values = np.where(closed, -np.inf, np.asarray(prediction, dtype=float))
+    ring = np.ones((3, 3), dtype=bool)
+    ring[1, 1] = False
+    around = ndimage.maximum_filter(values, footprint=ring, mode="constant", cval=-np.inf)
+    return values[values > around]

@@ -1,0 +1,28 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Slopes of one quantity against another."""
+
+import numpy as np
+
+__all__ = ["orthogonal_slope"]
+
+
+def orthogonal_slope(variance_x, variance_y, covariance):
+    r"""Return the slope of y against x by total least squares, for errors of the same size.
+
+    .. math:: \tan\left(\frac12 \arctan \frac{2\,\mathrm{cov}}{\mathrm{var}(x) -
+              \mathrm{var}(y)}\right)
+
+    Parameters
+    ----------
+    variance_x, variance_y, covariance : float
+        The moments.
+
+    Returns
+    -------
+    float
+        The slope of the longest axis of the cloud; NaN if there is none.
+    """
+    along, across = variance_x - variance_y, 2 * covariance
+    if across == 0:
+        return 0.0 if along > 0 else np.inf if along < 0 else np.nan
+    return float(np.tan(np.arctan2(across, along) / 2))

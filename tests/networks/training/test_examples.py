@@ -1,0 +1,167 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What networks learn from: fields on disk, and surveys of them."""
+
+import json
+
+import numpy as np
+import pytest
+from astropy import units as u
+
+from lensmap import HaloModelField
+from lensmap.flatsky import convergence_to_shear, gaussian_smooth, shear_to_convergence
+from lensmap.networks import FieldSet, SurveyRange
+from lensmap.networks.training._examples import Examples
+
+SHAPE = (64, 64)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return HaloModelField(z_source=[1.0, 2.0], shape=SHAPE, pixel_scale=1 * u.arcmin)
+
+
+@pytest.fixture(scope="module")
+def fields(model, tmp_path_factory):
+    return FieldSet.draw(tmp_path_factory.mktemp("fields"), model, 4, seed=1, workers=1)
+
+
+@pytest.fixture
+def lens(tmp_path):
+    """A set with one mass of which all is known, off the centre."""
+    y, x = np.indices(SHAPE)
+    kappa = 0.5 * np.exp(-0.5 * ((x - 44) ** 2 + (y - 25) ** 2) / 5**2)
+    gamma = convergence_to_shear(kappa)
+    folder = tmp_path / "lens"
+    folder.mkdir()
+    (folder / "fields.json").write_text(json.dumps({"pixel_scale": 1.0, "z_source": ["1.0"]}))
+    planes = np.array([[kappa, gamma.real, gamma.imag]], dtype=np.float16)
+    np.save(folder / "000000.npy", planes)
+    return FieldSet(folder)
+
+
+class TestFieldSet:
+    def test_holds_what_the_model_draws(self, fields, model):
+        from lensmap.simulate import field_seed
+
+        drawn = model.draw(field_seed(1, 2))
+        for i, field in enumerate(drawn):
+            kappa, gamma = fields.read(2, i)
+            np.testing.assert_allclose(kappa, field.kappa.data, rtol=1e-3, atol=1e-6)
+            np.testing.assert_allclose(gamma, field.gamma, rtol=2e-3, atol=1e-6)
+        assert (len(fields), fields.n_redshifts, fields.pixel_scale) == (4, 2, 1.0)
+
+    def test_grows_without_changing(self, fields, model):
+        before = fields.files[0].stat().st_mtime_ns
+        grown = FieldSet.draw(fields.folder, model, 5, seed=1, workers=1)
+        assert len(grown) == 5 and grown.files[0].stat().st_mtime_ns == before
+        grown.files[4].unlink()
+
+    def test_refuses_other_fields(self, fields, model):
+        with pytest.raises(ValueError, match="fields of another seed"):
+            FieldSet.draw(fields.folder, model, 4, seed=2)
+        with pytest.raises(ValueError, match="another made_of"):
+            FieldSet.draw(fields.folder, model.replace(padding=1.0), 4, seed=1)
+
+    def test_from_files(self, model, tmp_path):
+        drawn = model.draw(3)
+        for i, field in enumerate(drawn):
+            field.write(tmp_path / f"f{i}.fits")
+        found = FieldSet.from_files(tmp_path / "set", sorted(tmp_path.glob("*.fits"))[:1])
+        kappa, gamma = found.read(0, 0)
+        np.testing.assert_allclose(kappa, drawn[0].kappa.data, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(gamma, drawn[0].gamma, rtol=2e-3, atol=1e-6)
+        with pytest.raises(ValueError, match="at least one file"):
+            FieldSet.from_files(tmp_path / "none", [])
+
+    def test_no_set(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="holds no set of fields"):
+            FieldSet(tmp_path)
+
+
+class TestExamples:
+    def test_are_the_same_for_the_same_numbers(self, fields):
+        one, other = (Examples({fields: 1.0}, "multiscale", seed=3) for _ in range(2))
+        first = [one.draw(step, 0) for step in range(4)]
+        again = [other.draw(step, 0) for step in reversed(range(4))][::-1]
+        for a, b in zip(first, again, strict=True):
+            np.testing.assert_array_equal(a[0], b[0])
+            np.testing.assert_array_equal(a[1], b[1])
+        assert not np.array_equal(first[0][0], first[1][0])
+
+    @pytest.mark.parametrize("step", range(6))
+    def test_turned_shear_still_points_at_the_turned_mass(self, lens, step):
+        """Augment, then invert: the mass is where the target has it, but with a wrong sign."""
+        examples = Examples({lens: 1.0}, "paper", SurveyRange.only_usual(), seed=4)
+        inputs, targets = examples.draw(step)
+        kappa = targets[..., 0]
+        found = gaussian_smooth(
+            shear_to_convergence(inputs[..., 0] + 1j * inputs[..., 1]).real, 3
+        )
+        truth = gaussian_smooth(kappa, 3)
+        assert np.corrcoef(found.ravel(), truth.ravel())[0, 1] > 0.75
+        assert np.hypot(*np.subtract(np.unravel_index(found.argmax(), SHAPE),
+                                     np.unravel_index(truth.argmax(), SHAPE))) < 2.5
+
+    def test_all_eight_orientations_occur(self, lens):
+        examples = Examples({lens: 1.0}, "paper", SurveyRange.only_usual(), seed=5)
+        peaks = {
+            np.unravel_index(examples.draw(step)[1][..., 0].argmax(), SHAPE) for step in range(60)
+        }
+        assert len(peaks) == 8
+
+    def test_the_usual_survey(self, fields):
+        examples = Examples({fields: 1.0}, "multiscale", SurveyRange.only_usual(), seed=6)
+        inputs, _ = examples.draw(0)
+        # 33 galaxies in each pixel of a square arcminute: the noise of one, .24 and measurement
+        noise = 0.115 * np.exp(inputs[..., 10])
+        assert noise.mean() == pytest.approx(0.2456 / np.sqrt(33), rel=0.03)
+
+    def test_masks_and_depths_vary(self, fields):
+        examples = Examples({fields: 1.0}, "multiscale", seed=7)
+        drawn = [examples.draw(step)[0] for step in range(40)]
+        open_parts = np.array([np.mean(planes[..., 8] > 0.3) for planes in drawn])
+        assert 0.1 < np.mean(open_parts < 0.97) < 0.9
+        noise = np.array([np.median(planes[..., 10]) for planes in drawn])
+        assert np.ptp(noise) > 0.5
+
+    def test_pixels_without_data_count_little(self, fields):
+        survey = SurveyRange(masked=1.0, small=0.0, mask_fraction=(0.4, 0.4), outside=0.1)
+        inputs, targets = Examples({fields: 1.0}, "multiscale", survey, seed=8).draw(0)
+        weight = targets[..., 1]
+        np.testing.assert_allclose(np.unique(weight / weight.max()), [0.1, 1.0], rtol=1e-3)
+        assert np.mean(weight == weight.max()) == pytest.approx(0.6, abs=0.001)
+        assert np.all(inputs[..., 7][weight < weight.max()] == 0)  # no galaxies there
+
+    def test_crop(self, fields):
+        inputs, targets = Examples({fields: 1.0}, "paper", crop=32, seed=9).draw(0)
+        assert inputs.shape == (32, 32, 3) and targets.shape == (32, 32, 3)
+
+    def test_the_margin_is_empty_and_does_not_count(self, fields):
+        survey = SurveyRange.only_usual()
+        inputs, targets = Examples({fields: 1.0}, "paper", survey, margin=6).draw(0)
+        assert inputs.shape == (76, 76, 3)
+        edge = np.ones((76, 76), dtype=bool)
+        edge[6:-6, 6:-6] = False
+        assert np.all(inputs[edge] == 0) and np.all(targets[edge, 1:] == 0)
+        assert np.all(targets[~edge, 1] > 0)
+        # Pieces of it: their edges do not count, wherever they lie.
+        cut = Examples({fields: 1.0}, "paper", survey, margin=6, crop=40)
+        empty = []
+        for step in range(8):
+            inputs, targets = cut.draw(step)
+            assert inputs.shape == (40, 40, 3)
+            assert np.all(targets[:6, :, 1] == 0) and np.all(targets[:, -6:, 1] == 0)
+            empty.append(np.mean(inputs[..., 2] == 0))
+        assert np.ptp(empty) > 0.02
+
+    def test_held_back_fields_are_not_learned_from(self, fields):
+        examples = Examples({fields: 1.0}, "paper", held_back=3, seed=10)
+        assert examples._n_files == [1]
+        with pytest.raises(ValueError, match="no field left to learn from: 4 are held back"):
+            Examples({fields: 1.0}, "paper", held_back=4)
+
+    def test_bad_parts(self, fields):
+        with pytest.raises(ValueError, match="sets must give each set a part"):
+            Examples({}, "paper")
+        with pytest.raises(ValueError, match="sets must give each set a part"):
+            Examples({fields: 0.0}, "paper")
