@@ -48,5 +48,7 @@ def as_shear_catalog(catalog):
             "and kind='shear' are assumed for what is missing; ShearCatalog(table, convention=...,"
             " kind=...) declares them",
             ConventionWarning,
+            "undeclared_convention",
+            "convention",
         )
     return ShearCatalog(catalog)

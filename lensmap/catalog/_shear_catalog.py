@@ -160,12 +160,16 @@ class ShearCatalog:
                 f"the columns look like those of {preset!r}, for which {' and '.join(doubts)} is "
                 "documented; lensmap takes what is declared: `lensmap check` tests the convention",
                 ConventionWarning,
+                "differs_from_survey",
+                "convention",
             )
         differ = self._differing(declared_meta(table))
         if differ:
             warn_user(
                 f"the table's meta says {' and '.join(differ)}; lensmap takes what is declared",
                 ConventionWarning,
+                "differs_from_file",
+                "convention",
             )
 
     def _differing(self, meta):
@@ -189,6 +193,7 @@ class ShearCatalog:
             warn_user(
                 f"{n_total - n_good} of {n_total} rows are left out: {causes}",
                 CatalogWarning,
+                "rows_left_out",
             )
 
     @classmethod

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._main import main as main
+from ._main import main
 
 __all__ = [
     "main",

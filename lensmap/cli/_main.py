@@ -41,7 +41,7 @@ from lensmap.cli.commands import (
 from lensmap.cli.commands import (
     _validate as validate,
 )
-from lensmap.utils import LensmapWarning
+from lensmap.utils import LensmapWarning, ParameterError
 
 __all__ = ["main"]
 
@@ -77,10 +77,17 @@ def main(argv=None):
             return 130
         # The user gets one line; --debug shows where it came from.
         except Exception as error:  # noqa: BLE001
-            text = str(error).strip() or type(error).__name__
-            own = {name: "--" + name.replace("_", "-") for name in vars(arguments)}
-            say("error: " + with_options(text, own | arguments.renamed))
+            say("error: " + _error_text(error, arguments))
             return 1
+
+
+def _error_text(error, arguments):
+    """Return an error's message with options of the command in place of parameters of Python."""
+    options = {name: "--" + name.replace("_", "-") for name in vars(arguments)} | arguments.renamed
+    text = str(error).strip() or type(error).__name__
+    if isinstance(error, ParameterError):
+        text = error.describe(options.get(error.parameter))
+    return with_options(text, options)
 
 
 @contextmanager

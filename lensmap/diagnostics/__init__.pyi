@@ -1,8 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._convention import ConventionCheck as ConventionCheck
-from ._convention import check_convention as check_convention
-from ._summary import CatalogSummary as CatalogSummary
-from ._summary import summarize as summarize
+from ._convention import ConventionCheck, check_convention
+from ._summary import CatalogSummary, summarize
 
 __all__ = [
     "CatalogSummary",

@@ -287,7 +287,12 @@ class Estimator(Parametrized, ABC):
         _require_galaxies(grid, len(catalog))
         if mask is not None and grid.n_masked == 0:
             if not (grid.mask & ~assignment.frame.off_sky).any():
-                warn_user("mask excludes no galaxy and no pixel: is it of this field?", MapWarning)
+                warn_user(
+                    "mask excludes no galaxy and no pixel: is it of this field?",
+                    MapWarning,
+                    "mask_without_effect",
+                    "mask",
+                )
         return grid, assignment
 
     def _brought_to(self, target, kappa):

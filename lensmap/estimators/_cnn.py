@@ -271,6 +271,8 @@ class CNNReconstructor(Estimator):
                 f"the network ({self._name}) was not trained for " + "; nor for ".join(outside)
                 + ": the map may be wrong, and its error more so",
                 MapWarning,
+                "out_of_domain",
+                "network",
             )
 
     def _meta(self, grid):

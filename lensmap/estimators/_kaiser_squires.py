@@ -132,6 +132,8 @@ class KaiserSquires(Estimator):
                 f"{empty:.0%} of the pixels have no galaxies and, without smoothing, count as zero "
                 "shear, which makes the map too low: give smoothing=, or larger pixels",
                 MapWarning,
+                "empty_pixels",
+                "smoothing",
             )
 
     def _sigma_pixels(self, grid):

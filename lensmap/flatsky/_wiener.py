@@ -184,6 +184,8 @@ class WienerSolver:
                     f"after max_iterations={self._max_iterations}, above tolerance="
                     f"{self._tolerance:g}",
                     MapWarning,
+                    "no_convergence",
+                    "max_iterations",
                 )
                 break
             turned = self._apply(direction)

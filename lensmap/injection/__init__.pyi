@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._inject import inject_halos as inject_halos
-from ._recovery import recover_halos as recover_halos
-from ._result import HaloRecovery as HaloRecovery
+from ._inject import inject_halos
+from ._recovery import recover_halos
+from ._result import HaloRecovery
 
 __all__ = [
     "HaloRecovery",

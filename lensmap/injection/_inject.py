@@ -284,7 +284,10 @@ def _known_redshifts(catalog):
     if unknown:
         warn_user(
             f"{unknown} of {len(redshift)} galaxies have no redshift: they get no shear of any "
-            "halo", CatalogWarning,
+            "halo",
+            CatalogWarning,
+            "no_redshift",
+            "redshift",
         )
     return redshift
 

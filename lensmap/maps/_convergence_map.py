@@ -472,4 +472,4 @@ def _is_number(value):
 
 
 def _warn_dropped(why):
-    warn_user(f"the uncertainty is dropped: {why}", MapWarning)
+    warn_user(f"the uncertainty is dropped: {why}", MapWarning, "uncertainty_dropped")

@@ -88,6 +88,8 @@ class GridArrays:
             "the catalogue has no sigma_m, of which the network needs the mean in each pixel: "
             f"{USUAL_MEASUREMENT_ERROR} is taken for all galaxies, the value of Subaru/HSC",
             MapWarning,
+            "measurement_error_assumed",
+            "sigma_m",
         )
         return np.where(self.inverse_variance > 0, np.float32(USUAL_MEASUREMENT_ERROR), 0)
 

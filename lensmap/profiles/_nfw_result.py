@@ -312,7 +312,9 @@ def best_fit(data, parameters):
         message = f"chi^2 has several minima, and a lower one was found {_RESTARTS} times"
     success = bool(found.success) and steady and not at_end and not unbounded
     if not success:
-        warn_user(f"the fit did not converge to a halo: {message}", LensmapWarning)
+        warn_user(
+            f"the fit did not converge to a halo: {message}", LensmapWarning, "no_convergence"
+        )
     one = parameters.n_halos == 1
     as_mass = (lambda v: v[0] * u.solMass) if one else (lambda v: v * u.solMass)
     return {

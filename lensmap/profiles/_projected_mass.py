@@ -110,6 +110,8 @@ def projected_mass(
             "the masses have no errors: the map does not say how it was smoothed, and so not over "
             "which scale its noise is correlated; n_random measures them",
             MapWarning,
+            "no_errors",
+            "n_random",
         )
     _warn_of_closed(part, back, n)
     table = QTable({
@@ -133,7 +135,12 @@ def _warn_of_closed(part, back, n):
         (no_ring, "no pixel of the background ring is on the map and not masked"),
     ):
         if which.any():
-            warn_user(f"{np.count_nonzero(which)} of {n} positions have no mass: {why}", MapWarning)
+            warn_user(
+                f"{np.count_nonzero(which)} of {n} positions have no mass: {why}",
+                MapWarning,
+                "positions_without_mass",
+                "positions",
+            )
 
 
 def zeta_c(profile, r1, r2, r_max):

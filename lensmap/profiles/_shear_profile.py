@@ -145,6 +145,8 @@ def shear_profile(
                 f"errors of a bootstrap of {n_seen} positions mean little: take at least {_FEW}, "
                 "or errors='shape noise'",
                 LensmapWarning,
+                "few_positions",
+                "positions",
             )
     if z_lens is not None:
         table.meta["z_lens"] = float(np.mean(z_lens))

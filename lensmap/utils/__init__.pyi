@@ -1,62 +1,31 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._chatter import kept_from_terminal as kept_from_terminal
+from ._chatter import kept_from_terminal
 from ._exceptions import (
-    CatalogWarning as CatalogWarning,
+    CatalogWarning,
+    ConventionWarning,
+    LensmapWarning,
+    MapWarning,
+    ParameterError,
+    ParameterTypeError,
+    warn_user,
 )
-from ._exceptions import (
-    ConventionWarning as ConventionWarning,
-)
-from ._exceptions import (
-    LensmapWarning as LensmapWarning,
-)
-from ._exceptions import (
-    MapWarning as MapWarning,
-)
-from ._exceptions import (
-    warn_user as warn_user,
-)
-from ._files import (
-    FITS_SUFFIXES as FITS_SUFFIXES,
-)
-from ._files import (
-    HDF5_SUFFIXES as HDF5_SUFFIXES,
-)
-from ._files import (
-    atomic_write as atomic_write,
-)
-from ._files import (
-    has_suffix as has_suffix,
-)
-from ._optional import import_optional as import_optional
-from ._parameters import Parametrized as Parametrized
-from ._positions import as_skycoord as as_skycoord
-from ._positions import unit_vectors as unit_vectors
-from ._progress import track as track
-from ._random import as_generator as as_generator
-from ._tables import set_formats as set_formats
-from ._threads import chunk_slices as chunk_slices
-from ._threads import n_threads as n_threads
-from ._threads import thread_map as thread_map
+from ._files import FITS_SUFFIXES, HDF5_SUFFIXES, atomic_write, has_suffix
+from ._optional import import_optional
+from ._parameters import Parametrized
+from ._positions import as_skycoord, unit_vectors
+from ._progress import track
+from ._random import as_generator
+from ._serialize import to_plain
+from ._tables import set_formats
+from ._threads import chunk_slices, n_threads, thread_map
 from ._validation import (
-    check_angle as check_angle,
-)
-from ._validation import (
-    check_celestial_wcs as check_celestial_wcs,
-)
-from ._validation import (
-    check_choice as check_choice,
-)
-from ._validation import (
-    check_count as check_count,
-)
-from ._validation import (
-    check_number as check_number,
-)
-from ._validation import (
-    check_rising as check_rising,
-)
-from ._validation import (
-    look_up as look_up,
+    check_angle,
+    check_celestial_wcs,
+    check_choice,
+    check_count,
+    check_number,
+    check_rising,
+    look_up,
 )
 
 __all__ = [
@@ -66,6 +35,8 @@ __all__ = [
     "HDF5_SUFFIXES",
     "LensmapWarning",
     "MapWarning",
+    "ParameterError",
+    "ParameterTypeError",
     "Parametrized",
     "as_generator",
     "as_skycoord",
@@ -84,6 +55,7 @@ __all__ = [
     "n_threads",
     "set_formats",
     "thread_map",
+    "to_plain",
     "track",
     "unit_vectors",
     "warn_user",

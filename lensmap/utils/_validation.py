@@ -7,6 +7,8 @@ import numpy as np
 from astropy import units as u
 from astropy.wcs import WCS
 
+from lensmap.utils._exceptions import ParameterError, ParameterTypeError
+
 __all__ = [
     "check_angle",
     "check_celestial_wcs",
@@ -50,17 +52,15 @@ def check_angle(value, name, *, allow_none=False, allow_zero=False):
         try:
             value = u.Quantity(value)
         except (TypeError, ValueError):
-            raise ValueError(
-                f"{name} must be an angle such as '0.6 arcmin', not {value!r}"
-            ) from None
+            raise ParameterError(name, "an angle such as '0.6 arcmin'", repr(value)) from None
     if not isinstance(value, u.Quantity) or not value.unit.is_equivalent(u.deg):
-        raise TypeError(
-            f"{name} must be an angle with a unit, such as 0.6 * u.arcmin, not {value!r}"
+        raise ParameterTypeError(
+            name, "an angle with a unit, such as 0.6 * u.arcmin", repr(value)
         )
     if not value.isscalar or not np.isfinite(value):
-        raise ValueError(f"{name} must be one finite angle, not {value!r}")
+        raise ParameterError(name, "one finite angle", repr(value))
     if value < 0 or (value == 0 and not allow_zero):
-        raise ValueError(f"{name} must be {'0 or ' if allow_zero else ''}positive, not {value}")
+        raise ParameterError(name, "0 or positive" if allow_zero else "positive", str(value))
     return value
 
 
@@ -91,7 +91,7 @@ def check_choice(value, name, choices):
         value not in choices
     ):
         allowed = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{name} must be one of {allowed}, not {value!r}")
+        raise ParameterError(name, f"one of {allowed}", repr(value))
     return value
 
 
@@ -120,9 +120,9 @@ def check_count(value, name, *, minimum=0):
         If it is too small.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
+        raise ParameterTypeError(name, "a whole number", repr(value))
     if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, not {value}")
+        raise ParameterError(name, f"at least {minimum}", str(value))
     return int(value)
 
 
@@ -153,9 +153,9 @@ def check_number(value, name, allowed, *, low=-np.inf, high=np.inf):
         If it is not finite or out of the range.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, {allowed}, not {value!r}")
+        raise ParameterTypeError(name, f"a number, {allowed}", repr(value))
     if not (np.isfinite(value) and low <= value <= high):
-        raise ValueError(f"{name} must be {allowed}, not {value!r}")
+        raise ParameterError(name, allowed, repr(value))
     return value
 
 
@@ -185,7 +185,7 @@ def check_rising(values, name, allowed="at least two rising edges", given=None):
     """
     array = np.asarray(values, dtype=float)
     if array.ndim != 1 or len(array) < 2 or not np.all(np.diff(array) > 0):
-        raise ValueError(f"{name} must be {allowed}, not {values if given is None else given!r}")
+        raise ParameterError(name, allowed, str(values) if given is None else repr(given))
     return array
 
 
@@ -214,19 +214,24 @@ def check_celestial_wcs(wcs, name="wcs", *, need_shape=True):
         If it is not two-dimensional, not celestial, or has no shape.
     """
     if not isinstance(wcs, WCS):
-        raise TypeError(f"{name} must be an astropy.wcs.WCS, not {type(wcs).__name__}")
+        raise ParameterTypeError(name, "an astropy.wcs.WCS", type(wcs).__name__)
     if not wcs.has_celestial:
         axes = ", ".join(map(repr, wcs.wcs.ctype)) or "none"
-        raise ValueError(f"{name} must have celestial axes, such as RA---TAN; its axes are {axes}")
+        raise ParameterError(
+            name, "celestial axes, such as RA---TAN", remedy=f"its axes are {axes}", verb="have"
+        )
     if wcs.naxis != 2:
-        raise ValueError(
-            f"{name} must be two-dimensional, but has {wcs.naxis} axes; wcs.celestial gives the "
-            "celestial pair"
+        raise ParameterError(
+            name,
+            "two-dimensional",
+            remedy=f"it has {wcs.naxis} axes; wcs.celestial gives the celestial pair",
         )
     if need_shape and (wcs.array_shape is None or min(wcs.array_shape) < 1):
-        raise ValueError(
-            f"{name} must say how many pixels there are: set {name}.array_shape = (ny, nx), which "
-            f"is now {wcs.array_shape}"
+        raise ParameterError(
+            name,
+            "a shape",
+            remedy=f"set {name}.array_shape = (ny, nx), which is now {wcs.array_shape}",
+            verb="have",
         )
     return wcs
 

@@ -188,6 +188,7 @@ def _check_settings(there, settings, folder):
             f"{str(folder)!r} was begun by lensmap {there.get(_VERSION)}, and this is "
             f"{settings.get(_VERSION)}: what is there may have been measured in another way",
             LensmapWarning,
+            "version_changed",
         )
     elif differ:
         name = next(name for name in differ if name != _VERSION)

@@ -237,7 +237,7 @@ def test_cube_wcs_is_told_what_to_do():
     wcs = WCS(naxis=3)
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN", "FREQ"]
     wcs.array_shape = (2, 5, 5)
-    with pytest.raises(ValueError, match=r"two-dimensional, but has 3 axes; wcs.celestial"):
+    with pytest.raises(ValueError, match=r"two-dimensional: it has 3 axes; wcs.celestial"):
         KaiserSquires().reconstruct(_catalog(100), wcs)
 
 

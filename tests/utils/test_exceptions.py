@@ -1,13 +1,22 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The tree of warnings, and whose line a warning points to."""
 
+import pickle
 import warnings
 
 import pytest
 from astropy.utils.exceptions import AstropyUserWarning
 
 from lensmap import ShearCatalog
-from lensmap.utils import CatalogWarning, ConventionWarning, LensmapWarning, MapWarning, warn_user
+from lensmap.utils import (
+    CatalogWarning,
+    ConventionWarning,
+    LensmapWarning,
+    MapWarning,
+    ParameterError,
+    ParameterTypeError,
+    warn_user,
+)
 
 
 def test_tree():
@@ -33,3 +42,38 @@ def test_points_to_the_line_that_called_lensmap(through_a_file, tmp_path):
         ShearCatalog.read(path) if through_a_file else ShearCatalog(table)
     (found,) = [w for w in record if issubclass(w.category, CatalogWarning)]
     assert found.filename == __file__
+
+
+def test_warning_as_a_record():
+    with pytest.warns(CatalogWarning) as record:
+        warn_user("3 rows are left out", CatalogWarning, "rows_left_out", "weight")
+    assert record[0].message.to_record() == {
+        "code": "rows_left_out", "parameter": "weight", "message": "3 rows are left out"
+    }
+
+
+def test_code_of_the_class():
+    with pytest.warns(MapWarning) as record:
+        warn_user("some words", MapWarning)
+    assert record[0].message.to_record()["code"] == "map"
+
+
+def test_parameter_error():
+    error = ParameterError("z_lens", "above 0", "-1", "give the cluster's redshift")
+    assert str(error) == "z_lens must be above 0, not -1: give the cluster's redshift"
+    assert error.describe("--z-lens").startswith("--z-lens must be above 0")
+    assert isinstance(error, ValueError) and not isinstance(error, TypeError)
+    assert error.to_record() == {
+        "code": "parameter", "parameter": "z_lens", "message": str(error)
+    }
+
+
+def test_parameter_type_error_is_both():
+    error = ParameterTypeError("wcs", "celestial axes", verb="have")
+    assert str(error) == "wcs must have celestial axes"
+    assert isinstance(error, TypeError) and isinstance(error, ParameterError)
+
+
+def test_errors_travel_between_processes():
+    error = pickle.loads(pickle.dumps(ParameterTypeError("a", "b", "c", "d", verb="have")))
+    assert (type(error), str(error)) == (ParameterTypeError, "a must have b, not c: d")

@@ -86,6 +86,8 @@ def check_declared(catalog):
     try:
         result = check_convention(catalog, n_rotations=50, progress=sys.stderr.isatty())
     except ValueError as error:
-        warn_user(f"the convention could not be tested: {error}", ConventionWarning)
+        warn_user(
+            f"the convention could not be tested: {error}", ConventionWarning, "not_tested"
+        )
     else:
         warn_if_wrong(result)

@@ -189,6 +189,7 @@ def _check_settings(folder, settings, version):
             f"{str(folder)!r} was begun by lensmap {made_by}, and this is {version}: new fields "
             "may be of another kind",
             LensmapWarning,
+            "version_changed",
         )
 
 

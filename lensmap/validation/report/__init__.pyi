@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._results import ValidationResults as ValidationResults
-from ._table import result_table as result_table
-from ._write import write_report as write_report
+from ._results import ValidationResults
+from ._table import result_table
+from ._write import write_report
 
 __all__ = [
     "ValidationResults",

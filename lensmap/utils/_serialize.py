@@ -1,0 +1,115 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""One way to store settings: plain values in fixed units, with the unit in the name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.cosmology import Cosmology
+
+__all__ = ["to_plain"]
+
+# The unit of every physical quantity in a stored setting, and how its name ends.
+_UNITS = (
+    (u.arcmin, "arcmin"),
+    (u.arcmin**-2, "per_arcmin2"),
+    (u.arcmin**2, "arcmin2"),
+    (u.Mpc, "mpc"),
+    (u.solMass, "msun"),
+    (u.s, "s"),
+    (u.dimensionless_unscaled, None),
+)
+
+# Conversions of units agree to about 1e-15.
+_DIGITS = 13
+
+
+def to_plain(value):
+    """Return a setting as values that JSON can hold.
+
+    A quantity in a mapping is stored in a fixed unit, which its key then names:
+    ``{"pixel_scale": 24 * u.arcsec}`` and ``{"pixel_scale": 0.4 * u.arcmin}`` both become
+    ``{"pixel_scale_arcmin": 0.4}``. Objects with ``get_params`` (estimators, simulations, surveys)
+    become their parameters and the name of their class.
+
+    Parameters
+    ----------
+    value : object
+        A number, string, array, quantity, path, mapping, sequence, cosmology or an object with
+        ``get_params``.
+
+    Returns
+    -------
+    object
+        None, bool, int, float, str, list or dict.
+
+    Raises
+    ------
+    TypeError
+        If the value cannot be stored so that it can be compared again.
+    """
+    if isinstance(value, u.Quantity):
+        number, suffix = _in_fixed_unit(value)
+        return number if suffix is None else {"value": number, "unit": suffix}
+    for kinds, convert in _CONVERTERS:
+        if isinstance(value, kinds):
+            return convert(value)
+    if hasattr(value, "get_params"):
+        return {"class": type(value).__name__, **to_plain(value.get_params())}
+    raise TypeError(f"a setting must be a plain value or have get_params, not {value!r}")
+
+
+def _in_fixed_unit(quantity):
+    """Return the number, or list of numbers, in the fixed unit, and the unit's name."""
+    for unit, suffix in _UNITS:
+        if quantity.unit.is_equivalent(unit):
+            return to_plain(_rounded(quantity.to_value(unit))), suffix
+    raise TypeError(f"there is no fixed unit for a setting in {quantity.unit}")
+
+
+def _rounded(numbers):
+    """Return numbers without the last digits, in which conversions of units differ."""
+    numbers = np.asarray(numbers, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.abs(numbers))))
+    usable = np.isfinite(scale) & np.isfinite(numbers)
+    return np.where(usable, np.round(numbers * np.where(usable, scale, 1)) / np.where(
+        usable, scale, 1), numbers)
+
+
+def _plain_mapping(mapping):
+    plain = {}
+    for key, value in mapping.items():
+        if isinstance(value, u.Quantity):
+            number, suffix = _in_fixed_unit(value)
+            plain[str(key) if suffix is None else f"{key}_{suffix}"] = number
+        else:
+            plain[str(key)] = to_plain(value)
+    return plain
+
+
+def _plain_array(array):
+    return [to_plain(item) for item in array] if array.ndim else array.item()
+
+
+def _plain_cosmology(cosmology):
+    parameters = {name: value for name, value in cosmology.parameters.items()}
+    return {"class": type(cosmology).__name__, "name": cosmology.name} | {
+        name: None if number is None else str(number) for name, number in parameters.items()
+    }
+
+
+_CONVERTERS = (
+    ((type(None), bool, int, float, str), lambda value: value),
+    (Path, str),
+    (np.generic, np.generic.item),
+    (np.ndarray, _plain_array),
+    (Mapping, _plain_mapping),
+    ((list, tuple, range), lambda value: [to_plain(item) for item in value]),
+    ((set, frozenset), lambda value: sorted(to_plain(item) for item in value)),
+    (slice, str),
+    (np.random.SeedSequence, lambda value: {"entropy": value.entropy,
+                                            "spawn_key": list(value.spawn_key)}),
+    (Cosmology, _plain_cosmology),
+)

@@ -1,0 +1,64 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Stored settings: the same numbers whatever the unit in which they were given."""
+
+import json
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.cosmology import Planck18
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lensmap import KaiserSquires
+from lensmap.utils._serialize import to_plain
+
+
+@given(st.floats(1e-6, 1e6))
+def test_units_do_not_matter(number):
+    angle = number * u.arcmin
+    same = [angle.to(unit) for unit in (u.arcmin, u.arcsec, u.deg, u.rad)]
+    assert len({json.dumps(to_plain({"pixel_scale": a})) for a in same}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "plain"),
+    [
+        ("pixel_scale", 24 * u.arcsec, {"pixel_scale_arcmin": 0.4}),
+        ("radius", 500 * u.kpc, {"radius_mpc": 0.5}),
+        ("density", 3600 / u.deg**2, {"density_per_arcmin2": 1.0}),
+        ("mass", [1e14, 2e14] * u.solMass, {"mass_msun": [1e14, 2e14]}),
+        ("ratio", 50 * u.percent, {"ratio": 0.5}),
+        ("offset", 0 * u.arcsec, {"offset_arcmin": 0.0}),
+        ("none", None, {"none": None}),
+        ("shape", (np.int64(3), 4), {"shape": [3, 4]}),
+        ("array", np.array([[1.5, 2], [3, 4]]), {"array": [[1.5, 2.0], [3.0, 4.0]]}),
+        ("inner", {"a": np.float32(0.5)}, {"inner": {"a": 0.5}}),
+    ],
+)
+def test_value(name, value, plain):
+    assert to_plain({name: value}) == plain
+    json.dumps(to_plain({name: value}), allow_nan=False)
+
+
+def test_estimator():
+    plain = to_plain(KaiserSquires(smoothing=90 * u.arcsec))
+    assert plain["class"] == "KaiserSquires"
+    assert plain["smoothing_arcmin"] == 1.5
+
+
+def test_cosmology():
+    plain = to_plain(Planck18)
+    assert plain["name"] == "Planck18"
+    assert float(plain["Om0"]) == Planck18.Om0
+    assert plain != to_plain(Planck18.clone(Om0=0.3))
+
+
+def test_no_fixed_unit():
+    with pytest.raises(TypeError, match="no fixed unit for a setting in K"):
+        to_plain({"temperature": 2.7 * u.K})
+
+
+def test_unknown_object():
+    with pytest.raises(TypeError, match="plain value or have get_params"):
+        to_plain({"a": object()})
