@@ -13,7 +13,7 @@ from pathlib import Path
 __all__ = ["lazy_exports"]
 
 # Public names whose module is not loaded yet: from a private module to (name, public package).
-_awaited = {}
+_awaited: dict[str, list[tuple[str, str]]] = {}
 
 
 def lazy_exports(package, file):

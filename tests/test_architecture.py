@@ -15,6 +15,7 @@ import pytest
 
 # The doors that are open at any time.
 DOORS = {
+    "typing": set(),
     "utils": set(),
     "data": set(),
     "scores": {"utils"},
@@ -45,10 +46,16 @@ DOORS["injection"] = set(DOORS)
 DOORS["validation"] = set(DOORS)
 DOORS["cli"] = set(DOORS)
 
+# Annotations may use the names of `lensmap.typing` everywhere.
+for _doors in DOORS.values():
+    _doors.add("typing")
+DOORS["typing"].clear()
+
 # The doors that open only while a function runs.
 DOORS_IN_FUNCTIONS = {
     "maps": {"plotting"},  # ConvergenceMap.plot, the only one that opens upwards
     "estimators": {"networks"},
+    "typing": {"catalog", "cosmology", "maps"},  # for type checkers only
 }
 
 # The only files that lie beside the rooms, with the rooms that they may import.

@@ -7,7 +7,7 @@ from lensmap.utils import look_up
 
 __all__ = ["available_estimators", "get_estimator", "register_estimator"]
 
-_ESTIMATORS = {}
+_ESTIMATORS: dict[str, type] = {}
 
 # The modules whose import registers lensmap's own estimators.
 _MODULES = ("_kaiser_squires", "_wiener", "_cnn")

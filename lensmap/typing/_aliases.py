@@ -1,0 +1,61 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Names for the kinds of arguments that many functions take."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+import numpy as np
+from astropy import units as u
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+    from astropy.cosmology import FLRW
+    from astropy.table import Table
+
+    from lensmap.catalog import ShearCatalog
+    from lensmap.cosmology import SourceRedshifts
+    from lensmap.maps import ConvergenceMap
+
+__all__ = [
+    "AngleLike",
+    "CatalogLike",
+    "CosmologyLike",
+    "MapLike",
+    "PathLike",
+    "PositionLike",
+    "ProgressLike",
+    "RNGLike",
+    "RedshiftLike",
+    "SeedLike",
+]
+
+#: An angle with its unit, ``0.6 * u.arcmin`` or ``"0.6 arcmin"``.
+AngleLike: TypeAlias = u.Quantity | str
+
+#: A table of galaxies with lensmap's column names, or a `~lensmap.ShearCatalog`.
+CatalogLike: TypeAlias = Union["ShearCatalog", "Table"]
+
+#: An astropy cosmology, the name of one, or None for lensmap's default.
+CosmologyLike: TypeAlias = Union["FLRW", str, None]
+
+#: A map, or its values, ``(ny, nx)``.
+MapLike: TypeAlias = Union["ConvergenceMap", np.ndarray]
+
+#: The name of a file or folder.
+PathLike: TypeAlias = str | os.PathLike
+
+#: Positions on the sky, or a table with columns ``ra`` and ``dec`` in degrees.
+PositionLike: TypeAlias = Union["SkyCoord", "Table", Mapping[str, object], Sequence[object]]
+
+#: Progress: None or False is silent, True shows a bar, a callable gets ``(done, total)``.
+ProgressLike: TypeAlias = bool | Callable[[int, int], object] | None
+
+#: A source of random numbers for a function; None is different in each call.
+RNGLike: TypeAlias = int | np.random.SeedSequence | np.random.Generator | None
+
+#: The redshift of all sources, or their distribution.
+RedshiftLike: TypeAlias = Union[float, "SourceRedshifts"]
+
+#: The seed of an estimator.
+SeedLike: TypeAlias = int | np.random.SeedSequence
