@@ -32,8 +32,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable, Table
 from astropy.wcs import WCS
-
 from golden_file import OLD_NAMES, compare, flatten, text_of
+
 from lensmap import SourceRedshifts, make_wcs
 from lensmap.catalog import (
     COLUMN_PRESETS,
@@ -70,6 +70,7 @@ from lensmap.halos import (
     halo_counts,
     mass_function,
 )
+from lensmap.injection import inject_halos, recover_halos
 from lensmap.maps import ConvergenceMap
 from lensmap.masks import SkyMask, pixel_mask
 from lensmap.networks import available_networks
@@ -95,6 +96,7 @@ from lensmap.profiles import (
     undiluted,
     zeta_c,
 )
+from lensmap.scores import paired_difference
 from lensmap.simulate import (
     ClusterField,
     Filament,
@@ -124,9 +126,6 @@ from lensmap.validation import (
     ValidationPlan,
     ValidationResults,
     ValidationSetup,
-    inject_halos,
-    paired_difference,
-    recover_halos,
     result_table,
     true_clusters,
     tune_linear,

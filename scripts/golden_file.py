@@ -11,10 +11,10 @@ from astropy.table import Table
 
 from lensmap.catalog import ShearCatalog
 from lensmap.grid import ShearGrid
+from lensmap.injection import HaloRecovery
 from lensmap.maps import ConvergenceMap
 from lensmap.profiles import NFWFit
 from lensmap.simulate import LensingField
-from lensmap.validation import HaloRecovery
 
 #: What is called otherwise in the file, such as columns: new name to old name.
 OLD_NAMES = {}
