@@ -9,7 +9,7 @@ from astropy.table import Table
 
 from lensmap.simulate.halo_model._resolution import resolution_transfer
 
-REFERENCE = Path(__file__).parents[1] / "data" / "massivenus_power_ratio.ecsv"
+REFERENCE = Path(__file__).parents[2] / "data" / "massivenus_power_ratio.ecsv"
 
 
 def test_massivenus_loses_what_its_power_lacks():
