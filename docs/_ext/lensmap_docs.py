@@ -2,10 +2,13 @@
 """Parts of pages that are made of the package when the pages are, so that they cannot go stale."""
 
 import contextlib
+import importlib
 import inspect
 import io
 import os
+import pkgutil
 import shlex
+import sys
 import tempfile
 from importlib.resources import files
 from unittest import mock
@@ -15,6 +18,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 from sphinx.errors import ExtensionError
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 
 import lensmap
@@ -23,13 +27,20 @@ from lensmap.cli import main
 
 __all__ = ["setup"]
 
+# The packages with public names.
+PACKAGES = [
+    importlib.import_module(f"lensmap.{module.name}").__name__
+    for module in pkgutil.iter_modules(lensmap.__path__)
+    if module.ispkg and module.name != "data"
+]
+
 
 def setup(app):
-    """Register the directives, and the resolution of the top-level names."""
+    """Register the directives, and the resolution of public names."""
     app.add_directive("column-presets", ColumnPresets)
     app.add_directive("command-output", CommandOutput)
     app.add_directive("top-level-names", TopLevelNames)
-    app.connect("missing-reference", resolve_top_level)
+    app.connect("missing-reference", resolve_public_name)
     return {"parallel_read_safe": True}
 
 
@@ -38,16 +49,38 @@ def home_of(name):
     return ".".join(getattr(lensmap, name).__module__.split(".")[:2])
 
 
-def resolve_top_level(app, env, node, contnode):
-    """Resolve ``lensmap.KaiserSquires`` to where it is documented."""
-    package, _, name = node.get("reftarget", "").partition(".")
-    name, dot, attribute = name.partition(".")
-    if package != "lensmap" or name not in lensmap.__all__ or name.startswith("_"):
+def resolve_public_name(app, env, node, contnode):
+    """Resolve ``lensmap.KaiserSquires``, and a bare ``score_map``, to where it is documented."""
+    target = node.get("reftarget", "").removeprefix("lensmap.")
+    name, dot, attribute = target.partition(".")
+    homes = [package for package in PACKAGES if name in sys.modules[package].__all__]
+    if node.get("refdomain") != "py" or len(homes) != 1:
         return None
     return env.domains["py"].resolve_xref(
-        env, node["refdoc"], app.builder, "obj", f"{home_of(name)}.{name}{dot}{attribute}", node,
+        env, node["refdoc"], app.builder, "obj", f"{homes[0]}.{name}{dot}{attribute}", node,
         contnode,
     )
+
+
+def analyze_package(analyzer):
+    """Add the attributes that a package's private modules document to those of its ``__init__``.
+
+    Public classes have the package as their ``__module__``, which is where Sphinx looks for them.
+    """
+    _analyze(analyzer)
+    if analyzer.modname in PACKAGES and not getattr(analyzer, "has_private_modules", False):
+        analyzer.has_private_modules = True
+        package = sys.modules[analyzer.modname]
+        for name in package.__all__:
+            getattr(package, name)
+        for module in [m for m in sys.modules if m.startswith(f"{analyzer.modname}.")]:
+            private = ModuleAnalyzer.for_module(module)
+            private.analyze()
+            analyzer.annotations = {**private.annotations, **analyzer.annotations}
+            analyzer.attr_docs = {**private.attr_docs, **analyzer.attr_docs}
+
+
+_analyze, ModuleAnalyzer.analyze = ModuleAnalyzer.analyze, analyze_package
 
 
 class _Lines(SphinxDirective):
