@@ -13,7 +13,7 @@ import numpy as np
 from astropy import units as u
 
 from lensmap import ConvergenceMap, KaiserSquires, WienerFilter
-from lensmap.estimators import Estimator, Inversion, get_estimator, register_estimator
+from lensmap.estimators import Estimator, Inversion
 from lensmap.flatsky import gaussian_smooth, linear_noise, near_data, shear_to_convergence
 from lensmap.utils import check_angle, check_count, check_number
 from lensmap.validation import ValidationSetup, compare, contrast, summarize
@@ -33,7 +33,6 @@ from lensmap.validation import ValidationSetup, compare, contrast, summarize
 # here.
 
 
-@register_estimator("local-power")
 class LocalPower(Estimator):
     """Kaiser-Squires whose scales are damped by their signal-to-noise around each pixel.
 
@@ -45,7 +44,7 @@ class LocalPower(Estimator):
         How many scales.
     reach : float
         How far around a pixel power is measured, in smoothings of the scale.
-    uncertainty, n_realizations, rng
+    uncertainty, n_realizations, rng : object
         As for `lensmap.Estimator`.
     """
 
@@ -57,9 +56,9 @@ class LocalPower(Estimator):
         self.uncertainty = uncertainty
         self.n_realizations = n_realizations
         self.rng = rng
-        self._check_common()
+        self.check_parameters()
 
-    def _invert(self, grid):
+    def invert(self, grid, state):
         some = grid.sum_w > 0
         shear = np.divide(grid.sum_wg, grid.sum_w, out=np.zeros_like(grid.sum_wg), where=some)
         variance = np.divide(grid.noise_sum, grid.sum_w**2, out=np.zeros(grid.shape), where=some)
@@ -78,7 +77,6 @@ class LocalPower(Estimator):
 
 
 print(LocalPower(reach=3))
-print(get_estimator("local-power").__name__, "is known by its short name")
 
 # %%
 # ``grid.sum_wg`` is the weighted sum of the reduced shear in each pixel, in the basis of the

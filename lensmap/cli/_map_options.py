@@ -91,11 +91,11 @@ def add_map_arguments(parser, *, own_z_source=True):
 
 def make_estimator(arguments):
     """Return the estimator that the arguments describe."""
-    from lensmap.estimators import get_estimator
+    from lensmap import estimators
 
-    cls = get_estimator(arguments.method)
+    cls = estimators.estimator_class(arguments.method)
     options = {"rng": arguments.seed, **arguments.uncertainty}
-    known = cls().get_params()
+    known = {option.name for option in cls.options}
     for name in ("smoothing", "z_source", "network", "symmetrize"):
         if name not in arguments:  # None is a choice, too
             continue
@@ -104,14 +104,14 @@ def make_estimator(arguments):
                 f"--{name.replace('_', '-')} is not for --method {arguments.method}"
             )
         options[name] = getattr(arguments, name)
-    uncertainty = options.get("uncertainty")
-    if uncertainty not in (None, *cls.uncertainties):
-        others = [name for name in cls.uncertainties if name not in (None, "rotations")]
+    uncertainty, kinds = options.get("uncertainty"), [kind.name for kind in cls.uncertainties]
+    if uncertainty not in (None, *kinds):
+        others = [f" or {name}" for name in kinds if name != "rotations"]
         raise ValueError(
             f"--uncertainty {uncertainty} is not for --method {arguments.method}, which has a "
-            f"number of random rotations or {' or '.join(others)}"
+            f"number of random rotations{''.join(others)}"
         )
-    return cls(**options)
+    return estimators.make_estimator(arguments.method, **options)
 
 
 def with_redshifts(estimator, catalog):

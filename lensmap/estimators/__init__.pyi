@@ -1,18 +1,29 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._base import Estimator, Inversion
+from ._base import Estimator
 from ._cnn import CNNReconstructor, MaskedCNN
+from ._contract import Contract
+from ._declarations import ROTATIONS, Inversion, Uncertainty
 from ._kaiser_squires import KaiserSquires
-from ._registry import available_estimators, get_estimator, register_estimator
+from ._options import Option
+from ._registry import available_estimators, get_estimator, load_estimators
+from ._specification import estimator_class as estimator_class, make_estimator
+from ._target import Target
 from ._wiener import WienerFilter
 
 __all__ = [
     "CNNReconstructor",
+    "Contract",
     "Estimator",
     "Inversion",
     "KaiserSquires",
     "MaskedCNN",
+    "Option",
+    "ROTATIONS",
+    "Target",
+    "Uncertainty",
     "WienerFilter",
     "available_estimators",
     "get_estimator",
-    "register_estimator",
+    "load_estimators",
+    "make_estimator",
 ]

@@ -2,27 +2,35 @@
 """`CNNReconstructor` and `MaskedCNN`: mass maps by trained networks."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union
 
 import numpy as np
 from astropy import units as u
+from astropy.wcs import WCS
 
-from lensmap.catalog import as_shear_catalog
-from lensmap.estimators._base import Estimator, Inversion
-from lensmap.estimators._registry import register_estimator
-from lensmap.estimators._support import data_support
-from lensmap.estimators._working_pixels import conformal_wcs, extended_wcs
+from lensmap.catalog import ShearCatalog
+from lensmap.estimators._base import Estimator
+from lensmap.estimators._contract import Contract
+from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
+from lensmap.estimators._support import Support, data_support
+from lensmap.estimators._target import Target, conformal_frame, extended_frame
 from lensmap.flatsky import near_data
 from lensmap.grid import PixelFrame, ShearGrid, make_wcs, tangent_wcs_of
-from lensmap.maps import ConvergenceMap
+from lensmap.typing import AngleLike, PathLike, SeedLike
 from lensmap.utils import (
     MapWarning,
+    ParameterError,
     check_angle,
-    check_celestial_wcs,
     check_choice,
     check_count,
     check_number,
     warn_user,
 )
+
+if TYPE_CHECKING:
+    import keras
+
+    from lensmap.networks import Network
 
 __all__ = ["CNNReconstructor", "MaskedCNN"]
 
@@ -37,10 +45,17 @@ _CELL = 2 * u.arcmin
 _SCALE_TOLERANCE = 0.03
 
 # Beyond this the shear of a flat sky is not that of a round one.
-_WIDEST = 22 * u.deg
+_MAX_FIELD = 22 * u.deg
 
 
-@register_estimator("cnn")
+class _State(NamedTuple):
+    """What inversions on the same pixels share."""
+
+    network: Any
+    support: Support
+    meta: dict
+
+
 class CNNReconstructor(Estimator):
     r"""A trained convolutional network.
 
@@ -107,25 +122,34 @@ class CNNReconstructor(Estimator):
     CNNReconstructor(uncertainty='network')
     """
 
-    uncertainties = (None, "network", "rotations")
+    variant = "network"
+    uncertainties = (Uncertainty("network", "total", with_map=True), ROTATIONS)
+    contract = Contract(
+        # On the map's own pixels, so that counts are those of its pixels.
+        settings={"sigma_e": 0.25, "pixel_scale": 0.5 * u.arcmin, "fill_holes": False},
+        # A network is as symmetric as it has learned to be, but for the mean over all symmetries.
+        symmetric={"symmetrize": True},
+        zero_bound=0.01,
+        tolerance=2e-6,
+    )
 
     def __init__(
         self,
         *,
-        network="lensmap",
-        pixel_scale=None,
-        symmetrize=False,
-        uncertainty=None,
-        confidence=0.68,
-        fill_holes=False,
-        n_realizations=100,
-        rng=0,
-        sigma_e=None,
-        tile_size=1024,
-    ):
+        network: Union[PathLike, "Network", "keras.Model"] = "lensmap",
+        pixel_scale: AngleLike | None = None,
+        symmetrize: bool = False,
+        uncertainty: str | None = None,
+        confidence: Literal[0.68, 0.95] = 0.68,
+        fill_holes: bool = False,
+        n_realizations: int = 100,
+        rng: SeedLike = 0,
+        sigma_e: float | None = None,
+        tile_size: int = 1024,
+    ) -> None:
         self.network = network
         if isinstance(network, (str, Path)):
-            _card(network)  # says what is wrong with it
+            self._check_card(_card(network))
         self.pixel_scale = check_angle(pixel_scale, "pixel_scale", allow_none=True)
         self.symmetrize = bool(symmetrize)
         self.uncertainty = uncertainty
@@ -137,12 +161,13 @@ class CNNReconstructor(Estimator):
             check_number(sigma_e, "sigma_e", "None or a positive number", low=1e-300)
         self.sigma_e = sigma_e
         self.tile_size = check_count(tile_size, "tile_size", minimum=64)
-        self._check_common()
+        self.check_parameters()
 
-    # --- the network ------------------------------------------------------------------------
+    def _check_card(self, card: dict) -> None:
+        """Refuse a network by its card; here its existence is enough."""
 
-    def _network(self):
-        """Return the network, with its model."""
+    def _network(self) -> "Network":
+        """Return the network, which `lensmap.networks` keeps, with its model."""
         from lensmap.networks import as_network
 
         network = as_network(self.network)
@@ -154,56 +179,104 @@ class CNNReconstructor(Estimator):
         return network
 
     @property
-    def _name(self):
+    def _name(self) -> str:
         is_name = isinstance(self.network, (str, Path))
         return str(self.network) if is_name else f"a {type(self.network).__name__}"
 
-    def _invert(self, grid):
-        return self._inverter(grid)(grid)
+    def describe_params(self) -> dict[str, object]:
+        """Return the parameters as the meta of a map keeps them.
 
-    def _inverter(self, grid):
-        network, (unsupported, bridged) = self._network(), data_support(grid, self.fill_holes)
+        Returns
+        -------
+        dict
+            From names to values; a network that is no file is described by its type.
+        """
+        return super().describe_params() | {"network": self._name}
 
-        def invert(grid):
-            found = network.predict(grid, symmetrize=self.symmetrize, tile_size=self.tile_size)
-            error = found.half_widths[self.confidence] if self.uncertainty == "network" else None
-            return Inversion(found.kappa, None, unsupported, bridged, error)
+    # --- the map ----------------------------------------------------------------------------
 
-        return invert
+    def prepare(self, grid: ShearGrid, fitted: None) -> _State:
+        """Load the network and find the pixels that galaxies support.
+
+        Parameters
+        ----------
+        grid : `lensmap.ShearGrid`
+            The binned reduced shear.
+        fitted : None
+            Nothing is fitted.
+
+        Returns
+        -------
+        object
+            The state for `invert`.
+        """
+        network = self._network()
+        meta = {"weights": network.card["sha256"]} if "sha256" in network.card else {}
+        if self.uncertainty == "network":
+            meta["confidence"] = self.confidence
+        return _State(network, data_support(grid, self.fill_holes), meta)
+
+    def invert(self, grid: ShearGrid, state: _State) -> Inversion:
+        """Map a grid by the network.
+
+        Parameters
+        ----------
+        grid : `lensmap.ShearGrid`
+            The binned reduced shear.
+        state : object
+            What `prepare` returned.
+
+        Returns
+        -------
+        Inversion
+            The convergence, and its error if the network is asked for it.
+        """
+        prediction = state.network.predict(
+            grid, symmetrize=self.symmetrize, tile_size=self.tile_size
+        )
+        error = None
+        if self.uncertainty == "network":
+            error = prediction.half_widths[self.confidence]
+        return Inversion(prediction.kappa, None, *state.support, error, state.meta)
 
     # --- its pixels -------------------------------------------------------------------------
 
-    def _prepare(self, catalog, wcs, mask):
-        if isinstance(catalog, ShearGrid):
-            return self._prepare_grid(catalog, wcs, mask), None, None
-        network, catalog = self._network(), as_shear_catalog(catalog)
+    def choose_pixels(self, catalog: ShearCatalog, wcs: WCS | None, *, masked: bool) -> Target:
+        """Choose pixels that the network knows, and add galaxies next to the map.
+
+        Parameters
+        ----------
+        catalog : ShearCatalog
+            The galaxies.
+        wcs : `~astropy.wcs.WCS` or None
+            The pixels that the user gave; None takes those that suit the density of the galaxies.
+        masked : bool
+            Whether the user gave a mask.
+
+        Returns
+        -------
+        Target
+            The pixels of the inversion and of the map.
+        """
+        network, frame = self._network(), catalog.frame
         if wcs is None:
             density = _density(catalog, make_wcs(catalog, _CELL))
             wcs = make_wcs(catalog, self._native_scale(network, density))
         else:
-            density = _density(catalog, tangent_wcs_of(check_celestial_wcs(wcs), _CELL))
-        working, target = self._working_wcs(network, density, wcs, catalog.frame), None
-        unmasked = mask is None
-        if working is not wcs:
-            mask, target = self._on_other_pixels(mask, wcs)
-        if unmasked:
-            # Galaxies next to the map tell of the mass on it. With a mask, which may be about the
-            # map's own pixels, nobody knows which of them may be used.
-            working, inner = extended_wcs(
-                working, catalog.frame, catalog.ra, catalog.dec, network.reach
-            )
-            target = inner if target is None else target
-        grid, assignment = self._bin(catalog, working, mask)
-        return grid, assignment, target
-
-    def _working_wcs(self, network, density, wcs, frame):
-        """Return the pixels to work on: the user's, if the network knows such."""
-        conformal = conformal_wcs(wcs, frame)
-        if conformal is wcs and self._knows(network, PixelFrame(wcs, frame).scale, density):
-            return wcs
-        scale = self._native_scale(network, density)
-        # Two pixels more on each side, so that interpolation has neighbours.
-        return tangent_wcs_of(wcs, scale, margin=2 * scale)
+            density = _density(catalog, tangent_wcs_of(wcs, _CELL))
+        pixels = PixelFrame(wcs, frame)
+        if conformal_frame(pixels, frame) is not pixels or not self._knows(
+            network, pixels.scale, density
+        ):
+            scale = self._native_scale(network, density)
+            # Two pixels more on each side, so that interpolation has neighbors.
+            pixels = PixelFrame(tangent_wcs_of(wcs, scale, margin=2 * scale), frame)
+        own_pixels, crop = pixels.wcs is wcs, None
+        if not masked:
+            # Galaxies next to the map carry the shear of the mass on it. A mask may be of the map's
+            # own pixels alone, so that with one it is unknown which of them may be used.
+            pixels, crop = extended_frame(pixels, frame, catalog.ra, catalog.dec, network.reach)
+        return Target(pixels, wcs, crop if own_pixels else None)
 
     def _native_scale(self, network, density):
         """Return the pixels that suit a density (per square arcminute), an angle."""
@@ -223,23 +296,16 @@ class CNNReconstructor(Estimator):
         # Where its range of pixels is a range, pixels of another size may have enough galaxies.
         return low == high or fewest <= density * arcmin**2 <= most
 
-    def _brought_to(self, target, kappa):
-        if isinstance(target, tuple):
-            return kappa[target]
-        if kappa.uncertainty is None:
-            return target.resample(kappa)
-        error = ConvergenceMap(kappa.uncertainty.array, wcs=kappa.wcs, mask=kappa.mask)
-        moved = ConvergenceMap(
-            kappa.data, wcs=kappa.wcs, mask=kappa.mask, counts=kappa.counts, meta=kappa.meta
-        )
-        moved = target.resample(moved)
-        # A half-width is as smooth as the map, and not the scatter of one pixel.
-        meta = {**moved.meta, "uncertainty": kappa.meta["uncertainty"]}
-        return ConvergenceMap(moved, uncertainty=target.resample(error).data, meta=meta)
-
     # --- its domain -------------------------------------------------------------------------
 
-    def _check_grid(self, grid):
+    def check(self, grid: ShearGrid) -> None:
+        """Warn of galaxies and pixels that the network was not trained for.
+
+        Parameters
+        ----------
+        grid : `lensmap.ShearGrid`
+            The binned reduced shear.
+        """
         network = self._network()
         outside = []
         scale = grid.pixel_frame.scale.to_value(u.arcmin)
@@ -264,7 +330,7 @@ class CNNReconstructor(Estimator):
                 f"{largest:.3g})"
             )
         side = max(grid.shape) * scale * u.arcmin
-        if side > _WIDEST:
+        if side > _MAX_FIELD:
             outside.append(f"a field of {side.to_value(u.deg):.3g} deg (flat up to 22)")
         if outside:
             warn_user(
@@ -275,29 +341,13 @@ class CNNReconstructor(Estimator):
                 "network",
             )
 
-    def _meta(self, grid):
-        network = self._network()
-        meta = super()._meta(grid)
-        meta["parameters"]["network"] = self._name
-        if "sha256" in network.card:
-            meta["weights"] = network.card["sha256"]
-        if self.uncertainty == "network":
-            meta["confidence"] = self.confidence
-        return meta
 
+class MaskedCNN(CNNReconstructor, defaults={"fill_holes": True}):
+    """A network that was trained with ragged footprints and holes, which it inpaints.
 
-@register_estimator("masked-cnn")
-class MaskedCNN(CNNReconstructor):
-    """A network that was trained with ragged footprints and holes, which fills holes.
-
-    The same as `CNNReconstructor`, for fields with masks: of networks that come with lensmap it
-    takes only those that were trained with them, and small holes get values.
-
-    Parameters
-    ----------
-    network, pixel_scale, symmetrize, uncertainty, confidence, fill_holes, n_realizations, rng, \
-sigma_e, tile_size : object
-        As for `CNNReconstructor`.
+    It is `CNNReconstructor` with the same parameters, for fields with masks: small holes get values
+    by default, and of the networks that come with lensmap it takes only those that were trained
+    with masks.
 
     Raises
     ------
@@ -311,35 +361,11 @@ sigma_e, tile_size : object
     MaskedCNN(fill_holes=False)
     """
 
-    def __init__(
-        self,
-        *,
-        network="lensmap",
-        pixel_scale=None,
-        symmetrize=False,
-        uncertainty=None,
-        confidence=0.68,
-        fill_holes=True,
-        n_realizations=100,
-        rng=0,
-        sigma_e=None,
-        tile_size=1024,
-    ):
-        super().__init__(
-            network=network,
-            pixel_scale=pixel_scale,
-            symmetrize=symmetrize,
-            uncertainty=uncertainty,
-            confidence=confidence,
-            fill_holes=fill_holes,
-            n_realizations=n_realizations,
-            rng=rng,
-            sigma_e=sigma_e,
-            tile_size=tile_size,
-        )
-        if isinstance(network, (str, Path)) and not _card(network).get("masks", False):
-            raise ValueError(
-                f"the network {str(network)!r} was not trained with masks; 'lensmap' was"
+    def _check_card(self, card: dict) -> None:
+        if not card.get("masks", False):
+            raise ParameterError(
+                "network", "one that was trained with masks", repr(str(self.network)),
+                "take 'lensmap'",
             )
 
 

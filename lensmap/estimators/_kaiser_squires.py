@@ -1,33 +1,55 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`KaiserSquires`: the linear inversion in Fourier space."""
 
+from typing import Literal, NamedTuple
+
 import numpy as np
 from astropy import units as u
 
-from lensmap.estimators._base import Estimator, Inversion
-from lensmap.estimators._registry import register_estimator
+from lensmap.estimators._base import Estimator
+from lensmap.estimators._contract import Contract
+from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
+from lensmap.estimators._support import Support, data_support
 from lensmap.flatsky import (
     gaussian_smooth,
     linear_noise,
-    near_data,
     normalized_smooth,
     shear_to_convergence,
 )
-from lensmap.utils import MapWarning, check_angle, check_choice, check_count, warn_user
+from lensmap.grid import ShearGrid
+from lensmap.typing import AngleLike, SeedLike
+from lensmap.utils import (
+    MapWarning,
+    ParameterError,
+    check_angle,
+    check_choice,
+    check_count,
+    check_number,
+    warn_user,
+)
 
 __all__ = ["KaiserSquires"]
 
-# A pixel has data near it if there is a galaxy within this many smoothing lengths.
-_SUPPORT = 2.0
-
-# A masked pixel is bridged if at least this part of the smoothing kernel sees data.
-_BRIDGE = 0.5
-
-# A smoothed weight that is less than this part of the largest is a rounding error.
+# A smoothed weight below this fraction of the largest is a rounding error.
 _ROUNDING = {"float64": 1e-9, "float32": 1e-5}
 
+# A larger fraction of pixels without galaxies makes an unsmoothed map too low.
+_MAX_EMPTY_FRACTION = 0.05
 
-@register_estimator("ks")
+
+class _State(NamedTuple):
+    """What inversions on the same pixels share."""
+
+    sigma: float  # pixels
+    support: Support
+
+
+def _gaussian_response(estimator, ell_x, ell_y, pixel_scale, density):
+    """Return the transfer function of the smoothing."""
+    sigma = 0.0 if estimator.smoothing is None else estimator.smoothing.to_value(u.rad)
+    return np.exp(-0.5 * (ell_x**2 + ell_y**2) * sigma**2)
+
+
 class KaiserSquires(Estimator):
     r"""The inversion of Kaiser & Squires, with smoothing that knows the mask.
 
@@ -89,26 +111,29 @@ class KaiserSquires(Estimator):
     """
 
     linear = True
-    uncertainties = (None, "analytic", "rotations")
+    uncertainties = (Uncertainty("analytic", "noise", with_map=True), ROTATIONS)
+    contract = Contract(
+        periodic={"padding": 1},
+        aperture={"padding": 4, "smoothing": 0.5 * u.arcmin},
+        response=_gaussian_response,
+    )
 
     def __init__(
         self,
         *,
-        smoothing=1 * u.arcmin,
-        padding=2.0,
-        reduced_shear_iterations=0,
-        scheme="nearest",
-        fill_holes=False,
-        uncertainty=None,
-        n_realizations=100,
-        rng=0,
-        sigma_e=None,
-        dtype="float64",
-    ):
+        smoothing: AngleLike | None = 1 * u.arcmin,
+        padding: float = 2.0,
+        reduced_shear_iterations: int = 0,
+        scheme: Literal["nearest", "cloud-in-cell"] = "nearest",
+        fill_holes: bool = False,
+        uncertainty: str | None = None,
+        n_realizations: int = 100,
+        rng: SeedLike = 0,
+        sigma_e: float | None = None,
+        dtype: Literal["float64", "float32"] = "float64",
+    ) -> None:
         self.smoothing = check_angle(smoothing, "smoothing", allow_none=True)
-        if not (np.isfinite(padding) and padding >= 1):
-            raise ValueError(f"padding must be a finite number of at least 1, not {padding!r}")
-        self.padding = padding
+        self.padding = check_number(padding, "padding", "a finite number of at least 1", low=1)
         self.reduced_shear_iterations = check_count(
             reduced_shear_iterations, "reduced_shear_iterations"
         )
@@ -118,16 +143,28 @@ class KaiserSquires(Estimator):
         self.n_realizations = n_realizations
         self.rng = rng
         if uncertainty == "analytic" and scheme == "cloud-in-cell":
-            raise ValueError("uncertainty='analytic' needs scheme='nearest'; use 'rotations'")
-        if sigma_e is not None and not (np.isfinite(sigma_e) and sigma_e > 0):
-            raise ValueError(f"sigma_e must be None or a positive number, not {sigma_e!r}")
+            raise ParameterError(
+                "scheme",
+                "'nearest' with uncertainty='analytic'",
+                repr(scheme),
+                "galaxies that are shared by pixels make their noise correlated; use 'rotations'",
+            )
+        if sigma_e is not None:
+            check_number(sigma_e, "sigma_e", "None or a positive number", low=1e-300)
         self.sigma_e = sigma_e
         self.dtype = check_choice(dtype, "dtype", ("float64", "float32"))
-        self._check_common()
+        self.check_parameters()
 
-    def _check_grid(self, grid):
+    def check(self, grid: ShearGrid) -> None:
+        """Warn if an unsmoothed map has many pixels without galaxies.
+
+        Parameters
+        ----------
+        grid : `lensmap.ShearGrid`
+            The binned reduced shear.
+        """
         empty = np.count_nonzero((grid.sum_w <= 0) & ~grid.mask) / max(1, (~grid.mask).sum())
-        if self.smoothing is None and empty > 0.05:
+        if self.smoothing is None and empty > _MAX_EMPTY_FRACTION:
             warn_user(
                 f"{empty:.0%} of the pixels have no galaxies and, without smoothing, count as zero "
                 "shear, which makes the map too low: give smoothing=, or larger pixels",
@@ -136,45 +173,58 @@ class KaiserSquires(Estimator):
                 "smoothing",
             )
 
-    def _sigma_pixels(self, grid):
-        """Return the smoothing in pixels."""
-        if self.smoothing is None:
-            return 0.0
-        return float(self.smoothing / grid.pixel_frame.scale)
+    def prepare(self, grid: ShearGrid, fitted: None) -> _State:
+        """Return the smoothing in pixels and the pixels that galaxies support.
 
-    def _invert(self, grid):
+        Parameters
+        ----------
+        grid : `lensmap.ShearGrid`
+            The binned reduced shear.
+        fitted : None
+            Nothing is fitted.
+
+        Returns
+        -------
+        object
+            The state for `invert`.
+        """
+        sigma = 0.0
+        if self.smoothing is not None:
+            sigma = float(self.smoothing / grid.pixel_frame.scale)
+        real = np.float64 if self.dtype == "float64" else np.float32
+        return _State(sigma, data_support(grid, self.fill_holes, sigma, real))
+
+    def invert(self, grid: ShearGrid, state: _State) -> Inversion:
+        """Smooth the shear and invert it.
+
+        Parameters
+        ----------
+        grid : `lensmap.ShearGrid`
+            The binned reduced shear.
+        state : object
+            What `prepare` returned.
+
+        Returns
+        -------
+        Inversion
+            E- and B-mode, and the analytic noise if it was chosen.
+        """
         real, complex_ = (np.float32, np.complex64)
         if self.dtype == "float64":
             real, complex_ = (np.float64, np.complex128)
-        sigma = self._sigma_pixels(grid)
-        weight = grid.sum_w.astype(real)
-        shear, _ = normalized_smooth(grid.sum_wg.astype(complex_), weight, sigma)
-        unsupported = self._unsupported(grid, sigma)
-        shear[unsupported] = 0.0
+        shear, _ = normalized_smooth(
+            grid.sum_wg.astype(complex_), grid.sum_w.astype(real), state.sigma
+        )
+        shear[state.support.unsupported] = 0.0
         kappa = shear_to_convergence(shear, padding=self.padding)
         for _ in range(self.reduced_shear_iterations):
             kappa = shear_to_convergence(shear * (1 - kappa.real), padding=self.padding)
-        bridged = None
-        if self.fill_holes and sigma > 0:
-            good = (~grid.mask).astype(real)
-            bridged = grid.mask & (gaussian_smooth(good, sigma) >= _BRIDGE) & ~unsupported
-        # As views of one complex array, which is padded, they would keep four times their size.
-        return Inversion(kappa.real.copy(), kappa.imag.copy(), unsupported, bridged)
+        del shear
+        noise = self._analytic_noise(grid, state.sigma) if self.uncertainty == "analytic" else None
+        # Views of one complex array, which is padded, would keep four times their size.
+        return Inversion(kappa.real.copy(), kappa.imag.copy(), *state.support, noise)
 
-    @staticmethod
-    def _unsupported(grid, sigma):
-        """Return the pixels with no galaxy within two smoothing lengths.
-
-        Or within two mean distances between galaxies, where that is more: unsmoothed maps of
-        sparse catalogues are not full of holes.
-        """
-        occupied = grid.sum_w > 0
-        distance = np.sqrt((~grid.mask).sum() / np.count_nonzero(occupied))
-        # Where most of the map has no galaxies, the mean distance says nothing.
-        reach = max(sigma, min(distance, 2.0))
-        return ~near_data(occupied, _SUPPORT * reach)
-
-    def _analytic_noise(self, grid):
+    def _analytic_noise(self, grid: ShearGrid, sigma: float) -> np.ndarray:
         """Return the noise of the smoothed shear through the inversion.
 
         Normalised smoothing divides by G * w, which varies at edges and holes. Without smoothing,
@@ -183,11 +233,12 @@ class KaiserSquires(Estimator):
         is constant, and the best simple choice where it is not.
         """
         if grid.scheme != "nearest":
-            raise ValueError(
-                "uncertainty='analytic' needs scheme='nearest': galaxies that are shared by pixels "
-                "make their noise correlated; use 'rotations'"
+            raise ParameterError(
+                "scheme",
+                "'nearest' with uncertainty='analytic'",
+                repr(grid.scheme),
+                "galaxies that are shared by pixels make their noise correlated; use 'rotations'",
             )
-        sigma = self._sigma_pixels(grid)
         smoothed_weight = gaussian_smooth(grid.sum_w.astype(self.dtype, copy=False), sigma)
         inverse = np.zeros_like(smoothed_weight)
         # below it there are rounding errors

@@ -1,66 +1,51 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The estimators by their short names, for the command line and for the contract tests."""
+"""Estimators by name: lensmap's own, and those that other installed packages register."""
 
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 
-from lensmap.utils import look_up
+from lensmap.estimators._base import Estimator
+from lensmap.utils import LensmapWarning, warn_user
 
-__all__ = ["available_estimators", "get_estimator", "register_estimator"]
+__all__ = ["available_estimators", "get_estimator", "load_estimators"]
 
-_ESTIMATORS: dict[str, type] = {}
+#: The entry point group in which other packages register estimators.
+GROUP = "lensmap.estimators"
 
-# The modules whose import registers lensmap's own estimators.
-_MODULES = ("_kaiser_squires", "_wiener", "_cnn")
-
-
-def register_estimator(name):
-    """Register an estimator class under a short name; a class decorator.
-
-    Parameters
-    ----------
-    name : str
-        The name.
-
-    Returns
-    -------
-    callable
-        The decorator.
-
-    Raises
-    ------
-    ValueError
-        If another class has the name.
-    """
-
-    def decorate(cls):
-        if _ESTIMATORS.get(name, cls).__qualname__ != cls.__qualname__:
-            raise ValueError(
-                f"the name {name!r} belongs to the estimator {_ESTIMATORS[name].__qualname__}"
-            )
-        _ESTIMATORS[name] = cls
-        return cls
-
-    return decorate
+# lensmap's own estimators: the private module and the class of each name.
+_OWN = {
+    "ks": ("_kaiser_squires", "KaiserSquires"),
+    "wiener": ("_wiener", "WienerFilter"),
+    "cnn": ("_cnn", "CNNReconstructor"),
+    "masked-cnn": ("_cnn", "MaskedCNN"),
+}
 
 
-def available_estimators():
-    """Return the registered estimators.
+def available_estimators() -> list[str]:
+    """Return the names of all estimators, without importing those of other packages.
 
     Returns
     -------
-    dict
-        From names to classes.
+    list of str
+        lensmap's own names, then those that installed packages register by the entry point group
+        ``lensmap.estimators``.
+
+    Examples
+    --------
+    >>> from lensmap.estimators import available_estimators
+    >>> "ks" in available_estimators()
+    True
     """
-    return dict(_loaded())
+    return [*_OWN, *sorted({point.name for point in _plug_ins()} - _OWN.keys())]
 
 
-def get_estimator(name):
+def get_estimator(name: str) -> type[Estimator]:
     """Return an estimator class by its name.
 
     Parameters
     ----------
     name : str
-        The name.
+        One of `available_estimators`.
 
     Returns
     -------
@@ -70,13 +55,80 @@ def get_estimator(name):
     Raises
     ------
     ValueError
-        If there is none.
+        If there is no such name, two packages register it, or the package that registers it is
+        broken.
+
+    Warns
+    -----
+    LensmapWarning
+        If the package that registers it is broken (code ``"broken_plugin"``).
     """
-    return look_up(_loaded(), name, "estimator")
+    points = [point for point in _plug_ins() if point.name == name]
+    packages = (["lensmap"] if name in _OWN else []) + sorted(map(_package, points))
+    if not packages:
+        names = ", ".join(map(repr, available_estimators()))
+        raise ValueError(f"there is no estimator {name!r}; there are {names}")
+    if len(packages) > 1:
+        raise ValueError(
+            f"the estimator name {name!r} is registered by {' and by '.join(packages)}: uninstall "
+            "one of them, or give the class itself"
+        )
+    if name in _OWN:
+        module, cls = _OWN[name]
+        return getattr(import_module(f"lensmap.estimators.{module}"), cls)
+    loaded = _load(points[0])
+    if loaded is None:
+        raise ValueError(f"the estimator {name!r} of {packages[0]} is broken: see the warning")
+    return loaded
 
 
-def _loaded():
-    """Return the registry with lensmap's own estimators in it."""
-    for module in _MODULES:
-        import_module(f"lensmap.estimators.{module}")
-    return _ESTIMATORS
+def load_estimators() -> dict[str, type[Estimator]]:
+    """Return all estimator classes, without those that are broken or have a name that is taken.
+
+    Returns
+    -------
+    dict
+        From names to classes.
+
+    Warns
+    -----
+    LensmapWarning
+        For each name that is left out.
+    """
+    classes = {}
+    for name in available_estimators():
+        try:
+            classes[name] = get_estimator(name)
+        except ValueError as error:
+            warn_user(f"left out: {error}", LensmapWarning, "broken_plugin", "estimator")
+    return classes
+
+
+def _plug_ins() -> list[EntryPoint]:
+    """Return the entry points of other packages, each once."""
+    # The folder of a package may be on sys.path twice.
+    unique = {(point.name, point.value, _package(point)): point
+              for point in entry_points(group=GROUP)}
+    return list(unique.values())
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.value
+
+
+def _load(point: EntryPoint) -> type[Estimator] | None:
+    """Return the class of an entry point; None with a warning if it cannot be loaded."""
+    try:
+        cls = point.load()
+        if not (isinstance(cls, type) and issubclass(cls, Estimator)):
+            raise TypeError(f"{point.value} is no subclass of lensmap.Estimator")
+    except Exception as error:  # whatever is wrong in the other package
+        warn_user(
+            f"the estimator {point.name!r} of {_package(point)} cannot be loaded "
+            f"({type(error).__name__}: {error})",
+            LensmapWarning,
+            "broken_plugin",
+            "estimator",
+        )
+        return None
+    return cls

@@ -2,15 +2,23 @@
 """`WienerFilter`: the best linear map for a known power spectrum and known noise."""
 
 import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal, NamedTuple
 
 import numpy as np
 from astropy import units as u
+from astropy.wcs import WCS
 
-from lensmap.estimators._base import Estimator, Inversion
-from lensmap.estimators._registry import register_estimator
-from lensmap.estimators._support import data_support
+from lensmap.estimators._base import Estimator
+from lensmap.estimators._binning import make_grid
+from lensmap.estimators._contract import Contract
+from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
+from lensmap.estimators._dressing import to_map
+from lensmap.estimators._support import Support, data_support
 from lensmap.flatsky import WienerSolver, interpolate_power, mode_power, padded_shape
+from lensmap.grid import ShearGrid
 from lensmap.maps import ConvergenceMap
+from lensmap.typing import CatalogLike, CosmologyLike, RedshiftLike, RNGLike, SeedLike
 from lensmap.utils import as_generator, check_choice, check_count, check_number
 
 __all__ = ["WienerFilter"]
@@ -20,7 +28,21 @@ __all__ = ["WienerFilter"]
 _CLOUD = 4 / 9
 
 
-@register_estimator("wiener")
+class _State(NamedTuple):
+    """What inversions with the same noise and pixels share."""
+
+    solver: WienerSolver
+    support: Support
+
+
+def _wiener_response(estimator, ell_x, ell_y, pixel_scale, density):
+    """Return signal over signal and noise, mode by mode, of the mean in pixels."""
+    x, y = (ell * pixel_scale / (2 * np.pi) for ell in (ell_x, ell_y))
+    window = np.sinc(x) * np.sinc(y) * (np.maximum(np.abs(x), np.abs(y)) < 0.5)
+    signal = estimator._power_of(np.maximum(np.hypot(ell_x, ell_y), 1.0)) * window**2
+    return window * signal / (signal + estimator.sigma_e**2 / density)
+
+
 class WienerFilter(Estimator):
     r"""The Wiener filter: the mean of the posterior for a Gaussian signal with a known power.
 
@@ -108,26 +130,34 @@ class WienerFilter(Estimator):
     """
 
     linear = True
-    uncertainties = (None, "rotations", "posterior")
+    uncertainties = (ROTATIONS, Uncertainty("posterior", "total"))
+    # The map is linear for a given noise: measured from the ellipticities, it changes with them.
+    # The laws hold to the tolerance of the equations.
+    contract = Contract(
+        settings={"sigma_e": 0.25, "tolerance": 1e-7},
+        noiseless={"sigma_e": 0.02},
+        periodic={"padding": 1},
+        response=_wiener_response,
+    )
 
     def __init__(
         self,
         *,
-        power=None,
-        z_source=1.0,
-        cosmology=None,
-        padding=1.5,
-        tolerance=1e-5,
-        max_iterations=1000,
-        reduced_shear_iterations=0,
-        scheme="nearest",
-        fill_holes=False,
-        uncertainty=None,
-        n_realizations=100,
-        rng=0,
-        sigma_e=None,
-        dtype="float64",
-    ):
+        power: Callable | tuple | None = None,
+        z_source: RedshiftLike = 1.0,
+        cosmology: CosmologyLike = None,
+        padding: float = 1.5,
+        tolerance: float = 1e-5,
+        max_iterations: int = 1000,
+        reduced_shear_iterations: int = 0,
+        scheme: Literal["nearest", "cloud-in-cell"] = "nearest",
+        fill_holes: bool = False,
+        uncertainty: str | None = None,
+        n_realizations: int = 100,
+        rng: SeedLike = 0,
+        sigma_e: float | None = None,
+        dtype: Literal["float64", "float32"] = "float64",
+    ) -> None:
         self.power = _check_power(power)
         self.z_source, self.cosmology = _check_theory(z_source, cosmology)
         self.padding = check_number(padding, "padding", "finite and at least 1", low=1)
@@ -147,22 +177,30 @@ class WienerFilter(Estimator):
             check_number(sigma_e, "sigma_e", "None or positive", low=1e-300)
         self.sigma_e = sigma_e
         self.dtype = check_choice(dtype, "dtype", ("float64", "float32"))
-        self._check_common()
+        self.check_parameters()
 
-    def sample(self, catalog, wcs=None, mask=None, *, n_samples=10, rng=0):
-        """Yield maps that might be the truth: samples of the posterior.
+    def sample(
+        self,
+        catalog: CatalogLike | ShearGrid,
+        wcs: WCS | None = None,
+        mask: object = None,
+        *,
+        n_samples: int = 10,
+        rng: RNGLike = 0,
+    ) -> Iterator[ConvergenceMap]:
+        """Yield samples of the posterior: maps that may be the truth.
 
-        Their mean is the map of ``reconstruct``, their scatter its error about the truth. Use
-        them to see what a quantity that is not linear, such as the height of peaks, may be.
+        Their mean is the map of ``reconstruct``, their scatter its error about the truth. They give
+        the error of quantities that are not linear in the map, such as the height of peaks.
 
         Parameters
         ----------
         catalog, wcs, mask : object
             As for ``reconstruct``.
         n_samples : int
-            How many.
+            The number of samples.
         rng : None, int or `numpy.random.Generator`
-            The source of random numbers; None is different in each call.
+            Seed or generator of the fluctuations; None is different in each call.
 
         Yields
         ------
@@ -175,31 +213,97 @@ class WienerFilter(Estimator):
             As for ``reconstruct``.
         """
         check_count(n_samples, "n_samples", minimum=1)
-        # A grid will do here, whatever the uncertainty of maps is to be made of.
-        grid, _, target = self.replace(uncertainty=None)._prepare(catalog, wcs, mask)
+        # Without an uncertainty, a grid is enough.
+        plain = self.replace(uncertainty=None)
+        grid, _, target = make_grid(plain, catalog, wcs, mask)
         rng = as_generator(rng)
-        solver = self._solver(grid)
-        mean = self._filtered(solver, grid)
+        state = plain.prepare(grid, plain.fit(plain.measure(grid)))
+        mean = plain.invert(grid, state)
         for i in range(0, n_samples, 2):
-            pair = solver.fluctuations(rng)
+            pair = state.solver.fluctuations(rng)
             for part in (pair.real, pair.imag)[: n_samples - i]:
-                sample = mean._replace(kappa=mean.kappa + part, kappa_b=None)
-                kappa = self._dress(grid, sample, target)
-                kappa.meta["sample"] = "of the posterior"
-                yield kappa
+                sample = mean._replace(
+                    kappa=mean.kappa + part, kappa_b=None, meta={"sample": "of the posterior"}
+                )
+                yield to_map(plain, grid, sample, target)
 
-    def _invert(self, grid):
-        return self._inverter(grid)(grid)
+    def prepare(self, grid: ShearGrid, fitted: None) -> _State:
+        """Return the equations for the noise and the pixels of a grid, and its support.
 
-    def _inverter(self, grid):
-        return functools.partial(self._filtered, self._solver(grid))
+        Parameters
+        ----------
+        grid : `lensmap.ShearGrid`
+            The binned reduced shear.
+        fitted : None
+            Nothing is fitted.
 
-    def _filtered(self, solver, grid):
-        kappa = solver.solve(grid.shear)
+        Returns
+        -------
+        object
+            The state for `invert`.
+        """
+        return _State(self._solver(grid), data_support(grid, self.fill_holes))
+
+    def invert(self, grid: ShearGrid, state: _State) -> Inversion:
+        """Solve for the convergence.
+
+        Parameters
+        ----------
+        grid : `lensmap.ShearGrid`
+            The binned reduced shear.
+        state : object
+            What `prepare` returned.
+
+        Returns
+        -------
+        Inversion
+            E- and B-mode.
+        """
+        kappa = state.solver.solve(grid.shear)
         for _ in range(self.reduced_shear_iterations):
-            kappa = solver.solve(grid.shear * (1 - kappa.real))
-        unsupported, bridged = data_support(grid, self.fill_holes)
-        return Inversion(kappa.real, kappa.imag, unsupported, bridged)
+            kappa = state.solver.solve(grid.shear * (1 - kappa.real))
+        return Inversion(kappa.real, kappa.imag, *state.support)
+
+    def noise(
+        self, grid: ShearGrid, state: _State, rng: np.random.Generator
+    ) -> Iterable[np.ndarray]:
+        """Return one realization of the error of the map.
+
+        Parameters
+        ----------
+        grid : `lensmap.ShearGrid`
+            Randomly rotated galaxies, or for ``"posterior"`` the grid of the map.
+        state : object
+            What `prepare` returned.
+        rng : `numpy.random.Generator`
+            The source of random numbers.
+
+        Returns
+        -------
+        iterable of `numpy.ndarray`
+            Two planes ``(ny, nx)``: inversions of rotated galaxies, or fluctuations of the
+            posterior about its mean.
+        """
+        if self.uncertainty != "posterior":
+            return super().noise(grid, state, rng)
+        pair = state.solver.fluctuations(rng)
+        return pair.real, pair.imag
+
+    def describe_params(self) -> dict[str, object]:
+        """Return the parameters as the meta of a map keeps them.
+
+        Returns
+        -------
+        dict
+            From names to values; a table of the power is described by its range.
+        """
+        parameters = super().describe_params()
+        if isinstance(self.power, tuple):
+            ell = self.power[0]
+            parameters["power"] = (
+                f"a table of {len(ell)} multipoles from {ell[0]:.6g} to {ell[-1]:.6g}"
+            )
+        return parameters
 
     def _solver(self, grid):
         """Return the equations for the noise and the pixels of a grid."""
@@ -226,24 +330,6 @@ class WienerFilter(Estimator):
                 table = _theory(self.z_source, self.cosmology)
             return interpolate_power(ell, *table)
         return self.power(ell) if callable(self.power) else interpolate_power(ell, *self.power)
-
-    def _realizations(self, grid, assignment, invert):
-        if self.uncertainty != "posterior":
-            yield from super()._realizations(grid, assignment, invert)
-            return
-        solver, rng = self._solver(grid), self._generator()
-        for _ in range(self.n_realizations):
-            pair = solver.fluctuations(rng)
-            yield pair.real, pair.imag
-
-    def _meta(self, grid):
-        meta = super()._meta(grid)
-        if isinstance(self.power, tuple):
-            ell = self.power[0]
-            meta["parameters"]["power"] = (
-                f"a table of {len(ell)} multipoles from {ell[0]:.6g} to {ell[-1]:.6g}"
-            )
-        return meta
 
 
 def _theory(z_source, cosmology):

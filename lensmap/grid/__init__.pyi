@@ -5,6 +5,9 @@ from ._projection import PixelFrame
 from ._shear_grid import ShearGrid
 from ._wcs import make_wcs, tangent_wcs, tangent_wcs_of
 
+# For other packages of lensmap; not public.
+from ._assignment import MapPixels as MapPixels
+
 __all__ = [
     "PixelAssignment",
     "PixelFrame",

@@ -46,15 +46,15 @@ class MapPixels:
             A celestial WCS with its ``array_shape``.
         mask : object or None
             What `lensmap.masks.SkyMask` takes.
-        frame : str
-            The frame of the catalogue.
+        frame : str or PixelFrame
+            The frame of the catalogue, or the pixels as seen from there.
 
         Returns
         -------
         MapPixels
             What is needed of the map.
         """
-        pixels = PixelFrame(wcs, frame)
+        pixels = frame if isinstance(frame, PixelFrame) else PixelFrame(wcs, frame)
         _ = pixels.parity  # refuses a WCS that is folded, before any work
         if mask is not None and not isinstance(mask, SkyMask):
             mask = SkyMask(mask)  # read once, not for each chunk of galaxies

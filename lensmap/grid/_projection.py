@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Where a galaxy falls on a map, and how the map's axes lie on the sky there."""
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -47,6 +48,12 @@ class PixelFrame:
         self._frame = frame_transform_graph.lookup_name(frame)()
         self._wcs_frame = wcs_to_celestial_frame(wcs)
         self._same_frame = self._wcs_frame.is_equivalent_frame(self._frame)
+
+    def without_directions(self):
+        """Return the same frame without the directions of its axes, 12 bytes a pixel."""
+        new = copy(self)
+        new.__dict__.pop("_direction", None)
+        return new
 
     # --- positions -------------------------------------------------------------------------
 

@@ -78,6 +78,9 @@ class ShearGrid:
     convention: str = "celestial"
     kind: str = "shear"
 
+    #: What the pixels lie on.
+    geometry = "plane"
+
     def __repr__(self):
         ny, nx = self.shape
         return f"<ShearGrid of {ny} x {nx} pixels; {self.n_used} galaxies>"
@@ -135,7 +138,7 @@ class ShearGrid:
         catalog = assignment.catalog
         arrays = empty_sums(assignment)
         add_galaxies(assignment, arrays)
-        return cls(
+        grid = cls(
             wcs=assignment.frame.wcs,
             parity=assignment.parity,
             mask=assignment.mask,
@@ -150,6 +153,8 @@ class ShearGrid:
             convention=catalog.convention,
             kind=catalog.kind,
         )
+        grid.__dict__["pixel_frame"] = assignment.frame.without_directions()
+        return grid
 
     @classmethod
     def from_chunks(cls, chunks, wcs, mask=None, **kwargs):

@@ -8,6 +8,7 @@ from ._pixels import (
     pixel_size as pixel_size,
     same_pixels as same_pixels,
 )
+from ._resampling import resample as resample, resample_counts as resample_counts
 
 __all__ = [
     "ConvergenceMap",

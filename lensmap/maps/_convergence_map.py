@@ -14,7 +14,14 @@ from lensmap.maps._fits import register_fits
 from lensmap.maps._parts import blanked, deviation, own_wcs, plane, unpacked
 from lensmap.maps._pixels import pixel_anisotropy, pixel_sides, pixel_size, same_pixels
 from lensmap.maps._resampling import resample, resample_counts
-from lensmap.utils import MapWarning, check_angle, check_celestial_wcs, check_choice, warn_user
+from lensmap.utils import (
+    MapWarning,
+    ParameterTypeError,
+    check_angle,
+    check_celestial_wcs,
+    check_choice,
+    warn_user,
+)
 
 __all__ = ["ConvergenceMap", "check_map"]
 
@@ -183,6 +190,57 @@ class ConvergenceMap(NDIOMixin, NDData):
 
     # --- parts ------------------------------------------------------------------------------
 
+    def replace(self, **parts: object) -> "ConvergenceMap":
+        """Return a map with some parts replaced; all other parts stay as they are.
+
+        Parameters
+        ----------
+        **parts
+            ``data``, ``uncertainty``, ``mask``, ``wcs``, ``meta``, ``kappa_b`` or ``counts``, as
+            for the constructor. None drops a part: without ``uncertainty``, ``meta`` loses what it says
+            about it, and without ``mask`` only pixels that are not finite are masked.
+
+        Returns
+        -------
+        ConvergenceMap
+            A new map; arrays that do not change are shared.
+
+        Raises
+        ------
+        TypeError
+            If a map has no such part.
+        ValueError
+            If shapes differ.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.coordinates import SkyCoord
+        >>> from lensmap import ConvergenceMap
+        >>> from lensmap.grid import tangent_wcs
+        >>> wcs = tangent_wcs(SkyCoord(150, 2, unit="deg"), (4, 6), "1 arcmin")
+        >>> kappa = ConvergenceMap(np.zeros((4, 6)), np.ones((4, 6)), wcs=wcs)
+        >>> kappa.replace(uncertainty=None).uncertainty is None
+        True
+        """
+        allowed = ["data", *(name for name in _PARTS if name != "unit")]
+        unknown = parts.keys() - set(allowed)
+        if unknown:
+            raise ParameterTypeError("parts", f"some of {', '.join(allowed)}", repr(min(unknown)))
+        all_parts = {
+            "data": self.data,
+            "wcs": self.wcs,
+            "mask": self.mask,
+            "uncertainty": None if self.uncertainty is None else self.uncertainty.array,
+            "kappa_b": self.kappa_b,
+            "counts": self.counts,
+            "meta": self.meta,
+        } | parts
+        if all_parts["uncertainty"] is None:
+            meta = all_parts["meta"] or {}
+            all_parts["meta"] = {k: v for k, v in meta.items() if k != "uncertainty"}
+        return ConvergenceMap(**all_parts)
+
     def __getitem__(self, item):
         """Return a part of the map: all that belongs to it comes along.
 
@@ -208,8 +266,8 @@ class ConvergenceMap(NDIOMixin, NDData):
         if any(start >= stop for start, stop in bounds):
             raise IndexError(f"{item!r} leaves nothing of a map of {self.shape} (ny, nx)")
         view = tuple(slice(start, stop) for start, stop in bounds)
-        return self._like(
-            self.data[view],
+        return self.replace(
+            data=self.data[view],
             wcs=self.wcs.slice(view),
             mask=self.mask[view],
             uncertainty=None if self.uncertainty is None else self.uncertainty.array[view],
@@ -265,8 +323,8 @@ class ConvergenceMap(NDIOMixin, NDData):
         if not _is_number(factor):
             return NotImplemented
         factor = float(factor)
-        return self._like(
-            self.data * factor,
+        return self.replace(
+            data=self.data * factor,
             uncertainty=(
                 None if self.uncertainty is None else self.uncertainty.array * abs(factor)
             ),
@@ -291,7 +349,7 @@ class ConvergenceMap(NDIOMixin, NDData):
 
     def _plus(self, other, sign):
         if _is_number(other):
-            return self._like(self.data + sign * float(other))
+            return self.replace(data=self.data + sign * float(other))
         if not isinstance(other, ConvergenceMap):
             return NotImplemented
         if self.shape != other.shape or not same_pixels(self.wcs, other.wcs, self.shape):
@@ -301,8 +359,8 @@ class ConvergenceMap(NDIOMixin, NDData):
         both_b = self.kappa_b is not None and other.kappa_b is not None
         # Two maps of the same galaxies have the same counts; of others, neither's are the sum's.
         same_counts = self.counts is not None and np.array_equal(self.counts, other.counts)
-        return self._like(
-            self.data + sign * other.data,
+        return self.replace(
+            data=self.data + sign * other.data,
             mask=self.mask | other.mask,
             uncertainty=None,
             kappa_b=self.kappa_b + sign * other.kappa_b if both_b else None,
@@ -355,8 +413,8 @@ class ConvergenceMap(NDIOMixin, NDData):
         if self.uncertainty is not None:
             _warn_dropped("smoothed noise depends on its correlation")
         meta = {**self.meta, "smoothed_by": [*self.meta.get("smoothed_by", []), str(sigma)]}
-        return self._like(
-            smoothed(self.data),
+        return self.replace(
+            data=smoothed(self.data),
             uncertainty=None,
             kappa_b=None if self.kappa_b is None else smoothed(self.kappa_b),
             meta=meta,
@@ -399,8 +457,8 @@ class ConvergenceMap(NDIOMixin, NDData):
             raise ValueError("wcs does not overlap the map (or only its masked pixels)")
         if self.uncertainty is not None:
             _warn_dropped("resampled noise depends on its correlation")
-        return self._like(
-            kappa,
+        return self.replace(
+            data=kappa,
             wcs=wcs,
             mask=bad,
             uncertainty=None,
@@ -429,20 +487,6 @@ class ConvergenceMap(NDIOMixin, NDData):
         from lensmap.plotting import plot_map  # matplotlib only when a picture is wanted
 
         return plot_map(self, ax, **kwargs)
-
-    def _like(self, data, **changes):
-        parts = {
-            "wcs": self.wcs,
-            "mask": self.mask,
-            "uncertainty": None if self.uncertainty is None else self.uncertainty.array,
-            "kappa_b": self.kappa_b,
-            "counts": self.counts,
-            "meta": self.meta,
-        } | changes
-        if parts["uncertainty"] is None:
-            # What was said about the uncertainty goes with it.
-            parts["meta"] = {k: v for k, v in parts["meta"].items() if k != "uncertainty"}
-        return ConvergenceMap(data, **parts)
 
 
 register_fits(ConvergenceMap)

@@ -11,13 +11,7 @@ from lenses import NFW, catalog_columns, shear_of, tangent_wcs, uniform_sky
 from regions import PixCoord, RectanglePixelRegion
 
 from lensmap import KaiserSquires, ShearCatalog, ShearGrid, make_wcs
-from lensmap.estimators import (
-    Estimator,
-    Inversion,
-    available_estimators,
-    get_estimator,
-    register_estimator,
-)
+from lensmap.estimators import Estimator, Inversion
 from lensmap.utils import ConventionWarning, MapWarning
 
 CENTER = SkyCoord(359.95, 30, unit="deg")
@@ -47,9 +41,9 @@ class Halved(Estimator):
         self.uncertainty = uncertainty
         self.n_realizations = n_realizations
         self.rng = rng
-        self._check_common()
+        self.check_parameters()
 
-    def _invert(self, grid):
+    def invert(self, grid, state):
         return Inversion(self.factor * (grid.g1 + grid.g2), None, grid.count == 0)
 
 
@@ -71,14 +65,6 @@ def test_a_users_own_estimator_plugs_in():
 def test_parameters_are_keyword_only_with_defaults():
     with pytest.raises(TypeError, match="keyword-only parameters with defaults; 'factor'"):
         type("Bad", (Estimator,), {"__init__": lambda self, factor=1: None})
-
-
-def test_registry():
-    assert available_estimators()["ks"] is KaiserSquires is get_estimator("ks")
-    with pytest.raises(ValueError, match="there is no estimator 'nn'; there are 'cnn', "):
-        get_estimator("nn")
-    with pytest.raises(ValueError, match="'ks' belongs to the estimator KaiserSquires"):
-        register_estimator("ks")(Halved)
 
 
 def test_no_wcs_makes_one_that_covers_the_catalogue():
@@ -179,10 +165,10 @@ def test_a_mask_of_another_field_is_warned_about():
 
 def test_an_estimator_that_returns_something_else_is_told_so():
     class Wrong(Halved):
-        def _invert(self, grid):
+        def invert(self, grid, state):
             return grid.g1
 
-    with pytest.raises(TypeError, match=r"Wrong._invert must return an Inversion of arrays"):
+    with pytest.raises(TypeError, match=r"Wrong.invert must return an Inversion, not ndarray"):
         Wrong().reconstruct(_catalog(500), PLANE)
 
 

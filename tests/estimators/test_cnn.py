@@ -221,7 +221,7 @@ class TestMasked:
         options = {"widths": [4, 6], "blocks": [1, 1], "details": 4}
         network = Network(build("lensmap", **options), "multiscale", card={"masks": False})
         save_network(network, tmp_path / "w.h5", architecture="lensmap", options=options)
-        with pytest.raises(ValueError, match="was not trained with masks"):
+        with pytest.raises(ValueError, match="must be one that was trained with masks, not"):
             MaskedCNN(network=str(tmp_path / "w.h5"))
 
 

@@ -42,11 +42,11 @@ from lensmap import (
     WienerFilter,
 )
 from lensmap.cosmology import convergence_power
-from lensmap.estimators import available_estimators
+from lensmap.estimators import load_estimators
 from lensmap.flatsky import convergence_to_shear, mode_power
 from lensmap.utils import CatalogWarning
 
-ALL = available_estimators()
+ALL = load_estimators()
 NETWORKS = (CNNReconstructor, MaskedCNN)
 LINEAR = {name: cls for name, cls in ALL.items() if cls.linear}
 SEEDS = st.integers(0, 2**32 - 1)
@@ -494,10 +494,10 @@ HOLE[8:13, 8:13] = True
 
 # What networks say of their errors is learned on simulated skies, and tested on those.
 COVERAGE = [
-    (name, what)
+    (name, kind.name)
     for name, cls in ALL.items()
-    for what in cls.uncertainties
-    if what not in (None, "network")
+    for kind in cls.uncertainties
+    if kind.name != "network"
 ]
 
 

@@ -186,10 +186,10 @@ def test_analytic_noise_of_little_smoothing(smoothing):
 
 
 def test_analytic_noise_knows_no_cloud_in_cell():
-    with pytest.raises(ValueError, match="needs scheme='nearest'"):
+    with pytest.raises(ValueError, match="scheme must be 'nearest' with uncertainty='analytic'"):
         KaiserSquires(scheme="cloud-in-cell", uncertainty="analytic")
     grid = ShearGrid.from_catalog(_catalog(), PLANE, scheme="cloud-in-cell")
-    with pytest.raises(ValueError, match="needs scheme='nearest'"):
+    with pytest.raises(ValueError, match="scheme must be 'nearest' with uncertainty='analytic'"):
         KaiserSquires(uncertainty="analytic").reconstruct(grid)
 
 

@@ -158,12 +158,11 @@ def _check_outputs(arguments):
 def _estimator(arguments):
     """Return the estimator, with an uncertainty if peaks are told by it."""
     estimator = make_estimator(arguments)
-    known = estimator.uncertainties
     if arguments.by == "kappa" or "uncertainty" not in estimator.get_params():
         return estimator
     if estimator.uncertainty is None:
-        which = next(name for name in ("analytic", "network", "rotations") if name in known)
-        estimator = estimator.replace(uncertainty=which)
+        kinds = sorted(estimator.uncertainties, key=lambda kind: not kind.with_map)
+        estimator = estimator.replace(uncertainty=kinds[0].name)
     return estimator
 
 

@@ -315,7 +315,7 @@ class TestWhatGoesWrong:
     @pytest.mark.parametrize(
         "words, message",
         [
-            (["--method", "magic"], "there is no estimator 'magic'"),
+            (["--method", "magic"], "estimator must be one of ks, wiener"),
             (["--method", "wiener", "--smoothing", "1arcmin"],
              "--smoothing is not for --method wiener"),
             (["--method", "wiener", "--z-source", "-1"], "--z-source must be a positive"),

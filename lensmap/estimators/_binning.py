@@ -1,0 +1,128 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The grid that an estimator inverts: made of galaxies, or given by the user."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from astropy.wcs import WCS
+
+from lensmap.catalog import as_shear_catalog
+from lensmap.estimators._target import Target, conformal_frame
+from lensmap.grid import MapPixels, PixelAssignment, ShearGrid
+from lensmap.masks import SkyMask, pixel_mask
+from lensmap.typing import CatalogLike
+from lensmap.utils import MapWarning, ParameterTypeError, check_celestial_wcs, warn_user
+
+if TYPE_CHECKING:
+    from lensmap.estimators._base import Estimator
+
+__all__ = ["make_grid"]
+
+
+def make_grid(
+    estimator: "Estimator", catalog: CatalogLike | ShearGrid, wcs: WCS | None, mask: object
+) -> tuple[ShearGrid, PixelAssignment | None, Target]:
+    """Return the grid that an estimator inverts.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        Chooses the pixels.
+    catalog, wcs, mask : object
+        As for `Estimator.reconstruct`.
+
+    Returns
+    -------
+    grid : `lensmap.ShearGrid`
+        The sums over the galaxies.
+    assignment : `lensmap.grid.PixelAssignment` or None
+        The galaxies; None where the user gave a grid.
+    target : Target
+        The pixels of the inversion and of the map.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument cannot be used, or no galaxy with a weight is on the map.
+    """
+    if hasattr(catalog, "geometry"):
+        grid = _given_grid(estimator, catalog, wcs, mask)
+        return grid, None, Target(grid.pixel_frame, grid.wcs)
+    return _binned(estimator, catalog, wcs, mask)
+
+
+def _binned(
+    estimator: "Estimator", catalog: CatalogLike, wcs: WCS | None, mask: object
+) -> tuple[ShearGrid, PixelAssignment, Target]:
+    """Bin a catalogue on the pixels of the inversion."""
+    catalog = as_shear_catalog(catalog)
+    if wcs is not None:
+        check_celestial_wcs(wcs)
+    target = estimator.choose_pixels(catalog, wcs, masked=mask is not None)
+    if target.resampled and mask is not None:
+        # A mask of pixels refers to the user's pixels, which are not those of the inversion.
+        excluded = pixel_mask(mask, target.wcs)
+        mask = SkyMask((excluded, target.wcs))
+        if not estimator.fill_holes:
+            target = dataclasses.replace(target, mask=excluded)
+    pixels = MapPixels.of(target.frame.wcs, mask, target.frame)
+    assignment = PixelAssignment(
+        catalog, target.frame.wcs, scheme=estimator.scheme, pixels=pixels
+    )
+    grid = ShearGrid.from_assignment(assignment, sigma_e=estimator.sigma_e)
+    _check_geometry(estimator, grid)
+    _require_galaxies(grid, len(catalog))
+    if mask is not None and grid.n_masked == 0 and not (grid.mask & ~pixels.frame.off_sky).any():
+        warn_user(
+            "mask excludes no galaxy and no pixel: is it of this field?",
+            MapWarning,
+            "mask_without_effect",
+            "mask",
+        )
+    return grid, assignment, target
+
+
+def _given_grid(
+    estimator: "Estimator", grid: ShearGrid, wcs: WCS | None, mask: object
+) -> ShearGrid:
+    """Return the grid that a user gave, with the noise that the estimator is to assume."""
+    _check_geometry(estimator, grid)
+    if wcs is not None or mask is not None:
+        raise TypeError("a ShearGrid has its own WCS and mask: wcs and mask must be None")
+    kind = estimator.chosen_uncertainty
+    if kind is not None and kind.from_galaxies:
+        others = [repr(kind.name) for kind in estimator.uncertainties if not kind.from_galaxies]
+        raise ValueError(
+            f"uncertainty={kind.name!r} needs the galaxies, not a ShearGrid; "
+            + (f"use {' or '.join(others)} or " if others else "")
+            + "give the catalogue"
+        )
+    if estimator.sigma_e is not None:
+        grid = dataclasses.replace(grid, sigma_e=estimator.sigma_e)
+    if conformal_frame(grid.pixel_frame, grid.frame) is not grid.pixel_frame:
+        raise ValueError(
+            "the pixels of the grid are far from squares of one size; bin the galaxies on "
+            "another WCS, such as that of make_wcs"
+        )
+    _require_galaxies(grid, grid.n_used + grid.n_outside + grid.n_masked)
+    return grid
+
+
+def _check_geometry(estimator: "Estimator", grid: ShearGrid) -> None:
+    """Refuse a grid whose pixels the estimator does not invert."""
+    if grid.geometry != estimator.geometry:
+        raise ParameterTypeError(
+            "catalog",
+            f"on a {estimator.geometry}, which {type(estimator).__name__} inverts",
+            f"binned on a {grid.geometry}",
+        )
+
+
+def _require_galaxies(grid: ShearGrid, n_total: int) -> None:
+    if grid.n_used == 0:
+        raise ValueError(
+            f"no galaxy is left on the map: of {n_total}, {grid.n_outside} are outside wcs and "
+            f"{grid.n_masked} are masked"
+        )
+    if not (grid.sum_w > 0).any():
+        raise ValueError(f"all {grid.n_used} galaxies on the map have a weight of 0")

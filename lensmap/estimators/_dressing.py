@@ -1,0 +1,155 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""From the arrays of an inversion to a `~lensmap.ConvergenceMap` on the user's pixels."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lensmap.estimators._declarations import Inversion
+from lensmap.estimators._target import Target
+from lensmap.grid import ShearGrid
+from lensmap.maps import ConvergenceMap
+from lensmap.utils import MapWarning, ParameterError, warn_user
+
+if TYPE_CHECKING:
+    from lensmap.estimators._base import Estimator
+
+__all__ = ["check_inversion", "mask_of", "to_map"]
+
+
+def check_inversion(estimator: "Estimator", grid: ShearGrid, inversion: object) -> None:
+    """Refuse what is not the result of an inversion of a grid.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        The author of the inversion.
+    grid : `lensmap.ShearGrid`
+        The grid that was inverted.
+    inversion : object
+        What `Estimator.invert` returned.
+
+    Raises
+    ------
+    TypeError
+        If it is no `Inversion`, has other pixels, or lacks the uncertainty.
+    """
+    name = type(estimator).__name__
+    if not isinstance(inversion, Inversion):
+        raise TypeError(f"{name}.invert must return an Inversion, not {type(inversion).__name__}")
+    for field in ("kappa", "kappa_b", "unsupported", "inpainted", "uncertainty"):
+        plane = getattr(inversion, field)
+        if plane is not None and np.shape(plane) != grid.shape:
+            raise TypeError(
+                f"{name}.invert must return an Inversion of arrays of the shape {grid.shape} "
+                f"(ny, nx), but {field} has {np.shape(plane)}"
+            )
+    kind = estimator.chosen_uncertainty
+    if kind is not None and kind.with_map and inversion.uncertainty is None:
+        raise TypeError(
+            f"{name}.invert must return the uncertainty {kind.name!r}, which is declared to come "
+            "with the map"
+        )
+
+
+def mask_of(estimator: "Estimator", grid: ShearGrid, inversion: Inversion) -> np.ndarray:
+    """Return the masked pixels of a map, on the pixels of the inversion.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        Whether it fills holes.
+    grid : `lensmap.ShearGrid`
+        The grid that was inverted.
+    inversion : Inversion
+        The result.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Bool, ``(ny, nx)``, True = excluded.
+    """
+    mask = grid.mask if inversion.unsupported is None else grid.mask | inversion.unsupported
+    if estimator.fill_holes and inversion.inpainted is not None:
+        mask = mask & ~inversion.inpainted
+    return mask | ~np.isfinite(inversion.kappa)
+
+
+def to_map(
+    estimator: "Estimator", grid: ShearGrid, inversion: Inversion, target: Target
+) -> ConvergenceMap:
+    """Return the map of an inversion on the user's pixels.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        The author of the inversion.
+    grid : `lensmap.ShearGrid`
+        The grid that was inverted.
+    inversion : Inversion
+        The result.
+    target : Target
+        The pixels of the map.
+
+    Returns
+    -------
+    ConvergenceMap
+        With the uncertainty, if it comes with the map.
+
+    Raises
+    ------
+    ValueError
+        If all pixels of a resampled map are masked.
+    """
+    planes = {"data": inversion.kappa}
+    if inversion.kappa_b is not None:
+        # The sign of the B-mode is fixed to the sky, so it flips on mirrored images.
+        planes["kappa_b"] = inversion.kappa_b * grid.parity
+    meta = _meta(estimator, grid) | dict(inversion.meta or {}) | target.meta
+    kind = estimator.chosen_uncertainty
+    if kind is not None and kind.with_map and inversion.uncertainty is not None:
+        if target.resampled and kind.meaning == "noise":
+            warn_user(
+                "the uncertainty is dropped: resampled noise depends on its correlation; "
+                "uncertainty='rotations' resamples noise maps",
+                MapWarning,
+                "uncertainty_dropped",
+            )
+        else:
+            planes["uncertainty"] = inversion.uncertainty
+            meta["uncertainty"] = kind.meaning
+    values, mask = target.to_user(list(planes.values()), mask_of(estimator, grid, inversion))
+    if target.resampled and mask.all():
+        raise ParameterError("wcs", "more than masked pixels of the map", verb="cover")
+    return ConvergenceMap(
+        **dict(zip(planes, values, strict=True)),
+        wcs=target.wcs,
+        mask=mask,
+        counts=target.counts_to_user(grid.count),
+        meta=meta,
+    )
+
+
+def _meta(estimator: "Estimator", grid: ShearGrid) -> dict:
+    return {
+        "estimator": type(estimator).__name__,
+        "quantity": estimator.quantity,
+        "parameters": estimator.describe_params(),
+        "convention": grid.convention,
+        "kind": grid.kind,
+        "frame": grid.frame,
+        "n_galaxies": grid.n_used,
+        "n_outside": grid.n_outside,
+        "n_masked": grid.n_masked,
+        "n_left_out": grid.n_left_out,
+        "zero_mode": "set to 0: the mass sheet is not measured",
+        "versions": {name: _version(name) for name in ("lensmap", "numpy", "astropy")},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # a source tree that was not installed
+        return "unknown"

@@ -1,0 +1,186 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`Option`: the facts of one parameter, read from the signature and docstring of its class."""
+
+import builtins
+import inspect
+import re
+import types
+import typing
+from typing import Literal, NamedTuple
+
+from astropy import units as u
+
+from lensmap.utils import ParameterError, check_angle, check_choice
+
+__all__ = ["Option", "read_options"]
+
+# The types that a command line can give, in the order of preference where several are allowed.
+_TYPES = (u.Quantity, bool, int, float, str)
+
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
+
+class Option(NamedTuple):
+    """One parameter of an estimator, for command lines, configuration files and documentation.
+
+    Attributes
+    ----------
+    name : str
+        The name of the parameter.
+    type : type or None
+        `bool`, `int`, `float`, `str` or `~astropy.units.Quantity`; None: only Python can give it.
+    unit : `~astropy.units.Unit` or None
+        The unit of the default of a Quantity, else None.
+    default : object
+        The default value.
+    choices : tuple or None
+        The allowed values; None if they are not a list.
+    help : str
+        One sentence.
+    allow_none : bool
+        Whether None is allowed; ``"none"`` on a command line.
+    """
+
+    name: str
+    type: builtins.type | None = None
+    unit: u.UnitBase | None = None
+    default: object = None
+    choices: tuple | None = None
+    help: str = ""
+    allow_none: bool = False
+
+    def parse(self, text: str) -> object:
+        """Return the value that a text stands for.
+
+        Parameters
+        ----------
+        text : str
+            As typed, such as ``"0.6arcmin"``, ``"none"`` or ``"true"``.
+
+        Returns
+        -------
+        object
+            The value.
+
+        Raises
+        ------
+        ParameterError
+            If the text does not stand for an allowed value.
+        """
+        if self.allow_none and text.lower() == "none":
+            return None
+        value = self._converted(text)
+        return value if self.choices is None else check_choice(value, self.name, self.choices)
+
+    def _converted(self, text):
+        if self.type is u.Quantity:
+            return check_angle(text, self.name)
+        if self.type is bool:
+            if text.lower() not in _TRUE + _FALSE:
+                raise ParameterError(self.name, "true or false", repr(text))
+            return text.lower() in _TRUE
+        if self.type in (int, float):
+            try:
+                return self.type(text)
+            except ValueError:
+                allowed = "a whole number" if self.type is int else "a number"
+                raise ParameterError(self.name, allowed, repr(text)) from None
+        if self.type is None:
+            raise ParameterError(self.name, "given in Python", repr(text))
+        return text
+
+
+def read_options(cls: type, declared: tuple = ()) -> tuple[Option, ...]:
+    """Return the options of a class of estimators, in the order of its signature.
+
+    Type, choices and whether None is allowed come from the annotation, or without one from the
+    default; the help is the first sentence of the parameter's description in the docstring of the
+    class or of the nearest class above it that describes the parameter.
+
+    Parameters
+    ----------
+    cls : type
+        The class, with the attribute ``uncertainties``.
+    declared : tuple of Option
+        Options that replace those that are read.
+
+    Returns
+    -------
+    tuple of Option
+        One for each parameter of ``__init__``.
+
+    Raises
+    ------
+    TypeError
+        If an option is declared for a parameter that does not exist.
+    """
+    given = {option.name: option for option in declared}
+    parameters = cls._signature()
+    unknown = given.keys() - {parameter.name for parameter in parameters}
+    if unknown:
+        raise TypeError(f"{cls.__name__}.options declares {min(unknown)!r}, which is no parameter")
+    descriptions = _descriptions(cls)
+    return tuple(
+        given.get(parameter.name) or _read(cls, parameter, descriptions.get(parameter.name, ""))
+        for parameter in parameters
+    )
+
+
+def _read(cls, parameter, text):
+    default = parameter.default
+    kinds = _kinds(parameter.annotation, default)
+    choices = None
+    if parameter.name == "uncertainty":
+        kinds, choices = {str, types.NoneType}, tuple(kind.name for kind in cls.uncertainties)
+    elif any(typing.get_origin(kind) is Literal for kind in kinds):
+        literal = next(kind for kind in kinds if typing.get_origin(kind) is Literal)
+        choices = tuple(value for value in typing.get_args(literal) if value is not None)
+        kinds = (kinds - {literal}) | {type(value) for value in typing.get_args(literal)}
+    return Option(
+        name=parameter.name,
+        type=next((kind for kind in _TYPES if kind in kinds), None),
+        unit=default.unit if isinstance(default, u.Quantity) else None,
+        default=default,
+        choices=choices,
+        help=text,
+        allow_none=default is None or types.NoneType in kinds,
+    )
+
+
+def _kinds(annotation, default):
+    """Return the set of types that an annotation allows; that of the default without one."""
+    if annotation is inspect.Parameter.empty or isinstance(annotation, str):
+        return {u.Quantity if isinstance(default, u.Quantity) else type(default)}
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return set().union(*(_kinds(part, None) for part in typing.get_args(annotation)))
+    return {types.NoneType if annotation is None else annotation}
+
+
+def _descriptions(cls):
+    """Return the first sentence about each parameter, that of the nearest class first."""
+    found = {}
+    for one in cls.__mro__:
+        for name, text in _sections(inspect.cleandoc(one.__doc__ or "")).items():
+            found.setdefault(name, text)
+    return found
+
+
+def _sections(text):
+    """Return the first sentences of the sections Parameters and Attributes of a docstring."""
+    sentences = {}
+    for _, body in re.findall(
+        r"^(Parameters|Attributes)\n-+\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)", text, re.M | re.S
+    ):
+        for names, description in re.findall(
+            r"^(\S[^\n]*?)(?: ?: [^\n]*)?\n((?:[ \t]+[^\n]*\n?|\n)+)", body, re.M
+        ):
+            for name in names.split(","):
+                sentences[name.strip()] = _first_sentence(description)
+    return sentences
+
+
+def _first_sentence(description):
+    plain = re.sub(r"``([^`]*)``", r"\1", " ".join(description.split()))
+    plain = re.sub(r":\w+:`([^`]*)`", r"\1", plain)
+    plain = re.sub(r"`~?(?:[\w.]*\.)?([^`.]*)`", r"\1", plain)
+    return re.split(r"(?<=[.!?])\s", plain, maxsplit=1)[0].rstrip(".")

@@ -1,0 +1,253 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`make_estimator`: estimators from texts, the same in Python, on command lines and in files."""
+
+import ast
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lensmap.estimators._base import Estimator
+from lensmap.estimators._registry import available_estimators, get_estimator
+from lensmap.utils import ParameterError, ParameterTypeError
+
+__all__ = ["TUNED", "estimator_class", "make_estimator"]
+
+#: The variant that needs simulated fields.
+TUNED = "tuned"
+
+# The estimator of a text that names a network only.
+_OF_NETWORKS = "cnn"
+
+_SYNTAX = (
+    "NAME, NAME:VARIANT, NAME(key=value, ...), the name of a network, a file of weights (.h5) or "
+    "PATH.py:Class"
+)
+
+
+def make_estimator(
+    spec: str | Estimator | type[Estimator],
+    *,
+    tune: Callable[[Estimator], Estimator] | None = None,
+    **changes: Any,
+) -> Estimator:
+    """Make an estimator from a text, a class or another estimator.
+
+    Parameters
+    ----------
+    spec : str, Estimator or type
+        An estimator, a class of estimators, or one of these texts, each with or without parameters
+        in parentheses, such as ``"wiener(z_source=0.8)"``:
+
+        - ``"NAME"``: one of `available_estimators`;
+        - ``"NAME:VARIANT"``: the same with the parameter that `Estimator.variant` names, as in
+          ``"cnn:cha2025"``; and ``"NAME:tuned"``, with the parameters that are best on simulated
+          fields;
+        - ``"NETWORK"`` or ``"FILE.h5"``: short for ``"cnn:NETWORK"`` and ``"cnn:FILE.h5"``;
+        - ``"PATH.py:Class"``: a class in a Python file, which is executed; or a function without
+          arguments that makes an estimator, or an estimator, in that file.
+
+        Values are Python literals; other words are strings, so that ``"ks(smoothing=1arcmin)"``
+        needs no quotes within.
+    tune : callable or None
+        Returns the best variant of an estimator, for ``"tuned"``. None refuses that variant.
+    **changes
+        Further parameters, which replace those of ``spec``.
+
+    Returns
+    -------
+    Estimator
+        The estimator.
+
+    Raises
+    ------
+    TypeError
+        If ``spec`` is of another type, or the class has no such parameter.
+    ValueError
+        If the text cannot be understood, or a value is not allowed.
+
+    Examples
+    --------
+    >>> from lensmap.estimators import make_estimator
+    >>> make_estimator("ks(smoothing=1.5arcmin)", padding=3)
+    KaiserSquires(smoothing='1.5 arcmin', padding=3)
+    >>> make_estimator("cnn:cha2025")
+    CNNReconstructor(network='cha2025')
+    """
+    if not isinstance(spec, str):
+        return _from_object(spec, changes)
+    head, parameters = _split(spec)
+    parameters |= changes
+    if ".py:" in head:
+        return _from_object(_load_object(head), parameters)
+    name, colon, variant = _full_name(head).partition(":")
+    cls = get_estimator(name)
+    if variant == TUNED:
+        if tune is None:
+            raise ParameterError(
+                "estimator", "given by its parameters here", repr(spec),
+                "'tuned' needs simulated fields, which only lensmap.validation has "
+                "(lensmap validate)",
+            )
+        return tune(_made(cls, parameters))
+    if colon:
+        if cls.variant is None or not variant:
+            raise ParameterError("estimator", f"{name!r} without a variant", repr(spec))
+        parameters = {cls.variant: variant, **parameters}
+    return _made(cls, parameters)
+
+
+def estimator_class(spec: str | Estimator | type[Estimator]) -> type[Estimator]:
+    """Return the class that `make_estimator` makes an estimator of, for its options.
+
+    Parameters
+    ----------
+    spec : str, Estimator or type
+        As for `make_estimator`.
+
+    Returns
+    -------
+    type
+        The class.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `make_estimator`.
+    """
+    if isinstance(spec, type):
+        return spec
+    if not isinstance(spec, str):
+        return type(spec)
+    head, _ = _split(spec)
+    if ".py:" in head:
+        loaded = _load_object(head)
+        return loaded if isinstance(loaded, type) else type(_from_object(loaded, {}))
+    return get_estimator(_full_name(head).partition(":")[0])
+
+
+def _full_name(head: str) -> str:
+    """Return NAME or NAME:VARIANT, also for the name or file of a network."""
+    if head.partition(":")[0] in available_estimators():
+        return head
+    from lensmap.networks import available_networks
+
+    networks = available_networks()
+    if head in networks or head.endswith(".h5"):
+        return f"{_OF_NETWORKS}:{head}"
+    names = ", ".join([*available_estimators(), *networks])
+    raise ParameterError("estimator", f"one of {names}", repr(head), f"the forms are {_SYNTAX}")
+
+
+def _made(cls: type[Estimator], parameters: dict[str, Any]) -> Estimator:
+    unknown = parameters.keys() - {option.name for option in cls.options}
+    if unknown:
+        names = ", ".join(option.name for option in cls.options) or "none"
+        raise ParameterTypeError(
+            min(unknown), f"a parameter of {cls.__name__}", remedy=f"its parameters are {names}"
+        )
+    return cls(**parameters)
+
+
+def _from_object(thing: Any, changes: dict[str, Any]) -> Estimator:
+    """Return the estimator that an estimator, a class or a function without arguments stands for.
+    """
+    if isinstance(thing, type) and issubclass(thing, Estimator):
+        return _made(thing, changes)
+    if isinstance(thing, type) or not hasattr(thing, "reconstruct"):
+        if not callable(thing):
+            raise ParameterTypeError(
+                "estimator", f"an Estimator, a class of estimators or a text ({_SYNTAX})",
+                type(thing).__name__,
+            )
+        thing = thing(**changes)
+        changes = {}
+    if not callable(getattr(thing, "reconstruct", None)):
+        raise ParameterTypeError(
+            "estimator", "an object with the method reconstruct, such as a lensmap.Estimator",
+            type(thing).__name__,
+        )
+    return thing.replace(**changes) if changes else thing
+
+
+# --- texts --------------------------------------------------------------------------------------
+
+
+def _split(spec: str) -> tuple[str, dict[str, Any]]:
+    """Return the text before the parentheses, and the parameters within."""
+    head, parenthesis, rest = spec.strip().partition("(")
+    if not parenthesis:
+        return head, {}
+    if not rest.endswith(")") or not head.strip():
+        raise ParameterError("estimator", f"of the form {_SYNTAX}", repr(spec))
+    return head.strip(), _parameters(rest[:-1], spec)
+
+
+def _parameters(text: str, spec: str) -> dict[str, Any]:
+    try:
+        call = ast.parse(f"_({text}\n)", mode="eval").body
+        return {keyword.arg: _literal(keyword.value) for keyword in _keywords(call)}
+    except (SyntaxError, ValueError):
+        pass
+    # Words such as 1arcmin are no Python.
+    parameters = {}
+    for item in text.split(","):
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not (key.isidentifier() and equals and value) or set(value) & set("()[]{}'\"="):
+            raise ParameterError(
+                "estimator", "followed by (key=value, ...)", repr(spec),
+                "values are Python literals or words, such as 0.8, None or 1arcmin",
+            )
+        parameters[key] = _word(value)
+    return parameters
+
+
+def _keywords(call: ast.expr) -> list[ast.keyword]:
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        raise ValueError("more than one pair of parentheses")
+    if call.args or any(keyword.arg is None for keyword in call.keywords):
+        raise ValueError("only keywords have a meaning")
+    return call.keywords
+
+
+def _literal(node: ast.expr) -> Any:
+    """Return the value of a literal; a bare word is a string."""
+    return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
+
+
+def _word(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def _load_object(head: str) -> Any:
+    """Return what a Python file has under a name."""
+    path, _, name = head.rpartition(":")
+    module = _import_file(Path(path))
+    if not hasattr(module, name):
+        raise ParameterError("estimator", f"a name in {path!r}", repr(name))
+    return getattr(module, name)
+
+
+def _import_file(path: Path) -> Any:
+    """Import a file by its name, by which other processes find it, too."""
+    path = path.resolve()
+    if not path.is_file():
+        raise ParameterError("estimator", "in a file that exists", repr(str(path)))
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    importlib.invalidate_caches()
+    module = importlib.import_module(path.stem)
+    source = getattr(module, "__file__", None)
+    if source is None or Path(source).resolve() != path:
+        raise ParameterError(
+            "estimator", "in a file with a name of its own", repr(path.name),
+            f"another module is called {path.stem!r} ({source}): rename the file",
+        )
+    return module

@@ -1,0 +1,253 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Estimators by name, from texts, from files and from other packages."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from astropy import units as u
+
+from lensmap import CNNReconstructor, KaiserSquires, MaskedCNN, WienerFilter
+from lensmap.estimators import (
+    Estimator,
+    available_estimators,
+    get_estimator,
+    load_estimators,
+    make_estimator,
+)
+
+OWN = {"ks": KaiserSquires, "wiener": WienerFilter, "cnn": CNNReconstructor,
+       "masked-cnn": MaskedCNN}
+
+
+def test_own_names():
+    assert available_estimators() == list(OWN) and load_estimators() == OWN
+    assert all(get_estimator(name) is cls for name, cls in OWN.items())
+    with pytest.raises(ValueError, match="no estimator 'nn'; there are 'ks', 'wiener', 'cnn'"):
+        get_estimator("nn")
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("ks", KaiserSquires()),
+        (" ks ", KaiserSquires()),
+        ("ks()", KaiserSquires()),
+        ("ks(smoothing='0.8 arcmin')", KaiserSquires(smoothing=0.8 * u.arcmin)),
+        ("ks(smoothing=0.8arcmin, padding=3)", KaiserSquires(smoothing="0.8 arcmin", padding=3)),
+        ("ks(smoothing=None,dtype=float32)", KaiserSquires(smoothing=None, dtype="float32")),
+        ("wiener(z_source=0.8)", WienerFilter(z_source=0.8)),
+        ("wiener(power=([1, 10], [1e-9, 1e-10]))", WienerFilter(power=([1, 10], [1e-9, 1e-10]))),
+        ("cnn:cha2025", CNNReconstructor(network="cha2025")),
+        ("masked-cnn:lensmap(symmetrize=True)", MaskedCNN(symmetrize=True)),
+        ("lensmap", CNNReconstructor()),
+        ("h21like(pixel_scale=0.41arcmin)",
+         CNNReconstructor(network="h21like", pixel_scale="0.41 arcmin")),
+        (KaiserSquires, KaiserSquires()),
+        (KaiserSquires(padding=3), KaiserSquires(padding=3)),
+    ],
+)
+def test_a_text_is_an_estimator(spec, expected):
+    made = make_estimator(spec)
+    assert type(made) is type(expected) and repr(made) == repr(expected)
+
+
+def test_changes_win():
+    assert make_estimator("ks(padding=3)", padding=4, rng=1).get_params()["padding"] == 4
+    assert make_estimator(KaiserSquires(padding=3), rng=1).padding == 3
+    assert make_estimator(KaiserSquires, rng=1).rng == 1
+    assert make_estimator("cnn:cha2025", network="h21like").network == "h21like"
+
+
+def test_a_file_of_weights_is_a_network(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no card"):
+        make_estimator(str(tmp_path / "mine.h5"))
+
+
+def test_tuned_is_for_those_who_can():
+    def tune(estimator):
+        return estimator.replace(smoothing=1.3 * u.arcmin)
+
+    assert make_estimator("ks:tuned(padding=3)", tune=tune).padding == 3
+    assert make_estimator("ks:tuned", tune=tune).smoothing == 1.3 * u.arcmin
+    with pytest.raises(ValueError, match="'tuned' needs simulated fields"):
+        make_estimator("ks:tuned")
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "message"),
+    [
+        ("kss", ValueError, "must be one of ks, wiener, .*lensmap, not 'kss': the forms are NAME"),
+        ("", ValueError, "must be one of"),
+        ("(padding=3)", ValueError, "must be of the form NAME"),
+        ("ks(padding=3", ValueError, "must be of the form NAME"),
+        ("ks(3)", ValueError, r"must be followed by \(key=value"),
+        ("ks(**{})", ValueError, r"must be followed by \(key=value"),
+        ("ks(padding=__import__('os').getpid())", ValueError, r"must be followed by \(key=value"),
+        ("ks(padding=3)(padding=4)", ValueError, r"must be followed by \(key=value"),
+        ("ks(colour=3)", TypeError, "colour must be a parameter of KaiserSquires: its parameters"),
+        ("ks(padding=0)", ValueError, "padding must be a finite number of at least 1"),
+        ("ks(smoothing=3)", TypeError, "smoothing must be an angle with a unit"),
+        ("ks:1arcmin", ValueError, "must be 'ks' without a variant"),
+        ("cnn:deepmass", ValueError, "there is no network 'deepmass'"),
+        ("nowhere.py:A", ValueError, "must be in a file that exists, not .*nowhere.py"),
+        (3, TypeError, "must be an Estimator, a class of estimators or a text .*, not int"),
+        (int, TypeError, "must be an object with the method reconstruct"),
+    ],
+)
+def test_bad_specifications(spec, error, message):
+    with pytest.raises(error, match=message):
+        make_estimator(spec)
+
+
+# --- files --------------------------------------------------------------------------------------
+
+FILE = """
+import numpy as np
+from lensmap.estimators import Estimator, Inversion
+
+class Flat(Estimator):
+    "A map of one value."
+    def __init__(self, *, value: float = 0.5):
+        self.value = value
+        self.check_parameters()
+    def invert(self, grid, state):
+        return Inversion(np.full(grid.shape, self.value))
+
+high = Flat(value=2.0)
+
+def low():
+    return Flat(value=-2.0)
+
+number = 3
+"""
+
+
+@pytest.fixture
+def own_file(tmp_path, monkeypatch):
+    path = tmp_path / f"flat_of_{tmp_path.name}.py"
+    path.write_text(FILE, encoding="utf-8")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield path
+    sys.modules.pop(path.stem, None)
+
+
+def test_a_class_in_a_file(own_file):
+    flat = make_estimator(f"{own_file}:Flat(value=3.0)")
+    assert isinstance(flat, Estimator) and repr(flat) == "Flat(value=3.0)"
+    assert type(make_estimator(f"{own_file}:Flat")) is type(flat)
+    assert make_estimator(f"{own_file}:high").value == 2
+    assert make_estimator(f"{own_file}:high", value=4).value == 4
+    assert make_estimator(f"{own_file}:low").value == -2
+    with pytest.raises(ValueError, match="must be a name in .*, not 'nothing'"):
+        make_estimator(f"{own_file}:nothing")
+    with pytest.raises(TypeError, match="must be an Estimator"):
+        make_estimator(f"{own_file}:number")
+
+
+def test_a_file_does_not_hide_a_module(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "statistics.py").write_text(FILE, encoding="utf-8")
+    with pytest.raises(ValueError, match="another module is called 'statistics'"):
+        make_estimator(f"{tmp_path / 'statistics.py'}:Flat")
+
+
+# --- other packages -----------------------------------------------------------------------------
+
+
+def _install(folder, package, entries, source=FILE):
+    """Make a package that was installed, as far as an interpreter can see."""
+    (folder / package).mkdir(parents=True)
+    (folder / package / "__init__.py").write_text(
+        f"print('{package} is loaded')\n{source}", encoding="utf-8"
+    )
+    info = folder / f"{package}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    lines = [f"{name} = {value}" for name, value in entries.items()]
+    (info / "entry_points.txt").write_text("[lensmap.estimators]\n" + "\n".join(lines) + "\n")
+
+
+def _run(folder, code):
+    lensmap = Path(importlib.util.find_spec("lensmap").origin).parent.parent
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(lensmap)])},
+    )
+
+
+def test_another_package_adds_an_estimator(tmp_path):
+    _install(tmp_path, "flatmaps", {"flat": "flatmaps:Flat"})
+    run = _run(tmp_path, """
+import numpy as np
+from astropy.coordinates import SkyCoord
+from lensmap import ShearCatalog
+from lensmap.estimators import available_estimators, make_estimator
+from lensmap.grid import tangent_wcs
+print(available_estimators())
+flat = make_estimator("flat(value=0.25)")
+catalog = ShearCatalog({"ra": [10.0], "dec": [0.0], "e1": [0.1], "e2": [0.0]}, "generic")
+kappa = flat.reconstruct(catalog, tangent_wcs(SkyCoord(10, 0, unit="deg"), (4, 5), "1 arcmin"))
+print(flat, np.unique(kappa.data), kappa.meta["estimator"], flat.options[0].type)
+""")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [
+        "['ks', 'wiener', 'cnn', 'masked-cnn', 'flat']",
+        "flatmaps is loaded",  # when it is used, and not before
+        "Flat(value=0.25) [0.25] Flat <class 'float'>",
+    ]
+
+
+def test_a_taken_name_is_an_error_that_names_both(tmp_path):
+    _install(tmp_path, "flatmaps", {"flat": "flatmaps:Flat", "ks": "flatmaps:Flat"})
+    _install(tmp_path, "plainmaps", {"flat": "plainmaps:Flat"})
+    run = _run(tmp_path, """
+from lensmap.estimators import available_estimators, make_estimator
+print(available_estimators(), make_estimator("wiener"))
+for name in ("flat", "ks"):
+    try:
+        make_estimator(name)
+    except ValueError as error:
+        print(error)
+""")
+    assert run.returncode == 0, run.stderr
+    names, flat, ks = run.stdout.splitlines()
+    assert names == "['ks', 'wiener', 'cnn', 'masked-cnn', 'flat'] WienerFilter()"
+    assert "'flat' is registered by flatmaps and by plainmaps" in flat
+    assert "'ks' is registered by lensmap and by flatmaps" in ks
+
+
+def test_a_broken_package_never_stops_lensmap(tmp_path):
+    _install(tmp_path, "flatmaps", {"flat": "flatmaps:Flat", "none": "flatmaps:Missing",
+                                    "number": "flatmaps:number", "odd": "not a module!"})
+    _install(tmp_path, "brokenmaps", {"broken": "brokenmaps:Flat"}, "1 / 0")
+    run = _run(tmp_path, """
+import warnings
+from lensmap.estimators import available_estimators, load_estimators, make_estimator
+print(available_estimators(), make_estimator("ks"))
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    print(list(load_estimators()))
+print(sorted({one.message.code for one in caught}))
+warnings.simplefilter("ignore")
+try:
+    make_estimator("broken")
+except ValueError as error:
+    print(error)
+for one in caught:
+    print(one.message)
+""")
+    assert run.returncode == 0, run.stderr
+    lines = [line for line in run.stdout.splitlines() if not line.endswith("is loaded")]
+    assert lines[0].endswith("'broken', 'flat', 'none', 'number', 'odd'] KaiserSquires()")
+    assert lines[1:4] == [
+        "['ks', 'wiener', 'cnn', 'masked-cnn', 'flat']",
+        "['broken_plugin']",
+        "the estimator 'broken' of brokenmaps is broken: see the warning",
+    ]
+    text = "\n".join(lines)
+    assert "'broken' of brokenmaps cannot be loaded (ZeroDivisionError: division by zero)" in text
+    assert "flatmaps:number is no subclass of lensmap.Estimator" in text

@@ -1,0 +1,128 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Options of estimators: one source for names, kinds, defaults and help."""
+
+import inspect
+from typing import Literal
+
+import pytest
+from astropy import units as u
+
+from lensmap import CNNReconstructor, KaiserSquires, MaskedCNN, WienerFilter
+from lensmap.estimators import Estimator, Option, load_estimators
+
+
+def _options(cls):
+    return {option.name: option for option in cls.options}
+
+
+@pytest.mark.parametrize("cls", load_estimators().values(), ids=load_estimators())
+def test_each_parameter_has_an_option_with_a_help(cls):
+    options = _options(cls)
+    parameters = list(inspect.signature(cls).parameters.values())
+    assert [p.name for p in parameters] == list(options)
+    for parameter in parameters:
+        option = options[parameter.name]
+        assert option.default is parameter.default
+        assert len(option.help) > 10 and "`" not in option.help and "\n" not in option.help
+        assert option.type is not None or option.name == "power"
+
+
+def test_kinds_and_choices():
+    ks, wiener, cnn = map(_options, (KaiserSquires, WienerFilter, CNNReconstructor))
+    assert ks["smoothing"][1:3] == (u.Quantity, u.arcmin) and ks["smoothing"].allow_none
+    assert ks["padding"].type is float and not ks["padding"].allow_none
+    assert ks["scheme"].choices == ("nearest", "cloud-in-cell")
+    assert ks["uncertainty"].choices == ("analytic", "rotations") and ks["uncertainty"].allow_none
+    assert ks["rng"].type is int and ks["fill_holes"].type is bool
+    assert wiener["z_source"].type is float and wiener["cosmology"].type is str
+    assert cnn["network"].type is str and cnn["confidence"].choices == (0.68, 0.95)
+
+
+def test_other_defaults_of_the_same_parameters():
+    """MaskedCNN is CNNReconstructor with another default: signature, help and repr follow."""
+    one, other = _options(CNNReconstructor), _options(MaskedCNN)
+    assert [name for name in one if one[name] != other[name]] == ["fill_holes"]
+    assert inspect.signature(MaskedCNN).parameters["fill_holes"].default is True
+    masked = MaskedCNN(symmetrize=True)
+    assert masked.fill_holes and repr(masked) == "MaskedCNN(symmetrize=True)"
+    assert masked.replace(fill_holes=False).get_params() == {
+        **CNNReconstructor().get_params(), "symmetrize": True
+    }
+    with pytest.raises(TypeError, match="defaults: 'color' is no parameter"):
+        class Colored(CNNReconstructor, defaults={"color": 1}):
+            pass
+
+
+class Own(Estimator):
+    """An estimator with few words.
+
+    Parameters
+    ----------
+    width, height : float
+        A side of the box. More is said here.
+    order : {"first", "second"}
+        The ``order`` of `lensmap.estimators.Estimator`.
+    """
+
+    options = (Option("level", float, None, 1.0, (1.0, 2.0), "declared by hand"),)
+
+    def __init__(self, *, width=5.0, height: float | None = None, level=1.0, free=None,
+                 scale=2 * u.arcmin, order: Literal["first", "second"] = "first",
+                 n_realizations=100):
+        self.width, self.height, self.level, self.free = width, height, level, free
+        self.scale, self.order, self.n_realizations = scale, order, n_realizations
+
+    def invert(self, grid, state):
+        raise AssertionError("never called")
+
+
+def test_options_of_an_estimator_of_ones_own():
+    options = _options(Own)
+    assert options["width"][1:] == (float, None, 5.0, None, "A side of the box", False)
+    assert options["height"][1:] == (float, None, None, None, "A side of the box", True)
+    assert options["level"].help == "declared by hand"
+    assert options["free"][1:] == (None, None, None, None, "", True)
+    assert options["scale"][1:3] == (u.Quantity, u.arcmin)
+    assert options["order"].choices == ("first", "second")
+    assert options["order"].help == "The order of Estimator"
+    # what the base class says of a parameter that the class does not describe
+    assert options["n_realizations"].help.startswith("The number of random realizations")
+    with pytest.raises(TypeError, match="Bad.options declares 'depth', which is no parameter"):
+        class Bad(Own):
+            options = (Option("depth"),)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "value"),
+    [
+        (_options(KaiserSquires)["smoothing"], "0.6arcmin", 0.6 * u.arcmin),
+        (_options(KaiserSquires)["smoothing"], "none", None),
+        (_options(KaiserSquires)["padding"], "3", 3.0),
+        (_options(KaiserSquires)["fill_holes"], "yes", True),
+        (_options(KaiserSquires)["fill_holes"], "False", False),
+        (_options(KaiserSquires)["dtype"], "float32", "float32"),
+        (_options(WienerFilter)["max_iterations"], "20", 20),
+        (_options(CNNReconstructor)["confidence"], "0.95", 0.95),
+        (_options(CNNReconstructor)["network"], "none", "none"),
+    ],
+)
+def test_a_text_is_a_value(option, text, value):
+    parsed = option.parse(text)
+    assert parsed == value and type(parsed) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "message"),
+    [
+        (_options(KaiserSquires)["smoothing"], "3", "smoothing must be an angle with a unit"),
+        (_options(KaiserSquires)["padding"], "much", "padding must be a number, not 'much'"),
+        (_options(KaiserSquires)["padding"], "none", "padding must be a number"),
+        (_options(KaiserSquires)["fill_holes"], "2", "fill_holes must be true or false"),
+        (_options(KaiserSquires)["dtype"], "int", "dtype must be one of 'float64', 'float32'"),
+        (_options(WienerFilter)["max_iterations"], "2.5", "must be a whole number"),
+        (_options(WienerFilter)["power"], "theory", "power must be given in Python"),
+    ],
+)
+def test_bad_texts(option, text, message):
+    with pytest.raises(ValueError, match=message):
+        option.parse(text)
