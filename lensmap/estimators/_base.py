@@ -59,6 +59,9 @@ class Estimator(DeclaredParameters, ABC):
         The pixels that `invert` works on.
     quantity : str
         The quantity of the map, kept as ``meta["quantity"]``; mass fits need ``"kappa"``.
+    extra_sums : tuple of str
+        Sums over the galaxies that the method needs besides the usual ones: keys of
+        `lensmap.ShearGrid.extra`.
     linear : bool
         Whether the map is linear in the ellipticities for a given noise.
     uncertainties : tuple of Uncertainty
@@ -94,6 +97,7 @@ class Estimator(DeclaredParameters, ABC):
     variant: ClassVar[str | None] = None
     geometry: ClassVar[Literal["plane", "sphere"]] = "plane"
     quantity: ClassVar[str] = "kappa"
+    extra_sums: ClassVar[tuple[str, ...]] = ()
     linear: ClassVar[bool] = False
     contract: ClassVar[Contract] = Contract()
 

@@ -11,7 +11,13 @@ from lensmap.estimators._target import Target, conformal_frame
 from lensmap.grid import MapPixels, PixelAssignment, ShearGrid
 from lensmap.masks import SkyMask, pixel_mask
 from lensmap.typing import CatalogLike
-from lensmap.utils import MapWarning, ParameterTypeError, check_celestial_wcs, warn_user
+from lensmap.utils import (
+    MapWarning,
+    ParameterError,
+    ParameterTypeError,
+    check_celestial_wcs,
+    warn_user,
+)
 
 if TYPE_CHECKING:
     from lensmap.estimators._base import Estimator
@@ -69,7 +75,9 @@ def _binned(
     assignment = PixelAssignment(
         catalog, target.frame.wcs, scheme=estimator.scheme, pixels=pixels
     )
-    grid = ShearGrid.from_assignment(assignment, sigma_e=estimator.sigma_e)
+    grid = ShearGrid.from_assignment(
+        assignment, sigma_e=estimator.sigma_e, extra_sums=estimator.extra_sums
+    )
     _check_geometry(estimator, grid)
     _require_galaxies(grid, len(catalog))
     if mask is not None and grid.n_masked == 0 and not (grid.mask & ~pixels.frame.off_sky).any():
@@ -96,6 +104,12 @@ def _given_grid(
             f"uncertainty={kind.name!r} needs the galaxies, not a ShearGrid; "
             + (f"use {' or '.join(others)} or " if others else "")
             + "give the catalogue"
+        )
+    missing = set(estimator.extra_sums) - grid.extra.keys()
+    if missing:
+        raise ParameterError(
+            "catalog", f"a grid with {' and '.join(sorted(missing))}", "one without",
+            f"make it with extra_sums={estimator.extra_sums!r}",
         )
     if estimator.sigma_e is not None:
         grid = dataclasses.replace(grid, sigma_e=estimator.sigma_e)

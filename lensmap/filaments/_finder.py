@@ -9,7 +9,7 @@ from astropy.table import QTable
 from scipy.ndimage import distance_transform_edt
 
 from lensmap.filaments._skeleton import skeleton_arcs
-from lensmap.maps import ConvergenceMap, check_map, each_noise_map
+from lensmap.maps import check_map, each_noise_map
 from lensmap.utils import check_angle, check_choice, check_count, check_number, set_formats
 
 __all__ = ["Filaments", "filament_significance", "find_filaments"]
@@ -125,7 +125,7 @@ def find_filaments(
         min_length = check_angle(min_length, "min_length", allow_zero=True)
     if unit == "uncertainty" and kappa.uncertainty is None:
         raise ValueError("the map has no uncertainty: take unit='scatter' or 'kappa'")
-    plain = ConvergenceMap(kappa.data, None, kappa.mask, kappa.wcs, kappa.meta)
+    plain = kappa.replace(uncertainty=None, kappa_b=None, counts=None)
     if smoothing is not None:
         plain = plain.smooth(check_angle(smoothing, "smoothing"))
     if plain.mask.all():
@@ -203,9 +203,10 @@ def filament_significance(kappa, filaments, noise_maps):
     """
     check_map(kappa)
     settings = filaments._settings
+    plain = kappa.replace(uncertainty=None, kappa_b=None, counts=None, meta=None)
     excesses, counts, false = [], [], []
     for data in each_noise_map(noise_maps, kappa):
-        one = ConvergenceMap(data, None, kappa.mask, kappa.wcs)
+        one = plain.replace(data=data)
         if settings["smoothing"] is not None:
             one = one.smooth(settings["smoothing"])
         excesses.append([_excess(one, pixels, filaments.width) for pixels in filaments._pixels])

@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`ShearGrid`: the weighted mean reduced shear of the galaxies in each pixel."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,13 @@ from astropy.wcs import WCS
 from lensmap.catalog import Calibration, as_shear_catalog
 from lensmap.grid._assignment import MapPixels, PixelAssignment
 from lensmap.grid._projection import PixelFrame
-from lensmap.grid._sums import SUMS, add_galaxies, columns_there, empty_sums
+from lensmap.grid._sums import (
+    SUMS,
+    add_galaxies,
+    columns_there,
+    empty_extra_sums,
+    empty_sums,
+)
 
 __all__ = ["ShearGrid"]
 
@@ -56,6 +62,9 @@ class ShearGrid:
         How many galaxies fell off the map, into the mask, and were left out of the catalogue.
     convention, kind : str
         As declared for the catalogue.
+    extra : dict
+        From the names of sums that were asked for to arrays, ``(ny, nx)``: ``"sum_w2e2"``, of
+        weight squared times the squared modulus of the ellipticity, not calibrated.
     """
 
     wcs: WCS
@@ -77,6 +86,7 @@ class ShearGrid:
     n_left_out: int = 0
     convention: str = "celestial"
     kind: str = "shear"
+    extra: dict = field(default_factory=dict)
 
     #: What the pixels lie on.
     geometry = "plane"
@@ -86,7 +96,9 @@ class ShearGrid:
         return f"<ShearGrid of {ny} x {nx} pixels; {self.n_used} galaxies>"
 
     @classmethod
-    def from_catalog(cls, catalog, wcs, mask=None, *, scheme="nearest", sigma_e=None):
+    def from_catalog(
+        cls, catalog, wcs, mask=None, *, scheme="nearest", sigma_e=None, extra_sums=()
+    ):
         """Bin a catalogue.
 
         Parameters
@@ -103,6 +115,8 @@ class ShearGrid:
             The intrinsic dispersion of the ellipticities per component. None takes the column
             ``sigma_e`` or, without one, what is measured: the scatter of the ellipticities less
             the column ``sigma_m``.
+        extra_sums : sequence of str
+            The names of `extra` sums to make.
 
         Returns
         -------
@@ -115,17 +129,17 @@ class ShearGrid:
             If the catalogue, the WCS or the mask cannot be used.
         """
         assignment = PixelAssignment(as_shear_catalog(catalog), wcs, mask, scheme=scheme)
-        return cls.from_assignment(assignment, sigma_e=sigma_e)
+        return cls.from_assignment(assignment, sigma_e=sigma_e, extra_sums=extra_sums)
 
     @classmethod
-    def from_assignment(cls, assignment, *, sigma_e=None):
+    def from_assignment(cls, assignment, *, sigma_e=None, extra_sums=()):
         """Sum over galaxies that are assigned to pixels already.
 
         Parameters
         ----------
         assignment : PixelAssignment
             The galaxies and their pixels.
-        sigma_e : float or None
+        sigma_e, extra_sums : object
             As for `from_catalog`.
 
         Returns
@@ -136,8 +150,8 @@ class ShearGrid:
         if sigma_e is not None and not (np.isfinite(sigma_e) and sigma_e > 0):
             raise ValueError(f"sigma_e must be None or a positive number, not {sigma_e!r}")
         catalog = assignment.catalog
-        arrays = empty_sums(assignment)
-        add_galaxies(assignment, arrays)
+        arrays, extra = empty_sums(assignment), empty_extra_sums(assignment, extra_sums)
+        add_galaxies(assignment, arrays, extra)
         grid = cls(
             wcs=assignment.frame.wcs,
             parity=assignment.parity,
@@ -152,6 +166,7 @@ class ShearGrid:
             n_left_out=sum(catalog.n_left_out.values()),
             convention=catalog.convention,
             kind=catalog.kind,
+            extra=extra,
         )
         grid.__dict__["pixel_frame"] = assignment.frame.without_directions()
         return grid
@@ -210,7 +225,7 @@ class ShearGrid:
             "n_masked": self.n_masked + assignment.n_masked,
             "n_left_out": self.n_left_out + sum(catalog.n_left_out.values()),
         }
-        add_galaxies(assignment, arrays)
+        add_galaxies(assignment, arrays, self.extra)
         return replace(self, **numbers)
 
     def __add__(self, other):
@@ -229,11 +244,14 @@ class ShearGrid:
             mine, theirs = getattr(self, name), getattr(other, name)
             _check_both(name, mine is not None, theirs is not None)
             sums[name] = None if mine is None else mine + theirs
+        for name in self.extra.keys() ^ other.extra.keys():
+            _check_both(name, name in self.extra, name in other.extra)
+        extra = {name: array + other.extra[name] for name, array in self.extra.items()}
         numbers = {
             name: getattr(self, name) + getattr(other, name)
             for name in ("calibration", "n_outside", "n_masked", "n_left_out")
         }
-        return replace(self, **sums, **numbers)
+        return replace(self, **sums, **numbers, extra=extra)
 
     @property
     def shape(self):

@@ -3,10 +3,18 @@
 
 import numpy as np
 
-__all__ = ["SUMS", "columns_there", "empty_sums", "add_galaxies"]
+from lensmap.utils import check_choice
+
+__all__ = ["EXTRA_SUMS", "SUMS", "add_galaxies", "columns_there", "empty_extra_sums", "empty_sums"]
 
 #: The arrays of a `ShearGrid`.
 SUMS = ("sum_we", "sum_w", "sum_w2", "sum_wc", "sum_w2v_m", "sum_w2v_e", "count")
+
+#: The arrays that a `ShearGrid` has on request: the values that are summed, of squared weights.
+EXTRA_SUMS = {
+    # The squared modulus of the ellipticity, not calibrated: with sum_we it gives the scatter.
+    "sum_w2e2": lambda assignment: np.square(np.abs(assignment.shear), dtype=float),
+}
 
 
 def columns_there(assignment):
@@ -51,15 +59,41 @@ def empty_sums(assignment):
     }
 
 
-def add_galaxies(assignment, arrays):
+def empty_extra_sums(assignment, names):
+    """Return the arrays of `EXTRA_SUMS` of a grid without galaxies.
+
+    Parameters
+    ----------
+    assignment : PixelAssignment
+        The galaxies to be added.
+    names : sequence of str
+        Some of `EXTRA_SUMS`.
+
+    Returns
+    -------
+    dict
+        From names to arrays of zeros, ``(ny, nx)``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such sum.
+    """
+    return {
+        check_choice(name, "extra_sums", tuple(EXTRA_SUMS)): np.zeros(assignment.shape)
+        for name in names
+    }
+
+
+def add_galaxies(assignment, arrays, extra):
     """Add galaxies to the sums, in place.
 
     Parameters
     ----------
     assignment : PixelAssignment
         The galaxies and their pixels.
-    arrays : dict
-        As of `empty_sums`.
+    arrays, extra : dict
+        As of `empty_sums` and `empty_extra_sums`.
     """
     w = assignment.weight
     square_w = None if w is None else np.square(w, dtype=float)
@@ -84,6 +118,9 @@ def add_galaxies(assignment, arrays):
         values = assignment.column(name)
         if values is not None:
             squares.append((arrays[ours], weighted(np.square(values, dtype=float), square_w)))
+    squares += [
+        (array, weighted(EXTRA_SUMS[name](assignment), square_w)) for name, array in extra.items()
+    ]
     for power, pairs in ((1, sums), (2, squares)):
         onto, columns = zip(*pairs, strict=True)
         assignment.sums(*columns, power=power, onto=onto)

@@ -16,7 +16,6 @@ from lensmap.halos import concentration, radius_200c
 from lensmap.injection._inject import Injector, halos_of
 from lensmap.injection._places import draw_places, most_halos
 from lensmap.injection._result import HaloRecovery
-from lensmap.maps import ConvergenceMap
 from lensmap.masks import SkyMask
 from lensmap.peaks import find_peaks, heights, match_peaks, open_area, peaks_at_density
 from lensmap.profiles import projected_mass
@@ -264,14 +263,13 @@ class _Trial:
 
     def _map_of(self, catalog):
         """Return a map of other ellipticities, with the uncertainty of the first if it has none."""
-        own = self.estimator.get_params().get("uncertainty")
-        # What takes long, or needs galaxies without halos, was done once.
-        plain = self.estimator
-        if own not in (None, "network"):
+        kind, plain = self.estimator.chosen_uncertainty, self.estimator
+        # The noise, and what takes many maps, is that of the galaxies without halos.
+        if kind is not None and not (kind.with_map and kind.meaning == "total"):
             plain = plain.replace(uncertainty=None)
         kappa = plain.reconstruct(catalog, self.wcs, self.mask)
         if kappa.uncertainty is None and self.kappa.uncertainty is not None:
-            kappa = ConvergenceMap(kappa, uncertainty=self.kappa.uncertainty)
+            kappa = kappa.replace(uncertainty=self.kappa.uncertainty)
         return kappa
 
     def _peaks_of(self, kappa):

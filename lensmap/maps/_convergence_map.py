@@ -197,8 +197,8 @@ class ConvergenceMap(NDIOMixin, NDData):
         ----------
         **parts
             ``data``, ``uncertainty``, ``mask``, ``wcs``, ``meta``, ``kappa_b`` or ``counts``, as
-            for the constructor. None drops a part: without ``uncertainty``, ``meta`` loses what it says
-            about it, and without ``mask`` only pixels that are not finite are masked.
+            for the constructor. None drops a part: without ``uncertainty``, ``meta`` loses its
+            entry of that name, and without ``mask`` only pixels that are not finite are masked.
 
         Returns
         -------

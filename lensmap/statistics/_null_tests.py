@@ -7,7 +7,7 @@ import numpy as np
 from astropy.table import QTable
 
 from lensmap.catalog import Calibration, as_shear_catalog
-from lensmap.maps import ConvergenceMap, check_map, each_noise_map
+from lensmap.maps import check_map, each_noise_map
 from lensmap.statistics._relation import pixel_relation
 from lensmap.utils import as_generator, as_skycoord, check_count, set_formats
 
@@ -213,7 +213,7 @@ def split_halves(estimator, catalog, wcs=None, mask=None, *, rng=0):
     half = len(order) // 2
     one = estimator.reconstruct(catalog[np.sort(order[:half])], wcs, mask)
     other = estimator.reconstruct(catalog[np.sort(order[half:])], one.wcs, mask)
-    plain = [ConvergenceMap(m.data, None, m.mask, m.wcs, m.meta) for m in (one, other)]
+    plain = [m.replace(uncertainty=None, kappa_b=None, counts=None) for m in (one, other)]
     return pixel_relation(one, other), (plain[0] - plain[1]) * 0.5
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from lensmap.maps import ConvergenceMap, check_map
+from lensmap.maps import check_map
 from lensmap.peaks import find_peaks, open_area
 from lensmap.utils import check_angle, check_count, check_rising, set_formats
 
@@ -82,9 +82,8 @@ def kappa_moments(kappa, smoothings=None, *, n_blocks=16):
     for scale in scales:
         one = kappa
         if scale > 0:
-            # Its uncertainty is not asked for, so that no warning is due when it is dropped.
-            plain = ConvergenceMap(kappa.data, None, kappa.mask, kappa.wcs, kappa.meta)
-            one = plain.smooth(scale)
+            # The moments need no uncertainty, so that no warning is due when it is dropped.
+            one = kappa.replace(uncertainty=None, kappa_b=None).smooth(scale)
         values, block = _open_values(one, n_blocks)
         powers = np.stack([values**k for k in range(5)])
         sums = np.array([powers[:, block == b].sum(axis=1) for b in range(block.max() + 1)])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lensmap.maps import ConvergenceMap, check_map
+from lensmap.maps import check_map
 from lensmap.scores import orthogonal_slope
 from lensmap.statistics._one_point import blocks, jackknife_blocks
 
@@ -77,8 +77,7 @@ def pixel_relation(kappa, reference, *, n_blocks=16):
     closed = kappa.mask | ~np.isfinite(other)
     if getattr(reference, "mask", None) is not None:
         closed = closed | np.asarray(reference.mask)
-    both = ConvergenceMap(kappa.data, None, closed, kappa.wcs)
-    block = blocks(both, n_blocks)
+    block = blocks(kappa.replace(mask=closed), n_blocks)
     x, y = other[~closed], np.asarray(kappa.data, dtype=float)[~closed]
     x, y = x - x.mean(), y - y.mean()
     terms = np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y])

@@ -10,8 +10,17 @@ from astropy.wcs import WCS
 from lenses import NFW, catalog_columns, shear_of, tangent_wcs, uniform_sky
 from regions import PixCoord, RectanglePixelRegion
 
-from lensmap import KaiserSquires, ShearCatalog, ShearGrid, make_wcs
-from lensmap.estimators import Estimator, Inversion
+from lensmap import (
+    CNNReconstructor,
+    ConvergenceMap,
+    KaiserSquires,
+    ShearCatalog,
+    ShearGrid,
+    WienerFilter,
+    make_wcs,
+)
+from lensmap.estimators import ROTATIONS, Estimator, Inversion, Uncertainty
+from lensmap.grid import PixelFrame
 from lensmap.utils import ConventionWarning, MapWarning
 
 CENTER = SkyCoord(359.95, 30, unit="deg")
@@ -184,6 +193,163 @@ def test_rotations_are_resampled_with_the_map():
         np.nanmedian(k.uncertainty.array[15:-15, 8:-8]) for k in (kappa, straight)
     )
     assert found == pytest.approx(expected, rel=0.05)
+
+
+def _counted(monkeypatch, cls, name):
+    """Return a list that grows with each call of a method."""
+    calls, method = [], getattr(cls, name)
+
+    def counting(self, *args, **kwargs):
+        calls.append(self)
+        return method(self, *args, **kwargs)
+
+    monkeypatch.setattr(cls, name, counting)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("estimator", "n_frames"),
+    [
+        (KaiserSquires(uncertainty="rotations", n_realizations=3), 1),
+        (WienerFilter(uncertainty="posterior", n_realizations=2), 1),
+        # with the cells in which the density is measured, and the map with what lies next to it
+        (CNNReconstructor(pixel_scale=0.5 * u.arcmin), 3),
+    ],
+)
+def test_pixels_are_projected_once(monkeypatch, estimator, n_frames):
+    catalog = _catalog(noise=0.25)
+    frames = _counted(monkeypatch, PixelFrame, "__init__")
+    estimator.reconstruct(catalog, PLANE)
+    assert len(frames) == n_frames
+
+
+def test_noise_on_other_pixels_makes_no_maps(monkeypatch):
+    wcs = tangent_wcs(CENTER, (60, 30), 0.5)
+    wcs.wcs.cdelt = [-1 / 60, 0.5 / 60]
+    maps = _counted(monkeypatch, ConvergenceMap, "__init__")
+    KaiserSquires(uncertainty="rotations", n_realizations=5).reconstruct(_catalog(), wcs)
+    assert len(maps) == 2  # without its uncertainty, and with it
+
+
+class Steps(Halved):
+    """Halved, with a line for each step; what is fitted is the mean weight of a galaxy."""
+
+    extra_sums = ("sum_w2e2",)
+    seen: list = []
+
+    def check(self, grid):
+        self.seen.append("check")
+
+    def measure(self, grid):
+        self.seen.append("measure")
+        return np.array([grid.sum_w.sum(), grid.count.sum()])
+
+    def fit(self, sums):
+        self.seen.append(("fit", sums[1]))
+        return sums[0] / sums[1]
+
+    def prepare(self, grid, fitted):
+        self.seen.append("prepare")
+        return {"mean weight": fitted, "sums": list(grid.extra)}
+
+    def invert(self, grid, state):
+        self.seen.append(state)
+        return super().invert(grid, state)._replace(meta={"mean_weight": state["mean weight"]})
+
+
+def test_steps_are_called_in_order_and_state_is_passed():
+    Steps.seen.clear()
+    catalog = _catalog(n=3000, weight=np.full(3000, 2.5))
+    kappa = Steps(uncertainty="rotations", n_realizations=2).reconstruct(catalog, PLANE)
+    n, state = kappa.meta["n_galaxies"], {"mean weight": 2.5, "sums": ["sum_w2e2"]}
+    assert Steps.seen == ["check", "measure", ("fit", n), "prepare", *[state] * 3]
+    assert kappa.meta["mean_weight"] == 2.5 and kappa.meta["quantity"] == "kappa"
+
+
+def test_sums_that_a_method_needs_come_with_the_grid():
+    catalog = _catalog(n=3000, noise=0.2, weight=np.linspace(1, 2, 3000))
+    grid = ShearGrid.from_catalog(catalog, PLANE, extra_sums=("sum_w2e2",))
+    x, y = PLANE.world_to_pixel(catalog.skycoord)
+    inside = (abs(2 * x - 59) < 60) & (abs(2 * y - 49) < 50)
+    e2 = np.array(catalog.e1) ** 2 + np.array(catalog.e2) ** 2
+    expected = np.sum((catalog["weight"] ** 2 * e2)[inside])
+    assert grid.extra["sum_w2e2"].sum() == pytest.approx(expected, rel=1e-6)
+    parts = ShearGrid.from_chunks(
+        [catalog[:1000], catalog[1000:]], PLANE, extra_sums=("sum_w2e2",)
+    )
+    np.testing.assert_allclose(parts.extra["sum_w2e2"], grid.extra["sum_w2e2"], rtol=1e-9)
+    both = grid + grid
+    np.testing.assert_allclose(both.extra["sum_w2e2"], 2 * grid.extra["sum_w2e2"])
+    plain = ShearGrid.from_catalog(catalog, PLANE)
+    with pytest.raises(ValueError, match="one grid has sum_w2e2 and the other has not"):
+        grid + plain
+    Steps().reconstruct(grid)
+    with pytest.raises(ValueError, match="catalog must be a grid with sum_w2e2"):
+        Steps().reconstruct(plain)
+    with pytest.raises(ValueError, match="extra_sums must be one of 'sum_w2e2', not 'sum_e'"):
+        ShearGrid.from_catalog(catalog, PLANE, extra_sums=("sum_e",))
+
+
+class Spherical(Halved):
+    """An estimator for other pixels."""
+
+    geometry = "sphere"
+
+
+def test_another_geometry_is_one_clear_error():
+    message = "catalog must be on a sphere, which Spherical inverts, not binned on a plane"
+    with pytest.raises(TypeError, match=message):
+        Spherical().reconstruct(_catalog(500), PLANE)
+    with pytest.raises(TypeError, match=message):
+        Spherical().reconstruct(ShearGrid.from_catalog(_catalog(500), PLANE))
+
+
+class Told(Halved):
+    """An estimator that says how wrong it may be, or forgets to."""
+
+    uncertainties = (Uncertainty("own", "total", with_map=True), ROTATIONS)
+
+    def __init__(self, *, error: float | None = 0.1, uncertainty=None):
+        self.error = error
+        self.uncertainty = uncertainty
+        self.check_parameters()
+
+    def invert(self, grid, state):
+        error = None if self.error is None else np.full(grid.shape, self.error)
+        return Inversion(np.asarray(grid.g1), unsupported=grid.count == 0, uncertainty=error)
+
+
+def test_an_uncertainty_that_comes_with_the_map():
+    catalog = _catalog(noise=0.2)
+    kappa = Told(uncertainty="own").reconstruct(catalog, PLANE)
+    assert np.nanmax(kappa.uncertainty.array) == 0.1 and kappa.meta["uncertainty"] == "total"
+    # it is not shown where it was not chosen
+    assert Told().reconstruct(catalog, PLANE).uncertainty is None
+    # an error about the truth is as smooth as the map, and is resampled with it
+    wide = tangent_wcs(CENTER, (60, 30), 0.5)
+    wide.wcs.cdelt = [-1 / 60, 0.5 / 60]
+    resampled = Told(uncertainty="own").reconstruct(catalog, wide)
+    assert np.nanmax(resampled.uncertainty.array) == pytest.approx(0.1)
+    with pytest.raises(TypeError, match="must return the uncertainty 'own', which is declared"):
+        Told(error=None, uncertainty="own").reconstruct(catalog, PLANE)
+
+
+def test_planes_of_other_shapes_are_refused():
+    class Small(Halved):
+        def invert(self, grid, state):
+            return Inversion(grid.g1, kappa_b=np.zeros((2, 2)))
+
+    with pytest.raises(TypeError, match=r"shape \(50, 60\) \(ny, nx\), but kappa_b has \(2, 2\)"):
+        Small().reconstruct(_catalog(500), PLANE)
+
+
+def test_a_forgotten_check_is_made_with_the_map():
+    class Careless(Halved):
+        def __init__(self, *, uncertainty=None):
+            self.factor, self.uncertainty = 1, uncertainty
+
+    with pytest.raises(ValueError, match="uncertainty must be one of None, 'rotations'"):
+        Careless(uncertainty="network").reconstruct(_catalog(500), PLANE)
 
 
 def test_a_field_too_large_for_a_plane_is_refused():

@@ -271,6 +271,50 @@ class TestSlicing:
         assert apart < 1e-6 * u.arcsec
 
 
+class TestReplace:
+    def test_what_is_not_named_stays(self):
+        kappa = make_map()
+        new = kappa.replace(data=2 * kappa.data)
+        np.testing.assert_array_equal(new.data, 2 * kappa.data)
+        for name in ("mask", "kappa_b", "counts"):
+            np.testing.assert_array_equal(getattr(new, name), getattr(kappa, name))
+        np.testing.assert_array_equal(new.uncertainty.array, kappa.uncertainty.array)
+        assert new.meta == kappa.meta and new is not kappa
+
+    def test_none_drops_a_part(self):
+        kappa = make_map()
+        bare = kappa.replace(uncertainty=None, kappa_b=None, counts=None)
+        assert bare.uncertainty is bare.kappa_b is bare.counts is None
+        # and what meta said about it
+        assert "uncertainty" not in bare.meta and bare.meta["estimator"] == "Test"
+        assert kappa.meta["uncertainty"] == "noise" and kappa.uncertainty is not None
+        assert kappa.replace(meta=None).meta == {}
+
+    def test_masks(self):
+        kappa = make_map()
+        more = kappa.mask.copy()
+        more[0] = True
+        masked = kappa.replace(mask=more)
+        np.testing.assert_array_equal(masked.mask, more)
+        assert np.isnan(masked.data[0]).all() and np.isnan(masked.uncertainty.array[0]).all()
+        # without a mask, what is not finite stays masked
+        np.testing.assert_array_equal(masked.replace(mask=None).mask, more)
+        filled = kappa.replace(data=np.ones(SHAPE), mask=None)
+        assert not filled.mask.any()
+
+    def test_other_pixels(self):
+        kappa = make_map()
+        wcs = make_wcs(angle=30.0)
+        assert kappa.replace(wcs=wcs).wcs.wcs.compare(wcs.wcs)
+        with pytest.raises(ValueError, match="shape"):
+            kappa.replace(data=np.zeros((3, 4)))
+
+    @pytest.mark.parametrize("name", ["kappa", "unit", "error"])
+    def test_what_is_no_part(self, name):
+        with pytest.raises(TypeError, match=f"parts must be some of data, .*, not '{name}'"):
+            make_map().replace(**{name: None})
+
+
 class TestCutout:
     def test_place_and_size(self):
         kappa = make_map()

@@ -10,7 +10,6 @@ from astropy.coordinates import SkyCoord
 
 from lensmap.filaments import find_filaments
 from lensmap.grid import ShearGrid
-from lensmap.maps import ConvergenceMap
 from lensmap.profiles import azimuthal_profile, fit_nfw, shear_profile, structure_covariance
 from lensmap.scores import mean_and_error
 from lensmap.simulate import ClusterField, MockSurvey
@@ -142,11 +141,12 @@ def measure_coma(sky, drawn, estimators, *, keep_maps=False):
     grids, mass = drawn
     profiles, shares, kept, paths = [], [], [], []
     for estimator in estimators.values():
-        kappas = [estimator.reconstruct(grid) for grid in grids]
-        found = [find_filaments(_bare(kappa), _CUT) for kappa in kappas]
+        kappas = [
+            estimator.reconstruct(grid).replace(uncertainty=None, meta=None) for grid in grids
+        ]
+        found = [find_filaments(kappa, _CUT) for kappa in kappas]
         profiles.append([
-            azimuthal_profile(_bare(kappa), sky.center, RADII, n_bins=_N_DIRECTIONS, width=_WIDTH)[
-                "kappa"]
+            azimuthal_profile(kappa, sky.center, RADII, n_bins=_N_DIRECTIONS, width=_WIDTH)["kappa"]
             for kappa in kappas
         ])
         shares.append([_shares(one.paths, sky) for one in found])
@@ -157,11 +157,6 @@ def measure_coma(sky, drawn, estimators, *, keep_maps=False):
         record["maps"] = np.array(kept)
         record["paths"] = {str(i): path for i, path in enumerate(paths)}
     return record
-
-
-def _bare(kappa):
-    """Return a map without its uncertainty, which has no part in this."""
-    return ConvergenceMap(kappa.data, None, kappa.mask, kappa.wcs)
 
 
 def _joined(paths):
