@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""From maps and catalogues to peaks, profiles, masses, fits, filaments and correlations."""
+"""From maps and catalogs to peaks, profiles, masses, fits, filaments and correlations."""
 
 import numpy as np
 from astropy import units as u
@@ -56,7 +56,7 @@ def of_maps(rng):
 
 
 def of_galaxies(rng):
-    """Time what is made of a catalogue."""
+    """Time what is made of a catalog."""
     galaxies = catalog(N_GALAXIES, rng)
     positions = SkyCoord(rng.uniform(101, 114, N_CLUSTERS), rng.uniform(1, 14, N_CLUSTERS),
                          unit="deg")

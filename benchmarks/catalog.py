@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Construction of a catalogue of 10 million galaxies: time and peak memory."""
+"""Construction of a catalog of 10 million galaxies: time and peak memory."""
 
 import tracemalloc
 

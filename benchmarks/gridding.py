@@ -17,7 +17,7 @@ SIDE = 3.41  # degrees: 1024 pixels of 0.2 arcmin
 
 
 def image_wcs(kind):
-    """Return a WCS of 1024 x 1024 pixels centred on the galaxies."""
+    """Return a WCS of 1024 x 1024 pixels centered on the galaxies."""
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = {"galactic TAN": ["GLON-TAN", "GLAT-TAN"], "ZEA": ["RA---ZEA", "DEC--ZEA"]}.get(
         kind, ["RA---TAN", "DEC--TAN"]
@@ -51,7 +51,7 @@ def main():
     report("ShearGrid.from_catalog, TAN, cloud-in-cell",
            timed(lambda: ShearGrid.from_catalog(catalog, wcs, scheme="cloud-in-cell"), 3),
            floor=floor)
-    print("\nthe parts (one core each, TAN, whole catalogue)")
+    print("\nthe parts (one core each, TAN, whole catalog)")
     frame = PixelFrame(wcs)
     report("wcslib", timed(lambda: frame.positions(catalog.ra, catalog.dec), 3))
     assignment = PixelAssignment(catalog, wcs)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""A 512 x 512 map from gridded data, and noise realisations of 1.4 million galaxies."""
+"""A 512 x 512 map from gridded data, and noise realizations of 1.4 million galaxies."""
 
 from astropy import units as u
 from floors import transforms, wcslib
@@ -29,17 +29,17 @@ def main():
         report(f"gridded data to ConvergenceMap, {dtype}",
                timed(lambda: estimator.reconstruct(grid), 15, 3), floor=floor)
     sky = wcslib(wcs, catalog.ra, catalog.dec)
-    report("catalogue to ConvergenceMap, float64",
+    report("catalog to ConvergenceMap, float64",
            timed(lambda: KaiserSquires().reconstruct(catalog, wcs), 5), floor=sky)
     report("the same with analytic uncertainty",
            timed(lambda: KaiserSquires(uncertainty="analytic").reconstruct(catalog, wcs), 5),
            floor=sky)
     for dtype, target in (("float32", 12), ("float64", None)):
         rotations = KaiserSquires(uncertainty="rotations", dtype=dtype)
-        report(f"catalogue to ConvergenceMap with 100 rotations, {dtype}",
+        report(f"catalog to ConvergenceMap with 100 rotations, {dtype}",
                timed(lambda: rotations.reconstruct(catalog, wcs), 1, 0), target,
                transforms((512, 512), (1024, 1024), MODES[dtype], pairs=100))
-    report("100 noise realisations, binned only",
+    report("100 noise realizations, binned only",
            timed(lambda: sum(1 for _ in noise_realizations(catalog, wcs)), 1, 0))
 
 

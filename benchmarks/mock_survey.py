@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Mock catalogues of 1.4 million galaxies, and 512 x 512 grids for training."""
+"""Mock catalogs of 1.4 million galaxies, and 512 x 512 grids for training."""
 
 import numpy as np
 from astropy import units as u
@@ -25,7 +25,7 @@ def main():
            timed(lambda: read_field(values, angle=3.5 * u.deg), 7),
            floor=transforms((SIDE, SIDE), (2 * SIDE, 2 * SIDE)))
     floor = drawing(2 * len(catalog), 2 * len(catalog))
-    report("observe: a catalogue", timed(lambda: survey.observe(field, rng=next(seeds)), 5), 2,
+    report("observe: a catalog", timed(lambda: survey.observe(field, rng=next(seeds)), 5), 2,
            floor)
     report("the same, nearest pixel",
            timed(lambda: survey.replace(interpolation="nearest").observe(field, rng=0), 3))

@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The examples of the pages run as tests, each page in a folder of its own.
 
-Small stand-ins for the files that a page speaks of lie in that folder: the bundled mock catalogue
+Small stand-ins for the files that a page speaks of lie in that folder: the bundled mock catalog
 under the column names, the signs and the kind of ellipticity of a survey.
 """
 
@@ -27,7 +27,7 @@ def _own_folder(request, tmp_path, monkeypatch):
 
 
 def _galaxies(sign_1=1, sign_2=1):
-    """Return the mock catalogue with ellipticities of other signs."""
+    """Return the mock catalog with ellipticities of other signs."""
     table = Table.read(files("lensmap") / "data" / "demo_catalog.fits")
     table.meta.clear()
     table["e1"] *= sign_1

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""lensmap: from weak-lensing shear catalogues to mass maps on the sky.
+"""lensmap: from weak-lensing shear catalogs to mass maps on the sky.
 
 The names below are resolved when they are first used, so that ``import lensmap`` is quick and
 loads neither TensorFlow nor matplotlib.

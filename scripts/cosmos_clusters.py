@@ -5,7 +5,7 @@ The folder that LENSMAP_DATA names (or the first argument) holds cosmos_shear.fi
 al. 2010) and cosmos_xray_clusters.txt (Finoguenov et al. 2007). All methods map the same galaxies
 on the same pixels. Significance: the mean at the clusters less that of random sets of as many
 places, over the scatter of the random sets. Kaiser-Squires is shown at all smoothings: the one at
-which it is most significant is favoured. Then the highest peaks of each map, as many for all
+which it is most significant is favored. Then the highest peaks of each map, as many for all
 methods, are matched with the clusters: completeness and purity with binomial errors, and without
 the matches that chance makes. Last, the tangential and the cross shear about all clusters.
 """

@@ -195,7 +195,7 @@ def noise_maps(n=8):
 
 
 def demo_catalog():
-    """Return the bundled catalogue."""
+    """Return the bundled catalog."""
     return ShearCatalog.read(files("lensmap") / "data" / "demo_catalog.fits")
 
 
@@ -267,7 +267,7 @@ def fields():
 
 
 def surveys():
-    """Mock catalogues and grids."""
+    """Mock catalogs and grids."""
     field = halo_model().draw(rng=1)
     small = {"density": 3 / u.arcmin**2}
     planes = halo_model(z_source=[0.5, 1.0, 1.5]).draw(rng=2)
@@ -486,15 +486,15 @@ def fits():
         "relation": fit_nfw(profile, z_lens=0.3, concentration="relation"),
         "fixed": fit_nfw(profile, z_lens=0.3, concentration=4.0),
         "free": fit_nfw(catalog, at[0], z_lens=0.3, concentration="free"),
-        "catalogue": fit_nfw(catalog, at, z_lens=0.3, z_source=1.0),
+        "catalog": fit_nfw(catalog, at, z_lens=0.3, z_source=1.0),
         "distribution": fit_nfw(catalog, at[0], z_lens=0.3,
                                 z_source=SourceRedshifts.preset("lsst_y1")),
-        "centre": fit_nfw(catalog, at[0], z_lens=0.3, centre="free", concentration=4.0),
+        "center": fit_nfw(catalog, at[0], z_lens=0.3, center="free", concentration=4.0),
         "map": fit_nfw(kappa, at[0], z_lens=0.3, z_source=1.0),
         "map of two": fit_nfw(kappa, at, z_lens=0.3, z_source=1.0, concentration="relation",
                               radii=[0.3, 2] * u.Mpc),
     }
-    fit = results["catalogue"]
+    fit = results["catalog"]
     results["more"] = {
         "m500c": fit.mass("500c"), "r200c": fit.r200c, "model": fit.model(),
         "shear": fit.tangential_shear(bins, 1),
@@ -523,7 +523,7 @@ def filaments():
 
 
 def statistics():
-    """Statistics of maps and catalogues."""
+    """Statistics of maps and catalogs."""
     kappa, catalog, truth = kappa_map(), sky().catalog, sky().field.kappa
     masked = ConvergenceMap(kappa, mask=sky().mask)
     separations = {"min_sep": 1 * u.arcmin, "max_sep": 12 * u.arcmin, "n_bins": 6}
@@ -553,7 +553,7 @@ def statistics():
 
 
 def injection():
-    """Halos that are put into a catalogue and looked for."""
+    """Halos that are put into a catalog and looked for."""
     catalog = sky().catalog
     halos = QTable({"ra": [150.05, 149.9] * u.deg, "dec": [2.1, 1.95] * u.deg,
                     "m200c": [5, 2] * MASS, "z": [0.3, 0.5], "c200c": [4.0, 3.5]})
@@ -574,7 +574,7 @@ def injection():
 
 
 def catalogs():
-    """Columns, conventions and what a catalogue says of itself."""
+    """Columns, conventions and what a catalog says of itself."""
     demo = demo_catalog()
     wrong = ShearCatalog(Table(demo.table), convention="euclidean", columns="generic", kind="shear")
     calibrated = ShearCatalog(

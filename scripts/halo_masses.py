@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Masses of NFW fits against the truth: of halos alone, and of those of simulated surveys.
 
-Alone, each halo has a catalogue of its own, exact shear, shape noise and measurement errors, and a
+Alone, each halo has a catalog of its own, exact shear, shape noise and measurement errors, and a
 concentration drawn from the scatter about the relation. In surveys, halos are the massive ones of
 simulated skies, elliptical, with all that else is along the line of sight; their fits take the
 covariance of large-scale structure. Printed are the mean of ln M - ln M_true, its scatter and its
@@ -39,10 +39,10 @@ def alone(number, mass, z_lens):
     n = rng.poisson(survey.expected_density.to_value(1 / u.rad**2) * np.pi * radius**2)
     distance = radius * np.sqrt(rng.random(n)) * u.rad
     angle = 2 * np.pi * rng.random(n) * u.rad
-    centre = SkyCoord(30, 20, unit="deg")
-    sky = centre.directional_offset_by(angle, distance)
-    # Tangential: the ellipse is perpendicular to the direction of the centre, seen from there.
-    back = sky.position_angle(centre).rad
+    center = SkyCoord(30, 20, unit="deg")
+    sky = center.directional_offset_by(angle, distance)
+    # Tangential: the ellipse is perpendicular to the direction of the center, seen from there.
+    back = sky.position_angle(center).rad
     g = -halo.reduced_shear(distance, Z_SOURCE) * np.exp(2j * (np.pi / 2 - back))
     e = survey.intrinsic.draw(n, rng)
     _, sigma_m = survey.measurement.draw(n, rng)
@@ -53,7 +53,7 @@ def alone(number, mass, z_lens):
          "weight": survey.measurement.weights(sigma_m)},
         "generic", "celestial", "shear", max_ellipticity=np.inf,
     )
-    return mass, *_fit(catalog, centre, z_lens, None)
+    return mass, *_fit(catalog, center, z_lens, None)
 
 
 def in_survey(field, seed, least_mass):
@@ -78,8 +78,8 @@ def in_survey(field, seed, least_mass):
     return rows
 
 
-def _fit(catalog, centre, z_lens, covariance):
-    profile = shear_profile(catalog, centre, BINS, z_lens=z_lens, z_source=Z_SOURCE)
+def _fit(catalog, center, z_lens, covariance):
+    profile = shear_profile(catalog, center, BINS, z_lens=z_lens, z_source=Z_SOURCE)
     fit = fit_nfw(profile, z_lens=z_lens, z_source=Z_SOURCE, covariance=covariance)
     return (z_lens, *(m.to_value(u.solMass) for m in (fit.m200c, fit.m200c_low, fit.m200c_high)),
             fit.chi2 / fit.degrees_of_freedom, fit.success)

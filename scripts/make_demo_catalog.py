@@ -1,12 +1,12 @@
 """
-Make ``lensmap/data/demo_catalog.fits``, the mock catalogue behind ``lensmap demo``.
+Make ``lensmap/data/demo_catalog.fits``, the mock catalog behind ``lensmap demo``.
 
 Two clusters at redshift 0.3 in an invented field, sources on one plane at redshift 1::
 
     python scripts/make_demo_catalog.py [-o OUTPUT]
 
 It needs numpy, astropy and galsim. Nothing of lensmap is imported: the lens model, the geometry
-and the signs are worked out without it, so the catalogue is also an independent test. Left out,
+and the signs are worked out without it, so the catalog is also an independent test. Left out,
 so that the truth stays simple: multiple images and magnification (galaxies are uniform on the
 observed sky), matter along the line of sight, and cluster members.
 """
@@ -84,7 +84,7 @@ def nfw_lensing(theta, cluster):
     Parameters
     ----------
     theta : `~astropy.units.Quantity`
-        Separation from the halo centre, an angle.
+        Separation from the halo center, an angle.
     cluster : dict
         One of `CLUSTERS`.
 
@@ -111,11 +111,11 @@ def reduced_shear(galaxies):
     """
     gamma, kappa = np.zeros(len(galaxies), dtype=complex), np.zeros(len(galaxies))
     for cluster in CLUSTERS:
-        centre = SkyCoord(cluster["ra"] * u.deg, cluster["dec"] * u.deg)
-        gamma_t, kappa_one = nfw_lensing(galaxies.separation(centre), cluster)
+        center = SkyCoord(cluster["ra"] * u.deg, cluster["dec"] * u.deg)
+        gamma_t, kappa_one = nfw_lensing(galaxies.separation(center), cluster)
         # Position angles run from north through east and differ at the two ends of an arc; the
         # shear lives in the frame at the galaxy, where alpha runs from east through north.
-        alpha = np.pi / 2 - galaxies.position_angle(centre).radian
+        alpha = np.pi / 2 - galaxies.position_angle(center).radian
         gamma -= gamma_t * np.exp(2j * alpha)
         kappa += kappa_one
     return gamma / (1 - kappa)
@@ -141,9 +141,9 @@ def compose(e_s, g):
 
 
 def header_cards():
-    """List what the header says about the catalogue and its truth: key, value, comment."""
+    """List what the header says about the catalog and its truth: key, value, comment."""
     cards = [
-        ("EXTNAME", "SHEAR", "mock weak-lensing shear catalogue"),
+        ("EXTNAME", "SHEAR", "mock weak-lensing shear catalog"),
         ("RADESYS", "ICRS", "frame of ra and dec"),
         ("CONVENTN", "celestial", "x to the east, y to the north"),
         ("KIND", "shear", "|e| = (a-b)/(a+b)"),
@@ -154,8 +154,8 @@ def header_cards():
     ]
     for i, cluster in enumerate(CLUSTERS, start=1):
         cards += [
-            (f"TRUTHRA{i}", cluster["ra"], f"[deg] centre of cluster {i}"),
-            (f"TRUTHDE{i}", cluster["dec"], f"[deg] centre of cluster {i}"),
+            (f"TRUTHRA{i}", cluster["ra"], f"[deg] center of cluster {i}"),
+            (f"TRUTHDE{i}", cluster["dec"], f"[deg] center of cluster {i}"),
             (f"TRUTHM{i}", cluster["m200c"], "[solMass] M200c, without h, NFW"),
             (f"TRUTHC{i}", cluster["c200c"], "concentration c200c"),
             (f"TRUTHZ{i}", cluster["z"], f"redshift of cluster {i}"),
@@ -167,7 +167,7 @@ def header_cards():
 
 
 def make_catalog():
-    """Make the catalogue as a `~astropy.table.Table`; the same every time."""
+    """Make the catalog as a `~astropy.table.Table`; the same every time."""
     rng = np.random.default_rng(SEED)
     galaxies = draw_positions(rng)
     sigma_m = draw_measurement_error(rng)
@@ -183,8 +183,8 @@ def make_catalog():
 
 
 def main():
-    """Write the catalogue, replacing the file that is there."""
-    parser = argparse.ArgumentParser(description="Make the bundled demo catalogue.")
+    """Write the catalog, replacing the file that is there."""
+    parser = argparse.ArgumentParser(description="Make the bundled demo catalog.")
     parser.add_argument("-o", "--output", type=Path, default=OUTPUT, help="default: %(default)s")
     output = parser.parse_args().output
     make_catalog().write(output, format="fits", overwrite=True)

@@ -22,7 +22,7 @@ LEVELS = (4, 6, 9, 12, 15)
 
 
 def draw():
-    """Return the figure: kappa and the B-mode on one colour scale, with contours of S/N."""
+    """Return the figure: kappa and the B-mode on one color scale, with contours of S/N."""
     catalog = ShearCatalog.read(files("lensmap") / "data" / "demo_catalog.fits")
     kappa = KaiserSquires(smoothing=1 * u.arcmin, uncertainty="rotations").reconstruct(
         catalog, make_wcs(catalog, 0.2 * u.arcmin)

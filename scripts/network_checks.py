@@ -74,7 +74,7 @@ def peaks_of_noise(network, n=40):
 
 
 def times(network):
-    """Print the time of a catalogue of 1.4 million galaxies."""
+    """Print the time of a catalog of 1.4 million galaxies."""
     field = HaloModelField(z_source=1.0).draw(rng=11)
     catalog = MockSurvey.preset("cha2025").observe(field, rng=3)
     errors = "network" if network.predicts_errors else None

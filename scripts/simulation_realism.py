@@ -57,7 +57,7 @@ def middle(field, n):
 
 
 def local_maxima(field, threshold):
-    """Return how many pixels are above a threshold and above their eight neighbours."""
+    """Return how many pixels are above a threshold and above their eight neighbors."""
     inside = field[1:-1, 1:-1]
     peak = inside > threshold
     n = len(field)

@@ -205,7 +205,7 @@ def comparison(found):
             for quantity in ("mean", "minus", "plus", "log_ratio", "covered")}
     add("mass of Coma, 1e14 solar masses", "7.4 +2.4 -3.1",
         [f"mean {mass['mean'][0]:.1f} +{mass['plus'][0]:.1f} -{mass['minus'][0]:.1f}", "", ""],
-        "an NFW fit to the shear of a mock of 7.4, since their catalogue is not public; mean "
+        "an NFW fit to the shear of a mock of 7.4, since their catalog is not public; mean "
         f"ln(fit / true) {brief(mass['log_ratio'], 2)}, {brief(mass['covered'], 2)} of the "
         "intervals hold the truth")
     for test, threshold in (("excess", 3.0), ("paths", 0.9)):

@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def cosmos_path():
-    """The folder with the COSMOS catalogue, which is not part of lensmap."""
+    """The folder with the COSMOS catalog, which is not part of lensmap."""
     folder = os.environ.get("LENSMAP_DATA")
     if not folder:
         pytest.skip("LENSMAP_DATA is not set: it names the folder with cosmos_shear.fits")

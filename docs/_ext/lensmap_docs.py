@@ -133,7 +133,7 @@ class ColumnPresets(_Lines):
 
 
 class CommandOutput(Directive):
-    """What a ``lensmap`` command prints, run beside the mock catalogue ``shear.fits``."""
+    """What a ``lensmap`` command prints, run beside the mock catalog ``shear.fits``."""
 
     required_arguments = 1
     final_argument_whitespace = True
@@ -148,7 +148,7 @@ class CommandOutput(Directive):
 def output_of(words):
     """Return what a command prints to the standard output."""
     text = io.StringIO()
-    # argparse asks the terminal for its width, and colours it from Python 3.14 on.
+    # argparse asks the terminal for its width, and colors it from Python 3.14 on.
     terminal = {"COLUMNS": "86", "NO_COLOR": "1"}
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -7,7 +7,7 @@ __all__ = ["place", "plain_figures"]
 
 # From the first file of a user to methods of her own.
 _ORDER = (
-    "own_catalogue",
+    "own_catalog",
     "survey_columns",
     "masked_survey",
     "coma_like_cluster",

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Peaks, profiles, filaments and statistics of the bundled catalogue and of a mock cluster."""
+"""Peaks, profiles, filaments and statistics of the bundled catalog and of a mock cluster."""
 
 from importlib.resources import files
 

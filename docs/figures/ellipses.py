@@ -7,7 +7,7 @@ from matplotlib.patches import Ellipse
 
 from lensmap.catalog import to_celestial
 
-_COLOURS = ("tab:blue", "tab:orange")
+_COLORS = ("tab:blue", "tab:orange")
 _COMPONENTS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 _DIRECTIONS = {0: "east-west", 45: "north-east to\nsouth-west", 90: "north-south",
                135: "north-west to\nsouth-east"}
@@ -25,11 +25,11 @@ def draw(convention):
         angle = np.degrees(np.arctan2(north, east)) / 2 % 180
         # On the page east is to the left: x is turned round.
         ellipse = Ellipse((0, 0), 1.7, 0.62, angle=180 - angle, alpha=0.35, linewidth=1.5)
-        ellipse.set_color(_COLOURS[e1 == 0])
+        ellipse.set_color(_COLORS[e1 == 0])
         ax.add_patch(ellipse)
         along = np.radians(180 - angle)
         x, y = 0.85 * np.cos(along), 0.85 * np.sin(along)
-        ax.plot([-x, x], [-y, y], color=_COLOURS[e1 == 0], linewidth=1)
+        ax.plot([-x, x], [-y, y], color=_COLORS[e1 == 0], linewidth=1)
         ax.set_title(f"$e_{1 if e1 else 2}$ {'>' if e1 + e2 > 0 else '<'} 0")
         words = _DIRECTIONS[round(angle) % 180]
         ax.text(0, -1.05, words, ha="center", va="top", fontsize=9, linespacing=1.1)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""E and B of the bundled catalogue, declared rightly and with the other handedness."""
+"""E and B of the bundled catalog, declared rightly and with the other handedness."""
 
 from importlib.resources import files
 

@@ -57,14 +57,14 @@ def main():
         ax.axis("off")
 
 
-def _arrow(ax, direction, name, colour):
+def _arrow(ax, direction, name, color):
     x, y = -direction[0], direction[1]  # on the page, east is to the left
-    ax.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "lw": 1.5})
+    ax.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "->", "color": color, "lw": 1.5})
     if name in "EN":
-        ax.text(1.15 * x, 1.15 * y, name, color=colour, ha="center", va="center")
+        ax.text(1.15 * x, 1.15 * y, name, color=color, ha="center", va="center")
     else:  # beside its arrow, which may lie on one of the others
         x, y = 0.8 * x + 0.22 * y, 0.8 * y - 0.22 * x
-        ax.text(x, y, name, color=colour, ha="center", va="center")
+        ax.text(x, y, name, color=color, ha="center", va="center")
 
 
 main()

@@ -39,7 +39,7 @@ model = ClusterField.preset("coma", background=True, **pixels)
 survey = MockSurvey.preset("cha2025", density=38 / u.arcmin**2)
 field = model.draw(rng=3)
 catalog = survey.observe(field, rng=4)
-centre, wcs = model.center, field.kappa.wcs
+center, wcs = model.center, field.kappa.wcs
 z_lens, z_source = 0.0231, 1.0
 print(f"{len(catalog)} galaxies")
 
@@ -57,7 +57,7 @@ print(f"{len(peaks)} peaks above 5 sigma; the highest has {peaks['snr'][0]:.1f} 
 
 
 def panels(maps, size=(9, 4)):
-    """Draw maps side by side on one colour scale."""
+    """Draw maps side by side on one color scale."""
     figure = plt.figure(figsize=size, layout="constrained")
     for i, (title, one) in enumerate(maps.items()):
         ax = figure.add_subplot(1, len(maps), i + 1, projection=wcs)
@@ -83,7 +83,7 @@ plt.show()
 # cluster and behind it shears the same galaxies, and its covariance belongs into the fit.
 
 bins = np.geomspace(0.2, 2.5, 11) * u.Mpc
-profile = shear_profile(catalog, centre, bins, z_lens=z_lens, z_source=z_source)
+profile = shear_profile(catalog, center, bins, z_lens=z_lens, z_source=z_source)
 shape_noise = fit_nfw(profile, z_lens=z_lens, z_source=z_source)
 structure = structure_covariance(bins, z_source, z_lens=z_lens)
 fit = fit_nfw(profile, z_lens=z_lens, z_source=z_source, covariance=structure)
@@ -127,7 +127,7 @@ def excess_by_direction(background, n_skies=12):
     # What they have in common is the cluster: it is taken out of all.
     common = np.mean([sky.data for sky in skies], axis=0)
     one, *skies = (ConvergenceMap(sky.data - common, wcs=wcs) for sky in (one, *skies))
-    return azimuthal_excess(one, centre, radii, skies)
+    return azimuthal_excess(one, center, radii, skies)
 
 
 titles = {None: "the cluster alone", True: "on large-scale structure"}
@@ -159,7 +159,7 @@ figure = panels({f"{len(found)} ridges, and the true arms (dashed)": kappa}, siz
 ax = figure.axes[0]
 plot_filaments(kappa, found, ax)
 for arm in model.filaments:
-    ends = centre.directional_offset_by(arm.angle, radii)
+    ends = center.directional_offset_by(arm.angle, radii)
     ax.plot(ends.ra.deg, ends.dec.deg, "--", color="#009e73", linewidth=2.5,
             transform=ax.get_transform("icrs"))
 plt.show()

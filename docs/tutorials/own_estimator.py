@@ -4,7 +4,7 @@ An estimator of your own
 ========================
 
 A method is a class with its mathematics in one function, arrays in and arrays out. All else
-(catalogues, WCS, masks, noise, FITS) it has from its base class, and it can be compared with the
+(catalogs, WCS, masks, noise, FITS) it has from its base class, and it can be compared with the
 others on skies of which the truth is known.
 """
 

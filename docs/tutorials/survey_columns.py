@@ -62,7 +62,7 @@ print(f"R = {Calibration.of(from_hsc).responsivity:.3f}, m = {Calibration.of(fro
 # DES
 # ---
 # Metacalibration: ellipticities on the axes of the image (*euclidean*), with the response of each
-# galaxy to shear in four columns. Its mean over the catalogue calibrates, never that of one
+# galaxy to shear in four columns. Its mean over the catalog calibrates, never that of one
 # galaxy, which is mostly noise. The response of your own selection is not in the columns: add it
 # with ``response=`` (:doc:`/guide/catalogs`).
 

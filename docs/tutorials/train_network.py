@@ -3,7 +3,7 @@
 A network trained on your own simulations
 =========================================
 
-From a folder of convergence maps in FITS to a network that makes maps of catalogues: fields are
+From a folder of convergence maps in FITS to a network that makes maps of catalogs: fields are
 read, training begins from the bundled network, is interrupted, goes on, and what came out is
 used.
 """

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Shear catalogues: columns, sign conventions and calibration."""
+"""Shear catalogs: columns, sign conventions and calibration."""
 
 from lensmap._lazy import lazy_exports
 

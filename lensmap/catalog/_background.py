@@ -9,7 +9,7 @@ __all__ = ["behind"]
 
 
 def behind(catalog, z_lens, *, margin, pz, z_grid, min_probability, cut):
-    """Return which galaxies of a catalogue are behind a lens.
+    """Return which galaxies of a catalog are behind a lens.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def behind(catalog, z_lens, *, margin, pz, z_grid, min_probability, cut):
     check_number(margin, "margin", "0 or more", low=0)
     if cut is None and pz is None and catalog["redshift"] is None:
         raise ValueError(
-            "there is nothing to tell background galaxies by: the catalogue has no column "
+            "there is nothing to tell background galaxies by: the catalog has no column "
             "redshift; give pz and z_grid, or a cut"
         )
     selected = np.ones(len(catalog), dtype=bool)

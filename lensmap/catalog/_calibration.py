@@ -10,7 +10,7 @@ __all__ = ["Calibration"]
 
 @dataclass(frozen=True)
 class Calibration:
-    r"""The weighted sums of a catalogue that calibrate its mean ellipticities.
+    r"""The weighted sums of a catalog that calibrate its mean ellipticities.
 
     The reduced shear of a weighted mean is
 
@@ -19,8 +19,8 @@ class Calibration:
 
     where the response :math:`\mathsf{R}` is 1 for ``kind="shear"``,
     :math:`2 (1 - e_\mathrm{rms}^2)` for ``kind="distortion"``, and the mean 2 x 2 matrix of
-    metacalibration where there are such columns. Sums add, so that a catalogue may come in
-    chunks; :math:`\langle m \rangle` and :math:`\mathsf{R}` are means over the whole catalogue,
+    metacalibration where there are such columns. Sums add, so that a catalog may come in
+    chunks; :math:`\langle m \rangle` and :math:`\mathsf{R}` are means over the whole catalog,
     the additive c is subtracted at the scale of the pixel.
 
     Attributes
@@ -43,7 +43,7 @@ class Calibration:
     sum_wv_e, sum_w2v_e : float or None
         The same of ``sigma_e**2``.
     has_response : bool
-        Whether the catalogue has response columns.
+        Whether the catalog has response columns.
 
     References
     ----------
@@ -75,7 +75,7 @@ class Calibration:
         Parameters
         ----------
         catalog : ShearCatalog
-            The catalogue.
+            The catalog.
 
         Returns
         -------
@@ -128,14 +128,14 @@ class Calibration:
             if not item.name.startswith("sum_"):
                 if mine != theirs:
                     raise ValueError(
-                        f"catalogues of different {item.name} cannot be added: {mine!r} and "
+                        f"catalogs of different {item.name} cannot be added: {mine!r} and "
                         f"{theirs!r}"
                     )
                 added[item.name] = mine
             elif (mine is None) != (theirs is None):
                 column = {"sum_wm": "m"}.get(item.name, f"sigma_{item.name[-1]}")
                 raise ValueError(
-                    f"one catalogue has the column {column} and the other has not: they cannot be "
+                    f"one catalog has the column {column} and the other has not: they cannot be "
                     "added"
                 )
             else:

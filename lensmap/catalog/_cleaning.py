@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Which rows of a catalogue can be used."""
+"""Which rows of a catalog can be used."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def usable_rows(columns, masked, max_ellipticity):
     Returns
     -------
     good : `numpy.ndarray` or None
-        Bool, one per row; None if all rows are good, which saves a copy of the catalogue.
+        Bool, one per row; None if all rows are good, which saves a copy of the catalog.
     left_out : dict
         From the cause to the number of rows; each row is counted under its first cause only.
     """

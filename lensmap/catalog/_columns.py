@@ -41,7 +41,7 @@ class ColumnPreset:
     reference : str
         Where that is documented.
     signature : tuple of str
-        Columns of lensmap's (besides the required ones) without which a catalogue is not taken
+        Columns of lensmap's (besides the required ones) without which a catalog is not taken
         for this survey's.
     """
 
@@ -144,7 +144,7 @@ COLUMN_PRESETS = {
         },
         "euclidean",
         "shear",
-        "Euclid data product description, SHE and LE3 WL catalogues",
+        "Euclid data product description, SHE and LE3 WL catalogs",
     ),
     "generic": ColumnPreset(
         {
@@ -223,7 +223,7 @@ def _choose(fits, given, names):
     """Choose the preset that explains most columns, if the others say nothing against it."""
     generic = {**_match(names, COLUMN_PRESETS["generic"].columns), **given}
     if not fits:
-        _require(generic, names, "the catalogue")
+        _require(generic, names, "the catalog")
     # A survey's own names say more than generic ones, and a signature more than none. Where the
     # generic names explain as much, nothing speaks for the survey.
     fits = {
@@ -268,7 +268,7 @@ def check_extra(extra_columns, names):
     for name in extra_columns:
         if name not in names:
             raise ValueError(
-                f"extra_columns: there is no column {name!r}; the catalogue has {', '.join(names)}"
+                f"extra_columns: there is no column {name!r}; the catalog has {', '.join(names)}"
             )
         if name.lower() in REQUIRED + OPTIONAL:
             raise ValueError(
@@ -321,7 +321,7 @@ def _check_given(names, given):
             )
         if theirs not in names:
             raise ValueError(
-                f"columns: there is no column {theirs!r} (for {ours!r}); the catalogue has "
+                f"columns: there is no column {theirs!r} (for {ours!r}); the catalog has "
                 f"{', '.join(names)}"
             )
     return dict(given)

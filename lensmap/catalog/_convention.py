@@ -99,7 +99,7 @@ def to_celestial(e1, e2, convention):
 
 
 def columns_to_celestial(columns, convention):
-    """Bring all columns of a catalogue that have a handedness to the celestial convention.
+    """Bring all columns of a catalog that have a handedness to the celestial convention.
 
     The additive biases c are ellipticities themselves; the response relates a component to a
     component, so that its off-diagonal elements change sign if just one of both does.

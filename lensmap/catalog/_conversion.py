@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What else may stand for a shear catalogue."""
+"""What else may stand for a shear catalog."""
 
 from astropy.table import Table
 
@@ -11,7 +11,7 @@ __all__ = ["as_shear_catalog"]
 
 
 def as_shear_catalog(catalog):
-    """Return a `ShearCatalog` of a catalogue or of a table with lensmap's column names.
+    """Return a `ShearCatalog` of a catalog or of a table with lensmap's column names.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ _KINDS = ("shear", "distortion")
 
 
 class ShearCatalog:
-    r"""A shear catalogue: positions, ellipticities, weights, and what their signs mean.
+    r"""A shear catalog: positions, ellipticities, weights, and what their signs mean.
 
     Ellipticities (and additive biases and responses with them) are held in the celestial
     convention, whatever was declared: x to the east, y to the north. Rows that cannot be used
@@ -33,7 +33,7 @@ class ShearCatalog:
     Parameters
     ----------
     table : `~astropy.table.Table` or dict
-        One row per galaxy. Masked values count as missing. The catalogue shares the memory of
+        One row per galaxy. Masked values count as missing. The catalog shares the memory of
         columns that it can take as they are: do not change them afterwards.
     columns : None, str or dict
         Which columns are which: the name of a preset (`COLUMN_PRESETS`), or a dict from
@@ -55,7 +55,7 @@ class ShearCatalog:
         `astropy.coordinates`, such as ``"icrs"``, ``"fk5"`` or ``"galactic"``. None takes
         what the meta says, else ICRS.
     response : float, array_like or None
-        A mean shear response instead of the catalogue's columns: a number or a 2 x 2 matrix, in
+        A mean shear response instead of the catalog's columns: a number or a 2 x 2 matrix, in
         ``convention`` as the columns are.
     max_ellipticity : float
         Rows with a larger modulus of the ellipticity are left out. Calibrated estimates of noisy
@@ -200,7 +200,7 @@ class ShearCatalog:
     def read(
         cls, path, /, columns=None, convention=None, kind=None, *, format=None, **kwargs
     ):
-        """Read a catalogue in any format that `astropy.table` reads.
+        """Read a catalog in any format that `astropy.table` reads.
 
         Parameters
         ----------
@@ -218,7 +218,7 @@ class ShearCatalog:
         Returns
         -------
         ShearCatalog
-            The catalogue.
+            The catalog.
 
         Raises
         ------
@@ -274,7 +274,7 @@ class ShearCatalog:
                 f"region, not {rows!r}"
             )
         if rows.dtype == bool and len(rows) != len(self):
-            raise ValueError(f"the selection has {len(rows)} rows, the catalogue {len(self)}")
+            raise ValueError(f"the selection has {len(rows)} rows, the catalog {len(self)}")
         return rows if len(rows) > 0 else rows.astype(int)  # an empty list is one of floats
 
     def select(self, region, *, inside=True):
@@ -328,8 +328,8 @@ class ShearCatalog:
         min_probability : float
             How much of its ``pz`` a galaxy must have beyond ``z_lens + margin``.
         cut : None, array_like or callable
-            Another condition: bool, ``(n,)``, or a function of the catalogue that returns it, such
-            as a cut in colours, ``lambda c: c["g"] - c["i"] < 1``. Without redshifts and pz, the
+            Another condition: bool, ``(n,)``, or a function of the catalog that returns it, such
+            as a cut in colors, ``lambda c: c["g"] - c["i"] < 1``. Without redshifts and pz, the
             only one: what is behind is declared then by ``z_source`` of the profile or the fit.
 
         Returns
@@ -344,7 +344,7 @@ class ShearCatalog:
 
         References
         ----------
-        Medezinski et al. 2018, PASJ 70, 30 (cuts in colours and in p(z)).
+        Medezinski et al. 2018, PASJ 70, 30 (cuts in colors and in p(z)).
         """
         return self._with_rows(
             behind(self, z_lens, margin=margin, pz=pz, z_grid=z_grid,
@@ -389,7 +389,7 @@ class ShearCatalog:
         )
         new._arrays = {name: values[key] for name, values in self._arrays.items()}
         new._extras = {name: values[key] for name, values in self._extras.items()}
-        new.n_left_out = {}  # they were counted when the catalogue was made
+        new.n_left_out = {}  # they were counted when the catalog was made
         if len(new) == 0:
             raise ValueError(f"the selection leaves none of the {len(self)} galaxies")
         return new

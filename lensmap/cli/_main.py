@@ -113,7 +113,7 @@ def _parser():
 
     parser = argparse.ArgumentParser(
         prog="lensmap",
-        description="Mass maps from weak-lensing shear catalogues.",
+        description="Mass maps from weak-lensing shear catalogs.",
         epilog="'lensmap COMMAND --help' shows the options of a command, with examples. "
         "Exit codes: 0 done, 1 error, 2 wrong usage, 3 (check) the declared convention is "
         "clearly wrong.",

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The options that say how a map is made of a catalogue, and what they mean."""
+"""The options that say how a map is made of a catalog, and what they mean."""
 
 import argparse
 from pathlib import Path
@@ -25,7 +25,7 @@ def add_map_arguments(parser, *, own_z_source=True):
         "--pixel-scale",
         type=angle,
         metavar="ANGLE",
-        help="the pixels of a tangent plane that covers the catalogue (default 0.4arcmin; with cnn "
+        help="the pixels of a tangent plane that covers the catalog (default 0.4arcmin; with cnn "
         "what suits the density of the galaxies)",
     )
     group.add_argument(

@@ -155,9 +155,9 @@ def pairs(text):
 
 
 def add_catalog_arguments(parser):
-    """Add the catalogue and how it is to be read."""
+    """Add the catalog and how it is to be read."""
     parser.add_argument("catalog", metavar="CAT", help="a table: FITS, ECSV, CSV, Parquet, HDF5")
-    group = parser.add_argument_group("the catalogue")
+    group = parser.add_argument_group("the catalog")
     group.add_argument(
         "--columns",
         type=pairs,
@@ -184,7 +184,7 @@ def add_catalog_arguments(parser):
 
 
 def read_catalog(arguments):
-    """Read the catalogue that the arguments name."""
+    """Read the catalog that the arguments name."""
     from lensmap.catalog import ShearCatalog, read_table
 
     options = {}

@@ -25,7 +25,7 @@ MASSIVENUS = FlatLambdaCDM(
     meta={"sigma8": 0.8496, "n": 0.97},
 )
 
-# Astropy's realisations whose meta has sigma8 and n.
+# Astropy's realizations whose meta has sigma8 and n.
 _ASTROPY = ("Planck13", "Planck15", "Planck18", "WMAP9", "WMAP7", "WMAP5")
 
 _STRUCTURE = {"sigma8": (0.1, 3.0), "n": (0.3, 2.0)}

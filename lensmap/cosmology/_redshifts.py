@@ -35,7 +35,7 @@ class SourceRedshifts:
     z : `numpy.ndarray`
         The redshifts, ``(n,)``.
     density : `numpy.ndarray`
-        Normalised: its integral is 1, ``(n,)``.
+        Normalized: its integral is 1, ``(n,)``.
 
     Raises
     ------

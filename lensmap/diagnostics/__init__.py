@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What is in a catalogue, and is its convention what was declared?"""
+"""What is in a catalog, and is its convention what was declared?"""
 
 from lensmap._lazy import lazy_exports
 

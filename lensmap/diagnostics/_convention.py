@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """A test of the declared sign convention on the galaxies themselves.
 
-Handedness first: gravity makes E-modes, and a mirrored catalogue spreads them evenly over E and
+Handedness first: gravity makes E-modes, and a mirrored catalog spreads them evenly over E and
 B. Then the overall sign, to which powers are blind: mass has a skewed distribution, and is where
 clusters are.
 """
@@ -115,17 +115,17 @@ class ConventionCheck:
         if b_mode >= _DECIDED:
             lines.append(
                 f"but B power is significant in every choice ({b_mode:+.1f} sigma and more): "
-                "something besides lensing is in the catalogue, and the verdict is less sure than "
+                "something besides lensing is in the catalog, and the verdict is less sure than "
                 "its sigmas"
             )
         return "\n".join(lines)
 
 
 def check_convention(catalog, at=None, *, n_rotations=100, rng=0, progress=None):
-    """Test the declared convention of a catalogue on its galaxies.
+    """Test the declared convention of a catalog on its galaxies.
 
     The handedness is decided by the difference of E and B power, for the declared and for the
-    mirrored catalogue; the overall sign by the skewness of the E map or, better, by the mean
+    mirrored catalog; the overall sign by the skewness of the E map or, better, by the mean
     kappa at positions of known masses. Significances come from random rotations of the galaxies.
     Below 3 sigma the verdict is "undecided". An excess of E power alone proves nothing: with the
     wrong handedness there is one, too, and as much of B.
@@ -168,7 +168,7 @@ def check_convention(catalog, at=None, *, n_rotations=100, rng=0, progress=None)
 
 
 class _TestMaps:
-    """E and B maps at several scales, of the declared catalogue and of its mirror image."""
+    """E and B maps at several scales, of the declared catalog and of its mirror image."""
 
     def __init__(self, catalog, at):
         wcs = make_wcs(catalog, _pixel_scale(catalog))
@@ -179,7 +179,7 @@ class _TestMaps:
         self._share = w / max(float(np.sum(w, dtype=float)), np.finfo(float).tiny)
         e = np.empty(len(catalog), dtype=np.complex64)
         e.real, e.imag = catalog.e1, catalog.e2
-        # make_wcs covers the catalogue: each galaxy is used, in its order.
+        # make_wcs covers the catalog: each galaxy is used, in its order.
         frame = self._frame = self.assignment.frame
         self._rotation = frame.rotation(catalog.ra, catalog.dec, self.assignment.pixel)
         e -= _additive_bias(catalog)
@@ -202,7 +202,7 @@ class _TestMaps:
         rows, columns = (np.rint(v[inside]).astype(int) for v in (y, x))
         on_map = self.good[rows, columns]
         if not on_map.any():
-            raise ValueError(f"none of the {at.size} positions in 'at' lies within the catalogue")
+            raise ValueError(f"none of the {at.size} positions in 'at' lies within the catalog")
         return rows[on_map], columns[on_map]
 
     def turned(self, turns):
@@ -210,7 +210,7 @@ class _TestMaps:
         return self.weighted * turns
 
     def statistics(self, weighted):
-        """Return the numbers for the declared catalogue and for its mirror image, (2, n_scales, 5).
+        """Return the numbers for the declared catalog and for its mirror image, (2, n_scales, 5).
 
         The last axis: variance of E, variance of B, skewness of E, skewness of B, and the mean
         of E at the positions.

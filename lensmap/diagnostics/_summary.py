@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What is in a catalogue, in a dozen numbers."""
+"""What is in a catalog, in a dozen numbers."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ _PER_CELL = 10
 
 @dataclass(frozen=True)
 class CatalogSummary:
-    """A summary of a catalogue; ``print`` shows it.
+    """A summary of a catalog; ``print`` shows it.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class CatalogSummary:
 
 
 def summarize(catalog):
-    """Summarise a catalogue.
+    """Summarize a catalog.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Estimators: from a shear catalogue to a mass map, all with the same ``reconstruct``."""
+"""Estimators: from a shear catalog to a mass map, all with the same ``reconstruct``."""
 
 from lensmap._lazy import lazy_exports
 

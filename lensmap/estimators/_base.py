@@ -163,7 +163,7 @@ class Estimator(DeclaredParameters, ABC):
         Returns
         -------
         object
-            Sums that can be added with ``+``: those of two parts of a catalogue, or of two tiles
+            Sums that can be added with ``+``: those of two parts of a catalog, or of two tiles
             without common galaxies, add up to those of the whole. Here None: nothing is fitted.
         """
         return None
@@ -253,17 +253,17 @@ class Estimator(DeclaredParameters, ABC):
         *,
         progress: ProgressLike = None,
     ) -> ConvergenceMap:
-        """Make a mass map of a catalogue.
+        """Make a mass map of a catalog.
 
         Parameters
         ----------
         catalog : ShearCatalog, `~astropy.table.Table` or ShearGrid
             The galaxies. A table has lensmap's column names, and declares its convention and kind
-            in its meta. A grid, such as one of a catalogue larger than memory, brings its WCS and
+            in its meta. A grid, such as one of a catalog larger than memory, brings its WCS and
             mask.
         wcs : `~astropy.wcs.WCS` or None
             The pixels of the map: any celestial WCS with its ``array_shape``. None makes one
-            that covers the catalogue. On pixels that are far from squares, the map is made on a
+            that covers the catalog. On pixels that are far from squares, the map is made on a
             tangent plane and resampled; an uncertainty from rotations is made of resampled noise
             maps, an analytic one is lost with a warning.
         mask : object or None
@@ -298,7 +298,7 @@ class Estimator(DeclaredParameters, ABC):
             self._realizations(grid, assignment, state),
             self.n_realizations,
             progress,
-            "realisations",
+            "realizations",
         )
         masked = mask_of(self, grid, inversion)
         error = _root_mean_square(

@@ -60,7 +60,7 @@ def make_grid(
 def _binned(
     estimator: "Estimator", catalog: CatalogLike, wcs: WCS | None, mask: object
 ) -> tuple[ShearGrid, PixelAssignment, Target]:
-    """Bin a catalogue on the pixels of the inversion."""
+    """Bin a catalog on the pixels of the inversion."""
     catalog = as_shear_catalog(catalog)
     if wcs is not None:
         check_celestial_wcs(wcs)
@@ -103,7 +103,7 @@ def _given_grid(
         raise ValueError(
             f"uncertainty={kind.name!r} needs the galaxies, not a ShearGrid; "
             + (f"use {' or '.join(others)} or " if others else "")
-            + "give the catalogue"
+            + "give the catalog"
         )
     missing = set(estimator.extra_sums) - grid.extra.keys()
     if missing:

@@ -38,7 +38,7 @@ __all__ = ["CNNReconstructor", "MaskedCNN"]
 # Cha et al. 2025, with 33 per square arcminute in 0.41 arcmin.
 _GALAXIES_PER_PIXEL = 5.5
 
-# The cells in which the density of a catalogue is measured.
+# The cells in which the density of a catalog is measured.
 _CELL = 2 * u.arcmin
 
 # Pixels that differ by less are those that the network knows.

@@ -53,7 +53,7 @@ def _gaussian_response(estimator, ell_x, ell_y, pixel_scale, density):
 class KaiserSquires(Estimator):
     r"""The inversion of Kaiser & Squires, with smoothing that knows the mask.
 
-    The weighted mean shear is smoothed by normalised convolution,
+    The weighted mean shear is smoothed by normalized convolution,
     :math:`G * (w g) / (G * w)`, so that holes and edges are not read as zero shear, surrounded
     with zeros, and inverted: :math:`\tilde\kappa = D^* \tilde g`. The zero mode is 0: the mass
     sheet is not measured.
@@ -227,7 +227,7 @@ class KaiserSquires(Estimator):
     def _analytic_noise(self, grid: ShearGrid, sigma: float) -> np.ndarray:
         """Return the noise of the smoothed shear through the inversion.
 
-        Normalised smoothing divides by G * w, which varies at edges and holes. Without smoothing,
+        Normalized smoothing divides by G * w, which varies at edges and holes. Without smoothing,
         that is the weight of the pixel itself, and exact. With it, the variance is taken with
         G * w at the galaxies for one factor and at the map's pixel for the other: exact where it
         is constant, and the best simple choice where it is not.

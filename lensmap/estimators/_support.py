@@ -56,7 +56,7 @@ def data_support(
     -------
     Support
         Unsupported: no galaxy within two smoothing lengths, or within two mean distances between
-        galaxies where that is more (unsmoothed maps of sparse catalogues are not full of holes).
+        galaxies where that is more (unsmoothed maps of sparse catalogs are not full of holes).
         Inpainted: masked pixels of which half of the Gaussian lies on unmasked ones.
     """
     if sigma is None:

@@ -111,7 +111,7 @@ def conformal_frame(pixels: PixelFrame, frame: str) -> PixelFrame:
     pixels : `lensmap.grid.PixelFrame`
         The pixels of a map.
     frame : str
-        The frame of the catalogue.
+        The frame of the catalog.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def extended_frame(
     pixels : `lensmap.grid.PixelFrame`
         The pixels of the map.
     frame : str
-        The frame of the catalogue.
+        The frame of the catalog.
     lon, lat : `numpy.ndarray`
         The positions of the galaxies, degrees.
     margin : int

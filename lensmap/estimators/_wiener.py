@@ -85,7 +85,7 @@ class WienerFilter(Estimator):
         multiplies g by :math:`1 - \kappa` of the map before, with the noise as it is; 0 takes g
         for the shear.
     scheme : {"nearest", "cloud-in-cell"}
-        How galaxies are assigned to pixels. With cloud-in-cell, the noise of neighbours is taken
+        How galaxies are assigned to pixels. With cloud-in-cell, the noise of neighbors is taken
         as independent, at the level that the galaxies have on larger scales.
     fill_holes : bool
         Whether masked pixels keep their value, which is the prior's best continuation, where at
@@ -100,7 +100,7 @@ class WienerFilter(Estimator):
     n_realizations : int
         The number of random rotations, or of solutions for ``"posterior"``; each gives two maps.
     rng : int or `numpy.random.SeedSequence`
-        The seed of the random realisations.
+        The seed of the random realizations.
     sigma_e : float or None
         The intrinsic dispersion of ellipticities per component; None takes the column ``sigma_e``,
         and measures it where there is none.

@@ -90,7 +90,7 @@ def find_filaments(
     smoothing : `~astropy.units.Quantity`, str or None
         The standard deviation of a Gaussian that the map is smoothed with first, an angle.
     smooth_path : int
-        How often each position of a path is replaced by the mean of its neighbours and itself, the
+        How often each position of a path is replaced by the mean of its neighbors and itself, the
         ends and the saddle fixed; in pixels, the scale is the root of about this number.
     min_length : `~astropy.units.Quantity`, str or None
         Shorter filaments are left out.
@@ -225,7 +225,7 @@ def filament_significance(kappa, filaments, noise_maps):
 
 
 def _smooth(arc, times):
-    """Return x and y of a path after so many means with the neighbours."""
+    """Return x and y of a path after so many means with the neighbors."""
     path = arc.pixels[:, ::-1].astype(float)
     fixed = [0, arc.saddle, len(path) - 1]
     for _ in range(times):

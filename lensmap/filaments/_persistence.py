@@ -70,7 +70,7 @@ def _merge(order, shape, steps, sea=False):
     With a sea, the pixels around and those that are never added are there from the start.
     """
     ny, nx = shape
-    # One pixel of border, so that no neighbour needs to be asked whether it exists.
+    # One pixel of border, so that no neighbor needs to be asked whether it exists.
     width = nx + 2
     y, x = np.divmod(order, nx)
     padded = ((y + 1) * width + x + 1).tolist()

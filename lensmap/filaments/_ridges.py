@@ -57,7 +57,7 @@ def azimuthal_excess(kappa, position, radii, noise_maps, *, n_bins=72, width=4.0
     kappa : `~lensmap.ConvergenceMap`
         The map.
     position : `~astropy.coordinates.SkyCoord`
-        The centre, such as that of a cluster.
+        The center, such as that of a cluster.
     radii : `~astropy.units.Quantity`
         ``(inner, outer)``, angles or lengths.
     noise_maps : iterable

@@ -9,7 +9,7 @@ from lensmap.filaments._persistence import persistence_pairs
 
 __all__ = ["Arc", "skeleton_arcs"]
 
-# The eight neighbours in the order of a walk around the pixel.
+# The eight neighbors in the order of a walk around the pixel.
 _RING = [(-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1)]
 
 
@@ -36,7 +36,7 @@ def skeleton_arcs(image, cut, mask=None):
 
     The arcs of the Morse complex: from each saddle up the steepest way to a maximum on either
     side. Pairs of a maximum and a saddle, or of a saddle and a minimum, whose persistence is below
-    the cut are noise and are cancelled: a way that ends at such a maximum goes on over its saddle.
+    the cut are noise and are canceled: a way that ends at such a maximum goes on over its saddle.
 
     Parameters
     ----------
@@ -97,11 +97,11 @@ class _Ridges:
             yield maximum, saddle, float(lives)
 
     def lasting_maxima(self):
-        """Return the maxima that are not cancelled."""
+        """Return the maxima that are not canceled."""
         return [maximum for maximum, _, lives in self._maxima() if lives >= self._cut]
 
     def lasting_saddles(self):
-        """Return the saddles that are not cancelled, with their persistence."""
+        """Return the saddles that are not canceled, with their persistence."""
         found = {}
         for _, saddle, lives in self._maxima():
             if saddle >= 0 and lives >= self._cut:
@@ -114,9 +114,9 @@ class _Ridges:
         return found
 
     def _make_routes(self):
-        """Return, for each cancelled maximum, how to go on to one that lasts.
+        """Return, for each canceled maximum, how to go on to one that lasts.
 
-        The saddles of cancelled maxima join them to a forest, each tree of which has one maximum
+        The saddles of canceled maxima join them to a forest, each tree of which has one maximum
         that lasts: an island that ends early is made of others that ended earlier.
         """
         next_to = {}
@@ -133,27 +133,27 @@ class _Ridges:
         routes = {maximum: [] for maximum in self.lasting_maxima()}
         queue = list(routes)
         for here in queue:  # it grows
-            for neighbour in next_to.get(here, {}):
-                if neighbour not in routes:
-                    routes[neighbour] = next_to[neighbour][here] + routes[here]
-                    queue.append(neighbour)
+            for neighbor in next_to.get(here, {}):
+                if neighbor not in routes:
+                    routes[neighbor] = next_to[neighbor][here] + routes[here]
+                    queue.append(neighbor)
         return routes
 
     def _around(self, pixel):
-        """Return the neighbours in the order of a walk, None where there is none."""
+        """Return the neighbors in the order of a walk, None where there is none."""
         y, x = divmod(pixel, self._shape[1])
         found = []
         for dy, dx in _RING:
             i, j = y + dy, x + dx
             inside = 0 <= i < self._shape[0] and 0 <= j < self._shape[1]
-            neighbour = i * self._shape[1] + j
-            found.append(neighbour if inside and self._open[neighbour] else None)
+            neighbor = i * self._shape[1] + j
+            found.append(neighbor if inside and self._open[neighbor] else None)
         return found
 
     def _starts(self, pixel):
         """Return the highest pixel of each side of a saddle.
 
-        A side is made of higher neighbours that touch each other, across a lower corner as well.
+        A side is made of higher neighbors that touch each other, across a lower corner as well.
         """
         around = self._around(pixel)
         higher = [n is not None and self.key(n) > self.key(pixel) for n in around]

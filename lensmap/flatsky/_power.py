@@ -89,7 +89,7 @@ def mode_power(shape, pixel_scale, power, *, smoothed=1):
         From multipoles (`numpy.ndarray`, positive) to :math:`C_\ell` in steradians.
     smoothed : int
         How often the field was averaged over a pixel: 1 where galaxies are binned, 2 where they
-        are shared between pixels (cloud-in-cell), 0 for a field that is sampled at the centres.
+        are shared between pixels (cloud-in-cell), 0 for a field that is sampled at the centers.
 
     Returns
     -------

@@ -14,7 +14,7 @@ _TRUNCATE = 5.0
 
 
 def _gaussian_1d(sigma):
-    """Return the samples of a normalised Gaussian at whole pixels, ``2 r + 1`` of them."""
+    """Return the samples of a normalized Gaussian at whole pixels, ``2 r + 1`` of them."""
     radius = max(1, int(np.ceil(_TRUNCATE * sigma)))
     x = np.arange(-radius, radius + 1)
     kernel = np.exp(-0.5 * (x / sigma) ** 2)
@@ -49,7 +49,7 @@ def gaussian_transfer(n, sigma):
 def gaussian_smooth(field, sigma):
     """Convolve with a Gaussian; outside the array the field is 0.
 
-    The kernel is sampled at whole pixels, positive and normalised, whatever its width.
+    The kernel is sampled at whole pixels, positive and normalized, whatever its width.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def near_data(occupied, radius):
     occupied : array_like
         Bool, ``(ny, nx)``: the pixels with data.
     radius : float
-        In pixels, between centres.
+        In pixels, between centers.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def near_data(occupied, radius):
     y, x = np.ogrid[-reach : reach + 1, -reach : reach + 1]
     j, i = np.nonzero(y**2 + x**2 <= radius**2)
     disc = np.zeros(shape, dtype=np.float32)
-    # centred on the first pixel, and round the corner on its other sides; each pixel once, also
+    # centered on the first pixel, and round the corner on its other sides; each pixel once, also
     # where the disc is larger than the array
     disc[(j - reach) % shape[0], (i - reach) % shape[1]] = 1.0
     workers = n_threads(disc.size)

@@ -20,12 +20,12 @@ _FEW = 8
 
 @dataclass(frozen=True, eq=False)
 class MapPixels:
-    """What belongs to a map whatever its galaxies: worked out once for all pieces of a catalogue.
+    """What belongs to a map whatever its galaxies: worked out once for all pieces of a catalog.
 
     Attributes
     ----------
     frame : PixelFrame
-        Its pixels as seen from the sky of the catalogue.
+        Its pixels as seen from the sky of the catalog.
     mask : `lensmap.masks.SkyMask` or None
         As it was given.
     excluded : `numpy.ndarray`
@@ -47,7 +47,7 @@ class MapPixels:
         mask : object or None
             What `lensmap.masks.SkyMask` takes.
         frame : str or PixelFrame
-            The frame of the catalogue, or the pixels as seen from there.
+            The frame of the catalog, or the pixels as seen from there.
 
         Returns
         -------
@@ -62,7 +62,7 @@ class MapPixels:
 
 
 class PixelAssignment:
-    """The galaxies of a catalogue that fall on a map, and the pixels they contribute to.
+    """The galaxies of a catalog that fall on a map, and the pixels they contribute to.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class PixelAssignment:
         return self.frame.shape
 
     def column(self, name):
-        """Return a column of the catalogue for the galaxies used; None if there is none."""
+        """Return a column of the catalog for the galaxies used; None if there is none."""
         values = self.catalog[name]
         if values is None:
             return None
@@ -137,7 +137,7 @@ class PixelAssignment:
         n_inside = len(keep)
         if mask is not None:
             keep = keep[~excluded(mask, x[keep], y[keep], self.frame.wcs)]
-        # Indices are the galaxies' place in the catalogue; a slice of all rows stays a view.
+        # Indices are the galaxies' place in the catalog; a slice of all rows stays a view.
         whole = len(keep) == len(x)
         lon, lat, x, y = (a if whole else a[keep] for a in (lon, lat, x, y))
         pixel = np.floor(y + 0.5).astype(np.intp)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Noise realisations: the same galaxies, each turned by a random angle."""
+"""Noise realizations: the same galaxies, each turned by a random angle."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def noise_realizations(catalog, wcs=None, mask=None, *, n_realizations=100, rng=
     n_realizations : int
         How many.
     rng : None, int or `numpy.random.Generator`
-        The source of random numbers; None is different in each call. Each realisation has a
+        The source of random numbers; None is different in each call. Each realization has a
         generator of its own, so that the first ones are the same however many are asked.
     grid : ShearGrid or None
         The grid of the galaxies as they are, if it was made already.

@@ -19,7 +19,7 @@ _NODE_STEP = 8
 
 
 class PixelFrame:
-    r"""A map's pixels as seen from the sky of a catalogue.
+    r"""A map's pixels as seen from the sky of a catalog.
 
     With :math:`\phi` the angle of the pixel's +x axis from local east through north, reduced
     shear in the celestial basis becomes :math:`g_\mathrm{pix} = g_\mathrm{cel} e^{-2 i \phi}`
@@ -32,7 +32,7 @@ class PixelFrame:
     wcs : `~astropy.wcs.WCS`
         Any two-dimensional celestial WCS with its ``array_shape``.
     frame : str
-        The frame of the catalogue by its name in `astropy.coordinates`; its north is the one
+        The frame of the catalog by its name in `astropy.coordinates`; its north is the one
         that ellipticities refer to.
 
     Raises
@@ -63,7 +63,7 @@ class PixelFrame:
         Parameters
         ----------
         lon, lat : `numpy.ndarray`
-            Degrees, in the frame of the catalogue.
+            Degrees, in the frame of the catalog.
 
         Returns
         -------
@@ -101,7 +101,7 @@ class PixelFrame:
         return _rotation_between(self._frame, self._wcs_frame)
 
     def _vectors(self, x, y):
-        """Return unit vectors on the catalogue's sky, shape (..., 3), of pixel positions."""
+        """Return unit vectors on the catalog's sky, shape (..., 3), of pixel positions."""
         flat = np.stack([np.ravel(x), np.ravel(y)], axis=-1).astype(float)
         world = self.wcs.all_pix2world(flat, 0)
         lon, lat = world[:, self.wcs.wcs.lng], world[:, self.wcs.wcs.lat]
@@ -206,7 +206,7 @@ class PixelFrame:
         Parameters
         ----------
         lon, lat : `numpy.ndarray`
-            Degrees, in the frame of the catalogue.
+            Degrees, in the frame of the catalog.
         pixel : `numpy.ndarray`
             The flat index of each galaxy's pixel.
 
@@ -231,7 +231,7 @@ class PixelFrame:
         return factor
 
     def pixel_rotation(self):
-        r"""Return :math:`e^{-2 i \phi}` at the centre of each pixel.
+        r"""Return :math:`e^{-2 i \phi}` at the center of each pixel.
 
         Returns
         -------
@@ -293,7 +293,7 @@ def _rotation_between(frame, other):
 
 
 def _nodes_along(n):
-    """Return node positions from the first to the last pixel centre."""
+    """Return node positions from the first to the last pixel center."""
     return np.linspace(0.0, n - 1.0, min(n, 2 + (n - 1) // _NODE_STEP))
 
 

@@ -25,7 +25,7 @@ __all__ = ["ShearGrid"]
 class ShearGrid:
     r"""Reduced shear on the pixels of a map, in the basis of the pixel axes (+x, +y).
 
-    A grid holds sums over galaxies, so that grids of the same map add up: a catalogue that is
+    A grid holds sums over galaxies, so that grids of the same map add up: a catalog that is
     larger than memory streams through `from_chunks`. The calibrated means are made of the sums
     when they are asked for.
 
@@ -38,7 +38,7 @@ class ShearGrid:
     parity : int
         1 if (+x, +y) has the handedness of (east, north), -1 if it is mirrored.
     mask : `numpy.ndarray`
-        Bool, ``(ny, nx)``: the pixels whose centre is excluded. Galaxies are asked for
+        Bool, ``(ny, nx)``: the pixels whose center is excluded. Galaxies are asked for
         themselves: next to the edge of a region, a masked pixel may hold some.
     sum_we : `numpy.ndarray`
         Complex, ``(ny, nx)``: sums of weight times ellipticity, not calibrated.
@@ -51,17 +51,17 @@ class ShearGrid:
     count : `numpy.ndarray`
         Int, ``(ny, nx)``: the number of galaxies in each pixel.
     calibration : `lensmap.catalog.Calibration`
-        Of the whole catalogue.
+        Of the whole catalog.
     frame : str
-        The frame of the catalogue.
+        The frame of the catalog.
     sigma_e : float or None
         The intrinsic dispersion per component that was given; None takes the column or measures.
     scheme : str
         How galaxies were assigned to pixels.
     n_outside, n_masked, n_left_out : int
-        How many galaxies fell off the map, into the mask, and were left out of the catalogue.
+        How many galaxies fell off the map, into the mask, and were left out of the catalog.
     convention, kind : str
-        As declared for the catalogue.
+        As declared for the catalog.
     extra : dict
         From the names of sums that were asked for to arrays, ``(ny, nx)``: ``"sum_w2e2"``, of
         weight squared times the squared modulus of the ellipticity, not calibrated.
@@ -99,7 +99,7 @@ class ShearGrid:
     def from_catalog(
         cls, catalog, wcs, mask=None, *, scheme="nearest", sigma_e=None, extra_sums=()
     ):
-        """Bin a catalogue.
+        """Bin a catalog.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class ShearGrid:
         Raises
         ------
         TypeError, ValueError
-            If the catalogue, the WCS or the mask cannot be used.
+            If the catalog, the WCS or the mask cannot be used.
         """
         assignment = PixelAssignment(as_shear_catalog(catalog), wcs, mask, scheme=scheme)
         return cls.from_assignment(assignment, sigma_e=sigma_e, extra_sums=extra_sums)
@@ -173,7 +173,7 @@ class ShearGrid:
 
     @classmethod
     def from_chunks(cls, chunks, wcs, mask=None, **kwargs):
-        """Bin a catalogue that comes in pieces, one at a time.
+        """Bin a catalog that comes in pieces, one at a time.
 
         Parameters
         ----------
@@ -185,7 +185,7 @@ class ShearGrid:
         Returns
         -------
         ShearGrid
-            The same, to rounding, as of the whole catalogue at once.
+            The same, to rounding, as of the whole catalog at once.
 
         Raises
         ------
@@ -206,7 +206,7 @@ class ShearGrid:
             else:
                 total = total._with_galaxies(assignment)
         if total is None:
-            raise ValueError("chunks must hold at least one catalogue, but is empty")
+            raise ValueError("chunks must hold at least one catalog, but is empty")
         return total
 
     def _with_galaxies(self, assignment):
@@ -270,7 +270,7 @@ class ShearGrid:
 
     @cached_property
     def pixel_frame(self):
-        """The `PixelFrame` of the map as seen from the catalogue's sky."""
+        """The `PixelFrame` of the map as seen from the catalog's sky."""
         return PixelFrame(self.wcs, self.frame)
 
     @cached_property
@@ -343,7 +343,7 @@ class ShearGrid:
         return result
 
     def with_ellipticities(self, sum_we):
-        """Return the same grid with other ellipticities, such as those of a noise realisation.
+        """Return the same grid with other ellipticities, such as those of a noise realization.
 
         Parameters
         ----------
@@ -356,7 +356,7 @@ class ShearGrid:
             All else unchanged.
         """
         new = replace(self, sum_we=sum_we, sum_wc=None)
-        # What belongs to the map is worked out once, not for each of many realisations.
+        # What belongs to the map is worked out once, not for each of many realizations.
         for name in ("pixel_frame", "_squared_rotation"):
             if name in self.__dict__:
                 new.__dict__[name] = self.__dict__[name]

@@ -18,7 +18,7 @@ EXTRA_SUMS = {
 
 
 def columns_there(assignment):
-    """Say which of the sums there are for the columns of a catalogue.
+    """Say which of the sums there are for the columns of a catalog.
 
     Parameters
     ----------

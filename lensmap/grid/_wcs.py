@@ -26,7 +26,7 @@ _AXES = {"icrs": ("RA", "DEC"), "fk5": ("RA", "DEC"), "galactic": ("GLON", "GLAT
 
 
 def make_wcs(catalog, pixel_scale=DEFAULT_PIXEL_SCALE, *, margin=0 * u.arcmin):
-    """Make a tangent-plane WCS, north up and east left, that covers a catalogue.
+    """Make a tangent-plane WCS, north up and east left, that covers a catalog.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def make_wcs(catalog, pixel_scale=DEFAULT_PIXEL_SCALE, *, margin=0 * u.arcmin):
     Returns
     -------
     `~astropy.wcs.WCS`
-        With ``array_shape`` set. Its centre is the centre of what the galaxies span; it is in
-        the frame of the catalogue (ICRS, FK5 or Galactic; ICRS for others).
+        With ``array_shape`` set. Its center is the center of what the galaxies span; it is in
+        the frame of the catalog (ICRS, FK5 or Galactic; ICRS for others).
 
     Raises
     ------
@@ -69,7 +69,7 @@ def make_wcs(catalog, pixel_scale=DEFAULT_PIXEL_SCALE, *, margin=0 * u.arcmin):
         thread_map(lambda rows: unit_vectors(lon[rows], lat[rows]), chunk_slices(len(lon), _CHUNK))
     )
     # The first plane touches the mean of the unit vectors, which no meridian or pole disturbs;
-    # the second one the centre of what they span there, so that the map is not larger than
+    # the second one the center of what they span there, so that the map is not larger than
     # needed. The mean alone would follow the density of the galaxies.
     mean = vectors.mean(axis=0)
     first = _tangent(
@@ -162,7 +162,7 @@ def _span(wcs, vectors):
     radius = np.degrees(np.arccos(np.clip(depth.min(), -1.0, 1.0)))
     if radius > _MAX_RADIUS:
         raise ValueError(
-            f"the positions reach {radius:.0f} deg from their centre, which is more than one "
+            f"the positions reach {radius:.0f} deg from their center, which is more than one "
             "tangent plane can show: give a wcs, or map the field in parts"
         )
     east = np.array([-np.sin(lon), np.cos(lon), 0.0])

@@ -263,7 +263,7 @@ class NFWHalo:
         return self.tangential_shear(radius, z_source) / (1 - self.kappa(radius, z_source))
 
     def elliptical_kappa(self, x, y, z_source):
-        r"""Return the convergence of the elliptical halo at offsets from its centre.
+        r"""Return the convergence of the elliptical halo at offsets from its center.
 
         The circular profile at :math:`\sqrt{q x'^2 + y'^2 / q}`, with x' along the long axis and
         q the axis ratio: the mass is that of the circular one.
@@ -278,7 +278,7 @@ class NFWHalo:
         Returns
         -------
         `numpy.ndarray` or float
-            Dimensionless; infinite at the centre.
+            Dimensionless; infinite at the center.
         """
         x, y = self._x(x, "x"), self._x(y, "y")
         cos, sin = np.cos(self.angle), np.sin(self.angle)

@@ -96,7 +96,7 @@ def nfw_mean_sigma(x):
     Wright & Brainerd 2000, ApJ 534, 34, eq. 13.
     """
     x = np.asarray(x, dtype=float)
-    # Towards the centre the two terms cancel: F + ln(x/2) ~ -(x^2/2) (ln(x/2) + 1/2).
+    # Towards the center the two terms cancel: F + ln(x/2) ~ -(x^2/2) (ln(x/2) + 1/2).
     tiny = x < 1e-3
     safe = np.where(tiny, 1.0, x)
     series = -2 * np.log(np.maximum(x, 1e-300) / 2) - 1
@@ -167,7 +167,7 @@ def truncated_nfw_mean_sigma(x, tau):
         + root * (-np.pi + (tau**2 - 1) / tau * log)
     )
     mean = 4 * tau**2 / (tau**2 + 1) ** 2 * mass / safe**2
-    # Near the centre the terms cancel, and the density is a logarithm: its mean grows likewise.
+    # Near the center the terms cancel, and the density is a logarithm: its mean grows likewise.
     return np.where(tiny, mean - 2 * np.log(np.maximum(x, 1e-300) / safe), mean)
 
 

@@ -26,7 +26,7 @@ _SURFACE = u.solMass / u.Mpc**2
 
 
 def inject_halos(catalog, halos, *, z_source=None, cosmology=None, rng=0):
-    r"""Put NFW halos in front of the galaxies of a catalogue.
+    r"""Put NFW halos in front of the galaxies of a catalog.
 
     What the galaxies have is kept: shapes, noise, weights, and all the lensing that is there. The
     calibrated ellipticity :math:`\epsilon` of each is sheared by the halos' reduced shear g,
@@ -73,7 +73,7 @@ def inject_halos(catalog, halos, *, z_source=None, cosmology=None, rng=0):
 
     Notes
     -----
-    Halos act up to 10 Mpc (proper) from their centres. The convergences of several halos, and their
+    Halos act up to 10 Mpc (proper) from their centers. The convergences of several halos, and their
     shears, are added. Real structure is lensed by none of them: shears are composed, as of lenses
     that do not know of each other. Magnification changes neither numbers nor weights of galaxies,
     and members of the halo are not added.
@@ -88,7 +88,7 @@ def inject_halos(catalog, halos, *, z_source=None, cosmology=None, rng=0):
 
 
 class Injector:
-    """The galaxies of a catalogue, ready to be put behind one list of halos after the other.
+    """The galaxies of a catalog, ready to be put behind one list of halos after the other.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class Injector:
             self._one_redshift = self.z_source
 
     def inject(self, halos):
-        """Return the catalogue behind halos.
+        """Return the catalog behind halos.
 
         Parameters
         ----------
@@ -132,7 +132,7 @@ class Injector:
         Returns
         -------
         `~lensmap.ShearCatalog`
-            The catalogue.
+            The catalog.
         """
         g = self.reduced_shear(halos)
         rows = np.flatnonzero(g)
@@ -178,7 +178,7 @@ class Injector:
         return gamma / rest
 
     def turned(self, rng=None):
-        """Return the catalogue with each galaxy turned by a random angle: noise alone.
+        """Return the catalog with each galaxy turned by a random angle: noise alone.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ class Injector:
         Returns
         -------
         `~lensmap.ShearCatalog`
-            The catalogue.
+            The catalog.
         """
         angle = as_generator(rng).uniform(0, 2 * np.pi, len(self.catalog))
         e = (self.catalog.e1 + 1j * self.catalog.e2) * np.exp(1j * angle)
@@ -199,7 +199,7 @@ class Injector:
         return self.catalog.with_ellipticities(e.real, e.imag)
 
     def _seen(self, change, rows):
-        """Return what a change of calibrated ellipticities looks like in those of the catalogue."""
+        """Return what a change of calibrated ellipticities looks like in those of the catalog."""
         catalog = self.catalog
         if catalog.response is None and self._calibration.has_response:
             r11, r22, r12, r21 = (
@@ -275,7 +275,7 @@ def _known_redshifts(catalog):
     redshift = catalog["redshift"]
     if redshift is None:
         raise ValueError(
-            "z_source must be given: the catalogue has no column redshift, and without redshifts "
+            "z_source must be given: the catalog has no column redshift, and without redshifts "
             "of the galaxies a halo has no shear"
         )
     unknown = np.count_nonzero(~np.isfinite(redshift))

@@ -55,7 +55,7 @@ def draw_places(kappa, sizes, closest, rng, n_controls=0):
         if found is None:
             raise ValueError(
                 f"there is no room for {n} halos that do not overlap (the {len(taken) + 1}th found "
-                "none): put fewer into each realisation"
+                "none): put fewer into each realization"
             )
         places[i] = found
         taken.append(i)

@@ -35,7 +35,7 @@ __all__ = ["recover_halos"]
 # Two halos are at least so many radii of a match apart: each has its own peak, and no other's.
 _RADII_APART = 5
 
-# Halos in a realisation, where the map has room for them.
+# Halos in a realization, where the map has room for them.
 _USUAL_HALOS = 10
 
 # A peak where there was one before is that of the halo if so much of its height is.
@@ -69,7 +69,7 @@ def recover_halos(
 ):
     """Put halos in front of real galaxies, and count those that a map shows.
 
-    In each realisation, halos are put at random places of the map, apart from each other
+    In each realization, halos are put at random places of the map, apart from each other
     (`inject_halos`), and the map is made anew. A halo is **matched** if a peak above the threshold
     is within ``radius`` of it, one to one. It is **recovered** if that peak is there because of it:
     no peak was there before and the map was below the threshold at that pixel, or else at least
@@ -94,7 +94,7 @@ def recover_halos(
         As for `lensmap.estimators.Estimator.reconstruct`. There are no halos on masked pixels of
         the map.
     n_halos : int or None
-        How many halos are in one realisation; None puts as many as have room, and 10 at most. Any
+        How many halos are in one realization; None puts as many as have room, and 10 at most. Any
         two are at least 5 ``radius`` apart, and the sum of their r200c.
     n_realizations : int
         How many maps with halos are made, and how many of noise.
@@ -113,9 +113,9 @@ def recover_halos(
     rng : None, int or `numpy.random.Generator`
         The same seed gives the same halos at the same places, and the same noise.
     previous : HaloRecovery or None
-        What was done before with the same parameters: its realisations are not made again.
+        What was done before with the same parameters: its realizations are not made again.
     save : callable or None
-        Called with a `HaloRecovery` of all that is done after each realisation.
+        Called with a `HaloRecovery` of all that is done after each realization.
     progress : None, bool or callable
         As for `lensmap.utils.track`.
 
@@ -137,7 +137,7 @@ def recover_halos(
     # Whatever has no room is told before the work, and the places are the same when it is done.
     todo = range(done.n_realizations, n_realizations)
     drawn = [trial.draw(i) for i in todo]
-    for i, (halos, controls) in track(list(zip(todo, drawn)), len(todo), progress, "realisations"):
+    for i, (halos, controls) in track(list(zip(todo, drawn)), len(todo), progress, "realizations"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LensmapWarning)  # said of the map without halos
             rows, chance = trial.recover(halos, controls)
@@ -150,7 +150,7 @@ def recover_halos(
 
 @dataclass
 class _Trial:
-    """All that the realisations have in common."""
+    """All that the realizations have in common."""
 
     catalog: object
     estimator: Estimator
@@ -223,7 +223,7 @@ class _Trial:
 
     @cached_property
     def settings(self):
-        """What must be the same for realisations to belong together, in plain words and numbers."""
+        """What must be the same for realizations to belong together, in plain words and numbers."""
         z_source = self.injector.z_source
         return {
             "m200c": self.masses.to_value(u.solMass).tolist(), "z": self.redshifts.tolist(),
@@ -243,7 +243,7 @@ class _Trial:
         return {"area": float(open_area(self.kappa).value), "n_peaks": len(self.peaks)}
 
     def draw(self, i):
-        """Return the halos of a realisation, and places without."""
+        """Return the halos of a realization, and places without."""
         numbers = i * self.n_halos + np.arange(self.n_halos)
         kinds = [self.kinds[k % len(self.kinds)] for k in numbers]
         halos = QTable({
@@ -333,7 +333,7 @@ class _Trial:
 
 
 def _begin(previous, trial):
-    """Return what there is before the first realisation."""
+    """Return what there is before the first realization."""
     if previous is None:
         return HaloRecovery.nothing(trial.settings, trial.facts)
     if not isinstance(previous, HaloRecovery):

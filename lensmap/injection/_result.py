@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`HaloRecovery`: what became of halos that were put into a catalogue, as a table and as rates."""
+"""`HaloRecovery`: what became of halos that were put into a catalog, as a table and as rates."""
 
 from dataclasses import dataclass
 
@@ -44,12 +44,12 @@ class HaloRecovery:
 
     @classmethod
     def nothing(cls, settings, facts):
-        """Return what there is before the first realisation.
+        """Return what there is before the first realization.
 
         Parameters
         ----------
         settings : dict
-            What all realisations have in common.
+            What all realizations have in common.
         facts : dict
             ``area`` (deg2) and ``n_peaks`` of the map without halos.
 
@@ -63,7 +63,7 @@ class HaloRecovery:
         return cls(QTable(meta={"injection": meta}))
 
     def with_realization(self, halos, controls, noise_peaks):
-        """Return the same with one realisation more.
+        """Return the same with one realization more.
 
         Parameters
         ----------
@@ -142,11 +142,11 @@ class HaloRecovery:
 
     @property
     def size(self):
-        """How many halos and realisations there are, in words."""
+        """How many halos and realizations there are, in words."""
         def words(n, what):
             return f"{n} {what}{'' if n == 1 else 's'}"
 
-        return f"{words(len(self), 'halo')} in {words(self.n_realizations, 'realisation')}"
+        return f"{words(len(self), 'halo')} in {words(self.n_realizations, 'realization')}"
 
     @property
     def _meta(self):
@@ -154,12 +154,12 @@ class HaloRecovery:
 
     @property
     def settings(self):
-        """What all realisations have in common, a dict of plain words and numbers."""
+        """What all realizations have in common, a dict of plain words and numbers."""
         return self._meta["settings"]
 
     @property
     def n_realizations(self):
-        """How many realisations there are."""
+        """How many realizations there are."""
         return len(self._meta["noise_peaks"])
 
     @property

@@ -68,7 +68,7 @@ class ConvergenceMap(NDIOMixin, NDData):
 
     Notes
     -----
-    The noise of neighbouring pixels is strongly correlated. Smoothing, resampling and adding two
+    The noise of neighboring pixels is strongly correlated. Smoothing, resampling and adding two
     maps therefore drop the uncertainty, with a warning; multiplying by a number or adding one
     keeps it.
     """
@@ -121,7 +121,7 @@ class ConvergenceMap(NDIOMixin, NDData):
 
     @property
     def pixel_scale(self):
-        """The size of the pixel at the centre, an angle `~astropy.units.Quantity`.
+        """The size of the pixel at the center, an angle `~astropy.units.Quantity`.
 
         The square root of the pixel's area on the sky.
         """
@@ -281,7 +281,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         Parameters
         ----------
         position : `~astropy.coordinates.SkyCoord`
-            The centre, in any frame.
+            The center, in any frame.
         size : `~astropy.units.Quantity` or str
             An angle, or two for (height, width), along the pixel axes.
 
@@ -424,7 +424,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         """Resample onto another WCS.
 
         Kappa and the B-mode are interpolated. Counts are shared out among the pixels that lie at
-        the same place, so that none is lost. A pixel is masked if its centre lies off the map, or
+        the same place, so that none is lost. A pixel is masked if its center lies off the map, or
         masked pixels enter its value.
 
         Parameters

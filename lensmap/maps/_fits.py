@@ -180,7 +180,7 @@ def _readable_cards(meta):
     parameters = meta.get("parameters")
     facts = {
         "ESTIMATR": (meta.get("estimator"), "lensmap estimator"),
-        "CONVENTN": (meta.get("convention"), "declared convention of the catalogue"),
+        "CONVENTN": (meta.get("convention"), "declared convention of the catalog"),
         "NGAL": (meta.get("n_galaxies"), "galaxies used"),
         "SMOOTH": (
             # of the estimator alone; a map that was smoothed again says so in its META only

@@ -42,7 +42,7 @@ def pixel_to_pixel(x, y, wcs_in, wcs_out):
 
 
 def pixel_sides(wcs, shape):
-    """Return the height and the width of the pixel at the centre of a map.
+    """Return the height and the width of the pixel at the center of a map.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def pixel_sides(wcs, shape):
 
 
 def pixel_size(wcs, shape):
-    """Return the square root of the area of the pixel at the centre of a map.
+    """Return the square root of the area of the pixel at the center of a map.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def pixel_size(wcs, shape):
 
 
 def pixel_anisotropy(wcs, shape):
-    """Return the ratio of the largest to the smallest scale of the pixel at a map's centre.
+    """Return the ratio of the largest to the smallest scale of the pixel at a map's center.
 
     Parameters
     ----------

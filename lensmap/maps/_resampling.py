@@ -9,7 +9,7 @@ from lensmap.utils import chunk_slices
 __all__ = ["resample", "resample_counts"]
 
 # An interpolated value may owe this much to masked pixels: positions are rounded, and a pixel
-# that lies exactly on another one shall not be lost for a masked neighbour.
+# that lies exactly on another one shall not be lost for a masked neighbor.
 _ROUNDING = 1e-6
 
 # A new pixel holds this many parts of old ones along a side, and so many are done at once.
@@ -35,7 +35,7 @@ def resample(planes, bad, wcs_in, wcs_out, *, order="bilinear"):
     planes : list of `numpy.ndarray`
         On ``wcs_out``; NaN where masked.
     bad : `numpy.ndarray`
-        Bool: the pixels whose centre lies off ``wcs_in``, or whose value masked pixels enter.
+        Bool: the pixels whose center lies off ``wcs_in``, or whose value masked pixels enter.
     """
     from reproject import reproject_interp
 
@@ -52,7 +52,7 @@ def resample_counts(counts, wcs_in, wcs_out):
     """Share counts out among the pixels of another WCS, so that none is lost or made.
 
     Each pixel is cut into parts, so small that a new pixel holds some 16 of them, and each part
-    counts where its centre lies. (The overlaps that `reproject.reproject_exact` computes miss
+    counts where its center lies. (The overlaps that `reproject.reproject_exact` computes miss
     some where corners coincide.)
 
     Parameters

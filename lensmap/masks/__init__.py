@@ -3,7 +3,7 @@
 
 Boolean arrays, `regions <https://astropy-regions.readthedocs.io>`_ and their files, FITS images
 on any WCS, MOCs, and lists of star holes are all understood by `excluded`, which is asked alike
-about the positions of galaxies and about the centres of pixels.
+about the positions of galaxies and about the centers of pixels.
 """
 
 from lensmap._lazy import lazy_exports

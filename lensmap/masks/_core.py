@@ -23,7 +23,7 @@ class SkyMask:
 
         * a boolean array ``(ny, nx)`` on the pixels of the map, True = inside;
         * a `regions.Region`, `regions.Regions` or a list of them. Sky regions are asked on a
-          plane that touches the sky at their own centre, so that they mean the same galaxies on
+          plane that touches the sky at their own center, so that they mean the same galaxies on
           every map; pixel regions are in the pixels of the map. As in DS9, exclusions
           (``-circle(...)``) are cut out of the others, and points, lines and text are passed
           over;
@@ -157,7 +157,7 @@ def excluded(mask, x, y, wcs):
 
 
 def pixel_mask(mask, wcs):
-    """Return a mask on the pixels of a map: a pixel is excluded if its centre is.
+    """Return a mask on the pixels of a map: a pixel is excluded if its center is.
 
     Parameters
     ----------

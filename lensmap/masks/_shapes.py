@@ -3,7 +3,7 @@
 
 A sky region means the same galaxies on every map. `regions` would turn it into pixels of the map
 first, where a circle stays a circle however the projection stretches the sky. Here it is asked on
-a plane that touches the sky at its own centre, north up and east left: circles and annuli are
+a plane that touches the sky at its own center, north up and east left: circles and annuli are
 exact, the sides of polygons are great circles.
 """
 
@@ -15,7 +15,7 @@ from lensmap.masks._positions import chord
 
 __all__ = ["make_shape", "has_area", "is_exclusion"]
 
-# The angles that describe each kind of sky region around its centre, apart from its position angle.
+# The angles that describe each kind of sky region around its center, apart from its position angle.
 _LENGTHS = {
     "Circle": ("radius",),
     "Ellipse": ("width", "height"),
@@ -120,7 +120,7 @@ class _SkyShape:
         if self._great_circles:  # gnomonic
             with np.errstate(divide="ignore", invalid="ignore"):
                 stretch = np.where(depth > 0, 1.0 / depth, np.nan)
-        else:  # true distances from the centre
+        else:  # true distances from the center
             radius = np.hypot(east, north)
             angle = np.arctan2(radius, depth)
             stretch = np.divide(angle, radius, out=np.ones_like(radius), where=radius > 0)
@@ -167,7 +167,7 @@ def _plane_region(region):
 
 
 def _axes_at(center):
-    """Return the unit vectors (ICRS) to the east, to the north of the centre's frame, and out."""
+    """Return the unit vectors (ICRS) to the east, to the north of the center's frame, and out."""
     if center.frame.name == "icrs":
         lon, lat = center.ra.rad, center.dec.rad
         out = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])

@@ -93,7 +93,7 @@ class ImageSource:
     def contains(self, where):
         """Return which positions lie in an image pixel that is not 0.
 
-        The nearest image pixel is asked, at the galaxy or at the centre of the map's pixel:
+        The nearest image pixel is asked, at the galaxy or at the center of the map's pixel:
         resampling the image would blur its edge, and could not be asked about galaxies.
         """
         return _look_up(self.array, *self._image_pixels(where))

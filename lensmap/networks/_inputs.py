@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""From a binned catalogue to the channels of a network, for each kind of input that there is."""
+"""From a binned catalog to the channels of a network, for each kind of input that there is."""
 
 from dataclasses import dataclass
 
@@ -85,7 +85,7 @@ class GridArrays:
         if self.measurement_error is not None:
             return self.measurement_error.astype(np.float32, copy=False)
         warn_user(
-            "the catalogue has no sigma_m, of which the network needs the mean in each pixel: "
+            "the catalog has no sigma_m, of which the network needs the mean in each pixel: "
             f"{USUAL_MEASUREMENT_ERROR} is taken for all galaxies, the value of Subaru/HSC",
             MapWarning,
             "measurement_error_assumed",

@@ -12,7 +12,7 @@ __all__ = ["MULTISCALE_CHANNELS", "multiscale_inputs", "reference_noise"]
 # Gaussian smoothing of the maps, in pixels.
 _SIGMAS = (0.0, 1.5, 3.0, 6.0, 14.0)
 
-# The scales at which the network is told how much of the neighbourhood has data.
+# The scales at which the network is told how much of the neighborhood has data.
 _WEIGHT_SIGMAS = (3.0, 14.0)
 
 # The scale over which the depth of a survey is taken as constant, and that of its outline.
@@ -32,7 +32,7 @@ MULTISCALE_CHANNELS = (
 # The smoothing scales whose B-mode is shown.
 _B_SIGMAS = (0.0, 3.0)
 
-# Pixels count for the strength of the signal where this part of the neighbourhood has data.
+# Pixels count for the strength of the signal where this part of the neighborhood has data.
 _FULL = 0.8
 
 # A signal that is weaker than this, in units of the noise variance, is not told from none.
@@ -46,7 +46,7 @@ _ADAPTIVE_UNIT = 0.3
 
 
 def reference_noise(inverse_variance):
-    """Return the noise of a pixel as deep as its neighbourhood, holes and edges left aside.
+    """Return the noise of a pixel as deep as its neighborhood, holes and edges left aside.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def reference_noise(inverse_variance):
     if not occupied.any():
         raise ValueError("the grid has no pixel with galaxies")
     density = gaussian_smooth(occupied.astype(np.float32), _OUTLINE_SIGMA)
-    # Inside of the survey there are about as many neighbours as galaxies have on average.
+    # Inside of the survey there are about as many neighbors as galaxies have on average.
     inside = (density > 0.5 * density[occupied].mean()).astype(np.float32)
     depth = inverse_variance * inside
     mean = float(depth.sum(dtype=float) / inside.sum(dtype=float))
@@ -82,12 +82,12 @@ def reference_noise(inverse_variance):
 def multiscale_inputs(shear, inverse_variance, pixel_scale):
     r"""Return the channels of the network of lensmap.
 
-    The shear is weighted with the inverse variance of its pixel, relative to the neighbourhood's,
+    The shear is weighted with the inverse variance of its pixel, relative to the neighborhood's,
     and inverted (Kaiser & Squires 1993) over the whole field, as it is and smoothed. In units of
     the noise that such a map has, the same signal-to-noise ratio looks the same at any depth.
 
     How strong the signal is, which the redshift of the sources decides, is measured on the field:
-    between neighbouring scales, the E-mode has more variance than the B-mode by that of the
+    between neighboring scales, the E-mode has more variance than the B-mode by that of the
     signal, S. The adaptive map is the sum of what lies between the scales, each with the gain
     :math:`S / (S + N)`, a Wiener filter in steps.
 

@@ -129,7 +129,7 @@ class Network:
         n_out = self.model.output_shape[-1]
         function = self._symmetric if symmetrize else self._run
         sides = [self._side(n) for n in planes.shape[:2]]
-        planes, inner = _centred(planes, sides, kind.extended)
+        planes, inner = _centered(planes, sides, kind.extended)
         result = self._tiling(tile_size).apply(function, planes, n_out)[inner]
         kappa = result[..., 0] * unit
         if self.large_scales is not None:
@@ -208,7 +208,7 @@ def _channels(model):
     return shapes
 
 
-def _centred(planes, sides, extended):
+def _centered(planes, sides, extended):
     """Put planes into the middle of larger ones; also return where they are in them.
 
     In the middle, so that a mirrored map is padded like the map.

@@ -17,7 +17,7 @@ class Tiling:
     size : int
         The side of a tile in pixels, a multiple of ``stride``.
     overlap : int
-        How many pixels neighbouring tiles share, a multiple of ``stride`` below ``size``.
+        How many pixels neighboring tiles share, a multiple of ``stride`` below ``size``.
     dead : int
         How many pixels at the edge of a tile that is not the edge of the map are not used.
     stride : int

@@ -18,8 +18,8 @@ __all__ = ["find_peaks", "heights", "peak_table"]
 
 _BY = ("snr", "kappa")
 
-# The distance of neighbouring pixels, corners included, in pixels, and a little more.
-_NEIGHBOURS = 1.5
+# The distance of neighboring pixels, corners included, in pixels, and a little more.
+_NEIGHBORS = 1.5
 
 # A centroid further than this from its pixel, in pixels, is none.
 _FARTHEST = 1.0
@@ -36,7 +36,7 @@ def find_peaks(
 ):
     """Find the peaks of a map.
 
-    A peak is a pixel above the threshold that none of its eight neighbours exceeds; of peaks closer
+    A peak is a pixel above the threshold that none of its eight neighbors exceeds; of peaks closer
     to each other than ``min_separation``, the highest counts. Masked pixels are neither peaks nor
     in the way of any.
 
@@ -54,11 +54,11 @@ def find_peaks(
         everywhere and rarely as high as a cluster, and with ``uncertainty="rotations"`` a map
         without any signal has several peaks above "4 sigma".
     min_separation : `~astropy.units.Quantity` or str
-        An angle on the sky. Peaks in neighbouring pixels are one in any case.
+        An angle on the sky. Peaks in neighboring pixels are one in any case.
     troughs : bool
         Whether minima are found instead: what exceeds the threshold is minus the map.
     exclude_edges : bool
-        Whether peaks are left out that have a neighbour without data, or outside of the map: that
+        Whether peaks are left out that have a neighbor without data, or outside of the map: that
         they are the highest place is not sure. They hide no lower peak close to them.
 
     Returns
@@ -74,7 +74,7 @@ def find_peaks(
         - ``kappa``, ``kappa_err``, ``snr``: its value; errors are NaN in a map without any;
         - ``smoothing``: the standard deviation of the Gaussian that the map was smoothed with,
           arcmin; NaN if the map does not say;
-        - ``at_edge``: whether it has a neighbour without data.
+        - ``at_edge``: whether it has a neighbor without data.
 
     Raises
     ------
@@ -200,12 +200,12 @@ def _arcmin(angle):
 
 
 def _maxima(values, mask, threshold):
-    """Return the pixels (y, x) that no neighbour exceeds."""
+    """Return the pixels (y, x) that no neighbor exceeds."""
     bad = mask | ~np.isfinite(values)
     if bad.all():
         return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
     lowest = values[~bad].min()
-    # photutils lets masked pixels hide their neighbours, and takes what lies outside for 0: here
+    # photutils lets masked pixels hide their neighbors, and takes what lies outside for 0: here
     # all that is not data is lower than the data, and the data are positive.
     filled = np.where(bad, 0.0, values - lowest + 1.0)
     with warnings.catch_warnings():
@@ -220,7 +220,7 @@ def _apart(kappa, y, x, separation):
     """Of peaks closer to each other than an angle, the highest first, keep the highest."""
     if len(y) == 0:
         return np.zeros(0, dtype=bool)
-    radius = max(separation, _NEIGHBOURS * kappa.pixel_scale)
+    radius = max(separation, _NEIGHBORS * kappa.pixel_scale)
     sky = kappa.wcs.pixel_to_world(x, y)
     one, other, _, _ = search_around_sky(sky, sky, radius)
     lower = one < other

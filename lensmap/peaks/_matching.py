@@ -19,7 +19,7 @@ def match_peaks(peaks, reference, radius):
 
     Of all ways to pair positions closer than ``radius``, each in one pair at most, that with the
     most pairs is taken, and of several such the one with the smallest sum of squared distances.
-    A nearest-neighbour search gives one cluster to two peaks; a greedy one can leave a pair out.
+    A nearest-neighbor search gives one cluster to two peaks; a greedy one can leave a pair out.
 
     Parameters
     ----------

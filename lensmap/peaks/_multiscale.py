@@ -28,7 +28,7 @@ def aperture_mass(kappa, scale):
               e^{-\theta^2 / 2 R^2}
 
     Its total is 0: a mass sheet does not count, at edges and holes either, where the two parts of
-    the filter are normalised by what is open of each.
+    the filter are normalized by what is open of each.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ class _Apertures:
 
 
 class _Aperture:
-    """The difference of the two parts of a filter, each normalised by what is open of it."""
+    """The difference of the two parts of a filter, each normalized by what is open of it."""
 
     def __init__(self, closed, scale):
         self._closed = closed
@@ -191,7 +191,7 @@ class _Aperture:
         self._inverses = []
         for kernel in self._kernels:
             weight = self._back(opened * kernel)
-            # A pixel without any neighbour has rounding errors for the weight of the ring.
+            # A pixel without any neighbor has rounding errors for the weight of the ring.
             some = weight > 10 * np.finfo(float).eps
             self._inverses.append(np.divide(1.0, weight, out=np.zeros_like(weight), where=some))
 

@@ -29,7 +29,7 @@ __all__ = [
 
 
 def completeness(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random=20, rng=0):
-    r"""Return the part of a reference catalogue that has a peak, in bins of one of its columns.
+    r"""Return the part of a reference catalog that has a peak, in bins of one of its columns.
 
     Peaks and reference are matched one to one (`match_peaks`). Some matches are chance: their
     rate is measured with the peaks moved about the map, and subtracted,
@@ -126,7 +126,7 @@ def open_area(kappa):
     Returns
     -------
     `~astropy.units.Quantity`
-        Square degrees, by the size of the pixel at the centre.
+        Square degrees, by the size of the pixel at the center.
     """
     check_map(kappa)
     return (np.count_nonzero(~kappa.mask) * kappa.pixel_scale**2).to(u.deg**2)

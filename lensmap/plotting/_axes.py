@@ -1,14 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Axes for pictures that are no maps, and the colours of what is drawn on them."""
+"""Axes for pictures that are no maps, and the colors of what is drawn on them."""
 
 import numpy as np
 
 from lensmap.utils import import_optional
 
-__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "logarithmic", "new_axes", "with_errors"]
+__all__ = ["BLUE", "GREEN", "GRAY", "ORANGE", "logarithmic", "new_axes", "with_errors"]
 
-# Colours that are different to all eyes (Okabe & Ito 2008).
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "0.45"
+# Colors that are different to all eyes (Okabe & Ito 2008).
+BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "0.45"
 
 
 def new_axes(ax, size=(6.4, 4.4)):

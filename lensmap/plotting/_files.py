@@ -45,7 +45,7 @@ def save_figure(figure, path, *, dpi=110):
 
 
 def _in_few_colors(buffer):
-    """Return a large PNG with 256 colours, a third of its size: more is not seen in maps."""
+    """Return a large PNG with 256 colors, a third of its size: more is not seen in maps."""
     if len(buffer.getvalue()) < _LARGE:
         return buffer
     from PIL import Image  # which matplotlib brings

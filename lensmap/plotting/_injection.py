@@ -1,16 +1,16 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pictures of halos that were put into a catalogue, and of those that came out."""
+"""Pictures of halos that were put into a catalog, and of those that came out."""
 
 import numpy as np
 from astropy import units as u
 
-from lensmap.plotting._axes import BLUE, GREEN, GREY, ORANGE, new_axes
+from lensmap.plotting._axes import BLUE, GREEN, GRAY, ORANGE, new_axes
 from lensmap.plotting._maps import _MASKED, _label_axes
 from lensmap.utils import import_optional
 
 __all__ = ["plot_recovery", "plot_recovery_cells", "plot_recovery_masses", "plot_recovery_rate"]
 
-_COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", "#e69f00")
+_COLORS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", "#e69f00")
 _MARKERS = "os^Dv<"
 
 # More masses than this have no label each.
@@ -70,7 +70,7 @@ def plot_recovery_rate(recovery, ax=None):
         y = np.asarray(rows["corrected"])
         error = [y - np.asarray(rows["corrected_low"]), np.asarray(rows["corrected_high"]) - y]
         ax.errorbar(x, y, np.nan_to_num(np.maximum(error, 0)), marker=_MARKERS[i % 6], capsize=2,
-                    color=_COLOURS[i % 6], markersize=5, linewidth=1, label=f"z = {z:g}")
+                    color=_COLORS[i % 6], markersize=5, linewidth=1, label=f"z = {z:g}")
     _mass_axis(ax, table)
     ax.set_ylim(-0.03, 1.03)
     ax.set_ylabel("completeness, less chance")
@@ -94,7 +94,7 @@ def plot_recovery_cells(recovery, ax=None, *, n=4):
     -------
     `~astropy.visualization.wcsaxes.WCSAxes`
         The axes. Each cell says how many of how many halos were recovered in it, of all masses and
-        redshifts; where none was put, as on masked pixels, it is grey.
+        redshifts; where none was put, as on masked pixels, it is gray.
     """
     pyplot = import_optional("matplotlib.pyplot", purpose="a plot", install="'lensmap[plot]'")
     if ax is None:
@@ -103,9 +103,9 @@ def plot_recovery_cells(recovery, ax=None, *, n=4):
     cells = recovery.cells(n)
     shape = int(cells["row"].max()) + 1, int(cells["column"].max()) + 1
     ny, nx = recovery.wcs.array_shape
-    colours = pyplot.get_cmap("viridis").with_extremes(bad=_MASKED)
+    colors = pyplot.get_cmap("viridis").with_extremes(bad=_MASKED)
     image = ax.imshow(
-        np.asarray(cells["rate"]).reshape(shape), origin="lower", vmin=0, vmax=1, cmap=colours,
+        np.asarray(cells["rate"]).reshape(shape), origin="lower", vmin=0, vmax=1, cmap=colors,
         extent=(-0.5, nx - 0.5, -0.5, ny - 0.5), interpolation="nearest", aspect="equal",
     )
     for cell in cells[np.asarray(cells["n"]) > 0]:
@@ -140,15 +140,15 @@ def plot_recovery_masses(recovery, ax=None):
     z = np.asarray(halos["z"])
     for i, one in enumerate(redshifts):
         here = (z == one) & np.isfinite(found)
-        ax.plot(true[here], found[here], ".", color=_COLOURS[i % 6], alpha=0.25, markersize=4)
+        ax.plot(true[here], found[here], ".", color=_COLORS[i % 6], alpha=0.25, markersize=4)
         for mass in np.unique(true[here]):
             values = found[here & (true == mass)]
             scatter = np.std(values, ddof=1) if len(values) > 1 else 0.0
             ax.errorbar([mass], [values.mean()], [scatter], marker=_MARKERS[i % 6],
-                        markersize=5, capsize=2, color=_COLOURS[i % 6])
+                        markersize=5, capsize=2, color=_COLORS[i % 6])
     top = np.nanpercentile(found, 99) if np.isfinite(found).any() else 1.0
     top = max(1.15 * float(top), 1.1 * float(np.max(true, initial=0.0)))
-    ax.plot([0, top], [0, top], ":", color=GREY, zorder=0, label="equal")
+    ax.plot([0, top], [0, top], ":", color=GRAY, zorder=0, label="equal")
     bottom = min(0.0, float(np.nanmin(found, initial=0.0)))
     ax.set(xlim=(0, 1.15 * np.max(true, initial=top / 1.15)), ylim=(bottom, top))
     ax.set_xlabel(r"true mass within 1 Mpc, less ring ($10^{14}\,M_\odot$)")
@@ -161,7 +161,7 @@ def _plot_peaks(recovery, ax):
     """Draw the density of peaks of the map, and of maps of noise."""
     rate, low, high = (value.value for value in recovery.false_positives())
     density = recovery.density.value
-    ax.bar([0, 1], [density, rate], color=[GREY, ORANGE], width=0.6)
+    ax.bar([0, 1], [density, rate], color=[GRAY, ORANGE], width=0.6)
     ax.errorbar([1], [rate], [[rate - low], [high - rate]], color="black", capsize=3)
     ax.set_xticks([0, 1], ["the map\nwithout halos", "noise"])
     ax.set_xlim(-0.6, 1.6)

@@ -19,10 +19,10 @@ _LABELS = {
 
 _TITLES = {"kappa": "convergence", "snr": "signal-to-noise"}
 
-# Even colours for what has no sign, opposite ones for what has: both safe for colour-blind eyes.
+# Even colors for what has no sign, opposite ones for what has: both safe for color-blind eyes.
 _SEQUENTIAL, _DIVERGING = "viridis", "RdBu_r"
 
-# Masked pixels are none of these colours, white least of all, which means "nothing there".
+# Masked pixels are none of these colors, white least of all, which means "nothing there".
 _MASKED = "0.85"
 
 # A map is drawn this large (square inches), and not longer than this (inches).
@@ -31,7 +31,7 @@ _AREA, _LONGEST = 25.0, 10.0
 # What stands around a map (inches): ticks, labels, title.
 _LEFT, _BELOW, _COLORBAR = 1.0, 1.0, 1.1
 
-# Maps that are wider than this, in heights, have their colour bar below.
+# Maps that are wider than this, in heights, have their color bar below.
 _WIDE = 1.6
 
 
@@ -51,11 +51,11 @@ def plot_map(
     contours : array_like or None
         Levels of the signal-to-noise to draw over it, such as ``[3, 5]``.
     colorbar : bool
-        Whether to draw a colour bar.
+        Whether to draw a color bar.
     title : str or None
         The title.
     **kwargs
-        As for `matplotlib.axes.Axes.imshow`. Without ``vmin``, ``vmax`` and ``norm``, colours of
+        As for `matplotlib.axes.Axes.imshow`. Without ``vmin``, ``vmax`` and ``norm``, colors of
         what has a sign are symmetric about 0.
 
     Returns
@@ -84,7 +84,7 @@ def plot_map(
         raise TypeError(
             f"ax must be a WCSAxes, such as subplot(projection=kappa.wcs), not {type(ax).__name__}"
         )
-    image = _draw(ax, values, kappa, {**_colours(values, quantity, kwargs), **kwargs})
+    image = _draw(ax, values, kappa, {**_colors(values, quantity, kwargs), **kwargs})
     if levels is not None:
         ax.contour(
             levels,
@@ -146,23 +146,23 @@ def _values(kappa, quantity):
     return values
 
 
-def _colours(values, quantity, given):
-    """Return the colours for what was not given."""
+def _colors(values, quantity, given):
+    """Return the colors for what was not given."""
     signed = quantity in ("kappa", "kappa_b", "snr")
-    colours = {"cmap": _DIVERGING if signed else _SEQUENTIAL}
+    colors = {"cmap": _DIVERGING if signed else _SEQUENTIAL}
     finite = values[np.isfinite(values)]
     if finite.size == 0 or "norm" in given:
-        return colours
+        return colors
     # Single bright pixels, as there are at edges, shall not fade the rest.
     if signed:
         reach = float(np.percentile(np.abs(finite), 99.8)) or 1.0
-        return {**colours, "vmin": -reach, "vmax": reach}
+        return {**colors, "vmin": -reach, "vmax": reach}
     low = 0.0 if quantity == "counts" else float(np.percentile(finite, 0.2))
-    return {**colours, "vmin": low, "vmax": float(np.percentile(finite, 99.8))}
+    return {**colors, "vmin": low, "vmax": float(np.percentile(finite, 99.8))}
 
 
 def _extend(image, values):
-    """Say on which side values go beyond the colours."""
+    """Say on which side values go beyond the colors."""
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return "neither"

@@ -23,7 +23,7 @@ def plot_peaks(kappa, peaks, ax=None, *, labels=True, color=GREEN, **kwargs):
         Where to draw; None makes a new figure. If it has a picture already, only the peaks are
         added.
     labels : bool
-        Whether peaks are labelled.
+        Whether peaks are labeled.
     color : object
         Of the marks.
     **kwargs

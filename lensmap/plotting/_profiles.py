@@ -4,7 +4,7 @@
 import numpy as np
 from astropy import units as u
 
-from lensmap.plotting._axes import BLUE, GREY, ORANGE, logarithmic, new_axes, with_errors
+from lensmap.plotting._axes import BLUE, GRAY, ORANGE, logarithmic, new_axes, with_errors
 
 __all__ = ["plot_azimuthal_profile", "plot_kappa_profile", "plot_shear_profile"]
 
@@ -35,7 +35,7 @@ def plot_shear_profile(profile, fit=None, ax=None):
                 markerfacecolor="none", label="cross")
     if fit is not None:
         curve = np.geomspace(np.nanmin(radius), np.nanmax(radius), 100)
-        ax.plot(curve, fit.tangential_shear(curve * unit), color=GREY, zorder=0, label=_words(fit))
+        ax.plot(curve, fit.tangential_shear(curve * unit), color=GRAY, zorder=0, label=_words(fit))
     ax.axhline(0, color="black", linewidth=0.6)
     logarithmic(ax.xaxis)
     ax.set_xlabel(f"radius ({unit.to_string()})")

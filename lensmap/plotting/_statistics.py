@@ -4,7 +4,7 @@
 import numpy as np
 from astropy import units as u
 
-from lensmap.plotting._axes import BLUE, GREY, ORANGE, logarithmic, new_axes, with_errors
+from lensmap.plotting._axes import BLUE, GRAY, ORANGE, logarithmic, new_axes, with_errors
 from lensmap.utils import check_choice
 
 __all__ = [
@@ -181,7 +181,7 @@ def plot_pixel_relation(kappa, reference, ax=None, *, relation=None):
     low, high = np.percentile(np.concatenate([x, y]), [0.05, 99.95])
     ax.hist2d(x, y, bins=120, range=[[low, high]] * 2, cmap="Greys", norm="log")
     middle = np.array([low, high])
-    ax.plot(middle, middle, color=GREY, linestyle=":", label="equal")
+    ax.plot(middle, middle, color=GRAY, linestyle=":", label="equal")
     ax.plot(middle, y.mean() + relation.tls_slope * (middle - x.mean()), color=ORANGE,
             label=f"total least squares, slope {relation.tls_slope:.2f}")
     ax.plot(x.mean() + relation.slope * (middle - y.mean()), middle, color=BLUE, linestyle="--",

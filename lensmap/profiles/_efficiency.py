@@ -55,7 +55,7 @@ class Efficiency:
         if highest <= z_lens.max():
             has = f"the highest is {highest:g}" if len(known) else "none has any"
             raise ValueError(f"no galaxy has a redshift beyond z_lens = {z_lens.max():g}: {has}")
-        # Even in the scale factor: catalogues have redshifts such as 99.
+        # Even in the scale factor: catalogs have redshifts such as 99.
         nodes = 1 / np.linspace(1 / 1.0001, 1 / (1.001 + highest), _N_NODES) - 1
         table = distance_ratio(z_lens, nodes, cosmology) * scale[:, np.newaxis]
         return cls(z_lens, None, None, table, nodes, redshift)

@@ -237,7 +237,7 @@ def catalog_data(catalog, positions, z_lens, z_source, radii, cosmology):
     offsets, used = _offsets(positions, catalog.skycoord, z_lens, radii, cosmology)
     efficiency = Efficiency.of(catalog["redshift"], z_lens, z_source, cosmology)
     if efficiency is None:
-        raise ValueError("z_source must be given: the catalogue has no column redshift")
+        raise ValueError("z_source must be given: the catalog has no column redshift")
     rows = np.arange(len(catalog))
     pairs = [efficiency.inverse_sigma_crit(i, rows) for i in range(len(positions))]
     inverse, square = (np.array(part) for part in zip(*pairs, strict=True))
@@ -259,8 +259,8 @@ def catalog_data(catalog, positions, z_lens, z_source, radii, cosmology):
     # The axes are those of each galaxy: towards the pole they turn against those of the halo.
     sky = catalog.skycoord[used]
     here = np.array([
-        np.abs(offset) * -np.exp(1j * (np.pi / 2 - sky.position_angle(centre).rad))
-        for offset, centre in zip(offsets[:, used], positions.transform_to(sky.frame), strict=True)
+        np.abs(offset) * -np.exp(1j * (np.pi / 2 - sky.position_angle(center).rad))
+        for offset, center in zip(offsets[:, used], positions.transform_to(sky.frame), strict=True)
     ])
     return _CatalogData(here, shear, sigma, inverse[:, used], square[:, used], frame)
 
@@ -297,7 +297,7 @@ class _MapData:
         kappa = np.zeros(self._used.shape)
         for i, (ln_m, ln_c, east, north) in enumerate(halos):
             theta = np.abs(self._offsets[i] - (east + 1j * north))
-            # A pixel at the very centre has the mean of the innermost third of a pixel.
+            # A pixel at the very center has the mean of the innermost third of a pixel.
             theta = np.maximum(theta, self._smallest)
             nodes = np.geomspace(theta.min(), 30 * theta.max(), 500)
             sigma, excess = (part * self._inverse[i]
@@ -350,7 +350,7 @@ def map_data(kappa, positions, z_lens, z_source, radii, cosmology):
     if kappa.smoothing is None:
         raise ValueError(
             "the map does not say what Gaussian it was smoothed with, which its fit needs "
-            "(Kaiser-Squires maps do): fit the catalogue or its profile"
+            "(Kaiser-Squires maps do): fit the catalog or its profile"
         )
     if z_source is None:
         raise ValueError("z_source must be given with a map")
@@ -386,7 +386,7 @@ def map_data(kappa, positions, z_lens, z_source, radii, cosmology):
 
 
 def _thinned(used, distance, smoothing):
-    """Leave out pixels that say little: neighbours within the smoothing, and all but so many.
+    """Leave out pixels that say little: neighbors within the smoothing, and all but so many.
 
     What is left is a grid through the pixel nearest to the first halo.
     """
@@ -428,9 +428,9 @@ def _offsets(positions, sky, z_lens, radii, cosmology):
     found, used = [], np.zeros(len(sky), dtype=bool)
     too_close = np.zeros(len(sky), dtype=bool)
     for position, (low, high) in zip(positions, limits, strict=True):
-        centre = position.transform_to(sky.frame)
-        theta = centre.separation(sky).rad
-        angle = centre.position_angle(sky).rad
+        center = position.transform_to(sky.frame)
+        theta = center.separation(sky).rad
+        angle = center.position_angle(sky).rad
         found.append(theta * np.exp(1j * (np.pi / 2 - angle)))
         used |= theta <= high
         too_close |= theta < low

@@ -18,7 +18,7 @@ _START = np.log(3e14)
 # The scatter of ln c at a given mass: 0.16 dex (Diemer & Joyce 2019).
 _SCATTER = 0.16 * np.log(10)
 
-_FARTHEST = np.radians(2 / 60)  # a free centre
+_FARTHEST = np.radians(2 / 60)  # a free center
 
 
 class HaloParameters:
@@ -31,7 +31,7 @@ class HaloParameters:
     concentration : str or float
         As for `fit_nfw`.
     moving : bool
-        Whether centres are free.
+        Whether centers are free.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
     """

@@ -29,7 +29,7 @@ def kappa_profile(kappa, positions, bins, *, z_lens=None, cosmology=None):
         One position or many; tables have the columns ``ra`` and ``dec``.
     bins : `~astropy.units.Quantity`
         The edges of the rings, rising: angles, or proper lengths at the lens. A pixel is in the
-        ring that its centre is in.
+        ring that its center is in.
     z_lens : float, array_like or None
         The redshift of the lens, or of each; needed for lengths.
     cosmology : `~astropy.cosmology.FLRW`, str or None
@@ -96,7 +96,7 @@ def azimuthal_profile(kappa, position, radii, *, n_bins=36, z_lens=None, cosmolo
     kappa : `~lensmap.ConvergenceMap`
         The map.
     position : `~astropy.coordinates.SkyCoord`
-        The centre.
+        The center.
     radii : `~astropy.units.Quantity`
         ``(inner, outer)``: angles, or proper lengths at the lens. Only pixels between count.
     n_bins : int
@@ -217,7 +217,7 @@ def _scatter(counts, totals):
 
 
 def independent_pixels(kappa, n):
-    r"""Return as how many pixels of independent noise some neighbours count.
+    r"""Return as how many pixels of independent noise some neighbors count.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ def fit_nfw(
     z_source=None,
     radii=None,
     concentration="prior",
-    centre="fixed",
+    center="fixed",
     covariance=None,
     cosmology=None,
 ):
@@ -35,29 +35,29 @@ def fit_nfw(
         What is fitted:
 
         - a profile of `shear_profile`: its reduced tangential shear, bin by bin;
-        - a catalogue: both components of the reduced shear of each galaxy, with the errors of its
+        - a catalog: both components of the reduced shear of each galaxy, with the errors of its
           weight and of the scatter of the ellipticities;
         - a map: the convergence of pixels as far apart as its smoothing, less a constant, with
           the correlation of white noise that was smoothed. The map must say its smoothing, as those
           of `~lensmap.KaiserSquires` do. Maps of an estimator are of reduced shear, and so is the
           model (of round halos, apart from each other).
     position : `~astropy.coordinates.SkyCoord`, `~astropy.table.Table` or None
-        The centre of the halo, or of each, for a catalogue or a map; a profile has its own.
+        The center of the halo, or of each, for a catalog or a map; a profile has its own.
     z_lens : float or array_like
         The redshift of the halo, or of each.
     z_source : float, `~lensmap.SourceRedshifts` or None
         The redshift of the galaxies, or their distribution. None takes what a profile was made
-        with, or the column ``redshift`` of a catalogue.
+        with, or the column ``redshift`` of a catalog.
     radii : `~astropy.units.Quantity` or None
         ``(inner, outer)``: what is used of the data about each position, lengths or angles. None
-        uses the whole profile, and 0.2 to 2.5 Mpc of a catalogue or a map. Within some 0.2 Mpc,
-        members, miscentring and strong lensing matter; far out, neighbours do.
+        uses the whole profile, and 0.2 to 2.5 Mpc of a catalog or a map. Within some 0.2 Mpc,
+        members, miscentering and strong lensing matter; far out, neighbors do.
     concentration : {"prior", "relation", "free"} or float
         ``"prior"``: c200c is free, with a log-normal prior about the relation of Diemer & Joyce
         2019 with the scatter of halos, 0.16 dex; ``"relation"``: on the relation; ``"free"``: any,
         0.5 to 30, flat in its logarithm; a number: fixed to it.
-    centre : {"fixed", "free"}
-        Whether the centre moves, within 2 arcmin, flat; not of a profile.
+    center : {"fixed", "free"}
+        Whether the center moves, within 2 arcmin, flat; not of a profile.
     covariance : array_like or None
         Of the bins of a profile: that of large-scale structure, `structure_covariance`, for
         instance. It is added to the shape noise, or to the covariance of a bootstrap (which has
@@ -90,10 +90,10 @@ def fit_nfw(
     Phys. Rev. D 88, 063537 (covariances from few draws).
     """
     cosmology = get_cosmology(cosmology, structure=False)
-    check_choice(centre, "centre", ("fixed", "free"))
+    check_choice(center, "center", ("fixed", "free"))
     if isinstance(data, Table) and "g_t" in data.colnames:
-        if position is not None or centre == "free":
-            raise ValueError("a profile has its own position: give a catalogue to move it")
+        if position is not None or center == "free":
+            raise ValueError("a profile has its own position: give a catalog to move it")
         z = check_lens_redshifts(z_lens, 1)
         measured = profile_data(data, z, z_source, radii, covariance, cosmology)
         position = frame = None
@@ -101,7 +101,7 @@ def fit_nfw(
         if covariance is not None:
             raise ValueError("covariance is of the bins of a profile")
         if position is None:
-            raise ValueError("position must be given with a catalogue or a map")
+            raise ValueError("position must be given with a catalog or a map")
         position = as_skycoord(position, "position")
         z = check_lens_redshifts(z_lens, len(position))
         if isinstance(data, ConvergenceMap):
@@ -116,7 +116,7 @@ def fit_nfw(
                 "data must be a profile of shear_profile, a ShearCatalog, a table or a "
                 f"ConvergenceMap, not {type(data).__name__}"
             )
-    parameters = HaloParameters(z, concentration, centre == "free", cosmology)
+    parameters = HaloParameters(z, concentration, center == "free", cosmology)
     if measured.n_independent < parameters.n:
         raise ValueError(
             f"there are {measured.n_independent} {measured.unit} for {parameters.n} parameters: "

@@ -41,7 +41,7 @@ class NFWFit:
     c200c : float or `numpy.ndarray`
         The concentration.
     position : `~astropy.coordinates.SkyCoord` or None
-        The centre, moved if it was free; None of a profile.
+        The center, moved if it was free; None of a profile.
     names : list of str
         The parameters: ``ln_m200c``, ``ln_c200c``, and ``east`` and ``north`` (radians), each with
         the number of the halo where there are several.
@@ -81,9 +81,9 @@ class NFWFit:
             return
         # Offsets are along the axes of the data, positions in the frame of the user.
         moved = [
-            centre.transform_to(self._frame).spherical_offsets_by(east * u.rad, north * u.rad)
-            .transform_to(centre.frame)
-            for centre, (_, _, east, north) in zip(self.position, self._halos(), strict=True)
+            center.transform_to(self._frame).spherical_offsets_by(east * u.rad, north * u.rad)
+            .transform_to(center.frame)
+            for center, (_, _, east, north) in zip(self.position, self._halos(), strict=True)
         ]
         position = moved[0] if len(moved) == 1 else type(self.position)(moved)
         object.__setattr__(self, "position", position)

@@ -13,7 +13,7 @@ __all__ = ["Sources"]
 
 
 class Sources:
-    """The galaxies of a catalogue, ready to be asked what is around a position.
+    """The galaxies of a catalog, ready to be asked what is around a position.
 
     Parameters
     ----------
@@ -97,9 +97,9 @@ class Sources:
         sphere = position.transform_to(self.frame).spherical
         ra, dec = sphere.lon.to_value(u.rad), sphere.lat.to_value(u.rad)
         sin_ra, cos_ra, sin_dec, cos_dec = np.sin(ra), np.cos(ra), np.sin(dec), np.cos(dec)
-        centre = cos_dec * cos_ra, cos_dec * sin_ra, sin_dec
+        center = cos_dec * cos_ra, cos_dec * sin_ra, sin_dec
         chord = 2 * np.sin(angle / 2)
-        rows = np.array(self._tree.query_ball_point(centre, chord, return_sorted=True), dtype=int)
+        rows = np.array(self._tree.query_ball_point(center, chord, return_sorted=True), dtype=int)
         # The position as a vector, along the east and the north of each galaxy.
         s, c = self._sin_ra[rows], self._cos_ra[rows]
         along = cos_ra * c + sin_ra * s  # the cosine of the difference in right ascension

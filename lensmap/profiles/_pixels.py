@@ -30,7 +30,7 @@ def pixels_around(kappa, positions, angles):
         Distances (radians), kappa and its uncertainty, NaN in a map without any, ``(m,)`` each.
     """
     windows = _windows(kappa, positions, angles)
-    centres = _vectors(positions.icrs)
+    centers = _vectors(positions.icrs)
     rows, columns = (
         slice(min((w[k].start for w in windows), default=0),
               max((w[k].stop for w in windows), default=0))
@@ -39,14 +39,14 @@ def pixels_around(kappa, positions, angles):
     box = None
     if len(windows) > 1 and (rows.stop - rows.start) * (columns.stop - columns.start) <= _AT_ONCE:
         box = _directions(kappa, rows, columns)
-    for (y, x), centre, angle in zip(windows, centres, angles, strict=True):
+    for (y, x), center, angle in zip(windows, centers, angles, strict=True):
         if box is None:
             pixels = _directions(kappa, y, x)
         else:
             pixels = box[y.start - rows.start : y.stop - rows.start,
                          x.start - columns.start : x.stop - columns.start]
         # By the chord: exact for small angles, too, which the scalar product is not.
-        chord = np.sqrt(np.sum((pixels - centre) ** 2, axis=-1))
+        chord = np.sqrt(np.sum((pixels - center) ** 2, axis=-1))
         theta = 2 * np.arcsin(np.minimum(chord / 2, 1.0))
         near = (theta <= angle) & ~kappa.mask[y, x]
         errors = (np.full(np.count_nonzero(near), np.nan) if kappa.uncertainty is None
@@ -74,10 +74,10 @@ def places_around(kappa, position, angle):
     ((rows, columns),) = _windows(kappa, position.reshape(1), [angle])
     y, x = (part.ravel() for part in np.mgrid[rows, columns])
     sky = kappa.wcs.pixel_to_world(x, y).icrs
-    centre = position.icrs
-    theta = centre.separation(sky).rad
+    center = position.icrs
+    theta = center.separation(sky).rad
     open_ = (theta <= angle) & ~kappa.mask[y, x]
-    return y[open_], x[open_], theta[open_], centre.position_angle(sky[open_]).rad
+    return y[open_], x[open_], theta[open_], center.position_angle(sky[open_]).rad
 
 
 def _windows(kappa, positions, angles):

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`shear_profile`: the tangential shear of a catalogue about one position or many."""
+"""`shear_profile`: the tangential shear of a catalog about one position or many."""
 
 import numpy as np
 from astropy import units as u

@@ -50,7 +50,7 @@ def structure_covariance(bins, z_source, *, z_lens=None, cosmology=None):
         np.log(_ELL), np.log(table), np.log(convergence_power(table, z_source, cosmology))
     ))
     x = _ELL * edges[:, np.newaxis]
-    # The integral of x J2(x) is -x J1(x) - 2 J0(x), and 0 at the centre.
+    # The integral of x J2(x) is -x J1(x) - 2 J0(x), and 0 at the center.
     primitive = -x * j1(x) - 2 * (j0(x) - 1)
     means = 2 * np.diff(primitive, axis=0) / (np.diff(edges**2)[:, np.newaxis] * _ELL**2)
     weight = power * _ELL**2 / (2 * np.pi) * np.gradient(np.log(_ELL))

@@ -194,7 +194,7 @@ def distance_to_mask(mask, pixel_scale, edges=True):
     Returns
     -------
     `~astropy.units.Quantity`
-        From the centre of each pixel to that of the nearest masked one, in arcmin, ``(ny, nx)``:
+        From the center of each pixel to that of the nearest masked one, in arcmin, ``(ny, nx)``:
         0 in masked pixels, one pixel at the edge; infinite if nothing is masked.
 
     Raises

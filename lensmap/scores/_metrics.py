@@ -52,9 +52,9 @@ def _moments(truth, prediction):
     )
 
 
-def _variance(centred, mean):
+def _variance(centered, mean):
     """Return the mean square; of a constant it is 0, and not what rounding leaves."""
-    variance = float(np.mean(centred**2))
+    variance = float(np.mean(centered**2))
     return 0.0 if variance <= (1e-14 * mean) ** 2 else variance
 
 

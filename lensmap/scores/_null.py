@@ -71,7 +71,7 @@ def null_scores(prediction, mask=None, *, pixel_scale):
 
 
 def _peak_heights(prediction, mask):
-    """Return the values of pixels that are higher than their neighbours, ``(n,)``."""
+    """Return the values of pixels that are higher than their neighbors, ``(n,)``."""
     closed = check_mask(mask, np.shape(prediction)) | np.ma.getmaskarray(prediction)
     values = np.where(closed, -np.inf, np.asarray(prediction, dtype=float))
     ring = np.ones((3, 3), dtype=bool)

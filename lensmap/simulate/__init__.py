@@ -2,7 +2,7 @@
 """Skies of which everything is known, and what surveys would see of them.
 
 A `LensingField` says what a piece of sky does to the galaxies behind it; a `MockSurvey` makes the
-catalogue (or, for training, the binned catalogue) that a survey would have of it.
+catalog (or, for training, the binned catalog) that a survey would have of it.
 """
 
 from lensmap._lazy import lazy_exports

@@ -61,7 +61,7 @@ def kappa_correlation(
         Into how many patches the map is cut for jackknife errors, from 2 to the number of its
         pixels that count; 0 gives no errors.
     rng : None, int or `numpy.random.Generator`
-        Of the patches' centres.
+        Of the patches' centers.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def shear_correlation(
         Into how many patches the field is cut for jackknife errors, from 2 to the number of
         galaxies; 0 takes shape noise alone.
     rng : None, int or `numpy.random.Generator`
-        Of the patches' centres, and of which galaxies are taken.
+        Of the patches' centers, and of which galaxies are taken.
     max_galaxies : int or None
         A random part of the galaxies, at most this many, for a quick look; None takes all.
 

@@ -28,7 +28,7 @@ def kappa_pdf(kappa, bins=50, *, n_blocks=16):
     -------
     `~astropy.table.QTable`
         One row for each bin, with the columns ``low``, ``high``, ``pdf`` (its integral over all
-        values is 1) and ``pdf_err``: a jackknife over blocks, since neighbours are not independent.
+        values is 1) and ``pdf_err``: a jackknife over blocks, since neighbors are not independent.
 
     Raises
     ------

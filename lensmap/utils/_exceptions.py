@@ -125,7 +125,7 @@ class LensmapWarning(AstropyUserWarning):
 
 
 class CatalogWarning(LensmapWarning):
-    """Something about the rows or columns of a catalogue that the user should know."""
+    """Something about the rows or columns of a catalog that the user should know."""
 
     code = "catalog"
 

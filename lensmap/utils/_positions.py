@@ -16,7 +16,7 @@ def as_skycoord(positions, name="positions", *, scalar=False):
     ----------
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         A table has the columns ``ra`` and ``dec`` (in any case; without a unit: degrees, ICRS),
-        such as a peak table or a cluster catalogue.
+        such as a peak table or a cluster catalog.
     name : str
         The parameter's name for the error message.
     scalar : bool

@@ -49,13 +49,13 @@ def test_probabilities_off_the_grid_and_of_nothing():
         catalog.select_background(4.0, pz=pz, z_grid=GRID)
 
 
-def test_by_a_cut_in_colours():
-    colour = np.array([0.2, 1.5, 0.4])
-    catalog = _catalog(None, colour=colour)
-    chosen = catalog.select_background(0.3, cut=lambda c: c["colour"] < 1)
-    assert chosen["colour"].tolist() == [0.2, 0.4]
-    both = _catalog([0.5, 0.5, 0.1], colour=colour)
-    assert both.select_background(0.3, cut=colour < 1)["colour"].tolist() == [0.2]
+def test_by_a_cut_in_colors():
+    color = np.array([0.2, 1.5, 0.4])
+    catalog = _catalog(None, color=color)
+    chosen = catalog.select_background(0.3, cut=lambda c: c["color"] < 1)
+    assert chosen["color"].tolist() == [0.2, 0.4]
+    both = _catalog([0.5, 0.5, 0.1], color=color)
+    assert both.select_background(0.3, cut=color < 1)["color"].tolist() == [0.2]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,6 @@ def test_by_a_cut_in_colours():
     ],
 )
 def test_bad_input(change, message):
-    catalog = _catalog(None, colour=[1.0, 2.0])
+    catalog = _catalog(None, color=[1.0, 2.0])
     with pytest.raises(ValueError, match=message):
         catalog.select_background(**({"z_lens": 0.3} | change))

@@ -87,8 +87,8 @@ def test_one_additive_component():
     assert shear_of(catalog) == pytest.approx(G, abs=1e-7)
 
 
-def test_c_has_the_convention_of_the_catalogue():
-    """c1 and c2 are in the signs of e1 and e2: an iau catalogue has iau biases."""
+def test_c_has_the_convention_of_the_catalog():
+    """c1 and c2 are in the signs of e1 and e2: an iau catalog has iau biases."""
     intrinsic, w = pairs()
     table = table_of(intrinsic + G + C, w, c1=-C.real, c2=C.imag)
     table["e1"] = -table["e1"]
@@ -168,7 +168,7 @@ def test_response_columns(cdelt):
 
 @CDELT
 def test_response_columns_turn_with_the_convention(cdelt):
-    """In a euclidean catalogue both e and g have the other e2: r12 and r21 change sign, too."""
+    """In a euclidean catalog both e and g have the other e2: r12 and r21 change sign, too."""
     table = metacal()
     table |= {"e2": -table["e2"], "r12": -table["r12"], "r21": -table["r21"]}
     catalog = ShearCatalog(table, convention="euclidean")
@@ -180,7 +180,7 @@ def test_response_columns_turn_with_the_convention(cdelt):
 def test_response_that_is_given_in_a_convention(convention, cdelt):
     intrinsic, w = pairs()
     s1, s2 = convention_signs(convention)
-    # What is measured follows from the shear by R in the catalogue's own signs.
+    # What is measured follows from the shear by R in the catalog's own signs.
     e = intrinsic + respond(R, complex(s1 * G.real, s2 * G.imag))
     catalog = ShearCatalog(table_of(e, w), convention=convention, response=R)
     assert shear_of(catalog, cdelt) == pytest.approx(G, abs=1e-7)
@@ -313,12 +313,12 @@ def test_sums_add(cut, with_weight, single, names):
         ({}, {"kind": "distortion"}, "different kind .* 'shear' and 'distortion'"),
         ({}, {"response": 0.7}, "different response"),
         ({"r11": 0.7}, {}, "different has_response"),
-        ({"m": 0.1}, {}, "one catalogue has the column m and the other has not"),
+        ({"m": 0.1}, {}, "one catalog has the column m and the other has not"),
         ({"sigma_m": 0.1}, {}, "has the column sigma_m and"),
         ({"sigma_e": 0.1}, {}, "has the column sigma_e and"),
     ],
 )
-def test_different_catalogues_do_not_add(changes, kwargs, words):
+def test_different_catalogs_do_not_add(changes, kwargs, words):
     one = Calibration.of(ShearCatalog(table_of(np.zeros(3))))
     other = Calibration.of(ShearCatalog(table_of(np.zeros(3), **changes), **kwargs))
     with pytest.raises(ValueError, match=words):

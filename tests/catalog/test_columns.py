@@ -8,7 +8,7 @@ from lensmap.catalog import COLUMN_PRESETS, find_columns
 HSC1 = "ishape_hsm_regauss_"
 HSC3 = "i_hsmshaperegauss_"
 
-# Column names as in the published catalogues, and what they are.
+# Column names as in the published catalogs, and what they are.
 SURVEYS = {
     "hsc-y1": {
         "ra": "ira", "dec": "idec", "e1": f"{HSC1}e1", "e2": f"{HSC1}e2",
@@ -61,7 +61,7 @@ OWN = ["ra", "dec", "e1", "e2", "weight", "sigma_m", "sigma_e", "redshift", "m",
 
 @pytest.mark.parametrize("change", [str, str.upper])
 def test_own_names_are_no_survey_s(change):
-    """Response columns alone do not make a catalogue that of DES."""
+    """Response columns alone do not make a catalog that of DES."""
     names = [change(name) for name in OWN]
     assert find_columns(names) == (dict(zip(OWN, names, strict=True)), "generic")
 
@@ -69,7 +69,7 @@ def test_own_names_are_no_survey_s(change):
 def test_names_that_differ_by_case_only():
     mapping, _ = find_columns(["ra", "RA", "dec", "DEC", "e1", "E1", "e2"])
     assert mapping == {"ra": "ra", "dec": "dec", "e1": "e1", "e2": "e2"}
-    with pytest.raises(ValueError, match="the catalogue lacks ra: .* among RA, Ra, dec, e1, e2"):
+    with pytest.raises(ValueError, match="the catalog lacks ra: .* among RA, Ra, dec, e1, e2"):
         find_columns(["RA", "Ra", "dec", "e1", "e2"])
 
 
@@ -88,7 +88,7 @@ def test_missing_column(missing):
     names = [name for name in ("ra", "dec", "e1", "e2", "MAG") if name != missing]
     with pytest.raises(ValueError) as caught:
         find_columns(names)
-    assert str(caught.value).startswith(f"the catalogue lacks {missing}: ")
+    assert str(caught.value).startswith(f"the catalog lacks {missing}: ")
     assert ", ".join(names) in str(caught.value)
     with pytest.raises(ValueError, match=f"the preset 'generic' lacks {missing}: "):
         find_columns(names, "generic")
@@ -130,7 +130,7 @@ def test_all_required_columns_given():
         ("lsst", ValueError, "a dict or one of 'hsc-y1', .*'generic', not 'lsst'"),
         (["ra"], TypeError, "None, a preset's name or a dict"),
         ({"RA": "ra"}, ValueError, "'RA' is no column of lensmap's; those are ra, dec, e1"),
-        ({"ra": "RA2"}, ValueError, "no column 'RA2' .for 'ra'.; the catalogue has ra, dec"),
+        ({"ra": "RA2"}, ValueError, "no column 'RA2' .for 'ra'.; the catalog has ra, dec"),
     ],
 )
 def test_wrong_columns(columns, error, words):

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""A catalogue as it is made, selected, written and read again."""
+"""A catalog as it is made, selected, written and read again."""
 
 import copy
 import pickle
@@ -161,7 +161,7 @@ def test_no_doubts_where_all_columns_are_named():
 
 
 def test_meta_that_says_otherwise():
-    """A distortion catalogue that lensmap has written must not pass for shear in silence."""
+    """A distortion catalog that lensmap has written must not pass for shear in silence."""
     table = Table(columns(), meta={"KIND": "distortion", "CONVENTN": "1,-1", "FRAME": "icrs"})
     with pytest.warns(ConventionWarning) as record:
         ShearCatalog(table, convention="celestial", kind="shear")
@@ -207,7 +207,7 @@ def test_extra_columns():
 
 @pytest.mark.parametrize(
     ("extra", "words"),
-    [("magnitude", "no column 'magnitude'; the catalogue has ra, dec"), ("e1", "'e1' is the name"),
+    [("magnitude", "no column 'magnitude'; the catalog has ra, dec"), ("e1", "'e1' is the name"),
      ("M", "'M' is the name of one of lensmap's own columns; rename")],
 )
 def test_wrong_extra_columns(extra, words):
@@ -258,7 +258,7 @@ def test_rows(key):
     np.testing.assert_array_equal(chosen.skycoord.ra.deg, chosen.ra)
 
 
-def test_a_column_of_the_catalogue_selects():
+def test_a_column_of_the_catalog_selects():
     table = Table(columns())
     assert len(ShearCatalog(table)[table["e1"] > 0]) == np.sum(table["e1"] > 0)
 
@@ -266,7 +266,7 @@ def test_a_column_of_the_catalogue_selects():
 @pytest.mark.parametrize(
     ("key", "error", "words"),
     [
-        (np.ones(39, dtype=bool), ValueError, "selection has 39 rows, the catalogue 40"),
+        (np.ones(39, dtype=bool), ValueError, "selection has 39 rows, the catalog 40"),
         (np.zeros(40, dtype=bool), ValueError, "leaves none of the 40 galaxies"),
         ([], ValueError, "leaves none of the 40 galaxies"),
         (slice(40, None), ValueError, "leaves none"),
@@ -319,7 +319,7 @@ def test_regions(kind, tmp_path):
 
 
 def test_regions_far_from_the_others():
-    """On a catalogue that covers much of the sky, a circle is a circle everywhere."""
+    """On a catalog that covers much of the sky, a circle is a circle everywhere."""
     rng = np.random.default_rng(3)
     n = 4000
     table = columns(n) | {"ra": rng.uniform(0, 180, n), "dec": rng.uniform(-70, 70, n)}

@@ -17,7 +17,7 @@ TRUTH = demo_table().meta
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A catalogue and its map, with two clusters of which all is known."""
+    """A catalog and its map, with two clusters of which all is known."""
     folder = tmp_path_factory.mktemp("analysis")
     table = demo_table()
     table.write(folder / "shear.fits")

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The check on catalogues of which the convention is known, and on pure noise."""
+"""The check on catalogs of which the convention is known, and on pure noise."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_false_alarms_are_rarer_than_one_in_a_hundred():
     assert alarms < 10
 
 
-def test_the_catalogue_is_left_alone_and_the_seed_decides():
+def test_the_catalog_is_left_alone_and_the_seed_decides():
     catalog = ShearCatalog(COLUMNS, "generic")
     before = catalog.e1.copy()
     first, second = (check_convention(catalog, n_rotations=30, rng=4) for _ in range(2))

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The summary against what the catalogue was made of."""
+"""The summary against what the catalog was made of."""
 
 import numpy as np
 import pytest

@@ -76,7 +76,7 @@ def test_parameters_are_keyword_only_with_defaults():
         type("Bad", (Estimator,), {"__init__": lambda self, factor=1: None})
 
 
-def test_no_wcs_makes_one_that_covers_the_catalogue():
+def test_no_wcs_makes_one_that_covers_the_catalog():
     catalog = _catalog()
     kappa = KaiserSquires().reconstruct(catalog)
     assert kappa.shape == make_wcs(catalog).array_shape
@@ -393,7 +393,7 @@ def test_cube_wcs_is_told_what_to_do():
         KaiserSquires().reconstruct(_catalog(100), wcs)
 
 
-def test_catalogue_outside_the_map():
+def test_catalog_outside_the_map():
     wcs = tangent_wcs(SkyCoord(100, -30, unit="deg"), (20, 20), 1.0)
     message = "no galaxy is left on the map: of 500, 500 are outside wcs"
     with pytest.raises(ValueError, match=message):

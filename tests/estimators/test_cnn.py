@@ -203,7 +203,7 @@ class TestPixels:
 
 class TestMasked:
     def test_fills_holes(self, catalog):
-        # of some size: little is lost in the smallest, whose neighbourhood says what is in them
+        # of some size: little is lost in the smallest, whose neighborhood says what is in them
         radius = (2 * u.arcmin, 3 * u.arcmin)
         holes = star_holes(MODEL.wcs, 0.02 / u.arcmin**2, rng=2, radius=radius)
         filled = MaskedCNN(uncertainty="network").reconstruct(catalog, MODEL.wcs, holes)

@@ -289,7 +289,7 @@ def test_5_a_bad_row_changes_nothing_but_a_warning_and_a_count(cls, name, value)
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("place", CENTERS)
 def test_6_an_elongated_lens_comes_back_at_its_place_and_position_angle(cls, place, orientation):
-    """A bar of five halos, off the centre of the field, at position angle 35 deg."""
+    """A bar of five halos, off the center of the field, at position angle 35 deg."""
     center, pa = CENTERS[place], 35 * u.deg
     middle = center.directional_offset_by(250 * u.deg, 4 * u.arcmin)
     halos = [
@@ -427,7 +427,7 @@ def test_10_a_known_lens_has_its_place_and_profile(cls, place, orientation, lens
     gamma, _ = shear_of(sky, [(position, lens)])
     kappa = _map(cls, catalog_columns(sky, gamma), wcs, **SHARP[cls])
     values = np.where(kappa.mask, -1, kappa.data)
-    # half a pixel: the maximum, by a parabola through its neighbours
+    # half a pixel: the maximum, by a parabola through its neighbors
     y0, x0 = np.unravel_index(values.argmax(), values.shape)
     peak = wcs.pixel_to_world(*_parabola(values, x0, y0)).icrs
     assert peak.separation(position) < 0.2 * u.arcmin
@@ -533,7 +533,7 @@ def test_11_the_uncertainty_covers_its_own_target(name, uncertainty):
     ratio = kappa.uncertainty.array / np.sqrt(np.mean(np.square(maps), axis=0))
     inner = ratio[6:-6, 6:-6]
     if cls in NETWORKS:
-        # Noise through a network is not Gaussian: a few realisations decide a pixel's scatter.
+        # Noise through a network is not Gaussian: a few realizations decide a pixel's scatter.
         assert abs(np.nanmedian(inner) - 1) < 0.1 and abs(np.nanmean(ratio) - 1) < 0.15
         return
     assert abs(np.nanmean(inner) - 1) < 0.04

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Real sky: the HST COSMOS catalogue and its X-ray clusters, from the shell to the stack."""
+"""Real sky: the HST COSMOS catalog and its X-ray clusters, from the shell to the stack."""
 
 import subprocess
 import sys
@@ -41,7 +41,7 @@ def test_mass_at_the_x_ray_clusters(cosmos_path, clusters, tmp_path):
     x, y = (np.rint(v).astype(int) for v in kappa.wcs.world_to_pixel(clusters))
     on_map = (x >= 0) & (y >= 0) & (x < kappa.shape[1]) & (y < kappa.shape[0])
     on_map[on_map] = ~kappa.mask[y[on_map], x[on_map]]
-    assert on_map.sum() >= 65  # the others lie outside the shear catalogue
+    assert on_map.sum() >= 65  # the others lie outside the shear catalog
     rng = np.random.default_rng(1)
     mean, significance = _stack(kappa.data, kappa.mask, y[on_map], x[on_map], rng)
     assert mean == pytest.approx(0.0256, abs=0.002)  # another public code: .0256 +- .0024

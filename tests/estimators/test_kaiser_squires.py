@@ -85,7 +85,7 @@ def test_padding_keeps_mass_from_coming_round_the_edge():
 
 
 def test_a_hole_is_not_read_as_zero_shear():
-    """Next to a hole, the error without normalised convolution would be that of zero shear."""
+    """Next to a hole, the error without normalized convolution would be that of zero shear."""
     catalog = _catalog()
     whole = KaiserSquires().reconstruct(catalog, PLANE)
     y, x = np.indices((100, 100))
@@ -121,7 +121,7 @@ def test_pixels_far_from_galaxies_are_masked():
     assert np.isnan(kappa.data[50, 80]) and np.isnan(kappa.kappa_b[50, 80])
 
 
-def test_without_smoothing_a_sparse_catalogue_is_not_full_of_holes():
+def test_without_smoothing_a_sparse_catalog_is_not_full_of_holes():
     catalog = _catalog(n=3000)
     with pytest.warns(MapWarning, match="have no galaxies and, without smoothing, count as zero"):
         kappa = KaiserSquires(smoothing=None).reconstruct(catalog, PLANE)

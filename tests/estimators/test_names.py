@@ -88,7 +88,7 @@ def test_tuned_is_for_those_who_can():
         ("ks(**{})", ValueError, r"must be followed by \(key=value"),
         ("ks(padding=__import__('os').getpid())", ValueError, r"must be followed by \(key=value"),
         ("ks(padding=3)(padding=4)", ValueError, r"must be followed by \(key=value"),
-        ("ks(colour=3)", TypeError, "colour must be a parameter of KaiserSquires: its parameters"),
+        ("ks(color=3)", TypeError, "color must be a parameter of KaiserSquires: its parameters"),
         ("ks(padding=0)", ValueError, "padding must be a finite number of at least 1"),
         ("ks(smoothing=3)", TypeError, "smoothing must be an angle with a unit"),
         ("ks:1arcmin", ValueError, "must be 'ks' without a variant"),

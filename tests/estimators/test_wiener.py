@@ -272,7 +272,7 @@ def test_pixels_far_from_galaxies_are_masked():
 
 
 def test_the_posterior_does_not_depend_on_the_ellipticities():
-    """And it is reproducible, and of a grid as good as of a catalogue."""
+    """And it is reproducible, and of a grid as good as of a catalog."""
     estimator = WienerFilter(uncertainty="posterior", n_realizations=5, sigma_e=0.25, rng=3)
     first = estimator.reconstruct(_lens_catalog(), PLANE)
     assert first.meta["uncertainty"] == "total"
@@ -281,7 +281,7 @@ def test_the_posterior_does_not_depend_on_the_ellipticities():
     np.testing.assert_allclose(again.uncertainty.array, first.uncertainty.array, rtol=1e-9)
     other = estimator.replace(rng=4).reconstruct(grid)
     assert not np.allclose(other.uncertainty.array, first.uncertainty.array, rtol=1e-3)
-    with pytest.raises(ValueError, match="use 'posterior' or give the catalogue"):
+    with pytest.raises(ValueError, match="use 'posterior' or give the catalog"):
         estimator.replace(uncertainty="rotations").reconstruct(grid)
     noise = estimator.replace(uncertainty="rotations").reconstruct(_lens_catalog(), PLANE)
     assert noise.meta["uncertainty"] == "noise"

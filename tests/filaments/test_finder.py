@@ -63,7 +63,7 @@ def test_the_cut_is_in_its_unit(orientation):
     assert found.table["persistence_sigma"][0] == pytest.approx(10 * depth)
 
 
-def test_noise_is_cancelled_and_does_not_break_the_ridge():
+def test_noise_is_canceled_and_does_not_break_the_ridge():
     found = find_filaments(_map(_bridge(0.3)), 0.3, unit="kappa")
     assert len(found) == 1
     x, y = _map(_bridge()).wcs.world_to_pixel(found.paths[0])

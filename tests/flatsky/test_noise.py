@@ -21,7 +21,7 @@ def test_uniform_noise_is_that_of_the_textbook():
     np.testing.assert_allclose(found[48, 48], 0.3 / (sigma * np.sqrt(4 * np.pi)), rtol=0.01)
 
 
-def test_uneven_noise_is_that_of_many_realisations():
+def test_uneven_noise_is_that_of_many_realizations():
     rng = np.random.default_rng(5)
     deviation = rng.uniform(0.1, 0.6, (28, 34))
     deviation[10:16, 10:16] = 0

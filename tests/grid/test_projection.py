@@ -51,7 +51,7 @@ def test_positions_and_rotation(place, orientation, frame):
     np.testing.assert_allclose(found[far], expected[far], atol=2e-3)
 
 
-def test_the_angle_is_the_textbook_one_at_the_centre():
+def test_the_angle_is_the_textbook_one_at_the_center():
     center = SkyCoord(80, 30, unit="deg")
     for flip, angle, phi in ((True, 0, 0), (False, 0, 180), (True, 20, 20)):
         pixels = PixelFrame(tangent_wcs(center, (11, 11), 0.5, flip=flip, angle=angle))

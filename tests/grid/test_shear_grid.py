@@ -121,7 +121,7 @@ def test_grids_that_do_not_belong_together_are_refused():
             grid + other
     with pytest.raises(TypeError):
         grid + 1
-    with pytest.raises(ValueError, match="at least one catalogue"):
+    with pytest.raises(ValueError, match="at least one catalog"):
         ShearGrid.from_chunks([], WCS)
 
 
@@ -193,7 +193,7 @@ def test_anisotropic_response_is_fixed_to_the_sky():
         np.testing.assert_allclose(grid.shear, expected.shear, atol=2e-5)
 
 
-def test_noise_realisations_keep_all_but_the_signal():
+def test_noise_realizations_keep_all_but_the_signal():
     columns = _columns()
     columns["e1"] = columns["e1"] * 0.1 + 0.5  # a strong signal
     catalog = ShearCatalog(columns, "generic")
@@ -213,7 +213,7 @@ def test_noise_realisations_keep_all_but_the_signal():
     assert not np.array_equal(noise[0].g2, noise[1].g2)
 
 
-def test_noise_realisations_are_made_one_at_a_time():
+def test_noise_realizations_are_made_one_at_a_time():
     stream = noise_realizations(_catalog(), WCS, n_realizations=10**9, rng=0)
     assert next(stream).shape == (20, 30)
 
@@ -228,7 +228,7 @@ def test_assignment_says_what_it_left_out():
         PixelAssignment(_catalog(), WCS, scheme="tsc")
 
 
-def test_catalogue_frame_is_that_of_north():
+def test_catalog_frame_is_that_of_north():
     """The same galaxies in galactic coordinates, with ellipticities to galactic north."""
     rng = np.random.default_rng(11)
     sky = uniform_sky(CENTER, 0.3, 3000, rng)

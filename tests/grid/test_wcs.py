@@ -21,7 +21,7 @@ def test_covers_all_galaxies_tightly(place):
     for v, n in ((x, nx), (y, ny)):
         assert v.min() >= -0.5 and v.max() <= n - 0.5
         assert n <= 2 * 60 / 0.5 + 2
-        # centred: as much room on one side as on the other
+        # centered: as much room on one side as on the other
         np.testing.assert_allclose(v.min() + 0.5, n - 0.5 - v.max(), atol=1e-5)
     # north up, east left
     here = wcs.pixel_to_world(nx / 2, ny / 2)
@@ -53,7 +53,7 @@ def test_one_galaxy_is_one_pixel():
     assert wcs.pixel_to_world(0, 0).separation(SkyCoord(12, -30, unit="deg")) < 1e-6 * u.arcsec
 
 
-def test_fk5_catalogue_gets_an_fk5_map():
+def test_fk5_catalog_gets_an_fk5_map():
     wcs = make_wcs(SkyCoord([10, 11], [5, 6], unit="deg", frame="fk5"))
     assert wcs.wcs.radesys == "FK5" and wcs.wcs.equinox == 2000
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Lenses of which everything is known, and catalogues of galaxies behind them.
+"""Lenses of which everything is known, and catalogs of galaxies behind them.
 
 Written apart from lensmap, so that the tests compare two things: the sky is a sphere here, and
 angles come from `astropy.coordinates`.
@@ -80,12 +80,12 @@ def shear_of(sky, lenses):
 
 
 def catalog_columns(sky, e, **more):
-    """Return the columns of a noise-free catalogue in the celestial convention."""
+    """Return the columns of a noise-free catalog in the celestial convention."""
     return {"ra": sky.ra.deg, "dec": sky.dec.deg, "e1": e.real, "e2": e.imag, **more}
 
 
 def tangent_wcs(center, shape, scale, *, flip=False, angle=0.0, frame="icrs"):
-    """Return a tangent-plane WCS centred on a position.
+    """Return a tangent-plane WCS centered on a position.
 
     ``flip`` makes x point to the east; ``angle`` (degrees) turns the image.
     """
@@ -107,7 +107,7 @@ def tangent_wcs(center, shape, scale, *, flip=False, angle=0.0, frame="icrs"):
 
 
 def pixel_sky(wcs):
-    """Return the sky positions of the pixel centres, flat, in ICRS."""
+    """Return the sky positions of the pixel centers, flat, in ICRS."""
     y, x = np.indices(wcs.array_shape)
     return wcs.pixel_to_world(x.ravel(), y.ravel()).icrs
 

@@ -120,7 +120,7 @@ def test_false_positives_are_those_of_noise():
     expected = np.mean(counts) / area.to(u.deg**2)
     assert np.sum(counts) > 20 and low < rate < high
     assert abs(rate - expected) < 3 * np.hypot(high - rate, np.sqrt(np.sum(counts)) / 20 / area)
-    # The catalogue is itself a map of noise.
+    # The catalog is itself a map of noise.
     assert found.density.to_value(u.deg**-2) * area.to_value(u.deg**2) == pytest.approx(
         len(find_peaks(kappa, 3))
     )

@@ -68,7 +68,7 @@ def test_nothing_and_files(tmp_path):
     (row,) = NOTHING.summary()
     assert row["n"] == 0 and np.isnan(row["rate"])
     assert NOTHING.cells(2)["n"].sum() == 0
-    assert "0 halos in 0 realisations; 0 recovered above kappa of 0.05" in repr(NOTHING)
+    assert "0 halos in 0 realizations; 0 recovered above kappa of 0.05" in repr(NOTHING)
     found = _with([True, False], {"n": 2, "matched": 1, "recovered": 1}, 4)
     path = tmp_path / "found.ecsv"
     found.write(path)

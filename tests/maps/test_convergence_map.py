@@ -83,7 +83,7 @@ def bumps(wcs, peaks):
 
 
 def centroid(kappa):
-    """The position of the centre of mass of a map."""
+    """The position of the center of mass of a map."""
     weight = np.where(kappa.mask, 0.0, kappa.data)
     y, x = np.indices(kappa.shape)
     return kappa.wcs.pixel_to_world(
@@ -527,7 +527,7 @@ WCS_OF_ALL_KINDS = {
 
 class TestReproject:
     @pytest.mark.parametrize("kind", list(WCS_OF_ALL_KINDS))
-    def test_what_is_off_centre_comes_back_at_its_place(self, kind):
+    def test_what_is_off_center_comes_back_at_its_place(self, kind):
         wcs = make_wcs((60, 60))
         # Neither symmetric under rotations nor under mirrors.
         peaks = [

@@ -105,7 +105,7 @@ def test_pixels_are_from_half_to_half():
     exclude=st.sampled_from(["inside", "outside"]),
     kind=st.sampled_from(["hole", "region", "image"]),
 )
-def test_a_galaxy_at_a_pixel_centre_and_the_pixel_agree(
+def test_a_galaxy_at_a_pixel_center_and_the_pixel_agree(
     ra, dec, radius, row, column, exclude, kind
 ):
     wcs = make_wcs()

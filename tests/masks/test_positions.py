@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Neighbours with and without a tree."""
+"""Neighbors with and without a tree."""
 
 import numpy as np
 import pytest

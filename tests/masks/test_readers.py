@@ -78,7 +78,7 @@ def test_hand_written_region_file(tmp_path):
     ra, dec = MAP.wcs_pix2world(x.ravel(), y.ravel(), 0)
     separation = CENTER.separation(SkyCoord(ra, dec, unit="deg")).arcmin.reshape(SHAPE)
     disc = np.hypot(x - 10, y - 12) < 4.5
-    # FK5 and ICRS are apart by a fraction of an arcsecond; no pixel centre lies there.
+    # FK5 and ICRS are apart by a fraction of an arcsecond; no pixel center lies there.
     np.testing.assert_array_equal(pixel_mask(path, MAP), (separation > 1) & (separation < 3) | disc)
 
 

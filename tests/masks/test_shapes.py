@@ -89,7 +89,7 @@ def in_rectangle(center, sky, width, height, angle):
 
 
 def in_polygon(vertices, sky):
-    """Return which positions are on the same side of all great circles through neighbours."""
+    """Return which positions are on the same side of all great circles through neighbors."""
     corners = vertices.icrs.cartesian.xyz.value.T
     normals = np.cross(corners, np.roll(corners, -1, axis=0))
     sides = np.tensordot(normals, sky.icrs.cartesian.xyz.value, axes=1) > 0
@@ -173,7 +173,7 @@ def test_large_circle_is_exact_on_the_sphere():
 
 
 def test_many_regions_as_few():
-    """From some number on, neighbours are found with a tree: the answer must be the same."""
+    """From some number on, neighbors are found with a tree: the answer must be the same."""
     rng = np.random.default_rng(5)
     sky = SkyCoord(rng.uniform(29, 31, 5000), rng.uniform(59, 61, 5000), unit="deg")
     regions = [

@@ -105,7 +105,7 @@ class TestMultiscale:
 
 
 class TestReferenceNoise:
-    def test_is_that_of_the_neighbourhood(self):
+    def test_is_that_of_the_neighborhood(self):
         weight = np.full(SHAPE, 100.0)
         weight[:, 64:] = 25.0
         noise = reference_noise(weight)
@@ -130,7 +130,7 @@ class TestReferenceNoise:
 class TestGridArrays:
     survey = MockSurvey(density=33 / u.arcmin**2)
 
-    def test_are_those_of_a_catalogue(self):
+    def test_are_those_of_a_catalog(self):
         catalog = self.survey.observe(None, WCS, rng=1)
         from lensmap import ShearGrid
 

@@ -94,7 +94,7 @@ def test_a_peak_that_is_hidden_hides_none():
     assert find_peaks(kappa, 5, min_separation=6 * u.arcmin)["x_peak"].tolist() == [20, 40]
 
 
-def test_a_masked_bright_pixel_hides_no_neighbour():
+def test_a_masked_bright_pixel_hides_no_neighbor():
     mask = np.zeros(SHAPE, dtype=bool)
     mask[29:32, 21:23] = True
     kappa = _map_of((20, 30, 0.1), mask=mask)
@@ -104,7 +104,7 @@ def test_a_masked_bright_pixel_hides_no_neighbour():
     assert found["x_peak"].tolist() == [20]
 
 
-def test_edges_and_neighbours_of_masked_pixels_are_marked():
+def test_edges_and_neighbors_of_masked_pixels_are_marked():
     mask = np.zeros(SHAPE, dtype=bool)
     mask[30, 51] = True
     kappa = _map_of((0, 20, 0.1), (50, 30, 0.1), (30, 30, 0.1), mask=mask)

@@ -59,7 +59,7 @@ def test_of_an_nfw_halo_is_that_of_its_shear():
 
 
 @pytest.mark.parametrize("scale", [0.5, 2.0, 20.0])
-def test_is_the_difference_of_two_normalised_convolutions(scale):
+def test_is_the_difference_of_two_normalized_convolutions(scale):
     # 20 pixels: the filter is wider than the map
     rng = np.random.default_rng(5)
     kappa = _map(rng.normal(size=SHAPE), rng.random(SHAPE) < 0.3)[:40, :70]

@@ -61,7 +61,7 @@ def test_masses_of_recovered_halos():
 @pytest.mark.parametrize("recovered", [True, False])
 def test_all_in_one_figure(tmp_path, recovered):
     figure = plotting.plot_recovery(_recovery(recovered=recovered), n_cells=3)
-    assert "24 halos in 1 realisation, peaks above S/N of 4" in figure.get_suptitle()
+    assert "24 halos in 1 realization, peaks above S/N of 4" in figure.get_suptitle()
     texts = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert {"6", "2"} <= set(texts)  # 3 and 1 peaks on half a square degree
     figure.savefig(tmp_path / "recovery.png")

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pictures by their content: what is drawn, where, and in which colours."""
+"""Pictures by their content: what is drawn, where, and in which colors."""
 
 import io
 import re
@@ -47,8 +47,8 @@ def make_map(**changes):
     return ConvergenceMap(data, **(parts | changes))
 
 
-def colour_at(ax, place):
-    """The colour of the figure (0 to 255) at a place on the sky."""
+def color_at(ax, place):
+    """The color of the figure (0 to 255) at a place on the sky."""
     canvas = ax.figure.canvas
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())
@@ -56,8 +56,8 @@ def colour_at(ax, place):
     return pixels[pixels.shape[0] - 1 - int(y), int(x), :3].astype(int)
 
 
-def is_red(colour):
-    return colour[0] > colour[2] + 60
+def is_red(color):
+    return color[0] > color[2] + 60
 
 
 class TestPlotMap:
@@ -73,8 +73,8 @@ class TestPlotMap:
         assert low == -high and 0 < high <= 1
         np.testing.assert_allclose([ax.get_xlim(), ax.get_ylim()], [(-0.5, 49.5), (-0.5, 39.5)])
         place = kappa.wcs.pixel_to_world(*PEAK)
-        assert is_red(colour_at(ax, place))
-        assert not is_red(colour_at(ax, kappa.wcs.pixel_to_world(PEAK[1], PEAK[0])))
+        assert is_red(color_at(ax, place))
+        assert not is_red(color_at(ax, kappa.wcs.pixel_to_world(PEAK[1], PEAK[0])))
 
     @pytest.mark.parametrize(
         "axes, labels",
@@ -114,14 +114,14 @@ class TestPlotMap:
         assert label in (bar.get_ylabel() or bar.get_xlabel())
         assert (ax.images[0].cmap.name == "RdBu_r") == (limits is None)
 
-    def test_masked_pixels_are_grey(self):
+    def test_masked_pixels_are_gray(self):
         mask = np.zeros(SHAPE, dtype=bool)
         mask[20:30, 10:20] = True
         kappa = make_map(mask=mask)
-        grey = 255 * np.array(to_rgba("0.85")[:3])
+        gray = 255 * np.array(to_rgba("0.85")[:3])
         for options in ({}, {"cmap": "magma"}):
-            colour = colour_at(kappa.plot(**options), kappa.wcs.pixel_to_world(15, 25))
-            np.testing.assert_allclose(colour, grey, atol=1.5)
+            color = color_at(kappa.plot(**options), kappa.wcs.pixel_to_world(15, 25))
+            np.testing.assert_allclose(color, gray, atol=1.5)
 
     def test_all_masked(self):
         kappa = ConvergenceMap(np.full(SHAPE, np.nan), wcs=make_wcs())
@@ -152,11 +152,11 @@ class TestPlotMap:
         kappa = make_map()
         assert kappa.plot(ax, contours=[3]) is ax
         assert (ax.get_xlim(), ax.get_ylim()) == limits
-        assert is_red(colour_at(ax, kappa.wcs.pixel_to_world(*PEAK)))
+        assert is_red(color_at(ax, kappa.wcs.pixel_to_world(*PEAK)))
         for x, y in (PEAK[::-1], (SHAPE[1] - PEAK[0], PEAK[1]), (PEAK[0], SHAPE[0] - PEAK[1])):
-            assert not is_red(colour_at(ax, kappa.wcs.pixel_to_world(x, y)))
+            assert not is_red(color_at(ax, kappa.wcs.pixel_to_world(x, y)))
         # Beyond the map the image is seen: black.
-        assert colour_at(ax, other.pixel_to_world(2, 2)).max() < 10
+        assert color_at(ax, other.pixel_to_world(2, 2)).max() < 10
 
     def test_on_empty_axes_the_whole_map_is_seen(self):
         other = make_wcs((90, 80), angle=35)
@@ -167,7 +167,7 @@ class TestPlotMap:
             x, y = other.world_to_pixel(kappa.wcs.pixel_to_world(*corner))
             assert ax.get_xlim()[0] < x < ax.get_xlim()[1]
             assert ax.get_ylim()[0] < y < ax.get_ylim()[1]
-        assert is_red(colour_at(ax, kappa.wcs.pixel_to_world(*PEAK)))
+        assert is_red(color_at(ax, kappa.wcs.pixel_to_world(*PEAK)))
 
     def test_on_a_cutout(self):
         kappa = make_map()
@@ -176,7 +176,7 @@ class TestPlotMap:
         ax.imshow(cut.data, origin="lower")
         kappa.plot(ax)
         assert ax.get_xlim() == (-0.5, 10.5)
-        assert is_red(colour_at(ax, kappa.wcs.pixel_to_world(*PEAK)))
+        assert is_red(color_at(ax, kappa.wcs.pixel_to_world(*PEAK)))
 
     @pytest.mark.parametrize("quantity", ["kappa_b", "snr", "uncertainty", "counts"])
     def test_quantity_that_is_not_there(self, quantity):

@@ -41,7 +41,7 @@ def _catalog(lenses, n=15_000, noise=0.25, seed=0, z_source=1.0, redshift=None, 
         gamma = gamma - factor * halo.tangential_shear(theta, z_source) * np.exp(2j * toward)
         kappa = kappa + factor * halo.kappa(theta, z_source)
     g = gamma / (1 - kappa)
-    g = np.where(np.abs(g) < 0.7, g, 0)  # at the very centre
+    g = np.where(np.abs(g) < 0.7, g, 0)  # at the very center
     e = noise * (rng.normal(size=n) + 1j * rng.normal(size=n))
     e = np.where(np.abs(e) < 0.95, e, 0)
     e = (e + g) / (1 + np.conj(g) * e)
@@ -109,13 +109,13 @@ def test_galaxies_at_many_redshifts():
     assert fit.m200c.to_value(u.solMass) == pytest.approx(8e14, rel=0.04)
 
 
-def test_two_halos_at_once_and_a_free_centre():
+def test_two_halos_at_once_and_a_free_center():
     second = CENTER.directional_offset_by(60 * u.deg, 5 * u.arcmin)
     halos = [_halo(8e14), _halo(4e14, z=0.4)]
     catalog = _catalog([(CENTER, halos[0]), (second, halos[1])], n=40_000, noise=0.0)
     wrong = CENTER.directional_offset_by(200 * u.deg, 0.5 * u.arcmin)
     fit = fit_nfw(catalog, SkyCoord([wrong, second]), z_lens=[0.3, 0.4], z_source=1.0,
-                  radii=[0.2, 3] * u.Mpc, concentration="relation", centre="free")
+                  radii=[0.2, 3] * u.Mpc, concentration="relation", center="free")
     np.testing.assert_allclose(fit.m200c.to_value(u.solMass), [8e14, 4e14], rtol=0.02)
     assert np.all(fit.position.separation(SkyCoord([CENTER, second])) < 0.05 * u.arcmin)
     alone = fit_nfw(catalog, CENTER, z_lens=0.3, z_source=1.0, radii=RADII)
@@ -184,12 +184,12 @@ def test_a_covariance_from_a_bootstrap():
         fit_nfw(profile, z_lens=0.3, z_source=1.0)
 
 
-def test_the_centre_is_in_the_frame_of_the_user():
+def test_the_center_is_in_the_frame_of_the_user():
     halo = _halo()
     catalog = _catalog([(CENTER, halo)], n=30_000, noise=0.0)
     start = CENTER.directional_offset_by(70 * u.deg, 0.8 * u.arcmin)
     for position in (start, start.galactic):
-        fit = fit_nfw(catalog, position, z_lens=0.3, z_source=1.0, radii=RADII, centre="free")
+        fit = fit_nfw(catalog, position, z_lens=0.3, z_source=1.0, radii=RADII, center="free")
         assert fit.position.frame.name == position.frame.name
         assert fit.position.separation(CENTER) < 0.01 * u.arcmin
 
@@ -298,7 +298,7 @@ def test_no_halo_is_no_halo():
         ({"z_lens": 1.2}, ValueError, "z_lens is 1.2, but the profile was made with 0.3"),
         ({"z_source": 0.25}, ValueError, "z_lens must be lower than z_source"),
         ({"position": CENTER}, ValueError, "a profile has its own position"),
-        ({"centre": "free"}, ValueError, "a profile has its own position"),
+        ({"center": "free"}, ValueError, "a profile has its own position"),
         ({"concentration": "duffy"}, ValueError, "concentration must be one of"),
         ({"concentration": -1.0}, ValueError, "concentration must be positive"),
         ({"radii": [5, 6] * u.Mpc}, ValueError, "no bin of the profile"),
@@ -321,7 +321,7 @@ def test_bad_data():
         fit_nfw(np.zeros(3), CENTER, z_lens=0.3)
     with pytest.raises(ValueError, match="position must be given"):
         fit_nfw(catalog, z_lens=0.3)
-    with pytest.raises(ValueError, match="z_source must be given: the catalogue"):
+    with pytest.raises(ValueError, match="z_source must be given: the catalog"):
         fit_nfw(catalog, CENTER, z_lens=0.3)
     with pytest.raises(ValueError, match="must lie in the survey, not at ra 10.0000, dec"):
         fit_nfw(catalog, SkyCoord(10, 10, unit="deg"), z_lens=0.3, z_source=1.0)

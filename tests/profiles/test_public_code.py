@@ -58,7 +58,7 @@ def test_the_excess_surface_density_of_colossus():
     )
 
 
-def test_the_profile_of_a_catalogue_that_galsim_sheared():
+def test_the_profile_of_a_catalog_that_galsim_sheared():
     cosmology = COSMOLOGY
     center = SkyCoord(40.0, 0.0, unit="deg")
     sky = uniform_sky(center, 0.2, 20_000, np.random.default_rng(0))

@@ -20,7 +20,7 @@ def _catalog(center, lenses, n=40_000, radius=0.4, noise=0.0, seed=0, reduced=Fa
     sky = uniform_sky(center, radius, n, rng)
     gamma, kappa = shear_of(sky, lenses)
     e = gamma / (1 - kappa) if reduced else gamma
-    e = np.where(np.abs(e) < 0.9, e, 0)  # at the very centre, inside of all bins
+    e = np.where(np.abs(e) < 0.9, e, 0)  # at the very center, inside of all bins
     e = e + noise * (rng.normal(size=n) + 1j * rng.normal(size=n))
     return ShearCatalog(catalog_columns(sky, e, **more), "generic", "celestial", "shear")
 

@@ -33,7 +33,7 @@ def test_white_noise():
     noise = 0.01 * np.random.default_rng(1).standard_normal((512, 512))
     scores = null_scores(noise, pixel_scale=0.41 * u.arcmin)
     area = (512 * 0.41 / 60) ** 2
-    expected = 512**2 * 1.35e-3 / area  # at 3 sigma nearly all are higher than their neighbours
+    expected = 512**2 * 1.35e-3 / area  # at 3 sigma nearly all are higher than their neighbors
     assert scores["peaks_3"].value == pytest.approx(expected, rel=0.12)
     assert scores["peaks_3"] > 10 * scores["peaks_4"]
     assert scores["kappa_high"] == pytest.approx(0.0309, rel=0.03)

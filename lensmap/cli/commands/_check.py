@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap check``: what is in a catalogue, and is its convention what you say?"""
+"""``lensmap check``: what is in a catalog, and is its convention what you say?"""
 
 import sys
 import warnings
@@ -14,8 +14,8 @@ from lensmap.utils import ConventionWarning, warn_user
 _CHECKED = 500_000
 
 NAME = "check"
-SUMMARY = "say what is in a catalogue, and test its sign convention"
-DESCRIPTION = """Say what is in a catalogue, and test its declared sign convention on the galaxies:
+SUMMARY = "say what is in a catalog, and test its sign convention"
+DESCRIPTION = """Say what is in a catalog, and test its declared sign convention on the galaxies:
 the handedness by E against B power, the overall sign by the skewness of the map
 or by the mean kappa at known masses (--at). Below 3 sigma it says "undecided"."""
 EXAMPLES = """examples:

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap demo``: the whole main job on a bundled catalogue of which the truth is known."""
+"""``lensmap demo``: the whole main job on a bundled catalog of which the truth is known."""
 
 import sys
 from importlib.resources import as_file, files
@@ -16,9 +16,9 @@ from lensmap.utils import atomic_write
 
 NAME = "demo"
 SUMMARY = "map a bundled cluster field and compare with the truth"
-DESCRIPTION = """Make a mass map of a bundled mock catalogue with two clusters of galaxies, find
+DESCRIPTION = """Make a mass map of a bundled mock catalog with two clusters of galaxies, find
 them in the map, and compare their positions with the truth. Writes lensmap_demo.fits
-(open it in DS9), lensmap_demo.png, and the catalogue, lensmap_demo_shear.fits."""
+(open it in DS9), lensmap_demo.png, and the catalog, lensmap_demo_shear.fits."""
 EXAMPLES = """examples:
   lensmap demo
   lensmap demo --output-dir /tmp/demo --overwrite"""
@@ -68,7 +68,7 @@ def run(arguments):
 
 
 def demo_table():
-    """Return the bundled catalogue.
+    """Return the bundled catalog.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def compare(kappa, truth):
     kappa : ConvergenceMap
         The map.
     truth : dict
-        The bundled catalogue's meta.
+        The bundled catalog's meta.
 
     Returns
     -------

@@ -21,11 +21,11 @@ from lensmap.utils import atomic_write, has_suffix
 
 NAME = "inject"
 SUMMARY = "say which halos a map of your galaxies would show"
-DESCRIPTION = """Put NFW halos in front of the galaxies of a catalogue at random places, make the
+DESCRIPTION = """Put NFW halos in front of the galaxies of a catalog at random places, make the
 map anew, and count the halos that it shows: completeness by mass, redshift and place,
 with errors and less what is chance; masses and positions against the truth; and the
 peaks of maps of noise. What is on the sky already stays there. Interrupted, the same
-command goes on from the last realisation that was finished."""
+command goes on from the last realization that was finished."""
 EXAMPLES = """examples:
   lensmap inject shear.fits --mass 2e14 --redshift 0.4 --z-source 1.2 -o halos.ecsv
   lensmap inject shear.fits --mass 1e14 2e14 4e14 --redshift 0.2 0.4 0.6 --z-source 1.2 \\
@@ -39,7 +39,7 @@ def add_arguments(parser):
     """Add the command's arguments."""
     add_catalog_arguments(parser)
     parser.add_argument("-o", "--output", required=True, metavar="H.ecsv",
-                        help="the halos and what became of them, written after each realisation")
+                        help="the halos and what became of them, written after each realization")
     group = parser.add_argument_group("the halos")
     group.add_argument("--mass", type=float, nargs="+", required=True, metavar="M",
                        help="their M200c, solar masses, one or several, rising")
@@ -51,7 +51,7 @@ def add_arguments(parser):
     sources.add_argument("--n-of-z", metavar="NAME",
                          help="their distribution instead: lsst_y1 or lsst_y10")
     group.add_argument("--halos", type=count, metavar="N",
-                       help="in one realisation (default: as many as have room, 10 at most)")
+                       help="in one realization (default: as many as have room, 10 at most)")
     group.add_argument("-n", "--realizations", type=count, default=20, metavar="N",
                        help="maps with halos, and as many of noise (default 20)")
     group = parser.add_argument_group("what counts as found")
@@ -145,7 +145,7 @@ def _check_outputs(arguments):
         raise ValueError(f"--output must end in .ecsv, not {str(output)!r}")
     for path in (arguments.output, arguments.plot):
         if path and Path(path).resolve() == Path(arguments.catalog).resolve():
-            raise ValueError(f"{path!r} is the catalogue: it would be lost")
+            raise ValueError(f"{path!r} is the catalog: it would be lost")
     if arguments.plot:
         check_picture(arguments.plot)
     if output.exists() and not arguments.overwrite:

@@ -12,7 +12,7 @@ from lensmap.cli._tables import show_table, write_table
 
 NAME = "profile"
 SUMMARY = "measure the shear about a position, and fit a halo"
-DESCRIPTION = """Measure the tangential and the cross shear of a catalogue in rings about one
+DESCRIPTION = """Measure the tangential and the cross shear of a catalog in rings about one
 position or about many (stacked), and fit the mass of an NFW halo to it."""
 EXAMPLES = """examples:
   lensmap profile shear.fits --at 36.91,12.57 --z-lens 0.3 --z-source 1 \\

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap reconstruct``: a catalogue in, a mass map out."""
+"""``lensmap reconstruct``: a catalog in, a mass map out."""
 
 import sys
 from contextlib import ExitStack
@@ -21,8 +21,8 @@ from lensmap.cli.commands._check import check_declared
 from lensmap.utils import atomic_write
 
 NAME = "reconstruct"
-SUMMARY = "make a mass map of a shear catalogue"
-DESCRIPTION = """Make a mass map of a shear catalogue and write it as FITS: kappa, B-mode,
+SUMMARY = "make a mass map of a shear catalog"
+DESCRIPTION = """Make a mass map of a shear catalog and write it as FITS: kappa, B-mode,
 uncertainty, mask and galaxy counts, each with its WCS. The declared sign convention
 is tested on the way (--no-check)."""
 EXAMPLES = """examples:
@@ -110,7 +110,7 @@ def _outputs(arguments):
     outputs = [Path(arguments.output)]
     for path in (arguments.output, arguments.plot):
         if path and Path(path).resolve() == Path(arguments.catalog).resolve():
-            raise ValueError(f"{path!r} is the catalogue: it would be lost")
+            raise ValueError(f"{path!r} is the catalog: it would be lost")
     if arguments.plot:
         from lensmap.plotting import check_picture
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap simulate``: skies of which everything is known, and catalogues of them."""
+"""``lensmap simulate``: skies of which everything is known, and catalogs of them."""
 
 from lensmap.cli.commands import (
     _simulate_cluster as simulate_cluster,
@@ -12,8 +12,8 @@ from lensmap.cli.commands import (
 )
 
 NAME = "simulate"
-SUMMARY = "make convergence fields and mock shear catalogues with their truth"
-DESCRIPTION = """Make skies of which everything is known, and the catalogues that surveys would
+SUMMARY = "make convergence fields and mock shear catalogs with their truth"
+DESCRIPTION = """Make skies of which everything is known, and the catalogs that surveys would
 have of them."""
 EXAMPLES = """examples:
   lensmap simulate fields -o fields -n 100

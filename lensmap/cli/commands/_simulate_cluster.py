@@ -12,9 +12,9 @@ from lensmap.cli.commands._simulate_survey import observe, seeds_of, write_catal
 from lensmap.utils import atomic_write
 
 NAME = "cluster"
-SUMMARY = "make the field of a cluster of galaxies, with its catalogue"
+SUMMARY = "make the field of a cluster of galaxies, with its catalog"
 DESCRIPTION = """Make convergence and shear of a cluster of galaxies with its substructure, alone or
-on large-scale structure, and, if wanted, the catalogue that a survey would have."""
+on large-scale structure, and, if wanted, the catalog that a survey would have."""
 EXAMPLES = """examples:
   lensmap simulate cluster -o coma.fits --preset coma --background --survey shear.fits
   lensmap simulate cluster -o cluster.fits --mass 5e14 --redshift 0.3 --shape 128 128
@@ -63,7 +63,7 @@ def add_arguments(parser):
     group.add_argument(
         "--survey",
         metavar="CAT",
-        help="write the catalogue of Cha et al. 2025, too; 'lensmap simulate survey --field' "
+        help="write the catalog of Cha et al. 2025, too; 'lensmap simulate survey --field' "
         "makes those of other surveys",
     )
     group.add_argument("--seed", type=int, default=0, help="of what is random (default 0)")
@@ -144,7 +144,7 @@ def _halo(arguments, cosmology):
 
 
 def _write_catalog(field, path, seeds, seed):
-    """Write the catalogue of the survey of Cha et al. 2025; return what there is to say of it."""
+    """Write the catalog of the survey of Cha et al. 2025; return what there is to say of it."""
     from lensmap.simulate import MockSurvey
 
     catalog = observe(MockSurvey.preset("cha2025"), None, field, field.wcs, seeds)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap simulate survey``: the catalogue that a survey would have of a known sky."""
+"""``lensmap simulate survey``: the catalog that a survey would have of a known sky."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,8 +10,8 @@ from lensmap.cli._tables import table_format, write_table
 from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, atomic_write, check_count, has_suffix
 
 NAME = "survey"
-SUMMARY = "make the shear catalogue that a survey would have of a field"
-DESCRIPTION = """Make the shear catalogue that a survey would have of a field, which is drawn or
+SUMMARY = "make the shear catalog that a survey would have of a field"
+DESCRIPTION = """Make the shear catalog that a survey would have of a field, which is drawn or
 read. Its columns hold the truth of each galaxy, too. The file says its convention and
 kind, so that 'lensmap reconstruct' takes it as it is."""
 EXAMPLES = """examples:
@@ -37,7 +37,7 @@ def add_arguments(parser):
         "--output",
         required=True,
         metavar="CAT",
-        help="the catalogue: FITS, ECSV, HDF5, Parquet or CSV (which says no convention) by its "
+        help="the catalog: FITS, ECSV, HDF5, Parquet or CSV (which says no convention) by its "
         "suffix",
     )
     add_input_arguments(parser)
@@ -60,7 +60,7 @@ def add_arguments(parser):
         "--seed",
         type=int,
         default=0,
-        help="of all that is random (default 0): each catalogue of a series needs its own",
+        help="of all that is random (default 0): each catalog of a series needs its own",
     )
     group.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
@@ -154,7 +154,7 @@ def seeds_of(seed):
 
 
 def _outputs(arguments):
-    """Return the files that will be written, the catalogue first."""
+    """Return the files that will be written, the catalog first."""
     table_format(arguments.output)
     outputs = [Path(arguments.output)]
     for name in arguments.truth:
@@ -223,7 +223,7 @@ def _field(arguments, survey, seed):
             field = move_field(field, arguments.center)
         return field, field.wcs
     if arguments.z_source is not None and len(arguments.z_source) > 1:
-        raise ValueError("--z-source must be one redshift: a catalogue has one for all galaxies, "
+        raise ValueError("--z-source must be one redshift: a catalog has one for all galaxies, "
                          "or a distribution, --n-of-z")
     parameters = {} if arguments.center is None else {"center": arguments.center}
     if survey.n_of_z is not None and arguments.z_source is None:
@@ -242,7 +242,7 @@ def draw_mask(arguments, wcs, seed):
 
 
 def observe(survey, mask, field, wcs, seed):
-    """Return the catalogue of a field, or of nothing on a WCS, with one more mask."""
+    """Return the catalog of a field, or of nothing on a WCS, with one more mask."""
     from astropy.wcs.utils import proj_plane_pixel_area
 
     if mask is not None:
@@ -256,7 +256,7 @@ def observe(survey, mask, field, wcs, seed):
 
 
 def write_catalog(catalog, path, seed, *, lensed):
-    """Write a catalogue that says its seed, and whether it is lensed."""
+    """Write a catalog that says its seed, and whether it is lensed."""
     table = catalog.table
     table.meta |= {"SEED": seed, "LENSED": lensed}
     write_table(table, path)
@@ -279,7 +279,7 @@ def _write_mask(mask, wcs, path):
 
 
 def describe(catalog, wcs, field):
-    """Return what there is to say of a catalogue, for people."""
+    """Return what there is to say of a catalog, for people."""
     import numpy as np
     from astropy import units as u
     from astropy.wcs.utils import proj_plane_pixel_area

@@ -76,7 +76,7 @@ class LargeConv2D(keras.layers.Conv2D):
         the channels on ordinary processors.
     **kwargs
         As for `keras.layers.Conv2D`: padding ("valid" or "same"), activation, use_bias,
-        initialisers, regularisers, constraints, name, dtype.
+        initializers, regularizers, constraints, name, dtype.
 
     Raises
     ------
@@ -149,7 +149,7 @@ class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
     method : {"auto", "fft", "direct"}
         As for `LargeConv2D`.
     **kwargs
-        As for `keras.layers.Conv2DTranspose`: activation, use_bias, initialisers, regularisers,
+        As for `keras.layers.Conv2DTranspose`: activation, use_bias, initializers, regularizers,
         constraints, name, dtype.
 
     Raises
@@ -259,7 +259,7 @@ def _valid(x, kernel, before, after):
 def _full(x, kernel):
     """Convolve images ``(n, ny, nx, c)`` with ``(ky, kx, c, c_out)``, edges included.
 
-    Overlap-add: a tile, with zeros up to the length of its transform, spills over its neighbours.
+    Overlap-add: a tile, with zeros up to the length of its transform, spills over its neighbors.
     """
     n, ny, nx, c = ops.shape(x)
     kh, kw, _, c_out = kernel.shape
@@ -339,7 +339,7 @@ def _tiling(k):
 
     For 49 pixels that is 128; with 24 channels and images of 512 x 512, lengths of 96, 112, 144 and
     164 were 6, 8, 2 and 12 per cent slower. The step is never less than the overlap, so that a
-    tile reaches into one neighbour only.
+    tile reaches into one neighbor only.
     """
     length = 16 * -(-int(2.6 * k) // 16)
     return length, length - k + 1

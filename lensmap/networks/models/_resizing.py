@@ -13,7 +13,7 @@ __all__ = ["BicubicUpsampling", "Bilinear2x"]
 
 @keras.saving.register_keras_serializable(package="lensmap")
 class Bilinear2x(layers.Layer):
-    """Double the resolution by bilinear interpolation between the centres of pixels.
+    """Double the resolution by bilinear interpolation between the centers of pixels.
 
     Beyond the edge the map goes on as it is there.
     """
@@ -34,7 +34,7 @@ class Bilinear2x(layers.Layer):
 
 
 def _doubled(values, axis):
-    """Interpolate along an axis: each pixel becomes two, a quarter of a pixel off its centre."""
+    """Interpolate along an axis: each pixel becomes two, a quarter of a pixel off its center."""
     n = ops.shape(values)[axis]
 
     def part(start, stop):

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The optimiser: Adam with steps that suit the size of a layer."""
+"""The optimizer: Adam with steps that suit the size of a layer."""
 
 import math
 

@@ -187,7 +187,7 @@ def _batches(examples, batch_size, steps):
 
 
 class _Run:
-    """A training under way: the model, its optimiser, the mean of its weights, its history."""
+    """A training under way: the model, its optimizer, the mean of its weights, its history."""
 
     def __init__(
         self, architecture, folder, start, options, learning_rate, decay, averaging, steps, seed

@@ -20,7 +20,7 @@ from lensmap.simulate.clusters._truth import (
     cluster_table,
     describe_cluster,
     describe_filament,
-    labelled,
+    labeled,
     subhalo_table,
 )
 from lensmap.simulate.fields import LensingField
@@ -46,9 +46,9 @@ class ClusterField(Parametrized):
     clusters : lensmap.halos.NFWHalo or sequence of them
         The clusters; ``angle`` of an elliptical one is from the pixels' +x axis towards +y.
     positions : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or None
-        Where they are: positions on the sky, ``(n,)``, or offsets from the centre of the field
+        Where they are: positions on the sky, ``(n,)``, or offsets from the center of the field
         along the pixels' axes, ``(n, 2)``, each (x, y), angles. None puts the only one into the
-        centre.
+        center.
     z_source : float or SourceRedshifts
         The source redshift, or their distribution.
     shape : tuple of int
@@ -85,7 +85,7 @@ class ClusterField(Parametrized):
     NFW halos with the concentrations of Diemer & Joyce 2019, and are round. The field is flat:
     in 3.5 deg, tangents differ from angles by 3e-4.
 
-    Mean and value at the centre of a pixel differ: r pixels from a cluster, tangential shear is
+    Mean and value at the center of a pixel differ: r pixels from a cluster, tangential shear is
     smaller by a part of about :math:`1 / (6 r^2)`. But for that, the shear of round halos is
     that of `lensmap.halos.NFWHalo` to 1e-3 or better, that of elliptical ones, up to an
     ellipticity of 0.5, right to 2e-3.
@@ -152,8 +152,8 @@ class ClusterField(Parametrized):
         Parameters
         ----------
         name : {"coma"}
-            Coma (Abell 1656) at z = 0.0231, as a mock: no shear catalogue of it is public. M200c
-            of 7.4e14 solar masses (Cha et al. 2025), centred on NGC 4874, c200c of Diemer &
+            Coma (Abell 1656) at z = 0.0231, as a mock: no shear catalog of it is public. M200c
+            of 7.4e14 solar masses (Cha et al. 2025), centered on NGC 4874, c200c of Diemer &
             Joyce 2019, truncated at 2.5 r200c, round, a tenth of it in subhalos; a field of 3.5
             deg, 512 x 512 pixels. Sources are at redshift 1: for a lens so near, their redshifts
             hardly matter.
@@ -173,7 +173,7 @@ class ClusterField(Parametrized):
         Notes
         -----
         Coma has three filaments, 14 arcmin wide (full width at half maximum), from 25 to 95
-        arcmin from the centre. Two have the position angles in which HyeongHan et al. 2024 found
+        arcmin from the center. Two have the position angles in which HyeongHan et al. 2024 found
         them, 110 and 340 deg, and an excess convergence, 0.0115 and 0.0063, that a matched filter
         would see with the significance that they report, 6.6 and 3.6 sigma, in 38 galaxies per
         square arcminute with ellipticities of 0.25 per component. The third, at 225 deg with
@@ -323,7 +323,7 @@ class ClusterField(Parametrized):
         if self._behind is not None:
             behind = self._behind.draw(rng)
             kappa, gamma = kappa + behind.kappa.data, gamma + behind.gamma
-            tables.append(labelled(behind.halos, "background", -1))
+            tables.append(labeled(behind.halos, "background", -1))
         single = self.dtype == "float32"
         return LensingField(
             ConvergenceMap(kappa.astype(self.dtype), wcs=self.wcs, meta=self._meta()),

@@ -27,7 +27,7 @@ class Filament:
 
     .. math:: \kappa(s, t) = \kappa_\mathrm{excess}(s) \, A(s) \, e^{-t^2 / 2 \sigma^2} ,
 
-    with s the distance from the cluster's centre along the arm and t that from the arm. A is 1
+    with s the distance from the cluster's center along the arm and t that from the arm. A is 1
     but for both ends, where it falls to 0 as half a wave of a cosine: between ``start`` and
     ``start + taper``, and between ``length - taper`` and ``length``. It is added to whatever else
     there is.
@@ -39,7 +39,7 @@ class Filament:
         east. In a field with north up and east left that is ``angle`` + 90 deg from the pixels'
         +x axis towards +y.
     length : `~astropy.units.Quantity`
-        How far from the centre of the cluster the arm ends: an angle, or a proper length at the
+        How far from the center of the cluster the arm ends: an angle, or a proper length at the
         cluster.
     width : `~astropy.units.Quantity`
         The standard deviation of the profile across, an angle or a length; the full width at
@@ -50,7 +50,7 @@ class Filament:
         The same at the far end, where it differs: in between it is linear in s. None is
         ``excess``.
     start : `~astropy.units.Quantity` or None
-        How far from the centre the arm begins, an angle or a length; None is r200c.
+        How far from the center the arm begins, an angle or a length; None is r200c.
     taper : `~astropy.units.Quantity` or None
         Over which length each end falls, an angle or a length; None is ``width``.
     cluster : int
@@ -109,7 +109,7 @@ class Filament:
         halo : lensmap.halos.NFWHalo
             The cluster.
         x, y : float
-            Its centre in pixels.
+            Its center in pixels.
         direction : float
             Where the arm goes, radians from +x to +y.
         pixel_scale : `~astropy.units.Quantity`
@@ -155,7 +155,7 @@ class Arm(NamedTuple):
     Attributes
     ----------
     x, y : float
-        The centre of the cluster.
+        The center of the cluster.
     direction : float
         Radians from +x to +y.
     start, end, width, taper : float
@@ -184,7 +184,7 @@ class Arm(NamedTuple):
 
 
 def arm_profile(arm, s):
-    """Return the convergence on the axis at distances from the cluster's centre.
+    """Return the convergence on the axis at distances from the cluster's center.
 
     Parameters
     ----------
@@ -247,11 +247,11 @@ def _range(arms, axis, n):
     """Return the pixels along an axis (0 is y) that hold the field and all mass."""
     low, high = 0.0, float(n)
     for arm in arms:
-        centre = (arm.y, arm.x)[axis]
+        center = (arm.y, arm.x)[axis]
         along = (np.sin(arm.direction), np.cos(arm.direction))[axis]
         for s in (arm.start, arm.end):
-            low = min(low, centre + s * along - _REACH * arm.width)
-            high = max(high, centre + s * along + _REACH * arm.width)
+            low = min(low, center + s * along - _REACH * arm.width)
+            high = max(high, center + s * along + _REACH * arm.width)
     return int(np.floor(low)), int(np.ceil(high))
 
 

@@ -17,7 +17,7 @@ _NODES = 3000
 _RADII, _SHARES = np.polynomial.legendre.leggauss(24)
 _RADII, _SHARES = (_RADII + 1) / 2, _SHARES / 2
 
-# Pixels within so many of the centre are integrated with so many points on a side.
+# Pixels within so many of the center are integrated with so many points on a side.
 _REFINED = ((40.0, 2), (10.0, 4), (3.0, 16), (1.5, 48))
 _RULES = {n: np.polynomial.legendre.leggauss(n) for _, n in _REFINED}
 
@@ -28,7 +28,7 @@ class HaloLens:
     Parameters
     ----------
     radius : `numpy.ndarray`
-        Distances from the centre in pixels, ``(n,)``, rising, in steps of the logarithm.
+        Distances from the center in pixels, ``(n,)``, rising, in steps of the logarithm.
     kappa, mean : `numpy.ndarray`
         The convergence at a distance, and its mean within it, of the round halo, ``(n,)``.
     ellipticity : float
@@ -57,7 +57,7 @@ class HaloLens:
         self._log_radius, self._kappa, self._mean = np.log(radius), kappa, mean
 
     def __call__(self, dx, dy):
-        """Return convergence and shear at offsets from the centre.
+        """Return convergence and shear at offsets from the center.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class HaloLens:
         Returns
         -------
         kappa, gamma : `numpy.ndarray`
-            Convergence, and complex shear in the basis of the pixels. Nearer to the centre than
+            Convergence, and complex shear in the basis of the pixels. Nearer to the center than
             1e-5 pixels they are those at this distance, if it is the first of the table.
         """
         z = (dx + 1j * dy) * np.exp(-1j * self._angle)
@@ -106,7 +106,7 @@ def radial_nodes(shape, x, y):
     shape : tuple of int
         ``(ny, nx)`` of the field.
     x, y : float
-        The centre of the halo, in pixels; it may lie outside of the field.
+        The center of the halo, in pixels; it may lie outside of the field.
 
     Returns
     -------
@@ -124,24 +124,24 @@ def pixel_means(lens, shape, x, y):
     Parameters
     ----------
     lens : callable
-        From offsets from the centre (pixels) to convergence and shear, as `HaloLens`.
+        From offsets from the center (pixels) to convergence and shear, as `HaloLens`.
     shape : tuple of int
         ``(ny, nx)``.
     x, y : float
-        The centre, in pixels.
+        The center, in pixels.
 
     Returns
     -------
     kappa, gamma : `numpy.ndarray`
-        ``(ny, nx)``, double precision; ``gamma`` is complex. Far from the centre they are the
-        values at the pixels' centres.
+        ``(ny, nx)``, double precision; ``gamma`` is complex. Far from the center they are the
+        values at the pixels' centers.
     """
     dy, dx = np.meshgrid(np.arange(shape[0]) - y, np.arange(shape[1]) - x, indexing="ij")
     kappa, gamma = lens(dx, dy)
     for radius, n in _REFINED:
         near = tuple(
-            slice(max(int(np.ceil(centre - radius)), 0), max(int(centre + radius) + 1, 0))
-            for centre in (y, x)
+            slice(max(int(np.ceil(center - radius)), 0), max(int(center + radius) + 1, 0))
+            for center in (y, x)
         )
         if dx[near].size:
             kappa[near], gamma[near] = _integrated(lens, dx[near], dy[near], n)

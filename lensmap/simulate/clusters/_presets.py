@@ -33,7 +33,7 @@ def cluster_parameters(name):
 
 
 def _coma():
-    # M200c: Cha et al. 2025. The centre is NGC 4874.
+    # M200c: Cha et al. 2025. The center is NGC 4874.
     mass, z_lens = 7.4e14 * u.solMass, 0.0231
     # Position angles of the first two: HyeongHan et al. 2024; their excess gives a matched filter
     # the significance reported there. The third is invented, and so are lengths and widths.

@@ -7,10 +7,10 @@ from astropy import units as u
 from lensmap.simulate.clusters._positions import inside_field
 from lensmap.simulate.fields import halo_table
 
-__all__ = ["cluster_table", "describe_cluster", "describe_filament", "labelled", "subhalo_table"]
+__all__ = ["cluster_table", "describe_cluster", "describe_filament", "labeled", "subhalo_table"]
 
 
-def labelled(table, kind, cluster):
+def labeled(table, kind, cluster):
     """Add what kind of halos a table has, and to which cluster they belong.
 
     Parameters
@@ -57,7 +57,7 @@ def cluster_table(clusters, x, y, wcs):
         [halo.ellipticity for halo in clusters],
         u.Quantity([halo.angle.to(u.deg) for halo in clusters]),
     )
-    return labelled(table, "cluster", np.arange(len(table)))
+    return labeled(table, "cluster", np.arange(len(table)))
 
 
 def subhalo_table(subhalos, z_lens, cluster, x, y, wcs):
@@ -89,7 +89,7 @@ def subhalo_table(subhalos, z_lens, cluster, x, y, wcs):
         subhalos.m200c[keep],
         subhalos.c200c[keep],
     )
-    return labelled(table, "subhalo", cluster)
+    return labeled(table, "subhalo", cluster)
 
 
 def describe_cluster(halo, position):

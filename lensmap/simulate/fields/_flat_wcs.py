@@ -13,7 +13,7 @@ NOWHERE = SkyCoord(180.0, 0.0, unit=u.deg)
 
 
 def flat_wcs(shape, pixel_scale, center=None):
-    """Return a tangent plane, north up and east left, that touches the centre of a field.
+    """Return a tangent plane, north up and east left, that touches the center of a field.
 
     Parameters
     ----------

@@ -33,8 +33,8 @@ _FORMATION = 2.5
 # How often the power of the large-scale density is corrected: then it is right to a per cent.
 _STEPS = 2
 
-# Halos whose r200c is smaller than this (pixels) are centred on a pixel, and those below the second
-# number are round: pixels would not show it.
+# Halos whose r200c is smaller than this (pixels) are centered on a pixel, and those below the
+# second number are round: pixels would not show it.
 _RESOLVED = 2.0
 _SHAPED = 2.5
 
@@ -242,7 +242,7 @@ class Box:
         positive, negative, along_x = (cy + 1) // 2, (cy - 1) // 2, (cx + 1) // 2
         fine[:positive, :along_x] = coarse[:positive, :along_x]
         fine[ny - negative :, :along_x] = coarse[cy - negative :, :along_x]
-        # The centre of a coarse pixel lies between those of the fine ones that it covers.
+        # The center of a coarse pixel lies between those of the fine ones that it covers.
         shift = (_COARSE - 1) / 2
         phase_y = np.exp(-2j * np.pi * shift * scipy.fft.fftfreq(ny))[:, np.newaxis]
         phase_x = np.exp(-2j * np.pi * shift * scipy.fft.rfftfreq(nx))[np.newaxis, :]

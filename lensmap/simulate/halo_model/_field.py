@@ -77,7 +77,7 @@ class HaloModelField(Parametrized):
     -----
     The mass function is that of Tinker et al. 2008, the bias that of Tinker et al. 2010, the
     concentrations are those of Diemer & Joyce 2019, all through colossus, and the non-linear power
-    that of Takahashi et al. 2012. The mean convergence of a box is 0. Not modelled: substructure
+    that of Takahashi et al. 2012. The mean convergence of a box is 0. Not modeled: substructure
     of halos, their alignment with the structure around them, correlation of planes, and
     deflection between planes.
 
@@ -127,7 +127,7 @@ class HaloModelField(Parametrized):
         resolution_transfer(np.array([100.0, 1000.0]), resolution)  # says what is wrong with it
         self.resolution = resolution
         self.center = NOWHERE if center is None else center
-        _ = self.wcs  # says what is wrong with the centre
+        _ = self.wcs  # says what is wrong with the center
         self.min_mass = _check_mass(min_mass, "min_mass", 1e10, 1e15)
         self.truncation = _between(truncation, "truncation", 1.0, 4.0)
         self.concentration_scatter = _between(

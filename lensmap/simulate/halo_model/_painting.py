@@ -95,7 +95,7 @@ class HaloPainter:
         return total
 
     def _add_points(self, total, halos):
-        """Add halos on the centres of pixels, with all that folds back."""
+        """Add halos on the centers of pixels, with all that folds back."""
         if len(halos.x) == 0:
             return
         table = self._points

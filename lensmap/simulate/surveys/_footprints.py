@@ -10,7 +10,7 @@ from lensmap.utils import as_generator, check_angle, check_celestial_wcs
 
 __all__ = ["star_holes", "ragged_edge", "random_mask"]
 
-# Bright stars and the haloes around them in a deep survey.
+# Bright stars and the halos around them in a deep survey.
 _RADIUS = (0.3 * u.arcmin, 3 * u.arcmin)
 _SLOPE = 2.0
 
@@ -96,7 +96,7 @@ def _draw_stars(rng, n, shape, low, high, slope):
 
 
 def _punch(mask, x, y, radius):
-    """Exclude the pixels whose centre is in a disc; return how many are new."""
+    """Exclude the pixels whose center is in a disc; return how many are new."""
     ny, nx = mask.shape
     left, right = max(0, int(np.ceil(x - radius))), min(nx, int(np.floor(x + radius)) + 1)
     low, high = max(0, int(np.ceil(y - radius))), min(ny, int(np.floor(y + radius)) + 1)
@@ -145,7 +145,7 @@ def _outside(shape, fraction, rng, taken=None):
     if missing <= 0:
         return result
     y, x = np.ogrid[-1 : 1 : ny * 1j, -1 : 1 : nx * 1j]
-    # A rounded box with a centre of its own, as pointings make it ...
+    # A rounded box with a center of its own, as pointings make it ...
     shift_x, shift_y = rng.uniform(-0.25, 0.25, 2)
     power = rng.uniform(2, 6)
     outwards = (np.abs(x - shift_x) ** power + np.abs(y - shift_y) ** power) ** (1 / power)

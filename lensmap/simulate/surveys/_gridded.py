@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The binned catalogue of a mock survey without the catalogue: for training, where speed counts."""
+"""The binned catalog of a mock survey without the catalog: for training, where speed counts."""
 
 import numpy as np
 
@@ -14,11 +14,11 @@ __all__ = ["GridSampler"]
 
 
 class GridSampler:
-    r"""Draws what a catalogue would be after binning, pixel by pixel.
+    r"""Draws what a catalog would be after binning, pixel by pixel.
 
-    `PixelSampler` draws the pixels. Compared with a catalogue, the pixel's mean convergence and
+    `PixelSampler` draws the pixels. Compared with a catalog, the pixel's mean convergence and
     shear stand for those at each galaxy, ellipticities are Gaussian where there are few, and
-    masks are asked about the centres of pixels.
+    masks are asked about the centers of pixels.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class GridSampler:
         calibration = Calibration(
             sum_w=total,
             sum_w2=total2,
-            # of an unlensed sky; only catalogues that do not say their noise ask for these two
+            # of an unlensed sky; only catalogs that do not say their noise ask for these two
             sum_we2=n,
             sum_w2e2=total,
             sum_wv_m=n - float(square) * total,

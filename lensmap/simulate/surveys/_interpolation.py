@@ -152,7 +152,7 @@ def _at(interpolator, x, y):
 
 
 class _Interpolator:
-    """Kappa and gamma of one field between its pixel centres.
+    """Kappa and gamma of one field between its pixel centers.
 
     A map holds the means of its pixels. The spline is the smooth (quadratic) function that has
     these means: galaxies that are binned on the same pixels give the map back, neither blurred

@@ -14,7 +14,7 @@ _SLOPE = 0.31
 # Brighter galaxies than this below the limit are 0.3 per cent of all.
 _BRIGHT = 8.0
 
-# What the noisiest shapes of a real catalogue have; a cut there is part of their selection.
+# What the noisiest shapes of a real catalog have; a cut there is part of their selection.
 _LARGEST = 0.6
 
 # From distortion to shear: twice the responsivity of 0.84.

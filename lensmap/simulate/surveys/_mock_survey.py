@@ -62,9 +62,9 @@ class MockSurvey:
     mask : object or None
         What `lensmap.masks.SkyMask` takes: there are no galaxies inside.
     interpolation : {"spline", "bilinear", "nearest"}
-        How the field goes on between the centres of its pixels. The pixels' means are all that
+        How the field goes on between the centers of its pixels. The pixels' means are all that
         is known. ``"spline"`` is the smooth function with exactly these means, so that a
-        catalogue binned on the same pixels has the field's own power; it is 1.4 times as high
+        catalog binned on the same pixels has the field's own power; it is 1.4 times as high
         in the middle of a peak that fills one pixel, and swings to -0.27 of it beside.
         ``"bilinear"`` never swings, but blurs: power at two pixels per wave is down to a
         quarter. ``"nearest"`` keeps the means and has steps.
@@ -125,7 +125,7 @@ class MockSurvey:
         name : {"cha2025", "lsst_y1", "lsst_y10", "hsc_y3", "cosmos"}
             Cha et al. 2025 (33 galaxies per square arcminute, HSC errors); the source samples of
             LSST after one and ten years (10 and 27, effective, with their redshifts); HSC after
-            three years (19.9, effective); the HST catalogue of COSMOS (64, errors within
+            three years (19.9, effective); the HST catalog of COSMOS (64, errors within
             its ``sigma_e``). An effective density counts the measurement errors already, so that
             galaxies have none besides.
         **changes
@@ -202,7 +202,7 @@ class MockSurvey:
         return self.expected_density * self.sigma_e**2 * self.measurement.weight_quantiles.mean()
 
     def observe(self, field, wcs=None, rng=None):
-        r"""Draw a catalogue.
+        r"""Draw a catalog.
 
         Parameters
         ----------
@@ -274,7 +274,7 @@ class MockSurvey:
         )
 
     def observe_grid(self, field, wcs=None, rng=None):
-        """Draw what a catalogue would be after binning on the pixels of the field.
+        """Draw what a catalog would be after binning on the pixels of the field.
 
         Its statistics are those of `observe` and `lensmap.ShearGrid.from_catalog`, in a fiftieth
         of the time, see `GridSampler`. What belongs to the pixels is worked out in the first

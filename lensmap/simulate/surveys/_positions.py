@@ -76,7 +76,7 @@ def _in_cap(axes, height, n, rng):
 
 
 def _enclosing_cap(frame):
-    """Return three axes, the last through the centre, and 1 - cos(radius), of a cap."""
+    """Return three axes, the last through the center, and 1 - cos(radius), of a cap."""
     ny, nx = frame.shape
     whole = np.eye(3), 2.0
     # The edge of the map bounds it, in steps that are small against the margin.

@@ -34,7 +34,7 @@ SURVEYS = {
     },
     # Li et al. 2022, PASJ 74, 421: 19.9 effective; intrinsic dispersion as in Cha et al. 2025.
     "hsc_y3": {"density": 19.9 / u.arcmin**2, "sigma_e": 0.24, "measurement_error": 0.0},
-    # The HST catalogue of COSMOS: 0.305 per component is what is observed, errors included.
+    # The HST catalog of COSMOS: 0.305 per component is what is observed, errors included.
     "cosmos": {"density": 64 / u.arcmin**2, "sigma_e": 0.305, "measurement_error": 0.0},
 }
 

@@ -66,7 +66,7 @@ class Scales:
             ``ell``, ``n_modes``, ``power`` ``(1 + n_maps, n)`` and ``cross`` ``(n_maps, n)`` with
             the truth: sums over modes by multipole.
         """
-        transforms = [self._transform(self._centred(values)) for values in (truth, *maps)]
+        transforms = [self._transform(self._centered(values)) for values in (truth, *maps)]
         bins, ell, n_modes = _multipoles(self._padded, self.pixel)
         inside = bins >= 0
         weight = _mode_weights(self._padded)
@@ -85,7 +85,7 @@ class Scales:
             "cross": np.array([spectrum(one, transforms[0]) for one in transforms[1:]]),
         }
 
-    def _centred(self, values):
+    def _centered(self, values):
         return np.where(self.open, values - values[self.open].mean(), 0.0)
 
 

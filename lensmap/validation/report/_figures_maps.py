@@ -10,7 +10,7 @@ __all__ = ["plot_cluster_maps", "plot_examples", "plot_residual_maps"]
 _PANEL = 2.3  # inches
 
 
-# The room for a colour bar, inches.
+# The room for a color bar, inches.
 _BAR = 0.9
 
 
@@ -50,7 +50,7 @@ def plot_examples(examples, names, losses):
     for column, (planes, loss) in enumerate(zip(examples, losses, strict=True)):
         for row, name in enumerate(("truth", *names)):
             ax = axes[row, column]
-            image = ax.imshow(planes[row].astype(float), origin="lower", cmap=_with_grey("inferno"),
+            image = ax.imshow(planes[row].astype(float), origin="lower", cmap=_with_gray("inferno"),
                               vmin=-0.4 * top, vmax=top, interpolation="antialiased")
             if column == 0:
                 ax.set_ylabel(name)
@@ -62,7 +62,7 @@ def plot_examples(examples, names, losses):
     return figure
 
 
-def _with_grey(name):
+def _with_gray(name):
     import matplotlib
 
     return matplotlib.colormaps[name].with_extremes(bad="0.6")
@@ -85,7 +85,7 @@ def plot_residual_maps(means, errors):
     for ax, name in zip(axes, means, strict=True):
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = means[name] / errors[name]
-        image = ax.imshow(ratio, origin="lower", cmap=_with_grey("RdBu_r"), vmin=-5, vmax=5,
+        image = ax.imshow(ratio, origin="lower", cmap=_with_gray("RdBu_r"), vmin=-5, vmax=5,
                           interpolation="nearest")
         ax.set_title(name)
     figure.colorbar(image, ax=axes, label=r"mean of map $-$ truth, in units of its error",
@@ -114,7 +114,7 @@ def plot_cluster_maps(maps, paths, wcs):
     for ax, (name, values) in zip(axes, maps.items(), strict=True):
         values = values.astype(float)
         top = float(np.nanpercentile(values, 99.9))
-        ax.imshow(values, origin="lower", cmap=_with_grey("inferno"), vmin=-0.4 * top, vmax=top,
+        ax.imshow(values, origin="lower", cmap=_with_gray("inferno"), vmin=-0.4 * top, vmax=top,
                   interpolation="antialiased")
         x, y = wcs.wcs_world2pix(*paths[name], 0) if paths[name].size else ([], [])
         ax.plot(x, y, color="#56b4e9", linewidth=0.8)

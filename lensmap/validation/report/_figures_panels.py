@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What the pictures of a validation have in common: colours, figures of panels, rows of tables."""
+"""What the pictures of a validation have in common: colors, figures of panels, rows of tables."""
 
 from lensmap.utils import import_optional
 
@@ -26,7 +26,7 @@ _COLORS = ("#999999", "#56b4e9", "#0072b2", "#e69f00", "#009e73", "#d55e00", "#c
 
 
 def colors_of(names):
-    """Return the colour of each estimator, the same in all pictures; the truth is black.
+    """Return the color of each estimator, the same in all pictures; the truth is black.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def colors_of(names):
     Returns
     -------
     dict
-        From names to colours.
+        From names to colors.
     """
     return {TRUTH: "black", **{name: _COLORS[i % len(_COLORS)] for i, name in enumerate(names)}}
 

@@ -11,7 +11,7 @@ __all__ = ["SECTIONS", "colors_for"]
 
 
 def colors_for(results):
-    """Return the colours of all estimators.
+    """Return the colors of all estimators.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def pixels(page, results, picture):
     )
     relations = {name: results.relation(i) for i, name in enumerate(results.names)}
     picture("relations", plot_relations(relations, RELATION_EDGES, results.summary),
-            "Maps against the truth (Cha et al. 2025, fig. 3); grey: how many pixels.")
+            "Maps against the truth (Cha et al. 2025, fig. 3); gray: how many pixels.")
     rows = [[name, number(_slope_of_all(counts), None, 3)] for name, counts in relations.items()]
     page.text("The TLS slope of all pixels of all fields together:")
     page.table(("", "TLS"), rows)
@@ -279,7 +279,7 @@ def coma(page, results, picture):
         return
     sky = ComaSky()
     found = results.coma_masses
-    page.section("A mock of Coma", "No public shear catalogue of Coma is known: this is a mock of "
+    page.section("A mock of Coma", "No public shear catalog of Coma is known: this is a mock of "
                  "it, a cluster at redshift 0.0231 with substructure and three arms on skies with "
                  "structure, 38 galaxies per square arcminute. Each sky is mapped with the arms "
                  "and without.")
@@ -299,7 +299,7 @@ def coma(page, results, picture):
             "al. 2025, fig. 10).")
     snr = {name: excess_significance(records, i, sky)[0] for i, name in enumerate(results.names)}
     picture("arms", plot_arms(snr, sky.angles, colors_for(results)),
-            "The excess of kappa by direction, 28 to 90 arcmin from the centre (Cha et al. 2025, "
+            "The excess of kappa by direction, 28 to 90 arcmin from the center (Cha et al. 2025, "
             "fig. 11), means over skies; dashed: the arms.")
     page.text("How often an arm is found, and how often the same test finds it where there is "
               "none: by its excess in units of the scatter of other skies, or by the part of its "

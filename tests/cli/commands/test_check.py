@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap check``: what it says of catalogues of which the convention is known."""
+"""``lensmap check``: what it says of catalogs of which the convention is known."""
 
 import warnings
 
@@ -12,7 +12,7 @@ from lensmap.cli.commands._demo import demo_table
 
 @pytest.fixture
 def catalog(tmp_path):
-    """The catalogue of the demo, which is celestial and has two clusters."""
+    """The catalog of the demo, which is celestial and has two clusters."""
     table = demo_table()
     truth = table.meta
     Table(

@@ -25,7 +25,7 @@ def test_both_clusters_are_found(tmp_path, capsys):
     kappa = ConvergenceMap.read(folder / "lensmap_demo.fits")
     found = demo.compare(kappa, demo.demo_table().meta)
     assert len(ShearCatalog.read(folder / "lensmap_demo_shear.fits", "generic")) == 30500
-    # The truth stands in the script that made the catalogue.
+    # The truth stands in the script that made the catalog.
     clusters = SkyCoord([36.91, 37.14], [12.57, 12.36], unit="deg")
     places = SkyCoord(found["ra"], found["dec"])
     offsets = [places.separation(cluster) for cluster in clusters]

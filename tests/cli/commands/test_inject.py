@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap inject``: from a catalogue to a table, a picture and an answer."""
+"""``lensmap inject``: from a catalog to a table, a picture and an answer."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_table_picture_and_answer(run, tmp_path):
     found = HaloRecovery.read(tmp_path / "halos.ecsv")
     assert (len(found), found.n_realizations, found.threshold) == (12, 3, 4.0)
     assert "KaiserSquires(uncertainty='analytic')" in found.settings["estimator"]
-    assert "12 halos in 3 realisations, peaks above S/N of 4 within 2 arcmin" in out
+    assert "12 halos in 3 realizations, peaks above S/N of 4 within 2 arcmin" in out
     assert "places without a halo" in out and "completeness" in out
     large = found.summary()[1]
     assert large["n"] == 6 and large["rate"] > 0.5
@@ -57,7 +57,7 @@ def test_same_command_goes_on(run, tmp_path, monkeypatch):
     assert whole.n_realizations == 3 and np.array_equal(whole.halos["ra"][:4], first["ra"])
     # Nothing is left to do, and the answer is the same.
     before = (tmp_path / "halos.ecsv").stat().st_mtime_ns
-    assert "6 halos in 3 realisations" in run("-n", 3, "--halos", 2)[1]
+    assert "6 halos in 3 realizations" in run("-n", 3, "--halos", 2)[1]
     assert (tmp_path / "halos.ecsv").stat().st_mtime_ns == before
 
 
@@ -109,7 +109,7 @@ def test_wiener_expects_the_matter_before_the_galaxies(run):
     [
         (["-o", "halos.fits"], "must end in .ecsv"),
         (["-o", "nowhere/halos.ecsv"], "'nowhere' does not exist"),
-        (["-o", "shear.ecsv", "--plot", "shear.fits"], "is the catalogue"),
+        (["-o", "shear.ecsv", "--plot", "shear.fits"], "is the catalog"),
         (["--plot", "halos.doc"], "suffix of the picture"),
         (["--halos", "500"], "no room for 500 halos"),
         (["--redshift", "2"], "--redshift must be lower than --z-source"),

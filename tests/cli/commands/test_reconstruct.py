@@ -38,7 +38,7 @@ def make_table(n=3000, seed=3, **columns):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder of one's own with a catalogue, to work in."""
+    """A folder of one's own with a catalog, to work in."""
     make_table().write(tmp_path / "cat.ecsv")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -279,7 +279,7 @@ class TestWhatGoesWrong:
             (make_table()[:0], "no usable row"),
         ],
     )
-    def test_bad_catalogues(self, table, message, folder, capsys):
+    def test_bad_catalogs(self, table, message, folder, capsys):
         table.write("bad.ecsv")
         assert reconstruct(catalog="bad.ecsv") == 1
         self._one_line(capsys, message)
@@ -370,7 +370,7 @@ class TestWhatGoesWrong:
         assert f"argument {words[0]}" in capsys.readouterr().err
 
     @pytest.mark.parametrize("name", ["no.fits", "broken.fits"])
-    def test_no_catalogue(self, name, folder, capsys):
+    def test_no_catalog(self, name, folder, capsys):
         (folder / "broken.fits").write_text("hello")
         assert reconstruct(catalog=name) == 1
         self._one_line(capsys, name)
@@ -440,10 +440,10 @@ class TestAfterTheFact:
         assert code == 0 and (folder / "k.fits").exists()
         assert "'euclidean' is clearly wrong" in err and "should be 'celestial'" in err
 
-    def test_the_catalogue_is_not_overwritten(self, folder, capsys):
+    def test_the_catalog_is_not_overwritten(self, folder, capsys):
         before = (folder / "cat.ecsv").read_bytes()
         assert reconstruct("--overwrite", output="./cat.ecsv") == 1
-        assert "is the catalogue: it would be lost" in capsys.readouterr().err
+        assert "is the catalog: it would be lost" in capsys.readouterr().err
         assert (folder / "cat.ecsv").read_bytes() == before
 
     def test_an_hdu_that_is_not_there(self, folder, capsys):

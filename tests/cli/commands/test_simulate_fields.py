@@ -38,7 +38,7 @@ class TestHelp:
         assert all(f"\n    {name} " in out for name in ("fields", "survey", "cluster"))
         with pytest.raises(SystemExit):
             main(["--help"])
-        assert "mock shear catalogues" in " ".join(capsys.readouterr().out.split())
+        assert "mock shear catalogs" in " ".join(capsys.readouterr().out.split())
 
     @pytest.mark.parametrize(
         "words",

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap simulate survey`` and ``cluster``: catalogues that go to maps, and their truth."""
+"""``lensmap simulate survey`` and ``cluster``: catalogs that go to maps, and their truth."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from lensmap.simulate import LensingField
 
 class TestSurvey:
     @pytest.mark.parametrize("suffix", ["fits", "fits.gz", "ecsv", "h5", "hdf5", "parquet", "csv"])
-    def test_a_catalogue_goes_to_a_map(self, suffix, series, own_folder, capsys):
+    def test_a_catalog_goes_to_a_map(self, suffix, series, own_folder, capsys):
         if suffix == "parquet":
             pytest.importorskip("pyarrow")
         field = series / "field_0001.fits"

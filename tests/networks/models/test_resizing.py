@@ -11,8 +11,8 @@ RNG = np.random.default_rng(1)
 
 
 @pytest.mark.parametrize("shape", [(1, 5, 8, 3), (2, 1, 1, 1), (1, 7, 2, 2)])
-def test_is_bilinear_between_centres(shape):
-    """Against a linear function, inside of the outermost centres, and constants beyond them."""
+def test_is_bilinear_between_centers(shape):
+    """Against a linear function, inside of the outermost centers, and constants beyond them."""
     n, ny, nx, c = shape
     y, x = np.indices((ny, nx), dtype=np.float32)
     plane = (0.3 * y - 0.7 * x + 1)[np.newaxis, ..., np.newaxis] * np.ones(shape, np.float32)

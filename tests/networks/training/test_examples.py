@@ -27,7 +27,7 @@ def fields(model, tmp_path_factory):
 
 @pytest.fixture
 def lens(tmp_path):
-    """A set with one mass of which all is known, off the centre."""
+    """A set with one mass of which all is known, off the center."""
     y, x = np.indices(SHAPE)
     kappa = 0.5 * np.exp(-0.5 * ((x - 44) ** 2 + (y - 25) ** 2) / 5**2)
     gamma = convergence_to_shear(kappa)

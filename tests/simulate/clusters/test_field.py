@@ -49,9 +49,9 @@ def tangential(gamma, angle):
 @pytest.mark.parametrize("truncation", [None, 2.5])
 @pytest.mark.parametrize("halo", [NEAR, FAR], ids=["near", "far"])
 def test_shear_is_that_of_the_nfw_halo(halo, truncation):
-    """To 0.1 % of the mean over a pixel from 2 pixels on; from 5 on, to 1 % of its centre.
+    """To 0.1 % of the mean over a pixel from 2 pixels on; from 5 on, to 1 % of its center.
 
-    A mean of tangential shear over a pixel is smaller by about 1 / (6 r^2) than at its centre:
+    A mean of tangential shear over a pixel is smaller by about 1 / (6 r^2) than at its center:
     that is the pixel's doing, 3 % at 2.5 pixels and 0.7 % at 5.
     """
     halo = NFWHalo(halo.m200c, halo.c200c, halo.z_lens, truncation=truncation)
@@ -188,9 +188,9 @@ def test_excess_by_azimuth_is_what_was_asked_for(arms):
     model, with_arms, without = arms
     excess = with_arms.kappa.data - without.kappa.data
     sky = model.wcs.pixel_to_world(*np.meshgrid(np.arange(256), np.arange(256)))
-    centre = without.halos
-    centre = SkyCoord(centre["ra"][0], centre["dec"][0])
-    radius, angle = centre.separation(sky), centre.position_angle(sky).deg
+    center = without.halos
+    center = SkyCoord(center["ra"][0], center["dec"][0])
+    radius, angle = center.separation(sky), center.position_angle(sky).deg
     ring = (radius > 20 * u.arcmin) & (radius < 35 * u.arcmin)
     for position_angle, expected in ((110.0, 0.01), (340.0, 0.006)):
         away = (angle - position_angle + 180) % 360 - 180

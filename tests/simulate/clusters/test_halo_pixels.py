@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Halos on pixels, where their centre is far from the field."""
+"""Halos on pixels, where their center is far from the field."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from lensmap.simulate import ClusterField
 from lensmap.simulate.clusters._halo_pixels import radial_nodes
 
 SHAPE, SCALE = (32, 32), 0.2 * u.arcmin
-# A subhalo of Coma: twenty times as far from its centre as the field is wide.
+# A subhalo of Coma: twenty times as far from its center as the field is wide.
 SMALL = {"c200c": 8.0, "z_lens": 0.0231}
 
 

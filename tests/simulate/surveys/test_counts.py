@@ -39,7 +39,7 @@ def test_each_pixel_has_its_own_mean(spread):
     assert np.abs(pull).max() < 4.5
     full = expected[5:40] > 0
     np.testing.assert_allclose(drawn.var(axis=0)[full], expected[5:40][full], rtol=0.06)
-    # neighbours are independent
+    # neighbors are independent
     r = np.corrcoef(drawn[:, full].T)
     assert np.abs(r[np.triu_indices(len(r), 1)]).max() < 5.5 / np.sqrt(20_000)
 

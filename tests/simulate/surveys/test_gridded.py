@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Gridded mocks have the statistics of catalogues that are binned."""
+"""Gridded mocks have the statistics of catalogs that are binned."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ FIELDS = {
 
 @pytest.fixture(scope="module", params=FIELDS)
 def both(request):
-    """The sums of N grids, from catalogues and drawn at once, each stacked."""
+    """The sums of N grids, from catalogs and drawn at once, each stacked."""
     field = FIELDS[request.param]
     grids = (
         [ShearGrid.from_catalog(SURVEY.observe(field, SMALL, rng=i), SMALL) for i in range(N)],
@@ -89,7 +89,7 @@ def test_the_noise_that_a_grid_declares_is_its_noise():
     assert pull.imag.std() == pytest.approx(1, abs=0.01)
 
 
-def test_totals_are_those_of_the_catalogue():
+def test_totals_are_those_of_the_catalog():
     grid = SURVEY.observe_grid(FIELDS["weak"], rng=1)
     exact = ShearGrid.from_catalog(SURVEY.observe(FIELDS["weak"], rng=1), SMALL)
     for name in ("sum_w", "sum_w2", "sum_we2", "sum_w2e2", "sum_wv_m", "sum_w2v_m", "sum_wv_e",

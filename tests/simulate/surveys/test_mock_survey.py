@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Mock catalogues, against what is known of them apart from lensmap."""
+"""Mock catalogs, against what is known of them apart from lensmap."""
 
 import pickle
 
@@ -299,7 +299,7 @@ def test_seeds_reproduce():
     assert np.any(survey.observe(field, rng=rng).ra[:9] != survey.observe(field, rng=rng).ra[:9])
 
 
-def test_the_catalogue_is_written_and_read(tmp_path):
+def test_the_catalog_is_written_and_read(tmp_path):
     catalog = MockSurvey().observe(_constant(0.1, 0.05), rng=1)
     catalog.table.write(tmp_path / "mock.fits")
     again = ShearCatalog.read(tmp_path / "mock.fits", extra_columns=("g1_true", "kappa_true"))

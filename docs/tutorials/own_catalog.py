@@ -53,7 +53,7 @@ for line in path.read_text().splitlines()[:3]:
 # ---------------------
 # Three things are to be said, none of which lensmap guesses: which column is what, the
 # *convention* of the signs, and the *kind* of ellipticity (:ref:`conventions` has a picture of
-# each). What the documentation of a catalogue says of signs is often wrong or silent. Say what
+# each). What the documentation of a catalog says of signs is often wrong or silent. Say what
 # you believe, and then ask the galaxies:
 
 columns = {"ra": "RAJ2000", "dec": "DEJ2000", "e1": "g_one", "e2": "g_two", "weight": "shape_wt"}
