@@ -10,6 +10,10 @@ from ._profiles import (
     truncated_nfw_mean_sigma,
     truncated_nfw_sigma,
 )
+from ._table import halo_positions, halo_table
+
+# For other packages of lensmap; not public.
+from ._table import check_halos as check_halos, halos_from_table as halos_from_table
 
 __all__ = [
     "NFWHalo",
@@ -17,6 +21,8 @@ __all__ = [
     "convert_mass",
     "halo_bias",
     "halo_counts",
+    "halo_positions",
+    "halo_table",
     "mass_function",
     "nfw_mass",
     "nfw_mean_sigma",

@@ -3,16 +3,15 @@
 
 import numpy as np
 from astropy import units as u
-from astropy.table import Table
 
 from lensmap.catalog import Calibration, as_shear_catalog
 from lensmap.cosmology import SourceRedshifts, check_z_source, get_cosmology
-from lensmap.halos import NFWHalo, concentration
+from lensmap.halos import halos_from_table
 from lensmap.profiles import Efficiency, Sources
 from lensmap.simulate import compose
 from lensmap.utils import CatalogWarning, as_generator, as_skycoord, warn_user
 
-__all__ = ["Injector", "halos_of", "inject_halos"]
+__all__ = ["Injector", "inject_halos"]
 
 # A halo acts on galaxies up to this distance from it. Farther out, the shear of one of 1e15 solar
 # masses is below 0.003.
@@ -44,9 +43,10 @@ def inject_halos(catalog, halos, *, z_source=None, cosmology=None, rng=0):
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     halos : `~astropy.table.Table`
-        One row for each halo: ``ra``, ``dec`` (degrees, ICRS), ``m200c`` (a mass; without a unit
-        solar masses; of 0 is no halo), ``z``, and ``c200c``, without which concentrations are on
-        the relation of Diemer & Joyce 2019.
+        One row for each halo: ``ra``, ``dec`` (degrees, ICRS), ``redshift``, ``m200c`` (a mass;
+        without a unit solar masses; of 0 is no halo), and ``c200c``, without which concentrations
+        are on the relation of Diemer & Joyce 2019. The halos of a simulated field are such a
+        table (`lensmap.halos.halo_table`); their ellipticities are not used: all are spherical.
     z_source : float, `~lensmap.SourceRedshifts` or None
         The redshift of the galaxies, or a distribution from which each gets one. None takes the
         column ``redshift``. Galaxies in front of a halo, and those without a redshift, get nothing.
@@ -157,7 +157,7 @@ class Injector:
             Complex, ``(n,)``, celestial basis; 0 for galaxies that they do not act on.
         """
         places = as_skycoord(halos, "halos")
-        halos = halos_of(halos, self.cosmology)
+        halos = halos_from_table(halos, self.cosmology)
         there = [i for i, halo in enumerate(halos) if halo is not None]
         kappa, gamma = np.zeros(len(self.catalog)), np.zeros(len(self.catalog), dtype=complex)
         if not there:
@@ -213,45 +213,6 @@ class Injector:
         else:
             seen = _times(self._calibration.matrix, change)
         return seen if catalog["m"] is None else seen * (1 + catalog["m"][rows])
-
-
-def halos_of(table, cosmology=None):
-    """Return the halos of a table.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        With the columns ``m200c``, ``z`` and perhaps ``c200c``, as for `inject_halos`.
-    cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
-
-    Returns
-    -------
-    list of `~lensmap.NFWHalo` or None
-        One for each row, None for a mass of 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a column is missing or has impossible values.
-    """
-    if not isinstance(table, Table):
-        raise TypeError(f"halos must be a table, not {type(table).__name__}")
-    for name in ("m200c", "z"):
-        if name not in table.colnames:
-            raise ValueError(f"halos has no column {name!r}; it has {', '.join(table.colnames)}")
-    unit = getattr(table["m200c"], "unit", None) or u.solMass
-    masses = u.Quantity(np.asarray(table["m200c"], dtype=float), unit).to(u.solMass)
-    if not np.all(np.isfinite(masses) & (masses >= 0)):
-        raise ValueError(f"halos must have masses m200c of 0 or more, not {masses.min():g}")
-    return [
-        None if mass == 0 else NFWHalo(
-            mass, float(table["c200c"][i]) if "c200c" in table.colnames
-            else float(concentration(mass, float(table["z"][i]), cosmology)),
-            float(table["z"][i]), cosmology=cosmology,
-        )
-        for i, mass in enumerate(masses)
-    ]
 
 
 def _profile(halo, radius):

@@ -12,8 +12,8 @@ from astropy import units as u
 from astropy.table import QTable
 
 from lensmap.estimators import Estimator
-from lensmap.halos import concentration, radius_200c
-from lensmap.injection._inject import Injector, halos_of
+from lensmap.halos import concentration, halos_from_table, radius_200c
+from lensmap.injection._inject import Injector
 from lensmap.injection._places import draw_places, most_halos
 from lensmap.injection._result import HaloRecovery
 from lensmap.masks import SkyMask
@@ -200,11 +200,12 @@ class _Trial:
         """Return what halos of a mass and a redshift have in common."""
         cosmology = self.injector.cosmology
         if mass == 0:
-            return {"m200c": mass, "z": z, "c200c": np.nan, "size": 0.0, "mass_true": 0 * u.solMass}
+            return {"m200c": mass, "redshift": z, "c200c": np.nan, "size": 0.0,
+                    "mass_true": 0 * u.solMass}
         distance = cosmology.angular_diameter_distance(z)
         c200c = float(concentration(mass, z, cosmology))
-        kind = {"m200c": mass, "z": z, "c200c": c200c}
-        (halo,) = halos_of(QTable([kind]), cosmology)
+        kind = {"m200c": mass, "redshift": z, "c200c": c200c}
+        (halo,) = halos_from_table(QTable([kind]), cosmology)
         radii = u.Quantity([_WITHIN, *_RING])
         within = (np.pi * radii**2 * halo.mean_surface_density(radii)).to(u.solMass)
         ring = (within[2] - within[1]) * _WITHIN**2 / (_RING[1] ** 2 - _RING[0] ** 2)
@@ -226,7 +227,8 @@ class _Trial:
         """What must be the same for realizations to belong together, in plain words and numbers."""
         z_source = self.injector.z_source
         return {
-            "m200c": self.masses.to_value(u.solMass).tolist(), "z": self.redshifts.tolist(),
+            "m200c": self.masses.to_value(u.solMass).tolist(),
+            "redshift": self.redshifts.tolist(),
             "z_source": z_source if isinstance(z_source, float) else repr(z_source),
             "cosmology": str(self.injector.cosmology), "estimator": repr(self.estimator),
             "n_halos": self.n_halos, "by": self.by, "threshold": self.threshold,
@@ -250,7 +252,7 @@ class _Trial:
             "realization": np.full(self.n_halos, i),
             **{name: u.Quantity([kind[name] for kind in kinds])
                if isinstance(kinds[0][name], u.Quantity) else [kind[name] for kind in kinds]
-               for name in ("m200c", "z", "c200c", "mass_true")},
+               for name in ("m200c", "redshift", "c200c", "mass_true")},
         })
         sizes = np.array([kind["size"] for kind in kinds])
         rng = self._generators(i)[0]
@@ -326,7 +328,8 @@ class _Trial:
         if len(rows):
             at = QTable({"ra": halos["peak_ra"][rows], "dec": halos["peak_dec"][rows]})
             result[rows] = projected_mass(
-                kappa, at, _WITHIN, z_lens=halos["z"][rows], z_source=self.injector.z_source,
+                kappa, at, _WITHIN, z_lens=halos["redshift"][rows],
+                z_source=self.injector.z_source,
                 background=_RING, cosmology=self.injector.cosmology,
             )["mass"]
         return result

@@ -27,8 +27,8 @@ class HaloRecovery:
         One row for each halo, with the columns
 
         - ``realization``: from 0; ``ra``, ``dec``: where it was put (ICRS, degrees);
-        - ``m200c``, ``z``, ``c200c``: what it is; ``mass_true``: its projected mass within 1 Mpc
-          less what the mean of its ring from 2 to 3 Mpc would be there, by its formula;
+        - ``m200c``, ``redshift``, ``c200c``: what it is; ``mass_true``: its projected mass within
+          1 Mpc less what the mean of its ring from 2 to 3 Mpc would be there, by its formula;
         - ``matched``: whether a peak above the threshold is near; ``already``: whether one was
           without the halo; ``recovered``: whether the peak is there because of the halo;
         - ``peak_ra``, ``peak_dec``, ``kappa``, ``snr``: the peak; ``kappa_before``: the map without
@@ -230,7 +230,7 @@ class HaloRecovery:
         `~astropy.table.QTable`
             One row for each, with the columns
 
-            - ``m200c``, ``z``; ``n``: how many halos; ``n_matched``, ``n_recovered``;
+            - ``m200c``, ``redshift``; ``n``: how many halos; ``n_matched``, ``n_recovered``;
             - ``rate``: the part that is recovered, ``rate_low``, ``rate_high``: its 68 per cent
               interval (binomial, Jeffreys); ``chance``: the same of places without a halo;
               ``corrected``, ``corrected_low``, ``corrected_high``: without chance,
@@ -242,7 +242,7 @@ class HaloRecovery:
         """
         rows = []
         for mass in self.settings["m200c"]:
-            for z in self.settings["z"]:
+            for z in self.settings["redshift"]:
                 rows.append(self._summary_row(mass, z))
         table = QTable(rows)
         table["m200c"].unit = u.solMass
@@ -255,7 +255,7 @@ class HaloRecovery:
         found = of_kind[np.asarray(of_kind["recovered"], dtype=bool)] if len(of_kind) else of_kind
         n, k = len(of_kind), len(found)
         rates = _rates(k, n)
-        row = {"m200c": mass, "z": z, "n": n,
+        row = {"m200c": mass, "redshift": z, "n": n,
                "n_matched": int(np.sum(of_kind["matched"])) if n else 0, "n_recovered": k, **rates,
                "chance": self.chance, **without_chance(rates, self.chance)}
         ratio = np.zeros(0)
@@ -276,7 +276,7 @@ class HaloRecovery:
         if not len(self):
             return self.halos
         same = np.isclose(self.halos["m200c"].to_value(u.solMass), mass, rtol=1e-9, atol=0)
-        return self.halos[same & np.isclose(self.halos["z"], z, rtol=0, atol=1e-9)]
+        return self.halos[same & np.isclose(self.halos["redshift"], z, rtol=0, atol=1e-9)]
 
     def cells(self, n=4):
         """Return where on the map halos are recovered: the part of them in each of coarse cells.

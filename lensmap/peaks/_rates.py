@@ -47,8 +47,8 @@ def completeness(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_
     radius : `~astropy.units.Quantity` or str
         The largest distance of a match, an angle.
     by : str or None
-        The column of ``reference`` that is binned, such as ``"m200c"`` or ``"z"``; None takes all
-        of it together.
+        The column of ``reference`` that is binned, such as ``"m200c"`` or ``"redshift"``; None
+        takes all of it together.
     bins : array_like or None
         The edges, rising, in the unit of the column if they have none; a bin holds its lower edge,
         not its upper one, but for the last. Needed with ``by``.

@@ -63,9 +63,9 @@ def plot_recovery_rate(recovery, ax=None):
     """
     ax = new_axes(ax)
     table = recovery.summary()
-    redshifts = np.unique(table["z"])
+    redshifts = np.unique(table["redshift"])
     for i, z in enumerate(redshifts):
-        rows = table[table["z"] == z]
+        rows = table[table["redshift"] == z]
         x = rows["m200c"].to_value(1e14 * u.solMass) * _aside(i, len(redshifts))
         y = np.asarray(rows["corrected"])
         error = [y - np.asarray(rows["corrected_low"]), np.asarray(rows["corrected_high"]) - y]
@@ -134,10 +134,10 @@ def plot_recovery_masses(recovery, ax=None):
     """
     ax = new_axes(ax)
     table = recovery.summary()
-    redshifts = np.unique(table["z"])
+    redshifts = np.unique(table["redshift"])
     halos = recovery.halos[np.asarray(recovery.halos["recovered"], dtype=bool)]
     true, found = (halos[name].to_value(1e14 * u.solMass) for name in ("mass_true", "mass_map"))
-    z = np.asarray(halos["z"])
+    z = np.asarray(halos["redshift"])
     for i, one in enumerate(redshifts):
         here = (z == one) & np.isfinite(found)
         ax.plot(true[here], found[here], ".", color=_COLORS[i % 6], alpha=0.25, markersize=4)

@@ -3,8 +3,6 @@ from ._parallel import draw_fields, field_seed
 from .clusters import ClusterField, Filament
 from .fields import (
     LensingField,
-    halo_positions,
-    halo_table,
     read_field,
     read_kappatng,
     read_lenstools,
@@ -42,8 +40,6 @@ __all__ = [
     "compose",
     "draw_fields",
     "field_seed",
-    "halo_positions",
-    "halo_table",
     "hsc_measurement_error",
     "image_shear",
     "ragged_edge",

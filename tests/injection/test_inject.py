@@ -23,7 +23,7 @@ HALO = NFWHalo(5e14 * u.solMass, 4.0, 0.4)
 
 def _table(*masses, z=0.4, at=(CENTER,)):
     return QTable({"ra": [p.ra.deg for p in at] * u.deg, "dec": [p.dec.deg for p in at] * u.deg,
-                   "m200c": masses * u.solMass, "z": np.full(len(masses), z),
+                   "m200c": masses * u.solMass, "redshift": np.full(len(masses), z),
                    "c200c": np.full(len(masses), 4.0)})
 
 
@@ -136,6 +136,16 @@ def test_what_a_survey_would_see_of_the_halo():
     assert np.max(np.abs(found.e1 - without.e1)[theta > 2]) > 0.05
 
 
+def test_halos_of_a_field_are_injected_as_they_are():
+    model = ClusterField([HALO], shape=(32, 32), pixel_scale=0.5 * u.arcmin, center=CENTER)
+    halos = model.draw().halos
+    assert halos.colnames[:5] == ["ra", "dec", "redshift", "m200c", "c200c"]
+    found = inject_halos(_catalog(), halos, z_source=1.0)
+    expected = inject_halos(_catalog(), ONE, z_source=1.0)
+    np.testing.assert_allclose(found.e1, expected.e1, rtol=0, atol=1e-6)
+    assert np.max(np.abs(found.e1 - _catalog().e1)) > 0.1
+
+
 def test_ellipticities_above_1_move_by_the_shear():
     angle = np.random.default_rng(4).uniform(0, 2 * np.pi, len(SKY))
     e = np.where(np.arange(len(SKY)) % 2, 1.3, 0.7) * np.exp(1j * angle)
@@ -182,7 +192,7 @@ def test_nothing_is_injected_by_no_mass():
 
 
 def test_concentrations_are_on_the_relation_without_a_column():
-    halos = ONE["ra", "dec", "m200c", "z"]
+    halos = ONE["ra", "dec", "m200c", "redshift"]
     found = inject_halos(_catalog(), halos, z_source=1.0)
     fit = fit_nfw(shear_profile(found, CENTER, np.geomspace(0.1, 3, 12) * u.Mpc, z_lens=0.4,
                                 z_source=1.0), z_lens=0.4, concentration="relation")
@@ -204,8 +214,8 @@ def test_turned_galaxies_have_no_shear_but_their_bias():
         ({"z_source": None}, ValueError, "z_source must be given"),
         ({"z_source": 0.3}, ValueError, "z_lens must be lower than z_source"),
         ({"z_source": "1"}, TypeError, "z_source must be a redshift"),
-        ({"halos": ONE["ra", "dec", "z"]}, ValueError, "no column 'm200c'"),
-        ({"halos": ONE["m200c", "z"]}, ValueError, "no column 'ra'"),
+        ({"halos": ONE["ra", "dec", "redshift"]}, ValueError, "no column 'm200c'"),
+        ({"halos": ONE["m200c", "redshift"]}, ValueError, "no column 'ra'"),
         ({"halos": _table(-1.0)}, ValueError, "0 or more"),
         ({"halos": CENTER}, TypeError, "must be a table"),
     ],

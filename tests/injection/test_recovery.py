@@ -164,7 +164,7 @@ def test_interrupted_nothing_is_lost(tmp_path):
 @pytest.fixture(scope="module")
 def behind_a_cluster():
     at = QTable({"ra": [40.0] * u.deg, "dec": [-20.0] * u.deg, "m200c": [2e15] * u.solMass,
-                 "z": [0.3]})
+                 "redshift": [0.3]})
     return inject_halos(NOISE, at, z_source=1.0)
 
 

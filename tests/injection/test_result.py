@@ -11,7 +11,7 @@ from lensmap.grid import tangent_wcs
 from lensmap.injection import HaloRecovery
 
 WCS = tangent_wcs(SkyCoord(150, 2, unit="deg"), (40, 80), 0.5 * u.arcmin)
-SETTINGS = {"m200c": [1e14], "z": [0.3], "by": "kappa", "threshold": 0.05, "radius": 1.5,
+SETTINGS = {"m200c": [1e14], "redshift": [0.3], "by": "kappa", "threshold": 0.05, "radius": 1.5,
             "shape": [40, 80], "wcs": WCS.to_header_string(relax=True)}
 NOTHING = HaloRecovery.nothing(SETTINGS, {"area": 2.0, "n_peaks": 5})
 
@@ -21,8 +21,9 @@ def _with(recovered, controls, noise):
     sky = WCS.pixel_to_world(np.linspace(0, 79, n), np.full(n, 10.0)).icrs
     found = np.array(recovered)
     return NOTHING.with_realization(QTable({
-        "ra": sky.ra, "dec": sky.dec, "m200c": np.full(n, 1e14) * u.solMass, "z": np.full(n, 0.3),
-        "mass_true": np.full(n, 2.0) * u.solMass, "mass_map": np.arange(n) * u.solMass,
+        "ra": sky.ra, "dec": sky.dec, "m200c": np.full(n, 1e14) * u.solMass,
+        "redshift": np.full(n, 0.3), "mass_true": np.full(n, 2.0) * u.solMass,
+        "mass_map": np.arange(n) * u.solMass,
         "matched": np.ones(n, dtype=bool), "recovered": found, "snr": np.arange(n) + 4.0,
         "offset": np.full(n, 0.5) * u.arcmin,
     }), controls, noise)

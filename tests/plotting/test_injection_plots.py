@@ -22,13 +22,13 @@ def _recovery(n=24, recovered=True):
     found = (mass > 2e14) & recovered
     table = QTable({
         "realization": np.zeros(n, dtype=int), "ra": sky.ra, "dec": sky.dec,
-        "m200c": mass * u.solMass, "z": np.repeat([0.2, 0.4], n // 2), "c200c": np.full(n, 4.0),
-        "mass_true": 0.9 * mass * u.solMass, "matched": found, "already": ~found,
-        "recovered": found, "snr": np.where(found, 6.0, np.nan),
+        "m200c": mass * u.solMass, "redshift": np.repeat([0.2, 0.4], n // 2),
+        "c200c": np.full(n, 4.0), "mass_true": 0.9 * mass * u.solMass, "matched": found,
+        "already": ~found, "recovered": found, "snr": np.where(found, 6.0, np.nan),
         "offset": np.where(found, 0.3, np.nan) * u.arcmin,
         "mass_map": np.where(found, 0.8 * mass, np.nan) * u.solMass,
     })
-    settings = {"m200c": [1e14, 4e14], "z": [0.2, 0.4], "by": "snr", "threshold": 4.0,
+    settings = {"m200c": [1e14, 4e14], "redshift": [0.2, 0.4], "by": "snr", "threshold": 4.0,
                 "radius": 2.0, "shape": [60, 120], "wcs": WCS.to_header_string(relax=True)}
     empty = HaloRecovery.nothing(settings, {"area": 0.5, "n_peaks": 3})
     return empty.with_realization(table, {"n": 20, "matched": 4, "recovered": 0}, 1)

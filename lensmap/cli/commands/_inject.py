@@ -195,12 +195,12 @@ def show_recovery(found):
     ]
     print("\n".join(lines), end="\n\n")
     table = found.summary()
-    shown = table["m200c", "z", "n", "n_recovered"]
+    shown = table["m200c", "redshift", "n", "n_recovered"]
     shown["completeness"] = table["corrected"]
     shown["68%"] = [f"{max(a, 0):.2f} to {b:.2f}"
                     for a, b in zip(table["corrected_low"], table["corrected_high"], strict=True)]
     for name in ("snr", "offset", "mass_ratio", "mass_ratio_err", "mass_scatter"):
         shown[name] = table[name]
-    formats = {"m200c": ".3g", "z": ".3g", "snr": ".1f"}
+    formats = {"m200c": ".3g", "redshift": ".3g", "snr": ".1f"}
     names = ("completeness", "offset", "mass_ratio", "mass_ratio_err", "mass_scatter")
     show_table(shown, formats | dict.fromkeys(names, ".2f"))

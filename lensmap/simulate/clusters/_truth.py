@@ -4,8 +4,8 @@
 import numpy as np
 from astropy import units as u
 
+from lensmap.halos import halo_table
 from lensmap.simulate.clusters._positions import inside_field
-from lensmap.simulate.fields import halo_table
 
 __all__ = ["cluster_table", "describe_cluster", "describe_filament", "labeled", "subhalo_table"]
 

@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 from ._files import field_format, open_hdf5
 from ._flat_wcs import NOWHERE, flat_wcs
-from ._halo_tables import halo_positions, halo_table
 from ._lensing_field import LensingField, filled
 from ._readers import read_field, read_kappatng, read_lenstools, read_massivenus
 
@@ -11,8 +10,6 @@ __all__ = [
     "field_format",
     "filled",
     "flat_wcs",
-    "halo_positions",
-    "halo_table",
     "open_hdf5",
     "read_field",
     "read_kappatng",

@@ -9,9 +9,9 @@ from astropy.table import QTable
 from lensmap.cosmology import check_z_source
 from lensmap.flatsky import convergence_to_shear
 from lensmap.grid import PixelFrame
+from lensmap.halos import check_halos, halo_positions
 from lensmap.maps import ConvergenceMap, pixel_anisotropy
 from lensmap.simulate.fields._files import read_field_file, write_field_file
-from lensmap.simulate.fields._halo_tables import check_halos, halo_positions
 from lensmap.utils import check_celestial_wcs
 
 __all__ = ["LensingField", "filled"]
@@ -37,7 +37,8 @@ class LensingField:
         Complex, ``(ny, nx)``: the shear :math:`\gamma_1 + i \gamma_2` (not reduced) in the basis
         of the pixel axes (+x, +y), finite everywhere.
     halos : `~astropy.table.Table` or None
-        The halos, with the columns of `halo_table`; None becomes a table without rows.
+        The halos, with the columns of `lensmap.halos.halo_table`; None becomes a table without
+        rows.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
         The redshift of the sources that the field is for, their distribution if the field is a
         mean over it, or None where it is not known.

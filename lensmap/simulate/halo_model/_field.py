@@ -9,8 +9,9 @@ import scipy.fft
 from astropy import units as u
 
 from lensmap.cosmology import SourceRedshifts, check_z_source, farthest_source, get_cosmology
+from lensmap.halos import halo_table
 from lensmap.maps import ConvergenceMap
-from lensmap.simulate.fields import NOWHERE, LensingField, flat_wcs, halo_table
+from lensmap.simulate.fields import NOWHERE, LensingField, flat_wcs
 from lensmap.simulate.halo_model._box import Box
 from lensmap.simulate.halo_model._planes import HaloPhysics
 from lensmap.simulate.halo_model._resolution import resolution_transfer

@@ -55,7 +55,7 @@ class ClusterReference:
     truth : `~lensmap.ConvergenceMap`
         The true map, with the mask of what is compared.
     halos : `~astropy.table.QTable`
-        As of `lensmap.simulate.halo_table`.
+        As of `lensmap.halos.halo_table`.
     z_source : float or `~lensmap.SourceRedshifts`
         The redshift of the sources.
     cosmology : `~astropy.cosmology.FLRW`, str or None

@@ -12,7 +12,8 @@ from lenses import NFW, ORIENTATIONS, pixel_sky, shear_of, tangent_wcs
 
 from lensmap import ConvergenceMap
 from lensmap.cosmology import SourceRedshifts
-from lensmap.simulate import LensingField, halo_table
+from lensmap.halos import halo_table
+from lensmap.simulate import LensingField
 
 CENTER = SkyCoord(150, 2, unit="deg")
 SHAPE = (24, 30)
@@ -143,7 +144,7 @@ def test_what_is_written_comes_back(tmp_path, suffix, z_source, halos):
     for name in field.halos.colnames:
         assert np.all(again.halos[name] == field.halos[name])
     if isinstance(z_source, SourceRedshifts):
-        np.testing.assert_allclose(again.z_source.density, z_source.density)
+        np.testing.assert_allclose(again.z_source.density, z_source.pdf)
     else:
         assert again.z_source == z_source
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
@@ -253,8 +254,6 @@ def test_wrong_parts_are_refused():
 
 
 def test_tables_of_halos():
-    assert len(halo_table()) == 0
-    assert halo_table().colnames == HALOS.colnames
     sky = SkyCoord([10, 11], [1, 2], unit="deg")
     table = QTable(HALOS)
     table.remove_columns(["ra", "dec"])
@@ -265,12 +264,6 @@ def test_tables_of_halos():
     assert "position" in table.colnames  # the user's own table stays as it is
     with pytest.raises(ValueError, match="it has not redshift, m200c"):
         LensingField.from_kappa(_kappa(), halos=QTable({"ra": [1], "dec": [1]}))
-    with pytest.raises(ValueError, match="'m200c' of halos must have a unit such as solMass"):
-        halo_table(sky, [0.1, 0.2], [1, 2] * u.Mpc, [4, 4])
-    with pytest.raises(ValueError, match="column 'm200c' of halos must have a unit"):
-        halo_table(sky, [0.1, 0.2], [1, 2], [4, 4])
-    with pytest.raises(TypeError, match="position must be a SkyCoord or None, not list"):
-        halo_table([1, 2])
     with pytest.raises(TypeError, match="halos must be an astropy table or None, not dict"):
         LensingField.from_kappa(_kappa(), halos={})
 

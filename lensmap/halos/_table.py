@@ -1,12 +1,15 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The table of the halos in a simulated field: one form, whoever makes it."""
+"""The table of halos: its columns, wherever halos are made, injected or looked for."""
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable, Table
 
-__all__ = ["halo_table", "halo_positions", "check_halos"]
+from lensmap.halos._abundance import concentration
+from lensmap.halos._nfw import NFWHalo
+
+__all__ = ["check_halos", "halo_positions", "halo_table", "halos_from_table"]
 
 # Positions are two plain columns: FITS, HDF5 and every other program know what to do with them,
 # while a SkyCoord column is a thing of astropy's.
@@ -22,14 +25,14 @@ _UNITS = {
 
 
 def halo_table(
-    position=None, redshift=(), m200c=() * u.solMass, c200c=(), ellipticity=None, angle=None
+    positions=None, redshift=(), m200c=() * u.solMass, c200c=(), ellipticity=None, angle=None
 ):
     """Make the table of the halos in a field.
 
     Parameters
     ----------
-    position : `~astropy.coordinates.SkyCoord` or None
-        Where they are, ``(n,)``; None makes a table without halos.
+    positions : `~astropy.coordinates.SkyCoord` or None
+        The centers of the halos, ``(n,)``; None makes a table without halos.
     redshift : array_like
         Their redshifts, ``(n,)``.
     m200c : `~astropy.units.Quantity`
@@ -50,25 +53,25 @@ def halo_table(
     Raises
     ------
     TypeError
-        If ``position`` is no SkyCoord.
+        If ``positions`` is no SkyCoord.
     ValueError
         If the columns differ in length, or ``m200c`` is no mass.
 
     Examples
     --------
-    >>> from lensmap.simulate import halo_table
+    >>> from lensmap.halos import halo_table
     >>> len(halo_table())
     0
     """
-    if position is None:
-        position = SkyCoord([], [], unit=u.deg)
-    if not isinstance(position, SkyCoord):
-        raise TypeError(f"position must be a SkyCoord or None, not {type(position).__name__}")
-    position = position.icrs
-    n = position.size
+    if positions is None:
+        positions = SkyCoord([], [], unit=u.deg)
+    if not isinstance(positions, SkyCoord):
+        raise TypeError(f"positions must be a SkyCoord or None, not {type(positions).__name__}")
+    positions = positions.icrs
+    n = positions.size
     columns = {
-        "ra": position.ra.ravel(),
-        "dec": position.dec.ravel(),
+        "ra": positions.ra.ravel(),
+        "dec": positions.dec.ravel(),
         "redshift": redshift,
         "m200c": m200c,
         "c200c": c200c,
@@ -148,3 +151,44 @@ def halo_positions(halos):
         ``(n,)``, ICRS.
     """
     return SkyCoord(halos["ra"], halos["dec"], frame="icrs")
+
+
+def halos_from_table(table, cosmology=None):
+    """Return the halos of a table, spherical ones.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        With the columns ``m200c`` (solar masses without a unit), ``redshift`` and perhaps
+        ``c200c``, without which concentrations are on the relation of Diemer & Joyce 2019. Other
+        columns, such as ``ellipticity``, are not used.
+    cosmology : `~astropy.cosmology.FLRW`, str or None
+        As for `lensmap.cosmology.get_cosmology`.
+
+    Returns
+    -------
+    list of `~lensmap.NFWHalo` or None
+        One for each row, None for a mass of 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a column is missing or has impossible values.
+    """
+    if not isinstance(table, Table):
+        raise TypeError(f"halos must be a table, not {type(table).__name__}")
+    for name in ("m200c", "redshift"):
+        if name not in table.colnames:
+            raise ValueError(f"halos has no column {name!r}; it has {', '.join(table.colnames)}")
+    unit = getattr(table["m200c"], "unit", None) or u.solMass
+    masses = u.Quantity(np.asarray(table["m200c"], dtype=float), unit).to(u.solMass)
+    if not np.all(np.isfinite(masses) & (masses >= 0)):
+        raise ValueError(f"halos must have masses m200c of 0 or more, not {masses.min():g}")
+    return [
+        None if mass == 0 else NFWHalo(
+            mass, float(table["c200c"][i]) if "c200c" in table.colnames
+            else float(concentration(mass, float(table["redshift"][i]), cosmology)),
+            float(table["redshift"][i]), cosmology=cosmology,
+        )
+        for i, mass in enumerate(masses)
+    ]
