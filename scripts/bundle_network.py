@@ -60,25 +60,25 @@ def main():
     arguments = parser.parse_args()
     network = load_network(arguments.weights)
     more = {} if arguments.card is None else json.loads(Path(arguments.card).read_text())
-    widths = network.widths
+    factors = network.half_width_factors
     if network.predicts_errors:
-        widths = tuple(
+        factors = tuple(
             round(float(np.quantile(row, level)) * width, 4)
-            for row, level, width in zip(ratios(network, arguments.n), LEVELS, widths, strict=True)
+            for row, level, width in zip(ratios(network, arguments.n), LEVELS, factors, strict=True)
         )
         more["calibration"] = {
-            "factors": widths, "fields_of_each_kind": arguments.n,
+            "factors": factors, "fields_of_each_kind": arguments.n,
             "kinds": [setup.describe() for setup in SETUPS],
             "seeds": "series 'calibration', 0 to 5",
         }
     card = {**network.card, "name": arguments.name, **more}
-    finished = dataclasses.replace(network, widths=widths, card=card)
+    finished = dataclasses.replace(network, half_width_factors=factors, card=card)
     BUNDLED.mkdir(exist_ok=True)
     save_network(
         finished, BUNDLED / f"{arguments.name}.h5", architecture=network.card["architecture"],
         options=network.card["options"], overwrite=True,
     )
-    print(f"written: {BUNDLED / arguments.name}.h5, factors {widths}")
+    print(f"written: {BUNDLED / arguments.name}.h5, factors {factors}")
 
 
 if __name__ == "__main__":

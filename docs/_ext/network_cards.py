@@ -42,8 +42,8 @@ _DOMAIN = {
 # What stands elsewhere in the page, or is for the program alone.
 _ELSEWHERE = {
     "name", "description", "training", "curve", "domain", "sha256", "fields", "runs",
-    "format", "architecture", "options", "pixel_scale", "density", "shape_noise", "stride",
-    "reach", "margin", "widths", "masks",
+    "format", "architecture", "options", "pixel_scale", "galaxies_per_pixel", "shape_noise",
+    "stride", "reach", "margin", "half_width_factors", "masks",
 }
 
 

@@ -105,7 +105,7 @@ plt.show()
 # warns.
 
 card = read_card(folder / "run" / "weights.h5")
-for name in ("pixel_scale", "density", "shape_noise", "sha256"):
+for name in ("pixel_scale", "galaxies_per_pixel", "shape_noise", "sha256"):
     print(f"{name:12s} {card[name]}")
 
 # %%

@@ -292,7 +292,7 @@ class CNNReconstructor(Estimator):
         arcmin = scale.to_value(u.arcmin)
         if not _in_range(arcmin, network.pixel_scale):
             return False
-        (low, high), (fewest, most) = network.pixel_scale, network.density
+        (low, high), (fewest, most) = network.pixel_scale, network.galaxies_per_pixel
         # Where its range of pixels is a range, pixels of another size may have enough galaxies.
         return low == high or fewest <= density * arcmin**2 <= most
 
@@ -317,7 +317,7 @@ class CNNReconstructor(Estimator):
         # as many as would be worth as much with equal weights, where there are any
         number = np.sum(grid.sum_w[occupied] ** 2 / grid.sum_w2[occupied])
         density = float(number / np.count_nonzero(near_data(occupied, 1.5)))
-        fewest, most = network.density
+        fewest, most = network.galaxies_per_pixel
         if not fewest <= density <= most:
             known = f"{fewest:.3g} to {most:.3g}"
             outside.append(f"{density:.3g} galaxies per pixel (it knows {known})")
@@ -384,7 +384,7 @@ def _in_range(arcmin, pixel_scales):
 def _density(catalog, cells):
     """Return the galaxies per square arcminute where there are some, from counts in cells."""
     ny, nx = cells.array_shape
-    lon, lat, weight = catalog.ra, catalog.dec, catalog["weight"]
+    lon, lat, weight = catalog.ra, catalog.dec, catalog.weight
     if weight is not None and not np.all(weight > 0):
         lon, lat = lon[weight > 0], lat[weight > 0]
     x, y = PixelFrame(cells, catalog.frame).positions(lon, lat)

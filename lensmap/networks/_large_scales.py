@@ -33,7 +33,7 @@ _BAND = (1.0, 4.0)
 _ARCMIN = np.pi / 180 / 60
 
 
-def large_scale_correction(arrays, kappa, sigma):
+def large_scale_correction(arrays, kappa, smoothing):
     r"""Return what makes the largest scales of a map those of the Wiener filter.
 
     .. math:: \Delta = G_\sigma * (\hat\kappa_\mathrm{W} - \hat\kappa)
@@ -50,7 +50,7 @@ def large_scale_correction(arrays, kappa, sigma):
         The data.
     kappa : `numpy.ndarray`
         The map of a network, ``(ny, nx)``.
-    sigma : float
+    smoothing : float
         The standard deviation of the Gaussian, in pixels of the map: deep surveys have small ones,
         and where galaxies are few, the filter knows more than the network on large scales only.
 
@@ -72,7 +72,7 @@ def large_scale_correction(arrays, kappa, sigma):
     wiener = _filtered(shear, weight, _FACTOR * arrays.pixel_scale * _ARCMIN)
     there = blocks.sum((arrays.inverse_variance > 0).astype(float))
     there /= there.max()
-    width = sigma / _FACTOR
+    width = smoothing / _FACTOR
     difference = there * (wiener - blocks.sum(kappa) / blocks.sum(np.ones(kappa.shape)))
     # Where there are data; far from them nothing is known to be wrong.
     smooth = gaussian_smooth(difference, width) / (gaussian_smooth(there, width) + 1e-3)

@@ -52,7 +52,7 @@ class Network:
         in units of kappa).
     pixel_scale : tuple of float
         The smallest and the largest pixel it knows, arcminutes.
-    density : tuple of float
+    galaxies_per_pixel : tuple of float
         The fewest and the most galaxies per pixel it knows.
     shape_noise : tuple of float
         The least and the largest dispersion of ellipticities per component, with their measurement
@@ -68,8 +68,8 @@ class Network:
         The standard deviation (pixels) of the Gaussian beyond which the Wiener filter makes the
         map, which solves for the mass beyond the edges as well; None leaves all scales to the
         network.
-    widths : tuple of float
-        What calibration multiplies the half-widths of the two intervals by.
+    half_width_factors : tuple of float
+        The factors by which calibration multiplies the half-widths of the two intervals.
     card : dict
         Where it comes from.
     """
@@ -77,13 +77,13 @@ class Network:
     model: keras.Model
     inputs: str
     pixel_scale: tuple = (0.41, 0.41)
-    density: tuple = (1.0, 30.0)
+    galaxies_per_pixel: tuple = (1.0, 30.0)
     shape_noise: tuple = (0.15, 0.5)
     stride: int = 1
     reach: int = 64
     margin: int = 0
     large_scales: float | None = None
-    widths: tuple = (1.0, 1.0)
+    half_width_factors: tuple = (1.0, 1.0)
     card: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -136,7 +136,9 @@ class Network:
             kappa = kappa + large_scale_correction(arrays, kappa, self.large_scales)
         if not self.predicts_errors:
             return Prediction(kappa, {})
-        widths = np.exp(result[..., 1:]) * np.asarray(self.widths, dtype=np.float32)
+        widths = np.exp(result[..., 1:]) * np.asarray(
+            self.half_width_factors, dtype=np.float32
+        )
         half_widths = {0.68: widths[..., 0] * unit, 0.95: widths[..., 1] * unit}
         return Prediction(kappa, half_widths)
 

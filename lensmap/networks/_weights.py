@@ -24,8 +24,8 @@ __all__ = ["as_network", "load_network", "save_network"]
 
 # The keys of a card that a network is made of, beside its weights.
 _USE = (
-    "inputs", "pixel_scale", "density", "shape_noise", "stride", "reach", "margin", "large_scales",
-    "widths",
+    "inputs", "pixel_scale", "galaxies_per_pixel", "shape_noise", "stride", "reach", "margin",
+    "large_scales", "half_width_factors",
 )
 
 

@@ -76,7 +76,7 @@ def test_symmetrized_maps_turn_with_the_sky(network):
 def test_intervals_are_calibrated_by_their_factors(network):
     arrays = _arrays((64, 64))
     one = network.predict(arrays).half_widths
-    other = replace(network, widths=(2.0, 0.5)).predict(arrays).half_widths
+    other = replace(network, half_width_factors=(2.0, 0.5)).predict(arrays).half_widths
     np.testing.assert_allclose(other[0.68], 2 * one[0.68], rtol=1e-6)
     np.testing.assert_allclose(other[0.95], 0.5 * one[0.95], rtol=1e-6)
 

@@ -17,8 +17,8 @@ def network():
     model = build("lensmap", **OPTIONS)
     rng = np.random.default_rng(1)
     model.set_weights([0.1 * rng.standard_normal(w.shape) for w in model.get_weights()])
-    return Network(model, "multiscale", pixel_scale=(0.3, 0.6), density=(2.0, 9.0),
-                   shape_noise=(0.2, 0.3), stride=4, reach=20, widths=(1.1, 0.9),
+    return Network(model, "multiscale", pixel_scale=(0.3, 0.6), galaxies_per_pixel=(2.0, 9.0),
+                   shape_noise=(0.2, 0.3), stride=4, reach=20, half_width_factors=(1.1, 0.9),
                    card={"name": "small", "masks": True})
 
 
@@ -30,7 +30,10 @@ def path(network, tmp_path):
 
 def test_round_trip(network, path):
     back = load_network(path)
-    for name in ("inputs", "pixel_scale", "density", "shape_noise", "stride", "reach", "widths"):
+    for name in (
+        "inputs", "pixel_scale", "galaxies_per_pixel", "shape_noise", "stride", "reach",
+        "half_width_factors",
+    ):
         assert getattr(back, name) == getattr(network, name)
     for one, other in zip(back.model.get_weights(), network.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other.astype(np.float16).astype(np.float32))
@@ -116,8 +119,8 @@ def test_models_are_ones_own_but_estimators_share_theirs(path):
     assert one.model is not other.model
     assert as_network(path) is as_network(str(path))
     card = path.with_suffix(".json")
-    card.write_text(json.dumps({**json.loads(card.read_text()), "widths": [2.0, 2.0]}))
-    assert as_network(path).widths == (2.0, 2.0)
+    card.write_text(json.dumps({**json.loads(card.read_text()), "half_width_factors": [2.0, 2.0]}))
+    assert as_network(path).half_width_factors == (2.0, 2.0)
 
 
 def test_what_may_be_called_a_network(network, path):

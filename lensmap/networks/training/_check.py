@@ -35,7 +35,7 @@ class TrainingCheck:
         ]
         # One seed for each, which is none of a step's.
         self._examples = [
-            usual.of(*place, np.random.default_rng((usual.seed, 2**32 - 1, *place)))
+            usual.make(*place, np.random.default_rng((usual.seed, 2**32 - 1, *place)))
             for place in places[:_N_MAPS]
         ]
 

@@ -79,7 +79,7 @@ class SurveyRange:
         """Return the survey of Cha et al. 2025, on whole fields."""
         return cls(usual=1.0, masked=0.0, small=0.0)
 
-    def known_density(self, pixel_scales):
+    def known_galaxies_per_pixel(self, pixel_scales):
         """Return the fewest and the most galaxies per pixel that are learned from.
 
         Parameters
@@ -184,9 +184,9 @@ class Examples:
         rng = np.random.default_rng((self.seed, *numbers))
         which = rng.choice(len(self.sets), p=self._parts)
         redshift = rng.integers(self.sets[which].n_redshifts)
-        return self.of(which, rng.integers(self._n_files[which]), redshift, rng)
+        return self.make(which, rng.integers(self._n_files[which]), redshift, rng)
 
-    def of(self, which, number, redshift, rng):
+    def make(self, which, number, redshift, rng):
         """Make an example of one field.
 
         Parameters
@@ -246,7 +246,7 @@ class Examples:
         survey, shape = self.survey, kappa.shape
         sigma_e, errors, depth = _USUAL.sigma_e, _USUAL.measurement_error, 1.0
         per_pixel = _USUAL.expected_density.value * pixel_scale**2
-        low, high = survey.known_density([pixel_scale])
+        low, high = survey.known_galaxies_per_pixel([pixel_scale])
         if rng.random() >= survey.usual or not low <= per_pixel <= high:
             sigma_e = rng.uniform(*survey.sigma_e)
             per_pixel = np.exp(rng.uniform(*np.log(survey.galaxies_per_pixel)))

@@ -48,7 +48,7 @@ class FieldSet:
         return f"<FieldSet of {len(self)} files in {str(self.folder)!r}>"
 
     @classmethod
-    def draw(cls, folder, model, n_fields, *, seed, workers=None, progress=None):
+    def draw(cls, folder, model, n_fields, *, seed=0, workers=None, progress=None):
         """Draw fields of a model.
 
         Parameters

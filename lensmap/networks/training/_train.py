@@ -138,7 +138,7 @@ def train(
     scales = [one.pixel_scale for one in examples.sets]
     run.domain = {
         "pixel_scale": (min(scales), max(scales)),
-        "density": survey.known_density(scales),
+        "galaxies_per_pixel": survey.known_galaxies_per_pixel(scales),
         "shape_noise": survey.known_shape_noise(),
     }
     run.begin()
