@@ -11,7 +11,7 @@ __all__ = ["save_figure"]
 _LARGE = 300_000  # bytes
 
 
-def save_figure(figure, path, *, dpi=110):
+def save_figure(figure, path, *, dpi=110, overwrite=False):
     """Write a figure as PNG and as PDF, and close it.
 
     Parameters
@@ -19,14 +19,21 @@ def save_figure(figure, path, *, dpi=110):
     figure : `~matplotlib.figure.Figure`
         The figure.
     path : path-like
-        Where to, without the suffix; what is there is replaced.
+        The files, without the suffix.
     dpi : float
         The resolution of the PNG.
+    overwrite : bool
+        Whether files that exist are replaced.
 
     Returns
     -------
     bytes
         The PNG.
+
+    Raises
+    ------
+    FileExistsError
+        If a file exists and ``overwrite`` is False.
     """
     from matplotlib.pyplot import close
 
@@ -35,9 +42,9 @@ def save_figure(figure, path, *, dpi=110):
     # All has its place now; to look for it again takes as long as to draw.
     figure.set_layout_engine("none")
     buffer = _in_few_colors(buffer)
-    with atomic_write(path.with_name(path.name + ".png"), overwrite=True) as temporary:
+    with atomic_write(path.with_name(path.name + ".png"), overwrite=overwrite) as temporary:
         temporary.write_bytes(buffer.getvalue())
-    with atomic_write(path.with_name(path.name + ".pdf"), overwrite=True) as temporary:
+    with atomic_write(path.with_name(path.name + ".pdf"), overwrite=overwrite) as temporary:
         # Without the date, the same figure is the same file.
         figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
     close(figure)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lensmap.utils import check_choice, import_optional
+from lensmap.utils import atomic_write, check_choice, import_optional
 
 __all__ = ["check_picture", "plot_map", "save_map"]
 
@@ -231,7 +231,7 @@ def check_picture(path):
         )
 
 
-def save_map(kappa, path, *, title=None, marks=None):
+def save_map(kappa, path, *, title=None, marks=None, overwrite=False):
     """Draw a map (and its signal-to-noise, if it has one) into a file.
 
     Parameters
@@ -244,6 +244,8 @@ def save_map(kappa, path, *, title=None, marks=None):
         The title.
     marks : `~astropy.table.QTable` or None
         Positions to mark, with the columns ``ra`` and ``dec``.
+    overwrite : bool
+        Whether a file that exists is replaced.
 
     Raises
     ------
@@ -251,8 +253,15 @@ def save_map(kappa, path, *, title=None, marks=None):
         If matplotlib is not installed.
     ValueError
         If the suffix is that of no format.
+    FileExistsError
+        If the file exists and ``overwrite`` is False.
     """
     check_picture(path)
+    with atomic_write(path, overwrite=overwrite) as temporary:
+        _map_figure(kappa, title, marks).savefig(temporary, dpi=150)
+
+
+def _map_figure(kappa, title, marks):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -279,4 +288,4 @@ def save_map(kappa, path, *, title=None, marks=None):
             )
     if title:
         figure.suptitle(title)
-    figure.savefig(path, dpi=150)
+    return figure

@@ -2,6 +2,7 @@
 """Figures as files."""
 
 import numpy as np
+import pytest
 from matplotlib import pyplot
 
 from lensmap.plotting import save_figure
@@ -20,7 +21,9 @@ def test_a_figure_is_written_twice_and_closed(tmp_path):
     assert (tmp_path / "a.b.png").read_bytes() == png and png.startswith(b"\x89PNG")
     assert (tmp_path / "a.b.pdf").read_bytes().startswith(b"%PDF")
     first = (tmp_path / "a.b.pdf").read_bytes()
-    save_figure(_figure(noise=False), tmp_path / "a.b", dpi=60)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        save_figure(_figure(noise=False), tmp_path / "a.b", dpi=60)
+    save_figure(_figure(noise=False), tmp_path / "a.b", dpi=60, overwrite=True)
     assert (tmp_path / "a.b.pdf").read_bytes() == first
 
 

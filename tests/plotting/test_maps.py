@@ -216,6 +216,8 @@ class TestSaveMap:
         save_map(make_map(), path, title="A field")
         assert path.stat().st_size > 5000
         assert pyplot.get_fignums() == before
+        with pytest.raises(FileExistsError, match="overwrite=True"):
+            save_map(make_map(), path)
 
     @pytest.mark.parametrize("shape", [(20, 200), (200, 20), (60, 60)])
     @pytest.mark.parametrize("uncertainty", [False, True])
@@ -248,7 +250,7 @@ class TestSaveMap:
                 line.get_transform().transform(line.get_xydata())
             )
             np.testing.assert_allclose(where, [PEAK], atol=1e-6)
-        save_map(kappa, tmp_path / "k.png", marks=marks[:0])
+        save_map(kappa, tmp_path / "k.png", marks=marks[:0], overwrite=True)
         assert not any(ax.lines for ax in figures[1].axes if isinstance(ax, WCSAxes))
 
     def test_suffix(self, tmp_path):

@@ -59,7 +59,8 @@ def run(arguments):
         found = compare(kappa, table.meta)
         kappa.write(fits_path, format="fits", overwrite=True)
         table.write(shear_path, format="fits", overwrite=True)
-        save_map(kappa, png_path, title="lensmap demo: a mock field with two clusters", marks=found)
+        save_map(kappa, png_path, title="lensmap demo: a mock field with two clusters", marks=found,
+                 overwrite=True)
     print(describe(kappa), end="\n\n")
     print("peaks above 4 sigma, each with the nearest true cluster:")
     print("\n".join(found.pformat(max_lines=-1, max_width=-1)))

@@ -131,4 +131,4 @@ def _title(kappa):
 def _plot(kappa, path, title):
     from lensmap.plotting import save_map
 
-    save_map(kappa, path, title=title)
+    save_map(kappa, path, title=title, overwrite=True)

@@ -118,7 +118,9 @@ def run(arguments):
         say(f"stopped: what was measured is in {str(folder)!r}; the same command goes on")
         raise
     results = ValidationResults.read(folder)
-    path = write_report(results, command="lensmap " + shlex.join(arguments.words))
+    path = write_report(
+        results, command="lensmap " + shlex.join(arguments.words), overwrite=True
+    )
     show(results)
     print(f"written: {path}, results.ecsv, scores.ecsv, figures")
     return 0

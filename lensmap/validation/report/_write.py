@@ -19,7 +19,7 @@ _SAID = {
 }
 
 
-def write_report(results, folder=None, *, command=None):
+def write_report(results, folder=None, *, command=None, overwrite=False):
     """Write the report of a validation.
 
     Parameters
@@ -27,9 +27,11 @@ def write_report(results, folder=None, *, command=None):
     results : ValidationResults
         What was found.
     folder : path-like or None
-        Where to, made if need be; None is that of the results. What is there is replaced.
+        Where to, made if need be; None is that of the results.
     command : str or None
         What was typed to get it, for those who want to do so again.
+    overwrite : bool
+        Whether a report that exists is replaced.
 
     Returns
     -------
@@ -44,6 +46,8 @@ def write_report(results, folder=None, *, command=None):
         If matplotlib is not installed.
     ValueError
         If no field was measured.
+    FileExistsError
+        If there is a report and ``overwrite`` is False.
     """
     from lensmap.plotting import check_picture, save_figure
 
@@ -51,20 +55,23 @@ def write_report(results, folder=None, *, command=None):
     if not results.parts["fields"]:
         raise ValueError(f"{str(results.records.folder)!r} holds no field that was measured")
     folder = Path(results.records.folder if folder is None else folder)
+    path = folder / "report.html"
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{str(path)!r} exists; overwrite=True replaces the report")
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     page = HTMLPage("How good are the maps?")
     _introduce(page, results, command)
 
     def picture(name, figure, caption):
-        page.picture(save_figure(figure, folder / "figures" / name), caption)
+        png = save_figure(figure, folder / "figures" / name, overwrite=overwrite)
+        page.picture(png, caption)
 
     for write in SECTIONS:
         write(page, results, picture)
     for name, table in (("results", result_table(results)), ("scores", results.scores)):
-        with atomic_write(folder / f"{name}.ecsv", overwrite=True) as temporary:
+        with atomic_write(folder / f"{name}.ecsv", overwrite=overwrite) as temporary:
             table.write(temporary, format="ascii.ecsv", overwrite=True)
-    path = folder / "report.html"
-    with atomic_write(path, overwrite=True) as temporary:
+    with atomic_write(path, overwrite=overwrite) as temporary:
         temporary.write_text(page.render(), encoding="utf-8")
     return path
 
