@@ -38,7 +38,7 @@ def of_maps(rng):
     report("find_filaments, 512 x 512", timed(lambda: find_filaments(kappa, 2), 3), 5,
            (timed(lambda: np.argsort(data, axis=None), 5)[1], "the pixels in order of height"))
     report("kappa_correlation, 512 x 512, to 12 arcmin", timed(
-        lambda: kappa_correlation(kappa, min_sep="0.8 arcmin", max_sep="12 arcmin"), 1), 10)
+        lambda: kappa_correlation(kappa, min_sep="0.8 arcmin", max_sep="12 arcmin", rng=0), 1), 10)
     angles = np.geomspace(1, 15, 9) * u.arcmin
     around = [n for n in range(len(peaks)) if not peaks["at_edge"][n]]
     one = peaks[around[0]]

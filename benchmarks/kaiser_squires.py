@@ -25,7 +25,8 @@ def main():
         estimator = KaiserSquires(dtype=dtype)
         floor = transforms((512, 512), (1024, 1024), MODES[dtype], repeats=15)
         report(f"inversion of gridded data, {dtype}",
-               timed(lambda: estimator.invert(grid, estimator.prepare(grid, None)), 15, 3), target, floor)
+               timed(lambda: estimator.invert(grid, estimator.prepare(grid, None)), 15, 3), target,
+               floor)
         report(f"gridded data to ConvergenceMap, {dtype}",
                timed(lambda: estimator.reconstruct(grid), 15, 3), floor=floor)
     sky = wcslib(wcs, catalog.ra, catalog.dec)

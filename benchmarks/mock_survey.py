@@ -16,13 +16,13 @@ def main():
     """Print the table."""
     say_machine()
     values = np.random.default_rng(0).normal(0, 0.03, (SIDE, SIDE)).astype(np.float32)
-    field = read_field(values, angle=3.5 * u.deg, z_source=2.5)
+    field = read_field(values, width=3.5 * u.deg, z_source=2.5)
     survey = MockSurvey.preset("cha2025")
     seeds = iter(range(10**6))
     catalog = survey.observe(field, rng=0)
     print(f"{len(catalog)} galaxies\n")
     report("shear of a convergence map, twofold padding, float32",
-           timed(lambda: read_field(values, angle=3.5 * u.deg), 7),
+           timed(lambda: read_field(values, width=3.5 * u.deg), 7),
            floor=transforms((SIDE, SIDE), (2 * SIDE, 2 * SIDE)))
     floor = drawing(2 * len(catalog), 2 * len(catalog))
     report("observe: a catalog", timed(lambda: survey.observe(field, rng=next(seeds)), 5), 2,

@@ -42,7 +42,7 @@ def main():
     parser.add_argument("--sets", type=int, default=1000, help="random sets (default 1000)")
     parser.add_argument("--z-source", type=float, default=1.2, help="of Wiener (default 1.2)")
     parser.add_argument("--network", action="append", help="a name or file; repeatable")
-    parser.add_argument("--density", type=float, action="append",
+    parser.add_argument("--peak-density", type=float, action="append",
                         help="peaks per square degree; repeatable (default 20 and 40)")
     parser.add_argument("--radius", type=float, default=1.5,
                         help="of matches, arcmin (default 1.5)")
@@ -73,19 +73,19 @@ def main():
               f"{stack.random_mean:+.5f} +- {stack.random_std:.5f}: {stack.significance:5.1f} sigma"
               f"   ({seconds[name]:.1f} s)", flush=True)
     radius = arguments.radius * u.arcmin
-    for density in arguments.density or (20, 40):
+    for density in arguments.peak_density or (20, 40):
         print(f"\nthe highest {density:g} peaks per deg2, {open_area(kappa):.2f}; matches within "
               f"{radius}")
         for name, kappa in maps.items():
             peaks = find_peaks(kappa, 0, by="kappa", min_separation=radius)
             peaks = peaks_at_density(peaks, density / u.deg**2, kappa)
-            found = completeness(peaks, sky, radius, kappa=kappa, n_random=200)[0]
-            pure = purity(peaks, sky, radius, kappa=kappa, n_random=200)[0]
+            found = completeness(peaks, sky, radius, kappa=kappa, n_random=200, rng=0)[0]
+            pure = purity(peaks, sky, radius, kappa=kappa, n_random=200, rng=0)[0]
             print(f"{name:24s} completeness {_rate(found)}   purity {_rate(pure)}", flush=True)
 
     print()
     for errors, words in (("shape noise", "shape noise"), ("bootstrap", "clusters drawn anew")):
-        profile = shear_profile(catalog, sky, [0.5, 1, 2, 3.5, 5] * u.arcmin, errors=errors)
+        profile = shear_profile(catalog, sky, [0.5, 1, 2, 3.5, 5] * u.arcmin, errors=errors, rng=0)
         weight = 1 / profile["g_err"] ** 2
         for name in ("g_t", "g_x"):
             mean = np.sum(weight * profile[name]) / np.sum(weight)

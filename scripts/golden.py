@@ -51,7 +51,7 @@ from lensmap.cosmology import (
     nonlinear_power,
     sigma_crit,
 )
-from lensmap.diagnostics import check_convention, summarize
+from lensmap.diagnostics import check_convention, summarize_catalog
 from lensmap.estimators import CNNReconstructor, KaiserSquires, MaskedCNN, WienerFilter
 from lensmap.filaments import (
     azimuthal_excess,
@@ -279,7 +279,7 @@ def surveys():
         "masked": MockSurvey(**small, mask=(sky().mask, sky().wcs)).observe(field, rng=2),
         "bilinear": MockSurvey(**small, interpolation="bilinear").observe(field, rng=3),
         "nearest": MockSurvey(**small, interpolation="nearest").observe(field, rng=3),
-        "planes": MockSurvey(**small, n_of_z=distribution).observe(planes, rng=4),
+        "planes": MockSurvey(**small, z_source=distribution).observe(planes, rng=4),
         "no lensing": MockSurvey(**small).observe(None, sky().wcs, rng=5),
         "presets": {
             name: {
@@ -318,7 +318,7 @@ def masks():
 def grids():
     """Galaxies binned on pixels."""
     catalog, wcs, mask = sky().catalog, sky().wcs, (sky().mask, sky().wcs)
-    chunks = [catalog[:20000], catalog[20000:]]
+    chunks = [catalog.select(slice(20000)), catalog.select(slice(20000, None))]
     turned = noise_realizations(catalog, wcs, mask, n_realizations=2, rng=1)
     return {
         "plain": ShearGrid.from_catalog(catalog, wcs),
@@ -439,8 +439,9 @@ def peaks():
         "aperture mass": aperture_mass(kappa, 3 * u.arcmin),
         "segments": find_segments(kappa, 2.5),
         "matches": match_peaks(found, reference, radius),
-        "completeness": completeness(found, reference, radius, kappa=kappa),
-        "purity": purity(found, reference, radius, by="snr", bins=[2, 3, 4, 10], kappa=kappa),
+        "completeness": completeness(found, reference, radius, kappa=kappa, rng=0),
+        "purity": purity(found, reference, radius, by="snr", bins=[2, 3, 4, 10], kappa=kappa,
+                         rng=0),
         "at density": peaks_at_density(everything, 20 / u.deg**2, kappa),
         "area": open_area(kappa),
     }
@@ -464,7 +465,7 @@ def profiles():
         "boost": boost,
         "undiluted": undiluted(many, boost),
         "zeta": zeta_c(one, one["radius_low"][1], one["radius_low"][5], one["radius_high"][-1]),
-        "structure": structure_covariance(arcmin, 1.0),
+        "structure": structure_covariance(arcmin, z_source=1.0),
         "kappa": kappa_profile(kappa, at[0], arcmin),
         "kappa of two": kappa_profile(kappa, at, mpc, z_lens=0.3),
         "azimuthal": azimuthal_profile(kappa, at[0], [2, 8] * u.arcmin),
@@ -479,7 +480,7 @@ def fits():
     catalog, kappa, at = sky().catalog, kappa_map(), sky().clusters
     bins = np.geomspace(0.2, 2.5, 8) * u.Mpc
     profile = shear_profile(catalog, at[0], bins, z_lens=0.3)
-    structure = structure_covariance(bins, 1.0, z_lens=0.3)
+    structure = structure_covariance(bins, z_lens=0.3, z_source=1.0)
     results = {
         "profile": fit_nfw(profile, z_lens=0.3),
         "profile with structure": fit_nfw(profile, z_lens=0.3, covariance=structure),
@@ -513,7 +514,7 @@ def filaments():
         "maxima": found.maxima,
         "sigma": found.sigma,
         "paths": [[path.ra.deg, path.dec.deg] for path in found.paths[:3]],
-        "smoothed": find_filaments(kappa, 1.0, unit="uncertainty", smoothing=1 * u.arcmin,
+        "smoothed": find_filaments(kappa, 1.0, by="uncertainty", smoothing=1 * u.arcmin,
                                    min_length=2 * u.arcmin).table,
         "false": n_false,
         "pairs": persistence_pairs(kappa.data, sky().mask),
@@ -532,11 +533,12 @@ def statistics():
     return {
         "power": power_spectrum(kappa, n_bins=10),
         "power of a masked map": power_spectrum(masked, n_bins=10, taper=0.0),
-        "correlation": kappa_correlation(kappa, **separations, n_patches=6),
-        "cross correlation": kappa_correlation(masked, truth, **separations, n_patches=6),
+        "correlation": kappa_correlation(kappa, **separations, n_patches=6, rng=0),
+        "cross correlation": kappa_correlation(masked, truth, **separations, n_patches=6,
+                                               rng=0),
         "shear correlation": shear_correlation(
             catalog, min_sep=1 * u.arcmin, max_sep=20 * u.arcmin, n_bins=6, n_patches=6,
-            max_galaxies=8000,
+            max_galaxies=8000, rng=0,
         ),
         "pdf": kappa_pdf(masked, 12),
         "moments": kappa_moments(kappa, [0, 1, 2] * u.arcmin),
@@ -556,11 +558,11 @@ def injection():
     """Halos that are put into a catalog and looked for."""
     catalog = sky().catalog
     halos = QTable({"ra": [150.05, 149.9] * u.deg, "dec": [2.1, 1.95] * u.deg,
-                    "m200c": [5, 2] * MASS, "z": [0.3, 0.5], "c200c": [4.0, 3.5]})
+                    "m200c": [5, 2] * MASS, "redshift": [0.3, 0.5], "c200c": [4.0, 3.5]})
     settings = {"wcs": sky().wcs, "n_halos": 3, "n_realizations": 2, "z_source": 1.0, "rng": 1}
     return {
         "one redshift": inject_halos(catalog, halos, z_source=1.0),
-        "distribution": inject_halos(catalog, halos["ra", "dec", "m200c", "z"], rng=2,
+        "distribution": inject_halos(catalog, halos["ra", "dec", "m200c", "redshift"], rng=2,
                                      z_source=SourceRedshifts.preset("lsst_y1")),
         "recovery": recover_halos(
             catalog, KaiserSquires(uncertainty="analytic"), [2, 8] * MASS, 0.3, threshold=3.0,
@@ -591,11 +593,11 @@ def catalogs():
         "columns": str(find_columns(["RA", "DEC", "g1", "g2", "w"])),
         "conventions": {name: list(convention_signs(name)) for name in CONVENTIONS},
         "demo": demo,
-        "summary": summarize(demo),
+        "summary": summarize_catalog(demo),
         "check": check_convention(demo, n_rotations=30, rng=1),
         "check of the wrong": check_convention(wrong, n_rotations=30, rng=1),
         "check at clusters": check_convention(wrong, at, n_rotations=30, rng=1),
-        "calibration": Calibration.of(calibrated),
+        "calibration": Calibration.from_catalog(calibrated),
         "calibrated": ShearGrid.from_catalog(calibrated, make_wcs(calibrated, 1 * u.arcmin)),
         "selection": len(sky().catalog.select_background(0.3)),
     }
@@ -632,7 +634,7 @@ def validation():
         "scores": scores[[name for name in scores.colnames if name != "seconds"]],
         "difference": paired_difference(*two),
         "tuning": rivals.scores,
-        "clusters": true_clusters(sky().field.kappa, 1.0),
+        "clusters": true_clusters(sky().field.kappa, z_source=1.0),
     }
 
 

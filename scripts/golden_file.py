@@ -73,7 +73,7 @@ def _of_fit(fit):
 def _of_recovery(recovery):
     return {"halos": recovery.halos, "summary": recovery.summary(), "cells": recovery.cells(2),
             "false": recovery.false_positives(), "chance": recovery.chance,
-            "threshold": recovery.threshold, "density": recovery.density}
+            "threshold": recovery.threshold, "density": recovery.peak_density}
 
 
 def _of_positions(sky):

@@ -56,7 +56,7 @@ def alone(number, mass, z_lens):
     return mass, *_fit(catalog, center, z_lens, None)
 
 
-def in_survey(field, seed, least_mass):
+def in_survey(field, seed, min_mass):
     """Fit the massive halos of a field that lie in it whole."""
     halos = field.halos
     reach = (BINS[-1] / get_cosmology(None).angular_diameter_distance(halos["redshift"]))
@@ -66,13 +66,13 @@ def in_survey(field, seed, least_mass):
     ny, nx = field.shape
     inside = (np.minimum(x, nx - 1 - x) > reach) & (np.minimum(y, ny - 1 - y) > reach)
     z = halos["redshift"]
-    inside &= (halos["m200c"] > least_mass * u.solMass) & (z > REDSHIFTS[0]) & (z < REDSHIFTS[1])
+    inside &= (halos["m200c"] > min_mass * u.solMass) & (z > REDSHIFTS[0]) & (z < REDSHIFTS[1])
     rows = []
     catalog = None
     for i in np.flatnonzero(inside):
         if catalog is None:
             catalog = MockSurvey.preset("cha2025").observe(field, rng=seed.spawn(1)[0])
-        covariance = structure_covariance(BINS, Z_SOURCE, z_lens=z[i])
+        covariance = structure_covariance(BINS, z_lens=z[i], z_source=Z_SOURCE)
         rows.append((halos["m200c"][i].to_value(u.solMass),
                      *_fit(catalog, sky[i], z[i], covariance)))
     return rows
@@ -113,7 +113,7 @@ def main():
         report(f"alone, {mass:.0e} at z = {z_lens}", rows)
     if arguments.fields:
         model = HaloModelField(z_source=Z_SOURCE, shape=(768, 768), pixel_scale=0.3 * u.arcmin)
-        then = partial(in_survey, least_mass=arguments.least_mass)
+        then = partial(in_survey, min_mass=arguments.min_mass)
         rows = [row for some in draw_fields(model, arguments.fields, seed=arguments.seed, then=then)
                 for row in some]
         report("in surveys", rows)

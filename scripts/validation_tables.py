@@ -202,9 +202,11 @@ def comparison(found):
                                      strict=True)],
         "a third masked at random; theirs is the footprint of a survey of Coma")
     mass = {quantity: paper.get("coma_masses", quantity, "NFW fit")
-            for quantity in ("mean", "minus", "plus", "log_ratio", "covered")}
+            for quantity in ("mean", "mean_low", "mean_high", "log_ratio", "covered")}
+    mean = mass["mean"][0]
     add("mass of Coma, 1e14 solar masses", "7.4 +2.4 -3.1",
-        [f"mean {mass['mean'][0]:.1f} +{mass['plus'][0]:.1f} -{mass['minus'][0]:.1f}", "", ""],
+        [f"mean {mean:.1f} +{mass['mean_high'][0] - mean:.1f} -{mean - mass['mean_low'][0]:.1f}",
+         "", ""],
         "an NFW fit to the shear of a mock of 7.4, since their catalog is not public; mean "
         f"ln(fit / true) {brief(mass['log_ratio'], 2)}, {brief(mass['covered'], 2)} of the "
         "intervals hold the truth")

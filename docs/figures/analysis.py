@@ -40,9 +40,9 @@ def recovery():
 
     catalog, _ = _demo()
     estimator = KaiserSquires(smoothing=1 * u.arcmin, uncertainty="analytic")
-    plotting.plot_recovery(recover_halos(
+    plotting.recovery_figure(recover_halos(
         catalog, estimator, [2e14, 4e14, 8e14] * u.solMass, [0.2, 0.4], z_source=1.0,
-        n_realizations=40,
+        n_realizations=40, rng=0,
     ))
 
 
@@ -79,7 +79,7 @@ def filaments():
     from lensmap.filaments import azimuthal_excess, find_filaments
 
     model, kappa, noise = _arms()
-    found = find_filaments(kappa, 0.03, unit="kappa", smoothing=1 * u.arcmin,
+    found = find_filaments(kappa, 0.03, by="kappa", smoothing=1 * u.arcmin,
                            min_length=8 * u.arcmin)
     figure = plt.figure(figsize=(10, 4.4), layout="constrained")
     ax = figure.add_subplot(1, 2, 1, projection=kappa.wcs)
@@ -94,6 +94,6 @@ def statistics():
 
     _, kappa = _demo()
     _, axes = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
-    found = kappa_correlation(kappa, min_sep="0.5 arcmin", max_sep="8 arcmin", n_bins=15)
+    found = kappa_correlation(kappa, min_sep="0.5 arcmin", max_sep="8 arcmin", n_bins=15, rng=0)
     plotting.plot_correlation(found, axes[0])
     plotting.plot_pdf(kappa_pdf(kappa, 40), axes[1])

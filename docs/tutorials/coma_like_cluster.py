@@ -85,7 +85,7 @@ plt.show()
 bins = np.geomspace(0.2, 2.5, 11) * u.Mpc
 profile = shear_profile(catalog, center, bins, z_lens=z_lens, z_source=z_source)
 shape_noise = fit_nfw(profile, z_lens=z_lens, z_source=z_source)
-structure = structure_covariance(bins, z_source, z_lens=z_lens)
+structure = structure_covariance(bins, z_lens=z_lens, z_source=z_source)
 fit = fit_nfw(profile, z_lens=z_lens, z_source=z_source, covariance=structure)
 
 truth = model.clusters[0].m200c.to_value(1e14 * u.solMass)

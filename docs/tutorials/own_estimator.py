@@ -16,7 +16,7 @@ from lensmap import ConvergenceMap, KaiserSquires, WienerFilter
 from lensmap.estimators import Estimator, Inversion
 from lensmap.flatsky import gaussian_smooth, linear_noise, near_data, shear_to_convergence
 from lensmap.utils import check_angle, check_count, check_number
-from lensmap.validation import ValidationSetup, compare, contrast, summarize
+from lensmap.validation import ValidationSetup, compare, contrast, summarize_scores
 
 # %%
 # The method
@@ -119,7 +119,7 @@ plt.show()
 # ----------
 # All estimators see the same galaxies of the same fields. Means over the fields have errors:
 
-table = summarize(scores)
+table = summarize_scores(scores)
 for row in table:
     print(f"{row['estimator']:16s} r = {row['pearson_r']:.3f} +- {row['pearson_r_err']:.3f}, "
           f"rmse = {row['rmse']:.4f} +- {row['rmse_err']:.4f}")

@@ -69,7 +69,7 @@ class Calibration:
     sum_w2v_e: float | None = None
 
     @classmethod
-    def of(cls, catalog):
+    def from_catalog(cls, catalog):
         """Sum over a `ShearCatalog`.
 
         Parameters

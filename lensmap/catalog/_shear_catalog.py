@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`ShearCatalog`: galaxies with positions, ellipticities and a declared convention."""
 
+from copy import copy
 from functools import cached_property
-from numbers import Number
 
 import numpy as np
 from astropy import log
@@ -246,38 +246,56 @@ class ShearCatalog:
             f"kind={self.kind!r}>"
         )
 
-    def __getitem__(self, key):
-        """Return a column (None if there is none) by its name, or a selection of galaxies.
-
-        A selection is a slice, a boolean array, an array of indices, or what
-        `lensmap.masks.SkyMask` takes as a region of the sky; it is a `ShearCatalog` again.
-        """
-        if isinstance(key, str):
-            if key in self._arrays or key in self._extras:
-                return self._arrays.get(key, self._extras.get(key))
-            if key in OPTIONAL:
-                return None
-            raise KeyError(
-                f"there is no column {key!r}; there are {', '.join([*self._arrays, *self._extras])}"
+    def __getitem__(self, name):
+        """Return a column by its name: None for an optional one that the catalog does not have."""
+        if not isinstance(name, str):
+            raise TypeError(
+                f"catalog[...] takes the name of a column, not {type(name).__name__}: select(rows) "
+                "and within(region) select galaxies"
             )
-        if not isinstance(key, slice):
-            rows = np.asarray(key) if isinstance(key, (np.ndarray, list, range, Number)) else None
-            if rows is None or rows.dtype == object:  # a list of regions
-                return self.select(key)
-            key = self._check_rows(rows)
-        return self._with_rows(key)
+        if name in self._arrays or name in self._extras:
+            return self._arrays.get(name, self._extras.get(name))
+        if name in OPTIONAL:
+            return None
+        raise KeyError(
+            f"there is no column {name!r}; there are {', '.join([*self._arrays, *self._extras])}"
+        )
+
+    def select(self, rows):
+        """Return some of the galaxies.
+
+        Parameters
+        ----------
+        rows : slice or array_like
+            A slice, one True or False for each galaxy, or indices of galaxies.
+
+        Returns
+        -------
+        ShearCatalog
+            The galaxies, all else unchanged.
+
+        Raises
+        ------
+        TypeError
+            If ``rows`` is nothing of that.
+        ValueError
+            If it has another length than the catalog, or no galaxy is left.
+        """
+        if not isinstance(rows, slice):
+            rows = self._check_rows(np.asarray(rows))
+        return self._with_rows(rows)
 
     def _check_rows(self, rows):
         if rows.ndim != 1 or (rows.dtype.kind not in "biu" and len(rows) > 0):
             raise TypeError(
-                "galaxies are selected by a slice, a boolean array, an array of indices or a "
-                f"region, not {rows!r}"
+                "rows must be a slice, a boolean array or an array of indices, not "
+                f"{rows!r}: within(region) selects galaxies by their positions"
             )
         if rows.dtype == bool and len(rows) != len(self):
             raise ValueError(f"the selection has {len(rows)} rows, the catalog {len(self)}")
         return rows if len(rows) > 0 else rows.astype(int)  # an empty list is one of floats
 
-    def select(self, region, *, inside=True):
+    def within(self, region, *, inside=True):
         """Return the galaxies inside (or outside) a region of the sky.
 
         Parameters
@@ -369,9 +387,7 @@ class ShearCatalog:
         ValueError
             If there is not one finite number of each for each galaxy.
         """
-        new = object.__new__(type(self))
-        new.__dict__.update(self.__dict__)
-        new._arrays = dict(self._arrays)
+        arrays = dict(self._arrays)
         for name, values in (("e1", e1), ("e2", e2)):
             values = np.asarray(values)
             if values.shape != (len(self),) or not np.all(np.isfinite(values)):
@@ -379,19 +395,28 @@ class ShearCatalog:
                     f"{name} must be one finite number for each of the {len(self)} galaxies; it is "
                     f"an array of shape {values.shape}"
                 )
-            new._arrays[name] = values.astype(self._arrays[name].dtype, copy=False)
+            arrays[name] = values.astype(arrays[name].dtype, copy=False)
+        new = self._copy(_arrays=arrays)
+        if "skycoord" in self.__dict__:
+            new.__dict__["skycoord"] = self.skycoord
         return new
 
-    def _with_rows(self, key):
-        new = object.__new__(type(self))
-        new.__dict__.update(
-            {name: value for name, value in self.__dict__.items() if name != "skycoord"}
+    def _with_rows(self, rows):
+        new = self._copy(
+            _arrays={name: values[rows] for name, values in self._arrays.items()},
+            _extras={name: values[rows] for name, values in self._extras.items()},
+            n_left_out={},  # they were counted when the catalog was made
         )
-        new._arrays = {name: values[key] for name, values in self._arrays.items()}
-        new._extras = {name: values[key] for name, values in self._extras.items()}
-        new.n_left_out = {}  # they were counted when the catalog was made
         if len(new) == 0:
             raise ValueError(f"the selection leaves none of the {len(self)} galaxies")
+        return new
+
+    def _copy(self, **parts):
+        """Return a catalog with other parts and without what was worked out of them."""
+        new = copy(self)
+        new.__dict__.pop("skycoord", None)
+        for name, value in parts.items():
+            setattr(new, name, value)
         return new
 
     @property

@@ -5,7 +5,7 @@ import argparse
 import re
 from pathlib import Path
 
-from lensmap.cli._field_options import given_options
+from lensmap.cli._field_options import distribution_name, given_options
 from lensmap.cli._options import angle, count, position
 from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix
 
@@ -15,11 +15,11 @@ __all__ = ["add_input_arguments", "move_field", "read_any_field", "read_field_of
 _LARGEST_SIDE = 25.0  # deg
 
 # How the readers call what are options here.
-_WORDS = ("angle=", "pixel_scale=", "source_plane", "z_source=")
+_WORDS = ("width=", "pixel_scale=", "source_plane", "z_source=")
 
 # What describes a field that is drawn; a file says it by itself.
 _OF_DRAWN = ("shape", "cosmology", "resolution")
-_OF_FOREIGN = ("angle", "pixel_scale", "source_plane")
+_OF_FOREIGN = ("width", "pixel_scale", "source_plane")
 
 
 def add_input_arguments(parser):
@@ -32,7 +32,7 @@ def add_input_arguments(parser):
         "LensTools, any FITS image, .npy; default: one is drawn",
     )
     group.add_argument(
-        "--angle", type=angle, metavar="ANGLE", help="the side of a map that does not say it"
+        "--width", type=angle, metavar="ANGLE", help="the side of a map that does not say it"
     )
     group.add_argument(
         "--source-plane", type=count, metavar="N", help="which one in an HDF5 file of kappaTNG"
@@ -60,7 +60,8 @@ def read_any_field(arguments):
             raise ValueError(_with_options(str(error))) from error
         _check_size(field, path)
         return field
-    _refuse(arguments, (*_OF_FOREIGN, "z_source"))
+    own = () if distribution_name(arguments) else ("z_source",)
+    _refuse(arguments, (*_OF_FOREIGN, *own))
     return LensingField.read(path)
 
 
@@ -116,8 +117,10 @@ def _read_foreign(path, arguments):
 
     if arguments.z_source is not None and len(arguments.z_source) > 1:
         raise ValueError("--z-source must be one redshift: that of the map")
-    z_source = None if arguments.z_source is None else arguments.z_source[0]
-    given = {"angle": arguments.angle} if arguments.angle is not None else {}
+    z_source = None
+    if arguments.z_source is not None and distribution_name(arguments) is None:
+        z_source = arguments.z_source[0]
+    given = {"width": arguments.width} if arguments.width is not None else {}
     if has_suffix(path, (*HDF5_SUFFIXES, ".dat")):
         _refuse(arguments, ("pixel_scale",))
         return read_kappatng(

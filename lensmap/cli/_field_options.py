@@ -1,27 +1,27 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The options that describe simulated fields, and the model that they mean."""
 
-from lensmap.cli._options import angle
+from lensmap.cli._options import angle, source_redshift, sources_at
 
-__all__ = ["add_field_arguments", "given_options", "make_model", "model_parameters"]
+__all__ = [
+    "add_field_arguments",
+    "distribution_name",
+    "given_options",
+    "make_model",
+    "model_parameters",
+]
 
 
 def add_field_arguments(parser, title="the fields", *, several=False):
     """Add the options that describe fields, of several source redshifts if that makes sense."""
     group = parser.add_argument_group(title)
-    sources = group.add_mutually_exclusive_group()
-    sources.add_argument(
+    group.add_argument(
         "--z-source",
-        type=float,
+        type=source_redshift,
         nargs="+",
-        metavar="Z",
-        help="the redshift of the sources (default 1)"
-        + (", or several: one file for each, of the same matter" if several else ""),
-    )
-    sources.add_argument(
-        "--n-of-z",
-        metavar="NAME",
-        help="their distribution instead: lsst_y1 or lsst_y10",
+        metavar="Z|NAME",
+        help="the redshift of the sources (default 1), or their distribution: lsst_y1 or lsst_y10"
+        + ("; or several redshifts: one file for each, of the same matter" if several else ""),
     )
     group.add_argument(
         "--shape",
@@ -57,14 +57,12 @@ def given_options(arguments, names):
 def model_parameters(arguments):
     """Return what the options that were given mean, by the names of a model's parameters."""
     parameters = {}
-    if arguments.n_of_z is not None:
-        from lensmap.cosmology import SourceRedshifts
-
-        parameters["z_source"] = SourceRedshifts.preset(arguments.n_of_z)
-    elif arguments.z_source is not None:
+    if arguments.z_source is not None:
         _check_sources(arguments.z_source)
         several = len(arguments.z_source) > 1
-        parameters["z_source"] = arguments.z_source if several else arguments.z_source[0]
+        parameters["z_source"] = arguments.z_source if several else sources_at(
+            arguments.z_source[0]
+        )
     for name in ("pixel_scale", "cosmology", "resolution"):
         if getattr(arguments, name) is not None:
             parameters[name] = getattr(arguments, name)
@@ -80,7 +78,18 @@ def make_model(arguments, **parameters):
     return HaloModelField(**{**parameters, **model_parameters(arguments)})
 
 
+def distribution_name(arguments):
+    """Return the name of the distribution of the sources, None where they have redshifts."""
+    (z_source, *more) = arguments.z_source or [None]
+    return z_source if isinstance(z_source, str) and not more else None
+
+
 def _check_sources(redshifts):
+    if len(redshifts) > 1 and any(isinstance(z, str) for z in redshifts):
+        raise ValueError(
+            "--z-source must be redshifts or one distribution, not "
+            f"{' '.join(map(str, redshifts))}"
+        )
     for i, z in enumerate(redshifts):
         if z in redshifts[:i]:
             raise ValueError(f"--z-source names the redshift {z:g} twice")

@@ -16,6 +16,8 @@ __all__ = [
     "position",
     "positive",
     "read_catalog",
+    "source_redshift",
+    "sources_at",
     "two_radii",
 ]
 
@@ -51,6 +53,23 @@ def positive(text):
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"a number above 0 is needed, not {text!r}")
     return value
+
+
+def source_redshift(text):
+    """Return a redshift of sources as a number, the name of a distribution as it is."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def sources_at(z_source):
+    """Return the redshift of sources, or the distribution of a name."""
+    if not isinstance(z_source, str):
+        return z_source
+    from lensmap.cosmology import SourceRedshifts
+
+    return SourceRedshifts.preset(z_source)
 
 
 def one_radius(text, option):

@@ -42,7 +42,7 @@ def lensing_efficiency(z_lens, z_source, cosmology=None):
         # start at the lens, and a finer table meets that.
         fine = np.unique(np.concatenate([z_source.z, np.linspace(z_source.z[0], z_source.z[-1],
                                                                  2001)]))
-        weight = np.interp(fine, z_source.z, z_source.density)
+        weight = np.interp(fine, z_source.z, z_source.pdf)
         weight *= np.gradient(fine)  # in steps of the index
         weight[[0, -1]] /= 2  # trapezoids
         weight /= weight.sum()
@@ -141,7 +141,7 @@ def sigma_crit(z_lens, z_source, cosmology=None):
     return value.to(u.solMass / u.Mpc**2)
 
 
-def lensing_weight(z, z_source, cosmology=None):
+def lensing_weight(z_lens, z_source, cosmology=None):
     r"""Return what a density contrast adds to the convergence per comoving length (Born).
 
     .. math:: W(\chi) = \frac{3 H_0^2 \Omega_m}{2 c^2} (1 + z)\, f_K(\chi)\,
@@ -150,7 +150,7 @@ def lensing_weight(z, z_source, cosmology=None):
 
     Parameters
     ----------
-    z : float or array_like
+    z_lens : float or array_like
         The redshift of the matter.
     z_source : float or SourceRedshifts
         The redshift of the sources, or their distribution.
@@ -160,7 +160,7 @@ def lensing_weight(z, z_source, cosmology=None):
     Returns
     -------
     float or `numpy.ndarray`
-        In 1/Mpc (comoving), of the shape of ``z``.
+        In 1/Mpc (comoving), of the shape of ``z_lens``.
 
     References
     ----------
@@ -168,7 +168,7 @@ def lensing_weight(z, z_source, cosmology=None):
     """
     cosmology = get_cosmology(cosmology, structure=False)
     hubble = (cosmology.H0 / constants.c).to_value(1 / u.Mpc)
-    z = np.asarray(z, dtype=float)
+    z = np.asarray(z_lens, dtype=float)
     distance = cosmology.comoving_transverse_distance(z).to_value(u.Mpc)
     efficiency = lensing_efficiency(z, z_source, cosmology)
     return 1.5 * hubble**2 * float(cosmology.Om0) * (1 + z) * distance * efficiency

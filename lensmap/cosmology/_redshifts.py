@@ -27,15 +27,15 @@ class SourceRedshifts:
     ----------
     z : array_like
         Redshifts, ``(n,)``, at least 2, rising, not negative.
-    density : array_like
+    pdf : array_like
         The number of sources per unit redshift there, ``(n,)``, in any unit; not negative.
 
     Attributes
     ----------
     z : `numpy.ndarray`
         The redshifts, ``(n,)``.
-    density : `numpy.ndarray`
-        Normalized: its integral is 1, ``(n,)``.
+    pdf : `numpy.ndarray`
+        The probability density of redshift there: its integral is 1, ``(n,)``.
 
     Raises
     ------
@@ -50,20 +50,20 @@ class SourceRedshifts:
     mean 1.05, median 0.87
     """
 
-    def __init__(self, z, density):
-        z, density = np.array(z, dtype=float), np.array(density, dtype=float)
-        if z.ndim != 1 or z.shape != density.shape or len(z) < 2:
+    def __init__(self, z, pdf):
+        z, pdf = np.array(z, dtype=float), np.array(pdf, dtype=float)
+        if z.ndim != 1 or z.shape != pdf.shape or len(z) < 2:
             raise ValueError(
-                "z and density must be two one-dimensional arrays of the same length of at least "
-                f"2, not of shapes {z.shape} and {density.shape}"
+                "z and pdf must be two one-dimensional arrays of the same length of at least "
+                f"2, not of shapes {z.shape} and {pdf.shape}"
             )
         if not (np.all(np.isfinite(z)) and np.all(np.diff(z) > 0) and z[0] >= 0):
             raise ValueError("z must rise, be finite and not negative")
-        if not np.all(np.isfinite(density)) or density.min() < 0 or density.max() == 0:
-            raise ValueError("density must be finite, not negative, and positive somewhere")
+        if not np.all(np.isfinite(pdf)) or pdf.min() < 0 or pdf.max() == 0:
+            raise ValueError("pdf must be finite, not negative, and positive somewhere")
         self.z = z
-        self.density = density / np.trapezoid(density, z)
-        self.z.flags.writeable = self.density.flags.writeable = False
+        self.pdf = pdf / np.trapezoid(pdf, z)
+        self.z.flags.writeable = self.pdf.flags.writeable = False
 
     @classmethod
     def smail(cls, z0, alpha, beta=2.0, *, z_max=None):
@@ -90,9 +90,9 @@ class SourceRedshifts:
             if not (np.isfinite(value) and value > 0):
                 raise ValueError(f"{name} must be a positive number, not {value!r}")
         z = np.linspace(0.0, 6.0 if z_max is None else z_max, 6001)
-        density = z**beta * np.exp(-((z / z0) ** alpha))
+        pdf = z**beta * np.exp(-((z / z0) ** alpha))
         if z_max is None:
-            total = np.cumsum(density)
+            total = np.cumsum(pdf)
             z_max = z[np.searchsorted(total, (1 - 1e-5) * total[-1])]
         fine = np.linspace(0.0, z_max, 500)
         return cls(fine, fine**beta * np.exp(-((fine / z0) ** alpha)))
@@ -125,14 +125,14 @@ class SourceRedshifts:
 
     @cached_property
     def _cumulative(self):
-        total = cumulative_trapezoid(self.density, self.z, initial=0)
+        total = cumulative_trapezoid(self.pdf, self.z, initial=0)
         return total / total[-1]
 
     @property
     def mean(self):
         """The mean redshift."""
         a, b = self.z[:-1], self.z[1:]
-        p, q = self.density[:-1], self.density[1:]
+        p, q = self.pdf[:-1], self.pdf[1:]
         return float(np.sum((b - a) * (p * (2 * a + b) + q * (a + 2 * b)) / 6))
 
     def quantile(self, fraction):
@@ -153,9 +153,9 @@ class SourceRedshifts:
             raise ValueError(f"fraction must be between 0 and 1, not {fraction!r}")
         i = np.clip(np.searchsorted(self._cumulative, fraction, side="right") - 1,
                     0, len(self.z) - 2)
-        # Within a step the density is linear: its integral is a quadratic, solved without loss.
+        # Within a step the pdf is linear: its integral is a quadratic, solved without loss.
         width = self.z[i + 1] - self.z[i]
-        p, slope = self.density[i], (self.density[i + 1] - self.density[i]) / width
+        p, slope = self.pdf[i], (self.pdf[i + 1] - self.pdf[i]) / width
         area = np.clip(fraction - self._cumulative[i], 0.0, None)
         root = p + np.sqrt(np.clip(p**2 + 2 * slope * area, 0.0, None))
         step = np.divide(2 * area, root, out=np.zeros_like(root), where=root > 0)

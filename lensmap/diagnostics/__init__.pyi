@@ -1,10 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 from ._convention import ConventionCheck, check_convention
-from ._summary import CatalogSummary, summarize
+from ._summary import CatalogSummary, summarize_catalog
 
 __all__ = [
     "CatalogSummary",
     "ConventionCheck",
     "check_convention",
-    "summarize",
+    "summarize_catalog",
 ]

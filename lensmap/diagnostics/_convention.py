@@ -121,7 +121,7 @@ class ConventionCheck:
         return "\n".join(lines)
 
 
-def check_convention(catalog, at=None, *, n_rotations=100, rng=0, progress=None):
+def check_convention(catalog, positions=None, *, n_rotations=100, rng=None, progress=None):
     """Test the declared convention of a catalog on its galaxies.
 
     The handedness is decided by the difference of E and B power, for the declared and for the
@@ -134,7 +134,7 @@ def check_convention(catalog, at=None, *, n_rotations=100, rng=0, progress=None)
     ----------
     catalog : ShearCatalog or `~astropy.table.Table`
         The galaxies.
-    at : `~astropy.coordinates.SkyCoord` or None
+    positions : `~astropy.coordinates.SkyCoord` or None
         Positions of known masses, such as clusters; None takes the skewness.
     n_rotations : int
         How many random rotations, at least 30.
@@ -155,22 +155,22 @@ def check_convention(catalog, at=None, *, n_rotations=100, rng=0, progress=None)
     """
     catalog = as_shear_catalog(catalog)
     check_count(n_rotations, "n_rotations", minimum=30)
-    if at is not None and not isinstance(at, SkyCoord):
-        raise TypeError(f"at must be a SkyCoord or None, not {type(at).__name__}")
-    maps = _TestMaps(catalog, at)
+    if positions is not None and not isinstance(positions, SkyCoord):
+        raise TypeError(f"positions must be a SkyCoord or None, not {type(positions).__name__}")
+    maps = _TestMaps(catalog, positions)
     data = maps.statistics(maps.weighted)
     null = []
     generator = as_generator(rng)
     for _ in track(range(n_rotations), n_rotations, progress, "random rotations"):
         turns = np.exp(2j * np.pi * generator.random(len(catalog), dtype=np.float32))
         null.append(maps.statistics(maps.turned(turns)))
-    return _verdict(catalog, at, maps, data, null)
+    return _verdict(catalog, positions, maps, data, null)
 
 
 class _TestMaps:
     """E and B maps at several scales, of the declared catalog and of its mirror image."""
 
-    def __init__(self, catalog, at):
+    def __init__(self, catalog, positions):
         wcs = make_wcs(catalog, _pixel_scale(catalog))
         self.catalog = catalog
         self.assignment = PixelAssignment(catalog, wcs)
@@ -189,11 +189,11 @@ class _TestMaps:
         occupied = self.assignment.counts() > 0
         density = gaussian_smooth(occupied.astype(float), self.scales[-1])
         self.good = density > 0.5 * density.max()
-        self.at = None if at is None else self._pixels_of(at)
+        self.at = None if positions is None else self._pixels_of(positions)
 
-    def _pixels_of(self, at):
+    def _pixels_of(self, positions):
         x, y = self._frame.positions(
-            *(getattr(at.transform_to(self.catalog.frame).spherical.reshape(-1), name).deg
+            *(getattr(positions.transform_to(self.catalog.frame).spherical.reshape(-1), name).deg
               for name in ("lon", "lat"))
         )
         ny, nx = self.good.shape
@@ -202,7 +202,7 @@ class _TestMaps:
         rows, columns = (np.rint(v[inside]).astype(int) for v in (y, x))
         on_map = self.good[rows, columns]
         if not on_map.any():
-            raise ValueError(f"none of the {at.size} positions in 'at' lies within the catalog")
+            raise ValueError(f"none of the {positions.size} positions lies within the catalog")
         return rows[on_map], columns[on_map]
 
     def turned(self, turns):
@@ -246,7 +246,7 @@ def _additive_bias(catalog):
     c1, c2 = catalog["c1"], catalog["c2"]
     if c1 is None and c2 is None:
         return np.complex64(0)
-    (r11, r12), (r21, r22) = Calibration.of(catalog).matrix
+    (r11, r12), (r21, r22) = Calibration.from_catalog(catalog).matrix
     c1, c2 = (0.0 if c is None else c for c in (c1, c2))
     return (r11 * c1 + r12 * c2 + 1j * (r21 * c1 + r22 * c2)).astype(np.complex64)
 

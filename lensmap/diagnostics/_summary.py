@@ -8,7 +8,7 @@ from astropy import units as u
 
 from lensmap.catalog import Calibration, as_shear_catalog
 
-__all__ = ["summarize", "CatalogSummary"]
+__all__ = ["summarize_catalog", "CatalogSummary"]
 
 # A cell of the area count should hold about this many galaxies: fewer leave gaps, more a wide rim.
 _PER_CELL = 10
@@ -87,7 +87,7 @@ class CatalogSummary:
         return "\n".join(f"{name + ':':18s}{text}" for name, text in rows)
 
 
-def summarize(catalog):
+def summarize_catalog(catalog):
     """Summarize a catalog.
 
     Parameters
@@ -102,7 +102,7 @@ def summarize(catalog):
     """
     catalog = as_shear_catalog(catalog)
     w = np.ones(len(catalog)) if catalog.weight is None else catalog.weight.astype(float)
-    calibration = Calibration.of(catalog)
+    calibration = Calibration.from_catalog(catalog)
     area = _covered_area(catalog.ra, catalog.dec)
     modulus = np.hypot(catalog.e1, catalog.e2)
     total = w.sum()

@@ -71,7 +71,7 @@ def _binned(
         mask = SkyMask((excluded, target.wcs))
         if not estimator.fill_holes:
             target = dataclasses.replace(target, mask=excluded)
-    pixels = MapPixels.of(target.frame.wcs, mask, target.frame)
+    pixels = MapPixels.from_wcs(target.frame.wcs, mask, target.frame)
     assignment = PixelAssignment(
         catalog, target.frame.wcs, scheme=estimator.scheme, pixels=pixels
     )

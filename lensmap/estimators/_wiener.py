@@ -19,7 +19,7 @@ from lensmap.flatsky import WienerSolver, interpolate_power, mode_power, padded_
 from lensmap.grid import ShearGrid
 from lensmap.maps import ConvergenceMap
 from lensmap.typing import CatalogLike, CosmologyLike, RedshiftLike, RNGLike, SeedLike
-from lensmap.utils import as_generator, check_choice, check_count, check_number
+from lensmap.utils import check_choice, check_count, check_number, seeded_generator
 
 __all__ = ["WienerFilter"]
 
@@ -186,7 +186,7 @@ class WienerFilter(Estimator):
         mask: object = None,
         *,
         n_samples: int = 10,
-        rng: RNGLike = 0,
+        rng: RNGLike = None,
     ) -> Iterator[ConvergenceMap]:
         """Yield samples of the posterior: maps that may be the truth.
 
@@ -200,7 +200,7 @@ class WienerFilter(Estimator):
         n_samples : int
             The number of samples.
         rng : None, int or `numpy.random.Generator`
-            Seed or generator of the fluctuations; None is different in each call.
+            Seed or generator of the fluctuations; None draws a seed, which is in the meta.
 
         Yields
         ------
@@ -216,14 +216,15 @@ class WienerFilter(Estimator):
         # Without an uncertainty, a grid is enough.
         plain = self.replace(uncertainty=None)
         grid, _, target = make_grid(plain, catalog, wcs, mask)
-        rng = as_generator(rng)
+        rng, seed = seeded_generator(rng)
         state = plain.prepare(grid, plain.fit(plain.measure(grid)))
         mean = plain.invert(grid, state)
         for i in range(0, n_samples, 2):
             pair = state.solver.fluctuations(rng)
             for part in (pair.real, pair.imag)[: n_samples - i]:
                 sample = mean._replace(
-                    kappa=mean.kappa + part, kappa_b=None, meta={"sample": "of the posterior"}
+                    kappa=mean.kappa + part, kappa_b=None,
+                    meta={"sample": "of the posterior", **seed},
                 )
                 yield to_map(plain, grid, sample, target)
 

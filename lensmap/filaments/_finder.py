@@ -32,7 +32,7 @@ class Filaments:
         One row for each filament, the most persistent first, with the columns
 
         - ``id``: from 1; ``persistence``, ``persistence_sigma``: of its saddle, in kappa and in the
-          unit of the cut;
+          unit of the threshold;
         - ``length``: along the path, on the sky, arcmin;
         - ``kappa_mean``, ``kappa_saddle``: along the path, and at its lowest point;
         - ``excess``: the mean of kappa within ``width`` of the path, less that between two and
@@ -44,9 +44,9 @@ class Filaments:
     maxima : `~astropy.table.QTable`
         The ends of filaments: ``ra``, ``dec``, ``kappa``, ``x``, ``y``.
     sigma : float
-        What the cut is a multiple of, kappa.
-    cut : float
-        In units of sigma.
+        The unit of the threshold, kappa.
+    threshold : float
+        The smallest persistence, in units of sigma.
     width : `~astropy.units.Quantity`
         As it was asked for.
     """
@@ -55,7 +55,7 @@ class Filaments:
     paths: list
     maxima: QTable
     sigma: float
-    cut: float
+    threshold: float
     width: u.Quantity
     _pixels: list = field(repr=False, default_factory=list)
     _settings: dict = field(repr=False, default_factory=dict)
@@ -64,27 +64,27 @@ class Filaments:
         return len(self.table)
 
     def __repr__(self):
-        return f"<Filaments: {len(self)} above a persistence of {self.cut:g} sigma>"
+        return f"<Filaments: {len(self)} above a persistence of {self.threshold:g} sigma>"
 
 
 def find_filaments(
-    kappa, cut=3.0, *, unit="scatter", smoothing=None, smooth_path=6, min_length=None,
+    kappa, threshold=3.0, *, by="scatter", smoothing=None, smooth_path=6, min_length=None,
     width="1 arcmin",
 ):
     r"""Find the filaments of a map: its ridges, simplified by persistence, as DisPerSE does.
 
     From each saddle that lasts, the steepest ways up to a maximum on either side. A saddle lasts
     if its persistence, the difference of kappa to the maximum or the minimum that it is paired
-    with, is at least the cut. Long chains of maxima are as many filaments as there are saddles
-    between.
+    with, is at least the threshold. Long chains of maxima are as many filaments as there are
+    saddles between.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
-    cut : float
-        The smallest persistence, in the unit.
-    unit : {"scatter", "uncertainty", "kappa"}
+    threshold : float
+        The smallest persistence, in the unit that ``by`` names.
+    by : {"scatter", "uncertainty", "kappa"}
         The standard deviation of the map over its open pixels, as Cha et al. 2025 have it; the
         median of the map's uncertainty; or kappa itself.
     smoothing : `~astropy.units.Quantity`, str or None
@@ -112,8 +112,8 @@ def find_filaments(
     Sousbie 2011, MNRAS 414, 350; Sousbie, Pichon & Kawahara 2011, MNRAS 414, 384 (DisPerSE).
     """
     check_map(kappa)
-    check_number(cut, "cut", "positive", low=1e-12)
-    check_choice(unit, "unit", _UNITS)
+    check_number(threshold, "threshold", "positive", low=1e-12)
+    check_choice(by, "by", _UNITS)
     check_count(smooth_path, "smooth_path")
     width = check_angle(width, "width")
     if width < 0.5 * kappa.pixel_scale:
@@ -123,8 +123,8 @@ def find_filaments(
         )
     if min_length is not None:
         min_length = check_angle(min_length, "min_length", allow_zero=True)
-    if unit == "uncertainty" and kappa.uncertainty is None:
-        raise ValueError("the map has no uncertainty: take unit='scatter' or 'kappa'")
+    if by == "uncertainty" and kappa.uncertainty is None:
+        raise ValueError("the map has no uncertainty: take by='scatter' or 'kappa'")
     plain = kappa.replace(uncertainty=None, kappa_b=None, counts=None)
     if smoothing is not None:
         plain = plain.smooth(check_angle(smoothing, "smoothing"))
@@ -134,15 +134,15 @@ def find_filaments(
         "scatter": lambda: float(np.std(plain.data[~plain.mask])),
         "uncertainty": lambda: float(np.median(kappa.uncertainty.array[~kappa.mask])),
         "kappa": lambda: 1.0,
-    }[unit]()
-    found = _extract(plain, cut * sigma, smooth_path, min_length, width, sigma)
+    }[by]()
+    found = _extract(plain, threshold * sigma, smooth_path, min_length, width, sigma)
     settings = {"smoothing": smoothing, "smooth_path": smooth_path, "min_length": min_length}
-    return replace(found, cut=float(cut), _settings=settings)
+    return replace(found, threshold=float(threshold), _settings=settings)
 
 
-def _extract(kappa, cut, smooth_path, min_length, width, sigma):
+def _extract(kappa, threshold, smooth_path, min_length, width, sigma):
     """Find filaments above a persistence in kappa."""
-    arcs, tops = skeleton_arcs(kappa.data, cut, kappa.mask)
+    arcs, tops = skeleton_arcs(kappa.data, threshold, kappa.mask)
     rows, paths, pixels = [], [], []
     for arc in arcs:
         x, y = _smooth(arc, smooth_path)
@@ -169,7 +169,7 @@ def _extract(kappa, cut, smooth_path, min_length, width, sigma):
     })
     set_formats(table, _FORMATS)
     set_formats(maxima, {"ra dec": ".5f", "kappa": ".4f"})
-    return Filaments(table, paths, maxima, sigma, cut / sigma, width, pixels)
+    return Filaments(table, paths, maxima, sigma, threshold / sigma, width, pixels)
 
 
 def filament_significance(kappa, filaments, noise_maps):
@@ -189,12 +189,12 @@ def filament_significance(kappa, filaments, noise_maps):
     -------
     filaments : Filaments
         With the columns ``excess_err``, the scatter of the excess along the same path in noise, and
-        ``n_false``: the mean number of filaments that are *found* in a noise map, by the same cuts,
-        with at least this excess. (A ridge of noise has an excess along its own path of several
-        ``excess_err``, since it was found there.) No less than 1 / (noise maps) can be told: 0 is
-        below that.
+        ``n_false``: the mean number of filaments that are *found* in a noise map, above the same
+        threshold, with at least this excess. (A ridge of noise has an excess along its own path of
+        several ``excess_err``, since it was found there.) No less than 1 / (noise maps) can be
+        told: 0 is below that.
     false_filaments : float
-        The mean number of filaments that pass the cuts in a noise map.
+        The mean number of filaments above the threshold in a noise map.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def filament_significance(kappa, filaments, noise_maps):
         if settings["smoothing"] is not None:
             one = one.smooth(settings["smoothing"])
         excesses.append([_excess(one, pixels, filaments.width) for pixels in filaments._pixels])
-        found = _extract(one, filaments.cut * filaments.sigma, settings["smooth_path"],
+        found = _extract(one, filaments.threshold * filaments.sigma, settings["smooth_path"],
                          settings["min_length"], filaments.width, filaments.sigma)
         counts.append(len(found))
         false.extend(found.table["excess"])

@@ -10,14 +10,14 @@ from lensmap.utils import check_angle, check_number, set_formats
 __all__ = ["azimuthal_excess", "ridge_strength"]
 
 
-def ridge_strength(kappa, scales):
+def ridge_strength(kappa, smoothings):
     """Measure how much each place of a map looks like a ridge.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
-    scales : `~astropy.units.Quantity`
+    smoothings : `~astropy.units.Quantity`
         The standard deviations of the Gaussians with which curvatures are measured, angles; the
         largest answer counts.
 
@@ -38,8 +38,8 @@ def ridge_strength(kappa, scales):
     check_map(kappa)
     from skimage.filters import sato
 
-    scales = [check_angle(one, "scales") for one in np.atleast_1d(scales)]
-    sigmas = [float(one / kappa.pixel_scale) for one in scales]
+    smoothings = [check_angle(one, "smoothings") for one in np.atleast_1d(smoothings)]
+    sigmas = [float(one / kappa.pixel_scale) for one in smoothings]
     if kappa.mask.all():
         raise ValueError("the map has no pixel that is not masked")
     values = np.where(kappa.mask, np.mean(kappa.data[~kappa.mask]), kappa.data)

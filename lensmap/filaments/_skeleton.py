@@ -31,18 +31,19 @@ class Arc(NamedTuple):
     persistence: float
 
 
-def skeleton_arcs(image, cut, mask=None):
-    """Return the ridges of an image whose saddles live longer than a cut.
+def skeleton_arcs(image, threshold, mask=None):
+    """Return the ridges of an image whose saddles live longer than a threshold.
 
     The arcs of the Morse complex: from each saddle up the steepest way to a maximum on either
     side. Pairs of a maximum and a saddle, or of a saddle and a minimum, whose persistence is below
-    the cut are noise and are canceled: a way that ends at such a maximum goes on over its saddle.
+    the threshold are noise and are canceled: a way that ends at such a maximum goes on over its
+    saddle.
 
     Parameters
     ----------
     image : `numpy.ndarray`
         ``(ny, nx)``.
-    cut : float
+    threshold : float
         The smallest persistence, in units of the image.
     mask : `numpy.ndarray` or None
         Bool, ``(ny, nx)``, True = not part of the image.
@@ -58,7 +59,7 @@ def skeleton_arcs(image, cut, mask=None):
     ----------
     Sousbie 2011, MNRAS 414, 350, sec. 2-3 (DisPerSE); Forman 2002, Sem. Loth. Comb. 48, B48c.
     """
-    ridges = _Ridges(np.asarray(image, dtype=float), mask, cut)
+    ridges = _Ridges(np.asarray(image, dtype=float), mask, threshold)
     arcs = []
     for saddle, persistence in ridges.lasting_saddles().items():
         ways = sorted(ridges.ways_up(saddle), key=lambda way: ridges.key(way[-1]))
@@ -73,8 +74,8 @@ def skeleton_arcs(image, cut, mask=None):
 class _Ridges:
     """The steepest ways of an image, and which of its critical points last."""
 
-    def __init__(self, values, mask, cut):
-        self._shape, self._flat, self._cut = values.shape, values.ravel(), cut
+    def __init__(self, values, mask, threshold):
+        self._shape, self._flat, self._threshold = values.shape, values.ravel(), threshold
         closed = np.zeros(values.shape, dtype=bool) if mask is None else np.asarray(mask, bool)
         self._open = ~(closed | ~np.isfinite(values)).ravel()
         self._pairs = persistence_pairs(values, mask)
@@ -98,18 +99,18 @@ class _Ridges:
 
     def lasting_maxima(self):
         """Return the maxima that are not canceled."""
-        return [maximum for maximum, _, lives in self._maxima() if lives >= self._cut]
+        return [maximum for maximum, _, lives in self._maxima() if lives >= self._threshold]
 
     def lasting_saddles(self):
         """Return the saddles that are not canceled, with their persistence."""
         found = {}
         for _, saddle, lives in self._maxima():
-            if saddle >= 0 and lives >= self._cut:
+            if saddle >= 0 and lives >= self._threshold:
                 found[saddle] = max(lives, found.get(saddle, 0.0))
         for minimum, saddle in zip(self._pairs.minima.tolist(), self._pairs.loops.tolist(),
                                    strict=True):
             lives = float(self._flat[saddle] - self._flat[minimum])
-            if lives >= self._cut:
+            if lives >= self._threshold:
                 found[saddle] = max(lives, found.get(saddle, 0.0))
         return found
 
@@ -121,7 +122,7 @@ class _Ridges:
         """
         next_to = {}
         for _, saddle, lives in self._maxima():
-            if saddle < 0 or lives >= self._cut:
+            if saddle < 0 or lives >= self._threshold:
                 continue
             ways = [self._climb(start) for start in self._starts(saddle)]
             for one in ways:

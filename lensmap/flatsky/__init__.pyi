@@ -3,7 +3,7 @@ from ._kaiser_squires import convergence_to_shear, padded_shape, shear_kernel, s
 from ._multiscale import multiscale_convergence
 from ._noise import linear_noise
 from ._power import (
-    PowerSpectrum,
+    MeasuredPower,
     interpolate_power,
     measure_power,
     mode_ell,
@@ -15,7 +15,7 @@ from ._spin2 import mirror_x, rotate90
 from ._wiener import WienerSolver
 
 __all__ = [
-    "PowerSpectrum",
+    "MeasuredPower",
     "WienerSolver",
     "convergence_to_shear",
     "gaussian_smooth",

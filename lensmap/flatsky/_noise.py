@@ -12,7 +12,7 @@ from lensmap.utils import chunk_slices, thread_map
 __all__ = ["linear_noise"]
 
 
-def linear_noise(variance, sigma, *, padding=2.0):
+def linear_noise(variance, smoothing, *, padding=2.0):
     r"""Return the standard deviation of a smoothed Kaiser-Squires map from that of its pixels.
 
     With K the kernel of smoothing and inversion together, the variance of the convergence is
@@ -24,7 +24,7 @@ def linear_noise(variance, sigma, *, padding=2.0):
     variance : array_like
         The variance of each shear component in each pixel (before smoothing), independent
         between pixels, ``(ny, nx)``. Its precision is kept.
-    sigma : float
+    smoothing : float
         The standard deviation of the Gaussian in pixels.
     padding : float
         As for `shear_to_convergence`.
@@ -38,7 +38,7 @@ def linear_noise(variance, sigma, *, padding=2.0):
     if variance.dtype != np.float32:
         variance = variance.astype(float)
     shape = padded_shape(variance.shape, padding)
-    response = _response(shape, sigma, variance.dtype)
+    response = _response(shape, smoothing, variance.dtype)
 
     def multiply(modes, columns):
         part = response[:, columns]
@@ -49,7 +49,7 @@ def linear_noise(variance, sigma, *, padding=2.0):
     return np.sqrt(np.clip(result, 0.0, None, out=result), out=result)
 
 
-def _response(shape, sigma, dtype):
+def _response(shape, smoothing, dtype):
     """Return the transform of :math:`|K|^2`, a real quadrant: ``(ny // 2 + 1, nx // 2 + 1)``.
 
     D is its own conjugate when one of the frequencies changes its sign, so that :math:`|K|^2` is
@@ -57,7 +57,7 @@ def _response(shape, sigma, dtype):
     """
     ny, nx = shape
     rows, columns = ny // 2 + 1, nx // 2 + 1
-    along_y, along_x = (gaussian_transfer(n, sigma) for n in shape)
+    along_y, along_x = (gaussian_transfer(n, smoothing) for n in shape)
     complex_ = np.result_type(dtype, np.complex64)
     half = np.empty((rows, nx), complex_)  # y >= 0, all l1
 

@@ -8,14 +8,14 @@ import scipy.fft
 
 from lensmap.utils import check_count
 
-__all__ = ["PowerSpectrum", "interpolate_power", "measure_power", "mode_ell", "mode_power",
+__all__ = ["MeasuredPower", "interpolate_power", "measure_power", "mode_ell", "mode_power",
            "pixel_window"]
 
 # Beyond the end of a table C_l falls with this power of ell: that of matter halos there.
 _STEEP = -2.0
 
 
-class PowerSpectrum(NamedTuple):
+class MeasuredPower(NamedTuple):
     """A measured power spectrum.
 
     Attributes
@@ -169,7 +169,7 @@ def measure_power(maps, pixel_scale, *, n_bins=20, taper=0.1, smoothed=1):
 
     Returns
     -------
-    PowerSpectrum
+    MeasuredPower
         ``(ell, power, n_modes)``, the form in which WienerFilter takes it.
 
     Raises
@@ -200,7 +200,7 @@ def measure_power(maps, pixel_scale, *, n_bins=20, taper=0.1, smoothed=1):
         raise ValueError("maps must hold at least one map, but is empty")
     full = count > 0
     # A mode and that of the opposite frequency are one.
-    return PowerSpectrum(
+    return MeasuredPower(
         multipoles[full] / count[full], total[full] / count[full], count[full] / 2
     )
 

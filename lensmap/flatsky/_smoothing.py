@@ -13,22 +13,22 @@ __all__ = ["gaussian_smooth", "gaussian_transfer", "normalized_smooth", "near_da
 _TRUNCATE = 5.0
 
 
-def _gaussian_1d(sigma):
+def _gaussian_1d(smoothing):
     """Return the samples of a normalized Gaussian at whole pixels, ``2 r + 1`` of them."""
-    radius = max(1, int(np.ceil(_TRUNCATE * sigma)))
+    radius = max(1, int(np.ceil(_TRUNCATE * smoothing)))
     x = np.arange(-radius, radius + 1)
-    kernel = np.exp(-0.5 * (x / sigma) ** 2)
+    kernel = np.exp(-0.5 * (x / smoothing) ** 2)
     return kernel / kernel.sum()
 
 
-def gaussian_transfer(n, sigma):
+def gaussian_transfer(n, smoothing):
     """Return the Fourier transform of the smoothing kernel along one axis.
 
     Parameters
     ----------
     n : int
         The length of the transform, in pixels.
-    sigma : float
+    smoothing : float
         The standard deviation of the Gaussian, in pixels; 0 gives ones.
 
     Returns
@@ -36,9 +36,9 @@ def gaussian_transfer(n, sigma):
     `numpy.ndarray`
         Real, ``(n,)``, in the order of `scipy.fft.fftfreq`.
     """
-    if sigma == 0:
+    if smoothing == 0:
         return np.ones(n)
-    kernel = _gaussian_1d(sigma)
+    kernel = _gaussian_1d(smoothing)
     radius = len(kernel) // 2
     wrapped = np.zeros(n)
     # A kernel longer than the axis wraps around, as it must on a periodic grid.
@@ -46,7 +46,7 @@ def gaussian_transfer(n, sigma):
     return scipy.fft.fft(wrapped).real
 
 
-def gaussian_smooth(field, sigma):
+def gaussian_smooth(field, smoothing):
     """Convolve with a Gaussian; outside the array the field is 0.
 
     The kernel is sampled at whole pixels, positive and normalized, whatever its width.
@@ -55,7 +55,7 @@ def gaussian_smooth(field, sigma):
     ----------
     field : array_like
         Real or complex, ``(ny, nx)``, finite everywhere. Its precision is kept.
-    sigma : float
+    smoothing : float
         The standard deviation in pixels; 0 changes nothing.
 
     Returns
@@ -64,14 +64,14 @@ def gaussian_smooth(field, sigma):
         The smoothed field, ``(ny, nx)``.
     """
     field = np.asarray(field)
-    if sigma == 0:
+    if smoothing == 0:
         return field.copy()
-    reach = max(1, int(np.ceil(_TRUNCATE * sigma)))
+    reach = max(1, int(np.ceil(_TRUNCATE * smoothing)))
     shape = tuple(scipy.fft.next_fast_len(n + reach) for n in field.shape)
     if field.dtype.kind not in "fc":
         field = field.astype(float)
     real = field.real.dtype
-    along_y, along_x = (gaussian_transfer(n, sigma).astype(real) for n in shape)
+    along_y, along_x = (gaussian_transfer(n, smoothing).astype(real) for n in shape)
 
     def multiply(modes, columns):
         modes *= along_x[columns]
@@ -80,7 +80,7 @@ def gaussian_smooth(field, sigma):
     return filter_modes(field, shape, multiply)
 
 
-def normalized_smooth(weighted, weight, sigma, *, floor=0.0):
+def normalized_smooth(weighted, weight, smoothing, *, floor=0.0):
     r"""Smooth a weighted mean: :math:`G * (w g) / G * w`, so that holes are not zeros.
 
     Parameters
@@ -89,7 +89,7 @@ def normalized_smooth(weighted, weight, sigma, *, floor=0.0):
         The sums of weight times value, ``(ny, nx)``, real or complex.
     weight : array_like
         The sums of weight, ``(ny, nx)``, 0 where there are no data.
-    sigma : float
+    smoothing : float
         The standard deviation of the Gaussian in pixels; 0 gives the mean in each pixel.
     floor : float
         Where the smoothed weight is not above this, the result is 0: there are no data near.
@@ -105,13 +105,13 @@ def normalized_smooth(weighted, weight, sigma, *, floor=0.0):
     ----------
     Knutsson & Westin 1993, Proc. IEEE CVPR, 515 ("normalized convolution").
     """
-    smoothed_weight = gaussian_smooth(weight, sigma)
+    smoothed_weight = gaussian_smooth(weight, smoothing)
     # A Fourier convolution leaves rounding errors of either sign where the truth is 0.
     rounding = 100 * np.finfo(smoothed_weight.dtype).eps * float(np.max(weight, initial=0.0))
-    good = smoothed_weight > max(floor, rounding if sigma > 0 else 0.0)
+    good = smoothed_weight > max(floor, rounding if smoothing > 0 else 0.0)
     inverse = np.zeros_like(smoothed_weight)
     np.divide(1.0, smoothed_weight, out=inverse, where=good)
-    value = gaussian_smooth(weighted, sigma)
+    value = gaussian_smooth(weighted, smoothing)
     value *= inverse
     return value, smoothed_weight
 

@@ -37,7 +37,7 @@ class MapPixels:
     excluded: np.ndarray
 
     @classmethod
-    def of(cls, wcs, mask, frame):
+    def from_wcs(cls, wcs, mask, frame):
         """Work it out.
 
         Parameters
@@ -96,7 +96,7 @@ class PixelAssignment:
         self.scheme = check_choice(scheme, "scheme", ("nearest", "cloud-in-cell"))
         self.catalog = catalog
         if pixels is None:
-            pixels = MapPixels.of(wcs, mask, catalog.frame)
+            pixels = MapPixels.from_wcs(wcs, mask, catalog.frame)
         self.frame, mask, self.mask = pixels.frame, pixels.mask, pixels.excluded
         self.parity = self.frame.parity
         _ = self.frame._direction  # made here once, not in each thread

@@ -157,7 +157,7 @@ class ShearGrid:
             parity=assignment.parity,
             mask=assignment.mask,
             **arrays,
-            calibration=Calibration.of(catalog),
+            calibration=Calibration.from_catalog(catalog),
             frame=catalog.frame,
             sigma_e=None if sigma_e is None else float(sigma_e),
             scheme=assignment.scheme,
@@ -197,7 +197,7 @@ class ShearGrid:
         for chunk in chunks:
             catalog = as_shear_catalog(chunk)
             if pixels is None:
-                pixels = MapPixels.of(wcs, mask, catalog.frame)
+                pixels = MapPixels.from_wcs(wcs, mask, catalog.frame)
             elif catalog.frame != total.frame:
                 raise _not_of_one("frame", total.frame, catalog.frame)
             assignment = PixelAssignment(catalog, wcs, mask, pixels=pixels, **options)
@@ -220,7 +220,7 @@ class ShearGrid:
         for name, there in columns_there(assignment).items():
             _check_both(name, arrays[name] is not None, there)
         numbers = {
-            "calibration": self.calibration + Calibration.of(catalog),
+            "calibration": self.calibration + Calibration.from_catalog(catalog),
             "n_outside": self.n_outside + assignment.n_outside,
             "n_masked": self.n_masked + assignment.n_masked,
             "n_left_out": self.n_left_out + sum(catalog.n_left_out.values()),

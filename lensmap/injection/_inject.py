@@ -24,7 +24,7 @@ _INNERMOST = 1e-6
 _SURFACE = u.solMass / u.Mpc**2
 
 
-def inject_halos(catalog, halos, *, z_source=None, cosmology=None, rng=0):
+def inject_halos(catalog, halos, *, z_source=None, cosmology=None, rng=None):
     r"""Put NFW halos in front of the galaxies of a catalog.
 
     What the galaxies have is kept: shapes, noise, weights, and all the lensing that is there. The
@@ -105,11 +105,11 @@ class Injector:
         The cosmology.
     """
 
-    def __init__(self, catalog, z_source=None, cosmology=None, rng=0):
+    def __init__(self, catalog, z_source=None, cosmology=None, rng=None):
         self.catalog = as_shear_catalog(catalog)
         self.cosmology = get_cosmology(cosmology, structure=False)
         self._sources = Sources(self.catalog)
-        self._calibration = Calibration.of(self.catalog)
+        self._calibration = Calibration.from_catalog(self.catalog)
         self._one_redshift, self._redshift = None, None
         if z_source is None:
             self._redshift = _known_redshifts(self.catalog)
@@ -163,7 +163,9 @@ class Injector:
         if not there:
             return gamma
         z_lens = np.array([halos[i].z_lens for i in there])
-        efficiency = Efficiency.of(self._redshift, z_lens, self._one_redshift, self.cosmology)
+        efficiency = Efficiency.from_redshifts(
+            self._redshift, z_lens, self._one_redshift, self.cosmology
+        )
         distances = self.cosmology.angular_diameter_distance(z_lens)
         for k, i in enumerate(there):
             scale = (1 * u.Mpc / distances[k]).to_value(u.one)  # radians

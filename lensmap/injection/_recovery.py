@@ -62,7 +62,7 @@ def recover_halos(
     radius="2 arcmin",
     min_separation="2 arcmin",
     cosmology=None,
-    rng=0,
+    rng=None,
     previous=None,
     save=None,
     progress=None,
@@ -111,7 +111,8 @@ def recover_halos(
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     rng : None, int or `numpy.random.Generator`
-        The same seed gives the same halos at the same places, and the same noise.
+        The same seed gives the same halos at the same places, and the same noise. None draws a
+        seed, or takes that of ``previous``.
     previous : HaloRecovery or None
         What was done before with the same parameters: its realizations are not made again.
     save : callable or None
@@ -129,6 +130,8 @@ def recover_halos(
     TypeError, ValueError
         If a parameter cannot be used, halos have no room, or ``previous`` has other parameters.
     """
+    if rng is None and isinstance(previous, HaloRecovery):
+        rng = previous.settings["seed"]
     trial = _Trial(catalog, estimator, z_source, wcs, mask, by, radius, min_separation, cosmology,
                    rng)
     trial.prepare(m200c, z_lens, n_halos, threshold)
@@ -338,7 +341,7 @@ class _Trial:
 def _begin(previous, trial):
     """Return what there is before the first realization."""
     if previous is None:
-        return HaloRecovery.nothing(trial.settings, trial.facts)
+        return HaloRecovery.empty(trial.settings, trial.facts)
     if not isinstance(previous, HaloRecovery):
         raise TypeError(f"previous must be a HaloRecovery, not {type(previous).__name__}")
     differ = [name for name, value in trial.settings.items() if previous.settings[name] != value]

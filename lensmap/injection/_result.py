@@ -43,7 +43,7 @@ class HaloRecovery:
     halos: QTable
 
     @classmethod
-    def nothing(cls, settings, facts):
+    def empty(cls, settings, facts):
         """Return what there is before the first realization.
 
         Parameters
@@ -186,7 +186,7 @@ class HaloRecovery:
         return wcs
 
     @property
-    def density(self):
+    def peak_density(self):
         """The peaks of the map without halos per square degree."""
         return self._meta["n_peaks"] / (self._meta["area"] * u.deg**2)
 
@@ -278,14 +278,14 @@ class HaloRecovery:
         same = np.isclose(self.halos["m200c"].to_value(u.solMass), mass, rtol=1e-9, atol=0)
         return self.halos[same & np.isclose(self.halos["redshift"], z, rtol=0, atol=1e-9)]
 
-    def cells(self, n=4):
+    def cells(self, n_cells=4):
         """Return where on the map halos are recovered: the part of them in each of coarse cells.
 
         All masses and redshifts count alike, and chance is not subtracted.
 
         Parameters
         ----------
-        n : int
+        n_cells : int
             How many cells the longer side of the map has.
 
         Returns
@@ -296,10 +296,10 @@ class HaloRecovery:
             ``ra``, ``dec`` (of the middle), ``n``, ``n_recovered``, ``rate``, ``rate_low``,
             ``rate_high`` (NaN where no halo was put).
         """
-        check_count(n, "n", minimum=1)
+        check_count(n_cells, "n_cells", minimum=1)
         wcs = self.wcs
         ny, nx = wcs.array_shape
-        side = max(ny, nx) / n
+        side = max(ny, nx) / n_cells
         rows, columns = (max(1, int(np.ceil(length / side - 1e-9))) for length in (ny, nx))
         sides = ny / rows, nx / columns
         k, total = np.zeros((2, rows * columns), dtype=int)

@@ -369,12 +369,12 @@ class ConvergenceMap(NDIOMixin, NDData):
 
     # --- other pixels -----------------------------------------------------------------------
 
-    def smooth(self, sigma):
+    def smooth(self, smoothing):
         """Smooth with a Gaussian; masked pixels have no influence and stay masked.
 
         Parameters
         ----------
-        sigma : `~astropy.units.Quantity` or str
+        smoothing : `~astropy.units.Quantity` or str
             The standard deviation, an angle.
 
         Returns
@@ -385,7 +385,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         Raises
         ------
         TypeError
-            If ``sigma`` is a bare number.
+            If ``smoothing`` is a bare number.
         ValueError
             If the pixels are far from squares.
 
@@ -394,14 +394,14 @@ class ConvergenceMap(NDIOMixin, NDData):
         MapWarning
             If the map had an uncertainty.
         """
-        sigma = check_angle(sigma, "sigma")
+        smoothing = check_angle(smoothing, "smoothing")
         anisotropy = pixel_anisotropy(self.wcs, self.shape)
         if anisotropy > _MAX_ANISOTROPY:
             raise ValueError(
                 f"the pixels are far from squares ({anisotropy:.3g} : 1), so that a Gaussian would "
                 "not be round on the sky: reproject the map first"
             )
-        pixels = float(sigma / self.pixel_scale)
+        pixels = float(smoothing / self.pixel_scale)
 
         def smoothed(values):
             # The B-mode may have holes of its own, and one NaN would empty a Fourier transform.
@@ -412,7 +412,7 @@ class ConvergenceMap(NDIOMixin, NDData):
 
         if self.uncertainty is not None:
             _warn_dropped("smoothed noise depends on its correlation")
-        meta = {**self.meta, "smoothed_by": [*self.meta.get("smoothed_by", []), str(sigma)]}
+        meta = {**self.meta, "smoothed_by": [*self.meta.get("smoothed_by", []), str(smoothing)]}
         return self.replace(
             data=smoothed(self.data),
             uncertainty=None,

@@ -9,12 +9,12 @@ from astropy.table import QTable, Table
 from lensmap.maps import check_map
 from lensmap.peaks._matching import match_positions
 from lensmap.utils import (
-    as_generator,
     as_skycoord,
     check_angle,
     check_count,
     check_number,
     check_rising,
+    seeded_generator,
     set_formats,
 )
 
@@ -28,7 +28,9 @@ __all__ = [
 ]
 
 
-def completeness(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random=20, rng=0):
+def completeness(
+    peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random=20, rng=None
+):
     r"""Return the part of a reference catalog that has a peak, in bins of one of its columns.
 
     Peaks and reference are matched one to one (`match_peaks`). Some matches are chance: their
@@ -60,21 +62,22 @@ def completeness(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_
     n_random : int
         How often.
     rng : None, int or `numpy.random.Generator`
-        Where to.
+        The seed or generator of the displacements; None draws a seed.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each bin, with the columns
 
-        - ``low``, ``high``: its edges; ``n``: how many of the reference it has (on open pixels,
-          with ``kappa``), where none, all rates are NaN;
+        - ``bin_low``, ``bin_high``: its edges; ``n``: how many of the reference it has (on open
+          pixels, with ``kappa``), where none, all rates are NaN;
         - ``n_matched``; ``rate``: the part of them; ``rate_low``, ``rate_high``: its 68 per cent
           interval (binomial, Jeffreys);
         - ``chance``: the part that is matched with the peaks moved; NaN if not measured;
         - ``corrected``, ``corrected_low``, ``corrected_high``: the same as ``rate`` without chance.
 
-        ``meta`` has ``rate``, ``"completeness"`` or ``"purity"``, and ``by``.
+        ``meta`` has ``rate``, ``"completeness"`` or ``"purity"``, ``by`` and, with ``kappa``, the
+        ``seed``.
 
     Raises
     ------
@@ -89,7 +92,7 @@ def completeness(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_
                   names=("reference", "peaks"), what="completeness")
 
 
-def purity(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random=20, rng=0):
+def purity(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random=20, rng=None):
     """Return the part of the peaks that has a counterpart, in bins of one of their columns.
 
     As `completeness`, with the parts exchanged: ``by`` is a column of ``peaks``, such as
@@ -132,7 +135,7 @@ def open_area(kappa):
     return (np.count_nonzero(~kappa.mask) * kappa.pixel_scale**2).to(u.deg**2)
 
 
-def peaks_at_density(peaks, density, kappa):
+def peaks_at_density(peaks, peak_density, kappa):
     """Return the highest peaks of a map, as many as a density on the sky says.
 
     Methods whose signal to noise means different things are compared at equal density.
@@ -141,7 +144,7 @@ def peaks_at_density(peaks, density, kappa):
     ----------
     peaks : `~astropy.table.Table`
         The highest first, as of `find_peaks`.
-    density : `~astropy.units.Quantity`
+    peak_density : `~astropy.units.Quantity`
         A number per solid angle.
     kappa : `~lensmap.ConvergenceMap`
         Their map.
@@ -156,14 +159,16 @@ def peaks_at_density(peaks, density, kappa):
     TypeError, ValueError
         If there are fewer peaks than that: find them with a lower threshold.
     """
-    if not isinstance(density, u.Quantity) or not density.unit.is_equivalent(1 / u.deg**2):
-        raise TypeError(f"density must be a number per solid angle, not {density!r}")
-    number = float(density * open_area(kappa))
-    check_number(number, "density", "positive", low=1e-12)
+    if not isinstance(peak_density, u.Quantity) or (
+        not peak_density.unit.is_equivalent(1 / u.deg**2)
+    ):
+        raise TypeError(f"peak_density must be a number per solid angle, not {peak_density!r}")
+    number = float(peak_density * open_area(kappa))
+    check_number(number, "peak_density", "positive", low=1e-12)
     if round(number) > len(peaks):
         raise ValueError(
-            f"density asks for {round(number)} peaks, but there are {len(peaks)}: find more with a "
-            "lower threshold"
+            f"peak_density asks for {round(number)} peaks, but there are {len(peaks)}: find more "
+            "with a lower threshold"
         )
     return peaks[: round(number)]
 
@@ -186,9 +191,9 @@ def _rates(ours, theirs, radius, by, bins, kappa, n_random, rng, names, what):
     n = np.bincount(which[which >= 0], minlength=len(low))
     matched = count(their_sky)
     rate, interval = binomial_rate(matched, n)
-    chance = np.full(len(low), np.nan)
+    chance, seed = np.full(len(low), np.nan), {}
     if kappa is not None:
-        rng = as_generator(rng)
+        rng, seed = seeded_generator(rng)
         moved = [
             count(_moved(their_sky, kappa, rng))
             for _ in range(check_count(n_random, "n_random", minimum=1))
@@ -196,10 +201,10 @@ def _rates(ours, theirs, radius, by, bins, kappa, n_random, rng, names, what):
         with np.errstate(invalid="ignore", divide="ignore"):
             chance = np.mean(moved, axis=0) / n
     rates = {"rate": rate, "rate_low": interval[0], "rate_high": interval[1]}
-    table = QTable({"low": low, "high": high, "n": n, "n_matched": matched, **rates,
+    table = QTable({"bin_low": low, "bin_high": high, "n": n, "n_matched": matched, **rates,
                     "chance": chance, **without_chance(rates, chance)},
-                   meta={"rate": what, "by": by})
-    return set_formats(table, {"low high": ".4g"}, others=".3f")
+                   meta={"rate": what, "by": by, **seed})
+    return set_formats(table, {"bin_low bin_high": ".4g"}, others=".3f")
 
 
 def without_chance(rates, chance):

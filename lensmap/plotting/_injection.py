@@ -8,7 +8,7 @@ from lensmap.plotting._axes import BLUE, GREEN, GRAY, ORANGE, new_axes
 from lensmap.plotting._maps import _MASKED, _label_axes
 from lensmap.utils import import_optional
 
-__all__ = ["plot_recovery", "plot_recovery_cells", "plot_recovery_masses", "plot_recovery_rate"]
+__all__ = ["recovery_figure", "plot_recovery_cells", "plot_recovery_masses", "plot_recovery_rate"]
 
 _COLORS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", "#e69f00")
 _MARKERS = "os^Dv<"
@@ -17,7 +17,7 @@ _MARKERS = "os^Dv<"
 _MOST_TICKS = 9
 
 
-def plot_recovery(recovery, *, n_cells=4):
+def recovery_figure(recovery, *, n_cells=4):
     """Draw all that `lensmap.injection.recover_halos` says, in one figure.
 
     Parameters
@@ -36,7 +36,8 @@ def plot_recovery(recovery, *, n_cells=4):
     pyplot = import_optional("matplotlib.pyplot", purpose="a plot", install="'lensmap[plot]'")
     figure = pyplot.figure(figsize=(11, 9), layout="constrained")
     plot_recovery_rate(recovery, figure.add_subplot(2, 2, 1))
-    plot_recovery_cells(recovery, figure.add_subplot(2, 2, 2, projection=recovery.wcs), n=n_cells)
+    plot_recovery_cells(recovery, figure.add_subplot(2, 2, 2, projection=recovery.wcs),
+                        n_cells=n_cells)
     plot_recovery_masses(recovery, figure.add_subplot(2, 2, 3))
     _plot_peaks(recovery, figure.add_subplot(2, 2, 4))
     what = "S/N" if recovery.by == "snr" else r"$\kappa$"
@@ -78,7 +79,7 @@ def plot_recovery_rate(recovery, ax=None):
     return ax
 
 
-def plot_recovery_cells(recovery, ax=None, *, n=4):
+def plot_recovery_cells(recovery, ax=None, *, n_cells=4):
     """Draw where on the map halos are recovered.
 
     Parameters
@@ -87,7 +88,7 @@ def plot_recovery_cells(recovery, ax=None, *, n=4):
         The halos.
     ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
         Where to draw, on the WCS of the maps; None makes a new figure.
-    n : int
+    n_cells : int
         How many cells the longer side of the map has.
 
     Returns
@@ -100,7 +101,7 @@ def plot_recovery_cells(recovery, ax=None, *, n=4):
     if ax is None:
         figure = pyplot.figure(figsize=(6.4, 5.4), layout="constrained")
         ax = figure.add_subplot(projection=recovery.wcs)
-    cells = recovery.cells(n)
+    cells = recovery.cells(n_cells)
     shape = int(cells["row"].max()) + 1, int(cells["column"].max()) + 1
     ny, nx = recovery.wcs.array_shape
     colors = pyplot.get_cmap("viridis").with_extremes(bad=_MASKED)
@@ -160,7 +161,7 @@ def plot_recovery_masses(recovery, ax=None):
 def _plot_peaks(recovery, ax):
     """Draw the density of peaks of the map, and of maps of noise."""
     rate, low, high = (value.value for value in recovery.false_positives())
-    density = recovery.density.value
+    density = recovery.peak_density.value
     ax.bar([0, 1], [density, rate], color=[GRAY, ORANGE], width=0.6)
     ax.errorbar([1], [rate], [[rate - low], [high - rate]], color="black", capsize=3)
     ax.set_xticks([0, 1], ["the map\nwithout halos", "noise"])

@@ -137,7 +137,7 @@ def plot_pdf(table, ax=None, *, label=None, color=BLUE):
         The axes.
     """
     ax = new_axes(ax)
-    edges = np.append(table["low"], table["high"][-1])
+    edges = np.append(table["bin_low"], table["bin_high"][-1])
     pdf, error = np.asarray(table["pdf"]), np.nan_to_num(np.asarray(table["pdf_err"]))
     ax.stairs(pdf, edges, color=color, label=label)
     low, high = (np.append(v, v[-1]) for v in (pdf - error, pdf + error))
@@ -236,7 +236,7 @@ def plot_completeness(table, ax=None, *, corrected=True, label=None, **style):
     elif rising:
         ax.set_xscale("log")
     ax.set_ylim(min(-0.03, 1.1 * np.nanmin(value - errors[0], initial=0)), 1.05)
-    unit = u.Quantity(table["low"]).unit
+    unit = u.Quantity(table["bin_low"]).unit
     unit = f" ({unit.to_string('latex_inline')})" if unit != u.dimensionless_unscaled else ""
     ax.set_xlabel(f"{table.meta.get('by') or 'bin'}{unit}")
     if low[0] == high[-1] == 0:
@@ -249,7 +249,7 @@ def plot_completeness(table, ax=None, *, corrected=True, label=None, **style):
 
 def _finite_edges(table):
     """Return the edges of bins: one at infinity is moved to the other of its bin, or else to 0."""
-    low, high = (u.Quantity(table[name]).value for name in ("low", "high"))
+    low, high = (u.Quantity(table[name]).value for name in ("bin_low", "bin_high"))
     low, high = np.where(np.isinf(low), high, low), np.where(np.isinf(high), low, high)
     return np.where(np.isinf(low), 0.0, low), np.where(np.isinf(high), 0.0, high)
 

@@ -21,7 +21,7 @@ class Efficiency:
         self._table, self._nodes, self._redshift = table, nodes, redshift
 
     @classmethod
-    def of(cls, redshift, z_lens, z_source, cosmology):
+    def from_redshifts(cls, redshift, z_lens, z_source, cosmology):
         """Prepare; None where there is not enough to know it.
 
         Parameters
@@ -77,7 +77,7 @@ def _spread(z_lens, z_source, cosmology):
     if not isinstance(z_source, SourceRedshifts):
         return 1.0
     z = np.linspace(max(z_source.z[0], 1e-4), z_source.z[-1], 2000)
-    density = np.interp(z, z_source.z, z_source.density)
+    density = np.interp(z, z_source.z, z_source.pdf)
     beta = distance_ratio(np.array([z_lens]), z, cosmology)[0]
     total, first, second = (np.trapezoid(density * beta**k, z) for k in range(3))
     return float(second * total / first**2)

@@ -123,9 +123,8 @@ def profile_data(profile, z_lens, z_source, radii, covariance, cosmology):
         more = _as_matrix(covariance, n_all)
         matrix = matrix + more
     if z_source is not None:
-        inverse, square = Efficiency.of(None, z_lens, z_source, cosmology).inverse_sigma_crit(
-            0, np.zeros(n_all, dtype=int)
-        )
+        efficiency = Efficiency.from_redshifts(None, z_lens, z_source, cosmology)
+        inverse, square = efficiency.inverse_sigma_crit(0, np.zeros(n_all, dtype=int))
         ratio = square / inverse**2
     elif "sigma_crit" in profile.colnames:
         inverse = 1 / profile["sigma_crit"].to_value(_SURFACE)
@@ -235,7 +234,7 @@ def catalog_data(catalog, positions, z_lens, z_source, radii, cosmology):
     """
     catalog = as_shear_catalog(catalog)
     offsets, used = _offsets(positions, catalog.skycoord, z_lens, radii, cosmology)
-    efficiency = Efficiency.of(catalog["redshift"], z_lens, z_source, cosmology)
+    efficiency = Efficiency.from_redshifts(catalog["redshift"], z_lens, z_source, cosmology)
     if efficiency is None:
         raise ValueError("z_source must be given: the catalog has no column redshift")
     rows = np.arange(len(catalog))
@@ -250,7 +249,7 @@ def catalog_data(catalog, positions, z_lens, z_source, radii, cosmology):
             "no galaxy behind the halos is within radii of any position: position must lie in the "
             f"survey, not at {brief(positions)}"
         )
-    shear = Calibration.of(catalog).shear(catalog)[used]
+    shear = Calibration.from_catalog(catalog).shear(catalog)[used]
     weight = weight[used]
     # Weights are inverse variances up to a factor, which the scatter tells.
     variance = np.sum(weight**2 * 0.5 * np.abs(shear) ** 2) / np.sum(weight**2)
@@ -373,7 +372,7 @@ def map_data(kappa, positions, z_lens, z_source, radii, cosmology):
         max(0, rows.min() - more) : rows.max() + more + 1,
         max(0, columns.min() - more) : columns.max() + more + 1,
     ]
-    inverse = Efficiency.of(None, z_lens, z_source, cosmology)
+    inverse = Efficiency.from_redshifts(None, z_lens, z_source, cosmology)
     return _MapData(
         kappa.data[used], used[window], offsets[(slice(None), *window)],
         kappa.pixel_scale.to_value(u.rad) / 3, smoothing,

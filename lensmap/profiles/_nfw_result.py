@@ -11,9 +11,9 @@ from scipy.optimize import brentq, least_squares
 from lensmap.halos import NFWHalo, convert_mass, radius_200c
 from lensmap.utils import (
     LensmapWarning,
-    as_generator,
     check_count,
     import_optional,
+    seeded_generator,
     set_formats,
     warn_user,
 )
@@ -196,7 +196,7 @@ class NFWFit:
         """
         return self._data.measured
 
-    def sample(self, n_samples=2000, *, n_walkers=None, burn_in=300, rng=0):
+    def sample(self, n_samples=2000, *, n_walkers=None, burn_in=300, rng=None):
         """Draw from the posterior with emcee, which must be installed.
 
         The priors are those of the fit, flat in the logarithm of the mass.
@@ -216,7 +216,8 @@ class NFWFit:
         -------
         `~astropy.table.QTable`
             A column for each parameter: ``m200c`` (solar masses), ``c200c``, ``east``, ``north``
-            (arcmin), with the number of the halo where there are several.
+            (arcmin), with the number of the halo where there are several; ``meta`` has the
+            ``seed``.
 
         References
         ----------
@@ -225,7 +226,7 @@ class NFWFit:
         emcee = import_optional("emcee", purpose="samples of the posterior",
                                 install="lensmap[sample]")
         check_count(n_samples, "n_samples", minimum=1)
-        rng = as_generator(rng)
+        rng, seed = seeded_generator(rng)
         p = self._parameters
         if n_walkers is None:
             n_walkers = max(16, 4 * p.n)
@@ -253,7 +254,7 @@ class NFWFit:
                 columns[name[3:]] = np.exp(values)
             else:
                 columns[name] = np.degrees(values) * 60 * u.arcmin
-        return set_formats(QTable(columns), {}, others=".4g")
+        return set_formats(QTable(columns, meta=seed), {}, others=".4g")
 
 
 def best_fit(data, parameters):

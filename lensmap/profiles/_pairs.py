@@ -32,7 +32,7 @@ class Sources:
 
     def __init__(self, catalog):
         self.frame = catalog.skycoord.frame
-        self.shear = Calibration.of(catalog).shear(catalog)
+        self.shear = Calibration.from_catalog(catalog).shear(catalog)
         weight = catalog.weight
         self.weight = np.ones(len(catalog)) if weight is None else np.asarray(weight, dtype=float)
         self.redshift = catalog["redshift"]

@@ -10,7 +10,14 @@ from lensmap.maps import check_map
 from lensmap.profiles._kappa_profile import independent_pixels
 from lensmap.profiles._pixels import pixels_around
 from lensmap.profiles._radii import as_angles, check_edges, check_lens_redshifts, check_pair
-from lensmap.utils import MapWarning, as_generator, as_skycoord, check_count, set_formats, warn_user
+from lensmap.utils import (
+    MapWarning,
+    as_skycoord,
+    check_count,
+    seeded_generator,
+    set_formats,
+    warn_user,
+)
 
 __all__ = ["projected_mass", "zeta_c"]
 
@@ -31,7 +38,7 @@ def projected_mass(
     background=None,
     cosmology=None,
     n_random=0,
-    rng=0,
+    rng=None,
 ):
     r"""Return the mass of a map within a projected radius.
 
@@ -61,7 +68,7 @@ def projected_mass(
         At how many random places of the map the same is measured, for the error. 0 takes the
         map's uncertainty, where it has one.
     rng : None, int or `numpy.random.Generator`
-        Where these are.
+        The seed or generator of these places; None draws a seed, which is in the ``meta``.
 
     Returns
     -------
@@ -101,9 +108,11 @@ def projected_mass(
     critical = sigma_crit(z_lens, z_source, cosmology).to_value(u.solMass / u.Mpc**2)
     scale = as_angles([0, 1] * u.Mpc, z_lens, n, cosmology)[:, 1]  # of 1 Mpc
     factor = np.pi * (inner / scale) ** 2 * np.broadcast_to(critical, (n,))
+    seed = {}
     mean, back, error, part = _mean_kappa(kappa, positions, inner, ring)
     if n_random > 0:
-        error = _scatter_at_random(kappa, inner, ring, n_random, as_generator(rng))
+        rng, seed = seeded_generator(rng)
+        error = _scatter_at_random(kappa, inner, ring, n_random, rng)
         error[~np.isfinite(mean - back)] = np.nan
     elif n and kappa.uncertainty is not None and kappa.smoothing is None:
         warn_user(
@@ -120,7 +129,7 @@ def projected_mass(
         "kappa_mean": mean,
         "kappa_background": back,
         "open_part": part,
-    })
+    }, meta=seed)
     return set_formats(table, {
         "mass mass_err": ".3g", "kappa_mean kappa_background": ".4f", "open_part": ".3f",
     })

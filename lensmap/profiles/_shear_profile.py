@@ -12,10 +12,10 @@ from lensmap.profiles._pairs import Sources
 from lensmap.profiles._radii import as_angles, brief, check_edges, check_lens_redshifts
 from lensmap.utils import (
     LensmapWarning,
-    as_generator,
     as_skycoord,
     check_choice,
     check_count,
+    seeded_generator,
     set_formats,
     thread_map,
     warn_user,
@@ -43,7 +43,7 @@ def shear_profile(
     cosmology=None,
     errors="shape noise",
     n_bootstrap=200,
-    rng=0,
+    rng=None,
 ):
     r"""Measure the tangential and the cross shear about positions on the sky.
 
@@ -78,7 +78,7 @@ def shear_profile(
     n_bootstrap : int
         How often.
     rng : None, int or `numpy.random.Generator`
-        What is drawn.
+        The seed or generator of the bootstrap; None draws a seed.
 
     Returns
     -------
@@ -96,8 +96,8 @@ def shear_profile(
           :math:`\langle\beta^2\rangle / \langle\beta\rangle^2` of the lensing efficiency.
 
         Bins without galaxies are NaN. ``meta`` has ``n_positions`` (of those with galaxies in any
-        bin), the mean ``z_lens``, ``errors``, and with a bootstrap ``n_bootstrap`` and
-        ``covariance`` of ``g_t`` (and ``covariance_delta_sigma``) as nested lists.
+        bin), the mean ``z_lens``, ``errors``, and with a bootstrap ``n_bootstrap``,
+        ``seed`` and ``covariance`` of ``g_t`` (and ``covariance_delta_sigma``) as nested lists.
 
     Raises
     ------
@@ -120,8 +120,9 @@ def shear_profile(
     z_lens = check_lens_redshifts(z_lens, len(positions))
     angles = as_angles(bins, z_lens, len(positions), cosmology)
     sources = Sources(catalog)
-    efficiency = Efficiency.of(sources.redshift, z_lens, z_source, cosmology)
+    efficiency = Efficiency.from_redshifts(sources.redshift, z_lens, z_source, cosmology)
     one = len(positions) == 1
+    rng, seed = seeded_generator(rng)
     if one and errors == "bootstrap":
         column, values = _pairs(sources, positions[0], angles[0], efficiency, 0)
         sums = _sums_of(column, values, len(bins) - 1)[np.newaxis]
@@ -139,7 +140,7 @@ def shear_profile(
     n_seen = np.count_nonzero(sums[:, 0].any(axis=1))
     table.meta |= {"n_positions": n_seen, "errors": errors}
     if errors == "bootstrap":
-        table.meta["n_bootstrap"] = n_bootstrap
+        table.meta |= {"n_bootstrap": n_bootstrap, **seed}
         if 1 < n_seen < _FEW:
             warn_user(
                 f"errors of a bootstrap of {n_seen} positions mean little: take at least {_FEW}, "
@@ -186,7 +187,6 @@ def _sums_of(column, values, n_bins):
 
 def _galaxies_anew(column, values, n_bins, n_bootstrap, rng):
     """Return sums with galaxies drawn again, ``(n_bootstrap, n_sums, n_bins)``."""
-    rng = as_generator(rng)
     draws = np.zeros((n_bootstrap, len(_SUMS), n_bins))
     for draw in draws:
         times = rng.poisson(1.0, len(column))
@@ -196,7 +196,6 @@ def _galaxies_anew(column, values, n_bins, n_bootstrap, rng):
 
 
 def _positions_anew(sums, n_bootstrap, rng):
-    rng = as_generator(rng)
     times = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=n_bootstrap)
     return np.tensordot(times.astype(float), sums, 1)
 

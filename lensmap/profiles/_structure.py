@@ -13,7 +13,7 @@ __all__ = ["structure_covariance"]
 _ELL = np.geomspace(2.0, 3e5, 20_000)
 
 
-def structure_covariance(bins, z_source, *, z_lens=None, cosmology=None):
+def structure_covariance(bins, *, z_lens=None, z_source, cosmology=None):
     r"""Return the covariance of a tangential shear profile from large-scale structure.
 
     .. math:: C_{ij} = \int \frac{\ell\, d\ell}{2 \pi} C_\ell\,
@@ -27,10 +27,10 @@ def structure_covariance(bins, z_source, *, z_lens=None, cosmology=None):
     ----------
     bins : `~astropy.units.Quantity`
         The edges of the rings, rising: angles, or proper lengths at the lens.
-    z_source : float or `~lensmap.SourceRedshifts`
-        The redshift of the galaxies, or their distribution.
     z_lens : float or None
         The redshift of the lens; needed for lengths.
+    z_source : float or `~lensmap.SourceRedshifts`
+        The redshift of the galaxies, or their distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
 

@@ -68,7 +68,7 @@ def coverage(truth, prediction, half_width, mask=None):
     return float(inside(*values).mean())
 
 
-def coverage_in_bins(truth, prediction, half_width, mask=None, *, by=None, edges=None):
+def coverage_in_bins(truth, prediction, half_width, mask=None, *, by=None, bins=None):
     """Return the coverage in bins of another quantity.
 
     Error bars that are right on average may still be too short for clusters, next to holes, or
@@ -82,25 +82,25 @@ def coverage_in_bins(truth, prediction, half_width, mask=None, *, by=None, edges
         What is binned, ``(ny, nx)``, such as `distance_to_mask` or the number of galaxies; None
         is the prediction. (Bins of the truth would show errors of the right length as too short
         where the truth is extreme.)
-    edges : array_like, `~astropy.units.Quantity` or None
+    bins : array_like, `~astropy.units.Quantity` or None
         The edges of the bins, rising, with the unit of ``by``. The lower edge belongs to a bin,
         and the last one to the last. None, for the prediction only, has the last bin above 0.1.
 
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each bin: ``low``, ``high``, the number of pixels ``n``, ``coverage``, the
+        A row for each bin: ``bin_low``, ``bin_high``, the number of pixels ``n``, ``coverage``, the
         mean error bar ``half_width``, the mean ``bias`` of prediction less truth and ``rms``, the
         root of its mean square; NaN where the bin is empty.
 
     Raises
     ------
     TypeError, ValueError
-        As for `coverage`; or if the edges are missing, do not rise, or have another unit.
+        As for `coverage`; or if the bins are missing, do not rise, or have another unit.
     """
     if by is None:
-        by, edges = prediction, KAPPA_EDGES if edges is None else edges
-    by, edges, unit = _bins(by, edges, truth)
+        by, bins = prediction, KAPPA_EDGES if bins is None else bins
+    by, edges, unit = _bins(by, bins, truth)
     mask = check_mask(mask, np.shape(truth))
     truth, prediction, half_width = open_values(
         mask, truth=truth, prediction=prediction, half_width=_plane(half_width, truth)
@@ -117,10 +117,10 @@ def coverage_in_bins(truth, prediction, half_width, mask=None, *, by=None, edges
         part, width, bias, square = (total / n if n else np.nan for total in sums)
         rows.append((low, high, n, part, width, bias, np.sqrt(square)))
     table = QTable(
-        rows=rows, names=("low", "high", "n", "coverage", "half_width", "bias", "rms")
+        rows=rows, names=("bin_low", "bin_high", "n", "coverage", "half_width", "bias", "rms")
     )
     if unit is not None:
-        table["low"], table["high"] = table["low"] * unit, table["high"] * unit
+        table["bin_low"], table["bin_high"] = table["bin_low"] * unit, table["bin_high"] * unit
     return _shown(table)
 
 
@@ -154,7 +154,7 @@ def pool_coverage(tables):
     pooled = QTable(tables[0], copy=True)
     if not all(
         len(table) == len(pooled)
-        and all(np.array_equal(table[name], pooled[name]) for name in ("low", "high"))
+        and all(np.array_equal(table[name], pooled[name]) for name in ("bin_low", "bin_high"))
         for table in tables
     ):
         raise ValueError("the tables must have the same bins")
@@ -224,17 +224,17 @@ def _plane(half_width, truth):
 def _bins(by, edges, truth):
     """Return what is binned and the edges as plain arrays, and their unit."""
     if edges is None:
-        raise ValueError("edges must be given with by")
+        raise ValueError("bins must be given with by")
     unit = by.unit if isinstance(by, u.Quantity) else None
     if (unit is None) == isinstance(edges, u.Quantity):
-        raise TypeError("by and edges must both have a unit, or neither")
+        raise TypeError("by and bins must both have a unit, or neither")
     if unit is not None:
         if not edges.unit.is_equivalent(unit):
-            raise ValueError(f"edges have the unit {edges.unit}, but by has {unit}")
+            raise ValueError(f"bins have the unit {edges.unit}, but by has {unit}")
         unit, by, edges = edges.unit, by.to_value(edges.unit), edges.value
     by, edges = np.asarray(by, dtype=float), np.asarray(edges, dtype=float)
     if by.shape != np.shape(truth):
         raise ValueError(f"by has the shape {by.shape}, but truth has {np.shape(truth)} (ny, nx)")
     if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
-        raise ValueError("edges must be at least two rising numbers")
+        raise ValueError("bins must be at least two rising numbers")
     return by, edges, unit

@@ -206,10 +206,10 @@ def _slope(moments):
 def mean_ratio(truth, prediction, mask=None, *, above=0.1):
     r"""Return the mean truth over the mean prediction where that is high: 1 if unbiased.
 
-    The robust test of high predictions: a calibrated map has
-    :math:`\langle \kappa \rangle = \langle \hat\kappa \rangle` among all pixels that are chosen by
-    their prediction. Of several fields take the ratio of sums, as `summarize` does: the mean of
-    the ratios of fields with few such pixels is biased.
+    The robust test of high predictions: a calibrated map has :math:`\langle \kappa \rangle =
+    \langle \hat\kappa \rangle` among all pixels that are chosen by their prediction. Of several
+    fields take the ratio of sums, as `summarize_scores` does: the mean of the ratios of fields with
+    few such pixels is biased.
 
     Parameters
     ----------
@@ -339,9 +339,9 @@ def score_map(truth, prediction, mask=None, half_widths=None, *, above=0.1):
         - ``bias``: the mean of prediction less truth;
         - ``coverage_68``, ``coverage_95``: the parts of the pixels within the error; NaN where
           it is not known;
-        - over pixels with a high prediction (p; truth t), which `summarize` adds up over fields:
-          ``n_above``, ``sum_t_above``, ``sum_p_above``, ``sum_tp_above``, ``sum_pp_above`` and
-          ``covered_above``, the number within the error of 68 per cent.
+        - over pixels with a high prediction (p; truth t), which `summarize_scores` adds up over
+          fields: ``n_above``, ``sum_t_above``, ``sum_p_above``, ``sum_tp_above``, ``sum_pp_above``
+          and ``covered_above``, the number within the error of 68 per cent.
 
     Raises
     ------

@@ -8,11 +8,11 @@ from astropy.table import QTable
 from lensmap.catalog import Calibration, as_shear_catalog
 from lensmap.maps import check_map
 from lensmap.utils import (
-    as_generator,
     check_angle,
     check_choice,
     check_count,
     n_threads,
+    seeded_generator,
     set_formats,
 )
 
@@ -30,7 +30,7 @@ def kappa_correlation(
     weights=None,
     other_weights=None,
     n_patches=20,
-    rng=0,
+    rng=None,
 ):
     r"""Measure the correlation of a map with itself or with another.
 
@@ -61,13 +61,14 @@ def kappa_correlation(
         Into how many patches the map is cut for jackknife errors, from 2 to the number of its
         pixels that count; 0 gives no errors.
     rng : None, int or `numpy.random.Generator`
-        Of the patches' centers.
+        The seed or generator of the patches' centers; None draws a seed.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each bin, with the columns ``theta_low``, ``theta_high``, ``theta`` (the mean of
-        the pairs), ``xi``, ``xi_err`` and ``n_pairs``; ``meta["covariance"]`` as nested lists.
+        the pairs), ``xi``, ``xi_err`` and ``n_pairs``; ``meta["covariance"]`` as nested lists, and
+        ``meta["seed"]`` where there are patches.
 
     Raises
     ------
@@ -86,6 +87,7 @@ def kappa_correlation(
     _check_patches(n_patches, np.count_nonzero(weights), "pixels that count")
     import treecorr  # some time to load, and only here
 
+    rng, seed = seeded_generator(rng)
     first = _field(treecorr, kappa, weights, n_patches, rng)
     second = None
     if other is not None:
@@ -97,11 +99,13 @@ def kappa_correlation(
         **settings, bin_slop=0.0, var_method=_method(n_patches), **_weighting(n_patches)
     )
     result.process(first, second, num_threads=n_threads())
-    return _as_table(result, {"xi": result.xi}, {"xi_err": result.varxi}, n_patches)
+    table = _as_table(result, {"xi": result.xi}, {"xi_err": result.varxi}, n_patches)
+    table.meta |= seed if n_patches else {}
+    return table
 
 
 def shear_correlation(
-    catalog, *, min_sep, max_sep, n_bins=20, n_patches=30, rng=0, max_galaxies=None
+    catalog, *, min_sep, max_sep, n_bins=20, n_patches=30, rng=None, max_galaxies=None
 ):
     r"""Measure the two-point correlation of shear, and split it into E and B.
 
@@ -117,7 +121,8 @@ def shear_correlation(
         Into how many patches the field is cut for jackknife errors, from 2 to the number of
         galaxies; 0 takes shape noise alone.
     rng : None, int or `numpy.random.Generator`
-        Of the patches' centers, and of which galaxies are taken.
+        The seed or generator of the patches' centers, and of which galaxies are taken; None
+        draws a seed.
     max_galaxies : int or None
         A random part of the galaxies, at most this many, for a quick look; None takes all.
 
@@ -128,7 +133,7 @@ def shear_correlation(
         ``n_pairs``; ``xi_plus``, ``xi_plus_err``, ``xi_minus``, ``xi_minus_err``; and the aperture
         masses with radii ``theta``: ``map2`` (E), ``mx2`` (B), ``map2_err``. They need correlations
         from 0 to four radii: they are NaN where the range does not reach far enough, and mix E and
-        B at radii of a few ``min_sep``.
+        B at radii of a few ``min_sep``. ``meta`` has the ``seed``.
 
     Raises
     ------
@@ -142,17 +147,18 @@ def shear_correlation(
     """
     catalog = as_shear_catalog(catalog)
     settings = _settings(min_sep, max_sep, n_bins, "log")
-    rng = as_generator(rng)
+    rng, seed = seeded_generator(rng)
     if max_galaxies is not None and check_count(max_galaxies, "max_galaxies", minimum=2) < len(
         catalog
     ):
-        catalog = catalog[np.sort(rng.choice(len(catalog), max_galaxies, replace=False))]
+        rows = rng.choice(len(catalog), max_galaxies, replace=False)
+        catalog = catalog.select(np.sort(rows))
     weight = catalog.weight
     n = len(catalog) if weight is None else np.count_nonzero(weight)
     _check_patches(n_patches, n, "galaxies with a weight")
     import treecorr
 
-    g = Calibration.of(catalog).shear(catalog)
+    g = Calibration.from_catalog(catalog).shear(catalog)
     # TreeCorr has x to the west: g2 changes its sign from the celestial basis.
     galaxies = treecorr.Catalog(
         ra=catalog.ra, dec=catalog.dec, ra_units="deg", dec_units="deg", g1=g.real, g2=-g.imag,
@@ -172,6 +178,7 @@ def shear_correlation(
         table[name] = np.where(reaches, values, np.nan)
     if n_patches:
         table.meta["covariance"] = result.cov.tolist()  # of xi_plus, then of xi_minus
+    table.meta |= seed
     return table
 
 
@@ -232,7 +239,7 @@ def _field(treecorr, kappa, weights, n_patches, rng, like=None):
     values, w = kappa.data[y, x], weights[y, x]
     patches = {"npatch": max(n_patches, 1)}
     if n_patches:
-        patches["rng"] = np.random.RandomState(int(as_generator(rng).integers(2**31)))
+        patches["rng"] = np.random.RandomState(int(rng.integers(2**31)))
         if like is not None:
             patches = {"patch_centers": like.patch_centers}
     return treecorr.Catalog(

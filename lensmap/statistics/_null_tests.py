@@ -9,7 +9,13 @@ from astropy.table import QTable
 from lensmap.catalog import Calibration, as_shear_catalog
 from lensmap.maps import check_map, each_noise_map
 from lensmap.statistics._relation import pixel_relation
-from lensmap.utils import as_generator, as_skycoord, check_count, set_formats
+from lensmap.utils import (
+    as_generator,
+    as_skycoord,
+    check_count,
+    seeded_generator,
+    set_formats,
+)
 
 __all__ = ["BModeTest", "Stack", "b_mode_test", "psf_leakage", "split_halves", "stack_at"]
 
@@ -60,7 +66,7 @@ class BModeTest(NamedTuple):
     highest: float
 
 
-def stack_at(kappa, positions, *, n_random=1000, rng=0, b_mode=False):
+def stack_at(kappa, positions, *, n_random=1000, rng=None, b_mode=False):
     """Average a map at positions, and compare with random places on its open pixels.
 
     At clusters this is the signal; of a B-mode, or at stars, it must be none.
@@ -74,7 +80,7 @@ def stack_at(kappa, positions, *, n_random=1000, rng=0, b_mode=False):
     n_random : int
         How many sets of as many random places.
     rng : None, int or `numpy.random.Generator`
-        Where they are.
+        The seed or generator of the random places.
     b_mode : bool
         Whether the B-mode is averaged instead.
 
@@ -180,7 +186,7 @@ def _independent_squares(kappa, n):
     return max(1.0, n / max(1.0, 2 * np.pi * kappa.smoothing_pixels**2))
 
 
-def split_halves(estimator, catalog, wcs=None, mask=None, *, rng=0):
+def split_halves(estimator, catalog, wcs=None, mask=None, *, rng=None):
     """Map two random halves of the galaxies, which have the same sky and other noise.
 
     Parameters
@@ -192,14 +198,15 @@ def split_halves(estimator, catalog, wcs=None, mask=None, *, rng=0):
     wcs, mask : object
         As for ``reconstruct``.
     rng : None, int or `numpy.random.Generator`
-        Which galaxies are in which half.
+        The seed or generator by which galaxies are in one half or the other; None draws a seed.
 
     Returns
     -------
     relation : PixelRelation
         Of the one half with the other.
     difference : `~lensmap.ConvergenceMap`
-        Half of the difference: noise alone, at the level of the map of all galaxies.
+        Half of the difference: noise alone, at the level of the map of all galaxies. Its meta
+        has the ``seed``.
 
     Raises
     ------
@@ -209,12 +216,15 @@ def split_halves(estimator, catalog, wcs=None, mask=None, *, rng=0):
     catalog = as_shear_catalog(catalog)
     if len(catalog) < 2:
         raise ValueError("catalog must have at least 2 galaxies to be split")
-    order = as_generator(rng).permutation(len(catalog))
+    rng, seed = seeded_generator(rng)
+    order = rng.permutation(len(catalog))
     half = len(order) // 2
-    one = estimator.reconstruct(catalog[np.sort(order[:half])], wcs, mask)
-    other = estimator.reconstruct(catalog[np.sort(order[half:])], one.wcs, mask)
+    one = estimator.reconstruct(catalog.select(np.sort(order[:half])), wcs, mask)
+    other = estimator.reconstruct(catalog.select(np.sort(order[half:])), one.wcs, mask)
     plain = [m.replace(uncertainty=None, kappa_b=None, counts=None) for m in (one, other)]
-    return pixel_relation(one, other), (plain[0] - plain[1]) * 0.5
+    difference = (plain[0] - plain[1]) * 0.5
+    difference.meta |= seed
+    return pixel_relation(one, other), difference
 
 
 def psf_leakage(catalog, psf_e1, psf_e2):
@@ -251,7 +261,7 @@ def psf_leakage(catalog, psf_e1, psf_e2):
             f"psf_e1 and psf_e2 must be finite numbers for each of {len(catalog)} galaxies, not of "
             f"the shape {psf.shape}"
         )
-    shear = Calibration.of(catalog).shear(catalog)
+    shear = Calibration.from_catalog(catalog).shear(catalog)
     w = np.ones(len(catalog)) if catalog.weight is None else np.asarray(catalog.weight, float)
     mean, mean_psf = (np.average(v, weights=w) for v in (shear, psf))
     away = psf - mean_psf

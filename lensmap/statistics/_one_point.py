@@ -27,8 +27,9 @@ def kappa_pdf(kappa, bins=50, *, n_blocks=16):
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each bin, with the columns ``low``, ``high``, ``pdf`` (its integral over all
-        values is 1) and ``pdf_err``: a jackknife over blocks, since neighbors are not independent.
+        One row for each bin, with the columns ``bin_low``, ``bin_high``, ``pdf`` (its integral over
+        all values is 1) and ``pdf_err``: a jackknife over blocks, since neighbors are not
+        independent.
 
     Raises
     ------
@@ -45,7 +46,7 @@ def kappa_pdf(kappa, bins=50, *, n_blocks=16):
         return counts[keep].sum(axis=0) / sizes[keep].sum() / np.diff(edges)
 
     pdf, error = jackknife_blocks(density, len(sizes))
-    table = QTable({"low": edges[:-1], "high": edges[1:], "pdf": pdf, "pdf_err": error})
+    table = QTable({"bin_low": edges[:-1], "bin_high": edges[1:], "pdf": pdf, "pdf_err": error})
     return set_formats(table, {}, others=".4g")
 
 
@@ -122,8 +123,8 @@ def peak_counts(kappa, bins, *, by="snr", **settings):
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each bin, with the columns ``low``, ``high``, ``n``, ``density`` and
-        ``density_err`` (Poisson; per square degree of open pixels).
+        One row for each bin, with the columns ``bin_low``, ``bin_high``, ``n``,
+        ``peak_density`` and ``peak_density_err`` (Poisson; per square degree of open pixels).
 
     Raises
     ------
@@ -139,8 +140,8 @@ def peak_counts(kappa, bins, *, by="snr", **settings):
     peaks = find_peaks(kappa, lowest, by=by, **settings)
     heights = np.asarray(peaks[by])
     n, _ = np.histogram(-heights if settings.get("troughs") else heights, edges)
-    table = QTable({"low": edges[:-1], "high": edges[1:], "n": n, "density": n / area,
-                    "density_err": np.sqrt(n) / area})
+    table = QTable({"bin_low": edges[:-1], "bin_high": edges[1:], "n": n,
+                    "peak_density": n / area, "peak_density_err": np.sqrt(n) / area})
     return set_formats(table, {}, others=".4g")
 
 

@@ -14,7 +14,7 @@ from ._optional import import_optional
 from ._parameters import Parametrized
 from ._positions import as_skycoord, unit_vectors
 from ._progress import track
-from ._random import as_generator
+from ._random import as_generator, seeded_generator
 from ._serialize import to_plain
 from ._tables import set_formats
 from ._threads import chunk_slices, n_threads, thread_map
@@ -53,6 +53,7 @@ __all__ = [
     "kept_from_terminal",
     "look_up",
     "n_threads",
+    "seeded_generator",
     "set_formats",
     "thread_map",
     "to_plain",

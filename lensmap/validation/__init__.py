@@ -2,7 +2,7 @@
 """How near to the truth maps come: on simulated skies of which all is known, and on real ones.
 
 `ValidationSetup` says what is simulated, `compare` lets estimators work on the same data and
-scores their maps field by field, `tune_linear` makes rivals worth the name, and `summarize`,
+scores their maps field by field, `tune_linear` makes rivals worth the name, and `summarize_scores`,
 `contrast` and `paired_difference` say what the scores mean, with errors from field to field.
 `true_clusters` are the peaks of a true map, to hold found ones against.
 

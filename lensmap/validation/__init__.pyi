@@ -3,7 +3,7 @@ from ._compare import compare, contrast
 from ._given_fields import GivenFields
 from ._named_estimators import long_estimators, named_estimators
 from ._setup import Observation, ValidationSetup, series_seed
-from ._summary import summarize
+from ._summary import summarize_scores
 from ._true_clusters import true_clusters
 from ._tuning import LinearRivals, tune_linear
 from ._validate import ValidationPlan, validate
@@ -25,7 +25,7 @@ __all__ = [
     "named_estimators",
     "result_table",
     "series_seed",
-    "summarize",
+    "summarize_scores",
     "true_clusters",
     "tune_linear",
     "validate",

@@ -91,7 +91,7 @@ class GivenFields:
         _ = self._first
         return self
 
-    def draw(self, rng):
+    def draw(self, rng=None):
         """Return a field: in a series of `lensmap.simulate.draw_fields` that of the same number.
 
         Parameters

@@ -85,7 +85,7 @@ class Observation(NamedTuple):
     grid : ShearGrid
         The binned data, with the mask.
     halos : `~astropy.table.QTable`
-        The halos of at least 5e13 solar masses, as of `lensmap.simulate.halo_table`; no rows where
+        The halos of at least 5e13 solar masses, as of `lensmap.halos.halo_table`; no rows where
         none are known.
     """
 
@@ -204,8 +204,8 @@ class ValidationSetup:
         survey = MockSurvey.preset(own.get("survey", name))
         names = ("density", "sigma_e", "measurement_error", "magnitude_limit", "m5")
         parameters = {key: getattr(survey, key) for key in names}
-        if survey.n_of_z is not None:
-            parameters["z_source"] = survey.n_of_z
+        if survey.z_source is not None:
+            parameters["z_source"] = survey.z_source
         if "depth" in own:
             parameters["z_source"] = SourceRedshifts.smail(own["depth"], 1.0)
         return cls(**parameters | own.get("sky", {}) | changes)

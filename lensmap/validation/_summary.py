@@ -10,7 +10,7 @@ from astropy.table import QTable, Table
 from lensmap.scores import jackknife, mean_and_error
 from lensmap.utils import set_formats
 
-__all__ = ["summarize"]
+__all__ = ["summarize_scores"]
 
 # Extremes of all fields, which have no error.
 _EXTREMES = {"kappa_min": np.min, "kappa_max": np.max}
@@ -20,7 +20,7 @@ _SUMS = ("n_above", "sum_t_above", "sum_p_above", "sum_tp_above", "sum_pp_above"
 _NO_METRICS = ("field", "estimator", "seconds", *_SUMS)
 
 
-def summarize(scores):
+def summarize_scores(scores):
     """Return means over fields with their errors, one row for each estimator.
 
     Parameters

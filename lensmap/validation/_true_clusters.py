@@ -15,10 +15,10 @@ __all__ = ["true_clusters"]
 
 def true_clusters(
     truth,
-    z_source,
     *,
-    least_mass=1e14 * u.solMass,
     z_lens=0.3,
+    z_source,
+    min_mass=1e14 * u.solMass,
     radius=1 * u.Mpc,
     min_separation="2.4 arcmin",
     cosmology=None,
@@ -33,12 +33,12 @@ def true_clusters(
     ----------
     truth : `~lensmap.ConvergenceMap`
         The true map.
-    z_source : float or `~lensmap.SourceRedshifts`
-        The redshift of the galaxies behind it, or their distribution.
-    least_mass : `~astropy.units.Quantity`
-        Peaks with less are left out.
     z_lens : float
         The redshift at which the masses are worked out.
+    z_source : float or `~lensmap.SourceRedshifts`
+        The redshift of the galaxies behind it, or their distribution.
+    min_mass : `~astropy.units.Quantity`
+        Peaks with less are left out.
     radius : `~astropy.units.Quantity`
         The radius of the cylinder, a proper length or an angle.
     min_separation : `~astropy.units.Quantity` or str
@@ -67,13 +67,13 @@ def true_clusters(
     ----------
     Cha et al. 2025, sec. 3.4.
     """
-    if not isinstance(least_mass, u.Quantity) or not least_mass.unit.is_equivalent(u.solMass):
-        raise TypeError(f"least_mass must be a mass with a unit, not {least_mass!r}")
-    check_number(least_mass.to_value(u.solMass), "least_mass", "0 or more", low=0)
+    if not isinstance(min_mass, u.Quantity) or not min_mass.unit.is_equivalent(u.solMass):
+        raise TypeError(f"min_mass must be a mass with a unit, not {min_mass!r}")
+    check_number(min_mass.to_value(u.solMass), "min_mass", "0 or more", low=0)
     peaks = find_peaks(truth, 0.0, by="kappa", min_separation=min_separation)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MapWarning)
         masses = projected_mass(truth, peaks, radius, z_lens=z_lens, z_source=z_source,
                                 cosmology=cosmology)
     peaks = hstack([peaks, masses["mass", "kappa_mean", "open_part"]])
-    return peaks[peaks["mass"] >= least_mass]
+    return peaks[peaks["mass"] >= min_mass]

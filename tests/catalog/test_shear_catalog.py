@@ -187,7 +187,7 @@ def test_a_selection_does_not_count_again_what_was_left_out():
     bad["e1"][0] = np.nan
     with pytest.warns(CatalogWarning, match="1 of 40"):
         catalog = ShearCatalog(bad)
-    assert catalog.n_left_out and not catalog[:10].n_left_out
+    assert catalog.n_left_out and not catalog.select(slice(10)).n_left_out
 
 
 def test_extra_columns():
@@ -200,7 +200,7 @@ def test_extra_columns():
     assert catalog["name"][:2].tolist() == ["1", "2"]
     assert catalog["mag"].mask[:2].tolist() == [True, False]
     np.testing.assert_allclose(catalog["where"].ra.deg, catalog.ra)
-    assert catalog[5:7]["name"].tolist() == ["6", "7"]
+    assert catalog.select(slice(5, 7))["name"].tolist() == ["6", "7"]
     assert catalog.table.colnames[-3:] == ["name", "mag", "where"]
     assert ShearCatalog(columns() | {"z2": np.ones(40)}, extra_columns="z2")["z2"].sum() == 40
 
@@ -249,7 +249,7 @@ CATALOG = ShearCatalog(columns(), convention="euclidean", response=0.8, frame="f
     ids=str,
 )
 def test_rows(key):
-    chosen = CATALOG[key]
+    chosen = CATALOG.select(key)
     assert isinstance(chosen, ShearCatalog)
     rows = np.arange(40)[key if not isinstance(key, range) else list(key)]
     for name in ("ra", "dec", "e1", "e2", "weight"):
@@ -260,7 +260,7 @@ def test_rows(key):
 
 def test_a_column_of_the_catalog_selects():
     table = Table(columns())
-    assert len(ShearCatalog(table)[table["e1"] > 0]) == np.sum(table["e1"] > 0)
+    assert len(ShearCatalog(table).select(table["e1"] > 0)) == np.sum(table["e1"] > 0)
 
 
 @pytest.mark.parametrize(
@@ -271,15 +271,21 @@ def test_a_column_of_the_catalog_selects():
         ([], ValueError, "leaves none of the 40 galaxies"),
         (slice(40, None), ValueError, "leaves none"),
         ([40], IndexError, "40"),
-        (3, TypeError, "a slice, a boolean array, an array of indices or a region"),
+        (3, TypeError, "a slice, a boolean array or an array of indices, not array.3.: within"),
         (np.float64(1), TypeError, "a slice"),
         ([0.5, 1.5], TypeError, "a slice"),
         (np.zeros((40, 2), dtype=bool), TypeError, "a slice"),
-        (None, TypeError, "regions"),
+        (None, TypeError, "a slice"),
     ],
 )
 def test_wrong_rows(key, error, words):
     with pytest.raises(error, match=words):
+        CATALOG.select(key)
+
+
+@pytest.mark.parametrize("key", [slice(3), np.ones(40, dtype=bool), 3, None], ids=str)
+def test_items_are_columns(key):
+    with pytest.raises(TypeError, match=r"the name of a column.*select\(rows\).*within\(region\)"):
         CATALOG[key]
 
 
@@ -314,8 +320,8 @@ REGIONS = {
 def test_regions(kind, tmp_path):
     region = REGIONS[kind](tmp_path)
     assert 5 < INSIDE.sum() < 35
-    np.testing.assert_array_equal(CATALOG[region].ra, CATALOG.ra[INSIDE])
-    np.testing.assert_array_equal(CATALOG.select(region, inside=False).ra, CATALOG.ra[~INSIDE])
+    np.testing.assert_array_equal(CATALOG.within(region).ra, CATALOG.ra[INSIDE])
+    np.testing.assert_array_equal(CATALOG.within(region, inside=False).ra, CATALOG.ra[~INSIDE])
 
 
 def test_regions_far_from_the_others():
@@ -326,7 +332,7 @@ def test_regions_far_from_the_others():
     catalog = ShearCatalog(table)
     for ra in (5, 90, 175):
         center = SkyCoord(ra, 60, unit="deg")
-        found = catalog[CircleSkyRegion(center, 9 * u.deg)]
+        found = catalog.within(CircleSkyRegion(center, 9 * u.deg))
         inside = center.separation(catalog.skycoord).deg < 9
         assert inside.sum() > 10
         np.testing.assert_array_equal(found.ra, catalog.ra[inside])
@@ -335,8 +341,8 @@ def test_regions_far_from_the_others():
 def test_empty_region():
     far = CircleSkyRegion(SkyCoord(180, -30, unit="deg"), 1 * u.deg)
     with pytest.raises(ValueError, match="the selection leaves none of the 40 galaxies"):
-        CATALOG.select(far)
-    assert len(CATALOG.select(far, inside=False)) == 40
+        CATALOG.within(far)
+    assert len(CATALOG.within(far, inside=False)) == 40
 
 
 @pytest.mark.parametrize(
@@ -344,7 +350,7 @@ def test_empty_region():
 )
 def test_regions_of_pixels(region):
     with pytest.raises(TypeError, match="pixels of a map, and there is none"):
-        CATALOG[region]
+        CATALOG.within(region)
 
 
 # --- tables and back -------------------------------------------------------------------------
@@ -437,7 +443,7 @@ def test_right_ascensions_of_another_turn():
     grid = ShearGrid.from_catalog(usual, wcs, region)
     assert 0 < grid.n_masked < 40 and grid.n_outside == 0
     for catalog in (turned, other):
-        np.testing.assert_array_equal(catalog[region].e1, usual[region].e1)
+        np.testing.assert_array_equal(catalog.within(region).e1, usual.within(region).e1)
         found = ShearGrid.from_catalog(catalog, wcs, region)
         np.testing.assert_array_equal(found.count, grid.count)
         np.testing.assert_allclose(found.g2, grid.g2, atol=1e-7)

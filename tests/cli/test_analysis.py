@@ -130,7 +130,7 @@ def test_a_stack_of_lenses_at_their_own_redshifts(run, tmp_path):
 
 
 def test_filaments(run, tmp_path):
-    code, out, _ = run("filaments", "+kappa.fits", "--cut", 1, "--smoothing", "1arcmin",
+    code, out, _ = run("filaments", "+kappa.fits", "--threshold", 1, "--smoothing", "1arcmin",
                        "-o", "=f.ecsv", "--regions", "=f.reg", "--plot", "=f.png")
     assert code == 0 and " above a persistence of 1 x" in out
     table = QTable.read(tmp_path / "f.ecsv")
@@ -139,7 +139,7 @@ def test_filaments(run, tmp_path):
     corners = np.array(lines[2].split("(")[1].split(")")[0].split(","), dtype=float).reshape(-1, 2)
     assert np.all(np.abs(corners - [36.97, 12.5]) < 0.4)
     assert (tmp_path / "f.png").stat().st_size > 10_000
-    assert run("filaments", "+kappa.fits", "--cut", 99)[1].startswith("0 filaments")
+    assert run("filaments", "+kappa.fits", "--threshold", 99)[1].startswith("0 filaments")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_filaments(run, tmp_path):
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc", "--z-lens", 1.3, "--z-source", 1],
          "--z-source"),
         (["filaments", "+kappa.fits", "--regions", "=p.txt"], "--regions must end in .reg"),
-        (["filaments", "+kappa.fits", "--cut", "-1"], "cut must be positive"),
+        (["filaments", "+kappa.fits", "--threshold", "-1"], "threshold must be positive"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1", "2"], "angles or two"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "2deg", "1deg"], "--radii must rise"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1kg", "2kg"], "two positive"),

@@ -16,7 +16,7 @@ def test_the_lsst_sources_have_their_published_mean_and_median():
 
 def test_a_triangle_has_its_closed_form():
     sources = SourceRedshifts([0.0, 1.0], [0.0, 7.0])  # n(z) = 2 z
-    assert sources.density[1] == pytest.approx(2.0)
+    assert sources.pdf[1] == pytest.approx(2.0)
     assert sources.mean == pytest.approx(2 / 3)
     np.testing.assert_allclose(sources.quantile([0, 0.25, 1]), [0, 0.5, 1])
 
@@ -37,20 +37,20 @@ def test_a_gap_holds_no_sources():
 
 
 @pytest.mark.parametrize(
-    ("z", "density", "message"),
+    ("z", "pdf", "message"),
     [
         ([0.5], [1.0], "of the same length of at least 2"),
         ([0.5, 1.0], [1.0, 1.0, 1.0], "not of shapes"),
         ([1.0, 0.5], [1.0, 1.0], "z must rise"),
         ([-0.1, 0.5], [1.0, 1.0], "not negative"),
         ([0.1, np.inf], [1.0, 1.0], "be finite"),
-        ([0.1, 0.5], [1.0, -1.0], "density must be finite, not negative"),
+        ([0.1, 0.5], [1.0, -1.0], "pdf must be finite, not negative"),
         ([0.1, 0.5], [0.0, 0.0], "positive somewhere"),
     ],
 )
-def test_what_is_no_distribution_says_why(z, density, message):
+def test_what_is_no_distribution_says_why(z, pdf, message):
     with pytest.raises(ValueError, match=message):
-        SourceRedshifts(z, density)
+        SourceRedshifts(z, pdf)
 
 
 def test_bad_parameters_say_why():

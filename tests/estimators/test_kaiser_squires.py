@@ -112,7 +112,7 @@ def test_small_holes_may_be_filled():
 
 def test_pixels_far_from_galaxies_are_masked():
     catalog = _catalog()
-    east = catalog[catalog.ra > CENTER.ra.deg]
+    east = catalog.select(catalog.ra > CENTER.ra.deg)
     kappa = KaiserSquires().reconstruct(east, PLANE)
     x = np.arange(100)
     edge, reach = 49.5, 2 * 1 / 0.4  # x grows to the west

@@ -260,7 +260,7 @@ def test_holes_are_filled_as_well_as_can_be():
 
 def test_pixels_far_from_galaxies_are_masked():
     catalog = _lens_catalog()
-    east = catalog[catalog.ra > CENTER.ra.deg]
+    east = catalog.select(catalog.ra > CENTER.ra.deg)
     kappa = WienerFilter().reconstruct(east, PLANE)
     x = np.arange(100)
     edge, reach = 49.5, 2 / SCALE  # x grows to the west

@@ -37,7 +37,7 @@ def _bridge(noise=0.0, seed=0):
 
 def test_the_ridge_between_two_peaks():
     kappa = _map(_bridge())
-    found = find_filaments(kappa, 0.3, unit="kappa")
+    found = find_filaments(kappa, 0.3, by="kappa")
     assert len(found) == 1 and len(found.maxima) == 2
     row, path = found.table[0], found.paths[0]
     assert row["persistence"] == pytest.approx(0.8 - row["kappa_saddle"])
@@ -53,18 +53,18 @@ def test_the_ridge_between_two_peaks():
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_the_cut_is_in_its_unit(orientation):
+def test_the_threshold_is_in_its_unit(orientation):
     kappa = _map(_bridge(), uncertainty=0.1, **ORIENTATIONS[orientation])
-    depth = find_filaments(kappa, 0.01, unit="kappa").table["persistence"].max()
-    for unit, sigma in (("kappa", 1.0), ("uncertainty", 0.1), ("scatter", kappa.data.std())):
-        assert len(find_filaments(kappa, 0.99 * depth / sigma, unit=unit)) == 1
-        assert len(find_filaments(kappa, 1.01 * depth / sigma, unit=unit)) == 0
-    found = find_filaments(kappa, 0.5, unit="uncertainty")
+    depth = find_filaments(kappa, 0.01, by="kappa").table["persistence"].max()
+    for by, sigma in (("kappa", 1.0), ("uncertainty", 0.1), ("scatter", kappa.data.std())):
+        assert len(find_filaments(kappa, 0.99 * depth / sigma, by=by)) == 1
+        assert len(find_filaments(kappa, 1.01 * depth / sigma, by=by)) == 0
+    found = find_filaments(kappa, 0.5, by="uncertainty")
     assert found.table["persistence_sigma"][0] == pytest.approx(10 * depth)
 
 
 def test_noise_is_canceled_and_does_not_break_the_ridge():
-    found = find_filaments(_map(_bridge(0.3)), 0.3, unit="kappa")
+    found = find_filaments(_map(_bridge(0.3)), 0.3, by="kappa")
     assert len(found) == 1
     x, y = _map(_bridge()).wcs.world_to_pixel(found.paths[0])
     assert max(np.hypot(x[0] - 25, y[0] - 45), np.hypot(x[-1] - 85, y[-1] - 45)) < 4
@@ -98,7 +98,7 @@ def test_a_ring_has_a_filament_around_its_lake():
     y, x = np.indices((60, 60)) - 30
     angle, radius = np.arctan2(y, x), np.hypot(y, x)
     data = np.exp(-((radius - 18) ** 2) / 18) * (1 + 0.2 * np.cos(angle - 0.3))
-    found = find_filaments(_map(data), 0.5, unit="kappa")
+    found = find_filaments(_map(data), 0.5, by="kappa")
     assert len(found) == 1 and len(found.maxima) == 1
     path = found.paths[0]
     assert path[0].separation(path[-1]) < 1 * u.arcsec
@@ -109,11 +109,11 @@ def test_significance_beside_noise():
     rng = np.random.default_rng(5)
     noise = [0.5 * gaussian_filter(rng.normal(size=SHAPE), 2) for _ in range(30)]
     kappa = _map(_bridge() + noise[0])
-    found = find_filaments(kappa, 0.3, unit="kappa", min_length="10 arcmin")
+    found = find_filaments(kappa, 0.3, by="kappa", min_length="10 arcmin")
     rated, false = filament_significance(kappa, found, noise[1:])
     assert rated.table["excess"][0] > 5 * rated.table["excess_err"][0] and false < 0.5
     assert rated.table["n_false"][0] == 0 and "n_false" not in found.table.colnames
-    low = find_filaments(kappa, 0.05, unit="kappa", min_length="10 arcmin")
+    low = find_filaments(kappa, 0.05, by="kappa", min_length="10 arcmin")
     rated, more = filament_significance(kappa, low, noise[1:6])
     assert more > false and rated.table["n_false"].max() > 1
 
@@ -122,7 +122,7 @@ def test_ridges_of_noise_are_not_significant():
     rng = np.random.default_rng(6)
     noise = [gaussian_filter(rng.normal(size=SHAPE), 2) for _ in range(20)]
     cut = 2 * np.std(noise[0])
-    found = find_filaments(_map(noise[0]), cut, unit="kappa")
+    found = find_filaments(_map(noise[0]), cut, by="kappa")
     rated, false = filament_significance(_map(noise[0]), found, noise[1:])
     # They stand out along themselves, but noise maps have as many.
     finite = np.isfinite(rated.table["excess"])
@@ -135,18 +135,18 @@ def test_two_halos_are_no_filament():
     data = sum(np.exp(-np.hypot(x - a, y - 45) / 3) for a in (25, 85))
     rng = np.random.default_rng(7)
     noise = [0.05 * gaussian_filter(rng.normal(size=SHAPE), 2) for _ in range(20)]
-    found = find_filaments(_map(data + noise[0]), 1e-3, unit="kappa", min_length="20 arcmin")
+    found = find_filaments(_map(data + noise[0]), 1e-3, by="kappa", min_length="20 arcmin")
     rated, _ = filament_significance(_map(data + noise[0]), found, noise[1:])
     # What is between them has no excess: that of the halos at its ends does not count.
     assert len(rated) > 0 and np.all(rated.table["excess"] < 3 * rated.table["excess_err"])
 
 
 def test_none_is_a_table_without_rows_and_short_ones_are_left_out():
-    flat = find_filaments(_map(np.zeros(SHAPE)), 1.0, unit="kappa")
-    usual = find_filaments(_map(_bridge()), 0.3, unit="kappa")
+    flat = find_filaments(_map(np.zeros(SHAPE)), 1.0, by="kappa")
+    usual = find_filaments(_map(_bridge()), 0.3, by="kappa")
     assert len(flat) == 0 and flat.table.colnames == usual.table.colnames
     assert flat.table["length"].unit == u.arcmin and flat.paths == []
-    assert len(find_filaments(_map(_bridge()), 0.3, unit="kappa", min_length="50 arcmin")) == 0
+    assert len(find_filaments(_map(_bridge()), 0.3, by="kappa", min_length="50 arcmin")) == 0
 
 
 def test_ridges_of_the_filter():
@@ -185,14 +185,14 @@ def test_arms_of_a_cluster_by_direction(orientation):
 def test_bad_input():
     kappa = _map(_bridge())
     with pytest.raises(ValueError, match="the map has no uncertainty"):
-        find_filaments(kappa, unit="uncertainty")
-    with pytest.raises(ValueError, match="unit must be one of"):
-        find_filaments(kappa, unit="sigma")
-    with pytest.raises(ValueError, match="cut must be positive"):
+        find_filaments(kappa, by="uncertainty")
+    with pytest.raises(ValueError, match="by must be one of"):
+        find_filaments(kappa, by="sigma")
+    with pytest.raises(ValueError, match="threshold must be positive"):
         find_filaments(kappa, 0)
     with pytest.raises(ValueError, match="no pixel that is not masked"):
         find_filaments(_map(_bridge(), np.ones(SHAPE, dtype=bool)))
-    found = find_filaments(kappa, 0.3, unit="kappa")
+    found = find_filaments(kappa, 0.3, by="kappa")
     for function in (
         lambda noise: filament_significance(kappa, found, noise),
         lambda noise: azimuthal_excess(kappa, CENTERS["dec 45"], [1, 9] * u.arcmin, noise),

@@ -27,7 +27,7 @@ NOISE = MockSurvey(density=25 / u.arcmin**2, sigma_e=0.25, measurement_error=0.0
     None, WCS_OF_ALL, rng=1
 )
 KS = KaiserSquires(uncertainty="analytic")
-COMMON = {"z_source": 1.0, "wcs": WCS_OF_ALL}
+COMMON = {"z_source": 1.0, "wcs": WCS_OF_ALL, "rng": 0}
 
 
 def _recover(masses, n=3, catalog=NOISE, estimator=KS, **more):
@@ -90,7 +90,7 @@ def test_a_huge_halo_is_found_where_it_is(convention, wcs):
     catalog = ShearCatalog(NOISE.table, convention=convention, kind="shear") if (
         convention == "celestial") else _mirrored()
     found = recover_halos(catalog, KS, 3e15 * u.solMass, 0.3, z_source=1.0, wcs=wcs, n_halos=1,
-                          n_realizations=4)
+                          n_realizations=4, rng=0)
     halos = found.halos
     assert halos["recovered"].all()
     assert np.median(halos["offset"]) < 0.4 * u.arcmin
@@ -121,7 +121,7 @@ def test_false_positives_are_those_of_noise():
     assert np.sum(counts) > 20 and low < rate < high
     assert abs(rate - expected) < 3 * np.hypot(high - rate, np.sqrt(np.sum(counts)) / 20 / area)
     # The catalog is itself a map of noise.
-    assert found.density.to_value(u.deg**-2) * area.to_value(u.deg**2) == pytest.approx(
+    assert found.peak_density.to_value(u.deg**-2) * area.to_value(u.deg**2) == pytest.approx(
         len(find_peaks(kappa, 3))
     )
 
@@ -200,10 +200,17 @@ def test_a_density_is_a_threshold():
     kappa = KS.reconstruct(NOISE, WCS_OF_ALL)
     area = (np.count_nonzero(~kappa.mask) * kappa.pixel_scale**2).to(u.deg**2)
     found = _recover([1e15], 1, threshold=6 / area)
-    assert (found.density * area).value == pytest.approx(6)
+    assert (found.peak_density * area).value == pytest.approx(6)
     peaks = find_peaks(kappa, 0.0)
     assert peaks["snr"][6] < found.threshold < peaks["snr"][5]
     assert len(find_peaks(kappa, found.threshold)) == 6
+
+
+def test_a_seed_is_drawn_and_taken_from_what_was_done_before():
+    first, other = (_recover([1e15], 1, n_halos=2, rng=None) for _ in range(2))
+    assert first.settings["seed"] != other.settings["seed"]
+    more = _recover([1e15], 2, n_halos=2, rng=None, previous=first)
+    assert more.settings == first.settings and len(more) == 4
 
 
 @pytest.mark.parametrize("estimator", [KaiserSquires(), WienerFilter()], ids=["ks", "wiener"])

@@ -13,7 +13,7 @@ from lensmap.injection import HaloRecovery
 WCS = tangent_wcs(SkyCoord(150, 2, unit="deg"), (40, 80), 0.5 * u.arcmin)
 SETTINGS = {"m200c": [1e14], "redshift": [0.3], "by": "kappa", "threshold": 0.05, "radius": 1.5,
             "shape": [40, 80], "wcs": WCS.to_header_string(relax=True)}
-NOTHING = HaloRecovery.nothing(SETTINGS, {"area": 2.0, "n_peaks": 5})
+NOTHING = HaloRecovery.empty(SETTINGS, {"area": 2.0, "n_peaks": 5})
 
 
 def _with(recovered, controls, noise):
@@ -41,7 +41,7 @@ def test_chance_is_subtracted():
     assert row["mass_scatter"] == pytest.approx(ratio.std(ddof=1))
     assert row["mass_ratio_err"] == pytest.approx(ratio.std(ddof=1) / 2)
     assert row["snr"] == 9.5 and row["offset"] == 0.5 * u.arcmin
-    assert found.density == 2.5 / u.deg**2 and found.radius == 1.5 * u.arcmin
+    assert found.peak_density == 2.5 / u.deg**2 and found.radius == 1.5 * u.arcmin
 
 
 def test_noise_is_poisson():

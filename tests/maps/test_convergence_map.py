@@ -497,11 +497,11 @@ class TestSmooth:
         assert len(record) == 1 and result.uncertainty is None and "uncertainty" not in result.meta
 
     @pytest.mark.parametrize(
-        "sigma, error", [(1, TypeError), (1 * u.pix, TypeError), (-1 * u.arcmin, ValueError)]
+        "smoothing, error", [(1, TypeError), (1 * u.pix, TypeError), (-1 * u.arcmin, ValueError)]
     )
-    def test_bad_sigma(self, sigma, error):
-        with pytest.raises(error, match="sigma"):
-            make_map().smooth(sigma)
+    def test_bad_smoothing(self, smoothing, error):
+        with pytest.raises(error, match="smoothing"):
+            make_map().smooth(smoothing)
 
     def test_pixels_that_are_no_squares(self):
         wcs = make_wcs()

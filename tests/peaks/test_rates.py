@@ -38,7 +38,7 @@ def test_counts_and_intervals(halos):
     assert table["n"].tolist() == [4, 4, 8] and table["n_matched"].tolist() == [1, 2, 7]
     np.testing.assert_allclose(table["rate"], [0.25, 0.5, 0.875])
     assert np.all((table["rate_low"] < table["rate"]) & (table["rate"] < table["rate_high"]))
-    assert table["low"].unit == u.Msun
+    assert table["bin_low"].unit == u.Msun
     # what lies outside of the bins does not count
     inner = completeness(found, halos, "2 arcmin", by="m200c", bins=[2e14, 4e14])
     assert inner["n"].tolist() == [8] and inner["n_matched"].tolist() == [5]
@@ -101,7 +101,7 @@ def test_equal_density(halos):
     assert np.all(peaks_at_density(halos, 8 / area, kappa)["ra"] == halos["ra"][:8])
     with pytest.raises(ValueError, match="asks for 20 peaks, but there are 16"):
         peaks_at_density(halos, 20 / area, kappa)
-    with pytest.raises(TypeError, match="density must be a number per solid angle"):
+    with pytest.raises(TypeError, match="peak_density must be a number per solid angle"):
         peaks_at_density(halos, 8, kappa)
 
 
@@ -121,10 +121,18 @@ def test_lists_that_reach_beyond_the_map(masked, halos):
     density = 2700 / 600**2
     expected = 1 - np.exp(-density * np.pi * 2.4**2)
     assert table["chance"].mean() == pytest.approx(expected, rel=0.15)
-    pure = purity(peaks, vstack([halos, far]), "2.4 arcmin", kappa=_map(mask), n_random=20)
+    pure = purity(peaks, vstack([halos, far]), "2.4 arcmin", kappa=_map(mask), n_random=20, rng=0)
     x, y = WCS.world_to_pixel(SkyCoord(peaks["ra"], peaks["dec"]))
     on_map = (np.abs(x - 99.5) < 100) & (np.abs(y - 99.5) < 100)
     assert pure["n"].tolist() == [np.count_nonzero(on_map & (x < 89.5) if masked else on_map)]
+
+
+def test_the_seed_of_chance_is_in_the_meta(halos):
+    far = _table(np.linspace(5, 190, 40), np.linspace(190, 5, 40))
+    table = completeness(far, halos, "8 arcmin", kappa=_map())
+    again = completeness(far, halos, "8 arcmin", kappa=_map(), rng=table.meta["seed"])
+    assert 0 < table["chance"][0] == again["chance"][0]
+    assert "seed" not in completeness(far, halos, "8 arcmin").meta
 
 
 def test_what_is_left_out_takes_no_counterpart_from_others():
@@ -132,17 +140,17 @@ def test_what_is_left_out_takes_no_counterpart_from_others():
     both = _table(np.array([-0.6, 1.0]), np.array([50.0, 50.0]))
     peak = _table(np.array([0.0]), np.array([50.0]))
     assert completeness(peak, both, "2 arcmin")["rate"].tolist() == [0.5]
-    table = completeness(peak, both, "2 arcmin", kappa=_map())
+    table = completeness(peak, both, "2 arcmin", kappa=_map(), rng=0)
     assert table["n"].tolist() == [1] and table["rate"].tolist() == [1.0]
 
 
 def test_nothing_is_left_on_the_map(halos):
     # Off the map, and on the other side of the sky, where the WCS has no pixel.
     off = QTable({"ra": [160.0, 330.0] * u.deg, "dec": [2.0, -2.0] * u.deg})
-    none = completeness(off, halos, "2 arcmin", kappa=_map())
+    none = completeness(off, halos, "2 arcmin", kappa=_map(), rng=0)
     assert none["n"].tolist() == [16]
     assert [none[c][0] for c in ("rate", "chance", "corrected")] == [0, 0, 0]
-    none = completeness(halos, off, "2 arcmin", kappa=_map())
+    none = completeness(halos, off, "2 arcmin", kappa=_map(), rng=0)
     assert none["n"].tolist() == [0] and none["n_matched"].tolist() == [0]
     assert all(np.isnan(none[c][0]) for c in ("rate", "rate_low", "chance", "corrected"))
 

@@ -104,7 +104,7 @@ def test_peaks_and_filaments_on_the_map(kappa):
     np.testing.assert_allclose(np.asarray(offsets), np.stack([peaks["ra"].value,
                                                               peaks["dec"].value], axis=1))
     assert [text.get_text() for text in ax.texts] == ["1", "2"]
-    found = find_filaments(kappa, 0.05, unit="kappa")
+    found = find_filaments(kappa, 0.05, by="kappa")
     before = len(ax.images)
     again = plotting.plot_filaments(kappa, found, ax)
     assert again is ax and len(ax.images) == before and len(ax.get_lines()) == len(found) == 1
@@ -114,7 +114,8 @@ def test_peaks_and_filaments_on_the_map(kappa):
 
 def test_statistics(kappa):
     ax = plotting.plot_correlation(
-        kappa_correlation(kappa, min_sep="0.7 arcmin", max_sep="5 arcmin", n_bins=5, n_patches=5),
+        kappa_correlation(kappa, min_sep="0.7 arcmin", max_sep="5 arcmin", n_bins=5, n_patches=5,
+                          rng=0),
         label="map",
     )
     assert "theta" in ax.get_xlabel() and ax.get_legend() is not None
@@ -137,7 +138,7 @@ def test_shear_correlation(quantity):
                 "e2": 0.1 * rng.normal(size=3000)}
     catalog = ShearCatalog(galaxies, "generic", "celestial", "shear")
     table = shear_correlation(catalog, min_sep="1 arcmin", max_sep="30 arcmin", n_bins=6,
-                              n_patches=0)
+                              n_patches=0, rng=0)
     ax = plotting.plot_shear_correlation(table, quantity=quantity)
     names = [text.get_text() for text in ax.get_legend().get_texts()]
     assert names == (["E", "B"] if quantity == "map2" else [r"$\xi_+$", r"$\xi_-$"])
@@ -152,7 +153,7 @@ def test_shear_correlation(quantity):
 def test_completeness(kappa, bins):
     peaks = find_peaks(kappa, 10)
     peaks["m200c"] = [1e14, 5e14]
-    table = completeness(peaks[1:], peaks, "2 arcmin", by="m200c", bins=bins, kappa=kappa)
+    table = completeness(peaks[1:], peaks, "2 arcmin", by="m200c", bins=bins, kappa=kappa, rng=0)
     ax = plotting.plot_completeness(table)
     assert ax.get_ylabel() == "completeness, less chance" and ax.get_xlabel() == "m200c"
     assert min(ax.get_ylim()) < np.nanmin(table["corrected_low"])

@@ -30,7 +30,7 @@ def _recovery(n=24, recovered=True):
     })
     settings = {"m200c": [1e14, 4e14], "redshift": [0.2, 0.4], "by": "snr", "threshold": 4.0,
                 "radius": 2.0, "shape": [60, 120], "wcs": WCS.to_header_string(relax=True)}
-    empty = HaloRecovery.nothing(settings, {"area": 0.5, "n_peaks": 3})
+    empty = HaloRecovery.empty(settings, {"area": 0.5, "n_peaks": 3})
     return empty.with_realization(table, {"n": 20, "matched": 4, "recovered": 0}, 1)
 
 
@@ -44,7 +44,7 @@ def test_completeness_of_each_redshift():
 
 def test_cells_say_how_many_of_how_many():
     recovery = _recovery()
-    ax = plotting.plot_recovery_cells(recovery, n=2)
+    ax = plotting.plot_recovery_cells(recovery, n_cells=2)
     (image,) = ax.images
     assert image.get_array().shape == (1, 2)
     assert [text.get_text() for text in ax.texts] == ["12/24"]  # nothing in the right half
@@ -60,7 +60,7 @@ def test_masses_of_recovered_halos():
 
 @pytest.mark.parametrize("recovered", [True, False])
 def test_all_in_one_figure(tmp_path, recovered):
-    figure = plotting.plot_recovery(_recovery(recovered=recovered), n_cells=3)
+    figure = plotting.recovery_figure(_recovery(recovered=recovered), n_cells=3)
     assert "24 halos in 1 realization, peaks above S/N of 4" in figure.get_suptitle()
     texts = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert {"6", "2"} <= set(texts)  # 3 and 1 peaks on half a square degree

@@ -50,7 +50,9 @@ def _catalog(lenses, n=15_000, noise=0.25, seed=0, z_source=1.0, redshift=None, 
 
 
 def _profile(catalog, **more):
-    return shear_profile(catalog, CENTER, BINS, **({"z_lens": 0.3, "z_source": 1.0} | more))
+    return shear_profile(
+        catalog, CENTER, BINS, **({"z_lens": 0.3, "z_source": 1.0, "rng": 0} | more)
+    )
 
 
 @pytest.mark.parametrize("mass", [3e14, 1e15])
@@ -262,7 +264,7 @@ def test_concentration_is_what_was_asked_for():
 
 def test_structure_widens_the_interval():
     profile = _profile(_catalog([(CENTER, _halo())]))
-    structure = structure_covariance(BINS, 1.0, z_lens=0.3)
+    structure = structure_covariance(BINS, z_lens=0.3, z_source=1.0)
     plain = fit_nfw(profile, z_lens=0.3)
     fit = fit_nfw(profile, z_lens=0.3, covariance=structure)
     assert 1.05 < fit.m200c_err / plain.m200c_err < 2
@@ -325,7 +327,7 @@ def test_bad_data():
         fit_nfw(catalog, CENTER, z_lens=0.3)
     with pytest.raises(ValueError, match="must lie in the survey, not at ra 10.0000, dec"):
         fit_nfw(catalog, SkyCoord(10, 10, unit="deg"), z_lens=0.3, z_source=1.0)
-    few = catalog[np.argsort(catalog.skycoord.separation(CENTER))[200:201]]
+    few = catalog.select(np.argsort(catalog.skycoord.separation(CENTER))[200:201])
     with pytest.raises(ValueError, match="1 galaxies for 2 parameters"):
         fit_nfw(few, CENTER, z_lens=0.3, z_source=1.0, radii=[0.1, 3] * u.Mpc)
     with pytest.raises(ValueError, match="n_walkers must be at least 4"):

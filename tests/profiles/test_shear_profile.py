@@ -66,7 +66,8 @@ def test_weights_and_noise():
     assert abs(np.mean(pull)) < 3 / np.sqrt(len(pull))
     assert np.std(pull) == pytest.approx(1, abs=3 / np.sqrt(2 * len(pull)))
     boot = shear_profile(
-        _catalog(center, [], n=n, noise=0.25, weight=weight), center, BINS, errors="bootstrap"
+        _catalog(center, [], n=n, noise=0.25, weight=weight), center, BINS, errors="bootstrap",
+        rng=0,
     )
     np.testing.assert_allclose(boot["g_err"], profile["g_err"], rtol=0.2)
     covariance = np.array(boot.meta["covariance"])
@@ -135,7 +136,7 @@ def test_a_stack_is_the_mean_of_its_parts():
     np.testing.assert_allclose(stack["weight"], total)
     with pytest.warns(LensmapWarning, match="a bootstrap of 2 positions mean little"):
         boot = shear_profile(catalog, SkyCoord([one, other]), BINS, errors="bootstrap",
-                             n_bootstrap=400)
+                             n_bootstrap=400, rng=0)
     # of two lenses: half the difference, over root 2
     half = np.abs(parts[0]["g_t"] - parts[1]["g_t"]) / 2 / np.sqrt(2)
     np.testing.assert_allclose(boot["g_err"], half, rtol=0.15)
@@ -233,7 +234,7 @@ def test_a_redshift_of_99_spoils_nothing():
     redshift = np.full(5000, 0.4)
     redshift[0] = 99.0
     catalog = _catalog(center, [(center, SIS(0.2))], n=5000, redshift=redshift)
-    profile = shear_profile(catalog[1:], center, BINS, z_lens=0.35)
+    profile = shear_profile(catalog.select(slice(1, None)), center, BINS, z_lens=0.35)
     same = shear_profile(catalog, center, BINS, z_lens=0.35)
     np.testing.assert_allclose(same["sigma_crit"][:2] / sigma_crit(0.35, 0.4), 1, rtol=5e-3)
     np.testing.assert_allclose(profile["sigma_crit"] / sigma_crit(0.35, 0.4), 1, rtol=5e-3)

@@ -28,7 +28,7 @@ def test_gaussian_skies_have_it():
         for dy, dx in rng.integers(0, n, (12, 2)):  # the sky is periodic
             turned = -(np.roll(gamma, (dy, dx), (0, 1)) * spin).real
             found.append([turned[ring].mean() for ring in rings])
-    expected = structure_covariance(bins * u.arcmin, 1.0)
+    expected = structure_covariance(bins * u.arcmin, z_source=1.0)
     measured = np.cov(np.array(found).T)
     np.testing.assert_allclose(np.diag(measured), np.diag(expected), rtol=0.15)
     scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
@@ -41,6 +41,6 @@ def test_lengths_are_angles_at_the_lens():
     scale = get_cosmology().angular_diameter_distance(0.3) / u.rad
     angles = [1, 2, 4] * u.arcmin
     np.testing.assert_allclose(
-        structure_covariance((angles * scale).to(u.Mpc), 1.0, z_lens=0.3),
-        structure_covariance(angles, 1.0),
+        structure_covariance((angles * scale).to(u.Mpc), z_lens=0.3, z_source=1.0),
+        structure_covariance(angles, z_source=1.0),
     )

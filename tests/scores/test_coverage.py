@@ -34,14 +34,14 @@ def test_gaussian_errors():
 def test_bins_show_where_errors_are_wrong():
     truth, prediction, error = _calibrated(2)
     table = coverage_in_bins(truth, prediction, error)
-    assert table.colnames == ["low", "high", "n", "coverage", "half_width", "bias", "rms"]
-    assert table["low"][-1] == 0.1 and table["high"][-1] == np.inf
+    assert table.colnames == ["bin_low", "bin_high", "n", "coverage", "half_width", "bias", "rms"]
+    assert table["bin_low"][-1] == 0.1 and table["bin_high"][-1] == np.inf
     assert table["n"].sum() == truth.size
     assert np.all(np.abs(table["coverage"] - 0.683) < 4 * 0.47 / np.sqrt(table["n"]))
     # one error for all is right on average only
     column = np.broadcast_to(np.arange(SHAPE[1]), SHAPE)
     table = coverage_in_bins(
-        truth, prediction, np.full(SHAPE, 0.031), by=column, edges=[0, 100, 200, 299, 400]
+        truth, prediction, np.full(SHAPE, 0.031), by=column, bins=[0, 100, 200, 299, 400]
     )
     assert np.all(np.diff(table["coverage"][:3]) < -0.1)
     assert list(table["n"]) == [30_000, 30_000, 29_700, 300]
@@ -56,15 +56,15 @@ def test_bins_with_a_unit_and_a_mask():
     distance = distance_to_mask(mask, 0.4 * u.arcmin)
     table = coverage_in_bins(
         truth, np.where(mask, np.nan, prediction), error, mask,
-        by=distance, edges=[0, 60, 600, np.inf] * u.arcsec,
+        by=distance, bins=[0, 60, 600, np.inf] * u.arcsec,
     )
-    assert table["low"].unit == u.arcsec
+    assert table["bin_low"].unit == u.arcsec
     assert table["n"].sum() == truth.size - 400
     # up to 2.5 pixels: the outermost two rows, and two around the hole with three at each corner
     frame = truth.size - 296**2
     assert table["n"][0] == frame + 4 * 20 * 2 + 4 * 3
     assert coverage_in_bins(
-        truth, prediction, error, by=np.full(SHAPE, np.inf), edges=[0, np.inf]
+        truth, prediction, error, by=np.full(SHAPE, np.inf), bins=[0, np.inf]
     )["n"][0] == truth.size
 
 
@@ -119,22 +119,22 @@ def test_bad_input_says_what_is_wrong():
         coverage(truth, prediction, error[:5])
     with pytest.raises(ValueError, match="every pixel is masked"):
         coverage(truth, prediction, error, np.ones(SHAPE, dtype=bool))
-    with pytest.raises(ValueError, match="edges must be given with by"):
+    with pytest.raises(ValueError, match="bins must be given with by"):
         coverage_in_bins(truth, prediction, error, by=truth)
     with pytest.raises(ValueError, match="at least two rising numbers"):
-        coverage_in_bins(truth, prediction, error, edges=[0, 0])
+        coverage_in_bins(truth, prediction, error, bins=[0, 0])
     with pytest.raises(TypeError, match="must both have a unit, or neither"):
-        coverage_in_bins(truth, prediction, error, by=truth * u.arcmin, edges=[0, 1])
-    with pytest.raises(ValueError, match="edges have the unit kg, but by has arcmin"):
-        coverage_in_bins(truth, prediction, error, by=truth * u.arcmin, edges=[0, 1] * u.kg)
+        coverage_in_bins(truth, prediction, error, by=truth * u.arcmin, bins=[0, 1])
+    with pytest.raises(ValueError, match="bins have the unit kg, but by has arcmin"):
+        coverage_in_bins(truth, prediction, error, by=truth * u.arcmin, bins=[0, 1] * u.kg)
     with pytest.raises(ValueError, match=r"by has the shape \(5, 300\)"):
-        coverage_in_bins(truth, prediction, error, by=truth[:5], edges=[0, 1])
+        coverage_in_bins(truth, prediction, error, by=truth[:5], bins=[0, 1])
     with pytest.raises(ValueError, match="by must be known in every pixel"):
-        coverage_in_bins(truth, prediction, error, by=np.full(SHAPE, np.nan), edges=[0, 1])
+        coverage_in_bins(truth, prediction, error, by=np.full(SHAPE, np.nan), bins=[0, 1])
     with pytest.raises(ValueError, match="at least one table"):
         pool_coverage([])
     tables = [
-        coverage_in_bins(truth, prediction, error, edges=edges) for edges in ([0, 1], [0, 2])
+        coverage_in_bins(truth, prediction, error, bins=edges) for edges in ([0, 1], [0, 2])
     ]
     with pytest.raises(ValueError, match="the same bins"):
         pool_coverage(tables)

@@ -118,7 +118,7 @@ def test_a_part_of_the_galaxies():
     catalog = ShearCatalog(catalog_columns(sky, e), "generic", "celestial", "shear")
     few, all_ = (
         shear_correlation(catalog, min_sep="2 arcmin", max_sep="20 arcmin", n_bins=4, n_patches=8,
-                          max_galaxies=limit)
+                          max_galaxies=limit, rng=0)
         for limit in (500, None)
     )
     assert few["n_pairs"].sum() < all_["n_pairs"].sum() / 10
@@ -131,14 +131,14 @@ def test_a_part_of_the_galaxies():
 def test_bad_input():
     kappa = _map(np.zeros((8, 8)))
     with pytest.raises(ValueError, match="max_sep must exceed min_sep"):
-        kappa_correlation(kappa, min_sep="3 arcmin", max_sep="2 arcmin")
+        kappa_correlation(kappa, min_sep="3 arcmin", max_sep="2 arcmin", rng=0)
     with pytest.raises(TypeError, match="min_sep must be an angle"):
-        kappa_correlation(kappa, min_sep=1, max_sep="2 arcmin")
+        kappa_correlation(kappa, min_sep=1, max_sep="2 arcmin", rng=0)
     with pytest.raises(TypeError, match="kappa must be a ConvergenceMap"):
-        kappa_correlation(kappa.data, min_sep="1 arcmin", max_sep="2 arcmin")
+        kappa_correlation(kappa.data, min_sep="1 arcmin", max_sep="2 arcmin", rng=0)
     closed = _map(np.zeros((8, 8)), mask=np.ones((8, 8), dtype=bool))
     with pytest.raises(ValueError, match="no pixel that is not masked"):
-        kappa_correlation(closed, min_sep="1 arcmin", max_sep="2 arcmin")
+        kappa_correlation(closed, min_sep="1 arcmin", max_sep="2 arcmin", rng=0)
 
 
 @pytest.mark.parametrize(("weights", "message"), [

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from lensmap.utils import as_generator
+from lensmap.utils import as_generator, seeded_generator
 
 
 def _numbers(rng):
@@ -24,3 +24,12 @@ def test_a_generator_goes_on_and_none_differs():
     rng = np.random.default_rng(1)
     assert as_generator(rng) is rng
     assert _numbers(None) != _numbers(None)
+
+
+def test_the_seed_that_is_drawn_gives_the_same_numbers():
+    rng, meta = seeded_generator(None)
+    assert seeded_generator(meta["seed"])[0].random() == rng.random()
+    assert seeded_generator(None)[1] != meta
+    assert seeded_generator(np.int64(3))[1] == {"seed": 3}
+    for other in (np.random.default_rng(1), np.random.SeedSequence(1)):
+        assert seeded_generator(other)[1] == {}

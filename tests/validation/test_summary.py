@@ -7,7 +7,7 @@ from astropy import units as u
 from astropy.table import QTable, vstack
 
 from lensmap.scores import mean_and_error, null_scores, score_map
-from lensmap.validation import summarize
+from lensmap.validation import summarize_scores
 
 
 def _fields(n, gain=1.0, scale=0.08):
@@ -25,7 +25,7 @@ def _fields(n, gain=1.0, scale=0.08):
 
 def test_means_and_pooled_numbers():
     scores = _fields(12)
-    summary = summarize(scores)
+    summary = summarize_scores(scores)
     assert len(summary) == 1 and summary["n_fields"][0] == 12
     for name in ("pearson_r", "rmse", "loss", "coverage_95"):
         mean, error = mean_and_error([score[name] for score in scores])
@@ -37,7 +37,7 @@ def test_means_and_pooled_numbers():
         assert 0 < error < 0.1 and abs(row[f"{name}_above"] - expected) < 4 * error
     # the level is known better than the slope among the high ones
     assert row["ratio_above_err"] < 0.5 * row["slope_above_err"]
-    assert summarize(_fields(12, gain=1.3))["ratio_above"][0] < 0.85
+    assert summarize_scores(_fields(12, gain=1.3))["ratio_above"][0] < 0.85
     assert "sum_t_above" not in summary.colnames
 
 
@@ -50,7 +50,7 @@ def test_a_row_for_each_estimator_in_their_order():
         parts.append(part)
     table = vstack(parts)
     table.meta["seed"] = 5
-    summary = summarize(table)
+    summary = summarize_scores(table)
     assert list(summary["estimator"]) == ["one", "another"] and summary.meta == {"seed": 5}
     assert summary["slope"][0] > 1.2 * summary["slope"][1]
     np.testing.assert_array_equal(summary["seconds"], [2, 2] * u.s)
@@ -58,7 +58,7 @@ def test_a_row_for_each_estimator_in_their_order():
 
 
 def test_nothing_high_is_not_a_number():
-    row = summarize(_fields(3, scale=0.001))[0]
+    row = summarize_scores(_fields(3, scale=0.001))[0]
     assert row["n_above"] == 0
     assert np.isnan([row["ratio_above"], row["slope_above"], row["coverage_68_above"]]).all()
 
@@ -66,7 +66,7 @@ def test_nothing_high_is_not_a_number():
 def test_null_fields():
     rng = np.random.default_rng(2)
     maps = [0.01 * rng.standard_normal((64, 64)) for _ in range(5)]
-    summary = summarize([null_scores(kappa, pixel_scale=1 * u.arcmin) for kappa in maps])
+    summary = summarize_scores([null_scores(kappa, pixel_scale=1 * u.arcmin) for kappa in maps])
     assert summary["kappa_min"][0] == np.min(maps) and summary["kappa_max"][0] == np.max(maps)
     assert summary["peaks_3"].unit == summary["peaks_3_err"].unit == u.deg**-2
     assert abs(summary["mean"][0]) < 4 * summary["mean_err"][0]
@@ -75,6 +75,6 @@ def test_null_fields():
 
 def test_what_cannot_be_summarized():
     with pytest.raises(ValueError, match="at least one row"):
-        summarize([])
+        summarize_scores([])
     with pytest.raises(TypeError, match="a table of compare, or a dict for each field"):
-        summarize([1.0, 2.0])
+        summarize_scores([1.0, 2.0])

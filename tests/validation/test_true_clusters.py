@@ -22,7 +22,7 @@ def field():
 
 def test_heavy_peaks_have_the_mass_of_their_cylinder(field):
     # The third halo has less than 1e14 in its cylinder.
-    found = true_clusters(field.kappa, 2.5)
+    found = true_clusters(field.kappa, z_source=2.5)
     assert len(found) == 2
     halos = SkyCoord(field.halos["ra"], field.halos["dec"])
     where = SkyCoord(found["ra"], found["dec"])
@@ -36,21 +36,21 @@ def test_heavy_peaks_have_the_mass_of_their_cylinder(field):
     assert np.all((ratio > 0.99) & (ratio < [1.06, 1.25]))
     masses = found["kappa_mean"] * 2.277e15 * np.pi
     np.testing.assert_allclose(masses, found["mass"].value, rtol=5e-3)
-    lighter = true_clusters(field.kappa, 2.5, least_mass=3e13 * u.solMass)
+    lighter = true_clusters(field.kappa, z_source=2.5, min_mass=3e13 * u.solMass)
     assert len(lighter) == 3
 
 
 def test_no_cluster_at_all(field):
-    empty = true_clusters(field.kappa, 2.5, least_mass=1e16 * u.solMass)
+    empty = true_clusters(field.kappa, z_source=2.5, min_mass=1e16 * u.solMass)
     assert len(empty) == 0 and "mass" in empty.colnames
     flat = ConvergenceMap(np.full((20, 20), -0.1), wcs=field.kappa[:20, :20].wcs)
-    assert len(true_clusters(flat, 2.5)) == 0
+    assert len(true_clusters(flat, z_source=2.5)) == 0
 
 
 def test_bad_input(field):
-    with pytest.raises(TypeError, match="least_mass must be a mass with a unit, not 1e14|1000"):
-        true_clusters(field.kappa, 2.5, least_mass=1e14)
-    with pytest.raises(ValueError, match="least_mass"):
-        true_clusters(field.kappa, 2.5, least_mass=-1 * u.solMass)
+    with pytest.raises(TypeError, match="min_mass must be a mass with a unit, not 1e14|1000"):
+        true_clusters(field.kappa, z_source=2.5, min_mass=1e14)
+    with pytest.raises(ValueError, match="min_mass"):
+        true_clusters(field.kappa, z_source=2.5, min_mass=-1 * u.solMass)
     with pytest.raises(ValueError, match="z_source"):
-        true_clusters(field.kappa, 0.2)
+        true_clusters(field.kappa, z_source=0.2)

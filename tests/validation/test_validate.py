@@ -14,7 +14,7 @@ from lensmap.validation import (
     ValidationResults,
     ValidationSetup,
     compare,
-    summarize,
+    summarize_scores,
     validate,
     write_report,
 )
@@ -57,7 +57,7 @@ def test_scores_are_those_of_compare(results):
     found = results.scores[results.scores["part"] == "fields"]
     for name in ("field", "estimator", "pearson_r", "rmse", "loss", "slope"):
         assert np.array_equal(found[name], expected[name])
-    assert results.summary["rmse_err"][0] == summarize(expected)["rmse_err"][0]
+    assert results.summary["rmse_err"][0] == summarize_scores(expected)["rmse_err"][0]
     assert list(results.more["estimator"]) == ["ks", "wiener", "posterior"]
     assert np.all(results.more["n_fields"] == 2)
 
@@ -79,6 +79,8 @@ def test_every_table_is_of_every_estimator(results):
 
 def test_the_report(results, tmp_path):
     path = write_report(results, tmp_path, command="lensmap validate -o report")
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        write_report(results, tmp_path)
     page = path.read_text(encoding="utf-8")
     assert "lensmap validate -o report" in page and "Without lensing" in page
     assert "mock of Coma" not in page and "Estimators that take long" in page

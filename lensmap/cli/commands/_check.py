@@ -45,11 +45,11 @@ def add_arguments(parser):
 
 def run(arguments):
     """Run the command."""
-    from lensmap.diagnostics import check_convention, summarize
+    from lensmap.diagnostics import check_convention, summarize_catalog
 
     at = None if arguments.at is None else read_positions(arguments.at)[0]
     catalog = read_catalog(arguments)
-    print(summarize(catalog), end="\n\n")
+    print(summarize_catalog(catalog), end="\n\n")
     result = check_convention(
         catalog,
         at,
@@ -82,9 +82,11 @@ def check_declared(catalog):
     if len(catalog) > _CHECKED:
         # More decide no better, and would take longer than the map.
         rows = np.random.default_rng(0).choice(len(catalog), _CHECKED, replace=False)
-        catalog = catalog[np.sort(rows)]
+        catalog = catalog.select(np.sort(rows))
     try:
-        result = check_convention(catalog, n_rotations=50, progress=sys.stderr.isatty())
+        result = check_convention(
+            catalog, n_rotations=50, rng=0, progress=sys.stderr.isatty()
+        )
     except ValueError as error:
         warn_user(
             f"the convention could not be tested: {error}", ConventionWarning, "not_tested"

@@ -13,8 +13,8 @@ DESCRIPTION = """Follow the ridges of a mass map that persist, as DisPerSE does:
 and excess of each as a table, and the paths as regions for DS9."""
 EXAMPLES = """examples:
   lensmap filaments kappa.fits --smoothing 1arcmin --min-length 10arcmin
-  lensmap filaments kappa.fits -o filaments.ecsv --cut 2 --regions filaments.reg
-  lensmap filaments kappa.fits --cut 0.02 --unit kappa --plot filaments.png"""
+  lensmap filaments kappa.fits -o filaments.ecsv --threshold 2 --regions filaments.reg
+  lensmap filaments kappa.fits --threshold 0.02 --by kappa --plot filaments.png"""
 
 
 def add_arguments(parser):
@@ -22,10 +22,10 @@ def add_arguments(parser):
     add_map_argument(parser)
     parser.add_argument("-o", "--output", metavar="TABLE", help="such as filaments.ecsv")
     group = parser.add_argument_group("the filaments")
-    group.add_argument("--cut", type=float, default=3.0, metavar="X",
+    group.add_argument("--threshold", type=float, default=3.0, metavar="X",
                        help="the smallest persistence (default 3)")
     group.add_argument(
-        "--unit", choices=("scatter", "uncertainty", "kappa"), default="scatter",
+        "--by", choices=("scatter", "uncertainty", "kappa"), default="scatter",
         help="in units of the scatter of the map (default), of its median uncertainty, or kappa",
     )
     group.add_argument("--smoothing", type=angle, metavar="ANGLE", help="smooth the map first")
@@ -47,7 +47,7 @@ def run(arguments):
         raise ValueError(f"--regions must end in .reg or .ds9, not {arguments.regions!r}")
     kappa = read_map(arguments)
     found = find_filaments(
-        kappa, arguments.cut, unit=arguments.unit, smoothing=arguments.smoothing,
+        kappa, arguments.threshold, by=arguments.by, smoothing=arguments.smoothing,
         min_length=arguments.min_length, width=arguments.width,
     )
     with open_outputs(arguments, "output", "regions", "plot") as paths:
@@ -75,7 +75,8 @@ def _write_regions(found, path):
 
 def _show(found):
     plural = "" if len(found) == 1 else "s"
-    print(f"{len(found)} filament{plural} above a persistence of {found.cut:g} x {found.sigma:.4g}")
+    print(f"{len(found)} filament{plural} above a persistence of {found.threshold:g} x "
+          f"{found.sigma:.4g}")
     if len(found) == 0:
         return
     show_table(found.table, {"persistence": ".4f", "persistence_sigma": ".1f", "length": ".1f",

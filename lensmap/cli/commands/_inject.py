@@ -14,7 +14,15 @@ from lensmap.cli._map_options import (
     read_wcs,
     with_redshifts,
 )
-from lensmap.cli._options import add_catalog_arguments, angle, count, positive, read_catalog
+from lensmap.cli._options import (
+    add_catalog_arguments,
+    angle,
+    count,
+    positive,
+    read_catalog,
+    source_redshift,
+    sources_at,
+)
 from lensmap.cli._tables import show_table
 from lensmap.cli.commands._check import check_declared
 from lensmap.utils import atomic_write, has_suffix
@@ -27,12 +35,12 @@ with errors and less what is chance; masses and positions against the truth; and
 peaks of maps of noise. What is on the sky already stays there. Interrupted, the same
 command goes on from the last realization that was finished."""
 EXAMPLES = """examples:
-  lensmap inject shear.fits --mass 2e14 --redshift 0.4 --z-source 1.2 -o halos.ecsv
-  lensmap inject shear.fits --mass 1e14 2e14 4e14 --redshift 0.2 0.4 0.6 --z-source 1.2 \\
+  lensmap inject shear.fits --mass 2e14 --z-lens 0.4 --z-source 1.2 -o halos.ecsv
+  lensmap inject shear.fits --mass 1e14 2e14 4e14 --z-lens 0.2 0.4 0.6 --z-source 1.2 \\
       -n 60 -o halos.ecsv --plot halos.png
-  lensmap inject shear.fits --mass 2e14 --redshift 0.4 --n-of-z lsst_y1 --method wiener \\
-      --density 20 -o halos.ecsv --mask stars.reg"""
-RENAMED = {"m200c": "--mass", "z_lens": "--redshift", "z_source": "--z-source"}
+  lensmap inject shear.fits --mass 2e14 --z-lens 0.4 --z-source lsst_y1 --method wiener \\
+      --peak-density 20 -o halos.ecsv --mask stars.reg"""
+RENAMED = {"m200c": "--mass", "z_source": "--z-source"}
 
 
 def add_arguments(parser):
@@ -43,13 +51,11 @@ def add_arguments(parser):
     group = parser.add_argument_group("the halos")
     group.add_argument("--mass", type=float, nargs="+", required=True, metavar="M",
                        help="their M200c, solar masses, one or several, rising")
-    group.add_argument("--redshift", type=positive, nargs="+", required=True, metavar="Z",
+    group.add_argument("--z-lens", type=positive, nargs="+", required=True, metavar="Z",
                        help="their redshifts, one or several, rising")
-    sources = group.add_mutually_exclusive_group()
-    sources.add_argument("--z-source", dest="galaxies_at", type=positive, metavar="Z",
-                         help="the redshift of the galaxies (default: the column redshift)")
-    sources.add_argument("--n-of-z", metavar="NAME",
-                         help="their distribution instead: lsst_y1 or lsst_y10")
+    group.add_argument("--z-source", dest="galaxies_at", type=source_redshift, metavar="Z|NAME",
+                       help="the redshift of the galaxies, or their distribution: lsst_y1 or "
+                       "lsst_y10 (default: the column redshift)")
     group.add_argument("--halos", type=count, metavar="N",
                        help="in one realization (default: as many as have room, 10 at most)")
     group.add_argument("-n", "--realizations", type=count, default=20, metavar="N",
@@ -58,7 +64,7 @@ def add_arguments(parser):
     height = group.add_mutually_exclusive_group()
     height.add_argument("--threshold", type=positive, default=4.0, metavar="X",
                         help="what a peak exceeds (default 4)")
-    height.add_argument("--density", type=positive, metavar="N",
+    height.add_argument("--peak-density", type=positive, metavar="N",
                         help="the threshold above which the map without halos has so many peaks "
                         "per square degree")
     group.add_argument("--by", choices=("snr", "kappa"), default="snr",
@@ -92,7 +98,7 @@ def run(arguments):
         if "network" in estimator.get_params():
             load_networks()
         catalog = read_catalog(arguments)
-        z_source = _sources(arguments)
+        z_source = sources_at(arguments.galaxies_at)
         estimator = _expecting(estimator, z_source, catalog)
         if not arguments.no_check:
             check_declared(catalog)
@@ -101,9 +107,9 @@ def run(arguments):
             wcs=map_pixels(wcs, estimator, catalog, arguments), previous=previous,
         )
         if arguments.plot:
-            from lensmap.plotting import plot_recovery
+            from lensmap.plotting import recovery_figure
 
-            plot_recovery(found, n_cells=arguments.cells).savefig(picture, dpi=150)
+            recovery_figure(found, n_cells=arguments.cells).savefig(picture, dpi=150)
         show_recovery(found)
     written = [arguments.output] + ([arguments.plot] if arguments.plot else [])
     print(f"written: {', '.join(written)}")
@@ -117,11 +123,11 @@ def _recover(arguments, catalog, estimator, **more):
     from lensmap.injection import recover_halos
 
     threshold = arguments.threshold
-    if arguments.density is not None:
-        threshold = arguments.density / u.deg**2
+    if arguments.peak_density is not None:
+        threshold = arguments.peak_density / u.deg**2
     try:
         return recover_halos(
-            catalog, estimator, arguments.mass * u.solMass, arguments.redshift,
+            catalog, estimator, arguments.mass * u.solMass, arguments.z_lens,
             n_halos=arguments.halos, n_realizations=arguments.realizations, threshold=threshold,
             by=arguments.by, radius=arguments.radius, min_separation=arguments.min_separation,
             rng=arguments.seed, progress=sys.stderr.isatty(),
@@ -166,15 +172,6 @@ def _estimator(arguments):
     return estimator
 
 
-def _sources(arguments):
-    """Return the redshift of the galaxies or their distribution; None is the column's."""
-    from lensmap.cosmology import SourceRedshifts
-
-    if arguments.n_of_z is not None:
-        return SourceRedshifts.preset(arguments.n_of_z)
-    return arguments.galaxies_at
-
-
 def _expecting(estimator, z_source, catalog):
     """Return an estimator that expects the matter in front of the galaxies, if it asks for that."""
     if z_source is None or "z_source" not in estimator.get_params():
@@ -188,8 +185,8 @@ def show_recovery(found):
     rate, low, high = (value.value for value in found.false_positives())
     lines = [
         f"{found.size}, peaks above {what} of {found.threshold:.3g} within {found.radius:.3g}",
-        f"the map without halos has {found.density.value:.3g} such peaks per deg2, maps of noise "
-        f"{rate:.2g} ({low:.2g} to {high:.2g})",
+        f"the map without halos has {found.peak_density.value:.3g} such peaks per deg2, maps of "
+        f"noise {rate:.2g} ({low:.2g} to {high:.2g})",
         f"of {found.n_controls} places without a halo {found.chance:.1%} count as recovered, and "
         f"{found.chance_matched:.1%} have a peak near",
     ]

@@ -5,7 +5,15 @@ import argparse
 
 import numpy as np
 
-from lensmap.cli._options import add_catalog_arguments, count, position, read_catalog, two_radii
+from lensmap.cli._options import (
+    add_catalog_arguments,
+    count,
+    position,
+    read_catalog,
+    source_redshift,
+    sources_at,
+    two_radii,
+)
 from lensmap.cli._outputs import check_outputs, open_outputs, say_outputs
 from lensmap.cli._positions import numbers_of, read_positions
 from lensmap.cli._tables import show_table, write_table
@@ -41,13 +49,11 @@ def add_arguments(parser):
     group.add_argument("--z-lens", metavar="Z|COLUMN",
                        help="the redshift of the lenses, or the column of the table of --at that "
                        "has that of each; needed for lengths and for --fit")
-    sources = group.add_mutually_exclusive_group()
-    sources.add_argument(
-        "--z-source", type=float, metavar="Z",
-        help="the redshift of the galaxies (default: the column redshift, if there is one)",
+    group.add_argument(
+        "--z-source", type=source_redshift, metavar="Z|NAME",
+        help="the redshift of the galaxies, or their distribution: lsst_y1 or lsst_y10 (default: "
+        "the column redshift, if there is one)",
     )
-    sources.add_argument("--n-of-z", metavar="NAME",
-                         help="their distribution instead: lsst_y1 or lsst_y10")
     group.add_argument("--background", type=float, metavar="MARGIN",
                        help="use only galaxies with a redshift that much beyond the lens")
     group.add_argument("--bootstrap", type=count, metavar="N",
@@ -72,7 +78,7 @@ def run(arguments):
     from lensmap.profiles import shear_profile
 
     _check(arguments)
-    bins, z_source = _bins(arguments), _sources(arguments)
+    bins, z_source = _bins(arguments), sources_at(arguments.z_source)
     at, z_lens = _lenses(arguments)
     catalog = read_catalog(arguments)
     if arguments.background is not None:
@@ -124,14 +130,6 @@ def _lenses(arguments):
     return at, numbers_of(table, arguments.z_lens, arguments.at)
 
 
-def _sources(arguments):
-    from lensmap.cosmology import SourceRedshifts
-
-    if arguments.n_of_z is not None:
-        return SourceRedshifts.preset(arguments.n_of_z)
-    return arguments.z_source
-
-
 def _fit(profile, bins, z_source, arguments):
     from lensmap.profiles import fit_nfw, structure_covariance
 
@@ -139,8 +137,8 @@ def _fit(profile, bins, z_source, arguments):
     z_lens, structure = profile.meta["z_lens"], None
     if arguments.structure:
         if z_source is None:
-            raise ValueError("--structure needs --z-source or --n-of-z")
-        structure = structure_covariance(bins, z_source, z_lens=z_lens)
+            raise ValueError("--structure needs --z-source")
+        structure = structure_covariance(bins, z_lens=z_lens, z_source=z_source)
         structure = structure / profile.meta["n_positions"]
     return fit_nfw(profile, z_lens=z_lens, z_source=z_source, covariance=structure,
                    concentration=_concentration(arguments.concentration))

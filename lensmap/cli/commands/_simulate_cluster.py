@@ -17,13 +17,13 @@ DESCRIPTION = """Make convergence and shear of a cluster of galaxies with its su
 on large-scale structure, and, if wanted, the catalog that a survey would have."""
 EXAMPLES = """examples:
   lensmap simulate cluster -o coma.fits --preset coma --background --survey shear.fits
-  lensmap simulate cluster -o cluster.fits --mass 5e14 --redshift 0.3 --shape 128 128
+  lensmap simulate cluster -o cluster.fits --mass 5e14 --z-lens 0.3 --shape 128 128
   lensmap simulate survey -o lsst.fits --field cluster.fits --preset lsst_y10
 
 exit codes: 0 done, 1 an error (nothing is written), 2 wrong usage"""
 
 # What describes a cluster that is no preset.
-_OWN = ("mass", "redshift", "concentration", "ellipticity")
+_OWN = ("mass", "z_lens", "concentration", "ellipticity")
 
 
 def add_arguments(parser):
@@ -36,7 +36,7 @@ def add_arguments(parser):
     group.add_argument(
         "--mass", type=float, metavar="M", help="or its M200c in solar masses, such as 7.4e14"
     )
-    group.add_argument("--redshift", type=float, metavar="Z", help="its redshift")
+    group.add_argument("--z-lens", type=float, metavar="Z", help="its redshift")
     group.add_argument(
         "--concentration",
         type=float,
@@ -133,14 +133,14 @@ def _halo(arguments, cosmology):
 
     from lensmap.halos import NFWHalo, concentration
 
-    if arguments.mass is None or arguments.redshift is None:
-        raise ValueError("give the cluster as --preset NAME, or its --mass and --redshift")
+    if arguments.mass is None or arguments.z_lens is None:
+        raise ValueError("give the cluster as --preset NAME, or its --mass and --z-lens")
     mass = arguments.mass * u.solMass
     c200c = arguments.concentration
     if c200c is None:
-        c200c = float(concentration(mass, arguments.redshift, cosmology))
+        c200c = float(concentration(mass, arguments.z_lens, cosmology))
     options = {} if arguments.ellipticity is None else {"ellipticity": arguments.ellipticity}
-    return NFWHalo(mass, c200c, arguments.redshift, cosmology=cosmology, **options)
+    return NFWHalo(mass, c200c, arguments.z_lens, cosmology=cosmology, **options)
 
 
 def _write_catalog(field, path, seeds, seed):

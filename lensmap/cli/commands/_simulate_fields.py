@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lensmap.cli._field_options import add_field_arguments, make_model
+from lensmap.cli._field_options import add_field_arguments, distribution_name, make_model
 from lensmap.cli._messages import say
 from lensmap.cli._options import count
 from lensmap.cli._outputs import check_folder
@@ -22,7 +22,7 @@ seed makes the same fields, however many there are, and on however many cores.""
 EXAMPLES = """examples:
   lensmap simulate fields -o fields -n 100
   lensmap simulate fields -o planes -n 20 --z-source 1.0 2.5 --shape 256 256 --seed 7
-  lensmap simulate fields -o lsst -n 1000 --n-of-z lsst_y10 --cosmology Planck18 --format hdf5
+  lensmap simulate fields -o lsst -n 1000 --z-source lsst_y10 --cosmology Planck18 --format hdf5
 
 files: field_0000.fits, field_0001.fits, ... (with several source redshifts
 field_0000_z1.0.fits, ...), and settings.json, which says how they were made
@@ -101,9 +101,7 @@ def settings_of(model, arguments):
         From names to plain values: all parameters of the model, and the seed and format.
     """
     settings = {name: _plain(value) for name, value in model.get_params().items()}
-    settings |= {"n_of_z": arguments.n_of_z}
-    if arguments.n_of_z is not None:
-        settings["z_source"] = None
+    settings["z_source"] = distribution_name(arguments) or settings["z_source"]
     settings |= {"seed": arguments.seed, "format": arguments.format}
     return json.loads(json.dumps(settings))  # tuples become lists, as in the file
 
@@ -271,8 +269,8 @@ def describe(model, arguments, folder, names, n_before):
     ny, nx = model.shape
     n, first, last = arguments.number, names[0].format(0), names[-1].format(arguments.number - 1)
     sources = model.z_source if isinstance(model.z_source, list) else [model.z_source]
-    if arguments.n_of_z is not None:
-        sources = [arguments.n_of_z]
+    if distribution_name(arguments):
+        sources = [distribution_name(arguments)]
     before = f" ({n_before} of them were there)" if n_before else ""
     return "\n".join(
         [

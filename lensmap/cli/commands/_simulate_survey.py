@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from lensmap.cli._field_input import add_input_arguments, move_field, read_any_field
-from lensmap.cli._field_options import add_field_arguments, make_model
+from lensmap.cli._field_options import add_field_arguments, distribution_name, make_model
 from lensmap.cli._tables import table_format, write_table
 from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, atomic_write, check_count, has_suffix
 
@@ -193,8 +193,8 @@ def make_survey(arguments):
         changes["sigma_e"] = arguments.sigma_e
     if arguments.measurement_error is not None:
         changes["measurement_error"] = _number(arguments.measurement_error)
-    if arguments.n_of_z is not None:
-        changes["n_of_z"] = SourceRedshifts.preset(arguments.n_of_z)
+    if distribution_name(arguments):
+        changes["z_source"] = SourceRedshifts.preset(distribution_name(arguments))
     if arguments.mask:
         changes["mask"] = SkyMask([SkyMask(path) for path in arguments.mask])
     if arguments.preset is None:
@@ -214,20 +214,21 @@ def _field(arguments, survey, seed):
     if arguments.field is not None:
         field = read_any_field(arguments)
         # Without lensing, galaxies may be anywhere.
-        if arguments.n_of_z is not None and field.z_source is not None and not arguments.null:
+        named = distribution_name(arguments)
+        if named and field.z_source is not None and not arguments.null:
             raise ValueError(
-                f"--n-of-z: {arguments.field!r} is for sources at {field.z_source!r}, which are "
-                "the redshifts of the galaxies"
+                f"--z-source {named}: {arguments.field!r} is for sources at "
+                f"{field.z_source!r}, which are the redshifts of the galaxies"
             )
         if arguments.center is not None:
             field = move_field(field, arguments.center)
         return field, field.wcs
     if arguments.z_source is not None and len(arguments.z_source) > 1:
-        raise ValueError("--z-source must be one redshift: a catalog has one for all galaxies, "
-                         "or a distribution, --n-of-z")
+        raise ValueError("--z-source must be one redshift or one distribution: a catalog has one "
+                         "for all galaxies")
     parameters = {} if arguments.center is None else {"center": arguments.center}
-    if survey.n_of_z is not None and arguments.z_source is None:
-        parameters["z_source"] = survey.n_of_z
+    if survey.z_source is not None and arguments.z_source is None:
+        parameters["z_source"] = survey.z_source
     model = make_model(arguments, **parameters)
     return (None if arguments.null else model.draw(seed["field"])), model.wcs
 

@@ -119,7 +119,7 @@ def _same(one, other, pixel_scale):
     if hasattr(one, "separation"):
         return one.separation(other) < 1e-3 * pixel_scale
     if isinstance(one, SourceRedshifts) and isinstance(other, SourceRedshifts):
-        return np.array_equal(one.z, other.z) and np.array_equal(one.density, other.density)
+        return np.array_equal(one.z, other.z) and np.array_equal(one.pdf, other.pdf)
     if isinstance(one, u.Quantity):
         return bool(abs(one / other - 1) < 1e-6)
     if isinstance(one, numbers.Real) and isinstance(other, numbers.Real):

@@ -90,7 +90,7 @@ def _write_fits(path, kappa, gamma, halos, z_source):
     hdus.append(fits.table_to_hdu(Table(halos)))
     hdus[-1].name = "HALOS"
     if isinstance(z_source, SourceRedshifts):
-        hdus.append(fits.table_to_hdu(Table({"z": z_source.z, "density": z_source.density})))
+        hdus.append(fits.table_to_hdu(Table({"z": z_source.z, "pdf": z_source.pdf})))
         hdus[-1].name = "NZ"
     fits.HDUList(hdus).writeto(path, overwrite=True, checksum=True)
 
@@ -103,7 +103,7 @@ def _read_fits(path):
         z_source = hdus[0].header.get("ZSRC")
         if "NZ" in hdus:
             table = Table.read(hdus["NZ"])
-            z_source = SourceRedshifts(table["z"], table["density"])
+            z_source = SourceRedshifts(table["z"], table["pdf"])
         return {
             "kappa": kappa,
             "gamma": _complex(hdus["GAMMA1"].data, hdus["GAMMA2"].data),
@@ -133,7 +133,7 @@ def _write_hdf5(path, kappa, gamma, halos, z_source):
         if isinstance(z_source, float):
             file.attrs["z_source"] = z_source
         elif z_source is not None:
-            file["n_of_z/z"], file["n_of_z/density"] = z_source.z, z_source.density
+            file["z_source/z"], file["z_source/pdf"] = z_source.z, z_source.pdf
         group = file.create_group("halos", track_order=True)  # the order of the columns
         for name in halos.colnames:
             values = np.asarray(getattr(halos[name], "value", halos[name]))
@@ -164,11 +164,11 @@ def _read_hdf5(path):
             if "unit" in column.attrs:
                 halos[name] = u.Quantity(values, column.attrs["unit"])
         z_source = file.attrs.get("z_source")
-        if "n_of_z" in file:
-            z_source = SourceRedshifts(file["n_of_z/z"][()], file["n_of_z/density"][()])
+        if "z_source" in file:
+            z_source = SourceRedshifts(file["z_source/z"][()], file["z_source/pdf"][()])
         return {
             "kappa": kappa,
             "gamma": _complex(file["gamma1"][()], file["gamma2"][()]),
             "halos": halos if halos.colnames else None,
-            "z_source": z_source if z_source is None or "n_of_z" in file else float(z_source),
+            "z_source": z_source if z_source is None or "z_source" in file else float(z_source),
         }

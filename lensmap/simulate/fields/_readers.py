@@ -21,11 +21,11 @@ __all__ = ["read_field", "read_kappatng", "read_lenstools", "read_massivenus"]
 # The source planes of kappaTNG whose redshift lensmap knows; for others the user says it.
 _KAPPATNG_REDSHIFTS = {23: 1.034}
 
-_KAPPATNG_ANGLE = 5 * u.deg
+_KAPPATNG_WIDTH = 5 * u.deg
 
 
 def read_field(
-    source, *, angle=None, pixel_scale=None, center=None, z_source=None, padding=2.0
+    source, *, width=None, pixel_scale=None, center=None, z_source=None, padding=2.0
 ):
     """Make a field of any convergence map on square pixels.
 
@@ -33,8 +33,8 @@ def read_field(
     ----------
     source : array_like or path-like
         The convergence, ``(ny, nx)``; or a file: FITS (a celestial WCS in it counts, unless
-        ``angle`` or ``pixel_scale`` is given), or numpy's ``.npy``.
-    angle : `~astropy.units.Quantity`, str or None
+        ``width`` or ``pixel_scale`` is given), or numpy's ``.npy``.
+    width : `~astropy.units.Quantity`, str or None
         The side of a square map.
     pixel_scale : `~astropy.units.Quantity`, str or None
         The side of a pixel, instead.
@@ -53,10 +53,10 @@ def read_field(
     Raises
     ------
     TypeError
-        If ``angle`` or ``pixel_scale`` has no unit, or ``center`` is no position.
+        If ``width`` or ``pixel_scale`` has no unit, or ``center`` is no position.
     ValueError
         If the size of the pixels is said twice or not at all, the map is not two-dimensional, a
-        map with ``angle`` is not square, or the pixels of a file's WCS are no squares.
+        map with ``width`` is not square, or the pixels of a file's WCS are no squares.
     FileNotFoundError
         If there is no such file.
 
@@ -64,17 +64,17 @@ def read_field(
     --------
     >>> import numpy as np
     >>> from lensmap.simulate import read_field
-    >>> field = read_field(np.zeros((64, 64)), angle="30 arcmin", z_source=1.0)
+    >>> field = read_field(np.zeros((64, 64)), width="30 arcmin", z_source=1.0)
     >>> field.kappa.pixel_scale.to("arcmin").round(3)
     <Quantity 0.469 arcmin>
     """
-    if angle is not None and pixel_scale is not None:
-        raise ValueError("angle and pixel_scale say the same thing: give one of them")
+    if width is not None and pixel_scale is not None:
+        raise ValueError("width and pixel_scale say the same thing: give one of them")
     what = "the map"
     if isinstance(source, (str, Path)) or hasattr(source, "__fspath__"):
         what = repr(str(source))
         source, header = _read_image(source)
-        if angle is None and pixel_scale is None and header is not None:
+        if width is None and pixel_scale is None and header is not None:
             wcs = WCS(header)
             if wcs.has_celestial:
                 if center is not None:
@@ -87,21 +87,21 @@ def read_field(
                     )
                 kappa = ConvergenceMap(source, wcs=wcs)
                 return LensingField.from_kappa(kappa, z_source=z_source, padding=padding)
-            angle = _card_angle(header)
+            width = _card_width(header)
     values = np.asarray(source)
     if values.dtype.kind not in "iuf":
         raise TypeError(f"{what} must hold real numbers, not {values.dtype}")
-    return _flat_field(values, angle, pixel_scale, center, z_source, padding, what)
+    return _flat_field(values, width, pixel_scale, center, z_source, padding, what)
 
 
-def read_lenstools(path, *, angle=None, center=None, z_source=None, padding=2.0):
+def read_lenstools(path, *, width=None, center=None, z_source=None, padding=2.0):
     """Read a convergence map of LensTools: a FITS image with its side, ANGLE, in degrees.
 
     Parameters
     ----------
     path : path-like
         The file.
-    angle : `~astropy.units.Quantity`, str or None
+    width : `~astropy.units.Quantity`, str or None
         The side of the map, where the header does not say it.
     center, z_source, padding
         As for `read_field`.
@@ -120,23 +120,23 @@ def read_lenstools(path, *, angle=None, center=None, z_source=None, padding=2.0)
         If there is no such file.
     """
     values, header = _read_image(path, ("fits",))
-    if angle is None:
-        angle = _card_angle(header)
-    if angle is None:
+    if width is None:
+        width = _card_width(header)
+    if width is None:
         raise ValueError(
-            f"{str(path)!r} has no card ANGLE in its header: angle= says the side of the map"
+            f"{str(path)!r} has no card ANGLE in its header: width= says the side of the map"
         )
-    return _flat_field(values, angle, None, center, z_source, padding, repr(str(path)))
+    return _flat_field(values, width, None, center, z_source, padding, repr(str(path)))
 
 
-def read_massivenus(path, *, angle=None, center=None, z_source=None, padding=2.0):
+def read_massivenus(path, *, width=None, center=None, z_source=None, padding=2.0):
     """Read a convergence map of MassiveNuS.
 
     Parameters
     ----------
     path : path-like
         A file such as ``Maps25/WLconv_z2.50_0001r.fits``: 512 x 512 pixels, 3.5 deg.
-    angle : `~astropy.units.Quantity`, str or None
+    width : `~astropy.units.Quantity`, str or None
         The side of the map; None takes the header's ANGLE.
     center : `~astropy.coordinates.SkyCoord` or None
         As for `read_field`.
@@ -169,11 +169,11 @@ def read_massivenus(path, *, angle=None, center=None, z_source=None, padding=2.0
                 "WLconv_z2.50_0001r.fits: z_source= does"
             )
         z_source = float(found[1])
-    return read_lenstools(path, angle=angle, center=center, z_source=z_source, padding=padding)
+    return read_lenstools(path, width=width, center=center, z_source=z_source, padding=padding)
 
 
 def read_kappatng(
-    path, *, source_plane=None, angle=_KAPPATNG_ANGLE, center=None, z_source=None, padding=2.0
+    path, *, source_plane=None, width=_KAPPATNG_WIDTH, center=None, z_source=None, padding=2.0
 ):
     """Read a convergence map of kappaTNG.
 
@@ -186,7 +186,7 @@ def read_kappatng(
     source_plane : int or None
         Which source plane of an HDF5 file, 1 to 40. None takes the only one there, and with
         the binary form the number in the name.
-    angle : `~astropy.units.Quantity` or str
+    width : `~astropy.units.Quantity` or str
         The side of the map.
     center : `~astropy.coordinates.SkyCoord` or None
         As for `read_field`.
@@ -228,7 +228,7 @@ def read_kappatng(
             source_plane = int(number[1])
     if z_source is None:
         z_source = _KAPPATNG_REDSHIFTS.get(source_plane)
-    return _flat_field(values, angle, None, center, z_source, padding, repr(str(path)))
+    return _flat_field(values, width, None, center, z_source, padding, repr(str(path)))
 
 
 def _read_kappatng_hdf5(path, source_plane):
@@ -287,25 +287,25 @@ def _read_image(path, kinds=("fits", "npy")):
         raise ValueError(f"{str(path)!r} is no FITS file, or it is broken") from error
 
 
-def _card_angle(header):
+def _card_width(header):
     """Return the side of the map that a LensTools header says, None if it says none."""
-    angle = header.get("ANGLE")
-    return None if angle is None else angle * u.deg
+    width = header.get("ANGLE")
+    return None if width is None else width * u.deg
 
 
-def _flat_field(values, angle, pixel_scale, center, z_source, padding, what):
+def _flat_field(values, width, pixel_scale, center, z_source, padding, what):
     """Dress a flat map of square pixels as a field."""
     if values.ndim != 2:
         raise ValueError(f"{what} must be two-dimensional (ny, nx), not {values.shape}")
-    if angle is not None:
+    if width is not None:
         if values.shape[0] != values.shape[1]:
             raise ValueError(
-                f"{what} is not square, but {values.shape} (ny, nx), so that one angle does not "
+                f"{what} is not square, but {values.shape} (ny, nx), so that one width does not "
                 "say how large it is: read_field takes pixel_scale="
             )
-        pixel_scale = check_angle(angle, "angle") / values.shape[0]
+        pixel_scale = check_angle(width, "width") / values.shape[0]
     if pixel_scale is None:
-        raise ValueError(f"how large the pixels of {what} are is not known: give angle= or "
+        raise ValueError(f"how large the pixels of {what} are is not known: give width= or "
                          "pixel_scale=")
     wcs = flat_wcs(values.shape, check_angle(pixel_scale, "pixel_scale"), center)
     _ = PixelFrame(wcs).parity  # refuses what no tangent plane can hold

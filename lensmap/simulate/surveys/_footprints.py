@@ -18,14 +18,14 @@ _SLOPE = 2.0
 _HOLE_SHARE = (0.1, 0.5)
 
 
-def star_holes(wcs, density, rng=None, *, radius=_RADIUS, slope=_SLOPE):
+def star_holes(wcs, star_density, rng=None, *, radius=_RADIUS, slope=_SLOPE):
     r"""Draw round holes around stars.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
         A celestial WCS with its ``array_shape``.
-    density : `~astropy.units.Quantity`
+    star_density : `~astropy.units.Quantity`
         Stars per solid angle; their number is Poisson.
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
         The source of random numbers.
@@ -43,23 +43,26 @@ def star_holes(wcs, density, rng=None, *, radius=_RADIUS, slope=_SLOPE):
     Raises
     ------
     TypeError
-        If ``density`` or a radius has no unit.
+        If ``star_density`` or a radius has no unit.
     ValueError
         If a parameter is out of range.
     """
     check_celestial_wcs(wcs)
-    if not isinstance(density, u.Quantity) or not density.unit.is_equivalent(u.deg**-2):
+    if not isinstance(star_density, u.Quantity) or (
+        not star_density.unit.is_equivalent(u.deg**-2)
+    ):
         raise TypeError(
-            f"density must be a number per solid angle, such as 100 / u.deg**2, not {density!r}"
+            "star_density must be a number per solid angle, such as 100 / u.deg**2, not "
+            f"{star_density!r}"
         )
-    if not density.isscalar or not np.isfinite(density) or not density > 0:
-        raise ValueError(f"density must be one positive finite number, not {density}")
+    if not star_density.isscalar or not np.isfinite(star_density) or not star_density > 0:
+        raise ValueError(f"star_density must be one positive finite number, not {star_density}")
     scale = pixel_size(wcs, wcs.array_shape)
     low, high = _check_radii(radius, slope, scale)
     rng = as_generator(rng)
     ny, nx = wcs.array_shape
     # Stars off the map reach in.
-    area = (nx + 2 * high) * (ny + 2 * high) * float(density * scale**2)
+    area = (nx + 2 * high) * (ny + 2 * high) * float(star_density * scale**2)
     result = np.zeros((ny, nx), dtype=bool)
     for x, y, r in _draw_stars(rng, rng.poisson(area), (ny, nx), low, high, slope):
         _punch(result, x, y, r)

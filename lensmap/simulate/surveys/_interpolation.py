@@ -118,27 +118,30 @@ def _shares(fields, redshift):
         yield np.interp(redshift, nodes, np.eye(len(nodes))[i])
 
 
-def mean_field(fields, n_of_z):
-    """Return the mean lensing of sources that are distributed in redshift.
+def mean_field(fields, z_source):
+    """Return the mean lensing of sources at a redshift or a distribution of redshifts.
 
     Parameters
     ----------
     fields : list of LensingField
         Several, as `as_fields` gives them.
-    n_of_z : `lensmap.cosmology.SourceRedshifts`
-        The distribution.
+    z_source : float or `lensmap.cosmology.SourceRedshifts`
+        The redshift of the sources or its distribution.
 
     Returns
     -------
     LensingField
         With the halos of the last field.
     """
-    redshift = n_of_z.quantile((np.arange(10_000) + 0.5) / 10_000)
+    if isinstance(z_source, float):
+        redshift = np.array([z_source])
+    else:
+        redshift = z_source.quantile((np.arange(10_000) + 0.5) / 10_000)
     shares = [share.mean() for share in _shares(fields, redshift)]
     kappa = sum(share * field.kappa.data for share, field in zip(shares, fields, strict=True))
     gamma = sum(share * field.gamma for share, field in zip(shares, fields, strict=True))
     return replace(
-        fields[-1], kappa=ConvergenceMap(kappa, wcs=fields[-1].wcs), gamma=gamma, z_source=n_of_z
+        fields[-1], kappa=ConvergenceMap(kappa, wcs=fields[-1].wcs), gamma=gamma, z_source=z_source
     )
 
 

@@ -9,7 +9,7 @@ from astropy import units as u
 from astropy.table import Table
 
 from lensmap.catalog import ShearCatalog
-from lensmap.cosmology import SourceRedshifts
+from lensmap.cosmology import SourceRedshifts, check_z_source
 from lensmap.grid import PixelFrame
 from lensmap.masks import SkyMask
 from lensmap.simulate.surveys._ellipticities import IntrinsicEllipticities, compose
@@ -52,9 +52,9 @@ class MockSurvey:
         The error of a measured ellipticity per component: of Subaru/HSC at the galaxy's
         magnitude (`hsc_measurement_error`), the same for all (0 for none), or a function from
         magnitudes to errors.
-    n_of_z : `lensmap.cosmology.SourceRedshifts` or None
-        The redshifts of the galaxies, where the field leaves them open: a field for sources at
-        one redshift has its galaxies there. None leaves them unknown.
+    z_source : float, `lensmap.cosmology.SourceRedshifts` or None
+        The redshift of the galaxies or its distribution, where the field leaves it open: a field
+        for sources at one redshift has its galaxies there. None leaves redshifts unknown.
     magnitude_limit : float
         The faintest magnitude; number counts are :math:`\propto 10^{0.31 m}` up to it.
     m5 : float
@@ -96,7 +96,7 @@ class MockSurvey:
     density: u.Quantity = 33 * _PER_AREA
     sigma_e: float = 0.24
     measurement_error: object = "hsc"
-    n_of_z: SourceRedshifts | None = None
+    z_source: float | SourceRedshifts | None = None
     magnitude_limit: float = 24.5
     m5: float = 27.0
     mask: object = None
@@ -105,10 +105,8 @@ class MockSurvey:
     def __post_init__(self):
         # The class is frozen for its users; its parameters are brought into one form here.
         object.__setattr__(self, "density", _check_density(self.density))
-        if self.n_of_z is not None and not isinstance(self.n_of_z, SourceRedshifts):
-            raise TypeError(
-                f"n_of_z must be a SourceRedshifts or None, not {type(self.n_of_z).__name__}"
-            )
+        if self.z_source is not None:
+            object.__setattr__(self, "z_source", check_z_source(self.z_source))
         check_choice(self.interpolation, "interpolation", INTERPOLATIONS)
         _ = self.intrinsic, self.measurement, self._sky_mask  # complain now, not at work
 
@@ -147,8 +145,8 @@ class MockSurvey:
         74, 421.
         """
         parameters = survey_parameters(name)
-        if "n_of_z" in parameters:
-            parameters["n_of_z"] = SourceRedshifts.preset(parameters["n_of_z"])
+        if "z_source" in parameters:
+            parameters["z_source"] = SourceRedshifts.preset(parameters["z_source"])
         return cls(**{**parameters, **changes})
 
     def replace(self, **changes):
@@ -209,7 +207,7 @@ class MockSurvey:
         field : LensingField, ConvergenceMap, sequence of LensingField or None
             What lenses the galaxies. The shear of a convergence map is that of
             `LensingField.from_kappa`. A sequence holds fields of rising ``z_source`` on the same
-            pixels, and needs ``n_of_z``: convergence and shear of each galaxy are linear in
+            pixels, and needs ``z_source``: convergence and shear of each galaxy are linear in
             redshift between them, and from nothing at redshift 0 to the first; beyond the last
             one they are those of the last. None is a sky without lensing.
         wcs : `~astropy.wcs.WCS` or None
@@ -308,19 +306,20 @@ class MockSurvey:
         return sampler.draw(skies[0] if skies else None, rng)
 
     def _known_redshifts(self):
-        if self.n_of_z is None:
-            raise ValueError("a sequence of fields needs the redshifts of the galaxies: n_of_z")
-        return self.n_of_z
+        if self.z_source is None:
+            raise ValueError("a sequence of fields needs the redshifts of the galaxies: z_source")
+        return self.z_source
 
     def _redshifts(self, skies, n, rng):
         """Return the redshifts of n galaxies, None where nothing says them."""
         if len(skies) > 1:
-            return self._known_redshifts().sample(n, rng)
-        source = skies[0].z_source if skies else None
-        if isinstance(source, float):
-            return np.full(n, source)
-        source = self.n_of_z if source is None else source
-        return None if source is None else source.sample(n, rng)
+            z_source = self._known_redshifts()
+        else:
+            z_source = skies[0].z_source if skies else None
+            z_source = self.z_source if z_source is None else z_source
+        if z_source is None or isinstance(z_source, float):
+            return None if z_source is None else np.full(n, z_source)
+        return z_source.sample(n, rng)
 
 
 def _check_density(density):

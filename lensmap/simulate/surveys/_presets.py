@@ -24,13 +24,13 @@ SURVEYS = {
         "density": 10 / u.arcmin**2,
         "sigma_e": 0.26,
         "measurement_error": 0.0,
-        "n_of_z": "lsst_y1",
+        "z_source": "lsst_y1",
     },
     "lsst_y10": {
         "density": 27 / u.arcmin**2,
         "sigma_e": 0.26,
         "measurement_error": 0.0,
-        "n_of_z": "lsst_y10",
+        "z_source": "lsst_y10",
     },
     # Li et al. 2022, PASJ 74, 421: 19.9 effective; intrinsic dispersion as in Cha et al. 2025.
     "hsc_y3": {"density": 19.9 / u.arcmin**2, "sigma_e": 0.24, "measurement_error": 0.0},

@@ -65,7 +65,7 @@ class ClusterReference:
     def __init__(self, truth, halos, z_source, cosmology=None):
         self.truth, self.z_source, self.cosmology = truth, z_source, cosmology
         self.peaks = true_clusters(
-            truth, z_source, least_mass=_COUNTS_AS_CLUSTER, z_lens=Z_LENS,
+            truth, z_lens=Z_LENS, z_source=z_source, min_mass=_COUNTS_AS_CLUSTER,
             min_separation=RADIUS, cosmology=cosmology,
         )
         near, far = _HALO_REDSHIFTS
@@ -171,14 +171,14 @@ def pool_completeness(records, which, definition, ranking):
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each bin of mass: ``low``, ``high`` (solar masses), ``n`` clusters, ``rate``,
-        ``chance`` and ``corrected``, the completeness without chance, with ``rate_err`` and
-        ``corrected_err`` by the jackknife over fields.
+        A row for each bin of mass: ``bin_low``, ``bin_high`` (solar masses), ``n`` clusters,
+        ``rate``, ``chance`` and ``corrected``, the completeness without chance, with ``rate_err``
+        and ``corrected_err`` by the jackknife over fields.
     """
     ranking = RANKINGS.index(ranking)
     counts = np.array([r[f"completeness_{definition}"][which, ranking] for r in records])
     edges = DEFINITIONS[definition] * _MASS
-    return QTable({"low": edges[:-1].to(u.solMass), "high": edges[1:].to(u.solMass),
+    return QTable({"bin_low": edges[:-1].to(u.solMass), "bin_high": edges[1:].to(u.solMass),
                    **_rates(*np.moveaxis(counts, 1, 0))})
 
 
@@ -224,8 +224,8 @@ def pool_masses(records, which):
     Returns
     -------
     table : `~astropy.table.QTable`
-        A row for each bin of true mass: ``low``, ``high`` (solar masses), ``n``, ``ratio`` of the
-        sums of mass in the map to true mass and ``ratio_err``, and ``scatter``, the standard
+        A row for each bin of true mass: ``bin_low``, ``bin_high`` (solar masses), ``n``, ``ratio``
+        of the sums of mass in the map to true mass and ``ratio_err``, and ``scatter``, the standard
         deviation of the ratio of single clusters.
     line : dict
         ``slope`` and ``slope_err`` of the masses of the map on the true ones, as in Cha et al.
@@ -249,7 +249,8 @@ def pool_masses(records, which):
     scatter = [np.std(each[bins == i]) if np.any(bins == i) else np.nan
                for i in range(len(edges) - 1)]
     table = QTable({
-        "low": (edges[:-1] * _MASS).to(u.solMass), "high": (edges[1:] * _MASS).to(u.solMass),
+        "bin_low": (edges[:-1] * _MASS).to(u.solMass),
+        "bin_high": (edges[1:] * _MASS).to(u.solMass),
         "n": n.sum(axis=0).astype(int), "ratio": ratio, "ratio_err": ratio_err,
         "scatter": scatter,
     })

@@ -71,7 +71,7 @@ class ComaSky:
 
     @cached_property
     def _covariance(self):
-        return structure_covariance(_BINS, Z_SOURCE, z_lens=Z_LENS)
+        return structure_covariance(_BINS, z_lens=Z_LENS, z_source=Z_SOURCE)
 
     def prepare(self):
         """Work out all that does not depend on a draw.
@@ -265,16 +265,16 @@ def pool_masses_of_coma(records, sky):
     Returns
     -------
     dict
-        ``true``, ``mean``, ``scatter`` and the mean interval ``minus`` and ``plus``, 1e14 solar
-        masses; ``log_ratio``, the mean of ln(fit / truth), and ``covered``, the part of the 68 per
-        cent intervals that hold the truth, with ``..._err``.
+        ``true``, ``mean``, ``scatter`` and the mean ends of the intervals, ``mean_low`` and
+        ``mean_high``, 1e14 solar masses; ``log_ratio``, the mean of ln(fit / truth), and
+        ``covered``, the part of the 68 per cent intervals that hold the truth, with ``..._err``.
     """
     best, low, high = np.array([record["mass"] for record in records]).T
     ratio, ratio_err = mean_and_error(np.log(best / sky.mass))
     covered, covered_err = mean_and_error((low <= sky.mass) & (sky.mass <= high))
     return {
         "true": sky.mass, "mean": float(best.mean()), "scatter": float(best.std(ddof=1)),
-        "minus": float(np.mean(best - low)), "plus": float(np.mean(high - best)),
+        "mean_low": float(np.mean(low)), "mean_high": float(np.mean(high)),
         "log_ratio": ratio, "log_ratio_err": ratio_err,
         "covered": covered, "covered_err": covered_err,
     }

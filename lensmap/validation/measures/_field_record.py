@@ -16,7 +16,7 @@ from lensmap.validation.measures._scales import Scales
 __all__ = ["COVERAGE_COLUMNS", "measure_field", "measure_null", "scores_of"]
 
 #: What is kept of the tables of `coverage_in_bins`.
-COVERAGE_COLUMNS = ("low", "high", "n", "coverage", "half_width", "bias", "rms")
+COVERAGE_COLUMNS = ("bin_low", "bin_high", "n", "coverage", "half_width", "bias", "rms")
 
 # The 68 per cent interval of what is called an error.
 _PERCENT = 68

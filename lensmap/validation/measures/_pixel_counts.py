@@ -82,7 +82,7 @@ def distribution(counts, edges=KAPPA_EDGES, together=4):
     Returns
     -------
     `~astropy.table.QTable`
-        The columns ``low``, ``high``, ``pdf`` (its integral is 1) and ``pdf_err``.
+        The columns ``bin_low``, ``bin_high``, ``pdf`` (its integral is 1) and ``pdf_err``.
     """
     counts = np.asarray(counts, dtype=float)
     counts = counts.reshape(len(counts), -1, together).sum(axis=-1)
@@ -91,5 +91,5 @@ def distribution(counts, edges=KAPPA_EDGES, together=4):
     part, error = ratio_and_error(counts, all_)
     width = edges[1] - edges[0]
     return QTable({
-        "low": edges[:-1], "high": edges[1:], "pdf": part / width, "pdf_err": error / width,
+        "bin_low": edges[:-1], "bin_high": edges[1:], "pdf": part / width, "pdf_err": error / width,
     })

@@ -78,9 +78,9 @@ def pool_residuals(records, which):
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each bin: ``low``, ``high`` (arcmin), ``n`` pixels, ``bias``, the mean of map
-        less truth, ``rms``, the root of its mean square, and ``relative``, that over the standard
-        deviation of the truth there; ``..._err`` by the jackknife over fields.
+        A row for each bin: ``bin_low``, ``bin_high`` (arcmin), ``n`` pixels, ``bias``, the mean of
+        map less truth, ``rms``, the root of its mean square, and ``relative``, that over the
+        standard deviation of the truth there; ``..._err`` by the jackknife over fields.
     """
     n, truth, residual, square = np.moveaxis(np.array([r["sums"][which] for r in records]), 1, 0)
     bias, bias_err = ratio_and_error(residual, n)
@@ -88,7 +88,7 @@ def pool_residuals(records, which):
     relative, relative_err = ratio_and_error(square, truth)
     with np.errstate(invalid="ignore", divide="ignore"):
         table = QTable({
-            "low": DISTANCES[:-1], "high": DISTANCES[1:], "n": n.sum(axis=0).astype(int),
+            "bin_low": DISTANCES[:-1], "bin_high": DISTANCES[1:], "n": n.sum(axis=0).astype(int),
             "bias": bias, "bias_err": bias_err,
             "rms": np.sqrt(mean_square), "rms_err": error / (2 * np.sqrt(mean_square)),
             "relative": np.sqrt(relative), "relative_err": relative_err / (2 * np.sqrt(relative)),

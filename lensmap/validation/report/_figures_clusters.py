@@ -58,8 +58,8 @@ def plot_completeness_of(table, colors):
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        ``estimator``, ``definition``, ``ranking``, ``low``, ``high``, ``corrected`` and its error,
-        and ``chance``.
+        ``estimator``, ``definition``, ``ranking``, ``bin_low``, ``bin_high``, ``corrected`` and its
+        error, and ``chance``.
     colors : dict
         Of `colors_of`.
 
@@ -79,7 +79,7 @@ def plot_completeness_of(table, colors):
         for ax, definition in zip(line, definitions, strict=True):
             for name in estimators_of(table):
                 rows = rows_of(table, name, definition=definition, ranking=ranking)
-                low, high = (rows[c].to_value(1e14 * u.solMass) for c in ("low", "high"))
+                low, high = (rows[c].to_value(1e14 * u.solMass) for c in ("bin_low", "bin_high"))
                 middle = np.append(np.sqrt(low * high)[:-1], 1.25 * low[-1])
                 ax.errorbar(middle, rows["corrected"], rows["corrected_err"], color=colors[name],
                             marker=".", linewidth=1.1, label=name)

@@ -39,7 +39,7 @@ def plot_scores(summary, colors):
     Parameters
     ----------
     summary : `~astropy.table.QTable`
-        Of `lensmap.validation.summarize`.
+        Of `lensmap.validation.summarize_scores`.
     colors : dict
         Of `colors_of`.
 
@@ -76,7 +76,7 @@ def plot_relations(relations, edges, summary):
     edges : `numpy.ndarray`
         Of their bins, ``(n + 1,)``.
     summary : `~astropy.table.QTable`
-        Of `lensmap.validation.summarize`, for the slopes.
+        Of `lensmap.validation.summarize_scores`, for the slopes.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def plot_distributions(table, colors):
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        ``estimator``, ``low``, ``high``, ``pdf``, ``pdf_err``.
+        ``estimator``, ``bin_low``, ``bin_high``, ``pdf``, ``pdf_err``.
     colors : dict
         Of `colors_of`.
 
@@ -127,14 +127,14 @@ def plot_distributions(table, colors):
     lowest = np.inf
     for name in dict.fromkeys(map(str, table["estimator"])):
         rows = rows_of(table, name)
-        edges = np.append(rows["low"], rows["high"][-1])
+        edges = np.append(rows["bin_low"], rows["bin_high"][-1])
         ax.stairs(np.where(rows["pdf"] > 0, rows["pdf"], np.nan), edges, color=colors[name],
                   label=name, linewidth=1.6 if name == TRUTH else 1.1)
         lowest = min(lowest, np.min(rows["pdf"][rows["pdf"] > 0]))
     ax.set_yscale("log")
     ax.set_ylim(0.5 * max(lowest, _LEAST_DENSITY))
     some = table["pdf"] > max(lowest, _LEAST_DENSITY)
-    ax.set_xlim(table["low"][some].min(), table["high"][some].max())
+    ax.set_xlim(table["bin_low"][some].min(), table["bin_high"][some].max())
     ax.set_xlabel(r"convergence $\kappa$")
     ax.set_ylabel(r"$p(\kappa)$")
     ax.legend(frameon=False)
@@ -216,7 +216,7 @@ def plot_residuals(table, colors, what="the edge"):
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        ``estimator``, ``low``, ``high``, ``bias``, ``relative`` and their errors.
+        ``estimator``, ``bin_low``, ``bin_high``, ``bias``, ``relative`` and their errors.
     colors : dict
         Of `colors_of`.
     what : str
@@ -230,7 +230,7 @@ def plot_residuals(table, colors, what="the edge"):
     figure, axes = new_figure(1, 2, (9.6, 4.0))
     for name in estimators_of(table):
         rows = rows_of(table, name)
-        low, high = (rows[c].to_value(u.arcmin) for c in ("low", "high"))
+        low, high = (rows[c].to_value(u.arcmin) for c in ("bin_low", "bin_high"))
         middle = np.where(np.isfinite(high), np.sqrt(np.maximum(low, 0.35) * high), 1.5 * low)
         for ax, column in zip(axes, ("bias", "relative"), strict=True):
             ax.errorbar(middle, rows[column], rows[f"{column}_err"], color=colors[name],
@@ -253,7 +253,7 @@ def plot_coverage(table, colors):
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        ``estimator``, ``low``, ``high``, ``coverage``, ``coverage_err``.
+        ``estimator``, ``bin_low``, ``bin_high``, ``coverage``, ``coverage_err``.
     colors : dict
         Of `colors_of`.
 
@@ -273,8 +273,9 @@ def plot_coverage(table, colors):
                     linestyle="none", capsize=2, color=colors.get(name, "black"), label=name)
     ax.axhline(0.683, color="black", linewidth=0.6)
     words = [
-        f"below {row['high']:g}" if np.isinf(row["low"]) else
-        f"above {row['low']:g}" if np.isinf(row["high"]) else f"{row['low']:g} to {row['high']:g}"
+        f"below {row['bin_high']:g}" if np.isinf(row["bin_low"]) else
+        f"above {row['bin_low']:g}" if np.isinf(row["bin_high"]) else
+        f"{row['bin_low']:g} to {row['bin_high']:g}"
         for row in bins
     ]
     ax.set_xticks(places, words, fontsize="small")

@@ -9,7 +9,7 @@ from astropy.table import QTable, vstack
 from lensmap.scores import pool_coverage
 from lensmap.validation._compare import contrast
 from lensmap.validation._records import RecordFolder
-from lensmap.validation._summary import summarize
+from lensmap.validation._summary import summarize_scores
 from lensmap.validation.measures import (
     COVERAGE_COLUMNS,
     DEFINITIONS,
@@ -111,7 +111,7 @@ class ValidationResults:
 
     @cached_property
     def summary(self):
-        """What `summarize` makes of the scores of fields."""
+        """What `summarize_scores` makes of the scores of fields."""
         return self._summary("fields")
 
     @property
@@ -157,11 +157,12 @@ class ValidationResults:
             return None
         numbers = {row["field"] for row in rows}
         others = [row for row in scores_of(self.parts["fields"]) if row["field"] in numbers]
-        return summarize(QTable(others + rows))
+        return summarize_scores(QTable(others + rows))
 
     @cached_property
     def null(self):
-        """What `summarize` makes of the scores of skies without lensing, with the ``mode``."""
+        """What `summarize_scores` makes of the scores of skies without lensing, with the
+        ``mode``."""
         table = self._summary("null")
         if table is None:
             return None
@@ -169,26 +170,28 @@ class ValidationResults:
         for i in range(len(self.names)):
             pdf = self._null_pdf(i, together=2)
             modes.append(float(np.mean([pdf[name][np.argmax(pdf["pdf"])]
-                                        for name in ("low", "high")])))
+                                        for name in ("bin_low", "bin_high")])))
         table["mode"] = modes
         return table
 
     def _summary(self, part):
         table = self._scores(part)
-        return None if table is None else summarize(table)
+        return None if table is None else summarize_scores(table)
 
     def _null_pdf(self, which, together=4):
         return distribution([r["counts"][which] for r in self.parts["null"]], NULL_EDGES, together)
 
     @cached_property
     def null_distribution(self):
-        """The distribution of kappa without lensing: ``low``, ``high``, ``pdf``, ``pdf_err``."""
+        """The distribution of kappa without lensing: ``bin_low``, ``bin_high``, ``pdf``,
+        ``pdf_err``."""
         # Without the last bins, which hold all that is beyond.
         return self._of_each("null", self.names, lambda i: self._null_pdf(i)[1:-1])
 
     @cached_property
     def distribution(self):
-        """The distribution of kappa: ``low``, ``high``, ``pdf``, ``pdf_err``; the truth, too."""
+        """The distribution of kappa: ``bin_low``, ``bin_high``, ``pdf``, ``pdf_err``; the truth,
+        too."""
         counts = [record["counts"] for record in self.parts["fields"]]
         return self._of_each("fields", [TRUTH, *self.names],
                              lambda i: distribution([one[i] for one in counts]))
@@ -237,8 +240,8 @@ class ValidationResults:
     def completeness(self):
         """Completeness by ``definition`` of a cluster (``"paper"``, peaks of the truth, or
         ``"halo"``), ``ranking`` (``"all"`` peaks of the map or the ``"highest"`` 20 per square
-        degree) and mass (``low`` to ``high``): ``n`` clusters, ``rate``, ``chance`` and, without
-        chance, ``corrected``."""
+        degree) and mass (``bin_low`` to ``bin_high``): ``n`` clusters, ``rate``, ``chance`` and,
+        without chance, ``corrected``."""
         clusters = self._clusters()
         return self._of_each("fields", self.names, lambda i: _stack([
             _with(pool_completeness(clusters, i, definition, ranking), definition, ranking)
@@ -256,7 +259,8 @@ class ValidationResults:
 
     @cached_property
     def masses(self):
-        """Masses within 1 Mpc by true mass (``low`` to ``high``): ``n``, the ``ratio`` of the sums
+        """Masses within 1 Mpc by true mass (``bin_low`` to ``bin_high``): ``n``, the ``ratio`` of
+        the sums
         in the map to the truth, and the ``scatter`` of the ratio of single clusters."""
         return self._of_each("fields", self.names, lambda i: self._mass_pools[i][0])
 
@@ -273,7 +277,8 @@ class ValidationResults:
 
     @cached_property
     def residuals(self):
-        """Residuals by distance to the edge (``low`` to ``high``): ``n`` pixels, ``bias``, ``rms``
+        """Residuals by distance to the edge (``bin_low`` to ``bin_high``): ``n`` pixels, ``bias``,
+        ``rms``
         and ``relative``, the rms over that of the truth."""
         return self._residuals("fields")
 
@@ -304,8 +309,9 @@ class ValidationResults:
     @cached_property
     def coma_masses(self):
         """The mass of the mock of Coma by NFW fits, 1e14 solar masses, a dict: ``true``, ``mean``,
-        ``scatter``, the mean interval ``minus`` and ``plus``, ``log_ratio``, the mean of ln(fit /
-        true), and ``covered``, the part of the 68 per cent intervals that hold the truth."""
+        ``scatter``, the mean ends of the intervals ``mean_low`` and ``mean_high``, ``log_ratio``,
+        the mean of ln(fit / true), and ``covered``, the part of the 68 per cent intervals that hold
+        the truth."""
         records = self.parts["coma"]
         return pool_masses_of_coma(records, ComaSky()) if records else None
 

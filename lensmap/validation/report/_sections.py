@@ -287,7 +287,7 @@ def coma(page, results, picture):
         ["true", number(found["true"], None, 2)],
         ["mean of the fits", number(found["mean"], None, 2)],
         ["their scatter", number(found["scatter"], None, 2)],
-        ["mean interval", f"&minus;{found['minus']:.2f} +{found['plus']:.2f}"],
+        ["mean interval", f"{found['mean_low']:.2f} to {found['mean_high']:.2f}"],
         ["mean of ln(fit / true)", number(found["log_ratio"], found["log_ratio_err"])],
         ["true mass in the interval", number(found["covered"], found["covered_err"], 2)],
     ])

@@ -11,18 +11,19 @@ __all__ = ["result_table"]
 _TABLES = {
     "summary": (), "masked": (), "null": (), "more": (), "resources": (),
     "contrasts": ("reference",),
-    "distribution": ("low", "high"), "null_distribution": ("low", "high"),
+    "distribution": ("bin_low", "bin_high"), "null_distribution": ("bin_low", "bin_high"),
     "autocorrelation": ("theta",), "by_scale": ("ell",),
-    "completeness": ("definition", "ranking", "low", "high"), "purity": ("definition", "ranking"),
-    "masses": ("low", "high"), "mass_lines": (),
-    "residuals": ("low", "high"), "masked_residuals": ("low", "high"),
-    "coverage": ("low", "high"), "coma_arms": ("test", "threshold"),
+    "completeness": ("definition", "ranking", "bin_low", "bin_high"),
+    "purity": ("definition", "ranking"),
+    "masses": ("bin_low", "bin_high"), "mass_lines": (),
+    "residuals": ("bin_low", "bin_high"), "masked_residuals": ("bin_low", "bin_high"),
+    "coverage": ("bin_low", "bin_high"), "coma_arms": ("test", "threshold"),
 }
 
 # What a bin is one of, whatever it is called.
 _PLACES = {
-    "theta": "low", "ell": "low", "threshold": "low", "test": "definition",
-    "reference": "definition",
+    "bin_low": "low", "bin_high": "high", "theta": "low", "ell": "low", "threshold": "low",
+    "test": "definition", "reference": "definition",
 }
 
 

@@ -8,7 +8,7 @@ from lensmap.cli import main
 from lensmap.cli.commands._demo import demo_table
 from lensmap.injection import HaloRecovery
 
-HALOS = ["--mass", "1e14", "1e15", "--redshift", "0.3", "--z-source", "1", "--no-check"]
+HALOS = ["--mass", "1e14", "1e15", "--z-lens", "0.3", "--z-source", "1", "--no-check"]
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_other_parameters_do_not_mix(run):
     ("words", "expected"),
     [
         (["--method", "wiener", "--by", "kappa", "--threshold", 0.05], "WienerFilter()"),
-        (["--uncertainty", 5, "--density", 8], "uncertainty='rotations', n_realizations=5"),
+        (["--uncertainty", 5, "--peak-density", 8], "uncertainty='rotations', n_realizations=5"),
         (["--pixel-scale", "0.5arcmin", "--mask", "mask.reg"], "KaiserSquires("),
     ],
     ids=["wiener", "density", "mask"],
@@ -88,16 +88,16 @@ def test_options_of_the_map(run, tmp_path, words, expected):
     assert expected in found.settings["estimator"]
     if "--method" in words:
         assert found.by == "kappa"
-    if "--density" in words:
-        assert found.density.value == pytest.approx(8, abs=3)
+    if "--peak-density" in words:
+        assert found.peak_density.value == pytest.approx(8, abs=3)
 
 
 def test_wiener_expects_the_matter_before_the_galaxies(run):
     code, _, err = run("-n", 1, "--halos", 1, "--method", "wiener", "--by", "kappa",
                        "--threshold", 0.05)
     assert code == 0, err
-    code = main(["inject", "shear.fits", "-o", "others.ecsv", "--mass", "1e15", "--redshift", "0.3",
-                 "--n-of-z", "lsst_y10", "--no-check", "-n", "1", "--halos", "1", "--method",
+    code = main(["inject", "shear.fits", "-o", "others.ecsv", "--mass", "1e15", "--z-lens", "0.3",
+                 "--z-source", "lsst_y10", "--no-check", "-n", "1", "--halos", "1", "--method",
                  "wiener", "--by", "kappa", "--threshold", "0.05"])
     assert code == 0
     settings = HaloRecovery.read("others.ecsv").settings
@@ -112,7 +112,7 @@ def test_wiener_expects_the_matter_before_the_galaxies(run):
         (["-o", "shear.ecsv", "--plot", "shear.fits"], "is the catalog"),
         (["--plot", "halos.doc"], "suffix of the picture"),
         (["--halos", "500"], "no room for 500 halos"),
-        (["--redshift", "2"], "--redshift must be lower than --z-source"),
+        (["--z-lens", "2"], "--z-lens must be lower than --z-source"),
         (["--mass", "2e14", "1e14"], "--mass must be"),
         (["--method", "wiener", "--smoothing", "1arcmin"], "--smoothing is not for"),
     ],
@@ -130,6 +130,6 @@ def test_a_table_of_something_else(run, tmp_path):
 
 
 def test_redshifts_of_galaxies_are_needed(run, capsys):
-    words = ["inject", "shear.fits", "-o", "halos.ecsv", "--mass", "1e15", "--redshift", "0.3"]
+    words = ["inject", "shear.fits", "-o", "halos.ecsv", "--mass", "1e15", "--z-lens", "0.3"]
     assert main([*words, "--no-check"]) == 1
     assert "--z-source must be given" in capsys.readouterr().err

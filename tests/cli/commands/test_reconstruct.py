@@ -235,7 +235,8 @@ class TestOptions:
 
 class TestTheCheck:
     def test_it_warns_and_goes_on(self, folder, capsys, monkeypatch):
-        result = check_convention(make_table()["ra", "dec", "e1", "e2"].copy(), n_rotations=30)
+        table = make_table()["ra", "dec", "e1", "e2"].copy()
+        result = check_convention(table, n_rotations=30, rng=0)
         wrong = type(result)(**(vars(result) | {"handedness": "mirrored"}))
         monkeypatch.setattr("lensmap.diagnostics.check_convention", lambda *args, **kw: wrong)
         words = ["reconstruct", "cat.ecsv", "-o", "k.fits"]

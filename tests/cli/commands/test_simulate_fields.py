@@ -46,7 +46,7 @@ class TestHelp:
             [], ["fly"], ["fields", "-o", "f"], ["fields", "-n", "3"],
             ["fields", "-o", "f", "-n", "0"], ["fields", "-o", "f", "-n", "1", "--workers", "0"],
             ["fields", "-o", "f", "-n", "1", "--pixel-scale", "3"],
-            ["fields", "-o", "f", "-n", "1", "--z-source", "1", "--n-of-z", "lsst_y1"],
+            ["fields", "-o", "f", "-n", "1", "--z-source"],
             ["survey", "-o", "c.fits", "--center", "10"],
             ["survey", "-o", "c.fits", "--center", "10,95"],
         ],
@@ -103,7 +103,7 @@ class TestFields:
 
     def test_hdf5_and_a_distribution(self, own_folder, capsys):
         assert simulate(
-            "fields", "-o", "deep/f", "-n", 1, *SMALL[:5], "--n-of-z", "lsst_y10", "--format",
+            "fields", "-o", "deep/f", "-n", 1, *SMALL[:5], "--z-source", "lsst_y10", "--format",
             "hdf5", "--cosmology", "planck18", "--resolution", "massivenus",
         ) == 0
         field = LensingField.read("deep/f/field_0000.h5")
@@ -111,7 +111,7 @@ class TestFields:
         assert field.kappa.meta["cosmology"] == "Planck18"
         assert field.kappa.meta["resolution"] == "massivenus"
         settings = json.loads((own_folder / "deep" / "f" / "settings.json").read_text())
-        assert settings["n_of_z"] == "lsst_y10" and settings["z_source"] is None
+        assert settings["z_source"] == "lsst_y10"
         assert "sources: lsst_y10" in capsys.readouterr().out
 
     @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ class TestFields:
             (["--seed", "1"], "seed was 0 and is now 1;"),
             (["--z-source", "0.7"], "z-source was 0.6 and is now 0.7;"),
             (["--z-source", "0.6", "0.7"], "z-source was 0.6 and is now 0.6 0.7;"),
-            (["--n-of-z", "lsst_y1"], "n-of-z was none and is now lsst_y1;"),
+            (["--z-source", "lsst_y1"], "z-source was 0.6 and is now lsst_y1;"),
             (["--shape", "32", "64"], "shape was 32 32 and is now 32 64;"),
             (["--pixel-scale", "2arcmin"], "pixel-scale was 3 arcmin and is now 2 arcmin;"),
             (["--cosmology", "WMAP7"], "cosmology was massivenus and is now wmap7;"),
@@ -131,8 +131,7 @@ class TestFields:
     )
     def test_other_settings_need_another_folder(self, words, message, series, capsys):
         before = names(series)
-        small = SMALL if "--n-of-z" not in words else SMALL[:5]
-        assert simulate("fields", "-o", series, "-n", 5, *small, *words) == 1
+        assert simulate("fields", "-o", series, "-n", 5, *SMALL, *words) == 1
         err = only_error(capsys)
         assert message in err and "another directory" in err
         assert names(series) == before
@@ -170,7 +169,8 @@ class TestFields:
             (["--z-source", "-1"], "--z-source must be a positive finite redshift, not -1.0"),
             (["--z-source", "nan"], "--z-source must be a positive finite redshift"),
             (["--z-source", "1", "1.0"], "--z-source names the redshift 1 twice"),
-            (["--n-of-z", "all"], "there are 'lsst_y1', 'lsst_y10'"),
+            (["--z-source", "1", "lsst_y1"], "must be redshifts or one distribution, not 1.0 lsst"),
+            (["--z-source", "all"], "there are 'lsst_y1', 'lsst_y10'"),
             (["--pixel-scale", "30deg"], "more than 25 deg is not flat"),
             (["--shape", "31", "32"], "shape must be even"),
             (["--shape", "-4", "32"], "at least 8"),

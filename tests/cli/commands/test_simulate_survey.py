@@ -85,8 +85,8 @@ class TestSurvey:
         cases = [
             ([*field, "--preset", "lsst_y10"], "redshifts: all at 0.6, that of the field"),
             ([*foreign, "--preset", "lsst_y10"], "redshifts: mean 1.0"),
-            ([*foreign, "--n-of-z", "lsst_y10"], "redshifts: mean 1.0"),
-            ([*field, "--n-of-z", "lsst_y10", "--null"], "redshifts: mean 1.0"),
+            ([*foreign, "--z-source", "lsst_y10"], "redshifts: mean 1.0"),
+            ([*field, "--z-source", "lsst_y10", "--null"], "redshifts: mean 1.0"),
             (foreign, "redshifts: not known"),
         ]
         for words, said in cases:
@@ -95,9 +95,10 @@ class TestSurvey:
 
     def test_a_field_has_its_galaxies_where_it_says(self, series, own_folder, capsys):
         field = series / "field_0000.fits"
-        assert simulate("survey", "-o", "c.fits", "--field", field, "--n-of-z", "lsst_y1") == 1
+        assert simulate("survey", "-o", "c.fits", "--field", field, "--z-source", "lsst_y1") == 1
         error = only_error(capsys)
-        assert "--n-of-z: " in error and "is for sources at 0.6, which are the redshifts" in error
+        assert "--z-source lsst_y1: " in error
+        assert "is for sources at 0.6, which are the redshifts" in error
         assert names() == []
 
     def test_no_lensing(self, own_folder, capsys):
@@ -152,12 +153,12 @@ class TestSurvey:
         with h5py.File("tng.h5", "w") as file:
             file["z23/kappa"] = kappa
         cases = [
-            (["plain.fits", "--angle", "1.6deg"], None, 3),
+            (["plain.fits", "--width", "1.6deg"], None, 3),
             (["map.npy", "--pixel-scale", "3arcmin", "--z-source", "0.7"], 0.7, 3),
             (["WLconv_z1.50_0001r.fits"], 1.5, 3),
             (["WLconv_z1.50_0001r.fits", "--z-source", "1.4"], 1.4, 3),
             (["lenstools.fits", "--center", "10,20"], None, 3),
-            (["tng.h5", "--angle", "1.6deg", "--source-plane", "23"], 1.034, 3),
+            (["tng.h5", "--width", "1.6deg", "--source-plane", "23"], 1.034, 3),
         ]
         for words, z_source, scale in cases:
             assert simulate(
@@ -195,8 +196,8 @@ class TestSurvey:
             (["--field", "c.fits"], "'c.fits' is read: it would be lost"),
             (["--field", "mine.fits"], "is no FITS file, or it is broken"),
             (["--field", "mine.h5"], "is no HDF5 file"),
-            (["--field", "map.npy"], "is not known: give --angle or --pixel-scale"),
-            (["--field", "map.npy", "--angle", "400deg"], "more than 25 deg is not flat"),
+            (["--field", "map.npy"], "is not known: give --width or --pixel-scale"),
+            (["--field", "map.npy", "--width", "400deg"], "more than 25 deg is not flat"),
             (["--field", "map.npy", "--source-plane", "3"], "--source-plane is for files of"),
             (["--field", "map.npy", "--shape", "8", "8"], "--shape: 'map.npy' says this by itself"),
         ],
@@ -215,8 +216,8 @@ class TestSurvey:
     def test_a_field_says_its_own_redshift(self, series, own_folder, capsys):
         field = series / "field_0000.fits"
         words = ["survey", "-o", "c.fits", "--field", field]
-        assert simulate(*words, "--z-source", 1, "--angle", "1deg") == 1
-        assert "--angle, --z-source: " in only_error(capsys)
+        assert simulate(*words, "--z-source", 1, "--width", "1deg") == 1
+        assert "--width, --z-source: " in only_error(capsys)
 
 
 class TestCluster:
@@ -234,7 +235,7 @@ class TestCluster:
         )
 
     def test_ones_own(self, own_folder):
-        words = ["--mass", "5e14", "--redshift", "0.3", "--ellipticity", "0.2", *SMALL]
+        words = ["--mass", "5e14", "--z-lens", "0.3", "--ellipticity", "0.2", *SMALL]
         words += ["--center", "30,40", "--concentration", "5", "--substructure", "0"]
         assert simulate("cluster", "-o", "k.h5", *words) == 0
         assert simulate("cluster", "-o", "b.fits", *words, "--background") == 0
@@ -247,13 +248,13 @@ class TestCluster:
     @pytest.mark.parametrize(
         "words, message",
         [
-            ([], "give the cluster as --preset NAME, or its --mass and --redshift"),
+            ([], "give the cluster as --preset NAME, or its --mass and --z-lens"),
             (["--mass", "1e14"], "give the cluster as"),
             (["--preset", "virgo"], "there is no cluster preset 'virgo'"),
             (["--preset", "coma", "--mass", "1e14"], "--mass: --preset says this by itself"),
-            (["--mass", "-1", "--redshift", "0.2"], "positive"),
-            (["--mass", "1e14", "--redshift", "-0.2"], "not negative"),
-            (["--mass", "1e14", "--redshift", "2"], "z_lens must be lower than --z-source"),
+            (["--mass", "-1", "--z-lens", "0.2"], "positive"),
+            (["--mass", "1e14", "--z-lens", "-0.2"], "not negative"),
+            (["--mass", "1e14", "--z-lens", "2"], "--z-lens must be lower than --z-source"),
             (["--preset", "coma", "--pixel-scale", "1deg"], "more than 25 deg is not flat"),
             (["--preset", "coma", "--substructure", "2"], "substructure must be between 0 and"),
             (["--preset", "coma", "--z-source", "1", "2"], "--z-source must be one redshift"),

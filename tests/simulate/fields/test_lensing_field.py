@@ -144,7 +144,7 @@ def test_what_is_written_comes_back(tmp_path, suffix, z_source, halos):
     for name in field.halos.colnames:
         assert np.all(again.halos[name] == field.halos[name])
     if isinstance(z_source, SourceRedshifts):
-        np.testing.assert_allclose(again.z_source.density, z_source.pdf)
+        np.testing.assert_allclose(again.z_source.pdf, z_source.pdf)
     else:
         assert again.z_source == z_source
     assert [p.name for p in tmp_path.iterdir()] == [path.name]

@@ -74,9 +74,9 @@ def test_lenstools(tmp_path):
     _check(read_lenstools(path), KAPPA, 2.0, None)
     assert read_lenstools(path, z_source=1).z_source == 1.0
     bare = _fits(tmp_path / "bare.fits")
-    with pytest.raises(ValueError, match="has no card ANGLE in its header: angle= says"):
+    with pytest.raises(ValueError, match="has no card ANGLE in its header: width= says"):
         read_lenstools(bare)
-    _check(read_lenstools(bare, angle=2 * u.deg), KAPPA, 2.0, None)
+    _check(read_lenstools(bare, width=2 * u.deg), KAPPA, 2.0, None)
     oblong = _fits(tmp_path / "oblong.fits", KAPPA[:8], ANGLE=2.0)
     with pytest.raises(ValueError, match=r"is not square, but \(8, 16\)"):
         read_lenstools(oblong)
@@ -126,17 +126,17 @@ def test_kappatng_binary(tmp_path):
 
 
 def test_any_array(tmp_path):
-    _check(read_field(KAPPA, angle=2 * u.deg, z_source=1.0), KAPPA, 2.0, 1.0)
+    _check(read_field(KAPPA, width=2 * u.deg, z_source=1.0), KAPPA, 2.0, 1.0)
     _check(read_field(KAPPA, pixel_scale="7.5 arcmin"), KAPPA, 2.0, None)
     np.save(tmp_path / "a.npy", KAPPA)
-    _check(read_field(tmp_path / "a.npy", angle="2 deg"), KAPPA, 2.0, None)
+    _check(read_field(tmp_path / "a.npy", width="2 deg"), KAPPA, 2.0, None)
     _check(read_field(str(_fits(tmp_path / "a.fits", ANGLE=2.0))), KAPPA, 2.0, None)
-    _check(read_field(_fits(tmp_path / "b.fits"), angle="2 deg"), KAPPA, 2.0, None)
+    _check(read_field(_fits(tmp_path / "b.fits"), width="2 deg"), KAPPA, 2.0, None)
     oblong = read_field(KAPPA[:8], pixel_scale=1 * u.arcmin, center=SkyCoord(10, 60, unit="deg"))
     assert oblong.shape == (8, 16)
     middle = oblong.wcs.pixel_to_world(7.5, 3.5)
     assert middle.ra.deg == pytest.approx(10) and middle.dec.deg == pytest.approx(60)
-    whole = read_field((100 * KAPPA).astype(int), angle="1 deg")
+    whole = read_field((100 * KAPPA).astype(int), width="1 deg")
     assert whole.gamma.dtype == np.complex128
 
 
@@ -163,32 +163,32 @@ def test_files_with_a_place_on_the_sky_are_maps_of_square_pixels(tmp_path):
 
 
 def test_periodic_maps():
-    field = read_field(KAPPA, angle="1 deg", padding=1)
+    field = read_field(KAPPA, width="1 deg", padding=1)
     np.testing.assert_array_equal(
         field.gamma, LensingField.from_kappa(field.kappa, padding=1).gamma
     )
 
 
 def test_what_cannot_be_read_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="angle and pixel_scale say the same thing"):
-        read_field(KAPPA, angle="1 deg", pixel_scale="1 arcmin")
+    with pytest.raises(ValueError, match="width and pixel_scale say the same thing"):
+        read_field(KAPPA, width="1 deg", pixel_scale="1 arcmin")
     with pytest.raises(ValueError, match="how large the pixels of the map are is not known"):
         read_field(KAPPA)
     with pytest.raises(ValueError, match="how large the pixels of '.*c.fits' are is not known"):
         read_field(_fits(tmp_path / "c.fits"))
-    with pytest.raises(TypeError, match="angle must be an angle with a unit"):
-        read_field(KAPPA, angle=2)
+    with pytest.raises(TypeError, match="width must be an angle with a unit"):
+        read_field(KAPPA, width=2)
     with pytest.raises(TypeError, match="pixel_scale must be an angle with a unit"):
         read_field(KAPPA, pixel_scale=2)
     with pytest.raises(ValueError, match=r"the map must be two-dimensional .*, not \(16,\)"):
-        read_field(KAPPA[0], angle="1 deg")
+        read_field(KAPPA[0], width="1 deg")
     with pytest.raises(TypeError, match="the map must hold real numbers, not complex128"):
-        read_field(KAPPA + 0j, angle="1 deg")
+        read_field(KAPPA + 0j, width="1 deg")
     with pytest.raises(TypeError, match="center must be one SkyCoord or None"):
-        read_field(KAPPA, angle="1 deg", center=(10, 20))
+        read_field(KAPPA, width="1 deg", center=(10, 20))
     (tmp_path / "a.npy").write_text("nothing")
     with pytest.raises(ValueError, match="is no array of numpy's"):
-        read_field(tmp_path / "a.npy", angle="1 deg")
+        read_field(tmp_path / "a.npy", width="1 deg")
     for read in (read_field, read_lenstools, read_massivenus, read_kappatng):
         with pytest.raises(FileNotFoundError, match="there is no file"):
             read(tmp_path / "WLconv_z1.00_0001r.fits")

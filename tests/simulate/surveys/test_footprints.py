@@ -101,9 +101,9 @@ def test_bad_parameters_are_refused():
                 make(WCS, fraction)
         with pytest.raises(TypeError, match="wcs must be an astropy.wcs.WCS"):
             make((300, 200), 0.3)
-    with pytest.raises(TypeError, match="density must be a number per solid angle"):
+    with pytest.raises(TypeError, match="star_density must be a number per solid angle"):
         star_holes(WCS, 100)
-    with pytest.raises(ValueError, match="density must be one positive finite number"):
+    with pytest.raises(ValueError, match="star_density must be one positive finite number"):
         star_holes(WCS, -DENSITY)
     with pytest.raises(TypeError, match="radius must be a pair of angles"):
         star_holes(WCS, DENSITY, radius=1 * u.arcmin)

@@ -65,7 +65,7 @@ def test_galaxies_behind_a_cluster_have_its_analytic_shear(center, orientation):
     catalog = MockSurvey(density=5 / u.arcmin**2, **EXACT).observe(kappa, rng=1)
     theta = catalog.skycoord.separation(position).to_value(u.arcmin)
     # close enough that the edge of the map is far, and not within the pixels of the core
-    near = catalog[(theta > 4) & (theta < 15)]
+    near = catalog.select((theta > 4) & (theta < 15))
     gamma, kappa_true = shear_of(near.skycoord, [(position, lens)])
     g = gamma / (1 - kappa_true)
     assert len(near) > 2000 and np.abs(g).max() > 0.08
@@ -218,18 +218,18 @@ def test_masked_pixels_of_the_field_have_no_galaxies():
 
 
 def test_redshifts_are_those_of_the_field_or_of_the_survey():
-    n_of_z, other = SourceRedshifts.smail(0.3, 1.2), SourceRedshifts.smail(0.1, 0.7)
+    sources, other = SourceRedshifts.smail(0.3, 1.2), SourceRedshifts.smail(0.1, 0.7)
     survey = MockSurvey(density=DENSE)
     assert survey.observe(_constant(0, 0), rng=1)["redshift"] is None
     assert survey.observe(None, WCS, rng=1)["redshift"] is None
     assert np.all(survey.observe(_constant(0, 0, z_source=1.5), rng=1)["redshift"] == 1.5)
     for survey, field in (
-        (survey.replace(n_of_z=n_of_z), None),
-        (survey.replace(n_of_z=n_of_z), _constant(0, 0)),
-        (survey.replace(n_of_z=other), _constant(0, 0, z_source=n_of_z)),
+        (survey.replace(z_source=sources), None),
+        (survey.replace(z_source=sources), _constant(0, 0)),
+        (survey.replace(z_source=other), _constant(0, 0, z_source=sources)),
     ):
         redshift = survey.observe(field, WCS, rng=1)["redshift"]
-        assert redshift.mean() == pytest.approx(n_of_z.mean, rel=0.01)
+        assert redshift.mean() == pytest.approx(sources.mean, rel=0.01)
     assert np.all(
         survey.observe(_constant(0, 0, z_source=1.5), rng=1)["redshift"] == 1.5
     )
@@ -237,8 +237,8 @@ def test_redshifts_are_those_of_the_field_or_of_the_survey():
 
 def test_between_fields_the_lensing_is_linear_in_redshift():
     fields = [_constant(0.02, 0.01j, z_source=0.5), _constant(0.1, 0.06j, z_source=1.5)]
-    n_of_z = SourceRedshifts([0, 3], [1, 1])
-    survey = MockSurvey(density=DENSE, n_of_z=n_of_z, **EXACT)
+    sources = SourceRedshifts([0, 3], [1, 1])
+    survey = MockSurvey(density=DENSE, z_source=sources, **EXACT)
     catalog = survey.observe(fields, rng=1)
     z = catalog["redshift"]
     kappa = np.interp(z, [0, 0.5, 1.5], [0, 0.02, 0.1])
@@ -250,6 +250,17 @@ def test_between_fields_the_lensing_is_linear_in_redshift():
     found = grid.shear[grid.count > 0].mean()
     expected = gamma.mean() / (1 - kappa.mean())
     assert abs(found) == pytest.approx(expected, rel=0.01)
+
+
+def test_all_galaxies_of_a_survey_may_be_at_one_redshift():
+    fields = [_constant(0.02, 0.01j, z_source=0.5), _constant(0.1, 0.06j, z_source=1.5)]
+    survey = MockSurvey(density=DENSE, z_source=1.0, **EXACT)
+    assert np.all(survey.observe(None, WCS, rng=1)["redshift"] == 1.0)
+    catalog = survey.observe(fields, rng=1)
+    np.testing.assert_allclose(catalog["kappa_true"], 0.06, atol=1e-6)
+    grid = survey.observe_grid(fields, rng=1)
+    found = grid.shear[grid.count > 0].mean()
+    assert abs(found) == pytest.approx(0.035 / 0.94, rel=0.01)
 
 
 # --- the survey itself ----------------------------------------------------------------------
@@ -268,7 +279,7 @@ def test_presets(name):
         z0, alpha = {"lsst_y10": (0.11, 0.68), "lsst_y1": (0.13, 0.78)}[name]
         z = np.linspace(0, 6, 2000)
         weight = z**2 * np.exp(-((z / z0) ** alpha))
-        assert survey.n_of_z.mean == pytest.approx(np.average(z, weights=weight), abs=5e-3)
+        assert survey.z_source.mean == pytest.approx(np.average(z, weights=weight), abs=5e-3)
 
 
 def test_the_paper_s_numbers():
@@ -340,7 +351,7 @@ def test_surveys_are_values():
         ({"sigma_e": 0}, ValueError, "sigma_e must be above 0 and at most 0.49"),
         ({"sigma_e": 0.6}, ValueError, "sigma_e must be above 0 .* not 0.6"),
         ({"measurement_error": "des"}, ValueError, "measurement_error must be 'hsc'"),
-        ({"n_of_z": 1.0}, TypeError, "n_of_z must be a SourceRedshifts or None, not float"),
+        ({"z_source": "1"}, TypeError, "z_source must be a redshift or a SourceRedshifts, not '1'"),
         ({"magnitude_limit": None}, TypeError, "magnitude_limit must be a magnitude, not None"),
         ({"m5": np.inf}, ValueError, "m5 must be finite"),
         ({"mask": 3}, TypeError, "mask"),
@@ -399,7 +410,7 @@ def test_a_seed_gives_the_same_galaxies_whatever_lenses_them():
     field = LensingField.from_kappa(
         ConvergenceMap(np.full((32, 32), 0.1), wcs=tangent_wcs(CENTER, (32, 32), 0.5)), z_source=1.0
     )
-    survey = MockSurvey(n_of_z=SourceRedshifts([0.2, 2.0], [1, 1]))
+    survey = MockSurvey(z_source=SourceRedshifts([0.2, 2.0], [1, 1]))
     seed = np.random.SeedSequence(3, spawn_key=(1,))
     lensed, unlensed, again = (
         survey.observe(one, None if one else field.wcs, rng=seed) for one in (field, None, field)

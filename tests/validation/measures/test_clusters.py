@@ -39,7 +39,7 @@ def test_the_truth_finds_all(records):
     assert pool_purity(records, 0, "paper", "all")["n"] >= found["n"].sum()
     # halos are where their peaks are, if they are heavy
     halos = pool_completeness(records, 0, "halo", "all")
-    heavy = halos["low"] >= 1.5e14 * u.solMass
+    heavy = halos["bin_low"] >= 1.5e14 * u.solMass
     assert np.sum(halos["n"][heavy]) >= 5
     matched = np.nansum((halos["rate"] * halos["n"])[heavy]) / np.sum(halos["n"][heavy])
     assert matched > 0.8

@@ -35,7 +35,7 @@ def test_a_distribution_is_one_and_has_errors():
     rng = np.random.default_rng(3)
     counts = [count_pixels(rng.normal(0, 0.05, 2000)) for _ in range(40)]
     table = distribution(counts)
-    width = table["high"] - table["low"]
+    width = table["bin_high"] - table["bin_low"]
     assert np.sum(table["pdf"] * width) == pytest.approx(1)
     middle = np.argmax(table["pdf"])
     # independent pixels: the error is that of their number

@@ -37,7 +37,7 @@ def test_the_error_of_noise(records):
 
 def test_a_bias_at_the_edge(records):
     table = pool_residuals(records, 1)
-    near = table["high"] <= 2 * u.arcmin
+    near = table["bin_high"] <= 2 * u.arcmin
     np.testing.assert_allclose(table["bias"][near], 0.02)
     np.testing.assert_allclose(table["bias"][~near], 0, atol=1e-12)
 
