@@ -14,7 +14,17 @@ from astropy.table import Table
 # What needs Sphinx, or draws: the build of the documentation runs it.
 collect_ignore_glob = ["conf.py", "_ext/*", "figures/*", "tutorials/*", "gallery/*"]
 
+# They train a network, and make a whole validation with its report.
+_SLOW_PAGES = {"networks", "validation"}
+
 _HSC = "ishape_hsm_regauss_"
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the pages that take long."""
+    for item in items:
+        if item.path.suffix == ".rst" and item.path.stem in _SLOW_PAGES:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The shell commands of the pages and of the README do what they say."""
 
+import os
 import re
 import shlex
 from importlib.resources import files
@@ -19,6 +20,9 @@ PAGES = [
     and re.search(r"^ +\$ lensmap ", page.read_text(), flags=re.MULTILINE)
 ]
 
+# A dozen commands, or a whole validation. Each command has quick tests of its own in tests/cli.
+SLOW = {"command_line", "validation"}
+
 
 def commands(page):
     """Return the words of each line that begins with ``$ lensmap``."""
@@ -32,14 +36,14 @@ def commands(page):
 @pytest.mark.parametrize(
     "page",
     [
-        # Whole validations: what they run has tests of its own with every interpreter.
-        pytest.param(page, id=page.stem,
-                     marks=pytest.mark.slow if page.stem == "validation" else ())
+        pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if page.stem in SLOW else [])
         for page in PAGES
     ],
 )
 def test_commands_of_a_page_succeed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # One worker, which is this process: new ones would spend most of their time on imports.
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
     table = Table.read(files("lensmap") / "data" / "demo_catalog.fits")
     table.meta.clear()
     table.write("shear.fits")
