@@ -61,9 +61,10 @@ def test_without_noise_the_halo_comes_back(mass):
     bins = np.geomspace(0.2, 2.5, 5) * u.Mpc  # wide: the model must be the mean over rings
     catalog = _catalog([(CENTER, halo)], n=300_000, noise=0.0)
     profile = shear_profile(catalog, CENTER, bins, z_lens=0.3, z_source=1.0)
+    some = catalog[::20]  # each galaxy has its own position in the model: any number will do
     fits = [
         fit_nfw(profile, z_lens=0.3, concentration="free"),
-        fit_nfw(catalog, CENTER, z_lens=0.3, z_source=1.0, radii=RADII, concentration="free"),
+        fit_nfw(some, CENTER, z_lens=0.3, z_source=1.0, radii=RADII, concentration="free"),
     ]
     for fit, accuracy in zip(fits, (0.01, 1e-4)):
         assert fit.success
@@ -114,7 +115,7 @@ def test_galaxies_at_many_redshifts():
 def test_two_halos_at_once_and_a_free_center():
     second = CENTER.directional_offset_by(60 * u.deg, 5 * u.arcmin)
     halos = [_halo(8e14), _halo(4e14, z=0.4)]
-    catalog = _catalog([(CENTER, halos[0]), (second, halos[1])], n=40_000, noise=0.0)
+    catalog = _catalog([(CENTER, halos[0]), (second, halos[1])], n=10_000, noise=0.0)
     wrong = CENTER.directional_offset_by(200 * u.deg, 0.5 * u.arcmin)
     fit = fit_nfw(catalog, SkyCoord([wrong, second]), z_lens=[0.3, 0.4], z_source=1.0,
                   radii=[0.2, 3] * u.Mpc, concentration="relation", center="free")
@@ -188,7 +189,7 @@ def test_a_covariance_from_a_bootstrap():
 
 def test_the_center_is_in_the_frame_of_the_user():
     halo = _halo()
-    catalog = _catalog([(CENTER, halo)], n=30_000, noise=0.0)
+    catalog = _catalog([(CENTER, halo)], n=8_000, noise=0.0)
     start = CENTER.directional_offset_by(70 * u.deg, 0.8 * u.arcmin)
     for position in (start, start.galactic):
         fit = fit_nfw(catalog, position, z_lens=0.3, z_source=1.0, radii=RADII, center="free")
