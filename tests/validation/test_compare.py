@@ -72,6 +72,7 @@ def test_scores_are_those_of_the_maps(scores):
     np.testing.assert_array_equal(table["rmse"], before["rmse"])
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(scores):
     together = compare(ESTIMATORS, SETUP, 4, seed=2, workers=2)
     for name in scores.colnames:

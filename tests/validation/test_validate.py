@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
+from one_process import resources_in_this_process  # noqa: F401  a fixture
 
 from lensmap import KaiserSquires, WienerFilter
 from lensmap.validation import (
@@ -18,6 +19,8 @@ from lensmap.validation import (
     validate,
     write_report,
 )
+
+pytestmark = pytest.mark.usefixtures("resources_in_this_process")
 
 SETUP = ValidationSetup(z_source=1.0, shape=(96, 96), pixel_scale=0.8 * u.arcmin)
 ESTIMATORS = {

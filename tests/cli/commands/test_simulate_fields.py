@@ -72,7 +72,7 @@ class TestFields:
         assert set(model.get_params()) < set(settings)
 
     def test_what_is_missing_is_drawn_and_nothing_else(self, series, own_folder, capsys):
-        words = ["fields", "-o", "f", *SMALL, "--workers", "2"]
+        words = ["fields", "-o", "f", *SMALL, "--workers", "1"]
         assert simulate(*words, "-n", 3) == 0
         assert "3 fields of 32 x 32 pixels of 3.0 arcmin\n" in capsys.readouterr().out
         (own_folder / "f" / "field_0001.fits").unlink()
@@ -193,7 +193,7 @@ class TestStopped:
         "number, code, workers, group",
         [
             (signal.SIGTERM, 143, "1", False),
-            (signal.SIGTERM, 143, "2", False),
+            pytest.param(signal.SIGTERM, 143, "2", False, marks=pytest.mark.slow),
             # Ctrl-C reaches the workers, too, and so do some batch systems.
             pytest.param(signal.SIGINT, 130, "2", True, marks=pytest.mark.slow),
             pytest.param(signal.SIGTERM, 143, "2", True, marks=pytest.mark.slow),

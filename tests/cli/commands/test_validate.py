@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 from astropy.table import Table
+from one_process import resources_in_this_process  # noqa: F401  a fixture
 from simulate_command import simulate
 
 from lensmap.cli import main
@@ -19,6 +20,28 @@ def wide():
 """
 
 
+@pytest.mark.usefixtures("resources_in_this_process")
+def test_the_same_command_goes_on(tmp_path, monkeypatch, capsys):
+    """Without the report, whose figures take most of the time."""
+    fields, commands = [], []
+
+    def write_report(results, command):
+        fields.append(results.n_fields["fields"])
+        commands.append(command)
+        return "report.html"
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lensmap.validation.write_report", write_report)
+    words = ["validate", "-o", "out", "--null", "1", *SMALL, "--resolution", "none", "-e", "ks150"]
+    for n in ("1", "2"):
+        assert main([*words, "-n", n]) == 0
+        assert "ks150" in capsys.readouterr().out
+    assert fields == [1, 2] and commands[1] == f"lensmap {' '.join(words)} -n 2"
+    assert main([*words, "-n", "2", "--seed", "5"]) == 1
+    assert "another seed" in capsys.readouterr().err and len(fields) == 2
+
+
+@pytest.mark.slow
 def test_a_report(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own_estimators.py").write_text(OWN)
