@@ -25,6 +25,14 @@ def fields(tmp_path_factory):
     return FieldSet.draw(tmp_path_factory.mktemp("fields"), model, 8, seed=1, workers=1)
 
 
+@pytest.fixture(scope="module")
+def trained(fields, tmp_path_factory):
+    """The folder of a training of ten steps."""
+    folder = tmp_path_factory.mktemp("trained")
+    train("lensmap", {fields: 1.0}, folder, steps=10, **SMALL)
+    return folder
+
+
 def _weights(network):
     return np.concatenate([w.ravel() for w in network.model.get_weights()])
 
@@ -91,18 +99,16 @@ def test_a_killed_training_leaves_whole_files_and_goes_on(fields, tmp_path):
 
 
 @pytest.mark.slow
-def test_fine_tuning_starts_from_weights(fields, tmp_path):
-    train("lensmap", {fields: 1.0}, tmp_path / "a", steps=10, **SMALL)
-    start = str(tmp_path / "a" / "weights.h5")
+def test_fine_tuning_starts_from_weights(fields, trained, tmp_path):
+    start = str(trained / "weights.h5")
     tuned = train("lensmap", {fields: 1.0}, tmp_path / "b", steps=1, start=start,
                   learning_rate=1e-9, **SMALL)
     np.testing.assert_allclose(_weights(tuned), _weights(load_network(start)), atol=1e-6)
 
 
-def test_another_training_is_not_gone_on_with(fields, tmp_path):
-    train("lensmap", {fields: 1.0}, tmp_path, steps=10, **SMALL)
+def test_another_training_is_not_gone_on_with(fields, trained):
     with pytest.raises(ValueError, match="holds a training with another learning_rate"):
-        train("lensmap", {fields: 1.0}, tmp_path, steps=10, learning_rate=1e-2, **SMALL)
+        train("lensmap", {fields: 1.0}, trained, steps=10, learning_rate=1e-2, **SMALL)
 
 
 def test_an_explosion_is_told(fields, tmp_path):
@@ -172,19 +178,20 @@ def test_a_stop_in_the_last_check_is_made_good(fields, tmp_path, monkeypatch):
     from lensmap.networks.training import _train as training
 
     original = training._Run.check
+    small = {**SMALL, "check_every": 2}
 
     def stop(self, check):
-        if self.step == 20:
+        if self.step == 4:
             self.save()
             raise KeyboardInterrupt
         original(self, check)
 
     monkeypatch.setattr(training._Run, "check", stop)
     with pytest.raises(KeyboardInterrupt):
-        train("lensmap", {fields: 1.0}, tmp_path, steps=20, **SMALL)
+        train("lensmap", {fields: 1.0}, tmp_path, steps=4, **small)
     monkeypatch.undo()
-    network = train("lensmap", {fields: 1.0}, tmp_path, steps=20, **SMALL)
-    assert [row["step"] for row in network.card["curve"]] == [10, 20]
+    network = train("lensmap", {fields: 1.0}, tmp_path, steps=4, **small)
+    assert [row["step"] for row in network.card["curve"]] == [2, 4]
 
 
 def test_a_damaged_checkpoint_is_told(fields, tmp_path):
@@ -200,9 +207,8 @@ def test_fields_of_any_size_can_be_learned_from(tmp_path):
     assert "r" in network.card["curve"][-1]
 
 
-def test_a_start_of_another_shape(fields, tmp_path):
-    train("lensmap", {fields: 1.0}, tmp_path / "a", steps=2, **SMALL)
-    start = str(tmp_path / "a" / "weights.h5")
+def test_a_start_of_another_shape(fields, trained, tmp_path):
+    start = str(trained / "weights.h5")
     other = {**SMALL, "options": {**OPTIONS, "widths": [6, 10]}}
     with pytest.raises(ValueError, match="is a network of another shape"):
         train("lensmap", {fields: 1.0}, tmp_path / "b", steps=2, start=start, **other)

@@ -104,10 +104,7 @@ def test_mass_of_the_map_is_that_of_the_halo():
     assert (mass / halo.total_mass).to_value(u.one) == pytest.approx(1, abs=2e-3)
 
 
-@pytest.mark.parametrize(
-    "ellipticity",
-    [pytest.param(0.1, marks=pytest.mark.slow), 0.3, pytest.param(0.5, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("ellipticity", [0.1, 0.3, 0.5])
 def test_shear_of_an_elliptical_halo(ellipticity):
     """Against the sum over the mass of small squares (1 / r^2), which shares no formula."""
     halo = NFWHalo(3e14 * u.solMass, 5.0, 0.5, ellipticity=ellipticity, angle=30 * u.deg,
@@ -117,14 +114,13 @@ def test_shear_of_an_elliptical_halo(ellipticity):
     mean = round_kappa + halo.tangential_shear(radius * PIXEL, 1.0)
     lens = HaloLens(radius, round_kappa, mean, ellipticity, halo.angle)
     log_r, step = np.linspace(np.log(1e-3), np.log(300.0), 1500, retstep=True)
+    r = np.exp(log_r)[:, None]
     phi = np.linspace(0, 2 * np.pi, 720, endpoint=False)
     for x, y in ((4.0, 3.0), (-6.0, 1.0), (0.0, -12.0)):
         # Polar cells about the point itself: the ring nearest to it has no shear by symmetry.
-        total = 0
-        for r in np.exp(log_r):
-            xs, ys = (x + r * np.cos(phi)) * PIXEL, (y + r * np.sin(phi)) * PIXEL
-            kappa = halo.elliptical_kappa(xs, ys, 1.0)
-            total += -(kappa * np.exp(2j * phi)).mean() * 2 * step
+        xs, ys = (x + r * np.cos(phi)) * PIXEL, (y + r * np.sin(phi)) * PIXEL
+        rings = (halo.elliptical_kappa(xs, ys, 1.0) * np.exp(2j * phi)).mean(axis=1)
+        total = -rings.sum() * 2 * step
         kappa, gamma = lens(np.array([x]), np.array([y]))
         assert abs(gamma[0] - total) < 2e-3 * abs(total)
         assert kappa[0] == pytest.approx(halo.elliptical_kappa(x * PIXEL, y * PIXEL, 1.0), rel=1e-4)
