@@ -1,6 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 from ._files import save_figure
-from ._injection import recovery_figure, plot_recovery_cells, plot_recovery_masses, plot_recovery_rate
+from ._injection import (
+    plot_recovery_cells,
+    plot_recovery_masses,
+    plot_recovery_rate,
+    recovery_figure,
+)
 from ._maps import check_picture, plot_map, save_map
 from ._overlays import plot_filaments, plot_peaks
 from ._profiles import plot_azimuthal_profile, plot_kappa_profile, plot_shear_profile
@@ -30,12 +35,12 @@ __all__ = [
     "plot_peaks",
     "plot_pixel_relation",
     "plot_power",
-    "recovery_figure",
     "plot_recovery_cells",
     "plot_recovery_masses",
     "plot_recovery_rate",
     "plot_shear_correlation",
     "plot_shear_profile",
+    "recovery_figure",
     "save_figure",
     "save_map",
 ]
