@@ -29,9 +29,13 @@ class SourceRedshifts:
         Redshifts, ``(n,)``, at least 2, rising, not negative.
     pdf : array_like
         The number of sources per unit redshift there, ``(n,)``, in any unit; not negative.
+    name : str or None
+        A name for stored settings and messages.
 
     Attributes
     ----------
+    name : str or None
+        As given.
     z : `numpy.ndarray`
         The redshifts, ``(n,)``.
     pdf : `numpy.ndarray`
@@ -50,7 +54,8 @@ class SourceRedshifts:
     mean 1.05, median 0.87
     """
 
-    def __init__(self, z, pdf):
+    def __init__(self, z, pdf, *, name=None):
+        self.name = name
         z, pdf = np.array(z, dtype=float), np.array(pdf, dtype=float)
         if z.ndim != 1 or z.shape != pdf.shape or len(z) < 2:
             raise ValueError(
@@ -64,6 +69,16 @@ class SourceRedshifts:
         self.z = z
         self.pdf = pdf / np.trapezoid(pdf, z)
         self.z.flags.writeable = self.pdf.flags.writeable = False
+
+    def get_params(self):
+        """Return the parameters by name, for stored settings.
+
+        Returns
+        -------
+        dict
+            From names to values.
+        """
+        return {"name": self.name, "z": self.z, "pdf": self.pdf}
 
     @classmethod
     def smail(cls, z0, alpha, beta=2.0, *, z_max=None):
@@ -115,7 +130,9 @@ class SourceRedshifts:
         ----------
         LSST DESC 2018, arXiv:1809.01669, appendix D.
         """
-        return cls.smail(**look_up(_PRESETS, name, "source redshift preset"))
+        sources = cls.smail(**look_up(_PRESETS, name, "source redshift preset"))
+        sources.name = name
+        return sources
 
     def __repr__(self):
         return (

@@ -28,6 +28,11 @@ from ._validation import (
     look_up,
 )
 
+# For other packages of lensmap; not public.
+from ._memory import check_memory as check_memory, memory_limit as memory_limit
+from ._run_folder import RunFolder as RunFolder
+from ._threads import limit_threads as limit_threads
+
 __all__ = [
     "CatalogWarning",
     "ConventionWarning",

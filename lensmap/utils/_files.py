@@ -3,11 +3,16 @@
 
 import errno
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["FITS_SUFFIXES", "HDF5_SUFFIXES", "atomic_write", "has_suffix"]
+__all__ = ["FITS_SUFFIXES", "HDF5_SUFFIXES", "atomic_write", "has_suffix", "remove_leftovers"]
+
+# A temporary file of `atomic_write`: the mark, then the eight characters of `tempfile.mkstemp`.
+_MARK = "-lensmap-"
+_LEFTOVER = re.compile(rf"\..*{_MARK}[a-z0-9_]{{8}}(\..*)?")
 
 #: What names of files of a kind end in, in lower case.
 FITS_SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
@@ -37,7 +42,8 @@ def atomic_write(path, *, overwrite=False):
     """Give a temporary name to write to, and move it to ``path`` when all went well.
 
     Whatever interrupts the writing, ``path`` holds either what it held before or the whole new
-    file, and no temporary file stays behind.
+    file. Only a process that is killed leaves its temporary file, see `remove_leftovers`. When the
+    block ends, the file and its name are on the disk, and survive a power cut.
 
     Parameters
     ----------
@@ -64,7 +70,9 @@ def atomic_write(path, *, overwrite=False):
     _check_target(path, overwrite)
     try:
         handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem}-", suffix="".join(path.suffixes[-2:]) or ".tmp", dir=path.parent
+            prefix=f".{path.stem}{_MARK}",
+            suffix="".join(path.suffixes[-2:]) or ".tmp",
+            dir=path.parent,
         )
     except OSError as error:
         if not (isinstance(error, PermissionError) or error.errno == errno.EROFS):
@@ -81,8 +89,47 @@ def atomic_write(path, *, overwrite=False):
         # A second look: another process may have made the file in the meantime.
         _check_target(path, overwrite)
         os.replace(temporary, path)
+        _sync_directory(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder):
+    """Remove the temporary files that killed processes left behind in `atomic_write`.
+
+    No process may be writing to the folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder; folders in it are not searched.
+
+    Returns
+    -------
+    list of str
+        The names of the files that were removed.
+    """
+    names = [path.name for path in Path(folder).iterdir() if _LEFTOVER.fullmatch(path.name)]
+    for name in names:
+        Path(folder, name).unlink(missing_ok=True)
+    return sorted(names)
+
+
+def _sync_directory(folder):
+    """Bring the names of a directory's files to the disk, where the system can do that."""
+    if os.name != "posix":
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a directory that may be written to, but not read
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems
+            raise
+    finally:
+        os.close(handle)
 
 
 def _check_target(path, overwrite):

@@ -1,14 +1,17 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """One way to store settings: plain values in fixed units, with the unit in the name."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from types import FunctionType
 
 import numpy as np
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.cosmology import Cosmology
 
-__all__ = ["to_plain"]
+__all__ = ["UNIT_SUFFIXES", "to_plain"]
 
 # The unit of every physical quantity in a stored setting, and how its name ends.
 _UNITS = (
@@ -21,6 +24,10 @@ _UNITS = (
     (u.dimensionless_unscaled, None),
 )
 
+#: The endings of names that end in a unit, the longest first. (Names in "_s" are no durations as a
+#: rule.)
+UNIT_SUFFIXES = sorted((name for _, name in _UNITS if name not in (None, "s")), key=len)[::-1]
+
 # Conversions of units agree to about 1e-15.
 _DIGITS = 13
 
@@ -31,13 +38,14 @@ def to_plain(value):
     A quantity in a mapping is stored in a fixed unit, which its key then names:
     ``{"pixel_scale": 24 * u.arcsec}`` and ``{"pixel_scale": 0.4 * u.arcmin}`` both become
     ``{"pixel_scale_arcmin": 0.4}``. Objects with ``get_params`` (estimators, simulations, surveys)
-    become their parameters and the name of their class.
+    become their parameters and the name of their class, and so do dataclasses; functions become
+    their name.
 
     Parameters
     ----------
     value : object
-        A number, string, array, quantity, path, mapping, sequence, cosmology or an object with
-        ``get_params``.
+        A number, string, array, quantity, position, path, mapping, sequence, cosmology, function of
+        a module, dataclass or an object with ``get_params``.
 
     Returns
     -------
@@ -57,6 +65,11 @@ def to_plain(value):
             return convert(value)
     if hasattr(value, "get_params"):
         return {"class": type(value).__name__, **to_plain(value.get_params())}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+        return {"class": type(value).__name__, **to_plain(parts)}
+    if isinstance(value, FunctionType) and "<" not in value.__qualname__:
+        return f"{value.__module__}.{value.__qualname__}"
     raise TypeError(f"a setting must be a plain value or have get_params, not {value!r}")
 
 
@@ -90,12 +103,23 @@ def _plain_mapping(mapping):
 
 
 def _plain_array(array):
+    if array.dtype.kind == "f":
+        array = _rounded(array)
     return [to_plain(item) for item in array] if array.ndim else array.item()
+
+
+def _plain_position(position):
+    """Return ICRS coordinates; their tenth decimal is a third of a micro-arcsecond."""
+    ra, dec = np.round([position.icrs.ra.deg, position.icrs.dec.deg], 10)
+    return {"ra_deg": to_plain(ra), "dec_deg": to_plain(dec)}
 
 
 def _plain_cosmology(cosmology):
     parameters = {name: value for name, value in cosmology.parameters.items()}
-    return {"class": type(cosmology).__name__, "name": cosmology.name} | {
+    # astropy has no parameters for the power spectrum: they stand in the meta.
+    power = {name: to_plain(cosmology.meta[name]) for name in ("sigma8", "n")
+             if name in cosmology.meta}
+    return {"class": type(cosmology).__name__, "name": cosmology.name, **power} | {
         name: None if number is None else str(number) for name, number in parameters.items()
     }
 
@@ -111,5 +135,6 @@ _CONVERTERS = (
     (slice, str),
     (np.random.SeedSequence, lambda value: {"entropy": value.entropy,
                                             "spawn_key": list(value.spawn_key)}),
+    (SkyCoord, _plain_position),
     (Cosmology, _plain_cosmology),
 )

@@ -4,8 +4,19 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["n_threads", "thread_map", "chunk_slices"]
+from lensmap.utils._exceptions import ParameterError
+from lensmap.utils._limits import n_cpus
 
+__all__ = ["chunk_slices", "limit_threads", "n_threads", "thread_map"]
+
+# An environment variable, so that processes that this one starts inherit the limit.
+_VARIABLE = "LENSMAP_THREADS"
+
+# The thread pools of the libraries that numpy, scipy, TensorFlow and others bring along.
+_OTHER_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
+)
 
 # Work on fewer elements than this is done before another thread has started.
 _WORTH_A_THREAD = 50_000
@@ -17,19 +28,36 @@ def n_threads(size=None):
     Parameters
     ----------
     size : int or None
-        How many elements there are to work on; None asks for the cores that the process may use.
+        The number of elements to work on; None returns all threads that the process may use.
 
     Returns
     -------
     int
-        At least 1.
+        At least 1, and at most the CPUs of the process and the limit of `limit_threads`.
     """
     if size is not None and size < _WORTH_A_THREAD:
         return 1
-    try:
-        return max(1, len(os.sched_getaffinity(0)))
-    except AttributeError:  # not on macOS and Windows
-        return max(1, os.cpu_count() or 1)
+    limit = os.environ.get(_VARIABLE)
+    if limit is None:
+        return n_cpus()
+    if not (limit.isdecimal() and int(limit) > 0):
+        raise ParameterError(_VARIABLE, "a whole number of at least 1", repr(limit))
+    return min(int(limit), n_cpus())
+
+
+def limit_threads(number):
+    """Limit the threads of this process, and of processes that it starts later.
+
+    Libraries read their limits when they are loaded (BLAS) or first used (TensorFlow): those that
+    already run keep their threads.
+
+    Parameters
+    ----------
+    number : int
+        The largest number of threads of one piece of work.
+    """
+    for name in (_VARIABLE, *_OTHER_VARIABLES):
+        os.environ[name] = str(number)
 
 
 def thread_map(function, items, size=None):

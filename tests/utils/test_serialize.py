@@ -6,11 +6,15 @@ import json
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.cosmology import Planck18
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lensmap import KaiserSquires
+from lensmap.cosmology import SourceRedshifts
+from lensmap.halos import NFWHalo
+from lensmap.simulate import ClusterField
 from lensmap.utils._serialize import to_plain
 
 
@@ -51,7 +55,9 @@ def test_cosmology():
     plain = to_plain(Planck18)
     assert plain["name"] == "Planck18"
     assert float(plain["Om0"]) == Planck18.Om0
+    assert plain["sigma8"] == Planck18.meta["sigma8"]
     assert plain != to_plain(Planck18.clone(Om0=0.3))
+    assert plain != to_plain(Planck18.clone(meta={**Planck18.meta, "sigma8": 0.9}))
 
 
 def test_no_fixed_unit():
@@ -62,3 +68,26 @@ def test_no_fixed_unit():
 def test_unknown_object():
     with pytest.raises(TypeError, match="plain value or have get_params"):
         to_plain({"a": object()})
+
+
+def _a_function():
+    pass
+
+
+def test_positions_and_functions():
+    plain = to_plain({"center": SkyCoord("10h00m00s +02d30m00s", frame="fk5")})["center"]
+    assert plain == pytest.approx({"ra_deg": 150, "dec_deg": 2.5}, abs=1e-5)
+    assert to_plain(_a_function).endswith("test_serialize._a_function")
+    with pytest.raises(TypeError, match="plain value"):
+        to_plain(lambda: None)
+
+
+def test_parts_of_a_simulation():
+    halo = NFWHalo(2e14 * u.solMass, 4.0, 0.3)
+    plain = to_plain(ClusterField([halo], z_source=SourceRedshifts.preset("lsst_y1")))
+    assert plain["clusters"][0] == {
+        "class": "NFWHalo", **plain["clusters"][0], "m200c_msun": 2e14, "c200c": 4.0, "z_lens": 0.3,
+    }
+    assert plain["z_source"]["class"] == "SourceRedshifts"
+    assert plain["z_source"]["name"] == "lsst_y1" and len(plain["z_source"]["z"]) == 500
+    json.dumps(plain, allow_nan=False)

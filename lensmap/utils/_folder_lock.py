@@ -1,0 +1,200 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`FolderLock`: one writer for a folder, also over network file systems and after crashes."""
+
+import json
+import os
+import socket
+import threading
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["FolderLock"]
+
+_NAME = ".lensmap-lock"
+
+_HEARTBEAT = 60.0  # seconds
+_STALE = 600.0  # seconds without a heartbeat
+
+
+class FolderLock:
+    """A lock file in a folder, made exclusively and kept fresh by a thread.
+
+    The lock of a dead process is replaced: at once if it ran on this machine (Linux only),
+    otherwise when its heartbeat is 10 minutes old.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder, which exists.
+    take_over : bool
+        Whether the lock of another process is replaced in any case. That process stops at its next
+        `check`.
+
+    Raises
+    ------
+    RuntimeError
+        If another run has the folder.
+    """
+
+    def __init__(self, folder, *, take_over=False):
+        self._path = Path(folder) / _NAME
+        self._token, self._pid = uuid.uuid4().hex, os.getpid()
+        while not self._make():
+            holder, age = _holder(self._path), _age(self._path)
+            if not take_over and not _is_stale(holder, age):
+                raise RuntimeError(_in_use(folder, holder, age))
+            self._remove(holder)
+        self._remove_leftovers()
+        self._stop = threading.Event()
+        # The thread holds no reference to the lock, which is released when it is collected.
+        threading.Thread(
+            target=_beat, args=(self._path, self._token, self._stop), daemon=True
+        ).start()
+
+    def _aside(self, purpose):
+        return self._path.with_name(f"{_NAME}-{self._token}-{purpose}")
+
+    def _make(self):
+        """Return whether the lock file could be made; it then names this process."""
+        # Made under another name and linked, the lock is never seen empty.
+        own, text = self._aside("new"), json.dumps({**_identity(), "token": self._token})
+        own.write_text(text, encoding="utf-8")
+        try:
+            os.link(own, self._path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links
+            try:
+                with open(self._path, "x", encoding="utf-8") as file:
+                    file.write(text)
+            except FileExistsError:
+                return False
+        finally:
+            own.unlink()
+        return True
+
+    def _remove(self, holder):
+        """Remove a lock, unless another process has replaced it in the meantime."""
+        aside = self._aside("old")
+        with suppress(FileNotFoundError):
+            os.rename(self._path, aside)
+            if _holder(aside).get("token") != holder.get("token"):
+                with suppress(OSError):
+                    os.link(aside, self._path)
+            aside.unlink()
+
+    def _remove_leftovers(self):
+        """Remove what processes left that were killed while they made their lock."""
+        for path in list(self._path.parent.glob(f"{_NAME}-*")):
+            if _age(path) > _STALE:
+                path.unlink(missing_ok=True)
+
+    def check(self):
+        """Make sure that this run still has the folder.
+
+        Raises
+        ------
+        RuntimeError
+            If another run took it over, or `release` was called.
+        """
+        if self._stop.is_set() or _holder(self._path).get("token") != self._token:
+            raise RuntimeError(
+                f"this run no longer has the folder {str(self._path.parent)!r}: another run took "
+                "it over, or it was closed"
+            )
+
+    def release(self):
+        """Give the folder back; further calls do nothing."""
+        # A forked child has the object, too, but not the folder.
+        if self._stop.is_set() or os.getpid() != self._pid:
+            return
+        self._stop.set()
+        if _holder(self._path).get("token") == self._token:
+            self._path.unlink(missing_ok=True)
+
+
+def _beat(path, token, stop):
+    """Renew the time of the lock file until the lock is released or taken over."""
+    while not stop.wait(_HEARTBEAT):
+        with suppress(OSError):
+            if _holder(path).get("token") != token:
+                return
+            os.utime(path)
+
+
+def _identity():
+    """Return the names of this process, unique as long as the machine runs."""
+    pid = os.getpid()
+    return {
+        "host": socket.gethostname(),
+        "boot": _text("/proc/sys/kernel/random/boot_id"),
+        # Containers on one machine number their processes separately.
+        "namespace": _link("/proc/self/ns/pid"),
+        "pid": pid,
+        "started": _start_time(pid),
+    }
+
+
+def _is_stale(holder, age):
+    here = _identity()
+    same_machine = here["boot"] is not None and all(
+        here[name] == holder.get(name) for name in ("host", "boot", "namespace")
+    )
+    # A later process may have the same number, but not the same start.
+    if same_machine and _start_time(holder["pid"]) != holder["started"]:
+        return True
+    return age > _STALE
+
+
+def _start_time(pid):
+    """Return the start of a process, in ticks since that of the machine; None if it is gone."""
+    text = _text(f"/proc/{pid}/stat")
+    if text is None:
+        return None
+    # The name of the program, in parentheses, may hold blanks.
+    values = text.rpartition(")")[2].split()
+    return None if values[0] in "ZX" else values[19]
+
+
+def _text(path):
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+
+
+def _link(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def _holder(path):
+    """Return the content of a lock file; an empty dict if it is gone or torn."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _age(path):
+    """Return the time since the last heartbeat in seconds, by the clock of the file system."""
+    probe = path.with_name(f"{_NAME}-{uuid.uuid4().hex}-now")
+    try:
+        beat = path.stat().st_mtime
+        probe.touch()
+        return probe.stat().st_mtime - beat
+    except FileNotFoundError:  # it was released
+        return float("inf")
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _in_use(folder, holder, age):
+    return (
+        f"{str(folder)!r} is in use by another run (process {holder.get('pid')} on "
+        f"{holder.get('host')!r}, last sign of life {max(age, 0):.0f} s ago): wait for its end, "
+        "use another folder, or take it over (take_over=True) if that run is dead"
+    )

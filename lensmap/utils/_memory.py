@@ -1,0 +1,88 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The memory guard: work that does not fit into memory is refused before it begins."""
+
+import os
+import re
+
+from lensmap.utils._exceptions import ParameterError
+from lensmap.utils._limits import system_memory
+
+__all__ = ["check_memory", "memory_limit"]
+
+_VARIABLE = "LENSMAP_MEMORY_LIMIT"
+
+_UNITS = {"": 1, "B": 1} | {
+    f"{prefix}{suffix}": base ** (i + 1)
+    for suffix, base in (("B", 1000), ("iB", 1024))
+    for i, prefix in enumerate("kMGT" if base == 1000 else "KMGT")
+}
+
+
+def memory_limit(limit=None):
+    """Return the memory that lensmap may use.
+
+    Parameters
+    ----------
+    limit : int, str or None
+        Bytes, or a text such as ``"8 GiB"``. None takes the environment variable
+        ``LENSMAP_MEMORY_LIMIT`` or, without one, the memory of the machine or of the control group
+        (container, batch job).
+
+    Returns
+    -------
+    int or None
+        Bytes; None where the system gives no limit.
+
+    Raises
+    ------
+    ValueError
+        If the limit is no amount of memory.
+    """
+    name = "limit"
+    if limit is None:
+        name, limit = _VARIABLE, os.environ.get(_VARIABLE)
+    if limit is None:
+        return system_memory()
+    match = re.fullmatch(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([A-Za-z]*)\s*", str(limit))
+    try:
+        size = int(float(match[1]) * _UNITS[match[2]])
+    except (TypeError, KeyError, ValueError):
+        size = 0
+    if size < 1:
+        raise ParameterError(name, "an amount of memory, such as '8 GiB'", repr(limit))
+    return size
+
+
+def check_memory(estimate, what, remedy, limit=None):
+    """Refuse work that would need more memory than there is.
+
+    Parameters
+    ----------
+    estimate : float
+        The largest memory that the work needs at any time, bytes.
+    what : str
+        The work, as the subject of the message.
+    remedy : str
+        What the user can change.
+    limit : int, str or None
+        The largest memory allowed, as for `memory_limit`.
+
+    Raises
+    ------
+    MemoryError
+        If the estimate exceeds the limit.
+    """
+    limit = memory_limit(limit)
+    if limit is not None and estimate > limit:
+        raise MemoryError(
+            f"{what} would need {_amount(estimate)} of memory, more than the limit of "
+            f"{_amount(limit)}: {remedy}"
+        )
+
+
+def _amount(size):
+    """Return a size in words, such as ``3.2 GiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1000 or unit == "TiB":
+            return f"{size:.3g} {unit}"
+        size /= 1024

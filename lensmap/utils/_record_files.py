@@ -1,0 +1,155 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Files of records: arrays, text and tables under nested names, with a stamp of their origin."""
+
+import json
+import zipfile
+import zlib
+from contextlib import contextmanager
+
+import numpy as np
+from astropy.table import QTable, Table
+
+from lensmap.utils._files import atomic_write
+
+__all__ = ["UNREADABLE", "read_record", "read_stamp", "write_record"]
+
+_STAMP = "__record__"
+
+#: The errors of `read_record` and `read_stamp` for a file that is torn or of another format.
+UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def write_record(path, record, stamp):
+    """Write a record to a compressed npz file, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, which is replaced if it exists.
+    record : dict
+        From names without "/" to arrays, text, tables, or dicts of these.
+    stamp : dict
+        The origin of the record, as JSON can hold it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the record cannot be stored without loss.
+    """
+    arrays, tables = {}, {}
+    _flatten(record, "", arrays, tables)
+    text = json.dumps({**stamp, "tables": tables})
+    with atomic_write(path, overwrite=True) as temporary:
+        with open(temporary, "wb") as file:
+            np.savez_compressed(file, **{_STAMP: np.array(text)}, **arrays)
+
+
+def read_stamp(path):
+    """Return the stamp of a record.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    dict or None
+        The stamp; None if the file is an npz file without one.
+
+    Raises
+    ------
+    OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
+        If the file is no npz file or torn, see `UNREADABLE`.
+    """
+    with _open(path) as file:
+        return _stamp_of(file)
+
+
+def read_record(path):
+    """Return a record.
+
+    Parameters
+    ----------
+    path : path-like
+        A file of `write_record`.
+
+    Returns
+    -------
+    dict
+        As it was written; text as arrays of text, tables as `~astropy.table.QTable`.
+
+    Raises
+    ------
+    OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
+        As `read_stamp`.
+    """
+    with _open(path) as file:
+        tables = (_stamp_of(file) or {}).get("tables", {})
+        record = {}
+        for key in file.files:
+            if key != _STAMP:
+                _place(record, key)[key.rpartition("/")[2]] = file[key]
+    for key, units in tables.items():
+        place, name = _place(record, key), key.rpartition("/")[2]
+        columns = place.get(name, {})
+        place[name] = QTable({
+            column: columns[column] if unit is None else columns[column] * _unit(unit)
+            for column, unit in units.items()
+        })
+    return record
+
+
+@contextmanager
+def _open(path):
+    # Of a torn file, numpy leaves its own stream open.
+    with open(path, "rb") as stream:
+        file = np.load(stream, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError(f"{str(path)!r} holds one array, and no record")
+        with file:
+            yield file
+
+
+def _stamp_of(file):
+    return json.loads(str(file[_STAMP])) if _STAMP in file.files else None
+
+
+def _flatten(record, prefix, arrays, tables):
+    for name, value in record.items():
+        if not isinstance(name, str) or "/" in name or not name:
+            raise ValueError(f"names of a record must be text without '/', not {name!r}")
+        key = prefix + name
+        if isinstance(value, Table):
+            tables[key] = {column: _unit_name(value[column]) for column in value.colnames}
+            value = {column: _values(value[column]) for column in value.colnames}
+        if isinstance(value, dict):
+            _flatten(value, f"{key}/", arrays, tables)
+            continue
+        arrays[key] = np.asarray(value)
+        if arrays[key].dtype.kind == "O":
+            raise TypeError(f"{name!r} must be an array of numbers or text, not {value!r}")
+
+
+def _values(column):
+    if getattr(column, "mask", None) is not None:
+        raise TypeError(f"a masked column cannot be stored in a record: {column!r}")
+    return getattr(column, "value", column)
+
+
+def _unit_name(column):
+    unit = getattr(column, "unit", None)
+    return None if unit is None else unit.to_string()
+
+
+def _unit(name):
+    from astropy import units as u
+
+    return u.Unit(name)
+
+
+def _place(record, key):
+    """Return the innermost dict that holds a key with "/" between the names."""
+    for parent in key.split("/")[:-1]:
+        record = record.setdefault(parent, {})
+    return record
