@@ -67,7 +67,8 @@ class ValidationPlan:
 
 
 def validate(
-    estimators, setup, folder, plan=None, *, more=None, seed=0, workers=None, progress=None
+    estimators, setup, folder, plan=None, *, more=None, seed=0, workers=None, progress=None,
+    take_over=False,
 ):
     """Measure how good estimators are, field by field, and keep all that was measured.
 
@@ -95,6 +96,8 @@ def validate(
         How many processes draw fields.
     progress : None, bool or callable
         As for `lensmap.utils.track`, for each part.
+    take_over : bool
+        Whether the folder is taken from another run that has it, which is dead.
 
     Returns
     -------
@@ -105,6 +108,8 @@ def validate(
     ------
     TypeError, ValueError
         If a parameter cannot be used, or the folder holds a validation of something else.
+    RuntimeError
+        If another run has the folder.
 
     Notes
     -----
@@ -119,8 +124,13 @@ def validate(
     if both:
         raise ValueError(f"more must have other names than estimators, but both have {both[0]!r}")
     settings = _settings(estimators, setup, plan, more, seed)
-    records = RecordFolder(folder, settings, addable=("more",))
-    run = _Run(records, seed, workers, progress)
+    with RecordFolder(folder, settings, addable=("more",), take_over=take_over) as records:
+        _measure(_Run(records, seed, workers, progress), estimators, setup, plan, more)
+    return records
+
+
+def _measure(run, estimators, setup, plan, more):
+    """Measure all parts."""
     run.resources({**estimators, **more}, setup)
     run.fields("fields", estimators, setup, plan.n_fields, n_examples=_N_EXAMPLES)
     if plan.n_null:
@@ -133,7 +143,6 @@ def validate(
         run.coma(estimators, plan.n_coma)
     if more and plan.n_more:
         run.fields("more", more, setup, min(plan.n_more, plan.n_fields), clusters=False)
-    return records
 
 
 def _settings(estimators, setup, plan, more, seed):
@@ -169,10 +178,6 @@ class _Run:
         self.records, self.seed = records, seed
         self.workers, self.progress = workers, progress
 
-    def _missing(self, part, n):
-        there = set(self.records.numbers(part))
-        return [number for number in range(n) if number not in there]
-
     def _report(self, part, n, n_there):
         """Return ``progress`` for a part of which some is there."""
         if self.progress is not True:
@@ -190,7 +195,7 @@ class _Run:
 
     def fields(self, part, estimators, setup, n, *, n_examples=0, clusters=True):
         """Measure maps of fields."""
-        missing = self._missing(part, n)
+        missing = self.records.missing(part, n)
         if not missing:
             return
         there = set(range(n)) - set(missing)
@@ -208,7 +213,7 @@ class _Run:
 
     def coma(self, estimators, n):
         """Measure mocks of Coma."""
-        missing = self._missing("coma", n)
+        missing = self.records.missing("coma", n)
         if not missing:
             return
         sky, there = ComaSky(), set(range(n)) - set(missing)

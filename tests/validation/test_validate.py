@@ -117,8 +117,8 @@ def test_more_fields_are_added(folder):
     [
         ({"setup": 3}, TypeError, "setup must be a ValidationSetup"),
         ({"more": {"ks": 1}}, ValueError, "more must have other names"),
-        ({"seed": 4}, ValueError, "holds a validation with another seed"),
-        ({"estimators": {}}, ValueError, "another estimators"),
+        ({"seed": 4}, ValueError, "holds another validation: seed was 3 and is now 4"),
+        ({"estimators": {}}, ValueError, "another validation: estimators.ks was"),
     ],
 )
 def test_bad_arguments(folder, change, error, message):
