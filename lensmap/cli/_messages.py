@@ -27,7 +27,8 @@ def with_options(text, options):
     str
         With ``--by kappa`` for ``by='kappa'``, ``--z-lens`` for ``z_lens``, and so on.
     """
-    text = text.replace("overwrite=True", "--overwrite")
+    for name in ("overwrite", "take_over"):
+        text = text.replace(f"{name}=True", f"--{name.replace('_', '-')}")
     for name, option in options.items():
         text = re.sub(rf"\b{name}=\{{([^}}]*)\}}", lambda m, o=option: o + _pairs(m[1]), text)
         text = re.sub(rf"(?<![\w.]){name}=(?:'([^']*)'|(\w[\w.]*))",

@@ -7,6 +7,7 @@ from lensmap.utils import check_angle
 
 __all__ = [
     "add_catalog_arguments",
+    "add_take_over",
     "angle",
     "angle_or_none",
     "count",
@@ -200,6 +201,15 @@ def add_catalog_arguments(parser):
     group.add_argument("--format", help="the file's format by its astropy name, if not obvious")
     group.add_argument("--hdu", help="the table's HDU (FITS): a number or a name")
     group.add_argument("--path", help="the table's path within the file (HDF5)")
+
+
+def add_take_over(group):
+    """Add the option that takes a folder from another run."""
+    group.add_argument(
+        "--take-over",
+        action="store_true",
+        help="take the folder from another run that has it; only if that run is dead",
+    )
 
 
 def read_catalog(arguments):

@@ -1,4 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
+from ._field_folder import simulate_fields
 from ._parallel import draw_fields, field_seed
 from .clusters import ClusterField, Filament
 from .fields import (
@@ -24,6 +25,8 @@ from .surveys import (
 )
 
 # For other packages of lensmap; not public.
+from ._field_folder import FieldFolder as FieldFolder
+from ._parallel import run_series as run_series
 from .fields import field_format as field_format, open_hdf5 as open_hdf5
 from .halo_model import resolution_transfer as resolution_transfer
 
@@ -48,5 +51,6 @@ __all__ = [
     "read_kappatng",
     "read_lenstools",
     "read_massivenus",
+    "simulate_fields",
     "star_holes",
 ]

@@ -1,25 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Many fields on many cores, the same whatever the number of workers."""
 
-import os
-import pickle
-import signal
-import tempfile
-from collections import deque
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
-from pathlib import Path
-from threading import Thread
-
 import numpy as np
 
-from lensmap.utils import check_count, n_threads, track
+from lensmap.utils import check_count, run_tasks
 
-__all__ = ["draw_fields", "field_seed"]
-
-_MODEL = None
+__all__ = ["draw_fields", "field_seed", "run_series"]
 
 
 def field_seed(seed, index):
@@ -41,7 +27,8 @@ def field_seed(seed, index):
 
 
 def draw_fields(
-    model, n_fields, *, seed=0, first=0, skip=(), workers=None, progress=None, then=None
+    model, n_fields, *, seed=0, first=0, skip=(), workers=None, executor=None, progress=None,
+    then=None,
 ):
     """Draw a series of fields, in parallel processes, and yield them in order.
 
@@ -60,8 +47,11 @@ def draw_fields(
         The numbers of fields that are left out, such as those that are there from another run.
         The others stay what they are.
     workers : int or None
-        How many processes; None takes as many as there are cores, 1 works in this process. Each
-        transforms on one core.
+        The number of processes; None takes one for each CPU that this process may use, 1 works in
+        this process. All together use each CPU once.
+    executor : `concurrent.futures.Executor`, callable or None
+        The executor that draws the fields, or a callable that makes one, instead of new processes;
+        ``workers`` is the number of its workers then.
     progress : None, bool or callable
         As for `lensmap.utils.track`.
     then : callable or None
@@ -80,109 +70,69 @@ def draw_fields(
     TypeError, ValueError
         If a number is not one.
     RuntimeError
-        If a process ended before its work was done.
+        If the process that drew a field ended before its work was done, three times.
+    OSError
+        If a disk is full.
 
     Notes
     -----
     The processes are new interpreters: a script that calls this needs the guard
-    ``if __name__ == "__main__":``. An interrupt waits for the fields under way; ``then`` has been
-    called for them, too.
+    ``if __name__ == "__main__":``. A field whose draw fails is tried three times, and its error is
+    raised when it is its turn. At most four fields for each worker are held in memory. An
+    interrupt waits up to 20 seconds for the fields under way; ``then`` has been called for them,
+    too.
+    """
+    n_fields = check_count(n_fields, "n_fields")
+    first, skip = check_count(first, "first"), set(skip)
+    numbers = [i for i in range(first, first + n_fields) if i not in skip]
+    return _values(run_series(
+        model, numbers, seed=seed, workers=workers, executor=executor, progress=progress, then=then
+    ))
+
+
+def _values(outcomes):
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+        yield outcome.value
+
+
+def run_series(model, numbers, *, seed, workers, executor=None, progress=None, then=None):
+    """Draw fields of a series, and yield how each ended.
+
+    Parameters
+    ----------
+    model : object
+        As for `draw_fields`.
+    numbers : sequence of int
+        The numbers of the fields.
+    seed, workers, executor, progress, then : object
+        As for `draw_fields`.
+
+    Returns
+    -------
+    iterator of `lensmap.utils.Outcome`
+        As of `lensmap.utils.run_tasks`, whose items are the numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `draw_fields`.
     """
     for name in ("prepare", "draw"):
         if not callable(getattr(model, name, None)):
             raise TypeError(
                 f"model must have prepare() and draw(rng), such as a HaloModelField, not {model!r}"
             )
-    n_fields = check_count(n_fields, "n_fields")
-    first = check_count(first, "first")
-    workers = n_threads() if workers is None else check_count(workers, "workers", minimum=1)
-    skip = set(skip)
-    numbers = [i for i in range(first, first + n_fields) if i not in skip]
-    seeds = [field_seed(seed, i) for i in numbers]
-    return track(_series(model.prepare(), seeds, min(workers, len(seeds)), then), len(seeds),
-                 progress, "fields")
+    shared = model.prepare(), check_count(seed, "seed"), then
+    return run_tasks(
+        _draw, shared, numbers, workers=workers, executor=executor, progress=progress,
+        description="fields",
+    )
 
 
-def _series(model, seeds, workers, then):
-    if workers <= 1:
-        for seed in seeds:
-            yield _drawn(model, seed, then)
-        return
-    # Not a fork: that of a process with threads may hang.
-    with _model_file(model) as path, ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(path,)
-    ) as pool:
-        waiting, rest = deque(), iter(seeds)
-        try:
-            # Two per worker are under way, so that memory does not grow with the series.
-            for seed in rest:
-                with _signals_later():
-                    waiting.append(pool.submit(_work, seed, then))
-                if len(waiting) >= 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise RuntimeError(
-                "a worker process ended before its work was done; if the memory was too small, "
-                "fewer workers need less"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _model_file(model):
-    """Keep the model in a file: given to the workers, each start would wait for the one before."""
-    with tempfile.TemporaryDirectory(prefix="lensmap-fields-") as folder:
-        path = Path(folder) / "model.pickle"
-        path.write_bytes(pickle.dumps(model))
-        yield path
-
-
-@contextmanager
-def _signals_later():
-    """Hold signals back while a process starts, which inherits that: Ctrl-C is not for it."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _drawn(model, seed, then):
+def _draw(shared, number):
+    model, seed, then = shared
+    seed = field_seed(seed, number)
     field = model.draw(seed)
     return field if then is None else then(field, seed)
-
-
-def _begin(path):
-    """Prepare a worker: it has the model, and ends with its parent, but not by itself."""
-    global _MODEL
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what to do about it
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-    Thread(target=_end_with_parent, daemon=True).start()
-    _MODEL = pickle.loads(path.read_bytes())
-    # Until now there was nothing to tidy up, and an exit from here would be told as an error.
-    signal.signal(signal.SIGTERM, _leave)
-
-
-def _leave(number, frame):
-    raise SystemExit(128 + number)
-
-
-def _end_with_parent():
-    """End the worker when its parent was killed; it would wait for work for ever."""
-    parent_process().join()
-    os.kill(os.getpid(), signal.SIGTERM)  # so that it leaves no file half written
-
-
-def _work(seed, then):
-    try:
-        return _drawn(_MODEL, seed, then)
-    except SystemExit as end:
-        # By now files are tidied up. The pool would take the exit for a result, and go on.
-        os._exit(end.code)

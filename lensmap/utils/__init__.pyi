@@ -29,6 +29,11 @@ from ._validation import (
 )
 
 # For other packages of lensmap; not public.
+from ._engine import (
+    IncompleteRunError as IncompleteRunError,
+    finish as finish,
+    run_tasks as run_tasks,
+)
 from ._memory import check_memory as check_memory, memory_limit as memory_limit
 from ._run_folder import RunFolder as RunFolder
 from ._threads import limit_threads as limit_threads

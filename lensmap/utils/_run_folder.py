@@ -8,16 +8,15 @@ from pathlib import Path
 
 from lensmap import __version__
 from lensmap.utils._exceptions import LensmapWarning, ParameterError, warn_user
-from lensmap.utils._files import atomic_write, remove_leftovers
+from lensmap.utils._files import remove_leftovers
 from lensmap.utils._folder_lock import FolderLock
 from lensmap.utils._record_files import UNREADABLE, read_record, read_stamp, write_record
-from lensmap.utils._run_settings import differences, dump_json, merged
+from lensmap.utils._run_settings import SettingsFile, write_json
 from lensmap.utils._serialize import to_plain
-from lensmap.utils._validation import check_count
 
 __all__ = ["RunFolder"]
 
-_SETTINGS, _DATA = "settings.json", "data"
+_DATA = "data"
 _ALL_RECORDS = f"{_DATA}/**/[0-9]*.npz"
 
 
@@ -84,12 +83,11 @@ class RunFolder:
         self, path, settings, *, schema, kind="run", algorithm=1, addable=(), fillable=(),
         products=(), take_over=False, overwrite=False, version=__version__,
     ):
-        self._kind, self._products = kind, tuple(products)
-        self._schema = check_count(schema, "schema", minimum=1)
-        self._algorithm = check_count(algorithm, "algorithm", minimum=1)
+        self._kind, self._products, self._algorithm = kind, tuple(products), algorithm
         self._open_settings = {*addable, *fillable}
         asked = json.loads(json.dumps(to_plain(settings)))
         self.path, self.version = _check_path(path), version
+        self._file = SettingsFile(self.path, kind, schema, algorithm)
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = FolderLock(self.path, take_over=take_over)
         self._release = weakref.finalize(self, self._lock.release)
@@ -126,13 +124,14 @@ class RunFolder:
             If it holds a run of another kind or schema.
         """
         self = cls.__new__(cls)
-        self.path, self._kind, self._schema = _check_path(path), kind, schema
+        self.path, self._kind = _check_path(path), kind
         self._lock, self._open_settings = None, set()
-        stored = self._stored()
+        self._file = SettingsFile(self.path, kind, schema)
+        stored = self._file.read()
         if stored is None:
             raise FileNotFoundError(f"{str(self.path)!r} holds no {kind}")
-        self._check_kind(stored)
-        self._algorithm = stored["algorithm"]
+        self._file.check_kind(stored)
+        self._file.check_schema(stored)
         self.settings, self.version = stored["settings"], stored["lensmap"]
         return self
 
@@ -155,26 +154,13 @@ class RunFolder:
 
     def _begin(self, asked, addable, fillable):
         """Write the settings to a new folder, or compare them with those that it has."""
-        stored = self._stored()
+        stored = self._file.read()
         if stored is None:
             self._check_empty()
+            self._file.write(asked, self.version)
             self.settings = asked
-            self._write_settings()
             return
-        self._check_kind(stored)
-        if stored["algorithm"] != self._algorithm:
-            raise ValueError(
-                f"{self._was_made(stored)} by algorithm {stored['algorithm']}, and this lensmap "
-                f"has algorithm {self._algorithm}: use another folder"
-            )
-        self.settings = merged(stored["settings"], asked, addable, fillable)
-        asked = merged(asked, self.settings, addable, fillable)
-        differ = differences(self.settings, asked)
-        if differ:
-            raise ValueError(
-                f"{str(self.path)!r} holds another {self._kind}: {'; '.join(differ)}; use another "
-                "folder"
-            )
+        self.settings = self._file.compared(stored, asked, addable, fillable)
         if stored["lensmap"] != self.version:
             warn_user(
                 f"{str(self.path)!r} was begun by lensmap {stored['lensmap']}, and this is "
@@ -184,34 +170,7 @@ class RunFolder:
             )
             self.version = stored["lensmap"]
         if self.settings != stored["settings"]:
-            self._write_settings()
-
-    def _stored(self):
-        path = self.path / _SETTINGS
-        try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            if stored.keys() >= {"run", "schema", "algorithm", "lensmap", "settings"}:
-                return stored
-        except FileNotFoundError:
-            return None
-        except (ValueError, AttributeError):
-            pass
-        raise ValueError(f"{str(path)!r} is broken, or not of lensmap: use another folder")
-
-    def _check_kind(self, stored):
-        if stored["run"] != self._kind:
-            raise ValueError(
-                f"{str(self.path)!r} holds no {self._kind}, but a {stored['run']}: use another "
-                "folder"
-            )
-        if stored["schema"] != self._schema:
-            raise ValueError(
-                f"{self._was_made(stored)} with schema {stored['schema']}, and this lensmap reads "
-                f"schema {self._schema}: use another folder"
-            )
-
-    def _was_made(self, stored):
-        return f"the {self._kind} in {str(self.path)!r} was made by lensmap {stored['lensmap']}"
+            self._file.write(self.settings, self.version)
 
     def _check_empty(self):
         """Refuse a folder with items, but without settings."""
@@ -219,27 +178,20 @@ class RunFolder:
         foreign = sorted(path.name for pattern in patterns for path in self.path.glob(pattern))
         if foreign:
             raise ValueError(
-                f"{str(self.path)!r} holds {_some(foreign)} but no {_SETTINGS} that says how they "
-                "were made: use another folder"
+                f"{str(self.path)!r} holds {_some(foreign)} but no {self._file.path.name} that "
+                "says how they were made: use another folder"
             )
 
-    def _write_settings(self):
-        head = {"run": self._kind, "schema": self._schema, "algorithm": self._algorithm}
-        self._write(_SETTINGS, {**head, "lensmap": self.version, "settings": self.settings})
-
-    def _write(self, name, values):
-        with atomic_write(self.path / name, overwrite=True) as temporary:
-            temporary.write_text(dump_json(values) + "\n", encoding="utf-8")
-
     def _clear(self):
-        stored = self._stored()
+        """Remove the items and the settings of an earlier run of this kind."""
+        stored = self._file.read()
         if stored is None:
             return
-        self._check_kind({**stored, "schema": self._schema})
+        self._file.check_kind(stored)
         patterns = (*self._products, _ALL_RECORDS, f"{_DATA}/*.json")
         items = [path for pattern in patterns for path in self.path.glob(pattern)]
         # The settings last: without them, items that are left would be foreign.
-        for path in (*items, self.path / _SETTINGS):
+        for path in (*items, self._file.path):
             path.unlink()
 
     def _remove_leftovers(self):
@@ -260,7 +212,7 @@ class RunFolder:
         """The origin of the records of this run."""
         fixed = {name: value for name, value in self.settings.items()
                  if name not in self._open_settings}
-        text = json.dumps([self._kind, self._schema, fixed], sort_keys=True)
+        text = json.dumps([self._kind, self._file.schema, fixed], sort_keys=True)
         return {"run": hashlib.sha256(text.encode()).hexdigest()[:16],
                 "algorithm": self._algorithm, "lensmap": __version__}
 
@@ -429,7 +381,7 @@ class RunFolder:
         """
         self._check_ours()
         (self.path / _DATA).mkdir(exist_ok=True)
-        self._write(f"{_DATA}/{name}.json", values)
+        write_json(self.path / _DATA / f"{name}.json", values)
 
     def _check_ours(self):
         if self._lock is None:

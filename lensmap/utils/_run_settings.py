@@ -5,13 +5,158 @@ import json
 import numbers
 import re
 
+from lensmap.utils._files import atomic_write
 from lensmap.utils._serialize import UNIT_SUFFIXES
+from lensmap.utils._validation import check_count
 
-__all__ = ["differences", "dump_json", "merged"]
+__all__ = ["SettingsFile", "differences", "merged", "write_json"]
+
+_NAME = "settings.json"
 
 _LONGEST = 60  # characters of a value in a message
 
 _MISSING = "nothing"
+
+
+class SettingsFile:
+    """The file ``settings.json`` of a run folder.
+
+    Parameters
+    ----------
+    folder : `pathlib.Path`
+        The folder.
+    kind : str
+        The kind of the run.
+    schema, algorithm : int
+        As for `RunFolder`.
+
+    Attributes
+    ----------
+    path : `pathlib.Path`
+        The file.
+    schema : int
+        As given.
+    """
+
+    def __init__(self, folder, kind, schema, algorithm=1):
+        self._folder, self.path = str(folder), folder / _NAME
+        self._kind, self.schema = kind, check_count(schema, "schema", minimum=1)
+        self._algorithm = check_count(algorithm, "algorithm", minimum=1)
+
+    def read(self):
+        """Return the content of the file.
+
+        Returns
+        -------
+        dict or None
+            ``run`` (the kind), ``schema``, ``algorithm``, ``lensmap`` (the version) and
+            ``settings``; None if there is no file.
+
+        Raises
+        ------
+        ValueError
+            If the file is of another form.
+        """
+        try:
+            stored = json.loads(self.path.read_text(encoding="utf-8"))
+            if stored.keys() >= {"run", "schema", "algorithm", "lensmap", "settings"}:
+                return stored
+        except FileNotFoundError:
+            return None
+        except (ValueError, AttributeError):
+            pass
+        raise ValueError(f"{str(self.path)!r} is broken, or not of lensmap: use another folder")
+
+    def write(self, settings, version):
+        """Write the file.
+
+        Parameters
+        ----------
+        settings : dict
+            Plain settings.
+        version : str
+            The version of lensmap.
+        """
+        head = {"run": self._kind, "schema": self.schema, "algorithm": self._algorithm}
+        write_json(self.path, {**head, "lensmap": version, "settings": settings})
+
+    def check_kind(self, stored):
+        """Refuse a run of another kind.
+
+        Parameters
+        ----------
+        stored : dict
+            As of `read`.
+
+        Raises
+        ------
+        ValueError
+            If it is of another kind.
+        """
+        if stored["run"] != self._kind:
+            raise ValueError(
+                f"{self._folder!r} holds no {self._kind}, but a {stored['run']}: use another folder"
+            )
+
+    def check_schema(self, stored):
+        """Refuse a run of another schema.
+
+        Parameters
+        ----------
+        stored : dict
+            As of `read`.
+
+        Raises
+        ------
+        ValueError
+            If it has another schema.
+        """
+        if stored["schema"] != self.schema:
+            raise ValueError(
+                f"{self._was_made(stored)} with schema {stored['schema']}, and this lensmap reads "
+                f"schema {self.schema}: use another folder"
+            )
+
+    def _was_made(self, stored):
+        return f"the {self._kind} in {self._folder!r} was made by lensmap {stored['lensmap']}"
+
+    def compared(self, stored, asked, addable, fillable):
+        """Return the settings of a run that resumes.
+
+        Parameters
+        ----------
+        stored : dict
+            As of `read`.
+        asked : dict
+            The plain settings of the run.
+        addable, fillable : collection of str
+            As for `RunFolder`.
+
+        Returns
+        -------
+        dict
+            The stored settings with what the run adds.
+
+        Raises
+        ------
+        ValueError
+            If the run is of another kind, schema or algorithm, or has other settings.
+        """
+        self.check_kind(stored)
+        self.check_schema(stored)
+        if stored["algorithm"] != self._algorithm:
+            raise ValueError(
+                f"{self._was_made(stored)} by algorithm {stored['algorithm']}, and this lensmap "
+                f"has algorithm {self._algorithm}: use another folder"
+            )
+        settings = merged(stored["settings"], asked, addable, fillable)
+        differ = differences(settings, merged(asked, settings, addable, fillable))
+        if differ:
+            raise ValueError(
+                f"{self._folder!r} holds another {self._kind}: {'; '.join(differ)}; use another "
+                "folder"
+            )
+        return settings
 
 
 def merged(stored, asked, addable, fillable):
@@ -69,12 +214,21 @@ def differences(before, now, prefix=""):
         one, other = before.get(name, _MISSING), now.get(name, _MISSING)
         if one == other:
             continue
+        one, other = _by_number(one, other), _by_number(other, one)
         if isinstance(one, dict) and isinstance(other, dict) and _title(one) == _title(other):
             lines += differences(one, other, f"{prefix}{name}.")
             continue
         short, unit = _split_unit(name)
         lines.append(f"{prefix}{short} was {_shown(one, unit)} and is now {_shown(other, unit)}")
     return lines
+
+
+def _by_number(value, other):
+    """Return a list of objects as a dict by number, if it compares with another that way."""
+    both = isinstance(value, list) and isinstance(other, list) and len(value) == len(other)
+    if both and any(isinstance(item, dict) for item in (*value, *other)):
+        return {str(i): item for i, item in enumerate(value)}
+    return value
 
 
 def _title(value):
@@ -100,18 +254,20 @@ def _shown(value, unit):
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def dump_json(values):
-    """Return plain values as JSON for people, each list of numbers in one line.
+def write_json(path, values):
+    """Write plain values for people, each list of numbers in one line; whole or not at all.
 
     Parameters
     ----------
+    path : path-like
+        The file, which is replaced if it exists.
     values : object
         Plain values.
-
-    Returns
-    -------
-    str
-        The text.
     """
     text = json.dumps(values, indent=1)
-    return re.sub(r"\[[^][{}\"]*\]", lambda match: json.dumps(json.loads(match[0])), text)
+    # No string holds the line break.
+    text = re.sub(
+        r"\[\n[^][{}\"]*\]", lambda match: json.dumps(json.loads(match[0])), text
+    )
+    with atomic_write(path, overwrite=True) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from lensmap.cli._messages import with_options
         ("name them with columns={'ra': ..., 'e1': ...}", "name them with --columns ra=...,e1=..."),
         ("columns='a', columns='b' or a dict", "--columns a, --columns b or a dict"),
         ("'k.fits' exists; overwrite=True replaces it", "'k.fits' exists; --overwrite replaces it"),
+        ("take it over (take_over=True) if", "take it over (--take-over) if"),
         ("m200c must rise, in one unit", "--mass must rise, in one unit"),
         # What is no option stays, and so do names of columns and files.
         ("errors='shape noise' or n_bins=3", "errors='shape noise' or n_bins=3"),

@@ -17,7 +17,8 @@ from lensmap.utils import LensmapWarning, ParameterError, RunFolder
 from lensmap.utils import _folder_lock as folder_lock
 from lensmap.utils import _record_files as record_files
 
-SETTINGS = {"seed": 1, "pixel_scale": 0.4 * u.arcmin, "shape": (3, 4), "model": {"padding": 1.5}}
+SETTINGS = {"seed": 1, "pixel_scale": 0.4 * u.arcmin, "shape": (3, 4), "model": {"padding": 1.5},
+            "text": "[1 2] eV"}
 
 
 def begin(path, settings=SETTINGS, **options):
@@ -231,33 +232,50 @@ class TestRecords:
                 run.missing_files(names, 3, check)
 
 
-HOLD = """
+SCRIPT = """
 import sys, time
+import numpy as np
 from lensmap.utils import RunFolder
 run = RunFolder(sys.argv[1], {"seed": 1}, schema=1, kind="test")
-run.save(0, {"a": 1})
-print("ready", flush=True)
-time.sleep(60)
+for number in run.missing(10**6):
+    run.save(number, {"a": np.random.default_rng(number).normal(size=999)})
+    if number == 5:
+        print("ready", flush=True)
 """
+
+
+def resume(path, n):
+    """Do what the script does, up to a number."""
+    with begin(path, {"seed": 1}) as run:
+        missing = run.missing(n)
+        for number in missing:
+            run.save(number, {"a": np.random.default_rng(number).normal(size=999)})
+        return missing, [run.load(number)["a"] for number in range(n)]
 
 
 class TestLock:
     def test_a_second_run_is_refused_until_the_first_is_killed(self, tmp_path):
+        _, undisturbed = resume(tmp_path / "other", 5)
+        tmp_path = tmp_path / "run"
         process = subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", SCRIPT, str(tmp_path)], stdout=subprocess.PIPE, text=True
         )
         try:
             assert process.stdout.readline() == "ready\n"
             with pytest.raises(RuntimeError, match=rf"another run \(process {process.pid} on"):
                 begin(tmp_path, {"seed": 1})
-            assert RunFolder.read(tmp_path, schema=1, kind="test").load(0)["a"] == 1
+            assert len(RunFolder.read(tmp_path, schema=1, kind="test").load(0)["a"]) == 999
         finally:
             process.kill()
             process.communicate()
         assert (tmp_path / ".lensmap-lock").exists()
-        with begin(tmp_path, {"seed": 1}) as run:
-            assert run.missing(2) == [1]
-        assert not (tmp_path / ".lensmap-lock").exists()
+        n = max(RunFolder.read(tmp_path, schema=1, kind="test").numbers()) + 3
+        (tmp_path / "data" / "000001.npz").unlink()
+        missing, resumed = resume(tmp_path, n)
+        assert missing[0] == 1 and missing[-2:] == [n - 2, n - 1]
+        np.testing.assert_array_equal(resumed[:5], undisturbed)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "settings.json"]
+        assert len(list((tmp_path / "data").iterdir())) == n
 
     def test_in_one_process_too(self, tmp_path):
         run = begin(tmp_path)

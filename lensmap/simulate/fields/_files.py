@@ -2,6 +2,7 @@
 """The files of a `LensingField`: FITS, that everybody reads, and HDF5, that is quick."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from lensmap.utils import (
     import_optional,
 )
 
-__all__ = ["read_field_file", "write_field_file", "field_format", "open_hdf5"]
+__all__ = [
+    "check_field_file", "field_format", "open_hdf5", "read_field_file", "write_field_file",
+]
 
 
 def field_format(path):
@@ -63,6 +66,32 @@ def read_field_file(path):
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
     return {"fits": _read_fits, "hdf5": _read_hdf5}[kind](path)
+
+
+def check_field_file(path):
+    """Make sure that a file is whole and that of a `LensingField`, without reading its arrays.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it is not.
+    """
+    if field_format(path) == "hdf5":
+        with open_hdf5(path) as file:
+            names = set(file)
+    else:
+        with warnings.catch_warnings(record=True) as caught, fits.open(path) as hdus:
+            warnings.simplefilter("always")
+            names = {hdu.name.lower() for hdu in hdus}  # this looks for all of them
+        if caught:
+            raise ValueError(f"{str(path)!r}: {caught[0].message}")
+    if not names >= {"gamma1", "gamma2"}:
+        raise _no_shear(path)
 
 
 def _other_parts(kappa):

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from astropy import units as u
 from simulate_command import SMALL, names, only_error, same, simulate
 
 from lensmap.cli import main
-from lensmap.simulate import HaloModelField, LensingField, field_seed
+from lensmap.simulate import FieldFolder, HaloModelField, LensingField, field_seed
+from lensmap.utils import to_plain
 
 MODEL = {"shape": (32, 32), "pixel_scale": 3 * u.arcmin}
 
@@ -67,26 +69,47 @@ class TestFields:
         np.testing.assert_array_equal(field.kappa.data, drawn.kappa.data)
         np.testing.assert_array_equal(field.gamma, drawn.gamma)
         assert field.z_source == 0.6 and len(field.halos) == len(drawn.halos)
-        settings = json.loads((series / "settings.json").read_text())
-        assert settings["pixel_scale"] == "3 arcmin" and settings["seed"] == 0
-        assert set(model.get_params()) < set(settings)
+        settings = json.loads((series / "settings.json").read_text())["settings"]
+        assert settings["pixel_scale_arcmin"] == 3 and settings["seed"] == 0
+        assert set(to_plain(model)) < set(settings)
 
     def test_what_is_missing_is_drawn_and_nothing_else(self, series, own_folder, capsys):
         words = ["fields", "-o", "f", *SMALL, "--workers", "1"]
         assert simulate(*words, "-n", 3) == 0
         assert "3 fields of 32 x 32 pixels of 3.0 arcmin\n" in capsys.readouterr().out
         (own_folder / "f" / "field_0001.fits").unlink()
-        (own_folder / "f" / "field_0000.fits").write_text("mine")
+        kept = (own_folder / "f" / "field_0000.fits").stat().st_mtime_ns
         assert simulate(*words, "-n", 4) == 0
         out = capsys.readouterr().out
         assert "(2 of them were there)" in out and "written: f" in out
-        assert (own_folder / "f" / "field_0000.fits").read_text() == "mine"
+        assert (own_folder / "f" / "field_0000.fits").stat().st_mtime_ns == kept
         for name in ("field_0001.fits", "field_0002.fits", "field_0003.fits"):
             assert same(series / name, own_folder / "f" / name)
         before = {name: os.stat(f"f/{name}").st_mtime_ns for name in names("f")}
         assert simulate(*words, "-n", 4) == 0
         assert "there: f" in capsys.readouterr().out
         assert before == {name: os.stat(f"f/{name}").st_mtime_ns for name in names("f")}
+
+    @pytest.mark.parametrize("content", ["mine", "half"])
+    def test_a_file_that_is_no_field_is_named_and_kept(self, content, series, own_folder, capsys):
+        shutil.copytree(series, "f")
+        path = own_folder / "f" / "field_0001.fits"
+        path.write_bytes(b"mine" if content == "mine" else path.read_bytes()[:-5000])
+        before = path.read_bytes()
+        assert simulate("fields", "-o", "f", "-n", 4, *SMALL) == 1
+        assert "field_0001.fits in 'f' cannot be read, or is of" in only_error(capsys)
+        assert path.read_bytes() == before
+        path.unlink()
+        assert simulate("fields", "-o", "f", "-n", 4, *SMALL) == 0
+        assert same(series / "field_0001.fits", path)
+
+    def test_two_runs_at_once(self, own_folder, capsys):
+        model = HaloModelField(z_source=0.6, **MODEL)
+        with FieldFolder("f", model, seed=0, format="fits"):
+            assert simulate("fields", "-o", "f", "-n", 1, *SMALL) == 1
+            error = only_error(capsys)
+            assert "'f' is in use by another run" in error and "take it over (--take-over)" in error
+            assert simulate("fields", "-o", "f", "-n", 1, *SMALL, "--take-over") == 0
 
     def test_several_redshifts(self, own_folder, capsys):
         words = ["fields", "-o", "f", "-n", 1, *SMALL[:5], "--z-source", "0.6", "0.25"]
@@ -110,8 +133,12 @@ class TestFields:
         assert field.z_source.mean == pytest.approx(1.05, abs=0.01)
         assert field.kappa.meta["cosmology"] == "Planck18"
         assert field.kappa.meta["resolution"] == "massivenus"
-        settings = json.loads((own_folder / "deep" / "f" / "settings.json").read_text())
-        assert settings["z_source"] == "lsst_y10"
+        settings = json.loads((own_folder / "deep" / "f" / "settings.json").read_text())["settings"]
+        assert settings["z_source"]["name"] == "lsst_y10"
+        assert simulate(
+            "fields", "-o", "deep/f", "-n", 1, *SMALL[:5], "--z-source", "lsst_y10", "--format",
+            "hdf5", "--cosmology", "planck18", "--resolution", "massivenus",
+        ) == 0
         assert "sources: lsst_y10" in capsys.readouterr().out
 
     @pytest.mark.parametrize(
@@ -123,7 +150,7 @@ class TestFields:
             (["--z-source", "lsst_y1"], "z-source was 0.6 and is now lsst_y1;"),
             (["--shape", "32", "64"], "shape was 32 32 and is now 32 64;"),
             (["--pixel-scale", "2arcmin"], "pixel-scale was 3 arcmin and is now 2 arcmin;"),
-            (["--cosmology", "WMAP7"], "cosmology was massivenus and is now wmap7;"),
+            (["--cosmology", "WMAP7"], "cosmology was massivenus and is now WMAP7;"),
             (["--resolution", "massivenus"], "resolution was none and is now massivenus;"),
             (["--format", "hdf5", "--seed", "2"],
              "seed was 0 and is now 2; format was fits and is now hdf5;"),
@@ -133,7 +160,7 @@ class TestFields:
         before = names(series)
         assert simulate("fields", "-o", series, "-n", 5, *SMALL, *words) == 1
         err = only_error(capsys)
-        assert message in err and "another directory" in err
+        assert message in err and "another folder" in err
         assert names(series) == before
 
     def test_equal_settings_in_other_words(self, series, capsys):
@@ -148,7 +175,7 @@ class TestFields:
         (own_folder / "f").mkdir()
         (own_folder / "f" / "field_0000.fits").write_text("mine")
         assert simulate("fields", "-o", "f", "-n", 1, *SMALL) == 1
-        assert "holds fields but no settings.json" in only_error(capsys)
+        assert "holds field_0000.fits but no settings.json" in only_error(capsys)
         for text in ("{", "{}", "[]"):
             (own_folder / "f" / "settings.json").write_text(text)
             assert simulate("fields", "-o", "f", "-n", 1, *SMALL) == 1
@@ -238,9 +265,9 @@ class TestStopped:
             "LensingField.write = lambda *a, **k: os.kill(os.getpid(), 9)\n"
         )
         done = subprocess.run(
-            [sys.executable, "script.py", "simulate", "fields", "-o", "f", "-n", "3", *SMALL,
+            [sys.executable, "script.py", "simulate", "fields", "-o", "f", "-n", "2", *SMALL,
              "--workers", "2"],
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=180,
         )
         assert done.returncode == 1
         assert done.stderr.startswith("lensmap: error: a worker process ended")

@@ -1,0 +1,164 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`simulate_fields`: a series of fields in files, which may grow and be interrupted."""
+
+from functools import partial
+
+import numpy as np
+
+from lensmap.simulate._parallel import run_series
+from lensmap.simulate.fields import check_field_file
+from lensmap.utils import RunFolder, check_choice, check_count, finish, to_plain
+
+__all__ = ["FieldFolder", "simulate_fields"]
+
+_SUFFIXES = {"fits": ".fits", "hdf5": ".h5"}
+
+_SCHEMA = 1
+
+# To be raised whenever the same settings give other fields.
+_ALGORITHM = 1
+
+
+def simulate_fields(
+    model, folder, n_fields, *, seed=0, format="fits", workers=None, executor=None, progress=None,
+    take_over=False,
+):
+    """Draw a series of fields into files of a folder.
+
+    The same call resumes an interrupted run, and one with more fields extends the series: fields
+    that the folder has are kept. ``settings.json`` in the folder holds the parameters of the model.
+
+    Parameters
+    ----------
+    model : HaloModelField, ClusterField or object
+        The model, with ``prepare()``, ``draw(rng)`` and ``get_params()``.
+    folder : path-like
+        The folder; made if need be.
+    n_fields : int
+        The number of fields that the folder has in the end.
+    seed : int
+        The seed of the series: field number i is that of `draw_fields`.
+    format : {"fits", "hdf5"}
+        The format of the files.
+    workers, executor, progress : object
+        As for `draw_fields`.
+    take_over : bool
+        Whether the folder is taken from another run that has it, which is dead.
+
+    Returns
+    -------
+    list of `pathlib.Path`
+        The files, ordered by field and source redshift: ``field_0000.fits``, or
+        ``field_0000_z1.0.fits`` for a model with several source redshifts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used, the folder holds a series of other settings, or a file in it
+        cannot be read.
+    RuntimeError
+        If another run has the folder, or fields could not be drawn; the others are kept.
+    OSError
+        If the disk is full.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from astropy import units as u
+    >>> from lensmap.simulate import HaloModelField, simulate_fields
+    >>> model = HaloModelField(z_source=0.6, shape=(32, 32), pixel_scale=3 * u.arcmin)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = simulate_fields(model, folder, 2, workers=1)
+    >>> [path.name for path in paths]
+    ['field_0000.fits', 'field_0001.fits']
+    """
+    check_count(n_fields, "n_fields")
+    with FieldFolder(folder, model, seed=seed, format=format, take_over=take_over) as fields:
+        fields.draw(fields.missing(n_fields), workers, executor, progress)
+    return fields.paths(n_fields)
+
+
+class FieldFolder:
+    """The run folder of a series of fields, whose products are the files of fields.
+
+    Parameters
+    ----------
+    folder, model, seed, format, take_over : object
+        As for `simulate_fields`.
+    """
+
+    def __init__(self, folder, model, *, seed, format, take_over=False):
+        check_choice(format, "format", tuple(_SUFFIXES))
+        self._model, self._seed = model, check_count(seed, "seed")
+        z_source = getattr(model, "z_source", None)
+        several = isinstance(z_source, (list, tuple, np.ndarray))
+        parts = [f"_z{z}" for z in z_source] if several else [""]
+        self._names = [f"field_{{:04d}}{part}{_SUFFIXES[format]}" for part in parts]
+        self._run = RunFolder(
+            folder, {**to_plain(model), "seed": seed, "format": format}, schema=_SCHEMA,
+            kind="series of fields", algorithm=_ALGORITHM, products=("field_*",),
+            take_over=take_over,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._run.close()
+
+    def paths(self, n):
+        """Return the files of the first fields.
+
+        Parameters
+        ----------
+        n : int
+            The number of fields.
+
+        Returns
+        -------
+        list of `pathlib.Path`
+            By field and source redshift.
+        """
+        return [self._run.path / name.format(i) for i in range(n) for name in self._names]
+
+    def missing(self, n):
+        """Return the numbers of the fields below ``n`` that lack a file.
+
+        Parameters
+        ----------
+        n : int
+            The number of fields.
+
+        Returns
+        -------
+        list of int
+            Rising.
+        """
+        return self._run.missing_files(self._names, n, check_field_file)
+
+    def draw(self, numbers, workers=None, executor=None, progress=None):
+        """Draw fields and write their files.
+
+        Parameters
+        ----------
+        numbers : sequence of int
+            The numbers of the fields.
+        workers, executor, progress : object
+            As for `draw_fields`.
+        """
+        if not numbers:
+            return
+        outcomes = run_series(
+            self._model, numbers, seed=self._seed, workers=workers, executor=executor,
+            progress=progress, then=partial(_write_field, self._run.path, self._names),
+        )
+        finish(outcomes, "fields", str(self._run.path))
+
+
+def _write_field(folder, names, field, seed):
+    """Write those files of a field that are missing; called in the process that drew it."""
+    planes = field if isinstance(field, list) else [field]
+    for name, plane in zip(names, planes, strict=True):
+        path = folder / name.format(seed.spawn_key[0])
+        if not path.exists():
+            plane.write(path, overwrite=True)

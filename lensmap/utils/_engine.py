@@ -1,0 +1,296 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`run_tasks`: many independent tasks on several workers, the same whatever their number."""
+
+import hashlib
+import tempfile
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from lensmap.utils._pools import as_pool
+from lensmap.utils._progress import track
+from lensmap.utils._threads import n_threads
+from lensmap.utils._validation import check_count
+from lensmap.utils._worker import Reply, UnusableWorkerError, run_here, run_task, specify
+
+__all__ = ["IncompleteRunError", "Outcome", "finish", "run_tasks"]
+
+_ATTEMPTS = 3
+_PENDING = 4  # tasks for each worker
+
+_SMALL = 10_000  # bytes of a specification that travels with each task
+
+
+class Outcome(NamedTuple):
+    """The end of a task.
+
+    Attributes
+    ----------
+    item : object
+        The task's own argument.
+    value : object
+        The result; None if the task failed.
+    error : Exception or None
+        The error of the last of three attempts; None if one succeeded.
+    seconds : float
+        The time of the last attempt.
+    """
+
+    item: object
+    value: object
+    error: Exception | None
+    seconds: float
+
+
+class IncompleteRunError(RuntimeError):
+    """The end of a run in which some tasks succeeded and others failed."""
+
+
+def finish(outcomes, what, where):
+    """Wait for the end of all tasks.
+
+    Parameters
+    ----------
+    outcomes : iterable of Outcome
+        As of `run_tasks`.
+    what : str
+        The items, in the plural, for messages.
+    where : str
+        The place where results are kept, for messages.
+
+    Raises
+    ------
+    IncompleteRunError
+        If some tasks failed. If all did, the error of the first.
+    """
+    n_done, failed = 0, {}
+    for outcome in outcomes:
+        if outcome.error is None:
+            n_done += 1
+        else:
+            failed[outcome.item] = outcome.error
+    if not failed:
+        return
+    error = next(iter(failed.values()))
+    if n_done == 0:
+        raise error
+    numbers = ", ".join(map(str, list(failed)[:10])) + (", ..." if len(failed) > 10 else "")
+    raise IncompleteRunError(
+        f"{len(failed)} of {len(failed) + n_done} {what} failed: {numbers} ({error}); the others "
+        f"are in {where!r}, and the same call tries the failed ones again"
+    ) from error
+
+
+def run_tasks(
+    function, shared, items, *, workers=None, executor=None, folder=None, progress=None,
+    description="tasks",
+):
+    """Call a function for each of many items, and yield the outcomes in order.
+
+    Results do not depend on the number of workers. A task that fails is tried three times, and the
+    others go on. Workers that end before their work is done are replaced; the tasks that they had
+    are then run alone, and fail after three ends. A full disk ends the run. Memory does not grow
+    with the number of items: at most 4 tasks for each worker are under way or wait for their turn.
+
+    Parameters
+    ----------
+    function : callable
+        Called as ``function(shared, item)``. It must be importable unless one worker is used.
+    shared : object
+        Whatever the tasks share; each worker builds it once and keeps it.
+    items : sequence
+        The tasks' own arguments, which are small.
+    workers : int or None
+        The number of workers; None takes all CPUs that the process may use. 1 works in this
+        process, unless an executor is given.
+    executor : `concurrent.futures.Executor`, callable or None
+        The executor that runs the tasks, or a callable that makes one, which is called again if
+        that breaks. None makes a pool of new processes, with so many threads each that all
+        together use each CPU once.
+    folder : path-like or None
+        A folder that all workers can read; None makes a temporary one, which other machines cannot
+        read.
+    progress : None, bool or callable
+        As for `track`.
+    description : str
+        The name of the progress bar.
+
+    Yields
+    ------
+    Outcome
+        One for each item, in order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used.
+    OSError
+        If a disk is full.
+    RuntimeError
+        If workers end before any task begins or cannot do any, or the executor given is broken.
+
+    Notes
+    -----
+    New processes import the main module: a script needs the guard ``if __name__ ==
+    "__main__":``. When the caller stops (Ctrl-C, SIGTERM, the end of the loop), pending tasks are
+    cancelled, running ones have 20 seconds to finish, and lensmap's own processes end.
+    """
+    items = list(items)
+    workers = n_threads() if workers is None else check_count(workers, "workers", minimum=1)
+    if executor is None and min(workers, len(items)) <= 1:
+        outcomes = _in_this_process(function, shared, items)
+    else:
+        source = specify(function, shared)
+        workers = max(1, min(workers, len(items)))
+        outcomes = _in_workers(source, items, workers, as_pool(executor, workers), folder)
+    return track(outcomes, len(items), progress, description)
+
+
+def _in_this_process(function, shared, items):
+    for item in items:
+        task = _Task(0, item)
+        while task.outcome is None:
+            task.take(run_here(function, shared, item))
+        yield task.outcome
+
+
+def _in_workers(specification, items, workers, pool, folder):
+    prefix = "lensmap-tasks-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as own:
+        digest, source = hashlib.sha256(specification).hexdigest(), specification
+        if len(specification) > _SMALL:
+            source = str(Path(own, "specification.pickle"))
+            Path(source).write_bytes(specification)
+        tasks = [_Task(i, item, Path(own, f"{i}.running")) for i, item in enumerate(items)]
+        yield from _Head(tasks, (source, digest), pool, _PENDING * workers).outcomes()
+
+
+@dataclass(eq=False)
+class _Task:
+    """A task, its attempts so far, and its outcome in the end."""
+
+    index: int
+    item: object
+    marker: Path | None = None
+    attempts: int = 0
+    outcome: Outcome | None = None
+
+    def take(self, reply):
+        """Take the result of an attempt."""
+        if reply.disk_is_full:
+            raise reply.error
+        self.attempts += 1
+        if reply.error is None or self.attempts == _ATTEMPTS:
+            self.outcome = Outcome(self.item, reply.value, reply.error, reply.seconds)
+
+    def take_death(self):
+        """Take the end of the worker that had the task."""
+        text = (
+            "a worker process ended before its work was done; if the memory was too small, fewer "
+            "workers need less"
+        )
+        self.take(Reply(None, RuntimeError(text), False, 0.0))
+
+
+class _Head:
+    """The tasks of a run: which are to come, under way, to be repeated, and done."""
+
+    def __init__(self, tasks, source, pool, max_pending):
+        self._tasks, self._source, self._pool = tasks, source, pool
+        self._max_pending = max_pending
+        self._next = 0  # the first task that was never submitted
+        self._running = {}  # futures to tasks
+        self._again = deque()
+        self._suspects = deque()  # one of them ended a worker: they run alone
+        self._anything_began = False
+
+    def outcomes(self):
+        """Yield the outcomes in order."""
+        try:
+            for task in self._tasks:
+                while task.outcome is None:
+                    self._submit(task.index)
+                    self._collect()
+                self._submit(task.index + 1)
+                yield task.outcome
+                task.outcome = None
+        finally:
+            self._pool.close(list(self._running))
+
+    def _submit(self, turn):
+        """Keep the workers busy, but not further ahead of the ``turn`` than memory allows."""
+        if self._suspects:
+            if not self._running:
+                self._start(self._suspects.popleft())
+            return
+        end = min(len(self._tasks), turn + self._max_pending)
+        while len(self._running) < self._max_pending and (self._again or self._next < end):
+            if self._again:
+                task = self._again.popleft()
+            else:
+                task = self._tasks[self._next]
+                self._next += 1
+            if not self._start(task):
+                return
+
+    def _start(self, task):
+        """Submit a task; return whether the pool took it."""
+        marker = str(task.marker) if self._pool.has_markers else None
+        try:
+            future = self._pool.submit(run_task, *self._source, marker, task.item)
+        except BrokenExecutor as error:
+            self._again.appendleft(task)
+            self._replace_pool(error)
+            return False
+        self._running[future] = task
+        return True
+
+    def _collect(self):
+        """Wait for one of the running tasks, and take what is finished."""
+        if not self._running:  # the pool broke: the next call submits anew
+            return
+        finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            try:
+                reply = future.result()
+            except (BrokenExecutor, CancelledError) as error:
+                self._replace_pool(error)
+                return
+            except UnusableWorkerError:
+                raise
+            except Exception as error:  # noqa: BLE001  item or result could not be sent
+                reply = Reply(None, error, False, 0.0)
+            self._take(self._running.pop(future), reply)
+
+    def _take(self, task, reply):
+        self._anything_began = True
+        task.take(reply)
+        if task.outcome is None:
+            self._again.append(task)
+
+    def _replace_pool(self, error):
+        """Go on with a new pool after workers ended, and find out which tasks ended them."""
+        self._pool.discard(error)
+        lost = sorted(self._running.items(), key=lambda pair: pair[1].index)
+        self._running = {}
+        suspects = []
+        for future, task in lost:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self._take(task, future.result())
+            elif not self._pool.has_markers or task.marker.exists():
+                suspects.append(task)
+            else:
+                self._again.append(task)
+        if not suspects and not self._anything_began:
+            raise RuntimeError(
+                "worker processes ended before they began to work: a script needs the guard "
+                'if __name__ == "__main__":, and memory for one lensmap in each worker'
+            ) from error
+        for task in suspects:
+            self._anything_began = True
+            task.marker.unlink(missing_ok=True)
+            task.take_death()
+            if task.outcome is None:
+                self._suspects.append(task)

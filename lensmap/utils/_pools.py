@@ -1,0 +1,170 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Executors of `run_tasks`: lensmap's own processes, the user's, or what a callable makes."""
+
+import signal
+import time
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager, nullcontext
+from multiprocessing.context import SpawnContext
+
+from lensmap.utils._exceptions import ParameterTypeError
+from lensmap.utils._limits import n_cpus
+from lensmap.utils._threads import n_threads
+from lensmap.utils._worker import begin_worker
+
+__all__ = ["as_pool"]
+
+_GRACE = 20.0  # seconds that running tasks have after an interrupt
+
+
+def as_pool(executor, workers):
+    """Return what submits tasks, replaces broken executors and ends.
+
+    Parameters
+    ----------
+    executor : `concurrent.futures.Executor`, callable or None
+        As for `run_tasks`.
+    workers : int
+        The number of processes of lensmap's own pool.
+
+    Returns
+    -------
+    object
+        With ``submit``, ``discard``, ``close`` and ``has_markers``.
+
+    Raises
+    ------
+    TypeError
+        If the executor is none of these.
+    """
+    if executor is None:
+        return _OwnPool(workers)
+    if isinstance(executor, Executor):
+        return _GivenPool(executor)
+    if callable(executor):
+        return _MadePool(executor)
+    raise ParameterTypeError(
+        "executor", "a concurrent.futures.Executor, a callable that makes one, or None",
+        repr(executor),
+    )
+
+
+class _GivenPool:
+    """An executor of the user's: it is neither replaced nor shut down."""
+
+    #: Whether the tasks leave marks of what they began where this process sees them.
+    has_markers = False
+
+    def __init__(self, executor):
+        self._executor = executor
+
+    def submit(self, *arguments):
+        return self._executor.submit(*arguments)
+
+    def discard(self, error):
+        raise RuntimeError(
+            f"the executor lost its workers ({type(error).__name__}): make a new one; the same "
+            "call resumes where a folder keeps results"
+        ) from error
+
+    def close(self, running):
+        """Cancel the tasks that have not begun, and wait for the others for a while."""
+        for future in running:
+            future.cancel()
+        _wait_for_end(running)
+
+
+class _MadePool(_GivenPool):
+    """An executor that a callable makes, again if need be."""
+
+    def __init__(self, make):
+        super().__init__(None)
+        self._make = make
+
+    def submit(self, *arguments):
+        if self._executor is None:
+            self._executor = self._make()
+        return super().submit(*arguments)
+
+    def discard(self, error):
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._executor = None
+
+    def close(self, running):
+        if self._executor is not None:
+            # Futures that are cancelled one by one are too much for a process pool that breaks.
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor = None
+        _wait_for_end(running)
+
+
+def _wait_for_end(futures):
+    """Wait until all futures are done or cancelled, but not longer than the time of grace."""
+    limit = time.monotonic() + _GRACE
+    while not all(future.done() for future in futures) and time.monotonic() < limit:
+        time.sleep(0.05)
+
+
+class _OwnPool(_MadePool):
+    """The standard library's pool of new processes: a fork of a process with threads may hang."""
+
+    has_markers = True
+
+    def __init__(self, workers):
+        self._context = _Context()
+        threads = max(1, min(n_threads(), n_cpus() // workers))
+        super().__init__(lambda: ProcessPoolExecutor(
+            workers, mp_context=self._context, initializer=begin_worker, initargs=(threads,)
+        ))
+
+    def submit(self, *arguments):
+        # It starts processes, which must not be left half made. They inherit that Ctrl-C is held
+        # back: what to do about it is decided here.
+        with _signals_held():
+            return super().submit(*arguments)
+
+    def close(self, running):
+        try:
+            super().close(running)
+        finally:
+            self._context.end_processes(_GRACE if not running else 1.0)
+
+
+class _Context(SpawnContext):
+    """A context that remembers its processes."""
+
+    def __init__(self):
+        super().__init__()
+        self._processes = []
+
+    def Process(self, *args, **kwargs):  # noqa: N802  the name of multiprocessing
+        process = super().Process(*args, **kwargs)
+        self._processes.append(process)
+        return process
+
+    def end_processes(self, seconds):
+        """Wait for the end of all processes for a while, and then end them."""
+        limit = time.monotonic() + seconds
+        started = [process for process in self._processes if process.pid is not None]
+        for process in started:
+            process.join(max(0.0, limit - time.monotonic()))
+        for process in started:
+            if process.is_alive():
+                process.terminate()
+                process.join(1.0)
+            if process.is_alive():
+                process.kill()
+        self._processes.clear()
+
+
+@contextmanager
+def _held():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _signals_held():
+    return _held() if hasattr(signal, "pthread_sigmask") else nullcontext()  # not on Windows
