@@ -9,7 +9,7 @@ from pathlib import Path
 from lensmap.cli._field_input import read_field_of
 from lensmap.cli._load_networks import load_networks
 from lensmap.cli._messages import say
-from lensmap.cli._options import count, positive
+from lensmap.cli._options import add_take_over, count, positive
 from lensmap.cli._outputs import check_folder
 from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, check_count, has_suffix
 
@@ -85,6 +85,7 @@ def add_arguments(parser):
         "--workers", type=count, metavar="N",
         help="how many processes draw fields (default: one per core)",
     )
+    add_take_over(group)
     # so that a test need not train a large network
     parser.add_argument("--options", help=argparse.SUPPRESS)
 
@@ -148,13 +149,13 @@ def _field_sets(arguments, folder, shown):
         model = HaloModelField(z_source=_REDSHIFTS, pixel_scale=_SCALE)
         drawn = FieldSet.draw(
             folder / "fields", model, arguments.draw, seed=arguments.seed + 1,
-            workers=arguments.workers, progress=shown,
+            workers=arguments.workers, progress=shown, take_over=arguments.take_over,
         )
         return {drawn: 1.0}
-    return dict(_field_set(text, folder) for text in arguments.fields)
+    return dict(_field_set(text, folder, arguments.take_over) for text in arguments.fields)
 
 
-def _field_set(text, folder):
+def _field_set(text, folder, take_over):
     """Return the set that a word names, and its part."""
     from lensmap.networks import FieldSet
 
@@ -168,7 +169,7 @@ def _field_set(text, folder):
     path = Path(path)
     if not path.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path)!r} of fields")
-    if (path / "fields.json").exists():
+    if FieldSet.exists(path):
         return FieldSet(path), part
     files = sorted(p for p in path.iterdir() if has_suffix(p, FITS_SUFFIXES + HDF5_SUFFIXES))
     if not files:
@@ -176,7 +177,7 @@ def _field_set(text, folder):
     # Folders of one name in different places are not one set.
     mark = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     name = folder / "fields" / f"{path.resolve().name}-{mark}"
-    return FieldSet.from_files(name, files, read=read_field_of), part
+    return FieldSet.from_files(name, files, read=read_field_of, take_over=take_over), part
 
 
 def _describe(network, folder):

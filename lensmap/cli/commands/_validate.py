@@ -8,7 +8,7 @@ from pathlib import Path
 from lensmap.cli._field_input import read_field_of
 from lensmap.cli._load_networks import load_networks
 from lensmap.cli._messages import say
-from lensmap.cli._options import angle, count
+from lensmap.cli._options import add_take_over, angle, count
 from lensmap.cli._outputs import check_folder
 from lensmap.cli._tables import show_table
 from lensmap.utils import check_count
@@ -78,6 +78,7 @@ def add_arguments(parser):
     group.add_argument("--seed", type=int, default=0, help="which series of fields (default 0)")
     group.add_argument("--workers", type=count, metavar="N",
                        help="how many processes draw fields (default: one per core)")
+    add_take_over(group)
 
 
 def run(arguments):
@@ -113,6 +114,7 @@ def run(arguments):
         validate(
             estimators, setup, folder, plan, seed=arguments.seed, workers=arguments.workers,
             more=long_estimators(estimators) if arguments.full else None, progress=shown,
+            take_over=arguments.take_over,
         )
     except (KeyboardInterrupt, SystemExit):
         say(f"stopped: what was measured is in {str(folder)!r}; the same command goes on")

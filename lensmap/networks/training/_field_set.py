@@ -1,19 +1,23 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`FieldSet`: convergence and shear on disk, small and quick to read, to train networks on."""
 
-import json
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 from astropy import units as u
 
-from lensmap.simulate import LensingField, draw_fields
-from lensmap.utils import atomic_write
+from lensmap.simulate import LensingField, run_series
+from lensmap.utils import RunFolder, atomic_write, check_count, finish, to_plain
 
 __all__ = ["FieldSet"]
 
-_DESCRIPTION = "fields.json"
+_KIND, _SCHEMA = "set of fields", 1
+
+# To be raised whenever the same settings give other fields.
+_ALGORITHM = 1
+
+_NAME = "{:06d}.npy"
 
 
 class FieldSet:
@@ -35,20 +39,41 @@ class FieldSet:
     """
 
     def __init__(self, folder):
-        self.folder = Path(folder)
-        description = self.folder / _DESCRIPTION
-        if not description.is_file():
+        try:
+            run = RunFolder.read(folder, schema=_SCHEMA, kind=_KIND)
+        except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"{str(self.folder)!r} holds no set of fields: make one with FieldSet.draw or "
-                "FieldSet.from_files"
-            )
-        self.description = json.loads(description.read_text(encoding="utf-8"))
+                f"{error}: make one with FieldSet.draw or FieldSet.from_files"
+            ) from None
+        self.folder, self.settings = run.path, run.settings
 
     def __repr__(self):
         return f"<FieldSet of {len(self)} files in {str(self.folder)!r}>"
 
     @classmethod
-    def draw(cls, folder, model, n_fields, *, seed=0, workers=None, progress=None):
+    def exists(cls, folder):
+        """Return whether a folder holds a set of fields.
+
+        Parameters
+        ----------
+        folder : path-like
+            The folder.
+
+        Returns
+        -------
+        bool
+            False for a folder of something else, too.
+        """
+        try:
+            cls(folder)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    @classmethod
+    def draw(
+        cls, folder, model, n_fields, *, seed=0, workers=None, progress=None, take_over=False
+    ):
         """Draw fields of a model.
 
         Parameters
@@ -63,6 +88,8 @@ class FieldSet:
             The seed of `lensmap.simulate.draw_fields`: the same fields, in whatever steps.
         workers, progress : object
             As for `lensmap.simulate.draw_fields`.
+        take_over : bool
+            Whether the folder is taken from another run that has it, which is dead.
 
         Returns
         -------
@@ -72,25 +99,28 @@ class FieldSet:
         Raises
         ------
         ValueError
-            If the folder holds fields of another model or seed.
+            If the folder holds fields of another model or seed, or a file that is no field.
+        RuntimeError
+            If another run has the folder, or fields could not be drawn; the others are kept.
         """
-        description = {
-            "pixel_scale": float(model.pixel_scale.to_value(u.arcmin)),
-            "shape": list(model.shape),
+        check_count(n_fields, "n_fields")
+        settings = {
+            "pixel_scale_arcmin": float(model.pixel_scale.to_value(u.arcmin)),
+            "shape": model.shape,
             "z_source": [str(z) for z in np.ravel(np.array(model.z_source, dtype=object))],
-            "made_of": {name: str(value) for name, value in model.get_params().items()},
-            "seed": int(seed),
+            "model": to_plain(model),
+            "seed": check_count(seed, "seed"),
         }
-        found = cls._described(folder, description)
-        there = {int(path.stem) for path in found.files}
-        save = partial(_save_drawn, folder=str(found.folder))
-        for _ in draw_fields(model, n_fields, seed=seed, skip=there, workers=workers,
-                             progress=progress, then=save):
-            pass
+        with cls._run(folder, settings, take_over) as run:
+            missing = _missing(run, n_fields)
+            save = partial(_save_drawn, folder=str(run.path))
+            outcomes = run_series(model, missing, seed=seed, workers=workers, progress=progress,
+                                  then=save) if missing else ()
+            finish(outcomes, "fields", str(run.path))
         return cls(folder)
 
     @classmethod
-    def from_files(cls, folder, paths, *, read=LensingField.read):
+    def from_files(cls, folder, paths, *, read=LensingField.read, take_over=False):
         """Take fields from files, such as those of ``lensmap simulate fields`` or MassiveNuS.
 
         Parameters
@@ -98,10 +128,12 @@ class FieldSet:
         folder : path-like
             Where to; made if need be.
         paths : sequence of path-like
-            The files, which all have the same pixels.
+            The files, which all have the same pixels. Later calls may name more, at the end.
         read : callable
             Makes a `lensmap.simulate.LensingField` of a path, such as
             `lensmap.simulate.read_massivenus`.
+        take_over : bool
+            Whether the folder is taken from another run that has it, which is dead.
 
         Returns
         -------
@@ -112,51 +144,37 @@ class FieldSet:
         ------
         ValueError
             If there is no file, or pixels differ, or the folder holds other fields.
+        RuntimeError
+            If another run has the folder.
         """
         paths = [Path(path) for path in paths]
         if not paths:
             raise ValueError("paths must name at least one file, but is empty")
-        folder = Path(folder)
-        for number, path in enumerate(paths):
-            if number > 0 and (folder / _name(number)).exists():
-                continue
-            field = read(path)
-            description = {
-                "pixel_scale": round(float(field.kappa.pixel_scale.to_value(u.arcmin)), 4),
-                "shape": list(field.shape),
-                "z_source": [str(field.z_source)],
-                "made_of": {"files": [str(path.resolve()) for path in paths]},
-                "seed": None,
-            }
-            cls._described(folder, description)
-            if not (folder / _name(number)).exists():
-                _save(field, folder / _name(number))
+        first = read(paths[0])
+        settings = _pixels(first) | {"files": [path.resolve() for path in paths], "seed": None}
+        with cls._run(folder, settings, take_over) as run:
+            for number in _missing(run, len(paths)):
+                field = first if number == 0 else read(paths[number])
+                if _pixels(field) != _pixels(first):
+                    raise ValueError(
+                        "paths must be of fields with the same pixels and sources, but "
+                        f"{str(paths[number])!r} has {_pixels(field)}, and the first file "
+                        f"{_pixels(first)}"
+                    )
+                _save(field, run.path / _NAME.format(number))
         return cls(folder)
 
     @classmethod
-    def _described(cls, folder, description):
-        """Return the set of a folder, new or of the same description."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / _DESCRIPTION
-        if path.exists():
-            found = json.loads(path.read_text(encoding="utf-8"))
-            other = [key for key in description if found.get(key) != description[key]]
-            if other:
-                raise ValueError(
-                    f"{str(folder)!r} holds fields of another {other[0]} "
-                    f"({found.get(other[0])!r} instead of {description[other[0]]!r}): take a new "
-                    "folder"
-                )
-        else:
-            with atomic_write(path) as temporary:
-                temporary.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
-        return cls(folder)
+    def _run(cls, folder, settings, take_over):
+        return RunFolder(
+            folder, settings, schema=_SCHEMA, kind=_KIND, algorithm=_ALGORITHM, addable=("files",),
+            products=("[0-9]*.npy",), take_over=take_over,
+        )
 
     @property
     def pixel_scale(self):
         """The side of a pixel in arcminutes."""
-        return self.description["pixel_scale"]
+        return self.settings["pixel_scale_arcmin"]
 
     @cached_property
     def files(self):
@@ -185,7 +203,7 @@ class FieldSet:
     @property
     def n_redshifts(self):
         """How many source redshifts there are."""
-        return len(self.description["z_source"])
+        return len(self.settings["z_source"])
 
     @cached_property
     def variances(self):
@@ -196,12 +214,29 @@ class FieldSet:
         )
 
 
-def _name(number):
-    return f"{number:06d}.npy"
+def _pixels(field):
+    """Return what all fields of a set have in common, as settings."""
+    return {
+        "pixel_scale_arcmin": round(float(field.kappa.pixel_scale.to_value(u.arcmin)), 4),
+        "shape": list(field.shape),
+        "z_source": [str(field.z_source)],
+    }
+
+
+def _missing(run, n):
+    """Return the numbers of the files below ``n`` that a folder lacks."""
+    shape = (len(run.settings["z_source"]), 3, *run.settings["shape"])
+
+    def check(path):
+        array = np.load(path, mmap_mode="r")
+        if array.shape != shape or array.dtype != np.float16:
+            raise ValueError(f"{str(path)!r} holds an array of another kind")
+
+    return run.missing_files([_NAME], n, check)
 
 
 def _save_drawn(fields, seed, folder):
-    _save(fields, Path(folder) / _name(seed.spawn_key[0]))
+    _save(fields, Path(folder, _NAME.format(seed.spawn_key[0])))
 
 
 def _save(fields, path):

@@ -56,7 +56,7 @@ def test_a_report(tmp_path, monkeypatch, capsys):
     assert main(words) == 0  # all is there: the same
     assert len(Table.read("out/results.ecsv")) == len(first) > 100
     assert main([*words, "--seed", "5"]) == 1
-    assert "another seed" in capsys.readouterr().err
+    assert "another validation: seed was 0 and is now 5" in capsys.readouterr().err
 
 
 @pytest.mark.slow

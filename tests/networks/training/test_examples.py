@@ -1,8 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """What networks learn from: fields on disk, and surveys of them."""
 
-import json
-
 import numpy as np
 import pytest
 from astropy import units as u
@@ -11,6 +9,7 @@ from lensmap import HaloModelField
 from lensmap.flatsky import convergence_to_shear, gaussian_smooth, shear_to_convergence
 from lensmap.networks import FieldSet, SurveyRange
 from lensmap.networks.training._examples import Examples
+from lensmap.utils import RunFolder
 
 SHAPE = (64, 64)
 
@@ -33,7 +32,8 @@ def lens(tmp_path):
     gamma = convergence_to_shear(kappa)
     folder = tmp_path / "lens"
     folder.mkdir()
-    (folder / "fields.json").write_text(json.dumps({"pixel_scale": 1.0, "z_source": ["1.0"]}))
+    settings = {"pixel_scale": 1 * u.arcmin, "z_source": ["1.0"]}
+    RunFolder(folder, settings, schema=1, kind="set of fields").close()
     planes = np.array([[kappa, gamma.real, gamma.imag]], dtype=np.float16)
     np.save(folder / "000000.npy", planes)
     return FieldSet(folder)
@@ -57,9 +57,9 @@ class TestFieldSet:
         grown.files[4].unlink()
 
     def test_refuses_other_fields(self, fields, model):
-        with pytest.raises(ValueError, match="fields of another seed"):
+        with pytest.raises(ValueError, match="another set of fields: seed was 1 and is now 2"):
             FieldSet.draw(fields.folder, model, 4, seed=2)
-        with pytest.raises(ValueError, match="another made_of"):
+        with pytest.raises(ValueError, match="model.padding was 1.5 and is now 1;"):
             FieldSet.draw(fields.folder, model.replace(padding=1.0), 4, seed=1)
 
     def test_from_files(self, model, tmp_path):
@@ -70,10 +70,27 @@ class TestFieldSet:
         kappa, gamma = found.read(0, 0)
         np.testing.assert_allclose(kappa, drawn[0].kappa.data, rtol=1e-3, atol=1e-6)
         np.testing.assert_allclose(gamma, drawn[0].gamma, rtol=2e-3, atol=1e-6)
+        more = FieldSet.from_files(tmp_path / "set", sorted(tmp_path.glob("f*.fits"))[:1] * 2)
+        assert len(more) == 2 and FieldSet.exists(tmp_path / "set")
+        with pytest.raises(ValueError, match="with the same pixels and sources, but .*f1.fits"):
+            FieldSet.from_files(tmp_path / "other", sorted(tmp_path.glob("f*.fits")))
+        with pytest.raises(ValueError, match="another set of fields: z_source was"):
+            FieldSet.from_files(tmp_path / "set", sorted(tmp_path.glob("f*.fits"))[1:])
         with pytest.raises(ValueError, match="at least one file"):
             FieldSet.from_files(tmp_path / "none", [])
 
+    @pytest.mark.parametrize("array", [np.zeros((2, 3, 8, 8), "f2"), None])
+    def test_a_file_that_is_no_field_is_not_learned_from(self, model, tmp_path, array):
+        small = FieldSet.draw(tmp_path, model, 2, seed=1, workers=1)
+        if array is None:
+            small.files[1].write_bytes(small.files[1].read_bytes()[:-100])
+        else:
+            np.save(small.files[1], array)
+        with pytest.raises(ValueError, match="000001.npy in .* cannot be read, or is of another"):
+            FieldSet.draw(tmp_path, model, 2, seed=1, workers=1)
+
     def test_no_set(self, tmp_path):
+        assert not FieldSet.exists(tmp_path)
         with pytest.raises(FileNotFoundError, match="holds no set of fields"):
             FieldSet(tmp_path)
 
