@@ -1,5 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._convergence_map import ConvergenceMap, check_map
+from ._checks import check_map
+from ._convergence_map import ConvergenceMap
 from ._noise_maps import each_noise_map
 
 # For other packages of lensmap; not public.

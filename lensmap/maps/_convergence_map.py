@@ -23,7 +23,7 @@ from lensmap.utils import (
     warn_user,
 )
 
-__all__ = ["ConvergenceMap", "check_map"]
+__all__ = ["ConvergenceMap"]
 
 # Smoothing in pixels is round on the sky where pixels are this close to squares.
 _MAX_ANISOTROPY = 1.03
@@ -490,23 +490,6 @@ class ConvergenceMap(NDIOMixin, NDData):
 
 
 register_fits(ConvergenceMap)
-
-
-def check_map(kappa):
-    """Refuse what is no map.
-
-    Parameters
-    ----------
-    kappa : object
-        What was given.
-
-    Raises
-    ------
-    TypeError
-        If it is no `ConvergenceMap`.
-    """
-    if not isinstance(kappa, ConvergenceMap):
-        raise TypeError(f"kappa must be a ConvergenceMap, not {type(kappa).__name__}")
 
 
 def _is_number(value):

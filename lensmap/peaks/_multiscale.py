@@ -51,7 +51,7 @@ def aperture_mass(kappa, scale):
     ----------
     Crittenden et al. 2002, ApJ 568, 20; Jarvis, Bernstein & Jain 2004, MNRAS 352, 338 (the filter).
     """
-    check_map(kappa)
+    check_map(kappa, quantity="kappa")
     scale = _pixels(kappa, check_angle(scale, "scale"), "scale")
     return np.where(kappa.mask, np.nan, _Aperture(kappa.mask, scale)(kappa.data))
 
@@ -91,7 +91,7 @@ def find_multiscale_peaks(
     TypeError, ValueError
         If a parameter cannot be used, or there is neither a B-mode nor noise maps.
     """
-    check_map(kappa)
+    check_map(kappa, quantity="kappa")
     check_number(threshold, "threshold", "finite")
     separation = check_angle(min_separation, "min_separation", allow_zero=True)
     scales = [check_angle(one, "scales") for one in np.atleast_1d(scales)]

@@ -5,7 +5,7 @@ from astropy.table import Table
 
 from lensmap.catalog import ShearCatalog, as_shear_catalog
 from lensmap.cosmology import get_cosmology
-from lensmap.maps import ConvergenceMap
+from lensmap.maps import ConvergenceMap, check_map
 from lensmap.profiles._fit_data import catalog_data, map_data, profile_data
 from lensmap.profiles._halo_parameters import HaloParameters
 from lensmap.profiles._nfw_result import NFWFit, best_fit
@@ -105,6 +105,7 @@ def fit_nfw(
         position = as_skycoord(position, "position")
         z = check_lens_redshifts(z_lens, len(position))
         if isinstance(data, ConvergenceMap):
+            check_map(data, "data", quantity="kappa")
             measured = map_data(data, position, z, z_source, radii, cosmology)
             frame = data.wcs.pixel_to_world(0, 0).frame.replicate_without_data()
         elif isinstance(data, (ShearCatalog, Table)):

@@ -89,7 +89,7 @@ def projected_mass(
     TypeError, ValueError
         If a parameter cannot be used, or a lens is not in front of the sources.
     """
-    check_map(kappa)
+    check_map(kappa, quantity="kappa")
     positions = as_skycoord(positions)
     check_count(n_random, "n_random")
     n = len(positions)
