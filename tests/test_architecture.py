@@ -26,6 +26,7 @@ DOORS = {
     "maps": {"utils", "flatsky"},
     "cosmology": {"utils"},
     "estimators": {"utils", "catalog", "grid", "masks", "maps", "flatsky", "cosmology"},
+    "testing": {"utils", "catalog", "grid", "maps", "estimators"},
     "halos": {"utils", "cosmology"},
     "simulate": {"utils", "flatsky", "masks", "catalog", "grid", "maps", "cosmology", "halos"},
     "networks": {"utils", "scores", "flatsky", "grid", "maps", "cosmology", "simulate"},

@@ -42,17 +42,17 @@ class LocalPower(Estimator):
         The smoothing of the finest scale, an angle; each further scale is twice as wide.
     n_scales : int
         How many scales.
-    reach : float
-        How far around a pixel power is measured, in smoothings of the scale.
+    extent : float
+        The Gaussian in which power is measured around each pixel, in smoothings of the scale.
     uncertainty, n_realizations, rng : object
         As for `lensmap.Estimator`.
     """
 
-    def __init__(self, *, finest=0.8 * u.arcmin, n_scales=5, reach=2.0,
+    def __init__(self, *, finest=0.8 * u.arcmin, n_scales=5, extent=2.0,
                  uncertainty=None, n_realizations=100, rng=0):
         self.finest = check_angle(finest, "finest")
         self.n_scales = check_count(n_scales, "n_scales", minimum=1)
-        self.reach = check_number(reach, "reach", "positive", low=1e-3)
+        self.extent = check_number(extent, "extent", "positive", low=1e-3)
         self.uncertainty = uncertainty
         self.n_realizations = n_realizations
         self.rng = rng
@@ -71,12 +71,12 @@ class LocalPower(Estimator):
             # White noise that is smoothed by s has a variance that falls as 1 / s^2; by s and by
             # 2 s, a covariance of 2 / 5 of the first.
             noise = linear_noise(variance, width) ** 2 * (1 + 1 / 4 - 2 * 2 / 5)
-            power = gaussian_smooth(detail**2, self.reach * width)
+            power = gaussian_smooth(detail**2, self.extent * width)
             kappa = kappa + detail * np.clip(1 - noise / np.maximum(power, 1e-20), 0, None)
         return Inversion(kappa, None, unsupported=~near_data(some, 2 * max(widths[0], 2.0)))
 
 
-print(LocalPower(reach=3))
+print(LocalPower(extent=3))
 
 # %%
 # ``grid.sum_wg`` is the weighted sum of the reduced shear in each pixel, in the basis of the
@@ -88,7 +88,7 @@ print(LocalPower(reach=3))
 # On the same skies
 # -----------------
 # `lensmap.validation.ValidationSetup` says what is simulated. Small fields serve here, and few of
-# them; ``seed=1`` are other fields than those on which ``finest`` and ``reach`` were chosen.
+# them; ``seed=1`` are other fields than those on which ``finest`` and ``extent`` were chosen.
 
 setup = ValidationSetup(z_source=1.0, shape=(160, 160), pixel_scale=0.6 * u.arcmin)
 estimators = {

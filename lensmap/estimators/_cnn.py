@@ -129,8 +129,8 @@ class CNNReconstructor(Estimator):
         settings={"sigma_e": 0.25, "pixel_scale": 0.5 * u.arcmin, "fill_holes": False},
         # A network is as symmetric as it has learned to be, but for the mean over all symmetries.
         symmetric={"symmetrize": True},
+        # A tenth of the scatter of a map of noise alone.
         zero_bound=0.01,
-        tolerance=2e-6,
     )
 
     def __init__(

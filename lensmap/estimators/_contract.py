@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
@@ -33,9 +33,11 @@ class Contract:
         Parameters for galaxies without shape noise.
     periodic : mapping or None
         Parameters that take the field as periodic; None: the method cannot.
-    aperture : mapping or None
-        Parameters that take what lies outside the data as zero shear, on a field of four times the
-        side, with a smoothing of half an arcminute at most; None: the method takes it as unknown.
+    outside : {"zero", "open"} or None
+        What the method takes for the shear beyond the data: zero, or unknown; None: not declared.
+    aperture : mapping
+        Where ``outside`` is ``"zero"``, parameters that pad the field with zeros to four times its
+        side and smooth by half an arcminute at most.
     response : callable or None
         The transfer function of the method for noise-free galaxies, or None where it is not known
         in closed form. ``response(estimator, ell_x, ell_y, pixel_scale, density)`` gets multipoles
@@ -51,7 +53,8 @@ class Contract:
     symmetric: Mapping[str, object] = field(default_factory=dict)
     noiseless: Mapping[str, object] = field(default_factory=dict)
     periodic: Mapping[str, object] | None = None
-    aperture: Mapping[str, object] | None = None
+    outside: Literal["zero", "open"] | None = None
+    aperture: Mapping[str, object] = field(default_factory=dict)
     response: "Response | None" = None
     zero_bound: float = 0.0
     tolerance: float = 2e-7

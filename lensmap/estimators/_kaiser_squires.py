@@ -45,9 +45,10 @@ class _State(NamedTuple):
 
 
 def _gaussian_response(estimator, ell_x, ell_y, pixel_scale, density):
-    """Return the transfer function of the smoothing."""
+    """Return the transfer function of the pixel and the smoothing."""
+    x, y = (ell * pixel_scale / (2 * np.pi) for ell in (ell_x, ell_y))
     sigma = 0.0 if estimator.smoothing is None else estimator.smoothing.to_value(u.rad)
-    return np.exp(-0.5 * (ell_x**2 + ell_y**2) * sigma**2)
+    return np.sinc(x) * np.sinc(y) * np.exp(-0.5 * (ell_x**2 + ell_y**2) * sigma**2)
 
 
 class KaiserSquires(Estimator):
@@ -114,6 +115,7 @@ class KaiserSquires(Estimator):
     uncertainties = (Uncertainty("analytic", "noise", with_map=True), ROTATIONS)
     contract = Contract(
         periodic={"padding": 1},
+        outside="zero",
         aperture={"padding": 4, "smoothing": 0.5 * u.arcmin},
         response=_gaussian_response,
     )

@@ -44,6 +44,11 @@ class DeclaredParameters(Parametrized):
                     f"{cls.__name__}.__init__ must have keyword-only parameters with defaults; "
                     f"{parameter.name!r} is not one"
                 )
+            if callable(getattr(cls, parameter.name, None)):
+                raise TypeError(
+                    f"{cls.__name__}.__init__ must not have the parameter {parameter.name!r}: "
+                    "a method has this name"
+                )
         cls.options = read_options(cls, cls.__dict__.get("options", ()))
 
     def __repr__(self) -> str:

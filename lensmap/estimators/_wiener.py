@@ -137,6 +137,7 @@ class WienerFilter(Estimator):
         settings={"sigma_e": 0.25, "tolerance": 1e-7},
         noiseless={"sigma_e": 0.02},
         periodic={"padding": 1},
+        outside="open",
         response=_wiener_response,
     )
 

@@ -76,6 +76,11 @@ def test_parameters_are_keyword_only_with_defaults():
         type("Bad", (Estimator,), {"__init__": lambda self, factor=1: None})
 
 
+def test_a_parameter_has_no_name_of_a_method():
+    with pytest.raises(TypeError, match="must not have the parameter 'reach': a method has this"):
+        type("Bad", (Halved,), {"__init__": lambda self, *, reach=1: None})
+
+
 def test_no_wcs_makes_one_that_covers_the_catalog():
     catalog = _catalog()
     kappa = KaiserSquires().reconstruct(catalog)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The truth is checked first: the tests' own lenses against published numbers."""
+"""The truth is checked first: the lenses of the contract suite against published numbers."""
 
 import numpy as np
 from astropy import units as u

@@ -1,0 +1,207 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`Case`: one class of estimators with the catalogues of the suite, and the laws' comparisons."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
+
+from lensmap.catalog import ShearCatalog
+from lensmap.estimators import Contract, Estimator
+from lensmap.maps import ConvergenceMap
+from lensmap.testing._report import Broken, Skipped
+from lensmap.testing._sky import catalog_columns, tangent_wcs, uniform_sky
+
+__all__ = ["CENTER", "Case", "LAWS", "Law", "SCALE", "WCS_OF_NOISE", "law", "noise_columns"]
+
+Columns = Mapping[str, np.ndarray]
+
+#: The center of the field of random galaxies.
+CENTER = SkyCoord(150, 2, unit="deg")
+
+#: The side of a pixel, arcmin.
+SCALE = 0.5
+
+#: A map of the random galaxies; its sides differ, so that they are not confused.
+WCS_OF_NOISE = tangent_wcs(CENTER, (48, 60), SCALE)
+
+# Two galaxies in each pixel of that map, in a circle around its corners.
+_N_GALAXIES, _RADIUS = 9500, 0.33
+
+
+@lru_cache(maxsize=4)
+def noise_columns(seed: int) -> dict[str, np.ndarray]:
+    """Return columns of galaxies with random ellipticities and weights, and a known dispersion.
+
+    Measured from the ellipticities, the noise would change with them, and no map that depends on it
+    would be linear.
+
+    Parameters
+    ----------
+    seed : int
+        The seed.
+
+    Returns
+    -------
+    dict
+        From names to arrays, of which none may be changed.
+    """
+    rng = np.random.default_rng(seed)
+    sky = uniform_sky(CENTER, _RADIUS, _N_GALAXIES, rng)
+    e = 0.25 * (rng.normal(size=_N_GALAXIES) + 1j * rng.normal(size=_N_GALAXIES))
+    return catalog_columns(
+        sky, e, weight=rng.uniform(0.5, 2, _N_GALAXIES), sigma_e=np.full(_N_GALAXIES, 0.25)
+    )
+
+
+class Case:
+    """A class of estimators under test.
+
+    Parameters
+    ----------
+    cls : type
+        The class.
+    parameters : mapping
+        Parameters for all laws, which replace those of its contract.
+    seed : int
+        The seed of the random galaxies.
+    """
+
+    def __init__(
+        self, cls: type[Estimator], parameters: Mapping[str, Any], seed: int = 1
+    ) -> None:
+        self.cls, self.parameters, self.seed = cls, dict(parameters), seed
+        self.contract: Contract = cls.contract
+        self.profiles: dict[str, Callable] = {}
+        self.closest: tuple[float, str, str] = (-1.0, "", "")
+        self.options = {option.name for option in cls.options}
+        self.kinds = {kind.name: kind for kind in cls.uncertainties}
+
+    # --- maps -------------------------------------------------------------------------------
+
+    def estimator(self, *more: Mapping[str, Any], **parameters: Any) -> Estimator:
+        """Return an estimator with the settings of the contract and further parameters."""
+        given = dict(self.contract.settings) | self.parameters
+        for mapping in (*more, parameters):
+            given |= mapping
+        return self.cls(**given)
+
+    def map(
+        self, columns: Columns, wcs: WCS = WCS_OF_NOISE, mask: object = None,
+        *more: Mapping[str, Any], **parameters: Any,
+    ) -> ConvergenceMap:
+        """Return the map of a catalogue."""
+        catalog = ShearCatalog(dict(columns), "generic")
+        return self.estimator(*more, **parameters).reconstruct(catalog, wcs, mask)
+
+    def noise(self) -> dict[str, np.ndarray]:
+        """Return a copy of the columns of the random galaxies."""
+        return dict(noise_columns(self.seed))
+
+    # --- comparisons ------------------------------------------------------------------------
+
+    def at_most(self, measured: float, allowed: float, quantity: str) -> None:
+        """Require that a number is not larger than what is allowed."""
+        measured = float(measured)
+        words = (f"{quantity} {measured:.3g}", f"at most {allowed:.3g}")
+        if not measured <= allowed:  # NaN is not
+            raise Broken(*words)
+        nearness = measured / allowed if allowed > 0 else 0.0
+        if nearness >= self.closest[0]:
+            self.closest = (nearness, *words)
+
+    def true(self, condition: bool, measured: str, allowed: str) -> None:
+        """Require a condition."""
+        if not condition:
+            raise Broken(measured, allowed)
+
+    def same(
+        self, one: np.ndarray, other: np.ndarray, quantity: str, tolerance: float = 0.0
+    ) -> None:
+        """Require that two arrays are the same, NaN in the same places."""
+        one, other = np.asarray(one), np.asarray(other)
+        self.true(one.shape == other.shape, f"{quantity} of shape {one.shape}", str(other.shape))
+        empty = np.isnan(one) != np.isnan(other) if one.dtype.kind == "f" else np.zeros(1, bool)
+        self.true(
+            not empty.any(), f"{quantity}: {np.count_nonzero(empty)} pixels NaN in one only", "0"
+        )
+        difference = np.abs(one.astype(float) - other.astype(float))
+        # Infinite values are not the same as anything.
+        largest = 0.0 if np.isnan(difference).all() else np.nanmax(difference)
+        self.at_most(largest, tolerance, f"difference of {quantity}")
+
+    def same_maps(
+        self, one: ConvergenceMap, other: ConvergenceMap, quantity: str, tolerance: float = 0.0
+    ) -> None:
+        """Require that two maps have the same data, mask and B-mode."""
+        self.same(one.mask, other.mask, f"the mask of {quantity}")
+        self.same(one.data, other.data, f"kappa of {quantity}", tolerance)
+        self.true(
+            (one.kappa_b is None) == (other.kappa_b is None), f"{quantity} with a B-mode",
+            "both or none",
+        )
+        if one.kappa_b is not None:
+            self.same(one.kappa_b, other.kappa_b, f"kappa_b of {quantity}", tolerance)
+
+    # --- laws that do not apply -------------------------------------------------------------
+
+    def need(self, condition: object, reason: str) -> None:
+        """Skip the law unless a condition holds."""
+        if not condition:
+            raise Skipped(reason)
+
+    def need_linear(self) -> None:
+        """Skip the law for a method that is not linear."""
+        self.need(self.cls.linear, "linear is False")
+
+    def need_parameter(self, name: str) -> None:
+        """Skip the law for a class without a parameter."""
+        self.need(name in self.options, f"there is no parameter {name!r}")
+
+
+@dataclass(frozen=True)
+class Law:
+    """One law of the contract.
+
+    Attributes
+    ----------
+    number : str
+        Its number in the conventions, with a letter where a law has parts.
+    name : str
+        What holds, in a few words.
+    function : callable
+        Called with a `Case`; raises `Broken` or `Skipped`.
+    """
+
+    number: str
+    name: str
+    function: Callable[[Case], None]
+
+
+#: All laws, in order.
+LAWS: list[Law] = []
+
+
+def law(number: str, name: str) -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
+    """Register a function as a law.
+
+    Parameters
+    ----------
+    number, name : str
+        As for `Law`.
+
+    Returns
+    -------
+    callable
+        A decorator that returns the function unchanged.
+    """
+
+    def register(function):
+        LAWS.append(Law(number, name, function))
+        return function
+
+    return register

@@ -1,0 +1,230 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Laws 6, 10 and 11: lenses anywhere on the sky, known profiles, and the uncertainty."""
+
+from functools import lru_cache
+
+import numpy as np
+from astropy import units as u
+
+from lensmap.testing._case import SCALE, WCS_OF_NOISE, Case, law
+from lensmap.testing._report import Broken
+from lensmap.testing._sky import (
+    CENTERS,
+    NFW,
+    ORIENTATIONS,
+    SIS,
+    catalog_columns,
+    lattice,
+    pixel_sky,
+    shear_of,
+    tangent_wcs,
+)
+
+__all__: list[str] = []
+
+# The pixels along the side of a field with a lens, and the galaxies along the side of a pixel.
+_N_PIXELS, _N_LATTICE = 64, 2
+
+# The position angle of the bar, the steps of its halos along it, and its distance from the center.
+_PA, _STEPS, _OFFSET = 35.0, (-3, -1.5, 0, 1.5, 3), 4 * u.arcmin
+
+# The pixels of the profiles, arcmin, and the number of galaxies along the side of each.
+_PROFILE_SCALE, _PROFILE_LATTICE = 0.6, 3
+
+# Inner radii of the rings of the profiles, and their width, arcmin.
+_RINGS, _RING_WIDTH = (0, 1, 2, 3, 5, 8, 12), 0.8
+
+
+@lru_cache(maxsize=64)
+def _bar(place, orientation):
+    """Return a bar of five halos: its middle, the WCS of a map and the galaxies behind it."""
+    center = CENTERS[place]
+    middle = center.directional_offset_by(250 * u.deg, _OFFSET)
+    halos = [
+        (middle.directional_offset_by((_PA + (0 if step > 0 else 180)) * u.deg,
+                                      abs(step) * u.arcmin), NFW(kappa_s=0.05, theta_s=1.0))
+        for step in _STEPS
+    ]
+    wcs = tangent_wcs(center, (_N_PIXELS, _N_PIXELS), SCALE, **ORIENTATIONS[orientation])
+    sky = lattice(wcs, _N_LATTICE)
+    gamma, kappa = shear_of(sky, halos)
+    return middle, wcs, catalog_columns(sky, gamma / (1 - kappa))
+
+
+@law("6", "an elongated lens has its place and position angle anywhere on the sky")
+def elongated_lens(case: Case) -> None:
+    """Map a bar of halos off the center of fields at many places, on images of many orientations.
+    """
+    for place in CENTERS:
+        for orientation in ORIENTATIONS:
+            middle, wcs, columns = _bar(place, orientation)
+            kappa = case.map(columns, wcs, None, case.contract.noiseless)
+            where = f"({place}, {orientation})"
+            offset, angle, elongation = _shape(kappa, middle, where)
+            case.at_most(offset / SCALE, 0.25, f"offset in pixels {where}")
+            case.at_most(angle, 3.0, f"error of the position angle in deg {where}")
+            case.true(elongation > 0.4, f"elongation {elongation:.2f} {where}", "above 0.4")
+
+
+def _shape(kappa, middle, where):
+    """Return the offset (arcmin), the error of the angle (deg) and the elongation of a bar."""
+    values = np.where(kappa.mask, 0, kappa.data)
+    sky = pixel_sky(kappa.wcs)
+    distance = middle.separation(sky).arcmin.reshape(values.shape)
+    weight = np.where(distance < 6, np.clip(values - 0.02, 0, None), 0)
+    if weight.sum() <= 0:
+        raise Broken(f"no kappa above 0.02 within 6 arcmin of the lens {where}", "a peak")
+    y, x = np.indices(values.shape)
+    x0, y0 = ((weight * v).sum() / weight.sum() for v in (x, y))
+    offset = kappa.wcs.pixel_to_world(x0, y0).icrs.separation(middle).arcmin
+    angle = middle.position_angle(sky).rad.reshape(values.shape)
+    east, north = distance * np.sin(angle), distance * np.cos(angle)
+    moments = (weight * (north + 1j * east) ** 2).sum()
+    position_angle = np.degrees(np.angle(moments) / 2)
+    error = abs((position_angle - _PA + 90) % 180 - 90)
+    return offset, error, abs(moments) / (weight * distance**2).sum()
+
+
+@lru_cache(maxsize=64)
+def _lens(name, place, orientation):
+    """Return a lens, its position, the WCS of a map and the galaxies behind it, with their shear.
+    """
+    lens = {"NFW": NFW(), "SIS": SIS()}[name]
+    center = CENTERS[place]
+    position = center.directional_offset_by(120 * u.deg, 3.3 * u.arcmin)
+    wcs = tangent_wcs(
+        center, (_N_PIXELS, _N_PIXELS), _PROFILE_SCALE, **ORIENTATIONS[orientation]
+    )
+    sky = lattice(wcs, _PROFILE_LATTICE)
+    sky = sky[sky.separation(position) > 0.15 * u.arcmin]  # the SIS's shear has no bound
+    gamma, _ = shear_of(sky, [(position, lens)])
+    return lens, position, wcs, catalog_columns(sky, gamma)
+
+
+@law("10", "a known lens has its place and profile")
+def known_lens(case: Case) -> None:
+    """Compare the profiles of NFW and SIS lenses with the declared response of the method.
+
+    The galaxies have the shear, and not the reduced shear.
+    """
+    case.need_linear()
+    case.need(case.contract.response is not None, "contract.response is not declared")
+    for name in ("NFW", "SIS"):
+        for place in CENTERS:
+            for orientation in ORIENTATIONS:
+                _check_profile(case, name, place, orientation)
+
+
+def _check_profile(case, name, place, orientation):
+    lens, position, wcs, columns = _lens(name, place, orientation)
+    where = f"({name}, {place}, {orientation})"
+    kappa = case.map(columns, wcs)
+    values = np.where(kappa.mask, -1, kappa.data)
+    y0, x0 = np.unravel_index(values.argmax(), values.shape)
+    case.true(
+        0 < y0 < values.shape[0] - 1 and 0 < x0 < values.shape[1] - 1,
+        f"the maximum at the edge {where}", "at the lens",
+    )
+    peak = wcs.pixel_to_world(*_parabola(values, x0, y0)).icrs
+    offset = peak.separation(position).arcmin / _PROFILE_SCALE
+    case.at_most(offset, 0.4, f"offset of the peak in pixels {where}")
+    theta = pixel_sky(wcs).separation(position).arcmin.reshape(values.shape)
+    seen = _seen_profile(case, name, lens)(theta)
+    rings = [(theta > r) & (theta < r + _RING_WIDTH) for r in _RINGS]
+    excess = np.array([np.mean((kappa.data - seen)[ring]) for ring in rings])
+    scale = np.array([np.mean(seen[ring]) for ring in rings])
+    sheet = excess[-1]
+    case.true(-0.03 < sheet < 0.001, f"mass sheet {sheet:.3g} {where}", "-0.03 to 0.001")
+    # 3 per cent of the profile, and the pixels' discreteness at the center.
+    error = np.abs(excess - sheet) / (0.03 * scale + 0.003 * scale[0])
+    case.at_most(error.max(), 1.0, f"error of the profile over what is allowed {where}")
+    if kappa.kappa_b is not None:
+        b = max(np.abs(np.mean(kappa.kappa_b[ring])) for ring in rings)
+        case.at_most(b / scale[0], 0.01, f"kappa_b over kappa at the center {where}")
+
+
+def _parabola(values, x0, y0):
+    """Return the sub-pixel maximum next to a pixel."""
+    def along(left, middle, right):
+        return 0.5 * (left - right) / (left - 2 * middle + right)
+
+    middle = values[y0, x0]
+    dx = along(values[y0, x0 - 1], middle, values[y0, x0 + 1])
+    dy = along(values[y0 - 1, x0], middle, values[y0 + 1, x0])
+    return x0 + dx, y0 + dy
+
+
+def _seen_profile(case, name, lens):
+    """Return kappa of a lens, a function of arcmin, through the declared response.
+
+    It is integrated on a fine grid, without lensmap's own transforms; once for each class.
+    """
+    if name in case.profiles:
+        return case.profiles[name]
+    step, n = 0.05, 1601
+    y, x = (np.indices((n, n)) - n // 2) * step
+    theta = np.hypot(x, y)
+    theta[n // 2, n // 2] = 0.38 * step  # the mean distance within the central pixel
+    arcmin = np.radians(1 / 60)
+    ell = 2 * np.pi * np.fft.fftfreq(n, step * arcmin)
+    response = case.contract.response(
+        case.estimator(), ell, ell[:, np.newaxis], _PROFILE_SCALE * arcmin,
+        (_PROFILE_LATTICE / (_PROFILE_SCALE * arcmin)) ** 2,
+    )
+    seen = np.fft.ifft2(np.fft.fft2(np.fft.ifftshift(lens.kappa(theta))) * response).real
+    radius = np.arange(0, 320) * step
+    row = seen[0, :320]
+
+    def profile(t):
+        return np.where(t < 15, np.interp(t, radius, row), lens.kappa(np.maximum(t, 1)))
+
+    case.profiles[name] = profile
+    return profile
+
+
+# --- 11. the uncertainty --------------------------------------------------------------------
+
+# Noise maps, with which the uncertainty is compared.
+_N_NOISE = 16
+
+
+@law("11", "an uncertainty is that of its own target")
+def uncertainties(case: Case) -> None:
+    """Compare noise with independent noise; errors about the truth have to be larger than 0.
+
+    The coverage of errors about the truth needs skies of the prior that the method assumes.
+    """
+    case.need_parameter("uncertainty")
+    case.need(case.kinds, "uncertainties are not declared")
+    columns = case.noise()
+    given = {"n_realizations": _N_NOISE} if "n_realizations" in case.options else {}
+    scatter = None
+    for name, kind in case.kinds.items():
+        kappa = case.map(columns, WCS_OF_NOISE, None, given, uncertainty=name)
+        meaning = kappa.meta.get("uncertainty")
+        case.true(meaning == kind.meaning, f"meta['uncertainty'] {meaning!r}", repr(kind.meaning))
+        error = kappa.uncertainty.array[~kappa.mask]
+        case.true(
+            np.isfinite(error).all() and (error > 0).all(),
+            f"{np.count_nonzero(~(error > 0))} pixels with an uncertainty {name!r} of 0 or less",
+            "0",
+        )
+        if kind.meaning == "noise":
+            scatter = _scatter(case, columns) if scatter is None else scatter
+            inner = np.s_[8:-8, 8:-8]  # analytic noise is right within the edges
+            ratio = np.nanmean((kappa.uncertainty.array / scatter)[inner])
+            # Noise through a network is not Gaussian: few realizations decide a pixel's scatter.
+            allowed = 0.2 if case.cls.linear else 0.3
+            case.at_most(abs(ratio - 1), allowed, f"|ratio - 1| of {name!r} and independent noise")
+
+
+def _scatter(case, columns):
+    """Return the scatter of maps of independent noise, ``(ny, nx)``."""
+    rng, n = np.random.default_rng([case.seed, 11]), len(columns["ra"])
+    total = 0.0
+    for _ in range(_N_NOISE):
+        e = 0.25 * (rng.normal(size=n) + 1j * rng.normal(size=n))
+        kappa = case.map({**columns, "e1": e.real, "e2": e.imag})
+        planes = [kappa.data] if kappa.kappa_b is None else [kappa.data, kappa.kappa_b]
+        total = total + sum(np.square(plane) for plane in planes) / len(planes)
+    return np.sqrt(total / _N_NOISE)

@@ -1,0 +1,106 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The results of the laws, and the error that lists those that do not hold."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Broken", "ContractError", "ContractReport", "LawResult", "Skipped"]
+
+
+@dataclass(frozen=True)
+class LawResult:
+    """The result of one law.
+
+    Attributes
+    ----------
+    number : str
+        The number of the law in the conventions, such as ``"3b"``.
+    name : str
+        The name of the law.
+    status : {"holds", "broken", "skipped"}
+        Whether the law holds; ``"skipped"``: it does not apply.
+    measured : str
+        What was measured: of a broken law what broke it, else the quantity nearest to its limit.
+    allowed : str
+        The allowed value of what was measured.
+    reason : str
+        Why the law was skipped.
+    """
+
+    number: str
+    name: str
+    status: Literal["holds", "broken", "skipped"]
+    measured: str = ""
+    allowed: str = ""
+    reason: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.number:>3s} {self.name}: {self.status}"
+        if self.status == "skipped":
+            return f"{text} ({self.reason})"
+        return f"{text} ({self.measured}; allowed: {self.allowed})" if self.measured else text
+
+
+@dataclass(frozen=True)
+class ContractReport:
+    """The results of all laws for one class of estimators.
+
+    Attributes
+    ----------
+    estimator : str
+        The name of the class.
+    results : tuple of LawResult
+        One for each law, in order.
+    """
+
+    estimator: str
+    results: tuple[LawResult, ...]
+
+    @property
+    def broken(self) -> list[LawResult]:
+        """The laws that do not hold."""
+        return [result for result in self.results if result.status == "broken"]
+
+    @property
+    def skipped(self) -> list[LawResult]:
+        """The laws that do not apply."""
+        return [result for result in self.results if result.status == "skipped"]
+
+    def __str__(self) -> str:
+        return "\n".join([f"The contract of {self.estimator}", *map(str, self.results)])
+
+
+class ContractError(AssertionError):
+    """Laws of the contract that a class of estimators breaks.
+
+    Parameters
+    ----------
+    report : ContractReport
+        The results of all laws.
+    """
+
+    def __init__(self, report: ContractReport) -> None:
+        self.report = report
+        lines = [f"{report.estimator} breaks {len(report.broken)} of {len(report.results)} laws:"]
+        super().__init__("\n".join([*lines, *map(str, report.broken)]))
+
+    def __reduce__(self):
+        return type(self), (self.report,)
+
+
+class Broken(Exception):
+    """A measurement that a law does not allow.
+
+    Parameters
+    ----------
+    measured, allowed : str
+        The two sides of the comparison.
+    """
+
+    def __init__(self, measured: str, allowed: str) -> None:
+        self.measured, self.allowed = measured, allowed
+        super().__init__(measured, allowed)
+
+
+class Skipped(Exception):
+    """A law that does not apply to a class; the message says why."""

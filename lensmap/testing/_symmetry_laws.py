@@ -1,0 +1,186 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Laws 1 to 4: no shear no mass, linearity, E and B, mirrors and quarter turns."""
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+
+from lensmap.testing._case import CENTER, SCALE, WCS_OF_NOISE, Case, law
+from lensmap.testing._sky import catalog_columns, pixel_sky, tangent_wcs
+
+__all__: list[str] = []
+
+# The shear of a plate, and the pixels along its side.
+_PLATE, _N_PLATE = 0.05, 40
+
+
+def _with_shear(columns, e):
+    return {**columns, "e1": e.real, "e2": e.imag}
+
+
+def _complex(columns):
+    return columns["e1"] + 1j * columns["e2"]
+
+
+# --- 1. no shear, no mass -------------------------------------------------------------------
+
+
+@law("1a", "zero shear gives a zero map")
+def zero_shear(case: Case) -> None:
+    """Map galaxies without any ellipticity."""
+    columns = case.noise()
+    kappa = case.map(_with_shear(columns, np.zeros(len(columns["ra"]), dtype=complex)))
+    unmasked = ~kappa.mask
+    case.true(unmasked.any(), "no unmasked pixel", "some")
+    case.at_most(np.abs(kappa.data[unmasked]).max(), case.contract.zero_bound, "largest |kappa|")
+    if kappa.kappa_b is not None:
+        largest = np.abs(kappa.kappa_b[unmasked]).max()
+        case.at_most(largest, case.contract.zero_bound, "largest |kappa_b|")
+
+
+@law("1b", "constant shear in a periodic field gives a zero map")
+def periodic_shear(case: Case) -> None:
+    """Map constant shear on all pixels of a periodic field."""
+    case.need_linear()
+    case.need(case.contract.periodic is not None, "contract.periodic is not declared")
+    sky = pixel_sky(WCS_OF_NOISE)
+    columns = catalog_columns(sky, np.full(len(sky), 0.05 - 0.02j))
+    kappa = case.map(columns, WCS_OF_NOISE, None, case.contract.periodic)
+    # Single precision, and the rotation of north over half a degree at declination 2.
+    case.at_most(np.abs(kappa.data).max(), 2e-5, "largest |kappa|")
+    if kappa.kappa_b is not None:
+        case.at_most(np.abs(kappa.kappa_b).max(), 2e-5, "largest |kappa_b|")
+
+
+@law("1c", "constant shear in a padded square has the known response")
+def padded_shear(case: Case) -> None:
+    """Map a plate of constant shear, and compare the middle with the declared behavior."""
+    case.need_linear()
+    outside = case.contract.outside
+    case.need(outside is not None, "contract.outside is not declared")
+    wcs = tangent_wcs(SkyCoord(150, 0, unit="deg"), (_N_PLATE, _N_PLATE), SCALE)
+    columns = catalog_columns(pixel_sky(wcs), np.full(_N_PLATE**2, _PLATE + 0j))
+    settings = case.contract.aperture if outside == "zero" else case.contract.noiseless
+    kappa = case.map(columns, wcs, None, settings)
+    middle = np.s_[_N_PLATE // 4 : 3 * _N_PLATE // 4, _N_PLATE // 4 : 3 * _N_PLATE // 4]
+    if outside == "open":
+        # The gradient of kappa is one of the shear's derivatives, which vanish.
+        case.at_most(np.ptp(kappa.data[middle]), 0.02 * _PLATE, "range of kappa in the middle")
+        return
+    expected = _PLATE * _plate_response()[middle]
+    difference = np.abs(kappa.data[middle] - expected).max()
+    case.at_most(difference, 2e-4, "difference from the response of a square aperture")
+    largest = np.abs(kappa.data[middle]).max()
+    case.true(
+        0.003 < largest < 0.16 * _PLATE, f"largest |kappa| {largest:.3g}",
+        f"between 0.003 and {0.16 * _PLATE:.3g}",
+    )
+
+
+def _plate_response():
+    """Return kappa over shear of a plate with zero shear around it, in closed form.
+
+    The transform repeats the square every four sides.
+    """
+    n = _N_PLATE
+    y, x = np.indices((n, n)) - (n - 1) / 2
+    response = np.zeros((n, n))
+    for i, j in np.ndindex(7, 7):
+        for sx, sy in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+            dx, dy = 4 * n * (i - 3) + sx * n / 2 - x, 4 * n * (j - 3) + sy * n / 2 - y
+            response += sx * sy * (np.arctan(dy / dx) - np.arctan(dx / dy)) / (2 * np.pi)
+    return response
+
+
+# --- 2. weights, order, linearity -----------------------------------------------------------
+
+
+@law("2a", "the scale of weights and the order of rows do not matter")
+def weights_and_order(case: Case) -> None:
+    """Rescale all weights, and permute the rows."""
+    columns, rng = case.noise(), np.random.default_rng(case.seed)
+    kappa = case.map(columns)
+    factor = 10 ** rng.uniform(-3, 3)
+    scaled = case.map({**columns, "weight": columns["weight"] * factor})
+    case.same_maps(scaled, kappa, "rescaled weights", case.contract.tolerance)
+    order = rng.permutation(len(columns["ra"]))
+    permuted = case.map({name: values[order] for name, values in columns.items()})
+    case.same_maps(permuted, kappa, "permuted rows", case.contract.tolerance)
+
+
+@law("2b", "maps add like shears")
+def linearity(case: Case) -> None:
+    """Map the sum of two catalogues of shears at the same positions."""
+    case.need_linear()
+    columns, (a, b) = case.noise(), np.random.default_rng(case.seed).uniform(-1, 1, 2)
+    first = _complex(columns)
+    second = np.roll(first, 7) * 1j
+    expected = a * case.map(columns).data + b * case.map(_with_shear(columns, second)).data
+    both = case.map(_with_shear(columns, a * first + b * second))
+    case.same(both.data, expected, "the sum", case.contract.tolerance)
+
+
+# --- 3. E and B -----------------------------------------------------------------------------
+
+
+@law("3a", "a rotation of all galaxies by 45 deg exchanges E and B")
+def e_and_b(case: Case) -> None:
+    """Map g and i g: the new E is minus the old B, the new B is the old E."""
+    case.need_linear()
+    columns = case.noise()
+    kappa = case.map(columns)
+    case.need(kappa.kappa_b is not None, "there is no B-mode")
+    rotated = case.map(_with_shear(columns, 1j * _complex(columns)))
+    case.same(rotated.data, -kappa.kappa_b, "E after and -B before", case.contract.tolerance)
+    case.same(rotated.kappa_b, kappa.data, "B after and E before", case.contract.tolerance)
+
+
+@law("3b", "maps on a mirrored image show the same sky")
+def mirrored_image(case: Case) -> None:
+    """Map the same galaxies on an image whose x axis points to the east."""
+    columns = case.noise()
+    settings = case.contract.symmetric
+    kappa = case.map(columns, WCS_OF_NOISE, None, settings)
+    flipped = tangent_wcs(CENTER, WCS_OF_NOISE.array_shape, SCALE, flip=True)
+    other = case.map(columns, flipped, None, settings)
+    tolerance = 10 * case.contract.tolerance
+    case.same(other.data[:, ::-1], kappa.data, "kappa", tolerance)
+    if kappa.kappa_b is not None:
+        case.same(other.kappa_b[:, ::-1], kappa.kappa_b, "kappa_b", tolerance)
+
+
+# --- 4. symmetries --------------------------------------------------------------------------
+
+
+@law("4a", "a mirrored sky gives a mirrored map")
+def mirrored_sky(case: Case) -> None:
+    """Mirror the sky in RA: e2 changes sign, E is mirrored, B is mirrored with its sign changed."""
+    columns, settings = case.noise(), case.contract.symmetric
+    mirrored = {**columns, "ra": 2 * CENTER.ra.deg - columns["ra"], "e2": -columns["e2"]}
+    kappa = case.map(columns, WCS_OF_NOISE, None, settings)
+    other = case.map(mirrored, WCS_OF_NOISE, None, settings)
+    tolerance = 10 * case.contract.tolerance
+    case.same(other.data[:, ::-1], kappa.data, "kappa", tolerance)
+    if kappa.kappa_b is not None:
+        case.same(other.kappa_b[:, ::-1], -kappa.kappa_b, "kappa_b", tolerance)
+
+
+@law("4b", "an image rotated by quarter turns shows the same sky")
+def quarter_turns(case: Case) -> None:
+    """Map the same galaxies on images that are rotated by 90, 180 and 270 degrees."""
+    columns, settings, n = case.noise(), case.contract.symmetric, 48
+    straight_wcs = tangent_wcs(CENTER, (n, n), SCALE)
+    straight = case.map(columns, straight_wcs, None, settings)
+    spot = np.zeros((n, n), dtype=bool)
+    spot[n // 2, n - 4] = True
+    target = straight_wcs.pixel_to_world(n - 4, n // 2)
+    for turns in (1, 2, 3):
+        wcs = tangent_wcs(CENTER, (n, n), SCALE, angle=90.0 * turns)
+        rotated = case.map(columns, wcs, None, settings)
+        x, y = (int(np.rint(v)) for v in wcs.world_to_pixel(target))
+        k = next(k for k in range(4) if np.rot90(spot, k)[y, x])
+        tolerance = 10 * case.contract.tolerance
+        case.same(np.rot90(straight.data, k), rotated.data, f"kappa, {turns} turns", tolerance)
+        if straight.kappa_b is not None:
+            case.same(
+                np.rot90(straight.kappa_b, k), rotated.kappa_b, f"kappa_b, {turns} turns", tolerance
+            )
