@@ -15,6 +15,7 @@ from astropy import units as u
 from lensmap import ConvergenceMap, KaiserSquires, WienerFilter
 from lensmap.estimators import Estimator, Inversion
 from lensmap.flatsky import gaussian_smooth, linear_noise, near_data, shear_to_convergence
+from lensmap.testing import check_estimator
 from lensmap.utils import check_angle, check_count, check_number
 from lensmap.validation import ValidationSetup, compare, contrast, summarize_scores
 
@@ -81,9 +82,19 @@ print(LocalPower(extent=3))
 # %%
 # ``grid.sum_wg`` is the weighted sum of the reduced shear in each pixel, in the basis of the
 # pixel axes; ``grid.noise_sum`` the variance of that sum. In the place of None a B-mode may go
-# back, in the same basis; the base class sees to its sign on the sky. Parameters are
-# keyword-only, with defaults, and stored under their own names: then ``repr``, ``replace`` and
-# copies work. :doc:`/development/architecture` has the contract in full.
+# back, in the same basis; the base class sets its sign on the sky. Parameters are keyword-only,
+# with defaults, and stored under their own names: then ``repr``, ``replace`` and copies work.
+#
+# Is it right?
+# ------------
+# A sign, a half pixel or a forgotten mask is quickly wrong and slowly found.
+# `lensmap.testing.check_estimator` knows the laws that every estimator obeys, wherever on the sky
+# and however the image is rotated, and says which of them do not apply to this one.
+
+print(check_estimator(LocalPower))
+
+# %%
+# :doc:`/development/architecture` explains each law.
 #
 # On the same skies
 # -----------------

@@ -311,7 +311,8 @@ class Estimator(DeclaredParameters, ABC):
     ) -> Iterator[Iterable[np.ndarray]]:
         """Yield the planes of each realization of the error."""
         rng = as_generator(self.rng)
-        if self.chosen_uncertainty.from_galaxies:
+        kind = self.chosen_uncertainty
+        if kind is not None and kind.from_galaxies:
             for rotated in noise_realizations(
                 assignment, n_realizations=self.n_realizations, rng=rng, grid=grid
             ):

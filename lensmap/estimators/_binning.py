@@ -2,7 +2,7 @@
 """The grid that an estimator inverts: made of galaxies, or given by the user."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from astropy.wcs import WCS
 
@@ -52,7 +52,7 @@ def make_grid(
         If an argument cannot be used, or no galaxy with a weight is on the map.
     """
     if hasattr(catalog, "geometry"):
-        grid = _given_grid(estimator, catalog, wcs, mask)
+        grid = _given_grid(estimator, cast(ShearGrid, catalog), wcs, mask)
         return grid, None, Target(grid.pixel_frame, grid.wcs)
     return _binned(estimator, catalog, wcs, mask)
 

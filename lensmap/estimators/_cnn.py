@@ -2,9 +2,8 @@
 """`CNNReconstructor` and `MaskedCNN`: mass maps by trained networks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
-import numpy as np
 from astropy import units as u
 from astropy.wcs import WCS
 
@@ -12,9 +11,15 @@ from lensmap.catalog import ShearCatalog
 from lensmap.estimators._base import Estimator
 from lensmap.estimators._contract import Contract
 from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
+from lensmap.estimators._network_domain import (
+    SCALE_TOLERANCE,
+    galaxy_density,
+    native_scale,
+    out_of_domain,
+    scale_in_domain,
+)
 from lensmap.estimators._support import Support, data_support
 from lensmap.estimators._target import Target, conformal_frame, extended_frame
-from lensmap.flatsky import near_data
 from lensmap.grid import PixelFrame, ShearGrid, make_wcs, tangent_wcs_of
 from lensmap.typing import AngleLike, PathLike, SeedLike
 from lensmap.utils import (
@@ -34,19 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CNNReconstructor", "MaskedCNN"]
 
-# Where the network leaves it open, pixels are so large that each has this many galaxies: those of
-# Cha et al. 2025, with 33 per square arcminute in 0.41 arcmin.
-_GALAXIES_PER_PIXEL = 5.5
-
-# The cells in which the density of a catalog is measured.
-_CELL = 2 * u.arcmin
-
-# Pixels that differ by less are those that the network knows.
-_SCALE_TOLERANCE = 0.03
-
-# Beyond this the shear of a flat sky is not that of a round one.
-_MAX_FIELD = 22 * u.deg
-
 
 class _State(NamedTuple):
     """What inversions on the same pixels share."""
@@ -57,45 +49,46 @@ class _State(NamedTuple):
 
 
 class CNNReconstructor(Estimator):
-    r"""A trained convolutional network.
+    """Mass maps by a trained convolutional network.
 
-    Networks that come with lensmap (`lensmap.networks.available_networks`) are trained on simulated
-    skies, `lensmap.simulate.HaloModelField`. ``"lensmap"`` is a U-Net on Kaiser-Squires maps in
-    units of their noise; it knows masks and many depths, and says how wrong it may be. What a
-    network may be used for, and how it was made, stands on its card: `lensmap.networks.read_card`.
-    There is no B-mode; the mass sheet is not measured.
+    The networks of lensmap (`lensmap.networks.available_networks`) are trained on simulated skies,
+    `lensmap.simulate.HaloModelField`. ``"lensmap"`` is a U-Net on Kaiser-Squires maps in units of
+    their noise; it is trained with masks and for many depths, and predicts its error. The card of a
+    network (`lensmap.networks.read_card`) says how it was trained and for which data. There is no
+    B-mode; the mass sheet is not measured.
 
     Parameters
     ----------
     network : str, path-like, `lensmap.networks.Network` or `keras.Model`
-        A name, a file of weights that `lensmap.networks.save_network` wrote, a network, or a Keras
-        model from ``(n, ny, nx, 18)`` or ``(n, ny, nx, 3)`` to ``(n, ny, nx, 1)``; see
-        `lensmap.networks.Network` for what it is fed with.
+        The name of a network, a file of weights of `lensmap.networks.save_network`, a network, or a
+        Keras model. A model maps ``(n, ny, nx, 18)`` or ``(n, ny, nx, 3)`` to ``(n, ny, nx, 1)``;
+        `lensmap.networks.Network` describes its inputs.
     pixel_scale : `~astropy.units.Quantity`, str or None
-        The pixels on which the network works. None takes those of the map, if the network knows
-        them, and else what suits the density of the galaxies; the result is resampled to the map.
+        The pixels of the network, an angle; None takes those of the map if the network was trained
+        for them, and else those that suit the density of the galaxies. The result is resampled to
+        the map.
     symmetrize : bool
-        Whether the mean over the eight rotations and mirrors is taken, in eight times the time.
+        Whether to average over the eight rotations and mirrors, in eight times the time.
     uncertainty : None, "network" or "rotations"
-        ``"network"``: what the network says of its error about the truth (total), half the width
-        of the interval that holds the truth with a probability of ``confidence``. (A standard
-        deviation, of which others may ask, is that of 0.68.)
-        ``"rotations"``: the noise, the scatter of maps of randomly turned galaxies (about 0, where
-        a network that knows its noise makes little of it). None: none.
+        The kind of uncertainty; None gives none. ``"network"`` is the error about the truth (total)
+        that the network predicts: half the width of the interval that holds the truth with a
+        probability of ``confidence``; use ``confidence=0.68`` for a one-sigma error.
+        ``"rotations"`` is the noise, the scatter of maps of randomly rotated galaxies about 0,
+        which a network that knows its noise suppresses.
     confidence : {0.68, 0.95}
-        The probability for ``uncertainty="network"``.
+        The probability of the interval for ``uncertainty="network"``.
     fill_holes : bool
-        Whether masked pixels keep their value where at least half of a Gaussian of 1 arcmin sees
-        data. Others without a galaxy within 2 arcmin are masked.
+        Whether masked pixels are inpainted where at least half of a Gaussian of 1 arcmin lies on
+        unmasked pixels. Others without a galaxy within 2 arcmin are masked.
     n_realizations : int
         The number of random rotations.
     rng : int or `numpy.random.SeedSequence`
         The seed of the random rotations.
     sigma_e : float or None
-        The intrinsic dispersion of ellipticities per component; None takes the column ``sigma_e``,
-        and measures it where there is none.
+        The intrinsic dispersion of the ellipticities per component; None takes the column
+        ``sigma_e``, and measures it where there is none.
     tile_size : int
-        Maps of more pixels a side are made in overlapping tiles that fade into each other.
+        The side of the overlapping tiles in which larger maps are made, pixels.
 
     Raises
     ------
@@ -107,8 +100,7 @@ class CNNReconstructor(Estimator):
     Warns
     -----
     MapWarning
-        If the galaxies are outside of what the network was trained for, or their measurement
-        errors are needed and not known.
+        If the network was not trained for such galaxies or pixels.
 
     References
     ----------
@@ -117,9 +109,14 @@ class CNNReconstructor(Estimator):
 
     Examples
     --------
-    >>> from lensmap import CNNReconstructor
-    >>> CNNReconstructor(network="lensmap").replace(uncertainty="network")
+    >>> from lensmap import CNNReconstructor, HaloModelField, MockSurvey
+    >>> field = HaloModelField(z_source=1.5, shape=(64, 64)).draw(rng=3)
+    >>> catalog = MockSurvey.preset("cha2025").observe(field, rng=4)
+    >>> estimator = CNNReconstructor(network="lensmap", uncertainty="network")
+    >>> estimator
     CNNReconstructor(uncertainty='network')
+    >>> estimator.reconstruct(catalog, field.kappa.wcs)
+    <ConvergenceMap of 64 x 64 pixels of 0.41 arcmin; 4096 not masked; with uncertainty...>
     """
 
     variant = "network"
@@ -140,7 +137,7 @@ class CNNReconstructor(Estimator):
         pixel_scale: AngleLike | None = None,
         symmetrize: bool = False,
         uncertainty: str | None = None,
-        confidence: Literal[0.68, 0.95] = 0.68,
+        confidence: float = 0.68,
         fill_holes: bool = False,
         n_realizations: int = 100,
         rng: SeedLike = 0,
@@ -239,10 +236,27 @@ class CNNReconstructor(Estimator):
             error = prediction.half_widths[self.confidence]
         return Inversion(prediction.kappa, None, *state.support, error, state.meta)
 
+    def reach(self, pixel_scale: u.Quantity) -> u.Quantity | None:
+        """Return the distance from which galaxies contribute to a pixel of the map.
+
+        Parameters
+        ----------
+        pixel_scale : `~astropy.units.Quantity`
+            The side of a pixel, an angle.
+
+        Returns
+        -------
+        `~astropy.units.Quantity` or None
+            That of the network's convolutions. None for a network whose largest scales are those of
+            a Wiener filter, such as ``"lensmap"``: galaxies at all distances contribute.
+        """
+        network = self._network()
+        return network.reach * pixel_scale if network.large_scales is None else None
+
     # --- its pixels -------------------------------------------------------------------------
 
     def choose_pixels(self, catalog: ShearCatalog, wcs: WCS | None, *, masked: bool) -> Target:
-        """Choose pixels that the network knows, and add galaxies next to the map.
+        """Choose pixels that the network was trained for, and add galaxies next to the map.
 
         Parameters
         ----------
@@ -259,13 +273,11 @@ class CNNReconstructor(Estimator):
             The pixels of the inversion and of the map.
         """
         network, frame = self._network(), catalog.frame
+        density = galaxy_density(catalog, wcs)
         if wcs is None:
-            density = _density(catalog, make_wcs(catalog, _CELL))
             wcs = make_wcs(catalog, self._native_scale(network, density))
-        else:
-            density = _density(catalog, tangent_wcs_of(wcs, _CELL))
         pixels = PixelFrame(wcs, frame)
-        if conformal_frame(pixels, frame) is not pixels or not self._knows(
+        if conformal_frame(pixels, frame) is not pixels or not self._suits(
             network, pixels.scale, density
         ):
             scale = self._native_scale(network, density)
@@ -278,25 +290,14 @@ class CNNReconstructor(Estimator):
             pixels, crop = extended_frame(pixels, frame, catalog.ra, catalog.dec, network.reach)
         return Target(pixels, wcs, crop if own_pixels else None)
 
-    def _native_scale(self, network, density):
-        """Return the pixels that suit a density (per square arcminute), an angle."""
-        if self.pixel_scale is not None:
-            return self.pixel_scale
-        wanted = np.sqrt(_GALAXIES_PER_PIXEL / density) if density > 0 else np.inf
-        return float(np.clip(wanted, *network.pixel_scale)) * u.arcmin
+    def _native_scale(self, network: "Network", density: float) -> u.Quantity:
+        return native_scale(network, density) if self.pixel_scale is None else self.pixel_scale
 
-    def _knows(self, network, scale, density):
-        """Say whether the network can work on pixels of a scale."""
+    def _suits(self, network: "Network", scale: u.Quantity, density: float) -> bool:
+        """Return whether the network can work on pixels of a scale."""
         if self.pixel_scale is not None:
-            return abs(float(scale / self.pixel_scale) - 1) < _SCALE_TOLERANCE
-        arcmin = scale.to_value(u.arcmin)
-        if not _in_range(arcmin, network.pixel_scale):
-            return False
-        (low, high), (fewest, most) = network.pixel_scale, network.galaxies_per_pixel
-        # Where its range of pixels is a range, pixels of another size may have enough galaxies.
-        return low == high or fewest <= density * arcmin**2 <= most
-
-    # --- its domain -------------------------------------------------------------------------
+            return abs(float(scale / self.pixel_scale) - 1) < SCALE_TOLERANCE
+        return scale_in_domain(network, scale, density)
 
     def check(self, grid: ShearGrid) -> None:
         """Warn of galaxies and pixels that the network was not trained for.
@@ -306,32 +307,7 @@ class CNNReconstructor(Estimator):
         grid : `lensmap.ShearGrid`
             The binned reduced shear.
         """
-        network = self._network()
-        outside = []
-        scale = grid.pixel_frame.scale.to_value(u.arcmin)
-        if not _in_range(scale, network.pixel_scale):
-            low, high = network.pixel_scale
-            known = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-            outside.append(f"pixels of {scale:.3g} arcmin (it knows {known})")
-        occupied = grid.sum_w > 0
-        # as many as would be worth as much with equal weights, where there are any
-        number = np.sum(grid.sum_w[occupied] ** 2 / grid.sum_w2[occupied])
-        density = float(number / np.count_nonzero(near_data(occupied, 1.5)))
-        fewest, most = network.galaxies_per_pixel
-        if not fewest <= density <= most:
-            known = f"{fewest:.3g} to {most:.3g}"
-            outside.append(f"{density:.3g} galaxies per pixel (it knows {known})")
-        # of the galaxies as they are weighted
-        noise = float(np.sqrt(np.sum(grid.noise_sum) / np.sum(grid.sum_w2)))
-        least, largest = network.shape_noise
-        if not least <= noise <= largest:
-            outside.append(
-                f"ellipticities with a dispersion of {noise:.3g} (it knows {least:.3g} to "
-                f"{largest:.3g})"
-            )
-        side = max(grid.shape) * scale * u.arcmin
-        if side > _MAX_FIELD:
-            outside.append(f"a field of {side.to_value(u.deg):.3g} deg (flat up to 22)")
+        outside = out_of_domain(self._network(), grid)
         if outside:
             warn_user(
                 f"the network ({self._name}) was not trained for " + "; nor for ".join(outside)
@@ -373,26 +349,3 @@ def _card(name):
     from lensmap.networks import read_card
 
     return read_card(name)
-
-
-def _in_range(arcmin, pixel_scales):
-    """Say whether pixels are as large as those of a range, or nearly."""
-    low, high = pixel_scales
-    return low * (1 - _SCALE_TOLERANCE) <= arcmin <= high * (1 + _SCALE_TOLERANCE)
-
-
-def _density(catalog, cells):
-    """Return the galaxies per square arcminute where there are some, from counts in cells."""
-    ny, nx = cells.array_shape
-    lon, lat, weight = catalog.ra, catalog.dec, catalog.weight
-    if weight is not None and not np.all(weight > 0):
-        lon, lat = lon[weight > 0], lat[weight > 0]
-    x, y = PixelFrame(cells, catalog.frame).positions(lon, lat)
-    with np.errstate(invalid="ignore"):
-        inside = (np.abs(2 * x + 1 - nx) < nx) & (np.abs(2 * y + 1 - ny) < ny)
-    cell = np.rint(y[inside]).astype(np.intp) * nx + np.rint(x[inside]).astype(np.intp)
-    counts = np.bincount(np.clip(cell, 0, ny * nx - 1), minlength=1)
-    counts = counts[counts > 0]
-    # Cells at the edge of the survey are not full: the middle of the others.
-    full = counts[counts > 0.5 * counts.mean()] if len(counts) else counts
-    return float(full.mean() / _CELL.to_value(u.arcmin) ** 2) if len(full) else 0.0

@@ -52,41 +52,41 @@ def _gaussian_response(estimator, ell_x, ell_y, pixel_scale, density):
 
 
 class KaiserSquires(Estimator):
-    r"""The inversion of Kaiser & Squires, with smoothing that knows the mask.
+    r"""The Kaiser-Squires inversion, with smoothing that accounts for the mask.
 
-    The weighted mean shear is smoothed by normalized convolution,
-    :math:`G * (w g) / (G * w)`, so that holes and edges are not read as zero shear, surrounded
-    with zeros, and inverted: :math:`\tilde\kappa = D^* \tilde g`. The zero mode is 0: the mass
-    sheet is not measured.
+    The weighted mean shear is smoothed by normalized convolution, :math:`G * (w g) / (G * w)`, so
+    that holes and edges do not count as zero shear, padded with zeros, and inverted:
+    :math:`\tilde\kappa = D^* \tilde g`. The zero mode is 0: the mass sheet is not measured.
 
     Parameters
     ----------
     smoothing : `~astropy.units.Quantity`, str or None
-        The standard deviation of the Gaussian, an angle; None does not smooth: pixels without
-        galaxies count as zero shear then, with a warning.
+        The standard deviation of the Gaussian smoothing, an angle; None does not smooth, so that
+        pixels without galaxies count as zero shear, with a warning.
     padding : float
-        The field is surrounded with zeros to this multiple of its size, at least 1; 1 takes it
-        as periodic.
+        The side of the zero-padded field over that of the field, at least 1; 1 takes the field as
+        periodic.
     reduced_shear_iterations : int
-        What is measured is the reduced shear :math:`g = \gamma / (1 - \kappa)`. Each iteration
-        multiplies g by :math:`1 - \kappa` of the map before; 0 takes g for the shear.
+        The number of corrections for the reduced shear. Galaxies measure
+        :math:`g = \gamma / (1 - \kappa)`: each correction multiplies g by :math:`1 - \kappa` of the
+        previous map; 0 takes g for the shear.
     scheme : {"nearest", "cloud-in-cell"}
-        How galaxies are assigned to pixels.
+        The assignment of galaxies to pixels.
     fill_holes : bool
-        Whether masked pixels keep their value where at least half of the smoothing kernel sees
-        data, as in holes smaller than the smoothing.
+        Whether masked pixels are inpainted where at least half of the smoothing kernel lies on
+        unmasked pixels, as in holes smaller than the smoothing.
     uncertainty : None, "analytic" or "rotations"
-        ``"analytic"`` (not with cloud-in-cell): shape noise through the linear map, quick, and
-        exact away from the edges of the data; within a few smoothing lengths of an edge it is wrong
-        by ten or twenty per cent, and outside of the data by more. ``"rotations"``: the
-        scatter of randomly turned galaxies, right everywhere. Both are noise about the smoothed
-        truth. None: none.
+        The kind of uncertainty; None gives none. ``"analytic"`` (not with cloud-in-cell) propagates
+        shape noise through the linear map: quick, exact away from the edges of the data, wrong by
+        ten or twenty per cent within a few smoothing lengths of an edge, and by more outside of the
+        data. ``"rotations"`` is the scatter of maps of randomly rotated galaxies, right everywhere.
+        Both are noise about the smoothed truth.
     n_realizations : int
-        The number of random rotations; each gives two noise maps (E and B).
+        The number of random rotations of the galaxies; each gives two noise maps (E and B).
     rng : int or `numpy.random.SeedSequence`
         The seed of the random rotations.
     sigma_e : float or None
-        The intrinsic dispersion of ellipticities per component, for ``"analytic"``; None takes
+        The intrinsic dispersion of the ellipticities per component, for ``"analytic"``; None takes
         the column ``sigma_e``, and measures it where there is none.
     dtype : {"float64", "float32"}
         The precision of the transforms.
@@ -97,6 +97,13 @@ class KaiserSquires(Estimator):
         If ``smoothing`` is a bare number.
     ValueError
         If a parameter is out of range.
+
+    Notes
+    -----
+    Galaxies at all distances contribute to a pixel: `reach` is None. A tile of 48 arcmin that is
+    cut with a margin of 16 arcmin differs from the map of the whole by 8 per cent of the scatter of
+    the map, with a margin of 32 arcmin by 3 per cent, beside a constant (mean of two simulated
+    fields of 3.2 deg, 30 galaxies per square arcminute).
 
     References
     ----------
@@ -193,8 +200,7 @@ class KaiserSquires(Estimator):
         sigma = 0.0
         if self.smoothing is not None:
             sigma = float(self.smoothing / grid.pixel_frame.scale)
-        real = np.float64 if self.dtype == "float64" else np.float32
-        return _State(sigma, data_support(grid, self.fill_holes, sigma, real))
+        return _State(sigma, data_support(grid, self.fill_holes, sigma, self.dtype))
 
     def invert(self, grid: ShearGrid, state: _State) -> Inversion:
         """Smooth the shear and invert it.
@@ -211,11 +217,9 @@ class KaiserSquires(Estimator):
         Inversion
             E- and B-mode, and the analytic noise if it was chosen.
         """
-        real, complex_ = (np.float32, np.complex64)
-        if self.dtype == "float64":
-            real, complex_ = (np.float64, np.complex128)
+        complex_dtype = {"float64": "complex128", "float32": "complex64"}[self.dtype]
         shear, _ = normalized_smooth(
-            grid.sum_wg.astype(complex_), grid.sum_w.astype(real), state.sigma
+            grid.sum_wg.astype(complex_dtype), grid.sum_w.astype(self.dtype), state.sigma
         )
         shear[state.support.unsupported] = 0.0
         kappa = shear_to_convergence(shear, padding=self.padding)

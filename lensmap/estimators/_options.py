@@ -1,16 +1,20 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`Option`: the facts of one parameter, read from the signature and docstring of its class."""
 
+import ast
 import builtins
 import inspect
 import re
 import types
 import typing
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from astropy import units as u
 
 from lensmap.utils import ParameterError, check_angle, check_choice
+
+if TYPE_CHECKING:
+    from lensmap.estimators._parameters import DeclaredParameters
 
 __all__ = ["Option", "read_options"]
 
@@ -90,12 +94,15 @@ class Option(NamedTuple):
         return text
 
 
-def read_options(cls: type, declared: tuple = ()) -> tuple[Option, ...]:
+def read_options(
+    cls: "type[DeclaredParameters]", declared: tuple[Option, ...] = ()
+) -> tuple[Option, ...]:
     """Return the options of a class of estimators, in the order of its signature.
 
-    Type, choices and whether None is allowed come from the annotation, or without one from the
-    default; the help is the first sentence of the parameter's description in the docstring of the
-    class or of the nearest class above it that describes the parameter.
+    Types come from the annotation, or without one from the default; choices from a `Literal` or the
+    braces of numpydoc, ``name : {"one", "other"}``; the help is the first sentence of the
+    parameter's description. It is that of the nearest class whose docstring describes the
+    parameter.
 
     Parameters
     ----------
@@ -121,21 +128,23 @@ def read_options(cls: type, declared: tuple = ()) -> tuple[Option, ...]:
         raise TypeError(f"{cls.__name__}.options declares {min(unknown)!r}, which is no parameter")
     descriptions = _descriptions(cls)
     return tuple(
-        given.get(parameter.name) or _read(cls, parameter, descriptions.get(parameter.name, ""))
+        given.get(parameter.name)
+        or _read(cls, parameter, *descriptions.get(parameter.name, ((), "")))
         for parameter in parameters
     )
 
 
-def _read(cls, parameter, text):
+def _read(cls, parameter, values, text):
+    """Return the option of a parameter; ``values`` are those in the braces of its docstring."""
     default = parameter.default
     kinds = _kinds(parameter.annotation, default)
-    choices = None
+    literals = {kind for kind in kinds if typing.get_origin(kind) is Literal}
     if parameter.name == "uncertainty":
-        kinds, choices = {str, types.NoneType}, tuple(kind.name for kind in cls.uncertainties)
-    elif any(typing.get_origin(kind) is Literal for kind in kinds):
-        literal = next(kind for kind in kinds if typing.get_origin(kind) is Literal)
-        choices = tuple(value for value in typing.get_args(literal) if value is not None)
-        kinds = (kinds - {literal}) | {type(value) for value in typing.get_args(literal)}
+        values = (None, *(kind.name for kind in cls.uncertainties))
+    elif literals:
+        values = tuple(value for one in literals for value in typing.get_args(one))
+    kinds = (kinds - literals) | {type(value) for value in values}
+    choices = tuple(value for value in values if value is not None) or None
     return Option(
         name=parameter.name,
         type=next((kind for kind in _TYPES if kind in kinds), None),
@@ -157,26 +166,34 @@ def _kinds(annotation, default):
 
 
 def _descriptions(cls):
-    """Return the first sentence about each parameter, that of the nearest class first."""
-    found = {}
+    """Return the values in braces and the first sentence about each parameter."""
+    descriptions = {}
     for one in cls.__mro__:
-        for name, text in _sections(inspect.cleandoc(one.__doc__ or "")).items():
-            found.setdefault(name, text)
-    return found
+        for name, description in _sections(inspect.cleandoc(one.__doc__ or "")).items():
+            descriptions.setdefault(name, description)
+    return descriptions
 
 
 def _sections(text):
-    """Return the first sentences of the sections Parameters and Attributes of a docstring."""
-    sentences = {}
+    """Return what the sections Parameters and Attributes of a docstring say of each name."""
+    descriptions = {}
     for _, body in re.findall(
         r"^(Parameters|Attributes)\n-+\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)", text, re.M | re.S
     ):
-        for names, description in re.findall(
-            r"^(\S[^\n]*?)(?: ?: [^\n]*)?\n((?:[ \t]+[^\n]*\n?|\n)+)", body, re.M
+        for names, kind, description in re.findall(
+            r"^(\S[^\n]*?)(?: ?: ([^\n]*))?\n((?:[ \t]+[^\n]*\n?|\n)+)", body, re.M
         ):
             for name in names.split(","):
-                sentences[name.strip()] = _first_sentence(description)
-    return sentences
+                descriptions[name.strip()] = _in_braces(kind), _first_sentence(description)
+    return descriptions
+
+
+def _in_braces(kind):
+    """Return the values that numpydoc's ``{value, value}`` lists; none for other types."""
+    try:
+        return tuple(ast.literal_eval(f"[{kind[1:-1]}]")) if re.fullmatch("{.*}", kind) else ()
+    except (SyntaxError, ValueError):  # the values are described
+        return ()
 
 
 def _first_sentence(description):

@@ -187,7 +187,7 @@ def _split(spec: str) -> tuple[str, dict[str, Any]]:
 def _parameters(text: str, spec: str) -> dict[str, Any]:
     try:
         call = ast.parse(f"_({text}\n)", mode="eval").body
-        return {keyword.arg: _literal(keyword.value) for keyword in _keywords(call)}
+        return {str(keyword.arg): _literal(keyword.value) for keyword in _keywords(call)}
     except (SyntaxError, ValueError):
         pass
     # Words such as 1arcmin are no Python.

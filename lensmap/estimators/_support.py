@@ -37,7 +37,7 @@ class Support(NamedTuple):
 
 
 def data_support(
-    grid: ShearGrid, fill_holes: bool, sigma: float | None = None, dtype: type = float
+    grid: ShearGrid, fill_holes: bool, sigma: float | None = None, dtype: str = "float64"
 ) -> Support:
     """Find the pixels that galaxies support.
 
@@ -49,7 +49,7 @@ def data_support(
         Whether masked pixels may get values.
     sigma : float or None
         The smoothing length in pixels; None takes 1 arcmin.
-    dtype : type
+    dtype : {"float64", "float32"}
         The precision of the smoothed mask.
 
     Returns

@@ -44,18 +44,18 @@ def _wiener_response(estimator, ell_x, ell_y, pixel_scale, density):
 
 
 class WienerFilter(Estimator):
-    r"""The Wiener filter: the mean of the posterior for a Gaussian signal with a known power.
+    r"""The Wiener filter: the posterior mean for a Gaussian signal of known power.
 
     .. math:: \hat\kappa = (S^{-1} + A^T N^{-1} A)^{-1} A^T N^{-1} g
 
-    S is the covariance of the mean convergence in pixels, with the power spectrum ``power`` times
-    the square of the pixel's window (galaxies sample the whole pixel); N the noise of the mean
-    shear of each pixel, infinite where there are no galaxies; A the Kaiser-Squires relation on a
-    periodic grid larger than the field. Mass outside of the field and in holes is part of the
-    solution, so that neither edges nor holes are read as zero shear. Of all linear maps it has the
-    smallest mean square error. The zero mode is 0: the mass sheet is not measured.
+    S is the covariance of the convergence averaged over pixels, of power ``power`` times the square
+    of the pixel's window (galaxies sample the whole pixel); N is the noise of the mean shear of
+    each pixel, infinite where there are no galaxies; A is the Kaiser-Squires relation on a periodic
+    grid larger than the field. Mass outside of the field and in holes is part of the solution, so
+    that neither edges nor holes count as zero shear. Of all linear maps it has the smallest mean
+    square error. The zero mode is 0: the mass sheet is not measured.
 
-    The B-mode is the same filter on the shear turned by 45 degrees: without systematic errors it
+    The B-mode is the same filter on the shear rotated by 45 degrees: without systematic errors it
     is noise of the same kind. The map is linear in the ellipticities for a given noise; without
     ``sigma_e`` (the parameter or the column) the noise is measured from them.
 
@@ -63,47 +63,47 @@ class WienerFilter(Estimator):
     ----------
     power : None, callable or pair of array_like
         The power spectrum of the convergence, :math:`C_\ell` in steradians, without the pixel's
-        window. None: the theory, `lensmap.cosmology.convergence_power` for ``z_source`` and
-        ``cosmology``. A callable: from an array of multipoles to :math:`C_\ell`. A pair
-        ``(ell, C_ell)``, such as what `lensmap.flatsky.measure_power` gives: interpolated
-        between logarithms, constant below its range, falling as :math:`\ell^{-2}` above.
+        window. None takes the theory, `lensmap.cosmology.convergence_power` for ``z_source`` and
+        ``cosmology``. A callable maps an array of multipoles to :math:`C_\ell`. A pair
+        ``(ell, C_ell)``, such as that of `lensmap.flatsky.measure_power`, is interpolated between
+        logarithms, constant below its range, and falls as :math:`\ell^{-2}` above.
     z_source : float or `lensmap.cosmology.SourceRedshifts`
         The redshift of the galaxies or its distribution, for the theory.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        For the theory; None is the default of `lensmap.cosmology`.
+        The cosmology of the theory; None is the default of `lensmap.cosmology`.
     padding : float
-        The grid of the solution is this multiple of the field, at least 1; 1 takes the field as
-        periodic. Between 1.5 and 3, maps of a few degrees differ by one or two per cent of their
+        The side of the grid of the solution over that of the field, at least 1; 1 takes the field
+        as periodic. Between 1.5 and 3, maps of a few degrees differ by one or two per cent of their
         scatter, most at the edges.
     tolerance : float
-        The relative residual at which the iteration ends, between 0 and 1. The default is right
-        to 1e-5 of the map's scatter, and 3e-4 in the worst pixel.
+        The relative residual at which the iteration ends, between 0 and 1. The default is right to
+        1e-5 of the map's scatter, and 3e-4 in the worst pixel.
     max_iterations : int
-        Where it ends in any case, with a warning.
+        The largest number of iterations; reaching it gives a warning.
     reduced_shear_iterations : int
-        What is measured is the reduced shear :math:`g = \gamma / (1 - \kappa)`. Each iteration
-        multiplies g by :math:`1 - \kappa` of the map before, with the noise as it is; 0 takes g
-        for the shear.
+        The number of corrections for the reduced shear. Galaxies measure
+        :math:`g = \gamma / (1 - \kappa)`: each correction multiplies g by :math:`1 - \kappa` of the
+        previous map, with the same noise; 0 takes g for the shear.
     scheme : {"nearest", "cloud-in-cell"}
-        How galaxies are assigned to pixels. With cloud-in-cell, the noise of neighbors is taken
-        as independent, at the level that the galaxies have on larger scales.
+        The assignment of galaxies to pixels. With cloud-in-cell, the noise of neighboring pixels is
+        taken as independent, at the level of the galaxies on larger scales.
     fill_holes : bool
-        Whether masked pixels keep their value, which is the prior's best continuation, where at
-        least half of a Gaussian of 1 arcmin sees data. Others without a galaxy within 2 arcmin
+        Whether masked pixels are inpainted with the prior's best continuation, where at least half
+        of a Gaussian of 1 arcmin lies on unmasked pixels. Others without a galaxy within 2 arcmin
         (or two mean distances between galaxies, where that is more) are masked.
     uncertainty : None, "rotations" or "posterior"
-        ``"posterior"``: the error about the truth (total), from the scatter of samples of the
-        posterior, right as far as the prior is, but for the mass sheet and what is wider than
-        the padded field; it depends on the noise only, not on the ellipticities.
-        ``"rotations"``: the noise about the filtered truth, from randomly turned
-        galaxies: what is expected of a map without a signal. None: none.
+        The kind of uncertainty; None gives none. ``"posterior"`` is the error about the truth
+        (total), from the scatter of samples of the posterior: right as far as the prior is, except
+        for the mass sheet and modes wider than the padded field; it depends on the noise and not on
+        the ellipticities. ``"rotations"`` is the noise about the filtered truth, from randomly
+        rotated galaxies: the scatter of a map without a signal.
     n_realizations : int
         The number of random rotations, or of solutions for ``"posterior"``; each gives two maps.
     rng : int or `numpy.random.SeedSequence`
         The seed of the random realizations.
     sigma_e : float or None
-        The intrinsic dispersion of ellipticities per component; None takes the column ``sigma_e``,
-        and measures it where there is none.
+        The intrinsic dispersion of the ellipticities per component; None takes the column
+        ``sigma_e``, and measures it where there is none.
     dtype : {"float64", "float32"}
         The precision of the solution.
 
@@ -116,6 +116,13 @@ class WienerFilter(Estimator):
     -----
     MapWarning
         If the tolerance is not reached within ``max_iterations``.
+
+    Notes
+    -----
+    Galaxies at all distances contribute to a pixel: `reach` is None. A tile of 48 arcmin that is
+    cut with a margin of 16 arcmin differs from the map of the whole by 8 per cent of the scatter of
+    the map, with a margin of 32 arcmin by 3 per cent, beside a constant (mean of two simulated
+    fields of 3.2 deg, 30 galaxies per square arcminute).
 
     References
     ----------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Case`: one class of estimators with the catalogues of the suite, and the laws' comparisons."""
+"""`Case`: one class of estimators with the catalogs of the suite, and the laws' comparisons."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -94,7 +94,7 @@ class Case:
         self, columns: Columns, wcs: WCS = WCS_OF_NOISE, mask: object = None,
         *more: Mapping[str, Any], **parameters: Any,
     ) -> ConvergenceMap:
-        """Return the map of a catalogue."""
+        """Return the map of a catalog."""
         catalog = ShearCatalog(dict(columns), "generic")
         return self.estimator(*more, **parameters).reconstruct(catalog, wcs, mask)
 

@@ -18,6 +18,7 @@ from lensmap.catalog import ShearCatalog
 from lensmap.grid import ShearGrid
 from lensmap.maps import ConvergenceMap
 from lensmap.testing._case import CENTER, SCALE, WCS_OF_NOISE, Case, law
+from lensmap.testing._report import Skipped
 from lensmap.testing._sky import catalog_columns, tangent_wcs, uniform_sky
 from lensmap.utils import CatalogWarning
 
@@ -200,12 +201,12 @@ def other_geometry(case: Case) -> None:
 # --- parts of a field -----------------------------------------------------------------------
 
 
-@law("14", "sums of two parts of a catalogue add up to those of the whole")
+@law("14", "sums of two parts of a catalog add up to those of the whole")
 def sums_add(case: Case) -> None:
     """Measure two halves and the whole, and fit each."""
     columns, estimator = case.noise(), case.estimator()
     catalog = ShearCatalog(columns, "generic")
-    grids = [_grid_of(estimator, catalog[part]) for part in (np.s_[:3000], np.s_[3000:], np.s_[:])]
+    grids = [_grid_of(estimator, catalog.select(part)) for part in (np.s_[:3000], np.s_[3000:], np.s_[:])]
     one, other, whole = (estimator.measure(grid) for grid in grids)
     case.need(whole is not None, "measure returns None")
     fits = [_numbers(estimator.fit(sums)) for sums in (one + other, whole)]
@@ -241,7 +242,8 @@ def tiles(case: Case) -> None:
     """Map a tile with a margin of the declared reach, and the whole field."""
     estimator = case.estimator()
     reach = estimator.reach(SCALE * u.arcmin)
-    case.need(reach is not None, "reach is None: galaxies at all distances contribute")
+    if reach is None:
+        raise Skipped("reach is None: galaxies at all distances contribute")
     margin = int(np.ceil(reach.to_value(u.arcmin) / SCALE))
     n = _TILE + 2 * (margin + _BEYOND)
     case.need(n <= _LARGEST_SIDE, f"the field would need {n} pixels a side")

@@ -180,7 +180,7 @@ def shear_of(
 
 
 def catalog_columns(sky: SkyCoord, e: np.ndarray, **more: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the columns of a catalogue in the celestial convention.
+    """Return the columns of a catalog in the celestial convention.
 
     Parameters
     ----------

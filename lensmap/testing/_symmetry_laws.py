@@ -44,7 +44,7 @@ def periodic_shear(case: Case) -> None:
     case.need(case.contract.periodic is not None, "contract.periodic is not declared")
     sky = pixel_sky(WCS_OF_NOISE)
     columns = catalog_columns(sky, np.full(len(sky), 0.05 - 0.02j))
-    kappa = case.map(columns, WCS_OF_NOISE, None, case.contract.periodic)
+    kappa = case.map(columns, WCS_OF_NOISE, None, case.contract.periodic or {})
     # Single precision, and the rotation of north over half a degree at declination 2.
     case.at_most(np.abs(kappa.data).max(), 2e-5, "largest |kappa|")
     if kappa.kappa_b is not None:
@@ -109,7 +109,7 @@ def weights_and_order(case: Case) -> None:
 
 @law("2b", "maps add like shears")
 def linearity(case: Case) -> None:
-    """Map the sum of two catalogues of shears at the same positions."""
+    """Map the sum of two catalogs of shears at the same positions."""
     case.need_linear()
     columns, (a, b) = case.noise(), np.random.default_rng(case.seed).uniform(-1, 1, 2)
     first = _complex(columns)

@@ -63,7 +63,7 @@ def test_linear_and_others():
 @pytest.mark.slow
 @linear
 @given(seed=st.integers(0, 2**32 - 1))
-def test_symmetries_and_linearity_of_many_catalogues(cls, seed):
+def test_symmetries_and_linearity_of_many_catalogs(cls, seed):
     check_estimator(cls, laws=["2a", "2b", "3a", "4a"], seed=seed)
 
 
@@ -105,7 +105,7 @@ SKIES = list(zip(CENTERS, ORIENTATIONS, strict=True))
 @every
 @pytest.mark.parametrize(("place", "orientation"), SKIES)
 def test_6_an_elongated_lens_behind_random_galaxies(cls, place, orientation):
-    """A bar of five halos, off the centre of the field, at position angle 35 deg."""
+    """A bar of five halos, off the center of the field, at position angle 35 deg."""
     center, pa = CENTERS[place], 35 * u.deg
     middle = center.directional_offset_by(250 * u.deg, 4 * u.arcmin)
     halos = [
@@ -153,7 +153,7 @@ def test_10_a_known_lens_behind_random_galaxies(cls, place, orientation, lens):
     gamma, _ = shear_of(sky, [(position, lens)])
     kappa = _map(cls, catalog_columns(sky, gamma), wcs)
     values = np.where(kappa.mask, -1, kappa.data)
-    # half a pixel: the maximum, by a parabola through its neighbours
+    # half a pixel: the maximum, by a parabola through its neighbors
     y0, x0 = np.unravel_index(values.argmax(), values.shape)
     peak = wcs.pixel_to_world(*_parabola(values, x0, y0)).icrs
     assert peak.separation(position) < 0.2 * u.arcmin
@@ -251,7 +251,7 @@ def test_11_the_uncertainty_covers_its_own_target(name, uncertainty):
     ratio = kappa.uncertainty.array / np.sqrt(np.mean(np.square(maps), axis=0))
     inner = ratio[6:-6, 6:-6]
     if cls in NETWORKS:
-        # Noise through a network is not Gaussian: a few realisations decide a pixel's scatter.
+        # Noise through a network is not Gaussian: a few realizations decide a pixel's scatter.
         assert abs(np.nanmedian(inner) - 1) < 0.1 and abs(np.nanmean(ratio) - 1) < 0.15
         return
     assert abs(np.nanmean(inner) - 1) < 0.04

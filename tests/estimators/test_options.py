@@ -60,17 +60,22 @@ class Own(Estimator):
     ----------
     width, height : float
         A side of the box. More is said here.
-    order : {"first", "second"}
+    order : str
         The ``order`` of `lensmap.estimators.Estimator`.
+    depth : {1, 2, None}
+        Without an annotation.
+    kind : {a few, or many}
+        Which nobody can read.
     """
 
     options = (Option("level", float, None, 1.0, (1.0, 2.0), "declared by hand"),)
 
     def __init__(self, *, width=5.0, height: float | None = None, level=1.0, free=None,
                  scale=2 * u.arcmin, order: Literal["first", "second"] = "first",
-                 n_realizations=100):
+                 depth=1, kind="few", n_realizations=100):
         self.width, self.height, self.level, self.free = width, height, level, free
         self.scale, self.order, self.n_realizations = scale, order, n_realizations
+        self.depth, self.kind = depth, kind
 
     def invert(self, grid, state):
         raise AssertionError("never called")
@@ -85,11 +90,13 @@ def test_options_of_an_estimator_of_ones_own():
     assert options["scale"][1:3] == (u.Quantity, u.arcmin)
     assert options["order"].choices == ("first", "second")
     assert options["order"].help == "The order of Estimator"
+    assert options["depth"][1:] == (int, None, 1, (1, 2), "Without an annotation", True)
+    assert options["kind"][1:5] == (str, None, "few", None)
     # what the base class says of a parameter that the class does not describe
     assert options["n_realizations"].help.startswith("The number of random realizations")
-    with pytest.raises(TypeError, match="Bad.options declares 'depth', which is no parameter"):
+    with pytest.raises(TypeError, match="Bad.options declares 'radius', which is no parameter"):
         class Bad(Own):
-            options = (Option("depth"),)
+            options = (Option("radius"),)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,155 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The galaxies and pixels that a network was trained for."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy import units as u
+
+from lensmap.catalog import ShearCatalog
+from lensmap.flatsky import near_data
+from lensmap.grid import PixelFrame, ShearGrid, make_wcs, tangent_wcs_of
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+    from lensmap.networks import Network
+
+__all__ = [
+    "SCALE_TOLERANCE",
+    "galaxy_density",
+    "native_scale",
+    "out_of_domain",
+    "scale_in_domain",
+]
+
+# The galaxies per pixel where the network was trained for a range of pixels: those of Cha et al.
+# 2025, with 33 per square arcminute in 0.41 arcmin.
+_GALAXIES_PER_PIXEL = 5.5
+
+# The cells in which the density of a catalog is measured.
+_CELL = 2 * u.arcmin
+
+#: The largest relative difference of pixels from those of the training.
+SCALE_TOLERANCE = 0.03
+
+# On larger fields a flat sky distorts the shear.
+_MAX_FIELD = 22 * u.deg
+
+
+def galaxy_density(catalog: ShearCatalog, wcs: "WCS | None") -> float:
+    """Return the density of galaxies in the covered area, from counts in cells of 2 arcmin.
+
+    Parameters
+    ----------
+    catalog : ShearCatalog
+        The galaxies; those without weight do not count.
+    wcs : `~astropy.wcs.WCS` or None
+        The map; None takes all galaxies.
+
+    Returns
+    -------
+    float
+        Galaxies per square arcminute; 0 without any.
+    """
+    cells = make_wcs(catalog, _CELL) if wcs is None else tangent_wcs_of(wcs, _CELL)
+    ny, nx = cells.array_shape
+    lon, lat, weight = catalog.ra, catalog.dec, catalog.weight
+    if weight is not None and not np.all(weight > 0):
+        lon, lat = lon[weight > 0], lat[weight > 0]
+    x, y = PixelFrame(cells, catalog.frame).positions(lon, lat)
+    with np.errstate(invalid="ignore"):
+        inside = (np.abs(2 * x + 1 - nx) < nx) & (np.abs(2 * y + 1 - ny) < ny)
+    cell = np.rint(y[inside]).astype(np.intp) * nx + np.rint(x[inside]).astype(np.intp)
+    counts = np.bincount(np.clip(cell, 0, ny * nx - 1), minlength=1)
+    counts = counts[counts > 0]
+    # Cells at the edge of the survey are not full.
+    full = counts[counts > 0.5 * counts.mean()] if len(counts) else counts
+    return float(full.mean() / _CELL.to_value(u.arcmin) ** 2) if len(full) else 0.0
+
+
+def native_scale(network: "Network", density: float) -> u.Quantity:
+    """Return the pixels of a network for galaxies of a density.
+
+    Parameters
+    ----------
+    network : `lensmap.networks.Network`
+        The network.
+    density : float
+        Galaxies per square arcminute.
+
+    Returns
+    -------
+    `~astropy.units.Quantity`
+        The side of a pixel, an angle.
+    """
+    wanted = np.sqrt(_GALAXIES_PER_PIXEL / density) if density > 0 else np.inf
+    return float(np.clip(wanted, *network.pixel_scale)) * u.arcmin
+
+
+def scale_in_domain(network: "Network", scale: u.Quantity, density: float | None = None) -> bool:
+    """Return whether a network was trained for pixels of a scale.
+
+    Parameters
+    ----------
+    network : `lensmap.networks.Network`
+        The network.
+    scale : `~astropy.units.Quantity`
+        The side of a pixel, an angle.
+    density : float or None
+        Galaxies per square arcminute: a network for a range of pixels can have enough galaxies in
+        larger ones. None does not count them.
+
+    Returns
+    -------
+    bool
+        Whether it was, to 3 per cent.
+    """
+    arcmin, (low, high) = scale.to_value(u.arcmin), network.pixel_scale
+    if not low * (1 - SCALE_TOLERANCE) <= arcmin <= high * (1 + SCALE_TOLERANCE):
+        return False
+    fewest, most = network.galaxies_per_pixel
+    return density is None or low == high or fewest <= density * arcmin**2 <= most
+
+
+def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
+    """Return what a network was not trained for.
+
+    Parameters
+    ----------
+    network : `lensmap.networks.Network`
+        The network.
+    grid : `lensmap.ShearGrid`
+        The binned reduced shear.
+
+    Returns
+    -------
+    list of str
+        Properties of the grid, each with the range of the training; empty if all are within it.
+    """
+    outside = []
+    scale = grid.pixel_frame.scale
+    if not scale_in_domain(network, scale):
+        low, high = network.pixel_scale
+        known = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        outside.append(f"pixels of {scale.to_value(u.arcmin):.3g} arcmin (but for {known})")
+    occupied = grid.sum_w > 0
+    # The effective number of galaxies, of equal weights, in pixels that have any.
+    number = np.sum(grid.sum_w[occupied] ** 2 / grid.sum_w2[occupied])
+    density = float(number / np.count_nonzero(near_data(occupied, 1.5)))
+    fewest, most = network.galaxies_per_pixel
+    if not fewest <= density <= most:
+        outside.append(
+            f"{density:.3g} galaxies per pixel (but for {fewest:.3g} to {most:.3g})"
+        )
+    # The weighted dispersion.
+    noise = float(np.sqrt(np.sum(grid.noise_sum) / np.sum(grid.sum_w2)))
+    least, largest = network.shape_noise
+    if not least <= noise <= largest:
+        outside.append(
+            f"ellipticities with a dispersion of {noise:.3g} (but for {least:.3g} to {largest:.3g})"
+        )
+    side = (max(grid.shape) * scale).to(u.deg)
+    if side > _MAX_FIELD:
+        outside.append(f"a field of {side.value:.3g} deg (flat up to {_MAX_FIELD.value:g})")
+    return outside
