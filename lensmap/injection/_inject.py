@@ -121,6 +121,28 @@ class Injector:
         else:
             self._one_redshift = self.z_source
 
+    def efficiency(self, z_lens):
+        """Return the lensing efficiency of lenses for the galaxies.
+
+        Parameters
+        ----------
+        z_lens : `numpy.ndarray`
+            Redshifts of lenses, ``(n,)``.
+
+        Returns
+        -------
+        `lensmap.profiles.Efficiency`
+            Of each lens and galaxy.
+
+        Raises
+        ------
+        ValueError
+            If a lens is behind all galaxies, which are at one redshift.
+        """
+        return Efficiency.from_redshifts(
+            self._redshift, z_lens, self._one_redshift, self.cosmology
+        )
+
     def inject(self, halos):
         """Return the catalog behind halos.
 
@@ -163,9 +185,7 @@ class Injector:
         if not there:
             return gamma
         z_lens = np.array([halos[i].z_lens for i in there])
-        efficiency = Efficiency.from_redshifts(
-            self._redshift, z_lens, self._one_redshift, self.cosmology
-        )
+        efficiency = self.efficiency(z_lens)
         distances = self.cosmology.angular_diameter_distance(z_lens)
         for k, i in enumerate(there):
             scale = (1 * u.Mpc / distances[k]).to_value(u.one)  # radians

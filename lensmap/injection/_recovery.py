@@ -16,6 +16,7 @@ from lensmap.halos import concentration, halos_from_table, radius_200c
 from lensmap.injection._inject import Injector
 from lensmap.injection._places import draw_places, most_halos
 from lensmap.injection._result import HaloRecovery
+from lensmap.injection._run import open_run, stored_seed
 from lensmap.masks import SkyMask
 from lensmap.peaks import find_peaks, heights, match_peaks, open_area, peaks_at_density
 from lensmap.profiles import projected_mass
@@ -63,8 +64,9 @@ def recover_halos(
     min_separation="2 arcmin",
     cosmology=None,
     rng=None,
-    previous=None,
-    save=None,
+    folder=None,
+    overwrite=False,
+    take_over=False,
     progress=None,
 ):
     """Put halos in front of real galaxies, and count those that a map shows.
@@ -112,11 +114,15 @@ def recover_halos(
         As for `lensmap.cosmology.get_cosmology`.
     rng : None, int or `numpy.random.Generator`
         The same seed gives the same halos at the same places, and the same noise. None draws a
-        seed, or takes that of ``previous``.
-    previous : HaloRecovery or None
-        What was done before with the same parameters: its realizations are not made again.
-    save : callable or None
-        Called with a `HaloRecovery` of all that is done after each realization.
+        seed, or takes that of ``folder``.
+    folder : path-like or None
+        A folder that keeps each realization; made if need be. The same call resumes an interrupted
+        run, and one with more realizations adds to them: those in the folder are not made again.
+        None keeps none.
+    overwrite : bool
+        Whether realizations in the folder are removed first.
+    take_over : bool
+        Whether the folder is taken from another run that has it, which is dead.
     progress : None, bool or callable
         As for `lensmap.utils.track`.
 
@@ -128,27 +134,29 @@ def recover_halos(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, halos have no room, or ``previous`` has other parameters.
+        If a parameter cannot be used, halos have no room, or the folder holds realizations of other
+        parameters or galaxies.
+    RuntimeError
+        If another run has the folder.
     """
-    if rng is None and isinstance(previous, HaloRecovery):
-        rng = previous.settings["seed"]
+    if rng is None and folder is not None and not overwrite:
+        rng = stored_seed(folder)
     trial = _Trial(catalog, estimator, z_source, wcs, mask, by, radius, min_separation, cosmology,
                    rng)
     trial.prepare(m200c, z_lens, n_halos, threshold)
     check_count(n_realizations, "n_realizations", minimum=1)
-    done = _begin(previous, trial)
-    # Whatever has no room is told before the work, and the places are the same when it is done.
-    todo = range(done.n_realizations, n_realizations)
-    drawn = [trial.draw(i) for i in todo]
-    for i, (halos, controls) in track(list(zip(todo, drawn)), len(todo), progress, "realizations"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", LensmapWarning)  # said of the map without halos
-            rows, chance = trial.recover(halos, controls)
-            noise = trial.noise_peaks(i)
-        done = done.with_realization(rows, chance, noise)
-        if save is not None:
-            save(done)
-    return done
+    if folder is None:
+        done = HaloRecovery.empty(trial.settings, trial.facts)
+        for _, record in trial.realizations(range(n_realizations), progress):
+            done = done.with_realization(**record)
+        return done
+    trial.draw(0)  # halos without room are refused before there is a folder
+    with open_run(folder, trial.settings, overwrite=overwrite, take_over=take_over) as run:
+        run.note("facts", trial.facts)
+        missing = run.missing(max([n_realizations, *(i + 1 for i in run.numbers())]))
+        for i, record in trial.realizations(missing, progress):
+            run.save(i, record)
+        return HaloRecovery.from_run(run)
 
 
 @dataclass
@@ -187,6 +195,7 @@ class _Trial:
     def prepare(self, m200c, z_lens, n_halos, threshold):
         """Make the map without halos, and settle what depends on it."""
         masses, redshifts = _check_masses(m200c), _check_redshifts(z_lens)
+        self.injector.efficiency(redshifts)  # refuses lenses behind the galaxies before the work
         self.kinds = [self._kind(mass, z) for mass, z in product(masses, redshifts)]
         self.kappa = self.estimator.reconstruct(self.catalog, self.wcs, self.mask)
         self.heights = heights(self.kappa, self.by, "halos")
@@ -241,6 +250,17 @@ class _Trial:
             "shape": list(self.kappa.shape), "pixels": zlib.crc32(self.kappa.mask.tobytes()),
             "wcs": self.kappa.wcs.to_header_string(relax=True),
         }
+
+    def realizations(self, numbers, progress):
+        """Yield the number and the record of each of some realizations."""
+        # Whatever has no room is told before the work, and the places are the same when it is done.
+        drawn = [(i, *self.draw(i)) for i in numbers]
+        for i, halos, controls in track(drawn, len(drawn), progress, "realizations"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", LensmapWarning)  # said of the map without halos
+                rows, chance = self.recover(halos, controls)
+                noise = self.noise_peaks(i)
+            yield i, {"halos": rows, "controls": chance, "noise_peaks": noise}
 
     @property
     def facts(self):
@@ -336,22 +356,6 @@ class _Trial:
                 background=_RING, cosmology=self.injector.cosmology,
             )["mass"]
         return result
-
-
-def _begin(previous, trial):
-    """Return what there is before the first realization."""
-    if previous is None:
-        return HaloRecovery.empty(trial.settings, trial.facts)
-    if not isinstance(previous, HaloRecovery):
-        raise TypeError(f"previous must be a HaloRecovery, not {type(previous).__name__}")
-    differ = [name for name, value in trial.settings.items() if previous.settings[name] != value]
-    if differ:
-        name = differ[0]
-        raise ValueError(
-            f"previous was made with other parameters: {', '.join(differ)} ({name} was "
-            f"{previous.settings[name]!r}, and is {trial.settings[name]!r})"
-        )
-    return previous
 
 
 def _check_masses(m200c):

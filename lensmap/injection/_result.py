@@ -2,6 +2,7 @@
 """`HaloRecovery`: what became of halos that were put into a catalog, as a table and as rates."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from astropy import units as u
@@ -11,6 +12,7 @@ from astropy.table import QTable, vstack
 from astropy.wcs import WCS
 
 from lensmap.catalog import read_table
+from lensmap.injection._run import read_run
 from lensmap.peaks import binomial_rate, without_chance
 from lensmap.utils import atomic_write, check_count
 
@@ -88,13 +90,34 @@ class HaloRecovery:
         return type(self)(rows)
 
     @classmethod
+    def from_run(cls, run):
+        """Collect the realizations of a run.
+
+        Parameters
+        ----------
+        run : `lensmap.utils.RunFolder`
+            The folder of `recover_halos`.
+
+        Returns
+        -------
+        HaloRecovery
+            All realizations in it.
+        """
+        done = cls.empty(run.settings, run.notes("facts"))
+        for number in run.numbers():
+            record = run.load(number)
+            controls = {name: int(count) for name, count in record["controls"].items()}
+            done = done.with_realization(record["halos"], controls, int(record["noise_peaks"]))
+        return done
+
+    @classmethod
     def read(cls, path):
-        """Read a file of `write`.
+        """Read a file of `write`, or the folder of a run.
 
         Parameters
         ----------
         path : path-like
-            The file.
+            The file, or the ``folder`` of `recover_halos`, also while a run fills it.
 
         Returns
         -------
@@ -108,6 +131,8 @@ class HaloRecovery:
         ValueError
             If it is no such file.
         """
+        if Path(path).is_dir():
+            return cls.from_run(read_run(path))
         table = QTable(read_table(path))
         if "injection" not in table.meta or "settings" not in table.meta["injection"]:
             raise ValueError(f"{str(path)!r} is a table, but not one of halos that were injected")

@@ -51,6 +51,8 @@ class RunFolder:
         Whether the folder is taken from another run that has it, which is dead.
     overwrite : bool
         Whether records and products of an earlier run of the same kind are removed.
+    remedy : str
+        The advice for a run with other settings or of another algorithm.
     version : str
         The version of lensmap.
 
@@ -81,13 +83,14 @@ class RunFolder:
 
     def __init__(
         self, path, settings, *, schema, kind="run", algorithm=1, addable=(), fillable=(),
-        products=(), take_over=False, overwrite=False, version=__version__,
+        products=(), take_over=False, overwrite=False, remedy="use another folder",
+        version=__version__,
     ):
         self._kind, self._products, self._algorithm = kind, tuple(products), algorithm
         self._open_settings = {*addable, *fillable}
         asked = json.loads(json.dumps(to_plain(settings)))
         self.path, self.version = _check_path(path), version
-        self._file = SettingsFile(self.path, kind, schema, algorithm)
+        self._file = SettingsFile(self.path, kind, schema, algorithm, remedy)
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = FolderLock(self.path, take_over=take_over)
         self._release = weakref.finalize(self, self._lock.release)

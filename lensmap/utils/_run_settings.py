@@ -27,7 +27,7 @@ class SettingsFile:
         The folder.
     kind : str
         The kind of the run.
-    schema, algorithm : int
+    schema, algorithm, remedy : int, str
         As for `RunFolder`.
 
     Attributes
@@ -38,7 +38,8 @@ class SettingsFile:
         As given.
     """
 
-    def __init__(self, folder, kind, schema, algorithm=1):
+    def __init__(self, folder, kind, schema, algorithm=1, remedy="use another folder"):
+        self._remedy = remedy
         self._folder, self.path = str(folder), folder / _NAME
         self._kind, self.schema = kind, check_count(schema, "schema", minimum=1)
         self._algorithm = check_count(algorithm, "algorithm", minimum=1)
@@ -147,14 +148,13 @@ class SettingsFile:
         if stored["algorithm"] != self._algorithm:
             raise ValueError(
                 f"{self._was_made(stored)} by algorithm {stored['algorithm']}, and this lensmap "
-                f"has algorithm {self._algorithm}: use another folder"
+                f"has algorithm {self._algorithm}: {self._remedy}"
             )
         settings = merged(stored["settings"], asked, addable, fillable)
         differ = differences(settings, merged(asked, settings, addable, fillable))
         if differ:
             raise ValueError(
-                f"{self._folder!r} holds another {self._kind}: {'; '.join(differ)}; use another "
-                "folder"
+                f"{self._folder!r} holds another {self._kind}: {'; '.join(differ)}; {self._remedy}"
             )
         return settings
 

@@ -126,36 +126,44 @@ def test_false_positives_are_those_of_noise():
     )
 
 
-def test_same_seed_same_result_also_in_two_goes():
-    saved = []
-    whole = _recover([2e14, 4e14], 4, save=saved.append)
-    assert [one.n_realizations for one in saved] == [1, 2, 3, 4]
-    assert len(saved[0]) * 4 == len(whole)
-    again = _recover([2e14, 4e14], 4, previous=saved[1])
+def test_same_seed_same_result_also_in_two_goes(tmp_path):
+    whole = _recover([2e14, 4e14], 4)
+    parts = [_recover([2e14, 4e14], n, folder=tmp_path) for n in (1, 2)]
+    assert [one.n_realizations for one in parts] == [1, 2]
+    assert len(parts[0]) * 4 == len(whole)
+    (tmp_path / "data" / "000000.npz").unlink()
+    seen = []
+    again = _recover([2e14, 4e14], 4, folder=tmp_path, progress=lambda *n: seen.append(n))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert again.halos.colnames == whole.halos.colnames
     for name in whole.halos.colnames:
         np.testing.assert_array_equal(whole.halos[name], again.halos[name])
     assert whole.halos.meta == again.halos.meta
     other = _recover([2e14, 4e14], 1, rng=1)
     assert other.halos["ra"][0] != whole.halos["ra"][0]
-    with pytest.raises(ValueError, match="other parameters: seed .seed was 0, and is 1"):
-        _recover([2e14, 4e14], 2, rng=1, previous=whole)
-    one = _recover([2e14, 4e14], 2, previous=whole)  # fewer than there are: all stay
+    with pytest.raises(ValueError, match="another recovery of halos: seed was 0 and is now 1; use"):
+        _recover([2e14, 4e14], 2, rng=1, folder=tmp_path)
+    one = _recover([2e14, 4e14], 2, folder=tmp_path)  # fewer than there are: all stay
     assert one.n_realizations == 4
+    new = _recover([2e14, 4e14], 1, rng=1, folder=tmp_path, overwrite=True)
+    assert new.n_realizations == 1
+    np.testing.assert_array_equal(new.halos["ra"], other.halos["ra"])
 
 
 def test_interrupted_nothing_is_lost(tmp_path):
     path = tmp_path / "halos.ecsv"
 
-    def save(done):
-        done.write(path, overwrite=True)
-        if done.n_realizations == 2:
+    def stop(done, total):
+        assert HaloRecovery.read(tmp_path / "run").n_realizations == done
+        if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _recover([3e14], 3, save=save)
-    before = HaloRecovery.read(path)
-    assert before.n_realizations == 2
-    after, whole = _recover([3e14], 3, previous=before), _recover([3e14], 3)
+        _recover([3e14], 3, folder=tmp_path / "run", progress=stop)
+    before = HaloRecovery.read(tmp_path / "run")
+    before.write(path)
+    assert before.n_realizations == HaloRecovery.read(path).n_realizations == 2
+    after, whole = _recover([3e14], 3, folder=tmp_path / "run"), _recover([3e14], 3)
     assert np.array_equal(after.halos["ra"], whole.halos["ra"])
     np.testing.assert_array_equal(after.halos["mass_map"].value, whole.halos["mass_map"].value)
     assert after.false_positives() == whole.false_positives()
@@ -206,10 +214,11 @@ def test_a_density_is_a_threshold():
     assert len(find_peaks(kappa, found.threshold)) == 6
 
 
-def test_a_seed_is_drawn_and_taken_from_what_was_done_before():
-    first, other = (_recover([1e15], 1, n_halos=2, rng=None) for _ in range(2))
+def test_a_seed_is_drawn_and_taken_from_what_was_done_before(tmp_path):
+    first, other = (_recover([1e15], 1, n_halos=2, rng=None, folder=tmp_path / name)
+                    for name in "ab")
     assert first.settings["seed"] != other.settings["seed"]
-    more = _recover([1e15], 2, n_halos=2, rng=None, previous=first)
+    more = _recover([1e15], 2, n_halos=2, rng=None, folder=tmp_path / "a")
     assert more.settings == first.settings and len(more) == 4
 
 
@@ -251,7 +260,7 @@ def test_rotations_are_made_once(monkeypatch):
         ({"threshold": 0.1 / u.deg**2}, ValueError, "less than one peak"),
         ({"by": "mass"}, ValueError, "by must be one of"),
         ({"radius": 2.0}, TypeError, "radius must be an angle"),
-        ({"previous": 1}, TypeError, "previous must be a HaloRecovery"),
+        ({"folder": "s3://bucket/run"}, ValueError, "folder must be on a local or network file"),
         ({"n_realizations": 0}, ValueError, "n_realizations must be at least 1"),
     ],
 )

@@ -14,8 +14,10 @@ from lensmap.cli._map_options import (
     read_wcs,
     with_redshifts,
 )
+from lensmap.cli._messages import say
 from lensmap.cli._options import (
     add_catalog_arguments,
+    add_take_over,
     angle,
     count,
     positive,
@@ -33,7 +35,8 @@ DESCRIPTION = """Put NFW halos in front of the galaxies of a catalog at random p
 map anew, and count the halos that it shows: completeness by mass, redshift and place,
 with errors and less what is chance; masses and positions against the truth; and the
 peaks of maps of noise. What is on the sky already stays there. Interrupted, the same
-command goes on from the last realization that was finished."""
+command goes on from the last realization that was finished: they are kept in a folder
+beside the table, H.run."""
 EXAMPLES = """examples:
   lensmap inject shear.fits --mass 2e14 --z-lens 0.4 --z-source 1.2 -o halos.ecsv
   lensmap inject shear.fits --mass 1e14 2e14 4e14 --z-lens 0.2 0.4 0.6 --z-source 1.2 \\
@@ -47,7 +50,7 @@ def add_arguments(parser):
     """Add the command's arguments."""
     add_catalog_arguments(parser)
     parser.add_argument("-o", "--output", required=True, metavar="H.ecsv",
-                        help="the halos and what became of them, written after each realization")
+                        help="the halos and what became of them")
     group = parser.add_argument_group("the halos")
     group.add_argument("--mass", type=float, nargs="+", required=True, metavar="M",
                        help="their M200c, solar masses, one or several, rising")
@@ -80,6 +83,7 @@ def add_arguments(parser):
                        help="how many cells of the picture's map its longer side has (default 4)")
     group.add_argument("--overwrite", action="store_true",
                        help="replace files that exist, and start anew")
+    add_take_over(group)
     group.add_argument(
         "--no-check", action="store_true", help="do not test the declared convention"
     )
@@ -87,7 +91,7 @@ def add_arguments(parser):
 
 def run(arguments):
     """Run the command."""
-    previous = _check_outputs(arguments)
+    _check_outputs(arguments)
     with ExitStack() as stack:
         if arguments.plot:
             picture = stack.enter_context(
@@ -104,8 +108,9 @@ def run(arguments):
             check_declared(catalog)
         found = _recover(
             arguments, catalog, estimator, z_source=z_source, mask=mask,
-            wcs=map_pixels(wcs, estimator, catalog, arguments), previous=previous,
+            wcs=map_pixels(wcs, estimator, catalog, arguments),
         )
+        _write_table(found, Path(arguments.output), arguments.overwrite)
         if arguments.plot:
             from lensmap.plotting import recovery_figure
 
@@ -125,24 +130,40 @@ def _recover(arguments, catalog, estimator, **more):
     threshold = arguments.threshold
     if arguments.peak_density is not None:
         threshold = arguments.peak_density / u.deg**2
+    folder = _folder(arguments)
     try:
         return recover_halos(
             catalog, estimator, arguments.mass * u.solMass, arguments.z_lens,
             n_halos=arguments.halos, n_realizations=arguments.realizations, threshold=threshold,
             by=arguments.by, radius=arguments.radius, min_separation=arguments.min_separation,
-            rng=arguments.seed, progress=sys.stderr.isatty(),
-            save=lambda done: done.write(arguments.output, overwrite=True), **more,
+            rng=arguments.seed, folder=folder, overwrite=arguments.overwrite,
+            take_over=arguments.take_over, progress=sys.stderr.isatty(), **more,
         )
-    except ValueError as error:
-        text = str(error)
-        if not text.startswith("previous "):
-            raise
-        text = text.replace("previous", repr(arguments.output), 1)
-        raise ValueError(f"{text}; --overwrite starts anew") from error
+    except (KeyboardInterrupt, SystemExit):
+        if folder.is_dir():
+            say(f"stopped: what was done is in {str(folder)!r}; the same command goes on from "
+                "there")
+        raise
+
+
+def _folder(arguments):
+    """Return the folder that keeps the realizations, beside the table."""
+    return Path(arguments.output).with_suffix(".run")
+
+
+def _write_table(found, output, overwrite):
+    """Write the table, unless it holds the same realizations already."""
+    from lensmap.injection import HaloRecovery
+
+    if output.exists() and not overwrite:
+        before = HaloRecovery.read(output)
+        if before.settings == found.settings and before.n_realizations == found.n_realizations:
+            return
+    found.write(output, overwrite=True)
 
 
 def _check_outputs(arguments):
-    """Check the names of files; return what the table holds that is to be gone on with."""
+    """Check the names of files."""
     from lensmap.injection import HaloRecovery
     from lensmap.plotting import check_picture
 
@@ -155,10 +176,14 @@ def _check_outputs(arguments):
     if arguments.plot:
         check_picture(arguments.plot)
     if output.exists() and not arguments.overwrite:
-        return HaloRecovery.read(output)
+        HaloRecovery.read(output)  # a table of anything else is not replaced
+        if not _folder(arguments).is_dir():
+            raise FileExistsError(
+                f"{str(output)!r} exists, without the folder {str(_folder(arguments))!r} of its "
+                "realizations: overwrite=True starts anew"
+            )
     if not output.parent.is_dir():
         raise FileNotFoundError(f"the directory {str(output.parent)!r} does not exist")
-    return None
 
 
 def _estimator(arguments):

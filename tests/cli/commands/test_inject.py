@@ -1,12 +1,15 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap inject``: from a catalog to a table, a picture and an answer."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from lensmap.cli import main
 from lensmap.cli.commands._demo import demo_table
 from lensmap.injection import HaloRecovery
+from lensmap.utils import RunFolder
 
 HALOS = ["--mass", "1e14", "1e15", "--z-lens", "0.3", "--z-source", "1", "--no-check"]
 
@@ -39,19 +42,21 @@ def test_table_picture_and_answer(run, tmp_path):
 
 
 def test_same_command_goes_on(run, tmp_path, monkeypatch):
-    write = HaloRecovery.write
+    save = RunFolder.save
 
-    def interrupted(self, *args, **kwargs):
-        write(self, *args, **kwargs)
-        if self.n_realizations == 2:
+    def interrupted(self, number, *args, **kwargs):
+        save(self, number, *args, **kwargs)
+        if number == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(HaloRecovery, "write", interrupted)
+    monkeypatch.setattr(RunFolder, "save", interrupted)
     code, _, err = run("-n", 3, "--halos", 2, "--plot", "halos.png")
     assert code == 130 and "interrupted" in err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["halos.ecsv", "shear.fits"]
-    monkeypatch.setattr(HaloRecovery, "write", write)
-    first = HaloRecovery.read("halos.ecsv").halos
+    assert "stopped: what was done is in 'halos.run'; the same command goes on" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["halos.run", "shear.fits"]
+    monkeypatch.setattr(RunFolder, "save", save)
+    first = HaloRecovery.read("halos.run").halos
+    assert len(first) == 4
     assert run("-n", 3, "--halos", 2)[0] == 0
     whole = HaloRecovery.read("halos.ecsv")
     assert whole.n_realizations == 3 and np.array_equal(whole.halos["ra"][:4], first["ra"])
@@ -59,13 +64,17 @@ def test_same_command_goes_on(run, tmp_path, monkeypatch):
     before = (tmp_path / "halos.ecsv").stat().st_mtime_ns
     assert "6 halos in 3 realizations" in run("-n", 3, "--halos", 2)[1]
     assert (tmp_path / "halos.ecsv").stat().st_mtime_ns == before
+    shutil.rmtree("halos.run")
+    code, _, err = run("-n", 3, "--halos", 2)
+    assert code == 1 and "'halos.ecsv' exists, without the folder 'halos.run'" in err
+    assert "--overwrite starts anew" in err
 
 
 def test_other_parameters_do_not_mix(run):
     assert run("-n", 1, "--halos", 2)[0] == 0
     code, _, err = run("-n", 1, "--halos", 2, "--smoothing", "1.5arcmin")
-    assert code == 1 and "'halos.ecsv' was made with other parameters: estimator" in err
-    assert "--overwrite starts anew" in err
+    assert code == 1 and "'halos.run' holds another recovery of halos: estimator was" in err
+    assert "or start anew with --overwrite" in err
     code, _, err = run("-n", 1, "--halos", 2, "--smoothing", "1.5arcmin", "--overwrite")
     assert code == 0, err
     assert "1.5 arcmin" in HaloRecovery.read("halos.ecsv").settings["estimator"]
