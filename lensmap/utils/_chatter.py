@@ -1,17 +1,20 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What libraries say about themselves, below Python's own streams."""
+"""Messages that libraries write to standard error behind Python's back."""
 
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 __all__ = ["kept_from_terminal"]
 
 
 @contextmanager
-def kept_from_terminal():
-    """Keep what is written to the standard error stream in a block; show it if the block fails.
+def kept_from_terminal() -> Iterator[None]:
+    """Hold back standard error while a block runs; show it if the block fails.
+
+    C libraries write to the file descriptor, which `contextlib.redirect_stderr` does not reach.
 
     Yields
     ------
@@ -20,8 +23,8 @@ def kept_from_terminal():
     """
     try:
         sys.stderr.flush()
-        own = os.dup(2)
-    except (AttributeError, OSError):  # there is none
+        terminal = os.dup(2)
+    except (AttributeError, OSError):  # no standard error stream
         yield
         return
     with tempfile.TemporaryFile() as kept:
@@ -30,8 +33,8 @@ def kept_from_terminal():
             yield
         except BaseException:
             kept.seek(0)
-            os.write(own, kept.read())
+            os.write(terminal, kept.read())
             raise
         finally:
-            os.dup2(own, 2)
-            os.close(own)
+            os.dup2(terminal, 2)
+            os.close(terminal)

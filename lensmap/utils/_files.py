@@ -1,12 +1,15 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Files that are there whole or not at all."""
+"""Atomic writing of files, and file suffixes."""
 
 import errno
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from lensmap.typing import PathLike
 
 __all__ = ["FITS_SUFFIXES", "HDF5_SUFFIXES", "atomic_write", "has_suffix", "remove_leftovers"]
 
@@ -14,32 +17,32 @@ __all__ = ["FITS_SUFFIXES", "HDF5_SUFFIXES", "atomic_write", "has_suffix", "remo
 _MARK = "-lensmap-"
 _LEFTOVER = re.compile(rf"\..*{_MARK}[a-z0-9_]{{8}}(\..*)?")
 
-#: What names of files of a kind end in, in lower case.
+#: Suffixes of FITS and HDF5 files, lower case.
 FITS_SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
 
 
-def has_suffix(path, suffixes):
-    """Say whether the name of a file ends in one of some suffixes, in any case.
+def has_suffix(path: PathLike, suffixes: tuple[str, ...]) -> bool:
+    """Test whether a file name ends in one of several suffixes, ignoring case.
 
     Parameters
     ----------
     path : path-like
         The file.
     suffixes : tuple of str
-        In lower case, such as ``FITS_SUFFIXES``.
+        The suffixes, lower case, such as ``FITS_SUFFIXES``.
 
     Returns
     -------
     bool
-        Whether it does.
+        True if it does.
     """
     return Path(path).name.lower().endswith(suffixes)
 
 
 @contextmanager
-def atomic_write(path, *, overwrite=False):
-    """Give a temporary name to write to, and move it to ``path`` when all went well.
+def atomic_write(path: PathLike, *, overwrite: bool = False) -> Iterator[Path]:
+    """Write to a temporary file that replaces ``path`` when the block succeeds.
 
     Whatever interrupts the writing, ``path`` holds either what it held before or the whole new
     file. Only a process that is killed leaves its temporary file, see `remove_leftovers`. When the
@@ -48,7 +51,7 @@ def atomic_write(path, *, overwrite=False):
     Parameters
     ----------
     path : path-like
-        Where the file shall be. The temporary file lies beside it, so that the move is atomic.
+        The final name. The temporary file lies in the same directory, so that the rename is atomic.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -94,7 +97,7 @@ def atomic_write(path, *, overwrite=False):
         temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder):
+def remove_leftovers(folder: PathLike) -> list[str]:
     """Remove the temporary files that killed processes left behind in `atomic_write`.
 
     No process may be writing to the folder.
@@ -116,7 +119,7 @@ def remove_leftovers(folder):
 
 
 def _sync_directory(folder):
-    """Bring the names of a directory's files to the disk, where the system can do that."""
+    """Flush a directory's entries to the disk, where the system can do that."""
     if os.name != "posix":
         return
     try:
@@ -142,7 +145,7 @@ def _check_target(path, overwrite):
 
 
 def _give_ordinary_permissions(path):
-    """Undo mkstemp's private mode: the file gets what the user's umask gives to any other."""
+    """Replace the private mode of mkstemp by the mode that the user's umask gives to new files."""
     umask = os.umask(0)
     os.umask(umask)
     path.chmod(0o666 & ~umask)

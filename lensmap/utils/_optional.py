@@ -1,22 +1,23 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Packages that not every user has, imported at the last moment."""
+"""Optional dependencies, imported when they are first needed."""
 
 from importlib import import_module
+from types import ModuleType
 
 __all__ = ["import_optional"]
 
 
-def import_optional(name, *, purpose, install):
-    """Import a package that is needed for one purpose only.
+def import_optional(name: str, *, purpose: str, install: str) -> ModuleType:
+    """Import an optional dependency.
 
     Parameters
     ----------
     name : str
         The module to import.
     purpose : str
-        What needs it, as the subject of the error message.
+        The feature that needs it, as the subject of the error message, such as ``"a plot"``.
     install : str
-        What to give to ``pip install``.
+        The argument of ``pip install``.
 
     Returns
     -------

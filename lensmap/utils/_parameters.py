@@ -1,42 +1,43 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Objects that hold parameters under their own names: what they have in common."""
+"""Base class of objects that are described by the parameters of their constructor."""
 
 import inspect
+from typing import Any, Self
 
 __all__ = ["Parametrized"]
 
 
 class Parametrized:
-    """What holds the parameters of its ``__init__`` under their own names, unchanged."""
+    """Base class that stores the parameters of ``__init__`` under their own names, unchanged."""
 
     @classmethod
-    def _signature(cls):
+    def _signature(cls) -> list[inspect.Parameter]:
         if cls.__init__ is object.__init__:
             return []
         return list(inspect.signature(cls.__init__).parameters.values())[1:]
 
-    def get_params(self):
+    def get_params(self) -> dict[str, Any]:
         """Return the parameters by name, in the order of the signature.
 
         Returns
         -------
         dict
-            From names to values.
+            Values of the parameters by name.
         """
         return {parameter.name: getattr(self, parameter.name) for parameter in self._signature()}
 
-    def replace(self, **changes):
-        """Return an object of the same kind with some parameters changed.
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some parameters changed.
 
         Parameters
         ----------
         **changes
-            The parameters that change; all others stay as they were given.
+            New values of parameters; the others keep theirs.
 
         Returns
         -------
         object
-            A new one of the same class.
+            A new object of the same class.
 
         Raises
         ------

@@ -1,23 +1,30 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""One meaning of ``progress=`` for all long work."""
+"""Progress reports, with one meaning of ``progress=`` in all of lensmap."""
+
+from collections.abc import Iterable, Iterator
+
+from lensmap.typing import ProgressLike
+from lensmap.utils._exceptions import ParameterTypeError
 
 __all__ = ["track"]
 
 
-def track(iterable, total, progress=None, description=""):
-    """Pass an iterable through, reporting how far it is.
+def track(
+    iterable: Iterable, total: int, progress: ProgressLike = None, description: str = ""
+) -> Iterator:
+    """Iterate while reporting progress.
 
     Parameters
     ----------
     iterable : iterable
-        What is done, item by item.
+        The items.
     total : int
-        How many items there are.
+        The number of items.
     progress : None, bool or callable
         None or False is silent, True shows a bar on the standard error stream, and a callable
         is called with ``(done, total)`` after each item.
     description : str
-        What the bar is called.
+        The label of the bar.
 
     Returns
     -------
@@ -27,7 +34,7 @@ def track(iterable, total, progress=None, description=""):
     Raises
     ------
     TypeError
-        If ``progress`` is none of these; at once, not when the first item is asked for.
+        If ``progress`` is of another type; raised at the call, before the iteration begins.
     """
     if progress is None or progress is False:
         return iter(iterable)
@@ -37,7 +44,7 @@ def track(iterable, total, progress=None, description=""):
         return iter(tqdm(iterable, total=total, desc=description))
     if callable(progress):
         return _report(iterable, total, progress)
-    raise TypeError(f"progress must be None, a bool or a callable, not {progress!r}")
+    raise ParameterTypeError("progress", "None, a bool or a callable", repr(progress))
 
 
 def _report(iterable, total, progress):

@@ -1,19 +1,21 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""One meaning of ``rng=`` for all that is random."""
+"""Random number generators from the ``rng`` parameter, with one meaning in all of lensmap."""
 
 import numpy as np
+
+from lensmap.typing import RNGLike
 
 __all__ = ["as_generator", "seeded_generator"]
 
 
-def as_generator(rng):
+def as_generator(rng: RNGLike) -> np.random.Generator:
     """Return a generator of random numbers.
 
     Parameters
     ----------
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        None is different in each call; a generator goes on from where it is; anything else
-        starts anew, and a seed sequence stays as it was.
+        None takes fresh entropy in each call. A generator continues from its state. An int or a
+        seed sequence starts anew; the sequence itself is not changed.
 
     Returns
     -------
@@ -23,16 +25,16 @@ def as_generator(rng):
     Raises
     ------
     TypeError, ValueError
-        If ``rng`` is none of these.
+        If ``rng`` is of another type or negative.
     """
     if isinstance(rng, np.random.SeedSequence):
-        # A sequence counts its children: a copy makes each call the same.
+        # A sequence counts the children that it spawned; a copy starts at the first one.
         rng = np.random.SeedSequence(rng.entropy, spawn_key=rng.spawn_key)
     return np.random.default_rng(rng)
 
 
-def seeded_generator(rng):
-    """Return a generator of random numbers, and the seed that makes the same ones again.
+def seeded_generator(rng: RNGLike) -> tuple[np.random.Generator, dict[str, int]]:
+    """Return a generator of random numbers and the seed that reproduces them.
 
     Parameters
     ----------
@@ -44,10 +46,10 @@ def seeded_generator(rng):
     generator : `numpy.random.Generator`
         The generator.
     meta : dict
-        ``seed``, an int, for the meta of a result; empty for a seed sequence and for a generator,
-        which no number makes again.
+        ``{"seed": int}`` for the meta of a result; empty for a seed sequence or a generator, which
+        no single number reproduces.
     """
     if rng is None:
         rng = int(np.random.default_rng().integers(2**62))
-    known = isinstance(rng, (int, np.integer))
-    return as_generator(rng), {"seed": int(rng)} if known else {}
+    meta = {"seed": int(rng)} if isinstance(rng, (int, np.integer)) else {}
+    return as_generator(rng), meta

@@ -1,33 +1,37 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""How many digits of a table are shown: those that mean something."""
+"""Display formats of table columns."""
+
+from collections.abc import Mapping
+
+from astropy.table import Table
 
 __all__ = ["set_formats"]
 
 
-def set_formats(table, formats, *, others=None):
-    """Say how the numbers of a table are printed; the numbers themselves stay as they are.
+def set_formats(table: Table, formats: Mapping[str, str], *, others: str | None = None) -> Table:
+    """Set the display formats of a table's columns in place; values are unchanged.
 
-    The formats go along with columns into parts of the table, stacks, ECSV and FITS files, which
-    have all digits nevertheless. Plain text, such as CSV, is written by astropy as it is printed.
+    Slices, stacks, ECSV and FITS files keep the formats and all digits. astropy writes plain text,
+    such as CSV, with the displayed digits.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        The table; it is changed.
+        The table.
     formats : dict
-        From names of columns, separated by spaces, to how their numbers are written, such as
-        ``{"ra dec": ".5f"}``. Columns that are not there are passed over.
+        Format specifications by column names, such as ``{"ra dec": ".5f"}``; names are separated by
+        spaces. Names that the table lacks are ignored.
     others : str or None
-        The same for all other columns of floating-point numbers; None leaves them.
+        The format of all other floating-point columns; None leaves them unchanged.
 
     Returns
     -------
     `~astropy.table.Table`
         ``table``.
     """
-    wanted = {name: text for names, text in formats.items() for name in names.split()}
+    format_of = {name: text for names, text in formats.items() for name in names.split()}
     for name in table.colnames:
-        text = wanted.get(name, others if table[name].dtype.kind == "f" else None)
+        text = format_of.get(name, others if table[name].dtype.kind == "f" else None)
         if text is not None:
             table[name].info.format = text
     return table

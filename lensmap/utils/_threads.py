@@ -1,7 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Work that is shared by threads: wcslib, numpy's loops and FFTs release the interpreter lock."""
+"""Threads for work that releases the interpreter lock: wcslib, loops of numpy, FFTs."""
 
 import os
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from lensmap.utils._exceptions import ParameterError
@@ -18,12 +19,12 @@ _OTHER_VARIABLES = (
     "NUMEXPR_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
 )
 
-# Work on fewer elements than this is done before another thread has started.
-_WORTH_A_THREAD = 50_000
+# Fewer elements than this take less time than the start of a thread.
+_MIN_ELEMENTS = 50_000
 
 
-def n_threads(size=None):
-    """Return how many threads are worth having.
+def n_threads(size: int | None = None) -> int:
+    """Return the number of threads that pay for an amount of work.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def n_threads(size=None):
     int
         At least 1, and at most the CPUs of the process and the limit of `limit_threads`.
     """
-    if size is not None and size < _WORTH_A_THREAD:
+    if size is not None and size < _MIN_ELEMENTS:
         return 1
     limit = os.environ.get(_VARIABLE)
     if limit is None:
@@ -45,7 +46,7 @@ def n_threads(size=None):
     return min(int(limit), n_cpus())
 
 
-def limit_threads(number):
+def limit_threads(number: int) -> None:
     """Limit the threads of this process, and of processes that it starts later.
 
     Libraries read their limits when they are loaded (BLAS) or first used (TensorFlow): those that
@@ -60,22 +61,22 @@ def limit_threads(number):
         os.environ[name] = str(number)
 
 
-def thread_map(function, items, size=None):
-    """Apply a function to each item on as many threads as there are cores.
+def thread_map(function: Callable, items: Iterable, size: int | None = None) -> list:
+    """Apply a function to each item, with one thread per core.
 
     Parameters
     ----------
     function : callable
-        Called with one item.
+        The function of one item.
     items : iterable
         The items.
     size : int or None
-        How many elements an item works on, as for `n_threads`.
+        The number of array elements that one call works on, as for `n_threads`.
 
     Returns
     -------
     list
-        The results, in the order of the items (whichever thread was first).
+        The results, in the order of the items.
     """
     items = list(items)
     threads = n_threads(size)
@@ -85,13 +86,13 @@ def thread_map(function, items, size=None):
         return list(pool.map(function, items))
 
 
-def chunk_slices(n, size):
-    """Cut ``range(n)`` into slices of at most ``size``, in order.
+def chunk_slices(n: int, size: int) -> list[slice]:
+    """Divide ``range(n)`` into consecutive slices of at most ``size`` elements.
 
     Parameters
     ----------
     n : int
-        How many elements.
+        The number of elements.
     size : int
         The largest length of a slice.
 

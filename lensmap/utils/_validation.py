@@ -1,11 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Checks of arguments, each with one message: the parameter, what was found, what is allowed."""
+"""Checks of arguments: each error names the parameter, the allowed values and the given one."""
 
 import numbers
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from astropy import units as u
 from astropy.wcs import WCS
+from numpy.typing import ArrayLike
 
 from lensmap.utils._exceptions import ParameterError, ParameterTypeError
 
@@ -20,7 +23,9 @@ __all__ = [
 ]
 
 
-def check_angle(value, name, *, allow_none=False, allow_zero=False):
+def check_angle(
+    value: Any, name: str, *, allow_none: bool = False, allow_zero: bool = False
+) -> Any:
     """Return an angle as a scalar Quantity, refusing bare numbers.
 
     Parameters
@@ -30,9 +35,9 @@ def check_angle(value, name, *, allow_none=False, allow_zero=False):
     name : str
         The parameter's name for the error message.
     allow_none : bool
-        Whether None is passed through.
+        Whether None is allowed; it is then returned.
     allow_zero : bool
-        Whether 0 is allowed; negative angles never are.
+        Whether 0 is allowed. Negative angles are always refused.
 
     Returns
     -------
@@ -42,9 +47,9 @@ def check_angle(value, name, *, allow_none=False, allow_zero=False):
     Raises
     ------
     TypeError
-        If it is a bare number or no angle at all.
+        If it is a bare number or not an angle.
     ValueError
-        If it is not a scalar, not finite, negative or a forbidden zero.
+        If it is not a scalar, not finite, negative, or 0 without ``allow_zero``.
     """
     if value is None and allow_none:
         return None
@@ -64,17 +69,17 @@ def check_angle(value, name, *, allow_none=False, allow_zero=False):
     return value
 
 
-def check_choice(value, name, choices):
+def check_choice(value: Any, name: str, choices: Iterable) -> Any:
     """Return ``value`` if it is one of ``choices``.
 
     Parameters
     ----------
     value : object
-        What was given.
+        The given value.
     name : str
         The parameter's name for the error message.
     choices : sequence
-        What is allowed.
+        The allowed values.
 
     Returns
     -------
@@ -84,9 +89,9 @@ def check_choice(value, name, choices):
     Raises
     ------
     ValueError
-        If it is none of them.
+        If it is not one of them.
     """
-    # "is" and the type first: comparing an array with a string would be elementwise
+    # The type first: comparing an array with a string would be elementwise.
     if not (value is None or isinstance(value, (str, bool, numbers.Number))) or (
         value not in choices
     ):
@@ -95,17 +100,17 @@ def check_choice(value, name, choices):
     return value
 
 
-def check_count(value, name, *, minimum=0):
+def check_count(value: Any, name: str, *, minimum: int = 0) -> int:
     """Return a whole number of at least ``minimum``.
 
     Parameters
     ----------
     value : int
-        What was given.
+        The given value.
     name : str
         The parameter's name for the error message.
     minimum : int
-        The smallest value that is allowed.
+        The smallest allowed value.
 
     Returns
     -------
@@ -117,7 +122,7 @@ def check_count(value, name, *, minimum=0):
     TypeError
         If it is not a whole number.
     ValueError
-        If it is too small.
+        If it is below ``minimum``.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise ParameterTypeError(name, "a whole number", repr(value))
@@ -126,19 +131,21 @@ def check_count(value, name, *, minimum=0):
     return int(value)
 
 
-def check_number(value, name, allowed, *, low=-np.inf, high=np.inf):
+def check_number(
+    value: Any, name: str, allowed: str, *, low: float = -np.inf, high: float = np.inf
+) -> float:
     """Return a finite number in a range.
 
     Parameters
     ----------
     value : float
-        What was given.
+        The given value.
     name : str
         The parameter's name for the error message.
     allowed : str
-        What is allowed, for the error message, such as ``"between 0 and 1"``.
+        The allowed values in words for the error message, such as ``"between 0 and 1"``.
     low, high : float
-        The smallest and the largest value that is allowed.
+        The smallest and the largest allowed value.
 
     Returns
     -------
@@ -148,19 +155,22 @@ def check_number(value, name, allowed, *, low=-np.inf, high=np.inf):
     Raises
     ------
     TypeError
-        If it is no number.
+        If it is not a real number.
     ValueError
         If it is not finite or out of the range.
     """
+    number: Any = value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ParameterTypeError(name, f"a number, {allowed}", repr(value))
-    if not (np.isfinite(value) and low <= value <= high):
+    if not (np.isfinite(number) and low <= number <= high):
         raise ParameterError(name, allowed, repr(value))
-    return value
+    return number
 
 
-def check_rising(values, name, allowed="at least two rising edges", given=None):
-    """Return at least two rising numbers as an array.
+def check_rising(
+    values: ArrayLike, name: str, allowed: str = "at least two rising edges", given: Any = None
+) -> np.ndarray:
+    """Return at least two strictly increasing numbers as an array.
 
     Parameters
     ----------
@@ -169,9 +179,9 @@ def check_rising(values, name, allowed="at least two rising edges", given=None):
     name : str
         The parameter's name for the error message.
     allowed : str
-        What is allowed, for the error message.
+        The allowed values in words for the error message.
     given : object
-        What the message says was found; None says ``values``.
+        The value to show in the error message; None shows ``values``.
 
     Returns
     -------
@@ -181,7 +191,7 @@ def check_rising(values, name, allowed="at least two rising edges", given=None):
     Raises
     ------
     ValueError
-        If they do not rise, or there are fewer than two.
+        If they do not increase, or there are fewer than two.
     """
     array = np.asarray(values, dtype=float)
     if array.ndim != 1 or len(array) < 2 or not np.all(np.diff(array) > 0):
@@ -189,7 +199,7 @@ def check_rising(values, name, allowed="at least two rising edges", given=None):
     return array
 
 
-def check_celestial_wcs(wcs, name="wcs", *, need_shape=True):
+def check_celestial_wcs(wcs: Any, name: str = "wcs", *, need_shape: bool = True) -> WCS:
     """Return a two-dimensional celestial WCS with its array shape.
 
     Parameters
@@ -209,9 +219,9 @@ def check_celestial_wcs(wcs, name="wcs", *, need_shape=True):
     Raises
     ------
     TypeError
-        If it is no WCS.
+        If it is not a WCS.
     ValueError
-        If it is not two-dimensional, not celestial, or has no shape.
+        If it is not two-dimensional, not celestial, or lacks a required shape.
     """
     if not isinstance(wcs, WCS):
         raise ParameterTypeError(name, "an astropy.wcs.WCS", type(wcs).__name__)
