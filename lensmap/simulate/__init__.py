@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Skies of which everything is known, and what surveys would see of them.
+"""Simulated lensing fields with known halos, and mock surveys of them.
 
-A `LensingField` says what a piece of sky does to the galaxies behind it; a `MockSurvey` makes the
-catalog (or, for training, the binned catalog) that a survey would have of it.
+A `LensingField` holds the convergence, shear and halos of one field. A `MockSurvey` makes the shear
+catalog that a survey would measure behind it or, for training, the binned catalog.
 """
 
 from lensmap._lazy import lazy_exports

@@ -1,9 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The files of a `LensingField`: FITS, that everybody reads, and HDF5, that is quick."""
+"""FITS and HDF5 files of a `LensingField`."""
+
+from __future__ import annotations
 
 import json
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from astropy import units as u
@@ -16,29 +19,74 @@ from lensmap.maps import ConvergenceMap
 from lensmap.utils import (
     FITS_SUFFIXES,
     HDF5_SUFFIXES,
+    ParameterError,
     atomic_write,
     check_choice,
     has_suffix,
     import_optional,
 )
 
+if TYPE_CHECKING:
+    import h5py
+
+    from lensmap.simulate.fields._lensing_field import LensingField
+    from lensmap.typing import PathLike
+
 __all__ = [
     "check_field_file", "field_format", "open_hdf5", "read_field_file", "write_field_file",
 ]
 
 
-def field_format(path):
-    """Return ``"fits"`` or ``"hdf5"`` by the suffix of a path."""
+def field_format(path: PathLike) -> Literal["fits", "hdf5"]:
+    """Return the format of a field file from its suffix.
+
+    Parameters
+    ----------
+    path : path-like
+        The name of the file, which need not exist.
+
+    Returns
+    -------
+    {"fits", "hdf5"}
+        The format.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is neither one of FITS nor one of HDF5.
+    """
     if has_suffix(path, FITS_SUFFIXES):
         return "fits"
     if has_suffix(path, HDF5_SUFFIXES):
         return "hdf5"
-    known = ", ".join(FITS_SUFFIXES + HDF5_SUFFIXES)
-    raise ValueError(f"path must end in {known}, not {Path(path).name.lower()!r}")
+    suffixes = ", ".join(FITS_SUFFIXES + HDF5_SUFFIXES)
+    raise ParameterError("path", suffixes, repr(Path(path).name.lower()), verb="end in")
 
 
-def open_hdf5(path, mode="r"):
-    """Open an HDF5 file, with one clear error for a file that is none."""
+def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
+    """Open an HDF5 file, with clear errors for missing and broken files.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    mode : str
+        The mode of `h5py.File`.
+
+    Returns
+    -------
+    h5py.File
+        The open file, a context manager.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no file to read.
+    ValueError
+        If the file is not HDF5 or is broken.
+    ImportError
+        If h5py is missing.
+    """
     h5py = import_optional("h5py", purpose="HDF5", install="h5py")
     if mode == "r" and not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
@@ -48,28 +96,30 @@ def open_hdf5(path, mode="r"):
         raise ValueError(f"{str(path)!r} is no HDF5 file, or it is broken") from error
 
 
-def write_field_file(field, path, *, overwrite=False, dtype=None):
+def write_field_file(
+    field: LensingField, path: PathLike, *, overwrite: bool = False, dtype: str | None = None
+) -> None:
     """Write a field; the parameters are those of `LensingField.write`."""
     check_choice(dtype, "dtype", (None, "float32", "float64"))
     kappa, gamma = field.kappa, field.gamma
     if dtype is not None:
-        kappa = ConvergenceMap(kappa.data.astype(dtype), **_other_parts(kappa))
+        kappa = kappa.replace(data=kappa.data.astype(dtype))
         gamma = gamma.astype({"float32": "complex64", "float64": "complex128"}[dtype])
     write = {"fits": _write_fits, "hdf5": _write_hdf5}[field_format(path)]
     with atomic_write(path, overwrite=overwrite) as temporary:
         write(temporary, kappa, gamma, field.halos, field.z_source)
 
 
-def read_field_file(path):
-    """Return the parts of a field, as a dictionary of what `LensingField` takes."""
-    kind = field_format(path)
+def read_field_file(path: PathLike) -> dict:
+    """Return the parameters of the `LensingField` in a file, by name."""
+    read = {"fits": _read_fits, "hdf5": _read_hdf5}[field_format(path)]
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
-    return {"fits": _read_fits, "hdf5": _read_hdf5}[kind](path)
+    return read(path)
 
 
-def check_field_file(path):
-    """Make sure that a file is whole and that of a `LensingField`, without reading its arrays.
+def check_field_file(path: PathLike) -> None:
+    """Check that a file is a complete one of a `LensingField`, without reading its arrays.
 
     Parameters
     ----------
@@ -79,7 +129,7 @@ def check_field_file(path):
     Raises
     ------
     OSError, ValueError
-        If it is not.
+        If the file is truncated, broken, or not one of a `LensingField`.
     """
     if field_format(path) == "hdf5":
         with open_hdf5(path) as file:
@@ -87,16 +137,11 @@ def check_field_file(path):
     else:
         with warnings.catch_warnings(record=True) as caught, fits.open(path) as hdus:
             warnings.simplefilter("always")
-            names = {hdu.name.lower() for hdu in hdus}  # this looks for all of them
+            names = {hdu.name.lower() for hdu in hdus}  # the loop reads every header
         if caught:
             raise ValueError(f"{str(path)!r}: {caught[0].message}")
     if not names >= {"gamma1", "gamma2"}:
         raise _no_shear(path)
-
-
-def _other_parts(kappa):
-    names = ("mask", "wcs", "meta", "uncertainty", "kappa_b", "counts")
-    return {name: getattr(kappa, name) for name in names}
 
 
 def _no_shear(path):
@@ -142,7 +187,7 @@ def _read_fits(path):
 
 
 def _complex(real, imag):
-    """Return one native complex array of two real ones in any byte order."""
+    """Combine two real arrays of any byte order into one native complex array."""
     single = real.dtype.itemsize == 4
     result = np.empty(real.shape, dtype=np.complex64 if single else np.complex128)
     result.real, result.imag = real, imag
@@ -163,7 +208,8 @@ def _write_hdf5(path, kappa, gamma, halos, z_source):
             file.attrs["z_source"] = z_source
         elif z_source is not None:
             file["z_source/z"], file["z_source/pdf"] = z_source.z, z_source.pdf
-        group = file.create_group("halos", track_order=True)  # the order of the columns
+        # HDF5 sorts the members of a group by name unless it tracks the order of creation.
+        group = file.create_group("halos", track_order=True)
         for name in halos.colnames:
             values = np.asarray(getattr(halos[name], "value", halos[name]))
             if values.dtype.kind == "U":
@@ -186,18 +232,27 @@ def _read_hdf5(path):
             wcs=WCS(fits.Header.fromstring(file.attrs["wcs"])),
             meta=json.loads(file.attrs.get("meta", "{}")),
         )
-        halos = QTable()
-        for name, column in file.get("halos", {}).items():
-            values = column[()]
-            halos[name] = values.astype("U") if values.dtype.kind == "S" else values
-            if "unit" in column.attrs:
-                halos[name] = u.Quantity(values, column.attrs["unit"])
-        z_source = file.attrs.get("z_source")
-        if "z_source" in file:
-            z_source = SourceRedshifts(file["z_source/z"][()], file["z_source/pdf"][()])
         return {
             "kappa": kappa,
             "gamma": _complex(file["gamma1"][()], file["gamma2"][()]),
-            "halos": halos if halos.colnames else None,
-            "z_source": z_source if z_source is None or "z_source" in file else float(z_source),
+            "halos": _halos_in(file),
+            "z_source": _z_source_in(file),
         }
+
+
+def _halos_in(file):
+    """Return the table of halos of an HDF5 file, or None."""
+    halos = QTable()
+    for name, column in file.get("halos", {}).items():
+        values = column[()]
+        halos[name] = values.astype("U") if values.dtype.kind == "S" else values
+        if "unit" in column.attrs:
+            halos[name] = u.Quantity(values, column.attrs["unit"])
+    return halos if halos.colnames else None
+
+
+def _z_source_in(file):
+    """Return the source redshift of an HDF5 file, its distribution, or None."""
+    if "z_source" in file:
+        return SourceRedshifts(file["z_source/z"][()], file["z_source/pdf"][()])
+    return float(file.attrs["z_source"]) if "z_source" in file.attrs else None

@@ -1,28 +1,40 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The WCS of fields that know nothing of the sky."""
+"""The WCS of simulated fields without a position on the sky."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from lensmap.grid import tangent_wcs
+from lensmap.utils import ParameterTypeError
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+    from lensmap.typing import AngleLike
 
 __all__ = ["NOWHERE", "flat_wcs"]
 
-#: Where a field is put that is nowhere.
+#: The center of fields without a position on the sky.
 NOWHERE = SkyCoord(180.0, 0.0, unit=u.deg)
 
 
-def flat_wcs(shape, pixel_scale, center=None):
-    """Return a tangent plane, north up and east left, that touches the center of a field.
+def flat_wcs(
+    shape: tuple[int, int], pixel_scale: AngleLike, center: SkyCoord | None = None
+) -> WCS:
+    """Return a tangent plane at the center of a field, north up and east left.
 
     Parameters
     ----------
     shape : tuple of int
         ``(ny, nx)``.
-    pixel_scale : `~astropy.units.Quantity`
+    pixel_scale : `~astropy.units.Quantity` or str
         The side of a pixel, an angle.
     center : `~astropy.coordinates.SkyCoord` or None
-        Where; None is RA 180, dec 0.
+        The center of the field; None is RA 180 deg, Dec 0.
 
     Returns
     -------
@@ -36,5 +48,5 @@ def flat_wcs(shape, pixel_scale, center=None):
     """
     center = NOWHERE if center is None else center
     if not isinstance(center, SkyCoord) or not center.isscalar:
-        raise TypeError(f"center must be one SkyCoord or None, not {center!r}")
+        raise ParameterTypeError("center", "one SkyCoord or None", repr(center))
     return tangent_wcs(center, shape, pixel_scale)

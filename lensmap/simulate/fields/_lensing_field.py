@@ -1,52 +1,62 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`LensingField`: what a piece of sky does to the galaxies behind it."""
+"""`LensingField`: convergence, shear and halos of one simulated field."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import QTable
 
-from lensmap.cosmology import check_z_source
+from lensmap.cosmology import SourceRedshifts, check_z_source
 from lensmap.flatsky import convergence_to_shear
 from lensmap.grid import PixelFrame
 from lensmap.halos import check_halos, halo_positions
 from lensmap.maps import ConvergenceMap, pixel_anisotropy
 from lensmap.simulate.fields._files import read_field_file, write_field_file
-from lensmap.utils import check_celestial_wcs
+from lensmap.utils import ParameterError, ParameterTypeError, check_celestial_wcs
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+    from astropy.wcs import WCS
+
+    from lensmap.typing import PathLike
 
 __all__ = ["LensingField", "filled"]
 
-# Shear is right on pixels this far from squares; its error is of this order.
+# On pixels with this ratio of sides, shear has a relative error of about 0.03.
 _MAX_ANISOTROPY = 1.03
 
-# The same pixels may be called a little larger: a flat field fits on no sphere exactly.
+# A flat field fits no WCS exactly, so pixel scales may differ by this fraction.
 _SCALE_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, eq=False)
 class LensingField:
-    r"""Convergence and shear on the pixels of a map, and the halos that make them.
+    r"""Convergence and shear on the pixels of a map, and the halos of the field.
 
-    A field is unpacked as a pair: ``kappa, halos = field``.
+    A field unpacks into a pair: ``kappa, halos = field``.
 
     Attributes
     ----------
     kappa : ConvergenceMap
-        The convergence, ``(ny, nx)``, with its place on the sky.
+        The convergence, ``(ny, nx)``, with its WCS.
     gamma : `numpy.ndarray`
-        Complex, ``(ny, nx)``: the shear :math:`\gamma_1 + i \gamma_2` (not reduced) in the basis
-        of the pixel axes (+x, +y), finite everywhere.
+        The shear :math:`\gamma_1 + i \gamma_2` (not reduced) in the basis of the pixel axes (+x,
+        +y), complex, ``(ny, nx)``, finite everywhere.
     halos : `~astropy.table.Table` or None
         The halos, with the columns of `lensmap.halos.halo_table`; None becomes a table without
         rows.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
-        The redshift of the sources that the field is for, their distribution if the field is a
-        mean over it, or None where it is not known.
+        The redshift of the sources. A distribution means that the field is averaged over it;
+        None means that the redshift is unknown.
 
     Raises
     ------
     TypeError
-        If a part is of the wrong kind.
+        If an attribute has the wrong type.
     ValueError
         If shapes differ, the shear is not finite, or ``z_source`` is not positive.
     """
@@ -54,28 +64,27 @@ class LensingField:
     kappa: ConvergenceMap
     gamma: np.ndarray
     halos: QTable = None
-    z_source: object = None
+    z_source: float | SourceRedshifts | None = None
 
-    def __post_init__(self):
-        if not isinstance(self.kappa, ConvergenceMap):
-            raise TypeError(f"kappa must be a ConvergenceMap, not {type(self.kappa).__name__}")
+    def __post_init__(self) -> None:
+        _require_map(self.kappa)
         gamma = np.asarray(self.gamma)
         if gamma.dtype.kind != "c":
-            raise TypeError(f"gamma must be complex, gamma1 + i gamma2, not {gamma.dtype}")
+            raise ParameterTypeError("gamma", "complex, gamma1 + i gamma2", str(gamma.dtype))
         if gamma.shape != self.kappa.shape:
             raise ValueError(
                 f"gamma has the shape {gamma.shape}, but kappa has {self.kappa.shape} (ny, nx)"
             )
         if not np.all(np.isfinite(gamma)):
-            raise ValueError("gamma must be finite in every pixel, masked ones included")
+            raise ParameterError("gamma", "finite in every pixel, masked ones included")
         z_source = self.z_source if self.z_source is None else check_z_source(self.z_source)
-        # The class is frozen for its users; its parts are brought into one form here.
+        # A frozen dataclass has no other way to normalize its attributes.
         for name, value in (
             ("gamma", gamma), ("halos", check_halos(self.halos)), ("z_source", z_source)
         ):
             object.__setattr__(self, name, value)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[ConvergenceMap | QTable]:
         return iter((self.kappa, self.halos))
 
     def __repr__(self):
@@ -86,14 +95,21 @@ class LensingField:
         )
 
     @classmethod
-    def from_kappa(cls, kappa, *, z_source=None, halos=None, padding=2.0):
-        """Make the shear of a convergence map that comes without.
+    def from_kappa(
+        cls,
+        kappa: ConvergenceMap,
+        *,
+        z_source: float | SourceRedshifts | None = None,
+        halos: QTable | None = None,
+        padding: float = 2.0,
+    ) -> LensingField:
+        """Make a field from a convergence map without shear.
 
-        The mass outside of the map is not known, and its shear is missing: the map is taken to
-        be surrounded by its own mean, so that a constant makes no shear. Masked pixels have the
-        mean, too. Of a field of a few degrees some of the rms shear is missing in the middle,
-        and most of it at the very edge. Within some five pixels of a cusp that the pixels do not
-        resolve, the core of a rich cluster, shear swings by some per cent about the truth.
+        The shear of mass outside the map is missing, because that mass is unknown. The map is
+        padded with its own mean, so that a constant makes no shear; masked pixels are set to the
+        mean, too. In a field of a few degrees, some of the rms shear is missing in the middle and
+        most of it at the very edge. Within about five pixels of a cusp that the pixels do not
+        resolve, such as the core of a rich cluster, the shear oscillates by a few percent.
 
         Parameters
         ----------
@@ -102,25 +118,24 @@ class LensingField:
         z_source, halos
             As for `LensingField`.
         padding : float
-            The map is surrounded to this multiple of its size, at least 1; 1 takes it as
-            periodic, which is right only for a map that is.
+            The size of the padded map in units of the size of the map, at least 1. With 1, the
+            map is treated as periodic, which is right only for maps that are.
 
         Returns
         -------
         LensingField
-            With the precision of ``kappa``.
+            The field, in the precision of ``kappa``.
 
         Raises
         ------
         TypeError
-            If ``kappa`` is no ConvergenceMap.
+            If ``kappa`` is not a ConvergenceMap.
         ValueError
-            If ``padding`` is less than 1, every pixel is masked, or the pixels are no squares.
+            If ``padding`` is less than 1, every pixel is masked, or the pixels are not square.
         """
-        if not isinstance(kappa, ConvergenceMap):
-            raise TypeError(f"kappa must be a ConvergenceMap, not {type(kappa).__name__}")
+        _require_map(kappa)
         if not (np.isfinite(padding) and padding >= 1):
-            raise ValueError(f"padding must be a number of at least 1, not {padding!r}")
+            raise ParameterError("padding", "a number of at least 1", repr(padding))
         _require_squares(kappa.wcs, kappa.shape, "kappa")
         contrast = filled(kappa)
         contrast = contrast - contrast[~kappa.mask].mean(dtype=float).astype(contrast.dtype)
@@ -128,35 +143,34 @@ class LensingField:
         return cls(kappa, gamma, halos, z_source)
 
     @property
-    def shape(self):
-        """``(ny, nx)``."""
+    def shape(self) -> tuple[int, int]:
+        """The shape in pixels, ``(ny, nx)``."""
         return self.kappa.shape
 
     @property
-    def wcs(self):
+    def wcs(self) -> WCS:
         """The `~astropy.wcs.WCS` of the pixels."""
         return self.kappa.wcs
 
     @property
-    def reduced_shear(self):
-        r"""Complex, ``(ny, nx)``: :math:`\gamma / (1 - \kappa)` in the pixel basis.
+    def reduced_shear(self) -> np.ndarray:
+        r"""The reduced shear :math:`\gamma / (1 - \kappa)` in the pixel basis, ``(ny, nx)``.
 
-        NaN where ``kappa`` is masked; it is not defined where ``kappa`` is 1.
+        It is NaN where ``kappa`` is masked, and undefined where ``kappa`` is 1.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.gamma / (1 - self.kappa.data)
 
     @property
-    def halo_positions(self):
-        """Where the halos are, a `~astropy.coordinates.SkyCoord` (ICRS)."""
+    def halo_positions(self) -> SkyCoord:
+        """The positions of the halos, a `~astropy.coordinates.SkyCoord` (ICRS)."""
         return halo_positions(self.halos)
 
-    def to_wcs(self, wcs):
-        """Put the same pixels elsewhere on the sky.
+    def to_wcs(self, wcs: WCS) -> LensingField:
+        """Move the field to another position on the sky, without resampling.
 
-        Nothing is resampled. The picture stays as it is, and with it ``gamma``, which is in the
-        basis of the pixels: on a WCS of the other handedness the sky is mirrored. Halos move
-        along.
+        The arrays do not change: ``gamma`` is in the basis of the pixels, so that a WCS of the
+        other handedness mirrors the sky. The positions of the halos follow.
 
         Parameters
         ----------
@@ -166,13 +180,15 @@ class LensingField:
         Returns
         -------
         LensingField
-            The field there.
+            The moved field.
 
         Raises
         ------
-        TypeError, ValueError
-            If ``wcs`` is not usable, or its shape differs, or its pixels are no squares, or larger
-            or smaller by more than 2 per cent.
+        TypeError
+            If ``wcs`` is not a WCS.
+        ValueError
+            If ``wcs`` is not celestial, its shape differs from the field's, its pixels are not
+            square, or their scale differs by more than 2 percent.
         """
         check_celestial_wcs(wcs)
         if tuple(wcs.array_shape) != self.shape:
@@ -186,7 +202,7 @@ class LensingField:
         if not abs(ratio - 1) < _SCALE_TOLERANCE:
             raise ValueError(
                 f"wcs has pixels of {kappa.pixel_scale.to('arcmin'):.4g}, but the field has "
-                f"{self.kappa.pixel_scale.to('arcmin'):.4g}: they may differ by 2 per cent"
+                f"{self.kappa.pixel_scale.to('arcmin'):.4g}: they may differ by 2 percent"
             )
         halos = self.halos.copy()
         if len(halos) > 0:
@@ -196,36 +212,40 @@ class LensingField:
             halos["ra"], halos["dec"] = sky.ra, sky.dec
         return replace(self, kappa=kappa, halos=halos)
 
-    def write(self, path, *, overwrite=False, dtype=None):
-        """Write the field to a file, whole or not at all.
+    def write(
+        self, path: PathLike, *, overwrite: bool = False, dtype: str | None = None
+    ) -> None:
+        """Write the field to a FITS or HDF5 file.
 
-        FITS is the form of a `~lensmap.maps.ConvergenceMap`, which other programs and
-        ``ConvergenceMap.read`` read, with the images GAMMA1 and GAMMA2 and the tables HALOS and,
-        if the sources have a distribution, NZ. HDF5 has the same without what a simulated map
-        seldom has: the B-mode, the uncertainty and the counts of ``kappa``.
+        The FITS file is that of a `~lensmap.maps.ConvergenceMap`, which other programs and
+        ``ConvergenceMap.read`` read, with the images GAMMA1 and GAMMA2, the table HALOS, and the
+        table NZ if the sources have a redshift distribution. HDF5 is faster; it leaves out the
+        B-mode, the uncertainty and the counts of ``kappa``, which simulated maps seldom have.
+
+        An interrupted write leaves no partial file.
 
         Parameters
         ----------
         path : path-like
-            Where to: ``.fits``, ``.fits.gz``, ``.h5`` or ``.hdf5``.
+            The file to write: ``.fits``, ``.fits.gz``, ``.h5`` or ``.hdf5``.
         overwrite : bool
             Whether an existing file may be replaced.
         dtype : {"float32", "float64"} or None
-            The precision of kappa and gamma in the file; None is that which they have.
+            The precision of kappa and gamma in the file; None keeps their precision.
 
         Raises
         ------
         FileExistsError
             If the file exists and ``overwrite`` is False.
         ValueError
-            If the suffix is none of these.
+            If the suffix is unknown, or the WCS has distortions that HDF5 cannot hold.
         ImportError
-            If HDF5 is asked for and h5py is missing.
+            If the format is HDF5 and h5py is missing.
         """
         write_field_file(self, path, overwrite=overwrite, dtype=dtype)
 
     @classmethod
-    def read(cls, path):
+    def read(cls, path: PathLike) -> LensingField:
         """Read a field that `write` wrote.
 
         Parameters
@@ -241,22 +261,27 @@ class LensingField:
         Raises
         ------
         FileNotFoundError
-            If there is no such file.
+            If the file does not exist.
         ValueError
-            If it is of another kind, or holds no shear (`from_kappa` makes one).
+            If the file has another format, or holds no shear (`from_kappa` makes it).
         ImportError
-            If it is HDF5 and h5py is missing.
+            If the file is HDF5 and h5py is missing.
         """
         return cls(**read_field_file(path))
 
 
-def filled(kappa):
-    """Return the data of a map with the mean in the place of masked pixels."""
+def filled(kappa: ConvergenceMap) -> np.ndarray:
+    """Return the data of a map, with the mean of the unmasked pixels in masked pixels."""
     if not kappa.mask.any():
         return kappa.data
     if kappa.mask.all():
         raise ValueError("every pixel of kappa is masked")
     return np.where(kappa.mask, kappa.data[~kappa.mask].mean(), kappa.data)
+
+
+def _require_map(kappa):
+    if not isinstance(kappa, ConvergenceMap):
+        raise ParameterTypeError("kappa", "a ConvergenceMap", type(kappa).__name__)
 
 
 def _require_squares(wcs, shape, name):

@@ -1,8 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Convergence maps of public simulations, as they come."""
+"""Readers of the convergence maps of public simulations."""
 
+from __future__ import annotations
+
+import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
@@ -16,49 +20,64 @@ from lensmap.simulate.fields._flat_wcs import flat_wcs
 from lensmap.simulate.fields._lensing_field import LensingField
 from lensmap.utils import HDF5_SUFFIXES, check_angle, check_count, has_suffix
 
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+    from numpy.typing import ArrayLike
+
+    from lensmap.typing import AngleLike, PathLike, RedshiftLike
+
 __all__ = ["read_field", "read_kappatng", "read_lenstools", "read_massivenus"]
 
-# The source planes of kappaTNG whose redshift lensmap knows; for others the user says it.
+# Redshifts of the source planes of kappaTNG, by number.
 _KAPPATNG_REDSHIFTS = {23: 1.034}
 
 _KAPPATNG_WIDTH = 5 * u.deg
 
 
 def read_field(
-    source, *, width=None, pixel_scale=None, center=None, z_source=None, padding=2.0
-):
+    source: ArrayLike | PathLike,
+    *,
+    width: AngleLike | None = None,
+    pixel_scale: AngleLike | None = None,
+    center: SkyCoord | None = None,
+    z_source: RedshiftLike | None = None,
+    padding: float = 2.0,
+) -> LensingField:
     """Make a field of any convergence map on square pixels.
 
     Parameters
     ----------
     source : array_like or path-like
-        The convergence, ``(ny, nx)``; or a file: FITS (a celestial WCS in it counts, unless
-        ``width`` or ``pixel_scale`` is given), or numpy's ``.npy``.
+        The convergence, ``(ny, nx)``, or a FITS or NumPy ``.npy`` file of it. A celestial WCS in
+        a FITS file gives the pixels unless ``width`` or ``pixel_scale`` is given.
     width : `~astropy.units.Quantity`, str or None
-        The side of a square map.
+        The side of a square map, an angle.
     pixel_scale : `~astropy.units.Quantity`, str or None
-        The side of a pixel, instead.
+        The side of a pixel, an angle, in place of ``width``.
     center : `~astropy.coordinates.SkyCoord` or None
-        Where the map is put: north up, east left, on a tangent plane. None is RA 180 deg, Dec 0.
+        The center of the map, on a tangent plane with north up and east left; None is RA 180 deg,
+        Dec 0.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
-        For which sources the convergence is.
+        The redshift of the sources or its distribution; None leaves it unknown.
     padding : float
         As for `LensingField.from_kappa`, which makes the shear.
 
     Returns
     -------
     LensingField
-        With the precision of the map.
+        The field, in the precision of the map.
 
     Raises
     ------
     TypeError
-        If ``width`` or ``pixel_scale`` has no unit, or ``center`` is no position.
+        If ``width`` or ``pixel_scale`` has no unit, ``center`` is not a position, or the map is
+        not real.
     ValueError
-        If the size of the pixels is said twice or not at all, the map is not two-dimensional, a
-        map with ``width`` is not square, or the pixels of a file's WCS are no squares.
+        If both or neither of ``width`` and ``pixel_scale`` are given for a map without a WCS,
+        ``center`` is given for a map with one, the map is not two-dimensional, a map with
+        ``width`` is not square, or the pixels of the WCS are not.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
 
     Examples
     --------
@@ -69,40 +88,40 @@ def read_field(
     <Quantity 0.469 arcmin>
     """
     if width is not None and pixel_scale is not None:
-        raise ValueError("width and pixel_scale say the same thing: give one of them")
-    what = "the map"
-    if isinstance(source, (str, Path)) or hasattr(source, "__fspath__"):
-        what = repr(str(source))
+        raise ValueError("width and pixel_scale exclude each other: give one of them")
+    label = "the map"
+    if isinstance(source, (str, os.PathLike)):
+        label = repr(str(source))
         source, header = _read_image(source)
         if width is None and pixel_scale is None and header is not None:
             wcs = WCS(header)
             if wcs.has_celestial:
-                if center is not None:
-                    raise ValueError(
-                        f"{what} says where it is: LensingField.to_wcs puts it elsewhere"
-                    )
-                if np.ndim(source) != 2:
-                    raise ValueError(
-                        f"{what} must be two-dimensional (ny, nx), not of shape {np.shape(source)}"
-                    )
-                kappa = ConvergenceMap(source, wcs=wcs)
-                return LensingField.from_kappa(kappa, z_source=z_source, padding=padding)
-            width = _card_width(header)
+                return _celestial_field(source, wcs, center, z_source, padding, label)
+            width = _header_width(header)
     values = np.asarray(source)
     if values.dtype.kind not in "iuf":
-        raise TypeError(f"{what} must hold real numbers, not {values.dtype}")
-    return _flat_field(values, width, pixel_scale, center, z_source, padding, what)
+        raise TypeError(f"{label} must hold real numbers, not {values.dtype}")
+    return _flat_field(values, width, pixel_scale, center, z_source, padding, label)
 
 
-def read_lenstools(path, *, width=None, center=None, z_source=None, padding=2.0):
-    """Read a convergence map of LensTools: a FITS image with its side, ANGLE, in degrees.
+def read_lenstools(
+    path: PathLike,
+    *,
+    width: AngleLike | None = None,
+    center: SkyCoord | None = None,
+    z_source: RedshiftLike | None = None,
+    padding: float = 2.0,
+) -> LensingField:
+    """Read a convergence map of LensTools.
+
+    The FITS header has the side of the map in degrees as ANGLE.
 
     Parameters
     ----------
     path : path-like
-        The file.
+        The FITS file.
     width : `~astropy.units.Quantity`, str or None
-        The side of the map, where the header does not say it.
+        The side of the map, an angle; None takes it from the header.
     center, z_source, padding
         As for `read_field`.
 
@@ -114,22 +133,29 @@ def read_lenstools(path, *, width=None, center=None, z_source=None, padding=2.0)
     Raises
     ------
     ValueError
-        If there is no ANGLE and none is given, the map is not square, or the file is no FITS
-        image.
+        If neither ``width`` nor the header has the side of the map, the map is not square, or the
+        file is not a FITS image.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     """
     values, header = _read_image(path, ("fits",))
     if width is None:
-        width = _card_width(header)
+        width = _header_width(header)
     if width is None:
         raise ValueError(
-            f"{str(path)!r} has no card ANGLE in its header: width= says the side of the map"
+            f"{str(path)!r} has no card ANGLE in its header: give width=, the side of the map"
         )
     return _flat_field(values, width, None, center, z_source, padding, repr(str(path)))
 
 
-def read_massivenus(path, *, width=None, center=None, z_source=None, padding=2.0):
+def read_massivenus(
+    path: PathLike,
+    *,
+    width: AngleLike | None = None,
+    center: SkyCoord | None = None,
+    z_source: RedshiftLike | None = None,
+    padding: float = 2.0,
+) -> LensingField:
     """Read a convergence map of MassiveNuS.
 
     Parameters
@@ -137,11 +163,12 @@ def read_massivenus(path, *, width=None, center=None, z_source=None, padding=2.0
     path : path-like
         A file such as ``Maps25/WLconv_z2.50_0001r.fits``: 512 x 512 pixels, 3.5 deg.
     width : `~astropy.units.Quantity`, str or None
-        The side of the map; None takes the header's ANGLE.
+        The side of the map, an angle; None takes it from the header.
     center : `~astropy.coordinates.SkyCoord` or None
         As for `read_field`.
-    z_source : float or None
-        The redshift of the sources; None takes it from the name of the file.
+    z_source : float, `lensmap.cosmology.SourceRedshifts` or None
+        The redshift of the sources or its distribution; None takes the redshift from the name of
+        the file.
     padding : float
         As for `read_field`.
 
@@ -153,46 +180,52 @@ def read_massivenus(path, *, width=None, center=None, z_source=None, padding=2.0
     Raises
     ------
     ValueError
-        If neither the name nor ``z_source`` says the redshift; otherwise as `read_lenstools`.
+        If ``z_source`` is None and the name of the file has no redshift; otherwise as for
+        `read_lenstools`.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
 
     References
     ----------
     Liu et al. 2018, JCAP 03, 049.
     """
     if z_source is None:
-        found = re.search(r"_z(\d+\.\d+)_", Path(path).name)
-        if found is None:
+        match = re.search(r"_z(\d+\.\d+)_", Path(path).name)
+        if match is None:
             raise ValueError(
-                f"the name of {str(path)!r} does not say the redshift, as in "
-                "WLconv_z2.50_0001r.fits: z_source= does"
+                f"the name of {str(path)!r} has no redshift, as WLconv_z2.50_0001r.fits has: "
+                "give z_source="
             )
-        z_source = float(found[1])
+        z_source = float(match[1])
     return read_lenstools(path, width=width, center=center, z_source=z_source, padding=padding)
 
 
 def read_kappatng(
-    path, *, source_plane=None, width=_KAPPATNG_WIDTH, center=None, z_source=None, padding=2.0
-):
+    path: PathLike,
+    *,
+    source_plane: int | None = None,
+    width: AngleLike = _KAPPATNG_WIDTH,
+    center: SkyCoord | None = None,
+    z_source: RedshiftLike | None = None,
+    padding: float = 2.0,
+) -> LensingField:
     """Read a convergence map of kappaTNG.
 
     Parameters
     ----------
     path : path-like
-        HDF5 (``.h5``, ``.hdf5``) with datasets such as ``z23/kappa``; or the binary form of one
-        plane, such as ``kappa23.dat``: the number of pixels along a side (int32), the pixels
-        (float64), and the number again.
+        An HDF5 file (``.h5``, ``.hdf5``) with datasets such as ``z23/kappa``, or the binary file
+        of one plane, such as ``kappa23.dat``: the number of pixels along a side (int32), the
+        pixels (float64), and the number again.
     source_plane : int or None
-        Which source plane of an HDF5 file, 1 to 40. None takes the only one there, and with
-        the binary form the number in the name.
+        The number of the source plane, 1 to 40. None takes the only plane of an HDF5 file, or the
+        number in the name of a binary file.
     width : `~astropy.units.Quantity` or str
-        The side of the map.
+        The side of the map, an angle.
     center : `~astropy.coordinates.SkyCoord` or None
         As for `read_field`.
-    z_source : float or None
-        The redshift of the plane. None takes what lensmap knows, which is that of plane 23,
-        1.034, and leaves that of others open.
+    z_source : float, `lensmap.cosmology.SourceRedshifts` or None
+        The redshift of the source plane. None is 1.034 for plane 23, and unknown for all others.
     padding : float
         As for `read_field`.
 
@@ -204,12 +237,12 @@ def read_kappatng(
     Raises
     ------
     ValueError
-        If there is no such plane (the message lists those there), the plane is not said, or the
-        file is broken.
+        If an HDF5 file does not have the source plane, ``source_plane`` is None and the file has
+        several, or the file is broken.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ImportError
-        If it is HDF5 and h5py is missing.
+        If the file is HDF5 and h5py is missing.
 
     References
     ----------
@@ -226,39 +259,40 @@ def read_kappatng(
         number = re.search(r"kappa(\d+)", Path(path).stem)
         if source_plane is None and number is not None:
             source_plane = int(number[1])
-    if z_source is None:
+    if z_source is None and source_plane is not None:
         z_source = _KAPPATNG_REDSHIFTS.get(source_plane)
     return _flat_field(values, width, None, center, z_source, padding, repr(str(path)))
 
 
 def _read_kappatng_hdf5(path, source_plane):
-    """Return the map of a plane, and which one it is."""
+    """Return the map and the number of a source plane."""
     with open_hdf5(path) as file:
         names = {name: re.fullmatch(r"z(\d+)", name) for name in file}
         planes = {int(m[1]): name for name, m in names.items() if m and "kappa" in file[name]}
-        there = ", ".join(f"{name}/kappa" for name in planes.values()) or "none"
+        datasets = ", ".join(f"{name}/kappa" for name in planes.values()) or "none"
         if source_plane is None:
             if len(planes) != 1:
                 raise ValueError(
-                    f"source_plane says which dataset of {str(path)!r} is meant; there are: {there}"
+                    f"source_plane must select one dataset of {str(path)!r}; its datasets: "
+                    f"{datasets}"
                 )
             (source_plane,) = planes
         if source_plane not in planes:
             raise ValueError(
-                f"{str(path)!r} has no dataset z{source_plane:02d}/kappa; there are: {there}"
+                f"{str(path)!r} has no dataset z{source_plane:02d}/kappa; its datasets: {datasets}"
             )
         return file[planes[source_plane]]["kappa"][()], source_plane
 
 
 def _read_kappatng_binary(path):
-    """Return the map of a file with its side before and after the pixels, little-endian."""
+    """Return the map of a little-endian file with its side before and after the pixels."""
     raw = Path(path).read_bytes()
     n = int(np.frombuffer(raw[:4], "<i4")[0]) if len(raw) >= 4 else 0
     expected = 8 + 8 * n * n
     if n < 1 or len(raw) != expected:
         raise ValueError(
-            f"{str(path)!r} is no binary map of kappaTNG, or it is cut off: it says {n} pixels "
-            f"along a side, which are {expected} bytes, but has {len(raw)}"
+            f"{str(path)!r} is no binary map of kappaTNG, or it is truncated: {n} pixels along a "
+            f"side make {expected} bytes, but the file has {len(raw)}"
         )
     if int(np.frombuffer(raw[-4:], "<i4")[0]) != n:
         raise ValueError(
@@ -268,15 +302,15 @@ def _read_kappatng_binary(path):
     return np.frombuffer(raw, "<f8", n * n, 4).reshape(n, n).astype(float)
 
 
-def _read_image(path, kinds=("fits", "npy")):
+def _read_image(path, formats=("fits", "npy")):
     """Return the pixels of a file, and its header if it is FITS."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
-    if "npy" in kinds and Path(path).suffix.lower() == ".npy":
+    if "npy" in formats and Path(path).suffix.lower() == ".npy":
         try:
             return np.load(path, allow_pickle=False), None
         except (ValueError, EOFError) as error:
-            raise ValueError(f"{str(path)!r} is no array of numpy's: {error}") from error
+            raise ValueError(f"{str(path)!r} is no NumPy array: {error}") from error
     try:
         with fits.open(path, memmap=False) as hdus:
             hdu = next((h for h in hdus if h.is_image and h.data is not None), None)
@@ -287,27 +321,43 @@ def _read_image(path, kinds=("fits", "npy")):
         raise ValueError(f"{str(path)!r} is no FITS file, or it is broken") from error
 
 
-def _card_width(header):
-    """Return the side of the map that a LensTools header says, None if it says none."""
+def _header_width(header):
+    """Return the side of the map in a LensTools header, None if it has none."""
     width = header.get("ANGLE")
     return None if width is None else width * u.deg
 
 
-def _flat_field(values, width, pixel_scale, center, z_source, padding, what):
-    """Dress a flat map of square pixels as a field."""
-    if values.ndim != 2:
-        raise ValueError(f"{what} must be two-dimensional (ny, nx), not {values.shape}")
+def _celestial_field(values, wcs, center, z_source, padding, label):
+    """Make a field of a map with a celestial WCS."""
+    if center is not None:
+        raise ValueError(
+            f"center must be None for {label}, whose WCS has a position: LensingField.to_wcs "
+            "moves a field"
+        )
+    _require_image(values, label)
+    kappa = ConvergenceMap(values, wcs=wcs)
+    return LensingField.from_kappa(kappa, z_source=z_source, padding=padding)
+
+
+def _flat_field(values, width, pixel_scale, center, z_source, padding, label):
+    """Make a field of a map without WCS, on square pixels of a tangent plane."""
+    _require_image(values, label)
     if width is not None:
         if values.shape[0] != values.shape[1]:
             raise ValueError(
-                f"{what} is not square, but {values.shape} (ny, nx), so that one width does not "
-                "say how large it is: read_field takes pixel_scale="
+                f"{label} is not square, but {values.shape} (ny, nx), and has no one width: "
+                "read_field takes pixel_scale="
             )
         pixel_scale = check_angle(width, "width") / values.shape[0]
     if pixel_scale is None:
-        raise ValueError(f"how large the pixels of {what} are is not known: give width= or "
-                         "pixel_scale=")
+        raise ValueError(f"the pixel scale of {label} is unknown: give width= or pixel_scale=")
     wcs = flat_wcs(values.shape, check_angle(pixel_scale, "pixel_scale"), center)
-    _ = PixelFrame(wcs).parity  # refuses what no tangent plane can hold
+    _ = PixelFrame(wcs).parity  # raises an error if the field exceeds the tangent plane
     kappa = ConvergenceMap(values, wcs=wcs)
     return LensingField.from_kappa(kappa, z_source=z_source, padding=padding)
+
+
+def _require_image(values, label):
+    if np.ndim(values) != 2:
+        raise ValueError(f"{label} must be two-dimensional (ny, nx), not of shape "
+                         f"{np.shape(values)}")

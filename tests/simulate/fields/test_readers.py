@@ -64,7 +64,7 @@ def test_massivenus(tmp_path):
     assert field.gamma.dtype == np.complex64
     assert read_massivenus(path, z_source=1.0).z_source == 1.0
     other = _fits(tmp_path / "map.fits", ANGLE=3.5)
-    with pytest.raises(ValueError, match="does not say the redshift, as in WLconv_z2.50_0001r"):
+    with pytest.raises(ValueError, match="has no redshift, as WLconv_z2.50_0001r.fits has: give z_"):
         read_massivenus(other)
     assert read_massivenus(other, z_source=0.5).z_source == 0.5
 
@@ -74,7 +74,7 @@ def test_lenstools(tmp_path):
     _check(read_lenstools(path), KAPPA, 2.0, None)
     assert read_lenstools(path, z_source=1).z_source == 1.0
     bare = _fits(tmp_path / "bare.fits")
-    with pytest.raises(ValueError, match="has no card ANGLE in its header: width= says"):
+    with pytest.raises(ValueError, match="has no card ANGLE in its header: give width="):
         read_lenstools(bare)
     _check(read_lenstools(bare, width=2 * u.deg), KAPPA, 2.0, None)
     oblong = _fits(tmp_path / "oblong.fits", KAPPA[:8], ANGLE=2.0)
@@ -95,12 +95,12 @@ def test_kappatng_hdf5(tmp_path):
     _check(read_kappatng(path, source_plane=23), 23 * KAPPA, 5.0, 1.034)
     _check(read_kappatng(path, source_plane=40), 40 * KAPPA, 5.0, None)
     assert read_kappatng(path, source_plane=40, z_source=2.568).z_source == 2.568
-    with pytest.raises(ValueError, match="no dataset z07/kappa; there are: z01/kappa, z23/kappa,"):
+    with pytest.raises(ValueError, match="no dataset z07/kappa; its datasets: z01/kappa, z23/kap"):
         read_kappatng(path, source_plane=7)
-    with pytest.raises(ValueError, match="source_plane says which dataset .* z40/kappa"):
+    with pytest.raises(ValueError, match="source_plane must select one dataset .* z40/kappa"):
         read_kappatng(path)
     _check(read_kappatng(_hdf5(tmp_path / "one.h5", (23,))), 23 * KAPPA, 5.0, 1.034)
-    with pytest.raises(ValueError, match="there are: none"):
+    with pytest.raises(ValueError, match="its datasets: none"):
         read_kappatng(_hdf5(tmp_path / "none.h5", ()), source_plane=23)
     (tmp_path / "text.h5").write_text("nothing")
     with pytest.raises(ValueError, match="is no HDF5 file"):
@@ -116,10 +116,10 @@ def test_kappatng_binary(tmp_path):
     _check(read_kappatng(path, source_plane=23), KAPPA, 5.0, 1.034)
     cut = tmp_path / "cut.dat"
     cut.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="or it is cut off: it says 16 pixels.*2056 bytes.* 1956"):
+    with pytest.raises(ValueError, match="or it is truncated: 16 pixels.*2056 bytes.* 1956"):
         read_kappatng(cut)
     (tmp_path / "empty.dat").write_bytes(b"")
-    with pytest.raises(ValueError, match="cut off: it says 0 pixels"):
+    with pytest.raises(ValueError, match="truncated: 0 pixels"):
         read_kappatng(tmp_path / "empty.dat")
     with pytest.raises(ValueError, match="begins with 16, .* but does not end with it"):
         read_kappatng(_binary(tmp_path / "other.dat", after=17))
@@ -146,7 +146,7 @@ def test_a_file_with_a_place_on_the_sky_keeps_it(tmp_path):
     field = read_field(tmp_path / "a.fits", z_source=1)
     at = field.wcs.pixel_to_world(3, 4)
     assert at.separation(wcs.pixel_to_world(3, 4)) < 1e-6 * u.arcsec
-    with pytest.raises(ValueError, match="says where it is: LensingField.to_wcs puts it elsewhere"):
+    with pytest.raises(ValueError, match="center must be None .* LensingField.to_wcs moves a"):
         read_field(tmp_path / "a.fits", center=SkyCoord(0, 0, unit="deg"))
 
 
@@ -170,24 +170,24 @@ def test_periodic_maps():
 
 
 def test_what_cannot_be_read_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="width and pixel_scale say the same thing"):
+    with pytest.raises(ValueError, match="width and pixel_scale exclude each other"):
         read_field(KAPPA, width="1 deg", pixel_scale="1 arcmin")
-    with pytest.raises(ValueError, match="how large the pixels of the map are is not known"):
+    with pytest.raises(ValueError, match="the pixel scale of the map is unknown"):
         read_field(KAPPA)
-    with pytest.raises(ValueError, match="how large the pixels of '.*c.fits' are is not known"):
+    with pytest.raises(ValueError, match="the pixel scale of '.*c.fits' is unknown"):
         read_field(_fits(tmp_path / "c.fits"))
     with pytest.raises(TypeError, match="width must be an angle with a unit"):
         read_field(KAPPA, width=2)
     with pytest.raises(TypeError, match="pixel_scale must be an angle with a unit"):
         read_field(KAPPA, pixel_scale=2)
-    with pytest.raises(ValueError, match=r"the map must be two-dimensional .*, not \(16,\)"):
+    with pytest.raises(ValueError, match=r"the map must be two-dimensional .*, not of shape \(16,\)"):
         read_field(KAPPA[0], width="1 deg")
     with pytest.raises(TypeError, match="the map must hold real numbers, not complex128"):
         read_field(KAPPA + 0j, width="1 deg")
     with pytest.raises(TypeError, match="center must be one SkyCoord or None"):
         read_field(KAPPA, width="1 deg", center=(10, 20))
     (tmp_path / "a.npy").write_text("nothing")
-    with pytest.raises(ValueError, match="is no array of numpy's"):
+    with pytest.raises(ValueError, match="is no NumPy array"):
         read_field(tmp_path / "a.npy", width="1 deg")
     for read in (read_field, read_lenstools, read_massivenus, read_kappatng):
         with pytest.raises(FileNotFoundError, match="there is no file"):
