@@ -1,10 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
+from ._defaults import DEFAULT_PIXEL_SCALE, DEFAULT_SHAPE, DEFAULT_Z_SOURCE
 from ._files import check_field_file, field_format, open_hdf5
 from ._flat_wcs import NOWHERE, flat_wcs
 from ._lensing_field import LensingField, filled
 from ._readers import read_field, read_kappatng, read_lenstools, read_massivenus
 
 __all__ = [
+    "DEFAULT_PIXEL_SCALE",
+    "DEFAULT_SHAPE",
+    "DEFAULT_Z_SOURCE",
     "LensingField",
     "NOWHERE",
     "check_field_file",

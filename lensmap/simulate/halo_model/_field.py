@@ -1,8 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`HaloModelField`: realistic convergence fields with known halos, a second each."""
+"""`HaloModelField`: realistic convergence fields with known halos, in about a second each."""
+
+from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.fft
@@ -11,75 +15,100 @@ from astropy import units as u
 from lensmap.cosmology import SourceRedshifts, check_z_source, farthest_source, get_cosmology
 from lensmap.halos import halo_table
 from lensmap.maps import ConvergenceMap
-from lensmap.simulate.fields import NOWHERE, LensingField, flat_wcs
+from lensmap.simulate.fields import (
+    DEFAULT_PIXEL_SCALE,
+    DEFAULT_SHAPE,
+    DEFAULT_Z_SOURCE,
+    NOWHERE,
+    LensingField,
+    flat_wcs,
+)
 from lensmap.simulate.halo_model._box import Box
+from lensmap.simulate.halo_model._multipoles import MAX_ELLIPTICITY
 from lensmap.simulate.halo_model._planes import HaloPhysics
-from lensmap.simulate.halo_model._resolution import resolution_transfer
-from lensmap.utils import Parametrized, as_generator, check_angle, check_choice, check_number
+from lensmap.simulate.halo_model._resolution import Resolution, resolution_transfer
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    Parametrized,
+    as_generator,
+    check_angle,
+    check_choice,
+    check_number,
+)
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+    from astropy.wcs import WCS
+
+    from lensmap.typing import AngleLike, CosmologyLike, RedshiftLike, RNGLike
 
 __all__ = ["HaloModelField"]
 
-# A larger field is not flat, and its box no box.
-_LARGEST_SIDE = 25.0  # deg
+# Larger boxes are not flat.
+_MAX_SIDE_DEG = 25.0
 
 
 class HaloModelField(Parametrized):
-    r"""Convergence fields of a halo model: planes of clustered halos and of matter between them.
+    r"""Convergence fields of a halo model: clustered NFW halos and diffuse matter.
 
-    The line of sight is cut into planes of comoving distance. In each, a lognormal density
-    carries the large-scale structure; halos are drawn from the mass function where it is high,
-    by their bias, and painted as truncated elliptical NFW halos with scatter in concentration;
-    what is not in halos follows the density itself. The power of the density is chosen so that
-    the whole has the non-linear power of matter; the many small halos that are not painted add
-    Gaussian power. The planes add up along straight lines (Born), in a periodic box that is
-    larger than the field, so that shear feels mass outside of it.
+    The line of sight is divided into planes of comoving distance. In each plane, a lognormal
+    density has the large-scale structure. Halos are drawn from the mass function, follow the
+    density with their bias, and are painted as truncated elliptical NFW halos with scatter in
+    concentration. Matter outside halos follows the density itself. The power of the density is
+    chosen so that the total has the non-linear power of matter; halos too small to be painted add
+    Gaussian power. The planes add up along straight lines (Born approximation) in a periodic box
+    that is larger than the field, so that the shear includes mass outside the field.
 
     Parameters
     ----------
     z_source : float, SourceRedshifts or sequence of them
-        The source redshift, or their distribution. Several give one field for each, of the same
-        matter.
+        The source redshift or its distribution. A sequence gives one field of the same matter for
+        each.
     shape : tuple of int
-        ``(ny, nx)`` of the fields.
+        The shape of the fields, ``(ny, nx)``, even.
     pixel_scale : `~astropy.units.Quantity` or str
-        The side of a pixel, an angle. Pixels hold the mean of the convergence over their area.
+        The side of a pixel, an angle. Pixels hold the mean convergence over their area.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        Flat; as for `lensmap.cosmology.get_cosmology`.
+        A flat cosmology, as for `lensmap.cosmology.get_cosmology`.
     padding : float
-        The box is so many times as large as the field, at least 1; with 1 the field is the
-        periodic box itself.
+        The size of the periodic box in units of the size of the field, 1 to 10. With 1, the
+        field is the box.
     resolution : None, str or callable
-        Imitates the finite resolution of a simulation: ``"massivenus"``, or a function from
-        multipoles to factors of the amplitude. None: none is lost but by pixels.
+        The finite resolution of a simulation to imitate: ``"massivenus"``, or a function from
+        multipoles to a factor on amplitudes. None has the resolution of the pixels.
     center : `~astropy.coordinates.SkyCoord` or None
-        Where the field is on the sky; None is RA 180, dec 0.
+        The position of the center; None is RA 180 deg, Dec 0.
     min_mass : `~astropy.units.Quantity`
-        The lowest M200c that is painted halo by halo.
+        The lowest M200c of halos that are painted one by one.
     truncation : float
         The truncation radius of halos in units of r200c, between 1 and 4.
     concentration_scatter : float
-        The standard deviation of ln c200c at a given mass and redshift, at most 0.6. (No halo has
-        a concentration below 1 or above 30.)
+        The standard deviation of ln c200c at a given mass and redshift, at most 0.6. All
+        concentrations are between 1 and 30.
     concentration_factor : float
-        What the median c(M, z) is multiplied by, between 0.5 and 2.
+        A factor on the median c(M, z), between 0.5 and 2.
     ellipticity : tuple of float
-        Mean and scatter of (a - b) / (a + b) of the projected halos; (0, 0) makes them round.
+        Mean and standard deviation of (a - b) / (a + b) of the projected halos; (0, 0) makes them
+        round.
     min_listed_mass : `~astropy.units.Quantity`
         The lowest M200c in the tables of halos.
     dtype : {"float32", "float64"}
-        The precision of fields.
+        The precision of the fields.
 
     Raises
     ------
-    TypeError, ValueError
-        If a parameter is of the wrong kind or out of range.
+    TypeError
+        If a parameter has the wrong type.
+    ValueError
+        If a parameter is out of range, the cosmology is not flat, or the box exceeds 25 deg.
 
     Notes
     -----
-    The mass function is that of Tinker et al. 2008, the bias that of Tinker et al. 2010, the
-    concentrations are those of Diemer & Joyce 2019, all through colossus, and the non-linear power
-    that of Takahashi et al. 2012. The mean convergence of a box is 0. Not modeled: substructure
-    of halos, their alignment with the structure around them, correlation of planes, and
+    The mass function is that of Tinker et al. 2008, the bias that of Tinker et al. 2010 and the
+    concentration that of Diemer & Joyce 2019, all from colossus. The non-linear power is that of
+    Takahashi et al. 2012. The mean convergence of a box is 0. The model has no substructure, no
+    alignment of halos with the structure around them, no correlation between planes, and no
     deflection between planes.
 
     References
@@ -100,35 +129,36 @@ class HaloModelField(Parametrized):
     def __init__(
         self,
         *,
-        z_source=1.0,
-        shape=(512, 512),
-        pixel_scale=0.41 * u.arcmin,
-        cosmology=None,
-        padding=1.5,
-        resolution=None,
-        center=None,
-        min_mass=1e12 * u.solMass,
-        truncation=2.5,
-        concentration_scatter=0.37,
-        concentration_factor=1.0,
-        ellipticity=(0.18, 0.09),
-        min_listed_mass=1e13 * u.solMass,
-        dtype="float32",
-    ):
+        z_source: RedshiftLike | Sequence[RedshiftLike] = DEFAULT_Z_SOURCE,
+        shape: tuple[int, int] = DEFAULT_SHAPE,
+        pixel_scale: AngleLike = DEFAULT_PIXEL_SCALE,
+        cosmology: CosmologyLike = None,
+        padding: float = 1.5,
+        resolution: Resolution = None,
+        center: SkyCoord | None = None,
+        min_mass: u.Quantity = 1e12 * u.solMass,
+        truncation: float = 2.5,
+        concentration_scatter: float = 0.37,
+        concentration_factor: float = 1.0,
+        ellipticity: tuple[float, float] = (0.18, 0.09),
+        min_listed_mass: u.Quantity = 1e13 * u.solMass,
+        dtype: str = "float32",
+    ) -> None:
         self.z_source = z_source
         self._z_sources, self._several = _check_sources(z_source)
         self.shape = _check_shape(shape)
         self.pixel_scale = check_angle(pixel_scale, "pixel_scale")
         self.cosmology = get_cosmology(cosmology)
-        if abs(float(self.cosmology.Ok0)) > 2e-3:
-            raise ValueError(
-                f"cosmology must be flat for fields; its curvature is {self.cosmology.Ok0:.3g}"
+        curvature = float(self.cosmology.Ok0)
+        if abs(curvature) > 2e-3:
+            raise ParameterError(
+                "cosmology", "flat for fields", remedy=f"its curvature is {curvature:.3g}"
             )
         self.padding = _between(padding, "padding", 1.0, 10.0)
-        resolution_transfer(np.array([100.0, 1000.0]), resolution)  # says what is wrong with it
+        resolution_transfer(np.array([100.0, 1000.0]), resolution)  # checks it
         self.resolution = resolution
         self.center = NOWHERE if center is None else center
-        _ = self.wcs  # says what is wrong with the center
+        _ = self.wcs  # checks the center
         self.min_mass = _check_mass(min_mass, "min_mass", 1e10, 1e15)
         self.truncation = _between(truncation, "truncation", 1.0, 4.0)
         self.concentration_scatter = _between(
@@ -139,16 +169,16 @@ class HaloModelField(Parametrized):
         )
         mean, scatter = _check_pair(ellipticity, "ellipticity")
         self.ellipticity = (
-            _between(mean, "ellipticity (mean)", 0.0, 0.6),
-            _between(scatter, "ellipticity (scatter)", 0.0, 0.6),
+            _between(mean, "ellipticity (mean)", 0.0, MAX_ELLIPTICITY),
+            _between(scatter, "ellipticity (scatter)", 0.0, MAX_ELLIPTICITY),
         )
         self.min_listed_mass = _check_mass(min_listed_mass, "min_listed_mass", 1e10, 1e17)
         self.dtype = check_choice(dtype, "dtype", ("float32", "float64"))
         side = max(self._box_shape) * self.pixel_scale.to_value(u.deg)
-        if side > _LARGEST_SIDE:
+        if side > _MAX_SIDE_DEG:
             raise ValueError(
                 f"shape, pixel_scale and padding make a box of {side:.1f} deg: more than "
-                f"{_LARGEST_SIDE:g} deg is not flat"
+                f"{_MAX_SIDE_DEG:g} deg is not flat"
             )
 
     def __repr__(self):
@@ -163,7 +193,7 @@ class HaloModelField(Parametrized):
 
     @property
     def _box_shape(self):
-        """``(ny, nx)`` of the box: even, and quick to transform."""
+        """The shape ``(ny, nx)`` of the box: even, and fast to transform."""
         return tuple(
             2 * scipy.fft.next_fast_len(int(np.ceil(self.padding * n / 2)), real=True)
             if self.padding > 1
@@ -177,7 +207,7 @@ class HaloModelField(Parametrized):
         return tuple((box - n) // 2 for box, n in zip(self._box_shape, self.shape, strict=True))
 
     @cached_property
-    def wcs(self):
+    def wcs(self) -> WCS:
         """The `~astropy.wcs.WCS` of the fields: a tangent plane, north up and east left."""
         return flat_wcs(self.shape, self.pixel_scale, self.center)
 
@@ -204,8 +234,10 @@ class HaloModelField(Parametrized):
             np.dtype(self.dtype),
         )
 
-    def prepare(self):
-        """Work out all that does not depend on a draw, some seconds of work, if not yet done.
+    def prepare(self) -> HaloModelField:
+        """Compute everything that does not depend on the draw, which takes some seconds.
+
+        The first draw does so as well.
 
         Returns
         -------
@@ -215,25 +247,30 @@ class HaloModelField(Parametrized):
         _ = self._box
         return self
 
-    def draw(self, rng=None):
+    # "| Any" lets type checkers accept both uses: which one it is depends on ``z_source``.
+    def draw(self, rng: RNGLike = None) -> LensingField | Any:
         """Draw a field.
 
         Parameters
         ----------
         rng : None, int, `~numpy.random.SeedSequence` or `numpy.random.Generator`
-            The source of random numbers; None is different in each call.
+            Seed or generator; None is different in each call.
 
         Returns
         -------
         LensingField or list of LensingField
-            Convergence, shear and halos, which unpack as ``kappa, halos = ...``; a list with one
-            for each source redshift where there are several. The halos are those in the field
-            with at least ``min_listed_mass`` in front of the farthest sources; ``angle`` is that
-            of the long axis from +x to +y. Bit for bit the same for a seed on one machine,
-            whatever the number of workers; elsewhere to rounding.
+            Convergence, shear and halos, which unpack as ``kappa, halos = ...``. If ``z_source`` is
+            a sequence, a list with a field for each source redshift. The table of halos has
+            those in the field of at least ``min_listed_mass`` in front of the farthest sources;
+            ``angle`` is that of the long axis from +x to +y.
+
+        Notes
+        -----
+        On one machine, a seed gives the same bits for any number of workers; other machines
+        differ by rounding.
         """
         kappa_hat, drawn = self._box.draw(as_generator(rng))
-        halos = self._listed(drawn)
+        halos = self._halo_table(drawn)
         (y, x), (ny, nx) = self._corner, self.shape
         field = np.s_[y : y + ny, x : x + nx]
         result = []
@@ -245,8 +282,8 @@ class HaloModelField(Parametrized):
             result.append(LensingField(kappa, gamma, halos, z_source))
         return result if self._several else result[0]
 
-    def _listed(self, drawn):
-        """Return the table of the halos in the field that are massive enough."""
+    def _halo_table(self, drawn):
+        """Return the table of halos in the field above the lowest listed mass, by mass."""
         (y0, x0), (ny, nx) = self._corner, self.shape
         box_ny, box_nx = self._box_shape
         x = (drawn["x"] - x0 + 0.5) % box_nx - 0.5
@@ -277,27 +314,23 @@ class HaloModelField(Parametrized):
 
 
 def _check_sources(z_source):
-    """Return the source redshifts as a tuple, and whether several were asked for."""
+    """Return the source redshifts as a tuple, and whether they were given as a sequence."""
     several = isinstance(z_source, (list, tuple)) or np.ndim(z_source) == 1
-    sources = tuple(check_z_source(_plain(z)) for z in (z_source if several else [z_source]))
+    sources = tuple(map(check_z_source, z_source if several else [z_source]))
     if not sources:
-        raise ValueError("z_source must hold at least one redshift, but is empty")
+        raise ParameterError("z_source", "at least one redshift", "an empty sequence", verb="hold")
     for z in sources:
         if not 0.02 <= farthest_source(z) <= 10:
-            raise ValueError(f"z_source must be between 0.02 and 10 for fields, not {z!r}")
+            raise ParameterError("z_source", "between 0.02 and 10 for fields", repr(z))
     return sources, several
 
 
-def _plain(z):
-    return float(z) if isinstance(z, np.generic) else z
-
-
 def _check_shape(shape):
-    good = isinstance(shape, (tuple, list)) and len(shape) == 2
-    if not good or not all(isinstance(n, numbers.Integral) for n in shape):
-        raise TypeError(f"shape must be two whole numbers (ny, nx), not {shape!r}")
+    is_pair = isinstance(shape, (tuple, list)) and len(shape) == 2
+    if not is_pair or not all(isinstance(n, numbers.Integral) for n in shape):
+        raise ParameterTypeError("shape", "two whole numbers (ny, nx)", repr(shape))
     if min(shape) < 8 or any(n % 2 for n in shape):
-        raise ValueError(f"shape must be even numbers of at least 8, not {tuple(shape)}")
+        raise ParameterError("shape", "even numbers of at least 8", str(tuple(shape)))
     return tuple(int(n) for n in shape)
 
 
@@ -307,15 +340,15 @@ def _between(value, name, low, high):
 
 def _check_pair(value, name):
     if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise TypeError(f"{name} must be two numbers (mean, scatter), not {value!r}")
+        raise ParameterTypeError(name, "two numbers (mean, scatter)", repr(value))
     return value
 
 
 def _check_mass(value, name, low, high):
     if not isinstance(value, u.Quantity) or not value.unit.is_equivalent(u.solMass):
-        raise TypeError(
-            f"{name} must be a mass with a unit, such as 1e12 * u.solMass, not {value!r}"
+        raise ParameterTypeError(
+            name, "a mass with a unit, such as 1e12 * u.solMass", repr(value)
         )
     if not value.isscalar or not low <= value.to_value(u.solMass) <= high:
-        raise ValueError(f"{name} must be between {low:g} and {high:g} solar masses, not {value}")
+        raise ParameterError(name, f"between {low:g} and {high:g} solar masses", str(value))
     return value

@@ -1,58 +1,65 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Large-scale density in a plane: a lognormal field with a given power on a periodic grid."""
+"""Lognormal density fields with a given power on a periodic grid, and biased tracers of them."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
+from numpy.typing import ArrayLike
 
-__all__ = ["LARGEST_LINEAR_BIAS", "LognormalField", "white_noise"]
+__all__ = ["MAX_LINEAR_BIAS", "LognormalField", "white_noise"]
 
-#: With more than this, too much of a linear bias would be cut off where there is little matter.
-LARGEST_LINEAR_BIAS = 2.0
+#: Linear tracers of a higher bias would be cut off at zero density over most of the grid.
+MAX_LINEAR_BIAS = 2.0
 
-# The largest standard deviation of the logarithm of a density.
-_LARGEST_EXPONENT = 2.5
+# The largest standard deviation of the log density of rare tracers.
+_MAX_LOG_DEVIATION = 2.5
 
 
-def white_noise(shape, rng, dtype=np.float32):
-    """Return the transform of real white noise of variance 1.
+def white_noise(
+    shape: tuple[int, int], rng: np.random.Generator, dtype: np.dtype | type = np.float32
+) -> np.ndarray:
+    """Return the Fourier transform of real white noise with unit variance.
 
     Parameters
     ----------
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the grid, ``(ny, nx)``.
     rng : `numpy.random.Generator`
-        The source of random numbers.
+        The random number generator.
     dtype : numpy.dtype
         ``float32`` or ``float64``.
 
     Returns
     -------
     `numpy.ndarray`
-        Complex, ``(ny, nx // 2 + 1)``, as of `scipy.fft.rfft2`.
+        Complex, ``(ny, nx // 2 + 1)``, as from `scipy.fft.rfft2`.
     """
-    return scipy.fft.rfft2(rng.standard_normal(shape, dtype=dtype))
+    # numpy's types of dtype leave out numpy.dtype itself.
+    return scipy.fft.rfft2(rng.standard_normal(shape, dtype=dtype))  # type: ignore[arg-type]
 
 
 class LognormalField:
     r"""A lognormal density contrast :math:`\delta = \exp(g - \sigma^2/2) - 1`, g Gaussian.
 
-    The Gaussian field's correlation is :math:`\ln(1 + \xi)`, so that the density has the
-    correlation :math:`\xi`, that is the power which is asked for.
+    The correlation of the Gaussian field is :math:`\ln(1 + \xi)`, so that the density contrast has
+    the correlation :math:`\xi` of the given power.
 
     Parameters
     ----------
     power : `numpy.ndarray`
-        The power of the density contrast at each wave number of the grid, in units of the area
-        of a pixel, ``(ny, nx // 2 + 1)``.
+        The power of the density contrast at each wave number of the grid, in units of the pixel
+        area, ``(ny, nx // 2 + 1)``.
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the grid, ``(ny, nx)``.
     dtype : numpy.dtype
         ``float32`` or ``float64``.
     smoothing : float or `numpy.ndarray`
-        What the amplitudes of the Gaussian field that rare tracers follow are multiplied by,
+        The factor on the amplitudes of the Gaussian field that rare tracers follow, a number or
         ``(ny, nx // 2 + 1)``.
 
     References
@@ -60,8 +67,15 @@ class LognormalField:
     Coles & Jones 1991, MNRAS 248, 1.
     """
 
-    def __init__(self, power, shape, dtype=np.float32, *, smoothing=1.0):
-        self.shape = tuple(shape)
+    def __init__(
+        self,
+        power: np.ndarray,
+        shape: tuple[int, int],
+        dtype: np.dtype | type = np.float32,
+        *,
+        smoothing: ArrayLike = 1.0,
+    ) -> None:
+        self.shape = shape
         power = np.array(power, dtype=float)
         power[0, 0] = 0.0
         correlation = scipy.fft.irfft2(power, shape)
@@ -76,22 +90,21 @@ class LognormalField:
         self.smooth_variance = float(scipy.fft.irfft2(smooth, shape)[0, 0])
 
     def __getstate__(self):
-        # What only the search for the power needs does not travel.
+        # Workers only draw; `total_power` alone needs these arrays.
         return {**self.__dict__, "_gaussian": None, "_power": None}
 
-    def draw(self, rng):
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draw the density, and the smoothed Gaussian field that rare tracers follow.
 
         Parameters
         ----------
         rng : `numpy.random.Generator`
-            The source of random numbers.
+            The random number generator.
 
         Returns
         -------
         density, smooth : `numpy.ndarray`
-            ``(ny, nx)`` each: the density in units of its mean, and the Gaussian field after its
-            smoothing.
+            The density in units of its mean, and the smoothed Gaussian field, ``(ny, nx)``.
         """
         noise = white_noise(self.shape, rng, self._amplitude.dtype)
         noise *= self._amplitude
@@ -101,35 +114,41 @@ class LognormalField:
         gaussian -= gaussian.dtype.type(self.variance / 2)
         return np.exp(gaussian, out=gaussian), smooth
 
-    def power_with(self, smooth, responses, tracers):
-        r"""Return the power of all matter, the part within halos excepted.
+    def total_power(
+        self,
+        diffuse_response: float,
+        responses: Sequence[np.ndarray],
+        tracers: Sequence[LinearTracer | RareTracer],
+    ) -> np.ndarray:
+        r"""Return the power of diffuse matter and tracers together, without 1-halo terms.
 
-        For the density and rare tracers, exponentials of Gaussian fields, it is exact:
-        :math:`\langle e_1 e_2 \rangle - 1 = \exp(b_1 b_2 \xi_{12}) - 1`.
+        It is exact for the density and for rare tracers, which are exponentials of Gaussian
+        fields: :math:`\langle e_1 e_2 \rangle - 1 = \exp(b_1 b_2 \xi_{12}) - 1`.
 
         Parameters
         ----------
-        smooth : float
-            The response of what follows the density itself.
-        responses : list of `numpy.ndarray`
-            Those of the mass in tracers, bias included, on the grid of wave numbers.
-        tracers : list
-            What `tracer` gave for each.
+        diffuse_response : float
+            The response of matter that follows the density itself.
+        responses : sequence of `numpy.ndarray`
+            The response of the mass in each kind of tracers, bias included,
+            ``(ny, nx // 2 + 1)``.
+        tracers : sequence of LinearTracer or RareTracer
+            The result of `tracer` for each.
 
         Returns
         -------
         `numpy.ndarray`
-            As the power that the field was made with, ``(ny, nx // 2 + 1)``.
+            In the units of the power of the field, ``(ny, nx // 2 + 1)``.
         """
-        linear = smooth + sum(
+        linear = diffuse_response + sum(
             response
             for response, tracer in zip(responses, tracers, strict=True)
-            if isinstance(tracer, _Linear)
+            if isinstance(tracer, LinearTracer)
         )
         rare = [
-            (response / tracer.asked, tracer.bias)
+            (response / tracer.requested_bias, tracer.bias)
             for response, tracer in zip(responses, tracers, strict=True)
-            if isinstance(tracer, _Rare)
+            if isinstance(tracer, RareTracer)
         ]
         total = linear**2 * self._power
         if not rare:
@@ -138,22 +157,22 @@ class LognormalField:
         once, twice = (
             scipy.fft.irfft2(self._gaussian * smoothing**n, self.shape) for n in (1, 2)
         )
-        for i, (part, bias) in enumerate(rare):
-            total += 2 * linear * part * scipy.fft.rfft2(np.expm1(bias * once)).real
+        for i, (profile, bias) in enumerate(rare):
+            total += 2 * linear * profile * scipy.fft.rfft2(np.expm1(bias * once)).real
             for j, (other, other_bias) in enumerate(rare[: i + 1]):
                 pair = scipy.fft.rfft2(np.expm1(bias * other_bias * twice)).real
-                total += (1 if i == j else 2) * part * other * pair
+                total += (1 if i == j else 2) * profile * other * pair
         return total
 
-    def tracer(self, bias):
-        r"""Return what makes tracers of the density with a bias.
+    def tracer(self, bias: float) -> LinearTracer | RareTracer:
+        r"""Return the density of tracers with a bias, as a function of the drawn fields.
 
-        Up to a bias of 2 it is a linear one, where there is enough matter for it: the density of
-        tracers is :math:`\max(0, 1 + b' \delta) / n`, where n makes its mean 1 and b' its
-        response to the density on large scales b. (On large scales any function F of a Gaussian
-        field follows it with the slope :math:`\langle F g \rangle / \sigma^2`, which is 1 for the
-        matter itself.) Rarer tracers follow the field smoothed over the region that they formed
-        from, by :math:`\exp(b g - b^2 \sigma^2 / 2)`, whose response is b at any height.
+        Up to a bias of 2, tracers are linear where their density stays positive: their density is
+        :math:`\max(0, 1 + b' \delta) / n`, where n makes its mean 1 and b' its response to the
+        density on large scales b. (On large scales any function F of a Gaussian field follows it
+        with the slope :math:`\langle F g \rangle / \sigma^2`, which is 1 for matter.) Tracers of a
+        higher bias are rare: they follow the Gaussian field smoothed over the region that
+        collapsed, as :math:`\exp(b g - b^2 \sigma^2 / 2)`, whose response is b at any density.
 
         Parameters
         ----------
@@ -162,14 +181,14 @@ class LognormalField:
 
         Returns
         -------
-        callable
-            From the two fields that `draw` gave to the density of tracers in units of its mean,
-            positive or 0, of mean 1 over many draws.
+        LinearTracer or RareTracer
+            A function from the two fields of `draw` to the density of tracers in units of its
+            mean. The density is not negative, and its mean over many draws is 1.
         """
-        if bias > LARGEST_LINEAR_BIAS:
-            # The rarest would all stand in a few pixels: there is hardly one of them.
-            largest = _LARGEST_EXPONENT / np.sqrt(max(self.smooth_variance, 1e-12))
-            return _Rare(min(bias, largest), self.smooth_variance, bias)
+        if bias > MAX_LINEAR_BIAS:
+            # Without this limit the rarest tracers would all fall into a few pixels.
+            max_bias = _MAX_LOG_DEVIATION / np.sqrt(max(self.smooth_variance, 1e-12))
+            return RareTracer(min(bias, max_bias), self.smooth_variance, bias)
         nodes, weights = _gauss_hermite()
         sigma = np.sqrt(self.variance)
         contrast = np.expm1(sigma * nodes - self.variance / 2)
@@ -180,31 +199,38 @@ class LognormalField:
             return np.sum(weights * density * nodes) / sigma / norm, norm
 
         low, high = bias, 30 * bias
-        if bias <= 1 or response(high)[0] <= bias:  # nothing is cut, or no slope reaches the bias
+        # Up to a bias of 1 the density never reaches zero; beyond ``high``, no slope has the bias.
+        if bias <= 1 or response(high)[0] <= bias:
             slope = bias if bias <= 1 else high
-            return _Linear(slope, response(slope)[1])
+            return LinearTracer(slope, response(slope)[1])
         for _ in range(50):
             middle = (low + high) / 2
             low, high = (middle, high) if response(middle)[0] < bias else (low, middle)
-        return _Linear(low, response(low)[1])
+        return LinearTracer(low, response(low)[1])
 
 
-class _Linear(NamedTuple):
+class LinearTracer(NamedTuple):
+    """Tracers whose density is linear in that of matter, and nowhere negative."""
+
     slope: float
     norm: float
 
-    def __call__(self, density, smooth):
+    def __call__(self, density: np.ndarray, smooth: np.ndarray) -> np.ndarray:
+        """Return the density of tracers in units of its mean, ``(ny, nx)``."""
         traced = density * density.dtype.type(self.slope / self.norm)
         traced += density.dtype.type((1 - self.slope) / self.norm)
         return np.maximum(traced, 0, out=traced)
 
 
-class _Rare(NamedTuple):
+class RareTracer(NamedTuple):
+    """Tracers whose density is the exponential of a smoothed Gaussian field."""
+
     bias: float
     variance: float
-    asked: float
+    requested_bias: float
 
-    def __call__(self, density, smooth):
+    def __call__(self, density: np.ndarray, smooth: np.ndarray) -> np.ndarray:
+        """Return the density of tracers in units of its mean, ``(ny, nx)``."""
         traced = smooth * smooth.dtype.type(self.bias)
         traced -= smooth.dtype.type(self.bias**2 * self.variance / 2)
         return np.exp(traced, out=traced)
@@ -212,6 +238,6 @@ class _Rare(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _gauss_hermite():
-    """Return nodes and weights of means over a normal distribution."""
+    """Return nodes and weights for means over a normal distribution."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(300)
     return nodes, weights / weights.sum()

@@ -1,35 +1,37 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-r"""Many halos onto a periodic grid at once, in Fourier space.
+r"""Many halos on a periodic grid, painted in Fourier space.
 
-The transform of an elliptical halo is the circular one's, stretched. Expanded in multipoles of
-the angle, each is a function of the wave number that varies smoothly with the halo's size,
-truncation and ellipticity, so that a few common radial functions span them all: the halos are
-put onto the grid as points with the coefficients of these functions, a transform is made of
-each, and multiplied by its function. All mass is there, also that in the far wings.
+The Fourier transform of an elliptical halo is that of a circular one, stretched. Each of its
+multipoles is a function of the wave number that varies smoothly with the size, truncation and
+ellipticity of the halo, so that a few radial functions span them all. The halos are added to the
+grid as points, weighted by the coefficient of one function; the grid is transformed and multiplied
+by that function. No mass is lost, not even in the far wings.
 
-Pixels hold the mean over their area. Of a cusp that has structure below the grid's last frequency:
-it folds back to lower ones, which is what makes a point on a pixel one pixel and no ripples.
+Pixels hold means over their area. A cusp has power beyond the Nyquist frequency, which is aliased
+to lower frequencies. Including it makes an unresolved halo a single pixel without ripples.
 """
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
 
-from lensmap.simulate.halo_model._multipoles import FOLDS, multipole_tables
+from lensmap.simulate.halo_model._multipoles import N_ALIAS_ZONES, multipole_tables
 
 __all__ = ["HaloPainter", "Halos"]
 
 
 class Halos(NamedTuple):
-    """Halos as they are painted, each an array ``(n,)``.
+    """Halos to paint, as arrays ``(n,)``.
 
     Attributes
     ----------
     x, y : `numpy.ndarray`
-        Pixel positions; those of halos that are not resolved are whole numbers.
+        Pixel positions; whole numbers for unresolved halos.
     resolved : `numpy.ndarray`
-        Bool: whether pixels show where in them a halo lies, and its shape.
+        Bool: whether pixels resolve the halo.
     weight : `numpy.ndarray`
         The sum of kappa over all pixels, ``(n_sources, n)``.
     scale : `numpy.ndarray`
@@ -51,30 +53,30 @@ class Halos(NamedTuple):
 
 
 class HaloPainter:
-    """Paints halos onto a periodic grid of one shape.
+    """Paints halos on a periodic grid.
 
     Parameters
     ----------
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the grid, ``(ny, nx)``.
     dtype : numpy.dtype
         ``float32`` or ``float64``: the precision of the transforms.
     """
 
-    def __init__(self, shape, dtype=np.float32):
-        self.shape = tuple(shape)
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype | type = np.float32) -> None:
+        self.shape = shape
         self.dtype = np.dtype(dtype)
-        # Kept here, so that they travel: made anew elsewhere, they might differ by rounding.
+        # Pickled with the painter: singular vectors made on another machine differ by rounding.
         self._tables = multipole_tables()
-        self._points = multipole_tables(points=True)[0]
-        self._functions = {}
+        self._unresolved_table = multipole_tables(resolved=False)[0]
+        self._functions: dict[tuple | str, np.ndarray] = {}
 
     def __getstate__(self):
-        # A hundred megabytes that another process makes in less time than it takes to send them.
+        # They are about 100 MB, and a worker computes them in less time than sending them takes.
         return {**self.__dict__, "_functions": {}}
 
-    def paint(self, halos):
-        """Return the transform of the halos' convergence, as means over pixels.
+    def paint(self, halos: Halos) -> np.ndarray:
+        """Return the Fourier transform of the convergence of halos, averaged over pixels.
 
         Parameters
         ----------
@@ -84,103 +86,106 @@ class HaloPainter:
         Returns
         -------
         `numpy.ndarray`
-            Complex, ``(n_sources, ny, nx // 2 + 1)``: as of `scipy.fft.rfft2`.
+            Complex, ``(n_sources, ny, nx // 2 + 1)``, as from `scipy.fft.rfft2`.
         """
         ny, nx = self.shape
         complex_ = np.complex64 if self.dtype == np.float32 else np.complex128
         total = np.zeros((len(halos.weight), ny, nx // 2 + 1), dtype=complex_)
-        self._add_points(total, _select(halos, ~halos.resolved))
+        self._add_unresolved(total, _select(halos, ~halos.resolved))
         self._add_circular(total, _select(halos, halos.resolved))
         self._add_elliptical(total, _select(halos, halos.resolved & (halos.ellipticity > 0)))
         return total
 
-    def _add_points(self, total, halos):
-        """Add halos on the centers of pixels, with all that folds back."""
+    def _add_unresolved(self, total, halos):
+        """Add round halos at the centers of pixels, with their aliased power."""
         if len(halos.x) == 0:
             return
-        table = self._points
+        table = self._unresolved_table
         pixel = self._pixels(np.rint(halos.x), np.rint(halos.y), self.shape)
         for r, coefficient in enumerate(table.coefficients(halos)):
-            function = self._kept(
-                ("points", r), lambda: self._folded_function(table, r)  # noqa: B023
+            function = self._cached(
+                ("unresolved", r), lambda: self._aliased_function(table, r)  # noqa: B023
             )
             for s, weight in enumerate(halos.weight):
                 total[s] += function * self._transform(pixel, weight * coefficient, self.shape)
 
     def _add_circular(self, total, halos):
-        """Add the circular part of halos anywhere, on a grid of half pixels that is folded."""
+        """Add the circular part of resolved halos, on a grid of half pixels that is folded."""
         if len(halos.x) == 0:
             return
         fine = tuple(2 * n for n in self.shape)
-        pixels, shares = self._clouds(2 * halos.x, 2 * halos.y, fine)
+        pixels, shares = self._spread(2 * halos.x, 2 * halos.y, fine)
         table = self._tables[0]
         sums = np.zeros((len(total), fine[0], fine[1] // 2 + 1), dtype=total.dtype)
         for r, coefficient in enumerate(table.coefficients(halos)):
-            function = self._kept(
+            function = self._cached(
                 ("circular", r),
-                lambda: table.function(r, _waves(fine, 2)[0]).astype(self.dtype),  # noqa: B023
+                lambda: table.function(r, _wave_vectors(fine, 2)[0]).astype(  # noqa: B023
+                    self.dtype
+                ),
             )
             for s, weight in enumerate(halos.weight):
                 values = (weight * coefficient)[:, np.newaxis] * shares
                 transform = self._transform(pixels, values, fine)
                 transform *= function
                 sums[s] += transform
-        window = self._kept("window", lambda: self._cloud_window(fine, 2))
-        for s, whole in enumerate(sums):
-            whole *= window
-            total[s] += _fold(whole, self.shape)
+        window = self._cached("fine window", lambda: self._window_ratio(fine, 2))
+        for s, transform in enumerate(sums):
+            transform *= window
+            total[s] += _fold(transform, self.shape)
 
     def _add_elliptical(self, total, halos):
-        """Add the higher multipoles; they have less of a cusp, and nothing is folded."""
+        """Add the higher multipoles of resolved halos, whose aliased power is negligible."""
         if len(halos.x) == 0:
             return
-        pixels, shares = self._clouds(halos.x, halos.y, self.shape)
+        pixels, shares = self._spread(halos.x, halos.y, self.shape)
         sums = np.zeros_like(total)
         for m in (2, 4):
             table = self._tables[m]
-            turns = np.cos(m * halos.angle), np.sin(m * halos.angle)
+            phases = np.cos(m * halos.angle), np.sin(m * halos.angle)
             for r, coefficient in enumerate(table.coefficients(halos)):
-                for turn, wave in zip(turns, (np.cos, np.sin), strict=True):
-                    function = self._kept(
+                for phase, wave in zip(phases, (np.cos, np.sin), strict=True):
+                    function = self._cached(
                         (m, r, wave), lambda: self._multipole(table, r, m, wave)  # noqa: B023
                     )
                     for s, weight in enumerate(halos.weight):
-                        values = (weight * coefficient * turn)[:, np.newaxis] * shares
+                        values = (weight * coefficient * phase)[:, np.newaxis] * shares
                         sums[s] += function * self._transform(pixels, values, self.shape)
-        total += sums * self._kept("coarse window", lambda: self._cloud_window(self.shape, 1))
+        total += sums * self._cached("window", lambda: self._window_ratio(self.shape, 1))
 
     # --- the grid ---------------------------------------------------------------------------
 
-    def _kept(self, key, make):
-        """Return a function on the grid of wave numbers, worked out once."""
+    def _cached(self, key, make):
+        """Return a function on the grid of wave numbers, computed at its first use."""
         if key not in self._functions:
             self._functions[key] = make()
         return self._functions[key]
 
-    def _folded_function(self, table, r):
-        """Return a radial function times the pixel's window, with what folds back to each mode."""
+    def _aliased_function(self, table, r):
+        """Return a radial function times the pixel window, with aliased wave numbers added."""
         ny, nx = self.shape
         kx = 2 * np.pi * scipy.fft.rfftfreq(nx)[np.newaxis, :]
         ky = 2 * np.pi * scipy.fft.fftfreq(ny)[:, np.newaxis]
         total = np.zeros((ny, nx // 2 + 1))
-        for j, i in np.ndindex(2 * FOLDS + 1, 2 * FOLDS + 1):
-            x, y = kx + 2 * np.pi * (i - FOLDS), ky + 2 * np.pi * (j - FOLDS)
+        for j, i in np.ndindex(2 * N_ALIAS_ZONES + 1, 2 * N_ALIAS_ZONES + 1):
+            x, y = kx + 2 * np.pi * (i - N_ALIAS_ZONES), ky + 2 * np.pi * (j - N_ALIAS_ZONES)
             window = np.sinc(x / (2 * np.pi)) * np.sinc(y / (2 * np.pi))
             total += table.function(r, np.hypot(x, y)) * window
         return total.astype(self.dtype)
 
     def _multipole(self, table, r, m, wave):
-        k, phase = _waves(self.shape, 1)
-        return (table.function(r, k) * wave(m * phase)).astype(self.dtype)
+        k, angle = _wave_vectors(self.shape, 1)
+        return (table.function(r, k) * wave(m * angle)).astype(self.dtype)
 
-    def _cloud_window(self, shape, per_pixel):
-        """Return the window of a pixel over that of sharing points by a cubic spline."""
+    def _window_ratio(self, shape, cells_per_pixel):
+        """Return the window of a pixel divided by that of the cubic spline of `_spread`."""
         y = scipy.fft.fftfreq(shape[0])[:, np.newaxis]
         x = scipy.fft.rfftfreq(shape[1])[np.newaxis, :]
-        pixel = np.sinc(per_pixel * y) * np.sinc(per_pixel * x)
+        pixel = np.sinc(cells_per_pixel * y) * np.sinc(cells_per_pixel * x)
         return (pixel / (np.sinc(y) * np.sinc(x)) ** 4).astype(self.dtype)
 
     def _transform(self, pixel, values, shape):
+        """Return the Fourier transform of values summed into pixels."""
         field = np.bincount(pixel.ravel(), values.ravel(), minlength=shape[0] * shape[1])
         return scipy.fft.rfft2(field.reshape(shape).astype(self.dtype))
 
@@ -189,8 +194,8 @@ class HaloPainter:
         ny, nx = shape
         return y.astype(np.intp) % ny * nx + x.astype(np.intp) % nx
 
-    def _clouds(self, x, y, shape):
-        """Return the 16 places next to each point, ``(n, 16)``, and its shares in them."""
+    def _spread(self, x, y, shape):
+        """Spread points by a cubic spline over 16 cells: flat indices and shares, ``(n, 16)``."""
         left, below = np.floor(x), np.floor(y)
         along_x, along_y = _spline_shares(x - left), _spline_shares(y - below)
         pixels = np.stack(
@@ -202,7 +207,7 @@ class HaloPainter:
 
 
 def _spline_shares(f):
-    """Return the shares of a point, by a cubic spline, in the four places next to it."""
+    """Return the shares of a point in its four neighbors, by a cubic B-spline."""
     return (
         (1 - f) ** 3 / 6,
         (3 * f**3 - 6 * f**2 + 4) / 6,
@@ -211,19 +216,19 @@ def _spline_shares(f):
     )
 
 
-def _waves(shape, per_pixel):
-    """Return the moduli of wave numbers (times pixels) and their angles from +x to +y."""
-    ky = 2 * np.pi * per_pixel * scipy.fft.fftfreq(shape[0])[:, np.newaxis]
-    kx = 2 * np.pi * per_pixel * scipy.fft.rfftfreq(shape[1])[np.newaxis, :]
+def _wave_vectors(shape, cells_per_pixel):
+    """Return the moduli of wave vectors (times pixels) and their angles from +x to +y."""
+    ky = 2 * np.pi * cells_per_pixel * scipy.fft.fftfreq(shape[0])[:, np.newaxis]
+    kx = 2 * np.pi * cells_per_pixel * scipy.fft.rfftfreq(shape[1])[np.newaxis, :]
     return np.hypot(kx, ky), np.arctan2(ky, kx)
 
 
 def _fold(fine, shape):
-    """Return the transform of every second element, of that of all, both ways."""
+    """Return the Fourier transform of every second element along both axes, from that of all."""
     ny, nx = shape
     rows = fine[:ny] + fine[ny:]
     half = nx // 2
-    # Columns beyond the half that is there are those of the opposite wave number, conjugated.
+    # rfft2 leaves out half of the columns: the conjugates of those at the opposite wave number.
     mirrored = np.conj(np.roll(rows[::-1], 1, axis=0)[:, nx - half : nx + 1])[:, ::-1]
     return rows[:, : half + 1] + mirrored
 

@@ -1,12 +1,16 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The line of sight in planes: what stands in each on average, worked out before any draw.
+"""Planes along the line of sight and their mean halo statistics, before any draw.
 
-A halo model: the mass of halos above a lowest mass is painted halo by halo, what is left over
-follows a lognormal density, and both follow the same large-scale structure. Its power is chosen
-so that the whole has the non-linear power of matter.
+Halos above a lowest mass are painted one by one; all other matter follows a lognormal density. Both
+trace the same large-scale structure, whose power is chosen so that their sum has the non-linear
+power of matter.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import constants
@@ -25,44 +29,49 @@ from lensmap.halos import (
     truncated_nfw_mass,
 )
 
+if TYPE_CHECKING:
+    from astropy.cosmology import FLRW
+
+    from lensmap.typing import RedshiftLike
+
 __all__ = [
     "HaloPhysics",
+    "HaloStatistics",
     "Plane",
-    "Statistics",
-    "farthest",
+    "highest_redshift",
     "make_planes",
     "mass_to_kappa",
 ]
 
-# There are none above (solar masses).
-_LARGEST = 6e15
+# More massive halos are too rare to occur in any field.
+_MAX_HALO_MASS_MSUN = 6e15
 
-# Planes, at least: for near sources, too.
-_FEWEST = 8
+# The lensing weight of near sources needs at least this many planes.
+_MIN_PLANES = 8
 
-# Halos of similar mass share one bias: enough groups that it varies by a tenth within one.
-_GROUP_EDGES = (3e12, 1e13, 4e13, 1.2e14, 3e14)
+# Halos of a mass group share one bias, which varies by about a tenth within a group.
+_GROUP_EDGES_MSUN = (3e12, 1e13, 4e13, 1.2e14, 3e14)
 
-# What is smaller than this (comoving Mpc) is the inside of halos, not large-scale structure.
-_SMOOTHING = 0.5
+# The large-scale power is cut off below this comoving scale, which is inside halos.
+_LARGE_SCALE_CUTOFF_MPC = 0.5
 
 
 @dataclass(frozen=True)
 class HaloPhysics:
-    """What is assumed of halos.
+    """The assumed properties of halos.
 
     Attributes
     ----------
     min_mass : float
-        The lowest M200c that is painted as a halo, solar masses.
+        The lowest M200c of painted halos, solar masses.
     truncation : float
         The truncation radius in units of r200c.
     concentration_scatter : float
         The standard deviation of ln c at a given mass.
     concentration_factor : float
-        What the median c(M) is multiplied by.
+        The factor on the median c(M).
     mean_ellipticity, ellipticity_scatter : float
-        Of the projected halos, :math:`(a - b) / (a + b)`.
+        Mean and standard deviation of the projected :math:`(a - b) / (a + b)`.
     """
 
     min_mass: float
@@ -75,91 +84,89 @@ class HaloPhysics:
 
 @dataclass(frozen=True)
 class Plane:
-    """A slab of comoving space between two distances.
+    """A slab of the universe between two comoving distances.
 
     Attributes
     ----------
     near, far : float
         Comoving distances, Mpc.
     z : float
-        The redshift in its middle.
+        The redshift at the middle distance.
     weights : tuple of float
         The convergence of a density contrast of 1, for each source redshift.
     group_numbers : `numpy.ndarray`
-        The mean number of halos of each mass group per steradian.
+        The mean number of halos per steradian in each mass group.
     group_biases : `numpy.ndarray`
-        Their bias, weighted by mass.
+        The mass-weighted bias of each mass group.
     log_mass, cumulative : `numpy.ndarray`
-        ln M200c and the share of the halos above the lowest mass that lie below it.
+        ln M200c, and the fraction of the halos above the lowest mass that are less massive.
     group_cumulative : `numpy.ndarray`
-        The values of ``cumulative`` at the edges of the groups.
+        The values of ``cumulative`` at the edges of the mass groups.
     log_concentration : `numpy.ndarray`
         The median ln c200c at ``log_mass``.
-    smooth : float
-        How strongly what is not in halos follows the large-scale density: the part of the
-        linear response of matter that halos leave.
+    diffuse_response : float
+        The linear response of the matter outside painted halos to the large-scale density.
     """
 
     near: float
     far: float
     z: float
-    weights: tuple
+    weights: tuple[float, ...]
     group_numbers: np.ndarray
     group_biases: np.ndarray
     log_mass: np.ndarray
     cumulative: np.ndarray
     group_cumulative: np.ndarray
     log_concentration: np.ndarray
-    smooth: float
+    diffuse_response: float
 
     @property
-    def distance(self):
-        """The comoving distance of its middle, Mpc."""
+    def distance(self) -> float:
+        """The comoving distance of the middle, Mpc."""
         return (self.near + self.far) / 2
 
     @property
-    def thickness(self):
-        """Mpc."""
+    def thickness(self) -> float:
+        """The comoving thickness, Mpc."""
         return self.far - self.near
 
 
-class Statistics:
-    """The halo statistics of a cosmology on nodes in redshift, and what follows from them.
+class HaloStatistics:
+    """Abundance, bias and power of halos in a cosmology, tabulated in redshift.
 
     Parameters
     ----------
     cosmology : `~astropy.cosmology.FLRW`
-        With sigma8 and n in its meta.
+        A cosmology with sigma8 and n in its meta.
     physics : HaloPhysics
-        What is assumed of halos.
+        The properties of halos.
     z_max : float
-        How far.
+        The highest redshift of the table.
     """
 
     n_nodes = 12
     _k = np.geomspace(3e-3, 300.0, 48)
 
-    def __init__(self, cosmology, physics, z_max):
+    def __init__(self, cosmology: FLRW, physics: HaloPhysics, z_max: float) -> None:
         self.cosmology, self.physics = cosmology, physics
         self.z = np.linspace(0.0, z_max * 1.001, self.n_nodes)
-        self.log_mass = np.linspace(np.log(physics.min_mass), np.log(_LARGEST), 120)
+        self.log_mass = np.linspace(np.log(physics.min_mass), np.log(_MAX_HALO_MASS_MSUN), 120)
         self.matter = (cosmology.critical_density0 * cosmology.Om0).to_value(
             u.solMass / u.Mpc**3
         )
-        self.group_edges = np.log(
-            [physics.min_mass, *(m for m in _GROUP_EDGES if m > 1.01 * physics.min_mass), _LARGEST]
-        )
+        inner_edges = [m for m in _GROUP_EDGES_MSUN if m > 1.01 * physics.min_mass]
+        self.group_edges = np.log([physics.min_mass, *inner_edges, _MAX_HALO_MASS_MSUN])
         power, responses, total = zip(
-            *(self._power_parts(z) for z in self.z), strict=True
+            *(self._power_terms(z) for z in self.z), strict=True
         )
         self._one_halo, *self._responses = (
-            RectBivariateSpline(np.log(self._k), self.z, np.log(np.array(part).T), kx=3, ky=3)
-            for part in (power, *zip(*responses, strict=True))
+            RectBivariateSpline(np.log(self._k), self.z, np.log(np.array(term).T), kx=3, ky=3)
+            for term in (power, *zip(*responses, strict=True))
         )
         self.response = np.array(total)
 
-    def _power_parts(self, z):
-        """Return the 1-halo power, the response I(k) of each group of halos, and that of all."""
+    def _power_terms(self, z):
+        """Return the 1-halo power, the response I(k) of each mass group, and the total response."""
         n, b, c = self.halos_at(z)
         mass = np.exp(self.log_mass)
         radius = radius_200c(mass * u.solMass, z, self.cosmology).to_value(u.Mpc) * (1 + z)
@@ -169,44 +176,44 @@ class Statistics:
         for node, weight in zip(nodes, weights / weights.sum(), strict=True):
             ci = c * np.exp(self.physics.concentration_scatter * node)
             tau = self.physics.truncation * ci
-            share = mass / self.matter * truncated_nfw_mass(tau) / nfw_mass(ci)
-            shape = share * truncated_nfw_fourier(self._k[:, None] * radius / ci, tau)
-            square = square + weight * shape**2
-            first = first + weight * shape
-            bound = bound + weight * share
+            fraction = mass / self.matter * truncated_nfw_mass(tau) / nfw_mass(ci)
+            profile = fraction * truncated_nfw_fourier(self._k[:, None] * radius / ci, tau)
+            square = square + weight * profile**2
+            first = first + weight * profile
+            bound = bound + weight * fraction
         x = self.log_mass
         power = np.trapezoid(n * square, x, axis=1)
         groups = np.searchsorted(self.group_edges[1:-1], x, side="right")
-        # Each halo counts in its own group; logarithms are interpolated, and 0 is a small number.
+        # The splines interpolate logarithms, which need positive values.
         responses = [
             np.maximum(np.trapezoid(n * b * first * (groups == g), x, axis=1), 1e-12)
             for g in range(len(self.group_edges) - 1)
         ]
         return power, responses, np.trapezoid(n * b * bound, x)
 
-    def one_halo_power(self, k, z):
-        """Return the power of the painted halos' insides, comoving Mpc^3."""
+    def one_halo_power(self, k: np.ndarray, z: float) -> np.ndarray:
+        """Return the 1-halo power of the painted halos, comoving Mpc^3."""
         return self._interpolated(self._one_halo, k, z)
 
-    def group_responses(self, k, z):
-        """Return how the mass in each group of halos responds to the large-scale density."""
+    def group_responses(self, k: np.ndarray, z: float) -> list[np.ndarray]:
+        """Return the response of the mass in each mass group to the large-scale density."""
         return [self._interpolated(spline, k, z) for spline in self._responses]
 
     def _interpolated(self, spline, k, z):
         log_k = np.clip(np.log(k), np.log(self._k[0]), np.log(self._k[-1]))
         return np.exp(spline.ev(log_k, np.broadcast_to(z, np.shape(k))))
 
-    def large_scale_power(self, k, z):
-        """Return the power that is not in halos' insides, nor on their scale (comoving Mpc^3)."""
-        left = nonlinear_power(k, z, self.cosmology) - self.one_halo_power(k, z)
-        return np.maximum(left, 0.0) * np.exp(-((k * _SMOOTHING) ** 2))
+    def large_scale_power(self, k: np.ndarray, z: float) -> np.ndarray:
+        """Return the matter power minus the 1-halo term, cut off inside halos, comoving Mpc^3."""
+        difference = nonlinear_power(k, z, self.cosmology) - self.one_halo_power(k, z)
+        return np.maximum(difference, 0.0) * np.exp(-((k * _LARGE_SCALE_CUTOFF_MPC) ** 2))
 
-    def smooth(self, z):
-        """Return the response of what is not in painted halos."""
-        return 1.0 - np.interp(z, self.z, self.response)
+    def diffuse_response(self, z: float) -> float:
+        """Return the response of the matter outside painted halos."""
+        return float(1.0 - np.interp(z, self.z, self.response))
 
-    def halos_at(self, z):
-        """Return density (dn / dln M per Mpc^3), bias and concentration by `log_mass`."""
+    def halos_at(self, z: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return density (dn / dln M per Mpc^3), bias and concentration at `log_mass`."""
         masses = np.exp(self.log_mass) * u.solMass
         return (
             mass_function(masses, z, self.cosmology).value,
@@ -215,31 +222,31 @@ class Statistics:
         )
 
 
-def make_planes(statistics, z_sources, thickness):
-    """Cut the line of sight into planes.
+def make_planes(
+    statistics: HaloStatistics, z_sources: Sequence[RedshiftLike], max_thickness: float
+) -> list[Plane]:
+    """Divide the line of sight into planes of equal thickness.
 
     Parameters
     ----------
-    statistics : Statistics
+    statistics : HaloStatistics
         The halo statistics.
     z_sources : sequence of float or SourceRedshifts
-        The source redshifts; the planes reach the farthest one.
-    thickness : float
-        How thick a plane is at most, comoving Mpc.
+        The source redshifts; the planes reach the highest one.
+    max_thickness : float
+        The greatest thickness of a plane, comoving Mpc.
 
     Returns
     -------
     list of Plane
-        From near to far.
+        The planes in order of distance.
     """
     cosmology = statistics.cosmology
-    z_end = farthest(z_sources)
-    z_table = np.linspace(0.0, z_end, 2000)
+    z_table = np.linspace(0.0, highest_redshift(z_sources), 2000)
     chi = cosmology.comoving_distance(z_table).to_value(u.Mpc)
-    # For near sources the weight varies within a few planes.
-    n_planes = max(_FEWEST, int(np.ceil(chi[-1] / thickness)))
+    n_planes = max(_MIN_PLANES, int(np.ceil(chi[-1] / max_thickness)))
     edges = np.linspace(0.0, chi[-1], n_planes + 1)
-    # The weight integrated over chi up to any distance, for each source redshift.
+    # The lensing weight integrated from the observer, for each source redshift.
     integrals = [
         cumulative_trapezoid(lensing_weight(z_table, z_source, cosmology), chi, initial=0)
         for z_source in z_sources
@@ -247,15 +254,16 @@ def make_planes(statistics, z_sources, thickness):
     planes = []
     for near, far in zip(edges[:-1], edges[1:], strict=True):
         weights = tuple(
-            float(np.interp(far, chi, total) - np.interp(near, chi, total)) for total in integrals
+            float(np.interp(far, chi, integral) - np.interp(near, chi, integral))
+            for integral in integrals
         )
         z = float(np.interp((near + far) / 2, chi, z_table))
         planes.append(_plane(statistics, near, far, z, weights))
     return planes
 
 
-def farthest(z_sources):
-    """Return the highest redshift of the sources."""
+def highest_redshift(z_sources: Sequence[RedshiftLike]) -> float:
+    """Return the highest redshift of any source."""
     return max(map(farthest_source, z_sources))
 
 
@@ -263,15 +271,15 @@ def _plane(statistics, near, far, z, weights):
     log_mass = statistics.log_mass
     density, bias, median = statistics.halos_at(z)
     cumulative = cumulative_trapezoid(density, log_mass, initial=0)
-    # Weighted by mass, since mass is what lenses.
+    # The bias of a group is weighted by mass, because mass lenses.
     mass = np.exp(log_mass)
-    carried = cumulative_trapezoid(density * mass, log_mass, initial=0)
-    biased = cumulative_trapezoid(density * mass * bias, log_mass, initial=0)
+    cumulative_mass = cumulative_trapezoid(density * mass, log_mass, initial=0)
+    biased_mass = cumulative_trapezoid(density * mass * bias, log_mass, initial=0)
     edges = statistics.group_edges
     at_edges = np.interp(edges, log_mass, cumulative)
     numbers = np.diff(at_edges)
-    biases = np.diff(np.interp(edges, log_mass, biased)) / np.maximum(
-        np.diff(np.interp(edges, log_mass, carried)), 1e-300
+    biases = np.diff(np.interp(edges, log_mass, biased_mass)) / np.maximum(
+        np.diff(np.interp(edges, log_mass, cumulative_mass)), 1e-300
     )
     volume = (far**3 - near**3) / 3  # per steradian
     return Plane(
@@ -285,28 +293,28 @@ def _plane(statistics, near, far, z, weights):
         cumulative=cumulative / cumulative[-1],
         group_cumulative=at_edges / cumulative[-1],
         log_concentration=np.log(median),
-        smooth=float(statistics.smooth(z)),
+        diffuse_response=statistics.diffuse_response(z),
     )
 
 
-def mass_to_kappa(z, z_source, cosmology):
-    r"""Return the convergence of a solar mass spread over a steradian, by redshift.
+def mass_to_kappa(z: np.ndarray, z_source: RedshiftLike, cosmology: FLRW) -> np.ndarray:
+    r"""Return the convergence of one solar mass per steradian, by lens redshift.
 
     .. math:: \frac{4 \pi G}{c^2} \frac{D_{ds}}{D_s D_d}
 
     Parameters
     ----------
     z : `numpy.ndarray`
-        Redshifts of lenses, positive.
+        Lens redshifts, positive.
     z_source : float or SourceRedshifts
-        The sources.
+        The source redshift or its distribution.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
 
     Returns
     -------
     `numpy.ndarray`
-        Steradian per solar mass.
+        The convergence times solid angle, steradian per solar mass.
     """
     distance = cosmology.angular_diameter_distance(z)
     factor = (4 * np.pi * constants.G / constants.c**2 / distance).to_value(1 / u.solMass)

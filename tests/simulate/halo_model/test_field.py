@@ -265,7 +265,7 @@ def test_repr_and_parameters():
         (
             {"cosmology": LambdaCDM(70, 0.3, 0.6, Ob0=0.05, meta={"sigma8": 0.8, "n": 1.0})},
             ValueError,
-            "cosmology must be flat for fields; its curvature is 0.1",
+            "cosmology must be flat for fields: its curvature is 0.1",
         ),
         ({"center": (10, 20)}, TypeError, "center must be one SkyCoord or None"),
         ({"min_mass": 1e12}, TypeError, "min_mass must be a mass with a unit"),

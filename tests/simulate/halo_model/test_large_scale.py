@@ -78,7 +78,7 @@ def test_the_power_of_matter_with_its_tracers_is_known_beforehand():
     responses = [
         bias * share * profile for bias, share in zip((1.0, 2.5, 4.0), shares, strict=True)
     ]
-    expected = field.power_with(0.4, responses, tracers)
+    expected = field.total_power(0.4, responses, tracers)
     rng = np.random.default_rng(6)
     found = 0.0
     for _ in range(600):
