@@ -1,89 +1,99 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Checks of what `ClusterField` is asked for, each with one message."""
+"""Checks of the parameters of `ClusterField`."""
+
+from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
+from typing import Literal, TypeVar
 
 import numpy as np
 from astropy import units as u
 
 from lensmap.cosmology import SourceRedshifts
+from lensmap.halos import NFWHalo
 from lensmap.simulate.halo_model import HaloModelField
+from lensmap.utils import ParameterError, ParameterTypeError
 
-__all__ = ["check_all", "check_background", "check_substructure"]
+__all__ = ["check_background", "check_instances", "check_substructure"]
 
-_MOST_SUBSTRUCTURE = 0.3
+_MAX_SUBSTRUCTURE_FRACTION = 0.3
+
+_T = TypeVar("_T")
 
 
-def check_all(values, name, kind):
-    """Return a tuple of objects of one class.
+def check_instances(values: _T | Sequence[_T], name: str, cls: type[_T]) -> tuple[_T, ...]:
+    """Return one or several instances of a class as a tuple.
 
     Parameters
     ----------
-    values : object or sequence
-        One or several.
+    values : instance of cls, or sequence of them
+        The value of the parameter.
     name : str
         The parameter's name for the error message.
-    kind : type
+    cls : type
         The class.
 
     Returns
     -------
     tuple
-        Maybe empty.
+        The instances; empty for an empty sequence.
 
     Raises
     ------
     TypeError
-        If one is of another class.
+        If any value is of another class.
     """
-    values = (values,) if isinstance(values, kind) else values
-    if not isinstance(values, (tuple, list)) or not all(isinstance(v, kind) for v in values):
-        raise TypeError(f"{name} must be a sequence of {kind.__name__}, not {values!r}")
-    return tuple(values)
+    items = (values,) if isinstance(values, cls) else values
+    if not isinstance(items, (tuple, list)) or not all(isinstance(v, cls) for v in items):
+        raise ParameterTypeError(name, f"a sequence of {cls.__name__}", repr(values))
+    return tuple(items)
 
 
-def check_substructure(substructure, clusters):
-    """Return the part of mass in subhalos.
+def check_substructure(substructure: float, clusters: Sequence[NFWHalo]) -> float:
+    """Return the mass fraction in subhalos.
 
     Parameters
     ----------
     substructure : float
-        What was given.
+        The fraction of M200c.
     clusters : sequence of lensmap.halos.NFWHalo
-        What has it.
+        The clusters.
 
     Returns
     -------
     float
-        The same.
+        The fraction.
 
     Raises
     ------
     ValueError
-        If it is out of range, or a cluster ends before r200c.
+        If the fraction is out of range, or a cluster is truncated within r200c.
     """
-    good = not isinstance(substructure, bool) and isinstance(substructure, numbers.Real)
-    if not good or not 0 <= substructure <= _MOST_SUBSTRUCTURE:
-        raise ValueError(
-            f"substructure must be between 0 and {_MOST_SUBSTRUCTURE:g}, not {substructure!r}"
+    is_number = not isinstance(substructure, bool) and isinstance(substructure, numbers.Real)
+    if not is_number or not 0 <= substructure <= _MAX_SUBSTRUCTURE_FRACTION:
+        raise ParameterError(
+            "substructure", f"between 0 and {_MAX_SUBSTRUCTURE_FRACTION:g}", repr(substructure)
         )
     for halo in clusters:
-        # What subhalos take the place of must be there.
+        # Subhalos replace smooth matter out to r200c.
         if substructure > 0 and halo.truncation is not None and halo.truncation < 1:
-            raise ValueError(
-                "substructure reaches out to r200c: clusters must have a truncation of at least 1 "
-                f"or None, not {halo.truncation}"
+            raise ParameterError(
+                "clusters", "a truncation of at least 1 or None", str(halo.truncation),
+                "substructure extends to r200c", verb="have",
             )
     return float(substructure)
 
 
-def check_background(background, pixels):
+def check_background(
+    background: HaloModelField | Literal[True] | None, pixels: HaloModelField
+) -> HaloModelField | None:
     """Return the model of large-scale structure, or None.
 
     Parameters
     ----------
     background : None, True or HaloModelField
-        What was given; True makes one.
+        The value of the parameter; True makes a model.
     pixels : HaloModelField
         A model with the pixels, sources and cosmology of the field.
 
@@ -95,27 +105,31 @@ def check_background(background, pixels):
     Raises
     ------
     TypeError
-        If it is something else.
+        If ``background`` is anything else.
     ValueError
-        If it does not belong to the field.
+        If pixels, sources or cosmology differ from the field's.
     """
     if background is None:
         return None
     if background is True:
-        return pixels.replace(padding=1.5)
+        # All but the padding, which is 1 in ``pixels``, comes from the field.
+        parameters = pixels.get_params()
+        del parameters["padding"]
+        return HaloModelField(**parameters)
     if not isinstance(background, HaloModelField):
-        raise TypeError(f"background must be a HaloModelField, True or None, not {background!r}")
+        raise ParameterTypeError("background", "a HaloModelField, True or None", repr(background))
     for name in ("shape", "pixel_scale", "z_source", "cosmology", "center"):
-        one, other = getattr(pixels, name), getattr(background, name)
-        if not _same(one, other, pixels.pixel_scale):
+        required, given = getattr(pixels, name), getattr(background, name)
+        if not _equal(required, given, pixels.pixel_scale):
             raise ValueError(
-                f"background must have the {name} of the field, {_short(one)}, but has "
-                f"{_short(other)}"
+                f"background must have the {name} of the field, {_short(required)}, but has "
+                f"{_short(given)}"
             )
     return background
 
 
-def _same(one, other, pixel_scale):
+def _equal(one, other, pixel_scale):
+    """Return whether two parameters agree, positions to a thousandth of a pixel."""
     if hasattr(one, "separation"):
         return one.separation(other) < 1e-3 * pixel_scale
     if isinstance(one, SourceRedshifts) and isinstance(other, SourceRedshifts):

@@ -1,7 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`ClusterField`: clusters with substructure and filaments, alone or on large-scale structure."""
+"""`ClusterField`: clusters with substructure and filaments, with or without background."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from astropy import units as u
@@ -10,12 +14,16 @@ from astropy.table import vstack
 from lensmap.cosmology import SourceRedshifts, check_z_source, sigma_crit
 from lensmap.halos import NFWHalo
 from lensmap.maps import ConvergenceMap
-from lensmap.simulate.clusters._checks import check_all, check_background, check_substructure
+from lensmap.simulate.clusters._checks import (
+    check_background,
+    check_instances,
+    check_substructure,
+)
 from lensmap.simulate.clusters._filaments import Filament, arm_lensing
 from lensmap.simulate.clusters._halo_pixels import HaloLens, pixel_means, radial_nodes
 from lensmap.simulate.clusters._positions import pixel_direction, pixel_positions
 from lensmap.simulate.clusters._presets import cluster_parameters
-from lensmap.simulate.clusters._substructure import cut_profile, draw_subhalos
+from lensmap.simulate.clusters._substructure import draw_subhalos, replaced_profile
 from lensmap.simulate.clusters._truth import (
     cluster_table,
     describe_cluster,
@@ -23,72 +31,84 @@ from lensmap.simulate.clusters._truth import (
     labeled,
     subhalo_table,
 )
-from lensmap.simulate.fields import LensingField
+from lensmap.simulate.fields import (
+    DEFAULT_PIXEL_SCALE,
+    DEFAULT_SHAPE,
+    DEFAULT_Z_SOURCE,
+    LensingField,
+)
 from lensmap.simulate.halo_model import HaloModelField
-from lensmap.utils import Parametrized, as_generator
+from lensmap.utils import ParameterError, Parametrized, as_generator
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+
+    from lensmap.typing import AngleLike, RedshiftLike, RNGLike
 
 __all__ = ["ClusterField"]
 
-_DENSITY = u.solMass / u.Mpc**2
+_SURFACE_DENSITY = u.solMass / u.Mpc**2
 
 _MAX_ELLIPTICITY = 0.6
 
 
 class ClusterField(Parametrized):
-    """Known clusters: NFW halos with substructure and filaments, alone or on top of the rest.
+    """Fields of clusters: NFW halos with substructure, filaments and background.
 
-    Convergence and shear of the halos are their formulas', averaged over pixels: there is no box,
-    no periodic image, and no need of truncation. The mean convergence of the field is not
-    removed.
+    Convergence and shear of the halos come from their formulas, averaged over pixels, so that
+    there is no periodic box and halos need no truncation. The mean convergence of the field is
+    not subtracted.
 
     Parameters
     ----------
     clusters : lensmap.halos.NFWHalo or sequence of them
-        The clusters; ``angle`` of an elliptical one is from the pixels' +x axis towards +y.
+        The clusters. The ``angle`` of an elliptical one is from the pixels' +x axis towards +y.
     positions : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or None
-        Where they are: positions on the sky, ``(n,)``, or offsets from the center of the field
-        along the pixels' axes, ``(n, 2)``, each (x, y), angles. None puts the only one into the
-        center.
+        The centers of the clusters: positions on the sky, ``(n,)``, or offsets (x, y) from the
+        center of the field along the pixel axes, angles, ``(n, 2)``. None puts a single cluster at
+        the center.
     z_source : float or SourceRedshifts
-        The source redshift, or their distribution.
+        The source redshift or its distribution.
     shape : tuple of int
-        ``(ny, nx)`` of the field, even.
+        The shape of the field, ``(ny, nx)``, even.
     pixel_scale : `~astropy.units.Quantity` or str
         The side of a pixel, an angle. Pixels hold means over their area.
     center : `~astropy.coordinates.SkyCoord` or None
-        Where the field is on the sky, north up and east left; None is RA 180, dec 0.
+        The center of the field, with north up and east left; None is RA 180 deg, Dec 0.
     filaments : sequence of Filament
-        The arms of the clusters.
+        The filaments of the clusters.
     substructure : float
-        Which part of M200c of each cluster is in subhalos on average, at most 0.3. What they
-        have, the smooth cluster has not.
+        The mean fraction of M200c of each cluster in subhalos, at most 0.3. Subhalos replace
+        smooth matter, so that they leave the mean mass as it is.
     background : None, True or HaloModelField
-        Large-scale structure that the clusters are added to: none, `HaloModelField` with the same
-        pixels, sources and cosmology, or a given one.
+        Large-scale structure to which the clusters are added. True makes a `HaloModelField` with
+        the pixels, sources and cosmology of the field; None adds none.
     dtype : {"float32", "float64"}
-        The precision of fields.
+        The precision of the fields.
 
     Raises
     ------
-    TypeError, ValueError
-        If a parameter is of the wrong kind or out of range, a cluster lies outside of the field
-        or behind the sources, or the background does not belong to the field.
+    TypeError
+        If a parameter has the wrong type.
+    ValueError
+        If a parameter is out of range, a cluster lies outside the field or behind the sources, or
+        the background has other pixels, sources or cosmology than the field.
 
     See Also
     --------
-    ClusterField.preset : Clusters that are known.
+    ClusterField.preset : Models of known clusters.
 
     Notes
     -----
     Subhalos have masses between 0.001 and 0.1 of M200c with a mass function
-    :math:`\\propto m^{-1.9}`, follow the profile of their cluster out to r200c, are truncated
-    NFW halos with the concentrations of Diemer & Joyce 2019, and are round. The field is flat:
-    in 3.5 deg, tangents differ from angles by 3e-4.
+    :math:`\\propto m^{-1.9}`. They follow the profile of their cluster out to r200c, and are round,
+    truncated NFW halos with the concentrations of Diemer & Joyce 2019. The field is flat: over
+    3.5 deg, tangents differ from angles by 3e-4.
 
-    Mean and value at the center of a pixel differ: r pixels from a cluster, tangential shear is
-    smaller by a part of about :math:`1 / (6 r^2)`. But for that, the shear of round halos is
-    that of `lensmap.halos.NFWHalo` to 1e-3 or better, that of elliptical ones, up to an
-    ellipticity of 0.5, right to 2e-3.
+    The mean over a pixel differs from the value at its center: r pixels from a cluster, the
+    tangential shear is smaller by a fraction of about :math:`1 / (6 r^2)`. Otherwise, the shear of
+    round halos agrees with that of `lensmap.halos.NFWHalo` to 1e-3 or better. The shear of
+    elliptical halos is accurate to 2e-3 up to an ellipticity of 0.5.
 
     Examples
     --------
@@ -104,31 +124,33 @@ class ClusterField(Parametrized):
 
     def __init__(
         self,
-        clusters,
+        clusters: NFWHalo | Sequence[NFWHalo],
         *,
-        positions=None,
-        z_source=1.0,
-        shape=(512, 512),
-        pixel_scale=0.41 * u.arcmin,
-        center=None,
-        filaments=(),
-        substructure=0.0,
-        background=None,
-        dtype="float32",
-    ):
-        self.clusters = check_all(clusters, "clusters", NFWHalo)
+        positions: SkyCoord | u.Quantity | None = None,
+        z_source: RedshiftLike = DEFAULT_Z_SOURCE,
+        shape: tuple[int, int] = DEFAULT_SHAPE,
+        pixel_scale: AngleLike = DEFAULT_PIXEL_SCALE,
+        center: SkyCoord | None = None,
+        filaments: Filament | Sequence[Filament] = (),
+        substructure: float = 0.0,
+        background: HaloModelField | Literal[True] | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.clusters = check_instances(clusters, "clusters", NFWHalo)
         if not self.clusters:
-            raise ValueError("clusters must hold at least one NFWHalo, but is empty")
+            raise ParameterError(
+                "clusters", "at least one NFWHalo", "an empty sequence", verb="hold"
+            )
         for halo in self.clusters:
             if halo.ellipticity > _MAX_ELLIPTICITY:
-                raise ValueError(
-                    f"clusters must have an ellipticity of at most {_MAX_ELLIPTICITY:g}, not "
-                    f"{halo.ellipticity}"
+                raise ParameterError(
+                    "clusters", f"an ellipticity of at most {_MAX_ELLIPTICITY:g}",
+                    str(halo.ellipticity), verb="have",
                 )
             if halo.cosmology != self.clusters[0].cosmology:
-                raise ValueError("clusters must all have the same cosmology")
+                raise ParameterError("clusters", "the same cosmology", verb="all have")
         self.z_source = check_z_source(z_source)
-        # Pixels and their place are checked by what knows them already.
+        # It checks the pixels and their position.
         pixels = HaloModelField(
             z_source=self.z_source, shape=shape, pixel_scale=pixel_scale, center=center,
             padding=1.0, dtype=dtype, cosmology=self.clusters[0].cosmology,
@@ -136,29 +158,29 @@ class ClusterField(Parametrized):
         self.shape, self.dtype = pixels.shape, dtype
         self.pixel_scale, self.center, self.wcs = pixels.pixel_scale, pixels.center, pixels.wcs
         for halo in self.clusters:
-            sigma_crit(halo.z_lens, self.z_source, halo.cosmology)  # says if it is behind them
+            sigma_crit(halo.z_lens, self.z_source, halo.cosmology)  # checks the order
         self.positions = positions
         self._x, self._y = pixel_positions(positions, len(self.clusters), self.wcs)
-        self.filaments = check_all(filaments, "filaments", Filament)
-        self._arms = [self._arm(filament) for filament in self.filaments]
+        self.filaments = check_instances(filaments, "filaments", Filament)
+        self._arms = [self._arm_of(filament) for filament in self.filaments]
         self.substructure = check_substructure(substructure, self.clusters)
         self.background = background
-        self._behind = check_background(background, pixels)
+        self._background_model = check_background(background, pixels)
 
     @classmethod
-    def preset(cls, name, **changes):
-        r"""Make the field of a cluster that is known.
+    def preset(cls, name: str, **changes: Any) -> ClusterField:
+        r"""Make a model of a known cluster.
 
         Parameters
         ----------
         name : {"coma"}
-            Coma (Abell 1656) at z = 0.0231, as a mock: no shear catalog of it is public. M200c
-            of 7.4e14 solar masses (Cha et al. 2025), centered on NGC 4874, c200c of Diemer &
-            Joyce 2019, truncated at 2.5 r200c, round, a tenth of it in subhalos; a field of 3.5
-            deg, 512 x 512 pixels. Sources are at redshift 1: for a lens so near, their redshifts
-            hardly matter.
+            Coma (Abell 1656) at z = 0.0231, simulated because no shear catalog of it is public:
+            M200c of 7.4e14 solar masses (Cha et al. 2025), centered on NGC 4874, c200c of Diemer &
+            Joyce 2019, truncated at 2.5 r200c, round, with a tenth of its mass in subhalos, in the
+            default field of 3.5 deg. The sources are at redshift 1; the signal of so near a lens
+            hardly depends on it.
         **changes
-            Other parameters of `ClusterField`, or other values.
+            Parameters of `ClusterField` to add or replace.
 
         Returns
         -------
@@ -173,12 +195,11 @@ class ClusterField(Parametrized):
         Notes
         -----
         Coma has three filaments, 14 arcmin wide (full width at half maximum), from 25 to 95
-        arcmin from the center. Two have the position angles in which HyeongHan et al. 2024 found
-        them, 110 and 340 deg, and an excess convergence, 0.0115 and 0.0063, that a matched filter
-        would see with the significance that they report, 6.6 and 3.6 sigma, in 38 galaxies per
-        square arcminute with ellipticities of 0.25 per component. The third, at 225 deg with
-        0.0063, is invented, and so are length and width of all. A survey like theirs is
-        ``MockSurvey.preset("cha2025", density=38 / u.arcmin**2)``.
+        arcmin from the center. Two have the position angles of HyeongHan et al. 2024, 110 and 340
+        deg, and an excess convergence, 0.0115 and 0.0063, at which a matched filter has their
+        significance, 6.6 and 3.6 sigma, for 38 galaxies per square arcminute with ellipticities of
+        0.25 per component. The third, at 225 deg with 0.0063, is invented, as are length and width
+        of all. ``MockSurvey.preset("cha2025", density=38 / u.arcmin**2)`` is a survey like theirs.
 
         References
         ----------
@@ -205,24 +226,24 @@ class ClusterField(Parametrized):
             f"z_source {self.z_source!r}>"
         )
 
-    # --- what is asked for ------------------------------------------------------------------
+    # --- filaments in pixels ----------------------------------------------------------------
 
-    def _arm(self, filament):
+    def _arm_of(self, filament):
         """Return a filament in pixels."""
-        which = filament.cluster
-        if not 0 <= which < len(self.clusters):
+        index = filament.cluster
+        if not 0 <= index < len(self.clusters):
             raise ValueError(
                 f"filaments must start at a cluster from 0 to {len(self.clusters) - 1}; one has "
-                f"cluster={which}"
+                f"cluster={index}"
             )
-        x, y = self._x[which], self._y[which]
+        x, y = self._x[index], self._y[index]
         direction = pixel_direction(self.wcs, x, y, filament.angle)
-        arm = filament.arm(self.clusters[which], x, y, direction, self.pixel_scale)
-        longest = 2 * max(self.shape)
-        if arm.end > longest:
-            raise ValueError(
-                f"length must be at most twice the field, {longest * self.pixel_scale:.4g}, but a "
-                f"filament has {arm.end * self.pixel_scale:.4g}"
+        arm = filament.arm(self.clusters[index], x, y, direction, self.pixel_scale)
+        max_length = 2 * max(self.shape)
+        if arm.end > max_length:
+            raise ParameterError(
+                "length", f"at most twice the field, {max_length * self.pixel_scale:.4g}",
+                f"{arm.end * self.pixel_scale:.4g}",
             )
         return arm
 
@@ -230,100 +251,105 @@ class ClusterField(Parametrized):
 
     @cached_property
     def _scales(self):
-        """The side of a pixel (proper Mpc) and the critical density (solar masses) of clusters."""
+        """The side of a pixel (proper Mpc) and Sigma_crit (solMass / Mpc2) of each cluster."""
         result = []
         for halo in self.clusters:
             distance = halo.cosmology.angular_diameter_distance(halo.z_lens).to_value(u.Mpc)
             critical = sigma_crit(halo.z_lens, self.z_source, halo.cosmology)
-            size = distance * self.pixel_scale.to_value(u.rad)
-            result.append((size, critical.to_value(_DENSITY)))
+            pixel_mpc = distance * self.pixel_scale.to_value(u.rad)
+            result.append((pixel_mpc, critical.to_value(_SURFACE_DENSITY)))
         return result
 
-    def _lensing(self, halo, which, x, y):
+    def _lensing(self, halo, index, x, y):
         """Return convergence and shear of a halo at a cluster's redshift, ``(2, ny, nx)``."""
-        size, critical = self._scales[which]
+        pixel_mpc, critical = self._scales[index]
         radius = radial_nodes(self.shape, x, y)
+        radius_mpc = radius * pixel_mpc * u.Mpc
         lens = HaloLens(
             radius,
-            halo.surface_density(radius * size * u.Mpc).to_value(_DENSITY) / critical,
-            halo.mean_surface_density(radius * size * u.Mpc).to_value(_DENSITY) / critical,
+            halo.surface_density(radius_mpc).to_value(_SURFACE_DENSITY) / critical,
+            halo.mean_surface_density(radius_mpc).to_value(_SURFACE_DENSITY) / critical,
             halo.ellipticity,
             halo.angle,
         )
         return np.stack(pixel_means(lens, self.shape, x, y))
 
     @cached_property
-    def _smooth(self):
-        """Convergence and shear of what is the same in all draws."""
+    def _smooth_lensing(self):
+        """Convergence and shear of clusters without subhalos, and of filaments."""
         total = np.zeros((2, *self.shape), dtype=complex)
-        for which, (halo, x, y) in enumerate(zip(self.clusters, self._x, self._y, strict=True)):
-            total += self._lensing(halo, which, x, y)
+        for index, (halo, x, y) in enumerate(zip(self.clusters, self._x, self._y, strict=True)):
+            total += self._lensing(halo, index, x, y)
         if self._arms:
             total += np.stack(arm_lensing(self._arms, self.shape))
         return total
 
     @cached_property
-    def _per_mass(self):
-        """What subhalos take the place of, for each cluster and solar mass."""
+    def _replaced_lensing(self):
+        """Convergence and shear that subhalos replace, per solar mass, for each cluster."""
         result = []
         for halo, scales, x, y in zip(self.clusters, self._scales, self._x, self._y, strict=True):
-            size, critical = scales
-            scale = halo.scale_radius.to_value(u.Mpc)
+            pixel_mpc, critical = scales
+            scale_radius = halo.scale_radius.to_value(u.Mpc)
             radius = radial_nodes(self.shape, x, y)
             sigma, mean = (
-                values / scale**2 / critical
-                for values in cut_profile(radius * size / scale, halo.c200c)
+                values / scale_radius**2 / critical
+                for values in replaced_profile(radius * pixel_mpc / scale_radius, halo.c200c)
             )
             lens = HaloLens(radius, sigma, mean, halo.ellipticity, halo.angle)
             result.append(np.stack(pixel_means(lens, self.shape, x, y)))
         return result
 
-    def prepare(self):
-        """Work out all that does not depend on a draw, if not yet done.
+    def prepare(self) -> ClusterField:
+        """Compute everything that does not depend on the draw.
+
+        The first draw does so as well.
 
         Returns
         -------
         ClusterField
             The model itself.
         """
-        _ = self._smooth
+        _ = self._smooth_lensing
         if self.substructure > 0:
-            _ = self._per_mass
-        if self._behind is not None:
-            self._behind.prepare()
+            _ = self._replaced_lensing
+        if self._background_model is not None:
+            self._background_model.prepare()
         return self
 
-    def draw(self, rng=None):
+    def draw(self, rng: RNGLike = None) -> LensingField:
         """Draw a field.
 
         Parameters
         ----------
-        rng : None, int, `~numpy.random.SeedSequence` or `numpy.random.Generator`
-            The source of random numbers, for substructure and background; None is different in
-            each call.
+        rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
+            Seed or generator for substructure and background; None is different in each call.
 
         Returns
         -------
         LensingField
-            Convergence, shear and halos, which unpack as ``kappa, halos = ...``. The column
-            ``kind`` of ``halos`` says ``"cluster"``, ``"subhalo"`` or ``"background"``, and
-            ``cluster`` to which cluster one belongs, -1 for none. Clusters come with their whole
-            M200c, substructure included; then subhalos in the field, with M200c before their
-            truncation at r200c. ``kappa.meta`` has ``clusters`` and ``filaments``, with the mass of
-            each; angles in deg, lengths in arcmin, masses in solar masses. Bit for bit the same
-            for a seed.
+            Convergence, shear and halos, which unpack as ``kappa, halos = ...``. The same seed
+            gives the same bits.
+
+        Notes
+        -----
+        The column ``kind`` of the halos is ``"cluster"``, ``"subhalo"`` or ``"background"``, and
+        ``cluster`` is the index of the cluster to which a halo belongs, -1 for none. Clusters have
+        their full M200c, substructure included. Subhalos are those in the field, with M200c before
+        their truncation at r200c. ``kappa.meta`` has ``clusters`` and ``filaments`` with their
+        masses; angles are in deg, lengths in arcmin, masses in solar masses.
         """
         rng = as_generator(rng)
-        total = self._smooth.copy()
+        total = self._smooth_lensing.copy()
         tables = [cluster_table(self.clusters, self._x, self._y, self.wcs)]
         if self.substructure > 0:
-            for which in range(len(self.clusters)):
-                tables.append(self._add_subhalos(total, which, rng))
+            for index in range(len(self.clusters)):
+                tables.append(self._add_subhalos(total, index, rng))
         kappa, gamma = total[0].real, total[1]
-        if self._behind is not None:
-            behind = self._behind.draw(rng)
-            kappa, gamma = kappa + behind.kappa.data, gamma + behind.gamma
-            tables.append(labeled(behind.halos, "background", -1))
+        if self._background_model is not None:
+            background = self._background_model.draw(rng)
+            kappa, gamma = kappa + background.kappa.data, gamma + background.gamma
+            tables.append(labeled(background.halos, "background", -1))
         single = self.dtype == "float32"
         return LensingField(
             ConvergenceMap(kappa.astype(self.dtype), wcs=self.wcs, meta=self._meta()),
@@ -332,20 +358,20 @@ class ClusterField(Parametrized):
             self.z_source,
         )
 
-    def _add_subhalos(self, total, which, rng):
-        """Add the subhalos of a cluster, in the place of a smooth part of it."""
-        halo, (size, _) = self.clusters[which], self._scales[which]
+    def _add_subhalos(self, total, index, rng):
+        """Replace smooth matter of a cluster by subhalos, in place; return their table."""
+        halo, (pixel_mpc, _) = self.clusters[index], self._scales[index]
         subhalos = draw_subhalos(halo, self.substructure, rng)
-        x = self._x[which] + subhalos.x.to_value(u.Mpc) / size
-        y = self._y[which] + subhalos.y.to_value(u.Mpc) / size
+        x = self._x[index] + subhalos.x.to_value(u.Mpc) / pixel_mpc
+        y = self._y[index] + subhalos.y.to_value(u.Mpc) / pixel_mpc
         for i in range(len(x)):
-            one = NFWHalo(
+            subhalo = NFWHalo(
                 subhalos.m200c[i], float(subhalos.c200c[i]), halo.z_lens,
                 truncation=subhalos.truncation, cosmology=halo.cosmology,
             )
-            total += self._lensing(one, which, x[i], y[i])
-        total -= subhalos.mass.sum().to_value(u.solMass) * self._per_mass[which]
-        return subhalo_table(subhalos, halo.z_lens, which, x, y, self.wcs)
+            total += self._lensing(subhalo, index, x[i], y[i])
+        total -= subhalos.mass.sum().to_value(u.solMass) * self._replaced_lensing[index]
+        return subhalo_table(subhalos, halo.z_lens, index, x, y, self.wcs)
 
     def _meta(self):
         z_source = self.z_source
@@ -355,7 +381,7 @@ class ClusterField(Parametrized):
             "z_source": repr(z_source) if isinstance(z_source, SourceRedshifts) else z_source,
             "cosmology": self.clusters[0].cosmology.name or "unnamed",
             "substructure": self.substructure,
-            "background": self._behind is not None,
+            "background": self._background_model is not None,
             "clusters": [describe_cluster(*pair) for pair in zip(self.clusters, sky, strict=True)],
             "filaments": [
                 describe_filament(filament, arm, self.pixel_scale, *self._scales[filament.cluster])

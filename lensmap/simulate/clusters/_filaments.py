@@ -1,65 +1,72 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Filament`: a straight arm of matter at a cluster, and what it does to light."""
+"""`Filament`: a straight filament of matter at a cluster, and its lensing signal."""
+
+from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy.fft
 from astropy import units as u
+from numpy.typing import ArrayLike
 from scipy import special
 
+from lensmap.cosmology import get_cosmology
 from lensmap.flatsky import shear_kernel
-from lensmap.utils import check_number
+from lensmap.utils import ParameterError, ParameterTypeError, check_number
+
+if TYPE_CHECKING:
+    from lensmap.halos import NFWHalo
 
 __all__ = ["Arm", "Filament", "arm_lensing", "arm_profile"]
 
-# How far a Gaussian reaches, in standard deviations.
-_REACH = 5.0
+# Gaussian profiles are cut off at this number of standard deviations.
+_MAX_DEVIATION = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filament:
-    r"""A straight arm of matter that starts at a cluster.
+    r"""A straight filament that starts at a cluster.
 
-    Its convergence is that of a ridge,
+    Its convergence is added to that of everything else,
 
     .. math:: \kappa(s, t) = \kappa_\mathrm{excess}(s) \, A(s) \, e^{-t^2 / 2 \sigma^2} ,
 
-    with s the distance from the cluster's center along the arm and t that from the arm. A is 1
-    but for both ends, where it falls to 0 as half a wave of a cosine: between ``start`` and
-    ``start + taper``, and between ``length - taper`` and ``length``. It is added to whatever else
-    there is.
+    with s the distance from the center of the cluster along the filament and t the distance from
+    its axis. A is 1 except at both ends, where it falls to 0 as half a period of a cosine: between
+    ``start`` and ``start + taper``, and between ``length - taper`` and ``length``.
 
     Attributes
     ----------
     angle : `~astropy.units.Quantity`
-        The direction on the sky as seen from the cluster, a position angle: from north through
-        east. In a field with north up and east left that is ``angle`` + 90 deg from the pixels'
-        +x axis towards +y.
+        The position angle as seen from the cluster, from north through east. In a field with north
+        up and east left, ``angle`` + 90 deg is the direction from the pixels' +x axis towards +y.
     length : `~astropy.units.Quantity`
-        How far from the center of the cluster the arm ends: an angle, or a proper length at the
-        cluster.
+        The distance of the far end from the center of the cluster: an angle, or a proper length at
+        the cluster.
     width : `~astropy.units.Quantity`
-        The standard deviation of the profile across, an angle or a length; the full width at
-        half maximum is 2.355 times as large.
+        The standard deviation of the profile across, an angle or a length. The full width at half
+        maximum is 2.355 times as large.
     excess : float
-        The convergence that it adds on its axis, positive.
+        The convergence on the axis, positive.
     outer_excess : float or None
-        The same at the far end, where it differs: in between it is linear in s. None is
+        The convergence on the axis at the far end; it is linear in s between the two ends. None is
         ``excess``.
     start : `~astropy.units.Quantity` or None
-        How far from the center the arm begins, an angle or a length; None is r200c.
+        The distance of the near end from the center of the cluster, an angle or a length; None is
+        r200c.
     taper : `~astropy.units.Quantity` or None
-        Over which length each end falls, an angle or a length; None is ``width``.
+        The length over which each end falls to 0, an angle or a length; None is ``width``.
     cluster : int
-        The number of the cluster at which it starts, from 0.
+        The index of the cluster, from 0.
 
     Raises
     ------
     TypeError
-        If a parameter has no unit, or another one than it should have.
+        If a parameter has no unit, or one of the wrong kind.
     ValueError
         If a parameter is not finite or not positive.
 
@@ -81,14 +88,14 @@ class Filament:
     taper: u.Quantity | None = None
     cluster: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         angle = self.angle
         if not isinstance(angle, u.Quantity) or not angle.unit.is_equivalent(u.deg):
-            raise TypeError(
-                f"angle must be an angle with a unit, such as 110 * u.deg, not {angle!r}"
+            raise ParameterTypeError(
+                "angle", "an angle with a unit, such as 110 * u.deg", repr(angle)
             )
         if not angle.isscalar or not np.isfinite(angle):
-            raise ValueError(f"angle must be one finite angle, not {angle}")
+            raise ParameterError("angle", "one finite angle", str(angle))
         for name in ("length", "width", "start", "taper"):
             value = getattr(self, name)
             if value is not None or name in ("length", "width"):
@@ -99,33 +106,36 @@ class Filament:
                 continue
             check_number(value, name, "a positive finite convergence", low=np.finfo(float).tiny)
         if isinstance(self.cluster, bool) or not isinstance(self.cluster, numbers.Integral):
-            raise TypeError(f"cluster must be the number of a cluster, not {self.cluster!r}")
+            raise ParameterTypeError("cluster", "the number of a cluster", repr(self.cluster))
 
-    def arm(self, halo, x, y, direction, pixel_scale):
-        """Return the arm in pixels.
+    def arm(
+        self, halo: NFWHalo, x: float, y: float, direction: float, pixel_scale: u.Quantity
+    ) -> Arm:
+        """Return the filament in pixels.
 
         Parameters
         ----------
         halo : lensmap.halos.NFWHalo
             The cluster.
         x, y : float
-            Its center in pixels.
+            The center of the cluster in pixels.
         direction : float
-            Where the arm goes, radians from +x to +y.
+            The direction of the filament, radians from +x to +y.
         pixel_scale : `~astropy.units.Quantity`
             The side of a pixel, an angle.
 
         Returns
         -------
         Arm
-            The same in pixels.
+            The filament in pixels.
 
         Raises
         ------
         ValueError
-            If it ends before it begins, or is narrower than pixels show.
+            If the filament ends before it begins, or is narrower than a pixel.
         """
-        distance = halo.cosmology.angular_diameter_distance(halo.z_lens).to(u.Mpc)
+        cosmology = get_cosmology(halo.cosmology, structure=False)
+        distance = cosmology.angular_diameter_distance(halo.z_lens).to(u.Mpc)
 
         def pixels(size):
             if not size.unit.is_equivalent(u.rad):
@@ -138,12 +148,11 @@ class Filament:
         if end - start < 2 * taper:
             raise ValueError(
                 f"length must be at least start + 2 taper, {(start + 2 * taper) * pixel_scale:.4g} "
-                f"(start is {start * pixel_scale:.4g}), but is {end * pixel_scale:.4g}"
+                f"(start is {start * pixel_scale:.4g}), not {end * pixel_scale:.4g}"
             )
         if width < 1:
-            raise ValueError(
-                f"width must be at least a pixel, {pixel_scale:.4g}, but is "
-                f"{width * pixel_scale:.4g}"
+            raise ParameterError(
+                "width", f"at least a pixel, {pixel_scale:.4g}", f"{width * pixel_scale:.4g}"
             )
         outer = self.excess if self.outer_excess is None else self.outer_excess
         return Arm(x, y, direction, start, end, width, taper, float(self.excess), float(outer))
@@ -155,11 +164,11 @@ class Arm(NamedTuple):
     Attributes
     ----------
     x, y : float
-        The center of the cluster.
+        The center of the cluster in pixels.
     direction : float
-        Radians from +x to +y.
+        The direction, radians from +x to +y.
     start, end, width, taper : float
-        Pixels.
+        Distances from the center, width and taper, in pixels.
     excess, outer_excess : float
         The convergence on the axis, at the start and at the end.
     """
@@ -175,62 +184,62 @@ class Arm(NamedTuple):
     outer_excess: float
 
     @property
-    def sum(self):
-        """The sum of its convergence over all pixels."""
-        # The tapers count half; with the linear excess, by symmetry, no more is needed.
+    def sum(self) -> float:
+        """The sum of the convergence over all pixels."""
+        # A taper has half the area of its length; a linear excess changes nothing, by symmetry.
         length = self.end - self.start - self.taper
         mean = (self.excess + self.outer_excess) / 2
-        return mean * length * self.width * np.sqrt(2 * np.pi)
+        return float(mean * length * self.width * np.sqrt(2 * np.pi))
 
 
-def arm_profile(arm, s):
-    """Return the convergence on the axis at distances from the cluster's center.
+def arm_profile(arm: Arm, s: ArrayLike) -> np.ndarray:
+    """Return the convergence on the axis of a filament.
 
     Parameters
     ----------
     arm : Arm
         The filament.
     s : array_like
-        The distances in pixels.
+        Distances from the center of the cluster in pixels.
 
     Returns
     -------
     `numpy.ndarray`
-        Dimensionless.
+        The convergence, in the shape of ``s``.
     """
     s = np.asarray(s, dtype=float)
-    place = np.clip((s - arm.start) / (arm.end - arm.start), 0, 1)
-    excess = arm.excess + place * (arm.outer_excess - arm.excess)
+    fraction = np.clip((s - arm.start) / (arm.end - arm.start), 0, 1)
+    excess = arm.excess + fraction * (arm.outer_excess - arm.excess)
     rise = np.clip(np.minimum(s - arm.start, arm.end - s) / arm.taper, 0, 1)
     return excess * (1 - np.cos(np.pi * rise)) / 2
 
 
-def arm_lensing(arms, shape):
+def arm_lensing(arms: Sequence[Arm], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     r"""Return convergence and shear of filaments on pixels.
 
     Parameters
     ----------
     arms : sequence of Arm
-        The filaments; what lies outside of the field makes shear, too.
+        The filaments. The shear includes that of their mass outside the field.
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the field, ``(ny, nx)``.
 
     Returns
     -------
     kappa, gamma : `numpy.ndarray`
-        ``(ny, nx)``, double precision; ``gamma`` is complex.
+        Convergence and complex shear, double precision, ``(ny, nx)``.
 
     Notes
     -----
-    The shear of a point falls as :math:`1 / r^2`. Its kernel is cut at a radius R that is no
-    smaller than all distances between pixels and mass, which multiplies its transform by
-    :math:`1 - 2 J_1(k R) / (k R)`; in a box that is larger by R there are then no periodic images.
+    The shear of a point mass falls as :math:`1 / r^2`. Its kernel is cut off at a radius R that is
+    at least the largest distance between a pixel and mass, which multiplies its Fourier transform
+    by :math:`1 - 2 J_1(k R) / (k R)`. A box that is larger by R then has no periodic images.
     """
-    (low_y, high_y), (low_x, high_x) = (_range(arms, axis, n) for axis, n in enumerate(shape))
+    (low_y, high_y), (low_x, high_x) = (_extent(arms, axis, n) for axis, n in enumerate(shape))
     region = (high_y - low_y, high_x - low_x)
     kappa = np.zeros(region)
     for arm in arms:
-        kappa += _painted(arm, low_x, low_y, region)
+        kappa += _pixel_means(arm, low_x, low_y, region)
     cut = np.hypot(*region)
     box = tuple(scipy.fft.next_fast_len(int(np.ceil(n + cut)), real=True) for n in region)
     kernel = shear_kernel(box)[:, : box[1] // 2 + 1]
@@ -243,20 +252,20 @@ def arm_lensing(arms, shape):
     return kappa[field].copy(), gamma
 
 
-def _range(arms, axis, n):
-    """Return the pixels along an axis (0 is y) that hold the field and all mass."""
+def _extent(arms, axis, n):
+    """Return the range of pixels along an axis (0 is y) with the field and all mass."""
     low, high = 0.0, float(n)
     for arm in arms:
         center = (arm.y, arm.x)[axis]
         along = (np.sin(arm.direction), np.cos(arm.direction))[axis]
         for s in (arm.start, arm.end):
-            low = min(low, center + s * along - _REACH * arm.width)
-            high = max(high, center + s * along + _REACH * arm.width)
+            low = min(low, center + s * along - _MAX_DEVIATION * arm.width)
+            high = max(high, center + s * along + _MAX_DEVIATION * arm.width)
     return int(np.floor(low)), int(np.ceil(high))
 
 
-def _painted(arm, low_x, low_y, shape):
-    """Return the means over pixels, by Gauss's rule with two points on a side."""
+def _pixel_means(arm, low_x, low_y, shape):
+    """Return means over pixels by Gaussian quadrature with two points on a side."""
     result = np.zeros(shape)
     y, x = np.meshgrid(
         np.arange(shape[0]) + low_y - arm.y, np.arange(shape[1]) + low_x - arm.x, indexing="ij"
@@ -274,6 +283,6 @@ def _painted(arm, low_x, low_y, shape):
 def _check_size(value, name, *, allow_zero):
     units = (u.rad, u.Mpc)
     if not isinstance(value, u.Quantity) or not any(map(value.unit.is_equivalent, units)):
-        raise TypeError(f"{name} must be an angle or a length with a unit, not {value!r}")
+        raise ParameterTypeError(name, "an angle or a length with a unit", repr(value))
     if not value.isscalar or not np.isfinite(value) or value < 0 or (value == 0 and not allow_zero):
-        raise ValueError(f"{name} must be one positive finite angle or length, not {value}")
+        raise ParameterError(name, "one positive finite angle or length", str(value))

@@ -1,25 +1,30 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The convergence and the shear of single halos on pixels, from their formulas.
+"""Convergence and shear of single halos on pixels, from their formulas.
 
-No transform is made: there is no box, no periodic image and no swinging about a cusp, and halos
-need no truncation. `lensmap.simulate.halo_model._painting` is for very many halos, and less exact.
+Without a Fourier transform there is no box, no periodic image and no oscillation at a cusp, and
+halos need no truncation. `lensmap.simulate.halo_model._painting` paints very many halos, less
+exactly.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from astropy import units as u
 
 __all__ = ["HaloLens", "pixel_means", "radial_nodes"]
 
-_NODES = 3000
+_N_NODES = 3000
 
-# The integral over an ellipse: the shear is in error by 1e-5 at an axis ratio of 1/2, 2e-4 at 1/4,
-# and useless beyond 1/6.
-_RADII, _SHARES = np.polynomial.legendre.leggauss(24)
-_RADII, _SHARES = (_RADII + 1) / 2, _SHARES / 2
+# Gauss-Legendre rule of the integral over an ellipse: the error of the shear is 1e-5 at an axis
+# ratio of 1/2, 2e-4 at 1/4, and large beyond 1/6.
+_ELLIPSE_NODES, _ELLIPSE_WEIGHTS = np.polynomial.legendre.leggauss(24)
+_ELLIPSE_NODES, _ELLIPSE_WEIGHTS = (_ELLIPSE_NODES + 1) / 2, _ELLIPSE_WEIGHTS / 2
 
-# Pixels within so many of the center are integrated with so many points on a side.
-_REFINED = ((40.0, 2), (10.0, 4), (3.0, 16), (1.5, 48))
-_RULES = {n: np.polynomial.legendre.leggauss(n) for _, n in _REFINED}
+# Pixels within a radius (pixels) of the center are integrated with n points on a side.
+_REFINEMENTS = ((40.0, 2), (10.0, 4), (3.0, 16), (1.5, 48))
+_RULES = {n: np.polynomial.legendre.leggauss(n) for _, n in _REFINEMENTS}
 
 
 class HaloLens:
@@ -28,9 +33,9 @@ class HaloLens:
     Parameters
     ----------
     radius : `numpy.ndarray`
-        Distances from the center in pixels, ``(n,)``, rising, in steps of the logarithm.
+        Distances from the center in pixels, ``(n,)``, rising.
     kappa, mean : `numpy.ndarray`
-        The convergence at a distance, and its mean within it, of the round halo, ``(n,)``.
+        The convergence of the round halo at a distance, and its mean within it, ``(n,)``.
     ellipticity : float
         (a - b) / (a + b).
     angle : `~astropy.units.Quantity`
@@ -38,9 +43,9 @@ class HaloLens:
 
     Notes
     -----
-    An elliptical halo is a pile of thin homoeoids of the same axes: each is felt only outside of
-    it, and there by its confocal twin. With z along the long axis, q the axis ratio,
-    :math:`f^2 = 1/q - q`, :math:`w = q x + i y / q` and the elliptical radius m,
+    An elliptical halo is a sum of thin homoeoids with the same axes. A homoeoid deflects light
+    only outside itself, as a confocal homoeoid of the same mass does. With z along the long axis, q
+    the axis ratio, :math:`f^2 = 1/q - q`, :math:`w = q x + i y / q` and the elliptical radius m,
 
     .. math:: \gamma^* = \kappa(m) \frac{w^*}{w} - z \left[ \frac{m^2 \bar\kappa(m)}{w^3}
               - 3 f^2 m^4 \int_0^1 \frac{\bar\kappa(m t)\, t^3}{(z^2 - f^2 m^2 t^2)^{5/2}}
@@ -51,24 +56,31 @@ class HaloLens:
     Bourassa & Kantowski 1975, ApJ 195, 13; Bray 1984, MNRAS 208, 511.
     """
 
-    def __init__(self, radius, kappa, mean, ellipticity=0.0, angle=0.0 * u.rad):
+    def __init__(
+        self,
+        radius: np.ndarray,
+        kappa: np.ndarray,
+        mean: np.ndarray,
+        ellipticity: float = 0.0,
+        angle: u.Quantity = 0.0 * u.rad,
+    ) -> None:
         self._ratio = (1 - ellipticity) / (1 + ellipticity)
         self._angle = float(angle.to_value(u.rad))
         self._log_radius, self._kappa, self._mean = np.log(radius), kappa, mean
 
-    def __call__(self, dx, dy):
+    def __call__(self, dx: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return convergence and shear at offsets from the center.
 
         Parameters
         ----------
         dx, dy : `numpy.ndarray`
-            Pixels, of one shape.
+            Offsets in pixels, of one shape.
 
         Returns
         -------
         kappa, gamma : `numpy.ndarray`
-            Convergence, and complex shear in the basis of the pixels. Nearer to the center than
-            1e-5 pixels they are those at this distance, if it is the first of the table.
+            Convergence, and complex shear in the pixel basis. Within the first tabulated distance
+            they are constant.
         """
         z = (dx + 1j * dy) * np.exp(-1j * self._angle)
         q = self._ratio
@@ -88,57 +100,64 @@ class HaloLens:
         square = (1 / q - q) * m**2
         w = q * z.real + 1j * z.imag / q
         total = np.zeros(z.shape, dtype=complex)
-        for t, share in zip(_RADII, _SHARES, strict=True):
+        for t, weight in zip(_ELLIPSE_NODES, _ELLIPSE_WEIGHTS, strict=True):
             root = np.sqrt(z**2 - square * t**2)
-            # The branch that is z without ellipticity.
+            # The branch that tends to z for a round halo.
             root = np.where((root * z.conj()).real < 0, -root, root)
             inner = np.interp(log_m + np.log(t), self._log_radius, self._mean)
-            total += share * t**3 * inner / root**5
+            total += weight * t**3 * inner / root**5
         gamma = kappa * w.conj() / w - z * m**2 * (mean / w**3 - 3 * square * total)
         return gamma.conj()
 
 
-def radial_nodes(shape, x, y):
-    """Return distances in pixels, for the tables of `HaloLens`.
+def radial_nodes(shape: tuple[int, int], x: float, y: float) -> np.ndarray:
+    """Return distances in pixels for the table of a `HaloLens`.
 
     Parameters
     ----------
     shape : tuple of int
-        ``(ny, nx)`` of the field.
+        The shape of the field, ``(ny, nx)``.
     x, y : float
-        The center of the halo, in pixels; it may lie outside of the field.
+        The center of the halo in pixels, inside or outside the field.
 
     Returns
     -------
     `numpy.ndarray`
-        Pixels, from 1e-5 to beyond the farthest corner, far enough for the elliptical radius of a
-        halo with an axis ratio of 1/9.
+        Distances from 1e-5 pixels to beyond the farthest corner, enough for the elliptical radius
+        of a halo with an axis ratio of 1/9, ``(n,)``.
     """
     far_x, far_y = (max(abs(c), abs(n - 1 - c)) + 1 for c, n in ((x, shape[1]), (y, shape[0])))
-    return np.geomspace(1e-5, 3.0 * np.hypot(far_x, far_y), _NODES)
+    return np.geomspace(1e-5, 3.0 * np.hypot(far_x, far_y), _N_NODES)
 
 
-def pixel_means(lens, shape, x, y):
-    """Return the means of convergence and shear over pixels.
+def pixel_means(
+    lens: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
+    shape: tuple[int, int],
+    x: float,
+    y: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return convergence and shear averaged over pixels.
+
+    Far from the center, they are the values at the centers of pixels.
 
     Parameters
     ----------
     lens : callable
-        From offsets from the center (pixels) to convergence and shear, as `HaloLens`.
+        A function from offsets from the center (pixels) to convergence and shear, such as a
+        `HaloLens`.
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the field, ``(ny, nx)``.
     x, y : float
-        The center, in pixels.
+        The center in pixels.
 
     Returns
     -------
     kappa, gamma : `numpy.ndarray`
-        ``(ny, nx)``, double precision; ``gamma`` is complex. Far from the center they are the
-        values at the pixels' centers.
+        Convergence and complex shear, double precision, ``(ny, nx)``.
     """
     dy, dx = np.meshgrid(np.arange(shape[0]) - y, np.arange(shape[1]) - x, indexing="ij")
     kappa, gamma = lens(dx, dy)
-    for radius, n in _REFINED:
+    for radius, n in _REFINEMENTS:
         near = tuple(
             slice(max(int(np.ceil(center - radius)), 0), max(int(center + radius) + 1, 0))
             for center in (y, x)
@@ -149,7 +168,7 @@ def pixel_means(lens, shape, x, y):
 
 
 def _integrated(lens, dx, dy, n):
-    """Return means over pixels by Gauss's rule with n points on a side."""
+    """Return means over pixels by Gaussian quadrature with n points on a side."""
     nodes, weights = _RULES[n]
     step_y, step_x = np.meshgrid(nodes / 2, nodes / 2, indexing="ij")
     weight = np.outer(weights, weights).ravel() / 4

@@ -1,5 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The numbers of known clusters, with where they come from."""
+"""Parameters of known clusters, with their sources."""
+
+from __future__ import annotations
 
 from astropy import units as u
 from astropy.coordinates import SkyCoord
@@ -11,23 +13,23 @@ from lensmap.utils import look_up
 __all__ = ["cluster_parameters"]
 
 
-def cluster_parameters(name):
-    """Return what `ClusterField` takes for a known cluster.
+def cluster_parameters(name: str) -> dict:
+    """Return the parameters of `ClusterField` for a known cluster.
 
     Parameters
     ----------
     name : str
-        One of the presets.
+        The name of the preset.
 
     Returns
     -------
     dict
-        The parameters.
+        The parameters that differ from the defaults of `ClusterField`.
 
     Raises
     ------
     ValueError
-        If it is not known.
+        If there is no such preset.
     """
     return look_up(_PRESETS, name, "cluster preset")()
 
@@ -35,15 +37,12 @@ def cluster_parameters(name):
 def _coma():
     # M200c: Cha et al. 2025. The center is NGC 4874.
     mass, z_lens = 7.4e14 * u.solMass, 0.0231
-    # Position angles of the first two: HyeongHan et al. 2024; their excess gives a matched filter
-    # the significance reported there. The third is invented, and so are lengths and widths.
+    # Position angles of the first two: HyeongHan et al. 2024. Their excess gives a matched filter
+    # the significance reported there. The third is invented, as are all lengths and widths.
     arms = ((110.0, 0.0115), (340.0, 0.0063), (225.0, 0.0063))
     return {
         "clusters": NFWHalo(mass, float(concentration(mass, z_lens)), z_lens, truncation=2.5),
         "center": SkyCoord(194.8987875, 27.9593889, unit=u.deg),
-        "z_source": 1.0,
-        "shape": (512, 512),
-        "pixel_scale": 0.41 * u.arcmin,
         "substructure": 0.1,
         "filaments": tuple(
             Filament(

@@ -1,28 +1,33 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Subhalos: the part of a cluster's mass that is in lumps."""
+"""Subhalos of clusters, and the smooth profile that they replace."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from astropy import units as u
 
 from lensmap.halos import concentration, nfw_mass, truncated_nfw_mass
 
-__all__ = ["Subhalos", "draw_subhalos", "mean_subhalo_mass", "cut_profile"]
+if TYPE_CHECKING:
+    from lensmap.halos import NFWHalo
 
-# dN / dm ~ m^-1.9 between these parts of M200c.
+__all__ = ["Subhalos", "draw_subhalos", "mean_subhalo_mass", "replaced_profile"]
+
+# dN / dm ~ m^-1.9 between these fractions of M200c.
 _SLOPE = 1.9
-_LOWEST, _HIGHEST = 1e-3, 0.1
+_MIN_MASS_FRACTION, _MAX_MASS_FRACTION = 1e-3, 0.1
 
-# Where subhalos are truncated, in units of their own r200c.
+# The truncation radius of subhalos in units of their own r200c.
 _TRUNCATION = 1.0
 
-# No more than this part of M200c is ever in subhalos, so that the smooth rest stays positive.
-_MOST = 0.5
+# The largest fraction of M200c in subhalos, so that the smooth cluster stays positive.
+_MAX_TOTAL_FRACTION = 0.5
 
 
 class Subhalos(NamedTuple):
-    """The subhalos of one cluster, each an array ``(n,)``.
+    """The subhalos of one cluster, as arrays ``(n,)``.
 
     Attributes
     ----------
@@ -35,7 +40,7 @@ class Subhalos(NamedTuple):
     x, y : `~astropy.units.Quantity`
         Offsets from the cluster along the axes of its frame, proper Mpc.
     truncation : float
-        The truncation radius of all, in units of r200c.
+        The truncation radius of all subhalos, in units of r200c.
     """
 
     mass: u.Quantity
@@ -46,7 +51,7 @@ class Subhalos(NamedTuple):
     truncation: float = _TRUNCATION
 
 
-def mean_subhalo_mass():
+def mean_subhalo_mass() -> float:
     """Return the mean mass of subhalos in units of M200c of the cluster.
 
     Returns
@@ -55,49 +60,53 @@ def mean_subhalo_mass():
         The mean of the mass function.
     """
     a, b = 2 - _SLOPE, 1 - _SLOPE
-    mass = (_HIGHEST**a - _LOWEST**a) / a
-    number = (_HIGHEST**b - _LOWEST**b) / b
+    mass = (_MAX_MASS_FRACTION**a - _MIN_MASS_FRACTION**a) / a
+    number = (_MAX_MASS_FRACTION**b - _MIN_MASS_FRACTION**b) / b
     return mass / number
 
 
-def draw_subhalos(halo, fraction, rng):
+def draw_subhalos(halo: NFWHalo, fraction: float, rng: np.random.Generator) -> Subhalos:
     """Draw the subhalos of a cluster.
+
+    Their number is Poisson. They follow the elliptical profile of the cluster out to r200c.
 
     Parameters
     ----------
     halo : lensmap.halos.NFWHalo
         The cluster.
     fraction : float
-        The part of M200c that is in subhalos on average.
+        The mean fraction of M200c in subhalos.
     rng : `numpy.random.Generator`
-        The source of random numbers.
+        The random number generator.
 
     Returns
     -------
     Subhalos
-        Their number is Poisson; they follow the cluster's profile out to r200c, and its ellipse.
+        The subhalos.
     """
     n = rng.poisson(fraction / mean_subhalo_mass())
     b = 1 - _SLOPE
-    # The mass function's integral, turned around.
-    part = (_LOWEST**b + rng.random(n) * (_HIGHEST**b - _LOWEST**b)) ** (1 / b)
-    within = np.geomspace(1e-4, halo.c200c, 1000)
-    radius = np.interp(rng.random(n) * nfw_mass(halo.c200c), nfw_mass(within), within)
-    polar, around = rng.uniform(-1, 1, n), rng.uniform(0, 2 * np.pi, n)
-    kept = np.cumsum(part) < _MOST
-    part, radius, polar, around = (a[kept] for a in (part, radius, polar, around))
-    mass = part * halo.m200c.to(u.solMass)
+    low, high = _MIN_MASS_FRACTION**b, _MAX_MASS_FRACTION**b
+    mass_fraction = (low + rng.random(n) * (high - low)) ** (1 / b)
+    nodes = np.geomspace(1e-4, halo.c200c, 1000)
+    radius = np.interp(rng.random(n) * nfw_mass(halo.c200c), nfw_mass(nodes), nodes)
+    cos_polar, azimuth = rng.uniform(-1, 1, n), rng.uniform(0, 2 * np.pi, n)
+    keep = np.cumsum(mass_fraction) < _MAX_TOTAL_FRACTION
+    mass_fraction, radius, cos_polar, azimuth = (
+        a[keep] for a in (mass_fraction, radius, cos_polar, azimuth)
+    )
+    mass = mass_fraction * halo.m200c.to(u.solMass)
     c = concentration(mass, halo.z_lens, halo.cosmology) if len(mass) else np.zeros(0)
-    share = truncated_nfw_mass(_TRUNCATION * c) / nfw_mass(c)
+    truncated_fraction = truncated_nfw_mass(_TRUNCATION * c) / nfw_mass(c)
     q = (1 - halo.ellipticity) / (1 + halo.ellipticity)
-    flat = radius * np.sqrt(1 - polar**2)
-    place = flat * (np.cos(around) / np.sqrt(q) + 1j * np.sin(around) * np.sqrt(q))
-    place = place * np.exp(1j * halo.angle.to_value(u.rad)) * halo.scale_radius.to(u.Mpc)
-    return Subhalos(mass, mass / share, c, place.real, place.imag)
+    projected = radius * np.sqrt(1 - cos_polar**2)
+    offset = projected * (np.cos(azimuth) / np.sqrt(q) + 1j * np.sin(azimuth) * np.sqrt(q))
+    offset = offset * np.exp(1j * halo.angle.to_value(u.rad)) * halo.scale_radius.to(u.Mpc)
+    return Subhalos(mass, mass / truncated_fraction, c, offset.real, offset.imag)
 
 
-def cut_profile(x, c):
-    r"""Return the projection of an NFW halo that ends at c scale radii: what subhalos replace.
+def replaced_profile(x: np.ndarray, c: float) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return the projected profile that subhalos replace: NFW, cut off at c scale radii.
 
     Parameters
     ----------
@@ -105,12 +114,12 @@ def cut_profile(x, c):
         Projected distances in scale radii, ``(n,)``, rising in small steps of the logarithm from
         much less than 1 to more than c.
     c : float
-        Where the halo ends.
+        The cutoff radius in scale radii.
 
     Returns
     -------
     sigma, mean : `numpy.ndarray`
-        The surface density, and its mean within x, ``(n,)``, in units of the mass per square
+        The surface density and its mean within x, ``(n,)``, in units of the mass per square
         scale radius.
 
     References
@@ -118,16 +127,16 @@ def cut_profile(x, c):
     Takada & Jain 2003, MNRAS 340, 580, eq. 27.
     """
     inside = np.minimum(x, c)
-    # The formula is 0 / 0 at 1, and smooth through it.
+    # The formula is 0 / 0 at 1, where the profile is smooth.
     inside = np.where(np.abs(inside - 1) < 1e-4, 1 + 1e-4, inside)
     square = 1 - inside**2
     cosine = (inside**2 + c) / (inside * (1 + c))
-    below = np.arccosh(np.maximum(cosine, 1)) - np.arccos(np.minimum(cosine, 1))
-    value = below / np.abs(square) ** 1.5 - np.sqrt(c**2 - np.minimum(inside, c) ** 2) / (
+    arc = np.arccosh(np.maximum(cosine, 1)) - np.arccos(np.minimum(cosine, 1))
+    value = arc / np.abs(square) ** 1.5 - np.sqrt(c**2 - np.minimum(inside, c) ** 2) / (
         square * (1 + c)
     )
     sigma = np.where(x < c, value, 0.0) / (2 * np.pi * nfw_mass(c))
-    # Within the first node the density is a logarithm, next to nothing in mass.
+    # Within the first node the density is logarithmic in x, and its mass negligible.
     step = np.diff(np.log(x))
     rings = (sigma[1:] * x[1:] ** 2 + sigma[:-1] * x[:-1] ** 2) / 2 * step
     first = (sigma[0] + 1 / (2 * np.pi * nfw_mass(c)) / 2) * x[0] ** 2 / 2

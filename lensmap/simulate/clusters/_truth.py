@@ -1,38 +1,55 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What is known of the clusters of a field: tables of halos, and words and numbers for files."""
+"""True properties of the clusters of a field, as tables of halos and as metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
+from numpy.typing import ArrayLike
 
 from lensmap.halos import halo_table
 from lensmap.simulate.clusters._positions import inside_field
 
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+    from astropy.table import QTable
+    from astropy.wcs import WCS
+
+    from lensmap.halos import NFWHalo
+    from lensmap.simulate.clusters._filaments import Arm, Filament
+    from lensmap.simulate.clusters._substructure import Subhalos
+
 __all__ = ["cluster_table", "describe_cluster", "describe_filament", "labeled", "subhalo_table"]
 
 
-def labeled(table, kind, cluster):
-    """Add what kind of halos a table has, and to which cluster they belong.
+def labeled(table: QTable, kind: str, cluster: ArrayLike) -> QTable:
+    """Add the kind of halos and their cluster to a table, in place.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        As `halo_table` makes it; it is changed.
+        A table from `halo_table`.
     kind : str
         ``"cluster"``, ``"subhalo"`` or ``"background"``.
     cluster : int or array_like
-        The number of the cluster, -1 for none.
+        The index of the cluster, -1 for none; an int or ``(n,)``.
 
     Returns
     -------
     `~astropy.table.QTable`
-        The table.
+        The table itself.
     """
     table["kind"] = np.full(len(table), kind, dtype="U10")
     table["cluster"] = np.broadcast_to(cluster, len(table)).astype(int)
     return table
 
 
-def cluster_table(clusters, x, y, wcs):
+def cluster_table(
+    clusters: Sequence[NFWHalo], x: np.ndarray, y: np.ndarray, wcs: WCS
+) -> QTable:
     """Return the table of clusters.
 
     Parameters
@@ -40,14 +57,14 @@ def cluster_table(clusters, x, y, wcs):
     clusters : sequence of lensmap.halos.NFWHalo
         The clusters.
     x, y : `numpy.ndarray`
-        Where they are, pixels.
+        Pixel positions, ``(n,)``.
     wcs : `~astropy.wcs.WCS`
-        Of the field.
+        The WCS of the field.
 
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each, in their order.
+        One row for each cluster.
     """
     table = halo_table(
         wcs.pixel_to_world(x, y),
@@ -60,26 +77,28 @@ def cluster_table(clusters, x, y, wcs):
     return labeled(table, "cluster", np.arange(len(table)))
 
 
-def subhalo_table(subhalos, z_lens, cluster, x, y, wcs):
-    """Return the table of the subhalos that lie in the field, the heaviest first.
+def subhalo_table(
+    subhalos: Subhalos, z_lens: float, cluster: int, x: np.ndarray, y: np.ndarray, wcs: WCS
+) -> QTable:
+    """Return the table of the subhalos in the field, in order of falling mass.
 
     Parameters
     ----------
     subhalos : Subhalos
         The subhalos.
     z_lens : float
-        Their redshift.
+        The redshift of their cluster.
     cluster : int
-        The number of their cluster.
+        The index of their cluster.
     x, y : `numpy.ndarray`
-        Where they are, pixels.
+        Pixel positions, ``(n,)``.
     wcs : `~astropy.wcs.WCS`
-        Of the field.
+        The WCS of the field.
 
     Returns
     -------
     `~astropy.table.QTable`
-        Maybe without rows.
+        One row for each subhalo in the field, possibly none.
     """
     keep = np.flatnonzero(inside_field(x, y, wcs.array_shape))
     keep = keep[np.argsort(-subhalos.mass[keep].value, kind="stable")]
@@ -92,20 +111,21 @@ def subhalo_table(subhalos, z_lens, cluster, x, y, wcs):
     return labeled(table, "subhalo", cluster)
 
 
-def describe_cluster(halo, position):
-    """Return what is known of a cluster.
+def describe_cluster(halo: NFWHalo, position: SkyCoord) -> dict:
+    """Return the parameters of a cluster as plain numbers.
 
     Parameters
     ----------
     halo : lensmap.halos.NFWHalo
         The cluster.
     position : `~astropy.coordinates.SkyCoord`
-        Where it is.
+        The position of its center.
 
     Returns
     -------
     dict
-        Plain numbers: degrees and solar masses; ``truncation`` may be None.
+        ``ra``, ``dec`` and ``angle`` in deg, ``m200c`` in solar masses, ``z_lens``, ``c200c``,
+        ``ellipticity``, and ``truncation`` (a number or None).
     """
     return {
         "ra": float(position.ra.deg),
@@ -119,28 +139,30 @@ def describe_cluster(halo, position):
     }
 
 
-def describe_filament(filament, arm, pixel_scale, size, critical):
-    """Return what is known of a filament.
+def describe_filament(
+    filament: Filament, arm: Arm, pixel_scale: u.Quantity, pixel_mpc: float, critical: float
+) -> dict:
+    """Return the parameters of a filament as plain numbers.
 
     Parameters
     ----------
     filament : Filament
         The filament.
     arm : Arm
-        The same in pixels.
+        The filament in pixels.
     pixel_scale : `~astropy.units.Quantity`
         The side of a pixel, an angle.
-    size : float
-        The same at the cluster, proper Mpc.
+    pixel_mpc : float
+        The side of a pixel at the cluster, proper Mpc.
     critical : float
         The critical surface density, solar masses per square Mpc.
 
     Returns
     -------
     dict
-        Plain numbers: ``angle`` (on the sky, north through east) and ``pixel_angle`` (from +x to
-        +y) in deg; ``start``, ``length``, ``width`` and ``taper`` in arcmin; ``mass`` in solar
-        masses.
+        ``angle`` (position angle, north through east) and ``pixel_angle`` (from +x to +y) in deg;
+        ``start``, ``length``, ``width`` and ``taper`` in arcmin; ``mass`` in solar masses;
+        ``cluster``, ``excess`` and ``outer_excess``.
     """
     scale = pixel_scale.to_value(u.arcmin)
     return {
@@ -153,5 +175,5 @@ def describe_filament(filament, arm, pixel_scale, size, critical):
         "taper": arm.taper * scale,
         "excess": float(arm.excess),
         "outer_excess": float(arm.outer_excess),
-        "mass": float(arm.sum * size**2 * critical),
+        "mass": float(arm.sum * pixel_mpc**2 * critical),
     }

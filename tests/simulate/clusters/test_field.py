@@ -22,7 +22,11 @@ from lensmap.simulate import (
 )
 from lensmap.simulate.clusters._filaments import arm_lensing
 from lensmap.simulate.clusters._halo_pixels import HaloLens, radial_nodes
-from lensmap.simulate.clusters._substructure import cut_profile, draw_subhalos, mean_subhalo_mass
+from lensmap.simulate.clusters._substructure import (
+    draw_subhalos,
+    mean_subhalo_mass,
+    replaced_profile,
+)
 
 PIXEL = 0.41 * u.arcmin
 NEAR = NFWHalo(7.4e14 * u.solMass, 3.9, 0.0231)
@@ -268,7 +272,7 @@ def test_substructure_conserves_mass():
 def test_what_subhalos_replace_is_the_cut_nfw_halo():
     """Against the integral along the line of sight."""
     x = np.geomspace(1e-6, 50, 20_000)
-    sigma, mean = cut_profile(x, 4.0)
+    sigma, mean = replaced_profile(x, 4.0)
     for at in (0.01, 0.3, 1.0, 2.5, 3.9):
         along = np.linspace(0, np.sqrt(16 - at**2), 200_001)
         r = np.hypot(along, at)
@@ -323,8 +327,8 @@ def test_on_top_of_large_scale_structure():
     assert field.halos["cluster"][0] == 0 and np.all(field.halos["cluster"][1:] == -1)
     # Made inside, it is the same; and it follows when something else changes.
     inside = ClusterField(FAR, background=True, **pixels)
-    assert np.array_equal(inside._behind.draw(7).kappa.data, behind.kappa.data)
-    assert inside.replace(z_source=2.0)._behind.z_source == 2.0
+    assert np.array_equal(inside._background_model.draw(7).kappa.data, behind.kappa.data)
+    assert inside.replace(z_source=2.0)._background_model.z_source == 2.0
 
 
 @pytest.mark.parametrize("suffix", ["fits", "h5"])
@@ -389,7 +393,7 @@ ARM = {"angle": 0 * u.deg, "length": 10 * u.arcmin, "width": 2 * u.arcmin, "exce
         ({"positions": (1.0, 2.0)}, TypeError, "positions must be a SkyCoord"),
         ({"positions": [1, 2, 3] * u.arcmin}, ValueError, r"shape \(n, 2\)"),
         ({"positions": np.zeros((2, 2)) * u.arcmin}, ValueError, "as many as clusters, 1, not 2"),
-        ({"clusters": [NEAR, FAR]}, ValueError, "where the 2 clusters are"),
+        ({"clusters": [NEAR, FAR]}, ValueError, "positions must be given for 2 clusters, not None"),
         ({"substructure": 0.5}, ValueError, "between 0 and 0.3, not 0.5"),
         (
             {"clusters": NFWHalo(1e14 * u.solMass, 4.0, 0.1, truncation=0.8), "substructure": 0.1},

@@ -64,7 +64,7 @@ def test_massivenus(tmp_path):
     assert field.gamma.dtype == np.complex64
     assert read_massivenus(path, z_source=1.0).z_source == 1.0
     other = _fits(tmp_path / "map.fits", ANGLE=3.5)
-    with pytest.raises(ValueError, match="has no redshift, as WLconv_z2.50_0001r.fits has: give z_"):
+    with pytest.raises(ValueError, match="has no redshift, as WLconv_z2.50_0001r.fits has: give"):
         read_massivenus(other)
     assert read_massivenus(other, z_source=0.5).z_source == 0.5
 
@@ -180,7 +180,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
         read_field(KAPPA, width=2)
     with pytest.raises(TypeError, match="pixel_scale must be an angle with a unit"):
         read_field(KAPPA, pixel_scale=2)
-    with pytest.raises(ValueError, match=r"the map must be two-dimensional .*, not of shape \(16,\)"):
+    with pytest.raises(ValueError, match=r"the map must be two-dimensional.*not of shape \(16,\)"):
         read_field(KAPPA[0], width="1 deg")
     with pytest.raises(TypeError, match="the map must hold real numbers, not complex128"):
         read_field(KAPPA + 0j, width="1 deg")
