@@ -56,7 +56,7 @@ DOORS["typing"].clear()
 DOORS_IN_FUNCTIONS = {
     "maps": {"plotting"},  # ConvergenceMap.plot, the only one that opens upwards
     "estimators": {"networks"},
-    "typing": {"catalog", "cosmology", "maps"},  # for type checkers only
+    "typing": {"catalog", "cosmology", "maps", "masks"},  # for type checkers only
 }
 
 # The only files that lie beside the rooms, with the rooms that they may import.

@@ -1,9 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Masks as people have them, by one rule: what is inside a mask is excluded, True is excluded.
+"""Masks from boolean arrays, regions, images, MOCs and star holes; True is excluded.
 
-Boolean arrays, `regions <https://astropy-regions.readthedocs.io>`_ and their files, FITS images
-on any WCS, MOCs, and lists of star holes are all understood by `excluded`, which is asked alike
-about the positions of galaxies and about the centers of pixels.
+`SkyMask` reads boolean arrays, `regions <https://astropy-regions.readthedocs.io>`_ and their
+files, FITS images on any WCS, MOCs, and lists of star holes. `excluded` tests the positions of
+galaxies and the centers of pixels by the same rule.
 """
 
 from lensmap._lazy import lazy_exports

@@ -1,7 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""From what the user has to the few kinds of mask that there are."""
+"""Conversion of everything that is accepted as a mask into sources."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -10,8 +14,18 @@ from astropy.nddata import NDData
 from astropy.table import Table
 from astropy.wcs import WCS
 
-from lensmap.masks._sources import ArraySource, HoleSource, ImageSource, MOCSource, RegionSource
-from lensmap.utils import import_optional
+from lensmap.masks._sources import (
+    ArraySource,
+    HoleSource,
+    ImageSource,
+    MaskSource,
+    MOCSource,
+    RegionSource,
+)
+from lensmap.utils import ParameterTypeError, import_optional
+
+if TYPE_CHECKING:
+    from lensmap.typing import MaskLike
 
 __all__ = ["as_sources"]
 
@@ -19,41 +33,53 @@ _REGION_FORMATS = {".reg": "ds9", ".ds9": "ds9", ".crtf": "crtf"}
 _TABLE_FORMATS = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
 
 
-def as_sources(source, mask_class):
-    """Turn whatever `SkyMask` takes into a list of sources.
+def as_sources(source: MaskLike, mask_class: type) -> list[Any]:
+    """Convert a mask to a list of sources.
 
     Parameters
     ----------
-    source : object
-        As for `SkyMask`.
+    source : mask-like
+        Anything that `SkyMask` accepts.
     mask_class : type
-        `SkyMask`, whose instances pass through.
+        `SkyMask`, whose instances are kept as they are.
 
     Returns
     -------
-    list
-        Objects with ``contains(where)``, and masks.
+    list of MaskSource or SkyMask
+        The sources, whose excluded areas are to be joined.
+
+    Raises
+    ------
+    TypeError
+        If ``source`` is not a mask.
+    ValueError
+        If a file cannot be read as a mask.
+    FileNotFoundError
+        If a file does not exist.
     """
     if isinstance(source, mask_class):
         return [source]
     if isinstance(source, (str, Path)):
         return [_from_file(Path(source))]
-    found = _from_object(source)
-    if found is not None:
-        return [found]
+    single = _from_object(source)
+    if single is not None:
+        return [single]
     if isinstance(source, (list, tuple)) and len(source) > 0:
-        # Regions belong together: an exclusion among them is cut out of the others.
+        # Regions make one source, because excluded regions are cut out of all the others.
         regions = [part for part in source if _package(part) == "regions"]
         rest = [part for part in source if _package(part) != "regions"]
-        found = [_from_regions(regions)] if regions else []
-        return found + [item for part in rest for item in as_sources(part, mask_class)]
-    raise TypeError(
-        "mask must be a boolean array, regions, an image with its WCS, a MOC, a table of star "
-        f"holes (ra, dec, radius), a file with one of these, or a SkyMask, not {type(source)!r}"
+        sources = [_from_regions(regions)] if regions else []
+        return sources + [item for part in rest for item in as_sources(part, mask_class)]
+    raise ParameterTypeError(
+        "mask",
+        "a boolean array, regions, an image with its WCS, a MOC, a table of star holes (ra, dec, "
+        "radius), a file with one of these, or a SkyMask",
+        f"{type(source)!r}",
     )
 
 
-def _from_object(source):
+def _from_object(source: Any) -> MaskSource | None:
+    """Return the source of a single object; None if it is of no known kind."""
     if isinstance(source, np.ndarray):
         return ArraySource(source)
     if isinstance(source, Table):
@@ -61,7 +87,7 @@ def _from_object(source):
     if isinstance(source, NDData):
         array = np.asarray(source.data)
         if array.dtype.kind == "f" and getattr(source.mask, "dtype", None) == bool:
-            array = source.mask  # of a ConvergenceMap or CCDData
+            array = source.mask  # a ConvergenceMap or CCDData: its data are no mask
         return _from_image(array, source.wcs)
     if isinstance(source, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)):
         return _from_hdu(source)
@@ -74,13 +100,13 @@ def _from_object(source):
     return None
 
 
-def _package(source):
-    """Say where a class comes from, without importing a package that the user does not have."""
+def _package(source: Any) -> str:
+    """Return the package of an object's class, without an import of optional packages."""
     return type(source).__module__.partition(".")[0]
 
 
-def _from_regions(regions):
-    """Take regions and collections of them."""
+def _from_regions(regions: Iterable[Any]) -> RegionSource:
+    """Return the source of regions and of collections of regions."""
     return RegionSource([
         region
         for item in regions
@@ -88,7 +114,7 @@ def _from_regions(regions):
     ])
 
 
-def _from_table(table):
+def _from_table(table: Table) -> HoleSource:
     names = {name.lower(): name for name in table.colnames}
     missing = [name for name in ("ra", "dec", "radius") if name not in names]
     if missing:
@@ -99,7 +125,7 @@ def _from_table(table):
     return HoleSource(*(_degrees(table[names[name]], name) for name in ("ra", "dec", "radius")))
 
 
-def _degrees(column, name):
+def _degrees(column: Any, name: str) -> np.ndarray:
     """Return a column in degrees, NaN where it is masked."""
     unit = getattr(column, "unit", None) or u.deg
     try:
@@ -114,25 +140,25 @@ def _degrees(column, name):
     return values
 
 
-def _from_hdu(hdu):
+def _from_hdu(hdu: Any) -> ImageSource:
     if hdu.data is None:
         raise ValueError("there is no mask image in the HDU")
     return _from_image(hdu.data, WCS(hdu.header))
 
 
-def _from_image(array, wcs):
+def _from_image(array: np.ndarray, wcs: WCS | None) -> ImageSource:
     if np.ndim(array) != 2:
         raise ValueError(f"a mask image must be two-dimensional, not {np.shape(array)}")
     if wcs is None or not getattr(wcs, "has_celestial", False):
         raise ValueError(
-            "a mask image needs a celestial WCS; for a mask on the pixels of the map give a "
-            "boolean array"
+            "a mask image needs a celestial WCS; give a boolean array for a mask on the pixels of "
+            "the map"
         )
-    # wcs.celestial puts longitude first, whichever axis of the array it is: only for cubes.
+    # wcs.celestial would put longitude first on an image that has latitude first.
     return ImageSource(np.asarray(array), wcs if wcs.naxis == 2 else wcs.celestial)
 
 
-def _from_file(path):
+def _from_file(path: Path) -> MaskSource:
     if not path.exists():
         raise FileNotFoundError(f"the mask file {str(path)!r} does not exist")
     suffixes = [s.lower() for s in path.suffixes if s.lower() not in (".gz", ".fz", ".bz2")]
@@ -147,15 +173,15 @@ def _from_file(path):
         raise
     except OSError as error:
         raise ValueError(
-            f"cannot read the mask file {str(path)!r}: it is no FITS file, and other kinds are "
-            f"known by their suffix ({', '.join([*_REGION_FORMATS, *_TABLE_FORMATS])})"
+            f"cannot read the mask file {str(path)!r}: it is not a FITS file, and has none of the "
+            f"other suffixes {', '.join([*_REGION_FORMATS, *_TABLE_FORMATS])}"
         ) from error
-    # Readers raise whatever their parsers happen to raise on a broken file.
+    # The parsers of broken files raise errors of any class.
     except Exception as error:  # noqa: BLE001
         raise ValueError(f"cannot read the mask file {str(path)!r}: {error}") from error
 
 
-def _read_regions(path, file_format):
+def _read_regions(path: Path, file_format: str) -> RegionSource:
     from regions import Regions
 
     regions = list(Regions.read(path, format=file_format))
@@ -164,10 +190,10 @@ def _read_regions(path, file_format):
     return RegionSource(regions)
 
 
-def _read_fits(path):
-    # Without a memory map the file is really closed afterwards.
+def _read_fits(path: Path) -> MaskSource:
+    # A memory map would keep the file open.
     with fits.open(path, memmap=False) as hdus:
-        # lensmap's own maps have their mask in an extension of that name, after the map.
+        # In lensmap's own maps the extension MASK follows the map.
         for hdu in sorted(hdus, key=lambda hdu: hdu.name.upper() != "MASK"):
             if isinstance(hdu, fits.BinTableHDU) and not isinstance(hdu, fits.CompImageHDU):
                 source = _from_table_hdu(hdu, path)
@@ -178,7 +204,8 @@ def _read_fits(path):
     raise ValueError("it holds neither an image, nor regions, a MOC or a table of star holes")
 
 
-def _from_table_hdu(hdu, path):
+def _from_table_hdu(hdu: Any, path: Path) -> MaskSource | None:
+    """Return the source of a MOC, star holes or regions; None for any other table."""
     if hdu.header.get("ORDERING") in ("NUNIQ", "RANGE"):
         mocpy = import_optional("mocpy", purpose="a MOC mask", install="mocpy")
         return MOCSource(mocpy.MOC.from_fits(str(path)))

@@ -1,21 +1,28 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Regions of the `regions` package, asked on their own patch of sky.
+"""Regions of the `regions` package, evaluated on a tangent plane of their own.
 
-A sky region means the same galaxies on every map. `regions` would turn it into pixels of the map
-first, where a circle stays a circle however the projection stretches the sky. Here it is asked on
-a plane that touches the sky at its own center, north up and east left: circles and annuli are
-exact, the sides of polygons are great circles.
+The `regions` package tests a sky region in the pixels of the map, where a circle stays a circle
+even if the projection stretches the sky. Here the plane is tangent to the sky at the center of
+the region, north up and east left, so that a region covers the same galaxies on every map. Circles
+and annuli are exact, and the sides of polygons are great circles.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from lensmap.masks._positions import chord
+from lensmap.masks._positions import Positions, chord
 
-__all__ = ["make_shape", "has_area", "is_exclusion"]
+if TYPE_CHECKING:
+    from regions import Region
 
-# The angles that describe each kind of sky region around its center, apart from its position angle.
+__all__ = ["Shape", "has_area", "is_exclusion", "make_shape"]
+
+# The attributes of each kind of sky region that are lengths on the sky.
 _LENGTHS = {
     "Circle": ("radius",),
     "Ellipse": ("width", "height"),
@@ -26,22 +33,26 @@ _LENGTHS = {
 }
 
 
-def has_area(region):
-    """Say whether there is an inside: points, lines and words mark a place only."""
+class Shape(Protocol):
+    """The geometry of a region, whether or not it is an excluded one."""
+
+    def covers(self, positions: Positions, use_tree: bool) -> np.ndarray:
+        """Return which positions lie in the region; bool, ``(n,)``."""
+
+
+def has_area(region: Region) -> bool:
+    """Return whether a region has an inside; points, lines and text have none."""
     return not type(region).__name__.startswith(("Point", "Line", "Text"))
 
 
-def is_exclusion(region):
-    """Say whether what is inside is cut out of other regions, as ``-circle(...)`` in DS9."""
-    # A compound borrows the meta of its first part.
+def is_exclusion(region: Region) -> bool:
+    """Return whether a region is cut out of the others, as ``-circle(...)`` in DS9."""
+    # The meta of a compound region is that of its first part.
     return not hasattr(region, "region1") and not region.meta.get("include", True)
 
 
-def make_shape(region):
-    """Return an object that answers ``covers(where, of_many)`` for a region.
-
-    The answer is about its geometry; whether it is an exclusion is the caller's matter.
-    """
+def make_shape(region: Region) -> Shape:
+    """Return the shape of a region."""
     from regions import PixelRegion, SkyRegion
 
     if hasattr(region, "region1") and isinstance(region, (PixelRegion, SkyRegion)):
@@ -54,50 +65,52 @@ def make_shape(region):
 
 
 class _Compound:
-    def __init__(self, region):
+    """Two regions joined by a logical operator."""
+
+    def __init__(self, region: Any) -> None:
         self._operator = region.operator
         self._parts = [
             (make_shape(part), is_exclusion(part)) for part in (region.region1, region.region2)
         ]
 
-    def covers(self, where, of_many):
+    def covers(self, positions: Positions, use_tree: bool) -> np.ndarray:
         return self._operator(
-            *(shape.covers(where, of_many) != outside for shape, outside in self._parts)
+            *(shape.covers(positions, use_tree) != outside for shape, outside in self._parts)
         )
 
 
 class _PixelShape:
-    """In the pixels of the map."""
+    """A region in the pixels of the map."""
 
-    def __init__(self, region):
-        # Older releases of `regions` turn an exclusion inside out by themselves, newer ones do
-        # not: it is asked as if it were none.
+    def __init__(self, region: Any) -> None:
+        # Older releases of `regions` invert an excluded region, newer ones do not.
         self._region = region.copy(meta={})
 
-    def covers(self, where, of_many):
-        x, y = where.pixels("a pixel region")
-        result = np.zeros(len(where), dtype=bool)
-        result[where.finite] = _pixel_covers(self._region, x[where.finite], y[where.finite])
+    def covers(self, positions: Positions, use_tree: bool) -> np.ndarray:
+        x, y = positions.pixels("a pixel region")
+        finite = positions.finite
+        result = np.zeros(len(positions), dtype=bool)
+        result[finite] = _pixel_covers(self._region, x[finite], y[finite])
         return result
 
 
 class _SphericalShape:
-    """A region that answers on the sphere by itself."""
+    """A region that `regions` itself evaluates on the sphere."""
 
-    def __init__(self, region):
+    def __init__(self, region: Any) -> None:
         self._region = region
 
-    def covers(self, where, of_many):
-        result = np.zeros(len(where), dtype=bool)
-        finite = np.flatnonzero(np.isfinite(where.sky.ra.deg))
-        result[finite] = self._region.contains(where.sky[finite])
+    def covers(self, positions: Positions, use_tree: bool) -> np.ndarray:
+        result = np.zeros(len(positions), dtype=bool)
+        finite = np.flatnonzero(np.isfinite(positions.sky.ra.deg))
+        result[finite] = self._region.contains(positions.sky[finite])
         return result
 
 
 class _SkyShape:
-    """On a plane of the region's own, in arcseconds."""
+    """A region on its own tangent plane, in arcseconds."""
 
-    def __init__(self, region):
+    def __init__(self, region: Any) -> None:
         self._great_circles = hasattr(region, "vertices")
         if self._great_circles:
             vertices = region.vertices.icrs.cartesian.xyz.value.T
@@ -111,44 +124,45 @@ class _SkyShape:
             self._axes = _axes_at(region.center)
             self._plane_region = _plane_region(region)
         corners = np.abs(self._plane_region.bounding_box.extent).reshape(2, 2).max(axis=1)
-        reach = np.radians(np.hypot(*corners) / 3600)
-        self._reach = chord(np.arctan(reach) if self._great_circles else reach)
+        radius = np.radians(np.hypot(*corners) / 3600)
+        self._max_chord = float(chord(np.arctan(radius) if self._great_circles else radius))
 
-    def _project(self, vectors):
+    def _project(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return x (to the west) and y (to the north) in arcsec."""
         east, north, depth = (vectors @ axis for axis in self._axes)
-        if self._great_circles:  # gnomonic
+        if self._great_circles:  # gnomonic projection
             with np.errstate(divide="ignore", invalid="ignore"):
                 stretch = np.where(depth > 0, 1.0 / depth, np.nan)
-        else:  # true distances from the center
+        else:  # zenithal equidistant projection
             radius = np.hypot(east, north)
             angle = np.arctan2(radius, depth)
             stretch = np.divide(angle, radius, out=np.ones_like(radius), where=radius > 0)
         return -np.degrees(east * stretch) * 3600, np.degrees(north * stretch) * 3600
 
-    def covers(self, where, of_many):
-        result = np.zeros(len(where), dtype=bool)
-        near = where.near(self._axes[2], self._reach, of_many=of_many)
-        result[near] = _pixel_covers(self._plane_region, *self._project(where.vectors[near]))
+    def covers(self, positions: Positions, use_tree: bool) -> np.ndarray:
+        result = np.zeros(len(positions), dtype=bool)
+        near = positions.near(self._axes[2], self._max_chord, use_tree=use_tree)
+        result[near] = _pixel_covers(self._plane_region, *self._project(positions.vectors[near]))
         return result
 
 
-def _pixel_covers(region, x, y):
+def _pixel_covers(region: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     from regions import PixCoord
 
     return region.contains(PixCoord(x, y))
 
 
-def _plane_polygon(x, y):
+def _plane_polygon(x: np.ndarray, y: np.ndarray) -> Any:
     from regions import PixCoord, PolygonPixelRegion
 
     return PolygonPixelRegion(PixCoord(x, y))
 
 
-def _plane_region(region):
+def _plane_region(region: Any) -> Any:
     """Return the pixel region of the same kind around (0, 0), with pixels of 1 arcsec.
 
-    Its own `to_pixel` would ask a WCS, some milliseconds for each of thousands of star masks.
+    The region's own `to_pixel` calls a WCS and takes milliseconds, too slow for thousands of star
+    masks.
     """
     import regions
 
@@ -158,15 +172,14 @@ def _plane_region(region):
             f"a {type(region).__name__} cannot be a mask; sky regions are polygons and "
             f"{', '.join(_LENGTHS)}"
         )
-    shape = {name: getattr(region, name).to_value(u.arcsec) for name in _LENGTHS[kind]}
-    if hasattr(region, "angle"):
-        # From the +x axis (west, with north up) counterclockwise, on the sky as in the plane.
-        shape["angle"] = region.angle
+    lengths = {name: getattr(region, name).to_value(u.arcsec) for name in _LENGTHS[kind]}
+    # On the sky as in the plane, angles run counterclockwise from +x: west, where north is up.
+    angle = {"angle": region.angle} if hasattr(region, "angle") else {}
     pixel_class = getattr(regions, f"{kind}PixelRegion")
-    return pixel_class(regions.PixCoord(0, 0), **shape)
+    return pixel_class(regions.PixCoord(0, 0), **lengths, **angle)
 
 
-def _axes_at(center):
+def _axes_at(center: SkyCoord) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the unit vectors (ICRS) to the east, to the north of the center's frame, and out."""
     if center.frame.name == "icrs":
         lon, lat = center.ra.rad, center.dec.rad

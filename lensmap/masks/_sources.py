@@ -1,21 +1,46 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The kinds of mask, each with ``contains(where)`` for `~lensmap.masks._positions.Positions`."""
+"""The kinds of mask, each of which tests `~lensmap.masks._positions.Positions`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.wcs.utils import wcs_to_celestial_frame
 
-from lensmap.masks._positions import chord
+from lensmap.masks._positions import Positions, chord
 from lensmap.masks._shapes import has_area, is_exclusion, make_shape
+from lensmap.utils import ParameterTypeError
 
-__all__ = ["ArraySource", "RegionSource", "ImageSource", "MOCSource", "HoleSource"]
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+    from numpy.typing import ArrayLike
 
-# From so many shapes on, finding what is near with a tree is quicker than looking at everything.
-_MANY = 20
+__all__ = ["ArraySource", "HoleSource", "ImageSource", "MOCSource", "MaskSource", "RegionSource"]
+
+# With more shapes than this, a search with a tree is faster than a comparison with all positions.
+_MIN_SHAPES_FOR_TREE = 20
 
 
-def _look_up(array, x, y):
+class MaskSource(Protocol):
+    """A mask of one kind.
+
+    Attributes
+    ----------
+    kind : str
+        Its kind, for the representation of a mask.
+    """
+
+    kind: str
+
+    def contains(self, positions: Positions) -> np.ndarray:
+        """Return which positions lie inside; bool, ``(n,)``."""
+
+
+def _look_up(array: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the values of the pixels at ``x``, ``y``; positions off the array give 0."""
     ny, nx = array.shape
     with np.errstate(invalid="ignore"):
@@ -28,91 +53,93 @@ def _look_up(array, x, y):
 
 
 class ArraySource:
-    """A boolean array on the pixels of the map."""
+    """A boolean array on the pixels of the map, ``(ny, nx)``."""
 
     kind = "a boolean array"
 
-    def __init__(self, array):
+    def __init__(self, array: np.ndarray) -> None:
         if array.dtype != bool or array.ndim != 2:
-            raise TypeError(
-                "a mask array must be two-dimensional and boolean (True = excluded), not "
-                f"{array.ndim}-dimensional of {array.dtype}; for an image give (array, wcs)"
+            raise ParameterTypeError(
+                "mask",
+                "two-dimensional and boolean (True = excluded)",
+                f"{array.ndim}-dimensional of {array.dtype}",
+                "give (array, wcs) for an image",
             )
         self.array = array
 
-    def contains(self, where):
+    def contains(self, positions: Positions) -> np.ndarray:
         """Return which positions lie in a pixel that is True."""
-        x, y = where.pixels("a boolean array")
-        if where.wcs.array_shape != self.array.shape:
+        x, y = positions.pixels(self.kind)
+        map_shape = None if positions.wcs is None else positions.wcs.array_shape
+        if map_shape != self.array.shape:
             raise ValueError(
-                f"the mask has the shape {self.array.shape}, but the map has "
-                f"{where.wcs.array_shape} (ny, nx)"
+                f"the mask has the shape {self.array.shape}, but the map has {map_shape} (ny, nx)"
             )
         return _look_up(self.array, x, y)
 
 
 class RegionSource:
-    """Sky or pixel regions; pixel regions are in the pixels of the map.
+    """Sky regions, or regions in the pixels of the map.
 
-    As in DS9, exclusions (``-circle(...)``) are cut out of all the others, whatever their order.
+    As in DS9, excluded regions (``-circle(...)``) are cut out of all others in any order.
     """
 
-    def __init__(self, regions):
+    def __init__(self, regions: Sequence[Any]) -> None:
         regions = [region for region in regions if has_area(region)]
         if not regions:
             raise ValueError("there is no region with an area: points, lines and text have none")
         self.kind = f"{len(regions)} region{'s' if len(regions) != 1 else ''}"
-        self._of_many = len(regions) > _MANY
+        self._use_tree = len(regions) > _MIN_SHAPES_FOR_TREE
         self._cut_out = [make_shape(region) for region in regions if is_exclusion(region)]
         self._shapes = [make_shape(region) for region in regions if not is_exclusion(region)]
 
-    def contains(self, where):
+    def contains(self, positions: Positions) -> np.ndarray:
         """Return which positions lie in one of the regions."""
-        # Nothing but exclusions is cut out of the whole sky.
-        result = where.finite.copy() if not self._shapes else np.zeros(len(where), dtype=bool)
+        # Excluded regions without any other region are cut out of the whole sky.
+        whole_sky = not self._shapes
+        result = positions.finite.copy() if whole_sky else np.zeros(len(positions), dtype=bool)
         for shape in self._shapes:
-            result |= shape.covers(where, self._of_many)
+            result |= shape.covers(positions, self._use_tree)
         for shape in self._cut_out:
-            result &= ~shape.covers(where, self._of_many)
+            result &= ~shape.covers(positions, self._use_tree)
         return result
 
 
 class ImageSource:
-    """An image on its own WCS: what is not 0 is inside; off the image is outside."""
+    """An image on its own WCS, whose nonzero pixels are inside; positions off it are outside."""
 
     kind = "an image"
 
-    def __init__(self, array, wcs):
-        # NaN is how images say "nothing is known here", which is no good place for a galaxy,
-        # whether what is inside shall be excluded or what is outside.
-        unknown = ~np.isfinite(array)
-        self.array = ~unknown & (array != 0)
-        self._unknown = unknown if unknown.any() else None
+    def __init__(self, array: np.ndarray, wcs: WCS) -> None:
+        # NaN marks pixels without data, so a mask excludes them on its inside and outside alike.
+        undefined = ~np.isfinite(array)
+        self.array = ~undefined & (array != 0)
+        self._undefined = undefined if undefined.any() else None
         self.wcs = wcs
 
-    def contains(self, where):
-        """Return which positions lie in an image pixel that is not 0.
+    def contains(self, positions: Positions) -> np.ndarray:
+        """Return which positions lie in a nonzero pixel of the image.
 
-        The nearest image pixel is asked, at the galaxy or at the center of the map's pixel:
-        resampling the image would blur its edge, and could not be asked about galaxies.
+        The pixel is the nearest to the galaxy, or to the center of the map's pixel. A resampled
+        image would have blurred edges, and could not be evaluated at galaxies.
         """
-        return _look_up(self.array, *self._image_pixels(where))
+        return _look_up(self.array, *self._image_pixels(positions))
 
-    def unknown(self, where):
-        """Return which positions lie in an image pixel that is not finite."""
-        if self._unknown is None:
-            return np.zeros(len(where), dtype=bool)
-        return _look_up(self._unknown, *self._image_pixels(where))
+    def undefined(self, positions: Positions) -> np.ndarray:
+        """Return which positions lie in a pixel that is not finite."""
+        if self._undefined is None:
+            return np.zeros(len(positions), dtype=bool)
+        return _look_up(self._undefined, *self._image_pixels(positions))
 
-    def _image_pixels(self, where):
-        # wcslib keeps work space in a WCS, and masks are asked by several threads.
+    def _image_pixels(self, positions: Positions) -> tuple[np.ndarray, np.ndarray]:
+        # wcslib writes to a WCS during a transformation, so each thread needs a copy.
         wcs = self.wcs.deepcopy()
-        sky = where.sky.transform_to(wcs_to_celestial_frame(wcs)).spherical
-        world = np.empty((len(where), 2))
+        sky = positions.sky.transform_to(wcs_to_celestial_frame(wcs)).spherical
+        world = np.empty((len(positions), 2))
         world[:, wcs.wcs.lng], world[:, wcs.wcs.lat] = sky.lon.deg, sky.lat.deg
         x, y = wcs.wcs_world2pix(world, 0).T
         if wcs.has_distortion:
-            # Distortions are not defined far from the image, where the full way finds no end.
+            # Far from the image distortions are not defined, and their inversion does not converge.
             ny, nx = self.array.shape
             with np.errstate(invalid="ignore"):
                 near = (np.abs(x - nx / 2) < nx) & (np.abs(y - ny / 2) < ny)
@@ -127,23 +154,31 @@ class MOCSource:
 
     kind = "a MOC"
 
-    def __init__(self, moc):
+    def __init__(self, moc: Any) -> None:
         self.moc = moc
 
-    def contains(self, where):
+    def contains(self, positions: Positions) -> np.ndarray:
         """Return which positions the MOC covers."""
-        sky = where.sky
+        sky = positions.sky
         finite = np.isfinite(sky.ra.deg)
-        result = np.zeros(len(where), dtype=bool)
+        result = np.zeros(len(positions), dtype=bool)
         if finite.any():
             result[finite] = self.moc.contains_lonlat(sky.ra[finite], sky.dec[finite])
         return result
 
 
 class HoleSource:
-    """Discs on the sky, such as star holes."""
+    """Discs on the sky, such as star holes.
 
-    def __init__(self, ra, dec, radius):
+    Parameters
+    ----------
+    ra, dec : array_like
+        Their centers in degrees, ICRS, ``(n,)``.
+    radius : array_like
+        Their radii in degrees, ``(n,)``.
+    """
+
+    def __init__(self, ra: ArrayLike, dec: ArrayLike, radius: ArrayLike) -> None:
         values = np.stack([np.atleast_1d(v).astype(float) for v in (ra, dec, radius)])
         if not np.all(np.isfinite(values)) or np.any(values[2] < 0):
             raise ValueError("the star holes' ra, dec and radius must be finite, radius not < 0")
@@ -151,10 +186,10 @@ class HoleSource:
         self.chords = chord(np.radians(values[2]))
         self.kind = f"{len(self.chords)} star hole{'s' if len(self.chords) != 1 else ''}"
 
-    def contains(self, where):
+    def contains(self, positions: Positions) -> np.ndarray:
         """Return which positions lie in one of the discs, exactly on the sphere."""
-        result = np.zeros(len(where), dtype=bool)
-        many = len(self.chords) > _MANY
+        result = np.zeros(len(positions), dtype=bool)
+        use_tree = len(self.chords) > _MIN_SHAPES_FOR_TREE
         for center, length in zip(self.vectors, self.chords, strict=True):
-            result[where.near(center, length, of_many=many)] = True
+            result[positions.near(center, length, use_tree=use_tree)] = True
         return result

@@ -11,17 +11,23 @@ from astropy import units as u
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
     from astropy.cosmology import FLRW
+    from astropy.io.fits import CompImageHDU, ImageHDU, PrimaryHDU
+    from astropy.nddata import NDData
     from astropy.table import Table
+    from mocpy import MOC
+    from regions import Region, Regions
 
     from lensmap.catalog import ShearCatalog
     from lensmap.cosmology import SourceRedshifts
     from lensmap.maps import ConvergenceMap
+    from lensmap.masks import SkyMask
 
 __all__ = [
     "AngleLike",
     "CatalogLike",
     "CosmologyLike",
     "MapLike",
+    "MaskLike",
     "PathLike",
     "PositionLike",
     "ProgressLike",
@@ -41,6 +47,12 @@ CosmologyLike: TypeAlias = Union["FLRW", str, None]
 
 #: A map, or its values, ``(ny, nx)``.
 MapLike: TypeAlias = Union["ConvergenceMap", np.ndarray]
+
+#: A mask: boolean array, regions, image with its WCS, MOC, star holes, file, or a list of these.
+MaskLike: TypeAlias = Union[
+    "SkyMask", np.ndarray, "Region", "Regions", "NDData", "PrimaryHDU", "ImageHDU", "CompImageHDU",
+    "MOC", "Table", str, os.PathLike, Sequence[object],
+]
 
 #: The name of a file or folder.
 PathLike: TypeAlias = str | os.PathLike

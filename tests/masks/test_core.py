@@ -148,7 +148,7 @@ def test_sky_answers_need_no_map():
 
 @pytest.mark.parametrize("source", [LEFT, CirclePixelRegion(PixCoord(3, 3), 2)], ids=repr)
 def test_pixels_without_a_map(source):
-    with pytest.raises(TypeError, match="speaks of the pixels of a map, and there is none"):
+    with pytest.raises(TypeError, match="is defined in the pixels of a map, and there is no map"):
         SkyMask([HOLES, source]).excluded_sky(SkyCoord([0, 1], [40, 41], unit="deg"))
 
 
