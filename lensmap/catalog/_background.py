@@ -1,61 +1,92 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Which galaxies are behind a lens."""
+"""Selection of the galaxies behind a lens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lensmap.utils import check_number, check_rising
+from lensmap.utils import ParameterError, check_number, check_rising
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from lensmap.catalog._shear_catalog import ShearCatalog
 
 __all__ = ["behind"]
 
 
-def behind(catalog, z_lens, *, margin, pz, z_grid, min_probability, cut):
+def behind(
+    catalog: ShearCatalog,
+    z_lens: float,
+    *,
+    margin: float,
+    pz: str | ArrayLike | None,
+    z_grid: ArrayLike | None,
+    min_probability: float,
+    cut: ArrayLike | Callable[[ShearCatalog], ArrayLike] | None,
+) -> np.ndarray:
     """Return which galaxies of a catalog are behind a lens.
 
     Parameters
     ----------
-    catalog, z_lens, margin, pz, z_grid, min_probability, cut : object
+    catalog : ShearCatalog
+        The galaxies.
+    z_lens, margin, pz, z_grid, min_probability, cut
         As for `ShearCatalog.select_background`.
 
     Returns
     -------
     `numpy.ndarray`
         Bool, ``(n,)``.
+
+    Raises
+    ------
+    ValueError
+        If a parameter cannot be used, or there are neither redshifts nor a cut.
     """
     check_number(z_lens, "z_lens", "positive", low=1e-9)
     check_number(margin, "margin", "0 or more", low=0)
     if cut is None and pz is None and catalog["redshift"] is None:
         raise ValueError(
-            "there is nothing to tell background galaxies by: the catalog has no column "
+            "background galaxies cannot be selected without redshifts: the catalog has no column "
             "redshift; give pz and z_grid, or a cut"
         )
     selected = np.ones(len(catalog), dtype=bool)
     if cut is not None:
         values = np.asarray(cut(catalog) if callable(cut) else cut)
         if values.dtype != bool or values.shape != (len(catalog),):
-            raise ValueError(
-                f"cut must be one True or False for each of {len(catalog)} galaxies, not "
-                f"{values.dtype} of the shape {values.shape}"
+            raise ParameterError(
+                "cut",
+                f"one True or False for each of {len(catalog)} galaxies",
+                f"{values.dtype} of the shape {values.shape}",
             )
         selected &= values
     if pz is not None:
         check_number(min_probability, "min_probability", "from 0 to 1", low=0, high=1)
         selected &= _probability_beyond(catalog, pz, z_grid, z_lens + margin) >= min_probability
     elif catalog["redshift"] is not None:
-        with np.errstate(invalid="ignore"):  # without a redshift: not known to be behind
+        with np.errstate(invalid="ignore"):  # NaN, a missing redshift, is not selected
             selected &= catalog["redshift"] > z_lens + margin
     return selected
 
 
-def _probability_beyond(catalog, pz, z_grid, z):
-    """Return the part of each galaxy's p(z) beyond a redshift; nodes are joined by lines."""
+def _probability_beyond(
+    catalog: ShearCatalog, pz: str | ArrayLike, z_grid: ArrayLike | None, z: float
+) -> np.ndarray:
+    """Return the probability of each galaxy beyond a redshift, with p(z) linear between nodes."""
     density = np.asarray(catalog[pz] if isinstance(pz, str) else pz, dtype=float)
     if z_grid is None:
         raise ValueError("pz needs z_grid, the redshifts of its columns")
     grid = check_rising(z_grid, "z_grid", "at least two rising redshifts")
     if density.shape != (len(catalog), len(grid)):
-        raise ValueError(
-            f"pz must have the shape ({len(catalog)}, {len(grid)}), galaxies and z_grid, not "
-            f"{density.shape}"
+        raise ParameterError(
+            "pz",
+            f"the shape ({len(catalog)}, {len(grid)}), galaxies and z_grid",
+            str(density.shape),
+            verb="have",
         )
     steps = 0.5 * (density[:, 1:] + density[:, :-1]) * np.diff(grid)
     cumulative = np.concatenate([np.zeros((len(density), 1)), np.cumsum(steps, axis=1)], axis=1)
@@ -66,8 +97,8 @@ def _probability_beyond(catalog, pz, z_grid, z):
         below = total
     else:
         i = np.searchsorted(grid, z) - 1
-        part = z - grid[i]
+        dz = z - grid[i]
         slope = (density[:, i + 1] - density[:, i]) / (grid[i + 1] - grid[i])
-        below = cumulative[:, i] + part * (density[:, i] + 0.5 * slope * part)
+        below = cumulative[:, i] + dz * (density[:, i] + 0.5 * slope * dz)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(total > 0, 1 - below / total, 0.0)

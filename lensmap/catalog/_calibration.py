@@ -1,9 +1,17 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""From the mean ellipticity to the mean reduced shear: weighted means, never galaxy by galaxy."""
+"""Calibration of mean ellipticities: of weighted means, never galaxy by galaxy."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from lensmap.catalog._convention import Response
+
+if TYPE_CHECKING:
+    from lensmap.catalog._shear_catalog import ShearCatalog
 
 __all__ = ["Calibration"]
 
@@ -12,38 +20,38 @@ __all__ = ["Calibration"]
 class Calibration:
     r"""The weighted sums of a catalog that calibrate its mean ellipticities.
 
-    The reduced shear of a weighted mean is
+    The mean reduced shear of galaxies with ellipticities e is
 
     .. math:: g = \frac{1}{1 + \langle m \rangle}
               \left(\mathsf{R}^{-1} \frac{\sum w e}{\sum w} - \frac{\sum w c}{\sum w}\right)
 
     where the response :math:`\mathsf{R}` is 1 for ``kind="shear"``,
     :math:`2 (1 - e_\mathrm{rms}^2)` for ``kind="distortion"``, and the mean 2 x 2 matrix of
-    metacalibration where there are such columns. Sums add, so that a catalog may come in
-    chunks; :math:`\langle m \rangle` and :math:`\mathsf{R}` are means over the whole catalog,
-    the additive c is subtracted at the scale of the pixel.
+    metacalibration if the catalog has its columns. :math:`\langle m \rangle` and
+    :math:`\mathsf{R}` are means over the whole catalog; the additive bias c is subtracted in
+    each pixel. The sums of the chunks of a catalog add up to those of the catalog.
 
     Attributes
     ----------
     kind : str
         ``"shear"`` or ``"distortion"``.
     response : float or tuple or None
-        A response given by the user instead of the columns: a number or ``((r11, r12), (r21,
-        r22))``; selection responses are added to it by the user.
+        A response that overrides the columns: a number or ``((r11, r12), (r21, r22))``. It must
+        include the selection response. None takes the columns.
+    has_response : bool
+        Whether the catalog has response columns.
     sum_w, sum_w2 : float
-        Sums of weight and weight squared.
+        Sums of w and w**2, with w the weight.
     sum_we2, sum_w2e2 : float
         Sums of ``w (e1**2 + e2**2) / 2`` and of ``w**2 (e1**2 + e2**2) / 2``.
     sum_wm : float or None
-        Sum of ``w m``; None without that column, which is an m of 0.
+        Sum of ``w m``; None without that column, where m is 0.
     sum_wr11, sum_wr12, sum_wr21, sum_wr22 : float
-        Sums of weight times response.
+        Sums of weight times response; 0 without the columns.
     sum_wv_m, sum_w2v_m : float or None
         Sums of ``w sigma_m**2`` and ``w**2 sigma_m**2``; None without that column.
     sum_wv_e, sum_w2v_e : float or None
-        The same of ``sigma_e**2``.
-    has_response : bool
-        Whether the catalog has response columns.
+        Sums of ``w sigma_e**2`` and ``w**2 sigma_e**2``; None without that column.
 
     References
     ----------
@@ -52,7 +60,7 @@ class Calibration:
     """
 
     kind: str = "shear"
-    response: object = None
+    response: Response | None = None
     has_response: bool = False
     sum_w: float = 0.0
     sum_w2: float = 0.0
@@ -69,36 +77,36 @@ class Calibration:
     sum_w2v_e: float | None = None
 
     @classmethod
-    def from_catalog(cls, catalog):
-        """Sum over a `ShearCatalog`.
+    def from_catalog(cls, catalog: ShearCatalog) -> Calibration:
+        """Sum over the galaxies of a catalog.
 
         Parameters
         ----------
         catalog : ShearCatalog
-            The catalog.
+            The galaxies.
 
         Returns
         -------
         Calibration
-            Its sums.
+            The sums.
         """
-        w = catalog.weight  # None: all weights are 1
+        w = catalog.weight
         half_e2 = 0.5 * (np.square(catalog.e1, dtype=float) + np.square(catalog.e2, dtype=float))
         n = len(catalog)
 
-        def total(values, power=1):
+        def total(values: Any, power: int = 1) -> Any:
             if values is None:
                 return None
             if w is None:
                 return float(np.sum(values, dtype=float))
             return float(np.sum(values * (w if power == 1 else np.square(w)), dtype=float))
 
-        def squared(values):
+        def squared(values: Any) -> Any:
             return None if values is None else np.square(values, dtype=float)
 
         v_m, v_e = squared(catalog["sigma_m"]), squared(catalog["sigma_e"])
         r = {name: total(catalog[name]) for name in ("r11", "r12", "r21", "r22")}
-        # One column is enough where the survey gives one number for both.
+        # Surveys with an isotropic response may have one column for both components.
         r11, r22 = (r[a] if r[a] is not None else r[b] for a, b in (("r11", "r22"), ("r22", "r11")))
         return cls(
             kind=catalog.kind,
@@ -119,10 +127,10 @@ class Calibration:
             sum_w2v_e=total(v_e, 2),
         )
 
-    def __add__(self, other):
+    def __add__(self, other: Calibration) -> Calibration:
         if not isinstance(other, Calibration):
             return NotImplemented
-        added = {}
+        added: dict[str, Any] = {}
         for item in fields(self):
             mine, theirs = getattr(self, item.name), getattr(other, item.name)
             if not item.name.startswith("sum_"):
@@ -135,16 +143,15 @@ class Calibration:
             elif (mine is None) != (theirs is None):
                 column = {"sum_wm": "m"}.get(item.name, f"sigma_{item.name[-1]}")
                 raise ValueError(
-                    f"one catalog has the column {column} and the other has not: they cannot be "
-                    "added"
+                    f"catalogs cannot be added if only one of them has the column {column}"
                 )
             else:
                 added[item.name] = None if mine is None else mine + theirs
         return Calibration(**added)
 
     @property
-    def m(self):
-        """The weighted mean of the multiplicative bias; 0 without that column."""
+    def m(self) -> float:
+        """The weighted mean of the multiplicative bias; 0 without the column m."""
         if self.sum_wm is None:
             return 0.0
         m = self._mean(self.sum_wm)
@@ -155,17 +162,17 @@ class Calibration:
             )
         return m
 
-    def _mean(self, total):
+    def _mean(self, total: Any) -> Any:
         self._require_weight()
         return total / self.sum_w
 
-    def _require_weight(self):
+    def _require_weight(self) -> None:
         if not self.sum_w > 0.0:
-            raise ValueError("the mean of the galaxies is not defined: all weights are 0")
+            raise ValueError("the weighted mean is not defined: all weights are 0")
 
     @property
-    def responsivity(self):
-        """The responsivity R = 1 - e_rms^2 of distortions (intrinsic, per component)."""
+    def responsivity(self) -> float:
+        """The responsivity 1 - e_rms**2 of distortions, e_rms intrinsic and per component."""
         if self.sum_wv_e is not None:
             variance = self._mean(self.sum_wv_e)
         else:
@@ -178,11 +185,11 @@ class Calibration:
         return 1.0 - variance
 
     @property
-    def matrix(self):
-        """The response, a 2 x 2 `numpy.ndarray` in the celestial basis, without m."""
+    def matrix(self) -> np.ndarray:
+        """The mean response in the celestial basis, without m, ``(2, 2)``."""
         if self.response is not None:
-            given = np.asarray(self.response, dtype=float)
-            return given * np.eye(2) if given.ndim == 0 else given
+            response = np.asarray(self.response, dtype=float)
+            return response * np.eye(2) if response.ndim == 0 else response
         if self.has_response:
             sums = [[self.sum_wr11, self.sum_wr12], [self.sum_wr21, self.sum_wr22]]
             return self._mean(np.array(sums))
@@ -190,8 +197,8 @@ class Calibration:
             return 2.0 * self.responsivity * np.eye(2)
         return np.eye(2)
 
-    def factors(self):
-        r"""Return the inverse response as it acts on complex ellipticities.
+    def factors(self) -> tuple[complex, complex]:
+        r"""Return the inverse response as two factors for complex ellipticities.
 
         Returns
         -------
@@ -202,7 +209,7 @@ class Calibration:
         Raises
         ------
         ValueError
-            If the response is singular or not positive.
+            If the determinant of the response is not positive.
         """
         matrix = self.matrix
         if not np.all(np.isfinite(matrix)) or np.linalg.det(matrix) <= 1e-6:
@@ -210,11 +217,11 @@ class Calibration:
         (i11, i12), (i21, i22) = np.linalg.inv(matrix)
         return complex(i11 + i22, i21 - i12) / 2.0, complex(i11 - i22, i21 + i12) / 2.0
 
-    def shear(self, catalog):
-        r"""Return the part of each galaxy in the mean reduced shear.
+    def shear(self, catalog: ShearCatalog) -> np.ndarray:
+        r"""Return the contribution of each galaxy to the mean reduced shear.
 
-        Its weighted mean over any galaxies is their calibrated mean; for one galaxy alone it means
-        nothing.
+        Only weighted means of it are meaningful: over any set of galaxies, the mean is their
+        calibrated reduced shear.
 
         Parameters
         ----------
@@ -225,6 +232,11 @@ class Calibration:
         -------
         `numpy.ndarray`
             Complex, ``(n,)``: :math:`g_1 + i g_2` in the celestial basis.
+
+        Raises
+        ------
+        ValueError
+            As for `factors`, or if the mean of m is not between -1 and 1.
         """
         a, b = self.factors()
         e = catalog.e1 + 1j * catalog.e2
@@ -236,21 +248,22 @@ class Calibration:
                 shear = shear - unit * catalog[column]
         return shear / (1.0 + self.m)
 
-    def noise_squares(self, sigma_e=None):
-        """Return how the noise of one galaxy is composed, in units of its ellipticity.
+    def noise_squares(self, sigma_e: float | None = None) -> tuple[float | None, bool]:
+        """Return the noise variance of one galaxy, in units of its ellipticity.
 
         Parameters
         ----------
         sigma_e : float or None
-            The intrinsic dispersion per component; None takes the column, and without one what
-            is measured: the scatter of the ellipticities less the measurement errors.
+            The intrinsic dispersion per component. None takes the column ``sigma_e`` or, without
+            one, the scatter of the ellipticities minus the measurement errors (in quadrature).
 
         Returns
         -------
         intrinsic : float or None
-            The square to be weighted with ``sum w**2``; None where the column serves.
+            The intrinsic variance per component; None if each galaxy has its own, in the column
+            ``sigma_e``.
         measurement : bool
-            Whether the squares of the column ``sigma_m`` are added.
+            Whether to add the variance of the measurement, the square of the column ``sigma_m``.
         """
         has_m = self.sum_w2v_m is not None
         if sigma_e is not None:

@@ -1,34 +1,36 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Which rows of a catalog can be used."""
+"""Selection of the usable rows of a catalog."""
 
 import numpy as np
 
 __all__ = ["usable_rows"]
 
 
-def usable_rows(columns, masked, max_ellipticity):
-    """Find the rows that can be used, and count why the others cannot.
+def usable_rows(
+    columns: dict[str, np.ndarray], masked: dict[str, np.ndarray], max_ellipticity: float
+) -> tuple[np.ndarray | None, dict[str, int]]:
+    """Select the usable rows and count the others by cause.
 
     Parameters
     ----------
     columns : dict
-        From lensmap's column names to arrays of one length; ra and dec in degrees.
+        From lensmap's column names to arrays, ``(n,)``; ra and dec in degrees.
     masked : dict
-        From column names to boolean arrays that are True where the table has no value.
+        From column names to boolean arrays, ``(n,)``, True where the table has no value.
     max_ellipticity : float
-        Rows with a larger modulus of the ellipticity are left out.
+        The largest modulus of the ellipticity of a usable row.
 
     Returns
     -------
     good : `numpy.ndarray` or None
-        Bool, one per row; None if all rows are good, which saves a copy of the catalog.
+        Bool, ``(n,)``; None if all rows are usable, which spares a copy of the catalog.
     left_out : dict
-        From the cause to the number of rows; each row is counted under its first cause only.
+        From the cause to the number of rows. Each row counts under its first cause only.
     """
     good = np.ones(len(columns["ra"]), dtype=bool)
-    left_out = {}
+    left_out: dict[str, int] = {}
 
-    def leave_out(bad, cause):
+    def leave_out(bad: np.ndarray, cause: str) -> None:
         bad &= good
         count = int(np.count_nonzero(bad))
         if count:
@@ -37,7 +39,7 @@ def usable_rows(columns, masked, max_ellipticity):
 
     for name, values in columns.items():
         if name == "redshift":
-            continue  # a map needs none; what does need it will ask
+            continue  # a map needs no redshift, so a galaxy without one is usable
         bad = ~np.isfinite(values)
         if name in masked:
             bad |= masked[name]
@@ -51,7 +53,7 @@ def usable_rows(columns, masked, max_ellipticity):
         for name in ("sigma_m", "sigma_e"):
             if name in columns:
                 leave_out(columns[name] < 0.0, f"negative {name}")
-        modulus = np.square(columns["e1"], dtype=float)
-        modulus += np.square(columns["e2"], dtype=float)
-        leave_out(modulus > max_ellipticity**2, f"|e| above {max_ellipticity:g}")
+        modulus_squared = np.square(columns["e1"], dtype=float)
+        modulus_squared += np.square(columns["e2"], dtype=float)
+        leave_out(modulus_squared > max_ellipticity**2, f"|e| above {max_ellipticity:g}")
     return (good if left_out else None), left_out

@@ -1,9 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What the columns are called: lensmap's own names, and those of the surveys."""
+"""Column names: lensmap's own, and those of the surveys."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lensmap.catalog._convention import convention_signs
+from lensmap.catalog._convention import Convention, convention_signs
 
 __all__ = [
     "REQUIRED", "OPTIONAL", "COLUMN_PRESETS", "ColumnPreset", "check_extra", "find_columns",
@@ -28,35 +31,38 @@ _PAIRS = (("ra", "dec"), ("e1", "e2"))
 
 @dataclass(frozen=True)
 class ColumnPreset:
-    """The column names of a survey, and what its papers say of convention and kind.
+    """The column names of a survey, and its documented convention and kind.
 
     Attributes
     ----------
     columns : dict
-        From lensmap's name to the survey's names, the first that is there counts.
+        From lensmap's name to the survey's names, in order of preference.
     convention : str or None
-        The convention that is documented for the survey; None where names say nothing of it.
+        The documented convention; None where the names do not determine it.
     kind : str or None
-        ``"shear"`` or ``"distortion"``, as documented; None where unknown.
+        The documented kind, ``"shear"`` or ``"distortion"``; None where the names do not
+        determine it.
     reference : str
-        Where that is documented.
+        The paper or document for convention and kind.
     signature : tuple of str
-        Columns of lensmap's (besides the required ones) without which a catalog is not taken
-        for this survey's.
+        Columns (lensmap's names, besides the required ones) that a catalog must have to be
+        recognized as one of this survey.
     """
 
-    columns: dict = field(repr=False)
+    columns: dict[str, tuple[str, ...]] = field(repr=False)
     convention: str | None = None
     kind: str | None = None
     reference: str = ""
-    signature: tuple = ()
+    signature: tuple[str, ...] = ()
 
 
 _HSC_Y1 = "ishape_hsm_regauss_"
 _HSC_Y3 = "i_hsmshaperegauss_"
 
 
-def _hsc(prefix, weight, ra, dec):
+def _hsc(
+    prefix: str, weight: tuple[str, ...], ra: tuple[str, ...], dec: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
     return {
         "ra": ra,
         "dec": dec,
@@ -169,31 +175,35 @@ COLUMN_PRESETS = {
 """The presets of column names, by name."""
 
 
-def find_columns(names, columns=None):
-    """Say which of a table's columns is which.
+def find_columns(
+    names: Iterable[str], columns: str | Mapping[str, str] | None = None
+) -> tuple[dict[str, str], str | None]:
+    """Match lensmap's column names to those of a table.
 
     Parameters
     ----------
     names : sequence of str
         The table's column names.
     columns : str, dict or None
-        The name of a preset in `COLUMN_PRESETS`; or a dict from lensmap's names to the table's,
-        which is added to what is found for the others; or None, which finds the preset: that
-        one of which all required columns are there. Upper and lower case are alike, unless the
-        table has names that differ only by case.
+        The name of a preset in `COLUMN_PRESETS`, or a dict from lensmap's names to the table's.
+        Columns that a dict does not name, and with None all columns, are those of the preset
+        whose required columns the table has. Upper and lower case are alike, unless the table
+        has names that differ only by case.
 
     Returns
     -------
     mapping : dict
         From lensmap's names to the table's.
     preset : str or None
-        The name of the preset, None if the dict named all required columns.
+        The name of the preset; None if the dict names all required columns.
 
     Raises
     ------
+    TypeError
+        If ``columns`` is neither a name nor a dict.
     ValueError
-        If a column is missing, a name is unknown, or more than one preset fits and they do not
-        agree about the columns.
+        If a column is missing, a name is unknown, or more than one preset fits and they disagree
+        about the columns.
     """
     names = list(names)
     if columns is not None and not isinstance(columns, (str, dict)):
@@ -214,18 +224,19 @@ def find_columns(names, columns=None):
         if all(name in mapping for name in REQUIRED + entry.signature):
             fits[preset] = mapping
     if all(name in given for name in REQUIRED):
-        # Named by the user: what else is found under lensmap's own names is welcome.
+        # With all required columns given, other columns still count under lensmap's own names.
         return {**_match(names, {name: (name,) for name in OPTIONAL}), **given}, None
     return _choose(fits, given, names)
 
 
-def _choose(fits, given, names):
-    """Choose the preset that explains most columns, if the others say nothing against it."""
+def _choose(
+    fits: dict[str, dict[str, str]], given: dict[str, str], names: Sequence[str]
+) -> tuple[dict[str, str], str]:
+    """Choose among the presets that fit: the survey with the longest signature, else generic."""
     generic = {**_match(names, COLUMN_PRESETS["generic"].columns), **given}
     if not fits:
         _require(generic, names, "the catalog")
-    # A survey's own names say more than generic ones, and a signature more than none. Where the
-    # generic names explain as much, nothing speaks for the survey.
+    # A survey whose columns the generic names match as well is not recognized by its names.
     fits = {
         name: mapping
         for name, mapping in fits.items()
@@ -238,20 +249,20 @@ def _choose(fits, given, names):
         if differs and preset != "generic":
             raise ValueError(
                 f"the columns fit the presets {best!r} and {preset!r}, which differ about "
-                f"{', '.join(differs)}: say columns={best!r}, columns={preset!r} or a dict"
+                f"{', '.join(differs)}: choose columns={best!r}, columns={preset!r} or a dict"
             )
     return mapping, best
 
 
-def check_extra(extra_columns, names):
-    """Return the names of further columns, none of which may pass for one of lensmap's own.
+def check_extra(extra_columns: str | Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of extra columns, all of them different from lensmap's own names.
 
     Parameters
     ----------
     extra_columns : str or iterable of str
         The names.
     names : sequence of str
-        The columns that there are.
+        The columns of the table.
 
     Returns
     -------
@@ -261,7 +272,7 @@ def check_extra(extra_columns, names):
     Raises
     ------
     ValueError
-        If there is no such column, or its name is one of lensmap's own.
+        If the table has no such column, or the name is one of lensmap's own.
     """
     if isinstance(extra_columns, str):
         extra_columns = (extra_columns,)
@@ -278,46 +289,47 @@ def check_extra(extra_columns, names):
     return tuple(extra_columns)
 
 
-def _preset_columns(names, preset):
+def _preset_columns(names: Sequence[str], preset: str) -> dict[str, str]:
     mapping = _match(names, COLUMN_PRESETS[preset].columns)
     if mapping.get("e1", "").lower().startswith("bias_corrected"):
-        # The additive bias is subtracted already: twice would turn it round.
+        # These ellipticities have the additive bias already subtracted.
         mapping = {name: theirs for name, theirs in mapping.items() if name not in ("c1", "c2")}
     return mapping
 
 
-def _match(names, wanted):
-    """Say which of the names is which of the wanted columns, of which the first there counts."""
-    found = {
-        ours: [_find(names, candidate) for candidate in candidates]
+def _match(names: Sequence[str], wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Match each wanted column to the first of its candidates among the names."""
+    matches = {
+        ours: [_find_name(names, candidate) for candidate in candidates]
         for ours, candidates in wanted.items()
     }
     for first, second in _PAIRS:
-        if len(found.get(first, ())) == len(found.get(second, ())):
-            # (e1, e2) or (g1, g2), never (e1, g2): only the pair that is there counts.
-            pairs = list(zip(found.get(first, ()), found.get(second, ()), strict=True))
-            both = [pair for pair in pairs if None not in pair]
-            some = [pair for pair in pairs if any(pair)]
-            for best in (both or some)[:1]:
-                found[first], found[second] = [best[0]], [best[1]]
-    firsts = {ours: next(filter(None, candidates), None) for ours, candidates in found.items()}
+        if len(matches.get(first, ())) == len(matches.get(second, ())):
+            # Both components come from one pair, (e1, e2) or (g1, g2), never (e1, g2). A pair
+            # with one component is the last resort: the other one is reported as missing.
+            pairs = list(zip(matches.get(first, ()), matches.get(second, ()), strict=True))
+            complete = [pair for pair in pairs if None not in pair]
+            partial = [pair for pair in pairs if any(pair)]
+            for best in (complete or partial)[:1]:
+                matches[first], matches[second] = [best[0]], [best[1]]
+    firsts = {ours: next(filter(None, candidates), None) for ours, candidates in matches.items()}
     return {ours: theirs for ours, theirs in firsts.items() if theirs is not None}
 
 
-def _find(names, wanted):
-    """Return the name that is wanted, in any case if only one is like it, or None."""
+def _find_name(names: Sequence[str], wanted: str) -> str | None:
+    """Return the wanted name or the only one that differs by case; None if there is none."""
     if wanted in names:
         return wanted
     alike = [name for name in names if name.lower() == wanted.lower()]
     return alike[0] if len(alike) == 1 else None
 
 
-def _check_given(names, given):
+def _check_given(names: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
     allowed = REQUIRED + OPTIONAL
     for ours, theirs in given.items():
         if ours not in allowed:
             raise ValueError(
-                f"columns: {ours!r} is no column of lensmap's; those are {', '.join(allowed)}"
+                f"columns: {ours!r} is not one of lensmap's columns {', '.join(allowed)}"
             )
         if theirs not in names:
             raise ValueError(
@@ -327,18 +339,18 @@ def _check_given(names, given):
     return dict(given)
 
 
-def _require(mapping, names, whose):
+def _require(mapping: Mapping[str, str], names: Sequence[str], owner: str) -> None:
     missing = [name for name in REQUIRED if name not in mapping]
     if missing:
         raise ValueError(
-            f"{whose} lacks {', '.join(missing)}: no column of a known name was found among "
+            f"{owner} lacks {', '.join(missing)}: no column of a known name was found among "
             f"{', '.join(names) or 'no columns at all'}; name them with columns="
             "{'ra': ..., 'dec': ..., 'e1': ..., 'e2': ...}"
         )
 
 
-def preset_doubts(preset, convention, kind):
-    """Say where a declaration differs from what is documented for a preset.
+def documented_differences(preset: str | None, convention: Convention, kind: str) -> list[str]:
+    """Compare a declaration with the documented convention and kind of a preset.
 
     Parameters
     ----------
@@ -352,14 +364,14 @@ def preset_doubts(preset, convention, kind):
     Returns
     -------
     list of str
-        One sentence for each difference.
+        One phrase for each difference.
     """
-    entry = COLUMN_PRESETS.get(preset, ColumnPreset({}))
-    doubts = []
+    entry = COLUMN_PRESETS[preset] if preset in COLUMN_PRESETS else ColumnPreset({})
+    differences = []
     if entry.kind is not None and entry.kind != kind:
-        doubts.append(f"kind={entry.kind!r} (declared: {kind!r})")
+        differences.append(f"kind={entry.kind!r} (declared: {kind!r})")
     if entry.convention is not None and (
         convention_signs(entry.convention) != convention_signs(convention)
     ):
-        doubts.append(f"convention={entry.convention!r} (declared: {convention!r})")
-    return doubts
+        differences.append(f"convention={entry.convention!r} (declared: {convention!r})")
+    return differences

@@ -1,14 +1,21 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The signs of ellipticities: the only module of lensmap that changes one.
+"""Sign conventions of ellipticities; no other module of lensmap changes these signs.
 
 In the ``"celestial"`` convention x points to the east (increasing right ascension) and y to the
 north: e1 > 0 is elongated east-west, e2 > 0 along north-east / south-west.
 """
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
+
+from lensmap.utils import ParameterError
 
 __all__ = [
     "CONVENTIONS",
+    "Convention",
+    "Response",
     "convention_signs",
     "convention_name",
     "to_celestial",
@@ -16,18 +23,24 @@ __all__ = [
     "response_to_celestial",
 ]
 
-CONVENTIONS = {
+#: The name of a convention, or the signs ``(s1, s2)``.
+Convention: TypeAlias = str | Sequence[int]
+
+#: A mean shear response: a number or ``((r11, r12), (r21, r22))``.
+Response: TypeAlias = float | tuple[tuple[float, float], tuple[float, float]]
+
+CONVENTIONS: dict[str, tuple[int, int]] = {
     "celestial": (1, 1),
     # x to the west, as in an image with north up and east left
     "euclidean": (1, -1),
     # position angle from north through east: e = |e| (cos 2 PA, sin 2 PA)
     "iau": (-1, 1),
 }
-"""The named conventions, and the signs that bring their (e1, e2) to celestial."""
+"""The named conventions, and the signs that convert their (e1, e2) to celestial."""
 
 
-def convention_signs(convention):
-    """Return the signs that bring ellipticities of a convention to celestial ones.
+def convention_signs(convention: Convention) -> tuple[int, int]:
+    """Return the signs that convert ellipticities to the celestial convention.
 
     Parameters
     ----------
@@ -42,7 +55,7 @@ def convention_signs(convention):
     Raises
     ------
     ValueError
-        If the name is not known or the signs are not 1 or -1.
+        If ``convention`` is neither a known name nor a pair of signs.
     """
     if isinstance(convention, str) and convention in CONVENTIONS:
         return CONVENTIONS[convention]
@@ -53,14 +66,15 @@ def convention_signs(convention):
         signs = None
     if signs is not None and set(signs) <= {1.0, -1.0}:
         return int(signs[0]), int(signs[1])
-    raise ValueError(
-        f"convention must be one of {', '.join(map(repr, CONVENTIONS))} or a pair of signs (s1, "
-        f"s2), each 1 or -1, not {convention!r}"
+    raise ParameterError(
+        "convention",
+        f"one of {', '.join(map(repr, CONVENTIONS))} or a pair of signs (s1, s2), each 1 or -1",
+        repr(convention),
     )
 
 
-def convention_name(convention):
-    """Return how a convention is written: its name if it has one, else its signs.
+def convention_name(convention: Convention) -> str:
+    """Return the name of a convention or, where it has none, its signs as text.
 
     Parameters
     ----------
@@ -73,14 +87,16 @@ def convention_name(convention):
         Such as ``"euclidean"`` or ``"(-1, -1)"``.
     """
     signs = convention_signs(convention)
-    for name, known in CONVENTIONS.items():
-        if known == signs:
+    for name, named_signs in CONVENTIONS.items():
+        if named_signs == signs:
             return name
     return f"({signs[0]}, {signs[1]})"
 
 
-def to_celestial(e1, e2, convention):
-    """Bring ellipticities to the celestial convention.
+def to_celestial(
+    e1: np.ndarray, e2: np.ndarray, convention: Convention
+) -> tuple[np.ndarray, np.ndarray]:
+    """Convert ellipticities to the celestial convention.
 
     Parameters
     ----------
@@ -92,22 +108,23 @@ def to_celestial(e1, e2, convention):
     Returns
     -------
     tuple of `numpy.ndarray`
-        The celestial components; a component that keeps its sign is not copied.
+        The celestial components. A component that keeps its sign is not copied.
     """
     s1, s2 = convention_signs(convention)
     return (e1 if s1 == 1 else np.negative(e1)), (e2 if s2 == 1 else np.negative(e2))
 
 
-def columns_to_celestial(columns, convention):
-    """Bring all columns of a catalog that have a handedness to the celestial convention.
+def columns_to_celestial(columns: dict[str, np.ndarray], convention: Convention) -> None:
+    """Convert ellipticities, additive biases and responses to the celestial convention, in place.
 
-    The additive biases c are ellipticities themselves; the response relates a component to a
-    component, so that its off-diagonal elements change sign if just one of both does.
+    The additive biases c change sign with the ellipticities. The response maps one component to
+    another, so that its off-diagonal elements change sign if only one of the components does.
 
     Parameters
     ----------
     columns : dict
-        From lensmap's names to arrays, in ``convention``; changed in place, the arrays are not.
+        From lensmap's names to arrays, in ``convention``. Converted arrays are replaced by new
+        ones.
     convention : str or tuple of int
         As for `convention_signs`.
     """
@@ -118,22 +135,24 @@ def columns_to_celestial(columns, convention):
             columns[name] = np.negative(columns[name])
 
 
-def response_to_celestial(response, convention):
-    """Bring a mean response to the celestial convention, as `columns_to_celestial` does.
+def response_to_celestial(
+    response: Response | None, convention: Convention
+) -> Response | None:
+    """Convert a mean response to the celestial convention.
 
     Parameters
     ----------
-    response : float or tuple
+    response : float, tuple or None
         A number or ``((r11, r12), (r21, r22))``, in ``convention``.
     convention : str or tuple of int
         As for `convention_signs`.
 
     Returns
     -------
-    float or tuple
-        Of the same form.
+    float, tuple or None
+        A number, a matrix or None, as ``response``.
     """
-    if np.ndim(response) == 0:
+    if not isinstance(response, tuple):
         return response
     s1, s2 = convention_signs(convention)
     (r11, r12), (r21, r22) = response

@@ -1,23 +1,30 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What else may stand for a shear catalog."""
+"""Conversion of tables to shear catalogs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from astropy.table import Table
 
 from lensmap.catalog._shear_catalog import ShearCatalog
 from lensmap.catalog._tables import declared_meta
-from lensmap.utils import ConventionWarning, warn_user
+from lensmap.utils import ConventionWarning, ParameterTypeError, warn_user
+
+if TYPE_CHECKING:
+    from lensmap.typing import CatalogLike
 
 __all__ = ["as_shear_catalog"]
 
 
-def as_shear_catalog(catalog):
-    """Return a `ShearCatalog` of a catalog or of a table with lensmap's column names.
+def as_shear_catalog(catalog: CatalogLike) -> ShearCatalog:
+    """Return a catalog, or a table with lensmap's column names, as a `ShearCatalog`.
 
     Parameters
     ----------
     catalog : ShearCatalog or `~astropy.table.Table`
-        A table says its ``convention`` (or ``CONVENTN``, as in FITS headers), ``kind``, ``frame``
-        and ``response`` in its meta; what it does not say is celestial, shear, icrs, None.
+        A table declares its ``convention`` (or ``CONVENTN``, as in FITS headers), ``kind``,
+        ``frame`` and ``response`` in its meta; the defaults are celestial, shear, icrs and None.
 
     Returns
     -------
@@ -32,21 +39,21 @@ def as_shear_catalog(catalog):
     Warns
     -----
     ConventionWarning
-        If a table does not say its convention and kind.
+        If the meta of a table does not declare its convention or its kind.
     """
     if isinstance(catalog, ShearCatalog):
         return catalog
     if not isinstance(catalog, Table):
-        raise TypeError(
-            f"catalog must be a ShearCatalog or an astropy table, not {type(catalog).__name__}"
+        raise ParameterTypeError(
+            "catalog", "a ShearCatalog or an astropy table", type(catalog).__name__
         )
     meta = declared_meta(catalog)
     missing = [name for name in ("convention", "kind") if name not in meta]
     if missing:
         warn_user(
-            f"the table's meta does not say its {' and '.join(missing)}: convention='celestial' "
-            "and kind='shear' are assumed for what is missing; ShearCatalog(table, convention=...,"
-            " kind=...) declares them",
+            f"the table's meta does not declare its {' and '.join(missing)}: "
+            "convention='celestial' and kind='shear' are assumed for what is missing; "
+            "ShearCatalog(table, convention=..., kind=...) declares them",
             ConventionWarning,
             "undeclared_convention",
             "convention",

@@ -1,8 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`ShearCatalog`: galaxies with positions, ellipticities and a declared convention."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import log
@@ -12,10 +16,27 @@ from astropy.table import Table
 
 from lensmap.catalog._background import behind
 from lensmap.catalog._cleaning import usable_rows
-from lensmap.catalog._columns import OPTIONAL, REQUIRED, check_extra, find_columns, preset_doubts
-from lensmap.catalog._convention import columns_to_celestial, convention_name, response_to_celestial
+from lensmap.catalog._columns import OPTIONAL, REQUIRED, check_extra, find_columns
+from lensmap.catalog._convention import (
+    Convention,
+    columns_to_celestial,
+    convention_name,
+    response_to_celestial,
+)
+from lensmap.catalog._declarations import DEFAULTS, check_response, warn_of_differences
 from lensmap.catalog._tables import column_values, declared_meta, declaring_meta, read_table
-from lensmap.utils import CatalogWarning, ConventionWarning, check_choice, warn_user
+from lensmap.utils import (
+    CatalogWarning,
+    ParameterError,
+    ParameterTypeError,
+    check_choice,
+    warn_user,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from lensmap.typing import MaskLike, PathLike
 
 __all__ = ["ShearCatalog"]
 
@@ -23,61 +44,62 @@ _KINDS = ("shear", "distortion")
 
 
 class ShearCatalog:
-    r"""A shear catalog: positions, ellipticities, weights, and what their signs mean.
+    r"""A shear catalog: positions, ellipticities and weights with a declared sign convention.
 
-    Ellipticities (and additive biases and responses with them) are held in the celestial
-    convention, whatever was declared: x to the east, y to the north. Rows that cannot be used
-    (not finite, impossible positions, negative weights, too large an ellipticity) are left out
-    with one warning that counts each cause.
+    Ellipticities, additive biases and responses are converted from the declared convention to the
+    celestial one, in which x points to the east and y to the north. Unusable rows (values that
+    are not finite, impossible positions, negative weights, too large an ellipticity) are left
+    out, and one warning counts them by cause.
 
     Parameters
     ----------
     table : `~astropy.table.Table` or dict
         One row per galaxy. Masked values count as missing. The catalog shares the memory of
-        columns that it can take as they are: do not change them afterwards.
+        columns that need no conversion: do not change them afterwards.
     columns : None, str or dict
-        Which columns are which: the name of a preset (`COLUMN_PRESETS`), or a dict from
+        The names of the table's columns: the name of a preset (`COLUMN_PRESETS`), or a dict from
         lensmap's names (``ra``, ``dec``, ``e1``, ``e2`` and optionally ``weight``, ``sigma_m``,
         ``sigma_e``, ``redshift``, ``m``, ``c1``, ``c2``, ``r11``, ``r22``, ``r12``, ``r21``) to
-        the table's, or None, which finds the preset by itself and says so in the log (unless
-        all names are lensmap's own).
+        the table's. None chooses the preset from the table's column names, and logs it unless
+        all names are lensmap's own.
     convention : str, tuple of int or None
-        What the signs of e1 and e2 mean: ``"celestial"``, ``"euclidean"``, ``"iau"``, or the
-        signs ``(s1, s2)`` that bring them to celestial. None takes what the table's meta says
-        (``convention``, or ``CONVENTN`` as in FITS headers), and celestial where it says nothing.
+        The sign convention of e1 and e2: ``"celestial"``, ``"euclidean"``, ``"iau"``, or the
+        signs ``(s1, s2)`` that convert them to celestial. None takes the convention in the
+        table's meta (``convention``, or ``CONVENTN`` as in FITS headers), by default celestial.
         `lensmap.check_convention` tests it.
     kind : {"shear", "distortion"} or None
         ``"shear"``: :math:`|e| = (a - b) / (a + b)`, whose mean is the reduced shear;
         ``"distortion"``: :math:`|e| = (a^2 - b^2) / (a^2 + b^2)`, whose mean is twice the
-        responsivity times the shear. None takes what the meta says, else shear.
+        responsivity times the shear. None takes the kind in the table's meta, by default shear.
     frame : str or None
-        The frame of the positions, and of the north that ellipticities refer to, by its name in
-        `astropy.coordinates`, such as ``"icrs"``, ``"fk5"`` or ``"galactic"``. None takes
-        what the meta says, else ICRS.
+        The name in `astropy.coordinates` of the frame of the positions, such as ``"icrs"``,
+        ``"fk5"`` or ``"galactic"``. Ellipticities refer to its north. None takes the frame in the
+        table's meta, by default ICRS.
     response : float, array_like or None
-        A mean shear response instead of the catalog's columns: a number or a 2 x 2 matrix, in
-        ``convention`` as the columns are.
+        A mean shear response that overrides the catalog's columns: a number or a 2 x 2 matrix, in
+        ``convention`` as the columns. None takes the response in the table's meta, by default
+        the columns.
     max_ellipticity : float
-        Rows with a larger modulus of the ellipticity are left out. Calibrated estimates of noisy
-        galaxies exceed 1, and cutting them there biases the shear low.
+        The largest modulus of the ellipticity of a usable row. Calibrated estimates of noisy
+        galaxies exceed 1, and a cut at 1 biases the shear low.
     extra_columns : sequence of str
-        Further columns of the table to carry along, such as magnitudes; lensmap's own names are
-        taken.
+        Further columns of the table to keep, such as magnitudes, with names other than lensmap's
+        own.
 
     Raises
     ------
     ValueError
         If a column is missing or has a wrong unit, or no usable row is left.
     TypeError
-        If ``table`` is no table, or a column does not hold numbers.
+        If ``table`` is not a table, or a column does not hold numbers.
 
     Warns
     -----
     CatalogWarning
-        If rows were left out.
+        If rows are left out.
     ConventionWarning
-        If the declared convention or kind is not the one that is documented for the survey, or
-        that the table's meta says.
+        If the declared convention or kind differs from the one documented for the survey, or
+        from the table's meta.
 
     Examples
     --------
@@ -94,34 +116,35 @@ class ShearCatalog:
 
     def __init__(
         self,
-        table,
-        columns=None,
-        convention=None,
-        kind=None,
+        table: Table | Mapping[str, ArrayLike],
+        columns: str | Mapping[str, str] | None = None,
+        convention: Convention | None = None,
+        kind: str | None = None,
         *,
-        frame=None,
-        response=None,
-        max_ellipticity=2.0,
-        extra_columns=(),
-    ):
+        frame: str | None = None,
+        response: float | ArrayLike | None = None,
+        max_ellipticity: float = 2.0,
+        extra_columns: str | Iterable[str] = (),
+    ) -> None:
         if isinstance(table, dict):
             table = Table(table, copy=False)
         if not isinstance(table, Table):
-            raise TypeError(
-                f"table must be an astropy table or a dict of columns, not {type(table).__name__}; "
-                "ShearCatalog.read reads files, Table.from_pandas data frames"
+            raise ParameterTypeError(
+                "table",
+                "an astropy table or a dict of columns",
+                type(table).__name__,
+                "ShearCatalog.read reads files, Table.from_pandas data frames",
             )
         given = {"convention": convention, "kind": kind, "frame": frame, "response": response}
-        declared = {"convention": "celestial", "kind": "shear", "frame": "icrs", "response": None}
-        declared |= declared_meta(table)
-        declared |= {name: value for name, value in given.items() if value is not None}
-        self._check_declarations(**declared, max_ellipticity=max_ellipticity)
+        given = {name: value for name, value in given.items() if value is not None}
+        meta = declared_meta(table)
+        declared: dict[str, Any] = DEFAULTS | meta | given
+        self._set_declaration(**declared, max_ellipticity=max_ellipticity)
         mapping, preset = find_columns(table.colnames, columns)
         if preset is not None and columns is None and any(a != b for a, b in mapping.items()):
-            # lensmap's own names go without saying
-            what = ", ".join(f"{ours}={theirs}" for ours, theirs in mapping.items())
-            log.info(f"lensmap: columns found by the preset {preset!r}: {what}")
-        self._say_doubts(preset, table)
+            names = ", ".join(f"{ours}={theirs}" for ours, theirs in mapping.items())
+            log.info(f"lensmap: columns of the preset {preset!r}: {names}")
+        warn_of_differences(self, preset, meta)
         extras = {name: table[name] for name in check_extra(extra_columns, table.colnames)}
         arrays, masked = {}, {}
         for name in REQUIRED + OPTIONAL:
@@ -129,61 +152,39 @@ class ShearCatalog:
                 arrays[name], mask = column_values(table[mapping[name]], name, mapping[name])
                 if mask is not None:
                     masked[name] = mask
-        if "redshift" in masked:  # the only column whose missing values leave no row out
+        if "redshift" in masked:  # rows without a redshift are kept
             arrays["redshift"] = np.where(masked["redshift"], np.nan, arrays["redshift"])
         good, left_out = usable_rows(arrays, masked, self.max_ellipticity)
         if good is not None:
             arrays = {name: values[good] for name, values in arrays.items()}
             extras = {name: values[good] for name, values in extras.items()}
-        self._say_left_out(left_out, len(table), len(arrays["ra"]))
+        self._report_left_out(left_out, len(table), len(arrays["ra"]))
         columns_to_celestial(arrays, declared["convention"])
         self.preset = preset
         self.n_left_out = left_out
         self._arrays = arrays
         self._extras = extras
 
-    def _check_declarations(self, convention, kind, frame, response, max_ellipticity):
+    def _set_declaration(
+        self,
+        convention: Convention,
+        kind: str,
+        frame: str,
+        response: float | ArrayLike | None,
+        max_ellipticity: float,
+    ) -> None:
         self.convention = convention_name(convention)
         self.kind = check_choice(kind, "kind", _KINDS)
         if not isinstance(frame, str) or frame_transform_graph.lookup_name(frame) is None:
-            raise ValueError(f"frame must be the name of an astropy frame, not {frame!r}")
+            raise ParameterError("frame", "the name of an astropy frame", repr(frame))
         self.frame = frame
-        self.response = response_to_celestial(_check_response(response), convention)
+        self.response = response_to_celestial(check_response(response), convention)
         if not max_ellipticity > 0:
-            raise ValueError(f"max_ellipticity must be positive, not {max_ellipticity!r}")
+            raise ParameterError("max_ellipticity", "positive", repr(max_ellipticity))
         self.max_ellipticity = float(max_ellipticity)
 
-    def _say_doubts(self, preset, table):
-        doubts = preset_doubts(preset, self.convention, self.kind)
-        if doubts:
-            warn_user(
-                f"the columns look like those of {preset!r}, for which {' and '.join(doubts)} is "
-                "documented; lensmap takes what is declared: `lensmap check` tests the convention",
-                ConventionWarning,
-                "differs_from_survey",
-                "convention",
-            )
-        differ = self._differing(declared_meta(table))
-        if differ:
-            warn_user(
-                f"the table's meta says {' and '.join(differ)}; lensmap takes what is declared",
-                ConventionWarning,
-                "differs_from_file",
-                "convention",
-            )
-
-    def _differing(self, meta):
-        """Say where the declaration differs from what a table's meta says of itself."""
-        if "convention" in meta:
-            meta["convention"] = convention_name(meta["convention"])
-        return [
-            f"{name}={value!r} (declared: {getattr(self, name)!r})"
-            for name, value in meta.items()
-            if getattr(self, name) != value
-        ]
-
     @staticmethod
-    def _say_left_out(left_out, n_total, n_good):
+    def _report_left_out(left_out: dict[str, int], n_total: int, n_good: int) -> None:
         causes = ", ".join(f"{count} {cause}" for cause, count in left_out.items())
         if n_good == 0:
             raise ValueError(
@@ -198,8 +199,16 @@ class ShearCatalog:
 
     @classmethod
     def read(
-        cls, path, /, columns=None, convention=None, kind=None, *, format=None, **kwargs
-    ):
+        cls,
+        path: PathLike,
+        /,
+        columns: str | Mapping[str, str] | None = None,
+        convention: Convention | None = None,
+        kind: str | None = None,
+        *,
+        format: str | None = None,
+        **kwargs: Any,
+    ) -> ShearCatalog:
         """Read a catalog in any format that `astropy.table` reads.
 
         Parameters
@@ -209,11 +218,10 @@ class ShearCatalog:
         columns, convention, kind
             As for `ShearCatalog`.
         format : str or None
-            The format by its name in `astropy.table`; None finds it by the file itself.
+            The name of its format in `astropy.table`; None determines it from the file.
         **kwargs
-            The other parameters of `ShearCatalog` go there, all others to
-            `astropy.table.Table.read` (such as ``hdu=2``, or ``path="catalog"`` within an HDF5
-            file).
+            Further parameters of `ShearCatalog`, and those of `astropy.table.Table.read`, such
+            as ``hdu=2``, or ``path="catalog"`` for a table in an HDF5 file.
 
         Returns
         -------
@@ -225,33 +233,34 @@ class ShearCatalog:
         FileNotFoundError
             If there is no such file.
         ValueError
-            If the file cannot be read as a table; otherwise as `ShearCatalog`.
+            If the file cannot be read as a table, and as for `ShearCatalog`.
         ImportError
             If its format needs a package that is missing.
         """
-        own = {
+        parameters = {
             name: kwargs.pop(name)
             for name in ("frame", "response", "max_ellipticity", "extra_columns")
             if name in kwargs
         }
-        return cls(read_table(path, format=format, **kwargs), columns, convention, kind, **own)
+        table = read_table(path, format=format, **kwargs)
+        return cls(table, columns, convention, kind, **parameters)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._arrays["ra"])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         names = ", ".join([*self._arrays, *self._extras])
         return (
             f"<ShearCatalog of {len(self)} galaxies; {names}; declared {self.convention!r}, "
             f"kind={self.kind!r}>"
         )
 
-    def __getitem__(self, name):
-        """Return a column by its name: None for an optional one that the catalog does not have."""
+    def __getitem__(self, name: str) -> Any:
+        """Return a column by its name; None for an optional column that the catalog lacks."""
         if not isinstance(name, str):
             raise TypeError(
-                f"catalog[...] takes the name of a column, not {type(name).__name__}: select(rows) "
-                "and within(region) select galaxies"
+                f"catalog[...] needs the name of a column, not {type(name).__name__}: "
+                "select(rows) and within(region) select galaxies"
             )
         if name in self._arrays or name in self._extras:
             return self._arrays.get(name, self._extras.get(name))
@@ -261,8 +270,8 @@ class ShearCatalog:
             f"there is no column {name!r}; there are {', '.join([*self._arrays, *self._extras])}"
         )
 
-    def select(self, rows):
-        """Return some of the galaxies.
+    def select(self, rows: slice | ArrayLike) -> ShearCatalog:
+        """Return selected galaxies.
 
         Parameters
         ----------
@@ -272,93 +281,103 @@ class ShearCatalog:
         Returns
         -------
         ShearCatalog
-            The galaxies, all else unchanged.
+            The selected galaxies, with the same declaration.
 
         Raises
         ------
         TypeError
-            If ``rows`` is nothing of that.
+            If ``rows`` is none of these.
         ValueError
-            If it has another length than the catalog, or no galaxy is left.
+            If a boolean array has another length than the catalog, or no galaxy is selected.
         """
         if not isinstance(rows, slice):
             rows = self._check_rows(np.asarray(rows))
         return self._with_rows(rows)
 
-    def _check_rows(self, rows):
+    def _check_rows(self, rows: np.ndarray) -> np.ndarray:
         if rows.ndim != 1 or (rows.dtype.kind not in "biu" and len(rows) > 0):
-            raise TypeError(
-                "rows must be a slice, a boolean array or an array of indices, not "
-                f"{rows!r}: within(region) selects galaxies by their positions"
+            raise ParameterTypeError(
+                "rows",
+                "a slice, a boolean array or an array of indices",
+                repr(rows),
+                "within(region) selects galaxies by their positions",
             )
         if rows.dtype == bool and len(rows) != len(self):
             raise ValueError(f"the selection has {len(rows)} rows, the catalog {len(self)}")
-        return rows if len(rows) > 0 else rows.astype(int)  # an empty list is one of floats
+        return rows if len(rows) > 0 else rows.astype(int)  # numpy makes [] an array of floats
 
-    def within(self, region, *, inside=True):
-        """Return the galaxies inside (or outside) a region of the sky.
+    def within(self, region: MaskLike, *, inside: bool = True) -> ShearCatalog:
+        """Return the galaxies inside or outside a region of the sky.
 
         Parameters
         ----------
-        region : object
-            What `lensmap.masks.SkyMask` takes, boolean arrays and pixel regions excepted. What a
-            mask excludes is its inside here.
+        region : mask-like
+            Anything that `lensmap.masks.SkyMask` accepts, except boolean arrays and pixel
+            regions. The excluded side of a mask is its inside here.
         inside : bool
-            Whether the galaxies inside are kept, or those outside.
+            Whether to return the galaxies inside the region, or those outside.
 
         Returns
         -------
         ShearCatalog
-            The galaxies, all else unchanged.
+            The selected galaxies, with the same declaration.
 
         Raises
         ------
         TypeError
-            If the region speaks of the pixels of a map.
+            If the region is defined in the pixels of a map.
         ValueError
-            If no galaxy is there.
+            If no galaxy is selected.
         """
         from lensmap.masks import SkyMask
 
         mask = region if isinstance(region, SkyMask) else SkyMask(region)
-        found = mask.excluded_sky(self.skycoord)
-        return self._with_rows(found if inside else ~found)
+        selected = mask.excluded_sky(self.skycoord)
+        return self._with_rows(selected if inside else ~selected)
 
     def select_background(
-        self, z_lens, *, margin=0.1, pz=None, z_grid=None, min_probability=0.9, cut=None
-    ):
+        self,
+        z_lens: float,
+        *,
+        margin: float = 0.1,
+        pz: str | ArrayLike | None = None,
+        z_grid: ArrayLike | None = None,
+        min_probability: float = 0.9,
+        cut: ArrayLike | Callable[[ShearCatalog], ArrayLike] | None = None,
+    ) -> ShearCatalog:
         """Return the galaxies behind a lens.
 
-        Galaxies of the lens and in front of it are not lensed, and dilute its shear.
+        Galaxies in and in front of the lens are not lensed, and dilute its shear.
 
         Parameters
         ----------
         z_lens : float
             The redshift of the lens.
         margin : float
-            How far beyond it a galaxy must be.
+            The smallest difference in redshift between a galaxy and the lens.
         pz : None, str or array_like
-            The probability density of each galaxy in redshift, ``(n, n_z)``, or the name of the
-            column that has it (one of ``extra_columns``). None takes the column ``redshift``;
-            galaxies without a redshift are left out.
+            The probability density of each galaxy in redshift, ``(n, n_z)``, or the name of its
+            column (one of ``extra_columns``). None takes the column ``redshift``, and leaves out
+            galaxies without a redshift.
         z_grid : array_like or None
-            The redshifts of ``pz``, ``(n_z,)``.
+            The redshifts of ``pz``, ``(n_z,)``. None is allowed without ``pz`` only.
         min_probability : float
-            How much of its ``pz`` a galaxy must have beyond ``z_lens + margin``.
+            The smallest probability of a galaxy beyond ``z_lens + margin``, according to ``pz``.
         cut : None, array_like or callable
-            Another condition: bool, ``(n,)``, or a function of the catalog that returns it, such
-            as a cut in colors, ``lambda c: c["g"] - c["i"] < 1``. Without redshifts and pz, the
-            only one: what is behind is declared then by ``z_source`` of the profile or the fit.
+            A further condition: bool, ``(n,)``, or a function of the catalog that returns it,
+            such as a cut in color, ``lambda c: c["g"] - c["i"] < 1``. It is required without
+            redshifts and ``pz``; then ``z_source`` of the profile or the fit must describe the
+            selected galaxies.
 
         Returns
         -------
         ShearCatalog
-            The galaxies, all else unchanged.
+            The selected galaxies, with the same declaration.
 
         Raises
         ------
         ValueError
-            If there is nothing to tell them by, or none is left.
+            If there are neither redshifts nor a cut, or no galaxy is selected.
 
         References
         ----------
@@ -369,23 +388,24 @@ class ShearCatalog:
                    min_probability=min_probability, cut=cut)
         )
 
-    def with_ellipticities(self, e1, e2):
-        """Return the same galaxies with other ellipticities, none of which is left out.
+    def with_ellipticities(self, e1: ArrayLike, e2: ArrayLike) -> ShearCatalog:
+        """Return the same galaxies with other ellipticities.
 
         Parameters
         ----------
         e1, e2 : array_like
-            In the celestial convention, whatever was declared, ``(n,)``, finite.
+            Ellipticities in the celestial convention, also if another one was declared; ``(n,)``,
+            finite. ``max_ellipticity`` does not apply to them.
 
         Returns
         -------
         ShearCatalog
-            All else unchanged; the data are shared.
+            The galaxies, which share all other columns with this catalog.
 
         Raises
         ------
         ValueError
-            If there is not one finite number of each for each galaxy.
+            If ``e1`` or ``e2`` is not one finite number for each galaxy.
         """
         arrays = dict(self._arrays)
         for name, values in (("e1", e1), ("e2", e2)):
@@ -396,65 +416,62 @@ class ShearCatalog:
                     f"an array of shape {values.shape}"
                 )
             arrays[name] = values.astype(arrays[name].dtype, copy=False)
-        new = self._copy(_arrays=arrays)
-        if "skycoord" in self.__dict__:
-            new.__dict__["skycoord"] = self.skycoord
-        return new
+        return self._copy(_arrays=arrays)
 
-    def _with_rows(self, rows):
+    def _with_rows(self, rows: slice | np.ndarray) -> ShearCatalog:
         new = self._copy(
             _arrays={name: values[rows] for name, values in self._arrays.items()},
             _extras={name: values[rows] for name, values in self._extras.items()},
-            n_left_out={},  # they were counted when the catalog was made
+            n_left_out={},  # the constructor has reported them
         )
         if len(new) == 0:
             raise ValueError(f"the selection leaves none of the {len(self)} galaxies")
         return new
 
-    def _copy(self, **parts):
-        """Return a catalog with other parts and without what was worked out of them."""
+    def _copy(self, **attributes: Any) -> ShearCatalog:
+        """Return a catalog with other attributes."""
         new = copy(self)
-        new.__dict__.pop("skycoord", None)
-        for name, value in parts.items():
-            setattr(new, name, value)
+        new.__dict__.update(attributes)
+        if new.ra is not self.ra:
+            new.__dict__.pop("skycoord", None)
         return new
 
     @property
-    def ra(self):
-        """The right ascension (or longitude in ``frame``) in degrees, a `numpy.ndarray`."""
+    def ra(self) -> np.ndarray:
+        """The right ascension (or longitude in ``frame``) in degrees, ``(n,)``."""
         return self._arrays["ra"]
 
     @property
-    def dec(self):
-        """The declination (or latitude in ``frame``) in degrees, a `numpy.ndarray`."""
+    def dec(self) -> np.ndarray:
+        """The declination (or latitude in ``frame``) in degrees, ``(n,)``."""
         return self._arrays["dec"]
 
     @property
-    def e1(self):
-        """The first component of the ellipticity in the celestial convention."""
+    def e1(self) -> np.ndarray:
+        """The first component of the ellipticity in the celestial convention, ``(n,)``."""
         return self._arrays["e1"]
 
     @property
-    def e2(self):
-        """The second component of the ellipticity in the celestial convention."""
+    def e2(self) -> np.ndarray:
+        """The second component of the ellipticity in the celestial convention, ``(n,)``."""
         return self._arrays["e2"]
 
     @property
-    def weight(self):
-        """The weights; None if there is no such column and all weights are 1."""
+    def weight(self) -> np.ndarray | None:
+        """The weights, ``(n,)``; None without that column, where all weights are 1."""
         return self._arrays.get("weight")
 
     @cached_property
-    def skycoord(self):
+    def skycoord(self) -> SkyCoord:
         """The positions as a `~astropy.coordinates.SkyCoord`."""
         return SkyCoord(self.ra, self.dec, unit=u.deg, frame=self.frame)
 
     @property
-    def table(self):
+    def table(self) -> Table:
         """The galaxies as a new `~astropy.table.Table` that shares the data.
 
-        Its meta says that the ellipticities are celestial now (and the kind, the frame and a
-        given response), so that the table can be written, read and given to an estimator.
+        Its meta declares the celestial convention, the kind, the frame and a given response, so
+        that the table can be written, read and given to an estimator.
         """
         table = Table(
             {**self._arrays, **self._extras},
@@ -463,16 +480,3 @@ class ShearCatalog:
         )
         table["ra"].unit = table["dec"].unit = u.deg
         return table
-
-
-def _check_response(response):
-    """Return a response as a number, a tuple of tuples or None."""
-    if response is None:
-        return None
-    try:
-        found = np.asarray(response, dtype=float)
-    except (TypeError, ValueError):
-        found = np.full(1, np.nan)
-    if found.shape not in ((), (2, 2)) or not np.all(np.isfinite(found)):
-        raise ValueError(f"response must be a finite number or a 2 x 2 matrix, not {response!r}")
-    return float(found) if found.ndim == 0 else tuple(map(tuple, found.tolist()))

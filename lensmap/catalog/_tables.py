@@ -1,21 +1,29 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Tables as they come: files, columns with units and masks, what their meta declares."""
+"""Input of tables: files, columns with units and masks, declarations in the meta."""
+
+from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyDeprecationWarning
 
+from lensmap.catalog._convention import Response
+
+if TYPE_CHECKING:
+    from lensmap.typing import PathLike
+
 __all__ = ["column_values", "declared_meta", "declaring_meta", "read_table"]
 
 _ANGLES = ("ra", "dec")
 
 
-def declared_meta(table):
-    """Return what a table's meta declares of its convention, kind, frame and response.
+def declared_meta(table: Table) -> dict[str, Any]:
+    """Return the convention, kind, frame and response that a table's meta declares.
 
     Parameters
     ----------
@@ -25,13 +33,18 @@ def declared_meta(table):
     Returns
     -------
     dict
-        With those of the keys ``convention``, ``kind``, ``frame`` and ``response`` that are
-        declared, as `ShearCatalog` takes them.
+        The declared ones of the keys ``convention``, ``kind``, ``frame`` and ``response``, with
+        values for the parameters of `ShearCatalog`.
+
+    Raises
+    ------
+    ValueError
+        If the response is a string that does not hold four numbers.
     """
     folded = {str(key).lower(): value for key, value in table.meta.items()}
     if "conventn" in folded:  # FITS keywords have eight characters
         folded.setdefault("convention", folded["conventn"])
-    declared = {
+    declared: dict[str, Any] = {
         key: folded[key] for key in ("convention", "kind", "frame", "response") if key in folded
     }
     if isinstance(declared.get("frame"), str):
@@ -41,15 +54,15 @@ def declared_meta(table):
             r11, r12, r21, r22 = map(float, declared["response"].split())
         except ValueError:
             raise ValueError(
-                "the table's meta must say its response as a number or as four in a string, 'r11 "
+                "the table's meta must have its response as a number or as four in a string, 'r11 "
                 f"r12 r21 r22', not {declared['response']!r}"
             ) from None
         declared["response"] = ((r11, r12), (r21, r22))
     return declared
 
 
-def declaring_meta(kind, frame, response):
-    """Return the meta by which a table of celestial ellipticities declares itself.
+def declaring_meta(kind: str, frame: str, response: Response | None) -> dict[str, Any]:
+    """Return the meta that declares a table of celestial ellipticities.
 
     Parameters
     ----------
@@ -59,26 +72,27 @@ def declaring_meta(kind, frame, response):
     Returns
     -------
     dict
-        What `declared_meta` reads, with keys that FITS headers take as they are.
+        Meta for `declared_meta`, with keys that are valid in FITS headers.
     """
-    meta = {"CONVENTN": "celestial", "KIND": kind, "FRAME": frame}
+    meta: dict[str, Any] = {"CONVENTN": "celestial", "KIND": kind, "FRAME": frame}
     if response is not None:
         numbers = np.ravel(response).tolist()
         meta["RESPONSE"] = response if np.ndim(response) == 0 else " ".join(map(str, numbers))
     return meta
 
 
-def read_table(path, /, *, format=None, **kwargs):
-    """Read a table, with one clear error for a file that is none.
+def read_table(path: PathLike, /, *, format: str | None = None, **kwargs: Any) -> Table:
+    """Read a table, with one kind of error for all unreadable files.
 
     Parameters
     ----------
     path : path-like
         The file.
     format : str or None
-        Its format by its name in `astropy.table`.
+        The name of its format in `astropy.table`; None determines it from the file.
     **kwargs
-        As for `astropy.table.Table.read`; its ``path=`` is that of a table in an HDF5 file.
+        Further parameters of `astropy.table.Table.read`, such as ``path=``, the path of a table
+        in an HDF5 file.
 
     Returns
     -------
@@ -100,7 +114,7 @@ def read_table(path, /, *, format=None, **kwargs):
         raise IsADirectoryError(f"{str(path)!r} is a directory, not a table")
     try:
         with warnings.catch_warnings():
-            # astropy would take another table for one that is not there
+            # astropy would read another HDU in place of a missing one
             warnings.filterwarnings(
                 "error", "Specified hdu=.* not found", AstropyDeprecationWarning
             )
@@ -112,41 +126,44 @@ def read_table(path, /, *, format=None, **kwargs):
         ) from error
     except (PermissionError, IsADirectoryError):
         raise
-    # Readers raise whatever their parsers happen to raise on a broken file.
+    # The parsers of broken files raise errors of any class.
     except Exception as error:  # noqa: BLE001
         if isinstance(error, TypeError) and "unexpected keyword" in str(error):
             raise TypeError(f"reading a table: {error}") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        if reason.startswith("Specified hdu"):  # and what would be read instead
-            reason = reason.partition(",")[0]
-        if reason.startswith("Format could not be identified"):  # and a table of all formats
-            reason = "its name and content do not tell its format, or it is broken"
+        if reason.startswith("Specified hdu"):
+            reason = reason.partition(",")[0]  # without the HDU that astropy would read instead
+        if reason.startswith("Format could not be identified"):  # followed by all formats
+            reason = "its name and content do not determine its format, or it is broken"
         raise ValueError(f"cannot read {str(path)!r} as a table: {reason}") from error
 
 
-def column_values(column, ours, theirs):
-    """Return a column as a native array of numbers, and where it is masked.
+def column_values(
+    column: Any, ours: str, theirs: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the numbers of a column and its mask.
 
     Parameters
     ----------
     column : `~astropy.table.Column` or `~astropy.units.Quantity`
         A column of a table.
     ours, theirs : str
-        Its name in lensmap and in the table.
+        The name of the column in lensmap and in the table.
 
     Returns
     -------
     values : `numpy.ndarray`
-        Floating point, in degrees for positions; it shares the column's memory where it can.
+        Floating point in native byte order, ``(n,)``; positions in degrees. It shares the
+        column's memory if no conversion is needed.
     masked : `numpy.ndarray` or None
-        Bool; None if no value is masked.
+        Bool, ``(n,)``; None if no value is masked.
 
     Raises
     ------
     TypeError
-        If there is not one number per row.
+        If the column does not hold one number per row.
     ValueError
-        If the unit is wrong.
+        If positions have a unit that is not an angle, or other numbers have a unit.
     """
     mask = getattr(column, "mask", None)
     unit = getattr(column, "unit", None)
@@ -159,13 +176,14 @@ def column_values(column, ours, theirs):
     if not values.dtype.isnative:  # FITS is big-endian
         values = values.astype(values.dtype.newbyteorder("="))
     if values.dtype.kind != "f" or ours in _ANGLES:
-        values = values.astype(float, copy=False)  # float32 degrees would be off by arcseconds
-    values = _in_our_unit(values, unit, ours, theirs)
+        values = values.astype(float, copy=False)  # float32 degrees are wrong by arcseconds
+    values = _convert(values, unit, ours, theirs)
     masked = mask is not None and np.any(mask)
     return values, (np.asarray(mask) if masked else None)
 
 
-def _in_our_unit(values, unit, ours, theirs):
+def _convert(values: np.ndarray, unit: Any, ours: str, theirs: str) -> np.ndarray:
+    """Convert positions to degrees; refuse units of other columns."""
     allowed = u.deg if ours in _ANGLES else u.dimensionless_unscaled
     if unit is None or unit == "" or unit == allowed:
         return values
@@ -175,5 +193,5 @@ def _in_our_unit(values, unit, ours, theirs):
         raise ValueError(
             f"the column {theirs!r} (for {ours!r}) has the unit {str(unit)!r}; allowed is "
             f"{'an angle, such as deg' if ours in _ANGLES else 'none'}; set the column's unit in "
-            "the table if that is what it should say"
+            "the table if it is wrong there"
         ) from None

@@ -61,7 +61,7 @@ def test_by_a_cut_in_colors():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({}, "nothing to tell background galaxies by"),
+        ({}, "cannot be selected without redshifts"),
         ({"cut": [1, 0]}, "cut must be one True or False for each of 2 galaxies"),
         ({"pz": np.ones((2, 3))}, "pz needs z_grid"),
         ({"pz": np.ones((2, 3)), "z_grid": [0, 1]}, r"pz must have the shape \(2, 2\)"),

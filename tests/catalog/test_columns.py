@@ -101,7 +101,7 @@ def test_nothing_there():
 
 def test_ambiguous():
     names = ["RAJ2000", "DECJ2000", "ALPHA_J2000", "DELTA_J2000", "e1", "e2", "m", "c2"]
-    with pytest.raises(ValueError, match="fit the presets 'cfhtlens' and 'kids'.* ra, dec: say"):
+    with pytest.raises(ValueError, match="fit the presets 'cfhtlens' and 'kids'.* ra, dec: choose"):
         find_columns(names)
     assert find_columns(names, "kids")[0]["ra"] == "RAJ2000"
     mapping, _ = find_columns(names, {"ra": "RAJ2000", "dec": "DECJ2000"})
@@ -129,7 +129,7 @@ def test_all_required_columns_given():
     [
         ("lsst", ValueError, "a dict or one of 'hsc-y1', .*'generic', not 'lsst'"),
         (["ra"], TypeError, "None, a preset's name or a dict"),
-        ({"RA": "ra"}, ValueError, "'RA' is no column of lensmap's; those are ra, dec, e1"),
+        ({"RA": "ra"}, ValueError, "'RA' is not one of lensmap's columns ra, dec, e1"),
         ({"ra": "RA2"}, ValueError, "no column 'RA2' .for 'ra'.; the catalog has ra, dec"),
     ],
 )

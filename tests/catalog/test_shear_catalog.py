@@ -72,7 +72,7 @@ def test_duplicate_positions_are_galaxies_of_their_own():
 
 @pytest.mark.parametrize("table", [None, "cat.fits", [1, 2], np.zeros(3)])
 def test_not_a_table(table):
-    with pytest.raises(TypeError, match="an astropy table or a dict .*; ShearCatalog.read reads"):
+    with pytest.raises(TypeError, match="an astropy table or a dict .*: ShearCatalog.read reads"):
         ShearCatalog(table)
 
 
@@ -349,7 +349,7 @@ def test_empty_region():
     "region", [CirclePixelRegion(PixCoord(3, 3), 2), SkyMask(np.ones((2, 2), dtype=bool))], ids=str
 )
 def test_regions_of_pixels(region):
-    with pytest.raises(TypeError, match="pixels of a map, and there is none"):
+    with pytest.raises(TypeError, match="pixels of a map, and there is no map"):
         CATALOG.within(region)
 
 
@@ -414,9 +414,9 @@ def test_as_shear_catalog():
 @pytest.mark.parametrize(
     ("meta", "words"),
     [
-        ({}, "does not say its convention and kind: convention='celestial' and kind='shear' are"),
-        ({"kind": "shear"}, "does not say its convention:"),
-        ({"CONVENTN": "iau"}, "does not say its kind:"),
+        ({}, "does not declare its convention and kind: convention='celestial' and kind='shear' are"),
+        ({"kind": "shear"}, "does not declare its convention:"),
+        ({"CONVENTN": "iau"}, "does not declare its kind:"),
     ],
 )
 def test_tables_that_do_not_say(meta, words):

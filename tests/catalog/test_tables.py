@@ -82,7 +82,7 @@ def test_missing_file(tmp_path):
         ("cat.ecsv", "no ECSV", ""),
         ("cat.parquet", "no parquet", ""),
         ("cat.hdf5", "no HDF5", ""),
-        ("cat.xyz", "ra dec e1 e2", "do not tell its format, or it is broken"),
+        ("cat.xyz", "ra dec e1 e2", "do not determine its format, or it is broken"),
     ],
 )
 def test_unreadable(tmp_path, name, content, words):
