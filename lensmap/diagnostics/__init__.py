@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What is in a catalog, and is its convention what was declared?"""
+"""Summaries of catalogs, and tests of their declared sign convention."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,12 +1,15 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""A test of the declared sign convention on the galaxies themselves.
+"""Test of the declared sign convention of a catalog on its galaxies.
 
-Handedness first: gravity makes E-modes, and a mirrored catalog spreads them evenly over E and
-B. Then the overall sign, to which powers are blind: mass has a skewed distribution, and is where
-clusters are.
+The handedness follows from the E and B power: lensing makes E-modes only, and a mirrored catalog
+has them spread evenly over E and B. Power does not depend on the overall sign, which follows from
+the skewness of the convergence, or from the convergence at the positions of clusters.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
@@ -22,41 +25,45 @@ from lensmap.catalog import (
 )
 from lensmap.flatsky import gaussian_smooth, normalized_smooth, shear_to_convergence
 from lensmap.grid import PixelAssignment, make_wcs
-from lensmap.utils import as_generator, check_count, track
+from lensmap.utils import ParameterTypeError, as_generator, check_count, track
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lensmap.catalog import ShearCatalog
+    from lensmap.typing import CatalogLike, ProgressLike, RNGLike
 
 __all__ = ["check_convention", "ConventionCheck"]
 
-# Decisions need this many sigma.
-_DECIDED = 3.0
+_MIN_SIGMA = 3.0  # of a decision
 
-# Gaussians (arcmin) from the scale of clusters to that of the large-scale structure.
-_SCALES = (1.0, 2.0, 4.0)
+# Standard deviations of Gaussians, from the size of clusters to that of large-scale structure.
+_SMOOTHINGS_ARCMIN = (1.0, 2.0, 4.0)
 
-# The map of a test needs no more pixels than this along a side.
-_MAX_PIXELS = 512
+_MAX_PIXELS = 512  # along a side of the map
 
 
 @dataclass(frozen=True)
 class ConventionCheck:
-    """What the galaxies say of their declared convention.
+    """The result of a test of a declared convention.
 
     Attributes
     ----------
     declared : str
-        The convention as declared.
+        The declared convention.
     handedness : str
         ``"as declared"``, ``"mirrored"`` or ``"undecided"`` (below 3 sigma).
     handedness_significance : float
-        In sigma of random rotations; positive speaks for the declared one.
+        In sigma of random rotations; positive values favor the declared handedness.
     sign : str
-        ``"as declared"``, ``"reversed"`` or ``"undecided"``: the overall sign, given the
-        handedness that was decided (the declared one if none was).
+        The overall sign: ``"as declared"``, ``"reversed"`` or ``"undecided"``. It assumes the
+        handedness of the test or, if that is undecided, the declared one.
     sign_significance : float
-        In sigma of random rotations; positive speaks for the declared sign.
+        In sigma of random rotations; positive values favor the declared sign.
     sign_from : str
-        ``"skewness"`` or ``"positions"``.
+        The statistic of the sign test, ``"skewness"`` or ``"positions"``.
     n_positions : int
-        How many of the given positions lie on the map.
+        The number of given positions on the map.
     choices : `~astropy.table.Table`
         The four sign choices: ``convention``, the excess of E and B power over shape noise
         (``e_excess``, ``b_excess``), the skewness of E and the mean kappa at the positions
@@ -73,22 +80,22 @@ class ConventionCheck:
     choices: Table
 
     @property
-    def clearly_wrong(self):
+    def clearly_wrong(self) -> bool:
         """Whether handedness or sign contradict the declaration at 3 sigma or more."""
         return self.handedness == "mirrored" or self.sign == "reversed"
 
     @property
-    def suggestions(self):
-        """The conventions that the galaxies allow, most likely first, a list of str.
+    def suggestions(self) -> list[str]:
+        """The conventions that the tests allow, most likely first.
 
-        One if both tests decided; two if one did; all four names if none did.
+        One if both tests are decided, two if one is, all four if none is.
         """
         s1, s2 = convention_signs(self.declared)
         hands = {"as declared": [1], "mirrored": [-1], "undecided": [1, -1]}[self.handedness]
         signs = {"as declared": [1], "reversed": [-1], "undecided": [1, -1]}[self.sign]
         return [convention_name((s1 * sign, s2 * sign * hand)) for sign in signs for hand in hands]
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [
             f"declared convention: {self.declared}",
             f"handedness: {self.handedness} ({self.handedness_significance:+.1f} sigma, E against "
@@ -100,149 +107,169 @@ class ConventionCheck:
             else "skewness of kappa"
         )
         lines.append(f"overall sign: {self.sign} ({self.sign_significance:+.1f} sigma, {source})")
-        shown = self.choices.copy()
+        choices = self.choices.copy()
         if not self.n_positions:
-            shown.remove_column("at_positions")
-        lines += ["", *shown.pformat(max_lines=-1, max_width=-1), ""]
+            choices.remove_column("at_positions")
+        lines += ["", *choices.pformat(max_lines=-1, max_width=-1), ""]
         allowed = " or ".join(map(repr, self.suggestions))
         if self.clearly_wrong:
             lines.append(f"the declared convention is clearly wrong: it should be {allowed}")
         elif "undecided" in (self.handedness, self.sign):
-            lines.append(f"nothing speaks clearly against the declaration; possible: {allowed}")
+            lines.append(f"nothing contradicts the declaration clearly; possible: {allowed}")
         else:
             lines.append("the declared convention is right")
         b_mode = min(self.choices["b_excess"])
-        if b_mode >= _DECIDED:
+        if b_mode >= _MIN_SIGMA:
             lines.append(
-                f"but B power is significant in every choice ({b_mode:+.1f} sigma and more): "
-                "something besides lensing is in the catalog, and the verdict is less sure than "
-                "its sigmas"
+                f"but B power is significant in every choice ({b_mode:+.1f} sigma and more): the "
+                "catalog has systematics, and the verdict is less certain than its sigmas"
             )
         return "\n".join(lines)
 
 
-def check_convention(catalog, positions=None, *, n_rotations=100, rng=None, progress=None):
+def check_convention(
+    catalog: CatalogLike,
+    positions: SkyCoord | None = None,
+    *,
+    n_rotations: int = 100,
+    rng: RNGLike = None,
+    progress: ProgressLike = None,
+) -> ConventionCheck:
     """Test the declared convention of a catalog on its galaxies.
 
-    The handedness is decided by the difference of E and B power, for the declared and for the
-    mirrored catalog; the overall sign by the skewness of the E map or, better, by the mean
-    kappa at positions of known masses. Significances come from random rotations of the galaxies.
-    Below 3 sigma the verdict is "undecided". An excess of E power alone proves nothing: with the
-    wrong handedness there is one, too, and as much of B.
+    The test of the handedness compares E minus B power of the catalog and of its mirror image.
+    The test of the overall sign uses the skewness of the E map or, which is more sensitive, the
+    mean kappa at the positions of known masses. Significances come from random rotations of the
+    galaxies; below 3 sigma a test is "undecided". An excess of E power alone proves nothing,
+    because the wrong handedness has one too, with an equal excess of B power.
 
     Parameters
     ----------
     catalog : ShearCatalog or `~astropy.table.Table`
         The galaxies.
     positions : `~astropy.coordinates.SkyCoord` or None
-        Positions of known masses, such as clusters; None takes the skewness.
+        Positions of known masses, such as clusters; None uses the skewness.
     n_rotations : int
-        How many random rotations, at least 30.
+        The number of random rotations, at least 30.
     rng : None, int or `numpy.random.Generator`
-        The source of random numbers.
+        The source of random numbers; None is different in each call.
     progress : None, bool or callable
-        As for `lensmap.utils.track`.
+        As for `lensmap.utils.track`; None is silent.
 
     Returns
     -------
     ConventionCheck
-        The verdict; ``print`` shows it.
+        The result; ``print`` shows it.
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument cannot be used, or no position is on the map.
+    TypeError
+        If a parameter has the wrong type.
+    ValueError
+        If ``n_rotations`` is below 30, or no position is on the map.
     """
     catalog = as_shear_catalog(catalog)
     check_count(n_rotations, "n_rotations", minimum=30)
     if positions is not None and not isinstance(positions, SkyCoord):
-        raise TypeError(f"positions must be a SkyCoord or None, not {type(positions).__name__}")
+        raise ParameterTypeError("positions", "a SkyCoord or None", type(positions).__name__)
     maps = _TestMaps(catalog, positions)
     data = maps.statistics(maps.weighted)
     null = []
     generator = as_generator(rng)
     for _ in track(range(n_rotations), n_rotations, progress, "random rotations"):
-        turns = np.exp(2j * np.pi * generator.random(len(catalog), dtype=np.float32))
-        null.append(maps.statistics(maps.turned(turns)))
-    return _verdict(catalog, positions, maps, data, null)
+        phases = np.exp(2j * np.pi * generator.random(len(catalog), dtype=np.float32))
+        null.append(maps.statistics(maps.weighted * phases))
+    return _verdict(catalog, maps, data, np.array(null))
 
 
 class _TestMaps:
-    """E and B maps at several scales, of the declared catalog and of its mirror image."""
+    """E and B maps at several scales, of a catalog and of its mirror image.
 
-    def __init__(self, catalog, positions):
+    Attributes
+    ----------
+    weighted : `numpy.ndarray`
+        Complex64, ``(n,)``: weight times ellipticity of each galaxy.
+    indices : tuple of `numpy.ndarray` or None
+        Rows and columns of the pixels at the given positions.
+    """
+
+    def __init__(self, catalog: ShearCatalog, positions: SkyCoord | None) -> None:
         wcs = make_wcs(catalog, _pixel_scale(catalog))
-        self.catalog = catalog
-        self.assignment = PixelAssignment(catalog, wcs)
+        self._frame_name = catalog.frame
+        self._assignment = PixelAssignment(catalog, wcs)
         w = np.ones(len(catalog), dtype=np.float32) if catalog.weight is None else catalog.weight
-        self.weight = self.assignment.sums(w)[0]
-        self._share = w / max(float(np.sum(w, dtype=float)), np.finfo(float).tiny)
+        self._weight = self._assignment.sums(w)[0]
+        self._fraction = w / max(float(np.sum(w, dtype=float)), np.finfo(float).tiny)
         e = np.empty(len(catalog), dtype=np.complex64)
         e.real, e.imag = catalog.e1, catalog.e2
-        # make_wcs covers the catalog: each galaxy is used, in its order.
-        frame = self._frame = self.assignment.frame
-        self._rotation = frame.rotation(catalog.ra, catalog.dec, self.assignment.pixel)
+        # make_wcs covers the catalog, so the assignment has all galaxies in their order.
+        frame = self._frame = self._assignment.frame
+        self._rotation = frame.rotation(catalog.ra, catalog.dec, self._assignment.pixel)
         e -= _additive_bias(catalog)
         self.weighted = e * w
-        self.scales = _SCALES / (frame.scales[0].to_value(u.arcmin))
+        self._smoothings = _SMOOTHINGS_ARCMIN / (frame.scales[0].to_value(u.arcmin))
         # Pixels with at least a few galaxies under the smallest kernel.
-        occupied = self.assignment.counts() > 0
-        density = gaussian_smooth(occupied.astype(float), self.scales[-1])
-        self.good = density > 0.5 * density.max()
-        self.at = None if positions is None else self._pixels_of(positions)
+        occupied = self._assignment.counts() > 0
+        density = gaussian_smooth(occupied.astype(float), self._smoothings[-1])
+        self._good = density > 0.5 * density.max()
+        self.indices = None if positions is None else self._pixels_at(positions)
 
-    def _pixels_of(self, positions):
+    def _pixels_at(self, positions: SkyCoord) -> tuple[np.ndarray, np.ndarray]:
         x, y = self._frame.positions(
-            *(getattr(positions.transform_to(self.catalog.frame).spherical.reshape(-1), name).deg
+            *(getattr(positions.transform_to(self._frame_name).spherical.reshape(-1), name).deg
               for name in ("lon", "lat"))
         )
-        ny, nx = self.good.shape
+        ny, nx = self._good.shape
         with np.errstate(invalid="ignore"):
             inside = (x > -0.5) & (x < nx - 0.5) & (y > -0.5) & (y < ny - 0.5)
         rows, columns = (np.rint(v[inside]).astype(int) for v in (y, x))
-        on_map = self.good[rows, columns]
+        on_map = self._good[rows, columns]
         if not on_map.any():
             raise ValueError(f"none of the {positions.size} positions lies within the catalog")
         return rows[on_map], columns[on_map]
 
-    def turned(self, turns):
-        """Return the weighted ellipticities after a random turn of each galaxy."""
-        return self.weighted * turns
+    def statistics(self, weighted: np.ndarray) -> np.ndarray:
+        """Return the statistics of the maps of weighted ellipticities and of their mirror image.
 
-    def statistics(self, weighted):
-        """Return the numbers for the declared catalog and for its mirror image, (2, n_scales, 5).
+        Parameters
+        ----------
+        weighted : `numpy.ndarray`
+            Complex64, ``(n,)``: weight times ellipticity of each galaxy.
 
-        The last axis: variance of E, variance of B, skewness of E, skewness of B, and the mean
-        of E at the positions.
+        Returns
+        -------
+        `numpy.ndarray`
+            ``(2, n_scales, 5)``: for the catalog and its mirror image, variance of E, variance of
+            B, skewness of E, skewness of B, and mean of E at the positions.
         """
-        return np.array([self._of_one(w) for w in (weighted, _mirrored(weighted))])
+        return np.array([self._statistics_by_scale(w) for w in (weighted, _mirrored(weighted))])
 
-    def _of_one(self, weighted):
+    def _statistics_by_scale(self, weighted: np.ndarray) -> list[list[float]]:
         pixel = self._frame.to_pixel_basis(weighted, self._rotation)
-        # A constant ellipticity is a bias, not lensing, but in a field that is no square it has
-        # E and B; turned galaxies have none, so that it would seem significant.
-        pixel = pixel - self._share * pixel.sum()
-        real, imaginary = self.assignment.sums(pixel.real, pixel.imag)
+        # On a field that is not square, a constant ellipticity (a bias, not lensing) has unequal
+        # E and B power. Random rotations have none, so that it would seem significant.
+        pixel = pixel - self._fraction * pixel.sum()
+        real, imaginary = self._assignment.sums(pixel.real, pixel.imag)
         shear, _ = normalized_smooth(
             (real + 1j * imaginary).astype(np.complex64),
-            self.weight.astype(np.float32),
-            self.scales[0],
+            self._weight.astype(np.float32),
+            self._smoothings[0],
         )
-        shear[~self.good] = 0.0
+        shear[~self._good] = 0.0
         kappa = shear_to_convergence(shear, padding=1.5)
         rows = []
-        for scale in self.scales:
-            extra = np.sqrt(max(scale**2 - self.scales[0] ** 2, 0.0))
+        for smoothing in self._smoothings:
+            extra = np.sqrt(max(smoothing**2 - self._smoothings[0] ** 2, 0.0))
             smooth = gaussian_smooth(kappa, extra)
-            rows.append([*_moments(smooth[self.good]), self._mean_at(smooth)])
+            rows.append([*_moments(smooth[self._good]), self._mean_at_positions(smooth)])
         return rows
 
-    def _mean_at(self, smooth):
-        return np.nan if self.at is None else float(smooth.real[self.at].mean())
+    def _mean_at_positions(self, kappa: np.ndarray) -> float:
+        return np.nan if self.indices is None else float(kappa.real[self.indices].mean())
 
 
-def _additive_bias(catalog):
-    """Return what c1 and c2 add to the ellipticities: c is one of shear, after the response."""
+def _additive_bias(catalog: ShearCatalog) -> np.ndarray | np.complex64:
+    """Return the additive bias of ellipticities: the response times c, which is one of shear."""
     c1, c2 = catalog["c1"], catalog["c2"]
     if c1 is None and c2 is None:
         return np.complex64(0)
@@ -251,16 +278,17 @@ def _additive_bias(catalog):
     return (r11 * c1 + r12 * c2 + 1j * (r21 * c1 + r22 * c2)).astype(np.complex64)
 
 
-def _mirrored(e):
-    """Return ellipticities of the other handedness."""
+def _mirrored(e: np.ndarray) -> np.ndarray:
+    """Return ellipticities of the opposite handedness."""
     e1, e2 = to_celestial(e.real, e.imag, "euclidean")
     return e1 + 1j * e2
 
 
-def _moments(values):
+def _moments(values: np.ndarray) -> list[float]:
+    """Return the variances and then the skewnesses of the real and the imaginary part."""
     values = values - values.mean()
     variances = [float(np.mean(part * part)) for part in (values.real, values.imag)]
-    # a product, because numpy's power is slow in single precision
+    # numpy's power is slow in single precision, a product is not.
     thirds = [float(np.mean(part * part * part)) for part in (values.real, values.imag)]
     skewness = [
         third / variance**1.5 if variance > 0 else 0.0
@@ -269,22 +297,22 @@ def _moments(values):
     return [*variances, *skewness]
 
 
-def _pixel_scale(catalog):
-    """Return pixels that resolve the smallest scale, or fewer for a large field."""
+def _pixel_scale(catalog: ShearCatalog) -> u.Quantity:
+    """Return a pixel scale for the smallest smoothing, or a larger one for a large field."""
     smallest = 0.5 * u.arcmin
     wcs = make_wcs(catalog, 10 * smallest)
     return max(smallest, 10 * smallest * max(wcs.array_shape) / _MAX_PIXELS)
 
 
-def _combined(data, null):
-    """Combine the scales of a statistic whose mean is 0 without a signal, in sigma.
+def _significance(data: np.ndarray, null: np.ndarray) -> float:
+    """Return the significance of a statistic, combined over scales.
 
     Parameters
     ----------
     data : `numpy.ndarray`
-        ``(n_scales,)``.
+        The statistic of the catalog, ``(n_scales,)``.
     null : `numpy.ndarray`
-        ``(n_rotations, n_scales)``.
+        The statistic of random rotations, ``(n_rotations, n_scales)``, whose mean is 0.
 
     Returns
     -------
@@ -299,54 +327,80 @@ def _combined(data, null):
     return float((data / scatter).sum() / rms) if rms > 0 else 0.0
 
 
-def _verdict(catalog, at, maps, data, null):
-    null = np.array(null)  # (rotation, hand, scale, statistic)
+def _verdict(
+    catalog: ShearCatalog, maps: _TestMaps, data: np.ndarray, null: np.ndarray
+) -> ConventionCheck:
+    """Compare the statistics of a catalog with those of its random rotations.
+
+    Parameters
+    ----------
+    catalog : ShearCatalog
+        The catalog.
+    maps : _TestMaps
+        Its maps.
+    data : `numpy.ndarray`
+        The statistics of the catalog, ``(2, n_scales, 5)``.
+    null : `numpy.ndarray`
+        The statistics of random rotations, ``(n_rotations, 2, n_scales, 5)``.
+
+    Returns
+    -------
+    ConventionCheck
+        The result.
+    """
     difference = data[..., 0] - data[..., 1]
     null_difference = null[..., 0] - null[..., 1]
-    hand = _combined(
+    hand = _significance(
         difference[0] - difference[1], null_difference[:, 0] - null_difference[:, 1]
     )
-    handedness = _word(hand, "as declared", "mirrored")
-    chosen = 1 if handedness == "mirrored" else 0
-    signs = [_combined(data[i, :, 2], _both(null, 2, 3)) for i in (0, 1)]
-    sign, source, n_positions = signs[chosen], "skewness", 0
-    positions = [np.nan, np.nan]
-    if at is not None:
-        positions = [_combined(data[i, :1, 4], _both(null, 4)[:, :1]) for i in (0, 1)]
-        sign, source, n_positions = positions[chosen], "positions", len(maps.at[0])
+    handedness = _decision(hand, "as declared", "mirrored")
+    index = 1 if handedness == "mirrored" else 0
+    skewness = [_significance(data[i, :, 2], _pool(null, 2, 3)) for i in (0, 1)]
+    at_positions = [np.nan, np.nan]
+    sign, source, n_positions = skewness[index], "skewness", 0
+    if maps.indices is not None:
+        at_positions = [_significance(data[i, :1, 4], _pool(null, 4)[:, :1]) for i in (0, 1)]
+        sign, source, n_positions = at_positions[index], "positions", len(maps.indices[0])
     return ConventionCheck(
         declared=catalog.convention,
         handedness=handedness,
         handedness_significance=hand,
-        sign=_word(sign, "as declared", "reversed"),
+        sign=_decision(sign, "as declared", "reversed"),
         sign_significance=sign,
         sign_from=source,
         n_positions=n_positions,
-        choices=_choices(catalog, data, null, signs, positions),
+        choices=_choices(catalog, data, null, skewness, at_positions),
     )
 
 
-def _both(null, *indices):
-    """Return the rotations' numbers for both hands (and E and B): samples of one distribution."""
+def _pool(null: np.ndarray, *indices: int) -> np.ndarray:
+    """Pool statistics of random rotations with the same distribution: both hands, E and B."""
     return np.concatenate([null[:, hand, :, i] for hand in (0, 1) for i in indices])
 
 
-def _word(significance, yes, no):
-    if abs(significance) < _DECIDED:
+def _decision(significance: float, positive: str, negative: str) -> str:
+    if abs(significance) < _MIN_SIGMA:
         return "undecided"
-    return yes if significance > 0 else no
+    return positive if significance > 0 else negative
 
 
-def _choices(catalog, data, null, signs, positions):
+def _choices(
+    catalog: ShearCatalog,
+    data: np.ndarray,
+    null: np.ndarray,
+    skewness: Sequence[float],
+    at_positions: Sequence[float],
+) -> Table:
+    """Return the table of the four sign choices."""
     s1, s2 = convention_signs(catalog.convention)
-    noise = _both(null, 0, 1)
+    noise = _pool(null, 0, 1)
     mean = noise.mean(axis=0)
     rows = []
     for hand in (0, 1):
-        excess = [_combined(data[hand, :, i] - mean, noise - mean) for i in (0, 1)]
+        excess = [_significance(data[hand, :, i] - mean, noise - mean) for i in (0, 1)]
         for sign in (1, -1):
             name = convention_name((s1 * sign, s2 * sign * (1 - 2 * hand)))
-            rows.append((name, *excess, sign * signs[hand], sign * positions[hand]))
+            rows.append((name, *excess, sign * skewness[hand], sign * at_positions[hand]))
     table = Table(
         rows=rows, names=["convention", "e_excess", "b_excess", "skewness", "at_positions"]
     )

@@ -1,55 +1,64 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What is in a catalog, in a dozen numbers."""
+"""A summary of a catalog."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
 
 from lensmap.catalog import Calibration, as_shear_catalog
 
+if TYPE_CHECKING:
+    from lensmap.typing import CatalogLike
+
 __all__ = ["summarize_catalog", "CatalogSummary"]
 
-# A cell of the area count should hold about this many galaxies: fewer leave gaps, more a wide rim.
-_PER_CELL = 10
+# Cells with fewer galaxies would leave gaps in the area, larger cells would widen its edge.
+_GALAXIES_PER_CELL = 10
 
 
 @dataclass(frozen=True)
 class CatalogSummary:
-    """A summary of a catalog; ``print`` shows it.
+    """The summary of a catalog; ``print`` shows it.
 
     Attributes
     ----------
     n_galaxies : int
-        The number of galaxies that can be used.
+        The number of usable galaxies.
     n_left_out : dict
         From the cause to the number of rows left out.
     area : `~astropy.units.Quantity`
-        About the area that the galaxies cover, in square degrees.
+        The approximate area that the galaxies cover, in square degrees.
     density : `~astropy.units.Quantity`
-        Galaxies per square arcminute.
+        The number of galaxies per square arcminute.
     effective_density : `~astropy.units.Quantity`
-        The same, weighted: (sum w)^2 / sum w^2 per square arcminute.
+        The effective number of galaxies, (sum w)^2 / sum w^2, per square arcminute.
     scatter : float
-        The weighted scatter of the ellipticities per component, all noise included.
+        The weighted scatter of the ellipticities per component, with intrinsic dispersion and
+        measurement errors.
     n_above_one : int
-        Galaxies with a modulus of the ellipticity above 1.
+        The number of galaxies with a modulus of the ellipticity above 1.
     n_zero_weight : int
-        Galaxies with a weight of 0.
+        The number of galaxies with a weight of 0.
     n_duplicates : int
-        Galaxies at the same position as another one before them.
+        The number of galaxies at the position of a preceding one.
     mean_e1, mean_e2 : float
         The weighted mean ellipticity (celestial).
     columns : tuple of str
-        lensmap's names of the columns that are there.
-    convention, kind, preset : str
-        As declared and found.
+        The columns of the catalog, with lensmap's names.
+    convention, kind : str
+        The declared convention and kind.
+    preset : str or None
+        The preset of the column names; None if they were all given.
     m, response : float
-        The mean multiplicative bias, and the mean response of one component.
+        The mean multiplicative bias, and the mean response per component.
     """
 
     n_galaxies: int
-    n_left_out: dict
+    n_left_out: dict[str, int]
     area: u.Quantity
     density: u.Quantity
     effective_density: u.Quantity
@@ -59,14 +68,14 @@ class CatalogSummary:
     n_duplicates: int
     mean_e1: float
     mean_e2: float
-    columns: tuple
+    columns: tuple[str, ...]
     convention: str
     kind: str
     preset: str | None
     m: float
     response: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         left_out = ", ".join(f"{n} {cause}" for cause, n in self.n_left_out.items()) or "none"
         rows = [
             ("galaxies", f"{self.n_galaxies} (left out: {left_out})"),
@@ -87,7 +96,7 @@ class CatalogSummary:
         return "\n".join(f"{name + ':':18s}{text}" for name, text in rows)
 
 
-def summarize_catalog(catalog):
+def summarize_catalog(catalog: CatalogLike) -> CatalogSummary:
     """Summarize a catalog.
 
     Parameters
@@ -98,7 +107,7 @@ def summarize_catalog(catalog):
     Returns
     -------
     CatalogSummary
-        Its numbers.
+        The summary.
     """
     catalog = as_shear_catalog(catalog)
     w = np.ones(len(catalog)) if catalog.weight is None else catalog.weight.astype(float)
@@ -129,22 +138,22 @@ def summarize_catalog(catalog):
     )
 
 
-def _covered_area(ra, dec):
-    """Count the cells that hold galaxies, with cells as fine as the galaxies allow.
+def _covered_area(ra: np.ndarray, dec: np.ndarray) -> u.Quantity:
+    """Return the area of the cells that hold galaxies, at the finest resolution without gaps.
 
-    Cells are cut from rings of declination, each into as many parts as make them nearly square,
-    so that they have one area everywhere, the poles included.
+    The cells divide rings of declination into nearly square parts. All cells of a ring have the
+    same area, and the poles need no special case.
     """
     lon, lat = np.radians(np.remainder(ra, 360.0)), np.radians(dec)
     for size in np.radians(2.0 ** np.arange(-6, 5)):  # 1 arcmin to 16 deg
         rows = np.floor((lat + np.pi / 2) / size).astype(np.int64)
         south = np.arange(rows.max() + 1) * size - np.pi / 2
-        ring = 2 * np.pi * (np.sin(np.minimum(south + size, np.pi / 2)) - np.sin(south))
-        parts = np.maximum(1, np.rint(ring / size**2)).astype(np.int64)
-        columns = np.floor(lon / (2 * np.pi) * parts[rows]).astype(np.int64)
-        first = np.cumsum(parts) - parts
+        ring_area = 2 * np.pi * (np.sin(np.minimum(south + size, np.pi / 2)) - np.sin(south))
+        n_cells = np.maximum(1, np.rint(ring_area / size**2)).astype(np.int64)
+        columns = np.floor(lon / (2 * np.pi) * n_cells[rows]).astype(np.int64)
+        first = np.cumsum(n_cells) - n_cells
         cells = np.unique(first[rows] + columns)
-        if len(ra) >= min(_PER_CELL, len(ra) ** 0.5) * len(cells):
+        if len(ra) >= min(_GALAXIES_PER_CELL, len(ra) ** 0.5) * len(cells):
             break
-    of_ring = np.searchsorted(first, cells, side="right") - 1
-    return float(np.sum(ring[of_ring] / parts[of_ring])) * u.sr
+    ring = np.searchsorted(first, cells, side="right") - 1
+    return float(np.sum(ring_area[ring] / n_cells[ring])) * u.sr

@@ -55,7 +55,7 @@ def test_noise_alone_is_undecided():
     result = check_convention(ShearCatalog(_columns([], seed=3), "generic"), n_rotations=50, rng=0)
     assert (result.handedness, result.sign) == ("undecided", "undecided")
     assert not result.clearly_wrong and len(result.suggestions) == 4
-    assert "nothing speaks clearly against" in str(result)
+    assert "nothing contradicts the declaration clearly" in str(result)
 
 
 @pytest.mark.slow
