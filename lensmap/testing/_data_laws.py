@@ -206,7 +206,8 @@ def sums_add(case: Case) -> None:
     """Measure two halves and the whole, and fit each."""
     columns, estimator = case.noise(), case.estimator()
     catalog = ShearCatalog(columns, "generic")
-    grids = [_grid_of(estimator, catalog.select(part)) for part in (np.s_[:3000], np.s_[3000:], np.s_[:])]
+    parts = (np.s_[:3000], np.s_[3000:], np.s_[:])
+    grids = [_grid_of(estimator, catalog.select(part)) for part in parts]
     one, other, whole = (estimator.measure(grid) for grid in grids)
     case.need(whole is not None, "measure returns None")
     fits = [_numbers(estimator.fit(sums)) for sums in (one + other, whole)]

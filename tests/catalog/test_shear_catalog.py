@@ -414,7 +414,7 @@ def test_as_shear_catalog():
 @pytest.mark.parametrize(
     ("meta", "words"),
     [
-        ({}, "does not declare its convention and kind: convention='celestial' and kind='shear' are"),
+        ({}, "does not declare its convention and kind: convention='celestial' and kind='shear'"),
         ({"kind": "shear"}, "does not declare its convention:"),
         ({"CONVENTN": "iau"}, "does not declare its kind:"),
     ],
