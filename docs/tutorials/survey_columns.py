@@ -54,7 +54,7 @@ hsc = Table({
     f"{shape}derived_shear_bias_c1": np.zeros(n),
     f"{shape}derived_shear_bias_c2": np.zeros(n),
 })
-from_hsc = ShearCatalog(hsc, "hsc-y1", convention="celestial", kind="distortion")
+from_hsc = ShearCatalog(hsc, "hsc_y1", convention="celestial", kind="distortion")
 print(fill(str(from_hsc), 90))
 calibration = Calibration.from_catalog(from_hsc)
 print(f"R = {calibration.responsivity:.3f}, m = {calibration.m:+.2f}")
@@ -74,7 +74,7 @@ des = Table({
     "R11": rng.normal(response, 0.2, n), "R22": rng.normal(response, 0.2, n),
     "R12": rng.normal(0, 0.1, n), "R21": rng.normal(0, 0.1, n),
 })
-from_des = ShearCatalog(des, "des-metacal", convention="euclidean", kind="shear")
+from_des = ShearCatalog(des, "des_metacal", convention="euclidean", kind="shear")
 print(fill(str(from_des), 90))
 print(Calibration.from_catalog(from_des).matrix.round(2))
 
@@ -131,7 +131,7 @@ plt.show()
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    wrong = ShearCatalog(hsc, "hsc-y1", convention="celestial", kind="shear")
+    wrong = ShearCatalog(hsc, "hsc_y1", convention="celestial", kind="shear")
 print(fill(str(caught[0].message), 90))
 right = np.nanmax(estimator.reconstruct(from_hsc, wcs).data)
 print(f"too high by {np.nanmax(estimator.reconstruct(wrong, wcs).data) / right:.2f}")
@@ -141,9 +141,9 @@ print(f"too high by {np.nanmax(estimator.reconstruct(wrong, wcs).data) / right:.
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    wrong = ShearCatalog(des, "des-metacal", convention="celestial", kind="shear")
+    wrong = ShearCatalog(des, "des_metacal", convention="celestial", kind="shear")
 print(check_convention(wrong, rng=0).suggestions)
 
 # %%
-# ``lensmap check des.fits --columns des-metacal`` asks the same on the command line.
+# ``lensmap check des.fits --columns des_metacal`` asks the same on the command line.
 # :doc:`/guide/catalogs` lists every preset with its columns and references.

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lensmap.catalog._convention import Convention, convention_signs
+from lensmap.utils import ParameterError, match_name
 
 __all__ = [
     "REQUIRED", "OPTIONAL", "COLUMN_PRESETS", "ColumnPreset", "check_extra", "find_columns",
@@ -90,7 +91,7 @@ _LENSFIT = {
 }
 
 COLUMN_PRESETS = {
-    "hsc-y1": ColumnPreset(
+    "hsc_y1": ColumnPreset(
         _hsc(
             _HSC_Y1,
             (f"{_HSC_Y1}derived_shape_weight", f"{_HSC_Y1}derived_weight"),
@@ -101,13 +102,13 @@ COLUMN_PRESETS = {
         "distortion",
         "Mandelbaum et al. 2018, PASJ 70, S25, appendix A3",
     ),
-    "hsc-y3": ColumnPreset(
+    "hsc_y3": ColumnPreset(
         _hsc(_HSC_Y3, (f"{_HSC_Y3}derived_weight",), ("i_ra", "ra"), ("i_dec", "dec")),
         "celestial",
         "distortion",
         "Li et al. 2022, PASJ 74, 421",
     ),
-    "des-metacal": ColumnPreset(
+    "des_metacal": ColumnPreset(
         {
             "ra": ("ra",),
             "dec": ("dec",),
@@ -209,14 +210,13 @@ def find_columns(
     if columns is not None and not isinstance(columns, (str, dict)):
         raise TypeError(f"columns must be None, a preset's name or a dict, not {columns!r}")
     if isinstance(columns, str):
-        if columns not in COLUMN_PRESETS:
-            raise ValueError(
-                f"columns must be a dict or one of {', '.join(map(repr, COLUMN_PRESETS))}, not "
-                f"{columns!r}"
-            )
-        mapping = _preset_columns(names, columns)
-        _require(mapping, names, f"the preset {columns!r}")
-        return mapping, columns
+        preset = match_name(COLUMN_PRESETS, columns)
+        if preset is None:
+            presets = ", ".join(map(repr, COLUMN_PRESETS))
+            raise ParameterError("columns", f"a dict or one of {presets}", repr(columns))
+        mapping = _preset_columns(names, preset)
+        _require(mapping, names, f"the preset {preset!r}")
+        return mapping, preset
     given = _check_given(names, columns or {})
     fits = {}
     for preset, entry in COLUMN_PRESETS.items():

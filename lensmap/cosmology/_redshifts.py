@@ -112,6 +112,17 @@ class SourceRedshifts:
         fine = np.linspace(0.0, z_max, 500)
         return cls(fine, fine**beta * np.exp(-((fine / z0) ** alpha)))
 
+    @staticmethod
+    def available_presets():
+        """Return the names that `preset` takes.
+
+        Returns
+        -------
+        list of str
+            Such as ``"lsst_y10"``.
+        """
+        return list(_PRESETS)
+
     @classmethod
     def preset(cls, name):
         """Make a known distribution.

@@ -26,6 +26,7 @@ from ._validation import (
     check_number,
     check_rising,
     look_up,
+    match_name,
 )
 
 # For other packages of lensmap; not public.
@@ -62,6 +63,7 @@ __all__ = [
     "import_optional",
     "kept_from_terminal",
     "look_up",
+    "match_name",
     "n_threads",
     "seeded_generator",
     "set_formats",

@@ -20,6 +20,7 @@ __all__ = [
     "check_number",
     "check_rising",
     "look_up",
+    "match_name",
 ]
 
 
@@ -246,17 +247,39 @@ def check_celestial_wcs(wcs: Any, name: str = "wcs", *, need_shape: bool = True)
     return wcs
 
 
-def look_up(known, name, what):
-    """Return what has a name.
+def match_name(names, name):
+    """Return the spelling of a name in a registry.
 
     Parameters
     ----------
-    known : dict
-        From names to what is meant.
+    names : iterable of str
+        The registered names.
+    name : object
+        The given name; hyphens and underscores are equal.
+
+    Returns
+    -------
+    str or None
+        The registered spelling, such as ``"hsc_y3"`` for ``"hsc-y3"``; None if the name is not
+        registered.
+    """
+    if not isinstance(name, str):
+        return None
+    spellings = {registered.replace("-", "_"): registered for registered in names}
+    return spellings.get(name.replace("-", "_"))
+
+
+def look_up(registry, name, kind):
+    """Return the entry of a registry.
+
+    Parameters
+    ----------
+    registry : dict
+        From names to entries.
     name : str
-        What was given.
-    what : str
-        What the names are of, for the error message, such as ``"survey preset"``.
+        The given name; hyphens and underscores are equal.
+    kind : str
+        The kind of entry for the error message, such as ``"survey preset"``.
 
     Returns
     -------
@@ -266,9 +289,10 @@ def look_up(known, name, what):
     Raises
     ------
     ValueError
-        If there is none of that name; the message lists those that there are.
+        If the name is not registered; the message lists the registered names.
     """
-    if not isinstance(name, str) or name not in known:
-        there = ", ".join(map(repr, known))
-        raise ValueError(f"there is no {what} {name!r}; there are {there}")
-    return known[name]
+    registered = match_name(registry, name)
+    if registered is None:
+        names = ", ".join(map(repr, registry))
+        raise ValueError(f"there is no {kind} {name!r}; there are {names}")
+    return registry[registered]

@@ -13,7 +13,7 @@ from lensmap.cosmology import SourceRedshifts, get_cosmology
 from lensmap.grid import ShearGrid
 from lensmap.maps import ConvergenceMap
 from lensmap.simulate import HaloModelField, LensingField, MockSurvey, random_mask
-from lensmap.utils import as_generator, check_choice, check_count, check_number
+from lensmap.utils import as_generator, check_choice, check_count, check_number, match_name
 from lensmap.validation._given_fields import GivenFields
 
 __all__ = ["Observation", "ValidationSetup", "series_seed"]
@@ -171,6 +171,17 @@ class ValidationSetup:
             raise TypeError(f"null must be a bool, not {self.null!r}")
         _ = self.model, self.survey  # complain now, not at work
 
+    @staticmethod
+    def available_presets():
+        """Return the names that `preset` takes.
+
+        Returns
+        -------
+        list of str
+            Such as ``"masked"``.
+        """
+        return list(dict.fromkeys([*_PRESETS, *MockSurvey.available_presets()]))
+
     @classmethod
     def preset(cls, name, **changes):
         """Make the set-up of a survey whose numbers are known.
@@ -200,7 +211,7 @@ class ValidationSetup:
         HSC and COSMOS: those of galaxies brighter than i = 24.5 and 26, Coil et al. 2004, ApJ
         617, 765.
         """
-        own = _PRESETS.get(name, {})
+        own = _PRESETS.get(match_name(_PRESETS, name), {})
         survey = MockSurvey.preset(own.get("survey", name))
         names = ("density", "sigma_e", "measurement_error", "magnitude_limit", "m5")
         parameters = {key: getattr(survey, key) for key in names}

@@ -10,19 +10,19 @@ HSC3 = "i_hsmshaperegauss_"
 
 # Column names as in the published catalogs, and what they are.
 SURVEYS = {
-    "hsc-y1": {
+    "hsc_y1": {
         "ra": "ira", "dec": "idec", "e1": f"{HSC1}e1", "e2": f"{HSC1}e2",
         "weight": f"{HSC1}derived_shape_weight", "sigma_m": f"{HSC1}derived_sigma_e",
         "sigma_e": f"{HSC1}derived_rms_e", "m": f"{HSC1}derived_shear_bias_m",
         "c1": f"{HSC1}derived_shear_bias_c1", "c2": f"{HSC1}derived_shear_bias_c2",
     },
-    "hsc-y3": {
+    "hsc_y3": {
         "ra": "i_ra", "dec": "i_dec", "e1": f"{HSC3}e1", "e2": f"{HSC3}e2",
         "weight": f"{HSC3}derived_weight", "sigma_m": f"{HSC3}derived_sigma_e",
         "sigma_e": f"{HSC3}derived_rms_e", "m": f"{HSC3}derived_shear_bias_m",
         "c1": f"{HSC3}derived_shear_bias_c1", "c2": f"{HSC3}derived_shear_bias_c2",
     },
-    "des-metacal": {
+    "des_metacal": {
         "ra": "ra", "dec": "dec", "e1": "e_1", "e2": "e_2", "weight": "weight",
         "r11": "R11", "r22": "R22", "r12": "R12", "r21": "R21",
     },
@@ -49,6 +49,7 @@ def test_surveys_are_known_by_their_columns(survey, change):
     names = ["object_id", *expected.values(), "mag_i"]
     assert find_columns(names) == (expected, survey)
     assert find_columns(names, survey) == (expected, survey)
+    assert find_columns(names, survey.replace("_", "-")) == (expected, survey)
 
 
 def test_every_preset_is_tried_here():
@@ -127,7 +128,7 @@ def test_all_required_columns_given():
 @pytest.mark.parametrize(
     ("columns", "error", "words"),
     [
-        ("lsst", ValueError, "a dict or one of 'hsc-y1', .*'generic', not 'lsst'"),
+        ("lsst", ValueError, "a dict or one of 'hsc_y1', .*'generic', not 'lsst'"),
         (["ra"], TypeError, "None, a preset's name or a dict"),
         ({"RA": "ra"}, ValueError, "'RA' is not one of lensmap's columns ra, dec, e1"),
         ({"ra": "RA2"}, ValueError, "no column 'RA2' .for 'ra'.; the catalog has ra, dec"),

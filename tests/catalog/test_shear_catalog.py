@@ -141,12 +141,12 @@ def _hsc():
         ({"kind": "distortion"}, []),
     ],
 )
-@pytest.mark.parametrize("preset", [None, "hsc-y3"])
+@pytest.mark.parametrize("preset", [None, "hsc_y3"])
 def test_what_is_documented_for_a_survey(declared, words, preset):
     with warnings.catch_warnings(record=True) as record:
         warnings.simplefilter("always")
         catalog = ShearCatalog(_hsc(), preset, **declared)
-    assert catalog.preset == "hsc-y3"
+    assert catalog.preset == "hsc_y3"
     assert catalog.kind == declared.get("kind", "shear")  # declared, not guessed
     messages = [str(w.message) for w in record if w.category is ConventionWarning]
     assert len(messages) == bool(words)

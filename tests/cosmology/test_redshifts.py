@@ -58,6 +58,7 @@ def test_bad_parameters_say_why():
         SourceRedshifts.smail(0, 1)
     with pytest.raises(ValueError, match="there are 'lsst_y1', 'lsst_y10'"):
         SourceRedshifts.preset("euclid")
+    assert SourceRedshifts.available_presets() == ["lsst_y1", "lsst_y10"]
     with pytest.raises(ValueError, match="fraction must be between 0 and 1"):
         SourceRedshifts.preset("lsst_y1").quantile(1.5)
 

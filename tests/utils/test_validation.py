@@ -6,7 +6,14 @@ import pytest
 from astropy import units as u
 from astropy.wcs import WCS
 
-from lensmap.utils import check_angle, check_celestial_wcs, check_choice, check_count, look_up
+from lensmap.utils import (
+    check_angle,
+    check_celestial_wcs,
+    check_choice,
+    check_count,
+    look_up,
+    match_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -112,3 +119,9 @@ def test_look_up():
     for name in ("c", None, ["a"]):
         with pytest.raises(ValueError, match="there is no letter .*; there are 'a', 'b'"):
             look_up(known, name, "letter")
+
+
+def test_hyphens_and_underscores_are_equal():
+    assert look_up({"hsc_y3": 3}, "hsc-y3", "preset") == 3
+    assert match_name(["hsc_y3", "masked-cnn"], "masked_cnn") == "masked-cnn"
+    assert match_name(["hsc_y3"], "hscy3") is None and match_name(["hsc_y3"], None) is None

@@ -79,7 +79,8 @@ def test_presets():
     lsst = ValidationSetup.preset("lsst_y10")
     assert isinstance(lsst.z_source, SourceRedshifts) and lsst.density == 27 / u.arcmin**2
     assert ValidationSetup.preset("hsc_y3", z_source=0.8).z_source == 0.8
-    hsc = ValidationSetup.preset("hsc_y3")
+    hsc = ValidationSetup.preset("hsc-y3")
+    assert {"masked", "hsc_y3", "lsst_y1"} <= set(ValidationSetup.available_presets())
     assert hsc.z_source.mean == pytest.approx(3 * 0.278, rel=0.01)
     cosmos = ValidationSetup.preset("cosmos")
     assert cosmos.shape == (192, 192) and cosmos.density == 64 / u.arcmin**2

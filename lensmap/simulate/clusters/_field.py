@@ -22,7 +22,7 @@ from lensmap.simulate.clusters._checks import (
 from lensmap.simulate.clusters._filaments import Filament, arm_lensing
 from lensmap.simulate.clusters._halo_pixels import HaloLens, pixel_means, radial_nodes
 from lensmap.simulate.clusters._positions import pixel_direction, pixel_positions
-from lensmap.simulate.clusters._presets import cluster_parameters
+from lensmap.simulate.clusters._presets import available_clusters, cluster_parameters
 from lensmap.simulate.clusters._substructure import draw_subhalos, replaced_profile
 from lensmap.simulate.clusters._truth import (
     cluster_table,
@@ -166,6 +166,17 @@ class ClusterField(Parametrized):
         self.substructure = check_substructure(substructure, self.clusters)
         self.background = background
         self._background_model = check_background(background, pixels)
+
+    @staticmethod
+    def available_presets() -> list[str]:
+        """Return the names that `preset` takes.
+
+        Returns
+        -------
+        list of str
+            Such as ``"coma"``.
+        """
+        return available_clusters()
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> ClusterField:

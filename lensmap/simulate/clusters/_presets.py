@@ -10,7 +10,18 @@ from lensmap.halos import NFWHalo, concentration
 from lensmap.simulate.clusters._filaments import Filament
 from lensmap.utils import look_up
 
-__all__ = ["cluster_parameters"]
+__all__ = ["available_clusters", "cluster_parameters"]
+
+
+def available_clusters():
+    """Return the names of the presets.
+
+    Returns
+    -------
+    list of str
+        In the order of their definition.
+    """
+    return list(_PRESETS)
 
 
 def cluster_parameters(name: str) -> dict:

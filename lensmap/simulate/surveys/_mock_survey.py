@@ -22,7 +22,7 @@ from lensmap.simulate.surveys._interpolation import (
 )
 from lensmap.simulate.surveys._measurement_error import MeasurementError
 from lensmap.simulate.surveys._positions import draw_positions
-from lensmap.simulate.surveys._presets import survey_parameters
+from lensmap.simulate.surveys._presets import SURVEYS, survey_parameters
 from lensmap.utils import as_generator, check_choice
 
 __all__ = ["MockSurvey"]
@@ -113,6 +113,17 @@ class MockSurvey:
     def __getstate__(self):
         # What is worked out from the parameters is worked out again in another process.
         return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @staticmethod
+    def available_presets():
+        """Return the names that `preset` takes.
+
+        Returns
+        -------
+        list of str
+            Such as ``"lsst_y10"``.
+        """
+        return list(SURVEYS)
 
     @classmethod
     def preset(cls, name, **changes):

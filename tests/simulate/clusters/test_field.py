@@ -450,6 +450,7 @@ def test_filaments_that_cannot_be(changes, error, message):
 def test_unknown_preset_says_which_there_are():
     with pytest.raises(ValueError, match="no cluster preset 'virgo'; there are 'coma'"):
         ClusterField.preset("virgo")
+    assert ClusterField.available_presets() == ["coma"]
     assert repr(ClusterField([NEAR], background=True)).startswith(
         "<ClusterField of 1 cluster, large-scale structure; 512 x 512"
     )

@@ -282,6 +282,11 @@ def test_presets(name):
         assert survey.z_source.mean == pytest.approx(np.average(z, weights=weight), abs=5e-3)
 
 
+def test_names_of_presets():
+    assert MockSurvey.available_presets() == list(SURVEYS)
+    assert repr(MockSurvey.preset("hsc-y3")) == repr(MockSurvey.preset("hsc_y3"))
+
+
 def test_the_paper_s_numbers():
     survey = MockSurvey.preset("cha2025")
     wcs = tangent_wcs(CENTER, (512, 512), 0.41)
