@@ -169,12 +169,12 @@ class ClusterField(Parametrized):
 
     @staticmethod
     def available_presets() -> list[str]:
-        """Return the names that `preset` takes.
+        """Return the names of the presets.
 
         Returns
         -------
         list of str
-            Such as ``"coma"``.
+            The names that `preset` accepts, such as ``"coma"``.
         """
         return available_clusters()
 

@@ -13,13 +13,13 @@ from lensmap.utils import look_up
 __all__ = ["available_clusters", "cluster_parameters"]
 
 
-def available_clusters():
+def available_clusters() -> list[str]:
     """Return the names of the presets.
 
     Returns
     -------
     list of str
-        In the order of their definition.
+        The names.
     """
     return list(_PRESETS)
 

@@ -1,45 +1,55 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Ellipticities of galaxies: those that they are born with, and what a shear makes of them."""
+"""Intrinsic ellipticities of galaxies, and their observed ellipticities behind a shear."""
+
+from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import gammainc
 
 from lensmap.utils import as_generator, check_number
 
+if TYPE_CHECKING:
+    from lensmap.typing import RNGLike
+
 __all__ = ["IntrinsicEllipticities", "compose"]
 
-# Uniform on the unit disc, the widest distribution of this family, has 0.5 per component; just
-# below, the parameter runs off to infinity.
+# The uniform distribution on the unit disk, the widest of this family, has 0.5 per component; the
+# width of the Gaussian diverges there.
 _MAX_SIGMA = 0.49
+
+# Moments fall fast, and the factor (1 - h^2)^2 suppresses the rest of the series for h near 1.
+_N_TERMS = 60
 
 
 class IntrinsicEllipticities:
-    r"""Isotropic ellipticities: a two-dimensional Gaussian that ends at modulus 1.
+    r"""Isotropic ellipticities: a two-dimensional Gaussian truncated at modulus 1.
 
-    An ellipticity :math:`|e| = (a - b) / (a + b)` is below 1. The width of the Gaussian before it
-    is cut is chosen such that the dispersion after it is what was asked for.
+    An ellipticity :math:`|e| = (a - b) / (a + b)` is below 1. The width of the Gaussian is chosen
+    so that the dispersion after truncation is ``sigma_e``.
 
     Parameters
     ----------
     sigma_e : float
-        The dispersion of each component, above 0 and at most 0.49.
+        The dispersion per component, above 0 and at most 0.49.
 
     Attributes
     ----------
     sigma_e : float
-        The same.
+        The dispersion per component.
     width : float
-        The dispersion per component of the Gaussian before it is cut, at least ``sigma_e``.
+        The dispersion per component of the Gaussian before truncation, at least ``sigma_e``.
 
     Raises
     ------
     TypeError
-        If ``sigma_e`` is no number.
+        If ``sigma_e`` is not a number.
     ValueError
-        If it is out of range.
+        If ``sigma_e`` is out of range.
 
     Examples
     --------
@@ -49,59 +59,59 @@ class IntrinsicEllipticities:
     ((4,), True)
     """
 
-    def __init__(self, sigma_e):
+    def __init__(self, sigma_e: float) -> None:
         allowed = f"above 0 and at most {_MAX_SIGMA} per component"
         check_number(sigma_e, "sigma_e", allowed, low=np.finfo(float).tiny, high=_MAX_SIGMA)
         self.sigma_e = float(sigma_e)
         self.width = brentq(
             lambda width: np.sqrt(_moment(width, 1) / 2) - self.sigma_e, self.sigma_e / 2, 10.0
         )
-        # Half the square of the largest modulus in units of the width: the cut.
+        # Half the squared modulus of the truncation, in units of the width.
         self._cut = 1 / (2 * self.width**2)
 
-    def moment(self, k):
+    def moment(self, k: int) -> float:
         r"""Return the mean of :math:`|e|^{2k}`.
 
         Parameters
         ----------
         k : int
-            0 or more.
+            The order, 0 or more.
 
         Returns
         -------
         float
-            The moment; for k of 1 twice the square of ``sigma_e``.
+            The moment; for k = 1, twice the square of ``sigma_e``.
         """
         return _moment(self.width, k)
 
-    def draw(self, size, rng=None):
+    def draw(self, size: int, rng: RNGLike = None) -> np.ndarray:
         """Draw ellipticities.
 
         Parameters
         ----------
         size : int
-            How many.
+            The number of galaxies.
         rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-            The source of random numbers.
+            Seed or generator; None is different in each call.
 
         Returns
         -------
         `numpy.ndarray`
-            Complex128, ``(size,)``, of modulus below 1.
+            Complex ellipticities of modulus below 1, ``(size,)``.
         """
-        rng = as_generator(rng)
-        # The square of the modulus is exponential, cut off: its distribution is inverted.
-        below = -np.expm1(-self._cut)
-        modulus = np.sqrt(-np.log1p(-below * rng.random(size)) / self._cut)
-        angle = 2 * np.pi * rng.random(size)
-        # Rounding may reach 1 where no ellipse is.
+        generator = as_generator(rng)
+        # The squared modulus has a truncated exponential distribution, which is inverted.
+        probability = -np.expm1(-self._cut)
+        modulus = np.sqrt(-np.log1p(-probability * generator.random(size)) / self._cut)
+        angle = 2 * np.pi * generator.random(size)
+        # Rounding may reach a modulus of 1, which no ellipse has.
         return np.minimum(modulus, 1 - 1e-12) * (np.cos(angle) + 1j * np.sin(angle))
 
-    def variance_factor(self, g_squared):
-        r"""Return how the variance of sheared ellipticities depends on the shear.
+    def variance_factor(self, g_squared: ArrayLike) -> np.ndarray:
+        r"""Return the variance of sheared ellipticities relative to that without shear.
 
-        The scatter of the observed ellipticities about their mean stays isotropic, and with
-        :math:`h = g` (or :math:`1 / g^*` where :math:`|g| > 1`) its variance per component is
+        The scatter of observed ellipticities about their mean is isotropic. With :math:`h = g` (or
+        :math:`1 / g^*` where :math:`|g| > 1`), its variance per component is
 
         .. math:: (1 - |h|^2)^2 \sum_{k \ge 0} |h|^{2k} \langle |e_s|^{2k + 2} \rangle / 2
 
@@ -110,12 +120,12 @@ class IntrinsicEllipticities:
         Parameters
         ----------
         g_squared : array_like
-            The square of the modulus of the reduced shear.
+            The squared modulus of the reduced shear.
 
         Returns
         -------
         `numpy.ndarray`
-            The variance in units of ``sigma_e**2``; 1 without shear, 0 for \|g\| of 1.
+            The variance in units of ``sigma_e**2``: 1 without shear, 0 for \|g\| = 1.
         """
         g_squared = np.asarray(g_squared)
         h_squared = np.where(g_squared > 1, 1 / np.maximum(g_squared, 1), g_squared)
@@ -125,7 +135,7 @@ class IntrinsicEllipticities:
 
     @cached_property
     def _table(self):
-        """Nodes, and the series summed there; between them it is nearly straight."""
+        """The squared shear and the factor at nodes, between which it is nearly linear."""
         nodes = np.linspace(0, 1, 513)
         return nodes, self._factor(nodes)
 
@@ -136,26 +146,22 @@ class IntrinsicEllipticities:
         return (1 - h_squared) ** 2 * total / self.moment(1)
 
 
-# Moments fall quickly, and (1 - h^2)^2 holds down what is left where h is near 1.
-_N_TERMS = 60
-
-
 def _moment(width, k):
-    """Return the mean of |e|^(2 k) of a Gaussian of this width that ends at 1."""
+    """Return the mean of |e|^(2 k) of a Gaussian of this width truncated at 1."""
     cut = 1 / (2 * width**2)
     # The ratio of incomplete gamma functions, times k! / cut^k from the complete ones.
     factorial = np.prod(np.arange(1.0, k + 1) / cut)
     return float(factorial * gammainc(k + 1, cut) / -np.expm1(-cut))
 
 
-def compose(e_s, g):
+def compose(e_s: ArrayLike, g: ArrayLike) -> np.ndarray:
     r"""Shear intrinsic ellipticities by a reduced shear, exactly.
 
     .. math:: e = \frac{e_s + g}{1 + g^* e_s} \quad (|g| \le 1), \qquad
               e = \frac{1 + g e_s^*}{e_s^* + g^*} \quad (|g| > 1)
 
-    The mean over isotropic :math:`e_s` is g, or :math:`1 / g^*` where :math:`|g| > 1`: there the
-    image is turned inside out.
+    The mean over isotropic :math:`e_s` is g, or :math:`1 / g^*` where :math:`|g| > 1`, where images
+    have negative parity.
 
     Parameters
     ----------
@@ -174,10 +180,12 @@ def compose(e_s, g):
     Seitz & Schneider 1997, A&A 318, 687; Bartelmann & Schneider 2001, Phys. Rep. 340, 291, eq.
     4.12.
     """
-    e_s, g = np.broadcast_arrays(np.asarray(e_s, dtype=complex), np.asarray(g, dtype=complex))
-    e = np.asarray((e_s + g) / (1 + np.conj(g) * e_s))
-    strong = np.abs(g) > 1
+    intrinsic, shear = np.broadcast_arrays(
+        np.asarray(e_s, dtype=complex), np.asarray(g, dtype=complex)
+    )
+    e = np.asarray((intrinsic + shear) / (1 + np.conj(shear) * intrinsic))
+    strong = np.abs(shear) > 1
     if np.any(strong):
-        e_s, g = np.conj(e_s[strong]), g[strong]
-        e[strong] = (1 + g * e_s) / (e_s + np.conj(g))
+        conjugate, shear = np.conj(intrinsic[strong]), shear[strong]
+        e[strong] = (1 + shear * conjugate) / (conjugate + np.conj(shear))
     return e

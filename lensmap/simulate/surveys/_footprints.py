@@ -1,39 +1,68 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Holes and edges as surveys have them, drawn at random, for tests and for training."""
+"""Random star holes and survey edges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
 
 from lensmap.flatsky import gaussian_smooth
 from lensmap.maps import pixel_size
-from lensmap.utils import as_generator, check_angle, check_celestial_wcs
+from lensmap.simulate.surveys._checks import check_surface_density
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    as_generator,
+    check_angle,
+    check_celestial_wcs,
+)
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+    from lensmap.typing import AngleLike, RNGLike
 
 __all__ = ["star_holes", "ragged_edge", "random_mask"]
 
-# Bright stars and the halos around them in a deep survey.
-_RADIUS = (0.3 * u.arcmin, 3 * u.arcmin)
-_SLOPE = 2.0
+# Holes around bright stars in a deep survey.
+_HOLE_RADII = (0.3 * u.arcmin, 3 * u.arcmin)
+_RADIUS_SLOPE = 2.0
 
-# Of what `random_mask` excludes, the part that is in holes lies between these.
-_HOLE_SHARE = (0.1, 0.5)
+# The range of the fraction of excluded pixels of `random_mask` that lies in holes.
+_HOLE_FRACTION_RANGE = (0.1, 0.5)
+
+# Stars of `random_mask` are drawn in batches of this size.
+_STARS_PER_BATCH = 64
+
+# Size (in units of the map) and amplitude of the irregularities of an edge.
+_EDGE_NOISE = ((0.12, 0.25), (0.03, 0.08))
 
 
-def star_holes(wcs, star_density, rng=None, *, radius=_RADIUS, slope=_SLOPE):
+def star_holes(
+    wcs: WCS,
+    star_density: u.Quantity | str,
+    rng: RNGLike = None,
+    *,
+    radius: tuple[AngleLike, AngleLike] = _HOLE_RADII,
+    slope: float = _RADIUS_SLOPE,
+) -> np.ndarray:
     r"""Draw round holes around stars.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
         A celestial WCS with its ``array_shape``.
-    star_density : `~astropy.units.Quantity`
-        Stars per solid angle; their number is Poisson.
+    star_density : `~astropy.units.Quantity` or str
+        The number of stars per solid angle. Their number is Poisson.
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        The source of random numbers.
-    radius : tuple of `~astropy.units.Quantity`
+        Seed or generator; None is different in each call.
+    radius : tuple of `~astropy.units.Quantity` or str
         The smallest and the largest radius, angles.
     slope : float
-        :math:`N({>}r) \propto r^{-\mathrm{slope}}` between the two; 0 is uniform in
-        :math:`\ln r`.
+        The slope of the radius distribution between them,
+        :math:`N({>}r) \propto r^{-\mathrm{slope}}`; 0 is uniform in :math:`\ln r`.
 
     Returns
     -------
@@ -48,24 +77,17 @@ def star_holes(wcs, star_density, rng=None, *, radius=_RADIUS, slope=_SLOPE):
         If a parameter is out of range.
     """
     check_celestial_wcs(wcs)
-    if not isinstance(star_density, u.Quantity) or (
-        not star_density.unit.is_equivalent(u.deg**-2)
-    ):
-        raise TypeError(
-            "star_density must be a number per solid angle, such as 100 / u.deg**2, not "
-            f"{star_density!r}"
-        )
-    if not star_density.isscalar or not np.isfinite(star_density) or not star_density > 0:
-        raise ValueError(f"star_density must be one positive finite number, not {star_density}")
+    star_density = check_surface_density(star_density, "star_density")
     scale = pixel_size(wcs, wcs.array_shape)
     low, high = _check_radii(radius, slope, scale)
-    rng = as_generator(rng)
+    generator = as_generator(rng)
     ny, nx = wcs.array_shape
-    # Stars off the map reach in.
+    # Holes of stars outside the map may reach into it.
     area = (nx + 2 * high) * (ny + 2 * high) * float(star_density * scale**2)
     result = np.zeros((ny, nx), dtype=bool)
-    for x, y, r in _draw_stars(rng, rng.poisson(area), (ny, nx), low, high, slope):
-        _punch(result, x, y, r)
+    n_stars = generator.poisson(area)
+    for x, y, r in _draw_stars(generator, n_stars, (ny, nx), low, high, slope):
+        _exclude_disk(result, x, y, r)
     return result
 
 
@@ -74,19 +96,19 @@ def _check_radii(radius, slope, scale):
     try:
         smallest, largest = radius
     except (TypeError, ValueError):
-        raise TypeError(
-            f"radius must be a pair of angles (smallest, largest), not {radius!r}"
+        raise ParameterTypeError(
+            "radius", "a pair of angles (smallest, largest)", repr(radius)
         ) from None
     low, high = (float(check_angle(r, "radius") / scale) for r in (smallest, largest))
     if not low <= high:
-        raise ValueError(f"radius must be (smallest, largest), not ({smallest}, {largest})")
+        raise ParameterError("radius", "(smallest, largest)", f"({smallest}, {largest})")
     if not (np.isfinite(slope) and slope >= 0):
-        raise ValueError(f"slope must be 0 or positive, not {slope!r}")
+        raise ParameterError("slope", "0 or positive", repr(slope))
     return low, high
 
 
 def _draw_stars(rng, n, shape, low, high, slope):
-    """Return rows (x, y, radius) of n stars, in pixels, on the map and next to it."""
+    """Return rows (x, y, radius) of n stars in pixels, on the map and around it."""
     ny, nx = shape
     fraction = rng.random(n)
     if slope == 0:
@@ -98,32 +120,32 @@ def _draw_stars(rng, n, shape, low, high, slope):
     return np.stack([x, y, radius], axis=1)
 
 
-def _punch(mask, x, y, radius):
-    """Exclude the pixels whose center is in a disc; return how many are new."""
+def _exclude_disk(mask, x, y, radius):
+    """Exclude the pixels with their center in a disk; return the number of new ones."""
     ny, nx = mask.shape
     left, right = max(0, int(np.ceil(x - radius))), min(nx, int(np.floor(x + radius)) + 1)
     low, high = max(0, int(np.ceil(y - radius))), min(ny, int(np.floor(y + radius)) + 1)
     if left >= right or low >= high:
         return 0
-    part = mask[low:high, left:right]
-    disc = np.add.outer((np.arange(low, high) - y) ** 2, (np.arange(left, right) - x) ** 2)
-    disc = disc <= radius**2
-    new = np.count_nonzero(disc & ~part)
-    part |= disc
-    return new
+    box = mask[low:high, left:right]
+    disk = np.add.outer((np.arange(low, high) - y) ** 2, (np.arange(left, right) - x) ** 2)
+    disk = disk <= radius**2
+    n_new = np.count_nonzero(disk & ~box)
+    box |= disk
+    return n_new
 
 
-def ragged_edge(wcs, fraction=0.2, rng=None):
-    """Draw the irregular outline of a survey and exclude what is outside.
+def ragged_edge(wcs: WCS, fraction: float = 0.2, rng: RNGLike = None) -> np.ndarray:
+    """Draw the irregular edge of a survey, and exclude the outside.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
         A celestial WCS with its ``array_shape``.
     fraction : float
-        How much of the map is outside, from 0 to below 1; met to one pixel.
+        The fraction of the map outside the survey, from 0 to below 1, met to one pixel.
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        The source of random numbers.
+        Seed or generator; None is different in each call.
 
     Returns
     -------
@@ -137,47 +159,48 @@ def ragged_edge(wcs, fraction=0.2, rng=None):
     """
     check_celestial_wcs(wcs)
     _check_fraction(fraction)
-    return _outside(wcs.array_shape, fraction, as_generator(rng))
+    ny, nx = wcs.array_shape
+    return _exclude_edge(np.zeros((ny, nx), dtype=bool), fraction, as_generator(rng))
 
 
-def _outside(shape, fraction, rng, taken=None):
-    """Exclude what is outermost until a fraction is excluded, with what is taken already."""
-    ny, nx = shape
-    result = np.zeros(shape, dtype=bool) if taken is None else taken.copy()
-    missing = round(fraction * ny * nx) - np.count_nonzero(result)
-    if missing <= 0:
+def _exclude_edge(holes, fraction, rng):
+    """Return a mask of holes and of the outermost pixels, with a fraction of the map."""
+    ny, nx = shape = holes.shape
+    result = holes.copy()
+    n_outside = round(fraction * ny * nx) - np.count_nonzero(result)
+    if n_outside <= 0:
         return result
     y, x = np.ogrid[-1 : 1 : ny * 1j, -1 : 1 : nx * 1j]
-    # A rounded box with a center of its own, as pointings make it ...
+    # The distance from the center of a rounded box off the center of the map, which pointings make,
     shift_x, shift_y = rng.uniform(-0.25, 0.25, 2)
     power = rng.uniform(2, 6)
-    outwards = (np.abs(x - shift_x) ** power + np.abs(y - shift_y) ** power) ** (1 / power)
-    # ... with bays and capes of two sizes.
-    for size, height in ((0.12, 0.25), (0.03, 0.08)):
+    distance = (np.abs(x - shift_x) ** power + np.abs(y - shift_y) ** power) ** (1 / power)
+    # with irregularities of two sizes.
+    for size, amplitude in _EDGE_NOISE:
         noise = gaussian_smooth(rng.standard_normal(shape, dtype=np.float32), size * max(shape))
-        spread = noise.std()
-        if spread > 0:
-            outwards += height * noise / spread
-    outwards[result] = -np.inf
-    worst = np.argpartition(outwards, -missing, axis=None)[-missing:]
-    result.ravel()[worst] = True
+        deviation = noise.std()
+        if deviation > 0:
+            distance += amplitude * noise / deviation
+    distance[result] = -np.inf
+    outermost = np.argpartition(distance, -n_outside, axis=None)[-n_outside:]
+    result.ravel()[outermost] = True
     return result
 
 
-def random_mask(wcs, fraction=0.4, rng=None):
-    """Draw a mask with holes and a ragged edge.
+def random_mask(wcs: WCS, fraction: float = 0.4, rng: RNGLike = None) -> np.ndarray:
+    """Draw a mask with star holes and a ragged edge.
 
-    From a tenth to a half of what is excluded lies in holes, the rest off the edge.
+    Between a tenth and a half of the excluded pixels lie in holes, the others outside the edge.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
         A celestial WCS with its ``array_shape``.
     fraction : float
-        How much of the map is excluded, from 0 to below 1; met to one pixel, on maps that are
-        larger than a hole.
+        The excluded fraction of the map, from 0 to below 1. It is met to one pixel on maps that
+        are larger than a hole.
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        The source of random numbers.
+        Seed or generator; None is different in each call.
 
     Returns
     -------
@@ -202,24 +225,26 @@ def random_mask(wcs, fraction=0.4, rng=None):
     """
     check_celestial_wcs(wcs)
     _check_fraction(fraction)
-    rng = as_generator(rng)
+    generator = as_generator(rng)
     shape = wcs.array_shape
     scale = pixel_size(wcs, shape)
-    low, high = (float(r / scale) for r in _RADIUS)
-    wanted = rng.uniform(*_HOLE_SHARE) * fraction * shape[0] * shape[1]
+    low, high = (float(r / scale) for r in _HOLE_RADII)
+    target = generator.uniform(*_HOLE_FRACTION_RANGE) * fraction * shape[0] * shape[1]
     holes = np.zeros(shape, dtype=bool)
-    found = 0
-    while found < wanted:
-        for x, y, r in _draw_stars(rng, 64, shape, low, high, _SLOPE):
-            # a hole that would be too much is left out, and with it the search ends
-            if found + np.pi * r**2 > fraction * holes.size:
-                wanted = found
-            if found >= wanted:
+    n_excluded = 0
+    while n_excluded < target:
+        for x, y, r in _draw_stars(
+            generator, _STARS_PER_BATCH, shape, low, high, _RADIUS_SLOPE
+        ):
+            # A hole that would exceed the fraction is left out, and ends the search.
+            if n_excluded + np.pi * r**2 > fraction * holes.size:
+                target = n_excluded
+            if n_excluded >= target:
                 break
-            found += _punch(holes, x, y, r)
-    return _outside(shape, fraction, rng, holes)
+            n_excluded += _exclude_disk(holes, x, y, r)
+    return _exclude_edge(holes, fraction, generator)
 
 
 def _check_fraction(fraction):
     if isinstance(fraction, bool) or not 0 <= fraction < 1:
-        raise ValueError(f"fraction must be from 0 to below 1, not {fraction!r}")
+        raise ParameterError("fraction", "from 0 to below 1", repr(fraction))

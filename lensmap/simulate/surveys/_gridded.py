@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The binned catalog of a mock survey without the catalog: for training, where speed counts."""
+"""Binned mock catalogs, drawn without the catalog for fast training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,15 +14,23 @@ from lensmap.simulate.fields import filled
 from lensmap.simulate.surveys._pixel_sampler import PixelSampler, image_shear
 from lensmap.simulate.surveys._positions import pixel_areas
 
-__all__ = ["GridSampler"]
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+    from lensmap.simulate.fields import LensingField
+    from lensmap.simulate.surveys._ellipticities import IntrinsicEllipticities
+    from lensmap.simulate.surveys._measurement_error import MeasurementError
+    from lensmap.typing import MaskLike
+
+__all__ = ["GridSampler", "SamplerCache"]
 
 
 class GridSampler:
-    r"""Draws what a catalog would be after binning, pixel by pixel.
+    r"""Draws a binned mock catalog pixel by pixel.
 
-    `PixelSampler` draws the pixels. Compared with a catalog, the pixel's mean convergence and
-    shear stand for those at each galaxy, ellipticities are Gaussian where there are few, and
-    masks are asked about the centers of pixels.
+    `PixelSampler` draws the pixels. Differences from binning a catalog: all galaxies of a pixel
+    have its mean convergence and shear, mean ellipticities are Gaussian even for few galaxies, and
+    masks exclude pixels by their centers.
 
     Parameters
     ----------
@@ -26,24 +38,42 @@ class GridSampler:
         A celestial WCS with its ``array_shape``.
     density : float
         Galaxies per square arcminute.
-    mask : object or None
-        What `lensmap.masks.SkyMask` takes.
+    mask : mask-like or None
+        Anything that `lensmap.masks.SkyMask` accepts; None excludes nothing.
     intrinsic : IntrinsicEllipticities
         The ellipticities before lensing.
     measurement : MeasurementError
         The measurement errors and weights.
     """
 
-    def __init__(self, wcs, density, mask, intrinsic, measurement):
+    def __init__(
+        self,
+        wcs: WCS,
+        density: float,
+        mask: MaskLike | None,
+        intrinsic: IntrinsicEllipticities,
+        measurement: MeasurementError,
+    ) -> None:
         self.wcs = wcs
         self._parity = PixelFrame(wcs).parity
         self._mask = pixel_mask(mask, wcs)
-        self._square = np.float32(intrinsic.sigma_e**2)
+        self._sigma_e_squared = np.float32(intrinsic.sigma_e**2)
         expected = np.where(self._mask, 0.0, density * pixel_areas(wcs))
         self._pixels = PixelSampler(expected, intrinsic, measurement)
 
-    def fits(self, wcs):
-        """Say whether this sampler was made for the pixels of another WCS."""
+    def fits(self, wcs: WCS) -> bool:
+        """Return whether another WCS has the pixels of this sampler.
+
+        Parameters
+        ----------
+        wcs : `~astropy.wcs.WCS`
+            The other WCS.
+
+        Returns
+        -------
+        bool
+            True if the two are the same; WCS with distortions only if they are one object.
+        """
         return (
             wcs is self.wcs
             or wcs.array_shape == self.wcs.array_shape
@@ -51,40 +81,40 @@ class GridSampler:
             and wcs.wcs.compare(self.wcs.wcs)
         )
 
-    def draw(self, field, rng):
+    def draw(self, field: LensingField | None, rng: np.random.Generator) -> ShearGrid:
         """Draw a grid.
 
         Parameters
         ----------
         field : LensingField or None
-            What lenses the galaxies.
+            The field that lenses the galaxies; None is no lensing.
         rng : `numpy.random.Generator`
-            The source of random numbers.
+            The random number generator.
 
         Returns
         -------
         ShearGrid
-            Single precision.
+            The grid, single precision.
         """
-        mask, shear, unknown = self._mask, None, None
+        mask, shear, field_mask = self._mask, None, None
         if field is not None:
             shear = image_shear(filled(field.kappa), field.gamma)
             if field.kappa.mask.any():
-                mask, unknown = mask | field.kappa.mask, field.kappa.mask
-        return self._grid(mask, self._pixels.draw(shear, rng, empty=unknown))
+                mask, field_mask = mask | field.kappa.mask, field.kappa.mask
+        return self._grid(mask, *self._pixels.draw(shear, rng, empty=field_mask))
 
-    def _grid(self, mask, drawn):
-        square, (count, sum_w, sum_w2, sum_we) = self._square, drawn
-        # w^2 sigma_m^2 is w - w^2 sigma_e^2, since w is the inverse of the two squares together.
+    def _grid(self, mask, count, sum_w, sum_w2, sum_we):
+        square = self._sigma_e_squared
+        # w = 1 / (sigma_e^2 + sigma_m^2), so that w^2 sigma_m^2 = w - w^2 sigma_e^2.
         sum_w2v_e = square * sum_w2
         sum_w2v_m = np.maximum(sum_w - sum_w2v_e, 0)
         n, total, total2, total2m = (
-            float(part.sum(dtype=float)) for part in (count, sum_w, sum_w2, sum_w2v_m)
+            float(plane.sum(dtype=float)) for plane in (count, sum_w, sum_w2, sum_w2v_m)
         )
         calibration = Calibration(
             sum_w=total,
             sum_w2=total2,
-            # of an unlensed sky; only catalogs that do not say their noise ask for these two
+            # The expectation without lensing: these two are for catalogs without sigma_e, sigma_m.
             sum_we2=n,
             sum_w2e2=total,
             sum_wv_m=n - float(square) * total,
@@ -105,3 +135,47 @@ class GridSampler:
             count=count,
             calibration=calibration,
         )
+
+
+class SamplerCache:
+    """The `GridSampler` of the last WCS, because fields on the same pixels come in series.
+
+    A pickled cache is empty: another process makes its own sampler.
+
+    Attributes
+    ----------
+    last : GridSampler or None
+        The last sampler.
+    """
+
+    def __init__(self) -> None:
+        self.last: GridSampler | None = None
+
+    def __reduce__(self) -> tuple:
+        return SamplerCache, ()
+
+    def get(
+        self,
+        wcs: WCS,
+        density: float,
+        mask: MaskLike | None,
+        intrinsic: IntrinsicEllipticities,
+        measurement: MeasurementError,
+    ) -> GridSampler:
+        """Return the sampler of a WCS, the last one if it has the same pixels.
+
+        Parameters
+        ----------
+        wcs : `~astropy.wcs.WCS`
+            A celestial WCS with its ``array_shape``.
+        density, mask, intrinsic, measurement
+            As for `GridSampler`, the same in each call.
+
+        Returns
+        -------
+        GridSampler
+            The sampler.
+        """
+        if self.last is None or not self.last.fits(wcs):
+            self.last = GridSampler(wcs, density, mask, intrinsic, measurement)
+        return self.last

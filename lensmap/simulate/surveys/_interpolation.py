@@ -1,49 +1,75 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What a field does at the place and the redshift of each galaxy."""
+"""Convergence and shear at the position and redshift of each galaxy."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 from lensmap.maps import ConvergenceMap, same_pixels
 from lensmap.simulate.fields import LensingField, filled
-from lensmap.utils import check_celestial_wcs, chunk_slices, thread_map
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    check_celestial_wcs,
+    chunk_slices,
+    thread_map,
+)
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+    from lensmap.typing import RedshiftLike
 
 __all__ = ["INTERPOLATIONS", "as_fields", "lensing_at", "mean_field"]
 
-INTERPOLATIONS = ("spline", "bilinear", "nearest")
+# By name, the order of the spline.
+_SPLINE_ORDERS = {"spline": 2, "bilinear": 1, "nearest": 0}
 
-_CHUNK = 250_000
+INTERPOLATIONS = tuple(_SPLINE_ORDERS)
+
+_GALAXIES_PER_CHUNK = 250_000
+
+# Quantiles of a redshift distribution over which lensing is averaged.
+_N_QUANTILES = 10_000
 
 
-def as_fields(field, wcs):
-    """Return what was given for a field as a list of `LensingField`, empty for no lensing.
+def as_fields(
+    field: LensingField | ConvergenceMap | Sequence[LensingField] | None, wcs: WCS | None
+) -> tuple[list[LensingField], WCS]:
+    """Return the fields of a line of sight as a list, empty for no lensing, and their WCS.
 
     Parameters
     ----------
     field : LensingField, ConvergenceMap, sequence of LensingField or None
         As for `MockSurvey.observe`.
     wcs : `~astropy.wcs.WCS` or None
-        Where the pixels are put; None leaves them where they are.
+        The position to which the fields are moved; None leaves them where they are.
 
     Returns
     -------
     fields : list of LensingField
-        One, several of rising source redshift on the same pixels, or none.
+        One field, several of rising source redshift on the same pixels, or none.
     wcs : `~astropy.wcs.WCS`
-        Where they are.
+        The WCS of the fields, or the given one.
 
     Raises
     ------
-    TypeError, ValueError
-        If the field cannot be used, or there is neither field nor ``wcs``.
+    TypeError
+        If ``field`` or ``wcs`` is of another type.
+    ValueError
+        If both are None, or the fields of a sequence differ in pixels or do not have rising source
+        redshifts.
     """
     if wcs is not None:
         check_celestial_wcs(wcs)
     if field is None:
         if wcs is None:
-            raise ValueError("field=None is a sky without lensing, which needs a wcs")
+            raise ParameterError("wcs", "given for field=None, a null field", "None")
         return [], wcs
     if isinstance(field, ConvergenceMap):
         field = LensingField.from_kappa(field)
@@ -62,110 +88,120 @@ def _as_list(field):
     if not isinstance(field, (list, tuple)) or not all(
         isinstance(one, LensingField) for one in field
     ):
-        raise TypeError(
-            "field must be a LensingField, a ConvergenceMap, a list of LensingField of rising "
-            f"z_source, or None, not {type(field).__name__}"
+        raise ParameterTypeError(
+            "field",
+            "a LensingField, a ConvergenceMap, a list of LensingField of rising z_source, or None",
+            type(field).__name__,
         )
     redshifts = [one.z_source for one in field]
     if not redshifts or not all(isinstance(z, float) for z in redshifts):
-        raise ValueError(
-            "each field of a sequence needs a redshift, one number, as its z_source; found "
-            f"{redshifts}"
+        raise ParameterError(
+            "field", "one redshift as the z_source of each field of a sequence", str(redshifts),
+            verb="have",
         )
     if not np.all(np.diff(redshifts) > 0):
-        raise ValueError(f"the fields of a sequence must be of rising z_source, not {redshifts}")
+        raise ParameterError("field", "a sequence of rising z_source", str(redshifts))
     return list(field)
 
 
-def lensing_at(fields, x, y, redshift, interpolation):
+def lensing_at(
+    fields: Sequence[LensingField],
+    x: np.ndarray,
+    y: np.ndarray,
+    redshift: np.ndarray | None,
+    interpolation: str,
+) -> tuple[np.ndarray, np.ndarray]:
     """Interpolate convergence and shear at galaxies.
+
+    Between the source redshifts of several fields, and between 0 (no lensing) and the first, the
+    lensing is linear in redshift; beyond the last, it is that of the last.
 
     Parameters
     ----------
-    fields : list of LensingField
-        As `as_fields` gives them, at least one.
+    fields : sequence of LensingField
+        The fields from `as_fields`, at least one.
     x, y : `numpy.ndarray`
-        0-based pixel positions on the map, ``(n,)``.
+        0-based pixel positions of the galaxies, ``(n,)``.
     redshift : `numpy.ndarray` or None
-        Of the galaxies, ``(n,)``; only asked for if there are several fields. Between their
-        source redshifts, and between 0 (no lensing) and the first, the lensing is linear in
-        redshift; beyond the last it is that of the last.
+        The redshifts of the galaxies, ``(n,)``; None is for a single field.
     interpolation : {"spline", "bilinear", "nearest"}
-        How it goes on between the pixels.
+        The interpolation between pixels.
 
     Returns
     -------
     kappa : `numpy.ndarray`
-        ``(n,)``.
+        The convergence, ``(n,)``.
     gamma : `numpy.ndarray`
-        Complex, ``(n,)``, in the pixel basis.
+        The complex shear in the pixel basis, ``(n,)``.
     """
     if len(fields) == 1:
-        return _at(_Interpolator(fields[0], interpolation), x, y)
+        return _interpolated(_Interpolator(fields[0], interpolation), x, y)
     kappa, gamma = np.zeros(len(x)), np.zeros(len(x), dtype=complex)
-    for field, share in zip(fields, _shares(fields, redshift), strict=True):
-        rows = np.flatnonzero(share)
-        one_kappa, one_gamma = _at(_Interpolator(field, interpolation), x[rows], y[rows])
-        kappa[rows] += share[rows] * one_kappa
-        gamma[rows] += share[rows] * one_gamma
+    for field, weight in zip(fields, _redshift_weights(fields, redshift), strict=True):
+        rows = np.flatnonzero(weight)
+        interpolator = _Interpolator(field, interpolation)
+        field_kappa, field_gamma = _interpolated(interpolator, x[rows], y[rows])
+        kappa[rows] += weight[rows] * field_kappa
+        gamma[rows] += weight[rows] * field_gamma
     return kappa, gamma
 
 
-def _shares(fields, redshift):
-    """Yield how much of each field there is in the lensing of sources at redshifts."""
+def _redshift_weights(fields, redshift):
+    """Yield the weight of each field in the lensing of sources, for linear interpolation."""
     nodes = [0.0, *(field.z_source for field in fields)]
     for i in range(1, len(nodes)):
         yield np.interp(redshift, nodes, np.eye(len(nodes))[i])
 
 
-def mean_field(fields, z_source):
-    """Return the mean lensing of sources at a redshift or a distribution of redshifts.
+def mean_field(fields: Sequence[LensingField], z_source: RedshiftLike) -> LensingField:
+    """Return the mean lensing of sources at a redshift or with a distribution of redshifts.
 
     Parameters
     ----------
-    fields : list of LensingField
-        Several, as `as_fields` gives them.
+    fields : sequence of LensingField
+        Several fields from `as_fields`.
     z_source : float or `lensmap.cosmology.SourceRedshifts`
         The redshift of the sources or its distribution.
 
     Returns
     -------
     LensingField
-        With the halos of the last field.
+        The mean, with the halos of the last field.
     """
     if isinstance(z_source, float):
         redshift = np.array([z_source])
     else:
-        redshift = z_source.quantile((np.arange(10_000) + 0.5) / 10_000)
-    shares = [share.mean() for share in _shares(fields, redshift)]
-    kappa = sum(share * field.kappa.data for share, field in zip(shares, fields, strict=True))
-    gamma = sum(share * field.gamma for share, field in zip(shares, fields, strict=True))
+        redshift = z_source.quantile((np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES)
+    weights = [weight.mean() for weight in _redshift_weights(fields, redshift)]
+    kappa = sum(weight * field.kappa.data for weight, field in zip(weights, fields, strict=True))
+    gamma = sum(weight * field.gamma for weight, field in zip(weights, fields, strict=True))
     return replace(
         fields[-1], kappa=ConvergenceMap(kappa, wcs=fields[-1].wcs), gamma=gamma, z_source=z_source
     )
 
 
-def _at(interpolator, x, y):
-    parts = thread_map(
-        lambda rows: interpolator(x[rows], y[rows]), chunk_slices(len(x), _CHUNK)
+def _interpolated(interpolator, x, y):
+    """Return kappa and gamma at positions, in chunks on all threads."""
+    chunks = thread_map(
+        lambda rows: interpolator(x[rows], y[rows]), chunk_slices(len(x), _GALAXIES_PER_CHUNK)
     )
-    if not parts:
+    if not chunks:
         return np.zeros(0), np.zeros(0, dtype=complex)
-    return tuple(np.concatenate(pieces) for pieces in zip(*parts, strict=True))
+    return tuple(np.concatenate(values) for values in zip(*chunks, strict=True))
 
 
 class _Interpolator:
-    """Kappa and gamma of one field between its pixel centers.
+    """Kappa and gamma of one field between the centers of its pixels.
 
-    A map holds the means of its pixels. The spline is the smooth (quadratic) function that has
-    these means: galaxies that are binned on the same pixels give the map back, neither blurred
-    nor sharpened. A quadratic B-spline averaged over a pixel is the cubic one, so that the
-    filter for cubic interpolation gives its coefficients. Bilinear interpolation blurs the map
-    by about a pixel; the nearest pixel keeps the means and has steps.
+    A map holds the means of its pixels. The spline is the smooth (quadratic) function with these
+    means: galaxies binned on the same pixels reproduce the map, neither blurred nor sharpened. A
+    quadratic B-spline averaged over a pixel is the cubic one, so that the filter of cubic
+    interpolation gives its coefficients. Bilinear interpolation blurs the map by about a pixel;
+    the nearest pixel conserves the means and has steps.
     """
 
     def __init__(self, field, interpolation):
-        self._order = {"spline": 2, "bilinear": 1, "nearest": 0}[interpolation]
+        self._order = _SPLINE_ORDERS[interpolation]
         planes = [filled(field.kappa), field.gamma.real, field.gamma.imag]
         if interpolation == "spline":
             planes = [

@@ -1,19 +1,25 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`MockSurvey`: what a survey would see of a field that is known."""
+"""`MockSurvey`: the shear catalog that a survey measures behind a known field."""
 
-from dataclasses import dataclass, fields, replace
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
 from astropy.table import Table
+from numpy.typing import ArrayLike
 
 from lensmap.catalog import ShearCatalog
 from lensmap.cosmology import SourceRedshifts, check_z_source
-from lensmap.grid import PixelFrame
+from lensmap.grid import PixelFrame, ShearGrid
 from lensmap.masks import SkyMask
+from lensmap.simulate.surveys._checks import check_surface_density
 from lensmap.simulate.surveys._ellipticities import IntrinsicEllipticities, compose
-from lensmap.simulate.surveys._gridded import GridSampler
+from lensmap.simulate.surveys._gridded import SamplerCache
 from lensmap.simulate.surveys._interpolation import (
     INTERPOLATIONS,
     as_fields,
@@ -23,62 +29,74 @@ from lensmap.simulate.surveys._interpolation import (
 from lensmap.simulate.surveys._measurement_error import MeasurementError
 from lensmap.simulate.surveys._positions import draw_positions
 from lensmap.simulate.surveys._presets import SURVEYS, survey_parameters
-from lensmap.utils import as_generator, check_choice
+from lensmap.utils import ParameterError, Parametrized, as_generator, check_choice
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+    from lensmap.maps import ConvergenceMap
+    from lensmap.simulate.fields import LensingField
+    from lensmap.typing import MaskLike, RNGLike
 
 __all__ = ["MockSurvey"]
 
 _PER_AREA = u.arcmin**-2
 
+_DEFAULTS = SURVEYS["cha2025"]
+
 _TRUTH = ("g1_true", "g2_true", "kappa_true", "e1_int", "e2_int", "magnitude")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class MockSurvey:
-    r"""Galaxies behind a field: random positions, shapes, measurement errors and weights.
+class MockSurvey(Parametrized):
+    r"""Mock shear catalogs: random positions, shapes, measurement errors and weights.
 
     Each galaxy has an intrinsic ellipticity with a dispersion of ``sigma_e`` per component, is
-    sheared exactly by the reduced shear at its place, and measured with an error of its own.
-    Left out are what would need more than a convergence map: magnification and the crowding of
-    sources, galaxies of the lenses themselves, intrinsic alignments, and errors of the redshifts.
+    sheared exactly by the reduced shear at its position, and is measured with an error of its own.
+    Effects that need more than a convergence map are not included: magnification, crowding of
+    sources, member galaxies of the lenses, intrinsic alignments, and redshift errors.
+
+    The defaults are those of the preset ``"cha2025"``.
 
     Attributes
     ----------
     density : `~astropy.units.Quantity` or str
-        The number of galaxies per solid angle. Their number on a map is Poisson.
+        The number of galaxies per solid angle. The number on a map is Poisson.
     sigma_e : float
         The intrinsic dispersion of the ellipticities :math:`(a - b) / (a + b)` per component,
         above 0 and at most 0.49.
     measurement_error : {"hsc"}, float or callable
-        The error of a measured ellipticity per component: of Subaru/HSC at the galaxy's
-        magnitude (`hsc_measurement_error`), the same for all (0 for none), or a function from
-        magnitudes to errors.
+        The error of a measured ellipticity per component: ``"hsc"`` for Subaru/HSC at the
+        galaxy's magnitude (`hsc_measurement_error`), one error for all galaxies (0 for none), or a
+        function from magnitudes to errors.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
-        The redshift of the galaxies or its distribution, where the field leaves it open: a field
-        for sources at one redshift has its galaxies there. None leaves redshifts unknown.
+        The redshift of the galaxies or its distribution. A field with a ``z_source`` of its own
+        overrides it; None leaves redshifts unknown.
     magnitude_limit : float
-        The faintest magnitude; number counts are :math:`\propto 10^{0.31 m}` up to it.
+        The faintest magnitude. Number counts are :math:`\propto 10^{0.31 m}` up to it.
     m5 : float
-        The magnitude at which a point source has a signal-to-noise ratio of 5, for ``"hsc"``.
-    mask : object or None
-        What `lensmap.masks.SkyMask` takes: there are no galaxies inside.
+        The magnitude of a point source with a signal-to-noise ratio of 5, for ``"hsc"``.
+    mask : mask-like or None
+        Regions without galaxies: anything that `lensmap.masks.SkyMask` accepts; None excludes
+        nothing.
     interpolation : {"spline", "bilinear", "nearest"}
-        How the field goes on between the centers of its pixels. The pixels' means are all that
-        is known. ``"spline"`` is the smooth function with exactly these means, so that a
-        catalog binned on the same pixels has the field's own power; it is 1.4 times as high
-        in the middle of a peak that fills one pixel, and swings to -0.27 of it beside.
-        ``"bilinear"`` never swings, but blurs: power at two pixels per wave is down to a
-        quarter. ``"nearest"`` keeps the means and has steps.
+        The interpolation of the field between pixel centers, given the means of its pixels.
+        ``"spline"`` is the smooth function with exactly these means, so that a catalog binned on
+        the same pixels has the power of the field. In the middle of a peak that fills one pixel it
+        is 1.4 times the mean, and it oscillates to -0.27 of it beside. ``"bilinear"`` never
+        oscillates, but blurs: power at a wavelength of two pixels falls to a quarter.
+        ``"nearest"`` conserves the means and has steps.
 
     Raises
     ------
     TypeError
-        If ``density`` has no unit, or a parameter is of the wrong kind.
+        If ``density`` has no unit, or a parameter has the wrong type.
     ValueError
         If a parameter is out of range.
 
     See Also
     --------
-    MockSurvey.preset : Surveys whose numbers are known.
+    MockSurvey.preset : Known surveys.
 
     Examples
     --------
@@ -88,57 +106,60 @@ class MockSurvey:
     >>> from lensmap.simulate import MockSurvey
     >>> wcs = make_wcs(SkyCoord([10.0, 10.2], [-0.1, 0.1], unit="deg"), 0.4 * u.arcmin)
     >>> survey = MockSurvey(density=30 / u.arcmin**2, sigma_e=0.25)
-    >>> catalog = survey.observe(None, wcs, rng=1)  # no lensing: shape noise alone
+    >>> catalog = survey.observe(None, wcs, rng=1)  # no lensing: shape noise only
     >>> catalog.convention, catalog["sigma_m"] is None
     ('celestial', False)
     """
 
-    density: u.Quantity = 33 * _PER_AREA
-    sigma_e: float = 0.24
-    measurement_error: object = "hsc"
+    density: u.Quantity = _DEFAULTS["density"]
+    sigma_e: float = _DEFAULTS["sigma_e"]
+    measurement_error: str | float | Callable[[np.ndarray], ArrayLike] = (
+        _DEFAULTS["measurement_error"]
+    )
     z_source: float | SourceRedshifts | None = None
-    magnitude_limit: float = 24.5
-    m5: float = 27.0
-    mask: object = None
+    magnitude_limit: float = _DEFAULTS["magnitude_limit"]
+    m5: float = _DEFAULTS["m5"]
+    mask: MaskLike | None = None
     interpolation: str = "spline"
+    _samplers: SamplerCache = field(default_factory=SamplerCache, init=False, repr=False)
 
-    def __post_init__(self):
-        # The class is frozen for its users; its parameters are brought into one form here.
-        object.__setattr__(self, "density", _check_density(self.density))
+    def __post_init__(self) -> None:
+        # A frozen dataclass has no other way to normalize its attributes.
+        object.__setattr__(self, "density", check_surface_density(self.density, "density"))
         if self.z_source is not None:
             object.__setattr__(self, "z_source", check_z_source(self.z_source))
         check_choice(self.interpolation, "interpolation", INTERPOLATIONS)
-        _ = self.intrinsic, self.measurement, self._sky_mask  # complain now, not at work
+        _ = self.intrinsic, self.measurement, self._sky_mask  # checks their parameters
 
     def __getstate__(self):
-        # What is worked out from the parameters is worked out again in another process.
+        # Another process computes the cached properties again.
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @staticmethod
-    def available_presets():
-        """Return the names that `preset` takes.
+    def available_presets() -> list[str]:
+        """Return the names of the presets.
 
         Returns
         -------
         list of str
-            Such as ``"lsst_y10"``.
+            The names that `preset` accepts, such as ``"lsst_y10"``.
         """
         return list(SURVEYS)
 
     @classmethod
-    def preset(cls, name, **changes):
-        """Make a survey whose numbers are known.
+    def preset(cls, name: str, **changes: Any) -> MockSurvey:
+        """Make a known survey.
 
         Parameters
         ----------
         name : {"cha2025", "lsst_y1", "lsst_y10", "hsc_y3", "cosmos"}
             Cha et al. 2025 (33 galaxies per square arcminute, HSC errors); the source samples of
-            LSST after one and ten years (10 and 27, effective, with their redshifts); HSC after
-            three years (19.9, effective); the HST catalog of COSMOS (64, errors within
-            its ``sigma_e``). An effective density counts the measurement errors already, so that
-            galaxies have none besides.
+            LSST after one and ten years (effective densities of 10 and 27, with redshifts); HSC
+            after three years (effective density of 19.9); the HST catalog of COSMOS (64, with
+            errors included in ``sigma_e``). Effective densities account for measurement errors,
+            so that these galaxies have none.
         **changes
-            Other parameters of `MockSurvey`, or other values.
+            Parameters of `MockSurvey` to add or replace.
 
         Returns
         -------
@@ -160,28 +181,13 @@ class MockSurvey:
             parameters["z_source"] = SourceRedshifts.preset(parameters["z_source"])
         return cls(**{**parameters, **changes})
 
-    def replace(self, **changes):
-        """Return the same survey with other parameters.
-
-        Parameters
-        ----------
-        **changes
-            What changes.
-
-        Returns
-        -------
-        MockSurvey
-            The new survey.
-        """
-        return replace(self, **changes)
-
     @cached_property
-    def intrinsic(self):
+    def intrinsic(self) -> IntrinsicEllipticities:
         """The `IntrinsicEllipticities` of the galaxies."""
         return IntrinsicEllipticities(self.sigma_e)
 
     @cached_property
-    def measurement(self):
+    def measurement(self) -> MeasurementError:
         """The `MeasurementError` of the galaxies."""
         return MeasurementError(
             self.measurement_error, self.sigma_e, self.magnitude_limit, self.m5
@@ -194,15 +200,16 @@ class MockSurvey:
         return SkyMask(self.mask)
 
     @property
-    def expected_density(self):
-        """The mean number of galaxies per square arcminute outside of the mask."""
+    def expected_density(self) -> u.Quantity:
+        """The mean number of galaxies per square arcminute outside the mask."""
         return self.density.to(_PER_AREA)
 
     @property
-    def effective_density(self):
-        r"""The density of galaxies without measurement errors that would be worth as much.
+    def effective_density(self) -> u.Quantity:
+        r"""The density of galaxies without measurement errors that have the same noise.
 
-        :math:`n \langle \sigma_e^2 / (\sigma_e^2 + \sigma_m^2) \rangle`, per square arcminute.
+        It is :math:`n \langle \sigma_e^2 / (\sigma_e^2 + \sigma_m^2) \rangle`, per square
+        arcminute.
 
         References
         ----------
@@ -210,58 +217,66 @@ class MockSurvey:
         """
         return self.expected_density * self.sigma_e**2 * self.measurement.weight_quantiles.mean()
 
-    def observe(self, field, wcs=None, rng=None):
+    def observe(
+        self,
+        field: LensingField | ConvergenceMap | Sequence[LensingField] | None,
+        wcs: WCS | None = None,
+        rng: RNGLike = None,
+    ) -> ShearCatalog:
         r"""Draw a catalog.
 
         Parameters
         ----------
         field : LensingField, ConvergenceMap, sequence of LensingField or None
-            What lenses the galaxies. The shear of a convergence map is that of
-            `LensingField.from_kappa`. A sequence holds fields of rising ``z_source`` on the same
-            pixels, and needs ``z_source``: convergence and shear of each galaxy are linear in
-            redshift between them, and from nothing at redshift 0 to the first; beyond the last
-            one they are those of the last. None is a sky without lensing.
+            The field that lenses the galaxies; None is a null field, without lensing. The shear of
+            a convergence map is that of `LensingField.from_kappa`. A sequence has fields of rising
+            ``z_source`` on the same pixels, and needs redshifts of the galaxies. Between two
+            fields, and between redshift 0 and the first, the lensing of a galaxy is linear in
+            redshift; beyond the last field it is that of the last.
         wcs : `~astropy.wcs.WCS` or None
-            Where on the sky the field is put, see `LensingField.to_wcs`; None leaves it where it
-            is. Without a field it says where the galaxies are.
+            The position to which the field is moved, see `LensingField.to_wcs`; None leaves it
+            where it is. For a null field, the map that the galaxies cover.
         rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-            The source of random numbers. The same seed gives the same galaxies with the same
-            shapes and errors on the same pixels with the same mask, whatever lenses them.
+            Seed or generator; None is different in each call. For the same pixels and mask, a seed
+            gives the same galaxies, shapes and errors behind any field.
 
         Returns
         -------
         ShearCatalog
             Celestial ellipticities in ICRS, with ``weight``, ``sigma_m``, ``sigma_e`` and, if
-            known, ``redshift``; and the truth in further columns: ``g1_true`` and ``g2_true``
-            (reduced shear, celestial), ``kappa_true``, ``e1_int`` and ``e2_int`` (before
-            lensing), ``magnitude``. There are no galaxies in masked pixels of the field.
+            known, ``redshift``. Further columns have the truth: ``g1_true`` and ``g2_true``
+            (reduced shear, celestial), ``kappa_true``, ``e1_int`` and ``e2_int`` (before lensing)
+            and ``magnitude``. Masked pixels of the field have no galaxies.
 
         Raises
         ------
-        TypeError, ValueError
-            If ``field`` or ``wcs`` cannot be used, redshifts are needed and not known, or there
-            is no galaxy on the map.
+        TypeError
+            If ``field`` or ``wcs`` has the wrong type.
+        ValueError
+            If ``field`` and ``wcs`` do not fit, the redshifts that a sequence of fields needs are
+            unknown, or no galaxy lies on the map.
         """
-        # Each has its own: whether redshifts are drawn does not change the galaxies' shapes.
-        places, shapes, errors, depths = as_generator(rng).spawn(4)
+        # Separate streams, so that drawing redshifts does not change the shapes.
+        position_rng, shape_rng, error_rng, redshift_rng = as_generator(rng).spawn(4)
         skies, wcs = as_fields(field, wcs)
         density = self.expected_density.value
-        lon, lat, x, y = draw_positions(wcs, density, _joined_mask(self._sky_mask, skies), places)
+        mask = _joined_mask(self._sky_mask, skies)
+        lon, lat, x, y = draw_positions(wcs, density, mask, position_rng)
         n = len(lon)
         if n == 0:
             raise ValueError(
                 f"there is no galaxy on the map: density is {self.density:.3g}, and the mask "
                 "leaves too little of the sky"
             )
-        redshift = self._redshifts(skies, n, depths)
+        redshift = self._redshifts(skies, n, redshift_rng)
         kappa, g = np.zeros(n), np.zeros(n, dtype=complex)
         if skies:
             kappa, gamma = lensing_at(skies, x, y, redshift, self.interpolation)
             g = _to_celestial(_reduced(kappa, gamma), wcs, lon, lat, x, y)
-        e_s = self.intrinsic.draw(n, shapes)
-        magnitude, sigma_m = self.measurement.draw(n, errors)
+        e_s = self.intrinsic.draw(n, shape_rng)
+        magnitude, sigma_m = self.measurement.draw(n, error_rng)
         e = compose(e_s, g)
-        e += sigma_m * (errors.standard_normal(n) + 1j * errors.standard_normal(n))
+        e += sigma_m * (error_rng.standard_normal(n) + 1j * error_rng.standard_normal(n))
         columns = {
             "e1": e.real,
             "e2": e.imag,
@@ -278,76 +293,61 @@ class MockSurvey:
             "celestial",
             "shear",
             frame="icrs",
-            max_ellipticity=np.inf,  # noise may take an ellipticity anywhere, and none is cut
+            max_ellipticity=np.inf,  # noise is unbounded, and no galaxy is excluded
             extra_columns=_TRUTH,
         )
 
-    def observe_grid(self, field, wcs=None, rng=None):
-        """Draw what a catalog would be after binning on the pixels of the field.
+    def observe_grid(
+        self,
+        field: LensingField | ConvergenceMap | Sequence[LensingField] | None,
+        wcs: WCS | None = None,
+        rng: RNGLike = None,
+    ) -> ShearGrid:
+        """Draw a catalog binned on the pixels of the field.
 
-        Its statistics are those of `observe` and `lensmap.ShearGrid.from_catalog`, in a fiftieth
-        of the time, see `GridSampler`. What belongs to the pixels is worked out in the first
-        call and kept for fields on the same WCS.
+        The statistics are those of `observe` and `lensmap.ShearGrid.from_catalog`, in a fiftieth
+        of the time, see `GridSampler`. The survey caches the computations for the last WCS.
 
         Parameters
         ----------
         field, wcs, rng
-            As for `observe`. The galaxies of a sequence of fields have the mean lensing of
-            their distribution of redshifts.
+            As for `observe`. For a sequence of fields, all galaxies have the mean lensing of the
+            redshift distribution.
 
         Returns
         -------
         ShearGrid
-            In the pixel basis, single precision.
+            The grid in the pixel basis, single precision, possibly without galaxies.
 
         Raises
         ------
         TypeError, ValueError
-            As for `observe`; a grid may be empty.
+            As for `observe`.
         """
-        rng = as_generator(rng)
+        generator = as_generator(rng)
         skies, wcs = as_fields(field, wcs)
         if len(skies) > 1:
-            skies = [mean_field(skies, self._known_redshifts())]
-        sampler = self.__dict__.get("_sampler")
-        if sampler is None or not sampler.fits(wcs):
-            density = self.expected_density.value
-            sampler = GridSampler(wcs, density, self._sky_mask, self.intrinsic, self.measurement)
-            self.__dict__["_sampler"] = sampler
-        return sampler.draw(skies[0] if skies else None, rng)
+            skies = [mean_field(skies, self._require_redshifts())]
+        sampler = self._samplers.get(
+            wcs, self.expected_density.value, self._sky_mask, self.intrinsic, self.measurement
+        )
+        return sampler.draw(skies[0] if skies else None, generator)
 
-    def _known_redshifts(self):
+    def _require_redshifts(self):
         if self.z_source is None:
-            raise ValueError("a sequence of fields needs the redshifts of the galaxies: z_source")
+            raise ParameterError("z_source", "given for a sequence of fields", "None")
         return self.z_source
 
     def _redshifts(self, skies, n, rng):
-        """Return the redshifts of n galaxies, None where nothing says them."""
+        """Return the redshifts of n galaxies, None if they are unknown."""
         if len(skies) > 1:
-            z_source = self._known_redshifts()
+            z_source = self._require_redshifts()
         else:
             z_source = skies[0].z_source if skies else None
             z_source = self.z_source if z_source is None else z_source
         if z_source is None or isinstance(z_source, float):
             return None if z_source is None else np.full(n, z_source)
         return z_source.sample(n, rng)
-
-
-def _check_density(density):
-    if isinstance(density, str):
-        try:
-            density = u.Quantity(density)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"density must be a number per solid angle such as '33 / arcmin2', not {density!r}"
-            ) from None
-    if not isinstance(density, u.Quantity) or not density.unit.is_equivalent(_PER_AREA):
-        raise TypeError(
-            f"density must be a number per solid angle, such as 33 / u.arcmin**2, not {density!r}"
-        )
-    if not density.isscalar or not np.isfinite(density) or not density > 0:
-        raise ValueError(f"density must be one positive finite number, not {density}")
-    return density
 
 
 def _joined_mask(mask, skies):
@@ -358,14 +358,14 @@ def _joined_mask(mask, skies):
 
 
 def _reduced(kappa, gamma):
-    """Return the reduced shear; at a kappa of exactly 1 it is very large, which is what it is."""
-    rest = 1 - kappa
-    rest[rest == 0] = np.finfo(float).eps
-    return gamma / rest
+    """Return the reduced shear; it is very large, but finite, at a kappa of exactly 1."""
+    remainder = 1 - kappa
+    remainder[remainder == 0] = np.finfo(float).eps
+    return gamma / remainder
 
 
 def _to_celestial(g, wcs, lon, lat, x, y):
-    """Turn reduced shear from the pixel basis to the celestial one at each galaxy."""
+    """Rotate reduced shear from the pixel basis to the celestial basis at each galaxy."""
     frame = PixelFrame(wcs)
     pixel = np.floor(y + 0.5).astype(np.intp) * frame.shape[1] + np.floor(x + 0.5).astype(np.intp)
     if frame.parity < 0:

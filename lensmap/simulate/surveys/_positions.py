@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Where galaxies are, uniform on the sky, and how much sky there is in a pixel."""
+"""Galaxy positions, uniform on the sky, and the areas of pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -7,21 +11,29 @@ from lensmap.grid import PixelFrame
 from lensmap.masks import SkyMask, excluded
 from lensmap.utils import chunk_slices, thread_map
 
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+    from lensmap.typing import MaskLike
+
 __all__ = ["draw_positions", "pixel_areas"]
 
-_CHUNK = 250_000
+# Each chunk has a generator of its own, so that the galaxies do not depend on the threads.
+_GALAXIES_PER_CHUNK = 250_000
 
-_ARCMIN = np.degrees(1.0) * 60  # of a radian
+_ARCMIN_PER_RADIAN = np.degrees(1.0) * 60
 
-# A cap that is wider is not worth its bookkeeping: the whole sky is drawn.
-_WIDEST_CAP = np.radians(60.0)
+# Around larger maps, galaxies are drawn on the whole sky.
+_MAX_CAP_RADIUS = np.radians(60.0)
 
 
-def draw_positions(wcs, density, mask, rng):
-    """Draw galaxies of one density on the sky, as many as chance has it.
+def draw_positions(
+    wcs: WCS, density: float, mask: MaskLike | None, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw a Poisson number of galaxies at uniform positions on the sky.
 
-    They are drawn in a cap that encloses the map, and kept where they fall on a pixel: uniform
-    in solid angle in any projection, and Poisson in number, without an area worked out.
+    Galaxies are drawn in a spherical cap around the map, and those on the map are kept. They are
+    uniform in solid angle for any projection, and no area is needed.
 
     Parameters
     ----------
@@ -29,31 +41,28 @@ def draw_positions(wcs, density, mask, rng):
         A celestial WCS with its ``array_shape``.
     density : float
         Galaxies per square arcminute.
-    mask : object or None
-        What `lensmap.masks.SkyMask` takes: there are none inside.
+    mask : mask-like or None
+        Anything that `lensmap.masks.SkyMask` accepts; None excludes nothing.
     rng : `numpy.random.Generator`
-        The source of random numbers.
+        The random number generator.
 
     Returns
     -------
-    lon, lat : `numpy.ndarray`
-        ICRS, degrees, ``(n,)``.
-    x, y : `numpy.ndarray`
-        0-based pixel positions, ``(n,)``.
+    `numpy.ndarray`
+        Longitude and latitude (ICRS, degrees) and 0-based pixel positions x and y, ``(4, n)``.
     """
     if mask is not None and not isinstance(mask, SkyMask):
         mask = SkyMask(mask)
     frame = PixelFrame(wcs)
     axes, height = _enclosing_cap(frame)
-    total = rng.poisson(density * 2 * np.pi * height * _ARCMIN**2)
-    # A generator for each chunk: the same galaxies, however many threads share the work.
-    chunks = chunk_slices(total, _CHUNK)
-    work = zip(chunks, rng.spawn(len(chunks)), strict=True)
+    total = rng.poisson(density * 2 * np.pi * height * _ARCMIN_PER_RADIAN**2)
+    chunks = chunk_slices(total, _GALAXIES_PER_CHUNK)
+    tasks = zip(chunks, rng.spawn(len(chunks)), strict=True)
     ny, nx = frame.shape
 
-    def draw(item):
-        rows, own = item
-        lon, lat = _in_cap(axes, height, rows.stop - rows.start, own)
+    def draw(task):
+        rows, chunk_rng = task
+        lon, lat = _in_cap(axes, height, rows.stop - rows.start, chunk_rng)
         x, y = frame.positions(lon, lat)
         with np.errstate(invalid="ignore"):
             keep = (x >= -0.5) & (x < nx - 0.5) & (y >= -0.5) & (y < ny - 0.5)
@@ -61,8 +70,8 @@ def draw_positions(wcs, density, mask, rng):
             keep[keep] = ~excluded(mask, x[keep], y[keep], wcs)
         return np.stack([values[keep] for values in (lon, lat, x, y)])
 
-    parts = thread_map(draw, work)
-    return np.concatenate(parts, axis=1) if parts else np.empty((4, 0))
+    columns = thread_map(draw, tasks)
+    return np.concatenate(columns, axis=1) if columns else np.empty((4, 0))
 
 
 def _in_cap(axes, height, n, rng):
@@ -78,8 +87,8 @@ def _in_cap(axes, height, n, rng):
 def _enclosing_cap(frame):
     """Return three axes, the last through the center, and 1 - cos(radius), of a cap."""
     ny, nx = frame.shape
-    whole = np.eye(3), 2.0
-    # The edge of the map bounds it, in steps that are small against the margin.
+    sphere = np.eye(3), 2.0
+    # Steps along the edge of the map are small against the margin of the cap.
     t = np.linspace(0, 1, 65)
     edge_x = np.concatenate([t, t, 0 * t, 0 * t + 1]) * nx - 0.5
     edge_y = np.concatenate([0 * t, 0 * t + 1, t, t]) * ny - 0.5
@@ -88,10 +97,10 @@ def _enclosing_cap(frame):
         for x, y in ((edge_x, edge_y), ([nx / 2 - 0.5], [ny / 2 - 0.5]))
     )
     if not (np.isfinite(edge).all() and np.isfinite(center).all()):
-        return whole
+        return sphere
     radius = 1.01 * np.arccos(np.clip(edge @ center[0], -1, 1).min())
-    if radius > _WIDEST_CAP:
-        return whole
+    if radius > _MAX_CAP_RADIUS:
+        return sphere
     helper = np.eye(3)[np.argmin(np.abs(center[0]))]
     first = np.cross(center[0], helper)
     first /= np.linalg.norm(first)
@@ -100,11 +109,11 @@ def _enclosing_cap(frame):
 
 
 def _icrs_vectors(wcs, x, y):
-    """Return unit vectors, ``(n, 3)``; NaN off the sky."""
+    """Return the unit vectors of pixel positions, ``(n, 3)``; NaN off the sky."""
     return wcs.pixel_to_world(x, y).icrs.cartesian.xyz.value.T
 
 
-def pixel_areas(wcs):
+def pixel_areas(wcs: WCS) -> np.ndarray:
     """Return the area of each pixel on the sky.
 
     Parameters
@@ -115,7 +124,7 @@ def pixel_areas(wcs):
     Returns
     -------
     `numpy.ndarray`
-        Square arcminutes, ``(ny, nx)``; 0 where a pixel is not on the sky.
+        Areas in square arcminutes, ``(ny, nx)``; 0 where a pixel is not on the sky.
     """
     ny, nx = wcs.array_shape
     y, x = np.indices((ny + 1, nx + 1)) - 0.5
@@ -123,4 +132,4 @@ def pixel_areas(wcs):
     # Half the cross product of the diagonals, which is exact for small quadrangles.
     one, other = corner[1:, 1:] - corner[:-1, :-1], corner[1:, :-1] - corner[:-1, 1:]
     area = np.linalg.norm(np.cross(one, other), axis=-1) / 2
-    return np.nan_to_num(area) * _ARCMIN**2
+    return np.nan_to_num(area) * _ARCMIN_PER_RADIAN**2

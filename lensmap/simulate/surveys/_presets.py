@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The numbers of known surveys, with where they come from."""
+"""Parameters of known surveys, with their sources."""
+
+from __future__ import annotations
+
+from typing import Any
 
 from astropy import units as u
 
@@ -7,11 +11,12 @@ from lensmap.utils import look_up
 
 __all__ = ["SURVEYS", "survey_parameters"]
 
-# Where a density is an effective one, the noise of the measurement is in it already: fewer
-# galaxies stand for more that are measured less well.
-SURVEYS = {
+#: From the name of a survey to parameters of `MockSurvey`. An effective density already accounts
+#: for measurement errors, so that its galaxies have none.
+SURVEYS: dict[str, dict[str, Any]] = {
     # Cha et al. 2025: 33 galaxies per square arcminute, which is i < 24.5 at the depth of
-    # Subaru/HSC, sigma_e of 0.24 and its measurement errors on top.
+    # Subaru/HSC, sigma_e of 0.24, and the measurement errors of HSC in addition. `MockSurvey` has
+    # these values as its defaults.
     "cha2025": {
         "density": 33 / u.arcmin**2,
         "sigma_e": 0.24,
@@ -34,13 +39,13 @@ SURVEYS = {
     },
     # Li et al. 2022, PASJ 74, 421: 19.9 effective; intrinsic dispersion as in Cha et al. 2025.
     "hsc_y3": {"density": 19.9 / u.arcmin**2, "sigma_e": 0.24, "measurement_error": 0.0},
-    # The HST catalog of COSMOS: 0.305 per component is what is observed, errors included.
+    # The HST catalog of COSMOS: an observed dispersion of 0.305 per component, errors included.
     "cosmos": {"density": 64 / u.arcmin**2, "sigma_e": 0.305, "measurement_error": 0.0},
 }
 
 
-def survey_parameters(name):
-    """Return what `MockSurvey` takes for a known survey.
+def survey_parameters(name: str) -> dict[str, Any]:
+    """Return the parameters of `MockSurvey` for a known survey.
 
     Parameters
     ----------
@@ -50,11 +55,11 @@ def survey_parameters(name):
     Returns
     -------
     dict
-        The parameters.
+        The parameters; ``z_source`` is the name of a preset of source redshifts.
 
     Raises
     ------
     ValueError
-        If it is not known.
+        If there is no such preset.
     """
     return dict(look_up(SURVEYS, name, "survey preset"))

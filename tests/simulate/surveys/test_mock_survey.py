@@ -295,6 +295,11 @@ def test_the_paper_s_numbers():
     assert catalog["sigma_m"].mean() == pytest.approx(0.051, abs=0.001)
 
 
+def test_the_defaults_are_a_preset():
+    survey, preset = MockSurvey(), MockSurvey.preset("cha2025")
+    assert survey.get_params() == preset.get_params()
+
+
 def test_unknown_presets_are_refused():
     with pytest.raises(ValueError, match="no survey preset 'euclid'; there are 'cha2025', 'lsst"):
         MockSurvey.preset("euclid")
@@ -338,6 +343,7 @@ def test_surveys_are_values():
     again = pickle.loads(as_bytes)
     assert again.density == 33 / u.arcmin**2
     np.testing.assert_array_equal(again.observe_grid(None, WCS, rng=1).sum_we, grid.sum_we)
+    assert again._samplers.last.fits(WCS) and used.replace(sigma_e=0.3)._samplers.last is None
     with pytest.raises(AttributeError):
         survey.sigma_e = 0.3
     with pytest.raises(TypeError):
@@ -372,21 +378,21 @@ def test_bad_parameters_are_refused_at_once(changes, error, message):
 def test_bad_fields_are_refused(method):
     draw = getattr(MockSurvey(), method)
     near, far = _constant(0, 0, z_source=1), _constant(0, 0, z_source=2)
-    with pytest.raises(ValueError, match="field=None is a sky without lensing, which needs a wcs"):
+    with pytest.raises(ValueError, match="wcs must be given for field=None, a null field"):
         draw(None)
     with pytest.raises(TypeError, match="field must be a LensingField, .*, not ndarray"):
         draw(np.zeros(SHAPE))
     with pytest.raises(TypeError, match="field must be a LensingField"):
         draw([near, "far"])
-    with pytest.raises(ValueError, match="needs a redshift, one number, as its z_source"):
+    with pytest.raises(ValueError, match="field must have one redshift as the z_source of each"):
         draw([near, _constant(0, 0)])
-    with pytest.raises(ValueError, match="needs a redshift"):
+    with pytest.raises(ValueError, match="field must have one redshift"):
         draw([])
     with pytest.raises(ValueError, match=r"rising z_source, not \[2.0, 1.0\]"):
         draw([far, near])
     with pytest.raises(ValueError, match="the same pixels and WCS"):
         draw([near, _constant(0, 0, tangent_wcs(CENTER, SHAPE, 0.6), z_source=2)])
-    with pytest.raises(ValueError, match="a sequence of fields needs the redshifts"):
+    with pytest.raises(ValueError, match="z_source must be given for a sequence of fields"):
         draw([near, far])
     with pytest.raises(ValueError, match=r"wcs has the shape \(30, 30\), but the field has"):
         draw(near, tangent_wcs(CENTER, (30, 30), 0.5))
@@ -433,9 +439,9 @@ def test_many_galaxies_in_a_pixel_take_no_more_memory():
     survey = MockSurvey(density=100 / u.arcmin**2)
     grid = survey.observe_grid(None, wcs, rng=1)
     assert grid.count.sum() == pytest.approx(100 * 16**2 * 20**2, rel=0.01)
-    assert survey.__dict__["_sampler"]._pixels._chunk * 100 * 20**2 <= 4e6
+    assert survey._samplers.last._pixels._chunk * 100 * 20**2 <= 4e6
     # The number of pixels that share a generator decides what a seed gives: it is the same for all
     # shallower surveys.
     usual = MockSurvey()
     usual.observe_grid(None, WCS, rng=1)
-    assert usual.__dict__["_sampler"]._pixels._chunk == 32_768
+    assert usual._samplers.last._pixels._chunk == 32_768
