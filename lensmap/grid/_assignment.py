@@ -1,7 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Which galaxy belongs to which pixels: worked out once, used for the data and for noise."""
+"""Assignment of galaxies to pixels, computed once for the data and all noise realizations."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,27 +13,33 @@ from lensmap.grid._projection import PixelFrame
 from lensmap.masks import SkyMask, excluded, pixel_mask
 from lensmap.utils import check_choice, chunk_slices, thread_map
 
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+    from lensmap.catalog import ShearCatalog
+    from lensmap.typing import MaskLike
+
 __all__ = ["MapPixels", "PixelAssignment"]
 
-_CHUNK = 500_000
+_CHUNK_GALAXIES = 500_000
 
-# Galaxies that are this many times fewer than the pixels are added one by one: to make the sums
-# of all pixels anew, most of them 0, would take longer.
-_FEW = 8
+# With more pixels per galaxy than this, galaxies are added one by one, which is faster than a
+# new array of sums, most of them 0.
+_MAX_PIXELS_PER_GALAXY = 8
 
 
 @dataclass(frozen=True, eq=False)
 class MapPixels:
-    """What belongs to a map whatever its galaxies: worked out once for all pieces of a catalog.
+    """The pixels of a map and their mask, shared by all chunks of a catalog.
 
     Attributes
     ----------
     frame : PixelFrame
-        Its pixels as seen from the sky of the catalog.
+        The pixels of the map in the frame of the catalog.
     mask : `lensmap.masks.SkyMask` or None
-        As it was given.
+        The mask; None excludes nothing.
     excluded : `numpy.ndarray`
-        Bool, ``(ny, nx)``: the pixels that are excluded.
+        Bool, ``(ny, nx)``: the excluded pixels.
     """
 
     frame: PixelFrame
@@ -37,32 +47,37 @@ class MapPixels:
     excluded: np.ndarray
 
     @classmethod
-    def from_wcs(cls, wcs, mask, frame):
-        """Work it out.
+    def from_wcs(cls, wcs: WCS, mask: MaskLike | None, frame: str | PixelFrame) -> MapPixels:
+        """Compute the pixels of a map.
 
         Parameters
         ----------
         wcs : `~astropy.wcs.WCS`
             A celestial WCS with its ``array_shape``.
-        mask : object or None
-            What `lensmap.masks.SkyMask` takes.
+        mask : mask-like or None
+            Anything that `lensmap.masks.SkyMask` accepts; None excludes nothing.
         frame : str or PixelFrame
-            The frame of the catalog, or the pixels as seen from there.
+            The frame of the catalog, or the pixels in that frame.
 
         Returns
         -------
         MapPixels
-            What is needed of the map.
+            The pixels.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the WCS or the mask cannot be used.
         """
         pixels = frame if isinstance(frame, PixelFrame) else PixelFrame(wcs, frame)
-        _ = pixels.parity  # refuses a WCS that is folded, before any work
+        _ = pixels.parity  # raises an error if the WCS is folded
         if mask is not None and not isinstance(mask, SkyMask):
-            mask = SkyMask(mask)  # read once, not for each chunk of galaxies
+            mask = SkyMask(mask)  # reads a file once, not for each chunk
         return cls(pixels, mask, pixel_mask(mask, wcs) | pixels.off_sky)
 
 
 class PixelAssignment:
-    """The galaxies of a catalog that fall on a map, and the pixels they contribute to.
+    """The galaxies of a catalog on a map, and the pixels to which they contribute.
 
     Parameters
     ----------
@@ -70,45 +85,54 @@ class PixelAssignment:
         The galaxies.
     wcs : `~astropy.wcs.WCS`
         A celestial WCS with its ``array_shape``.
-    mask : object or None
-        What `lensmap.masks.SkyMask` takes: galaxies inside are left out.
+    mask : mask-like or None
+        Anything that `lensmap.masks.SkyMask` accepts: galaxies inside are left out. None excludes
+        nothing.
     scheme : {"nearest", "cloud-in-cell"}
-        Whether a galaxy counts in the pixel that it falls in, or is shared by the four nearest
-        ones in proportion to the overlap of a pixel-sized cloud.
+        Whether a galaxy counts in the nearest pixel, or is shared among the four nearest in
+        proportion to their overlap with a pixel-sized cloud.
     pixels : MapPixels or None
-        What is known of the same ``wcs`` and ``mask`` already; None works it out.
+        The pixels of the same ``wcs`` and ``mask``; None computes them.
 
     Attributes
     ----------
     pixel : `numpy.ndarray`
-        Int, ``(n_used,)``: the flat index of the pixel that each galaxy falls in.
+        Int, ``(n_used,)``: the flat index of the nearest pixel of each galaxy.
     shear : `numpy.ndarray`
         Complex64, ``(n_used,)``: ellipticities in the pixel basis, not calibrated.
     weight : `numpy.ndarray` or None
         ``(n_used,)``; None if all weights are 1.
     mask : `numpy.ndarray`
-        Bool, ``(ny, nx)``: the pixels that are excluded.
+        Bool, ``(ny, nx)``: the excluded pixels.
     n_outside, n_masked : int
-        How many galaxies fall off the map, and how many into the mask.
+        The number of galaxies off the map, and of galaxies inside the mask.
     """
 
-    def __init__(self, catalog, wcs, mask=None, *, scheme="nearest", pixels=None):
+    def __init__(
+        self,
+        catalog: ShearCatalog,
+        wcs: WCS | None,
+        mask: MaskLike | None = None,
+        *,
+        scheme: str = "nearest",
+        pixels: MapPixels | None = None,
+    ) -> None:
         self.scheme = check_choice(scheme, "scheme", ("nearest", "cloud-in-cell"))
         self.catalog = catalog
         if pixels is None:
             pixels = MapPixels.from_wcs(wcs, mask, catalog.frame)
-        self.frame, mask, self.mask = pixels.frame, pixels.mask, pixels.excluded
+        self.frame, sky_mask, self.mask = pixels.frame, pixels.mask, pixels.excluded
         self.parity = self.frame.parity
-        _ = self.frame._direction  # made here once, not in each thread
+        _ = self.frame._direction  # computed here once, not in each thread
         parts = thread_map(
-            lambda rows: self._assign(rows, mask), chunk_slices(len(catalog), _CHUNK)
+            lambda rows: self._assign(rows, sky_mask), chunk_slices(len(catalog), _CHUNK_GALAXIES)
         )
         self.n_outside = sum(part["n_outside"] for part in parts)
         self.n_masked = sum(part["n_masked"] for part in parts)
         self.pixel, self.shear, self._rows = (
             np.concatenate([part[name] for part in parts]) for name in ("pixel", "shear", "rows")
         )
-        self._xy = None
+        self._xy: tuple[np.ndarray, ...] = ()
         if scheme == "cloud-in-cell":
             self._xy = tuple(
                 np.concatenate([part[name] for part in parts]) for name in ("x", "y")
@@ -116,18 +140,19 @@ class PixelAssignment:
         self.weight = self.column("weight")
 
     @property
-    def shape(self):
-        """``(ny, nx)``."""
+    def shape(self) -> tuple[int, int]:
+        """The shape of the map, ``(ny, nx)``."""
         return self.frame.shape
 
-    def column(self, name):
-        """Return a column of the catalog for the galaxies used; None if there is none."""
+    def column(self, name: str) -> np.ndarray | None:
+        """Return a column of the catalog for the galaxies used; None if the catalog lacks it."""
         values = self.catalog[name]
         if values is None:
             return None
         return values if len(self._rows) == len(values) else values[self._rows]
 
-    def _assign(self, rows, mask):
+    def _assign(self, rows: slice, mask: SkyMask | None) -> dict[str, Any]:
+        """Assign some of the catalog's rows."""
         lon, lat = self.catalog.ra[rows], self.catalog.dec[rows]
         x, y = self.frame.positions(lon, lat)
         ny, nx = self.shape
@@ -137,15 +162,14 @@ class PixelAssignment:
         n_inside = len(keep)
         if mask is not None:
             keep = keep[~excluded(mask, x[keep], y[keep], self.frame.wcs)]
-        # Indices are the galaxies' place in the catalog; a slice of all rows stays a view.
-        whole = len(keep) == len(x)
-        lon, lat, x, y = (a if whole else a[keep] for a in (lon, lat, x, y))
+        all_rows = len(keep) == len(x)  # spares a copy of the columns
+        lon, lat, x, y = (a if all_rows else a[keep] for a in (lon, lat, x, y))
         pixel = np.floor(y + 0.5).astype(np.intp)
         pixel *= nx
         pixel += np.floor(x + 0.5).astype(np.intp)
         shear = np.empty(len(x), dtype=np.complex64)
         e1, e2 = self.catalog.e1[rows], self.catalog.e2[rows]
-        shear.real, shear.imag = (e1, e2) if whole else (e1[keep], e2[keep])
+        shear.real, shear.imag = (e1, e2) if all_rows else (e1[keep], e2[keep])
         shear *= self.frame.rotation(lon, lat, pixel)
         if self.parity < 0:
             np.conj(shear, out=shear)
@@ -160,39 +184,54 @@ class PixelAssignment:
             part |= {"x": x, "y": y}
         return part
 
-    def to_pixel_basis(self, c1, c2):
-        """Turn a spin-2 column pair of the galaxies used to the pixel basis; complex64."""
+    def to_pixel_basis(self, c1: np.ndarray, c2: np.ndarray) -> np.ndarray:
+        """Rotate a spin-2 quantity of the galaxies used from the celestial to the pixel basis.
+
+        Parameters
+        ----------
+        c1, c2 : `numpy.ndarray`
+            Its components in the celestial basis, ``(n_used,)``.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Complex64, ``(n_used,)``, in the pixel basis.
+        """
         values = np.empty(len(c1), dtype=np.complex64)
         values.real, values.imag = c1, c2
         lon, lat = self.catalog.ra[self._rows], self.catalog.dec[self._rows]
         return self.frame.to_pixel_basis(values, self.frame.rotation(lon, lat, self.pixel))
 
-    def counts(self):
+    def counts(self) -> np.ndarray:
         """Return the number of galaxies in each pixel, int64, ``(ny, nx)``."""
         return np.bincount(self.pixel, minlength=self._n_pixels).reshape(self.shape)
 
-    def add_counts(self, onto):
-        """Add the number of galaxies in each pixel to an array of int64, ``(ny, nx)``."""
+    def add_counts(self, onto: np.ndarray) -> None:
+        """Add the number of galaxies in each pixel to an array of int64, ``(ny, nx)``, in place."""
         _add(onto, self.pixel, None)
 
-    def sums(self, *columns, power=1, onto=None):
+    def sums(
+        self, *columns: np.ndarray, power: int = 1, onto: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         """Sum columns over the galaxies of each pixel.
 
         Parameters
         ----------
         *columns : `numpy.ndarray`
-            Real values of the galaxies used.
+            Real values of the galaxies used, ``(n_used,)``.
         power : {1, 2}
-            A galaxy that is shared by pixels contributes with its share to this power.
+            The power of a galaxy's share in a pixel: 1 for sums of weights, 2 for sums of squared
+            weights.
         onto : sequence of `numpy.ndarray` or None
-            Float64, ``(ny, nx)``, one for each column: what the sums are added to, in place. None
-            makes new ones.
+            Float64, ``(ny, nx)``, one for each column: arrays to which the sums are added in
+            place. None makes new ones.
 
         Returns
         -------
         list of `numpy.ndarray`
             Float64, ``(ny, nx)`` each.
         """
+        targets: list[tuple[np.ndarray, np.ndarray | None]]
         if self.scheme == "nearest":
             targets = [(self.pixel, None)]
         else:
@@ -200,7 +239,7 @@ class PixelAssignment:
         if onto is None:
             onto = [np.zeros(self.shape) for _ in columns]
 
-        def total(pair):
+        def total(pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
             values, result = pair
             for pixel, share in targets:
                 _add(result, pixel, values if share is None else values * share**power)
@@ -209,18 +248,18 @@ class PixelAssignment:
         return thread_map(total, zip(columns, onto, strict=True), len(self.pixel))
 
     @property
-    def _n_pixels(self):
+    def _n_pixels(self) -> int:
         return self.shape[0] * self.shape[1]
 
-    def _clouds(self):
-        """Yield the four pixels of each galaxy and its share in them; off the map it is 0."""
+    def _clouds(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the four pixels of each galaxy and its share in them, which is 0 off the map."""
         ny, nx = self.shape
         excluded_pixels = self.mask.ravel()
         x, y = self._xy
         left, below = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
-        part_x, part_y = x - left, y - below
-        for dy, share_y in ((0, 1 - part_y), (1, part_y)):
-            for dx, share_x in ((0, 1 - part_x), (1, part_x)):
+        offset_x, offset_y = x - left, y - below
+        for dy, share_y in ((0, 1 - offset_y), (1, offset_y)):
+            for dx, share_x in ((0, 1 - offset_x), (1, offset_x)):
                 column, row = left + dx, below + dy
                 good = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
                 pixel = np.where(good, row * nx + column, 0)
@@ -229,11 +268,11 @@ class PixelAssignment:
                 yield pixel, share_y * share_x * good
 
 
-def _add(result, pixel, values):
-    """Add values (None: 1 each) to an array, at flat indices that may come more than once."""
+def _add(result: np.ndarray, pixel: np.ndarray, values: np.ndarray | None) -> None:
+    """Add values (None: 1 each) to an array in place, at flat indices that may repeat."""
     flat = result.reshape(-1)  # a view, also of the real part of a complex array
-    if len(pixel) * _FEW > flat.size:
+    if len(pixel) * _MAX_PIXELS_PER_GALAXY > flat.size:
         flat += np.bincount(pixel, values, minlength=flat.size)
     else:
-        # numpy is ten times as slow if it has to cast
+        # np.add.at takes ten times as long if it has to cast.
         np.add.at(flat, pixel, 1 if values is None else np.ascontiguousarray(values, flat.dtype))

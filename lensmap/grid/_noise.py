@@ -1,5 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Noise realizations: the same galaxies, each turned by a random angle."""
+"""Noise realizations: random rotations of the galaxies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,30 +13,44 @@ from lensmap.grid._assignment import PixelAssignment
 from lensmap.grid._shear_grid import ShearGrid
 from lensmap.utils import as_generator, check_count
 
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+    from lensmap.typing import CatalogLike, MaskLike, RNGLike
+
 __all__ = ["noise_realizations"]
 
 
-def noise_realizations(catalog, wcs=None, mask=None, *, n_realizations=100, rng=None, grid=None):
-    """Yield grids in which each galaxy is turned by a random angle, one at a time.
+def noise_realizations(
+    catalog: CatalogLike | PixelAssignment,
+    wcs: WCS | None = None,
+    mask: MaskLike | None = None,
+    *,
+    n_realizations: int = 100,
+    rng: RNGLike = None,
+    grid: ShearGrid | None = None,
+) -> Iterator[ShearGrid]:
+    """Yield grids of the galaxies with random rotations, one at a time.
 
-    Turning destroys what the galaxies have in common, the lensing signal, and keeps all that
-    makes noise: positions, weights, ellipticities, mask. Memory does not grow with their number.
+    Rotating each galaxy by a random angle removes the lensing signal and keeps the properties
+    that determine the noise: positions, weights, moduli of the ellipticities, mask. Memory does
+    not grow with the number of realizations.
 
     Parameters
     ----------
     catalog : ShearCatalog, `~astropy.table.Table` or PixelAssignment
-        The galaxies; an assignment says its own WCS and mask.
-    wcs : `~astropy.wcs.WCS`
-        A celestial WCS with its ``array_shape``; None with an assignment.
-    mask : object or None
-        What `lensmap.masks.SkyMask` takes.
+        The galaxies. An assignment has its own WCS and mask.
+    wcs : `~astropy.wcs.WCS` or None
+        A celestial WCS with its ``array_shape``; None with an assignment only.
+    mask : mask-like or None
+        Anything that `lensmap.masks.SkyMask` accepts; None excludes nothing.
     n_realizations : int
-        How many.
+        The number of realizations.
     rng : None, int or `numpy.random.Generator`
-        The source of random numbers; None is different in each call. Each realization has a
-        generator of its own, so that the first ones are the same however many are asked.
+        The source of random numbers; None is different in each call. Each realization has its own
+        generator, so that the first ones do not depend on ``n_realizations``.
     grid : ShearGrid or None
-        The grid of the galaxies as they are, if it was made already.
+        The grid of the galaxies without rotations; None makes it.
 
     Yields
     ------
@@ -55,16 +74,16 @@ def noise_realizations(catalog, wcs=None, mask=None, *, n_realizations=100, rng=
         weighted = weighted * assignment.weight.astype(np.float32)
     parent = as_generator(rng)
     for _ in range(n_realizations):
-        turned = weighted * _random_turns(parent.spawn(1)[0], len(weighted))
-        real, imaginary = assignment.sums(turned.real, turned.imag)
+        rotated = weighted * _random_phases(parent.spawn(1)[0], len(weighted))
+        real, imaginary = assignment.sums(rotated.real, rotated.imag)
         yield grid.with_ellipticities(real + 1j * imaginary)
 
 
-def _random_turns(rng, n):
-    """Return unit complex numbers with uniform phases, complex64."""
+def _random_phases(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Return complex numbers of modulus 1 with uniform phases, complex64, ``(n,)``."""
     angle = rng.random(n, dtype=np.float32)
     angle *= np.float32(2 * np.pi)
-    turns = np.empty(n, dtype=np.complex64)
-    np.cos(angle, out=turns.real)
-    np.sin(angle, out=turns.imag)
-    return turns
+    phases = np.empty(n, dtype=np.complex64)
+    np.cos(angle, out=phases.real)
+    np.sin(angle, out=phases.imag)
+    return phases

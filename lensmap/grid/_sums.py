@@ -1,35 +1,142 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The sums over galaxies that a `ShearGrid` holds, each array made once and added to in place."""
+"""Sums over galaxies in the pixels of a map, to which the chunks of a catalog are added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lensmap.catalog import Calibration
 from lensmap.utils import check_choice
 
-__all__ = ["EXTRA_SUMS", "SUMS", "add_galaxies", "columns_there", "empty_extra_sums", "empty_sums"]
+if TYPE_CHECKING:
+    from lensmap.grid._assignment import PixelAssignment
 
-#: The arrays of a `ShearGrid`.
+__all__ = ["EXTRA_SUMS", "SUMS", "GridSums", "check_both", "check_equal"]
+
+#: The arrays of every `ShearGrid`.
 SUMS = ("sum_we", "sum_w", "sum_w2", "sum_wc", "sum_w2v_m", "sum_w2v_e", "count")
 
-#: The arrays that a `ShearGrid` has on request: the values that are summed, of squared weights.
-EXTRA_SUMS = {
+#: The optional arrays of a `ShearGrid`: sums of squared weight times these values.
+EXTRA_SUMS: dict[str, Callable[[PixelAssignment], np.ndarray]] = {
     # The squared modulus of the ellipticity, not calibrated: with sum_we it gives the scatter.
     "sum_w2e2": lambda assignment: np.square(np.abs(assignment.shear), dtype=float),
 }
 
 
-def columns_there(assignment):
-    """Say which of the sums there are for the columns of a catalog.
+class GridSums:
+    """Sums over galaxies in the pixels of a map, to which more galaxies can be added in place.
+
+    A `ShearGrid` takes over the arrays after the last galaxies, so that a large map is in memory
+    only once.
 
     Parameters
     ----------
     assignment : PixelAssignment
-        Of its galaxies.
+        The first galaxies and their pixels.
+    extra_sums : iterable of str
+        Names of `EXTRA_SUMS`.
 
-    Returns
-    -------
-    dict
-        From the names of sums that are not there without a column to bool.
+    Attributes
+    ----------
+    arrays : dict
+        From the names of `SUMS` to arrays, ``(ny, nx)``, or to None without the column.
+    extra : dict
+        From ``extra_sums`` to arrays, ``(ny, nx)``.
+    frame, convention, kind : str
+        The frame, convention and kind of the catalog.
+    calibration : `lensmap.catalog.Calibration`
+        The calibration of the catalog.
+    n_outside, n_masked, n_left_out : int
+        The numbers of galaxies off the map and inside the mask, and of rows left out of the
+        catalog.
+
+    Raises
+    ------
+    ValueError
+        If a name is not one of `EXTRA_SUMS`.
     """
+
+    def __init__(self, assignment: PixelAssignment, extra_sums: Iterable[str] = ()) -> None:
+        catalog, shape = assignment.catalog, assignment.shape
+        self.frame, self.convention, self.kind = catalog.frame, catalog.convention, catalog.kind
+        self.calibration = Calibration.from_catalog(catalog)
+        self.n_outside, self.n_masked = assignment.n_outside, assignment.n_masked
+        self.n_left_out = sum(catalog.n_left_out.values())
+        has_column = _has_columns(assignment)
+        types = {"sum_we": complex, "sum_wc": complex, "count": np.int64}
+        self.arrays: dict[str, Any] = {
+            name: np.zeros(shape, types.get(name, float)) if has_column.get(name, True) else None
+            for name in SUMS
+        }
+        self.extra = {
+            check_choice(name, "extra_sums", tuple(EXTRA_SUMS)): np.zeros(shape)
+            for name in extra_sums
+        }
+        self._add_arrays(assignment)
+
+    def add(self, assignment: PixelAssignment) -> None:
+        """Add more galaxies of the same catalog.
+
+        Parameters
+        ----------
+        assignment : PixelAssignment
+            The galaxies and their pixels on the same map.
+
+        Raises
+        ------
+        ValueError
+            If the catalog differs in columns, convention or kind.
+        """
+        catalog = assignment.catalog
+        for name in ("convention", "kind"):
+            check_equal(name, getattr(self, name), getattr(catalog, name))
+        for name, has_column in _has_columns(assignment).items():
+            check_both(name, self.arrays[name] is not None, has_column)
+        self.calibration += Calibration.from_catalog(catalog)
+        self.n_outside += assignment.n_outside
+        self.n_masked += assignment.n_masked
+        self.n_left_out += sum(catalog.n_left_out.values())
+        self._add_arrays(assignment)
+
+    def _add_arrays(self, assignment: PixelAssignment) -> None:
+        arrays, w = self.arrays, assignment.weight
+        square_w = None if w is None else np.square(w, dtype=float)
+
+        def weighted(values: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+            return values if weight is None else values * weight
+
+        ones = np.ones(len(assignment.pixel)) if w is None else None
+        sums = [
+            (arrays["sum_we"].real, weighted(assignment.shear.real, w)),
+            (arrays["sum_we"].imag, weighted(assignment.shear.imag, w)),
+            (arrays["sum_w"], ones if w is None else w),
+        ]
+        c = _additive_bias(assignment)
+        if c is not None:
+            sums += [
+                (arrays["sum_wc"].real, weighted(c.real, w)),
+                (arrays["sum_wc"].imag, weighted(c.imag, w)),
+            ]
+        squares = [(arrays["sum_w2"], ones if w is None else square_w)]
+        for name, column in (("sum_w2v_m", "sigma_m"), ("sum_w2v_e", "sigma_e")):
+            values = assignment.column(column)
+            if values is not None:
+                squares.append((arrays[name], weighted(np.square(values, dtype=float), square_w)))
+        squares += [
+            (array, weighted(EXTRA_SUMS[name](assignment), square_w))
+            for name, array in self.extra.items()
+        ]
+        for power, pairs in ((1, sums), (2, squares)):
+            onto, columns = zip(*pairs, strict=True)
+            assignment.sums(*columns, power=power, onto=onto)
+        assignment.add_counts(arrays["count"])
+
+
+def _has_columns(assignment: PixelAssignment) -> dict[str, bool]:
+    """Return which of the sums over optional columns a catalog has."""
     catalog = assignment.catalog
     return {
         "sum_wc": catalog["c1"] is not None or catalog["c2"] is not None,
@@ -38,99 +145,28 @@ def columns_there(assignment):
     }
 
 
-def empty_sums(assignment):
-    """Return the arrays of a grid without galaxies.
-
-    Parameters
-    ----------
-    assignment : PixelAssignment
-        Of galaxies with the same columns.
-
-    Returns
-    -------
-    dict
-        From the names in `SUMS` to arrays of zeros, ``(ny, nx)``, or None.
-    """
-    shape, there = assignment.shape, columns_there(assignment)
-    types = {"sum_we": complex, "sum_wc": complex, "count": np.int64}
-    return {
-        name: np.zeros(shape, types.get(name, float)) if there.get(name, True) else None
-        for name in SUMS
-    }
-
-
-def empty_extra_sums(assignment, names):
-    """Return the arrays of `EXTRA_SUMS` of a grid without galaxies.
-
-    Parameters
-    ----------
-    assignment : PixelAssignment
-        The galaxies to be added.
-    names : sequence of str
-        Some of `EXTRA_SUMS`.
-
-    Returns
-    -------
-    dict
-        From names to arrays of zeros, ``(ny, nx)``.
-
-    Raises
-    ------
-    ValueError
-        If there is no such sum.
-    """
-    return {
-        check_choice(name, "extra_sums", tuple(EXTRA_SUMS)): np.zeros(assignment.shape)
-        for name in names
-    }
-
-
-def add_galaxies(assignment, arrays, extra):
-    """Add galaxies to the sums, in place.
-
-    Parameters
-    ----------
-    assignment : PixelAssignment
-        The galaxies and their pixels.
-    arrays, extra : dict
-        As of `empty_sums` and `empty_extra_sums`.
-    """
-    w = assignment.weight
-    square_w = None if w is None else np.square(w, dtype=float)
-
-    def weighted(values, weight):
-        return values if weight is None else values * weight
-
-    ones = np.ones(len(assignment.pixel)) if w is None else None
-    sums = [
-        (arrays["sum_we"].real, weighted(assignment.shear.real, w)),
-        (arrays["sum_we"].imag, weighted(assignment.shear.imag, w)),
-        (arrays["sum_w"], ones if w is None else w),
-    ]
-    c = _additive(assignment)
-    if c is not None:
-        sums += [
-            (arrays["sum_wc"].real, weighted(c.real, w)),
-            (arrays["sum_wc"].imag, weighted(c.imag, w)),
-        ]
-    squares = [(arrays["sum_w2"], ones if w is None else square_w)]
-    for ours, name in (("sum_w2v_m", "sigma_m"), ("sum_w2v_e", "sigma_e")):
-        values = assignment.column(name)
-        if values is not None:
-            squares.append((arrays[ours], weighted(np.square(values, dtype=float), square_w)))
-    squares += [
-        (array, weighted(EXTRA_SUMS[name](assignment), square_w)) for name, array in extra.items()
-    ]
-    for power, pairs in ((1, sums), (2, squares)):
-        onto, columns = zip(*pairs, strict=True)
-        assignment.sums(*columns, power=power, onto=onto)
-    assignment.add_counts(arrays["count"])
-
-
-def _additive(assignment):
-    """Return the additive bias of the galaxies in the pixel basis, None if there is none."""
+def _additive_bias(assignment: PixelAssignment) -> np.ndarray | None:
+    """Return the additive bias of the galaxies in the pixel basis; None without the columns."""
     c1, c2 = assignment.column("c1"), assignment.column("c2")
     if c1 is None and c2 is None:
         return None
     zeros = np.zeros(len(assignment.pixel), dtype=np.float32)
     return assignment.to_pixel_basis(zeros if c1 is None else c1, zeros if c2 is None else c2)
+
+
+def check_equal(name: str, mine: object, theirs: object) -> None:
+    """Raise ValueError if two grids to be added differ in an attribute."""
+    if mine != theirs:
+        raise ValueError(f"grids of different {name} cannot be added: {mine!r} and {theirs!r}")
+
+
+def check_both(name: str, mine: bool, theirs: bool) -> None:
+    """Raise ValueError if only one of two grids to be added has a sum.
+
+    A grid without c is not one with a c of 0.
+    """
+    if mine == theirs:
+        return
+    if name == "sum_wc":
+        raise ValueError("one grid has an additive bias (c1, c2) and the other has not")
+    raise ValueError(f"one grid has {name} and the other has not: they cannot be added")

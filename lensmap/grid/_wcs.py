@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Tangent-plane WCS that cover what they shall cover."""
+"""Tangent-plane WCS that cover a catalog, positions or another map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -8,47 +12,57 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
 
 from lensmap.catalog import as_shear_catalog
-from lensmap.utils import check_angle, chunk_slices, thread_map, unit_vectors
+from lensmap.utils import ParameterError, check_angle, chunk_slices, thread_map, unit_vectors
+
+if TYPE_CHECKING:
+    from lensmap.typing import AngleLike, CatalogLike
 
 __all__ = ["make_wcs", "tangent_wcs", "tangent_wcs_of", "DEFAULT_PIXEL_SCALE"]
 
 DEFAULT_PIXEL_SCALE = 0.4 * u.arcmin
 
-# The gnomonic projection has no image beyond 90 degrees, and is far from flat long before.
-_MAX_RADIUS = 60.0  # deg
+# The gnomonic projection is not defined beyond 90 degrees, and strongly distorted long before.
+_MAX_RADIUS_DEG = 60.0
 
-_CHUNK = 500_000
+_CHUNK_GALAXIES = 500_000
 
-# 10 000 x 10 000: more is a typo, or a thing to be said on purpose.
+# More than 10 000 x 10 000 pixels are probably a mistake, and need an explicit WCS.
 _MAX_PIXELS = 1e8
 
+# The frames that FITS can name as equatorial or galactic axes.
 _AXES = {"icrs": ("RA", "DEC"), "fk5": ("RA", "DEC"), "galactic": ("GLON", "GLAT")}
 
 
-def make_wcs(catalog, pixel_scale=DEFAULT_PIXEL_SCALE, *, margin=0 * u.arcmin):
+def make_wcs(
+    catalog: CatalogLike | SkyCoord,
+    pixel_scale: AngleLike = DEFAULT_PIXEL_SCALE,
+    *,
+    margin: AngleLike = 0 * u.arcmin,
+) -> WCS:
     """Make a tangent-plane WCS, north up and east left, that covers a catalog.
 
     Parameters
     ----------
     catalog : ShearCatalog, `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
-        The galaxies; fields across RA = 0 and at the poles are fields like any other.
+        The galaxies. Fields may cross RA = 0 or lie at a pole.
     pixel_scale : `~astropy.units.Quantity` or str
-        The size of a pixel, an angle.
+        The side of a pixel, an angle.
     margin : `~astropy.units.Quantity` or str
-        What is added on each side, an angle.
+        The width of the margin around the galaxies, an angle.
 
     Returns
     -------
     `~astropy.wcs.WCS`
-        With ``array_shape`` set. Its center is the center of what the galaxies span; it is in
-        the frame of the catalog (ICRS, FK5 or Galactic; ICRS for others).
+        A WCS with ``array_shape`` set, centered on the extent of the galaxies. It is in the frame
+        of the catalog if that is ICRS, FK5 or Galactic, else in ICRS.
 
     Raises
     ------
     TypeError
         If ``pixel_scale`` or ``margin`` is not an angle.
     ValueError
-        If the galaxies span more than one tangent plane can hold.
+        If there are no galaxies, they extend beyond 60 degrees from their center, or the map would
+        have more than 1e8 pixels.
 
     Examples
     --------
@@ -63,14 +77,15 @@ def make_wcs(catalog, pixel_scale=DEFAULT_PIXEL_SCALE, *, margin=0 * u.arcmin):
     margin = check_angle(margin, "margin", allow_zero=True)
     lon, lat, frame = _positions(catalog)
     if len(lon) == 0:
-        raise ValueError("catalog holds no positions to make a wcs for")
+        raise ParameterError("catalog", "at least one position", verb="hold")
     scale = pixel_scale.to_value(u.deg)
     vectors = np.concatenate(
-        thread_map(lambda rows: unit_vectors(lon[rows], lat[rows]), chunk_slices(len(lon), _CHUNK))
+        thread_map(lambda rows: unit_vectors(lon[rows], lat[rows]),
+                   chunk_slices(len(lon), _CHUNK_GALAXIES))
     )
-    # The first plane touches the mean of the unit vectors, which no meridian or pole disturbs;
-    # the second one the center of what they span there, so that the map is not larger than
-    # needed. The mean alone would follow the density of the galaxies.
+    # The first plane is tangent at the mean of the unit vectors, which is defined across RA = 0
+    # and at the poles. The mean depends on the density of the galaxies, so the second plane is
+    # tangent at the center of their extent, which makes the smallest map.
     mean = vectors.mean(axis=0)
     first = _tangent(
         np.degrees(np.arctan2(mean[1], mean[0])),
@@ -79,27 +94,28 @@ def make_wcs(catalog, pixel_scale=DEFAULT_PIXEL_SCALE, *, margin=0 * u.arcmin):
         frame,
     )
     low, high = _span(first, vectors)
-    wcs = _tangent(*first.wcs_pix2world([(low + high) / 2], 0)[0], scale, frame)
+    center_lon, center_lat = first.wcs_pix2world([(low + high) / 2], 0)[0]
+    wcs = _tangent(center_lon, center_lat, scale, frame)
     low, high = _span(wcs, vectors)
     extra = margin.to_value(u.deg) / scale
-    # Positions at the very edge of a pixel shall not fall out by rounding.
+    # 1e-6 keeps positions at the edge of the map inside in spite of rounding.
     size = np.maximum(1, np.ceil(high - low + 2 * extra + 1e-6).astype(int))
     if float(size[0]) * size[1] > _MAX_PIXELS:
         raise ValueError(
             f"pixel_scale={pixel_scale} would make a map of {size[1]} x {size[0]} pixels; make it "
-            "larger, or give a wcs of your own"
+            "larger, or give a wcs"
         )
     wcs.wcs.crpix = (size + 1) / 2 - (low + high) / 2
     wcs.array_shape = (int(size[1]), int(size[0]))
     return wcs
 
 
-def _positions(catalog):
-    """Return longitudes and latitudes in degrees, and a frame that a WCS can name."""
+def _positions(catalog: CatalogLike | SkyCoord) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Return longitudes and latitudes in degrees, and their frame, one that a WCS can name."""
     if not isinstance(catalog, SkyCoord):
         catalog = as_shear_catalog(catalog)
         frame = frame_transform_graph.lookup_name(catalog.frame)()
-        if frame.name in _AXES:  # spares a large SkyCoord
+        if frame.name in _AXES:  # needs no SkyCoord of all galaxies
             return catalog.ra, catalog.dec, frame
         catalog = catalog.skycoord
     if catalog.frame.name not in _AXES:
@@ -108,22 +124,27 @@ def _positions(catalog):
     return sky.lon.deg, sky.lat.deg, catalog.frame.replicate_without_data()
 
 
-def tangent_wcs(center, shape, pixel_scale):
-    """Make a tangent-plane WCS, north up and east left, that touches the middle of its pixels.
+def tangent_wcs(center: SkyCoord, shape: tuple[int, int], pixel_scale: AngleLike) -> WCS:
+    """Make a tangent-plane WCS, north up and east left, from center, shape and pixel scale.
 
     Parameters
     ----------
     center : `~astropy.coordinates.SkyCoord`
-        Where the middle is, one position.
+        The center of the map, one position.
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the map, ``(ny, nx)``.
     pixel_scale : `~astropy.units.Quantity` or str
-        The size of a pixel, an angle.
+        The side of a pixel, an angle.
 
     Returns
     -------
     `~astropy.wcs.WCS`
-        In ICRS, with ``array_shape`` set.
+        A WCS in ICRS, with ``array_shape`` set.
+
+    Raises
+    ------
+    TypeError
+        If ``pixel_scale`` is not an angle.
     """
     scale = check_angle(pixel_scale, "pixel_scale").to_value(u.deg)
     center = center.icrs
@@ -134,7 +155,8 @@ def tangent_wcs(center, shape, pixel_scale):
     return wcs
 
 
-def _tangent(lon, lat, scale, frame):
+def _tangent(lon: float, lat: float, scale: float, frame: Any) -> WCS:
+    """Return a tangent plane whose first pixel is at a position; all in degrees."""
     wcs = WCS(naxis=2)
     lon_name, lat_name = _AXES[frame.name]
     wcs.wcs.ctype = [f"{lon_name:-<5}TAN", f"{lat_name:-<5}TAN"]
@@ -151,19 +173,19 @@ def _tangent(lon, lat, scale, frame):
     return wcs
 
 
-def _span(wcs, vectors):
+def _span(wcs: WCS, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest and largest pixel positions (x, y) of unit vectors on a tangent plane.
 
-    The gnomonic projection is a ratio of scalar products, which is quicker than wcslib.
+    The gnomonic projection as a ratio of scalar products is faster than wcslib.
     """
     lon, lat = np.radians(wcs.wcs.crval)
     center = unit_vectors(*wcs.wcs.crval)
     depth = vectors @ center
     radius = np.degrees(np.arccos(np.clip(depth.min(), -1.0, 1.0)))
-    if radius > _MAX_RADIUS:
+    if radius > _MAX_RADIUS_DEG:
         raise ValueError(
-            f"the positions reach {radius:.0f} deg from their center, which is more than one "
-            "tangent plane can show: give a wcs, or map the field in parts"
+            f"the positions extend to {radius:.0f} deg from their center, more than the "
+            f"{_MAX_RADIUS_DEG:.0f} deg of one tangent plane: give a wcs, or map the field in tiles"
         )
     east = np.array([-np.sin(lon), np.cos(lon), 0.0])
     x, y = (np.degrees(vectors @ axis / depth) for axis in (east, np.cross(center, east)))
@@ -171,25 +193,28 @@ def _span(wcs, vectors):
     return np.minimum(low, high), np.maximum(low, high)
 
 
-def tangent_wcs_of(wcs, pixel_scale, *, margin=0 * u.arcmin):
+def tangent_wcs_of(
+    wcs: WCS, pixel_scale: AngleLike, *, margin: AngleLike = 0 * u.arcmin
+) -> WCS:
     """Make a tangent-plane WCS that covers the map of another WCS.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
         A celestial WCS with its ``array_shape``.
-    pixel_scale, margin : `~astropy.units.Quantity`
+    pixel_scale, margin : `~astropy.units.Quantity` or str
         As for `make_wcs`.
 
     Returns
     -------
     `~astropy.wcs.WCS`
-        In the frame of ``wcs`` where that is ICRS, FK5 or Galactic.
+        A WCS with ``array_shape`` set, in the frame of ``wcs`` if that is ICRS, FK5 or Galactic,
+        else in ICRS.
 
     Raises
     ------
     ValueError
-        If the map spans more than one tangent plane can hold.
+        If no pixel of ``wcs`` lies on the sky, or as for `make_wcs`.
     """
     ny, nx = wcs.array_shape
     y, x = np.meshgrid(
