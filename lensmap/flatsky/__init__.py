@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Shear and convergence on a flat grid of square pixels: numpy and scipy only, arrays in and out.
+"""Shear and convergence as arrays on a flat grid of square pixels.
 
-The Kaiser-Squires kernel lives here and nowhere else.
+The package depends on numpy and scipy only. It has the only Kaiser-Squires kernel of lensmap.
 """
 
 from lensmap._lazy import lazy_exports

@@ -5,18 +5,18 @@ from functools import lru_cache
 
 import numpy as np
 import scipy.fft
+from numpy.typing import ArrayLike
 
-from lensmap.flatsky._modes import column_blocks, filter_modes
-from lensmap.utils import n_threads, thread_map
+from lensmap.flatsky._modes import as_complex, column_blocks, filter_modes
+from lensmap.utils import thread_map
 
 __all__ = ["shear_kernel", "shear_to_convergence", "convergence_to_shear", "padded_shape"]
 
+# Larger kernels are not cached, because they take hundreds of megabytes.
+_MAX_CACHED_PIXELS = 4_200_000
 
-# Larger kernels are made anew: kept, they would hold hundreds of megabytes.
-_KEPT_PIXELS = 4_200_000
 
-
-def shear_kernel(shape, dtype="complex128"):
+def shear_kernel(shape: tuple[int, int], dtype: str = "complex128") -> np.ndarray:
     r"""Return the Kaiser-Squires kernel D on a grid of discrete frequencies.
 
     .. math:: D = \frac{\ell_1^2 - \ell_2^2 + 2 i \ell_1 \ell_2}{\ell^2},
@@ -28,30 +28,31 @@ def shear_kernel(shape, dtype="complex128"):
     Parameters
     ----------
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the grid, ``(ny, nx)``.
     dtype : str
         ``"complex128"`` or ``"complex64"``.
 
     Returns
     -------
     `numpy.ndarray`
-        Complex, ``(ny, nx)``, in the order of `scipy.fft.fftfreq`; read-only, because it is
-        kept for the next call.
+        Complex, ``(ny, nx)``, in the order of `scipy.fft.fftfreq`. It is read-only, because it
+        may be cached.
 
     References
     ----------
     Kaiser & Squires 1993, ApJ 404, 441, eq. 2.1.2; the sign is that of Bartelmann & Schneider
     2001, Phys. Rep. 340, 291, eq. 4.4.
     """
-    make = _kept_kernel if shape[0] * shape[1] <= _KEPT_PIXELS else _whole_kernel
-    return make(tuple(shape), dtype)
+    ny, nx = shape
+    make = _cached_kernel if ny * nx <= _MAX_CACHED_PIXELS else _whole_kernel
+    return make((ny, nx), dtype)
 
 
-def _whole_kernel(shape, dtype):
-    """Make a kernel in blocks, whose double precision is small change."""
+def _whole_kernel(shape: tuple[int, int], dtype: str) -> np.ndarray:
+    """Return a kernel, computed in blocks that need little memory for double precision."""
     kernel = np.empty(shape, dtype)
 
-    def fill(columns):
+    def fill(columns: slice) -> None:
         kernel[:, columns] = _make_kernel(shape, dtype, columns)
 
     thread_map(fill, column_blocks(*shape), kernel.size)
@@ -59,37 +60,40 @@ def _whole_kernel(shape, dtype):
     return kernel
 
 
-_kept_kernel = lru_cache(maxsize=4)(_whole_kernel)
+_cached_kernel = lru_cache(maxsize=4)(_whole_kernel)
 
 
-def kernel_columns(shape, columns, dtype="complex128"):
-    """Return some columns of `shear_kernel`; a large kernel need never be there as a whole.
+def kernel_columns(
+    shape: tuple[int, int], columns: slice, dtype: str = "complex128"
+) -> np.ndarray:
+    """Return columns of `shear_kernel`, without the whole of a large kernel.
 
     Parameters
     ----------
     shape : tuple of int
-        ``(ny, nx)`` of the whole.
+        The shape of the whole kernel, ``(ny, nx)``.
     columns : slice
-        Which.
+        The columns.
     dtype : str
         ``"complex128"`` or ``"complex64"``.
 
     Returns
     -------
     `numpy.ndarray`
-        Complex, ``(ny, n)``; not to be written to.
+        Complex, ``(ny, n)``; it may be read-only.
     """
-    if shape[0] * shape[1] <= _KEPT_PIXELS:
-        return _kept_kernel(tuple(shape), dtype)[:, columns]
-    return _make_kernel(shape, dtype, columns)
+    ny, nx = shape
+    if ny * nx <= _MAX_CACHED_PIXELS:
+        return _cached_kernel((ny, nx), dtype)[:, columns]
+    return _make_kernel((ny, nx), dtype, columns)
 
 
-def _make_kernel(shape, dtype, columns):
+def _make_kernel(shape: tuple[int, int], dtype: str, columns: slice) -> np.ndarray:
     ny, nx = shape
     l1 = scipy.fft.fftfreq(nx)[np.newaxis, columns]
     l2 = scipy.fft.fftfreq(ny)[:, np.newaxis]
     l_squared = l1**2 + l2**2
-    l_squared[l_squared == 0] = 1.0  # the numerator is 0 there: the mass sheet is not measured
+    l_squared[l_squared == 0] = 1.0  # the numerator is 0 there: shear does not measure the mean
     cross = 2.0 * l1 * l2
     # The Nyquist frequency stands for +l and -l at once, where the cross term has opposite
     # signs. Only their mean, 0, leaves a real kappa real and a mirrored field mirrored.
@@ -102,27 +106,32 @@ def _make_kernel(shape, dtype, columns):
     return kernel
 
 
-def padded_shape(shape, padding):
-    """Return the shape of the transform: at least ``padding`` times as large, quick to transform.
+def padded_shape(shape: tuple[int, int], padding: float) -> tuple[int, int]:
+    """Return the shape of a zero-padded field, rounded up to sizes with fast transforms.
 
     Parameters
     ----------
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the field, ``(ny, nx)``.
     padding : float
-        1 is periodic: the shape itself.
+        The size of the padded field in units of the field. 1 is a periodic field: its shape is
+        not changed.
 
     Returns
     -------
     tuple of int
-        ``(ny, nx)`` of the transform.
+        The shape of the padded field, ``(ny, nx)``.
     """
+    ny, nx = shape
     if padding == 1:
-        return tuple(shape)
-    return tuple(scipy.fft.next_fast_len(int(np.ceil(padding * n))) for n in shape)
+        return ny, nx
+    return (
+        scipy.fft.next_fast_len(int(np.ceil(padding * ny))),
+        scipy.fft.next_fast_len(int(np.ceil(padding * nx))),
+    )
 
 
-def shear_to_convergence(gamma, *, padding=2.0):
+def shear_to_convergence(gamma: ArrayLike, *, padding: float = 2.0) -> np.ndarray:
     r"""Invert a shear field: :math:`\tilde\kappa = D^* \tilde\gamma`.
 
     Parameters
@@ -131,7 +140,7 @@ def shear_to_convergence(gamma, *, padding=2.0):
         Complex shear :math:`\gamma_1 + i \gamma_2` in the pixel basis (+x, +y), ``(ny, nx)``,
         finite everywhere. Its precision (complex64 or complex128) is kept.
     padding : float
-        The field is surrounded with zeros to this multiple of its size; 1 takes it as periodic.
+        The size of the zero-padded field in units of the field; 1 takes the field as periodic.
 
     Returns
     -------
@@ -146,7 +155,7 @@ def shear_to_convergence(gamma, *, padding=2.0):
     return _transform(gamma, padding, inverse=True)
 
 
-def convergence_to_shear(kappa, *, padding=1.0):
+def convergence_to_shear(kappa: ArrayLike, *, padding: float = 1.0) -> np.ndarray:
     r"""Return the shear of a convergence field: :math:`\tilde\gamma = D \tilde\kappa`.
 
     Parameters
@@ -154,8 +163,8 @@ def convergence_to_shear(kappa, *, padding=1.0):
     kappa : array_like
         Convergence, ``(ny, nx)``, finite everywhere; complex values are E + i B.
     padding : float
-        As for `shear_to_convergence`; with 1 the field is periodic, which is exact for a field
-        that is.
+        The size of the zero-padded field in units of the field; 1 takes the field as periodic,
+        and is exact for periodic fields.
 
     Returns
     -------
@@ -165,29 +174,12 @@ def convergence_to_shear(kappa, *, padding=1.0):
     return _transform(kappa, padding, inverse=False)
 
 
-def _transform(field, padding, *, inverse):
-    field = np.asarray(field)
-    dtype = np.complex64 if field.dtype in (np.float32, np.complex64) else np.complex128
+def _transform(field: ArrayLike, padding: float, *, inverse: bool) -> np.ndarray:
+    field = as_complex(field)
     shape = padded_shape(field.shape, padding)
-    name = np.dtype(dtype).name
 
-    def multiply(modes, columns):
-        kernel = kernel_columns(shape, columns, name)
+    def multiply(modes: np.ndarray, columns: slice) -> None:
+        kernel = kernel_columns(shape, columns, field.dtype.name)
         modes *= kernel.conj() if inverse else kernel
 
-    return filter_modes(field.astype(dtype, copy=False), shape, multiply)
-
-
-def to_modes(field, shape):
-    """Transform a complex field, surrounded with zeros to ``shape``."""
-    workers = n_threads(shape[0] * shape[1])
-    # Axis by axis, so that rows that are only padding are neither transformed nor returned.
-    work = scipy.fft.fft(field, shape[1], axis=1, workers=workers)
-    return scipy.fft.fft(work, shape[0], axis=0, workers=workers, overwrite_x=True)
-
-
-def from_modes(work, shape):
-    """Transform back and take off what is around ``shape``; ``work`` is overwritten."""
-    workers = n_threads(work.size)
-    work = scipy.fft.ifft(work, axis=0, workers=workers, overwrite_x=True)[: shape[0]]
-    return scipy.fft.ifft(work, axis=1, workers=workers)[:, : shape[1]]
+    return filter_modes(field, shape, multiply)

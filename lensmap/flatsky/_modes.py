@@ -1,18 +1,46 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Filters of a field that is surrounded with zeros, without an array of that size."""
+"""Fourier transforms and filters of zero-padded fields, without an array of the padded size."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import scipy.fft
+from numpy.typing import ArrayLike
 
 from lensmap.utils import chunk_slices, n_threads, thread_map
 
-__all__ = ["filter_modes", "column_blocks"]
+__all__ = ["as_complex", "column_blocks", "filter_modes", "from_modes", "to_modes"]
 
-# Modes are worked on in blocks of this many, which stay in the cache.
-_BLOCK = 2**18
+_BLOCK_MODES = 2**18  # fit in the cache
 
 
-def column_blocks(n_rows, n_columns):
-    """Cut an array into blocks of columns.
+def as_complex(field: ArrayLike) -> np.ndarray:
+    """Return a field as complex64 if it is in single precision, else as complex128."""
+    field = np.asarray(field)
+    single = field.dtype in (np.float32, np.complex64)
+    return field.astype(np.complex64 if single else np.complex128, copy=False)
+
+
+def to_modes(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return the Fourier transform of a field zero-padded to ``shape``."""
+    workers = n_threads(shape[0] * shape[1])
+    # Axis by axis, so that rows of padding are not transformed.
+    work = scipy.fft.fft(field, shape[1], axis=1, workers=workers)
+    return scipy.fft.fft(work, shape[0], axis=0, workers=workers, overwrite_x=True)
+
+
+def from_modes(modes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return the inverse transform without the padding around ``shape``; overwrites ``modes``."""
+    workers = n_threads(modes.size)
+    work = scipy.fft.ifft(modes, axis=0, workers=workers, overwrite_x=True)[: shape[0]]
+    return scipy.fft.ifft(work, axis=1, workers=workers)[:, : shape[1]]
+
+
+def column_blocks(n_rows: int, n_columns: int) -> list[slice]:
+    """Divide the columns of an array into blocks.
 
     Parameters
     ----------
@@ -22,32 +50,36 @@ def column_blocks(n_rows, n_columns):
     Returns
     -------
     list of slice
-        Of columns.
+        The columns of each block.
     """
-    return chunk_slices(n_columns, max(8, _BLOCK // n_rows))
+    return chunk_slices(n_columns, max(8, _BLOCK_MODES // n_rows))
 
 
-def filter_modes(field, shape, multiply):
-    """Filter a field by a function of its modes.
+def filter_modes(
+    field: np.ndarray,
+    shape: tuple[int, int],
+    multiply: Callable[[np.ndarray, slice], object],
+) -> np.ndarray:
+    """Filter a zero-padded field by a function of its modes.
 
-    The padded field is made column by column: of its rows, only those of the field itself exist
-    at once, and nothing of them is transformed that is only padding.
+    The columns of the padded field are processed in blocks, and rows of padding are neither stored
+    nor transformed.
 
     Parameters
     ----------
     field : `numpy.ndarray`
         Real or complex, ``(ny, nx)``. Its precision is kept.
     shape : tuple of int
-        ``(ny, nx)`` of the transform; the field is surrounded with zeros to it.
+        The shape of the padded field, ``(ny, nx)``.
     multiply : callable
-        Called with a block of modes, which it multiplies in place, and with the slice of the
-        columns of the transform that it is; of real fields there are only ``nx // 2 + 1`` columns,
-        as of `scipy.fft.rfft`. On several threads at a time.
+        Called with a block of modes, to be multiplied in place, and the slice of its columns, in
+        several threads. The transform of a real field has ``nx // 2 + 1`` columns, as that of
+        `scipy.fft.rfft`.
 
     Returns
     -------
     `numpy.ndarray`
-        ``(ny, nx)``, as real or complex as the field.
+        The filtered field, ``(ny, nx)``, real or complex as ``field``.
     """
     ny, nx = field.shape
     threads = n_threads(shape[0] * shape[1])
@@ -57,11 +89,11 @@ def filter_modes(field, shape, multiply):
     )
     work = forward(field, shape[1], axis=1, workers=threads)
 
-    def through(columns):
+    def filter_columns(columns: slice) -> None:
         modes = scipy.fft.fft(work[:, columns], shape[0], axis=0)
         multiply(modes, columns)
         work[:, columns] = scipy.fft.ifft(modes, axis=0, overwrite_x=True)[:ny]
 
-    thread_map(through, column_blocks(shape[0], work.shape[1]), shape[0] * shape[1])
-    more = {} if real else {"overwrite_x": True}
-    return backward(work, shape[1], axis=1, workers=threads, **more)[:, :nx]
+    thread_map(filter_columns, column_blocks(shape[0], work.shape[1]), shape[0] * shape[1])
+    options: dict[str, Any] = {} if real else {"overwrite_x": True}
+    return backward(work, shape[1], axis=1, workers=threads, **options)[:, :nx]

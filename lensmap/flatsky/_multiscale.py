@@ -1,41 +1,46 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Kaiser-Squires maps at several smoothings for the price of a few transforms."""
+"""Kaiser-Squires maps at several smoothings from one forward transform."""
+
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from lensmap.flatsky._kaiser_squires import from_modes, padded_shape, shear_kernel, to_modes
+from lensmap.flatsky._kaiser_squires import padded_shape, shear_kernel
+from lensmap.flatsky._modes import as_complex, from_modes, to_modes
 from lensmap.flatsky._smoothing import gaussian_transfer
 
 __all__ = ["multiscale_convergence"]
 
 
-def multiscale_convergence(gamma, smoothings, *, padding=1.5):
-    """Invert a shear field and smooth it, at several scales.
+def multiscale_convergence(
+    gamma: ArrayLike, smoothings: Iterable[float], *, padding: float = 1.5
+) -> Iterator[np.ndarray]:
+    """Invert a shear field and smooth it at several scales.
 
-    Smoothing is plain: where there are no data, shear is 0, and so it is outside of the array.
+    The smoothing has no normalization by weights: shear is 0 without data and outside the array.
 
     Parameters
     ----------
     gamma : array_like
         Complex shear in the pixel basis, ``(ny, nx)``, finite everywhere. Its precision is kept.
-    smoothings : sequence of float
+    smoothings : iterable of float
         The standard deviations of the Gaussians in pixels; 0 does not smooth.
     padding : float
-        The field is surrounded with zeros to this multiple of its size.
+        The size of the zero-padded field in units of the field; 1 takes the field as periodic.
 
     Yields
     ------
     `numpy.ndarray`
         Complex, ``(ny, nx)``: E + i B, one for each of ``smoothings``.
     """
-    gamma = np.asarray(gamma)
-    dtype = np.complex64 if gamma.dtype in (np.float32, np.complex64) else np.complex128
-    real = np.empty(0, dtype).real.dtype
+    gamma = as_complex(gamma)
+    real = gamma.real.dtype
     shape = padded_shape(gamma.shape, padding)
-    work = to_modes(gamma.astype(dtype, copy=False), shape)
-    work *= shear_kernel(shape, np.dtype(dtype).name).conj()
+    modes = to_modes(gamma, shape)
+    modes *= shear_kernel(shape, gamma.dtype.name).conj()
     for smoothing in smoothings:
         along_y, along_x = (gaussian_transfer(n, smoothing).astype(real) for n in shape)
-        part = work * along_y[:, np.newaxis]
-        part *= along_x
-        yield from_modes(part, gamma.shape)
+        smoothed = modes * along_y[:, np.newaxis]
+        smoothed *= along_x
+        yield from_modes(smoothed, gamma.shape)

@@ -1,8 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What shape noise becomes in a linear mass map."""
+"""Shape noise of linear mass maps."""
 
 import numpy as np
 import scipy.fft
+from numpy.typing import ArrayLike
 
 from lensmap.flatsky._kaiser_squires import kernel_columns, padded_shape
 from lensmap.flatsky._modes import column_blocks, filter_modes
@@ -12,12 +13,14 @@ from lensmap.utils import chunk_slices, thread_map
 __all__ = ["linear_noise"]
 
 
-def linear_noise(variance, smoothing, *, padding=2.0):
-    r"""Return the standard deviation of a smoothed Kaiser-Squires map from that of its pixels.
+def linear_noise(
+    variance: ArrayLike, smoothing: float, *, padding: float = 2.0
+) -> np.ndarray:
+    r"""Return the noise of a smoothed Kaiser-Squires map from the noise of the shear.
 
-    With K the kernel of smoothing and inversion together, the variance of the convergence is
-    :math:`|K|^2 * \mathrm{variance}`: both shear components carry the same noise, and E and B
-    get the same.
+    The variance of the convergence is the convolution :math:`|K|^2 * \mathrm{variance}`, with K
+    the kernel of smoothing and inversion. Both shear components have the same noise, and so have
+    the E-mode and the B-mode.
 
     Parameters
     ----------
@@ -25,14 +28,14 @@ def linear_noise(variance, smoothing, *, padding=2.0):
         The variance of each shear component in each pixel (before smoothing), independent
         between pixels, ``(ny, nx)``. Its precision is kept.
     smoothing : float
-        The standard deviation of the Gaussian in pixels.
+        The standard deviation of the Gaussian in pixels; 0 does not smooth.
     padding : float
         As for `shear_to_convergence`.
 
     Returns
     -------
     `numpy.ndarray`
-        The noise of the convergence (of E and of B alike), ``(ny, nx)``.
+        The standard deviation of the E-mode, and of the B-mode, ``(ny, nx)``.
     """
     variance = np.asarray(variance)
     if variance.dtype != np.float32:
@@ -40,20 +43,20 @@ def linear_noise(variance, smoothing, *, padding=2.0):
     shape = padded_shape(variance.shape, padding)
     response = _response(shape, smoothing, variance.dtype)
 
-    def multiply(modes, columns):
-        part = response[:, columns]
-        modes[: len(part)] *= part
-        modes[len(part) :] *= part[1 : shape[0] - len(part) + 1][::-1]
+    def multiply(modes: np.ndarray, columns: slice) -> None:
+        block = response[:, columns]
+        modes[: len(block)] *= block
+        modes[len(block) :] *= block[1 : shape[0] - len(block) + 1][::-1]
 
     result = filter_modes(variance, shape, multiply)
     return np.sqrt(np.clip(result, 0.0, None, out=result), out=result)
 
 
-def _response(shape, smoothing, dtype):
-    """Return the transform of :math:`|K|^2`, a real quadrant: ``(ny // 2 + 1, nx // 2 + 1)``.
+def _response(shape: tuple[int, int], smoothing: float, dtype: np.dtype) -> np.ndarray:
+    """Return a quadrant of the transform of :math:`|K|^2`, real, ``(ny // 2 + 1, nx // 2 + 1)``.
 
-    D is its own conjugate when one of the frequencies changes its sign, so that :math:`|K|^2` is
-    even along both axes and so is its transform.
+    The kernel D changes to its conjugate if one of the frequencies changes sign, so that
+    :math:`|K|^2` and its transform are even along both axes.
     """
     ny, nx = shape
     rows, columns = ny // 2 + 1, nx // 2 + 1
@@ -61,28 +64,28 @@ def _response(shape, smoothing, dtype):
     complex_ = np.result_type(dtype, np.complex64)
     half = np.empty((rows, nx), complex_)  # y >= 0, all l1
 
-    def along_columns(block):
+    def transform_columns(block: slice) -> None:
         kernel = kernel_columns(shape, block, complex_.name) * along_y[:, np.newaxis]
         kernel *= along_x[block]
         part = scipy.fft.ifft(kernel.astype(complex_, copy=False), axis=0, overwrite_x=True)
         half[:, block] = part[:rows]
-        # What belongs to -l1 is the same at -y.
+        # The value at (-l1, y) is that at (l1, -y).
         half[:, -np.arange(block.start, block.stop) % nx] = part[-np.arange(rows) % ny]
 
-    thread_map(along_columns, column_blocks(ny, columns), ny * nx)
+    thread_map(transform_columns, column_blocks(ny, columns), ny * nx)
     result = np.empty((rows, columns), dtype)
 
-    def along_rows(block):
+    def square_rows(block: slice) -> None:
         part = scipy.fft.ifft(half[block], axis=1)
         square = np.square(part.real) + np.square(part.imag)
         result[block] = scipy.fft.rfft(square, axis=1).real
 
-    thread_map(along_rows, chunk_slices(rows, 16), ny * nx)
+    thread_map(square_rows, chunk_slices(rows, 16), ny * nx)
 
-    def back_along_columns(block):
+    def transform_back(block: slice) -> None:
         part = result[:, block]
         whole = np.concatenate([part, part[1 : ny - rows + 1][::-1]])
         result[:, block] = scipy.fft.rfft(whole, axis=0).real
 
-    thread_map(back_along_columns, column_blocks(ny, columns), ny * nx)
+    thread_map(transform_back, column_blocks(ny, columns), ny * nx)
     return result

@@ -1,52 +1,68 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Exact symmetries of spin-2 fields on a grid: what a mirror or a quarter turn does to shear."""
+"""Exact symmetries of spin-2 fields on a grid: mirrors and rotations by 90 degrees."""
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from lensmap.utils import ParameterError
 
 __all__ = ["mirror_x", "rotate90"]
 
 
-def mirror_x(field, spin):
+def mirror_x(field: ArrayLike, spin: int) -> np.ndarray:
     """Mirror a field in x (the second axis).
 
     Parameters
     ----------
     field : array_like
         ``(..., ny, nx)``; complex for spin 2 (g1 + i g2) and for E + i B.
-    spin : int
-        0: E + i B, of which B changes its sign. 2: shear, of which the second component changes
-        its sign. Both are the complex conjugate.
+    spin : {0, 2}
+        0 for E + i B, where B changes sign; 2 for shear, where the second component does. The
+        mirrored values are the complex conjugates in both cases.
 
     Returns
     -------
     `numpy.ndarray`
         The mirrored field.
+
+    Raises
+    ------
+    ValueError
+        If ``spin`` is neither 0 nor 2.
     """
-    if spin not in (0, 2):
-        raise ValueError(f"spin must be 0 or 2, not {spin!r}")
+    _check_spin(spin)
     return np.conj(np.asarray(field)[..., ::-1])
 
 
-def rotate90(field, spin, k=1):
-    """Turn a field by ``k`` quarter turns, from +x to +y.
+def rotate90(field: ArrayLike, spin: int, k: int = 1) -> np.ndarray:
+    """Rotate a field by multiples of 90 degrees, from +x to +y.
 
     Parameters
     ----------
     field : array_like
         ``(..., ny, nx)``.
-    spin : int
-        0: values stay. 2: shear changes its sign with each quarter turn.
+    spin : {0, 2}
+        0 for values that do not change; 2 for shear, which changes sign with each rotation by
+        90 degrees.
     k : int
-        How many quarter turns.
+        The number of rotations by 90 degrees.
 
     Returns
     -------
     `numpy.ndarray`
-        The turned field.
+        The rotated field.
+
+    Raises
+    ------
+    ValueError
+        If ``spin`` is neither 0 nor 2.
     """
+    _check_spin(spin)
+    # Rows are y, so numpy's rotation from the first axis to the second is from +y to +x.
+    rotated = np.rot90(np.asarray(field), -k, axes=(-2, -1))
+    return rotated * (-1) ** k if spin == 2 else rotated
+
+
+def _check_spin(spin: int) -> None:
     if spin not in (0, 2):
-        raise ValueError(f"spin must be 0 or 2, not {spin!r}")
-    # Rows are y and columns x, so that numpy's turn from the first axis to the second is the
-    # other way round.
-    turned = np.rot90(np.asarray(field), -k, axes=(-2, -1))
-    return turned * (-1) ** k if spin == 2 else turned
+        raise ParameterError("spin", "0 or 2", repr(spin))

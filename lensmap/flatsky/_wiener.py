@@ -1,59 +1,68 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The Wiener filter of a shear field with uneven noise and holes, and samples of its posterior."""
+"""The Wiener filter of a shear field with varying noise and holes, and posterior samples."""
+
+from collections.abc import Iterable
 
 import numpy as np
-import scipy.fft
+from numpy.typing import ArrayLike
 
 from lensmap.flatsky._kaiser_squires import shear_kernel
-from lensmap.utils import MapWarning, n_threads, warn_user
+from lensmap.flatsky._modes import from_modes, to_modes
+from lensmap.utils import MapWarning, ParameterError, warn_user
 
 __all__ = ["WienerSolver"]
 
-# No pixel is taken to be more certain than a tenth of the signal's standard deviation: without
-# noise there is nothing to filter, and the equations of a sparse field could hardly be solved.
-_LOWEST_NOISE = 1e-2
+# The lowest noise variance in units of the signal's variance. The iteration would hardly converge
+# for a sparse field with less noise.
+_MIN_NOISE_TO_SIGNAL = 1e-2
 
 
 class WienerSolver:
-    r"""The equations of the Wiener filter on one field, for any number of shear fields.
+    r"""The Wiener filter of shear fields with the same noise and prior.
 
     The most probable convergence for a Gaussian signal and Gaussian noise solves
 
     .. math:: (S^{-1} + A^T N^{-1} A)\, \kappa = A^T N^{-1} d
 
-    with the prior covariance S of the convergence, which is a power spectrum; the shear
+    with the prior covariance S of the convergence, given by a power spectrum; the shear
     :math:`A \kappa` of a convergence, by `shear_kernel` on a periodic grid that is larger than
-    the field; and the noise N, independent between pixels and components, infinite where there
-    are no data, as everywhere outside of the field. The signal is E-mode only.
+    the field; and the noise covariance N, independent between pixels and components, and infinite
+    without data, as everywhere outside the field. The signal is E-mode only.
 
-    It is solved for :math:`x = S^{-1/2} \kappa`, where the system is :math:`1 + S^{1/2} A^T
+    The solver finds :math:`x = S^{-1/2} \kappa`, for which the matrix is :math:`1 + S^{1/2} A^T
     N^{-1} A S^{1/2}`, by conjugate gradients in Fourier space. The preconditioner is the inverse
-    for noise that is the same everywhere: where it is, without holes and padding, the first
-    step is the solution. Otherwise 20 to 40 steps are usual, holes or not.
+    for uniform noise. With uniform noise and without holes and padding, the first step is the
+    solution; otherwise 20 to 40 steps are usual.
 
-    Both components of the kernel are real there, so that a complex field stands for two real
-    ones: the E-mode and, of the shear turned by 45 degrees, the B-mode, at the cost of one.
+    Both components of the kernel are real in Fourier space. Therefore a complex field solves two
+    real systems at the cost of one: the E-mode and, from the shear rotated by 45 degrees, the
+    B-mode.
 
     Parameters
     ----------
     variance : array_like
-        The noise variance of each shear component in each pixel, ``(ny, nx)``; infinite where
-        there are no data. It is taken to be at least 0.01 of the prior variance of a pixel.
+        The noise variance of each shear component in each pixel, ``(ny, nx)``; infinite without
+        data. Values below 0.01 of the prior variance of a pixel are raised to it.
     power : array_like
-        The prior's power for each mode of the padded grid, at least ``(ny, nx)``, as
-        `mode_power` gives it.
+        The prior's power for each mode of the padded grid, at least ``(ny, nx)``, from
+        `mode_power`.
     dtype : {"float64", "float32"}
-        The precision. Single precision is good to 3e-5 of the map's largest value.
+        The precision. Single precision has errors of 3e-5 of the map's largest value.
     tolerance : float
-        The residual, relative to the right-hand side (both in the norm of the preconditioner),
-        at which the iteration ends.
+        The iteration ends at this residual, relative to the right-hand side (both in the norm of
+        the preconditioner).
     max_iterations : int
-        Where it ends in any case, with a MapWarning.
+        The largest number of steps, after which the solver warns.
 
     Attributes
     ----------
     n_iterations : int
-        How many steps the last solution took; 0 before the first.
+        The number of steps of the last solution; 0 before the first.
+
+    Raises
+    ------
+    ValueError
+        If ``power`` is smaller than ``variance`` along an axis.
 
     References
     ----------
@@ -62,43 +71,52 @@ class WienerSolver:
     Simon, Taylor & Hartlap 2009, MNRAS 399, 48 (shear).
     """
 
-    def __init__(self, variance, power, *, dtype="float64", tolerance=1e-6, max_iterations=1000):
+    def __init__(
+        self,
+        variance: ArrayLike,
+        power: ArrayLike,
+        *,
+        dtype: str = "float64",
+        tolerance: float = 1e-6,
+        max_iterations: int = 1000,
+    ) -> None:
         variance, power = np.asarray(variance, dtype=float), np.asarray(power, dtype=float)
         if any(n > m for n, m in zip(variance.shape, power.shape, strict=True)):
-            raise ValueError(
-                f"power must have at least the shape of variance {variance.shape} (ny, nx), not "
-                f"{power.shape}"
+            raise ParameterError(
+                "power",
+                f"at least the shape of variance {variance.shape} (ny, nx)",
+                str(power.shape),
+                verb="have",
             )
         real = np.dtype(dtype).type
         self._complex = np.complex64 if real is np.float32 else np.complex128
         self._shape = power.shape
-        self._workers = n_threads(power.size)
         self._tolerance, self._max_iterations = tolerance, max_iterations
         self.n_iterations = 0
-        inverse = 1.0 / np.maximum(variance, max(_LOWEST_NOISE * power.mean(), 1e-300))
+        inverse = 1.0 / np.maximum(variance, max(_MIN_NOISE_TO_SIGNAL * power.mean(), 1e-300))
         root, kernel = np.sqrt(power), shear_kernel(power.shape)
         self._inverse, self._root = inverse.astype(real), root.astype(real)
-        # What takes x to each shear component; real, so that a complex x is two real ones.
+        # The factors from x to each shear component are real, so a complex x is two real ones.
         self._components = [(root * part).astype(real) for part in (kernel.real, kernel.imag)]
-        del root, kernel  # in double precision, which is more than all that is kept
+        del root, kernel  # in double precision they take more memory than all attributes
         level = inverse[inverse > 0].mean() if np.any(inverse > 0) else 0.0
         response = sum(np.square(part) for part in self._components)
         self._precondition = 1 / (1 + real(level) * response)
 
-    def solve(self, shear):
-        """Return the Wiener filtered convergence of a shear field.
+    def solve(self, shear: ArrayLike) -> np.ndarray:
+        """Return the Wiener-filtered convergence of a shear field.
 
         Parameters
         ----------
         shear : array_like
-            Complex, ``(ny, nx)``, in the pixel basis (+x, +y); its value where the noise is
-            infinite has no influence, but must be finite.
+            Complex, ``(ny, nx)``, in the pixel basis (+x, +y), finite also in pixels with infinite
+            noise, which do not contribute.
 
         Returns
         -------
         `numpy.ndarray`
-            Complex, ``(ny, nx)``: the real part is the E-mode, the imaginary part the E-mode of
-            the shear turned by 45 degrees: the B-mode, filtered as if the signal were in it.
+            Complex, ``(ny, nx)``: the real part is the E-mode, the imaginary part the B-mode,
+            filtered with the prior of the E-mode.
 
         Warns
         -----
@@ -108,14 +126,15 @@ class WienerSolver:
         first, second = self._components
         shear = np.asarray(shear)
         spectrum = self._forward((shear * self._inverse).astype(self._complex))
-        # The turned shear is -i g: A^T of both together is the conjugate kernel.
+        # The shear rotated by 45 degrees is -i g: A^T of both is the conjugate kernel.
         return self._conjugate_gradients((first - 1j * second) * spectrum)
 
-    def fluctuations(self, rng):
-        """Return two independent samples of the posterior about its mean.
+    def fluctuations(self, rng: np.random.Generator) -> np.ndarray:
+        """Return two independent samples of the posterior, minus its mean.
 
-        The equations with a random right-hand side whose covariance is that of the system: their
-        solution has the covariance of the posterior, also in holes and outside of the data.
+        They solve the equations with a random right-hand side that has the covariance of the
+        matrix, so that the solution has the covariance of the posterior, also in holes and
+        outside the data.
 
         Parameters
         ----------
@@ -125,14 +144,19 @@ class WienerSolver:
         Returns
         -------
         `numpy.ndarray`
-            Complex, ``(ny, nx)``: the real and the imaginary part are the two. They have the
-            covariance of the error of `solve` about the truth, and added to the solution they
-            are samples of the truth.
+            Complex, ``(ny, nx)``: the real and the imaginary part are the two samples. Their
+            covariance is that of the error of `solve`; added to the solution, they are samples
+            of the posterior.
+
+        Warns
+        -----
+        MapWarning
+            If the tolerance is not reached.
         """
         real = self._root.dtype
         noise = np.sqrt(self._inverse)
 
-        def white(shape):
+        def white(shape: Iterable[int]) -> np.ndarray:
             pair = rng.standard_normal((*shape, 2), dtype=real)
             return pair.view(self._complex)[..., 0]
 
@@ -143,19 +167,16 @@ class WienerSolver:
 
     # --- the system -------------------------------------------------------------------------
 
-    def _forward(self, field):
-        """Transform a field of the map's size; the padding is 0."""
-        work = scipy.fft.fft(field, self._shape[1], axis=1, workers=self._workers)
-        return scipy.fft.fft(work, self._shape[0], axis=0, workers=self._workers, overwrite_x=True)
+    def _forward(self, field: np.ndarray) -> np.ndarray:
+        """Return the transform of a zero-padded field."""
+        return to_modes(field, self._shape)
 
-    def _backward(self, spectrum):
-        """Transform back, and return the part that is the map."""
-        ny, nx = self._inverse.shape
-        work = scipy.fft.ifft(spectrum, axis=0, workers=self._workers, overwrite_x=True)[:ny]
-        return scipy.fft.ifft(work, axis=1, workers=self._workers)[:, :nx]
+    def _backward(self, spectrum: np.ndarray) -> np.ndarray:
+        """Return the inverse transform without the padding; overwrites ``spectrum``."""
+        return from_modes(spectrum, self._inverse.shape)
 
-    def _apply(self, x):
-        """Return the system's matrix times x."""
+    def _apply(self, x: np.ndarray) -> np.ndarray:
+        """Return the product of the system's matrix and x."""
         total = x.copy()
         for component in self._components:
             shear = self._backward(component * x)
@@ -163,13 +184,13 @@ class WienerSolver:
             spectrum = self._forward(shear)
             spectrum *= component
             total += spectrum
-            del spectrum  # before the next component needs the room
+            del spectrum  # frees memory for the next component
         return total
 
-    def _conjugate_gradients(self, right):
-        """Solve for x and return the convergence on the map; ``right`` is used up.
+    def _conjugate_gradients(self, right: np.ndarray) -> np.ndarray:
+        """Solve for x and return the convergence on the map; overwrites ``right``.
 
-        All steps are made in place: the vectors are what a large map needs memory for.
+        All steps are in place, because the vectors dominate the memory for a large map.
         """
         number = right.real.dtype.type
         x, residual = np.zeros_like(right), right
@@ -188,23 +209,23 @@ class WienerSolver:
                     "max_iterations",
                 )
                 break
-            turned = self._apply(direction)
-            step = number(square / _product(direction, turned))
-            turned *= step
-            residual -= turned
-            np.multiply(direction, step, out=turned)
-            x += turned
-            preconditioned = np.multiply(self._precondition, residual, out=turned)
-            square, before = _product(residual, preconditioned), square
-            direction *= number(square / before)
+            work = self._apply(direction)
+            step = number(square / _product(direction, work))
+            work *= step
+            residual -= work
+            np.multiply(direction, step, out=work)
+            x += work
+            preconditioned = np.multiply(self._precondition, residual, out=work)
+            square, last_square = _product(residual, preconditioned), square
+            direction *= number(square / last_square)
             direction += preconditioned
-            del turned, preconditioned
+            del work, preconditioned
             self.n_iterations += 1
         x *= self._root
         return self._backward(x)
 
 
-def _product(one, other):
-    """Return the scalar product as real vectors, summed in double precision over the rows."""
+def _product(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the scalar product as real vectors; sums over rows are in double precision."""
     real = one.real.dtype
     return float(np.einsum("ij,ij->i", one.view(real), other.view(real)).sum(dtype=float))

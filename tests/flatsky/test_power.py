@@ -111,7 +111,7 @@ def test_the_number_of_modes_tells_the_error():
     [
         (([], SCALE), ValueError, "at least one map"),
         (([np.ones(4)], SCALE), ValueError, "each map must be two-dimensional"),
-        ((np.full((8, 8), np.nan), SCALE), ValueError, "no pixel that is finite"),
+        ((np.full((8, 8), np.nan), SCALE), ValueError, "no finite, unmasked pixel"),
         ((np.ones((8, 8)), 0.0), ValueError, "pixel_scale must be a positive number"),
         ((np.ones((8, 8)), SCALE, 0), ValueError, "n_bins must be at least 1"),
         ((np.ones((8, 8)), SCALE, 5, 0.7), ValueError, "taper must be from 0 to 0.5"),
