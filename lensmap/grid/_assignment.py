@@ -108,6 +108,9 @@ class PixelAssignment:
         The number of galaxies off the map, and of galaxies inside the mask.
     """
 
+    pixel: np.ndarray
+    shear: np.ndarray
+
     def __init__(
         self,
         catalog: ShearCatalog,

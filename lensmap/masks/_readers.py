@@ -101,7 +101,7 @@ def _from_object(source: Any) -> MaskSource | None:
 
 
 def _package(source: Any) -> str:
-    """Return the package of an object's class, without an import of optional packages."""
+    """Return the name of the package of an object's class; imports no optional package."""
     return type(source).__module__.partition(".")[0]
 
 
