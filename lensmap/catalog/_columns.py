@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lensmap.catalog._convention import Convention, convention_signs
-from lensmap.utils import ParameterError, match_name
+from lensmap.utils import ParameterError, ParameterTypeError, match_name
 
 __all__ = [
     "REQUIRED", "OPTIONAL", "COLUMN_PRESETS", "ColumnPreset", "check_extra", "find_columns",
@@ -208,7 +208,7 @@ def find_columns(
     """
     names = list(names)
     if columns is not None and not isinstance(columns, (str, dict)):
-        raise TypeError(f"columns must be None, a preset's name or a dict, not {columns!r}")
+        raise ParameterTypeError("columns", "None, a preset's name or a dict", repr(columns))
     if isinstance(columns, str):
         preset = match_name(COLUMN_PRESETS, columns)
         if preset is None:
