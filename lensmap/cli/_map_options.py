@@ -94,8 +94,8 @@ def make_estimator(arguments):
     from lensmap import estimators
 
     cls = estimators.estimator_class(arguments.method)
-    options = {"rng": arguments.seed, **arguments.uncertainty}
     known = {option.name for option in cls.options}
+    options = {**({"rng": arguments.seed} if "rng" in known else {}), **arguments.uncertainty}
     for name in ("smoothing", "z_source", "network", "symmetrize"):
         if name not in arguments:  # None is a choice, too
             continue

@@ -53,6 +53,17 @@ def test_the_contract(cls, law):
     assert result.status == ("skipped" if skipped else "holds"), result
 
 
+def test_15_tiles_of_a_local_network():
+    (result,) = check_estimator("cnn", laws=["15"], network="h21like").results
+    assert result.status == "holds"
+
+
+@pytest.mark.slow
+def test_15_tiles_of_a_deeper_network():
+    (result,) = check_estimator("cnn", laws=["15"], network="cha2025").results
+    assert result.status == "holds"
+
+
 def test_linear_and_others():
     assert LINEAR.keys() == {"ks", "wiener"} and not any(cls.linear for cls in NETWORKS)
 

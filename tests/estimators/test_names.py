@@ -201,6 +201,21 @@ print(flat, np.unique(kappa.data), kappa.meta["estimator"], flat.options[0].type
     ]
 
 
+def test_another_package_is_a_method_of_the_command_line(tmp_path):
+    _install(tmp_path, "flatmaps", {"flat": "flatmaps:Flat"})
+    run = _run(tmp_path, """
+from importlib.resources import files
+from lensmap import ConvergenceMap
+from lensmap.cli import main
+catalog = str(files("lensmap") / "data" / "demo_catalog.fits")
+words = ["reconstruct", catalog, "-o", "k.fits", "--no-check", "--method", "flat(value=0.25)"]
+print(main(words), ConvergenceMap.read("k.fits").meta["estimator"])
+""")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[0] == "flatmaps is loaded"
+    assert run.stdout.splitlines()[-1] == "0 Flat"
+
+
 def test_a_taken_name_is_an_error_that_names_both(tmp_path):
     _install(tmp_path, "flatmaps", {"flat": "flatmaps:Flat", "ks": "flatmaps:Flat"})
     _install(tmp_path, "plainmaps", {"flat": "plainmaps:Flat"})
