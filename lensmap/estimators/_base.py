@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`Estimator`: the base class of all estimators, with one ``reconstruct`` for all of them."""
 
+import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Literal
@@ -12,19 +13,20 @@ from astropy.wcs import WCS
 from lensmap.catalog import ShearCatalog
 from lensmap.estimators._binning import make_grid
 from lensmap.estimators._contract import Contract
-from lensmap.estimators._declarations import Inversion
+from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
 from lensmap.estimators._dressing import check_inversion, mask_of, to_map
-from lensmap.estimators._parameters import DeclaredParameters
+from lensmap.estimators._options import Option, read_options
+from lensmap.estimators._parameters import check_signature, representation, with_defaults
 from lensmap.estimators._target import Target, conformal_frame
 from lensmap.grid import PixelAssignment, PixelFrame, ShearGrid, make_wcs, noise_realizations
 from lensmap.maps import ConvergenceMap
 from lensmap.typing import CatalogLike, ProgressLike
-from lensmap.utils import as_generator, track
+from lensmap.utils import Parametrized, as_generator, check_choice, check_count, track
 
 __all__ = ["Estimator"]
 
 
-class Estimator(DeclaredParameters, ABC):
+class Estimator(Parametrized, ABC):
     """Base class of all estimators, yours included.
 
     *Must implement*
@@ -60,8 +62,8 @@ class Estimator(DeclaredParameters, ABC):
     quantity : str
         The quantity of the map, kept as ``meta["quantity"]``; mass fits need ``"kappa"``.
     extra_sums : tuple of str
-        Sums over the galaxies that the method needs besides the usual ones: keys of
-        `lensmap.ShearGrid.extra`.
+        Sums over the galaxies that the method needs besides the usual ones: keys of ``extra`` of a
+        `lensmap.ShearGrid`.
     linear : bool
         Whether the map is linear in the ellipticities for a given noise.
     uncertainties : tuple of Uncertainty
@@ -94,12 +96,76 @@ class Estimator(DeclaredParameters, ABC):
     Empty()
     """
 
+    #: :meta hide-value:
+    options: ClassVar[tuple[Option, ...]] = ()
+    #: :meta hide-value:
     variant: ClassVar[str | None] = None
+    #: :meta hide-value:
     geometry: ClassVar[Literal["plane", "sphere"]] = "plane"
+    #: :meta hide-value:
     quantity: ClassVar[str] = "kappa"
-    extra_sums: ClassVar[tuple[str, ...]] = ()
+    #: :meta hide-value:
     linear: ClassVar[bool] = False
+    #: :meta hide-value:
+    uncertainties: ClassVar[tuple[Uncertainty, ...]] = (ROTATIONS,)
+    #: :meta hide-value:
+    extra_sums: ClassVar[tuple[str, ...]] = ()
+    #: :meta hide-value:
     contract: ClassVar[Contract] = Contract()
+
+    uncertainty: str | None = None
+    n_realizations: int = 100
+    rng: int | np.random.SeedSequence = 0
+    fill_holes: bool = False
+    sigma_e: float | None = None
+    scheme: str = "nearest"
+
+    def __init_subclass__(cls, defaults: dict[str, object] | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if defaults is not None:
+            setattr(cls, "__init__", with_defaults(cls.__init__, defaults))
+        check_signature(cls)
+        cls.options = read_options(cls, cls.__dict__.get("options", ()))
+
+    # --- parameters -------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return representation(self)
+
+    @property
+    def chosen_uncertainty(self) -> Uncertainty | None:
+        """The `Uncertainty` that the parameter ``uncertainty`` names; None without one."""
+        return next((kind for kind in self.uncertainties if kind.name == self.uncertainty), None)
+
+    def check_parameters(self) -> None:
+        """Check the parameters that all estimators share; call it at the end of ``__init__``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is not allowed.
+        """
+        names = tuple(kind.name for kind in self.uncertainties)
+        check_choice(self.uncertainty, "uncertainty", (None, *names))
+        check_count(self.n_realizations, "n_realizations", minimum=2)
+        if not isinstance(self.rng, np.random.SeedSequence):
+            check_count(self.rng, "rng")
+        check_choice(self.scheme, "scheme", ("nearest", "cloud-in-cell"))
+
+    def describe_params(self) -> dict[str, object]:
+        """Return the parameters as the meta of a map keeps them.
+
+        Returns
+        -------
+        dict
+            From names to numbers, strings and other types that a FITS file can hold; other objects
+            as their `str`.
+        """
+        plain = (str, bool, numbers.Number, list, tuple, dict, type(None))
+        return {
+            name: value if isinstance(value, plain) else str(value)
+            for name, value in self.get_params().items()
+        }
 
     # --- the method: what authors write -----------------------------------------------------
 

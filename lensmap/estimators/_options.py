@@ -14,7 +14,7 @@ from astropy import units as u
 from lensmap.utils import ParameterError, check_angle, check_choice
 
 if TYPE_CHECKING:
-    from lensmap.estimators._parameters import DeclaredParameters
+    from lensmap.estimators._base import Estimator
 
 __all__ = ["Option", "read_options"]
 
@@ -95,7 +95,7 @@ class Option(NamedTuple):
 
 
 def read_options(
-    cls: "type[DeclaredParameters]", declared: tuple[Option, ...] = ()
+    cls: "type[Estimator]", declared: tuple[Option, ...] = ()
 ) -> tuple[Option, ...]:
     """Return the options of a class of estimators, in the order of its signature.
 

@@ -170,7 +170,7 @@ class Law:
     Attributes
     ----------
     number : str
-        Its number in the conventions, with a letter where a law has parts.
+        Its number, with a letter where a law has parts.
     name : str
         What holds, in a few words.
     function : callable

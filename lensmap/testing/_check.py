@@ -23,9 +23,9 @@ def check_estimator(
 ) -> ContractReport:
     """Check that a class of estimators obeys the contract of estimators.
 
-    The laws are those of the page on conventions: symmetries, linearity where it is declared, E and
-    B, masks, files, lenses at many places of the sky, and what an uncertainty means. The suite has
-    lenses and galaxies of its own. It takes a few seconds.
+    The laws, which the page on lensmap's architecture lists, are about symmetries, linearity where
+    it is declared, E and B, masks, files, lenses at many places of the sky, and what an uncertainty
+    means. The suite has lenses and galaxies of its own. It takes a few seconds.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ class LawResult:
     Attributes
     ----------
     number : str
-        The number of the law in the conventions, such as ``"3b"``.
+        The number of the law, such as ``"3b"``.
     name : str
         The name of the law.
     status : {"holds", "broken", "skipped"}
@@ -84,7 +84,7 @@ class ContractError(AssertionError):
         lines = [f"{report.estimator} breaks {len(report.broken)} of {len(report.results)} laws:"]
         super().__init__("\n".join([*lines, *map(str, report.broken)]))
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         return type(self), (self.report,)
 
 
