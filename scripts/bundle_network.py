@@ -16,7 +16,7 @@ from astropy import units as u
 
 from lensmap.networks import load_network, save_network
 from lensmap.networks._cards import BUNDLED
-from lensmap.simulate import draw_fields
+from lensmap.simulate import HaloModelField, MockSurvey, draw_fields
 from lensmap.validation import ValidationSetup, series_seed
 
 # What an error bar says of itself.
@@ -24,12 +24,13 @@ LEVELS = (0.68, 0.95)
 
 # Surveys in which the error bars shall be right on average.
 SETUPS = [
-    ValidationSetup(z_source=z, **more)
+    ValidationSetup(sky=HaloModelField(z_source=z, **sky), **more)
     for z in (1.0, 2.5)
-    for more in (
-        {},
-        {"mask_fraction": 0.35},
-        {"density": 10 / u.arcmin**2, "pixel_scale": 0.7 * u.arcmin, "shape": (384, 384)},
+    for sky, more in (
+        ({}, {}),
+        ({}, {"mask_fraction": 0.35}),
+        ({"pixel_scale": 0.7 * u.arcmin, "shape": (384, 384)},
+         {"survey": MockSurvey(density=10 / u.arcmin**2)}),
     )
 ]
 

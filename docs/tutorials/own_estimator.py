@@ -15,6 +15,7 @@ from astropy import units as u
 from lensmap import ConvergenceMap, KaiserSquires, WienerFilter
 from lensmap.estimators import Estimator, Inversion
 from lensmap.flatsky import gaussian_smooth, linear_noise, near_data, shear_to_convergence
+from lensmap.simulate import HaloModelField
 from lensmap.testing import check_estimator
 from lensmap.utils import check_angle, check_count, check_number
 from lensmap.validation import ValidationSetup, compare, contrast, summarize_scores
@@ -101,7 +102,8 @@ print(check_estimator(LocalPower))
 # `lensmap.validation.ValidationSetup` says what is simulated. Small fields serve here, and few of
 # them; ``seed=1`` are other fields than those on which ``finest`` and ``extent`` were chosen.
 
-setup = ValidationSetup(z_source=1.0, shape=(160, 160), pixel_scale=0.6 * u.arcmin)
+sky = HaloModelField(z_source=1.0, shape=(160, 160), pixel_scale=0.6 * u.arcmin)
+setup = ValidationSetup(sky=sky)
 estimators = {
     "Kaiser-Squires": KaiserSquires(smoothing=1.2 * u.arcmin),
     "Wiener filter": WienerFilter(z_source=1.0),
@@ -113,14 +115,14 @@ kept = {}
 def keep_first(number, observation, maps):
     """Keep the maps of the first field, to look at them."""
     if number == 0:
-        kept.update({"truth": ConvergenceMap(observation.truth, wcs=setup.wcs), **maps})
+        kept.update({"truth": ConvergenceMap(observation.truth, wcs=sky.wcs), **maps})
 
 
 scores = compare(estimators, setup, n_fields=8, seed=1, workers=1, visit=keep_first)
 
 figure = plt.figure(figsize=(8, 7), layout="constrained")
 for i, (name, kappa) in enumerate(kept.items()):
-    ax = figure.add_subplot(2, 2, 1 + i, projection=setup.wcs)
+    ax = figure.add_subplot(2, 2, 1 + i, projection=sky.wcs)
     kappa.plot(ax, vmin=-0.08, vmax=0.08, colorbar=False, title=name)
 figure.colorbar(figure.axes[0].images[0], ax=figure.axes, label="convergence", shrink=0.6)
 plt.show()

@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Estimators at work on the same data, and the scores of their maps."""
 
-import textwrap
 import time
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from lensmap import __version__
 from lensmap.scores import null_scores, paired_difference, score_map
 from lensmap.simulate import draw_fields
 from lensmap.utils import check_count, check_number, set_formats
+from lensmap.validation._facts import estimator_facts
 from lensmap.validation._setup import Observation, ValidationSetup, series_seed
 
 __all__ = ["FieldMaps", "compare", "contrast", "error_about_truth", "field_scores", "map_fields"]
@@ -99,9 +99,7 @@ def compare(
         series=_series(setup),
         seed=int(seed),
         above=float(above),
-        estimators={
-            name: textwrap.shorten(repr(estimator), 300) for name, estimator in estimators.items()
-        },
+        estimators={name: estimator_facts(estimator) for name, estimator in estimators.items()},
         lensmap=__version__,
     )
     return table
@@ -236,7 +234,7 @@ def field_scores(field, setup, above=0.1):
     rows = []
     for name, kappa in field.maps.items():
         if setup.null:
-            scores = null_scores(kappa.data, mask, pixel_scale=setup.model.pixel_scale)
+            scores = null_scores(kappa.data, mask, pixel_scale=setup.sky.pixel_scale)
         else:
             scores = score_map(truth, kappa.data, mask, error_about_truth(kappa), above=above)
         rows.append({

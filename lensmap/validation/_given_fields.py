@@ -1,103 +1,132 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`GivenFields`: true maps that the user brings, in the place of drawn ones."""
+"""`GivenFields`: true maps from files, in place of simulated ones."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from astropy import units as u
+from astropy.wcs import WCS
 
+from lensmap.cosmology import check_z_source, get_cosmology
 from lensmap.simulate import LensingField
-from lensmap.utils import as_generator
+from lensmap.typing import CosmologyLike, PathLike, RedshiftLike, RNGLike
+from lensmap.utils import ParameterError, as_generator
 
 __all__ = ["GivenFields"]
 
 
 @dataclass(frozen=True, eq=False)
 class GivenFields:
-    """Fields from files, such as maps of a simulation; all have the same pixels.
-
-    It has ``prepare`` and ``draw`` and may stand where a `lensmap.simulate.HaloModelField` does.
+    """True convergence maps from files, such as those of a simulation; all have the same pixels.
 
     Attributes
     ----------
     paths : sequence of path-like
         The files, at least one.
     read : callable or None
-        Makes a `lensmap.simulate.LensingField` of a path, such as
-        `lensmap.simulate.read_massivenus`; importable, where fields are drawn in several
-        processes. None is that of LensingField, for files of ``lensmap simulate fields``.
+        Function from a path to a `lensmap.simulate.LensingField`, such as
+        `lensmap.simulate.read_massivenus`. It must be importable where several processes draw
+        fields. None is `lensmap.simulate.LensingField.read`, for files of
+        ``lensmap simulate fields``.
+    z_source : float or `lensmap.cosmology.SourceRedshifts`
+        The redshift of the sources of the maps, or their distribution.
+    cosmology : `~astropy.cosmology.FLRW`, str or None
+        The cosmology of the maps, as for `lensmap.cosmology.get_cosmology`.
 
     Raises
     ------
     ValueError
-        If there is no file.
+        If there is no file, or ``z_source`` is no redshift.
     FileNotFoundError
-        If one of them is not there.
+        If a file does not exist.
     """
 
-    paths: tuple
-    read: object = None
+    paths: Sequence[PathLike]
+    read: Callable[[Path], LensingField] | None = None
+    z_source: RedshiftLike = field(kw_only=True)
+    cosmology: CosmologyLike = field(default=None, kw_only=True)
+
+    #: The maps are as sharp as their pixels, see `lensmap.simulate.HaloModelField`.
+    resolution = None
 
     def __post_init__(self):
         if self.read is None:
             object.__setattr__(self, "read", LensingField.read)
         paths = tuple(Path(path) for path in self.paths)
         if not paths:
-            raise ValueError("paths must name at least one file, but is empty")
-        missing = [str(path) for path in paths if not path.is_file()]
+            raise ParameterError("paths", "at least one file", verb="name")
+        missing = [path for path in paths if not path.is_file()]
         if missing:
-            raise FileNotFoundError(f"there is no file {missing[0]!r} of those in paths")
+            raise FileNotFoundError(f"paths: there is no file {str(missing[0])!r}")
+        check_z_source(self.z_source)
         object.__setattr__(self, "paths", paths)
+        object.__setattr__(self, "cosmology", get_cosmology(self.cosmology))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.paths)
 
     def __repr__(self):
         return f"<GivenFields of {len(self)} files, the first {str(self.paths[0])!r}>"
 
-    def __getitem__(self, which):
-        """Return some of them, a slice."""
-        return GivenFields(self.paths[which], self.read)
+    def __getitem__(self, which: slice) -> "GivenFields":
+        return self.replace(paths=self.paths[which])
 
-    @cached_property
-    def _first(self):
-        return self.read(self.paths[0])
+    def replace(self, **changes: object) -> "GivenFields":
+        """Return the same fields with other parameters.
 
-    @property
-    def wcs(self):
-        """The `~astropy.wcs.WCS` of the first, which stands for all."""
-        return self._first.wcs
-
-    @property
-    def shape(self):
-        """``(ny, nx)``."""
-        return self._first.shape
-
-    @property
-    def pixel_scale(self):
-        """The side of a pixel, an angle."""
-        return self._first.kappa.pixel_scale.to(u.arcmin)
-
-    def prepare(self):
-        """Read the first field.
+        Parameters
+        ----------
+        **changes
+            The parameters that change.
 
         Returns
         -------
         GivenFields
-            The fields themselves.
+            The new fields.
+        """
+        return replace(self, **changes)
+
+    @cached_property
+    def _first(self) -> LensingField:
+        return self.read(self.paths[0])
+
+    @property
+    def wcs(self) -> WCS:
+        """The `~astropy.wcs.WCS` of the first map, used for all."""
+        return self._first.wcs
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the maps, ``(ny, nx)``."""
+        return self._first.shape
+
+    @property
+    def pixel_scale(self) -> u.Quantity:
+        """The side of a pixel, an angle."""
+        return self._first.kappa.pixel_scale.to(u.arcmin)
+
+    def prepare(self) -> "GivenFields":
+        """Read the first map.
+
+        Returns
+        -------
+        GivenFields
+            The object itself.
         """
         _ = self._first
         return self
 
-    def draw(self, rng=None):
-        """Return a field: in a series of `lensmap.simulate.draw_fields` that of the same number.
+    def draw(self, rng: RNGLike = None) -> LensingField:
+        """Read a map: in a series of `lensmap.simulate.draw_fields`, field i is file i.
 
         Parameters
         ----------
         rng : None, int, `numpy.random.SeedSequence` or `numpy.random.Generator`
-            That of the series; by any other, a field is chosen at random.
+            The seed that the series gives to a field; any other source of random numbers selects
+            a file at random, None a different one in each call.
 
         Returns
         -------
@@ -107,20 +136,20 @@ class GivenFields:
         Raises
         ------
         ValueError
-            If there are fewer files than that, or its pixels are not those of the first.
+            If there are fewer files than fields, or the map has other pixels than the first.
         """
         rng = as_generator(rng)
         key = rng.bit_generator.seed_seq.spawn_key
         number = key[0] if key else int(rng.integers(len(self)))
         if number >= len(self):
             raise ValueError(f"there is no field number {number}: paths names {len(self)} files")
-        field = self.read(self.paths[number])
-        if field.shape != self.shape or not np.isclose(
-            field.kappa.pixel_scale.to_value(u.arcmin), self.pixel_scale.to_value(u.arcmin)
+        lensing = self.read(self.paths[number])
+        if lensing.shape != self.shape or not np.isclose(
+            lensing.kappa.pixel_scale.to_value(u.arcmin), self.pixel_scale.to_value(u.arcmin)
         ):
             raise ValueError(
-                f"{str(self.paths[number])!r} has {field.shape} pixels of "
-                f"{field.kappa.pixel_scale.to(u.arcmin):.4g}, the first file {self.shape} of "
-                f"{self.pixel_scale:.4g}: all must be alike"
+                f"{str(self.paths[number])!r} has {lensing.shape} pixels of "
+                f"{lensing.kappa.pixel_scale.to(u.arcmin):.4g}, the first file {self.shape} of "
+                f"{self.pixel_scale:.4g}: all maps must have the same pixels"
             )
-        return field
+        return lensing

@@ -53,7 +53,7 @@ def measure_resources(estimator, setup):
         The numbers, NaN for an estimator that cannot be sent to another process.
     """
     try:
-        both = pickle.dumps((estimator, setup.replace(null=True)))
+        both = pickle.dumps((estimator, setup.replace(null=True, sky=setup.sky.replace())))
     except Exception:  # noqa: BLE001  whatever it is that cannot be pickled
         return Resources(np.nan, np.nan, np.nan)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:

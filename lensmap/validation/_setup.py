@@ -1,67 +1,67 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`ValidationSetup`: the skies and the data on which methods are compared."""
+"""`ValidationSetup`: the simulated fields and the survey on which estimators are compared."""
 
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from lensmap.cosmology import SourceRedshifts, get_cosmology
+from lensmap.cosmology import SourceRedshifts
 from lensmap.grid import ShearGrid
 from lensmap.maps import ConvergenceMap
 from lensmap.simulate import HaloModelField, LensingField, MockSurvey, random_mask
-from lensmap.utils import as_generator, check_choice, check_count, check_number, match_name
+from lensmap.typing import RNGLike
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    as_generator,
+    check_choice,
+    check_count,
+    check_number,
+)
+from lensmap.validation._facts import setup_facts
 from lensmap.validation._given_fields import GivenFields
+from lensmap.validation._presets import available_presets, preset_parameters
 
 __all__ = ["Observation", "ValidationSetup", "series_seed"]
 
-# What fields are drawn for. Each purpose has series of its own.
+# Each purpose has series of fields that no other purpose has.
 _PURPOSES = ("validation", "tuning", "calibration", "null")
 
-# Halos with less are not handed on: no map shows them.
-_LEAST_HALO = 5e13 * u.solMass
+# Lighter halos are no clusters: no map shows them.
+_MIN_HALO_MASS = 5e13 * u.solMass
 
-# What presets say beyond the numbers of the survey: its sky, and z0 of its redshifts
-# ~ z^2 exp(-z / z0).
-_PAPER = {"z_source": 2.5, "resolution": "massivenus"}
-_PRESETS = {
-    "cha2025": {"sky": _PAPER},
-    "masked": {"survey": "cha2025", "sky": {**_PAPER, "mask_fraction": 1 / 3}},
-    "hsc_y3": {"depth": 0.278},
-    "cosmos": {"depth": 0.340, "sky": {"shape": (192, 192), "pixel_scale": 0.4 * u.arcmin}},
-}
-
-# The seeds that users and training have are below this.
-_ORDINARY_BITS = 64
+# Seeds of users and of training are below 2**64.
+_SEED_BITS = 64
 
 
-def series_seed(purpose, seed=0):
+def series_seed(
+    purpose: Literal["validation", "tuning", "calibration", "null"], seed: int = 0
+) -> int:
     """Return the seed of a series of fields that no training has seen.
 
-    The name of the purpose, read as a number, stands above the 64 bits of ``seed``. Series of two
-    purposes therefore never share a field, and neither does one of them share any with a
-    series, for training or else, whose seed is a number below 2**64.
+    The name of the purpose, read as a number, stands above the 64 bits of ``seed``. Two purposes
+    therefore never share a field, and none shares a field with a series, of training or of a user,
+    whose seed is below 2**64.
 
     Parameters
     ----------
     purpose : {"validation", "tuning", "calibration", "null"}
-        To score methods; to choose the parameters of those that are to be scored; to calibrate
-        their error bars; skies without lensing.
+        To score estimators; to tune their parameters; to calibrate their error bars; null fields.
     seed : int
-        Which series, from 0 to below 2**64.
+        The number of the series, from 0 to below 2**64.
 
     Returns
     -------
     int
-        What `lensmap.simulate.draw_fields` takes for a seed.
+        The ``seed`` of `lensmap.simulate.draw_fields`.
 
     Raises
     ------
     TypeError, ValueError
-        If there is no such purpose, or the seed is no whole number of that range.
+        If the purpose is none of these, or the seed is no whole number of that range.
 
     Examples
     --------
@@ -70,23 +70,23 @@ def series_seed(purpose, seed=0):
     (True, 1)
     """
     check_choice(purpose, "purpose", _PURPOSES)
-    if check_count(seed, "seed") >= 2**_ORDINARY_BITS:
-        raise ValueError(f"seed must be below 2**{_ORDINARY_BITS}, not {seed}")
-    return (int.from_bytes(purpose.encode(), "big") << _ORDINARY_BITS) + int(seed)
+    if check_count(seed, "seed") >= 2**_SEED_BITS:
+        raise ParameterError("seed", f"below 2**{_SEED_BITS}", str(seed))
+    return (int.from_bytes(purpose.encode(), "big") << _SEED_BITS) + int(seed)
 
 
 class Observation(NamedTuple):
-    """A field and what a survey would see of it.
+    """A field and the data that a survey takes of it.
 
     Attributes
     ----------
     truth : `numpy.ndarray`
-        The convergence, ``(ny, nx)``, known in masked pixels, too.
+        The convergence, ``(ny, nx)``, also in masked pixels.
     grid : ShearGrid
         The binned data, with the mask.
     halos : `~astropy.table.QTable`
-        The halos of at least 5e13 solar masses, as of `lensmap.halos.halo_table`; no rows where
-        none are known.
+        The halos of at least 5e13 solar masses, as of `lensmap.halos.halo_table`; without rows
+        where the halos of a field are unknown.
     """
 
     truth: np.ndarray
@@ -96,39 +96,23 @@ class Observation(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ValidationSetup:
-    """Skies of a halo model and a survey of them, field by field.
+    """Simulated fields and a mock survey of them.
 
-    It has ``prepare`` and ``draw`` and may stand wherever `lensmap.simulate.draw_fields` takes a
-    model.
+    It has ``prepare`` and ``draw``, so `lensmap.simulate.draw_fields` takes it as a model.
 
     Attributes
     ----------
-    z_source : float or `lensmap.cosmology.SourceRedshifts`
-        The redshift of the sources, or their distribution.
-    density : `~astropy.units.Quantity` or str
-        Galaxies per solid angle.
-    sigma_e : float
-        The intrinsic dispersion of ellipticities per component.
-    measurement_error : {"hsc"}, float or callable
-        The error of a measured ellipticity per component, as for `lensmap.simulate.MockSurvey`.
-    magnitude_limit, m5 : float
-        Of the survey, for ``"hsc"``.
-    pixel_scale : `~astropy.units.Quantity` or str
-        The side of a pixel, an angle.
-    shape : tuple of int
-        ``(ny, nx)``, even.
-    resolution : None, "massivenus" or callable
-        The resolution of a simulation to be imitated, as for `lensmap.simulate.HaloModelField`.
-    cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.simulate.HaloModelField`.
+    sky : HaloModelField, GivenFields or object
+        The true convergence fields: an object with ``prepare()``, ``draw(rng)``, ``replace()``,
+        ``wcs``, ``shape``, ``pixel_scale``, ``z_source``, ``resolution`` and ``cosmology``, for
+        sources at one redshift or of one distribution.
+    survey : MockSurvey
+        The galaxies, with the noise of their ellipticities.
     mask_fraction : float
-        How much of each field is masked, from 0 to below 1, with holes and a ragged edge
+        The fraction of each field that is masked, from 0 to below 1, with holes and a ragged edge
         that differ from field to field (`lensmap.simulate.random_mask`).
     null : bool
-        Whether there is no lensing at all: the truth is 0.
-    fields : GivenFields or None
-        The true maps, field by field, for sources at ``z_source``; their pixels are those of the
-        set-up then, whatever ``pixel_scale`` and ``shape`` say. None draws them.
+        Whether the fields are null fields: galaxies without lensing, with a true convergence of 0.
 
     Raises
     ------
@@ -138,62 +122,51 @@ class ValidationSetup:
     Examples
     --------
     >>> from astropy import units as u
+    >>> from lensmap.simulate import HaloModelField
     >>> from lensmap.validation import ValidationSetup
-    >>> setup = ValidationSetup(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
-    >>> truth, grid, halos = setup.draw(rng=1)
+    >>> sky = HaloModelField(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
+    >>> truth, grid, halos = ValidationSetup(sky=sky).draw(rng=1)
     >>> truth.shape, grid.shape
     ((64, 64), (64, 64))
     """
 
-    z_source: float | SourceRedshifts
-    density: u.Quantity = 33 / u.arcmin**2
-    sigma_e: float = 0.24
-    measurement_error: object = "hsc"
-    magnitude_limit: float = 24.5
-    m5: float = 27.0
-    pixel_scale: u.Quantity = 0.41 * u.arcmin
-    shape: tuple = (512, 512)
-    resolution: object = None
-    cosmology: object = None
+    sky: HaloModelField | GivenFields
+    survey: MockSurvey = field(default_factory=MockSurvey)
     mask_fraction: float = 0.0
     null: bool = False
-    fields: GivenFields | None = None
 
     def __post_init__(self):
-        if self.fields is not None:
-            if not isinstance(self.fields, GivenFields):
-                raise TypeError(f"fields must be GivenFields or None, not {self.fields!r}")
-            # Frozen or not: here it is made.
-            object.__setattr__(self, "shape", tuple(self.fields.shape))
-            object.__setattr__(self, "pixel_scale", self.fields.pixel_scale)
+        _check_sky(self.sky)
+        if not isinstance(self.survey, MockSurvey):
+            raise ParameterTypeError("survey", "a MockSurvey", repr(self.survey))
         check_number(self.mask_fraction, "mask_fraction", "from 0 to below 1", low=0, high=0.99)
         if not isinstance(self.null, bool):
-            raise TypeError(f"null must be a bool, not {self.null!r}")
-        _ = self.model, self.survey  # complain now, not at work
+            raise ParameterTypeError("null", "a bool", repr(self.null))
 
     @staticmethod
-    def available_presets():
-        """Return the names that `preset` takes.
+    def available_presets() -> list[str]:
+        """Return the names of all presets.
 
         Returns
         -------
         list of str
-            Such as ``"masked"``.
+            The names that `preset` takes.
         """
-        return list(dict.fromkeys([*_PRESETS, *MockSurvey.available_presets()]))
+        return available_presets()
 
     @classmethod
-    def preset(cls, name, **changes):
+    def preset(cls, name: str, **changes: object) -> "ValidationSetup":
         """Make the set-up of a survey whose numbers are known.
 
         Parameters
         ----------
         name : str
-            ``"cha2025"``: sources at redshift 2.5 and the resolution of the simulation in
-            that paper; ``"masked"``: the same with a third of each field masked; ``"cosmos"``:
-            the HST field; ``"hsc_y3"``; or another preset of `lensmap.simulate.MockSurvey`.
+            ``"cha2025"``: sources at redshift 2.5 and the resolution of the simulation in that
+            paper; ``"masked"``: the same with a third of each field masked; ``"cosmos"``: the HST
+            field; ``"hsc_y3"``; or a preset of `lensmap.simulate.MockSurvey` that has source
+            redshifts.
         **changes
-            Other parameters, or other values.
+            Parameters of the set-up that differ from the preset.
 
         Returns
         -------
@@ -210,24 +183,24 @@ class ValidationSetup:
         Cha et al. 2025, ApJ, section 2 (MassiveNuS: Liu et al. 2018, JCAP 03, 049). Redshifts of
         HSC and COSMOS: those of galaxies brighter than i = 24.5 and 26, Coil et al. 2004, ApJ
         617, 765.
-        """
-        own = _PRESETS.get(match_name(_PRESETS, name), {})
-        survey = MockSurvey.preset(own.get("survey", name))
-        names = ("density", "sigma_e", "measurement_error", "magnitude_limit", "m5")
-        parameters = {key: getattr(survey, key) for key in names}
-        if survey.z_source is not None:
-            parameters["z_source"] = survey.z_source
-        if "depth" in own:
-            parameters["z_source"] = SourceRedshifts.smail(own["depth"], 1.0)
-        return cls(**parameters | own.get("sky", {}) | changes)
 
-    def replace(self, **changes):
+        Examples
+        --------
+        >>> from lensmap.validation import ValidationSetup
+        >>> setup = ValidationSetup.preset("cha2025")
+        >>> near = setup.replace(sky=setup.sky.replace(z_source=1.0))
+        >>> near.sky.z_source, near.sky.resolution
+        (1.0, 'massivenus')
+        """
+        return cls(**preset_parameters(name) | changes)
+
+    def replace(self, **changes: object) -> "ValidationSetup":
         """Return the same set-up with other parameters.
 
         Parameters
         ----------
         **changes
-            What changes.
+            The parameters that change.
 
         Returns
         -------
@@ -236,37 +209,8 @@ class ValidationSetup:
         """
         return replace(self, **changes)
 
-    @cached_property
-    def model(self):
-        """The `lensmap.simulate.HaloModelField` of the fields, or those that were given."""
-        if self.fields is not None:
-            return self.fields
-        return HaloModelField(
-            z_source=self.z_source,
-            shape=self.shape,
-            pixel_scale=self.pixel_scale,
-            resolution=self.resolution,
-            cosmology=self.cosmology,
-        )
-
-    @cached_property
-    def survey(self):
-        """The `lensmap.simulate.MockSurvey`, without a mask: that belongs to each field."""
-        return MockSurvey(
-            density=self.density,
-            sigma_e=self.sigma_e,
-            measurement_error=self.measurement_error,
-            magnitude_limit=self.magnitude_limit,
-            m5=self.m5,
-        )
-
-    @property
-    def wcs(self):
-        """The `~astropy.wcs.WCS` of all fields."""
-        return self.model.wcs
-
-    def prepare(self):
-        """Work out all that does not depend on a draw, some seconds of work, if not yet done.
+    def prepare(self) -> "ValidationSetup":
+        """Do the work that all fields share, some seconds in the first call.
 
         Returns
         -------
@@ -274,17 +218,17 @@ class ValidationSetup:
             The set-up itself.
         """
         if not self.null:
-            self.model.prepare()
+            self.sky.prepare()
         return self
 
-    def draw(self, rng=None):
+    def draw(self, rng: RNGLike = None) -> Observation:
         """Draw a field and observe it.
 
         Parameters
         ----------
         rng : None, int, `~numpy.random.SeedSequence` or `numpy.random.Generator`
-            The source of random numbers; None is different in each call. The field, the galaxies
-            and the mask have streams of their own: with another survey, the field is the same.
+            Seed or generator; None is different in each call. The field, the galaxies and the
+            mask have random streams of their own, so the field does not depend on the survey.
 
         Returns
         -------
@@ -293,37 +237,37 @@ class ValidationSetup:
         """
         rng = as_generator(rng)
         galaxies, holes = rng.spawn(2)
-        if self.null:
-            nothing = np.zeros(self.model.shape, dtype=np.float32)
-            field = LensingField(
-                ConvergenceMap(nothing, wcs=self.wcs), nothing.astype(np.complex64)
-            )
-        else:
-            field = self.model.draw(rng)
-        truth = field.kappa.data
+        lensing = self._null_field() if self.null else self.sky.draw(rng)
+        truth = lensing.kappa.data
         if self.mask_fraction:
-            mask = random_mask(self.wcs, self.mask_fraction, holes) | field.kappa.mask
-            field = replace(field, kappa=ConvergenceMap(field.kappa, mask=mask))
-        halos = field.halos[field.halos["m200c"] >= _LEAST_HALO]
-        return Observation(truth, self.survey.observe_grid(field, rng=galaxies), halos)
+            mask = random_mask(self.sky.wcs, self.mask_fraction, holes) | lensing.kappa.mask
+            lensing = replace(lensing, kappa=ConvergenceMap(lensing.kappa, mask=mask))
+        halos = lensing.halos[lensing.halos["m200c"] >= _MIN_HALO_MASS]
+        return Observation(truth, self.survey.observe_grid(lensing, rng=galaxies), halos)
 
-    def describe(self):
-        """Return the parameters as a file can hold them.
+    def _null_field(self):
+        zeros = np.zeros(self.sky.shape, dtype=np.float32)
+        return LensingField(ConvergenceMap(zeros, wcs=self.sky.wcs), zeros.astype(np.complex64))
+
+    def describe(self) -> dict:
+        """Return all parameters as plain values in fixed units, for files.
 
         Returns
         -------
         dict
-            From names to numbers and words.
+            ``sky``, ``survey``, ``mask_fraction`` and ``null``; see `lensmap.utils.to_plain`.
         """
-        parts = {item.name: getattr(self, item.name) for item in fields(self)}
-        parts["cosmology"] = get_cosmology(self.cosmology).name or "unnamed"
-        return {name: _described(value) for name, value in parts.items()}
+        return setup_facts(self)
 
 
-def _described(value):
-    if isinstance(value, tuple):
-        return [int(n) for n in value]
-    if isinstance(value, u.Quantity):
-        return str(value)
-    plain = value is None or isinstance(value, (str, bool, int, float))
-    return value if plain else getattr(value, "__name__", repr(value))
+def _check_sky(sky):
+    needed = ("prepare", "draw", "replace", "wcs", "shape", "pixel_scale", "z_source",
+              "resolution", "cosmology")
+    missing = [name for name in needed if not hasattr(sky, name)]
+    if missing:
+        raise ParameterTypeError(
+            "sky", "a HaloModelField, GivenFields or an object like these", repr(sky),
+            f"it has no {', '.join(missing)}",
+        )
+    if not isinstance(sky.z_source, SourceRedshifts) and np.ndim(sky.z_source) > 0:
+        raise ParameterError("sky", "one z_source", repr(sky.z_source), verb="have")

@@ -7,7 +7,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from lensmap.cosmology import convergence_power
+from lensmap.cosmology import convergence_power, get_cosmology
 from lensmap.estimators import KaiserSquires, WienerFilter
 from lensmap.flatsky import measure_power
 from lensmap.scores import pearson_r, rmse
@@ -150,15 +150,18 @@ def measured_power(observations, setup):
     tuple of `numpy.ndarray`
         Multipoles and power.
     """
-    pixel = setup.model.pixel_scale.to_value(u.rad)
+    pixel = setup.sky.pixel_scale.to_value(u.rad)
     return measure_power((truth for truth, *_ in observations), pixel)[:2]
 
 
 def _theoretical(setup):
-    if setup.resolution is None:
-        return WienerFilter(z_source=setup.z_source, cosmology=setup.cosmology, dtype="float32")
+    sky = setup.sky
+    if sky.resolution is None:
+        # Without the default cosmology, the repr in reports stays short.
+        cosmology = None if sky.cosmology == get_cosmology(None) else sky.cosmology
+        return WienerFilter(z_source=sky.z_source, cosmology=cosmology, dtype="float32")
     ell = np.geomspace(1.0, 1e6, 400)
-    power = convergence_power(ell, setup.z_source, setup.cosmology)
-    power = power * resolution_transfer(ell, setup.resolution) ** 2
-    # The filter asks for a positive power; where none is left, any that is small will do.
+    power = convergence_power(ell, sky.z_source, sky.cosmology)
+    power = power * resolution_transfer(ell, sky.resolution) ** 2
+    # The filter needs a positive power, also on scales that the resolution has erased.
     return WienerFilter(power=(ell, np.maximum(power, 1e-20 * power.max())), dtype="float32")

@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`validate`: the tests of Cha et al. 2025, and more, on any estimators, in a folder."""
 
-import hashlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from lensmap import __version__
 from lensmap.simulate import draw_fields
 from lensmap.utils import check_count
 from lensmap.validation._compare import map_fields
+from lensmap.validation._facts import SCHEMA, estimator_facts, setup_facts
 from lensmap.validation._records import RecordFolder
 from lensmap.validation._resources import measure_resources
 from lensmap.validation._setup import ValidationSetup, series_seed
@@ -19,9 +19,6 @@ __all__ = ["ValidationPlan", "validate"]
 
 # Of so many fields the maps themselves are kept, to be looked at.
 _N_EXAMPLES = 3
-
-# The longest text that says what an estimator is.
-_LONGEST = 120
 
 # What the parts are called while they are measured.
 _TITLES = {
@@ -146,29 +143,18 @@ def _measure(run, estimators, setup, plan, more):
 
 
 def _settings(estimators, setup, plan, more, seed):
-    described = setup.describe()
-    described.pop("null")
+    """Return what all records of the folder have in common, as plain values."""
+    facts = setup_facts(setup)
+    del facts["null"]  # the part of a field says it
     return {
-        "setup": described,
+        "schema": SCHEMA,
+        "setup": facts,
         "seed": check_count(seed, "seed"),
         "mask_fraction": float(plan.mask_fraction),
-        "estimators": {name: _said(estimator) for name, estimator in estimators.items()},
-        "more": {name: _said(estimator) for name, estimator in more.items()},
+        "estimators": {name: estimator_facts(estimator) for name, estimator in estimators.items()},
+        "more": {name: estimator_facts(estimator) for name, estimator in more.items()},
         "lensmap": __version__,
     }
-
-
-def _said(estimator):
-    """Return the repr of an estimator, if it is more than where it lies in memory.
-
-    Of a long one, such as with a table of power, the beginning, and a digest of all.
-    """
-    text = repr(estimator)
-    if " at 0x" in text:
-        return type(estimator).__name__
-    if len(text) <= _LONGEST:
-        return text
-    return f"{text[:_LONGEST]}... ({hashlib.sha256(text.encode()).hexdigest()[:12]})"
 
 
 class _Run:

@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 from lensmap.flatsky import convergence_to_shear, multiscale_convergence
 from lensmap.networks import GridArrays, as_network
 from lensmap.networks._large_scales import large_scale_correction
+from lensmap.simulate import HaloModelField
 from lensmap.validation import ValidationSetup
 
 SCALE = 0.5
@@ -97,7 +98,8 @@ def test_it_turns_with_the_map(sky):
 def test_the_network_of_lensmap_is_better_for_it():
     from dataclasses import replace
 
-    with_, setup = as_network("lensmap"), ValidationSetup(z_source=1.5, shape=(256, 256))
+    with_ = as_network("lensmap")
+    setup = ValidationSetup(sky=HaloModelField(z_source=1.5, shape=(256, 256)))
     without = replace(with_, large_scales=None)
     assert with_.large_scales is not None
     gain = []
@@ -106,4 +108,4 @@ def test_the_network_of_lensmap_is_better_for_it():
         errors = [np.std(network.predict(grid).kappa - truth) for network in (with_, without)]
         gain.append(errors[1] - errors[0])
     assert np.mean(gain) > 0
-    assert setup.pixel_scale == 0.41 * u.arcmin
+    assert setup.sky.pixel_scale == 0.41 * u.arcmin

@@ -8,9 +8,11 @@ from astropy.table import QTable
 
 from lensmap import ConvergenceMap, KaiserSquires, WienerFilter
 from lensmap.scores import score_map
+from lensmap.simulate import HaloModelField
 from lensmap.validation import ValidationSetup, compare, contrast
 
-SETUP = ValidationSetup(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
+SKY = HaloModelField(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
+SETUP = ValidationSetup(sky=SKY)
 ESTIMATORS = {
     "ks": KaiserSquires(smoothing=1.5 * u.arcmin),
     "wiener": WienerFilter(z_source=1.0, uncertainty="posterior", n_realizations=5),
@@ -27,7 +29,7 @@ class Fixed:
         data = 0.02 * np.random.default_rng(1).standard_normal(grid.shape)
         error = None if self.error is None else np.full(data.shape, self.error)
         return ConvergenceMap(
-            data, wcs=SETUP.wcs, mask=self.mask, uncertainty=error, meta=self.meta
+            data, wcs=SKY.wcs, mask=self.mask, uncertainty=error, meta=self.meta
         )
 
 
@@ -46,8 +48,8 @@ def test_a_row_for_each_field_and_estimator(scores):
     wiener = scores[scores["estimator"] == "wiener"]
     assert np.mean(wiener["coverage_68"]) == pytest.approx(0.75, abs=0.1)
     assert np.isnan(scores["coverage_68"][scores["estimator"] == "ks"]).all()
-    assert scores.meta["seed"] == 2 and scores.meta["setup"]["shape"] == [64, 64]
-    assert "smoothing='1.5 arcmin'" in scores.meta["estimators"]["ks"]
+    assert scores.meta["seed"] == 2 and scores.meta["setup"]["sky"]["shape"] == [64, 64]
+    assert "smoothing='1.5 arcmin'" in scores.meta["estimators"]["ks"]["repr"]
 
 
 def test_scores_are_those_of_the_maps(scores):

@@ -25,10 +25,10 @@ def read(path):
 
 
 def test_a_series_is_the_files_in_order(paths):
-    fields = GivenFields(paths, read)
-    setup = ValidationSetup(z_source=1.0, fields=fields)
-    assert setup.shape == (48, 64)
-    assert setup.pixel_scale.to_value(u.arcmin) == pytest.approx(0.5)
+    fields = GivenFields(paths, read, z_source=1.0)
+    setup = ValidationSetup(sky=fields)
+    assert fields.shape == (48, 64)
+    assert fields.pixel_scale.to_value(u.arcmin) == pytest.approx(0.5)
     drawn = list(draw_fields(setup, 2, seed=7, first=1, workers=1))
     for path, (truth, grid, halos) in zip(paths[1:], drawn, strict=True):
         np.testing.assert_allclose(truth, np.load(path))
@@ -40,15 +40,17 @@ def test_a_series_is_the_files_in_order(paths):
 
 
 def test_too_few_or_other_files(paths, tmp_path):
-    setup = ValidationSetup(z_source=1.0, fields=GivenFields(paths, read))
+    setup = ValidationSetup(sky=GivenFields(paths, read, z_source=1.0))
     with pytest.raises(ValueError, match="no field number 3: paths names 3 files"):
         list(draw_fields(setup, 4, workers=1))
     np.save(paths[1], np.zeros((10, 64)))
-    with pytest.raises(ValueError, match="all must be alike"):
+    with pytest.raises(ValueError, match="all maps must have the same pixels"):
         list(draw_fields(setup, 2, workers=1))
     with pytest.raises(ValueError, match="at least one file"):
-        GivenFields([])
+        GivenFields([], z_source=1.0)
     with pytest.raises(FileNotFoundError, match="there is no file"):
-        GivenFields([tmp_path / "none.fits"])
-    with pytest.raises(TypeError, match="fields must be GivenFields or None"):
-        ValidationSetup(z_source=1.0, fields=paths)
+        GivenFields([tmp_path / "none.fits"], z_source=1.0)
+    with pytest.raises(ValueError, match="z_source must be a positive finite redshift"):
+        GivenFields(paths, read, z_source=-1.0)
+    with pytest.raises(TypeError, match="sky must be a HaloModelField, GivenFields or an object"):
+        ValidationSetup(sky=paths)

@@ -5,9 +5,11 @@ import pytest
 from astropy import units as u
 
 from lensmap import CNNReconstructor, KaiserSquires, WienerFilter
+from lensmap.simulate import HaloModelField
 from lensmap.validation import ValidationSetup, long_estimators, named_estimators
 
-SETUP = ValidationSetup(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
+SKY = HaloModelField(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
+SETUP = ValidationSetup(sky=SKY)
 
 OWN = """
 from lensmap import KaiserSquires

@@ -5,10 +5,12 @@ import numpy as np
 from astropy import units as u
 
 from lensmap import KaiserSquires
+from lensmap.simulate import HaloModelField
 from lensmap.validation import ValidationSetup
 from lensmap.validation._resources import measure_resources
 
-SETUP = ValidationSetup(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
+SKY = HaloModelField(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
+SETUP = ValidationSetup(sky=SKY)
 
 
 def test_memory_is_that_of_the_estimator():

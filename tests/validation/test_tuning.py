@@ -7,10 +7,12 @@ from astropy import units as u
 
 from lensmap import KaiserSquires, WienerFilter
 from lensmap.cosmology import convergence_power
+from lensmap.simulate import HaloModelField
 from lensmap.validation import ValidationSetup, tune_linear
 from lensmap.validation._tuning import measured_power
 
-SETUP = ValidationSetup(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
+SKY = HaloModelField(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
+SETUP = ValidationSetup(sky=SKY)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def test_the_prior_of_the_filter_has_no_pixel_window():
 
 
 def test_the_theory_of_a_simulation_without_small_scales():
-    coarse = SETUP.replace(resolution=_blur)
+    coarse = SETUP.replace(sky=SKY.replace(resolution=_blur))
     scores = tune_linear(coarse, 2, smoothings=[2.0] * u.arcmin, workers=1).scores
     wieners = scores[np.isnan(scores["smoothing"])]
     # both know that nothing is left to be found there

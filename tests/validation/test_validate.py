@@ -10,6 +10,7 @@ from astropy.table import QTable
 from one_process import resources_in_this_process  # noqa: F401  a fixture
 
 from lensmap import KaiserSquires, WienerFilter
+from lensmap.simulate import HaloModelField
 from lensmap.validation import (
     ValidationPlan,
     ValidationResults,
@@ -22,7 +23,8 @@ from lensmap.validation import (
 
 pytestmark = pytest.mark.usefixtures("resources_in_this_process")
 
-SETUP = ValidationSetup(z_source=1.0, shape=(96, 96), pixel_scale=0.8 * u.arcmin)
+SKY = HaloModelField(z_source=1.0, shape=(96, 96), pixel_scale=0.8 * u.arcmin)
+SETUP = ValidationSetup(sky=SKY)
 ESTIMATORS = {
     "ks": KaiserSquires(smoothing=1.5 * u.arcmin),
     "wiener": WienerFilter(z_source=1.0, dtype="float32"),

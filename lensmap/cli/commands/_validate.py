@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap validate``: the tests of Cha et al. 2025, and more, on any estimators."""
 
+import argparse
 import shlex
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from lensmap.cli._messages import say
 from lensmap.cli._options import add_take_over, angle, count
 from lensmap.cli._outputs import check_folder
 from lensmap.cli._tables import show_table
-from lensmap.utils import check_count
+from lensmap.utils import ParameterError, check_count, match_name, to_plain
 
 NAME = "validate"
 SUMMARY = "measure how good estimators are: report with figures and tables"
@@ -31,12 +32,22 @@ field and estimator), figures (PNG and PDF), and data, with which a stopped run 
 exit codes: 0 done, 1 an error, 2 wrong usage"""
 
 _DEFAULT = "ks150,ks,wiener,h21like,cha2025,lensmap"
-_PRESETS = ("cha2025", "masked", "lsst_y1", "lsst_y10", "hsc_y3", "cosmos")
 
 
 def _number(text):
     """Return a whole number that is 0 or more."""
     return 0 if text == "0" else count(text)
+
+
+def _preset(text):
+    """Return the name of a preset, checked when the option is read."""
+    from lensmap.validation import ValidationSetup
+
+    names = ValidationSetup.available_presets()
+    name = match_name(names, text)
+    if name is None:
+        raise argparse.ArgumentTypeError(f"one of {', '.join(names)} is needed, not {text!r}")
+    return name
 
 
 def add_arguments(parser):
@@ -49,7 +60,7 @@ def add_arguments(parser):
         "module:Class or file.py:Class (default: %(default)s)")
     group = parser.add_argument_group("the skies and the survey")
     group.add_argument(
-        "--preset", choices=_PRESETS, default="cha2025",
+        "--preset", type=_preset, default="cha2025", metavar="NAME",
         help="cha2025 (the default), the same masked by a third, Rubin's lsst_y1 and lsst_y10, "
         "hsc_y3, cosmos")
     group.add_argument("--truth", nargs="+", metavar="FILE",
@@ -129,36 +140,51 @@ def run(arguments):
 
 
 def _setups(arguments):
-    """Return what is mapped, and that on which linear methods are tuned."""
+    """Return the set-up of the validation, and that on which linear estimators are tuned."""
     from astropy import units as u
 
     from lensmap.validation import GivenFields, ValidationSetup
 
-    changes = {name: getattr(arguments, name) for name in ("z_source", "pixel_scale")
-               if getattr(arguments, name) is not None}
-    if arguments.shape is not None:
-        changes["shape"] = tuple(arguments.shape)
+    setup = ValidationSetup.preset(arguments.preset)
     if arguments.density is not None:
-        changes["density"] = arguments.density / u.arcmin**2
-    if arguments.resolution is not None:
-        changes["resolution"] = None if arguments.resolution == "none" else arguments.resolution
+        survey = setup.survey.replace(density=arguments.density / u.arcmin**2)
+        setup = setup.replace(survey=survey)
+    changes = _sky_changes(arguments)
     if arguments.truth is None:
-        setup = ValidationSetup.preset(arguments.preset, **changes)
+        setup = setup.replace(sky=setup.sky.replace(**changes))
         return setup, setup
     given = [name for name in ("shape", "pixel_scale", "resolution") if name in changes]
     if given:
-        raise ValueError(f"--{given[0].replace('_', '-')}: the files of --truth say this")
-    changes["resolution"] = None
+        raise ParameterError(
+            given[0], "left out with --truth", remedy="the files have these", verb="be"
+        )
     needed = arguments.fields + arguments.tuning
     if len(arguments.truth) < needed:
-        raise ValueError(
-            f"--truth names {len(arguments.truth)} files, but {arguments.fields} fields and "
-            f"{arguments.tuning} to tune on are asked for: give more files, or smaller -n and "
-            "--tuning"
+        raise ParameterError(
+            "truth", f"at least {needed} files ({arguments.fields} fields and {arguments.tuning} "
+            "for tuning)", str(len(arguments.truth)), "give more files, or smaller -n and --tuning",
+            verb="name",
         )
-    files = GivenFields(arguments.truth, read_field_of)
-    setup = ValidationSetup.preset(arguments.preset, fields=files[: arguments.fields], **changes)
-    return setup, setup.replace(fields=files[arguments.fields :])
+    sky = GivenFields(arguments.truth, read_field_of, **{"z_source": setup.sky.z_source} | changes)
+    setup = setup.replace(sky=sky[: arguments.fields])
+    return setup, setup.replace(sky=sky[arguments.fields :])
+
+
+def _sky_changes(arguments):
+    """Return the parameters of the sky that options set."""
+    from astropy import units as u
+
+    changes = {}
+    if arguments.z_source is not None:
+        changes["z_source"] = arguments.z_source
+    if arguments.shape is not None:
+        changes["shape"] = tuple(arguments.shape)
+    if arguments.pixel_scale is not None:
+        # In one unit: 24 arcsec and 0.4 arcmin are the same to the last digit.
+        changes["pixel_scale"] = to_plain({"side": arguments.pixel_scale})["side_arcmin"] * u.arcmin
+    if arguments.resolution is not None:
+        changes["resolution"] = None if arguments.resolution == "none" else arguments.resolution
+    return changes
 
 
 def show(results):

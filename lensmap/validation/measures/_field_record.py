@@ -42,7 +42,7 @@ def measure_field(field, setup, *, clusters=True, keep_maps=False):
         What `RecordFolder.save` takes.
     """
     truth, grid, halos = field.observation
-    mask, scale = field.mask, setup.model.pixel_scale
+    mask, scale = field.mask, setup.sky.pixel_scale
     maps = [np.asarray(kappa.data, dtype=float) for kappa in field.maps.values()]
     record = {
         "scores": json.dumps(field_scores(field, setup)),
@@ -54,7 +54,7 @@ def measure_field(field, setup, *, clusters=True, keep_maps=False):
     }
     if clusters:
         true_map = ConvergenceMap(truth, mask=mask, wcs=grid.wcs)
-        reference = ClusterReference(true_map, halos, setup.z_source, setup.cosmology)
+        reference = ClusterReference(true_map, halos, setup.sky.z_source, setup.sky.cosmology)
         record["clusters"] = measure_clusters(reference, maps, rng=field.number)
     if keep_maps:
         planes = np.where(mask, np.nan, np.array([truth, *maps]))

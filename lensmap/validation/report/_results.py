@@ -30,9 +30,6 @@ from lensmap.validation.measures import (
 
 __all__ = ["ValidationResults"]
 
-# How the repr of a linear estimator begins.
-_LINEAR = ("KaiserSquires(", "WienerFilter(")
-
 #: The name of the true maps where they stand beside those of estimators.
 TRUTH = "truth"
 
@@ -117,8 +114,8 @@ class ValidationResults:
     @property
     def best_linear(self):
         """The linear estimator with the highest correlation, None if there is none."""
-        said = self.records.settings["estimators"]
-        linear = [name for name in self.names if said[name].startswith(_LINEAR)]
+        facts = self.records.settings["estimators"]
+        linear = [name for name in self.names if facts[name]["linear"]]
         r = {str(row["estimator"]): row["pearson_r"] for row in self.summary}
         return max(linear, key=r.get, default=None)
 

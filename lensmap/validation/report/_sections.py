@@ -202,8 +202,7 @@ def clusters(page, results, picture):
 
 def _area(results):
     """Return the area of all fields, square degrees."""
-    setup = results.records.settings["setup"]
-    scale = float(setup["pixel_scale"].split()[0]) / 60  # arcmin, as described
+    scale = results.records.settings["setup"]["sky"]["pixel_scale_arcmin"] / 60
     names = results.scores["estimator"] == results.names[0]
     rows = results.scores[names & (results.scores["part"] == "fields")]
     return float(np.sum(rows["n_pixels"])) * scale**2

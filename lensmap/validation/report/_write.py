@@ -88,11 +88,11 @@ def _introduce(page, results, command):
     )
     if command is not None:
         page.code(command)
-    rows = [(name.replace("_", " "), str(value)) for name, value in setup.items()
-            if value is not None]
+    rows = [(f"{part}: {name.replace('_', ' ')}", str(value)) for part in ("sky", "survey")
+            for name, value in setup[part].items() if value is not None]
     page.table(("the set-up", ""), rows)
     named = {**settings["estimators"], **settings["more"]}
-    page.table(("the estimators", ""), [(name, html.escape(said)) for name, said in named.items()],
+    page.table(("the estimators", ""), [(name, html.escape(facts["repr"])) for name, facts in named.items()],
                words=True)
     minutes = {_SAID.get(part, part): seconds / 60
                for part, seconds in results.records.notes("seconds").items()}

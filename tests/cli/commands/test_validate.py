@@ -68,9 +68,9 @@ def test_given_maps(tmp_path, monkeypatch, capsys):
     words = ["validate", "-o", "out", "--z-source", "1", "--null", "0", "--masked", "0", "--coma",
              "0", "--tuning", "1", "--workers", "1", "-e", "ks150,ks", "--truth", *files]
     assert main([*words, "-n", "3"]) == 1
-    assert "--truth names 3 files, but 3 fields and 1 to tune on" in capsys.readouterr().err
+    assert "--truth must name at least 4 files (3 fields and 1 for tuning), not 3" in capsys.readouterr().err
     assert main([*words, "-n", "2", "--shape", "64", "64"]) == 1
-    assert "--shape: the files of --truth say this" in capsys.readouterr().err
+    assert "--shape must be left out with --truth" in capsys.readouterr().err
     assert main([*words, "-n", "2"]) == 0
     scores = Table.read("out/scores.ecsv")
     assert sorted(set(scores["field"])) == [0, 1] and np.all(scores["n_pixels"] == 64 * 64)

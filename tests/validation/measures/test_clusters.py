@@ -6,6 +6,7 @@ import pytest
 from astropy import units as u
 
 from lensmap.maps import ConvergenceMap
+from lensmap.simulate import HaloModelField
 from lensmap.validation import ValidationSetup
 from lensmap.validation.measures._clusters import (
     ClusterReference,
@@ -15,7 +16,8 @@ from lensmap.validation.measures._clusters import (
     pool_purity,
 )
 
-SETUP = ValidationSetup(z_source=1.5, shape=(160, 160), pixel_scale=0.6 * u.arcmin)
+SKY = HaloModelField(z_source=1.5, shape=(160, 160), pixel_scale=0.6 * u.arcmin)
+SETUP = ValidationSetup(sky=SKY)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def records():
     found = []
     for seed in range(3):
         truth, grid, halos = SETUP.draw(seed)
-        reference = ClusterReference(ConvergenceMap(truth, wcs=grid.wcs), halos, SETUP.z_source)
+        reference = ClusterReference(ConvergenceMap(truth, wcs=grid.wcs), halos, SKY.z_source)
         mirrored = truth[::-1, ::-1].copy()
         found.append(measure_clusters(reference, [truth, 0.5 * truth, mirrored]))
     return found
@@ -75,7 +77,7 @@ def test_the_highest_are_as_many_as_asked_for(records):
 
 def test_without_halos_there_is_one_definition():
     truth, grid, halos = SETUP.draw(5)
-    reference = ClusterReference(ConvergenceMap(truth, wcs=grid.wcs), halos[:0], SETUP.z_source)
+    reference = ClusterReference(ConvergenceMap(truth, wcs=grid.wcs), halos[:0], SKY.z_source)
     assert list(reference.tables) == ["paper"]
     record = measure_clusters(reference, [truth])
     assert "completeness_halo" not in record and record["map_mass"].shape[0] == 1

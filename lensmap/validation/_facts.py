@@ -1,0 +1,125 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Set-ups and estimators as plain values, for the settings of a run and for its report."""
+
+import hashlib
+import json
+from dataclasses import fields, is_dataclass
+
+from astropy.coordinates import SkyCoord
+
+from lensmap.cosmology import SourceRedshifts
+from lensmap.utils import to_plain
+from lensmap.validation._given_fields import GivenFields
+
+__all__ = ["SCHEMA", "estimator_facts", "setup_facts"]
+
+#: The version of the settings and records that `validate` writes.
+SCHEMA = 1
+
+_MAX_REPR = 120  # characters
+
+
+def setup_facts(setup):
+    """Return the parameters of a set-up as plain values in fixed units.
+
+    Parameters
+    ----------
+    setup : ValidationSetup
+        The set-up.
+
+    Returns
+    -------
+    dict
+        ``sky``, ``survey``, ``mask_fraction`` and ``null``; the two first are dicts with ``class``.
+    """
+    facts = {item.name: getattr(setup, item.name) for item in fields(setup)}
+    facts["sky"] = _sky_parameters(setup.sky)
+    facts["survey"] = _parameters(setup.survey)
+    return to_plain(facts)
+
+
+def _sky_parameters(sky):
+    if not isinstance(sky, GivenFields):
+        return _parameters(sky)
+    # A larger run has more files: only the first one identifies the series.
+    return {
+        "class": type(sky).__name__, "first_file": sky.paths[0].name, "shape": sky.shape,
+        "pixel_scale": sky.pixel_scale, "resolution": sky.resolution, "read": _storable(sky.read),
+        "z_source": _storable(sky.z_source), "cosmology": sky.cosmology,
+    }
+
+
+def _parameters(thing):
+    """Return the class and the parameters of an object, each in a form that can be stored."""
+    stored = {name: _storable(value) for name, value in _parameters_of(thing).items()}
+    return {"class": type(thing).__name__, **stored}
+
+
+def _parameters_of(thing):
+    if hasattr(thing, "get_params"):
+        return thing.get_params()
+    if is_dataclass(thing):
+        return {item.name: getattr(thing, item.name) for item in fields(thing)}
+    return {}
+
+
+def _storable(value):
+    """Return a value for `to_plain`; a name stands for a value without a plain form."""
+    value = _simplified(value)
+    try:
+        to_plain(value)
+    except TypeError:
+        return getattr(value, "__qualname__", type(value).__qualname__)
+    return value
+
+
+def _simplified(value):
+    if isinstance(value, SourceRedshifts):
+        digest = _digest([value.z.tolist(), value.pdf.tolist()])
+        return {"class": "SourceRedshifts", "mean": round(value.mean, 6), "sha256": digest}
+    if isinstance(value, SkyCoord):
+        return {"ra_deg": float(value.icrs.ra.deg), "dec_deg": float(value.icrs.dec.deg)}
+    return value
+
+
+def estimator_facts(estimator):
+    """Return what identifies an estimator, as plain values.
+
+    Parameters
+    ----------
+    estimator : object
+        With ``reconstruct(grid)``.
+
+    Returns
+    -------
+    dict
+        ``repr``, shortened where it is long; ``linear``, whether the map is linear in the
+        ellipticities; and ``sha256``, a digest of all parameters, None where they have no plain
+        form (the name of the class stands for ``repr`` then, since it may hold addresses in
+        memory).
+    """
+    linear = bool(getattr(estimator, "linear", False))
+    parameters = None
+    if hasattr(estimator, "get_params") or is_dataclass(estimator):
+        parameters = _plain_or_none(estimator)
+        text = type(estimator).__name__ if parameters is None else repr(estimator)
+    elif type(estimator).__repr__ is object.__repr__:
+        text = type(estimator).__name__
+    else:
+        text = repr(estimator)
+    if len(text) > _MAX_REPR:
+        text = text[: _MAX_REPR - 3] + "..."
+    digest = None if parameters is None else _digest(parameters)
+    return {"repr": text, "linear": linear, "sha256": digest}
+
+
+def _plain_or_none(estimator):
+    parameters = _parameters_of(estimator)
+    try:
+        return to_plain({name: _simplified(value) for name, value in parameters.items()})
+    except TypeError:
+        return None
+
+
+def _digest(plain):
+    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:12]
