@@ -10,6 +10,7 @@ from ._validate import ValidationPlan, validate
 from .report import ValidationResults, result_table, write_report
 
 # For other packages of lensmap; not public.
+from .report import plus_minus as plus_minus
 from ._named_estimators import LINEAR_NAMES as LINEAR_NAMES
 
 __all__ = [

@@ -5,16 +5,11 @@ import hashlib
 import json
 from dataclasses import fields, is_dataclass
 
-from astropy.coordinates import SkyCoord
-
 from lensmap.cosmology import SourceRedshifts
 from lensmap.utils import to_plain
 from lensmap.validation._given_fields import GivenFields
 
-__all__ = ["SCHEMA", "estimator_facts", "setup_facts"]
-
-#: The version of the settings and records that `validate` writes.
-SCHEMA = 1
+__all__ = ["estimator_facts", "setup_facts"]
 
 _MAX_REPR = 120  # characters
 
@@ -69,16 +64,14 @@ def _storable(value):
     try:
         to_plain(value)
     except TypeError:
-        return getattr(value, "__qualname__", type(value).__qualname__)
+        return getattr(value, "__name__", type(value).__name__)
     return value
 
 
 def _simplified(value):
     if isinstance(value, SourceRedshifts):
-        digest = _digest([value.z.tolist(), value.pdf.tolist()])
+        digest = _digest(to_plain([value.z, value.pdf]))
         return {"class": "SourceRedshifts", "mean": round(value.mean, 6), "sha256": digest}
-    if isinstance(value, SkyCoord):
-        return {"ra_deg": float(value.icrs.ra.deg), "dec_deg": float(value.icrs.dec.deg)}
     return value
 
 

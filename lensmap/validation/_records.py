@@ -1,9 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What was measured field by field, in a folder that a stopped run goes on with."""
+"""`RecordFolder`: the records of a validation field by field, from which it resumes."""
 
 import time
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
+from lensmap.typing import PathLike
 from lensmap.utils import RunFolder
 
 __all__ = ["RecordFolder"]
@@ -20,7 +22,7 @@ class RecordFolder:
     Parameters
     ----------
     folder : path-like
-        The folder, made if need be.
+        The folder, made if necessary.
     settings : dict or None
         The settings of the validation, with the version of ``lensmap``; None opens a folder for
         reading.
@@ -28,6 +30,13 @@ class RecordFolder:
         Settings that may be empty at first and be given later.
     take_over : bool
         As for `lensmap.utils.RunFolder`.
+
+    Attributes
+    ----------
+    folder : `pathlib.Path`
+        The folder.
+    settings : dict
+        The settings as plain values, with those of earlier runs.
 
     Raises
     ------
@@ -37,7 +46,14 @@ class RecordFolder:
         As for `lensmap.utils.RunFolder`.
     """
 
-    def __init__(self, folder, settings=None, addable=(), *, take_over=False):
+    def __init__(
+        self,
+        folder: PathLike,
+        settings: Mapping | None = None,
+        addable: Collection[str] = (),
+        *,
+        take_over: bool = False,
+    ):
         if settings is None:
             self._run = RunFolder.read(folder, schema=_SCHEMA, kind=_KIND)
         else:
@@ -50,13 +66,13 @@ class RecordFolder:
         self.settings = {**self._run.settings, "lensmap": self._run.version}
         self.notes, self.note, self.numbers = self._run.notes, self._run.note, self._run.numbers
 
-    def __enter__(self):
+    def __enter__(self) -> "RecordFolder":
         return self
 
     def __exit__(self, *error):
         self._run.close()
 
-    def missing(self, part, n):
+    def missing(self, part: str, n: int) -> list[int]:
         """Return the numbers below ``n`` of the fields that have no record.
 
         Parameters
@@ -74,8 +90,8 @@ class RecordFolder:
         return self._run.missing(n, part)
 
     @contextmanager
-    def timed(self, part):
-        """Add the time that a block takes to that of a part, also if it is stopped.
+    def timed(self, part: str) -> Iterator[None]:
+        """Add the time of a block to that of a part, also if it is interrupted.
 
         Parameters
         ----------
@@ -85,7 +101,7 @@ class RecordFolder:
         Yields
         ------
         None
-            Nothing.
+            No value.
         """
         start = time.monotonic()
         try:
@@ -95,7 +111,7 @@ class RecordFolder:
             times[part] = times.get(part, 0.0) + time.monotonic() - start
             self.note("seconds", times)
 
-    def save(self, part, number, record):
+    def save(self, part: str, number: int, record: Mapping) -> None:
         """Write the record of a field.
 
         Parameters
@@ -109,7 +125,7 @@ class RecordFolder:
         """
         self._run.save(number, record, part)
 
-    def load(self, part, n=None):
+    def load(self, part: str, n: int | None = None) -> list[dict]:
         """Read the records of the first fields.
 
         Parameters
@@ -122,7 +138,7 @@ class RecordFolder:
         Returns
         -------
         list of dict
-            As they were saved, text as arrays of text.
+            The records, text as arrays of text.
         """
         return [self._run.load(number, part) for number in self.numbers(part)
                 if n is None or number < n]

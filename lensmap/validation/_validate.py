@@ -1,51 +1,47 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`validate`: the tests of Cha et al. 2025, and more, on any estimators, in a folder."""
+"""`validate`: the tests of Cha et al. 2025, and more, for any estimators, in a folder."""
 
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lensmap import __version__
 from lensmap.simulate import draw_fields
-from lensmap.utils import check_count
-from lensmap.validation._compare import map_fields
-from lensmap.validation._facts import SCHEMA, estimator_facts, setup_facts
+from lensmap.typing import PathLike, ProgressLike
+from lensmap.utils import ParameterError, ParameterTypeError, check_count
+from lensmap.validation._facts import estimator_facts, setup_facts
+from lensmap.validation._field_maps import map_fields
+from lensmap.validation._parts import PARTS
 from lensmap.validation._records import RecordFolder
 from lensmap.validation._resources import measure_resources
 from lensmap.validation._setup import ValidationSetup, series_seed
-from lensmap.validation.measures import ComaSky, measure_coma, measure_field, measure_null
+from lensmap.validation.measures import ComaSky, map_coma, measure_field
 
 __all__ = ["ValidationPlan", "validate"]
 
-# Of so many fields the maps themselves are kept, to be looked at.
-_N_EXAMPLES = 3
-
-# What the parts are called while they are measured.
-_TITLES = {
-    "fields": "fields", "null": "skies without lensing", "masked": "masked fields",
-    "coma": "mocks of Coma", "more": "fields for the other estimators",
-}
+_MIN_COMA = 4  # for the scatter between mocks
 
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationPlan:
-    """How much of what a validation measures.
+    """The number of fields in each part of a validation.
 
     Attributes
     ----------
     n_fields : int
         Fields of the set-up.
     n_null : int
-        Skies without lensing, with the same survey; 0 leaves them out.
+        Null fields, galaxies of the same survey without lensing; 0 leaves them out.
     n_masked : int
-        Of the fields, how many are mapped a second time with a part of them masked; 0 leaves that
-        out, and so does a set-up that has a mask itself.
+        The number of the fields that are mapped a second time with a part of them masked; 0 leaves
+        this out, and so does a set-up with a mask.
     n_coma : int
-        Mocks of Coma, at least 4 (a sky and those that it is compared with); 0 leaves them out.
+        Mocks of the Coma cluster, at least 4 for the scatter between them; 0 leaves them out.
     n_more : int
-        Of the fields, how many the estimators that take long have, see `validate`.
+        The number of the fields for slow estimators, see `validate`.
     mask_fraction : float
-        How much of the masked fields is masked.
+        The fraction of the masked fields that is masked.
     """
 
     n_fields: int = 200
@@ -59,42 +55,50 @@ class ValidationPlan:
         check_count(self.n_fields, "n_fields", minimum=1)
         for name in ("n_null", "n_masked", "n_coma", "n_more"):
             check_count(getattr(self, name), name)
-        if 0 < self.n_coma < 4:
-            raise ValueError(f"n_coma must be 0, or at least 4, not {self.n_coma}")
+        if 0 < self.n_coma < _MIN_COMA:
+            raise ParameterError("n_coma", f"0, or at least {_MIN_COMA}", str(self.n_coma))
 
 
 def validate(
-    estimators, setup, folder, plan=None, *, more=None, seed=0, workers=None, progress=None,
-    take_over=False,
-):
-    """Measure how good estimators are, field by field, and keep all that was measured.
+    estimators: Mapping[str, object],
+    setup: ValidationSetup,
+    folder: PathLike,
+    plan: ValidationPlan | None = None,
+    *,
+    more: Mapping[str, object] | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: ProgressLike = None,
+    take_over: bool = False,
+) -> RecordFolder:
+    """Measure estimators field by field, and store all measurements in a folder.
 
-    A run that was stopped, or one with fewer fields, is gone on with by the same call: what is in
-    the folder is not measured again. `ValidationResults.read` puts the fields together, and
-    `write_report` makes a page of it.
+    The same call resumes an interrupted run, and a plan with more fields extends a finished one:
+    fields in the folder are not measured again. `ValidationResults.read` combines the fields, and
+    `write_report` makes a page of the results.
 
     Parameters
     ----------
     estimators : dict
         From names to estimators, with ``reconstruct(grid)`` as `lensmap.Estimator` has it. They
-        work in this process, while others draw the next fields.
+        run in this process, while other processes draw the next fields.
     setup : ValidationSetup
-        The skies and the survey.
+        The simulated fields and the survey.
     folder : path-like
-        Where to; made if need be.
+        The folder, made if necessary.
     plan : ValidationPlan or None
-        How much; None is the plan's defaults.
+        The number of fields; None is the default plan.
     more : dict or None
-        Further estimators, such as those that average or draw from a posterior, for the first
-        ``plan.n_more`` fields; they can be added to a folder that has none.
+        Slow estimators, such as means over symmetries and samples of a posterior, for the first
+        ``plan.n_more`` fields. They can be added to a folder without any.
     seed : int
-        Which series of fields, see `series_seed`.
+        The number of the series of fields, see `series_seed`.
     workers : int or None
-        How many processes draw fields.
+        The number of processes that draw fields.
     progress : None, bool or callable
         As for `lensmap.utils.track`, for each part.
     take_over : bool
-        Whether the folder is taken from another run that has it, which is dead.
+        Whether to take the folder from another run that has ended without releasing it.
 
     Returns
     -------
@@ -104,42 +108,40 @@ def validate(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or the folder holds a validation of something else.
+        If a parameter cannot be used, or the folder holds another validation.
     RuntimeError
-        If another run has the folder.
+        If another run uses the folder.
 
     Notes
     -----
-    Of all parts, fields number i are the same sky: with and without a mask, and for all
-    estimators. The mocks of Coma are what they are, whatever the set-up says.
+    Field number i is the same in all parts and for all estimators, with and without a mask. Mocks
+    of Coma do not depend on the set-up.
     """
     plan = ValidationPlan() if plan is None else plan
     more = {} if more is None else more
     if not isinstance(setup, ValidationSetup):
-        raise TypeError(f"setup must be a ValidationSetup, not {type(setup).__name__}")
-    both = [name for name in more if name in estimators]
-    if both:
-        raise ValueError(f"more must have other names than estimators, but both have {both[0]!r}")
+        raise ParameterTypeError("setup", "a ValidationSetup", type(setup).__name__)
+    shared = [name for name in more if name in estimators]
+    if shared:
+        raise ParameterError("more", "other names than estimators", repr(shared[0]), verb="have")
     settings = _settings(estimators, setup, plan, more, seed)
     with RecordFolder(folder, settings, addable=("more",), take_over=take_over) as records:
-        _measure(_Run(records, seed, workers, progress), estimators, setup, plan, more)
+        _measure_parts(_Run(records, seed, workers, progress), estimators, setup, plan, more)
     return records
 
 
-def _measure(run, estimators, setup, plan, more):
-    """Measure all parts."""
+def _measure_parts(run, estimators, setup, plan, more):
     run.resources({**estimators, **more}, setup)
-    run.fields("fields", estimators, setup, plan.n_fields, n_examples=_N_EXAMPLES)
+    run.fields("fields", estimators, setup, plan.n_fields)
     if plan.n_null:
         run.fields("null", estimators, setup.replace(null=True), plan.n_null)
     if plan.n_masked and not setup.mask_fraction:
         masked = setup.replace(mask_fraction=plan.mask_fraction)
-        n = min(plan.n_masked, plan.n_fields)
-        run.fields("masked", estimators, masked, n, n_examples=_N_EXAMPLES)
+        run.fields("masked", estimators, masked, min(plan.n_masked, plan.n_fields))
     if plan.n_coma:
         run.coma(estimators, plan.n_coma)
     if more and plan.n_more:
-        run.fields("more", more, setup, min(plan.n_more, plan.n_fields), clusters=False)
+        run.fields("more", more, setup, min(plan.n_more, plan.n_fields))
 
 
 def _settings(estimators, setup, plan, more, seed):
@@ -147,7 +149,6 @@ def _settings(estimators, setup, plan, more, seed):
     facts = setup_facts(setup)
     del facts["null"]  # the part of a field says it
     return {
-        "schema": SCHEMA,
         "setup": facts,
         "seed": check_count(seed, "seed"),
         "mask_fraction": float(plan.mask_fraction),
@@ -158,66 +159,56 @@ def _settings(estimators, setup, plan, more, seed):
 
 
 class _Run:
-    """The parts of a validation, each gone on with where it was."""
+    """The parts of a validation, each resumed where it stopped."""
 
     def __init__(self, records, seed, workers, progress):
         self.records, self.seed = records, seed
         self.workers, self.progress = workers, progress
 
-    def _report(self, part, n, n_there):
-        """Return ``progress`` for a part of which some is there."""
+    def fields(self, part, estimators, setup, n):
+        """Measure maps of fields."""
+        missing = self.records.missing(part, n)
+        if missing:
+            self._measure(part, map_fields(
+                estimators, setup, n, seed=self.seed, skip=set(range(n)).difference(missing),
+                workers=self.workers, progress=self._report(part, n, n - len(missing)),
+            ))
+
+    def coma(self, estimators, n):
+        """Measure maps of mocks of Coma."""
+        missing = self.records.missing("coma", n)
+        if not missing:
+            return
+        sky = ComaSky()
+        drawn = draw_fields(
+            sky, n, seed=series_seed("validation", self.seed),
+            skip=set(range(n)).difference(missing), workers=self.workers,
+            progress=self._report("coma", n, n - len(missing)),
+        )
+        self._measure("coma", map_coma(sky, estimators, zip(missing, drawn, strict=True)))
+
+    def _report(self, part, n, n_done):
+        """Return ``progress`` for a part of which some fields are done."""
         if self.progress is not True:
             return self.progress
         from tqdm import tqdm
 
-        bar = tqdm(total=n, initial=n_there, desc=_TITLES[part])
+        bar = tqdm(total=n, initial=n_done, desc=PARTS[part].many)
 
         def report(done, total):
-            bar.update(n_there + done - bar.n)
+            bar.update(n_done + done - bar.n)
             if done == total:
                 bar.close()
 
         return report
 
-    def fields(self, part, estimators, setup, n, *, n_examples=0, clusters=True):
-        """Measure maps of fields."""
-        missing = self.records.missing(part, n)
-        if not missing:
-            return
-        there = set(range(n)) - set(missing)
-        drawn = map_fields(
-            estimators, setup, n, seed=self.seed, skip=there, workers=self.workers,
-            progress=self._report(part, n, len(there)),
-        )
-
-        def measure(one):
-            if setup.null:
-                return measure_null(one, setup)
-            return measure_field(one, setup, clusters=clusters, keep_maps=one.number < n_examples)
-
-        self._keep(part, ((one.number, one) for one in drawn), measure)
-
-    def coma(self, estimators, n):
-        """Measure mocks of Coma."""
-        missing = self.records.missing("coma", n)
-        if not missing:
-            return
-        sky, there = ComaSky(), set(range(n)) - set(missing)
-        drawn = draw_fields(
-            sky, n, seed=series_seed("validation", self.seed), skip=there, workers=self.workers,
-            progress=self._report("coma", n, len(there)),
-        )
-        numbered = zip(missing, drawn, strict=True)
-        self._keep("coma", ((number, (number, one)) for number, one in numbered),
-                   lambda both: measure_coma(sky, both[1], estimators, keep_maps=both[0] == 0))
-
-    def _keep(self, part, numbered, measure):
-        """Measure in another thread, while the next maps are made."""
+    def _measure(self, part, fields):
+        """Measure fields in another thread, while this one makes the next maps."""
         with self.records.timed(part), ThreadPoolExecutor(1) as pool:
             waiting = deque()
             try:
-                for number, one in numbered:
-                    waiting.append((number, pool.submit(measure, one)))
+                for field in fields:
+                    waiting.append((field.number, pool.submit(measure_field, field, part)))
                     while len(waiting) > 1:
                         self._save_first(part, waiting)
                 while waiting:
@@ -230,9 +221,9 @@ class _Run:
         self.records.save(part, number, measured.result())
 
     def resources(self, estimators, setup):
-        """Measure time and memory, while nothing else is going on."""
-        found = self.records.notes("resources")
+        """Measure time and memory, while nothing else runs."""
+        resources = self.records.notes("resources")
         for name, estimator in estimators.items():
-            if name not in found:
-                found[name] = measure_resources(estimator, setup)._asdict()
-        self.records.note("resources", found)
+            if name not in resources:
+                resources[name] = measure_resources(estimator, setup)._asdict()
+        self.records.note("resources", resources)

@@ -145,7 +145,7 @@ def test_contrast(scores):
 
 
 def test_what_cannot_be_contrasted(scores):
-    with pytest.raises(ValueError, match="no scores of 'cnn'; there are those of 'ks', 'wiener'"):
+    with pytest.raises(ValueError, match="rows of 'cnn', not only of 'ks', 'wiener'"):
         contrast(scores, "cnn", "ks")
     with pytest.raises(ValueError, match="scores has no column 'beauty'"):
         contrast(scores, "wiener", "ks", ["beauty"])
@@ -161,9 +161,10 @@ def test_what_cannot_be_contrasted(scores):
         ((ESTIMATORS, "cha2025"), {}, TypeError, "setup must be a ValidationSetup, not str"),
         ((ESTIMATORS["ks"], SETUP), {}, TypeError, "estimators must be a dict .* KaiserSquires"),
         (({}, SETUP), {}, ValueError, "at least one estimator"),
-        (({1: ESTIMATORS["ks"]}, SETUP), {}, TypeError, "names of estimators must be words, not 1"),
+        (({1: ESTIMATORS["ks"]}, SETUP), {}, TypeError, "strings as names, not 1"),
         (({"ks": KaiserSquires}, SETUP, 0), {}, ValueError, "n_fields must be at least 1"),
-        (({"ks": 3}, SETUP), {}, TypeError, r"'ks' has no reconstruct\(grid\): 3"),
+        (({"truth": ESTIMATORS["ks"]}, SETUP), {}, ValueError, "names other than 'truth'"),
+        (({"ks": 3}, SETUP), {}, TypeError, r"objects with reconstruct\(grid\), not 'ks': 3"),
         ((ESTIMATORS, SETUP), {"visit": 3}, TypeError, "visit must be None or a callable"),
         ((ESTIMATORS, SETUP), {"seed": -1}, ValueError, "seed must be at least 0"),
         ((ESTIMATORS, SETUP), {"workers": 0}, ValueError, "workers must be at least 1"),

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """A whole validation in small, stopped and gone on with, its tables and its report."""
 
+import json
 import re
 
 import numpy as np
@@ -10,16 +11,19 @@ from astropy.table import QTable
 from one_process import resources_in_this_process  # noqa: F401  a fixture
 
 from lensmap import KaiserSquires, WienerFilter
-from lensmap.simulate import HaloModelField
+from lensmap.simulate import HaloModelField, field_seed
 from lensmap.validation import (
     ValidationPlan,
     ValidationResults,
     ValidationSetup,
     compare,
+    result_table,
+    series_seed,
     summarize_scores,
     validate,
     write_report,
 )
+from lensmap.validation.measures import MEASURES, Measure, table_of_each
 
 pytestmark = pytest.mark.usefixtures("resources_in_this_process")
 
@@ -46,7 +50,7 @@ def folder(tmp_path_factory):
 
     with pytest.raises(KeyboardInterrupt):
         validate(ESTIMATORS, SETUP, path, PLAN, more=MORE, seed=3, workers=1, progress=stop)
-    assert 0 < len(ValidationResults.read(path).parts["fields"]) < 4
+    assert 0 < ValidationResults.read(path).n_fields["fields"] < 4
     validate(ESTIMATORS, SETUP, path, PLAN, more=MORE, seed=3, workers=1)
     return path
 
@@ -62,24 +66,27 @@ def test_scores_are_those_of_compare(results):
     found = results.scores[results.scores["part"] == "fields"]
     for name in ("field", "estimator", "pearson_r", "rmse", "loss", "slope"):
         assert np.array_equal(found[name], expected[name])
-    assert results.summary["rmse_err"][0] == summarize_scores(expected)["rmse_err"][0]
-    assert list(results.more["estimator"]) == ["ks", "wiener", "posterior"]
-    assert np.all(results.more["n_fields"] == 2)
+    assert results.tables["summary"]["rmse_err"][0] == summarize_scores(expected)["rmse_err"][0]
+    assert list(results.tables["more"]["estimator"]) == ["ks", "wiener", "posterior"]
+    assert np.all(results.tables["more"]["n_fields"] == 2)
 
 
 def test_every_table_is_of_every_estimator(results):
     for name in ("distribution", "autocorrelation", "by_scale", "completeness", "purity", "masses",
                  "mass_lines", "residuals", "masked_residuals", "null", "null_distribution",
                  "masked", "resources"):
-        table = getattr(results, name)
-        there = {str(one) for one in table["estimator"]} - {"truth", "posterior"}
-        assert there == {"ks", "wiener"}, name
-    assert {str(one) for one in results.coverage["estimator"]} == {"posterior"}
-    assert results.relation(1).sum() == 4 * 96 * 96
-    assert results.coma_masses is None and results.coma_arms is None
-    assert np.all(results.resources["seconds"] > 0) and np.all(results.resources["memory"] > 0.05)
-    assert np.all(np.abs(results.null["mode"]) < 0.01)
-    assert np.all(results.null["peaks_k02"] >= 0)
+        names = {str(one) for one in results.tables[name]["estimator"]} - {"truth", "posterior"}
+        assert names == {"ks", "wiener"}, name
+    assert {str(one) for one in results.tables["coverage"]["estimator"]} == {"posterior"}
+    relation = results.records_of("pixels").each("fields", "wiener", "relation")
+    assert np.sum(relation) == 4 * 96 * 96
+    assert "coma_masses" not in results.tables and "coma_arms" not in results.tables
+    resources, null = results.tables["resources"], results.tables["null"]
+    assert np.all(resources["seconds"] > 0) and np.all(resources["memory"] > 0.05)
+    assert np.all(np.abs(null["mode"]) < 0.01)
+    assert np.all(null["peaks_k02"] >= 0)
+    assert results.best_linear == "wiener"
+    assert results.area_deg2 == pytest.approx(4 * (96 * 0.8 / 60) ** 2)
 
 
 def test_the_report(results, tmp_path):
@@ -87,8 +94,12 @@ def test_the_report(results, tmp_path):
     with pytest.raises(FileExistsError, match="overwrite=True"):
         write_report(results, tmp_path)
     page = path.read_text(encoding="utf-8")
-    assert "lensmap validate -o report" in page and "Without lensing" in page
-    assert "mock of Coma" not in page and "Estimators that take long" in page
+    assert "lensmap validate -o report" in page and "Null fields" in page
+    assert "Mocks of Coma" not in page and "Slow estimators" in page
+    first = page.index("Nearest to the truth")
+    assert first < page.index("A calibrated map has") < page.index("Most clusters")
+    assert page.index("Most clusters") < page.index("Simulated fields of a halo model: 96 x 96")
+    assert not re.search(r"(&plusmn;|±)(&nbsp;|\s)*0(\.0*)?\b(?![.\d])", page)
     assert not re.search(r"(src|href)=\"(?!data:|#)", page)  # nothing from elsewhere
     figures = {one.name for one in (tmp_path / "figures").iterdir()}
     pictures = {name.removesuffix(".png") for name in figures if name.endswith(".png")}
@@ -99,8 +110,8 @@ def test_the_report(results, tmp_path):
     table = QTable.read(tmp_path / "results.ecsv")
     row = table[(table["table"] == "summary") & (table["quantity"] == "pearson_r")
                 & (table["estimator"] == "wiener")]
-    assert row["value"][0] == results.summary["pearson_r"][1]
-    assert row["error"][0] == results.summary["pearson_r_err"][1]
+    assert row["value"][0] == results.tables["summary"]["pearson_r"][1]
+    assert row["error"][0] == results.tables["summary"]["pearson_r_err"][1]
     assert len(QTable.read(tmp_path / "scores.ecsv")) == len(results.scores)
 
 
@@ -114,11 +125,86 @@ def test_more_fields_are_added(folder):
     (folder / "data" / "fields" / "000004.npz").unlink()
 
 
+class Extremes(Measure):
+    """A statistic that lensmap does not have: the range of each map."""
+
+    name = "extremes"
+    keys = {"extremes": ("end",)}
+
+    def measure(self, field):
+        maps = {"truth": field.truth, **field.estimates}
+        return {name: {"range": np.array([kappa.min(), kappa.max()])}
+                for name, kappa in maps.items()}
+
+    def pool(self, records):
+        return {"extremes": table_of_each(["truth", *records.names()], lambda name: QTable({
+            "end": ["low", "high"], "kappa": np.mean(records.each("fields", name, "range"), axis=0),
+        }))}
+
+    def conclude(self, results):
+        return [("Extremes", "All maps end somewhere.")]
+
+    def section(self, page, results):
+        page.section("Extremes of maps")
+        rows = results.tables["extremes"]
+        page.table(("", "kappa"), [(str(row["estimator"]), page.number(row["kappa"]))
+                                   for row in rows])
+
+
+@pytest.fixture
+def quick():
+    """Leave out the other statistics, whose figures take long."""
+    before = list(MEASURES)
+    MEASURES[:] = MEASURES[:1]
+    yield
+    MEASURES[:] = before
+
+
+def test_a_statistic_is_added_by_one_line_in_the_list(quick, tmp_path):
+    MEASURES.append(Extremes())
+    name = "50% <b>.ks/2"  # any name will do
+    plan = ValidationPlan(n_fields=2, n_null=0, n_masked=0, n_coma=0, n_more=0)
+    validate({name: ESTIMATORS["ks"]}, SETUP, tmp_path, plan, workers=1)
+    results = ValidationResults.read(tmp_path)
+    records = results.records_of("extremes")
+    assert [len(record) for record in records.parts["fields"]] == [2, 2]
+    truth = SETUP.draw(field_seed(series_seed("validation", 0), 1)).truth
+    np.testing.assert_array_equal(records.each("fields", "truth", "range")[1],
+                                  [truth.min(), truth.max()])
+    table = result_table(results)
+    rows = table[(table["table"] == "extremes") & (table["estimator"] == name)]
+    assert list(rows["quantity"]) == ["kappa", "kappa"]
+    assert list(rows["definition"]) == ["low", "high"] and rows["value"][0] < 0 < rows["value"][1]
+    page = write_report(results).read_text(encoding="utf-8")
+    assert "Extremes of maps</h2>" in page and "All maps end somewhere." in page
+    assert "50% &lt;b&gt;.ks/2" in page and name not in page
+
+
+class OwnLinear:
+    """A linear estimator of a user."""
+
+    linear = True
+
+    def reconstruct(self, grid):
+        return ESTIMATORS["wiener"].reconstruct(grid)
+
+
+def test_a_linear_estimator_of_the_user_is_the_reference(quick, tmp_path):
+    plan = ValidationPlan(n_fields=2, n_null=0, n_masked=0, n_coma=0, n_more=0)
+    estimators = {"ks": ESTIMATORS["ks"], "own": OwnLinear()}
+    results = ValidationResults(validate(estimators, SETUP, tmp_path, plan, workers=1))
+    assert results.best_linear == "own"
+    assert set(results.tables["contrasts"]["reference"]) == {"own"}
+    assert results.settings["estimators"]["own"] == {
+        "repr": "OwnLinear", "linear": True, "sha256": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
         ({"setup": 3}, TypeError, "setup must be a ValidationSetup"),
-        ({"more": {"ks": 1}}, ValueError, "more must have other names"),
+        ({"more": {"ks": 1}}, ValueError, "more must have other names than estimators, not 'ks'"),
         ({"seed": 4}, ValueError, "holds another validation: seed was 3 and is now 4"),
         ({"estimators": {}}, ValueError, "another validation: estimators.ks was"),
     ],
@@ -130,6 +216,14 @@ def test_bad_arguments(folder, change, error, message):
         validate(**arguments)
 
 
+def test_another_schema_is_refused(folder, tmp_path):
+    stored = json.loads((folder / "settings.json").read_text())
+    for schema in (stored["schema"] - 1, stored["schema"] + 1):
+        (tmp_path / "settings.json").write_text(json.dumps({**stored, "schema": schema}))
+        with pytest.raises(ValueError, match=f"schema {schema}"):
+            ValidationResults.read(tmp_path)
+
+
 def test_bad_plans(tmp_path):
     with pytest.raises(ValueError, match="n_coma must be 0, or at least 4, not 3"):
         ValidationPlan(n_coma=3)
@@ -139,5 +233,5 @@ def test_bad_plans(tmp_path):
         n_fields=1, n_null=0, n_masked=0, n_coma=0, n_more=0), workers=1)
     write_report(ValidationResults(folder))  # one field has no errors, and a report
     (tmp_path / "a" / "data" / "fields" / "000000.npz").unlink()
-    with pytest.raises(ValueError, match="holds no field that was measured"):
+    with pytest.raises(ValueError, match="holds no measured field yet"):
         write_report(ValidationResults.read(tmp_path / "a"))

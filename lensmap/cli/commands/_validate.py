@@ -191,16 +191,16 @@ def show(results):
     """Print the most important numbers, for people."""
     from astropy.table import Table
 
-    rows = results.summary
+    from lensmap.validation import plus_minus
+
+    rows = results.tables["summary"]
     shown = Table({"estimator": rows["estimator"]})
     for heading, name, decimals in (
         ("r", "pearson_r", 4), ("RMSE", "rmse", 5), ("L", "loss", 1), ("slope", "slope", 3),
         ("in 68 %", "coverage_68", 3),
     ):
         shown[heading] = [
-            f"{row[name]:.{decimals}f} +- {row[f'{name}_err']:.{decimals}f}".replace(
-                "nan +- nan", "-")
-            for row in rows
+            plus_minus(row[name], row[f"{name}_err"], decimals, "+-") for row in rows
         ]
     print(f"{results.n_fields['fields']} fields", end="\n\n")
     show_table(shown, {})

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The statistics of a validation: measured on each field, pooled over fields."""
+"""The statistics of a validation, one file each; `MEASURES` lists them."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,170 +1,190 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""How many clusters maps find, by two definitions, and what masses they give them."""
+"""Completeness and purity of cluster detection, and cluster masses, in maps."""
 
-import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from astropy import units as u
-from astropy.table import QTable
+from astropy.table import QTable, vstack
 
 from lensmap.maps import ConvergenceMap
-from lensmap.peaks import completeness, find_peaks, open_area, purity
-from lensmap.profiles import projected_mass
 from lensmap.scores import jackknife_of_sums, ratio_and_error
-from lensmap.utils import MapWarning
-from lensmap.validation._true_clusters import true_clusters
+from lensmap.validation._parts import TRUTH
+from lensmap.validation.measures._base import Measure, Records, table_of_each
+from lensmap.validation.measures._cluster_matches import (
+    DEFINITIONS,
+    MASS_UNIT,
+    MIN_CLUSTER_MASS,
+    RANKINGS,
+    ClusterReference,
+    match_clusters,
+)
 
 __all__ = [
-    "DEFINITIONS",
-    "ClusterReference",
-    "measure_clusters",
+    "Clusters",
+    "definitions_of",
+    "detection_counts",
+    "detection_difference",
     "pool_completeness",
+    "pool_detection",
     "pool_masses",
     "pool_purity",
 ]
 
-_MASS = u.Unit("1e14 solMass")
-
-#: What a cluster is, and the edges of the bins of its mass, in 1e14 solar masses: peaks of the true
-#: map with their mass within 1 Mpc (Cha et al. 2025), or halos with their M200c.
-DEFINITIONS = {
-    "paper": np.array([1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 7, 40]),
-    "halo": np.array([0.5, 1, 1.5, 2, 3, 5, 40]),
-}
-
-# Halos that count: nearer ones fill the field, the farther ones have nothing behind them.
-_HALO_REDSHIFTS = (0.05, 1.0)
-
-# The least mass of what makes a peak a true one.
-_COUNTS_AS_CLUSTER = 1 * _MASS
-
-# All peaks of a map, as in Cha et al. 2025; and the highest ones, to compare maps.
-_DENSITY = 20 / u.deg**2
-RANKINGS = ("all", "highest")
-
-RADIUS = 2.4 * u.arcmin
-Z_LENS = 0.3
-_APERTURE = 1 * u.Mpc
+_CLUSTERS = {"paper": "peaks of the true map", "halo": "halos"}
 
 
-class ClusterReference:
-    """The clusters of a field, by each definition.
+class Clusters(Measure):
+    """Matches of peaks with true clusters, and masses within 1 Mpc.
 
-    Parameters
-    ----------
-    truth : `~lensmap.ConvergenceMap`
-        The true map, with the mask of what is compared.
-    halos : `~astropy.table.QTable`
-        As of `lensmap.halos.halo_table`.
-    z_source : float or `~lensmap.SourceRedshifts`
-        The redshift of the sources.
-    cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+    Tables by ``definition`` of a cluster (``"paper"`` or ``"halo"``) and ``ranking`` (``"all"``
+    peaks of the map or the ``"highest"`` 20 per square degree): ``completeness`` by mass,
+    ``detection`` of all clusters of at least 1e14 solar masses, and ``purity`` of peaks. Each has
+    ``n``, the ``rate`` of matches, that by ``chance``, and ``corrected``, the rate corrected for
+    chance matches. By true mass, ``masses`` has the ``ratio`` of map to truth and its ``scatter``;
+    ``mass_lines`` has the regressions ``slope`` and ``true_on_map`` and the correlation ``r``.
     """
 
-    def __init__(self, truth, halos, z_source, cosmology=None):
-        self.truth, self.z_source, self.cosmology = truth, z_source, cosmology
-        self.peaks = true_clusters(
-            truth, z_lens=Z_LENS, z_source=z_source, min_mass=_COUNTS_AS_CLUSTER,
-            min_separation=RADIUS, cosmology=cosmology,
+    name = "clusters"
+    keys = {
+        "completeness": ("definition", "ranking", "bin_low", "bin_high"),
+        "detection": ("definition", "ranking"),
+        "purity": ("definition", "ranking"),
+        "masses": ("bin_low", "bin_high"),
+        "mass_lines": (),
+    }
+
+    def measure(self, field):
+        true_map = ConvergenceMap(field.truth, mask=field.mask, wcs=field.grid.wcs)
+        sky = field.setup.sky
+        reference = ClusterReference(
+            true_map, field.observation.halos, sky.z_source, sky.cosmology
         )
-        near, far = _HALO_REDSHIFTS
-        self.tables = {"paper": self.peaks}
-        if len(halos):
-            chosen = (halos["redshift"] > near) & (halos["redshift"] < far)
-            self.tables["halo"] = QTable(
-                {name: halos[name][chosen] for name in ("ra", "dec", "m200c")}
-            )
+        return match_clusters(reference, field.estimates, rng=field.number)
 
-    def masses(self, kappa):
-        """Return the mass of a map about each cluster of the paper's definition.
+    def pool(self, records):
+        if not records.has("fields"):
+            return {}
+        names = records.names()
+        masses = {name: pool_masses(records, name) for name in names}
+        tables = {
+            "masses": table_of_each(names, lambda name: masses[name][0]),
+            "mass_lines": table_of_each(names, lambda name: QTable([masses[name][1]])),
+        }
+        pools = {"completeness": pool_completeness, "detection": pool_detection,
+                 "purity": pool_purity}
+        for table, pool in pools.items():
+            tables[table] = table_of_each(names, lambda name, pool=pool: _by_definition(
+                pool, records, name))
+        return tables
 
-        Parameters
-        ----------
-        kappa : `~lensmap.ConvergenceMap`
-            The map.
+    def conclude(self, results):
+        from lensmap.validation.report._conclusions import most_complete
 
-        Returns
-        -------
-        `numpy.ndarray`
-            1e14 solar masses, ``(n,)``.
-        """
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MapWarning)
-            found = projected_mass(kappa, self.peaks, _APERTURE, z_lens=Z_LENS,
-                                   z_source=self.z_source, cosmology=self.cosmology)
-        return found["mass"].to_value(_MASS)
+        records = results.records_of(self.name)
+        definition = definitions_of(records)[-1]  # halos, where the simulation knows them
+        rates = [
+            table[(table["definition"] == definition) & (table["ranking"] == "highest")]
+            for table in (results.tables["detection"], results.tables["purity"])
+        ]
+        return most_complete(
+            *rates, lambda *names: detection_difference(records, names, definition, "highest"),
+            _CLUSTERS[definition],
+        )
+
+    def section(self, page, results):
+        from lensmap.validation.report._figures_clusters import (
+            plot_completeness_of,
+            plot_mass_relations,
+        )
+
+        tables = results.tables
+        page.section(
+            "Clusters",
+            "There are two definitions, which must not be mixed: peaks of the true map with at "
+            "least 1e14 solar masses within 1 Mpc, as if at redshift 0.3 (Cha et al. 2025), and "
+            "halos at redshifts 0.05 to 1, where the simulation knows them. A peak within 2.4 "
+            "arcmin of a cluster is a match, one to one. Rates are corrected for chance matches, "
+            "which random displacements of the peaks measure. A map with more peaks finds more "
+            "clusters and has more false peaks, so maps are also compared at equal density, with "
+            "the highest 20 peaks per square degree.",
+        )
+        records = results.records_of(self.name)
+        mass = {name: tuple(np.concatenate(records.each("fields", one, "mass"))
+                            for one in (TRUTH, name)) for name in results.names}
+        page.figure("masses", plot_mass_relations(mass, tables["mass_lines"], page.styles),
+                    "Masses within 1 Mpc at the positions of the true clusters (Cha et al. 2025, "
+                    "fig. 6).")
+        page.estimator_table(tables["mass_lines"], results.names, (
+            ("map on truth", "slope", 3), ("truth on map", "true_on_map", 3), ("r", "r", 3)))
+        page.figure("completeness", plot_completeness_of(tables["completeness"], page.styles),
+                    "Completeness by mass, corrected for chance matches (Cha et al. 2025, fig. 7). "
+                    "The last point is of all larger masses.")
+        for definition in definitions_of(records):
+            for ranking in RANKINGS:
+                _detection_table(page, results, definition, ranking)
 
 
-def measure_clusters(reference, maps, *, n_random=2, rng=0):
-    """Count what maps find in a field.
+def _detection_table(page, results, definition, ranking):
+    peaks = {"all": "all peaks", "highest": "the highest 20 peaks per square degree"}
+    found, pure = (
+        {str(row["estimator"]): row for row in results.tables[table]
+         if row["definition"] == definition and row["ranking"] == ranking}
+        for table in ("detection", "purity")
+    )
+    page.text(f"Clusters of at least 1e14 solar masses ({_CLUSTERS[definition]}), by "
+              f"{peaks[ranking]}:")
+    page.table(
+        ("", "clusters found", "by chance", "peaks that are clusters", "by chance",
+         "peaks per deg\N{SUPERSCRIPT TWO}"),
+        [[name,
+          page.number(found[name]["corrected"], found[name]["corrected_err"]),
+          page.number(found[name]["chance"]),
+          page.number(pure[name]["corrected"], pure[name]["corrected_err"]),
+          page.number(pure[name]["chance"]),
+          page.number(pure[name]["n"] / results.area_deg2, None, 1)] for name in results.names],
+    )
+
+
+def definitions_of(records: Records) -> list[str]:
+    """Return the definitions of a cluster that all fields have.
 
     Parameters
     ----------
-    reference : ClusterReference
-        What is there.
-    maps : list of `numpy.ndarray`
-        ``(ny, nx)`` each; the mask is that of the truth.
-    n_random : int
-        How often peaks are moved about for the rate of chance.
-    rng : int
-        Where to.
+    records : Records
+        Of `Clusters`.
 
     Returns
     -------
-    dict
-        ``mass``: of the true clusters ``(n,)``, and ``map_mass`` ``(n_maps, n)``; for each
-        definition ``completeness_...``, ``(n_maps, 2, 3, n_bins)``: of all peaks and of the
-        highest the numbers of clusters, of those matched and of matches by chance; and
-        ``purity_...``, ``(n_maps, 2, 3)``: the same of peaks that are clusters.
+    list of str
+        Of `DEFINITIONS`.
     """
-    truth = reference.truth
-    wcs, mask = truth.wcs, truth.mask
-    kappas = [ConvergenceMap(np.where(mask, np.nan, values), mask=mask, wcs=wcs)
-              for values in maps]
-    record = {
-        "mass": reference.peaks["mass"].to_value(_MASS),
-        "map_mass": np.array([reference.masses(kappa) for kappa in kappas]),
-    }
-    rates = {name: ([], []) for name in reference.tables}
-    for kappa in kappas:
-        peaks = find_peaks(kappa, 0.0, by="kappa", min_separation=RADIUS)
-        highest = peaks[: round(float(_DENSITY * open_area(kappa)))]
-        for name, table in reference.tables.items():
-            settings = {"kappa": kappa, "n_random": n_random, "rng": rng}
-            column = "mass" if name == "paper" else "m200c"
-            real = table[table[column] >= _COUNTS_AS_CLUSTER]
-            found, pure = zip(*(
-                (completeness(some, table, RADIUS, by=column, bins=DEFINITIONS[name] * _MASS,
-                              **settings),
-                 purity(some, real, RADIUS, **settings))
-                for some in (peaks, highest)
-            ), strict=True)
-            rates[name][0].append([_numbers(rate) for rate in found])
-            rates[name][1].append([_numbers(rate)[:, 0] for rate in pure])
-    for name, (found, pure) in rates.items():
-        record[f"completeness_{name}"] = np.array(found)
-        record[f"purity_{name}"] = np.array(pure)
-    return record
+    name, n = records.names()[0], len(records.parts["fields"])
+    return [one for one in DEFINITIONS if len(records.each("fields", name, f"purity_{one}")) == n]
 
 
-def _numbers(rates):
-    """Return how many there are, how many are matched, and how many would be by chance."""
-    n = np.asarray(rates["n"], dtype=float)
-    return np.array([n, rates["n_matched"], np.nan_to_num(rates["chance"]) * n])
+def _by_definition(pool, records, name):
+    tables = []
+    for definition in definitions_of(records):
+        for ranking in RANKINGS:
+            table = pool(records, name, definition, ranking)
+            for key, value in (("definition", definition), ("ranking", ranking)):
+                table.add_column(np.full(len(table), value), name=key)
+            tables.append(table)
+    return vstack(tables, metadata_conflicts="silent")
 
 
-def pool_completeness(records, which, definition, ranking):
-    """Return the completeness of one of the maps over all fields.
+def pool_completeness(records: Records, name: str, definition: str, ranking: str) -> QTable:
+    """Return the completeness of one estimator over all fields.
 
     Parameters
     ----------
-    records : list of dict
-        What `measure_clusters` gave for each field.
-    which : int
-        The map, from 0.
+    records : Records
+        Of `Clusters`.
+    name : str
+        The estimator.
     definition : {"paper", "halo"}
-        What counts as a cluster.
+        The definition of a cluster.
     ranking : {"all", "highest"}
         All peaks of the map, or the highest 20 per square degree.
 
@@ -172,36 +192,111 @@ def pool_completeness(records, which, definition, ranking):
     -------
     `~astropy.table.QTable`
         A row for each bin of mass: ``bin_low``, ``bin_high`` (solar masses), ``n`` clusters,
-        ``rate``, ``chance`` and ``corrected``, the completeness without chance, with ``rate_err``
-        and ``corrected_err`` by the jackknife over fields.
+        ``rate``, ``chance`` and ``corrected``, the completeness corrected for chance matches, with
+        ``rate_err`` and ``corrected_err`` by the jackknife over fields.
     """
-    ranking = RANKINGS.index(ranking)
-    counts = np.array([r[f"completeness_{definition}"][which, ranking] for r in records])
-    edges = DEFINITIONS[definition] * _MASS
+    counts = _completeness_counts(records, name, definition, ranking)
+    edges = DEFINITIONS[definition] * MASS_UNIT
     return QTable({"bin_low": edges[:-1].to(u.solMass), "bin_high": edges[1:].to(u.solMass),
-                   **_rates(*np.moveaxis(counts, 1, 0))})
+                   **_rates(counts)})
 
 
-def pool_purity(records, which, definition, ranking):
-    """Return the purity of one of the maps over all fields.
+def _completeness_counts(records, name, definition, ranking):
+    """Return the numbers of clusters, matches and chance matches, ``(n_fields, 3, n_bins)``."""
+    counts = records.each("fields", name, f"completeness_{definition}")
+    return np.array([one[RANKINGS.index(ranking)] for one in counts])
+
+
+def detection_counts(
+    records: Records, name: str, definition: str, ranking: str
+) -> np.ndarray:
+    """Return the numbers of clusters of at least 1e14 solar masses, by field.
 
     Parameters
     ----------
-    records, which, definition, ranking : object
-        As for `pool_completeness`. Clusters of at least 1e14 solar masses make a peak a true one.
+    records, name, definition, ranking : object
+        As for `pool_completeness`.
 
     Returns
     -------
-    dict
-        As a row of `pool_completeness`, without the bin; ``n`` is the number of peaks.
+    `numpy.ndarray`
+        Numbers of clusters, of matched clusters and of chance matches, ``(n_fields, 3)``.
     """
-    ranking = RANKINGS.index(ranking)
-    counts = np.array([r[f"purity_{definition}"][which, ranking] for r in records])
-    return {name: values[0] for name, values in _rates(*counts.T[:, :, np.newaxis]).items()}
+    counts = _completeness_counts(records, name, definition, ranking)
+    heavy = DEFINITIONS[definition][:-1] >= MIN_CLUSTER_MASS.to_value(MASS_UNIT)
+    return counts[:, :, heavy].sum(axis=-1)
 
 
-def _rates(n, matched, chance):
-    """Return rates and their errors from numbers by field, ``(n_fields, n_bins)`` each."""
+def pool_detection(records: Records, name: str, definition: str, ranking: str) -> QTable:
+    """Return the completeness for clusters of at least 1e14 solar masses over all fields.
+
+    Parameters
+    ----------
+    records, name, definition, ranking : object
+        As for `pool_completeness`.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        One row with the columns of `pool_completeness`, without the bin.
+    """
+    counts = detection_counts(records, name, definition, ranking)
+    return QTable(_rates(counts[:, :, np.newaxis]))
+
+
+def detection_difference(
+    records: Records, names: Sequence[str], definition: str, ranking: str
+) -> tuple[float, float]:
+    """Return the difference of the corrected completeness of two estimators.
+
+    Parameters
+    ----------
+    records : Records
+        Of `Clusters`.
+    names : sequence of str
+        The two estimators.
+    definition, ranking : str
+        As for `pool_detection`.
+
+    Returns
+    -------
+    difference, error : float
+        Of the first minus the second, with the error by the jackknife over fields.
+    """
+    counts = [detection_counts(records, name, definition, ranking) for name in names]
+
+    def difference(*sums):
+        n, matched, chance = np.moveaxis(np.array(sums), -1, 0)
+        one, other = (matched - chance) / (n - chance)
+        return one - other
+
+    estimate, error = jackknife_of_sums(difference, *counts)
+    return float(estimate), float(error)
+
+
+def pool_purity(records: Records, name: str, definition: str, ranking: str) -> QTable:
+    """Return the purity of the peaks of one estimator over all fields.
+
+    Parameters
+    ----------
+    records, name, definition, ranking : object
+        As for `pool_completeness`. A peak that matches a cluster of at least 1e14 solar masses is
+        a true one.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        One row with the columns of `pool_completeness`, without the bin; ``n`` is the number of
+        peaks.
+    """
+    counts = records.each("fields", name, f"purity_{definition}")
+    counts = np.array([one[RANKINGS.index(ranking)] for one in counts])
+    return QTable(_rates(counts[:, :, np.newaxis]))
+
+
+def _rates(counts):
+    """Return rates and their errors from numbers by field, ``(n_fields, 3, n_bins)``."""
+    n, matched, chance = np.moveaxis(counts, 1, 0)
     rate, rate_err = ratio_and_error(matched, n)
     # (rate - chance) / (1 - chance), as one ratio of sums
     corrected, corrected_err = ratio_and_error(matched - chance, n - chance)
@@ -213,44 +308,47 @@ def _rates(n, matched, chance):
     }
 
 
-def pool_masses(records, which):
-    r"""Return how the masses of a map follow the true ones, within 1 Mpc, over all fields.
+def pool_masses(records: Records, name: str) -> tuple[QTable, dict[str, float]]:
+    r"""Compare the masses of the maps of one estimator with the true ones, within 1 Mpc.
 
     Parameters
     ----------
-    records, which : object
-        As for `pool_completeness`.
+    records : Records
+        Of `Clusters`.
+    name : str
+        The estimator.
 
     Returns
     -------
     table : `~astropy.table.QTable`
-        A row for each bin of true mass: ``bin_low``, ``bin_high`` (solar masses), ``n``, ``ratio``
-        of the sums of mass in the map to true mass and ``ratio_err``, and ``scatter``, the standard
-        deviation of the ratio of single clusters.
+        A row for each bin of true mass: ``bin_low``, ``bin_high`` (solar masses), ``n``, the
+        ``ratio`` of the sums of map mass and true mass, ``ratio_err``, and ``scatter``, the
+        standard deviation of the ratio of single clusters.
     line : dict
-        ``slope`` and ``slope_err`` of the masses of the map on the true ones, as in Cha et al.
-        2025, ``true_on_map`` and ``true_on_map_err``, that of the other regression, and ``r``.
+        ``slope`` and ``slope_err`` of map mass on true mass, as in Cha et al. 2025,
+        ``true_on_map`` and ``true_on_map_err`` of the inverse regression, and the correlation
+        ``r``.
     """
     edges = DEFINITIONS["paper"]
     sums, moments, ratios = [], [], []
-    for record in records:
-        true, found = record["mass"], record["map_mass"][which]
-        good = np.isfinite(found)
-        true, found = true[good], found[good]
+    for true, estimated in zip(records.each("fields", TRUTH, "mass"),
+                               records.each("fields", name, "mass"), strict=True):
+        good = np.isfinite(estimated)
+        true, estimated = true[good], estimated[good]
         bins = np.clip(np.searchsorted(edges, true, side="right") - 1, 0, len(edges) - 2)
-        sums.append([np.bincount(bins, part, minlength=len(edges) - 1)
-                     for part in (np.ones(len(true)), true, found)])
-        moments.append([len(true), true.sum(), found.sum(), (true * true).sum(),
-                        (true * found).sum(), (found * found).sum()])
-        ratios.append((bins, found / true))
-    n, true, found = np.moveaxis(np.array(sums), 1, 0)
-    ratio, ratio_err = ratio_and_error(found, true)
-    bins, each = (np.concatenate(part) for part in zip(*ratios, strict=True))
+        sums.append([np.bincount(bins, terms, minlength=len(edges) - 1)
+                     for terms in (np.ones(len(true)), true, estimated)])
+        moments.append([len(true), true.sum(), estimated.sum(), (true * true).sum(),
+                        (true * estimated).sum(), (estimated * estimated).sum()])
+        ratios.append((bins, estimated / true))
+    n, true, estimated = np.moveaxis(np.array(sums), 1, 0)
+    ratio, ratio_err = ratio_and_error(estimated, true)
+    bins, each = (np.concatenate(one) for one in zip(*ratios, strict=True))
     scatter = [np.std(each[bins == i]) if np.any(bins == i) else np.nan
                for i in range(len(edges) - 1)]
     table = QTable({
-        "bin_low": (edges[:-1] * _MASS).to(u.solMass),
-        "bin_high": (edges[1:] * _MASS).to(u.solMass),
+        "bin_low": (edges[:-1] * MASS_UNIT).to(u.solMass),
+        "bin_high": (edges[1:] * MASS_UNIT).to(u.solMass),
         "n": n.sum(axis=0).astype(int), "ratio": ratio, "ratio_err": ratio_err,
         "scatter": scatter,
     })
@@ -260,10 +358,10 @@ def pool_masses(records, which):
 def _regression(moments):
     def lines(sums):
         n, t, m, tt, tm, mm = np.moveaxis(sums, -1, 0)
-        covariance, true, found = n * tm - t * m, n * tt - t**2, n * mm - m**2
-        return np.stack([covariance / true, covariance / found,
-                         covariance / np.sqrt(true * found)], axis=-1)
+        covariance, true, estimated = n * tm - t * m, n * tt - t**2, n * mm - m**2
+        return np.stack([covariance / true, covariance / estimated,
+                         covariance / np.sqrt(true * estimated)], axis=-1)
 
-    (slope, other, r), errors = jackknife_of_sums(lines, moments)
-    return {"slope": slope, "slope_err": errors[0], "true_on_map": other,
+    (slope, inverse, r), errors = jackknife_of_sums(lines, moments)
+    return {"slope": slope, "slope_err": errors[0], "true_on_map": inverse,
             "true_on_map_err": errors[1], "r": r}

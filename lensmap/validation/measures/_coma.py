@@ -1,219 +1,193 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The mock of Coma many times over: its mass, and its arms beside skies that have none."""
-
-from dataclasses import dataclass
-from functools import cached_property
+"""Mass and arms of mocks of the Coma cluster."""
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.table import QTable
 
 from lensmap.filaments import find_filaments
-from lensmap.grid import ShearGrid
-from lensmap.profiles import azimuthal_profile, fit_nfw, shear_profile, structure_covariance
+from lensmap.profiles import azimuthal_profile
 from lensmap.scores import mean_and_error
-from lensmap.simulate import ClusterField, MockSurvey
-from lensmap.utils import as_generator
+from lensmap.validation._parts import TRUTH
+from lensmap.validation.measures._base import Measure, table_of_each
+from lensmap.validation.measures._coma_sky import ComaSky
 
-__all__ = ["ComaSky", "arm_rates", "measure_coma", "pool_masses_of_coma"]
+__all__ = ["Coma", "arm_rates", "excess_significance", "pool_coma_masses"]
 
-Z_LENS, Z_SOURCE = 0.0231, 1.0
-_BINS = np.geomspace(0.2, 2.5, 11) * u.Mpc
-RADII = [28, 90] * u.arcmin
-_N_DIRECTIONS, _WIDTH = 72, 4.0
+# The annulus in which arms are sought.
+_RADII = [28, 90] * u.arcmin
+_N_DIRECTIONS, _WIDTH_ARCMIN = 72, 4.0
 
 # The persistence of a path, in standard deviations of the map.
-_CUT = 2.0
+_MIN_PERSISTENCE = 2.0
 
-# How near a direction is that of an arm, degrees, and how near a path follows it, arcmin.
-_NEAR, _BESIDE = 15.0, 8.0
+# The direction of an excess and the distance of a path that count as those of an arm.
+_MAX_ANGLE_DEG, _MAX_DISTANCE_ARCMIN = 15.0, 8.0
 
-#: How high the excess of an arm is, in units of its scatter in other skies; and which part of its
-#: length paths follow.
-THRESHOLDS = {"excess": (2.0, 2.5, 3.0), "paths": (0.5, 0.7, 0.9)}
+# The excess along an arm in units of its scatter in other fields, and the fraction of its length
+# that paths follow.
+_THRESHOLDS = {"excess": (2.0, 2.5, 3.0), "paths": (0.5, 0.7, 0.9)}
 
-_MASS = u.Unit("1e14 solMass")
+_MIN_FIELDS = 4  # for the scatter between fields
 
 
-@dataclass(frozen=True, eq=False)
-class ComaSky:
-    """Mocks of Coma with its three arms, and the same skies without; as Cha et al. 2025 saw it.
+class Coma(Measure):
+    """NFW masses, and the detection of arms by two tests.
 
-    It has ``prepare`` and ``draw`` and may stand where `lensmap.simulate.draw_fields` takes a
-    model. The cluster and its arms are those of ``ClusterField.preset("coma")``, on skies with
-    large-scale structure and with 38 galaxies per square arcminute.
+    The table ``coma_arms`` has by ``test`` (``"excess"`` of kappa, or ``"paths"``) and
+    ``threshold`` the fraction of the arms ``found``, and the ``false`` rate of the same test
+    without arms. The table ``coma_masses`` has the numbers of `pool_coma_masses`.
     """
 
-    @cached_property
-    def with_arms(self):
-        """The `~lensmap.simulate.ClusterField`."""
-        return ClusterField.preset("coma", background=True)
+    name = "coma"
+    parts = ("coma",)
+    keys = {"coma_arms": ("test", "threshold"), "coma_masses": ()}
 
-    @cached_property
-    def without(self):
-        """The same without arms."""
-        return ClusterField.preset("coma", background=True, filaments=())
+    def measure(self, field):
+        record = {TRUTH: {"mass": np.array(field.mass)}}
+        for name, pair in field.maps.items():
+            record[name] = _measure_arms(field.sky, pair, keep_map=field.number == 0)
+        return record
 
-    @property
-    def center(self):
-        """Where the cluster is."""
-        return self.with_arms.center
+    def pool(self, records):
+        if not records.has("coma"):
+            return {}
+        sky = ComaSky()
+        tables = {}
+        if len(records.parts["coma"]) >= _MIN_FIELDS:
+            tables["coma_arms"] = table_of_each(records.names(), lambda name: QTable(arm_rates(
+                records.each("coma", name, "profiles"), records.each("coma", name, "shares"), sky
+            )))
+        masses = pool_coma_masses(records.each("coma", TRUTH, "mass"), sky)
+        return {**tables, "coma_masses": QTable([{"estimator": "NFW fit", **masses}])}
 
-    @property
-    def mass(self):
-        """M200c of the cluster, 1e14 solar masses."""
-        return float(self.with_arms.clusters[0].m200c.to_value(_MASS))
+    def section(self, page, results):
+        if "coma_masses" not in results.tables:
+            return
+        from lensmap.validation.report._figures_clusters import plot_arms
+        from lensmap.validation.report._figures_maps import plot_cluster_maps
 
-    @property
-    def angles(self):
-        """The position angles of the arms, degrees."""
-        return np.array([arm.angle.to_value(u.deg) for arm in self.with_arms.filaments])
-
-    @cached_property
-    def _covariance(self):
-        return structure_covariance(_BINS, z_lens=Z_LENS, z_source=Z_SOURCE)
-
-    def prepare(self):
-        """Work out all that does not depend on a draw.
-
-        Returns
-        -------
-        ComaSky
-            The sky itself.
-        """
-        self.with_arms.prepare()
-        self.without.prepare()
-        _ = self._covariance
-        return self
-
-    def draw(self, rng):
-        """Draw a sky with the arms and without, and weigh the cluster by the first.
-
-        Parameters
-        ----------
-        rng : `numpy.random.SeedSequence`
-            The source of random numbers: the structure and the galaxies are the same in both.
-
-        Returns
-        -------
-        grids : tuple of ShearGrid
-            With arms, and without.
-        mass : tuple of float
-            M200c of an NFW fit to the tangential shear, and its 68 per cent interval, 1e14 solar
-            masses.
-        """
-        survey = MockSurvey.preset("cha2025", density=38 / u.arcmin**2)
-        sky, galaxies = as_generator(rng).bit_generator.seed_seq.spawn(2)
-        field = self.with_arms.draw(sky)
-        catalog = survey.observe(field, rng=galaxies)
-        bare = survey.observe_grid(self.without.draw(sky), rng=galaxies)
-        return (ShearGrid.from_catalog(catalog, field.wcs), bare), self._weigh(catalog)
-
-    def _weigh(self, catalog):
-        profile = shear_profile(catalog, self.center, _BINS, z_lens=Z_LENS, z_source=Z_SOURCE)
-        fit = fit_nfw(profile, z_lens=Z_LENS, z_source=Z_SOURCE, covariance=self._covariance)
-        return tuple(
-            float(m.to_value(_MASS)) for m in (fit.m200c, fit.m200c_low, fit.m200c_high)
+        page.section(
+            "Mocks of Coma", "No public shear catalog of Coma is known. These are mocks: a "
+            "cluster at redshift 0.0231 with substructure and three arms, on fields with "
+            "large-scale structure, with 38 galaxies per square arcminute. Each field is mapped "
+            "with the arms and without.",
         )
-
-
-def measure_coma(sky, drawn, estimators, *, keep_maps=False):
-    """Measure what estimators make of a mock of Coma.
-
-    Parameters
-    ----------
-    sky : ComaSky
-        What was drawn.
-    drawn : tuple
-        What `ComaSky.draw` gave.
-    estimators : dict
-        From names to estimators.
-    keep_maps : bool
-        Whether the maps with arms and their paths are kept.
-
-    Returns
-    -------
-    dict
-        ``mass``: the fit and its interval; ``profiles``, ``(n_maps, 2, n_directions)``: mean
-        kappa by direction, with arms and without; ``shares``, ``(n_maps, 2, n_arms)``: which part
-        of the length of each arm paths follow.
-    """
-    grids, mass = drawn
-    profiles, shares, kept, paths = [], [], [], []
-    for estimator in estimators.values():
-        kappas = [
-            estimator.reconstruct(grid).replace(uncertainty=None, meta=None) for grid in grids
-        ]
-        found = [find_filaments(kappa, _CUT) for kappa in kappas]
-        profiles.append([
-            azimuthal_profile(kappa, sky.center, RADII, n_bins=_N_DIRECTIONS, width=_WIDTH)["kappa"]
-            for kappa in kappas
+        sky, records = ComaSky(), results.records_of(self.name)
+        _mass_table(page, results.tables["coma_masses"][0])
+        first = next(record for record in records.parts["coma"] if "map" in record.get(
+            results.names[0], {}))
+        page.figure(
+            "coma", plot_cluster_maps({name: first[name] for name in results.names},
+                                      sky.with_arms.wcs),
+            "The first mock, with the paths of filaments above a persistence of 2 sigma (Cha et "
+            "al. 2025, fig. 10).",
+        )
+        if "coma_arms" not in results.tables:
+            return
+        snr = {name: excess_significance(records.each("coma", name, "profiles"), sky)[0]
+               for name in results.names}
+        page.figure("arms", plot_arms(snr, sky.angles, page.styles),
+                    "The excess of kappa by direction, 28 to 90 arcmin from the center (Cha et "
+                    "al. 2025, fig. 11), means over fields; vertical lines: the arms.")
+        page.text("The fraction of the arms that a test finds, and the fraction that the same test "
+                  "finds without arms. The tests: the excess along an arm in units of its scatter "
+                  "in other fields, and the fraction of the length of an arm that paths follow.")
+        page.table(("", "test", "threshold", "found", "without arms"), [
+            [str(row["estimator"]), str(row["test"]), page.number(row["threshold"], None, 1),
+             page.number(row["found"], row["found_err"], 2),
+             page.number(row["false"], row["false_err"], 2)]
+            for row in results.tables["coma_arms"]
         ])
-        shares.append([_shares(one.paths, sky) for one in found])
-        kept.append(np.where(kappas[0].mask, np.nan, kappas[0].data).astype(np.float16))
-        paths.append(_joined(found[0].paths))
-    record = {"mass": np.array(mass), "profiles": np.array(profiles), "shares": np.array(shares)}
-    if keep_maps:
-        record["maps"] = np.array(kept)
-        record["paths"] = {str(i): path for i, path in enumerate(paths)}
+
+
+def _mass_table(page, masses):
+    page.table(("NFW fits to the shear, M200c in 1e14 solar masses", ""), [
+        ["true mass", page.number(masses["true"], None, 2)],
+        ["mean of the fits", page.number(masses["mean"], None, 2)],
+        ["standard deviation of the fits", page.number(masses["scatter"], None, 2)],
+        ["mean lower end of the 68 % intervals", page.number(masses["mean_low"], None, 2)],
+        ["mean upper end of the 68 % intervals", page.number(masses["mean_high"], None, 2)],
+        ["mean of ln(fit / true mass)", page.number(masses["log_ratio"], masses["log_ratio_err"])],
+        ["fraction of intervals with the true mass",
+         page.number(masses["covered"], masses["covered_err"], 2)],
+    ])
+
+
+def _measure_arms(sky, pair, keep_map):
+    """Return the profiles by direction, and the fractions of arms that paths follow.
+
+    ``profiles`` are ``(2, n_directions)`` and ``shares`` ``(2, n_arms)``, with arms and without.
+    """
+    kappas = [kappa.replace(uncertainty=None, meta=None) for kappa in pair]
+    filaments = [find_filaments(kappa, _MIN_PERSISTENCE) for kappa in kappas]
+    profiles = [
+        azimuthal_profile(kappa, sky.center, _RADII, n_bins=_N_DIRECTIONS, width=_WIDTH_ARCMIN)[
+            "kappa"]
+        for kappa in kappas
+    ]
+    record = {"profiles": np.array(profiles),
+              "shares": np.array([_shares(one.paths, sky) for one in filaments])}
+    if keep_map:
+        kappa = kappas[0]
+        record["map"] = np.where(kappa.mask, np.nan, kappa.data).astype(np.float16)
+        record["paths"] = _joined(filaments[0].paths)
     return record
 
 
 def _joined(paths):
-    """Return RA and Dec of paths in one array ``(2, n)``, with NaN between two of them."""
+    """Return RA and Dec of paths in one array ``(2, n)``, with NaN between two paths."""
     gap = np.full((2, 1), np.nan)
     parts = [part for path in paths for part in (np.array([path.ra.deg, path.dec.deg]), gap)]
     return np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
 
 
 def _shares(paths, sky):
-    """Return how much of the length of each arm, from 0 to 1, paths follow."""
-    rings = np.linspace(*RADII.to_value(u.arcmin), 13)
+    """Return the fraction of the length of each arm that paths follow, from 0 to 1."""
+    rings = np.linspace(*_RADII.to_value(u.arcmin), 13)
     share = np.zeros(len(sky.angles))
     if not paths:
         return share
-    places = SkyCoord(np.concatenate([p.ra.deg for p in paths]),
-                      np.concatenate([p.dec.deg for p in paths]), unit="deg")
-    distance = sky.center.separation(places).to_value(u.arcmin)
-    direction = sky.center.position_angle(places).rad
+    positions = SkyCoord(np.concatenate([p.ra.deg for p in paths]),
+                         np.concatenate([p.dec.deg for p in paths]), unit="deg")
+    distance = sky.center.separation(positions).to_value(u.arcmin)
+    direction = sky.center.position_angle(positions).rad
     for i, angle in enumerate(np.radians(sky.angles)):
         along = distance * np.cos(direction - angle)
-        beside = np.abs(distance * np.sin(direction - angle)) < _BESIDE
-        share[i] = np.mean(np.histogram(along[beside], rings)[0] > 0)
+        near = np.abs(distance * np.sin(direction - angle)) < _MAX_DISTANCE_ARCMIN
+        share[i] = np.mean(np.histogram(along[near], rings)[0] > 0)
     return share
 
 
-def excess_significance(records, which, sky):
-    """Return the significance of the excess by direction, and at the arms.
+def excess_significance(profiles, sky: ComaSky) -> tuple[np.ndarray, np.ndarray]:
+    """Return the significance of the excess of kappa by direction, and at the arms.
 
-    The mean profile of the skies without arms is taken out. Their scatter about it, which is that
-    of the sky and the same in all directions, is the error; a sky is never among those that it is
-    compared with.
+    The mean profile of the fields without arms is subtracted. The scatter of these fields, the
+    same in all directions, is the error; a field is never compared with itself.
 
     Parameters
     ----------
-    records : list of dict
-        What `measure_coma` gave for each sky.
-    which : int
-        The map, from 0.
+    profiles : sequence of `numpy.ndarray`
+        Kappa by direction with arms and without, ``(2, n_directions)`` for each field.
     sky : ComaSky
-        What they are of.
+        The model of the fields.
 
     Returns
     -------
     snr : `numpy.ndarray`
-        With arms, and without: ``(n_skies, 2, n_directions)``.
+        With arms, and without: ``(n_fields, 2, n_directions)``.
     at_arms : `numpy.ndarray`
-        The highest near the direction of each arm, ``(n_skies, 2, n_arms)``.
+        The highest value near the direction of each arm, ``(n_fields, 2, n_arms)``.
 
     Raises
     ------
     ValueError
-        If there are fewer than four skies.
+        If there are fewer than four fields.
     """
-    profiles = np.array([record["profiles"][which] for record in records])
-    if len(profiles) < 4:
-        raise ValueError(f"the scatter needs at least four skies, not {len(profiles)}")
+    profiles = np.array(profiles)
+    if len(profiles) < _MIN_FIELDS:
+        raise ValueError(f"the scatter needs at least four fields, not {len(profiles)}")
     excess = profiles - np.nanmean(profiles, axis=-1, keepdims=True)
     snr = np.empty_like(excess)
     for i in range(len(excess)):
@@ -221,31 +195,35 @@ def excess_significance(records, which, sky):
         scatter = np.sqrt(np.mean(np.var(others, axis=0, ddof=1)))
         snr[i] = (excess[i] - others.mean(axis=0)) / scatter
     directions = np.arange(excess.shape[-1]) * (360.0 / excess.shape[-1])
-    away = np.abs((directions - sky.angles[:, np.newaxis] + 180) % 360 - 180)
-    near = away <= _NEAR
+    offset = np.abs((directions - sky.angles[:, np.newaxis] + 180) % 360 - 180)
+    near = offset <= _MAX_ANGLE_DEG
     return snr, np.stack([np.max(snr[..., one], axis=-1) for one in near], axis=-1)
 
 
-def arm_rates(records, which, sky):
-    """Return how often arms are found, and how often the same test finds them where none are.
+def arm_rates(profiles, shares, sky: ComaSky) -> list[dict]:
+    """Return how often tests find arms, and how often they find them in fields without arms.
 
     Parameters
     ----------
-    records, which, sky : object
+    profiles : sequence of `numpy.ndarray`
         As for `excess_significance`.
+    shares : sequence of `numpy.ndarray`
+        The fractions of arms that paths follow, with arms and without, ``(2, n_arms)`` for each
+        field.
+    sky : ComaSky
+        The model of the fields.
 
     Returns
     -------
     list of dict
-        For each way and threshold: ``test``, ``threshold``, ``found`` and ``false``, parts of all
-        arms, with ``..._err`` from sky to sky.
+        For each test and threshold: ``test``, ``threshold``, ``found`` and ``false``, fractions of
+        all arms, with ``..._err`` from the scatter of fields.
     """
-    _, at_arms = excess_significance(records, which, sky)
-    shares = np.array([record["shares"][which] for record in records])
+    _, at_arms = excess_significance(profiles, sky)
     rows = []
-    for test, values in (("excess", at_arms), ("paths", shares)):
-        for threshold in THRESHOLDS[test]:
-            # by sky, since the arms of one are not independent
+    for test, values in (("excess", at_arms), ("paths", np.array(shares))):
+        for threshold in _THRESHOLDS[test]:
+            # By field, since the arms of one field are not independent.
             rates = np.mean(values >= threshold, axis=-1)
             found, found_err = mean_and_error(rates[:, 0])
             false, false_err = mean_and_error(rates[:, 1])
@@ -254,22 +232,24 @@ def arm_rates(records, which, sky):
     return rows
 
 
-def pool_masses_of_coma(records, sky):
-    """Return how the fitted masses lie about the true one.
+def pool_coma_masses(masses, sky: ComaSky) -> dict[str, float]:
+    """Compare the fitted masses with the true one.
 
     Parameters
     ----------
-    records, sky : object
-        As for `excess_significance`.
+    masses : sequence of `numpy.ndarray`
+        The fit and its 68 per cent interval, 1e14 solar masses, ``(3,)`` for each field.
+    sky : ComaSky
+        The model of the fields.
 
     Returns
     -------
     dict
         ``true``, ``mean``, ``scatter`` and the mean ends of the intervals, ``mean_low`` and
         ``mean_high``, 1e14 solar masses; ``log_ratio``, the mean of ln(fit / truth), and
-        ``covered``, the part of the 68 per cent intervals that hold the truth, with ``..._err``.
+        ``covered``, the fraction of the 68 per cent intervals with the truth, with ``..._err``.
     """
-    best, low, high = np.array([record["mass"] for record in records]).T
+    best, low, high = np.array(masses).T
     ratio, ratio_err = mean_and_error(np.log(best / sky.mass))
     covered, covered_err = mean_and_error((low <= sky.mass) & (sky.mass <= high))
     return {

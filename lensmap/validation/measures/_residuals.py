@@ -1,60 +1,108 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Where maps are wrong: by distance to edges and holes, and on the field."""
+"""Residuals of maps: by distance to edges and holes, and averaged over fields."""
 
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from lensmap.scores import mean_and_error, ratio_and_error
+from lensmap.scores import distance_to_mask, mean_and_error, ratio_and_error
+from lensmap.validation.measures._base import Measure, table_of_each
 
-__all__ = ["DISTANCES", "measure_residuals", "pool_residuals", "residual_map"]
+__all__ = ["Residuals", "measure_residuals", "pool_residuals", "residual_map"]
 
-#: Edges of the bins of distance; the last one holds the middle of the field.
-DISTANCES = np.array([0, 1, 2, 4, 8, 16, 32, np.inf]) * u.arcmin
+# Edges of the bins of distance; the last bin holds the middle of the field.
+_DISTANCES = np.array([0, 1, 2, 4, 8, 16, 32, np.inf]) * u.arcmin
 
-# The pixels on a side of which the mean is kept.
+# Mean residuals are kept of blocks of 8 x 8 pixels.
 _BLOCK = 8
 
 
-def measure_residuals(truth, maps, mask, distance):
-    """Return what is kept of the residuals of a field.
+class Residuals(Measure):
+    """Map minus truth, by distance to the nearest pixel without data, and its mean over fields.
+
+    The tables ``residuals`` and ``masked_residuals`` have, for each bin of distance (``bin_low``
+    to ``bin_high``), ``n`` pixels, the ``bias``, the ``rms``, and ``relative``, the rms over that
+    of the truth.
+    """
+
+    name = "residuals"
+    parts = ("fields", "masked")
+    keys = {"residuals": ("bin_low", "bin_high"), "masked_residuals": ("bin_low", "bin_high")}
+
+    def measure(self, field):
+        distance = distance_to_mask(field.grid.mask, field.pixel_scale)
+        return measure_residuals(field.truth, field.estimates, field.mask, distance)
+
+    def pool(self, records):
+        return {
+            table: table_of_each(
+                records.names(),
+                lambda name, part=part: pool_residuals(records.each(part, name, "sums")),
+            )
+            for part, table in (("fields", "residuals"), ("masked", "masked_residuals"))
+            if records.has(part)
+        }
+
+    def section(self, page, results):
+        from lensmap.validation.report._figures_curves import plot_residuals
+        from lensmap.validation.report._figures_maps import plot_residual_maps
+
+        page.section("Edges and holes")
+        page.figure("edges", plot_residuals(results.tables["residuals"], page.styles),
+                    "Bias and error of maps by the distance to the edge of the field; the last "
+                    "point is of all larger distances.")
+        if "masked_residuals" in results.tables:
+            page.figure("masked_edges", plot_residuals(results.tables["masked_residuals"],
+                                                       page.styles, "the edge or a hole"),
+                        "The same for masked fields, by the distance to the nearest pixel without "
+                        "data.")
+        if results.n_fields["fields"] > 1:
+            records = results.records_of(self.name)
+            pairs = {name: residual_map(records.each("fields", name, "blocks"))
+                     for name in results.names}
+            page.figure("residual_maps", plot_residual_maps(pairs),
+                        "The mean over fields of map minus truth in blocks of 8 x 8 pixels, in "
+                        "units of its error. Without a bias, one block in twenty is beyond 2.")
+
+
+def measure_residuals(truth, estimates, mask, distance) -> dict[str, dict[str, np.ndarray]]:
+    """Measure the residuals of the maps of one field.
 
     Parameters
     ----------
     truth : `numpy.ndarray`
-        ``(ny, nx)``.
-    maps : list of `numpy.ndarray`
-        ``(ny, nx)`` each.
+        The true convergence, ``(ny, nx)``.
+    estimates : dict
+        From the names of estimators to maps, ``(ny, nx)``.
     mask : `numpy.ndarray`
         Bool, ``(ny, nx)``, True = excluded.
     distance : `~astropy.units.Quantity`
-        Of each pixel to the nearest that has no data, as of `distance_to_mask`.
+        The distance of each pixel to the nearest one without data, as of `distance_to_mask`.
 
     Returns
     -------
     dict
-        ``sums``: of 1, the true kappa squared (its mean removed), the residual and its square by
-        bin of distance, ``(n_maps, 4, n_bins)``; ``blocks``: mean residuals of blocks of pixels,
-        ``(n_maps, ny // 8, nx // 8)``, NaN where all is masked.
+        For each estimator ``sums``: of 1, the true kappa squared (its mean removed), the residual
+        and its square by bin of distance, ``(4, n_bins)``; and ``blocks``: mean residuals of
+        blocks of pixels, ``(ny // 8, nx // 8)``, NaN where all pixels are masked.
     """
-    edges = DISTANCES.to_value(u.arcmin)
-    open_ = ~mask
-    bins = np.searchsorted(edges, distance.to_value(u.arcmin)[open_], side="right") - 1
+    edges = _DISTANCES.to_value(u.arcmin)
     n_bins = len(edges) - 1
+    unmasked = ~mask
+    bins = np.searchsorted(edges, distance.to_value(u.arcmin)[unmasked], side="right") - 1
     bins = np.clip(bins, 0, n_bins - 1)
-    square = (truth[open_] - truth[open_].mean()) ** 2
-    sums, blocks = [], []
-    for values in maps:
-        residual = values[open_] - truth[open_]
-        sums.append([
-            np.bincount(bins, part, minlength=n_bins)
-            for part in (np.ones(len(bins)), square, residual, residual**2)
-        ])
-        blocks.append(_block_means(np.where(open_, values - truth, 0.0), open_))
-    return {"sums": np.array(sums), "blocks": np.array(blocks, dtype=np.float32)}
+    square = (truth[unmasked] - truth[unmasked].mean()) ** 2
+    record = {}
+    for name, kappa in estimates.items():
+        residual = kappa[unmasked] - truth[unmasked]
+        sums = [np.bincount(bins, terms, minlength=n_bins)
+                for terms in (np.ones(len(bins)), square, residual, residual**2)]
+        blocks = _block_means(np.where(unmasked, kappa - truth, 0.0), unmasked)
+        record[name] = {"sums": np.array(sums), "blocks": blocks.astype(np.float32)}
+    return record
 
 
-def _block_means(values, open_):
+def _block_means(values, unmasked):
     ny, nx = (n // _BLOCK * _BLOCK for n in values.shape)
 
     def total(plane):
@@ -62,33 +110,31 @@ def _block_means(values, open_):
         return blocks.sum(axis=(1, 3))
 
     with np.errstate(invalid="ignore"):
-        return total(values) / np.where(total(open_) > 0, total(open_), np.nan)
+        return total(values) / np.where(total(unmasked) > 0, total(unmasked), np.nan)
 
 
-def pool_residuals(records, which):
-    """Return the residuals of one of the maps by distance to what has no data, over all fields.
+def pool_residuals(sums) -> QTable:
+    """Return the residuals of one estimator by distance to the nearest pixel without data.
 
     Parameters
     ----------
-    records : list of dict
-        What `measure_residuals` gave for each field.
-    which : int
-        The map, from 0.
+    sums : sequence of `numpy.ndarray`
+        ``sums`` of `measure_residuals`, one for each field.
 
     Returns
     -------
     `~astropy.table.QTable`
         A row for each bin: ``bin_low``, ``bin_high`` (arcmin), ``n`` pixels, ``bias``, the mean of
-        map less truth, ``rms``, the root of its mean square, and ``relative``, that over the
+        map minus truth, ``rms``, the root of its mean square, and ``relative``, the rms over the
         standard deviation of the truth there; ``..._err`` by the jackknife over fields.
     """
-    n, truth, residual, square = np.moveaxis(np.array([r["sums"][which] for r in records]), 1, 0)
+    n, truth, residual, square = np.moveaxis(np.array(sums), 1, 0)
     bias, bias_err = ratio_and_error(residual, n)
     mean_square, error = ratio_and_error(square, n)
     relative, relative_err = ratio_and_error(square, truth)
     with np.errstate(invalid="ignore", divide="ignore"):
         table = QTable({
-            "bin_low": DISTANCES[:-1], "bin_high": DISTANCES[1:], "n": n.sum(axis=0).astype(int),
+            "bin_low": _DISTANCES[:-1], "bin_high": _DISTANCES[1:], "n": n.sum(axis=0).astype(int),
             "bias": bias, "bias_err": bias_err,
             "rms": np.sqrt(mean_square), "rms_err": error / (2 * np.sqrt(mean_square)),
             "relative": np.sqrt(relative), "relative_err": relative_err / (2 * np.sqrt(relative)),
@@ -96,21 +142,21 @@ def pool_residuals(records, which):
     return table[table["n"] > 0]
 
 
-def residual_map(records, which):
+def residual_map(blocks) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean residual over fields on the blocks of the map, and its standard error.
 
     Parameters
     ----------
-    records, which : object
-        As for `pool_residuals`.
+    blocks : sequence of `numpy.ndarray`
+        ``blocks`` of `measure_residuals`, one for each field.
 
     Returns
     -------
     mean, error : `numpy.ndarray`
         ``(ny // 8, nx // 8)``.
     """
-    blocks = np.array([record["blocks"][which] for record in records])
+    blocks = np.array(blocks)
     shape = blocks.shape[1:]
-    pairs = [mean_and_error(column) for column in blocks.reshape(len(records), -1).T]
+    pairs = [mean_and_error(column) for column in blocks.reshape(len(blocks), -1).T]
     mean, error = np.array(pairs).T
     return mean.reshape(shape), error.reshape(shape)

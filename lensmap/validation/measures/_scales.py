@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Autocorrelation of maps, and how they follow the truth scale by scale."""
+"""The autocorrelation of maps, and their relation to the truth by multipole."""
 
 from functools import lru_cache
 
@@ -10,16 +10,59 @@ from scipy import fft
 
 from lensmap.scores import jackknife_of_sums, mean_and_error, ratio_and_error
 from lensmap.utils import n_threads
+from lensmap.validation._parts import TRUTH
+from lensmap.validation.measures._base import Measure, Records, table_of_each
 
-__all__ = ["Scales", "autocorrelation", "relation_by_scale"]
+__all__ = ["Scales", "autocorrelation", "measure_scales", "relation_by_scale"]
 
 # The edges of the bins in separation, in pixels.
 _LAGS = np.array([0.5, 1.5, 2.5, 3.5, 5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 150])
-_N_BINS = 16
+_N_BINS = 16  # in multipole
 
 
-class Scales:
-    """Correlations and spectra of maps with the same pixels and mask, by one padded transform each.
+class Scales(Measure):
+    """Autocorrelation, and correlation with the truth and power by multipole.
+
+    The table ``autocorrelation``, of the truth too, has by separation ``theta`` the mean over
+    fields ``xi``, its error, and the range ``xi_low`` to ``xi_high`` of 68 per cent of the fields.
+    The table ``by_scale`` has by multipole ``ell`` the ``correlation`` and the ``power_ratio`` of
+    map and truth.
+    """
+
+    name = "scales"
+    keys = {"autocorrelation": ("theta",), "by_scale": ("ell",)}
+
+    def measure(self, field):
+        return measure_scales(field.mask, field.pixel_scale, field.truth, field.estimates)
+
+    def pool(self, records):
+        if not records.has("fields"):
+            return {}
+        return {
+            "autocorrelation": table_of_each(
+                [TRUTH, *records.names()], lambda name: autocorrelation(records, name)
+            ),
+            "by_scale": table_of_each(
+                records.names(), lambda name: relation_by_scale(records, name)
+            ),
+        }
+
+    def section(self, page, results):
+        from lensmap.validation.report._figures_curves import (
+            plot_autocorrelations,
+            plot_by_scale,
+        )
+
+        page.section("Scale by scale")
+        page.figure("autocorrelation",
+                    plot_autocorrelations(results.tables["autocorrelation"], page.styles),
+                    "The autocorrelation of kappa, means over fields (Cha et al. 2025, fig. 5).")
+        page.figure("by_scale", plot_by_scale(results.tables["by_scale"], page.styles),
+                    "Correlation with the truth and power, by multipole.")
+
+
+class _PaddedTransforms:
+    """Sums over pairs of pixels and over modes, for maps with the same pixels and mask.
 
     Parameters
     ----------
@@ -30,102 +73,121 @@ class Scales:
     """
 
     def __init__(self, mask, pixel_scale):
-        self.open = ~mask
-        self.pixel = float(pixel_scale.to_value(u.rad))
+        self._unmasked = ~mask
+        self._pixel_rad = float(pixel_scale.to_value(u.rad))
         reach = int(min(_LAGS[-1], min(mask.shape) / 2))
         self._padded = tuple(fft.next_fast_len(n + reach, real=True) for n in mask.shape)
-        self._lags = _LAGS[_LAGS <= reach]
-        window = self._transform(self.open.astype(float))
-        self._pairs = self._rings(window, window)
+        self._lags = tuple(_LAGS[_LAGS <= reach])
+        self._bins, self.ell, self.n_modes = _multipoles(self._padded, self._pixel_rad)
 
-    def _transform(self, values):
-        return fft.rfft2(values, self._padded, workers=n_threads())
+    def of_map(self, kappa):
+        """Return the transform of a map minus its mean over unmasked pixels."""
+        mean = kappa[self._unmasked].mean()
+        return self._transform(np.where(self._unmasked, kappa - mean, 0.0))
 
-    def _rings(self, one, other):
-        """Return the sums over pairs of pixels, by their distance."""
-        products = fft.irfft2(one * other.conj(), self._padded, workers=n_threads())
-        ring, n = _rings_of(self._padded, tuple(self._lags))
+    def pairs(self):
+        """Return the number of pairs of unmasked pixels by distance."""
+        window = self._transform(self._unmasked.astype(float))
+        return self.products(window)
+
+    def _transform(self, plane):
+        return fft.rfft2(plane, self._padded, workers=n_threads())
+
+    def products(self, transform):
+        """Return the sums of products over pairs of pixels, by distance."""
+        products = fft.irfft2(transform * transform.conj(), self._padded, workers=n_threads())
+        ring, n = _rings(self._padded, self._lags)
         inside = ring >= 0
         return np.bincount(ring[inside], products[inside], minlength=n)
 
-    def measure(self, truth, maps):
-        """Return what is kept of a field.
+    def theta(self):
+        """Return the mean distance in each bin, radians."""
+        return self._pixel_rad * _mean_distance(self._padded, self._lags)
 
-        Parameters
-        ----------
-        truth : `numpy.ndarray`
-            ``(ny, nx)``.
-        maps : list of `numpy.ndarray`
-            ``(ny, nx)`` each.
-
-        Returns
-        -------
-        dict
-            ``pairs`` and ``products``: sums over pairs of pixels by distance, ``(n_bins,)`` and
-            ``(1 + n_maps, n_bins)``, the truth first; ``theta``: the mean distance, radians;
-            ``ell``, ``n_modes``, ``power`` ``(1 + n_maps, n)`` and ``cross`` ``(n_maps, n)`` with
-            the truth: sums over modes by multipole.
-        """
-        transforms = [self._transform(self._centered(values)) for values in (truth, *maps)]
-        bins, ell, n_modes = _multipoles(self._padded, self.pixel)
-        inside = bins >= 0
-        weight = _mode_weights(self._padded)
-
-        def spectrum(one, other):
-            product = (one * other.conj()).real * weight
-            return np.bincount(bins[inside], product[inside], minlength=_N_BINS)
-
-        return {
-            "pairs": self._pairs,
-            "products": np.array([self._rings(one, one) for one in transforms]),
-            "theta": self.pixel * _mean_distance(self._padded, tuple(self._lags)),
-            "ell": ell,
-            "n_modes": n_modes,
-            "power": np.array([spectrum(one, one) for one in transforms]),
-            "cross": np.array([spectrum(one, transforms[0]) for one in transforms[1:]]),
-        }
-
-    def _centered(self, values):
-        return np.where(self.open, values - values[self.open].mean(), 0.0)
+    def spectrum(self, one, other):
+        """Return the sums of the cross power of two transforms, by multipole."""
+        product = (one * other.conj()).real * _mode_weights(self._padded)
+        inside = self._bins >= 0
+        return np.bincount(self._bins[inside], product[inside], minlength=_N_BINS)
 
 
-def autocorrelation(records, which):
-    r"""Return the autocorrelation of one of the maps over all fields.
-
-    .. math:: \xi(\theta) = \langle \delta\kappa(x)\, \delta\kappa(x + \theta) \rangle
-
-    of the map less its mean over the open pixels of each field.
+def measure_scales(mask, pixel_scale, truth, estimates) -> dict[str, dict[str, np.ndarray]]:
+    """Measure correlations and spectra of the maps of one field.
 
     Parameters
     ----------
-    records : list of dict
-        What `Scales.measure` gave for each field.
-    which : int
-        0 is the truth, 1 the first map, and so on.
+    mask : `numpy.ndarray`
+        Bool, ``(ny, nx)``, True = excluded.
+    pixel_scale : `~astropy.units.Quantity`
+        The side of a pixel.
+    truth : `numpy.ndarray`
+        The true convergence, ``(ny, nx)``.
+    estimates : dict
+        From the names of estimators to maps, ``(ny, nx)``.
+
+    Returns
+    -------
+    dict
+        For the truth and each estimator ``products``, sums over pairs of pixels by distance, and
+        ``power``, sums over modes by multipole; for estimators ``cross``, with the truth; for the
+        truth ``pairs``, the number of pairs, ``theta``, their mean distance in radians, ``ell``
+        and ``n_modes``.
+    """
+    sums = _PaddedTransforms(mask, pixel_scale)
+    transforms = {name: sums.of_map(kappa) for name, kappa in {TRUTH: truth, **estimates}.items()}
+    record = {
+        name: {"products": sums.products(one), "power": sums.spectrum(one, one)}
+        for name, one in transforms.items()
+    }
+    for name in estimates:
+        record[name]["cross"] = sums.spectrum(transforms[name], transforms[TRUTH])
+    record[TRUTH] |= {
+        "pairs": sums.pairs(), "theta": sums.theta(), "ell": sums.ell, "n_modes": sums.n_modes,
+    }
+    return record
+
+
+def autocorrelation(records: Records, name: str) -> QTable:
+    r"""Return the autocorrelation of the maps of one estimator, or of the truth, over all fields.
+
+    .. math:: \xi(\theta) = \langle \delta\kappa(x)\, \delta\kappa(x + \theta) \rangle
+
+    of the map minus its mean over the unmasked pixels of each field.
+
+    Parameters
+    ----------
+    records : Records
+        Of `Scales`.
+    name : str
+        The estimator, or `TRUTH`.
 
     Returns
     -------
     `~astropy.table.QTable`
         The columns ``theta`` (arcmin), ``xi``, the mean over fields, ``xi_err``, its standard
-        error, and ``xi_low`` and ``xi_high``, between which 68 per cent of the fields are.
+        error, and ``xi_low`` and ``xi_high``, the range of 68 per cent of the fields.
     """
-    each = np.array([record["products"][which] / record["pairs"] for record in records])
+    products, pairs = (records.each("fields", one, array)
+                       for one, array in ((name, "products"), (TRUTH, "pairs")))
+    each = np.array([one / n for one, n in zip(products, pairs, strict=True)])
     mean, error = np.array([mean_and_error(column) for column in each.T]).T
     low, high = np.percentile(each, [16, 84], axis=0)
-    theta = np.mean([record["theta"] for record in records], axis=0)
+    theta = np.mean(records.each("fields", TRUTH, "theta"), axis=0)
     return QTable({
         "theta": (theta * u.rad).to(u.arcmin), "xi": mean, "xi_err": error,
         "xi_low": low, "xi_high": high,
     })
 
 
-def relation_by_scale(records, which):
-    r"""Return how a map follows the truth, by multipole.
+def relation_by_scale(records: Records, name: str) -> QTable:
+    r"""Return the relation of the maps of one estimator to the truth, by multipole.
 
     Parameters
     ----------
-    records, which : object
-        As for `autocorrelation`, 1 being the first map.
+    records : Records
+        Of `Scales`.
+    name : str
+        The estimator.
 
     Returns
     -------
@@ -133,18 +195,18 @@ def relation_by_scale(records, which):
         The columns ``ell``, the middle of the bin; ``correlation``,
         :math:`P_{\kappa\hat\kappa} / \sqrt{P_{\kappa\kappa} P_{\hat\kappa\hat\kappa}}`, and
         ``power_ratio``, :math:`P_{\hat\kappa\hat\kappa} / P_{\kappa\kappa}`, of all fields
-        together; ``..._err`` by the jackknife over fields. The mask is not undone.
+        together; ``..._err`` by the jackknife over fields. The effect of the mask is not removed.
     """
-    truth = np.array([record["power"][0] for record in records])
-    power = np.array([record["power"][which] for record in records])
-    cross = np.array([record["cross"][which - 1] for record in records])
-    some = truth.sum(axis=0) > 0
-    ratio, ratio_err = ratio_and_error(power[:, some], truth[:, some])
+    truth = np.array(records.each("fields", TRUTH, "power"))
+    power = np.array(records.each("fields", name, "power"))
+    cross = np.array(records.each("fields", name, "cross"))
+    filled = truth.sum(axis=0) > 0
+    ratio, ratio_err = ratio_and_error(power[:, filled], truth[:, filled])
     correlation, correlation_err = jackknife_of_sums(
-        lambda c, t, p: c / np.sqrt(t * p), cross[:, some], truth[:, some], power[:, some]
+        lambda c, t, p: c / np.sqrt(t * p), cross[:, filled], truth[:, filled], power[:, filled]
     )
     return QTable({
-        "ell": records[0]["ell"][some],
+        "ell": records.each("fields", TRUTH, "ell")[0][filled],
         "correlation": correlation, "correlation_err": correlation_err,
         "power_ratio": ratio, "power_ratio_err": ratio_err,
     })
@@ -157,7 +219,7 @@ def _distances(shape):
 
 
 @lru_cache(maxsize=2)
-def _rings_of(shape, edges):
+def _rings(shape, edges):
     """Return the bin of each lag, -1 for none, and the number of bins."""
     distance, n = _distances(shape), len(edges) - 1
     ring = np.searchsorted(edges, distance.ravel(), side="right").reshape(distance.shape) - 1
@@ -165,7 +227,7 @@ def _rings_of(shape, edges):
 
 
 def _mean_distance(shape, edges):
-    ring, n = _rings_of(shape, edges)
+    ring, n = _rings(shape, edges)
     inside = ring >= 0
     total = np.bincount(ring[inside], _distances(shape)[inside], minlength=n)
     return total / np.bincount(ring[inside], minlength=n)

@@ -1,10 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
+from ._numbers import plus_minus
 from ._results import ValidationResults
 from ._table import result_table
 from ._write import write_report
 
 __all__ = [
     "ValidationResults",
+    "plus_minus",
     "result_table",
     "write_report",
 ]

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pictures of a validation that are of clusters: masses, completeness, arms of a mock of Coma."""
+"""Figures of clusters: masses, completeness, arms of mocks of Coma."""
 
 import numpy as np
 from astropy import units as u
@@ -17,15 +17,17 @@ from lensmap.validation.report._figures_panels import (
 __all__ = ["plot_arms", "plot_completeness_of", "plot_mass_relations"]
 
 
-def plot_mass_relations(masses, lines):
+def plot_mass_relations(masses, lines, styles):
     """Draw the masses of clusters in maps against the true ones (Cha et al. 2025, fig. 6).
 
     Parameters
     ----------
     masses : dict
-        From names to ``(true, map)``, 1e14 solar masses within 1 Mpc, ``(n,)`` each.
+        From names to ``(true, estimated)``, 1e14 solar masses within 1 Mpc, ``(n,)`` each.
     lines : `~astropy.table.QTable`
         ``estimator``, ``slope``, ``r`` of the regression.
+    styles : dict
+        Of `styles_of`.
 
     Returns
     -------
@@ -33,35 +35,44 @@ def plot_mass_relations(masses, lines):
         The figure.
     """
     figure, axes = square_panels(len(masses))
-    reach = np.array([0.0, np.percentile(np.concatenate([t for t, _ in masses.values()]), 99.9)])
-    for ax, (name, (true, found)) in zip(axes, masses.items(), strict=True):
-        good = np.isfinite(found)
-        true, found = true[good], found[good]
-        ax.hexbin(true, found, gridsize=45, extent=(*reach, *reach), bins="log", cmap="Greys",
+    all_true = np.concatenate([true for true, _ in masses.values()])
+    reach = np.array([0.0, np.percentile(all_true, 99.9) if len(all_true) else 1.0])
+    for ax, (name, (true, estimated)) in zip(axes, masses.items(), strict=True):
+        good = np.isfinite(estimated)
+        true, estimated = true[good], estimated[good]
+        ax.hexbin(true, estimated, gridsize=45, extent=(*reach, *reach), bins="log", cmap="Greys",
                   mincnt=1, linewidths=0.1, rasterized=True)
-        line = rows_of(lines, name)[0]
-        ax.plot(reach, reach, color="#009e73", linewidth=1, label="equal")
-        ax.plot(reach, found.mean() + line["slope"] * (reach - true.mean()), color="#d55e00",
-                linestyle="--", label="regression of the map on the truth")
+        ax.plot(reach, reach, color="black", linewidth=0.8, label="equal")
+        row = rows_of(lines, name)[0]
+        if len(true):
+            ax.plot(reach, estimated.mean() + row["slope"] * (reach - true.mean()),
+                    color=styles[name].color, linestyle="--", linewidth=1.6,
+                    label="regression of the map on the truth")
         ax.set(xlim=reach, ylim=reach, aspect="equal", title=name)
-        ax.text(0.04, 0.96, f"slope {line['slope']:.2f} $\\pm$ {line['slope_err']:.2f}\n"
-                f"r = {line['r']:.2f}", transform=ax.transAxes, va="top")
+        ax.text(0.04, 0.96, _line_text(row), transform=ax.transAxes, va="top")
     unit = r"($10^{14}\,M_\odot$)"
     label_outer(axes, f"true mass within 1 Mpc {unit}", f"mass in the map {unit}")
     legend_below(figure, axes[0])
     return figure
 
 
-def plot_completeness_of(table, colors):
-    """Draw the completeness of maps by mass, without chance (Cha et al. 2025, fig. 7).
+def _line_text(row):
+    from lensmap.validation.report._numbers import plus_minus
+
+    slope = plus_minus(row["slope"], row["slope_err"], 2)
+    return f"slope {slope}\nr = {plus_minus(row['r'], None, 2)}"
+
+
+def plot_completeness_of(table, styles):
+    """Draw the completeness of maps by mass, corrected for chance (Cha et al. 2025, fig. 7).
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
         ``estimator``, ``definition``, ``ranking``, ``bin_low``, ``bin_high``, ``corrected`` and its
-        error, and ``chance``.
-    colors : dict
-        Of `colors_of`.
+        error.
+    styles : dict
+        Of `styles_of`.
 
     Returns
     -------
@@ -70,8 +81,8 @@ def plot_completeness_of(table, colors):
     """
     definitions = list(dict.fromkeys(map(str, table["definition"])))
     rankings = list(dict.fromkeys(map(str, table["ranking"])))
-    said = {"paper": "peaks of the truth, mass within 1 Mpc", "halo": r"halos, $M_{200c}$",
-            "all": "all peaks", "highest": "the highest 20 per deg$^2$"}
+    words = {"paper": "peaks of the truth, mass within 1 Mpc", "halo": r"halos, $M_{200c}$",
+             "all": "all peaks", "highest": "the highest 20 per deg$^2$"}
     figure, axes = new_figure(len(rankings), len(definitions),
                               (4.8 * len(definitions), 3.6 * len(rankings)), sharey=True,
                               squeeze=False)
@@ -81,47 +92,48 @@ def plot_completeness_of(table, colors):
                 rows = rows_of(table, name, definition=definition, ranking=ranking)
                 low, high = (rows[c].to_value(1e14 * u.solMass) for c in ("bin_low", "bin_high"))
                 middle = np.append(np.sqrt(low * high)[:-1], 1.25 * low[-1])
-                ax.errorbar(middle, rows["corrected"], rows["corrected_err"], color=colors[name],
-                            marker=".", linewidth=1.1, label=name)
+                ax.errorbar(middle, rows["corrected"], rows["corrected_err"], label=name,
+                            **styles[name].line)
             logarithmic(ax.xaxis)
-            ax.set_title(f"{said[definition]}; {said[ranking]}", fontsize="medium")
+            ax.set_title(f"{words[definition]}; {words[ranking]}", fontsize="medium")
             ax.set_ylim(-0.03, 1.05)
             ax.grid(color="0.93")
-        line[0].set_ylabel("completeness, less chance")
+        line[0].set_ylabel("completeness, corrected for chance")
     for ax in axes[-1]:
         ax.set_xlabel(r"mass ($10^{14}\,M_\odot$)")
     axes[0, 0].legend(frameon=False, fontsize="small")
     return figure
 
 
-def plot_arms(snr, angles, colors):
-    """Draw the excess of kappa by direction about the mock of Coma (Cha et al. 2025, fig. 11).
+def plot_arms(snr, angles, styles):
+    """Draw the excess of kappa by direction around mocks of Coma (Cha et al. 2025, fig. 11).
 
     Parameters
     ----------
     snr : dict
-        From names to the significance by direction, with arms and without, ``(n_skies, 2, n)``.
+        From names to the significance by direction, with arms and without, ``(n_fields, 2, n)``.
     angles : array_like
         The directions of the arms, degrees.
-    colors : dict
-        Of `colors_of`.
+    styles : dict
+        Of `styles_of`.
 
     Returns
     -------
     `~matplotlib.figure.Figure`
-        The figure: the mean over skies, and the scatter of those without arms.
+        The figure: means over fields, with arms and without.
     """
     figure, ax = new_figure(size=(7.2, 4.2))
     for angle in angles:
         ax.axvline(angle, color="black", linestyle="--", linewidth=0.8)
     for name, values in snr.items():
         directions = np.arange(values.shape[-1]) * (360.0 / values.shape[-1])
-        ax.plot(directions, values[:, 0].mean(axis=0), color=colors[name], label=name)
-        ax.plot(directions, values[:, 1].mean(axis=0), color=colors[name], linestyle=":",
-                linewidth=1)
+        color, every = styles[name].color, max(1, values.shape[-1] // 12)
+        ax.plot(directions, values[:, 0].mean(axis=0), color=color, label=name,
+                marker=styles[name].marker, markersize=4, markevery=every)
+        ax.plot(directions, values[:, 1].mean(axis=0), color=color, linestyle=":", linewidth=1)
     ax.axhline(0, color="black", linewidth=0.6)
     ax.set(xlim=(0, 360), xticks=np.arange(0, 361, 45))
     ax.set_xlabel("position angle, from north through east (deg)")
-    ax.set_ylabel("mean excess / its scatter from sky to sky")
-    ax.legend(frameon=False, fontsize="small", title="full: with arms; dotted: without")
+    ax.set_ylabel("mean excess / its scatter between fields")
+    ax.legend(frameon=False, fontsize="small", title="solid: with arms; dotted: without")
     return figure

@@ -1,28 +1,25 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pictures of a validation that are maps: examples, residuals, the mock of Coma."""
+"""Figures of maps: examples, mean residuals, mocks of Coma."""
 
 import numpy as np
 
+from lensmap.validation._parts import TRUTH
 from lensmap.validation.report._figures_panels import new_figure, panels
 
 __all__ = ["plot_cluster_maps", "plot_examples", "plot_residual_maps"]
 
 _PANEL = 2.3  # inches
+_COLOR_BAR = 0.9  # inches
 
 
-# The room for a color bar, inches.
-_BAR = 0.9
-
-
-def _bare(axes):
-    """Take the ticks off panels that are maps."""
+def _without_ticks(axes):
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
 
 
 def _map_panels(n):
-    figure, axes = panels(n, lambda columns: _PANEL * columns + _BAR, _PANEL)
-    _bare(axes)
+    figure, axes = panels(n, lambda columns: _PANEL * columns + _COLOR_BAR, _PANEL)
+    _without_ticks(axes)
     return figure, axes
 
 
@@ -31,12 +28,12 @@ def plot_examples(examples, names, losses):
 
     Parameters
     ----------
-    examples : list of `numpy.ndarray`
-        For each field the truth and the maps, ``(1 + n_maps, ny, nx)``, NaN where masked.
+    examples : list of dict
+        For each field from names to maps, ``(ny, nx)``, NaN where masked; the truth too.
     names : sequence of str
-        The estimators, ``n_maps`` of them.
+        The estimators.
     losses : list of dict
-        For each field from names to the loss L, which stands in the corner.
+        For each field from names to the loss L, shown in the corner.
 
     Returns
     -------
@@ -44,17 +41,20 @@ def plot_examples(examples, names, losses):
         The figure: a column for each field, a row for the truth and for each estimator.
     """
     shape = 1 + len(names), len(examples)
-    figure, axes = new_figure(*shape, (_PANEL * shape[1] + _BAR, _PANEL * shape[0]), squeeze=False)
-    _bare(axes)
-    top = float(np.nanpercentile(np.array([one[0] for one in examples], dtype=float), 99.8))
-    for column, (planes, loss) in enumerate(zip(examples, losses, strict=True)):
-        for row, name in enumerate(("truth", *names)):
+    size = _PANEL * shape[1] + _COLOR_BAR, _PANEL * shape[0]
+    figure, axes = new_figure(*shape, size, squeeze=False)
+    _without_ticks(axes)
+    truths = np.array([maps[TRUTH] for maps in examples], dtype=float)
+    top = float(np.nanpercentile(truths, 99.8))
+    for column, (maps, loss) in enumerate(zip(examples, losses, strict=True)):
+        for row, name in enumerate((TRUTH, *names)):
             ax = axes[row, column]
-            image = ax.imshow(planes[row].astype(float), origin="lower", cmap=_with_gray("inferno"),
-                              vmin=-0.4 * top, vmax=top, interpolation="antialiased")
+            image = ax.imshow(maps[name].astype(float), origin="lower",
+                              cmap=_with_gray("inferno"), vmin=-0.4 * top, vmax=top,
+                              interpolation="antialiased")
             if column == 0:
                 ax.set_ylabel(name)
-            if row > 0:
+            if name in loss:
                 ax.text(0.97, 0.03, f"L = {loss[name]:.0f}", transform=ax.transAxes,
                         color="white", ha="right", va="bottom", fontsize="small")
     figure.colorbar(image, ax=axes, label=r"convergence $\kappa$", shrink=0.5, aspect=30,
@@ -68,23 +68,23 @@ def _with_gray(name):
     return matplotlib.colormaps[name].with_extremes(bad="0.6")
 
 
-def plot_residual_maps(means, errors):
-    """Draw where on the field maps are wrong on average.
+def plot_residual_maps(residuals):
+    """Draw mean residuals on the field.
 
     Parameters
     ----------
-    means, errors : dict
-        From names to the mean over fields of map less truth, and its error, ``(ny, nx)``.
+    residuals : dict
+        From names to the mean over fields of map minus truth and its error, ``(ny, nx)`` each.
 
     Returns
     -------
     `~matplotlib.figure.Figure`
         The figure: the means in units of their errors.
     """
-    figure, axes = _map_panels(len(means))
-    for ax, name in zip(axes, means, strict=True):
+    figure, axes = _map_panels(len(residuals))
+    for ax, (name, (mean, error)) in zip(axes, residuals.items(), strict=True):
         with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = means[name] / errors[name]
+            ratio = mean / error
         image = ax.imshow(ratio, origin="lower", cmap=_with_gray("RdBu_r"), vmin=-5, vmax=5,
                           interpolation="nearest")
         ax.set_title(name)
@@ -93,17 +93,16 @@ def plot_residual_maps(means, errors):
     return figure
 
 
-def plot_cluster_maps(maps, paths, wcs):
+def plot_cluster_maps(maps, wcs):
     """Draw the maps of a cluster with the paths of its filaments (Cha et al. 2025, fig. 10).
 
     Parameters
     ----------
     maps : dict
-        From names to maps, ``(ny, nx)``.
-    paths : dict
-        From names to RA and Dec (degrees) of the paths, ``(2, n)``, with NaN between two of them.
+        From names to dicts with ``map``, ``(ny, nx)``, and ``paths``, RA and Dec in degrees,
+        ``(2, n)``, with NaN between two paths.
     wcs : `~astropy.wcs.WCS`
-        Of all maps.
+        The WCS of all maps.
 
     Returns
     -------
@@ -111,12 +110,12 @@ def plot_cluster_maps(maps, paths, wcs):
         The figure.
     """
     figure, axes = _map_panels(len(maps))
-    for ax, (name, values) in zip(axes, maps.items(), strict=True):
-        values = values.astype(float)
+    for ax, (name, arrays) in zip(axes, maps.items(), strict=True):
+        values, paths = arrays["map"].astype(float), arrays["paths"]
         top = float(np.nanpercentile(values, 99.9))
         ax.imshow(values, origin="lower", cmap=_with_gray("inferno"), vmin=-0.4 * top, vmax=top,
                   interpolation="antialiased")
-        x, y = wcs.wcs_world2pix(*paths[name], 0) if paths[name].size else ([], [])
-        ax.plot(x, y, color="#56b4e9", linewidth=0.8)
+        x, y = wcs.wcs_world2pix(*paths, 0) if paths.size else ([], [])
+        ax.plot(x, y, color="white", linewidth=0.8)
         ax.set(xlim=(-0.5, values.shape[1] - 0.5), ylim=(-0.5, values.shape[0] - 0.5), title=name)
     return figure

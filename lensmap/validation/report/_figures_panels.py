@@ -1,11 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What the pictures of a validation have in common: colors, figures of panels, rows of tables."""
+"""Shared parts of the report's figures: panels, labels, and rows of tables."""
 
 from lensmap.utils import import_optional
+from lensmap.validation._parts import TRUTH
 
 __all__ = [
-    "TRUTH",
-    "colors_of",
     "estimators_of",
     "label_outer",
     "legend_below",
@@ -15,34 +14,11 @@ __all__ = [
     "square_panels",
 ]
 
-#: The name of the true maps in the tables.
-TRUTH = "truth"
-
-# The most panels beside each other.
-_MOST = 3
-
-# Okabe & Ito 2008, the strongest last: the estimators that are of most interest come last.
-_COLORS = ("#999999", "#56b4e9", "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#000000")
-
-
-def colors_of(names):
-    """Return the color of each estimator, the same in all pictures; the truth is black.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The estimators.
-
-    Returns
-    -------
-    dict
-        From names to colors.
-    """
-    return {TRUTH: "black", **{name: _COLORS[i % len(_COLORS)] for i, name in enumerate(names)}}
+_MAX_COLUMNS = 3
 
 
 def rows_of(table, name, **more):
-    """Return the rows of one estimator, and of one value of other columns."""
+    """Return the rows of one estimator, with given values of other columns."""
     chosen = table["estimator"] == name
     for column, value in more.items():
         chosen = chosen & (table[column] == value)
@@ -62,7 +38,7 @@ def new_figure(n_rows=1, n_columns=1, size=(6.4, 4.4), **settings):
 
 def panels(n, width, height, **settings):
     """Return a figure of n panels, at most three in a row, and the panels."""
-    columns = min(n, _MOST)
+    columns = min(n, _MAX_COLUMNS)
     rows = -(-n // columns)
     figure, axes = new_figure(rows, columns, (width(columns), height * rows), squeeze=False,
                               **settings)
@@ -75,22 +51,20 @@ def panels(n, width, height, **settings):
 def square_panels(n, size=3.2):
     """Return a figure of n equal panels with the same axes, and the panels."""
     figure, axes = panels(n, lambda columns: size * columns, size, sharex=True, sharey=True)
-    for ax in axes[-min(n, _MOST) :]:
+    for ax in axes[-min(n, _MAX_COLUMNS) :]:
         ax.xaxis.set_tick_params(labelbottom=True)
     return figure, axes
 
 
 def label_outer(axes, below, left):
-    """Label the lowest panels below and the first of each row at the left."""
-    for ax in axes[:: min(len(axes), _MOST)]:
+    """Label the lowest panels below, and the first of each row at the left."""
+    for ax in axes[:: min(len(axes), _MAX_COLUMNS)]:
         ax.set_ylabel(left)
-    for ax in axes[-min(len(axes), _MOST) :]:
+    for ax in axes[-min(len(axes), _MAX_COLUMNS) :]:
         ax.set_xlabel(below)
 
 
-def legend_below(figure, ax, labels=None):
-    """Put the legend of one panel below all; ``labels`` are the beginnings that are said."""
-    handles, said = ax.get_legend_handles_labels()
-    if labels is not None:
-        said = [next(label for label in labels if text.startswith(label)) for text in said]
-    figure.legend(handles, said, loc="outside lower center", ncols=4, frameon=False)
+def legend_below(figure, ax, **settings):
+    """Put the legend of one panel below all."""
+    handles, labels = ax.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, **settings)

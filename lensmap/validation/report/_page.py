@@ -1,168 +1,220 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""One web page in one file: words, tables and pictures, with nothing that is elsewhere."""
+"""`ReportPage`: the content of a report, rendered from a template as one HTML file."""
 
 import base64
-import html
-from math import isfinite
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
-__all__ = ["HTMLPage", "number"]
+from astropy.table import QTable
 
-_STYLE = """
-:root { color-scheme: light dark; --line: #d8d8d8; --soft: #666; --box: #f6f6f6; }
-@media (prefers-color-scheme: dark) {
-  :root { --line: #444; --soft: #aaa; --box: #222; }
-  figure img { background: white; }
-}
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.7rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
-p, li { max-width: 46rem; }
-nav ul { columns: 2; padding-left: 1.2rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.86rem; margin: 0.8rem 0; }
-th, td { padding: 0.2rem 0.6rem; text-align: right; white-space: nowrap;
-         border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; }
-table.words td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
-table.words td:first-child { white-space: nowrap; }
-td small { color: var(--soft); }
-figure { margin: 1rem 0; } figure img { max-width: 100%; height: auto; }
-figcaption { color: var(--soft); font-size: 0.9rem; max-width: 46rem; }
-pre { background: var(--box); padding: 0.6rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-@media (max-width: 40rem) { nav ul { columns: 1; } body { font-size: 15px; } }
-"""
+from lensmap.validation.report._numbers import rounded
+from lensmap.validation.report._styles import Style
+
+__all__ = ["Number", "ReportPage"]
 
 
-def number(value, error=None, decimals=3):
-    """Return a number and its error as HTML.
+class Number(NamedTuple):
+    """A number of a table, as text.
 
-    Parameters
+    Attributes
     ----------
-    value : float
-        The number; where it is not finite there is a dash.
-    error : float or None
-        Its error; None says none, and one that is not known is not said.
-    decimals : int
-        How many.
-
-    Returns
-    -------
-    str
-        The HTML.
+    value, error : str
+        As of `rounded`.
     """
-    value = float(value)
-    if not isfinite(value):
-        return "&ndash;"
-    text = f"{value:.{decimals}f}".replace("-", "&minus;")
-    if error is None or not isfinite(float(error)):
-        return text
-    return f"{text} <small>&plusmn; {float(error):.{decimals}f}</small>"
+
+    value: str
+    error: str
 
 
-class HTMLPage:
-    """A page that is put together from top to bottom.
+class ReportPage:
+    """A page that is filled from top to bottom.
+
+    All text is plain: the template escapes it.
 
     Parameters
     ----------
     title : str
-        What it is called.
+        The title of the page.
+    folder : pathlib.Path
+        The folder for files of the figures, which the page also contains.
+    styles : dict
+        From the names of estimators to their `Style`.
+    overwrite : bool
+        Whether files of figures are replaced.
     """
 
-    def __init__(self, title):
-        self.title = title
-        self._parts, self._headings = [], []
+    def __init__(
+        self, title: str, folder: Path, styles: dict[str, Style], *, overwrite: bool = False
+    ):
+        self.title, self.styles, self._overwrite = title, styles, overwrite
+        self.conclusions: list[tuple[str, str]] = []
+        self._folder, self._blocks = folder, []
 
-    def section(self, heading, *paragraphs):
+    def conclude(self, conclusions: Iterable[tuple[str, str]]) -> None:
+        """Add main results, which stand above all sections.
+
+        Parameters
+        ----------
+        conclusions : iterable of tuple
+            Pairs of a heading and sentences.
+        """
+        self.conclusions += conclusions
+
+    def section(self, heading: str, *paragraphs: str) -> None:
         """Begin a section.
 
         Parameters
         ----------
         heading : str
-            What it is called.
+            The heading, listed in the contents.
         *paragraphs : str
-            What it begins with.
+            The first paragraphs.
         """
-        mark = f"section-{len(self._headings) + 1}"
-        self._headings.append((mark, heading))
-        self._parts.append(f'<h2 id="{mark}">{html.escape(heading)}</h2>')
+        n_sections = sum(block["kind"] == "section" for block in self._blocks)
+        self._blocks.append({"kind": "section", "heading": heading,
+                             "anchor": f"section-{n_sections + 1}"})
         self.text(*paragraphs)
 
-    def text(self, *paragraphs):
+    def subsection(self, heading: str, *paragraphs: str) -> None:
+        """Begin a subsection.
+
+        Parameters
+        ----------
+        heading : str
+            The heading.
+        *paragraphs : str
+            The first paragraphs.
+        """
+        self._blocks.append({"kind": "subsection", "heading": heading})
+        self.text(*paragraphs)
+
+    def text(self, *paragraphs: str) -> None:
         """Add paragraphs.
 
         Parameters
         ----------
         *paragraphs : str
-            Plain text.
+            The text.
         """
-        self._parts += [f"<p>{html.escape(text)}</p>" for text in paragraphs]
+        self._blocks += [{"kind": "text", "text": text} for text in paragraphs]
 
-    def code(self, text):
-        """Add what is typed.
+    def code(self, text: str) -> None:
+        """Add a code block.
 
         Parameters
         ----------
         text : str
             The lines.
         """
-        self._parts.append(f"<pre>{html.escape(text)}</pre>")
+        self._blocks.append({"kind": "code", "text": text})
 
-    def table(self, headings, rows, *, words=False):
+    def number(self, value: float, error: float | None = None, decimals: int = 3) -> Number:
+        """Return a cell of a table.
+
+        Parameters
+        ----------
+        value, error, decimals : object
+            As for `rounded`; a quantity loses its unit.
+
+        Returns
+        -------
+        Number
+            The cell.
+        """
+        plain = (getattr(one, "value", one) for one in (value, error))
+        return Number(*rounded(*plain, decimals))
+
+    def table(
+        self,
+        headings: Sequence[str],
+        rows: Iterable[Sequence[str | Number]],
+        *,
+        words: bool = False,
+    ) -> None:
         """Add a table.
 
         Parameters
         ----------
         headings : sequence of str
-            Of the columns.
-        rows : sequence of sequence of str
-            HTML, as `number` makes it; the first of a row is plain text.
+            The headings of the columns.
+        rows : iterable of sequence
+            Strings and `Number`. A first cell with the name of an estimator gets its color.
         words : bool
-            Whether the cells are words, which may be broken, and not numbers.
+            Whether the cells hold text, which may wrap.
         """
-        head = "".join(f"<th>{html.escape(text)}</th>" for text in headings)
-        body = "".join(
-            "<tr>" + f"<td>{html.escape(str(first))}</td>"
-            + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>"
-            for first, *rest in rows
-        )
-        kind = ' class="words"' if words else ""
-        self._parts.append(
-            f'<div class="wide"><table{kind}><thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>"
-        )
+        self._blocks.append({"kind": "table", "headings": list(headings), "words": words,
+                             "rows": [list(row) for row in rows]})
 
-    def picture(self, png, caption):
-        """Add a picture.
+    def estimator_table(
+        self, table: QTable, names: Sequence[str], columns: Sequence[tuple[str, str, int]]
+    ) -> None:
+        """Add a table with a row for each estimator.
 
         Parameters
         ----------
-        png : bytes
-            The file.
-        caption : str
-            What it shows; it stands for the picture where that cannot be seen.
+        table : `~astropy.table.QTable`
+            With ``estimator`` and the quantities, with errors in ``..._err``.
+        names : sequence of str
+            The estimators in order; those without a row are left out, and so are columns without
+            a number.
+        columns : sequence of tuple
+            Heading, quantity and decimals.
         """
-        data = base64.b64encode(png).decode()
-        said = html.escape(caption)
-        self._parts.append(
-            f'<figure><img alt="{said}" src="data:image/png;base64,{data}">'
-            f"<figcaption>{said}</figcaption></figure>"
+        rows = {str(row["estimator"]): row for row in table}
+        cells = {
+            heading: [self._cell(rows[name], quantity, decimals) for name in names if name in rows]
+            for heading, quantity, decimals in columns
+        }
+        filled = {heading: column for heading, column in cells.items()
+                  if any(cell.value for cell in column)}
+        self.table(("", *filled), [
+            [name, *numbers]
+            for name, *numbers in zip((name for name in names if name in rows), *filled.values(),
+                                      strict=True)
+        ])
+
+    def _cell(self, row, quantity, decimals):
+        error = f"{quantity}_err"
+        return self.number(
+            row[quantity], row[error] if error in row.colnames else None, decimals
         )
 
-    def render(self):
-        """Return the page.
+    def figure(self, name: str, figure, caption: str) -> None:
+        """Add a figure, and write it as PNG and PDF.
+
+        Parameters
+        ----------
+        name : str
+            The name of the files, without suffix.
+        figure : `~matplotlib.figure.Figure`
+            The figure; it is closed.
+        caption : str
+            The caption, also the text where the picture cannot be seen.
+        """
+        from lensmap.plotting import save_figure
+
+        png = save_figure(figure, self._folder / name, overwrite=self._overwrite)
+        png = base64.b64encode(png).decode()
+        self._blocks.append({"kind": "figure", "png": png, "caption": caption})
+
+    def render(self) -> str:
+        """Return the page as HTML.
 
         Returns
         -------
         str
-            The HTML.
+            The page, which needs no other file.
         """
-        links = "".join(f'<li><a href="#{mark}">{html.escape(text)}</a></li>'
-                        for mark, text in self._headings)
-        title = html.escape(self.title)
-        first = next((i for i, part in enumerate(self._parts) if part.startswith("<h2")), 0)
-        parts = [*self._parts[:first], f"<nav><ul>{links}</ul></nav>", *self._parts[first:]]
-        return (
-            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{title}</title><style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n"
-            + "\n".join(parts) + "\n</body></html>\n"
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+
+        environment = Environment(
+            loader=PackageLoader("lensmap.validation.report"), autoescape=True,
+            undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        )
+        environment.tests["number"] = lambda cell: isinstance(cell, Number)
+        style_sheet = environment.loader.get_source(environment, "report.css")[0]
+        return environment.get_template("report.html").render(
+            title=self.title, conclusions=self.conclusions, blocks=self._blocks,
+            styles=self.styles, style_sheet=style_sheet,
         )

@@ -1,6 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap validate``: its options, its files and its messages."""
 
+import re
+import shutil
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -8,6 +11,8 @@ from one_process import resources_in_this_process  # noqa: F401  a fixture
 from simulate_command import simulate
 
 from lensmap.cli import main
+from lensmap.cli._main import _parser
+from lensmap.cli.commands._validate import _setups
 
 SMALL = ["--shape", "64", "64", "--pixel-scale", "0.8arcmin", "--masked", "0", "--coma", "0",
          "--tuning", "1", "--workers", "1"]
@@ -25,7 +30,8 @@ def test_the_same_command_goes_on(tmp_path, monkeypatch, capsys):
     """Without the report, whose figures take most of the time."""
     fields, commands = [], []
 
-    def write_report(results, command):
+    def write_report(results, command, overwrite):
+        assert overwrite
         fields.append(results.n_fields["fields"])
         commands.append(command)
         return "report.html"
@@ -38,7 +44,7 @@ def test_the_same_command_goes_on(tmp_path, monkeypatch, capsys):
         assert "ks150" in capsys.readouterr().out
     assert fields == [1, 2] and commands[1] == f"lensmap {' '.join(words)} -n 2"
     assert main([*words, "-n", "2", "--seed", "5"]) == 1
-    assert "another seed" in capsys.readouterr().err and len(fields) == 2
+    assert "seed was 0 and is now 5" in capsys.readouterr().err and len(fields) == 2
 
 
 @pytest.mark.slow
@@ -51,12 +57,55 @@ def test_a_report(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "2 fields" in said and "wide" in said and "written: out/report.html" in said
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "lensmap validate -o out -n 2" in page and "Without lensing" in page
+    assert "lensmap validate -o out -n 2" in page and "Null fields" in page
     first = Table.read("out/results.ecsv")
     assert main(words) == 0  # all is there: the same
     assert len(Table.read("out/results.ecsv")) == len(first) > 100
     assert main([*words, "--seed", "5"]) == 1
     assert "another validation: seed was 0 and is now 5" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("resources_in_this_process")
+def test_units_of_options_do_not_matter(tmp_path, monkeypatch):
+    """The page and the table are the same, byte for byte, apart from times and the command."""
+    monkeypatch.chdir(tmp_path)
+    contents = []
+    for scale in ("0.4arcmin", "24arcsec"):
+        assert main(["validate", "-o", "out", "-n", "2", "--null", "1", "--masked", "1",
+                     "--coma", "0", "--shape", "64", "64", "--pixel-scale", scale, "--tuning", "1",
+                     "--workers", "1", "--resolution", "none", "-e", "ks150,wiener"]) == 0
+        folder = tmp_path / "out"
+        page = (folder / "report.html").read_text()
+        for times in (r"<pre>.*?</pre>", r"<p>lensmap \S+; .*? minutes .*?</p>",
+                      r"<h2[^>]*>Time and memory</h2>.*"):
+            page, n = re.subn(times, "", page, flags=re.DOTALL)
+            assert n == 1, times
+        table = Table.read(folder / "results.ecsv")
+        table = table[(table["quantity"] != "seconds") & (table["table"] != "resources")]
+        contents.append((page, "\n".join(table.pformat(max_lines=-1, max_width=-1)),
+                         [list(row) for row in table]))
+        area = 2 * (64 * 0.4 / 60) ** 2
+        peaks = table[(table["table"] == "purity") & (table["quantity"] == "n")]["value"]
+        assert all(f"<td>{n / area:.1f}</td>" in page for n in peaks)
+        shutil.rmtree(folder)
+    one, other = contents
+    assert one[:2] == other[:2] and repr(one[2]) == repr(other[2])
+
+
+def test_the_pixel_scale_is_the_same_in_any_unit():
+    setups = [_setups(_parser().parse_args(
+        ["validate", "-o", "out", "--shape", "64", "64", "--pixel-scale", scale]))[0]
+        for scale in ("0.4arcmin", "24arcsec")]
+    assert setups[0].describe() == setups[1].describe()
+    np.testing.assert_array_equal(*(setup.draw(1).truth for setup in setups))
+
+
+def test_presets_are_checked_when_the_option_is_read(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["validate", "-o", "out", "--preset", "euclid"])
+    message = capsys.readouterr().err
+    assert ended.value.code == 2 and "cha2025, masked" in message and "'euclid'" in message
 
 
 @pytest.mark.slow
@@ -68,7 +117,8 @@ def test_given_maps(tmp_path, monkeypatch, capsys):
     words = ["validate", "-o", "out", "--z-source", "1", "--null", "0", "--masked", "0", "--coma",
              "0", "--tuning", "1", "--workers", "1", "-e", "ks150,ks", "--truth", *files]
     assert main([*words, "-n", "3"]) == 1
-    assert "--truth must name at least 4 files (3 fields and 1 for tuning), not 3" in capsys.readouterr().err
+    message = "--truth must name at least 4 files (3 fields and 1 for tuning), not 3"
+    assert message in capsys.readouterr().err
     assert main([*words, "-n", "2", "--shape", "64", "64"]) == 1
     assert "--shape must be left out with --truth" in capsys.readouterr().err
     assert main([*words, "-n", "2"]) == 0
@@ -103,4 +153,4 @@ def test_the_mock_of_coma(tmp_path, monkeypatch):
     assert 3 < mass["mean"] < 14 and mass["mean_low"] < mass["mean"] < mass["mean_high"]
     arms = table[(table["table"] == "coma_arms") & (table["quantity"] == "found")]
     assert len(arms) == 6 and np.all((arms["value"] >= 0) & (arms["value"] <= 1))
-    assert "A mock of Coma" in (tmp_path / "out" / "report.html").read_text()
+    assert "Mocks of Coma" in (tmp_path / "out" / "report.html").read_text()

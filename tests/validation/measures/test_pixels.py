@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from lensmap.validation.measures._pixel_counts import (
+from lensmap.validation.measures._pixels import (
     KAPPA_EDGES,
     NULL_EDGES,
     RELATION_EDGES,

@@ -1,0 +1,150 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Mock observations of the Coma cluster, with its three arms and without."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+
+from lensmap.grid import ShearGrid
+from lensmap.maps import ConvergenceMap
+from lensmap.profiles import fit_nfw, shear_profile, structure_covariance
+from lensmap.simulate import ClusterField, MockSurvey
+from lensmap.utils import as_generator
+from lensmap.validation._field_maps import timed_map
+
+__all__ = ["ComaMaps", "ComaSky", "map_coma"]
+
+_Z_LENS, _Z_SOURCE = 0.0231, 1.0
+_RADII = np.geomspace(0.2, 2.5, 11) * u.Mpc
+_MASS_UNIT = u.Unit("1e14 solMass")
+
+
+@dataclass(frozen=True, eq=False)
+class ComaSky:
+    """Mocks of Coma with its three arms, and the same fields without arms; see Cha et al. 2025.
+
+    It has ``prepare`` and ``draw``, so `lensmap.simulate.draw_fields` takes it as a model. The
+    cluster and its arms are those of ``ClusterField.preset("coma")``, on fields with large-scale
+    structure and with 38 galaxies per square arcminute.
+    """
+
+    @cached_property
+    def with_arms(self) -> ClusterField:
+        """The `~lensmap.simulate.ClusterField` with arms."""
+        return ClusterField.preset("coma", background=True)
+
+    @cached_property
+    def without_arms(self) -> ClusterField:
+        """The `~lensmap.simulate.ClusterField` without arms."""
+        return ClusterField.preset("coma", background=True, filaments=())
+
+    @property
+    def center(self) -> SkyCoord:
+        """The position of the cluster."""
+        return self.with_arms.center
+
+    @property
+    def mass(self) -> float:
+        """M200c of the cluster, 1e14 solar masses."""
+        return float(self.with_arms.clusters[0].m200c.to_value(_MASS_UNIT))
+
+    @property
+    def angles(self) -> np.ndarray:
+        """The position angles of the arms, degrees."""
+        return np.array([arm.angle.to_value(u.deg) for arm in self.with_arms.filaments])
+
+    @cached_property
+    def _covariance(self):
+        return structure_covariance(_RADII, z_lens=_Z_LENS, z_source=_Z_SOURCE)
+
+    def prepare(self) -> "ComaSky":
+        """Do the work that all draws share.
+
+        Returns
+        -------
+        ComaSky
+            The object itself.
+        """
+        self.with_arms.prepare()
+        self.without_arms.prepare()
+        _ = self._covariance
+        return self
+
+    def draw(self, rng: np.random.SeedSequence) -> tuple:
+        """Draw a field with the arms and without, and fit the mass of the cluster to the first.
+
+        Parameters
+        ----------
+        rng : `numpy.random.SeedSequence`
+            The seed; large-scale structure and galaxies are the same with arms and without.
+
+        Returns
+        -------
+        grids : tuple of ShearGrid
+            With arms, and without.
+        mass : tuple of float
+            M200c of an NFW fit to the tangential shear, and its 68 per cent interval, 1e14 solar
+            masses.
+        """
+        survey = MockSurvey.preset("cha2025", density=38 / u.arcmin**2)
+        structure, galaxies = as_generator(rng).bit_generator.seed_seq.spawn(2)
+        field = self.with_arms.draw(structure)
+        catalog = survey.observe(field, rng=galaxies)
+        without = survey.observe_grid(self.without_arms.draw(structure), rng=galaxies)
+        return (ShearGrid.from_catalog(catalog, field.wcs), without), self._fit(catalog)
+
+    def _fit(self, catalog):
+        profile = shear_profile(catalog, self.center, _RADII, z_lens=_Z_LENS, z_source=_Z_SOURCE)
+        fit = fit_nfw(profile, z_lens=_Z_LENS, z_source=_Z_SOURCE, covariance=self._covariance)
+        return tuple(
+            float(m.to_value(_MASS_UNIT)) for m in (fit.m200c, fit.m200c_low, fit.m200c_high)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ComaMaps:
+    """A mock of Coma, and the maps that estimators made of it.
+
+    Attributes
+    ----------
+    number : int
+        The number of the field in its series.
+    sky : ComaSky
+        The model.
+    mass : tuple of float
+        The NFW fit and its interval, see `ComaSky.draw`.
+    maps : dict
+        From the names of estimators to two `~lensmap.ConvergenceMap`, with arms and without.
+    """
+
+    number: int
+    sky: ComaSky
+    mass: tuple[float, float, float]
+    maps: Mapping[str, tuple[ConvergenceMap, ConvergenceMap]]
+
+
+def map_coma(sky: ComaSky, estimators: Mapping[str, object], numbered) -> Iterator[ComaMaps]:
+    """Make maps of mocks of Coma.
+
+    Parameters
+    ----------
+    sky : ComaSky
+        The model.
+    estimators : dict
+        From names to estimators.
+    numbered : iterable of tuple
+        Numbers, and what `ComaSky.draw` returned.
+
+    Yields
+    ------
+    ComaMaps
+        One for each mock.
+    """
+    for number, (grids, mass) in numbered:
+        maps = {name: tuple(timed_map(name, estimator, grid)[0] for grid in grids)
+                for name, estimator in estimators.items()}
+        yield ComaMaps(number, sky, mass, maps)

@@ -1,0 +1,35 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Time and memory of a map, as a table and a section of the report."""
+
+from astropy.table import QTable
+
+from lensmap.validation.measures._base import Measure
+
+__all__ = ["ResourceUse"]
+
+
+class ResourceUse(Measure):
+    """The time and the memory of a map, measured once for each estimator.
+
+    The table ``resources`` has the columns of `Resources`.
+    """
+
+    name = "resources"
+    parts = ()
+    keys = {"resources": ()}
+
+    def measure(self, field):
+        return {}
+
+    def pool(self, records):
+        rows = [{"estimator": name, **numbers} for name, numbers in records.resources.items()]
+        return {"resources": QTable(rows)} if rows else {}
+
+    def section(self, page, results):
+        if "resources" not in results.tables:
+            return
+        page.section("Time and memory", "Each estimator runs alone in a process of its own: the "
+                     "median time of a map, the time of the first map, which includes loading, "
+                     "and the largest memory of the process, Python and libraries included.")
+        page.estimator_table(results.tables["resources"], [*results.names, *results.more_names], (
+            ("s", "seconds", 3), ("first, s", "first_seconds", 2), ("GiB", "memory", 2)))
