@@ -1,33 +1,37 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Whether error bars are as long as they should be, on the whole and where it matters."""
+"""Coverage of error bars: over all pixels, and in bins of another quantity."""
+
+from collections.abc import Iterable
 
 import numpy as np
 from astropy import units as u
-from astropy.table import QTable
+from astropy.table import QTable, Table
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from lensmap.scores._errors import jackknife, ratio_of_sums
-from lensmap.scores._pixels import check_mask, open_values
-from lensmap.utils import check_angle, set_formats
+from lensmap.scores._pixels import check_mask, unmasked_values
+from lensmap.typing import AngleLike
+from lensmap.utils import ParameterError, check_angle, set_formats
 
 __all__ = ["coverage", "coverage_in_bins", "distance_to_mask", "inside", "pool_coverage"]
 
-#: Bins of the predicted convergence; the last one holds clusters.
+#: Edges of bins of the predicted convergence; the last bin holds clusters.
 KAPPA_EDGES = (-np.inf, -0.02, 0.0, 0.02, 0.05, 0.1, np.inf)
 
 
-def inside(truth, prediction, half_width):
-    """Return which values are within an error of the truth.
+def inside(truth: np.ndarray, prediction: np.ndarray, half_width: np.ndarray) -> np.ndarray:
+    """Return whether the truth is within the error of the prediction.
 
     Parameters
     ----------
     truth, prediction, half_width : `numpy.ndarray`
-        Of one shape.
+        Arrays of one shape.
 
     Returns
     -------
     `numpy.ndarray`
-        Bool.
+        Bool, of the same shape.
 
     Raises
     ------
@@ -35,63 +39,76 @@ def inside(truth, prediction, half_width):
         If a half-width is negative.
     """
     if half_width.min() < 0:
-        raise ValueError(f"half_width must not be negative; its least is {half_width.min():.3g}")
+        raise ValueError(f"half_width must not be negative; its minimum is {half_width.min():.3g}")
     return np.abs(truth - prediction) <= half_width
 
 
-def coverage(truth, prediction, half_width, mask=None):
-    """Return the part of the pixels in which the truth is within the error of the prediction.
+def coverage(
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    half_width: ArrayLike,
+    mask: ArrayLike | None = None,
+) -> float:
+    """Return the fraction of the pixels with the truth within the error of the prediction.
 
     Parameters
     ----------
     truth, prediction : array_like
         Convergence, ``(ny, nx)`` each.
     half_width : array_like or float
-        Half the length of the error bar, ``(ny, nx)`` or one for all.
+        Half the length of the error bar, ``(ny, nx)``, or one number for all pixels.
     mask : array_like or None
         Bool, ``(ny, nx)``, True = excluded; None excludes nothing.
 
     Returns
     -------
     float
-        From 0 to 1; standard deviations of Gaussian errors have 0.683.
+        From 0 to 1; 0.683 for standard deviations of Gaussian errors.
 
     Raises
     ------
     TypeError, ValueError
-        If shapes differ, a map is no array of numbers or not finite outside of the mask, every
+        If shapes differ, a map is no array of numbers or not finite in an unmasked pixel, every
         pixel is masked, or a half-width is negative.
     """
-    values = open_values(
+    values = unmasked_values(
         mask, truth=truth, prediction=prediction, half_width=_plane(half_width, truth)
     )
     return float(inside(*values).mean())
 
 
-def coverage_in_bins(truth, prediction, half_width, mask=None, *, by=None, bins=None):
+def coverage_in_bins(
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    half_width: ArrayLike,
+    mask: ArrayLike | None = None,
+    *,
+    by: ArrayLike | u.Quantity | None = None,
+    bins: ArrayLike | u.Quantity | None = None,
+) -> QTable:
     """Return the coverage in bins of another quantity.
 
-    Error bars that are right on average may still be too short for clusters, next to holes, or
-    where the data are shallow.
+    Error bars that are right on average may be too short for clusters, beside holes, or in shallow
+    parts of a survey.
 
     Parameters
     ----------
     truth, prediction, half_width, mask
         As for `coverage`.
     by : array_like, `~astropy.units.Quantity` or None
-        What is binned, ``(ny, nx)``, such as `distance_to_mask` or the number of galaxies; None
-        is the prediction. (Bins of the truth would show errors of the right length as too short
-        where the truth is extreme.)
+        The binned quantity, ``(ny, nx)``, such as `distance_to_mask` or the number of galaxies;
+        None is the prediction. (In bins of the truth, correct errors would appear too short where
+        the truth is extreme.)
     bins : array_like, `~astropy.units.Quantity` or None
-        The edges of the bins, rising, with the unit of ``by``. The lower edge belongs to a bin,
-        and the last one to the last. None, for the prediction only, has the last bin above 0.1.
+        The edges of the bins, rising, with the unit of ``by``. A bin includes its lower edge, and
+        the last bin both edges. None, for the prediction only, has the last bin above 0.1.
 
     Returns
     -------
     `~astropy.table.QTable`
         A row for each bin: ``bin_low``, ``bin_high``, the number of pixels ``n``, ``coverage``, the
-        mean error bar ``half_width``, the mean ``bias`` of prediction less truth and ``rms``, the
-        root of its mean square; NaN where the bin is empty.
+        mean error bar ``half_width``, the mean ``bias`` of prediction minus truth, and ``rms``,
+        the root of its mean square; NaN for an empty bin.
 
     Raises
     ------
@@ -102,55 +119,55 @@ def coverage_in_bins(truth, prediction, half_width, mask=None, *, by=None, bins=
         by, bins = prediction, KAPPA_EDGES if bins is None else bins
     by, edges, unit = _bins(by, bins, truth)
     mask = check_mask(mask, np.shape(truth))
-    truth, prediction, half_width = open_values(
+    truth, prediction, half_width = unmasked_values(
         mask, truth=truth, prediction=prediction, half_width=_plane(half_width, truth)
     )
     by = by[~mask]
     if by.shape != truth.shape or np.isnan(by).any():
-        raise ValueError("by must be known in every pixel that is not masked, but has NaN")
+        raise ValueError("by must be known in every unmasked pixel, but has NaN")
     covered, error = inside(truth, prediction, half_width), prediction - truth
     rows = []
     for low, high in zip(edges[:-1], edges[1:], strict=True):
-        there = (by >= low) & ((by < high) | ((by == high) & (high == edges[-1])))
-        n = int(np.count_nonzero(there))
-        sums = (part[there].sum() for part in (covered, half_width, error, error**2))
-        part, width, bias, square = (total / n if n else np.nan for total in sums)
-        rows.append((low, high, n, part, width, bias, np.sqrt(square)))
+        in_bin = (by >= low) & ((by < high) | ((by == high) & (high == edges[-1])))
+        n = int(np.count_nonzero(in_bin))
+        sums = (values[in_bin].sum() for values in (covered, half_width, error, error**2))
+        fraction, width, bias, square = (total / n if n else np.nan for total in sums)
+        rows.append((low, high, n, fraction, width, bias, np.sqrt(square)))
     table = QTable(
         rows=rows, names=("bin_low", "bin_high", "n", "coverage", "half_width", "bias", "rms")
     )
     if unit is not None:
         table["bin_low"], table["bin_high"] = table["bin_low"] * unit, table["bin_high"] * unit
-    return _shown(table)
+    return _with_formats(table)
 
 
-def _shown(table):
+def _with_formats(table):
     return set_formats(table, {"coverage coverage_err": ".3f"}, others=".4g")
 
 
-def pool_coverage(tables):
-    """Put the coverage of several fields together.
+def pool_coverage(tables: Iterable[Table]) -> QTable:
+    """Combine the coverage of several fields.
 
     Parameters
     ----------
-    tables : sequence of `~astropy.table.Table`
-        What `coverage_in_bins` gave for each field, in the same bins.
+    tables : iterable of `~astropy.table.Table`
+        A table of `coverage_in_bins` for each field, in the same bins.
 
     Returns
     -------
     `~astropy.table.QTable`
         The same columns over all pixels, with ``coverage_err`` and ``bias_err`` by the jackknife
-        over fields: pixels of one field are not independent. They are NaN for a bin that less than
-        two fields fill.
+        over fields, since the pixels of one field are not independent. They are NaN for a bin that
+        has pixels in fewer than two fields.
 
     Raises
     ------
     ValueError
-        If there is none, or they have other bins.
+        If there is no table, or the bins differ.
     """
     tables = list(tables)
     if not tables:
-        raise ValueError("tables must hold at least one table, but is empty")
+        raise ParameterError("tables", "at least one table", "an empty sequence", verb="hold")
     pooled = QTable(tables[0], copy=True)
     if not all(
         len(table) == len(pooled)
@@ -169,18 +186,18 @@ def pool_coverage(tables):
         pooled[name] = np.sqrt(means) if name == "rms" else means
         if name in ("coverage", "bias"):
             pooled.add_column(errors, name=f"{name}_err", index=pooled.index_column(name) + 1)
-    return _shown(pooled)
+    return _with_formats(pooled)
 
 
 def _pooled_mean(sums, n):
-    filled = n > 0  # a field without such pixels says nothing of their scatter
+    filled = n > 0  # a field without such pixels has no information on their scatter
     if not filled.any():
         return np.nan, np.nan
     return jackknife(ratio_of_sums, sums[filled], n[filled])
 
 
-def distance_to_mask(mask, pixel_scale, edges=True):
-    """Return how far each pixel is from what is masked.
+def distance_to_mask(mask: ArrayLike, pixel_scale: AngleLike, edges: bool = True) -> u.Quantity:
+    """Return the distance of each pixel to the nearest masked one.
 
     Parameters
     ----------
@@ -189,18 +206,18 @@ def distance_to_mask(mask, pixel_scale, edges=True):
     pixel_scale : `~astropy.units.Quantity` or str
         The side of a pixel, an angle.
     edges : bool
-        Whether what lies outside of the map counts as masked.
+        Whether the sky outside the map counts as masked.
 
     Returns
     -------
     `~astropy.units.Quantity`
-        From the center of each pixel to that of the nearest masked one, in arcmin, ``(ny, nx)``:
-        0 in masked pixels, one pixel at the edge; infinite if nothing is masked.
+        Between the centers of the pixels, in arcmin, ``(ny, nx)``: 0 in masked pixels, one pixel
+        at the edge; infinite if no pixel is masked.
 
     Raises
     ------
     TypeError
-        If the mask is not boolean, or ``pixel_scale`` no angle.
+        If the mask is not boolean, or ``pixel_scale`` is no angle.
     ValueError
         If the mask is not two-dimensional.
     """
@@ -212,17 +229,17 @@ def distance_to_mask(mask, pixel_scale, edges=True):
         if not mask.any():
             return np.full(mask.shape, np.inf) * u.arcmin
         return ndimage.distance_transform_edt(~mask) * scale
-    closed = np.pad(mask, 1, constant_values=True)
-    return ndimage.distance_transform_edt(~closed)[1:-1, 1:-1] * scale
+    framed = np.pad(mask, 1, constant_values=True)
+    return ndimage.distance_transform_edt(~framed)[1:-1, 1:-1] * scale
 
 
 def _plane(half_width, truth):
-    """Return half-widths as a plane; one number is that of all pixels."""
+    """Return half-widths as a plane; one number stands for all pixels."""
     return np.full(np.shape(truth), half_width) if np.ndim(half_width) == 0 else half_width
 
 
 def _bins(by, edges, truth):
-    """Return what is binned and the edges as plain arrays, and their unit."""
+    """Return the binned quantity and the edges as plain arrays, and their unit."""
     if edges is None:
         raise ValueError("bins must be given with by")
     unit = by.unit if isinstance(by, u.Quantity) else None

@@ -1,9 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Errors from field to field: pixels of a map are not independent, but fields are."""
+"""Errors from the scatter between fields: fields are independent, pixels of a map are not."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from lensmap.utils import ParameterError
 
 __all__ = [
     "PairedDifference",
@@ -17,22 +21,22 @@ __all__ = [
 
 
 class PairedDifference(NamedTuple):
-    """How the scores of two methods differ on the same fields.
+    """The difference between the scores of two methods on the same fields.
 
     Attributes
     ----------
     n_fields : int
-        How many fields both have a score for.
+        The number of fields with a score of both methods.
     difference, difference_err : float
-        The mean over fields of ``a - b``, and its standard error. The scatter of the fields
-        themselves, which both share, is not in it.
+        The mean over fields of ``a - b``, and its standard error, which does not include the
+        scatter of fields that both methods share.
     significance : float
-        Their ratio: standard errors by which the two differ, negative where ``a`` is lower.
+        Their ratio: the difference in standard errors, negative where ``a`` is lower.
     mean_ratio, mean_ratio_err : float
         The mean over fields of ``a / b``, and its standard error; NaN if a ``b`` is 0.
     ratio_of_sums, ratio_of_sums_err : float
-        The sum of ``a`` over that of ``b``, with the error of the jackknife. Fields with a high
-        score have more weight in it: it is what a loss that is a sum over all pixels asks for.
+        The sum of ``a`` over the sum of ``b``, with the error by the jackknife. Fields with a high
+        score have more weight in it, as in a loss that is a sum over the pixels of all fields.
     """
 
     n_fields: int
@@ -45,18 +49,18 @@ class PairedDifference(NamedTuple):
     ratio_of_sums_err: float
 
 
-def mean_and_error(values):
+def mean_and_error(values: ArrayLike) -> tuple[float, float]:
     """Return the mean over fields and its standard error.
 
     Parameters
     ----------
     values : array_like
-        One for each field, ``(n,)``; those that are not finite are left out.
+        A number for each field, ``(n,)``; numbers that are not finite are left out.
 
     Returns
     -------
     mean, error : float
-        NaN where there are too few: one for the mean, two for the error.
+        NaN for the mean of no number, and for the error of fewer than two.
     """
     values = np.asarray(values, dtype=float).ravel()
     values = values[np.isfinite(values)]
@@ -65,29 +69,29 @@ def mean_and_error(values):
     return mean, error
 
 
-def jackknife(statistic, *values):
-    r"""Return a statistic of all fields together, and its error from leaving out each in turn.
+def jackknife(statistic: Callable[..., float], *values: ArrayLike) -> tuple[float, float]:
+    r"""Return a statistic of all fields together, and its jackknife error.
 
     .. math:: \sigma^2 = \frac{n - 1}{n} \sum_i (s_i - \bar s)^2
 
     Parameters
     ----------
     statistic : callable
-        Called with arrays of which some rows are missing; returns a float, such as a ratio of
-        sums.
+        Function of the arrays in ``values``, also without one of their rows; returns a float, such
+        as a ratio of sums.
     *values : array_like
-        Of one length n each: a row for each field.
+        Arrays with a row for each field, ``(n, ...)``.
 
     Returns
     -------
     estimate, error : float
-        Of all fields, without a correction for bias. The error is NaN for less than two fields,
-        or where the statistic is not known without one of them.
+        The statistic of all fields, without a correction for bias, and its error; NaN for fewer
+        than two fields, or where the statistic is undefined without one of them.
 
     Raises
     ------
     ValueError
-        If there are no rows, or their numbers differ.
+        If there are no rows, or the numbers of rows differ.
 
     References
     ----------
@@ -118,14 +122,14 @@ def jackknife(statistic, *values):
     return estimate, float(np.sqrt((n - 1) * np.mean((without - without.mean()) ** 2)))
 
 
-def paired_difference(a, b):
+def paired_difference(a: ArrayLike, b: ArrayLike) -> PairedDifference:
     """Compare the scores of two methods field by field.
 
     Parameters
     ----------
     a, b : array_like
-        The scores of two methods on the same fields in the same order, ``(n,)`` each. Fields of
-        which one is not finite are left out.
+        The scores of two methods on the same fields in the same order, ``(n,)`` each. Fields with
+        a score that is not finite are left out.
 
     Returns
     -------
@@ -135,7 +139,7 @@ def paired_difference(a, b):
     Raises
     ------
     ValueError
-        If their numbers differ, or there is none.
+        If the numbers of fields differ, or there is no field.
 
     Examples
     --------
@@ -144,13 +148,12 @@ def paired_difference(a, b):
     >>> print(f"{difference.difference:.2f} +- {difference.difference_err:.2f}")
     -0.10 +- 0.06
     """
-    a, b = _fields(a, "a"), _fields(b, "b")
+    a, b = _field_scores(a, "a"), _field_scores(b, "b")
     if len(a) != len(b):
         raise ValueError(f"a and b must be of the same fields, not {len(a)} and {len(b)}")
     good = np.isfinite(a) & np.isfinite(b)
     a, b = a[good], b[good]
     difference, error = mean_and_error(a - b)
-    # NaN is the answer to whatever cannot be divided
     significance = difference / error if error > 0 else np.nan
     ratios = sums = (np.nan, np.nan)
     if len(b) and np.all(b != 0):
@@ -158,60 +161,62 @@ def paired_difference(a, b):
     return PairedDifference(len(a), difference, error, significance, *ratios, *sums)
 
 
-def ratio_of_sums(a, b):
-    """Return the sum of one array over that of another; NaN if that is 0."""
+def ratio_of_sums(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the sum of one array over the sum of another; NaN if that is 0."""
     total = b.sum()
     return a.sum() / total if total != 0 else np.nan
 
 
-def jackknife_of_sums(statistic, *values):
-    """Return statistics of sums over fields, and their errors from leaving out each field.
+def jackknife_of_sums(
+    statistic: Callable[..., np.ndarray], *values: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return statistics of sums over fields, and their jackknife errors.
 
     Parameters
     ----------
     statistic : callable
-        Called with the sums of ``values``, one array each without its first axis; it takes such
-        with a first axis as well, of all fields but one, and returns an array.
+        Function of the sums of ``values`` over fields, ``(...)``, and of stacks of such sums,
+        ``(n_fields, ...)``; returns an array.
     *values : array_like
-        ``(n_fields, ...)`` each.
+        Arrays with a row for each field, ``(n_fields, ...)``.
 
     Returns
     -------
     estimate, error : `numpy.ndarray`
-        As the statistic has it; the error is that of `jackknife`, for many quantities at once: NaN
-        for less than two fields, and where the statistic is not known without one of them.
+        The statistics, and their errors as of `jackknife`: NaN for fewer than two fields, and
+        where a statistic is undefined without one of the fields.
     """
-    values = [np.asarray(part, dtype=float) for part in values]
-    sums, n = [part.sum(axis=0) for part in values], len(values[0])
+    values = [np.asarray(rows, dtype=float) for rows in values]
+    sums, n = [rows.sum(axis=0) for rows in values], len(values[0])
     with np.errstate(invalid="ignore", divide="ignore"):
         estimate = statistic(*sums)
         if n < 2:
             return estimate, np.full(np.shape(estimate), np.nan)
-        without = statistic(*(total - part for total, part in zip(sums, values, strict=True)))
+        without = statistic(*(total - rows for total, rows in zip(sums, values, strict=True)))
         return estimate, np.sqrt((n - 1) * np.mean((without - without.mean(axis=0)) ** 2, axis=0))
 
 
-def ratio_and_error(a, b):
-    """Return the ratios of sums over fields and their errors, for many quantities at once.
+def ratio_and_error(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return ratios of sums over fields, and their jackknife errors.
 
     Parameters
     ----------
     a, b : array_like
-        ``(n_fields, ...)`` each.
+        Numerators and denominators, ``(n_fields, ...)``.
 
     Returns
     -------
     ratio, error : `numpy.ndarray`
-        ``(...)``: NaN where the sum of ``b`` is 0; the error as of `jackknife_of_sums`.
+        ``(...)``, NaN where the sum of ``b`` is 0; the error as of `jackknife_of_sums`.
     """
     return jackknife_of_sums(lambda a, b: np.where(b != 0, a / b, np.nan), a, b)
 
 
-def _fields(values, name):
+def _field_scores(values, name):
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or len(values) == 0:
-        raise ValueError(
-            f"{name} must hold one number for each field, at least one, not an array of shape "
-            f"{values.shape}"
+        raise ParameterError(
+            name, "one number for each field, at least one", f"an array of shape {values.shape}",
+            verb="hold",
         )
     return values

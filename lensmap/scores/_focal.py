@@ -1,13 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The weights of bright pixels, in the loss of networks and in the score that is like it."""
+"""Weights by convergence, for the loss of networks and for the score of the same form."""
 
 import numpy as np
 
 __all__ = ["focal_weights"]
 
 
-def focal_weights(kappa, exponent):
-    r"""Return the weights of a pixel by its convergence.
+def focal_weights(kappa: np.ndarray, exponent: float) -> np.ndarray:
+    r"""Return weights of pixels that rise with the convergence.
 
     .. math:: w = (1 + |\kappa| / \max\kappa)^p
 
@@ -16,7 +16,7 @@ def focal_weights(kappa, exponent):
     kappa : `numpy.ndarray`
         The true convergence, ``(ny, nx)``.
     exponent : float
-        6 in Cha et al. 2025 (eq. 8), 1 in Hong et al. 2021 (eq. 6); 0 for none.
+        6 in Cha et al. 2025 (eq. 8), 1 in Hong et al. 2021 (eq. 6); 0 gives equal weights.
 
     Returns
     -------

@@ -1,16 +1,17 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Numbers that say how near a predicted map is to the truth."""
+"""Scores of a predicted map against the truth."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lensmap.scores._coverage import inside
 from lensmap.scores._focal import focal_weights
-from lensmap.scores._pixels import open_values
+from lensmap.scores._pixels import unmasked_values
 from lensmap.scores._slopes import orthogonal_slope
-from lensmap.utils import check_number
+from lensmap.utils import ParameterError, check_number
 
 __all__ = [
     "mean_ratio",
@@ -23,15 +24,15 @@ __all__ = [
     "weighted_loss",
 ]
 
-# The map of Cha et al. 2025, for whose number of pixels the loss is given.
+# The loss is scaled to the number of pixels of the maps of Cha et al. 2025.
 _PAPER_PIXELS = 512 * 512
 
-# 95 per cent of a Gaussian are within so many standard deviations.
-_SIGMAS_OF_95 = 1.959964
+# Half the 95 per cent interval of a Gaussian, in standard deviations.
+_N_SIGMA_OF_95 = 1.959964
 
 
 class _Moments(NamedTuple):
-    """First and second moments of pixels."""
+    """First and second moments of the pixels of two maps."""
 
     truth: float
     prediction: float
@@ -53,12 +54,14 @@ def _moments(truth, prediction):
 
 
 def _variance(centered, mean):
-    """Return the mean square; of a constant it is 0, and not what rounding leaves."""
+    """Return the mean square; 0 for a constant, without rounding errors."""
     variance = float(np.mean(centered**2))
     return 0.0 if variance <= (1e-14 * mean) ** 2 else variance
 
 
-def pearson_r(truth, prediction, mask=None):
+def pearson_r(
+    truth: ArrayLike, prediction: ArrayLike, mask: ArrayLike | None = None
+) -> float:
     """Return Pearson's correlation coefficient of the pixels.
 
     Parameters
@@ -71,15 +74,15 @@ def pearson_r(truth, prediction, mask=None):
     Returns
     -------
     float
-        From -1 to 1; NaN if one of the maps is constant, as the truth of a null field is.
+        From -1 to 1; NaN if one of the maps is constant, such as the truth of a null field.
 
     Raises
     ------
     TypeError, ValueError
-        If shapes differ, a map is no array of numbers or not finite outside of the mask, or
+        If shapes differ, a map is no array of numbers or not finite in an unmasked pixel, or
         every pixel is masked.
     """
-    return _r(_moments(*open_values(mask, truth=truth, prediction=prediction)))
+    return _r(_moments(*unmasked_values(mask, truth=truth, prediction=prediction)))
 
 
 def _r(moments):
@@ -87,8 +90,8 @@ def _r(moments):
     return moments.covariance / np.sqrt(square) if square > 0 else np.nan
 
 
-def rmse(truth, prediction, mask=None):
-    """Return the root mean square error, means removed: the mass sheet is not measured.
+def rmse(truth: ArrayLike, prediction: ArrayLike, mask: ArrayLike | None = None) -> float:
+    """Return the root mean square error, means removed, since lensing does not measure the mean.
 
     Parameters
     ----------
@@ -98,52 +101,58 @@ def rmse(truth, prediction, mask=None):
     Returns
     -------
     float
-        The standard deviation of their difference over the pixels.
+        The standard deviation over pixels of prediction minus truth.
 
     Raises
     ------
     TypeError, ValueError
         As for `pearson_r`.
     """
-    truth, prediction = open_values(mask, truth=truth, prediction=prediction)
+    truth, prediction = unmasked_values(mask, truth=truth, prediction=prediction)
     return float(np.std(prediction - truth))
 
 
-def weighted_loss(truth, prediction, mask=None, *, exponent=6):
-    r"""Return the loss of Cha et al. 2025, in which high convergence has a high weight.
+def weighted_loss(
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    mask: ArrayLike | None = None,
+    *,
+    exponent: float = 6,
+) -> float:
+    r"""Return the loss of Cha et al. 2025, with weights that rise with the true convergence.
 
     .. math:: L = \sum_\mathrm{pixels} w^n (\hat\kappa - \kappa)^2 ,
               \qquad w = 1 + |\kappa| / \max \kappa
 
-    It depends on the small-scale power of the simulation: compare it between methods on the same
-    maps, not between simulations.
+    The loss depends on the small-scale power of the simulation: compare methods by it on the same
+    maps, but not simulations.
 
     Parameters
     ----------
     truth, prediction, mask
-        As for `pearson_r`. The maximum is that of the truth outside of the mask. Means are not
+        As for `pearson_r`. The maximum is that of the truth in unmasked pixels. Means are not
         removed.
     exponent : float
-        n: 6 in eq. 8 of the paper; 1 is the loss of Hong et al. 2021, its eq. 6.
+        The exponent n: 6 in eq. 8 of the paper; 1 in eq. 6 of the paper, the loss of Hong et al.
+        2021.
 
     Returns
     -------
     float
-        The sum for 512 x 512 pixels: where another number of pixels is not masked, it is
-        scaled to that.
+        The sum, scaled from the number of unmasked pixels to 512 x 512 pixels.
 
     Raises
     ------
     TypeError, ValueError
-        As for `pearson_r`, or if the truth is nowhere positive without being 0 everywhere, so that
-        there is no weight. (Where it is 0 everywhere, the weight is 1.)
+        As for `pearson_r`, or if no pixel of the truth is positive, so that the weight is
+        undefined. (Where the truth is 0 in all pixels, the weight is 1.)
 
     References
     ----------
     Cha et al. 2025, ApJ, eq. 6-8; Hong et al. 2021, ApJ 923, 266.
     """
     check_number(exponent, "exponent", "finite")
-    return _loss(*open_values(mask, truth=truth, prediction=prediction), exponent)
+    return _loss(*unmasked_values(mask, truth=truth, prediction=prediction), exponent)
 
 
 def _loss(truth, prediction, exponent):
@@ -156,25 +165,31 @@ def _loss(truth, prediction, exponent):
     return float(np.mean(weight * (prediction - truth) ** 2)) * _PAPER_PIXELS
 
 
-def ordinary_slope(truth, prediction, mask=None, *, above=None):
+def ordinary_slope(
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    mask: ArrayLike | None = None,
+    *,
+    above: float | None = None,
+) -> float:
     r"""Return the slope of the regression of the truth on the prediction: 1 if unbiased.
 
-    :math:`\mathrm{cov}(\kappa, \hat\kappa) / \mathrm{var}(\hat\kappa)`. A map that is the mean of
-    what the truth may be has :math:`\langle \kappa | \hat\kappa \rangle = \hat\kappa` and a slope
-    of 1, however noisy the data are; noise that is left in the map takes the slope below 1. To
-    choose pixels by their prediction changes nothing in this (by their truth it would).
+    :math:`\mathrm{cov}(\kappa, \hat\kappa) / \mathrm{var}(\hat\kappa)`. The posterior mean has
+    :math:`\langle \kappa | \hat\kappa \rangle = \hat\kappa` and a slope of 1 for any noise of the
+    data; noise in the map makes the slope smaller. Selecting pixels by their prediction does not
+    change this; selecting them by their truth would.
 
     Parameters
     ----------
     truth, prediction, mask
         As for `pearson_r`.
     above : float or None
-        Only pixels with a prediction above this count; None takes all.
+        Only pixels with a prediction above this value count; None takes all pixels.
 
     Returns
     -------
     float
-        NaN if the prediction is constant there, or there are fewer than two such pixels.
+        NaN if the prediction is constant in these pixels, or there are fewer than two.
 
     Raises
     ------
@@ -183,15 +198,14 @@ def ordinary_slope(truth, prediction, mask=None, *, above=None):
 
     See Also
     --------
-    mean_ratio : The test of the level above a threshold.
+    mean_ratio : Ratio of the means above a threshold.
 
     Notes
     -----
-    With ``above``, this is the fragile one of two statistics: an intercept takes up a wrong level,
-    and what is left hangs on the few highest pixels, the cores of a handful of clusters. Whether
-    "predicted 0.1 or more" is right on average is a matter of `mean_ratio`.
+    With ``above``, `mean_ratio` is the more robust statistic: here the intercept absorbs a wrong
+    level, and the slope depends on the few highest pixels, the cores of a handful of clusters.
     """
-    truth, prediction = open_values(mask, truth=truth, prediction=prediction)
+    truth, prediction = unmasked_values(mask, truth=truth, prediction=prediction)
     high = _above(prediction, above)
     if np.count_nonzero(high) < 2:
         return np.nan
@@ -203,13 +217,19 @@ def _slope(moments):
     return moments.covariance / variance if variance > 0 else np.nan
 
 
-def mean_ratio(truth, prediction, mask=None, *, above=0.1):
-    r"""Return the mean truth over the mean prediction where that is high: 1 if unbiased.
+def mean_ratio(
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    mask: ArrayLike | None = None,
+    *,
+    above: float = 0.1,
+) -> float:
+    r"""Return the mean truth over the mean prediction, of pixels with a high prediction.
 
-    The robust test of high predictions: a calibrated map has :math:`\langle \kappa \rangle =
-    \langle \hat\kappa \rangle` among all pixels that are chosen by their prediction. Of several
-    fields take the ratio of sums, as `summarize_scores` does: the mean of the ratios of fields with
-    few such pixels is biased.
+    This is a robust test of high predictions: a calibrated map has :math:`\langle \kappa \rangle
+    = \langle \hat\kappa \rangle` for any selection of pixels by their prediction. For several
+    fields, use the ratio of sums as `lensmap.validation.summarize_scores` does: the mean of the
+    ratios of fields with few such pixels is biased.
 
     Parameters
     ----------
@@ -228,7 +248,7 @@ def mean_ratio(truth, prediction, mask=None, *, above=0.1):
     TypeError, ValueError
         As for `pearson_r`.
     """
-    truth, prediction = open_values(mask, truth=truth, prediction=prediction)
+    truth, prediction = unmasked_values(mask, truth=truth, prediction=prediction)
     high = _above(prediction, above)
     total = prediction[high].sum()
     return float(truth[high].sum() / total) if total != 0 else np.nan
@@ -241,17 +261,19 @@ def _above(prediction, above):
     return prediction > above
 
 
-def tls_slope(truth, prediction, mask=None):
+def tls_slope(
+    truth: ArrayLike, prediction: ArrayLike, mask: ArrayLike | None = None
+) -> float:
     r"""Return the slope of the prediction against the truth by orthogonal regression.
 
-    The axis along which the cloud of pixels (truth, prediction) is longest, with the slope
+    This is the longest axis of the distribution of pixels (truth, prediction), with the slope
 
     .. math:: \tan\left(\frac12 \arctan
               \frac{2\,\mathrm{cov}}{\mathrm{var}(\kappa) - \mathrm{var}(\hat\kappa)}\right) :
 
-    total least squares, for errors of the same size in both. This is how the paper's figure is
-    read, but it is no test of calibration: for a calibrated map it follows from the correlation
-    alone (`tls_slope_of_r`), and multiplying a map by a number moves it at will.
+    by total least squares, for equal errors of both. Cha et al. 2025 use it for their figure 3. It
+    is no test of calibration: for a calibrated map it follows from the correlation alone
+    (`tls_slope_of_r`), and multiplying a map by a number changes it.
 
     Parameters
     ----------
@@ -261,7 +283,7 @@ def tls_slope(truth, prediction, mask=None):
     Returns
     -------
     float
-        NaN if there is no longest axis.
+        NaN if the distribution has no longest axis.
 
     Raises
     ------
@@ -272,7 +294,7 @@ def tls_slope(truth, prediction, mask=None):
     ----------
     Golub & Van Loan 1980, SIAM Journal on Numerical Analysis 17, 883; Cha et al. 2025, ApJ, fig. 3.
     """
-    return _tls(_moments(*open_values(mask, truth=truth, prediction=prediction)))
+    return _tls(_moments(*unmasked_values(mask, truth=truth, prediction=prediction)))
 
 
 def _tls(moments):
@@ -281,11 +303,11 @@ def _tls(moments):
     )
 
 
-def tls_slope_of_r(r):
+def tls_slope_of_r(r: ArrayLike) -> float | np.ndarray:
     r"""Return the orthogonal-regression slope of a calibrated map of a given correlation.
 
-    The mean of what the truth may be has :math:`\mathrm{var}(\hat\kappa) = \mathrm{cov}(\kappa,
-    \hat\kappa) = r^2 \mathrm{var}(\kappa)`; see `tls_slope` for what follows.
+    The posterior mean has :math:`\mathrm{var}(\hat\kappa) = \mathrm{cov}(\kappa, \hat\kappa) =
+    r^2 \mathrm{var}(\kappa)`, which gives the slope of `tls_slope`.
 
     Parameters
     ----------
@@ -295,12 +317,12 @@ def tls_slope_of_r(r):
     Returns
     -------
     float or `numpy.ndarray`
-        From 0 to 1; NaN where ``r`` is NaN or negative, as it is for no calibrated map.
+        From 0 to 1; NaN where ``r`` is NaN or negative, which no calibrated map has.
 
     Raises
     ------
     ValueError
-        If ``r`` is beyond -1 or 1.
+        If ``r`` is outside -1 to 1.
 
     Examples
     --------
@@ -310,46 +332,53 @@ def tls_slope_of_r(r):
     """
     r = np.asarray(r, dtype=float)
     if np.any(np.abs(r) > 1 + 1e-12):
-        raise ValueError(f"r must be from -1 to 1, not {r}")
+        raise ParameterError("r", "from -1 to 1", str(r))
     square = np.clip(r, -1, 1) ** 2
     slope = np.where(r >= 0, np.tan(np.arctan2(2 * square, 1 - square) / 2), np.nan)
     return slope if slope.ndim else float(slope)
 
 
-def score_map(truth, prediction, mask=None, half_widths=None, *, above=0.1):
-    """Return all numbers of one field.
+def score_map(
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    mask: ArrayLike | None = None,
+    half_widths: ArrayLike | Mapping[int, ArrayLike] | None = None,
+    *,
+    above: float = 0.1,
+) -> dict[str, float]:
+    """Return all scores of one field.
 
     Parameters
     ----------
     truth, prediction, mask
         As for `pearson_r`.
     half_widths : array_like, dict or None
-        The error of the prediction, ``(ny, nx)``, within which the truth is in 68 per cent of
-        the cases; 95 per cent are expected within 1.96 of them then, as of a Gaussian. Or a dict
-        from 68 and 95 to half-widths of these. None: not known.
+        The 68 per cent error of the prediction, ``(ny, nx)``; the 95 per cent error is 1.96 times
+        as large, as for a Gaussian. Or a dict with the errors of 68 and 95 per cent. None means
+        that the error is unknown.
     above : float
         The prediction above which pixels count as high.
 
     Returns
     -------
     dict
-        - ``n_pixels``: how many are not masked;
+        - ``n_pixels``: the number of unmasked pixels;
         - ``pearson_r``, ``rmse``, ``loss`` (`weighted_loss`), ``loss_h21`` (with the exponent 1),
           ``slope`` (`ordinary_slope`), ``tls_slope``, ``tls_slope_of_r``;
-        - ``bias``: the mean of prediction less truth;
-        - ``coverage_68``, ``coverage_95``: the parts of the pixels within the error; NaN where
-          it is not known;
-        - over pixels with a high prediction (p; truth t), which `summarize_scores` adds up over
+        - ``bias``: the mean of prediction minus truth;
+        - ``coverage_68``, ``coverage_95``: the fractions of the pixels with the truth within the
+          error; NaN for an unknown error;
+        - over pixels with a high prediction (p; truth t), which `lensmap.validation.summarize_scores` adds up over
           fields: ``n_above``, ``sum_t_above``, ``sum_p_above``, ``sum_tp_above``, ``sum_pp_above``
           and ``covered_above``, the number within the error of 68 per cent.
 
     Raises
     ------
     TypeError, ValueError
-        As for `pearson_r`; or if an error is negative, or of other percentages.
+        As for `pearson_r`; or if an error is negative, or of another percentage.
     """
     widths = _widths(half_widths)
-    t, p, *errors = open_values(mask, truth=truth, prediction=prediction, **widths)
+    t, p, *errors = unmasked_values(mask, truth=truth, prediction=prediction, **widths)
     errors = dict(zip(widths, errors, strict=True))
     covered = {name: inside(t, p, error) for name, error in errors.items()}
     moments = _moments(t, p)
@@ -384,11 +413,11 @@ _WIDTHS = {68: "half_width_68", 95: "half_width_95"}
 
 
 def _widths(half_widths):
-    """Return the half-widths by the names that messages have for them."""
+    """Return the half-widths by their names in error messages."""
     if half_widths is None:
         return {}
     if not isinstance(half_widths, Mapping):
-        half_widths = {68: half_widths, 95: _SIGMAS_OF_95 * np.asanyarray(half_widths)}
+        half_widths = {68: half_widths, 95: _N_SIGMA_OF_95 * np.asanyarray(half_widths)}
     unknown = [percent for percent in half_widths if percent not in _WIDTHS]
     if unknown:
         raise ValueError(f"half_widths must be of 68 and 95 per cent, not of {unknown}")

@@ -1,24 +1,27 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What a map makes of a sky without lensing."""
+"""Scores of a map of a null field, in which the true convergence is 0."""
 
 import numpy as np
 from astropy import units as u
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
-from lensmap.scores._pixels import check_mask, open_values
+from lensmap.scores._pixels import check_mask, unmasked_values
+from lensmap.typing import AngleLike
 from lensmap.utils import check_angle
 
 __all__ = ["null_scores"]
 
-# Peaks are counted above so many standard deviations of the map itself ...
+# Thresholds of peaks: standard deviations of the map itself, and values of kappa that a user of
+# the map would take for clusters.
 _SIGNAL_TO_NOISE = (3, 4, 5)
-
-# ... and above these values, which are what a user of the map would take for clusters.
 _KAPPA = (0.02, 0.05, 0.1)
 
 
-def null_scores(prediction, mask=None, *, pixel_scale):
-    """Return the numbers of a map of which the truth is 0.
+def null_scores(
+    prediction: ArrayLike, mask: ArrayLike | None = None, *, pixel_scale: AngleLike
+) -> dict[str, float | u.Quantity]:
+    """Return all scores of a map of a null field.
 
     Parameters
     ----------
@@ -32,22 +35,22 @@ def null_scores(prediction, mask=None, *, pixel_scale):
     Returns
     -------
     dict
-        - ``n_pixels``: how many are not masked;
-        - ``mean``, ``rms`` (the mean removed), ``skewness`` (NaN of a constant map),
+        - ``n_pixels``: the number of unmasked pixels;
+        - ``mean``, ``rms`` (the mean removed), ``skewness`` (NaN for a constant map),
           ``kappa_min``, ``kappa_max``;
-        - ``kappa_low``, ``kappa_high``: 0.1 per cent of the pixels are lower, and higher;
-        - ``peaks_3``, ``peaks_4``, ``peaks_5``: positive peaks above so many ``rms``, and
-          ``peaks_k02``, ``peaks_k05``, ``peaks_k10``: above a convergence of 0.02, 0.05 and 0.1;
-          all per solid angle, in 1 / deg2. A peak is higher than the eight pixels around it.
+        - ``kappa_low``, ``kappa_high``: the 0.1 and the 99.9 percentile;
+        - ``peaks_3``, ``peaks_4``, ``peaks_5``: the number of positive peaks per solid angle above
+          3, 4 and 5 ``rms``, and ``peaks_k02``, ``peaks_k05``, ``peaks_k10``, above a convergence
+          of 0.02, 0.05 and 0.1, in 1 / deg2. A peak is higher than the eight pixels around it.
 
     Raises
     ------
     TypeError, ValueError
-        If the map is no array of numbers or not finite outside of the mask, every pixel is
+        If the map is no array of numbers or not finite in an unmasked pixel, every pixel is
         masked, or ``pixel_scale`` is no angle.
     """
     scale = check_angle(pixel_scale, "pixel_scale")
-    (values,) = open_values(mask, prediction=prediction)
+    (values,) = unmasked_values(mask, prediction=prediction)
     mean, rms = float(values.mean()), float(values.std())
     low, high = np.percentile(values, [0.1, 99.9])
     area = values.size * (scale**2).to(u.deg**2)
@@ -72,8 +75,8 @@ def null_scores(prediction, mask=None, *, pixel_scale):
 
 def _peak_heights(prediction, mask):
     """Return the values of pixels that are higher than their neighbors, ``(n,)``."""
-    closed = check_mask(mask, np.shape(prediction)) | np.ma.getmaskarray(prediction)
-    values = np.where(closed, -np.inf, np.asarray(prediction, dtype=float))
+    excluded = check_mask(mask, np.shape(prediction)) | np.ma.getmaskarray(prediction)
+    values = np.where(excluded, -np.inf, np.asarray(prediction, dtype=float))
     ring = np.ones((3, 3), dtype=bool)
     ring[1, 1] = False
     around = ndimage.maximum_filter(values, footprint=ring, mode="constant", cval=-np.inf)

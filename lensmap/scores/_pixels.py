@@ -1,35 +1,38 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What all metrics ask of their arrays: one shape, numbers, and a pixel that is not masked."""
+"""Checks of the arrays of all scores: one shape, numbers, and at least one unmasked pixel."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-__all__ = ["check_mask", "open_values"]
+from lensmap.utils import ParameterError, ParameterTypeError
+
+__all__ = ["check_mask", "unmasked_values"]
 
 
-def open_values(mask, **planes):
-    """Return the values of planes in the pixels that are not masked.
+def unmasked_values(mask: ArrayLike | None, **planes: ArrayLike) -> list[np.ndarray]:
+    """Return the values of planes in unmasked pixels.
 
     Parameters
     ----------
     mask : array_like or None
         Bool, ``(ny, nx)``, True = excluded; None excludes nothing.
     **planes : array_like
-        ``(ny, nx)`` each, by the name that messages have for it. The mask of a masked array counts
-        as well.
+        ``(ny, nx)`` each, under the name for error messages. Pixels that a masked array masks are
+        excluded too.
 
     Returns
     -------
     list of `numpy.ndarray`
-        Float64, ``(n,)`` each, in the order in which they were given.
+        Float64, ``(n,)`` each, in the given order.
 
     Raises
     ------
     TypeError
-        If a plane is no array of numbers, or the mask not boolean.
+        If a plane is no array of numbers, or the mask is not boolean.
     ValueError
-        If shapes differ, every pixel is masked, or a pixel that is not masked is not finite.
+        If shapes differ, every pixel is masked, or an unmasked pixel is not finite.
     """
-    arrays = {name: _numbers(plane, name) for name, plane in planes.items()}
+    arrays = {name: _as_plane(plane, name) for name, plane in planes.items()}
     first = next(iter(arrays))
     shape = arrays[first].shape
     for name, array in arrays.items():
@@ -37,23 +40,23 @@ def open_values(mask, **planes):
             raise ValueError(
                 f"{name} has the shape {array.shape}, but {first} has {shape} (ny, nx)"
             )
-    closed = check_mask(mask, shape)
+    excluded = check_mask(mask, shape)
     for plane in planes.values():
-        closed = closed | np.ma.getmaskarray(plane)
-    if closed.all():
-        raise ValueError("every pixel is masked: there is nothing to score")
-    values = {name: array[~closed] for name, array in arrays.items()}
+        excluded = excluded | np.ma.getmaskarray(plane)
+    if excluded.all():
+        raise ValueError("every pixel is masked: no pixel is left to score")
+    values = {name: array[~excluded] for name, array in arrays.items()}
     for name, array in values.items():
-        bad = np.count_nonzero(~np.isfinite(array))
-        if bad:
+        n_bad = np.count_nonzero(~np.isfinite(array))
+        if n_bad:
             raise ValueError(
-                f"{name} is not finite in {bad} of {array.size} pixels that are not masked: give "
-                "a mask that has them"
+                f"{name} is not finite in {n_bad} of {array.size} unmasked pixels: give a mask of "
+                "these pixels"
             )
     return list(values.values())
 
 
-def check_mask(mask, shape):
+def check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray:
     """Return a mask as a boolean array.
 
     Parameters
@@ -71,28 +74,28 @@ def check_mask(mask, shape):
     Raises
     ------
     TypeError
-        If it is not boolean.
+        If the mask is not boolean.
     ValueError
-        If it has another shape.
+        If the mask has another shape.
     """
     if mask is None:
         return np.zeros(shape, dtype=bool)
     mask = np.asarray(mask)
     if mask.dtype != bool:
-        raise TypeError(f"mask must be boolean, True = excluded, not {mask.dtype}")
+        raise ParameterTypeError("mask", "boolean, True = excluded", str(mask.dtype))
     if mask.shape != tuple(shape):
         raise ValueError(f"mask has the shape {mask.shape}, but the maps have {shape} (ny, nx)")
     return mask
 
 
-def _numbers(plane, name):
+def _as_plane(plane, name):
     try:
         array = np.asarray(plane, dtype=float)
     except (TypeError, ValueError):
-        raise TypeError(
-            f"{name} must be an array of numbers (ny, nx), not {type(plane).__name__}; of a "
-            "ConvergenceMap, give its data"
+        raise ParameterTypeError(
+            name, "an array of numbers (ny, nx)", type(plane).__name__,
+            "for a ConvergenceMap, give its data",
         ) from None
     if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"{name} must be a map (ny, nx), not an array of shape {array.shape}")
+        raise ParameterError(name, "a map (ny, nx)", f"an array of shape {array.shape}")
     return array

@@ -1,13 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Slopes of one quantity against another."""
+"""Regression of one quantity on another."""
 
 import numpy as np
 
 __all__ = ["orthogonal_slope"]
 
 
-def orthogonal_slope(variance_x, variance_y, covariance):
-    r"""Return the slope of y against x by total least squares, for errors of the same size.
+def orthogonal_slope(variance_x: float, variance_y: float, covariance: float) -> float:
+    r"""Return the slope of y against x by total least squares, for equal errors of both.
 
     .. math:: \tan\left(\frac12 \arctan \frac{2\,\mathrm{cov}}{\mathrm{var}(x) -
               \mathrm{var}(y)}\right)
@@ -15,12 +15,12 @@ def orthogonal_slope(variance_x, variance_y, covariance):
     Parameters
     ----------
     variance_x, variance_y, covariance : float
-        The moments.
+        Second moments of the two quantities.
 
     Returns
     -------
     float
-        The slope of the longest axis of the cloud; NaN if there is none.
+        The slope of the longest axis of the distribution; NaN if it has none.
     """
     along, across = variance_x - variance_y, 2 * covariance
     if across == 0:

@@ -113,7 +113,7 @@ def test_distances():
 
 def test_bad_input_says_what_is_wrong():
     truth, prediction, error = _calibrated(14)
-    with pytest.raises(ValueError, match="half_width must not be negative; its least is -0.05"):
+    with pytest.raises(ValueError, match="half_width must not be negative; its minimum is -0.05"):
         coverage(truth, prediction, -error)
     with pytest.raises(ValueError, match="half_width has the shape"):
         coverage(truth, prediction, error[:5])
@@ -129,7 +129,7 @@ def test_bad_input_says_what_is_wrong():
         coverage_in_bins(truth, prediction, error, by=truth * u.arcmin, bins=[0, 1] * u.kg)
     with pytest.raises(ValueError, match=r"by has the shape \(5, 300\)"):
         coverage_in_bins(truth, prediction, error, by=truth[:5], bins=[0, 1])
-    with pytest.raises(ValueError, match="by must be known in every pixel"):
+    with pytest.raises(ValueError, match="by must be known in every unmasked pixel"):
         coverage_in_bins(truth, prediction, error, by=np.full(SHAPE, np.nan), bins=[0, 1])
     with pytest.raises(ValueError, match="at least one table"):
         pool_coverage([])

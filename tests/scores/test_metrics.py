@@ -201,7 +201,7 @@ def test_bad_input_says_what_is_wrong(metric):
         metric(good, good, np.zeros(good.shape))
     bad = good.copy()
     bad[2, 3] = np.nan
-    with pytest.raises(ValueError, match="prediction is not finite in 1 of 48 pixels"):
+    with pytest.raises(ValueError, match="prediction is not finite in 1 of 48 unmasked pixels"):
         metric(good, bad)
     with pytest.raises(TypeError, match="truth must be an array of numbers .* not str"):
         metric("x", good)
