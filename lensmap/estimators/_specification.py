@@ -17,6 +17,9 @@ __all__ = ["TUNED", "estimator_class", "make_estimator"]
 #: The variant that needs simulated fields.
 TUNED = "tuned"
 
+# Names for estimators with parameters: Kaiser-Squires as the reference of Cha et al. 2025.
+_SHORT_FORMS = {"ks150": "ks(smoothing=150arcsec, dtype=float32)"}
+
 # The estimator of a text that names a network only.
 _OF_NETWORKS = "cnn"
 
@@ -44,6 +47,8 @@ def make_estimator(
         - ``"NAME:VARIANT"``: the same with the parameter that `Estimator.variant` names, as in
           ``"cnn:cha2025"``; and ``"NAME:tuned"``, with the parameters that are best on simulated
           fields;
+        - ``"ks150"``: short for ``"ks(smoothing=150arcsec, dtype=float32)"``, the reference of Cha
+          et al. 2025;
         - ``"NETWORK"`` or ``"FILE.h5"``: short for ``"cnn:NETWORK"`` and ``"cnn:FILE.h5"``;
         - ``"PATH.py:Class"``: a class in a Python file, which is executed; or a function without
           arguments that makes an estimator, or an estimator, in that file.
@@ -136,7 +141,7 @@ def _full_name(head: str) -> str:
     networks = available_networks()
     if head in networks or head.endswith(".h5"):
         return f"{_OF_NETWORKS}:{head}"
-    names = ", ".join([*available_estimators(), *networks])
+    names = ", ".join([*available_estimators(), *_SHORT_FORMS, *networks])
     raise ParameterError("estimator", f"one of {names}", repr(head), f"the forms are {_SYNTAX}")
 
 
@@ -177,6 +182,10 @@ def _from_object(thing: Any, changes: dict[str, Any]) -> Estimator:
 def _split(spec: str) -> tuple[str, dict[str, Any]]:
     """Return the text before the parentheses, and the parameters within."""
     head, parenthesis, rest = spec.strip().partition("(")
+    if head.strip() in _SHORT_FORMS:
+        parameters = {} if not parenthesis else _split(f"_({rest}")[1]
+        head, defaults = _split(_SHORT_FORMS[head.strip()])
+        return head, {**defaults, **parameters}
     if not parenthesis:
         return head, {}
     if not rest.endswith(")") or not head.strip():

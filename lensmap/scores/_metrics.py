@@ -368,9 +368,10 @@ def score_map(
         - ``bias``: the mean of prediction minus truth;
         - ``coverage_68``, ``coverage_95``: the fractions of the pixels with the truth within the
           error; NaN for an unknown error;
-        - over pixels with a high prediction (p; truth t), which `lensmap.validation.summarize_scores` adds up over
-          fields: ``n_above``, ``sum_t_above``, ``sum_p_above``, ``sum_tp_above``, ``sum_pp_above``
-          and ``covered_above``, the number within the error of 68 per cent.
+        - sums over pixels with a high prediction p (truth t), which
+          `lensmap.validation.summarize_scores` adds up over fields: ``n_above``, ``sum_t_above``,
+          ``sum_p_above``, ``sum_tp_above``, ``sum_pp_above``, and ``covered_above``, the number of
+          these pixels with the truth within the 68 per cent error.
 
     Raises
     ------

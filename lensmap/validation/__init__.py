@@ -1,14 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""How near to the truth maps come: on simulated skies of which all is known, and on real ones.
+"""Validation of mass maps on simulated fields, for any estimators.
 
-`ValidationSetup` says what is simulated, `compare` lets estimators work on the same data and
-scores their maps field by field, `tune_linear` makes rivals worth the name, and `summarize_scores`,
-`contrast` and `paired_difference` say what the scores mean, with errors from field to field.
-`true_clusters` are the peaks of a true map, to hold found ones against.
+`ValidationSetup` combines simulated fields and a survey of them; `compare` scores the maps of
+several estimators on the same data, field by field; `tune_linear` finds the best parameters of the
+linear ones; `summarize_scores` and `contrast` give means and differences, with errors from the
+scatter of fields. `true_clusters` are the peaks of a true map, by projected mass.
 
-`validate` does all of that and more, field by field into a folder; `ValidationResults` are the
-tables of it, and `write_report` makes a page with figures. `recover_halos` puts halos in front of
-a user's own galaxies (`inject_halos`), and counts those that the map shows.
+`validate` measures many statistics field by field and stores them in a folder; `ValidationResults`
+are the tables of all fields, and `write_report` writes them as a page with figures. For halos that
+are injected into a user's own catalog, see `lensmap.injection`.
 """
 
 from lensmap._lazy import lazy_exports

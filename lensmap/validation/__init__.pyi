@@ -5,18 +5,17 @@ from ._named_estimators import long_estimators, named_estimators
 from ._setup import Observation, ValidationSetup, series_seed
 from ._summary import summarize_scores
 from ._true_clusters import true_clusters
-from ._tuning import LinearRivals, tune_linear
+from ._tuning import TunedLinear, tune_linear
 from ._validate import ValidationPlan, validate
 from .report import ValidationResults, result_table, write_report
 
 # For other packages of lensmap; not public.
 from .report import plus_minus as plus_minus
-from ._named_estimators import LINEAR_NAMES as LINEAR_NAMES
 
 __all__ = [
     "GivenFields",
-    "LinearRivals",
     "Observation",
+    "TunedLinear",
     "ValidationPlan",
     "ValidationResults",
     "ValidationSetup",

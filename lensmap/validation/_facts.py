@@ -11,7 +11,8 @@ from lensmap.validation._given_fields import GivenFields
 
 __all__ = ["estimator_facts", "setup_facts"]
 
-_MAX_REPR = 120  # characters
+# In characters.
+_MAX_REPR, _MAX_VALUE = 200, 40
 
 
 def setup_facts(setup):
@@ -100,10 +101,17 @@ def estimator_facts(estimator):
         text = type(estimator).__name__
     else:
         text = repr(estimator)
-    if len(text) > _MAX_REPR:
-        text = text[: _MAX_REPR - 3] + "..."
+    text = _shortened(text, estimator)
     digest = None if parameters is None else _digest(parameters)
     return {"repr": text, "linear": linear, "sha256": digest}
+
+
+def _shortened(text, estimator):
+    """Return a repr without the ends of long values, such as tables of power."""
+    for value in _parameters_of(estimator).values():
+        if len(repr(value)) > _MAX_VALUE:
+            text = text.replace(repr(value), repr(value)[:_MAX_VALUE] + "...")
+    return text if len(text) <= _MAX_REPR else text[: _MAX_REPR - 3] + "..."
 
 
 def _plain_or_none(estimator):

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The time and the memory that an estimator needs for a map, alone in a process of its own."""
+"""Time and memory of a map, measured in a separate process."""
 
 import pickle
 import sys
@@ -12,24 +12,25 @@ from typing import NamedTuple
 import numpy as np
 
 from lensmap.utils import kept_from_terminal
+from lensmap.validation._setup import ValidationSetup
 
 __all__ = ["Resources", "measure_resources"]
 
-_REPEATS = 3
+_N_MAPS = 3
 
 
 class Resources(NamedTuple):
-    """What a map costs.
+    """Time and memory of a map.
 
     Attributes
     ----------
     seconds : float
-        The median time of a map once all is loaded.
+        The median time of a map, after the first.
     first_seconds : float
-        The time of the first map in a process.
+        The time of the first map of a process, which includes loading.
     memory : float
-        The most that the process had in memory at any time, GiB, the program included; NaN
-        where the system does not say.
+        The peak memory of the process, GiB, Python and libraries included; NaN where the
+        operating system does not report it.
     """
 
     seconds: float
@@ -37,7 +38,7 @@ class Resources(NamedTuple):
     memory: float
 
 
-def measure_resources(estimator, setup):
+def measure_resources(estimator: object, setup: ValidationSetup) -> Resources:
     """Measure the time and the memory of an estimator.
 
     Parameters
@@ -45,35 +46,37 @@ def measure_resources(estimator, setup):
     estimator : object
         With ``reconstruct(grid)``.
     setup : ValidationSetup
-        What it maps.
+        The fields; null fields of the same pixels are mapped.
 
     Returns
     -------
     Resources
-        The numbers, NaN for an estimator that cannot be sent to another process.
+        The numbers; NaN for an estimator that cannot be pickled for another process.
     """
+    # A copy of the sky without prepared tables, which would count as memory of the estimator.
+    null = setup.replace(null=True, sky=setup.sky.replace())
     try:
-        both = pickle.dumps((estimator, setup.replace(null=True, sky=setup.sky.replace())))
-    except Exception:  # noqa: BLE001  whatever it is that cannot be pickled
+        pickled = pickle.dumps((estimator, null))
+    except Exception:  # noqa: BLE001  pickle raises errors of many kinds
         return Resources(np.nan, np.nan, np.nan)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_work, both).result()
+        return pool.submit(_measure, pickled).result()
 
 
-def _work(both):
+def _measure(pickled):
     seconds = []
-    with kept_from_terminal():  # libraries that are loaded for networks greet each new process
-        estimator, setup = pickle.loads(both)
+    with kept_from_terminal():  # libraries of networks print messages in each new process
+        estimator, setup = pickle.loads(pickled)
         grid = setup.draw(1).grid
-        for _ in range(1 + _REPEATS):
+        for _ in range(1 + _N_MAPS):
             start = time.perf_counter()
             estimator.reconstruct(grid)
             seconds.append(time.perf_counter() - start)
-    return Resources(float(np.median(seconds[1:])), seconds[0], _peak_memory())
+    return Resources(float(np.median(seconds[1:])), seconds[0], _peak_memory_gib())
 
 
-def _peak_memory():
-    # On Linux, what getrusage says begins with the peak of the process that started this one.
+def _peak_memory_gib():
+    # On Linux, getrusage of a new process begins with the peak memory of its parent.
     status = Path("/proc/self/status")
     if status.is_file():
         for line in status.read_text().splitlines():
@@ -83,5 +86,5 @@ def _peak_memory():
         import resource
     except ImportError:  # Windows
         return np.nan
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most * (1 if sys.platform == "darwin" else 1024) / 2**30
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / 2**30

@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The linear methods as good as they can be: a network that beats poor ones has shown nothing."""
+"""Linear estimators with their best parameters, for a fair comparison with other methods."""
 
+from collections.abc import Iterable
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -8,33 +10,39 @@ from astropy import units as u
 from astropy.table import QTable
 
 from lensmap.cosmology import convergence_power, get_cosmology
-from lensmap.estimators import KaiserSquires, WienerFilter
+from lensmap.estimators import Estimator, KaiserSquires, WienerFilter
 from lensmap.flatsky import measure_power
 from lensmap.scores import pearson_r, rmse
 from lensmap.simulate import draw_fields, resolution_transfer
-from lensmap.utils import check_count, set_formats
-from lensmap.validation._setup import ValidationSetup, series_seed
+from lensmap.typing import ProgressLike
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    check_count,
+    set_formats,
+)
+from lensmap.validation._setup import Observation, ValidationSetup, series_seed
 
-__all__ = ["LinearRivals", "measured_power", "tune_linear"]
+__all__ = ["Tuner", "TunedLinear", "measured_power", "tune_linear"]
 
 _SMOOTHINGS = (0.5, 0.6, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0, 2.5) * u.arcmin
 
-# Where the best smoothing is the widest of all, wider ones are tried, up to this.
-_STEP, _WIDEST = 1.25, 30 * u.arcmin
+# While the largest smoothing is the best, larger ones are tried, up to the maximum.
+_SMOOTHING_STEP, _MAX_SMOOTHING = 1.25, 30 * u.arcmin
 
 
-class LinearRivals(NamedTuple):
-    """The linear methods at their best, and how that was found.
+class TunedLinear(NamedTuple):
+    """The linear estimators with their best parameters, and the scores of all that were tried.
 
     Attributes
     ----------
     kaiser_squires : KaiserSquires
-        At the smoothing with the lowest error.
+        With the smoothing of the lowest error.
     wiener : WienerFilter
         With the power measured on other fields of the simulation, or with that of the theory.
     scores : `~astropy.table.QTable`
-        All that was tried: ``method``, ``smoothing`` (NaN for the Wiener filter), ``rmse`` (of
-        all pixels of all fields) and ``pearson_r`` (the mean over fields).
+        ``method``, ``smoothing`` (NaN for the Wiener filter), ``rmse`` (of all pixels of all
+        fields) and ``pearson_r`` (the mean over fields).
     """
 
     kaiser_squires: KaiserSquires
@@ -43,32 +51,38 @@ class LinearRivals(NamedTuple):
 
 
 def tune_linear(
-    setup, n_fields=8, *, seed=0, smoothings=_SMOOTHINGS, workers=None, progress=None
-):
+    setup: ValidationSetup,
+    n_fields: int = 8,
+    *,
+    seed: int = 0,
+    smoothings: u.Quantity = _SMOOTHINGS,
+    workers: int | None = None,
+    progress: ProgressLike = None,
+) -> TunedLinear:
     """Find the best smoothing of Kaiser-Squires and the best prior of the Wiener filter.
 
-    They are chosen by their root mean square error on fields of the same set-up that are not those
-    of `compare`.
+    The best have the lowest root mean square error on fields of the same set-up, of another series
+    than the fields of `compare`.
 
     Parameters
     ----------
     setup : ValidationSetup
-        What is simulated. For one without lensing, the same with lensing.
+        The fields and the survey; for null fields, the same with lensing.
     n_fields : int
-        How many fields, at least 1; all are held in memory.
+        The number of fields, at least 1; all are held in memory.
     seed : int
-        Which series of fields, see `series_seed`.
+        The number of the series of fields, see `series_seed`.
     smoothings : `~astropy.units.Quantity`
-        What is tried for Kaiser-Squires, angles; wider ones are tried as well as long as the
-        widest is the best.
+        The smoothings to try for Kaiser-Squires, angles. While the largest is the best, larger
+        ones are tried.
     workers : int or None
-        How many processes draw fields, as for `lensmap.simulate.draw_fields`.
+        The number of processes that draw fields, as for `lensmap.simulate.draw_fields`.
     progress : None, bool or callable
         As for `lensmap.utils.track`.
 
     Returns
     -------
-    LinearRivals
+    TunedLinear
         ``(kaiser_squires, wiener, scores)``.
 
     Raises
@@ -77,43 +91,43 @@ def tune_linear(
         If an argument is of the wrong kind or out of range.
     """
     if not isinstance(setup, ValidationSetup):
-        raise TypeError(f"setup must be a ValidationSetup, not {type(setup).__name__}")
+        raise ParameterTypeError("setup", "a ValidationSetup", type(setup).__name__)
     check_count(n_fields, "n_fields", minimum=1)
     smoothings = u.Quantity(smoothings).to(u.arcmin)
     if smoothings.ndim != 1 or len(smoothings) == 0 or not np.all(smoothings > 0):
-        raise ValueError(f"smoothings must be one or more positive angles, not {smoothings}")
+        raise ParameterError("smoothings", "one or more positive angles", str(smoothings))
     setup = setup.replace(null=False)
     observations = list(
         draw_fields(
             setup, n_fields, seed=series_seed("tuning", seed), workers=workers, progress=progress
         )
     )
-    tried = _try_smoothings(observations, np.sort(smoothings))
-    best = min(tried, key=tried.get)
+    by_smoothing = _try_smoothings(observations, np.sort(smoothings))
+    best = min(by_smoothing, key=by_smoothing.get)
     power = measured_power(observations, setup)
     filters = {
         "Wiener, measured power": WienerFilter(power=power, dtype="float32"),
         "Wiener, power of the theory": _theoretical(setup),
     }
-    rows = [("Kaiser-Squires", smoothing, *score) for smoothing, score in tried.items()]
+    rows = [("Kaiser-Squires", smoothing, *score) for smoothing, score in by_smoothing.items()]
     errors = {}
     for name, wiener in filters.items():
         score = errors[name] = _score(wiener, observations)
         rows.append((name, np.nan * u.arcmin, *score))
     scores = QTable(rows=rows, names=("method", "smoothing", "rmse", "pearson_r"))
     set_formats(scores, {}, others=".4g")
-    return LinearRivals(_kaiser_squires(best), filters[min(errors, key=errors.get)], scores)
+    return TunedLinear(_kaiser_squires(best), filters[min(errors, key=errors.get)], scores)
 
 
 def _try_smoothings(observations, smoothings):
-    """Return (error, correlation) by smoothing, with wider ones until one is too wide."""
-    tried = {s: _score(_kaiser_squires(s), observations) for s in smoothings}
+    """Return (error, correlation) by smoothing, up to one above the best."""
+    scores = {s: _score(_kaiser_squires(s), observations) for s in smoothings}
     while True:
-        widest = max(tried)
-        if min(tried, key=tried.get) != widest or widest * _STEP > _WIDEST:
-            return tried
-        wider = widest * _STEP
-        tried[wider] = _score(_kaiser_squires(wider), observations)
+        largest = max(scores)
+        larger = largest * _SMOOTHING_STEP
+        if min(scores, key=scores.get) != largest or larger > _MAX_SMOOTHING:
+            return scores
+        scores[larger] = _score(_kaiser_squires(larger), observations)
 
 
 def _kaiser_squires(smoothing):
@@ -121,29 +135,31 @@ def _kaiser_squires(smoothing):
 
 
 def _score(estimator, observations):
-    """Return the error over all pixels and the mean correlation: the lower, the better."""
+    """Return the error over all pixels and the mean correlation; the lowest is the best."""
     squares, correlations, n = 0.0, [], 0
     for truth, grid, _ in observations:
         kappa = estimator.reconstruct(grid)
-        size = np.count_nonzero(~kappa.mask)
-        squares += size * rmse(truth, kappa.data, kappa.mask) ** 2
-        n += size
+        n_pixels = np.count_nonzero(~kappa.mask)
+        squares += n_pixels * rmse(truth, kappa.data, kappa.mask) ** 2
+        n += n_pixels
         correlations.append(pearson_r(truth, kappa.data, kappa.mask))
     return float(np.sqrt(squares / n)), float(np.mean(correlations))
 
 
-def measured_power(observations, setup):
-    """Return the power of the true fields, in the form in which the Wiener filter takes it.
+def measured_power(
+    observations: Iterable[Observation], setup: ValidationSetup
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the power of the true fields, as the parameter of the Wiener filter.
 
-    That is without the window of the pixels, by which the filter multiplies. (Power from beyond
-    the frequencies of the grid is in it: next to the last of them, some ten per cent.)
+    It does not include the window of the pixels, which the filter applies itself. It includes
+    aliased power from beyond the frequencies of the grid, some ten per cent near the highest.
 
     Parameters
     ----------
     observations : iterable of Observation
         The fields.
     setup : ValidationSetup
-        What they are of.
+        The set-up of the fields.
 
     Returns
     -------
@@ -165,3 +181,97 @@ def _theoretical(setup):
     power = power * resolution_transfer(ell, sky.resolution) ** 2
     # The filter needs a positive power, also on scales that the resolution has erased.
     return WienerFilter(power=(ell, np.maximum(power, 1e-20 * power.max())), dtype="float32")
+
+
+class Tuner:
+    """A function from a linear estimator to its tuned variant, for `make_estimator`.
+
+    All estimators are tuned on the same fields, which are drawn in the first call.
+
+    Parameters
+    ----------
+    setup, n_fields, seed, workers, progress : object
+        As for `tune_linear`.
+    """
+
+    def __init__(
+        self,
+        setup: ValidationSetup,
+        n_fields: int = 8,
+        *,
+        seed: int = 0,
+        workers: int | None = None,
+        progress: ProgressLike = None,
+    ):
+        self._arguments = (setup, n_fields)
+        self._options = {"seed": seed, "workers": workers, "progress": progress}
+
+    @cached_property
+    def _tuned(self):
+        tuned = tune_linear(*self._arguments, **self._options)
+        return {KaiserSquires: tuned.kaiser_squires, WienerFilter: tuned.wiener}
+
+    @staticmethod
+    def check(estimator: Estimator) -> Estimator:
+        """Refuse an estimator that cannot be tuned, or with a value for a tuned parameter.
+
+        Parameters
+        ----------
+        estimator : Estimator
+            The estimator.
+
+        Returns
+        -------
+        Estimator
+            The same.
+
+        Raises
+        ------
+        ValueError
+            If it is refused.
+        """
+        tuned = _TUNED_PARAMETERS.get(type(estimator))
+        if tuned is None:
+            names = " or ".join(cls.__name__ for cls in _TUNED_PARAMETERS)
+            raise ParameterError(
+                "estimator", names, type(estimator).__name__, "only these can be tuned"
+            )
+        given = [name for name in _given_parameters(estimator) if name in tuned]
+        if given:
+            raise ParameterError(given[0], "left out of a tuned estimator")
+        return estimator
+
+    def __call__(self, estimator: Estimator) -> Estimator:
+        """Return the tuned variant of an estimator, with its other parameters.
+
+        Parameters
+        ----------
+        estimator : KaiserSquires or WienerFilter
+            The estimator.
+
+        Returns
+        -------
+        Estimator
+            A new estimator.
+
+        Raises
+        ------
+        ValueError
+            As for `check`.
+        """
+        self.check(estimator)
+        return self._tuned[type(estimator)].replace(**_given_parameters(estimator))
+
+
+# The parameters that tuning sets.
+_TUNED_PARAMETERS = {
+    KaiserSquires: ("smoothing",),
+    WienerFilter: ("power", "z_source", "cosmology"),
+}
+
+
+def _given_parameters(estimator):
+    """Return the parameters that differ from the defaults."""
+    defaults = type(estimator)().get_params()
+    return {name: value for name, value in estimator.get_params().items()
+            if repr(value) != repr(defaults[name])}

@@ -35,6 +35,8 @@ def test_own_names():
     [
         ("ks", KaiserSquires()),
         (" ks ", KaiserSquires()),
+        ("ks150", KaiserSquires(smoothing="150 arcsec", dtype="float32")),
+        ("ks150(padding=3)", KaiserSquires(smoothing="150 arcsec", padding=3, dtype="float32")),
         ("ks()", KaiserSquires()),
         ("ks(smoothing='0.8 arcmin')", KaiserSquires(smoothing=0.8 * u.arcmin)),
         ("ks(smoothing=0.8arcmin, padding=3)", KaiserSquires(smoothing="0.8 arcmin", padding=3)),

@@ -1,12 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Estimators by name."""
+"""Estimators by name, and their tuning."""
 
 import pytest
 from astropy import units as u
 
 from lensmap import CNNReconstructor, KaiserSquires, WienerFilter
 from lensmap.simulate import HaloModelField
-from lensmap.validation import ValidationSetup, long_estimators, named_estimators
+from lensmap.validation import ValidationSetup, long_estimators, named_estimators, tune_linear
 
 SKY = HaloModelField(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
 SETUP = ValidationSetup(sky=SKY)
@@ -26,45 +26,55 @@ number = 3
 """
 
 
-def test_all_that_there_are():
-    names = ["ks150", "wiener", "ks", "lensmap", "cha2025"]
-    found = named_estimators(names, SETUP, n_tuning=2, workers=1)
+def test_names_mean_the_same_as_everywhere():
+    names = ["ks150", "ks", "wiener(z_source=0.8)", "lensmap", "cnn:cha2025"]
+    found = named_estimators(names, SETUP)
     assert list(found) == names
     assert found["ks150"].smoothing == 150 * u.arcsec
-    assert isinstance(found["ks"], KaiserSquires) and isinstance(found["wiener"], WienerFilter)
-    assert found["ks"].smoothing != found["ks150"].smoothing
-    assert found["lensmap"].uncertainty == "network" and found["cha2025"].uncertainty is None
+    assert repr(found["ks"]) == "KaiserSquires()"
+    assert found["wiener(z_source=0.8)"].z_source == 0.8
+    assert found["lensmap"].uncertainty == "network" and found["cnn:cha2025"].uncertainty is None
     more = long_estimators(found)
-    assert list(more) == ["wiener posterior", "lensmap x 8", "lensmap 95 %", "cha2025 x 8"]
+    assert list(more) == ["wiener(z_source=0.8) posterior", "lensmap x 8", "lensmap 95 %",
+                          "cnn:cha2025 x 8"]
     assert more["lensmap x 8"].symmetrize and more["lensmap 95 %"].confidence == 0.95
-    assert isinstance(more["cha2025 x 8"], CNNReconstructor)
+    assert isinstance(more["cnn:cha2025 x 8"], CNNReconstructor)
 
 
-def test_those_of_the_user(tmp_path, monkeypatch):
+def test_tuned_estimators_are_those_of_tune_linear():
+    found = named_estimators(["wiener:tuned", "ks:tuned", "ks:tuned(padding=3)"], SETUP,
+                             n_tuning=2, seed=1, workers=1)
+    expected = tune_linear(SETUP, 2, seed=1, workers=1)
+    assert isinstance(found["wiener:tuned"], WienerFilter)
+    assert repr(found["wiener:tuned"]) == repr(expected.wiener)
+    assert repr(found["ks:tuned"]) == repr(expected.kaiser_squires)
+    assert found["ks:tuned(padding=3)"].padding == 3
+    assert found["ks:tuned(padding=3)"].smoothing == expected.kaiser_squires.smoothing
+
+
+def test_files_of_the_user(tmp_path):
     path = tmp_path / "some_estimators.py"
     path.write_text(OWN)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    found = named_estimators(
-        [f"{path}:Mine", "some_estimators:made", f"{path}:make", "lensmap:KaiserSquires"], SETUP
-    )
-    assert list(found) == ["Mine", "made", "make", "KaiserSquires"]
+    found = named_estimators([f"{path}:Mine", f"{path}:made", f"{path}:make"], SETUP)
+    assert list(found) == ["Mine", "made", "make"] and isinstance(found["Mine"], KaiserSquires)
     assert found["made"] is found["make"] and found["made"].smoothing == 3 * u.arcmin
-    with pytest.raises(ValueError, match="has no 'Other'"):
+    with pytest.raises(ValueError, match="estimator must be a name in .*, not 'Other'"):
         named_estimators([f"{path}:Other"], SETUP)
-    with pytest.raises(ValueError, match="must be an estimator, or make one, not 3"):
+    with pytest.raises(TypeError, match="estimator must be an Estimator, .* not int"):
         named_estimators([f"{path}:number"], SETUP)
-    with pytest.raises(ValueError, match=r"must have reconstruct\(grid\)"):
-        named_estimators(["builtins:dict"], SETUP)
 
 
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["glimpse"], "there is no estimator 'glimpse': there are ks150, ks, wiener"),
-        (["ks150", "ks150"], "names must differ, but two estimators are called 'ks150'"),
-        (["nowhere.py:A"], "there is no file 'nowhere.py'"),
+        (["glimpse"], "estimator must be one of ks, wiener, .*ks150, .*, not 'glimpse'"),
+        (["ks150", "ks150"], "names must be different, not twice 'ks150'"),
+        (["nowhere.py:A"], "estimator must be in a file that exists"),
+        (["ks:tuned", "cnn:tuned"], "KaiserSquires or WienerFilter, not CNNReconstructor"),
+        (["ks:tuned(smoothing=2arcmin)"], "smoothing must be left out of a tuned estimator"),
     ],
 )
-def test_bad_names(names, message):
+def test_bad_names_are_found_before_tuning(names, message, monkeypatch):
+    monkeypatch.setattr("lensmap.validation._tuning.tune_linear", None)
     with pytest.raises(ValueError, match=message):
         named_estimators(names, SETUP)

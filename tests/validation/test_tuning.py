@@ -16,12 +16,12 @@ SETUP = ValidationSetup(sky=SKY)
 
 
 @pytest.fixture(scope="module")
-def rivals():
+def tuned():
     return tune_linear(SETUP, 2, smoothings=[0.5, 1.0, 1.5] * u.arcmin, workers=1)
 
 
-def test_the_best_of_what_was_tried(rivals):
-    kaiser_squires, wiener, scores = rivals
+def test_the_best_of_what_was_tried(tuned):
+    kaiser_squires, wiener, scores = tuned
     assert isinstance(kaiser_squires, KaiserSquires) and isinstance(wiener, WienerFilter)
     linear = scores[scores["method"] == "Kaiser-Squires"]
     best = linear[np.argmin(linear["rmse"])]
@@ -58,13 +58,13 @@ def _blur(ell):
     return np.exp(-((ell / 1000) ** 2))
 
 
-def test_the_same_for_a_seed(rivals):
+def test_the_same_for_a_seed(tuned):
     # of skies without lensing, the tuning is that with lensing
     again = tune_linear(
         SETUP.replace(null=True), 2, smoothings=[1.5, 0.5, 1.0] * u.arcmin, workers=1
     )
-    assert repr(again.wiener) == repr(rivals.wiener)
-    np.testing.assert_array_equal(again.scores["rmse"], rivals.scores["rmse"])
+    assert repr(again.wiener) == repr(tuned.wiener)
+    np.testing.assert_array_equal(again.scores["rmse"], tuned.scores["rmse"])
 
 
 def test_bad_arguments_say_what_is_wrong():

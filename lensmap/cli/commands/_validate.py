@@ -1,7 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap validate``: the tests of Cha et al. 2025, and more, on any estimators."""
+"""``lensmap validate``: the tests of Cha et al. 2025, and more, for any estimators."""
 
 import argparse
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -15,28 +16,33 @@ from lensmap.cli._tables import show_table
 from lensmap.utils import ParameterError, check_count, match_name, to_plain
 
 NAME = "validate"
-SUMMARY = "measure how good estimators are: report with figures and tables"
-DESCRIPTION = """Measure how near the maps of estimators come to the truth, on simulated skies or on
-true maps of your own: pixels, distributions, scales, clusters, error bars, edges, masks, skies
-without lensing, and a mock of Coma, each number with its error from field to field. The report
-is one web page; its numbers are a table, too. A run that was stopped goes on where it was."""
+SUMMARY = "measure the accuracy of estimators: report with figures and tables"
+DESCRIPTION = """Measure the accuracy of mass maps on simulated fields, or on true maps of your own:
+pixels, distributions, scales, clusters, error bars, edges, masks, null fields, and mocks of Coma.
+Each number has an error from the scatter between fields. The report is one web page; all numbers
+are also in a table. The same command resumes an interrupted run."""
 EXAMPLES = """examples:
   lensmap validate -o report
-  lensmap validate -o report -n 20 --null 20 --masked 0 --coma 0 --estimators ks,wiener,lensmap
-  lensmap validate -o hsc --preset hsc_y3 --estimators wiener,lensmap,mine.py:MyEstimator
+  lensmap validate -o report -n 20 --null 20 --masked 0 --coma 0 -e ks:tuned,wiener:tuned,lensmap
+  lensmap validate -o hsc --preset hsc_y3 --estimators wiener:tuned,lensmap,mine.py:MyEstimator
+  lensmap validate -o smoothings --estimators "ks(smoothing=1arcmin),ks(smoothing=2arcmin)"
   lensmap validate -o massivenus --truth Maps25/*.fits --z-source 2.5 -n 100
 
 written: report.html (needs no other file), results.ecsv (all numbers), scores.ecsv (a row for each
-field and estimator), figures (PNG and PDF), and data, with which a stopped run goes on
+field and estimator), figures (PNG and PDF), and data, from which an interrupted run resumes
 
 exit codes: 0 done, 1 an error, 2 wrong usage"""
 
-_DEFAULT = "ks150,ks,wiener,h21like,cha2025,lensmap"
+_DEFAULT = "ks150,ks:tuned,wiener:tuned,h21like,cha2025,lensmap"
 
 
-def _number(text):
-    """Return a whole number that is 0 or more."""
+def _zero_or_count(text):
     return 0 if text == "0" else count(text)
+
+
+def _names(text):
+    """Return the names of estimators, separated by commas outside parentheses."""
+    return [name.strip() for name in re.split(r",(?![^()]*\))", text)]
 
 
 def _preset(text):
@@ -53,42 +59,47 @@ def _preset(text):
 def add_arguments(parser):
     """Add the command's arguments."""
     add = parser.add_argument
-    add("-o", "--output", required=True, metavar="DIR", help="the folder, made if need be")
-    add("-e", "--estimators", default=_DEFAULT, metavar="NAMES",
-        help="with commas between: ks150 (Kaiser-Squires, 150 arcsec), ks and wiener (tuned on "
-        "other fields), h21like, cha2025, lensmap (networks); files of weights (.h5); your own: "
-        "module:Class or file.py:Class (default: %(default)s)")
-    group = parser.add_argument_group("the skies and the survey")
+    add("-o", "--output", required=True, metavar="DIR", help="the folder, made if necessary")
+    add("-e", "--estimators", type=_names, default=_DEFAULT, metavar="NAMES",
+        help="separated by commas: ks150 (Kaiser-Squires, 150 arcsec); ks:tuned and wiener:tuned "
+        "(best parameters on other fields); ks, wiener and cnn with parameters, such as "
+        "ks(smoothing=2arcmin); h21like, cha2025, lensmap (networks); files of weights (.h5); "
+        "your own as file.py:Class (default: %(default)s)")
+    group = parser.add_argument_group("fields and survey")
     group.add_argument(
         "--preset", type=_preset, default="cha2025", metavar="NAME",
-        help="cha2025 (the default), the same masked by a third, Rubin's lsst_y1 and lsst_y10, "
-        "hsc_y3, cosmos")
+        help="cha2025 (the default), masked (the same with a third of each field masked), Rubin's "
+        "lsst_y1 and lsst_y10, hsc_y3, cosmos")
     group.add_argument("--truth", nargs="+", metavar="FILE",
-                       help="true maps instead of drawn ones, all of the same pixels; the linear "
-                       "methods are tuned on the last of them")
+                       help="true maps in place of simulated ones, with the same pixels; linear "
+                       "estimators are tuned on the last of them")
     group.add_argument("--z-source", type=float, metavar="Z", help="the redshift of the sources")
     group.add_argument("--density", type=float, metavar="N", help="galaxies per arcmin2")
-    group.add_argument("--shape", type=int, nargs=2, metavar=("NY", "NX"), help="pixels, even")
-    group.add_argument("--pixel-scale", type=angle, metavar="ANGLE", help="their side")
+    group.add_argument("--shape", type=int, nargs=2, metavar=("NY", "NX"),
+                       help="the number of pixels, even")
+    group.add_argument("--pixel-scale", type=angle, metavar="ANGLE", help="the side of a pixel")
     group.add_argument("--resolution", choices=("massivenus", "none"),
-                       help="blur as that simulation does, or not (default: that of the preset)")
-    group = parser.add_argument_group("how much")
+                       help="the resolution of a simulation to imitate (default: that of the "
+                       "preset)")
+    group = parser.add_argument_group("numbers of fields")
     group.add_argument("-n", "--fields", type=count, default=200, metavar="N",
                        help="fields (default %(default)s)")
-    group.add_argument("--null", type=_number, metavar="N",
-                       help="skies without lensing (default: as many)")
-    group.add_argument("--masked", type=_number, default=50, metavar="N",
-                       help="of the fields, how many are masked, too (default %(default)s)")
-    group.add_argument("--coma", type=_number, default=12, metavar="N",
+    group.add_argument("--null", type=_zero_or_count, metavar="N",
+                       help="null fields, without lensing (default: as many as fields)")
+    group.add_argument("--masked", type=_zero_or_count, default=50, metavar="N",
+                       help="fields that are also mapped with a mask (default %(default)s)")
+    group.add_argument("--coma", type=_zero_or_count, default=12, metavar="N",
                        help="mocks of Coma, 0 or at least 4 (default %(default)s)")
     group.add_argument("--full", type=count, nargs="?", const=50, metavar="N",
-                       help="also means over the eight symmetries, 95 per cent intervals and the "
-                       "errors of the Wiener filter, on N fields (default 50)")
+                       help="also slow estimators on N fields (default 50): means over the eight "
+                       "symmetries, 95 per cent intervals, and posterior errors of the Wiener "
+                       "filter")
     group.add_argument("--tuning", type=count, default=8, metavar="N",
-                       help="fields on which linear methods are tuned (default %(default)s)")
-    group.add_argument("--seed", type=int, default=0, help="which series of fields (default 0)")
+                       help="fields for tuning linear estimators (default %(default)s)")
+    group.add_argument("--seed", type=int, default=0,
+                       help="the number of the series of fields (default 0)")
     group.add_argument("--workers", type=count, metavar="N",
-                       help="how many processes draw fields (default: one per core)")
+                       help="processes that draw fields (default: one for each core)")
     add_take_over(group)
 
 
@@ -97,9 +108,8 @@ def run(arguments):
     folder = Path(arguments.output)
     check_folder(folder)
     check_count(arguments.seed, "--seed")
-    names = arguments.estimators.split(",")
+    from lensmap.estimators import CNNReconstructor, estimator_class
     from lensmap.validation import (
-        LINEAR_NAMES,
         ValidationPlan,
         ValidationResults,
         long_estimators,
@@ -108,9 +118,10 @@ def run(arguments):
         write_report,
     )
 
-    if any(name not in LINEAR_NAMES for name in names):  # networks, or what may have some in it
+    classes = [estimator_class(name) for name in arguments.estimators]
+    if any(issubclass(cls, CNNReconstructor) for cls in classes):
         load_networks()
-    shown = sys.stderr.isatty()
+    progress = sys.stderr.isatty()
     plan = ValidationPlan(
         n_fields=arguments.fields,
         n_null=arguments.fields if arguments.null is None else arguments.null,
@@ -118,23 +129,23 @@ def run(arguments):
     )
     setup, tuning = _setups(arguments)
     estimators = named_estimators(
-        names, tuning, n_tuning=arguments.tuning, seed=arguments.seed,
-        workers=arguments.workers, progress=shown,
+        arguments.estimators, tuning, n_tuning=arguments.tuning, seed=arguments.seed,
+        workers=arguments.workers, progress=progress,
     )
     try:
         validate(
             estimators, setup, folder, plan, seed=arguments.seed, workers=arguments.workers,
-            more=long_estimators(estimators) if arguments.full else None, progress=shown,
+            more=long_estimators(estimators) if arguments.full else None, progress=progress,
             take_over=arguments.take_over,
         )
     except (KeyboardInterrupt, SystemExit):
-        say(f"stopped: what was measured is in {str(folder)!r}; the same command goes on")
+        say(f"interrupted: the measurements are in {str(folder)!r}; the same command resumes")
         raise
     results = ValidationResults.read(folder)
     path = write_report(
         results, command="lensmap " + shlex.join(arguments.words), overwrite=True
     )
-    show(results)
+    _show(results)
     print(f"written: {path}, results.ecsv, scores.ecsv, figures")
     return 0
 
@@ -187,21 +198,21 @@ def _sky_changes(arguments):
     return changes
 
 
-def show(results):
-    """Print the most important numbers, for people."""
+def _show(results):
+    """Print means over fields."""
     from astropy.table import Table
 
     from lensmap.validation import plus_minus
 
     rows = results.tables["summary"]
-    shown = Table({"estimator": rows["estimator"]})
+    columns = Table({"estimator": rows["estimator"]})
     for heading, name, decimals in (
         ("r", "pearson_r", 4), ("RMSE", "rmse", 5), ("L", "loss", 1), ("slope", "slope", 3),
         ("in 68 %", "coverage_68", 3),
     ):
-        shown[heading] = [
+        columns[heading] = [
             plus_minus(row[name], row[f"{name}_err"], decimals, "+-") for row in rows
         ]
     print(f"{results.n_fields['fields']} fields", end="\n\n")
-    show_table(shown, {})
+    show_table(columns, {})
     print()

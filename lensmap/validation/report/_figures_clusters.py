@@ -6,6 +6,7 @@ from astropy import units as u
 
 from lensmap.plotting import logarithmic
 from lensmap.validation.report._figures_panels import (
+    estimator_legend,
     estimators_of,
     label_outer,
     legend_below,
@@ -15,6 +16,9 @@ from lensmap.validation.report._figures_panels import (
 )
 
 __all__ = ["plot_arms", "plot_completeness_of", "plot_mass_relations"]
+
+_EQUAL = {"color": "black", "linewidth": 0.8}
+_REGRESSION = {"linestyle": "--", "linewidth": 1.6}
 
 
 def plot_mass_relations(masses, lines, styles):
@@ -42,17 +46,17 @@ def plot_mass_relations(masses, lines, styles):
         true, estimated = true[good], estimated[good]
         ax.hexbin(true, estimated, gridsize=45, extent=(*reach, *reach), bins="log", cmap="Greys",
                   mincnt=1, linewidths=0.1, rasterized=True)
-        ax.plot(reach, reach, color="black", linewidth=0.8, label="equal")
+        ax.plot(reach, reach, **_EQUAL)
         row = rows_of(lines, name)[0]
         if len(true):
             ax.plot(reach, estimated.mean() + row["slope"] * (reach - true.mean()),
-                    color=styles[name].color, linestyle="--", linewidth=1.6,
-                    label="regression of the map on the truth")
+                    color=styles[name].color, **_REGRESSION)
         ax.set(xlim=reach, ylim=reach, aspect="equal", title=name)
         ax.text(0.04, 0.96, _line_text(row), transform=ax.transAxes, va="top")
     unit = r"($10^{14}\,M_\odot$)"
     label_outer(axes, f"true mass within 1 Mpc {unit}", f"mass in the map {unit}")
-    legend_below(figure, axes[0])
+    legend_below(figure, axes[0],
+                 {"equal": _EQUAL, "regression of the map on the truth": _REGRESSION})
     return figure
 
 
@@ -101,7 +105,7 @@ def plot_completeness_of(table, styles):
         line[0].set_ylabel("completeness, corrected for chance")
     for ax in axes[-1]:
         ax.set_xlabel(r"mass ($10^{14}\,M_\odot$)")
-    axes[0, 0].legend(frameon=False, fontsize="small")
+    estimator_legend(figure, axes[0, 0])
     return figure
 
 
@@ -135,5 +139,6 @@ def plot_arms(snr, angles, styles):
     ax.set(xlim=(0, 360), xticks=np.arange(0, 361, 45))
     ax.set_xlabel("position angle, from north through east (deg)")
     ax.set_ylabel("mean excess / its scatter between fields")
-    ax.legend(frameon=False, fontsize="small", title="solid: with arms; dotted: without")
+    ax.set_title("solid: with arms; dotted: without arms", fontsize="medium")
+    estimator_legend(figure, ax)
     return figure

@@ -11,6 +11,7 @@ from astropy import units as u
 from lensmap.plotting import logarithmic
 from lensmap.validation._parts import TRUTH
 from lensmap.validation.report._figures_panels import (
+    estimator_legend,
     estimators_of,
     label_outer,
     legend_below,
@@ -34,6 +35,11 @@ _MIN_DENSITY = 1e-3
 
 # The mean truth at a value of the map is drawn for bins with more pixels.
 _MIN_PIXELS = 300
+
+# Lines of the relation of two maps.
+_EQUAL = {"color": "black", "linewidth": 0.8}
+_TLS = {"linestyle": "--", "linewidth": 1.4}
+_MEAN_TRUTH = {"linewidth": 2.0}
 
 
 def plot_scores(summary, styles):
@@ -95,20 +101,20 @@ def plot_relations(relations, edges, summary, styles):
     for ax, (name, counts) in zip(axes, relations.items(), strict=True):
         filled = np.where(counts > 0, counts, np.nan)
         ax.pcolormesh(edges, edges, filled.T, cmap="Greys", norm="log", rasterized=True)
-        ax.plot(reach, reach, color="black", linewidth=0.8, label="equal")
+        ax.plot(reach, reach, **_EQUAL)
         n, color = counts.sum(), styles[name].color
         x, y = counts.sum(axis=1) @ middle / n, counts.sum(axis=0) @ middle / n
-        ax.plot(reach, y + slopes[name] * (reach - x), color=color, linestyle="--",
-                linewidth=1.4, label="total least squares")
+        ax.plot(reach, y + slopes[name] * (reach - x), color=color, **_TLS)
         # <truth | map> is on the line of equality for a calibrated map.
         per_value = counts.sum(axis=0)
         enough = per_value > _MIN_PIXELS
         ax.plot((middle @ counts)[enough] / per_value[enough], middle[enough], color=color,
-                linewidth=2.0, label="mean truth at a value of the map")
+                **_MEAN_TRUTH)
         ax.set(xlim=reach, ylim=reach, aspect="equal", title=name)
         ax.text(0.04, 0.96, f"TLS slope {slopes[name]:.2f}", transform=ax.transAxes, va="top")
     label_outer(axes, r"true $\kappa$", r"$\kappa$ of the map")
-    legend_below(figure, axes[0])
+    legend_below(figure, axes[0], {"equal": _EQUAL, "total least squares": _TLS,
+                                   "mean truth at a value of the map": _MEAN_TRUTH})
     return figure
 
 
@@ -210,7 +216,7 @@ def plot_by_scale(table, styles):
                          strict=True):
         ax.set_xlabel(r"multipole $\ell$")
         ax.set_ylabel(label)
-    axes[0].legend(frameon=False, fontsize="small")
+    estimator_legend(figure, axes[0])
     return figure
 
 
@@ -247,7 +253,7 @@ def plot_residuals(table, styles, target="the edge"):
     axes[0].axhline(0, color="black", linewidth=0.6)
     axes[1].axhline(1, color="black", linewidth=0.6)
     axes[1].set_ylim(0.4, min(2.2, axes[1].get_ylim()[1]))
-    axes[0].legend(frameon=False, fontsize="small")
+    estimator_legend(figure, axes[0])
     return figure
 
 

@@ -5,6 +5,7 @@ from lensmap.utils import import_optional
 from lensmap.validation._parts import TRUTH
 
 __all__ = [
+    "estimator_legend",
     "estimators_of",
     "label_outer",
     "legend_below",
@@ -14,7 +15,10 @@ __all__ = [
     "square_panels",
 ]
 
-_MAX_COLUMNS = 3
+
+def _n_columns(n):
+    """Return the number of panels in a row, at most three."""
+    return 2 if n == 4 else min(n, 3)
 
 
 def rows_of(table, name, **more):
@@ -38,7 +42,7 @@ def new_figure(n_rows=1, n_columns=1, size=(6.4, 4.4), **settings):
 
 def panels(n, width, height, **settings):
     """Return a figure of n panels, at most three in a row, and the panels."""
-    columns = min(n, _MAX_COLUMNS)
+    columns = _n_columns(n)
     rows = -(-n // columns)
     figure, axes = new_figure(rows, columns, (width(columns), height * rows), squeeze=False,
                               **settings)
@@ -51,20 +55,31 @@ def panels(n, width, height, **settings):
 def square_panels(n, size=3.2):
     """Return a figure of n equal panels with the same axes, and the panels."""
     figure, axes = panels(n, lambda columns: size * columns, size, sharex=True, sharey=True)
-    for ax in axes[-min(n, _MAX_COLUMNS) :]:
+    for ax in axes[-_n_columns(n) :]:
         ax.xaxis.set_tick_params(labelbottom=True)
     return figure, axes
 
 
 def label_outer(axes, below, left):
     """Label the lowest panels below, and the first of each row at the left."""
-    for ax in axes[:: min(len(axes), _MAX_COLUMNS)]:
+    columns = _n_columns(len(axes))
+    for ax in axes[::columns]:
         ax.set_ylabel(left)
-    for ax in axes[-min(len(axes), _MAX_COLUMNS) :]:
+    for ax in axes[-columns:]:
         ax.set_xlabel(below)
 
 
-def legend_below(figure, ax, **settings):
-    """Put the legend of one panel below all."""
+def estimator_legend(figure, ax):
+    """Put the legend of the estimators of one panel below all panels."""
     handles, labels = ax.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, **settings)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False,
+                  fontsize="small")
+
+
+def legend_below(figure, ax, lines):
+    """Put a legend below all panels, in gray where the color is that of the panel's estimator.
+
+    ``lines`` are labels with keywords of lines.
+    """
+    handles = [ax.plot([], [], **{"color": "0.4", **style})[0] for style in lines.values()]
+    figure.legend(handles, list(lines), loc="outside lower center", ncols=4, frameon=False)

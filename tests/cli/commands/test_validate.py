@@ -52,7 +52,7 @@ def test_a_report(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own_estimators.py").write_text(OWN)
     words = ["validate", "-o", "out", "-n", "2", "--null", "1", *SMALL, "--resolution", "none",
-             "-e", "ks150,ks,own_estimators.py:wide"]
+             "-e", "ks150,ks:tuned,own_estimators.py:wide"]
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "2 fields" in said and "wide" in said and "written: out/report.html" in said
@@ -74,7 +74,7 @@ def test_units_of_options_do_not_matter(tmp_path, monkeypatch):
     for scale in ("0.4arcmin", "24arcsec"):
         assert main(["validate", "-o", "out", "-n", "2", "--null", "1", "--masked", "1",
                      "--coma", "0", "--shape", "64", "64", "--pixel-scale", scale, "--tuning", "1",
-                     "--workers", "1", "--resolution", "none", "-e", "ks150,wiener"]) == 0
+                     "--workers", "1", "--resolution", "none", "-e", "ks150,wiener:tuned"]) == 0
         folder = tmp_path / "out"
         page = (folder / "report.html").read_text()
         for times in (r"<pre>.*?</pre>", r"<p>lensmap \S+; .*? minutes .*?</p>",
@@ -101,6 +101,13 @@ def test_the_pixel_scale_is_the_same_in_any_unit():
     np.testing.assert_array_equal(*(setup.draw(1).truth for setup in setups))
 
 
+def test_commas_within_parentheses_do_not_separate():
+    arguments = _parser().parse_args(
+        ["validate", "-o", "out", "-e", "ks(smoothing=2arcmin, padding=3),wiener , mine.py:A"]
+    )
+    assert arguments.estimators == ["ks(smoothing=2arcmin, padding=3)", "wiener", "mine.py:A"]
+
+
 def test_presets_are_checked_when_the_option_is_read(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["validate", "-o", "out", "--preset", "euclid"])
@@ -115,7 +122,7 @@ def test_given_maps(tmp_path, monkeypatch, capsys):
              "--workers", "1")
     files = sorted(str(path) for path in (tmp_path / "maps").glob("*.fits"))
     words = ["validate", "-o", "out", "--z-source", "1", "--null", "0", "--masked", "0", "--coma",
-             "0", "--tuning", "1", "--workers", "1", "-e", "ks150,ks", "--truth", *files]
+             "0", "--tuning", "1", "--workers", "1", "-e", "ks150,ks:tuned", "--truth", *files]
     assert main([*words, "-n", "3"]) == 1
     message = "--truth must name at least 4 files (3 fields and 1 for tuning), not 3"
     assert message in capsys.readouterr().err
@@ -129,7 +136,7 @@ def test_given_maps(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-e", "glimpse"], "there is no estimator 'glimpse'"),
+        (["-e", "glimpse"], "not 'glimpse'"),
         (["--coma", "2", "-e", "ks150"], "n_coma must be 0, or at least 4, not 2"),
         (["--density", "-3", "-e", "ks150"], "density"),
     ],
