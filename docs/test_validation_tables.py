@@ -28,7 +28,7 @@ def test_tables_are_of_the_results(script):
 
 def test_a_number_that_is_not_there_is_an_error(script):
     results = script.Results(DOCS / "validation" / "z1" / "results.ecsv")
-    assert 0 < results.get("summary", "pearson_r", "wiener")[0] < 1
+    assert 0 < results.get("summary", "pearson_r", "wiener:tuned")[0] < 1
     with pytest.raises(ValueError, match="0 rows of summary"):
         results.get("summary", "pearson_r", "nobody")
 
@@ -45,5 +45,5 @@ def test_a_number_that_is_not_there_is_an_error(script):
     ],
 )
 def test_errors_do_not_vanish(script, error, text, short):
-    assert script.said((1.28, error), 2) == text
+    assert script.with_error((1.28, error), 2) == text
     assert script.brief((1.28, error), 2) == short

@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Write the tables of the documentation from the results of ``lensmap validate``.
 
-Three validations stand in the documentation, each as its ``results.ecsv``; this puts their numbers
-beside each other, and beside those of Cha et al. 2025, as files that pages include::
+The documentation holds the ``results.ecsv`` of three validations. This script writes tables that
+compare them with each other and with Cha et al. 2025, as files that pages include::
 
     python scripts/validation_tables.py docs/validation
 """
@@ -13,14 +13,19 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-NAMES = ("ks150", "ks", "wiener", "h21like", "cha2025", "lensmap")
+from lensmap.validation import rounded
+
+NAMES = ("ks150", "ks:tuned", "wiener:tuned", "h21like", "cha2025", "lensmap")
 HEADINGS = ("KS, 150\"", "best KS", "Wiener", "``h21like``", "``cha2025``", "``lensmap``")
 
-#: Those that ``--full`` adds, each after the one that it is made of.
-LONG = ("wiener", "wiener posterior", "h21like", "h21like x 8", "cha2025", "cha2025 x 8", "lensmap",
-        "lensmap x 8", "lensmap 95 %")
+#: The slow estimators of ``--full``, each after the one that it is a variant of.
+LONG = ("wiener:tuned", "wiener:tuned posterior", "h21like", "h21like x 8", "cha2025",
+        "cha2025 x 8", "lensmap", "lensmap x 8", "lensmap 95 %")
 
-#: The folder of each validation, and what it is of.
+#: The linear estimator that networks are compared with.
+REFERENCE = "wiener:tuned"
+
+#: The folder of each validation, and its fields.
 SETUPS = {
     "paper": ":math:`z_s = 2.5`, MassiveNuS resolution",
     "z2.5": ":math:`z_s = 2.5`",
@@ -48,36 +53,23 @@ class Results:
         return float(rows["value"][0]), float(rows["error"][0])
 
     def near(self, table, quantity, estimator, low):
-        """Return the number of the bin whose place is nearest to one."""
+        """Return the number of the bin nearest to a value, and its error."""
         rows = self.table[(self.table["table"] == table) & (self.table["quantity"] == quantity)
                           & (self.table["estimator"] == estimator)]
         row = rows[np.argmin(np.abs(np.log(rows["low"] / low)))]
         return float(row["value"]), float(row["error"])
 
 
-def said(pair, decimals, factor=1.0):
+def with_error(pair, decimals, factor=1.0):
     """Return a number with its error, with more decimals if the error would vanish."""
-    value, error = factor * pair[0], factor * pair[1]
-    if not np.isfinite(value):
-        return "--"
-    if not error > 0:  # unknown, or of a count of nothing
-        return f"{value:.{decimals}f}"
-    decimals = _decimals(error, decimals)
-    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+    value, error = rounded(factor * pair[0], factor * pair[1], decimals)
+    return f"{value} ± {error}" if error else value or "--"
 
 
 def brief(pair, decimals):
     """Return a number with the error of its last digits in brackets."""
-    value, error = pair
-    if not error > 0:
-        return said(pair, decimals)
-    decimals = _decimals(error, decimals)
-    return f"{value:.{decimals}f}({error * 10**decimals:.0f})"
-
-
-def _decimals(error, least):
-    """Return how many decimals show an error: at least so many, and one digit that is not 0."""
-    return max(least, int(np.ceil(-np.log10(error) - np.log10(2))))
+    value, error = rounded(*pair, decimals)
+    return f"{value}({int(error.replace('.', ''))})" if error else value or "--"
 
 
 def rst_table(headings, rows, widths=None):
@@ -105,29 +97,29 @@ SCORES = (
 )
 
 
-def scores(results, what=SCORES):
-    """Return a table of scores, without errors, of which one line says the largest."""
+def scores(results, rows_of=SCORES):
+    """Return a table of scores, without errors."""
     rows = []
-    for heading, table, quantity, decimals, factor in what:
+    for heading, table, quantity, decimals, factor in rows_of:
         cells = [results.get(table, quantity, name) for name in NAMES]
-        rows.append([heading, *(said((v, np.nan), decimals, factor) for v, _ in cells)])
+        rows.append([heading, *(with_error((v, np.nan), decimals, factor) for v, _ in cells)])
     return rst_table(("", *HEADINGS), rows, (34, *[11] * len(NAMES)))
 
 
-def all_scores(found):
+def all_scores(results):
     """Return the scores of all validations."""
     parts = []
     for name, title in SETUPS.items():
-        r = [found[name].get("summary", "pearson_r", one)[1] for one in NAMES]
-        n = int(found[name].get("summary", "n_fields", NAMES[0])[0])
+        r = [results[name].get("summary", "pearson_r", one)[1] for one in NAMES]
+        n = int(results[name].get("summary", "n_fields", NAMES[0])[0])
         parts += [f"{title}, {n} fields; errors of r, from field to field, {min(r):.4f} to "
-                  f"{max(r):.4f}:", "", scores(found[name])]
+                  f"{max(r):.4f}:", "", scores(results[name])]
     return "\n".join(parts)
 
 
-def choosing(found):
-    """Return what somebody needs who chooses an estimator."""
-    paper, z1 = found["paper"], found["z1"]
+def choosing(results):
+    """Return the table for choosing an estimator."""
+    paper, z1 = results["paper"], results["z1"]
     rows = []
     for name, heading in zip(NAMES, HEADINGS, strict=True):
         place = {"definition": "halo", "ranking": "highest"}
@@ -146,32 +138,32 @@ def choosing(found):
         ])
     headings = ("", "r, :math:`z_s = 1`", "r, :math:`z_s = 2.5`", "r, a third masked",
                 "truth on map", "halos of 2 to 3e14 found", "peaks that are halos",
-                "false peaks above 0.05 per deg\\ :sup:`2`", "s / map", "GiB")
+                "peaks of null fields above 0.05 per deg\\ :sup:`2`", "s / map", "GiB")
     return rst_table(headings, rows)
 
 
-def comparison(found):
-    """Return the published numbers beside ours."""
-    paper = found["paper"]
+def comparison(results):
+    """Return the published numbers beside those of lensmap."""
+    paper = results["paper"]
 
-    def of(table, quantity, decimals, names=("cha2025", "lensmap", "wiener"), **place):
+    def of(table, quantity, decimals, names=("cha2025", "lensmap", "wiener:tuned"), **place):
         return [brief(paper.get(table, quantity, name, **place), decimals) for name in names]
 
     rows = []
 
-    def add(what, published, cells, conditions):
-        rows.append([what, published, *cells, conditions])
+    def add(quantity, published, cells, conditions):
+        rows.append([quantity, published, *cells, conditions])
 
     add("slope by total least squares", "0.70; H21 0.47", of("summary", "tls_slope", 2),
         f"``h21like``: {brief(paper.get('summary', 'tls_slope', 'h21like'), 2)}. A calibrated map "
-        "has a slope that follows from its r; more contrast raises it")
+        "has a slope that follows from its r; more contrast increases it")
     add("loss L", "200 to 210; H21 10 to 20 % higher", of("summary", "loss", 0),
         f"``h21like``: {brief(paper.get('summary', 'loss', 'h21like'), 0)}; KS at 150\": "
         f"{brief(paper.get('summary', 'loss', 'ks150'), 0)}. L depends on the small scales of a "
-        "simulation: ours imitates theirs, and is not theirs")
+        "simulation: ours imitates theirs")
     for theta, place in ((1.3, "1.3 arcmin"), (4.7, "5 arcmin"), (27.0, "27 arcmin")):
         cells = []
-        for name in ("cha2025", "lensmap", "wiener"):
+        for name in ("cha2025", "lensmap", "wiener:tuned"):
             xi, error = paper.near("autocorrelation", "xi", name, theta)
             truth = paper.near("autocorrelation", "xi", "truth", theta)[0]
             cells.append(brief((xi / truth, error / truth), 2))
@@ -184,23 +176,23 @@ def comparison(found):
         ks = paper.get("completeness", "rate", "ks150", **place)
         add(f"completeness, {low / 1e14:g} to {high:g}e14, all peaks", published,
             of("completeness", "rate", 2, **place),
-            f"KS at 150\": {brief(ks, 2)}. Of ``cha2025`` {chance:.2f} would be by chance, which "
-            "is not subtracted here; their density of peaks is not known")
+            f"KS at 150\": {brief(ks, 2)}. Not corrected for chance matches, {chance:.2f} for "
+            "``cha2025``; their density of peaks is unknown")
         highest = {**place, "ranking": "highest"}
-        add("the same, the highest 20 peaks per deg\\ :sup:`2`, less chance", "--",
+        add("the same, the highest 20 peaks per deg\\ :sup:`2`, corrected for chance", "--",
             of("completeness", "corrected", 2, **highest), "")
     add("masses within 1 Mpc, slope", "near 1", of("mass_lines", "slope", 2),
-        "map on truth, all true clusters and not only those that are found; r is "
+        "map on truth, at all true clusters, detected or not; r is "
         + ", ".join(of("mass_lines", "r", 2)))
-    add("without lensing, least kappa", "-0.04 (text), -0.02 (caption)",
-        of("null", "kappa_min", 3), "of all pixels of all skies; theirs is of 1000 skies")
-    add("largest", "0.06 (text), 0.04 (caption)", of("null", "kappa_max", 3), "")
-    add("mode", "-0.01", of("null", "mode", 4), "")
-    add("skewness", "positive", of("null", "skewness", 2), "")
-    add("r with a mask; without", "stays good",
+    add("null fields, minimum of kappa", "-0.04 (text), -0.02 (caption)",
+        of("null", "kappa_min", 3), "over all pixels of all fields; theirs is of 1000 fields")
+    add("null fields, maximum", "0.06 (text), 0.04 (caption)", of("null", "kappa_max", 3), "")
+    add("null fields, mode", "-0.01", of("null", "mode", 4), "")
+    add("null fields, skewness", "positive", of("null", "skewness", 2), "")
+    add("r with a mask; without a mask", "stays good",
         [f"{a}; {b}" for a, b in zip(of("masked", "pearson_r", 3), of("summary", "pearson_r", 3),
                                      strict=True)],
-        "a third masked at random; theirs is the footprint of a survey of Coma")
+        "a third of each field masked; theirs is the footprint of a survey of Coma")
     mass = {quantity: paper.get("coma_masses", quantity, "NFW fit")
             for quantity in ("mean", "mean_low", "mean_high", "log_ratio", "covered")}
     mean = mass["mean"][0]
@@ -215,75 +207,73 @@ def comparison(found):
         cells = [
             f"{brief(paper.get('coma_arms', 'found', name, **place), 2)}; "
             f"{brief(paper.get('coma_arms', 'false', name, **place), 2)}"
-            for name in ("cha2025", "lensmap", "wiener")
+            for name in ("cha2025", "lensmap", "wiener:tuned")
         ]
-        how = ("excess of kappa above 3 sigma of other skies" if test == "excess" else
+        how = ("excess of kappa above 3 sigma of other fields" if test == "excess" else
                "paths of persistence above 2 sigma along 90 per cent of an arm")
-        add("arms of Coma found; found where there are none", "3 of 3", cells, how)
+        add("arms of Coma found; found in fields without arms", "3 of 3", cells, how)
     return rst_table(
-        ("what", "Cha et al. 2025", "``cha2025`` here", "``lensmap``", "Wiener", "conditions"),
+        ("quantity", "Cha et al. 2025", "``cha2025`` here", "``lensmap``", "Wiener", "conditions"),
         rows, (22, 14, 14, 14, 14, 30),
     )
 
 
-def networks(found):
-    """Return what is said of the networks beside the table."""
-    def pair(name, quantity, estimator, decimals, factor=1.0, offset=0.0):
-        value, error = found[name].get("contrasts", quantity, estimator, definition="wiener")
-        text = said((value + offset, error), decimals, factor)
-        return text if quantity == "loss_ratio" or text.startswith("-") else f"+{text}"
+def differences(results, estimator):
+    """Return the differences of a network from the Wiener filter, for all validations."""
+    def listed(quantity, decimals, factor=1, offset=0, sign=""):
+        texts = []
+        for name in ("z1", "z2.5", "paper"):
+            value, error = results[name].get("contrasts", quantity, estimator,
+                                             definition=REFERENCE)
+            text = with_error((value + offset, error), decimals, factor)
+            texts.append(text if text.startswith("-") else sign + text)
+        return ", ".join(texts)
 
-    def sentence(estimator):
-        r, rmse, loss = (
-            [pair(name, quantity, estimator, decimals, factor, offset) for name in SETUPS]
-            for quantity, decimals, factor, offset in (
-                ("pearson_r", 4, 1, 0), ("rmse_ratio", 1, 100, -1), ("loss_ratio", 3, 1, 0))
-        )
-        order = (2, 1, 0)
-        r, rmse, loss = (", ".join(part[i] for i in order) for part in (r, rmse, loss))
-        return (f"``{estimator}``: r {r}; RMSE {rmse} per cent; L {loss} times that of the Wiener "
-                "filter.")
+    return (f"``{estimator}``: r {listed('pearson_r', 4, sign='+')}; "
+            f"RMSE {listed('rmse_ratio', 1, 100, -1, '+')} per cent; "
+            f"L {listed('loss_ratio', 3)} times that of the Wiener filter.")
 
-    z1, paper = found["z1"], found["paper"]
-    get = paper.get
+
+def networks(results):
+    """Return the sentences on the networks beside the table."""
+    def text(where, table, quantity, decimals, estimator="lensmap", factor=1):
+        return with_error(results[where].get(table, quantity, estimator), decimals, factor)
+
+    null = {quantity: results["paper"].get("null", quantity, "lensmap")[0]
+            for quantity in ("n_fields", "kappa_low", "kappa_high", "kappa_min", "kappa_max")}
+    within = {name: text(name, "summary", "coverage_68", 1, factor=100) for name in SETUPS}
     lines = [
         "Field by field beside the Wiener filter, at :math:`z_s = 1`, at 2.5, and at 2.5 with the "
         "resolution of MassiveNuS:",
         "",
-        *(f"* {sentence(name)}" for name in ("lensmap", "cha2025", "h21like")),
+        *(f"* {differences(results, name)}" for name in ("lensmap", "cha2025", "h21like")),
         "",
-        "Masks cost little: with a third of the field masked, r of ``lensmap`` on the open area is "
-        f"{said(z1.get('masked', 'pearson_r', 'lensmap'), 3)} at :math:`z_s = 1` and "
-        f"{said(get('masked', 'pearson_r', 'lensmap'), 3)} on skies like those of the paper, "
-        f"beside {said(z1.get('summary', 'pearson_r', 'lensmap'), 3)} and "
-        f"{said(get('summary', 'pearson_r', 'lensmap'), 3)} without a mask.",
+        "Masks cost little: with a third of the field masked, r of ``lensmap`` in unmasked pixels "
+        f"is {text('z1', 'masked', 'pearson_r', 3)} at :math:`z_s = 1` and "
+        f"{text('paper', 'masked', 'pearson_r', 3)} on fields like those of the paper, beside "
+        f"{text('z1', 'summary', 'pearson_r', 3)} and {text('paper', 'summary', 'pearson_r', 3)} "
+        "without a mask.",
         "",
-        "The 68 per cent error bars of ``lensmap`` hold the truth in "
-        f"{said(z1.get('summary', 'coverage_68', 'lensmap'), 1, 100)} per "
-        "cent of the pixels at :math:`z_s = 1`, "
-        f"{said(found['z2.5'].get('summary', 'coverage_68', 'lensmap'), 1, 100)} at 2.5 and "
-        f"{said(get('summary', 'coverage_68', 'lensmap'), 1, 100)} with the resolution of "
-        "MassiveNuS.",
+        f"The 68 per cent error bars of ``lensmap`` contain the truth in {within['z1']} per "
+        f"cent of the pixels at :math:`z_s = 1`, {within['z2.5']} at 2.5 and {within['paper']} "
+        "with the resolution of MassiveNuS.",
         "",
-        f"On {int(get('null', 'n_fields', 'lensmap')[0])} skies without lensing its map has a "
-        f"scatter of {said(get('null', 'rms', 'lensmap'), 4)}, the Wiener filter's "
-        f"{said(get('null', 'rms', 'wiener'), 4)}. 99.8 per cent of the pixels are between "
-        f"{get('null', 'kappa_low', 'lensmap')[0]:.3f} and "
-        f"{get('null', 'kappa_high', 'lensmap')[0]:.3f}, and the extremes of all are "
-        f"{get('null', 'kappa_min', 'lensmap')[0]:.3f} and "
-        f"{get('null', 'kappa_max', 'lensmap')[0]:.3f}: noise that looks like a small cluster is "
-        "drawn as one. There are "
-        f"{said(get('null', 'peaks_k05', 'lensmap'), 2)} peaks per square degree above 0.05 and "
-        f"{said(get('null', 'peaks_k10', 'lensmap'), 3)} above 0.1 (the Wiener filter: "
-        f"{said(get('null', 'peaks_k05', 'wiener'), 2)} and "
-        f"{said(get('null', 'peaks_k10', 'wiener'), 3)}).",
+        f"On {null['n_fields']:.0f} null fields its map has a scatter of "
+        f"{text('paper', 'null', 'rms', 4)}, the Wiener filter's "
+        f"{text('paper', 'null', 'rms', 4, REFERENCE)}. 99.8 per cent of the pixels are between "
+        f"{null['kappa_low']:.3f} and {null['kappa_high']:.3f}, and the extremes of all are "
+        f"{null['kappa_min']:.3f} and {null['kappa_max']:.3f}: noise that looks like a small "
+        f"cluster appears as one. There are {text('paper', 'null', 'peaks_k05', 2)} peaks per "
+        f"square degree above 0.05 and {text('paper', 'null', 'peaks_k10', 3)} above 0.1 (the "
+        f"Wiener filter: {text('paper', 'null', 'peaks_k05', 2, REFERENCE)} and "
+        f"{text('paper', 'null', 'peaks_k10', 3, REFERENCE)}).",
         "",
     ]
     return "\n".join(lines)
 
 
-def arms(found):
-    """Return how often arms of the mock of Coma are found, and where there are none."""
+def arms(results):
+    """Return how often arms of mocks of Coma are found, and how often in fields without arms."""
     rows = []
     for test, threshold, words in (
         ("paths", 0.5, "paths along a half"), ("paths", 0.7, "along 70 per cent"),
@@ -293,32 +283,32 @@ def arms(found):
     ):
         place = {"definition": test, "low": threshold}
         rows.append([words, *(
-            brief(found["paper"].get("coma_arms", quantity, name, **place), 2)
-            for name in ("wiener", "lensmap") for quantity in ("found", "false")
+            brief(results["paper"].get("coma_arms", quantity, name, **place), 2)
+            for name in ("wiener:tuned", "lensmap") for quantity in ("found", "false")
         )])
-    headings = ("an arm is found by", "Wiener, with arms", "without", "``lensmap``, with arms",
+    headings = ("test of an arm", "Wiener, with arms", "without", "``lensmap``, with arms",
                 "without")
     return rst_table(headings, rows)
 
 
-def full(found):
-    """Return what averages and samples bring, and what they cost, on the fields that have them."""
-    paper = found["paper"]
+def full(results):
+    """Return the scores and times of slow estimators, on the fields that they were measured on."""
+    paper = results["paper"]
     rows = []
     for name in LONG:
-        cells = [said((paper.get("more", quantity, name)[0], np.nan), decimals, factor)
+        cells = [with_error((paper.get("more", quantity, name)[0], np.nan), decimals, factor)
                  for quantity, decimals, factor in (("pearson_r", 4, 1), ("rmse", 2, 1e3),
                                                     ("coverage_68", 3, 1), ("coverage_95", 3, 1))]
         rows.append([f"``{name}``", *cells,
-                     said(paper.get("resources", "seconds", name), 1)])
+                     with_error(paper.get("resources", "seconds", name), 1)])
     n = int(paper.get("more", "n_fields", LONG[0])[0])
     errors = max(paper.get("more", "pearson_r", name)[1] for name in LONG)
     inside = max(paper.get("more", f"coverage_{part}", name)[1] for part, name in
-                 ((68, "lensmap"), (68, "wiener posterior"), (95, "lensmap 95 %")))
+                 ((68, "lensmap"), (68, "wiener:tuned posterior"), (95, "lensmap 95 %")))
     table = rst_table(("", "r", "RMSE (:math:`10^{-3}`)", "truth within 68 % errors", "95 %",
                        "s / map"), rows)
-    return (f"On {n} fields of the first validation; errors of r up to {errors:.4f}, which all "
-            f"share for the most part, and of the parts up to {inside:.3f}:\n\n{table}")
+    return (f"On {n} fields of the first validation; errors of r up to {errors:.4f}, mostly "
+            f"common to all, and of the fractions up to {inside:.3f}:\n\n{table}")
 
 
 TABLES = {
@@ -329,8 +319,8 @@ TABLES = {
 
 def tables(folder):
     """Return the text of each file."""
-    found = {name: Results(Path(folder) / name / "results.ecsv") for name in SETUPS}
-    return {name: make(found) for name, make in TABLES.items()}
+    results = {name: Results(Path(folder) / name / "results.ecsv") for name in SETUPS}
+    return {name: make(results) for name, make in TABLES.items()}
 
 
 def main():

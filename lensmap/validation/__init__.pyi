@@ -10,7 +10,7 @@ from ._validate import ValidationPlan, validate
 from .report import ValidationResults, result_table, write_report
 
 # For other packages of lensmap; not public.
-from .report import plus_minus as plus_minus
+from .report import plus_minus as plus_minus, rounded as rounded
 
 __all__ = [
     "GivenFields",

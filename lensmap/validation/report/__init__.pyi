@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._numbers import plus_minus
+from ._numbers import plus_minus, rounded
 from ._results import ValidationResults
 from ._table import result_table
 from ._write import write_report
@@ -8,5 +8,6 @@ __all__ = [
     "ValidationResults",
     "plus_minus",
     "result_table",
+    "rounded",
     "write_report",
 ]
