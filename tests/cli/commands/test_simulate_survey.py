@@ -196,7 +196,7 @@ class TestSurvey:
             (["--field", "c.fits"], "'c.fits' is read: it would be lost"),
             (["--field", "mine.fits"], "is no FITS file, or it is broken"),
             (["--field", "mine.h5"], "is no HDF5 file"),
-            (["--field", "map.npy"], "is not known: give --width or --pixel-scale"),
+            (["--field", "map.npy"], "is unknown: give --width or --pixel-scale"),
             (["--field", "map.npy", "--width", "400deg"], "more than 25 deg is not flat"),
             (["--field", "map.npy", "--source-plane", "3"], "--source-plane is for files of"),
             (["--field", "map.npy", "--shape", "8", "8"], "--shape: 'map.npy' says this by itself"),
