@@ -33,8 +33,19 @@ if TYPE_CHECKING:
     from lensmap.typing import PathLike
 
 __all__ = [
-    "check_field_file", "field_format", "open_hdf5", "read_field_file", "write_field_file",
+    "check_field_file",
+    "field_format",
+    "open_hdf5",
+    "read_field_file",
+    "require_file",
+    "write_field_file",
 ]
+
+
+def require_file(path: PathLike) -> None:
+    """Raise an error if there is no file of a name."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {str(path)!r}")
 
 
 def field_format(path: PathLike) -> Literal["fits", "hdf5"]:
@@ -88,8 +99,8 @@ def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
         If h5py is missing.
     """
     h5py = import_optional("h5py", purpose="HDF5", install="h5py")
-    if mode == "r" and not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {str(path)!r}")
+    if mode == "r":
+        require_file(path)
     try:
         return h5py.File(path, mode)
     except OSError as error:
@@ -113,8 +124,7 @@ def write_field_file(
 def read_field_file(path: PathLike) -> dict:
     """Return the parameters of the `LensingField` in a file, by name."""
     read = {"fits": _read_fits, "hdf5": _read_hdf5}[field_format(path)]
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {str(path)!r}")
+    require_file(path)
     return read(path)
 
 

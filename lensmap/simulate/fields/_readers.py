@@ -15,7 +15,7 @@ from astropy.wcs import WCS
 
 from lensmap.grid import PixelFrame
 from lensmap.maps import ConvergenceMap
-from lensmap.simulate.fields._files import open_hdf5
+from lensmap.simulate.fields._files import open_hdf5, require_file
 from lensmap.simulate.fields._flat_wcs import flat_wcs
 from lensmap.simulate.fields._lensing_field import LensingField
 from lensmap.utils import HDF5_SUFFIXES, check_angle, check_count, has_suffix
@@ -250,8 +250,7 @@ def read_kappatng(
     """
     if source_plane is not None:
         check_count(source_plane, "source_plane", minimum=1)
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {str(path)!r}")
+    require_file(path)
     if has_suffix(path, HDF5_SUFFIXES):
         values, source_plane = _read_kappatng_hdf5(path, source_plane)
     else:
@@ -304,8 +303,7 @@ def _read_kappatng_binary(path):
 
 def _read_image(path, formats=("fits", "npy")):
     """Return the pixels of a file, and its header if it is FITS."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {str(path)!r}")
+    require_file(path)
     if "npy" in formats and Path(path).suffix.lower() == ".npy":
         try:
             return np.load(path, allow_pickle=False), None

@@ -61,8 +61,7 @@ def resolution_transfer(ell: np.ndarray, resolution: Resolution) -> np.ndarray:
             "resolution", f"None, a callable or one of {names}", repr(resolution)
         )
     nodes, ratio = (np.array(values, dtype=float) for values in RESOLUTIONS[resolution])
-    # Below the table, a map loses nothing more than at its first node; above it, the last slope
-    # continues.
+    # Below the table the loss is that of its first node; above it, the last slope continues.
     log_ell, log_nodes = np.log(np.maximum(ell, 1.0)), np.log(nodes)
     log_ratio = np.interp(log_ell, log_nodes, np.log(ratio))
     slope = np.diff(np.log(ratio))[-1] / np.diff(log_nodes)[-1]

@@ -70,8 +70,8 @@ class MockSurvey(Parametrized):
         galaxy's magnitude (`hsc_measurement_error`), one error for all galaxies (0 for none), or a
         function from magnitudes to errors.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
-        The redshift of the galaxies or its distribution. A field with a ``z_source`` of its own
-        overrides it; None leaves redshifts unknown.
+        The redshift of the galaxies or its distribution. The ``z_source`` of a single field takes
+        precedence; None leaves redshifts unknown.
     magnitude_limit : float
         The faintest magnitude. Number counts are :math:`\propto 10^{0.31 m}` up to it.
     m5 : float
