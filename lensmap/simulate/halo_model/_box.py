@@ -91,7 +91,7 @@ class Box:
         self.dtype = np.dtype(dtype)
         statistics = HaloStatistics(cosmology, physics, highest_redshift(z_sources))
         self.planes = make_planes(statistics, z_sources, _MAX_PLANE_THICKNESS_MPC)
-        self._coarse_shape = tuple(n // _COARSE_FACTOR for n in self.shape)
+        self._coarse_shape = shape[0] // _COARSE_FACTOR, shape[1] // _COARSE_FACTOR
         coarse_ell = _half(mode_ell(self._coarse_shape, self.pixel * _COARSE_FACTOR))
         self._fields, self._tracers = zip(
             *(self._large_scale(statistics, plane, coarse_ell) for plane in self.planes),
