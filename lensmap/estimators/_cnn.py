@@ -250,8 +250,8 @@ class CNNReconstructor(Estimator):
             That of the network's convolutions. None for a network whose largest scales are those of
             a Wiener filter, such as ``"lensmap"``: galaxies at all distances contribute.
         """
-        network = self._network()
-        return network.reach * pixel_scale if network.large_scales is None else None
+        architecture = self._network().architecture
+        return architecture.reach * pixel_scale if architecture.large_scales is None else None
 
     # --- its pixels -------------------------------------------------------------------------
 
@@ -287,7 +287,8 @@ class CNNReconstructor(Estimator):
         if not masked:
             # Galaxies next to the map carry the shear of the mass on it. A mask may be of the map's
             # own pixels alone, so that with one it is unknown which of them may be used.
-            pixels, crop = extended_frame(pixels, frame, catalog.ra, catalog.dec, network.reach)
+            reach = network.architecture.reach
+            pixels, crop = extended_frame(pixels, frame, catalog.ra, catalog.dec, reach)
         return Target(pixels, wcs, crop if own_pixels else None)
 
     def _native_scale(self, network: "Network", density: float) -> u.Quantity:

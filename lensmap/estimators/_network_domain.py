@@ -84,7 +84,7 @@ def native_scale(network: "Network", density: float) -> u.Quantity:
         The side of a pixel, an angle.
     """
     wanted = np.sqrt(_GALAXIES_PER_PIXEL / density) if density > 0 else np.inf
-    return float(np.clip(wanted, *network.pixel_scale)) * u.arcmin
+    return float(np.clip(wanted, *network.domain.pixel_scale)) * u.arcmin
 
 
 def scale_in_domain(network: "Network", scale: u.Quantity, density: float | None = None) -> bool:
@@ -105,10 +105,10 @@ def scale_in_domain(network: "Network", scale: u.Quantity, density: float | None
     bool
         Whether it was, to 3 per cent.
     """
-    arcmin, (low, high) = scale.to_value(u.arcmin), network.pixel_scale
+    arcmin, (low, high) = scale.to_value(u.arcmin), network.domain.pixel_scale
     if not low * (1 - SCALE_TOLERANCE) <= arcmin <= high * (1 + SCALE_TOLERANCE):
         return False
-    fewest, most = network.galaxies_per_pixel
+    fewest, most = network.domain.galaxies_per_pixel
     return density is None or low == high or fewest <= density * arcmin**2 <= most
 
 
@@ -130,21 +130,21 @@ def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
     outside = []
     scale = grid.pixel_frame.scale
     if not scale_in_domain(network, scale):
-        low, high = network.pixel_scale
+        low, high = network.domain.pixel_scale
         known = f"{low:g}" if low == high else f"{low:g} to {high:g}"
         outside.append(f"pixels of {scale.to_value(u.arcmin):.3g} arcmin (but for {known})")
     occupied = grid.sum_w > 0
     # The effective number of galaxies, of equal weights, in pixels that have any.
     number = np.sum(grid.sum_w[occupied] ** 2 / grid.sum_w2[occupied])
     density = float(number / np.count_nonzero(near_data(occupied, 1.5)))
-    fewest, most = network.galaxies_per_pixel
+    fewest, most = network.domain.galaxies_per_pixel
     if not fewest <= density <= most:
         outside.append(
             f"{density:.3g} galaxies per pixel (but for {fewest:.3g} to {most:.3g})"
         )
     # The weighted dispersion.
     noise = float(np.sqrt(np.sum(grid.noise_sum) / np.sum(grid.sum_w2)))
-    least, largest = network.shape_noise
+    least, largest = network.domain.shape_noise
     if not least <= noise <= largest:
         outside.append(
             f"ellipticities with a dispersion of {noise:.3g} (but for {least:.3g} to {largest:.3g})"

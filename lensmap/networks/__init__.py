@@ -1,17 +1,19 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Neural networks from binned shear to convergence: layers, models, weights and training.
 
-Keras is imported with whatever needs it, not with this package.
+This package imports Keras only with the names that need it.
 """
 
 from lensmap._lazy import lazy_exports as _lazy_exports
 
 _exported, __dir__, __all__ = _lazy_exports(__name__, __file__)
 
-_WITHOUT_KERAS = {"INPUTS", "GridArrays", "available_networks", "read_card"}
+_WITHOUT_KERAS = {
+    "INPUTS", "Architecture", "Domain", "GridArrays", "available_networks", "read_card"
+}
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name in __all__ and name not in _WITHOUT_KERAS:
         from lensmap.utils import import_optional
 

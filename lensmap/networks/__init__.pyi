@@ -1,5 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
+from ._architecture import Architecture
 from ._cards import available_networks, read_card
+from ._domain import Domain
 from ._inputs import GridArrays, INPUTS
 from ._network import Network, Prediction
 from ._weights import as_network, load_network, save_network
@@ -17,6 +19,8 @@ from .training import FanInAdam, FieldSet, SurveyRange, map_loss, train
 
 __all__ = [
     "ARCHITECTURES",
+    "Architecture",
+    "Domain",
     "FanInAdam",
     "FieldSet",
     "GridArrays",

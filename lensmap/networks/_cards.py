@@ -1,19 +1,21 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The cards of networks: what they are and where they may be used, without loading them."""
+"""Cards of networks: origin and domain, readable without Keras."""
 
 import json
 from pathlib import Path
 
+from lensmap.typing import PathLike
+
 __all__ = ["BUNDLED", "CARD_FORMAT", "available_networks", "network_files", "read_card"]
 
-#: The version of this form of card and of the file of weights beside it.
+#: The version of the format of cards and of weights files.
 CARD_FORMAT = 1
 
-#: Where the networks are that come with lensmap.
+#: The folder of the networks that come with lensmap.
 BUNDLED = Path(__file__).parent.parent / "data" / "networks"
 
 
-def available_networks():
+def available_networks() -> list[str]:
     """Return the names of the networks that come with lensmap.
 
     Returns
@@ -24,43 +26,45 @@ def available_networks():
     return sorted(path.stem for path in BUNDLED.glob("*.json"))
 
 
-def network_files(name):
-    """Return the files of a network.
+def network_files(name: PathLike) -> tuple[Path, Path]:
+    """Return the paths of the weights and of the card of a network.
 
     Parameters
     ----------
     name : str or path-like
-        A name of `available_networks`, or the path of a file of weights or of its card.
+        A name of `available_networks`, or the path of a weights file (``.h5``) or of its card
+        (``.json``).
 
     Returns
     -------
     weights, card : pathlib.Path
-        The two files.
+        The two paths, whether or not the files exist.
 
     Raises
     ------
     ValueError
-        If there is no such network.
+        If ``name`` is neither a bundled network nor such a path.
     """
     path = Path(name)
     if path.suffix in (".h5", ".json"):
         return path.with_suffix(".h5"), path.with_suffix(".json")
     if path.name != str(name) or name not in available_networks():
-        known = ", ".join(map(repr, available_networks())) or "none"
+        names = ", ".join(map(repr, available_networks())) or "none"
         raise ValueError(
-            f"there is no network {str(name)!r}: lensmap has {known}; a file of weights of your "
-            "own is named by its path, which ends in .h5"
+            f"there is no network {str(name)!r}: lensmap has {names}; for a weights file of your "
+            "own, give its path, which ends in .h5"
         )
     return BUNDLED / f"{name}.h5", BUNDLED / f"{name}.json"
 
 
-def read_card(name):
-    """Return the card of a network: what it is, where it may be used and how it was trained.
+def read_card(name: PathLike) -> dict:
+    """Read the card of a network: its architecture, domain and training.
 
     Parameters
     ----------
     name : str or path-like
-        A name of `available_networks`, or the path of a file of weights or of its card.
+        A name of `available_networks`, or the path of a weights file (``.h5``) or of its card
+        (``.json``).
 
     Returns
     -------
@@ -70,9 +74,9 @@ def read_card(name):
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If there is no such network, or the card is damaged or of another version of lensmap.
+        If there is no such network, or the card is damaged or has another format.
     """
     _, path = network_files(name)
     if not path.is_file():

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The largest scales of a network's map by the Wiener filter, which knows what edges do to them."""
+"""The largest scales of a network's map, by the Wiener filter, which models the edges."""
 
 import functools
 
@@ -14,35 +14,42 @@ from lensmap.flatsky import (
     multiscale_convergence,
     padded_shape,
 )
+from lensmap.networks._inputs import GridArrays
 
 __all__ = ["large_scale_correction"]
 
-# The side of the filter's pixels in pixels of the map: far smaller than the scales that it is for,
-# and even, so that a field with even sides is padded alike on both.
-_FACTOR = 6
+# The side of a pixel of the filter in pixels of the map: far smaller than the scales that it
+# corrects, and even, so that a field with even sides is padded alike on both.
+_BLOCK_PIXELS = 6
 
-# The prior is the theory for sources at this redshift, times what is measured on the field ...
+# The source redshift of the theory power spectrum, the prior. Its amplitude is fitted to the field.
 _Z_SOURCE = 1.0
 
-# ... within these limits: sources from redshift 0.4 to beyond 2.5, or no lensing at all.
-_STRENGTHS = (0.1, 5.0)
+# The limits of this amplitude: sources at redshift 0.4 or no lensing at all, and beyond 2.5.
+_AMPLITUDES = (0.1, 5.0)
 
-# The two smoothings, in coarse pixels, between which the strength of the signal is measured.
+# The two smoothings, in blocks, between which the amplitude is measured.
 _BAND = (1.0, 4.0)
+
+# Blocks count for the amplitude where this fraction of the neighborhood has data.
+_MIN_COVERAGE = 0.8
+
+# With fewer such blocks the amplitude is not measured.
+_MIN_BLOCKS = 64
 
 _ARCMIN = np.pi / 180 / 60
 
 
-def large_scale_correction(arrays, kappa, smoothing):
-    r"""Return what makes the largest scales of a map those of the Wiener filter.
+def large_scale_correction(arrays: GridArrays, kappa: np.ndarray, smoothing: float) -> np.ndarray:
+    r"""Compute the correction that replaces the largest scales of a map by a Wiener filter's.
 
     .. math:: \Delta = G_\sigma * (\hat\kappa_\mathrm{W} - \hat\kappa)
 
-    A network sees maps by Kaiser-Squires, in which shear is zero outside of the field: that takes
-    away from structures as wide as a good part of it. The Wiener filter solves for the mass outside
-    as well. On scales of many arcminutes the galaxies say nearly all that there is to know, so that
-    its prior matters little: the theory for sources at redshift 1, times the strength of the signal
-    on this field, E less B.
+    The input of a network is a set of Kaiser-Squires maps, for which the shear outside of the field
+    is zero. This suppresses structures whose size is comparable to the field. The Wiener filter
+    solves for the mass outside as well. On scales of many arcminutes the data dominate, so that its
+    prior matters little. The prior is the theory power spectrum for sources at redshift 1, times
+    the amplitude of the signal on this field, measured as the E-mode minus the B-mode power.
 
     Parameters
     ----------
@@ -51,8 +58,7 @@ def large_scale_correction(arrays, kappa, smoothing):
     kappa : `numpy.ndarray`
         The map of a network, ``(ny, nx)``.
     smoothing : float
-        The standard deviation of the Gaussian, in pixels of the map: deep surveys have small ones,
-        and where galaxies are few, the filter knows more than the network on large scales only.
+        The standard deviation of the Gaussian :math:`G_\sigma`, in pixels of the map.
 
     Returns
     -------
@@ -69,21 +75,21 @@ def large_scale_correction(arrays, kappa, smoothing):
         return np.zeros(kappa.shape, dtype=np.float32)
     shear = blocks.sum(arrays.inverse_variance * arrays.shear)
     shear = np.divide(shear, weight, out=np.zeros_like(shear), where=weight > 0)
-    wiener = _filtered(shear, weight, _FACTOR * arrays.pixel_scale * _ARCMIN)
-    there = blocks.sum((arrays.inverse_variance > 0).astype(float))
-    there /= there.max()
-    width = smoothing / _FACTOR
-    difference = there * (wiener - blocks.sum(kappa) / blocks.sum(np.ones(kappa.shape)))
-    # Where there are data; far from them nothing is known to be wrong.
-    smooth = gaussian_smooth(difference, width) / (gaussian_smooth(there, width) + 1e-3)
+    wiener = _wiener_filter(shear, weight, _BLOCK_PIXELS * arrays.pixel_scale * _ARCMIN)
+    coverage = blocks.sum((arrays.inverse_variance > 0).astype(float))
+    coverage /= coverage.max()
+    width = smoothing / _BLOCK_PIXELS
+    difference = coverage * (wiener - blocks.sum(kappa) / blocks.sum(np.ones(kappa.shape)))
+    # The small constant takes the correction to 0 far from all data.
+    smooth = gaussian_smooth(difference, width) / (gaussian_smooth(coverage, width) + 1e-3)
     return blocks.spread(smooth).astype(np.float32)
 
 
-def _filtered(shear, inverse_variance, pixel):
-    """Return the Wiener filter's convergence of a coarse field, pixels in radians."""
+def _wiener_filter(shear, inverse_variance, pixel):
+    """Return the Wiener-filtered convergence of a coarse field; ``pixel`` is in radians."""
     shape = padded_shape(shear.shape, 1.5)
     power = mode_power(shape, pixel, lambda ell: interpolate_power(ell, *_theory()))
-    power *= _strength(shear, inverse_variance, power)
+    power *= _amplitude(shear, inverse_variance, power)
     with np.errstate(divide="ignore"):
         variance = np.where(inverse_variance > 0, 1 / inverse_variance, np.inf)
     solver = WienerSolver(variance, power, dtype="float32", tolerance=1e-4)
@@ -98,42 +104,44 @@ def _theory():
     return ell, convergence_power(ell, _Z_SOURCE)
 
 
-def _strength(shear, inverse_variance, power):
-    """Return the power of the signal over that of the prior, by E less B in a band."""
-    inside = gaussian_smooth((inverse_variance > 0).astype(float), _BAND[0]) > 0.8
-    if np.count_nonzero(inside) < 64:  # too little sky to tell
+def _amplitude(shear, inverse_variance, power):
+    """Return the E-mode minus the B-mode power in a band, over the power of the prior there."""
+    inside = gaussian_smooth((inverse_variance > 0).astype(float), _BAND[0]) > _MIN_COVERAGE
+    if np.count_nonzero(inside) < _MIN_BLOCKS:
         return 1.0
-    fine, coarse = (part.copy() for part in multiscale_convergence(shear, _BAND))
+    fine, coarse = (plane.copy() for plane in multiscale_convergence(shear, _BAND))
     band = (fine - coarse)[inside]
     ny, nx = power.shape
     k2 = np.add.outer(np.square(2 * np.pi * np.fft.fftfreq(ny)),
                       np.square(2 * np.pi * np.fft.fftfreq(nx)))
     transfer = np.exp(-0.5 * k2 * _BAND[0] ** 2) - np.exp(-0.5 * k2 * _BAND[1] ** 2)
     expected = np.mean(power * transfer**2)
-    return float(np.clip((np.var(band.real) - np.var(band.imag)) / expected, *_STRENGTHS))
+    return float(np.clip((np.var(band.real) - np.var(band.imag)) / expected, *_AMPLITUDES))
 
 
 class _Blocks:
-    """Square blocks of pixels that cover a field, in its middle."""
+    """Square blocks of pixels that cover a field, centered on it."""
 
     def __init__(self, shape):
         self.shape = shape
-        missing = [-n % _FACTOR for n in shape]
+        missing = [-n % _BLOCK_PIXELS for n in shape]
         self._pad = [(m // 2, m - m // 2) for m in missing]
 
     def sum(self, plane):
         """Return the sum of each block."""
         plane = np.pad(plane, self._pad)
-        ny, nx = (n // _FACTOR for n in plane.shape)
-        return plane.reshape(ny, _FACTOR, nx, _FACTOR).sum(axis=(1, 3))
+        ny, nx = (n // _BLOCK_PIXELS for n in plane.shape)
+        return plane.reshape(ny, _BLOCK_PIXELS, nx, _BLOCK_PIXELS).sum(axis=(1, 3))
 
     def spread(self, plane):
-        """Return a smooth plane of blocks on the pixels of the field."""
+        """Interpolate a smooth plane of blocks to the pixels of the field."""
         for axis, (n, (before, _)) in enumerate(zip(self.shape, self._pad, strict=True)):
-            m = plane.shape[axis]
-            middles = (np.arange(n) + before + 0.5) / _FACTOR - 0.5
-            if m > 3:
-                plane = make_interp_spline(np.arange(m), plane, axis=axis)(middles)
-            else:  # too few for a spline
-                plane = np.take(plane, np.clip(np.rint(middles).astype(int), 0, m - 1), axis=axis)
+            n_blocks = plane.shape[axis]
+            position = (np.arange(n) + before + 0.5) / _BLOCK_PIXELS - 0.5
+            if n_blocks > 3:
+                spline = make_interp_spline(np.arange(n_blocks), plane, axis=axis)
+                plane = spline(position)
+            else:  # a cubic spline needs four points
+                nearest = np.clip(np.rint(position).astype(int), 0, n_blocks - 1)
+                plane = np.take(plane, nearest, axis=axis)
         return plane

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What the network of lensmap sees: Kaiser-Squires maps in units of their noise, and the noise."""
+"""The inputs of the network of lensmap: Kaiser-Squires maps in units of their noise."""
 
 from itertools import chain, pairwise
 
@@ -12,14 +12,14 @@ __all__ = ["MULTISCALE_CHANNELS", "multiscale_inputs", "reference_noise"]
 # Gaussian smoothing of the maps, in pixels.
 _SIGMAS = (0.0, 1.5, 3.0, 6.0, 14.0)
 
-# The scales at which the network is told how much of the neighborhood has data.
+# The smoothings, in pixels, of the weight: the fraction of the neighborhood that has data.
 _WEIGHT_SIGMAS = (3.0, 14.0)
 
-# The scale over which the depth of a survey is taken as constant, and that of its outline.
-_DEPTH_SIGMA, _OUTLINE_SIGMA = 16.0, 3.0
+# The smoothings, in pixels, of the depth of a survey and of its footprint.
+_DEPTH_SIGMA, _FOOTPRINT_SIGMA = 16.0, 3.0
 
-# The noise and the pixel whose logarithms are 0: those of Cha et al. 2025.
-_USUAL_NOISE, _USUAL_PIXEL = 0.115, 0.41
+# The noise per pixel and the pixel scale (arcmin) of Cha et al. 2025, whose log channels are 0.
+_REFERENCE_NOISE, _REFERENCE_SCALE_ARCMIN = 0.115, 0.41
 
 MULTISCALE_CHANNELS = (
     *("E", "E 1.5", "E 3", "E 6", "E 14"),
@@ -29,29 +29,31 @@ MULTISCALE_CHANNELS = (
     *("adaptive", "gain 0", "gain 1.5", "gain 3", "gain 6", "gain 14"),
 )
 
-# The smoothing scales whose B-mode is shown.
+# The smoothings, in pixels, whose B-mode is a channel.
 _B_SIGMAS = (0.0, 3.0)
 
-# Pixels count for the strength of the signal where this part of the neighborhood has data.
-_FULL = 0.8
+# Pixels count for the strength of the signal where this fraction of the neighborhood has data.
+_MIN_COVERAGE = 0.8
 
-# A signal that is weaker than this, in units of the noise variance, is not told from none.
-_WEAKEST = 1e-3
+# The lower limit of the signal variance, in units of the B-mode variance.
+_MIN_SIGNAL = 1e-3
 
-# The least noise between two scales, in units of that which white noise has there.
-_LEAST_NOISE = 0.3
+# The lower limit of the noise between two scales, in units of that of white noise.
+_MIN_NOISE = 0.3
 
-# Brings the adaptive map to the size of the others.
+# The divisor that gives the adaptive map about the scatter of the other channels.
 _ADAPTIVE_UNIT = 0.3
 
 
-def reference_noise(inverse_variance):
-    """Return the noise of a pixel as deep as its neighborhood, holes and edges left aside.
+def reference_noise(inverse_variance: np.ndarray) -> np.ndarray:
+    """Compute the noise of a pixel with the mean depth of its neighborhood.
+
+    Holes and edges of the survey do not lower the depth.
 
     Parameters
     ----------
     inverse_variance : `numpy.ndarray`
-        Of the mean shear of each pixel, per component, ``(ny, nx)``; 0 where there are no
+        The inverse variance of the mean shear per component, ``(ny, nx)``; 0 in pixels without
         galaxies.
 
     Returns
@@ -62,76 +64,81 @@ def reference_noise(inverse_variance):
     Raises
     ------
     ValueError
-        If there is no pixel with galaxies.
+        If no pixel has galaxies.
     """
     occupied = inverse_variance > 0
     if not occupied.any():
         raise ValueError("the grid has no pixel with galaxies")
-    density = gaussian_smooth(occupied.astype(np.float32), _OUTLINE_SIGMA)
-    # Inside of the survey there are about as many neighbors as galaxies have on average.
+    density = gaussian_smooth(occupied.astype(np.float32), _FOOTPRINT_SIGMA)
+    # Within the survey the smoothed density is about that of the average galaxy.
     inside = (density > 0.5 * density[occupied].mean()).astype(np.float32)
     depth = inverse_variance * inside
     mean = float(depth.sum(dtype=float) / inside.sum(dtype=float))
-    # Far from all data, the mean of the survey.
-    little = np.float32(1e-3)
-    smooth = gaussian_smooth(depth, _DEPTH_SIGMA) + little * np.float32(mean)
-    smooth /= np.maximum(gaussian_smooth(inside, _DEPTH_SIGMA), 0) + little
+    # Far from all data this becomes the mean of the survey.
+    floor = np.float32(1e-3)
+    smooth = gaussian_smooth(depth, _DEPTH_SIGMA) + floor * np.float32(mean)
+    smooth /= np.maximum(gaussian_smooth(inside, _DEPTH_SIGMA), 0) + floor
     return 1 / np.sqrt(np.maximum(smooth, np.float32(1e-3 * mean)))
 
 
-def multiscale_inputs(shear, inverse_variance, pixel_scale):
-    r"""Return the channels of the network of lensmap.
+def multiscale_inputs(
+    shear: np.ndarray, inverse_variance: np.ndarray, pixel_scale: float
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Compute the channels of the network of lensmap.
 
-    The shear is weighted with the inverse variance of its pixel, relative to the neighborhood's,
-    and inverted (Kaiser & Squires 1993) over the whole field, as it is and smoothed. In units of
-    the noise that such a map has, the same signal-to-noise ratio looks the same at any depth.
+    The shear of a pixel is weighted by its inverse variance, relative to the mean of its
+    neighborhood. The weighted field is inverted (Kaiser & Squires 1993) as it is and smoothed. In
+    units of the noise of such a map, the same signal-to-noise ratio looks the same at any depth.
 
-    How strong the signal is, which the redshift of the sources decides, is measured on the field:
-    between neighboring scales, the E-mode has more variance than the B-mode by that of the
-    signal, S. The adaptive map is the sum of what lies between the scales, each with the gain
-    :math:`S / (S + N)`, a Wiener filter in steps.
+    The strength of the signal, which depends on the redshift of the sources, is measured on the
+    field: between neighboring scales, the variance of the E-mode exceeds that of the B-mode by the
+    signal variance, S. The adaptive map is the sum of the differences between neighboring scales,
+    each with the gain :math:`S / (S + N)`. It is a Wiener filter with a stepwise gain.
 
     Parameters
     ----------
     shear : `numpy.ndarray`
-        Complex, ``(ny, nx)``: the mean reduced shear in the pixel basis; 0 without galaxies.
+        The mean reduced shear in the pixel basis, complex, ``(ny, nx)``; 0 in pixels without
+        galaxies.
     inverse_variance : `numpy.ndarray`
-        Of the mean shear per component, ``(ny, nx)``; 0 without galaxies.
+        The inverse variance of the mean shear per component, ``(ny, nx)``; 0 in pixels without
+        galaxies.
     pixel_scale : float
-        Arcminutes.
+        The side of a pixel, arcmin.
 
     Returns
     -------
     inputs : `numpy.ndarray`
-        Float32, ``(ny, nx, 18)``; the channels are `MULTISCALE_CHANNELS`, with scales in pixels.
+        The channels `MULTISCALE_CHANNELS`, float32, ``(ny, nx, 18)``; numbers in their names are
+        smoothings in pixels.
     noise : `numpy.ndarray`
-        Float32, ``(ny, nx)``, `reference_noise`: the unit of what the network returns.
+        `reference_noise`, the unit of the network's output, float32, ``(ny, nx)``.
     """
     inverse_variance = inverse_variance.astype(np.float32, copy=False)
     noise = reference_noise(inverse_variance)
     weight = inverse_variance * noise**2
-    # Each channel is put where it belongs as soon as it is known: of large maps there is no room
-    # for all of them twice.
+    # Channels are written in place: two copies of all of them would not fit into memory for large
+    # maps.
     inputs = np.empty((*shear.shape, len(MULTISCALE_CHANNELS)), dtype=np.float32)
     channels = {name: inputs[..., i] for i, name in enumerate(MULTISCALE_CHANNELS)}
     channels["weight"][...] = weight
     for sigma in _WEIGHT_SIGMAS:
         channels[f"weight {sigma:g}"][...] = gaussian_smooth(weight, sigma)
-    channels["log noise"][...] = np.log(noise / np.float32(_USUAL_NOISE))
-    channels["log pixel"][...] = np.log(pixel_scale / _USUAL_PIXEL)
-    _put_maps(channels, (weight * shear).astype(np.complex64), noise)
+    channels["log noise"][...] = np.log(noise / np.float32(_REFERENCE_NOISE))
+    channels["log pixel"][...] = np.log(pixel_scale / _REFERENCE_SCALE_ARCMIN)
+    _fill_maps(channels, (weight * shear).astype(np.complex64), noise)
     return inputs, noise
 
 
-def _put_maps(channels, shear, noise):
-    """Fill the channels of the maps, of the adaptive one and of its gains."""
-    inside = channels["weight 3"] > _FULL
+def _fill_maps(channels, shear, noise):
+    """Fill the channels of the E-mode, the B-mode, the adaptive map and its gains."""
+    inside = channels["weight 3"] > _MIN_COVERAGE
     if not inside.any():
         inside = channels["weight 3"] >= channels["weight 3"].max()
     noise_square = float(np.mean(np.square(noise[inside], dtype=float)))
     maps = (kappa.copy() for kappa in multiscale_convergence(shear, _SIGMAS))
     pairs = pairwise(chain(maps, [np.complex64(0)]))
-    total = np.zeros_like(noise)
+    adaptive = np.zeros_like(noise)
     for sigma, white, (finer, coarser) in zip(
         _SIGMAS, _white_noise_between_scales(), pairs, strict=True
     ):
@@ -141,20 +148,20 @@ def _put_maps(channels, shear, noise):
         channels["E" + name][...] = finer.real / unit
         if sigma in _B_SIGMAS:
             channels["B" + name][...] = finer.imag / unit
-        part = finer - coarser
-        # Of the whole field: it is the sources' redshift that is asked for.
-        e, b = (float(np.mean(np.square(x[inside], dtype=float))) for x in (part.real, part.imag))
-        # Galaxies without noise are none that a network has seen.
-        own = max(b / noise_square, _LEAST_NOISE * white)
-        signal = np.float32(max(e - b, _WEAKEST * b, np.finfo(np.float32).tiny))
-        gain = signal / (signal + np.float32(own) * noise**2)
-        total += gain * part.real
+        band = finer - coarser
+        # One number for the whole field, since it stands for the redshift of the sources.
+        e, b = (float(np.mean(np.square(x[inside], dtype=float))) for x in (band.real, band.imag))
+        # The limit keeps noise-free galaxies within the range of the training.
+        band_noise = max(b / noise_square, _MIN_NOISE * white)
+        signal = np.float32(max(e - b, _MIN_SIGNAL * b, np.finfo(np.float32).tiny))
+        gain = signal / (signal + np.float32(band_noise) * noise**2)
+        adaptive += gain * band.real
         channels[f"gain {sigma:g}"][...] = gain
-    channels["adaptive"][...] = total / (np.float32(_ADAPTIVE_UNIT) * noise)
+    channels["adaptive"][...] = adaptive / (np.float32(_ADAPTIVE_UNIT) * noise)
 
 
 def _white_noise_between_scales():
-    """Return the variance of white noise of 1 per pixel between each scale and the next."""
+    """Return the variance, between neighboring scales, of white noise of variance 1 per pixel."""
 
     def overlap(one, other):
         square = one**2 + other**2

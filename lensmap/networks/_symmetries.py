@@ -1,16 +1,18 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The eight rotations and mirrors of a square, on stacks of scalar and spin-2 planes."""
+"""The eight symmetries of a square, applied to scalar and spin-2 planes."""
 
 import numpy as np
 
-__all__ = ["SYMMETRIES", "turned", "turned_back"]
+__all__ = ["SYMMETRIES", "apply_symmetry", "undo_symmetry"]
 
-#: Pairs of (whether it is mirrored in x first, how many quarter turns follow).
+#: Pairs of (whether the plane is mirrored in x first, number of quarter turns that follow).
 SYMMETRIES = tuple((mirrored, k) for mirrored in (False, True) for k in range(4))
 
 
-def turned(planes, symmetry, signs):
-    """Mirror and turn a stack of planes.
+def apply_symmetry(
+    planes: np.ndarray, symmetry: tuple[bool, int], signs: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Mirror and rotate a stack of planes.
 
     Parameters
     ----------
@@ -19,38 +21,38 @@ def turned(planes, symmetry, signs):
     symmetry : tuple
         One of `SYMMETRIES`.
     signs : tuple of `numpy.ndarray`
-        What a quarter turn from +x to +y and a mirror in x multiply each of the planes by: 1 and 1
-        for a scalar, 1 and -1 for a B-mode, -1 and 1 for g1, -1 and -1 for g2.
+        The factors, ``(n,)`` each, by which a quarter turn from +x to +y and a mirror in x multiply
+        each plane: 1 and 1 for a scalar, 1 and -1 for a B-mode, -1 and 1 for g1, -1 and -1 for g2.
 
     Returns
     -------
     `numpy.ndarray`
-        The planes of the turned field: ``(ny, nx, n)``, or ``(nx, ny, n)`` after an odd number of
-        quarter turns.
+        The planes of the transformed field: ``(ny, nx, n)``, or ``(nx, ny, n)`` after an odd number
+        of quarter turns.
     """
     mirrored, k = symmetry
     quarter, mirror = signs
     if mirrored:
         planes = planes[:, ::-1] * mirror.astype(planes.dtype)
-    # Rows are y: numpy's turn from the first axis to the second is the other way round.
+    # numpy rotates from the first axis, y, to the second, x: the opposite direction.
     planes = np.rot90(planes, -k)
     return np.ascontiguousarray(planes * (quarter**k).astype(planes.dtype))
 
 
-def turned_back(planes, symmetry):
-    """Undo `turned` for scalars: bring a map of the turned field back to the field.
+def undo_symmetry(planes: np.ndarray, symmetry: tuple[bool, int]) -> np.ndarray:
+    """Invert `apply_symmetry` for scalar planes.
 
     Parameters
     ----------
     planes : `numpy.ndarray`
-        ``(ny, nx, n)``, scalars.
+        Scalar planes of the transformed field, ``(ny, nx, n)``.
     symmetry : tuple
         One of `SYMMETRIES`.
 
     Returns
     -------
     `numpy.ndarray`
-        The planes as they lie on the field.
+        The planes of the original field.
     """
     mirrored, k = symmetry
     planes = np.rot90(planes, k)

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Maps of any size: whole if they are small, else in tiles that fade into each other."""
+"""Maps of any size: in one piece if they are small, else in tiles that are blended."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,19 +11,19 @@ __all__ = ["Tiling", "tile_positions"]
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a map is cut.
+    """The division of a map into overlapping tiles.
 
     Attributes
     ----------
     size : int
         The side of a tile in pixels, a multiple of ``stride``.
     overlap : int
-        How many pixels neighboring tiles share, a multiple of ``stride`` below ``size``.
+        The number of pixels that neighboring tiles share, a multiple of ``stride`` below ``size``.
     dead : int
-        How many pixels at the edge of a tile that is not the edge of the map are not used.
+        The number of pixels that are not used at edges of a tile inside the map.
     stride : int
-        The first pixels of tiles are multiples of this: networks that reduce the resolution treat
-        them alike.
+        Tiles start at multiples of ``stride``, so that networks that reduce the resolution treat
+        all tiles alike.
     """
 
     size: int
@@ -30,17 +31,19 @@ class Tiling:
     dead: int
     stride: int
 
-    def apply(self, function, planes, n_out):
+    def apply(
+        self, function: Callable[[np.ndarray], np.ndarray], planes: np.ndarray, n_out: int
+    ) -> np.ndarray:
         """Apply a function to a stack of planes, tile by tile.
 
         Parameters
         ----------
         function : callable
-            From ``(ny, nx, n)``, with ny and nx multiples of ``stride``, to ``(ny, nx, n_out)``.
+            Maps ``(ny, nx, n)``, with ny and nx multiples of ``stride``, to ``(ny, nx, n_out)``.
         planes : `numpy.ndarray`
             ``(ny, nx, n)``, with ny and nx multiples of ``stride``.
         n_out : int
-            How many planes there will be.
+            The number of output planes.
 
         Returns
         -------
@@ -59,7 +62,7 @@ class Tiling:
         return result
 
     def _windows(self, n):
-        """Return the first pixel of each tile along an axis, and the weights of its pixels."""
+        """Return the first pixel and the pixel weights of each tile along an axis."""
         starts, size = tile_positions(n, self.size, self.overlap, self.stride)
         shared = [start + size - following for start, following in zip(starts, starts[1:])]
         weights = np.ones((len(starts), size), dtype=np.float32)
@@ -76,33 +79,33 @@ class Tiling:
         ]
 
     def _rise(self, shared):
-        """Weights from 0 to 1, without a kink, over what two tiles share."""
+        """Return weights that rise smoothly from 0 to 1 over the overlap of two tiles."""
         dead = min(self.dead, (shared - 1) // 2)
         t = (np.arange(shared) + 0.5 - dead) / (shared - 2 * dead)
         return (np.sin(0.5 * np.pi * np.clip(t, 0, 1)) ** 2).astype(np.float32)
 
 
-def tile_positions(n, size, overlap, stride):
-    """Return where tiles start along an axis, evenly spread, and their size.
+def tile_positions(n: int, size: int, overlap: int, stride: int) -> tuple[list[int], int]:
+    """Distribute tiles evenly along an axis.
 
     Parameters
     ----------
     n : int
         The length of the axis, a multiple of ``stride``.
     size, overlap, stride : int
-        As for `Tiling`; the overlap may become smaller by less than ``stride``.
+        As for `Tiling`; the actual overlap may be smaller by less than ``stride``.
 
     Returns
     -------
     starts : list of int
         The first pixels, multiples of ``stride``.
     size : int
-        The size of each, a multiple of ``stride`` and at most that asked for; one tile that holds
-        all is as large as the axis.
+        The size of each tile, a multiple of ``stride``, at most the given one. A single tile is as
+        large as the axis.
     """
     if n <= size:
         return [0], n
     n_tiles = -(-(n - overlap) // (size - overlap))
-    # No larger than so many tiles must be: what they share beyond the overlap is made twice.
+    # The smallest size with this number of tiles: pixels in a larger overlap are computed twice.
     size = -(-(n + (n_tiles - 1) * overlap) // (n_tiles * stride)) * stride
     return [i * (n - size) // (n_tiles - 1) // stride * stride for i in range(n_tiles)], size

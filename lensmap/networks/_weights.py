@@ -1,47 +1,49 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Weights in files: plain arrays, a card that says where they come from, and a check of both.
+"""Files of networks: weights as plain arrays, and a card with their origin and checksum.
 
-Nothing in these files is executed. A network is two files of one name: ``NAME.h5`` holds the arrays
-(HDF5), ``NAME.json`` the card, with the SHA-256 of the other.
+A network is two files: ``NAME.h5`` holds the weights (HDF5), ``NAME.json`` the card with the
+SHA-256 of the weights. Loading them executes nothing that is in the files.
 """
 
 import functools
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
 
+from lensmap.networks._architecture import Architecture
 from lensmap.networks._cards import CARD_FORMAT, network_files, read_card
+from lensmap.networks._domain import Domain
 from lensmap.networks._inputs import INPUTS
 from lensmap.networks._network import Network
 from lensmap.networks.models import build, get_architecture
-from lensmap.utils import atomic_write
+from lensmap.typing import PathLike
+from lensmap.utils import ParameterError, ParameterTypeError, atomic_write
 
 __all__ = ["as_network", "load_network", "save_network"]
 
-# The keys of a card that a network is made of, beside its weights.
-_USE = (
-    "inputs", "pixel_scale", "galaxies_per_pixel", "shape_noise", "stride", "reach", "margin",
-    "large_scales", "half_width_factors",
-)
+# The geometry assumed for a Keras model without a card, in pixels: that of a U-Net of five levels.
+_DEFAULT_REACH, _DEFAULT_STRIDE = 96, 32
 
 
-def load_network(name):
+def load_network(name: PathLike) -> Network:
     """Load a network.
 
     Parameters
     ----------
     name : str or path-like
-        A name of `available_networks`, or the path of a file of weights (``.h5``) that
-        `save_network` wrote.
+        A name of `available_networks`, or the path of a weights file (``.h5``) that `save_network`
+        wrote.
 
     Returns
     -------
     Network
-        The network, with a model of its own.
+        The network, with a new Keras model in each call.
 
     Raises
     ------
@@ -54,71 +56,78 @@ def load_network(name):
     card, (path, _) = read_card(name), network_files(name)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file of weights {str(path)!r}")
-    found, digest = hashlib.sha256(path.read_bytes()).hexdigest(), card["sha256"]
-    if found != digest:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != card["sha256"]:
         raise ValueError(
-            f"the weights in {str(path)!r} are not those of its card: SHA-256 {found[:12]}... "
-            f"instead of {digest[:12]}...; the file is damaged or another: install it again"
+            f"the weights in {str(path)!r} are not those of its card: SHA-256 {digest[:12]}... "
+            f"instead of {card['sha256'][:12]}...; the file is damaged or another: install it again"
         )
     model = build(card["architecture"], **card["options"])
-    _fill(model, path)
-    use = {key: tuple(v) if isinstance(v := card[key], list) else v for key in _USE}
-    return Network(model, card=card, **use)
+    _set_weights(model, path)
+    architecture = get_architecture(card["architecture"])
+    architecture = replace(architecture, **{name: card[name] for name in architecture.to_card()})
+    factors = tuple(card["half_width_factors"])
+    return Network(model, architecture, Domain.from_card(card), factors, card)
 
 
-def as_network(network):
-    """Return what a user may call a network as a `Network`.
+def as_network(network: PathLike | Network | keras.Model) -> Network:
+    """Return a network, its name, its file or a Keras model as a `Network`.
 
     Parameters
     ----------
     network : str, path-like, Network or `keras.Model`
-        As for `load_network`, or a model; what it is fed with is told by the number of channels
-        that it takes.
+        A name or a path as for `load_network`, a network, or a Keras model, whose kind of input
+        follows from its number of channels.
 
     Returns
     -------
     Network
-        The network. One of a file is loaded once, and kept while its card stays what it is.
+        The network. Networks from files are cached until their card changes.
 
     Raises
     ------
     TypeError, ValueError
-        If it is none, or as for `load_network`.
+        If ``network`` is none of these, or as for `load_network`.
     """
     if isinstance(network, Network):
         return network
     if isinstance(network, (str, Path)):
         _, card = network_files(network)
-        return _kept(str(network), card.read_bytes() if card.is_file() else b"")
+        return _load_cached(str(network), card.read_bytes() if card.is_file() else b"")
     if not isinstance(network, keras.Model):
-        raise TypeError(
-            "network must be a name, a path, a lensmap.networks.Network or a keras.Model, not "
-            f"{type(network).__name__}"
+        raise ParameterTypeError(
+            "network", "a name, a path, a lensmap.networks.Network or a keras.Model",
+            type(network).__name__,
         )
     kinds = {len(kind.channels): name for name, kind in reversed(INPUTS.items())}
     n_channels = network.input_shape[-1]
     if n_channels not in kinds:
         allowed = " or ".join(str(n) for n in sorted(kinds))
-        raise ValueError(f"network must be a model that takes {allowed} channels, not {n_channels}")
-    return Network(network, kinds[n_channels], reach=96, stride=32)
+        raise ParameterError(
+            "network", f"a model that takes {allowed} channels", str(n_channels)
+        )
+    architecture = Architecture(
+        kinds[n_channels], reach=_DEFAULT_REACH, stride=_DEFAULT_STRIDE
+    )
+    return Network(network, architecture)
 
 
 @functools.lru_cache(maxsize=4)
-def _kept(name, card):
+def _load_cached(name, card):
     return load_network(name)
 
 
-def _fill(model, path):
-    """Put the arrays of a file into a model."""
+def _set_weights(model, path):
+    """Set the weights of a model to the arrays of a file."""
     values = []
     with h5py.File(path, "r") as file:
-        wanted = {variable.path for variable in model.weights}
-        there = set(file["names"].asstr()[()]) if "names" in file else set()
-        if wanted != there:
-            name = min(wanted ^ there)
+        names = {variable.path for variable in model.weights}
+        stored_names = set(file["names"].asstr()[()]) if "names" in file else set()
+        if names != stored_names:
+            name = min(names ^ stored_names)
             raise ValueError(
                 f"the weights in {str(path)!r} do not fit the network {model.name!r}: "
-                f"{name!r} is {'missing' if name in wanted else 'not known'}"
+                f"{name!r} is {'missing' if name in names else 'not known'}"
             )
         for variable in model.weights:
             value = file[variable.path][()]
@@ -132,47 +141,55 @@ def _fill(model, path):
     model.set_weights(values)
 
 
-def save_network(network, path, *, architecture, options=None, overwrite=False):
-    """Write a network: the arrays in half precision, and its card.
+def save_network(
+    network: Network,
+    path: PathLike,
+    *,
+    architecture: str,
+    options: Mapping | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write the weights of a network in half precision, and its card.
 
     Parameters
     ----------
     network : Network
-        The network; its ``card`` says how it was made.
+        The network.
     path : path-like
-        The file of weights, which ends in ``.h5``; the card lies beside it.
+        The weights file, which ends in ``.h5``. The card gets the same name, with ``.json``.
     architecture : str
-        What `build` makes the model by.
+        The name by which `build` makes the model.
     options : dict or None
-        What else `build` was given.
+        The options with which `build` makes the model; None is the default options.
     overwrite : bool
-        Whether existing files may be replaced.
+        Whether to replace existing files.
 
     Raises
     ------
     ValueError
-        If ``path`` does not end in ``.h5``, the architecture is not known, or weights are not
+        If ``path`` does not end in ``.h5``, the architecture does not exist, or weights are not
         finite in half precision.
     FileExistsError
         If a file exists and ``overwrite`` is False.
     """
     path = Path(path)
     if path.suffix != ".h5":
-        raise ValueError(f"path must end in .h5, not {path.name!r}")
+        raise ParameterError("path", "in .h5", repr(path.name), verb="end")
     get_architecture(architecture)
     card_path = path.with_suffix(".json")
     if card_path.exists() and not overwrite:
         raise FileExistsError(f"{str(card_path)!r} exists; overwrite=True replaces it")
-    use = {key: getattr(network, key) for key in _USE}
     card = {
         **network.card,
         "format": CARD_FORMAT,
         "architecture": architecture,
         "options": dict(options or {}),
         "n_parameters": int(network.model.count_params()),
-        **use,
+        **network.architecture.to_card(),
+        **network.domain.to_card(),
+        "half_width_factors": network.half_width_factors,
     }
-    # Both are written before one of them takes its place.
+    # Both files are complete before either gets its final name.
     with (
         atomic_write(card_path, overwrite=overwrite) as card_file,
         atomic_write(path, overwrite=overwrite) as weights_file,
@@ -185,7 +202,7 @@ def save_network(network, path, *, architecture, options=None, overwrite=False):
 def _write_weights(model, path):
     with h5py.File(path, "w") as file:
         for variable in model.weights:
-            with np.errstate(over="ignore"):  # told below
+            with np.errstate(over="ignore"):  # an error below
                 value = keras.ops.convert_to_numpy(variable.value).astype(np.float16)
             if not np.all(np.isfinite(value)):
                 raise ValueError(f"the weights {variable.path!r} are not finite as float16")

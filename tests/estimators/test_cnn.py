@@ -216,10 +216,12 @@ class TestMasked:
         assert np.median(error[bridged]) > 1.01 * np.median(error[both])
 
     def test_needs_a_network_that_knows_masks(self, tmp_path):
-        from lensmap.networks import build, save_network
+        from lensmap.networks import Architecture, build, save_network
 
         options = {"widths": [4, 6], "blocks": [1, 1], "details": 4}
-        network = Network(build("lensmap", **options), "multiscale", card={"masks": False})
+        network = Network(
+            build("lensmap", **options), Architecture("multiscale"), card={"masks": False}
+        )
         save_network(network, tmp_path / "w.h5", architecture="lensmap", options=options)
         with pytest.raises(ValueError, match="must be one that was trained with masks, not"):
             MaskedCNN(network=str(tmp_path / "w.h5"))

@@ -100,8 +100,8 @@ def test_the_network_of_lensmap_is_better_for_it():
 
     with_ = as_network("lensmap")
     setup = ValidationSetup(sky=HaloModelField(z_source=1.5, shape=(256, 256)))
-    without = replace(with_, large_scales=None)
-    assert with_.large_scales is not None
+    without = replace(with_, architecture=replace(with_.architecture, large_scales=None))
+    assert with_.architecture.large_scales is not None
     gain = []
     for seed in range(3):
         truth, grid, _ = setup.draw(seed)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from lensmap.networks import GridArrays, Network, build
+from lensmap.networks import Architecture, GridArrays, Network, build
 
 RNG = np.random.default_rng(5)
 
@@ -24,7 +24,7 @@ def network():
     model = build("lensmap", widths=(6, 8), blocks=(1, 1), details=4)
     rng = np.random.default_rng(2)
     model.set_weights([0.15 * rng.standard_normal(w.shape) for w in model.get_weights()])
-    return Network(model, "multiscale", stride=4, reach=32)
+    return Network(model, Architecture("multiscale", stride=4, reach=32))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (30, 24), (65, 131)])
@@ -49,9 +49,9 @@ def test_a_margin_is_empty_and_cut_off(network):
     )
     image = keras.Input((None, None, 3))
     model = keras.Model(image, layers.Conv2D(1, 7, padding="same", bias_initializer="ones")(image))
-    paper = Network(model, "paper")
+    paper, wide_paper = (Network(model, Architecture("paper", margin=m)) for m in (0, 8))
     with pytest.warns(UserWarning, match="sigma_m"):
-        found = replace(paper, margin=8).predict(arrays).kappa
+        found = wide_paper.predict(arrays).kappa
         whole = paper.predict(wide).kappa[8:-8, 8:-8]
     assert found.shape == (64, 96)
     np.testing.assert_allclose(found, whole, atol=1e-6)
@@ -85,7 +85,7 @@ def test_a_model_of_the_users_own():
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, layers.Lambda(lambda x: 2 * x[..., :1] - x[..., 1:2])(inputs))
     arrays = GridArrays(np.full((10, 12), 0.1 + 0.3j), np.ones((10, 12)), np.zeros((10, 12)), 0.41)
-    found = Network(model, "paper").predict(arrays)
+    found = Network(model, Architecture("paper")).predict(arrays)
     np.testing.assert_allclose(found.kappa, -0.1, atol=1e-6)
     assert found.half_widths == {}
 
@@ -95,14 +95,14 @@ def test_a_model_that_does_not_keep_the_size():
     model = keras.Model(inputs, layers.Conv2D(1, 9)(inputs))
     arrays = replace(_arrays((40, 40)), measurement_error=np.zeros((40, 40)))
     with pytest.raises(ValueError, match="must return maps of the size of its input"):
-        Network(model, "paper").predict(arrays)
+        Network(model, Architecture("paper")).predict(arrays)
 
 
 def test_a_model_for_one_size():
     inputs = keras.Input((64, 64, 3))
     model = keras.Model(inputs, layers.Conv2D(1, 1)(inputs))
     with pytest.raises(ValueError, match="for maps of any size, not"):
-        Network(model, "paper")
+        Network(model, Architecture("paper"))
 
 
 def test_a_model_that_is_not_built():
@@ -111,11 +111,13 @@ def test_a_model_that_is_not_built():
             return inputs[..., :1]
 
     with pytest.raises(ValueError, match="model must be built with keras.Input"):
-        Network(Model(), "paper")
+        Network(Model(), Architecture("paper"))
 
 
 def test_what_is_no_network(network):
     with pytest.raises(TypeError, match="model must be a keras.Model, not str"):
-        Network("lensmap", "paper")
+        Network("lensmap", Architecture("paper"))
+    with pytest.raises(TypeError, match="architecture must be a lensmap.networks.Architecture"):
+        Network(network.model, "paper")
     with pytest.raises(ValueError, match="inputs must be one of 'multiscale'"):
-        Network(network.model, "shear")
+        Architecture("shear")

@@ -6,7 +6,7 @@ import pytest
 
 from lensmap.flatsky import mirror_x, rotate90
 from lensmap.networks import INPUTS, GridArrays
-from lensmap.networks._symmetries import SYMMETRIES, turned, turned_back
+from lensmap.networks._symmetries import SYMMETRIES, apply_symmetry, undo_symmetry
 
 RNG = np.random.default_rng(1)
 SHEAR = (RNG.standard_normal((20, 24)) + 1j * RNG.standard_normal((20, 24))) * 0.2
@@ -29,20 +29,21 @@ def test_inputs_of_a_turned_sky_are_turned_inputs(kind, symmetry):
     planes, unit = kind.make(GridArrays(SHEAR, WEIGHT, ERROR, 0.41))
     weight, error = (_sky(part, 0, symmetry).real for part in (WEIGHT, ERROR))
     expected, other = kind.make(GridArrays(_sky(SHEAR, 2, symmetry), weight, error, 0.41))
-    found = turned(planes, symmetry, kind.signs)
+    found = apply_symmetry(planes, symmetry, kind.signs)
     np.testing.assert_allclose(found, expected, atol=2e-5)
     if np.ndim(unit):
-        np.testing.assert_allclose(turned_back(other[..., np.newaxis], symmetry)[..., 0], unit,
+        np.testing.assert_allclose(undo_symmetry(other[..., np.newaxis], symmetry)[..., 0], unit,
                                    rtol=1e-5)
 
 
 @pytest.mark.parametrize("symmetry", SYMMETRIES, ids=str)
-def test_turned_back(symmetry):
+def test_undo_symmetry(symmetry):
     planes = RNG.standard_normal((5, 7, 2))
     ones = np.ones(2), np.ones(2)
-    np.testing.assert_array_equal(turned_back(turned(planes, symmetry, ones), symmetry), planes)
+    transformed = apply_symmetry(planes, symmetry, ones)
+    np.testing.assert_array_equal(undo_symmetry(transformed, symmetry), planes)
 
 
 def test_the_eight_are_different():
     planes, ones = RNG.standard_normal((4, 4, 1)), (np.ones(1), np.ones(1))
-    assert len({turned(planes, s, ones).tobytes() for s in SYMMETRIES}) == 8
+    assert len({apply_symmetry(planes, s, ones).tobytes() for s in SYMMETRIES}) == 8

@@ -7,7 +7,16 @@ import h5py
 import numpy as np
 import pytest
 
-from lensmap.networks import Network, as_network, build, load_network, read_card, save_network
+from lensmap.networks import (
+    Architecture,
+    Domain,
+    Network,
+    as_network,
+    build,
+    load_network,
+    read_card,
+    save_network,
+)
 
 OPTIONS = {"widths": [4, 6], "blocks": [1, 1], "details": 4}
 
@@ -17,8 +26,9 @@ def network():
     model = build("lensmap", **OPTIONS)
     rng = np.random.default_rng(1)
     model.set_weights([0.1 * rng.standard_normal(w.shape) for w in model.get_weights()])
-    return Network(model, "multiscale", pixel_scale=(0.3, 0.6), galaxies_per_pixel=(2.0, 9.0),
-                   shape_noise=(0.2, 0.3), stride=4, reach=20, half_width_factors=(1.1, 0.9),
+    architecture = Architecture("multiscale", stride=4, reach=20, margin=2, large_scales=9.0)
+    domain = Domain(pixel_scale=(0.3, 0.6), galaxies_per_pixel=(2.0, 9.0), shape_noise=(0.2, 0.3))
+    return Network(model, architecture, domain, half_width_factors=(1.1, 0.9),
                    card={"name": "small", "masks": True})
 
 
@@ -30,11 +40,9 @@ def path(network, tmp_path):
 
 def test_round_trip(network, path):
     back = load_network(path)
-    for name in (
-        "inputs", "pixel_scale", "galaxies_per_pixel", "shape_noise", "stride", "reach",
-        "half_width_factors",
-    ):
-        assert getattr(back, name) == getattr(network, name)
+    assert back.architecture.to_card() == network.architecture.to_card()
+    assert back.domain == network.domain
+    assert back.half_width_factors == network.half_width_factors
     for one, other in zip(back.model.get_weights(), network.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other.astype(np.float16).astype(np.float32))
     assert back.card["masks"] is True and back.card["n_parameters"] == network.model.count_params()
@@ -72,7 +80,7 @@ def test_a_missing_file(path, tmp_path):
         ({"options": {**OPTIONS, "blocks": [2, 1]}}, "is missing"),
         ({"options": {"widths": [4], "blocks": [1], "details": 4}}, "is not known"),
         ({"architecture": "transformer"}, "no architecture 'transformer'; there are 'lensmap'"),
-        ({"inputs": "paper"}, "takes 18 channels, but the inputs 'paper' have 3"),
+        ({"inputs": "paper"}, "take 3 channels for inputs='paper' .g1, g2, .*, not 18"),
     ],
 )
 def test_a_card_that_does_not_fit(path, change, message):
@@ -110,7 +118,9 @@ def test_weights_too_large_for_half_precision(network, tmp_path):
     model = build("lensmap", **OPTIONS)
     model.set_weights([np.full(w.shape, 1e6) for w in model.get_weights()])
     with pytest.raises(ValueError, match="not finite as float16"):
-        save_network(Network(model, "multiscale"), tmp_path / "w.h5", architecture="lensmap")
+        save_network(
+            Network(model, Architecture("multiscale")), tmp_path / "w.h5", architecture="lensmap"
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -125,8 +135,8 @@ def test_models_are_ones_own_but_estimators_share_theirs(path):
 
 def test_what_may_be_called_a_network(network, path):
     assert as_network(network) is network
-    assert as_network(path).stride == 4
-    assert as_network(network.model).inputs == "multiscale"
+    assert as_network(path).architecture.stride == 4
+    assert as_network(network.model).architecture.inputs == "multiscale"
     with pytest.raises(TypeError, match="keras.Model, not int"):
         as_network(3)
 

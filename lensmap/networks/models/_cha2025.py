@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The network of Cha et al. 2025."""
 
+from typing import Literal
+
 import keras
 from keras import layers
 
@@ -8,50 +10,53 @@ from lensmap.networks.models._large_kernel import LargeConv2D, LargeConv2DTransp
 
 __all__ = ["cha2025_network"]
 
-_SIZES = (9, 25, 49)  # of the filters that see the input, 8 channels each
+# The sides in pixels of the kernels applied to the input, with 8 channels each.
+_KERNEL_SIDES = (9, 25, 49)
 
-_ACTIVATION = "leaky_relu"  # Keras' slope is that of the paper
+# The default slope of Keras is that of the paper.
+_ACTIVATION = "leaky_relu"
 
 
-def cha2025_network(method="auto", dropout=0.25):
+def cha2025_network(
+    method: Literal["auto", "fft", "direct"] = "auto", dropout: float = 0.25
+) -> keras.Model:
     """Build the network of Cha et al. 2025, Table 1: 5 606 617 parameters.
 
     Parameters
     ----------
     method : {"auto", "fft", "direct"}
-        How the large kernels are applied, see `LargeConv2D`; the weights are the same.
+        The algorithm for the large kernels, see `LargeConv2D`; the weights do not depend on it.
     dropout : float
-        The share of the channels' pixels that is dropped after the Concatenate and the Multiply
-        in training.
+        The dropout rate after the Concatenate and the Multiply layer, in training.
 
     Returns
     -------
     `keras.Model`
-        From ``(n, ny, nx, 3)`` to ``(n, ny, nx, 1)``, where ny and nx are at least 49. The
-        channels of the input are the means of g1 and g2 in the pixel basis (x to the right, y
-        upwards) and of the error of measurement of the ellipticities, per pixel, 0 in empty
-        pixels. The output is the convergence.
+        Maps ``(n, ny, nx, 3)`` to ``(n, ny, nx, 1)``, where ny and nx are at least 49. The input
+        channels are the means per pixel of g1, of g2 (pixel basis: x to the right, y upwards) and
+        of the measurement error of the ellipticities; 0 in empty pixels. The output is the
+        convergence.
 
     Notes
     -----
-    The outermost 24 pixels of the map are made from what the last valid convolution sees further
-    inside. As nothing is known beyond the edge of a field, `Network` surrounds it by as many empty
-    pixels, which the convolutions that see the input do anyway.
+    The last convolution has no padding, so that the outermost 24 pixels of the map depend only on
+    data further inside. `Network` pads the field with as many empty pixels, in the way in which
+    the first convolutions pad it.
 
     References
     ----------
     Cha et al. 2025, Table 1.
     """
     inputs = keras.Input((None, None, 3), name="inputs")
-    seen = [
+    features = [
         LargeConv2D(8, size, padding="same", activation=_ACTIVATION, method=method,
                     name=f"conv_{i}")(inputs)
-        for i, size in enumerate(_SIZES)
+        for i, size in enumerate(_KERNEL_SIDES)
     ]
-    seen = layers.Concatenate(name="concatenate")(seen)
-    x = layers.Dropout(dropout, name="dropout_0")(seen)
+    features = layers.Concatenate(name="concatenate")(features)
+    x = layers.Dropout(dropout, name="dropout_0")(features)
     x = _down_and_up(x, "3", "0", method)
-    x = layers.Multiply(name="multiply")([x, seen])
+    x = layers.Multiply(name="multiply")([x, features])
     x = layers.Dropout(dropout, name="dropout_1")(x)
     x = _down_and_up(x, "4", "1", method)
     outputs = layers.Conv2D(1, 1, name="conv_5")(x)

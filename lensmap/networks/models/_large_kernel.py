@@ -1,22 +1,25 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Convolution layers for large kernels: by Fourier transforms of overlapping tiles.
+"""Convolution layers for large kernels, by Fourier transforms of overlapping tiles.
 
-A transform of some hundred points is quicker as a product with the matrix of its cosines and
-sines than as an FFT followed by copies: the product runs near the peak of the processor, in any
-layout of the array, makes only the outputs that are needed from only the inputs that are not zero,
-and its gradient is the product with the transposed matrix. So everything here is products of
-real matrices, on every backend of Keras.
+A transform of some hundred points is faster as a product with the matrix of its cosines and sines
+than as an FFT followed by copies. The product runs near the peak speed of the processor for any
+memory layout, computes only the outputs that are needed from the inputs that are not zero, and its
+gradient is the product with the transposed matrix. All steps here are therefore products of real
+matrices, on every backend of Keras.
 
-The axes of a tile lead: ``(y, x, channel, image, tile in y, tile in x)``. The transforms then act
-on the first axes, the kernel on the channels, and nothing is transposed in between. "ri" counts the
-real and the imaginary part.
+Tile axes come first: ``(y, x, channel, image, tile in y, tile in x)``. The transforms then act on
+the first axes and the kernel on the channels, without transposes in between. "ri" is an axis of
+length 2, the real and the imaginary part.
 """
 
 from functools import lru_cache
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import ops
+
+from lensmap.utils import ParameterError
 
 __all__ = ["LargeConv2D", "LargeConv2DTranspose"]
 
@@ -24,29 +27,29 @@ _METHODS = ("auto", "fft", "direct")
 
 
 # ---------------------------------------------------------------------------------------------
-# The layers, and what both share
+# The layers
 # ---------------------------------------------------------------------------------------------
 
 
 def _check_arguments(layer, method, paddings):
-    """Check what a layer was given that Keras' own would take."""
+    """Refuse parameters that Keras' layer has and this one has not."""
     if method not in _METHODS:
-        raise ValueError(f"method must be one of {_METHODS}, not {method!r}")
+        raise ParameterError("method", f"one of {_METHODS}", repr(method))
     fixed = {
         "strides": (1, 1), "dilation_rate": (1, 1), "groups": 1, "data_format": "channels_last"
     }
     for name, only in fixed.items():
         value = getattr(layer, name, only)
         if value != only:
-            raise ValueError(f"{name} must be {only!r}, not {value!r}")
+            raise ParameterError(name, repr(only), repr(value))
     if layer.padding not in paddings:
         allowed = " or ".join(map(repr, paddings))
-        raise ValueError(f"padding must be {allowed}, not {layer.padding!r}")
+        raise ParameterError("padding", allowed, repr(layer.padding))
 
 
-def _by_tiles(layer, c_in):
+def _uses_tiles(layer, c_in):
     if layer.method == "auto":
-        return _tiles_are_quicker(layer.kernel_size, c_in, layer.filters)
+        return _tiles_are_faster(layer.kernel_size, c_in, layer.filters)
     return layer.method == "fft"
 
 
@@ -59,10 +62,10 @@ def _finish(layer, outputs, dtype):
 
 @keras.saving.register_keras_serializable(package="lensmap")
 class LargeConv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` that is also quick for kernels such as 49 x 49.
+    """A `keras.layers.Conv2D` that is fast for large kernels, such as 49 x 49.
 
-    Weights, arguments and results are those of `keras.layers.Conv2D`, to rounding, so that one
-    stands for the other in any model, and weights of one can be loaded into the other.
+    Weights, parameters and, to rounding, results are those of `keras.layers.Conv2D`. Each layer can
+    replace the other in any model, and load its weights.
 
     Parameters
     ----------
@@ -71,12 +74,12 @@ class LargeConv2D(keras.layers.Conv2D):
     kernel_size : int or tuple of int
         ``(ny, nx)`` in pixels.
     method : {"auto", "fft", "direct"}
-        ``"fft"`` multiplies Fourier transforms of overlapping tiles, in float32 at least;
-        ``"direct"`` is Keras' own convolution; ``"auto"`` takes what is quicker for the kernel and
-        the channels on ordinary processors.
+        ``"fft"`` multiplies Fourier transforms of overlapping tiles, in float32 at least.
+        ``"direct"`` is Keras' convolution. ``"auto"`` selects the method that is faster on CPUs for
+        the kernel size and the numbers of channels.
     **kwargs
-        As for `keras.layers.Conv2D`: padding ("valid" or "same"), activation, use_bias,
-        initializers, regularizers, constraints, name, dtype.
+        Further parameters of `keras.layers.Conv2D`: padding ("valid" or "same"), activation,
+        use_bias, initializers, regularizers, constraints, name, dtype.
 
     Raises
     ------
@@ -86,30 +89,37 @@ class LargeConv2D(keras.layers.Conv2D):
 
     Notes
     -----
-    Images are ``(n, ny, nx, channels)``; ny and nx may be unknown when a model is built. Memory
-    grows with the number of pixels, some thirty times an image of 24 channels.
+    Images are ``(n, ny, nx, channels)``; ny and nx may be undefined when a model is built. The
+    memory needed is about thirty times that of an image of 24 channels.
 
-    On graphics processors that round the factors of matrix products (TensorFloat-32), both
-    methods are as exact as such products are, unless the rounding is switched off.
+    On GPUs that round the factors of matrix products (TensorFloat-32), both methods have the
+    precision of such products, unless this rounding is switched off.
     """
 
-    def __init__(self, filters, kernel_size, *, method="auto", **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | tuple[int, int],
+        *,
+        method: Literal["auto", "fft", "direct"] = "auto",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(filters, kernel_size, **kwargs)
         _check_arguments(self, method, ("valid", "same"))
         self.method = method
 
-    def get_config(self):
-        """Return the arguments of the layer, from which ``from_config`` makes another.
+    def get_config(self) -> dict:
+        """Return the parameters of the layer, for ``from_config``.
 
         Returns
         -------
         dict
-            By name.
+            The values by name.
         """
         return {**super().get_config(), "method": self.method}
 
-    def call(self, inputs):
-        """Return the convolved images.
+    def call(self, inputs: Any) -> Any:
+        """Convolve images.
 
         Parameters
         ----------
@@ -119,10 +129,10 @@ class LargeConv2D(keras.layers.Conv2D):
         Returns
         -------
         tensor
-            ``(n, ny, nx, filters)`` with padding "same"; less by the size of the kernel less 1
-            with "valid".
+            ``(n, ny, nx, filters)`` with padding "same"; with "valid",
+            ``(n, ny - kernel_size[0] + 1, nx - kernel_size[1] + 1, filters)``.
         """
-        if not _by_tiles(self, inputs.shape[-1]):
+        if not _uses_tiles(self, inputs.shape[-1]):
             return super().call(inputs)
         before, after = (0, 0), (0, 0)
         if self.padding == "same":
@@ -135,10 +145,10 @@ class LargeConv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package="lensmap")
 class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
-    """`keras.layers.Conv2DTranspose` without strides that is also quick for large kernels.
+    """A `keras.layers.Conv2DTranspose` without strides that is fast for large kernels.
 
-    Each pixel of the input adds the kernel, times its value, to the output, which is larger than
-    the input by the size of the kernel less 1.
+    Each pixel of the input adds the kernel, times its value, to the output. The output is larger
+    than the input by the size of the kernel minus 1.
 
     Parameters
     ----------
@@ -149,35 +159,42 @@ class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
     method : {"auto", "fft", "direct"}
         As for `LargeConv2D`.
     **kwargs
-        As for `keras.layers.Conv2DTranspose`: activation, use_bias, initializers, regularizers,
-        constraints, name, dtype.
+        Further parameters of `keras.layers.Conv2DTranspose`: activation, use_bias, initializers,
+        regularizers, constraints, name, dtype.
 
     Raises
     ------
     ValueError
-        For another method, for a padding other than "valid", and for strides, dilation or a data
-        format other than 1, 1 and "channels_last".
+        For another method, a padding other than "valid", an output padding, and for strides,
+        dilation or a data format other than 1, 1 and "channels_last".
     """
 
-    def __init__(self, filters, kernel_size, *, method="auto", **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | tuple[int, int],
+        *,
+        method: Literal["auto", "fft", "direct"] = "auto",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(filters, kernel_size, **kwargs)
         _check_arguments(self, method, ("valid",))
         self.method = method
         if self.output_padding is not None:
-            raise ValueError(f"output_padding must be None, not {self.output_padding!r}")
+            raise ParameterError("output_padding", "None", repr(self.output_padding))
 
-    def get_config(self):
-        """Return the arguments of the layer, from which ``from_config`` makes another.
+    def get_config(self) -> dict:
+        """Return the parameters of the layer, for ``from_config``.
 
         Returns
         -------
         dict
-            By name.
+            The values by name.
         """
         return {**super().get_config(), "method": self.method}
 
-    def call(self, inputs):
-        """Return the images after the transposed convolution.
+    def call(self, inputs: Any) -> Any:
+        """Apply the transposed convolution to images.
 
         Parameters
         ----------
@@ -189,7 +206,7 @@ class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
         tensor
             ``(n, ny + kernel_size[0] - 1, nx + kernel_size[1] - 1, filters)``.
         """
-        if not _by_tiles(self, inputs.shape[-1]):
+        if not _uses_tiles(self, inputs.shape[-1]):
             return super().call(inputs)
         dtype = _working_dtype(inputs)
         kernel = ops.transpose(ops.cast(self.kernel, dtype), (0, 1, 3, 2))
@@ -197,17 +214,18 @@ class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
 
 
 def _working_dtype(x):
-    """Half precision is good enough for images and weights, but not for their transforms."""
+    """Return the dtype of the transforms: half precision is not sufficient for them."""
     dtype = keras.backend.standardize_dtype(x.dtype)
     return dtype if dtype == "float64" else "float32"
 
 
-def _tiles_are_quicker(kernel_size, c_in, c_out):
-    """Tell by the number of pixels of the kernel and by the channels.
+def _tiles_are_faster(kernel_size, c_in, c_out):
+    """Return whether tiles are faster, by a rule for the kernel size and the channels.
 
-    Per pixel of the image, the direct way multiplies area * c_in * c_out times; tiles cost so much
-    per channel and so much per pair of channels. Where they were equally quick, on two cores,
-    256 x 256 pixels, TensorFlow, the side of the kernel was (forward; with both gradients):
+    Per pixel of the image, the direct method multiplies area * c_in * c_out times. Tiles have one
+    cost per channel and one per pair of channels. The table has the side of the kernel at which
+    both methods took the same time (forward, and with both gradients), for 256 x 256 pixels on two
+    cores with TensorFlow, and the side by this rule.
 
     ========  ============  ===========  =======
     channels  forward       gradients    rule
@@ -219,7 +237,7 @@ def _tiles_are_quicker(kernel_size, c_in, c_out):
     64 -> 64  5             6            6
     ========  ============  ===========  =======
 
-    Beyond 16 x 16 the direct gradients take 20 to 200 times as long as tiles.
+    Above 16 x 16, gradients by the direct method take 20 to 200 times as long as those by tiles.
     """
     area = kernel_size[0] * kernel_size[1]
     return area > min(256, 22 + 270 * (1 / c_in + 1 / c_out))
@@ -231,9 +249,9 @@ def _tiles_are_quicker(kernel_size, c_in, c_out):
 
 
 def _valid(x, kernel, before, after):
-    """Correlate images ``(n, ny, nx, c)``, surrounded by zeros, with ``(ky, kx, c, c_out)``.
+    """Correlate images ``(n, ny, nx, c)``, padded with zeros, with ``(ky, kx, c, c_out)``.
 
-    Overlap-save: of a tile as long as its transform, the first pixels are right.
+    Overlap-save: in a tile of the length of its transform, the first pixels are valid.
     """
     n, ny, nx, c = ops.shape(x)
     kh, kw, _, c_out = kernel.shape
@@ -259,7 +277,7 @@ def _valid(x, kernel, before, after):
 def _full(x, kernel):
     """Convolve images ``(n, ny, nx, c)`` with ``(ky, kx, c, c_out)``, edges included.
 
-    Overlap-add: a tile, with zeros up to the length of its transform, spills over its neighbors.
+    Overlap-add: a tile, padded to the length of its transform, also adds to its neighbors.
     """
     n, ny, nx, c = ops.shape(x)
     kh, kw, _, c_out = kernel.shape
@@ -280,9 +298,9 @@ def _full(x, kernel):
 
 
 def _filter(x, kernel, length, n_in, n_out, n_tiles, *, conjugate):
-    """Transform along x, multiply with the kernel's spectrum, and transform back.
+    """Transform along x, multiply by the kernel's spectrum, and transform back.
 
-    From ``(ky, ri * n_in, channels * tiles)`` to ``(ky, ri * n_out, c_out * tiles)``.
+    Maps ``(ky, ri * n_in, channels * tiles)`` to ``(ky, ri * n_out, c_out * tiles)``.
     """
     kh, kw, c_in, c_out = kernel.shape
     ly = _tiling(kh)[0]
@@ -298,18 +316,18 @@ def _filter(x, kernel, length, n_in, n_out, n_tiles, *, conjugate):
 
 
 def _cut(x, overlap):
-    """Append to each block ``(n, blocks, values)`` the first values of its successor.
+    """Append to each block ``(n, blocks, values)`` the first values of the next one.
 
-    There is one block less afterwards. Blocks are flat because the gradient of a slice of many
-    axes is slow.
+    The result has one block fewer. Blocks are flat because the gradient of a slice along many axes
+    is slow.
     """
     return ops.concatenate([x[:, :-1], x[:, 1:, :overlap]], -1)
 
 
 def _join(x, step, overlap):
-    """Add to each block ``(n, blocks, values)`` what its predecessor has beyond ``step`` values.
+    """Add to each block ``(n, blocks, values)`` the values after ``step`` of the previous one.
 
-    There is one block more afterwards.
+    The result has one block more.
     """
     blocks = ops.pad(x[:, :, :step], ((0, 0), (0, 1), (0, 0)))
     return blocks + ops.pad(x[:, :, step:], ((0, 0), (1, 0), (0, step - overlap)))
@@ -324,7 +342,7 @@ def _product(a, b, *, transpose=False):
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
-        # keras.ops transposes in memory here, which takes as long as the product itself.
+        # keras.ops would transpose in memory, which takes as long as the product itself.
         return tensorflow.matmul(a, b, transpose_a=transpose)
     return ops.matmul(ops.swapaxes(a, -1, -2) if transpose else a, b)
 
@@ -335,49 +353,50 @@ def _product(a, b, *, transpose=False):
 
 
 def _tiling(k):
-    """Return the length of a transform and the step between tiles for a kernel of k pixels.
+    """Return the length of the transform and the step between tiles for a kernel of k pixels.
 
-    For 49 pixels that is 128; with 24 channels and images of 512 x 512, lengths of 96, 112, 144 and
-    164 were 6, 8, 2 and 12 per cent slower. The step is never less than the overlap, so that a
-    tile reaches into one neighbor only.
+    The length is 128 for 49 pixels. With 24 channels and images of 512 x 512 pixels, lengths of 96,
+    112, 144 and 164 were 6, 8, 2 and 12 per cent slower. The step is never less than the overlap,
+    so that a tile extends into one neighbor only.
     """
     length = 16 * -(-int(2.6 * k) // 16)
     return length, length - k + 1
 
 
 def _cos_sin(n_frequencies, n_points, length):
-    # Whole turns are taken off in integers, for exactness.
+    # Whole periods are removed in exact integer arithmetic.
     phase = np.outer(np.arange(n_frequencies), np.arange(n_points)) % length
     return np.cos(2 * np.pi / length * phase), np.sin(2 * np.pi / length * phase)
 
 
 @lru_cache(maxsize=64)
 def _real_to_complex(length, n_in):
-    """Return (k * ri, n_in): half the frequencies of real points, the others being 0."""
+    """Return (k * ri, n_in): half the frequencies of n_in real points, padded with 0."""
     cos, sin = _cos_sin(length // 2 + 1, n_in, length)
     return np.stack([cos, -sin], axis=1).reshape(-1, n_in)
 
 
 @lru_cache(maxsize=64)
 def _complex_to_real(length, n_out):
-    """Return (n_out, k * ri): the first points from half the frequencies."""
+    """Return (n_out, k * ri): the first n_out points from half the frequencies."""
     cos, sin = _cos_sin(length // 2 + 1, n_out, length)
-    # Every frequency stands for its negative as well, but for the first and (length is even) last.
-    twice = np.full((length // 2 + 1, 1), 2.0)
-    twice[[0, -1]] = 1.0
-    return (np.stack([twice * cos, -twice * sin], axis=1) / length).reshape(-1, n_out).T.copy()
+    # Each frequency also counts for its negative, except the first and (for even lengths) the last.
+    multiplicity = np.full((length // 2 + 1, 1), 2.0)
+    multiplicity[[0, -1]] = 1.0
+    matrix = np.stack([multiplicity * cos, -multiplicity * sin], axis=1) / length
+    return matrix.reshape(-1, n_out).T.copy()
 
 
 @lru_cache(maxsize=64)
 def _complex_to_complex(length, n_in):
-    """Return (k * ri, ri * n_in)."""
+    """Return (k * ri, ri * n_in): all frequencies of n_in complex points, padded with 0."""
     cos, sin = _cos_sin(length, n_in, length)
     return np.stack([np.hstack([cos, sin]), np.hstack([-sin, cos])], 1).reshape(-1, 2 * n_in)
 
 
 @lru_cache(maxsize=64)
 def _complex_back(length, n_out):
-    """Return (ri * n_out, k * ri): the first points."""
+    """Return (ri * n_out, k * ri): the first n_out points from all frequencies."""
     return _complex_to_complex(length, n_out).T / length
 
 
@@ -385,7 +404,8 @@ def _complex_back(length, n_out):
 def _complex_to_factor(length, n_in, conjugate):
     """Return (k * ri of the product * ri of the other factor, ri * n_in).
 
-    The transform (or its conjugate) as the real 2 x 2 matrix that multiplies a complex number.
+    For each frequency this is the transform, or its conjugate, as the real 2 x 2 matrix that
+    multiplies a complex number by it.
     """
     rows = _complex_to_complex(length, n_in).reshape(length, 2, -1)
     real, imaginary = rows[:, 0], -rows[:, 1] if conjugate else rows[:, 1]

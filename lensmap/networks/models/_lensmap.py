@@ -1,5 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The network of lensmap: a U-Net on Kaiser-Squires maps that also says how wrong it may be."""
+"""The network of lensmap: a U-Net on Kaiser-Squires maps that also predicts its errors."""
+
+from collections.abc import Sequence
 
 import keras
 from keras import layers
@@ -10,39 +12,43 @@ __all__ = ["lensmap_network"]
 
 _ACTIVATION = "silu"
 
-# log of the half-widths, in units of the noise of a pixel, from which training starts
-_START_OF_WIDTHS = -1.5
+# The logarithms of the two half-widths, in units of the noise of a pixel, before training.
+_INITIAL_LOG_WIDTHS = (-1.5, -0.8)
 
 
 def lensmap_network(
-    n_channels=18, widths=(64, 96, 128, 192), blocks=(2, 2, 3, 2), up_blocks=(2, 0, 0), details=24,
-    detail_blocks=3,
-):
+    n_channels: int = 18,
+    widths: Sequence[int] = (64, 96, 128, 192),
+    blocks: Sequence[int] = (2, 2, 3, 2),
+    up_blocks: Sequence[int] = (2, 0, 0),
+    details: int = 24,
+    detail_blocks: int = 3,
+) -> keras.Model:
     """Build the network of lensmap.
 
-    Residual blocks at half the resolution of the input and below, joined by sums; the last layers
-    see the input again, at full resolution.
+    Residual blocks work at half the resolution of the input and below; sums join the way down and
+    the way up. The last layers also take the input, at full resolution.
 
     Parameters
     ----------
     n_channels : int
-        Of the input; those of the kind ``"multiscale"`` are 18.
-    widths : tuple of int
-        The channels at 1/2, 1/4, ... of the resolution.
-    blocks : tuple of int
-        The residual blocks there, on the way down.
-    up_blocks : tuple of int
-        The same on the way up, at 1/2, 1/4, ... without the lowest. Below 1/2, training switches
-        them off by itself.
+        The number of input channels; the kind ``"multiscale"`` has 18.
+    widths : sequence of int
+        The numbers of channels at 1/2, 1/4, ... of the resolution.
+    blocks : sequence of int
+        The numbers of residual blocks at these resolutions, on the way down.
+    up_blocks : sequence of int
+        The numbers of residual blocks at 1/2, 1/4, ... of the resolution, on the way up, without
+        the lowest. Training leaves those below 1/2 unused.
     details, detail_blocks : int
-        The channels and the residual blocks at full resolution, after the way up.
+        The numbers of channels and of residual blocks at full resolution, after the way up.
 
     Returns
     -------
     `keras.Model`
-        From ``(n, ny, nx, n_channels)`` to ``(n, ny, nx, 3)``, where ny and nx are multiples of
-        2 to the power of the number of widths. The output is in units of the noise of a pixel:
-        convergence, and the logarithms of the half-widths of the 68 and 95 per cent intervals.
+        Maps ``(n, ny, nx, n_channels)`` to ``(n, ny, nx, 3)``, where ny and nx are multiples of
+        ``2**len(widths)``. The output is the convergence, in units of the noise of a pixel, and the
+        logarithms of the half-widths of the 68 and 95 per cent confidence intervals.
     """
     inputs = keras.Input((None, None, n_channels), name="inputs")
     x = layers.Conv2D(widths[0], 4, strides=2, padding="same", name="down_0")(inputs)
@@ -67,18 +73,18 @@ def lensmap_network(
     for i in range(detail_blocks):
         x = _block(x, details, f"detail_{i}")
     outputs = layers.Conv2D(3, 1, kernel_initializer="zeros",
-                            bias_initializer=_start, name="outputs", dtype="float32")(x)
+                            bias_initializer=_initial_bias, name="outputs", dtype="float32")(x)
     return keras.Model(inputs, outputs, name="lensmap")
 
 
-def _start(shape, dtype=None):
-    return keras.ops.convert_to_tensor([0.0, _START_OF_WIDTHS, _START_OF_WIDTHS + 0.7], dtype)
+def _initial_bias(shape, dtype=None):
+    return keras.ops.convert_to_tensor([0.0, *_INITIAL_LOG_WIDTHS], dtype)
 
 
 def _block(x, width, name):
     y = layers.Activation(_ACTIVATION)(x)
     y = layers.Conv2D(width, 3, padding="same", name=f"{name}_a")(y)
     y = layers.Activation(_ACTIVATION)(y)
-    # Each block starts as the identity: a deep network is as easy to train as a shallow one then.
+    # Each block starts as the identity, which makes deep networks as easy to train as shallow ones.
     y = layers.Conv2D(width, 3, padding="same", kernel_initializer="zeros", name=f"{name}_b")(y)
     return layers.Add()([x, y])

@@ -1,25 +1,29 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Layers that raise the resolution of maps of any size.
+"""Layers that upsample maps of any size.
 
-`keras.layers.UpSampling2D` does not work in a graph of TensorFlow that leaves the sizes open.
+`keras.layers.UpSampling2D` does not work in a TensorFlow graph with undefined sizes.
 """
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
+
+from lensmap.utils import ParameterError
 
 __all__ = ["BicubicUpsampling", "Bilinear2x"]
 
 
 @keras.saving.register_keras_serializable(package="lensmap")
 class Bilinear2x(layers.Layer):
-    """Double the resolution by bilinear interpolation between the centers of pixels.
+    """Upsampling by a factor of 2, with bilinear interpolation between pixel centers.
 
-    Beyond the edge the map goes on as it is there.
+    Beyond the edge, the map has the values at the edge.
     """
 
-    def call(self, inputs):
-        """Return ``(n, 2 ny, 2 nx, c)`` for ``(n, ny, nx, c)``."""
+    def call(self, inputs: Any) -> Any:
+        """Upsample images ``(n, ny, nx, c)`` to ``(n, 2 ny, 2 nx, c)``."""
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf  # four times as quick as slices
 
@@ -27,25 +31,25 @@ class Bilinear2x(layers.Layer):
             return tf.cast(tf.image.resize(inputs, size, method="bilinear"), inputs.dtype)
         return _doubled(_doubled(inputs, 1), 2)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the shape of the output."""
         n, ny, nx, c = input_shape
         return n, None if ny is None else 2 * ny, None if nx is None else 2 * nx, c
 
 
 def _doubled(values, axis):
-    """Interpolate along an axis: each pixel becomes two, a quarter of a pixel off its center."""
+    """Interpolate along an axis at a quarter of a pixel on either side of each center."""
     n = ops.shape(values)[axis]
 
-    def part(start, stop):
+    def cut_axis(start, stop):
         cut = [slice(None)] * 4
         cut[axis] = slice(start, stop)
         return values[tuple(cut)]
 
-    own = 0.75 * values
-    before = ops.concatenate([part(0, 1), part(0, -1)], axis)
-    after = ops.concatenate([part(1, None), part(-1, None)], axis)
-    pair = ops.stack([own + 0.25 * before, own + 0.25 * after], axis + 1)
+    center = 0.75 * values
+    before = ops.concatenate([cut_axis(0, 1), cut_axis(0, -1)], axis)
+    after = ops.concatenate([cut_axis(1, None), cut_axis(-1, None)], axis)
+    pair = ops.stack([center + 0.25 * before, center + 0.25 * after], axis + 1)
     shape = list(ops.shape(values))
     shape[axis] = 2 * n
     return ops.reshape(pair, shape)
@@ -53,14 +57,14 @@ def _doubled(values, axis):
 
 @keras.saving.register_keras_serializable(package="lensmap")
 class BicubicUpsampling(layers.Layer):
-    """Raise the resolution of images of one channel by a whole, even factor.
+    """Bicubic upsampling of single-channel images by an even factor.
 
     Parameters
     ----------
     factor : int
-        Even.
+        The ratio of the resolutions, an even number.
     **kwargs
-        As for `keras.layers.Layer`.
+        Further parameters of `keras.layers.Layer`.
 
     Raises
     ------
@@ -72,19 +76,19 @@ class BicubicUpsampling(layers.Layer):
     Keys 1981, IEEE Trans. Acoust. Speech Signal Process. 29, 1153, with a = -1/2.
     """
 
-    def __init__(self, factor, **kwargs):
+    def __init__(self, factor: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if factor < 2 or factor % 2:
-            raise ValueError(f"factor must be even, not {factor!r}")
+            raise ParameterError("factor", "even", repr(factor), "take 2, 4, 6, ...")
         self.factor = factor
 
-    def call(self, images):
-        """Return images with ``factor`` times as many pixels on each side.
+    def call(self, images: Any) -> Any:
+        """Upsample images.
 
         Parameters
         ----------
         images : tensor
-            ``(n, ny, nx, 1)``. Beyond their edges they go on as they are there.
+            ``(n, ny, nx, 1)``. Beyond the edge, they have the values at the edge.
 
         Returns
         -------
@@ -98,38 +102,39 @@ class BicubicUpsampling(layers.Layer):
         kernel = ops.convert_to_tensor(np.outer(weights, weights)[..., None, None], x.dtype)
         x = ops.conv_transpose(x, kernel, strides=self.factor, padding="valid",
                                data_format="channels_last")
-        # the first pixel of the image, two pixels in and where its four weights begin to meet
+        # The kernel of the image's first pixel, the third with the padding, is centered on
+        # 4 * factor, and the fine pixels of this pixel begin half a factor before.
         start = 7 * self.factor // 2
         return x[:, start : start + size[0], start : start + size[1]]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the shape of the output.
 
         Parameters
         ----------
         input_shape : tuple
-            ``(n, ny, nx, 1)``, with None for what is not known.
+            ``(n, ny, nx, 1)``, with None for undefined sizes.
 
         Returns
         -------
         tuple
-            The same, with the sides that many times as long.
+            ``(n, factor * ny, factor * nx, 1)``.
         """
         n, ny, nx, c = input_shape
         return n, *(None if side is None else self.factor * side for side in (ny, nx)), c
 
-    def get_config(self):
-        """Return the arguments of the layer.
+    def get_config(self) -> dict:
+        """Return the parameters of the layer.
 
         Returns
         -------
         dict
-            By name.
+            The values by name.
         """
         return {**super().get_config(), "factor": self.factor}
 
 
 def _cubic(factor):
-    """Return the weights of a pixel in the 4 * factor finer ones around it."""
+    """Return the weights of a pixel in the 4 * factor finer pixels around it."""
     x = np.abs((np.arange(4 * factor) + 0.5) / factor - 2)
     return np.where(x < 1, 1 - 2.5 * x**2 + 1.5 * x**3, 2 - 4 * x + 2.5 * x**2 - 0.5 * x**3)

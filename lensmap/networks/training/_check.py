@@ -1,45 +1,47 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""How good a network is while it learns: scores on fields that it does not learn from."""
+"""Scores of a network during training, on fields that are held back."""
 
+import keras
 import numpy as np
 
 from lensmap.networks.training._examples import Examples, SurveyRange
 
 __all__ = ["TrainingCheck"]
 
-# The maps of a check: enough to see a learning curve, few enough not to hold it up.
+# The number of maps in a check: enough for a learning curve, and short compared to the training.
 _N_MAPS = 12
 
 
 class TrainingCheck:
-    """Scores of a model on whole fields with the usual survey, the same each time.
+    """Scores of a model on whole held-back fields with the usual survey, the same in each call.
 
     Parameters
     ----------
     examples : Examples
-        What the model learns from.
+        The training examples.
     held_back : int
-        How many files at the end of each set it does not learn from; with 0 there is no check.
+        The number of files at the end of each set that are not used for training. With 0 there are
+        no scores.
     """
 
-    def __init__(self, examples, held_back):
+    def __init__(self, examples: Examples, held_back: int) -> None:
         usual = Examples(
-            {one: 1.0 for one in examples.sets}, examples.kind, SurveyRange.only_usual(),
-            stride=examples.stride, margin=examples.margin, seed=examples.seed,
+            {fields: 1.0 for fields in examples.sets}, examples.architecture,
+            SurveyRange.only_usual(), seed=examples.seed,
         )
-        places = [
-            (which, len(one) - 1 - back, redshift)
+        indices = [
+            (i, len(fields) - 1 - back, redshift)
             for back in range(held_back)
-            for which, one in enumerate(usual.sets)
-            for redshift in range(one.n_redshifts)
+            for i, fields in enumerate(usual.sets)
+            for redshift in range(fields.n_redshifts)
         ]
-        # One seed for each, which is none of a step's.
+        # One seed for each, different from those of all training steps.
         self._examples = [
-            usual.make(*place, np.random.default_rng((usual.seed, 2**32 - 1, *place)))
-            for place in places[:_N_MAPS]
+            usual.make(*index, np.random.default_rng((usual.seed, 2**32 - 1, *index)))
+            for index in indices[:_N_MAPS]
         ]
 
-    def __call__(self, model):
+    def __call__(self, model: keras.Model) -> dict[str, float]:
         """Score a model.
 
         Parameters
@@ -50,27 +52,28 @@ class TrainingCheck:
         Returns
         -------
         dict
-            The mean over maps of Pearson's r (``r``), of the root mean square error over the
-            scatter of the truth (``relative_error``), and what part of the truth lies in the
-            intervals (``coverage_68``, ``coverage_95``); empty without fields.
+            The means over maps of Pearson's r (``r``), of the scatter of the error over the scatter
+            of the truth (``relative_error``), and of the fractions of pixels whose truth lies in
+            the confidence intervals (``coverage_68``, ``coverage_95``). Empty without held-back
+            fields.
         """
         rows = [self._score(model, *example) for example in self._examples]
-        return {key: round(float(np.mean([row[key] for row in rows])), 5) for key in rows[0]} if (
-            rows
-        ) else {}
+        if not rows:
+            return {}
+        return {key: round(float(np.mean([row[key] for row in rows])), 5) for key in rows[0]}
 
     @staticmethod
     def _score(model, inputs, targets):
-        found = np.asarray(model.predict_on_batch(inputs[np.newaxis]))[0]
-        known = targets[..., 1] > 0
-        found, truth = found[known], targets[known, 0]
-        map_ = found[..., 0]
-        error = truth - map_
+        output = np.asarray(model.predict_on_batch(inputs[np.newaxis]))[0]
+        has_weight = targets[..., 1] > 0
+        output, truth = output[has_weight], targets[has_weight, 0]
+        kappa = output[..., 0]
+        error = truth - kappa
         row = {
-            "r": np.corrcoef(truth, map_)[0, 1] if map_.std() > 0 else 0.0,
+            "r": np.corrcoef(truth, kappa)[0, 1] if kappa.std() > 0 else 0.0,
             "relative_error": error.std() / truth.std(),
         }
-        if found.shape[-1] == 3:
+        if output.shape[-1] == 3:
             for i, name in ((1, "coverage_68"), (2, "coverage_95")):
-                row[name] = np.mean(np.abs(error) < np.exp(found[..., i]))
+                row[name] = np.mean(np.abs(error) < np.exp(output[..., i]))
         return row

@@ -1,13 +1,16 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`FieldSet`: convergence and shear on disk, small and quick to read, to train networks on."""
 
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units as u
 
-from lensmap.simulate import LensingField, run_series
+from lensmap.simulate import HaloModelField, LensingField, run_series
+from lensmap.typing import PathLike, ProgressLike
 from lensmap.utils import RunFolder, atomic_write, check_count, finish, to_plain
 
 __all__ = ["FieldSet"]
@@ -38,7 +41,7 @@ class FieldSet:
         If there is no set of fields in it.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: PathLike) -> None:
         try:
             run = RunFolder.read(folder, schema=_SCHEMA, kind=_KIND)
         except FileNotFoundError as error:
@@ -51,7 +54,7 @@ class FieldSet:
         return f"<FieldSet of {len(self)} files in {str(self.folder)!r}>"
 
     @classmethod
-    def exists(cls, folder):
+    def exists(cls, folder: PathLike) -> bool:
         """Return whether a folder holds a set of fields.
 
         Parameters
@@ -72,8 +75,16 @@ class FieldSet:
 
     @classmethod
     def draw(
-        cls, folder, model, n_fields, *, seed=0, workers=None, progress=None, take_over=False
-    ):
+        cls,
+        folder: PathLike,
+        model: HaloModelField,
+        n_fields: int,
+        *,
+        seed: int = 0,
+        workers: int | None = None,
+        progress: ProgressLike = None,
+        take_over: bool = False,
+    ) -> "FieldSet":
         """Draw fields of a model.
 
         Parameters
@@ -86,7 +97,7 @@ class FieldSet:
             How many files there shall be.
         seed : int
             The seed of `lensmap.simulate.draw_fields`: the same fields, in whatever steps.
-        workers, progress : object
+        workers, progress
             As for `lensmap.simulate.draw_fields`.
         take_over : bool
             Whether the folder is taken from another run that has it, which is dead.
@@ -120,7 +131,14 @@ class FieldSet:
         return cls(folder)
 
     @classmethod
-    def from_files(cls, folder, paths, *, read=LensingField.read, take_over=False):
+    def from_files(
+        cls,
+        folder: PathLike,
+        paths: Sequence[Any],
+        *,
+        read: Callable[[Path], LensingField] = LensingField.read,
+        take_over: bool = False,
+    ) -> "FieldSet":
         """Take fields from files, such as those of ``lensmap simulate fields`` or MassiveNuS.
 
         Parameters
@@ -172,19 +190,19 @@ class FieldSet:
         )
 
     @property
-    def pixel_scale(self):
+    def pixel_scale(self) -> float:
         """The side of a pixel in arcminutes."""
         return self.settings["pixel_scale_arcmin"]
 
     @cached_property
-    def files(self):
+    def files(self) -> list[Path]:
         """The files, sorted; those that were there when they were asked for first."""
         return sorted(self.folder.glob("[0-9]*.npy"))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.files)
 
-    def read(self, number, redshift):
+    def read(self, number: int, redshift: int) -> tuple[np.ndarray, np.ndarray]:
         """Read a field.
 
         Parameters
@@ -201,12 +219,12 @@ class FieldSet:
         return planes[0], planes[1] + 1j * planes[2]
 
     @property
-    def n_redshifts(self):
+    def n_redshifts(self) -> int:
         """How many source redshifts there are."""
         return len(self.settings["z_source"])
 
     @cached_property
-    def variances(self):
+    def variances(self) -> np.ndarray:
         """The variance of kappa for each source redshift, from the first 40 files."""
         return np.mean(
             [np.load(path)[:, 0].astype(np.float32).var((-2, -1)) for path in self.files[:40]],

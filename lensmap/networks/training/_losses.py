@@ -1,37 +1,40 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What networks are trained to make small."""
+"""The loss of the training."""
+
+from typing import Any
 
 from keras import ops
 
 __all__ = ["map_loss", "LEVELS"]
 
-#: The probabilities of the intervals that networks predict: one and two standard deviations of a
-#: Gaussian, called 68 and 95 per cent.
+#: The probabilities of the confidence intervals that networks predict, called 68 and 95 per cent:
+#: those of one and two standard deviations of a Gaussian.
 LEVELS = (0.6827, 0.9545)
 
-# How much the intervals count beside the map.
-_SHARE_OF_WIDTHS = 0.3
+# The weight of the loss of the intervals relative to that of the map.
+_INTERVAL_WEIGHT = 0.3
 
 
-def map_loss(y_true, y_pred):
-    r"""Return the mean loss of a batch of maps.
+def map_loss(y_true: Any, y_pred: Any) -> Any:
+    r"""Compute the mean loss of a batch of maps.
 
-    The weighted square of the error of the map; and, for a network of three planes, the quantile
-    loss of its half-widths: :math:`\rho_q(|\kappa - \hat\kappa| - h_q)`, which is smallest where
-    a part q of the truth lies within :math:`h_q`. What is learned about errors does not pull
-    at the map.
+    The loss is the weighted square error of the map. Networks with three output planes add the
+    quantile loss of their half-widths, :math:`\rho_q(|\kappa - \hat\kappa| - h_q)`, which is
+    smallest where the truth lies within :math:`h_q` with the probability q. Gradients of the
+    quantile loss do not change the map.
 
     Parameters
     ----------
     y_true : tensor
-        ``(n, ny, nx, 3)``: the truth, the weight of its square error, the weight of its interval.
+        The truth, the weight of its square error and the weight of its interval,
+        ``(n, ny, nx, 3)``.
     y_pred : tensor
-        ``(n, ny, nx, 1)`` or ``(n, ny, nx, 3)``, as of a `Network`'s model.
+        The output of a model, see `Network`: ``(n, ny, nx, 1)`` or ``(n, ny, nx, 3)``.
 
     Returns
     -------
     tensor
-        A number.
+        The mean over all pixels, a scalar.
 
     References
     ----------
@@ -44,5 +47,5 @@ def map_loss(y_true, y_pred):
         for i, level in enumerate(LEVELS, start=1):
             beyond = distance - ops.exp(y_pred[..., i])
             pinball = ops.maximum(level * beyond, (level - 1) * beyond)
-            loss = loss + _SHARE_OF_WIDTHS * y_true[..., 2] * pinball
+            loss = loss + _INTERVAL_WEIGHT * y_true[..., 2] * pinball
     return ops.mean(loss)

@@ -1,10 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Training that can be stopped at any moment and goes on as if it had not been."""
+"""Training of networks, which can be interrupted and resumed at any time."""
 
 import json
 import random
 import time
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,92 +16,96 @@ import numpy as np
 from astropy.table import Table
 from keras.ops import convert_to_numpy as to_numpy
 
+from lensmap.networks._domain import Domain
 from lensmap.networks._network import Network
 from lensmap.networks._weights import load_network, save_network
 from lensmap.networks.models import build, get_architecture
 from lensmap.networks.training._check import TrainingCheck
 from lensmap.networks.training._examples import Examples, SurveyRange
+from lensmap.networks.training._field_set import FieldSet
 from lensmap.networks.training._losses import map_loss
 from lensmap.networks.training._optimizer import FanInAdam
-from lensmap.utils import atomic_write, check_count, check_number, track
+from lensmap.typing import PathLike, ProgressLike
+from lensmap.utils import ParameterError, atomic_write, check_count, check_number, track
 
 __all__ = ["train"]
 
-# Examples that are made ahead.
-_AHEAD = 3
+# The number of batches that are made in advance.
+_N_AHEAD = 3
 
-# The first steps are small: Adam does not yet know how large gradients are.
-_WARM_UP = 200
+# The number of steps over which the learning rate rises: Adam must first estimate the gradients.
+_N_WARM_UP = 200
 
-_CHECKPOINT_EVERY = 240.0  # seconds
+_CHECKPOINT_INTERVAL_S = 240.0
 
 
 def train(
-    architecture,
-    sets,
-    folder,
+    architecture: str,
+    sets: Mapping[FieldSet | PathLike, float],
+    folder: PathLike,
     *,
-    steps,
-    start=None,
-    options=None,
-    survey=None,
-    exponent=0,
-    learning_rate=1e-3,
-    decay=0.4,
-    averaging=0.998,
-    batch_size=1,
-    crop=None,
-    held_back=4,
-    check_every=250,
-    seed=0,
-    progress=None,
-):
-    """Train a network, or go on with a training that was stopped.
+    steps: int,
+    start: PathLike | None = None,
+    options: Mapping | None = None,
+    survey: SurveyRange | None = None,
+    exponent: float = 0,
+    learning_rate: float = 1e-3,
+    decay: float = 0.4,
+    averaging: float = 0.998,
+    batch_size: int = 1,
+    crop: int | None = None,
+    held_back: int = 4,
+    check_every: int = 250,
+    seed: int = 0,
+    progress: ProgressLike = None,
+) -> Network:
+    """Train a network, or resume an interrupted training.
 
-    The folder holds what is needed to go on (``checkpoint.npz``), the weights at the last check
-    (``weights.h5`` with its card ``weights.json``; the mean over the last steps, in half
-    precision) and the learning curve (``curve.ecsv``). All are written whole or not at all; a
-    training that was killed goes on from its last checkpoint, a few minutes back at most, and ends
-    with the same weights as one that was not.
+    The folder holds the state of the training (``checkpoint.npz``), the weights at the last check
+    (``weights.h5`` with its card ``weights.json``: the running mean over the last steps, in half
+    precision) and the learning curve (``curve.ecsv``). Each file is complete at any time. The same
+    call resumes an interrupted training from its last checkpoint, which is at most a few minutes
+    old, and ends with the same weights as an uninterrupted one.
 
     Parameters
     ----------
-    architecture : str
-        A name that `lensmap.networks.build` knows.
+    architecture : {"lensmap", "cha2025", "h21like"}
+        The name of the architecture, as for `lensmap.networks.build`.
     sets : dict
-        From `FieldSet` or the path of one to the part of the examples that it gives.
+        The share of the examples from each `FieldSet` or path of one; shares are normalized.
     folder : path-like
-        Where to; made if need be.
+        The output folder; it is created if it does not exist.
     steps : int
-        How many steps the whole training has. The learning rate depends on it: it falls to a
-        hundredth over the last part.
+        The number of steps of the whole training. The learning rate depends on it: it falls to a
+        hundredth at the end.
     start : str, path-like or None
-        The weights to start from, as for `load_network`; None starts anew: at random, ``"cha2025"``
-        nearly as a Wiener filter.
+        The initial weights, as for `load_network`. None takes those of the architecture: random, or
+        nearly a Wiener filter for ``"cha2025"``.
     options : dict or None
-        What else `lensmap.networks.build` is given.
+        Further parameters of `lensmap.networks.build`.
     survey : SurveyRange or None
-        What surveys are simulated; None is all that `SurveyRange` knows.
+        The range of simulated surveys; None is the default range.
     exponent : float
-        Of the weights of bright pixels, `lensmap.scores.focal_weights`; 6 is Cha et al. 2025.
+        The exponent of the weights of bright pixels, `lensmap.scores.focal_weights`; Cha et al.
+        2025 take 6.
     learning_rate : float
-        The size of steps, see `FanInAdam`.
+        The learning rate, see `FanInAdam`.
     decay : float
-        The part of the training, at its end, in which it falls.
+        The fraction of the training, at its end, over which the learning rate falls.
     averaging : float
-        How much of the mean of the weights is kept from step to step; below 1.
+        The fraction of the running mean of the weights that each step keeps; below 1.
     batch_size : int
-        Examples in each step.
+        The number of examples in each step.
     crop : int or None
-        The side of the pieces of fields, in pixels, at least 64; None takes whole fields. Either
-        is cut to a multiple of what the network asks for.
+        The side, in pixels, of the random cutouts of fields, at least 64; None takes whole fields.
+        Sides are rounded down to a multiple of the stride of the architecture.
     held_back : int
-        How many files of each set are not learned from: the checks are made on them.
+        The number of files of each set on which the network is checked instead of trained.
     check_every : int
         The number of steps between checks.
     seed : int
-        Of all that is random. On the same processor the same seed gives the same weights. (Keras'
-        own seed is set on the way.)
+        The seed of all random numbers. On the same processor the same seed gives the same weights.
+        (Keras' own seed is set on the way.)
     progress : None, bool or callable
         As for `lensmap.utils.track`.
 
@@ -112,9 +117,9 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or the folder holds a training with other ones.
+        If a parameter is invalid, or the folder holds a training with other parameters.
     FloatingPointError
-        If the loss is not finite: training has exploded.
+        If the loss is not finite, because the training has diverged.
     """
     run = _Run(architecture, folder, start, options, learning_rate, decay, averaging, steps, seed)
     survey = SurveyRange() if survey is None else survey
@@ -125,69 +130,66 @@ def train(
         crop = check_count(crop, "crop", minimum=64)
     check_every = check_count(check_every, "check_every", minimum=1)
     examples = Examples(
-        sets, run.architecture.inputs, survey,
-        exponent=exponent, crop=crop, held_back=held_back, stride=run.architecture.stride,
-        margin=run.architecture.margin, seed=seed,
+        sets, run.architecture, survey,
+        exponent=exponent, crop=crop, held_back=held_back, seed=seed,
     )
     run.settings |= {
-        "sets": {str(s.folder): p for s, p in zip(examples.sets, sets.values(), strict=True)},
-        "n_files": [len(s) - held_back for s in examples.sets],
+        "sets": {
+            str(fields.folder): share
+            for fields, share in zip(examples.sets, sets.values(), strict=True)
+        },
+        "n_files": [len(fields) - held_back for fields in examples.sets],
         "survey": asdict(survey),
         "exponent": exponent, "batch_size": batch_size, "crop": crop, "held_back": held_back,
     }
-    scales = [one.pixel_scale for one in examples.sets]
-    run.domain = {
-        "pixel_scale": (min(scales), max(scales)),
-        "galaxies_per_pixel": survey.known_galaxies_per_pixel(scales),
-        "shape_noise": survey.known_shape_noise(),
-    }
+    run.domain = survey.domain([fields.pixel_scale for fields in examples.sets])
     run.begin()
     check = TrainingCheck(examples, held_back)
     first = run.step
     batches = _batches(examples, batch_size, range(first, steps))
-    saved = time.monotonic()
+    last_save = time.monotonic()
     try:
         for batch in track(batches, steps - first, progress, "steps"):
             run.advance(*batch)
             if run.step % check_every == 0 or run.step == steps:
                 run.check(check)
-            elif time.monotonic() - saved < _CHECKPOINT_EVERY:
+            elif time.monotonic() - last_save < _CHECKPOINT_INTERVAL_S:
                 continue
             run.save()
-            saved = time.monotonic()
+            last_save = time.monotonic()
     except (KeyboardInterrupt, SystemExit):
-        # In the middle of a step there is nothing to keep: the last checkpoint is whole.
-        if run.is_whole:
+        # During a step the state is not consistent; the last checkpoint is.
+        if run.is_consistent:
             run.save()
         raise
-    if not run.history or run.history[-1]["step"] != steps:  # it was stopped before the last check
+    if not run.history or run.history[-1]["step"] != steps:  # interrupted before the last check
         run.check(check)
         run.save()
     return run.network()
 
 
 def _batches(examples, batch_size, steps):
-    """Yield the inputs and targets of each step; a thread makes them while the network learns."""
+    """Yield the inputs and targets of each step, made in a thread during the training."""
 
     def make(step):
-        drawn = [examples.draw(step, place) for place in range(batch_size)]
-        return tuple(np.stack(part) for part in zip(*drawn, strict=True))
+        batch = [examples.draw(step, index) for index in range(batch_size)]
+        return tuple(np.stack(arrays) for arrays in zip(*batch, strict=True))
 
     with ThreadPoolExecutor(1) as pool:
-        waiting, rest = deque(), iter(steps)
+        pending = deque()
         try:
-            for step in rest:
-                waiting.append(pool.submit(make, step))
-                if len(waiting) >= _AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            for step in steps:
+                pending.append(pool.submit(make, step))
+                if len(pending) >= _N_AHEAD:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 class _Run:
-    """A training under way: the model, its optimizer, the mean of its weights, its history."""
+    """The state of a training: model, optimizer, running mean of the weights, learning curve."""
 
     def __init__(
         self, architecture, folder, start, options, learning_rate, decay, averaging, steps, seed
@@ -206,18 +208,19 @@ class _Run:
             "averaging": float(averaging),
             "steps": self.steps, "seed": self.seed,
         }
+        self.domain = Domain()
         self.step, self.seconds, self.history, self.losses = 0, 0.0, [], []
-        self.is_whole = False
+        self.is_consistent = False
 
     def begin(self):
-        """Take up what the folder holds, or start anew."""
+        """Load the checkpoint in the folder, or start a new training."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with _seeded(self.seed):
             self.model = build(self.name, **self.options)
         if self._checkpoint.exists():
-            pass  # it holds all weights
+            pass  # `_load` sets all weights
         elif self.start is not None:
-            self._take_weights(load_network(self.start))
+            self._copy_weights(load_network(self.start))
         elif self.architecture.start is not None:
             self.architecture.start(self.model)
         self.model.compile(optimizer=FanInAdam(self.rate), loss=map_loss)
@@ -225,15 +228,17 @@ class _Run:
         self.mean = [np.array(to_numpy(v.value)) for v in self.model.trainable_variables]
         if self._checkpoint.exists():
             self._load()
-        self.since, self.is_whole = time.monotonic(), True
+        self.since, self.is_consistent = time.monotonic(), True
 
-    def _take_weights(self, network):
+    def _copy_weights(self, network):
         """Start from the weights of another network of the same shape."""
-        own = [tuple(v.shape) for v in self.model.weights]
-        if own != [tuple(v.shape) for v in network.model.weights]:
-            raise ValueError(
-                f"start={self.start!r} is a network of another shape ({network.model.name!r}) "
-                f"than {self.name!r} with the options {self.options}"
+        shapes = [tuple(v.shape) for v in self.model.weights]
+        if shapes != [tuple(v.shape) for v in network.model.weights]:
+            raise ParameterError(
+                "start",
+                f"a network with weights of the same shapes as {self.name!r} with the options "
+                f"{self.options}",
+                f"{self.start!r} ({network.model.name!r})",
             )
         self.model.set_weights(network.model.get_weights())
 
@@ -254,12 +259,14 @@ class _Run:
             ) from error
         with file:
             state = json.loads(str(file["state"]))
-            other = [k for k, v in _as_json(self.settings).items() if state["settings"].get(k) != v]
-            if other:
+            stored = state["settings"]
+            changed = [k for k, v in _as_json(self.settings).items() if stored.get(k) != v]
+            if changed:
+                name = changed[0]
                 raise ValueError(
-                    f"{str(self.folder)!r} holds a training with another {other[0]} "
-                    f"({state['settings'].get(other[0])!r}, not {self.settings[other[0]]!r}): take "
-                    "a new folder, or the same parameters"
+                    f"{str(self.folder)!r} holds a training with another {name} "
+                    f"({stored.get(name)!r}, not {self.settings[name]!r}): take a new folder, or "
+                    "the same parameters"
                 )
             for i, variable in enumerate(self._variables()):
                 variable.assign(file[f"variable_{i}"])
@@ -282,47 +289,47 @@ class _Run:
                 np.savez(file, state=json.dumps(state), **arrays)
 
     def advance(self, inputs, targets):
-        """Make one step."""
-        self.is_whole = False
+        """Take one step."""
+        self.is_consistent = False
         self.model.optimizer.learning_rate.assign(self._learning_rate(self.step))
         loss = float(self.model.train_on_batch(inputs, targets))
         if not np.isfinite(loss):
             raise FloatingPointError(
-                f"the loss is {loss} at step {self.step}: take a smaller learning_rate than "
-                f"{self.rate:g} and a new folder"
+                f"the loss is {loss} at step {self.step}: the training has diverged; take a "
+                f"smaller learning_rate than {self.rate:g} and a new folder"
             )
         self.losses.append(loss)
         self.step += 1
-        # The mean of the first steps does not hold on to where they came from.
-        kept = min(self.averaging, self.step / (self.step + 10))
+        # A shorter memory in the first steps lets the mean forget the initial weights.
+        memory = min(self.averaging, self.step / (self.step + 10))
         for mean, variable in zip(self.mean, self.model.trainable_variables, strict=True):
-            mean *= kept
-            mean += (1 - kept) * to_numpy(variable.value)
-        self.is_whole = True
+            mean *= memory
+            mean += (1 - memory) * to_numpy(variable.value)
+        self.is_consistent = True
 
     def _learning_rate(self, step):
-        """Small at first, constant, and falling at the end like a cosine."""
-        left = (self.steps - step) / self.steps
-        falling = 1.0
-        if self.decay > 0 and left < self.decay:
-            falling = 0.01 + 0.99 * 0.5 * (1 - np.cos(np.pi * left / self.decay))
-        return self.rate * falling * min(1.0, (step + 1) / _WARM_UP)
+        """Return the learning rate: a linear rise, a constant, and a cosine decay at the end."""
+        remaining = (self.steps - step) / self.steps
+        decay = 1.0
+        if self.decay > 0 and remaining < self.decay:
+            decay = 0.01 + 0.99 * 0.5 * (1 - np.cos(np.pi * remaining / self.decay))
+        return self.rate * decay * min(1.0, (step + 1) / _N_WARM_UP)
 
     @contextmanager
     def _mean_weights(self):
-        """Let the model have the mean of its weights for a while."""
-        own = [to_numpy(v.value) for v in self.model.trainable_variables]
+        """Give the model the running mean of its weights within a context."""
+        current = [to_numpy(v.value) for v in self.model.trainable_variables]
         try:
             for variable, mean in zip(self.model.trainable_variables, self.mean, strict=True):
                 variable.assign(mean)
             yield
         finally:
-            for variable, value in zip(self.model.trainable_variables, own, strict=True):
+            for variable, value in zip(self.model.trainable_variables, current, strict=True):
                 variable.assign(value)
 
     def check(self, check):
-        """Add to the learning curve, and write it and the weights."""
-        self.is_whole = False
+        """Score the model; write the learning curve and the weights."""
+        self.is_consistent = False
         with self._mean_weights():
             scores = check(self.model)
             row = {
@@ -337,18 +344,14 @@ class _Run:
             self._write_weights()
         with atomic_write(self.folder / "curve.ecsv", overwrite=True) as temporary:
             Table(self.history).write(temporary, format="ascii.ecsv", overwrite=True)
-        self.is_whole = True
+        self.is_consistent = True
 
     def _write_weights(self):
         training = {**self.settings, "steps_done": self.step}
         network = Network(
             self.model,
-            self.architecture.inputs,
-            **self.domain,
-            stride=self.architecture.stride,
-            reach=self.architecture.reach,
-            margin=self.architecture.margin,
-            large_scales=self.architecture.large_scales,
+            self.architecture,
+            self.domain,
             card={
                 "name": self.name,
                 "masks": self.settings["survey"]["masked"] > 0,
@@ -360,7 +363,7 @@ class _Run:
                      options=self.options, overwrite=True)
 
     def network(self):
-        """Return the network as it was written last."""
+        """Return the network with the weights at the last check."""
         return load_network(self.folder / "weights.h5")
 
 
@@ -370,7 +373,7 @@ def _as_json(value):
 
 @contextmanager
 def _seeded(seed):
-    """Seed what Keras takes its random numbers from, and put it back."""
+    """Seed the global generators that Keras uses, and restore them at the end."""
     states = random.getstate(), np.random.get_state()
     try:
         keras.utils.set_random_seed(seed)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lensmap.networks import LargeConv2D, LargeConv2DTranspose
-from lensmap.networks.models._large_kernel import _by_tiles
+from lensmap.networks.models._large_kernel import _uses_tiles
 
 OTHERS = {LargeConv2D: keras.layers.Conv2D, LargeConv2DTranspose: keras.layers.Conv2DTranspose}
 ONLY_TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="GradientTape")
@@ -252,7 +252,7 @@ def test_configuration_and_files_go_there_and_back(cls, tmp_path):
 
 def test_auto_takes_tiles_for_large_kernels_and_many_channels():
     def tiles(size, c_in, filters, **options):
-        return _by_tiles(LargeConv2D(filters, size, **options), c_in)
+        return _uses_tiles(LargeConv2D(filters, size, **options), c_in)
 
     assert tiles(49, 24, 24) and tiles(49, 3, 8) and tiles(25, 3, 8) and tiles(9, 24, 24)
     assert not tiles(9, 3, 8) and not tiles(3, 64, 64) and not tiles(1, 500, 500)

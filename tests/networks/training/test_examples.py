@@ -7,11 +7,12 @@ from astropy import units as u
 
 from lensmap import HaloModelField
 from lensmap.flatsky import convergence_to_shear, gaussian_smooth, shear_to_convergence
-from lensmap.networks import FieldSet, SurveyRange
+from lensmap.networks import Architecture, Domain, FieldSet, SurveyRange, read_card
 from lensmap.networks.training._examples import Examples
 from lensmap.utils import RunFolder
 
 SHAPE = (64, 64)
+MULTISCALE, PAPER = Architecture("multiscale"), Architecture("paper")
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +96,18 @@ class TestFieldSet:
             FieldSet(tmp_path)
 
 
+def test_the_domain_of_the_usual_survey_is_that_of_a_network_trained_on_it():
+    trained = Domain.from_card(read_card("cha2025"))
+    domain = SurveyRange.only_usual().domain([0.41])
+    assert domain.pixel_scale == trained.pixel_scale == (0.41, 0.41)
+    assert domain.galaxies_per_pixel == pytest.approx(trained.galaxies_per_pixel, rel=1e-6)
+    assert domain.shape_noise == pytest.approx(trained.shape_noise, abs=0.002)
+    assert SurveyRange().domain([0.3, 0.7]).pixel_scale == (0.3, 0.7)
+
+
 class TestExamples:
     def test_are_the_same_for_the_same_numbers(self, fields):
-        one, other = (Examples({fields: 1.0}, "multiscale", seed=3) for _ in range(2))
+        one, other = (Examples({fields: 1.0}, MULTISCALE, seed=3) for _ in range(2))
         first = [one.draw(step, 0) for step in range(4)]
         again = [other.draw(step, 0) for step in reversed(range(4))][::-1]
         for a, b in zip(first, again, strict=True):
@@ -108,7 +118,7 @@ class TestExamples:
     @pytest.mark.parametrize("step", range(6))
     def test_turned_shear_still_points_at_the_turned_mass(self, lens, step):
         """Augment, then invert: the mass is where the target has it, but with a wrong sign."""
-        examples = Examples({lens: 1.0}, "paper", SurveyRange.only_usual(), seed=4)
+        examples = Examples({lens: 1.0}, PAPER, SurveyRange.only_usual(), seed=4)
         inputs, targets = examples.draw(step)
         kappa = targets[..., 0]
         found = gaussian_smooth(
@@ -120,21 +130,21 @@ class TestExamples:
                                      np.unravel_index(truth.argmax(), SHAPE))) < 2.5
 
     def test_all_eight_orientations_occur(self, lens):
-        examples = Examples({lens: 1.0}, "paper", SurveyRange.only_usual(), seed=5)
+        examples = Examples({lens: 1.0}, PAPER, SurveyRange.only_usual(), seed=5)
         peaks = {
             np.unravel_index(examples.draw(step)[1][..., 0].argmax(), SHAPE) for step in range(60)
         }
         assert len(peaks) == 8
 
     def test_the_usual_survey(self, fields):
-        examples = Examples({fields: 1.0}, "multiscale", SurveyRange.only_usual(), seed=6)
+        examples = Examples({fields: 1.0}, MULTISCALE, SurveyRange.only_usual(), seed=6)
         inputs, _ = examples.draw(0)
         # 33 galaxies in each pixel of a square arcminute: the noise of one, .24 and measurement
         noise = 0.115 * np.exp(inputs[..., 10])
         assert noise.mean() == pytest.approx(0.2456 / np.sqrt(33), rel=0.03)
 
     def test_masks_and_depths_vary(self, fields):
-        examples = Examples({fields: 1.0}, "multiscale", seed=7)
+        examples = Examples({fields: 1.0}, MULTISCALE, seed=7)
         drawn = [examples.draw(step)[0] for step in range(40)]
         open_parts = np.array([np.mean(planes[..., 8] > 0.3) for planes in drawn])
         assert 0.1 < np.mean(open_parts < 0.97) < 0.9
@@ -143,26 +153,26 @@ class TestExamples:
 
     def test_pixels_without_data_count_little(self, fields):
         survey = SurveyRange(masked=1.0, small=0.0, mask_fraction=(0.4, 0.4), outside=0.1)
-        inputs, targets = Examples({fields: 1.0}, "multiscale", survey, seed=8).draw(0)
+        inputs, targets = Examples({fields: 1.0}, MULTISCALE, survey, seed=8).draw(0)
         weight = targets[..., 1]
         np.testing.assert_allclose(np.unique(weight / weight.max()), [0.1, 1.0], rtol=1e-3)
         assert np.mean(weight == weight.max()) == pytest.approx(0.6, abs=0.001)
         assert np.all(inputs[..., 7][weight < weight.max()] == 0)  # no galaxies there
 
     def test_crop(self, fields):
-        inputs, targets = Examples({fields: 1.0}, "paper", crop=32, seed=9).draw(0)
+        inputs, targets = Examples({fields: 1.0}, PAPER, crop=32, seed=9).draw(0)
         assert inputs.shape == (32, 32, 3) and targets.shape == (32, 32, 3)
 
     def test_the_margin_is_empty_and_does_not_count(self, fields):
         survey = SurveyRange.only_usual()
-        inputs, targets = Examples({fields: 1.0}, "paper", survey, margin=6).draw(0)
+        inputs, targets = Examples({fields: 1.0}, Architecture("paper", margin=6), survey).draw(0)
         assert inputs.shape == (76, 76, 3)
         edge = np.ones((76, 76), dtype=bool)
         edge[6:-6, 6:-6] = False
         assert np.all(inputs[edge] == 0) and np.all(targets[edge, 1:] == 0)
         assert np.all(targets[~edge, 1] > 0)
         # Pieces of it: their edges do not count, wherever they lie.
-        cut = Examples({fields: 1.0}, "paper", survey, margin=6, crop=40)
+        cut = Examples({fields: 1.0}, Architecture("paper", margin=6), survey, crop=40)
         empty = []
         for step in range(8):
             inputs, targets = cut.draw(step)
@@ -172,13 +182,13 @@ class TestExamples:
         assert np.ptp(empty) > 0.02
 
     def test_held_back_fields_are_not_learned_from(self, fields):
-        examples = Examples({fields: 1.0}, "paper", held_back=3, seed=10)
+        examples = Examples({fields: 1.0}, PAPER, held_back=3, seed=10)
         assert examples._n_files == [1]
-        with pytest.raises(ValueError, match="no field left to learn from: 4 are held back"):
-            Examples({fields: 1.0}, "paper", held_back=4)
+        with pytest.raises(ValueError, match="no field left to train on: 4 are held back"):
+            Examples({fields: 1.0}, PAPER, held_back=4)
 
-    def test_bad_parts(self, fields):
-        with pytest.raises(ValueError, match="sets must give each set a part"):
-            Examples({}, "paper")
-        with pytest.raises(ValueError, match="sets must give each set a part"):
-            Examples({fields: 0.0}, "paper")
+    def test_bad_shares(self, fields):
+        with pytest.raises(ValueError, match="sets must give each set a share"):
+            Examples({}, PAPER)
+        with pytest.raises(ValueError, match="sets must give each set a share"):
+            Examples({fields: 0.0}, PAPER)

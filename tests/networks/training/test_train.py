@@ -46,7 +46,7 @@ def test_it_learns(fields, tmp_path):
     assert curve["r"][-1] > 0.5 and curve["relative_error"][-1] < 0.9
     assert network.card["curve"][-1]["r"] == curve["r"][-1]
     assert network.card["training"]["seed"] == 3 and network.card["masks"] is False
-    assert network.pixel_scale == (1.0, 1.0)
+    assert network.domain.pixel_scale == (1.0, 1.0)
 
 
 @pytest.mark.slow
@@ -210,5 +210,5 @@ def test_fields_of_any_size_can_be_learned_from(tmp_path):
 def test_a_start_of_another_shape(fields, trained, tmp_path):
     start = str(trained / "weights.h5")
     other = {**SMALL, "options": {**OPTIONS, "widths": [6, 10]}}
-    with pytest.raises(ValueError, match="is a network of another shape"):
+    with pytest.raises(ValueError, match="start must be a network with weights of the same shapes"):
         train("lensmap", {fields: 1.0}, tmp_path / "b", steps=2, start=start, **other)
