@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Checks of maps that users give."""
+"""Checks of maps given as parameters."""
 
 from lensmap.maps._convergence_map import ConvergenceMap
 from lensmap.utils import ParameterError, ParameterTypeError
@@ -7,28 +7,34 @@ from lensmap.utils import ParameterError, ParameterTypeError
 __all__ = ["check_map"]
 
 
-def check_map(kappa: object, name: str = "kappa", *, quantity: str | None = None) -> None:
-    """Refuse what is no map, or a map of another quantity.
+def check_map(
+    kappa: object, name: str = "kappa", *, quantity: str | None = None, unmasked: bool = False
+) -> None:
+    """Check that a parameter is a map.
 
     Parameters
     ----------
     kappa : object
-        The argument of the user.
+        The value of the parameter.
     name : str
         The name of the parameter, for the error message.
     quantity : str or None
-        The quantity that the map must hold, such as ``"kappa"``, as its ``meta["quantity"]`` says;
-        a map that does not say holds kappa. None allows any.
+        The quantity that the map must hold, ``meta["quantity"]``, such as ``"kappa"``. Maps without
+        this entry hold kappa. None allows any quantity.
+    unmasked : bool
+        Whether the map must have an unmasked pixel.
 
     Raises
     ------
     TypeError
-        If it is no `ConvergenceMap`.
+        If the value is not a `ConvergenceMap`.
     ValueError
-        If it holds another quantity.
+        If the map holds another quantity, or needs an unmasked pixel and has none.
     """
     if not isinstance(kappa, ConvergenceMap):
         raise ParameterTypeError(name, "a ConvergenceMap", type(kappa).__name__)
     held = kappa.meta.get("quantity", "kappa")
     if quantity is not None and held != quantity:
         raise ParameterError(name, f"a map of {quantity}", f"of {held}")
+    if unmasked and kappa.mask.all():
+        raise ParameterError(name, "at least one unmasked pixel", verb="have")

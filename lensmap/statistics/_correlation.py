@@ -1,13 +1,18 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Correlation functions: of maps with maps, and of the shear of galaxies."""
+"""Correlation functions of maps, and of the shear of galaxies."""
+
+from typing import Literal
 
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
+from numpy.typing import ArrayLike
 
 from lensmap.catalog import Calibration, as_shear_catalog
-from lensmap.maps import check_map
+from lensmap.maps import ConvergenceMap, check_map
+from lensmap.typing import AngleLike, CatalogLike, RNGLike
 from lensmap.utils import (
+    ParameterError,
     check_angle,
     check_choice,
     check_count,
@@ -20,81 +25,83 @@ __all__ = ["kappa_correlation", "shear_correlation"]
 
 
 def kappa_correlation(
-    kappa,
-    other=None,
+    kappa: ConvergenceMap,
+    other: ConvergenceMap | None = None,
     *,
-    min_sep,
-    max_sep,
-    n_bins=15,
-    scale="linear",
-    weights=None,
-    other_weights=None,
-    n_patches=20,
-    rng=None,
-):
-    r"""Measure the correlation of a map with itself or with another.
+    min_sep: AngleLike,
+    max_sep: AngleLike,
+    n_bins: int = 15,
+    scale: Literal["linear", "log"] = "linear",
+    weights: ArrayLike | None = None,
+    other_weights: ArrayLike | None = None,
+    n_patches: int = 20,
+    rng: RNGLike = None,
+) -> QTable:
+    r"""Measure the correlation function of a map, or of two maps.
 
     .. math:: \xi(\theta) = \langle \delta\kappa(x)\, \delta\kappa'(x + \theta) \rangle
 
-    over pairs of open pixels, on the sphere, of the maps less their (weighted) means. Pairs of a
-    pixel with itself do not count.
+    The mean is over pairs of unmasked pixels on the sphere; the (weighted) means of the maps are
+    subtracted. Pairs of a pixel with itself are left out.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     other : `~lensmap.ConvergenceMap` or None
-        The other map, on any pixels; None takes ``kappa`` again.
+        The second map, on any pixels; None measures the autocorrelation of ``kappa``.
     min_sep, max_sep : `~astropy.units.Quantity` or str
-        The range of separations, angles. Below two pixels the distances of a grid are few, and
-        bins narrower than a pixel hold uneven numbers of them.
+        The range of separations, angles. Below two pixels a grid has few distinct separations, and
+        bins narrower than a pixel hold uneven numbers of pairs.
     n_bins : int
-        How many bins.
+        The number of bins.
     scale : {"linear", "log"}
-        Their spacing.
+        The spacing of the bins.
     weights : array_like or None
-        The weight of each pixel of ``kappa``, such as its inverse variance, ``(ny, nx)``; a pair
-        has the product of its two. Pixels of weight 0 do not count. None: all open pixels alike.
+        The weight of each pixel of ``kappa``, such as its inverse variance, ``(ny, nx)``. A pair
+        has the product of the weights of its pixels. None gives all unmasked pixels the same
+        weight.
     other_weights : array_like or None
-        The same for ``other``.
+        The weight of each pixel of ``other``, as for ``weights``.
     n_patches : int
-        Into how many patches the map is cut for jackknife errors, from 2 to the number of its
-        pixels that count; 0 gives no errors.
-    rng : None, int or `numpy.random.Generator`
-        The seed or generator of the patches' centers; None draws a seed.
+        The number of patches for jackknife errors, from 2 to the number of unmasked pixels with a
+        weight; with 0 there are no errors.
+    rng : int, `numpy.random.SeedSequence`, `numpy.random.Generator` or None
+        Seed or generator of the centers of the patches; None draws a seed.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each bin, with the columns ``theta_low``, ``theta_high``, ``theta`` (the mean of
-        the pairs), ``xi``, ``xi_err`` and ``n_pairs``; ``meta["covariance"]`` as nested lists, and
-        ``meta["seed"]`` where there are patches.
+        One row for each bin, with the columns ``theta_low``, ``theta_high``, ``theta`` (the mean
+        separation of the pairs), ``xi``, ``xi_err`` and ``n_pairs``. With patches,
+        ``meta["covariance"]`` is the covariance matrix as nested lists, and ``meta["seed"]`` the
+        seed.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or a map has no open pixel.
+        If a parameter is invalid, or a map has no unmasked pixel.
 
     References
     ----------
     Jarvis, Bernstein & Jain 2004, MNRAS 352, 338 (TreeCorr).
     """
-    check_map(kappa)
+    check_map(kappa, unmasked=True)
     settings = _settings(min_sep, max_sep, n_bins, scale)
     if other is None and other_weights is not None:
-        raise ValueError("other_weights need other, the map that they are of")
+        raise ParameterError("other_weights", "None without other, the map that they weight")
     weights = _pixel_weights(weights, kappa, "weights")
-    _check_patches(n_patches, np.count_nonzero(weights), "pixels that count")
-    import treecorr  # some time to load, and only here
+    _check_patches(n_patches, np.count_nonzero(weights), "unmasked pixels with a weight")
+    import treecorr  # slow to import
 
     rng, seed = seeded_generator(rng)
     first = _field(treecorr, kappa, weights, n_patches, rng)
     second = None
     if other is not None:
-        check_map(other)
+        check_map(other, unmasked=True, name="other")
         other_weights = _pixel_weights(other_weights, other, "other_weights")
         second = _field(treecorr, other, other_weights, n_patches, rng, like=first)
-    # No slop for maps: their distances are multiples of a pixel, and a pair in the wrong bin shows.
+    # No bin slop: separations on a grid are discrete, so that pairs in a wrong bin would be seen.
     result = treecorr.KKCorrelation(
         **settings, bin_slop=0.0, var_method=_method(n_patches), **_weighting(n_patches)
     )
@@ -105,40 +112,48 @@ def kappa_correlation(
 
 
 def shear_correlation(
-    catalog, *, min_sep, max_sep, n_bins=20, n_patches=30, rng=None, max_galaxies=None
-):
-    r"""Measure the two-point correlation of shear, and split it into E and B.
+    catalog: CatalogLike,
+    *,
+    min_sep: AngleLike,
+    max_sep: AngleLike,
+    n_bins: int = 20,
+    n_patches: int = 30,
+    rng: RNGLike = None,
+    max_galaxies: int | None = None,
+) -> QTable:
+    r"""Measure the two-point correlation functions of shear, and their E- and B-modes.
 
     Parameters
     ----------
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     min_sep, max_sep : `~astropy.units.Quantity` or str
-        The range of separations, angles; bins are even in the logarithm.
+        The range of separations, angles; bins are logarithmic.
     n_bins : int
-        How many bins.
+        The number of bins.
     n_patches : int
-        Into how many patches the field is cut for jackknife errors, from 2 to the number of
-        galaxies; 0 takes shape noise alone.
-    rng : None, int or `numpy.random.Generator`
-        The seed or generator of the patches' centers, and of which galaxies are taken; None
-        draws a seed.
+        The number of patches for jackknife errors, from 2 to the number of galaxies with a weight;
+        with 0, errors are those of shape noise alone.
+    rng : int, `numpy.random.SeedSequence`, `numpy.random.Generator` or None
+        Seed or generator of the centers of the patches, and of the subsample; None draws a seed.
     max_galaxies : int or None
-        A random part of the galaxies, at most this many, for a quick look; None takes all.
+        The size of a random subsample of the galaxies, for a fast estimate; None takes all.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each bin, with the columns ``theta_low``, ``theta_high``, ``theta``,
-        ``n_pairs``; ``xi_plus``, ``xi_plus_err``, ``xi_minus``, ``xi_minus_err``; and the aperture
-        masses with radii ``theta``: ``map2`` (E), ``mx2`` (B), ``map2_err``. They need correlations
-        from 0 to four radii: they are NaN where the range does not reach far enough, and mix E and
-        B at radii of a few ``min_sep``. ``meta`` has the ``seed``.
+        ``n_pairs``; ``xi_plus``, ``xi_plus_err``, ``xi_minus``, ``xi_minus_err``; and the variances
+        of the aperture mass with radii ``theta``: ``map2`` (E-mode), ``mx2`` (B-mode),
+        ``map2_err``. These need correlations from 0 to four radii: they are NaN where ``max_sep``
+        is too small, and mix E- and B-modes at radii of a few ``min_sep``. ``meta["seed"]`` is the
+        seed; with patches, ``meta["covariance"]`` is the covariance matrix of ``xi_plus`` and
+        ``xi_minus``, one after the other.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter is invalid.
 
     References
     ----------
@@ -159,7 +174,7 @@ def shear_correlation(
     import treecorr
 
     g = Calibration.from_catalog(catalog).shear(catalog)
-    # TreeCorr has x to the west: g2 changes its sign from the celestial basis.
+    # In TreeCorr x points west, which changes the sign of g2 from the celestial basis.
     galaxies = treecorr.Catalog(
         ra=catalog.ra, dec=catalog.dec, ra_units="deg", dec_units="deg", g1=g.real, g2=-g.imag,
         w=weight, npatch=max(n_patches, 1),
@@ -173,11 +188,12 @@ def shear_correlation(
     table["xi_minus"], table["xi_minus_err"] = result.xim, np.sqrt(result.varxim)
     radius = np.exp(result.meanlogr)
     e_mode, _, b_mode, _, variance = result.calculateMapSq(R=radius, m2_uform="Crittenden")
-    reaches = radius < 0.26 * result.right_edges[-1]
+    # The aperture filter extends to four radii.
+    is_covered = radius < 0.26 * result.right_edges[-1]
     for name, values in (("map2", e_mode), ("mx2", b_mode), ("map2_err", np.sqrt(variance))):
-        table[name] = np.where(reaches, values, np.nan)
+        table[name] = np.where(is_covered, values, np.nan)
     if n_patches:
-        table.meta["covariance"] = result.cov.tolist()  # of xi_plus, then of xi_minus
+        table.meta["covariance"] = result.cov.tolist()
     table.meta |= seed
     return table
 
@@ -186,7 +202,7 @@ def _settings(min_sep, max_sep, n_bins, scale):
     low, high = (check_angle(v, n).to_value(u.arcmin)
                  for v, n in ((min_sep, "min_sep"), (max_sep, "max_sep")))
     if not low < high:
-        raise ValueError(f"max_sep must exceed min_sep: {min_sep} and {max_sep}")
+        raise ParameterError("max_sep", f"min_sep, {min_sep}", str(max_sep), verb="exceed")
     check_count(n_bins, "n_bins", minimum=1)
     check_choice(scale, "scale", ("linear", "log"))
     return {
@@ -200,40 +216,39 @@ def _method(n_patches):
 
 
 def _weighting(n_patches):
-    # Pairs between patches belong to both: without this, errors come out too large.
+    # With its default weight of pairs across patches, TreeCorr's jackknife errors are too large.
     return {"cross_patch_weight": "match"} if n_patches else {}
 
 
-def _check_patches(n_patches, n, what):
-    """Refuse more patches than points, and one patch: without it, a jackknife has nothing left."""
+def _check_patches(n_patches, n_points, points):
+    """Refuse more patches than points, and a single patch, which leaves a jackknife no data."""
     check_count(n_patches, "n_patches")
-    if n_patches == 1 or n_patches > n:
-        raise ValueError(
-            f"n_patches must be 0, or from 2 to the number of {what}, {n}, not {n_patches}"
+    if n_patches == 1 or n_patches > n_points:
+        raise ParameterError(
+            "n_patches", f"0, or from 2 to the number of {points}, {n_points}", str(n_patches)
         )
 
 
 def _pixel_weights(weights, kappa, name):
-    """Return a weight for each pixel, 0 where the map is masked."""
+    """Return the weight of each pixel, 0 where the map is masked."""
     weights = np.ones(kappa.shape) if weights is None else np.asarray(weights, dtype=float)
     if weights.shape != kappa.shape:
-        raise ValueError(
-            f"{name} must have the shape of the map, {kappa.shape} (ny, nx), not {weights.shape}"
+        raise ParameterError(
+            name, f"the shape of the map, {kappa.shape} (ny, nx)", str(weights.shape), verb="have"
         )
     weights = np.where(kappa.mask, 0.0, weights)
     bad = ~(np.isfinite(weights) & (weights >= 0))
     if bad.any():
-        raise ValueError(
-            f"{name} must be finite and not negative where the map is not masked, not "
-            f"{weights[bad][0]}"
+        raise ParameterError(
+            name, "0 or positive, and finite, in unmasked pixels", str(weights[bad][0])
         )
     if not weights.any():
-        raise ValueError("the map has no pixel that is not masked and has a weight")
+        raise ParameterError(name, "positive in at least one unmasked pixel")
     return weights
 
 
 def _field(treecorr, kappa, weights, n_patches, rng, like=None):
-    """Return the pixels of a map that have a weight, less their mean."""
+    """Return the pixels of a map that have a weight as a catalog, with the mean subtracted."""
     y, x = np.nonzero(weights)
     sky = kappa.wcs.pixel_to_world(x, y).icrs
     values, w = kappa.data[y, x], weights[y, x]
@@ -249,19 +264,19 @@ def _field(treecorr, kappa, weights, n_patches, rng, like=None):
 
 
 def _as_table(result, values, variances, n_patches):
-    some = result.npairs > 0
-    if not some.any():
+    has_pairs = result.npairs > 0
+    if not has_pairs.any():
         raise ValueError(
             f"there is no pair between min_sep = {result.min_sep:.3g} arcmin and max_sep = "
             f"{result.max_sep:.3g} arcmin"
         )
-    theta = np.where(some, result.meanr, np.nan)
+    theta = np.where(has_pairs, result.meanr, np.nan)
     table = QTable({
         "theta_low": result.left_edges * u.arcmin,
         "theta_high": result.right_edges * u.arcmin,
         "theta": theta * u.arcmin,
-        **{name: np.where(some, value, np.nan) for name, value in values.items()},
-        **{name: np.where(some, np.sqrt(v), np.nan) for name, v in variances.items()},
+        **{name: np.where(has_pairs, value, np.nan) for name, value in values.items()},
+        **{name: np.where(has_pairs, np.sqrt(v), np.nan) for name, v in variances.items()},
         "n_pairs": np.rint(result.npairs).astype(int),
     })
     if n_patches:
@@ -269,5 +284,5 @@ def _as_table(result, values, variances, n_patches):
     else:
         for name in variances:
             if name == "xi_err":
-                table[name] = np.nan  # shot noise alone says nothing of a map
+                table[name] = np.nan  # TreeCorr's shot noise is not an error of a map
     return set_formats(table, {"theta_low theta_high theta": ".3f"}, others=".3g")

@@ -1,15 +1,20 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Tests that a map without errors passes: random places, B-modes, halves, and the PSF."""
+"""Null tests of maps and catalogs: random positions, B-modes, split halves and PSF leakage."""
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from astropy.table import QTable
+from astropy.wcs import WCS
+from numpy.typing import ArrayLike
 
-from lensmap.catalog import Calibration, as_shear_catalog
-from lensmap.maps import check_map, each_noise_map
-from lensmap.statistics._relation import pixel_relation
+from lensmap.catalog import Calibration, ShearCatalog, as_shear_catalog
+from lensmap.maps import ConvergenceMap, check_map, each_noise_map
+from lensmap.statistics._relation import PixelRelation, pixel_relation
+from lensmap.typing import CatalogLike, MapLike, PositionLike, RNGLike
 from lensmap.utils import (
+    ParameterError,
     as_generator,
     as_skycoord,
     check_count,
@@ -21,20 +26,20 @@ __all__ = ["BModeTest", "Stack", "b_mode_test", "psf_leakage", "split_halves", "
 
 
 class Stack(NamedTuple):
-    """A map at some positions, beside random ones.
+    """The mean of a map at given positions, compared with random positions.
 
     Attributes
     ----------
     mean : float
         The mean of the map at the positions.
     random_mean, random_std : float
-        The mean and the scatter of the same mean over sets of random places.
+        The mean and the standard deviation of this mean over sets of random positions.
     significance : float
-        The difference of the means over the scatter.
+        The difference of ``mean`` and ``random_mean`` over ``random_std``.
     p_value : float
-        The part of the random sets that are as high; at least 1 / (n + 1).
+        The fraction of random sets with a mean that is at least as high; at least 1 / (n + 1).
     n_positions : int
-        The positions that lie on open pixels.
+        The number of positions on unmasked pixels.
     """
 
     mean: float
@@ -51,13 +56,13 @@ class BModeTest(NamedTuple):
     Attributes
     ----------
     rms : float
-        Of the B-mode over the uncertainty: 1 if there is only noise.
+        The rms of the B-mode over the uncertainty: 1 for noise alone.
     rms_err : float
-        Its error, from the number of independent pixels or from the scatter of noise maps.
+        The error of ``rms``, from the number of independent pixels or the scatter of noise maps.
     excess : float
-        ``(rms - 1) / rms_err``; with noise maps, their mean in place of 1.
+        ``(rms - 1) / rms_err``; with noise maps, their mean rms replaces 1.
     highest : float
-        The largest modulus anywhere, in sigma.
+        The largest absolute value of the B-mode over the uncertainty.
     """
 
     rms: float
@@ -66,10 +71,26 @@ class BModeTest(NamedTuple):
     highest: float
 
 
-def stack_at(kappa, positions, *, n_random=1000, rng=None, b_mode=False):
-    """Average a map at positions, and compare with random places on its open pixels.
+class _Reconstructs(Protocol):
+    """An estimator, as `split_halves` uses it."""
 
-    At clusters this is the signal; of a B-mode, or at stars, it must be none.
+    def reconstruct(
+        self, catalog: ShearCatalog, wcs: WCS | None, mask: object
+    ) -> ConvergenceMap: ...
+
+
+def stack_at(
+    kappa: ConvergenceMap,
+    positions: PositionLike,
+    *,
+    n_random: int = 1000,
+    rng: RNGLike = None,
+    b_mode: bool = False,
+) -> Stack:
+    """Average a map at positions, and compare with random positions on unmasked pixels.
+
+    The mean at clusters is a signal. The mean of a B-mode, or at stars, should be consistent with
+    that at random positions.
 
     Parameters
     ----------
@@ -78,11 +99,11 @@ def stack_at(kappa, positions, *, n_random=1000, rng=None, b_mode=False):
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         The positions; those on masked pixels or off the map are left out.
     n_random : int
-        How many sets of as many random places.
-    rng : None, int or `numpy.random.Generator`
-        The seed or generator of the random places.
+        The number of sets of as many random positions.
+    rng : int, `numpy.random.SeedSequence`, `numpy.random.Generator` or None
+        Seed or generator of the random positions; None differs in each call.
     b_mode : bool
-        Whether the B-mode is averaged instead.
+        Whether to average the B-mode instead of kappa.
 
     Returns
     -------
@@ -92,24 +113,24 @@ def stack_at(kappa, positions, *, n_random=1000, rng=None, b_mode=False):
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or no position is on an open pixel.
+        If a parameter is invalid, or no position is on an unmasked pixel.
     """
     check_map(kappa)
     check_count(n_random, "n_random", minimum=2)
     if b_mode and kappa.kappa_b is None:
-        raise ValueError("the map has no B-mode")
+        raise ParameterError("kappa", "a B-mode", verb="have")
     values = kappa.kappa_b if b_mode else kappa.data
-    open_ = ~kappa.mask & np.isfinite(values)
+    unmasked = ~kappa.mask & np.isfinite(values)
     ny, nx = kappa.shape
     x, y = (np.rint(v) for v in kappa.wcs.world_to_pixel(as_skycoord(positions)))
     with np.errstate(invalid="ignore"):
-        there = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
-    x, y = x[there].astype(int), y[there].astype(int)
-    there = open_[y, x]
-    x, y = x[there], y[there]
+        on_map = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
+    x, y = x[on_map].astype(int), y[on_map].astype(int)
+    usable = unmasked[y, x]
+    x, y = x[usable], y[usable]
     if len(x) == 0:
-        raise ValueError("none of the positions lies on a pixel of the map that is not masked")
-    pool, rng = values[open_], as_generator(rng)
+        raise ValueError("none of the positions lies on an unmasked pixel of the map")
+    pool, rng = values[unmasked], as_generator(rng)
     means = np.array([
         pool[rng.integers(len(pool), size=len(x))].mean() for _ in range(n_random)
     ])
@@ -121,45 +142,54 @@ def stack_at(kappa, positions, *, n_random=1000, rng=None, b_mode=False):
     )
 
 
-def b_mode_test(kappa, *, noise_maps=None):
-    """Compare the B-mode of a map with its noise.
+def b_mode_test(
+    kappa: ConvergenceMap, *, noise_maps: Iterable[MapLike] | None = None
+) -> BModeTest:
+    r"""Compare the B-mode of a map with its noise.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        A map with a B-mode and an uncertainty about ``noise``.
+        A map with a B-mode and an uncertainty of the kind ``noise``.
     noise_maps : iterable or None
-        Maps of noise alone by the same estimator, of randomly turned galaxies, as
-        `~lensmap.ConvergenceMap` or arrays ``(ny, nx)``, at least 5: their scatter says how well
-        the rms is known. (Turning makes E and B noise of the same kind.) None takes it from the
-        smoothing, for maps that say theirs, as those of `~lensmap.KaiserSquires` do.
+        Noise-only maps of the same estimator from randomly rotated galaxies, as
+        `~lensmap.ConvergenceMap` or arrays ``(ny, nx)``, at least 5. Their scatter gives the error
+        of the rms; E- and B-modes of rotated galaxies have the same noise. None takes the error
+        from the smoothing, for maps whose ``meta`` has it, as those of `~lensmap.KaiserSquires`.
 
     Returns
     -------
     BModeTest
-        How large it is.
+        The rms of the B-mode, its error and significance.
 
     Raises
     ------
     TypeError, ValueError
-        If the map has no B-mode or no uncertainty, or one about the truth, or if it does not say
-        how it was smoothed and there are no noise maps.
+        If the map has no B-mode, no uncertainty or one of the kind ``total``, or if its smoothing
+        is unknown and there are no noise maps.
 
     Notes
     -----
-    Without noise maps, noise is taken as correlated over :math:`4 \\pi s^2` of the smoothing s.
+    Without noise maps, the noise is assumed to be correlated over an area :math:`4 \pi s^2` for the
+    smoothing s.
     """
-    check_map(kappa)
+    check_map(kappa, unmasked=True)
     if kappa.kappa_b is None:
-        raise ValueError("the map has no B-mode: networks make none")
+        raise ParameterError(
+            "kappa", "a B-mode", remedy="maps of networks have no B-mode", verb="have"
+        )
     if kappa.uncertainty is None or kappa.meta.get("uncertainty") == "total":
-        raise ValueError(
-            "the map must have an uncertainty about noise, as of uncertainty='analytic' or "
-            "'rotations'"
+        raise ParameterError(
+            "kappa",
+            "an uncertainty about noise",
+            remedy="reconstruct it with uncertainty='analytic' or 'rotations'",
+            verb="have",
         )
     good = ~kappa.mask & np.isfinite(kappa.kappa_b) & (kappa.uncertainty.array > 0)
     if not good.any():
-        raise ValueError("the map has no pixel that is not masked")
+        raise ParameterError(
+            "kappa", "an unmasked pixel with a B-mode and a positive uncertainty", verb="have"
+        )
     sigma = kappa.uncertainty.array[good]
     ratio = kappa.kappa_b[good] / sigma
     if noise_maps is None:
@@ -176,79 +206,91 @@ def _rms(values):
 
 
 def _independent_squares(kappa, n):
-    """Return how many of n squares of the noise of pixels are independent."""
+    """Return the number of independent squares among those of the noise in n pixels."""
     if kappa.smoothing is None:
-        raise ValueError(
-            "kappa does not say what Gaussian it was smoothed with, as Kaiser-Squires maps do, so "
-            "that the correlation of its noise is not known: give noise_maps"
+        raise ParameterError(
+            "kappa",
+            "a known smoothing, from which the correlation of its noise follows",
+            remedy="give noise_maps",
+            verb="have",
         )
-    # The squares of noise with the correlation exp(-r^2 / 4 s^2) have that of half the area.
+    # Noise has the correlation exp(-r^2 / 4 s^2); that of its square has half the area.
     return max(1.0, n / max(1.0, 2 * np.pi * kappa.smoothing_pixels**2))
 
 
-def split_halves(estimator, catalog, wcs=None, mask=None, *, rng=None):
-    """Map two random halves of the galaxies, which have the same sky and other noise.
+def split_halves(
+    estimator: _Reconstructs,
+    catalog: CatalogLike,
+    wcs: WCS | None = None,
+    mask: object = None,
+    *,
+    rng: RNGLike = None,
+) -> tuple[PixelRelation, ConvergenceMap]:
+    """Map two random halves of the galaxies, with the same signal and independent noise.
 
     Parameters
     ----------
-    estimator : object
-        With ``reconstruct(catalog, wcs, mask)``, such as `~lensmap.KaiserSquires`.
+    estimator : Estimator
+        An estimator, such as `~lensmap.KaiserSquires`.
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
-    wcs, mask : object
-        As for ``reconstruct``.
-    rng : None, int or `numpy.random.Generator`
-        The seed or generator by which galaxies are in one half or the other; None draws a seed.
+    wcs : `~astropy.wcs.WCS` or None
+        The pixels of the maps, as for ``reconstruct``.
+    mask : array_like, region, path-like, list or None
+        The mask, as for ``reconstruct``.
+    rng : int, `numpy.random.SeedSequence`, `numpy.random.Generator` or None
+        Seed or generator of the split; None draws a seed.
 
     Returns
     -------
     relation : PixelRelation
-        Of the one half with the other.
+        The relation of the map of one half to that of the other.
     difference : `~lensmap.ConvergenceMap`
-        Half of the difference: noise alone, at the level of the map of all galaxies. Its meta
-        has the ``seed``.
+        Half of the difference of the two maps: a noise-only map with the noise level of the map of
+        all galaxies. Its meta has the ``seed``.
 
     Raises
     ------
     TypeError, ValueError
-        As ``reconstruct``, and if there are fewer than 2 galaxies.
+        As for ``reconstruct``, and if there are fewer than 2 galaxies.
     """
     catalog = as_shear_catalog(catalog)
     if len(catalog) < 2:
-        raise ValueError("catalog must have at least 2 galaxies to be split")
+        raise ParameterError("catalog", "at least 2 galaxies", str(len(catalog)), verb="have")
     rng, seed = seeded_generator(rng)
     order = rng.permutation(len(catalog))
-    half = len(order) // 2
-    one = estimator.reconstruct(catalog.select(np.sort(order[:half])), wcs, mask)
-    other = estimator.reconstruct(catalog.select(np.sort(order[half:])), one.wcs, mask)
-    plain = [m.replace(uncertainty=None, kappa_b=None, counts=None) for m in (one, other)]
-    difference = (plain[0] - plain[1]) * 0.5
+    n_half = len(order) // 2
+    first = estimator.reconstruct(catalog.select(np.sort(order[:n_half])), wcs, mask)
+    second = estimator.reconstruct(catalog.select(np.sort(order[n_half:])), first.wcs, mask)
+    halves = [half.replace(uncertainty=None, kappa_b=None, counts=None) for half in (first, second)]
+    difference = (halves[0] - halves[1]) * 0.5
     difference.meta |= seed
-    return pixel_relation(one, other), difference
+    return pixel_relation(first, second), difference
 
 
-def psf_leakage(catalog, psf_e1, psf_e2):
-    r"""Measure how much of the ellipticity of the PSF, or of stars, is in the shear of galaxies.
+def psf_leakage(catalog: CatalogLike, psf_e1: ArrayLike, psf_e2: ArrayLike) -> QTable:
+    r"""Measure the leakage of the PSF ellipticity into the shear.
 
-    The linear regression :math:`g = \alpha\, e_\mathrm{PSF} + c`, of both components together.
+    A linear regression of both components together, :math:`g = \alpha\, e_\mathrm{PSF} + c`.
 
     Parameters
     ----------
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     psf_e1, psf_e2 : array_like
-        The ellipticity of the PSF at each galaxy, ``(n,)``, in the celestial convention.
+        The ellipticity of the PSF, or of stars, at each galaxy, ``(n,)``, in the celestial
+        convention.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row, with the columns ``alpha``, ``alpha_err``, ``c1``, ``c2``, ``c_err`` (the error of
-        either).
+        One row, with the columns ``alpha``, ``alpha_err``, ``c1``, ``c2`` and ``c_err``, the error
+        of both ``c1`` and ``c2``.
 
     Raises
     ------
     TypeError, ValueError
-        If the arrays have other lengths, are not finite or do not vary.
+        If the arrays have the wrong lengths, are not finite or do not vary.
 
     References
     ----------
@@ -264,16 +306,16 @@ def psf_leakage(catalog, psf_e1, psf_e2):
     shear = Calibration.from_catalog(catalog).shear(catalog)
     w = np.ones(len(catalog)) if catalog.weight is None else np.asarray(catalog.weight, float)
     mean, mean_psf = (np.average(v, weights=w) for v in (shear, psf))
-    away = psf - mean_psf
-    square = np.sum(w * np.abs(away) ** 2)
+    centered = psf - mean_psf
+    square = np.sum(w * np.abs(centered) ** 2)
     if not square > 0:
         raise ValueError("psf_e1 and psf_e2 must vary over the galaxies")
-    alpha = np.sum(w * ((shear - mean) * np.conj(away)).real) / square
+    alpha = np.sum(w * ((shear - mean) * np.conj(centered)).real) / square
     c = mean - alpha * mean_psf
     residual = shear - alpha * psf - c
-    # The squares of one component.
+    # The mean square of the two components.
     noise = 0.5 * np.abs(residual) ** 2
-    alpha_err = np.sqrt(np.sum(w**2 * noise * np.abs(away) ** 2)) / square
+    alpha_err = np.sqrt(np.sum(w**2 * noise * np.abs(centered) ** 2)) / square
     c_err = np.sqrt(np.sum(w**2 * noise)) / np.sum(w)
     c_err = np.hypot(c_err, alpha_err * np.abs(mean_psf) / np.sqrt(2))
     table = QTable({"alpha": [alpha], "alpha_err": [alpha_err], "c1": [c.real], "c2": [c.imag],

@@ -6,45 +6,47 @@ from astropy import units as u
 from astropy.table import QTable
 
 from lensmap.flatsky import measure_power
-from lensmap.maps import check_map
+from lensmap.maps import ConvergenceMap, check_map
 from lensmap.utils import set_formats
 
 __all__ = ["power_spectrum"]
 
 
-def power_spectrum(kappa, *, n_bins=20, taper=0.1):
+def power_spectrum(kappa: ConvergenceMap, *, n_bins: int = 20, taper: float = 0.1) -> QTable:
     r"""Measure the power spectrum of a map.
 
-    The map less its mean, tapered and with masked pixels at 0, in rings of multipoles; the power is
-    divided by the mean square of this window and by that of the pixel (twice the window of an
-    average over a pixel). Right on scales below the field and the distances between holes.
+    The mean of the map is subtracted, the edges are tapered, and masked pixels are set to 0. The
+    power is averaged in rings of multipoles, and divided by the mean square of this window and by
+    the squared pixel window. It is unbiased on scales smaller than the field and than the distances
+    between holes.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     n_bins : int
-        The number of rings, even in the logarithm.
+        The number of rings, of equal width in the logarithm.
     taper : float
-        The part of each side over which the weight falls to 0 at the edges, 0 to 0.5.
+        The fraction of each side, from 0 to 0.5, over which the weight falls to 0 at the edges.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each ring, with the columns ``ell`` (the mean of its modes), ``power``
-        (:math:`C_\ell`, steradians, noise and smoothing in it), ``power_err`` (that of a Gaussian
-        field) and ``n_modes`` (independent ones: less where pixels are masked, as if they lay
-        together; with half of the map in small holes, errors come out too large).
+        (:math:`C_\ell`, steradians, including noise and smoothing), ``power_err`` (for a Gaussian
+        field) and ``n_modes``, the number of independent modes. The number is reduced by the masked
+        fraction as if the unmasked pixels were contiguous, so that errors are overestimated where
+        half of the map lies in small holes.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or no pixel is open.
+        If a parameter is invalid, or all pixels are masked.
     """
-    check_map(kappa)
-    found = measure_power(np.where(kappa.mask, np.nan, kappa.data),
-                          kappa.pixel_scale.to_value(u.rad), n_bins=n_bins, taper=taper)
-    error = found.power / np.sqrt(found.n_modes)
-    table = QTable({"ell": found.ell, "power": found.power * u.sr, "power_err": error * u.sr,
-                    "n_modes": found.n_modes})
+    check_map(kappa, unmasked=True)
+    measured = measure_power(np.where(kappa.mask, np.nan, kappa.data),
+                             kappa.pixel_scale.to_value(u.rad), n_bins=n_bins, taper=taper)
+    error = measured.power / np.sqrt(measured.n_modes)
+    table = QTable({"ell": measured.ell, "power": measured.power * u.sr, "power_err": error * u.sr,
+                    "n_modes": measured.n_modes})
     return set_formats(table, {"ell": ".1f"}, others=".3g")

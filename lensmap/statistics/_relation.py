@@ -1,33 +1,35 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""How one map follows another, pixel by pixel."""
+"""The relation of two maps, pixel by pixel."""
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from lensmap.maps import check_map
-from lensmap.scores import orthogonal_slope
-from lensmap.statistics._one_point import blocks, jackknife_blocks
+from lensmap.maps import ConvergenceMap, check_map
+from lensmap.scores import jackknife_of_sums, orthogonal_slope
+from lensmap.statistics._blocks import block_sums, blocks
+from lensmap.utils import ParameterError
 
 __all__ = ["PixelRelation", "pixel_relation"]
 
 
 class PixelRelation(NamedTuple):
-    """How a map follows a reference, with errors from a jackknife over blocks of the sky.
+    """The relation of a map to a reference, with jackknife errors over blocks of the map.
 
     Attributes
     ----------
     r, r_err : float
         Pearson's correlation coefficient.
     tls_slope, tls_slope_err : float
-        Of the map against the reference by total least squares, for errors of the same size in
-        both.
+        The slope of the map against the reference by total least squares, for errors of the same
+        size in both.
     slope, slope_err : float
-        Of the reference on the map, by least squares: 1 for a map that is a mean of what may be.
+        The least-squares slope of the reference against the map: 1 for a posterior mean.
     rms : float
-        Root mean square difference, the means removed.
+        The root mean square of the difference, after subtraction of the means.
     n_pixels : int
-        Pixels that are open in both.
+        The number of pixels that are unmasked in both.
     """
 
     r: float
@@ -40,17 +42,19 @@ class PixelRelation(NamedTuple):
     n_pixels: int
 
 
-def pixel_relation(kappa, reference, *, n_blocks=16):
-    """Compare a map with another one on the same pixels.
+def pixel_relation(
+    kappa: ConvergenceMap, reference: ConvergenceMap | ArrayLike, *, n_blocks: int = 16
+) -> PixelRelation:
+    """Compare a map with a reference on the same pixels.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     reference : `~lensmap.ConvergenceMap` or array_like
-        What it is compared with, such as the truth; ``(ny, nx)``.
+        The reference, such as the true convergence, ``(ny, nx)``.
     n_blocks : int
-        Into how many blocks of the sky the map is cut for the errors.
+        The approximate number of blocks of about equal size for jackknife errors.
 
     Returns
     -------
@@ -60,7 +64,7 @@ def pixel_relation(kappa, reference, *, n_blocks=16):
     Raises
     ------
     TypeError, ValueError
-        If the shapes differ, or no pixel is open in both.
+        If the shapes differ, or no pixel is unmasked in both.
 
     References
     ----------
@@ -70,29 +74,33 @@ def pixel_relation(kappa, reference, *, n_blocks=16):
     check_map(kappa)
     other = np.asarray(getattr(reference, "data", reference), dtype=float)
     if other.shape != kappa.shape:
-        raise ValueError(
-            f"reference must have the shape of the map, {kappa.shape} (ny, nx), not {other.shape}: "
-            "reproject one of them"
+        raise ParameterError(
+            "reference",
+            f"the shape of the map, {kappa.shape} (ny, nx)",
+            str(other.shape),
+            "reproject one of them",
+            verb="have",
         )
-    closed = kappa.mask | ~np.isfinite(other)
-    if getattr(reference, "mask", None) is not None:
-        closed = closed | np.asarray(reference.mask)
-    block = blocks(kappa.replace(mask=closed), n_blocks)
-    x, y = other[~closed], np.asarray(kappa.data, dtype=float)[~closed]
+    mask = kappa.mask | ~np.isfinite(other)
+    if (reference_mask := getattr(reference, "mask", None)) is not None:
+        mask = mask | np.asarray(reference_mask)
+    block = blocks(kappa.replace(mask=mask), n_blocks)
+    x, y = other[~mask], np.asarray(kappa.data, dtype=float)[~mask]
     x, y = x - x.mean(), y - y.mean()
-    terms = np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y])
-    sums = np.array([terms[:, block == b].sum(axis=1) for b in range(block.max() + 1)])
+    sums = block_sums(np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y]), block)
+    (r, tls_slope, slope, rms), (r_err, tls_slope_err, slope_err, _) = (
+        values.tolist() for values in jackknife_of_sums(_relation, sums)
+    )
+    return PixelRelation(
+        r, r_err, tls_slope, tls_slope_err, slope, slope_err, rms, n_pixels=len(x)
+    )
 
-    def numbers(keep):
-        n, *raw = sums[keep].sum(axis=0)
-        mx, my, xx, yy, xy = (total / n for total in raw)
-        var_x, var_y, cov = xx - mx**2, yy - my**2, xy - mx * my
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.array([
-                cov / np.sqrt(var_x * var_y), orthogonal_slope(var_x, var_y, cov), cov / var_y,
-                np.sqrt(max(var_x + var_y - 2 * cov, 0.0)),
-            ])
 
-    found, error = jackknife_blocks(numbers, len(sums))
-    pairs = [float(v) for pair in zip(found[:3], error[:3], strict=True) for v in pair]
-    return PixelRelation(*pairs, float(found[3]), len(x))
+def _relation(sums):
+    """Return r, both slopes and the rms, ``(..., 4)``, from sums of moments, ``(..., 6)``."""
+    n, *moment_sums = np.moveaxis(sums, -1, 0)
+    mx, my, xx, yy, xy = (total / n for total in moment_sums)
+    var_x, var_y, cov = xx - mx**2, yy - my**2, xy - mx * my
+    tls_slope = np.vectorize(orthogonal_slope, otypes=[float])(var_x, var_y, cov)
+    rms = np.sqrt(np.maximum(var_x + var_y - 2 * cov, 0.0))
+    return np.stack([cov / np.sqrt(var_x * var_y), tls_slope, cov / var_y, rms], axis=-1)

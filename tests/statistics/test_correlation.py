@@ -137,15 +137,15 @@ def test_bad_input():
     with pytest.raises(TypeError, match="kappa must be a ConvergenceMap"):
         kappa_correlation(kappa.data, min_sep="1 arcmin", max_sep="2 arcmin", rng=0)
     closed = _map(np.zeros((8, 8)), mask=np.ones((8, 8), dtype=bool))
-    with pytest.raises(ValueError, match="no pixel that is not masked"):
+    with pytest.raises(ValueError, match="kappa must have at least one unmasked pixel"):
         kappa_correlation(closed, min_sep="1 arcmin", max_sep="2 arcmin", rng=0)
 
 
 @pytest.mark.parametrize(("weights", "message"), [
     (np.ones((8, 7)), r"weights must have the shape of the map, \(8, 8\) \(ny, nx\), not \(8, 7\)"),
-    (np.full((8, 8), -2.0), "weights must be finite and not negative .* not -2.0"),
-    (np.full((8, 8), np.nan), "weights must be finite and not negative .* not nan"),
-    (np.zeros((8, 8)), "no pixel that is not masked and has a weight"),
+    (np.full((8, 8), -2.0), "weights must be 0 or positive, and finite, .* not -2.0"),
+    (np.full((8, 8), np.nan), "weights must be 0 or positive, and finite, .* not nan"),
+    (np.zeros((8, 8)), "weights must be positive in at least one unmasked pixel"),
 ])
 def test_bad_weights(weights, message):
     kappa, bins = _map(np.zeros((8, 8))), {"min_sep": "1 arcmin", "max_sep": "2 arcmin"}
@@ -153,7 +153,7 @@ def test_bad_weights(weights, message):
         kappa_correlation(kappa, weights=weights, **bins)
     with pytest.raises(ValueError, match=message):
         kappa_correlation(kappa, kappa, other_weights=weights, **bins)
-    with pytest.raises(ValueError, match="other_weights need other"):
+    with pytest.raises(ValueError, match="other_weights must be None without other"):
         kappa_correlation(kappa, other_weights=np.ones((8, 8)), **bins)
 
 

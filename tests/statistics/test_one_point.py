@@ -129,14 +129,14 @@ def test_errors_of_power_are_the_scatter(part):
 
 
 @pytest.mark.parametrize("function", [kappa_pdf, kappa_moments, power_spectrum])
-def test_nothing_is_open(function):
-    with pytest.raises(ValueError, match="no pixel that is"):
+def test_nothing_is_unmasked(function):
+    with pytest.raises(ValueError, match="kappa must have at least one unmasked pixel"):
         function(_map(np.zeros((20, 20)), np.ones((20, 20), dtype=bool)))
 
 
-def test_peaks_where_nothing_is_open():
+def test_peaks_where_nothing_is_unmasked():
     mask = np.ones((20, 20), dtype=bool)
-    with pytest.raises(ValueError, match="kappa has no pixel that is not masked"):
+    with pytest.raises(ValueError, match="kappa must have at least one unmasked pixel"):
         peak_counts(_map(np.zeros((20, 20)), mask, np.ones((20, 20))), [3, 4])
 
 
