@@ -86,6 +86,7 @@ from lensmap.peaks import (
     purity,
 )
 from lensmap.profiles import (
+    apply_boost,
     azimuthal_profile,
     boost_factor,
     fit_nfw,
@@ -93,7 +94,6 @@ from lensmap.profiles import (
     projected_mass,
     shear_profile,
     structure_covariance,
-    undiluted,
     zeta_c,
 )
 from lensmap.scores import paired_difference
@@ -463,7 +463,7 @@ def profiles():
         "distribution": shear_profile(catalog, at, mpc, z_lens=0.3,
                                       z_source=SourceRedshifts.preset("lsst_y1")),
         "boost": boost,
-        "undiluted": undiluted(many, boost),
+        "boost-corrected": apply_boost(many, boost),
         "zeta": zeta_c(one, one["radius_low"][1], one["radius_low"][5], one["radius_high"][-1]),
         "structure": structure_covariance(arcmin, z_source=1.0),
         "kappa": kappa_profile(kappa, at[0], arcmin),

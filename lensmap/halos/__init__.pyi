@@ -13,6 +13,7 @@ from ._profiles import (
 from ._table import halo_positions, halo_table
 
 # For other packages of lensmap; not public.
+from ._nfw_lens import NFWLens as NFWLens
 from ._table import check_halos as check_halos, halos_from_table as halos_from_table
 
 __all__ = [

@@ -13,6 +13,7 @@ from lensmap.halos._profiles import (
     nfw_mass,
     nfw_mean_sigma,
     nfw_sigma,
+    nfw_surface_scale,
     truncated_nfw_mass,
     truncated_nfw_mean_sigma,
     truncated_nfw_sigma,
@@ -146,8 +147,7 @@ class NFWHalo:
     @cached_property
     def _unit_density(self):
         """The scale density times the scale radius, the unit of dimensionless profiles."""
-        scale = self.scale_radius
-        return (self.m200c / (4 * np.pi * scale**2 * nfw_mass(self.c200c))).to(_DENSITY)
+        return nfw_surface_scale(self.m200c, self.scale_radius, self.c200c).to(_DENSITY)
 
     def _x(self, radius, name="radius"):
         """Return a radius, a length or an angle, in scale radii."""

@@ -12,6 +12,7 @@ __all__ = [
     "nfw_mass",
     "nfw_mean_sigma",
     "nfw_sigma",
+    "nfw_surface_scale",
     "truncated_nfw_fourier",
     "truncated_nfw_mass",
     "truncated_nfw_mean_sigma",
@@ -55,6 +56,26 @@ def nfw_mass(c):
     """
     c = np.asarray(c, dtype=float)
     return np.log1p(c) - c / (1 + c)
+
+
+def nfw_surface_scale(mass, scale_radius, c):
+    r"""Return the unit :math:`\rho_s r_s` of the surface density of an NFW halo.
+
+    Parameters
+    ----------
+    mass : float, `numpy.ndarray` or `~astropy.units.Quantity`
+        The mass within c scale radii.
+    scale_radius : float, `numpy.ndarray` or `~astropy.units.Quantity`
+        The scale radius.
+    c : float or `numpy.ndarray`
+        The concentration.
+
+    Returns
+    -------
+    float, `numpy.ndarray` or `~astropy.units.Quantity`
+        :math:`M / (4 \pi r_s^2\, m(c))`, with m(c) of `nfw_mass`.
+    """
+    return mass / (4 * np.pi * scale_radius**2 * nfw_mass(c))
 
 
 def nfw_sigma(x):

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What is around a position: shear and convergence by radius, and the mass in them."""
+"""Shear and convergence profiles, fits of halos, and projected masses."""
 
 from lensmap._lazy import lazy_exports
 

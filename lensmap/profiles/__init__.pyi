@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._dilution import boost_factor, undiluted
+from ._dilution import apply_boost, boost_factor
 from ._kappa_profile import azimuthal_profile, kappa_profile
 from ._nfw_fit import fit_nfw
 from ._nfw_result import NFWFit
@@ -14,6 +14,7 @@ from ._pairs import Sources as Sources
 
 __all__ = [
     "NFWFit",
+    "apply_boost",
     "azimuthal_profile",
     "boost_factor",
     "fit_nfw",
@@ -21,6 +22,5 @@ __all__ = [
     "projected_mass",
     "shear_profile",
     "structure_covariance",
-    "undiluted",
     "zeta_c",
 ]

@@ -1,29 +1,31 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Cluster members among the sources: how many, and the profile without their dilution."""
+"""Dilution of shear profiles by cluster members: boost factor and correction."""
+
+from __future__ import annotations
 
 import numpy as np
 from astropy.table import QTable
 
-from lensmap.utils import set_formats
+from lensmap.utils import ParameterError, set_formats
 
-__all__ = ["boost_factor", "undiluted"]
+__all__ = ["apply_boost", "boost_factor"]
 
 
-def boost_factor(profile, reference):
-    r"""Return how many more sources there are about lenses than elsewhere.
+def boost_factor(profile: QTable, reference: QTable) -> QTable:
+    r"""Return the boost factor, the overdensity of sources about lenses.
 
     .. math:: B(R) = \frac{\sum w / N_\mathrm{lens}}{\sum w / N_\mathrm{random}}
 
-    Members of a cluster that pass for sources are not lensed, and lower its shear by this factor.
+    Cluster members among the sources are not lensed. They lower the shear by this factor.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        Of `shear_profile` about the lenses.
+        A profile of `shear_profile` about the lenses.
     reference : `~astropy.table.QTable`
-        Of the same bins about random positions in the same survey: their masks and depth must be
-        those that the lenses meet. (Magnification and galaxies hidden by members change the number
-        as well; they are not told apart.)
+        A profile with the same bins about random positions of the same survey, with the mask and
+        the depth of the lenses. Magnification, and members that hide sources, also change the
+        number of sources; the boost factor does not separate these effects from dilution.
 
     Returns
     -------
@@ -41,54 +43,59 @@ def boost_factor(profile, reference):
     Sheldon et al. 2004, AJ 127, 2544, sec. 4.2.
     """
     names = ("radius_low", "radius_high")
-    if not profile["radius_low"].unit.is_equivalent(reference["radius_low"].unit):
-        raise ValueError(
-            f"profile and reference must have the same bins, not in {profile['radius_low'].unit} "
-            f"and in {reference['radius_low'].unit}"
+    unit, reference_unit = (table["radius_low"].unit for table in (profile, reference))
+    if not unit.is_equivalent(reference_unit):
+        raise ParameterError(
+            "reference", f"the same bins as profile, in {unit}", f"in {reference_unit}",
+            verb="have",
         )
     if len(profile) != len(reference) or not all(
         np.allclose(profile[name].value, reference[name].to_value(profile[name].unit))
         for name in names
     ):
-        raise ValueError("profile and reference must have the same bins")
-    each = [
+        raise ParameterError("reference", "the same bins as profile", verb="have")
+    weight, reference_weight = (
         np.asarray(table["weight"]) / table.meta["n_positions"] for table in (profile, reference)
-    ]
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
-        boost = each[0] / each[1]
-        relative = sum(1 / np.asarray(table["n_pairs"], dtype=float)
-                       for table in (profile, reference))
+        boost = weight / reference_weight
+        relative_variance = sum(
+            1 / np.asarray(table["n_pairs"], dtype=float) for table in (profile, reference)
+        )
     table = QTable({
         "radius_low": profile["radius_low"],
         "radius_high": profile["radius_high"],
         "boost": boost,
-        "boost_err": boost * np.sqrt(relative),
+        "boost_err": boost * np.sqrt(relative_variance),
     })
     return set_formats(table, {"boost boost_err": ".3f"}, others=".4g")
 
 
-def undiluted(profile, boost):
-    """Return a profile as it would be without members among the sources.
+def apply_boost(profile: QTable, boost: QTable) -> QTable:
+    """Return a boost-corrected profile.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        Of `shear_profile`.
+        A profile of `shear_profile`.
     boost : `~astropy.table.QTable`
-        Of `boost_factor`.
+        Its boost factors from `boost_factor`.
 
     Returns
     -------
     `~astropy.table.QTable`
-        Shear, surface density and their errors multiplied with the boost; covariances, too.
+        A copy of the profile. Shear, surface density and their errors are multiplied by the boost
+        factor, covariances by those of both bins.
 
     Raises
     ------
     ValueError
-        If there are other bins.
+        If the numbers of bins differ.
     """
     if len(profile) != len(boost):
-        raise ValueError(f"boost has {len(boost)} bins, the profile {len(profile)}")
+        raise ParameterError(
+            "boost", f"the {len(profile)} bins of profile", str(len(boost)), verb="have"
+        )
     factor = np.asarray(boost["boost"])
     result = profile.copy()
     for name in ("g_t", "g_x", "g_err", "delta_sigma", "delta_sigma_x", "delta_sigma_err"):

@@ -1,79 +1,170 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""How strongly a lens acts on each galaxy behind it."""
+"""Inverse critical surface densities of the galaxies behind lenses."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import constants
 from astropy import units as u
 
 from lensmap.cosmology import SourceRedshifts, check_z_source, distance_ratio, lensing_efficiency
+from lensmap.utils import ParameterError
+
+if TYPE_CHECKING:
+    from astropy.cosmology import FLRW
+
+    from lensmap.typing import RedshiftLike
 
 __all__ = ["Efficiency"]
 
-# Nodes of the table of distance ratios in redshift.
+# Nodes in redshift of the table of distance ratios.
 _N_NODES = 1500
 
 
-class Efficiency:
-    """1 / sigma_crit of the galaxies behind each lens, Mpc2 / solMass."""
+class Efficiency(ABC):
+    r"""Inverse critical surface density :math:`1 / \Sigma_\mathrm{cr}` behind lenses."""
 
-    def __init__(self, z_lens, mean, spread, table=None, nodes=None, redshift=None):
-        self._z_lens, self._mean, self._spread = z_lens, mean, spread
-        self._table, self._nodes, self._redshift = table, nodes, redshift
-
-    @classmethod
-    def from_redshifts(cls, redshift, z_lens, z_source, cosmology):
-        """Prepare; None where there is not enough to know it.
+    @staticmethod
+    def from_redshifts(
+        redshift: np.ndarray | None,
+        z_lens: np.ndarray | None,
+        z_source: RedshiftLike | None,
+        cosmology: FLRW,
+    ) -> Efficiency | None:
+        """Return the efficiency of given redshifts.
 
         Parameters
         ----------
         redshift : `numpy.ndarray` or None
-            Those of the galaxies, NaN where missing; used if ``z_source`` is None.
+            Redshifts of the galaxies, ``(n,)``, NaN where missing; used if ``z_source`` is None.
         z_lens : `numpy.ndarray` or None
-            Those of the lenses.
+            Redshifts of the lenses, ``(n_lens,)``.
         z_source : float, `~lensmap.SourceRedshifts` or None
-            One redshift or one distribution for all galaxies.
+            The redshift of all galaxies, or their distribution.
         cosmology : `~astropy.cosmology.FLRW`
             The cosmology.
+
+        Returns
+        -------
+        Efficiency or None
+            None without redshifts of the lenses, or without any of the sources.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``z_source`` cannot be used, or no source is behind a lens.
         """
         if z_source is not None:
             z_source = check_z_source(z_source)
-        if z_lens is None or (z_source is None and redshift is None):
+        if z_lens is None:
             return None
-        constant = (4 * np.pi * constants.G / constants.c**2).to_value(u.Mpc / u.solMass)
-        scale = constant * cosmology.angular_diameter_distance(z_lens).to_value(u.Mpc)
         if z_source is not None:
-            different, which = np.unique(z_lens, return_inverse=True)
-            ratio = lensing_efficiency(different, z_source, cosmology)
-            if np.any(ratio <= 0):
-                raise ValueError(
-                    f"z_lens must be lower than z_source: {different[-1]:g} and {z_source}"
-                )
-            spread = np.array([_spread(z, z_source, cosmology) for z in different])
-            return cls(z_lens, scale * ratio[which], spread[which])
-        known = redshift[np.isfinite(redshift)]
-        highest = known.max() if len(known) else -np.inf
+            return Efficiency.from_sources(z_source, z_lens, cosmology)
+        return None if redshift is None else _GalaxyEfficiency(redshift, z_lens, cosmology)
+
+    @staticmethod
+    def from_sources(z_source: RedshiftLike, z_lens: np.ndarray, cosmology: FLRW) -> Efficiency:
+        """Return the efficiency of galaxies with one redshift or one distribution.
+
+        Parameters
+        ----------
+        z_source : float or `~lensmap.SourceRedshifts`
+            The redshift of all galaxies, or their distribution.
+        z_lens : `numpy.ndarray`
+            Redshifts of the lenses, ``(n_lens,)``.
+        cosmology : `~astropy.cosmology.FLRW`
+            The cosmology.
+
+        Returns
+        -------
+        Efficiency
+            Equal for all galaxies.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``z_source`` cannot be used, or no source is behind a lens.
+        """
+        return _CommonEfficiency(check_z_source(z_source), z_lens, cosmology)
+
+    @abstractmethod
+    def inverse_sigma_crit(self, i: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        r"""Return :math:`1 / \Sigma_\mathrm{cr}` of galaxies, and its mean square.
+
+        Parameters
+        ----------
+        i : int
+            The index of the lens.
+        rows : `numpy.ndarray`
+            The indices of the galaxies, ``(m,)``.
+
+        Returns
+        -------
+        inverse : `numpy.ndarray`
+            Mpc2 / solMass, ``(m,)``; 0 for galaxies that are not known to be behind the lens.
+        square : `numpy.ndarray`
+            The mean of its square over the distribution of redshifts, ``(m,)``.
+        """
+
+
+class _CommonEfficiency(Efficiency):
+    """Efficiency of galaxies with one redshift or one distribution."""
+
+    def __init__(self, z_source: RedshiftLike, z_lens: np.ndarray, cosmology: FLRW) -> None:
+        unique_z, index = np.unique(z_lens, return_inverse=True)
+        ratio = lensing_efficiency(unique_z, z_source, cosmology)
+        if np.any(ratio <= 0):
+            raise ParameterError(
+                "z_lens", "lower than z_source", f"{unique_z[-1]:g}", f"z_source is {z_source}"
+            )
+        self._mean = _scale(z_lens, cosmology) * ratio[index]
+        self._square_ratio = np.array(
+            [_square_ratio(z, z_source, cosmology) for z in unique_z]
+        )[index]
+
+    def inverse_sigma_crit(self, i: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        inverse = np.full(len(rows), self._mean[i])
+        return inverse, inverse**2 * self._square_ratio[i]
+
+
+class _GalaxyEfficiency(Efficiency):
+    """Efficiency of galaxies with a redshift each."""
+
+    def __init__(self, redshift: np.ndarray, z_lens: np.ndarray, cosmology: FLRW) -> None:
+        finite = redshift[np.isfinite(redshift)]
+        highest = finite.max() if len(finite) else -np.inf
         if highest <= z_lens.max():
-            has = f"the highest is {highest:g}" if len(known) else "none has any"
-            raise ValueError(f"no galaxy has a redshift beyond z_lens = {z_lens.max():g}: {has}")
+            raise ParameterError(
+                "z_lens",
+                "lower than the redshift of some galaxies",
+                f"{z_lens.max():g}",
+                f"the highest is {highest:g}" if len(finite) else "no galaxy has a redshift",
+            )
+        self._z_lens, self._redshift = z_lens, redshift
         # Even in the scale factor: catalogs have redshifts such as 99.
-        nodes = 1 / np.linspace(1 / 1.0001, 1 / (1.001 + highest), _N_NODES) - 1
-        table = distance_ratio(z_lens, nodes, cosmology) * scale[:, np.newaxis]
-        return cls(z_lens, None, None, table, nodes, redshift)
+        self._nodes = 1 / np.linspace(1 / 1.0001, 1 / (1.001 + highest), _N_NODES) - 1
+        scale = _scale(z_lens, cosmology)
+        self._table = distance_ratio(z_lens, self._nodes, cosmology) * scale[:, np.newaxis]
 
-    def inverse_sigma_crit(self, i, rows):
-        """Return 1 / sigma_crit of some galaxies behind the lens i, and its mean square."""
-        if self._table is None:
-            value = np.full(len(rows), self._mean[i])
-            return value, value**2 * self._spread[i]
+    def inverse_sigma_crit(self, i: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         redshift = self._redshift[rows]
-        value = np.interp(redshift, self._nodes, self._table[i], left=0.0)
-        # Without a redshift: not known to be behind.
-        value[~(redshift > self._z_lens[i])] = 0.0
-        return value, value**2
+        inverse = np.interp(redshift, self._nodes, self._table[i], left=0.0)
+        # The negation includes missing redshifts, which are NaN.
+        inverse[~(redshift > self._z_lens[i])] = 0.0
+        return inverse, inverse**2
 
 
-def _spread(z_lens, z_source, cosmology):
-    """Return <beta^2> / <beta>^2 of sources that have a distribution."""
+def _scale(z_lens: np.ndarray, cosmology: FLRW) -> np.ndarray:
+    """Return the inverse critical surface density at a distance ratio of 1, Mpc2 / solMass."""
+    constant = (4 * np.pi * constants.G / constants.c**2).to_value(u.Mpc / u.solMass)
+    return constant * cosmology.angular_diameter_distance(z_lens).to_value(u.Mpc)
+
+
+def _square_ratio(z_lens: float, z_source: RedshiftLike, cosmology: FLRW) -> float:
+    """Return <beta^2> / <beta>^2 of sources, with the lensing efficiency beta."""
     if not isinstance(z_source, SourceRedshifts):
         return 1.0
     z = np.linspace(max(z_source.z[0], 1e-4), z_source.z[-1], 2000)

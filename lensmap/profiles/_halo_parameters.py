@@ -1,7 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The parameters of halos that are fitted, their limits and their priors."""
+"""The free parameters of fitted halos, with their limits and priors."""
+
+from __future__ import annotations
 
 import numbers
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from astropy import units as u
@@ -9,103 +12,174 @@ from astropy import units as u
 from lensmap.halos import concentration as median_concentration
 from lensmap.utils import check_choice, check_number
 
-__all__ = ["HaloParameters"]
+if TYPE_CHECKING:
+    from astropy.cosmology import FLRW
+    from numpy.typing import ArrayLike
 
-_LN_MASS = np.log(1e12), np.log(1e16)
-_LN_C = np.log(0.5), np.log(30.0)
-_START = np.log(3e14)
+__all__ = ["HaloParameters", "HaloValues"]
 
-# The scatter of ln c at a given mass: 0.16 dex (Diemer & Joyce 2019).
-_SCATTER = 0.16 * np.log(10)
+# Masses are in solar masses.
+_LN_MASS_LIMITS = np.log(1e12), np.log(1e16)
+_START_LN_MASS = np.log(3e14)
+_LN_C_LIMITS = np.log(0.5), np.log(30.0)
 
-_FARTHEST = np.radians(2 / 60)  # a free center
+# Scatter of ln c200c at fixed mass, 0.16 dex (Diemer & Joyce 2019).
+_LN_C_SCATTER = 0.16 * np.log(10)
+
+# The largest offset of a free center along each axis.
+_MAX_OFFSET_RAD = np.radians(2 / 60)
+
+
+class HaloValues(NamedTuple):
+    """The parameters of one halo.
+
+    Attributes
+    ----------
+    ln_m200c, ln_c200c : float
+        Logarithms of the mass (solar masses) and of the concentration.
+    east, north : float
+        The offset of the center from its given position, radians.
+    """
+
+    ln_m200c: float
+    ln_c200c: float
+    east: float
+    north: float
 
 
 class HaloParameters:
-    """What a fit varies, as a vector: for each halo ln M200c, then ln c200c, then offsets.
+    """The free parameters of a fit as a vector.
+
+    For each halo the vector has ln M200c, ln c200c if the concentration is free, and the offsets
+    east and north (radians) if the center is free.
 
     Parameters
     ----------
     z_lens : `numpy.ndarray`
-        Of the halos, ``(n_halos,)``.
+        Redshifts of the halos, ``(n_halos,)``.
     concentration : str or float
         As for `fit_nfw`.
-    moving : bool
+    free_center : bool
         Whether centers are free.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
+
+    Attributes
+    ----------
+    names : list of str
+        Names of the parameters, ``(n,)``.
+    low, high, scale : `numpy.ndarray`
+        Limits and typical steps of the parameters, ``(n,)``.
+
+    Raises
+    ------
+    ValueError
+        If ``concentration`` is not allowed.
     """
 
-    def __init__(self, z_lens, concentration, moving, cosmology):
-        self.z_lens, self.moving, self.cosmology = z_lens, moving, cosmology
+    def __init__(
+        self,
+        z_lens: np.ndarray,
+        concentration: str | float,
+        free_center: bool,
+        cosmology: FLRW,
+    ) -> None:
+        self.z_lens, self.free_center, self.cosmology = z_lens, free_center, cosmology
+        self._fixed_ln_c = None
         if isinstance(concentration, numbers.Real) and not isinstance(concentration, bool):
             check_number(concentration, "concentration", "positive", low=1e-3)
-            self._fixed = np.log(float(concentration))
+            self._fixed_ln_c = np.log(float(concentration))
         else:
             check_choice(concentration, "concentration", ("prior", "relation", "free"))
-            self._fixed = None
         self.concentration = concentration
-        self.frees_c = concentration in ("prior", "free")
-        self._nodes = np.linspace(*_LN_MASS, 25)
-        self._tables = {}
-        if self._fixed is None:
+        self.free_concentration = concentration in ("prior", "free")
+        self._ln_mass_nodes = np.linspace(*_LN_MASS_LIMITS, 25)
+        self._ln_c_tables = {}
+        if self._fixed_ln_c is None:
             for z in np.unique(z_lens):
-                masses = np.exp(self._nodes) * u.solMass
-                self._tables[z] = np.log(median_concentration(masses, z, cosmology))
-        one = ["ln_m200c"] + ["ln_c200c"] * self.frees_c + ["east", "north"] * moving
+                masses = np.exp(self._ln_mass_nodes) * u.solMass
+                self._ln_c_tables[z] = np.log(median_concentration(masses, z, cosmology))
+        n_c, n_center = int(self.free_concentration), int(free_center)
+        one = ["ln_m200c"] + ["ln_c200c"] * n_c + ["east", "north"] * n_center
         n = len(z_lens)
         self.names = [f"{name}_{i + 1}" if n > 1 else name for i in range(n) for name in one]
-        self._each = len(one)
-        low = [_LN_MASS[0]] + [_LN_C[0]] * self.frees_c + [-_FARTHEST] * (2 * moving)
-        high = [_LN_MASS[1]] + [_LN_C[1]] * self.frees_c + [_FARTHEST] * (2 * moving)
+        self._n_each = len(one)
+        low, high = (
+            [_LN_MASS_LIMITS[k]] + [_LN_C_LIMITS[k]] * n_c
+            + [sign * _MAX_OFFSET_RAD] * (2 * n_center)
+            for k, sign in ((0, -1), (1, 1))
+        )
         self.low, self.high = np.tile(low, n), np.tile(high, n)
-        # Steps of all parameters are of the order of 1 in these units.
-        self.scale = np.tile([1.0] + [1.0] * self.frees_c + [_FARTHEST] * (2 * moving), n)
+        self.scale = np.tile([1.0] + [1.0] * n_c + [_MAX_OFFSET_RAD] * (2 * n_center), n)
 
     @property
-    def n(self):
-        """How many there are."""
+    def n(self) -> int:
+        """The number of free parameters."""
         return len(self.names)
 
     @property
-    def n_halos(self):
-        """How many halos there are."""
+    def n_halos(self) -> int:
+        """The number of halos."""
         return len(self.z_lens)
 
-    def start(self):
-        """Return where the search begins."""
-        first = np.zeros((self.n_halos, self._each))
-        first[:, 0] = _START
-        if self.frees_c:
-            first[:, 1] = [self._relation(_START, z) for z in self.z_lens]
-        return first.ravel()
+    def start(self) -> np.ndarray:
+        """Return the vector at the start of the search."""
+        rows = np.zeros((self.n_halos, self._n_each))
+        rows[:, 0] = _START_LN_MASS
+        if self.free_concentration:
+            rows[:, 1] = [self._relation(_START_LN_MASS, z) for z in self.z_lens]
+        return rows.ravel()
 
-    def index_of_mass(self, i):
-        """Return which parameter is the mass of a halo."""
-        return i * self._each
+    def index_of_mass(self, i: int) -> int:
+        """Return the index of the mass of halo i in the vector."""
+        return i * self._n_each
 
-    def halos(self, vector):
-        """Return ln M, ln c and the offsets (east, north; radians) of each halo."""
-        values = np.asarray(vector).reshape(self.n_halos, self._each)
-        found = []
-        for z, row in zip(self.z_lens, values, strict=True):
-            if self._fixed is not None:
-                ln_c = self._fixed
+    def halos(self, vector: ArrayLike) -> list[HaloValues]:
+        """Return the parameters of each halo, fixed ones included.
+
+        Parameters
+        ----------
+        vector : array_like
+            The free parameters, ``(n,)``.
+
+        Returns
+        -------
+        list of HaloValues
+            One for each halo.
+        """
+        halos = []
+        for z, row in zip(self.z_lens, self._rows(vector), strict=True):
+            if self._fixed_ln_c is not None:
+                ln_c = self._fixed_ln_c
             else:
-                ln_c = row[1] if self.frees_c else self._relation(row[0], z)
-            offset = row[-2:] if self.moving else (0.0, 0.0)
-            found.append((row[0], ln_c, *offset))
-        return found
+                ln_c = row[1] if self.free_concentration else self._relation(row[0], z)
+            offset = row[-2:] if self.free_center else (0.0, 0.0)
+            halos.append(HaloValues(row[0], ln_c, *offset))
+        return halos
 
-    def prior(self, vector):
-        """Return what the priors add to the residuals."""
+    def prior(self, vector: ArrayLike) -> np.ndarray:
+        """Return the residuals of the concentrations from their prior, in units of its scatter.
+
+        Parameters
+        ----------
+        vector : array_like
+            The free parameters, ``(n,)``.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            ``(n_halos,)``; empty without a prior.
+        """
         if self.concentration != "prior":
             return np.zeros(0)
-        values = np.asarray(vector).reshape(self.n_halos, self._each)
         return np.array([
-            (row[1] - self._relation(row[0], z)) / _SCATTER
-            for z, row in zip(self.z_lens, values, strict=True)
+            (row[1] - self._relation(row[0], z)) / _LN_C_SCATTER
+            for z, row in zip(self.z_lens, self._rows(vector), strict=True)
         ])
 
-    def _relation(self, ln_mass, z):
-        return np.interp(ln_mass, self._nodes, self._tables[z])
+    def _rows(self, vector: ArrayLike) -> np.ndarray:
+        return np.asarray(vector).reshape(self.n_halos, self._n_each)
+
+    def _relation(self, ln_mass: float, z: float) -> float:
+        """Return ln c200c of the median relation."""
+        return np.interp(ln_mass, self._ln_mass_nodes, self._ln_c_tables[z])

@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Profiles of a map about a position: by radius, and by direction."""
+"""Radial and azimuthal profiles of a map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
@@ -7,8 +11,20 @@ from astropy.table import QTable
 
 from lensmap.maps import check_map
 from lensmap.profiles._pixels import pixels_around, places_around
-from lensmap.profiles._radii import as_angles, brief, check_edges, check_lens_redshifts, check_pair
-from lensmap.utils import as_skycoord, check_count, check_number, set_formats
+from lensmap.profiles._radii import (
+    as_angles,
+    check_edges,
+    check_lens_redshifts,
+    check_pair,
+    describe_positions,
+)
+from lensmap.utils import ParameterError, as_skycoord, check_count, check_number, set_formats
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from lensmap.maps import ConvergenceMap
+    from lensmap.typing import CosmologyLike, PositionLike
 
 __all__ = [
     "Sectors",
@@ -18,20 +34,27 @@ __all__ = [
 ]
 
 
-def kappa_profile(kappa, positions, bins, *, z_lens=None, cosmology=None):
-    """Average a map in rings about a position, or about many.
+def kappa_profile(
+    kappa: ConvergenceMap,
+    positions: PositionLike,
+    bins: u.Quantity,
+    *,
+    z_lens: ArrayLike | None = None,
+    cosmology: CosmologyLike = None,
+) -> QTable:
+    """Average a map in rings about one position, or about many.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        The map. Masked pixels do not count.
+        The map; masked pixels are left out.
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         One position or many; tables have the columns ``ra`` and ``dec``.
     bins : `~astropy.units.Quantity`
-        The edges of the rings, rising: angles, or proper lengths at the lens. A pixel is in the
-        ring that its center is in.
+        Rising edges of the rings, ``(n_bins + 1,)``: angles, or proper lengths at the lens. A
+        pixel belongs to the ring that contains its center.
     z_lens : float, array_like or None
-        The redshift of the lens, or of each; needed for lengths.
+        The redshift of the lens, or of each; required for lengths.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
 
@@ -40,41 +63,40 @@ def kappa_profile(kappa, positions, bins, *, z_lens=None, cosmology=None):
     `~astropy.table.QTable`
         One row for each ring, with the columns ``radius_low``, ``radius_high``, ``radius`` (the
         mean of the pixels), ``n_pixels``, ``kappa`` and ``kappa_err``. Rings without pixels are
-        NaN. The error is that of the mean over positions, from their scatter; of one position, that
-        of the noise, from the uncertainty of the map and the smoothing that it says, and NaN if it
-        has not both. ``meta["n_positions"]`` says how many there were.
+        NaN. For many positions, the error is that of the mean, from their scatter. For one
+        position, it is the noise, from the uncertainty of the map and its smoothing; NaN if the
+        map lacks either. ``meta["n_positions"]`` is the number of positions.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or no pixel is in any ring.
+        If a parameter cannot be used, or no unmasked pixel is in any ring.
     """
     check_map(kappa)
     positions = as_skycoord(positions)
     bins = check_edges(bins)
     n, n_bins = len(positions), len(bins) - 1
     if n == 0:
-        raise ValueError("positions must be at least one")
+        raise ParameterError("positions", "at least one")
     angles = as_angles(bins, check_lens_redshifts(z_lens, n), n, cosmology)
     sums = np.zeros((n, 3, n_bins))
-    around = pixels_around(kappa, positions, angles[:, -1])
-    for i, (theta, values, errors) in enumerate(around):
-        column = np.searchsorted(angles[i], theta, side="right") - 1
-        good = (column >= 0) & (column < n_bins)
+    for i, (theta, values, errors) in enumerate(pixels_around(kappa, positions, angles[:, -1])):
+        ring = np.searchsorted(angles[i], theta, side="right") - 1
+        in_bins = (ring >= 0) & (ring < n_bins)
         radius = theta / angles[i, -1]
         for k, value in enumerate((np.ones(len(theta)), values, radius)):
-            sums[i, k] = np.bincount(column[good], value[good], minlength=n_bins)
+            sums[i, k] = np.bincount(ring[in_bins], value[in_bins], minlength=n_bins)
     count, total, radius = sums.sum(axis=0)
     if not count.any():
-        raise ValueError(
-            "no pixel of the map that is not masked is in any of the rings: positions must lie on "
-            f"the map or near it, not at {brief(positions)}"
+        raise ParameterError(
+            "positions", "on the map or near it", f"at {describe_positions(positions)}",
+            "no unmasked pixel is in any ring", verb="lie",
         )
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / count
-        error = _scatter(sums[:, 0], sums[:, 1])
+        error = _error_of_mean(sums[:, 0], sums[:, 1])
         if n == 1:
-            variance = np.bincount(column[good], errors[good] ** 2, minlength=n_bins) / count
+            variance = np.bincount(ring[in_bins], errors[in_bins] ** 2, minlength=n_bins) / count
             error = np.sqrt(variance / independent_pixels(kappa, count))
         table = QTable({
             "radius_low": bins[:-1],
@@ -88,39 +110,50 @@ def kappa_profile(kappa, positions, bins, *, z_lens=None, cosmology=None):
     return set_formats(table, {"kappa kappa_err": ".4f"}, others=".4g")
 
 
-def azimuthal_profile(kappa, position, radii, *, n_bins=36, z_lens=None, cosmology=None, width=1.0):
-    r"""Average a map along rays from a position: where filaments meet a cluster.
+def azimuthal_profile(
+    kappa: ConvergenceMap,
+    position: PositionLike,
+    radii: u.Quantity,
+    *,
+    n_bins: int = 36,
+    z_lens: float | None = None,
+    cosmology: CosmologyLike = None,
+    width: float = 1.0,
+) -> QTable:
+    r"""Average a map in sectors of a ring about a position.
+
+    Maxima of the profile are the directions of filaments that meet a cluster.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        The map.
+        The map; masked pixels are left out.
     position : `~astropy.coordinates.SkyCoord`
         The center.
     radii : `~astropy.units.Quantity`
-        ``(inner, outer)``: angles, or proper lengths at the lens. Only pixels between count.
+        ``(inner, outer)`` radius of the ring: angles, or proper lengths at the lens.
     n_bins : int
         The number of directions, evenly spaced.
     z_lens : float or None
-        The redshift of the lens; needed for lengths.
+        The redshift of the lens; required for lengths.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     width : float
-        The width of each sector in units of their spacing; above 1 they overlap.
+        The width of a sector in units of the spacing of directions; above 1 sectors overlap.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each direction, with the columns ``angle`` (the position angle, from north
-        through east, degrees), ``kappa``, ``excess`` (kappa less the mean of all sectors),
-        ``excess_err`` and ``n_pixels``. The error is that of the noise, from the uncertainty of the
-        map and the smoothing that it says, and NaN if it has not both, as maps of networks and of
-        the Wiener filter. Noise maps do better: `lensmap.filaments.azimuthal_excess`.
+        through east, degrees), ``kappa``, ``excess`` (kappa minus the mean of all sectors),
+        ``excess_err`` and ``n_pixels``. The error is that of the noise, from the uncertainty of
+        the map and its smoothing. It is NaN if the map lacks either, as maps of networks and of
+        the Wiener filter do; `lensmap.filaments.azimuthal_excess` takes errors from noise maps.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or no pixel is between the radii.
+        If a parameter cannot be used, or no unmasked pixel is between the radii.
 
     References
     ----------
@@ -130,67 +163,86 @@ def azimuthal_profile(kappa, position, radii, *, n_bins=36, z_lens=None, cosmolo
 
 
 class Sectors:
-    """The pixels of each direction about a position, to average many maps of the same pixels.
+    """The pixels of sectors about a position, to average many maps with the same pixels.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        One of the maps; its mask is that of all.
+        One of the maps; its mask applies to all.
     position, radii, n_bins, width, z_lens, cosmology : object
         As for `azimuthal_profile`.
 
     Attributes
     ----------
     directions : `numpy.ndarray`
-        Position angles of the middle of each, radians, ``(n_bins,)``.
+        Position angles of the middle of each sector, radians, ``(n_bins,)``.
     n_pixels : `numpy.ndarray`
         ``(n_bins,)``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or no pixel is between the radii.
+        If a parameter cannot be used, or no unmasked pixel is between the radii.
     """
 
-    def __init__(self, kappa, position, radii, n_bins, width, z_lens, cosmology):
+    def __init__(
+        self,
+        kappa: ConvergenceMap,
+        position: PositionLike,
+        radii: u.Quantity,
+        n_bins: int,
+        width: float,
+        z_lens: float | None,
+        cosmology: CosmologyLike,
+    ) -> None:
         check_map(kappa)
-        position = as_skycoord(position, "position", scalar=True)
+        center = as_skycoord(position, "position", scalar=True)
         radii = check_pair(radii)
         check_count(n_bins, "n_bins", minimum=3)
         check_number(width, "width", "positive", low=1e-3, high=n_bins)
         angles = as_angles(radii, check_lens_redshifts(z_lens, 1), 1, cosmology)[0]
-        y, x, theta, direction = places_around(kappa, position, angles[1])
-        ring = theta >= angles[0]
-        if not ring.any():
-            raise ValueError(
-                "no pixel of the map that is not masked is between the radii: position must lie on "
-                f"the map or near it, not at {brief(position)}"
+        y, x, theta, direction = places_around(kappa, center, angles[1])
+        in_ring = theta >= angles[0]
+        if not in_ring.any():
+            raise ParameterError(
+                "position", "on the map or near it", f"at {describe_positions(center)}",
+                "no unmasked pixel is between the radii", verb="lie",
             )
-        self._pixels = y[ring], x[ring]
+        self._pixels = y[in_ring], x[in_ring]
         spacing = 2 * np.pi / n_bins
         self.directions = spacing * np.arange(n_bins)
-        away = (direction[ring, np.newaxis] - self.directions + np.pi) % (2 * np.pi) - np.pi
-        self._inside = (np.abs(away) <= 0.5 * width * spacing).astype(float)
-        self.n_pixels = self._inside.sum(axis=0).astype(int)
+        offset = (direction[in_ring, np.newaxis] - self.directions + np.pi) % (2 * np.pi) - np.pi
+        self._in_sector = (np.abs(offset) <= 0.5 * width * spacing).astype(float)
+        self.n_pixels = self._in_sector.sum(axis=0).astype(int)
 
-    def mean(self, data):
-        """Return the mean of each sector, ``(n_bins,)``; NaN where it has no pixel.
+    def mean(self, data: np.ndarray) -> np.ndarray:
+        """Return the mean of each sector.
 
         Parameters
         ----------
         data : `numpy.ndarray`
             ``(ny, nx)``.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            ``(n_bins,)``; NaN for sectors without pixels.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
-            return data[self._pixels].astype(float) @ self._inside / self.n_pixels
+            return data[self._pixels].astype(float) @ self._in_sector / self.n_pixels
 
-    def profile(self, kappa):
-        """Return the profile of one of the maps, as `azimuthal_profile` does.
+    def profile(self, kappa: ConvergenceMap) -> QTable:
+        """Return the azimuthal profile of one of the maps.
 
         Parameters
         ----------
         kappa : `~lensmap.ConvergenceMap`
             The map.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            As returned by `azimuthal_profile`.
         """
         mean, error = self.mean(kappa.data), np.full(len(self.directions), np.nan)
         if kappa.uncertainty is not None:
@@ -207,8 +259,8 @@ class Sectors:
         return set_formats(table, {"angle": ".1f"}, others=".4f")
 
 
-def _scatter(counts, totals):
-    """Return the error of the mean over positions, weighted with their pixels."""
+def _error_of_mean(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Return the error of the mean over positions, each weighted by its number of pixels."""
     n = np.count_nonzero(counts, axis=0)
     mean = totals.sum(axis=0) / counts.sum(axis=0)
     residual = totals - counts * mean
@@ -216,22 +268,23 @@ def _scatter(counts, totals):
                     / counts.sum(axis=0), np.nan)
 
 
-def independent_pixels(kappa, n):
-    r"""Return as how many pixels of independent noise some neighbors count.
+def independent_pixels(kappa: ConvergenceMap, n: int | np.ndarray) -> float | np.ndarray:
+    r"""Return the effective number of pixels with independent noise in a patch.
+
+    White noise after a Gaussian smoothing has the correlation :math:`e^{-r^2 / 4 s^2}`. Its mean
+    over a patch of area A is about :math:`1 / (1 + A / 4 \pi s^2)`.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        The map. White noise after a Gaussian smoothing has the correlation
-        :math:`e^{-r^2 / 4 s^2}`, whose mean over a patch of the area A is about
-        :math:`1 / (1 + A / 4 \pi s^2)`.
+        The map.
     n : int or `numpy.ndarray`
-        The pixels of a patch.
+        The number of pixels of the patch.
 
     Returns
     -------
     float or `numpy.ndarray`
-        At least 1. NaN if the map does not say how it was smoothed: nobody knows.
+        At least 1; NaN if the smoothing of the map is not known.
     """
     if kappa.smoothing is None:
         return np.nan * np.asarray(n, dtype=float)

@@ -1,67 +1,80 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`fit_nfw`: the mass and the concentration of halos from shear or from a map."""
+"""Fits of NFW halos to a shear profile, a catalog or a map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from astropy.table import Table
 
 from lensmap.catalog import ShearCatalog, as_shear_catalog
 from lensmap.cosmology import get_cosmology
 from lensmap.maps import ConvergenceMap, check_map
-from lensmap.profiles._fit_data import catalog_data, map_data, profile_data
+from lensmap.profiles._fit_catalog import catalog_data
+from lensmap.profiles._fit_map import map_data
+from lensmap.profiles._fit_profile import profile_data
 from lensmap.profiles._halo_parameters import HaloParameters
-from lensmap.profiles._nfw_result import NFWFit, best_fit
+from lensmap.profiles._nfw_result import NFWFit
+from lensmap.profiles._nfw_search import best_fit
 from lensmap.profiles._radii import check_lens_redshifts
-from lensmap.utils import as_skycoord, check_choice
+from lensmap.utils import ParameterError, ParameterTypeError, as_skycoord, check_choice
+
+if TYPE_CHECKING:
+    from astropy.units import Quantity
+    from numpy.typing import ArrayLike
+
+    from lensmap.typing import CatalogLike, CosmologyLike, PositionLike, RedshiftLike
 
 __all__ = ["fit_nfw"]
 
 
 def fit_nfw(
-    data,
-    position=None,
+    data: CatalogLike | ConvergenceMap,
+    position: PositionLike | None = None,
     *,
-    z_lens,
-    z_source=None,
-    radii=None,
-    concentration="prior",
-    center="fixed",
-    covariance=None,
-    cosmology=None,
-):
+    z_lens: ArrayLike,
+    z_source: RedshiftLike | None = None,
+    radii: Quantity | None = None,
+    concentration: str | float = "prior",
+    center: str = "fixed",
+    covariance: ArrayLike | None = None,
+    cosmology: CosmologyLike = None,
+) -> NFWFit:
     r"""Fit one NFW halo or several.
 
     Parameters
     ----------
     data : `~lensmap.ShearCatalog`, `~astropy.table.Table` or `~lensmap.ConvergenceMap`
-        What is fitted:
+        The data of the fit:
 
-        - a profile of `shear_profile`: its reduced tangential shear, bin by bin;
-        - a catalog: both components of the reduced shear of each galaxy, with the errors of its
-          weight and of the scatter of the ellipticities;
-        - a map: the convergence of pixels as far apart as its smoothing, less a constant, with
-          the correlation of white noise that was smoothed. The map must say its smoothing, as those
-          of `~lensmap.KaiserSquires` do. Maps of an estimator are of reduced shear, and so is the
-          model (of round halos, apart from each other).
+        - a profile of `shear_profile`: the reduced tangential shear of its bins;
+        - a catalog: both components of the reduced shear of each galaxy, with errors from its
+          weight and the scatter of the ellipticities;
+        - a map: the convergence of pixels as far apart as its smoothing, minus a constant, with
+          the correlation of smoothed white noise. The smoothing of the map must be known, as it is
+          for those of `~lensmap.KaiserSquires`. An estimator inverts reduced shear; the model
+          takes this into account for round halos that do not overlap.
     position : `~astropy.coordinates.SkyCoord`, `~astropy.table.Table` or None
-        The center of the halo, or of each, for a catalog or a map; a profile has its own.
+        The center of the halo, or of each, for a catalog or a map; None for a profile.
     z_lens : float or array_like
         The redshift of the halo, or of each.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of the galaxies, or their distribution. None takes what a profile was made
-        with, or the column ``redshift`` of a catalog.
+        The redshift of the galaxies, or their distribution. None takes those of the profile, or
+        the column ``redshift`` of a catalog; a map needs one.
     radii : `~astropy.units.Quantity` or None
-        ``(inner, outer)``: what is used of the data about each position, lengths or angles. None
-        uses the whole profile, and 0.2 to 2.5 Mpc of a catalog or a map. Within some 0.2 Mpc,
-        members, miscentering and strong lensing matter; far out, neighbors do.
+        ``(inner, outer)``: the range of radii about each position, lengths or angles. None uses
+        the whole profile, and 0.2 to 2.5 Mpc of a catalog or a map. Within about 0.2 Mpc, cluster
+        members, miscentering and strong lensing bias the fit, and neighboring halos at large radii.
     concentration : {"prior", "relation", "free"} or float
         ``"prior"``: c200c is free, with a log-normal prior about the relation of Diemer & Joyce
-        2019 with the scatter of halos, 0.16 dex; ``"relation"``: on the relation; ``"free"``: any,
-        0.5 to 30, flat in its logarithm; a number: fixed to it.
+        2019 with a scatter of 0.16 dex; ``"relation"``: fixed to the relation; ``"free"``: flat
+        prior in the logarithm from 0.5 to 30; a number: fixed to it.
     center : {"fixed", "free"}
-        Whether the center moves, within 2 arcmin, flat; not of a profile.
+        Whether centers are free within 2 arcmin, with a flat prior; fixed for a profile.
     covariance : array_like or None
-        Of the bins of a profile: that of large-scale structure, `structure_covariance`, for
-        instance. It is added to the shape noise, or to the covariance of a bootstrap (which has
-        the structure in it already where it draws many positions). None adds nothing.
+        Covariance that is added to the errors of a profile, ``(n_bins, n_bins)``, such as that of
+        large-scale structure from `structure_covariance`. A bootstrap over many positions includes
+        large-scale structure. None adds nothing.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
 
@@ -74,13 +87,13 @@ def fit_nfw(
     ------
     TypeError, ValueError
         If a parameter cannot be used, a lens is not in front of the sources, or there are fewer
-        data than parameters.
+        data than free parameters.
 
     Warns
     -----
     LensmapWarning
-        If the fit did not converge, or the mass is at an end of what is tried, 1e12 to 1e16 solar
-        masses: the result says what there is.
+        If the fit did not converge, or a mass is at a limit of the search, 1e12 or 1e16 solar
+        masses. The result is returned with ``success=False``.
 
     References
     ----------
@@ -91,36 +104,46 @@ def fit_nfw(
     """
     cosmology = get_cosmology(cosmology, structure=False)
     check_choice(center, "center", ("fixed", "free"))
+    sky = frame = None
     if isinstance(data, Table) and "g_t" in data.colnames:
-        if position is not None or center == "free":
-            raise ValueError("a profile has its own position: give a catalog to move it")
+        _check_fixed_center(position, center)
         z = check_lens_redshifts(z_lens, 1)
-        measured = profile_data(data, z, z_source, radii, covariance, cosmology)
-        position = frame = None
+        fit_data = profile_data(data, z, z_source, radii, covariance, cosmology)
     else:
         if covariance is not None:
-            raise ValueError("covariance is of the bins of a profile")
+            raise ParameterError(
+                "covariance", "None for a catalog or a map", remedy="it is that of a profile"
+            )
         if position is None:
-            raise ValueError("position must be given with a catalog or a map")
-        position = as_skycoord(position, "position")
-        z = check_lens_redshifts(z_lens, len(position))
+            raise ParameterError("position", "given with a catalog or a map")
+        sky = as_skycoord(position, "position")
+        z = check_lens_redshifts(z_lens, len(sky))
         if isinstance(data, ConvergenceMap):
             check_map(data, "data", quantity="kappa")
-            measured = map_data(data, position, z, z_source, radii, cosmology)
+            fit_data = map_data(data, sky, z, z_source, radii, cosmology)
             frame = data.wcs.pixel_to_world(0, 0).frame.replicate_without_data()
         elif isinstance(data, (ShearCatalog, Table)):
-            data = as_shear_catalog(data)
-            measured = catalog_data(data, position, z, z_source, radii, cosmology)
-            frame = data.skycoord.frame.replicate_without_data()
+            catalog = as_shear_catalog(data)
+            fit_data = catalog_data(catalog, sky, z, z_source, radii, cosmology)
+            frame = catalog.skycoord.frame.replicate_without_data()
         else:
-            raise TypeError(
-                "data must be a profile of shear_profile, a ShearCatalog, a table or a "
-                f"ConvergenceMap, not {type(data).__name__}"
+            raise ParameterTypeError(
+                "data", "a profile of shear_profile, a ShearCatalog, a table or a ConvergenceMap",
+                type(data).__name__,
             )
     parameters = HaloParameters(z, concentration, center == "free", cosmology)
-    if measured.n_independent < parameters.n:
-        raise ValueError(
-            f"there are {measured.n_independent} {measured.unit} for {parameters.n} parameters: "
-            "fit fewer, or take wider radii"
+    if fit_data.n_independent < parameters.n:
+        raise ParameterError(
+            "data", f"at least {parameters.n} {fit_data.unit} for {parameters.n} free parameters",
+            str(fit_data.n_independent), "fit fewer parameters, or use wider radii", verb="have",
         )
-    return NFWFit(**best_fit(measured, parameters), position=position, _frame=frame)
+    return NFWFit(**best_fit(fit_data, parameters), position=sky, _frame=frame)
+
+
+def _check_fixed_center(position: PositionLike | None, center: str) -> None:
+    """Refuse a position or a free center for a profile."""
+    remedy = "a profile has its own position; fit the catalog to move the center"
+    if position is not None:
+        raise ParameterError("position", "None for a profile", remedy=remedy)
+    if center == "free":
+        raise ParameterError("center", "'fixed' for a profile", "'free'", remedy)

@@ -1,7 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Galaxies around positions: how far, and how they are aligned."""
+"""Pairs of galaxies and positions: separations, and tangential and cross shear."""
+
+from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
@@ -9,11 +12,16 @@ from scipy.spatial import KDTree
 
 from lensmap.catalog import Calibration
 
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+
+    from lensmap.catalog import ShearCatalog
+
 __all__ = ["Sources"]
 
 
 class Sources:
-    """The galaxies of a catalog, ready to be asked what is around a position.
+    """The galaxies of a catalog with a search tree for those around a position.
 
     Parameters
     ----------
@@ -30,7 +38,7 @@ class Sources:
         ``(n,)``; NaN where it is missing.
     """
 
-    def __init__(self, catalog):
+    def __init__(self, catalog: ShearCatalog) -> None:
         self.frame = catalog.skycoord.frame
         self.shear = Calibration.from_catalog(catalog).shear(catalog)
         weight = catalog.weight
@@ -40,59 +48,66 @@ class Sources:
         self._sin_ra, self._cos_ra = np.sin(ra), np.cos(ra)
         self._sin_dec, self._cos_dec = np.sin(dec), np.cos(dec)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.shear)
 
+    def build_tree(self) -> None:
+        """Build the search tree, before threads share this object."""
+        _ = self._tree
+
     @cached_property
-    def _tree(self):
+    def _tree(self) -> KDTree:
         vectors = np.stack(
             [self._cos_dec * self._cos_ra, self._cos_dec * self._sin_ra, self._sin_dec], axis=-1
         )
-        # Not balanced: that takes three times as long for many galaxies, and is no quicker to ask.
+        # For many galaxies a balanced tree takes three times as long, and searches no faster.
         return KDTree(vectors, balanced_tree=False, compact_nodes=False)
 
-    def around(self, position, angle):
-        """Return the galaxies within an angle of a position, and how they are aligned with it.
+    def around(
+        self, position: SkyCoord, angle: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the galaxies within an angle of a position, with tangential and cross shear.
 
         Parameters
         ----------
         position : `~astropy.coordinates.SkyCoord`
             One position.
         angle : float
-            Radians, below a right angle.
+            The largest separation, radians, below a right angle.
 
         Returns
         -------
         rows : `numpy.ndarray`
-            Which galaxies, ``(n,)``.
+            Indices of the galaxies, ``(n,)``.
         theta : `numpy.ndarray`
-            Their distances, radians.
-        turned : `numpy.ndarray`
-            Complex: minus their shear times the spin of `directions`: the tangential shear is the
-            real part, the cross shear the imaginary part.
+            Their separations from the position, radians, ``(n,)``.
+        shear : `numpy.ndarray`
+            Complex, ``(n,)``: tangential shear (real part) and cross shear (imaginary part).
         """
         rows, theta, spin = self.directions(position, angle)
         return rows, theta, -self.shear[rows] * spin
 
-    def directions(self, position, angle):
-        r"""Return the galaxies within an angle of a position, and where they see it.
+    def directions(
+        self, position: SkyCoord, angle: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        r"""Return the galaxies within an angle of a position, and its direction from each.
 
         Parameters
         ----------
         position : `~astropy.coordinates.SkyCoord`
             One position.
         angle : float
-            Radians, below a right angle.
+            The largest separation, radians, below a right angle.
 
         Returns
         -------
         rows : `numpy.ndarray`
-            Which galaxies, ``(n,)``.
+            Indices of the galaxies, ``(n,)``.
         theta : `numpy.ndarray`
-            Their distances, radians.
+            Their separations from the position, radians, ``(n,)``.
         spin : `numpy.ndarray`
-            Complex: :math:`e^{-2 i \psi}` with :math:`\psi` the direction of the position as they
-            see it, from east through north; 0 for a galaxy that is there.
+            Complex, ``(n,)``: :math:`e^{-2 i \psi}` with the direction :math:`\psi` of the
+            position at the galaxy, from east through north; 0 for a galaxy at the position.
         """
         sphere = position.transform_to(self.frame).spherical
         ra, dec = sphere.lon.to_value(u.rad), sphere.lat.to_value(u.rad)
@@ -102,9 +117,9 @@ class Sources:
         rows = np.array(self._tree.query_ball_point(center, chord, return_sorted=True), dtype=int)
         # The position as a vector, along the east and the north of each galaxy.
         s, c = self._sin_ra[rows], self._cos_ra[rows]
-        along = cos_ra * c + sin_ra * s  # the cosine of the difference in right ascension
+        cos_delta_ra = cos_ra * c + sin_ra * s
         east = cos_dec * (sin_ra * c - cos_ra * s)
-        north = sin_dec * self._cos_dec[rows] - cos_dec * self._sin_dec[rows] * along
+        north = sin_dec * self._cos_dec[rows] - cos_dec * self._sin_dec[rows] * cos_delta_ra
         theta = np.arcsin(np.minimum(np.hypot(east, north), 1.0))
         direction = east + 1j * north
         square = np.abs(direction) ** 2

@@ -1,19 +1,33 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Which pixels of a map lie near positions on the sky."""
+"""Unmasked pixels of a map around positions on the sky."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
 
 from lensmap.utils import unit_vectors
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from astropy.coordinates import SkyCoord
+    from numpy.typing import ArrayLike
+
+    from lensmap.maps import ConvergenceMap
+
 __all__ = ["pixels_around", "places_around"]
 
-# Up to so many pixels have their directions worked out once for all positions (100 MB).
-_AT_ONCE = 4_000_000
+# Up to this number of pixels (100 MB), all positions share one array of unit vectors.
+_MAX_SHARED_PIXELS = 4_000_000
 
 
-def pixels_around(kappa, positions, angles):
-    """Yield for each position the pixels within an angle of it that are not masked.
+def pixels_around(
+    kappa: ConvergenceMap, positions: SkyCoord, angles: ArrayLike
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield the unmasked pixels within an angle of each position.
 
     Parameters
     ----------
@@ -22,12 +36,13 @@ def pixels_around(kappa, positions, angles):
     positions : `~astropy.coordinates.SkyCoord`
         ``(n,)``.
     angles : array_like
-        Radians, ``(n,)``.
+        The largest separation for each position, radians, ``(n,)``.
 
     Yields
     ------
     theta, values, errors : `numpy.ndarray`
-        Distances (radians), kappa and its uncertainty, NaN in a map without any, ``(m,)`` each.
+        Separations (radians), kappa and its uncertainty of the pixels, ``(m,)`` each. The
+        uncertainty is NaN for a map without one.
     """
     windows = _windows(kappa, positions, angles)
     centers = _vectors(positions.icrs)
@@ -36,17 +51,18 @@ def pixels_around(kappa, positions, angles):
               max((w[k].stop for w in windows), default=0))
         for k in (0, 1)
     )
-    box = None
-    if len(windows) > 1 and (rows.stop - rows.start) * (columns.stop - columns.start) <= _AT_ONCE:
-        box = _directions(kappa, rows, columns)
-    for (y, x), center, angle in zip(windows, centers, angles, strict=True):
-        if box is None:
-            pixels = _directions(kappa, y, x)
+    n_shared = (rows.stop - rows.start) * (columns.stop - columns.start)
+    shared = None
+    if len(windows) > 1 and n_shared <= _MAX_SHARED_PIXELS:
+        shared = _pixel_vectors(kappa, rows, columns)
+    for (y, x), center, angle in zip(windows, centers, np.asarray(angles), strict=True):
+        if shared is None:
+            vectors = _pixel_vectors(kappa, y, x)
         else:
-            pixels = box[y.start - rows.start : y.stop - rows.start,
-                         x.start - columns.start : x.stop - columns.start]
-        # By the chord: exact for small angles, too, which the scalar product is not.
-        chord = np.sqrt(np.sum((pixels - center) ** 2, axis=-1))
+            vectors = shared[y.start - rows.start : y.stop - rows.start,
+                             x.start - columns.start : x.stop - columns.start]
+        # Unlike the scalar product, the chord is exact for small angles.
+        chord = np.sqrt(np.sum((vectors - center) ** 2, axis=-1))
         theta = 2 * np.arcsin(np.minimum(chord / 2, 1.0))
         near = (theta <= angle) & ~kappa.mask[y, x]
         errors = (np.full(np.count_nonzero(near), np.nan) if kappa.uncertainty is None
@@ -54,8 +70,10 @@ def pixels_around(kappa, positions, angles):
         yield theta[near], kappa.data[y, x][near], errors
 
 
-def places_around(kappa, position, angle):
-    """Return where the pixels around one position are that are not masked.
+def places_around(
+    kappa: ConvergenceMap, position: SkyCoord, angle: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the unmasked pixels within an angle of one position, in polar coordinates.
 
     Parameters
     ----------
@@ -64,45 +82,48 @@ def places_around(kappa, position, angle):
     position : `~astropy.coordinates.SkyCoord`
         One position.
     angle : float
-        Radians.
+        The largest separation, radians.
 
     Returns
     -------
     y, x, theta, direction : `numpy.ndarray`
-        The pixels, their distances and position angles (radians), ``(n,)``.
+        Rows and columns of the pixels, their separations and position angles (radians),
+        ``(n,)`` each.
     """
     ((rows, columns),) = _windows(kappa, position.reshape(1), [angle])
-    y, x = (part.ravel() for part in np.mgrid[rows, columns])
+    y, x = (index.ravel() for index in np.mgrid[rows, columns])
     sky = kappa.wcs.pixel_to_world(x, y).icrs
     center = position.icrs
     theta = center.separation(sky).rad
-    open_ = (theta <= angle) & ~kappa.mask[y, x]
-    return y[open_], x[open_], theta[open_], center.position_angle(sky[open_]).rad
+    near = (theta <= angle) & ~kappa.mask[y, x]
+    return y[near], x[near], theta[near], center.position_angle(sky[near]).rad
 
 
-def _windows(kappa, positions, angles):
-    """Return slices (rows, columns), among which all pixels are that lie within an angle."""
+def _windows(
+    kappa: ConvergenceMap, positions: SkyCoord, angles: ArrayLike
+) -> list[tuple[slice, slice]]:
+    """Return slices (rows, columns) that contain all pixels within an angle of each position."""
     ny, nx = kappa.shape
     try:
         x, y = (np.asarray(v, dtype=float) for v in kappa.wcs.world_to_pixel(positions))
-    except ValueError:  # a projection that does not reach so far
+    except ValueError:  # a position outside the range of the projection
         x = y = np.full(len(positions), np.nan)
-    # Away from the middle of a projection pixels may be smaller on the sky than there.
+    # Pixels far from the reference point of a projection may be smaller on the sky.
     half = 3.0 * np.asarray(angles, dtype=float) / kappa.pixel_scale.to_value(u.rad) + 2.0
-    known = np.isfinite(x + y)
+    on_plane = np.isfinite(x + y)
     limits = []
     for middle, n in ((y, ny), (x, nx)):
-        low = np.where(known, np.clip(middle - half, 0, n), 0)
-        high = np.where(known, np.clip(middle + half + 1, 0, n), n)
+        low = np.where(on_plane, np.clip(middle - half, 0, n), 0)
+        high = np.where(on_plane, np.clip(middle + half + 1, 0, n), n)
         limits.append([slice(int(a), int(b)) for a, b in zip(low, high, strict=True)])
     return list(zip(*limits, strict=True))
 
 
-def _directions(kappa, rows, columns):
+def _pixel_vectors(kappa: ConvergenceMap, rows: slice, columns: slice) -> np.ndarray:
     """Return the unit vectors (ICRS) of pixels, ``(n_rows, n_columns, 3)``."""
     y, x = np.mgrid[rows, columns]
     return _vectors(kappa.wcs.pixel_to_world(x, y).icrs)
 
 
-def _vectors(sky):
+def _vectors(sky: SkyCoord) -> np.ndarray:
     return unit_vectors(sky.ra.deg, sky.dec.deg)

@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Masses within a projected radius: of a map, and of the shear outside."""
+"""Masses within a projected radius: from a map, and from the shear outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
@@ -12,6 +16,8 @@ from lensmap.profiles._pixels import pixels_around
 from lensmap.profiles._radii import as_angles, check_edges, check_lens_redshifts, check_pair
 from lensmap.utils import (
     MapWarning,
+    ParameterError,
+    ParameterTypeError,
     as_skycoord,
     check_count,
     seeded_generator,
@@ -19,166 +25,182 @@ from lensmap.utils import (
     warn_user,
 )
 
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+    from astropy.cosmology import FLRW
+    from numpy.typing import ArrayLike
+
+    from lensmap.maps import ConvergenceMap
+    from lensmap.typing import CosmologyLike, PositionLike, RedshiftLike, RNGLike
+
 __all__ = ["projected_mass", "zeta_c"]
 
-# A circle of which less than this part is on the map and open has no mass.
-_LEAST_OPEN = 0.5
+# A circle with a smaller fraction of unmasked pixels has no mass.
+_MIN_UNMASKED_FRACTION = 0.5
 
-# At more sizes of the circle than this, scatter is interpolated.
-_MANY_SIZES = 8
+# For more radii than this, the scatter at random positions is interpolated.
+_MAX_RADII = 8
 
 
 def projected_mass(
-    kappa,
-    positions,
-    radius,
+    kappa: ConvergenceMap,
+    positions: PositionLike,
+    radius: u.Quantity,
     *,
-    z_lens,
-    z_source,
-    background=None,
-    cosmology=None,
-    n_random=0,
-    rng=None,
-):
+    z_lens: ArrayLike,
+    z_source: RedshiftLike,
+    background: u.Quantity | None = None,
+    cosmology: CosmologyLike = None,
+    n_random: int = 0,
+    rng: RNGLike = None,
+) -> QTable:
     r"""Return the mass of a map within a projected radius.
 
     .. math:: M(<R) = \pi R^2\, \Sigma_\mathrm{cr} (\bar\kappa(<R) - \bar\kappa_\mathrm{bg})
 
-    The mass within a cylinder along the line of sight, which is more than that within a sphere.
+    This is the mass in a cylinder along the line of sight, which exceeds the mass in a sphere.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        The map. Masked pixels do not count: the mean of the others stands for them.
+        The map. Masked pixels are assigned the mean of the unmasked ones.
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         One position or many; tables have the columns ``ra`` and ``dec``, such as peaks.
     radius : `~astropy.units.Quantity`
-        A proper length at the lens, or an angle.
+        The radius R: a proper length at the lens, or an angle.
     z_lens : float or array_like
         The redshift of the lens, or of each.
     z_source : float or `~lensmap.SourceRedshifts`
         The redshift of the galaxies behind the map, or their distribution.
     background : `~astropy.units.Quantity` or None
         ``(inner, outer)`` radii of a ring, lengths or angles, whose mean convergence is subtracted;
-        None subtracts nothing. The mass sheet of a map is not measured, and a ring takes it out,
-        with what the lens itself has in the ring.
+        None subtracts nothing. The ring removes the mass sheet, which shear does not determine,
+        and with it the mass of the lens in the ring.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     n_random : int
-        At how many random places of the map the same is measured, for the error. 0 takes the
-        map's uncertainty, where it has one.
+        The number of random positions on the map whose scatter is the error. With 0, the error
+        is that of the noise, from the uncertainty of the map.
     rng : None, int or `numpy.random.Generator`
-        The seed or generator of these places; None draws a seed, which is in the ``meta``.
+        Seed or generator for the random positions; None draws a seed. ``meta`` has the seed.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each position, with the columns
 
-        - ``mass``, ``mass_err``: solar masses. With ``n_random``, the error is the scatter at
-          random places: noise and other structure along the line of sight. Without, it is the
-          noise alone, from the map's uncertainty and the smoothing that the map says; NaN if it has
-          not both, with a warning where there is an uncertainty without (maps of networks and of
-          the Wiener filter);
-        - ``kappa_mean``, ``kappa_background`` (0 without a ring): means over open pixels;
-        - ``open_part``: the part of the circle on the map and not masked. Below a half there is
-          no mass: NaN, with one warning; nor where a ring has no open pixel.
+        - ``mass``, ``mass_err``: solar masses. With ``n_random``, the error includes noise and
+          other structure along the line of sight. Without it, the error is that of the noise, from
+          the uncertainty of the map and its smoothing; NaN if the map lacks either, as maps of
+          networks and of the Wiener filter do;
+        - ``kappa_mean``, ``kappa_background`` (0 without a ring): means over unmasked pixels;
+        - ``unmasked_fraction``: the fraction of the circle on unmasked pixels of the map. The mass
+          is NaN if it is below 0.5, or if the ring has no unmasked pixel.
 
     Raises
     ------
     TypeError, ValueError
         If a parameter cannot be used, or a lens is not in front of the sources.
+
+    Warns
+    -----
+    MapWarning
+        If positions have no mass, or the map has an uncertainty but no smoothing.
     """
     check_map(kappa, quantity="kappa")
     positions = as_skycoord(positions)
     check_count(n_random, "n_random")
     n = len(positions)
-    z_lens = check_lens_redshifts(z_lens, n)
+    z = check_lens_redshifts(z_lens, n)
     cosmology = get_cosmology(cosmology, structure=False)
-    inner = _one_radius(radius, z_lens, n, cosmology)
+    inner = _one_radius(radius, z, n, cosmology)
     half = 0.5 * kappa.pixel_scale.to(u.arcmin)
     if n and inner.min() < half.to_value(u.rad):
-        raise ValueError(
-            f"radius must be at least half a pixel, {half:.3g}, but is "
-            f"{np.degrees(inner.min()) * 60:.3g} arcmin"
+        raise ParameterError(
+            "radius",
+            f"at least half a pixel, {half:.3g}",
+            f"{np.degrees(inner.min()) * 60:.3g} arcmin",
         )
     ring = None
     if background is not None:
-        ring = as_angles(check_pair(background, "background"), z_lens, n, cosmology, "background")
-    critical = sigma_crit(z_lens, z_source, cosmology).to_value(u.solMass / u.Mpc**2)
-    scale = as_angles([0, 1] * u.Mpc, z_lens, n, cosmology)[:, 1]  # of 1 Mpc
-    factor = np.pi * (inner / scale) ** 2 * np.broadcast_to(critical, (n,))
-    seed = {}
-    mean, back, error, part = _mean_kappa(kappa, positions, inner, ring)
+        ring = as_angles(check_pair(background, "background"), z, n, cosmology, "background")
+    critical = sigma_crit(z, z_source, cosmology).to_value(u.solMass / u.Mpc**2)
+    radians_per_mpc = as_angles([0, 1] * u.Mpc, z, n, cosmology)[:, 1]
+    factor = np.pi * (inner / radians_per_mpc) ** 2 * np.broadcast_to(critical, (n,))
+    seed: dict = {}
+    mean, ring_mean, error, unmasked = _mean_kappa(kappa, positions, inner, ring)
     if n_random > 0:
-        rng, seed = seeded_generator(rng)
-        error = _scatter_at_random(kappa, inner, ring, n_random, rng)
-        error[~np.isfinite(mean - back)] = np.nan
+        generator, seed = seeded_generator(rng)
+        error = _scatter_at_random(kappa, inner, ring, n_random, generator)
+        error[~np.isfinite(mean - ring_mean)] = np.nan
     elif n and kappa.uncertainty is not None and kappa.smoothing is None:
         warn_user(
-            "the masses have no errors: the map does not say how it was smoothed, and so not over "
-            "which scale its noise is correlated; n_random measures them",
+            "the masses have no errors, because the smoothing of the map, over which its noise is "
+            "correlated, is not known: set n_random to measure them",
             MapWarning,
             "no_errors",
             "n_random",
         )
-    _warn_of_closed(part, back, n)
+    _warn_without_mass(unmasked, ring_mean, n)
     table = QTable({
-        "mass": factor * (mean - back) * u.solMass,
+        "mass": factor * (mean - ring_mean) * u.solMass,
         "mass_err": factor * error * u.solMass,
         "kappa_mean": mean,
-        "kappa_background": back,
-        "open_part": part,
+        "kappa_background": ring_mean,
+        "unmasked_fraction": unmasked,
     }, meta=seed)
     return set_formats(table, {
-        "mass mass_err": ".3g", "kappa_mean kappa_background": ".4f", "open_part": ".3f",
+        "mass mass_err": ".3g", "kappa_mean kappa_background": ".4f", "unmasked_fraction": ".3f",
     })
 
 
-def _warn_of_closed(part, back, n):
-    """Say which positions have no mass, and why."""
-    closed = ~(part >= _LEAST_OPEN)
-    no_ring = ~closed & ~np.isfinite(back)
-    for which, why in (
-        (closed, "less than half of the circle is on the map and not masked"),
-        (no_ring, "no pixel of the background ring is on the map and not masked"),
+def _warn_without_mass(unmasked: np.ndarray, ring_mean: np.ndarray, n: int) -> None:
+    """Warn about positions without a mass, with the cause."""
+    no_circle = ~(unmasked >= _MIN_UNMASKED_FRACTION)
+    no_ring = ~no_circle & ~np.isfinite(ring_mean)
+    for without_mass, cause in (
+        (no_circle, "less than half of the circle is on unmasked pixels of the map"),
+        (no_ring, "no pixel of the background ring is on the map and unmasked"),
     ):
-        if which.any():
+        if without_mass.any():
             warn_user(
-                f"{np.count_nonzero(which)} of {n} positions have no mass: {why}",
+                f"{np.count_nonzero(without_mass)} of {n} positions have no mass: {cause}",
                 MapWarning,
                 "positions_without_mass",
                 "positions",
             )
 
 
-def zeta_c(profile, r1, r2, r_max):
-    r"""Return the mean convergence within a radius less that in a ring, from the shear alone.
+def zeta_c(
+    profile: QTable, r1: u.Quantity, r2: u.Quantity, r_max: u.Quantity
+) -> tuple[float, float]:
+    r"""Return the mean convergence within a radius minus that in a ring, from shear alone.
 
     .. math:: \zeta_c(r_1) = \bar\kappa(<r_1) - \bar\kappa(r_2..r_\mathrm{max})
               = 2 \int_{r_1}^{r_2} \langle\gamma_t\rangle\, d\ln r
               + \frac{2}{1 - r_2^2 / r_\mathrm{max}^2}
                 \int_{r_2}^{r_\mathrm{max}} \langle\gamma_t\rangle\, d\ln r
 
-    The tangential shear is taken as constant in each bin of the profile (in a part of a bin as in
-    the whole). No mass within ``r1`` is needed to be known, no profile is assumed.
+    The tangential shear is constant within each bin of the profile. The statistic needs neither
+    shear within ``r1`` nor a model of the mass.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        Of `shear_profile`. Its reduced shear is taken for the shear.
+        A profile of `shear_profile`. Its reduced shear is used as shear.
     r1, r2, r_max : `~astropy.units.Quantity`
-        Rising, in units like the bins, within the profile.
+        The radius, and the inner and outer radius of the ring: rising, within the profile, angles
+        or lengths as its bins.
 
     Returns
     -------
     zeta, error : float
-        The mean convergence and its error, from those of the bins as if independent.
+        The statistic and its error, from the errors of the bins, taken as independent.
 
     Raises
     ------
     TypeError, ValueError
-        If the radii do not rise, lie off the profile, or a bin between has no galaxies.
+        If the radii do not rise or exceed the profile, or a bin between them has no galaxies.
 
     References
     ----------
@@ -189,88 +211,121 @@ def zeta_c(profile, r1, r2, r_max):
     low, high = profile["radius_low"].value, profile["radius_high"].value
     if edges[0] < low[0] * (1 - 1e-9) or edges[2] > high[-1] * (1 + 1e-9):
         raise ValueError(
-            f"r1 and r_max must lie within the profile, {low[0]:g} to {high[-1]:g} {unit}, but are "
+            f"r1 and r_max must lie within the profile, {low[0]:g} to {high[-1]:g} {unit}, not at "
             f"{edges[0]:g} and {edges[2]:g}"
         )
 
-    def share(a, b):
-        """How much of d ln r each bin has between a and b."""
+    def overlap(a: float, b: float) -> np.ndarray:
+        """Return the width in ln r of each bin between a and b."""
         top, bottom = np.minimum(high, b), np.maximum(low, a)
         return np.where(top > bottom, np.log(np.maximum(top, bottom) / bottom), 0.0)
 
-    weight = 2 * share(edges[0], edges[1])
-    weight += 2 / (1 - (edges[1] / edges[2]) ** 2) * share(edges[1], edges[2])
+    weight = 2 * overlap(edges[0], edges[1])
+    weight += 2 / (1 - (edges[1] / edges[2]) ** 2) * overlap(edges[1], edges[2])
     used = weight > 0
     shear, error = np.asarray(profile["g_t"])[used], np.asarray(profile["g_err"])[used]
     if not np.all(np.isfinite(shear)):
-        raise ValueError(
-            "a bin of the profile between r1 and r_max has no galaxies: take wider ones"
+        raise ParameterError(
+            "profile", "galaxies in all bins from r1 to r_max", remedy="use wider bins",
+            verb="have",
         )
     return float(weight[used] @ shear), float(np.sqrt(np.sum((weight[used] * error) ** 2)))
 
 
-def _one_radius(radius, z_lens, n, cosmology):
+def _one_radius(
+    radius: u.Quantity, z_lens: np.ndarray, n: int, cosmology: FLRW
+) -> np.ndarray:
     """Return a radius as an angle for each lens, radians, ``(n,)``."""
     if not isinstance(radius, u.Quantity) or not radius.isscalar:
-        raise TypeError(f"radius must be one length or angle with a unit, not {radius!r}")
+        raise ParameterTypeError("radius", "one length or angle with a unit", repr(radius))
     if not radius > 0:
-        raise ValueError(f"radius must be positive, not {radius}")
+        raise ParameterError("radius", "positive", str(radius))
     edges = check_edges(u.Quantity([0 * radius, radius]), "radius")
     return as_angles(edges, z_lens, n, cosmology, "radius")[:, 1]
 
 
-def _mean_kappa(kappa, positions, angles, rings):
-    """Return the means in circles, those in rings, the errors of the first less the second, and
-    which parts of the circles are open; ``(4, n)``."""
+def _mean_kappa(
+    kappa: ConvergenceMap, positions: SkyCoord, angles: np.ndarray, rings: np.ndarray | None
+) -> np.ndarray:
+    """Return means over circles and rings around positions.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map.
+    positions : `~astropy.coordinates.SkyCoord`
+        ``(n,)``.
+    angles : `numpy.ndarray`
+        Radii of the circles, radians, ``(n,)``.
+    rings : `numpy.ndarray` or None
+        Inner and outer radii of the rings, radians, ``(n, 2)``; None has no rings.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        ``(4, n)``: the mean in the circle, the mean in the ring (0 without rings), the error of
+        their difference, and the fraction of the circle on unmasked pixels.
+    """
     pixel = kappa.pixel_scale.to_value(u.rad)
     reach = angles if rings is None else np.maximum(angles, rings[:, 1])
     rows = []
     for i, (theta, values, errors) in enumerate(pixels_around(kappa, positions, reach)):
-        circle = theta <= angles[i]
-        part = np.count_nonzero(circle) * pixel**2 / (np.pi * angles[i] ** 2)
-        if part < _LEAST_OPEN:
-            rows.append((np.nan, np.nan, np.nan, min(part, 1.0)))
+        in_circle = theta <= angles[i]
+        unmasked = np.count_nonzero(in_circle) * pixel**2 / (np.pi * angles[i] ** 2)
+        if unmasked < _MIN_UNMASKED_FRACTION:
+            rows.append((np.nan, np.nan, np.nan, min(unmasked, 1.0)))
             continue
-        mean, variance = _mean(values[circle], errors[circle], kappa)
-        back = 0.0
+        mean, variance = _mean_and_variance(values[in_circle], errors[in_circle], kappa)
+        ring_mean = 0.0
         if rings is not None:
-            around = (theta >= rings[i, 0]) & (theta <= rings[i, 1])
-            back, more = _mean(values[around], errors[around], kappa)
-            variance += more
-        rows.append((mean, back, np.sqrt(variance), min(part, 1.0)))
+            in_ring = (theta >= rings[i, 0]) & (theta <= rings[i, 1])
+            ring_mean, ring_variance = _mean_and_variance(values[in_ring], errors[in_ring], kappa)
+            variance += ring_variance
+        rows.append((mean, ring_mean, np.sqrt(variance), min(unmasked, 1.0)))
     return np.array(rows, dtype=float).reshape(-1, 4).T
 
 
-def _mean(values, errors, kappa):
+def _mean_and_variance(
+    values: np.ndarray, errors: np.ndarray, kappa: ConvergenceMap
+) -> tuple[float, float]:
     """Return the mean of pixels and its variance."""
     if len(values) == 0:
         return np.nan, np.nan
     return values.mean(), np.mean(errors**2) / independent_pixels(kappa, len(values))
 
 
-def _scatter_at_random(kappa, inner, ring, n_random, rng):
-    """Return the scatter of the same measurement at random places, for each position."""
+def _scatter_at_random(
+    kappa: ConvergenceMap,
+    angles: np.ndarray,
+    rings: np.ndarray | None,
+    n_random: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Return the scatter of the mean in circles minus that in rings at random positions, ``(n,)``.
+
+    The parameters are those of `_mean_kappa`.
+    """
     y, x = np.nonzero(~kappa.mask)
     if len(y) == 0:
-        raise ValueError("kappa has no pixel that is not masked")
+        raise ParameterError("kappa", "at least one unmasked pixel", verb="have")
     chosen = rng.integers(len(y), size=n_random)
     sky = kappa.wcs.pixel_to_world(x[chosen], y[chosen])
 
-    def scatter(angle, around):
-        rings = None if around is None else np.tile(around, (n_random, 1))
-        mean, back, _, _ = _mean_kappa(kappa, sky, np.full(n_random, angle), rings)
-        return np.nanstd(mean - back)
+    def scatter(angle: float, ring: np.ndarray | None) -> float:
+        tiled = None if ring is None else np.tile(ring, (n_random, 1))
+        mean, ring_mean, _, _ = _mean_kappa(kappa, sky, np.full(n_random, angle), tiled)
+        return np.nanstd(mean - ring_mean)
 
-    sizes, which = np.unique(inner, return_inverse=True)
-    ratios = np.zeros((len(inner), 2)) if ring is None else ring / inner[:, np.newaxis]
-    if len(sizes) > _MANY_SIZES and np.allclose(ratios, ratios[0]):
-        # The same at all sizes but for the scale: between some of them it is smooth.
-        nodes = np.geomspace(sizes[0], sizes[-1], _MANY_SIZES)
-        values = [scatter(node, None if ring is None else node * ratios[0]) for node in nodes]
-        return np.exp(np.interp(np.log(sizes), np.log(nodes), np.log(values)))[which]
-    measures = {}
-    for i, angle in enumerate(inner):
-        key = (angle, *ratios[i])
-        if key not in measures:
-            measures[key] = scatter(angle, None if ring is None else ring[i])
-    return np.array([measures[(angle, *ratios[i])] for i, angle in enumerate(inner)])
+    unique_angles, index = np.unique(angles, return_inverse=True)
+    ratios = np.zeros((len(angles), 2)) if rings is None else rings / angles[:, np.newaxis]
+    if len(unique_angles) > _MAX_RADII and np.allclose(ratios, ratios[0]):
+        # Circles and rings differ by their scale only, with which the scatter varies smoothly.
+        nodes = np.geomspace(unique_angles[0], unique_angles[-1], _MAX_RADII)
+        values = [scatter(node, None if rings is None else node * ratios[0]) for node in nodes]
+        return np.exp(np.interp(np.log(unique_angles), np.log(nodes), np.log(values)))[index]
+    by_size = {}
+    for i, angle in enumerate(angles):
+        size = (angle, *ratios[i])
+        if size not in by_size:
+            by_size[size] = scatter(angle, None if rings is None else rings[i])
+    return np.array([by_size[(angle, *ratios[i])] for i, angle in enumerate(angles)])

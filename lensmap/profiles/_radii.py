@@ -1,138 +1,168 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Edges of radial bins: angles on the sky, or lengths at a lens."""
+"""Radial bins: edges as angles on the sky, or as proper lengths at a lens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from astropy import units as u
 
 from lensmap.cosmology import get_cosmology
+from lensmap.utils import ParameterError, ParameterTypeError
 
-__all__ = ["as_angles", "brief", "check_edges", "check_lens_redshifts", "check_pair"]
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+    from numpy.typing import ArrayLike
 
-_LARGEST = np.radians(60)
+    from lensmap.typing import CosmologyLike
+
+__all__ = ["as_angles", "check_edges", "check_lens_redshifts", "check_pair", "describe_positions"]
+
+_MAX_ANGLE_DEG = 60
 
 
-def brief(positions):
-    """Return the first position as a few words, for error messages."""
+def describe_positions(positions: SkyCoord) -> str:
+    """Return the first position and the number of further ones, for error messages."""
     first = positions.icrs if positions.isscalar else positions.icrs[0]
     more = "" if positions.isscalar or len(positions) == 1 else f" and {len(positions) - 1} more"
     return f"ra {first.ra.deg:.4f}, dec {first.dec.deg:+.4f}{more}"
 
 
-def check_edges(bins, name="bins"):
-    """Return the edges of bins as a Quantity.
+def check_edges(bins: u.Quantity, name: str = "bins") -> u.Quantity:
+    """Return the edges of radial bins after checks.
 
     Parameters
     ----------
     bins : `~astropy.units.Quantity`
-        Rising angles or lengths, at least two.
+        Rising angles or lengths, ``(n_bins + 1,)``.
     name : str
         The parameter's name for the error message.
 
     Returns
     -------
     `~astropy.units.Quantity`
-        The same, ``(n + 1,)``.
+        ``bins`` itself.
 
     Raises
     ------
     TypeError
-        If they have no such unit.
+        If ``bins`` has no unit of angle or length.
     ValueError
-        If they do not rise, or are negative or not finite.
+        If there are fewer than two edges, or they do not rise, are negative or not finite.
     """
     if not isinstance(bins, u.Quantity) or not (
         bins.unit.is_equivalent(u.rad) or bins.unit.is_equivalent(u.Mpc)
     ):
-        raise TypeError(f"{name} must be angles or lengths with a unit, not {bins!r}")
+        raise ParameterTypeError(name, "angles or lengths with a unit", repr(bins))
     values = bins.value
     if bins.ndim != 1 or len(bins) < 2 or not (
         np.all(np.isfinite(values)) and values[0] >= 0 and np.all(np.diff(values) > 0)
     ):
-        raise ValueError(f"{name} must be at least two rising edges, not negative, not {bins}")
+        raise ParameterError(name, "at least two rising edges, not negative", str(bins))
     return bins
 
 
-def check_pair(radii, name="radii"):
-    """Return an inner and an outer radius, as `check_edges` does."""
+def check_pair(radii: u.Quantity, name: str = "radii") -> u.Quantity:
+    """Return an inner and an outer radius after the checks of `check_edges`."""
     radii = check_edges(radii, name)
     if len(radii) != 2:
-        raise ValueError(f"{name} must be the inner and the outer one, not {radii}")
+        raise ParameterError(name, "the inner and the outer radius", str(radii))
     return radii
 
 
-def check_lens_redshifts(z_lens, n):
+@overload
+def check_lens_redshifts(z_lens: None, n: int) -> None: ...
+@overload
+def check_lens_redshifts(z_lens: ArrayLike, n: int) -> np.ndarray: ...
+@overload
+def check_lens_redshifts(z_lens: ArrayLike | None, n: int) -> np.ndarray | None: ...
+
+
+def check_lens_redshifts(z_lens: ArrayLike | None, n: int) -> np.ndarray | None:
     """Return the redshift of each lens.
 
     Parameters
     ----------
     z_lens : float, array_like or None
-        One for all, one for each, or none.
+        One redshift for all lenses, or one for each.
     n : int
-        How many lenses there are.
+        The number of lenses.
 
     Returns
     -------
     `numpy.ndarray` or None
-        ``(n,)``.
+        ``(n,)``; None for None.
 
     Raises
     ------
+    TypeError
+        If ``z_lens`` is not numeric.
     ValueError
-        If they are not positive and finite, or not as many.
+        If there are neither 1 nor n redshifts, or they are not positive and finite.
     """
     if z_lens is None:
         return None
     try:
         z = np.asarray(z_lens, dtype=float)
     except (TypeError, ValueError):
-        raise TypeError(f"z_lens must be a redshift or one for each position, not {z_lens!r}"
-                        ) from None
+        raise ParameterTypeError(
+            "z_lens", "a redshift or one for each position", repr(z_lens)
+        ) from None
     if z.shape not in ((), (n,)):
-        raise ValueError(f"z_lens must be one redshift or {n}, not of the shape {z.shape}")
+        raise ParameterError("z_lens", f"one redshift or {n}", f"of the shape {z.shape}")
     if not (np.all(np.isfinite(z)) and np.all(z > 0)):
-        raise ValueError(f"z_lens must be positive and finite, not {z_lens}")
+        raise ParameterError("z_lens", "positive and finite", str(z_lens))
     return np.broadcast_to(z, (n,))
 
 
-def as_angles(bins, z_lens, n, cosmology=None, name="bins"):
-    """Return the edges as angles for each lens.
+def as_angles(
+    bins: u.Quantity,
+    z_lens: np.ndarray | None,
+    n: int,
+    cosmology: CosmologyLike = None,
+    name: str = "bins",
+) -> np.ndarray:
+    """Return radii as angles for each lens.
 
     Parameters
     ----------
     bins : `~astropy.units.Quantity`
-        Edges, ``(n_bins + 1,)``: angles or proper lengths.
+        Angles or proper lengths, ``(m,)``.
     z_lens : `numpy.ndarray` or None
-        ``(n,)``.
+        Redshifts of the lenses, ``(n,)``; required for lengths.
     n : int
-        How many lenses there are.
+        The number of lenses.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     name : str
-        The parameter's name for the error message.
+        The name of the parameter ``bins`` for the error message.
 
     Returns
     -------
     `numpy.ndarray`
-        Radians, ``(n, n_bins + 1)``.
+        Radians, ``(n, m)``.
 
     Raises
     ------
     ValueError
-        If lengths are given without redshifts, or the largest angle is beyond 60 degrees.
+        If lengths are given without redshifts, or an angle exceeds 60 degrees.
     """
     if bins.unit.is_equivalent(u.rad):
         angles = np.broadcast_to(bins.to_value(u.rad), (n, len(bins)))
     elif z_lens is None:
-        raise ValueError(f"{name} in {bins.unit} are lengths: they need z_lens, which is None")
+        raise ParameterError("z_lens", "given", remedy=f"{name} in {bins.unit} are lengths")
     else:
-        cosmology = get_cosmology(cosmology, structure=False)
-        different, which = np.unique(z_lens, return_inverse=True)
+        flrw = get_cosmology(cosmology, structure=False)
+        unique_z, index = np.unique(z_lens, return_inverse=True)
         distance = np.array(
-            [cosmology.angular_diameter_distance(z).to_value(u.Mpc) for z in different]
-        )[which]
+            [flrw.angular_diameter_distance(z).to_value(u.Mpc) for z in unique_z]
+        )[index]
         angles = bins.to_value(u.Mpc) / distance[:, np.newaxis]
-    if angles.size and angles.max() > _LARGEST:
-        raise ValueError(
-            f"{name} must not reach beyond 60 degrees on the sky: {np.degrees(angles.max()):.0f}"
+    if angles.size and angles.max() > np.radians(_MAX_ANGLE_DEG):
+        raise ParameterError(
+            name,
+            f"at most {_MAX_ANGLE_DEG} degrees on the sky",
+            f"{np.degrees(angles.max()):.0f} degrees",
         )
     return angles

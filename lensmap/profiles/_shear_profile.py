@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`shear_profile`: the tangential shear of a catalog about one position or many."""
+"""Tangential and cross shear of a catalog about positions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
@@ -9,9 +13,15 @@ from lensmap.catalog import as_shear_catalog
 from lensmap.cosmology import get_cosmology
 from lensmap.profiles._efficiency import Efficiency
 from lensmap.profiles._pairs import Sources
-from lensmap.profiles._radii import as_angles, brief, check_edges, check_lens_redshifts
+from lensmap.profiles._radii import (
+    as_angles,
+    check_edges,
+    check_lens_redshifts,
+    describe_positions,
+)
 from lensmap.utils import (
     LensmapWarning,
+    ParameterError,
     as_skycoord,
     check_choice,
     check_count,
@@ -21,64 +31,71 @@ from lensmap.utils import (
     warn_user,
 )
 
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+    from numpy.typing import ArrayLike
+
+    from lensmap.typing import CatalogLike, CosmologyLike, PositionLike, RedshiftLike, RNGLike
+
 __all__ = ["shear_profile"]
 
 _ERRORS = ("shape noise", "bootstrap")
-_SURFACE = u.solMass / u.Mpc**2
+_SURFACE_DENSITY = u.solMass / u.Mpc**2
 
-# The scatter of fewer lenses is not known from themselves.
-_FEW = 10
+# A bootstrap over fewer positions underestimates their scatter.
+_MIN_POSITIONS = 10
 
-# Sums over the galaxies of a bin; v is the weight times the square of 1 / sigma_crit.
-_SUMS = ("n", "w", "wr", "wt", "wx", "w2s", "wb", "wb2", "v", "vt", "vx", "v2s")
+# Sums over the galaxies of a bin: their number n, and products of weight w, separation r,
+# tangential shear t, cross shear x, variance s of the shear, inverse critical surface density b,
+# and mean q of its square.
+_SUMS = ("n", "w", "wr", "wt", "wx", "wws", "wb", "wq", "wbb", "wbt", "wbx", "wwbbs")
 
 
 def shear_profile(
-    catalog,
-    positions,
-    bins,
+    catalog: CatalogLike,
+    positions: PositionLike,
+    bins: u.Quantity,
     *,
-    z_lens=None,
-    z_source=None,
-    cosmology=None,
-    errors="shape noise",
-    n_bootstrap=200,
-    rng=None,
-):
+    z_lens: ArrayLike | None = None,
+    z_source: RedshiftLike | None = None,
+    cosmology: CosmologyLike = None,
+    errors: str = "shape noise",
+    n_bootstrap: int = 200,
+    rng: RNGLike = None,
+) -> QTable:
     r"""Measure the tangential and the cross shear about positions on the sky.
 
     .. math:: g_t + i g_\times = -g\, e^{-2 i \psi}, \qquad
               \Delta\Sigma = \frac{\sum w\, \Sigma_\mathrm{cr}^{-1} g_t}
                                   {\sum w\, \Sigma_\mathrm{cr}^{-2}}
 
-    with :math:`\psi` the direction of the position as the galaxy sees it, on the sphere. Several
-    positions are stacked: all their galaxies are averaged.
+    with :math:`\psi` the direction of the position at the galaxy, on the sphere. Several
+    positions are stacked: the profile is the average over the galaxies of all positions.
 
     Parameters
     ----------
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
-        One position or many, anywhere; tables have the columns ``ra`` and ``dec``.
+        One position or many; tables have the columns ``ra`` and ``dec``.
     bins : `~astropy.units.Quantity`
-        The edges of the radial bins, rising: angles, or proper lengths at the lens.
+        Rising edges of the radial bins, ``(n_bins + 1,)``: angles, or proper lengths at the lens.
     z_lens : float, array_like or None
-        The redshift of the lens, or of each; needed for lengths and for ``delta_sigma``.
+        The redshift of the lens, or of each; required for lengths and for ``delta_sigma``.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of the galaxies, or their distribution. None takes the column ``redshift``
-        where there is one: galaxies in front of a lens, and those without a redshift, are left out
-        then.
+        The redshift of the galaxies, or their distribution. None uses the column ``redshift`` if
+        there is one, and then leaves out galaxies in front of a lens or without a redshift.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     errors : {"shape noise", "bootstrap"}
-        Shape noise is that of the weighted mean, from the scatter of the ellipticities. Bootstrap
-        draws the galaxies anew, or for many positions the positions, which has the variance
-        of the lenses and of what else is on the sky in it. Either takes a galaxy that is around
-        two positions for two: where rings overlap much, errors are too small.
+        ``"shape noise"``: the error of the weighted mean, from the scatter of the ellipticities.
+        ``"bootstrap"``: the scatter of resampled galaxies or, for many positions, of resampled
+        positions, which includes the variance of the lenses and of large-scale structure. Both
+        count a galaxy near two positions as two, and so underestimate errors where rings overlap.
     n_bootstrap : int
-        How often.
+        The number of bootstrap samples.
     rng : None, int or `numpy.random.Generator`
-        The seed or generator of the bootstrap; None draws a seed.
+        Seed or generator for the bootstrap; None draws a seed.
 
     Returns
     -------
@@ -87,12 +104,12 @@ def shear_profile(
 
         - ``radius_low``, ``radius_high``, in the unit of ``bins``; ``radius``: the weighted mean of
           the galaxies;
-        - ``n_pairs``, ``weight``: the number and the weight of the galaxies, each counted for each
-          position that it is around;
-        - ``g_t``, ``g_x``: the reduced shear; ``g_err``: the error of either;
+        - ``n_pairs``, ``weight``: the number and the total weight of pairs of a galaxy and a
+          position;
+        - ``g_t``, ``g_x``: tangential and cross reduced shear; ``g_err``: the error of either;
         - with ``z_lens`` and redshifts of sources: ``delta_sigma``, ``delta_sigma_x``,
-          ``delta_sigma_err`` in solar masses per square proper Mpc; ``sigma_crit`` of the mean
-          galaxy (the inverse of the mean of the inverse), and ``efficiency_ratio``,
+          ``delta_sigma_err`` in solar masses per square proper Mpc; ``sigma_crit``, the inverse of
+          the mean inverse critical surface density; and ``efficiency_ratio``,
           :math:`\langle\beta^2\rangle / \langle\beta\rangle^2` of the lensing efficiency.
 
         Bins without galaxies are NaN. ``meta`` has ``n_positions`` (of those with galaxies in any
@@ -104,6 +121,11 @@ def shear_profile(
     TypeError, ValueError
         If a parameter cannot be used, or no galaxy is in any bin.
 
+    Warns
+    -----
+    LensmapWarning
+        If a bootstrap has fewer than 10 positions.
+
     References
     ----------
     Bartelmann & Schneider 2001, Phys. Rep. 340, 291, sec. 4; Sheldon et al. 2004, AJ 127, 2544
@@ -112,7 +134,7 @@ def shear_profile(
     catalog = as_shear_catalog(catalog)
     positions = as_skycoord(positions)
     if len(positions) == 0:
-        raise ValueError("positions must be at least one")
+        raise ParameterError("positions", "at least one")
     bins = check_edges(bins)
     check_choice(errors, "errors", _ERRORS)
     check_count(n_bootstrap, "n_bootstrap", minimum=2)
@@ -121,135 +143,162 @@ def shear_profile(
     angles = as_angles(bins, z_lens, len(positions), cosmology)
     sources = Sources(catalog)
     efficiency = Efficiency.from_redshifts(sources.redshift, z_lens, z_source, cosmology)
-    one = len(positions) == 1
-    rng, seed = seeded_generator(rng)
-    if one and errors == "bootstrap":
-        column, values = _pairs(sources, positions[0], angles[0], efficiency, 0)
-        sums = _sums_of(column, values, len(bins) - 1)[np.newaxis]
-        draws = _galaxies_anew(column, values, len(bins) - 1, n_bootstrap, rng)
+    n_bins, with_sigma = len(bins) - 1, efficiency is not None
+    generator, seed = seeded_generator(rng)
+    samples = None
+    if len(positions) == 1 and errors == "bootstrap":
+        column, terms = _terms(sources, positions[0], angles[0], efficiency, 0)
+        sums = _bin_sums(column, terms, n_bins)[np.newaxis]
+        samples = _resample_galaxies(column, terms, n_bins, n_bootstrap, generator)
     else:
-        _ = sources._tree  # made once, not in each thread
+        sources.build_tree()
         sums = np.array(thread_map(
-            lambda i: _sums_of(*_pairs(sources, positions[i], angles[i], efficiency, i),
-                               len(bins) - 1),
+            lambda i: _bin_sums(
+                *_terms(sources, positions[i], angles[i], efficiency, i), n_bins
+            ),
             range(len(positions)),
         ))
-        draws = _positions_anew(sums, n_bootstrap, rng) if errors == "bootstrap" else None
-    table = _table(sums.sum(axis=0), bins, efficiency is not None, positions)
-    # Positions without any galaxy lie off the survey: they are not among those that are stacked.
-    n_seen = np.count_nonzero(sums[:, 0].any(axis=1))
-    table.meta |= {"n_positions": n_seen, "errors": errors}
-    if errors == "bootstrap":
+        if errors == "bootstrap":
+            samples = _resample_positions(sums, n_bootstrap, generator)
+    table = _profile_table(sums.sum(axis=0), bins, with_sigma, positions)
+    # Positions without galaxies lie outside the survey, and are not part of the stack.
+    n_positions = int(np.count_nonzero(sums[:, 0].any(axis=1)))
+    table.meta |= {"n_positions": n_positions, "errors": errors}
+    if samples is not None:
         table.meta |= {"n_bootstrap": n_bootstrap, **seed}
-        if 1 < n_seen < _FEW:
-            warn_user(
-                f"errors of a bootstrap of {n_seen} positions mean little: take at least {_FEW}, "
-                "or errors='shape noise'",
-                LensmapWarning,
-                "few_positions",
-                "positions",
-            )
+        _warn_of_few(n_positions)
     if z_lens is not None:
         table.meta["z_lens"] = float(np.mean(z_lens))
-    if draws is not None:
-        _put_bootstrap(table, draws, efficiency is not None)
-    return _shown(table)
+    if samples is not None:
+        _set_bootstrap_errors(table, samples, with_sigma)
+    return set_formats(table, {"g_t g_x g_err": ".5f", "efficiency_ratio": ".3f"}, others=".4g")
 
 
-def _pairs(sources, position, edges, efficiency, i):
-    """Return the galaxies around a position: in which bin, and what is summed of them."""
-    rows, theta, turned = sources.around(position, edges[-1])
+def _warn_of_few(n_positions: int) -> None:
+    if 1 < n_positions < _MIN_POSITIONS:
+        warn_user(
+            f"errors of a bootstrap of {n_positions} positions mean little: take at least "
+            f"{_MIN_POSITIONS}, or errors='shape noise'",
+            LensmapWarning,
+            "few_positions",
+            "positions",
+        )
+
+
+def _terms(
+    sources: Sources,
+    position: SkyCoord,
+    edges: np.ndarray,
+    efficiency: Efficiency | None,
+    i: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bins of the galaxies around position i, ``(n,)``, and the terms of their sums.
+
+    The terms are in the order of ``_SUMS``, ``(n_sums, n)``; without an efficiency, the first 6.
+    """
+    rows, theta, shear = sources.around(position, edges[-1])
     column = np.searchsorted(edges, theta, side="right") - 1
-    good = (column >= 0) & (column < len(edges) - 1)
+    used = (column >= 0) & (column < len(edges) - 1)
     inverse = square = None
     if efficiency is not None:
         inverse, square = efficiency.inverse_sigma_crit(i, rows)
-        good &= inverse > 0
-        inverse, square = inverse[good], square[good]
-    rows, theta, turned, column = rows[good], theta[good], turned[good], column[good]
+        used &= inverse > 0
+        inverse, square = inverse[used], square[used]
+    rows, theta, shear, column = rows[used], theta[used], shear[used], column[used]
     w = sources.weight[rows]
-    t, x = turned.real, turned.imag
-    half = 0.5 * (t**2 + x**2)
+    t, x = shear.real, shear.imag
+    variance = 0.5 * (t**2 + x**2)
     # Radii in units of the outermost edge, which is the same length for all lenses.
-    values = [np.ones(len(rows)), w, w * theta / edges[-1], w * t, w * x, w**2 * half]
-    if efficiency is not None:
-        v = w * inverse
-        values += [v, w * square, v * inverse, v * t, v * x, v**2 * half]
-    return column, np.array(values)
+    terms = [np.ones(len(rows)), w, w * theta / edges[-1], w * t, w * x, w**2 * variance]
+    if inverse is not None:
+        wb = w * inverse
+        terms += [wb, w * square, wb * inverse, wb * t, wb * x, wb**2 * variance]
+    return column, np.array(terms)
 
 
-def _sums_of(column, values, n_bins):
+def _bin_sums(column: np.ndarray, terms: np.ndarray, n_bins: int) -> np.ndarray:
+    """Return the sums in each bin, ``(n_sums, n_bins)``."""
     sums = np.zeros((len(_SUMS), n_bins))
-    for k, value in enumerate(values):
-        sums[k] = np.bincount(column, value, minlength=n_bins)
+    for k, term in enumerate(terms):
+        sums[k] = np.bincount(column, term, minlength=n_bins)
     return sums
 
 
-def _galaxies_anew(column, values, n_bins, n_bootstrap, rng):
-    """Return sums with galaxies drawn again, ``(n_bootstrap, n_sums, n_bins)``."""
-    draws = np.zeros((n_bootstrap, len(_SUMS), n_bins))
-    for draw in draws:
-        times = rng.poisson(1.0, len(column))
-        for k, value in enumerate(values):
-            draw[k] = np.bincount(column, value * times, minlength=n_bins)
-    return draws
+def _resample_galaxies(
+    column: np.ndarray,
+    terms: np.ndarray,
+    n_bins: int,
+    n_bootstrap: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Return the sums of resampled galaxies, ``(n_bootstrap, n_sums, n_bins)``."""
+    samples = np.zeros((n_bootstrap, len(_SUMS), n_bins))
+    for sample in samples:
+        counts = rng.poisson(1.0, len(column))
+        for k, term in enumerate(terms):
+            sample[k] = np.bincount(column, term * counts, minlength=n_bins)
+    return samples
 
 
-def _positions_anew(sums, n_bootstrap, rng):
-    times = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=n_bootstrap)
-    return np.tensordot(times.astype(float), sums, 1)
+def _resample_positions(
+    sums: np.ndarray, n_bootstrap: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the sums of resampled positions, ``(n_bootstrap, n_sums, n_bins)``."""
+    counts = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=n_bootstrap)
+    return np.tensordot(counts.astype(float), sums, 1)
 
 
-def _means(sums, with_sigma):
-    """Return g_t, g_x (and delta_sigma, delta_sigma_x)."""
-    named = dict(zip(_SUMS, np.moveaxis(sums, -2, 0), strict=True))
+def _means(
+    sums: np.ndarray, with_sigma: bool
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return the mean shear (and excess surface density), and the sums, by name."""
+    by_name = dict(zip(_SUMS, np.moveaxis(sums, -2, 0), strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = {"g_t": named["wt"] / named["w"], "g_x": named["wx"] / named["w"]}
+        means = {"g_t": by_name["wt"] / by_name["w"], "g_x": by_name["wx"] / by_name["w"]}
         if with_sigma:
-            means["delta_sigma"] = named["vt"] / named["v"]
-            means["delta_sigma_x"] = named["vx"] / named["v"]
-    return means, named
+            means["delta_sigma"] = by_name["wbt"] / by_name["wbb"]
+            means["delta_sigma_x"] = by_name["wbx"] / by_name["wbb"]
+    return means, by_name
 
 
-def _table(sums, bins, with_sigma, positions):
-    means, named = _means(sums, with_sigma)
-    if not named["n"].any():
-        raise ValueError(
-            "no galaxy is in any of the bins: positions must lie in the survey, and bins be wide "
-            f"enough; positions are {brief(positions)}, bins {bins[0]:.3g} to {bins[-1]:.3g}"
+def _profile_table(
+    sums: np.ndarray, bins: u.Quantity, with_sigma: bool, positions: SkyCoord
+) -> QTable:
+    """Return the profile of sums over all positions, with errors from shape noise."""
+    means, by_name = _means(sums, with_sigma)
+    if not by_name["n"].any():
+        raise ParameterError(
+            "positions", "in the survey", f"at {describe_positions(positions)}",
+            f"no galaxy is in any of the bins, {bins[0]:.3g} to {bins[-1]:.3g}", verb="lie",
         )
     with np.errstate(invalid="ignore", divide="ignore"):
         table = QTable({
             "radius_low": bins[:-1],
             "radius_high": bins[1:],
-            "radius": named["wr"] / named["w"] * bins[-1],
-            "n_pairs": named["n"].astype(int),
-            "weight": named["w"],
+            "radius": by_name["wr"] / by_name["w"] * bins[-1],
+            "n_pairs": by_name["n"].astype(int),
+            "weight": by_name["w"],
             "g_t": means["g_t"],
             "g_x": means["g_x"],
-            "g_err": np.sqrt(named["w2s"]) / named["w"],
+            "g_err": np.sqrt(by_name["wws"]) / by_name["w"],
         })
         if with_sigma:
-            table["delta_sigma"] = means["delta_sigma"] * _SURFACE
-            table["delta_sigma_x"] = means["delta_sigma_x"] * _SURFACE
-            table["delta_sigma_err"] = np.sqrt(named["v2s"]) / named["v"] * _SURFACE
-            table["sigma_crit"] = named["w"] / named["wb"] * _SURFACE
-            table["efficiency_ratio"] = named["wb2"] * named["w"] / named["wb"] ** 2
+            table["delta_sigma"] = means["delta_sigma"] * _SURFACE_DENSITY
+            table["delta_sigma_x"] = means["delta_sigma_x"] * _SURFACE_DENSITY
+            table["delta_sigma_err"] = (
+                np.sqrt(by_name["wwbbs"]) / by_name["wbb"] * _SURFACE_DENSITY
+            )
+            table["sigma_crit"] = by_name["w"] / by_name["wb"] * _SURFACE_DENSITY
+            table["efficiency_ratio"] = by_name["wq"] * by_name["w"] / by_name["wb"] ** 2
     return table
 
 
-def _shown(table):
-    return set_formats(
-        table, {"g_t g_x g_err": ".5f", "efficiency_ratio": ".3f"}, others=".4g"
-    )
-
-
-def _put_bootstrap(table, draws, with_sigma):
-    """Replace errors by the scatter of what was drawn, and add covariances."""
-    means, _ = _means(draws, with_sigma)
+def _set_bootstrap_errors(table: QTable, samples: np.ndarray, with_sigma: bool) -> None:
+    """Replace the errors by the scatter of bootstrap samples, and add covariances."""
+    means, _ = _means(samples, with_sigma)
     names = {"g_t": ("g_err", "covariance", 1.0)}
     if with_sigma:
-        names["delta_sigma"] = ("delta_sigma_err", "covariance_delta_sigma", _SURFACE)
+        names["delta_sigma"] = ("delta_sigma_err", "covariance_delta_sigma", _SURFACE_DENSITY)
     for name, (error, covariance, unit) in names.items():
         matrix = np.atleast_2d(np.cov(means[name].T))
         table[error] = np.sqrt(np.diag(matrix)) * unit

@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What other structure along the line of sight does to a shear profile."""
+"""LSS covariance of shear profiles: the noise of large-scale structure along the line of sight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import j0, j1
@@ -7,28 +11,39 @@ from scipy.special import j0, j1
 from lensmap.cosmology import convergence_power
 from lensmap.profiles._radii import as_angles, check_edges, check_lens_redshifts
 
+if TYPE_CHECKING:
+    from astropy.units import Quantity
+
+    from lensmap.typing import CosmologyLike, RedshiftLike
+
 __all__ = ["structure_covariance"]
 
-# Multipoles of the integral: beyond, nothing is added in rings of 0.1 arcmin and more.
+# Multipoles of the integral. Higher ones add nothing to rings of 0.1 arcmin or wider.
 _ELL = np.geomspace(2.0, 3e5, 20_000)
 
 
-def structure_covariance(bins, *, z_lens=None, z_source, cosmology=None):
-    r"""Return the covariance of a tangential shear profile from large-scale structure.
+def structure_covariance(
+    bins: Quantity,
+    *,
+    z_lens: float | None = None,
+    z_source: RedshiftLike,
+    cosmology: CosmologyLike = None,
+) -> np.ndarray:
+    r"""Return the LSS covariance of a tangential shear profile.
 
     .. math:: C_{ij} = \int \frac{\ell\, d\ell}{2 \pi} C_\ell\,
               \bar J_2(\ell, i)\, \bar J_2(\ell, j)
 
     where :math:`\bar J_2` is the mean of the Bessel function :math:`J_2(\ell \theta)` over a ring.
-    It does not fall with the number of galaxies, and for clusters with much of it far out it
-    exceeds shape noise. Matter that belongs to the halo, such as filaments, is not in it.
+    The covariance does not depend on the number of galaxies. At large radii it exceeds shape
+    noise. Matter correlated with the halo, such as filaments, is not included.
 
     Parameters
     ----------
     bins : `~astropy.units.Quantity`
-        The edges of the rings, rising: angles, or proper lengths at the lens.
+        Rising edges of the rings, ``(n_bins + 1,)``: angles, or proper lengths at the lens.
     z_lens : float or None
-        The redshift of the lens; needed for lengths.
+        The redshift of the lens; required for lengths.
     z_source : float or `~lensmap.SourceRedshifts`
         The redshift of the galaxies, or their distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
@@ -37,7 +52,8 @@ def structure_covariance(bins, *, z_lens=None, z_source, cosmology=None):
     Returns
     -------
     `numpy.ndarray`
-        ``(n_bins, n_bins)``, of ``g_t``, for one position; of n positions far apart, a part in n.
+        The covariance of ``g_t`` about one position, ``(n_bins, n_bins)``. That of a stack of n
+        distant positions is lower by a factor n.
 
     References
     ----------
@@ -45,12 +61,12 @@ def structure_covariance(bins, *, z_lens=None, z_source, cosmology=None):
     """
     bins = check_edges(bins)
     edges = as_angles(bins, check_lens_redshifts(z_lens, 1), 1, cosmology)[0]
-    table = np.geomspace(_ELL[0], _ELL[-1], 300)
+    nodes = np.geomspace(_ELL[0], _ELL[-1], 300)
     power = np.exp(np.interp(
-        np.log(_ELL), np.log(table), np.log(convergence_power(table, z_source, cosmology))
+        np.log(_ELL), np.log(nodes), np.log(convergence_power(nodes, z_source, cosmology))
     ))
     x = _ELL * edges[:, np.newaxis]
-    # The integral of x J2(x) is -x J1(x) - 2 J0(x), and 0 at the center.
+    # The integral of x J2(x) is -x J1(x) - 2 J0(x), here shifted to 0 at the center.
     primitive = -x * j1(x) - 2 * (j0(x) - 1)
     means = 2 * np.diff(primitive, axis=0) / (np.diff(edges**2)[:, np.newaxis] * _ELL**2)
     weight = power * _ELL**2 / (2 * np.pi) * np.gradient(np.log(_ELL))

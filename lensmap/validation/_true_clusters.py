@@ -52,8 +52,9 @@ def true_clusters(
     -------
     `~astropy.table.QTable`
         The columns of `lensmap.find_peaks` and ``mass`` (solar masses), ``kappa_mean`` and
-        ``open_part`` of `lensmap.profiles.projected_mass`; the highest peak first. Peaks with more
-        than half of their circle masked or outside the map have no mass, and are left out.
+        ``unmasked_fraction`` of `lensmap.profiles.projected_mass`; the highest peak first. Peaks
+        with more than half of their circle masked or outside the map have no mass, and are left
+        out.
 
     Raises
     ------
@@ -77,5 +78,5 @@ def true_clusters(
         warnings.simplefilter("ignore", MapWarning)
         masses = projected_mass(truth, peaks, radius, z_lens=z_lens, z_source=z_source,
                                 cosmology=cosmology)
-    peaks = hstack([peaks, masses["mass", "kappa_mean", "open_part"]])
+    peaks = hstack([peaks, masses["mass", "kappa_mean", "unmasked_fraction"]])
     return peaks[peaks["mass"] >= min_mass]

@@ -35,7 +35,7 @@ def test_the_mass_of_an_nfw_halo():
     for radius in (0.5, 1.0) * u.Mpc:
         table = projected_mass(_map(), CENTER, radius, z_lens=0.3, z_source=1.0)
         assert table["mass"][0].to_value(u.solMass) == pytest.approx(_cylinder(radius), rel=0.01)
-        assert table["open_part"][0] == pytest.approx(1, abs=0.03)
+        assert table["unmasked_fraction"][0] == pytest.approx(1, abs=0.03)
         assert np.isnan(table["mass_err"][0])
     scale = HALO.cosmology.angular_diameter_distance(0.3) / u.rad
     angle = (0.5 * u.Mpc / scale).to(u.arcmin)
@@ -95,12 +95,12 @@ def test_masked_and_off_the_map():
     with pytest.warns(MapWarning, match="2 of 2 positions have no mass"):
         table = projected_mass(_map(mask=mask), positions, 0.5 * u.Mpc, z_lens=[0.3, 0.4],
                                z_source=1.0)
-    assert np.all(np.isnan(table["mass"])) and table["open_part"][1] == 0
-    assert 0.4 < table["open_part"][0] < 0.5
+    assert np.all(np.isnan(table["mass"])) and table["unmasked_fraction"][1] == 0
+    assert 0.4 < table["unmasked_fraction"][0] < 0.5
 
 
-def test_no_error_where_nobody_knows_the_noise():
-    with pytest.warns(MapWarning, match="does not say how it was smoothed"):
+def test_no_error_of_a_map_of_unknown_smoothing():
+    with pytest.warns(MapWarning, match="the smoothing of the map, .*, is not known"):
         table = projected_mass(_map(uncertainty=0.2), CENTER, 0.5 * u.Mpc, z_lens=0.3, z_source=1.0)
     assert np.isnan(table["mass_err"][0]) and np.isfinite(table["mass"][0])
     table = projected_mass(_map(uncertainty=0.2), CENTER, 0.5 * u.Mpc, z_lens=0.3, z_source=1.0,
@@ -158,7 +158,7 @@ def test_zeta_of_an_nfw_profile():
     with pytest.raises(ValueError, match="rising"):
         zeta_c(profile, 10 * u.arcmin, 5 * u.arcmin, 18 * u.arcmin)
     profile["g_t"][30] = np.nan
-    with pytest.raises(ValueError, match="no galaxies"):
+    with pytest.raises(ValueError, match="galaxies in all bins"):
         zeta_c(profile, r1 * u.arcmin, r2 * u.arcmin, r_max * u.arcmin)
 
 

@@ -1,0 +1,62 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""NFW surface densities without units, for fits that evaluate them many times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy import units as u
+
+from lensmap.halos._nfw import radius_200c
+from lensmap.halos._profiles import nfw_mean_sigma, nfw_sigma, nfw_surface_scale
+
+if TYPE_CHECKING:
+    from astropy.cosmology import FLRW
+
+__all__ = ["NFWLens"]
+
+# The smallest projected radius in scale radii; the surface density diverges at the center.
+_MIN_X = 1e-6
+
+
+class NFWLens:
+    """NFW halos of any mass and concentration at one redshift.
+
+    Parameters
+    ----------
+    z_lens : float
+        The redshift.
+    cosmology : `~astropy.cosmology.FLRW`
+        The cosmology.
+    """
+
+    def __init__(self, z_lens: float, cosmology: FLRW) -> None:
+        self._distance = cosmology.angular_diameter_distance(z_lens).to_value(u.Mpc)
+        # r200c is proportional to the cube root of the mass.
+        self._unit_radius = radius_200c(1 * u.solMass, z_lens, cosmology).to_value(u.Mpc)
+
+    def surface_density(
+        self, theta: np.ndarray, ln_m200c: float, ln_c200c: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the surface density of a halo and its excess.
+
+        Parameters
+        ----------
+        theta : `numpy.ndarray`
+            Angles from the center, radians.
+        ln_m200c, ln_c200c : float
+            Logarithms of the mass (solar masses) and of the concentration.
+
+        Returns
+        -------
+        sigma, excess : `numpy.ndarray`
+            The surface density at each angle, and the mean within it minus that at it,
+            solMass / Mpc2, of the shape of ``theta``.
+        """
+        c = np.exp(ln_c200c)
+        scale_radius = self._unit_radius * np.exp(ln_m200c / 3) / c
+        unit = nfw_surface_scale(np.exp(ln_m200c), scale_radius, c)
+        x = np.maximum(theta * self._distance / scale_radius, _MIN_X)
+        sigma = nfw_sigma(x)
+        return sigma * unit, (nfw_mean_sigma(x) - sigma) * unit

@@ -1,0 +1,131 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Galaxies as data for fits of halos."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lensmap.catalog import Calibration
+from lensmap.halos import NFWLens
+from lensmap.profiles._efficiency import Efficiency
+from lensmap.profiles._fit_data import FitData, offsets_within, reduced_shear
+from lensmap.profiles._radii import describe_positions
+from lensmap.utils import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from astropy.coordinates import SkyCoord
+    from astropy.cosmology import FLRW
+    from astropy.units import Quantity
+
+    from lensmap.catalog import ShearCatalog
+    from lensmap.profiles._halo_parameters import HaloValues
+    from lensmap.typing import RedshiftLike
+
+__all__ = ["catalog_data"]
+
+
+class _CatalogData:
+    """Both components of the shear of the galaxies around halos."""
+
+    unit = "galaxies"
+
+    def __init__(
+        self,
+        offsets: np.ndarray,
+        shear: np.ndarray,
+        sigma: np.ndarray,
+        inverse: np.ndarray,
+        square: np.ndarray,
+        lenses: list[NFWLens],
+    ) -> None:
+        self._offsets, self.measured, self._sigma = offsets, shear, sigma
+        self._inverse, self._square, self._lenses = inverse, square, lenses
+        self.n, self.n_independent = 2 * len(shear), len(shear)
+
+    def efficiency(self, i: int) -> tuple[float, float]:
+        weight = self._sigma**-2 * (self._inverse[i] > 0)
+        mean = np.average(self._inverse[i], weights=weight)
+        return mean, np.average(self._square[i], weights=weight) / mean**2
+
+    def model(self, halos: Sequence[HaloValues]) -> np.ndarray:
+        gamma, kappa = np.zeros(1, dtype=complex), np.zeros(1)
+        for i, halo in enumerate(halos):
+            offset = self._offsets[i] - (halo.east + 1j * halo.north)
+            theta = np.maximum(np.abs(offset), 1e-9)
+            sigma, excess = self._lenses[i].surface_density(theta, halo.ln_m200c, halo.ln_c200c)
+            gamma = gamma - excess * self._inverse[i] * (offset / theta) ** 2
+            # Reduced shear averaged over source redshifts has kappa times <beta^2> / <beta>.
+            kappa = kappa + sigma * self._square[i] / np.where(
+                self._inverse[i] > 0, self._inverse[i], np.inf
+            )
+        return reduced_shear(gamma, kappa)
+
+    def residuals(self, halos: Sequence[HaloValues]) -> np.ndarray:
+        difference = (self.measured - self.model(halos)) / self._sigma
+        return np.concatenate([difference.real, difference.imag])
+
+
+def catalog_data(
+    catalog: ShearCatalog,
+    positions: SkyCoord,
+    z_lens: np.ndarray,
+    z_source: RedshiftLike | None,
+    radii: Quantity | None,
+    cosmology: FLRW,
+) -> FitData:
+    """Return the galaxies around positions as data for a fit.
+
+    Parameters
+    ----------
+    catalog : `~lensmap.ShearCatalog`
+        The galaxies.
+    positions : `~astropy.coordinates.SkyCoord`
+        The halos, ``(n_halos,)``.
+    z_lens : `numpy.ndarray`
+        Their redshifts, ``(n_halos,)``.
+    z_source, radii, cosmology : object
+        As for `fit_nfw`.
+
+    Returns
+    -------
+    FitData
+        The complex shear of the galaxies.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used, or no galaxy can.
+    """
+    offsets, used = offsets_within(positions, catalog.skycoord, z_lens, radii, cosmology)
+    efficiency = Efficiency.from_redshifts(catalog["redshift"], z_lens, z_source, cosmology)
+    if efficiency is None:
+        raise ParameterError("z_source", "given", remedy="the catalog has no column redshift")
+    rows = np.arange(len(catalog))
+    pairs = [efficiency.inverse_sigma_crit(i, rows) for i in range(len(positions))]
+    inverse, square = (np.array(values) for values in zip(*pairs, strict=True))
+    used &= np.any(inverse > 0, axis=0)
+    weight = catalog.weight
+    weight = np.ones(len(catalog)) if weight is None else np.asarray(weight, dtype=float)
+    used &= weight > 0
+    if not used.any():
+        raise ParameterError(
+            "position", "in the survey", f"at {describe_positions(positions)}",
+            "no galaxy behind the halos is within radii of any position", verb="lie",
+        )
+    shear = Calibration.from_catalog(catalog).shear(catalog)[used]
+    weight = weight[used]
+    # Weights are inverse variances up to a factor, which follows from the scatter.
+    variance = np.sum(weight**2 * 0.5 * np.abs(shear) ** 2) / np.sum(weight**2)
+    sigma = np.sqrt(variance * np.sum(weight**2) / np.sum(weight) / weight)
+    # East and north at each galaxy: near a pole they are rotated from those at the halo.
+    sky = catalog.skycoord[used]
+    local = np.array([
+        np.abs(offset) * -np.exp(1j * (np.pi / 2 - sky.position_angle(center).rad))
+        for offset, center in zip(offsets[:, used], positions.transform_to(sky.frame), strict=True)
+    ])
+    lenses = [NFWLens(float(z), cosmology) for z in z_lens]
+    return _CatalogData(local, shear, sigma, inverse[:, used], square[:, used], lenses)

@@ -1,0 +1,233 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Pixels of a map as data for fits of halos."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy import units as u
+from scipy import linalg
+from scipy.ndimage import gaussian_filter
+
+from lensmap.halos import NFWLens
+from lensmap.profiles._efficiency import Efficiency
+from lensmap.profiles._fit_data import FitData, offsets_within, reduced_shear
+from lensmap.profiles._radii import describe_positions
+from lensmap.utils import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from astropy.coordinates import SkyCoord
+    from astropy.cosmology import FLRW
+
+    from lensmap.maps import ConvergenceMap
+    from lensmap.profiles._halo_parameters import HaloValues
+    from lensmap.typing import RedshiftLike
+
+__all__ = ["map_data"]
+
+# The spacing of the pixels used, in units of the smoothing, and their largest number.
+_PIXEL_SPACING = 1.5
+_MAX_PIXELS = 1500
+
+
+class _MapData:
+    """Pixels around halos, minus a constant.
+
+    Parameters
+    ----------
+    values : `numpy.ndarray`
+        Convergence of the pixels used, ``(n,)``.
+    used : `numpy.ndarray`
+        Bool, ``(ny, nx)``: the pixels used, in a window around the halos.
+    offsets : `numpy.ndarray`
+        Complex offsets of the pixels of the window from each halo, ``(n_halos, ny, nx)``.
+    min_theta : float
+        The smallest separation at which the model is evaluated, radians.
+    smoothing : float
+        Standard deviation of the Gaussian smoothing of the map, pixels.
+    whiten : callable
+        Transforms noise in the pixels used to independent noise of variance 1.
+    inverse : `numpy.ndarray`
+        Mean inverse critical surface density, Mpc2 / solMass, ``(n_halos,)``.
+    lenses : list of `~lensmap.halos.NFWLens`
+        One for each halo.
+    from_reduced_shear : bool
+        Whether the map was made from reduced shear.
+    """
+
+    unit = "pixels"
+
+    def __init__(
+        self,
+        values: np.ndarray,
+        used: np.ndarray,
+        offsets: np.ndarray,
+        min_theta: float,
+        smoothing: float,
+        whiten: Callable[[np.ndarray], np.ndarray],
+        inverse: np.ndarray,
+        lenses: list[NFWLens],
+        from_reduced_shear: bool,
+    ) -> None:
+        self._values, self._used, self._whiten = values, used, whiten
+        self._offsets, self._min_theta, self._smoothing = offsets, min_theta, smoothing
+        self._inverse, self._lenses = inverse, lenses
+        self._from_reduced_shear = from_reduced_shear
+        # Shear does not determine the mass sheet: residuals are orthogonal to a constant.
+        self._constant = whiten(np.ones(len(values)))
+        self._constant /= np.linalg.norm(self._constant)
+        self.n = self.n_independent = len(values)
+
+    @property
+    def measured(self) -> np.ndarray:
+        return self._values - self._values.mean()
+
+    def efficiency(self, i: int) -> tuple[float, float]:
+        return self._inverse[i], 1.0
+
+    def model(self, halos: Sequence[HaloValues]) -> np.ndarray:
+        kappa = self._kappa(halos)
+        return kappa - kappa.mean()
+
+    def _kappa(self, halos: Sequence[HaloValues]) -> np.ndarray:
+        kappa = np.zeros(self._used.shape)
+        for i, halo in enumerate(halos):
+            theta = np.abs(self._offsets[i] - (halo.east + 1j * halo.north))
+            theta = np.maximum(theta, self._min_theta)
+            nodes = np.geomspace(theta.min(), 30 * theta.max(), 500)
+            sigma, excess = self._lenses[i].surface_density(nodes, halo.ln_m200c, halo.ln_c200c)
+            profile = sigma * self._inverse[i]
+            if self._from_reduced_shear:
+                profile = _kappa_of_reduced_shear(nodes, profile, excess * self._inverse[i])
+            kappa += np.interp(np.log(theta), np.log(nodes), profile)
+        if self._smoothing > 0:
+            kappa = gaussian_filter(kappa, self._smoothing, mode="nearest")
+        return kappa[self._used]
+
+    def residuals(self, halos: Sequence[HaloValues]) -> np.ndarray:
+        difference = self._whiten(self._values - self._kappa(halos))
+        return difference - self._constant * (self._constant @ difference)
+
+
+def _kappa_of_reduced_shear(
+    theta: np.ndarray, kappa: np.ndarray, gamma: np.ndarray
+) -> np.ndarray:
+    r"""Return the convergence that an inversion of the reduced shear of a round halo gives.
+
+    Shear gives :math:`\kappa(\theta) = 2 \int_\theta^\infty \gamma_t\, d\ln\theta - \gamma_t`;
+    here the reduced shear takes its place.
+    """
+    g = reduced_shear(gamma, kappa)
+    step = np.diff(np.log(theta)) * (g[1:] + g[:-1])
+    return np.append(np.cumsum(step[::-1])[::-1], 0.0) - g
+
+
+def map_data(
+    kappa: ConvergenceMap,
+    positions: SkyCoord,
+    z_lens: np.ndarray,
+    z_source: RedshiftLike | None,
+    radii: u.Quantity | None,
+    cosmology: FLRW,
+) -> FitData:
+    """Return the pixels around positions as data for a fit.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map, with an uncertainty.
+    positions : `~astropy.coordinates.SkyCoord`
+        The halos, ``(n_halos,)``.
+    z_lens : `numpy.ndarray`
+        Their redshifts, ``(n_halos,)``.
+    z_source, radii, cosmology : object
+        As for `fit_nfw`.
+
+    Returns
+    -------
+    FitData
+        The convergence of the pixels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used, the uncertainty or the smoothing of the map is not known, or
+        no pixel can be used.
+    """
+    if kappa.uncertainty is None:
+        raise ParameterError(
+            "data", "an uncertainty", remedy="reconstruct the map with one", verb="have"
+        )
+    if kappa.smoothing is None:
+        raise ParameterError(
+            "data", "a known Gaussian smoothing, as Kaiser-Squires maps do",
+            remedy="fit the catalog or its profile", verb="have",
+        )
+    if z_source is None:
+        raise ParameterError("z_source", "given with a map")
+    y, x = np.indices(kappa.shape)
+    sky = kappa.wcs.pixel_to_world(x.ravel(), y.ravel())
+    offsets, used = offsets_within(positions, sky, z_lens, radii, cosmology)
+    used = used.reshape(kappa.shape) & ~kappa.mask & (kappa.uncertainty.array > 0)
+    if not used.any():
+        raise ParameterError(
+            "position", "on the map", f"at {describe_positions(positions)}",
+            "no unmasked pixel is within radii of any position", verb="lie",
+        )
+    smoothing = kappa.smoothing_pixels
+    offsets = offsets.reshape(len(positions), *kappa.shape)
+    used = _thin(used, np.abs(offsets[0]), smoothing)
+    rows, columns = np.nonzero(used)
+    # The smoothing of the model needs values up to its reach around the pixels used.
+    reach = int(np.ceil(4 * smoothing)) + 1
+    window = np.s_[
+        max(0, rows.min() - reach) : rows.max() + reach + 1,
+        max(0, columns.min() - reach) : columns.max() + reach + 1,
+    ]
+    efficiency = Efficiency.from_sources(z_source, z_lens, cosmology)
+    return _MapData(
+        values=kappa.data[used],
+        used=used[window],
+        offsets=offsets[(slice(None), *window)],
+        # The value at a third of a pixel stands for a pixel at the very center.
+        min_theta=kappa.pixel_scale.to_value(u.rad) / 3,
+        smoothing=smoothing,
+        whiten=_whitening(rows, columns, kappa.uncertainty.array[used], smoothing),
+        inverse=np.array([efficiency.inverse_sigma_crit(i, np.zeros(1, dtype=int))[0][0]
+                          for i in range(len(positions))]),
+        lenses=[NFWLens(float(z), cosmology) for z in z_lens],
+        from_reduced_shear="estimator" in kappa.meta,
+    )
+
+
+def _thin(used: np.ndarray, distance: np.ndarray, smoothing: float) -> np.ndarray:
+    """Keep a grid of pixels through the one closest to the first halo.
+
+    Pixels within the smoothing are strongly correlated; the number of pixels limits the size of
+    their covariance.
+    """
+    step = max(1, round(_PIXEL_SPACING * smoothing))
+    y, x = np.unravel_index(np.argmin(distance), distance.shape)
+    while True:
+        grid = np.zeros_like(used)
+        grid[y % step :: step, x % step :: step] = True
+        if smoothing == 0 or np.count_nonzero(used & grid) <= _MAX_PIXELS:
+            return used & grid
+        step += 1
+
+
+def _whitening(
+    rows: np.ndarray, columns: np.ndarray, sigma: np.ndarray, smoothing: float
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function that makes the noise of pixels independent, with variance 1."""
+    if smoothing == 0:
+        return lambda values: values / sigma
+    square = (rows[:, np.newaxis] - rows) ** 2 + (columns[:, np.newaxis] - columns) ** 2
+    # The correlation of smoothed white noise; in maps with holes, an approximation.
+    correlation = np.exp(-square / (4 * smoothing**2))
+    correlation[np.diag_indices_from(correlation)] += 1e-6
+    factor = linalg.cholesky(correlation, lower=True)
+    return lambda values: linalg.solve_triangular(factor, values / sigma, lower=True)

@@ -1,0 +1,200 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Shear profiles as data for fits of halos."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy import units as u
+from scipy import linalg
+
+from lensmap.halos import NFWLens
+from lensmap.profiles._efficiency import Efficiency
+from lensmap.profiles._fit_data import FitData, reduced_shear
+from lensmap.profiles._radii import as_angles, check_pair
+from lensmap.utils import ParameterError, ParameterTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from astropy.cosmology import FLRW
+    from astropy.table import QTable
+    from numpy.typing import ArrayLike
+
+    from lensmap.profiles._halo_parameters import HaloValues
+    from lensmap.typing import RedshiftLike
+
+__all__ = ["profile_data"]
+
+_SURFACE_DENSITY = u.solMass / u.Mpc**2
+
+# Quadrature nodes of the model in each ring.
+_N_RING_NODES = 4
+
+# Redshifts of lenses that differ by less are equal.
+_REDSHIFT_TOLERANCE = 1e-3
+
+
+class _ProfileData:
+    """The bins of a profile."""
+
+    unit = "bins"
+
+    def __init__(
+        self,
+        edges: np.ndarray,
+        g_t: np.ndarray,
+        whiten: np.ndarray,
+        inverse: np.ndarray,
+        ratio: np.ndarray,
+        lens: NFWLens,
+    ) -> None:
+        # Area-weighted means over rings: in wide rings the model at the mean radius differs from
+        # them by a few per cent.
+        nodes, self._weights = np.polynomial.legendre.leggauss(_N_RING_NODES)
+        low, high = edges**2
+        self._theta = np.sqrt(low + (nodes[:, np.newaxis] + 1) / 2 * (high - low))
+        self.measured, self._whiten = g_t, whiten
+        self._inverse, self._ratio, self._lens = inverse, ratio, lens
+        self.n = self.n_independent = len(g_t)
+
+    def efficiency(self, i: int) -> tuple[float, float]:
+        return np.mean(self._inverse), np.mean(self._ratio)
+
+    def model(self, halos: Sequence[HaloValues]) -> np.ndarray:
+        (halo,) = halos
+        sigma, excess = self._lens.surface_density(self._theta, halo.ln_m200c, halo.ln_c200c)
+        kappa, gamma = sigma * self._inverse, excess * self._inverse
+        return self._weights @ reduced_shear(gamma, self._ratio * kappa) / 2
+
+    def residuals(self, halos: Sequence[HaloValues]) -> np.ndarray:
+        return self._whiten @ (self.measured - self.model(halos))
+
+
+def profile_data(
+    profile: QTable,
+    z_lens: np.ndarray,
+    z_source: RedshiftLike | None,
+    radii: u.Quantity | None,
+    covariance: ArrayLike | None,
+    cosmology: FLRW,
+) -> FitData:
+    """Return the bins of a profile as data for a fit.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile of `shear_profile`.
+    z_lens : `numpy.ndarray`
+        The redshift of the lens, ``(1,)``.
+    z_source, radii, covariance, cosmology : object
+        As for `fit_nfw`.
+
+    Returns
+    -------
+    FitData
+        The tangential shear of the bins.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used, or no bin can.
+    """
+    profile_z = profile.meta.get("z_lens")
+    if profile_z is not None and abs(profile_z - z_lens[0]) > _REDSHIFT_TOLERANCE:
+        raise ParameterError("z_lens", f"that of the profile, {profile_z:g}", f"{z_lens[0]:g}")
+    theta, low, high = (
+        as_angles(_from_zero(profile[name]), z_lens, 1, cosmology)[0, 1:]
+        for name in ("radius", "radius_low", "radius_high")
+    )
+    used = np.isfinite(profile["g_t"]) & np.isfinite(profile["g_err"]) & (
+        np.asarray(profile["g_err"]) > 0
+    )
+    if radii is not None:
+        limits = as_angles(check_pair(radii), z_lens, 1, cosmology)[0]
+        used &= (theta >= limits[0]) & (theta <= limits[1])
+    matrix = _covariance(profile, used, covariance)
+    inverse, ratio = _efficiencies(profile, z_lens, z_source, cosmology)
+    if not used.any():
+        raise ParameterError(
+            "data", "at least one bin with a shear and an error within radii", verb="have"
+        )
+    try:
+        factor = linalg.cholesky(matrix[np.ix_(used, used)], lower=True)
+    except linalg.LinAlgError:
+        raise ParameterError(
+            "covariance", "positive definite, after addition to the errors of the profile"
+        ) from None
+    whiten = linalg.solve_triangular(factor, np.eye(len(factor)), lower=True)
+    g_t = np.asarray(profile["g_t"], dtype=float)[used]
+    return _ProfileData(np.array([low, high])[:, used], g_t, whiten, inverse[used], ratio[used],
+                        NFWLens(float(z_lens[0]), cosmology))
+
+
+def _from_zero(radius: u.Quantity) -> u.Quantity:
+    """Return radii with 0 before them, as `as_angles` takes edges; NaN become 0."""
+    values = np.nan_to_num(radius.value)
+    return u.Quantity([0.0, *values], radius.unit)
+
+
+def _efficiencies(
+    profile: QTable, z_lens: np.ndarray, z_source: RedshiftLike | None, cosmology: FLRW
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the inverse critical surface density (Mpc2 / solMass) and <beta^2> / <beta>^2."""
+    n_bins = len(profile)
+    if z_source is not None:
+        efficiency = Efficiency.from_sources(z_source, z_lens, cosmology)
+        inverse, square = efficiency.inverse_sigma_crit(0, np.zeros(n_bins, dtype=int))
+        return inverse, square / inverse**2
+    if "sigma_crit" not in profile.colnames:
+        raise ParameterError("z_source", "given", remedy="the profile was made without redshifts")
+    inverse = 1 / profile["sigma_crit"].to_value(_SURFACE_DENSITY)
+    return inverse, np.asarray(profile["efficiency_ratio"])
+
+
+def _covariance(profile: QTable, used: np.ndarray, covariance: ArrayLike | None) -> np.ndarray:
+    """Return the covariance of all bins: shape noise or bootstrap, plus that given."""
+    if "covariance" in profile.meta:
+        matrix = _bootstrap_covariance(profile, int(np.count_nonzero(used)))
+    else:
+        variance = np.where(used, np.asarray(profile["g_err"], dtype=float), 1.0) ** 2
+        matrix = np.diag(variance)
+    if covariance is not None:
+        matrix = matrix + _as_matrix(covariance, len(profile))
+    return matrix
+
+
+def _as_matrix(covariance: ArrayLike, n: int) -> np.ndarray:
+    try:
+        matrix = np.asarray(covariance, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterTypeError("covariance", "an array of numbers", repr(covariance)) from None
+    if matrix.shape != (n, n):
+        raise ParameterError(
+            "covariance", f"({n}, {n}), for the {n} bins of the profile", str(matrix.shape)
+        )
+    if not np.all(np.isfinite(matrix)):
+        raise ParameterError("covariance", "finite", "with NaN or infinity")
+    return matrix
+
+
+def _bootstrap_covariance(profile: QTable, n_used: int) -> np.ndarray:
+    """Return the covariance from a bootstrap, scaled up for the finite number of samples.
+
+    The inverse of a covariance from few samples is too large (Hartlap et al. 2007), and the
+    scatter of best-fit parameters exceeds their errors from it (Dodelson & Schneider 2013). The
+    factors are those of two parameters.
+    """
+    n = profile.meta["n_bootstrap"]
+    if profile.meta["n_positions"] > 1:
+        n = 1 / (1 / n + 1 / profile.meta["n_positions"])
+    if n < n_used + 6:
+        raise ValueError(
+            f"the profile has {n_used} bins and a covariance from {profile.meta['n_positions']} "
+            f"positions and {profile.meta['n_bootstrap']} draws, too few to fit with: take "
+            "errors='shape noise', wider bins or more positions"
+        )
+    scatter = (n - n_used - 2) / ((n - n_used - 1) * (n - n_used - 4)) * (n_used - 2)
+    factor = (n - 1) / (n - n_used - 2) * (1 + max(scatter, 0.0))
+    return np.array(profile.meta["covariance"], dtype=float) * factor

@@ -1,0 +1,256 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The best-fit halos: least squares, and intervals of the masses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from astropy import units as u
+from scipy.optimize import OptimizeResult, brentq, least_squares
+
+from lensmap.utils import LensmapWarning, warn_user
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from lensmap.profiles._fit_data import FitData
+    from lensmap.profiles._halo_parameters import HaloParameters
+
+__all__ = ["best_fit", "chi_squared"]
+
+# A decrease of chi^2 by more than this is another minimum, at which the search starts again.
+_MIN_DECREASE = 0.01
+_MAX_RESTARTS = 5
+
+# A parameter within this fraction of its range from a limit is at the limit.
+_LIMIT_FRACTION = 1e-3
+
+
+class _Optimum(NamedTuple):
+    """The result of the search.
+
+    Attributes
+    ----------
+    result : `~scipy.optimize.OptimizeResult`
+        The minimum.
+    covariance : `numpy.ndarray`
+        Covariance of the parameters, ``(n, n)``.
+    intervals : list of list of float or None
+        Lower and upper end of ln M200c for each halo; None if each restart found a lower minimum.
+    """
+
+    result: OptimizeResult
+    covariance: np.ndarray
+    intervals: list[list[float]] | None
+
+
+def best_fit(data: FitData, parameters: HaloParameters) -> dict[str, Any]:
+    """Fit halos by least squares.
+
+    Parameters
+    ----------
+    data : FitData
+        The data.
+    parameters : HaloParameters
+        The free parameters.
+
+    Returns
+    -------
+    dict
+        The attributes of an `NFWFit`.
+
+    Warns
+    -----
+    LensmapWarning
+        If the search did not converge, or a mass is not bounded within the limits.
+    """
+    result, covariance, intervals = _search(data, parameters)
+    values, halos = result.x, parameters.halos(result.x)
+    failure = None
+    if intervals is None:
+        failure = f"chi^2 has several minima, and a lower one was found {_MAX_RESTARTS} times"
+        width = np.sqrt(np.diag(covariance))
+        intervals = [[values[k] - width[k], values[k] + width[k]]
+                     for k in map(parameters.index_of_mass, range(parameters.n_halos))]
+    failure = _missing_limits(parameters, values, intervals) or failure
+    message = failure or result.message
+    success = bool(result.success) and failure is None
+    if not success:
+        warn_user(
+            f"the fit did not converge to a halo: {message}", LensmapWarning, "no_convergence"
+        )
+    masses = np.exp([halo.ln_m200c for halo in halos]) * u.solMass
+    concentrations = np.exp([halo.ln_c200c for halo in halos])
+    low, high = np.exp(np.array(intervals)).T * u.solMass
+    if parameters.n_halos == 1:
+        masses, low, high = masses[0], low[0], high[0]
+    return {
+        "m200c": masses, "m200c_low": low, "m200c_high": high,
+        "c200c": float(concentrations[0]) if parameters.n_halos == 1 else concentrations,
+        "names": parameters.names, "values": values, "covariance": covariance,
+        "chi2": float(np.sum(data.residuals(halos) ** 2)), "n_data": data.n,
+        "success": success, "message": message, "_data": data, "_parameters": parameters,
+    }
+
+
+def chi_squared(data: FitData, parameters: HaloParameters, vector: ArrayLike) -> float:
+    """Return chi^2 of data and priors."""
+    return float(np.sum(_residuals(data, parameters, vector) ** 2))
+
+
+def _residuals(data: FitData, parameters: HaloParameters, vector: ArrayLike) -> np.ndarray:
+    """Return the residuals of data and priors."""
+    return np.concatenate([data.residuals(parameters.halos(vector)), parameters.prior(vector)])
+
+
+def _search(data: FitData, parameters: HaloParameters) -> _Optimum:
+    """Search the lowest minimum of chi^2, with restarts where an interval finds a lower one."""
+    result, lowest = _minimum(data, parameters)
+    for _ in range(_MAX_RESTARTS):
+        covariance = np.linalg.pinv(result.jac.T @ result.jac)
+        try:
+            return _Optimum(result, covariance, [
+                _interval(data, parameters, result.x, lowest, covariance, i)
+                for i in range(parameters.n_halos)
+            ])
+        except _LowerMinimum as lower:
+            result, lowest = _minimum(data, parameters, start=lower.vector)
+    return _Optimum(result, covariance, None)
+
+
+def _missing_limits(
+    parameters: HaloParameters, values: np.ndarray, intervals: list[list[float]]
+) -> str | None:
+    """Return a message if a parameter or an interval is at a limit, else None."""
+    margin = _LIMIT_FRACTION * (parameters.high - parameters.low)
+    inside = (parameters.low + margin < values) & (values < parameters.high - margin)
+    at_limit = [name for name, ok in zip(parameters.names, inside, strict=True) if not ok]
+    if at_limit:
+        return f"at an end of the search range: {', '.join(at_limit)}"
+    masses = map(parameters.index_of_mass, range(parameters.n_halos))
+    unbounded = [
+        parameters.names[k]
+        for k, (_, high) in zip(masses, intervals, strict=True) if high >= parameters.high[k]
+    ]
+    return f"the data set no upper limit: {', '.join(unbounded)}" if unbounded else None
+
+
+def _minimum(
+    data: FitData,
+    parameters: HaloParameters,
+    held: dict[int, float] | None = None,
+    start: np.ndarray | None = None,
+) -> tuple[OptimizeResult, float]:
+    """Minimize chi^2.
+
+    Parameters
+    ----------
+    data : FitData
+        The data.
+    parameters : HaloParameters
+        The free parameters.
+    held : dict or None
+        Values of parameters that are kept fixed, by index; None holds none.
+    start : `numpy.ndarray` or None
+        The vector at the start; None takes that of ``parameters``.
+
+    Returns
+    -------
+    result : `~scipy.optimize.OptimizeResult`
+        The minimum over the parameters that are not held.
+    chi2 : float
+        The value at the minimum.
+    """
+    held = held or {}
+    start = parameters.start() if start is None else np.array(start, dtype=float)
+    start = np.clip(start, parameters.low + 1e-9, parameters.high - 1e-9)
+    for i, value in held.items():
+        start[i] = value
+    free = np.array([i for i in range(parameters.n) if i not in held], dtype=int)
+
+    def residuals(values: np.ndarray) -> np.ndarray:
+        vector = start.copy()
+        vector[free] = values
+        return _residuals(data, parameters, vector)
+
+    if len(free) == 0:
+        return OptimizeResult(x=start[free]), float(np.sum(residuals(start[free]) ** 2))
+    result = least_squares(
+        residuals, start[free], bounds=(parameters.low[free], parameters.high[free]),
+        x_scale=parameters.scale[free], ftol=1e-10, xtol=1e-10, gtol=1e-10,
+    )
+    return result, 2 * result.cost
+
+
+class _LowerMinimum(Exception):
+    """A value of chi^2 below the minimum of the search, at ``vector``."""
+
+    def __init__(self, vector: np.ndarray) -> None:
+        super().__init__()
+        self.vector = vector
+
+
+def _interval(
+    data: FitData,
+    parameters: HaloParameters,
+    values: np.ndarray,
+    lowest: float,
+    covariance: np.ndarray,
+    i: int,
+) -> list[float]:
+    """Return the interval of ln M200c of halo i where the profile chi^2 is below minimum + 1.
+
+    Parameters
+    ----------
+    data : FitData
+        The data.
+    parameters : HaloParameters
+        The free parameters.
+    values : `numpy.ndarray`
+        The parameters at the minimum, ``(n,)``.
+    lowest : float
+        chi^2 at the minimum.
+    covariance : `numpy.ndarray`
+        Covariance of the parameters, for the steps, ``(n, n)``.
+    i : int
+        The index of the halo.
+
+    Returns
+    -------
+    list of float
+        Lower and upper end, at most the limits of the mass.
+
+    Raises
+    ------
+    _LowerMinimum
+        If chi^2 is lower than ``lowest`` somewhere.
+    """
+    index = parameters.index_of_mass(i)
+    best = values[index]
+    low, high = parameters.low[index], parameters.high[index]
+    free = np.arange(parameters.n) != index
+    excesses = {best: -1.0}
+
+    def excess(value: float) -> float:
+        """Return chi^2, minimized over the other parameters, above minimum + 1."""
+        if value not in excesses:
+            result, chi2 = _minimum(data, parameters, {index: value}, values)
+            if chi2 < lowest - _MIN_DECREASE:
+                vector = np.array(values)
+                vector[index] = value
+                vector[free] = result.x
+                raise _LowerMinimum(vector)
+            excesses[value] = chi2 - lowest - 1.0
+        return excesses[value]
+
+    step = max(2.0 * np.sqrt(max(covariance[index, index], 0.0)), 1e-3)
+    ends = []
+    for sign, limit in ((-1, low), (1, high)):
+        end = best
+        while excess(end) < 0 and end != limit:
+            end = np.clip(end + sign * step, low, high)
+        ends.append(end if excess(end) < 0 else brentq(excess, best, end, xtol=1e-4))
+    return ends
