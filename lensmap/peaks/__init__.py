@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Peaks of mass maps: where they are, which clusters they are, and how many are none."""
+"""Peaks of mass maps: detection, matching with clusters, completeness and purity."""
 
 from lensmap._lazy import lazy_exports
 

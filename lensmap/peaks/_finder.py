@@ -1,7 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`find_peaks`: the local maxima of a map, as a table."""
+"""Detection of peaks: the local maxima of a map."""
+
+from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
@@ -12,74 +15,78 @@ from photutils.utils.exceptions import NoDetectionsWarning
 from scipy import ndimage
 
 from lensmap.maps import check_map
-from lensmap.utils import check_angle, check_choice, check_number, set_formats
+from lensmap.utils import ParameterError, check_angle, check_choice, check_number, set_formats
+
+if TYPE_CHECKING:
+    from lensmap.maps import ConvergenceMap
+    from lensmap.typing import AngleLike
 
 __all__ = ["find_peaks", "heights", "peak_table"]
 
 _BY = ("snr", "kappa")
 
-# The distance of neighboring pixels, corners included, in pixels, and a little more.
-_NEIGHBORS = 1.5
+# Includes the diagonal neighbors of a pixel, with a margin.
+_MIN_SEPARATION_PIXELS = 1.5
 
-# A centroid further than this from its pixel, in pixels, is none.
-_FARTHEST = 1.0
+# A centroid further from the highest pixel is not used.
+_MAX_CENTROID_OFFSET_PIXELS = 1.0
 
 
 def find_peaks(
-    kappa,
-    threshold=3.0,
+    kappa: ConvergenceMap,
+    threshold: float = 3.0,
     *,
-    by="snr",
-    min_separation="2 arcmin",
-    troughs=False,
-    exclude_edges=False,
-):
+    by: str = "snr",
+    min_separation: AngleLike = "2 arcmin",
+    troughs: bool = False,
+    exclude_edges: bool = False,
+) -> QTable:
     """Find the peaks of a map.
 
-    A peak is a pixel above the threshold that none of its eight neighbors exceeds; of peaks closer
-    to each other than ``min_separation``, the highest counts. Masked pixels are neither peaks nor
-    in the way of any.
+    A peak is a pixel above the threshold that none of its eight neighbors exceeds. Of peaks closer
+    to each other than ``min_separation``, only the highest is kept. Masked pixels are ignored.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     threshold : float
-        What a peak exceeds, in units of ``by``. Choose it such that maps of noise alone
-        (`lensmap.grid.noise_realizations`) have few peaks; 3 leaves one or two in a field of half
-        a degree by Kaiser-Squires.
+        The lower limit of the peaks in units of ``by``. With a good threshold, noise maps
+        (`lensmap.grid.noise_realizations`) have few peaks; 3 gives one or two in half a degree
+        with Kaiser-Squires.
     by : {"snr", "kappa"}
-        Signal to noise, kappa over the map's own uncertainty; or kappa. For linear estimators it is
-        a number of Gaussian sigmas. Of networks it is none: their noise is close to 0 nearly
-        everywhere and rarely as high as a cluster, and with ``uncertainty="rotations"`` a map
-        without any signal has several peaks above "4 sigma".
+        The signal-to-noise ratio, kappa over the uncertainty of the map; or kappa. The ratio is
+        Gaussian for linear estimators only. Noise maps of networks are close to 0 nearly
+        everywhere, with rare peaks as high as a cluster: with ``uncertainty="rotations"``, a null
+        field has several peaks above 4.
     min_separation : `~astropy.units.Quantity` or str
-        An angle on the sky. Peaks in neighboring pixels are one in any case.
+        The smallest separation of two peaks, an angle. Peaks in neighboring pixels are always one.
     troughs : bool
-        Whether minima are found instead: what exceeds the threshold is minus the map.
+        Whether to find minima, the peaks of the map with the opposite sign.
     exclude_edges : bool
-        Whether peaks are left out that have a neighbor without data, or outside of the map: that
-        they are the highest place is not sure. They hide no lower peak close to them.
+        Whether to leave out peaks with a neighbor that is masked or outside the map, which could
+        be higher. Peaks left out do not suppress lower peaks within ``min_separation``.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row per peak, the highest in ``by`` first; no rows if there is none. The columns are
+        One row for each peak, the highest in ``by`` first; no rows without peaks. The columns are
 
         - ``id``: from 1;
-        - ``ra``, ``dec``: ICRS, degrees, of the centroid;
-        - ``x``, ``y``: its pixel position, 0-based: the maximum of a paraboloid through the
-          pixels around the highest one, where they have data, else that pixel;
+        - ``ra``, ``dec``: the centroid, ICRS, degrees;
+        - ``x``, ``y``: the centroid, 0-based pixel coordinates: the maximum of a paraboloid
+          through the highest pixel and its neighbors or, if one has no data, the highest pixel;
         - ``x_peak``, ``y_peak``: the highest pixel;
-        - ``kappa``, ``kappa_err``, ``snr``: its value; errors are NaN in a map without any;
-        - ``smoothing``: the standard deviation of the Gaussian that the map was smoothed with,
-          arcmin; NaN if the map does not say;
-        - ``at_edge``: whether it has a neighbor without data.
+        - ``kappa``, ``kappa_err``, ``snr``: its values; the last two are NaN for a map without
+          an uncertainty;
+        - ``smoothing``: the standard deviation of the Gaussian smoothing of the map, arcmin; NaN if
+          it is not known;
+        - ``at_edge``: whether a neighbor is masked or outside the map.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or S/N is asked of a map without uncertainty.
+        If a parameter cannot be used, or ``by`` is ``"snr"`` for a map without an uncertainty.
 
     Examples
     --------
@@ -102,7 +109,7 @@ def find_peaks(
     values = sign * heights(kappa, by, "peaks")
     y, x = _maxima(values, kappa.mask, threshold)
     at_edge = _at_edge(kappa.mask)
-    if exclude_edges:  # before the separation, so that none of them hides another
+    if exclude_edges:  # before the separation, so that they suppress no other peak
         inner = ~at_edge[y, x]
         y, x = y[inner], x[inner]
     order = np.argsort(-values[y, x], kind="stable")
@@ -112,17 +119,17 @@ def find_peaks(
     return peak_table(kappa, values, y, x, at_edge[y, x])
 
 
-def heights(kappa, by, what):
-    """Return what the peaks of a map are peaks of.
+def heights(kappa: ConvergenceMap, by: str, what: str) -> np.ndarray:
+    """Return the image in which peaks are detected.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     by : {"snr", "kappa"}
-        Signal to noise, or kappa.
+        The signal-to-noise ratio, or kappa.
     what : str
-        What is looked for, for the error message.
+        The name of the objects, for the error message.
 
     Returns
     -------
@@ -132,95 +139,93 @@ def heights(kappa, by, what):
     Raises
     ------
     ValueError
-        If ``by`` is neither, or the map has no uncertainty and S/N is asked for.
+        If ``by`` is neither, or is ``"snr"`` for a map without an uncertainty.
     """
     if check_choice(by, "by", _BY) == "kappa":
         return kappa.data
     if kappa.uncertainty is None:
-        raise ValueError(
-            "kappa has no uncertainty, so that there is no S/N: reconstruct it with one, or find "
-            f"{what} by='kappa'"
+        raise ParameterError(
+            "by", f"'kappa' for {what} of this map", "'snr'",
+            "kappa has no uncertainty; reconstruct it with one for S/N",
         )
     return kappa.snr
 
 
-def peak_table(kappa, values, y, x, at_edge):
-    """Return the table of peaks at some pixels.
+def peak_table(
+    kappa: ConvergenceMap, values: np.ndarray, y: np.ndarray, x: np.ndarray, at_edge: np.ndarray
+) -> QTable:
+    """Return the table of peaks at given pixels.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     values : `numpy.ndarray`
-        What has its maxima there, ``(ny, nx)``.
+        The image with its maxima there, ``(ny, nx)``.
     y, x : `numpy.ndarray`
         The pixels, ``(n,)``, in the order of the table.
     at_edge : `numpy.ndarray`
-        Bool, ``(n,)``.
+        Bool, ``(n,)``: whether a neighbor is masked or outside the map.
 
     Returns
     -------
     `~astropy.table.QTable`
-        As of `find_peaks`.
+        As returned by `find_peaks`.
     """
-    x_fine, y_fine = _centroids(values, y, x)
-    sky = kappa.wcs.pixel_to_world(x_fine, y_fine).icrs
-    height = kappa.data[y, x]
+    x_centroid, y_centroid = _centroids(values, y, x)
+    sky = kappa.wcs.pixel_to_world(x_centroid, y_centroid).icrs
+    peak_kappa = kappa.data[y, x]
+    smoothing = np.nan if kappa.smoothing is None else kappa.smoothing.to_value(u.arcmin)
     error = np.full(len(y), np.nan)
     if kappa.uncertainty is not None:
         error = kappa.uncertainty.array[y, x]
     with np.errstate(divide="ignore", invalid="ignore"):
-        snr = height / error
-    return _shown(QTable(
-        {
-            "id": np.arange(1, len(y) + 1),
-            "ra": sky.ra.deg * u.deg,
-            "dec": sky.dec.deg * u.deg,
-            "x": x_fine,
-            "y": y_fine,
-            "x_peak": x,
-            "y_peak": y,
-            "kappa": height,
-            "kappa_err": error,
-            "snr": snr,
-            "smoothing": np.full(len(y), _arcmin(kappa.smoothing)) * u.arcmin,
-            "at_edge": at_edge,
-        }
-    ))
-
-
-def _shown(table):
+        snr = peak_kappa / error
+    table = QTable({
+        "id": np.arange(1, len(y) + 1),
+        "ra": sky.ra.deg * u.deg,
+        "dec": sky.dec.deg * u.deg,
+        "x": x_centroid,
+        "y": y_centroid,
+        "x_peak": x,
+        "y_peak": y,
+        "kappa": peak_kappa,
+        "kappa_err": error,
+        "snr": snr,
+        "smoothing": np.full(len(y), smoothing) * u.arcmin,
+        "at_edge": at_edge,
+    })
     return set_formats(table, {
         "ra dec": ".5f", "x y snr": ".2f", "kappa kappa_err": ".4f", "smoothing": ".3g",
     })
 
 
-def _arcmin(angle):
-    return np.nan if angle is None else angle.to_value(u.arcmin)
-
-
-def _maxima(values, mask, threshold):
-    """Return the pixels (y, x) that no neighbor exceeds."""
+def _maxima(
+    values: np.ndarray, mask: np.ndarray, threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels (y, x) above the threshold that no neighbor exceeds."""
     bad = mask | ~np.isfinite(values)
     if bad.all():
         return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
     lowest = values[~bad].min()
-    # photutils lets masked pixels hide their neighbors, and takes what lies outside for 0: here
-    # all that is not data is lower than the data, and the data are positive.
+    # In photutils, masked pixels may exceed their neighbors, and pixels outside the image are 0:
+    # shifted data are positive and above all of them.
     filled = np.where(bad, 0.0, values - lowest + 1.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NoDetectionsWarning)
-        found = local_maxima(filled, threshold - lowest + 1.0, box_size=3, mask=bad)
-    if found is None:
+        maxima = local_maxima(filled, threshold - lowest + 1.0, box_size=3, mask=bad)
+    if maxima is None:
         return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
-    return np.asarray(found["y_peak"]), np.asarray(found["x_peak"])
+    return np.asarray(maxima["y_peak"]), np.asarray(maxima["x_peak"])
 
 
-def _apart(kappa, y, x, separation):
-    """Of peaks closer to each other than an angle, the highest first, keep the highest."""
+def _apart(
+    kappa: ConvergenceMap, y: np.ndarray, x: np.ndarray, separation: u.Quantity
+) -> np.ndarray:
+    """Select peaks, the highest first, without a higher selected one within an angle."""
     if len(y) == 0:
         return np.zeros(0, dtype=bool)
-    radius = max(separation, _NEIGHBORS * kappa.pixel_scale)
+    radius = max(separation, _MIN_SEPARATION_PIXELS * kappa.pixel_scale)
     sky = kappa.wcs.pixel_to_world(x, y)
     one, other, _, _ = search_around_sky(sky, sky, radius)
     lower = one < other
@@ -233,28 +238,34 @@ def _apart(kappa, y, x, separation):
     return keep
 
 
-def _at_edge(mask):
+def _at_edge(mask: np.ndarray) -> np.ndarray:
+    """Return pixels that are masked or at the edge of the map, and their neighbors."""
     return ndimage.binary_dilation(mask, np.ones((3, 3), dtype=bool), border_value=1)
 
 
-def _centroids(values, y, x):
-    """Return x and y of the maxima of paraboloids through the pixels around the highest ones.
+def _centroids(
+    values: np.ndarray, y: np.ndarray, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y of the maxima of paraboloids through pixels and their neighbors.
 
-    By least squares, as photutils' centroid_quadratic does for one source at a time.
+    The fit is by least squares, as in photutils' centroid_quadratic, which takes one source at a
+    time.
     """
     padded = np.pad(np.asarray(values, dtype=float), 1, constant_values=np.nan)
-    around = np.stack([padded[y + i, x + j] for i in range(3) for j in range(3)], axis=-1)
-    _, a, b, cross, aa, bb = _PARABOLOID @ around.T
+    nine = np.stack([padded[y + i, x + j] for i in range(3) for j in range(3)], axis=-1)
+    _, a, b, cross, aa, bb = _PARABOLOID @ nine.T
     det = 4 * aa * bb - cross**2
     with np.errstate(invalid="ignore", divide="ignore"):
         dx, dy = (b * cross - 2 * bb * a) / det, (a * cross - 2 * aa * b) / det
-    # NaN, where a pixel has no data, is in no range. Not a maximum: a saddle, or a minimum.
-    good = (det > 0) & (aa < 0) & (np.abs(dx) <= _FARTHEST) & (np.abs(dy) <= _FARTHEST)
-    return x + np.where(good, dx, 0.0), y + np.where(good, dy, 0.0)
+    # Saddles and minima fail, and NaN of a pixel without data is in no range.
+    is_maximum = (det > 0) & (aa < 0)
+    is_near = np.maximum(np.abs(dx), np.abs(dy)) <= _MAX_CENTROID_OFFSET_PIXELS
+    used = is_maximum & is_near
+    return x + np.where(used, dx, 0.0), y + np.where(used, dy, 0.0)
 
 
-def _paraboloid():
-    """Return what makes the coefficients of 1, x, y, xy, x^2, y^2 of nine pixels."""
+def _paraboloid() -> np.ndarray:
+    """Return the matrix from nine pixels to the coefficients of 1, x, y, xy, x^2, y^2."""
     y, x = (part.ravel().astype(float) for part in np.mgrid[-1:2, -1:2])
     return np.linalg.pinv(np.stack([np.ones(9), x, y, x * y, x**2, y**2], axis=1))
 

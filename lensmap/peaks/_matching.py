@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`match_peaks`: which peaks are which clusters, one to one."""
+"""One-to-one matching of peaks and clusters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
@@ -11,33 +15,38 @@ from scipy.sparse.csgraph import connected_components
 
 from lensmap.utils import as_skycoord, check_angle, set_formats
 
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+
+    from lensmap.typing import AngleLike, PositionLike
+
 __all__ = ["match_peaks", "match_positions"]
 
 
-def match_peaks(peaks, reference, radius):
+def match_peaks(peaks: PositionLike, reference: PositionLike, radius: AngleLike) -> QTable:
     """Match two lists of positions on the sky, one to one.
 
-    Of all ways to pair positions closer than ``radius``, each in one pair at most, that with the
-    most pairs is taken, and of several such the one with the smallest sum of squared distances.
-    A nearest-neighbor search gives one cluster to two peaks; a greedy one can leave a pair out.
+    The match has the largest possible number of pairs closer than ``radius`` and, among such
+    matches, the smallest sum of squared separations. A nearest-neighbor search may assign one
+    cluster to two peaks; a greedy search may miss a pair.
 
     Parameters
     ----------
     peaks, reference : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         Positions, or tables with the columns ``ra`` and ``dec`` (degrees, ICRS).
     radius : `~astropy.units.Quantity` or str
-        An angle: the largest distance of a pair.
+        The largest separation of a pair, an angle.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each pair, in the order of the peaks, with the columns ``peak`` and
-        ``reference`` (their rows, from 0) and ``separation`` (arcmin); no rows if there is none.
+        ``reference`` (row numbers, from 0) and ``separation`` (arcmin); no rows without pairs.
 
     Raises
     ------
     TypeError, ValueError
-        If positions or radius cannot be used.
+        If a parameter cannot be used.
 
     Examples
     --------
@@ -59,39 +68,40 @@ def match_peaks(peaks, reference, radius):
     return set_formats(table, {"separation": ".3f"})
 
 
-def match_positions(one, other, radius):
+def match_positions(
+    one: SkyCoord, other: SkyCoord, radius: u.Quantity
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Match positions as `match_peaks` does.
 
     Parameters
     ----------
     one, other : `~astropy.coordinates.SkyCoord`
-        ``(n,)`` and ``(m,)``.
+        The positions, ``(n,)`` and ``(m,)``.
     radius : `~astropy.units.Quantity`
-        An angle.
+        The largest separation of a pair, an angle.
 
     Returns
     -------
     first, second : `numpy.ndarray`
-        The indices of the pairs, the first rising.
+        The indices of each pair, ``(n_pairs,)``, in the order of the first.
     separation : `numpy.ndarray`
-        Radians.
+        The separation of each pair, radians, ``(n_pairs,)``.
     """
     if len(one) == 0 or len(other) == 0:
-        nothing = np.zeros(0, dtype=int)
-        return nothing, nothing.copy(), np.zeros(0)
+        return np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0)
     i, j, separation, _ = search_around_sky(one, other, radius)
     separation = separation.to_value(u.rad)
     n, m = len(one), len(other)
     graph = coo_array((np.ones(len(i)), (i, n + j)), shape=(n + m, n + m))
     _, group = connected_components(graph, directed=False)
-    # Pairs that have no position in common with others can be matched by themselves.
-    alone = np.bincount(group[i], minlength=1)[group[i]] == 1
-    pairs = list(zip(*(part[alone].tolist() for part in (i, j, separation)), strict=True))
-    order = np.flatnonzero(~alone)
+    # A pair whose positions are in no other pair is a match.
+    isolated = np.bincount(group[i], minlength=1)[group[i]] == 1
+    pairs = list(zip(*(v[isolated].tolist() for v in (i, j, separation)), strict=True))
+    order = np.flatnonzero(~isolated)
     order = order[np.argsort(group[i][order], kind="stable")]
     starts = np.flatnonzero(np.diff(group[i][order], prepend=-1))
     for rows in np.split(order, starts[1:]) if len(order) else []:
-        pairs.extend(_best(i[rows], j[rows], separation[rows]))
+        pairs.extend(_assign(i[rows], j[rows], separation[rows]))
     pairs.sort()
     if not pairs:
         return match_positions(one[:0], other, radius)
@@ -99,12 +109,14 @@ def match_positions(one, other, radius):
     return first, second, separation
 
 
-def _best(i, j, separation):
-    """Return the best pairs of a group, as (i, j, separation)."""
+def _assign(
+    i: np.ndarray, j: np.ndarray, separation: np.ndarray
+) -> list[tuple[int, int, float]]:
+    """Return the best pairs (i, j, separation) of a group of connected candidates."""
     rows, i = np.unique(i, return_inverse=True)
     columns, j = np.unique(j, return_inverse=True)
     square = (separation / separation.max()) ** 2 if separation.max() > 0 else separation
-    # No pair costs more than all squares together: one pair more always pays.
+    # A missing pair costs more than all squares together, so that the number of pairs is largest.
     cost = np.full((len(rows), len(columns)), 2.0 * min(len(rows), len(columns)) + 2.0)
     cost[i, j] = square
     distance = np.full(cost.shape, np.nan)

@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`find_multiscale_peaks`: peaks of the aperture mass, each at the scale that suits it."""
+"""Multiscale peaks: peaks of the aperture mass, each at its most significant scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.fft
@@ -9,38 +13,43 @@ from astropy.table import QTable, vstack
 
 from lensmap.maps import ConvergenceMap, check_map, each_noise_map
 from lensmap.peaks._finder import find_peaks
-from lensmap.utils import check_angle, check_number, n_threads, set_formats
+from lensmap.utils import ParameterError, check_angle, check_number, n_threads, set_formats
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lensmap.typing import AngleLike, MapLike
 
 __all__ = ["aperture_mass", "find_multiscale_peaks"]
 
-# The filter reaches so many of its scales.
-_REACH = 5.0
+# The radius at which the filter is truncated, in units of its scale.
+_FILTER_REACH = 5.0
 
-# A filter of a smaller scale, in pixels, would fall between them.
-_SMALLEST = 0.5
+# Pixels do not resolve filters with a smaller scale.
+_MIN_SCALE_PIXELS = 0.5
 
 
-def aperture_mass(kappa, scale):
-    r"""Filter a map with a compensated aperture.
+def aperture_mass(kappa: ConvergenceMap, scale: AngleLike) -> np.ndarray:
+    r"""Return the aperture mass, a map filtered with a compensated aperture.
 
     .. math:: M_\mathrm{ap} = \int d^2\theta\, U(\theta) \kappa(\theta), \qquad
               U(\theta) = \frac{1}{2 \pi R^2} \left( 1 - \frac{\theta^2}{2 R^2} \right)
               e^{-\theta^2 / 2 R^2}
 
-    Its total is 0: a mass sheet does not count, at edges and holes either, where the two parts of
-    the filter are normalized by what is open of each.
+    The integral of U is 0, so that a mass sheet has no effect. This holds at edges and masks too,
+    where both terms of the filter are normalized by their weight on unmasked pixels.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     scale : `~astropy.units.Quantity` or str
-        R, an angle of at least half a pixel.
+        The scale R, an angle of at least half a pixel.
 
     Returns
     -------
     `numpy.ndarray`
-        ``(ny, nx)``; NaN where masked.
+        The aperture mass, ``(ny, nx)``; NaN where masked.
 
     Raises
     ------
@@ -52,39 +61,44 @@ def aperture_mass(kappa, scale):
     Crittenden et al. 2002, ApJ 568, 20; Jarvis, Bernstein & Jain 2004, MNRAS 352, 338 (the filter).
     """
     check_map(kappa, quantity="kappa")
-    scale = _pixels(kappa, check_angle(scale, "scale"), "scale")
+    scale = _in_pixels(kappa, check_angle(scale, "scale"), "scale")
     return np.where(kappa.mask, np.nan, _Aperture(kappa.mask, scale)(kappa.data))
 
 
 def find_multiscale_peaks(
-    kappa, scales, threshold=4.0, *, noise_maps=None, min_separation="2 arcmin"
-):
+    kappa: ConvergenceMap,
+    scales: u.Quantity | Sequence[AngleLike],
+    threshold: float = 4.0,
+    *,
+    noise_maps: Iterable[MapLike] | None = None,
+    min_separation: AngleLike = "2 arcmin",
+) -> QTable:
     """Find peaks of the aperture mass over several scales.
 
-    At each scale the map is filtered (`aperture_mass`) and compared with noise filtered alike; of
-    peaks that are closer than their scale, or than ``min_separation``, the most significant counts.
+    At each scale, the significance is the `aperture_mass` over the scatter of filtered noise. Of
+    peaks closer than their scale, or than ``min_separation``, only the most significant is kept.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        The map, best with little or no smoothing.
+        The map, preferably with little or no smoothing.
     scales : `~astropy.units.Quantity`
         The scales R, angles of at least half a pixel, ``(n,)``.
     threshold : float
-        What the significance of a peak exceeds.
+        The lower limit of the significance of peaks.
     noise_maps : iterable or None
-        Maps of noise alone by the same estimator, as `~lensmap.ConvergenceMap` or arrays
-        ``(ny, nx)``: their scatter pixel by pixel is the noise; at least 5. None takes the scatter
-        of the B-mode over the whole map.
+        At least 5 noise maps by the same estimator, as `~lensmap.ConvergenceMap` or arrays
+        ``(ny, nx)``. The noise is their scatter in each pixel. None takes the scatter of the
+        B-mode over the whole map.
     min_separation : `~astropy.units.Quantity` or str
-        An angle.
+        The smallest separation of two peaks, an angle.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each peak, the most significant first: the columns of
-        `~lensmap.peaks.find_peaks` but for ``kappa``, ``kappa_err`` and ``smoothing``, and
-        ``aperture_mass``, ``aperture_mass_err``, ``scale``.
+        One row for each peak, the most significant first. The columns are those of
+        `~lensmap.peaks.find_peaks` with ``aperture_mass``, ``aperture_mass_err`` and ``scale`` in
+        place of ``kappa``, ``kappa_err`` and ``smoothing``.
 
     Raises
     ------
@@ -94,27 +108,27 @@ def find_multiscale_peaks(
     check_map(kappa, quantity="kappa")
     check_number(threshold, "threshold", "finite")
     separation = check_angle(min_separation, "min_separation", allow_zero=True)
-    scales = [check_angle(one, "scales") for one in np.atleast_1d(scales)]
-    if not scales:
-        raise ValueError("scales must be at least one angle")
-    apertures = _Apertures([_pixels(kappa, scale, "scales") for scale in scales])
+    angles = [check_angle(scale, "scales") for scale in np.atleast_1d(scales)]
+    if not angles:
+        raise ParameterError("scales", "at least one angle")
+    apertures = _Apertures([_in_pixels(kappa, scale, "scales") for scale in angles])
     masses = apertures.filtered(kappa.data, kappa.mask)
     noise = _noise(kappa, noise_maps, apertures)
     tables = []
-    for scale, mass, error in zip(scales, masses, noise, strict=True):
+    for scale, mass, error in zip(angles, masses, noise, strict=True):
         filtered = ConvergenceMap(mass, np.broadcast_to(error, mass.shape), kappa.mask, kappa.wcs)
-        found = find_peaks(filtered, threshold, min_separation=max(scale, separation))
-        found.rename_columns(["kappa", "kappa_err"], ["aperture_mass", "aperture_mass_err"])
-        found.remove_column("smoothing")
-        found["scale"] = np.full(len(found), scale.to_value(u.arcmin)) * u.arcmin
-        found.meta.clear()
-        tables.append(found)
-    found = _most_significant(vstack(tables), kappa, separation)
-    return set_formats(found, {"aperture_mass aperture_mass_err": ".4g", "scale": ".3g"})
+        peaks = find_peaks(filtered, threshold, min_separation=max(scale, separation))
+        peaks.rename_columns(["kappa", "kappa_err"], ["aperture_mass", "aperture_mass_err"])
+        peaks.remove_column("smoothing")
+        peaks["scale"] = np.full(len(peaks), scale.to_value(u.arcmin)) * u.arcmin
+        peaks.meta.clear()
+        tables.append(peaks)
+    peaks = _most_significant(vstack(tables), kappa, separation)
+    return set_formats(peaks, {"aperture_mass aperture_mass_err": ".4g", "scale": ".3g"})
 
 
-def _most_significant(table, kappa, separation):
-    """Of peaks of all scales keep the most significant within its scale."""
+def _most_significant(table: QTable, kappa: ConvergenceMap, separation: u.Quantity) -> QTable:
+    """Keep peaks without a more significant kept one within its scale or ``separation``."""
     table = table[np.argsort(-np.asarray(table["snr"]), kind="stable")]
     keep = np.ones(len(table), dtype=bool)
     if len(table) > 1:
@@ -122,7 +136,8 @@ def _most_significant(table, kappa, separation):
         reach = np.maximum(table["scale"], separation)
         one, other, distance, _ = search_around_sky(sky, sky, reach.max())
         near = (one < other) & (distance <= reach[one])
-        for i, j in zip(one[near], other[near], strict=True):  # the first index rises
+        # Pairs are sorted by their first peak, so that its own fate is already decided.
+        for i, j in zip(one[near], other[near], strict=True):
             if keep[i]:
                 keep[j] = False
     table = QTable(table[keep])
@@ -130,84 +145,115 @@ def _most_significant(table, kappa, separation):
     return table
 
 
-def _noise(kappa, noise_maps, apertures):
+def _noise(
+    kappa: ConvergenceMap, noise_maps: Iterable[MapLike] | None, apertures: _Apertures
+) -> list[float | np.ndarray]:
     """Return the standard deviation of the filtered noise for each scale."""
     if noise_maps is None:
         if kappa.kappa_b is None:
-            raise ValueError("noise_maps must be given for a map without a B-mode")
-        closed = kappa.mask | ~np.isfinite(kappa.kappa_b)
-        if closed.all():
+            raise ParameterError("noise_maps", "given for a map without a B-mode")
+        masked = kappa.mask | ~np.isfinite(kappa.kappa_b)
+        if masked.all():
             return [np.nan for _ in apertures.scales]
-        return [float(one[~closed].std()) for one in apertures.filtered(kappa.kappa_b, closed)]
+        return [float(mass[~masked].std()) for mass in apertures.filtered(kappa.kappa_b, masked)]
     squares, n = [np.zeros(kappa.shape) for _ in apertures.scales], 0
     for data in each_noise_map(noise_maps, kappa, minimum=5):
         filtered = apertures.filtered(data, kappa.mask | ~np.isfinite(data))
-        for total, one in zip(squares, filtered, strict=True):
-            total += one**2
+        for total, mass in zip(squares, filtered, strict=True):
+            total += mass**2
         n += 1
     return [np.sqrt(total / n) for total in squares]
 
 
-def _pixels(kappa, scale, name):
+def _in_pixels(kappa: ConvergenceMap, scale: u.Quantity, name: str) -> float:
     """Return a scale in pixels."""
     pixels = float(scale / kappa.pixel_scale)
-    if pixels < 0.99 * _SMALLEST:  # what the message rounds to is allowed
-        smallest = (_SMALLEST * kappa.pixel_scale).to(u.arcmin)
-        raise ValueError(f"{name} must be at least half a pixel, {smallest:.3g}, not {scale}")
+    if pixels < 0.99 * _MIN_SCALE_PIXELS:  # the rounded value in the message is allowed
+        smallest = (_MIN_SCALE_PIXELS * kappa.pixel_scale).to(u.arcmin)
+        raise ParameterError(name, f"at least half a pixel, {smallest:.3g}", str(scale))
     return pixels
 
 
 class _Apertures:
-    """Filters of some scales, in pixels, made anew only for a map with other masked pixels."""
+    """Filters of several scales, which maps with the same mask share.
 
-    def __init__(self, scales):
+    Parameters
+    ----------
+    scales : list of float
+        The scales, pixels.
+    """
+
+    def __init__(self, scales: list[float]) -> None:
         self.scales = scales
-        self._closed, self._filters = None, []
+        self._mask: np.ndarray | None = None
+        self._filters: list[_Aperture] = []
 
-    def filtered(self, values, closed):
-        """Return the map filtered at each scale, ``(ny, nx)``; masked pixels are interpolated."""
-        if self._closed is None or not np.array_equal(closed, self._closed):
-            self._closed = closed
-            self._filters = [_Aperture(closed, scale) for scale in self.scales]
-        return [apply(values) for apply in self._filters]
+    def filtered(self, values: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
+        """Return the aperture mass at each scale; masked pixels are interpolated.
+
+        Parameters
+        ----------
+        values, mask : `numpy.ndarray`
+            The map and its mask, ``(ny, nx)``.
+
+        Returns
+        -------
+        list of `numpy.ndarray`
+            ``(ny, nx)`` for each scale.
+        """
+        if self._mask is None or not np.array_equal(mask, self._mask):
+            self._mask = mask
+            self._filters = [_Aperture(mask, scale) for scale in self.scales]
+        return [aperture(values) for aperture in self._filters]
 
 
 class _Aperture:
-    """The difference of the two parts of a filter, each normalized by what is open of it."""
+    """A Gaussian minus a ring, each normalized by its weight on unmasked pixels.
 
-    def __init__(self, closed, scale):
-        self._closed = closed
-        reach = max(2, int(np.ceil(_REACH * scale)))
-        # Zeros without weight around the map, so that nothing comes in over the opposite edge.
-        self._padded = [scipy.fft.next_fast_len(n + reach, real=True) for n in closed.shape]
+    Parameters
+    ----------
+    mask : `numpy.ndarray`
+        Bool, ``(ny, nx)``.
+    scale : float
+        The scale, pixels.
+    """
+
+    def __init__(self, mask: np.ndarray, scale: float) -> None:
+        self._mask = mask
+        reach = max(2, int(np.ceil(_FILTER_REACH * scale)))
+        # Zeros without weight around the map keep opposite edges apart.
+        self._padded = [scipy.fft.next_fast_len(n + reach, real=True) for n in mask.shape]
         y, x = (np.minimum(i, len(i) - i) for i in map(np.arange, self._padded))
-        half = (y[:, np.newaxis] ** 2 + x**2) / (2 * scale**2)
-        inner = np.exp(-half) * ((y <= reach)[:, np.newaxis] & (x <= reach))
+        half_square = (y[:, np.newaxis] ** 2 + x**2) / (2 * scale**2)
+        gaussian = np.exp(-half_square) * ((y <= reach)[:, np.newaxis] & (x <= reach))
         # Symmetric kernels have real transforms.
         self._kernels = [
-            self._transformed(kernel / kernel.sum()).real.copy() for kernel in (inner, half * inner)
+            self._transform(kernel / kernel.sum()).real.copy()
+            for kernel in (gaussian, half_square * gaussian)
         ]
-        opened = self._transformed(~closed)
-        self._inverses = []
+        unmasked = self._transform(~mask)
+        self._inverse_weights = []
         for kernel in self._kernels:
-            weight = self._back(opened * kernel)
-            # A pixel without any neighbor has rounding errors for the weight of the ring.
-            some = weight > 10 * np.finfo(float).eps
-            self._inverses.append(np.divide(1.0, weight, out=np.zeros_like(weight), where=some))
+            weight = self._inverse_transform(unmasked * kernel)
+            # The weight of the ring of an isolated pixel is a rounding error.
+            positive = weight > 10 * np.finfo(float).eps
+            self._inverse_weights.append(
+                np.divide(1.0, weight, out=np.zeros_like(weight), where=positive)
+            )
 
-    def __call__(self, values):
-        transform = self._transformed(np.where(self._closed, 0.0, values))
-        inner, ring = (
-            self._back(transform * kernel) * inverse
-            for kernel, inverse in zip(self._kernels, self._inverses, strict=True)
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        transform = self._transform(np.where(self._mask, 0.0, values))
+        gaussian, ring = (
+            self._inverse_transform(transform * kernel) * inverse
+            for kernel, inverse in zip(self._kernels, self._inverse_weights, strict=True)
         )
-        return inner - ring
+        return gaussian - ring
 
-    def _transformed(self, field):
-        workers = n_threads(self._closed.size)
+    def _transform(self, field: np.ndarray) -> np.ndarray:
+        workers = n_threads(self._mask.size)
         return scipy.fft.rfft2(field.astype(float), self._padded, workers=workers)
 
-    def _back(self, transform):
-        ny, nx = self._closed.shape
-        workers = n_threads(self._closed.size)
+    def _inverse_transform(self, transform: np.ndarray) -> np.ndarray:
+        ny, nx = self._mask.shape
+        workers = n_threads(self._mask.size)
         return scipy.fft.irfft2(transform, self._padded, workers=workers)[:ny, :nx]

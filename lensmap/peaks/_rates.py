@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""How many clusters a map finds, how many of its peaks are clusters, and how many by chance."""
+"""Completeness and purity of peaks, corrected for chance matches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
@@ -9,6 +13,8 @@ from astropy.table import QTable, Table
 from lensmap.maps import check_map
 from lensmap.peaks._matching import match_positions
 from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
     as_skycoord,
     check_angle,
     check_count,
@@ -17,6 +23,15 @@ from lensmap.utils import (
     seeded_generator,
     set_formats,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from astropy.coordinates import SkyCoord
+    from numpy.typing import ArrayLike
+
+    from lensmap.maps import ConvergenceMap
+    from lensmap.typing import AngleLike, PositionLike, RNGLike
 
 __all__ = [
     "binomial_rate",
@@ -29,52 +44,62 @@ __all__ = [
 
 
 def completeness(
-    peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random=20, rng=None
-):
-    r"""Return the part of a reference catalog that has a peak, in bins of one of its columns.
+    peaks: PositionLike,
+    reference: PositionLike,
+    radius: AngleLike,
+    *,
+    by: str | None = None,
+    bins: ArrayLike | None = None,
+    kappa: ConvergenceMap | None = None,
+    n_random: int = 20,
+    rng: RNGLike = None,
+) -> QTable:
+    r"""Return the fraction of a reference catalog with a peak, in bins of one of its columns.
 
-    Peaks and reference are matched one to one (`match_peaks`). Some matches are chance: their
-    rate is measured with the peaks moved about the map, and subtracted,
-    :math:`c = (f - f_0) / (1 - f_0)`.
+    Peaks and reference are matched one to one (`match_peaks`). The rate of chance matches
+    :math:`f_0` is measured with randomly displaced peaks, and corrects the rate f to
+    :math:`(f - f_0) / (1 - f_0)`.
 
-    What completeness means depends on the reference: halos or observed clusters, or the peaks of
-    the true map with their projected mass (Cha et al. 2025). Say which, and give the purity, too.
+    Completeness depends on the reference: halos, observed clusters, or the peaks of the true map
+    with their projected mass (Cha et al. 2025). Quote it with the reference and the purity.
 
     Parameters
     ----------
     peaks : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
-        What was found.
+        The peaks.
     reference : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
-        What is there.
+        The reference catalog.
     radius : `~astropy.units.Quantity` or str
-        The largest distance of a match, an angle.
+        The largest separation of a match, an angle.
     by : str or None
-        The column of ``reference`` that is binned, such as ``"m200c"`` or ``"redshift"``; None
-        takes all of it together.
+        The column of ``reference`` for the bins, such as ``"m200c"`` or ``"redshift"``; None has
+        one bin for all rows.
     bins : array_like or None
-        The edges, rising, in the unit of the column if they have none; a bin holds its lower edge,
-        not its upper one, but for the last. Needed with ``by``.
+        Rising edges of the bins, ``(n_bins + 1,)``, required with ``by``; without a unit, in that
+        of the column. A bin includes its lower edge, the last one its upper edge too.
     kappa : `~lensmap.ConvergenceMap` or None
-        The map, for the chance matches: peaks are moved together, around its edges, and those that
-        would lie on masked pixels anywhere else on it. Rows of either list whose nearest pixel is
-        masked or off the map are left out of all that is counted. None: chance is not measured,
-        and nothing is left out: cut both lists to the same area before.
+        The map, to measure chance matches. All peaks are displaced by one random vector, with
+        periodic edges; those that fall on masked pixels move to random unmasked ones. Rows of
+        either list with a nearest pixel that is masked or outside the map are left out. None does
+        not measure chance matches and leaves out no row; both lists must cover the same area.
     n_random : int
-        How often.
+        The number of random displacements.
     rng : None, int or `numpy.random.Generator`
-        The seed or generator of the displacements; None draws a seed.
+        Seed or generator for the random displacements; None draws a seed.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each bin, with the columns
 
-        - ``bin_low``, ``bin_high``: its edges; ``n``: how many of the reference it has (on open
-          pixels, with ``kappa``), where none, all rates are NaN;
-        - ``n_matched``; ``rate``: the part of them; ``rate_low``, ``rate_high``: its 68 per cent
+        - ``bin_low``, ``bin_high``: its edges;
+        - ``n``: the number of reference rows; rates are NaN where it is 0;
+        - ``n_matched``: the number of matches;
+        - ``rate``, ``rate_low``, ``rate_high``: the fraction of matches and its 68 per cent
           interval (binomial, Jeffreys);
-        - ``chance``: the part that is matched with the peaks moved; NaN if not measured;
-        - ``corrected``, ``corrected_low``, ``corrected_high``: the same as ``rate`` without chance.
+        - ``chance``: the fraction of matches of displaced peaks; NaN without ``kappa``;
+        - ``corrected``, ``corrected_low``, ``corrected_high``: the rate and its interval, corrected
+          for chance matches.
 
         ``meta`` has ``rate``, ``"completeness"`` or ``"purity"``, ``by`` and, with ``kappa``, the
         ``seed``.
@@ -89,15 +114,24 @@ def completeness(
     Brown, Cai & DasGupta 2001, Stat. Sci. 16, 101 (the interval).
     """
     return _rates(reference, peaks, radius, by, bins, kappa, n_random, rng,
-                  names=("reference", "peaks"), what="completeness")
+                  names=("reference", "peaks"), quantity="completeness")
 
 
-def purity(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random=20, rng=None):
-    """Return the part of the peaks that has a counterpart, in bins of one of their columns.
+def purity(
+    peaks: PositionLike,
+    reference: PositionLike,
+    radius: AngleLike,
+    *,
+    by: str | None = None,
+    bins: ArrayLike | None = None,
+    kappa: ConvergenceMap | None = None,
+    n_random: int = 20,
+    rng: RNGLike = None,
+) -> QTable:
+    """Return the fraction of peaks with a match in a reference, in bins of one of their columns.
 
-    As `completeness`, with the parts exchanged: ``by`` is a column of ``peaks``, such as
-    ``"snr"``, and the reference is moved about the map. With ``kappa``, of both lists those on open
-    pixels count; without, cut both to the same area before.
+    This is `completeness` with peaks and reference exchanged: ``by`` is a column of ``peaks``, such
+    as ``"snr"``, and the reference is displaced.
 
     Parameters
     ----------
@@ -107,7 +141,7 @@ def purity(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random
     Returns
     -------
     `~astropy.table.QTable`
-        As of `completeness`.
+        As returned by `completeness`.
 
     Raises
     ------
@@ -115,11 +149,11 @@ def purity(peaks, reference, radius, *, by=None, bins=None, kappa=None, n_random
         If a parameter cannot be used.
     """
     return _rates(peaks, reference, radius, by, bins, kappa, n_random, rng,
-                  names=("peaks", "reference"), what="purity")
+                  names=("peaks", "reference"), quantity="purity")
 
 
-def open_area(kappa):
-    """Return the solid angle of the pixels that are not masked.
+def open_area(kappa: ConvergenceMap) -> u.Quantity:
+    """Return the solid angle of the unmasked pixels of a map.
 
     Parameters
     ----------
@@ -129,25 +163,25 @@ def open_area(kappa):
     Returns
     -------
     `~astropy.units.Quantity`
-        Square degrees, by the size of the pixel at the center.
+        Square degrees, with the size of the pixel at the center.
     """
     check_map(kappa)
     return (np.count_nonzero(~kappa.mask) * kappa.pixel_scale**2).to(u.deg**2)
 
 
-def peaks_at_density(peaks, peak_density, kappa):
-    """Return the highest peaks of a map, as many as a density on the sky says.
+def peaks_at_density(peaks: Table, peak_density: u.Quantity, kappa: ConvergenceMap) -> Table:
+    """Return the highest peaks of a map up to a density on the sky.
 
-    Methods whose signal to noise means different things are compared at equal density.
+    A common density compares methods whose signal-to-noise ratios have different meanings.
 
     Parameters
     ----------
     peaks : `~astropy.table.Table`
-        The highest first, as of `find_peaks`.
+        Peaks of `find_peaks`, the highest first.
     peak_density : `~astropy.units.Quantity`
-        A number per solid angle.
+        The number of peaks per solid angle of unmasked pixels.
     kappa : `~lensmap.ConvergenceMap`
-        Their map.
+        The map of the peaks.
 
     Returns
     -------
@@ -157,70 +191,106 @@ def peaks_at_density(peaks, peak_density, kappa):
     Raises
     ------
     TypeError, ValueError
-        If there are fewer peaks than that: find them with a lower threshold.
+        If ``peak_density`` cannot be used, or exceeds that of ``peaks``.
     """
     if not isinstance(peak_density, u.Quantity) or (
         not peak_density.unit.is_equivalent(1 / u.deg**2)
     ):
-        raise TypeError(f"peak_density must be a number per solid angle, not {peak_density!r}")
+        raise ParameterTypeError("peak_density", "a number per solid angle", repr(peak_density))
     number = float(peak_density * open_area(kappa))
     check_number(number, "peak_density", "positive", low=1e-12)
     if round(number) > len(peaks):
-        raise ValueError(
-            f"peak_density asks for {round(number)} peaks, but there are {len(peaks)}: find more "
-            "with a lower threshold"
+        raise ParameterError(
+            "peak_density",
+            f"at most that of the {len(peaks)} peaks",
+            f"that of {round(number)}",
+            "find more with a lower threshold",
         )
     return peaks[: round(number)]
 
 
-def _rates(ours, theirs, radius, by, bins, kappa, n_random, rng, names, what):
-    """Return how many of ours have one of theirs."""
+def _rates(
+    counted: PositionLike,
+    counterparts: PositionLike,
+    radius: AngleLike,
+    by: str | None,
+    bins: ArrayLike | None,
+    kappa: ConvergenceMap | None,
+    n_random: int,
+    rng: RNGLike,
+    names: tuple[str, str],
+    quantity: str,
+) -> QTable:
+    """Return the fraction of positions with a counterpart, as `completeness` does.
+
+    Parameters
+    ----------
+    counted, counterparts : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
+        The positions that the rate is of, and those that they are matched with.
+    radius, by, bins, kappa, n_random, rng : object
+        As for `completeness`; ``by`` is a column of ``counted``.
+    names : tuple of str
+        The parameters' names of the two lists for error messages.
+    quantity : str
+        ``"completeness"`` or ``"purity"``, for ``meta``.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        As returned by `completeness`.
+    """
     radius = check_angle(radius, "radius")
-    our_sky, their_sky = as_skycoord(ours, names[0]), as_skycoord(theirs, names[1])
-    which, low, high = _in_bins(ours, by, bins, len(our_sky), names[0])
+    sky, other_sky = as_skycoord(counted, names[0]), as_skycoord(counterparts, names[1])
+    index, low, high = _bin_indices(counted, by, bins, len(sky), names[0])
     if kappa is not None:
-        # Moved around the edges, what lies off the map would be folded into it.
-        ours_open, theirs_open = (_on_open_pixels(sky, kappa) for sky in (our_sky, their_sky))
-        our_sky, which, their_sky = our_sky[ours_open], which[ours_open], their_sky[theirs_open]
+        # The periodic displacement would fold positions outside the map into it.
+        unmasked, other_unmasked = _unmasked(sky, kappa), _unmasked(other_sky, kappa)
+        sky, index, other_sky = sky[unmasked], index[unmasked], other_sky[other_unmasked]
 
-    def count(sky):
-        first, _, _ = match_positions(our_sky, sky, radius)
-        chosen = which[first]
-        return np.bincount(chosen[chosen >= 0], minlength=len(low))
+    def count(counterpart_sky: SkyCoord) -> np.ndarray:
+        first, _, _ = match_positions(sky, counterpart_sky, radius)
+        return _counts(index[first], len(low))
 
-    n = np.bincount(which[which >= 0], minlength=len(low))
-    matched = count(their_sky)
-    rate, interval = binomial_rate(matched, n)
+    n, n_matched = _counts(index, len(low)), count(other_sky)
+    rate, interval = binomial_rate(n_matched, n)
     chance, seed = np.full(len(low), np.nan), {}
     if kappa is not None:
-        rng, seed = seeded_generator(rng)
-        moved = [
-            count(_moved(their_sky, kappa, rng))
+        generator, seed = seeded_generator(rng)
+        n_chance = [
+            count(_displaced(other_sky, kappa, generator))
             for _ in range(check_count(n_random, "n_random", minimum=1))
         ]
         with np.errstate(invalid="ignore", divide="ignore"):
-            chance = np.mean(moved, axis=0) / n
+            chance = np.mean(n_chance, axis=0) / n
     rates = {"rate": rate, "rate_low": interval[0], "rate_high": interval[1]}
-    table = QTable({"bin_low": low, "bin_high": high, "n": n, "n_matched": matched, **rates,
+    table = QTable({"bin_low": low, "bin_high": high, "n": n, "n_matched": n_matched, **rates,
                     "chance": chance, **without_chance(rates, chance)},
-                   meta={"rate": what, "by": by, **seed})
+                   meta={"rate": quantity, "by": by, **seed})
     return set_formats(table, {"bin_low bin_high": ".4g"}, others=".3f")
 
 
-def without_chance(rates, chance):
-    """Return rates less what is chance, :math:`(f - f_0) / (1 - f_0)`; NaN where all of it is.
+def _counts(index: np.ndarray, n_bins: int) -> np.ndarray:
+    """Return the number of indices of each bin; -1 is no bin."""
+    return np.bincount(index[index >= 0], minlength=n_bins)
+
+
+def without_chance(
+    rates: Mapping[str, float | np.ndarray], chance: float | np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return rates corrected for chance matches, :math:`(f - f_0) / (1 - f_0)`.
 
     Parameters
     ----------
     rates : dict
-        From names with ``rate`` in them to numbers or arrays.
+        Names that contain ``rate``, with numbers or arrays f.
     chance : float or `numpy.ndarray`
-        The rate of chance.
+        The rate of chance matches :math:`f_0`.
 
     Returns
     -------
     dict
-        The same with ``corrected`` in the names.
+        Corrected rates, with ``corrected`` in place of ``rate`` in the names; NaN where all
+        matches are chance.
     """
     chance = np.asarray(chance, dtype=float)
     rest = np.where(chance < 1, 1 - chance, np.nan)
@@ -228,82 +298,87 @@ def without_chance(rates, chance):
             for name, value in rates.items()}
 
 
-def _in_bins(table, by, bins, n, name):
-    """Return the bin of each row, -1 for none, and the edges."""
+def _bin_indices(
+    table: PositionLike, by: str | None, bins: ArrayLike | None, n: int, name: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the bin of each row, ``(n,)``, -1 for none, and the lower and upper edges."""
     if by is None:
         if bins is not None:
-            raise ValueError("bins need by, the column that they are of")
+            raise ParameterError("by", "given with bins", remedy="the column of the bins")
         return np.zeros(n, dtype=int), np.array([-np.inf]), np.array([np.inf])
     if not isinstance(table, Table) or by not in table.colnames:
-        there = ", ".join(getattr(table, "colnames", [])) or "none: it is no table"
-        raise ValueError(f"by must be a column of {name}, not {by!r}; there are {there}")
+        columns = ", ".join(getattr(table, "colnames", [])) or "no columns"
+        raise ParameterError("by", f"a column of {name}", repr(by), f"{name} has {columns}")
     values = u.Quantity(table[by])
     if bins is None:
-        raise ValueError("by needs bins, the edges")
+        raise ParameterError("bins", "given with by", remedy="the edges of the bins")
     edges = u.Quantity(bins)
     if edges.unit == u.dimensionless_unscaled:
         edges = edges.value * values.unit
     try:
         edges = edges.to(values.unit)
     except u.UnitConversionError:
-        raise ValueError(
-            f"bins must be in units of the column {by!r}, {values.unit}, not {edges.unit}"
+        raise ParameterError(
+            "bins", f"in units of the column {by!r}, {values.unit}", str(edges.unit)
         ) from None
     check_rising(edges.value, "bins", given=bins)
-    which = np.searchsorted(edges.value, values.value, side="right") - 1
-    which[values.value == edges.value[-1]] = len(edges) - 2
-    which[which >= len(edges) - 1] = -1
-    return which, edges[:-1], edges[1:]
+    index = np.searchsorted(edges.value, values.value, side="right") - 1
+    index[values.value == edges.value[-1]] = len(edges) - 2
+    index[index >= len(edges) - 1] = -1
+    return index, edges[:-1], edges[1:]
 
 
-def binomial_rate(k, n):
-    """Return a rate and its 68 per cent interval; NaN where there is nothing to count.
+def binomial_rate(k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the binomial rate k/n with its 68 per cent interval.
 
     Parameters
     ----------
     k, n : `numpy.ndarray`
-        How many, and of how many, ``(m,)``, int.
+        Successes and trials, int, ``(m,)``.
 
     Returns
     -------
     rate : `numpy.ndarray`
-        ``(m,)``.
+        ``(m,)``; NaN without trials.
     interval : `numpy.ndarray`
-        Its lower and its upper end (Jeffreys), ``(2, m)``.
+        Its lower and upper end (Jeffreys), ``(2, m)``; NaN without trials.
     """
-    some = n > 0
-    rate = np.divide(k, n, out=np.full(len(n), np.nan), where=some)
+    tried = n > 0
+    rate = np.divide(k, n, out=np.full(len(n), np.nan), where=tried)
     interval = np.full((2, len(n)), np.nan)
-    if some.any():
-        interval[:, some] = binom_conf_interval(k[some], n[some], interval="jeffreys")
+    if tried.any():
+        interval[:, tried] = binom_conf_interval(k[tried], n[tried], interval="jeffreys")
     return rate, interval
 
 
-def _on_open_pixels(sky, kappa):
-    """Return which positions have a nearest pixel that is on the map and not masked."""
+def _unmasked(sky: SkyCoord, kappa: ConvergenceMap) -> np.ndarray:
+    """Return whether the nearest pixel of each position is on the map and unmasked."""
     check_map(kappa)
     if kappa.mask.all():
-        raise ValueError("kappa has no pixel that is not masked")
+        raise ParameterError("kappa", "at least one unmasked pixel", verb="have")
     ny, nx = kappa.shape
     x, y = (np.rint(v) for v in kappa.wcs.world_to_pixel(sky))
-    # The other side of the sky is NaN, which is in no range.
-    there = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
-    there[there] = ~kappa.mask[y[there].astype(int), x[there].astype(int)]
-    return there
+    # Positions on the other side of the sky are NaN, which is in no range.
+    unmasked = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
+    unmasked[unmasked] = ~kappa.mask[y[unmasked].astype(int), x[unmasked].astype(int)]
+    return unmasked
 
 
-def _moved(sky, kappa, rng):
-    """Move positions on a map about it, together and around its edges."""
+def _displaced(sky: SkyCoord, kappa: ConvergenceMap, rng: np.random.Generator) -> SkyCoord:
+    """Return positions displaced by one random vector, with periodic edges of the map.
+
+    Positions on masked pixels are moved to random unmasked ones.
+    """
     ny, nx = kappa.shape
     x, y = kappa.wcs.world_to_pixel(sky)
     x, y = ((v + 0.5 + n * rng.random()) % n - 0.5 for v, n in ((x, nx), (y, ny)))
-    closed = kappa.mask[_pixel(y, ny), _pixel(x, nx)]
-    open_y, open_x = np.nonzero(~kappa.mask)
-    there = rng.integers(len(open_y), size=int(closed.sum()))
-    x[closed] = open_x[there] + rng.uniform(-0.5, 0.5, len(there))
-    y[closed] = open_y[there] + rng.uniform(-0.5, 0.5, len(there))
+    masked = kappa.mask[_nearest_pixel(y, ny), _nearest_pixel(x, nx)]
+    rows, columns = np.nonzero(~kappa.mask)
+    chosen = rng.integers(len(rows), size=int(masked.sum()))
+    x[masked] = columns[chosen] + rng.uniform(-0.5, 0.5, len(chosen))
+    y[masked] = rows[chosen] + rng.uniform(-0.5, 0.5, len(chosen))
     return kappa.wcs.pixel_to_world(x, y)
 
 
-def _pixel(position, n):
+def _nearest_pixel(position: np.ndarray, n: int) -> np.ndarray:
     return np.clip(np.rint(position).astype(int), 0, n - 1)

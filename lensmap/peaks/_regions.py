@@ -1,24 +1,34 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Peaks as regions, for DS9 and CARTA."""
+"""Peaks as regions for DS9 and CARTA."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from astropy import units as u
+from astropy.table import Table
 
-from lensmap.utils import as_skycoord, atomic_write, check_angle, has_suffix
+from lensmap.utils import ParameterError, as_skycoord, atomic_write, check_angle, has_suffix
+
+if TYPE_CHECKING:
+    from regions import Regions
+
+    from lensmap.typing import AngleLike, PathLike, PositionLike
 
 __all__ = ["peak_regions", "write_regions"]
 
 _FORMATS = {(".reg", ".ds9"): "ds9", (".crtf",): "crtf"}
 
 
-def peak_regions(peaks, radius="2 arcmin"):
+def peak_regions(peaks: PositionLike, radius: AngleLike = "2 arcmin") -> Regions:
     """Return a circle around each peak.
 
     Parameters
     ----------
     peaks : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
-        Positions; a table's columns ``id`` and ``snr`` become labels.
+        The positions. The columns ``id`` and ``snr`` of a table become labels.
     radius : `~astropy.units.Quantity` or str
-        An angle.
+        The radius of the circles, an angle.
 
     Returns
     -------
@@ -38,8 +48,14 @@ def peak_regions(peaks, radius="2 arcmin"):
     )
 
 
-def write_regions(peaks, path, radius="2 arcmin", *, overwrite=False):
-    """Write a circle around each peak to a file that DS9 or CARTA opens.
+def write_regions(
+    peaks: PositionLike,
+    path: PathLike,
+    radius: AngleLike = "2 arcmin",
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write a circle around each peak to a region file of DS9 or CARTA.
 
     Parameters
     ----------
@@ -48,16 +64,16 @@ def write_regions(peaks, path, radius="2 arcmin", *, overwrite=False):
     path : path-like
         The file: ``.reg`` or ``.ds9`` for DS9, ``.crtf`` for CARTA and CASA.
     radius : `~astropy.units.Quantity` or str
-        An angle.
+        The radius of the circles, an angle.
     overwrite : bool
-        Whether a file that exists is replaced.
+        Whether to replace an existing file.
 
     Raises
     ------
-    ValueError
-        If the file has another suffix.
+    TypeError, ValueError
+        If a parameter cannot be used, or the file has another suffix.
     FileExistsError
-        If the file exists.
+        If the file exists and ``overwrite`` is False.
     """
     file_format = region_format(path)
     circles = peak_regions(peaks, radius)
@@ -65,37 +81,36 @@ def write_regions(peaks, path, radius="2 arcmin", *, overwrite=False):
         circles.write(temporary, format=file_format, overwrite=True)
 
 
-def region_format(path, name="path"):
-    """Return the format of regions that a suffix stands for.
+def region_format(path: PathLike, name: str = "path") -> str:
+    """Return the format of a region file from its suffix.
 
     Parameters
     ----------
     path : path-like
         The file.
     name : str
-        What it is called in the error message.
+        The parameter's name for the error message.
 
     Returns
     -------
     str
-        The format by its name in regions.
+        The name of the format in the regions package.
 
     Raises
     ------
     ValueError
-        If it stands for none.
+        If no format has the suffix.
     """
     for suffixes, file_format in _FORMATS.items():
         if has_suffix(path, suffixes):
             return file_format
-    raise ValueError(f"{name} must end in .reg, .ds9 or .crtf, not {str(path)!r}")
+    raise ParameterError(name, ".reg, .ds9 or .crtf", repr(str(path)), verb="end in")
 
 
-def _labels(peaks, n):
-    names = getattr(peaks, "colnames", [])
-    if "id" not in names:
-        return [None] * n
-    if "snr" not in names:
+def _labels(peaks: PositionLike, n: int) -> list[str | None]:
+    if not isinstance(peaks, Table) or "id" not in peaks.colnames:
+        return [None for _ in range(n)]
+    if "snr" not in peaks.colnames:
         return [str(number) for number in peaks["id"]]
     return [
         f"{number} ({snr:.1f} sigma)" if snr == snr else str(number)

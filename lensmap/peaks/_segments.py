@@ -1,8 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`find_segments`: extended peaks, and what of them belongs to which."""
+"""Segmentation: extended peaks, deblended."""
+
+from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from astropy import units as u
@@ -15,6 +17,9 @@ from lensmap.maps import check_map
 from lensmap.peaks._finder import heights
 from lensmap.utils import check_count, check_number, set_formats
 
+if TYPE_CHECKING:
+    from lensmap.maps import ConvergenceMap
+
 __all__ = ["Segments", "find_segments"]
 
 
@@ -24,53 +29,61 @@ class Segments(NamedTuple):
     Attributes
     ----------
     table : `~astropy.table.QTable`
-        One row for each, the largest sum of kappa first, with the columns
+        One row for each segment, the largest ``kappa_sum`` first, with the columns
 
-        - ``id``: the number of its pixels in ``labels``; ``ra``, ``dec`` (ICRS, degrees), ``x``,
-          ``y``: the centroid, weighted with kappa;
-        - ``area`` (arcmin2), ``kappa_sum`` (kappa times solid angle, arcmin2), ``kappa_max``,
-          ``snr_max`` (NaN in a map without uncertainty);
+        - ``id``: the value of its pixels in ``labels``; ``ra``, ``dec`` (ICRS, degrees), ``x``,
+          ``y``: the centroid, weighted by kappa;
+        - ``area`` (arcmin2), ``kappa_sum`` (integral of kappa, arcmin2), ``kappa_max``,
+          ``snr_max`` (NaN for a map without an uncertainty);
         - ``semimajor``, ``semiminor`` (standard deviations along the axes, arcmin) and
-          ``orientation`` (of the long one, from the +x axis of the pixels, degrees).
+          ``orientation`` (of the major axis, from the +x axis of the pixels, degrees).
     labels : `numpy.ndarray`
-        Int, ``(ny, nx)``: which segment each pixel belongs to; 0 for none.
+        Int, ``(ny, nx)``: the ``id`` of the segment of each pixel; 0 for none.
     """
 
     table: QTable
     labels: np.ndarray
 
 
-def find_segments(kappa, threshold=3.0, *, by="snr", n_pixels=5, deblend=True, contrast=0.01):
-    """Find connected areas of a map above a threshold, and take apart those of several peaks.
+def find_segments(
+    kappa: ConvergenceMap,
+    threshold: float = 3.0,
+    *,
+    by: str = "snr",
+    n_pixels: int = 5,
+    deblend: bool = True,
+    contrast: float = 0.01,
+) -> Segments:
+    """Find connected pixels of a map above a threshold, and deblend those with several peaks.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     threshold : float
-        What each pixel of a segment exceeds, in units of ``by``.
+        The lower limit of the pixels of a segment, in units of ``by``.
     by : {"snr", "kappa"}
-        Kappa over the map's own uncertainty, or kappa.
+        The signal-to-noise ratio, kappa over the uncertainty of the map; or kappa.
     n_pixels : int
-        The smallest number of connected pixels.
+        The smallest number of pixels of a segment.
     deblend : bool
-        Whether segments with several peaks are taken apart, by levels and watershed.
+        Whether to deblend segments with several peaks, by multiple thresholds and watershed.
     contrast : float
-        The smallest part of a segment's sum that makes a peak one of its own, 0 to 1.
+        The smallest fraction of the sum of a segment for a peak to be deblended, 0 to 1.
 
     Returns
     -------
     Segments
-        A table and the labels of pixels; without rows if there is none.
+        The table and the labels of pixels; no rows without segments.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or S/N is asked of a map without uncertainty.
+        If a parameter cannot be used, or ``by`` is ``"snr"`` for a map without an uncertainty.
 
     References
     ----------
-    Bertin & Arnouts 1996, A&AS 117, 393 (deblending by levels).
+    Bertin & Arnouts 1996, A&AS 117, 393 (deblending by multiple thresholds).
     """
     check_map(kappa)
     check_number(threshold, "threshold", "positive", low=1e-300)
@@ -79,57 +92,57 @@ def find_segments(kappa, threshold=3.0, *, by="snr", n_pixels=5, deblend=True, c
     values = heights(kappa, by, "segments")
     bad = kappa.mask | ~np.isfinite(values)
     values = np.where(bad, 0.0, values)
-    found = None
-    if not bad.all():  # which photutils refuses
+    image = None
+    if not bad.all():  # photutils refuses an image without data
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NoDetectionsWarning)
-            found = detect_sources(values, threshold, n_pixels, mask=bad)
-    if found is None:
-        return Segments(_table(kappa, None), np.zeros(kappa.shape, dtype=int))
+            image = detect_sources(values, threshold, n_pixels, mask=bad)
+    if image is None:
+        return Segments(_segment_table(kappa, None), np.zeros(kappa.shape, dtype=int))
     if deblend:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of levels, where a linear scale serves as well
-            found = deblend_sources(values, found, n_pixels, contrast=contrast,
+            # photutils warns where it replaces exponential levels by linear ones.
+            warnings.simplefilter("ignore")
+            image = deblend_sources(values, image, n_pixels, contrast=contrast,
                                     progress_bar=False)
     data = np.where(bad, 0.0, kappa.data)
-    catalog = SourceCatalog(data, found, mask=bad)
-    table = _table(kappa, catalog)
+    catalog = SourceCatalog(data, image, mask=bad)
+    table = _segment_table(kappa, catalog)
     if kappa.uncertainty is not None:
         snr = np.where(bad, 0.0, kappa.snr)
-        table["snr_max"] = maximum(snr, found.data, np.asarray(table["id"]))
+        table["snr_max"] = maximum(snr, image.data, np.asarray(table["id"]))
     order = np.argsort(-table["kappa_sum"].value, kind="stable")
     labels = np.zeros(len(table) + 1, dtype=int)
     labels[np.asarray(table["id"])[order]] = np.arange(1, len(table) + 1)
     table = table[order]
     table["id"] = np.arange(1, len(table) + 1)
-    return Segments(table, labels[found.data])
+    return Segments(table, labels[image.data])
 
 
-def _table(kappa, catalog):
-    """Return the table of segments, in photutils' order."""
+def _segment_table(kappa: ConvergenceMap, catalog: SourceCatalog | None) -> QTable:
+    """Return the table of segments in the order of photutils; None has no segments."""
     side = kappa.pixel_scale.to(u.arcmin)
     if catalog is None:
-        x = y = numbers = np.zeros(0)
+        x = y = total = top = area = snr = np.zeros(0)
         labels = np.zeros(0, dtype=int)
-        shape = [numbers] * 3
-        total, top, area, best = numbers, numbers, numbers, numbers
+        axes = [x, x, x]
     else:
         labels = np.atleast_1d(catalog.labels)
         x, y = np.atleast_2d(np.asarray(catalog.centroid)).T
         total = np.atleast_1d(catalog.segment_flux)
         top = np.atleast_1d(catalog.max_value)
         area = np.atleast_1d(u.Quantity(catalog.area).value)
-        # photutils 3 calls them axes.
+        # photutils 3 renames the properties from sigma to axis.
         kind = "axis" if hasattr(SourceCatalog, "semimajor_axis") else "sigma"
-        shape = [np.atleast_1d(u.Quantity(getattr(catalog, name)).value)
-                 for name in (f"semimajor_{kind}", f"semiminor_{kind}", "orientation")]
-        best = np.full(len(labels), np.nan)
+        axes = [np.atleast_1d(u.Quantity(getattr(catalog, name)).value)
+                for name in (f"semimajor_{kind}", f"semiminor_{kind}", "orientation")]
+        snr = np.full(len(labels), np.nan)
     sky = kappa.wcs.pixel_to_world(x, y).icrs
     table = QTable({
         "id": labels, "ra": sky.ra.deg * u.deg, "dec": sky.dec.deg * u.deg, "x": x, "y": y,
-        "area": area * side**2, "kappa_sum": total * side**2, "kappa_max": top, "snr_max": best,
-        "semimajor": shape[0] * side, "semiminor": shape[1] * side,
-        "orientation": shape[2] * u.deg,
+        "area": area * side**2, "kappa_sum": total * side**2, "kappa_max": top, "snr_max": snr,
+        "semimajor": axes[0] * side, "semiminor": axes[1] * side,
+        "orientation": axes[2] * u.deg,
     })
     return set_formats(table, {
         "ra dec": ".5f", "x y area semimajor semiminor snr_max": ".2f", "kappa_sum": ".4g",

@@ -80,9 +80,9 @@ def test_filters_are_made_once_for_each_scale(monkeypatch):
     made = []
 
     class Counted(multiscale._Aperture):
-        def __init__(self, closed, scale):
+        def __init__(self, mask, scale):
             made.append(scale)
-            super().__init__(closed, scale)
+            super().__init__(mask, scale)
 
     monkeypatch.setattr(multiscale, "_Aperture", Counted)
     rng = np.random.default_rng(6)

@@ -99,7 +99,8 @@ def test_equal_density(halos):
     area = 100 * 200 / 3600 * u.deg**2
     assert open_area(kappa).to_value(u.deg**2) == pytest.approx(area.value, rel=1e-3)
     assert np.all(peaks_at_density(halos, 8 / area, kappa)["ra"] == halos["ra"][:8])
-    with pytest.raises(ValueError, match="asks for 20 peaks, but there are 16"):
+    message = "peak_density must be at most that of the 16 peaks, not that of 20"
+    with pytest.raises(ValueError, match=message):
         peaks_at_density(halos, 20 / area, kappa)
     with pytest.raises(TypeError, match="peak_density must be a number per solid angle"):
         peaks_at_density(halos, 8, kappa)
@@ -158,12 +159,12 @@ def test_nothing_is_left_on_the_map(halos):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"by": "mass"}, "by must be a column of reference, not 'mass'; there are ra, dec, m200c"),
-        ({"bins": [1, 2]}, "bins need by"),
-        ({"by": "m200c"}, "by needs bins"),
+        ({"by": "mass"}, "column of reference, not 'mass': reference has ra, dec, m200c"),
+        ({"bins": [1, 2]}, "by must be given with bins"),
+        ({"by": "m200c"}, "bins must be given with by"),
         ({"by": "m200c", "bins": [2, 1]}, "two rising edges"),
         ({"by": "m200c", "bins": [1, 2] * u.Mpc}, "units of the column 'm200c'"),
-        ({"kappa": _map(np.ones(SHAPE, dtype=bool))}, "no pixel that is not masked"),
+        ({"kappa": _map(np.ones(SHAPE, dtype=bool))}, "at least one unmasked pixel"),
         ({"kappa": _map(), "n_random": 0}, "n_random must be at least 1"),
     ],
 )
