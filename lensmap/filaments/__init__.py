@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Filaments of mass maps: ridges that persist, and second opinions on them."""
+"""Filaments of mass maps: persistent ridges, a ridge filter and azimuthal excess."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,16 +1,27 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`find_filaments`: the ridges of a mass map, as paths on the sky."""
+"""`find_filaments`: the ridges of a mass map as paths on the sky."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from scipy.ndimage import distance_transform_edt
 
 from lensmap.filaments._skeleton import skeleton_arcs
-from lensmap.maps import check_map, each_noise_map
-from lensmap.utils import check_angle, check_choice, check_count, check_number, set_formats
+from lensmap.maps import ConvergenceMap, check_map, each_noise_map
+from lensmap.typing import AngleLike, MapLike
+from lensmap.utils import (
+    ParameterError,
+    check_angle,
+    check_choice,
+    check_count,
+    check_number,
+    set_formats,
+)
 
 __all__ = ["Filaments", "filament_significance", "find_filaments"]
 
@@ -31,118 +42,129 @@ class Filaments:
     table : `~astropy.table.QTable`
         One row for each filament, the most persistent first, with the columns
 
-        - ``id``: from 1; ``persistence``, ``persistence_sigma``: of its saddle, in kappa and in the
+        - ``id``: from 1;
+        - ``persistence``, ``persistence_sigma``: the persistence of the saddle, in kappa and in the
           unit of the threshold;
-        - ``length``: along the path, on the sky, arcmin;
-        - ``kappa_mean``, ``kappa_saddle``: along the path, and at its lowest point;
-        - ``excess``: the mean of kappa within ``width`` of the path, less that between two and
-          three times as far; within three times the width of its ends, which are maxima, nothing
-          counts (NaN if nothing is left);
+        - ``length``: the length of the path on the sky, arcmin;
+        - ``kappa_mean``, ``kappa_saddle``: the mean of kappa along the path, and kappa at the
+          saddle, its lowest point;
+        - ``excess``: the mean of kappa within ``width`` of the path minus the mean at two to three
+          times ``width``. Pixels within three times ``width`` of the ends, which are maxima, are
+          left out; NaN if no pixel remains;
         - after `filament_significance`, ``excess_err`` and ``n_false``.
     paths : list of `~astropy.coordinates.SkyCoord`
-        From the lower maximum to the higher one, ``(n,)`` each, ICRS.
+        The path of each filament, from the lower maximum to the higher one, ``(n,)``, ICRS.
     maxima : `~astropy.table.QTable`
-        The ends of filaments: ``ra``, ``dec``, ``kappa``, ``x``, ``y``.
+        The persistent maxima, where filaments end: ``ra``, ``dec``, ``kappa``, ``x``, ``y``.
     sigma : float
-        The unit of the threshold, kappa.
+        The unit of the threshold, in kappa.
     threshold : float
-        The smallest persistence, in units of sigma.
+        The minimum persistence, in units of ``sigma``.
     width : `~astropy.units.Quantity`
-        As it was asked for.
+        The half-width of a filament for the excess, an angle.
     """
 
     table: QTable
-    paths: list
+    paths: list[SkyCoord]
     maxima: QTable
     sigma: float
     threshold: float
     width: u.Quantity
-    _pixels: list = field(repr=False, default_factory=list)
+    _pixels: list[np.ndarray] = field(repr=False, default_factory=list)
     _settings: dict = field(repr=False, default_factory=dict)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.table)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Filaments: {len(self)} above a persistence of {self.threshold:g} sigma>"
 
 
 def find_filaments(
-    kappa, threshold=3.0, *, by="scatter", smoothing=None, smooth_path=6, min_length=None,
-    width="1 arcmin",
-):
-    r"""Find the filaments of a map: its ridges, simplified by persistence, as DisPerSE does.
+    kappa: ConvergenceMap,
+    threshold: float = 3.0,
+    *,
+    by: Literal["scatter", "uncertainty", "kappa"] = "scatter",
+    smoothing: AngleLike | None = None,
+    smooth_path: int = 6,
+    min_length: AngleLike | None = None,
+    width: AngleLike = "1 arcmin",
+) -> Filaments:
+    r"""Find the filaments of a map: its ridges, simplified by persistence, as in DisPerSE.
 
-    From each saddle that lasts, the steepest ways up to a maximum on either side. A saddle lasts
-    if its persistence, the difference of kappa to the maximum or the minimum that it is paired
-    with, is at least the threshold. Long chains of maxima are as many filaments as there are
-    saddles between.
+    A filament consists of the steepest paths from a persistent saddle up to a maximum on either
+    side. A saddle is persistent if kappa differs from that of its paired maximum or minimum by at
+    least the threshold. A chain of maxima gives one filament for each saddle.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     threshold : float
-        The smallest persistence, in the unit that ``by`` names.
+        The minimum persistence, in the unit ``by``.
     by : {"scatter", "uncertainty", "kappa"}
-        The standard deviation of the map over its open pixels, as Cha et al. 2025 have it; the
-        median of the map's uncertainty; or kappa itself.
+        The unit of the threshold: the standard deviation of the map over its unmasked pixels, as in
+        Cha et al. 2025; the median uncertainty of the map; or kappa itself.
     smoothing : `~astropy.units.Quantity`, str or None
-        The standard deviation of a Gaussian that the map is smoothed with first, an angle.
+        The standard deviation of a Gaussian that smooths the map first, an angle; None does not
+        smooth the map.
     smooth_path : int
-        How often each position of a path is replaced by the mean of its neighbors and itself, the
-        ends and the saddle fixed; in pixels, the scale is the root of about this number.
+        The number of times that each position of a path, except the ends and the saddle, is
+        replaced by the mean of itself and its two neighbors. The smoothing scale in pixels is about
+        the square root of this number.
     min_length : `~astropy.units.Quantity`, str or None
-        Shorter filaments are left out.
+        The minimum length of filaments on the sky, an angle; None keeps all.
     width : `~astropy.units.Quantity` or str
-        For the excess, an angle.
+        The half-width of a filament for the excess, an angle.
 
     Returns
     -------
     Filaments
-        A table and the paths; without rows if there is none.
+        The table of filaments, without rows if there are none, and their paths.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or the uncertainty is asked of a map without any.
+        If a parameter is invalid, all pixels are masked, or the unit is the uncertainty of a map
+        without one.
 
     References
     ----------
     Sousbie 2011, MNRAS 414, 350; Sousbie, Pichon & Kawahara 2011, MNRAS 414, 384 (DisPerSE).
     """
-    check_map(kappa)
+    check_map(kappa, unmasked=True)
     check_number(threshold, "threshold", "positive", low=1e-12)
     check_choice(by, "by", _UNITS)
     check_count(smooth_path, "smooth_path")
     width = check_angle(width, "width")
     if width < 0.5 * kappa.pixel_scale:
-        raise ValueError(
-            f"width must be at least half a pixel, {0.5 * kappa.pixel_scale.to(u.arcmin):.3g}, not "
-            f"{width}"
-        )
+        half_pixel = 0.5 * kappa.pixel_scale.to(u.arcmin)
+        raise ParameterError("width", f"at least half a pixel, {half_pixel:.3g}", str(width))
     if min_length is not None:
         min_length = check_angle(min_length, "min_length", allow_zero=True)
     if by == "uncertainty" and kappa.uncertainty is None:
-        raise ValueError("the map has no uncertainty: take by='scatter' or 'kappa'")
-    plain = kappa.replace(uncertainty=None, kappa_b=None, counts=None)
+        raise ParameterError(
+            "kappa",
+            "an uncertainty for by='uncertainty'",
+            remedy="take by='scatter' or 'kappa'",
+            verb="have",
+        )
+    smoothed = kappa.replace(uncertainty=None, kappa_b=None, counts=None)
     if smoothing is not None:
-        plain = plain.smooth(check_angle(smoothing, "smoothing"))
-    if plain.mask.all():
-        raise ValueError("the map has no pixel that is not masked")
+        smoothed = smoothed.smooth(check_angle(smoothing, "smoothing"))
     sigma = {
-        "scatter": lambda: float(np.std(plain.data[~plain.mask])),
+        "scatter": lambda: float(np.std(smoothed.data[~smoothed.mask])),
         "uncertainty": lambda: float(np.median(kappa.uncertainty.array[~kappa.mask])),
         "kappa": lambda: 1.0,
     }[by]()
-    found = _extract(plain, threshold * sigma, smooth_path, min_length, width, sigma)
+    filaments = _extract(smoothed, threshold * sigma, smooth_path, min_length, width, sigma)
     settings = {"smoothing": smoothing, "smooth_path": smooth_path, "min_length": min_length}
-    return replace(found, threshold=float(threshold), _settings=settings)
+    return replace(filaments, threshold=float(threshold), _settings=settings)
 
 
 def _extract(kappa, threshold, smooth_path, min_length, width, sigma):
-    """Find filaments above a persistence in kappa."""
-    arcs, tops = skeleton_arcs(kappa.data, threshold, kappa.mask)
+    """Return the filaments above a persistence, in kappa, of a map."""
+    arcs, maximum_pixels = skeleton_arcs(kappa.data, threshold, kappa.mask)
     rows, paths, pixels = [], [], []
     for arc in arcs:
         x, y = _smooth(arc, smooth_path)
@@ -150,10 +172,10 @@ def _extract(kappa, threshold, smooth_path, min_length, width, sigma):
         length = np.sum(sky[1:].separation(sky[:-1]).to_value(u.arcmin))
         if min_length is not None and length < min_length.to_value(u.arcmin):
             continue
-        along = kappa.data[arc.pixels[:, 0], arc.pixels[:, 1]]
+        path_kappa = kappa.data[arc.pixels[:, 0], arc.pixels[:, 1]]
         rows.append((
-            len(rows) + 1, arc.persistence, arc.persistence / sigma, length, along.mean(),
-            along[arc.saddle], _excess(kappa, arc.pixels, width),
+            len(rows) + 1, arc.persistence, arc.persistence / sigma, length, path_kappa.mean(),
+            path_kappa[arc.saddle], _excess(kappa, arc.pixels, width),
         ))
         paths.append(sky)
         pixels.append(arc.pixels)
@@ -162,73 +184,76 @@ def _extract(kappa, threshold, smooth_path, min_length, width, sigma):
     columns = np.array(rows, dtype=float).reshape(-1, len(names)).T
     table = QTable(dict(zip(names, columns, strict=True)))
     table["id"], table["length"] = table["id"].astype(int), table["length"] * u.arcmin
-    sky = kappa.wcs.pixel_to_world(tops[:, 1], tops[:, 0]).icrs
+    y, x = maximum_pixels.T
+    sky = kappa.wcs.pixel_to_world(x, y).icrs
     maxima = QTable({
-        "ra": sky.ra.deg * u.deg, "dec": sky.dec.deg * u.deg,
-        "kappa": kappa.data[tops[:, 0], tops[:, 1]], "x": tops[:, 1], "y": tops[:, 0],
+        "ra": sky.ra.deg * u.deg, "dec": sky.dec.deg * u.deg, "kappa": kappa.data[y, x], "x": x,
+        "y": y,
     })
     set_formats(table, _FORMATS)
     set_formats(maxima, {"ra dec": ".5f", "kappa": ".4f"})
     return Filaments(table, paths, maxima, sigma, threshold / sigma, width, pixels)
 
 
-def filament_significance(kappa, filaments, noise_maps):
-    """Say how filaments compare with noise.
+def filament_significance(
+    kappa: ConvergenceMap, filaments: Filaments, noise_maps: Iterable[MapLike]
+) -> tuple[Filaments, float]:
+    """Measure the significance of filaments with noise-only maps.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        The map that they were found in.
+        The map of the filaments.
     filaments : Filaments
-        Of `find_filaments`.
+        The filaments from `find_filaments`.
     noise_maps : iterable
-        Maps of noise alone by the same estimator, as `~lensmap.ConvergenceMap` or arrays
-        ``(ny, nx)``: of galaxies turned at random, for instance. At least two.
+        Noise-only maps of the same estimator, such as those of randomly rotated galaxies, as
+        `~lensmap.ConvergenceMap` or arrays ``(ny, nx)``; at least two.
 
     Returns
     -------
     filaments : Filaments
-        With the columns ``excess_err``, the scatter of the excess along the same path in noise, and
-        ``n_false``: the mean number of filaments that are *found* in a noise map, above the same
-        threshold, with at least this excess. (A ridge of noise has an excess along its own path of
-        several ``excess_err``, since it was found there.) No less than 1 / (noise maps) can be
-        told: 0 is below that.
+        The filaments with the columns ``excess_err``, the scatter over noise maps of the excess
+        along the same path, and ``n_false``, the mean number of filaments *in* a noise map, above
+        the same threshold, with at least this excess. (The excess of a noise ridge along its own
+        path is several ``excess_err``.) The smallest ``n_false`` above 0 is 1 over the number of
+        noise maps.
     false_filaments : float
         The mean number of filaments above the threshold in a noise map.
 
     Raises
     ------
     TypeError, ValueError
-        If there are fewer than two maps, or of another shape.
+        If there are fewer than two noise maps, or they have another shape.
     """
     check_map(kappa)
     settings = filaments._settings
-    plain = kappa.replace(uncertainty=None, kappa_b=None, counts=None, meta=None)
-    excesses, counts, false = [], [], []
+    template = kappa.replace(uncertainty=None, kappa_b=None, counts=None, meta=None)
+    excesses, counts, false_excesses = [], [], []
     for data in each_noise_map(noise_maps, kappa):
-        one = plain.replace(data=data)
+        noise = template.replace(data=data)
         if settings["smoothing"] is not None:
-            one = one.smooth(settings["smoothing"])
-        excesses.append([_excess(one, pixels, filaments.width) for pixels in filaments._pixels])
-        found = _extract(one, filaments.threshold * filaments.sigma, settings["smooth_path"],
+            noise = noise.smooth(settings["smoothing"])
+        excesses.append([_excess(noise, pixels, filaments.width) for pixels in filaments._pixels])
+        false = _extract(noise, filaments.threshold * filaments.sigma, settings["smooth_path"],
                          settings["min_length"], filaments.width, filaments.sigma)
-        counts.append(len(found))
-        false.extend(found.table["excess"])
+        counts.append(len(false))
+        false_excesses.extend(false.table["excess"])
     table = filaments.table.copy()
     error = np.std(np.array(excesses).reshape(len(counts), -1), axis=0, ddof=1)
     table["excess_err"] = error
-    false = np.sort(np.nan_to_num(false, nan=-np.inf))
-    above = len(false) - np.searchsorted(false, table["excess"])
-    table["n_false"] = np.where(np.isfinite(table["excess"]), above / len(counts), np.nan)
+    sorted_excesses = np.sort(np.nan_to_num(false_excesses, nan=-np.inf))
+    n_above = len(sorted_excesses) - np.searchsorted(sorted_excesses, table["excess"])
+    table["n_false"] = np.where(np.isfinite(table["excess"]), n_above / len(counts), np.nan)
     set_formats(table, _FORMATS)
     return replace(filaments, table=table), float(np.mean(counts))
 
 
-def _smooth(arc, times):
-    """Return x and y of a path after so many means with the neighbors."""
+def _smooth(arc, n_times):
+    """Return the x and y of a path, smoothed by n_times running means of three positions."""
     path = arc.pixels[:, ::-1].astype(float)
     fixed = [0, arc.saddle, len(path) - 1]
-    for _ in range(times):
+    for _ in range(n_times):
         if len(path) < 3:
             break
         means = (path[:-2] + path[1:-1] + path[2:]) / 3
@@ -239,24 +264,24 @@ def _smooth(arc, times):
 
 
 def _excess(kappa, pixels, width):
-    """Return the mean of kappa near a path less that beside it, away from its ends."""
+    """Return the mean of kappa near a path minus that beside it, away from its ends."""
     scale = width.to_value(u.arcmin) / kappa.pixel_scale.to_value(u.arcmin)
     reach = int(np.ceil(3 * scale)) + 1
     low = np.maximum(pixels.min(axis=0) - reach, 0)
     high = np.minimum(pixels.max(axis=0) + reach + 1, kappa.shape)
     window = np.s_[low[0] : high[0], low[1] : high[1]]
 
-    def distance_to(places):
-        away = np.ones(tuple(high - low), dtype=bool)
-        away[tuple((places - low).T)] = False
-        return distance_transform_edt(away)
+    def distance_to(positions):
+        elsewhere = np.ones(tuple(high - low), dtype=bool)
+        elsewhere[tuple((positions - low).T)] = False
+        return distance_transform_edt(elsewhere)
 
     distance = distance_to(pixels)
-    # At the ends are clusters, or what noise has for them: they are no part of the filament.
-    open_ = ~kappa.mask[window] & (distance_to(pixels[[0, -1]]) > 3 * scale)
+    # The ends are clusters, or noise peaks, and not part of the filament.
+    usable = ~kappa.mask[window] & (distance_to(pixels[[0, -1]]) > 3 * scale)
     values = kappa.data[window]
-    near = open_ & (distance <= scale)
-    beside = open_ & (distance > 2 * scale) & (distance <= 3 * scale)
+    near = usable & (distance <= scale)
+    beside = usable & (distance > 2 * scale) & (distance <= 3 * scale)
     if not near.any() or not beside.any():
         return np.nan
     return float(values[near].mean() - values[beside].mean())

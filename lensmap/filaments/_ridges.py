@@ -1,56 +1,71 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Second opinions on filaments: a ridge filter, and the excess by direction about a cluster."""
+"""A ridge filter, and the azimuthal excess about a cluster."""
+
+from collections.abc import Iterable
 
 import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import QTable
+from astropy.units import Quantity
 
-from lensmap.maps import check_map, each_noise_map
+from lensmap.maps import ConvergenceMap, check_map, each_noise_map
 from lensmap.profiles import Sectors
+from lensmap.typing import CosmologyLike, MapLike
 from lensmap.utils import check_angle, check_number, set_formats
 
 __all__ = ["azimuthal_excess", "ridge_strength"]
 
 
-def ridge_strength(kappa, smoothings):
-    """Measure how much each place of a map looks like a ridge.
+def ridge_strength(kappa: ConvergenceMap, smoothings: Quantity) -> np.ndarray:
+    """Compute the response of a map to a multiscale ridge filter.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     smoothings : `~astropy.units.Quantity`
-        The standard deviations of the Gaussians with which curvatures are measured, angles; the
-        largest answer counts.
+        The standard deviations of the Gaussians at whose scales the curvature is measured, angles,
+        ``(n,)``. The result is the largest response of all scales.
 
     Returns
     -------
     `numpy.ndarray`
-        ``(ny, nx)``, 0 or more, in units of kappa; NaN where masked, and low next to it.
+        The response, 0 or positive, in units of kappa, ``(ny, nx)``. It is NaN in masked pixels,
+        and low next to them.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter is invalid, or all pixels are masked.
 
     References
     ----------
     Sato et al. 1998, Medical Image Analysis 2, 143.
     """
-    check_map(kappa)
+    check_map(kappa, unmasked=True)
     from skimage.filters import sato
 
-    smoothings = [check_angle(one, "smoothings") for one in np.atleast_1d(smoothings)]
-    sigmas = [float(one / kappa.pixel_scale) for one in smoothings]
-    if kappa.mask.all():
-        raise ValueError("the map has no pixel that is not masked")
+    scales = [check_angle(scale, "smoothings") for scale in np.atleast_1d(smoothings)]
+    sigmas = [float(scale / kappa.pixel_scale) for scale in scales]
     values = np.where(kappa.mask, np.mean(kappa.data[~kappa.mask]), kappa.data)
-    # scikit-image weighs curvatures with the square of the scale already.
-    found = sato(values, sigmas=sigmas, black_ridges=False, mode="reflect")
-    return np.where(kappa.mask, np.nan, found)
+    # scikit-image already multiplies curvatures by the square of the scale.
+    response = sato(values, sigmas=sigmas, black_ridges=False, mode="reflect")
+    return np.where(kappa.mask, np.nan, response)
 
 
-def azimuthal_excess(kappa, position, radii, noise_maps, *, n_bins=72, width=4.0, threshold=3.0,
-                     z_lens=None, cosmology=None):
-    """Test in which directions about a position a map has more than on average.
+def azimuthal_excess(
+    kappa: ConvergenceMap,
+    position: SkyCoord,
+    radii: Quantity,
+    noise_maps: Iterable[MapLike],
+    *,
+    n_bins: int = 72,
+    width: float = 4.0,
+    threshold: float = 3.0,
+    z_lens: float | None = None,
+    cosmology: CosmologyLike = None,
+) -> QTable:
+    """Measure the excess of a map by direction about a position, with its significance.
 
     Parameters
     ----------
@@ -59,28 +74,32 @@ def azimuthal_excess(kappa, position, radii, noise_maps, *, n_bins=72, width=4.0
     position : `~astropy.coordinates.SkyCoord`
         The center, such as that of a cluster.
     radii : `~astropy.units.Quantity`
-        ``(inner, outer)``, angles or lengths.
+        The inner and the outer radius, angles or lengths, ``(2,)``.
     noise_maps : iterable
-        Maps of noise alone by the same estimator, as `~lensmap.ConvergenceMap` or arrays; at least
-        two.
-    n_bins, width : object
-        As for `lensmap.profiles.azimuthal_profile`.
+        Noise-only maps of the same estimator, as `~lensmap.ConvergenceMap` or arrays ``(ny, nx)``;
+        at least two.
+    n_bins : int
+        The number of directions.
+    width : float
+        The width of a sector, in units of the spacing of the directions.
     threshold : float
-        How significant the excess of a direction must be to be called one.
-    z_lens, cosmology : object
-        As for `lensmap.profiles.azimuthal_profile`.
+        The signal-to-noise above which the excess in a direction is a peak.
+    z_lens : float or None
+        The redshift of the lens, for radii that are lengths.
+    cosmology : `~astropy.cosmology.FLRW`, str or None
+        The cosmology, for radii that are lengths; None takes lensmap's default.
 
     Returns
     -------
     `~astropy.table.QTable`
-        As of `lensmap.profiles.azimuthal_profile`, with ``excess_err`` from the noise maps,
-        ``snr``, and ``is_peak``: the directions above the threshold that are the highest within a
-        sector.
+        The table of `lensmap.profiles.azimuthal_profile`, with ``excess_err`` from the noise maps,
+        ``snr``, and ``is_peak``, which is True for directions above the threshold that are the
+        highest within a sector.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or there are fewer than two noise maps.
+        If a parameter is invalid, or there are fewer than two noise maps.
 
     References
     ----------
@@ -89,14 +108,14 @@ def azimuthal_excess(kappa, position, radii, noise_maps, *, n_bins=72, width=4.0
     check_number(threshold, "threshold", "finite")
     sectors = Sectors(kappa, position, radii, n_bins, width, z_lens, cosmology)
     table = sectors.profile(kappa)
-    draws = np.array([sectors.mean(data) for data in each_noise_map(noise_maps, kappa)])
-    draws -= np.nanmean(draws, axis=1, keepdims=True)
-    table["excess_err"] = np.std(draws, axis=0, ddof=1)
+    noise = np.array([sectors.mean(data) for data in each_noise_map(noise_maps, kappa)])
+    noise -= np.nanmean(noise, axis=1, keepdims=True)
+    table["excess_err"] = np.std(noise, axis=0, ddof=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         table["snr"] = table["excess"] / table["excess_err"]
     set_formats(table, {"excess_err": ".4f", "snr": ".2f"})
     snr = np.nan_to_num(np.asarray(table["snr"]), nan=-np.inf)
     reach = max(1, int(round(width / 2)))
-    around = np.max([np.roll(snr, k) for k in range(-reach, reach + 1) if k], axis=0)
-    table["is_peak"] = (snr > threshold) & (snr >= around)
+    neighbors = np.max([np.roll(snr, k) for k in range(-reach, reach + 1) if k], axis=0)
+    table["is_peak"] = (snr > threshold) & (snr >= neighbors)
     return table

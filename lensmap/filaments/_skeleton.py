@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The ridges that join the maxima of an image, simplified by persistence."""
+"""The ridges between the maxima of an image, simplified by persistence."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from lensmap.filaments._persistence import persistence_pairs
 
 __all__ = ["Arc", "skeleton_arcs"]
 
-# The eight neighbors in the order of a walk around the pixel.
+# The eight neighbors of a pixel, (dy, dx), in the order around it.
 _RING = [(-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1)]
 
 
@@ -19,11 +19,11 @@ class Arc(NamedTuple):
     Attributes
     ----------
     pixels : `numpy.ndarray`
-        Int, ``(n, 2)``: y and x, from the lower maximum to the higher one.
+        The y and x of the pixels, from the lower maximum to the higher one, int, ``(n, 2)``.
     saddle : int
-        Which of them is the saddle.
+        The index of the saddle in ``pixels``.
     persistence : float
-        Of the saddle: the difference to the maximum or the minimum that it is paired with.
+        The persistence of the saddle: the difference to its paired maximum or minimum.
     """
 
     pixels: np.ndarray
@@ -31,13 +31,14 @@ class Arc(NamedTuple):
     persistence: float
 
 
-def skeleton_arcs(image, threshold, mask=None):
-    """Return the ridges of an image whose saddles live longer than a threshold.
+def skeleton_arcs(
+    image: np.ndarray, threshold: float, mask: np.ndarray | None = None
+) -> tuple[list[Arc], np.ndarray]:
+    """Find the ridges of an image whose saddles have a minimum persistence.
 
-    The arcs of the Morse complex: from each saddle up the steepest way to a maximum on either
-    side. Pairs of a maximum and a saddle, or of a saddle and a minimum, whose persistence is below
-    the threshold are noise and are canceled: a way that ends at such a maximum goes on over its
-    saddle.
+    These are the arcs of the Morse complex: the steepest paths from each saddle up to a maximum on
+    either side. Pairs of a saddle and a maximum or minimum with a persistence below the threshold
+    are canceled. A path to a canceled maximum continues over its saddle to the next one.
 
     Parameters
     ----------
@@ -46,14 +47,14 @@ def skeleton_arcs(image, threshold, mask=None):
     threshold : float
         The smallest persistence, in units of the image.
     mask : `numpy.ndarray` or None
-        Bool, ``(ny, nx)``, True = not part of the image.
+        Bool, ``(ny, nx)``, True = excluded.
 
     Returns
     -------
     arcs : list of Arc
         The ridges, the most persistent first.
     maxima : `numpy.ndarray`
-        Int, ``(n, 2)``: y and x of the maxima that are left.
+        The y and x of the persistent maxima, int, ``(n, 2)``.
 
     References
     ----------
@@ -61,103 +62,107 @@ def skeleton_arcs(image, threshold, mask=None):
     """
     ridges = _Ridges(np.asarray(image, dtype=float), mask, threshold)
     arcs = []
-    for saddle, persistence in ridges.lasting_saddles().items():
-        ways = sorted(ridges.ways_up(saddle), key=lambda way: ridges.key(way[-1]))
-        # Two nearly always; of more, each lower one with the highest.
-        for low in ways[:-1]:
-            path = low[::-1] + [saddle] + ways[-1]
-            arcs.append(Arc(ridges.positions(path), len(low), persistence))
+    for saddle, persistence in ridges.persistent_saddles().items():
+        paths = sorted(ridges.paths_up(saddle), key=lambda path: ridges.key(path[-1]))
+        # Nearly always two; of more, each lower one forms an arc with the highest.
+        for path in paths[:-1]:
+            arc = path[::-1] + [saddle] + paths[-1]
+            arcs.append(Arc(ridges.positions(arc), len(path), persistence))
     arcs.sort(key=lambda arc: -arc.persistence)
-    return arcs, ridges.positions(ridges.lasting_maxima())
+    return arcs, ridges.positions(ridges.persistent_maxima())
 
 
 class _Ridges:
-    """The steepest ways of an image, and which of its critical points last."""
+    """The steepest paths of an image, and its persistent critical points."""
 
     def __init__(self, values, mask, threshold):
         self._shape, self._flat, self._threshold = values.shape, values.ravel(), threshold
-        closed = np.zeros(values.shape, dtype=bool) if mask is None else np.asarray(mask, bool)
-        self._open = ~(closed | ~np.isfinite(values)).ravel()
+        excluded = np.zeros(values.shape, dtype=bool) if mask is None else np.asarray(mask, bool)
+        self._unmasked = ~(excluded | ~np.isfinite(values)).ravel()
         self._pairs = persistence_pairs(values, mask)
         self._routes = self._make_routes()
 
     def positions(self, pixels):
-        """Return flat indices as y and x, ``(n, 2)``."""
+        """Return the y and x of flat indices, ``(n, 2)``."""
         pixels = np.array(pixels, dtype=int)
         return np.stack(np.divmod(pixels, self._shape[1]), axis=-1).reshape(-1, 2)
 
     def key(self, pixel):
-        """Order pixels as the pairing does: by value, then by index."""
+        """Return the sort key of a pixel, as for the pairing: value, then index."""
         return self._flat[pixel], pixel
 
     def _maxima(self):
         """Yield maxima, their saddles (-1 for none) and their persistence."""
         for maximum, saddle in zip(self._pairs.maxima.tolist(), self._pairs.joins.tolist(),
                                    strict=True):
-            lives = np.inf if saddle < 0 else self._flat[maximum] - self._flat[saddle]
-            yield maximum, saddle, float(lives)
+            persistence = np.inf if saddle < 0 else self._flat[maximum] - self._flat[saddle]
+            yield maximum, saddle, float(persistence)
 
-    def lasting_maxima(self):
+    def persistent_maxima(self):
         """Return the maxima that are not canceled."""
-        return [maximum for maximum, _, lives in self._maxima() if lives >= self._threshold]
+        return [
+            maximum for maximum, _, persistence in self._maxima() if persistence >= self._threshold
+        ]
 
-    def lasting_saddles(self):
-        """Return the saddles that are not canceled, with their persistence."""
-        found = {}
-        for _, saddle, lives in self._maxima():
-            if saddle >= 0 and lives >= self._threshold:
-                found[saddle] = max(lives, found.get(saddle, 0.0))
+    def persistent_saddles(self):
+        """Return the persistence of the saddles that are not canceled, by pixel."""
+        saddles = {}
+        for _, saddle, persistence in self._maxima():
+            if saddle >= 0 and persistence >= self._threshold:
+                saddles[saddle] = max(persistence, saddles.get(saddle, 0.0))
         for minimum, saddle in zip(self._pairs.minima.tolist(), self._pairs.loops.tolist(),
                                    strict=True):
-            lives = float(self._flat[saddle] - self._flat[minimum])
-            if lives >= self._threshold:
-                found[saddle] = max(lives, found.get(saddle, 0.0))
-        return found
+            persistence = float(self._flat[saddle] - self._flat[minimum])
+            if persistence >= self._threshold:
+                saddles[saddle] = max(persistence, saddles.get(saddle, 0.0))
+        return saddles
 
     def _make_routes(self):
-        """Return, for each canceled maximum, how to go on to one that lasts.
+        """Return the path from each canceled maximum to a persistent one.
 
-        The saddles of canceled maxima join them to a forest, each tree of which has one maximum
-        that lasts: an island that ends early is made of others that ended earlier.
+        The saddles of canceled maxima connect the maxima to a forest. Each tree has one persistent
+        maximum, because a component of low persistence contains only components of lower
+        persistence.
         """
-        next_to = {}
-        for _, saddle, lives in self._maxima():
-            if saddle < 0 or lives >= self._threshold:
+        links = {}
+        for _, saddle, persistence in self._maxima():
+            if saddle < 0 or persistence >= self._threshold:
                 continue
-            ways = [self._climb(start) for start in self._starts(saddle)]
-            for one in ways:
-                for other in ways:
-                    if one[-1] != other[-1]:
-                        # From the one maximum down to the saddle, up to the other.
-                        step = one[-2::-1] + [saddle] + other
-                        next_to.setdefault(one[-1], {}).setdefault(other[-1], step)
-        routes = {maximum: [] for maximum in self.lasting_maxima()}
+            paths = [self._climb(start) for start in self._starts(saddle)]
+            for path in paths:
+                for other in paths:
+                    if path[-1] != other[-1]:
+                        # Down from one maximum to the saddle, and up to the other.
+                        link = path[-2::-1] + [saddle] + other
+                        links.setdefault(path[-1], {}).setdefault(other[-1], link)
+        routes = {maximum: [] for maximum in self.persistent_maxima()}
         queue = list(routes)
-        for here in queue:  # it grows
-            for neighbor in next_to.get(here, {}):
+        for maximum in queue:  # the loop appends to the queue
+            for neighbor in links.get(maximum, {}):
                 if neighbor not in routes:
-                    routes[neighbor] = next_to[neighbor][here] + routes[here]
+                    routes[neighbor] = links[neighbor][maximum] + routes[maximum]
                     queue.append(neighbor)
         return routes
 
-    def _around(self, pixel):
-        """Return the neighbors in the order of a walk, None where there is none."""
+    def _neighbors(self, pixel):
+        """Return the neighbors in their order around the pixel, None for excluded ones."""
         y, x = divmod(pixel, self._shape[1])
-        found = []
+        neighbors = []
         for dy, dx in _RING:
             i, j = y + dy, x + dx
             inside = 0 <= i < self._shape[0] and 0 <= j < self._shape[1]
             neighbor = i * self._shape[1] + j
-            found.append(neighbor if inside and self._open[neighbor] else None)
-        return found
+            neighbors.append(neighbor if inside and self._unmasked[neighbor] else None)
+        return neighbors
 
     def _starts(self, pixel):
         """Return the highest pixel of each side of a saddle.
 
-        A side is made of higher neighbors that touch each other, across a lower corner as well.
+        A side is a group of adjacent higher neighbors; a lower corner between two of them does not
+        separate them.
         """
-        around = self._around(pixel)
-        higher = [n is not None and self.key(n) > self.key(pixel) for n in around]
+        neighbors = self._neighbors(pixel)
+        higher = [n is not None and self.key(n) > self.key(pixel) for n in neighbors]
         linked = [higher[i] or (i % 2 == 0 and higher[i - 1] and higher[(i + 1) % 8])
                   for i in range(8)]
         if all(linked):
@@ -170,20 +175,20 @@ class _Ridges:
             if not linked[i - 1]:
                 sides.append([])
             if higher[i]:
-                sides[-1].append(around[i])
+                sides[-1].append(neighbors[i])
         return [max(side, key=self.key) for side in sides]
 
     def _climb(self, pixel):
-        """Return the steepest way from a pixel to a maximum, both included."""
-        way = [pixel]
+        """Return the steepest path from a pixel to a maximum, both included."""
+        path = [pixel]
         while True:
-            best = max((n for n in self._around(way[-1]) if n is not None), key=self.key,
-                       default=way[-1])
-            if self.key(best) <= self.key(way[-1]):
-                return way
-            way.append(best)
+            highest = max((n for n in self._neighbors(path[-1]) if n is not None), key=self.key,
+                          default=path[-1])
+            if self.key(highest) <= self.key(path[-1]):
+                return path
+            path.append(highest)
 
-    def ways_up(self, saddle):
-        """Return the ways from a saddle to lasting maxima, without the saddle."""
-        ways = [self._climb(start) for start in self._starts(saddle)]
-        return [way + self._routes[way[-1]] for way in ways if way[-1] in self._routes]
+    def paths_up(self, saddle):
+        """Return the paths from a saddle to persistent maxima, without the saddle."""
+        paths = [self._climb(start) for start in self._starts(saddle)]
+        return [path + self._routes[path[-1]] for path in paths if path[-1] in self._routes]

@@ -184,13 +184,13 @@ def test_arms_of_a_cluster_by_direction(orientation):
 
 def test_bad_input():
     kappa = _map(_bridge())
-    with pytest.raises(ValueError, match="the map has no uncertainty"):
+    with pytest.raises(ValueError, match="kappa must have an uncertainty"):
         find_filaments(kappa, by="uncertainty")
     with pytest.raises(ValueError, match="by must be one of"):
         find_filaments(kappa, by="sigma")
     with pytest.raises(ValueError, match="threshold must be positive"):
         find_filaments(kappa, 0)
-    with pytest.raises(ValueError, match="no pixel that is not masked"):
+    with pytest.raises(ValueError, match="kappa must have at least one unmasked pixel"):
         find_filaments(_map(_bridge(), np.ones(SHAPE, dtype=bool)))
     found = find_filaments(kappa, 0.3, by="kappa")
     for function in (
