@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pictures of lensmap's results: the only room that knows matplotlib."""
+"""Figures of maps, peaks, filaments, profiles, statistics and training, with matplotlib."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,25 +1,32 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Axes for pictures that are no maps, and the colors of what is drawn on them."""
+"""Axes and colors of figures other than maps."""
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lensmap.utils import import_optional
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import XAxis, YAxis
+
 __all__ = ["BLUE", "GREEN", "GRAY", "ORANGE", "logarithmic", "new_axes", "with_errors"]
 
-# Colors that are different to all eyes (Okabe & Ito 2008).
+# Colors that are distinct with all kinds of color vision (Okabe & Ito 2008).
 BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "0.45"
 
 
-def new_axes(ax, size=(6.4, 4.4)):
-    """Return the axes that were given, or those of a new figure.
+def new_axes(ax: "Axes | None", size: tuple[float, float] = (6.4, 4.4)) -> "Axes":
+    """Return the given axes, or those of a new figure.
 
     Parameters
     ----------
     ax : `~matplotlib.axes.Axes` or None
-        Where to draw; None makes a new figure.
+        The axes to draw on; None makes a new figure.
     size : tuple of float
-        Its width and height, inches.
+        The width and height of a new figure, inches.
 
     Returns
     -------
@@ -32,19 +39,21 @@ def new_axes(ax, size=(6.4, 4.4)):
     return pyplot.subplots(figsize=size, layout="constrained")[1]
 
 
-def with_errors(ax, x, y, error, **style):
-    """Draw points with their errors, if they have any.
+def with_errors(
+    ax: "Axes", x: ArrayLike, y: ArrayLike, error: ArrayLike | None, **style: Any
+) -> None:
+    """Draw points with error bars.
 
     Parameters
     ----------
     ax : `~matplotlib.axes.Axes`
-        Where to draw.
+        The axes to draw on.
     x, y : array_like
-        The points.
+        The points, ``(n,)``.
     error : array_like or None
-        Of y; those that are not finite are not drawn.
+        The errors of y, ``(n,)``; those that are not finite are not drawn. None draws none.
     **style
-        As for `matplotlib.axes.Axes.errorbar`.
+        Further parameters of `matplotlib.axes.Axes.errorbar`.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if error is not None:
@@ -54,8 +63,8 @@ def with_errors(ax, x, y, error, **style):
     ax.errorbar(x, y, error, **{**defaults, **style})
 
 
-def logarithmic(axis):
-    """Make an axis logarithmic, with plain numbers also where it has less than a decade.
+def logarithmic(axis: "XAxis | YAxis") -> None:
+    """Make an axis logarithmic, with plain numbers even if it spans less than a decade.
 
     Parameters
     ----------
@@ -67,17 +76,18 @@ def logarithmic(axis):
 
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(FuncFormatter(_some))
-    # All labels in one line, though minor ticks are shorter.
-    major, minor = (axis.get_tick_params(which=which) for which in ("major", "minor"))
+    axis.set_minor_formatter(FuncFormatter(_minor_label))
+    # Minor ticks are shorter: a larger pad aligns their labels with those of major ticks.
+    defaults: Any = rcParams
     name = f"{axis.axis_name}tick"
-    size = [given.get("length", rcParams[f"{name}.{which}.size"])
-            for given, which in ((major, "major"), (minor, "minor"))]
-    pad = major.get("pad", rcParams[f"{name}.major.pad"])
-    axis.set_tick_params(which="minor", pad=pad + size[0] - size[1])
+    major, minor = axis.get_tick_params("major") or {}, axis.get_tick_params("minor") or {}
+    major_size = major.get("length", defaults[f"{name}.major.size"])
+    minor_size = minor.get("length", defaults[f"{name}.minor.size"])
+    pad = major.get("pad", defaults[f"{name}.major.pad"])
+    axis.set_tick_params(which="minor", pad=pad + major_size - minor_size)
 
 
-def _some(value, _):
-    """Label 2, 3 and 5 of each decade."""
+def _minor_label(value, _):
+    """Return the label of a minor tick: 2, 3 and 5 of each decade have one."""
     digit = round(value / 10 ** np.floor(np.log10(value) + 1e-9))
     return f"{value:g}" if digit in (2, 3, 5) else ""

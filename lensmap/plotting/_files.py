@@ -1,17 +1,25 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Figures as files."""
+"""Files of figures."""
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from lensmap.typing import PathLike
 from lensmap.utils import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["save_figure"]
 
-_LARGE = 300_000  # bytes
+# Larger PNG files are reduced to 256 colors.
+_MAX_PNG_BYTES = 300_000
 
 
-def save_figure(figure, path, *, dpi=110, overwrite=False):
+def save_figure(
+    figure: "Figure", path: PathLike, *, dpi: float = 110, overwrite: bool = False
+) -> bytes:
     """Write a figure as PNG and as PDF, and close it.
 
     Parameters
@@ -19,16 +27,16 @@ def save_figure(figure, path, *, dpi=110, overwrite=False):
     figure : `~matplotlib.figure.Figure`
         The figure.
     path : path-like
-        The files, without the suffix.
+        The path of the files, without the suffix.
     dpi : float
-        The resolution of the PNG.
+        The resolution of the PNG, dots per inch.
     overwrite : bool
-        Whether files that exist are replaced.
+        Whether to replace existing files.
 
     Returns
     -------
     bytes
-        The PNG.
+        The content of the PNG file.
 
     Raises
     ------
@@ -39,25 +47,25 @@ def save_figure(figure, path, *, dpi=110, overwrite=False):
 
     path, buffer = Path(path), io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
-    # All has its place now; to look for it again takes as long as to draw.
+    # The layout is done; repeating it for the PDF would take as long as drawing.
     figure.set_layout_engine("none")
-    buffer = _in_few_colors(buffer)
+    buffer = _reduce_colors(buffer)
     with atomic_write(path.with_name(path.name + ".png"), overwrite=overwrite) as temporary:
         temporary.write_bytes(buffer.getvalue())
     with atomic_write(path.with_name(path.name + ".pdf"), overwrite=overwrite) as temporary:
-        # Without the date, the same figure is the same file.
+        # Without the date, equal figures give equal files.
         figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
     close(figure)
     return buffer.getvalue()
 
 
-def _in_few_colors(buffer):
-    """Return a large PNG with 256 colors, a third of its size: more is not seen in maps."""
-    if len(buffer.getvalue()) < _LARGE:
+def _reduce_colors(buffer):
+    """Return a large PNG with 256 colors, at a third of its size; maps look the same."""
+    if len(buffer.getvalue()) < _MAX_PNG_BYTES:
         return buffer
-    from PIL import Image  # which matplotlib brings
+    from PIL import Image  # a dependency of matplotlib
 
-    small = io.BytesIO()
+    reduced = io.BytesIO()
     with Image.open(buffer) as image:
-        image.convert("RGB").quantize(256).save(small, format="png", optimize=True)
-    return small
+        image.convert("RGB").quantize(256).save(reduced, format="png", optimize=True)
+    return reduced

@@ -1,37 +1,74 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pictures of halos that were put into a catalog, and of those that came out."""
+"""Figures of injected halos and of their recovery."""
+
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from astropy import units as u
+from astropy.table import QTable
+from astropy.units import Quantity
+from astropy.wcs import WCS
 
-from lensmap.plotting._axes import BLUE, GREEN, GRAY, ORANGE, new_axes
+from lensmap.plotting._axes import BLUE, GRAY, GREEN, ORANGE, new_axes
 from lensmap.plotting._maps import _MASKED, _label_axes
 from lensmap.utils import import_optional
 
-__all__ = ["recovery_figure", "plot_recovery_cells", "plot_recovery_masses", "plot_recovery_rate"]
+if TYPE_CHECKING:
+    from astropy.visualization.wcsaxes import WCSAxes
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_recovery_cells", "plot_recovery_masses", "plot_recovery_rate", "recovery_figure"]
 
 _COLORS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", "#e69f00")
 _MARKERS = "os^Dv<"
 
-# More masses than this have no label each.
-_MOST_TICKS = 9
+# With more masses, not each of them has a tick.
+_MAX_MASS_TICKS = 9
 
 
-def recovery_figure(recovery, *, n_cells=4):
-    """Draw all that `lensmap.injection.recover_halos` says, in one figure.
+class _Recovery(Protocol):
+    """The parts of `lensmap.injection.HaloRecovery` that are drawn."""
+
+    halos: QTable
+
+    @property
+    def size(self) -> str: ...
+
+    @property
+    def by(self) -> str: ...
+
+    @property
+    def threshold(self) -> float: ...
+
+    @property
+    def wcs(self) -> WCS: ...
+
+    @property
+    def peak_density(self) -> Quantity: ...
+
+    def summary(self) -> QTable: ...
+
+    def cells(self, n_cells: int) -> QTable: ...
+
+    def false_positives(self) -> tuple[Quantity, Quantity, Quantity]: ...
+
+
+def recovery_figure(recovery: _Recovery, *, n_cells: int = 4) -> "Figure":
+    """Draw the results of `lensmap.injection.recover_halos` in one figure.
 
     Parameters
     ----------
     recovery : `~lensmap.injection.HaloRecovery`
-        The halos.
+        The results.
     n_cells : int
-        How many cells the longer side of the map has.
+        The number of cells along the longer side of the map.
 
     Returns
     -------
     `~matplotlib.figure.Figure`
-        Completeness by mass, for each redshift; completeness by place; masses; and the peaks of
-        the map, of noise, and places without a halo that count as recovered.
+        The completeness by mass and redshift, the completeness over the map, the masses of
+        recovered halos, and the densities of peaks in the map without halos and in noise.
     """
     pyplot = import_optional("matplotlib.pyplot", purpose="a plot", install="'lensmap[plot]'")
     figure = pyplot.figure(figsize=(11, 9), layout="constrained")
@@ -40,62 +77,62 @@ def recovery_figure(recovery, *, n_cells=4):
                         n_cells=n_cells)
     plot_recovery_masses(recovery, figure.add_subplot(2, 2, 3))
     _plot_peaks(recovery, figure.add_subplot(2, 2, 4))
-    what = "S/N" if recovery.by == "snr" else r"$\kappa$"
-    figure.suptitle(
-        f"{recovery.size}, peaks above {what} of {recovery.threshold:.3g}"
-    )
+    symbol = "S/N" if recovery.by == "snr" else r"$\kappa$"
+    figure.suptitle(f"{recovery.size}, peaks above {symbol} of {recovery.threshold:.3g}")
     return figure
 
 
-def plot_recovery_rate(recovery, ax=None):
-    """Draw the part of halos that is recovered against their mass, for each redshift.
+def plot_recovery_rate(recovery: _Recovery, ax: "Axes | None" = None) -> "Axes":
+    """Draw the completeness against halo mass, for each redshift.
 
     Parameters
     ----------
     recovery : `~lensmap.injection.HaloRecovery`
-        The halos.
+        The results.
     ax : `~matplotlib.axes.Axes` or None
-        Where to draw; None makes a new figure.
+        The axes to draw on; None makes a new figure.
 
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes. Errors are of 68 per cent; what is chance is subtracted.
+        The axes, with the completeness corrected for chance matches and its 68 per cent errors.
     """
     ax = new_axes(ax)
     table = recovery.summary()
     redshifts = np.unique(table["redshift"])
     for i, z in enumerate(redshifts):
         rows = table[table["redshift"] == z]
-        x = rows["m200c"].to_value(1e14 * u.solMass) * _aside(i, len(redshifts))
+        x = rows["m200c"].to_value(1e14 * u.solMass) * _offset_factor(i, len(redshifts))
         y = np.asarray(rows["corrected"])
         error = [y - np.asarray(rows["corrected_low"]), np.asarray(rows["corrected_high"]) - y]
         ax.errorbar(x, y, np.nan_to_num(np.maximum(error, 0)), marker=_MARKERS[i % 6], capsize=2,
                     color=_COLORS[i % 6], markersize=5, linewidth=1, label=f"z = {z:g}")
     _mass_axis(ax, table)
     ax.set_ylim(-0.03, 1.03)
-    ax.set_ylabel("completeness, less chance")
+    ax.set_ylabel("completeness, corrected for chance")
     ax.legend(frameon=False)
     return ax
 
 
-def plot_recovery_cells(recovery, ax=None, *, n_cells=4):
-    """Draw where on the map halos are recovered.
+def plot_recovery_cells(
+    recovery: _Recovery, ax: "WCSAxes | None" = None, *, n_cells: int = 4
+) -> "WCSAxes":
+    """Draw the fraction of recovered halos in cells of the map.
 
     Parameters
     ----------
     recovery : `~lensmap.injection.HaloRecovery`
-        The halos.
+        The results.
     ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
-        Where to draw, on the WCS of the maps; None makes a new figure.
+        The axes to draw on, with the WCS of the maps; None makes a new figure.
     n_cells : int
-        How many cells the longer side of the map has.
+        The number of cells along the longer side of the map.
 
     Returns
     -------
     `~astropy.visualization.wcsaxes.WCSAxes`
-        The axes. Each cell says how many of how many halos were recovered in it, of all masses and
-        redshifts; where none was put, as on masked pixels, it is gray.
+        The axes. Each cell has the numbers of recovered and injected halos of all masses and
+        redshifts. Cells without injected halos, such as masked ones, are gray.
     """
     pyplot = import_optional("matplotlib.pyplot", purpose="a plot", install="'lensmap[plot]'")
     if ax is None:
@@ -113,53 +150,53 @@ def plot_recovery_cells(recovery, ax=None, *, n_cells=4):
         x, y = (cell["x_low"] + cell["x_high"]) / 2, (cell["y_low"] + cell["y_high"]) / 2
         ax.text(x, y, f"{cell['n_recovered']}/{cell['n']}", ha="center", va="center",
                 fontsize="small", color="white" if cell["rate"] < 0.6 else "black")
-    ax.figure.colorbar(image, ax=ax, label="part that is recovered", pad=0.03, aspect=30)
+    ax.figure.colorbar(image, ax=ax, label="recovered fraction", pad=0.03, aspect=30)
     _label_axes(ax)
     return ax
 
 
-def plot_recovery_masses(recovery, ax=None):
-    """Draw the masses that the map has at recovered halos against the true ones.
+def plot_recovery_masses(recovery: _Recovery, ax: "Axes | None" = None) -> "Axes":
+    """Draw the masses of recovered halos in the map against the true masses.
 
     Parameters
     ----------
     recovery : `~lensmap.injection.HaloRecovery`
-        The halos.
+        The results.
     ax : `~matplotlib.axes.Axes` or None
-        Where to draw; None makes a new figure.
+        The axes to draw on; None makes a new figure.
 
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes: single halos, their means and scatter, and where both masses are equal.
+        The axes, with single halos, their means and scatter, and the line of equal masses.
     """
     ax = new_axes(ax)
     table = recovery.summary()
     redshifts = np.unique(table["redshift"])
     halos = recovery.halos[np.asarray(recovery.halos["recovered"], dtype=bool)]
-    true, found = (halos[name].to_value(1e14 * u.solMass) for name in ("mass_true", "mass_map"))
-    z = np.asarray(halos["redshift"])
-    for i, one in enumerate(redshifts):
-        here = (z == one) & np.isfinite(found)
-        ax.plot(true[here], found[here], ".", color=_COLORS[i % 6], alpha=0.25, markersize=4)
-        for mass in np.unique(true[here]):
-            values = found[here & (true == mass)]
+    true, measured = (halos[name].to_value(1e14 * u.solMass) for name in ("mass_true", "mass_map"))
+    halo_redshifts = np.asarray(halos["redshift"])
+    for i, z in enumerate(redshifts):
+        usable = (halo_redshifts == z) & np.isfinite(measured)
+        ax.plot(true[usable], measured[usable], ".", color=_COLORS[i % 6], alpha=0.25, markersize=4)
+        for mass in np.unique(true[usable]):
+            values = measured[usable & (true == mass)]
             scatter = np.std(values, ddof=1) if len(values) > 1 else 0.0
             ax.errorbar([mass], [values.mean()], [scatter], marker=_MARKERS[i % 6],
                         markersize=5, capsize=2, color=_COLORS[i % 6])
-    top = np.nanpercentile(found, 99) if np.isfinite(found).any() else 1.0
+    top = np.nanpercentile(measured, 99) if np.isfinite(measured).any() else 1.0
     top = max(1.15 * float(top), 1.1 * float(np.max(true, initial=0.0)))
     ax.plot([0, top], [0, top], ":", color=GRAY, zorder=0, label="equal")
-    bottom = min(0.0, float(np.nanmin(found, initial=0.0)))
+    bottom = min(0.0, float(np.nanmin(measured, initial=0.0)))
     ax.set(xlim=(0, 1.15 * np.max(true, initial=top / 1.15)), ylim=(bottom, top))
-    ax.set_xlabel(r"true mass within 1 Mpc, less ring ($10^{14}\,M_\odot$)")
-    ax.set_ylabel(r"mass of the map ($10^{14}\,M_\odot$)")
+    ax.set_xlabel(r"true mass within 1 Mpc, minus ring ($10^{14}\,M_\odot$)")
+    ax.set_ylabel(r"mass in the map ($10^{14}\,M_\odot$)")
     ax.legend(frameon=False)
     return ax
 
 
 def _plot_peaks(recovery, ax):
-    """Draw the density of peaks of the map, and of maps of noise."""
+    """Draw the density of peaks in the map without halos, and in noise-only maps."""
     rate, low, high = (value.value for value in recovery.false_positives())
     density = recovery.peak_density.value
     ax.bar([0, 1], [density, rate], color=[GRAY, ORANGE], width=0.6)
@@ -174,17 +211,17 @@ def _plot_peaks(recovery, ax):
     return ax
 
 
-def _aside(i, n):
-    """Return a factor that keeps the errors of several redshifts from hiding each other."""
+def _offset_factor(i, n):
+    """Return a factor that separates the error bars of several redshifts."""
     return 1.03 ** (i - (n - 1) / 2)
 
 
 def _mass_axis(ax, table):
-    """Mark the masses that there are, on a logarithmic scale if none is 0."""
+    """Set a tick at each mass, on a logarithmic scale if all masses are positive."""
     masses = np.unique(table["m200c"].to_value(1e14 * u.solMass))
     if np.all(masses > 0):
         ax.set_xscale("log")
-    if len(masses) <= _MOST_TICKS:
+    if len(masses) <= _MAX_MASS_TICKS:
         ax.set_xticks(masses, [f"{mass:.3g}" for mass in masses])
         ax.set_xticks([], minor=True)
     ax.set_xlabel(r"$M_{200c}$ ($10^{14}\,M_\odot$)")

@@ -1,11 +1,25 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pictures of mass maps on the sky."""
+"""Figures of mass maps on the sky."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from astropy.table import QTable
+from numpy.typing import ArrayLike
 
-from lensmap.utils import atomic_write, check_choice, import_optional
+from lensmap.maps import ConvergenceMap
+from lensmap.typing import PathLike
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    atomic_write,
+    check_choice,
+    import_optional,
+)
+
+if TYPE_CHECKING:
+    from astropy.visualization.wcsaxes import WCSAxes
 
 __all__ = ["check_picture", "plot_map", "save_map"]
 
@@ -19,25 +33,32 @@ _LABELS = {
 
 _TITLES = {"kappa": "convergence", "snr": "signal-to-noise"}
 
-# Even colors for what has no sign, opposite ones for what has: both safe for color-blind eyes.
+# Color maps, safe for color-blind readers, of positive quantities and of those of either sign.
 _SEQUENTIAL, _DIVERGING = "viridis", "RdBu_r"
 
-# Masked pixels are none of these colors, white least of all, which means "nothing there".
+# The gray of masked pixels, which is in neither color map.
 _MASKED = "0.85"
 
-# A map is drawn this large (square inches), and not longer than this (inches).
-_AREA, _LONGEST = 25.0, 10.0
+# The area and the maximum side of a map in a figure.
+_AREA_INCH2, _MAX_SIDE_INCH = 25.0, 10.0
 
-# What stands around a map (inches): ticks, labels, title.
-_LEFT, _BELOW, _COLORBAR = 1.0, 1.0, 1.1
+# The space left of a map and below it for ticks and labels, and that for a color bar.
+_LEFT_INCH, _BELOW_INCH, _COLORBAR_INCH = 1.0, 1.0, 1.1
 
-# Maps that are wider than this, in heights, have their color bar below.
-_WIDE = 1.6
+# Maps with a larger ratio of width to height have the color bar below.
+_MAX_NARROW_RATIO = 1.6
 
 
 def plot_map(
-    kappa, ax=None, *, quantity="kappa", contours=None, colorbar=True, title=None, **kwargs
-):
+    kappa: ConvergenceMap,
+    ax: "WCSAxes | None" = None,
+    *,
+    quantity: Literal["kappa", "kappa_b", "snr", "uncertainty", "counts"] = "kappa",
+    contours: ArrayLike | None = None,
+    colorbar: bool = True,
+    title: str | None = None,
+    **kwargs: Any,
+) -> "WCSAxes":
     """Draw a mass map with its sky coordinates.
 
     Parameters
@@ -45,18 +66,18 @@ def plot_map(
     kappa : ConvergenceMap
         The map.
     ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
-        Where to draw; None makes a new figure with axes on the map's WCS.
+        The axes to draw on; None makes a new figure with axes on the WCS of the map.
     quantity : {"kappa", "kappa_b", "snr", "uncertainty", "counts"}
-        What to draw.
+        The quantity to draw.
     contours : array_like or None
-        Levels of the signal-to-noise to draw over it, such as ``[3, 5]``.
+        The levels of signal-to-noise contours, such as ``[3, 5]``; None draws no contours.
     colorbar : bool
         Whether to draw a color bar.
     title : str or None
-        The title.
+        The title; None draws no title.
     **kwargs
-        As for `matplotlib.axes.Axes.imshow`. Without ``vmin``, ``vmax`` and ``norm``, colors of
-        what has a sign are symmetric about 0.
+        Further parameters of `matplotlib.axes.Axes.imshow`. Without ``vmin``, ``vmax`` and
+        ``norm``, colors of quantities of either sign are symmetric about 0.
 
     Returns
     -------
@@ -70,7 +91,7 @@ def plot_map(
     ValueError
         If the map does not have the quantity.
     TypeError
-        If ``ax`` is no WCSAxes.
+        If ``ax`` is not a WCSAxes.
     """
     pyplot = import_optional("matplotlib.pyplot", purpose="a plot", install="'lensmap[plot]'")
     from astropy.visualization.wcsaxes import WCSAxes
@@ -81,22 +102,22 @@ def plot_map(
         figure = pyplot.figure(figsize=_figure_size(kappa.shape), layout="constrained")
         ax = figure.add_subplot(projection=kappa.wcs)
     elif not isinstance(ax, WCSAxes):
-        raise TypeError(
-            f"ax must be a WCSAxes, such as subplot(projection=kappa.wcs), not {type(ax).__name__}"
+        raise ParameterTypeError(
+            "ax", "a WCSAxes, such as subplot(projection=kappa.wcs)", type(ax).__name__
         )
-    image = _draw(ax, values, kappa, {**_colors(values, quantity, kwargs), **kwargs})
+    image = _draw(ax, values, kappa, {**_default_colors(values, quantity, kwargs), **kwargs})
     if levels is not None:
         ax.contour(
             levels,
-            levels=np.sort(contours),
+            levels=np.sort(np.asarray(contours)),
             colors="black",
             linewidths=0.8,
             transform=ax.get_transform(kappa.wcs),
         )
     if colorbar:
-        where = "bottom" if _is_wide(kappa.shape) else "right"
+        location = "bottom" if _is_wide(kappa.shape) else "right"
         ax.figure.colorbar(
-            image, ax=ax, label=_LABELS[quantity], location=where, pad=0.03, aspect=30,
+            image, ax=ax, label=_LABELS[quantity], location=location, pad=0.03, aspect=30,
             extend=_extend(image, values),
         )
     _label_axes(ax)
@@ -106,7 +127,7 @@ def plot_map(
 
 
 def _draw(ax, values, kappa, options):
-    """Draw pixels where they lie on the axes, be it the map's own or those of another image."""
+    """Draw the pixels of a map on axes with its own WCS or another one."""
     import matplotlib
 
     options = {"origin": "lower", "interpolation": "nearest", **options}
@@ -115,7 +136,7 @@ def _draw(ax, values, kappa, options):
     options["cmap"] = None if cmap is None else cmap.with_extremes(bad=_MASKED)
     if ax.wcs is kappa.wcs:
         return ax.imshow(values, **options)
-    # imshow would set the limits to those of the map's pixels, which mean nothing on these axes.
+    # imshow would set the limits in pixels of the map, which these axes do not have.
     limits = (ax.get_xlim(), ax.get_ylim()) if ax.has_data() else _outline(ax, kappa)
     image = ax.imshow(values, **{"transform": ax.get_transform(kappa.wcs), **options})
     ax.set_xlim(limits[0])
@@ -124,12 +145,12 @@ def _draw(ax, values, kappa, options):
 
 
 def _outline(ax, kappa):
-    """Return the limits of axes, in their own pixels, between which the whole map lies."""
+    """Return the limits of axes, in their pixels, that enclose the whole map."""
     ny, nx = kappa.shape
     y, x = np.mgrid[-0.5 : ny - 0.5 : 33j, -0.5 : nx - 0.5 : 33j]
     to_axes = ax.get_transform(kappa.wcs) - ax.transData
-    places = to_axes.transform(np.column_stack([x.ravel(), y.ravel()]))
-    return [(np.nanmin(column), np.nanmax(column)) for column in places.T]
+    positions = to_axes.transform(np.column_stack([x.ravel(), y.ravel()]))
+    return [(np.nanmin(column), np.nanmax(column)) for column in positions.T]
 
 
 def _values(kappa, quantity):
@@ -142,19 +163,19 @@ def _values(kappa, quantity):
         "uncertainty": None if kappa.uncertainty is None else kappa.uncertainty.array,
     }[quantity]
     if values is None:
-        raise ValueError(f"the map has no {quantity} to draw")
+        raise ParameterError("kappa", f"the quantity {quantity!r}", verb="have")
     return values
 
 
-def _colors(values, quantity, given):
-    """Return the colors for what was not given."""
-    signed = quantity in ("kappa", "kappa_b", "snr")
-    colors = {"cmap": _DIVERGING if signed else _SEQUENTIAL}
+def _default_colors(values, quantity, options):
+    """Return the color map and the limits, unless the options have a norm."""
+    is_signed = quantity in ("kappa", "kappa_b", "snr")
+    colors = {"cmap": _DIVERGING if is_signed else _SEQUENTIAL}
     finite = values[np.isfinite(values)]
-    if finite.size == 0 or "norm" in given:
+    if finite.size == 0 or "norm" in options:
         return colors
-    # Single bright pixels, as there are at edges, shall not fade the rest.
-    if signed:
+    # Percentiles, because single bright pixels, as at edges, would reduce the contrast.
+    if is_signed:
         reach = float(np.percentile(np.abs(finite), 99.8)) or 1.0
         return {**colors, "vmin": -reach, "vmax": reach}
     low = 0.0 if quantity == "counts" else float(np.percentile(finite, 0.2))
@@ -162,15 +183,15 @@ def _colors(values, quantity, given):
 
 
 def _extend(image, values):
-    """Say on which side values go beyond the colors."""
+    """Return the ends of the color bar that values exceed, as matplotlib names them."""
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return "neither"
     low, high = image.get_clim()
-    sides = bool(finite.min() < low), bool(finite.max() > high)
+    exceeded = bool(finite.min() < low), bool(finite.max() > high)
     return {
         (False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"
-    }[sides]
+    }[exceeded]
 
 
 def _label_axes(ax):
@@ -179,7 +200,7 @@ def _label_axes(ax):
         if kind not in ("longitude", "latitude"):
             continue
         coordinate.set_ticks(number=6)
-        # As many decimals as the spacing of the ticks needs.
+        # Without a format, the number of decimals follows the spacing of the ticks.
         coordinate.set_format_unit("deg", decimal=True, show_decimal_unit=False)
         coordinate.set_ticklabel(exclude_overlapping=True)
         name = coordinate.default_label.lower()
@@ -192,33 +213,33 @@ def _label_axes(ax):
 
 
 def _is_wide(shape):
-    return shape[1] > _WIDE * shape[0]
+    return shape[1] > _MAX_NARROW_RATIO * shape[0]
 
 
 def _figure_size(shape, panels=1):
-    """Return width and height of a figure of equal panels: stacked if wide, else in a row."""
+    """Return the size of a figure of equal panels, below each other if wide, else in a row."""
     ny, nx = shape
-    width = min(_LONGEST, np.sqrt(_AREA * nx / ny), _LONGEST * nx / ny)
+    width = min(_MAX_SIDE_INCH, np.sqrt(_AREA_INCH2 * nx / ny), _MAX_SIDE_INCH * nx / ny)
     width, height = max(width, 1.0), max(width * ny / nx, 1.0)
     if _is_wide(shape):
-        return width + _LEFT, (height + _BELOW + _COLORBAR) * panels
-    return (width + _LEFT + _COLORBAR) * panels, height + _BELOW
+        return width + _LEFT_INCH, (height + _BELOW_INCH + _COLORBAR_INCH) * panels
+    return (width + _LEFT_INCH + _COLORBAR_INCH) * panels, height + _BELOW_INCH
 
 
-def check_picture(path):
-    """Check that a picture can be drawn into a file, before there is one to draw.
+def check_picture(path: PathLike) -> None:
+    """Check that matplotlib is installed and can write a figure file.
 
     Parameters
     ----------
     path : path-like
-        The file.
+        The figure file.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     ValueError
-        If its suffix is that of no format that matplotlib writes.
+        If matplotlib has no format with the suffix of the file.
     """
     import_optional("matplotlib", purpose="a plot", install="'lensmap[plot]'")
     from matplotlib.backend_bases import FigureCanvasBase
@@ -231,28 +252,35 @@ def check_picture(path):
         )
 
 
-def save_map(kappa, path, *, title=None, marks=None, overwrite=False):
-    """Draw a map (and its signal-to-noise, if it has one) into a file.
+def save_map(
+    kappa: ConvergenceMap,
+    path: PathLike,
+    *,
+    title: str | None = None,
+    marks: QTable | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Draw a map, and its signal-to-noise if it has an uncertainty, into a file.
 
     Parameters
     ----------
     kappa : ConvergenceMap
         The map.
     path : path-like
-        The picture; its suffix says the format.
+        The figure file; its suffix determines the format.
     title : str or None
-        The title.
+        The title; None draws no title.
     marks : `~astropy.table.QTable` or None
-        Positions to mark, with the columns ``ra`` and ``dec``.
+        Positions to mark, with the columns ``ra`` and ``dec``; None marks none.
     overwrite : bool
-        Whether a file that exists is replaced.
+        Whether to replace an existing file.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     ValueError
-        If the suffix is that of no format.
+        If matplotlib has no format with the suffix of the file.
     FileExistsError
         If the file exists and ``overwrite`` is False.
     """
@@ -267,7 +295,7 @@ def _map_figure(kappa, title, marks):
 
     quantities = ["kappa"] if kappa.uncertainty is None else ["kappa", "snr"]
     rows, columns = (len(quantities), 1) if _is_wide(kappa.shape) else (1, len(quantities))
-    # A figure of its own, without pyplot: it needs no screen and leaves no state behind.
+    # Without pyplot, the figure needs no display and leaves no global state.
     figure = Figure(figsize=_figure_size(kappa.shape, len(quantities)), layout="constrained")
     FigureCanvasAgg(figure)
     for i, quantity in enumerate(quantities):

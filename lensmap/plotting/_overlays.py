@@ -1,16 +1,33 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Peaks and filaments on pictures of maps."""
+"""Peaks and filaments drawn over maps."""
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
+from astropy.table import Table
 
+from lensmap.maps import ConvergenceMap
 from lensmap.plotting._axes import GREEN
 from lensmap.plotting._maps import plot_map
+
+if TYPE_CHECKING:
+    from astropy.visualization.wcsaxes import WCSAxes
+
+    from lensmap.filaments import Filaments
 
 __all__ = ["plot_filaments", "plot_peaks"]
 
 
-def plot_peaks(kappa, peaks, ax=None, *, labels=True, color=GREEN, **kwargs):
+def plot_peaks(
+    kappa: ConvergenceMap,
+    peaks: Table,
+    ax: "WCSAxes | None" = None,
+    *,
+    labels: bool = True,
+    color: str | tuple[float, ...] = GREEN,
+    **kwargs: Any,
+) -> "WCSAxes":
     """Draw a map with its peaks.
 
     Parameters
@@ -18,16 +35,15 @@ def plot_peaks(kappa, peaks, ax=None, *, labels=True, color=GREEN, **kwargs):
     kappa : `~lensmap.ConvergenceMap`
         The map.
     peaks : `~astropy.table.Table`
-        With the columns ``ra`` and ``dec``; ``id`` becomes the labels.
+        The peaks, with the columns ``ra`` and ``dec``, and ``id`` for labels.
     ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
-        Where to draw; None makes a new figure. If it has a picture already, only the peaks are
-        added.
+        The axes to draw on; None makes a new figure. Only the peaks are added to axes with data.
     labels : bool
-        Whether peaks are labeled.
-    color : object
-        Of the marks.
+        Whether to label peaks with their ``id``.
+    color : str or tuple of float
+        The color of the marks, as matplotlib takes it.
     **kwargs
-        As for `plot_map`.
+        Further parameters of `plot_map`.
 
     Returns
     -------
@@ -38,18 +54,25 @@ def plot_peaks(kappa, peaks, ax=None, *, labels=True, color=GREEN, **kwargs):
     from matplotlib.patheffects import withStroke
 
     ra, dec = (u.Quantity(peaks[name], u.deg).value for name in ("ra", "dec"))
-    where = ax.get_transform("icrs")
+    icrs = ax.get_transform("icrs")
     ax.scatter(ra, dec, s=90, marker="o", facecolor="none", edgecolor=color, linewidth=1.4,
-               transform=where)
+               transform=icrs)
     if labels and "id" in peaks.colnames:
         for x, y, name in zip(ra, dec, peaks["id"], strict=True):
-            text = ax.annotate(str(name), (x, y), (7, 5), xycoords=where,
+            text = ax.annotate(str(name), (x, y), (7, 5), xycoords=icrs,
                                textcoords="offset points", fontsize="small", weight="bold")
             text.set_path_effects([withStroke(linewidth=2, foreground="white")])
     return ax
 
 
-def plot_filaments(kappa, filaments, ax=None, *, color="black", **kwargs):
+def plot_filaments(
+    kappa: ConvergenceMap,
+    filaments: "Filaments",
+    ax: "WCSAxes | None" = None,
+    *,
+    color: str | tuple[float, ...] = "black",
+    **kwargs: Any,
+) -> "WCSAxes":
     """Draw a map with its filaments.
 
     Parameters
@@ -57,13 +80,13 @@ def plot_filaments(kappa, filaments, ax=None, *, color="black", **kwargs):
     kappa : `~lensmap.ConvergenceMap`
         The map.
     filaments : `~lensmap.filaments.Filaments`
-        The filaments; the maxima that they join are marked, too.
+        The filaments; the maxima at their ends are marked.
     ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
-        As for `plot_peaks`.
-    color : object
-        Of the paths.
+        The axes, as for `plot_peaks`.
+    color : str or tuple of float
+        The color of the paths, as matplotlib takes it.
     **kwargs
-        As for `plot_map`.
+        Further parameters of `plot_map`.
 
     Returns
     -------
@@ -71,25 +94,25 @@ def plot_filaments(kappa, filaments, ax=None, *, color="black", **kwargs):
         The axes.
     """
     ax = _on_map(kappa, ax, kwargs)
-    where = ax.get_transform("icrs")
+    icrs = ax.get_transform("icrs")
     for path in filaments.paths:
-        ax.plot(path.ra.deg, path.dec.deg, color=color, linewidth=1.8, transform=where)
+        ax.plot(path.ra.deg, path.dec.deg, color=color, linewidth=1.8, transform=icrs)
     maxima = filaments.maxima
     ends = [path[k] for path in filaments.paths for k in (0, -1)]
     if len(maxima) and ends:
-        used = np.any([
+        is_end = np.any([
             np.hypot((maxima["ra"].value - end.ra.deg) * np.cos(end.dec.rad),
                      maxima["dec"].value - end.dec.deg) < 1e-4 for end in ends
         ], axis=0)
-        ax.scatter(maxima["ra"].value[used], maxima["dec"].value[used], s=30, facecolor="white",
-                   edgecolor=color, linewidth=1.0, zorder=3, transform=where)
+        ax.scatter(maxima["ra"].value[is_end], maxima["dec"].value[is_end], s=30, facecolor="white",
+                   edgecolor=color, linewidth=1.0, zorder=3, transform=icrs)
     return ax
 
 
 def _on_map(kappa, ax, kwargs):
-    """Return axes that show the map; nothing is drawn over a picture that is there."""
+    """Return axes that show the map; axes with data stay as they are."""
     if ax is not None and ax.has_data():
         return ax
-    limits = plot_map(kappa, ax, **kwargs)
-    limits.set_autoscale_on(False)
-    return limits
+    ax = plot_map(kappa, ax, **kwargs)
+    ax.set_autoscale_on(False)
+    return ax

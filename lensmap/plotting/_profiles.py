@@ -1,26 +1,36 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pictures of profiles and of fits to them."""
+"""Figures of profiles and of fits to them."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
+from astropy.table import QTable
 
 from lensmap.plotting._axes import BLUE, GRAY, ORANGE, logarithmic, new_axes, with_errors
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from lensmap.profiles import NFWFit
 
 __all__ = ["plot_azimuthal_profile", "plot_kappa_profile", "plot_shear_profile"]
 
 
-def plot_shear_profile(profile, fit=None, ax=None):
-    """Draw the tangential and the cross shear of a profile, with the fit of a halo.
+def plot_shear_profile(
+    profile: QTable, fit: "NFWFit | None" = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw a profile of tangential and cross shear, with the fit of a halo.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        Of `lensmap.profiles.shear_profile`.
+        The table of `lensmap.profiles.shear_profile`.
     fit : `~lensmap.profiles.NFWFit` or None
-        A fit to it, or to the galaxies or the map that it is of; of several halos the first is
-        drawn.
+        A fit to the profile, or to its galaxies or map. Of a fit of several halos, the first is
+        drawn. None draws no fit.
     ax : `~matplotlib.axes.Axes` or None
-        Where to draw; None makes a new figure.
+        The axes to draw on; None makes a new figure.
 
     Returns
     -------
@@ -30,12 +40,13 @@ def plot_shear_profile(profile, fit=None, ax=None):
     ax = new_axes(ax)
     radius, unit = profile["radius"].value, profile["radius"].unit
     with_errors(ax, radius, profile["g_t"], profile["g_err"], color=BLUE, label="tangential")
-    # A little aside, so that errors do not hide each other.
+    # Shifted by 3 per cent, so that error bars do not overlap.
     with_errors(ax, 1.03 * radius, profile["g_x"], profile["g_err"], color=ORANGE, marker="s",
                 markerfacecolor="none", label="cross")
     if fit is not None:
         curve = np.geomspace(np.nanmin(radius), np.nanmax(radius), 100)
-        ax.plot(curve, fit.tangential_shear(curve * unit), color=GRAY, zorder=0, label=_words(fit))
+        shear = fit.tangential_shear(curve * unit)
+        ax.plot(curve, shear, color=GRAY, zorder=0, label=_fit_label(fit))
     ax.axhline(0, color="black", linewidth=0.6)
     logarithmic(ax.xaxis)
     ax.set_xlabel(f"radius ({unit.to_string()})")
@@ -44,15 +55,15 @@ def plot_shear_profile(profile, fit=None, ax=None):
     return ax
 
 
-def plot_kappa_profile(profile, ax=None):
-    """Draw the profile of a map in rings.
+def plot_kappa_profile(profile: QTable, ax: "Axes | None" = None) -> "Axes":
+    """Draw the radial profile of a map.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        Of `lensmap.profiles.kappa_profile`.
+        The table of `lensmap.profiles.kappa_profile`.
     ax : `~matplotlib.axes.Axes` or None
-        Where to draw; None makes a new figure.
+        The axes to draw on; None makes a new figure.
 
     Returns
     -------
@@ -68,16 +79,16 @@ def plot_kappa_profile(profile, ax=None):
     return ax
 
 
-def plot_azimuthal_profile(profile, ax=None):
-    """Draw the excess of a map by direction.
+def plot_azimuthal_profile(profile: QTable, ax: "Axes | None" = None) -> "Axes":
+    """Draw the excess of a map by direction about a position.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        Of `lensmap.profiles.azimuthal_profile` or `lensmap.filaments.azimuthal_excess`, which
-        also says which directions are peaks.
+        The table of `lensmap.profiles.azimuthal_profile`, or that of
+        `lensmap.filaments.azimuthal_excess`, whose peaks are marked.
     ax : `~matplotlib.axes.Axes` or None
-        Where to draw; None makes a new figure.
+        The axes to draw on; None makes a new figure.
 
     Returns
     -------
@@ -104,8 +115,8 @@ def plot_azimuthal_profile(profile, ax=None):
     return ax
 
 
-def _words(fit):
-    """Say the mass of a fit in the words of a legend."""
+def _fit_label(fit):
+    """Return the mass of a fit, or its upper limit, for a legend."""
     value, low, high = (
         np.atleast_1d(m.to_value(u.solMass))[0]
         for m in (fit.m200c, fit.m200c_low, fit.m200c_high)

@@ -1,11 +1,21 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pictures of statistics: correlations, spectra, distributions, relations and rates."""
+"""Figures of statistics: correlations, power spectra, distributions, relations and rates."""
+
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from astropy import units as u
+from astropy.table import QTable
+from numpy.typing import ArrayLike
 
+from lensmap.maps import ConvergenceMap
 from lensmap.plotting._axes import BLUE, GRAY, ORANGE, logarithmic, new_axes, with_errors
 from lensmap.utils import check_choice
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from lensmap.statistics import PixelRelation
 
 __all__ = [
     "plot_completeness",
@@ -17,19 +27,21 @@ __all__ = [
 ]
 
 
-def plot_correlation(table, ax=None, *, label=None, **style):
-    r"""Draw a correlation function of maps.
+def plot_correlation(
+    table: QTable, ax: "Axes | None" = None, *, label: str | None = None, **style: Any
+) -> "Axes":
+    """Draw a correlation function of maps.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        Of `lensmap.statistics.kappa_correlation`.
+        The table of `lensmap.statistics.kappa_correlation`.
     ax : `~matplotlib.axes.Axes` or None
-        Where to draw; None makes a new figure.
+        The axes to draw on; None makes a new figure.
     label : str or None
-        Its name in the legend.
+        The label in the legend; None draws no legend.
     **style
-        As for `matplotlib.axes.Axes.errorbar`.
+        Further parameters of `matplotlib.axes.Axes.errorbar`.
 
     Returns
     -------
@@ -45,18 +57,20 @@ def plot_correlation(table, ax=None, *, label=None, **style):
     return _with_legend(ax, label)
 
 
-def plot_shear_correlation(table, ax=None, *, quantity="xi"):
-    r"""Draw the two-point correlation of shear, or its split into E and B.
+def plot_shear_correlation(
+    table: QTable, ax: "Axes | None" = None, *, quantity: Literal["xi", "map2"] = "xi"
+) -> "Axes":
+    r"""Draw the two-point correlation functions of shear, or their E- and B-modes.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        Of `lensmap.statistics.shear_correlation`.
+        The table of `lensmap.statistics.shear_correlation`.
     ax : `~matplotlib.axes.Axes` or None
-        Where to draw; None makes a new figure.
+        The axes to draw on; None makes a new figure.
     quantity : {"xi", "map2"}
-        :math:`\theta\, \xi_+` and :math:`\theta\, \xi_-`, or the aperture masses of the E and the
-        B-mode.
+        :math:`\theta\, \xi_+` and :math:`\theta\, \xi_-`, or the variances of the aperture mass of
+        the E- and the B-mode.
 
     Returns
     -------
@@ -73,13 +87,13 @@ def plot_shear_correlation(table, ax=None, *, quantity="xi"):
     theta = table["theta"].to_value(u.arcmin)
     if quantity == "xi":
         scale = 1e4 * theta
-        drawn = (("xi_plus", "xi_plus_err", r"$\xi_+$"), ("xi_minus", "xi_minus_err", r"$\xi_-$"))
+        curves = (("xi_plus", "xi_plus_err", r"$\xi_+$"), ("xi_minus", "xi_minus_err", r"$\xi_-$"))
     else:
         scale = np.full(len(theta), 1e6)
-        drawn = (("map2", "map2_err", "E"), ("mx2", "map2_err", "B"))
-    # Side by side, so that neither hides the other.
+        curves = (("map2", "map2_err", "E"), ("mx2", "map2_err", "B"))
+    # Shifted to either side, so that error bars do not overlap.
     for (name, error, label), color, shift, face in zip(
-        drawn, (BLUE, ORANGE), (0.985, 1.015), (BLUE, "none"), strict=True
+        curves, (BLUE, ORANGE), (0.985, 1.015), (BLUE, "none"), strict=True
     ):
         with_errors(ax, shift * theta, scale * table[name], scale * table[error], color=color,
                     markerfacecolor=face, label=label)
@@ -92,15 +106,21 @@ def plot_shear_correlation(table, ax=None, *, quantity="xi"):
     return ax
 
 
-def plot_power(table, ax=None, *, label=None, **style):
+def plot_power(
+    table: QTable, ax: "Axes | None" = None, *, label: str | None = None, **style: Any
+) -> "Axes":
     r"""Draw a power spectrum as :math:`\ell (\ell + 1) C_\ell / 2 \pi`.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        Of `lensmap.statistics.power_spectrum`.
-    ax, label, **style : object
-        As for `plot_correlation`.
+        The table of `lensmap.statistics.power_spectrum`.
+    ax : `~matplotlib.axes.Axes` or None
+        The axes to draw on; None makes a new figure.
+    label : str or None
+        The label in the legend; None draws no legend.
+    **style
+        Further parameters of `matplotlib.axes.Axes.errorbar`.
 
     Returns
     -------
@@ -119,17 +139,25 @@ def plot_power(table, ax=None, *, label=None, **style):
     return _with_legend(ax, label)
 
 
-def plot_pdf(table, ax=None, *, label=None, color=BLUE):
+def plot_pdf(
+    table: QTable,
+    ax: "Axes | None" = None,
+    *,
+    label: str | None = None,
+    color: str | tuple[float, ...] = BLUE,
+) -> "Axes":
     """Draw the distribution of kappa.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        Of `lensmap.statistics.kappa_pdf`.
-    ax, label : object
-        As for `plot_correlation`.
-    color : object
-        Of the line.
+        The table of `lensmap.statistics.kappa_pdf`.
+    ax : `~matplotlib.axes.Axes` or None
+        The axes to draw on; None makes a new figure.
+    label : str or None
+        The label in the legend; None draws no legend.
+    color : str or tuple of float
+        The color of the line, as matplotlib takes it.
 
     Returns
     -------
@@ -144,25 +172,33 @@ def plot_pdf(table, ax=None, *, label=None, color=BLUE):
     ax.fill_between(edges, np.maximum(low, 1e-12), high, step="post", color=color, alpha=0.2,
                     linewidth=0)
     ax.set_yscale("log")
-    some = pdf[pdf > 0]
-    if len(some):
-        ax.set_ylim(0.5 * some.min(), 2 * some.max())
+    positive = pdf[pdf > 0]
+    if len(positive):
+        ax.set_ylim(0.5 * positive.min(), 2 * positive.max())
     ax.set_xlabel(r"convergence $\kappa$")
     ax.set_ylabel(r"$p(\kappa)$")
     return _with_legend(ax, label)
 
 
-def plot_pixel_relation(kappa, reference, ax=None, *, relation=None):
-    """Draw a map against another one, pixel by pixel, with the slopes.
+def plot_pixel_relation(
+    kappa: ConvergenceMap,
+    reference: ConvergenceMap | ArrayLike,
+    ax: "Axes | None" = None,
+    *,
+    relation: "PixelRelation | None" = None,
+) -> "Axes":
+    """Draw a map against a reference, pixel by pixel, with the fitted slopes.
 
     Parameters
     ----------
-    kappa, reference : object
-        As for `lensmap.statistics.pixel_relation`.
+    kappa : `~lensmap.ConvergenceMap`
+        The map.
+    reference : `~lensmap.ConvergenceMap` or array_like
+        The reference on the same pixels, such as the true convergence, ``(ny, nx)``.
     ax : `~matplotlib.axes.Axes` or None
-        Where to draw; None makes a new figure.
+        The axes to draw on; None makes a new figure.
     relation : `~lensmap.statistics.PixelRelation` or None
-        Of the two; None works it out.
+        The relation of the two, from `lensmap.statistics.pixel_relation`; None computes it.
 
     Returns
     -------
@@ -174,17 +210,17 @@ def plot_pixel_relation(kappa, reference, ax=None, *, relation=None):
     relation = pixel_relation(kappa, reference) if relation is None else relation
     ax = new_axes(ax, (5.2, 5.0))
     other = np.asarray(getattr(reference, "data", reference), dtype=float)
-    open_ = ~kappa.mask & np.isfinite(other)
-    if getattr(reference, "mask", None) is not None:
-        open_ &= ~np.asarray(reference.mask)
-    x, y = other[open_], kappa.data[open_]
+    unmasked = ~kappa.mask & np.isfinite(other)
+    if (reference_mask := getattr(reference, "mask", None)) is not None:
+        unmasked &= ~np.asarray(reference_mask)
+    x, y = other[unmasked], kappa.data[unmasked]
     low, high = np.percentile(np.concatenate([x, y]), [0.05, 99.95])
     ax.hist2d(x, y, bins=120, range=[[low, high]] * 2, cmap="Greys", norm="log")
-    middle = np.array([low, high])
-    ax.plot(middle, middle, color=GRAY, linestyle=":", label="equal")
-    ax.plot(middle, y.mean() + relation.tls_slope * (middle - x.mean()), color=ORANGE,
+    ends = np.array([low, high])
+    ax.plot(ends, ends, color=GRAY, linestyle=":", label="equal")
+    ax.plot(ends, y.mean() + relation.tls_slope * (ends - x.mean()), color=ORANGE,
             label=f"total least squares, slope {relation.tls_slope:.2f}")
-    ax.plot(x.mean() + relation.slope * (middle - y.mean()), middle, color=BLUE, linestyle="--",
+    ax.plot(x.mean() + relation.slope * (ends - y.mean()), ends, color=BLUE, linestyle="--",
             label=f"reference on map, slope {relation.slope:.2f}")
     ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     ax.locator_params(nbins=5)
@@ -195,19 +231,29 @@ def plot_pixel_relation(kappa, reference, ax=None, *, relation=None):
     return ax
 
 
-def plot_completeness(table, ax=None, *, corrected=True, label=None, **style):
+def plot_completeness(
+    table: QTable,
+    ax: "Axes | None" = None,
+    *,
+    corrected: bool = True,
+    label: str | None = None,
+    **style: Any,
+) -> "Axes":
     """Draw completeness or purity in bins.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        Of `lensmap.peaks.completeness` or `lensmap.peaks.purity`; without bins it is one point.
+        The table of `lensmap.peaks.completeness` or `lensmap.peaks.purity`; without bins there is
+        one point.
     ax : `~matplotlib.axes.Axes` or None
-        Where to draw; None makes a new figure.
+        The axes to draw on; None makes a new figure.
     corrected : bool
-        Whether what is matched by chance is subtracted, where it was measured.
-    label, **style : object
-        As for `plot_correlation`.
+        Whether to draw the rate corrected for chance matches, if these were measured.
+    label : str or None
+        The label in the legend; None draws no legend.
+    **style
+        Further parameters of `matplotlib.axes.Axes.errorbar`.
 
     Returns
     -------
@@ -219,21 +265,21 @@ def plot_completeness(table, ax=None, *, corrected=True, label=None, **style):
     if corrected and np.any(np.isfinite(np.asarray(table["chance"]))):
         name = "corrected"
     low, high = _finite_edges(table)
-    rising = np.all(low > 0) and high[-1] > 5 * low[0]
-    middle = np.sqrt(low * high) if rising else (low + high) / 2
+    is_logarithmic = np.all(low > 0) and high[-1] > 5 * low[0]
+    center = np.sqrt(low * high) if is_logarithmic else (low + high) / 2
     value = np.asarray(table[name])
     errors = [value - np.asarray(table[f"{name}_low"]), np.asarray(table[f"{name}_high"]) - value]
     ax.errorbar(
-        middle, value,
-        # lists: an array of one bar would be taken for a number
+        center, value,
+        # Lists, because errorbar takes an array of one bar for a number.
         np.nan_to_num(np.maximum(errors, 0)).tolist(),
-        [(middle - low).tolist(), (high - middle).tolist()],
+        [(center - low).tolist(), (high - center).tolist()],
         **{"marker": "o", "linestyle": "none", "markersize": 4, "color": BLUE, "label": label,
            **style},
     )
-    if rising and high[-1] < 1e4:
+    if is_logarithmic and high[-1] < 1e4:
         logarithmic(ax.xaxis)
-    elif rising:
+    elif is_logarithmic:
         ax.set_xscale("log")
     ax.set_ylim(min(-0.03, 1.1 * np.nanmin(value - errors[0], initial=0)), 1.05)
     unit = u.Quantity(table["bin_low"]).unit
@@ -242,13 +288,13 @@ def plot_completeness(table, ax=None, *, corrected=True, label=None, **style):
     if low[0] == high[-1] == 0:
         ax.set_xticks([0], ["all"])
         ax.set_xlabel("")
-    ax.set_ylabel(table.meta.get("rate", "part that is matched")
-                  + (", less chance" if name == "corrected" else ""))
+    ax.set_ylabel(table.meta.get("rate", "matched fraction")
+                  + (", corrected for chance" if name == "corrected" else ""))
     return _with_legend(ax, label)
 
 
 def _finite_edges(table):
-    """Return the edges of bins: one at infinity is moved to the other of its bin, or else to 0."""
+    """Return the edges of bins; an infinite one becomes the other edge of its bin, or 0."""
     low, high = (u.Quantity(table[name]).value for name in ("bin_low", "bin_high"))
     low, high = np.where(np.isinf(low), high, low), np.where(np.isinf(high), low, high)
     return np.where(np.isinf(low), 0.0, low), np.where(np.isinf(high), 0.0, high)

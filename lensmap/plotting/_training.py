@@ -1,26 +1,37 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pictures of how networks learn."""
+"""Figures of the training of networks."""
 
-from lensmap.utils import import_optional
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from astropy.table import Table
+
+from lensmap.plotting._axes import BLUE, ORANGE, new_axes
+from lensmap.utils import ParameterError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["plot_learning_curve"]
 
 
-def plot_learning_curve(curve, ax=None):
+def plot_learning_curve(
+    curve: Sequence[Mapping[str, float]] | Table, ax: "Axes | None" = None
+) -> "Axes":
     """Draw the learning curve of a network.
 
     Parameters
     ----------
     curve : sequence of dict or `~astropy.table.Table`
-        ``curve`` of a network's card, or what ``curve.ecsv`` holds: ``step``, ``loss`` and, where
-        it was checked on fields that it did not learn from, ``r``.
+        The entry ``curve`` of the card of a network, or the content of ``curve.ecsv``: ``step``,
+        ``loss`` and, for checks on held-back fields, ``r``.
     ax : `~matplotlib.axes.Axes` or None
-        Where to draw; None makes a new figure.
+        The axes to draw on; None makes a new figure.
 
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes of the loss; those of r share its steps.
+        The axes of the loss. The axes of r share the axis of steps.
 
     Raises
     ------
@@ -29,23 +40,23 @@ def plot_learning_curve(curve, ax=None):
     ImportError
         If matplotlib is not installed.
     """
-    plt = import_optional("matplotlib.pyplot", purpose="a picture", install="lensmap[plot]")
     rows = [{name: row[name] for name in _names(row)} for row in curve]
     if not rows:
-        raise ValueError("curve has no rows: the network has not been checked yet")
-    if ax is None:
-        _, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+        raise ParameterError(
+            "curve", "at least one row", remedy="train until the first check", verb="have"
+        )
+    ax = new_axes(ax, (6.4, 4.0))
     steps = [row["step"] for row in rows]
-    ax.plot(steps, [row["loss"] for row in rows], color="#0072b2", marker=".")
+    ax.plot(steps, [row["loss"] for row in rows], color=BLUE, marker=".")
     ax.set_xlabel("step")
-    ax.set_ylabel("training loss", color="#0072b2")
+    ax.set_ylabel("training loss", color=BLUE)
     checked = [row for row in rows if "r" in row]
     if checked:
         other = ax.twinx()
         other.plot([row["step"] for row in checked], [row["r"] for row in checked],
-                   color="#d55e00", marker="s", markersize=3, linestyle="--")
+                   color=ORANGE, marker="s", markersize=3, linestyle="--")
         other.ticklabel_format(axis="y", useOffset=False)
-        other.set_ylabel("correlation r with fields not learned from", color="#d55e00")
+        other.set_ylabel("correlation r on held-back fields", color=ORANGE)
     ax.set_title("learning curve")
     return ax
 

@@ -155,7 +155,7 @@ def test_completeness(kappa, bins):
     peaks["m200c"] = [1e14, 5e14]
     table = completeness(peaks[1:], peaks, "2 arcmin", by="m200c", bins=bins, kappa=kappa, rng=0)
     ax = plotting.plot_completeness(table)
-    assert ax.get_ylabel() == "completeness, less chance" and ax.get_xlabel() == "m200c"
+    assert ax.get_ylabel() == "completeness, corrected for chance" and ax.get_xlabel() == "m200c"
     assert min(ax.get_ylim()) < np.nanmin(table["corrected_low"])
     assert ax.get_xscale() == ("log" if bins[-1] == 1e15 else "linear")
     ax = plotting.plot_completeness(table, corrected=False)

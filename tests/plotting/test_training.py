@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The picture of a learning curve, by its content."""
+"""The figure of a learning curve, by its content."""
 
 import pytest
 from astropy.table import Table
@@ -35,5 +35,5 @@ def test_without_a_check_and_on_given_axes():
 
 
 def test_an_empty_curve():
-    with pytest.raises(ValueError, match="curve has no rows"):
+    with pytest.raises(ValueError, match="curve must have at least one row"):
         plot_learning_curve([])
