@@ -116,7 +116,7 @@ class CNNReconstructor(Estimator):
     >>> estimator
     CNNReconstructor(uncertainty='network')
     >>> estimator.reconstruct(catalog, field.kappa.wcs)
-    <ConvergenceMap of 64 x 64 pixels of 0.41 arcmin; 4096 not masked; with uncertainty...>
+    <ConvergenceMap of 64 x 64 pixels of 0.41 arcmin; 4096 unmasked; with uncertainty...>
     """
 
     variant = "network"

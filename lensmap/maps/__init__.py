@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Mass maps on the sky: `ConvergenceMap` and its FITS form."""
+"""Mass maps on the sky: `ConvergenceMap` and its FITS format."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,21 +1,33 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`ConvergenceMap`: a mass map with its place on the sky, its errors and its history."""
+"""`ConvergenceMap`: a mass map with WCS, uncertainty, mask and metadata."""
 
 import copy as copy_module
 import numbers
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.nddata import Cutout2D, NDData, NDIOMixin, NoOverlapError, StdDevUncertainty
+from astropy.nddata import (
+    Cutout2D,
+    NDData,
+    NDIOMixin,
+    NDUncertainty,
+    NoOverlapError,
+    StdDevUncertainty,
+)
+from astropy.wcs import WCS
+from numpy.typing import ArrayLike
 
 from lensmap.flatsky import normalized_smooth
 from lensmap.maps._fits import register_fits
-from lensmap.maps._parts import blanked, deviation, own_wcs, plane, unpacked
+from lensmap.maps._parts import as_plane, copy_wcs, mask_values, standard_deviation, unpack
 from lensmap.maps._pixels import pixel_anisotropy, pixel_sides, pixel_size, same_pixels
 from lensmap.maps._resampling import resample, resample_counts
+from lensmap.typing import AngleLike
 from lensmap.utils import (
     MapWarning,
+    ParameterError,
     ParameterTypeError,
     check_angle,
     check_celestial_wcs,
@@ -23,9 +35,12 @@ from lensmap.utils import (
     warn_user,
 )
 
+if TYPE_CHECKING:
+    from astropy.visualization.wcsaxes import WCSAxes
+
 __all__ = ["ConvergenceMap"]
 
-# Smoothing in pixels is round on the sky where pixels are this close to squares.
+# The largest ratio of the sides of a pixel for which smoothing in pixels is isotropic on the sky.
 _MAX_ANISOTROPY = 1.03
 
 _PARTS = ("uncertainty", "mask", "wcs", "meta", "unit", "kappa_b", "counts")
@@ -34,28 +49,27 @@ _PARTS = ("uncertainty", "mask", "wcs", "meta", "unit", "kappa_b", "counts")
 class ConvergenceMap(NDIOMixin, NDData):
     """A convergence map (kappa) with B-mode, uncertainty, mask, galaxy counts and WCS.
 
-    One rule for masked pixels: where ``mask`` is True, the data, the B-mode and the uncertainty
-    are NaN; and where the data are not finite, the mask is True.
+    Where ``mask`` is True, the data, the B-mode and the uncertainty are NaN. Where the data are not
+    finite, the mask is True.
 
     Parameters
     ----------
     data : array_like or `~astropy.nddata.NDData`
-        Kappa, ``(ny, nx)``, dimensionless. An NDData brings its other parts along, where they
-        are not given.
+        Kappa, dimensionless, ``(ny, nx)``. The parts of an NDData are used unless they are given.
     uncertainty : `~astropy.nddata.NDUncertainty`, array_like or None
-        The standard deviation of each pixel, ``(ny, nx)``, or what can be turned into one; None
-        if it is not known.
-        ``meta["uncertainty"]`` says what it is about: ``noise`` or ``total``.
+        The standard deviation of each pixel, ``(ny, nx)``, or an uncertainty that converts to it;
+        None if it is unknown. ``meta["uncertainty"]`` is its kind: ``noise``, about the smoothed
+        truth, or ``total``, about the truth.
     mask : array_like or None
-        Bool, ``(ny, nx)``, True = excluded.
+        Bool, ``(ny, nx)``, True = excluded; None masks only pixels that are not finite.
     wcs : `~astropy.wcs.WCS`
         A two-dimensional celestial WCS.
     meta : dict or None
-        Where the map comes from.
+        The origin of the map, such as its estimator and parameters.
     unit : None or `~astropy.units.Unit`
-        Dimensionless, if given at all.
+        The unit of the data, which must be dimensionless; None is dimensionless.
     copy : bool
-        Whether arrays that need no change are copied.
+        Whether to copy arrays that need no change.
     kappa_b : array_like or None
         The B-mode in the celestial basis, ``(ny, nx)``.
     counts : array_like or None
@@ -64,96 +78,94 @@ class ConvergenceMap(NDIOMixin, NDData):
     Raises
     ------
     TypeError, ValueError
-        If the WCS is not celestial, or shapes differ.
+        If the WCS is not celestial, an array has the wrong type, shapes differ, or the unit is not
+        dimensionless.
 
     Notes
     -----
-    The noise of neighboring pixels is strongly correlated. Smoothing, resampling and adding two
-    maps therefore drop the uncertainty, with a warning; multiplying by a number or adding one
-    keeps it.
+    The noise of neighboring pixels is strongly correlated. Smoothing, resampling and the sum of two
+    maps therefore drop the uncertainty, with a warning. Multiplication by a number and the sum with
+    a number keep it.
     """
 
     def __init__(
         self,
-        data,
-        uncertainty=None,
-        mask=None,
-        wcs=None,
-        meta=None,
-        unit=None,
-        copy=False,
+        data: ArrayLike | NDData,
+        uncertainty: NDUncertainty | ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        wcs: WCS | None = None,
+        meta: dict | None = None,
+        unit: u.UnitBase | str | None = None,
+        copy: bool = False,
         *,
-        kappa_b=None,
-        counts=None,
-    ):
+        kappa_b: ArrayLike | None = None,
+        counts: ArrayLike | None = None,
+    ) -> None:
         given = (uncertainty, mask, wcs, meta, unit, kappa_b, counts)
-        data, parts = unpacked(data, dict(zip(_PARTS, given, strict=True)))
+        values, parts = unpack(data, dict(zip(_PARTS, given, strict=True)))
         unit = parts["unit"]
         if unit is not None and u.Unit(unit) != u.dimensionless_unscaled:
-            raise ValueError(f"unit must be dimensionless: kappa has none, not {str(unit)!r}")
-        data = plane(data, "data")
-        bad = ~np.isfinite(data)
+            raise ParameterError("unit", "dimensionless, as kappa is", repr(str(unit)))
+        values = as_plane(values, "data")
+        masked = ~np.isfinite(values)
         if parts["mask"] is not None:
-            bad |= plane(parts["mask"], "mask", data.shape, bool)
-        uncertainty = deviation(parts["uncertainty"], data.shape)
-        kappa_b = plane(parts["kappa_b"], "kappa_b", data.shape)
+            masked |= as_plane(parts["mask"], "mask", values.shape, bool)
+        sigma = standard_deviation(parts["uncertainty"], values.shape)
+        b_mode = as_plane(parts["kappa_b"], "kappa_b", values.shape)
         super().__init__(
-            blanked(data, bad, copy),
+            mask_values(values, masked, copy),
             uncertainty=(
-                None if uncertainty is None else StdDevUncertainty(blanked(uncertainty, bad, copy))
+                None if sigma is None else StdDevUncertainty(mask_values(sigma, masked, copy))
             ),
-            mask=bad,
-            wcs=own_wcs(parts["wcs"], data.shape),
+            mask=masked,
+            wcs=copy_wcs(parts["wcs"], values.shape),
             meta=copy_module.deepcopy(dict(parts["meta"] or {})),
             unit=u.dimensionless_unscaled,
         )
-        self.kappa_b = None if kappa_b is None else blanked(kappa_b, bad, copy)
-        counts = plane(parts["counts"], "counts", data.shape, None)
-        self.counts = counts.copy() if copy and counts is not None else counts
+        self.kappa_b = None if b_mode is None else mask_values(b_mode, masked, copy)
+        n_galaxies = as_plane(parts["counts"], "counts", values.shape, None)
+        self.counts = n_galaxies.copy() if copy and n_galaxies is not None else n_galaxies
 
-    # Without this, numpy would take a map for a scalar of an array of objects.
+    # Without this, numpy would treat a map as a scalar in an array of objects.
     __array_ufunc__ = None
 
     @property
-    def shape(self):
-        """``(ny, nx)``."""
+    def shape(self) -> tuple[int, int]:
+        """The shape of the map, ``(ny, nx)``."""
         return self.data.shape
 
     @property
-    def pixel_scale(self):
-        """The size of the pixel at the center, an angle `~astropy.units.Quantity`.
-
-        The square root of the pixel's area on the sky.
-        """
+    def pixel_scale(self) -> u.Quantity:
+        """The square root of the area of the central pixel on the sky, an angle."""
         return pixel_size(self.wcs, self.shape)
 
     @property
-    def smoothing(self):
-        """The standard deviation of all Gaussians that the map was smoothed with, or None.
+    def smoothing(self) -> u.Quantity | None:
+        """The standard deviation of the Gaussian smoothing of the map, an angle; None if unknown.
 
-        As far as it says so: the parameter ``smoothing`` of its estimator (0 where that is None),
-        and `smooth` since. None: it does not say, and its noise may be correlated over any scale.
+        It combines the parameter ``smoothing`` of the estimator (0 for None) with that of each
+        `smooth`. If it is unknown, the noise may be correlated over any scale.
         """
         parameters = self.meta.get("parameters", {})
         scales = [*self.meta.get("smoothed_by", [])]
         if "smoothing" in parameters:
             scales.append(parameters["smoothing"] or 0 * u.arcmin)
-        elif "estimator" in self.meta:  # it smooths in its own way
+        elif "estimator" in self.meta:  # the estimator smooths in another way
             return None
         try:
             squares = [u.Quantity(scale).to_value(u.arcmin) ** 2 for scale in scales]
-        except (TypeError, ValueError):  # a map of another origin
+        except (TypeError, ValueError):  # the meta of another program
             return None
         return np.sqrt(sum(squares)) * u.arcmin if squares else None
 
     @property
-    def smoothing_pixels(self):
-        """The same in pixels; 0 if the map does not say that it was smoothed."""
+    def smoothing_pixels(self) -> float:
+        """The standard deviation of the smoothing in pixels; 0 if it is unknown."""
         return 0.0 if self.smoothing is None else float(self.smoothing / self.pixel_scale)
 
     @property
-    def snr(self):
-        """Kappa over its uncertainty, ``(ny, nx)``; NaN where masked.
+    def snr(self) -> np.ndarray:
+        """The signal-to-noise, kappa over its uncertainty, ``(ny, nx)``; NaN where masked.
 
         Raises
         ------
@@ -168,22 +180,16 @@ class ConvergenceMap(NDIOMixin, NDData):
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.data / self.uncertainty.array
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         ny, nx = self.shape
-        kept = np.count_nonzero(~self.mask)
-        has = [
-            name
-            for name, value in (
-                ("kappa_b", self.kappa_b),
-                ("uncertainty", self.uncertainty),
-                ("counts", self.counts),
-            )
-            if value is not None
+        n_unmasked = np.count_nonzero(~self.mask)
+        parts = [
+            name for name in ("kappa_b", "uncertainty", "counts") if getattr(self, name) is not None
         ]
-        what = f"; with {', '.join(has)}" if has else ""
+        with_parts = f"; with {', '.join(parts)}" if parts else ""
         return (
             f"<ConvergenceMap of {ny} x {nx} pixels of {self.pixel_scale.to(u.arcmin):.3g}; "
-            f"{kept} not masked{what}; by {self.meta.get('estimator', 'unknown')}>"
+            f"{n_unmasked} unmasked{with_parts}; by {self.meta.get('estimator', 'unknown')}>"
         )
 
     __str__ = __repr__
@@ -241,8 +247,8 @@ class ConvergenceMap(NDIOMixin, NDData):
             all_parts["meta"] = {k: v for k, v in meta.items() if k != "uncertainty"}
         return ConvergenceMap(**all_parts)
 
-    def __getitem__(self, item):
-        """Return a part of the map: all that belongs to it comes along.
+    def __getitem__(self, item: slice | tuple[slice, ...]) -> "ConvergenceMap":
+        """Return a rectangular part of the map, with all its parts.
 
         Parameters
         ----------
@@ -257,14 +263,14 @@ class ConvergenceMap(NDIOMixin, NDData):
         items = item if isinstance(item, tuple) else (item,)
         if not all(isinstance(i, slice) and i.step in (None, 1) for i in items) or len(items) > 2:
             raise IndexError(
-                f"a map is cut by one or two slices without a step, (y, x), not by {item!r}; "
-                "reproject makes other pixels"
+                f"the index of a map must be one or two slices without a step, (y, x), not "
+                f"{item!r}: reproject makes larger pixels"
             )
         bounds = [
             i.indices(n)[:2] for i, n in zip(items + (slice(None),) * 2, self.shape, strict=False)
         ]
         if any(start >= stop for start, stop in bounds):
-            raise IndexError(f"{item!r} leaves nothing of a map of {self.shape} (ny, nx)")
+            raise IndexError(f"{item!r} selects no pixel of a map of {self.shape} (ny, nx)")
         view = tuple(slice(start, stop) for start, stop in bounds)
         return self.replace(
             data=self.data[view],
@@ -275,15 +281,15 @@ class ConvergenceMap(NDIOMixin, NDData):
             counts=None if self.counts is None else self.counts[view],
         )
 
-    def cutout(self, position, size):
-        """Return the part of the map around a position, trimmed at the map's edge.
+    def cutout(self, position: SkyCoord, size: Any) -> "ConvergenceMap":
+        """Return the part of the map around a position, trimmed at the edge of the map.
 
         Parameters
         ----------
         position : `~astropy.coordinates.SkyCoord`
             The center, in any frame.
-        size : `~astropy.units.Quantity` or str
-            An angle, or two for (height, width), along the pixel axes.
+        size : `~astropy.units.Quantity`, str or pair of these
+            The side of a square, or the height and the width along the pixel axes, angles.
 
         Returns
         -------
@@ -293,21 +299,21 @@ class ConvergenceMap(NDIOMixin, NDData):
         Raises
         ------
         TypeError
-            If ``position`` is no position or ``size`` no angle.
+            If ``position`` is not a position or ``size`` not an angle.
         ValueError
-            If nothing of it lies on the map.
+            If the cutout does not overlap the map.
         """
         if not isinstance(position, SkyCoord) or not position.isscalar:
-            raise TypeError(f"position must be one SkyCoord, not {position!r}")
-        pair = isinstance(size, (tuple, list, u.Quantity)) and np.shape(size) == (2,)
-        sides = [check_angle(side, "size") for side in (size if pair else (size, size))]
-        own = pixel_sides(self.wcs, self.shape)
-        pixels = [float(side / pixel) for side, pixel in zip(sides, own, strict=True)]
+            raise ParameterTypeError("position", "one SkyCoord", repr(position))
+        is_pair = isinstance(size, (tuple, list, u.Quantity)) and np.shape(size) == (2,)
+        sides = [check_angle(side, "size") for side in (size if is_pair else (size, size))]
+        pixels = pixel_sides(self.wcs, self.shape)
+        n_pixels = [float(side / pixel) for side, pixel in zip(sides, pixels, strict=True)]
         center = self.wcs.world_to_pixel(position)
         try:
-            if not np.all(np.isfinite(center)):  # on the other side of the sky
+            if not np.all(np.isfinite(center)):  # outside of the projection
                 raise NoOverlapError
-            cut = Cutout2D(self.data, tuple(map(float, center)), pixels, mode="trim")
+            cut = Cutout2D(self.data, tuple(map(float, center)), n_pixels, mode="trim")
         except NoOverlapError:
             raise ValueError(
                 f"position {position.to_string('decimal')} and size {size} do not overlap the map"
@@ -357,7 +363,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         if self.uncertainty is not None or other.uncertainty is not None:
             _warn_dropped("the two maps may share their noise")
         both_b = self.kappa_b is not None and other.kappa_b is not None
-        # Two maps of the same galaxies have the same counts; of others, neither's are the sum's.
+        # Maps of the same galaxies have the same counts; otherwise the sum has no counts.
         same_counts = self.counts is not None and np.array_equal(self.counts, other.counts)
         return self.replace(
             data=self.data + sign * other.data,
@@ -369,8 +375,8 @@ class ConvergenceMap(NDIOMixin, NDData):
 
     # --- other pixels -----------------------------------------------------------------------
 
-    def smooth(self, smoothing):
-        """Smooth with a Gaussian; masked pixels have no influence and stay masked.
+    def smooth(self, smoothing: AngleLike) -> "ConvergenceMap":
+        """Smooth the map with a Gaussian; masked pixels have no weight and stay masked.
 
         Parameters
         ----------
@@ -380,14 +386,14 @@ class ConvergenceMap(NDIOMixin, NDData):
         Returns
         -------
         ConvergenceMap
-            The smoothed map (E and B), without uncertainty.
+            The smoothed map, with its B-mode and without uncertainty.
 
         Raises
         ------
         TypeError
-            If ``smoothing`` is a bare number.
+            If ``smoothing`` is not an angle.
         ValueError
-            If the pixels are far from squares.
+            If the sides of a pixel differ by more than 3 per cent.
 
         Warns
         -----
@@ -398,17 +404,17 @@ class ConvergenceMap(NDIOMixin, NDData):
         anisotropy = pixel_anisotropy(self.wcs, self.shape)
         if anisotropy > _MAX_ANISOTROPY:
             raise ValueError(
-                f"the pixels are far from squares ({anisotropy:.3g} : 1), so that a Gaussian would "
-                "not be round on the sky: reproject the map first"
+                f"the pixels are not square ({anisotropy:.3g} : 1), so that a Gaussian would not "
+                "be isotropic on the sky: reproject the map first"
             )
         pixels = float(smoothing / self.pixel_scale)
 
         def smoothed(values):
-            # The B-mode may have holes of its own, and one NaN would empty a Fourier transform.
-            good = np.isfinite(values)
-            weight = good.astype(values.dtype)
-            smooth = normalized_smooth(np.where(good, values, 0), weight, pixels)[0]
-            return np.where(good, smooth, np.nan)
+            # Not the mask: the B-mode can have further NaN, and one NaN spoils a Fourier transform.
+            is_finite = np.isfinite(values)
+            weight = is_finite.astype(values.dtype)
+            smooth = normalized_smooth(np.where(is_finite, values, 0), weight, pixels)[0]
+            return np.where(is_finite, smooth, np.nan)
 
         if self.uncertainty is not None:
             _warn_dropped("smoothed noise depends on its correlation")
@@ -420,19 +426,21 @@ class ConvergenceMap(NDIOMixin, NDData):
             meta=meta,
         )
 
-    def reproject(self, wcs, *, order="bilinear"):
-        """Resample onto another WCS.
+    def reproject(
+        self, wcs: WCS, *, order: Literal["bilinear", "nearest-neighbor"] = "bilinear"
+    ) -> "ConvergenceMap":
+        """Resample the map to another WCS.
 
-        Kappa and the B-mode are interpolated. Counts are shared out among the pixels that lie at
-        the same place, so that none is lost. A pixel is masked if its center lies off the map, or
-        masked pixels enter its value.
+        Kappa and the B-mode are interpolated. Counts are distributed over the new pixels by area,
+        so that their sum is conserved. A pixel is masked if its center lies outside of the map, or
+        if masked pixels contribute to its value.
 
         Parameters
         ----------
         wcs : `~astropy.wcs.WCS`
             A celestial WCS with its ``array_shape``.
         order : {"bilinear", "nearest-neighbor"}
-            The order of interpolation. (Splines of higher order would carry masked pixels far.)
+            The order of the interpolation. (Higher orders would spread masked pixels widely.)
 
         Returns
         -------
@@ -442,7 +450,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         Raises
         ------
         TypeError, ValueError
-            If ``wcs`` cannot be used, or the two do not overlap.
+            If ``wcs`` is not a celestial WCS with a shape, or does not overlap the map.
 
         Warns
         -----
@@ -452,39 +460,39 @@ class ConvergenceMap(NDIOMixin, NDData):
         check_celestial_wcs(wcs)
         check_choice(order, "order", ("bilinear", "nearest-neighbor"))
         planes = [self.data] if self.kappa_b is None else [self.data, self.kappa_b]
-        (kappa, *kappa_b), bad = resample(planes, self.mask, self.wcs, wcs, order=order)
-        if bad.all():
+        (kappa, *kappa_b), masked = resample(planes, self.mask, self.wcs, wcs, order=order)
+        if masked.all():
             raise ValueError("wcs does not overlap the map (or only its masked pixels)")
         if self.uncertainty is not None:
             _warn_dropped("resampled noise depends on its correlation")
         return self.replace(
             data=kappa,
             wcs=wcs,
-            mask=bad,
+            mask=masked,
             uncertainty=None,
             kappa_b=kappa_b[0] if kappa_b else None,
             counts=None if self.counts is None else resample_counts(self.counts, self.wcs, wcs),
             meta={**self.meta, "resampled_by": f"{order} (counts: shared out)"},
         )
 
-    # --- pictures ---------------------------------------------------------------------------
+    # --- figures ----------------------------------------------------------------------------
 
-    def plot(self, ax=None, **kwargs):
-        """Draw the map; see `lensmap.plotting.plot_map`.
+    def plot(self, ax: "WCSAxes | None" = None, **kwargs: Any) -> "WCSAxes":
+        """Draw the map, as `lensmap.plotting.plot_map` does.
 
         Parameters
         ----------
         ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
-            Where to draw; None makes a new figure.
+            The axes to draw on; None makes a new figure.
         **kwargs
-            As for `lensmap.plotting.plot_map`.
+            Further parameters of `lensmap.plotting.plot_map`.
 
         Returns
         -------
         `~astropy.visualization.wcsaxes.WCSAxes`
             The axes.
         """
-        from lensmap.plotting import plot_map  # matplotlib only when a picture is wanted
+        from lensmap.plotting import plot_map  # here, because matplotlib is slow to import
 
         return plot_map(self, ax, **kwargs)
 

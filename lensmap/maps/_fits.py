@@ -1,13 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The FITS form of a map, registered with astropy's unified reading and writing.
+"""The FITS format of maps, registered with astropy's unified reading and writing.
 
-Primary: kappa. Extensions: KAPPA_B, UNCERT, MASK (uint8, 1 = excluded) and COUNTS, each with the
-celestial header and a BUNIT card, and META, a table of what is known of the map. The names are
-those that `~astropy.nddata.CCDData` looks for, so that it reads such a file, too.
+The primary HDU holds kappa. The extensions KAPPA_B, UNCERT, MASK (uint8, 1 = excluded) and COUNTS
+have the celestial header and a BUNIT card; META is a table of the meta. `~astropy.nddata.CCDData`
+reads such a file, because UNCERT and MASK are the names that it expects.
 """
 
 import json
 import numbers
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
@@ -16,22 +17,28 @@ from astropy.nddata import InverseVariance, StdDevUncertainty, VarianceUncertain
 from astropy.table import Table
 from astropy.wcs import WCS
 
+from lensmap.typing import PathLike
 from lensmap.utils import FITS_SUFFIXES, atomic_write, has_suffix
+
+if TYPE_CHECKING:
+    from lensmap.maps._convergence_map import ConvergenceMap
 
 __all__ = ["read_fits", "write_fits", "register_fits"]
 
 
-def write_fits(kappa, filename, *, overwrite=False):
-    """Write a map, whole or not at all.
+def write_fits(
+    kappa: "ConvergenceMap", filename: PathLike, *, overwrite: bool = False
+) -> None:
+    """Write a map to a file, which is complete or does not exist.
 
     Parameters
     ----------
     kappa : ConvergenceMap
         The map.
     filename : path-like
-        Where to.
+        The file.
     overwrite : bool
-        Whether an existing file may be replaced.
+        Whether to replace an existing file.
 
     Raises
     ------
@@ -59,7 +66,7 @@ def write_fits(kappa, filename, *, overwrite=False):
     if kappa.meta:
         meta = Table(
             {
-                # JSON for the keys, too: FITS knows ASCII only.
+                # Keys are JSON as well, because FITS tables hold ASCII only.
                 "key": [_to_json(str(key))[1:-1] for key in kappa.meta],
                 "value": [_to_json(value) for value in kappa.meta.values()],
             }
@@ -70,8 +77,8 @@ def write_fits(kappa, filename, *, overwrite=False):
         fits.HDUList(hdus).writeto(temporary, overwrite=True, checksum=True)
 
 
-def read_fits(filename):
-    """Read a map that lensmap wrote, or any celestial image of a convergence.
+def read_fits(filename: PathLike) -> "ConvergenceMap":
+    """Read a map of lensmap, or any celestial image of the convergence.
 
     Parameters
     ----------
@@ -86,17 +93,17 @@ def read_fits(filename):
     Raises
     ------
     ValueError
-        If its first image is not two-dimensional, has no celestial WCS, or has a unit.
+        If the first image is not two-dimensional, has no celestial WCS, or has a unit.
     """
-    from lensmap.maps._convergence_map import ConvergenceMap  # which registers this function
+    from lensmap.maps._convergence_map import ConvergenceMap  # it imports this module
 
-    # astropy's registry gives an open file
+    # astropy's registry passes an open file.
     filename = getattr(filename, "name", filename)
-    with _opened(filename) as hdus:
+    with _open_fits(filename) as hdus:
         image = next((hdu for hdu in hdus if hdu.is_image and hdu.data is not None), None)
         if image is None or image.data.ndim != 2:
             raise ValueError(
-                f"{str(filename)!r} is no convergence map: its first image is "
+                f"{str(filename)!r} is not a convergence map: its first image is "
                 + ("missing" if image is None else f"{image.data.ndim}-dimensional")
             )
         _check_unit(image.header.get("BUNIT", ""), filename)
@@ -120,23 +127,26 @@ def read_fits(filename):
         )
 
 
-def _opened(filename):
+def _open_fits(filename):
     try:
         return fits.open(filename)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ValueError(f"{str(filename)!r} is no FITS file") from error
+        raise ValueError(f"{str(filename)!r} is not a FITS file") from error
 
 
 def _read_uncertainty(hdus, values, filename):
-    """Return the uncertainty as its UTYPE says what it is: astropy writes variances, too."""
+    """Return the uncertainty of the kind UTYPE; astropy also writes variances."""
     if values is None:
         return None
     name = hdus["UNCERT"].header.get("UTYPE", "StdDevUncertainty")
     kinds = {cls.__name__: cls for cls in (StdDevUncertainty, VarianceUncertainty, InverseVariance)}
     if name not in kinds:
-        raise ValueError(f"{str(filename)!r}: UNCERT is a {name!r}, which lensmap does not know")
+        raise ValueError(
+            f"{str(filename)!r}: the UTYPE of UNCERT must be one of {', '.join(kinds)}, not "
+            f"{name!r}"
+        )
     return kinds[name](values)
 
 
@@ -145,11 +155,17 @@ def _check_unit(unit, filename):
     if unit.lower() in ("", "1", "dimensionless"):
         return
     if u.Unit(unit, parse_strict="silent") != u.dimensionless_unscaled:
-        raise ValueError(f"{str(filename)!r} is no convergence map: its BUNIT is {unit!r}")
+        raise ValueError(f"{str(filename)!r} is not a convergence map: its BUNIT is {unit!r}")
 
 
-def register_fits(cls):
-    """Register FITS with the ``read`` and ``write`` of ``ConvergenceMap`` (once, at import)."""
+def register_fits(cls: type) -> None:
+    """Register FITS with the ``read`` and ``write`` of ``ConvergenceMap``, at import.
+
+    Parameters
+    ----------
+    cls : type
+        `ConvergenceMap`.
+    """
     registry.register_reader("fits", cls, read_fits, force=True)
     registry.register_writer("fits", cls, write_fits, force=True)
     registry.register_identifier("fits", cls, _is_fits, force=True)
@@ -166,24 +182,24 @@ def _celestial_header(wcs):
         )
     header = wcs.to_header(relax=True)
     if wcs.sip is not None:
-        # to_header forgets the suffix that says that there are SIP terms
+        # to_header drops the suffix that announces SIP terms.
         header["CTYPE1"], header["CTYPE2"] = (
             name if name.endswith("-SIP") else f"{name}-SIP" for name in wcs.wcs.ctype
         )
-    # A dimensionless quantity has a blank unit; "1" is not a unit that readers understand.
+    # The FITS unit of a dimensionless quantity is blank; many readers do not understand "1".
     header["BUNIT"] = ("", "dimensionless")
     return header
 
 
 def _readable_cards(meta):
-    """Return the few facts that a person looks for in a header, as far as they are known."""
+    """Return header cards with the main facts of the meta, for human readers."""
     parameters = meta.get("parameters")
     facts = {
         "ESTIMATR": (meta.get("estimator"), "lensmap estimator"),
         "CONVENTN": (meta.get("convention"), "declared convention of the catalog"),
         "NGAL": (meta.get("n_galaxies"), "galaxies used"),
         "SMOOTH": (
-            # of the estimator alone; a map that was smoothed again says so in its META only
+            # That of the estimator; for a map that was smoothed again it would be wrong.
             parameters.get("smoothing")
             if isinstance(parameters, dict) and "smoothed_by" not in meta
             else None,
@@ -195,15 +211,15 @@ def _readable_cards(meta):
         if isinstance(value, numbers.Integral):
             cards[key] = (int(value), comment)
         elif value is not None:
-            # A card has room for so many characters beside its comment, and knows ASCII only.
+            # Cards are ASCII, with 28 characters beside the comment.
             cards[key] = (str(value).encode("ascii", "replace").decode()[:28], comment)
     return cards
 
 
 def _to_json(value):
-    """Return the value as JSON; what JSON does not know becomes a string."""
+    """Return the value as JSON; types that JSON does not have become strings."""
 
-    def plain(item):
+    def convert(item):
         if isinstance(item, np.generic):
             return item.item()
         if isinstance(item, np.ndarray) and not isinstance(item, u.Quantity):
@@ -211,8 +227,8 @@ def _to_json(value):
         return str(item)
 
     try:
-        return json.dumps(value, default=plain)
-    except TypeError:  # a dictionary with keys such as tuples
+        return json.dumps(value, default=convert)
+    except TypeError:  # a dictionary with keys that are not strings, such as tuples
         return json.dumps(str(value))
 
 
@@ -224,5 +240,5 @@ def _read_meta(hdus):
 
 
 def _native(data):
-    """Return a copy in the machine's byte order: the file is closed after reading."""
+    """Return a copy in native byte order, since the file is closed after reading."""
     return np.array(data, dtype=data.dtype.newbyteorder("="))

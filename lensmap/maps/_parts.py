@@ -1,17 +1,17 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What a map is made of, checked one by one, and the one rule for masked pixels."""
+"""Checks and conversions of the parts of a map."""
 
 import numpy as np
 from astropy import units as u
 from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty
 
-from lensmap.utils import check_celestial_wcs
+from lensmap.utils import ParameterError, ParameterTypeError, check_celestial_wcs
 
-__all__ = ["unpacked", "plane", "deviation", "blanked", "own_wcs"]
+__all__ = ["as_plane", "copy_wcs", "mask_values", "standard_deviation", "unpack"]
 
 
-def unpacked(data, parts):
-    """Return an array, and its parts as far as given, else as the object brings them along."""
+def unpack(data, parts):
+    """Return the array of an object and its parts, of which given ones take precedence."""
     if isinstance(data, NDData):
         parts = {
             name: getattr(data, name, None) if part is None else part
@@ -23,57 +23,63 @@ def unpacked(data, parts):
         data = data.value
     if isinstance(data, np.ma.MaskedArray):
         data = data.astype(np.result_type(data.dtype, np.float32)).filled(np.nan)
-    if isinstance(parts["mask"], (bool, np.bool_)):  # numpy's word for "nothing is masked"
+    if isinstance(parts["mask"], (bool, np.bool_)):  # numpy.ma.nomask is False
         parts["mask"] = np.full(np.shape(data), parts["mask"])
     return data, parts
 
 
-def plane(values, name, shape=None, dtype=float):
-    """Return a two-dimensional array of the right shape; None stays None."""
+def as_plane(values, name, shape=None, dtype=float):
+    """Return a two-dimensional array of the right shape and type; None stays None."""
     if values is None:
         return None
     values = np.asarray(values)
     if dtype is bool and values.dtype != bool:
-        raise TypeError(f"{name} must be boolean (True = excluded), not {values.dtype}")
+        raise ParameterTypeError(name, "boolean (True = excluded)", str(values.dtype))
     if values.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, not {values.dtype}")
+        raise ParameterTypeError(name, "real numbers", str(values.dtype), verb="hold")
     if dtype is float and values.dtype.kind != "f":
         values = values.astype(float)
     if values.ndim != 2:
-        raise ValueError(f"{name} must be two-dimensional (ny, nx), not {values.shape}")
+        raise ParameterError(name, "two-dimensional (ny, nx)", str(values.shape))
     if shape is not None and values.shape != shape:
-        raise ValueError(f"{name} has the shape {values.shape}, but the map has {shape} (ny, nx)")
+        raise ParameterError(
+            name, f"the shape of the data, {shape} (ny, nx)", str(values.shape), verb="have"
+        )
     return values
 
 
-def deviation(uncertainty, shape):
+def standard_deviation(uncertainty, shape):
     """Return the standard deviation as an array; None stays None."""
     if isinstance(uncertainty, NDUncertainty):
-        kind = type(uncertainty).__name__
         try:
             deviation = uncertainty.represent_as(StdDevUncertainty)
         except TypeError:
-            raise TypeError(
-                f"uncertainty must be a standard deviation or what can be turned into one, not "
-                f"{kind}; StdDevUncertainty(array) says that it is one"
+            raise ParameterTypeError(
+                "uncertainty",
+                "a standard deviation, a variance or an inverse variance",
+                type(uncertainty).__name__,
+                "give an array, or StdDevUncertainty(array)",
             ) from None
         unit = deviation.unit or u.dimensionless_unscaled
         uncertainty = u.Quantity(deviation.array, unit).to_value(u.dimensionless_unscaled)
-    return plane(uncertainty, "uncertainty", shape)
+    return as_plane(uncertainty, "uncertainty", shape)
 
 
-def blanked(values, bad, copy):
-    """Return the array with NaN where it is bad, copied only if need be."""
-    if copy or np.any(bad & ~np.isnan(values)):
+def mask_values(values, mask, copy):
+    """Return the array with NaN in masked pixels, copied only if necessary."""
+    if copy or np.any(mask & ~np.isnan(values)):
         values = values.copy()
-        values[bad] = np.nan
+        values[mask] = np.nan
     return values
 
 
-def own_wcs(wcs, shape):
+def copy_wcs(wcs, shape):
+    """Return a copy of a celestial WCS, with the shape of the map."""
     check_celestial_wcs(wcs, need_shape=False)
     if wcs.array_shape is not None and tuple(wcs.array_shape) != shape:
-        raise ValueError(f"wcs has the shape {wcs.array_shape}, but the map has {shape} (ny, nx)")
+        raise ParameterError(
+            "wcs", f"the shape of the data, {shape} (ny, nx)", str(wcs.array_shape), verb="have"
+        )
     wcs = wcs.deepcopy()
     wcs.array_shape = shape
     return wcs

@@ -1,18 +1,19 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""How large pixels are on the sky, and whether two maps have the same ones."""
+"""Geometry of pixels on the sky: sizes, positions and equality."""
 
 import numpy as np
 from astropy import units as u
+from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
 
 __all__ = ["pixel_anisotropy", "pixel_sides", "pixel_size", "pixel_to_pixel", "same_pixels"]
 
-# Two WCS are the same if their pixels lie closer than this, in pixels: a header keeps 14 digits.
-_SAME = 1e-3
+# The largest distance of equal pixels of two WCS, in pixels; a FITS header keeps 14 digits.
+_TOLERANCE_PIXELS = 1e-3
 
 
 def _vectors(wcs, x, y):
-    """Return the unit vectors of pixel positions, ``(..., 3)``; NaN off the sky."""
+    """Return the unit vectors of pixel positions, ``(..., 3)``; NaN outside of the projection."""
     world = wcs.all_pix2world(x, y, 0)
     lon, lat = (np.radians(world[i]) for i in (wcs.wcs.lng, wcs.wcs.lat))
     return np.stack(
@@ -20,8 +21,10 @@ def _vectors(wcs, x, y):
     )
 
 
-def pixel_to_pixel(x, y, wcs_in, wcs_out):
-    """Return where positions on one map lie on another.
+def pixel_to_pixel(
+    x: np.ndarray, y: np.ndarray, wcs_in: WCS, wcs_out: WCS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Convert pixel positions of one WCS to those of another.
 
     Parameters
     ----------
@@ -32,73 +35,73 @@ def pixel_to_pixel(x, y, wcs_in, wcs_out):
 
     Returns
     -------
-    tuple of `numpy.ndarray`
-        ``(x, y)`` on ``wcs_out``; NaN off the sky.
+    x, y : `numpy.ndarray`
+        0-based pixel positions on ``wcs_out``; NaN outside of the projection.
     """
     sphere = wcs_in.pixel_to_world(x, y).transform_to(wcs_to_celestial_frame(wcs_out)).spherical
     world = {wcs_out.wcs.lng: sphere.lon.deg, wcs_out.wcs.lat: sphere.lat.deg}
-    # Quiet: far off an image with distortions there may be no position, which is no error.
+    # Quiet, because the inverse of a distortion may not converge far from the image.
     return wcs_out.all_world2pix(world[0], world[1], 0, quiet=True)
 
 
-def pixel_sides(wcs, shape):
-    """Return the height and the width of the pixel at the center of a map.
+def pixel_sides(wcs: WCS, shape: tuple[int, int]) -> u.Quantity:
+    """Return the height and the width of the central pixel of a map.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
         A two-dimensional celestial WCS.
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the map, ``(ny, nx)``.
 
     Returns
     -------
     `~astropy.units.Quantity`
-        Two angles on the sky, along the pixel's y and its x.
+        The sides along y and x on the sky, angles, ``(2,)``.
     """
     return np.linalg.norm(_central_pixel(wcs, shape), axis=1) * u.rad
 
 
-def pixel_size(wcs, shape):
-    """Return the square root of the area of the pixel at the center of a map.
+def pixel_size(wcs: WCS, shape: tuple[int, int]) -> u.Quantity:
+    """Return the square root of the area of the central pixel of a map.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
         A two-dimensional celestial WCS.
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the map, ``(ny, nx)``.
 
     Returns
     -------
     `~astropy.units.Quantity`
-        An angle on the sky, in degrees.
+        An angle on the sky, degrees.
     """
     area = np.linalg.norm(np.cross(*_central_pixel(wcs, shape)))
     return np.degrees(np.sqrt(area)) * u.deg
 
 
-def pixel_anisotropy(wcs, shape):
-    """Return the ratio of the largest to the smallest scale of the pixel at a map's center.
+def pixel_anisotropy(wcs: WCS, shape: tuple[int, int]) -> float:
+    """Return the ratio of the largest to the smallest scale of the central pixel of a map.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
         A two-dimensional celestial WCS.
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the map, ``(ny, nx)``.
 
     Returns
     -------
     float
-        1 for squares; oblongs and rhombs have more.
+        1 for squares, and more for rectangles and rhombs.
     """
     largest, smallest = np.linalg.svd(_central_pixel(wcs, shape), compute_uv=False)
     return float(largest / smallest)
 
 
 def _central_pixel(wcs, shape):
-    """Return the pixel's y and x axes as vectors on the sky, ``(2, 3)``, in radians."""
+    """Return the y and x axes of the central pixel as vectors, ``(2, 3)``, radians."""
     y, x = (n / 2 - 0.5 for n in shape)
     low, high, left, right = _vectors(
         wcs, x + np.array([0.0, 0.0, -0.5, 0.5]), y + np.array([-0.5, 0.5, 0.0, 0.0])
@@ -106,25 +109,27 @@ def _central_pixel(wcs, shape):
     return np.stack([high - low, right - left])
 
 
-def same_pixels(one, other, shape):
-    """Return whether the pixels of two WCS lie at the same places on the sky.
+def same_pixels(one: WCS, other: WCS, shape: tuple[int, int]) -> bool:
+    """Return whether the pixels of two WCS have the same positions on the sky.
 
     Parameters
     ----------
     one, other : `~astropy.wcs.WCS`
-        Two-dimensional celestial WCS, however they are written.
+        Two-dimensional celestial WCS, in any parametrization.
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the map, ``(ny, nx)``.
 
     Returns
     -------
     bool
-        True if they do, to a thousandth of a pixel.
+        True if the positions agree to a thousandth of a pixel.
     """
     ny, nx = shape
     y, x = np.meshgrid(np.linspace(0, ny - 1, 5), np.linspace(0, nx - 1, 5), indexing="ij")
-    here, there = (wcs.pixel_to_world(x, y).icrs for wcs in (one, other))
-    apart = here.separation(there) / pixel_sides(one, shape).min()
-    # Corners of an all-sky map lie off the sky.
-    off = [np.isnan(sky.ra) for sky in (here, there)]
-    return bool(np.array_equal(*off) and np.all(apart[~off[0]] < _SAME))
+    first, second = (wcs.pixel_to_world(x, y).icrs for wcs in (one, other))
+    distance = first.separation(second) / pixel_sides(one, shape).min()
+    # Corners of an all-sky map are outside of the projection.
+    outside = [np.isnan(sky.ra) for sky in (first, second)]
+    return bool(
+        np.array_equal(*outside) and np.all(distance[~outside[0]] < _TOLERANCE_PIXELS)
+    )

@@ -299,5 +299,5 @@ def test_a_variance_of_another_program_is_read_as_one(tmp_path):
 
 def test_a_file_that_is_none_is_named(tmp_path):
     (tmp_path / "broken.fits").write_bytes(b"no such thing" * 300)
-    with pytest.raises(ValueError, match=r"broken.fits' is no FITS file"):
+    with pytest.raises(ValueError, match=r"broken.fits' is not a FITS file"):
         ConvergenceMap.read(tmp_path / "broken.fits")
