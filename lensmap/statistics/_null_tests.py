@@ -117,9 +117,9 @@ def stack_at(
     """
     check_map(kappa)
     check_count(n_random, "n_random", minimum=2)
-    if b_mode and kappa.kappa_b is None:
-        raise ParameterError("kappa", "a B-mode", verb="have")
     values = kappa.kappa_b if b_mode else kappa.data
+    if values is None:
+        raise ParameterError("kappa", "a B-mode", verb="have")
     unmasked = ~kappa.mask & np.isfinite(values)
     ny, nx = kappa.shape
     x, y = (np.rint(v) for v in kappa.wcs.world_to_pixel(as_skycoord(positions)))
