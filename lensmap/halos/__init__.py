@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Halos: how many there are, how concentrated they are, and what they do to light."""
+"""Halos: abundance, bias, concentration, and NFW lenses."""
 
 from lensmap._lazy import lazy_exports
 

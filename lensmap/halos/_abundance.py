@@ -1,14 +1,23 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""How many halos there are, how they cluster and how concentrated they are: through colossus.
+"""Abundance, bias, concentration and mass definitions of halos, by colossus.
 
-Masses go in and come out in solar masses without h, lengths in Mpc without h.
+Masses are in solar masses and lengths in Mpc, both without h.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
 
 from lensmap.cosmology import colossus_cosmology, get_cosmology
-from lensmap.utils import check_choice
+from lensmap.utils import ParameterError, ParameterTypeError, check_choice
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from lensmap.typing import CosmologyLike
 
 __all__ = ["concentration", "convert_mass", "halo_bias", "halo_counts", "mass_function"]
 
@@ -16,27 +25,34 @@ _MASS_FUNCTIONS = ("tinker08", "diemer20", "watson13", "despali16", "bocquet16")
 _BIASES = ("tinker10", "comparat17")
 _CONCENTRATIONS = ("diemer19", "duffy08", "ishiyama21", "child18", "ludlow16")
 
+# The upper end of integrals over the mass function.
+_MAX_MASS_MSUN = 3e16
 
-def _masses(m, name="m200c"):
-    """Return masses as a flat array in solar masses: colossus knows one dimension only."""
-    if not isinstance(m, u.Quantity) or not m.unit.is_equivalent(u.solMass):
-        raise TypeError(f"{name} must be masses with a unit, such as 1e14 * u.solMass, not {m!r}")
-    value = m.to_value(u.solMass)
+
+def _flat_masses(mass: u.Quantity, name: str = "m200c") -> np.ndarray:
+    """Return masses in solar masses as a flat array, which colossus needs."""
+    if not isinstance(mass, u.Quantity) or not mass.unit.is_equivalent(u.solMass):
+        raise ParameterTypeError(name, "masses with a unit, such as 1e14 * u.solMass", repr(mass))
+    value = mass.to_value(u.solMass)
     if not np.all(np.isfinite(value)) or np.any(value <= 0):
-        raise ValueError(f"{name} must be positive and finite, but reaches from {np.min(value):g} "
-                         f"to {np.max(value):g} solar masses")
+        raise ParameterError(
+            name, "positive and finite",
+            f"from {np.min(value):g} to {np.max(value):g} solar masses",
+        )
     return np.ravel(np.asarray(value, dtype=float))
 
 
-def _redshift(z):
+def _check_redshift(z: float) -> float:
     z = float(z)
     if not (np.isfinite(z) and z >= 0):
-        raise ValueError(f"z must be finite and not negative, not {z}")
+        raise ParameterError("z", "finite and not negative", str(z))
     return z
 
 
-def mass_function(m200c, z, cosmology=None, *, model="tinker08"):
-    """Return the number density of halos per logarithm of the mass.
+def mass_function(
+    m200c: u.Quantity, z: float, cosmology: CosmologyLike = None, *, model: str = "tinker08"
+) -> u.Quantity:
+    """Return the halo mass function, the number density per logarithm of the mass.
 
     Parameters
     ----------
@@ -47,30 +63,38 @@ def mass_function(m200c, z, cosmology=None, *, model="tinker08"):
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     model : {"tinker08", "diemer20", "watson13", "despali16", "bocquet16"}
-        The fit, as colossus names it.
+        The fitting function by its name in colossus.
 
     Returns
     -------
     `~astropy.units.Quantity`
         dn / dln M per comoving Mpc^3, of the shape of ``m200c``.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used.
+
     References
     ----------
     Tinker et al. 2008, ApJ 688, 709; Diemer 2018, ApJS 239, 35 (colossus).
     """
     check_choice(model, "model", _MASS_FUNCTIONS)
-    masses = _masses(m200c)
+    masses = _flat_masses(m200c)
     from colossus.lss.mass_function import massFunction
 
     with colossus_cosmology(cosmology) as colossus:
         values = massFunction(
-            masses * colossus.h, _redshift(z), q_in="M", q_out="dndlnM", mdef="200c", model=model
+            masses * colossus.h, _check_redshift(z), q_in="M", q_out="dndlnM", mdef="200c",
+            model=model,
         )
         values = values * colossus.h**3
     return values.reshape(np.shape(m200c)) / u.Mpc**3
 
 
-def halo_bias(m200c, z, cosmology=None, *, model="tinker10"):
+def halo_bias(
+    m200c: u.Quantity, z: float, cosmology: CosmologyLike = None, *, model: str = "tinker10"
+) -> np.ndarray:
     """Return the linear bias of halos.
 
     Parameters
@@ -82,27 +106,34 @@ def halo_bias(m200c, z, cosmology=None, *, model="tinker10"):
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     model : {"tinker10", "comparat17"}
-        The fit, as colossus names it.
+        The fitting function by its name in colossus.
 
     Returns
     -------
     `numpy.ndarray`
-        Of the shape of ``m200c``.
+        The bias, of the shape of ``m200c``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used.
 
     References
     ----------
     Tinker et al. 2010, ApJ 724, 878.
     """
     check_choice(model, "model", _BIASES)
-    masses = _masses(m200c)
+    masses = _flat_masses(m200c)
     from colossus.lss.bias import haloBias
 
     with colossus_cosmology(cosmology) as colossus:
-        values = haloBias(masses * colossus.h, _redshift(z), mdef="200c", model=model)
+        values = haloBias(masses * colossus.h, _check_redshift(z), mdef="200c", model=model)
     return np.asarray(values).reshape(np.shape(m200c))
 
 
-def concentration(m200c, z, cosmology=None, *, model="diemer19"):
+def concentration(
+    m200c: u.Quantity, z: float, cosmology: CosmologyLike = None, *, model: str = "diemer19"
+) -> np.ndarray:
     """Return the median concentration c200c of halos.
 
     Parameters
@@ -114,70 +145,87 @@ def concentration(m200c, z, cosmology=None, *, model="diemer19"):
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     model : {"diemer19", "duffy08", "ishiyama21", "child18", "ludlow16"}
-        The relation, as colossus names it.
+        The relation by its name in colossus.
 
     Returns
     -------
     `numpy.ndarray`
-        Of the shape of ``m200c``.
+        The concentration, of the shape of ``m200c``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used, or the relation does not cover a mass.
 
     References
     ----------
     Diemer & Joyce 2019, ApJ 871, 168; Duffy et al. 2008, MNRAS 390, L64.
     """
     check_choice(model, "model", _CONCENTRATIONS)
-    masses = _masses(m200c)
+    masses = _flat_masses(m200c)
     from colossus.halo.concentration import concentration as colossus_concentration
 
     with colossus_cosmology(cosmology) as colossus:
-        values, good = colossus_concentration(
-            masses * colossus.h, "200c", _redshift(z), model=model, range_return=True,
+        values, _ = colossus_concentration(
+            masses * colossus.h, "200c", _check_redshift(z), model=model, range_return=True,
             range_warning=False,
         )
     if not np.all(np.isfinite(values) & (values > 0)):
-        raise ValueError(f"model {model!r} has no concentration for some m200c at z={z}")
+        raise ValueError(f"the model {model!r} has no concentration for some m200c at z={z}")
     return np.asarray(values).reshape(np.shape(m200c))
 
 
-def convert_mass(mass, c, z, mdef_in, mdef_out, cosmology=None):
-    """Convert the mass of an NFW halo to another definition.
+def convert_mass(
+    mass: u.Quantity,
+    c: ArrayLike,
+    z: float,
+    mdef_in: str,
+    mdef_out: str,
+    cosmology: CosmologyLike = None,
+) -> tuple[u.Quantity, u.Quantity, np.ndarray]:
+    """Convert the masses of NFW halos to another definition.
 
     Parameters
     ----------
     mass : `~astropy.units.Quantity`
-        The mass in the definition ``mdef_in``, any shape.
+        Masses in the definition ``mdef_in``, any shape.
     c : float or array_like
-        The concentration in that definition.
+        Concentrations in that definition.
     z : float
         The redshift.
     mdef_in, mdef_out : str
-        ``"200c"``, ``"500c"``, ``"200m"``, ``"vir"``, ...
+        Definitions of mass: ``"200c"``, ``"500c"``, ``"200m"``, ``"vir"``, ...
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
 
     Returns
     -------
     mass : `~astropy.units.Quantity`
-        In the definition ``mdef_out``, solar masses.
+        Masses in the definition ``mdef_out``, solar masses.
     radius : `~astropy.units.Quantity`
-        The radius that belongs to it, proper Mpc.
+        The radii of the definition ``mdef_out``, proper Mpc.
     c : `numpy.ndarray`
-        The concentration that belongs to it.
+        The concentrations in the definition ``mdef_out``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used.
     """
-    masses = _masses(mass, "mass")
+    masses = _flat_masses(mass, "mass")
     c = np.ravel(np.broadcast_to(np.asarray(c, dtype=float), np.shape(mass)))
     if not np.all(np.isfinite(c) & (c > 0)):
-        raise ValueError(f"c must be positive and finite, not {c}")
+        raise ParameterError("c", "positive and finite", str(c))
     for name, mdef in (("mdef_in", mdef_in), ("mdef_out", mdef_out)):
         if not (mdef == "vir" or (isinstance(mdef, str) and mdef[:-1].isdigit()
                                   and mdef[-1] in "cm")):
-            raise ValueError(
-                f"{name} must be such as '200c', '500c', '200m' or 'vir', not {mdef!r}"
-            )
+            raise ParameterError(name, "such as '200c', '500c', '200m' or 'vir'", repr(mdef))
     from colossus.halo.mass_defs import changeMassDefinition
 
     with colossus_cosmology(cosmology) as colossus:
-        m, r, c = changeMassDefinition(masses * colossus.h, c, _redshift(z), mdef_in, mdef_out)
+        m, r, c = changeMassDefinition(
+            masses * colossus.h, c, _check_redshift(z), mdef_in, mdef_out
+        )
         h = colossus.h
     shape = np.shape(mass)
     return (
@@ -187,8 +235,15 @@ def convert_mass(mass, c, z, mdef_in, mdef_out, cosmology=None):
     )
 
 
-def halo_counts(min_mass, z_range, area, cosmology=None, *, model="tinker08"):
-    """Return the mean number of halos above a mass in a patch of sky.
+def halo_counts(
+    min_mass: u.Quantity,
+    z_range: tuple[float, float],
+    area: u.Quantity,
+    cosmology: CosmologyLike = None,
+    *,
+    model: str = "tinker08",
+) -> float:
+    """Return the mean number of halos above a mass in an area of the sky.
 
     Parameters
     ----------
@@ -206,7 +261,12 @@ def halo_counts(min_mass, z_range, area, cosmology=None, *, model="tinker08"):
     Returns
     -------
     float
-        The mean number.
+        The mean number of halos.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used.
 
     Examples
     --------
@@ -217,17 +277,21 @@ def halo_counts(min_mass, z_range, area, cosmology=None, *, model="tinker08"):
     """
     low, high = map(float, z_range)
     if not 0 <= low < high:
-        raise ValueError(f"z_range must rise and not be negative, not {z_range}")
+        raise ParameterError("z_range", "rising and not negative", str(z_range))
     if not isinstance(area, u.Quantity) or not area.unit.is_equivalent(u.sr) or not area > 0:
-        raise ValueError(f"area must be a positive solid angle such as 10 * u.deg**2, not {area!r}")
-    cosmology = get_cosmology(cosmology)
-    log_m = np.linspace(np.log(_masses(min_mass, "min_mass")[0]), np.log(3e16), 200)
+        raise ParameterError(
+            "area", "a positive solid angle such as 10 * u.deg**2", repr(area)
+        )
+    flrw = get_cosmology(cosmology)
+    ln_mass = np.linspace(
+        np.log(_flat_masses(min_mass, "min_mass")[0]), np.log(_MAX_MASS_MSUN), 200
+    )
     nodes, weights = np.polynomial.legendre.leggauss(24)
     z = low + (high - low) * (nodes + 1) / 2
     total = 0.0
-    for one, weight in zip(z, weights * (high - low) / 2, strict=True):
-        density = mass_function(np.exp(log_m) * u.solMass, one, cosmology, model=model)
-        number = np.trapezoid(density.to_value(u.Mpc**-3), log_m)
-        volume = cosmology.differential_comoving_volume(one).to_value(u.Mpc**3 / u.sr)
+    for node, weight in zip(z, weights * (high - low) / 2, strict=True):
+        density = mass_function(np.exp(ln_mass) * u.solMass, node, flrw, model=model)
+        number = np.trapezoid(density.to_value(u.Mpc**-3), ln_mass)
+        volume = flrw.differential_comoving_volume(node).to_value(u.Mpc**3 / u.sr)
         total += weight * number * volume
     return float(total * area.to_value(u.sr))

@@ -1,12 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`NFWHalo`: one halo at its redshift, with units."""
+"""An NFW halo as a lens at its redshift, with units."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
-from astropy.cosmology import FLRW
 
 from lensmap.cosmology import get_cosmology, sigma_crit
 from lensmap.halos._profiles import (
@@ -18,19 +20,27 @@ from lensmap.halos._profiles import (
     truncated_nfw_mean_sigma,
     truncated_nfw_sigma,
 )
+from lensmap.utils import ParameterError, ParameterTypeError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from lensmap.typing import CosmologyLike, RedshiftLike
 
 __all__ = ["NFWHalo", "radius_200c"]
 
-_DENSITY = u.solMass / u.Mpc**2
+_SURFACE_DENSITY = u.solMass / u.Mpc**2
 
 
-def radius_200c(m200c, z, cosmology=None):
-    """Return the radius within which the mean density is 200 times the critical one.
+def radius_200c(
+    m200c: u.Quantity, z: ArrayLike, cosmology: CosmologyLike = None
+) -> u.Quantity:
+    """Return r200c, the radius within which the mean density is 200 times the critical one.
 
     Parameters
     ----------
     m200c : `~astropy.units.Quantity`
-        The mass within it, any shape.
+        The mass within r200c, any shape.
     z : float or array_like
         The redshift, broadcast against the mass.
     cosmology : `~astropy.cosmology.FLRW`, str or None
@@ -41,38 +51,39 @@ def radius_200c(m200c, z, cosmology=None):
     `~astropy.units.Quantity`
         Proper Mpc.
     """
-    cosmology = get_cosmology(cosmology, structure=False)
-    critical = cosmology.critical_density(z).to_value(u.solMass / u.Mpc**3)
+    flrw = get_cosmology(cosmology, structure=False)
+    critical = flrw.critical_density(z).to_value(u.solMass / u.Mpc**3)
     mass = m200c.to_value(u.solMass)
     return (3 * mass / (4 * np.pi * 200 * critical)) ** (1 / 3) * u.Mpc
 
 
 @dataclass(frozen=True)
 class NFWHalo:
-    r"""An NFW halo as a lens, truncated and elliptical if asked to be.
+    r"""An NFW halo as a lens, optionally truncated and elliptical.
 
     Attributes
     ----------
     m200c : `~astropy.units.Quantity`
-        The mass within the radius whose mean density is 200 times the critical one (without h).
+        The mass within r200c, the radius whose mean density is 200 times the critical one
+        (without h).
     c200c : float
-        The concentration: that radius over the scale radius.
+        The concentration: r200c over the scale radius.
     z_lens : float
         The redshift, positive.
     truncation : float or None
-        The truncation radius in units of r200c; None does not truncate. M200c is that of the
+        The truncation radius in units of r200c; None does not truncate. ``m200c`` is that of the
         profile before truncation.
     ellipticity : float
-        :math:`(a - b) / (a + b)` of the surface density, between 0 and 1.
+        :math:`(a - b) / (a + b)` of the surface density, at least 0 and below 1.
     angle : `~astropy.units.Quantity`
-        Of the long axis, from +x through +y (of whatever frame positions are given in).
+        The angle of the major axis, from +x through +y of the offsets of `elliptical_kappa`.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
 
     Raises
     ------
     TypeError
-        If the mass has no unit.
+        If the mass or the angle has no unit.
     ValueError
         If a parameter is out of range.
 
@@ -96,12 +107,12 @@ class NFWHalo:
     truncation: float | None = None
     ellipticity: float = 0.0
     angle: u.Quantity = 0.0 * u.deg
-    cosmology: FLRW | str | None = field(default=None, repr=False)
+    cosmology: CosmologyLike = field(default=None, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.m200c, u.Quantity) or not self.m200c.unit.is_equivalent(u.solMass):
-            raise TypeError(
-                f"m200c must be a mass with a unit, such as 1e14 * u.solMass, not {self.m200c!r}"
+            raise ParameterTypeError(
+                "m200c", "a mass with a unit, such as 1e14 * u.solMass", repr(self.m200c)
             )
         for name in ("m200c", "c200c", "z_lens", "truncation"):
             value = getattr(self, name)
@@ -109,70 +120,73 @@ class NFWHalo:
             if name == "truncation" and value is None:
                 continue
             if np.ndim(number) != 0 or not (np.isfinite(number) and number > 0):
-                raise ValueError(f"{name} must be one positive finite number, not {value}")
+                raise ParameterError(name, "one positive finite number", str(value))
         angle = self.angle
         if not (isinstance(angle, u.Quantity) and angle.isscalar and np.isfinite(angle)
                 and angle.unit.is_equivalent(u.rad)):
-            raise TypeError(
-                f"angle must be one angle with a unit, such as 30 * u.deg, not {angle!r}"
+            raise ParameterTypeError(
+                "angle", "one angle with a unit, such as 30 * u.deg", repr(angle)
             )
         if not 0 <= self.ellipticity < 1:
-            raise ValueError(f"ellipticity must be at least 0 and below 1, not {self.ellipticity}")
+            raise ParameterError("ellipticity", "at least 0 and below 1", str(self.ellipticity))
         object.__setattr__(self, "cosmology", get_cosmology(self.cosmology, structure=False))
 
     # --- sizes ------------------------------------------------------------------------------
 
     @cached_property
-    def r200c(self):
+    def r200c(self) -> u.Quantity:
         """The radius within which the mean density is 200 times the critical one, proper Mpc."""
         return radius_200c(self.m200c, self.z_lens, self.cosmology)
 
     @property
-    def scale_radius(self):
+    def scale_radius(self) -> u.Quantity:
         """The scale radius, proper Mpc."""
         return self.r200c / self.c200c
 
     @property
-    def total_mass(self):
-        """All the mass, solar masses; infinite without truncation."""
+    def total_mass(self) -> u.Quantity:
+        """The total mass, solar masses; infinite without truncation."""
         if self.truncation is None:
             return np.inf * u.solMass
-        share = truncated_nfw_mass(self.truncation * self.c200c) / nfw_mass(self.c200c)
-        return (self.m200c * share).to(u.solMass)
+        ratio = truncated_nfw_mass(self.truncation * self.c200c) / nfw_mass(self.c200c)
+        return (self.m200c * ratio).to(u.solMass)
 
     @cached_property
-    def _distance(self):
-        return self.cosmology.angular_diameter_distance(self.z_lens).to(u.Mpc)
+    def _distance(self) -> u.Quantity:
+        flrw = get_cosmology(self.cosmology, structure=False)
+        return flrw.angular_diameter_distance(self.z_lens).to(u.Mpc)
 
     @cached_property
-    def _unit_density(self):
+    def _surface_scale(self) -> u.Quantity:
         """The scale density times the scale radius, the unit of dimensionless profiles."""
-        return nfw_surface_scale(self.m200c, self.scale_radius, self.c200c).to(_DENSITY)
+        scale = nfw_surface_scale(self.m200c, self.scale_radius, self.c200c)
+        return u.Quantity(scale, _SURFACE_DENSITY)
 
-    def _x(self, radius, name="radius"):
-        """Return a radius, a length or an angle, in scale radii."""
+    def _x(self, radius: u.Quantity, name: str = "radius") -> np.ndarray:
+        """Return a length or an angle in scale radii."""
         if not isinstance(radius, u.Quantity):
-            raise TypeError(f"{name} must be a length or an angle with a unit, not {radius!r}")
+            raise ParameterTypeError(name, "a length or an angle with a unit", repr(radius))
         if radius.unit.is_equivalent(u.rad):
             radius = radius.to_value(u.rad) * self._distance
         elif not radius.unit.is_equivalent(u.Mpc):
-            raise TypeError(f"{name} must be a length or an angle, not in {radius.unit}")
+            raise ParameterTypeError(name, "a length or an angle", f"in {radius.unit}")
         return (radius / self.scale_radius).to_value(u.one)
 
-    def _positive(self, radius):
+    def _positive_x(self, radius: u.Quantity) -> np.ndarray:
         x = self._x(radius)
         if not np.all(np.isfinite(x)) or np.any(np.asarray(x) <= 0):
-            raise ValueError("radius must be positive and finite")
+            raise ParameterError("radius", "positive and finite")
         return x
 
     # --- surface density --------------------------------------------------------------------
 
-    def _sigma_of(self, x):
+    def _sigma(self, x: np.ndarray) -> np.ndarray:
+        """Return the dimensionless surface density at scale radii."""
         if self.truncation is None:
             return nfw_sigma(x)
         return truncated_nfw_sigma(x, self.truncation * self.c200c)
 
-    def surface_density(self, radius):
+    def surface_density(self, radius: u.Quantity) -> u.Quantity:
         """Return the surface density at a projected radius (of the circular profile).
 
         Parameters
@@ -183,11 +197,11 @@ class NFWHalo:
         Returns
         -------
         `~astropy.units.Quantity`
-            Solar masses per square proper Mpc.
+            Solar masses per square proper Mpc, of the shape of ``radius``.
         """
-        return self._sigma_of(self._positive(radius)) * self._unit_density
+        return self._sigma(self._positive_x(radius)) * self._surface_scale
 
-    def mean_surface_density(self, radius):
+    def mean_surface_density(self, radius: u.Quantity) -> u.Quantity:
         """Return the mean surface density within a projected radius (of the circular profile).
 
         Parameters
@@ -198,19 +212,19 @@ class NFWHalo:
         Returns
         -------
         `~astropy.units.Quantity`
-            Solar masses per square proper Mpc.
+            Solar masses per square proper Mpc, of the shape of ``radius``.
         """
-        x = self._positive(radius)
+        x = self._positive_x(radius)
         if self.truncation is None:
-            return nfw_mean_sigma(x) * self._unit_density
-        return truncated_nfw_mean_sigma(x, self.truncation * self.c200c) * self._unit_density
+            return nfw_mean_sigma(x) * self._surface_scale
+        return truncated_nfw_mean_sigma(x, self.truncation * self.c200c) * self._surface_scale
 
     # --- lensing ----------------------------------------------------------------------------
 
-    def _critical(self, z_source):
+    def _sigma_crit(self, z_source: RedshiftLike) -> u.Quantity:
         return sigma_crit(self.z_lens, z_source, self.cosmology)
 
-    def kappa(self, radius, z_source):
+    def kappa(self, radius: u.Quantity, z_source: RedshiftLike) -> np.ndarray | float:
         """Return the convergence at a projected radius (of the circular profile).
 
         Parameters
@@ -218,16 +232,18 @@ class NFWHalo:
         radius : `~astropy.units.Quantity`
             A proper length or an angle, positive; any shape.
         z_source : float or SourceRedshifts
-            The sources, behind the lens.
+            The redshift of the sources, or their distribution.
 
         Returns
         -------
         `numpy.ndarray` or float
-            Dimensionless.
+            Dimensionless, of the shape of ``radius``.
         """
-        return (self.surface_density(radius) / self._critical(z_source)).to_value(u.one)
+        return (self.surface_density(radius) / self._sigma_crit(z_source)).to_value(u.one)
 
-    def tangential_shear(self, radius, z_source):
+    def tangential_shear(
+        self, radius: u.Quantity, z_source: RedshiftLike
+    ) -> np.ndarray | float:
         """Return the tangential shear (not reduced) of the circular profile.
 
         Parameters
@@ -235,17 +251,17 @@ class NFWHalo:
         radius : `~astropy.units.Quantity`
             A proper length or an angle, positive; any shape.
         z_source : float or SourceRedshifts
-            The sources, behind the lens.
+            The redshift of the sources, or their distribution.
 
         Returns
         -------
         `numpy.ndarray` or float
-            Dimensionless.
+            Dimensionless, of the shape of ``radius``.
         """
         excess = self.mean_surface_density(radius) - self.surface_density(radius)
-        return (excess / self._critical(z_source)).to_value(u.one)
+        return (excess / self._sigma_crit(z_source)).to_value(u.one)
 
-    def reduced_shear(self, radius, z_source):
+    def reduced_shear(self, radius: u.Quantity, z_source: RedshiftLike) -> np.ndarray | float:
         r"""Return the reduced tangential shear :math:`\gamma_t / (1 - \kappa)`.
 
         Parameters
@@ -253,27 +269,30 @@ class NFWHalo:
         radius : `~astropy.units.Quantity`
             A proper length or an angle, positive; any shape.
         z_source : float or SourceRedshifts
-            The sources, behind the lens; for a distribution, the ratio of the means.
+            The redshift of the sources, or their distribution; for a distribution, the mean shear
+            over 1 minus the mean convergence.
 
         Returns
         -------
         `numpy.ndarray` or float
-            Dimensionless.
+            Dimensionless, of the shape of ``radius``.
         """
         return self.tangential_shear(radius, z_source) / (1 - self.kappa(radius, z_source))
 
-    def elliptical_kappa(self, x, y, z_source):
+    def elliptical_kappa(
+        self, x: u.Quantity, y: u.Quantity, z_source: RedshiftLike
+    ) -> np.ndarray | float:
         r"""Return the convergence of the elliptical halo at offsets from its center.
 
-        The circular profile at :math:`\sqrt{q x'^2 + y'^2 / q}`, with x' along the long axis and
-        q the axis ratio: the mass is that of the circular one.
+        It is that of the circular profile at the radius :math:`\sqrt{q x'^2 + y'^2 / q}`, with x'
+        along the major axis and the axis ratio q, which conserves the mass.
 
         Parameters
         ----------
         x, y : `~astropy.units.Quantity`
             Offsets, proper lengths or (small) angles, of the same shape.
         z_source : float or SourceRedshifts
-            The sources, behind the lens.
+            The redshift of the sources, or their distribution.
 
         Returns
         -------
@@ -286,6 +305,6 @@ class NFWHalo:
         q = (1 - self.ellipticity) / (1 + self.ellipticity)
         radius = np.sqrt(q * along**2 + across**2 / q)
         with np.errstate(divide="ignore"):
-            profile = np.where(radius > 0, self._sigma_of(np.maximum(radius, 1e-12)), np.inf)
-        value = profile * (self._unit_density / self._critical(z_source)).to_value(u.one)
+            profile = np.where(radius > 0, self._sigma(np.maximum(radius, 1e-12)), np.inf)
+        value = profile * (self._surface_scale / self._sigma_crit(z_source)).to_value(u.one)
         return float(value) if value.ndim == 0 else value

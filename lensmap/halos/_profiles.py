@@ -1,12 +1,20 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-r"""The NFW profile in projection, with and without truncation: functions of pure numbers.
+r"""Dimensionless NFW profiles in projection, with and without truncation.
 
-x is the projected radius in units of the scale radius; surface densities are in units of
-:math:`\rho_s r_s`, masses in units of :math:`4 \pi \rho_s r_s^3`.
+Radii are in units of the scale radius, surface densities in units of :math:`\rho_s r_s`, and masses
+in units of :math:`4 \pi \rho_s r_s^3`.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
+
+if TYPE_CHECKING:
+    from astropy.units import Quantity
+    from numpy.typing import ArrayLike
 
 __all__ = [
     "nfw_mass",
@@ -19,11 +27,11 @@ __all__ = [
     "truncated_nfw_sigma",
 ]
 
-# Nearer to 1 than this, closed forms divide rounding errors by (almost) 0.
+# Closer to x = 1, the closed forms divide rounding errors by almost 0.
 _NEAR_ONE = 1e-4
 
 
-def _f(x):
+def _f(x: np.ndarray) -> np.ndarray:
     """Return arccos(1/x) / sqrt(x^2 - 1), continued through 1 to x below it."""
     x = np.asarray(x, dtype=float)
     below, above = np.minimum(x, 1 - _NEAR_ONE), np.maximum(x, 1 + _NEAR_ONE)
@@ -34,20 +42,20 @@ def _f(x):
     return np.where(np.abs(x - 1) < _NEAR_ONE, series, np.where(x < 1, small, large))
 
 
-def _g(x, f):
+def _g(x: np.ndarray, f: np.ndarray) -> np.ndarray:
     """Return (1 - F) / (x^2 - 1), continued through 1."""
     near = np.abs(x - 1) < _NEAR_ONE
     square = np.where(near, 1.0, (x - 1) * (x + 1))
     return np.where(near, 1 / 3 - 0.4 * (x - 1), (1 - f) / square)
 
 
-def nfw_mass(c):
+def nfw_mass(c: ArrayLike) -> np.ndarray:
     r"""Return the mass within c scale radii, in units of :math:`4 \pi \rho_s r_s^3`.
 
     Parameters
     ----------
     c : float or array_like
-        The radius in scale radii (a concentration).
+        The radius in scale radii, such as a concentration.
 
     Returns
     -------
@@ -58,7 +66,11 @@ def nfw_mass(c):
     return np.log1p(c) - c / (1 + c)
 
 
-def nfw_surface_scale(mass, scale_radius, c):
+def nfw_surface_scale(
+    mass: float | np.ndarray | Quantity,
+    scale_radius: float | np.ndarray | Quantity,
+    c: float | np.ndarray,
+) -> float | np.ndarray | Quantity:
     r"""Return the unit :math:`\rho_s r_s` of the surface density of an NFW halo.
 
     Parameters
@@ -78,7 +90,7 @@ def nfw_surface_scale(mass, scale_radius, c):
     return mass / (4 * np.pi * scale_radius**2 * nfw_mass(c))
 
 
-def nfw_sigma(x):
+def nfw_sigma(x: ArrayLike) -> np.ndarray:
     r"""Return the surface density of an NFW halo.
 
     Parameters
@@ -89,7 +101,7 @@ def nfw_sigma(x):
     Returns
     -------
     `numpy.ndarray`
-        In units of :math:`\rho_s r_s`.
+        The surface density in units of :math:`\rho_s r_s`.
 
     References
     ----------
@@ -99,7 +111,7 @@ def nfw_sigma(x):
     return 2 * _g(x, _f(x))
 
 
-def nfw_mean_sigma(x):
+def nfw_mean_sigma(x: ArrayLike) -> np.ndarray:
     r"""Return the mean surface density of an NFW halo within a projected radius.
 
     Parameters
@@ -110,21 +122,21 @@ def nfw_mean_sigma(x):
     Returns
     -------
     `numpy.ndarray`
-        In units of :math:`\rho_s r_s`.
+        The surface density in units of :math:`\rho_s r_s`.
 
     References
     ----------
     Wright & Brainerd 2000, ApJ 534, 34, eq. 13.
     """
     x = np.asarray(x, dtype=float)
-    # Towards the center the two terms cancel: F + ln(x/2) ~ -(x^2/2) (ln(x/2) + 1/2).
+    # At small x the two terms cancel: F + ln(x/2) ~ -(x^2/2) (ln(x/2) + 1/2).
     tiny = x < 1e-3
     safe = np.where(tiny, 1.0, x)
     series = -2 * np.log(np.maximum(x, 1e-300) / 2) - 1
     return np.where(tiny, series, 4 * (_f(safe) + np.log(safe / 2)) / safe**2)
 
 
-def truncated_nfw_sigma(x, tau):
+def truncated_nfw_sigma(x: ArrayLike, tau: ArrayLike) -> np.ndarray:
     r"""Return the surface density of a smoothly truncated NFW halo.
 
     .. math:: \rho(x) = \frac{\rho_s}{x (1 + x)^2} \frac{\tau^2}{\tau^2 + x^2}
@@ -139,7 +151,7 @@ def truncated_nfw_sigma(x, tau):
     Returns
     -------
     `numpy.ndarray`
-        In units of :math:`\rho_s r_s`.
+        The surface density in units of :math:`\rho_s r_s`.
 
     References
     ----------
@@ -157,7 +169,7 @@ def truncated_nfw_sigma(x, tau):
     return 2 * tau**2 / (tau**2 + 1) ** 2 * bracket
 
 
-def truncated_nfw_mean_sigma(x, tau):
+def truncated_nfw_mean_sigma(x: ArrayLike, tau: ArrayLike) -> np.ndarray:
     r"""Return the mean surface density of a truncated NFW halo within a projected radius.
 
     Parameters
@@ -170,7 +182,7 @@ def truncated_nfw_mean_sigma(x, tau):
     Returns
     -------
     `numpy.ndarray`
-        In units of :math:`\rho_s r_s`.
+        The surface density in units of :math:`\rho_s r_s`.
 
     References
     ----------
@@ -188,11 +200,11 @@ def truncated_nfw_mean_sigma(x, tau):
         + root * (-np.pi + (tau**2 - 1) / tau * log)
     )
     mean = 4 * tau**2 / (tau**2 + 1) ** 2 * mass / safe**2
-    # Near the center the terms cancel, and the density is a logarithm: its mean grows likewise.
+    # At small x the terms cancel, and the mean grows as a logarithm, as the density does.
     return np.where(tiny, mean - 2 * np.log(np.maximum(x, 1e-300) / safe), mean)
 
 
-def truncated_nfw_mass(tau):
+def truncated_nfw_mass(tau: ArrayLike) -> np.ndarray:
     r"""Return the total mass of a truncated NFW halo.
 
     Parameters
@@ -203,7 +215,7 @@ def truncated_nfw_mass(tau):
     Returns
     -------
     `numpy.ndarray`
-        In units of :math:`4 \pi \rho_s r_s^3`.
+        The mass in units of :math:`4 \pi \rho_s r_s^3`.
 
     References
     ----------
@@ -214,24 +226,26 @@ def truncated_nfw_mass(tau):
     return tau**2 / (tau**2 + 1) ** 2 * bracket
 
 
-def truncated_nfw_fourier(k, tau):
-    r"""Return the Fourier transform of a truncated NFW halo, of its projection as of itself.
+def truncated_nfw_fourier(k: ArrayLike, tau: ArrayLike) -> np.ndarray:
+    r"""Return the Fourier transform of a truncated NFW halo.
+
+    The transforms of the density and of its projection are equal.
 
     Parameters
     ----------
     k : float or array_like
-        The wave number times the scale radius, positive.
+        The wavenumber times the scale radius, positive.
     tau : float or array_like
         The truncation radius in scale radii, positive; broadcast against ``k``.
 
     Returns
     -------
     `numpy.ndarray`
-        In units of the total mass: 1 for small ``k``.
+        In units of the total mass, so that it is 1 at small ``k``.
 
     Notes
     -----
-    With partial fractions of the profile the integrals are sine, cosine and exponential
+    By partial fractions of the profile, the transform is a sum of sine, cosine and exponential
     integrals.
     """
     k, tau = np.asarray(k, dtype=float), np.asarray(tau, dtype=float)
@@ -249,12 +263,12 @@ def truncated_nfw_fourier(k, tau):
         + d / (2 * tau) * _exponential_pair(y)
     )
     transform = total / (k * truncated_nfw_mass(tau))
-    # Where rounding errors of terms that cancel are all that is left, the transform is 1.
+    # At small k the terms cancel up to rounding errors.
     return np.where(k * np.maximum(tau, 1.0) < 1e-5, 1.0, transform)
 
 
-def _exponential_pair(y):
-    """Return exp(-y) Ei(y) + exp(y) E1(y), by its asymptotic series where the terms overflow."""
+def _exponential_pair(y: np.ndarray) -> np.ndarray:
+    """Return exp(-y) Ei(y) + exp(y) E1(y); large y, where terms overflow, use a series."""
     far = y > 60
     near = np.where(far, 1.0, y)
     pair = np.exp(-near) * special.expi(near) + np.exp(near) * special.exp1(near)

@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The table of halos: its columns, wherever halos are made, injected or looked for."""
+"""The table of halos, common to simulation, injection and detection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
@@ -8,11 +12,16 @@ from astropy.table import QTable, Table
 
 from lensmap.halos._abundance import concentration
 from lensmap.halos._nfw import NFWHalo
+from lensmap.utils import ParameterError, ParameterTypeError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from lensmap.typing import CosmologyLike
 
 __all__ = ["check_halos", "halo_positions", "halo_table", "halos_from_table"]
 
-# Positions are two plain columns: FITS, HDF5 and every other program know what to do with them,
-# while a SkyCoord column is a thing of astropy's.
+# Positions are two columns, which every format and program reads; SkyCoord columns are astropy's.
 _UNITS = {
     "ra": u.deg,
     "dec": u.deg,
@@ -25,37 +34,42 @@ _UNITS = {
 
 
 def halo_table(
-    positions=None, redshift=(), m200c=() * u.solMass, c200c=(), ellipticity=None, angle=None
-):
+    positions: SkyCoord | None = None,
+    redshift: ArrayLike = (),
+    m200c: u.Quantity = () * u.solMass,
+    c200c: ArrayLike = (),
+    ellipticity: ArrayLike | None = None,
+    angle: u.Quantity | None = None,
+) -> QTable:
     """Make the table of the halos in a field.
 
     Parameters
     ----------
     positions : `~astropy.coordinates.SkyCoord` or None
-        The centers of the halos, ``(n,)``; None makes a table without halos.
+        Centers of the halos, ``(n,)``; None makes a table without halos.
     redshift : array_like
-        Their redshifts, ``(n,)``.
+        Redshifts, ``(n,)``.
     m200c : `~astropy.units.Quantity`
-        Their masses without h, ``(n,)``.
+        Masses without h, ``(n,)``.
     c200c : array_like
-        Their concentrations, ``(n,)``.
+        Concentrations, ``(n,)``.
     ellipticity : array_like or None
-        ``(a - b) / (a + b)`` of their projected mass, ``(n,)``; None are round.
+        ``(a - b) / (a + b)`` of the projected mass, ``(n,)``; None is 0.
     angle : `~astropy.units.Quantity` or None
-        The direction of the major axis from the pixels' +x axis towards +y, ``(n,)``; None is 0.
+        The angle of the major axis from the +x axis of the pixels through +y, ``(n,)``; None is 0.
 
     Returns
     -------
     `~astropy.table.QTable`
         The columns ``ra`` and ``dec`` (ICRS, deg), ``redshift``, ``m200c`` (solMass), ``c200c``,
-        ``ellipticity`` and ``angle`` (deg); no rows where there are no halos.
+        ``ellipticity`` and ``angle`` (deg); no rows without halos.
 
     Raises
     ------
     TypeError
-        If ``positions`` is no SkyCoord.
+        If ``positions`` is not a SkyCoord.
     ValueError
-        If the columns differ in length, or ``m200c`` is no mass.
+        If the columns differ in length, or ``m200c`` has no unit of mass.
 
     Examples
     --------
@@ -66,7 +80,7 @@ def halo_table(
     if positions is None:
         positions = SkyCoord([], [], unit=u.deg)
     if not isinstance(positions, SkyCoord):
-        raise TypeError(f"positions must be a SkyCoord or None, not {type(positions).__name__}")
+        raise ParameterTypeError("positions", "a SkyCoord or None", type(positions).__name__)
     positions = positions.icrs
     n = positions.size
     columns = {
@@ -81,14 +95,14 @@ def halo_table(
     return check_halos(QTable({name: np.atleast_1d(column) for name, column in columns.items()}))
 
 
-def check_halos(halos):
-    """Return a table of halos in lensmap's form.
+def check_halos(halos: Table | None) -> QTable:
+    """Return a table of halos with the columns and units of `halo_table`.
 
     Parameters
     ----------
     halos : `~astropy.table.Table` or None
-        With the columns of `halo_table`; a SkyCoord column ``position`` serves as ``ra`` and
-        ``dec``, further columns come along, and None makes a table without rows.
+        A table with the columns of `halo_table`, and any others. A SkyCoord column ``position``
+        may replace ``ra`` and ``dec``. None makes a table without rows.
 
     Returns
     -------
@@ -98,14 +112,14 @@ def check_halos(halos):
     Raises
     ------
     TypeError
-        If it is no table.
+        If ``halos`` is not a table.
     ValueError
         If a column is missing or has a wrong unit.
     """
     if halos is None:
         return halo_table()
     if not isinstance(halos, Table):
-        raise TypeError(f"halos must be an astropy table or None, not {type(halos).__name__}")
+        raise ParameterTypeError("halos", "an astropy table or None", type(halos).__name__)
     halos = QTable(halos)
     if isinstance(halos.columns.get("position"), SkyCoord):
         sky = halos["position"].icrs
@@ -113,16 +127,17 @@ def check_halos(halos):
         halos["ra"], halos["dec"] = u.Quantity(sky.ra, u.deg), u.Quantity(sky.dec, u.deg)
     missing = [name for name in _UNITS if name not in halos.colnames]
     if missing:
-        raise ValueError(
-            f"halos must have the columns {', '.join(_UNITS)}; it has not {', '.join(missing)}"
+        raise ParameterError(
+            "halos", f"the columns {', '.join(_UNITS)}", remedy=f"it lacks {', '.join(missing)}",
+            verb="have",
         )
     for name, unit in _UNITS.items():
         halos[name] = _with_unit(halos[name], name, unit)
     return halos[[*_UNITS, *(name for name in halos.colnames if name not in _UNITS)]]
 
 
-def _with_unit(column, name, unit):
-    """Return a column in its unit; angles without one are degrees, as files have them."""
+def _with_unit(column: ArrayLike, name: str, unit: u.Unit | None) -> np.ndarray | u.Quantity:
+    """Return a column in its unit; angles without a unit are in degrees, as in files."""
     has_unit = getattr(column, "unit", None) is not None
     if unit is None:
         return np.asarray(u.Quantity(column).to_value(u.one) if has_unit else column, dtype=float)
@@ -131,19 +146,19 @@ def _with_unit(column, name, unit):
             return u.Quantity(np.asarray(column, dtype=float), u.deg)
         return u.Quantity(column, dtype=float).to(unit)
     except u.UnitsError:
-        raise ValueError(
-            f"the column {name!r} of halos must have a unit such as {unit}, not "
-            f"{str(getattr(column, 'unit', None))!r}"
+        raise ParameterError(
+            "halos", f"a unit such as {unit} in the column {name!r}",
+            repr(str(getattr(column, "unit", None))), verb="have",
         ) from None
 
 
-def halo_positions(halos):
-    """Return where halos are.
+def halo_positions(halos: QTable) -> SkyCoord:
+    """Return the positions of halos on the sky.
 
     Parameters
     ----------
     halos : `~astropy.table.QTable`
-        As `halo_table` makes it.
+        A table of `halo_table`.
 
     Returns
     -------
@@ -153,37 +168,42 @@ def halo_positions(halos):
     return SkyCoord(halos["ra"], halos["dec"], frame="icrs")
 
 
-def halos_from_table(table, cosmology=None):
-    """Return the halos of a table, spherical ones.
+def halos_from_table(table: Table, cosmology: CosmologyLike = None) -> list[NFWHalo | None]:
+    """Return the halos of a table as spherical NFW halos.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        With the columns ``m200c`` (solar masses without a unit), ``redshift`` and perhaps
-        ``c200c``, without which concentrations are on the relation of Diemer & Joyce 2019. Other
-        columns, such as ``ellipticity``, are not used.
+        A table with the columns ``m200c`` (solar masses if it has no unit), ``redshift`` and
+        optionally ``c200c``; without it, concentrations follow Diemer & Joyce 2019. Other columns,
+        such as ``ellipticity``, are ignored.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
 
     Returns
     -------
     list of `~lensmap.NFWHalo` or None
-        One for each row, None for a mass of 0.
+        One for each row; None for a mass of 0.
 
     Raises
     ------
     TypeError, ValueError
-        If a column is missing or has impossible values.
+        If a column is missing or has a value that is not allowed.
     """
     if not isinstance(table, Table):
-        raise TypeError(f"halos must be a table, not {type(table).__name__}")
+        raise ParameterTypeError("halos", "a table", type(table).__name__)
     for name in ("m200c", "redshift"):
         if name not in table.colnames:
-            raise ValueError(f"halos has no column {name!r}; it has {', '.join(table.colnames)}")
+            raise ParameterError(
+                "halos", f"a column {name!r}", remedy=f"it has {', '.join(table.colnames)}",
+                verb="have",
+            )
     unit = getattr(table["m200c"], "unit", None) or u.solMass
     masses = u.Quantity(np.asarray(table["m200c"], dtype=float), unit).to(u.solMass)
     if not np.all(np.isfinite(masses) & (masses >= 0)):
-        raise ValueError(f"halos must have masses m200c of 0 or more, not {masses.min():g}")
+        raise ParameterError(
+            "halos", "masses m200c of 0 or more", f"{masses.min():g}", verb="have"
+        )
     return [
         None if mass == 0 else NFWHalo(
             mass, float(table["c200c"][i]) if "c200c" in table.colnames

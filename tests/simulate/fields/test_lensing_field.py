@@ -262,7 +262,7 @@ def test_tables_of_halos():
     np.testing.assert_allclose(field.halos["ra"].value, [10, 11])
     assert field.halos.colnames == [*HALOS.colnames, "name"]
     assert "position" in table.colnames  # the user's own table stays as it is
-    with pytest.raises(ValueError, match="it has not redshift, m200c"):
+    with pytest.raises(ValueError, match="it lacks redshift, m200c"):
         LensingField.from_kappa(_kappa(), halos=QTable({"ra": [1], "dec": [1]}))
     with pytest.raises(TypeError, match="halos must be an astropy table or None, not dict"):
         LensingField.from_kappa(_kappa(), halos={})
