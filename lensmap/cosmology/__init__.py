@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The universe as lensing sees it: distances, source redshifts, and the power of matter."""
+"""Cosmology for lensing: distances, source redshifts and power spectra."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,10 +1,17 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Which cosmology is meant: astropy's objects, with the two numbers that structure needs."""
+"""Cosmologies of astropy, with the parameters of structure formation."""
 
-from collections import namedtuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 from astropy import cosmology as astropy_cosmology
 from astropy.cosmology import FLRW, FlatLambdaCDM
+
+from lensmap.utils import ParameterError, ParameterTypeError
+
+if TYPE_CHECKING:
+    from lensmap.typing import CosmologyLike
 
 __all__ = [
     "MASSIVENUS",
@@ -13,8 +20,8 @@ __all__ = [
     "get_cosmology",
 ]
 
-#: The cosmology of the massless MassiveNuS simulations (Liu et al. 2018, JCAP 03, 049), which the
-#: networks of Cha et al. 2025 were trained on; sigma8 follows from their A_s = 2.1e-9.
+#: The cosmology of the massless MassiveNuS simulations (Liu et al. 2018, JCAP 03, 049), the
+#: training data of Cha et al. 2025; sigma8 follows from A_s = 2.1e-9.
 MASSIVENUS = FlatLambdaCDM(
     H0=70.0,
     Om0=0.3,
@@ -25,18 +32,38 @@ MASSIVENUS = FlatLambdaCDM(
     meta={"sigma8": 0.8496, "n": 0.97},
 )
 
-# Astropy's realizations whose meta has sigma8 and n.
+# Astropy's realizations with sigma8 and n in their meta.
 _ASTROPY = ("Planck13", "Planck15", "Planck18", "WMAP9", "WMAP7", "WMAP5")
 
-_STRUCTURE = {"sigma8": (0.1, 3.0), "n": (0.3, 2.0)}
-
-CosmologyKey = namedtuple(
-    "CosmologyKey", ["H0", "Om0", "Ob0", "Ode0", "w0", "wa", "Tcmb0", "Neff", "sigma8", "n"]
-)
+# Limits of the parameters of structure formation.
+_STRUCTURE_LIMITS = {"sigma8": (0.1, 3.0), "n": (0.3, 2.0)}
 
 
-def available_cosmologies():
-    """Return the names that `get_cosmology` knows.
+class CosmologyKey(NamedTuple):
+    """The parameters of a cosmology as hashable numbers.
+
+    Attributes
+    ----------
+    H0, Om0, Ob0, Ode0, w0, wa, Tcmb0, Neff : float
+        As of astropy; H0 in km/s/Mpc, Tcmb0 in K.
+    sigma8, n : float
+        The amplitude and the spectral index of the linear power.
+    """
+
+    H0: float
+    Om0: float
+    Ob0: float
+    Ode0: float
+    w0: float
+    wa: float
+    Tcmb0: float
+    Neff: float
+    sigma8: float
+    n: float
+
+
+def available_cosmologies() -> tuple[str, ...]:
+    """Return the names of cosmologies for `get_cosmology`.
 
     Returns
     -------
@@ -46,30 +73,28 @@ def available_cosmologies():
     return ("massivenus", *_ASTROPY)
 
 
-def get_cosmology(cosmology=None, *, structure=True):
-    """Return an astropy cosmology, which also says how structure is if that is needed.
+def get_cosmology(cosmology: CosmologyLike = None, *, structure: bool = True) -> FLRW:
+    """Return an astropy cosmology, with the parameters of structure formation if required.
 
     Parameters
     ----------
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        An astropy cosmology whose ``meta`` holds ``sigma8`` and ``n`` (the spectral index), as
-        astropy's own Planck18 has them; or the name of one (see `available_cosmologies`); None
-        is ``"massivenus"``.
+        An astropy cosmology with ``sigma8`` and ``n`` (the spectral index) in its ``meta``, as
+        astropy's Planck18; or a name of `available_cosmologies`; None is ``"massivenus"``.
     structure : bool
-        Whether it must say ``sigma8``, ``n`` and the density of baryons; distances do not need
-        them.
+        Whether ``sigma8``, ``n`` and the baryon density are required; distances do not need them.
 
     Returns
     -------
     `~astropy.cosmology.FLRW`
-        The cosmology itself, or the named one.
+        ``cosmology`` itself, or the named one.
 
     Raises
     ------
     TypeError
-        If it is neither.
+        If ``cosmology`` is neither a cosmology nor a name.
     ValueError
-        If the name is unknown, or sigma8, n or the density of baryons is missing or impossible.
+        If the name is unknown, or sigma8, n or the baryon density is missing or out of range.
 
     Examples
     --------
@@ -83,57 +108,64 @@ def get_cosmology(cosmology=None, *, structure=True):
     if cosmology is None:
         return MASSIVENUS
     if isinstance(cosmology, str):
-        known = {name.lower(): name for name in available_cosmologies()}
-        if cosmology.lower() not in known:
-            raise ValueError(
-                f"cosmology must be one of {', '.join(map(repr, known.values()))} or an astropy "
-                f"cosmology, not {cosmology!r}"
+        names = {name.lower(): name for name in available_cosmologies()}
+        if cosmology.lower() not in names:
+            allowed = ", ".join(map(repr, names.values()))
+            raise ParameterError(
+                "cosmology", f"one of {allowed} or an astropy cosmology", repr(cosmology)
             )
-        name = known[cosmology.lower()]
+        name = names[cosmology.lower()]
         return MASSIVENUS if name == "massivenus" else getattr(astropy_cosmology, name)
     if not isinstance(cosmology, FLRW):
-        raise TypeError(
-            f"cosmology must be an astropy cosmology or a name, not {type(cosmology).__name__}"
+        raise ParameterTypeError(
+            "cosmology", "an astropy cosmology or a name", type(cosmology).__name__
         )
     if not structure:
         return cosmology
-    for name, (low, high) in _STRUCTURE.items():
+    for name, (low, high) in _STRUCTURE_LIMITS.items():
         value = cosmology.meta.get(name)
         if value is None:
-            raise ValueError(
-                f"cosmology must say {name} in its meta, such as FlatLambdaCDM(..., "
-                "meta={'sigma8': 0.81, 'n': 0.965}); it has "
-                f"{', '.join(cosmology.meta) or 'nothing there'}"
+            raise ParameterError(
+                "cosmology",
+                f"{name} in its meta, such as FlatLambdaCDM(..., meta={{'sigma8': 0.81, "
+                "'n': 0.965})",
+                remedy=f"its meta has {', '.join(cosmology.meta) or 'no entries'}",
+                verb="have",
             )
         if not low < float(value) < high:
-            raise ValueError(f"cosmology: {name} must be between {low} and {high}, not {value}")
+            raise ParameterError(
+                "cosmology", f"{name} between {low} and {high}", str(value), verb="have"
+            )
     if not cosmology.Ob0:
-        raise ValueError("cosmology must say its density of baryons: give Ob0=, such as 0.048")
+        raise ParameterError(
+            "cosmology", "a baryon density", remedy="give Ob0=, such as 0.048", verb="have"
+        )
     return cosmology
 
 
-def cosmology_key(cosmology):
-    """Return the numbers of a cosmology: what tables are kept by, since astropy's are not hashable.
+def cosmology_key(cosmology: FLRW) -> CosmologyKey:
+    """Return the parameters of a cosmology as a key of caches; astropy's are not hashable.
 
     Parameters
     ----------
     cosmology : `~astropy.cosmology.FLRW`
-        As `get_cosmology` gives it.
+        A cosmology of `get_cosmology`.
 
     Returns
     -------
     CosmologyKey
-        A named tuple of floats: H0 (km/s/Mpc), Om0, Ob0, Ode0, w0, wa, Tcmb0 (K), Neff, sigma8, n.
+        The parameters.
 
     Raises
     ------
     ValueError
-        If dark energy is of a kind that has more parameters.
+        If the dark energy has other parameters than w0 and wa.
     """
     if type(cosmology).__name__.removeprefix("Flat") not in ("LambdaCDM", "wCDM", "w0waCDM"):
-        raise ValueError(
-            "cosmology must be a LambdaCDM, wCDM or w0waCDM (flat or not) for the growth of "
-            f"structure, not {type(cosmology).__name__}"
+        raise ParameterError(
+            "cosmology",
+            "a LambdaCDM, wCDM or w0waCDM (flat or not) for the growth of structure",
+            type(cosmology).__name__,
         )
     return CosmologyKey(
         H0=float(cosmology.H0.value),
@@ -142,7 +174,8 @@ def cosmology_key(cosmology):
         Ode0=float(cosmology.Ode0),
         w0=float(getattr(cosmology, "w0", -1.0)),
         wa=float(getattr(cosmology, "wa", 0.0)),
-        Tcmb0=float(cosmology.Tcmb0.value) or 2.7255,  # transfer functions need one
+        # Transfer functions need a positive temperature.
+        Tcmb0=float(cosmology.Tcmb0.value) or 2.7255,
         Neff=float(cosmology.Neff),
         sigma8=float(cosmology.meta["sigma8"]),
         n=float(cosmology.meta["n"]),

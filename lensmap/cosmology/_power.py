@@ -1,12 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The power spectrum of matter, linear and not, and that of the convergence.
+"""Power spectra of matter, linear and non-linear, and of the convergence.
 
-No maintained library without a compiler gives the non-linear power, so the fit of Takahashi et
-al. 2012 is written out here, on the linear power of colossus.
+The non-linear power is the fit of Takahashi et al. 2012 to the linear power of colossus, which
+needs no Boltzmann code.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from astropy import units as u
@@ -16,22 +18,34 @@ from lensmap.cosmology._lensing import lensing_weight
 from lensmap.cosmology._parameters import cosmology_key, get_cosmology
 from lensmap.cosmology._redshifts import check_z_source, farthest_source
 from lensmap.cosmology._structure import colossus_cosmology
+from lensmap.utils import ParameterError
+
+if TYPE_CHECKING:
+    from astropy.cosmology import FLRW
+    from colossus.cosmology.cosmology import Cosmology
+    from numpy.typing import ArrayLike
+
+    from lensmap.cosmology._parameters import CosmologyKey
+    from lensmap.typing import CosmologyLike, RedshiftLike
 
 __all__ = ["convergence_power", "linear_power", "nonlinear_power"]
 
-# The tables: comoving k in 1/Mpc, and redshifts.
-_K = np.geomspace(1e-4, 1e3, 420)
-_Z_STEPS = 48
-_Z_MAX = 12.0
+# The table of the non-linear power, in comoving wavenumber and redshift.
+_K_PER_MPC = np.geomspace(1e-4, 1e3, 420)
+_N_REDSHIFTS = 48
+_MAX_REDSHIFT = 12.0
+
+# Nodes of integrals along the line of sight.
+_N_NODES = 96
 
 
-def linear_power(k, z, cosmology=None):
+def linear_power(k: ArrayLike, z: float, cosmology: CosmologyLike = None) -> np.ndarray:
     """Return the linear power spectrum of matter.
 
     Parameters
     ----------
     k : float or array_like
-        Comoving wave number in 1/Mpc (no h).
+        Comoving wavenumbers, 1/Mpc (without h); any shape.
     z : float
         The redshift.
     cosmology : `~astropy.cosmology.FLRW`, str or None
@@ -40,38 +54,44 @@ def linear_power(k, z, cosmology=None):
     Returns
     -------
     `numpy.ndarray`
-        In comoving Mpc^3 (no h), of the shape of ``k``.
+        Comoving Mpc^3 (without h), of the shape of ``k``.
 
     References
     ----------
-    Eisenstein & Hu 1998, ApJ 496, 605 (transfer function), as colossus has it.
+    Eisenstein & Hu 1998, ApJ 496, 605 (transfer function), by colossus.
     """
-    cosmology = get_cosmology(cosmology)
     with colossus_cosmology(cosmology) as colossus:
         return _linear(np.asarray(k, dtype=float), float(z), colossus)
 
 
-def _linear(k, z, colossus):
+def _linear(k: np.ndarray, z: float, colossus: Cosmology) -> np.ndarray:
     h = colossus.h
     return colossus.matterPowerSpectrum(k / h, z, model="eisenstein98") / h**3
 
 
-def nonlinear_power(k, z, cosmology=None):
+def nonlinear_power(
+    k: ArrayLike, z: ArrayLike, cosmology: CosmologyLike = None
+) -> np.ndarray:
     """Return the non-linear power spectrum of matter by the revised halofit.
 
     Parameters
     ----------
     k : float or array_like
-        Comoving wave number in 1/Mpc (no h), broadcast against ``z``.
+        Comoving wavenumbers, 1/Mpc (without h), broadcast against ``z``.
     z : float or array_like
-        The redshift, between 0 and 12.
+        Redshifts between 0 and 12.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `get_cosmology`.
 
     Returns
     -------
     `numpy.ndarray`
-        In comoving Mpc^3 (no h). Beyond 1000/Mpc it is continued as a power law.
+        Comoving Mpc^3 (without h), extrapolated as a power law below 1e-4/Mpc and above 1000/Mpc.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used.
 
     References
     ----------
@@ -79,50 +99,68 @@ def nonlinear_power(k, z, cosmology=None):
     """
     table = _power_table(cosmology_key(get_cosmology(cosmology)))
     k, z = np.broadcast_arrays(np.asarray(k, dtype=float), np.asarray(z, dtype=float))
-    if np.any(~np.isfinite(z) | (z < 0) | (z > _Z_MAX)):
-        raise ValueError(f"z must be between 0 and {_Z_MAX:g}, not {z}")
+    if np.any(~np.isfinite(z) | (z < 0) | (z > _MAX_REDSHIFT)):
+        raise ParameterError("z", f"between 0 and {_MAX_REDSHIFT:g}", str(z))
     return table(k, z)
 
 
 class _PowerTable(NamedTuple):
+    """The logarithm of the non-linear power as a spline in ln k and ln(1 + z)."""
+
     spline: RectBivariateSpline
 
-    def __call__(self, k, z):
-        log_k, scale = np.log(k), np.log1p(z)
-        inside = np.clip(log_k, np.log(_K[0]), np.log(_K[-1]))
-        value = self.spline.ev(inside, scale)
-        # A power law on both sides: the slope of the spectrum there.
-        slope = self.spline.ev(inside, scale, dx=1)
-        return np.exp(value + slope * (log_k - inside))
+    def __call__(self, k: np.ndarray, z: np.ndarray) -> np.ndarray:
+        ln_k, ln_1z = np.log(k), np.log1p(z)
+        inside = np.clip(ln_k, np.log(_K_PER_MPC[0]), np.log(_K_PER_MPC[-1]))
+        value = self.spline.ev(inside, ln_1z)
+        # A power law outside the table, with the slope at its edge.
+        slope = self.spline.ev(inside, ln_1z, dx=1)
+        return np.exp(value + slope * (ln_k - inside))
 
 
 @lru_cache(maxsize=8)
-def _power_table(key):
+def _power_table(key: CosmologyKey) -> _PowerTable:
     from astropy.cosmology import w0waCDM
 
-    # The numbers of the key are all that it takes, so that tables are kept by them.
+    # Only the numbers of the key enter the table, which is cached by them.
     cosmology = w0waCDM(
         key.H0, key.Om0, key.Ode0, w0=key.w0, wa=key.wa, Tcmb0=key.Tcmb0, Neff=key.Neff,
         Ob0=key.Ob0, meta={"sigma8": key.sigma8, "n": key.n},
     )
-    scale = np.linspace(0.0, np.log1p(_Z_MAX), _Z_STEPS)
-    values = np.empty((len(_K), len(scale)))
+    ln_1z = np.linspace(0.0, np.log1p(_MAX_REDSHIFT), _N_REDSHIFTS)
+    values = np.empty((len(_K_PER_MPC), len(ln_1z)))
     with colossus_cosmology(cosmology) as colossus:
-        today = _linear(_K, 0.0, colossus)
-        for i, z in enumerate(np.expm1(scale)):
+        today = _linear(_K_PER_MPC, 0.0, colossus)
+        for i, z in enumerate(np.expm1(ln_1z)):
             linear = today * colossus.growthFactor(z) ** 2
             omega_m = float(cosmology.Om(z))
             dark = float(cosmology.Ode(z)) * (1 + float(cosmology.w(z)))
-            values[:, i] = np.log(_halofit(_K, linear, omega_m, dark))
-    return _PowerTable(RectBivariateSpline(np.log(_K), scale, values, kx=3, ky=3, s=0))
+            values[:, i] = np.log(_halofit(_K_PER_MPC, linear, omega_m, dark))
+    return _PowerTable(RectBivariateSpline(np.log(_K_PER_MPC), ln_1z, values, kx=3, ky=3, s=0))
 
 
-def _halofit(k, linear, omega_m, dark):
-    """Return the non-linear power of a linear one; ``dark`` is Omega_w (1 + w) at that redshift."""
+def _halofit(k: np.ndarray, linear: np.ndarray, omega_m: float, dark: float) -> np.ndarray:
+    """Return the non-linear power of a linear one (Takahashi et al. 2012, eq. A1-A14).
+
+    Parameters
+    ----------
+    k : `numpy.ndarray`
+        Comoving wavenumbers, even in their logarithm, 1/Mpc, ``(n,)``.
+    linear : `numpy.ndarray`
+        The linear power, comoving Mpc^3, ``(n,)``.
+    omega_m, dark : float
+        The matter density and Omega_w (1 + w) of dark energy, both at the redshift of the power.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Comoving Mpc^3, ``(n,)``.
+    """
     delta = k**3 * linear / (2 * np.pi**2)
-    k_sigma, n, curvature = _nonlinear_scale(k, delta)
-    if k_sigma is None:
+    scale = _nonlinear_scale(k, delta)
+    if scale is None:
         return linear
+    k_sigma, n, curvature = scale
     a = 10 ** (1.5222 + 2.8553 * n + 2.3706 * n**2 + 0.9903 * n**3 + 0.2250 * n**4
                - 0.6038 * curvature + 0.1749 * dark)
     b = 10 ** (-0.5642 + 0.5864 * n + 0.5716 * n**2 - 1.5474 * curvature + 0.2279 * dark)
@@ -140,19 +178,22 @@ def _halofit(k, linear, omega_m, dark):
     return 2 * np.pi**2 / k**3 * (two_halo + one_halo)
 
 
-def _nonlinear_scale(k, delta):
-    """Return k_sigma, the effective index and the curvature (Smith et al. 2003, eq. C5-C8)."""
+def _nonlinear_scale(k: np.ndarray, delta: np.ndarray) -> tuple[float, float, float] | None:
+    """Return k_sigma, the effective index and the curvature (Smith et al. 2003, eq. C5-C8).
+
+    Without a scale on which the variance exceeds 1, it returns None.
+    """
     step = np.log(k[1] / k[0])
 
-    def moments(log_radius):
-        """Return sigma^2 of a Gaussian filter and its first two derivatives by ln R."""
-        y2 = (k * np.exp(log_radius)) ** 2
+    def moments(ln_radius: float) -> tuple[float, float, float]:
+        """Return sigma^2 of a Gaussian filter and its first two derivatives in ln R."""
+        y2 = (k * np.exp(ln_radius)) ** 2
         weight = delta * np.exp(-y2) * step
         return weight.sum(), (-2 * y2 * weight).sum(), ((4 * y2**2 - 4 * y2) * weight).sum()
 
     low, high = np.log(3.0 / k[-1]), np.log(1.0 / k[0])
-    if moments(low)[0] <= 1:  # so early that nothing has collapsed on any scale of the table
-        return None, None, None
+    if moments(low)[0] <= 1:  # at early times, structure is linear on all scales of the table
+        return None
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if moments(middle)[0] > 1 else (low, middle)
@@ -161,8 +202,10 @@ def _nonlinear_scale(k, delta):
     return np.exp(-low), -3 - slope, slope**2 - second / sigma2
 
 
-def convergence_power(ell, z_source, cosmology=None):
-    r"""Return the power spectrum of the convergence, by Limber's approximation.
+def convergence_power(
+    ell: ArrayLike, z_source: RedshiftLike, cosmology: CosmologyLike = None
+) -> np.ndarray:
+    r"""Return the power spectrum of the convergence in the Limber approximation.
 
     .. math:: C_\ell = \int \frac{W^2(\chi)}{f_K^2(\chi)}
               P\left(\frac{\ell + 1/2}{f_K(\chi)}, z(\chi)\right) \mathrm{d}\chi
@@ -172,7 +215,7 @@ def convergence_power(ell, z_source, cosmology=None):
     Parameters
     ----------
     ell : float or array_like
-        Multipoles, positive.
+        Multipoles, positive; any shape.
     z_source : float or SourceRedshifts
         The redshift of the sources, or their distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
@@ -181,11 +224,16 @@ def convergence_power(ell, z_source, cosmology=None):
     Returns
     -------
     `numpy.ndarray`
-        :math:`C_\ell` in steradians, of the shape of ``ell``.
+        :math:`C_\ell`, steradians, of the shape of ``ell``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter cannot be used.
 
     References
     ----------
-    LoVerde & Afshordi 2008, Phys. Rev. D 78, 123506 (the half in l + 1/2).
+    LoVerde & Afshordi 2008, Phys. Rev. D 78, 123506 (the argument l + 1/2).
 
     Examples
     --------
@@ -193,29 +241,45 @@ def convergence_power(ell, z_source, cosmology=None):
     >>> print(f"{1000**2 * convergence_power(1000.0, 1.0) / 6.2832:.2e}")
     7.49e-05
     """
-    cosmology = get_cosmology(cosmology)
+    flrw = get_cosmology(cosmology)
     z_source = check_z_source(z_source)
     ell = np.asarray(ell, dtype=float)
     if not np.all(np.isfinite(ell)) or np.any(ell <= 0):
-        raise ValueError(f"ell must be positive and finite, not {ell}")
-    z, distance, weight, step = _line_of_sight(z_source, cosmology)
+        raise ParameterError("ell", "positive and finite", str(ell))
+    z, distance, weight, step = _line_of_sight(z_source, flrw)
     flat = ell.ravel()
     total = np.zeros(flat.shape)
-    table = _power_table(cosmology_key(cosmology))
+    table = _power_table(cosmology_key(flrw))
     for i in range(len(z)):
         k = (flat + 0.5) / distance[i]
         total += step[i] * (weight[i] / distance[i]) ** 2 * table(k, np.full(k.shape, z[i]))
     return total.reshape(ell.shape)
 
 
-def _line_of_sight(z_source, cosmology, n=96):
-    """Return nodes along the line of sight and their weights for an integral over chi (Mpc)."""
-    last = farthest_source(z_source)
-    if last > _Z_MAX:
-        raise ValueError(f"z_source must not exceed {_Z_MAX:g}, but reaches {last:g}")
-    x, w = np.polynomial.legendre.leggauss(n)
-    # Nodes in redshift; d chi = c / H(z) dz.
-    z, dz = last * (x + 1) / 2, last * w / 2
+def _line_of_sight(
+    z_source: RedshiftLike, cosmology: FLRW
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return nodes of an integral over the comoving distance chi to the sources.
+
+    Parameters
+    ----------
+    z_source : float or SourceRedshifts
+        The redshift of the sources, or their distribution.
+    cosmology : `~astropy.cosmology.FLRW`
+        The cosmology.
+
+    Returns
+    -------
+    z, distance, weight, step : `numpy.ndarray`
+        Redshifts, comoving transverse distances (Mpc), lensing weights (1/Mpc) and steps in chi
+        (Mpc) of the nodes, ``(n,)`` each.
+    """
+    highest = farthest_source(z_source)
+    if highest > _MAX_REDSHIFT:
+        raise ParameterError("z_source", f"at most {_MAX_REDSHIFT:g}", f"{highest:g}")
+    x, w = np.polynomial.legendre.leggauss(_N_NODES)
+    # Nodes in redshift, with d chi = c / H(z) dz.
+    z, dz = highest * (x + 1) / 2, highest * w / 2
     chi_step = (cosmology.hubble_distance.to_value(u.Mpc) * cosmology.inv_efunc(z)) * dz
     distance = cosmology.comoving_transverse_distance(z).to_value(u.Mpc)
-    return z, distance, lensing_weight(z, z_source, cosmology), chi_step
+    return z, distance, np.asarray(lensing_weight(z, z_source, cosmology)), chi_step

@@ -1,50 +1,62 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`SourceRedshifts`: how the source galaxies are distributed in redshift."""
+"""Redshift distributions of the source galaxies."""
+
+from __future__ import annotations
 
 import numbers
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.integrate import cumulative_trapezoid
 
-from lensmap.utils import as_generator, look_up
+from lensmap.utils import ParameterError, ParameterTypeError, as_generator, look_up
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from lensmap.typing import RedshiftLike, RNGLike
 
 __all__ = ["SourceRedshifts", "check_z_source", "farthest_source"]
 
-# Smail et al. 1994 distributions, n(z) ~ z^2 exp(-(z / z0)^alpha): the LSST DESC requirements
-# (Mandelbaum et al. 2018, arXiv:1809.01669, appendix D), source samples. (Their z0 = 0.28,
-# alpha = 0.90 belong to the lenses.)
+# Source samples of the LSST DESC requirements (Mandelbaum et al. 2018, arXiv:1809.01669, appendix
+# D): n(z) ~ z^2 exp(-(z / z0)^alpha). Their z0 = 0.28, alpha = 0.90 are those of the lens sample.
 _PRESETS = {
     "lsst_y1": {"z0": 0.13, "alpha": 0.78},
     "lsst_y10": {"z0": 0.11, "alpha": 0.68},
 }
 
 
+# Distributions without a given end are cut at this redshift.
+_MAX_REDSHIFT = 6.0
+
+
 class SourceRedshifts:
-    """A distribution of source redshifts, linear between the points of a table.
+    """A distribution of source redshifts, linear between tabulated points.
 
     Parameters
     ----------
     z : array_like
-        Redshifts, ``(n,)``, at least 2, rising, not negative.
+        Redshifts, ``(n,)``, rising and not negative; at least 2.
     pdf : array_like
-        The number of sources per unit redshift there, ``(n,)``, in any unit; not negative.
+        The density of sources per unit redshift at ``z``, ``(n,)``, not negative; its
+        normalization is free.
     name : str or None
-        A name for stored settings and messages.
+        A name for stored settings and messages; None has no name.
 
     Attributes
     ----------
     name : str or None
-        As given.
+        The name.
     z : `numpy.ndarray`
         The redshifts, ``(n,)``.
     pdf : `numpy.ndarray`
-        The probability density of redshift there: its integral is 1, ``(n,)``.
+        The probability density at ``z``, ``(n,)``; its integral is 1.
 
     Raises
     ------
     ValueError
-        If the table is not of that kind.
+        If ``z`` and ``pdf`` are not as described.
 
     Examples
     --------
@@ -54,7 +66,7 @@ class SourceRedshifts:
     mean 1.05, median 0.87
     """
 
-    def __init__(self, z, pdf, *, name=None):
+    def __init__(self, z: ArrayLike, pdf: ArrayLike, *, name: str | None = None) -> None:
         self.name = name
         z, pdf = np.array(z, dtype=float), np.array(pdf, dtype=float)
         if z.ndim != 1 or z.shape != pdf.shape or len(z) < 2:
@@ -63,39 +75,46 @@ class SourceRedshifts:
                 f"2, not of shapes {z.shape} and {pdf.shape}"
             )
         if not (np.all(np.isfinite(z)) and np.all(np.diff(z) > 0) and z[0] >= 0):
-            raise ValueError("z must rise, be finite and not negative")
+            raise ParameterError("z", "rising, finite and not negative", str(z))
         if not np.all(np.isfinite(pdf)) or pdf.min() < 0 or pdf.max() == 0:
-            raise ValueError("pdf must be finite, not negative, and positive somewhere")
+            raise ParameterError("pdf", "finite, not negative, and positive somewhere", str(pdf))
         self.z = z
         self.pdf = pdf / np.trapezoid(pdf, z)
         self.z.flags.writeable = self.pdf.flags.writeable = False
 
-    def get_params(self):
+    def get_params(self) -> dict[str, object]:
         """Return the parameters by name, for stored settings.
 
         Returns
         -------
         dict
-            From names to values.
+            Names and values.
         """
         return {"name": self.name, "z": self.z, "pdf": self.pdf}
 
     @classmethod
-    def smail(cls, z0, alpha, beta=2.0, *, z_max=None):
-        r"""Make :math:`n(z) \propto z^\beta \exp(-(z / z_0)^\alpha)`.
+    def smail(
+        cls, z0: float, alpha: float, beta: float = 2.0, *, z_max: float | None = None
+    ) -> SourceRedshifts:
+        r"""Return the distribution :math:`n(z) \propto z^\beta \exp(-(z / z_0)^\alpha)`.
 
         Parameters
         ----------
         z0, alpha, beta : float
             The parameters, all positive.
         z_max : float or None
-            Where the table ends; None takes it so far that 1e-5 of the sources are lost, and no
-            further than 6.
+            The highest redshift; None is that with a fraction of 1e-5 of the sources above it, at
+            most 6.
 
         Returns
         -------
         SourceRedshifts
-            500 points.
+            The distribution, with 500 points.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not positive.
 
         References
         ----------
@@ -103,14 +122,14 @@ class SourceRedshifts:
         """
         for name, value in (("z0", z0), ("alpha", alpha), ("beta", beta)):
             if not (np.isfinite(value) and value > 0):
-                raise ValueError(f"{name} must be a positive number, not {value!r}")
-        z = np.linspace(0.0, 6.0 if z_max is None else z_max, 6001)
+                raise ParameterError(name, "a positive number", repr(value))
+        z = np.linspace(0.0, _MAX_REDSHIFT if z_max is None else z_max, 6001)
         pdf = z**beta * np.exp(-((z / z0) ** alpha))
         if z_max is None:
             total = np.cumsum(pdf)
             z_max = z[np.searchsorted(total, (1 - 1e-5) * total[-1])]
-        fine = np.linspace(0.0, z_max, 500)
-        return cls(fine, fine**beta * np.exp(-((fine / z0) ** alpha)))
+        points = np.linspace(0.0, z_max, 500)
+        return cls(points, points**beta * np.exp(-((points / z0) ** alpha)))
 
     @staticmethod
     def available_presets():
@@ -124,8 +143,8 @@ class SourceRedshifts:
         return list(_PRESETS)
 
     @classmethod
-    def preset(cls, name):
-        """Make a known distribution.
+    def preset(cls, name: str) -> SourceRedshifts:
+        """Return a distribution by its name.
 
         Parameters
         ----------
@@ -137,6 +156,11 @@ class SourceRedshifts:
         SourceRedshifts
             The distribution.
 
+        Raises
+        ------
+        ValueError
+            If the name is unknown.
+
         References
         ----------
         LSST DESC 2018, arXiv:1809.01669, appendix D.
@@ -145,43 +169,48 @@ class SourceRedshifts:
         sources.name = name
         return sources
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"<SourceRedshifts: mean {self.mean:.3g}, {self.z[0]:.3g} to {self.z[-1]:.3g}, "
             f"{len(self.z)} points>"
         )
 
     @cached_property
-    def _cumulative(self):
+    def _cumulative(self) -> np.ndarray:
         total = cumulative_trapezoid(self.pdf, self.z, initial=0)
         return total / total[-1]
 
     @property
-    def mean(self):
+    def mean(self) -> float:
         """The mean redshift."""
         a, b = self.z[:-1], self.z[1:]
         p, q = self.pdf[:-1], self.pdf[1:]
         return float(np.sum((b - a) * (p * (2 * a + b) + q * (a + 2 * b)) / 6))
 
-    def quantile(self, fraction):
+    def quantile(self, fraction: ArrayLike) -> float | np.ndarray:
         """Return the redshift below which a fraction of the sources lies.
 
         Parameters
         ----------
         fraction : float or array_like
-            Between 0 and 1.
+            Between 0 and 1; any shape.
 
         Returns
         -------
         float or `numpy.ndarray`
-            The redshift.
+            The redshift, of the shape of ``fraction``.
+
+        Raises
+        ------
+        ValueError
+            If a fraction is not between 0 and 1.
         """
         fraction = np.asarray(fraction, dtype=float)
         if np.any((fraction < 0) | (fraction > 1)) or not np.all(np.isfinite(fraction)):
-            raise ValueError(f"fraction must be between 0 and 1, not {fraction!r}")
+            raise ParameterError("fraction", "between 0 and 1", repr(fraction))
         i = np.clip(np.searchsorted(self._cumulative, fraction, side="right") - 1,
                     0, len(self.z) - 2)
-        # Within a step the pdf is linear: its integral is a quadratic, solved without loss.
+        # The pdf is linear within a step. This root of its quadratic integral has no cancellation.
         width = self.z[i + 1] - self.z[i]
         p, slope = self.pdf[i], (self.pdf[i + 1] - self.pdf[i]) / width
         area = np.clip(fraction - self._cumulative[i], 0.0, None)
@@ -190,60 +219,60 @@ class SourceRedshifts:
         result = self.z[i] + np.minimum(step, width)
         return float(result) if result.ndim == 0 else result
 
-    def sample(self, size, rng=None):
+    def sample(self, size: int | tuple[int, ...], rng: RNGLike = None) -> np.ndarray:
         """Draw redshifts.
 
         Parameters
         ----------
         size : int or tuple of int
-            How many.
+            The number or the shape of the redshifts.
         rng : None, int or `numpy.random.Generator`
-            The source of random numbers.
+            Seed or generator for the redshifts; None is different in each call.
 
         Returns
         -------
         `numpy.ndarray`
-            Redshifts.
+            Redshifts, of the shape ``size``.
         """
-        return self.quantile(as_generator(rng).random(size))
+        return np.asarray(self.quantile(as_generator(rng).random(size)))
 
 
-def check_z_source(z_source):
-    """Return a source redshift as a float, or a distribution as it is.
+def check_z_source(z_source: RedshiftLike) -> RedshiftLike:
+    """Return a source redshift as a float, or a distribution unchanged.
 
     Parameters
     ----------
     z_source : float or SourceRedshifts
-        What was given.
+        The redshift of the sources, or their distribution.
 
     Returns
     -------
     float or SourceRedshifts
-        The same.
+        ``z_source``.
 
     Raises
     ------
     TypeError
-        If it is neither.
+        If ``z_source`` is neither a number nor a distribution.
     ValueError
-        If it is not a positive finite number.
+        If it is not a positive finite redshift below 100.
     """
     if isinstance(z_source, SourceRedshifts):
         return z_source
     if isinstance(z_source, bool) or not isinstance(z_source, numbers.Real):
-        raise TypeError(f"z_source must be a redshift or a SourceRedshifts, not {z_source!r}")
+        raise ParameterTypeError("z_source", "a redshift or a SourceRedshifts", repr(z_source))
     if not (np.isfinite(z_source) and 0 < z_source < 100):
-        raise ValueError(f"z_source must be a positive finite redshift, not {z_source!r}")
+        raise ParameterError("z_source", "a positive finite redshift", repr(z_source))
     return float(z_source)
 
 
-def farthest_source(z_source):
-    """Return the highest redshift of sources.
+def farthest_source(z_source: RedshiftLike) -> float:
+    """Return the highest redshift of the sources.
 
     Parameters
     ----------
     z_source : float or SourceRedshifts
-        Their redshift, or their distribution.
+        The redshift of the sources, or their distribution.
 
     Returns
     -------

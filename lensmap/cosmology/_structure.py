@@ -1,28 +1,36 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The one door to colossus, which keeps a current cosmology and a cache in the user's home.
+"""Isolated use of colossus, which has a global cosmology and a cache in the home directory."""
 
-Inside the door both are lensmap's; outside they are as they were, whatever happens.
-"""
+from __future__ import annotations
 
 import tempfile
 import threading
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from lensmap.cosmology._parameters import cosmology_key, get_cosmology
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from colossus.cosmology.cosmology import Cosmology
+
+    from lensmap.cosmology._parameters import CosmologyKey
+    from lensmap.typing import CosmologyLike
+
 __all__ = ["colossus_cosmology"]
 
-# colossus has one current cosmology for the whole process.
+# The current cosmology of colossus is global to the process.
 _LOCK = threading.RLock()
 
 
 @contextmanager
-def colossus_cosmology(cosmology=None):
-    """Make a cosmology the current one of colossus for the time of a ``with`` block.
+def colossus_cosmology(cosmology: CosmologyLike = None) -> Iterator[Cosmology]:
+    """Make a cosmology the current one of colossus within a ``with`` block.
 
-    The current cosmology of the user comes back afterwards, nothing is written to the home
-    directory, and threads wait for each other.
+    The user's current cosmology is restored afterwards, also after an error. Nothing is written to
+    the home directory. Other threads wait.
 
     Parameters
     ----------
@@ -32,11 +40,11 @@ def colossus_cosmology(cosmology=None):
     Yields
     ------
     colossus.cosmology.cosmology.Cosmology
-        The same as colossus sees it; masses there are in Msun/h and lengths in comoving Mpc/h.
+        The cosmology in colossus, where masses are in Msun/h and lengths in comoving Mpc/h.
 
     Notes
     -----
-    Massive neutrinos of an astropy cosmology are counted as matter: colossus knows none.
+    Massive neutrinos of an astropy cosmology count as matter, because colossus has none.
 
     References
     ----------
@@ -47,22 +55,23 @@ def colossus_cosmology(cosmology=None):
 
     key = cosmology_key(get_cosmology(cosmology))
     with _LOCK, tempfile.TemporaryDirectory(prefix="lensmap-colossus-") as cache:
-        before, base = colossus.current_cosmo, settings.BASE_DIR
+        users_cosmology, users_folder = colossus.current_cosmo, settings.BASE_DIR
         settings.BASE_DIR = cache
         try:
-            mine = _as_colossus(key)
-            colossus.setCurrent(mine)
-            yield mine
+            current = _as_colossus(key)
+            colossus.setCurrent(current)
+            yield current
         finally:
-            colossus.setCurrent(before)
-            settings.BASE_DIR = base
+            colossus.setCurrent(users_cosmology)
+            settings.BASE_DIR = users_folder
 
 
 @lru_cache(maxsize=8)
-def _as_colossus(key):
+def _as_colossus(key: CosmologyKey) -> Cosmology:
     from colossus.cosmology.cosmology import Cosmology
 
-    flat = abs(1.0 - key.Om0 - key.Ode0) < 2e-3  # radiation is the difference
+    # The densities of matter and dark energy of a flat cosmology differ from 1 by radiation.
+    flat = abs(1.0 - key.Om0 - key.Ode0) < 2e-3
     dark_energy = {}
     if (key.w0, key.wa) != (-1.0, 0.0):
         dark_energy = {"de_model": "w0wa", "w0": key.w0, "wa": key.wa}

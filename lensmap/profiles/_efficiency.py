@@ -115,7 +115,7 @@ class _CommonEfficiency(Efficiency):
 
     def __init__(self, z_source: RedshiftLike, z_lens: np.ndarray, cosmology: FLRW) -> None:
         unique_z, index = np.unique(z_lens, return_inverse=True)
-        ratio = lensing_efficiency(unique_z, z_source, cosmology)
+        ratio = np.asarray(lensing_efficiency(unique_z, z_source, cosmology))
         if np.any(ratio <= 0):
             raise ParameterError(
                 "z_lens", "lower than z_source", f"{unique_z[-1]:g}", f"z_source is {z_source}"

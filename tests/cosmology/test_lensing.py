@@ -70,7 +70,8 @@ def test_a_distribution_that_ends_abruptly_is_an_integral(z_lens):
 
 def test_sources_in_front_of_the_lens_are_not_lensed():
     np.testing.assert_array_equal(lensing_efficiency([1.0, 1.5], 1.0), 0)
-    with pytest.raises(ValueError, match="z_lens must be lower than z_source: 1.0 and 0.5"):
+    message = "z_lens must be lower than z_source, not 1.0: z_source is 0.5"
+    with pytest.raises(ValueError, match=message):
         sigma_crit(1.0, 0.5)
 
 

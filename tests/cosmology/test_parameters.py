@@ -37,13 +37,13 @@ def test_an_astropy_cosmology_goes_in_and_comes_out(cosmology):
     [
         ("Planck81", ValueError, "cosmology must be one of 'massivenus', 'Planck13'"),
         (0.3, TypeError, "cosmology must be an astropy cosmology or a name, not float"),
-        (FlatLambdaCDM(70, 0.3, Ob0=0.05), ValueError, "must say sigma8 in its meta"),
-        (FlatLambdaCDM(70, 0.3, Ob0=0.05, meta={"sigma8": 0.8}), ValueError, "it has sigma8"),
+        (FlatLambdaCDM(70, 0.3, Ob0=0.05), ValueError, "must have sigma8 in its meta"),
+        (FlatLambdaCDM(70, 0.3, Ob0=0.05, meta={"sigma8": 0.8}), ValueError, "its meta has sigma8"),
         (FlatLambdaCDM(70, 0.3, meta=META), ValueError, "give Ob0="),
         (
             FlatLambdaCDM(70, 0.3, Ob0=0.05, meta={"sigma8": 8, "n": 0.96}),
             ValueError,
-            "sigma8 must be between 0.1 and 3.0, not 8",
+            "sigma8 between 0.1 and 3.0, not 8",
         ),
     ],
 )

@@ -90,5 +90,5 @@ def test_bad_arguments_say_why():
         convergence_power([0.0, 100.0], 1.0)
     with pytest.raises(ValueError, match="z must be between 0 and 12"):
         nonlinear_power(1.0, -0.5)
-    with pytest.raises(ValueError, match="z_source must not exceed 12"):
+    with pytest.raises(ValueError, match="z_source must be at most 12"):
         convergence_power(100.0, 20.0)

@@ -41,9 +41,9 @@ def test_a_gap_holds_no_sources():
     [
         ([0.5], [1.0], "of the same length of at least 2"),
         ([0.5, 1.0], [1.0, 1.0, 1.0], "not of shapes"),
-        ([1.0, 0.5], [1.0, 1.0], "z must rise"),
+        ([1.0, 0.5], [1.0, 1.0], "z must be rising"),
         ([-0.1, 0.5], [1.0, 1.0], "not negative"),
-        ([0.1, np.inf], [1.0, 1.0], "be finite"),
+        ([0.1, np.inf], [1.0, 1.0], "rising, finite"),
         ([0.1, 0.5], [1.0, -1.0], "pdf must be finite, not negative"),
         ([0.1, 0.5], [0.0, 0.0], "positive somewhere"),
     ],
