@@ -117,22 +117,23 @@ def coverage_in_bins(
     """
     if by is None:
         by, bins = prediction, KAPPA_EDGES if bins is None else bins
-    by, edges, unit = _bins(by, bins, truth)
-    mask = check_mask(mask, np.shape(truth))
-    truth, prediction, half_width = unmasked_values(
-        mask, truth=truth, prediction=prediction, half_width=_plane(half_width, truth)
+    quantity, edges, unit = _bins(by, bins, truth)
+    excluded = check_mask(mask, np.shape(truth))
+    t, p, width = unmasked_values(
+        excluded, truth=truth, prediction=prediction, half_width=_plane(half_width, truth)
     )
-    by = by[~mask]
-    if by.shape != truth.shape or np.isnan(by).any():
+    quantity = quantity[~excluded]
+    if quantity.shape != t.shape or np.isnan(quantity).any():
         raise ValueError("by must be known in every unmasked pixel, but has NaN")
-    covered, error = inside(truth, prediction, half_width), prediction - truth
+    covered, error = inside(t, p, width), p - t
     rows = []
     for low, high in zip(edges[:-1], edges[1:], strict=True):
-        in_bin = (by >= low) & ((by < high) | ((by == high) & (high == edges[-1])))
+        in_last = (quantity == high) & (high == edges[-1])
+        in_bin = (quantity >= low) & ((quantity < high) | in_last)
         n = int(np.count_nonzero(in_bin))
-        sums = (values[in_bin].sum() for values in (covered, half_width, error, error**2))
-        fraction, width, bias, square = (total / n if n else np.nan for total in sums)
-        rows.append((low, high, n, fraction, width, bias, np.sqrt(square)))
+        sums = (values[in_bin].sum() for values in (covered, width, error, error**2))
+        fraction, mean_width, bias, square = (total / n if n else np.nan for total in sums)
+        rows.append((low, high, n, fraction, mean_width, bias, np.sqrt(square)))
     table = QTable(
         rows=rows, names=("bin_low", "bin_high", "n", "coverage", "half_width", "bias", "rms")
     )

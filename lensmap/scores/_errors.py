@@ -62,10 +62,10 @@ def mean_and_error(values: ArrayLike) -> tuple[float, float]:
     mean, error : float
         NaN for the mean of no number, and for the error of fewer than two.
     """
-    values = np.asarray(values, dtype=float).ravel()
-    values = values[np.isfinite(values)]
-    mean = float(values.mean()) if len(values) else np.nan
-    error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan
+    numbers = np.asarray(values, dtype=float).ravel()
+    numbers = numbers[np.isfinite(numbers)]
+    mean = float(numbers.mean()) if len(numbers) else np.nan
+    error = float(numbers.std(ddof=1) / np.sqrt(len(numbers))) if len(numbers) > 1 else np.nan
     return mean, error
 
 
@@ -104,18 +104,18 @@ def jackknife(statistic: Callable[..., float], *values: ArrayLike) -> tuple[floa
     >>> print(estimate, error)
     2.0 0.0
     """
-    values = [np.asarray(rows, dtype=float) for rows in values]
-    lengths = {len(rows) if rows.ndim else 0 for rows in values}
+    arrays = [np.asarray(rows, dtype=float) for rows in values]
+    lengths = {len(rows) if rows.ndim else 0 for rows in arrays}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(
             f"values must have the same number of rows, at least one, not {sorted(lengths)}"
         )
     n = lengths.pop()
-    estimate = float(statistic(*values))
+    estimate = float(statistic(*arrays))
     if n < 2:
         return estimate, np.nan
     without = np.array([
-        statistic(*(np.delete(rows, i, axis=0) for rows in values)) for i in range(n)
+        statistic(*(np.delete(rows, i, axis=0) for rows in arrays)) for i in range(n)
     ])
     if not np.all(np.isfinite(without)):
         return estimate, np.nan
@@ -148,17 +148,17 @@ def paired_difference(a: ArrayLike, b: ArrayLike) -> PairedDifference:
     >>> print(f"{difference.difference:.2f} +- {difference.difference_err:.2f}")
     -0.10 +- 0.06
     """
-    a, b = _field_scores(a, "a"), _field_scores(b, "b")
-    if len(a) != len(b):
-        raise ValueError(f"a and b must be of the same fields, not {len(a)} and {len(b)}")
-    good = np.isfinite(a) & np.isfinite(b)
-    a, b = a[good], b[good]
-    difference, error = mean_and_error(a - b)
+    one, other = _field_scores(a, "a"), _field_scores(b, "b")
+    if len(one) != len(other):
+        raise ValueError(f"a and b must be of the same fields, not {len(one)} and {len(other)}")
+    good = np.isfinite(one) & np.isfinite(other)
+    one, other = one[good], other[good]
+    difference, error = mean_and_error(one - other)
     significance = difference / error if error > 0 else np.nan
     ratios = sums = (np.nan, np.nan)
-    if len(b) and np.all(b != 0):
-        ratios, sums = mean_and_error(a / b), jackknife(ratio_of_sums, a, b)
-    return PairedDifference(len(a), difference, error, significance, *ratios, *sums)
+    if len(other) and np.all(other != 0):
+        ratios, sums = mean_and_error(one / other), jackknife(ratio_of_sums, one, other)
+    return PairedDifference(len(one), difference, error, significance, *ratios, *sums)
 
 
 def ratio_of_sums(a: np.ndarray, b: np.ndarray) -> float:
@@ -186,13 +186,13 @@ def jackknife_of_sums(
         The statistics, and their errors as of `jackknife`: NaN for fewer than two fields, and
         where a statistic is undefined without one of the fields.
     """
-    values = [np.asarray(rows, dtype=float) for rows in values]
-    sums, n = [rows.sum(axis=0) for rows in values], len(values[0])
+    arrays = [np.asarray(rows, dtype=float) for rows in values]
+    sums, n = [rows.sum(axis=0) for rows in arrays], len(arrays[0])
     with np.errstate(invalid="ignore", divide="ignore"):
         estimate = statistic(*sums)
         if n < 2:
             return estimate, np.full(np.shape(estimate), np.nan)
-        without = statistic(*(total - rows for total, rows in zip(sums, values, strict=True)))
+        without = statistic(*(total - rows for total, rows in zip(sums, arrays, strict=True)))
         return estimate, np.sqrt((n - 1) * np.mean((without - without.mean(axis=0)) ** 2, axis=0))
 
 

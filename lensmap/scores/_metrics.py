@@ -152,7 +152,8 @@ def weighted_loss(
     Cha et al. 2025, ApJ, eq. 6-8; Hong et al. 2021, ApJ 923, 266.
     """
     check_number(exponent, "exponent", "finite")
-    return _loss(*unmasked_values(mask, truth=truth, prediction=prediction), exponent)
+    t, p = unmasked_values(mask, truth=truth, prediction=prediction)
+    return _loss(t, p, exponent)
 
 
 def _loss(truth, prediction, exponent):
@@ -380,8 +381,7 @@ def score_map(
     """
     widths = _widths(half_widths)
     t, p, *errors = unmasked_values(mask, truth=truth, prediction=prediction, **widths)
-    errors = dict(zip(widths, errors, strict=True))
-    covered = {name: inside(t, p, error) for name, error in errors.items()}
+    covered = {name: inside(t, p, error) for name, error in zip(widths, errors, strict=True)}
     moments = _moments(t, p)
     r = _r(moments)
     high = _above(p, above)

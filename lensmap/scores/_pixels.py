@@ -42,7 +42,7 @@ def unmasked_values(mask: ArrayLike | None, **planes: ArrayLike) -> list[np.ndar
             )
     excluded = check_mask(mask, shape)
     for plane in planes.values():
-        excluded = excluded | np.ma.getmaskarray(plane)
+        excluded = excluded | np.ma.getmaskarray(np.asanyarray(plane))
     if excluded.all():
         raise ValueError("every pixel is masked: no pixel is left to score")
     values = {name: array[~excluded] for name, array in arrays.items()}

@@ -17,14 +17,14 @@ from lensmap.utils import (
     set_formats,
 )
 from lensmap.validation._facts import estimator_facts
-from lensmap.validation._field_maps import map_fields, series_name
+from lensmap.validation._field_maps import MapMaker, map_fields, series_name
 from lensmap.validation._setup import ValidationSetup
 
 __all__ = ["compare", "contrast"]
 
 
 def compare(
-    estimators: Mapping[str, object],
+    estimators: Mapping[str, MapMaker],
     setup: ValidationSetup,
     n_fields: int = 50,
     *,

@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, Protocol
 
 import numpy as np
 from astropy import units as u
@@ -18,7 +19,14 @@ from lensmap.utils import ParameterError, ParameterTypeError, check_count
 from lensmap.validation._parts import TRUTH
 from lensmap.validation._setup import Observation, ValidationSetup, series_seed
 
-__all__ = ["FieldMaps", "error_about_truth", "map_fields", "series_name", "timed_map"]
+__all__ = ["FieldMaps", "MapMaker", "error_about_truth", "map_fields", "series_name", "timed_map"]
+
+
+class MapMaker(Protocol):
+    """Any estimator: an object with ``reconstruct(grid)``, as `lensmap.Estimator` has it."""
+
+    def reconstruct(self, grid: ShearGrid) -> ConvergenceMap:
+        """Make a map of a grid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,13 +128,13 @@ def error_about_truth(kappa: ConvergenceMap) -> np.ndarray | dict[int, np.ndarra
     return error
 
 
-def series_name(setup: ValidationSetup) -> str:
+def series_name(setup: ValidationSetup) -> Literal["validation", "null"]:
     """Return the purpose of the series of fields that a set-up is measured on."""
     return "null" if setup.null else "validation"
 
 
 def map_fields(
-    estimators: Mapping[str, object],
+    estimators: Mapping[str, MapMaker],
     setup: ValidationSetup,
     n_fields: int,
     *,
@@ -205,7 +213,7 @@ def _check_estimators(estimators):
 
 
 def timed_map(
-    name: str, estimator: object, grid: ShearGrid
+    name: str, estimator: MapMaker, grid: ShearGrid
 ) -> tuple[ConvergenceMap, float]:
     """Make a map of a grid and measure the time.
 

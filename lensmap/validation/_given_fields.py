@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -14,6 +15,7 @@ from lensmap.cosmology import check_z_source, get_cosmology
 from lensmap.simulate import LensingField
 from lensmap.typing import CosmologyLike, PathLike, RedshiftLike, RNGLike
 from lensmap.utils import ParameterError, as_generator
+from lensmap.validation._seeds import seed_sequence
 
 __all__ = ["GivenFields"]
 
@@ -26,11 +28,10 @@ class GivenFields:
     ----------
     paths : sequence of path-like
         The files, at least one.
-    read : callable or None
+    read : callable
         Function from a path to a `lensmap.simulate.LensingField`, such as
         `lensmap.simulate.read_massivenus`. It must be importable where several processes draw
-        fields. None is `lensmap.simulate.LensingField.read`, for files of
-        ``lensmap simulate fields``.
+        fields. The default reads files of ``lensmap simulate fields``.
     z_source : float or `lensmap.cosmology.SourceRedshifts`
         The redshift of the sources of the maps, or their distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
@@ -45,7 +46,7 @@ class GivenFields:
     """
 
     paths: Sequence[PathLike]
-    read: Callable[[Path], LensingField] | None = None
+    read: Callable[[Path], LensingField] = LensingField.read
     z_source: RedshiftLike = field(kw_only=True)
     cosmology: CosmologyLike = field(default=None, kw_only=True)
 
@@ -53,8 +54,6 @@ class GivenFields:
     resolution = None
 
     def __post_init__(self):
-        if self.read is None:
-            object.__setattr__(self, "read", LensingField.read)
         paths = tuple(Path(path) for path in self.paths)
         if not paths:
             raise ParameterError("paths", "at least one file", verb="name")
@@ -74,7 +73,7 @@ class GivenFields:
     def __getitem__(self, which: slice) -> "GivenFields":
         return self.replace(paths=self.paths[which])
 
-    def replace(self, **changes: object) -> "GivenFields":
+    def replace(self, **changes: Any) -> "GivenFields":
         """Return the same fields with other parameters.
 
         Parameters
@@ -91,7 +90,7 @@ class GivenFields:
 
     @cached_property
     def _first(self) -> LensingField:
-        return self.read(self.paths[0])
+        return self.read(Path(self.paths[0]))
 
     @property
     def wcs(self) -> WCS:
@@ -138,12 +137,11 @@ class GivenFields:
         ValueError
             If there are fewer files than fields, or the map has other pixels than the first.
         """
-        rng = as_generator(rng)
-        key = rng.bit_generator.seed_seq.spawn_key
-        number = key[0] if key else int(rng.integers(len(self)))
+        key = seed_sequence(rng).spawn_key
+        number = key[0] if key else int(as_generator(rng).integers(len(self)))
         if number >= len(self):
             raise ValueError(f"there is no field number {number}: paths names {len(self)} files")
-        lensing = self.read(self.paths[number])
+        lensing = self.read(Path(self.paths[number]))
         if lensing.shape != self.shape or not np.isclose(
             lensing.kappa.pixel_scale.to_value(u.arcmin), self.pixel_scale.to_value(u.arcmin)
         ):

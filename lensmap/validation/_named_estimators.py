@@ -2,7 +2,6 @@
 """Estimators by name for a validation, tuned where the name says so, and slow variants of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from lensmap.estimators import CNNReconstructor, Estimator, WienerFilter, make_estimator
 from lensmap.typing import ProgressLike
@@ -14,12 +13,6 @@ __all__ = ["long_estimators", "named_estimators"]
 
 # Solutions for the error of the Wiener filter; each gives two samples of the posterior.
 _N_SOLUTIONS = 15
-
-
-class _Untuned(NamedTuple):
-    """An estimator that waits for tuning."""
-
-    estimator: Estimator
 
 
 def named_estimators(
@@ -57,17 +50,21 @@ def named_estimators(
     TypeError, ValueError
         If a name cannot be understood, or occurs twice.
     """
-    estimators = {}
-    for name in names:
+    estimators: dict[str, Estimator] = {}
+    untuned = set()
+
+    def wait(estimator):
         # Tuning takes a minute, so all names are checked before.
-        made = make_estimator(name, tune=lambda one: _Untuned(Tuner.check(one)))
+        untuned.add(label)
+        return Tuner.check(estimator)
+
+    for name in names:
         label = _label(name)
         if label in estimators:
             raise ParameterError("names", "different", f"twice {label!r}")
-        estimators[label] = _with_errors(made)
+        estimators[label] = _with_errors(make_estimator(name, tune=wait))
     tuner = Tuner(setup, n_tuning, seed=seed, workers=workers, progress=progress)
-    return {label: tuner(one.estimator) if isinstance(one, _Untuned) else one
-            for label, one in estimators.items()}
+    return {label: tuner(one) if label in untuned else one for label, one in estimators.items()}
 
 
 def _label(name):
@@ -100,7 +97,7 @@ def long_estimators(estimators: Mapping[str, object]) -> dict[str, Estimator]:
         networks that predict errors, the 95 per cent interval, ``"... 95 %"``; for each Wiener
         filter the errors of its posterior, ``"... posterior"``.
     """
-    variants = {}
+    variants: dict[str, Estimator] = {}
     for name, estimator in estimators.items():
         if isinstance(estimator, WienerFilter):
             variants[f"{name} posterior"] = estimator.replace(

@@ -21,7 +21,7 @@ class Part(NamedTuple):
     one: str
     many: str
 
-    def count(self, n: int) -> str:
+    def in_words(self, n: int) -> str:
         """Return a number of fields in words."""
         return f"{n} {self.one if n == 1 else self.many}"
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The skies and surveys of named validation set-ups."""
+"""The fields and surveys of named validation set-ups."""
 
 from astropy import units as u
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lensmap.utils import kept_from_terminal
+from lensmap.validation._field_maps import MapMaker
 from lensmap.validation._setup import ValidationSetup
 
 __all__ = ["Resources", "measure_resources"]
@@ -38,7 +39,7 @@ class Resources(NamedTuple):
     memory: float
 
 
-def measure_resources(estimator: object, setup: ValidationSetup) -> Resources:
+def measure_resources(estimator: MapMaker, setup: ValidationSetup) -> Resources:
     """Measure the time and the memory of an estimator.
 
     Parameters

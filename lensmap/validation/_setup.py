@@ -2,7 +2,7 @@
 """`ValidationSetup`: the simulated fields and the survey on which estimators are compared."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from astropy import units as u
@@ -155,7 +155,7 @@ class ValidationSetup:
         return available_presets()
 
     @classmethod
-    def preset(cls, name: str, **changes: object) -> "ValidationSetup":
+    def preset(cls, name: str, **changes: Any) -> "ValidationSetup":
         """Make the set-up of a survey whose numbers are known.
 
         Parameters
@@ -194,7 +194,7 @@ class ValidationSetup:
         """
         return cls(**preset_parameters(name) | changes)
 
-    def replace(self, **changes: object) -> "ValidationSetup":
+    def replace(self, **changes: Any) -> "ValidationSetup":
         """Return the same set-up with other parameters.
 
         Parameters

@@ -103,7 +103,7 @@ def tune_linear(
         )
     )
     by_smoothing = _try_smoothings(observations, np.sort(smoothings))
-    best = min(by_smoothing, key=by_smoothing.get)
+    best = min(by_smoothing, key=by_smoothing.__getitem__)
     power = measured_power(observations, setup)
     filters = {
         "Wiener, measured power": WienerFilter(power=power, dtype="float32"),
@@ -116,7 +116,7 @@ def tune_linear(
         rows.append((name, np.nan * u.arcmin, *score))
     scores = QTable(rows=rows, names=("method", "smoothing", "rmse", "pearson_r"))
     set_formats(scores, {}, others=".4g")
-    return TunedLinear(_kaiser_squires(best), filters[min(errors, key=errors.get)], scores)
+    return TunedLinear(_kaiser_squires(best), filters[min(errors, key=errors.__getitem__)], scores)
 
 
 def _try_smoothings(observations, smoothings):
@@ -125,7 +125,7 @@ def _try_smoothings(observations, smoothings):
     while True:
         largest = max(scores)
         larger = largest * _SMOOTHING_STEP
-        if min(scores, key=scores.get) != largest or larger > _MAX_SMOOTHING:
+        if min(scores, key=scores.__getitem__) != largest or larger > _MAX_SMOOTHING:
             return scores
         scores[larger] = _score(_kaiser_squires(larger), observations)
 

@@ -11,7 +11,7 @@ from lensmap.simulate import draw_fields
 from lensmap.typing import PathLike, ProgressLike
 from lensmap.utils import ParameterError, ParameterTypeError, check_count
 from lensmap.validation._facts import estimator_facts, setup_facts
-from lensmap.validation._field_maps import map_fields
+from lensmap.validation._field_maps import MapMaker, map_fields
 from lensmap.validation._parts import PARTS
 from lensmap.validation._records import RecordFolder
 from lensmap.validation._resources import measure_resources
@@ -60,12 +60,12 @@ class ValidationPlan:
 
 
 def validate(
-    estimators: Mapping[str, object],
+    estimators: Mapping[str, MapMaker],
     setup: ValidationSetup,
     folder: PathLike,
     plan: ValidationPlan | None = None,
     *,
-    more: Mapping[str, object] | None = None,
+    more: Mapping[str, MapMaker] | None = None,
     seed: int = 0,
     workers: int | None = None,
     progress: ProgressLike = None,

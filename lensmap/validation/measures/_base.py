@@ -4,10 +4,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from astropy.table import QTable, vstack
+
+if TYPE_CHECKING:
+    from lensmap.validation.report._page import ReportPage
+    from lensmap.validation.report._results import ValidationResults
 
 __all__ = ["Measure", "Records", "table_of_each"]
 
@@ -34,7 +38,7 @@ class Measure(ABC):
     keys: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @abstractmethod
-    def measure(self, field) -> dict[str, dict[str, np.ndarray]]:
+    def measure(self, field: Any) -> dict[str, dict[str, np.ndarray]]:
         """Measure the maps of one field.
 
         Parameters
@@ -65,7 +69,7 @@ class Measure(ABC):
         """
         return {}
 
-    def conclude(self, results) -> list[tuple[str, str]]:
+    def conclude(self, results: "ValidationResults") -> list[tuple[str, str]]:
         """State the main result, for the top of the report.
 
         Parameters
@@ -80,7 +84,7 @@ class Measure(ABC):
         """
         return []
 
-    def section(self, page, results) -> None:
+    def section(self, page: "ReportPage", results: "ValidationResults") -> None:
         """Add the section of the statistic to the report.
 
         Parameters

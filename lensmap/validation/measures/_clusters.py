@@ -289,8 +289,8 @@ def pool_purity(records: Records, name: str, definition: str, ranking: str) -> Q
         One row with the columns of `pool_completeness`, without the bin; ``n`` is the number of
         peaks.
     """
-    counts = records.each("fields", name, f"purity_{definition}")
-    counts = np.array([one[RANKINGS.index(ranking)] for one in counts])
+    both = records.each("fields", name, f"purity_{definition}")
+    counts = np.array([one[RANKINGS.index(ranking)] for one in both])
     return QTable(_rates(counts[:, :, np.newaxis]))
 
 

@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Mass and arms of mocks of the Coma cluster."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
@@ -160,7 +162,9 @@ def _shares(paths, sky):
     return share
 
 
-def excess_significance(profiles, sky: ComaSky) -> tuple[np.ndarray, np.ndarray]:
+def excess_significance(
+    profiles: Sequence[np.ndarray], sky: ComaSky
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the significance of the excess of kappa by direction, and at the arms.
 
     The mean profile of the fields without arms is subtracted. The scatter of these fields, the
@@ -185,10 +189,10 @@ def excess_significance(profiles, sky: ComaSky) -> tuple[np.ndarray, np.ndarray]
     ValueError
         If there are fewer than four fields.
     """
-    profiles = np.array(profiles)
     if len(profiles) < _MIN_FIELDS:
         raise ValueError(f"the scatter needs at least four fields, not {len(profiles)}")
-    excess = profiles - np.nanmean(profiles, axis=-1, keepdims=True)
+    kappa = np.array(profiles)
+    excess = kappa - np.nanmean(kappa, axis=-1, keepdims=True)
     snr = np.empty_like(excess)
     for i in range(len(excess)):
         others = np.delete(excess[:, 1], i, axis=0)
@@ -200,7 +204,9 @@ def excess_significance(profiles, sky: ComaSky) -> tuple[np.ndarray, np.ndarray]
     return snr, np.stack([np.max(snr[..., one], axis=-1) for one in near], axis=-1)
 
 
-def arm_rates(profiles, shares, sky: ComaSky) -> list[dict]:
+def arm_rates(
+    profiles: Sequence[np.ndarray], shares: Sequence[np.ndarray], sky: ComaSky
+) -> list[dict]:
     """Return how often tests find arms, and how often they find them in fields without arms.
 
     Parameters
@@ -232,7 +238,7 @@ def arm_rates(profiles, shares, sky: ComaSky) -> list[dict]:
     return rows
 
 
-def pool_coma_masses(masses, sky: ComaSky) -> dict[str, float]:
+def pool_coma_masses(masses: Sequence[np.ndarray], sky: ComaSky) -> dict[str, float]:
     """Compare the fitted masses with the true one.
 
     Parameters

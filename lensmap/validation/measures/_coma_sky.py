@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Mock observations of the Coma cluster, with its three arms and without."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,8 +13,9 @@ from lensmap.grid import ShearGrid
 from lensmap.maps import ConvergenceMap
 from lensmap.profiles import fit_nfw, shear_profile, structure_covariance
 from lensmap.simulate import ClusterField, MockSurvey
-from lensmap.utils import as_generator
-from lensmap.validation._field_maps import timed_map
+from lensmap.typing import RNGLike
+from lensmap.validation._field_maps import MapMaker, timed_map
+from lensmap.validation._seeds import seed_sequence
 
 __all__ = ["ComaMaps", "ComaSky", "map_coma"]
 
@@ -74,13 +75,14 @@ class ComaSky:
         _ = self._covariance
         return self
 
-    def draw(self, rng: np.random.SeedSequence) -> tuple:
+    def draw(self, rng: RNGLike) -> tuple:
         """Draw a field with the arms and without, and fit the mass of the cluster to the first.
 
         Parameters
         ----------
-        rng : `numpy.random.SeedSequence`
-            The seed; large-scale structure and galaxies are the same with arms and without.
+        rng : None, int, `numpy.random.SeedSequence` or `numpy.random.Generator`
+            The seed or generator; large-scale structure and galaxies are the same with arms and
+            without.
 
         Returns
         -------
@@ -91,7 +93,7 @@ class ComaSky:
             masses.
         """
         survey = MockSurvey.preset("cha2025", density=38 / u.arcmin**2)
-        structure, galaxies = as_generator(rng).bit_generator.seed_seq.spawn(2)
+        structure, galaxies = seed_sequence(rng).spawn(2)
         field = self.with_arms.draw(structure)
         catalog = survey.observe(field, rng=galaxies)
         without = survey.observe_grid(self.without_arms.draw(structure), rng=galaxies)
@@ -127,7 +129,9 @@ class ComaMaps:
     maps: Mapping[str, tuple[ConvergenceMap, ConvergenceMap]]
 
 
-def map_coma(sky: ComaSky, estimators: Mapping[str, object], numbered) -> Iterator[ComaMaps]:
+def map_coma(
+    sky: ComaSky, estimators: Mapping[str, MapMaker], numbered: Iterable[tuple[int, tuple]]
+) -> Iterator[ComaMaps]:
     """Make maps of mocks of Coma.
 
     Parameters
@@ -145,6 +149,8 @@ def map_coma(sky: ComaSky, estimators: Mapping[str, object], numbered) -> Iterat
         One for each mock.
     """
     for number, (grids, mass) in numbered:
-        maps = {name: tuple(timed_map(name, estimator, grid)[0] for grid in grids)
-                for name, estimator in estimators.items()}
+        maps = {}
+        for name, estimator in estimators.items():
+            with_arms, without = (timed_map(name, estimator, grid)[0] for grid in grids)
+            maps[name] = (with_arms, without)
         yield ComaMaps(number, sky, mass, maps)

@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The distribution of kappa over pixels, and its relation to the truth."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from astropy.table import QTable
 
@@ -121,13 +123,15 @@ def _histogram(bins, n):
     return np.bincount(bins, minlength=n).astype(np.int32)
 
 
-def distribution(counts, edges: np.ndarray = KAPPA_EDGES, together: int = 4) -> QTable:
+def distribution(
+    counts: Sequence[np.ndarray], edges: np.ndarray = KAPPA_EDGES, together: int = 4
+) -> QTable:
     """Return the distribution of kappa over all fields, with errors from the scatter of fields.
 
     Parameters
     ----------
-    counts : array_like
-        Results of `count_pixels`, one for each field, ``(n_fields, n_bins)``.
+    counts : sequence of `numpy.ndarray`
+        Results of `count_pixels`, one for each field, ``(n_bins,)``.
     edges : `numpy.ndarray`
         The edges of their bins, ``(n_bins + 1,)``.
     together : int
@@ -138,11 +142,10 @@ def distribution(counts, edges: np.ndarray = KAPPA_EDGES, together: int = 4) -> 
     `~astropy.table.QTable`
         The columns ``bin_low``, ``bin_high``, ``pdf`` (its integral is 1) and ``pdf_err``.
     """
-    counts = np.asarray(counts, dtype=float)
-    counts = counts.reshape(len(counts), -1, together).sum(axis=-1)
+    merged = np.asarray(counts, dtype=float).reshape(len(counts), -1, together).sum(axis=-1)
     edges = edges[::together]
-    total = np.repeat(counts.sum(axis=1, keepdims=True), counts.shape[1], axis=1)
-    fraction, error = ratio_and_error(counts, total)
+    total = np.repeat(merged.sum(axis=1, keepdims=True), merged.shape[1], axis=1)
+    fraction, error = ratio_and_error(merged, total)
     width = edges[1] - edges[0]
     return QTable({
         "bin_low": edges[:-1], "bin_high": edges[1:],

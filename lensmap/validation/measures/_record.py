@@ -68,4 +68,4 @@ def scalar_record(numbers: Mapping[str, float | u.Quantity]) -> np.ndarray:
 
 def numbers_of(array: np.ndarray) -> dict[str, float]:
     """Return the numbers of a `scalar_record` by name."""
-    return dict(zip(array.dtype.names, array.item(), strict=True))
+    return dict(zip(array.dtype.names or (), array.item(), strict=True))

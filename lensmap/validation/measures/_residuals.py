@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Residuals of maps: by distance to edges and holes, and averaged over fields."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
@@ -65,7 +67,12 @@ class Residuals(Measure):
                         "units of its error. Without a bias, one block in twenty is beyond 2.")
 
 
-def measure_residuals(truth, estimates, mask, distance) -> dict[str, dict[str, np.ndarray]]:
+def measure_residuals(
+    truth: np.ndarray,
+    estimates: Mapping[str, np.ndarray],
+    mask: np.ndarray,
+    distance: u.Quantity,
+) -> dict[str, dict[str, np.ndarray]]:
     """Measure the residuals of the maps of one field.
 
     Parameters
@@ -113,7 +120,7 @@ def _block_means(values, unmasked):
         return total(values) / np.where(total(unmasked) > 0, total(unmasked), np.nan)
 
 
-def pool_residuals(sums) -> QTable:
+def pool_residuals(sums: Sequence[np.ndarray]) -> QTable:
     """Return the residuals of one estimator by distance to the nearest pixel without data.
 
     Parameters
@@ -142,7 +149,7 @@ def pool_residuals(sums) -> QTable:
     return table[table["n"] > 0]
 
 
-def residual_map(blocks) -> tuple[np.ndarray, np.ndarray]:
+def residual_map(blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean residual over fields on the blocks of the map, and its standard error.
 
     Parameters
@@ -155,8 +162,8 @@ def residual_map(blocks) -> tuple[np.ndarray, np.ndarray]:
     mean, error : `numpy.ndarray`
         ``(ny // 8, nx // 8)``.
     """
-    blocks = np.array(blocks)
-    shape = blocks.shape[1:]
-    pairs = [mean_and_error(column) for column in blocks.reshape(len(blocks), -1).T]
+    stack = np.array(blocks)
+    shape = stack.shape[1:]
+    pairs = [mean_and_error(column) for column in stack.reshape(len(stack), -1).T]
     mean, error = np.array(pairs).T
     return mean.reshape(shape), error.reshape(shape)

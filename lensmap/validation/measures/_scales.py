@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The autocorrelation of maps, and their relation to the truth by multipole."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -111,7 +112,12 @@ class _PaddedTransforms:
         return np.bincount(self._bins[inside], product[inside], minlength=_N_BINS)
 
 
-def measure_scales(mask, pixel_scale, truth, estimates) -> dict[str, dict[str, np.ndarray]]:
+def measure_scales(
+    mask: np.ndarray,
+    pixel_scale: u.Quantity,
+    truth: np.ndarray,
+    estimates: Mapping[str, np.ndarray],
+) -> dict[str, dict[str, np.ndarray]]:
     """Measure correlations and spectra of the maps of one field.
 
     Parameters

@@ -162,7 +162,7 @@ def best_linear(estimators: Mapping[str, Mapping], summary: QTable) -> str | Non
     """
     r = {str(row["estimator"]): row["pearson_r"] for row in summary}
     linear = [name for name, facts in estimators.items() if facts["linear"] and name in r]
-    return max(linear, key=r.get, default=None)
+    return max(linear, key=r.__getitem__, default=None)
 
 
 def _contrasts(records, summary):
@@ -188,7 +188,7 @@ def _contrast(scores, name, reference):
     }])
 
 
-def all_scores(records: Records) -> QTable | None:
+def all_scores(records: Records) -> QTable:
     """Return the scores of all parts, with the column ``part`` in front.
 
     Parameters
@@ -198,8 +198,8 @@ def all_scores(records: Records) -> QTable | None:
 
     Returns
     -------
-    `~astropy.table.QTable` or None
-        A row for each part, field and estimator; None without fields.
+    `~astropy.table.QTable`
+        A row for each part, field and estimator; no rows and columns without fields.
     """
     tables = []
     for part in Scores.parts:
@@ -207,4 +207,4 @@ def all_scores(records: Records) -> QTable | None:
             table = score_table(records, part)
             table.add_column(np.full(len(table), part), name="part", index=0)
             tables.append(table)
-    return vstack(tables, metadata_conflicts="silent") if tables else None
+    return vstack(tables, metadata_conflicts="silent") if tables else QTable()

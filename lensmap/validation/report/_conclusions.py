@@ -78,7 +78,7 @@ def rank(
     finite = [name for name, value in values.items() if isfinite(value)]
     if not finite:
         return None
-    order = sorted(finite, key=values.get, reverse=largest)
+    order = sorted(finite, key=values.__getitem__, reverse=largest)
     best, others = order[0], order[1:]
     pairs = {name: difference(name, best) for name in others}
     has_errors = all(isfinite(error) for _, error in pairs.values())
@@ -128,6 +128,8 @@ def nearest_maps(scores: QTable, summary: QTable) -> list[tuple[str, str]]:
         return pair.difference, pair.difference_err
 
     ranking = rank(_numbers(summary, "rmse"), paired)
+    if ranking is None:
+        return []
     best = ranking.best
     fields = f"{n_fields} fields" if n_fields > 1 else "one field"
     if len(rmse) == 1:
@@ -207,7 +209,7 @@ def covered_truth(tables: Mapping[str, QTable]) -> list[tuple[str, str]]:
     list of tuple
         The heading and the sentence; none without errors about the truth.
     """
-    texts = {}
+    texts: dict[str, str] = {}
     for name in ("more", "summary"):  # the latter has more fields
         if name in tables:
             coverage = _numbers(tables[name], "coverage_68")

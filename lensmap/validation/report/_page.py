@@ -4,12 +4,15 @@
 import base64
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from astropy.table import QTable
 
 from lensmap.validation.report._numbers import rounded
 from lensmap.validation.report._styles import Style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Number", "ReportPage"]
 
@@ -49,7 +52,8 @@ class ReportPage:
     ):
         self.title, self.styles, self._overwrite = title, styles, overwrite
         self.conclusions: list[tuple[str, str]] = []
-        self._folder, self._blocks = folder, []
+        self._folder = folder
+        self._blocks: list[dict[str, Any]] = []
 
     def conclude(self, conclusions: Iterable[tuple[str, str]]) -> None:
         """Add main results, which stand above all sections.
@@ -122,8 +126,8 @@ class ReportPage:
         Number
             The cell.
         """
-        plain = (getattr(one, "value", one) for one in (value, error))
-        return Number(*rounded(*plain, decimals))
+        plain = float(getattr(value, "value", value))
+        return Number(*rounded(plain, getattr(error, "value", error), decimals))
 
     def table(
         self,
@@ -180,7 +184,7 @@ class ReportPage:
             row[quantity], row[error] if error in row.colnames else None, decimals
         )
 
-    def figure(self, name: str, figure, caption: str) -> None:
+    def figure(self, name: str, figure: "Figure", caption: str) -> None:
         """Add a figure, and write it as PNG and PDF.
 
         Parameters
@@ -209,12 +213,13 @@ class ReportPage:
         """
         from jinja2 import Environment, PackageLoader, StrictUndefined
 
+        loader = PackageLoader("lensmap.validation.report")
         environment = Environment(
-            loader=PackageLoader("lensmap.validation.report"), autoescape=True,
-            undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+            loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+            lstrip_blocks=True,
         )
         environment.tests["number"] = lambda cell: isinstance(cell, Number)
-        style_sheet = environment.loader.get_source(environment, "report.css")[0]
+        style_sheet = loader.get_source(environment, "report.css")[0]
         return environment.get_template("report.html").render(
             title=self.title, conclusions=self.conclusions, blocks=self._blocks,
             styles=self.styles, style_sheet=style_sheet,

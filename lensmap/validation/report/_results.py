@@ -101,13 +101,13 @@ class ValidationResults:
 
         Each has a column ``estimator``. A part that was left out has no table.
         """
-        tables = {}
+        tables: dict[str, QTable] = {}
         for measure in MEASURES:
             tables |= measure.pool(self.records_of(measure.name))
         return tables
 
     @cached_property
-    def scores(self) -> QTable | None:
+    def scores(self) -> QTable:
         """The scores of single fields, a row for each ``part``, ``field`` and ``estimator``."""
         return all_scores(self.records_of("scores"))
 

@@ -66,7 +66,7 @@ def _rows(name, table, keys):
 def _columns_of_keys(table: QTable, keys: Sequence[str]) -> dict[str, str]:
     """Return the column for each key, by whether it is text or a number."""
     is_text = {key: table[key].dtype.kind in "US" for key in keys}
-    columns = {}
+    columns: dict[str, str] = {}
     for kind, names in ((True, _TEXT_COLUMNS), (False, _NUMBER_COLUMNS)):
         columns |= dict(zip([key for key in keys if is_text[key] is kind], names, strict=False))
     missing = [key for key in keys if key not in columns]
@@ -76,5 +76,5 @@ def _columns_of_keys(table: QTable, keys: Sequence[str]) -> dict[str, str]:
     return columns
 
 
-def _number(value) -> float:
+def _number(value):
     return float(getattr(value, "value", value))

@@ -90,7 +90,7 @@ def _describe(page, results, command):
     """Add the set-up, the estimators and the time of the run."""
     settings, n_fields = results.settings, results.n_fields
     page.section("Set-up", *describe_setup(settings["setup"]))
-    counts = [part.count(n_fields[name]) for name, part in PARTS.items() if n_fields[name]]
+    counts = [part.in_words(n_fields[name]) for name, part in PARTS.items() if n_fields[name]]
     text = f"{', '.join(counts)}; seed {settings['seed']}."
     if settings["setup"]["sky"]["class"] != "GivenFields":
         text += " No series of fields for training or tuning has any of these fields."
