@@ -3,6 +3,7 @@
 
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -148,7 +149,7 @@ def match_clusters(
         )
         peaks = find_peaks(kappa, 0.0, by="kappa", min_separation=_MATCH_RADIUS)
         highest = peaks[: round(float(_PEAK_DENSITY * open_area(kappa)))]
-        settings = {"kappa": kappa, "n_random": n_random, "rng": rng}
+        settings: dict[str, Any] = {"kappa": kappa, "n_random": n_random, "rng": rng}
         record[name] = {"mass": reference.masses(kappa)}
         for definition, clusters in reference.tables.items():
             by = "mass" if definition == "paper" else "m200c"
