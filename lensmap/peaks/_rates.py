@@ -353,9 +353,7 @@ def binomial_rate(k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def _unmasked(sky: SkyCoord, kappa: ConvergenceMap) -> np.ndarray:
     """Return whether the nearest pixel of each position is on the map and unmasked."""
-    check_map(kappa)
-    if kappa.mask.all():
-        raise ParameterError("kappa", "at least one unmasked pixel", verb="have")
+    check_map(kappa, unmasked=True)
     ny, nx = kappa.shape
     x, y = (np.rint(v) for v in kappa.wcs.world_to_pixel(sky))
     # Positions on the other side of the sky are NaN, which is in no range.
