@@ -2,7 +2,7 @@
 """From the arrays of an inversion to a `~lensmap.ConvergenceMap` on the user's pixels."""
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -122,8 +122,9 @@ def to_map(
     values, mask = target.to_user(list(planes.values()), mask_of(estimator, grid, inversion))
     if target.resampled and mask.all():
         raise ParameterError("wcs", "more than masked pixels of the map", verb="cover")
+    on_user_pixels: dict[str, Any] = dict(zip(planes, values, strict=True))
     return ConvergenceMap(
-        **dict(zip(planes, values, strict=True)),
+        **on_user_pixels,
         wcs=target.wcs,
         mask=mask,
         counts=target.counts_to_user(grid.count),

@@ -253,7 +253,7 @@ def _rates(
 
     n, n_matched = _counts(index, len(low)), count(other_sky)
     rate, interval = binomial_rate(n_matched, n)
-    chance, seed = np.full(len(low), np.nan), {}
+    chance, seed = np.full(len(low), np.nan), dict[str, int]()
     if kappa is not None:
         generator, seed = seeded_generator(rng)
         n_chance = [

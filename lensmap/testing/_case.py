@@ -120,7 +120,7 @@ class Case:
             raise Broken(measured, allowed)
 
     def same(
-        self, one: np.ndarray, other: np.ndarray, quantity: str, tolerance: float = 0.0
+        self, one: Any, other: Any, quantity: str, tolerance: float = 0.0
     ) -> None:
         """Require that two arrays are the same, NaN in the same places."""
         one, other = np.asarray(one), np.asarray(other)

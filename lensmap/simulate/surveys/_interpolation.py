@@ -171,7 +171,8 @@ def mean_field(fields: Sequence[LensingField], z_source: RedshiftLike) -> Lensin
     if isinstance(z_source, float):
         redshift = np.array([z_source])
     else:
-        redshift = z_source.quantile((np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES)
+        levels = (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES
+        redshift = np.asarray(z_source.quantile(levels))
     weights = [weight.mean() for weight in _redshift_weights(fields, redshift)]
     kappa = sum(weight * field.kappa.data for weight, field in zip(weights, fields, strict=True))
     gamma = sum(weight * field.gamma for weight, field in zip(weights, fields, strict=True))

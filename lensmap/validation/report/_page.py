@@ -199,8 +199,8 @@ class ReportPage:
         from lensmap.plotting import save_figure
 
         width = float(figure.get_size_inches()[0])
-        png = save_figure(figure, self._folder / name, overwrite=self._overwrite)
-        png = base64.b64encode(png).decode()
+        image = save_figure(figure, self._folder / name, overwrite=self._overwrite)
+        png = base64.b64encode(image).decode()
         self._blocks.append({"kind": "figure", "png": png, "caption": caption, "width": width})
 
     def render(self) -> str:
