@@ -164,6 +164,6 @@ def output_of(words):
             code = main(words)
         except SystemExit as end:  # --help
             code = end.code
-    if code not in (0, 3):  # 3: a convention is wrong, which a page may want to show
+    if code not in (0, 3, 4):  # 3, 4: a convention is wrong or undecided, as a page may show
         raise ExtensionError(f"lensmap {' '.join(words)} ended with the exit code {code}")
     return text.getvalue()

@@ -247,9 +247,10 @@ def _choose(
     for preset, other in fits.items():
         differs = [name for name in other if mapping.get(name, other[name]) != other[name]]
         if differs and preset != "generic":
-            raise ValueError(
-                f"the columns fit the presets {best!r} and {preset!r}, which differ about "
-                f"{', '.join(differs)}: choose columns={best!r}, columns={preset!r} or a dict"
+            raise ParameterError(
+                "columns",
+                f"{best!r}, {preset!r} or a dict",
+                remedy=f"the table fits both presets, which differ about {', '.join(differs)}",
             )
     return mapping, best
 
@@ -328,13 +329,14 @@ def _check_given(names: Sequence[str], given: Mapping[str, str]) -> dict[str, st
     allowed = REQUIRED + OPTIONAL
     for ours, theirs in given.items():
         if ours not in allowed:
-            raise ValueError(
-                f"columns: {ours!r} is not one of lensmap's columns {', '.join(allowed)}"
+            raise ParameterError(
+                "columns", "only columns of lensmap", repr(ours),
+                f"those are {', '.join(allowed)}", verb="name",
             )
         if theirs not in names:
-            raise ValueError(
-                f"columns: there is no column {theirs!r} (for {ours!r}); the catalog has "
-                f"{', '.join(names)}"
+            raise ParameterError(
+                "columns", "columns of the catalog", f"{theirs!r} (for {ours!r})",
+                f"the catalog has {', '.join(names)}", verb="name",
             )
     return dict(given)
 
@@ -342,10 +344,13 @@ def _check_given(names: Sequence[str], given: Mapping[str, str]) -> dict[str, st
 def _require(mapping: Mapping[str, str], names: Sequence[str], owner: str) -> None:
     missing = [name for name in REQUIRED if name not in mapping]
     if missing:
-        raise ValueError(
-            f"{owner} lacks {', '.join(missing)}: no column of a known name was found among "
-            f"{', '.join(names) or 'no columns at all'}; name them with columns="
-            "{'ra': ..., 'dec': ..., 'e1': ..., 'e2': ...}"
+        raise ParameterError(
+            "columns",
+            ", ".join(missing),
+            remedy=f"{owner} lacks {', '.join(missing)}: no column of a known name was found among "
+            f"{', '.join(names) or 'no columns at all'}; "
+            "give {columns={'ra': ..., 'dec': ..., 'e1': ..., 'e2': ...}}",
+            verb="name",
         )
 
 

@@ -13,6 +13,7 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from lensmap.catalog._convention import Response
+from lensmap.utils import ParameterError
 
 if TYPE_CHECKING:
     from lensmap.typing import PathLike
@@ -132,7 +133,9 @@ def read_table(path: PathLike, /, *, format: str | None = None, **kwargs: Any) -
             raise TypeError(f"reading a table: {error}") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         if reason.startswith("Specified hdu"):
-            reason = reason.partition(",")[0]  # without the HDU that astropy would read instead
+            raise ParameterError(
+                "hdu", f"the number or name of a table in {str(path)!r}", repr(kwargs["hdu"])
+            ) from error
         if reason.startswith("Format could not be identified"):  # followed by all formats
             reason = "its name and content do not determine its format, or it is broken"
         raise ValueError(f"cannot read {str(path)!r} as a table: {reason}") from error

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The options that describe simulated fields, and the model that they mean."""
+"""The options of simulated fields, and their model."""
 
+from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle, source_redshift, sources_at
 
 __all__ = [
@@ -9,18 +10,22 @@ __all__ = [
     "given_options",
     "make_model",
     "model_parameters",
+    "refuse_options",
 ]
 
 
-def add_field_arguments(parser, title="the fields", *, several=False):
-    """Add the options that describe fields, of several source redshifts if that makes sense."""
+def add_field_arguments(parser, title="field options", *, several=False):
+    """Add the options of fields, with several source redshifts where that is possible."""
+    from lensmap.cosmology import SourceRedshifts
+
     group = parser.add_argument_group(title)
+    names = ", ".join(SourceRedshifts.available_presets())
     group.add_argument(
         "--z-source",
         type=source_redshift,
         nargs="+",
         metavar="Z|NAME",
-        help="the redshift of the sources (default 1), or their distribution: lsst_y1 or lsst_y10"
+        help=f"the redshift of the sources (default 1), or their distribution: {names}"
         + ("; or several redshifts: one file for each, of the same matter" if several else ""),
     )
     group.add_argument(
@@ -31,7 +36,8 @@ def add_field_arguments(parser, title="the fields", *, several=False):
         help="the number of pixels, even (default 512 512)",
     )
     group.add_argument(
-        "--pixel-scale", type=angle, metavar="ANGLE", help="their side (default 0.41arcmin)"
+        "--pixel-scale", type=angle, metavar="ANGLE",
+        help="the side of a pixel (default 0.41arcmin)",
     )
     group.add_argument(
         "--cosmology",
@@ -42,20 +48,53 @@ def add_field_arguments(parser, title="the fields", *, several=False):
     group.add_argument(
         "--resolution",
         metavar="NAME",
-        help="massivenus: blur as the simulation of that name does; default: as sharp as the "
-        "pixels",
+        help="massivenus: smooth to the resolution of that simulation; default: that of the pixels",
     )
 
 
 def given_options(arguments, names):
-    """Return those of some options that were given, as the user writes them."""
-    return [
-        "--" + name.replace("_", "-") for name in names if getattr(arguments, name) is not None
-    ]
+    """Return which of some options were given.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The arguments.
+    names : iterable of str
+        The options by their ``dest``.
+
+    Returns
+    -------
+    list of str
+        Their ``dest``.
+    """
+    return [name for name in names if getattr(arguments, name) is not None]
+
+
+def refuse_options(arguments, names, reason):
+    """Raise an error if some options were given.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The arguments.
+    names : iterable of str
+        The options by their ``dest``.
+    reason : str
+        The reason why they are not allowed, after their names.
+
+    Raises
+    ------
+    OptionError
+        If any was given.
+    """
+    given = given_options(arguments, names)
+    if given:
+        options = ", ".join(arguments.option_names[name] for name in given)
+        raise OptionError(given[0], f"{options}: {reason}")
 
 
 def model_parameters(arguments):
-    """Return what the options that were given mean, by the names of a model's parameters."""
+    """Return the parameters of a model for the options that were given."""
     parameters = {}
     if arguments.z_source is not None:
         _check_sources(arguments.z_source)
@@ -72,24 +111,24 @@ def model_parameters(arguments):
 
 
 def make_model(arguments, **parameters):
-    """Return the `lensmap.simulate.HaloModelField` that the arguments describe."""
+    """Return the `lensmap.simulate.HaloModelField` of the arguments."""
     from lensmap.simulate import HaloModelField
 
     return HaloModelField(**{**parameters, **model_parameters(arguments)})
 
 
 def distribution_name(arguments):
-    """Return the name of the distribution of the sources, None where they have redshifts."""
+    """Return the name of the distribution of the sources; None for redshifts."""
     (z_source, *more) = arguments.z_source or [None]
     return z_source if isinstance(z_source, str) and not more else None
 
 
 def _check_sources(redshifts):
     if len(redshifts) > 1 and any(isinstance(z, str) for z in redshifts):
-        raise ValueError(
-            "--z-source must be redshifts or one distribution, not "
-            f"{' '.join(map(str, redshifts))}"
+        words = " ".join(map(str, redshifts))
+        raise OptionError(
+            "z_source", f"--z-source must be redshifts or one distribution, not {words}"
         )
     for i, z in enumerate(redshifts):
         if z in redshifts[:i]:
-            raise ValueError(f"--z-source names the redshift {z:g} twice")
+            raise OptionError("z_source", f"--z-source names the redshift {z:g} twice")

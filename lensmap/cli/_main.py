@@ -1,53 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Words in, exit code out: 0 done, 1 an error, 2 wrong usage, 3 a convention clearly wrong."""
+"""The entry point. It imports little, because libraries make their threads when imported."""
 
-import argparse
-import logging
-import signal
+import os
 import sys
-import warnings
 from contextlib import contextmanager
 
-from astropy import log
-
-from lensmap.cli._messages import say, with_options
-from lensmap.cli.commands import (
-    _check as check,
-)
-from lensmap.cli.commands import (
-    _demo as demo,
-)
-from lensmap.cli.commands import (
-    _filaments as filaments,
-)
-from lensmap.cli.commands import (
-    _inject as inject,
-)
-from lensmap.cli.commands import (
-    _peaks as peaks,
-)
-from lensmap.cli.commands import (
-    _profile as profile,
-)
-from lensmap.cli.commands import (
-    _reconstruct as reconstruct,
-)
-from lensmap.cli.commands import (
-    _simulate as simulate,
-)
-from lensmap.cli.commands import (
-    _train as train,
-)
-from lensmap.cli.commands import (
-    _validate as validate,
-)
-from lensmap.utils import LensmapWarning, ParameterError
+from lensmap.cli._limits import limited_threads
 
 __all__ = ["main"]
-
-_COMMANDS = (
-    demo, reconstruct, check, peaks, profile, filaments, inject, simulate, train, validate,
-)
 
 
 def main(argv=None):
@@ -61,111 +21,55 @@ def main(argv=None):
     Returns
     -------
     int
-        The exit code: 0 done, 1 an error, 2 wrong usage, 3 (``check``) a convention that is
-        clearly wrong.
+        The exit code, which ``lensmap --help`` explains.
+
+    Raises
+    ------
+    SystemExit
+        With the code 2 after wrong usage, with 0 after ``--help`` and ``--version``.
     """
-    arguments = _parser().parse_args(argv)
-    arguments.words = sys.argv[1:] if argv is None else list(argv)
-    if arguments.debug:
-        return arguments.run(arguments)
-    with warnings.catch_warnings(), _plain_log(), _tidy_termination():
-        warnings.showwarning = _show_warning
+    words = sys.argv[1:] if argv is None else list(argv)
+    with _standard_streams(), limited_threads(_threads_of(words)):
+        from lensmap.cli._program import run_program
+
+        return run_program(words)
+
+
+def _threads_of(words):
+    """Return the number after ``--threads``, None without a valid one."""
+    for i, word in enumerate(words):
+        following = words[i + 1] if i + 1 < len(words) else ""
+        text = following if word == "--threads" else word.removeprefix("--threads=")
+        if word.startswith("--threads") and text.isdecimal() and int(text) > 0:
+            return int(text)
+    return None
+
+
+@contextmanager
+def _standard_streams():
+    """Replace standard streams that are closed, and end quietly if their reader is gone."""
+    for number in (0, 1, 2):
         try:
-            return arguments.run(arguments)
-        except KeyboardInterrupt:
-            say("interrupted; nothing was left half written")
-            return 130
-        # The user gets one line; --debug shows where it came from.
-        except Exception as error:  # noqa: BLE001
-            say("error: " + _error_text(error, arguments))
-            return 1
+            os.fstat(number)
+        except OSError:
+            # Otherwise the next file would get the number, and the text of C libraries.
+            os.open(os.devnull, os.O_RDWR)
+    before = sys.stdout, sys.stderr
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        sys.stdout, sys.stderr = (nowhere if stream is None else stream for stream in before)
+        try:
+            yield
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                _flush(stream)
+            sys.stdout, sys.stderr = before
 
 
-def _error_text(error, arguments):
-    """Return an error's message with options of the command in place of parameters of Python."""
-    options = {name: "--" + name.replace("_", "-") for name in vars(arguments)} | arguments.renamed
-    text = str(error).strip() or type(error).__name__
-    if isinstance(error, ParameterError):
-        text = error.describe(options.get(error.parameter))
-    return with_options(text, options)
-
-
-@contextmanager
-def _tidy_termination():
-    """Turn SIGTERM, by which batch systems end a job, into an exit that tidies up."""
-
-    def leave(number, frame):
-        raise SystemExit(128 + number)
-
+def _flush(stream):
+    """Flush a stream; if that fails, keep the interpreter from trying again when it ends."""
     try:
-        before = signal.signal(signal.SIGTERM, leave)
-    except ValueError:  # not in the main thread, which alone gets signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _parser():
-    from lensmap import __version__
-
-    parser = argparse.ArgumentParser(
-        prog="lensmap",
-        description="Mass maps from weak-lensing shear catalogs.",
-        epilog="'lensmap COMMAND --help' shows the options of a command, with examples. "
-        "Exit codes: 0 done, 1 error, 2 wrong usage, 3 (check) the declared convention is "
-        "clearly wrong.",
-    )
-    parser.add_argument("--version", action="version", version=f"lensmap {__version__}")
-    _add_commands(parser, _COMMANDS)
-    return parser
-
-
-def _add_commands(parser, modules):
-    """Add the commands that modules describe, and below a module with ``COMMANDS`` those.
-
-    A module's ``RENAMED`` is a dict from parameters of Python, as errors name them, to its options
-    where these are called otherwise.
-    """
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in modules:
-        command = commands.add_parser(
-            module.NAME,
-            help=module.SUMMARY,
-            description=module.DESCRIPTION,
-            epilog=module.EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        if hasattr(module, "COMMANDS"):
-            _add_commands(command, module.COMMANDS)
-            continue
-        module.add_arguments(command)
-        command.add_argument(
-            "--debug", action="store_true", help="show the traceback of an error"
-        )
-        command.set_defaults(run=module.run, renamed=getattr(module, "RENAMED", {}))
-
-
-def _show_warning(message, category, filename, lineno, file=None, line=None):
-    """Show lensmap's warnings without their class, which says nothing to those who ask."""
-    what = "" if issubclass(category, LensmapWarning) else f"{category.__name__}: "
-    say(f"warning: {what}{message}")
-
-
-class _PlainHandler(logging.Handler):
-    """Log records as lines of the command, without the place in the sources."""
-
-    def emit(self, record):
-        say(record.getMessage())
-
-
-@contextmanager
-def _plain_log():
-    """Show astropy's log, which is lensmap's, too, on the standard error stream."""
-    handlers, log.handlers = log.handlers, [_PlainHandler()]
-    try:
-        yield
-    finally:
-        log.handlers = handlers
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -1,11 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The options that say how a map is made of a catalog, and what they mean."""
+"""The options of a map: estimator, pixels, masks and uncertainty."""
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
+from lensmap.cli._files import InputFile, MaybeFile
+from lensmap.cli._inputs import read_image_wcs
+from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle, angle_or_none, noise
 
 __all__ = ["add_map_arguments", "make_estimator", "map_pixels", "read_mask", "read_wcs",
@@ -25,11 +27,12 @@ def add_map_arguments(parser, *, own_z_source=True):
         "--pixel-scale",
         type=angle,
         metavar="ANGLE",
-        help="the pixels of a tangent plane that covers the catalog (default 0.4arcmin; with cnn "
+        help="the pixels of a tangent plane that covers the catalogue (default 0.4arcmin; with cnn "
         "what suits the density of the galaxies)",
     )
     group.add_argument(
         "--wcs",
+        type=InputFile,
         metavar="FITS",
         help="take the pixels of this image instead (its first celestial HDU)",
     )
@@ -51,6 +54,7 @@ def add_map_arguments(parser, *, own_z_source=True):
         )
     group.add_argument(
         "--network",
+        type=MaybeFile,
         default=argparse.SUPPRESS,
         metavar="NAME",
         help="the network of cnn: lensmap (the default), another that comes with lensmap, or a "
@@ -64,6 +68,7 @@ def add_map_arguments(parser, *, own_z_source=True):
     )
     group.add_argument(
         "--mask",
+        type=InputFile,
         action="append",
         default=[],
         metavar="FILE",
@@ -71,6 +76,7 @@ def add_map_arguments(parser, *, own_z_source=True):
     )
     group.add_argument(
         "--footprint",
+        type=InputFile,
         action="append",
         default=[],
         metavar="FILE",
@@ -86,7 +92,10 @@ def add_map_arguments(parser, *, own_z_source=True):
         "(minutes for 512 x 512), or posterior:N from N; or network (cnn), the error about the "
         "truth as the network has learned it",
     )
-    group.add_argument("--seed", type=int, default=0, help="of what is random (default 0)")
+    group.add_argument("--seed", dest="rng", type=int, default=0, metavar="N",
+                       help="the seed of everything random (default 0)")
+    names = ("smoothing", *["z_source"] * own_z_source, "network", "symmetrize")
+    parser.set_defaults(estimator_options=names)
 
 
 def make_estimator(arguments):
@@ -94,22 +103,22 @@ def make_estimator(arguments):
     from lensmap import estimators
 
     cls = estimators.estimator_class(arguments.method)
+    options = {"rng": arguments.rng, **arguments.uncertainty}
     known = {option.name for option in cls.options}
-    options = {**({"rng": arguments.seed} if "rng" in known else {}), **arguments.uncertainty}
-    for name in ("smoothing", "z_source", "network", "symmetrize"):
+    for name in arguments.estimator_options:
         if name not in arguments:  # None is a choice, too
             continue
         if name not in known:
-            raise ValueError(
-                f"--{name.replace('_', '-')} is not for --method {arguments.method}"
-            )
+            option = arguments.option_names[name]
+            raise OptionError(name, f"{option} is not for --method {arguments.method}")
         options[name] = getattr(arguments, name)
     uncertainty, kinds = options.get("uncertainty"), [kind.name for kind in cls.uncertainties]
     if uncertainty not in (None, *kinds):
         others = [f" or {name}" for name in kinds if name != "rotations"]
-        raise ValueError(
+        raise OptionError(
+            "uncertainty",
             f"--uncertainty {uncertainty} is not for --method {arguments.method}, which has a "
-            f"number of random rotations{''.join(others)}"
+            f"number of random rotations{''.join(others)}",
         )
     return estimators.make_estimator(arguments.method, **options)
 
@@ -130,22 +139,10 @@ def read_wcs(arguments):
     if arguments.wcs is None:
         return None
     if arguments.pixel_scale is not None:
-        raise ValueError("--wcs has its own pixels: --pixel-scale cannot be given with it")
-    from astropy.io import fits
-    from astropy.wcs import WCS
-
-    if not Path(arguments.wcs).is_file():
-        raise FileNotFoundError(f"there is no file {arguments.wcs!r}")
-    with fits.open(arguments.wcs) as hdus:
-        for hdu in hdus:
-            if not hdu.is_image or hdu.header.get("NAXIS", 0) < 2:
-                continue
-            wcs = WCS(hdu.header, hdus)
-            if wcs.has_celestial:
-                wcs = wcs if wcs.naxis == 2 else wcs.celestial
-                wcs.array_shape = hdu.shape[-2:]
-                return wcs
-    raise ValueError(f"{arguments.wcs!r} holds no image with a celestial WCS")
+        raise OptionError(
+            "pixel_scale", "--wcs has its own pixels: --pixel-scale cannot be given with it"
+        )
+    return read_image_wcs(arguments.wcs)
 
 
 def map_pixels(wcs, estimator, catalog, arguments):
@@ -156,8 +153,9 @@ def map_pixels(wcs, estimator, catalog, arguments):
 
     wcs = make_wcs(catalog, *([] if arguments.pixel_scale is None else [arguments.pixel_scale]))
     if arguments.pixel_scale is not None and max(wcs.array_shape) < 2:
-        raise ValueError(
-            f"--pixel-scale {arguments.pixel_scale}: one pixel would be larger than the field"
+        raise OptionError(
+            "pixel_scale",
+            f"--pixel-scale {arguments.pixel_scale}: one pixel would be larger than the field",
         )
     return wcs
 

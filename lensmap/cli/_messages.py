@@ -1,43 +1,131 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What a command says besides its results."""
+"""Messages of commands: one line each, with the names of options."""
 
+import ast
+import logging
+import os
 import re
 import sys
 
-__all__ = ["say", "with_options"]
+from lensmap.utils import ParameterError, RunError, kept_from_terminal
+
+__all__ = ["OptionError", "OptionNames", "error_record", "load_networks", "say", "show_progress"]
+
+LOGGER = logging.getLogger("lensmap.cli")
 
 
-def say(text):
-    """Say something in one line, apart from what the command gives out."""
-    print("lensmap:", *text.removeprefix("lensmap: ").split(), file=sys.stderr)
-
-
-def with_options(text, options):
-    """Name a command's options where a message names parameters of Python.
+def say(text, level=logging.INFO):
+    """Print a message in one line on the standard error stream, and to ``--log``.
 
     Parameters
     ----------
     text : str
-        The message of an error.
+        The message.
+    level : int
+        Its level as of `logging`; ``--quiet`` shows warnings and errors only.
+    """
+    LOGGER.log(level, "%s", " ".join(text.removeprefix("lensmap: ").split()))
+
+
+def show_progress(arguments):
+    """Return whether to show progress bars: to somebody at a terminal, without ``--quiet``."""
+    return not arguments.quiet and sys.stderr is not None and sys.stderr.isatty()
+
+
+def load_networks():
+    """Import Keras without TensorFlow's start-up messages; import errors propagate."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with kept_from_terminal():
+        from lensmap.networks import load_network  # noqa: F401
+
+
+class OptionError(ValueError):
+    """An error about an option, in the words of the command line.
+
+    Parameters
+    ----------
+    parameter : str
+        The ``dest`` of the option.
+    message : str
+        The message, with the option's name.
+    code : str
+        A stable name for the cause.
+    """
+
+    def __init__(self, parameter, message, code="option"):
+        super().__init__(message)
+        self.parameter, self.code = parameter, code
+
+    def to_record(self):
+        """Return the error as plain values: ``code``, ``parameter`` and ``message``."""
+        return {"code": self.code, "parameter": self.parameter, "message": str(self)}
+
+
+class OptionNames:
+    """The options of a command by the parameters of Python that they set.
+
+    Parameters
+    ----------
     options : dict
-        From parameters to the command's options, such as ``{'z_lens': '--z-lens'}``.
+        From parameters to options, such as ``{"z_lens": "--redshift"}``.
+    """
+
+    def __init__(self, options):
+        self.options = options
+
+    def __call__(self, name, value=None):
+        """Return a parameter, with its value as a Python literal if there is one, as an option."""
+        if name not in self.options:
+            return name if value is None else f"{name}={value}"
+        return " ".join([self.options[name], *_words(value)])
+
+
+def _words(literal):
+    """Return the words after an option for a Python literal; a flag that is set has none."""
+    if literal is None:
+        return []
+    value = ast.literal_eval(literal)
+    if isinstance(value, dict):
+        pairs = (f"{key}={'...' if item is ... else item}" for key, item in value.items())
+        return [",".join(pairs)]
+    return [] if value is True else [str(value)]
+
+
+def error_record(error, names):
+    """Return an error as plain values, with options in place of parameters.
+
+    Parameters
+    ----------
+    error : Exception
+        The error.
+    names : OptionNames
+        The options.
+
+    Returns
+    -------
+    dict
+        ``code``, ``parameter`` (None where the error is about no single one) and ``message``.
+    """
+    if isinstance(error, OptionError):
+        return error.to_record()
+    if isinstance(error, (ParameterError, RunError)):
+        return error.to_record() | {"message": error.describe(names)}
+    kind = type(error).__name__
+    text = " ".join(str(error).split()) or kind
+    return {"code": snake_case(kind.removesuffix("Error")), "parameter": None, "message": text}
+
+
+def snake_case(name):
+    """Return the name of a class in lower case, with underscores between its words.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"FileNotFound"``.
 
     Returns
     -------
     str
-        With ``--by kappa`` for ``by='kappa'``, ``--z-lens`` for ``z_lens``, and so on.
+        Such as ``"file_not_found"``.
     """
-    for name in ("overwrite", "take_over"):
-        text = text.replace(f"{name}=True", f"--{name.replace('_', '-')}")
-    for name, option in options.items():
-        text = re.sub(rf"\b{name}=\{{([^}}]*)\}}", lambda m, o=option: o + _pairs(m[1]), text)
-        text = re.sub(rf"(?<![\w.]){name}=(?:'([^']*)'|(\w[\w.]*))",
-                      lambda m, o=option: f"{o} {m[1] or m[2]}", text)
-        if not name.isalpha():  # what may be a word of a sentence stays
-            text = re.sub(rf"(?<![\w.'\"]){name}(?![\w'\"=(])", option, text)
-    return re.sub(r"(--[\w-]+), which is None", r"\1", text)
-
-
-def _pairs(text):
-    """Return what is between the braces of a dict as words: ``ra=...,dec=...``."""
-    return " " + ",".join(f"{name}=..." for name in re.findall(r"'(\w+)':", text))
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,12 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Options that several commands share, and what their words mean."""
+"""The types of options: from words to values."""
 
 import argparse
 
-from lensmap.utils import check_angle
+from lensmap.utils import ParameterError, check_angle
 
 __all__ = [
-    "add_catalog_arguments",
     "add_take_over",
     "angle",
     "angle_or_none",
@@ -16,15 +15,18 @@ __all__ = [
     "pairs",
     "position",
     "positive",
-    "read_catalog",
     "source_redshift",
     "sources_at",
     "two_radii",
 ]
 
+# The words of --uncertainty, and those that take a number of realizations.
+_UNCERTAINTIES = ("rotations", "analytic", "posterior", "network")
+_RANDOM = ("rotations", "posterior")
+
 
 def angle(text):
-    """Return the angle that a word such as ``0.3arcmin`` means."""
+    """Return the angle of a word such as ``0.3arcmin``."""
     try:
         return check_angle(text, "angle")
     except (TypeError, ValueError):
@@ -57,7 +59,7 @@ def positive(text):
 
 
 def source_redshift(text):
-    """Return a redshift of sources as a number, the name of a distribution as it is."""
+    """Return a source redshift as a number, the name of a distribution unchanged."""
     try:
         return float(text)
     except ValueError:
@@ -65,7 +67,7 @@ def source_redshift(text):
 
 
 def sources_at(z_source):
-    """Return the redshift of sources, or the distribution of a name."""
+    """Return a source redshift, or the distribution of a name."""
     if not isinstance(z_source, str):
         return z_source
     from lensmap.cosmology import SourceRedshifts
@@ -73,20 +75,25 @@ def sources_at(z_source):
     return SourceRedshifts.preset(z_source)
 
 
-def one_radius(text, option):
-    """Return the angle or length that a word such as ``0.3Mpc`` means.
+def one_radius(text, parameter):
+    """Return the angle or length of a word such as ``0.3Mpc``.
 
     Parameters
     ----------
     text : str
         The word.
-    option : str
-        Whose it is, for the error message.
+    parameter : str
+        The ``dest`` of its option, for the error message.
+
+    Returns
+    -------
+    `~astropy.units.Quantity`
+        The radius.
 
     Raises
     ------
-    ValueError
-        If it means none, or is not positive.
+    ParameterError
+        If the word is no angle or length, or not positive.
     """
     from astropy import units as u
 
@@ -96,43 +103,49 @@ def one_radius(text, option):
             return radius
     except (TypeError, ValueError):
         pass
-    raise ValueError(
-        f"{option} must be a positive angle or length, such as 2arcmin or 0.5Mpc, not {text}"
+    raise ParameterError(
+        parameter, "a positive angle or length, such as 2arcmin or 0.5Mpc", text
     )
 
 
-def two_radii(words, option):
-    """Return the angles or lengths, rising, that two words mean, in the unit of the first.
+def two_radii(words, parameter):
+    """Return two rising angles or lengths, in the unit of the first.
 
     Parameters
     ----------
     words : sequence of str
         Such as ``0.3Mpc`` and ``2.5Mpc``.
-    option : str
-        Whose they are, for the error message.
+    parameter : str
+        The ``dest`` of their option, for the error message.
+
+    Returns
+    -------
+    `~astropy.units.Quantity`
+        The radii, ``(2,)``.
 
     Raises
     ------
-    ValueError
+    ParameterError
         If they are no such pair.
     """
     from astropy import units as u
 
     try:
-        inner, outer = (one_radius(word, option) for word in words)
+        inner, outer = (one_radius(word, parameter) for word in words)
         radii = u.Quantity([inner, outer.to(inner.unit)])
     except ValueError:
-        raise ValueError(
-            f"{option} must be two positive angles or two lengths, such as 0.3Mpc 2.5Mpc, not "
-            f"{' '.join(words)}"
+        raise ParameterError(
+            parameter,
+            "two positive angles or two lengths, such as 0.3Mpc 2.5Mpc",
+            " ".join(words),
         ) from None
     if not radii[0] < radii[1]:
-        raise ValueError(f"{option} must rise, not {' '.join(words)}")
+        raise ParameterError(parameter, "from the inner to the outer", " ".join(words), verb="rise")
     return radii
 
 
 def position(text):
-    """Return the `~astropy.coordinates.SkyCoord` that ``150.1,2.2`` means."""
+    """Return the `~astropy.coordinates.SkyCoord` of a word such as ``150.1,2.2``."""
     from astropy.coordinates import SkyCoord
 
     try:
@@ -145,22 +158,21 @@ def position(text):
 
 
 def noise(text):
-    """Return an estimator's parameters for ``100`` (random rotations) or a name, ``name:100``."""
-    if text in ("analytic", "posterior", "network"):
-        return {"uncertainty": text}
-    name, colon, number = text.partition(":")
-    if name == "posterior" and number.isdigit() and int(number) >= 2:
+    """Return an estimator's parameters for words such as ``analytic``, ``rotations:50``, ``50``."""
+    name, colon, number = ("rotations", ":", text) if text.isdecimal() else text.partition(":")
+    if name in _UNCERTAINTIES and not colon:
+        return {"uncertainty": name}
+    if name in _RANDOM and number.isdecimal() and int(number) >= 2:
         return {"uncertainty": name, "n_realizations": int(number)}
-    if text.isdigit() and int(text) >= 2:
-        return {"uncertainty": "rotations", "n_realizations": int(text)}
+    counted = " or ".join(f"{name}:N" for name in _RANDOM)
     raise argparse.ArgumentTypeError(
-        "a whole number of random rotations (2 or more), analytic, posterior, posterior:N or "
-        f"network is needed, not {text!r}"
+        f"one of {', '.join(_UNCERTAINTIES)} is needed, or {counted} with a whole number N of at "
+        f"least 2, or N random rotations, not {text!r}"
     )
 
 
 def pairs(text):
-    """Return the dict that ``ra=RA,dec=DEC`` means, or the name of a preset."""
+    """Return the dict of a word such as ``ra=RA,dec=DEC``, or the name of a preset."""
     if "=" not in text:
         return text
     result = {}
@@ -174,54 +186,10 @@ def pairs(text):
     return result
 
 
-def add_catalog_arguments(parser):
-    """Add the catalog and how it is to be read."""
-    parser.add_argument("catalog", metavar="CAT", help="a table: FITS, ECSV, CSV, Parquet, HDF5")
-    group = parser.add_argument_group("the catalog")
-    group.add_argument(
-        "--columns",
-        type=pairs,
-        metavar="ra=NAME,...",
-        help="the column names as ra=RA,dec=DEC,e1=E1,e2=E2,weight=W, or the name of a preset; "
-        "found by themselves where they are known",
-    )
-    group.add_argument(
-        "--convention",
-        metavar="NAME",
-        help="celestial (x east, y north), euclidean (x west), iau (position angle), or the signs "
-        "that bring e1,e2 to celestial as --convention=-1,1; default: what the file says, else "
-        "celestial",
-    )
-    group.add_argument(
-        "--kind",
-        choices=("shear", "distortion"),
-        help="(a-b)/(a+b), or (a^2-b^2)/(a^2+b^2); default: what the file says, else shear",
-    )
-    group.add_argument("--frame", help="the frame of the positions; default: icrs")
-    group.add_argument("--format", help="the file's format by its astropy name, if not obvious")
-    group.add_argument("--hdu", help="the table's HDU (FITS): a number or a name")
-    group.add_argument("--path", help="the table's path within the file (HDF5)")
-
-
 def add_take_over(group):
     """Add the option that takes a folder from another run."""
     group.add_argument(
         "--take-over",
         action="store_true",
         help="take the folder from another run that has it; only if that run is dead",
-    )
-
-
-def read_catalog(arguments):
-    """Read the catalog that the arguments name."""
-    from lensmap.catalog import ShearCatalog, read_table
-
-    options = {}
-    if arguments.hdu is not None:
-        options["hdu"] = int(arguments.hdu) if arguments.hdu.isdigit() else arguments.hdu
-    if arguments.path is not None:
-        options["path"] = arguments.path
-    table = read_table(arguments.catalog, format=arguments.format, **options)
-    return ShearCatalog(
-        table, arguments.columns, arguments.convention, arguments.kind, frame=arguments.frame
     )

@@ -1,9 +1,16 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Tables that commands write, in the format that the suffix says."""
+"""Tables that commands write, in the format of the file's suffix."""
 
-from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix, import_optional, set_formats
+from lensmap.utils import (
+    FITS_SUFFIXES,
+    HDF5_SUFFIXES,
+    ParameterError,
+    has_suffix,
+    import_optional,
+    set_formats,
+)
 
-__all__ = ["show_table", "table_format", "write_table"]
+__all__ = ["format_table", "table_format", "write_table"]
 
 _FORMATS = {
     FITS_SUFFIXES: ("fits", {}),
@@ -18,24 +25,24 @@ _PACKAGES = {"hdf5": ("h5py", "h5py"), "parquet": ("pyarrow", "'lensmap[io]'")}
 
 
 def table_format(path):
-    """Return the format that a suffix stands for.
+    """Return the format that belongs to a suffix.
 
     Parameters
     ----------
     path : path-like
-        The name of a table's file.
+        The file of a table.
 
     Returns
     -------
     name : str
         The format by its name in `astropy.table`.
     options : dict
-        What `astropy.table.Table.write` needs for it.
+        The options of `astropy.table.Table.write` for it.
 
     Raises
     ------
     ValueError
-        If it stands for none.
+        If the suffix is not known.
     ImportError
         If the format needs a package that is missing.
     """
@@ -46,34 +53,37 @@ def table_format(path):
                 import_optional(package, purpose=f"a table in {name}", install=install)
             return name, options
     known = ", ".join(suffix for suffixes in _FORMATS for suffix in suffixes)
-    raise ValueError(f"a table's file must end in one of {known}, not {str(path)!r}")
+    raise ParameterError("path", f"one of {known}", repr(str(path)), verb="end in")
 
 
-def show_table(table, formats):
-    """Print a table, whole.
+def format_table(table, formats):
+    """Return a whole table as text.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
         The table; it is not changed.
     formats : dict
-        From columns to how their numbers are written, such as ``".2f"``.
+        From columns to the formats of their numbers, such as ``".2f"``.
+
+    Returns
+    -------
+    str
+        The lines of the table.
     """
-    table = table.copy()
-    for name, text in formats.items():
-        table[name].info.format = text
-    print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
+    table = set_formats(table.copy(), formats)
+    return "\n".join(table.pformat(max_lines=-1, max_width=-1))
 
 
 def write_table(table, path):
-    """Write a table in the format that the suffix says, whatever was there before.
+    """Write a table in the format of the suffix; an existing file is replaced.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
         The table.
     path : path-like
-        Where to.
+        The file.
     """
     name, options = table_format(path)
     if name == "ascii.csv":

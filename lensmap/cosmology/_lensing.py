@@ -159,7 +159,7 @@ def sigma_crit(
     efficiency = lensing_efficiency(z, z_source, flrw)
     if np.any(np.asarray(efficiency) <= 0):
         raise ParameterError(
-            "z_lens", "lower than z_source", str(z_lens), f"z_source is {z_source}"
+            "z_lens", "lower than {z_source}", str(z_lens), f"{{z_source}} is {z_source}"
         )
     distance = flrw.angular_diameter_distance(z)
     value = constants.c**2 / (4 * np.pi * constants.G * distance * efficiency)

@@ -169,9 +169,11 @@ class CNNReconstructor(Estimator):
 
         network = as_network(self.network)
         if self.uncertainty == "network" and not network.predicts_errors:
-            raise ValueError(
-                "uncertainty='network' needs a network that predicts its error, as 'lensmap' does; "
-                f"this one ({self._name}) does not: use 'rotations'"
+            raise ParameterError(
+                "uncertainty",
+                "'rotations'",
+                "'network'",
+                f"the network {self._name} does not predict its error, as 'lensmap' does",
             )
         return network
 

@@ -145,8 +145,8 @@ def find_filaments(
     if by == "uncertainty" and kappa.uncertainty is None:
         raise ParameterError(
             "kappa",
-            "an uncertainty for by='uncertainty'",
-            remedy="take by='scatter' or 'kappa'",
+            "an uncertainty for {by='uncertainty'}",
+            remedy="take {by='scatter'} or {by='kappa'}",
             verb="have",
         )
     smoothed = kappa.replace(uncertainty=None, kappa_b=None, counts=None)

@@ -101,9 +101,11 @@ def make_wcs(
     # 1e-6 keeps positions at the edge of the map inside in spite of rounding.
     size = np.maximum(1, np.ceil(high - low + 2 * extra + 1e-6).astype(int))
     if float(size[0]) * size[1] > _MAX_PIXELS:
-        raise ValueError(
-            f"pixel_scale={pixel_scale} would make a map of {size[1]} x {size[0]} pixels; make it "
-            "larger, or give a wcs"
+        raise ParameterError(
+            "pixel_scale",
+            "larger",
+            str(pixel_scale),
+            f"the map would have {size[1]} x {size[0]} pixels; or give its {{wcs}}",
         )
     wcs.wcs.crpix = (size + 1) / 2 - (low + high) / 2
     wcs.array_shape = (int(size[1]), int(size[0]))

@@ -9,7 +9,7 @@ from lensmap.cosmology import SourceRedshifts, check_z_source, get_cosmology
 from lensmap.halos import halos_from_table
 from lensmap.profiles import Efficiency, Sources
 from lensmap.simulate import compose
-from lensmap.utils import CatalogWarning, as_generator, as_skycoord, warn_user
+from lensmap.utils import CatalogWarning, ParameterError, as_generator, as_skycoord, warn_user
 
 __all__ = ["Injector", "inject_halos"]
 
@@ -257,13 +257,15 @@ def _known_redshifts(catalog):
     """Return the redshifts of galaxies, NaN for those that have none."""
     redshift = catalog["redshift"]
     if redshift is None:
-        raise ValueError(
-            "z_source must be given: the catalog has no column redshift, and without redshifts "
-            "of the galaxies a halo has no shear"
+        raise ParameterError(
+            "z_source",
+            "given",
+            remedy="the catalog has no column redshift, and without redshifts of the galaxies a "
+            "halo has no shear",
         )
     unknown = np.count_nonzero(~np.isfinite(redshift))
     if unknown == len(redshift):
-        raise ValueError("z_source must be given: no galaxy has a redshift")
+        raise ParameterError("z_source", "given", remedy="no galaxy has a redshift")
     if unknown:
         warn_user(
             f"{unknown} of {len(redshift)} galaxies have no redshift: they get no shear of any "

@@ -22,6 +22,7 @@ from lensmap.peaks import find_peaks, heights, match_peaks, open_area, peaks_at_
 from lensmap.profiles import projected_mass
 from lensmap.utils import (
     LensmapWarning,
+    ParameterError,
     as_generator,
     check_angle,
     check_choice,
@@ -230,7 +231,7 @@ class _Trial:
         every = find_peaks(self.kappa, 0.0, by=self.by, min_separation=self.min_separation)
         highest = peaks_at_density(every, threshold, self.kappa)
         if len(highest) == 0:
-            raise ValueError(f"threshold: {threshold} is less than one peak on the map")
+            raise ParameterError("threshold", "at least one peak on the map", str(threshold))
         between = every[self.by][len(highest) - 1 : len(highest) + 1]
         return float(np.mean([*between, 0.0][:2]))
 
@@ -376,7 +377,7 @@ def _check_redshifts(z_lens):
 
 def _check_list(values, name, allowed, low):
     if values.ndim != 1 or len(values) == 0:
-        raise ValueError(f"{name} must be one number or several, not of shape {values.shape}")
+        raise ParameterError(name, "one number or several", f"of shape {values.shape}")
     for value in values:
         check_number(float(value), name, allowed, low=low)
     if len(values) > 1:

@@ -26,7 +26,7 @@ def open_run(folder, settings, *, overwrite=False, take_over=False):
     """
     return RunFolder(
         folder, settings, schema=_SCHEMA, kind=_KIND, algorithm=_ALGORITHM, overwrite=overwrite,
-        take_over=take_over, remedy="use another folder, or start anew with overwrite=True",
+        take_over=take_over, remedy="use another folder, or start anew with {overwrite=True}",
     )
 
 

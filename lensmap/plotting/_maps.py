@@ -246,10 +246,8 @@ def check_picture(path: PathLike) -> None:
 
     formats = FigureCanvasBase.get_supported_filetypes()
     if Path(path).suffix.lower().removeprefix(".") not in formats:
-        raise ValueError(
-            f"the suffix of the picture {str(path)!r} must be one of "
-            f"{', '.join('.' + name for name in sorted(formats))}"
-        )
+        suffixes = ", ".join("." + name for name in sorted(formats))
+        raise ParameterError("path", f"one of {suffixes}", repr(str(path)), verb="end in")
 
 
 def save_map(

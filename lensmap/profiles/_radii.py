@@ -151,7 +151,9 @@ def as_angles(
     if bins.unit.is_equivalent(u.rad):
         angles = np.broadcast_to(bins.to_value(u.rad), (n, len(bins)))
     elif z_lens is None:
-        raise ParameterError("z_lens", "given", remedy=f"{name} in {bins.unit} are lengths")
+        raise ParameterError(
+            "z_lens", "given", remedy=f"{{{name}}} in {bins.unit} are lengths"
+        )
     else:
         flrw = get_cosmology(cosmology, structure=False)
         unique_z, index = np.unique(z_lens, return_inverse=True)

@@ -26,7 +26,6 @@ from ._validation import (
     check_number,
     check_rising,
     look_up,
-    match_name,
 )
 
 # For other packages of lensmap; not public.
@@ -35,9 +34,11 @@ from ._engine import (
     finish as finish,
     run_tasks as run_tasks,
 )
+from ._exceptions import RunError as RunError
 from ._memory import check_memory as check_memory, memory_limit as memory_limit
 from ._run_folder import RunFolder as RunFolder
 from ._threads import limit_threads as limit_threads
+from ._validation import match_name as match_name
 
 __all__ = [
     "CatalogWarning",
@@ -63,7 +64,6 @@ __all__ = [
     "import_optional",
     "kept_from_terminal",
     "look_up",
-    "match_name",
     "n_threads",
     "seeded_generator",
     "set_formats",

@@ -4,6 +4,7 @@
 Both serialize to the same record, ``{"code", "parameter", "message"}``, for pipelines.
 """
 
+import re
 import sys
 import warnings
 
@@ -12,30 +13,38 @@ from astropy.utils.exceptions import AstropyUserWarning
 __all__ = [
     "CatalogWarning",
     "ConventionWarning",
+    "InUseError",
     "LensmapWarning",
     "MapWarning",
+    "OtherSettingsError",
     "ParameterError",
     "ParameterTypeError",
+    "RunError",
     "warn_user",
 ]
+
+
+# `{name}` or `{name=value}`, where the value may be a dict.
+_PLACEHOLDER = re.compile(r"\{([a-z]\w*)(?:=((?:[^{}]|\{[^{}]*\})+))?\}")
 
 
 class ParameterError(ValueError):
     """A parameter with a value that is not allowed.
 
     The message reads "PARAMETER must VERB ALLOWED, not FOUND: REMEDY". The command line shows it
-    with the name of its option in place of the parameter.
+    with the names of its options in place of the parameters.
 
     Parameters
     ----------
     parameter : str
         The name of the parameter.
     allowed : str
-        The allowed values, such as ``"at least 1"``.
+        The allowed values, such as ``"at least 1"``. Other parameters are named by placeholders:
+        ``{name}``, or ``{name=value}`` with a Python literal.
     found : str or None
         The given value as text; None leaves it out of the message.
     remedy : str or None
-        What the user can do, if that is not plain from ``allowed``.
+        The action to take, if it does not follow from ``allowed``, with placeholders as well.
     verb : str
         The verb between ``must`` and ``allowed``.
 
@@ -45,6 +54,12 @@ class ParameterError(ValueError):
         As given.
     code : str
         ``"parameter"``, for records.
+
+    Examples
+    --------
+    >>> from lensmap.utils import ParameterError
+    >>> print(ParameterError("by", "'kappa'", "'snr'", "or set {uncertainty='analytic'}"))
+    by must be 'kappa', not 'snr': or set uncertainty='analytic'
     """
 
     code = "parameter"
@@ -60,23 +75,26 @@ class ParameterError(ValueError):
             type(self), self.parameter, self.allowed, self.found, self.remedy, self.verb
         )
 
-    def describe(self, name=None):
+    def describe(self, show=None):
         """Return the message.
 
         Parameters
         ----------
-        name : str or None
-            The name to show for the parameter, such as an option; None takes its own.
+        show : callable or None
+            Called as ``show(name, value)`` for each parameter in the message; returns the text for
+            it, such as an option. ``value`` is the Python literal of a placeholder as a str, or
+            None. None shows the parameters as in Python.
 
         Returns
         -------
         str
             One sentence.
         """
-        text = f"{name or self.parameter} must {self.verb} {self.allowed}"
+        show = _as_in_python if show is None else show
+        text = f"{show(self.parameter, None)} must {self.verb} {_filled(self.allowed, show)}"
         if self.found is not None:
             text += f", not {self.found}"
-        return text if self.remedy is None else f"{text}: {self.remedy}"
+        return text if self.remedy is None else f"{text}: {_filled(self.remedy, show)}"
 
     def to_record(self):
         """Return the error as plain values.
@@ -93,6 +111,61 @@ class ParameterTypeError(ParameterError, TypeError):
     """A parameter of the wrong type; also a `TypeError`."""
 
     code = "parameter_type"
+
+
+class RunError(Exception):
+    """An error about the folder of a run, whose message names parameters by placeholders.
+
+    Parameters
+    ----------
+    message : str
+        The message, with placeholders as in `ParameterError`.
+
+    Attributes
+    ----------
+    code : str
+        A stable name for the cause, for records.
+    """
+
+    code = "run"
+
+    def __str__(self):
+        return self.describe()
+
+    def describe(self, show=None):
+        """Return the message; ``show`` is as for `ParameterError.describe`."""
+        return _filled(self.args[0], _as_in_python if show is None else show)
+
+    def to_record(self):
+        """Return the error as plain values.
+
+        Returns
+        -------
+        dict
+            ``code``, ``parameter`` (None) and ``message``.
+        """
+        return {"code": self.code, "parameter": None, "message": str(self)}
+
+
+class InUseError(RunError, RuntimeError):
+    """A folder that another run has."""
+
+    code = "in_use"
+
+
+class OtherSettingsError(RunError, ValueError):
+    """A folder whose run has other settings."""
+
+    code = "other_settings"
+
+
+def _filled(template, show):
+    """Return a message with its placeholders filled."""
+    return _PLACEHOLDER.sub(lambda match: show(match[1], match[2]), template)
+
+
+def _as_in_python(name, value):
+    return name if value is None else f"{name}={value}"
 
 
 def _rebuild(cls, parameter, allowed, found, remedy, verb):

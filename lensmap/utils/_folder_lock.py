@@ -9,6 +9,8 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
+from lensmap.utils._exceptions import InUseError
+
 __all__ = ["FolderLock"]
 
 _NAME = ".lensmap-lock"
@@ -43,7 +45,7 @@ class FolderLock:
         while not self._make():
             holder, age = _holder(self._path), _age(self._path)
             if not take_over and not _is_stale(holder, age):
-                raise RuntimeError(_in_use(folder, holder, age))
+                raise InUseError(_in_use(folder, holder, age))
             self._remove(holder)
         self._remove_leftovers()
         self._stop = threading.Event()
@@ -196,5 +198,5 @@ def _in_use(folder, holder, age):
     return (
         f"{str(folder)!r} is in use by another run (process {holder.get('pid')} on "
         f"{holder.get('host')!r}, last sign of life {max(age, 0):.0f} s ago): wait for its end, "
-        "use another folder, or take it over (take_over=True) if that run is dead"
+        "use another folder, or take it over ({take_over=True}) if that run is dead"
     )

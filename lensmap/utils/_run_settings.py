@@ -5,6 +5,7 @@ import json
 import numbers
 import re
 
+from lensmap.utils._exceptions import OtherSettingsError
 from lensmap.utils._files import atomic_write
 from lensmap.utils._serialize import UNIT_SUFFIXES
 from lensmap.utils._validation import check_count
@@ -16,6 +17,8 @@ _NAME = "settings.json"
 _LONGEST = 60  # characters of a value in a message
 
 _MISSING = "nothing"
+
+_PARAMETER = re.compile(r"[a-z]\w*")
 
 
 class SettingsFile:
@@ -146,14 +149,14 @@ class SettingsFile:
         self.check_kind(stored)
         self.check_schema(stored)
         if stored["algorithm"] != self._algorithm:
-            raise ValueError(
+            raise OtherSettingsError(
                 f"{self._was_made(stored)} by algorithm {stored['algorithm']}, and this lensmap "
                 f"has algorithm {self._algorithm}: {self._remedy}"
             )
         settings = merged(stored["settings"], asked, addable, fillable)
         differ = differences(settings, merged(asked, settings, addable, fillable))
         if differ:
-            raise ValueError(
+            raise OtherSettingsError(
                 f"{self._folder!r} holds another {self._kind}: {'; '.join(differ)}; {self._remedy}"
             )
         return settings
@@ -207,7 +210,7 @@ def differences(before, now, prefix=""):
     Returns
     -------
     list of str
-        Such as ``"seed was 0 and is now 1"``.
+        Such as ``"{seed} was 0 and is now 1"``, with placeholders as in `ParameterError`.
     """
     lines = []
     for name in {**before, **now}:
@@ -219,7 +222,9 @@ def differences(before, now, prefix=""):
             lines += differences(one, other, f"{prefix}{name}.")
             continue
         short, unit = _split_unit(name)
-        lines.append(f"{prefix}{short} was {_shown(one, unit)} and is now {_shown(other, unit)}")
+        # A placeholder, which the command line shows as its option.
+        whole = prefix + short if prefix or not _PARAMETER.fullmatch(short) else f"{{{short}}}"
+        lines.append(f"{whole} was {_shown(one, unit)} and is now {_shown(other, unit)}")
     return lines
 
 

@@ -1,11 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Threads for work that releases the interpreter lock: wcslib, loops of numpy, FFTs."""
+"""Threads for work that releases the interpreter lock: wcslib, loops of numpy, FFTs.
+
+Importing this module loads neither numpy nor astropy, whose threads it limits.
+"""
 
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from lensmap.utils._exceptions import ParameterError
 from lensmap.utils._limits import n_cpus
 
 __all__ = ["chunk_slices", "limit_threads", "n_threads", "thread_map"]
@@ -42,6 +44,8 @@ def n_threads(size: int | None = None) -> int:
     if limit is None:
         return n_cpus()
     if not (limit.isdecimal() and int(limit) > 0):
+        from lensmap.utils._exceptions import ParameterError
+
         raise ParameterError(_VARIABLE, "a whole number of at least 1", repr(limit))
     return min(int(limit), n_cpus())
 

@@ -83,7 +83,7 @@ def test_not_a_table(table):
         ({"kind": "ellipticity"}, "kind must be one of 'shear', 'distortion', not 'ellipticity'"),
         ({"frame": "equatorial"}, "frame must be the name of an astropy frame, not 'equatorial'"),
         ({"frame": 5}, "frame must be"),
-        ({"columns": {"e1": "no"}}, "there is no column 'no' .for 'e1'."),
+        ({"columns": {"e1": "no"}}, "columns must name columns .* not 'no' .for 'e1'."),
     ],
 )
 def test_wrong_declarations(kwargs, words):

@@ -9,13 +9,17 @@ import pytest
 from astropy import log
 
 from lensmap.cli import main
+from lensmap.cli._exit_codes import ExitCode
+from lensmap.cli._result import Result
 from lensmap.cli.commands import _check as check
 from lensmap.utils import CatalogWarning
 
 
 @pytest.fixture
-def run_as(monkeypatch):
-    """Replace what ``lensmap check`` does."""
+def run_as(monkeypatch, tmp_path):
+    """Replace the work of ``lensmap check`` on a catalog, ``k.fits``."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "k.fits").touch()
 
     def replace(function):
         monkeypatch.setattr(check, "run", lambda arguments: function())
@@ -28,7 +32,7 @@ def test_python_m_lensmap_help():
         [sys.executable, "-m", "lensmap", "--help"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0 and done.stderr == ""
-    for word in ("reconstruct", "check", "demo", "Exit codes"):
+    for word in ("reconstruct", "check", "demo", "exit codes"):
         assert word in " ".join(done.stdout.split())
 
 
@@ -56,7 +60,7 @@ def test_wrong_usage(words, capsys):
 
 
 def test_the_exit_code_is_that_of_the_command(run_as):
-    run_as(lambda: 3)
+    run_as(lambda: Result(code=ExitCode.WRONG))
     assert main(["check", "k.fits"]) == 3
 
 
@@ -95,7 +99,7 @@ def test_warnings_and_the_log_are_lines(run_as, capsys):
         warnings.warn("3 rows\nare left out", CatalogWarning, stacklevel=1)
         warnings.warn("old", FutureWarning, stacklevel=1)
         log.info("lensmap: columns found")
-        return 0
+        return Result()
 
     handlers, show = list(log.handlers), warnings.showwarning
     run_as(talk)

@@ -271,7 +271,8 @@ class TestOwnNetwork:
         assert found.meta["parameters"]["network"] == "a Functional"
 
     def test_has_no_errors_of_its_own(self, model, catalog):
-        with pytest.raises(ValueError, match="needs a network that predicts its error"):
+        message = "uncertainty must be 'rotations', not 'network': the network"
+        with pytest.raises(ValueError, match=message):
             CNNReconstructor(network=model, uncertainty="network").reconstruct(catalog, MODEL.wcs)
 
 

@@ -257,7 +257,7 @@ def test_rotations_are_made_once(monkeypatch):
         ({"z_source": None}, ValueError, "z_source must be given"),
         ({"n_halos": 1000}, ValueError, "no room for 1000"),
         ({"threshold": 0.0}, ValueError, "threshold must be positive"),
-        ({"threshold": 0.1 / u.deg**2}, ValueError, "less than one peak"),
+        ({"threshold": 0.1 / u.deg**2}, ValueError, "threshold must be at least one peak"),
         ({"by": "mass"}, ValueError, "by must be one of"),
         ({"radius": 2.0}, TypeError, "radius must be an angle"),
         ({"folder": "s3://bucket/run"}, ValueError, "folder must be on a local or network file"),

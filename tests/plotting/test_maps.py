@@ -254,8 +254,8 @@ class TestSaveMap:
         assert not any(ax.lines for ax in figures[1].axes if isinstance(ax, WCSAxes))
 
     def test_suffix(self, tmp_path):
-        with pytest.raises(ValueError, match=r"suffix of the picture .*'.*k\.foo' must be one of"):
+        with pytest.raises(ValueError, match=r"path must end in one of .*, not '.*k\.foo'"):
             save_map(make_map(), tmp_path / "k.foo")
-        with pytest.raises(ValueError, match="suffix"):
+        with pytest.raises(ValueError, match="path must end in one of"):
             check_picture("k")
         check_picture("K.PNG")

@@ -17,6 +17,7 @@ from lensmap.utils import (
     ParameterTypeError,
     warn_user,
 )
+from lensmap.utils._exceptions import InUseError, OtherSettingsError
 
 
 def test_tree():
@@ -61,11 +62,33 @@ def test_code_of_the_class():
 def test_parameter_error():
     error = ParameterError("z_lens", "above 0", "-1", "give the cluster's redshift")
     assert str(error) == "z_lens must be above 0, not -1: give the cluster's redshift"
-    assert error.describe("--z-lens").startswith("--z-lens must be above 0")
+    shown = error.describe(lambda name, value: f"--{name}")
+    assert shown.startswith("--z_lens must be above 0, not -1: ")
     assert isinstance(error, ValueError) and not isinstance(error, TypeError)
     assert error.to_record() == {
         "code": "parameter", "parameter": "z_lens", "message": str(error)
     }
+
+
+def test_placeholders_name_other_parameters():
+    error = ParameterError(
+        "columns", "above {z_lens}", "{z_lens}", "{by='snr'} or {columns={'ra': ...}} in {1, 2}"
+    )
+    assert str(error) == (
+        "columns must be above z_lens, not {z_lens}: by='snr' or columns={'ra': ...} in {1, 2}"
+    )
+    assert error.describe(lambda name, value: f"<{name}|{value}>") == (
+        "<columns|None> must be above <z_lens|None>, not {z_lens}: "
+        "<by|'snr'> or <columns|{'ra': ...}> in {1, 2}"
+    )
+
+
+def test_in_use():
+    error = pickle.loads(pickle.dumps(InUseError("'f' is in use ({take_over=True})")))
+    assert isinstance(error, RuntimeError) and str(error) == "'f' is in use (take_over=True)"
+    assert error.to_record() == {"code": "in_use", "parameter": None, "message": str(error)}
+    assert error.describe(lambda name, value: f"--{name}") == "'f' is in use (--take_over)"
+    assert isinstance(OtherSettingsError("x"), ValueError) and str(OtherSettingsError("x")) == "x"
 
 
 def test_parameter_type_error_is_both():

@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap demo``: the whole main job on a bundled catalog of which the truth is known."""
+"""``lensmap demo``: map a bundled catalog, and compare with the truth."""
 
-import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -10,9 +9,12 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
-from lensmap.cli._outputs import check_folder
-from lensmap.cli.commands._reconstruct import describe
-from lensmap.utils import atomic_write
+from lensmap.cli._files import OutputFolder, check_new_files
+from lensmap.cli._messages import show_progress
+from lensmap.cli._result import Result, numbers_of_table
+from lensmap.cli._tables import format_table
+from lensmap.cli.commands._reconstruct import describe, numbers_of_map
+from lensmap.utils import atomic_write, set_formats
 
 NAME = "demo"
 SUMMARY = "map a bundled cluster field and compare with the truth"
@@ -26,13 +28,19 @@ EXAMPLES = """examples:
 # Peaks of shape noise alone reach 4 sigma once in a few fields of this size.
 _THRESHOLD = 4.0
 
+_FORMATS = {"ra": ".4f", "dec": ".4f", "kappa": ".3f", "snr": ".1f", "true_ra": ".4f",
+            "true_dec": ".4f", "true_m200c": ".1e", "offset": ".2f"}
+_NUMBERS = {"ra": "ra_deg", "dec": "dec_deg", "kappa": "kappa", "snr": "snr",
+            "true_ra": "true_ra_deg", "true_dec": "true_dec_deg",
+            "true_m200c": "true_m200c_msun", "offset": "offset_arcmin"}
+
 
 def add_arguments(parser):
     """Add the command's arguments."""
     parser.add_argument(
-        "--output-dir", default=".", metavar="DIR", help="where to write (default: here)"
+        "--output-dir", type=OutputFolder, default=".", metavar="DIR",
+        help="the folder of the files (default: the working directory)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 
 def run(arguments):
@@ -40,32 +48,33 @@ def run(arguments):
     from lensmap import KaiserSquires, ShearCatalog, make_wcs
     from lensmap.plotting import check_picture, save_map
 
-    directory = Path(arguments.output_dir)
-    check_folder(directory, "--output-dir")
-    directory.mkdir(parents=True, exist_ok=True)
+    directory, overwrite = Path(arguments.output_dir), arguments.overwrite
     paths = [directory / f"lensmap_demo{end}" for end in (".fits", ".png", "_shear.fits")]
+    check_new_files(paths, "output_dir", "--output-dir", overwrite=overwrite)
     check_picture(paths[1])
+    directory.mkdir(parents=True, exist_ok=True)
     with (
-        atomic_write(paths[0], overwrite=arguments.overwrite) as fits_path,
-        atomic_write(paths[1], overwrite=arguments.overwrite) as png_path,
-        atomic_write(paths[2], overwrite=arguments.overwrite) as shear_path,
+        atomic_write(paths[0], overwrite=overwrite) as fits_path,
+        atomic_write(paths[1], overwrite=overwrite) as png_path,
+        atomic_write(paths[2], overwrite=overwrite) as shear_path,
     ):
         table = demo_table()
         catalog = ShearCatalog(table, columns="generic", convention=table.meta["CONVENTN"])
         estimator = KaiserSquires(smoothing=1 * u.arcmin, uncertainty="rotations")
         kappa = estimator.reconstruct(
-            catalog, make_wcs(catalog, 0.25 * u.arcmin), progress=sys.stderr.isatty()
+            catalog, make_wcs(catalog, 0.25 * u.arcmin), progress=show_progress(arguments)
         )
-        found = compare(kappa, table.meta)
+        peaks = compare(kappa, table.meta)
         kappa.write(fits_path, format="fits", overwrite=True)
         table.write(shear_path, format="fits", overwrite=True)
-        save_map(kappa, png_path, title="lensmap demo: a mock field with two clusters", marks=found,
-                 overwrite=True)
-    print(describe(kappa), end="\n\n")
-    print("peaks above 4 sigma, each with the nearest true cluster:")
-    print("\n".join(found.pformat(max_lines=-1, max_width=-1)))
-    print(f"\nwritten: {', '.join(map(str, paths))}")
-    return 0
+        save_map(kappa, png_path, title="lensmap demo: a mock field with two clusters",
+                 marks=peaks, overwrite=True)
+    text = (
+        f"{describe(kappa)}\n\npeaks above {_THRESHOLD:g} sigma, each with the nearest true "
+        f"cluster:\n{format_table(peaks, {})}\n"
+    )
+    numbers = numbers_of_map(kappa) | {"peaks": numbers_of_table(peaks, _NUMBERS)}
+    return Result(text, numbers, tuple(paths))
 
 
 def demo_table():
@@ -74,7 +83,7 @@ def demo_table():
     Returns
     -------
     `~astropy.table.Table`
-        Its meta holds the truth.
+        The galaxies; the meta holds the truth.
     """
     from astropy.table import Table
 
@@ -83,20 +92,19 @@ def demo_table():
 
 
 def compare(kappa, truth):
-    """Find the peaks of the signal-to-noise map and put the true clusters beside them.
+    """Find the peaks of the signal-to-noise map, and the nearest true cluster of each.
 
     Parameters
     ----------
     kappa : ConvergenceMap
         The map.
     truth : dict
-        The bundled catalog's meta.
+        The meta of the bundled catalog.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each peak, the highest first, with the nearest true cluster; none if there
-        is no peak.
+        One row for each peak, the highest first, with the nearest true cluster.
     """
     from lensmap import find_peaks
 
@@ -120,7 +128,4 @@ def compare(kappa, truth):
             "offset": separation.to(u.arcmin),
         }
     )
-    for name, text in {"ra": ".4f", "dec": ".4f", "kappa": ".3f", "snr": ".1f", "true_ra": ".4f",
-                       "true_dec": ".4f", "true_m200c": ".1e", "offset": ".2f"}.items():
-        table[name].info.format = text
-    return table
+    return set_formats(table, _FORMATS)

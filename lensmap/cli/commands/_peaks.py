@@ -1,10 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap peaks``: the peaks of a map as a table and as regions."""
 
-from lensmap.cli._map_input import add_map_argument, read_map
+from lensmap.cli._files import OutputPicture, OutputRegions, OutputTable, open_outputs
+from lensmap.cli._inputs import add_map_argument, read_map
+from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle, one_radius, two_radii
-from lensmap.cli._outputs import check_outputs, open_outputs, say_outputs
-from lensmap.cli._tables import show_table, write_table
+from lensmap.cli._result import Result, numbers_of_table
+from lensmap.cli._tables import format_table, write_table
 
 NAME = "peaks"
 SUMMARY = "find the peaks of a mass map"
@@ -16,78 +18,84 @@ EXAMPLES = """examples:
   lensmap peaks kappa.fits --by kappa --threshold 0.1 --plot peaks.png
   lensmap peaks kappa.fits --mass-within 0.5Mpc --z-lens 0.3 --z-source 1"""
 
+_FORMATS = {"ra dec": ".5f", "kappa kappa_err": ".4f", "snr": ".1f", "mass": ".3g",
+            "mass_err": ".2g"}
+_SHOWN = ("id", "ra", "dec", "kappa", "kappa_err", "snr", "at_edge", "mass", "mass_err")
+_NUMBERS = {"id": "id", "ra": "ra_deg", "dec": "dec_deg", "kappa": "kappa",
+            "kappa_err": "kappa_err", "snr": "snr", "at_edge": "at_edge", "mass": "mass_msun",
+            "mass_err": "mass_err_msun"}
+
 
 def add_arguments(parser):
     """Add the command's arguments."""
     add_map_argument(parser)
-    parser.add_argument("-o", "--output", metavar="TABLE", help="the peaks, such as peaks.ecsv")
-    group = parser.add_argument_group("the peaks")
+    parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
+                        help="the peaks, such as peaks.ecsv")
+    group = parser.add_argument_group("peak options")
     group.add_argument("--threshold", type=float, default=4.0, metavar="X",
-                       help="what a peak exceeds (default 4)")
+                       help="the smallest height of a peak (default 4)")
     group.add_argument("--by", choices=("snr", "kappa"), default="snr",
-                       help="in units of the map's uncertainty (the default), or a convergence")
+                       help="the unit of the threshold: the map's uncertainty (snr, the default) "
+                       "or kappa")
     group.add_argument("--min-separation", type=angle, default="2arcmin", metavar="ANGLE",
-                       help="of closer ones the highest counts (default 2arcmin)")
+                       help="of closer peaks only the highest counts (default 2arcmin)")
     group.add_argument("--troughs", action="store_true", help="find minima instead")
-    group = parser.add_argument_group("their masses")
-    group.add_argument("--mass-within", metavar="RADIUS",
+    group = parser.add_argument_group("mass options")
+    group.add_argument("--mass-within", dest="radius", metavar="RADIUS",
                        help="add the projected mass in a circle, such as 0.5Mpc or 2arcmin")
-    group.add_argument("--ring", nargs=2, metavar=("INNER", "OUTER"),
-                       help="less what there would be by the mean of the map between these radii")
+    group.add_argument("--ring", dest="background", nargs=2, metavar=("INNER", "OUTER"),
+                       help="subtract the mean of the map between these radii from the mass")
     group.add_argument("--z-lens", type=float, metavar="Z", help="the redshift of the lenses")
-    group.add_argument("--z-source", type=float, metavar="Z", help="and of the galaxies")
-    group = parser.add_argument_group("more output")
-    group.add_argument("--regions", metavar="FILE", help="circles: .reg for DS9, .crtf for CARTA")
-    group.add_argument("--radius", type=angle, default="2arcmin", metavar="ANGLE",
-                       help="of the circles (default 2arcmin)")
-    group.add_argument("--plot", metavar="FILE", help="a picture of the map with its peaks")
-    group.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    group.add_argument("--z-source", type=float, metavar="Z", help="the redshift of the galaxies")
+    group = parser.add_argument_group("more outputs")
+    group.add_argument("--regions", type=OutputRegions, metavar="FILE",
+                       help="circles: .reg for DS9, .crtf for CARTA")
+    group.add_argument("--radius", dest="circle", type=angle, default="2arcmin", metavar="ANGLE",
+                       help="the radius of the circles (default 2arcmin)")
+    group.add_argument("--plot", type=OutputPicture, metavar="FILE",
+                       help="a picture of the map with its peaks")
 
 
 def run(arguments):
     """Run the command."""
-    from lensmap.peaks import find_peaks, region_format, write_regions
+    from lensmap.peaks import find_peaks, write_regions
 
-    check_outputs(arguments)
-    if arguments.regions is not None:
-        region_format(arguments.regions, "--regions")
     masses = _mass_options(arguments)
-    kappa = read_map(arguments)
-    peaks = find_peaks(
-        kappa, arguments.threshold, by=arguments.by, min_separation=arguments.min_separation,
-        troughs=arguments.troughs,
-    )
-    if masses is not None:
-        peaks = _with_masses(peaks, kappa, masses)
-    peaks.meta["map"] = str(arguments.map)
-    with open_outputs(arguments, "output", "regions", "plot") as paths:
-        if "output" in paths:
-            write_table(peaks, paths["output"])
-        if "regions" in paths:
-            write_regions(peaks, paths["regions"], arguments.radius, overwrite=True)
-        if "plot" in paths:
+    with open_outputs(arguments) as temporary:
+        kappa = read_map(arguments.map)
+        peaks = find_peaks(
+            kappa, arguments.threshold, by=arguments.by, troughs=arguments.troughs,
+            min_separation=arguments.min_separation,
+        )
+        if masses is not None:
+            peaks = _with_masses(peaks, kappa, masses)
+        peaks.meta["map"] = str(arguments.map)
+        if arguments.output is not None:
+            write_table(peaks, temporary[arguments.output])
+        if arguments.regions is not None:
+            write_regions(peaks, temporary[arguments.regions], arguments.circle, overwrite=True)
+        if arguments.plot is not None:
             from lensmap.plotting import plot_peaks
 
-            quantity = "snr" if arguments.by == "snr" else "kappa"
-            plot_peaks(kappa, peaks, quantity=quantity).figure.savefig(paths["plot"], dpi=150)
-    _show(peaks)
-    say_outputs(arguments, "output", "regions", "plot")
-    return 0
+            figure = plot_peaks(kappa, peaks, quantity=arguments.by).figure
+            figure.savefig(temporary[arguments.plot], dpi=150)
+        numbers = {"n_peaks": len(peaks), "peaks": numbers_of_table(peaks, _NUMBERS)}
+        return Result(_describe(peaks), numbers, tuple(temporary))
 
 
 def _mass_options(arguments):
-    """Return what `projected_mass` takes, None if no masses are asked for."""
-    if arguments.mass_within is None:
-        if arguments.ring is not None:
-            raise ValueError("--ring needs --mass-within")
+    """Return the parameters of `projected_mass`, None without ``--mass-within``."""
+    if arguments.radius is None:
+        if arguments.background is not None:
+            raise OptionError("background", "--ring needs --mass-within")
         return None
     if arguments.z_lens is None or arguments.z_source is None:
-        raise ValueError("--mass-within needs --z-lens and --z-source")
+        raise OptionError("radius", "--mass-within needs --z-lens and --z-source")
     background = None
-    if arguments.ring is not None:
-        background = two_radii(arguments.ring, "--ring")
+    if arguments.background is not None:
+        background = two_radii(arguments.background, "background")
     return {
-        "radius": one_radius(arguments.mass_within, "--mass-within"), "background": background,
+        "radius": one_radius(arguments.radius, "radius"), "background": background,
         "z_lens": arguments.z_lens, "z_source": arguments.z_source,
     }
 
@@ -100,13 +108,10 @@ def _with_masses(peaks, kappa, options):
     return hstack([peaks, projected_mass(kappa, peaks, **options)])
 
 
-def _show(peaks):
-    print(f"{len(peaks)} peak{'' if len(peaks) == 1 else 's'}")
-    if len(peaks) == 0:
-        return
-    names = ["id", "ra", "dec", "kappa", "kappa_err", "snr", "at_edge"]
-    formats = {"ra": ".5f", "dec": ".5f", "kappa": ".4f", "kappa_err": ".4f", "snr": ".1f"}
-    if "mass" in peaks.colnames:
-        names += ["mass", "mass_err"]
-        formats |= {"mass": ".3g", "mass_err": ".2g"}
-    show_table(peaks[names], formats)
+def _describe(peaks):
+    """Return the peaks for people."""
+    lines = [f"{len(peaks)} peak{'' if len(peaks) == 1 else 's'}"]
+    if len(peaks):
+        shown = peaks[[name for name in _SHOWN if name in peaks.colnames]]
+        lines.append(format_table(shown, _FORMATS))
+    return "\n".join(lines)

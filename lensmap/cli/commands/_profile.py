@@ -5,18 +5,13 @@ import argparse
 
 import numpy as np
 
-from lensmap.cli._options import (
-    add_catalog_arguments,
-    count,
-    position,
-    read_catalog,
-    source_redshift,
-    sources_at,
-    two_radii,
-)
-from lensmap.cli._outputs import check_outputs, open_outputs, say_outputs
+from lensmap.cli._files import MaybeFile, OutputPicture, OutputTable, open_outputs
+from lensmap.cli._inputs import add_catalog_arguments, read_catalog
+from lensmap.cli._messages import OptionError
+from lensmap.cli._options import count, position, source_redshift, sources_at, two_radii
 from lensmap.cli._positions import numbers_of, read_positions
-from lensmap.cli._tables import show_table, write_table
+from lensmap.cli._result import Result, numbers_of_table
+from lensmap.cli._tables import format_table, write_table
 
 NAME = "profile"
 SUMMARY = "measure the shear about a position, and fit a halo"
@@ -29,37 +24,50 @@ EXAMPLES = """examples:
   lensmap profile shear.fits --at clusters.ecsv --z-lens z --radii 0.2Mpc 3Mpc --bootstrap 200
   lensmap profile shear.fits --at 36.91,12.57 --z-lens 0.3 --radii 0.2Mpc 3Mpc --plot shear.png"""
 
+_SHOWN = ("radius_low", "radius_high", "n_pairs", "g_t", "g_x", "g_err", "delta_sigma",
+          "delta_sigma_err")
+_FORMATS = {"radius_low radius_high": ".3g", "g_t g_x g_err": ".4f",
+            "delta_sigma delta_sigma_err": ".2e"}
+_NUMBERS = {"n_pairs": "n_pairs", "g_t": "g_t", "g_x": "g_x", "g_err": "g_err",
+            "delta_sigma": "delta_sigma_msun_per_mpc2",
+            "delta_sigma_err": "delta_sigma_err_msun_per_mpc2"}
+
 
 def add_arguments(parser):
     """Add the command's arguments."""
+    from lensmap.cosmology import SourceRedshifts
+
     add_catalog_arguments(parser)
-    parser.add_argument("-o", "--output", metavar="TABLE", help="the profile, such as p.ecsv")
-    group = parser.add_argument_group("the profile")
+    parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
+                        help="the profile, such as p.ecsv")
+    group = parser.add_argument_group("profile options")
     group.add_argument(
-        "--at", required=True, metavar="RA,DEC|FILE",
+        "--at", type=MaybeFile, required=True, metavar="RA,DEC|FILE",
         help="a position in degrees (--at=-10,35 if it begins with a minus), or a table of "
         "positions with the columns ra and dec",
     )
     group.add_argument(
-        "--radii", required=True, nargs=2, metavar=("INNER", "OUTER"),
+        "--radii", dest="bins", required=True, nargs=2, metavar=("INNER", "OUTER"),
         help="angles or lengths, such as 1arcmin 20arcmin or 0.3Mpc 2.5Mpc",
     )
-    group.add_argument("--bins", type=count, default=10, metavar="N",
-                       help="rings, even in the logarithm (default 10)")
+    group.add_argument("--bins", dest="n_bins", type=count, default=10, metavar="N",
+                       help="the number of logarithmic bins (default 10)")
     group.add_argument("--z-lens", metavar="Z|COLUMN",
-                       help="the redshift of the lenses, or the column of the table of --at that "
-                       "has that of each; needed for lengths and for --fit")
+                       help="the redshift of the lenses, or the column of redshifts in the table "
+                       "of --at; required for lengths and for --fit")
     group.add_argument(
         "--z-source", type=source_redshift, metavar="Z|NAME",
-        help="the redshift of the galaxies, or their distribution: lsst_y1 or lsst_y10 (default: "
-        "the column redshift, if there is one)",
+        help="the redshift of the galaxies, or their distribution: "
+        f"{', '.join(SourceRedshifts.available_presets())} (default: the column redshift, if "
+        "there is one)",
     )
     group.add_argument("--background", type=float, metavar="MARGIN",
                        help="use only galaxies with a redshift that much beyond the lens")
-    group.add_argument("--bootstrap", type=count, metavar="N",
-                       help="errors from so many draws, instead of shape noise")
-    group.add_argument("--seed", type=int, default=0, help="of these (default 0)")
-    group = parser.add_argument_group("the halo")
+    group.add_argument("--bootstrap", dest="n_bootstrap", type=count, metavar="N",
+                       help="errors from N bootstrap samples instead of shape noise")
+    group.add_argument("--seed", dest="rng", type=int, default=0, metavar="N",
+                       help="the seed of the bootstrap (default 0)")
+    group = parser.add_argument_group("halo options")
     group.add_argument("--fit", action="store_true", help="fit the mass of an NFW halo")
     group.add_argument(
         "--concentration", metavar="C",
@@ -68,9 +76,9 @@ def add_arguments(parser):
     )
     group.add_argument("--structure", action="store_true",
                        help="add the covariance of large-scale structure to the errors of the fit")
-    group = parser.add_argument_group("more output")
-    group.add_argument("--plot", metavar="FILE", help="a picture of the profile")
-    group.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    group = parser.add_argument_group("more outputs")
+    group.add_argument("--plot", type=OutputPicture, metavar="FILE",
+                       help="a picture of the profile")
 
 
 def run(arguments):
@@ -78,37 +86,39 @@ def run(arguments):
     from lensmap.profiles import shear_profile
 
     _check(arguments)
-    bins, z_source = _bins(arguments), sources_at(arguments.z_source)
-    at, z_lens = _lenses(arguments)
-    catalog = read_catalog(arguments)
-    if arguments.background is not None:
-        catalog = catalog.select_background(z_lens, margin=arguments.background)
+    bins, z_source = _bins(arguments.bins, arguments.n_bins), sources_at(arguments.z_source)
+    concentration = _number(arguments.concentration)
     errors = {}
-    if arguments.bootstrap is not None:
-        errors = {"errors": "bootstrap", "n_bootstrap": arguments.bootstrap}
-    profile = shear_profile(catalog, at, bins, z_lens=z_lens, z_source=z_source,
-                            rng=arguments.seed, **errors)
-    fit = _fit(profile, bins, z_source, arguments) if arguments.fit else None
-    with open_outputs(arguments, "output", "plot") as paths:
-        if "output" in paths:
-            write_table(profile, paths["output"])
-        if "plot" in paths:
+    if arguments.n_bootstrap is not None:
+        errors = {"errors": "bootstrap", "n_bootstrap": arguments.n_bootstrap}
+    with open_outputs(arguments) as temporary:
+        at, z_lens = _lenses(arguments)
+        catalog = read_catalog(arguments)
+        if arguments.background is not None:
+            catalog = catalog.select_background(z_lens, margin=arguments.background)
+        profile = shear_profile(catalog, at, bins, z_lens=z_lens, z_source=z_source,
+                                rng=arguments.rng, **errors)
+        fit = None
+        if arguments.fit:
+            fit = _fit(profile, bins, z_source, concentration, structure=arguments.structure)
+        if arguments.output is not None:
+            write_table(profile, temporary[arguments.output])
+        if arguments.plot is not None:
             from lensmap.plotting import plot_shear_profile
 
-            plot_shear_profile(profile, fit).figure.savefig(paths["plot"], dpi=150)
-    _show(profile, fit)
-    say_outputs(arguments, "output", "plot")
-    return 0
+            plot_shear_profile(profile, fit).figure.savefig(temporary[arguments.plot], dpi=150)
+        return Result(_describe(profile, fit), _numbers(profile, fit), tuple(temporary))
 
 
 def _check(arguments):
-    """Check what can be checked before there is any work."""
-    check_outputs(arguments)
+    """Check the combinations of options."""
     if (arguments.fit or arguments.background is not None) and arguments.z_lens is None:
-        raise ValueError("--fit and --background need --z-lens")
-    for option in ("structure", "concentration"):
-        if getattr(arguments, option) and not arguments.fit:
-            raise ValueError(f"--{option} needs --fit")
+        raise OptionError("z_lens", "--fit and --background need --z-lens")
+    for name in ("structure", "concentration"):
+        if getattr(arguments, name) and not arguments.fit:
+            raise OptionError(name, f"--{name} needs --fit")
+    if arguments.structure and arguments.z_source is None:
+        raise OptionError("structure", "--structure needs --z-source")
 
 
 def _lenses(arguments):
@@ -117,61 +127,86 @@ def _lenses(arguments):
         at, table = position(arguments.at), None
     except argparse.ArgumentTypeError:
         at, table = read_positions(arguments.at)
-    try:
-        return at, None if arguments.z_lens is None else float(arguments.z_lens)
-    except ValueError:
-        pass
+    z_lens = _number(arguments.z_lens)
+    if not isinstance(z_lens, str):
+        return at, z_lens
     if table is None:
-        raise ValueError(
-            f"--z-lens must be a number, or a column of the table of --at, not {arguments.z_lens!r}"
+        raise OptionError(
+            "z_lens",
+            f"--z-lens must be a number, or a column of the table of --at, not {z_lens!r}",
         )
     if arguments.background is not None:
-        raise ValueError("--background needs one --z-lens for all")
-    return at, numbers_of(table, arguments.z_lens, arguments.at)
+        raise OptionError("background", "--background needs one --z-lens for all")
+    return at, numbers_of(table, z_lens, arguments.at)
 
 
-def _fit(profile, bins, z_source, arguments):
+def _fit(profile, bins, z_source, concentration, *, structure):
+    """Fit a halo, for lenses at several redshifts at their mean."""
     from lensmap.profiles import fit_nfw, structure_covariance
 
-    # Of lenses at several redshifts, their mean.
-    z_lens, structure = profile.meta["z_lens"], None
-    if arguments.structure:
-        if z_source is None:
-            raise ValueError("--structure needs --z-source")
-        structure = structure_covariance(bins, z_lens=z_lens, z_source=z_source)
-        structure = structure / profile.meta["n_positions"]
-    return fit_nfw(profile, z_lens=z_lens, z_source=z_source, covariance=structure,
-                   concentration=_concentration(arguments.concentration))
+    z_lens, covariance = profile.meta["z_lens"], None
+    if structure:
+        covariance = structure_covariance(bins, z_lens=z_lens, z_source=z_source)
+        covariance = covariance / profile.meta["n_positions"]
+    return fit_nfw(
+        profile, z_lens=z_lens, z_source=z_source, covariance=covariance,
+        concentration="prior" if concentration is None else concentration,
+    )
 
 
-def _bins(arguments):
-    inner, outer = two_radii(arguments.radii, "--radii")
-    return np.geomspace(inner.value, outer.value, arguments.bins + 1) * inner.unit
+def _bins(radii, number):
+    """Return logarithmic bins between two radii."""
+    inner, outer = two_radii(radii, "bins")
+    return np.geomspace(inner.value, outer.value, number + 1) * inner.unit
 
 
-def _concentration(text):
-    if text is None:
-        return "prior"
+def _number(text):
+    """Return the number of a word, the word itself if it is none."""
     try:
-        return float(text)
+        return None if text is None else float(text)
     except ValueError:
         return text
 
 
-def _show(profile, fit):
-    names = ["radius_low", "radius_high", "n_pairs", "g_t", "g_x", "g_err"]
-    formats = dict.fromkeys(("radius_low", "radius_high"), ".3g")
-    formats |= dict.fromkeys(("g_t", "g_x", "g_err"), ".4f")
-    if "delta_sigma" in profile.colnames:
-        names += ["delta_sigma", "delta_sigma_err"]
-        formats |= dict.fromkeys(names[-2:], ".2e")
-    show_table(profile[names], formats)
+def _describe(profile, fit):
+    """Return the profile and the halo for people."""
+    shown = profile[[name for name in _SHOWN if name in profile.colnames]]
+    text = format_table(shown, _FORMATS)
     if fit is None:
-        return
+        return text
     low, high = (m.to_value("solMass") for m in (fit.m200c_low, fit.m200c_high))
     if not fit.success:
-        print(f"\nno halo: {fit.message}; M200c < {high:.3g} solMass (68%)")
-        return
-    print(f"\nM200c = {fit.m200c.to_value('solMass'):.3g} solMass, 68%: {low:.3g} to {high:.3g}")
-    print(f"c200c = {fit.c200c:.2f}, r200c = {fit.r200c.to_value('Mpc'):.2f} Mpc, "
-          f"chi2 = {fit.chi2:.1f} of {fit.n_data} bins")
+        return f"{text}\n\nno halo: {fit.message}; M200c < {high:.3g} solMass (68%)"
+    return (
+        f"{text}\n\nM200c = {fit.m200c.to_value('solMass'):.3g} solMass, 68%: {low:.3g} to "
+        f"{high:.3g}\nc200c = {fit.c200c:.2f}, r200c = {fit.r200c.to_value('Mpc'):.2f} Mpc, "
+        f"chi2 = {fit.chi2:.1f} of {fit.n_data} bins"
+    )
+
+
+def _numbers(profile, fit):
+    """Return the profile and the halo for a JSON record."""
+    is_length = profile["radius"].unit.physical_type == "length"
+    unit = "mpc" if is_length else "arcmin"
+    columns = {name: f"{name}_{unit}" for name in ("radius_low", "radius_high", "radius")}
+    numbers = {
+        "n_positions": profile.meta["n_positions"],
+        "z_lens": profile.meta.get("z_lens"),
+        "bins": numbers_of_table(profile, columns | _NUMBERS),
+        "fit": None,
+    }
+    if fit is not None:
+        masses = {
+            f"{name}_msun": getattr(fit, name).to_value("solMass")
+            for name in ("m200c", "m200c_low", "m200c_high")
+        }
+        numbers["fit"] = {
+            "success": fit.success,
+            "message": fit.message,
+            **masses,
+            "c200c": fit.c200c,
+            "r200c_mpc": fit.r200c.to_value("Mpc"),
+            "chi2": fit.chi2,
+            "n_data": fit.n_data,
+        }
+    return numbers

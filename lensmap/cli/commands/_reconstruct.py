@@ -1,13 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap reconstruct``: a catalog in, a mass map out."""
-
-import sys
-from contextlib import ExitStack
-from pathlib import Path
+"""``lensmap reconstruct``: from a catalog to a mass map."""
 
 import numpy as np
 
-from lensmap.cli._load_networks import load_networks
+from lensmap.cli._files import OutputFile, OutputPicture, open_outputs
+from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._map_options import (
     add_map_arguments,
     make_estimator,
@@ -16,9 +13,9 @@ from lensmap.cli._map_options import (
     read_wcs,
     with_redshifts,
 )
-from lensmap.cli._options import add_catalog_arguments, read_catalog
+from lensmap.cli._messages import load_networks, show_progress
+from lensmap.cli._result import Result
 from lensmap.cli.commands._check import check_declared
-from lensmap.utils import atomic_write
 
 NAME = "reconstruct"
 SUMMARY = "make a mass map of a shear catalog"
@@ -33,19 +30,18 @@ EXAMPLES = """examples:
       --uncertainty posterior
   lensmap reconstruct shear.fits -o kappa.fits --method cnn --uncertainty network
   lensmap reconstruct shear.csv -o kappa.fits --columns ra=RA,dec=DEC,e1=G1,e2=G2,weight=W \\
-      --pixel-scale 0.3arcmin --mask stars.reg --footprint survey_moc.fits
-
-exit codes: 0 done, 1 an error (nothing is written), 2 wrong usage"""
+      --pixel-scale 0.3arcmin --mask stars.reg --footprint survey_moc.fits"""
 
 
 def add_arguments(parser):
     """Add the command's arguments."""
     add_catalog_arguments(parser)
-    parser.add_argument("-o", "--output", required=True, metavar="K.fits", help="the map")
+    parser.add_argument("-o", "--output", type=OutputFile, required=True, metavar="K.fits",
+                        help="the map")
     add_map_arguments(parser)
-    group = parser.add_argument_group("what else")
-    group.add_argument("--plot", metavar="K.png", help="draw the map (and its S/N), too")
-    group.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    group = parser.add_argument_group("more options")
+    group.add_argument("--plot", type=OutputPicture, metavar="K.png",
+                       help="also draw the map (and its S/N)")
     group.add_argument(
         "--no-check", action="store_true", help="do not test the declared convention"
     )
@@ -53,13 +49,8 @@ def add_arguments(parser):
 
 def run(arguments):
     """Run the command."""
-    outputs = _outputs(arguments)
-    with ExitStack() as stack:
-        # Whatever can be wrong is asked before the work begins: minutes later is late.
-        temporary = [
-            stack.enter_context(atomic_write(path, overwrite=arguments.overwrite))
-            for path in outputs
-        ]
+    progress = show_progress(arguments)
+    with open_outputs(arguments) as temporary:
         estimator = make_estimator(arguments)
         wcs, mask = read_wcs(arguments), read_mask(arguments)
         if "network" in estimator.get_params():
@@ -68,20 +59,31 @@ def run(arguments):
         if "z_source" not in arguments:
             estimator = with_redshifts(estimator, catalog)
         if not arguments.no_check:
-            check_declared(catalog)
+            check_declared(catalog, progress=progress)
         wcs = map_pixels(wcs, estimator, catalog, arguments)
-        kappa = estimator.reconstruct(catalog, wcs, mask, progress=sys.stderr.isatty())
-        kappa.write(temporary[0], format="fits", overwrite=True)
+        kappa = estimator.reconstruct(catalog, wcs, mask, progress=progress)
+        kappa.write(temporary[arguments.output], format="fits", overwrite=True)
         if arguments.plot:
-            _plot(kappa, temporary[1], _title(kappa))
-        said = describe(kappa)  # what can go wrong goes wrong before the files are there
-    print(said)
-    print(f"written: {', '.join(map(str, outputs))}")
-    return 0
+            from lensmap.plotting import save_map
+
+            save_map(kappa, temporary[arguments.plot], title=_title(kappa), overwrite=True)
+        # Before the files get their names, so that no error leaves them behind.
+        return Result(describe(kappa), numbers_of_map(kappa), tuple(temporary))
 
 
 def describe(kappa):
-    """Return what there is to say of a map, for people."""
+    """Return the summary of a map for people.
+
+    Parameters
+    ----------
+    kappa : ConvergenceMap
+        The map.
+
+    Returns
+    -------
+    str
+        Some lines.
+    """
     from astropy import units as u
 
     (ny, nx), meta = kappa.shape, kappa.meta
@@ -97,38 +99,62 @@ def describe(kappa):
     ]
     if "z_source" in meta["parameters"]:
         lines.append(f"expected: the matter in front of redshift {meta['parameters']['z_source']}")
-    if kappa.uncertainty is not None and np.isfinite(kappa.snr).any():
-        y, x = np.unravel_index(np.nanargmax(kappa.snr), kappa.shape)
+    peak = _highest_peak(kappa)
+    if peak is not None:
+        y, x = peak
         place = kappa.wcs.pixel_to_world(x, y).to_string("decimal", precision=4)
         what = "sigma" if meta["uncertainty"] == "noise" else "times its error about the truth"
         lines.append(f"highest peak: {kappa.snr[y, x]:.1f} {what} at {place} (deg)")
     return "\n".join(lines)
 
 
-def _outputs(arguments):
-    """Return the files that will be written, the map first."""
-    outputs = [Path(arguments.output)]
-    for path in (arguments.output, arguments.plot):
-        if path and Path(path).resolve() == Path(arguments.catalog).resolve():
-            raise ValueError(f"{path!r} is the catalog: it would be lost")
-    if arguments.plot:
-        from lensmap.plotting import check_picture
+def numbers_of_map(kappa):
+    """Return the summary of a map for a JSON record.
 
-        check_picture(arguments.plot)
-        outputs.append(Path(arguments.plot))
-        if outputs[0].resolve() == outputs[1].resolve():
-            raise ValueError("--output and --plot are the same file")
-    return outputs
+    Parameters
+    ----------
+    kappa : ConvergenceMap
+        The map.
+
+    Returns
+    -------
+    dict
+        The numbers; those of the highest peak are None without an uncertainty.
+    """
+    meta, peak = kappa.meta, _highest_peak(kappa)
+    numbers = {
+        "shape": kappa.shape,
+        "pixel_scale_arcmin": kappa.pixel_scale.to_value("arcmin"),
+        "masked_fraction": kappa.mask.mean(),
+        "n_galaxies": meta["n_galaxies"],
+        "n_outside": meta["n_outside"],
+        "n_masked": meta["n_masked"],
+        "estimator": meta["estimator"],
+        "parameters": meta["parameters"],
+        "uncertainty": meta["uncertainty"] if kappa.uncertainty is not None else None,
+        **dict.fromkeys(("peak_snr", "peak_kappa", "peak_ra_deg", "peak_dec_deg")),
+    }
+    if peak is not None:
+        y, x = peak
+        sky = kappa.wcs.pixel_to_world(x, y).icrs
+        numbers |= {
+            "peak_snr": kappa.snr[y, x],
+            "peak_kappa": kappa.data[y, x],
+            "peak_ra_deg": sky.ra.deg,
+            "peak_dec_deg": sky.dec.deg,
+        }
+    return numbers
+
+
+def _highest_peak(kappa):
+    """Return the pixel (y, x) of the highest signal-to-noise ratio, None without one."""
+    if kappa.uncertainty is None or not np.isfinite(kappa.snr).any():
+        return None
+    return np.unravel_index(np.nanargmax(kappa.snr), kappa.shape)
 
 
 def _title(kappa):
-    """Return the picture's title."""
+    """Return the title of the picture."""
     smoothing = kappa.meta["parameters"].get("smoothing")
     method = kappa.meta["estimator"] + (f", smoothing {smoothing}" if smoothing else "")
     return f"{method}, {kappa.meta['n_galaxies']} galaxies"
-
-
-def _plot(kappa, path, title):
-    from lensmap.plotting import save_map
-
-    save_map(kappa, path, title=title, overwrite=True)

@@ -1,33 +1,39 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap simulate survey``: the catalog that a survey would have of a known sky."""
-
-from contextlib import ExitStack
-from pathlib import Path
+"""``lensmap simulate survey``: the catalog of a survey of a known field."""
 
 from lensmap.cli._field_input import add_input_arguments, move_field, read_any_field
 from lensmap.cli._field_options import add_field_arguments, distribution_name, make_model
+from lensmap.cli._files import InputFile, OutputMask, OutputTable, open_outputs
+from lensmap.cli._messages import OptionError
+from lensmap.cli._result import Result
 from lensmap.cli._tables import table_format, write_table
-from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, atomic_write, check_count, has_suffix
+from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, ParameterError, check_count, has_suffix
 
 NAME = "survey"
-SUMMARY = "make the shear catalog that a survey would have of a field"
-DESCRIPTION = """Make the shear catalog that a survey would have of a field, which is drawn or
-read. Its columns hold the truth of each galaxy, too. The file says its convention and
-kind, so that 'lensmap reconstruct' takes it as it is."""
+SUMMARY = "make the shear catalog of a survey of a field"
+DESCRIPTION = """Make the shear catalog of a survey of a field, which is drawn or read. It also has
+columns with the truth of each galaxy, and declares its convention and kind, so that
+'lensmap reconstruct' needs no options for it."""
 EXAMPLES = """examples:
   lensmap simulate survey -o shear.fits --shape 128 128 --truth truth.fits
   lensmap simulate survey -o shear.fits --field fields/field_0003.fits --preset cha2025 --seed 3
   lensmap simulate survey -o shear.parquet --preset lsst_y10 --random-mask 0.4 \\
       --write-mask mask.fits
-  lensmap simulate survey -o shear.fits --field WLconv_z1.00_0001r.fits --center 150.1,2.2
-
-exit codes: 0 done, 1 an error (nothing is written), 2 wrong usage"""
+  lensmap simulate survey -o shear.fits --field WLconv_z1.00_0001r.fits --center 150.1,2.2"""
 
 _FIELD_SUFFIXES = FITS_SUFFIXES + HDF5_SUFFIXES
 
+# A galaxy takes some 100 bytes.
+_MAX_GALAXIES = 3e8
 
-# Some 100 bytes each.
-_MOST_GALAXIES = 3e8
+
+class OutputTruth(OutputTable):
+    """A field, or a table of its halos, by the suffix."""
+
+    def check_name(self):
+        """Check the suffix."""
+        if not has_suffix(self, _FIELD_SUFFIXES):
+            table_format(self)
 
 
 def add_arguments(parser):
@@ -35,43 +41,47 @@ def add_arguments(parser):
     parser.add_argument(
         "-o",
         "--output",
+        type=OutputTable,
         required=True,
         metavar="CAT",
-        help="the catalog: FITS, ECSV, HDF5, Parquet or CSV (which says no convention) by its "
+        help="the catalog: FITS, ECSV, HDF5, Parquet or CSV (which holds no convention) by its "
         "suffix",
     )
     add_input_arguments(parser)
-    add_field_arguments(parser, "the field, where none is read")
+    add_field_arguments(parser, "options of a drawn field")
     _add_survey_arguments(parser)
-    group = parser.add_argument_group("what else")
+    group = parser.add_argument_group("more options")
     group.add_argument(
         "--truth",
+        type=OutputTruth,
         action="append",
         default=[],
         metavar="FILE",
-        help="write the truth, too: the field (.fits, .h5), or its halos (.ecsv, .csv, .parquet); "
+        help="also write the truth: the field (.fits, .h5), or its halos (.ecsv, .csv, .parquet); "
         "repeatable",
     )
     group.add_argument(
-        "--write-mask", metavar="M.fits", help="write the random mask, too, as 'reconstruct "
-        "--mask' takes it"
+        "--write-mask", type=OutputMask, metavar="M.fits",
+        help="also write the random mask, for 'lensmap reconstruct --mask'",
     )
     group.add_argument(
         "--seed",
         type=int,
         default=0,
-        help="of all that is random (default 0): each catalog of a series needs its own",
+        metavar="N",
+        help="the seed of everything random (default 0); each catalog of a series needs its own",
     )
-    group.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 
 def _add_survey_arguments(parser):
-    group = parser.add_argument_group("the survey")
+    from lensmap.simulate import MockSurvey
+
+    group = parser.add_argument_group("survey options")
     group.add_argument(
         "--preset",
         metavar="NAME",
-        help="a survey whose numbers are known: cha2025, lsst_y1, lsst_y10, hsc_y3 or cosmos; "
-        "other options override it",
+        help=f"a known survey: {', '.join(MockSurvey.available_presets())}; other options "
+        "override it",
     )
     group.add_argument(
         "--density", type=float, metavar="N", help="galaxies per square arcminute (default 33)"
@@ -85,11 +95,12 @@ def _add_survey_arguments(parser):
     group.add_argument(
         "--measurement-error",
         metavar="E",
-        help="the error of an ellipticity per component: a number, or hsc (the default), which "
-        "goes by the magnitude as in Subaru/HSC",
+        help="the error of an ellipticity per component: a number, or hsc (the default), the "
+        "error by magnitude of Subaru/HSC",
     )
     group.add_argument(
         "--mask",
+        type=InputFile,
         action="append",
         default=[],
         metavar="FILE",
@@ -97,49 +108,66 @@ def _add_survey_arguments(parser):
     )
     group.add_argument(
         "--random-mask",
+        dest="fraction",
         type=float,
         metavar="FRACTION",
-        help="no galaxies in star holes and off a ragged edge, which make this part of the field",
+        help="no galaxies in star holes and beyond a ragged edge, which are this fraction of the "
+        "field",
     )
     group.add_argument(
-        "--null", action="store_true", help="no lensing: noise alone, for tests of what remains"
+        "--null", action="store_true", help="a null catalog: shape noise without lensing"
     )
 
 
 def run(arguments):
     """Run the command."""
-    seed = seeds_of(arguments.seed)
-    outputs = _outputs(arguments)
-    with ExitStack() as stack:
-        # Whatever can be wrong is asked before the work begins.
-        temporary = {
-            path: stack.enter_context(atomic_write(path, overwrite=arguments.overwrite))
-            for path in outputs
-        }
+    _check(arguments)
+    seeds, null = seeds_of(arguments.seed), arguments.null
+    with open_outputs(arguments) as temporary:
         survey = make_survey(arguments)
-        field, wcs = _field(arguments, survey, seed)
-        mask = draw_mask(arguments, wcs, seed)
-        catalog = observe(survey, mask, None if arguments.null else field, wcs, seed)
+        make_field, wcs = _field(arguments, survey, seeds)
+        check_number_of_galaxies(survey, wcs)
+        mask = draw_mask(wcs, arguments.fraction, seeds)
+        field = make_field()
+        lensing = None if null else field
+        catalog = observe(survey, mask, lensing, wcs, seeds)
         write_catalog(
-            catalog, temporary[Path(arguments.output)], arguments.seed, lensed=not arguments.null
+            catalog, temporary[arguments.output], arguments.seed, lensed=not null
         )
-        for path in map(Path, arguments.truth):
+        for path in arguments.truth:
             write_truth(field, temporary[path])
-        if arguments.write_mask:
-            _write_mask(mask, wcs, temporary[Path(arguments.write_mask)])
-        said = describe(catalog, wcs, None if arguments.null else field)
-    print(said)
-    print(f"written: {', '.join(map(str, outputs))}")
-    return 0
+        if arguments.write_mask is not None:
+            _write_mask(mask, wcs, temporary[arguments.write_mask])
+        return Result(
+            describe(catalog, wcs, lensing), numbers_of_catalog(catalog, wcs, lensing),
+            tuple(temporary),
+        )
+
+
+def _check(arguments):
+    """Check the combinations of options."""
+    if arguments.truth and arguments.null:
+        raise OptionError("truth", "--null has no lensing, and so no --truth")
+    if arguments.write_mask is not None and arguments.fraction is None:
+        raise OptionError(
+            "write_mask", "--write-mask writes the mask of --random-mask, which is not given"
+        )
+    redshifts = arguments.z_source or ()
+    if arguments.field is None and len(redshifts) > 1:
+        raise OptionError(
+            "z_source",
+            "--z-source must be one redshift or one distribution: a catalog has one for all "
+            "galaxies",
+        )
 
 
 def seeds_of(seed):
-    """Return the seeds of the field, the galaxies and the mask, which do not depend on each other.
+    """Return independent seeds of the field, the galaxies and the mask.
 
     Parameters
     ----------
     seed : int
-        What the user said.
+        The seed of the command.
 
     Returns
     -------
@@ -153,33 +181,8 @@ def seeds_of(seed):
     return {"field": field, **dict(zip(("galaxies", "mask"), field.spawn(2), strict=True))}
 
 
-def _outputs(arguments):
-    """Return the files that will be written, the catalog first."""
-    table_format(arguments.output)
-    outputs = [Path(arguments.output)]
-    for name in arguments.truth:
-        if arguments.null:
-            raise ValueError("--null has no lensing, and so no --truth")
-        if not has_suffix(name, _FIELD_SUFFIXES):
-            table_format(name)
-        outputs.append(Path(name))
-    if arguments.write_mask:
-        if arguments.random_mask is None:
-            raise ValueError("--write-mask writes the mask of --random-mask, which is not given")
-        if not arguments.write_mask.lower().endswith((".fits", ".fits.gz")):
-            raise ValueError(f"--write-mask writes FITS, not {arguments.write_mask!r}")
-        outputs.append(Path(arguments.write_mask))
-    inputs = [arguments.field, *arguments.mask]
-    for i, path in enumerate(outputs):
-        if path.resolve() in [other.resolve() for other in outputs[:i]]:
-            raise ValueError(f"two of the outputs are the same file {str(path)!r}")
-        if any(name and Path(name).resolve() == path.resolve() for name in inputs):
-            raise ValueError(f"{str(path)!r} is read: it would be lost")
-    return outputs
-
-
 def make_survey(arguments):
-    """Return the `lensmap.simulate.MockSurvey` that the arguments describe, without random mask."""
+    """Return the `lensmap.simulate.MockSurvey` of the arguments, without the random mask."""
     from astropy import units as u
 
     from lensmap.cosmology import SourceRedshifts
@@ -209,62 +212,80 @@ def _number(text):
         return text
 
 
-def _field(arguments, survey, seed):
-    """Return the field (None without lensing) and its WCS."""
+def _field(arguments, survey, seeds):
+    """Return a function that makes the field (None for a drawn null field), and the WCS."""
     if arguments.field is not None:
         field = read_any_field(arguments)
-        # Without lensing, galaxies may be anywhere.
-        named = distribution_name(arguments)
-        if named and field.z_source is not None and not arguments.null:
-            raise ValueError(
-                f"--z-source {named}: {arguments.field!r} is for sources at "
-                f"{field.z_source!r}, which are the redshifts of the galaxies"
+        # Without lensing, galaxies may be at any redshift.
+        name = distribution_name(arguments)
+        if name and field.z_source is not None and not arguments.null:
+            raise OptionError(
+                "z_source",
+                f"--z-source {name}: {arguments.field!r} is for sources at {field.z_source!r}, "
+                "which are the redshifts of the galaxies",
             )
         if arguments.center is not None:
             field = move_field(field, arguments.center)
-        return field, field.wcs
-    if arguments.z_source is not None and len(arguments.z_source) > 1:
-        raise ValueError("--z-source must be one redshift or one distribution: a catalog has one "
-                         "for all galaxies")
+        return (lambda: field), field.wcs
     parameters = {} if arguments.center is None else {"center": arguments.center}
     if survey.z_source is not None and arguments.z_source is None:
         parameters["z_source"] = survey.z_source
     model = make_model(arguments, **parameters)
-    return (None if arguments.null else model.draw(seed["field"])), model.wcs
+    return (lambda: None if arguments.null else model.draw(seeds["field"])), model.wcs
 
 
-def draw_mask(arguments, wcs, seed):
-    """Return the random mask, a boolean array; None if none is asked for."""
-    from lensmap.simulate import random_mask
+def check_number_of_galaxies(survey, wcs):
+    """Refuse a catalog that does not fit into memory.
 
-    if arguments.random_mask is None:
-        return None
-    return random_mask(wcs, arguments.random_mask, seed["mask"])
+    Parameters
+    ----------
+    survey : lensmap.simulate.MockSurvey
+        The survey.
+    wcs : `~astropy.wcs.WCS`
+        The pixels of the field.
 
-
-def observe(survey, mask, field, wcs, seed):
-    """Return the catalog of a field, or of nothing on a WCS, with one more mask."""
+    Raises
+    ------
+    ParameterError
+        If there would be too many galaxies.
+    """
     from astropy.wcs.utils import proj_plane_pixel_area
 
+    ny, nx = wcs.array_shape
+    area = ny * nx * proj_plane_pixel_area(wcs) * 3600
+    n = survey.expected_density.value * area
+    if n > _MAX_GALAXIES:
+        raise ParameterError(
+            "density",
+            f"at most {_MAX_GALAXIES / area:.2g} galaxies per square arcminute on this field",
+            f"{survey.expected_density.value:.3g}",
+            f"{n:.2g} galaxies do not fit into memory",
+        )
+
+
+def draw_mask(wcs, fraction, seeds):
+    """Return the random mask, a boolean array; None without a fraction."""
+    from lensmap.simulate import random_mask
+
+    return None if fraction is None else random_mask(wcs, fraction, seeds["mask"])
+
+
+def observe(survey, mask, field, wcs, seeds):
+    """Return the catalog of a field, or of a null field on a WCS, with one more mask."""
     if mask is not None:
         survey = survey.replace(mask=mask if survey.mask is None else [survey.mask, mask])
-    ny, nx = wcs.array_shape
-    n = survey.expected_density.value * ny * nx * proj_plane_pixel_area(wcs) * 3600
-    if n > _MOST_GALAXIES:
-        raise ValueError(f"density times area makes {n:.2g} galaxies: more than "
-                         f"{_MOST_GALAXIES:.0e} do not fit into memory")
-    return survey.observe(field, None if field is not None else wcs, seed["galaxies"])
+    return survey.observe(field, None if field is not None else wcs, seeds["galaxies"])
 
 
 def write_catalog(catalog, path, seed, *, lensed):
-    """Write a catalog that says its seed, and whether it is lensed."""
+    """Write a catalog with its seed and whether it is lensed in the header."""
     table = catalog.table
     table.meta |= {"SEED": seed, "LENSED": lensed}
     write_table(table, path)
 
 
 def write_truth(field, path):
-    """Write a field or, where the suffix is that of a table, its halos."""
+    """Write a field or, to the file of a table, its halos."""
     if has_suffix(path, _FIELD_SUFFIXES):
         field.write(path, overwrite=True)
     else:
@@ -280,31 +301,56 @@ def _write_mask(mask, wcs, path):
 
 
 def describe(catalog, wcs, field):
-    """Return what there is to say of a catalog, for people."""
-    import numpy as np
-    from astropy import units as u
-    from astropy.wcs.utils import proj_plane_pixel_area
-
-    (ny, nx), area = wcs.array_shape, proj_plane_pixel_area(wcs) * u.deg**2
-    density = len(catalog) / (ny * nx * area.to_value(u.arcmin**2))
+    """Return the summary of a catalog for people; ``field`` is None without lensing."""
+    numbers = numbers_of_catalog(catalog, wcs, field)
+    ny, nx = numbers["shape"]
     lines = [
-        f"{len(catalog)} galaxies on {ny} x {nx} pixels of {np.sqrt(area).to(u.arcmin):.3g}: "
-        f"{density:.3g} per square arcminute of the field",
+        f"{len(catalog)} galaxies on {ny} x {nx} pixels of "
+        f"{numbers['pixel_scale_arcmin']:.3g} arcmin: {numbers['density_per_arcmin2']:.3g} per "
+        "square arcminute of the field",
     ]
-    redshift = catalog["redshift"]
-    if redshift is None:
+    if numbers["mean_redshift"] is None:
         lines.append("redshifts: not known")
     elif field is not None and isinstance(field.z_source, float):
         lines.append(f"redshifts: all at {field.z_source}, that of the field")
     else:
-        lines.append(f"redshifts: mean {redshift.mean():.3g}")
+        lines.append(f"redshifts: mean {numbers['mean_redshift']:.3g}")
     if field is None:
         lines.append("no lensing")
     else:
-        g = np.hypot(catalog["g1_true"], catalog["g2_true"])
-        e = np.hypot(catalog.e1, catalog.e2)
         lines.append(
-            f"rms per component: reduced shear {np.sqrt((g**2).mean() / 2):.4f}, ellipticity "
-            f"{np.sqrt((e**2).mean() / 2):.3f}; {len(field.halos)} halos in the field"
+            f"rms per component: reduced shear {numbers['shear_rms']:.4f}, ellipticity "
+            f"{numbers['ellipticity_rms']:.3f}; {len(field.halos)} halos in the field"
         )
     return "\n".join(lines)
+
+
+def numbers_of_catalog(catalog, wcs, field):
+    """Return the summary of a catalog for a JSON record; ``field`` is None without lensing."""
+    import numpy as np
+    from astropy.wcs.utils import proj_plane_pixel_area
+
+    (ny, nx), area = wcs.array_shape, proj_plane_pixel_area(wcs) * 3600
+    redshift = catalog["redshift"]
+    numbers = {
+        "shape": (ny, nx),
+        "pixel_scale_arcmin": np.sqrt(area),
+        "n_galaxies": len(catalog),
+        "density_per_arcmin2": len(catalog) / (ny * nx * area),
+        "mean_redshift": None if redshift is None else redshift.mean(),
+        "lensed": field is not None,
+        "ellipticity_rms": _rms(catalog.e1, catalog.e2),
+        "shear_rms": None,
+        "n_halos": None,
+    }
+    if field is not None:
+        shear = _rms(catalog["g1_true"], catalog["g2_true"])
+        numbers |= {"shear_rms": shear, "n_halos": len(field.halos)}
+    return numbers
+
+
+def _rms(first, second):
+    """Return the root mean square of two components, per component."""
+    import numpy as np
+
+    return float(np.sqrt((np.hypot(first, second) ** 2).mean() / 2))

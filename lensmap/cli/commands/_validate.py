@@ -4,15 +4,14 @@
 import argparse
 import re
 import shlex
-import sys
 from pathlib import Path
 
 from lensmap.cli._field_input import read_field_of
-from lensmap.cli._load_networks import load_networks
-from lensmap.cli._messages import say
+from lensmap.cli._files import InputFile, OutputFolder
+from lensmap.cli._messages import load_networks, say, show_progress
 from lensmap.cli._options import add_take_over, angle, count
-from lensmap.cli._outputs import check_folder
-from lensmap.cli._tables import show_table
+from lensmap.cli._result import Result, numbers_of_table
+from lensmap.cli._tables import format_table
 from lensmap.utils import ParameterError, check_count, match_name, to_plain
 
 NAME = "validate"
@@ -29,9 +28,7 @@ EXAMPLES = """examples:
   lensmap validate -o massivenus --truth Maps25/*.fits --z-source 2.5 -n 100
 
 written: report.html (needs no other file), results.ecsv (all numbers), scores.ecsv (a row for each
-field and estimator), figures (PNG and PDF), and data, from which an interrupted run resumes
-
-exit codes: 0 done, 1 an error, 2 wrong usage"""
+field and estimator), figures (PNG and PDF), and data, from which an interrupted run resumes"""
 
 _DEFAULT = "ks150,ks:tuned,wiener:tuned,h21like,cha2025,lensmap"
 
@@ -59,18 +56,22 @@ def _preset(text):
 def add_arguments(parser):
     """Add the command's arguments."""
     add = parser.add_argument
-    add("-o", "--output", required=True, metavar="DIR", help="the folder, made if necessary")
+    add("-o", "--output", type=OutputFolder, required=True, metavar="DIR",
+        help="the folder, made if necessary")
     add("-e", "--estimators", type=_names, default=_DEFAULT, metavar="NAMES",
         help="separated by commas: ks150 (Kaiser-Squires, 150 arcsec); ks:tuned and wiener:tuned "
         "(best parameters on other fields); ks, wiener and cnn with parameters, such as "
         "ks(smoothing=2arcmin); h21like, cha2025, lensmap (networks); files of weights (.h5); "
         "your own as file.py:Class (default: %(default)s)")
+    from lensmap.validation import ValidationSetup
+
+    presets = ", ".join(ValidationSetup.available_presets())
     group = parser.add_argument_group("fields and survey")
     group.add_argument(
         "--preset", type=_preset, default="cha2025", metavar="NAME",
-        help="cha2025 (the default), masked (the same with a third of each field masked), Rubin's "
-        "lsst_y1 and lsst_y10, hsc_y3, cosmos")
-    group.add_argument("--truth", nargs="+", metavar="FILE",
+        help=f"a known survey: {presets}; masked is cha2025 with a third of each field masked "
+        "(default %(default)s)")
+    group.add_argument("--truth", type=InputFile, nargs="+", metavar="FILE",
                        help="true maps in place of simulated ones, with the same pixels; linear "
                        "estimators are tuned on the last of them")
     group.add_argument("--z-source", type=float, metavar="Z", help="the redshift of the sources")
@@ -82,21 +83,22 @@ def add_arguments(parser):
                        help="the resolution of a simulation to imitate (default: that of the "
                        "preset)")
     group = parser.add_argument_group("numbers of fields")
-    group.add_argument("-n", "--fields", type=count, default=200, metavar="N",
+    group.add_argument("-n", "--fields", dest="n_fields", type=count, default=200, metavar="N",
                        help="fields (default %(default)s)")
-    group.add_argument("--null", type=_zero_or_count, metavar="N",
+    group.add_argument("--null", dest="n_null", type=_zero_or_count, metavar="N",
                        help="null fields, without lensing (default: as many as fields)")
-    group.add_argument("--masked", type=_zero_or_count, default=50, metavar="N",
+    group.add_argument("--masked", dest="n_masked", type=_zero_or_count, default=50, metavar="N",
                        help="fields that are also mapped with a mask (default %(default)s)")
-    group.add_argument("--coma", type=_zero_or_count, default=12, metavar="N",
+    group.add_argument("--coma", dest="n_coma", type=_zero_or_count, default=12, metavar="N",
                        help="mocks of Coma, 0 or at least 4 (default %(default)s)")
-    group.add_argument("--full", type=count, nargs="?", const=50, metavar="N",
+    group.add_argument("--full", dest="n_more", type=count, nargs="?", const=50, metavar="N",
                        help="also slow estimators on N fields (default 50): means over the eight "
                        "symmetries, 95 per cent intervals, and posterior errors of the Wiener "
                        "filter")
-    group.add_argument("--tuning", type=count, default=8, metavar="N",
+    group.add_argument("--tuning", dest="n_tuning", type=count, default=8, metavar="N",
                        help="fields for tuning linear estimators (default %(default)s)")
     group.add_argument("--seed", type=int, default=0,
+                       metavar="N",
                        help="the number of the series of fields (default 0)")
     group.add_argument("--workers", type=count, metavar="N",
                        help="processes that draw fields (default: one for each core)")
@@ -105,9 +107,8 @@ def add_arguments(parser):
 
 def run(arguments):
     """Run the command."""
-    folder = Path(arguments.output)
-    check_folder(folder)
-    check_count(arguments.seed, "--seed")
+    folder, progress = Path(arguments.output), show_progress(arguments)
+    check_count(arguments.seed, "seed")
     from lensmap.estimators import CNNReconstructor, estimator_class
     from lensmap.validation import (
         ValidationPlan,
@@ -121,21 +122,20 @@ def run(arguments):
     classes = [estimator_class(name) for name in arguments.estimators]
     if any(issubclass(cls, CNNReconstructor) for cls in classes):
         load_networks()
-    progress = sys.stderr.isatty()
     plan = ValidationPlan(
-        n_fields=arguments.fields,
-        n_null=arguments.fields if arguments.null is None else arguments.null,
-        n_masked=arguments.masked, n_coma=arguments.coma, n_more=arguments.full or 0,
+        n_fields=arguments.n_fields,
+        n_null=arguments.n_fields if arguments.n_null is None else arguments.n_null,
+        n_masked=arguments.n_masked, n_coma=arguments.n_coma, n_more=arguments.n_more or 0,
     )
     setup, tuning = _setups(arguments)
     estimators = named_estimators(
-        arguments.estimators, tuning, n_tuning=arguments.tuning, seed=arguments.seed,
+        arguments.estimators, tuning, n_tuning=arguments.n_tuning, seed=arguments.seed,
         workers=arguments.workers, progress=progress,
     )
     try:
         validate(
             estimators, setup, folder, plan, seed=arguments.seed, workers=arguments.workers,
-            more=long_estimators(estimators) if arguments.full else None, progress=progress,
+            more=long_estimators(estimators) if arguments.n_more else None, progress=progress,
             take_over=arguments.take_over,
         )
     except (KeyboardInterrupt, SystemExit):
@@ -145,9 +145,8 @@ def run(arguments):
     path = write_report(
         results, command="lensmap " + shlex.join(arguments.words), overwrite=True
     )
-    _show(results)
-    print(f"written: {path}, results.ecsv, scores.ecsv, figures")
-    return 0
+    text = f"{_describe(results)}\nwritten: {path}, results.ecsv, scores.ecsv, figures"
+    return Result(text, _numbers(results, folder))
 
 
 def _setups(arguments):
@@ -169,16 +168,19 @@ def _setups(arguments):
         raise ParameterError(
             given[0], "left out with --truth", remedy="the files have these", verb="be"
         )
-    needed = arguments.fields + arguments.tuning
+    needed = arguments.n_fields + arguments.n_tuning
     if len(arguments.truth) < needed:
         raise ParameterError(
-            "truth", f"at least {needed} files ({arguments.fields} fields and {arguments.tuning} "
-            "for tuning)", str(len(arguments.truth)), "give more files, or smaller -n and --tuning",
+            "truth",
+            f"at least {needed} files ({arguments.n_fields} fields and {arguments.n_tuning} for "
+            "tuning)",
+            str(len(arguments.truth)),
+            "give more files, or smaller {n_fields} and {n_tuning}",
             verb="name",
         )
     sky = GivenFields(arguments.truth, read_field_of, **{"z_source": setup.sky.z_source} | changes)
-    setup = setup.replace(sky=sky[: arguments.fields])
-    return setup, setup.replace(sky=sky[arguments.fields :])
+    setup = setup.replace(sky=sky[: arguments.n_fields])
+    return setup, setup.replace(sky=sky[arguments.n_fields :])
 
 
 def _sky_changes(arguments):
@@ -198,8 +200,21 @@ def _sky_changes(arguments):
     return changes
 
 
-def _show(results):
-    """Print means over fields."""
+def _numbers(results, folder):
+    """Return means over fields for a JSON record."""
+    names = ("pearson_r", "rmse", "loss", "slope", "coverage_68")
+    columns = ["estimator", *names, *(f"{name}_err" for name in names)]
+    return {
+        "folder": str(folder),
+        "n_fields": results.n_fields["fields"],
+        "scores": numbers_of_table(
+            results.tables["summary"], dict(zip(columns, columns, strict=True))
+        ),
+    }
+
+
+def _describe(results):
+    """Return means over fields for people."""
     from astropy.table import Table
 
     from lensmap.validation import plus_minus
@@ -213,6 +228,4 @@ def _show(results):
         columns[heading] = [
             plus_minus(row[name], row[f"{name}_err"], decimals, "+-") for row in rows
         ]
-    print(f"{results.n_fields['fields']} fields", end="\n\n")
-    show_table(columns, {})
-    print()
+    return f"{results.n_fields['fields']} fields\n\n{format_table(columns, {})}\n"

@@ -26,7 +26,14 @@ from lensmap.networks.training._field_set import FieldSet
 from lensmap.networks.training._losses import map_loss
 from lensmap.networks.training._optimizer import FanInAdam
 from lensmap.typing import PathLike, ProgressLike
-from lensmap.utils import ParameterError, atomic_write, check_count, check_number, track
+from lensmap.utils import (
+    ParameterError,
+    RunError,
+    atomic_write,
+    check_count,
+    check_number,
+    track,
+)
 
 __all__ = ["train"]
 
@@ -188,6 +195,18 @@ def _batches(examples, batch_size, steps):
             pool.shutdown(cancel_futures=True)
 
 
+class DivergedError(RunError, FloatingPointError):
+    """A loss that is not finite."""
+
+    code = "diverged"
+
+
+class CheckpointError(RunError, ValueError):
+    """A checkpoint that cannot be read."""
+
+    code = "checkpoint"
+
+
 class _Run:
     """The state of a training: model, optimizer, running mean of the weights, learning curve."""
 
@@ -253,9 +272,9 @@ class _Run:
         try:
             file = np.load(self._checkpoint, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            raise ValueError(
+            raise CheckpointError(
                 f"the checkpoint {str(self._checkpoint)!r} is damaged ({error}): take a new "
-                "folder, with start= at weights.h5 of this one"
+                "folder, with {start} at weights.h5 of this one"
             ) from error
         with file:
             state = json.loads(str(file["state"]))
@@ -294,9 +313,9 @@ class _Run:
         self.model.optimizer.learning_rate.assign(self._learning_rate(self.step))
         loss = float(self.model.train_on_batch(inputs, targets))
         if not np.isfinite(loss):
-            raise FloatingPointError(
+            raise DivergedError(
                 f"the loss is {loss} at step {self.step}: the training has diverged; take a "
-                f"smaller learning_rate than {self.rate:g} and a new folder"
+                f"smaller {{learning_rate}} than {self.rate:g} and a new folder"
             )
         self.losses.append(loss)
         self.step += 1

@@ -18,7 +18,7 @@ from lensmap.maps import ConvergenceMap
 from lensmap.simulate.fields._files import open_hdf5, require_file
 from lensmap.simulate.fields._flat_wcs import flat_wcs
 from lensmap.simulate.fields._lensing_field import LensingField
-from lensmap.utils import HDF5_SUFFIXES, check_angle, check_count, has_suffix
+from lensmap.utils import HDF5_SUFFIXES, ParameterError, check_angle, check_count, has_suffix
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -88,7 +88,7 @@ def read_field(
     <Quantity 0.469 arcmin>
     """
     if width is not None and pixel_scale is not None:
-        raise ValueError("width and pixel_scale exclude each other: give one of them")
+        raise ParameterError("width", "given without {pixel_scale}", remedy="they are redundant")
     label = "the map"
     if isinstance(source, (str, os.PathLike)):
         label = repr(str(source))
@@ -142,8 +142,8 @@ def read_lenstools(
     if width is None:
         width = _header_width(header)
     if width is None:
-        raise ValueError(
-            f"{str(path)!r} has no card ANGLE in its header: give width=, the side of the map"
+        raise ParameterError(
+            "width", "given", remedy=f"{str(path)!r} has no card ANGLE in its header"
         )
     return _flat_field(values, width, None, center, z_source, padding, repr(str(path)))
 
@@ -192,9 +192,10 @@ def read_massivenus(
     if z_source is None:
         match = re.search(r"_z(\d+\.\d+)_", Path(path).name)
         if match is None:
-            raise ValueError(
-                f"the name of {str(path)!r} has no redshift, as WLconv_z2.50_0001r.fits has: "
-                "give z_source="
+            raise ParameterError(
+                "z_source",
+                "given",
+                remedy=f"the name of {str(path)!r} has no redshift, as WLconv_z2.50_0001r.fits has",
             )
         z_source = float(match[1])
     return read_lenstools(path, width=width, center=center, z_source=z_source, padding=padding)
@@ -271,14 +272,20 @@ def _read_kappatng_hdf5(path, source_plane):
         datasets = ", ".join(f"{name}/kappa" for name in planes.values()) or "none"
         if source_plane is None:
             if len(planes) != 1:
-                raise ValueError(
-                    f"source_plane must select one dataset of {str(path)!r}; its datasets: "
-                    f"{datasets}"
+                raise ParameterError(
+                    "source_plane",
+                    f"one dataset of {str(path)!r}",
+                    remedy=f"its datasets: {datasets}",
+                    verb="select",
                 )
             (source_plane,) = planes
         if source_plane not in planes:
-            raise ValueError(
-                f"{str(path)!r} has no dataset z{source_plane:02d}/kappa; its datasets: {datasets}"
+            raise ParameterError(
+                "source_plane",
+                f"a dataset of {str(path)!r}",
+                f"z{source_plane:02d}/kappa",
+                f"its datasets: {datasets}",
+                verb="select",
             )
         return file[planes[source_plane]]["kappa"][()], source_plane
 
@@ -342,13 +349,16 @@ def _flat_field(values, width, pixel_scale, center, z_source, padding, label):
     _require_image(values, label)
     if width is not None:
         if values.shape[0] != values.shape[1]:
-            raise ValueError(
-                f"{label} is not square, but {values.shape} (ny, nx), and has no one width: "
-                "read_field takes pixel_scale="
+            raise ParameterError(
+                "pixel_scale",
+                "given in place of {width}",
+                remedy=f"{label} is not square, but {values.shape} (ny, nx)",
             )
         pixel_scale = check_angle(width, "width") / values.shape[0]
     if pixel_scale is None:
-        raise ValueError(f"the pixel scale of {label} is unknown: give width= or pixel_scale=")
+        raise ParameterError(
+            "pixel_scale", "given, or {width}", remedy=f"the pixel scale of {label} is unknown"
+        )
     wcs = flat_wcs(values.shape, check_angle(pixel_scale, "pixel_scale"), center)
     _ = PixelFrame(wcs).parity  # raises an error if the field exceeds the tangent plane
     kappa = ConvergenceMap(values, wcs=wcs)

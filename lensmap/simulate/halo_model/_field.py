@@ -176,9 +176,11 @@ class HaloModelField(Parametrized):
         self.dtype = check_choice(dtype, "dtype", ("float32", "float64"))
         side = max(self._box_shape) * self.pixel_scale.to_value(u.deg)
         if side > _MAX_SIDE_DEG:
-            raise ValueError(
-                f"shape, pixel_scale and padding make a box of {side:.1f} deg: more than "
-                f"{_MAX_SIDE_DEG:g} deg is not flat"
+            raise ParameterError(
+                "pixel_scale",
+                "smaller for this {shape} and {padding}",
+                remedy=f"they make a box of {side:.1f} deg: more than {_MAX_SIDE_DEG:g} deg is "
+                "not flat",
             )
 
     def __repr__(self):

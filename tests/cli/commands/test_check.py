@@ -60,6 +60,7 @@ def test_positions_elsewhere(catalog, tmp_path, capsys):
 
 
 def test_positions_are_read_before_the_work(capsys, tmp_path):
+    (tmp_path / "no.fits").touch()
     assert check(tmp_path / "no.fits", "--at", tmp_path / "no.csv") == 1
     err = capsys.readouterr().err
     assert "no.csv" in err and err.count("\n") == 1

@@ -52,7 +52,7 @@ def test_same_command_goes_on(run, tmp_path, monkeypatch):
     monkeypatch.setattr(RunFolder, "save", interrupted)
     code, _, err = run("-n", 3, "--halos", 2, "--plot", "halos.png")
     assert code == 130 and "interrupted" in err
-    assert "stopped: what was done is in 'halos.run'; the same command goes on" in err
+    assert "stopped: the realizations so far are in 'halos.run'; the same command resumes" in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["halos.run", "shear.fits"]
     monkeypatch.setattr(RunFolder, "save", save)
     first = HaloRecovery.read("halos.run").halos
@@ -73,7 +73,7 @@ def test_same_command_goes_on(run, tmp_path, monkeypatch):
 def test_other_parameters_do_not_mix(run):
     assert run("-n", 1, "--halos", 2)[0] == 0
     code, _, err = run("-n", 1, "--halos", 2, "--smoothing", "1.5arcmin")
-    assert code == 1 and "'halos.run' holds another recovery of halos: estimator was" in err
+    assert code == 1 and "'halos.run' holds another recovery of halos: --method was" in err
     assert "or start anew with --overwrite" in err
     code, _, err = run("-n", 1, "--halos", 2, "--smoothing", "1.5arcmin", "--overwrite")
     assert code == 0, err
@@ -118,10 +118,10 @@ def test_wiener_expects_the_matter_before_the_galaxies(run):
     [
         (["-o", "halos.fits"], "must end in .ecsv"),
         (["-o", "nowhere/halos.ecsv"], "'nowhere' does not exist"),
-        (["-o", "shear.ecsv", "--plot", "shear.fits"], "is the catalog"),
-        (["--plot", "halos.doc"], "suffix of the picture"),
+        (["-o", "shear.ecsv", "--plot", "shear.fits"], "is the catalog: it would be lost"),
+        (["--plot", "halos.doc"], "--plot must end in one of"),
         (["--halos", "500"], "no room for 500 halos"),
-        (["--z-lens", "2"], "--z-lens must be lower than --z-source"),
+        (["--z-lens", "2"], "--z-lens must be lower than --z-source, not 2"),
         (["--mass", "2e14", "1e14"], "--mass must be"),
         (["--method", "wiener", "--smoothing", "1arcmin"], "--smoothing is not for"),
     ],

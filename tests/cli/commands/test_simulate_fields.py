@@ -81,13 +81,13 @@ class TestFields:
         kept = (own_folder / "f" / "field_0000.fits").stat().st_mtime_ns
         assert simulate(*words, "-n", 4) == 0
         out = capsys.readouterr().out
-        assert "(2 of them were there)" in out and "written: f" in out
+        assert "(2 of them existed)" in out and "written: f" in out
         assert (own_folder / "f" / "field_0000.fits").stat().st_mtime_ns == kept
         for name in ("field_0001.fits", "field_0002.fits", "field_0003.fits"):
             assert same(series / name, own_folder / "f" / name)
         before = {name: os.stat(f"f/{name}").st_mtime_ns for name in names("f")}
         assert simulate(*words, "-n", 4) == 0
-        assert "there: f" in capsys.readouterr().out
+        assert "existing: f" in capsys.readouterr().out
         assert before == {name: os.stat(f"f/{name}").st_mtime_ns for name in names("f")}
 
     @pytest.mark.parametrize("content", ["mine", "half"])
@@ -166,7 +166,7 @@ class TestFields:
     def test_equal_settings_in_other_words(self, series, capsys):
         words = ["--pixel-scale", "180arcsec", "--cosmology", "MassiveNuS", "--workers", "1"]
         assert simulate("fields", "-o", series, "-n", 4, *SMALL, *words) == 0
-        assert "(4 of them were there)" in capsys.readouterr().out
+        assert "(4 of them existed)" in capsys.readouterr().out
 
     def test_folders_that_will_not_do(self, series, own_folder, capsys):
         (own_folder / "file").write_text("mine")
@@ -244,10 +244,11 @@ class TestStopped:
         assert there[-1] == "settings.json" and all(n[:6] == "field_" for n in there[:-1])
         lines = err.splitlines()
         assert lines[0] == (
-            f"lensmap: stopped: {len(there) - 1} of 200 fields are in 'f'; the same command goes "
-            "on from there"
+            f"lensmap: stopped: {len(there) - 1} of 200 fields are in 'f'; the same command "
+            "resumes"
         )
-        assert lines[1:] == ["lensmap: interrupted; nothing was left half written"] * (code == 130)
+        word = "interrupted" if code == 130 else "terminated"
+        assert lines[1:] == [f"lensmap: {word}; nothing was left half written"]
         assert all(LensingField.read(own_folder / "f" / name) for name in there[:-1])
         assert main([*words, "-n", "4", "--workers", "1"]) == 0
         for i in range(4):

@@ -30,7 +30,7 @@ def test_trains_and_goes_on(fields, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert _train("-o", "run", "--fields", fields, "--steps", 6) == 0
     said = capsys.readouterr().out
-    assert "6 steps; r = " in said and "with fields that it did not learn from" in said
+    assert "6 steps; r = " in said and "on held-out fields" in said
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
         "checkpoint.npz", "curve.ecsv", "curve.png", "fields", "weights.h5", "weights.json",
     ]
@@ -59,12 +59,17 @@ def test_the_map_of_a_trained_network(fields, tmp_path, monkeypatch, capsys):
         (["--fields", "empty"], "holds no maps"),
         (["--fields", "empty:much"], "takes DIR or DIR:PART with a number"),
         (["--network", "resnet", "--draw", "2"], "no architecture 'resnet'"),
+        (["--start", "no.h5", "--draw", "2"], "there is no card 'no.json'"),
         (["-o", "file"], "--output: 'file' is a file, not a directory"),
         (["-o", "file/run"], "'file/run' cannot be made, because 'file' is a file"),
     ],
 )
 def test_bad_input(words, message, tmp_path, monkeypatch, capsys):
+    """It is told before fields are drawn."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "lensmap.networks.FieldSet.draw", lambda *args, **options: pytest.fail("it drew fields")
+    )
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     assert _train("-o", "run", "--steps", 2, *words) == 1

@@ -11,7 +11,7 @@ from one_process import resources_in_this_process  # noqa: F401  a fixture
 from simulate_command import simulate
 
 from lensmap.cli import main
-from lensmap.cli._main import _parser
+from lensmap.cli._parser import parse_words
 from lensmap.cli.commands._validate import _setups
 
 SMALL = ["--shape", "64", "64", "--pixel-scale", "0.8arcmin", "--masked", "0", "--coma", "0",
@@ -94,7 +94,7 @@ def test_units_of_options_do_not_matter(tmp_path, monkeypatch):
 
 
 def test_the_pixel_scale_is_the_same_in_any_unit():
-    setups = [_setups(_parser().parse_args(
+    setups = [_setups(parse_words(
         ["validate", "-o", "out", "--shape", "64", "64", "--pixel-scale", scale]))[0]
         for scale in ("0.4arcmin", "24arcsec")]
     assert setups[0].describe() == setups[1].describe()
@@ -102,7 +102,7 @@ def test_the_pixel_scale_is_the_same_in_any_unit():
 
 
 def test_commas_within_parentheses_do_not_separate():
-    arguments = _parser().parse_args(
+    arguments = parse_words(
         ["validate", "-o", "out", "-e", "ks(smoothing=2arcmin, padding=3),wiener , mine.py:A"]
     )
     assert arguments.estimators == ["ks(smoothing=2arcmin, padding=3)", "wiener", "mine.py:A"]
@@ -137,7 +137,7 @@ def test_given_maps(tmp_path, monkeypatch, capsys):
     ("words", "message"),
     [
         (["-e", "glimpse"], "not 'glimpse'"),
-        (["--coma", "2", "-e", "ks150"], "n_coma must be 0, or at least 4, not 2"),
+        (["--coma", "2", "-e", "ks150"], "--coma must be 0, or at least 4, not 2"),
         (["--density", "-3", "-e", "ks150"], "density"),
     ],
 )

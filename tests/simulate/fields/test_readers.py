@@ -64,7 +64,7 @@ def test_massivenus(tmp_path):
     assert field.gamma.dtype == np.complex64
     assert read_massivenus(path, z_source=1.0).z_source == 1.0
     other = _fits(tmp_path / "map.fits", ANGLE=3.5)
-    with pytest.raises(ValueError, match="has no redshift, as WLconv_z2.50_0001r.fits has: give"):
+    with pytest.raises(ValueError, match="z_source must be given: .* has no redshift, as WLconv"):
         read_massivenus(other)
     assert read_massivenus(other, z_source=0.5).z_source == 0.5
 
@@ -74,11 +74,11 @@ def test_lenstools(tmp_path):
     _check(read_lenstools(path), KAPPA, 2.0, None)
     assert read_lenstools(path, z_source=1).z_source == 1.0
     bare = _fits(tmp_path / "bare.fits")
-    with pytest.raises(ValueError, match="has no card ANGLE in its header: give width="):
+    with pytest.raises(ValueError, match="width must be given: .* has no card ANGLE in its header"):
         read_lenstools(bare)
     _check(read_lenstools(bare, width=2 * u.deg), KAPPA, 2.0, None)
     oblong = _fits(tmp_path / "oblong.fits", KAPPA[:8], ANGLE=2.0)
-    with pytest.raises(ValueError, match=r"is not square, but \(8, 16\)"):
+    with pytest.raises(ValueError, match=r"pixel_scale must be given .* not square, but \(8, 16\)"):
         read_lenstools(oblong)
     with pytest.raises(ValueError, match="must be two-dimensional"):
         read_lenstools(_fits(tmp_path / "cube.fits", np.zeros((2, 3, 4)), ANGLE=2.0))
@@ -95,7 +95,7 @@ def test_kappatng_hdf5(tmp_path):
     _check(read_kappatng(path, source_plane=23), 23 * KAPPA, 5.0, 1.034)
     _check(read_kappatng(path, source_plane=40), 40 * KAPPA, 5.0, None)
     assert read_kappatng(path, source_plane=40, z_source=2.568).z_source == 2.568
-    with pytest.raises(ValueError, match="no dataset z07/kappa; its datasets: z01/kappa, z23/kap"):
+    with pytest.raises(ValueError, match="not z07/kappa: its datasets: z01/kappa, z23/kappa,"):
         read_kappatng(path, source_plane=7)
     with pytest.raises(ValueError, match="source_plane must select one dataset .* z40/kappa"):
         read_kappatng(path)
@@ -170,9 +170,10 @@ def test_periodic_maps():
 
 
 def test_what_cannot_be_read_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="width and pixel_scale exclude each other"):
+    with pytest.raises(ValueError, match="width must be given without pixel_scale"):
         read_field(KAPPA, width="1 deg", pixel_scale="1 arcmin")
-    with pytest.raises(ValueError, match="the pixel scale of the map is unknown"):
+    message = "pixel_scale must be given, or width: the pixel scale of the map"
+    with pytest.raises(ValueError, match=message):
         read_field(KAPPA)
     with pytest.raises(ValueError, match="the pixel scale of '.*c.fits' is unknown"):
         read_field(_fits(tmp_path / "c.fits"))

@@ -1,0 +1,190 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Files of options: TOML with the long names of the options as keys."""
+
+import argparse
+import difflib
+import tomllib
+from pathlib import Path
+
+from lensmap.cli._messages import OptionError
+from lensmap.utils import atomic_write
+
+__all__ = ["config_words", "read_config", "toml_settings", "write_config"]
+
+# The options about files of options themselves.
+_NO_SETTINGS = ("help", "config", "save_config")
+
+
+def read_config(command, path):
+    """Read a file of options.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+        The parser of the command.
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    dict
+        From the ``dest`` of each option to its value in the file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file does not exist.
+    ValueError
+        If it is no TOML file, or a key or a value does not belong to the command.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"--config: there is no file {str(path)!r}")
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} is not a TOML file: {error}") from error
+    options, settings = _options(command), {}
+    for key, value in content.items():
+        if key not in options:
+            (nearest,) = difflib.get_close_matches(key, options, n=1, cutoff=0)
+            raise ValueError(
+                f"{str(path)!r}: there is no option {key!r}; the nearest is {nearest!r}"
+            )
+        _check_value(options[key], key, value, path)
+        settings[options[key].dest] = value
+    return settings
+
+
+def config_words(command, settings):
+    """Return options as words of the command line.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+        The parser of the command.
+    settings : dict
+        From ``read_config``.
+
+    Returns
+    -------
+    list of str
+        The words.
+    """
+    words = []
+    for key, action in _options(command).items():
+        value = settings.get(action.dest)
+        if value is True:
+            words.append(f"--{key}")
+        elif value is None or value is False:
+            continue
+        elif action.nargs is None or action.nargs == "?":
+            # One word for each value: a list belongs to an option that may be repeated.
+            items = value if isinstance(value, list) else [value]
+            words += [f"--{key}={item}" for item in items]
+        else:
+            words += [f"--{key}", *map(str, value if isinstance(value, list) else [value])]
+    return words
+
+
+def toml_settings(command, given, settings):
+    """Return the options of a run for `write_config`.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+        The parser of the command.
+    given : dict
+        The words of the command line by ``dest``.
+    settings : dict
+        The options from a file, from `read_config`.
+
+    Returns
+    -------
+    dict
+        From long names to values: of the command line, else of the file, else the default.
+    """
+    chosen = {**settings, **given}
+    excluded = {
+        action.dest
+        for group in command._mutually_exclusive_groups
+        for action in group._group_actions
+        if any(member.dest in chosen for member in group._group_actions)
+    }
+    result = {}
+    for key, action in _options(command).items():
+        value = chosen.get(action.dest)
+        if value is None and action.dest not in excluded:
+            value = action.default
+        if not (value is None or value is False or value in ([], {}, argparse.SUPPRESS)):
+            result[key] = [*map(_number, value)] if isinstance(value, list) else _number(value)
+    return result
+
+
+def write_config(settings, path, *, overwrite):
+    """Write a file of options.
+
+    Parameters
+    ----------
+    settings : dict
+        From `toml_settings`.
+    path : path-like
+        The file. The same content is not written again.
+    overwrite : bool
+        Whether a file with other content may be replaced.
+
+    Raises
+    ------
+    OptionError
+        If the file has other content and may not be replaced.
+    """
+    import tomli_w
+
+    text = tomli_w.dumps(settings)
+    if Path(path).exists():
+        if Path(path).read_text(encoding="utf-8", errors="replace") == text:
+            return
+        if not overwrite:
+            raise OptionError(
+                "save_config",
+                f"--save-config: {path!r} exists with other content; --overwrite replaces it",
+                "file_exists",
+            )
+    with atomic_write(path, overwrite=True) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _options(command):
+    """Return the actions of the options that a file may have, by their long names."""
+    return {
+        max(action.option_strings, key=len).removeprefix("--"): action
+        for action in command._actions
+        if action.option_strings and action.dest not in _NO_SETTINGS
+    }
+
+
+def _check_value(action, key, value, path):
+    """Raise an error for a value that no word of the command line could give."""
+    items = value if isinstance(value, list) else [value]
+    several = action.nargs not in (None, 0, "?") or isinstance(action, argparse._AppendAction)
+    flag = isinstance(value, bool) and action.nargs in (0, "?")
+    plain = all(isinstance(item, (str, int, float)) for item in items) and not any(
+        isinstance(item, bool) for item in items
+    )
+    if flag or (plain and action.nargs != 0 and (several or not isinstance(value, list))):
+        return
+    allowed = "true or false" if action.nargs == 0 else (
+        "a string or number" + (", or a list of them" if several else "")
+    )
+    raise ValueError(f"{str(path)!r}: {key} must be {allowed}, not {value!r}")
+
+
+def _number(value):
+    """Return a word as a number where the number stands for the same word."""
+    for convert in (int, float):
+        try:
+            number = convert(value)
+        except (TypeError, ValueError):
+            continue
+        if str(number) == value:
+            return number
+    return value

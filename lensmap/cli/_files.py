@@ -1,0 +1,302 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Files on the command line: each option has a type for its file, checked before any work."""
+
+import os
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from lensmap.cli._messages import OptionError
+from lensmap.cli._tables import table_format
+from lensmap.utils import ParameterError, atomic_write, has_suffix
+
+__all__ = [
+    "InputFile",
+    "MaybeFile",
+    "OutputField",
+    "OutputFile",
+    "OutputFolder",
+    "OutputMask",
+    "OutputPicture",
+    "OutputRegions",
+    "OutputSegments",
+    "OutputTable",
+    "ReportFile",
+    "ResumedTable",
+    "check_files",
+    "check_new_files",
+    "open_outputs",
+    "report_file",
+]
+
+
+class InputFile(str):
+    """A file that a command reads, and that must exist."""
+
+
+class MaybeFile(str):
+    """A word that may name a file that a command reads."""
+
+
+class _Output(str):
+    """A file or folder that a command writes."""
+
+    def check_name(self):
+        """Raise a ValueError about ``path`` if the name does not suit the kind of file."""
+
+
+class OutputFile(_Output):
+    """A file that is written whole, and replaced only with ``--overwrite``."""
+
+
+class OutputTable(OutputFile):
+    """A table, in the format of its suffix."""
+
+    def check_name(self):
+        """Check the suffix."""
+        table_format(self)
+
+
+class OutputPicture(OutputFile):
+    """A picture that matplotlib draws."""
+
+    def check_name(self):
+        """Check the suffix, and that there is matplotlib."""
+        from lensmap.plotting import check_picture
+
+        check_picture(self)
+
+
+class OutputField(OutputFile):
+    """A field of `lensmap.simulate`."""
+
+    def check_name(self):
+        """Check the suffix."""
+        from lensmap.simulate import field_format
+
+        field_format(self)
+
+
+class OutputRegions(OutputFile):
+    """Circles of `lensmap.peaks.write_regions`."""
+
+    def check_name(self):
+        """Check the suffix."""
+        from lensmap.peaks import region_format
+
+        region_format(self)
+
+
+class OutputSegments(OutputFile):
+    """Lines for DS9, which CARTA's format does not have."""
+
+    def check_name(self):
+        """Check the suffix."""
+        if not has_suffix(self, (".reg", ".ds9")):
+            raise ParameterError("path", ".reg or .ds9", repr(str(self)), verb="end in")
+
+
+class OutputMask(OutputFile):
+    """A mask as a FITS image."""
+
+    def check_name(self):
+        """Check the suffix."""
+        if not has_suffix(self, (".fits", ".fits.gz")):
+            raise ParameterError("path", ".fits or .fits.gz", repr(str(self)), verb="end in")
+
+
+class ResumedTable(_Output):
+    """An ECSV table of an interrupted run, which the same command resumes."""
+
+    def check_name(self):
+        """Check the suffix."""
+        if not has_suffix(self, (".ecsv",)):
+            raise ParameterError("path", ".ecsv", repr(str(self)), verb="end in")
+
+
+class OutputFolder(_Output):
+    """A folder, made if it does not exist."""
+
+
+class ReportFile(_Output):
+    """A record or log of the run, whose writer decides what it may replace."""
+
+
+def report_file(text):
+    """Return the file of a record; ``-`` stays a word for the standard output."""
+    return text if text == "-" else ReportFile(text)
+
+
+def check_files(arguments, options, outputs=None):
+    """Check all files on the command line before any work.
+
+    Inputs must exist. No output may be an input or another output, each must suit its kind, and
+    its folder must exist and be writable.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The arguments; values of the types of this module are files.
+    options : dict
+        From ``dest`` to the option, or to the name of a positional argument.
+    outputs : iterable of str or None
+        The outputs to check, by ``dest``; None checks all, and that the inputs exist.
+
+    Raises
+    ------
+    OptionError
+        At the first file that cannot be used.
+    """
+    inputs = _files_of(arguments, (InputFile, MaybeFile))
+    written = _files_of(arguments, _Output)
+    if outputs is None:
+        _check_inputs(inputs, options)
+    else:
+        written = [(name, path) for name, path in written if name in outputs]
+    for name, path in written:
+        for other, source in inputs:
+            if _is_same(path, source):
+                kind = options[other]
+                kind = f"the file of {kind}" if kind.startswith("-") else kind
+                raise OptionError(
+                    name,
+                    f"{options[name]}: {path!r} is {kind}: it would be lost",
+                    "output_is_input",
+                )
+    for i, (name, path) in enumerate(written):
+        _check_name(name, path, options[name])
+        for other, earlier in written[:i]:
+            if _is_same(path, earlier):
+                both = "" if name == other else f"{options[other]} and "
+                raise OptionError(
+                    name, f"{both}{options[name]}: the same file {path!r} twice", "same_output"
+                )
+        _check_place(name, path, options[name], arguments.overwrite)
+
+
+def _check_inputs(inputs, options):
+    for name, path in inputs:
+        if isinstance(path, InputFile) and not Path(path).exists():
+            raise OptionError(name, f"{options[name]}: there is no file {path!r}", "not_found")
+
+
+def check_new_files(paths, name, option, *, overwrite):
+    """Check files that a command writes under names of its own.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        The files.
+    name, option : str
+        The ``dest`` and the option that they belong to.
+    overwrite : bool
+        Whether they may exist.
+
+    Raises
+    ------
+    OptionError
+        If one exists and may not.
+    """
+    for path in paths:
+        _check_existing(name, OutputFile(path), option, overwrite)
+
+
+def _files_of(arguments, kinds):
+    """Return the names and paths of all arguments of some types, also within lists."""
+    return [
+        (name, item)
+        for name, value in vars(arguments).items()
+        for item in (value if isinstance(value, list) else [value])
+        if isinstance(item, kinds)
+    ]
+
+
+def _is_same(path, other):
+    path, other = Path(path), Path(other)
+    if path.resolve() == other.resolve():
+        return True
+    # Two names of one file: the output replaces one of them, or writes through the other.
+    return path.exists() and other.exists() and path.samefile(other)
+
+
+def _check_name(name, path, option):
+    try:
+        path.check_name()
+    except ParameterError as error:
+        text = error.describe(lambda parameter, value: option)
+        raise OptionError(name, text, "suffix") from error
+
+
+def _check_place(name, path, option, overwrite):
+    """Check that a file or folder can be made."""
+    if isinstance(path, OutputFolder):
+        return _check_folder(name, Path(path), option)
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise OptionError(
+            name, f"{option}: the directory {str(folder)!r} does not exist", "folder_missing"
+        )
+    _check_writable(name, folder, option)
+    _check_existing(name, path, option, overwrite)
+
+
+def _check_folder(name, folder, option):
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not existing.is_dir():
+        where = "" if existing == folder else f"{str(folder)!r} cannot be made, because "
+        raise OptionError(
+            name,
+            f"{option}: {where}{str(_short(existing))!r} is a file, not a directory",
+            "not_a_folder",
+        )
+    _check_writable(name, _short(existing), option)
+
+
+def _short(path):
+    """Return an absolute path relative to the working directory where it lies within."""
+    absolute = path.absolute()
+    return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else path
+
+
+def _check_writable(name, folder, option):
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OptionError(
+            name, f"{option}: cannot write to the directory {str(folder)!r}", "permission"
+        )
+
+
+def _check_existing(name, path, option, overwrite):
+    if not Path(path).exists():
+        return
+    if Path(path).is_dir():
+        raise OptionError(
+            name, f"{option}: {path!r} is a directory, not the name of a file", "not_a_file"
+        )
+    if not Path(path).is_file():
+        raise OptionError(
+            name, f"{option}: {path!r} is a device or pipe, not a file to replace", "not_a_file"
+        )
+    if isinstance(path, OutputFile) and not overwrite:
+        raise OptionError(
+            name, f"{option}: {path!r} exists; --overwrite replaces it", "file_exists"
+        )
+
+
+@contextmanager
+def open_outputs(arguments):
+    """Open temporary files for all outputs; without an error they become the outputs.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The arguments.
+
+    Yields
+    ------
+    dict
+        From each `OutputFile` among the arguments to its temporary `pathlib.Path`.
+    """
+    with ExitStack() as stack:
+        yield {
+            path: stack.enter_context(atomic_write(path, overwrite=arguments.overwrite))
+            for _, path in _files_of(arguments, OutputFile)
+        }

@@ -1,0 +1,141 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The catalogs, maps and images that commands read."""
+
+from lensmap.cli._files import InputFile
+from lensmap.cli._options import pairs
+
+__all__ = [
+    "add_catalog_arguments",
+    "add_map_argument",
+    "read_catalog",
+    "read_image_wcs",
+    "read_map",
+]
+
+
+def add_catalog_arguments(parser):
+    """Add the catalog and the options about its content."""
+    from lensmap.catalog import COLUMN_PRESETS
+
+    parser.add_argument("catalog", type=InputFile, metavar="CAT",
+                        help="a table: FITS, ECSV, CSV, Parquet, HDF5")
+    group = parser.add_argument_group("catalog options")
+    group.add_argument(
+        "--columns",
+        type=pairs,
+        metavar="ra=NAME,...",
+        help="the column names as ra=RA,dec=DEC,e1=E1,e2=E2,weight=W, or a preset: "
+        f"{', '.join(COLUMN_PRESETS)}; default: the names of a preset that fits",
+    )
+    group.add_argument(
+        "--convention",
+        metavar="NAME",
+        help="celestial (x east, y north), euclidean (x west), iau (position angle), or the signs "
+        "that bring e1,e2 to celestial as --convention=-1,1; default: as declared in the file, "
+        "else celestial",
+    )
+    group.add_argument(
+        "--kind",
+        choices=("shear", "distortion"),
+        help="(a-b)/(a+b), or (a^2-b^2)/(a^2+b^2); default: as declared in the file, else shear",
+    )
+    group.add_argument("--frame", help="the frame of the positions (default: icrs)")
+    group.add_argument("--format", help="the file's format by its astropy name, if not obvious")
+    group.add_argument("--hdu", help="the HDU of the table (FITS): a number or a name")
+    group.add_argument("--path", help="the path of the table within the file (HDF5)")
+
+
+def read_catalog(arguments):
+    """Read the catalog.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The arguments of `add_catalog_arguments`.
+
+    Returns
+    -------
+    lensmap.ShearCatalog
+        The catalog.
+    """
+    from lensmap.catalog import ShearCatalog, read_table
+
+    options = {}
+    if arguments.hdu is not None:
+        options["hdu"] = int(arguments.hdu) if arguments.hdu.isdigit() else arguments.hdu
+    if arguments.path is not None:
+        options["path"] = arguments.path
+    table = read_table(arguments.catalog, format=arguments.format, **options)
+    return ShearCatalog(
+        table, arguments.columns, arguments.convention, arguments.kind, frame=arguments.frame
+    )
+
+
+def add_map_argument(parser):
+    """Add the map."""
+    parser.add_argument(
+        "map", type=InputFile, metavar="MAP", help="a map of 'lensmap reconstruct', as FITS"
+    )
+
+
+def read_map(path):
+    """Read a map.
+
+    Parameters
+    ----------
+    path : path-like
+        A FITS file.
+
+    Returns
+    -------
+    lensmap.ConvergenceMap
+        The map.
+
+    Raises
+    ------
+    ValueError
+        If the file is no map.
+    """
+    from lensmap import ConvergenceMap
+
+    try:
+        return ConvergenceMap.read(path, format="fits")
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} is no FITS file, or it is broken") from error
+
+
+def read_image_wcs(path):
+    """Read the WCS of an image.
+
+    Parameters
+    ----------
+    path : path-like
+        A FITS file; its first celestial image counts.
+
+    Returns
+    -------
+    `~astropy.wcs.WCS`
+        The celestial WCS with its ``array_shape``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such image.
+    """
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    try:
+        hdus = fits.open(path)
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} is no FITS file, or it is broken") from error
+    with hdus:
+        for hdu in hdus:
+            if not hdu.is_image or hdu.header.get("NAXIS", 0) < 2:
+                continue
+            wcs = WCS(hdu.header, hdus)
+            if wcs.has_celestial:
+                wcs = wcs if wcs.naxis == 2 else wcs.celestial
+                wcs.array_shape = hdu.shape[-2:]
+                return wcs
+    raise ValueError(f"{str(path)!r} holds no image with a celestial WCS")

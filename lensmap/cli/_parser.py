@@ -1,0 +1,214 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The parser of the command line: commands, their common options, and files of options."""
+
+import argparse
+
+from lensmap.cli._config import config_words, read_config, toml_settings
+from lensmap.cli._exit_codes import exit_codes_text
+from lensmap.cli._files import InputFile, ReportFile, report_file
+from lensmap.cli._options import count
+from lensmap.cli.commands import (
+    _check,
+    _demo,
+    _filaments,
+    _inject,
+    _peaks,
+    _profile,
+    _reconstruct,
+    _simulate,
+    _train,
+    _validate,
+)
+
+__all__ = ["Parser", "UsageError", "parse_words"]
+
+_COMMANDS = (
+    _demo, _reconstruct, _check, _peaks, _profile,
+    _filaments, _inject, _simulate, _train, _validate,
+)
+
+
+class UsageError(Exception):
+    """A wrong word on the command line or in a file of options.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        The parser of the command.
+    message : str
+        The message of argparse.
+    """
+
+    def __init__(self, parser, message):
+        super().__init__(message)
+        self.parser = parser
+
+    @property
+    def command(self):
+        """The words of the command, such as ``"simulate survey"``; None without a command."""
+        return self.parser.prog.partition(" ")[2] or None
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises `UsageError` where argparse ends the process."""
+
+    def error(self, message):
+        """Raise a `UsageError`."""
+        raise UsageError(self, message)
+
+
+def parse_words(words):
+    """Parse the command line, with the options of ``--config`` below those that it gives.
+
+    Parameters
+    ----------
+    words : list of str
+        The words after ``lensmap``.
+
+    Returns
+    -------
+    argparse.Namespace
+        The arguments, among them ``words``; ``run``, the command's function; ``command``, its
+        name; ``option_names``, from each ``dest`` to its option; and ``settings``, the options for
+        ``--save-config`` (None without it).
+
+    Raises
+    ------
+    UsageError
+        If a word or a key cannot be used.
+    """
+    parser, command = _make_parser(words)
+    given, settings = _given_options(words), {}
+    if "config" in given:
+        settings = _settings_below(command, given)
+        _set_defaults(command, words, settings, given["config"])
+    arguments = parser.parse_args(words, argparse.Namespace(words=words, settings=None))
+    if "save_config" in given:
+        arguments.settings = toml_settings(command, given, settings)
+    return arguments
+
+
+def _make_parser(words, *, add_help=True):
+    """Return the parser, and that of the command that the words begin with, None without one.
+
+    Only that command has its options, because making them imports what they are about.
+    """
+    from lensmap import __version__
+
+    parser = Parser(
+        prog="lensmap",
+        description="Mass maps from weak-lensing shear catalogs.",
+        epilog="'lensmap COMMAND --help' shows the options of a command, with examples.\n\n"
+        + exit_codes_text(),
+        add_help=add_help,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if add_help:
+        parser.add_argument("--version", action="version", version=f"lensmap {__version__}")
+    return parser, _add_commands(parser, _COMMANDS, words)
+
+
+def _add_commands(parser, modules, words, *, above=""):
+    """Add the commands of modules, and of a module with ``COMMANDS`` those below it.
+
+    Returns the parser of the command that the words begin with.
+    """
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    chosen = None
+    for module in modules:
+        command = subparsers.add_parser(
+            module.NAME,
+            help=module.SUMMARY,
+            description=module.DESCRIPTION,
+            epilog=module.EXAMPLES,
+            add_help=parser.add_help,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if words[:1] != [module.NAME]:
+            continue
+        name = f"{above} {module.NAME}".strip()
+        if hasattr(module, "COMMANDS"):
+            chosen = _add_commands(command, module.COMMANDS, words[1:], above=name)
+            continue
+        chosen = command
+        module.add_arguments(command)
+        _add_common_options(command)
+        command.set_defaults(run=module.run, command=name, option_names=_option_names(command))
+    return chosen
+
+
+def _add_common_options(parser):
+    """Add the options of every command."""
+    group = parser.add_argument_group("common options")
+    group.add_argument("--json", type=report_file, metavar="FILE|-",
+                       help="write the result as JSON, - to the standard output and nothing else")
+    group.add_argument("--config", type=InputFile, metavar="FILE",
+                       help="read options from a TOML file under their long names; options on the "
+                       "command line take precedence")
+    group.add_argument("--save-config", type=ReportFile, metavar="FILE",
+                       help="write the options of this run to a TOML file for --config")
+    group.add_argument("--overwrite", action="store_true", help="replace existing output files")
+    group.add_argument("--threads", type=count, metavar="N",
+                       help="the largest number of threads (default: one for each core)")
+    group.add_argument("--log", type=ReportFile, metavar="FILE",
+                       help="append all messages with their times to this file")
+    talk = group.add_mutually_exclusive_group()
+    talk.add_argument("--quiet", action="store_true", help="print warnings and errors only")
+    talk.add_argument("--verbose", action="store_true",
+                      help="print debugging messages, and the time and memory used")
+    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def _option_names(command):
+    """Return the long option of each ``dest``, or the name of a positional argument."""
+    return {
+        action.dest: max(action.option_strings, key=len, default=f"the {action.dest}")
+        for action in command._actions
+    }
+
+
+def _given_options(words):
+    """Return the words that the command line gives for each option, without defaults."""
+    try:
+        return vars(_relaxed_parser(words, convert=False).parse_args(words))
+    except UsageError:  # the full parser tells it with its own usage, or shows the help
+        return {}
+
+
+def _relaxed_parser(words, *, convert):
+    """Return a parser without required options, defaults and help, optionally without types."""
+    parser, command = _make_parser(words, add_help=False)
+    for action in () if command is None else command._actions:
+        action.required, action.default = False, argparse.SUPPRESS
+        if not action.option_strings and action.nargs is None:
+            action.nargs = "?"
+        if not convert:
+            action.type = None
+    return parser
+
+
+def _settings_below(command, given):
+    """Return the options of the file by ``dest``, without those that the command line overrides."""
+    try:
+        settings = read_config(command, given["config"])
+    except (OSError, ValueError) as error:
+        raise UsageError(command, str(error)) from error
+    overridden = set(given)
+    for group in command._mutually_exclusive_groups:
+        members = {action.dest for action in group._group_actions}
+        if members & given.keys():
+            overridden |= members
+    return {dest: value for dest, value in settings.items() if dest not in overridden}
+
+
+def _set_defaults(command, words, settings, path):
+    """Make the options of a file the defaults of a command, converted as on the command line."""
+    name = command.prog.split()[1:]
+    try:
+        parser = _relaxed_parser(words, convert=True)
+        values = vars(parser.parse_args([*name, *config_words(command, settings)]))
+    except UsageError as error:
+        raise UsageError(command, f"{str(path)!r}: {error}") from error
+    command.set_defaults(**{dest: value for dest, value in values.items() if dest in settings})
+    for action in command._actions:
+        action.required = action.required and action.dest not in settings

@@ -1,0 +1,324 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""One run of the command line: words in; text, a JSON record, a log and an exit code out."""
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import time
+import warnings
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from astropy import log
+
+from lensmap.cli._config import write_config
+from lensmap.cli._exit_codes import ExitCode
+from lensmap.cli._files import check_files
+from lensmap.cli._limits import limited_threads
+from lensmap.cli._messages import (
+    LOGGER,
+    OptionError,
+    OptionNames,
+    error_record,
+    say,
+    snake_case,
+)
+from lensmap.cli._parser import Parser, UsageError, parse_words
+from lensmap.cli._result import SCHEMA, Result, plain_json
+from lensmap.utils import IncompleteRunError, LensmapWarning, atomic_write
+
+__all__ = ["run_program"]
+
+
+class _Terminated(SystemExit):
+    """The end of a run that a signal asks for; what is open is closed and tidied up."""
+
+
+def run_program(words):
+    """Run a command.
+
+    Parameters
+    ----------
+    words : list of str
+        The words after ``lensmap``.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    try:
+        arguments = parse_words(words)
+    except UsageError as error:
+        _record_usage_error(error, words)
+        return argparse.ArgumentParser.error(error.parser, str(error))
+    with limited_threads(arguments.threads):
+        return int(_Run(arguments).finish())
+
+
+class _Run:
+    """One run of a command, with its warnings and errors."""
+
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.record_file = None  # until it is known to be safe to write
+        self.warnings, self.errors = [], []
+        self.names = OptionNames(arguments.option_names)
+
+    def finish(self):
+        """Run the command, print its result, and return the exit code."""
+        began = time.monotonic()
+        with ExitStack() as stack:
+            stack.enter_context(_termination())
+            stack.enter_context(_messages(self.arguments))
+            stack.enter_context(warnings.catch_warnings())
+            warnings.showwarning = self._show_warning
+            try:
+                result = self._result(stack)
+            # The user gets one line; --debug shows where the error came from.
+            except BaseException as error:  # noqa: BLE001
+                result = Result(code=self._code_of(error))
+                if self.arguments.debug and not isinstance(error, _Terminated):
+                    self._write_record(result)
+                    raise
+            code = self._print(result)
+            say(_usage_of_machine(began), logging.DEBUG)
+        return code
+
+    def _result(self, stack):
+        arguments = self.arguments
+        self._check_reports(stack)
+        check_files(arguments, arguments.option_names)
+        if arguments.settings is not None:
+            write_config(
+                arguments.settings, arguments.save_config, overwrite=arguments.overwrite
+            )
+        return arguments.run(arguments)
+
+    def _check_reports(self, stack):
+        """Open the log and accept the file of the record, if they replace nothing of value."""
+        arguments = self.arguments
+        check_files(arguments, arguments.option_names, outputs=("json", "log"))
+        if arguments.log is not None:
+            stack.enter_context(_log_file(arguments.log))
+            say(f"lensmap {' '.join(arguments.words)}", logging.DEBUG)
+        if arguments.json not in (None, "-") and not arguments.overwrite:
+            _check_record(arguments.json)
+        self.record_file = arguments.json
+
+    def _code_of(self, error):
+        """Tell an exception, keep it for the record, and return its exit code."""
+        if isinstance(error, _Terminated):
+            say("terminated; nothing was left half written", logging.ERROR)
+            return ExitCode.TERMINATED
+        if isinstance(error, KeyboardInterrupt):
+            say("interrupted; nothing was left half written", logging.ERROR)
+            return ExitCode.INTERRUPTED
+        if not isinstance(error, Exception):
+            raise error
+        record = error_record(error, self.names)
+        self.errors.append(record)
+        say(f"error: {record['message']}", logging.ERROR)
+        return ExitCode.PARTIAL if isinstance(error, IncompleteRunError) else ExitCode.FAILED
+
+    def _show_warning(self, message, category, filename, lineno, file=None, line=None):
+        """Show a warning in one line, of lensmap without its class, and keep it for the record."""
+        if isinstance(message, LensmapWarning):
+            record = message.to_record()
+            text = record["message"]
+        else:
+            code = snake_case(category.__name__.removesuffix("Warning")) or "warning"
+            record = {"code": code, "parameter": None, "message": str(message)}
+            text = f"{category.__name__}: {message}"
+        if record not in self.warnings:
+            self.warnings.append(record)
+        say(f"warning: {text}", logging.WARNING)
+
+    def _print(self, result):
+        """Print the result for people and write the record; return the exit code."""
+        code = result.code
+        if not (self.arguments.quiet or self.record_file == "-") and str(result):
+            code = self._print_text(str(result), code)
+        return self._write_record(result, code)
+
+    def _print_text(self, text, code):
+        """Print text; a reader that has gone is no error, other failures are."""
+        try:
+            encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+            print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+        except BrokenPipeError:
+            pass
+        except OSError as error:
+            return self._code_of(
+                OSError(f"cannot write to the standard output: {error.strerror}")
+            )
+        return code
+
+    def _write_record(self, result, code=None):
+        """Write the JSON record where the user wants it; return the exit code."""
+        code = result.code if code is None else code
+        if self.record_file is None:
+            return code
+        text = _record_text(self.arguments.command, result, code, self.warnings, self.errors)
+        if self.record_file == "-":
+            return self._print_text(text, code)
+        try:
+            _write_text(text, self.record_file)
+        except OSError as error:
+            return self._code_of(error)
+        return code
+
+
+def _record_text(command, result, code, warned, errors):
+    """Return the JSON record of a run; ``schemas.json`` describes it."""
+    from lensmap import __version__
+
+    record = {
+        "schema": SCHEMA,
+        "lensmap": __version__,
+        "command": command,
+        "status": code.status,
+        "exit_code": int(code),
+        "outputs": result.outputs,
+        "warnings": warned,
+        "errors": errors,
+        **result.numbers,
+    }
+    return json.dumps(plain_json(record), indent=1, allow_nan=False)
+
+
+def _write_text(text, path):
+    with atomic_write(path, overwrite=True) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _check_record(path):
+    """Refuse to replace a file that is not a record of lensmap."""
+    if not Path(path).exists():
+        return
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        is_record = {"schema", "lensmap", "command", "status"} <= content.keys()
+    except (ValueError, AttributeError):
+        is_record = False
+    if not is_record:
+        raise OptionError(
+            "json",
+            f"--json: {path!r} exists and is not a record of lensmap; --overwrite replaces it",
+            "file_exists",
+        )
+
+
+def _record_usage_error(error, words):
+    """Write the record of a run whose words cannot be used, if they name a place for it."""
+    parser = Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--json")
+    try:
+        path = parser.parse_known_args(words)[0].json
+    except UsageError:
+        return
+    record = {"code": "usage", "parameter": None, "message": str(error)}
+    text = _record_text(error.command, Result(), ExitCode.USAGE, [], [record])
+    if path == "-":
+        print(text)
+    elif path is not None:
+        try:
+            _check_record(path)
+            _write_text(text, path)
+        except (OSError, ValueError):  # the usage is the error to tell
+            pass
+
+
+@contextmanager
+def _termination():
+    """Turn the signals that end jobs and terminals into an exception, so that files are tidied."""
+
+    def leave(number, frame):
+        raise _Terminated(ExitCode.TERMINATED)
+
+    before = {}
+    try:
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # A signal that is ignored, such as by nohup, stays so.
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                before[number] = signal.signal(number, leave)
+    except ValueError:  # only the main thread gets signals
+        pass
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _StandardError(logging.Handler):
+    """Messages in lines on the standard error stream; a closed stream is no error."""
+
+    def emit(self, record):
+        try:
+            print(f"lensmap: {_one_line(record)}", file=sys.stderr)
+        except OSError:
+            pass
+
+
+class _LogFile(logging.FileHandler):
+    """Messages in lines of a file; a full disk does not stop the command."""
+
+    def format(self, record):
+        when = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(record.created))
+        return f"{when} {record.levelname} {_one_line(record)}"
+
+    def handleError(self, record):
+        pass
+
+
+def _one_line(record):
+    return " ".join(record.getMessage().removeprefix("lensmap: ").split())
+
+
+@contextmanager
+def _messages(arguments):
+    """Show the messages of commands and astropy's log, which is lensmap's, too."""
+    handler = _StandardError()
+    handler.setLevel(
+        logging.WARNING if arguments.quiet else logging.DEBUG if arguments.verbose else logging.INFO
+    )
+    before = log.handlers, log.level, LOGGER.level, LOGGER.propagate
+    log.handlers, LOGGER.handlers, LOGGER.propagate = [handler], [handler], False
+    LOGGER.setLevel(logging.DEBUG)
+    if arguments.verbose:
+        log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        LOGGER.handlers = []
+        log.handlers, level, LOGGER.level, LOGGER.propagate = before
+        log.setLevel(level)
+
+
+@contextmanager
+def _log_file(path):
+    handler = _LogFile(path, encoding="utf-8")
+    for logger in (log, LOGGER):
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in (log, LOGGER):
+            logger.removeHandler(handler)
+        handler.close()
+
+
+def _usage_of_machine(began):
+    """Return the time and the memory that a run took."""
+    text = f"took {time.monotonic() - began:.1f} s"
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return text
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return f"{text} and at most {peak / 1e6:.0f} MB of memory"

@@ -1,0 +1,122 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Results of commands: text for people, numbers for programs, an exit code for the shell."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lensmap.cli._exit_codes import ExitCode
+
+__all__ = ["Result", "numbers_of_table", "plain_json", "value_in"]
+
+#: The version of the JSON records; their schema is ``schemas.json``.
+SCHEMA = 1
+
+# How the names of numbers with a unit end, longer endings first.
+_ENDINGS = {
+    "_msun_per_mpc2": "solMass / Mpc2",
+    "_per_arcmin2": "1 / arcmin2",
+    "_per_deg2": "1 / deg2",
+    "_arcmin": "arcmin",
+    "_deg2": "deg2",
+    "_deg": "deg",
+    "_msun": "solMass",
+    "_mpc": "Mpc",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of a command.
+
+    Attributes
+    ----------
+    text : str
+        The result for people.
+    numbers : dict
+        The result for programs, under the names of the command's JSON schema.
+    outputs : sequence of path-like
+        The written files, in the order of the options.
+    code : ExitCode
+        The exit code.
+    """
+
+    text: str = ""
+    numbers: dict = field(default_factory=dict)
+    outputs: tuple = ()
+    code: ExitCode = ExitCode.DONE
+
+    def __str__(self):
+        written = f"written: {', '.join(map(str, self.outputs))}" if self.outputs else ""
+        return "\n".join(part for part in (self.text, written) if part)
+
+
+def value_in(name, value):
+    """Return a quantity as numbers, in the unit that a name ends with.
+
+    Parameters
+    ----------
+    name : str
+        A name such as ``"ra_deg"`` or ``"pixel_scale_arcmin"``; without a known ending the
+        quantity must be dimensionless.
+    value : object
+        The quantity; other values are returned unchanged.
+
+    Returns
+    -------
+    object
+        A number, an array or ``value``.
+    """
+    if not hasattr(value, "to_value"):
+        return value
+    unit = next((unit for ending, unit in _ENDINGS.items() if name.endswith(ending)), "")
+    return value.to_value(unit)
+
+
+def numbers_of_table(table, columns):
+    """Return the rows of a table for a JSON record.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        The table.
+    columns : dict
+        From the names of columns to those of the record, which end with the unit. Columns that the
+        table lacks are left out.
+
+    Returns
+    -------
+    list of dict
+        One for each row.
+    """
+    values = {
+        name: value_in(name, table[column])
+        for column, name in columns.items()
+        if column in table.colnames
+    }
+    return [{name: column[i] for name, column in values.items()} for i in range(len(table))]
+
+
+def plain_json(value):
+    """Return a value as JSON can hold it.
+
+    Parameters
+    ----------
+    value : object
+        Numbers, arrays, strings, paths, mappings and sequences. What is not finite, or masked,
+        becomes None, because JSON has no NaN.
+
+    Returns
+    -------
+    object
+        None, bool, int, float, str, list or dict.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain_json(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):  # numpy's numbers and arrays; masked values become None
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain_json(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

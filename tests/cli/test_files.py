@@ -1,0 +1,167 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Files on the command line are checked before any work, in every command."""
+
+import os
+from argparse import Namespace
+
+import pytest
+
+from lensmap.cli import main
+from lensmap.cli._files import (
+    InputFile,
+    MaybeFile,
+    OutputFile,
+    OutputFolder,
+    OutputMask,
+    OutputSegments,
+    OutputTable,
+    ResumedTable,
+    check_files,
+    open_outputs,
+    report_file,
+)
+from lensmap.cli._messages import OptionError
+
+OPTIONS = {
+    "catalog": "the catalog", "output": "--output", "plot": "--plot", "mask": "--mask",
+    "at": "--at", "json": "--json",
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with an input to work in."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.fits").write_text("galaxies")
+    return tmp_path
+
+
+def check(overwrite=False, **values):
+    check_files(Namespace(overwrite=overwrite, **values), OPTIONS)
+
+
+def test_what_is_fine(folder):
+    (folder / "h.ecsv").touch()
+    check(
+        catalog=InputFile("cat.fits"), output=OutputFile("k.fits"), mask=[InputFile("cat.fits")],
+        at=MaybeFile("150.1,2.2"), plot=OutputFolder("new/folder"), json=report_file("r.json"),
+    )
+    check(output=ResumedTable("h.ecsv"), plot=OutputMask("m.fits.gz"), json=report_file("-"))
+    check(overwrite=True, output=OutputTable("h.ecsv"))
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "message"),
+    [
+        ({"catalog": InputFile("no.fits")}, "not_found",
+         "the catalog: there is no file 'no.fits'"),
+        ({"mask": [InputFile("cat.fits"), InputFile("no.reg")]}, "not_found",
+         "--mask: there is no file 'no.reg'"),
+        ({"output": OutputFile("cat.fits")}, "file_exists",
+         "--output: 'cat.fits' exists; --overwrite replaces it"),
+        ({"output": OutputFile("sub")}, "not_a_file", "'sub' is a directory"),
+        ({"output": OutputFile("pipe"), "overwrite": True}, "not_a_file", "a device or pipe"),
+        ({"output": OutputFile("no/k.fits")}, "folder_missing",
+         "--output: the directory 'no' does not exist"),
+        ({"output": OutputFile("cat.fits/k.fits")}, "folder_missing",
+         "the directory 'cat.fits' does not exist"),
+        ({"output": OutputTable("k.txt")}, "suffix",
+         "--output must end in one of .fits, "),
+        ({"output": OutputSegments("k.crtf")}, "suffix",
+         "--output must end in .reg or .ds9, not 'k.crtf'"),
+        ({"output": ResumedTable("k.fits")}, "suffix", "--output must end in .ecsv, not 'k.fits'"),
+        ({"output": OutputFolder("cat.fits")}, "not_a_folder",
+         "--output: 'cat.fits' is a file, not a directory"),
+        ({"output": OutputFolder("cat.fits/a/b")}, "not_a_folder",
+         "'cat.fits/a/b' cannot be made, because 'cat.fits' is a file"),
+        ({"output": OutputFile("k.fits"), "plot": OutputFile("./k.fits")}, "same_output",
+         "--output and --plot: the same file './k.fits' twice"),
+        ({"plot": [OutputFile("a.fits"), OutputFile("sub/../a.fits")]}, "same_output",
+         "--plot: the same file 'sub/../a.fits' twice"),
+    ],
+)
+def test_what_is_refused(values, code, message, folder):
+    (folder / "sub").mkdir()
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(OptionError) as caught:
+        check(**values)
+    assert message in str(caught.value) and caught.value.code == code
+    assert caught.value.to_record()["parameter"] in values
+
+
+@pytest.mark.parametrize("kind", [OutputFile, OutputTable, ResumedTable, OutputFolder, report_file])
+@pytest.mark.parametrize("path", ["cat.fits", "./cat.fits", "link.fits", "hard.fits"])
+@pytest.mark.parametrize("name", ["catalog", "at", "mask"])
+def test_no_output_is_an_input(kind, path, name, folder):
+    os.symlink("cat.fits", folder / "link.fits")
+    os.link(folder / "cat.fits", folder / "hard.fits")
+    source = {"catalog": InputFile, "at": MaybeFile, "mask": lambda p: [InputFile(p)]}[name]
+    with pytest.raises(OptionError, match=f"--output: '{path}' is .*{name}.*: it would be lost"):
+        check(overwrite=True, output=kind(path), **{name: source("cat.fits")})
+
+
+def test_a_folder_without_permission(folder, monkeypatch):
+    # A superuser may write anywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    for output in (OutputFile("k.fits"), OutputFolder("new")):
+        with pytest.raises(OptionError, match="--output: cannot write to the directory '.'"):
+            check(output=output)
+
+
+def test_outputs_appear_together_or_not_at_all(folder):
+    arguments = Namespace(
+        output=OutputFile("a.fits"), truth=[OutputFile("b.fits")], overwrite=False,
+        folder=OutputFolder("c"), at=InputFile("cat.fits"),
+    )
+    with pytest.raises(ValueError, match="on the way"), open_outputs(arguments) as temporary:
+        assert list(temporary) == ["a.fits", "b.fits"]
+        temporary["a.fits"].write_text("A")
+        raise ValueError("on the way")
+    assert os.listdir() == ["cat.fits"]
+    with open_outputs(arguments) as temporary:
+        for path in temporary.values():
+            path.write_text("A")
+    assert sorted(os.listdir()) == ["a.fits", "b.fits", "cat.fits"]
+
+
+SIMULATE = "lensmap.simulate.HaloModelField.draw"
+READ = "lensmap.catalog.ShearCatalog.__init__"
+HALO = ["--mass", "1e14", "--z-lens", "0.3", "--z-source", "1"]
+RADII = ["--at", "1,2", "--radii", "1arcmin", "9arcmin"]
+FIELDS = ["simulate", "fields", "-o", "f", "-n", "2"]
+SURVEY = ["simulate", "survey", "-o", "c.fits"]
+CLUSTER = ["simulate", "cluster", "-o", "c.fits", "--preset", "coma"]
+
+
+@pytest.mark.parametrize(
+    ("words", "work", "message"),
+    [
+        (["reconstruct", "cat.fits", "-o", "k.fits", "--method", "magic"], READ, "magic"),
+        (["reconstruct", "cat.fits", "-o", "k.fits", "--z-source", "1"], READ, "--z-source"),
+        (["reconstruct", "cat.fits", "-o", "k.fits", "--plot", "k.doc"], READ, "--plot"),
+        (["check", "cat.fits", "--at", "no.txt"], READ, "--at"),
+        (["peaks", "cat.fits", "--ring", "1deg", "2deg"], "lensmap.ConvergenceMap.read", "--ring"),
+        (["peaks", "cat.fits", "--regions", "p.txt"], "lensmap.ConvergenceMap.read", "--regions"),
+        (["filaments", "cat.fits", "--plot", "f.doc"], "lensmap.ConvergenceMap.read", "--plot"),
+        (["profile", "cat.fits", *RADII, "--structure"], READ, "--structure"),
+        (["profile", "cat.fits", *RADII, "--z-source", "euclid"], READ, "euclid"),
+        (["inject", "cat.fits", "-o", "h.ecsv", *HALO, "--method", "magic"], READ, "magic"),
+        (["inject", "cat.fits", "-o", "h.fits", *HALO], READ, "--output"),
+        ([*FIELDS, "--z-source", "-1"], SIMULATE, "--z-source"),
+        ([*FIELDS, "--seed", "-1"], SIMULATE, "--seed"),
+        ([*SURVEY, "--density", "1e6"], SIMULATE, "--density must be at most"),
+        ([*SURVEY, "--random-mask", "1.5"], SIMULATE, "--random-mask"),
+        ([*SURVEY, "--measurement-error", "des"], SIMULATE, "--measurement-error"),
+        ([*CLUSTER, "--substructure", "2"], "lensmap.simulate.ClusterField.draw", "--substructure"),
+        ([*CLUSTER, "--survey", "k.txt"], "lensmap.simulate.ClusterField.draw", "--survey"),
+        (["train", "-o", "cat.fits"], "lensmap.cli.commands._train.load_networks", "--output"),
+        (["demo", "--output-dir", "cat.fits"], "lensmap.cli.commands._demo.demo_table",
+         "--output-dir"),
+    ],
+)
+def test_bad_options_are_told_before_the_work(words, work, message, folder, monkeypatch, capsys):
+    monkeypatch.setattr(work, lambda *args, **options: pytest.fail("it began to work"))
+    assert main(words) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert os.listdir() == ["cat.fits"]
