@@ -9,7 +9,7 @@ from pathlib import Path
 from lensmap.cli._messages import OptionError
 from lensmap.utils import atomic_write
 
-__all__ = ["config_words", "read_config", "toml_settings", "write_config"]
+__all__ = ["config_words", "long_option", "read_config", "toml_settings", "write_config"]
 
 # The options about files of options themselves.
 _NO_SETTINGS = ("help", "config", "save_config")
@@ -75,7 +75,9 @@ def config_words(command, settings):
         value = settings.get(action.dest)
         if value is True:
             words.append(f"--{key}")
-        elif value is None or value is False:
+        elif value is False:
+            words += [word for word in action.option_strings if word == f"--no-{key}"]
+        elif value is None:
             continue
         elif action.nargs is None or action.nargs == "?":
             # One word for each value: a list belongs to an option that may be repeated.
@@ -114,8 +116,8 @@ def toml_settings(command, given, settings):
     for key, action in _options(command).items():
         value = chosen.get(action.dest)
         if value is None and action.dest not in excluded:
-            value = action.default
-        if not (value is None or value is False or value in ([], {}, argparse.SUPPRESS)):
+            value = _default_of(action)
+        if value is not None:
             result[key] = [*map(_number, value)] if isinstance(value, list) else _number(value)
     return result
 
@@ -153,13 +155,25 @@ def write_config(settings, path, *, overwrite):
         temporary.write_text(text, encoding="utf-8")
 
 
+def _default_of(action):
+    """Return the default of an option, None if it is not set without a word."""
+    value = action.default
+    unset = value is None or value is False or value in ([], {}, argparse.SUPPRESS)
+    return None if unset else value
+
+
 def _options(command):
     """Return the actions of the options that a file may have, by their long names."""
     return {
-        max(action.option_strings, key=len).removeprefix("--"): action
+        long_option(action).removeprefix("--"): action
         for action in command._actions
         if action.option_strings and action.dest not in _NO_SETTINGS
     }
+
+
+def long_option(action):
+    """Return the first long option of an action of argparse, None for a positional argument."""
+    return next((word for word in action.option_strings if word.startswith("--")), None)
 
 
 def _check_value(action, key, value, path):

@@ -8,9 +8,7 @@ from lensmap.utils import ParameterError, check_angle
 __all__ = [
     "add_take_over",
     "angle",
-    "angle_or_none",
     "count",
-    "noise",
     "one_radius",
     "pairs",
     "position",
@@ -19,10 +17,6 @@ __all__ = [
     "sources_at",
     "two_radii",
 ]
-
-# The words of --uncertainty, and those that take a number of realizations.
-_UNCERTAINTIES = ("rotations", "analytic", "posterior", "network")
-_RANDOM = ("rotations", "posterior")
 
 
 def angle(text):
@@ -33,11 +27,6 @@ def angle(text):
         raise argparse.ArgumentTypeError(
             f"a positive angle with its unit is needed, such as 0.6arcmin, not {text!r}"
         ) from None
-
-
-def angle_or_none(text):
-    """Return an angle, or None for the word ``none``."""
-    return None if text.lower() == "none" else angle(text)
 
 
 def count(text):
@@ -155,20 +144,6 @@ def position(text):
         raise argparse.ArgumentTypeError(
             f"a position RA,DEC in degrees is needed, such as 150.1,2.2, not {text!r}"
         ) from None
-
-
-def noise(text):
-    """Return an estimator's parameters for words such as ``analytic``, ``rotations:50``, ``50``."""
-    name, colon, number = ("rotations", ":", text) if text.isdecimal() else text.partition(":")
-    if name in _UNCERTAINTIES and not colon:
-        return {"uncertainty": name}
-    if name in _RANDOM and number.isdecimal() and int(number) >= 2:
-        return {"uncertainty": name, "n_realizations": int(number)}
-    counted = " or ".join(f"{name}:N" for name in _RANDOM)
-    raise argparse.ArgumentTypeError(
-        f"one of {', '.join(_UNCERTAINTIES)} is needed, or {counted} with a whole number N of at "
-        f"least 2, or N random rotations, not {text!r}"
-    )
 
 
 def pairs(text):

@@ -3,10 +3,9 @@
 
 import argparse
 
-from lensmap.cli._config import config_words, read_config, toml_settings
+from lensmap.cli._common import add_common_options
+from lensmap.cli._config import config_words, long_option, read_config, toml_settings
 from lensmap.cli._exit_codes import exit_codes_text
-from lensmap.cli._files import InputFile, ReportFile, report_file
-from lensmap.cli._options import count
 from lensmap.cli.commands import (
     _check,
     _demo,
@@ -132,38 +131,15 @@ def _add_commands(parser, modules, words, *, above=""):
             continue
         chosen = command
         module.add_arguments(command)
-        _add_common_options(command)
+        add_common_options(command)
         command.set_defaults(run=module.run, command=name, option_names=_option_names(command))
     return chosen
-
-
-def _add_common_options(parser):
-    """Add the options of every command."""
-    group = parser.add_argument_group("common options")
-    group.add_argument("--json", type=report_file, metavar="FILE|-",
-                       help="write the result as JSON, - to the standard output and nothing else")
-    group.add_argument("--config", type=InputFile, metavar="FILE",
-                       help="read options from a TOML file under their long names; options on the "
-                       "command line take precedence")
-    group.add_argument("--save-config", type=ReportFile, metavar="FILE",
-                       help="write the options of this run to a TOML file for --config")
-    group.add_argument("--overwrite", action="store_true", help="replace existing output files")
-    group.add_argument("--threads", type=count, metavar="N",
-                       help="the largest number of threads (default: one for each core)")
-    group.add_argument("--log", type=ReportFile, metavar="FILE",
-                       help="append all messages with their times to this file")
-    talk = group.add_mutually_exclusive_group()
-    talk.add_argument("--quiet", action="store_true", help="print warnings and errors only")
-    talk.add_argument("--verbose", action="store_true",
-                      help="print debugging messages, and the time and memory used")
-    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
 def _option_names(command):
     """Return the long option of each ``dest``, or the name of a positional argument."""
     return {
-        action.dest: max(action.option_strings, key=len, default=f"the {action.dest}")
-        for action in command._actions
+        action.dest: long_option(action) or f"the {action.dest}" for action in command._actions
     }
 
 

@@ -50,19 +50,21 @@ def run_program(words):
         The exit code.
     """
     try:
-        arguments = parse_words(words)
+        with warnings.catch_warnings(record=True) as early:
+            warnings.simplefilter("always", LensmapWarning)
+            arguments = parse_words(words)
     except UsageError as error:
         _record_usage_error(error, words)
         return argparse.ArgumentParser.error(error.parser, str(error))
     with limited_threads(arguments.threads):
-        return int(_Run(arguments).finish())
+        return int(_Run(arguments, early).finish())
 
 
 class _Run:
     """One run of a command, with its warnings and errors."""
 
-    def __init__(self, arguments):
-        self.arguments = arguments
+    def __init__(self, arguments, early=()):
+        self.arguments, self.early = arguments, early
         self.record_file = None  # until it is known to be safe to write
         self.warnings, self.errors = [], []
         self.names = OptionNames(arguments.option_names)
@@ -75,6 +77,9 @@ class _Run:
             stack.enter_context(_messages(self.arguments))
             stack.enter_context(warnings.catch_warnings())
             warnings.showwarning = self._show_warning
+            # Of broken plug-ins, once for each: the options are declared several times.
+            for one in {str(one.message): one for one in self.early}.values():
+                self._show_warning(one.message, one.category, one.filename, one.lineno)
             try:
                 result = self._result(stack)
             # The user gets one line; --debug shows where the error came from.

@@ -6,7 +6,11 @@ from ._declarations import ROTATIONS, Inversion, Uncertainty
 from ._kaiser_squires import KaiserSquires
 from ._options import Option
 from ._registry import available_estimators, get_estimator, load_estimators
-from ._specification import estimator_class as estimator_class, make_estimator
+from ._specification import (
+    estimator_class as estimator_class,
+    given_parameters as given_parameters,
+    make_estimator,
+)
 from ._target import Target
 from ._wiener import WienerFilter
 

@@ -12,7 +12,7 @@ from lensmap.estimators._base import Estimator
 from lensmap.estimators._registry import available_estimators, get_estimator
 from lensmap.utils import ParameterError, ParameterTypeError
 
-__all__ = ["TUNED", "estimator_class", "make_estimator"]
+__all__ = ["TUNED", "estimator_class", "given_parameters", "make_estimator"]
 
 #: The variant that needs simulated fields.
 TUNED = "tuned"
@@ -130,6 +130,22 @@ def estimator_class(spec: str | Estimator | type[Estimator]) -> type[Estimator]:
         loaded = _load_object(head)
         return loaded if isinstance(loaded, type) else type(_from_object(loaded, {}))
     return get_estimator(_full_name(head).partition(":")[0])
+
+
+def given_parameters(spec: str) -> set[str]:
+    """Return the parameters that a text for `make_estimator` gives in its parentheses.
+
+    Parameters
+    ----------
+    spec : str
+        The text.
+
+    Returns
+    -------
+    set of str
+        Their names.
+    """
+    return set(_split(spec)[1])
 
 
 def _full_name(head: str) -> str:

@@ -114,12 +114,9 @@ class ParameterTypeError(ParameterError, TypeError):
 
 
 class RunError(Exception):
-    """An error about the folder of a run, whose message names parameters by placeholders.
+    """An error about the folder of a run; its argument is a message with placeholders.
 
-    Parameters
-    ----------
-    message : str
-        The message, with placeholders as in `ParameterError`.
+    They are those of `ParameterError`.
 
     Attributes
     ----------

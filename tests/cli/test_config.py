@@ -35,7 +35,7 @@ def test_every_kind_of_option(config):
     assert arguments.output == "k.fits" and arguments.pixel_scale == 0.3 * u.arcmin
     assert arguments.mask == ["a.reg", "b.reg"] and arguments.footprint == ["f.fits"]
     assert arguments.convention == "-1,1" and arguments.no_check and not arguments.overwrite
-    assert (arguments.rng, arguments.hdu, arguments.smoothing) == (7, "2", None)
+    assert (arguments.rng, arguments.hdu, arguments.smoothing) == (7, "2", "none")
     assert arguments.columns == {"ra": "RA", "dec": "DEC"} and arguments.kind is None
     assert arguments.uncertainty == {"uncertainty": "rotations", "n_realizations": 30}
     # The types of files, by which they are checked, are those of the command line.
@@ -48,8 +48,8 @@ def test_command_line_over_file_over_default(config):
     words = config('smoothing = "2arcmin"\nmask = ["a.reg"]\nseed = 7\nmethod = "wiener"\n')
     words += ["-o", "k.fits", "--mask", "b.reg", "--method", "ks"]
     arguments = parse_words(["reconstruct", "cat.fits", *words])
-    assert arguments.mask == ["b.reg"] and arguments.method == "ks"
-    assert arguments.smoothing == 2 * u.arcmin and arguments.rng == 7
+    assert arguments.mask == ["b.reg"] and arguments.estimator == "ks"
+    assert arguments.smoothing == "2arcmin" and arguments.rng == 7
 
 
 def test_an_option_excludes_those_that_exclude_it(config):

@@ -36,6 +36,15 @@ def test_python_m_lensmap_help():
         assert word in " ".join(done.stdout.split())
 
 
+def test_threads_are_limited_before_libraries_make_theirs():
+    code = (
+        "import sys\n"
+        "from lensmap.cli import main\n"
+        "assert not {'numpy', 'scipy', 'astropy'} & sys.modules.keys(), sorted(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 @pytest.mark.parametrize("command", ["demo", "reconstruct", "check"])
 def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -6,36 +6,18 @@ import argparse
 import pytest
 from astropy import units as u
 
-from lensmap.cli._options import angle, angle_or_none, noise, pairs
+from lensmap.cli._options import angle, pairs
 
 
 @pytest.mark.parametrize("text", ["0.3arcmin", "0.3 arcmin", "18arcsec", "0.005deg"])
 def test_angle(text):
     assert angle(text).to_value(u.arcmin) == pytest.approx(0.3)
-    assert angle_or_none(text) == angle(text)
 
 
 @pytest.mark.parametrize("text", ["0.3", "3 furlong", "3 s", "-1arcmin", "0arcmin", "nanarcmin"])
 def test_bad_angle(text):
     with pytest.raises(argparse.ArgumentTypeError, match="such as 0.6arcmin"):
         angle(text)
-
-
-def test_no_angle():
-    assert angle_or_none("none") is None and angle_or_none("None") is None
-
-
-def test_noise():
-    assert noise("analytic") == {"uncertainty": "analytic"}
-    assert noise("posterior") == {"uncertainty": "posterior"}
-    assert noise("posterior:20") == {"uncertainty": "posterior", "n_realizations": 20}
-    assert noise("30") == {"uncertainty": "rotations", "n_realizations": 30}
-
-
-@pytest.mark.parametrize("text", ["1", "0", "-3", "2.5", "lots", ""])
-def test_bad_noise(text):
-    with pytest.raises(argparse.ArgumentTypeError, match="rotations"):
-        noise(text)
 
 
 def test_pairs():

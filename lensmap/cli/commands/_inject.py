@@ -3,11 +3,16 @@
 
 from pathlib import Path
 
+from lensmap.cli._estimator_options import (
+    add_estimator_options,
+    has_parameter,
+    is_given,
+    make_estimator,
+)
 from lensmap.cli._files import OutputPicture, ResumedTable, open_outputs
 from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._map_options import (
     add_map_arguments,
-    make_estimator,
     map_pixels,
     read_mask,
     read_wcs,
@@ -88,7 +93,7 @@ def add_arguments(parser):
                        help="the largest distance of a peak from its halo (default 2arcmin)")
     group.add_argument("--min-separation", type=angle, default="2arcmin", metavar="ANGLE",
                        help="of closer peaks only the highest counts (default 2arcmin)")
-    add_map_arguments(parser, own_z_source=False)
+    add_map_arguments(parser)
     group = parser.add_argument_group("more options")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
                        help="a picture of the completeness")
@@ -99,6 +104,7 @@ def add_arguments(parser):
     group.add_argument(
         "--no-check", action="store_true", help="do not test the declared convention"
     )
+    add_estimator_options(parser)
 
 
 def run(arguments):
@@ -111,15 +117,16 @@ def run(arguments):
         estimator = _with_uncertainty(make_estimator(arguments), arguments.by)
         wcs, mask = read_wcs(arguments), read_mask(arguments)
         z_source = sources_at(arguments.z_source)
-        if "network" in estimator.get_params():
+        if has_parameter(estimator, "network"):
             load_networks()
         catalog = read_catalog(arguments)
-        estimator = _expecting(estimator, z_source, catalog)
+        if not is_given(arguments, "z_source"):
+            estimator = _expecting(estimator, z_source, catalog)
         if not arguments.no_check:
             check_declared(catalog, progress=progress)
         recovery = _recover(
             arguments, catalog, estimator, z_source=z_source, mask=mask,
-            wcs=map_pixels(wcs, estimator, catalog, arguments), progress=progress,
+            wcs=map_pixels(wcs, arguments.pixel_scale, estimator, catalog), progress=progress,
         )
         _write_table(recovery, output, arguments.overwrite)
         if arguments.plot is not None:
@@ -145,7 +152,7 @@ def _recover(arguments, catalog, estimator, **options):
             catalog, estimator, arguments.m200c * u.solMass, arguments.z_lens,
             n_halos=arguments.n_halos, n_realizations=arguments.n_realizations,
             threshold=threshold, by=arguments.by, radius=arguments.radius,
-            min_separation=arguments.min_separation, rng=arguments.rng, folder=folder,
+            min_separation=arguments.min_separation, rng=arguments.rng or 0, folder=folder,
             overwrite=arguments.overwrite, take_over=arguments.take_over, **options,
         )
     except (KeyboardInterrupt, SystemExit):
@@ -190,7 +197,7 @@ def _write_table(recovery, output, overwrite):
 
 def _with_uncertainty(estimator, by):
     """Return the estimator, with its cheapest uncertainty if peaks need one."""
-    if by == "kappa" or "uncertainty" not in estimator.get_params():
+    if by == "kappa" or not has_parameter(estimator, "uncertainty"):
         return estimator
     if estimator.uncertainty is None:
         kinds = sorted(estimator.uncertainties, key=lambda kind: not kind.with_map)
@@ -200,7 +207,7 @@ def _with_uncertainty(estimator, by):
 
 def _expecting(estimator, z_source, catalog):
     """Return an estimator that expects the matter in front of the galaxies, if it has a prior."""
-    if z_source is None or "z_source" not in estimator.get_params():
+    if z_source is None or not has_parameter(estimator, "z_source"):
         return with_redshifts(estimator, catalog)
     return estimator.replace(z_source=round(float(getattr(z_source, "mean", z_source)), 4))
 

@@ -3,11 +3,16 @@
 
 import numpy as np
 
+from lensmap.cli._estimator_options import (
+    add_estimator_options,
+    has_parameter,
+    is_given,
+    make_estimator,
+)
 from lensmap.cli._files import OutputFile, OutputPicture, open_outputs
 from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._map_options import (
     add_map_arguments,
-    make_estimator,
     map_pixels,
     read_mask,
     read_wcs,
@@ -21,16 +26,20 @@ NAME = "reconstruct"
 SUMMARY = "make a mass map of a shear catalog"
 DESCRIPTION = """Make a mass map of a shear catalog and write it as FITS: kappa, B-mode,
 uncertainty, mask and galaxy counts, each with its WCS. The declared sign convention
-is tested on the way (--no-check)."""
+is tested on the way (--no-check). Methods with a prior (wiener) take the mean of the
+column redshift, if there is one, unless --z-source is given."""
 EXAMPLES = """examples:
   lensmap reconstruct shear.fits -o kappa.fits --smoothing 1arcmin
   lensmap reconstruct shear.fits -o kappa.fits --convention euclidean \\
       --uncertainty 100 --plot kappa.png
   lensmap reconstruct shear.fits -o kappa.fits --method wiener --z-source 1.2 \\
       --uncertainty posterior
-  lensmap reconstruct shear.fits -o kappa.fits --method cnn --uncertainty network
+  lensmap reconstruct shear.fits -o kappa.fits --method cnn:cha2025 --uncertainty network
+  lensmap reconstruct shear.fits -o kappa.fits --method my_method.py:MyEstimator
   lensmap reconstruct shear.csv -o kappa.fits --columns ra=RA,dec=DEC,e1=G1,e2=G2,weight=W \\
       --pixel-scale 0.3arcmin --mask stars.reg --footprint survey_moc.fits"""
+
+_FROM_META = ("n_galaxies", "n_outside", "n_masked", "estimator", "parameters")
 
 
 def add_arguments(parser):
@@ -45,6 +54,7 @@ def add_arguments(parser):
     group.add_argument(
         "--no-check", action="store_true", help="do not test the declared convention"
     )
+    add_estimator_options(parser)
 
 
 def run(arguments):
@@ -53,14 +63,14 @@ def run(arguments):
     with open_outputs(arguments) as temporary:
         estimator = make_estimator(arguments)
         wcs, mask = read_wcs(arguments), read_mask(arguments)
-        if "network" in estimator.get_params():
+        if has_parameter(estimator, "network"):
             load_networks()
         catalog = read_catalog(arguments)
-        if "z_source" not in arguments:
+        if not is_given(arguments, "z_source"):
             estimator = with_redshifts(estimator, catalog)
         if not arguments.no_check:
             check_declared(catalog, progress=progress)
-        wcs = map_pixels(wcs, estimator, catalog, arguments)
+        wcs = map_pixels(wcs, arguments.pixel_scale, estimator, catalog)
         kappa = estimator.reconstruct(catalog, wcs, mask, progress=progress)
         kappa.write(temporary[arguments.output], format="fits", overwrite=True)
         if arguments.plot:
@@ -88,23 +98,21 @@ def describe(kappa):
 
     (ny, nx), meta = kappa.shape, kappa.meta
     size = kappa.pixel_scale.to(u.arcmin)
-    lines = [
-        f"{ny} x {nx} pixels of {size:.3g}, {kappa.mask.mean():.0%} of them masked",
-        f"{meta['n_galaxies']} galaxies used"
-        + "".join(
-            f", {meta[key]} {what}"
-            for key, what in (("n_outside", "outside"), ("n_masked", "masked"))
-            if meta[key]
-        ),
-    ]
-    if "z_source" in meta["parameters"]:
+    lines = [f"{ny} x {nx} pixels of {size:.3g}, {kappa.mask.mean():.0%} of them masked"]
+    # An object of another package with the method reconstruct may leave out any of these.
+    if "n_galaxies" in meta:
+        others = [f", {meta[f'n_{where}']} {where}" for where in ("outside", "masked")
+                  if meta.get(f"n_{where}")]
+        lines.append(f"{meta['n_galaxies']} galaxies used{''.join(others)}")
+    if "z_source" in meta.get("parameters", {}):
         lines.append(f"expected: the matter in front of redshift {meta['parameters']['z_source']}")
     peak = _highest_peak(kappa)
     if peak is not None:
         y, x = peak
         place = kappa.wcs.pixel_to_world(x, y).to_string("decimal", precision=4)
-        what = "sigma" if meta["uncertainty"] == "noise" else "times its error about the truth"
-        lines.append(f"highest peak: {kappa.snr[y, x]:.1f} {what} at {place} (deg)")
+        is_total = meta.get("uncertainty") == "total"
+        unit = "times its error about the truth" if is_total else "sigma"
+        lines.append(f"highest peak: {kappa.snr[y, x]:.1f} {unit} at {place} (deg)")
     return "\n".join(lines)
 
 
@@ -126,12 +134,8 @@ def numbers_of_map(kappa):
         "shape": kappa.shape,
         "pixel_scale_arcmin": kappa.pixel_scale.to_value("arcmin"),
         "masked_fraction": kappa.mask.mean(),
-        "n_galaxies": meta["n_galaxies"],
-        "n_outside": meta["n_outside"],
-        "n_masked": meta["n_masked"],
-        "estimator": meta["estimator"],
-        "parameters": meta["parameters"],
-        "uncertainty": meta["uncertainty"] if kappa.uncertainty is not None else None,
+        **{name: meta.get(name) for name in _FROM_META},
+        "uncertainty": meta.get("uncertainty") if kappa.uncertainty is not None else None,
         **dict.fromkeys(("peak_snr", "peak_kappa", "peak_ra_deg", "peak_dec_deg")),
     }
     if peak is not None:
@@ -155,6 +159,11 @@ def _highest_peak(kappa):
 
 def _title(kappa):
     """Return the title of the picture."""
-    smoothing = kappa.meta["parameters"].get("smoothing")
-    method = kappa.meta["estimator"] + (f", smoothing {smoothing}" if smoothing else "")
-    return f"{method}, {kappa.meta['n_galaxies']} galaxies"
+    smoothing = kappa.meta.get("parameters", {}).get("smoothing")
+    return ", ".join(
+        text for text in (
+            kappa.meta.get("estimator"),
+            f"smoothing {smoothing}" if smoothing else None,
+            f"{kappa.meta['n_galaxies']} galaxies" if "n_galaxies" in kappa.meta else None,
+        ) if text
+    )

@@ -153,7 +153,7 @@ class TestFields:
             (["--cosmology", "WMAP7"], "cosmology was massivenus and is now WMAP7;"),
             (["--resolution", "massivenus"], "resolution was none and is now massivenus;"),
             (["--format", "hdf5", "--seed", "2"],
-             "seed was 0 and is now 2; format was fits and is now hdf5;"),
+             "seed was 0 and is now 2; --format was fits and is now hdf5;"),
         ],
     )
     def test_other_settings_need_another_folder(self, words, message, series, capsys):

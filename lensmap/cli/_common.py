@@ -1,0 +1,38 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The options of every command."""
+
+import argparse
+
+from lensmap.cli._files import InputFile, ReportFile, report_file
+from lensmap.cli._options import count
+
+__all__ = ["add_common_options", "common_names"]
+
+
+def add_common_options(parser):
+    """Add the options of every command."""
+    group = parser.add_argument_group("common options")
+    group.add_argument("--json", type=report_file, metavar="FILE|-",
+                       help="write the result as JSON, - to the standard output and nothing else")
+    group.add_argument("--config", type=InputFile, metavar="FILE",
+                       help="read options from a TOML file under their long names; options on the "
+                       "command line take precedence")
+    group.add_argument("--save-config", type=ReportFile, metavar="FILE",
+                       help="write the options of this run to a TOML file for --config")
+    group.add_argument("--overwrite", action="store_true", help="replace existing output files")
+    group.add_argument("--threads", type=count, metavar="N",
+                       help="the largest number of threads (default: one for each core)")
+    group.add_argument("--log", type=ReportFile, metavar="FILE",
+                       help="append all messages with their times to this file")
+    talk = group.add_mutually_exclusive_group()
+    talk.add_argument("--quiet", action="store_true", help="print warnings and errors only")
+    talk.add_argument("--verbose", action="store_true",
+                      help="print debugging messages, and the time and memory used")
+    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def common_names():
+    """Return the ``dest`` of each option of every command, a set of str."""
+    parser = argparse.ArgumentParser()
+    add_common_options(parser)
+    return {action.dest for action in parser._actions}

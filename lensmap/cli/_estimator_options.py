@@ -1,0 +1,248 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The options of estimators, as their classes declare them, plug-ins included."""
+
+import argparse
+
+from lensmap.cli._common import common_names
+from lensmap.cli._files import MaybeFile
+from lensmap.cli._messages import OptionError
+from lensmap.cli._options import angle
+from lensmap.utils import ParameterError
+
+__all__ = [
+    "add_estimator_options",
+    "add_method_argument",
+    "has_parameter",
+    "is_given",
+    "make_estimator",
+    "uncertainty_type",
+]
+
+# The parameters that --uncertainty and --seed set.
+_SET_OTHERWISE = ("uncertainty", "n_realizations", "rng")
+
+_METAVARS = {bool: "yes|no", int: "N", float: "X", str: "NAME"}
+
+
+def add_method_argument(group):
+    """Add the estimator, its uncertainty and its seed."""
+    from lensmap.estimators import load_estimators
+
+    classes = load_estimators()
+    group.add_argument(
+        "--method",
+        dest="estimator",
+        type=MaybeFile,
+        default="ks",
+        metavar="SPEC",
+        help=f"the estimator: {', '.join(classes)}, NAME:VARIANT such as cnn:cha2025, "
+        "'NAME(key=value, ...)', or PATH.py:CLASS, a file that is executed (default ks)",
+    )
+    kinds = _kinds_of_uncertainty(classes)
+    described = (
+        f"{name}{'' if kind.with_map else '[:N]'} ({', '.join(methods)})"
+        for name, (kind, methods) in kinds.items()
+    )
+    group.add_argument(
+        "--uncertainty",
+        type=uncertainty_type({name: kind for name, (kind, _) in kinds.items()}),
+        default={},
+        metavar="KIND",
+        help=f"{', '.join(described)}, where N is the number of realizations; N alone stands for "
+        "rotations:N (default: none)",
+    )
+    group.add_argument("--seed", dest="rng", type=int, metavar="N",
+                       help="the seed of the realizations (default 0)")
+
+
+def _kinds_of_uncertainty(classes):
+    """Return each kind of uncertainty by its name, and the methods that have it."""
+    kinds = {}
+    for method, cls in classes.items():
+        for kind in cls.uncertainties:
+            kinds.setdefault(kind.name, (kind, []))[1].append(method)
+    return kinds
+
+
+def uncertainty_type(kinds):
+    """Return the type of ``--uncertainty``.
+
+    Parameters
+    ----------
+    kinds : dict
+        From names to `lensmap.estimators.Uncertainty`.
+
+    Returns
+    -------
+    callable
+        Returns the parameters of an estimator, a dict, for words such as ``"analytic"``,
+        ``"rotations:50"`` and ``"50"``.
+    """
+    counted = [name for name, kind in kinds.items() if not kind.with_map]
+
+    def parse(text):
+        if text.lower() == "none":
+            return {"uncertainty": None}
+        name, colon, number = ("rotations", ":", text) if text.isdecimal() else text.partition(":")
+        if name in kinds and not colon:
+            return {"uncertainty": name}
+        if name in counted and number.isdecimal() and int(number) >= 2:
+            return {"uncertainty": name, "n_realizations": int(number)}
+        raise argparse.ArgumentTypeError(
+            f"one of {', '.join(kinds)} or none is needed, or "
+            f"{' or '.join(f'{name}:N' for name in counted)} with a whole number N of at least 2, "
+            f"or N random rotations, not {text!r}"
+        )
+
+    return parse
+
+
+def add_estimator_options(parser):
+    """Add an option for each parameter that a registered estimator declares.
+
+    It is called after all other options of a command. A parameter with the name of one of them has
+    no option of its own; ``--method 'NAME(key=value)'`` sets it.
+    """
+    from lensmap.estimators import load_estimators
+
+    taken = {action.dest for action in parser._actions} | common_names() | {*_SET_OTHERWISE}
+    declared = {}
+    for method, cls in load_estimators().items():
+        for option in cls.options:
+            if option.type is not None and option.name not in taken:
+                declared.setdefault(option.name, []).append((method, option))
+    group = parser.add_argument_group(
+        "estimator options", "parameters of the methods in parentheses, with their defaults"
+    )
+    for name, options in declared.items():
+        _add_option(group, name, options)
+    methods = {name: [method for method, _ in options] for name, options in declared.items()}
+    parser.set_defaults(estimator_options=methods)
+
+
+def _add_option(group, name, declared):
+    """Add the option of a parameter, whose value stays a text until the class is known."""
+    option, help_text = declared[0][1], _help_text(declared)
+    word = f"--{name.replace('_', '-')}"
+    common = {"dest": name, "default": argparse.SUPPRESS, "help": help_text}
+    if all(one.type is bool for _, one in declared):
+        group.add_argument(word, action=argparse.BooleanOptionalAction, **common)
+        return
+    metavar = "ANGLE" if _is_angle(option) else _METAVARS[option.type]
+    if option.choices:
+        metavar = "|".join(map(str, option.choices))
+    group.add_argument(word, type=_text_type([one for _, one in declared]), metavar=metavar,
+                       **common)
+
+
+def _is_angle(option):
+    return option.type not in _METAVARS
+
+
+def _text_type(options):
+    """Return a type that keeps the text, if any of some options allows it."""
+
+    def check(text):
+        for option in options:
+            try:
+                option.parse(text)
+            except ParameterError as error:
+                message = error.describe(lambda name, value: "it")
+            else:
+                return MaybeFile(text)
+        if _is_angle(options[0]):
+            angle(text)  # has the better message
+        raise argparse.ArgumentTypeError(message)
+
+    return check
+
+
+def _help_text(declared):
+    """Return the first sentence about a parameter, and its default for each method."""
+    methods = {}
+    for method, option in declared:
+        methods.setdefault(_default_text(option.default), []).append(method)
+    defaults = "; ".join(f"{', '.join(names)}: {text}" for text, names in methods.items())
+    sentence = declared[0][1].help.replace("None", "none")
+    return f"{sentence[:1].lower()}{sentence[1:]} ({defaults})".strip().replace("%", "%%")
+
+
+def _default_text(value):
+    if hasattr(value, "unit"):
+        return f"{value.value:g}{value.unit}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def make_estimator(arguments):
+    """Return the estimator of ``--method`` with the parameters of the options.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The arguments.
+
+    Returns
+    -------
+    lensmap.estimators.Estimator
+        The estimator.
+
+    Raises
+    ------
+    OptionError
+        If an option is not for the method.
+    ParameterError
+        If the method does not exist, or a value is not allowed.
+    """
+    from lensmap.estimators import estimator_class, make_estimator
+
+    spec = str(arguments.estimator)
+    cls = estimator_class(spec)
+    options = {option.name: option for option in getattr(cls, "options", ())}
+    changes = _check_uncertainty(arguments, cls)
+    if arguments.rng is not None:
+        changes["rng"] = arguments.rng
+    for name in arguments.estimator_options:
+        if name in arguments:
+            value = getattr(arguments, name)
+            is_flag = isinstance(value, bool) or name not in options
+            changes[name] = value if is_flag else options[name].parse(value)
+    for name in changes.keys() - options.keys():
+        _refuse(arguments, name)
+    return make_estimator(spec, **changes)
+
+
+def _refuse(arguments, name):
+    """Raise the error about an option that the chosen method lacks."""
+    option, methods = arguments.option_names.get(name), arguments.estimator_options.get(name)
+    which = f", but for {', '.join(methods)}" if methods else ""
+    raise OptionError(
+        name, f"{option or '--uncertainty'} is not for --method {arguments.estimator}{which}"
+    )
+
+
+def _check_uncertainty(arguments, cls):
+    """Return the parameters of ``--uncertainty``, if the method has this kind."""
+    kinds, chosen = getattr(cls, "uncertainties", ()), arguments.uncertainty.get("uncertainty")
+    if chosen is not None and chosen not in {kind.name for kind in kinds}:
+        words = [kind.name + ("" if kind.with_map else "[:N]") for kind in kinds]
+        raise OptionError(
+            "uncertainty",
+            f"--uncertainty {chosen} is not for --method {arguments.estimator}, which has "
+            f"{' and '.join(words) or 'none'}",
+        )
+    return dict(arguments.uncertainty)
+
+
+def is_given(arguments, name):
+    """Return whether an option or the text of ``--method`` sets a parameter of the estimator."""
+    from lensmap.estimators import given_parameters
+
+    given = name in arguments.estimator_options and name in arguments
+    return given or name in given_parameters(str(arguments.estimator))
+
+
+def has_parameter(estimator, name):
+    """Return whether an estimator, of whatever class, has a parameter."""
+    return name in (estimator.get_params() if hasattr(estimator, "get_params") else {})
