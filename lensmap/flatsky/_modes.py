@@ -10,7 +10,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike
 
-from lensmap.utils import chunk_slices, n_threads, thread_map
+from lensmap.utils import check_memory, chunk_slices, n_threads, thread_map
 
 __all__ = ["as_complex", "column_blocks", "filter_modes", "from_modes", "to_modes"]
 
@@ -80,9 +80,20 @@ def filter_modes(
     -------
     `numpy.ndarray`
         The filtered field, ``(ny, nx)``, real or complex as ``field``.
+
+    Raises
+    ------
+    MemoryError
+        If the transform would not fit into memory.
     """
     ny, nx = field.shape
     threads = n_threads(shape[0] * shape[1])
+    item = np.result_type(field.dtype, np.complex64).itemsize
+    check_memory(
+        item * (float(ny) * (shape[1] + 0.25 * nx) + 4 * threads * _BLOCK_MODES),
+        f"the transform of {ny} x {nx} pixels, padded to {shape[0]} x {shape[1]},",
+        "use larger pixels, less padding or single precision",
+    )
     real = field.dtype.kind == "f"
     forward, backward = (
         (scipy.fft.rfft, scipy.fft.irfft) if real else (scipy.fft.fft, scipy.fft.ifft)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from lensmap.flatsky._kaiser_squires import shear_kernel
 from lensmap.flatsky._modes import from_modes, to_modes
-from lensmap.utils import MapWarning, ParameterError, warn_user
+from lensmap.utils import MapWarning, ParameterError, check_memory, warn_user
 
 __all__ = ["WienerSolver"]
 
@@ -88,6 +88,12 @@ class WienerSolver:
                 str(power.shape),
                 verb="have",
             )
+        check_memory(
+            solver_memory(variance.shape, power.shape, dtype),
+            f"a Wiener filter of {variance.shape[0]} x {variance.shape[1]} pixels, padded to "
+            f"{power.shape[0]} x {power.shape[1]},",
+            "use larger pixels, less padding or dtype='float32'",
+        )
         real = np.dtype(dtype).type
         self._complex = np.complex64 if real is np.float32 else np.complex128
         self._shape = power.shape
@@ -223,6 +229,25 @@ class WienerSolver:
             self.n_iterations += 1
         x *= self._root
         return self._backward(x)
+
+
+def solver_memory(shape: tuple[int, ...], padded: tuple[int, ...], dtype: str) -> float:
+    """Estimate the memory of a solution, right to about 20 percent.
+
+    Parameters
+    ----------
+    shape, padded : tuple of int
+        The shapes ``(ny, nx)`` of the field and of the padded grid.
+    dtype : {"float64", "float32"}
+        The precision.
+
+    Returns
+    -------
+    float
+        The largest memory at any time, in bytes.
+    """
+    of_mode, of_pixel = (137.0, 35.0) if np.dtype(dtype) == np.float64 else (85.0, 15.0)
+    return of_mode * padded[0] * padded[1] + of_pixel * shape[0] * shape[1]
 
 
 def _product(one: np.ndarray, other: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord, frame_transform_graph
 from astropy.wcs.utils import wcs_to_celestial_frame
 
+from lensmap.grid._sums import check_grid_memory
 from lensmap.utils import check_celestial_wcs, chunk_slices, thread_map, unit_vectors
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ class PixelFrame:
     @cached_property
     def _nodes(self) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Node positions along y and x, and the axes at the nodes."""
+        # Whoever asks for the nodes makes arrays of all pixels next.
+        check_grid_memory(self.shape)
         y, x = (_nodes_along(n) for n in self.shape)
         return y, x, self._axes(*np.meshgrid(x, y))
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lensmap.catalog import Calibration
-from lensmap.utils import check_choice
+from lensmap.utils import check_choice, check_memory
 
 if TYPE_CHECKING:
     from lensmap.grid._assignment import PixelAssignment
 
-__all__ = ["EXTRA_SUMS", "SUMS", "GridSums", "check_both", "check_equal"]
+__all__ = ["EXTRA_SUMS", "SUMS", "GridSums", "check_both", "check_equal", "check_grid_memory"]
+
+_BYTES_PER_PIXEL = 55.0  # while galaxies without optional columns are binned
 
 #: The arrays of every `ShearGrid`.
 SUMS = ("sum_we", "sum_w", "sum_w2", "sum_wc", "sum_w2v_m", "sum_w2v_e", "count")
@@ -24,6 +26,26 @@ EXTRA_SUMS: dict[str, Callable[[PixelAssignment], np.ndarray]] = {
     # The squared modulus of the ellipticity, not calibrated: with sum_we it gives the scatter.
     "sum_w2e2": lambda assignment: np.square(np.abs(assignment.shear), dtype=float),
 }
+
+
+def check_grid_memory(shape: tuple[int, int]) -> None:
+    """Refuse a grid that would not fit into memory.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape of the map, ``(ny, nx)``.
+
+    Raises
+    ------
+    MemoryError
+        If it would not.
+    """
+    ny, nx = shape
+    check_memory(
+        _BYTES_PER_PIXEL * ny * nx, f"a map of {ny} x {nx} pixels",
+        "use larger pixels or a smaller map",
+    )
 
 
 class GridSums:

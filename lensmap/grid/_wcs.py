@@ -12,6 +12,7 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
 
 from lensmap.catalog import as_shear_catalog
+from lensmap.grid._sums import check_grid_memory
 from lensmap.utils import ParameterError, check_angle, chunk_slices, thread_map, unit_vectors
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def make_wcs(
     ValueError
         If there are no galaxies, they extend beyond 60 degrees from their center, or the map would
         have more than 1e8 pixels.
+    MemoryError
+        If a grid of the map would not fit into memory.
 
     Examples
     --------
@@ -109,6 +112,7 @@ def make_wcs(
         )
     wcs.wcs.crpix = (size + 1) / 2 - (low + high) / 2
     wcs.array_shape = (int(size[1]), int(size[0]))
+    check_grid_memory(wcs.array_shape)
     return wcs
 
 

@@ -27,6 +27,7 @@ from .surveys import (
 # For other packages of lensmap; not public.
 from ._field_folder import FieldFolder as FieldFolder
 from ._parallel import run_series as run_series
+from .surveys import check_catalog_memory as check_catalog_memory
 from .fields import field_format as field_format, open_hdf5 as open_hdf5
 from .halo_model import resolution_transfer as resolution_transfer
 

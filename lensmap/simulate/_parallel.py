@@ -47,8 +47,8 @@ def draw_fields(
         The numbers of fields that are left out, such as those that are there from another run.
         The others stay what they are.
     workers : int or None
-        The number of processes; None takes one for each CPU that this process may use, 1 works in
-        this process. All together use each CPU once.
+        The number of processes; None takes one for each CPU that this process may use, as far as
+        memory allows, 1 works in this process. All together use each CPU once.
     executor : `concurrent.futures.Executor`, callable or None
         The executor that draws the fields, or a callable that makes one, instead of new processes;
         ``workers`` is the number of its workers then.
@@ -69,6 +69,8 @@ def draw_fields(
     ------
     TypeError, ValueError
         If a number is not one.
+    MemoryError
+        If the fields, or so many workers, would not fit into memory.
     RuntimeError
         If the process that drew a field ended before its work was done, three times.
     OSError
@@ -124,10 +126,11 @@ def run_series(model, numbers, *, seed, workers, executor=None, progress=None, t
             raise TypeError(
                 f"model must have prepare() and draw(rng), such as a HaloModelField, not {model!r}"
             )
-    shared = model.prepare(), check_count(seed, "seed"), then
+    model, seed = model.prepare(), check_count(seed, "seed")
+    memory = model.estimate_memory() if hasattr(model, "estimate_memory") else None
     return run_tasks(
-        _draw, shared, numbers, workers=workers, executor=executor, progress=progress,
-        description="fields",
+        _draw, (model, seed, then), numbers, workers=workers, executor=executor, memory=memory,
+        progress=progress, description="fields",
     )
 
 

@@ -35,7 +35,11 @@ from ._engine import (
     run_tasks as run_tasks,
 )
 from ._exceptions import RunError as RunError
-from ._memory import check_memory as check_memory, memory_limit as memory_limit
+from ._memory import (
+    check_memory as check_memory,
+    free_memory as free_memory,
+    memory_limit as memory_limit,
+)
 from ._run_folder import RunFolder as RunFolder
 from ._threads import limit_threads as limit_threads
 from ._validation import match_name as match_name

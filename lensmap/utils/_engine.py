@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from lensmap.utils._memory import check_memory, free_memory
 from lensmap.utils._pools import as_pool
 from lensmap.utils._progress import track
 from lensmap.utils._threads import n_threads
@@ -19,6 +20,7 @@ __all__ = ["IncompleteRunError", "Outcome", "finish", "run_tasks"]
 
 _ATTEMPTS = 3
 _PENDING = 4  # tasks for each worker
+_PROCESS_BYTES = 150e6  # of a process that has loaded numpy, scipy and astropy
 
 _SMALL = 10_000  # bytes of a specification that travels with each task
 
@@ -84,8 +86,8 @@ def finish(outcomes, what, where):
 
 
 def run_tasks(
-    function, shared, items, *, workers=None, executor=None, folder=None, progress=None,
-    description="tasks",
+    function, shared, items, *, workers=None, executor=None, memory=None, folder=None,
+    progress=None, description="tasks",
 ):
     """Call a function for each of many items, and yield the outcomes in order.
 
@@ -103,12 +105,14 @@ def run_tasks(
     items : sequence
         The tasks' own arguments, which are small.
     workers : int or None
-        The number of workers; None takes all CPUs that the process may use. 1 works in this
-        process, unless an executor is given.
+        The number of workers; None takes all CPUs that the process may use, but no more workers
+        than fit into memory. 1 works in this process, unless an executor is given.
     executor : `concurrent.futures.Executor`, callable or None
         The executor that runs the tasks, or a callable that makes one, which is called again if
         that breaks. None makes a pool of new processes, with so many threads each that all
         together use each CPU once.
+    memory : float or None
+        The memory that a worker needs for its task, bytes; None skips the check of memory.
     folder : path-like or None
         A folder that all workers can read; None makes a temporary one, which other machines cannot
         read.
@@ -126,6 +130,8 @@ def run_tasks(
     ------
     TypeError, ValueError
         If a parameter cannot be used.
+    MemoryError
+        If the processes would not fit into memory.
     OSError
         If a disk is full.
     RuntimeError
@@ -135,10 +141,15 @@ def run_tasks(
     -----
     New processes import the main module: a script needs the guard ``if __name__ ==
     "__main__":``. When the caller stops (Ctrl-C, SIGTERM, the end of the loop), pending tasks are
-    cancelled, running ones have 20 seconds to finish, and lensmap's own processes end.
+    canceled, running ones have 20 seconds to finish, and lensmap's own processes end.
     """
     items = list(items)
-    workers = n_threads() if workers is None else check_count(workers, "workers", minimum=1)
+    if workers is not None:
+        check_count(workers, "workers", minimum=1)
+    if executor is None:
+        workers = _check_workers(workers, memory, len(items))
+    elif workers is None:
+        workers = n_threads()
     if executor is None and min(workers, len(items)) <= 1:
         outcomes = _in_this_process(function, shared, items)
     else:
@@ -146,6 +157,20 @@ def run_tasks(
         workers = max(1, min(workers, len(items)))
         outcomes = _in_workers(source, items, workers, as_pool(executor, workers), folder)
     return track(outcomes, len(items), progress, description)
+
+
+def _check_workers(workers, memory, n_items):
+    """Return the number of processes; as many as fit into memory unless a number is given."""
+    if memory is None:
+        return n_threads() if workers is None else workers
+    each = memory + _PROCESS_BYTES
+    if workers is None:
+        free = free_memory()
+        workers = n_threads() if free is None else max(1, min(n_threads(), int(free // each)))
+    processes = min(workers, n_items)
+    if processes > 1:
+        check_memory(processes * each, f"the work of {processes} processes", "use fewer workers")
+    return workers
 
 
 def _in_this_process(function, shared, items):
@@ -194,6 +219,14 @@ class _Task:
         self.take(Reply(None, RuntimeError(text), False, 0.0))
 
 
+def _reply_of(future):
+    """Return the reply that a broken pool still gave; None if there is none."""
+    try:
+        return future.result(timeout=0)
+    except Exception:  # noqa: BLE001  whatever it is, the task is repeated
+        return None
+
+
 class _Head:
     """The tasks of a run: which are to come, under way, to be repeated, and done."""
 
@@ -205,6 +238,7 @@ class _Head:
         self._again = deque()
         self._suspects = deque()  # one of them ended a worker: they run alone
         self._anything_began = False
+        self._barren_pools = 0  # since the last task that began
 
     def outcomes(self):
         """Yield the outcomes in order."""
@@ -265,7 +299,7 @@ class _Head:
             self._take(self._running.pop(future), reply)
 
     def _take(self, task, reply):
-        self._anything_began = True
+        self._anything_began, self._barren_pools = True, 0
         task.take(reply)
         if task.outcome is None:
             self._again.append(task)
@@ -277,13 +311,15 @@ class _Head:
         self._running = {}
         suspects = []
         for future, task in lost:
-            if future.done() and not future.cancelled() and future.exception() is None:
-                self._take(task, future.result())
+            reply = _reply_of(future)
+            if reply is not None:
+                self._take(task, reply)
             elif not self._pool.has_markers or task.marker.exists():
                 suspects.append(task)
             else:
                 self._again.append(task)
-        if not suspects and not self._anything_began:
+        self._barren_pools = 0 if suspects else self._barren_pools + 1
+        if self._barren_pools and (not self._anything_began or self._barren_pools == _ATTEMPTS):
             raise RuntimeError(
                 "worker processes ended before they began to work: a script needs the guard "
                 'if __name__ == "__main__":, and memory for one lensmap in each worker'

@@ -3,11 +3,12 @@
 
 import os
 import re
+from pathlib import Path
 
 from lensmap.utils._exceptions import ParameterError
 from lensmap.utils._limits import system_memory
 
-__all__ = ["check_memory", "memory_limit"]
+__all__ = ["check_memory", "free_memory", "memory_limit"]
 
 _VARIABLE = "LENSMAP_MEMORY_LIMIT"
 
@@ -53,13 +54,39 @@ def memory_limit(limit=None):
     return size
 
 
+def free_memory(limit=None):
+    """Return the memory that is left for new work.
+
+    Parameters
+    ----------
+    limit : int, str or None
+        As for `memory_limit`.
+
+    Returns
+    -------
+    int or None
+        Bytes: the limit minus what this process holds (on Linux); None without a limit.
+    """
+    limit = memory_limit(limit)
+    return None if limit is None else limit - _held_memory()
+
+
+def _held_memory():
+    """Return the memory that this process holds, in bytes; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
 def check_memory(estimate, what, remedy, limit=None):
     """Refuse work that would need more memory than there is.
 
     Parameters
     ----------
     estimate : float
-        The largest memory that the work needs at any time, bytes.
+        The largest memory that the work needs at any time, bytes, beside what the process holds.
     what : str
         The work, as the subject of the message.
     remedy : str
@@ -72,11 +99,11 @@ def check_memory(estimate, what, remedy, limit=None):
     MemoryError
         If the estimate exceeds the limit.
     """
-    limit = memory_limit(limit)
-    if limit is not None and estimate > limit:
+    free = free_memory(limit)
+    if free is not None and estimate > free:
         raise MemoryError(
-            f"{what} would need {_amount(estimate)} of memory, more than the limit of "
-            f"{_amount(limit)}: {remedy}"
+            f"{what} would need {_amount(estimate)} of memory, and {_amount(max(free, 0))} of the "
+            f"limit of {_amount(memory_limit(limit))} are left: {remedy}"
         )
 
 

@@ -92,14 +92,14 @@ class _MadePool(_GivenPool):
 
     def close(self, running):
         if self._executor is not None:
-            # Futures that are cancelled one by one are too much for a process pool that breaks.
+            # Futures that are canceled one by one are too much for a process pool that breaks.
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._executor = None
         _wait_for_end(running)
 
 
 def _wait_for_end(futures):
-    """Wait until all futures are done or cancelled, but not longer than the time of grace."""
+    """Wait until all futures are done or canceled, but not longer than the time of grace."""
     limit = time.monotonic() + _GRACE
     while not all(future.done() for future in futures) and time.monotonic() < limit:
         time.sleep(0.05)

@@ -33,6 +33,8 @@ _PURPOSES = ("validation", "tuning", "calibration", "null")
 # Lighter halos are no clusters: no map shows them.
 _MIN_HALO_MASS = 5e13 * u.solMass
 
+_BYTES_PER_PIXEL = 170.0  # of a survey of a field, while it is observed
+
 # Seeds of users and of training are below 2**64.
 _SEED_BITS = 64
 
@@ -208,6 +210,20 @@ class ValidationSetup:
             The new set-up.
         """
         return replace(self, **changes)
+
+    def estimate_memory(self) -> float:
+        """Estimate the memory of a process that draws fields.
+
+        Returns
+        -------
+        float
+            The largest memory at any time in bytes, without the program itself.
+        """
+        ny, nx = self.sky.shape
+        survey = _BYTES_PER_PIXEL * ny * nx
+        if self.null or not hasattr(self.sky, "estimate_memory"):
+            return survey
+        return survey + self.sky.estimate_memory()
 
     def prepare(self) -> "ValidationSetup":
         """Do the work that all fields share, some seconds in the first call.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lensmap import __version__
 from lensmap.simulate import draw_fields
 from lensmap.typing import PathLike, ProgressLike
-from lensmap.utils import ParameterError, ParameterTypeError, check_count
+from lensmap.utils import ParameterError, ParameterTypeError, check_count, check_memory
 from lensmap.validation._facts import estimator_facts, setup_facts
 from lensmap.validation._field_maps import MapMaker, map_fields
 from lensmap.validation._parts import PARTS
@@ -21,6 +21,10 @@ from lensmap.validation.measures import ComaSky, map_coma, measure_field
 __all__ = ["ValidationPlan", "validate"]
 
 _MIN_COMA = 4  # for the scatter between mocks
+
+# While linear estimators map a field, and the maps of the last field are measured; networks need
+# more.
+_BYTES_PER_PIXEL, _BYTES_PER_MAP_PIXEL = 500.0, 40.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +113,8 @@ def validate(
     ------
     TypeError, ValueError
         If a parameter cannot be used, or the folder holds another validation.
+    MemoryError
+        If the maps would not fit into memory.
     RuntimeError
         If another run uses the folder.
 
@@ -124,6 +130,12 @@ def validate(
     shared = [name for name in more if name in estimators]
     if shared:
         raise ParameterError("more", "other names than estimators", repr(shared[0]), verb="have")
+    ny, nx = setup.sky.shape
+    check_memory(
+        (_BYTES_PER_PIXEL + _BYTES_PER_MAP_PIXEL * len(estimators)) * ny * nx,
+        f"maps of {ny} x {nx} pixels",
+        "use a smaller shape",
+    )
     settings = _settings(estimators, setup, plan, more, seed)
     with RecordFolder(folder, settings, addable=("more",), take_over=take_over) as records:
         _measure_parts(_Run(records, seed, workers, progress), estimators, setup, plan, more)

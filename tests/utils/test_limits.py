@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from lensmap.utils import check_memory, limit_threads, memory_limit, n_threads
+from lensmap.utils import check_memory, free_memory, limit_threads, memory_limit, n_threads
 from lensmap.utils import _limits as limits
 from lensmap.utils import _threads as threads
 
@@ -77,21 +77,27 @@ def test_no_amount(limit):
 
 
 def test_what_does_not_fit_is_refused(monkeypatch):
+    monkeypatch.setattr("lensmap.utils._memory._held_memory", lambda: 2**29)
     check_memory(1e6, "A map", "use larger pixels", "1 GiB")
+    assert free_memory("1 GiB") == 2**29
     with pytest.raises(MemoryError) as caught:
         check_memory(2**41, "A map of 9 x 9 pixels", "use larger pixels", "1.5 GiB")
     assert str(caught.value) == (
-        "A map of 9 x 9 pixels would need 2 TiB of memory, more than the limit of 1.5 GiB: use "
-        "larger pixels"
+        "A map of 9 x 9 pixels would need 2 TiB of memory, and 1 GiB of the limit of 1.5 GiB are "
+        "left: use larger pixels"
     )
     with pytest.raises(MemoryError):
         check_memory(1e18, "A map", "use larger pixels")
     monkeypatch.setenv("LENSMAP_MEMORY_LIMIT", "1 MiB")
-    with pytest.raises(MemoryError, match="limit of 1 MiB"):
+    with pytest.raises(MemoryError, match="0 B of the limit of 1 MiB"):
         check_memory(2e6, "A map", "use larger pixels")
     monkeypatch.setenv("LENSMAP_MEMORY_LIMIT", "little")
     with pytest.raises(ValueError, match="LENSMAP_MEMORY_LIMIT must be"):
         check_memory(2e6, "A map", "use larger pixels")
+
+
+def test_this_process_holds_something():
+    assert 20e6 < memory_limit() - free_memory() < memory_limit()
 
 
 def test_a_system_that_says_nothing(monkeypatch):

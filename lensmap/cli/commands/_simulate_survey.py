@@ -23,9 +23,6 @@ EXAMPLES = """examples:
 
 _FIELD_SUFFIXES = FITS_SUFFIXES + HDF5_SUFFIXES
 
-# A galaxy takes some 100 bytes.
-_MAX_GALAXIES = 3e8
-
 
 class OutputTruth(OutputTable):
     """A field, or a table of its halos, by the suffix."""
@@ -121,12 +118,14 @@ def _add_survey_arguments(parser):
 
 def run(arguments):
     """Run the command."""
+    from lensmap.simulate import check_catalog_memory
+
     _check(arguments)
     seeds, null = seeds_of(arguments.seed), arguments.null
     with open_outputs(arguments) as temporary:
         survey = make_survey(arguments)
         make_field, wcs = _field(arguments, survey, seeds)
-        check_number_of_galaxies(survey, wcs)
+        check_catalog_memory(survey, wcs)
         mask = draw_mask(wcs, arguments.fraction, seeds)
         field = make_field()
         lensing = None if null else field
@@ -232,35 +231,6 @@ def _field(arguments, survey, seeds):
         parameters["z_source"] = survey.z_source
     model = make_model(arguments, **parameters)
     return (lambda: None if arguments.null else model.draw(seeds["field"])), model.wcs
-
-
-def check_number_of_galaxies(survey, wcs):
-    """Refuse a catalog that does not fit into memory.
-
-    Parameters
-    ----------
-    survey : lensmap.simulate.MockSurvey
-        The survey.
-    wcs : `~astropy.wcs.WCS`
-        The pixels of the field.
-
-    Raises
-    ------
-    ParameterError
-        If there would be too many galaxies.
-    """
-    from astropy.wcs.utils import proj_plane_pixel_area
-
-    ny, nx = wcs.array_shape
-    area = ny * nx * proj_plane_pixel_area(wcs) * 3600
-    n = survey.expected_density.value * area
-    if n > _MAX_GALAXIES:
-        raise ParameterError(
-            "density",
-            f"at most {_MAX_GALAXIES / area:.2g} galaxies per square arcminute on this field",
-            f"{survey.expected_density.value:.3g}",
-            f"{n:.2g} galaxies do not fit into memory",
-        )
 
 
 def draw_mask(wcs, fraction, seeds):

@@ -28,6 +28,7 @@ from lensmap.simulate.halo_model._planes import (
     mass_to_kappa,
 )
 from lensmap.simulate.halo_model._resolution import Resolution, resolution_transfer
+from lensmap.utils import check_memory
 
 if TYPE_CHECKING:
     from astropy.cosmology import FLRW
@@ -75,6 +76,16 @@ class Box:
         As for `resolution_transfer`.
     dtype : numpy.dtype
         ``float32`` or ``float64``.
+
+    Attributes
+    ----------
+    memory : float
+        An estimate of the largest memory at any time, in bytes.
+
+    Raises
+    ------
+    MemoryError
+        If the box would not fit into memory.
     """
 
     def __init__(
@@ -91,6 +102,11 @@ class Box:
         self.dtype = np.dtype(dtype)
         statistics = HaloStatistics(cosmology, physics, highest_redshift(z_sources))
         self.planes = make_planes(statistics, z_sources, _MAX_PLANE_THICKNESS_MPC)
+        self.memory = self._estimate_memory(len(z_sources))
+        check_memory(
+            self.memory, f"a field in a box of {shape[0]} x {shape[1]} pixels",
+            "use fewer or larger pixels, less padding or a higher min_mass",
+        )
         self._coarse_shape = shape[0] // _COARSE_FACTOR, shape[1] // _COARSE_FACTOR
         coarse_ell = _half(mode_ell(self._coarse_shape, self.pixel * _COARSE_FACTOR))
         self._fields, self._tracers = zip(
@@ -106,6 +122,17 @@ class Box:
         self._transfer = resolution_transfer(ell, resolution).astype(self.dtype)
         self._tabulate_redshifts(cosmology, z_sources)
         self._painter = HaloPainter(self.shape, self.dtype)
+
+    def _estimate_memory(self, n_sources):
+        """Return the largest memory of a draw, with what is kept for all draws, in bytes."""
+        pixels = float(self.shape[0] * self.shape[1])
+        n_halos = sum(plane.group_numbers.sum() for plane in self.planes) * pixels * self.pixel**2
+        single = self.dtype.itemsize == 4
+        painter = 22e6 * self.dtype.itemsize / 4  # tables of halo profiles
+        kept = pixels * ((7 if single else 10) + (3.05 if single else 4.2) * len(self.planes))
+        # Halos are drawn first; while they are painted, there are maps of each source, too.
+        maps = pixels * ((112 if single else 168) + (22 if single else 44) * (n_sources - 1))
+        return painter + kept + max(12 * pixels + 310 * n_halos, maps + 230 * n_halos)
 
     # --- before the draws -------------------------------------------------------------------
 

@@ -3,7 +3,7 @@ from ._ellipticities import IntrinsicEllipticities, compose
 from ._footprints import ragged_edge, random_mask, star_holes
 from ._gridded import GridSampler
 from ._measurement_error import MeasurementError, hsc_measurement_error
-from ._mock_survey import MockSurvey
+from ._mock_survey import MockSurvey, check_catalog_memory
 from ._pixel_sampler import PixelSampler, image_shear
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "MeasurementError",
     "MockSurvey",
     "PixelSampler",
+    "check_catalog_memory",
     "compose",
     "hsc_measurement_error",
     "image_shear",

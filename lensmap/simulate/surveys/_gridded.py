@@ -13,6 +13,7 @@ from lensmap.masks import pixel_mask
 from lensmap.simulate.fields import filled
 from lensmap.simulate.surveys._pixel_sampler import PixelSampler, image_shear
 from lensmap.simulate.surveys._positions import pixel_areas
+from lensmap.utils import check_memory
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from lensmap.typing import MaskLike
 
 __all__ = ["GridSampler", "SamplerCache"]
+
+_BYTES_PER_PIXEL = 170.0  # at most, while a sampler is made
 
 
 class GridSampler:
@@ -54,6 +57,11 @@ class GridSampler:
         intrinsic: IntrinsicEllipticities,
         measurement: MeasurementError,
     ) -> None:
+        ny, nx = wcs.array_shape
+        check_memory(
+            _BYTES_PER_PIXEL * ny * nx, f"a survey of {ny} x {nx} pixels",
+            "use fewer or larger pixels",
+        )
         self.wcs = wcs
         self._parity = PixelFrame(wcs).parity
         self._mask = pixel_mask(mask, wcs)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 from astropy.table import Table
+from astropy.wcs.utils import proj_plane_pixel_area
 from numpy.typing import ArrayLike
 
 from lensmap.catalog import ShearCatalog
@@ -29,7 +30,13 @@ from lensmap.simulate.surveys._interpolation import (
 from lensmap.simulate.surveys._measurement_error import MeasurementError
 from lensmap.simulate.surveys._positions import draw_positions
 from lensmap.simulate.surveys._presets import SURVEYS, survey_parameters
-from lensmap.utils import ParameterError, Parametrized, as_generator, check_choice
+from lensmap.utils import (
+    ParameterError,
+    Parametrized,
+    as_generator,
+    check_choice,
+    check_memory,
+)
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -38,7 +45,9 @@ if TYPE_CHECKING:
     from lensmap.simulate.fields import LensingField
     from lensmap.typing import MaskLike, RNGLike
 
-__all__ = ["MockSurvey"]
+__all__ = ["MockSurvey", "check_catalog_memory"]
+
+_BYTES_PER_GALAXY = 200.0  # while a catalog is drawn
 
 _PER_AREA = u.arcmin**-2
 
@@ -255,10 +264,13 @@ class MockSurvey(Parametrized):
         ValueError
             If ``field`` and ``wcs`` do not fit, the redshifts that a sequence of fields needs are
             unknown, or no galaxy lies on the map.
+        MemoryError
+            If the catalog would not fit into memory.
         """
         # Separate streams, so that drawing redshifts does not change the shapes.
         position_rng, shape_rng, error_rng, redshift_rng = as_generator(rng).spawn(4)
         skies, wcs = as_fields(field, wcs)
+        check_catalog_memory(self, wcs)
         density = self.expected_density.value
         mask = _joined_mask(self._sky_mask, skies)
         lon, lat, x, y = draw_positions(wcs, density, mask, position_rng)
@@ -348,6 +360,30 @@ class MockSurvey(Parametrized):
         if z_source is None or isinstance(z_source, float):
             return None if z_source is None else np.full(n, z_source)
         return z_source.sample(n, rng)
+
+
+def check_catalog_memory(survey: MockSurvey, wcs: WCS) -> None:
+    """Refuse a catalog that would not fit into memory.
+
+    Parameters
+    ----------
+    survey : MockSurvey
+        The survey.
+    wcs : `~astropy.wcs.WCS`
+        The pixels of the map.
+
+    Raises
+    ------
+    MemoryError
+        If it would not.
+    """
+    ny, nx = wcs.array_shape
+    area = proj_plane_pixel_area(wcs) * u.deg**2 * float(ny) * nx
+    n = float((survey.expected_density * area).to_value(u.one))
+    check_memory(
+        _BYTES_PER_GALAXY * n, f"a catalog of {n:.2g} galaxies",
+        "use a lower density or a smaller map",
+    )
 
 
 def _joined_mask(mask, skies):

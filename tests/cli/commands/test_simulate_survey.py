@@ -177,7 +177,7 @@ class TestSurvey:
             (["-o", "mine.fits"], "exists; --overwrite replaces it"),
             (["--preset", "euclid"], "there is no survey preset 'euclid'"),
             (["--density", "-1"], "--density must be one positive finite number"),
-            (["--density", "1e9"], "do not fit into memory"),
+            (["--density", "1e9"], "a catalog of 4.4e+13 galaxies would need"),
             (["--density", "1e-6"], "there is no galaxy on the map"),
             (["--sigma-e", "0.9"], "--sigma-e must be above 0"),
             (["--measurement-error", "des"], "must be 'hsc', a number"),
