@@ -95,7 +95,7 @@ class HaloRecovery:
 
         Parameters
         ----------
-        run : `lensmap.utils.RunFolder`
+        run : RunFolder
             The folder of `recover_halos`.
 
         Returns

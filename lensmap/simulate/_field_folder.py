@@ -1,13 +1,22 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`simulate_fields`: a series of fields in files, which may grow and be interrupted."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from lensmap.simulate._parallel import run_series
 from lensmap.simulate.fields import check_field_file
 from lensmap.utils import RunFolder, check_choice, check_count, finish, to_plain
+
+if TYPE_CHECKING:
+    from lensmap.typing import PathLike, ProgressLike
 
 __all__ = ["FieldFolder", "simulate_fields"]
 
@@ -20,9 +29,17 @@ _ALGORITHM = 1
 
 
 def simulate_fields(
-    model, folder, n_fields, *, seed=0, format="fits", workers=None, executor=None, progress=None,
-    take_over=False,
-):
+    model: Any,
+    folder: PathLike,
+    n_fields: int,
+    *,
+    seed: int = 0,
+    format: Literal["fits", "hdf5"] = "fits",
+    workers: int | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
+    progress: ProgressLike = None,
+    take_over: bool = False,
+) -> list[Path]:
     """Draw a series of fields into files of a folder.
 
     The same call resumes an interrupted run, and one with more fields extends the series: fields
@@ -87,10 +104,12 @@ class FieldFolder:
         As for `simulate_fields`.
     """
 
-    def __init__(self, folder, model, *, seed, format, take_over=False):
+    def __init__(
+        self, folder: PathLike, model: Any, *, seed: int, format: str, take_over: bool = False
+    ) -> None:
         check_choice(format, "format", tuple(_SUFFIXES))
         self._model, self._seed = model, check_count(seed, "seed")
-        z_source = getattr(model, "z_source", None)
+        z_source: Any = getattr(model, "z_source", None)
         several = isinstance(z_source, (list, tuple, np.ndarray))
         parts = [f"_z{z}" for z in z_source] if several else [""]
         self._names = [f"field_{{:04d}}{part}{_SUFFIXES[format]}" for part in parts]
@@ -100,13 +119,13 @@ class FieldFolder:
             take_over=take_over,
         )
 
-    def __enter__(self):
+    def __enter__(self) -> FieldFolder:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._run.close()
 
-    def paths(self, n):
+    def paths(self, n: int) -> list[Path]:
         """Return the files of the first fields.
 
         Parameters
@@ -121,7 +140,7 @@ class FieldFolder:
         """
         return [self._run.path / name.format(i) for i in range(n) for name in self._names]
 
-    def missing(self, n):
+    def missing(self, n: int) -> list[int]:
         """Return the numbers of the fields below ``n`` that lack a file.
 
         Parameters
@@ -136,7 +155,13 @@ class FieldFolder:
         """
         return self._run.missing_files(self._names, n, check_field_file)
 
-    def draw(self, numbers, workers=None, executor=None, progress=None):
+    def draw(
+        self,
+        numbers: Sequence[int],
+        workers: int | None = None,
+        executor: Executor | Callable[[], Executor] | None = None,
+        progress: ProgressLike = None,
+    ) -> None:
         """Draw fields and write their files.
 
         Parameters

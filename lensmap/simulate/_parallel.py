@@ -1,14 +1,23 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Many fields on many cores, the same whatever the number of workers."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from lensmap.utils import check_count, run_tasks
 
+if TYPE_CHECKING:
+    from lensmap.typing import ProgressLike
+
 __all__ = ["draw_fields", "field_seed", "run_series"]
 
 
-def field_seed(seed, index):
+def field_seed(seed: int, index: int) -> np.random.SeedSequence:
     """Return the seed of one field of a series.
 
     Parameters
@@ -27,9 +36,17 @@ def field_seed(seed, index):
 
 
 def draw_fields(
-    model, n_fields, *, seed=0, first=0, skip=(), workers=None, executor=None, progress=None,
-    then=None,
-):
+    model: Any,
+    n_fields: int,
+    *,
+    seed: int = 0,
+    first: int = 0,
+    skip: Collection[int] = (),
+    workers: int | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
+    progress: ProgressLike = None,
+    then: Callable[[Any, np.random.SeedSequence], Any] | None = None,
+) -> Iterator[Any]:
     """Draw a series of fields, in parallel processes, and yield them in order.
 
     Parameters
@@ -99,7 +116,16 @@ def _values(outcomes):
         yield outcome.value
 
 
-def run_series(model, numbers, *, seed, workers, executor=None, progress=None, then=None):
+def run_series(
+    model: Any,
+    numbers: Sequence[int],
+    *,
+    seed: int,
+    workers: int | None,
+    executor: Executor | Callable[[], Executor] | None = None,
+    progress: ProgressLike = None,
+    then: Callable[[Any, np.random.SeedSequence], Any] | None = None,
+) -> Iterator[Any]:
     """Draw fields of a series, and yield how each ended.
 
     Parameters

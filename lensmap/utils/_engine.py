@@ -1,13 +1,17 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`run_tasks`: many independent tasks on several workers, the same whatever their number."""
 
+from __future__ import annotations
+
 import hashlib
 import tempfile
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, wait
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lensmap.utils._memory import check_memory, free_memory
 from lensmap.utils._pools import as_pool
@@ -50,7 +54,7 @@ class IncompleteRunError(RuntimeError):
     """The end of a run in which some tasks succeeded and others failed."""
 
 
-def finish(outcomes, what, where):
+def finish(outcomes: Iterable[Outcome], what: str, where: str) -> None:
     """Wait for the end of all tasks.
 
     Parameters
@@ -86,9 +90,17 @@ def finish(outcomes, what, where):
 
 
 def run_tasks(
-    function, shared, items, *, workers=None, executor=None, memory=None, folder=None,
-    progress=None, description="tasks",
-):
+    function: Callable[[Any, Any], Any],
+    shared: Any,
+    items: Iterable[Any],
+    *,
+    workers: int | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
+    memory: float | None = None,
+    folder: str | PathLike | None = None,
+    progress: bool | Callable[[int, int], object] | None = None,
+    description: str = "tasks",
+) -> Iterator[Outcome]:
     """Call a function for each of many items, and yield the outcomes in order.
 
     Results do not depend on the number of workers. A task that fails is tried three times, and the

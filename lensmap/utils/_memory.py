@@ -19,7 +19,7 @@ _UNITS = {"": 1, "B": 1} | {
 }
 
 
-def memory_limit(limit=None):
+def memory_limit(limit: float | str | None = None) -> int | None:
     """Return the memory that lensmap may use.
 
     Parameters
@@ -44,17 +44,17 @@ def memory_limit(limit=None):
         name, limit = _VARIABLE, os.environ.get(_VARIABLE)
     if limit is None:
         return system_memory()
-    match = re.fullmatch(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([A-Za-z]*)\s*", str(limit))
+    number, unit = re.findall(r"^\s*([0-9.]+(?:e[0-9]+)?|)\s*(.*?)\s*$", str(limit), re.S)[0]
     try:
-        size = int(float(match[1]) * _UNITS[match[2]])
-    except (TypeError, KeyError, ValueError):
+        size = int(float(number) * _UNITS[unit])
+    except (KeyError, ValueError):
         size = 0
     if size < 1:
         raise ParameterError(name, "an amount of memory, such as '8 GiB'", repr(limit))
     return size
 
 
-def free_memory(limit=None):
+def free_memory(limit: float | str | None = None) -> int | None:
     """Return the memory that is left for new work.
 
     Parameters
@@ -80,7 +80,9 @@ def _held_memory():
         return 0
 
 
-def check_memory(estimate, what, remedy, limit=None):
+def check_memory(
+    estimate: float, what: str, remedy: str, limit: float | str | None = None
+) -> None:
     """Refuse work that would need more memory than there is.
 
     Parameters

@@ -1,10 +1,15 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`RunFolder`: the settings and the finished items of a run, from which the same call resumes."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import weakref
+from collections.abc import Callable, Collection, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from lensmap import __version__
 from lensmap.utils._exceptions import LensmapWarning, ParameterError, warn_user
@@ -82,17 +87,28 @@ class RunFolder:
     """
 
     def __init__(
-        self, path, settings, *, schema, kind="run", algorithm=1, addable=(), fillable=(),
-        products=(), take_over=False, overwrite=False, remedy="use another folder",
-        version=__version__,
-    ):
+        self,
+        path: str | PathLike,
+        settings: Mapping[str, Any],
+        *,
+        schema: int,
+        kind: str = "run",
+        algorithm: int = 1,
+        addable: Collection[str] = (),
+        fillable: Collection[str] = (),
+        products: Collection[str] = (),
+        take_over: bool = False,
+        overwrite: bool = False,
+        remedy: str = "use another folder",
+        version: str = __version__,
+    ) -> None:
         self._kind, self._products, self._algorithm = kind, tuple(products), algorithm
         self._open_settings = {*addable, *fillable}
         asked = json.loads(json.dumps(to_plain(settings)))
         self.path, self.version = _check_path(path), version
         self._file = SettingsFile(self.path, kind, schema, algorithm, remedy)
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = FolderLock(self.path, take_over=take_over)
+        self._lock: FolderLock | None = FolderLock(self.path, take_over=take_over)
         self._release = weakref.finalize(self, self._lock.release)
         try:
             self._remove_leftovers()
@@ -104,7 +120,7 @@ class RunFolder:
             raise
 
     @classmethod
-    def read(cls, path, *, schema, kind="run"):
+    def read(cls, path: str | PathLike, *, schema: int, kind: str = "run") -> RunFolder:
         """Open a folder for reading; another run may have it.
 
         Parameters
@@ -141,13 +157,13 @@ class RunFolder:
     def __repr__(self):
         return f"<RunFolder {str(self.path)!r}: {self._kind}>"
 
-    def __enter__(self):
+    def __enter__(self) -> RunFolder:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Give the folder back, so that another run may have it."""
         if self._lock is not None and self._release.alive:
             self._remove_leftovers()
@@ -219,7 +235,7 @@ class RunFolder:
         return {"run": hashlib.sha256(text.encode()).hexdigest()[:16],
                 "algorithm": self._algorithm, "lensmap": __version__}
 
-    def numbers(self, part=""):
+    def numbers(self, part: str = "") -> list[int]:
         """Return the numbers of the records of a part.
 
         Parameters
@@ -234,7 +250,7 @@ class RunFolder:
         """
         return sorted(int(path.stem) for path in self._records(part))
 
-    def missing(self, n, part=""):
+    def missing(self, n: int, part: str = "") -> list[int]:
         """Return the numbers below ``n`` that have no record.
 
         Parameters
@@ -291,7 +307,7 @@ class RunFolder:
                 f"has algorithm {own['algorithm']}: use another folder"
             )
 
-    def save(self, number, record, part=""):
+    def save(self, number: int, record: Mapping[str, Any], part: str = "") -> None:
         """Write the record of an item.
 
         Parameters
@@ -313,7 +329,7 @@ class RunFolder:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_record(path, record, self._stamp)
 
-    def load(self, number, part=""):
+    def load(self, number: int, part: str = "") -> dict[str, Any]:
         """Read the record of an item.
 
         Parameters
@@ -346,7 +362,7 @@ class RunFolder:
                 "anew"
             ) from error
 
-    def notes(self, name):
+    def notes(self, name: str) -> dict[str, Any]:
         """Return what `note` wrote.
 
         Parameters
@@ -367,7 +383,7 @@ class RunFolder:
         except ValueError as error:
             raise ValueError(f"{str(path)!r} cannot be read ({error}): delete it") from error
 
-    def note(self, name, values):
+    def note(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a few values that belong to no single item.
 
         Parameters
@@ -393,7 +409,9 @@ class RunFolder:
 
     # --- products ---------------------------------------------------------------------------
 
-    def missing_files(self, names, n, check):
+    def missing_files(
+        self, names: Sequence[str], n: int, check: Callable[[Path], object]
+    ) -> list[int]:
         """Return the numbers below ``n`` that lack a product.
 
         Parameters
