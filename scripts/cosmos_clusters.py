@@ -28,7 +28,7 @@ from lensmap import (
 )
 from lensmap.cli._options import read_positions
 from lensmap.networks import available_networks
-from lensmap.peaks import completeness, find_peaks, open_area, peaks_at_density, purity
+from lensmap.peaks import completeness, find_peaks, peaks_at_density, purity, unmasked_area
 from lensmap.statistics import stack_at
 
 SMOOTHINGS = (0.5, 0.6, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0)  # arcmin
@@ -74,8 +74,8 @@ def main():
               f"   ({seconds[name]:.1f} s)", flush=True)
     radius = arguments.radius * u.arcmin
     for density in arguments.peak_density or (20, 40):
-        print(f"\nthe highest {density:g} peaks per deg2, {open_area(kappa):.2f}; matches within "
-              f"{radius}")
+        print(f"\nthe highest {density:g} peaks per deg2, {unmasked_area(kappa):.2f}; matches "
+              f"within {radius}")
         for name, kappa in maps.items():
             peaks = find_peaks(kappa, 0, by="kappa", min_separation=radius)
             peaks = peaks_at_density(peaks, density / u.deg**2, kappa)

@@ -81,9 +81,9 @@ from lensmap.peaks import (
     find_peaks,
     find_segments,
     match_peaks,
-    open_area,
     peaks_at_density,
     purity,
+    unmasked_area,
 )
 from lensmap.profiles import (
     apply_boost,
@@ -443,7 +443,7 @@ def peaks():
         "purity": purity(found, reference, radius, by="snr", bins=[2, 3, 4, 10], kappa=kappa,
                          rng=0),
         "at density": peaks_at_density(everything, 20 / u.deg**2, kappa),
-        "area": open_area(kappa),
+        "area": unmasked_area(kappa),
     }
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from lensmap.peaks import open_area
+from lensmap.peaks import unmasked_area
 
 __all__ = ["draw_places", "most_halos"]
 
@@ -86,7 +86,7 @@ def most_halos(kappa, size, closest):
         At least 1.
     """
     radius = max(closest / 2, size)
-    return max(1, int(_FILLING * open_area(kappa).to_value(u.sr) / (np.pi * radius**2)))
+    return max(1, int(_FILLING * unmasked_area(kappa).to_value(u.sr) / (np.pi * radius**2)))
 
 
 def _free_place(kappa, pixels, others, apart, rng):

@@ -18,7 +18,13 @@ from lensmap.injection._places import draw_places, most_halos
 from lensmap.injection._result import HaloRecovery
 from lensmap.injection._run import open_run, stored_seed
 from lensmap.masks import SkyMask
-from lensmap.peaks import find_peaks, heights, match_peaks, open_area, peaks_at_density
+from lensmap.peaks import (
+    detection_image,
+    find_peaks,
+    match_peaks,
+    peaks_at_density,
+    unmasked_area,
+)
 from lensmap.profiles import projected_mass
 from lensmap.utils import (
     LensmapWarning,
@@ -199,7 +205,7 @@ class _Trial:
         self.injector.efficiency(redshifts)  # refuses lenses behind the galaxies before the work
         self.kinds = [self._kind(mass, z) for mass, z in product(masses, redshifts)]
         self.kappa = self.estimator.reconstruct(self.catalog, self.wcs, self.mask)
-        self.heights = heights(self.kappa, self.by, "halos")
+        self.detection_image = detection_image(self.kappa, self.by)
         self.threshold = self._threshold(threshold)
         self.peaks = self._peaks_of(self.kappa)
         self.closest = _RADII_APART * self.radius.to_value(u.rad)
@@ -266,7 +272,7 @@ class _Trial:
     @property
     def facts(self):
         """What there is to know of the map without halos."""
-        return {"area": float(open_area(self.kappa).value), "n_peaks": len(self.peaks)}
+        return {"area": float(unmasked_area(self.kappa).value), "n_peaks": len(self.peaks)}
 
     def draw(self, i):
         """Return the halos of a realization, and places without."""
@@ -333,7 +339,7 @@ class _Trial:
             return result if unit is None else result * unit
 
         y, x = peaks["y_peak"][peak], peaks["x_peak"][peak]
-        height, was = np.asarray(peaks[self.by])[peak], self.heights[y, x]
+        height, was = np.asarray(peaks[self.by])[peak], self.detection_image[y, x]
         new = height - was >= _OWN_PART * height
         new |= ~already[place] & (was < self.threshold)
         recovered = np.zeros(n, dtype=bool)

@@ -13,7 +13,7 @@ from astropy.wcs import WCS
 
 from lensmap.catalog import read_table
 from lensmap.injection._run import read_run
-from lensmap.peaks import binomial_rate, without_chance
+from lensmap.peaks import binomial_rate, correct_for_chance
 from lensmap.utils import atomic_write, check_count
 
 __all__ = ["HaloRecovery"]
@@ -282,7 +282,7 @@ class HaloRecovery:
         rates = _rates(k, n)
         row = {"m200c": mass, "redshift": z, "n": n,
                "n_matched": int(np.sum(of_kind["matched"])) if n else 0, "n_recovered": k, **rates,
-               "chance": self.chance, **without_chance(rates, self.chance)}
+               "chance": self.chance, **correct_for_chance(rates, self.chance)}
         ratio = np.zeros(0)
         if k and mass > 0:
             ratio = (found["mass_map"] / found["mass_true"]).to_value(u.one)

@@ -2,13 +2,13 @@
 from ._finder import find_peaks
 from ._matching import match_peaks
 from ._multiscale import aperture_mass, find_multiscale_peaks
-from ._rates import completeness, open_area, peaks_at_density, purity
+from ._rates import completeness, peaks_at_density, purity, unmasked_area
 from ._regions import peak_regions, write_regions
 from ._segments import Segments, find_segments
 
 # For other packages of lensmap; not public.
-from ._finder import heights as heights
-from ._rates import binomial_rate as binomial_rate, without_chance as without_chance
+from ._finder import detection_image as detection_image
+from ._rates import binomial_rate as binomial_rate, correct_for_chance as correct_for_chance
 from ._regions import region_format as region_format
 
 __all__ = [
@@ -19,9 +19,9 @@ __all__ = [
     "find_peaks",
     "find_segments",
     "match_peaks",
-    "open_area",
     "peak_regions",
     "peaks_at_density",
     "purity",
+    "unmasked_area",
     "write_regions",
 ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lensmap.maps import ConvergenceMap
     from lensmap.typing import AngleLike
 
-__all__ = ["find_peaks", "heights", "peak_table"]
+__all__ = ["detection_image", "find_peaks", "peak_table"]
 
 _BY = ("snr", "kappa")
 
@@ -106,7 +106,7 @@ def find_peaks(
     check_number(threshold, "threshold", "finite")
     separation = check_angle(min_separation, "min_separation", allow_zero=True)
     sign = -1.0 if troughs else 1.0
-    values = sign * heights(kappa, by, "peaks")
+    values = sign * detection_image(kappa, by)
     y, x = _maxima(values, kappa.mask, threshold)
     at_edge = _at_edge(kappa.mask)
     if exclude_edges:  # before the separation, so that they suppress no other peak
@@ -119,7 +119,7 @@ def find_peaks(
     return peak_table(kappa, values, y, x, at_edge[y, x])
 
 
-def heights(kappa: ConvergenceMap, by: str, what: str) -> np.ndarray:
+def detection_image(kappa: ConvergenceMap, by: str) -> np.ndarray:
     """Return the image in which peaks are detected.
 
     Parameters
@@ -128,8 +128,6 @@ def heights(kappa: ConvergenceMap, by: str, what: str) -> np.ndarray:
         The map.
     by : {"snr", "kappa"}
         The signal-to-noise ratio, or kappa.
-    what : str
-        The name of the objects, for the error message.
 
     Returns
     -------
@@ -145,8 +143,8 @@ def heights(kappa: ConvergenceMap, by: str, what: str) -> np.ndarray:
         return kappa.data
     if kappa.uncertainty is None:
         raise ParameterError(
-            "by", f"'kappa' for {what} of this map", "'snr'",
-            "kappa has no uncertainty; reconstruct it with one for S/N",
+            "by", "'kappa'", "'snr'",
+            "kappa has no uncertainty, so that there is no S/N; or reconstruct it with one",
         )
     return kappa.snr
 

@@ -136,7 +136,7 @@ def _most_significant(table: QTable, kappa: ConvergenceMap, separation: u.Quanti
         reach = np.maximum(table["scale"], separation)
         one, other, distance, _ = search_around_sky(sky, sky, reach.max())
         near = (one < other) & (distance <= reach[one])
-        # Pairs are sorted by their first peak, so that its own fate is already decided.
+        # Pairs are sorted by their first peak, which is kept or dropped before them.
         for i, j in zip(one[near], other[near], strict=True):
             if keep[i]:
                 keep[j] = False

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 __all__ = [
     "binomial_rate",
     "completeness",
-    "open_area",
+    "correct_for_chance",
     "peaks_at_density",
     "purity",
-    "without_chance",
+    "unmasked_area",
 ]
 
 
@@ -152,7 +152,7 @@ def purity(
                   names=("peaks", "reference"), quantity="purity")
 
 
-def open_area(kappa: ConvergenceMap) -> u.Quantity:
+def unmasked_area(kappa: ConvergenceMap) -> u.Quantity:
     """Return the solid angle of the unmasked pixels of a map.
 
     Parameters
@@ -197,7 +197,7 @@ def peaks_at_density(peaks: Table, peak_density: u.Quantity, kappa: ConvergenceM
         not peak_density.unit.is_equivalent(1 / u.deg**2)
     ):
         raise ParameterTypeError("peak_density", "a number per solid angle", repr(peak_density))
-    number = float(peak_density * open_area(kappa))
+    number = float(peak_density * unmasked_area(kappa))
     check_number(number, "peak_density", "positive", low=1e-12)
     if round(number) > len(peaks):
         raise ParameterError(
@@ -264,7 +264,7 @@ def _rates(
             chance = np.mean(n_chance, axis=0) / n
     rates = {"rate": rate, "rate_low": interval[0], "rate_high": interval[1]}
     table = QTable({"bin_low": low, "bin_high": high, "n": n, "n_matched": n_matched, **rates,
-                    "chance": chance, **without_chance(rates, chance)},
+                    "chance": chance, **correct_for_chance(rates, chance)},
                    meta={"rate": quantity, "by": by, **seed})
     return set_formats(table, {"bin_low bin_high": ".4g"}, others=".3f")
 
@@ -274,7 +274,7 @@ def _counts(index: np.ndarray, n_bins: int) -> np.ndarray:
     return np.bincount(index[index >= 0], minlength=n_bins)
 
 
-def without_chance(
+def correct_for_chance(
     rates: Mapping[str, float | np.ndarray], chance: float | np.ndarray
 ) -> dict[str, np.ndarray]:
     """Return rates corrected for chance matches, :math:`(f - f_0) / (1 - f_0)`.

@@ -14,7 +14,7 @@ from photutils.utils.exceptions import NoDetectionsWarning
 from scipy.ndimage import maximum
 
 from lensmap.maps import check_map
-from lensmap.peaks._finder import heights
+from lensmap.peaks._finder import detection_image
 from lensmap.utils import check_count, check_number, set_formats
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def find_segments(
     check_number(threshold, "threshold", "positive", low=1e-300)
     check_count(n_pixels, "n_pixels", minimum=1)
     check_number(contrast, "contrast", "from 0 to 1", low=0, high=1)
-    values = heights(kappa, by, "segments")
+    values = detection_image(kappa, by)
     bad = kappa.mask | ~np.isfinite(values)
     values = np.where(bad, 0.0, values)
     image = None

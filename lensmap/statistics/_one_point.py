@@ -10,7 +10,7 @@ from astropy.units import Quantity
 from numpy.typing import ArrayLike
 
 from lensmap.maps import ConvergenceMap, check_map
-from lensmap.peaks import find_peaks, open_area
+from lensmap.peaks import find_peaks, unmasked_area
 from lensmap.scores import jackknife_of_sums
 from lensmap.statistics._blocks import block_sums, blocks
 from lensmap.utils import check_angle, check_rising, set_formats
@@ -150,7 +150,7 @@ def peak_counts(
     """
     check_map(kappa, unmasked=True)
     edges = check_rising(bins, "bins")
-    area = open_area(kappa)
+    area = unmasked_area(kappa)
     # Peaks exceed the threshold: a little less than the lowest edge, which belongs to the bin.
     lowest = float(edges[0] - 1e-9 * max(1.0, abs(edges[0])))
     peaks = find_peaks(kappa, lowest, by=by, **settings)

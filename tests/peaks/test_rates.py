@@ -9,7 +9,7 @@ from astropy.table import QTable, vstack
 
 from lensmap import ConvergenceMap
 from lensmap.grid import tangent_wcs
-from lensmap.peaks import completeness, open_area, peaks_at_density, purity
+from lensmap.peaks import completeness, peaks_at_density, purity, unmasked_area
 
 SHAPE = (200, 200)  # of 1 arcmin
 WCS = tangent_wcs(SkyCoord(150, 2, unit="deg"), SHAPE, 1 * u.arcmin)
@@ -97,7 +97,7 @@ def test_equal_density(halos):
     mask[:100] = True
     kappa = _map(mask)
     area = 100 * 200 / 3600 * u.deg**2
-    assert open_area(kappa).to_value(u.deg**2) == pytest.approx(area.value, rel=1e-3)
+    assert unmasked_area(kappa).to_value(u.deg**2) == pytest.approx(area.value, rel=1e-3)
     assert np.all(peaks_at_density(halos, 8 / area, kappa)["ra"] == halos["ra"][:8])
     message = "peak_density must be at most that of the 16 peaks, not that of 20"
     with pytest.raises(ValueError, match=message):

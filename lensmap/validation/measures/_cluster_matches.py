@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from lensmap.maps import ConvergenceMap
-from lensmap.peaks import completeness, find_peaks, open_area, purity
+from lensmap.peaks import completeness, find_peaks, purity, unmasked_area
 from lensmap.profiles import projected_mass
 from lensmap.typing import CosmologyLike, RedshiftLike
 from lensmap.utils import MapWarning
@@ -148,7 +148,7 @@ def match_clusters(
             np.where(truth.mask, np.nan, plane), mask=truth.mask, wcs=truth.wcs
         )
         peaks = find_peaks(kappa, 0.0, by="kappa", min_separation=_MATCH_RADIUS)
-        highest = peaks[: round(float(_PEAK_DENSITY * open_area(kappa)))]
+        highest = peaks[: round(float(_PEAK_DENSITY * unmasked_area(kappa)))]
         settings: dict[str, Any] = {"kappa": kappa, "n_random": n_random, "rng": rng}
         record[name] = {"mass": reference.masses(kappa)}
         for definition, clusters in reference.tables.items():
