@@ -7,7 +7,6 @@ from lensmap.cli._messages import OptionError
 from lensmap.cli._options import position
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli.commands._simulate_survey import (
-    check_number_of_galaxies,
     numbers_of_catalog,
     observe,
     seeds_of,
@@ -80,14 +79,14 @@ def add_arguments(parser):
 
 def run(arguments):
     """Run the command."""
-    from lensmap.simulate import MockSurvey
+    from lensmap.simulate import MockSurvey, check_catalog_memory
 
     seeds = seeds_of(arguments.seed)
     with open_outputs(arguments) as temporary:
         model = make_model(arguments)
         survey = MockSurvey.preset("cha2025")
         if arguments.survey is not None:
-            check_number_of_galaxies(survey, model.wcs)
+            check_catalog_memory(survey, model.wcs)
         field = model.draw(seeds["field"])
         field.write(temporary[arguments.output], overwrite=True)
         text, numbers = _describe(field), _numbers(field)

@@ -7,7 +7,7 @@ from lensmap.cli._files import InputFile, OutputMask, OutputTable, open_outputs
 from lensmap.cli._messages import OptionError
 from lensmap.cli._result import Result
 from lensmap.cli._tables import table_format, write_table
-from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, ParameterError, check_count, has_suffix
+from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, check_count, has_suffix
 
 NAME = "survey"
 SUMMARY = "make the shear catalog of a survey of a field"
