@@ -118,7 +118,10 @@ class _CommonEfficiency(Efficiency):
         ratio = np.asarray(lensing_efficiency(unique_z, z_source, cosmology))
         if np.any(ratio <= 0):
             raise ParameterError(
-                "z_lens", "lower than z_source", f"{unique_z[-1]:g}", f"z_source is {z_source}"
+                "z_lens",
+                "lower than {z_source}",
+                f"{unique_z[-1]:g}",
+                f"{{z_source}} is {z_source}",
             )
         self._mean = _scale(z_lens, cosmology) * ratio[index]
         self._square_ratio = np.array(

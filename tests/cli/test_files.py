@@ -149,7 +149,7 @@ CLUSTER = ["simulate", "cluster", "-o", "c.fits", "--preset", "coma"]
         (["inject", "cat.fits", "-o", "h.fits", *HALO], READ, "--output"),
         ([*FIELDS, "--z-source", "-1"], SIMULATE, "--z-source"),
         ([*FIELDS, "--seed", "-1"], SIMULATE, "--seed"),
-        ([*SURVEY, "--density", "1e6"], SIMULATE, "--density must be at most"),
+        ([*SURVEY, "--density", "1e6"], SIMULATE, "use a lower density"),
         ([*SURVEY, "--random-mask", "1.5"], SIMULATE, "--random-mask"),
         ([*SURVEY, "--measurement-error", "des"], SIMULATE, "--measurement-error"),
         ([*CLUSTER, "--substructure", "2"], "lensmap.simulate.ClusterField.draw", "--substructure"),
