@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Injection and recovery: halos put in front of a user's own galaxies, and their detection."""
+"""Injection of halos into a shear catalog, and their recovery in mass maps."""
 
 from lensmap._lazy import lazy_exports
 

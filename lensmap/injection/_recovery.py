@@ -1,20 +1,24 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`recover_halos`: which halos a map of a user's own galaxies would show, had they been there."""
+"""Injection and recovery of halos: their detection in mass maps of observed galaxies."""
+
+from __future__ import annotations
 
 import warnings
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
-from astropy.table import QTable
+from astropy.coordinates import SkyCoord
+from astropy.table import QTable, Table
 
 from lensmap.estimators import Estimator
 from lensmap.halos import concentration, halos_from_table, radius_200c
 from lensmap.injection._inject import Injector
-from lensmap.injection._places import draw_places, most_halos
+from lensmap.injection._positions import draw_positions, max_halos
 from lensmap.injection._result import HaloRecovery
 from lensmap.injection._run import open_run, stored_seed
 from lensmap.masks import SkyMask
@@ -29,6 +33,7 @@ from lensmap.profiles import projected_mass
 from lensmap.utils import (
     LensmapWarning,
     ParameterError,
+    ParameterTypeError,
     as_generator,
     check_angle,
     check_choice,
@@ -38,113 +43,137 @@ from lensmap.utils import (
     track,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from astropy.wcs import WCS
+    from numpy.typing import ArrayLike
+
+    from lensmap.catalog import ShearCatalog
+    from lensmap.maps import ConvergenceMap
+    from lensmap.typing import (
+        AngleLike,
+        CatalogLike,
+        CosmologyLike,
+        MaskLike,
+        PathLike,
+        ProgressLike,
+        RedshiftLike,
+        RNGLike,
+    )
+
 __all__ = ["recover_halos"]
 
-# Two halos are at least so many radii of a match apart: each has its own peak, and no other's.
-_RADII_APART = 5
+# The minimum separation of halos in matching radii, so that a peak belongs to one halo only.
+_MIN_SEPARATION_RADII = 5
 
-# Halos in a realization, where the map has room for them.
-_USUAL_HALOS = 10
+# Halos in a realization by default, where the map has room for them.
+_DEFAULT_N_HALOS = 10
 
-# A peak where there was one before is that of the halo if so much of its height is.
-_OWN_PART = 0.5
+# A halo recovers a peak of the original map if it adds this fraction of the peak's height or more.
+_MIN_ADDED_FRACTION = 0.5
 
-# Masses are those within this radius, less what the mean in a ring would be there.
-_WITHIN = 1 * u.Mpc
-_RING = [2, 3] * u.Mpc
+# Projected masses are within this radius, minus the mean surface density of the ring.
+_MASS_RADIUS = 1 * u.Mpc
+_BACKGROUND_RING = [2, 3] * u.Mpc
 
 
 def recover_halos(
-    catalog,
-    estimator,
-    m200c,
-    z_lens,
+    catalog: CatalogLike,
+    estimator: Estimator,
+    m200c: u.Quantity,
+    z_lens: ArrayLike,
     *,
-    z_source=None,
-    wcs=None,
-    mask=None,
-    n_halos=None,
-    n_realizations=20,
-    threshold=4.0,
-    by="snr",
-    radius="2 arcmin",
-    min_separation="2 arcmin",
-    cosmology=None,
-    rng=None,
-    folder=None,
-    overwrite=False,
-    take_over=False,
-    progress=None,
-):
-    """Put halos in front of real galaxies, and count those that a map shows.
+    z_source: RedshiftLike | None = None,
+    wcs: WCS | None = None,
+    mask: MaskLike | None = None,
+    n_halos: int | None = None,
+    n_realizations: int = 20,
+    threshold: float | u.Quantity = 4.0,
+    by: str = "snr",
+    radius: AngleLike = "2 arcmin",
+    min_separation: AngleLike = "2 arcmin",
+    cosmology: CosmologyLike = None,
+    rng: RNGLike = None,
+    folder: PathLike | None = None,
+    overwrite: bool = False,
+    take_over: bool = False,
+    progress: ProgressLike = None,
+) -> HaloRecovery:
+    """Measure the fraction of injected halos that a mass map recovers.
 
-    In each realization, halos are put at random places of the map, apart from each other
-    (`inject_halos`), and the map is made anew. A halo is **matched** if a peak above the threshold
-    is within ``radius`` of it, one to one. It is **recovered** if that peak is there because of it:
-    no peak was there before and the map was below the threshold at that pixel, or else at least
-    half of the peak's height is new. What is on the sky stays in the map: it hides halos, and lifts
-    others above the threshold. The same is asked of as many places without a halo; what they give
-    is chance. A map of the same galaxies, each turned at random, says how many peaks are noise.
+    Each realization injects halos at random, well separated positions (`inject_halos`) and makes
+    the map again. A halo is **matched** if a peak above the threshold lies within ``radius`` of
+    it; the matching is one to one. A matched halo is **recovered** if the halo causes the peak:
+    either the map without halos has no matching peak and is below the threshold at that pixel, or
+    the halo adds at least half of the peak's height. Real structure stays in the map, where it
+    hides some halos and raises others above the threshold. Control positions without a halo, as
+    many as halos, measure the rate of chance matches. A map of randomly rotated galaxies in each
+    realization counts noise peaks.
 
     Parameters
     ----------
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     estimator : `~lensmap.estimators.Estimator`
-        What makes the maps.
+        The estimator of the maps.
     m200c : `~astropy.units.Quantity`
-        The masses of the halos, one or several, rising; of 0 is no halo.
+        The halo masses, one or several in rising order; 0 is no halo.
     z_lens : float or array_like
-        Their redshifts, one or several, rising. Each mass is put at each redshift, all equally
-        often.
+        The halo redshifts, one or several in rising order. All pairs of mass and redshift are
+        equally frequent.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        As for `inject_halos`.
-    wcs, mask : object
-        As for `lensmap.estimators.Estimator.reconstruct`. There are no halos on masked pixels of
-        the map.
+        The redshift of the galaxies or their distribution, as for `inject_halos`. None uses the
+        column ``redshift``.
+    wcs : `~astropy.wcs.WCS` or None
+        The pixels of the maps, as for `lensmap.estimators.Estimator.reconstruct`.
+    mask : object
+        The masked area, as for `lensmap.estimators.Estimator.reconstruct`. No halo is put on a
+        masked pixel. None masks nothing.
     n_halos : int or None
-        How many halos are in one realization; None puts as many as have room, and 10 at most. Any
-        two are at least 5 ``radius`` apart, and the sum of their r200c.
+        The number of halos in each realization. Two halos are at least 5 ``radius`` apart, and at
+        least the sum of their r200c. None injects as many as fit, at most 10.
     n_realizations : int
-        How many maps with halos are made, and how many of noise.
+        The number of maps with halos, and of noise maps.
     threshold : float or `~astropy.units.Quantity`
-        What a peak exceeds, in units of ``by``; or a number per solid angle: as many peaks the
-        map has without halos.
+        The minimum value of a peak, in units of ``by``. A number density, in units of inverse
+        solid angle, sets the threshold above which the map without halos has that peak density.
     by : {"snr", "kappa"}
-        Signal to noise, by the uncertainty of the map without halos (of networks that say their
-        own, by that of each map), or the convergence.
+        The peak statistic: signal-to-noise ratio or convergence. The noise is the uncertainty of
+        the map without halos; networks that predict a total uncertainty with each map use that of
+        each map.
     radius : `~astropy.units.Quantity` or str
-        The largest distance of a peak from its halo, an angle.
+        The maximum separation of a halo and its peak, an angle.
     min_separation : `~astropy.units.Quantity` or str
-        Of closer peaks the highest counts, as in `lensmap.find_peaks`.
+        The minimum separation of peaks, an angle, as for `lensmap.find_peaks`.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology, as for `lensmap.cosmology.get_cosmology`.
     rng : None, int or `numpy.random.Generator`
-        The same seed gives the same halos at the same places, and the same noise. None draws a
-        seed, or takes that of ``folder``.
+        Seed or generator for the positions of the halos, the rotations of the galaxies and drawn
+        redshifts. None uses the seed of ``folder``, or draws one.
     folder : path-like or None
-        A folder that keeps each realization; made if need be. The same call resumes an interrupted
-        run, and one with more realizations adds to them: those in the folder are not made again.
-        None keeps none.
+        The folder for the results of each realization; created if it does not exist. The same call
+        resumes an interrupted run. A call with a larger ``n_realizations`` adds realizations. None
+        stores nothing.
     overwrite : bool
-        Whether realizations in the folder are removed first.
+        Whether to remove realizations that are in the folder.
     take_over : bool
-        Whether the folder is taken from another run that has it, which is dead.
+        Whether to take the folder from another run, which has died.
     progress : None, bool or callable
-        As for `lensmap.utils.track`.
+        Progress reports, as for `lensmap.utils.track`.
 
     Returns
     -------
     HaloRecovery
-        The halos and what became of them; rates, masses and places.
+        The halos and their peaks, with recovery rates, masses and offsets.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, halos have no room, or the folder holds realizations of other
-        parameters or galaxies.
+        If a parameter is invalid, the map has no room for the halos, or the folder holds
+        realizations of other parameters or galaxies.
     RuntimeError
-        If another run has the folder.
+        If another run uses the folder.
     """
     if rng is None and folder is not None and not overwrite:
         rng = stored_seed(folder)
@@ -153,11 +182,11 @@ def recover_halos(
     trial.prepare(m200c, z_lens, n_halos, threshold)
     check_count(n_realizations, "n_realizations", minimum=1)
     if folder is None:
-        done = HaloRecovery.empty(trial.settings, trial.facts)
+        recovery = HaloRecovery.empty(trial.settings, trial.facts)
         for _, record in trial.realizations(range(n_realizations), progress):
-            done = done.with_realization(**record)
-        return done
-    trial.draw(0)  # halos without room are refused before there is a folder
+            recovery = recovery.with_realization(**record)
+        return recovery
+    trial.draw(0)  # raises if the map has no room for the halos, before the folder is created
     with open_run(folder, trial.settings, overwrite=overwrite, take_over=take_over) as run:
         run.note("facts", trial.facts)
         missing = run.missing(max([n_realizations, *(i + 1 for i in run.numbers())]))
@@ -168,23 +197,23 @@ def recover_halos(
 
 @dataclass
 class _Trial:
-    """All that the realizations have in common."""
+    """The galaxies, the map without halos and the settings, shared by all realizations."""
 
-    catalog: object
+    catalog: CatalogLike
     estimator: Estimator
-    z_source: object
-    wcs: object
-    mask: object
+    z_source: RedshiftLike | None
+    wcs: WCS | None
+    mask: MaskLike | None
     by: str
-    radius: u.Quantity
-    min_separation: u.Quantity
-    cosmology: object
-    rng: object
+    radius: Any
+    min_separation: Any
+    cosmology: CosmologyLike
+    rng: Any
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.estimator, Estimator):
-            raise TypeError(
-                f"estimator must be an Estimator, not {type(self.estimator).__name__}"
+            raise ParameterTypeError(
+                "estimator", "an Estimator", type(self.estimator).__name__
             )
         check_choice(self.by, "by", ("snr", "kappa"))
         self.radius = check_angle(self.radius, "radius").to(u.arcmin)
@@ -195,28 +224,36 @@ class _Trial:
             self.rng = int(as_generator(self.rng).integers(2**62))
         self.seed = check_count(self.rng, "rng")
         if self.mask is not None and not isinstance(self.mask, SkyMask):
-            self.mask = SkyMask(self.mask)  # read once
+            self.mask = SkyMask(self.mask)  # each realization would read the files again
         self.injector = Injector(self.catalog, self.z_source, self.cosmology, self.seed)
         self.catalog = self.injector.catalog
 
-    def prepare(self, m200c, z_lens, n_halos, threshold):
-        """Make the map without halos, and settle what depends on it."""
+    def prepare(
+        self,
+        m200c: u.Quantity,
+        z_lens: ArrayLike,
+        n_halos: int | None,
+        threshold: float | u.Quantity,
+    ) -> None:
+        """Make the map without halos, and set the attributes that depend on it."""
         masses, redshifts = _check_masses(m200c), _check_redshifts(z_lens)
-        self.injector.efficiency(redshifts)  # refuses lenses behind the galaxies before the work
+        self.injector.efficiency(redshifts)  # raises for lenses behind all galaxies
         self.kinds = [self._kind(mass, z) for mass, z in product(masses, redshifts)]
         self.kappa = self.estimator.reconstruct(self.catalog, self.wcs, self.mask)
         self.detection_image = detection_image(self.kappa, self.by)
         self.threshold = self._threshold(threshold)
         self.peaks = self._peaks_of(self.kappa)
-        self.closest = _RADII_APART * self.radius.to_value(u.rad)
-        sizes = [kind["size"] for kind in self.kinds]
+        self.halo_separation = _MIN_SEPARATION_RADII * self.radius.to_value(u.rad)
         if n_halos is None:
-            n_halos = min(_USUAL_HALOS, most_halos(self.kappa, max(sizes), self.closest))
+            max_size = max(kind["size"] for kind in self.kinds)
+            n_halos = min(
+                _DEFAULT_N_HALOS, max_halos(self.kappa, max_size, self.halo_separation)
+            )
         self.n_halos = check_count(n_halos, "n_halos", minimum=1)
         self.masses, self.redshifts = masses, redshifts
 
-    def _kind(self, mass, z):
-        """Return what halos of a mass and a redshift have in common."""
+    def _kind(self, mass: u.Quantity, z: float) -> dict:
+        """Return the columns and the angular size of halos of a mass and a redshift."""
         cosmology = self.injector.cosmology
         if mass == 0:
             return {"m200c": mass, "redshift": z, "c200c": np.nan, "size": 0.0,
@@ -225,25 +262,30 @@ class _Trial:
         c200c = float(concentration(mass, z, cosmology))
         kind = {"m200c": mass, "redshift": z, "c200c": c200c}
         (halo,) = halos_from_table(QTable([kind]), cosmology)
-        radii = u.Quantity([_WITHIN, *_RING])
-        within = (np.pi * radii**2 * halo.mean_surface_density(radii)).to(u.solMass)
-        ring = (within[2] - within[1]) * _WITHIN**2 / (_RING[1] ** 2 - _RING[0] ** 2)
-        size = float((radius_200c(mass, z, cosmology) / distance).to_value(u.one))
-        return {**kind, "size": size, "mass_true": within[0] - ring}
+        radii = u.Quantity([_MASS_RADIUS, *_BACKGROUND_RING])
+        projected = (np.pi * radii**2 * halo.mean_surface_density(radii)).to(u.solMass)
+        area_ratio = _MASS_RADIUS**2 / (_BACKGROUND_RING[1] ** 2 - _BACKGROUND_RING[0] ** 2)
+        background = (projected[2] - projected[1]) * area_ratio
+        size = float((radius_200c(mass, z, cosmology) / distance).to_value(u.one))  # radians
+        return {**kind, "size": size, "mass_true": projected[0] - background}
 
-    def _threshold(self, threshold):
+    def _threshold(self, threshold: float | u.Quantity) -> float:
+        """Return the threshold in units of ``by``."""
         if not isinstance(threshold, u.Quantity) or threshold.unit == u.dimensionless_unscaled:
             return float(check_number(threshold, "threshold", "positive or a density", low=1e-300))
-        every = find_peaks(self.kappa, 0.0, by=self.by, min_separation=self.min_separation)
-        highest = peaks_at_density(every, threshold, self.kappa)
+        peaks = find_peaks(self.kappa, 0.0, by=self.by, min_separation=self.min_separation)
+        highest = peaks_at_density(peaks, threshold, self.kappa)
         if len(highest) == 0:
-            raise ParameterError("threshold", "at least one peak on the map", str(threshold))
-        between = every[self.by][len(highest) - 1 : len(highest) + 1]
-        return float(np.mean([*between, 0.0][:2]))
+            raise ParameterError(
+                "threshold", "higher", str(threshold), "it is less than one peak on the map"
+            )
+        # The mean of the lowest peak above the threshold and the highest peak below it.
+        adjacent = peaks[self.by][len(highest) - 1 : len(highest) + 1]
+        return float(np.mean([*adjacent, 0.0][:2]))
 
     @cached_property
-    def settings(self):
-        """What must be the same for realizations to belong together, in plain words and numbers."""
+    def settings(self) -> dict:
+        """Settings that all realizations of a run share, as plain strings and numbers."""
         z_source = self.injector.z_source
         return {
             "m200c": self.masses.to_value(u.solMass).tolist(),
@@ -258,24 +300,27 @@ class _Trial:
             "wcs": self.kappa.wcs.to_header_string(relax=True),
         }
 
-    def realizations(self, numbers, progress):
-        """Yield the number and the record of each of some realizations."""
-        # Whatever has no room is told before the work, and the places are the same when it is done.
+    def realizations(
+        self, numbers: Iterable[int], progress: ProgressLike
+    ) -> Iterator[tuple[int, dict]]:
+        """Yield the number and the record of each of the given realizations."""
+        # All positions are drawn first: a map without room for the halos is an early error.
         drawn = [(i, *self.draw(i)) for i in numbers]
         for i, halos, controls in track(drawn, len(drawn), progress, "realizations"):
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", LensmapWarning)  # said of the map without halos
-                rows, chance = self.recover(halos, controls)
-                noise = self.noise_peaks(i)
-            yield i, {"halos": rows, "controls": chance, "noise_peaks": noise}
+                # The map without halos has given the same warnings.
+                warnings.simplefilter("ignore", LensmapWarning)
+                rows, control_counts = self.recover(halos, controls)
+                n_noise_peaks = self.noise_peaks(i)
+            yield i, {"halos": rows, "controls": control_counts, "noise_peaks": n_noise_peaks}
 
     @property
-    def facts(self):
-        """What there is to know of the map without halos."""
+    def facts(self) -> dict:
+        """The area in square degrees and the number of peaks of the map without halos."""
         return {"area": float(unmasked_area(self.kappa).value), "n_peaks": len(self.peaks)}
 
-    def draw(self, i):
-        """Return the halos of a realization, and places without."""
+    def draw(self, i: int) -> tuple[QTable, SkyCoord]:
+        """Return the halos and the control positions of a realization."""
         numbers = i * self.n_halos + np.arange(self.n_halos)
         kinds = [self.kinds[k % len(self.kinds)] for k in numbers]
         halos = QTable({
@@ -286,64 +331,67 @@ class _Trial:
         })
         sizes = np.array([kind["size"] for kind in kinds])
         rng = self._generators(i)[0]
-        places, controls = draw_places(self.kappa, sizes, self.closest, rng, self.n_halos)
-        halos.add_columns([places.ra.to(u.deg), places.dec.to(u.deg)], [1, 1], ["ra", "dec"])
+        positions, controls = draw_positions(
+            self.kappa, sizes, self.halo_separation, rng, self.n_halos
+        )
+        halos.add_columns([positions.ra.to(u.deg), positions.dec.to(u.deg)], [1, 1],
+                          ["ra", "dec"])
         return halos, controls
 
-    def _generators(self, i):
+    def _generators(self, i: int) -> list[np.random.Generator]:
+        """Return the generators of the positions and of the rotations of a realization."""
         return as_generator(np.random.SeedSequence(self.seed, spawn_key=(i,))).spawn(2)
 
-    def _map_of(self, catalog):
-        """Return a map of other ellipticities, with the uncertainty of the first if it has none."""
-        kind, plain = self.estimator.chosen_uncertainty, self.estimator
-        # The noise, and what takes many maps, is that of the galaxies without halos.
+    def _map_of(self, catalog: ShearCatalog) -> ConvergenceMap:
+        """Return the map of a catalog, with the noise of the map without halos if it has none."""
+        kind, estimator = self.estimator.chosen_uncertainty, self.estimator
+        # Halos do not change the noise, which may take many maps to estimate.
         if kind is not None and not (kind.with_map and kind.meaning == "total"):
-            plain = plain.replace(uncertainty=None)
-        kappa = plain.reconstruct(catalog, self.wcs, self.mask)
+            estimator = estimator.replace(uncertainty=None)
+        kappa = estimator.reconstruct(catalog, self.wcs, self.mask)
         if kappa.uncertainty is None and self.kappa.uncertainty is not None:
             kappa = kappa.replace(uncertainty=self.kappa.uncertainty)
         return kappa
 
-    def _peaks_of(self, kappa):
+    def _peaks_of(self, kappa: ConvergenceMap) -> Table:
         return find_peaks(kappa, self.threshold, by=self.by, min_separation=self.min_separation)
 
-    def noise_peaks(self, i):
-        """Return how many peaks a map of turned galaxies has."""
-        return len(self._peaks_of(self._map_of(self.injector.turned(self._generators(i)[1]))))
+    def noise_peaks(self, i: int) -> int:
+        """Return the number of peaks in the map of randomly rotated galaxies."""
+        return len(self._peaks_of(self._map_of(self.injector.rotated(self._generators(i)[1]))))
 
-    def recover(self, halos, controls):
-        """Return what became of halos, and how many controls were matched and recovered."""
+    def recover(self, halos: QTable, controls: SkyCoord) -> tuple[QTable, dict[str, int]]:
+        """Return halos with the columns of their peaks, and the counts of control positions."""
         kappa = self._map_of(self.injector.inject(halos))
         peaks = self._peaks_of(kappa)
-        found = self._found(peaks, halos)
-        for name, values in found.items():
+        for name, values in self._match(peaks, halos).items():
             halos[name] = values
         halos["mass_map"] = self._masses(kappa, halos)
-        chance = self._found(peaks, QTable({"ra": controls.ra, "dec": controls.dec}))
+        matches = self._match(peaks, QTable({"ra": controls.ra, "dec": controls.dec}))
         return halos, {"n": len(controls), **{
-            name: int(chance[name].sum()) for name in ("matched", "recovered")
+            name: int(matches[name].sum()) for name in ("matched", "recovered")
         }}
 
-    def _found(self, peaks, places):
-        """Return the columns that say which peak a place has."""
-        match, n = match_peaks(peaks, places, self.radius), len(places)
-        before = match_peaks(self.peaks, places, self.radius)
-        peak, place = match["peak"], match["reference"]
+    def _match(self, peaks: Table, positions: QTable) -> dict[str, Any]:
+        """Return the columns of `HaloRecovery.halos` that describe the peak at each position."""
+        match, n = match_peaks(peaks, positions, self.radius), len(positions)
+        original_match = match_peaks(self.peaks, positions, self.radius)
+        peak, row = match["peak"], match["reference"]
         matched, already = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-        matched[place], already[before["reference"]] = True, True
+        matched[row], already[original_match["reference"]] = True, True
 
-        def column(values):
+        def column(values: Any) -> np.ndarray:
             unit = getattr(values, "unit", None)
             result = np.full(n, np.nan)
-            result[place] = values if unit is None else values.value
+            result[row] = values if unit is None else values.value
             return result if unit is None else result * unit
 
         y, x = peaks["y_peak"][peak], peaks["x_peak"][peak]
-        height, was = np.asarray(peaks[self.by])[peak], self.detection_image[y, x]
-        new = height - was >= _OWN_PART * height
-        new |= ~already[place] & (was < self.threshold)
+        height, original = np.asarray(peaks[self.by])[peak], self.detection_image[y, x]
+        caused = height - original >= _MIN_ADDED_FRACTION * height
+        caused |= ~already[row] & (original < self.threshold)
         recovered = np.zeros(n, dtype=bool)
-        recovered[place] = new
+        recovered[row] = caused
         return {
             "matched": matched, "already": already, "recovered": recovered,
             "peak_ra": column(peaks["ra"][peak]), "peak_dec": column(peaks["dec"][peak]),
@@ -351,37 +399,40 @@ class _Trial:
             "kappa_before": column(self.kappa.data[y, x]), "offset": column(match["separation"]),
         }
 
-    def _masses(self, kappa, halos):
-        """Return the masses that the map has at the peaks of halos."""
+    def _masses(self, kappa: ConvergenceMap, halos: QTable) -> u.Quantity:
+        """Return the projected masses of the map at the peaks of halos; NaN without a peak."""
         result = np.full(len(halos), np.nan) * u.solMass
         rows = np.flatnonzero(halos["matched"])
         if len(rows):
-            at = QTable({"ra": halos["peak_ra"][rows], "dec": halos["peak_dec"][rows]})
+            positions = QTable({"ra": halos["peak_ra"][rows], "dec": halos["peak_dec"][rows]})
             result[rows] = projected_mass(
-                kappa, at, _WITHIN, z_lens=halos["redshift"][rows],
+                kappa, positions, _MASS_RADIUS, z_lens=halos["redshift"][rows],
                 z_source=self.injector.z_source,
-                background=_RING, cosmology=self.injector.cosmology,
+                background=_BACKGROUND_RING, cosmology=self.injector.cosmology,
             )["mass"]
         return result
 
 
-def _check_masses(m200c):
+def _check_masses(m200c: u.Quantity) -> u.Quantity:
+    """Return halo masses as an array in solar masses."""
     if not isinstance(m200c, u.Quantity) or not m200c.unit.is_equivalent(u.solMass):
-        raise TypeError(
-            f"m200c must be masses with a unit, such as [1e14, 2e14] * u.solMass, not {m200c!r}"
+        raise ParameterTypeError(
+            "m200c", "masses with a unit, such as [1e14, 2e14] * u.solMass", repr(m200c)
         )
-    masses = np.atleast_1d(m200c.to(u.solMass))
-    _check_list(masses.value, "m200c", "0 or more", 0.0)
-    return masses
+    masses = np.atleast_1d(m200c.to_value(u.solMass))
+    _check_list(masses, "m200c", "0 or more", 0.0)
+    return masses * u.solMass
 
 
-def _check_redshifts(z_lens):
+def _check_redshifts(z_lens: ArrayLike) -> np.ndarray:
+    """Return halo redshifts as an array."""
     redshifts = np.atleast_1d(np.asarray(z_lens, dtype=float))
     _check_list(redshifts, "z_lens", "positive", 1e-4)
     return redshifts
 
 
-def _check_list(values, name, allowed, low):
+def _check_list(values: np.ndarray, name: str, allowed: str, low: float) -> None:
+    """Require one number or a rising list of numbers of at least ``low``."""
     if values.ndim != 1 or len(values) == 0:
         raise ParameterError(name, "one number or several", f"of shape {values.shape}")
     for value in values:
@@ -390,10 +441,11 @@ def _check_list(values, name, allowed, low):
         check_rising(values, name, "one number or several that rise")
 
 
-def _checksum(catalog):
-    """Return a number that other galaxies would hardly have."""
+def _checksum(catalog: ShearCatalog) -> int:
+    """Return the CRC-32 checksum of the columns that determine the maps."""
     columns = (catalog.ra, catalog.dec, catalog.e1, catalog.e2, catalog.weight, catalog["redshift"])
     total = 0
     for column in columns:
-        total = zlib.crc32(b"" if column is None else np.ascontiguousarray(column), total)
+        data: Any = b"" if column is None else np.ascontiguousarray(column)
+        total = zlib.crc32(data, total)
     return total

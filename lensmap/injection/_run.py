@@ -1,28 +1,43 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The run folder of `recover_halos`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lensmap.utils import RunFolder
+
+if TYPE_CHECKING:
+    from lensmap.typing import PathLike
 
 __all__ = ["open_run", "read_run", "stored_seed"]
 
 _KIND, _SCHEMA = "recovery of halos", 1
 
-# To be raised whenever the same settings give other numbers.
+# Increased whenever the same settings give different numbers.
 _ALGORITHM = 1
 
 
-def open_run(folder, settings, *, overwrite=False, take_over=False):
-    """Open the folder for a run.
+def open_run(
+    folder: PathLike, settings: dict, *, overwrite: bool = False, take_over: bool = False
+) -> RunFolder:
+    """Open a run folder for writing.
 
     Parameters
     ----------
-    folder, settings, overwrite, take_over : object
-        As for `lensmap.utils.RunFolder`.
+    folder : path-like
+        The folder; created if it does not exist.
+    settings : dict
+        The settings of the run.
+    overwrite : bool
+        Whether to remove realizations that are in the folder.
+    take_over : bool
+        Whether to take the folder from another run, which has died.
 
     Returns
     -------
     `lensmap.utils.RunFolder`
-        The folder.
+        The open folder.
     """
     return RunFolder(
         folder, settings, schema=_SCHEMA, kind=_KIND, algorithm=_ALGORITHM, overwrite=overwrite,
@@ -30,8 +45,8 @@ def open_run(folder, settings, *, overwrite=False, take_over=False):
     )
 
 
-def read_run(folder):
-    """Open the folder for reading.
+def read_run(folder: PathLike) -> RunFolder:
+    """Open a run folder for reading.
 
     Parameters
     ----------
@@ -41,13 +56,13 @@ def read_run(folder):
     Returns
     -------
     `lensmap.utils.RunFolder`
-        The folder.
+        The open folder.
     """
     return RunFolder.read(folder, schema=_SCHEMA, kind=_KIND)
 
 
-def stored_seed(folder):
-    """Return the seed of an earlier run.
+def stored_seed(folder: PathLike) -> int | None:
+    """Return the seed of the run in a folder.
 
     Parameters
     ----------
@@ -57,7 +72,7 @@ def stored_seed(folder):
     Returns
     -------
     int or None
-        None if there was no such run.
+        The seed; None if the folder has no run.
     """
     try:
         return read_run(folder).settings["seed"]

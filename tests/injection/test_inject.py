@@ -199,13 +199,13 @@ def test_concentrations_are_on_the_relation_without_a_column():
     assert fit.m200c.to_value(5e14 * u.solMass) == pytest.approx(1, abs=0.01)
 
 
-def test_turned_galaxies_have_no_shear_but_their_bias():
+def test_rotated_galaxies_have_no_shear_but_their_bias():
     catalog = inject_halos(_catalog(c1=np.full(len(SKY), 0.02), r11=np.full(len(SKY), 0.7)), ONE,
                            z_source=1.0)
-    turned = Injector(catalog, 1.0).turned(7)
-    assert np.mean(turned.e1) == pytest.approx(0.7 * 0.02, abs=1e-3)
-    assert abs(_fitted_shear(turned)) < 0.003 < 0.02 < _fitted_shear(catalog)
-    assert np.array_equal(turned.e1, Injector(catalog, 1.0).turned(7).e1)
+    rotated = Injector(catalog, 1.0).rotated(7)
+    assert np.mean(rotated.e1) == pytest.approx(0.7 * 0.02, abs=1e-3)
+    assert abs(_fitted_shear(rotated)) < 0.003 < 0.02 < _fitted_shear(catalog)
+    assert np.array_equal(rotated.e1, Injector(catalog, 1.0).rotated(7).e1)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from astropy.coordinates import SkyCoord
 
 from lensmap import ConvergenceMap
 from lensmap.grid import tangent_wcs
-from lensmap.injection._places import draw_places, most_halos
+from lensmap.injection._positions import draw_positions, max_halos
 
 WCS = tangent_wcs(SkyCoord(359.9, -60, unit="deg"), (100, 120), 0.5 * u.arcmin)
 MASK = np.zeros((100, 120), dtype=bool)
@@ -22,7 +22,7 @@ def test_places_are_open_even_and_apart():
     sizes = np.array([1.0, 5.0, 2.0, 1.0]) * ARCMIN
     x = []
     for _ in range(100):
-        halos, controls = draw_places(KAPPA, sizes, 5 * ARCMIN, rng, 3)
+        halos, controls = draw_positions(KAPPA, sizes, 5 * ARCMIN, rng, 3)
         assert len(halos) == 4 and len(controls) == 3
         every = SkyCoord([*halos, *controls])
         apart = every[:, np.newaxis].separation(every).to_value(u.arcmin)
@@ -39,9 +39,10 @@ def test_places_are_open_even_and_apart():
 
 def test_no_room():
     with pytest.raises(ValueError, match="no room for 40 halos"):
-        draw_places(KAPPA, np.full(40, 10 * ARCMIN), ARCMIN, np.random.default_rng(0))
-    n = most_halos(KAPPA, 3 * ARCMIN, 10 * ARCMIN)
-    halos, controls = draw_places(KAPPA, np.full(n, 3 * ARCMIN), 10 * ARCMIN,
-                                  np.random.default_rng(0), 300)
+        draw_positions(KAPPA, np.full(40, 10 * ARCMIN), ARCMIN, np.random.default_rng(0))
+    n = max_halos(KAPPA, 3 * ARCMIN, 10 * ARCMIN)
+    halos, controls = draw_positions(
+        KAPPA, np.full(n, 3 * ARCMIN), 10 * ARCMIN, np.random.default_rng(0), 300
+    )
     assert len(halos) == n == int(0.3 * 50 * 50 / (np.pi * 25)) and len(controls) < 300
-    assert most_halos(KAPPA, 1.0, 0.0) == 1
+    assert max_halos(KAPPA, 1.0, 0.0) == 1
