@@ -105,7 +105,7 @@ class Case:
     # --- comparisons ------------------------------------------------------------------------
 
     def at_most(self, measured: float, allowed: float, quantity: str) -> None:
-        """Require that a number is not larger than what is allowed."""
+        """Require a number of at most ``allowed``."""
         measured = float(measured)
         words = (f"{quantity} {measured:.3g}", f"at most {allowed:.3g}")
         if not measured <= allowed:  # NaN is not
@@ -122,7 +122,7 @@ class Case:
     def same(
         self, one: Any, other: Any, quantity: str, tolerance: float = 0.0
     ) -> None:
-        """Require that two arrays are the same, NaN in the same places."""
+        """Require that two arrays are equal within a tolerance, with NaN at the same pixels."""
         one, other = np.asarray(one), np.asarray(other)
         self.true(one.shape == other.shape, f"{quantity} of shape {one.shape}", str(other.shape))
         empty = np.isnan(one) != np.isnan(other) if one.dtype.kind == "f" else np.zeros(1, bool)
@@ -130,14 +130,13 @@ class Case:
             not empty.any(), f"{quantity}: {np.count_nonzero(empty)} pixels NaN in one only", "0"
         )
         difference = np.abs(one.astype(float) - other.astype(float))
-        # Infinite values are not the same as anything.
         largest = 0.0 if np.isnan(difference).all() else np.nanmax(difference)
         self.at_most(largest, tolerance, f"difference of {quantity}")
 
     def same_maps(
         self, one: ConvergenceMap, other: ConvergenceMap, quantity: str, tolerance: float = 0.0
     ) -> None:
-        """Require that two maps have the same data, mask and B-mode."""
+        """Require that two maps have equal masks, and equal data and B-modes within a tolerance."""
         self.same(one.mask, other.mask, f"the mask of {quantity}")
         self.same(one.data, other.data, f"kappa of {quantity}", tolerance)
         self.true(
@@ -170,9 +169,9 @@ class Law:
     Attributes
     ----------
     number : str
-        Its number, with a letter where a law has parts.
+        The number of the law, with a letter if it has several parts.
     name : str
-        What holds, in a few words.
+        The law in a few words.
     function : callable
         Called with a `Case`; raises `Broken` or `Skipped`.
     """
@@ -191,8 +190,10 @@ def law(number: str, name: str) -> Callable[[Callable[[Case], None]], Callable[[
 
     Parameters
     ----------
-    number, name : str
-        As for `Law`.
+    number : str
+        The number of the law, with a letter if it has several parts.
+    name : str
+        The law in a few words.
 
     Returns
     -------

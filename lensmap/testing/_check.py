@@ -23,9 +23,9 @@ def check_estimator(
 ) -> ContractReport:
     """Check that a class of estimators obeys the contract of estimators.
 
-    The laws, which the page on lensmap's architecture lists, are about symmetries, linearity where
-    it is declared, E and B, masks, files, lenses at many places of the sky, and what an uncertainty
-    means. The suite has lenses and galaxies of its own. It takes a few seconds.
+    The laws, listed on the page on lensmap's architecture, are about symmetries, declared
+    linearity, E- and B-modes, masks, files, lenses all over the sky, and uncertainties. The suite
+    simulates its own lenses and galaxies. It takes a few seconds.
 
     Parameters
     ----------
@@ -47,10 +47,9 @@ def check_estimator(
     Raises
     ------
     ContractError
-        If laws are broken: an AssertionError that lists each with what was measured and what is
-        allowed.
+        If laws are broken; an AssertionError that lists each with its measured and allowed values.
     TypeError, ValueError
-        If ``cls`` is no class of estimators on the plane, or there is no such law.
+        If ``cls`` is not a class of estimators on the plane, or a law does not exist.
 
     Examples
     --------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Laws 5 and 7 to 9: rows that cannot be used, masks, no hidden state, files, tables, tiles."""
+"""Laws 5, 7 to 9 and 12 to 15: bad rows, masks, hidden state, files, conventions, tiles."""
 
 import copy
 import pickle
@@ -24,17 +24,17 @@ from lensmap.utils import CatalogWarning
 
 __all__: list[str] = []
 
-# Pixels of the tile whose map is compared with that of the whole, of the field beyond its margin,
-# and the largest field.
-_TILE, _BEYOND, _LARGEST_SIDE = 24, 8, 400
+# Sides in pixels: the tile whose map is compared with that of the whole field, the outer part of
+# the field beyond the margin of the tile, and the largest field.
+_TILE_PIXELS, _OUTER_PIXELS, _MAX_FIELD_PIXELS = 24, 8, 400
 
 
-# --- 5. rows that cannot be used ------------------------------------------------------------
+# --- 5. invalid rows ------------------------------------------------------------------------
 
 
 @law("5", "rows that are not finite change nothing but a warning and a count")
 def bad_rows(case: Case) -> None:
-    """Add a row with NaN or infinity in one column."""
+    """Require that a row with NaN or infinity has no effect but a warning and a count."""
     columns = case.noise()
     kappa = case.map(columns)
     for name in ("ra", "dec", "e1", "e2", "weight"):
@@ -56,7 +56,7 @@ def bad_rows(case: Case) -> None:
 
 @law("7", "masked pixels have no influence and are masked")
 def masks(case: Case) -> None:
-    """Mask a hole, and change the ellipticities within it."""
+    """Require that galaxies in masked pixels do not change the map."""
     columns, mask = case.noise(), np.zeros(WCS_OF_NOISE.array_shape, dtype=bool)
     mask[8:14, 10:18] = True
     kappa = case.map(columns, WCS_OF_NOISE, mask)
@@ -85,7 +85,7 @@ def _with_rotations(case, **more):
 
 @law("8a", "calling twice and copies give identical results")
 def no_state(case: Case) -> None:
-    """Reconstruct by the same estimator, copies of it, and what its repr makes."""
+    """Compare the maps of an estimator, its copies, and the estimator that its repr makes."""
     columns = case.noise()
     estimator = case.estimator(**_with_rotations(case))
     before = repr(estimator)
@@ -112,7 +112,7 @@ def no_state(case: Case) -> None:
 
 @law("8b", "a seed is not used up")
 def seeds(case: Case) -> None:
-    """Reconstruct twice with a seed that could remember how much was drawn from it."""
+    """Compare two maps with the same `~numpy.random.SeedSequence`, which counts its children."""
     case.need_parameter("rng")
     seed = np.random.SeedSequence(1, spawn_key=(2,))
     given = _with_rotations(case, n_realizations=2, rng=seed)
@@ -130,7 +130,7 @@ def seeds(case: Case) -> None:
 
 @law("9", "a part of a map survives a file")
 def files(case: Case) -> None:
-    """Slice, write and read: WCS, unit, mask, uncertainty, B-mode, counts and meta are kept."""
+    """Compare a slice of a map with the same slice after writing and reading it."""
     mask = np.zeros(WCS_OF_NOISE.array_shape, dtype=bool)
     mask[5:8, 9:12] = True
     kappa = case.map(case.noise(), WCS_OF_NOISE, mask, _with_rotations(case, n_realizations=2))
@@ -141,8 +141,8 @@ def files(case: Case) -> None:
         back = ConvergenceMap.read(path)
     case.true(type(back.wcs) is WCS, f"wcs is a {type(back.wcs).__name__}", "WCS")
     case.true(back.unit == u.dimensionless_unscaled, f"unit {back.unit}", "dimensionless")
-    apart = back.wcs.pixel_to_world(3, 5).separation(kappa.wcs.pixel_to_world(7, 8))
-    case.at_most(apart.to_value(u.arcsec), 1e-6, "arcsec between the pixels")
+    separation = back.wcs.pixel_to_world(3, 5).separation(kappa.wcs.pixel_to_world(7, 8))
+    case.at_most(separation.to_value(u.arcsec), 1e-6, "arcsec between the pixels")
     case.same(back.data, kappa.data[view], "kappa")
     case.same(back.mask, kappa.mask[view], "the mask")
     case.same(back.counts, kappa.counts[view], "the counts")
@@ -162,12 +162,12 @@ def files(case: Case) -> None:
     )
 
 
-# --- what conventions say of arguments ------------------------------------------------------
+# --- 12 and 13. tables and geometries -------------------------------------------------------
 
 
 @law("12", "a table that declares its convention gives the same map")
 def tables(case: Case) -> None:
-    """Give a table in the euclidean convention."""
+    """Compare the maps of a table in the euclidean convention and of a catalog."""
     columns = case.noise()
     table = Table(
         {**columns, "e2": -columns["e2"]}, meta={"convention": "euclidean", "kind": "shear"}
@@ -179,7 +179,7 @@ def tables(case: Case) -> None:
 
 
 class _OtherPixels:
-    """A grid of pixels that the class does not invert."""
+    """A grid with a geometry that the class does not support."""
 
     def __init__(self, geometry):
         self.geometry = geometry
@@ -187,7 +187,7 @@ class _OtherPixels:
 
 @law("13", "pixels of another geometry are one TypeError")
 def other_geometry(case: Case) -> None:
-    """Give a grid of another geometry."""
+    """Require a TypeError that names the geometry of an unsupported grid."""
     other = _OtherPixels("plane" if case.cls.geometry == "sphere" else "sphere")
     try:
         case.estimator().reconstruct(other)
@@ -198,12 +198,12 @@ def other_geometry(case: Case) -> None:
         case.true(False, "no error", "TypeError")
 
 
-# --- parts of a field -----------------------------------------------------------------------
+# --- 14 and 15. parts of a field ------------------------------------------------------------
 
 
 @law("14", "sums of two parts of a catalog add up to those of the whole")
 def sums_add(case: Case) -> None:
-    """Measure two halves and the whole, and fit each."""
+    """Compare the fits to a whole catalog and to the sum of the measurements of two parts."""
     columns, estimator = case.noise(), case.estimator()
     catalog = ShearCatalog(columns, "generic")
     parts = (np.s_[:3000], np.s_[3000:], np.s_[:])
@@ -226,7 +226,7 @@ def _grid_of(estimator, catalog, wcs=WCS_OF_NOISE):
 
 
 def _numbers(value):
-    """Return the numbers in a fitted model as one array; None if there are none."""
+    """Return the numbers in a fitted model as one array; None if it holds anything else."""
     if isinstance(value, dict):
         value = list(value.values())
     elif hasattr(value, "__dict__") and not isinstance(value, np.ndarray):
@@ -240,14 +240,14 @@ def _numbers(value):
 
 @law("15", "a tile with its margin gives the map of the whole field")
 def tiles(case: Case) -> None:
-    """Map a tile with a margin of the declared reach, and the whole field."""
+    """Compare the map of a tile, with a margin of the declared reach, and of the whole field."""
     estimator = case.estimator()
     reach = estimator.reach(SCALE * u.arcmin)
     if reach is None:
         raise Skipped("reach is None: galaxies at all distances contribute")
     margin = int(np.ceil(reach.to_value(u.arcmin) / SCALE))
-    n = _TILE + 2 * (margin + _BEYOND)
-    case.need(n <= _LARGEST_SIDE, f"the field would need {n} pixels a side")
+    n = _TILE_PIXELS + 2 * (margin + _OUTER_PIXELS)
+    case.need(n <= _MAX_FIELD_PIXELS, f"the field would need {n} pixels a side")
     wcs = tangent_wcs(CENTER, (n, n), SCALE)
     rng = np.random.default_rng(case.seed)
     n_galaxies = 3 * n**2
@@ -256,10 +256,10 @@ def tiles(case: Case) -> None:
     catalog = ShearCatalog(catalog_columns(sky, e), "generic")
     whole = _grid_of(estimator, catalog, wcs)
     fitted = estimator.fit(estimator.measure(whole))
-    with_margin = slice(_BEYOND, n - _BEYOND)
+    with_margin = slice(_OUTER_PIXELS, n - _OUTER_PIXELS)
     part = _grid_of(estimator, catalog, wcs.slice((with_margin, with_margin)))
-    tile = slice(margin + _BEYOND, margin + _BEYOND + _TILE)
-    inner = slice(margin, margin + _TILE)
+    tile = slice(margin + _OUTER_PIXELS, margin + _OUTER_PIXELS + _TILE_PIXELS)
+    inner = slice(margin, margin + _TILE_PIXELS)
     one, other = (
         estimator.invert(grid, estimator.prepare(grid, fitted)).kappa[view, view]
         for grid, view in ((whole, tile), (part, inner))

@@ -37,7 +37,7 @@ _RINGS, _RING_WIDTH = (0, 1, 2, 3, 5, 8, 12), 0.8
 
 @lru_cache(maxsize=64)
 def _bar(place, orientation):
-    """Return a bar of five halos: its middle, the WCS of a map and the galaxies behind it."""
+    """Return the center of a bar of five halos, the WCS of a map and the source galaxies."""
     center = CENTERS[place]
     middle = center.directional_offset_by(250 * u.deg, _OFFSET)
     halos = [
@@ -53,8 +53,7 @@ def _bar(place, orientation):
 
 @law("6", "an elongated lens has its place and position angle anywhere on the sky")
 def elongated_lens(case: Case) -> None:
-    """Map a bar of halos off the center of fields at many places, on images of many orientations.
-    """
+    """Measure position and position angle of a bar of halos in fields all over the sky."""
     for place in CENTERS:
         for orientation in ORIENTATIONS:
             middle, wcs, columns = _bar(place, orientation)
@@ -87,8 +86,7 @@ def _shape(kappa, middle, where):
 
 @lru_cache(maxsize=64)
 def _lens(name, place, orientation):
-    """Return a lens, its position, the WCS of a map and the galaxies behind it, with their shear.
-    """
+    """Return a lens, its position, the WCS of a map and the sheared source galaxies."""
     lens = {"NFW": NFW(), "SIS": SIS()}[name]
     center = CENTERS[place]
     position = center.directional_offset_by(120 * u.deg, 3.3 * u.arcmin)
@@ -96,7 +94,7 @@ def _lens(name, place, orientation):
         center, (_N_PIXELS, _N_PIXELS), _PROFILE_SCALE, **ORIENTATIONS[orientation]
     )
     sky = lattice(wcs, _PROFILE_LATTICE)
-    sky = sky[sky.separation(position) > 0.15 * u.arcmin]  # the SIS's shear has no bound
+    sky = sky[sky.separation(position) > 0.15 * u.arcmin]  # the shear of an SIS diverges
     gamma, _ = shear_of(sky, [(position, lens)])
     return lens, position, wcs, catalog_columns(sky, gamma)
 
@@ -105,7 +103,7 @@ def _lens(name, place, orientation):
 def known_lens(case: Case) -> None:
     """Compare the profiles of NFW and SIS lenses with the declared response of the method.
 
-    The galaxies have the shear, and not the reduced shear.
+    The galaxies have the shear, not the reduced shear.
     """
     case.need_linear()
     case.need(case.contract.response is not None, "contract.response is not declared")
@@ -129,15 +127,15 @@ def _check_profile(case, name, place, orientation):
     offset = peak.separation(position).arcmin / _PROFILE_SCALE
     case.at_most(offset, 0.4, f"offset of the peak in pixels {where}")
     theta = pixel_sky(wcs).separation(position).arcmin.reshape(values.shape)
-    seen = _seen_profile(case, name, lens)(theta)
+    expected = _expected_profile(case, name, lens)(theta)
     rings = [(theta > r) & (theta < r + _RING_WIDTH) for r in _RINGS]
-    excess = np.array([np.mean((kappa.data - seen)[ring]) for ring in rings])
-    scale = np.array([np.mean(seen[ring]) for ring in rings])
+    excess = np.array([np.mean((kappa.data - expected)[ring]) for ring in rings])
+    scale = np.array([np.mean(expected[ring]) for ring in rings])
     sheet = excess[-1]
     case.true(-0.03 < sheet < 0.001, f"mass sheet {sheet:.3g} {where}", "-0.03 to 0.001")
-    # 3 per cent of the profile, and the pixels' discreteness at the center.
+    # The allowed error is 3 per cent of the profile, plus a part for the pixels at the center.
     error = np.abs(excess - sheet) / (0.03 * scale + 0.003 * scale[0])
-    case.at_most(error.max(), 1.0, f"error of the profile over what is allowed {where}")
+    case.at_most(error.max(), 1.0, f"error of the profile over the allowed error {where}")
     if kappa.kappa_b is not None:
         b = max(np.abs(np.mean(kappa.kappa_b[ring])) for ring in rings)
         case.at_most(b / scale[0], 0.01, f"kappa_b over kappa at the center {where}")
@@ -154,10 +152,11 @@ def _parabola(values, x0, y0):
     return x0 + dx, y0 + dy
 
 
-def _seen_profile(case, name, lens):
-    """Return kappa of a lens, a function of arcmin, through the declared response.
+def _expected_profile(case, name, lens):
+    """Return kappa of a lens after the declared response, as a function of arcmin.
 
-    It is integrated on a fine grid, without lensmap's own transforms; once for each class.
+    The convolution is on a fine grid and independent of lensmap's transforms. The case keeps the
+    result.
     """
     if name in case.profiles:
         return case.profiles[name]
@@ -171,9 +170,9 @@ def _seen_profile(case, name, lens):
         case.estimator(), ell, ell[:, np.newaxis], _PROFILE_SCALE * arcmin,
         (_PROFILE_LATTICE / (_PROFILE_SCALE * arcmin)) ** 2,
     )
-    seen = np.fft.ifft2(np.fft.fft2(np.fft.ifftshift(lens.kappa(theta))) * response).real
+    smoothed = np.fft.ifft2(np.fft.fft2(np.fft.ifftshift(lens.kappa(theta))) * response).real
     radius = np.arange(0, 320) * step
-    row = seen[0, :320]
+    row = smoothed[0, :320]
 
     def profile(t):
         return np.where(t < 15, np.interp(t, radius, row), lens.kappa(np.maximum(t, 1)))
@@ -184,15 +183,16 @@ def _seen_profile(case, name, lens):
 
 # --- 11. the uncertainty --------------------------------------------------------------------
 
-# Noise maps, with which the uncertainty is compared.
+# Noise maps for the scatter with which the uncertainty is compared.
 _N_NOISE = 16
 
 
 @law("11", "an uncertainty is that of its own target")
 def uncertainties(case: Case) -> None:
-    """Compare noise with independent noise; errors about the truth have to be larger than 0.
+    """Compare noise uncertainties with the scatter of independent noise maps.
 
-    The coverage of errors about the truth needs skies of the prior that the method assumes.
+    Total errors are only required to be positive: their coverage can be measured only on fields
+    drawn from the prior of the method.
     """
     case.need_parameter("uncertainty")
     case.need(case.kinds, "uncertainties are not declared")

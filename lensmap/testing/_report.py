@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The results of the laws, and the error that lists those that do not hold."""
+"""Results of the laws, and the error that lists broken laws."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,13 +18,13 @@ class LawResult:
     name : str
         The name of the law.
     status : {"holds", "broken", "skipped"}
-        Whether the law holds; ``"skipped"``: it does not apply.
+        Whether the law holds; ``"skipped"`` if it does not apply.
     measured : str
-        What was measured: of a broken law what broke it, else the quantity nearest to its limit.
+        The measured value that breaks the law or, if it holds, the one closest to its limit.
     allowed : str
-        The allowed value of what was measured.
+        The allowed value.
     reason : str
-        Why the law was skipped.
+        The reason for which the law was skipped.
     """
 
     number: str
@@ -50,7 +50,7 @@ class ContractReport:
     estimator : str
         The name of the class.
     results : tuple of LawResult
-        One for each law, in order.
+        The result of each law, in order.
     """
 
     estimator: str
@@ -58,7 +58,7 @@ class ContractReport:
 
     @property
     def broken(self) -> list[LawResult]:
-        """The laws that do not hold."""
+        """The broken laws."""
         return [result for result in self.results if result.status == "broken"]
 
     @property
@@ -89,12 +89,14 @@ class ContractError(AssertionError):
 
 
 class Broken(Exception):
-    """A measurement that a law does not allow.
+    """A measured value that breaks a law.
 
     Parameters
     ----------
-    measured, allowed : str
-        The two sides of the comparison.
+    measured : str
+        The measured value.
+    allowed : str
+        The allowed value.
     """
 
     def __init__(self, measured: str, allowed: str) -> None:

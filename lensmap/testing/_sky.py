@@ -255,7 +255,7 @@ CENTERS = {
 ORIENTATIONS: dict[str, dict] = {
     "north up, east left": {},
     "east right": {"flip": True},
-    "turned by 30 deg": {"angle": 30.0},
-    "turned by -140 deg, east right": {"angle": -140.0, "flip": True},
+    "rotated by 30 deg": {"angle": 30.0},
+    "rotated by -140 deg, east right": {"angle": -140.0, "flip": True},
     "galactic": {"frame": "galactic"},
 }
