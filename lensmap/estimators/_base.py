@@ -39,11 +39,11 @@ class Estimator(Parametrized, ABC):
 
     - `choose_pixels`: the pixels of the inversion, where they are not those of the map;
     - `check`: warnings about a grid that the method does not suit;
-    - `measure` and `fit`: what is fitted to the data, such as a noise model, once for a whole field
+    - `measure` and `fit`: a model fitted to the data, such as a noise model, once for a whole field
       or survey;
-    - `prepare`: what several inversions on the same pixels share;
+    - `prepare`: the state that inversions on the same pixels share;
     - `noise`: one realization of the error, for uncertainties that do not come with the map;
-    - `describe_params`: the parameters as the meta of the map keeps them;
+    - `describe_params`: the parameters as stored in the metadata of the map;
     - `reach`: the distance from which galaxies contribute to a pixel.
 
     Nothing is written to ``self`` after ``__init__``: state is returned by `prepare` and passed to
@@ -53,10 +53,11 @@ class Estimator(Parametrized, ABC):
     Attributes
     ----------
     options : tuple of Option
-        The facts of each parameter, for command lines and documentation. They are read from the
-        signature and the docstring; options that a class sets replace those that would be read.
+        Descriptions of the parameters, for command lines and documentation. They are read from the
+        signature and the docstring; options that a class sets take precedence.
     variant : str or None
-        The parameter that ``VARIANT`` sets in ``"NAME:VARIANT"``, see `make_estimator`; None: none.
+        The parameter that ``VARIANT`` sets in ``"NAME:VARIANT"``, see `make_estimator`. None if
+        names of the estimator have no variants.
     geometry : {"plane", "sphere"}
         The pixels that `invert` works on.
     quantity : str
@@ -69,9 +70,9 @@ class Estimator(Parametrized, ABC):
     uncertainties : tuple of Uncertainty
         The kinds of uncertainty besides None.
     contract : Contract
-        What the laws of `lensmap.testing.check_estimator` need to know.
+        Declared properties, for the laws of `lensmap.testing.check_estimator`.
     uncertainty : str or None
-        The name of one of ``uncertainties``; None: no uncertainty.
+        The name of one of ``uncertainties``; None for maps without uncertainty.
     n_realizations : int
         The number of random realizations for an uncertainty.
     rng : int or `numpy.random.SeedSequence`
@@ -153,7 +154,7 @@ class Estimator(Parametrized, ABC):
         check_choice(self.scheme, "scheme", ("nearest", "cloud-in-cell"))
 
     def describe_params(self) -> dict[str, object]:
-        """Return the parameters as the meta of a map keeps them.
+        """Return the parameters in the form stored in the metadata of a map.
 
         Returns
         -------
@@ -178,14 +179,13 @@ class Estimator(Parametrized, ABC):
         grid : `lensmap.ShearGrid`
             The binned reduced shear, in the basis of the pixel axes.
         state : object
-            What `prepare` returned for this grid, or for another one with the same pixels, mask and
-            weights, such as that of the galaxies before they were rotated.
+            The result of `prepare` for this grid, or for a grid with the same pixels, mask and
+            weights, such as that of the galaxies before their rotation.
 
         Returns
         -------
         Inversion
-            The map and what belongs to it, with the uncertainty if the chosen one comes with the
-            map.
+            The map with its masks, and its uncertainty if the chosen kind comes with the map.
         """
 
     def choose_pixels(self, catalog: ShearCatalog, wcs: WCS | None, *, masked: bool) -> Target:
@@ -196,15 +196,15 @@ class Estimator(Parametrized, ABC):
         catalog : ShearCatalog
             The galaxies.
         wcs : `~astropy.wcs.WCS` or None
-            The pixels that the user gave; None: the estimator chooses.
+            The requested pixels of the map; None leaves the choice to the estimator.
         masked : bool
-            Whether the user gave a mask, which may be of the pixels of ``wcs`` alone.
+            Whether there is a mask, which may be an array on the pixels of ``wcs``.
 
         Returns
         -------
         Target
-            Here the pixels of ``wcs``, or those of a tangent plane where they are far from squares
-            of one size.
+            By default the pixels of ``wcs``, or a tangent plane where those are far from squares of
+            equal size.
         """
         wcs = make_wcs(catalog) if wcs is None else wcs
         return Target(conformal_frame(PixelFrame(wcs, catalog.frame), catalog.frame), wcs)
@@ -219,18 +219,18 @@ class Estimator(Parametrized, ABC):
         """
 
     def measure(self, grid: ShearGrid) -> Any:
-        """Return sums over the data, for what is to be fitted to them.
+        """Return the sums over the data that `fit` uses.
 
         Parameters
         ----------
         grid : `lensmap.ShearGrid`
-            The galaxies, or some of them.
+            The binned galaxies, all or some of them.
 
         Returns
         -------
         object
-            Sums that can be added with ``+``: those of two parts of a catalog, or of two tiles
-            without common galaxies, add up to those of the whole. Here None: nothing is fitted.
+            Sums that support ``+``: those of two parts of a catalog, or of two tiles without common
+            galaxies, add up to those of the whole. None by default, if the method fits nothing.
         """
         return None
 
@@ -240,29 +240,29 @@ class Estimator(Parametrized, ABC):
         Parameters
         ----------
         sums : object
-            The sum of what `measure` returned for its parts.
+            The sum of the results of `measure` for all parts.
 
         Returns
         -------
         object
-            The fitted model, for `prepare`. Here None.
+            The fitted model, for `prepare`; None by default.
         """
         return None
 
     def prepare(self, grid: ShearGrid, fitted: Any) -> Any:
-        """Return what inversions of this grid, and of noise on the same pixels, share.
+        """Return the state shared by inversions of this grid and of noise on the same pixels.
 
         Parameters
         ----------
         grid : `lensmap.ShearGrid`
             The binned reduced shear.
         fitted : object
-            What `fit` returned.
+            The result of `fit`.
 
         Returns
         -------
         object
-            The state, such as a loaded network or a support mask, for `invert`. Here None.
+            The state for `invert`, such as a loaded network or a support mask; None by default.
         """
         return None
 
@@ -274,20 +274,20 @@ class Estimator(Parametrized, ABC):
         Parameters
         ----------
         grid : `lensmap.ShearGrid`
-            Randomly rotated galaxies, other ones in each call, if the uncertainty is made from the
+            Randomly rotated galaxies, drawn anew for each call, if the uncertainty is made from the
             galaxies (`Uncertainty`); else the grid of the map.
         state : object
-            What `prepare` returned for the grid of the map.
+            The result of `prepare` for the grid of the map.
         rng : `numpy.random.Generator`
-            The source of random numbers; the rotations have been drawn already.
+            Generator for the realization, other than that of the rotations.
 
         Returns
         -------
         iterable of `numpy.ndarray`
             Planes ``(ny, nx)`` whose root mean square over all realizations is the uncertainty.
-            Here the E- and the B-mode of the inversion of ``grid``. A rotation of all galaxies by
-            45 degrees turns E into B: both are noise of the same kind. Their mean over all
-            rotations is exactly 0, so that none is subtracted.
+            By default the E- and the B-mode of the inversion of ``grid``. Rotating all galaxies by
+            45 degrees exchanges E and B, so that both have the same noise. The mean over all
+            rotations is exactly 0, so that no mean is subtracted.
         """
         inversion = self.invert(grid, state)
         return [plane for plane in (inversion.kappa, inversion.kappa_b) if plane is not None]
@@ -303,8 +303,8 @@ class Estimator(Parametrized, ABC):
         Returns
         -------
         `~astropy.units.Quantity` or None
-            An angle: a field with this margin around a tile gives the same map of the tile as the
-            whole. None: galaxies at all distances contribute, so that a cut has an error, which the
+            An angle: a tile with a margin of this width has the same map as in the whole field.
+            None if galaxies at all distances contribute, so that tiles have an error, which the
             description of the class states.
         """
         return None

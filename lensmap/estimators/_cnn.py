@@ -41,7 +41,7 @@ __all__ = ["CNNReconstructor", "MaskedCNN"]
 
 
 class _State(NamedTuple):
-    """What inversions on the same pixels share."""
+    """The state shared by inversions on the same pixels."""
 
     network: Any
     support: Support
@@ -54,8 +54,8 @@ class CNNReconstructor(Estimator):
     The networks of lensmap (`lensmap.networks.available_networks`) are trained on simulated skies,
     `lensmap.simulate.HaloModelField`. ``"lensmap"`` is a U-Net on Kaiser-Squires maps in units of
     their noise; it is trained with masks and for many depths, and predicts its error. The card of a
-    network (`lensmap.networks.read_card`) says how it was trained and for which data. There is no
-    B-mode; the mass sheet is not measured.
+    network (`lensmap.networks.read_card`) describes its training and its domain. The map has no
+    B-mode, and the mass sheet is not measured.
 
     Parameters
     ----------
@@ -223,12 +223,12 @@ class CNNReconstructor(Estimator):
         grid : `lensmap.ShearGrid`
             The binned reduced shear.
         state : object
-            What `prepare` returned.
+            The result of `prepare`.
 
         Returns
         -------
         Inversion
-            The convergence, and its error if the network is asked for it.
+            The convergence, and its error for ``uncertainty="network"``.
         """
         prediction = state.network.predict(
             grid, symmetrize=self.symmetrize, tile_size=self.tile_size

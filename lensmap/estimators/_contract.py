@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Contract`: what the laws of `lensmap.testing.check_estimator` need to know of an estimator."""
+"""`Contract`: declared properties of an estimator, for `lensmap.testing.check_estimator`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,35 +18,36 @@ __all__ = ["Contract"]
 
 @dataclass(frozen=True)
 class Contract:
-    """What the laws of the contract suite need to know of an estimator.
+    """Declared properties of an estimator, for the laws of the contract suite.
 
-    Laws for which a class declares nothing are skipped, and `lensmap.testing.check_estimator` says
-    so. Each mapping holds parameters that are added to ``settings`` for some of the laws.
+    `lensmap.testing.check_estimator` reports laws as skipped if the class does not declare the
+    property that they test. The mappings hold parameters that are added to ``settings`` for some
+    of the laws.
 
     Attributes
     ----------
     settings : mapping
-        Parameters for all laws, such as a given noise, of which the map is then linear.
+        Parameters for all laws, such as a fixed noise level, which makes the map linear.
     symmetric : mapping
         Parameters with which mirrored and rotated skies give mirrored and rotated maps.
     noiseless : mapping
         Parameters for galaxies without shape noise.
     periodic : mapping or None
-        Parameters that take the field as periodic; None: the method cannot.
+        Parameters for a periodic field; None if the method does not support one.
     outside : {"zero", "open"} or None
-        What the method takes for the shear beyond the data: zero, or unknown; None: not declared.
+        The assumed shear outside the data: zero, or unknown (``"open"``); None declares nothing.
     aperture : mapping
-        Where ``outside`` is ``"zero"``, parameters that pad the field with zeros to four times its
-        side and smooth by half an arcminute at most.
+        Parameters for ``outside="zero"`` that pad the field with zeros to four times its side, and
+        smooth by at most half an arcminute.
     response : callable or None
-        The transfer function of the method for noise-free galaxies, or None where it is not known
-        in closed form. ``response(estimator, ell_x, ell_y, pixel_scale, density)`` gets multipoles
-        along the axes (`numpy.ndarray`, radian^-1), the side of a pixel (radian) and the number of
-        galaxies per steradian, and returns the amplitude of the map over that of the truth.
+        The transfer function of the method for noise-free galaxies; None if it has no closed form.
+        ``response(estimator, ell_x, ell_y, pixel_scale, density)`` takes multipoles along the axes
+        (`numpy.ndarray`, radian^-1), the side of a pixel (radian) and the number of galaxies per
+        steradian, and returns the amplitude of the map divided by that of the true convergence.
     zero_bound : float
         The largest absolute value of a map of galaxies with zero shear.
     tolerance : float
-        The largest difference of two maps that are the same to rounding, for shears of order 0.3.
+        The largest difference of two maps that are equal up to rounding, for shears of order 0.3.
     """
 
     settings: Mapping[str, object] = field(default_factory=dict)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What an estimator declares and returns: uncertainties, and the arrays of one inversion."""
+"""Declared uncertainties of an estimator, and the arrays that an inversion returns."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""From the arrays of an inversion to a `~lensmap.ConvergenceMap` on the user's pixels."""
+"""Conversion of the arrays of an inversion to a `~lensmap.ConvergenceMap`."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -19,21 +19,21 @@ __all__ = ["check_inversion", "mask_of", "to_map"]
 
 
 def check_inversion(estimator: "Estimator", grid: ShearGrid, inversion: object) -> None:
-    """Refuse what is not the result of an inversion of a grid.
+    """Check the result of an inversion of a grid.
 
     Parameters
     ----------
     estimator : Estimator
-        The author of the inversion.
+        The estimator that inverted the grid.
     grid : `lensmap.ShearGrid`
         The grid that was inverted.
     inversion : object
-        What `Estimator.invert` returned.
+        The result of `Estimator.invert`.
 
     Raises
     ------
     TypeError
-        If it is no `Inversion`, has other pixels, or lacks the uncertainty.
+        If it is not an `Inversion`, has other pixels, or lacks the uncertainty.
     """
     name = type(estimator).__name__
     if not isinstance(inversion, Inversion):

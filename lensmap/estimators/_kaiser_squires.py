@@ -38,7 +38,7 @@ _MAX_EMPTY_FRACTION = 0.05
 
 
 class _State(NamedTuple):
-    """What inversions on the same pixels share."""
+    """The state shared by inversions on the same pixels."""
 
     sigma: float  # pixels
     support: Support
@@ -210,7 +210,7 @@ class KaiserSquires(Estimator):
         grid : `lensmap.ShearGrid`
             The binned reduced shear.
         state : object
-            What `prepare` returned.
+            The result of `prepare`.
 
         Returns
         -------

@@ -131,8 +131,8 @@ def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
     scale = grid.pixel_frame.scale
     if not scale_in_domain(network, scale):
         low, high = network.domain.pixel_scale
-        known = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        outside.append(f"pixels of {scale.to_value(u.arcmin):.3g} arcmin (but for {known})")
+        trained = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        outside.append(f"pixels of {scale.to_value(u.arcmin):.3g} arcmin (but for {trained})")
     occupied = grid.sum_w > 0
     # The effective number of galaxies, of equal weights, in pixels that have any.
     number = np.sum(grid.sum_w[occupied] ** 2 / grid.sum_w2[occupied])

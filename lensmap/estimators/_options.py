@@ -32,7 +32,7 @@ class Option(NamedTuple):
     name : str
         The name of the parameter.
     type : type or None
-        `bool`, `int`, `float`, `str` or `~astropy.units.Quantity`; None: only Python can give it.
+        `bool`, `int`, `float`, `str` or `~astropy.units.Quantity`; None if it has no text form.
     unit : `~astropy.units.Unit` or None
         The unit of the default of a Quantity, else None.
     default : object
@@ -157,7 +157,7 @@ def _read(cls, parameter, values, text):
 
 
 def _kinds(annotation, default):
-    """Return the set of types that an annotation allows; that of the default without one."""
+    """Return the types that an annotation allows, or that of the default without annotation."""
     if annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return {u.Quantity if isinstance(default, u.Quantity) else type(default)}
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
@@ -175,7 +175,7 @@ def _descriptions(cls):
 
 
 def _sections(text):
-    """Return what the sections Parameters and Attributes of a docstring say of each name."""
+    """Return the entries of the sections Parameters and Attributes of a docstring by name."""
     descriptions = {}
     for _, body in re.findall(
         r"^(Parameters|Attributes)\n-+\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)", text, re.M | re.S

@@ -21,15 +21,15 @@ _MAX_SCALE_RATIO = 1.1
 # The tangent plane itself reaches this anisotropy 25 degrees from its center.
 _MAX_PLANE_ANISOTROPY = 1.1
 
-# What the meta of a resampled map says.
+# The entry of a resampled map's metadata.
 _RESAMPLED_BY = "bilinear (counts: shared out)"
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """The pixels of an inversion, and how its arrays are brought to the pixels of the map.
+    """The pixels of an inversion, and the conversion of its arrays to the pixels of the map.
 
-    The two are the same pixels, or the map is a crop of the inversion, or it is interpolated.
+    The two have the same pixels, or the map is cropped or interpolated from the inversion.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Target:
         The map within the pixels of the inversion, ``(y, x)``; None if it is not a crop.
     mask : `numpy.ndarray` or None
         Bool, ``(ny, nx)``: pixels of an interpolated map that stay masked, because holes smaller
-        than the pixels of the inversion would be lost otherwise; None: no such pixels.
+        than the pixels of the inversion would be lost otherwise; None if there are none.
     """
 
     frame: PixelFrame
@@ -56,13 +56,13 @@ class Target:
 
     @property
     def meta(self) -> dict:
-        """How a map was interpolated, for its meta; empty if it was not."""
+        """The interpolation of the map, for its metadata; empty without interpolation."""
         return {"resampled_by": _RESAMPLED_BY} if self.resampled else {}
 
     def to_user(
         self, planes: list[np.ndarray], mask: np.ndarray
     ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Bring arrays of the inversion to the pixels of the map.
+        """Convert arrays of the inversion to the pixels of the map.
 
         Parameters
         ----------
@@ -86,7 +86,7 @@ class Target:
         return planes, mask if self.mask is None else mask | self.mask
 
     def counts_to_user(self, counts: np.ndarray) -> np.ndarray:
-        """Bring numbers of galaxies to the pixels of the map; none is lost or made.
+        """Convert numbers of galaxies to the pixels of the map, with the same total.
 
         Parameters
         ----------

@@ -29,7 +29,7 @@ _CLOUD = 4 / 9
 
 
 class _State(NamedTuple):
-    """What inversions with the same noise and pixels share."""
+    """The state shared by inversions with the same noise and pixels."""
 
     solver: WienerSolver
     support: Support
@@ -261,7 +261,7 @@ class WienerFilter(Estimator):
         grid : `lensmap.ShearGrid`
             The binned reduced shear.
         state : object
-            What `prepare` returned.
+            The result of `prepare`.
 
         Returns
         -------
@@ -283,7 +283,7 @@ class WienerFilter(Estimator):
         grid : `lensmap.ShearGrid`
             Randomly rotated galaxies, or for ``"posterior"`` the grid of the map.
         state : object
-            What `prepare` returned.
+            The result of `prepare`.
         rng : `numpy.random.Generator`
             The source of random numbers.
 
@@ -342,7 +342,7 @@ class WienerFilter(Estimator):
 
 
 def _theory(z_source, cosmology):
-    """Return a table of the theory: smooth as it is, a few points serve all modes of all grids."""
+    """Return the theory power spectrum in a table for interpolation, ``(ell, C_ell)``."""
     from lensmap.cosmology import convergence_power
 
     ell = np.geomspace(1.0, 1e7, 400)
@@ -353,7 +353,7 @@ _kept_theory = functools.lru_cache(maxsize=8)(_theory)
 
 
 def _check_power(power):
-    """Return the parameter, a table as two tuples of floats, whose repr says all."""
+    """Return the parameter ``power``; a table becomes tuples, whose repr has all numbers."""
     if power is None or callable(power):
         return power
     allowed = "power must be None, a function of ell, or a pair of arrays (ell, C_ell)"
@@ -371,13 +371,13 @@ def _check_power(power):
         raise ValueError("power: the multipoles must be positive, finite and rising")
     if not (np.all(np.isfinite(values)) and values.min() > 0):
         raise ValueError(
-            f"power: C_ell must be positive and finite, but its least value is {values.min():g}"
+            f"power: C_ell must be positive and finite, but its minimum is {values.min():g}"
         )
     return tuple(ell.tolist()), tuple(values.tolist())
 
 
 def _check_theory(z_source, cosmology):
-    """Return the parameters of the theory, as they were given, after checking them."""
+    """Check the parameters of the theory, and return them unchanged."""
     from lensmap.cosmology import check_z_source, get_cosmology
 
     check_z_source(z_source)
