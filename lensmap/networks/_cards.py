@@ -76,7 +76,7 @@ def read_card(name: PathLike) -> dict:
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If there is no such network, or the card is damaged or has another format.
+        If the network does not exist, or the card is damaged or has another format.
     """
     _, path = network_files(name)
     if not path.is_file():

@@ -28,7 +28,7 @@ class Domain:
 
     @classmethod
     def from_card(cls, card: Mapping) -> "Domain":
-        """Take the domain from the card of a network.
+        """Return the domain in the card of a network.
 
         Parameters
         ----------

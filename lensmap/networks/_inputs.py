@@ -50,7 +50,7 @@ class GridArrays:
 
     @classmethod
     def from_grid(cls, grid: "ShearGrid") -> "GridArrays":
-        """Take the arrays of a grid.
+        """Return the arrays of a grid.
 
         Parameters
         ----------

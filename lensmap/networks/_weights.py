@@ -50,8 +50,8 @@ def load_network(name: PathLike) -> Network:
     FileNotFoundError
         If a file is missing.
     ValueError
-        If there is no such network, or its files are damaged, do not belong together, or do not fit
-        this version of lensmap.
+        If the network does not exist, or its files are damaged, do not match each other, or have
+        the format of another version of lensmap.
     """
     card, (path, _) = read_card(name), network_files(name)
     if not path.is_file():

@@ -32,7 +32,7 @@ _METHODS = ("auto", "fft", "direct")
 
 
 def _check_arguments(layer, method, paddings):
-    """Refuse parameters that Keras' layer has and this one has not."""
+    """Check parameters of the layer of Keras of which this layer supports one value."""
     if method not in _METHODS:
         raise ParameterError("method", f"one of {_METHODS}", repr(method))
     fixed = {

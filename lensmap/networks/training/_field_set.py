@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`FieldSet`: convergence and shear on disk, small and quick to read, to train networks on."""
+"""`FieldSet`: training fields on disk, in half precision."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
@@ -17,18 +17,18 @@ __all__ = ["FieldSet"]
 
 _KIND, _SCHEMA = "set of fields", 1
 
-# To be raised whenever the same settings give other fields.
+# Increased whenever the same settings give different fields.
 _ALGORITHM = 1
 
 _NAME = "{:06d}.npy"
 
 
 class FieldSet:
-    """A folder of fields of one kind, in half precision.
+    """A folder of fields with the same pixels and sources, in half precision.
 
-    Each file holds one or more fields of the same matter, for sources at different redshifts, as
-    an array ``(n_redshifts, 3, ny, nx)`` of kappa, gamma1 and gamma2 (not reduced, pixel basis).
-    Make one with `draw` or `from_files`; both go on where an earlier call stopped.
+    Each file holds the fields of one line of sight for one or more source redshifts, as an array
+    ``(n_redshifts, 3, ny, nx)`` of kappa, gamma1 and gamma2 (not reduced, pixel basis). `draw` and
+    `from_files` make a set; both resume after an interruption.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class FieldSet:
     Raises
     ------
     FileNotFoundError
-        If there is no set of fields in it.
+        If the folder holds no set of fields.
     """
 
     def __init__(self, folder: PathLike) -> None:
@@ -65,7 +65,7 @@ class FieldSet:
         Returns
         -------
         bool
-            False for a folder of something else, too.
+            Whether it does; False also if the folder does not exist.
         """
         try:
             cls(folder)
@@ -90,17 +90,19 @@ class FieldSet:
         Parameters
         ----------
         folder : path-like
-            Where to; made if need be.
+            The folder; created if it does not exist.
         model : `lensmap.simulate.HaloModelField`
             The model, for one source redshift or several.
         n_fields : int
-            How many files there shall be.
+            The total number of files. A later call with a larger number adds fields.
         seed : int
-            The seed of `lensmap.simulate.draw_fields`: the same fields, in whatever steps.
-        workers, progress
-            As for `lensmap.simulate.draw_fields`.
+            The seed of the series, as for `lensmap.simulate.draw_fields`.
+        workers : int or None
+            The number of processes, as for `lensmap.simulate.draw_fields`.
+        progress : None, bool or callable
+            Progress reports, as for `lensmap.utils.track`.
         take_over : bool
-            Whether the folder is taken from another run that has it, which is dead.
+            Whether to take the folder from another run, which has died.
 
         Returns
         -------
@@ -110,9 +112,9 @@ class FieldSet:
         Raises
         ------
         ValueError
-            If the folder holds fields of another model or seed, or a file that is no field.
+            If the folder holds fields of another model or seed, or a file that is not a field.
         RuntimeError
-            If another run has the folder, or fields could not be drawn; the others are kept.
+            If another run holds the folder, or fields could not be drawn; the others are kept.
         """
         check_count(n_fields, "n_fields")
         settings = {
@@ -139,19 +141,19 @@ class FieldSet:
         read: Callable[[Path], LensingField] = LensingField.read,
         take_over: bool = False,
     ) -> "FieldSet":
-        """Take fields from files, such as those of ``lensmap simulate fields`` or MassiveNuS.
+        """Convert files of fields, such as those of ``lensmap simulate fields`` or MassiveNuS.
 
         Parameters
         ----------
         folder : path-like
-            Where to; made if need be.
+            The folder; created if it does not exist.
         paths : sequence of path-like
-            The files, which all have the same pixels. Later calls may name more, at the end.
+            The files, which have the same pixels. A later call may append more.
         read : callable
-            Makes a `lensmap.simulate.LensingField` of a path, such as
+            The reader, from a path to a `lensmap.simulate.LensingField`, such as
             `lensmap.simulate.read_massivenus`.
         take_over : bool
-            Whether the folder is taken from another run that has it, which is dead.
+            Whether to take the folder from another run, which has died.
 
         Returns
         -------
@@ -161,9 +163,9 @@ class FieldSet:
         Raises
         ------
         ValueError
-            If there is no file, or pixels differ, or the folder holds other fields.
+            If ``paths`` is empty, pixels or sources differ, or the folder holds other fields.
         RuntimeError
-            If another run has the folder.
+            If another run holds the folder.
         """
         paths = [Path(path) for path in paths]
         if not paths:
@@ -196,7 +198,7 @@ class FieldSet:
 
     @cached_property
     def files(self) -> list[Path]:
-        """The files, sorted; those that were there when they were asked for first."""
+        """The files in order, listed at the first access."""
         return sorted(self.folder.glob("[0-9]*.npy"))
 
     def __len__(self) -> int:
@@ -207,20 +209,24 @@ class FieldSet:
 
         Parameters
         ----------
-        number, redshift : int
-            Which file, and which of the redshifts in it.
+        number : int
+            The index of the file.
+        redshift : int
+            The index of the source redshift.
 
         Returns
         -------
-        kappa, gamma : `numpy.ndarray`
-            Float32 and complex64, ``(ny, nx)``.
+        kappa : `numpy.ndarray`
+            The convergence, float32, ``(ny, nx)``.
+        gamma : `numpy.ndarray`
+            The shear in the pixel basis, complex64, ``(ny, nx)``.
         """
         planes = np.load(self.files[number], mmap_mode="r")[redshift].astype(np.float32)
         return planes[0], planes[1] + 1j * planes[2]
 
     @property
     def n_redshifts(self) -> int:
-        """How many source redshifts there are."""
+        """The number of source redshifts."""
         return len(self.settings["z_source"])
 
     @cached_property
@@ -233,7 +239,7 @@ class FieldSet:
 
 
 def _pixels(field):
-    """Return what all fields of a set have in common, as settings."""
+    """Return the pixels and sources of a field, which all fields of a set share, as settings."""
     return {
         "pixel_scale_arcmin": round(float(field.kappa.pixel_scale.to_value(u.arcmin)), 4),
         "shape": list(field.shape),
@@ -260,7 +266,7 @@ def _save_drawn(fields, seed, folder):
 def _save(fields, path):
     fields = fields if isinstance(fields, (list, tuple)) else [fields]
     planes = [[field.kappa.data, field.gamma.real, field.gamma.imag] for field in fields]
-    # Shear to three digits is enough: noise is a hundred times as large as what is lost.
+    # Half precision has three digits: its rounding error is a hundredth of the shape noise.
     array = np.array(planes, dtype=np.float16)
     with atomic_write(path, overwrite=True) as temporary:
         with open(temporary, "wb") as file:
