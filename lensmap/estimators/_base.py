@@ -27,7 +27,7 @@ __all__ = ["Estimator"]
 
 
 class Estimator(Parametrized, ABC):
-    """Base class of all estimators, yours included.
+    """Base class of all estimators.
 
     *Must implement*
 
@@ -348,7 +348,7 @@ class Estimator(Parametrized, ABC):
         Raises
         ------
         TypeError, ValueError
-            If an argument cannot be used, or no galaxy with a weight is on the map.
+            If an argument is invalid, or no galaxy with a weight is on the map.
         """
         self.check_parameters()
         grid, assignment, target = make_grid(self, catalog, wcs, mask)

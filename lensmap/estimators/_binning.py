@@ -49,7 +49,7 @@ def make_grid(
     Raises
     ------
     TypeError, ValueError
-        If an argument cannot be used, or no galaxy with a weight is on the map.
+        If an argument is invalid, or no galaxy with a weight is on the map.
     """
     if hasattr(catalog, "geometry"):
         grid = _given_grid(estimator, cast(ShearGrid, catalog), wcs, mask)

@@ -69,7 +69,7 @@ def galaxy_density(catalog: ShearCatalog, wcs: "WCS | None") -> float:
 
 
 def native_scale(network: "Network", density: float) -> u.Quantity:
-    """Return the pixels of a network for galaxies of a density.
+    """Return the pixel scale of a network for a density of galaxies.
 
     Parameters
     ----------
@@ -83,12 +83,12 @@ def native_scale(network: "Network", density: float) -> u.Quantity:
     `~astropy.units.Quantity`
         The side of a pixel, an angle.
     """
-    wanted = np.sqrt(_GALAXIES_PER_PIXEL / density) if density > 0 else np.inf
-    return float(np.clip(wanted, *network.domain.pixel_scale)) * u.arcmin
+    scale = np.sqrt(_GALAXIES_PER_PIXEL / density) if density > 0 else np.inf  # arcmin
+    return float(np.clip(scale, *network.domain.pixel_scale)) * u.arcmin
 
 
 def scale_in_domain(network: "Network", scale: u.Quantity, density: float | None = None) -> bool:
-    """Return whether a network was trained for pixels of a scale.
+    """Return whether a pixel scale is in the domain of a network.
 
     Parameters
     ----------
@@ -97,23 +97,23 @@ def scale_in_domain(network: "Network", scale: u.Quantity, density: float | None
     scale : `~astropy.units.Quantity`
         The side of a pixel, an angle.
     density : float or None
-        Galaxies per square arcminute: a network for a range of pixels can have enough galaxies in
-        larger ones. None does not count them.
+        Galaxies per square arcminute, which must give a number of galaxies per pixel in the domain
+        of a network for a range of pixel scales. None does not test this number.
 
     Returns
     -------
     bool
-        Whether it was, to 3 per cent.
+        Whether it is, to 3 per cent.
     """
     arcmin, (low, high) = scale.to_value(u.arcmin), network.domain.pixel_scale
     if not low * (1 - SCALE_TOLERANCE) <= arcmin <= high * (1 + SCALE_TOLERANCE):
         return False
-    fewest, most = network.domain.galaxies_per_pixel
-    return density is None or low == high or fewest <= density * arcmin**2 <= most
+    min_number, max_number = network.domain.galaxies_per_pixel
+    return density is None or low == high or min_number <= density * arcmin**2 <= max_number
 
 
 def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
-    """Return what a network was not trained for.
+    """Return the properties of a grid that are outside the domain of a network.
 
     Parameters
     ----------
@@ -132,22 +132,22 @@ def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
     if not scale_in_domain(network, scale):
         low, high = network.domain.pixel_scale
         trained = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        outside.append(f"pixels of {scale.to_value(u.arcmin):.3g} arcmin (but for {trained})")
+        outside.append(f"pixels of {scale.to_value(u.arcmin):.3g} arcmin (domain: {trained})")
     occupied = grid.sum_w > 0
     # The effective number of galaxies, of equal weights, in pixels that have any.
     number = np.sum(grid.sum_w[occupied] ** 2 / grid.sum_w2[occupied])
     density = float(number / np.count_nonzero(near_data(occupied, 1.5)))
-    fewest, most = network.domain.galaxies_per_pixel
-    if not fewest <= density <= most:
+    low, high = network.domain.galaxies_per_pixel
+    if not low <= density <= high:
         outside.append(
-            f"{density:.3g} galaxies per pixel (but for {fewest:.3g} to {most:.3g})"
+            f"{density:.3g} galaxies per pixel (domain: {low:.3g} to {high:.3g})"
         )
     # The weighted dispersion.
     noise = float(np.sqrt(np.sum(grid.noise_sum) / np.sum(grid.sum_w2)))
-    least, largest = network.domain.shape_noise
-    if not least <= noise <= largest:
+    low, high = network.domain.shape_noise
+    if not low <= noise <= high:
         outside.append(
-            f"ellipticities with a dispersion of {noise:.3g} (but for {least:.3g} to {largest:.3g})"
+            f"ellipticities with a dispersion of {noise:.3g} (domain: {low:.3g} to {high:.3g})"
         )
     side = (max(grid.shape) * scale).to(u.deg)
     if side > _MAX_FIELD:

@@ -58,7 +58,7 @@ def with_defaults(init: Callable, defaults: dict[str, object]) -> Callable:
     Raises
     ------
     TypeError
-        If there is no such parameter.
+        If the parameter does not exist.
     """
     signature = inspect.signature(init)
     unknown = defaults.keys() - signature.parameters.keys()

@@ -55,8 +55,8 @@ def get_estimator(name: str) -> type[Estimator]:
     Raises
     ------
     ValueError
-        If there is no such name, two packages register it, or the package that registers it is
-        broken.
+        If no estimator has this name, two packages register it, or the package that registers it
+        is broken.
 
     Warns
     -----
@@ -122,7 +122,7 @@ def _load(point: EntryPoint) -> type[Estimator] | None:
         cls = point.load()
         if not (isinstance(cls, type) and issubclass(cls, Estimator)):
             raise TypeError(f"{point.value} is no subclass of lensmap.Estimator")
-    except Exception as error:  # whatever is wrong in the other package
+    except Exception as error:  # imports of other packages may raise any error
         warn_user(
             f"the estimator {point.name!r} of {_package(point)} cannot be loaded "
             f"({type(error).__name__}: {error})",

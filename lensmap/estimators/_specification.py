@@ -95,12 +95,12 @@ def make_estimator(
                 "'tuned' needs simulated fields, which only lensmap.validation has "
                 "(lensmap validate)",
             )
-        return tune(_made(cls, parameters))
+        return tune(_instantiate(cls, parameters))
     if colon:
         if cls.variant is None or not variant:
             raise ParameterError("estimator", f"{name!r} without a variant", repr(spec))
         parameters = {cls.variant: variant, **parameters}
-    return _made(cls, parameters)
+    return _instantiate(cls, parameters)
 
 
 def estimator_class(spec: str | Estimator | type[Estimator]) -> type[Estimator]:
@@ -161,7 +161,7 @@ def _full_name(head: str) -> str:
     raise ParameterError("estimator", f"one of {names}", repr(head), f"the forms are {_SYNTAX}")
 
 
-def _made(cls: type[Estimator], parameters: dict[str, Any]) -> Estimator:
+def _instantiate(cls: type[Estimator], parameters: dict[str, Any]) -> Estimator:
     unknown = parameters.keys() - {option.name for option in cls.options}
     if unknown:
         names = ", ".join(option.name for option in cls.options) or "none"
@@ -171,25 +171,24 @@ def _made(cls: type[Estimator], parameters: dict[str, Any]) -> Estimator:
     return cls(**parameters)
 
 
-def _from_object(thing: Any, changes: dict[str, Any]) -> Estimator:
-    """Return the estimator that an estimator, a class or a function without arguments stands for.
-    """
-    if isinstance(thing, type) and issubclass(thing, Estimator):
-        return _made(thing, changes)
-    if isinstance(thing, type) or not hasattr(thing, "reconstruct"):
-        if not callable(thing):
+def _from_object(spec: Any, changes: dict[str, Any]) -> Estimator:
+    """Return the estimator of an estimator, a class or a function that makes one."""
+    if isinstance(spec, type) and issubclass(spec, Estimator):
+        return _instantiate(spec, changes)
+    if isinstance(spec, type) or not hasattr(spec, "reconstruct"):
+        if not callable(spec):
             raise ParameterTypeError(
                 "estimator", f"an Estimator, a class of estimators or a text ({_SYNTAX})",
-                type(thing).__name__,
+                type(spec).__name__,
             )
-        thing = thing(**changes)
+        spec = spec(**changes)
         changes = {}
-    if not callable(getattr(thing, "reconstruct", None)):
+    if not callable(getattr(spec, "reconstruct", None)):
         raise ParameterTypeError(
             "estimator", "an object with the method reconstruct, such as a lensmap.Estimator",
-            type(thing).__name__,
+            type(spec).__name__,
         )
-    return thing.replace(**changes) if changes else thing
+    return spec.replace(**changes) if changes else spec
 
 
 # --- texts --------------------------------------------------------------------------------------
