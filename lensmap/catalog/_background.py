@@ -45,7 +45,7 @@ def behind(
     Raises
     ------
     ValueError
-        If a parameter cannot be used, or there are neither redshifts nor a cut.
+        If a parameter is invalid, or there are neither redshifts nor a cut.
     """
     check_number(z_lens, "z_lens", "positive", low=1e-9)
     check_number(margin, "margin", "0 or more", low=0)

@@ -132,21 +132,21 @@ class Calibration:
             return NotImplemented
         added: dict[str, Any] = {}
         for item in fields(self):
-            mine, theirs = getattr(self, item.name), getattr(other, item.name)
+            first, second = getattr(self, item.name), getattr(other, item.name)
             if not item.name.startswith("sum_"):
-                if mine != theirs:
+                if first != second:
                     raise ValueError(
-                        f"catalogs of different {item.name} cannot be added: {mine!r} and "
-                        f"{theirs!r}"
+                        f"catalogs of different {item.name} cannot be added: {first!r} and "
+                        f"{second!r}"
                     )
-                added[item.name] = mine
-            elif (mine is None) != (theirs is None):
+                added[item.name] = first
+            elif (first is None) != (second is None):
                 column = {"sum_wm": "m"}.get(item.name, f"sigma_{item.name[-1]}")
                 raise ValueError(
                     f"catalogs cannot be added if only one of them has the column {column}"
                 )
             else:
-                added[item.name] = None if mine is None else mine + theirs
+                added[item.name] = None if first is None else first + second
         return Calibration(**added)
 
     @property

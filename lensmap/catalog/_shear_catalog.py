@@ -231,7 +231,7 @@ class ShearCatalog:
         Raises
         ------
         FileNotFoundError
-            If there is no such file.
+            If the file does not exist.
         ValueError
             If the file cannot be read as a table, and as for `ShearCatalog`.
         ImportError

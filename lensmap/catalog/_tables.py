@@ -103,7 +103,7 @@ def read_table(path: PathLike, /, *, format: str | None = None, **kwargs: Any) -
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         If it cannot be read as a table.
     ImportError

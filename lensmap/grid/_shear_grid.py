@@ -256,9 +256,9 @@ class ShearGrid:
             check_equal(name, getattr(self, name), getattr(other, name))
         sums: dict[str, Any] = {}
         for name in SUMS:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            check_both(name, mine is not None, theirs is not None)
-            sums[name] = None if mine is None else mine + theirs
+            first, second = getattr(self, name), getattr(other, name)
+            check_both(name, first is not None, second is not None)
+            sums[name] = None if first is None else first + second
         for name in self.extra.keys() ^ other.extra.keys():
             check_both(name, name in self.extra, name in other.extra)
         extra = {name: array + other.extra[name] for name, array in self.extra.items()}

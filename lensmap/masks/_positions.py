@@ -56,7 +56,7 @@ class Positions:
 
     @classmethod
     def from_pixels(cls, x: ArrayLike, y: ArrayLike, wcs: WCS) -> Positions:
-        """Take 0-based pixel positions on a map."""
+        """Return the positions of 0-based pixel coordinates on a map."""
         x, y = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
         shape, x, y = x.shape, x.ravel(), y.ravel()
         # wcslib writes to a WCS during a transformation, so each thread needs a copy.
@@ -64,7 +64,7 @@ class Positions:
 
     @classmethod
     def from_sky(cls, sky: SkyCoord) -> Positions:
-        """Take positions on the sky."""
+        """Return the positions of coordinates on the sky."""
         shape, sky = sky.shape, sky.icrs.ravel()
         return cls(shape, np.isfinite(sky.ra.deg) & np.isfinite(sky.dec.deg), sky=sky)
 
