@@ -93,14 +93,14 @@ def _result(law: Law, case: Case) -> LawResult:
     case.closest = (-1.0, "", "")
     try:
         with warnings.catch_warnings():
-            # A method may warn of the suite's galaxies, which are not what it was made for.
+            # Methods may warn of the galaxies of the suite, which may be outside their domain.
             warnings.simplefilter("ignore")
             law.function(case)
     except Broken as broken:
         return LawResult(law.number, law.name, "broken", broken.measured, broken.allowed)
     except Skipped as skipped:
         return LawResult(law.number, law.name, "skipped", reason=str(skipped))
-    except Exception as error:  # whatever the class does on the suite's galaxies
+    except Exception as error:  # the class under test may raise any error
         return LawResult(
             law.number, law.name, "broken", f"{type(error).__name__}: {error}", "no error"
         )

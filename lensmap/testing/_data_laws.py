@@ -67,8 +67,8 @@ def masks(case: Case) -> None:
     inside = (y > 7.5) & (y < 13.5) & (x > 9.5) & (x < 17.5)
     n_masked = kappa.meta["n_masked"]
     case.true(n_masked == inside.sum(), f"n_masked {n_masked}", str(inside.sum()))
-    wild = {**columns, "e1": np.where(inside, 0.9, columns["e1"])}
-    case.same_maps(case.map(wild, WCS_OF_NOISE, mask), kappa, "other galaxies in the hole")
+    changed = {**columns, "e1": np.where(inside, 0.9, columns["e1"])}
+    case.same_maps(case.map(changed, WCS_OF_NOISE, mask), kappa, "other galaxies in the hole")
 
 
 # --- 8. no hidden state ---------------------------------------------------------------------
@@ -76,11 +76,11 @@ def masks(case: Case) -> None:
 
 def _with_rotations(case, **more):
     """Return parameters for an uncertainty from rotations, where the class has those parameters."""
-    wanted = {"uncertainty": "rotations", "n_realizations": 3, "rng": 5} | more
-    given = {name: value for name, value in wanted.items() if name in case.options}
+    parameters = {"uncertainty": "rotations", "n_realizations": 3, "rng": 5} | more
+    parameters = {name: value for name, value in parameters.items() if name in case.options}
     if "rotations" not in case.kinds:
-        given.pop("uncertainty", None)
-    return given
+        parameters.pop("uncertainty", None)
+    return parameters
 
 
 @law("8a", "calling twice and copies give identical results")
