@@ -42,6 +42,6 @@ class Parametrized:
         Raises
         ------
         TypeError
-            If there is no such parameter.
+            If the parameter does not exist.
         """
         return type(self)(**{**self.get_params(), **changes})
