@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from astropy import units as u
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from lensmap.catalog import ShearCatalog
+    from lensmap.halos import NFWHalo
     from lensmap.maps import ConvergenceMap
     from lensmap.typing import (
         AngleLike,
@@ -261,7 +262,7 @@ class _Trial:
         distance = cosmology.angular_diameter_distance(z)
         c200c = float(concentration(mass, z, cosmology))
         kind = {"m200c": mass, "redshift": z, "c200c": c200c}
-        (halo,) = halos_from_table(QTable([kind]), cosmology)
+        halo = cast("NFWHalo", halos_from_table(QTable([kind]), cosmology)[0])
         radii = u.Quantity([_MASS_RADIUS, *_BACKGROUND_RING])
         projected = (np.pi * radii**2 * halo.mean_surface_density(radii)).to(u.solMass)
         area_ratio = _MASS_RADIUS**2 / (_BACKGROUND_RING[1] ** 2 - _BACKGROUND_RING[0] ** 2)
