@@ -55,8 +55,8 @@ def _read_stub(init):
     for node in ast.parse(init.with_suffix(".pyi").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and node.level == 1:
             modules.update({alias.asname or alias.name: node.module for alias in node.names})
-        elif isinstance(node, ast.Assign) and node.targets[0].id == "__all__":
-            public = ast.literal_eval(node.value)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            public = ast.literal_eval(node.value)  # the only value of a stub is __all__
     return modules, public
 
 

@@ -1,10 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 from ._calibration import Calibration
 from ._columns import COLUMN_PRESETS, ColumnPreset, find_columns
-from ._convention import CONVENTIONS, convention_name, convention_signs, to_celestial
-from ._conversion import as_shear_catalog
+from ._convention import CONVENTIONS, to_celestial
 from ._shear_catalog import ShearCatalog
-from ._tables import declared_meta, read_table
+
+# For other packages of lensmap; not public.
+from ._convention import convention_name as convention_name, convention_signs as convention_signs
+from ._conversion import as_shear_catalog as as_shear_catalog
+from ._tables import declared_meta as declared_meta, read_table as read_table
 
 __all__ = [
     "COLUMN_PRESETS",
@@ -12,11 +15,6 @@ __all__ = [
     "Calibration",
     "ColumnPreset",
     "ShearCatalog",
-    "as_shear_catalog",
-    "convention_name",
-    "convention_signs",
-    "declared_meta",
     "find_columns",
-    "read_table",
     "to_celestial",
 ]

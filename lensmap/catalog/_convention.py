@@ -79,7 +79,7 @@ def convention_name(convention: Convention) -> str:
     Parameters
     ----------
     convention : str or tuple of int
-        As for `convention_signs`.
+        As for ``convention_signs``.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def to_celestial(
     e1, e2 : `numpy.ndarray`
         The components, in ``convention``.
     convention : str or tuple of int
-        As for `convention_signs`.
+        As for ``convention_signs``.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def columns_to_celestial(columns: dict[str, np.ndarray], convention: Convention)
         From lensmap's names to arrays, in ``convention``. Converted arrays are replaced by new
         ones.
     convention : str or tuple of int
-        As for `convention_signs`.
+        As for ``convention_signs``.
     """
     s1, s2 = convention_signs(convention)
     signs = {"e1": s1, "e2": s2, "c1": s1, "c2": s2, "r12": s1 * s2, "r21": s1 * s2}
@@ -145,7 +145,7 @@ def response_to_celestial(
     response : float, tuple or None
         A number or ``((r11, r12), (r21, r22))``, in ``convention``.
     convention : str or tuple of int
-        As for `convention_signs`.
+        As for ``convention_signs``.
 
     Returns
     -------

@@ -73,7 +73,7 @@ def declaring_meta(kind: str, frame: str, response: Response | None) -> dict[str
     Returns
     -------
     dict
-        Meta for `declared_meta`, with keys that are valid in FITS headers.
+        Meta for ``declared_meta``, with keys that are valid in FITS headers.
     """
     meta: dict[str, Any] = {"CONVENTN": "celestial", "KIND": kind, "FRAME": frame}
     if response is not None:

@@ -1,23 +1,23 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._lensing import distance_ratio, lensing_efficiency, lensing_weight, sigma_crit
-from ._parameters import MASSIVENUS, available_cosmologies, get_cosmology
-from ._power import convergence_power, linear_power, nonlinear_power
-from ._redshifts import SourceRedshifts, check_z_source, farthest_source
-from ._structure import colossus_cosmology
+from ._lensing import lensing_efficiency, lensing_weight, sigma_crit
+from ._parameters import available_cosmologies, get_cosmology
+from ._power import convergence_power, nonlinear_power
+from ._redshifts import SourceRedshifts
+
+# For other packages of lensmap; not public.
+from ._lensing import distance_ratio as distance_ratio
+from ._parameters import MASSIVENUS as MASSIVENUS
+from ._power import linear_power as linear_power
+from ._redshifts import check_z_source as check_z_source, farthest_source as farthest_source
+from ._structure import colossus_cosmology as colossus_cosmology
 
 __all__ = [
-    "MASSIVENUS",
     "SourceRedshifts",
     "available_cosmologies",
-    "check_z_source",
-    "colossus_cosmology",
     "convergence_power",
-    "distance_ratio",
-    "farthest_source",
     "get_cosmology",
     "lensing_efficiency",
     "lensing_weight",
-    "linear_power",
     "nonlinear_power",
     "sigma_crit",
 ]

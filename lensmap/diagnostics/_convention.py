@@ -154,7 +154,7 @@ def check_convention(
     rng : None, int or `numpy.random.Generator`
         The source of random numbers; None is different in each call.
     progress : None, bool or callable
-        As for `lensmap.utils.track`; None is silent.
+        As for ``lensmap.utils.track``; None is silent.
 
     Returns
     -------

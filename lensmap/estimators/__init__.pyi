@@ -2,17 +2,18 @@
 from ._base import Estimator
 from ._cnn import CNNReconstructor, MaskedCNN
 from ._contract import Contract
-from ._declarations import ROTATIONS, Inversion, Uncertainty
+from ._declarations import Inversion, Uncertainty
 from ._kaiser_squires import KaiserSquires
 from ._options import Option
-from ._registry import available_estimators, get_estimator, load_estimators
-from ._specification import (
-    estimator_class as estimator_class,
-    given_parameters as given_parameters,
-    make_estimator,
-)
+from ._registry import available_estimators, get_estimator
+from ._specification import make_estimator
 from ._target import Target
 from ._wiener import WienerFilter
+
+# For other packages of lensmap; not public.
+from ._declarations import ROTATIONS as ROTATIONS
+from ._registry import load_estimators as load_estimators
+from ._specification import estimator_class as estimator_class, given_parameters as given_parameters
 
 __all__ = [
     "CNNReconstructor",
@@ -22,12 +23,10 @@ __all__ = [
     "KaiserSquires",
     "MaskedCNN",
     "Option",
-    "ROTATIONS",
     "Target",
     "Uncertainty",
     "WienerFilter",
     "available_estimators",
     "get_estimator",
-    "load_estimators",
     "make_estimator",
 ]

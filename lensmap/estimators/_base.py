@@ -336,7 +336,7 @@ class Estimator(Parametrized, ABC):
             What `lensmap.masks.SkyMask` takes: galaxies inside are left out, pixels are masked.
             None masks none.
         progress : None, bool or callable
-            Shows the progress of the noise realizations, as for `lensmap.utils.track`; None is
+            Shows the progress of the noise realizations, as for ``lensmap.utils.track``; None is
             silent.
 
         Returns

@@ -41,7 +41,7 @@ def make_grid(
     -------
     grid : `lensmap.ShearGrid`
         The sums over the galaxies.
-    assignment : `lensmap.grid.PixelAssignment` or None
+    assignment : ``lensmap.grid.PixelAssignment`` or None
         The galaxies; None where the user gave a grid.
     target : Target
         The pixels of the inversion and of the map.

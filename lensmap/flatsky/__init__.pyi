@@ -1,37 +1,28 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._kaiser_squires import convergence_to_shear, padded_shape, shear_kernel, shear_to_convergence
-from ._multiscale import multiscale_convergence
-from ._noise import linear_noise
+from ._kaiser_squires import convergence_to_shear, shear_to_convergence
+from ._power import MeasuredPower, measure_power
+from ._smoothing import gaussian_smooth, near_data, normalized_smooth
+
+# For other packages of lensmap; not public.
+from ._kaiser_squires import padded_shape as padded_shape, shear_kernel as shear_kernel
+from ._multiscale import multiscale_convergence as multiscale_convergence
+from ._noise import linear_noise as linear_noise
 from ._power import (
-    MeasuredPower,
-    interpolate_power,
-    measure_power,
-    mode_ell,
-    mode_power,
-    pixel_window,
+    interpolate_power as interpolate_power,
+    mode_ell as mode_ell,
+    mode_power as mode_power,
+    pixel_window as pixel_window,
 )
-from ._smoothing import gaussian_smooth, gaussian_transfer, near_data, normalized_smooth
-from ._spin2 import mirror_x, rotate90
-from ._wiener import WienerSolver
+from ._smoothing import gaussian_transfer as gaussian_transfer
+from ._spin2 import mirror_x as mirror_x, rotate90 as rotate90
+from ._wiener import WienerSolver as WienerSolver
 
 __all__ = [
     "MeasuredPower",
-    "WienerSolver",
     "convergence_to_shear",
     "gaussian_smooth",
-    "gaussian_transfer",
-    "interpolate_power",
-    "linear_noise",
     "measure_power",
-    "mirror_x",
-    "mode_ell",
-    "mode_power",
-    "multiscale_convergence",
     "near_data",
     "normalized_smooth",
-    "padded_shape",
-    "pixel_window",
-    "rotate90",
-    "shear_kernel",
     "shear_to_convergence",
 ]

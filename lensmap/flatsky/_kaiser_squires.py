@@ -66,7 +66,7 @@ _cached_kernel = lru_cache(maxsize=4)(_whole_kernel)
 def kernel_columns(
     shape: tuple[int, int], columns: slice, dtype: str = "complex128"
 ) -> np.ndarray:
-    """Return columns of `shear_kernel`, without the whole of a large kernel.
+    """Return columns of ``shear_kernel``, without the whole of a large kernel.
 
     Parameters
     ----------

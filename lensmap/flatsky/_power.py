@@ -185,7 +185,7 @@ def measure_power(
         to 0.5. Without a taper, the steps between opposite edges add power on small scales unless
         the map is periodic.
     smoothed : int
-        The number of averages over a pixel, as for `mode_power`; the power is divided by their
+        The number of averages over a pixel, as for ``mode_power``; the power is divided by their
         window.
 
     Returns

@@ -25,7 +25,7 @@ class WienerSolver:
     .. math:: (S^{-1} + A^T N^{-1} A)\, \kappa = A^T N^{-1} d
 
     with the prior covariance S of the convergence, given by a power spectrum; the shear
-    :math:`A \kappa` of a convergence, by `shear_kernel` on a periodic grid that is larger than
+    :math:`A \kappa` of a convergence, by ``shear_kernel`` on a periodic grid that is larger than
     the field; and the noise covariance N, independent between pixels and components, and infinite
     without data, as everywhere outside the field. The signal is E-mode only.
 
@@ -45,7 +45,7 @@ class WienerSolver:
         data. Values below 0.01 of the prior variance of a pixel are raised to it.
     power : array_like
         The prior's power for each mode of the padded grid, at least ``(ny, nx)``, from
-        `mode_power`.
+        ``mode_power``.
     dtype : {"float64", "float32"}
         The precision. Single precision has errors of 3e-5 of the map's largest value.
     tolerance : float

@@ -85,7 +85,7 @@ def nfw_surface_scale(
     Returns
     -------
     float, `numpy.ndarray` or `~astropy.units.Quantity`
-        :math:`M / (4 \pi r_s^2\, m(c))`, with m(c) of `nfw_mass`.
+        :math:`M / (4 \pi r_s^2\, m(c))`, with m(c) of ``nfw_mass``.
     """
     return mass / (4 * np.pi * scale_radius**2 * nfw_mass(c))
 

@@ -48,7 +48,7 @@ def inject_halos(
     r"""Add the shear of NFW halos to the ellipticities of a catalog.
 
     The galaxies keep their intrinsic shapes, noise, weights and the lensing by real structure. The
-    reduced shear g of the halos is composed exactly (`lensmap.simulate.compose`) with the
+    reduced shear g of the halos is composed exactly (``lensmap.simulate.compose``) with the
     calibrated ellipticity :math:`\epsilon` of each galaxy. The change is multiplied by the
     galaxy's response R and multiplicative bias m, as real shear is:
 

@@ -161,7 +161,7 @@ def recover_halos(
     take_over : bool
         Whether to take the folder from another run, which has died.
     progress : None, bool or callable
-        Progress reports, as for `lensmap.utils.track`.
+        Progress reports, as for ``lensmap.utils.track``.
 
     Returns
     -------

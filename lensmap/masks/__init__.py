@@ -2,7 +2,7 @@
 """Masks from boolean arrays, regions, images, MOCs and star holes; True is excluded.
 
 `SkyMask` reads boolean arrays, `regions <https://astropy-regions.readthedocs.io>`_ and their
-files, FITS images on any WCS, MOCs, and lists of star holes. `excluded` tests the positions of
+files, FITS images on any WCS, MOCs, and lists of star holes. ``excluded`` tests the positions of
 galaxies and the centers of pixels by the same rule.
 """
 

@@ -1,8 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._core import SkyMask, excluded, pixel_mask
+from ._core import SkyMask, pixel_mask
+
+# For other packages of lensmap; not public.
+from ._core import excluded as excluded
 
 __all__ = [
     "SkyMask",
-    "excluded",
     "pixel_mask",
 ]

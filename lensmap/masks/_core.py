@@ -188,7 +188,7 @@ def pixel_mask(mask: MaskLike | None, wcs: WCS) -> np.ndarray:
     Raises
     ------
     TypeError, ValueError
-        As for `excluded`, or if ``wcs`` is not celestial or has no shape.
+        As for ``excluded``, or if ``wcs`` is not celestial or has no shape.
     """
     check_celestial_wcs(wcs)
     if mask is None:

@@ -2,43 +2,34 @@
 from ._architecture import Architecture
 from ._cards import available_networks, read_card
 from ._domain import Domain
-from ._inputs import GridArrays, INPUTS
-from ._network import Network, Prediction
-from ._weights import as_network, load_network, save_network
+from ._network import Network
+from ._weights import load_network, save_network
+from .training import FieldSet, SurveyRange, train
+
+# For other packages of lensmap; not public.
+from ._inputs import GridArrays as GridArrays, INPUTS as INPUTS
+from ._network import Prediction as Prediction
+from ._weights import as_network as as_network
 from .models import (
-    ARCHITECTURES,
-    LargeConv2D,
-    LargeConv2DTranspose,
-    build,
-    cha2025_network,
-    get_architecture,
-    h21like_network,
-    lensmap_network,
+    ARCHITECTURES as ARCHITECTURES,
+    LargeConv2D as LargeConv2D,
+    LargeConv2DTranspose as LargeConv2DTranspose,
+    build as build,
+    cha2025_network as cha2025_network,
+    get_architecture as get_architecture,
+    h21like_network as h21like_network,
+    lensmap_network as lensmap_network,
 )
-from .training import FanInAdam, FieldSet, SurveyRange, map_loss, train
+from .training import FanInAdam as FanInAdam, map_loss as map_loss
 
 __all__ = [
-    "ARCHITECTURES",
     "Architecture",
     "Domain",
-    "FanInAdam",
     "FieldSet",
-    "GridArrays",
-    "INPUTS",
-    "LargeConv2D",
-    "LargeConv2DTranspose",
     "Network",
-    "Prediction",
     "SurveyRange",
-    "as_network",
     "available_networks",
-    "build",
-    "cha2025_network",
-    "get_architecture",
-    "h21like_network",
-    "lensmap_network",
     "load_network",
-    "map_loss",
     "read_card",
     "save_network",
     "train",

@@ -18,7 +18,7 @@ class Architecture:
     Attributes
     ----------
     inputs : str
-        The kind of input, a key of `lensmap.networks.INPUTS`: ``"multiscale"`` (18 channels, in
+        The kind of input, a key of ``lensmap.networks.INPUTS``: ``"multiscale"`` (18 channels, in
         units of the noise of a pixel), ``"paper"`` (mean g1, g2 and measurement error, in units of
         kappa) or ``"smoothed"`` (the channels of ``"paper"``, smoothed).
     stride : int
@@ -40,7 +40,7 @@ class Architecture:
     Raises
     ------
     ValueError
-        If ``inputs`` is not a key of `lensmap.networks.INPUTS`.
+        If ``inputs`` is not a key of ``lensmap.networks.INPUTS``.
     """
 
     inputs: str

@@ -83,7 +83,7 @@ class InputKind:
     Attributes
     ----------
     make : callable
-        Computes from `GridArrays` the channels, float32 ``(ny, nx, n)``, and the unit of the
+        Computes from ``GridArrays`` the channels, float32 ``(ny, nx, n)``, and the unit of the
         network's output: a number or ``(ny, nx)``.
     channels : tuple of str
         The names of the channels.

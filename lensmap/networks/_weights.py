@@ -158,9 +158,9 @@ def save_network(
     path : path-like
         The weights file, which ends in ``.h5``. The card gets the same name, with ``.json``.
     architecture : str
-        The name by which `build` makes the model.
+        The name by which ``build`` makes the model.
     options : dict or None
-        The options with which `build` makes the model; None is the default options.
+        The options with which ``build`` makes the model; None is the default options.
     overwrite : bool
         Whether to replace existing files.
 

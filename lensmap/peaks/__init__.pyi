@@ -2,14 +2,18 @@
 from ._finder import find_peaks
 from ._matching import match_peaks
 from ._multiscale import aperture_mass, find_multiscale_peaks
-from ._rates import completeness, peaks_at_density, purity, unmasked_area
-from ._regions import peak_regions, write_regions
+from ._rates import completeness, peaks_at_density, purity
+from ._regions import write_regions
 from ._segments import Segments, find_segments
 
 # For other packages of lensmap; not public.
 from ._finder import detection_image as detection_image
-from ._rates import binomial_rate as binomial_rate, correct_for_chance as correct_for_chance
-from ._regions import region_format as region_format
+from ._rates import (
+    binomial_rate as binomial_rate,
+    correct_for_chance as correct_for_chance,
+    unmasked_area as unmasked_area,
+)
+from ._regions import peak_regions as peak_regions, region_format as region_format
 
 __all__ = [
     "Segments",
@@ -19,9 +23,7 @@ __all__ = [
     "find_peaks",
     "find_segments",
     "match_peaks",
-    "peak_regions",
     "peaks_at_density",
     "purity",
-    "unmasked_area",
     "write_regions",
 ]

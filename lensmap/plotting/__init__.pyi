@@ -1,12 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._files import save_figure
-from ._injection import (
-    plot_recovery_cells,
-    plot_recovery_masses,
-    plot_recovery_rate,
-    recovery_figure,
-)
-from ._maps import check_picture, plot_map, save_map
+from ._injection import recovery_figure
+from ._maps import plot_map, save_map
 from ._overlays import plot_filaments, plot_peaks
 from ._profiles import plot_azimuthal_profile, plot_kappa_profile, plot_shear_profile
 from ._statistics import (
@@ -21,9 +15,15 @@ from ._training import plot_learning_curve
 
 # For other packages of lensmap; not public.
 from ._axes import logarithmic as logarithmic
+from ._files import save_figure as save_figure
+from ._injection import (
+    plot_recovery_cells as plot_recovery_cells,
+    plot_recovery_masses as plot_recovery_masses,
+    plot_recovery_rate as plot_recovery_rate,
+)
+from ._maps import check_picture as check_picture
 
 __all__ = [
-    "check_picture",
     "plot_azimuthal_profile",
     "plot_completeness",
     "plot_correlation",
@@ -35,12 +35,8 @@ __all__ = [
     "plot_peaks",
     "plot_pixel_relation",
     "plot_power",
-    "plot_recovery_cells",
-    "plot_recovery_masses",
-    "plot_recovery_rate",
     "plot_shear_correlation",
     "plot_shear_profile",
     "recovery_figure",
-    "save_figure",
     "save_map",
 ]

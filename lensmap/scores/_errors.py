@@ -183,7 +183,7 @@ def jackknife_of_sums(
     Returns
     -------
     estimate, error : `numpy.ndarray`
-        The statistics, and their errors as of `jackknife`: NaN for fewer than two fields, and
+        The statistics, and their errors as of ``jackknife``: NaN for fewer than two fields, and
         where a statistic is undefined without one of the fields.
     """
     arrays = [np.asarray(rows, dtype=float) for rows in values]

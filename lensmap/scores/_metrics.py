@@ -203,7 +203,7 @@ def ordinary_slope(
 
     Notes
     -----
-    With ``above``, `mean_ratio` is the more robust statistic: here the intercept absorbs a wrong
+    With ``above``, ``mean_ratio`` is the more robust statistic: here the intercept absorbs a wrong
     level, and the slope depends on the few highest pixels, the cores of a handful of clusters.
     """
     truth, prediction = unmasked_values(mask, truth=truth, prediction=prediction)
@@ -274,7 +274,7 @@ def tls_slope(
 
     by total least squares, for equal errors of both. Cha et al. 2025 use it for their figure 3. It
     is no test of calibration: for a calibrated map it follows from the correlation alone
-    (`tls_slope_of_r`), and multiplying a map by a number changes it.
+    (``tls_slope_of_r``), and multiplying a map by a number changes it.
 
     Parameters
     ----------
@@ -365,7 +365,7 @@ def score_map(
     dict
         - ``n_pixels``: the number of unmasked pixels;
         - ``pearson_r``, ``rmse``, ``loss`` (`weighted_loss`), ``loss_h21`` (with the exponent 1),
-          ``slope`` (`ordinary_slope`), ``tls_slope``, ``tls_slope_of_r``;
+          ``slope`` (``ordinary_slope``), ``tls_slope``, ``tls_slope_of_r``;
         - ``bias``: the mean of prediction minus truth;
         - ``coverage_68``, ``coverage_95``: the fractions of the pixels with the truth within the
           error; NaN for an unknown error;

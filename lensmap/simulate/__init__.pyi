@@ -1,51 +1,34 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 from ._field_folder import simulate_fields
-from ._parallel import draw_fields, field_seed
+from ._parallel import draw_fields
 from .clusters import ClusterField, Filament
-from .fields import (
-    LensingField,
-    read_field,
-    read_kappatng,
-    read_lenstools,
-    read_massivenus,
-)
+from .fields import LensingField, read_field, read_kappatng, read_lenstools, read_massivenus
 from .halo_model import HaloModelField
-from .surveys import (
-    GridSampler,
-    IntrinsicEllipticities,
-    MeasurementError,
-    MockSurvey,
-    PixelSampler,
-    compose,
-    hsc_measurement_error,
-    image_shear,
-    ragged_edge,
-    random_mask,
-    star_holes,
-)
+from .surveys import MockSurvey, ragged_edge, random_mask, star_holes
 
 # For other packages of lensmap; not public.
 from ._field_folder import FieldFolder as FieldFolder
-from ._parallel import run_series as run_series
-from .surveys import check_catalog_memory as check_catalog_memory
+from ._parallel import field_seed as field_seed, run_series as run_series
 from .fields import field_format as field_format, open_hdf5 as open_hdf5
 from .halo_model import resolution_transfer as resolution_transfer
+from .surveys import (
+    GridSampler as GridSampler,
+    IntrinsicEllipticities as IntrinsicEllipticities,
+    MeasurementError as MeasurementError,
+    PixelSampler as PixelSampler,
+    check_catalog_memory as check_catalog_memory,
+    compose as compose,
+    hsc_measurement_error as hsc_measurement_error,
+    image_shear as image_shear,
+)
 
 __all__ = [
     "ClusterField",
     "Filament",
-    "GridSampler",
     "HaloModelField",
-    "IntrinsicEllipticities",
     "LensingField",
-    "MeasurementError",
     "MockSurvey",
-    "PixelSampler",
-    "compose",
     "draw_fields",
-    "field_seed",
-    "hsc_measurement_error",
-    "image_shear",
     "ragged_edge",
     "random_mask",
     "read_field",

@@ -70,7 +70,7 @@ def draw_fields(
         The executor that draws the fields, or a callable that makes one, instead of new processes;
         ``workers`` is the number of its workers then.
     progress : None, bool or callable
-        As for `lensmap.utils.track`.
+        As for ``lensmap.utils.track``.
     then : callable or None
         Called with a field and its seed in the process that drew it; what it returns is yielded
         in place of the field. The number of the field is ``seed.spawn_key[0]``; further random

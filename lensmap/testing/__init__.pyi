@@ -2,7 +2,7 @@
 from ._check import check_estimator
 from ._report import ContractError, ContractReport, LawResult
 
-# For lensmap's own tests; not public.
+# For other packages of lensmap; not public.
 from ._sky import (
     CENTERS as CENTERS,
     NFW as NFW,

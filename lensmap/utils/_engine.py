@@ -129,7 +129,7 @@ def run_tasks(
         A folder that all workers can read; None makes a temporary one, which other machines cannot
         read.
     progress : None, bool or callable
-        As for `track`.
+        As for ``track``.
     description : str
         The name of the progress bar.
 

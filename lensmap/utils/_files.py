@@ -13,7 +13,7 @@ from lensmap.typing import PathLike
 
 __all__ = ["FITS_SUFFIXES", "HDF5_SUFFIXES", "atomic_write", "has_suffix", "remove_leftovers"]
 
-# A temporary file of `atomic_write`: the mark, then the eight characters of `tempfile.mkstemp`.
+# A temporary file of ``atomic_write``: the mark, then the eight characters of `tempfile.mkstemp`.
 _MARK = "-lensmap-"
 _LEFTOVER = re.compile(rf"\..*{_MARK}[a-z0-9_]{{8}}(\..*)?")
 
@@ -98,7 +98,7 @@ def atomic_write(path: PathLike, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: PathLike) -> list[str]:
-    """Remove the temporary files that killed processes left behind in `atomic_write`.
+    """Remove the temporary files that killed processes left behind in ``atomic_write``.
 
     No process may be writing to the folder.
 

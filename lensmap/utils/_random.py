@@ -39,7 +39,7 @@ def seeded_generator(rng: RNGLike) -> tuple[np.random.Generator, dict[str, int]]
     Parameters
     ----------
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        As for `as_generator`; None draws a seed.
+        As for ``as_generator``; None draws a seed.
 
     Returns
     -------

@@ -39,7 +39,7 @@ class RunFolder:
     path : path-like
         The folder, on a local or network file system; made if need be.
     settings : dict
-        Everything that the items depend on, in terms that `lensmap.utils.to_plain` knows.
+        Everything that the items depend on, in terms that ``lensmap.utils.to_plain`` knows.
     schema : int
         The number of the form of the folder's files.
     kind : str

@@ -75,7 +75,7 @@ def thread_map(function: Callable, items: Iterable, size: int | None = None) -> 
     items : iterable
         The items.
     size : int or None
-        The number of array elements that one call works on, as for `n_threads`.
+        The number of array elements that one call works on, as for ``n_threads``.
 
     Returns
     -------

@@ -47,7 +47,7 @@ def compare(
     n_fields : int
         The number of fields, at least 1.
     seed : int
-        The number of the series of fields, see `series_seed`: no training or tuning uses its
+        The number of the series of fields, see ``series_seed``: no training or tuning uses its
         fields. The fields do not depend on the estimators or the number of workers.
     first : int
         The number of the first field, to continue or to share a series.
@@ -57,9 +57,9 @@ def compare(
         The number of processes that draw fields, as for `lensmap.simulate.draw_fields`. Memory
         does not grow with the number of fields.
     progress : None, bool or callable
-        As for `lensmap.utils.track`.
+        As for ``lensmap.utils.track``.
     visit : callable or None
-        Called for each field with its number, the `Observation` and a dict of the maps by name,
+        Called for each field with its number, the ``Observation`` and a dict of the maps by name,
         to measure other quantities. Maps are not kept.
 
     Returns

@@ -60,7 +60,7 @@ def _parameters_of(thing):
 
 
 def _storable(value):
-    """Return a value for `to_plain`; a name stands for a value without a plain form."""
+    """Return a value for ``to_plain``; a name stands for a value without a plain form."""
     value = _simplified(value)
     try:
         to_plain(value)

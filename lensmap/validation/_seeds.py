@@ -17,7 +17,7 @@ def seed_sequence(rng: RNGLike) -> np.random.SeedSequence:
     Parameters
     ----------
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        As for `lensmap.utils.as_generator`.
+        As for ``lensmap.utils.as_generator``.
 
     Returns
     -------

@@ -271,7 +271,7 @@ class ValidationSetup:
         Returns
         -------
         dict
-            ``sky``, ``survey``, ``mask_fraction`` and ``null``; see `lensmap.utils.to_plain`.
+            ``sky``, ``survey``, ``mask_fraction`` and ``null``; see ``lensmap.utils.to_plain``.
         """
         return setup_facts(self)
 

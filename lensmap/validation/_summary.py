@@ -37,8 +37,8 @@ def summarize_scores(scores: Table | Iterable[Mapping]) -> QTable:
           over fields, and in ``..._err`` the standard error of the mean; fields with NaN are left
           out;
         - over the high pixels of all fields together, with errors by the jackknife over fields:
-          ``ratio_above`` (`~lensmap.scores.mean_ratio`), ``slope_above``
-          (`~lensmap.scores.ordinary_slope`) and ``coverage_68_above``, and the number of these
+          ``ratio_above`` (``mean_ratio``), ``slope_above``
+          (``ordinary_slope``) and ``coverage_68_above``, and the number of these
           pixels, ``n_above``. NaN for too few pixels;
         - for `~lensmap.scores.null_scores`, ``kappa_min`` and ``kappa_max`` of all fields;
         - ``seconds``: the median time of a map.

@@ -71,14 +71,14 @@ def tune_linear(
     n_fields : int
         The number of fields, at least 1; all are held in memory.
     seed : int
-        The number of the series of fields, see `series_seed`.
+        The number of the series of fields, see ``series_seed``.
     smoothings : `~astropy.units.Quantity`
         The smoothings to try for Kaiser-Squires, angles. While the largest is the best, larger
         ones are tried.
     workers : int or None
         The number of processes that draw fields, as for `lensmap.simulate.draw_fields`.
     progress : None, bool or callable
-        As for `lensmap.utils.track`.
+        As for ``lensmap.utils.track``.
 
     Returns
     -------

@@ -96,11 +96,11 @@ def validate(
         Slow estimators, such as means over symmetries and samples of a posterior, for the first
         ``plan.n_more`` fields. They can be added to a folder without any.
     seed : int
-        The number of the series of fields, see `series_seed`.
+        The number of the series of fields, see ``series_seed``.
     workers : int or None
         The number of processes that draw fields.
     progress : None, bool or callable
-        As for `lensmap.utils.track`, for each part.
+        As for ``lensmap.utils.track``, for each part.
     take_over : bool
         Whether to take the folder from another run that has ended without releasing it.
 

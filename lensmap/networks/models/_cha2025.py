@@ -25,7 +25,7 @@ def cha2025_network(
     Parameters
     ----------
     method : {"auto", "fft", "direct"}
-        The algorithm for the large kernels, see `LargeConv2D`; the weights do not depend on it.
+        The algorithm for the large kernels, see ``LargeConv2D``; the weights do not depend on it.
     dropout : float
         The dropout rate after the Concatenate and the Multiply layer, in training.
 

@@ -69,7 +69,7 @@ def start_from_wiener(
     Parameters
     ----------
     model : `keras.Model`
-        A model of `cha2025_network`; its weights are overwritten.
+        A model of ``cha2025_network``; its weights are overwritten.
     pixel_scale : float
         The side of a pixel, arcmin.
     seed : int, `numpy.random.SeedSequence`, `numpy.random.Generator` or None

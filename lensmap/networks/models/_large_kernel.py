@@ -157,7 +157,7 @@ class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
     kernel_size : int or tuple of int
         ``(ny, nx)`` in pixels.
     method : {"auto", "fft", "direct"}
-        As for `LargeConv2D`.
+        As for ``LargeConv2D``.
     **kwargs
         Further parameters of `keras.layers.Conv2DTranspose`: activation, use_bias, initializers,
         regularizers, constraints, name, dtype.

@@ -55,7 +55,7 @@ def build(name: str, **options: Any) -> keras.Model:
     Parameters
     ----------
     name : {"lensmap", "cha2025", "h21like"}
-        The name of `lensmap_network`, `cha2025_network` or `h21like_network`.
+        The name of ``lensmap_network``, ``cha2025_network`` or ``h21like_network``.
     **options
         The parameters of that function.
 

@@ -144,7 +144,7 @@ class Examples:
     survey : SurveyRange or None
         The range of surveys; None is the default range.
     exponent : float
-        The exponent of `lensmap.scores.focal_weights`.
+        The exponent of ``lensmap.scores.focal_weights``.
     crop : int or None
         The side, in pixels, of the random cutout of each field; None takes whole fields.
     held_back : int
@@ -200,7 +200,7 @@ class Examples:
         inputs : `numpy.ndarray`
             The channels, float32, ``(ny, nx, n_channels)``.
         targets : `numpy.ndarray`
-            The argument ``y_true`` of `map_loss`, float32, ``(ny, nx, 3)``.
+            The argument ``y_true`` of ``map_loss``, float32, ``(ny, nx, 3)``.
         """
         rng = np.random.default_rng((self.seed, *numbers))
         i = int(rng.choice(len(self.sets), p=self._shares))

@@ -100,7 +100,7 @@ class FieldSet:
         workers : int or None
             The number of processes, as for `lensmap.simulate.draw_fields`.
         progress : None, bool or callable
-            Progress reports, as for `lensmap.utils.track`.
+            Progress reports, as for ``lensmap.utils.track``.
         take_over : bool
             Whether to take the folder from another run, which has died.
 

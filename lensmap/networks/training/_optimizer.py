@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`FanInAdam`: Adam with steps scaled by the fan-in of a layer."""
+"""``FanInAdam``: Adam with steps scaled by the fan-in of a layer."""
 
 import math
 from typing import Any

@@ -77,7 +77,7 @@ def train(
     Parameters
     ----------
     architecture : {"lensmap", "cha2025", "h21like"}
-        The name of the architecture, as for `lensmap.networks.build`.
+        The name of the architecture, as for ``lensmap.networks.build``.
     sets : dict
         The share of the examples from each `FieldSet` or path of one; shares are normalized.
     folder : path-like
@@ -89,14 +89,14 @@ def train(
         The initial weights, as for `load_network`. None takes those of the architecture: random, or
         nearly a Wiener filter for ``"cha2025"``.
     options : dict or None
-        Further parameters of `lensmap.networks.build`.
+        Further parameters of ``lensmap.networks.build``.
     survey : SurveyRange or None
         The range of simulated surveys; None is the default range.
     exponent : float
-        The exponent of the weights of bright pixels, `lensmap.scores.focal_weights`; Cha et al.
+        The exponent of the weights of bright pixels, ``lensmap.scores.focal_weights``; Cha et al.
         2025 take 6.
     learning_rate : float
-        The learning rate, see `FanInAdam`.
+        The learning rate, see ``FanInAdam``.
     decay : float
         The fraction of the training, at its end, over which the learning rate falls.
     averaging : float
@@ -114,7 +114,7 @@ def train(
         The seed of all random numbers. On the same processor the same seed gives the same weights.
         (Keras' own seed is set on the way.)
     progress : None, bool or callable
-        As for `lensmap.utils.track`.
+        As for ``lensmap.utils.track``.
 
     Returns
     -------

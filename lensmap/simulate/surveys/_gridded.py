@@ -31,7 +31,7 @@ _BYTES_PER_PIXEL = 170.0  # at most, while a sampler is made
 class GridSampler:
     r"""Draws a binned mock catalog pixel by pixel.
 
-    `PixelSampler` draws the pixels. Differences from binning a catalog: all galaxies of a pixel
+    ``PixelSampler`` draws the pixels. Differences from binning a catalog: all galaxies of a pixel
     have its mean convergence and shear, mean ellipticities are Gaussian even for few galaxies, and
     masks exclude pixels by their centers.
 
@@ -146,7 +146,7 @@ class GridSampler:
 
 
 class SamplerCache:
-    """The `GridSampler` of the last WCS, because fields on the same pixels come in series.
+    """The ``GridSampler`` of the last WCS, because fields on the same pixels come in series.
 
     A pickled cache is empty: another process makes its own sampler.
 
@@ -177,7 +177,7 @@ class SamplerCache:
         wcs : `~astropy.wcs.WCS`
             A celestial WCS with its ``array_shape``.
         density, mask, intrinsic, measurement
-            As for `GridSampler`, the same in each call.
+            As for ``GridSampler``, the same in each call.
 
         Returns
         -------

@@ -64,7 +64,7 @@ class MeasurementError:
     Parameters
     ----------
     model : {"hsc"}, float or callable
-        The error per component in units of shear: `hsc_measurement_error`, one error for all
+        The error per component in units of shear: ``hsc_measurement_error``, one error for all
         galaxies (0 for none), or a function from magnitudes to errors.
     sigma_e : float
         The intrinsic dispersion per component.

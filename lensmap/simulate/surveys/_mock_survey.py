@@ -76,8 +76,8 @@ class MockSurvey(Parametrized):
         above 0 and at most 0.49.
     measurement_error : {"hsc"}, float or callable
         The error of a measured ellipticity per component: ``"hsc"`` for Subaru/HSC at the
-        galaxy's magnitude (`hsc_measurement_error`), one error for all galaxies (0 for none), or a
-        function from magnitudes to errors.
+        galaxy's magnitude (``hsc_measurement_error``), one error for all galaxies (0 for none),
+        or a function from magnitudes to errors.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
         The redshift of the galaxies or its distribution. The ``z_source`` of a single field takes
         precedence; None leaves redshifts unknown.
@@ -192,12 +192,12 @@ class MockSurvey(Parametrized):
 
     @cached_property
     def intrinsic(self) -> IntrinsicEllipticities:
-        """The `IntrinsicEllipticities` of the galaxies."""
+        """The ``IntrinsicEllipticities`` of the galaxies."""
         return IntrinsicEllipticities(self.sigma_e)
 
     @cached_property
     def measurement(self) -> MeasurementError:
-        """The `MeasurementError` of the galaxies."""
+        """The ``MeasurementError`` of the galaxies."""
         return MeasurementError(
             self.measurement_error, self.sigma_e, self.magnitude_limit, self.m5
         )
@@ -318,7 +318,7 @@ class MockSurvey(Parametrized):
         """Draw a catalog binned on the pixels of the field.
 
         The statistics are those of `observe` and `lensmap.ShearGrid.from_catalog`, in a fiftieth
-        of the time, see `GridSampler`. The survey caches the computations for the last WCS.
+        of the time, see ``GridSampler``. The survey caches the computations for the last WCS.
 
         Parameters
         ----------

@@ -30,7 +30,7 @@ class PixelSampler:
 
     .. math:: \frac{\sum w^2 (\sigma_e^2 f(|g|) + \sigma_m^2)}{(\sum w)^2}
 
-    where f is `IntrinsicEllipticities.variance_factor`.
+    where f is ``IntrinsicEllipticities.variance_factor``.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class PixelSampler:
         Parameters
         ----------
         shear : `numpy.ndarray` or None
-            The mean ellipticity of images from `image_shear`, ``(ny, nx)``; None is no lensing.
+            The mean ellipticity of images from ``image_shear``, ``(ny, nx)``; None is no lensing.
         rng : `numpy.random.Generator`
             The random number generator.
         empty : `numpy.ndarray` or None
