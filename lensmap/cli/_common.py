@@ -13,21 +13,22 @@ def add_common_options(parser):
     """Add the options of every command."""
     group = parser.add_argument_group("common options")
     group.add_argument("--json", type=report_file, metavar="FILE|-",
-                       help="write the result as JSON, - to the standard output and nothing else")
+                       help="write the results as JSON to this file; '-' writes them to the "
+                            "standard output, and no other text there")
     group.add_argument("--config", type=InputFile, metavar="FILE",
-                       help="read options from a TOML file under their long names; options on the "
-                       "command line take precedence")
+                       help="read options from a TOML file, whose keys are the long names of "
+                            "options; options on the command line take precedence")
     group.add_argument("--save-config", type=ReportFile, metavar="FILE",
-                       help="write the options of this run to a TOML file for --config")
+                       help="write the options of this run to a TOML file that --config reads")
     group.add_argument("--overwrite", action="store_true", help="replace existing output files")
     group.add_argument("--threads", type=count, metavar="N",
-                       help="the largest number of threads (default: one for each core)")
+                       help="the largest number of threads (default: the number of cores)")
     group.add_argument("--log", type=ReportFile, metavar="FILE",
-                       help="append all messages with their times to this file")
+                       help="append all messages, with timestamps, to this log file")
     talk = group.add_mutually_exclusive_group()
     talk.add_argument("--quiet", action="store_true", help="print warnings and errors only")
     talk.add_argument("--verbose", action="store_true",
-                      help="print debugging messages, and the time and memory used")
+                      help="also print debugging messages, and the time and memory used")
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 

@@ -112,7 +112,7 @@ def add_estimator_options(parser):
             if option.type is not None and option.name not in taken:
                 declared.setdefault(option.name, []).append((method, option))
     group = parser.add_argument_group(
-        "estimator options", "parameters of the methods in parentheses, with their defaults"
+        "estimator options", "parameters of the methods that are named with their defaults"
     )
     for name, options in declared.items():
         _add_option(group, name, options)
@@ -162,9 +162,9 @@ def _help_text(declared):
     methods = {}
     for method, option in declared:
         methods.setdefault(_default_text(option.default), []).append(method)
-    defaults = "; ".join(f"{', '.join(names)}: {text}" for text, names in methods.items())
+    defaults = ", ".join(f"{text} for {'/'.join(names)}" for text, names in methods.items())
     sentence = declared[0][1].help.replace("None", "none")
-    return f"{sentence[:1].lower()}{sentence[1:]} ({defaults})".strip().replace("%", "%%")
+    return f"{sentence[:1].lower()}{sentence[1:]} (default: {defaults})".strip().replace("%", "%%")
 
 
 def _default_text(value):

@@ -26,18 +26,18 @@ def add_field_arguments(parser, title="field options", *, several=False):
         nargs="+",
         metavar="Z|NAME",
         help=f"the redshift of the sources (default 1), or their distribution: {names}"
-        + ("; or several redshifts: one file for each, of the same matter" if several else ""),
+        + ("; several redshifts give one file each, of the same matter" if several else ""),
     )
     group.add_argument(
         "--shape",
         type=int,
         nargs=2,
         metavar=("NY", "NX"),
-        help="the number of pixels, even (default 512 512)",
+        help="the numbers of pixels ny nx, even (default 512 512)",
     )
     group.add_argument(
         "--pixel-scale", type=angle, metavar="ANGLE",
-        help="the side of a pixel (default 0.41arcmin)",
+        help="the side of a square pixel (default 0.41arcmin)",
     )
     group.add_argument(
         "--cosmology",
@@ -48,7 +48,8 @@ def add_field_arguments(parser, title="field options", *, several=False):
     group.add_argument(
         "--resolution",
         metavar="NAME",
-        help="massivenus: smooth to the resolution of that simulation; default: that of the pixels",
+        help="massivenus smooths to the resolution of the MassiveNuS simulations (default: the "
+             "resolution of the pixels)",
     )
 
 

@@ -18,30 +18,35 @@ def add_catalog_arguments(parser):
     from lensmap.catalog import COLUMN_PRESETS
 
     parser.add_argument("catalog", type=InputFile, metavar="CAT",
-                        help="a table: FITS, ECSV, CSV, Parquet, HDF5")
+                        help="the shear catalog: a table in FITS, ECSV, CSV, Parquet or HDF5")
     group = parser.add_argument_group("catalog options")
     group.add_argument(
         "--columns",
         type=pairs,
         metavar="ra=NAME,...",
-        help="the column names as ra=RA,dec=DEC,e1=E1,e2=E2,weight=W, or a preset: "
-        f"{', '.join(COLUMN_PRESETS)}; default: the names of a preset that fits",
+        help="the column names, as ra=RA,dec=DEC,e1=E1,e2=E2,weight=W, or the name of a preset: "
+             f"{', '.join(COLUMN_PRESETS)}; default: the first preset whose columns are all in the "
+             "catalog",
     )
     group.add_argument(
         "--convention",
         metavar="NAME",
-        help="celestial (x east, y north), euclidean (x west), iau (position angle), or the signs "
-        "that bring e1,e2 to celestial as --convention=-1,1; default: as declared in the file, "
-        "else celestial",
+        help="the sign convention of e1, e2: celestial (x east, y north), euclidean (x west, y "
+             "north), iau (position angle from north through east), or the two signs that convert "
+             "e1, e2 to celestial, as --convention=-1,1; default: as declared in the file, else "
+             "celestial",
     )
     group.add_argument(
         "--kind",
         choices=("shear", "distortion"),
-        help="(a-b)/(a+b), or (a^2-b^2)/(a^2+b^2); default: as declared in the file, else shear",
+        help="the kind of ellipticity of an ellipse with axes a > b: shear is (a-b)/(a+b), "
+             "distortion is (a^2-b^2)/(a^2+b^2); default: as declared in the file, else shear",
     )
-    group.add_argument("--frame", help="the frame of the positions (default: icrs)")
-    group.add_argument("--format", help="the file's format by its astropy name, if not obvious")
-    group.add_argument("--hdu", help="the HDU of the table (FITS): a number or a name")
+    group.add_argument("--frame", help="the astropy frame of the positions, such as icrs or "
+                                       "galactic (default: icrs)")
+    group.add_argument("--format", help="the astropy name of the file format, where the suffix "
+                                        "does not tell it")
+    group.add_argument("--hdu", help="the number or name of the HDU that holds the table (FITS)")
     group.add_argument("--path", help="the path of the table within the file (HDF5)")
 
 
@@ -74,7 +79,8 @@ def read_catalog(arguments):
 def add_map_argument(parser):
     """Add the map."""
     parser.add_argument(
-        "map", type=InputFile, metavar="MAP", help="a map of 'lensmap reconstruct', as FITS"
+        "map", type=InputFile, metavar="MAP", help="the FITS file of a map that 'lensmap "
+                                                   "reconstruct' wrote"
     )
 
 

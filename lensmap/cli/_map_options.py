@@ -20,14 +20,14 @@ def add_map_arguments(parser):
         "--pixel-scale",
         type=angle,
         metavar="ANGLE",
-        help="the pixels of a tangent plane that covers the catalog (default 0.4arcmin, or those "
-        "that the method chooses)",
+        help="the pixel size of a map in tangent projection that covers the catalog (default "
+             "0.4arcmin, or chosen by the method)",
     )
     group.add_argument(
         "--wcs",
         type=InputFile,
         metavar="FITS",
-        help="take the pixels of this image instead (its first celestial HDU)",
+        help="make the map on the pixels of this FITS image (its first celestial HDU)",
     )
     group.add_argument(
         "--mask",
@@ -35,7 +35,8 @@ def add_map_arguments(parser):
         action="append",
         default=[],
         metavar="FILE",
-        help="exclude what is inside: regions, FITS image, MOC or table of star holes; repeatable",
+        help="exclude the area inside this file's regions, FITS image, MOC or table of star "
+             "holes; repeatable",
     )
     group.add_argument(
         "--footprint",
@@ -43,7 +44,7 @@ def add_map_arguments(parser):
         action="append",
         default=[],
         metavar="FILE",
-        help="exclude what is outside; repeatable",
+        help="exclude the area outside; file types as for --mask; repeatable",
     )
 
 

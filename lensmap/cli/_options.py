@@ -166,5 +166,5 @@ def add_take_over(group):
     group.add_argument(
         "--take-over",
         action="store_true",
-        help="take the folder from another run that has it; only if that run is dead",
+        help="take over the output folder of another run; only if that run has died",
     )

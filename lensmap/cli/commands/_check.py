@@ -66,7 +66,7 @@ def add_arguments(parser):
         "degrees, or plain text in columns that a line beginning with # names (# ID RA DEC ...)",
     )
     group.add_argument("--rotations", dest="n_rotations", type=int, default=100, metavar="N",
-                       help="random rotations of the galaxies (default 100)")
+                       help="the number of random rotations of the galaxies (default 100)")
     group.add_argument("--seed", dest="rng", type=int, default=0, metavar="N",
                        help="the seed of the rotations (default 0)")
 

@@ -39,7 +39,7 @@ def add_arguments(parser):
     """Add the command's arguments."""
     parser.add_argument(
         "--output-dir", type=OutputFolder, default=".", metavar="DIR",
-        help="the folder of the files (default: the working directory)",
+        help="the folder for the output files (default: the working directory)",
     )
 
 

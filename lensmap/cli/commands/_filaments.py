@@ -26,25 +26,28 @@ def add_arguments(parser):
     """Add the command's arguments."""
     add_map_argument(parser)
     parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
-                        help="the filaments, such as filaments.ecsv")
+                        help="the table of filaments to write, such as filaments.ecsv")
     group = parser.add_argument_group("filament options")
     group.add_argument("--threshold", type=float, default=3.0, metavar="X",
-                       help="the smallest persistence (default 3)")
+                       help="the smallest persistence of a filament (default 3)")
     group.add_argument(
         "--by", choices=("scatter", "uncertainty", "kappa"), default="scatter",
         help="the unit of the threshold: the scatter of the map (default), its median "
         "uncertainty, or kappa",
     )
-    group.add_argument("--smoothing", type=angle, metavar="ANGLE", help="smooth the map first")
+    group.add_argument("--smoothing", type=angle, metavar="ANGLE", help="smooth the map first "
+                                                                        "with a Gaussian of this "
+                                                                        "standard deviation")
     group.add_argument("--min-length", type=angle, metavar="ANGLE",
                        help="the smallest length of a filament")
     group.add_argument("--width", type=angle, default="1arcmin", metavar="ANGLE",
-                       help="the width of the strip for the excess (default 1arcmin)")
+                       help="the width of the strip along a filament in which the excess "
+                            "convergence is measured (default 1arcmin)")
     group = parser.add_argument_group("more outputs")
     group.add_argument("--regions", type=OutputSegments, metavar="FILE",
-                       help="the paths, for DS9 (.reg)")
+                       help="also write the paths as DS9 regions (.reg)")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
-                       help="a picture of the map with its filaments")
+                       help="also draw the map with its filaments")
 
 
 def run(arguments):

@@ -65,38 +65,44 @@ def add_arguments(parser):
 
     add_catalog_arguments(parser)
     parser.add_argument("-o", "--output", type=ResumedTable, required=True, metavar="H.ecsv",
-                        help="the halos and their peaks")
+                        help="the table of injected halos and their peaks to write")
     group = parser.add_argument_group("halo options")
     group.add_argument("--mass", dest="m200c", type=float, nargs="+", required=True, metavar="M",
-                       help="M200c in solar masses, one or several, rising")
+                       help="the M200c of the halos in solar masses, one or several in rising "
+                            "order")
     group.add_argument("--z-lens", type=positive, nargs="+", required=True,
-                       metavar="Z", help="redshifts of the halos, one or several, rising")
+                       metavar="Z", help="the redshifts of the halos, one or several in rising "
+                                         "order")
     group.add_argument("--z-source", type=source_redshift, metavar="Z|NAME",
-                       help="the redshift of the galaxies, or their distribution: "
-                       f"{', '.join(SourceRedshifts.available_presets())} (default: the column "
-                       "redshift)")
+                       help="the redshift of the galaxies, or the name of their redshift "
+                            f"distribution: {', '.join(SourceRedshifts.available_presets())} "
+                            "(default: the column redshift)")
     group.add_argument("--halos", dest="n_halos", type=count, metavar="N",
-                       help="halos in one realization (default: as many as fit, 10 at most)")
+                       help="the number of halos in one realization (default: as many as fit, 10 "
+                            "at most)")
     group.add_argument("-n", "--realizations", dest="n_realizations", type=count, default=20,
-                       metavar="N", help="maps with halos, and as many of noise (default 20)")
+                       metavar="N", help="the number of maps with injected halos, and of "
+                                         "noise-only maps (default 20)")
     group = parser.add_argument_group("detection options")
     height = group.add_mutually_exclusive_group()
     height.add_argument("--threshold", type=positive, default=4.0, metavar="X",
-                        help="the smallest height of a peak (default 4)")
+                        help="the lowest height of a peak (default 4)")
     height.add_argument("--peak-density", type=positive, metavar="N",
-                        help="the threshold above which the map without halos has N peaks per "
-                        "square degree")
+                        help="set the threshold so that the map without halos has N peaks per "
+                             "square degree")
     group.add_argument("--by", choices=("snr", "kappa"), default="snr",
                        help="the unit of the threshold: the map's uncertainty (snr, the default) "
                        "or kappa")
     group.add_argument("--radius", type=angle, default="2arcmin", metavar="ANGLE",
-                       help="the largest distance of a peak from its halo (default 2arcmin)")
+                       help="the largest separation of a peak from the halo that it matches "
+                            "(default 2arcmin)")
     group.add_argument("--min-separation", type=angle, default="2arcmin", metavar="ANGLE",
-                       help="of closer peaks only the highest counts (default 2arcmin)")
+                       help="the smallest separation of two peaks; of closer ones only the "
+                            "highest is kept (default 2arcmin)")
     add_map_arguments(parser)
     group = parser.add_argument_group("more options")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
-                       help="a picture of the completeness")
+                       help="also draw the completeness")
     group.add_argument("--cells", type=count, default=4, metavar="N",
                        help="the number of cells along the longer side of the map in the picture "
                        "(default 4)")

@@ -30,16 +30,17 @@ def add_arguments(parser):
     """Add the command's arguments."""
     add_map_argument(parser)
     parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
-                        help="the peaks, such as peaks.ecsv")
+                        help="the table of peaks to write, such as peaks.ecsv")
     group = parser.add_argument_group("peak options")
     group.add_argument("--threshold", type=float, default=4.0, metavar="X",
-                       help="the smallest height of a peak (default 4)")
+                       help="the lowest height of a peak (default 4)")
     group.add_argument("--by", choices=("snr", "kappa"), default="snr",
                        help="the unit of the threshold: the map's uncertainty (snr, the default) "
                        "or kappa")
     group.add_argument("--min-separation", type=angle, default="2arcmin", metavar="ANGLE",
-                       help="of closer peaks only the highest counts (default 2arcmin)")
-    group.add_argument("--troughs", action="store_true", help="find minima instead")
+                       help="the smallest separation of two peaks; of closer ones only the "
+                            "highest is kept (default 2arcmin)")
+    group.add_argument("--troughs", action="store_true", help="find minima instead of maxima")
     group = parser.add_argument_group("mass options")
     group.add_argument("--mass-within", dest="radius", metavar="RADIUS",
                        help="add the projected mass in a circle, such as 0.5Mpc or 2arcmin")
@@ -49,11 +50,11 @@ def add_arguments(parser):
     group.add_argument("--z-source", type=float, metavar="Z", help="the redshift of the galaxies")
     group = parser.add_argument_group("more outputs")
     group.add_argument("--regions", type=OutputRegions, metavar="FILE",
-                       help="circles: .reg for DS9, .crtf for CARTA")
+                       help="also write the peaks as circles: .reg for DS9, .crtf for CARTA")
     group.add_argument("--radius", dest="circle", type=angle, default="2arcmin", metavar="ANGLE",
                        help="the radius of the circles (default 2arcmin)")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
-                       help="a picture of the map with its peaks")
+                       help="also draw the map with its peaks")
 
 
 def run(arguments):

@@ -39,7 +39,7 @@ def add_arguments(parser):
 
     add_catalog_arguments(parser)
     parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
-                        help="the profile, such as p.ecsv")
+                        help="the table of the profile to write, such as p.ecsv")
     group = parser.add_argument_group("profile options")
     group.add_argument(
         "--at", type=MaybeFile, required=True, metavar="RA,DEC|FILE",
@@ -48,37 +48,40 @@ def add_arguments(parser):
     )
     group.add_argument(
         "--radii", dest="bins", required=True, nargs=2, metavar=("INNER", "OUTER"),
-        help="angles or lengths, such as 1arcmin 20arcmin or 0.3Mpc 2.5Mpc",
+        help="the innermost and outermost radius, angles or proper lengths, such as 1arcmin "
+             "20arcmin or 0.3Mpc 2.5Mpc",
     )
     group.add_argument("--bins", dest="n_bins", type=count, default=10, metavar="N",
-                       help="the number of logarithmic bins (default 10)")
+                       help="the number of radial bins, of equal width in log radius (default 10)")
     group.add_argument("--z-lens", metavar="Z|COLUMN",
                        help="the redshift of the lenses, or the column of redshifts in the table "
                        "of --at; required for lengths and for --fit")
     group.add_argument(
         "--z-source", type=source_redshift, metavar="Z|NAME",
-        help="the redshift of the galaxies, or their distribution: "
+        help="the redshift of the galaxies, or the name of their redshift distribution: "
         f"{', '.join(SourceRedshifts.available_presets())} (default: the column redshift, if "
         "there is one)",
     )
     group.add_argument("--background", type=float, metavar="MARGIN",
-                       help="use only galaxies with a redshift that much beyond the lens")
+                       help="use only galaxies whose redshift exceeds that of the lens by at "
+                            "least this")
     group.add_argument("--bootstrap", dest="n_bootstrap", type=count, metavar="N",
-                       help="errors from N bootstrap samples instead of shape noise")
+                       help="take errors from N bootstrap samples instead of the shape noise")
     group.add_argument("--seed", dest="rng", type=int, default=0, metavar="N",
                        help="the seed of the bootstrap (default 0)")
     group = parser.add_argument_group("halo options")
-    group.add_argument("--fit", action="store_true", help="fit the mass of an NFW halo")
+    group.add_argument("--fit", action="store_true", help="fit an NFW halo and print its mass "
+                                                          "M200c")
     group.add_argument(
         "--concentration", metavar="C",
-        help="prior (the default: the relation of Diemer & Joyce 2019 with its scatter), relation, "
-        "free, or a number",
+        help="the concentration of the fit: prior (the default: the relation of Diemer & Joyce "
+             "2019 with its scatter), relation (no scatter), free, or a number",
     )
     group.add_argument("--structure", action="store_true",
                        help="add the covariance of large-scale structure to the errors of the fit")
     group = parser.add_argument_group("more outputs")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
-                       help="a picture of the profile")
+                       help="also draw the profile")
 
 
 def run(arguments):

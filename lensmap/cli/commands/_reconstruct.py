@@ -34,7 +34,7 @@ EXAMPLES = """examples:
       --uncertainty 100 --plot kappa.png
   lensmap reconstruct shear.fits -o kappa.fits --method wiener --z-source 1.2 \\
       --uncertainty posterior
-  lensmap reconstruct shear.fits -o kappa.fits --method cnn:cha2025 --uncertainty network
+  lensmap reconstruct shear.fits -o kappa.fits --method cnn --uncertainty network
   lensmap reconstruct shear.fits -o kappa.fits --method my_method.py:MyEstimator
   lensmap reconstruct shear.csv -o kappa.fits --columns ra=RA,dec=DEC,e1=G1,e2=G2,weight=W \\
       --pixel-scale 0.3arcmin --mask stars.reg --footprint survey_moc.fits"""
@@ -50,7 +50,8 @@ def add_arguments(parser):
     add_map_arguments(parser)
     group = parser.add_argument_group("more options")
     group.add_argument("--plot", type=OutputPicture, metavar="K.png",
-                       help="also draw the map (and its S/N)")
+                       help="also draw the map, and its signal-to-noise ratio if it has an "
+                            "uncertainty")
     group.add_argument(
         "--no-check", action="store_true", help="do not test the declared convention"
     )

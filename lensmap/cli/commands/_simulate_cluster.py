@@ -40,7 +40,8 @@ def add_arguments(parser):
     group.add_argument("--preset", metavar="NAME",
                        help=f"a known cluster: {', '.join(ClusterField.available_presets())}")
     group.add_argument("--mass", dest="m200c", type=float, metavar="M",
-                       help="or its M200c in solar masses, such as 7.4e14")
+                       help="the M200c of the cluster in solar masses, such as 7.4e14, instead of "
+                            "--preset")
     group.add_argument("--z-lens", type=float, metavar="Z",
                        help="the redshift of the cluster")
     group.add_argument(
@@ -48,10 +49,13 @@ def add_arguments(parser):
         dest="c200c",
         type=float,
         metavar="C",
-        help="its c200c (default: that of Diemer & Joyce 2019 at its mass and redshift)",
+        help="the c200c of the cluster (default: the relation of Diemer & Joyce 2019 at its mass "
+             "and redshift)",
     )
     group.add_argument(
-        "--ellipticity", type=float, metavar="E", help="(a-b)/(a+b), long along x (default 0)"
+        "--ellipticity", type=float, metavar="E", help="the ellipticity (a-b)/(a+b) of the "
+                                                       "cluster, with its major axis along x "
+                                                       "(default 0)"
     )
     group.add_argument(
         "--substructure",
@@ -70,11 +74,11 @@ def add_arguments(parser):
         "--survey",
         type=OutputTable,
         metavar="CAT",
-        help="also write the catalog of Cha et al. 2025; 'lensmap simulate survey --field' "
-        "makes those of other surveys",
+        help="also write the catalog of a survey as deep as that of Cha et al. 2025; 'lensmap "
+             "simulate survey --field' makes catalogs of other surveys",
     )
     group.add_argument("--seed", type=int, default=0, metavar="N",
-                       help="the seed of everything random (default 0)")
+                       help="the seed of all random numbers (default 0)")
 
 
 def run(arguments):

@@ -29,7 +29,7 @@ def add_arguments(parser):
     """Add the command's arguments."""
     parser.add_argument(
         "-o", "--output", type=OutputFolder, required=True, metavar="DIR",
-        help="the folder, made if it does not exist",
+        help="the output folder, created if it does not exist",
     )
     parser.add_argument(
         "-n",

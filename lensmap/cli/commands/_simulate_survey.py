@@ -66,7 +66,7 @@ def add_arguments(parser):
         type=int,
         default=0,
         metavar="N",
-        help="the seed of everything random (default 0); each catalog of a series needs its own",
+        help="the seed of all random numbers (default 0); each catalog of a series needs its own",
     )
 
 
@@ -87,13 +87,13 @@ def _add_survey_arguments(parser):
         "--sigma-e",
         type=float,
         metavar="S",
-        help="the dispersion of their ellipticities per component (default 0.24)",
+        help="the intrinsic dispersion of the ellipticities per component (default 0.24)",
     )
     group.add_argument(
         "--measurement-error",
         metavar="E",
-        help="the error of an ellipticity per component: a number, or hsc (the default), the "
-        "error by magnitude of Subaru/HSC",
+        help="the measurement error of an ellipticity per component: a number, or hsc (the "
+             "default), the error of Subaru/HSC at each galaxy's magnitude",
     )
     group.add_argument(
         "--mask",
@@ -101,15 +101,15 @@ def _add_survey_arguments(parser):
         action="append",
         default=[],
         metavar="FILE",
-        help="no galaxies inside: regions, FITS image, MOC or table of star holes; repeatable",
+        help="leave out galaxies inside this file's regions, FITS image, MOC or table of star "
+             "holes; repeatable",
     )
     group.add_argument(
         "--random-mask",
         dest="fraction",
         type=float,
         metavar="FRACTION",
-        help="no galaxies in star holes and beyond a ragged edge, which are this fraction of the "
-        "field",
+        help="mask this fraction of the field by random star holes and a ragged edge",
     )
     group.add_argument(
         "--null", action="store_true", help="a null catalog: shape noise without lensing"

@@ -41,7 +41,7 @@ def add_arguments(parser):
     """Add the command's arguments."""
     parser.add_argument(
         "-o", "--output", type=OutputFolder, required=True, metavar="RUN",
-        help="the folder, made if it does not exist",
+        help="the output folder, created if it does not exist",
     )
     parser.add_argument(
         "--network", default="lensmap", metavar="NAME",
@@ -49,7 +49,7 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--steps", type=count, default=6000, metavar="N",
-        help="the number of steps of the whole training (default %(default)s)",
+        help="the number of training steps in all (default %(default)s)",
     )
     parser.add_argument(
         "--start", type=MaybeFile, metavar="NAME",
@@ -68,7 +68,8 @@ def add_arguments(parser):
     )
     group.add_argument(
         "--survey", choices=("all", "usual"), default="all",
-        help="surveys of all depths and with masks (default), or that of Cha et al. 2025 only",
+        help="train on surveys of all depths and with masks (default), or only on that of Cha et "
+             "al. 2025",
     )
     group.add_argument(
         "--exponent", type=positive, default=0.0, metavar="P",
@@ -84,13 +85,14 @@ def add_arguments(parser):
         help="the learning rate (default %(default)s)",
     )
     group.add_argument("--batch-size", type=count, default=1, metavar="N",
-                       help="examples in one step (default %(default)s)")
+                       help="the number of examples in one training step (default %(default)s)")
     group.add_argument(
         "--check-every", type=count, default=250, metavar="N",
-        help="steps between checks on held-out fields (default %(default)s)",
+        help="the number of training steps between checks on held-out fields (default "
+             "%(default)s)",
     )
     group.add_argument("--seed", type=int, default=0, metavar="N",
-                       help="the seed of everything random (default 0)")
+                       help="the seed of all random numbers (default 0)")
     group.add_argument(
         "--workers", type=count, metavar="N",
         help="the number of processes that draw fields (default: one per core)",

@@ -57,7 +57,7 @@ def add_arguments(parser):
     """Add the command's arguments."""
     add = parser.add_argument
     add("-o", "--output", type=OutputFolder, required=True, metavar="DIR",
-        help="the folder, made if necessary")
+        help="the output folder, created if it does not exist")
     add("-e", "--estimators", type=_names, default=_DEFAULT, metavar="NAMES",
         help="separated by commas: ks150 (Kaiser-Squires, 150 arcsec); ks:tuned and wiener:tuned "
         "(best parameters on other fields); ks, wiener and cnn with parameters, such as "
@@ -86,22 +86,25 @@ def add_arguments(parser):
     group.add_argument("-n", "--fields", dest="n_fields", type=count, default=200, metavar="N",
                        help="fields (default %(default)s)")
     group.add_argument("--null", dest="n_null", type=_zero_or_count, metavar="N",
-                       help="null fields, without lensing (default: as many as fields)")
+                       help="the number of null (noise-only) fields (default: as many as fields)")
     group.add_argument("--masked", dest="n_masked", type=_zero_or_count, default=50, metavar="N",
-                       help="fields that are also mapped with a mask (default %(default)s)")
+                       help="the number of fields that are mapped a second time with a mask "
+                            "(default %(default)s)")
     group.add_argument("--coma", dest="n_coma", type=_zero_or_count, default=12, metavar="N",
-                       help="mocks of Coma, 0 or at least 4 (default %(default)s)")
+                       help="the number of mock Coma clusters, 0 or at least 4 (default "
+                            "%(default)s)")
     group.add_argument("--full", dest="n_more", type=count, nargs="?", const=50, metavar="N",
                        help="also slow estimators on N fields (default 50): means over the eight "
                        "symmetries, 95 per cent intervals, and posterior errors of the Wiener "
                        "filter")
     group.add_argument("--tuning", dest="n_tuning", type=count, default=8, metavar="N",
-                       help="fields for tuning linear estimators (default %(default)s)")
+                       help="the number of fields on which linear estimators are tuned (default "
+                            "%(default)s)")
     group.add_argument("--seed", type=int, default=0,
                        metavar="N",
-                       help="the number of the series of fields (default 0)")
+                       help="the seed of the series of fields (default 0)")
     group.add_argument("--workers", type=count, metavar="N",
-                       help="processes that draw fields (default: one for each core)")
+                       help="the number of processes that draw fields (default: one per core)")
     add_take_over(group)
 
 

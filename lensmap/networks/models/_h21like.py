@@ -32,8 +32,8 @@ def h21like_network(width: int = 32, size: int = 7) -> keras.Model:
     -------
     `keras.Model`
         Maps ``(n, ny, nx, 3)``, the smoothed channels of ``cha2025_network``, to
-        ``(n, ny, nx, 1)``, the convergence. ny and nx are multiples of 4 and at least ``4 * size``. With the default
-        kernels, a pixel of the map depends on pixels up to 112 away.
+        ``(n, ny, nx, 1)``, the convergence. ny and nx are multiples of 4 and at least ``4 * size``.
+        With the default kernels, a pixel of the map depends on pixels up to 112 away.
 
     References
     ----------
