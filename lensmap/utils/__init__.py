@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What every room may use: warnings, checks of arguments, optional packages, threads, progress."""
+"""Shared utilities: errors, warnings, checks of arguments, run folders, threads, progress."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`run_tasks`: many independent tasks on several workers, the same whatever their number."""
+"""`run_tasks`: independent tasks on several workers, with results that do not depend on them."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ from lensmap.utils._worker import Reply, UnusableWorkerError, run_here, run_task
 
 __all__ = ["IncompleteRunError", "Outcome", "finish", "run_tasks"]
 
-_ATTEMPTS = 3
-_PENDING = 4  # tasks for each worker
+_MAX_ATTEMPTS = 3
+_MAX_PENDING_PER_WORKER = 4
 _PROCESS_BYTES = 150e6  # of a process that has loaded numpy, scipy and astropy
 
-_SMALL = 10_000  # bytes of a specification that travels with each task
+# Larger specifications are written to a file, instead of being sent with each task.
+_MAX_SENT_BYTES = 10_000
 
 
 class Outcome(NamedTuple):
-    """The end of a task.
+    """The outcome of a task.
 
     Attributes
     ----------
     item : object
-        The task's own argument.
+        The item of the task.
     value : object
         The result; None if the task failed.
     error : Exception or None
-        The error of the last of three attempts; None if one succeeded.
+        The error of the last of three attempts; None if an attempt succeeded.
     seconds : float
-        The time of the last attempt.
+        The duration of the last attempt.
     """
 
     item: object
@@ -51,25 +52,25 @@ class Outcome(NamedTuple):
 
 
 class IncompleteRunError(RuntimeError):
-    """The end of a run in which some tasks succeeded and others failed."""
+    """A run in which some tasks succeeded and others failed."""
 
 
-def finish(outcomes: Iterable[Outcome], what: str, where: str) -> None:
+def finish(outcomes: Iterable[Outcome], noun: str, folder: str) -> None:
     """Wait for the end of all tasks.
 
     Parameters
     ----------
     outcomes : iterable of Outcome
-        As of `run_tasks`.
-    what : str
-        The items, in the plural, for messages.
-    where : str
-        The place where results are kept, for messages.
+        The outcomes that `run_tasks` yields.
+    noun : str
+        The items in the plural, for messages.
+    folder : str
+        The folder with the results, for messages.
 
     Raises
     ------
     IncompleteRunError
-        If some tasks failed. If all did, the error of the first.
+        If some tasks failed. If all failed, the error of the first is raised.
     """
     n_done, failed = 0, {}
     for outcome in outcomes:
@@ -84,8 +85,8 @@ def finish(outcomes: Iterable[Outcome], what: str, where: str) -> None:
         raise error
     numbers = ", ".join(map(str, list(failed)[:10])) + (", ..." if len(failed) > 10 else "")
     raise IncompleteRunError(
-        f"{len(failed)} of {len(failed) + n_done} {what} failed: {numbers} ({error}); the others "
-        f"are in {where!r}, and the same call tries the failed ones again"
+        f"{len(failed)} of {len(failed) + n_done} {noun} failed: {numbers} ({error}); the others "
+        f"are in {folder!r}, and the same call tries the failed ones again"
     ) from error
 
 
@@ -103,57 +104,58 @@ def run_tasks(
 ) -> Iterator[Outcome]:
     """Call a function for each of many items, and yield the outcomes in order.
 
-    Results do not depend on the number of workers. A task that fails is tried three times, and the
-    others go on. Workers that end before their work is done are replaced; the tasks that they had
-    are then run alone, and fail after three ends. A full disk ends the run. Memory does not grow
-    with the number of items: at most 4 tasks for each worker are under way or wait for their turn.
+    Results do not depend on the number of workers. A failing task is tried three times, while the
+    others continue. Workers that die are replaced; their tasks are then run alone, and fail after
+    three deaths. A full disk ends the run. Memory does not grow with the number of items: at most
+    4 tasks for each worker are running or waiting.
 
     Parameters
     ----------
     function : callable
         Called as ``function(shared, item)``. It must be importable unless one worker is used.
     shared : object
-        Whatever the tasks share; each worker builds it once and keeps it.
+        The argument that all tasks share; each worker unpickles it once and keeps it.
     items : sequence
-        The tasks' own arguments, which are small.
+        The arguments of the tasks, which should be small.
     workers : int or None
-        The number of workers; None takes all CPUs that the process may use, but no more workers
-        than fit into memory. 1 works in this process, unless an executor is given.
+        The number of workers; None uses all CPUs that the process may use, but no more workers
+        than fit into memory. 1 runs the tasks in this process, unless an executor is given.
     executor : `concurrent.futures.Executor`, callable or None
-        The executor that runs the tasks, or a callable that makes one, which is called again if
-        that breaks. None makes a pool of new processes, with so many threads each that all
-        together use each CPU once.
+        The executor that runs the tasks, or a callable that makes one and is called again if that
+        executor breaks. None makes a pool of new processes, whose threads together use each CPU
+        once.
     memory : float or None
         The memory that a worker needs for its task, bytes; None skips the check of memory.
     folder : path-like or None
-        A folder that all workers can read; None makes a temporary one, which other machines cannot
-        read.
+        A folder that all workers can read; None makes a temporary one, which workers on other
+        machines cannot read.
     progress : None, bool or callable
-        As for ``track``.
+        Progress reports, as for ``track``.
     description : str
         The name of the progress bar.
 
     Yields
     ------
     Outcome
-        One for each item, in order.
+        The outcome of each item, in order.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter is invalid.
     MemoryError
-        If the processes would not fit into memory.
+        If the processes do not fit into memory.
     OSError
         If a disk is full.
     RuntimeError
-        If workers end before any task begins or cannot do any, or the executor given is broken.
+        If workers die before any task begins, no worker can run the tasks, or the given executor
+        is broken.
 
     Notes
     -----
     New processes import the main module: a script needs the guard ``if __name__ ==
     "__main__":``. When the caller stops (Ctrl-C, SIGTERM, the end of the loop), pending tasks are
-    canceled, running ones have 20 seconds to finish, and lensmap's own processes end.
+    canceled, running tasks have 20 seconds to finish, and the processes of lensmap's pool end.
     """
     items = list(items)
     if workers is not None:
@@ -195,18 +197,19 @@ def _in_this_process(function, shared, items):
 
 def _in_workers(specification, items, workers, pool, folder):
     prefix = "lensmap-tasks-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as own:
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as directory:
         digest, source = hashlib.sha256(specification).hexdigest(), specification
-        if len(specification) > _SMALL:
-            source = str(Path(own, "specification.pickle"))
+        if len(specification) > _MAX_SENT_BYTES:
+            source = str(Path(directory, "specification.pickle"))
             Path(source).write_bytes(specification)
-        tasks = [_Task(i, item, Path(own, f"{i}.running")) for i, item in enumerate(items)]
-        yield from _Head(tasks, (source, digest), pool, _PENDING * workers).outcomes()
+        tasks = [_Task(i, item, Path(directory, f"{i}.running")) for i, item in enumerate(items)]
+        max_pending = _MAX_PENDING_PER_WORKER * workers
+        yield from _Scheduler(tasks, (source, digest), pool, max_pending).outcomes()
 
 
 @dataclass(eq=False)
 class _Task:
-    """A task, its attempts so far, and its outcome in the end."""
+    """A task with the number of its attempts, and its outcome once it has ended."""
 
     index: int
     item: object
@@ -215,15 +218,15 @@ class _Task:
     outcome: Outcome | None = None
 
     def take(self, reply):
-        """Take the result of an attempt."""
+        """Record the result of an attempt."""
         if reply.disk_is_full:
             raise reply.error
         self.attempts += 1
-        if reply.error is None or self.attempts == _ATTEMPTS:
+        if reply.error is None or self.attempts == _MAX_ATTEMPTS:
             self.outcome = Outcome(self.item, reply.value, reply.error, reply.seconds)
 
     def take_death(self):
-        """Take the end of the worker that had the task."""
+        """Record the death of the worker that ran the task, as a failed attempt."""
         text = (
             "a worker process ended before its work was done; if the memory was too small, fewer "
             "workers need less"
@@ -232,23 +235,23 @@ class _Task:
 
 
 def _reply_of(future):
-    """Return the reply that a broken pool still gave; None if there is none."""
+    """Return the reply of a future whose pool broke; None if it has none."""
     try:
         return future.result(timeout=0)
-    except Exception:  # noqa: BLE001  whatever it is, the task is repeated
+    except Exception:  # noqa: BLE001  the task is repeated after any error
         return None
 
 
-class _Head:
-    """The tasks of a run: which are to come, under way, to be repeated, and done."""
+class _Scheduler:
+    """Submission of tasks to a pool, with repeated attempts and replaced workers."""
 
     def __init__(self, tasks, source, pool, max_pending):
         self._tasks, self._source, self._pool = tasks, source, pool
         self._max_pending = max_pending
         self._next = 0  # the first task that was never submitted
-        self._running = {}  # futures to tasks
-        self._again = deque()
-        self._suspects = deque()  # one of them ended a worker: they run alone
+        self._running = {}  # tasks by their futures
+        self._repeated = deque()
+        self._suspects = deque()  # tasks that may have killed a worker, and therefore run alone
         self._anything_began = False
         self._barren_pools = 0  # since the last task that began
 
@@ -266,15 +269,15 @@ class _Head:
             self._pool.close(list(self._running))
 
     def _submit(self, turn):
-        """Keep the workers busy, but not further ahead of the ``turn`` than memory allows."""
+        """Submit tasks up to the limit of pending tasks after the index ``turn``."""
         if self._suspects:
             if not self._running:
                 self._start(self._suspects.popleft())
             return
         end = min(len(self._tasks), turn + self._max_pending)
-        while len(self._running) < self._max_pending and (self._again or self._next < end):
-            if self._again:
-                task = self._again.popleft()
+        while len(self._running) < self._max_pending and (self._repeated or self._next < end):
+            if self._repeated:
+                task = self._repeated.popleft()
             else:
                 task = self._tasks[self._next]
                 self._next += 1
@@ -282,20 +285,20 @@ class _Head:
                 return
 
     def _start(self, task):
-        """Submit a task; return whether the pool took it."""
+        """Submit a task; return whether the pool accepted it."""
         marker = str(task.marker) if self._pool.has_markers else None
         try:
             future = self._pool.submit(run_task, *self._source, marker, task.item)
         except BrokenExecutor as error:
-            self._again.appendleft(task)
+            self._repeated.appendleft(task)
             self._replace_pool(error)
             return False
         self._running[future] = task
         return True
 
     def _collect(self):
-        """Wait for one of the running tasks, and take what is finished."""
-        if not self._running:  # the pool broke: the next call submits anew
+        """Wait for a running task, and record the results of all finished tasks."""
+        if not self._running:  # the pool broke; the next call submits the tasks again
             return
         finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
         for future in finished:
@@ -306,7 +309,7 @@ class _Head:
                 return
             except UnusableWorkerError:
                 raise
-            except Exception as error:  # noqa: BLE001  item or result could not be sent
+            except Exception as error:  # noqa: BLE001  the item or the result cannot be sent
                 reply = Reply(None, error, False, 0.0)
             self._take(self._running.pop(future), reply)
 
@@ -314,10 +317,10 @@ class _Head:
         self._anything_began, self._barren_pools = True, 0
         task.take(reply)
         if task.outcome is None:
-            self._again.append(task)
+            self._repeated.append(task)
 
     def _replace_pool(self, error):
-        """Go on with a new pool after workers ended, and find out which tasks ended them."""
+        """Replace the pool after workers died, and find tasks that may have killed them."""
         self._pool.discard(error)
         lost = sorted(self._running.items(), key=lambda pair: pair[1].index)
         self._running = {}
@@ -329,9 +332,11 @@ class _Head:
             elif not self._pool.has_markers or task.marker.exists():
                 suspects.append(task)
             else:
-                self._again.append(task)
+                self._repeated.append(task)
         self._barren_pools = 0 if suspects else self._barren_pools + 1
-        if self._barren_pools and (not self._anything_began or self._barren_pools == _ATTEMPTS):
+        if self._barren_pools and (
+            not self._anything_began or self._barren_pools == _MAX_ATTEMPTS
+        ):
             raise RuntimeError(
                 "worker processes ended before they began to work: a script needs the guard "
                 'if __name__ == "__main__":, and memory for one lensmap in each worker'

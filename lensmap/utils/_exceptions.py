@@ -44,14 +44,14 @@ class ParameterError(ValueError):
     found : str or None
         The given value as text; None leaves it out of the message.
     remedy : str or None
-        The action to take, if it does not follow from ``allowed``, with placeholders as well.
+        The advice to the user, if it does not follow from ``allowed``, with placeholders as well.
     verb : str
         The verb between ``must`` and ``allowed``.
 
     Attributes
     ----------
     parameter, allowed, found, remedy, verb : str or None
-        As given.
+        The parts of the message.
     code : str
         ``"parameter"``, for records.
 
@@ -177,7 +177,7 @@ class LensmapWarning(AstropyUserWarning):
     code : str
         A stable name for the cause of the warning, such as ``"rows_left_out"``.
     parameter : str or None
-        The parameter or column that the warning is about; None where it is about no single one.
+        The parameter or column that the warning is about; None if it is not about one.
     """
 
     code = "lensmap"
@@ -195,36 +195,36 @@ class LensmapWarning(AstropyUserWarning):
 
 
 class CatalogWarning(LensmapWarning):
-    """Something about the rows or columns of a catalog that the user should know."""
+    """A warning about rows or columns of a catalog."""
 
     code = "catalog"
 
 
 class ConventionWarning(CatalogWarning):
-    """The declared sign convention or ellipticity kind is doubtful."""
+    """A warning about a doubtful sign convention or ellipticity kind."""
 
     code = "convention"
 
 
 class MapWarning(LensmapWarning):
-    """Something about a map that the user should know, such as a dropped uncertainty."""
+    """A warning about a map, such as a dropped uncertainty."""
 
     code = "map"
 
 
 def warn_user(message, category, code=None, parameter=None):
-    """Warn about the line of the user's that called lensmap, however deep it is.
+    """Issue a warning at the line of user code that called lensmap.
 
     Parameters
     ----------
     message : str
-        The text.
+        The message.
     category : type
-        The class of the warning, `LensmapWarning` or below.
+        The class of the warning, `LensmapWarning` or a subclass.
     code : str or None
-        A stable name for the cause; None takes that of the class.
+        A stable name for the cause; None uses that of the class.
     parameter : str or None
-        The parameter or column that the warning is about.
+        The parameter or column that the warning is about; None if it is not about one.
     """
     warning = category(message)
     warning.code = category.code if code is None else code

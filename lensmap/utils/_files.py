@@ -44,9 +44,9 @@ def has_suffix(path: PathLike, suffixes: tuple[str, ...]) -> bool:
 def atomic_write(path: PathLike, *, overwrite: bool = False) -> Iterator[Path]:
     """Write to a temporary file that replaces ``path`` when the block succeeds.
 
-    Whatever interrupts the writing, ``path`` holds either what it held before or the whole new
-    file. Only a process that is killed leaves its temporary file, see `remove_leftovers`. When the
-    block ends, the file and its name are on the disk, and survive a power cut.
+    After an interruption, ``path`` has either its old content or the complete new one. Only a
+    killed process leaves a temporary file, see `remove_leftovers`. At the end of the block, the
+    file and its directory entry are flushed to the disk, and survive a power failure.
 
     Parameters
     ----------
@@ -86,10 +86,10 @@ def atomic_write(path: PathLike, *, overwrite: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         _give_ordinary_permissions(temporary)
-        # Without this, a power cut may leave the new name with nothing in it.
+        # Without this, a power failure may leave an empty file under the new name.
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
-        # A second look: another process may have made the file in the meantime.
+        # Another process may have created the file in the meantime.
         _check_target(path, overwrite)
         os.replace(temporary, path)
         _sync_directory(path.parent)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`FolderLock`: one writer for a folder, also over network file systems and after crashes."""
+"""`FolderLock`: exclusive access to a folder, also on network file systems and after crashes."""
 
 import json
 import os
@@ -20,7 +20,7 @@ _STALE = 600.0  # seconds without a heartbeat
 
 
 class FolderLock:
-    """A lock file in a folder, made exclusively and kept fresh by a thread.
+    """An exclusive lock file in a folder, with a heartbeat from a thread.
 
     The lock of a dead process is replaced: at once if it ran on this machine (Linux only),
     otherwise when its heartbeat is 10 minutes old.
@@ -28,15 +28,15 @@ class FolderLock:
     Parameters
     ----------
     folder : path-like
-        The folder, which exists.
+        An existing folder.
     take_over : bool
-        Whether the lock of another process is replaced in any case. That process stops at its next
+        Whether to replace the lock of a process that may be alive. That process stops at its next
         `check`.
 
     Raises
     ------
     RuntimeError
-        If another run has the folder.
+        If another run holds the folder.
     """
 
     def __init__(self, folder, *, take_over=False):
@@ -58,12 +58,12 @@ class FolderLock:
         return self._path.with_name(f"{_NAME}-{self._token}-{purpose}")
 
     def _make(self):
-        """Return whether the lock file could be made; it then names this process."""
-        # Made under another name and linked, the lock is never seen empty.
-        own, text = self._aside("new"), json.dumps({**_identity(), "token": self._token})
-        own.write_text(text, encoding="utf-8")
+        """Try to create the lock file for this process; return whether that succeeded."""
+        # A hard link makes the lock visible only when its content is complete.
+        temporary, text = self._aside("new"), json.dumps({**_identity(), "token": self._token})
+        temporary.write_text(text, encoding="utf-8")
         try:
-            os.link(own, self._path)
+            os.link(temporary, self._path)
         except FileExistsError:
             return False
         except OSError:  # a file system without links
@@ -73,7 +73,7 @@ class FolderLock:
             except FileExistsError:
                 return False
         finally:
-            own.unlink()
+            temporary.unlink()
         return True
 
     def _remove(self, holder):
@@ -87,18 +87,18 @@ class FolderLock:
             aside.unlink()
 
     def _remove_leftovers(self):
-        """Remove what processes left that were killed while they made their lock."""
+        """Remove temporary files of processes that were killed while they created a lock."""
         for path in list(self._path.parent.glob(f"{_NAME}-*")):
             if _age(path) > _STALE:
                 path.unlink(missing_ok=True)
 
     def check(self):
-        """Make sure that this run still has the folder.
+        """Check that this run still holds the folder.
 
         Raises
         ------
         RuntimeError
-            If another run took it over, or `release` was called.
+            If another run took the folder over, or `release` was called.
         """
         if self._stop.is_set() or _holder(self._path).get("token") != self._token:
             raise RuntimeError(
@@ -107,8 +107,8 @@ class FolderLock:
             )
 
     def release(self):
-        """Give the folder back; further calls do nothing."""
-        # A forked child has the object, too, but not the folder.
+        """Release the folder; further calls do nothing."""
+        # A forked child has a copy of this object, but does not hold the folder.
         if self._stop.is_set() or os.getpid() != self._pid:
             return
         self._stop.set()
@@ -117,7 +117,7 @@ class FolderLock:
 
 
 def _beat(path, token, stop):
-    """Renew the time of the lock file until the lock is released or taken over."""
+    """Update the modification time of the lock file until the lock is released or taken over."""
     while not stop.wait(_HEARTBEAT):
         with suppress(OSError):
             if _holder(path).get("token") != token:
@@ -126,12 +126,12 @@ def _beat(path, token, stop):
 
 
 def _identity():
-    """Return the names of this process, unique as long as the machine runs."""
+    """Return the identifiers of this process, unique until the machine is restarted."""
     pid = os.getpid()
     return {
         "host": socket.gethostname(),
         "boot": _text("/proc/sys/kernel/random/boot_id"),
-        # Containers on one machine number their processes separately.
+        # Process numbers are unique within a container only.
         "namespace": _link("/proc/self/ns/pid"),
         "pid": pid,
         "started": _start_time(pid),
@@ -143,18 +143,18 @@ def _is_stale(holder, age):
     same_machine = here["boot"] is not None and all(
         here[name] == holder.get(name) for name in ("host", "boot", "namespace")
     )
-    # A later process may have the same number, but not the same start.
+    # A later process may have the same number, but not the same start time.
     if same_machine and _start_time(holder["pid"]) != holder["started"]:
         return True
     return age > _STALE
 
 
 def _start_time(pid):
-    """Return the start of a process, in ticks since that of the machine; None if it is gone."""
+    """Return the start time of a process in clock ticks since boot; None if it has ended."""
     text = _text(f"/proc/{pid}/stat")
     if text is None:
         return None
-    # The name of the program, in parentheses, may hold blanks.
+    # The name of the program, in parentheses, may contain blanks.
     values = text.rpartition(")")[2].split()
     return None if values[0] in "ZX" else values[19]
 
@@ -174,7 +174,7 @@ def _link(path):
 
 
 def _holder(path):
-    """Return the content of a lock file; an empty dict if it is gone or torn."""
+    """Return the content of a lock file; an empty dict if it is missing or incomplete."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

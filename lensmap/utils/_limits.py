@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The CPUs and the memory that this process may use, by its affinity and its control groups."""
+"""CPUs and memory available to this process, by its affinity and control groups."""
 
 import math
 import os
@@ -18,7 +18,8 @@ def n_cpus():
     Returns
     -------
     int
-        The CPUs of its affinity, at most the quota of its control groups (rounded up); at least 1.
+        The CPUs in the affinity mask, at most the quota of the control groups (rounded up), and at
+        least 1.
     """
     try:
         count = len(os.sched_getaffinity(0))
@@ -33,8 +34,8 @@ def system_memory():
     Returns
     -------
     int or None
-        Bytes: the physical memory, at most the limits of the control groups. None where the system
-        gives neither.
+        The physical memory or the limit of the control groups in bytes, whichever is smaller. None
+        if the system reports neither.
     """
     limits = [int(text) for text in _group_values("memory", "memory.max", "memory.limit_in_bytes")
               if text.isdecimal()]
@@ -46,7 +47,7 @@ def system_memory():
     return min(limits, default=None)
 
 
-@lru_cache(maxsize=1)  # it is asked for with every transform
+@lru_cache(maxsize=1)  # every Fourier transform needs it
 def _cpu_quota():
     """Return the lowest quota of the control groups in CPUs, rounded up; infinite without one."""
     pairs = [text.split() for text in _group_values("cpu", "cpu.max", None)]
@@ -61,7 +62,7 @@ def _cpu_quota():
 
 
 def _group_values(controller, unified, legacy):
-    """Return the texts of one file of this process's groups and the groups above them.
+    """Return the contents of a file in the control groups of this process and their parents.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The memory guard: work that does not fit into memory is refused before it begins."""
+"""Memory limits, checked before a computation that needs much memory."""
 
 import os
 import re
@@ -25,19 +25,19 @@ def memory_limit(limit: float | str | None = None) -> int | None:
     Parameters
     ----------
     limit : int, str or None
-        Bytes, or a text such as ``"8 GiB"``. None takes the environment variable
+        A number of bytes, or text such as ``"8 GiB"``. None uses the environment variable
         ``LENSMAP_MEMORY_LIMIT`` or, without one, the memory of the machine or of the control group
         (container, batch job).
 
     Returns
     -------
     int or None
-        Bytes; None where the system gives no limit.
+        The limit in bytes; None if the system reports none.
 
     Raises
     ------
     ValueError
-        If the limit is no amount of memory.
+        If the limit is not an amount of memory.
     """
     name = "limit"
     if limit is None:
@@ -55,24 +55,24 @@ def memory_limit(limit: float | str | None = None) -> int | None:
 
 
 def free_memory(limit: float | str | None = None) -> int | None:
-    """Return the memory that is left for new work.
+    """Return the memory that is left for new computations.
 
     Parameters
     ----------
     limit : int, str or None
-        As for `memory_limit`.
+        The memory limit, as for `memory_limit`.
 
     Returns
     -------
     int or None
-        Bytes: the limit minus what this process holds (on Linux); None without a limit.
+        Bytes: the limit minus the memory that this process holds (on Linux); None without a limit.
     """
     limit = memory_limit(limit)
     return None if limit is None else limit - _held_memory()
 
 
 def _held_memory():
-    """Return the memory that this process holds, in bytes; 0 where the system does not say."""
+    """Return the memory that this process holds, bytes; 0 where the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
@@ -81,20 +81,20 @@ def _held_memory():
 
 
 def check_memory(
-    estimate: float, what: str, remedy: str, limit: float | str | None = None
+    estimate: float, task: str, remedy: str, limit: float | str | None = None
 ) -> None:
-    """Refuse work that would need more memory than there is.
+    """Raise MemoryError if a computation needs more memory than is left of the limit.
 
     Parameters
     ----------
     estimate : float
-        The largest memory that the work needs at any time, bytes, beside what the process holds.
-    what : str
-        The work, as the subject of the message.
+        The peak memory of the computation, bytes, without the memory that the process holds.
+    task : str
+        The computation, as the subject of the message.
     remedy : str
-        What the user can change.
+        The advice at the end of the message.
     limit : int, str or None
-        The largest memory allowed, as for `memory_limit`.
+        The memory limit, as for `memory_limit`.
 
     Raises
     ------
@@ -104,13 +104,13 @@ def check_memory(
     free = free_memory(limit)
     if free is not None and estimate > free:
         raise MemoryError(
-            f"{what} would need {_amount(estimate)} of memory, and {_amount(max(free, 0))} of the "
+            f"{task} would need {_amount(estimate)} of memory, and {_amount(max(free, 0))} of the "
             f"limit of {_amount(memory_limit(limit))} are left: {remedy}"
         )
 
 
 def _amount(size):
-    """Return a size in words, such as ``3.2 GiB``."""
+    """Return a size as text, such as ``3.2 GiB``."""
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if size < 1000 or unit == "TiB":
             return f"{size:.3g} {unit}"

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Executors of `run_tasks`: lensmap's own processes, the user's, or what a callable makes."""
+"""Executors of `run_tasks`: the pool of lensmap, a given executor, or one that a callable makes."""
 
 import signal
 import time
@@ -14,31 +14,33 @@ from lensmap.utils._worker import begin_worker
 
 __all__ = ["as_pool"]
 
-_GRACE = 20.0  # seconds that running tasks have after an interrupt
+# The time that running tasks have to finish after an interrupt, seconds.
+_GRACE = 20.0
 
 
 def as_pool(executor, workers):
-    """Return what submits tasks, replaces broken executors and ends.
+    """Return a pool that wraps an executor.
 
     Parameters
     ----------
     executor : `concurrent.futures.Executor`, callable or None
-        As for `run_tasks`.
+        The executor, as for `run_tasks`.
     workers : int
-        The number of processes of lensmap's own pool.
+        The number of processes of lensmap's pool, for an ``executor`` of None.
 
     Returns
     -------
     object
-        With ``submit``, ``discard``, ``close`` and ``has_markers``.
+        A pool with the methods ``submit``, ``discard`` (of a broken executor) and ``close``, and
+        the attribute ``has_markers``.
 
     Raises
     ------
     TypeError
-        If the executor is none of these.
+        If the executor has another type.
     """
     if executor is None:
-        return _OwnPool(workers)
+        return _ProcessPool(workers)
     if isinstance(executor, Executor):
         return _GivenPool(executor)
     if callable(executor):
@@ -50,9 +52,9 @@ def as_pool(executor, workers):
 
 
 class _GivenPool:
-    """An executor of the user's: it is neither replaced nor shut down."""
+    """An executor of the user, which is neither replaced nor shut down."""
 
-    #: Whether the tasks leave marks of what they began where this process sees them.
+    #: Whether this process can see the marker files of running tasks.
     has_markers = False
 
     def __init__(self, executor):
@@ -68,14 +70,14 @@ class _GivenPool:
         ) from error
 
     def close(self, running):
-        """Cancel the tasks that have not begun, and wait for the others for a while."""
+        """Cancel pending tasks, and wait a limited time for running ones."""
         for future in running:
             future.cancel()
         _wait_for_end(running)
 
 
 class _MadePool(_GivenPool):
-    """An executor that a callable makes, again if need be."""
+    """An executor that a callable makes, and makes again when it breaks."""
 
     def __init__(self, make):
         super().__init__(None)
@@ -92,21 +94,21 @@ class _MadePool(_GivenPool):
 
     def close(self, running):
         if self._executor is not None:
-            # Futures that are canceled one by one are too much for a process pool that breaks.
+            # A process pool that is breaking cannot cancel futures one by one.
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._executor = None
         _wait_for_end(running)
 
 
 def _wait_for_end(futures):
-    """Wait until all futures are done or canceled, but not longer than the time of grace."""
+    """Wait until all futures are done or canceled, at most for ``_GRACE``."""
     limit = time.monotonic() + _GRACE
     while not all(future.done() for future in futures) and time.monotonic() < limit:
         time.sleep(0.05)
 
 
-class _OwnPool(_MadePool):
-    """The standard library's pool of new processes: a fork of a process with threads may hang."""
+class _ProcessPool(_MadePool):
+    """A pool of spawned processes, because a forked process with threads may hang."""
 
     has_markers = True
 
@@ -118,8 +120,8 @@ class _OwnPool(_MadePool):
         ))
 
     def submit(self, *arguments):
-        # It starts processes, which must not be left half made. They inherit that Ctrl-C is held
-        # back: what to do about it is decided here.
+        # An interrupt must not leave half-started processes. They inherit the blocked signals, so
+        # that this process alone handles Ctrl-C.
         with _signals_held():
             return super().submit(*arguments)
 
@@ -131,7 +133,7 @@ class _OwnPool(_MadePool):
 
 
 class _Context(SpawnContext):
-    """A context that remembers its processes."""
+    """A multiprocessing context that keeps a list of its processes."""
 
     def __init__(self):
         super().__init__()
@@ -143,7 +145,7 @@ class _Context(SpawnContext):
         return process
 
     def end_processes(self, seconds):
-        """Wait for the end of all processes for a while, and then end them."""
+        """Wait a limited time for all processes, and terminate the remaining ones."""
         limit = time.monotonic() + seconds
         started = [process for process in self._processes if process.pid is not None]
         for process in started:

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Progress reports, with one meaning of ``progress=`` in all of lensmap."""
+"""Progress reports for the parameter ``progress``."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Random number generators from the ``rng`` parameter, with one meaning in all of lensmap."""
+"""Random number generators for the parameter ``rng``."""
 
 import numpy as np
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Files of records: arrays, text and tables under nested names, with a stamp of their origin."""
+"""Record files: arrays, text and tables under nested names, with a stamp of their origin."""
 
 import json
 import zipfile
@@ -15,21 +15,21 @@ __all__ = ["UNREADABLE", "read_record", "read_stamp", "write_record"]
 
 _STAMP = "__record__"
 
-#: The errors of `read_record` and `read_stamp` for a file that is torn or of another format.
+#: The errors of `read_record` and `read_stamp` for an incomplete file or another format.
 UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def write_record(path, record, stamp):
-    """Write a record to a compressed npz file, whole or not at all.
+    """Write a record to a compressed npz file, atomically.
 
     Parameters
     ----------
     path : path-like
         The file, which is replaced if it exists.
     record : dict
-        From names without "/" to arrays, text, tables, or dicts of these.
+        Arrays, text, tables, or dicts of these, by names without "/".
     stamp : dict
-        The origin of the record, as JSON can hold it.
+        The origin of the record, of types that JSON can hold.
 
     Raises
     ------
@@ -55,45 +55,45 @@ def read_stamp(path):
     Returns
     -------
     dict or None
-        The stamp; None if the file is an npz file without one.
+        The stamp; None if an npz file has none.
 
     Raises
     ------
     OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
-        If the file is no npz file or torn, see `UNREADABLE`.
+        If the file is incomplete or not an npz file, see `UNREADABLE`.
     """
     with _open(path) as file:
         return _stamp_of(file)
 
 
 def read_record(path):
-    """Return a record.
+    """Read a record.
 
     Parameters
     ----------
     path : path-like
-        A file of `write_record`.
+        A file that `write_record` wrote.
 
     Returns
     -------
     dict
-        As it was written; text as arrays of text, tables as `~astropy.table.QTable`.
+        The record; text as arrays of text, tables as `~astropy.table.QTable`.
 
     Raises
     ------
     OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
-        As `read_stamp`.
+        If the file is incomplete or not an npz file, see `UNREADABLE`.
     """
     with _open(path) as file:
         tables = (_stamp_of(file) or {}).get("tables", {})
         record = {}
         for key in file.files:
             if key != _STAMP:
-                _place(record, key)[key.rpartition("/")[2]] = file[key]
+                _parent(record, key)[key.rpartition("/")[2]] = file[key]
     for key, units in tables.items():
-        place, name = _place(record, key), key.rpartition("/")[2]
-        columns = place.get(name, {})
-        place[name] = QTable({
+        parent, name = _parent(record, key), key.rpartition("/")[2]
+        columns = parent.get(name, {})
+        parent[name] = QTable({
             column: columns[column] if unit is None else columns[column] * _unit(unit)
             for column, unit in units.items()
         })
@@ -102,11 +102,11 @@ def read_record(path):
 
 @contextmanager
 def _open(path):
-    # Of a torn file, numpy leaves its own stream open.
+    # numpy leaves a stream that it opened itself open if the file is incomplete.
     with open(path, "rb") as stream:
         file = np.load(stream, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError(f"{str(path)!r} holds one array, and no record")
+            raise ValueError(f"{str(path)!r} holds one array, not a record")
         with file:
             yield file
 
@@ -148,8 +148,8 @@ def _unit(name):
     return u.Unit(name)
 
 
-def _place(record, key):
-    """Return the innermost dict that holds a key with "/" between the names."""
-    for parent in key.split("/")[:-1]:
-        record = record.setdefault(parent, {})
+def _parent(record, key):
+    """Return the innermost dict of a key with "/" between the names, created if missing."""
+    for name in key.split("/")[:-1]:
+        record = record.setdefault(name, {})
     return record

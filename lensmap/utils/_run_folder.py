@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`RunFolder`: the settings and the finished items of a run, from which the same call resumes."""
+"""`RunFolder`: settings and finished items of a run, which the same call resumes."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ _ALL_RECORDS = f"{_DATA}/**/[0-9]*.npz"
 
 
 class RunFolder:
-    """A folder that a run fills item by item, and from which the same call resumes it.
+    """A folder with the finished items of a run, which the same call resumes.
 
-    ``settings.json`` holds the settings, the numbers of the schema and of the algorithm, and the
-    version of lensmap. A run with the same ones resumes; any other is refused with what differs.
-    Only one run at a time has the folder, until `close`, the end of a ``with`` block or of the
-    process. Records of items lie in ``data``; a run may have products of its own beside them.
-    Every file is there whole or not at all.
+    ``settings.json`` holds the settings, the versions of the schema and of the algorithm, and the
+    version of lensmap. A run with equal settings, schema and algorithm resumes; for any other, an
+    error lists the differences. One run at a time holds the folder, until `close`, the end of a
+    ``with`` block or of the process. The folder ``data`` has the records of items; a run may write
+    further files (products) beside it. All files are written atomically.
 
     Parameters
     ----------
     path : path-like
-        The folder, on a local or network file system; made if need be.
+        The folder, on a local or network file system; created if it does not exist.
     settings : dict
-        Everything that the items depend on, in terms that ``lensmap.utils.to_plain`` knows.
+        All settings on which the items depend, of types that ``lensmap.utils.to_plain`` converts.
     schema : int
-        The number of the form of the folder's files.
+        The version of the format of the files.
     kind : str
         The kind of the run, a noun for messages, such as ``"validation"``.
     algorithm : int
-        The number of the algorithm: it grows whenever the same settings give other numbers.
+        The version of the algorithm, which changes when the same settings give different numbers.
     addable : collection of str
-        Settings that may grow: dicts by keys, lists at their end, numbers upward.
+        Settings that a later run may extend: dicts by new keys, lists at their end, numbers upward.
     fillable : collection of str
-        Settings that may be empty at first and be given later.
+        Settings that may be empty at first and set by a later run.
     products : collection of str
-        Patterns of the names of the run's own products, such as ``"field_*"``.
+        Glob patterns of the names of the products, such as ``"field_*"``.
     take_over : bool
-        Whether the folder is taken from another run that has it, which is dead.
+        Whether to take the folder from another run, which has died.
     overwrite : bool
-        Whether records and products of an earlier run of the same kind are removed.
+        Whether to remove records and products of an earlier run of the same kind.
     remedy : str
-        The advice for a run with other settings or of another algorithm.
+        The advice in errors about other settings or another algorithm.
     version : str
         The version of lensmap.
 
@@ -66,24 +66,24 @@ class RunFolder:
     path : `pathlib.Path`
         The folder.
     settings : dict
-        The plain settings, with what earlier runs added.
+        The plain settings, with the additions of earlier runs.
     version : str
-        The version of lensmap that began the folder.
+        The version of lensmap that created the folder.
 
     Raises
     ------
     NotADirectoryError
         If ``path`` is a file.
     ValueError
-        If the folder holds a run of other settings, another schema or algorithm, or files that are
-        not of lensmap; or if it is an object store.
+        If the folder holds a run with other settings, schema or algorithm, or files of other
+        origin; or if it is an object store.
     RuntimeError
-        If another run has the folder.
+        If another run holds the folder.
 
     Warns
     -----
     LensmapWarning
-        If another version of lensmap began the folder.
+        If another version of lensmap created the folder.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class RunFolder:
     ) -> None:
         self._kind, self._products, self._algorithm = kind, tuple(products), algorithm
         self._open_settings = {*addable, *fillable}
-        asked = json.loads(json.dumps(to_plain(settings)))
+        requested = json.loads(json.dumps(to_plain(settings)))
         self.path, self.version = _check_path(path), version
         self._file = SettingsFile(self.path, kind, schema, algorithm, remedy)
         self.path.mkdir(parents=True, exist_ok=True)
@@ -114,33 +114,35 @@ class RunFolder:
             self._remove_leftovers()
             if overwrite:
                 self._clear()
-            self._begin(asked, addable, fillable)
+            self._begin(requested, addable, fillable)
         except BaseException:
             self._release()
             raise
 
     @classmethod
     def read(cls, path: str | PathLike, *, schema: int, kind: str = "run") -> RunFolder:
-        """Open a folder for reading; another run may have it.
+        """Open a folder for reading, even while another run holds it.
 
         Parameters
         ----------
         path : path-like
             The folder.
-        schema, kind : int, str
-            As for `RunFolder`.
+        schema : int
+            The version of the format of the files.
+        kind : str
+            The kind of the run.
 
         Returns
         -------
         RunFolder
-            The folder, to which nothing can be saved.
+            A read-only folder.
 
         Raises
         ------
         FileNotFoundError
-            If it holds no run.
+            If the folder holds no run.
         ValueError
-            If it holds a run of another kind or schema.
+            If the folder holds a run of another kind or schema.
         """
         self = cls.__new__(cls)
         self.path, self._kind = _check_path(path), kind
@@ -164,26 +166,26 @@ class RunFolder:
         self.close()
 
     def close(self) -> None:
-        """Give the folder back, so that another run may have it."""
+        """Release the folder for other runs."""
         if self._lock is not None and self._release.alive:
             self._remove_leftovers()
             self._release()
 
     # --- settings ---------------------------------------------------------------------------
 
-    def _begin(self, asked, addable, fillable):
-        """Write the settings to a new folder, or compare them with those that it has."""
+    def _begin(self, requested, addable, fillable):
+        """Write the settings to a new folder, or compare them with the stored ones."""
         stored = self._file.read()
         if stored is None:
             self._check_empty()
-            self._file.write(asked, self.version)
-            self.settings = asked
+            self._file.write(requested, self.version)
+            self.settings = requested
             return
-        self.settings = self._file.compared(stored, asked, addable, fillable)
+        self.settings = self._file.compared(stored, requested, addable, fillable)
         if stored["lensmap"] != self.version:
             warn_user(
                 f"{str(self.path)!r} was begun by lensmap {stored['lensmap']}, and this is "
-                f"{self.version}: what it holds may differ from what is added",
+                f"{self.version}: old and new items may differ",
                 LensmapWarning,
                 "version_changed",
             )
@@ -192,13 +194,13 @@ class RunFolder:
             self._file.write(self.settings, self.version)
 
     def _check_empty(self):
-        """Refuse a folder with items, but without settings."""
+        """Raise ValueError for a folder with items but without settings."""
         patterns = (*self._products, _ALL_RECORDS)
         foreign = sorted(path.name for pattern in patterns for path in self.path.glob(pattern))
         if foreign:
             raise ValueError(
-                f"{str(self.path)!r} holds {_some(foreign)} but no {self._file.path.name} that "
-                "says how they were made: use another folder"
+                f"{str(self.path)!r} holds {_abbreviate(foreign)} but no "
+                f"{self._file.path.name} with their settings: use another folder"
             )
 
     def _clear(self):
@@ -209,7 +211,7 @@ class RunFolder:
         self._file.check_kind(stored)
         patterns = (*self._products, _ALL_RECORDS, f"{_DATA}/*.json")
         items = [path for pattern in patterns for path in self.path.glob(pattern)]
-        # The settings last: without them, items that are left would be foreign.
+        # The settings are removed last, because items without settings would be an error.
         for path in (*items, self._file.path):
             path.unlink()
 
@@ -228,7 +230,7 @@ class RunFolder:
 
     @property
     def _stamp(self):
-        """The origin of the records of this run."""
+        """The stamp of the records of this run: settings, algorithm and version."""
         fixed = {name: value for name, value in self.settings.items()
                  if name not in self._open_settings}
         text = json.dumps([self._kind, self._file.schema, fixed], sort_keys=True)
@@ -246,7 +248,7 @@ class RunFolder:
         Returns
         -------
         list of int
-            Rising.
+            The numbers, in rising order.
         """
         return sorted(int(path.stem) for path in self._records(part))
 
@@ -263,17 +265,17 @@ class RunFolder:
         Returns
         -------
         list of int
-            Rising.
+            The numbers, in rising order.
 
         Raises
         ------
         ValueError
-            If a record is not of this run, or of another algorithm.
+            If a record belongs to another run or algorithm.
 
         Warns
         -----
         LensmapWarning
-            If a record cannot be read: it counts as missing.
+            If a record cannot be read, and therefore counts as missing.
         """
         existing, unreadable = set(self.numbers(part)), []
         for number in sorted(existing & set(range(n))):
@@ -287,24 +289,24 @@ class RunFolder:
         if unreadable:
             names = [self._record(part, number).name for number in unreadable]
             warn_user(
-                f"{_some(names)} in {str(self._record(part, 0).parent)!r} cannot be read and will "
-                "be made anew",
+                f"{_abbreviate(names)} in {str(self._record(part, 0).parent)!r} cannot be read and "
+                "will be made anew",
                 LensmapWarning,
                 "unreadable_records",
             )
         return [number for number in range(n) if number not in existing or number in unreadable]
 
     def _check_stamp(self, path, stamp):
-        stamp, own = stamp or {}, self._stamp
-        if stamp.get("run") != own["run"]:
+        stamp, expected = stamp or {}, self._stamp
+        if stamp.get("run") != expected["run"]:
             raise ValueError(
                 f"{str(path)!r} is not of this {self._kind}: move it away, and the same call makes "
                 "its own"
             )
-        if stamp.get("algorithm") != own["algorithm"]:
+        if stamp.get("algorithm") != expected["algorithm"]:
             raise ValueError(
                 f"{str(path)!r} was made by algorithm {stamp.get('algorithm')}, and this lensmap "
-                f"has algorithm {own['algorithm']}: use another folder"
+                f"has algorithm {expected['algorithm']}: use another folder"
             )
 
     def save(self, number: int, record: Mapping[str, Any], part: str = "") -> None:
@@ -315,14 +317,14 @@ class RunFolder:
         number : int
             The number of the item.
         record : dict
-            From names to arrays, text, `~astropy.table.Table`, or dicts of these.
+            Arrays, text, `~astropy.table.Table`, or dicts of these, by name.
         part : str
             The part of the run.
 
         Raises
         ------
         RuntimeError
-            If the folder is open for reading only, was closed, or was taken over by another run.
+            If the folder is read-only, closed, or taken over by another run.
         """
         self._check_ours()
         path = self._record(part, number)
@@ -342,7 +344,7 @@ class RunFolder:
         Returns
         -------
         dict
-            As it was saved; text as arrays of text, tables as `~astropy.table.QTable`.
+            The record; text as arrays of text, tables as `~astropy.table.QTable`.
 
         Raises
         ------
@@ -363,7 +365,7 @@ class RunFolder:
             ) from error
 
     def notes(self, name: str) -> dict[str, Any]:
-        """Return what `note` wrote.
+        """Return the values that `note` wrote.
 
         Parameters
         ----------
@@ -373,7 +375,7 @@ class RunFolder:
         Returns
         -------
         dict
-            Empty if nothing was written.
+            The values; empty if there are none.
         """
         path = self.path / _DATA / f"{name}.json"
         try:
@@ -384,19 +386,19 @@ class RunFolder:
             raise ValueError(f"{str(path)!r} cannot be read ({error}): delete it") from error
 
     def note(self, name: str, values: Mapping[str, Any]) -> None:
-        """Write a few values that belong to no single item.
+        """Write a few values about the run as a whole.
 
         Parameters
         ----------
         name : str
             The name of the notes.
         values : dict
-            The values, as JSON can hold them.
+            The values, of types that JSON can hold.
 
         Raises
         ------
         RuntimeError
-            As for `save`.
+            If the folder is read-only, closed, or taken over by another run.
         """
         self._check_ours()
         (self.path / _DATA).mkdir(exist_ok=True)
@@ -417,22 +419,23 @@ class RunFolder:
         Parameters
         ----------
         names : list of str
-            The names of the products of one item, with a place for its number, such as
+            The names of the products of one item as format strings of its number, such as
             ``"field_{:04d}.fits"``.
         n : int
             The number of items.
         check : callable
-            Called with the path of each product; raises OSError or ValueError if it cannot be read.
+            Called with the path of each product; it raises OSError or ValueError for a product
+            that cannot be read.
 
         Returns
         -------
         list of int
-            Rising.
+            The numbers, in rising order.
 
         Raises
         ------
         ValueError
-            If a product cannot be read: it may be a file of the user's.
+            If a product cannot be read. It is not replaced, since it may be a file of the user.
         """
         missing, unreadable = [], []
         for number in range(n):
@@ -446,7 +449,7 @@ class RunFolder:
                     unreadable.append(path.name)
         if unreadable:
             raise ValueError(
-                f"{_some(unreadable)} in {str(self.path)!r} cannot be read, or is of another "
+                f"{_abbreviate(unreadable)} in {str(self.path)!r} cannot be read, or is of another "
                 "origin: move it away, and the same call makes it anew"
             )
         return missing
@@ -464,7 +467,7 @@ def _check_path(path):
     return path
 
 
-def _some(names):
-    """Return a few of many names."""
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+def _abbreviate(names):
+    """Return the first three names and the number of the others, as text."""
+    first = ", ".join(names[:3])
+    return first if len(names) <= 3 else f"{first} and {len(names) - 3} more"

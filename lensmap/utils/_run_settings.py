@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Plain settings of runs: comparison, growth, and their form in files and messages."""
+"""Plain settings of runs: files, comparison, extension and messages."""
 
 import json
 import numbers
@@ -14,7 +14,7 @@ __all__ = ["SettingsFile", "differences", "merged", "write_json"]
 
 _NAME = "settings.json"
 
-_LONGEST = 60  # characters of a value in a message
+_MAX_CHARACTERS = 60  # of a value in a message
 
 _MISSING = "nothing"
 
@@ -30,15 +30,19 @@ class SettingsFile:
         The folder.
     kind : str
         The kind of the run.
-    schema, algorithm, remedy : int, str
-        As for `RunFolder`.
+    schema : int
+        The version of the format of the files.
+    algorithm : int
+        The version of the algorithm.
+    remedy : str
+        The advice in errors about other settings or another algorithm.
 
     Attributes
     ----------
     path : `pathlib.Path`
         The file.
     schema : int
-        As given.
+        The version of the format of the files.
     """
 
     def __init__(self, folder, kind, schema, algorithm=1, remedy="use another folder"):
@@ -59,7 +63,7 @@ class SettingsFile:
         Raises
         ------
         ValueError
-            If the file is of another form.
+            If the file has another format.
         """
         try:
             stored = json.loads(self.path.read_text(encoding="utf-8"))
@@ -85,17 +89,17 @@ class SettingsFile:
         write_json(self.path, {**head, "lensmap": version, "settings": settings})
 
     def check_kind(self, stored):
-        """Refuse a run of another kind.
+        """Check the kind of a run.
 
         Parameters
         ----------
         stored : dict
-            As of `read`.
+            The result of `read`.
 
         Raises
         ------
         ValueError
-            If it is of another kind.
+            If the run is of another kind.
         """
         if stored["run"] != self._kind:
             raise ValueError(
@@ -103,17 +107,17 @@ class SettingsFile:
             )
 
     def check_schema(self, stored):
-        """Refuse a run of another schema.
+        """Check the schema of a run.
 
         Parameters
         ----------
         stored : dict
-            As of `read`.
+            The result of `read`.
 
         Raises
         ------
         ValueError
-            If it has another schema.
+            If the run has another schema.
         """
         if stored["schema"] != self.schema:
             raise ValueError(
@@ -124,22 +128,22 @@ class SettingsFile:
     def _was_made(self, stored):
         return f"the {self._kind} in {self._folder!r} was made by lensmap {stored['lensmap']}"
 
-    def compared(self, stored, asked, addable, fillable):
-        """Return the settings of a run that resumes.
+    def compared(self, stored, requested, addable, fillable):
+        """Compare the settings of a run that resumes with the stored ones.
 
         Parameters
         ----------
         stored : dict
-            As of `read`.
-        asked : dict
+            The result of `read`.
+        requested : dict
             The plain settings of the run.
         addable, fillable : collection of str
-            As for `RunFolder`.
+            Settings that may be extended or set later, as for `RunFolder`.
 
         Returns
         -------
         dict
-            The stored settings with what the run adds.
+            The stored settings with the additions of the run.
 
         Raises
         ------
@@ -153,33 +157,33 @@ class SettingsFile:
                 f"{self._was_made(stored)} by algorithm {stored['algorithm']}, and this lensmap "
                 f"has algorithm {self._algorithm}: {self._remedy}"
             )
-        settings = merged(stored["settings"], asked, addable, fillable)
-        differ = differences(settings, merged(asked, settings, addable, fillable))
-        if differ:
+        settings = merged(stored["settings"], requested, addable, fillable)
+        lines = differences(settings, merged(requested, settings, addable, fillable))
+        if lines:
             raise OtherSettingsError(
-                f"{self._folder!r} holds another {self._kind}: {'; '.join(differ)}; {self._remedy}"
+                f"{self._folder!r} holds another {self._kind}: {'; '.join(lines)}; {self._remedy}"
             )
         return settings
 
 
-def merged(stored, asked, addable, fillable):
-    """Return stored settings with what a later run adds to them.
+def merged(stored, requested, addable, fillable):
+    """Return stored settings with the additions of a later run.
 
     Parameters
     ----------
-    stored, asked : dict
-        Plain settings.
+    stored, requested : dict
+        Plain settings of the folder and of the later run.
     addable, fillable : collection of str
-        As for `RunFolder`.
+        Settings that may be extended or set later, as for `RunFolder`.
 
     Returns
     -------
     dict
-        The stored settings, grown where the asked ones extend them.
+        The stored settings, extended by the requested ones.
     """
     result = dict(stored)
     for name in (*addable, *fillable):
-        old, new = stored.get(name), asked.get(name)
+        old, new = stored.get(name), requested.get(name)
         if new and (not old or name in addable and _extends(new, old)):
             result[name] = new
         elif name in addable and isinstance(old, dict) and isinstance(new, dict):
@@ -198,19 +202,20 @@ def _is_number(value):
 
 
 def differences(before, now, prefix=""):
-    """Return what differs between two plain settings, in words.
+    """Describe the differences between two plain settings.
 
     Parameters
     ----------
     before, now : dict
         Plain settings.
     prefix : str
-        The name of the setting that they are parts of, with a dot.
+        The name of the setting that contains them, with a dot; empty at the top level.
 
     Returns
     -------
     list of str
-        Such as ``"{seed} was 0 and is now 1"``, with placeholders as in `ParameterError`.
+        Descriptions such as ``"{seed} was 0 and is now 1"``, with placeholders as in
+        `ParameterError`.
     """
     lines = []
     for name in {**before, **now}:
@@ -224,12 +229,13 @@ def differences(before, now, prefix=""):
         short, unit = _split_unit(name)
         # A placeholder, which the command line shows as its option.
         whole = prefix + short if prefix or not _PARAMETER.fullmatch(short) else f"{{{short}}}"
-        lines.append(f"{whole} was {_shown(one, unit)} and is now {_shown(other, unit)}")
+        old, new = _format_value(one, unit), _format_value(other, unit)
+        lines.append(f"{whole} was {old} and is now {new}")
     return lines
 
 
 def _by_number(value, other):
-    """Return a list of objects as a dict by number, if it compares with another that way."""
+    """Return a list of objects as a dict by index if ``other`` is a list of the same length."""
     both = isinstance(value, list) and isinstance(other, list) and len(value) == len(other)
     if both and any(isinstance(item, dict) for item in (*value, *other)):
         return {str(i): item for i, item in enumerate(value)}
@@ -237,7 +243,7 @@ def _by_number(value, other):
 
 
 def _title(value):
-    """Return the name and the class of an object that became a dict."""
+    """Return the name and the class of an object stored as a dict."""
     return value.get("name"), value.get("class")
 
 
@@ -248,19 +254,20 @@ def _split_unit(name):
     return name, ""
 
 
-def _shown(value, unit):
+def _format_value(value, unit):
+    """Return a value with its unit as text of limited length."""
     if isinstance(value, dict):
         value = next(filter(None, _title(value)), value)
     if isinstance(value, list):
-        value = " ".join(_shown(item, "") for item in value)
+        value = " ".join(_format_value(item, "") for item in value)
     if isinstance(value, float):
         value = f"{value:.10g}"
     text = "none" if value is None else f"{value}{unit}"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}..."
 
 
 def write_json(path, values):
-    """Write plain values for people, each list of numbers in one line; whole or not at all.
+    """Write plain values to a readable JSON file, atomically, with lists of numbers on one line.
 
     Parameters
     ----------
@@ -270,7 +277,7 @@ def write_json(path, values):
         Plain values.
     """
     text = json.dumps(values, indent=1)
-    # No string holds the line break.
+    # JSON strings contain no line breaks, so that the pattern matches lists only.
     text = re.sub(
         r"\[\n[^][{}\"]*\]", lambda match: json.dumps(json.loads(match[0])), text
     )

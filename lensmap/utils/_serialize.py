@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""One way to store settings: plain values in fixed units, with the unit in the name."""
+"""Conversion of settings to plain values in fixed units, with the unit in the name."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from astropy.cosmology import Cosmology
 
 __all__ = ["UNIT_SUFFIXES", "to_plain"]
 
-# The unit of every physical quantity in a stored setting, and how its name ends.
+# The units of stored quantities, and the suffixes of their names.
 _UNITS = (
     (u.arcmin, "arcmin"),
     (u.arcmin**-2, "per_arcmin2"),
@@ -24,8 +24,8 @@ _UNITS = (
     (u.dimensionless_unscaled, None),
 )
 
-#: The endings of names that end in a unit, the longest first. (Names in "_s" are no durations as a
-#: rule.)
+#: The suffixes of names with a unit, the longest first. ("_s" is left out, because few names with
+#: this ending are durations.)
 UNIT_SUFFIXES = sorted((name for _, name in _UNITS if name not in (None, "s")), key=len)[::-1]
 
 # Conversions of units agree to about 1e-15.
@@ -33,13 +33,13 @@ _DIGITS = 13
 
 
 def to_plain(value):
-    """Return a setting as values that JSON can hold.
+    """Convert a setting to types that JSON can hold.
 
-    A quantity in a mapping is stored in a fixed unit, which its key then names:
+    A quantity in a mapping is converted to a fixed unit, which is appended to its key:
     ``{"pixel_scale": 24 * u.arcsec}`` and ``{"pixel_scale": 0.4 * u.arcmin}`` both become
-    ``{"pixel_scale_arcmin": 0.4}``. Objects with ``get_params`` (estimators, simulations, surveys)
-    become their parameters and the name of their class, and so do dataclasses; functions become
-    their name.
+    ``{"pixel_scale_arcmin": 0.4}``. Dataclasses and objects with ``get_params`` (estimators,
+    simulations, surveys) become dicts of their class name and parameters. Functions become their
+    qualified name.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def to_plain(value):
     Raises
     ------
     TypeError
-        If the value cannot be stored so that it can be compared again.
+        If the value has a type that cannot be stored and compared.
     """
     if isinstance(value, u.Quantity):
         number, suffix = _in_fixed_unit(value)
@@ -82,7 +82,7 @@ def _in_fixed_unit(quantity):
 
 
 def _rounded(numbers):
-    """Return numbers without the last digits, in which conversions of units differ."""
+    """Return numbers rounded to digits that do not depend on unit conversions."""
     numbers = np.asarray(numbers, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.abs(numbers))))
@@ -109,14 +109,14 @@ def _plain_array(array):
 
 
 def _plain_position(position):
-    """Return ICRS coordinates; their tenth decimal is a third of a micro-arcsecond."""
+    """Return ICRS coordinates in degrees, rounded to a third of a micro-arcsecond."""
     ra, dec = np.round([position.icrs.ra.deg, position.icrs.dec.deg], 10)
     return {"ra_deg": to_plain(ra), "dec_deg": to_plain(dec)}
 
 
 def _plain_cosmology(cosmology):
     parameters = {name: value for name, value in cosmology.parameters.items()}
-    # astropy has no parameters for the power spectrum: they stand in the meta.
+    # astropy cosmologies have no power spectrum parameters, so lensmap keeps them in ``meta``.
     power = {name: to_plain(cosmology.meta[name]) for name in ("sigma8", "n")
              if name in cosmology.meta}
     return {"class": type(cosmology).__name__, "name": cosmology.name, **power} | {

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Checks of arguments: each error names the parameter, the allowed values and the given one."""
+"""Checks of arguments, whose errors name the parameter, the allowed values and the given one."""
 
 import numbers
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ __all__ = [
 def check_angle(
     value: Any, name: str, *, allow_none: bool = False, allow_zero: bool = False
 ) -> Any:
-    """Return an angle as a scalar Quantity, refusing bare numbers.
+    """Return an angle as a scalar Quantity; bare numbers are an error.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def check_choice(value: Any, name: str, choices: Iterable) -> Any:
     ValueError
         If it is not one of them.
     """
-    # The type first: comparing an array with a string would be elementwise.
+    # The type is tested first, because comparing an array with a string is elementwise.
     if not (value is None or isinstance(value, (str, bool, numbers.Number))) or (
         value not in choices
     ):

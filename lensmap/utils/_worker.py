@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The side of a worker in `run_tasks`: it builds a specification once, and runs tasks of it."""
+"""Workers of `run_tasks`, which load the specification once and run tasks."""
 
 import errno
 import hashlib
@@ -18,14 +18,14 @@ from lensmap.utils._threads import limit_threads
 
 __all__ = ["Reply", "UnusableWorkerError", "begin_worker", "run_here", "run_task", "specify"]
 
-# Another version of one of these may give other numbers.
+# Packages whose version may change the results.
 _PACKAGES = ("lensmap", "numpy", "scipy", "astropy", "keras")
 
 _kept = threading.local()  # the specification of each thread that works
 
 
 class UnusableWorkerError(RuntimeError):
-    """A worker that cannot do any of the tasks."""
+    """A worker that cannot run any task."""
 
 
 class Reply(NamedTuple):
@@ -34,13 +34,13 @@ class Reply(NamedTuple):
     Attributes
     ----------
     value : object
-        The result of the task's function; None if it failed.
+        The result of the function; None if it failed.
     error : Exception or None
-        The error, with the worker's traceback as a note.
+        The error, with the traceback of the worker as a note; None if the attempt succeeded.
     disk_is_full : bool
-        Whether the error, or one that caused it, is a full disk.
+        Whether a full disk caused the error.
     seconds : float
-        The time of the attempt.
+        The duration of the attempt.
     """
 
     value: object
@@ -50,24 +50,24 @@ class Reply(NamedTuple):
 
 
 def specify(function, shared):
-    """Return the specification of tasks, as bytes.
+    """Return the pickled specification of tasks.
 
     Parameters
     ----------
     function : callable
-        Called as ``function(shared, item)``; importable.
+        An importable function, called as ``function(shared, item)``.
     shared : object
-        Whatever all tasks share.
+        The argument that all tasks share.
 
     Returns
     -------
     bytes
-        With the versions of packages, which a worker checks before it reads the rest.
+        The specification, with the versions of packages, which workers check first.
 
     Raises
     ------
     TypeError
-        If the parts cannot be sent to another process.
+        If ``function`` or ``shared`` cannot be pickled.
     """
     try:
         parts = pickle.dumps((function, shared))
@@ -80,17 +80,17 @@ def specify(function, shared):
 
 
 def _versions():
-    found = {}
+    versions = {}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = None
-    return found
+            versions[package] = None
+    return versions
 
 
 def begin_worker(threads):
-    """Prepare a process of lensmap's own pool.
+    """Initialize a process of lensmap's pool.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def begin_worker(threads):
 
 
 def _end_with_parent():
-    """End this process when its parent was killed: it would wait for work for ever."""
+    """Terminate this process when its parent dies, since it would wait for tasks forever."""
     parent_process().join()
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -115,13 +115,13 @@ def run_task(source, digest, marker, item):
     Parameters
     ----------
     source : bytes or str
-        The specification, or the path of a file that holds it.
+        The specification, or the path of its file.
     digest : str
-        Its SHA-256.
+        The SHA-256 digest of the specification.
     marker : str or None
         The path of a file that exists while the task runs.
     item : object
-        The task's own argument.
+        The item of the task.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def run_task(source, digest, marker, item):
     Raises
     ------
     UnusableWorkerError
-        If the specification cannot be used here.
+        If this worker cannot load the specification, or has other versions of packages.
     """
     if marker is not None:
         Path(marker).touch()
@@ -149,10 +149,12 @@ def run_here(function, shared, item):
 
     Parameters
     ----------
-    function, shared : object
-        As for `specify`.
+    function : callable
+        The function, called as ``function(shared, item)``.
+    shared : object
+        The argument that all tasks share.
     item : object
-        The task's own argument.
+        The item of the task.
 
     Returns
     -------
@@ -163,24 +165,24 @@ def run_here(function, shared, item):
     value = problem = None
     try:
         value = function(shared, item)
-    except Exception as error:  # noqa: BLE001  the other tasks go on
+    except Exception as error:  # noqa: BLE001  the other tasks continue
         problem = error
     return Reply(value, problem, _is_full_disk(problem), time.perf_counter() - start)
 
 
 def _specification(source, digest):
-    """Return the function and what tasks share; built once and kept until another is needed."""
+    """Return ``(function, shared)``, unpickled once and kept until the specification changes."""
     if getattr(_kept, "digest", None) != digest:
         versions, parts = pickle.loads(_content(source, digest))
-        for name, own in _versions().items():
-            if own != versions[name]:
+        for name, installed in _versions().items():
+            if installed != versions[name]:
                 raise UnusableWorkerError(
-                    f"a worker has {name} {own}, and the run was begun with {versions[name]}: "
-                    "install the same version for both"
+                    f"a worker has {name} {installed}, and the run was begun with "
+                    f"{versions[name]}: install the same version for both"
                 )
         try:
             _kept.parts, _kept.digest = pickle.loads(parts), digest
-        except Exception as error:  # noqa: BLE001  whatever an import may raise
+        except Exception as error:  # noqa: BLE001  imports may raise any error
             raise UnusableWorkerError(
                 f"a worker cannot load the work ({type(error).__name__}: {error}): the modules "
                 "that define it must be importable there"
@@ -212,7 +214,7 @@ def _is_full_disk(error):
 
 
 def _portable(error):
-    """Return an error that survives the way to another process, with its traceback as a note."""
+    """Return an error that can be pickled, with the traceback as a note."""
     if error is None:
         return None
     text = "".join(traceback.format_exception(error))
