@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`simulate_fields`: a series of fields in files, which may grow and be interrupted."""
+"""`simulate_fields`: series of fields in files, which can be extended and resumed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SUFFIXES = {"fits": ".fits", "hdf5": ".h5"}
 
 _SCHEMA = 1
 
-# To be raised whenever the same settings give other fields.
+# Increased whenever the same settings give different fields.
 _ALGORITHM = 1
 
 
@@ -42,25 +42,29 @@ def simulate_fields(
 ) -> list[Path]:
     """Draw a series of fields into files of a folder.
 
-    The same call resumes an interrupted run, and one with more fields extends the series: fields
-    that the folder has are kept. ``settings.json`` in the folder holds the parameters of the model.
+    The same call resumes an interrupted run, and a call with a larger ``n_fields`` extends the
+    series. ``settings.json`` in the folder holds the parameters of the model.
 
     Parameters
     ----------
     model : HaloModelField, ClusterField or object
         The model, with ``prepare()``, ``draw(rng)`` and ``get_params()``.
     folder : path-like
-        The folder; made if need be.
+        The folder; created if it does not exist.
     n_fields : int
-        The number of fields that the folder has in the end.
+        The total number of fields, including those that are already in the folder.
     seed : int
-        The seed of the series: field number i is that of `draw_fields`.
+        The seed of the series, as for `draw_fields`.
     format : {"fits", "hdf5"}
         The format of the files.
-    workers, executor, progress : object
-        As for `draw_fields`.
+    workers : int or None
+        The number of processes, as for `draw_fields`.
+    executor : `concurrent.futures.Executor`, callable or None
+        The executor, as for `draw_fields`.
+    progress : None, bool or callable
+        Progress reports, as for ``lensmap.utils.track``.
     take_over : bool
-        Whether the folder is taken from another run that has it, which is dead.
+        Whether to take the folder from another run, which has died.
 
     Returns
     -------
@@ -71,10 +75,10 @@ def simulate_fields(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, the folder holds a series of other settings, or a file in it
+        If a parameter is invalid, the folder holds a series with other settings, or a file in it
         cannot be read.
     RuntimeError
-        If another run has the folder, or fields could not be drawn; the others are kept.
+        If another run holds the folder, or fields could not be drawn; the others are kept.
     OSError
         If the disk is full.
 
@@ -96,12 +100,20 @@ def simulate_fields(
 
 
 class FieldFolder:
-    """The run folder of a series of fields, whose products are the files of fields.
+    """The run folder of a series of fields.
 
     Parameters
     ----------
-    folder, model, seed, format, take_over : object
-        As for `simulate_fields`.
+    folder : path-like
+        The folder; created if it does not exist.
+    model : object
+        The model, with ``prepare()``, ``draw(rng)`` and ``get_params()``.
+    seed : int
+        The seed of the series.
+    format : {"fits", "hdf5"}
+        The format of the files.
+    take_over : bool
+        Whether to take the folder from another run, which has died.
     """
 
     def __init__(
@@ -126,7 +138,7 @@ class FieldFolder:
         self._run.close()
 
     def paths(self, n: int) -> list[Path]:
-        """Return the files of the first fields.
+        """Return the files of the first ``n`` fields.
 
         Parameters
         ----------
@@ -136,7 +148,7 @@ class FieldFolder:
         Returns
         -------
         list of `pathlib.Path`
-            By field and source redshift.
+            The files, ordered by field and source redshift.
         """
         return [self._run.path / name.format(i) for i in range(n) for name in self._names]
 
@@ -151,7 +163,7 @@ class FieldFolder:
         Returns
         -------
         list of int
-            Rising.
+            The numbers, in rising order.
         """
         return self._run.missing_files(self._names, n, check_field_file)
 
@@ -168,8 +180,12 @@ class FieldFolder:
         ----------
         numbers : sequence of int
             The numbers of the fields.
-        workers, executor, progress : object
-            As for `draw_fields`.
+        workers : int or None
+            The number of processes, as for `draw_fields`.
+        executor : `concurrent.futures.Executor`, callable or None
+            The executor, as for `draw_fields`.
+        progress : None, bool or callable
+            Progress reports, as for ``lensmap.utils.track``.
         """
         if not numbers:
             return
@@ -181,7 +197,7 @@ class FieldFolder:
 
 
 def _write_field(folder, names, field, seed):
-    """Write those files of a field that are missing; called in the process that drew it."""
+    """Write the missing files of a field, in the process that drew it."""
     planes = field if isinstance(field, list) else [field]
     for name, plane in zip(names, planes, strict=True):
         path = folder / name.format(seed.spawn_key[0])

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Many fields on many cores, the same whatever the number of workers."""
+"""Series of fields, drawn in parallel and independent of the number of workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lensmap.utils import check_count, run_tasks
+from lensmap.utils import ParameterTypeError, check_count, run_tasks
 
 if TYPE_CHECKING:
     from lensmap.typing import ProgressLike
@@ -25,12 +25,12 @@ def field_seed(seed: int, index: int) -> np.random.SeedSequence:
     seed : int
         The seed of the series.
     index : int
-        Which field, from 0.
+        The number of the field, from 0.
 
     Returns
     -------
     `numpy.random.SeedSequence`
-        The same whatever else is drawn, and by whom.
+        The seed of the field, which depends on ``seed`` and ``index`` only.
     """
     return np.random.SeedSequence(check_count(seed, "seed"), spawn_key=(index,))
 
@@ -47,59 +47,56 @@ def draw_fields(
     progress: ProgressLike = None,
     then: Callable[[Any, np.random.SeedSequence], Any] | None = None,
 ) -> Iterator[Any]:
-    """Draw a series of fields, in parallel processes, and yield them in order.
+    """Draw a series of fields in parallel processes, and yield them in order.
 
     Parameters
     ----------
     model : object
-        What has ``prepare()`` and ``draw(rng)``, such as `HaloModelField`.
+        The model, with ``prepare()`` and ``draw(rng)``, such as `HaloModelField`.
     n_fields : int
-        How many.
+        The number of fields.
     seed : int
-        The seed of the series: field number i is the same whatever the number of workers, of
-        fields, and of the first one.
+        The seed of the series. Field number i depends on the model, ``seed`` and i only.
     first : int
         The number of the first field.
     skip : collection of int
-        The numbers of fields that are left out, such as those that are there from another run.
-        The others stay what they are.
+        The numbers of fields that are not drawn, such as fields that another run has drawn.
     workers : int or None
-        The number of processes; None takes one for each CPU that this process may use, as far as
-        memory allows, 1 works in this process. All together use each CPU once.
+        The number of processes, which together use each CPU once; None uses one for each CPU that
+        this process may use, but no more than fit into memory. 1 draws in this process.
     executor : `concurrent.futures.Executor`, callable or None
-        The executor that draws the fields, or a callable that makes one, instead of new processes;
-        ``workers`` is the number of its workers then.
+        An executor with ``workers`` workers, or a callable that makes one. None starts new
+        processes.
     progress : None, bool or callable
-        As for ``lensmap.utils.track``.
+        Progress reports, as for ``lensmap.utils.track``.
     then : callable or None
-        Called with a field and its seed in the process that drew it; what it returns is yielded
-        in place of the field. The number of the field is ``seed.spawn_key[0]``; further random
-        numbers are those of ``seed.spawn(1)[0]``, since the field has those of ``seed``. It must be
-        importable (no lambda) where there are several workers.
+        A function of a field and its seed, called in the process that drew the field. Its results
+        are yielded instead of the fields. The number of the field is ``seed.spawn_key[0]``. Further
+        random numbers should come from ``seed.spawn(1)[0]``, because the field uses those of
+        ``seed``. The function must be importable (no lambda) for several workers.
 
     Yields
     ------
     LensingField or list of LensingField
-        What ``model.draw`` gives, or what ``then`` makes of it.
+        The result of ``model.draw``, or of ``then``.
 
     Raises
     ------
     TypeError, ValueError
-        If a number is not one.
+        If a parameter is invalid.
     MemoryError
-        If the fields, or so many workers, would not fit into memory.
+        If a field, or the fields of all processes, do not fit into memory.
     RuntimeError
-        If the process that drew a field ended before its work was done, three times.
+        If the process that draws a field dies three times.
     OSError
         If a disk is full.
 
     Notes
     -----
     The processes are new interpreters: a script that calls this needs the guard
-    ``if __name__ == "__main__":``. A field whose draw fails is tried three times, and its error is
-    raised when it is its turn. At most four fields for each worker are held in memory. An
-    interrupt waits up to 20 seconds for the fields under way; ``then`` has been called for them,
-    too.
+    ``if __name__ == "__main__":``. A field whose draw fails is tried three times; its error is
+    raised at its place in the series. At most four fields for each worker are held in memory. After
+    an interrupt, running draws have up to 20 seconds to finish, including ``then``.
     """
     n_fields = check_count(n_fields, "n_fields")
     first, skip = check_count(first, "first"), set(skip)
@@ -126,31 +123,40 @@ def run_series(
     progress: ProgressLike = None,
     then: Callable[[Any, np.random.SeedSequence], Any] | None = None,
 ) -> Iterator[Any]:
-    """Draw fields of a series, and yield how each ended.
+    """Draw fields of a series, and yield their outcomes in order.
 
     Parameters
     ----------
     model : object
-        As for `draw_fields`.
+        The model, with ``prepare()`` and ``draw(rng)``.
     numbers : sequence of int
         The numbers of the fields.
-    seed, workers, executor, progress, then : object
-        As for `draw_fields`.
+    seed : int
+        The seed of the series.
+    workers : int or None
+        The number of processes, as for `draw_fields`.
+    executor : `concurrent.futures.Executor`, callable or None
+        The executor, as for `draw_fields`.
+    progress : None, bool or callable
+        Progress reports, as for ``lensmap.utils.track``.
+    then : callable or None
+        A function of a field and its seed, as for `draw_fields`.
 
     Returns
     -------
     iterator of `lensmap.utils.Outcome`
-        As of `lensmap.utils.run_tasks`, whose items are the numbers.
+        The outcome of each field, with its number as the item.
 
     Raises
     ------
     TypeError, ValueError
-        As for `draw_fields`.
+        If a parameter is invalid.
     """
     for name in ("prepare", "draw"):
         if not callable(getattr(model, name, None)):
-            raise TypeError(
-                f"model must have prepare() and draw(rng), such as a HaloModelField, not {model!r}"
+            raise ParameterTypeError(
+                "model", "prepare() and draw(rng), such as a HaloModelField", repr(model),
+                verb="have",
             )
     model, seed = model.prepare(), check_count(seed, "seed")
     memory = model.estimate_memory() if hasattr(model, "estimate_memory") else None

@@ -201,7 +201,7 @@ class ClusterField(Parametrized):
         Raises
         ------
         ValueError
-            If there is no such preset.
+            If the preset does not exist.
 
         Notes
         -----

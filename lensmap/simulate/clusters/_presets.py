@@ -40,7 +40,7 @@ def cluster_parameters(name: str) -> dict:
     Raises
     ------
     ValueError
-        If there is no such preset.
+        If the preset does not exist.
     """
     return look_up(_PRESETS, name, "cluster preset")()
 

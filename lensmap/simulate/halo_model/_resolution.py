@@ -43,7 +43,7 @@ def resolution_transfer(ell: np.ndarray, resolution: Resolution) -> np.ndarray:
     Raises
     ------
     ValueError
-        If there is no such simulation, or a function does not return a finite number for each
+        If the simulation does not exist, or a function does not return a finite number for each
         multipole.
     """
     if resolution is None:

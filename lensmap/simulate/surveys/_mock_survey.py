@@ -178,7 +178,7 @@ class MockSurvey(Parametrized):
         Raises
         ------
         ValueError
-            If there is no such preset.
+            If the preset does not exist.
 
         References
         ----------

@@ -114,9 +114,9 @@ class PixelSampler:
             return count * self._weights[0]
         total = int(count.sum())
         weights = np.zeros(total + 1, dtype=np.complex64)
-        which = rng.integers(0, 65536, total, dtype=np.uint16)
+        index = rng.integers(0, 65536, total, dtype=np.uint16)
         # No index is out of range, and "clip" alone writes to ``out`` without a buffer.
-        self._weights.take(which, out=weights[:total], mode="clip")
+        self._weights.take(index, out=weights[:total], mode="clip")
         ends = np.cumsum(count)
         sums = np.add.reduceat(weights, ends - count)
         # For an empty pixel, reduceat returns the next weight.

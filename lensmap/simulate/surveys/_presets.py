@@ -60,6 +60,6 @@ def survey_parameters(name: str) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If there is no such preset.
+        If the preset does not exist.
     """
     return dict(look_up(SURVEYS, name, "survey preset"))
