@@ -86,7 +86,7 @@ def find_peaks(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or ``by`` is ``"snr"`` for a map without an uncertainty.
+        If a parameter is invalid, or ``by`` is ``"snr"`` for a map without an uncertainty.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def detection_image(kappa: ConvergenceMap, by: str) -> np.ndarray:
     if kappa.uncertainty is None:
         raise ParameterError(
             "by", "'kappa'", "'snr'",
-            "kappa has no uncertainty, so that there is no S/N; or reconstruct it with one",
+            "kappa has no uncertainty; reconstruct it with one for S/N",
         )
     return kappa.snr
 

@@ -46,7 +46,7 @@ def match_peaks(peaks: PositionLike, reference: PositionLike, radius: AngleLike)
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter is invalid.
 
     Examples
     --------

@@ -54,7 +54,7 @@ def aperture_mass(kappa: ConvergenceMap, scale: AngleLike) -> np.ndarray:
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter is invalid.
 
     References
     ----------
@@ -103,7 +103,7 @@ def find_multiscale_peaks(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or there is neither a B-mode nor noise maps.
+        If a parameter is invalid, or there is neither a B-mode nor noise maps.
     """
     check_map(kappa, quantity="kappa")
     check_number(threshold, "threshold", "finite")

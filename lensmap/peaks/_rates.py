@@ -107,7 +107,7 @@ def completeness(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or all pixels of ``kappa`` are masked.
+        If a parameter is invalid, or all pixels of ``kappa`` are masked.
 
     References
     ----------
@@ -146,7 +146,7 @@ def purity(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter is invalid.
     """
     return _rates(peaks, reference, radius, by, bins, kappa, n_random, rng,
                   names=("peaks", "reference"), quantity="purity")

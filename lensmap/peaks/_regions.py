@@ -71,7 +71,7 @@ def write_regions(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or the file has another suffix.
+        If a parameter is invalid, or the file has another suffix.
     FileExistsError
         If the file exists and ``overwrite`` is False.
     """

@@ -79,7 +79,7 @@ def find_segments(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or ``by`` is ``"snr"`` for a map without an uncertainty.
+        If a parameter is invalid, or ``by`` is ``"snr"`` for a map without an uncertainty.
 
     References
     ----------

@@ -98,7 +98,7 @@ def catalog_data(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or no galaxy can.
+        If a parameter is invalid, or no galaxy can be used.
     """
     offsets, used = offsets_within(positions, catalog.skycoord, z_lens, radii, cosmology)
     efficiency = Efficiency.from_redshifts(catalog["redshift"], z_lens, z_source, cosmology)

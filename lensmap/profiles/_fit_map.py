@@ -154,7 +154,7 @@ def map_data(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, the uncertainty or the smoothing of the map is not known, or
+        If a parameter is invalid, the uncertainty or the smoothing of the map is not known, or
         no pixel can be used.
     """
     if kappa.uncertainty is None:

@@ -99,7 +99,7 @@ def profile_data(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or no bin can.
+        If a parameter is invalid, or no bin can be used.
     """
     profile_z = profile.meta.get("z_lens")
     if profile_z is not None and abs(profile_z - z_lens[0]) > _REDSHIFT_TOLERANCE:

@@ -70,7 +70,7 @@ def kappa_profile(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or no unmasked pixel is in any ring.
+        If a parameter is invalid, or no unmasked pixel is in any ring.
     """
     check_map(kappa)
     positions = as_skycoord(positions)
@@ -153,7 +153,7 @@ def azimuthal_profile(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or no unmasked pixel is between the radii.
+        If a parameter is invalid, or no unmasked pixel is between the radii.
 
     References
     ----------
@@ -182,7 +182,7 @@ class Sectors:
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or no unmasked pixel is between the radii.
+        If a parameter is invalid, or no unmasked pixel is between the radii.
     """
 
     def __init__(

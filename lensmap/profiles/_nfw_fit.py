@@ -86,7 +86,7 @@ def fit_nfw(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, a lens is not in front of the sources, or there are fewer
+        If a parameter is invalid, a lens is not in front of the sources, or there are fewer
         data than free parameters.
 
     Warns

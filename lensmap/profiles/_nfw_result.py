@@ -230,7 +230,7 @@ class NFWFit:
         ImportError
             If emcee is not installed.
         TypeError, ValueError
-            If a parameter cannot be used.
+            If a parameter is invalid.
 
         References
         ----------

@@ -100,7 +100,7 @@ def projected_mass(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or a lens is not in front of the sources.
+        If a parameter is invalid, or a lens is not in front of the sources.
 
     Warns
     -----

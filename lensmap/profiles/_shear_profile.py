@@ -119,7 +119,7 @@ def shear_profile(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or no galaxy is in any bin.
+        If a parameter is invalid, or no galaxy is in any bin.
 
     Warns
     -----
