@@ -214,7 +214,7 @@ def test_rotated_galaxies_have_no_shear_but_their_bias():
         ({"z_source": None}, ValueError, "z_source must be given"),
         ({"z_source": 0.3}, ValueError, "z_lens must be lower than z_source"),
         ({"z_source": "1"}, TypeError, "z_source must be a redshift"),
-        ({"halos": ONE["ra", "dec", "redshift"]}, ValueError, "no column 'm200c'"),
+        ({"halos": ONE["ra", "dec", "redshift"]}, ValueError, "must have a column 'm200c'"),
         ({"halos": ONE["m200c", "redshift"]}, ValueError, "the column 'ra'"),
         ({"halos": _table(-1.0)}, ValueError, "0 or more"),
         ({"halos": CENTER}, TypeError, "must be a table"),
