@@ -277,9 +277,7 @@ class _Trial:
         peaks = find_peaks(self.kappa, 0.0, by=self.by, min_separation=self.min_separation)
         highest = peaks_at_density(peaks, threshold, self.kappa)
         if len(highest) == 0:
-            raise ParameterError(
-                "threshold", "higher", str(threshold), "it is less than one peak on the map"
-            )
+            raise ParameterError("threshold", "at least one peak on the map", str(threshold))
         # The mean of the lowest peak above the threshold and the highest peak below it.
         adjacent = peaks[self.by][len(highest) - 1 : len(highest) + 1]
         return float(np.mean([*adjacent, 0.0][:2]))
