@@ -24,6 +24,10 @@ def test_there_are_lazy_packages():
     assert sum((folder / "__init__.pyi").is_file() for folder in PACKAGES) > 15
 
 
+def test_schemas_of_the_command_line():
+    assert (PACKAGE / "cli" / "schemas.json").is_file()
+
+
 @pytest.mark.parametrize("pattern", ["demo_catalog.fits", "networks/*.json", "networks/*.h5"])
 def test_data(pattern):
     assert list((PACKAGE / "data").glob(pattern))

@@ -1,12 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The JSON records of all commands follow the schema that lensmap has for them."""
 
-import json
-from importlib.resources import files
-
 import jsonschema
 import pytest
 from astropy.table import Table
+from cli_records import SCHEMAS, validated
 from simulate_command import SMALL
 
 from lensmap.cli import main
@@ -14,9 +12,6 @@ from lensmap.cli._exit_codes import ExitCode
 from lensmap.cli._parser import _COMMANDS
 from lensmap.cli._result import SCHEMA
 from lensmap.cli.commands._demo import demo_table
-
-SCHEMAS = json.loads((files("lensmap.cli") / "schemas.json").read_text())
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMAS)
 
 HALO = ["--mass", "1e15", "--z-lens", "0.3", "--z-source", "1"]
 TRUTH = demo_table().meta
@@ -45,15 +40,6 @@ def record_of(folder, monkeypatch):
         return validated(folder / "record.json")
 
     return run
-
-
-def validated(path):
-    record = json.loads(path.read_text())
-    errors = [error.message for error in VALIDATOR.iter_errors(record)]
-    command = SCHEMAS["$defs"][record["command"]] | {"$defs": SCHEMAS["$defs"]}
-    errors += [e.message for e in jsonschema.Draft202012Validator(command).iter_errors(record)]
-    assert errors == []
-    return record
 
 
 def names_of(modules, above=""):

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from astropy.table import Table
+from cli_records import validated
 from simulate_command import simulate
 
 from lensmap.cli import main
@@ -28,7 +29,8 @@ def _train(*words):
 
 def test_trains_and_goes_on(fields, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert _train("-o", "run", "--fields", fields, "--steps", 6) == 0
+    assert _train("-o", "run", "--fields", fields, "--steps", 6, "--json", "r.json") == 0
+    assert validated("r.json")["n_steps"] == 6
     said = capsys.readouterr().out
     assert "6 steps; r = " in said and "on held-out fields" in said
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [

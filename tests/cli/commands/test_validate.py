@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from astropy.table import Table
+from cli_records import validated
 from one_process import resources_in_this_process  # noqa: F401  a fixture
 from simulate_command import simulate
 
@@ -59,10 +60,11 @@ def test_a_report(tmp_path, monkeypatch, capsys):
     page = (tmp_path / "out" / "report.html").read_text()
     assert "lensmap validate -o out -n 2" in page and "Null fields" in page
     first = Table.read("out/results.ecsv")
-    assert main(words) == 0  # all is there: the same
+    assert main([*words, "--json", "r.json"]) == 0  # all is there: the same
+    assert len(validated("r.json")["scores"]) == 3
     assert len(Table.read("out/results.ecsv")) == len(first) > 100
     assert main([*words, "--seed", "5"]) == 1
-    assert "another validation: seed was 0 and is now 5" in capsys.readouterr().err
+    assert "another validation: --seed was 0 and is now 5" in capsys.readouterr().err
 
 
 @pytest.mark.slow
