@@ -154,7 +154,7 @@ class KaiserSquires(Estimator):
         if uncertainty == "analytic" and scheme == "cloud-in-cell":
             raise ParameterError(
                 "scheme",
-                "'nearest' with uncertainty='analytic'",
+                "'nearest' with {uncertainty='analytic'}",
                 repr(scheme),
                 "galaxies that are shared by pixels make their noise correlated; use 'rotations'",
             )
@@ -241,7 +241,7 @@ class KaiserSquires(Estimator):
         if grid.scheme != "nearest":
             raise ParameterError(
                 "scheme",
-                "'nearest' with uncertainty='analytic'",
+                "'nearest' with {uncertainty='analytic'}",
                 repr(grid.scheme),
                 "galaxies that are shared by pixels make their noise correlated; use 'rotations'",
             )

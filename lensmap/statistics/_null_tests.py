@@ -182,7 +182,7 @@ def b_mode_test(
         raise ParameterError(
             "kappa",
             "an uncertainty about noise",
-            remedy="reconstruct it with uncertainty='analytic' or 'rotations'",
+            remedy="reconstruct it with {uncertainty='analytic'} or {uncertainty='rotations'}",
             verb="have",
         )
     good = ~kappa.mask & np.isfinite(kappa.kappa_b) & (kappa.uncertainty.array > 0)

@@ -327,6 +327,8 @@ class TestWhatGoesWrong:
             (["--method", "ks(smoothing=1arcmin"], "--method must be of the form NAME"),
             (["--method", "ks(width=1)"], "width must be a parameter of KaiserSquires"),
             (["--method", "no.py:Mine"], "--method must be in a file that exists"),
+            (["--uncertainty", "analytic", "--scheme", "cloud-in-cell"],
+             "--scheme must be 'nearest' with --uncertainty analytic, not 'cloud-in-cell'"),
             (["--method", "wiener", "--tolerance", "2"], "--tolerance must be between 0 and 1"),
             (["--method", "cnn", "--network", "deep"], "there is no network 'deep'"),
             (["--uncertainty", "posterior"],
