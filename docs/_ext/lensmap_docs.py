@@ -41,6 +41,7 @@ def setup(app):
     app.add_directive("command-output", CommandOutput)
     app.add_directive("top-level-names", TopLevelNames)
     app.connect("missing-reference", resolve_public_name)
+    app.connect("autodoc-process-bases", leave_out_private_bases)
     return {"parallel_read_safe": True}
 
 
@@ -60,6 +61,11 @@ def resolve_public_name(app, env, node, contnode):
         env, node["refdoc"], app.builder, "obj", f"{homes[0]}.{name}{dot}{attribute}", node,
         contnode,
     )
+
+
+def leave_out_private_bases(app, name, item, options, bases):
+    """Leave out the base classes that have no page."""
+    bases[:] = [base for base in bases if "._" not in getattr(base, "__module__", "")] or [object]
 
 
 def analyze_package(analyzer):

@@ -5,14 +5,14 @@ from ._contract import Contract
 from ._declarations import Inversion, Uncertainty
 from ._kaiser_squires import KaiserSquires
 from ._options import Option
-from ._registry import available_estimators, get_estimator
+from ._registry import available_estimators
 from ._specification import make_estimator
 from ._target import Target
 from ._wiener import WienerFilter
 
 # For other packages of lensmap; not public.
 from ._declarations import ROTATIONS as ROTATIONS
-from ._registry import load_estimators as load_estimators
+from ._registry import get_estimator as get_estimator, load_estimators as load_estimators
 from ._specification import estimator_class as estimator_class, given_parameters as given_parameters
 
 __all__ = [
@@ -27,6 +27,5 @@ __all__ = [
     "Uncertainty",
     "WienerFilter",
     "available_estimators",
-    "get_estimator",
     "make_estimator",
 ]

@@ -1,12 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 from ._kaiser_squires import convergence_to_shear, shear_to_convergence
+from ._noise import linear_noise
 from ._power import MeasuredPower, measure_power
 from ._smoothing import gaussian_smooth, near_data, normalized_smooth
 
 # For other packages of lensmap; not public.
 from ._kaiser_squires import padded_shape as padded_shape, shear_kernel as shear_kernel
 from ._multiscale import multiscale_convergence as multiscale_convergence
-from ._noise import linear_noise as linear_noise
 from ._power import (
     interpolate_power as interpolate_power,
     mode_ell as mode_ell,
@@ -21,6 +21,7 @@ __all__ = [
     "MeasuredPower",
     "convergence_to_shear",
     "gaussian_smooth",
+    "linear_noise",
     "measure_power",
     "near_data",
     "normalized_smooth",

@@ -106,7 +106,7 @@ class HaloRecovery:
 
         Parameters
         ----------
-        run : `lensmap.utils.RunFolder`
+        run : ``lensmap.utils.RunFolder``
             The folder of `recover_halos`.
 
         Returns

@@ -14,7 +14,7 @@ _WITHOUT_KERAS = {
 
 
 def __getattr__(name: str) -> object:
-    if name in __all__ and name not in _WITHOUT_KERAS:
+    if not name.startswith("_") and name in __dir__() and name not in _WITHOUT_KERAS:
         from lensmap.utils import import_optional
 
         import_optional("keras", purpose="a neural network", install="tensorflow")

@@ -191,9 +191,15 @@ class TestPlugIn:
         text = " ".join(capsys.readouterr().out.split())
         assert stop.value.code == 0
         assert "--value X the convergence (default: 0.5 for flat)" in text
-        assert "--side-width ANGLE the width of nothing, 100% unused (flat: 2arcmin)" in text
-        assert "--flavor plain|noisy the flavor of the map (flat: plain)" in text
-        assert "--inverted, --no-inverted whether the sign is reversed (default: no for flat)" in text
+        assert (
+            "--side-width ANGLE the width of nothing, 100% unused "
+            "(default: 2arcmin for flat)"
+        ) in text
+        assert "--flavor plain|noisy the flavor of the map (default: plain for flat)" in text
+        assert (
+            "--inverted, --no-inverted whether the sign is reversed "
+            "(default: no for flat)"
+        ) in text
         assert "ks, wiener, cnn, masked-cnn, flat, NAME:VARIANT" in text
 
     @pytest.mark.filterwarnings("ignore::lensmap.utils.LensmapWarning")

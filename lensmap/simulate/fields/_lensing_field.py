@@ -246,7 +246,7 @@ class LensingField:
 
     @classmethod
     def read(cls, path: PathLike) -> LensingField:
-        """Read a field that `write` wrote.
+        """Read a field that ``write`` wrote.
 
         Parameters
         ----------
@@ -263,7 +263,7 @@ class LensingField:
         FileNotFoundError
             If the file does not exist.
         ValueError
-            If the file has another format, or holds no shear (`from_kappa` makes it).
+            If the file has another format, or holds no shear (``from_kappa`` makes it).
         ImportError
             If the file is HDF5 and h5py is missing.
         """
