@@ -1,8 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Lazy names of packages, declared once in the stub (``__init__.pyi``) beside each ``__init__``.
+"""Lazy imports of the names of a package, as listed in its stub ``__init__.pyi``.
 
-Type checkers read the stub; at run time the same lines say which private module has which name.
-The ``__all__`` of a stub holds the public names. The other names are for lensmap's own packages.
+Type checkers read the stub. At run time, `lazy_exports` reads the same file to find the private
+module that defines each name, and imports this module when the name is first used. The ``__all__``
+of the stub lists the public names. Its other names are for use within lensmap only.
 """
 
 import ast
@@ -12,24 +13,25 @@ from pathlib import Path
 
 __all__ = ["lazy_exports"]
 
-# Public names whose module is not loaded yet: from a private module to (name, public package).
+# The public names defined in private modules that are not loaded yet. Keys are the private
+# modules, values are lists of (name, public package).
 _awaited: dict[str, list[tuple[str, str]]] = {}
 
 
 def lazy_exports(package, file):
-    """Return the ``__getattr__``, ``__dir__`` and ``__all__`` of a package.
+    """Return the ``__getattr__``, ``__dir__`` and ``__all__`` for a package with lazy imports.
 
     Parameters
     ----------
     package : str
         The package's ``__name__``.
     file : str
-        The package's ``__file__``; the stub lies beside it.
+        The package's ``__file__``; the stub ``__init__.pyi`` is in the same folder.
 
     Returns
     -------
     tuple
-        Two functions and a list of the public names.
+        The functions ``__getattr__`` and ``__dir__``, and the list of public names.
     """
     modules, public = _read_stub(Path(file))
     if package.count(".") == 1:
@@ -50,7 +52,7 @@ def lazy_exports(package, file):
 
 
 def _read_stub(init):
-    """Return the private modules of all names, and the public names."""
+    """Read a stub: a dict from each name to its private module, and the list of public names."""
     modules, public = {}, []
     for node in ast.parse(init.with_suffix(".pyi").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and node.level == 1:
@@ -61,7 +63,10 @@ def _read_stub(init):
 
 
 def _leaf(package, module, name):
-    """Return the dotted private module that defines a name, through sub-packages."""
+    """Return the dotted path of the private module that defines a name.
+
+    If the name comes from a sub-package, the stub of the sub-package is read in turn.
+    """
     folder = Path(__file__).parent.joinpath(*package.split(".")[1:], module)
     full = f"{package}.{module}"
     if not folder.is_dir():
@@ -71,9 +76,9 @@ def _leaf(package, module, name):
 
 
 def _set_public_modules():
-    """Give public classes and functions of loaded modules the package as ``__module__``.
+    """Set ``__module__`` of public classes and functions to their public package.
 
-    Pickles and the documentation then have the public path.
+    Pickles and the documentation then refer to the public path instead of the private module.
     """
     for leaf in [leaf for leaf in _awaited if leaf in sys.modules]:
         values = vars(sys.modules[leaf])
