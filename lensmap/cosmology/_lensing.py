@@ -24,28 +24,28 @@ __all__ = ["distance_ratio", "lensing_efficiency", "lensing_weight", "sigma_crit
 def lensing_efficiency(
     z_lens: ArrayLike, z_source: RedshiftLike, cosmology: CosmologyLike = None
 ) -> float | np.ndarray:
-    r"""Return the lensing efficiency, the mean of :math:`D_{ds} / D_s` over the sources.
+    r"""Return the lensing efficiency: the mean of :math:`D_{ds} / D_s` over the sources.
 
-    Sources in front of the lens count as 0.
+    The ratio is 0 for sources in front of the lens.
 
     Parameters
     ----------
     z_lens : float or array_like
-        The redshift of the lens, not negative; any shape.
+        The redshifts of the lenses, 0 or larger; any shape.
     z_source : float or SourceRedshifts
-        The redshift of the sources, or their distribution.
+        The redshift of the sources, or their redshift distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
 
     Returns
     -------
     float or `numpy.ndarray`
-        Between 0 and 1, of the shape of ``z_lens``.
+        The lensing efficiency, between 0 and 1, with the same shape as ``z_lens``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter has the wrong type or is out of range.
 
     References
     ----------
@@ -57,15 +57,15 @@ def lensing_efficiency(
     if not np.all(np.isfinite(z_lens)) or np.any(z_lens < 0):
         raise ParameterError("z_lens", "finite and not negative", str(z_lens))
     if isinstance(z_source, SourceRedshifts):
-        # The density is linear between the points of its table. Finer nodes resolve the ratio,
-        # which has a kink at the lens.
+        # The redshift distribution is linear between its tabulated points. Finer nodes resolve
+        # the distance ratio, which has a kink at the redshift of the lens.
         nodes = np.unique(np.concatenate([z_source.z, np.linspace(z_source.z[0], z_source.z[-1],
                                                                   2001)]))
         weight = np.interp(nodes, z_source.z, z_source.pdf)
         weight *= np.gradient(nodes)
-        weight[[0, -1]] /= 2  # trapezoids
+        weight[[0, -1]] /= 2  # the trapezoidal rule
         weight /= weight.sum()
-        # Sources at redshift 0 are not lensed, but count in the mean.
+        # Sources at redshift 0 are not lensed, but count in the normalization of the mean.
         behind = nodes > 0
         sources, weight = nodes[behind], weight[behind]
     else:
@@ -78,7 +78,9 @@ def lensing_efficiency(
 def distance_ratio(
     z_lens: ArrayLike, z_source: ArrayLike, cosmology: CosmologyLike = None
 ) -> np.ndarray:
-    r"""Return :math:`D_{ds} / D_s` of lenses and sources, 0 for sources in front of the lens.
+    r"""Return the distance ratio :math:`D_{ds} / D_s` for each pair of a lens and a source.
+
+    The ratio is 0 for sources in front of the lens.
 
     Parameters
     ----------
@@ -87,12 +89,12 @@ def distance_ratio(
     z_source : array_like
         Redshifts of the sources, ``(n_source,)``, positive.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
 
     Returns
     -------
     `numpy.ndarray`
-        ``(n_lens, n_source)``.
+        The distance ratios, ``(n_lens, n_source)``.
 
     References
     ----------
@@ -118,27 +120,29 @@ def sigma_crit(
 
     .. math:: \Sigma_\mathrm{cr} = \frac{c^2}{4 \pi G} \frac{D_s}{D_d D_{ds}}
 
-    For a distribution of sources, it is the inverse of the mean of :math:`1 / \Sigma_\mathrm{cr}`,
-    to which their mean shear is proportional. Sources in front of the lens count as 0.
+    For a redshift distribution, :math:`1 / \Sigma_\mathrm{cr}` is averaged over the sources, and
+    the inverse of this mean is returned, because the mean shear is proportional to the mean of
+    :math:`1 / \Sigma_\mathrm{cr}`. Sources in front of the lens contribute 0 to the mean.
 
     Parameters
     ----------
     z_lens : float or array_like
-        The redshift of the lens, positive; any shape.
+        The redshifts of the lenses, positive; any shape.
     z_source : float or SourceRedshifts
-        The redshift of the sources, or their distribution.
+        The redshift of the sources, or their redshift distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
 
     Returns
     -------
     `~astropy.units.Quantity`
-        Solar masses per square proper Mpc, of the shape of ``z_lens``.
+        The critical surface density in solar masses per square proper Mpc, with the same shape as
+        ``z_lens``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or no source is behind the lens.
+        If a parameter has the wrong type or is out of range, or no source is behind the lens.
 
     References
     ----------
@@ -169,7 +173,9 @@ def sigma_crit(
 def lensing_weight(
     z_lens: ArrayLike, z_source: RedshiftLike, cosmology: CosmologyLike = None
 ) -> float | np.ndarray:
-    r"""Return the lensing kernel of the convergence in the Born approximation.
+    r"""Return the lensing kernel, the weight of the density contrast in the convergence.
+
+    In the Born approximation, it is
 
     .. math:: W(\chi) = \frac{3 H_0^2 \Omega_m}{2 c^2} (1 + z)\, f_K(\chi)\,
               \left\langle \frac{f_K(\chi_s - \chi)}{f_K(\chi_s)} \right\rangle ,
@@ -178,16 +184,16 @@ def lensing_weight(
     Parameters
     ----------
     z_lens : float or array_like
-        The redshift of the matter; any shape.
+        The redshifts of the lensing matter; any shape.
     z_source : float or SourceRedshifts
-        The redshift of the sources, or their distribution.
+        The redshift of the sources, or their redshift distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
 
     Returns
     -------
     float or `numpy.ndarray`
-        The weight W per comoving length, 1/Mpc, of the shape of ``z_lens``.
+        The kernel W in 1/Mpc (comoving), with the same shape as ``z_lens``.
 
     References
     ----------

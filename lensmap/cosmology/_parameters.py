@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Cosmologies of astropy, with the parameters of structure formation."""
+"""Astropy cosmologies with the parameters of structure formation, sigma8 and n."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ __all__ = [
     "get_cosmology",
 ]
 
-#: The cosmology of the massless MassiveNuS simulations (Liu et al. 2018, JCAP 03, 049), the
-#: training data of Cha et al. 2025; sigma8 follows from A_s = 2.1e-9.
+#: The cosmology of the MassiveNuS simulations with massless neutrinos (Liu et al. 2018, JCAP 03,
+#: 049), which are the training data of Cha et al. 2025. The value of sigma8 follows from
+#: A_s = 2.1e-9.
 MASSIVENUS = FlatLambdaCDM(
     H0=70.0,
     Om0=0.3,
@@ -32,22 +33,22 @@ MASSIVENUS = FlatLambdaCDM(
     meta={"sigma8": 0.8496, "n": 0.97},
 )
 
-# Astropy's realizations with sigma8 and n in their meta.
+# The predefined cosmologies of astropy that have sigma8 and n in their meta.
 _ASTROPY = ("Planck13", "Planck15", "Planck18", "WMAP9", "WMAP7", "WMAP5")
 
-# Limits of the parameters of structure formation.
+# The allowed ranges of the parameters of structure formation (exclusive).
 _STRUCTURE_LIMITS = {"sigma8": (0.1, 3.0), "n": (0.3, 2.0)}
 
 
 class CosmologyKey(NamedTuple):
-    """The parameters of a cosmology as hashable numbers.
+    """The parameters of a cosmology as plain numbers, which can be the key of a cache.
 
     Attributes
     ----------
     H0, Om0, Ob0, Ode0, w0, wa, Tcmb0, Neff : float
-        As of astropy; H0 in km/s/Mpc, Tcmb0 in K.
+        The parameters of the same names in astropy; H0 in km/s/Mpc, Tcmb0 in K.
     sigma8, n : float
-        The amplitude and the spectral index of the linear power.
+        The amplitude and the spectral index of the linear matter power spectrum.
     """
 
     H0: float
@@ -63,38 +64,39 @@ class CosmologyKey(NamedTuple):
 
 
 def available_cosmologies() -> tuple[str, ...]:
-    """Return the names of cosmologies for `get_cosmology`.
+    """Return the names of cosmologies that `get_cosmology` accepts.
 
     Returns
     -------
     tuple of str
-        The names.
+        The names, such as ``"Planck18"``.
     """
     return ("massivenus", *_ASTROPY)
 
 
 def get_cosmology(cosmology: CosmologyLike = None, *, structure: bool = True) -> FLRW:
-    """Return an astropy cosmology, with the parameters of structure formation if required.
+    """Return a cosmology, given as an astropy object or by name, after checking its parameters.
 
     Parameters
     ----------
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        An astropy cosmology with ``sigma8`` and ``n`` (the spectral index) in its ``meta``, as
-        astropy's Planck18; or a name of `available_cosmologies`; None is ``"massivenus"``.
+        An astropy cosmology with ``sigma8`` and ``n`` (the spectral index) in its ``meta``, such
+        as Planck18, or one of the names in `available_cosmologies`. None is ``"massivenus"``.
     structure : bool
-        Whether ``sigma8``, ``n`` and the baryon density are required; distances do not need them.
+        Whether to require ``sigma8``, ``n`` and a baryon density, which power spectra and halo
+        abundances need but distances do not.
 
     Returns
     -------
     `~astropy.cosmology.FLRW`
-        ``cosmology`` itself, or the named one.
+        ``cosmology`` itself, or the cosmology of that name.
 
     Raises
     ------
     TypeError
         If ``cosmology`` is neither a cosmology nor a name.
     ValueError
-        If the name is unknown, or sigma8, n or the baryon density is missing or out of range.
+        If the name is unknown, or a required parameter is missing or out of range.
 
     Examples
     --------
@@ -144,12 +146,14 @@ def get_cosmology(cosmology: CosmologyLike = None, *, structure: bool = True) ->
 
 
 def cosmology_key(cosmology: FLRW) -> CosmologyKey:
-    """Return the parameters of a cosmology as a key of caches; astropy's are not hashable.
+    """Return the parameters of a cosmology as a key for caches.
+
+    Astropy cosmologies are not hashable themselves.
 
     Parameters
     ----------
     cosmology : `~astropy.cosmology.FLRW`
-        A cosmology of `get_cosmology`.
+        A cosmology with ``sigma8`` and ``n``, as returned by `get_cosmology`.
 
     Returns
     -------
@@ -159,7 +163,7 @@ def cosmology_key(cosmology: FLRW) -> CosmologyKey:
     Raises
     ------
     ValueError
-        If the dark energy has other parameters than w0 and wa.
+        If the dark energy has parameters other than w0 and wa.
     """
     if type(cosmology).__name__.removeprefix("Flat") not in ("LambdaCDM", "wCDM", "w0waCDM"):
         raise ParameterError(
@@ -174,7 +178,7 @@ def cosmology_key(cosmology: FLRW) -> CosmologyKey:
         Ode0=float(cosmology.Ode0),
         w0=float(getattr(cosmology, "w0", -1.0)),
         wa=float(getattr(cosmology, "wa", 0.0)),
-        # Transfer functions need a positive temperature.
+        # Transfer functions need a positive CMB temperature.
         Tcmb0=float(cosmology.Tcmb0.value) or 2.7255,
         Neff=float(cosmology.Neff),
         sigma8=float(cosmology.meta["sigma8"]),

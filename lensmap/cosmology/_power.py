@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Power spectra of matter, linear and non-linear, and of the convergence.
+"""Linear and non-linear matter power spectra, and the power spectrum of the convergence.
 
-The non-linear power is the fit of Takahashi et al. 2012 to the linear power of colossus, which
-needs no Boltzmann code.
+The linear power comes from the fitting formula of Eisenstein & Hu 1998 in colossus, so no Boltzmann
+code is needed. The non-linear power follows from it by halofit (Takahashi et al. 2012).
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 __all__ = ["convergence_power", "linear_power", "nonlinear_power"]
 
-# The table of the non-linear power, in comoving wavenumber and redshift.
+# The grid of the non-linear power table: comoving wavenumbers, and redshifts from 0.
 _K_PER_MPC = np.geomspace(1e-4, 1e3, 420)
 _N_REDSHIFTS = 48
 _MAX_REDSHIFT = 12.0
 
-# Nodes of integrals along the line of sight.
+# The number of nodes of integrals along the line of sight.
 _N_NODES = 96
 
 
 def linear_power(k: ArrayLike, z: float, cosmology: CosmologyLike = None) -> np.ndarray:
-    """Return the linear power spectrum of matter.
+    """Return the linear matter power spectrum.
 
     Parameters
     ----------
@@ -49,16 +49,16 @@ def linear_power(k: ArrayLike, z: float, cosmology: CosmologyLike = None) -> np.
     z : float
         The redshift.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
 
     Returns
     -------
     `numpy.ndarray`
-        Comoving Mpc^3 (without h), of the shape of ``k``.
+        The power in comoving Mpc^3 (without h), with the same shape as ``k``.
 
     References
     ----------
-    Eisenstein & Hu 1998, ApJ 496, 605 (transfer function), by colossus.
+    Eisenstein & Hu 1998, ApJ 496, 605 (transfer function, as implemented in colossus).
     """
     with colossus_cosmology(cosmology) as colossus:
         return _linear(np.asarray(k, dtype=float), float(z), colossus)
@@ -72,7 +72,7 @@ def _linear(k: np.ndarray, z: float, colossus: Cosmology) -> np.ndarray:
 def nonlinear_power(
     k: ArrayLike, z: ArrayLike, cosmology: CosmologyLike = None
 ) -> np.ndarray:
-    """Return the non-linear power spectrum of matter by the revised halofit.
+    """Return the non-linear matter power spectrum from the revised halofit.
 
     Parameters
     ----------
@@ -81,17 +81,18 @@ def nonlinear_power(
     z : float or array_like
         Redshifts between 0 and 12.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
 
     Returns
     -------
     `numpy.ndarray`
-        Comoving Mpc^3 (without h), extrapolated as a power law below 1e-4/Mpc and above 1000/Mpc.
+        The power in comoving Mpc^3 (without h). Below 1e-4/Mpc and above 1000/Mpc it is
+        extrapolated as a power law in ``k``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter has the wrong type or is out of range.
 
     References
     ----------
@@ -105,7 +106,7 @@ def nonlinear_power(
 
 
 class _PowerTable(NamedTuple):
-    """The logarithm of the non-linear power as a spline in ln k and ln(1 + z)."""
+    """A spline of the logarithm of the non-linear power in ln k and ln(1 + z)."""
 
     spline: RectBivariateSpline
 
@@ -113,7 +114,7 @@ class _PowerTable(NamedTuple):
         ln_k, ln_1z = np.log(k), np.log1p(z)
         inside = np.clip(ln_k, np.log(_K_PER_MPC[0]), np.log(_K_PER_MPC[-1]))
         value = self.spline.ev(inside, ln_1z)
-        # A power law outside the table, with the slope at its edge.
+        # Outside the table, extrapolate a power law with the slope at the edge of the table.
         slope = self.spline.ev(inside, ln_1z, dx=1)
         return np.exp(value + slope * (ln_k - inside))
 
@@ -122,7 +123,7 @@ class _PowerTable(NamedTuple):
 def _power_table(key: CosmologyKey) -> _PowerTable:
     from astropy.cosmology import w0waCDM
 
-    # Only the numbers of the key enter the table, which is cached by them.
+    # The table is cached by its key, so it must not depend on anything else.
     cosmology = w0waCDM(
         key.H0, key.Om0, key.Ode0, w0=key.w0, wa=key.wa, Tcmb0=key.Tcmb0, Neff=key.Neff,
         Ob0=key.Ob0, meta={"sigma8": key.sigma8, "n": key.n},
@@ -140,21 +141,22 @@ def _power_table(key: CosmologyKey) -> _PowerTable:
 
 
 def _halofit(k: np.ndarray, linear: np.ndarray, omega_m: float, dark: float) -> np.ndarray:
-    """Return the non-linear power of a linear one (Takahashi et al. 2012, eq. A1-A14).
+    """Compute the non-linear from the linear power (Takahashi et al. 2012, eq. A1-A14).
 
     Parameters
     ----------
     k : `numpy.ndarray`
-        Comoving wavenumbers, even in their logarithm, 1/Mpc, ``(n,)``.
+        Comoving wavenumbers, evenly spaced in the logarithm, 1/Mpc, ``(n,)``.
     linear : `numpy.ndarray`
         The linear power, comoving Mpc^3, ``(n,)``.
     omega_m, dark : float
-        The matter density and Omega_w (1 + w) of dark energy, both at the redshift of the power.
+        The density parameter of matter, and Omega_DE (1 + w) of dark energy, both at the redshift
+        of ``linear``.
 
     Returns
     -------
     `numpy.ndarray`
-        Comoving Mpc^3, ``(n,)``.
+        The non-linear power, comoving Mpc^3, ``(n,)``.
     """
     delta = k**3 * linear / (2 * np.pi**2)
     scale = _nonlinear_scale(k, delta)
@@ -181,12 +183,12 @@ def _halofit(k: np.ndarray, linear: np.ndarray, omega_m: float, dark: float) -> 
 def _nonlinear_scale(k: np.ndarray, delta: np.ndarray) -> tuple[float, float, float] | None:
     """Return k_sigma, the effective index and the curvature (Smith et al. 2003, eq. C5-C8).
 
-    Without a scale on which the variance exceeds 1, it returns None.
+    Returns None if the variance of the linear density exceeds 1 on no scale of the table.
     """
     step = np.log(k[1] / k[0])
 
     def moments(ln_radius: float) -> tuple[float, float, float]:
-        """Return sigma^2 of a Gaussian filter and its first two derivatives in ln R."""
+        """Return the variance after a Gaussian filter, and its first two derivatives in ln R."""
         y2 = (k * np.exp(ln_radius)) ** 2
         weight = delta * np.exp(-y2) * step
         return weight.sum(), (-2 * y2 * weight).sum(), ((4 * y2**2 - 4 * y2) * weight).sum()
@@ -210,30 +212,30 @@ def convergence_power(
     .. math:: C_\ell = \int \frac{W^2(\chi)}{f_K^2(\chi)}
               P\left(\frac{\ell + 1/2}{f_K(\chi)}, z(\chi)\right) \mathrm{d}\chi
 
-    with the weight W of `lensing_weight` and the power P of `nonlinear_power`.
+    Here W is the lensing kernel (`lensing_weight`) and P the power of `nonlinear_power`.
 
     Parameters
     ----------
     ell : float or array_like
         Multipoles, positive; any shape.
     z_source : float or SourceRedshifts
-        The redshift of the sources, or their distribution.
+        The redshift of the sources, or their redshift distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
 
     Returns
     -------
     `numpy.ndarray`
-        :math:`C_\ell`, steradians, of the shape of ``ell``.
+        :math:`C_\ell` in steradians, with the same shape as ``ell``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter has the wrong type or is out of range.
 
     References
     ----------
-    LoVerde & Afshordi 2008, Phys. Rev. D 78, 123506 (the argument l + 1/2).
+    LoVerde & Afshordi 2008, Phys. Rev. D 78, 123506 (l + 1/2 instead of l).
 
     Examples
     --------
@@ -259,20 +261,20 @@ def convergence_power(
 def _line_of_sight(
     z_source: RedshiftLike, cosmology: FLRW
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return nodes of an integral over the comoving distance chi to the sources.
+    """Return the nodes and steps of an integral over the comoving distance chi to the sources.
 
     Parameters
     ----------
     z_source : float or SourceRedshifts
-        The redshift of the sources, or their distribution.
+        The redshift of the sources, or their redshift distribution.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
 
     Returns
     -------
     z, distance, weight, step : `numpy.ndarray`
-        Redshifts, comoving transverse distances (Mpc), lensing weights (1/Mpc) and steps in chi
-        (Mpc) of the nodes, ``(n,)`` each.
+        The redshift, comoving transverse distance (Mpc), lensing kernel (1/comoving Mpc) and step
+        in chi (comoving Mpc) of each node, ``(n,)``.
     """
     highest = farthest_source(z_source)
     if highest > _MAX_REDSHIFT:

@@ -20,43 +20,43 @@ if TYPE_CHECKING:
 __all__ = ["SourceRedshifts", "check_z_source", "farthest_source"]
 
 # Source samples of the LSST DESC requirements (Mandelbaum et al. 2018, arXiv:1809.01669, appendix
-# D): n(z) ~ z^2 exp(-(z / z0)^alpha). Their z0 = 0.28, alpha = 0.90 are those of the lens sample.
+# D): n(z) ~ z^2 exp(-(z / z0)^alpha). The z0 = 0.28, alpha = 0.90 given there are for lens samples.
 _PRESETS = {
     "lsst_y1": {"z0": 0.13, "alpha": 0.78},
     "lsst_y10": {"z0": 0.11, "alpha": 0.68},
 }
 
 
-# Distributions without a given end are cut at this redshift.
+# Smail distributions without z_max end at this redshift at the latest.
 _MAX_REDSHIFT = 6.0
 
 
 class SourceRedshifts:
-    """A distribution of source redshifts, linear between tabulated points.
+    """A tabulated distribution of source redshifts, with linear interpolation.
 
     Parameters
     ----------
     z : array_like
-        Redshifts, ``(n,)``, rising and not negative; at least 2.
+        Redshifts, ``(n,)``, increasing and not negative; at least two.
     pdf : array_like
-        The density of sources per unit redshift at ``z``, ``(n,)``, not negative; its
-        normalization is free.
+        The density of sources per unit redshift at ``z``, ``(n,)``, not negative, in any
+        normalization.
     name : str or None
-        A name for stored settings and messages; None has no name.
+        A name that identifies the distribution in stored settings; None leaves it unnamed.
 
     Attributes
     ----------
     name : str or None
-        The name.
+        The name of the distribution.
     z : `numpy.ndarray`
         The redshifts, ``(n,)``.
     pdf : `numpy.ndarray`
-        The probability density at ``z``, ``(n,)``; its integral is 1.
+        The probability density at ``z``, ``(n,)``, normalized to an integral of 1.
 
     Raises
     ------
     ValueError
-        If ``z`` and ``pdf`` are not as described.
+        If ``z`` or ``pdf`` has a wrong shape or values that are not allowed.
 
     Examples
     --------
@@ -83,12 +83,12 @@ class SourceRedshifts:
         self.z.flags.writeable = self.pdf.flags.writeable = False
 
     def get_params(self) -> dict[str, object]:
-        """Return the parameters by name, for stored settings.
+        """Return the parameters as a dict, which is stored with the settings of a run.
 
         Returns
         -------
         dict
-            Names and values.
+            The values of ``name``, ``z`` and ``pdf``.
         """
         return {"name": self.name, "z": self.z, "pdf": self.pdf}
 
@@ -101,15 +101,15 @@ class SourceRedshifts:
         Parameters
         ----------
         z0, alpha, beta : float
-            The parameters, all positive.
+            The parameters of the formula, all positive.
         z_max : float or None
-            The highest redshift; None is that with a fraction of 1e-5 of the sources above it, at
-            most 6.
+            The highest redshift. If None, the redshift above which only a fraction of 1e-5 of the
+            sources lies, but at most 6.
 
         Returns
         -------
         SourceRedshifts
-            The distribution, with 500 points.
+            The distribution, tabulated at 500 redshifts.
 
         Raises
         ------
@@ -133,23 +133,23 @@ class SourceRedshifts:
 
     @staticmethod
     def available_presets():
-        """Return the names that `preset` takes.
+        """Return the names of the predefined distributions, for `preset`.
 
         Returns
         -------
         list of str
-            Such as ``"lsst_y10"``.
+            The names, such as ``"lsst_y10"``.
         """
         return list(_PRESETS)
 
     @classmethod
     def preset(cls, name: str) -> SourceRedshifts:
-        """Return a distribution by its name.
+        """Return a predefined distribution.
 
         Parameters
         ----------
         name : {"lsst_y1", "lsst_y10"}
-            The LSST DESC source samples after one and ten years.
+            The LSST DESC source sample after one year or after ten years.
 
         Returns
         -------
@@ -182,7 +182,7 @@ class SourceRedshifts:
 
     @property
     def mean(self) -> float:
-        """The mean redshift."""
+        """The mean redshift of the sources."""
         a, b = self.z[:-1], self.z[1:]
         p, q = self.pdf[:-1], self.pdf[1:]
         return float(np.sum((b - a) * (p * (2 * a + b) + q * (a + 2 * b)) / 6))
@@ -193,12 +193,12 @@ class SourceRedshifts:
         Parameters
         ----------
         fraction : float or array_like
-            Between 0 and 1; any shape.
+            The fraction of the sources, between 0 and 1; any shape.
 
         Returns
         -------
         float or `numpy.ndarray`
-            The redshift, of the shape of ``fraction``.
+            The redshift, with the same shape as ``fraction``.
 
         Raises
         ------
@@ -210,7 +210,8 @@ class SourceRedshifts:
             raise ParameterError("fraction", "between 0 and 1", repr(fraction))
         i = np.clip(np.searchsorted(self._cumulative, fraction, side="right") - 1,
                     0, len(self.z) - 2)
-        # The pdf is linear within a step. This root of its quadratic integral has no cancellation.
+        # The pdf is linear between two points, so its integral is quadratic. This form of the root
+        # of the quadratic equation has no cancellation.
         width = self.z[i + 1] - self.z[i]
         p, slope = self.pdf[i], (self.pdf[i + 1] - self.pdf[i]) / width
         area = np.clip(fraction - self._cumulative[i], 0.0, None)
@@ -220,42 +221,42 @@ class SourceRedshifts:
         return float(result) if result.ndim == 0 else result
 
     def sample(self, size: int | tuple[int, ...], rng: RNGLike = None) -> np.ndarray:
-        """Draw redshifts.
+        """Draw random source redshifts.
 
         Parameters
         ----------
         size : int or tuple of int
-            The number or the shape of the redshifts.
+            The number of redshifts, or the shape of the array.
         rng : None, int or `numpy.random.Generator`
-            Seed or generator for the redshifts; None is different in each call.
+            Seed or generator for the redshifts; None draws a new seed in each call.
 
         Returns
         -------
         `numpy.ndarray`
-            Redshifts, of the shape ``size``.
+            The redshifts, with the shape ``size``.
         """
         return np.asarray(self.quantile(as_generator(rng).random(size)))
 
 
 def check_z_source(z_source: RedshiftLike) -> RedshiftLike:
-    """Return a source redshift as a float, or a distribution unchanged.
+    """Check a source redshift or a redshift distribution.
 
     Parameters
     ----------
     z_source : float or SourceRedshifts
-        The redshift of the sources, or their distribution.
+        The redshift of the sources, or their redshift distribution.
 
     Returns
     -------
     float or SourceRedshifts
-        ``z_source``.
+        A number as a float, a distribution unchanged.
 
     Raises
     ------
     TypeError
         If ``z_source`` is neither a number nor a distribution.
     ValueError
-        If it is not a positive finite redshift below 100.
+        If a number is not positive and below 100.
     """
     if isinstance(z_source, SourceRedshifts):
         return z_source
@@ -272,11 +273,11 @@ def farthest_source(z_source: RedshiftLike) -> float:
     Parameters
     ----------
     z_source : float or SourceRedshifts
-        The redshift of the sources, or their distribution.
+        The redshift of the sources, or their redshift distribution.
 
     Returns
     -------
     float
-        The redshift.
+        ``z_source``, or the upper end of the distribution.
     """
     return float(z_source.z[-1]) if isinstance(z_source, SourceRedshifts) else z_source

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Isolated use of colossus, which has a global cosmology and a cache in the home directory."""
+"""Use of colossus without changing its global cosmology or its cache in the home directory."""
 
 from __future__ import annotations
 
@@ -21,30 +21,31 @@ if TYPE_CHECKING:
 
 __all__ = ["colossus_cosmology"]
 
-# The current cosmology of colossus is global to the process.
+# The current cosmology of colossus is global to the process, so only one thread may set it.
 _LOCK = threading.RLock()
 
 
 @contextmanager
 def colossus_cosmology(cosmology: CosmologyLike = None) -> Iterator[Cosmology]:
-    """Make a cosmology the current one of colossus within a ``with`` block.
+    """Set the current cosmology of colossus within a ``with`` block.
 
-    The user's current cosmology is restored afterwards, also after an error. Nothing is written to
-    the home directory. Other threads wait.
+    The previous cosmology is restored at the end of the block, even after an error. Nothing is
+    written to the home directory. Other threads wait until the block ends.
 
     Parameters
     ----------
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
 
     Yields
     ------
     colossus.cosmology.cosmology.Cosmology
-        The cosmology in colossus, where masses are in Msun/h and lengths in comoving Mpc/h.
+        The colossus cosmology, whose masses are in Msun/h and lengths in comoving Mpc/h.
 
     Notes
     -----
-    Massive neutrinos of an astropy cosmology count as matter, because colossus has none.
+    Colossus has no massive neutrinos, so all neutrinos of the astropy cosmology are treated as
+    massless.
 
     References
     ----------
@@ -70,7 +71,8 @@ def colossus_cosmology(cosmology: CosmologyLike = None) -> Iterator[Cosmology]:
 def _as_colossus(key: CosmologyKey) -> Cosmology:
     from colossus.cosmology.cosmology import Cosmology
 
-    # The densities of matter and dark energy of a flat cosmology differ from 1 by radiation.
+    # In a flat cosmology, the density parameters of matter and dark energy add up to 1 minus that
+    # of radiation.
     flat = abs(1.0 - key.Om0 - key.Ode0) < 2e-3
     dark_energy = {}
     if (key.w0, key.wa) != (-1.0, 0.0):
