@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Halos: abundance, bias, concentration, and NFW lenses."""
+"""Dark matter halos: abundance, bias, concentration, and NFW profiles as lenses."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Abundance, bias, concentration and mass definitions of halos, by colossus.
+"""Abundance, bias, concentration and mass definitions of halos, computed by colossus.
 
 Masses are in solar masses and lengths in Mpc, both without h.
 """
@@ -25,12 +25,12 @@ _MASS_FUNCTIONS = ("tinker08", "diemer20", "watson13", "despali16", "bocquet16")
 _BIASES = ("tinker10", "comparat17")
 _CONCENTRATIONS = ("diemer19", "duffy08", "ishiyama21", "child18", "ludlow16")
 
-# The upper end of integrals over the mass function.
+# The upper mass limit of integrals over the mass function.
 _MAX_MASS_MSUN = 3e16
 
 
 def _flat_masses(mass: u.Quantity, name: str = "m200c") -> np.ndarray:
-    """Return masses in solar masses as a flat array, which colossus needs."""
+    """Check masses, and return them in solar masses as a flat array, as colossus requires."""
     if not isinstance(mass, u.Quantity) or not mass.unit.is_equivalent(u.solMass):
         raise ParameterTypeError(name, "masses with a unit, such as 1e14 * u.solMass", repr(mass))
     value = mass.to_value(u.solMass)
@@ -52,28 +52,29 @@ def _check_redshift(z: float) -> float:
 def mass_function(
     m200c: u.Quantity, z: float, cosmology: CosmologyLike = None, *, model: str = "tinker08"
 ) -> u.Quantity:
-    """Return the halo mass function, the number density per logarithm of the mass.
+    """Return the halo mass function, the number density per natural logarithm of the mass.
 
     Parameters
     ----------
     m200c : `~astropy.units.Quantity`
-        Masses M200c, any shape.
+        Halo masses M200c (without h); any shape.
     z : float
         The redshift.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See
+        `lensmap.cosmology.get_cosmology`.
     model : {"tinker08", "diemer20", "watson13", "despali16", "bocquet16"}
-        The fitting function by its name in colossus.
+        The name of the fitting function in colossus.
 
     Returns
     -------
     `~astropy.units.Quantity`
-        dn / dln M per comoving Mpc^3, of the shape of ``m200c``.
+        dn / dln M per comoving Mpc^3, with the same shape as ``m200c``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter has the wrong type or is out of range.
 
     References
     ----------
@@ -95,28 +96,29 @@ def mass_function(
 def halo_bias(
     m200c: u.Quantity, z: float, cosmology: CosmologyLike = None, *, model: str = "tinker10"
 ) -> np.ndarray:
-    """Return the linear bias of halos.
+    """Return the linear halo bias.
 
     Parameters
     ----------
     m200c : `~astropy.units.Quantity`
-        Masses M200c, any shape.
+        Halo masses M200c (without h); any shape.
     z : float
         The redshift.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See
+        `lensmap.cosmology.get_cosmology`.
     model : {"tinker10", "comparat17"}
-        The fitting function by its name in colossus.
+        The name of the fitting function in colossus.
 
     Returns
     -------
     `numpy.ndarray`
-        The bias, of the shape of ``m200c``.
+        The bias, with the same shape as ``m200c``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter has the wrong type or is out of range.
 
     References
     ----------
@@ -139,23 +141,25 @@ def concentration(
     Parameters
     ----------
     m200c : `~astropy.units.Quantity`
-        Masses M200c, any shape.
+        Halo masses M200c (without h); any shape.
     z : float
         The redshift.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See
+        `lensmap.cosmology.get_cosmology`.
     model : {"diemer19", "duffy08", "ishiyama21", "child18", "ludlow16"}
-        The relation by its name in colossus.
+        The name of the concentration-mass relation in colossus.
 
     Returns
     -------
     `numpy.ndarray`
-        The concentration, of the shape of ``m200c``.
+        The concentration, with the same shape as ``m200c``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or the relation does not cover a mass.
+        If a parameter has the wrong type or is out of range, or the relation is not defined for a
+        mass.
 
     References
     ----------
@@ -183,34 +187,36 @@ def convert_mass(
     mdef_out: str,
     cosmology: CosmologyLike = None,
 ) -> tuple[u.Quantity, u.Quantity, np.ndarray]:
-    """Convert the masses of NFW halos to another definition.
+    """Convert masses of NFW halos from one mass definition to another.
 
     Parameters
     ----------
     mass : `~astropy.units.Quantity`
-        Masses in the definition ``mdef_in``, any shape.
+        Masses in the definition ``mdef_in`` (without h); any shape.
     c : float or array_like
-        Concentrations in that definition.
+        Concentrations in the definition ``mdef_in``, broadcast to the shape of ``mass``.
     z : float
         The redshift.
     mdef_in, mdef_out : str
-        Definitions of mass: ``"200c"``, ``"500c"``, ``"200m"``, ``"vir"``, ...
+        The mass definitions of the input and the output: ``"200c"``, ``"500c"``, ``"200m"``,
+        ``"vir"``, ...
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See
+        `lensmap.cosmology.get_cosmology`.
 
     Returns
     -------
     mass : `~astropy.units.Quantity`
         Masses in the definition ``mdef_out``, solar masses.
     radius : `~astropy.units.Quantity`
-        The radii of the definition ``mdef_out``, proper Mpc.
+        The halo radii in the definition ``mdef_out``, proper Mpc.
     c : `numpy.ndarray`
         The concentrations in the definition ``mdef_out``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter has the wrong type or is out of range.
     """
     masses = _flat_masses(mass, "mass")
     c = np.ravel(np.broadcast_to(np.asarray(c, dtype=float), np.shape(mass)))
@@ -243,30 +249,31 @@ def halo_counts(
     *,
     model: str = "tinker08",
 ) -> float:
-    """Return the mean number of halos above a mass in an area of the sky.
+    """Return the expected number of halos above a mass limit in an area of the sky.
 
     Parameters
     ----------
     min_mass : `~astropy.units.Quantity`
-        The lowest M200c, one mass.
+        The lower limit of M200c, a scalar.
     z_range : tuple of float
         The lowest and the highest redshift.
     area : `~astropy.units.Quantity`
-        A solid angle.
+        The solid angle of the area.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See
+        `lensmap.cosmology.get_cosmology`.
     model : str
-        As for `mass_function`.
+        The fitting function of the halo mass function, as for `mass_function`.
 
     Returns
     -------
     float
-        The mean number of halos.
+        The expected number of halos.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter has the wrong type or is out of range.
 
     Examples
     --------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""An NFW halo as a lens at its redshift, with units."""
+"""An NFW halo as a gravitational lens, with quantities that have units."""
 
 from __future__ import annotations
 
@@ -35,21 +35,22 @@ _SURFACE_DENSITY = u.solMass / u.Mpc**2
 def radius_200c(
     m200c: u.Quantity, z: ArrayLike, cosmology: CosmologyLike = None
 ) -> u.Quantity:
-    """Return r200c, the radius within which the mean density is 200 times the critical one.
+    """Return r200c, the radius inside which the mean density is 200 times the critical density.
 
     Parameters
     ----------
     m200c : `~astropy.units.Quantity`
-        The mass within r200c, any shape.
+        The mass within r200c (without h); any shape.
     z : float or array_like
-        The redshift, broadcast against the mass.
+        The redshift of the halo, broadcast against ``m200c``.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See
+        `lensmap.cosmology.get_cosmology`.
 
     Returns
     -------
     `~astropy.units.Quantity`
-        Proper Mpc.
+        r200c in proper Mpc.
     """
     flrw = get_cosmology(cosmology, structure=False)
     critical = flrw.critical_density(z).to_value(u.solMass / u.Mpc**3)
@@ -64,21 +65,24 @@ class NFWHalo:
     Attributes
     ----------
     m200c : `~astropy.units.Quantity`
-        The mass within r200c, the radius whose mean density is 200 times the critical one
-        (without h).
+        The mass (without h) within r200c, the radius inside which the mean density is 200 times
+        the critical density.
     c200c : float
-        The concentration: r200c over the scale radius.
+        The concentration, r200c divided by the scale radius.
     z_lens : float
-        The redshift, positive.
+        The redshift of the halo, positive.
     truncation : float or None
-        The truncation radius in units of r200c; None does not truncate. ``m200c`` is that of the
-        profile before truncation.
+        The truncation radius in units of r200c; None does not truncate the profile. ``m200c`` is
+        the mass of the profile without truncation.
     ellipticity : float
-        :math:`(a - b) / (a + b)` of the surface density, at least 0 and below 1.
+        The ellipticity :math:`(a - b) / (a + b)` of the surface density contours, at least 0 and
+        below 1.
     angle : `~astropy.units.Quantity`
-        The angle of the major axis, from +x through +y of the offsets of `elliptical_kappa`.
+        The position angle of the major axis, measured from +x towards +y, the axes of
+        `elliptical_kappa`.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See
+        `lensmap.cosmology.get_cosmology`.
 
     Raises
     ------
@@ -135,7 +139,7 @@ class NFWHalo:
 
     @cached_property
     def r200c(self) -> u.Quantity:
-        """The radius within which the mean density is 200 times the critical one, proper Mpc."""
+        """The radius r200c, proper Mpc."""
         return radius_200c(self.m200c, self.z_lens, self.cosmology)
 
     @property
@@ -145,7 +149,7 @@ class NFWHalo:
 
     @property
     def total_mass(self) -> u.Quantity:
-        """The total mass, solar masses; infinite without truncation."""
+        """The total mass of the truncated profile, solar masses; infinite without truncation."""
         if self.truncation is None:
             return np.inf * u.solMass
         ratio = truncated_nfw_mass(self.truncation * self.c200c) / nfw_mass(self.c200c)
@@ -158,12 +162,12 @@ class NFWHalo:
 
     @cached_property
     def _surface_scale(self) -> u.Quantity:
-        """The scale density times the scale radius, the unit of dimensionless profiles."""
+        """The scale density times the scale radius, the unit of the dimensionless profiles."""
         scale = nfw_surface_scale(self.m200c, self.scale_radius, self.c200c)
         return u.Quantity(scale, _SURFACE_DENSITY)
 
     def _x(self, radius: u.Quantity, name: str = "radius") -> np.ndarray:
-        """Return a length or an angle in scale radii."""
+        """Convert a length or an angle to units of the scale radius."""
         if not isinstance(radius, u.Quantity):
             raise ParameterTypeError(name, "a length or an angle with a unit", repr(radius))
         if radius.unit.is_equivalent(u.rad):
@@ -181,38 +185,40 @@ class NFWHalo:
     # --- surface density --------------------------------------------------------------------
 
     def _sigma(self, x: np.ndarray) -> np.ndarray:
-        """Return the dimensionless surface density at scale radii."""
+        """Return the surface density in units of ``_surface_scale``, at x scale radii."""
         if self.truncation is None:
             return nfw_sigma(x)
         return truncated_nfw_sigma(x, self.truncation * self.c200c)
 
     def surface_density(self, radius: u.Quantity) -> u.Quantity:
-        """Return the surface density at a projected radius (of the circular profile).
+        """Return the surface density of the circular halo at a projected radius.
 
         Parameters
         ----------
         radius : `~astropy.units.Quantity`
-            A proper length or an angle, positive; any shape.
+            The projected radius, a proper length or an angle, positive; any shape.
 
         Returns
         -------
         `~astropy.units.Quantity`
-            Solar masses per square proper Mpc, of the shape of ``radius``.
+            The surface density in solar masses per square proper Mpc, with the same shape as
+            ``radius``.
         """
         return self._sigma(self._positive_x(radius)) * self._surface_scale
 
     def mean_surface_density(self, radius: u.Quantity) -> u.Quantity:
-        """Return the mean surface density within a projected radius (of the circular profile).
+        """Return the mean surface density of the circular halo within a projected radius.
 
         Parameters
         ----------
         radius : `~astropy.units.Quantity`
-            A proper length or an angle, positive; any shape.
+            The projected radius, a proper length or an angle, positive; any shape.
 
         Returns
         -------
         `~astropy.units.Quantity`
-            Solar masses per square proper Mpc, of the shape of ``radius``.
+            The mean surface density in solar masses per square proper Mpc, with the same shape as
+            ``radius``.
         """
         x = self._positive_x(radius)
         if self.truncation is None:
@@ -225,57 +231,59 @@ class NFWHalo:
         return sigma_crit(self.z_lens, z_source, self.cosmology)
 
     def kappa(self, radius: u.Quantity, z_source: RedshiftLike) -> np.ndarray | float:
-        """Return the convergence at a projected radius (of the circular profile).
+        """Return the convergence of the circular halo at a projected radius.
 
         Parameters
         ----------
         radius : `~astropy.units.Quantity`
-            A proper length or an angle, positive; any shape.
+            The projected radius, a proper length or an angle, positive; any shape.
         z_source : float or SourceRedshifts
-            The redshift of the sources, or their distribution.
+            The redshift of the sources, or their redshift distribution.
 
         Returns
         -------
         `numpy.ndarray` or float
-            Dimensionless, of the shape of ``radius``.
+            The convergence, with the same shape as ``radius``.
         """
         return (self.surface_density(radius) / self._sigma_crit(z_source)).to_value(u.one)
 
     def tangential_shear(
         self, radius: u.Quantity, z_source: RedshiftLike
     ) -> np.ndarray | float:
-        """Return the tangential shear (not reduced) of the circular profile.
+        """Return the tangential shear (not reduced) of the circular halo at a projected radius.
 
         Parameters
         ----------
         radius : `~astropy.units.Quantity`
-            A proper length or an angle, positive; any shape.
+            The projected radius, a proper length or an angle, positive; any shape.
         z_source : float or SourceRedshifts
-            The redshift of the sources, or their distribution.
+            The redshift of the sources, or their redshift distribution.
 
         Returns
         -------
         `numpy.ndarray` or float
-            Dimensionless, of the shape of ``radius``.
+            The tangential shear, with the same shape as ``radius``.
         """
         excess = self.mean_surface_density(radius) - self.surface_density(radius)
         return (excess / self._sigma_crit(z_source)).to_value(u.one)
 
     def reduced_shear(self, radius: u.Quantity, z_source: RedshiftLike) -> np.ndarray | float:
-        r"""Return the reduced tangential shear :math:`\gamma_t / (1 - \kappa)`.
+        r"""Return the reduced tangential shear of the circular halo at a projected radius.
+
+        It is :math:`\gamma_t / (1 - \kappa)`.
 
         Parameters
         ----------
         radius : `~astropy.units.Quantity`
-            A proper length or an angle, positive; any shape.
+            The projected radius, a proper length or an angle, positive; any shape.
         z_source : float or SourceRedshifts
-            The redshift of the sources, or their distribution; for a distribution, the mean shear
-            over 1 minus the mean convergence.
+            The redshift of the sources, or their redshift distribution. For a distribution, the
+            shear and the convergence are averaged over the sources before the division.
 
         Returns
         -------
         `numpy.ndarray` or float
-            Dimensionless, of the shape of ``radius``.
+            The reduced shear, with the same shape as ``radius``.
         """
         return self.tangential_shear(radius, z_source) / (1 - self.kappa(radius, z_source))
 
@@ -284,20 +292,21 @@ class NFWHalo:
     ) -> np.ndarray | float:
         r"""Return the convergence of the elliptical halo at offsets from its center.
 
-        It is that of the circular profile at the radius :math:`\sqrt{q x'^2 + y'^2 / q}`, with x'
-        along the major axis and the axis ratio q, which conserves the mass.
+        The convergence equals that of the circular halo at the radius
+        :math:`\sqrt{q x'^2 + y'^2 / q}`, where x' runs along the major axis, y' along the minor
+        axis, and q is the axis ratio. The total mass is the same for all q.
 
         Parameters
         ----------
         x, y : `~astropy.units.Quantity`
-            Offsets, proper lengths or (small) angles, of the same shape.
+            Offsets from the center as proper lengths or (small) angles, of the same shape.
         z_source : float or SourceRedshifts
-            The redshift of the sources, or their distribution.
+            The redshift of the sources, or their redshift distribution.
 
         Returns
         -------
         `numpy.ndarray` or float
-            Dimensionless; infinite at the center.
+            The convergence, with the same shape as ``x``; infinite at the center.
         """
         x, y = self._x(x, "x"), self._x(y, "y")
         cos, sin = np.cos(self.angle), np.sin(self.angle)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""NFW surface densities without units, for fits that evaluate them many times."""
+"""NFW surface densities as plain numbers, for fits that evaluate the profile many times."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 
 __all__ = ["NFWLens"]
 
-# The smallest projected radius in scale radii; the surface density diverges at the center.
+# Projected radii below this number of scale radii are replaced by it, because the surface density
+# diverges at the center.
 _MIN_X = 1e-6
 
 
 class NFWLens:
-    """NFW halos of any mass and concentration at one redshift.
+    """Surface density profiles of NFW halos at one redshift, for any mass and concentration.
 
     Parameters
     ----------
     z_lens : float
-        The redshift.
+        The redshift of the halos.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
     """
@@ -39,20 +40,21 @@ class NFWLens:
     def surface_density(
         self, theta: np.ndarray, ln_m200c: float, ln_c200c: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the surface density of a halo and its excess.
+        """Return the surface density and the excess surface density of a halo.
 
         Parameters
         ----------
         theta : `numpy.ndarray`
-            Angles from the center, radians.
+            Angular distances from the center, radians; any shape.
         ln_m200c, ln_c200c : float
-            Logarithms of the mass (solar masses) and of the concentration.
+            Natural logarithms of the mass M200c (solar masses) and of the concentration.
 
         Returns
         -------
         sigma, excess : `numpy.ndarray`
-            The surface density at each angle, and the mean within it minus that at it,
-            solMass / Mpc2, of the shape of ``theta``.
+            The surface density at each angle, and the mean surface density within the angle minus
+            the surface density at the angle. Both are in solar masses per square proper Mpc, with
+            the same shape as ``theta``.
         """
         c = np.exp(ln_c200c)
         scale_radius = self._unit_radius * np.exp(ln_m200c / 3) / c

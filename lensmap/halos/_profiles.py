@@ -27,12 +27,13 @@ __all__ = [
     "truncated_nfw_sigma",
 ]
 
-# Closer to x = 1, the closed forms divide rounding errors by almost 0.
+# Within this distance of x = 1, series replace the closed forms, which divide rounding errors by
+# almost 0.
 _NEAR_ONE = 1e-4
 
 
 def _f(x: np.ndarray) -> np.ndarray:
-    """Return arccos(1/x) / sqrt(x^2 - 1), continued through 1 to x below it."""
+    """Return F(x) = arccos(1/x) / sqrt(x^2 - 1), continued analytically to x below 1."""
     x = np.asarray(x, dtype=float)
     below, above = np.minimum(x, 1 - _NEAR_ONE), np.maximum(x, 1 + _NEAR_ONE)
     below = np.maximum(below, 1e-300)
@@ -43,24 +44,24 @@ def _f(x: np.ndarray) -> np.ndarray:
 
 
 def _g(x: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return (1 - F) / (x^2 - 1), continued through 1."""
+    """Return (1 - F) / (x^2 - 1), with its limit at x = 1, for F from `_f`."""
     near = np.abs(x - 1) < _NEAR_ONE
     square = np.where(near, 1.0, (x - 1) * (x + 1))
     return np.where(near, 1 / 3 - 0.4 * (x - 1), (1 - f) / square)
 
 
 def nfw_mass(c: ArrayLike) -> np.ndarray:
-    r"""Return the mass within c scale radii, in units of :math:`4 \pi \rho_s r_s^3`.
+    r"""Return the mass of an NFW halo within c scale radii.
 
     Parameters
     ----------
     c : float or array_like
-        The radius in scale radii, such as a concentration.
+        The radius in units of the scale radius, such as the concentration.
 
     Returns
     -------
     `numpy.ndarray`
-        :math:`\ln(1 + c) - c / (1 + c)`.
+        The mass :math:`\ln(1 + c) - c / (1 + c)`, in units of :math:`4 \pi \rho_s r_s^3`.
     """
     c = np.asarray(c, dtype=float)
     return np.log1p(c) - c / (1 + c)
@@ -71,7 +72,7 @@ def nfw_surface_scale(
     scale_radius: float | np.ndarray | Quantity,
     c: float | np.ndarray,
 ) -> float | np.ndarray | Quantity:
-    r"""Return the unit :math:`\rho_s r_s` of the surface density of an NFW halo.
+    r"""Return :math:`\rho_s r_s`, the unit of the dimensionless surface densities, for an NFW halo.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ def nfw_surface_scale(
     Returns
     -------
     float, `numpy.ndarray` or `~astropy.units.Quantity`
-        :math:`M / (4 \pi r_s^2\, m(c))`, with m(c) of ``nfw_mass``.
+        :math:`M / (4 \pi r_s^2\, m(c))`, where m(c) is ``nfw_mass(c)``.
     """
     return mass / (4 * np.pi * scale_radius**2 * nfw_mass(c))
 
@@ -96,7 +97,7 @@ def nfw_sigma(x: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     x : float or array_like
-        The projected radius in scale radii, positive.
+        The projected radius in units of the scale radius, positive.
 
     Returns
     -------
@@ -117,19 +118,19 @@ def nfw_mean_sigma(x: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     x : float or array_like
-        The projected radius in scale radii, positive.
+        The projected radius in units of the scale radius, positive.
 
     Returns
     -------
     `numpy.ndarray`
-        The surface density in units of :math:`\rho_s r_s`.
+        The mean surface density in units of :math:`\rho_s r_s`.
 
     References
     ----------
     Wright & Brainerd 2000, ApJ 534, 34, eq. 13.
     """
     x = np.asarray(x, dtype=float)
-    # At small x the two terms cancel: F + ln(x/2) ~ -(x^2/2) (ln(x/2) + 1/2).
+    # At small x, F and ln(x/2) almost cancel: F + ln(x/2) ~ -(x^2/2) (ln(x/2) + 1/2).
     tiny = x < 1e-3
     safe = np.where(tiny, 1.0, x)
     series = -2 * np.log(np.maximum(x, 1e-300) / 2) - 1
@@ -139,14 +140,16 @@ def nfw_mean_sigma(x: ArrayLike) -> np.ndarray:
 def truncated_nfw_sigma(x: ArrayLike, tau: ArrayLike) -> np.ndarray:
     r"""Return the surface density of a smoothly truncated NFW halo.
 
+    The density profile is
+
     .. math:: \rho(x) = \frac{\rho_s}{x (1 + x)^2} \frac{\tau^2}{\tau^2 + x^2}
 
     Parameters
     ----------
     x : float or array_like
-        The projected radius in scale radii, positive.
+        The projected radius in units of the scale radius, positive.
     tau : float or array_like
-        The truncation radius in scale radii, positive.
+        The truncation radius in units of the scale radius, positive.
 
     Returns
     -------
@@ -175,14 +178,14 @@ def truncated_nfw_mean_sigma(x: ArrayLike, tau: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     x : float or array_like
-        The projected radius in scale radii, positive.
+        The projected radius in units of the scale radius, positive.
     tau : float or array_like
-        The truncation radius in scale radii, positive.
+        The truncation radius in units of the scale radius, positive.
 
     Returns
     -------
     `numpy.ndarray`
-        The surface density in units of :math:`\rho_s r_s`.
+        The mean surface density in units of :math:`\rho_s r_s`.
 
     References
     ----------
@@ -200,7 +203,8 @@ def truncated_nfw_mean_sigma(x: ArrayLike, tau: ArrayLike) -> np.ndarray:
         + root * (-np.pi + (tau**2 - 1) / tau * log)
     )
     mean = 4 * tau**2 / (tau**2 + 1) ** 2 * mass / safe**2
-    # At small x the terms cancel, and the mean grows as a logarithm, as the density does.
+    # At small x the terms almost cancel, so the mean is extrapolated. Like the surface density, it
+    # grows logarithmically towards the center.
     return np.where(tiny, mean - 2 * np.log(np.maximum(x, 1e-300) / safe), mean)
 
 
@@ -210,7 +214,7 @@ def truncated_nfw_mass(tau: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     tau : float or array_like
-        The truncation radius in scale radii, positive.
+        The truncation radius in units of the scale radius, positive.
 
     Returns
     -------
@@ -229,24 +233,24 @@ def truncated_nfw_mass(tau: ArrayLike) -> np.ndarray:
 def truncated_nfw_fourier(k: ArrayLike, tau: ArrayLike) -> np.ndarray:
     r"""Return the Fourier transform of a truncated NFW halo.
 
-    The transforms of the density and of its projection are equal.
+    The Fourier transforms of the density and of the surface density are the same function of k.
 
     Parameters
     ----------
     k : float or array_like
-        The wavenumber times the scale radius, positive.
+        The wavenumber times the scale radius, positive; any shape.
     tau : float or array_like
-        The truncation radius in scale radii, positive; broadcast against ``k``.
+        The truncation radius in units of the scale radius, positive; broadcast against ``k``.
 
     Returns
     -------
     `numpy.ndarray`
-        In units of the total mass, so that it is 1 at small ``k``.
+        The transform divided by the total mass, which approaches 1 at small ``k``.
 
     Notes
     -----
-    By partial fractions of the profile, the transform is a sum of sine, cosine and exponential
-    integrals.
+    Expanding the profile in partial fractions makes the transform a sum of sine, cosine and
+    exponential integrals.
     """
     k, tau = np.asarray(k, dtype=float), np.asarray(tau, dtype=float)
     b = tau**2 / (1 + tau**2)
@@ -263,12 +267,12 @@ def truncated_nfw_fourier(k: ArrayLike, tau: ArrayLike) -> np.ndarray:
         + d / (2 * tau) * _exponential_pair(y)
     )
     transform = total / (k * truncated_nfw_mass(tau))
-    # At small k the terms cancel up to rounding errors.
+    # At small k the terms cancel up to rounding errors, so the limit 1 is used.
     return np.where(k * np.maximum(tau, 1.0) < 1e-5, 1.0, transform)
 
 
 def _exponential_pair(y: np.ndarray) -> np.ndarray:
-    """Return exp(-y) Ei(y) + exp(y) E1(y); large y, where terms overflow, use a series."""
+    """Return exp(-y) Ei(y) + exp(y) E1(y), by a series at large y, where the terms overflow."""
     far = y > 60
     near = np.where(far, 1.0, y)
     pair = np.exp(-near) * special.expi(near) + np.exp(near) * special.exp1(near)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The table of halos, common to simulation, injection and detection."""
+"""The table of halos that simulation, injection and detection share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_halos", "halo_positions", "halo_table", "halos_from_table"]
 
-# Positions are two columns, which every format and program reads; SkyCoord columns are astropy's.
+# The positions are two columns, ra and dec, because every file format and program can read them. A
+# SkyCoord column is specific to astropy.
 _UNITS = {
     "ra": u.deg,
     "dec": u.deg,
@@ -41,28 +42,30 @@ def halo_table(
     ellipticity: ArrayLike | None = None,
     angle: u.Quantity | None = None,
 ) -> QTable:
-    """Make the table of the halos in a field.
+    """Build a table of halos.
 
     Parameters
     ----------
     positions : `~astropy.coordinates.SkyCoord` or None
-        Centers of the halos, ``(n,)``; None makes a table without halos.
+        Positions of the halo centers, ``(n,)``; None makes a table without rows.
     redshift : array_like
-        Redshifts, ``(n,)``.
+        Redshifts of the halos, ``(n,)``.
     m200c : `~astropy.units.Quantity`
-        Masses without h, ``(n,)``.
+        Masses M200c (without h), ``(n,)``.
     c200c : array_like
-        Concentrations, ``(n,)``.
+        Concentrations c200c, ``(n,)``.
     ellipticity : array_like or None
-        ``(a - b) / (a + b)`` of the projected mass, ``(n,)``; None is 0.
+        Ellipticities ``(a - b) / (a + b)`` of the projected mass, ``(n,)``; None makes all halos
+        circular.
     angle : `~astropy.units.Quantity` or None
-        The angle of the major axis from the +x axis of the pixels through +y, ``(n,)``; None is 0.
+        Position angles of the major axes, measured from the +x axis of the pixels towards +y,
+        ``(n,)``. If None, all are 0.
 
     Returns
     -------
     `~astropy.table.QTable`
         The columns ``ra`` and ``dec`` (ICRS, deg), ``redshift``, ``m200c`` (solMass), ``c200c``,
-        ``ellipticity`` and ``angle`` (deg); no rows without halos.
+        ``ellipticity`` and ``angle`` (deg), with one row for each halo.
 
     Raises
     ------
@@ -96,18 +99,18 @@ def halo_table(
 
 
 def check_halos(halos: Table | None) -> QTable:
-    """Return a table of halos with the columns and units of `halo_table`.
+    """Check a table of halos, and return it with the columns and units of `halo_table`.
 
     Parameters
     ----------
     halos : `~astropy.table.Table` or None
-        A table with the columns of `halo_table`, and any others. A SkyCoord column ``position``
-        may replace ``ra`` and ``dec``. None makes a table without rows.
+        A table with at least the columns of `halo_table`. A SkyCoord column ``position`` may
+        replace ``ra`` and ``dec``. None makes a table without rows.
 
     Returns
     -------
     `~astropy.table.QTable`
-        A new table.
+        A new table: the columns of `halo_table` come first, all others follow.
 
     Raises
     ------
@@ -137,7 +140,7 @@ def check_halos(halos: Table | None) -> QTable:
 
 
 def _with_unit(column: ArrayLike, name: str, unit: u.Unit | None) -> np.ndarray | u.Quantity:
-    """Return a column in its unit; angles without a unit are in degrees, as in files."""
+    """Convert a column to a unit; angles without a unit are taken to be in degrees."""
     has_unit = getattr(column, "unit", None) is not None
     if unit is None:
         return np.asarray(u.Quantity(column).to_value(u.one) if has_unit else column, dtype=float)
@@ -153,42 +156,43 @@ def _with_unit(column: ArrayLike, name: str, unit: u.Unit | None) -> np.ndarray 
 
 
 def halo_positions(halos: QTable) -> SkyCoord:
-    """Return the positions of halos on the sky.
+    """Return the sky positions of the halos in a table.
 
     Parameters
     ----------
     halos : `~astropy.table.QTable`
-        A table of `halo_table`.
+        A table as returned by `halo_table`.
 
     Returns
     -------
     `~astropy.coordinates.SkyCoord`
-        ``(n,)``, ICRS.
+        The positions, ``(n,)``, in ICRS.
     """
     return SkyCoord(halos["ra"], halos["dec"], frame="icrs")
 
 
 def halos_from_table(table: Table, cosmology: CosmologyLike = None) -> list[NFWHalo | None]:
-    """Return the halos of a table as spherical NFW halos.
+    """Convert each row of a table of halos to a spherical NFW halo.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        A table with the columns ``m200c`` (solar masses if it has no unit), ``redshift`` and
-        optionally ``c200c``; without it, concentrations follow Diemer & Joyce 2019. Other columns,
-        such as ``ellipticity``, are ignored.
+        A table with the columns ``m200c`` (in solar masses if it has no unit), ``redshift`` and
+        optionally ``c200c``. Without the column ``c200c``, the concentrations follow from Diemer &
+        Joyce 2019. Other columns, such as ``ellipticity``, are ignored.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See
+        `lensmap.cosmology.get_cosmology`.
 
     Returns
     -------
     list of `~lensmap.NFWHalo` or None
-        One for each row; None for a mass of 0.
+        One halo for each row, or None for a row with a mass of 0.
 
     Raises
     ------
     TypeError, ValueError
-        If a column is missing or has a value that is not allowed.
+        If a column is missing, or a value is out of range.
     """
     if not isinstance(table, Table):
         raise ParameterTypeError("halos", "a table", type(table).__name__)
