@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Neural networks from binned shear to convergence: layers, models, weights and training.
 
-This package imports Keras only with the names that need it.
+Keras is imported only when a name that needs Keras is first used.
 """
 
 from lensmap._lazy import lazy_exports as _lazy_exports

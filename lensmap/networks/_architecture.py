@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Architecture`: a network without its weights."""
+"""`Architecture`: the description of a network without its weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -13,29 +13,32 @@ __all__ = ["Architecture"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network without its weights: the input, the geometry and the Keras model.
+    """The description of a network without its weights: input, geometry and Keras model.
 
     Attributes
     ----------
     inputs : str
-        The kind of input, a key of ``lensmap.networks.INPUTS``: ``"multiscale"`` (18 channels, in
-        units of the noise of a pixel), ``"paper"`` (mean g1, g2 and measurement error, in units of
-        kappa) or ``"smoothed"`` (the channels of ``"paper"``, smoothed).
+        The kind of input, a key of ``lensmap.networks.INPUTS``: ``"multiscale"`` (18 channels),
+        ``"paper"`` (mean g1, g2 and measurement error) or ``"smoothed"`` (the channels of
+        ``"paper"``, smoothed). The output of the network is in units of the pixel noise for
+        ``"multiscale"``, and is kappa itself for the others.
     stride : int
-        The sides of the input are multiples of ``stride`` pixels.
+        The number of pixels of which both sides of the input must be multiples.
     reach : int
-        The distance, in pixels, up to which the edge of a tile affects the map.
+        The distance from the edge of a tile, in pixels, within which the edge affects the map.
     margin : int
-        The width, in pixels, of the border of the input that the network cannot map well. The
-        input is padded with as many empty pixels, which are cut off the map.
+        The width, in pixels, of the border of the input where the network gives no good map. A
+        field is padded with a border of this width without data, which is cut off the map.
     large_scales : float or None
-        The standard deviation, in pixels, of the Gaussian that separates the scales. Larger scales
-        are those of a Wiener filter, which also solves for the mass beyond the edges. None leaves
-        all scales to the network.
+        The standard deviation, in pixels, of the Gaussian that separates small from large scales.
+        The large scales of the map come from a Wiener filter, which also solves for the mass
+        beyond the edges. If None, all scales come from the network.
     build : callable or None
-        Makes the Keras model with random weights. None for a model that was built elsewhere.
+        The function that builds the Keras model with random weights. None for a model that was
+        built elsewhere.
     start : callable or None
-        Sets the weights of a new model before training. None leaves them random.
+        The function that sets the initial weights of a model before training. None leaves the
+        weights random.
 
     Raises
     ------
@@ -55,12 +58,12 @@ class Architecture:
         check_choice(self.inputs, "inputs", tuple(INPUTS))
 
     def to_card(self) -> dict[str, object]:
-        """Return the attributes that a card holds: all but the two functions.
+        """Return the attributes to store in a card: all except ``build`` and ``start``.
 
         Returns
         -------
         dict
-            The values by name.
+            The attributes by name.
         """
         names = (item.name for item in fields(self) if item.name not in ("build", "start"))
         return {name: getattr(self, name) for name in names}

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Cards of networks: origin and domain, readable without Keras."""
+"""Network cards, JSON files with the origin and domain of a network, read without Keras."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from lensmap.typing import PathLike
 
 __all__ = ["BUNDLED", "CARD_FORMAT", "available_networks", "network_files", "read_card"]
 
-#: The version of the format of cards and of weights files.
+#: The format version of cards and weights files.
 CARD_FORMAT = 1
 
 #: The folder of the networks that come with lensmap.
@@ -27,23 +27,24 @@ def available_networks() -> list[str]:
 
 
 def network_files(name: PathLike) -> tuple[Path, Path]:
-    """Return the paths of the weights and of the card of a network.
+    """Return the paths of the weights file and of the card of a network.
 
     Parameters
     ----------
     name : str or path-like
-        A name of `available_networks`, or the path of a weights file (``.h5``) or of its card
-        (``.json``).
+        One of the names in `available_networks`, or the path of a weights file (``.h5``) or of its
+        card (``.json``).
 
     Returns
     -------
     weights, card : pathlib.Path
-        The two paths, whether or not the files exist.
+        The two paths. The files need not exist.
 
     Raises
     ------
     ValueError
-        If ``name`` is neither a bundled network nor such a path.
+        If ``name`` is neither a name of `available_networks` nor a path that ends in ``.h5`` or
+        ``.json``.
     """
     path = Path(name)
     if path.suffix in (".h5", ".json"):
@@ -63,20 +64,21 @@ def read_card(name: PathLike) -> dict:
     Parameters
     ----------
     name : str or path-like
-        A name of `available_networks`, or the path of a weights file (``.h5``) or of its card
-        (``.json``).
+        One of the names in `available_networks`, or the path of a weights file (``.h5``) or of its
+        card (``.json``).
 
     Returns
     -------
     dict
-        The card.
+        The contents of the card.
 
     Raises
     ------
     FileNotFoundError
-        If the file does not exist.
+        If the card does not exist.
     ValueError
-        If the network does not exist, or the card is damaged or has another format.
+        If there is no network of this name, or the card is damaged or has another format
+        version.
     """
     _, path = network_files(name)
     if not path.is_file():

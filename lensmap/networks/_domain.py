@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Domain`: the data that a network was trained for."""
+"""`Domain`: the range of data that a network was trained for."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -9,7 +9,7 @@ __all__ = ["Domain"]
 
 @dataclass(frozen=True)
 class Domain:
-    """The pixels, depths and noise that a network was trained for.
+    """The ranges of pixel scale, depth and noise that a network was trained for.
 
     Attributes
     ----------
@@ -18,8 +18,8 @@ class Domain:
     galaxies_per_pixel : tuple of float
         The smallest and the largest mean number of galaxies per pixel.
     shape_noise : tuple of float
-        The smallest and the largest dispersion of ellipticities per component, including
-        measurement errors.
+        The smallest and the largest ellipticity dispersion per component, including measurement
+        errors.
     """
 
     pixel_scale: tuple[float, float] = (0.41, 0.41)
@@ -28,12 +28,12 @@ class Domain:
 
     @classmethod
     def from_card(cls, card: Mapping) -> "Domain":
-        """Return the domain in the card of a network.
+        """Return the domain stored in the card of a network.
 
         Parameters
         ----------
         card : dict
-            The card, see `lensmap.networks.read_card`.
+            The card, as returned by `lensmap.networks.read_card`.
 
         Returns
         -------
@@ -43,12 +43,12 @@ class Domain:
         Raises
         ------
         KeyError
-            If the card lacks a range.
+            If one of the ranges is missing in the card.
         """
         return cls(**{item.name: tuple(card[item.name]) for item in fields(cls)})
 
     def to_card(self) -> dict[str, tuple[float, float]]:
-        """Return the ranges as a card holds them.
+        """Return the ranges in the form in which a card stores them.
 
         Returns
         -------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The kinds of network input: channels from a binned catalog."""
+"""The kinds of network input, whose channels are computed from a binned catalog."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["INPUTS", "InputKind", "GridArrays"]
 
-# The measurement error per component assumed for catalogs without sigma_m: the rms of Subaru/HSC
-# down to 24.5 mag, weighted by the inverse variance.
+# The measurement error per component assumed for catalogs without sigma_m: the rms, weighted by the
+# inverse variance, of the measurement errors of Subaru/HSC galaxies down to 24.5 mag.
 _ASSUMED_ERROR = 0.055
 
-# The smoothing of the inputs of `h21like`, after Hong et al. 2021.
+# The Gaussian smoothing of the inputs of `h21like`, after Hong et al. 2021.
 _SMOOTHING_PIXELS = 1.0
 
 
 @dataclass(frozen=True)
 class GridArrays:
-    """The arrays from which network inputs are computed, binned or simulated.
+    """The arrays from which network inputs are computed, from a binned or a simulated catalog.
 
     Attributes
     ----------
@@ -37,10 +37,10 @@ class GridArrays:
         The inverse variance of the mean shear per component, ``(ny, nx)``; 0 in pixels without
         galaxies.
     measurement_error : `numpy.ndarray` or None
-        The weighted rms measurement error of the ellipticities in each pixel, per component,
-        ``(ny, nx)``; 0 in pixels without galaxies. None if it is unknown.
+        The weighted rms measurement error per ellipticity component in each pixel, ``(ny, nx)``; 0
+        in pixels without galaxies. None if the measurement errors are unknown.
     pixel_scale : float
-        The side of a pixel, arcmin.
+        The pixel scale, arcmin.
     """
 
     shear: np.ndarray
@@ -50,7 +50,7 @@ class GridArrays:
 
     @classmethod
     def from_grid(cls, grid: "ShearGrid") -> "GridArrays":
-        """Return the arrays of a grid.
+        """Compute the arrays from a grid of binned shear.
 
         Parameters
         ----------
@@ -60,7 +60,7 @@ class GridArrays:
         Returns
         -------
         GridArrays
-            The arrays of the grid.
+            The arrays for the grid.
         """
         sigma = grid.sigma
         inverse_variance = np.zeros(grid.shape, dtype=np.float32)
@@ -78,21 +78,21 @@ class GridArrays:
 
 @dataclass(frozen=True)
 class InputKind:
-    """A kind of network input.
+    """A kind of network input: its channels and their symmetries.
 
     Attributes
     ----------
     make : callable
-        Computes from ``GridArrays`` the channels, float32 ``(ny, nx, n)``, and the unit of the
-        network's output: a number or ``(ny, nx)``.
+        The function that computes the input from ``GridArrays``. It returns the channels, float32
+        ``(ny, nx, n)``, and the unit of the network's output, a number or ``(ny, nx)``.
     channels : tuple of str
         The names of the channels.
     quarter, mirror : `numpy.ndarray`
-        The factors, ``(n,)``, by which a quarter turn and a mirror in x multiply each channel, as
-        for `apply_symmetry`.
+        The factor for each channel, ``(n,)``, under a quarter turn and under a mirror reflection
+        in x, as for `apply_symmetry`.
     extended : `numpy.ndarray`
-        Bool, ``(n,)``: the channels that continue beyond the field with their values at its edge.
-        The others are 0 there.
+        Whether padding beyond the field repeats the edge values of a channel, bool, ``(n,)``. The
+        other channels are padded with 0.
     """
 
     make: Callable[[GridArrays], tuple[np.ndarray, float | np.ndarray]]
@@ -103,7 +103,7 @@ class InputKind:
 
     @property
     def signs(self) -> tuple[np.ndarray, np.ndarray]:
-        """The argument ``signs`` of `apply_symmetry`."""
+        """The pair ``(quarter, mirror)``, for the parameter ``signs`` of `apply_symmetry`."""
         return self.quarter, self.mirror
 
 
@@ -112,7 +112,7 @@ def _multiscale(arrays):
 
 
 def _measurement_error(arrays):
-    """Return the measurement errors, float32; warn and assume one where they are unknown."""
+    """Return the measurement error per pixel; warn and use an assumed value if it is unknown."""
     if arrays.measurement_error is not None:
         return arrays.measurement_error.astype(np.float32, copy=False)
     warn_user(
@@ -126,9 +126,10 @@ def _measurement_error(arrays):
 
 
 def _paper(arrays):
-    """Return mean g1, mean g2 and mean measurement error, unsmoothed (Cha et al. 2025, sec. 2.3).
+    """Return g1, g2 and the measurement error per pixel, unsmoothed (Cha et al. 2025, sec. 2.3).
 
-    The means are weighted; all three are 0 in pixels without galaxies.
+    They are weighted means over the galaxies of a pixel, and 0 in pixels without galaxies. The unit
+    of the network's output is 1.
     """
     shear = arrays.shear
     return np.stack([shear.real, shear.imag, _measurement_error(arrays)], -1, dtype=np.float32), 1.0
@@ -137,7 +138,7 @@ def _paper(arrays):
 def _smoothed(arrays):
     """Return the channels of `_paper`, smoothed to fill empty pixels (Hong et al. 2021).
 
-    All pixels with galaxies have the same weight, as in `_paper`.
+    The smoothing gives all pixels with galaxies the same weight.
     """
     has_galaxies = (arrays.inverse_variance > 0).astype(np.float32)
     shear, _ = normalized_smooth(
@@ -156,7 +157,7 @@ def _starts_with(names, *starts):
 _PAPER_CHANNELS = ("g1", "g2", "measurement error")
 _PAPER_SIGNS = (np.array([-1, -1, 1]), np.array([1, -1, 1]), np.zeros(3, dtype=bool))
 
-#: The kinds of input by name.
+#: The kinds of network input by name.
 INPUTS = {
     "multiscale": InputKind(
         _multiscale,

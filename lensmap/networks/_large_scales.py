@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The largest scales of a network's map, by the Wiener filter, which models the edges."""
+"""Replacement of the largest scales of a network's map by those of a Wiener-filtered map."""
 
 import functools
 
@@ -18,52 +18,55 @@ from lensmap.networks._inputs import GridArrays
 
 __all__ = ["large_scale_correction"]
 
-# The side of a pixel of the filter in pixels of the map: far smaller than the scales that it
-# corrects, and even, so that a field with even sides is padded alike on both.
+# The Wiener filter works on a coarse grid. Its cells, called blocks, have this side in map pixels.
+# Blocks are far smaller than the scales that are corrected. The side is even, so that a field with
+# even sides gets the same padding on opposite sides.
 _BLOCK_PIXELS = 6
 
-# The source redshift of the theory power spectrum, the prior. Its amplitude is fitted to the field.
+# The source redshift of the theory power spectrum that is the prior of the filter. The amplitude of
+# the prior is measured on the field.
 _Z_SOURCE = 1.0
 
-# The limits of this amplitude: sources at redshift 0.4 or no lensing at all, and beyond 2.5.
+# The limits of this amplitude. The lower corresponds to sources at redshift 0.4 or to no lensing at
+# all, the upper to sources beyond redshift 2.5.
 _AMPLITUDES = (0.1, 5.0)
 
-# The two smoothings, in blocks, between which the amplitude is measured.
+# The amplitude is measured on the difference of two maps with these Gaussian smoothings, in blocks.
 _BAND = (1.0, 4.0)
 
-# Blocks count for the amplitude where this fraction of the neighborhood has data.
+# The amplitude is measured in blocks where at least this fraction of the neighborhood has data.
 _MIN_COVERAGE = 0.8
 
-# With fewer such blocks the amplitude is not measured.
+# With fewer such blocks, the amplitude is set to 1.
 _MIN_BLOCKS = 64
 
 _ARCMIN = np.pi / 180 / 60
 
 
 def large_scale_correction(arrays: GridArrays, kappa: np.ndarray, smoothing: float) -> np.ndarray:
-    r"""Compute the correction that replaces the largest scales of a map by a Wiener filter's.
+    r"""Compute the correction that replaces the largest scales of a map by a Wiener-filtered map.
 
     .. math:: \Delta = G_\sigma * (\hat\kappa_\mathrm{W} - \hat\kappa)
 
-    The input of a network is a set of Kaiser-Squires maps, for which the shear outside of the field
-    is zero. This suppresses structures whose size is comparable to the field. The Wiener filter
-    solves for the mass outside as well. On scales of many arcminutes the data dominate, so that its
-    prior matters little. The prior is the theory power spectrum for sources at redshift 1, times
-    the amplitude of the signal on this field, measured as the E-mode minus the B-mode power.
+    The input of a network is a set of Kaiser-Squires maps, which assume zero shear outside the
+    field. This suppresses structures whose size is comparable to the field. A Wiener filter solves
+    for the mass outside the field as well. On scales of many arcminutes the data dominate, so that
+    the prior of the filter matters little. This prior is the theory power spectrum for sources at
+    redshift 1, times an amplitude measured on the field from the E-mode minus the B-mode power.
 
     Parameters
     ----------
     arrays : GridArrays
-        The data.
+        The binned shear and its inverse variance.
     kappa : `numpy.ndarray`
-        The map of a network, ``(ny, nx)``.
+        The convergence map predicted by the network, ``(ny, nx)``.
     smoothing : float
         The standard deviation of the Gaussian :math:`G_\sigma`, in pixels of the map.
 
     Returns
     -------
     `numpy.ndarray`
-        Float32, ``(ny, nx)``, to be added to ``kappa``.
+        The correction to add to ``kappa``, float32, ``(ny, nx)``.
 
     References
     ----------
@@ -80,13 +83,16 @@ def large_scale_correction(arrays: GridArrays, kappa: np.ndarray, smoothing: flo
     coverage /= coverage.max()
     width = smoothing / _BLOCK_PIXELS
     difference = coverage * (wiener - blocks.sum(kappa) / blocks.sum(np.ones(kappa.shape)))
-    # The small constant takes the correction to 0 far from all data.
+    # The small constant makes the correction 0 far from all data.
     smooth = gaussian_smooth(difference, width) / (gaussian_smooth(coverage, width) + 1e-3)
     return blocks.spread(smooth).astype(np.float32)
 
 
 def _wiener_filter(shear, inverse_variance, pixel):
-    """Return the Wiener-filtered convergence of a coarse field; ``pixel`` is in radians."""
+    """Return the Wiener-filtered convergence of a shear field on a coarse grid.
+
+    ``pixel`` is the pixel scale of the coarse grid in radians.
+    """
     shape = padded_shape(shear.shape, 1.5)
     power = mode_power(shape, pixel, lambda ell: interpolate_power(ell, *_theory()))
     power *= _amplitude(shear, inverse_variance, power)
@@ -105,7 +111,11 @@ def _theory():
 
 
 def _amplitude(shear, inverse_variance, power):
-    """Return the E-mode minus the B-mode power in a band, over the power of the prior there."""
+    """Return the amplitude of the signal power relative to the prior.
+
+    It is the E-mode minus the B-mode variance in a band of scales, divided by the variance that the
+    prior predicts in this band. It is 1 if too few blocks have data.
+    """
     inside = gaussian_smooth((inverse_variance > 0).astype(float), _BAND[0]) > _MIN_COVERAGE
     if np.count_nonzero(inside) < _MIN_BLOCKS:
         return 1.0
@@ -120,7 +130,7 @@ def _amplitude(shear, inverse_variance, power):
 
 
 class _Blocks:
-    """Square blocks of pixels that cover a field, centered on it."""
+    """The division of a field into square blocks of pixels, centered on the field."""
 
     def __init__(self, shape):
         self.shape = shape
@@ -128,13 +138,13 @@ class _Blocks:
         self._pad = [(m // 2, m - m // 2) for m in missing]
 
     def sum(self, plane):
-        """Return the sum of each block."""
+        """Sum the pixels of each block."""
         plane = np.pad(plane, self._pad)
         ny, nx = (n // _BLOCK_PIXELS for n in plane.shape)
         return plane.reshape(ny, _BLOCK_PIXELS, nx, _BLOCK_PIXELS).sum(axis=(1, 3))
 
     def spread(self, plane):
-        """Interpolate a smooth plane of blocks to the pixels of the field."""
+        """Interpolate a map with one value per block to the pixels of the field."""
         for axis, (n, (before, _)) in enumerate(zip(self.shape, self._pad, strict=True)):
             n_blocks = plane.shape[axis]
             position = (np.arange(n) + before + 0.5) / _BLOCK_PIXELS - 0.5

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The inputs of the network of lensmap: Kaiser-Squires maps in units of their noise."""
+"""The inputs of the network ``lensmap``: Kaiser-Squires maps in units of their noise."""
 
 from itertools import chain, pairwise
 
@@ -9,16 +9,18 @@ from lensmap.flatsky import gaussian_smooth, multiscale_convergence
 
 __all__ = ["MULTISCALE_CHANNELS", "multiscale_inputs", "reference_noise"]
 
-# Gaussian smoothing of the maps, in pixels.
+# The Gaussian smoothings of the Kaiser-Squires maps, in pixels.
 _SIGMAS = (0.0, 1.5, 3.0, 6.0, 14.0)
 
-# The smoothings, in pixels, of the weight: the fraction of the neighborhood that has data.
+# The smoothings, in pixels, of the weight channels. The smoothed weight is about the fraction of
+# the neighborhood that has data.
 _WEIGHT_SIGMAS = (3.0, 14.0)
 
-# The smoothings, in pixels, of the depth of a survey and of its footprint.
+# The smoothings, in pixels, of the depth map of a survey and of its footprint.
 _DEPTH_SIGMA, _FOOTPRINT_SIGMA = 16.0, 3.0
 
-# The noise per pixel and the pixel scale (arcmin) of Cha et al. 2025, whose log channels are 0.
+# The noise per pixel and the pixel scale of Cha et al. 2025. The channels "log noise" and
+# "log pixel" are logarithms relative to these values.
 _REFERENCE_NOISE, _REFERENCE_SCALE_ARCMIN = 0.115, 0.41
 
 MULTISCALE_CHANNELS = (
@@ -29,26 +31,29 @@ MULTISCALE_CHANNELS = (
     *("adaptive", "gain 0", "gain 1.5", "gain 3", "gain 6", "gain 14"),
 )
 
-# The smoothings, in pixels, whose B-mode is a channel.
+# The smoothings, in pixels, for which the B-mode is a channel as well.
 _B_SIGMAS = (0.0, 3.0)
 
-# Pixels count for the strength of the signal where this fraction of the neighborhood has data.
+# The strength of the signal is measured in pixels where at least this fraction of the neighborhood
+# has data.
 _MIN_COVERAGE = 0.8
 
 # The lower limit of the signal variance, in units of the B-mode variance.
 _MIN_SIGNAL = 1e-3
 
-# The lower limit of the noise between two scales, in units of that of white noise.
+# The lower limit of the noise variance between two neighboring scales, in units of the variance of
+# white noise between these scales.
 _MIN_NOISE = 0.3
 
-# The divisor that gives the adaptive map about the scatter of the other channels.
+# The adaptive map is divided by this number, which makes its scatter similar to that of the other
+# channels.
 _ADAPTIVE_UNIT = 0.3
 
 
 def reference_noise(inverse_variance: np.ndarray) -> np.ndarray:
-    """Compute the noise of a pixel with the mean depth of its neighborhood.
+    """Compute the shear noise that each pixel would have at the mean depth of its neighborhood.
 
-    Holes and edges of the survey do not lower the depth.
+    Masked holes and pixels beyond the edges of the survey do not enter the mean depth.
 
     Parameters
     ----------
@@ -59,7 +64,7 @@ def reference_noise(inverse_variance: np.ndarray) -> np.ndarray:
     Returns
     -------
     `numpy.ndarray`
-        Float32, ``(ny, nx)``, positive everywhere.
+        The noise per component, float32, ``(ny, nx)``, positive everywhere.
 
     Raises
     ------
@@ -70,11 +75,12 @@ def reference_noise(inverse_variance: np.ndarray) -> np.ndarray:
     if not occupied.any():
         raise ValueError("the grid has no pixel with galaxies")
     density = gaussian_smooth(occupied.astype(np.float32), _FOOTPRINT_SIGMA)
-    # Within the survey the smoothed density is about that of the average galaxy.
+    # Pixels are inside the survey if the smoothed fraction of occupied pixels exceeds half of its
+    # mean over occupied pixels.
     inside = (density > 0.5 * density[occupied].mean()).astype(np.float32)
     depth = inverse_variance * inside
     mean = float(depth.sum(dtype=float) / inside.sum(dtype=float))
-    # Far from all data this becomes the mean of the survey.
+    # Far from all data, the smoothed depth approaches the mean depth of the survey.
     floor = np.float32(1e-3)
     smooth = gaussian_smooth(depth, _DEPTH_SIGMA) + floor * np.float32(mean)
     smooth /= np.maximum(gaussian_smooth(inside, _DEPTH_SIGMA), 0) + floor
@@ -84,16 +90,19 @@ def reference_noise(inverse_variance: np.ndarray) -> np.ndarray:
 def multiscale_inputs(
     shear: np.ndarray, inverse_variance: np.ndarray, pixel_scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    r"""Compute the channels of the network of lensmap.
+    r"""Compute the input channels of the network ``lensmap``.
 
-    The shear of a pixel is weighted by its inverse variance, relative to the mean of its
-    neighborhood. The weighted field is inverted (Kaiser & Squires 1993) as it is and smoothed. In
-    units of the noise of such a map, the same signal-to-noise ratio looks the same at any depth.
+    The shear in each pixel is weighted by its inverse variance, relative to the mean inverse
+    variance in the neighborhood. The weighted shear is converted to the convergence (Kaiser &
+    Squires 1993), without smoothing and with several Gaussian smoothings. Each map is divided by
+    its noise, so that a given signal-to-noise ratio has the same channel value at any depth.
 
     The strength of the signal, which depends on the redshift of the sources, is measured on the
-    field: between neighboring scales, the variance of the E-mode exceeds that of the B-mode by the
-    signal variance, S. The adaptive map is the sum of the differences between neighboring scales,
-    each with the gain :math:`S / (S + N)`. It is a Wiener filter with a stepwise gain.
+    field. For this, the maps of neighboring smoothings are subtracted. In each difference map, the
+    variance of the E-mode exceeds that of the B-mode by the signal variance S. The adaptive map is
+    the sum of the E-modes of the difference maps, each times the gain :math:`S / (S + N)`, where N
+    is the noise variance. The adaptive map is thus a Wiener-filtered map whose gain is constant
+    between neighboring scales.
 
     Parameters
     ----------
@@ -104,21 +113,22 @@ def multiscale_inputs(
         The inverse variance of the mean shear per component, ``(ny, nx)``; 0 in pixels without
         galaxies.
     pixel_scale : float
-        The side of a pixel, arcmin.
+        The pixel scale, arcmin.
 
     Returns
     -------
     inputs : `numpy.ndarray`
-        The channels `MULTISCALE_CHANNELS`, float32, ``(ny, nx, 18)``; numbers in their names are
-        smoothings in pixels.
+        The channels in the order of `MULTISCALE_CHANNELS`, float32, ``(ny, nx, 18)``. Numbers in
+        the names of channels are smoothings in pixels.
     noise : `numpy.ndarray`
-        `reference_noise`, the unit of the network's output, float32, ``(ny, nx)``.
+        The noise per pixel from `reference_noise`, which is the unit of the network's output,
+        float32, ``(ny, nx)``.
     """
     inverse_variance = inverse_variance.astype(np.float32, copy=False)
     noise = reference_noise(inverse_variance)
     weight = inverse_variance * noise**2
-    # Channels are written in place: two copies of all of them would not fit into memory for large
-    # maps.
+    # Channels are written in place, because two copies of all channels of a large map would not fit
+    # into memory.
     inputs = np.empty((*shear.shape, len(MULTISCALE_CHANNELS)), dtype=np.float32)
     channels = {name: inputs[..., i] for i, name in enumerate(MULTISCALE_CHANNELS)}
     channels["weight"][...] = weight
@@ -131,7 +141,7 @@ def multiscale_inputs(
 
 
 def _fill_maps(channels, shear, noise):
-    """Fill the channels of the E-mode, the B-mode, the adaptive map and its gains."""
+    """Fill in the channels of the E-mode, the B-mode, the adaptive map and its gains."""
     inside = channels["weight 3"] > _MIN_COVERAGE
     if not inside.any():
         inside = channels["weight 3"] >= channels["weight 3"].max()
@@ -143,15 +153,16 @@ def _fill_maps(channels, shear, noise):
         _SIGMAS, _white_noise_between_scales(), pairs, strict=True
     ):
         name = f" {sigma:g}" if sigma else ""
-        # White noise of 1 per pixel has this scatter after smoothing.
+        # The noise of the smoothed map: white noise of variance 1 per pixel has the standard
+        # deviation 1 / (2 sqrt(pi) sigma) after smoothing.
         unit = noise / np.float32(max(1.0, 2 * np.sqrt(np.pi) * sigma))
         channels["E" + name][...] = finer.real / unit
         if sigma in _B_SIGMAS:
             channels["B" + name][...] = finer.imag / unit
         band = finer - coarser
-        # One number for the whole field, since it stands for the redshift of the sources.
+        # One variance for the whole field, because the signal depends on the source redshifts.
         e, b = (float(np.mean(np.square(x[inside], dtype=float))) for x in (band.real, band.imag))
-        # The limit keeps noise-free galaxies within the range of the training.
+        # The lower limit keeps simulations without noise within the range of the training data.
         band_noise = max(b / noise_square, _MIN_NOISE * white)
         signal = np.float32(max(e - b, _MIN_SIGNAL * b, np.finfo(np.float32).tiny))
         gain = signal / (signal + np.float32(band_noise) * noise**2)
@@ -161,7 +172,11 @@ def _fill_maps(channels, shear, noise):
 
 
 def _white_noise_between_scales():
-    """Return the variance, between neighboring scales, of white noise of variance 1 per pixel."""
+    """Return the variance of white noise in the difference of maps of neighboring smoothings.
+
+    The white noise has a variance of 1 per pixel. The last value is for the map with the largest
+    smoothing itself.
+    """
 
     def overlap(one, other):
         square = one**2 + other**2

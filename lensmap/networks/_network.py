@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Network`: a Keras model with its architecture and its domain."""
+"""`Network`: a Keras model with its architecture and domain."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,21 +18,21 @@ from lensmap.utils import ParameterError, ParameterTypeError
 
 __all__ = ["Network", "Prediction"]
 
-# Smaller maps are padded to this side: some networks need as many pixels.
+# Smaller maps are padded to this side, because some networks need as many pixels.
 _MIN_SIDE_PIXELS = 64
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The map that a network predicts for a grid.
+    """The convergence map that a network predicts, with confidence intervals.
 
     Attributes
     ----------
     kappa : `numpy.ndarray`
         The convergence, float32, ``(ny, nx)``.
     half_widths : dict
-        The half-widths, ``(ny, nx)``, of the confidence intervals about ``kappa``, by confidence
-        level (0.68, 0.95). Empty if the network does not predict them.
+        The half-widths of the confidence intervals around ``kappa``, ``(ny, nx)``, keyed by the
+        confidence level (0.68, 0.95). Empty if the network predicts no intervals.
     """
 
     kappa: np.ndarray
@@ -41,30 +41,31 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A Keras model for mass maps, with its architecture and its domain.
+    """A Keras model for mass maps, with its architecture and domain.
 
     Attributes
     ----------
     model : `keras.Model`
-        Maps ``(n, ny, nx, n_channels)`` to ``(n, ny, nx, 1)``, the convergence in the unit of the
-        kind of input; or to ``(n, ny, nx, 3)``, with the natural logarithms of the half-widths of
-        the 68 and 95 per cent confidence intervals in the same unit.
+        A model with the input ``(n, ny, nx, n_channels)``. Its output is ``(n, ny, nx, 1)``, the
+        convergence, or ``(n, ny, nx, 3)``, the convergence and the natural logarithms of the
+        half-widths of the 68 and 95 per cent confidence intervals. The kind of input determines
+        the unit of the convergence and the half-widths.
     architecture : Architecture
         The kind of input and the geometry of the model.
     domain : Domain
-        The data that the network was trained for.
+        The ranges of data that the network was trained for.
     half_width_factors : tuple of float
-        The factors by which calibration multiplies the two half-widths.
+        The calibration factors that multiply the half-widths for 68 and 95 per cent.
     card : dict
-        The card, see `lensmap.networks.read_card`.
+        The card, as returned by `lensmap.networks.read_card`.
 
     Raises
     ------
     TypeError
-        If ``model`` or ``architecture`` has another type.
+        If ``model`` or ``architecture`` has the wrong type.
     ValueError
-        If the model does not have the channels of the kind of input, or does not map images of any
-        size to 1 or 3 planes.
+        If the number of input channels does not fit the kind of input, or the model does not
+        convert images of any size to 1 or 3 planes.
     """
 
     model: keras.Model
@@ -109,14 +110,15 @@ class Network:
         symmetrize: bool = False,
         tile_size: int = 1024,
     ) -> Prediction:
-        """Predict the convergence for a grid.
+        """Predict the convergence from binned shear.
 
         Parameters
         ----------
         arrays : GridArrays or `~lensmap.ShearGrid`
-            The binned reduced shear.
+            The binned reduced shear and its inverse variance.
         symmetrize : bool
-            Whether to average over the eight rotations and mirrors of the field.
+            Whether to average the predictions over the eight rotations and reflections of the
+            field.
         tile_size : int
             The approximate side, in pixels, of the tiles into which larger maps are divided.
 
@@ -145,7 +147,7 @@ class Network:
         return Prediction(kappa, half_widths)
 
     def _padded_side(self, n):
-        """Return the side of the input for a map of n pixels a side."""
+        """Return the side of the padded input for a map with a side of n pixels."""
         stride, margin = self.architecture.stride, self.architecture.margin
         return stride * -(-max(n + 2 * margin, _MIN_SIDE_PIXELS) // stride)
 
@@ -159,8 +161,8 @@ class Network:
     def _call(self):
         """The model as a function of images.
 
-        On TensorFlow it is one graph for all map sizes, which takes half the time of eager
-        execution. `keras.Model.predict` would trace a new graph for each size.
+        With the TensorFlow backend, it is one graph for all map sizes, which is twice as fast as
+        eager execution. `keras.Model.predict` would trace a new graph for each size.
         """
         def call(images):
             return self.model(images, training=False)
@@ -170,11 +172,11 @@ class Network:
         import tensorflow
 
         images = tensorflow.TensorSpec((None, None, None, self.model.input_shape[-1]), "float32")
-        # A Keras model has no Python control flow to translate.
+        # A Keras model has no Python control flow, so autograph is not needed.
         return tensorflow.function(call, input_signature=[images], autograph=False)
 
     def __getstate__(self):
-        # A graph can neither be copied nor pickled; it is made again when needed.
+        # A graph can be neither copied nor pickled. It is built again when needed.
         return {name: value for name, value in self.__dict__.items() if name != "_call"}
 
     def _run(self, planes):
@@ -220,9 +222,9 @@ def _channels(model):
 
 
 def _center(planes, sides, extended):
-    """Pad planes to larger sides; return them and the slices of the original pixels.
+    """Pad planes to larger sides; return the padded planes and the slices of the original pixels.
 
-    The padding is the same on both sides, so that a mirrored map is padded like the map.
+    Opposite sides get the same padding, so that padding and mirroring commute.
     """
     before = [(side - n) // 2 for side, n in zip(sides, planes.shape)]
     inner = tuple(slice(b, b + n) for b, n in zip(before, planes.shape))

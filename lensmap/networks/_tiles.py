@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Maps of any size: in one piece if they are small, else in tiles that are blended."""
+"""Processing of maps of any size: small maps as a whole, larger maps in blended tiles."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,10 +20,11 @@ class Tiling:
     overlap : int
         The number of pixels that neighboring tiles share, a multiple of ``stride`` below ``size``.
     dead : int
-        The number of pixels that are not used at edges of a tile inside the map.
+        The width, in pixels, of the border of a tile that is discarded where the tile overlaps
+        another.
     stride : int
-        Tiles start at multiples of ``stride``, so that networks that reduce the resolution treat
-        all tiles alike.
+        The number of pixels of which the first pixel of each tile is a multiple, so that networks
+        that reduce the resolution treat all tiles alike.
     """
 
     size: int
@@ -34,21 +35,22 @@ class Tiling:
     def apply(
         self, function: Callable[[np.ndarray], np.ndarray], planes: np.ndarray, n_out: int
     ) -> np.ndarray:
-        """Apply a function to a stack of planes, tile by tile.
+        """Apply a function to a stack of planes tile by tile, and blend the results.
 
         Parameters
         ----------
         function : callable
-            Maps ``(ny, nx, n)``, with ny and nx multiples of ``stride``, to ``(ny, nx, n_out)``.
+            A function that converts an array ``(ny, nx, n)``, with ny and nx multiples of
+            ``stride``, to ``(ny, nx, n_out)``.
         planes : `numpy.ndarray`
-            ``(ny, nx, n)``, with ny and nx multiples of ``stride``.
+            The input planes, ``(ny, nx, n)``, with ny and nx multiples of ``stride``.
         n_out : int
             The number of output planes.
 
         Returns
         -------
         `numpy.ndarray`
-            Float32, ``(ny, nx, n_out)``.
+            The output planes, float32, ``(ny, nx, n_out)``.
         """
         ny, nx, _ = planes.shape
         if ny <= self.size and nx <= self.size:
@@ -62,7 +64,10 @@ class Tiling:
         return result
 
     def _windows(self, n):
-        """Return the first pixel and the pixel weights of each tile along an axis."""
+        """Return the first pixel and the blending weights of each tile along an axis of n pixels.
+
+        At each pixel, the weights of all tiles add up to 1.
+        """
         starts, size = tile_positions(n, self.size, self.overlap, self.stride)
         shared = [start + size - following for start, following in zip(starts, starts[1:])]
         weights = np.ones((len(starts), size), dtype=np.float32)
@@ -79,7 +84,7 @@ class Tiling:
         ]
 
     def _rise(self, shared):
-        """Return weights that rise smoothly from 0 to 1 over the overlap of two tiles."""
+        """Return weights that rise smoothly from 0 to 1 over an overlap of ``shared`` pixels."""
         dead = min(self.dead, (shared - 1) // 2)
         t = (np.arange(shared) + 0.5 - dead) / (shared - 2 * dead)
         return (np.sin(0.5 * np.pi * np.clip(t, 0, 1)) ** 2).astype(np.float32)
@@ -91,21 +96,22 @@ def tile_positions(n: int, size: int, overlap: int, stride: int) -> tuple[list[i
     Parameters
     ----------
     n : int
-        The length of the axis, a multiple of ``stride``.
+        The length of the axis in pixels, a multiple of ``stride``.
     size, overlap, stride : int
-        As for `Tiling`; the actual overlap may be smaller by less than ``stride``.
+        As for `Tiling`. The actual overlap may be smaller, by less than ``stride``.
 
     Returns
     -------
     starts : list of int
-        The first pixels, multiples of ``stride``.
+        The first pixel of each tile, a multiple of ``stride``.
     size : int
-        The size of each tile, a multiple of ``stride``, at most the given one. A single tile is as
-        large as the axis.
+        The actual size of the tiles, a multiple of ``stride`` and at most the parameter ``size``. A
+        single tile is as large as the axis.
     """
     if n <= size:
         return [0], n
     n_tiles = -(-(n - overlap) // (size - overlap))
-    # The smallest size with this number of tiles: pixels in a larger overlap are computed twice.
+    # The smallest size with this number of tiles: a larger one would only widen the overlaps, whose
+    # pixels are computed twice.
     size = -(-(n + (n_tiles - 1) * overlap) // (n_tiles * stride)) * stride
     return [i * (n - size) // (n_tiles - 1) // stride * stride for i in range(n_tiles)], size

@@ -1,8 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Files of networks: weights as plain arrays, and a card with their origin and checksum.
+"""Reading and writing of networks.
 
-A network is two files: ``NAME.h5`` holds the weights (HDF5), ``NAME.json`` the card with the
-SHA-256 of the weights. Loading them executes nothing that is in the files.
+A network is stored in two files. ``NAME.h5`` (HDF5) holds the weights as plain arrays.
+``NAME.json`` is the card, with the origin of the network and the SHA-256 checksum of the weights
+file. Reading them never executes code from the files.
 """
 
 import functools
@@ -27,31 +28,32 @@ from lensmap.utils import ParameterError, ParameterTypeError, atomic_write
 
 __all__ = ["as_network", "load_network", "save_network"]
 
-# The geometry assumed for a Keras model without a card, in pixels: that of a U-Net of five levels.
+# The reach and stride, in pixels, assumed for a Keras model without a card: those of a U-Net of
+# five levels.
 _DEFAULT_REACH, _DEFAULT_STRIDE = 96, 32
 
 
 def load_network(name: PathLike) -> Network:
-    """Load a network.
+    """Load a network from its files.
 
     Parameters
     ----------
     name : str or path-like
-        A name of `available_networks`, or the path of a weights file (``.h5``) that `save_network`
-        wrote.
+        One of the names in `available_networks`, or the path of a weights file (``.h5``) written
+        by `save_network`.
 
     Returns
     -------
     Network
-        The network, with a new Keras model in each call.
+        The network. Each call builds a new Keras model.
 
     Raises
     ------
     FileNotFoundError
         If a file is missing.
     ValueError
-        If the network does not exist, or its files are damaged, do not match each other, or have
-        the format of another version of lensmap.
+        If there is no network of this name, or its files are damaged, do not match each other, or
+        have the format of another version of lensmap.
     """
     card, (path, _) = read_card(name), network_files(name)
     if not path.is_file():
@@ -71,23 +73,23 @@ def load_network(name: PathLike) -> Network:
 
 
 def as_network(network: PathLike | Network | keras.Model) -> Network:
-    """Return a network, its name, its file or a Keras model as a `Network`.
+    """Convert a network name, a path or a Keras model to a `Network`.
 
     Parameters
     ----------
     network : str, path-like, Network or `keras.Model`
-        A name or a path as for `load_network`, a network, or a Keras model, whose kind of input
-        follows from its number of channels.
+        A name or a path as for `load_network`, a Keras model, or a `Network`, which is returned
+        unchanged. The kind of input of a Keras model follows from its number of input channels.
 
     Returns
     -------
     Network
-        The network. Networks from files are cached until their card changes.
+        The network. A network loaded from files is cached until its card changes.
 
     Raises
     ------
     TypeError, ValueError
-        If ``network`` is none of these, or as for `load_network`.
+        If ``network`` is none of these, or `load_network` fails.
     """
     if isinstance(network, Network):
         return network
@@ -118,7 +120,7 @@ def _load_cached(name, card):
 
 
 def _set_weights(model, path):
-    """Set the weights of a model to the arrays of a file."""
+    """Set the weights of a model to the arrays in a weights file."""
     values = []
     with h5py.File(path, "r") as file:
         names = {variable.path for variable in model.weights}
@@ -149,26 +151,27 @@ def save_network(
     options: Mapping | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write the weights of a network in half precision, and its card.
+    """Write the weights of a network, in half precision, and its card.
 
     Parameters
     ----------
     network : Network
         The network.
     path : path-like
-        The weights file, which ends in ``.h5``. The card gets the same name, with ``.json``.
+        The path of the weights file, which must end in ``.h5``. The card gets the same name with
+        the suffix ``.json``.
     architecture : str
-        The name by which ``build`` makes the model.
+        The name of the architecture, from which ``build`` makes the model again.
     options : dict or None
-        The options with which ``build`` makes the model; None is the default options.
+        The options with which ``build`` makes the model; None for the default options.
     overwrite : bool
         Whether to replace existing files.
 
     Raises
     ------
     ValueError
-        If ``path`` does not end in ``.h5``, the architecture does not exist, or weights are not
-        finite in half precision.
+        If ``path`` does not end in ``.h5``, there is no architecture of this name, or weights are
+        not finite in half precision.
     FileExistsError
         If a file exists and ``overwrite`` is False.
     """
@@ -189,7 +192,7 @@ def save_network(
         **network.domain.to_card(),
         "half_width_factors": network.half_width_factors,
     }
-    # Both files are complete before either gets its final name.
+    # Both files are written completely before either gets its final name.
     with (
         atomic_write(card_path, overwrite=overwrite) as card_file,
         atomic_write(path, overwrite=overwrite) as weights_file,
@@ -202,7 +205,7 @@ def save_network(
 def _write_weights(model, path):
     with h5py.File(path, "w") as file:
         for variable in model.weights:
-            with np.errstate(over="ignore"):  # an error below
+            with np.errstate(over="ignore"):  # overflows raise the error below
                 value = keras.ops.convert_to_numpy(variable.value).astype(np.float16)
             if not np.all(np.isfinite(value)):
                 raise ValueError(f"the weights {variable.path!r} are not finite as float16")
