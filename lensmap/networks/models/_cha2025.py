@@ -10,38 +10,39 @@ from lensmap.networks.models._large_kernel import LargeConv2D, LargeConv2DTransp
 
 __all__ = ["cha2025_network"]
 
-# The sides in pixels of the kernels applied to the input, with 8 channels each.
+# The kernel sides, in pixels, of the three convolutions of the input, which have 8 channels each.
 _KERNEL_SIDES = (9, 25, 49)
 
-# The default slope of Keras is that of the paper.
+# The default slope of Keras is the slope in the paper.
 _ACTIVATION = "leaky_relu"
 
 
 def cha2025_network(
     method: Literal["auto", "fft", "direct"] = "auto", dropout: float = 0.25
 ) -> keras.Model:
-    """Build the network of Cha et al. 2025, Table 1: 5 606 617 parameters.
+    """Build the network of Cha et al. 2025, which has 5 606 617 parameters.
 
     Parameters
     ----------
     method : {"auto", "fft", "direct"}
-        The algorithm for the large kernels, see ``LargeConv2D``; the weights do not depend on it.
+        The convolution algorithm for the large kernels, see ``LargeConv2D``. The weights are the
+        same for all algorithms.
     dropout : float
-        The dropout rate after the Concatenate and the Multiply layer, in training.
+        The dropout rate in training, after the Concatenate and the Multiply layer.
 
     Returns
     -------
     `keras.Model`
-        Maps ``(n, ny, nx, 3)`` to ``(n, ny, nx, 1)``, where ny and nx are at least 49. The input
-        channels are the means per pixel of g1, of g2 (pixel basis: x to the right, y upwards) and
-        of the measurement error of the ellipticities; 0 in empty pixels. The output is the
-        convergence.
+        A model with the input ``(n, ny, nx, 3)`` and the output ``(n, ny, nx, 1)``, where ny and
+        nx are at least 49. The input channels are the means in each pixel of g1, g2 (pixel basis:
+        x to the right, y upwards) and the measurement error of the ellipticities. All are 0 in
+        empty pixels. The output is the convergence.
 
     Notes
     -----
-    The last convolution has no padding, so that the outermost 24 pixels of the map depend only on
-    data further inside. `Network` pads the field with as many empty pixels, in the way in which
-    the first convolutions pad it.
+    The last large convolution has no padding, so that the outermost 24 pixels of the map depend
+    only on data further inside. `Network` therefore pads the field with 24 empty pixels on each
+    side, which are cut off the map.
 
     References
     ----------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Initial weights for the network of Cha et al. 2025: nearly a Wiener filter."""
+"""Initial weights that make the network of Cha et al. 2025 nearly a Wiener filter."""
 
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["start_from_wiener"]
 
-# The smoothings of the four pairs of filters of each window, by the side of the window in pixels.
-# They are at least half a pixel.
+# The Gaussian smoothings of the Kaiser-Squires filters in the first layers, keyed by the side of
+# the kernel in pixels. Each smoothing has a pair of filters with opposite signs. Smoothings of less
+# than half a pixel are raised to half a pixel.
 _SMOOTHINGS_ARCMIN = {
     9: (0.29, 0.41, 0.62, 0.82),
     25: (0.41, 0.66, 1.03, 1.64),
@@ -23,28 +24,31 @@ _SMOOTHINGS_ARCMIN = {
 }
 _N_PAIRS = 12
 
-# The leaky ReLUs of x and of -x differ by this factor times x.
+# For the leaky ReLU f, f(x) - f(-x) is this factor times x.
 _PAIR_GAIN = 1.2
 
-# The edges, in pixels, of the rings in which the kernels of the last pair are constant.
+# The edges, in pixels, of the rings in which the kernels of the last convolution are constant.
 _RING_EDGES = (0, 0.5, 1.2, 1.8, 2.6, 3.7, 5, 7, 9, 12, 15, 18, 21, 24.6)
 
-# The Gaussian that smooths the second half of the channels in the last layer, in pixels. It extends
-# the linear map from 48 to 72 pixels.
+# The standard deviation, in pixels, of the Gaussian with which the last transposed convolution
+# smooths the second half of its channels. It extends the reach of the linear filter from 48 to 72
+# pixels.
 _BROAD_PIXELS = 10.0
 
-# The sky and the survey for which the map is optimal: the source redshift, and 33 galaxies per
-# square arcminute with a dispersion of 0.24 and measurement errors of 0.06. The inputs do not hold
-# the number n of galaxies in a pixel, so that all pixels have the same weight and the noise goes as
-# the mean of 1 / n, which exceeds 1 over the mean of n by the first factor.
+# The source redshift and the noise for which the initial network is optimal. The noise is that of
+# 33 galaxies per square arcminute with an ellipticity dispersion of 0.24 and measurement errors of
+# 0.06. The inputs do not contain the number n of galaxies in a pixel, so that all pixels have the
+# same weight. The noise variance is then proportional to the mean of 1 / n over the pixels, which
+# is 1.27 times as large as 1 / (the mean of n).
 _Z_SOURCE = 2.0
 _NOISE_PER_ARCMIN2 = 1.27 * (0.24**2 + 0.06**2) / 33
 
-# The weight of the ridge regularization, relative to the mean diagonal of the matrix. A tenth of it
-# makes the kernels three times as large and improves Pearson's r by only .002.
+# The strength of the ridge regularization, relative to the mean diagonal element of the matrix. A
+# tenth of this value makes the kernels three times as large and improves Pearson's r by only .002.
 _RIDGE = 3e-3
 
-# The side of the grid of modes in pixels: larger than the reach of all kernels together.
+# The side, in pixels, of the grid on which kernels are Fourier transformed. It exceeds the combined
+# reach of all kernels.
 _GRID_PIXELS = 192
 
 
@@ -53,32 +57,35 @@ def start_from_wiener(
 ) -> None:
     r"""Set the weights so that the untrained network is nearly a Wiener filter.
 
-    From random weights, training makes no progress for a long time. The filters of the first layers
-    become those of Kaiser & Squires in real space, for several Gaussian smoothings,
+    Training that starts from random weights makes no progress for a long time. Here the kernels of
+    the first layers are set to Kaiser-Squires filters in real space, for several Gaussian
+    smoothings :math:`\sigma`,
 
     .. math:: \kappa(0) = \int \frac{d^2\theta}{\pi \theta^2} \gamma_t(\theta)
               \left[ 1 - \left( 1 + \frac{\theta^2}{2 \sigma^2} \right)
               e^{-\theta^2 / 2 \sigma^2} \right],
 
-    truncated to their windows. Each has both signs, so that the pair keeps what a leaky ReLU
-    suppresses in one of them. The first pair of convolutions returns 1 plus small random terms, the
-    factor of the Multiply layer. The last pair and the last layer sum the channels with the weights
-    that minimize the mean square error of the map, given the windows, the theory power spectrum and
-    white noise.
+    truncated to the size of the kernels. Each filter appears twice, with opposite signs, because a
+    leaky ReLU suppresses negative values. The next convolution and its transposed convolution
+    return 1 plus small random terms, by which the Multiply layer multiplies the channels. The last
+    convolution, its transposed convolution and the output layer add the channels. The weights of
+    this sum minimize the mean square error of the map, given the size of the kernels, the theory
+    power spectrum and white noise.
 
     Parameters
     ----------
     model : `keras.Model`
-        A model of ``cha2025_network``; its weights are overwritten.
+        A model built by ``cha2025_network``, whose weights are overwritten.
     pixel_scale : float
-        The side of a pixel, arcmin.
+        The pixel scale, arcmin.
     seed : int, `numpy.random.SeedSequence`, `numpy.random.Generator` or None
-        Seed or generator of the random weights; None draws a seed.
+        Seed or generator for the random weights; None draws a new seed in each call.
 
     Notes
     -----
-    For the theory power spectrum, Pearson's r with the truth is .636, against .645 for a Wiener
-    filter without windows. The initial weights do not use the measurement error.
+    For the theory power spectrum, Pearson's r of the map with the true convergence is .636,
+    compared to .645 for a Wiener filter without truncation. The initial weights ignore the channel
+    of the measurement error.
 
     References
     ----------
@@ -117,7 +124,10 @@ def start_from_wiener(
 
 
 def _kaiser_squires_kernel(size, smoothing):
-    """Return the weights ``(size, size, 2)`` of g1 and g2 for the convergence at the center."""
+    """Return the Kaiser-Squires filter that gives the convergence at the center of its window.
+
+    It holds the weights of g1 and of g2 in each pixel, ``(size, size, 2)``.
+    """
     y, x = np.indices((size, size)) - (size - 1) / 2
     squared = x**2 + y**2
     scaled = squared / (2 * smoothing**2)
@@ -128,13 +138,15 @@ def _kaiser_squires_kernel(size, smoothing):
 
 
 def _best_gains(filters, rings, broad, pixel_scale):
-    """Return the gain of each ring of each filter, ``(output, filter, ring)``.
+    """Return the weight (gain) of each ring for each filter and output, ``(output, filter, ring)``.
 
-    The gains minimize the mean square error, the mean over modes of P (1 - T)^2 + N (K1^2 + K2^2).
-    P is the signal power, N the noise power, T the response to mass, K1 and K2 the kernels of g1
-    and g2. T, K1 and K2 are linear in the gains.
+    The outputs are the channels without and with the final smoothing. The gains minimize the mean
+    square error of the map, which is the mean over Fourier modes of
+    P (1 - T)^2 + N (K1^2 + K2^2). Here P is the signal power, N the noise power, T the ratio of the
+    map to the true convergence, and K1 and K2 the transforms of the total kernels of g1 and g2. T,
+    K1 and K2 are linear in the gains, so that a linear system has to be solved.
     """
-    # All kernels are even in both axes: their transforms are real, and a quadrant is enough.
+    # All kernels are even in both axes, so their transforms are real and one quadrant suffices.
     k = np.fft.rfftfreq(_GRID_PIXELS)
     kx, ky = np.meshgrid(k, k)
     multiplicity = np.where((k > 0) & (k < 0.5), 2.0, 1.0)
@@ -160,7 +172,7 @@ def _best_gains(filters, rings, broad, pixel_scale):
 
 
 def _pixel_power(kx, ky, pixel_scale):
-    """Return the variance of each mode of the pixel-averaged convergence."""
+    """Return the theory variance of each Fourier mode of the convergence averaged over pixels."""
     side = np.deg2rad(pixel_scale / 60)
     ell = 2 * np.pi * np.hypot(kx, ky) / side
     table = np.geomspace(ell[ell > 0].min(), ell.max(), 200)
@@ -172,7 +184,7 @@ def _pixel_power(kx, ky, pixel_scale):
 
 
 def _transform(kernel):
-    """Return a quadrant of the Fourier transform of a kernel about its center."""
+    """Return one quadrant of the Fourier transform of a kernel, with the origin at its center."""
     size, n = len(kernel), _GRID_PIXELS
     padded = np.zeros((n, n))
     padded[:size, :size] = kernel
@@ -186,7 +198,10 @@ def _radius():
 
 
 def _rings():
-    """Return rings ``(n, 49, 49)``, each with a sum of squares of 1."""
+    """Return the n kernels that are constant in one ring and 0 elsewhere, ``(n, 49, 49)``.
+
+    The squares of the values of each kernel add up to 1.
+    """
     radius = _radius()
     rings = [(radius >= a) & (radius < b) for a, b in zip(_RING_EDGES, _RING_EDGES[1:])]
     return np.array([ring / np.sqrt(ring.sum()) for ring in rings])
@@ -204,11 +219,15 @@ def _point():
 
 
 def _kernel_of_pairs(linear):
-    """Expand a kernel between channels x to pairs of channels, the leaky ReLUs of x and -x."""
+    """Convert a kernel for linear channels to a kernel for pairs of leaky ReLU channels.
+
+    Each linear channel x becomes two channels, the leaky ReLU of x and of -x, whose difference is
+    proportional to x.
+    """
     signs = np.array([[1.0, -1.0], [-1.0, 1.0]]) / _PAIR_GAIN
     return np.kron(linear, signs)
 
 
 def _random_kernel(rng):
-    """Return random weights that preserve the variance of their input."""
+    """Return a random kernel whose output has the same variance as its input."""
     return rng.normal(scale=1 / np.sqrt(49 * 49 * 24), size=(49, 49, 24, 24))

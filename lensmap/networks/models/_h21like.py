@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""A network after the description of Hong et al. 2021 by Cha et al. 2025."""
+"""A network like that of Hong et al. 2021, as described by Cha et al. 2025."""
 
 import keras
 from keras import layers
@@ -14,26 +14,29 @@ _ACTIVATION = "leaky_relu"
 def h21like_network(width: int = 32, size: int = 7) -> keras.Model:
     """Build an approximation of the network of Hong et al. 2021.
 
-    According to Cha et al. 2025, that network has eleven two-dimensional convolutions, a smoothed
-    input, an output of lower resolution that bicubic interpolation brings to the resolution of the
-    input, and a skip connection after each pair of a convolution and a transposed convolution. Its
-    kernel sizes and channels are not public. Those chosen here are lensmap's own, so that the
-    scores of this network are not those of the original. Two convolutions reduce the resolution to
-    a quarter, four pairs follow, and a last convolution makes the map.
+    According to Cha et al. 2025, the original network has a smoothed input, eleven two-dimensional
+    convolutions, and a skip connection after each pair of a convolution and a transposed
+    convolution. Its output has a lower resolution than the input and is upsampled by bicubic
+    interpolation. The kernel sizes and the numbers of channels are not published. lensmap uses its
+    own choices, so the scores of this network differ from those of the original. Here, two
+    convolutions reduce the resolution to a quarter, four pairs of convolutions follow, and a last
+    convolution returns the map.
 
     Parameters
     ----------
     width : int
-        The number of channels at a quarter of the resolution.
+        The number of channels at a quarter of the input resolution.
     size : int
-        The side of the kernels at a quarter of the resolution, in pixels of that resolution.
+        The side of the kernels at a quarter of the input resolution, in pixels of the reduced
+        resolution.
 
     Returns
     -------
     `keras.Model`
-        Maps ``(n, ny, nx, 3)``, the smoothed channels of ``cha2025_network``, to
-        ``(n, ny, nx, 1)``, the convergence. ny and nx are multiples of 4 and at least ``4 * size``.
-        With the default kernels, a pixel of the map depends on pixels up to 112 away.
+        A model with the input ``(n, ny, nx, 3)``, the channels of ``cha2025_network`` after
+        smoothing, and the output ``(n, ny, nx, 1)``, the convergence. ny and nx are multiples of 4
+        and at least ``4 * size``. With the default kernels, a pixel of the map depends on input
+        pixels at a distance of up to 112 pixels.
 
     References
     ----------

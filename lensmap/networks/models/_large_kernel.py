@@ -1,15 +1,16 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Convolution layers for large kernels, by Fourier transforms of overlapping tiles.
+"""Convolution layers for large kernels, which use Fourier transforms of overlapping tiles.
 
-A transform of some hundred points is faster as a product with the matrix of its cosines and sines
-than as an FFT followed by copies. The product runs near the peak speed of the processor for any
-memory layout, computes only the outputs that are needed from the inputs that are not zero, and its
-gradient is the product with the transposed matrix. All steps here are therefore products of real
-matrices, on every backend of Keras.
+The Fourier transforms have a length of about a hundred pixels. At this length, multiplying by the
+matrix of cosines and sines is faster than an FFT, which also needs copies of its data. A matrix
+product runs near the peak speed of the processor for any memory layout. It skips zero inputs and
+outputs that are not needed, and its gradient is the product with the transposed matrix. All steps
+in this module are therefore products of real matrices, on every backend of Keras.
 
-Tile axes come first: ``(y, x, channel, image, tile in y, tile in x)``. The transforms then act on
-the first axes and the kernel on the channels, without transposes in between. "ri" is an axis of
-length 2, the real and the imaginary part.
+Arrays of tiles have the axes ``(y, x, channel, image, tile in y, tile in x)``, where y and x are
+pixels within a tile. In this order the Fourier transforms act on the first axes and the kernel on
+the channels, without transposes in between. In comments on shapes, "ri" is an axis of length 2 for
+the real and the imaginary part, and k is an axis of frequencies.
 """
 
 from functools import lru_cache
@@ -32,7 +33,7 @@ _METHODS = ("auto", "fft", "direct")
 
 
 def _check_arguments(layer, method, paddings):
-    """Check parameters of the layer of Keras of which this layer supports one value."""
+    """Check the method, and the parameters of Keras layers that have only one supported value."""
     if method not in _METHODS:
         raise ParameterError("method", f"one of {_METHODS}", repr(method))
     fixed = {
@@ -64,8 +65,8 @@ def _finish(layer, outputs, dtype):
 class LargeConv2D(keras.layers.Conv2D):
     """A `keras.layers.Conv2D` that is fast for large kernels, such as 49 x 49.
 
-    Weights, parameters and, to rounding, results are those of `keras.layers.Conv2D`. Each layer can
-    replace the other in any model, and load its weights.
+    Weights and parameters are the same as for `keras.layers.Conv2D`, and results agree up to
+    rounding errors. Each layer can replace the other in any model and load its weights.
 
     Parameters
     ----------
@@ -84,16 +85,16 @@ class LargeConv2D(keras.layers.Conv2D):
     Raises
     ------
     ValueError
-        For another method or padding, and for strides, dilation, groups or a data format other
-        than 1, 1, 1 and "channels_last".
+        If ``method`` or ``padding`` is not one of the values above, or if strides, dilation, groups
+        or the data format are not 1, 1, 1 and "channels_last".
 
     Notes
     -----
-    Images are ``(n, ny, nx, channels)``; ny and nx may be undefined when a model is built. The
-    memory needed is about thirty times that of an image of 24 channels.
+    Images have the shape ``(n, ny, nx, channels)``. ny and nx may be undefined when a model is
+    built. The layer needs about thirty times as much memory as an image with 24 channels.
 
-    On GPUs that round the factors of matrix products (TensorFloat-32), both methods have the
-    precision of such products, unless this rounding is switched off.
+    GPUs may round the factors of matrix products (TensorFloat-32), which limits the precision of
+    both methods unless this rounding is switched off.
     """
 
     def __init__(
@@ -147,8 +148,8 @@ class LargeConv2D(keras.layers.Conv2D):
 class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
     """A `keras.layers.Conv2DTranspose` without strides that is fast for large kernels.
 
-    Each pixel of the input adds the kernel, times its value, to the output. The output is larger
-    than the input by the size of the kernel minus 1.
+    The kernel, times the value of each input pixel, is added to the output at the position of the
+    pixel. The output is larger than the input by the size of the kernel minus 1.
 
     Parameters
     ----------
@@ -165,8 +166,9 @@ class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
     Raises
     ------
     ValueError
-        For another method, a padding other than "valid", an output padding, and for strides,
-        dilation or a data format other than 1, 1 and "channels_last".
+        If ``method`` is not one of the values above, if the padding is not "valid", if there is an
+        output padding, or if strides, dilation or the data format are not 1, 1 and
+        "channels_last".
     """
 
     def __init__(
@@ -214,18 +216,20 @@ class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
 
 
 def _working_dtype(x):
-    """Return the dtype of the transforms: half precision is not sufficient for them."""
+    """Return the dtype of the Fourier transforms, for which half precision is not sufficient."""
     dtype = keras.backend.standardize_dtype(x.dtype)
     return dtype if dtype == "float64" else "float32"
 
 
 def _tiles_are_faster(kernel_size, c_in, c_out):
-    """Return whether tiles are faster, by a rule for the kernel size and the channels.
+    """Return whether Fourier transforms of tiles are faster than the direct method.
 
-    Per pixel of the image, the direct method multiplies area * c_in * c_out times. Tiles have one
-    cost per channel and one per pair of channels. The table has the side of the kernel at which
-    both methods took the same time (forward, and with both gradients), for 256 x 256 pixels on two
-    cores with TensorFlow, and the side by this rule.
+    For each pixel of the image, the direct method takes area * c_in * c_out multiplications, where
+    area is that of the kernel. The cost of tiles has a term proportional to the number of channels
+    and one proportional to c_in * c_out, so that the critical area depends on the channels. The
+    table lists the side of the kernel at which both methods took the same time, for the forward
+    pass and with both gradients, and the side predicted by the rule in this function. The times
+    were measured for 256 x 256 pixels on two cores with TensorFlow.
 
     ========  ============  ===========  =======
     channels  forward       gradients    rule
@@ -237,7 +241,8 @@ def _tiles_are_faster(kernel_size, c_in, c_out):
     64 -> 64  5             6            6
     ========  ============  ===========  =======
 
-    Above 16 x 16, gradients by the direct method take 20 to 200 times as long as those by tiles.
+    For kernels larger than 16 x 16, gradients take 20 to 200 times as long with the direct method
+    as with tiles.
     """
     area = kernel_size[0] * kernel_size[1]
     return area > min(256, 22 + 270 * (1 / c_in + 1 / c_out))
@@ -249,9 +254,12 @@ def _tiles_are_faster(kernel_size, c_in, c_out):
 
 
 def _valid(x, kernel, before, after):
-    """Correlate images ``(n, ny, nx, c)``, padded with zeros, with ``(ky, kx, c, c_out)``.
+    """Correlate images with a kernel, keeping pixels where the kernel lies within the padded image.
 
-    Overlap-save: in a tile of the length of its transform, the first pixels are valid.
+    The images ``(n, ny, nx, c)`` are padded with zeros: ``before`` and ``after`` are the numbers of
+    pixels in y and x. The kernel is ``(kh, kw, c, c_out)``. The method is overlap-save: a tile is
+    as long as its Fourier transform, and only its first pixels, which are free of wrap-around, are
+    kept.
     """
     n, ny, nx, c = ops.shape(x)
     kh, kw, _, c_out = kernel.shape
@@ -275,9 +283,11 @@ def _valid(x, kernel, before, after):
 
 
 def _full(x, kernel):
-    """Convolve images ``(n, ny, nx, c)`` with ``(ky, kx, c, c_out)``, edges included.
+    """Convolve images with a kernel, keeping all pixels that the kernel reaches.
 
-    Overlap-add: a tile, padded to the length of its transform, also adds to its neighbors.
+    The images are ``(n, ny, nx, c)``, the kernel is ``(kh, kw, c, c_out)``. The method is
+    overlap-add: each tile is padded with zeros to the length of its Fourier transform, and the part
+    of the result beyond the tile is added to the neighboring tiles.
     """
     n, ny, nx, c = ops.shape(x)
     kh, kw, _, c_out = kernel.shape
@@ -298,9 +308,10 @@ def _full(x, kernel):
 
 
 def _filter(x, kernel, length, n_in, n_out, n_tiles, *, conjugate):
-    """Transform along x, multiply by the kernel's spectrum, and transform back.
+    """Transform tiles along x, multiply by the transform of the kernel, and transform back.
 
-    Maps ``(ky, ri * n_in, channels * tiles)`` to ``(ky, ri * n_out, c_out * tiles)``.
+    The input is ``(k in y, ri * n_in, channel * tile)``, already transformed along y. The result is
+    ``(k in y, ri * n_out, output channel * tile)``.
     """
     kh, kw, c_in, c_out = kernel.shape
     ly = _tiling(kh)[0]
@@ -316,18 +327,19 @@ def _filter(x, kernel, length, n_in, n_out, n_tiles, *, conjugate):
 
 
 def _cut(x, overlap):
-    """Append to each block ``(n, blocks, values)`` the first values of the next one.
+    """Append to each block the first ``overlap`` values of the next block.
 
-    The result has one block fewer. Blocks are flat because the gradient of a slice along many axes
-    is slow.
+    The array is ``(n, blocks, values)``, and the result has one block fewer. The values of a block
+    are on one axis because the gradient of a slice of an array with many axes is slow.
     """
     return ops.concatenate([x[:, :-1], x[:, 1:, :overlap]], -1)
 
 
 def _join(x, step, overlap):
-    """Add to each block ``(n, blocks, values)`` the values after ``step`` of the previous one.
+    """Add to each block the values of the previous block from the index ``step`` on.
 
-    The result has one block more.
+    The array is ``(n, blocks, values)``, where a block has ``step + overlap`` values. The result
+    has one block more, and a block has ``step`` values.
     """
     blocks = ops.pad(x[:, :, :step], ((0, 0), (0, 1), (0, 0)))
     return blocks + ops.pad(x[:, :, step:], ((0, 0), (1, 0), (0, step - overlap)))
@@ -338,11 +350,11 @@ def _times(matrix, x):
 
 
 def _product(a, b, *, transpose=False):
-    """Return the matrix products of a (or its transpose) and b."""
+    """Return the matrix products of a, or its transpose, with b."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
-        # keras.ops would transpose in memory, which takes as long as the product itself.
+        # keras.ops would make a transposed copy, which takes as long as the product itself.
         return tensorflow.matmul(a, b, transpose_a=transpose)
     return ops.matmul(ops.swapaxes(a, -1, -2) if transpose else a, b)
 
@@ -353,34 +365,42 @@ def _product(a, b, *, transpose=False):
 
 
 def _tiling(k):
-    """Return the length of the transform and the step between tiles for a kernel of k pixels.
+    """Return the length of the Fourier transform and the step between tiles, for k kernel pixels.
 
-    The length is 128 for 49 pixels. With 24 channels and images of 512 x 512 pixels, lengths of 96,
-    112, 144 and 164 were 6, 8, 2 and 12 per cent slower. The step is never less than the overlap,
-    so that a tile extends into one neighbor only.
+    The length is 128 for a kernel side of 49 pixels. For 24 channels and images of 512 x 512
+    pixels, lengths of 96, 112, 144 and 164 were slower by 6, 8, 2 and 12 per cent. The step is
+    never smaller than the overlap of tiles, so that a tile overlaps only the next tile.
     """
     length = 16 * -(-int(2.6 * k) // 16)
     return length, length - k + 1
 
 
 def _cos_sin(n_frequencies, n_points, length):
-    # Whole periods are removed in exact integer arithmetic.
+    # The modulo removes whole periods in exact integer arithmetic.
     phase = np.outer(np.arange(n_frequencies), np.arange(n_points)) % length
     return np.cos(2 * np.pi / length * phase), np.sin(2 * np.pi / length * phase)
 
 
 @lru_cache(maxsize=64)
 def _real_to_complex(length, n_in):
-    """Return (k * ri, n_in): half the frequencies of n_in real points, padded with 0."""
+    """Return the matrix ``(k * ri, n_in)`` that transforms n_in real points.
+
+    The points are padded with zeros to ``length``. The result has the frequencies k from 0 to half
+    the length.
+    """
     cos, sin = _cos_sin(length // 2 + 1, n_in, length)
     return np.stack([cos, -sin], axis=1).reshape(-1, n_in)
 
 
 @lru_cache(maxsize=64)
 def _complex_to_real(length, n_out):
-    """Return (n_out, k * ri): the first n_out points from half the frequencies."""
+    """Return the matrix ``(n_out, k * ri)`` of the inverse of `_real_to_complex`.
+
+    It gives the first n_out real points from the frequencies k from 0 to half the length.
+    """
     cos, sin = _cos_sin(length // 2 + 1, n_out, length)
-    # Each frequency also counts for its negative, except the first and (for even lengths) the last.
+    # Each frequency stands for its negative as well, except the first and, for even lengths, the
+    # last.
     multiplicity = np.full((length // 2 + 1, 1), 2.0)
     multiplicity[[0, -1]] = 1.0
     matrix = np.stack([multiplicity * cos, -multiplicity * sin], axis=1) / length
@@ -389,23 +409,30 @@ def _complex_to_real(length, n_out):
 
 @lru_cache(maxsize=64)
 def _complex_to_complex(length, n_in):
-    """Return (k * ri, ri * n_in): all frequencies of n_in complex points, padded with 0."""
+    """Return the matrix ``(k * ri, ri * n_in)`` that transforms n_in complex points.
+
+    The points are padded with zeros to ``length``. The result has all frequencies k.
+    """
     cos, sin = _cos_sin(length, n_in, length)
     return np.stack([np.hstack([cos, sin]), np.hstack([-sin, cos])], 1).reshape(-1, 2 * n_in)
 
 
 @lru_cache(maxsize=64)
 def _complex_back(length, n_out):
-    """Return (ri * n_out, k * ri): the first n_out points from all frequencies."""
+    """Return the matrix ``(ri * n_out, k * ri)`` of the inverse of `_complex_to_complex`.
+
+    It gives the first n_out complex points from all frequencies k.
+    """
     return _complex_to_complex(length, n_out).T / length
 
 
 @lru_cache(maxsize=64)
 def _complex_to_factor(length, n_in, conjugate):
-    """Return (k * ri of the product * ri of the other factor, ri * n_in).
+    """Return the matrix that transforms n_in complex points to complex factors, as real matrices.
 
-    For each frequency this is the transform, or its conjugate, as the real 2 x 2 matrix that
-    multiplies a complex number by it.
+    For each frequency, the result is the transform, or its complex conjugate, in the form of a real
+    2 x 2 matrix. This matrix multiplies another complex number, given by its real and imaginary
+    part. The shape is ``(k * ri of the product * ri of the other number, ri * n_in)``.
     """
     rows = _complex_to_complex(length, n_in).reshape(length, 2, -1)
     real, imaginary = rows[:, 0], -rows[:, 1] if conjugate else rows[:, 1]

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The network of lensmap: a U-Net on Kaiser-Squires maps that also predicts its errors."""
+"""The network ``lensmap``: a U-Net for Kaiser-Squires maps that also predicts its errors."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ __all__ = ["lensmap_network"]
 
 _ACTIVATION = "silu"
 
-# The logarithms of the two half-widths, in units of the noise of a pixel, before training.
+# The natural logarithms of the two half-widths, in units of the pixel noise, before training.
 _INITIAL_LOG_WIDTHS = (-1.5, -0.8)
 
 
@@ -24,31 +24,34 @@ def lensmap_network(
     details: int = 24,
     detail_blocks: int = 3,
 ) -> keras.Model:
-    """Build the network of lensmap.
+    """Build the network ``lensmap``, a U-Net.
 
-    Residual blocks work at half the resolution of the input and below; sums join the way down and
-    the way up. The last layers also take the input, at full resolution.
+    Residual blocks work at half the input resolution and below. Skip connections add the features
+    of the downsampling path to those of the upsampling path. The last layers work at full
+    resolution and take the input as well.
 
     Parameters
     ----------
     n_channels : int
-        The number of input channels; the kind ``"multiscale"`` has 18.
+        The number of input channels, 18 for the kind of input ``"multiscale"``.
     widths : sequence of int
-        The numbers of channels at 1/2, 1/4, ... of the resolution.
+        The numbers of channels at 1/2, 1/4, ... of the input resolution.
     blocks : sequence of int
-        The numbers of residual blocks at these resolutions, on the way down.
+        The numbers of residual blocks in the downsampling path, at the same resolutions.
     up_blocks : sequence of int
-        The numbers of residual blocks at 1/2, 1/4, ... of the resolution, on the way up, without
-        the lowest. Training leaves those below 1/2 unused.
+        The numbers of residual blocks in the upsampling path, at the same resolutions except the
+        lowest. There are none below 1/2 by default, because training leaves them unused.
     details, detail_blocks : int
-        The numbers of channels and of residual blocks at full resolution, after the way up.
+        The numbers of channels and of residual blocks at full resolution, after the upsampling
+        path.
 
     Returns
     -------
     `keras.Model`
-        Maps ``(n, ny, nx, n_channels)`` to ``(n, ny, nx, 3)``, where ny and nx are multiples of
-        ``2**len(widths)``. The output is the convergence, in units of the noise of a pixel, and the
-        logarithms of the half-widths of the 68 and 95 per cent confidence intervals.
+        A model with the input ``(n, ny, nx, n_channels)`` and the output ``(n, ny, nx, 3)``, where
+        ny and nx are multiples of ``2**len(widths)``. The output planes are the convergence, in
+        units of the pixel noise, and the natural logarithms of the half-widths, in the same unit,
+        of the 68 and 95 per cent confidence intervals.
     """
     inputs = keras.Input((None, None, n_channels), name="inputs")
     x = layers.Conv2D(widths[0], 4, strides=2, padding="same", name="down_0")(inputs)
@@ -85,6 +88,7 @@ def _block(x, width, name):
     y = layers.Activation(_ACTIVATION)(x)
     y = layers.Conv2D(width, 3, padding="same", name=f"{name}_a")(y)
     y = layers.Activation(_ACTIVATION)(y)
-    # Each block starts as the identity, which makes deep networks as easy to train as shallow ones.
+    # Each block is the identity before training, which makes deep networks as easy to train as
+    # shallow ones.
     y = layers.Conv2D(width, 3, padding="same", kernel_initializer="zeros", name=f"{name}_b")(y)
     return layers.Add()([x, y])

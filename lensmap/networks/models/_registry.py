@@ -29,12 +29,12 @@ ARCHITECTURES = {
 
 
 def get_architecture(name: str) -> Architecture:
-    """Look up an architecture.
+    """Return an architecture by name.
 
     Parameters
     ----------
     name : {"lensmap", "cha2025", "h21like"}
-        The name.
+        The name of the architecture.
 
     Returns
     -------
@@ -44,20 +44,21 @@ def get_architecture(name: str) -> Architecture:
     Raises
     ------
     ValueError
-        If there is no architecture of that name.
+        If there is no architecture of this name.
     """
     return look_up(ARCHITECTURES, name, "architecture")
 
 
 def build(name: str, **options: Any) -> keras.Model:
-    """Build a network with random weights.
+    """Build the Keras model of an architecture, with random weights.
 
     Parameters
     ----------
     name : {"lensmap", "cha2025", "h21like"}
-        The name of ``lensmap_network``, ``cha2025_network`` or ``h21like_network``.
+        The name of the architecture, whose model is built by ``lensmap_network``,
+        ``cha2025_network`` or ``h21like_network``.
     **options
-        The parameters of that function.
+        The parameters of this function.
 
     Returns
     -------
@@ -67,7 +68,7 @@ def build(name: str, **options: Any) -> keras.Model:
     Raises
     ------
     ValueError
-        If there is no architecture of that name.
+        If there is no architecture of this name.
     """
     make_model = cast(Callable[..., keras.Model], get_architecture(name).build)
     return make_model(**options)

@@ -1,7 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Layers that upsample maps of any size.
 
-`keras.layers.UpSampling2D` does not work in a TensorFlow graph with undefined sizes.
+`keras.layers.UpSampling2D` cannot replace them, because it does not work in a TensorFlow graph with
+undefined map sizes.
 """
 
 from typing import Any
@@ -19,13 +20,13 @@ __all__ = ["BicubicUpsampling", "Bilinear2x"]
 class Bilinear2x(layers.Layer):
     """Upsampling by a factor of 2, with bilinear interpolation between pixel centers.
 
-    Beyond the edge, the map has the values at the edge.
+    Beyond its edges, the map is extended with its edge values.
     """
 
     def call(self, inputs: Any) -> Any:
         """Upsample images ``(n, ny, nx, c)`` to ``(n, 2 ny, 2 nx, c)``."""
         if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf  # four times as quick as slices
+            import tensorflow as tf  # four times as fast as slices
 
             size = 2 * tf.shape(inputs)[1:3]
             return tf.cast(tf.image.resize(inputs, size, method="bilinear"), inputs.dtype)
@@ -38,7 +39,7 @@ class Bilinear2x(layers.Layer):
 
 
 def _doubled(values, axis):
-    """Interpolate along an axis at a quarter of a pixel on either side of each center."""
+    """Interpolate along an axis, a quarter of a pixel before and after each pixel center."""
     n = ops.shape(values)[axis]
 
     def cut_axis(start, stop):
@@ -57,12 +58,12 @@ def _doubled(values, axis):
 
 @keras.saving.register_keras_serializable(package="lensmap")
 class BicubicUpsampling(layers.Layer):
-    """Bicubic upsampling of single-channel images by an even factor.
+    """Bicubic upsampling of images with one channel by an even factor.
 
     Parameters
     ----------
     factor : int
-        The ratio of the resolutions, an even number.
+        The ratio of the output to the input resolution, an even number.
     **kwargs
         Further parameters of `keras.layers.Layer`.
 
@@ -88,12 +89,13 @@ class BicubicUpsampling(layers.Layer):
         Parameters
         ----------
         images : tensor
-            ``(n, ny, nx, 1)``. Beyond the edge, they have the values at the edge.
+            The images, ``(n, ny, nx, 1)``. Beyond their edges, they are extended with their edge
+            values.
 
         Returns
         -------
         tensor
-            ``(n, factor * ny, factor * nx, 1)``.
+            The upsampled images, ``(n, factor * ny, factor * nx, 1)``.
         """
         size = [self.factor * n for n in ops.shape(images)[1:3]]
         x = ops.concatenate([*[images[:, :1]] * 2, images, *[images[:, -1:]] * 2], 1)
@@ -102,8 +104,9 @@ class BicubicUpsampling(layers.Layer):
         kernel = ops.convert_to_tensor(np.outer(weights, weights)[..., None, None], x.dtype)
         x = ops.conv_transpose(x, kernel, strides=self.factor, padding="valid",
                                data_format="channels_last")
-        # The kernel of the image's first pixel, the third with the padding, is centered on
-        # 4 * factor, and the fine pixels of this pixel begin half a factor before.
+        # The first pixel of the image is the third after padding. Its kernel is centered at
+        # 4 * factor on the fine grid, and the fine pixels inside the pixel begin factor / 2 before
+        # the center.
         start = 7 * self.factor // 2
         return x[:, start : start + size[0], start : start + size[1]]
 
@@ -113,12 +116,12 @@ class BicubicUpsampling(layers.Layer):
         Parameters
         ----------
         input_shape : tuple
-            ``(n, ny, nx, 1)``, with None for undefined sizes.
+            The shape of the input, ``(n, ny, nx, 1)``, with None for undefined sizes.
 
         Returns
         -------
         tuple
-            ``(n, factor * ny, factor * nx, 1)``.
+            The shape of the output, ``(n, factor * ny, factor * nx, 1)``.
         """
         n, ny, nx, c = input_shape
         return n, *(None if side is None else self.factor * side for side in (ny, nx)), c
@@ -135,6 +138,6 @@ class BicubicUpsampling(layers.Layer):
 
 
 def _cubic(factor):
-    """Return the weights of a pixel in the 4 * factor finer pixels around it."""
+    """Return the bicubic weights of a pixel in the 4 * factor fine pixels around its center."""
     x = np.abs((np.arange(4 * factor) + 0.5) / factor - 2)
     return np.where(x < 1, 1 - 2.5 * x**2 + 1.5 * x**3, 2 - 4 * x + 2.5 * x**2 - 0.5 * x**3)
