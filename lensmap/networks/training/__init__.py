@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Training of networks: examples, losses, optimizer and checks."""
+"""Training of networks: training examples, loss, optimizer and checks."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Scores of a network during training, on fields that are held back."""
+"""Scores of a network during its training, on fields that are not used for training."""
 
 import keras
 import numpy as np
@@ -8,19 +8,23 @@ from lensmap.networks.training._examples import Examples, SurveyRange
 
 __all__ = ["TrainingCheck"]
 
-# The number of maps in a check: enough for a learning curve, and short compared to the training.
+# The largest number of maps in a check: enough for a learning curve, and fast compared to the
+# training.
 _N_MAPS = 12
 
 
 class TrainingCheck:
-    """Scores of a model on whole held-back fields with the usual survey, the same in each call.
+    """A function that scores a model on fields held back from training.
+
+    Whole fields are observed by the standard survey, that of Cha et al. 2025. Each call uses the
+    same simulated observations.
 
     Parameters
     ----------
     examples : Examples
-        The training examples.
+        The training examples, whose sets of fields, architecture and seed are used.
     held_back : int
-        The number of files at the end of each set that are not used for training. With 0 there are
+        The number of files at the end of each set that are not used for training. If 0, there are
         no scores.
     """
 
@@ -35,7 +39,7 @@ class TrainingCheck:
             for i, fields in enumerate(usual.sets)
             for redshift in range(fields.n_redshifts)
         ]
-        # One seed for each, different from those of all training steps.
+        # Each check example has a seed of its own, which differs from those of all training steps.
         self._examples = [
             usual.make(*index, np.random.default_rng((usual.seed, 2**32 - 1, *index)))
             for index in indices[:_N_MAPS]
@@ -47,15 +51,16 @@ class TrainingCheck:
         Parameters
         ----------
         model : `keras.Model`
-            The model.
+            The model to score.
 
         Returns
         -------
         dict
-            The means over maps of Pearson's r (``r``), of the scatter of the error over the scatter
-            of the truth (``relative_error``), and of the fractions of pixels whose truth lies in
-            the confidence intervals (``coverage_68``, ``coverage_95``). Empty without held-back
-            fields.
+            Scores averaged over maps. ``r`` is Pearson's r of the map with the true convergence,
+            ``relative_error`` the scatter of the map minus the true convergence, divided by the
+            scatter of the true convergence. ``coverage_68`` and ``coverage_95``, for models that
+            predict intervals, are the fractions of pixels whose true convergence lies within the
+            confidence interval. The dict is empty if no fields are held back.
         """
         rows = [self._score(model, *example) for example in self._examples]
         if not rows:

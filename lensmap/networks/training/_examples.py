@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Training examples: fields observed by surveys of random depth and footprint."""
+"""Training examples: simulated fields observed by surveys of random depth and footprint."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,47 +28,51 @@ from lensmap.utils import ParameterError
 
 __all__ = ["Examples", "SurveyRange"]
 
-# The noise variance added to the variance of the signal that divides squared errors, as a fraction:
-# an upper limit to the weight of fields with a weak signal.
+# In the loss, squared errors are divided by the signal variance plus this fraction of the noise
+# variance. This limits the weight of fields with a weak signal.
 _NOISE_FRACTION = 0.01
 
-# The usual survey.
+# The standard survey, which a fraction of the examples have.
 _USUAL = MockSurvey.preset("cha2025")
 
-# The upper limit of a measurement error per component that is the same for all galaxies.
+# The upper limit of the measurement error per component in examples where it is the same for all
+# galaxies.
 _MAX_MEASUREMENT_ERROR = 0.15
 
-# The number of masks that are drawn; each example rotates and mirrors one of them.
+# The number of random masks. Each masked example uses one of them, rotated and mirrored.
 _N_MASKS = 60
 
-# Small fields keep at least this many pixels with galaxies.
+# Examples whose survey covers a part of the map keep at least this many unmasked pixels.
 _MIN_PIXELS = 2000
 
 
 @dataclass(frozen=True)
 class SurveyRange:
-    """The surveys of the training examples.
+    """The range of simulated surveys from which training examples are drawn.
 
     Attributes
     ----------
     usual : float
-        The fraction of examples with the usual survey, that of Cha et al. 2025: 33 galaxies per
-        square arcminute, an intrinsic dispersion of 0.24, and the measurement errors of Subaru/HSC.
+        The fraction of examples with the standard survey, that of Cha et al. 2025: 33 galaxies per
+        square arcminute, an intrinsic ellipticity dispersion of 0.24 per component, and the
+        measurement errors of Subaru/HSC.
     galaxies_per_pixel, sigma_e : tuple of float
-        The ranges of the density and of the intrinsic dispersion per component in all other
-        examples. The first is uniform in the logarithm.
+        The ranges of the mean number of galaxies per pixel (drawn uniformly in the logarithm) and
+        of the intrinsic ellipticity dispersion per component (drawn uniformly) in the other
+        examples.
     uneven : float
-        The fraction of the other examples whose depth varies over the field.
+        The fraction of these other examples whose depth varies over the field.
     other_errors : float
-        The fraction of the other examples whose measurement error is the same for all galaxies, up
-        to 0.15.
+        The fraction of these other examples in which all galaxies have the same measurement error,
+        drawn uniformly between 0 and 0.15 per component.
     masked, small : float
-        The fraction of all examples with a `lensmap.simulate.random_mask`, and the fraction whose
-        survey covers only a part of the map.
+        The fraction of all examples with a mask from `lensmap.simulate.random_mask`, and the
+        fraction whose survey covers only a part of the map.
     mask_fraction : tuple of float
-        The range of the fraction of pixels that a mask excludes.
+        The range of the masked fraction of the field.
     outside : float
-        The weight of pixels without data in the loss.
+        The weight, in the loss, of pixels that are masked or outside the survey. Other pixels have
+        the weight 1.
     """
 
     usual: float = 0.45
@@ -83,17 +87,17 @@ class SurveyRange:
 
     @classmethod
     def only_usual(cls) -> "SurveyRange":
-        """Return the usual survey alone, without masks.
+        """Return a range with the standard survey only, without masks.
 
         Returns
         -------
         SurveyRange
-            The survey of Cha et al. 2025, on whole fields.
+            A range in which all examples are whole fields with the survey of Cha et al. 2025.
         """
         return cls(usual=1.0, masked=0.0, small=0.0)
 
     def domain(self, pixel_scales: Sequence[float]) -> Domain:
-        """Return the domain of a network that is trained on these surveys.
+        """Return the domain of a network trained on these surveys.
 
         Parameters
         ----------
@@ -103,7 +107,7 @@ class SurveyRange:
         Returns
         -------
         Domain
-            The pixels, depths and noise, including some that differ little from those of the
+            The ranges of pixel scale, depth and noise. Some extend slightly beyond those of the
             training.
         """
         return Domain(
@@ -116,46 +120,47 @@ class SurveyRange:
         low, high = self.galaxies_per_pixel
         if self.usual < 1:
             return low, high
-        # Densities within a third (down) or a half (up) of the usual one count as in-domain.
+        # Densities from two thirds to one and a half times the training density are in the domain.
         usual = [_USUAL.expected_density.value * scale**2 for scale in pixel_scales]
         return 0.67 * min(usual), 1.5 * max(usual)
 
     def _shape_noise_range(self):
-        # The dispersion of galaxies that are weighted by their inverse variances.
+        # The effective ellipticity dispersion of galaxies with inverse-variance weights.
         usual = float(np.mean(_USUAL.measurement.weight_quantiles) ** -0.5)
         if self.usual == 1:
-            # Dispersions within about a quarter of the usual one count as in-domain.
+            # Dispersions from 0.8 to 1.25 times the training value are in the domain.
             return 0.8 * usual, 1.25 * usual
         low, high = self.sigma_e
         largest = float(np.hypot(high, _MAX_MEASUREMENT_ERROR))
-        # 5 per cent beyond the range of the training count as in-domain.
+        # Dispersions up to 5 per cent beyond the training range are in the domain.
         return 0.95 * min(low, usual), 1.05 * max(largest, usual)
 
 
 class Examples:
-    """Random training examples of an architecture.
+    """Random training examples for an architecture.
 
     Parameters
     ----------
     sets : dict
-        The share of the examples from each `FieldSet` or path of one; shares are normalized.
+        The share of examples drawn from each set of fields. Keys are `FieldSet` objects or their
+        folders; shares are normalized to a sum of 1.
     architecture : Architecture
-        The architecture: its kind of input, stride and margin.
+        The architecture, whose kind of input, stride and margin determine the examples.
     survey : SurveyRange or None
-        The range of surveys; None is the default range.
+        The range of simulated surveys; None for the default `SurveyRange`.
     exponent : float
-        The exponent of ``lensmap.scores.focal_weights``.
+        The exponent of the loss weights of bright pixels, see ``lensmap.scores.focal_weights``.
     crop : int or None
-        The side, in pixels, of the random cutout of each field; None takes whole fields.
+        The side, in pixels, of the random cutout of each field. If None, whole fields.
     held_back : int
-        The number of files at the end of each set that are left for validation.
+        The number of files at the end of each set that are reserved for validation.
     seed : int
         The seed of the examples and of the masks.
 
     Raises
     ------
     ValueError
-        If a share is negative, all are 0, or a set has no field left.
+        If a share is negative, all shares are 0, or a set has no field left for training.
     """
 
     def __init__(
@@ -188,19 +193,20 @@ class Examples:
         self._masks: dict[tuple, np.ndarray] = {}
 
     def draw(self, *numbers: int) -> tuple[np.ndarray, np.ndarray]:
-        """Draw an example, the same for the same numbers.
+        """Draw a random example, which depends on the seed and on ``numbers`` only.
 
         Parameters
         ----------
         *numbers : int
-            The step, and the index in its batch.
+            The training step, and the index of the example in the batch.
 
         Returns
         -------
         inputs : `numpy.ndarray`
-            The channels, float32, ``(ny, nx, n_channels)``.
+            The input channels, float32, ``(ny, nx, n_channels)``.
         targets : `numpy.ndarray`
-            The argument ``y_true`` of ``map_loss``, float32, ``(ny, nx, 3)``.
+            The true convergence and two weights, as for the parameter ``y_true`` of ``map_loss``,
+            float32, ``(ny, nx, 3)``.
         """
         rng = np.random.default_rng((self.seed, *numbers))
         i = int(rng.choice(len(self.sets), p=self._shares))
@@ -210,14 +216,14 @@ class Examples:
     def make(
         self, index: int, number: int, redshift: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Make an example of one field.
+        """Make an example from one field.
 
         Parameters
         ----------
         index, number, redshift : int
-            The indices of the set, of its file, and of the redshift in the file.
+            The index of the set, of the file in the set, and of the source redshift in the file.
         rng : `numpy.random.Generator`
-            Generator of the orientation and of the survey.
+            Generator for the orientation of the field and for the survey.
 
         Returns
         -------
@@ -228,8 +234,8 @@ class Examples:
         kappa, gamma, is_field = self._transform(*fields.read(number, redshift), rng)
         arrays, is_unmasked = self._observe(kappa, gamma, is_field, fields.pixel_scale, rng)
         inputs, unit = INPUTS[self.architecture.inputs].make(arrays)
-        # The variance is the mean over fields: that of this field would lower the weight of rich
-        # clusters, whose kappa would then be underestimated.
+        # The signal variance is the mean over fields. The variance of this field would give fields
+        # with rich clusters a low weight, and kappa of clusters would be underestimated.
         weights = arrays.inverse_variance
         noise = 1 / float(np.median(weights[weights > 0]))
         variance = fields.variances[redshift] + _NOISE_FRACTION * noise
@@ -240,7 +246,10 @@ class Examples:
         return inputs, np.stack(targets, axis=-1, dtype=np.float32)
 
     def _transform(self, kappa, gamma, rng):
-        """Return a field in a random orientation, or a cutout of it, and the pixels that it has."""
+        """Rotate and mirror a field at random, pad it by the margin, and cut out a random part.
+
+        Returns kappa, gamma, and the pixels that are not padding, bool.
+        """
         margin, stride = self.architecture.margin, self.architecture.stride
         quarter, mirrored = rng.integers(4), rng.random() < 0.5
         kappa, gamma = rotate90(kappa, 0, quarter), rotate90(gamma, 2, quarter)
@@ -258,7 +267,7 @@ class Examples:
         return kappa[cutout], gamma[cutout], is_field[cutout]
 
     def _has_weight(self, is_field):
-        """Return the pixels of the field outside of the margin, which have weight in the loss."""
+        """Return the pixels that enter the loss: field pixels farther inside than the margin."""
         result, margin = is_field.copy(), self.architecture.margin
         if margin > 0:
             edge = np.ones(is_field.shape, dtype=bool)
@@ -267,7 +276,10 @@ class Examples:
         return result
 
     def _observe(self, kappa, gamma, is_field, pixel_scale, rng):
-        """Observe a field by a random survey; return the arrays and the unmasked pixels."""
+        """Simulate the observation of a field by a random survey.
+
+        Returns the arrays from which the inputs are computed, and the unmasked pixels, bool.
+        """
         survey, shape = self.survey, kappa.shape
         sigma_e, errors, depth = _USUAL.sigma_e, _USUAL.measurement_error, 1.0
         per_pixel = _USUAL.expected_density.value * pixel_scale**2
@@ -286,7 +298,8 @@ class Examples:
         _, sum_w, sum_w2, sum_we = sampler.draw(image_shear(kappa, gamma), rng)
         has_galaxies = sum_w > 0
         shear = np.divide(sum_we, sum_w, out=np.zeros_like(sum_we), where=has_galaxies)
-        # The weights are inverse variances, so that w^2 sigma_m^2 = w - w^2 sigma_e^2.
+        # The weight w of a galaxy is 1 / (sigma_e^2 + sigma_m^2), so that
+        # w^2 sigma_m^2 = w - w^2 sigma_e^2.
         square = np.divide(sum_w - np.float32(sigma_e**2) * sum_w2, sum_w2,
                            out=np.zeros_like(sum_w), where=has_galaxies)
         error = np.sqrt(np.maximum(square, 0))
@@ -309,7 +322,7 @@ class Examples:
         return result
 
     def _mask(self, shape, pixel_scale, rng):
-        """Return one of the masks in a random orientation."""
+        """Return one of the random masks, in a random orientation; True in masked pixels."""
         number = int(rng.integers(_N_MASKS))
         key = number, shape, pixel_scale
         if key not in self._masks:
@@ -324,7 +337,7 @@ class Examples:
 
 
 def _uneven_depth(shape, rng):
-    """Return a smooth map of relative depth with a scatter of about a third."""
+    """Return a smooth random map of the relative depth, with a scatter of about a third."""
     nodes = rng.standard_normal((rng.integers(2, 6),) * 2)
 
     def interpolate(values, n):

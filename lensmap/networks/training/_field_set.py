@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`FieldSet`: training fields on disk, in half precision."""
+"""`FieldSet`: a folder of training fields, stored in half precision."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
@@ -17,23 +17,24 @@ __all__ = ["FieldSet"]
 
 _KIND, _SCHEMA = "set of fields", 1
 
-# Increased whenever the same settings give different fields.
+# The version of the algorithm, to be increased whenever the same settings give different fields.
 _ALGORITHM = 1
 
 _NAME = "{:06d}.npy"
 
 
 class FieldSet:
-    """A folder of fields with the same pixels and sources, in half precision.
+    """A folder of training fields with the same pixels and source redshifts.
 
-    Each file holds the fields of one line of sight for one or more source redshifts, as an array
-    ``(n_redshifts, 3, ny, nx)`` of kappa, gamma1 and gamma2 (not reduced, pixel basis). `draw` and
-    `from_files` make a set; both resume after an interruption.
+    Each file holds the fields of one line of sight for one or more source redshifts. It is an array
+    ``(n_redshifts, 3, ny, nx)``, in half precision, of kappa, gamma1 and gamma2. The shear is not
+    reduced and in the pixel basis. `draw` and `from_files` make a set. After an interruption, the
+    same call resumes.
 
     Parameters
     ----------
     folder : path-like
-        The folder.
+        The folder of the set.
 
     Raises
     ------
@@ -60,12 +61,12 @@ class FieldSet:
         Parameters
         ----------
         folder : path-like
-            The folder.
+            The folder to check.
 
         Returns
         -------
         bool
-            Whether it does; False also if the folder does not exist.
+            True if the folder holds a set. False if it does not, or if it does not exist.
         """
         try:
             cls(folder)
@@ -85,36 +86,38 @@ class FieldSet:
         progress: ProgressLike = None,
         take_over: bool = False,
     ) -> "FieldSet":
-        """Draw fields of a model.
+        """Draw random fields from a model, and write them to a folder.
 
         Parameters
         ----------
         folder : path-like
             The folder; created if it does not exist.
         model : `lensmap.simulate.HaloModelField`
-            The model, for one source redshift or several.
+            The model of the fields, with one or several source redshifts.
         n_fields : int
-            The total number of files. A later call with a larger number adds fields.
+            The total number of files, one for each line of sight. A later call with a larger
+            number adds fields.
         seed : int
-            The seed of the series, as for `lensmap.simulate.draw_fields`.
+            The seed of the series of fields, as for `lensmap.simulate.draw_fields`.
         workers : int or None
             The number of processes, as for `lensmap.simulate.draw_fields`.
         progress : None, bool or callable
             Progress reports, as for ``lensmap.utils.track``.
         take_over : bool
-            Whether to take the folder from another run, which has died.
+            Whether to use the folder even if it is marked as in use, by a run that was killed.
 
         Returns
         -------
         FieldSet
-            The set.
+            The set of fields.
 
         Raises
         ------
         ValueError
             If the folder holds fields of another model or seed, or a file that is not a field.
         RuntimeError
-            If another run holds the folder, or fields could not be drawn; the others are kept.
+            If another run is using the folder, or some fields could not be drawn. All other fields
+            are kept.
         """
         check_count(n_fields, "n_fields")
         settings = {
@@ -141,31 +144,35 @@ class FieldSet:
         read: Callable[[Path], LensingField] = LensingField.read,
         take_over: bool = False,
     ) -> "FieldSet":
-        """Convert files of fields, such as those of ``lensmap simulate fields`` or MassiveNuS.
+        """Convert files of simulated fields to a set.
+
+        The files are, for example, those of ``lensmap simulate fields`` or MassiveNuS.
 
         Parameters
         ----------
         folder : path-like
             The folder; created if it does not exist.
         paths : sequence of path-like
-            The files, which have the same pixels. A later call may append more.
+            The files, which must have the same pixels and source redshift. A later call may append
+            files to the sequence.
         read : callable
-            The reader, from a path to a `lensmap.simulate.LensingField`, such as
+            The function that reads a `lensmap.simulate.LensingField` from a path, such as
             `lensmap.simulate.read_massivenus`.
         take_over : bool
-            Whether to take the folder from another run, which has died.
+            Whether to use the folder even if it is marked as in use, by a run that was killed.
 
         Returns
         -------
         FieldSet
-            The set.
+            The set of fields.
 
         Raises
         ------
         ValueError
-            If ``paths`` is empty, pixels or sources differ, or the folder holds other fields.
+            If ``paths`` is empty, pixels or source redshifts differ between files, or the folder
+            holds other fields.
         RuntimeError
-            If another run holds the folder.
+            If another run is using the folder.
         """
         paths = [Path(path) for path in paths]
         if not paths:
@@ -193,45 +200,45 @@ class FieldSet:
 
     @property
     def pixel_scale(self) -> float:
-        """The side of a pixel in arcminutes."""
+        """The pixel scale in arcminutes."""
         return self.settings["pixel_scale_arcmin"]
 
     @cached_property
     def files(self) -> list[Path]:
-        """The files in order, listed at the first access."""
+        """The sorted paths of the files. The folder is listed once, at the first access."""
         return sorted(self.folder.glob("[0-9]*.npy"))
 
     def __len__(self) -> int:
         return len(self.files)
 
     def read(self, number: int, redshift: int) -> tuple[np.ndarray, np.ndarray]:
-        """Read a field.
+        """Read one field.
 
         Parameters
         ----------
         number : int
             The index of the file.
         redshift : int
-            The index of the source redshift.
+            The index of the source redshift in the file.
 
         Returns
         -------
         kappa : `numpy.ndarray`
             The convergence, float32, ``(ny, nx)``.
         gamma : `numpy.ndarray`
-            The shear in the pixel basis, complex64, ``(ny, nx)``.
+            The shear (not reduced) in the pixel basis, complex64, ``(ny, nx)``.
         """
         planes = np.load(self.files[number], mmap_mode="r")[redshift].astype(np.float32)
         return planes[0], planes[1] + 1j * planes[2]
 
     @property
     def n_redshifts(self) -> int:
-        """The number of source redshifts."""
+        """The number of source redshifts in each file."""
         return len(self.settings["z_source"])
 
     @cached_property
     def variances(self) -> np.ndarray:
-        """The variance of kappa for each source redshift, from the first 40 files."""
+        """The variance of kappa for each source redshift, averaged over the first 40 files."""
         return np.mean(
             [np.load(path)[:, 0].astype(np.float32).var((-2, -1)) for path in self.files[:40]],
             axis=0,
@@ -239,7 +246,7 @@ class FieldSet:
 
 
 def _pixels(field):
-    """Return the pixels and sources of a field, which all fields of a set share, as settings."""
+    """Return the settings that all fields of a set share: pixel scale, shape and redshift."""
     return {
         "pixel_scale_arcmin": round(float(field.kappa.pixel_scale.to_value(u.arcmin)), 4),
         "shape": list(field.shape),
@@ -248,7 +255,7 @@ def _pixels(field):
 
 
 def _missing(run, n):
-    """Return the numbers of the files below ``n`` that a folder lacks."""
+    """Return the numbers below ``n`` for which the folder of a run has no file."""
     shape = (len(run.settings["z_source"]), 3, *run.settings["shape"])
 
     def check(path):
@@ -266,7 +273,7 @@ def _save_drawn(fields, seed, folder):
 def _save(fields, path):
     fields = fields if isinstance(fields, (list, tuple)) else [fields]
     planes = [[field.kappa.data, field.gamma.real, field.gamma.imag] for field in fields]
-    # Half precision has three digits: its rounding error is a hundredth of the shape noise.
+    # Half precision has three digits, and its rounding error is a hundredth of the shape noise.
     array = np.array(planes, dtype=np.float16)
     with atomic_write(path, overwrite=True) as temporary:
         with open(temporary, "wb") as file:

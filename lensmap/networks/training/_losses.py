@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The loss of the training."""
+"""The loss function of the training."""
 
 from typing import Any
 
@@ -7,34 +7,34 @@ from keras import ops
 
 __all__ = ["map_loss", "LEVELS"]
 
-#: The probabilities of the confidence intervals that networks predict, called 68 and 95 per cent:
-#: those of one and two standard deviations of a Gaussian.
+#: The exact confidence levels of the intervals that networks predict, called 68 and 95 per cent for
+#: short: the probabilities within one and two standard deviations of a Gaussian.
 LEVELS = (0.6827, 0.9545)
 
-# The weight of the loss of the intervals relative to that of the map.
+# The weight of the loss of the confidence intervals relative to the loss of the map.
 _INTERVAL_WEIGHT = 0.3
 
 
 def map_loss(y_true: Any, y_pred: Any) -> Any:
     r"""Compute the mean loss of a batch of maps.
 
-    The loss is the weighted square error of the map. Networks with three output planes add the
-    quantile loss of their half-widths, :math:`\rho_q(|\kappa - \hat\kappa| - h_q)`, which is
-    smallest where the truth lies within :math:`h_q` with the probability q. Gradients of the
-    quantile loss do not change the map.
+    The loss is the weighted square error of the map. For networks with three output planes, the
+    quantile loss of the half-widths, :math:`\rho_q(|\kappa - \hat\kappa| - h_q)`, is added. On
+    average it is smallest if the true convergence lies within :math:`h_q` of the map with the
+    probability q. The map itself gets no gradients from the quantile loss.
 
     Parameters
     ----------
     y_true : tensor
-        The truth, the weight of its square error and the weight of its interval,
-        ``(n, ny, nx, 3)``.
+        The targets, ``(n, ny, nx, 3)``. The three planes are the true convergence, the weight of
+        the square error, and the weight of the quantile loss.
     y_pred : tensor
-        The output of a model, see `Network`: ``(n, ny, nx, 1)`` or ``(n, ny, nx, 3)``.
+        The output of a model, ``(n, ny, nx, 1)`` or ``(n, ny, nx, 3)``, see `Network`.
 
     Returns
     -------
     tensor
-        The mean over all pixels, a scalar.
+        The mean loss over all pixels, a scalar.
 
     References
     ----------

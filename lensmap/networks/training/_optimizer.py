@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``FanInAdam``: Adam with steps scaled by the fan-in of a layer."""
+"""``FanInAdam``: Adam with smaller steps for layers with many inputs."""
 
 import math
 from typing import Any
@@ -8,26 +8,26 @@ import keras
 
 __all__ = ["FanInAdam"]
 
-# Kernels with a larger fan-in take smaller steps.
+# The fan-in, the number of inputs of a kernel, above which its steps are reduced.
 _MAX_FAN_IN = 1500
 
 
 class FanInAdam(keras.optimizers.AdamW):
-    """Adam with decoupled weight decay, clipped gradients, and steps scaled by the fan-in.
+    """Adam with weight decay, clipped gradients, and smaller steps for kernels with many inputs.
 
-    Adam changes each weight by about the learning rate. The output of a layer changes by up to this
-    times the number of its inputs, the fan-in: 57 624 for 49 x 49 pixels of 24 channels, for which
-    training diverges at once. The steps of kernels with more than 1500 inputs are multiplied by
-    1500 over the fan-in.
+    Each step of Adam changes a weight by about the learning rate. The output of a layer then
+    changes by up to the learning rate times the number of its inputs, the fan-in. For kernels of
+    49 x 49 pixels and 24 channels, the fan-in is 57 624, and training diverges at once. Steps of
+    kernels with a fan-in above 1500 are therefore multiplied by 1500 / fan-in.
 
     Parameters
     ----------
     learning_rate : float
-        The learning rate of biases and of kernels with up to 1500 inputs.
+        The learning rate of biases and of kernels with a fan-in of up to 1500.
     weight_decay : float
-        The weight decay relative to the learning rate.
+        The weight decay, relative to the learning rate.
     global_clipnorm : float
-        The upper limit of the norm of all gradients together.
+        The upper limit of the norm of the gradient of all weights together.
     **kwargs
         Further parameters of `keras.optimizers.AdamW`.
 
@@ -48,18 +48,18 @@ class FanInAdam(keras.optimizers.AdamW):
         )
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update one variable.
+        """Update one variable. Keras calls this method in each step.
 
         Parameters
         ----------
         gradient, variable, learning_rate : tensor
-            The gradient, the variable and the learning rate that Keras passes.
+            The gradient of the variable, the variable itself and the learning rate.
         """
         super().update_step(gradient, variable, learning_rate * self.step_scale(variable.shape))
 
     @staticmethod
     def step_scale(shape: tuple[int, ...]) -> float:
-        """Return the factor of the steps of a kernel.
+        """Return the factor by which the steps of a kernel are multiplied.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class FanInAdam(keras.optimizers.AdamW):
         Returns
         -------
         float
-            At most 1.
+            The factor, at most 1.
         """
         fan_in = math.prod(shape[:3]) if len(shape) == 4 else 1
         return min(1.0, _MAX_FAN_IN / fan_in)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Training of networks, which can be interrupted and resumed at any time."""
+"""Training of networks, which may be interrupted and resumed at any time."""
 
 import json
 import random
@@ -37,10 +37,10 @@ from lensmap.utils import (
 
 __all__ = ["train"]
 
-# The number of batches that are made in advance.
+# The number of batches that are prepared in advance.
 _N_AHEAD = 3
 
-# The number of steps over which the learning rate rises: Adam must first estimate the gradients.
+# The number of steps over which the learning rate rises, while Adam estimates the mean gradients.
 _N_WARM_UP = 200
 
 _CHECKPOINT_INTERVAL_S = 240.0
@@ -68,53 +68,55 @@ def train(
 ) -> Network:
     """Train a network, or resume an interrupted training.
 
-    The folder holds the state of the training (``checkpoint.npz``), the weights at the last check
-    (``weights.h5`` with its card ``weights.json``: the running mean over the last steps, in half
-    precision) and the learning curve (``curve.ecsv``). Each file is complete at any time. The same
-    call resumes an interrupted training from its last checkpoint, which is at most a few minutes
-    old, and ends with the same weights as an uninterrupted one.
+    The output folder holds the state of the training (``checkpoint.npz``), the weights
+    (``weights.h5`` with its card ``weights.json``) and the learning curve (``curve.ecsv``). The
+    weights are the running mean over the last steps, in half precision, written at each check.
+    Files are replaced only once they are complete. The same call resumes an interrupted training
+    from its last checkpoint, which is at most a few minutes old. The final weights are the same as
+    those of an uninterrupted training.
 
     Parameters
     ----------
     architecture : {"lensmap", "cha2025", "h21like"}
         The name of the architecture, as for ``lensmap.networks.build``.
     sets : dict
-        The share of the examples from each `FieldSet` or path of one; shares are normalized.
+        The share of examples drawn from each set of fields. Keys are `FieldSet` objects or their
+        folders; shares are normalized to a sum of 1.
     folder : path-like
         The output folder; it is created if it does not exist.
     steps : int
-        The number of steps of the whole training. The learning rate depends on it: it falls to a
-        hundredth at the end.
+        The number of steps of the whole training. The learning rate falls to a hundredth towards
+        the last step.
     start : str, path-like or None
-        The initial weights, as for `load_network`. None takes those of the architecture: random, or
-        nearly a Wiener filter for ``"cha2025"``.
+        The network that provides the initial weights, as for `load_network`. If None, the initial
+        weights of the architecture: nearly a Wiener filter for ``"cha2025"``, otherwise random.
     options : dict or None
-        Further parameters of ``lensmap.networks.build``.
+        Further parameters for ``lensmap.networks.build``; None for the defaults.
     survey : SurveyRange or None
-        The range of simulated surveys; None is the default range.
+        The range of simulated surveys; None for the default `SurveyRange`.
     exponent : float
-        The exponent of the weights of bright pixels, ``lensmap.scores.focal_weights``; Cha et al.
-        2025 take 6.
+        The exponent of the loss weights of bright pixels, see ``lensmap.scores.focal_weights``.
+        Cha et al. 2025 use 6.
     learning_rate : float
-        The learning rate, see ``FanInAdam``.
+        The learning rate before its decay, see ``FanInAdam``.
     decay : float
-        The fraction of the training, at its end, over which the learning rate falls.
+        The fraction of the training, at its end, over which the learning rate decreases.
     averaging : float
-        The fraction of the running mean of the weights that each step keeps; below 1.
+        The weight of the previous running mean of the network weights in each step; below 1.
     batch_size : int
         The number of examples in each step.
     crop : int or None
-        The side, in pixels, of the random cutouts of fields, at least 64; None takes whole fields.
+        The side, in pixels, of the random cutouts of fields, at least 64. If None, whole fields.
         Sides are rounded down to a multiple of the stride of the architecture.
     held_back : int
-        The number of files of each set on which the network is checked instead of trained.
+        The number of files of each set that are used to check the network, not to train it.
     check_every : int
-        The number of steps between checks.
+        The number of training steps between checks.
     seed : int
-        The seed of all random numbers. On the same processor the same seed gives the same weights.
-        (Keras' own seed is set on the way.)
+        The seed of all random numbers. On the same processor, the same seed gives the same
+        weights. The global seed of Keras is set as well.
     progress : None, bool or callable
-        As for ``lensmap.utils.track``.
+        Progress reports, as for ``lensmap.utils.track``.
 
     Returns
     -------
@@ -126,7 +128,7 @@ def train(
     TypeError, ValueError
         If a parameter is invalid, or the folder holds a training with other parameters.
     FloatingPointError
-        If the loss is not finite, because the training has diverged.
+        If the training diverges, so that the loss is not finite.
     """
     run = _Run(architecture, folder, start, options, learning_rate, decay, averaging, steps, seed)
     survey = SurveyRange() if survey is None else survey
@@ -165,7 +167,7 @@ def train(
             run.save()
             last_save = time.monotonic()
     except (KeyboardInterrupt, SystemExit):
-        # During a step the state is not consistent; the last checkpoint is.
+        # During a step the state is inconsistent. The last checkpoint is then kept.
         if run.is_consistent:
             run.save()
         raise
@@ -176,7 +178,7 @@ def train(
 
 
 def _batches(examples, batch_size, steps):
-    """Yield the inputs and targets of each step, made in a thread during the training."""
+    """Yield the inputs and targets of each step, which a thread prepares during the training."""
 
     def make(step):
         batch = [examples.draw(step, index) for index in range(batch_size)]
@@ -196,13 +198,13 @@ def _batches(examples, batch_size, steps):
 
 
 class DivergedError(RunError, FloatingPointError):
-    """A loss that is not finite."""
+    """The error raised when the loss is not finite."""
 
     code = "diverged"
 
 
 class CheckpointError(RunError, ValueError):
-    """A checkpoint that cannot be read."""
+    """The error raised when a checkpoint cannot be read."""
 
     code = "checkpoint"
 
@@ -232,12 +234,12 @@ class _Run:
         self.is_consistent = False
 
     def begin(self):
-        """Load the checkpoint in the folder, or start a new training."""
+        """Resume from the checkpoint in the folder, or start a new training if there is none."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with _seeded(self.seed):
             self.model = build(self.name, **self.options)
         if self._checkpoint.exists():
-            pass  # `_load` sets all weights
+            pass  # `_load` sets all weights below
         elif self.start is not None:
             self._copy_weights(load_network(self.start))
         elif self.architecture.start is not None:
@@ -250,7 +252,7 @@ class _Run:
         self.since, self.is_consistent = time.monotonic(), True
 
     def _copy_weights(self, network):
-        """Start from the weights of another network of the same shape."""
+        """Copy the weights of another network, which must have the same shapes."""
         shapes = [tuple(v.shape) for v in self.model.weights]
         if shapes != [tuple(v.shape) for v in network.model.weights]:
             raise ParameterError(
@@ -308,7 +310,7 @@ class _Run:
                 np.savez(file, state=json.dumps(state), **arrays)
 
     def advance(self, inputs, targets):
-        """Take one step."""
+        """Take one training step."""
         self.is_consistent = False
         self.model.optimizer.learning_rate.assign(self._learning_rate(self.step))
         loss = float(self.model.train_on_batch(inputs, targets))
@@ -319,7 +321,8 @@ class _Run:
             )
         self.losses.append(loss)
         self.step += 1
-        # A shorter memory in the first steps lets the mean forget the initial weights.
+        # In the first steps the average is over fewer steps, so that the mean forgets the initial
+        # weights.
         memory = min(self.averaging, self.step / (self.step + 10))
         for mean, variable in zip(self.mean, self.model.trainable_variables, strict=True):
             mean *= memory
@@ -327,7 +330,7 @@ class _Run:
         self.is_consistent = True
 
     def _learning_rate(self, step):
-        """Return the learning rate: a linear rise, a constant, and a cosine decay at the end."""
+        """Return the learning rate: it rises linearly, is constant, and decays as a cosine."""
         remaining = (self.steps - step) / self.steps
         decay = 1.0
         if self.decay > 0 and remaining < self.decay:
@@ -336,7 +339,7 @@ class _Run:
 
     @contextmanager
     def _mean_weights(self):
-        """Give the model the running mean of its weights within a context."""
+        """Set the model weights to their running mean within a ``with`` block."""
         current = [to_numpy(v.value) for v in self.model.trainable_variables]
         try:
             for variable, mean in zip(self.model.trainable_variables, self.mean, strict=True):
@@ -347,7 +350,7 @@ class _Run:
                 variable.assign(value)
 
     def check(self, check):
-        """Score the model; write the learning curve and the weights."""
+        """Score the model with its mean weights; write these weights and the learning curve."""
         self.is_consistent = False
         with self._mean_weights():
             scores = check(self.model)
@@ -382,7 +385,7 @@ class _Run:
                      options=self.options, overwrite=True)
 
     def network(self):
-        """Return the network with the weights at the last check."""
+        """Return the network with the weights written at the last check."""
         return load_network(self.folder / "weights.h5")
 
 
@@ -392,7 +395,7 @@ def _as_json(value):
 
 @contextmanager
 def _seeded(seed):
-    """Seed the global generators that Keras uses, and restore them at the end."""
+    """Seed the global random generators that Keras uses, and restore them at the end."""
     states = random.getstate(), np.random.get_state()
     try:
         keras.utils.set_random_seed(seed)
