@@ -23,7 +23,7 @@ class Architecture:
         ``"paper"``, smoothed). The output of the network is in units of the pixel noise for
         ``"multiscale"``, and is kappa itself for the others.
     stride : int
-        The number of pixels of which both sides of the input must be multiples.
+        The sides of the input must be multiples of this number of pixels.
     reach : int
         The distance from the edge of a tile, in pixels, within which the edge affects the map.
     margin : int

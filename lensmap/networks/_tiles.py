@@ -23,8 +23,8 @@ class Tiling:
         The width, in pixels, of the border of a tile that is discarded where the tile overlaps
         another.
     stride : int
-        The number of pixels of which the first pixel of each tile is a multiple, so that networks
-        that reduce the resolution treat all tiles alike.
+        The first pixel of each tile is a multiple of this number. Networks that reduce the
+        resolution then treat all tiles alike.
     """
 
     size: int
