@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Scores of maps against the truth: arrays in, numbers with errors out."""
+"""Scores of convergence maps, computed from arrays: comparison with the truth, and null tests."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Coverage of error bars: over all pixels, and in bins of another quantity."""
+"""Coverage of error bars, over all pixels or in bins of another quantity."""
 
 from collections.abc import Iterable
 
@@ -16,22 +16,23 @@ from lensmap.utils import ParameterError, check_angle, set_formats
 
 __all__ = ["coverage", "coverage_in_bins", "distance_to_mask", "inside", "pool_coverage"]
 
-#: Edges of bins of the predicted convergence; the last bin holds clusters.
+#: Bin edges in predicted convergence. The last bin holds pixels of clusters.
 KAPPA_EDGES = (-np.inf, -0.02, 0.0, 0.02, 0.05, 0.1, np.inf)
 
 
 def inside(truth: np.ndarray, prediction: np.ndarray, half_width: np.ndarray) -> np.ndarray:
-    """Return whether the truth is within the error of the prediction.
+    """Return for each pixel whether the truth lies within the error bar of the prediction.
 
     Parameters
     ----------
     truth, prediction, half_width : `numpy.ndarray`
-        Arrays of one shape.
+        True and predicted convergence and half the length of the error bar, all with the same
+        shape.
 
     Returns
     -------
     `numpy.ndarray`
-        Bool, of the same shape.
+        Bool, with the same shape as ``truth``.
 
     Raises
     ------
@@ -49,26 +50,26 @@ def coverage(
     half_width: ArrayLike,
     mask: ArrayLike | None = None,
 ) -> float:
-    """Return the fraction of the pixels with the truth within the error of the prediction.
+    """Return the fraction of pixels where the truth lies within the error bar of the prediction.
 
     Parameters
     ----------
     truth, prediction : array_like
-        Convergence, ``(ny, nx)`` each.
+        True and predicted convergence, ``(ny, nx)`` each.
     half_width : array_like or float
         Half the length of the error bar, ``(ny, nx)``, or one number for all pixels.
     mask : array_like or None
-        Bool, ``(ny, nx)``, True = excluded; None excludes nothing.
+        Bool, ``(ny, nx)``, True = excluded. If None, no pixel is excluded.
 
     Returns
     -------
     float
-        From 0 to 1; 0.683 for standard deviations of Gaussian errors.
+        The fraction, from 0 to 1. It is 0.683 for correct one-sigma errors of Gaussian noise.
 
     Raises
     ------
     TypeError, ValueError
-        If shapes differ, a map is no array of numbers or not finite in an unmasked pixel, every
+        If shapes differ, a map is not an array of numbers, an unmasked pixel is not finite, every
         pixel is masked, or a half-width is negative.
     """
     values = unmasked_values(
@@ -88,32 +89,35 @@ def coverage_in_bins(
 ) -> QTable:
     """Return the coverage in bins of another quantity.
 
-    Error bars that are right on average may be too short for clusters, beside holes, or in shallow
-    parts of a survey.
+    Error bars that are correct on average may still be too short in clusters, next to masked
+    holes, or in shallow parts of a survey.
 
     Parameters
     ----------
     truth, prediction, half_width, mask
         As for `coverage`.
     by : array_like, `~astropy.units.Quantity` or None
-        The binned quantity, ``(ny, nx)``, such as `distance_to_mask` or the number of galaxies;
-        None is the prediction. (In bins of the truth, correct errors would appear too short where
-        the truth is extreme.)
+        The quantity to bin by, ``(ny, nx)``, such as `distance_to_mask` or the galaxy counts per
+        pixel. If None, the prediction. (Do not bin by the truth: correct error bars would appear
+        too short where the truth is extreme.)
     bins : array_like, `~astropy.units.Quantity` or None
-        The edges of the bins, rising, with the unit of ``by``. A bin includes its lower edge, and
-        the last bin both edges. None, for the prediction only, has the last bin above 0.1.
+        The bin edges in increasing order, with the same unit as ``by``. A bin includes its lower
+        edge; the last bin also includes its upper edge. If None, which is allowed only with
+        ``by=None``, the edges are -0.02, 0, 0.02, 0.05 and 0.1, and the outer bins are open.
 
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each bin: ``bin_low``, ``bin_high``, the number of pixels ``n``, ``coverage``, the
-        mean error bar ``half_width``, the mean ``bias`` of prediction minus truth, and ``rms``,
-        the root of its mean square; NaN for an empty bin.
+        A row for each bin, with the edges ``bin_low`` and ``bin_high``, the number of pixels
+        ``n``, the ``coverage``, the mean ``half_width``, the ``bias`` (mean of prediction minus
+        truth), and the ``rms`` (root mean square of prediction minus truth). In an empty bin, all
+        statistics but ``n`` are NaN.
 
     Raises
     ------
     TypeError, ValueError
-        As for `coverage`; or if the bins are missing, do not rise, or have another unit.
+        As for `coverage`; or if ``bins`` is missing, is not in increasing order, or has a unit
+        that does not match that of ``by``.
     """
     if by is None:
         by, bins = prediction, KAPPA_EDGES if bins is None else bins
@@ -152,19 +156,19 @@ def pool_coverage(tables: Iterable[Table]) -> QTable:
     Parameters
     ----------
     tables : iterable of `~astropy.table.Table`
-        A table of `coverage_in_bins` for each field, in the same bins.
+        The table returned by `coverage_in_bins` for each field, all with the same bins.
 
     Returns
     -------
     `~astropy.table.QTable`
-        The same columns over all pixels, with ``coverage_err`` and ``bias_err`` by the jackknife
-        over fields, since the pixels of one field are not independent. They are NaN for a bin that
-        has pixels in fewer than two fields.
+        The same columns for the pixels of all fields together, and the errors ``coverage_err`` and
+        ``bias_err``. These are jackknife errors over fields, since the pixels of one field are not
+        independent. They are NaN for a bin that has pixels in fewer than two fields.
 
     Raises
     ------
     ValueError
-        If there is no table, or the bins differ.
+        If ``tables`` is empty, or the bins differ.
     """
     tables = list(tables)
     if not tables:
@@ -191,34 +195,35 @@ def pool_coverage(tables: Iterable[Table]) -> QTable:
 
 
 def _pooled_mean(sums, n):
-    filled = n > 0  # a field without such pixels has no information on their scatter
+    filled = n > 0  # a field with no pixels in the bin carries no information on the scatter
     if not filled.any():
         return np.nan, np.nan
     return jackknife(ratio_of_sums, sums[filled], n[filled])
 
 
 def distance_to_mask(mask: ArrayLike, pixel_scale: AngleLike, edges: bool = True) -> u.Quantity:
-    """Return the distance of each pixel to the nearest masked one.
+    """Return the distance from each pixel to the nearest masked pixel.
 
     Parameters
     ----------
     mask : array_like
         Bool, ``(ny, nx)``, True = excluded.
     pixel_scale : `~astropy.units.Quantity` or str
-        The side of a pixel, an angle.
+        The angular side length of a pixel.
     edges : bool
         Whether the sky outside the map counts as masked.
 
     Returns
     -------
     `~astropy.units.Quantity`
-        Between the centers of the pixels, in arcmin, ``(ny, nx)``: 0 in masked pixels, one pixel
-        at the edge; infinite if no pixel is masked.
+        The distance between pixel centers in arcmin, ``(ny, nx)``. It is 0 in masked pixels. With
+        ``edges``, it is one pixel along the edge of the map. Without ``edges``, it is infinite if
+        no pixel is masked.
 
     Raises
     ------
     TypeError
-        If the mask is not boolean, or ``pixel_scale`` is no angle.
+        If the mask is not boolean, or ``pixel_scale`` is not an angle.
     ValueError
         If the mask is not two-dimensional.
     """
@@ -235,12 +240,12 @@ def distance_to_mask(mask: ArrayLike, pixel_scale: AngleLike, edges: bool = True
 
 
 def _plane(half_width, truth):
-    """Return half-widths as a plane; one number stands for all pixels."""
+    """Return the half-widths as an array ``(ny, nx)``, repeating a scalar in every pixel."""
     return np.full(np.shape(truth), half_width) if np.ndim(half_width) == 0 else half_width
 
 
 def _bins(by, edges, truth):
-    """Return the binned quantity and the edges as plain arrays, and their unit."""
+    """Return the quantity to bin by and the bin edges as plain arrays, and their common unit."""
     if edges is None:
         raise ValueError("bins must be given with by")
     unit = by.unit if isinstance(by, u.Quantity) else None

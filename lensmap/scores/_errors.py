@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Errors from the scatter between fields: fields are independent, pixels of a map are not."""
+"""Errors from the scatter between fields, since the pixels of one map are not independent."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -26,17 +26,18 @@ class PairedDifference(NamedTuple):
     Attributes
     ----------
     n_fields : int
-        The number of fields with a score of both methods.
+        The number of fields that have a score for both methods.
     difference, difference_err : float
-        The mean over fields of ``a - b``, and its standard error, which does not include the
-        scatter of fields that both methods share.
+        The mean over fields of ``a - b``, and its standard error. The error does not include the
+        scatter between fields that is common to both methods.
     significance : float
-        Their ratio: the difference in standard errors, negative where ``a`` is lower.
+        The difference in units of its standard error; negative if ``a`` is lower on average.
     mean_ratio, mean_ratio_err : float
-        The mean over fields of ``a / b``, and its standard error; NaN if a ``b`` is 0.
+        The mean over fields of ``a / b``, and its standard error. Both are NaN if any ``b`` is 0.
     ratio_of_sums, ratio_of_sums_err : float
-        The sum of ``a`` over the sum of ``b``, with the error by the jackknife. Fields with a high
-        score have more weight in it, as in a loss that is a sum over the pixels of all fields.
+        The sum of ``a`` divided by the sum of ``b``, and its jackknife error. Fields with a high
+        score have more weight in this ratio, as in a loss summed over the pixels of all fields.
+        Both are NaN if any ``b`` is 0.
     """
 
     n_fields: int
@@ -55,12 +56,12 @@ def mean_and_error(values: ArrayLike) -> tuple[float, float]:
     Parameters
     ----------
     values : array_like
-        A number for each field, ``(n,)``; numbers that are not finite are left out.
+        One value for each field, ``(n,)``. Values that are not finite are left out.
 
     Returns
     -------
     mean, error : float
-        NaN for the mean of no number, and for the error of fewer than two.
+        The mean is NaN if there is no finite value, the error if there are fewer than two.
     """
     numbers = np.asarray(values, dtype=float).ravel()
     numbers = numbers[np.isfinite(numbers)]
@@ -70,28 +71,28 @@ def mean_and_error(values: ArrayLike) -> tuple[float, float]:
 
 
 def jackknife(statistic: Callable[..., float], *values: ArrayLike) -> tuple[float, float]:
-    r"""Return a statistic of all fields together, and its jackknife error.
+    r"""Return a statistic of all fields together and its jackknife error.
 
     .. math:: \sigma^2 = \frac{n - 1}{n} \sum_i (s_i - \bar s)^2
 
     Parameters
     ----------
     statistic : callable
-        Function of the arrays in ``values``, also without one of their rows; returns a float, such
-        as a ratio of sums.
+        Function that takes the arrays in ``values`` and returns a float, such as a ratio of sums.
+        It is also called with one row removed from each array.
     *values : array_like
-        Arrays with a row for each field, ``(n, ...)``.
+        Arrays with one row for each field, ``(n, ...)``.
 
     Returns
     -------
     estimate, error : float
-        The statistic of all fields, without a correction for bias, and its error; NaN for fewer
-        than two fields, or where the statistic is undefined without one of them.
+        The statistic of all fields, not corrected for jackknife bias, and its error. The error is
+        NaN for fewer than two fields, or if the statistic is not finite when a field is left out.
 
     Raises
     ------
     ValueError
-        If there are no rows, or the numbers of rows differ.
+        If there are no rows, or the arrays have different numbers of rows.
 
     References
     ----------
@@ -128,18 +129,18 @@ def paired_difference(a: ArrayLike, b: ArrayLike) -> PairedDifference:
     Parameters
     ----------
     a, b : array_like
-        The scores of two methods on the same fields in the same order, ``(n,)`` each. Fields with
-        a score that is not finite are left out.
+        The scores of the two methods on the same fields in the same order, ``(n,)`` each. A field
+        is left out if either score is not finite.
 
     Returns
     -------
     PairedDifference
-        The differences and ratios with their errors; NaN where there are too few fields.
+        The differences and ratios with their errors. An error is NaN for fewer than two fields.
 
     Raises
     ------
     ValueError
-        If the numbers of fields differ, or there is no field.
+        If ``a`` and ``b`` have different lengths, or are empty.
 
     Examples
     --------
@@ -162,7 +163,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike) -> PairedDifference:
 
 
 def ratio_of_sums(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the sum of one array over the sum of another; NaN if that is 0."""
+    """Return the sum of ``a`` divided by the sum of ``b``; NaN if the sum of ``b`` is 0."""
     total = b.sum()
     return a.sum() / total if total != 0 else np.nan
 
@@ -170,21 +171,22 @@ def ratio_of_sums(a: np.ndarray, b: np.ndarray) -> float:
 def jackknife_of_sums(
     statistic: Callable[..., np.ndarray], *values: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return statistics of sums over fields, and their jackknife errors.
+    """Return an array of statistics of sums over fields, and their jackknife errors.
 
     Parameters
     ----------
     statistic : callable
-        Function of the sums of ``values`` over fields, ``(...)``, and of stacks of such sums,
-        ``(n_fields, ...)``; returns an array.
+        Vectorized function that takes the sums of ``values`` over fields and returns an array. It
+        is called with sums over all fields, ``(...)``, and with a stack of sums in which each
+        field in turn is left out, ``(n_fields, ...)``.
     *values : array_like
-        Arrays with a row for each field, ``(n_fields, ...)``.
+        Arrays with one row for each field, ``(n_fields, ...)``.
 
     Returns
     -------
     estimate, error : `numpy.ndarray`
-        The statistics, and their errors as of ``jackknife``: NaN for fewer than two fields, and
-        where a statistic is undefined without one of the fields.
+        The statistics and their jackknife errors. An error is NaN for fewer than two fields, or if
+        the statistic is undefined when a field is left out.
     """
     arrays = [np.asarray(rows, dtype=float) for rows in values]
     sums, n = [rows.sum(axis=0) for rows in arrays], len(arrays[0])
@@ -197,7 +199,7 @@ def jackknife_of_sums(
 
 
 def ratio_and_error(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Return ratios of sums over fields, and their jackknife errors.
+    """Return ratios of sums over fields and their jackknife errors.
 
     Parameters
     ----------
@@ -207,7 +209,8 @@ def ratio_and_error(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]
     Returns
     -------
     ratio, error : `numpy.ndarray`
-        ``(...)``, NaN where the sum of ``b`` is 0; the error as of `jackknife_of_sums`.
+        The ratio of the sums, ``(...)``, NaN where the sum of ``b`` is 0, and its error as
+        returned by `jackknife_of_sums`.
     """
     return jackknife_of_sums(lambda a, b: np.where(b != 0, a / b, np.nan), a, b)
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Weights by convergence, for the loss of networks and for the score of the same form."""
+"""Pixel weights that increase with convergence, for the training loss and for `weighted_loss`."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ __all__ = ["focal_weights"]
 
 
 def focal_weights(kappa: np.ndarray, exponent: float) -> np.ndarray:
-    r"""Return weights of pixels that rise with the convergence.
+    r"""Return pixel weights that increase with the absolute convergence.
 
     .. math:: w = (1 + |\kappa| / \max\kappa)^p
 
@@ -16,12 +16,13 @@ def focal_weights(kappa: np.ndarray, exponent: float) -> np.ndarray:
     kappa : `numpy.ndarray`
         The true convergence, ``(ny, nx)``.
     exponent : float
-        6 in Cha et al. 2025 (eq. 8), 1 in Hong et al. 2021 (eq. 6); 0 gives equal weights.
+        The exponent p: 6 in Cha et al. 2025 (eq. 8), 1 in Hong et al. 2021 (their eq. 6). With 0,
+        all weights are 1.
 
     Returns
     -------
     `numpy.ndarray`
-        ``(ny, nx)``.
+        The weights, ``(ny, nx)``.
     """
     if exponent == 0:
         return np.ones_like(kappa)

@@ -24,15 +24,15 @@ __all__ = [
     "weighted_loss",
 ]
 
-# The loss is scaled to the number of pixels of the maps of Cha et al. 2025.
+# The loss is scaled to the number of pixels in the maps of Cha et al. 2025.
 _PAPER_PIXELS = 512 * 512
 
-# Half the 95 per cent interval of a Gaussian, in standard deviations.
+# Half-width of the 95 per cent interval of a Gaussian, in standard deviations.
 _N_SIGMA_OF_95 = 1.959964
 
 
 class _Moments(NamedTuple):
-    """First and second moments of the pixels of two maps."""
+    """Means, variances and covariance of the pixel values of two maps."""
 
     truth: float
     prediction: float
@@ -54,7 +54,7 @@ def _moments(truth, prediction):
 
 
 def _variance(centered, mean):
-    """Return the mean square; 0 for a constant, without rounding errors."""
+    """Return the mean square of ``centered``, or 0 if it is only rounding error of ``mean``."""
     variance = float(np.mean(centered**2))
     return 0.0 if variance <= (1e-14 * mean) ** 2 else variance
 
@@ -62,24 +62,24 @@ def _variance(centered, mean):
 def pearson_r(
     truth: ArrayLike, prediction: ArrayLike, mask: ArrayLike | None = None
 ) -> float:
-    """Return Pearson's correlation coefficient of the pixels.
+    """Return Pearson's correlation coefficient between the pixels of the two maps.
 
     Parameters
     ----------
     truth, prediction : array_like
-        Convergence, ``(ny, nx)`` each.
+        True and predicted convergence, ``(ny, nx)`` each.
     mask : array_like or None
-        Bool, ``(ny, nx)``, True = excluded; None excludes nothing.
+        Bool, ``(ny, nx)``, True = excluded. If None, no pixel is excluded.
 
     Returns
     -------
     float
-        From -1 to 1; NaN if one of the maps is constant, such as the truth of a null field.
+        The coefficient, from -1 to 1; NaN if one map is constant, as the truth of a null field.
 
     Raises
     ------
     TypeError, ValueError
-        If shapes differ, a map is no array of numbers or not finite in an unmasked pixel, or
+        If shapes differ, a map is not an array of numbers, an unmasked pixel is not finite, or
         every pixel is masked.
     """
     return _r(_moments(*unmasked_values(mask, truth=truth, prediction=prediction)))
@@ -91,7 +91,9 @@ def _r(moments):
 
 
 def rmse(truth: ArrayLike, prediction: ArrayLike, mask: ArrayLike | None = None) -> float:
-    """Return the root mean square error, means removed, since lensing does not measure the mean.
+    """Return the root mean square error after subtracting the mean of each map.
+
+    The means are subtracted because shear does not constrain the mean convergence.
 
     Parameters
     ----------
@@ -119,33 +121,32 @@ def weighted_loss(
     *,
     exponent: float = 6,
 ) -> float:
-    r"""Return the loss of Cha et al. 2025, with weights that rise with the true convergence.
+    r"""Return the loss of Cha et al. 2025, with weights that increase with the true convergence.
 
     .. math:: L = \sum_\mathrm{pixels} w^n (\hat\kappa - \kappa)^2 ,
               \qquad w = 1 + |\kappa| / \max \kappa
 
-    The loss depends on the small-scale power of the simulation: compare methods by it on the same
-    maps, but not simulations.
+    The loss depends on the small-scale power of the simulation. Use it to compare methods on the
+    same maps, but not to compare results from different simulations.
 
     Parameters
     ----------
     truth, prediction, mask
-        As for `pearson_r`. The maximum is that of the truth in unmasked pixels. Means are not
-        removed.
+        As for `pearson_r`. The maximum in the weight is taken over the unmasked pixels of the
+        truth. Means are not subtracted.
     exponent : float
-        The exponent n: 6 in eq. 8 of the paper; 1 in eq. 6 of the paper, the loss of Hong et al.
-        2021.
+        The exponent n: 6 in eq. 8 of Cha et al.; 1 in their eq. 6, the loss of Hong et al. 2021.
 
     Returns
     -------
     float
-        The sum, scaled from the number of unmasked pixels to 512 x 512 pixels.
+        The loss, scaled from the number of unmasked pixels to 512 x 512 pixels.
 
     Raises
     ------
     TypeError, ValueError
-        As for `pearson_r`, or if no pixel of the truth is positive, so that the weight is
-        undefined. (Where the truth is 0 in all pixels, the weight is 1.)
+        As for `pearson_r`; or if no unmasked pixel of the truth is positive, so that the weight is
+        undefined. (A truth that is 0 everywhere is allowed, with a weight of 1.)
 
     References
     ----------
@@ -173,24 +174,24 @@ def ordinary_slope(
     *,
     above: float | None = None,
 ) -> float:
-    r"""Return the slope of the regression of the truth on the prediction: 1 if unbiased.
+    r"""Return the slope of the regression of the truth on the prediction: 1 if calibrated.
 
-    :math:`\mathrm{cov}(\kappa, \hat\kappa) / \mathrm{var}(\hat\kappa)`. The posterior mean has
-    :math:`\langle \kappa | \hat\kappa \rangle = \hat\kappa` and a slope of 1 for any noise of the
-    data; noise in the map makes the slope smaller. Selecting pixels by their prediction does not
-    change this; selecting them by their truth would.
+    The slope is :math:`\mathrm{cov}(\kappa, \hat\kappa) / \mathrm{var}(\hat\kappa)`. A posterior
+    mean satisfies :math:`\langle \kappa | \hat\kappa \rangle = \hat\kappa`, so its slope is 1
+    at any noise level of the data. Noise in the map lowers the slope. If pixels are selected by
+    their predicted convergence, a slope of 1 stays 1; if selected by true convergence, it does not.
 
     Parameters
     ----------
     truth, prediction, mask
         As for `pearson_r`.
     above : float or None
-        Only pixels with a prediction above this value count; None takes all pixels.
+        Use only pixels where the prediction is above this value. If None, all unmasked pixels.
 
     Returns
     -------
     float
-        NaN if the prediction is constant in these pixels, or there are fewer than two.
+        The slope; NaN if fewer than two pixels are used, or the prediction is constant in them.
 
     Raises
     ------
@@ -203,8 +204,9 @@ def ordinary_slope(
 
     Notes
     -----
-    With ``above``, ``mean_ratio`` is the more robust statistic: here the intercept absorbs a wrong
-    level, and the slope depends on the few highest pixels, the cores of a handful of clusters.
+    With ``above``, ``mean_ratio`` is the more robust statistic. In a regression of so few pixels,
+    the intercept absorbs a constant bias, and the slope depends on the very highest pixels, which
+    are the cores of a handful of clusters.
     """
     truth, prediction = unmasked_values(mask, truth=truth, prediction=prediction)
     high = _above(prediction, above)
@@ -225,24 +227,25 @@ def mean_ratio(
     *,
     above: float = 0.1,
 ) -> float:
-    r"""Return the mean truth over the mean prediction, of pixels with a high prediction.
+    r"""Return the mean truth divided by the mean prediction, in pixels with a high prediction.
 
-    This is a robust test of high predictions: a calibrated map has :math:`\langle \kappa \rangle
-    = \langle \hat\kappa \rangle` for any selection of pixels by their prediction. For several
-    fields, use the ratio of sums as `lensmap.validation.summarize_scores` does: the mean of the
-    ratios of fields with few such pixels is biased.
+    This is a robust calibration test of high predictions: a calibrated map has
+    :math:`\langle \kappa \rangle = \langle \hat\kappa \rangle` for any selection of pixels by
+    their prediction. For several fields, use the ratio of sums over fields, as
+    `lensmap.validation.summarize_scores` does. The mean of the ratios of single fields is biased
+    where fields have few high pixels.
 
     Parameters
     ----------
     truth, prediction, mask
-        As for `pearson_r`. Means are not removed.
+        As for `pearson_r`. Means are not subtracted.
     above : float
-        Only pixels with a prediction above this count.
+        Use only pixels where the prediction is above this value.
 
     Returns
     -------
     float
-        NaN if there is no such pixel, or their mean prediction is 0.
+        The ratio; NaN if no pixel is above the threshold, or the mean prediction is 0.
 
     Raises
     ------
@@ -267,14 +270,15 @@ def tls_slope(
 ) -> float:
     r"""Return the slope of the prediction against the truth by orthogonal regression.
 
-    This is the longest axis of the distribution of pixels (truth, prediction), with the slope
+    Orthogonal regression, or total least squares, assumes equal errors of truth and prediction. It
+    returns the slope of the major axis of the pixel distribution (truth, prediction),
 
     .. math:: \tan\left(\frac12 \arctan
-              \frac{2\,\mathrm{cov}}{\mathrm{var}(\kappa) - \mathrm{var}(\hat\kappa)}\right) :
+              \frac{2\,\mathrm{cov}}{\mathrm{var}(\kappa) - \mathrm{var}(\hat\kappa)}\right) .
 
-    by total least squares, for equal errors of both. Cha et al. 2025 use it for their figure 3. It
-    is no test of calibration: for a calibrated map it follows from the correlation alone
-    (``tls_slope_of_r``), and multiplying a map by a number changes it.
+    Cha et al. 2025 use it in their figure 3. A slope of 1 does not mean that a map is calibrated:
+    a calibrated map has a slope below 1, which follows from its correlation with the truth
+    (``tls_slope_of_r``), and rescaling a map can bring its slope to 1.
 
     Parameters
     ----------
@@ -284,7 +288,7 @@ def tls_slope(
     Returns
     -------
     float
-        NaN if the distribution has no longest axis.
+        The slope; NaN if the distribution has no major axis.
 
     Raises
     ------
@@ -305,10 +309,10 @@ def _tls(moments):
 
 
 def tls_slope_of_r(r: ArrayLike) -> float | np.ndarray:
-    r"""Return the orthogonal-regression slope of a calibrated map of a given correlation.
+    r"""Return the `tls_slope` of a calibrated map that has a given correlation with the truth.
 
-    The posterior mean has :math:`\mathrm{var}(\hat\kappa) = \mathrm{cov}(\kappa, \hat\kappa) =
-    r^2 \mathrm{var}(\kappa)`, which gives the slope of `tls_slope`.
+    A posterior mean has :math:`\mathrm{var}(\hat\kappa) = \mathrm{cov}(\kappa, \hat\kappa) =
+    r^2 \mathrm{var}(\kappa)`, from which the slope follows.
 
     Parameters
     ----------
@@ -318,7 +322,8 @@ def tls_slope_of_r(r: ArrayLike) -> float | np.ndarray:
     Returns
     -------
     float or `numpy.ndarray`
-        From 0 to 1; NaN where ``r`` is NaN or negative, which no calibrated map has.
+        The slope, from 0 to 1. It is NaN where ``r`` is NaN, or negative, since no calibrated map
+        has a negative correlation.
 
     Raises
     ------
@@ -354,30 +359,30 @@ def score_map(
     truth, prediction, mask
         As for `pearson_r`.
     half_widths : array_like, dict or None
-        The 68 per cent error of the prediction, ``(ny, nx)``; the 95 per cent error is 1.96 times
-        as large, as for a Gaussian. Or a dict with the errors of 68 and 95 per cent. None means
-        that the error is unknown.
+        Half the length of the 68 per cent error bar of the prediction, ``(ny, nx)``. The 95 per
+        cent error bar is then 1.96 times as long, as for a Gaussian. Or a dict from 68 and 95 to
+        the two half-widths. If None, no coverage is computed.
     above : float
-        The prediction above which pixels count as high.
+        The predicted convergence above which pixels count as high.
 
     Returns
     -------
     dict
         - ``n_pixels``: the number of unmasked pixels;
-        - ``pearson_r``, ``rmse``, ``loss`` (`weighted_loss`), ``loss_h21`` (with the exponent 1),
-          ``slope`` (``ordinary_slope``), ``tls_slope``, ``tls_slope_of_r``;
+        - ``pearson_r``, ``rmse``, ``loss`` (`weighted_loss`), ``loss_h21`` (`weighted_loss` with
+          exponent 1), ``slope`` (``ordinary_slope``), ``tls_slope``, ``tls_slope_of_r``;
         - ``bias``: the mean of prediction minus truth;
-        - ``coverage_68``, ``coverage_95``: the fractions of the pixels with the truth within the
-          error; NaN for an unknown error;
-        - sums over pixels with a high prediction p (truth t), which
-          `lensmap.validation.summarize_scores` adds up over fields: ``n_above``, ``sum_t_above``,
-          ``sum_p_above``, ``sum_tp_above``, ``sum_pp_above``, and ``covered_above``, the number of
-          these pixels with the truth within the 68 per cent error.
+        - ``coverage_68``, ``coverage_95``: the fractions of pixels where the truth lies within the
+          68 and 95 per cent error bars; NaN without error bars;
+        - sums over the high pixels, which `lensmap.validation.summarize_scores` adds up over
+          fields: with truth t and prediction p, ``n_above``, ``sum_t_above``, ``sum_p_above``,
+          ``sum_tp_above`` and ``sum_pp_above``; and ``covered_above``, the number of high pixels
+          where the truth lies within the 68 per cent error bar.
 
     Raises
     ------
     TypeError, ValueError
-        As for `pearson_r`; or if an error is negative, or of another percentage.
+        As for `pearson_r`; or if a half-width is negative, or a key is not 68 or 95.
     """
     widths = _widths(half_widths)
     t, p, *errors = unmasked_values(mask, truth=truth, prediction=prediction, **widths)
@@ -414,7 +419,7 @@ _WIDTHS = {68: "half_width_68", 95: "half_width_95"}
 
 
 def _widths(half_widths):
-    """Return the half-widths by their names in error messages."""
+    """Return a dict of half-widths, keyed by the names used for them in error messages."""
     if half_widths is None:
         return {}
     if not isinstance(half_widths, Mapping):

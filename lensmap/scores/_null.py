@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Scores of a map of a null field, in which the true convergence is 0."""
+"""Scores of maps of null fields, in which the true convergence is 0."""
 
 import numpy as np
 from astropy import units as u
@@ -12,8 +12,8 @@ from lensmap.utils import check_angle
 
 __all__ = ["null_scores"]
 
-# Thresholds of peaks: standard deviations of the map itself, and values of kappa that a user of
-# the map would take for clusters.
+# Peak thresholds: in standard deviations of the map, and in kappa, at values that a user of the
+# map would take for clusters.
 _SIGNAL_TO_NOISE = (3, 4, 5)
 _KAPPA = (0.02, 0.05, 0.1)
 
@@ -28,26 +28,28 @@ def null_scores(
     prediction : array_like
         The map, ``(ny, nx)``.
     mask : array_like or None
-        Bool, ``(ny, nx)``, True = excluded; None excludes nothing.
+        Bool, ``(ny, nx)``, True = excluded. If None, no pixel is excluded.
     pixel_scale : `~astropy.units.Quantity` or str
-        The side of a pixel, an angle.
+        The angular side length of a pixel.
 
     Returns
     -------
     dict
         - ``n_pixels``: the number of unmasked pixels;
-        - ``mean``, ``rms`` (the mean removed), ``skewness`` (NaN for a constant map),
+        - ``mean``, ``rms`` (after subtracting the mean), ``skewness`` (NaN for a constant map),
           ``kappa_min``, ``kappa_max``;
-        - ``kappa_low``, ``kappa_high``: the 0.1 and the 99.9 percentile;
-        - ``peaks_3``, ``peaks_4``, ``peaks_5``: the number of positive peaks per solid angle above
-          3, 4 and 5 ``rms``, and ``peaks_k02``, ``peaks_k05``, ``peaks_k10``, above a convergence
-          of 0.02, 0.05 and 0.1, in 1 / deg2. A peak is higher than the eight pixels around it.
+        - ``kappa_low``, ``kappa_high``: the 0.1 and 99.9 percentiles of the pixel values;
+        - ``peaks_3``, ``peaks_4``, ``peaks_5``: the number densities, in 1 / deg2, of positive
+          peaks above 3, 4 and 5 times ``rms``. A peak is a pixel with a higher value than its
+          eight neighbors;
+        - ``peaks_k02``, ``peaks_k05``, ``peaks_k10``: the number densities of peaks above a
+          convergence of 0.02, 0.05 and 0.1.
 
     Raises
     ------
     TypeError, ValueError
-        If the map is no array of numbers or not finite in an unmasked pixel, every pixel is
-        masked, or ``pixel_scale`` is no angle.
+        If the map is not an array of numbers, an unmasked pixel is not finite, every pixel is
+        masked, or ``pixel_scale`` is not an angle.
     """
     scale = check_angle(pixel_scale, "pixel_scale")
     (values,) = unmasked_values(mask, prediction=prediction)
@@ -74,7 +76,7 @@ def null_scores(
 
 
 def _peak_heights(prediction, mask):
-    """Return the values of pixels that are higher than their neighbors, ``(n,)``."""
+    """Return the values of the pixels that exceed all eight neighbors, ``(n,)``."""
     excluded = check_mask(mask, np.shape(prediction)) | np.ma.getmaskarray(prediction)
     values = np.where(excluded, -np.inf, np.asarray(prediction, dtype=float))
     ring = np.ones((3, 3), dtype=bool)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Checks of the arrays of all scores: one shape, numbers, and at least one unmasked pixel."""
+"""Checks of input maps, shared by all scores: equal shapes, numeric, not entirely masked."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,25 +10,25 @@ __all__ = ["check_mask", "unmasked_values"]
 
 
 def unmasked_values(mask: ArrayLike | None, **planes: ArrayLike) -> list[np.ndarray]:
-    """Return the values of planes in unmasked pixels.
+    """Return the values of several maps in the pixels that are unmasked in all of them.
 
     Parameters
     ----------
     mask : array_like or None
-        Bool, ``(ny, nx)``, True = excluded; None excludes nothing.
+        Bool, ``(ny, nx)``, True = excluded. If None, no pixel is excluded.
     **planes : array_like
-        ``(ny, nx)`` each, under the name for error messages. Pixels that a masked array masks are
-        excluded too.
+        The maps, ``(ny, nx)`` each. The keywords are the names used in error messages. If a map is
+        a masked array, its masked pixels are excluded too.
 
     Returns
     -------
     list of `numpy.ndarray`
-        Float64, ``(n,)`` each, in the given order.
+        The values of each map, float64, ``(n,)`` each, in the order of ``planes``.
 
     Raises
     ------
     TypeError
-        If a plane is no array of numbers, or the mask is not boolean.
+        If a map is not an array of numbers, or the mask is not boolean.
     ValueError
         If shapes differ, every pixel is masked, or an unmasked pixel is not finite.
     """
@@ -57,26 +57,26 @@ def unmasked_values(mask: ArrayLike | None, **planes: ArrayLike) -> list[np.ndar
 
 
 def check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a mask as a boolean array.
+    """Check the dtype and shape of a mask and return it as a boolean array.
 
     Parameters
     ----------
     mask : array_like or None
-        Bool, ``(ny, nx)``, True = excluded; None excludes nothing.
+        Bool, ``(ny, nx)``, True = excluded. If None, no pixel is excluded.
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the map, ``(ny, nx)``.
 
     Returns
     -------
     `numpy.ndarray`
-        Bool, ``(ny, nx)``.
+        The mask, bool, ``(ny, nx)``.
 
     Raises
     ------
     TypeError
         If the mask is not boolean.
     ValueError
-        If the mask has another shape.
+        If the shape of the mask is not ``shape``.
     """
     if mask is None:
         return np.zeros(shape, dtype=bool)

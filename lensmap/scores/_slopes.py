@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Regression of one quantity on another."""
+"""Orthogonal regression."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ __all__ = ["orthogonal_slope"]
 
 
 def orthogonal_slope(variance_x: float, variance_y: float, covariance: float) -> float:
-    r"""Return the slope of y against x by total least squares, for equal errors of both.
+    r"""Return the slope of y against x by total least squares, assuming equal errors of x and y.
 
     .. math:: \tan\left(\frac12 \arctan \frac{2\,\mathrm{cov}}{\mathrm{var}(x) -
               \mathrm{var}(y)}\right)
@@ -15,12 +15,12 @@ def orthogonal_slope(variance_x: float, variance_y: float, covariance: float) ->
     Parameters
     ----------
     variance_x, variance_y, covariance : float
-        Second moments of the two quantities.
+        The variances and the covariance of x and y.
 
     Returns
     -------
     float
-        The slope of the longest axis of the distribution; NaN if it has none.
+        The slope of the major axis of the distribution of (x, y); NaN if it has no major axis.
     """
     along, across = variance_x - variance_y, 2 * covariance
     if across == 0:
