@@ -40,50 +40,52 @@ def compare(
     Parameters
     ----------
     estimators : dict
-        From names to estimators, with ``reconstruct(grid)`` as `lensmap.Estimator` has it. They
-        run in this process, while other processes draw the next fields.
+        From names to estimators. An estimator is any object with a method ``reconstruct(grid)``
+        like that of `lensmap.Estimator`. Estimators run in this process, while other processes
+        draw the next fields.
     setup : ValidationSetup
-        The simulated fields and the survey. Maps of null fields have the scores of `null_scores`.
+        The simulated fields and the survey. Maps of null fields are scored by `null_scores`.
     n_fields : int
         The number of fields, at least 1.
     seed : int
-        The number of the series of fields, see ``series_seed``: no training or tuning uses its
-        fields. The fields do not depend on the estimators or the number of workers.
+        The number of the series of fields, see ``series_seed``. No training or tuning uses these
+        fields. They do not depend on the estimators or on the number of workers.
     first : int
-        The number of the first field, to continue or to share a series.
+        The number of the first field. Set it to continue a series, or to split one over machines.
     above : float
-        The convergence of a map above which pixels count as high, see `score_map`.
+        The predicted convergence above which pixels count as high, see `score_map`.
     workers : int or None
         The number of processes that draw fields, as for `lensmap.simulate.draw_fields`. Memory
         does not grow with the number of fields.
     progress : None, bool or callable
         As for ``lensmap.utils.track``.
     visit : callable or None
-        Called for each field with its number, the ``Observation`` and a dict of the maps by name,
-        to measure other quantities. Maps are not kept.
+        Function called for each field with the field number, the ``Observation`` and a dict from
+        estimator names to maps, to measure other quantities. The maps are not kept afterwards.
 
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each field and estimator: ``field``, ``estimator``, ``n_masked`` (the pixels
-        that the estimator masks beyond the mask of the data), the numbers of `score_map` (or
-        `null_scores`), and ``seconds``, the time of the map. ``meta`` holds the set-up, the seed
-        and the estimators.
+        A row for each field and estimator, with ``field``, ``estimator``, ``n_masked`` (the number
+        of pixels that the estimator masks in addition to the mask of the data), the scores of
+        `score_map` (or of `null_scores`), and ``seconds``, the time taken to make the map.
+        ``meta`` holds the set-up, the seed and the estimators.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind or out of range, or an estimator returns no map of the
-        grid's shape.
+        If an argument is of the wrong kind or out of range, or an estimator does not return a map
+        with the shape of the grid.
 
     Notes
     -----
-    A pixel that one map masks is left out of the scores of all maps, so that all scores are of the
-    same pixels. The coverage is that of the maps' uncertainty as a 68 per cent error and, times
-    1.96, a 95 per cent error. An uncertainty that covers the ``"noise"`` only is no error about the
-    truth and has no coverage. Other processes draw fields while times are measured;
-    ``workers=1`` leaves the machine to the estimator. The first map of an estimator may take
-    longer than the others.
+    A pixel that is masked in any of the maps is left out of the scores of all maps, so that all
+    scores refer to the same pixels. For the coverage, the uncertainty of a map is taken as the half
+    width of a 68 per cent error bar and, multiplied by 1.96, of a 95 per cent error bar. No
+    coverage is computed for an uncertainty of kind ``"noise"``, which does not include the full
+    uncertainty with respect to the true convergence. Other processes draw fields while the maps
+    are timed; use ``workers=1`` to time the estimators alone. The first map of an estimator may
+    take longer than the others.
     """
     if visit is not None and not callable(visit):
         raise ParameterTypeError("visit", "None or a callable", repr(visit))
@@ -122,7 +124,7 @@ def contrast(
     Parameters
     ----------
     scores : `~astropy.table.Table`
-        A table of `compare`.
+        A table returned by `compare`.
     estimator, reference : str
         The names of the two estimators.
     metrics : sequence of str
@@ -131,14 +133,15 @@ def contrast(
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each metric: ``metric``, ``estimator``, ``reference``, and the numbers of
-        `~lensmap.scores.PairedDifference`, of the estimator minus or over the reference.
+        A row for each metric, with ``metric``, ``estimator``, ``reference``, and the attributes of
+        `~lensmap.scores.PairedDifference`. Differences are estimator minus reference; ratios are
+        estimator over reference.
 
     Raises
     ------
     TypeError, ValueError
-        If ``scores`` is no table of `compare`, or lacks an estimator, a metric, or a field of one
-        of the two.
+        If ``scores`` is not a table returned by `compare`, lacks an estimator or a metric, or has
+        different fields for the two estimators.
     """
     if not isinstance(scores, Table):
         raise ParameterTypeError("scores", "a table of compare", type(scores).__name__)

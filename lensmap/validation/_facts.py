@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Set-ups and estimators as plain values, for the settings of a run and for its report."""
+"""Descriptions of set-ups and estimators as plain values, stored as the settings of a run."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from lensmap.validation._given_fields import GivenFields
 
 __all__ = ["estimator_facts", "setup_facts"]
 
-# In characters.
+# Lengths in characters.
 _MAX_REPR, _MAX_VALUE = 200, 40
 
 
@@ -26,7 +26,8 @@ def setup_facts(setup):
     Returns
     -------
     dict
-        ``sky``, ``survey``, ``mask_fraction`` and ``null``; the two first are dicts with ``class``.
+        ``sky``, ``survey``, ``mask_fraction`` and ``null``. The values of ``sky`` and ``survey``
+        are dicts with the name of the class in ``class``, and the parameters.
     """
     facts = {item.name: getattr(setup, item.name) for item in fields(setup)}
     facts["sky"] = _sky_parameters(setup.sky)
@@ -37,7 +38,7 @@ def setup_facts(setup):
 def _sky_parameters(sky):
     if not isinstance(sky, GivenFields):
         return _parameters(sky)
-    # A larger run has more files: only the first one identifies the series.
+    # A run may be extended with more files, so only the first file identifies the series.
     return {
         "class": type(sky).__name__, "first_file": sky.paths[0].name, "shape": sky.shape,
         "pixel_scale": sky.pixel_scale, "resolution": sky.resolution, "read": _storable(sky.read),
@@ -46,7 +47,7 @@ def _sky_parameters(sky):
 
 
 def _parameters(thing):
-    """Return the class and the parameters of an object, each in a form that can be stored."""
+    """Return the class name and the parameters of an object in a form that can be stored."""
     stored = {name: _storable(value) for name, value in _parameters_of(thing).items()}
     return {"class": type(thing).__name__, **stored}
 
@@ -60,7 +61,7 @@ def _parameters_of(thing):
 
 
 def _storable(value):
-    """Return a value for ``to_plain``; a name stands for a value without a plain form."""
+    """Return the value if ``to_plain`` accepts it, else its name or the name of its class."""
     value = _simplified(value)
     try:
         to_plain(value)
@@ -77,20 +78,20 @@ def _simplified(value):
 
 
 def estimator_facts(estimator):
-    """Return what identifies an estimator, as plain values.
+    """Return plain values that identify an estimator.
 
     Parameters
     ----------
     estimator : object
-        With ``reconstruct(grid)``.
+        The estimator.
 
     Returns
     -------
     dict
-        ``repr``, shortened where it is long; ``linear``, whether the map is linear in the
-        ellipticities; and ``sha256``, a digest of all parameters, None where they have no plain
-        form (the name of the class stands for ``repr`` then, since it may hold addresses in
-        memory).
+        ``repr``, shortened if it is long; ``linear``, whether the map is linear in the
+        ellipticities; and ``sha256``, a digest of all parameters. If the parameters cannot be
+        converted to plain values, ``sha256`` is None and ``repr`` is the name of the class, since
+        the full repr may contain memory addresses.
     """
     linear = bool(getattr(estimator, "linear", False))
     parameters = None
@@ -107,7 +108,7 @@ def estimator_facts(estimator):
 
 
 def _shortened(text, estimator):
-    """Return a repr without the ends of long values, such as tables of power."""
+    """Shorten long parameter values in a repr, such as tabulated power spectra."""
     for value in _parameters_of(estimator).values():
         if len(repr(value)) > _MAX_VALUE:
             text = text.replace(repr(value), repr(value)[:_MAX_VALUE] + "...")

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The maps that several estimators make of the same simulated fields."""
+"""Maps of the same simulated fields by several estimators."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -23,15 +23,15 @@ __all__ = ["FieldMaps", "MapMaker", "error_about_truth", "map_fields", "series_n
 
 
 class MapMaker(Protocol):
-    """Any estimator: an object with ``reconstruct(grid)``, as `lensmap.Estimator` has it."""
+    """Any object with a method ``reconstruct(grid)`` like that of `lensmap.Estimator`."""
 
     def reconstruct(self, grid: ShearGrid) -> ConvergenceMap:
-        """Make a map of a grid."""
+        """Make a convergence map from a shear grid."""
 
 
 @dataclass(frozen=True, eq=False)
 class FieldMaps:
-    """A field, and the maps that estimators made of it.
+    """A simulated field and the maps that several estimators made of it.
 
     Attributes
     ----------
@@ -40,11 +40,11 @@ class FieldMaps:
     setup : ValidationSetup
         The set-up of the field.
     observation : Observation
-        The truth and the data.
+        The true convergence and the data.
     maps : dict
         From the names of estimators to their `~lensmap.ConvergenceMap`.
     seconds : dict
-        From the names of estimators to the time of the map.
+        From the names of estimators to the time taken to make the map, seconds.
     """
 
     number: int
@@ -55,17 +55,17 @@ class FieldMaps:
 
     @property
     def grid(self) -> ShearGrid:
-        """The binned data."""
+        """The binned shear data."""
         return self.observation.grid
 
     @property
     def pixel_scale(self) -> u.Quantity:
-        """The side of a pixel, an angle."""
+        """The angular side length of a pixel."""
         return self.setup.sky.pixel_scale
 
     @cached_property
     def mask(self) -> np.ndarray:
-        """The pixels that the data or one of the maps mask, bool, ``(ny, nx)``."""
+        """Bool, ``(ny, nx)``: True where the data or any of the maps is masked."""
         return np.logical_or.reduce(
             [self.grid.mask, *(kappa.mask for kappa in self.maps.values())]
         )
@@ -77,7 +77,7 @@ class FieldMaps:
 
     @cached_property
     def estimates(self) -> dict[str, np.ndarray]:
-        """From the names of estimators to the convergence, float64, ``(ny, nx)``."""
+        """Dict from the names of estimators to the estimated convergence, float64, ``(ny, nx)``."""
         return {name: np.asarray(kappa.data, dtype=float) for name, kappa in self.maps.items()}
 
     def scores(self, above: float = 0.1) -> dict[str, dict[str, float | u.Quantity]]:
@@ -86,13 +86,13 @@ class FieldMaps:
         Parameters
         ----------
         above : float
-            The convergence of a map above which pixels count as high, see `score_map`.
+            The predicted convergence above which pixels count as high, see `score_map`.
 
         Returns
         -------
         dict
-            From the names of estimators to ``n_masked``, the numbers of `score_map` (or
-            `null_scores`), and ``seconds``.
+            From the names of estimators to dicts with ``n_masked``, the scores of `score_map` (or
+            of `null_scores`), and ``seconds``; see `compare`.
         """
         scores = {}
         for name, kappa in self.maps.items():
@@ -107,29 +107,30 @@ class FieldMaps:
 
 
 def error_about_truth(kappa: ConvergenceMap) -> np.ndarray | dict[int, np.ndarray] | None:
-    """Return the error of a map about the truth in the form of `score_map`.
+    """Return the uncertainty of a map with respect to the true convergence, for `score_map`.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        The map.
+        The map, with or without an uncertainty.
 
     Returns
     -------
     `numpy.ndarray`, dict or None
-        ``(ny, nx)``; a dict from the percentage where the error is half an interval; None where
-        the map has no error, or an error of the noise only.
+        The standard deviation, ``(ny, nx)``. If the uncertainty is the half-width of an interval
+        instead, a dict from its confidence in per cent to the half-width. None if the map has no
+        uncertainty, or one that includes only the noise.
     """
     if kappa.uncertainty is None or kappa.meta.get("uncertainty") == "noise":
         return None
     error = kappa.uncertainty.array
-    if "confidence" in kappa.meta:  # half an interval, not a standard deviation
+    if "confidence" in kappa.meta:  # half-width of an interval, not a standard deviation
         return {round(100 * kappa.meta["confidence"]): error}
     return error
 
 
 def series_name(setup: ValidationSetup) -> Literal["validation", "null"]:
-    """Return the purpose of the series of fields that a set-up is measured on."""
+    """Return the purpose to pass to `series_seed` for the fields of a set-up."""
     return "null" if setup.null else "validation"
 
 
@@ -144,21 +145,21 @@ def map_fields(
     workers: int | None = None,
     progress: ProgressLike = None,
 ) -> Iterator[FieldMaps]:
-    """Make maps of the same simulated data with several estimators.
+    """Draw simulated fields and map each of them with several estimators.
 
     Parameters
     ----------
     estimators, setup, n_fields, seed, first : object
         As for `compare`.
     skip : collection of int
-        The numbers of fields to leave out.
+        The numbers of the fields to leave out.
     workers, progress : object
         As for `compare`.
 
     Yields
     ------
     FieldMaps
-        One for each field.
+        The maps of one field.
 
     Raises
     ------
@@ -215,28 +216,28 @@ def _check_estimators(estimators):
 def timed_map(
     name: str, estimator: MapMaker, grid: ShearGrid
 ) -> tuple[ConvergenceMap, float]:
-    """Make a map of a grid and measure the time.
+    """Make a map from a shear grid and measure the time this takes.
 
     Parameters
     ----------
     name : str
         The name of the estimator, for the error message.
     estimator : object
-        With ``reconstruct(grid)``.
+        The estimator, with a method ``reconstruct(grid)``.
     grid : ShearGrid
-        The binned data.
+        The binned shear data.
 
     Returns
     -------
     kappa : `~lensmap.ConvergenceMap`
-        The map.
+        The map made by the estimator.
     seconds : float
-        The time that it took.
+        The time taken.
 
     Raises
     ------
     ValueError
-        If the estimator returns no map of the grid's shape.
+        If the estimator does not return a map with the shape of the grid.
     """
     start = time.perf_counter()
     kappa = estimator.reconstruct(grid)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`GivenFields`: true maps from files, in place of simulated ones."""
+"""`GivenFields`: true convergence maps read from files instead of simulated."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,25 +22,27 @@ __all__ = ["GivenFields"]
 
 @dataclass(frozen=True, eq=False)
 class GivenFields:
-    """True convergence maps from files, such as those of a simulation; all have the same pixels.
+    """True convergence maps read from files, such as ray-tracing maps of an N-body simulation.
+
+    All maps must have the same shape and pixel scale.
 
     Attributes
     ----------
     paths : sequence of path-like
         The files, at least one.
     read : callable
-        Function from a path to a `lensmap.simulate.LensingField`, such as
-        `lensmap.simulate.read_massivenus`. It must be importable where several processes draw
-        fields. The default reads files of ``lensmap simulate fields``.
+        Function that takes a path and returns a `lensmap.simulate.LensingField`, such as
+        `lensmap.simulate.read_massivenus`. It must be importable if several processes read the
+        files. The default reads files written by ``lensmap simulate fields``.
     z_source : float or `lensmap.cosmology.SourceRedshifts`
-        The redshift of the sources of the maps, or their distribution.
+        The source redshift for which the maps were made, or the redshift distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology of the maps, as for `lensmap.cosmology.get_cosmology`.
 
     Raises
     ------
     ValueError
-        If there is no file, or ``z_source`` is no redshift.
+        If ``paths`` is empty, or ``z_source`` is not a redshift.
     FileNotFoundError
         If a file does not exist.
     """
@@ -50,7 +52,7 @@ class GivenFields:
     z_source: RedshiftLike = field(kw_only=True)
     cosmology: CosmologyLike = field(default=None, kw_only=True)
 
-    #: The maps are as sharp as their pixels, see `lensmap.simulate.HaloModelField`.
+    #: None: the pixels alone limit the resolution, see `lensmap.simulate.HaloModelField`.
     resolution = None
 
     def __post_init__(self):
@@ -74,12 +76,12 @@ class GivenFields:
         return self.replace(paths=self.paths[which])
 
     def replace(self, **changes: Any) -> "GivenFields":
-        """Return the same fields with other parameters.
+        """Return a copy with some parameters changed.
 
         Parameters
         ----------
         **changes
-            The parameters that change.
+            The new values of the parameters to change.
 
         Returns
         -------
@@ -94,7 +96,7 @@ class GivenFields:
 
     @property
     def wcs(self) -> WCS:
-        """The `~astropy.wcs.WCS` of the first map, used for all."""
+        """The `~astropy.wcs.WCS` of the first map, used for all maps."""
         return self._first.wcs
 
     @property
@@ -104,28 +106,29 @@ class GivenFields:
 
     @property
     def pixel_scale(self) -> u.Quantity:
-        """The side of a pixel, an angle."""
+        """The angular side length of a pixel."""
         return self._first.kappa.pixel_scale.to(u.arcmin)
 
     def prepare(self) -> "GivenFields":
-        """Read the first map.
+        """Read the first map, whose WCS and shape apply to all maps.
 
         Returns
         -------
         GivenFields
-            The object itself.
+            This object.
         """
         _ = self._first
         return self
 
     def draw(self, rng: RNGLike = None) -> LensingField:
-        """Read a map: in a series of `lensmap.simulate.draw_fields`, field i is file i.
+        """Read one of the maps; `lensmap.simulate.draw_fields` reads file i for field i.
 
         Parameters
         ----------
         rng : None, int, `numpy.random.SeedSequence` or `numpy.random.Generator`
-            The seed that the series gives to a field; any other source of random numbers selects
-            a file at random, None a different one in each call.
+            The seed of a field in a series, which selects the file with the number of the field.
+            Any other seed or generator selects a file at random; None selects a new one in each
+            call.
 
         Returns
         -------
@@ -135,7 +138,8 @@ class GivenFields:
         Raises
         ------
         ValueError
-            If there are fewer files than fields, or the map has other pixels than the first.
+            If there is no file for the number of the field, or the map differs from the first in
+            shape or pixel scale.
         """
         key = seed_sequence(rng).spawn_key
         number = key[0] if key else int(as_generator(rng).integers(len(self)))

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Estimators by name for a validation, tuned where the name says so, and slow variants of them."""
+"""Estimators made from their names for a validation, and slow variants of estimators."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from lensmap.validation._tuning import Tuner
 
 __all__ = ["long_estimators", "named_estimators"]
 
-# Solutions for the error of the Wiener filter; each gives two samples of the posterior.
+# Linear solves for the uncertainty of the Wiener filter; each solve gives two posterior samples.
 _N_SOLUTIONS = 15
 
 
@@ -24,37 +24,38 @@ def named_estimators(
     workers: int | None = None,
     progress: ProgressLike = None,
 ) -> dict[str, Estimator]:
-    """Make estimators by their names.
+    """Make estimators from their names, and tune those whose name ends in ``:tuned``.
 
     Parameters
     ----------
     names : sequence of str
-        Texts for `lensmap.estimators.make_estimator`, such as ``"ks150"``,
-        ``"ks(smoothing=2arcmin)"``, ``"cnn:lensmap"`` and ``"mine.py:Mine"``. ``"ks:tuned"`` has
-        the best smoothing and ``"wiener:tuned"`` the best prior, see `tune_linear`.
+        Strings that `lensmap.estimators.make_estimator` accepts, such as ``"ks150"``,
+        ``"ks(smoothing=2arcmin)"``, ``"cnn:lensmap"`` and ``"mine.py:Mine"``. ``"ks:tuned"`` is
+        Kaiser-Squires with the best smoothing, and ``"wiener:tuned"`` the Wiener filter with the
+        best prior; see `tune_linear`.
     setup : ValidationSetup
-        The fields and the survey to tune for; tuning uses another series of fields.
+        The fields and the survey for which to tune. Tuning draws fields that no validation uses.
     n_tuning : int
-        The number of fields for tuning.
+        The number of fields used for tuning.
     seed, workers, progress : object
         As for `tune_linear`.
 
     Returns
     -------
     dict
-        From names to estimators; a class in a file has the name after the colon. Networks that
-        predict errors do so (``uncertainty="network"``), since that takes no time.
+        From names to estimators. A class from a file is listed under its name without the path.
+        Networks that can predict errors have ``uncertainty="network"``, which costs no extra time.
 
     Raises
     ------
     TypeError, ValueError
-        If a name cannot be understood, or occurs twice.
+        If a name is not recognized, or occurs twice.
     """
     estimators: dict[str, Estimator] = {}
     untuned = set()
 
     def wait(estimator):
-        # Tuning takes a minute, so all names are checked before.
+        # Tuning takes a minute, so check all names before it starts.
         untuned.add(label)
         return Tuner.check(estimator)
 
@@ -68,7 +69,7 @@ def named_estimators(
 
 
 def _label(name):
-    """Return the text itself, or the name in a file without the path."""
+    """Return the name of an estimator for tables; for a class in a file, without the path."""
     path, colon, rest = name.partition(".py:")
     return rest.strip() if colon else path.strip()
 
@@ -83,7 +84,7 @@ def _with_errors(estimator):
 
 
 def long_estimators(estimators: Mapping[str, object]) -> dict[str, Estimator]:
-    """Return slow variants of estimators: means over symmetries, and errors by sampling.
+    """Return slow variants of estimators: symmetrized maps, and errors from posterior samples.
 
     Parameters
     ----------
@@ -93,9 +94,10 @@ def long_estimators(estimators: Mapping[str, object]) -> dict[str, Estimator]:
     Returns
     -------
     dict
-        For each network the mean over the eight rotations and mirrors, ``"... x 8"``, and, for
-        networks that predict errors, the 95 per cent interval, ``"... 95 %"``; for each Wiener
-        filter the errors of its posterior, ``"... posterior"``.
+        From names to estimators. Each network has a variant ``"NAME x 8"``, which averages over
+        the eight rotations and reflections of the field. Each network that predicts errors also
+        has ``"NAME 95 %"``, with 95 per cent intervals. Each Wiener filter has ``"NAME
+        posterior"``, with errors from posterior samples.
     """
     variants: dict[str, Estimator] = {}
     for name, estimator in estimators.items():

@@ -1,28 +1,28 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The parts of a validation."""
+"""The parts of a validation, each with its own kind of fields."""
 
 from typing import NamedTuple
 
 __all__ = ["PARTS", "TRUTH", "Part"]
 
-#: The name of the true map where it stands beside those of estimators.
+#: The name of the true map among the names of estimators.
 TRUTH = "truth"
 
 
 class Part(NamedTuple):
-    """The words for the fields of a part.
+    """Words for the fields in one part of a validation.
 
     Attributes
     ----------
     one, many : str
-        Singular and plural.
+        The words for one field and for several fields.
     """
 
     one: str
     many: str
 
     def in_words(self, n: int) -> str:
-        """Return a number of fields in words."""
+        """Return the number of fields followed by the word for them."""
         return f"{n} {self.one if n == 1 else self.many}"
 
 

@@ -12,9 +12,9 @@ __all__ = ["available_presets", "preset_parameters"]
 # Cha et al. 2025: sources at redshift 2.5, MassiveNuS simulations (Liu et al. 2018).
 _PAPER_SKY = {"z_source": 2.5, "resolution": "massivenus"}
 
-# Every survey preset with known source redshifts is a preset here; these are the others, and those
-# with more than the survey. HSC and COSMOS: galaxies brighter than i = 24.5 and 26, with
-# n(z) ~ z^2 exp(-z / z0) of Coil et al. 2004.
+# Every preset of MockSurvey that has source redshifts is also a preset here. This dict holds the
+# presets that set more than the survey, or whose survey has no redshifts. HSC and COSMOS: galaxies
+# brighter than i = 24.5 and 26, with n(z) ~ z^2 exp(-z / z0) of Coil et al. 2004.
 _PRESETS = {
     "cha2025": {"sky": _PAPER_SKY},
     "masked": {"survey": "cha2025", "sky": _PAPER_SKY, "mask_fraction": 1 / 3},
@@ -35,7 +35,7 @@ def available_presets() -> list[str]:
     Returns
     -------
     list of str
-        Such as ``"masked"``.
+        The names, such as ``"masked"``.
     """
     return list(_all_presets())
 
@@ -54,7 +54,7 @@ def preset_parameters(name: str) -> dict:
     Parameters
     ----------
     name : str
-        One of `available_presets`; hyphens and underscores are equal.
+        One of the names returned by `available_presets`. Hyphens and underscores are equivalent.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def preset_parameters(name: str) -> dict:
     Raises
     ------
     ValueError
-        If there is no such preset.
+        If there is no preset with this name.
     """
     preset = look_up(_all_presets(), name, "validation preset")
     survey = MockSurvey.preset(preset.get("survey", name))

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`RecordFolder`: the records of a validation field by field, from which it resumes."""
+"""`RecordFolder`: a folder with a record of each field, from which a validation can resume."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -12,36 +12,36 @@ __all__ = ["RecordFolder"]
 
 _KIND, _SCHEMA = "validation", 1
 
-# To be raised whenever the same settings give other numbers.
+# Increase this whenever the same settings would give different numbers.
 _ALGORITHM = 1
 
 
 class RecordFolder:
-    """The `lensmap.utils.RunFolder` of a validation, with records of each field by part.
+    """The folder of a validation, with one record for each field of each part.
 
     Parameters
     ----------
     folder : path-like
         The folder, made if necessary.
     settings : dict or None
-        The settings of the validation, with the version of ``lensmap``; None opens a folder for
-        reading.
+        The settings of the validation, including the version of ``lensmap``. If None, the folder
+        is opened for reading only.
     addable : tuple of str
-        Settings that may be empty at first and be given later.
+        Names of settings that may be empty at first and set in a later run.
     take_over : bool
         As for `lensmap.utils.RunFolder`.
 
     Attributes
     ----------
     folder : `pathlib.Path`
-        The folder.
+        The path of the folder.
     settings : dict
-        The settings as plain values, with those of earlier runs.
+        The settings as plain values, including those from earlier runs.
 
     Raises
     ------
     FileNotFoundError
-        If the folder to be read holds no validation.
+        If the folder is opened for reading and holds no validation.
     NotADirectoryError, ValueError, RuntimeError
         As for `lensmap.utils.RunFolder`.
     """
@@ -73,7 +73,7 @@ class RecordFolder:
         self._run.close()
 
     def missing(self, part: str, n: int) -> list[int]:
-        """Return the numbers below ``n`` of the fields that have no record.
+        """Return the numbers, below ``n``, of the fields without a record.
 
         Parameters
         ----------
@@ -85,13 +85,15 @@ class RecordFolder:
         Returns
         -------
         list of int
-            Rising.
+            The numbers in increasing order.
         """
         return self._run.missing(n, part)
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:
-        """Add the time of a block to that of a part, also if it is interrupted.
+        """Context manager that adds the time of a block to the total time of a part.
+
+        The time is recorded even if the block is interrupted.
 
         Parameters
         ----------
@@ -101,7 +103,7 @@ class RecordFolder:
         Yields
         ------
         None
-            No value.
+            Nothing.
         """
         start = time.monotonic()
         try:
@@ -126,19 +128,19 @@ class RecordFolder:
         self._run.save(number, record, part)
 
     def load(self, part: str, n: int | None = None) -> list[dict]:
-        """Read the records of the first fields.
+        """Read the records of a part, in the order of the fields.
 
         Parameters
         ----------
         part : str
             The part of the validation.
         n : int or None
-            Fields with numbers below this; None takes all.
+            Read only fields with numbers below this. If None, all fields.
 
         Returns
         -------
         list of dict
-            The records, text as arrays of text.
+            The records. Text is returned as arrays of text.
         """
         return [self._run.load(number, part) for number in self.numbers(part)
                 if n is None or number < n]

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Time and memory of a map, measured in a separate process."""
+"""Time and memory that an estimator needs for a map, measured in a separate process."""
 
 import pickle
 import sys
@@ -21,17 +21,17 @@ _N_MAPS = 3
 
 
 class Resources(NamedTuple):
-    """Time and memory of a map.
+    """Time and memory that an estimator needs for a map.
 
     Attributes
     ----------
     seconds : float
-        The median time of a map, after the first.
+        The median time for a map, without the first map.
     first_seconds : float
-        The time of the first map of a process, which includes loading.
+        The time for the first map of the process, which includes loading libraries and networks.
     memory : float
-        The peak memory of the process, GiB, Python and libraries included; NaN where the
-        operating system does not report it.
+        The peak memory of the process in GiB, including Python and libraries; NaN if the operating
+        system does not report it.
     """
 
     seconds: float
@@ -40,21 +40,21 @@ class Resources(NamedTuple):
 
 
 def measure_resources(estimator: MapMaker, setup: ValidationSetup) -> Resources:
-    """Measure the time and the memory of an estimator.
+    """Measure the time and memory that an estimator needs for a map.
 
     Parameters
     ----------
     estimator : object
-        With ``reconstruct(grid)``.
+        The estimator, with a method ``reconstruct(grid)``.
     setup : ValidationSetup
-        The fields; null fields of the same pixels are mapped.
+        The fields and the survey. The maps are made of null fields with the same pixels.
 
     Returns
     -------
     Resources
-        The numbers; NaN for an estimator that cannot be pickled for another process.
+        The time and memory; all NaN if the estimator cannot be pickled to run in another process.
     """
-    # A copy of the sky without prepared tables, which would count as memory of the estimator.
+    # Copy the sky without its prepared tables, whose memory would count towards the estimator.
     null = setup.replace(null=True, sky=setup.sky.replace())
     try:
         pickled = pickle.dumps((estimator, null))

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The seed sequence of a source of random numbers."""
+"""The seed sequence of a seed or random generator."""
 
 from typing import cast
 
@@ -12,17 +12,18 @@ __all__ = ["seed_sequence"]
 
 
 def seed_sequence(rng: RNGLike) -> np.random.SeedSequence:
-    """Return the seed sequence of a source of random numbers.
+    """Return the `numpy.random.SeedSequence` of a seed or generator.
 
     Parameters
     ----------
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        As for ``lensmap.utils.as_generator``.
+        Seed or generator, as for ``lensmap.utils.as_generator``.
 
     Returns
     -------
     `numpy.random.SeedSequence`
-        Its sequence; a copy of a given sequence, from the first child.
+        The seed sequence. For a given sequence this is a copy, which spawns from the first child
+        again.
     """
-    # The types of numpy name an interface, of which this is the only class.
+    # numpy's type hints declare an interface here; SeedSequence is its only implementation.
     return cast(np.random.SeedSequence, as_generator(rng).bit_generator.seed_seq)

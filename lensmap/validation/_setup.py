@@ -27,43 +27,45 @@ from lensmap.validation._presets import available_presets, preset_parameters
 
 __all__ = ["Observation", "ValidationSetup", "series_seed"]
 
-# Each purpose has series of fields that no other purpose has.
+# Fields drawn for one purpose are never used for another purpose.
 _PURPOSES = ("validation", "tuning", "calibration", "null")
 
-# Lighter halos are no clusters: no map shows them.
+# Less massive halos are below the detection limit of any map.
 _MIN_HALO_MASS = 5e13 * u.solMass
 
-_BYTES_PER_PIXEL = 170.0  # of a survey of a field, while it is observed
+_BYTES_PER_PIXEL = 170.0  # peak memory of mock observations, per pixel of the field
 
-# Seeds of users and of training are below 2**64.
+# User seeds and training seeds are below 2**64.
 _SEED_BITS = 64
 
 
 def series_seed(
     purpose: Literal["validation", "tuning", "calibration", "null"], seed: int = 0
 ) -> int:
-    """Return the seed of a series of fields that no training has seen.
+    """Return the seed of a series of fields that no training uses.
 
-    The name of the purpose, read as a number, stands above the 64 bits of ``seed``. Two purposes
-    therefore never share a field, and none shares a field with a series, of training or of a user,
-    whose seed is below 2**64.
+    The seed is above 2**64 and different for each purpose: the letters of ``purpose`` form its
+    high bits, and ``seed`` its lowest 64 bits. Fields drawn for different purposes are therefore
+    always different. They also differ from all training fields and from all fields drawn with a
+    seed of your own below 2**64.
 
     Parameters
     ----------
     purpose : {"validation", "tuning", "calibration", "null"}
-        To score estimators; to tune their parameters; to calibrate their error bars; null fields.
+        The use of the fields: ``"validation"`` to score estimators, ``"tuning"`` to tune their
+        parameters, ``"calibration"`` to calibrate their error bars, ``"null"`` for null fields.
     seed : int
         The number of the series, from 0 to below 2**64.
 
     Returns
     -------
     int
-        The ``seed`` of `lensmap.simulate.draw_fields`.
+        The ``seed`` to pass to `lensmap.simulate.draw_fields`.
 
     Raises
     ------
     TypeError, ValueError
-        If the purpose is none of these, or the seed is no whole number of that range.
+        If ``purpose`` is not one of these, or ``seed`` is not an integer in this range.
 
     Examples
     --------
@@ -78,17 +80,17 @@ def series_seed(
 
 
 class Observation(NamedTuple):
-    """A field and the data that a survey takes of it.
+    """A simulated field and a mock observation of it.
 
     Attributes
     ----------
     truth : `numpy.ndarray`
-        The convergence, ``(ny, nx)``, also in masked pixels.
+        The true convergence, ``(ny, nx)``, including masked pixels.
     grid : ShearGrid
-        The binned data, with the mask.
+        The binned shear data, with the mask.
     halos : `~astropy.table.QTable`
-        The halos of at least 5e13 solar masses, as of `lensmap.halos.halo_table`; without rows
-        where the halos of a field are unknown.
+        The halos with M200c of at least 5e13 solar masses, in the format of
+        `lensmap.halos.halo_table`. The table is empty if the halos of the field are unknown.
     """
 
     truth: np.ndarray
@@ -100,21 +102,22 @@ class Observation(NamedTuple):
 class ValidationSetup:
     """Simulated fields and a mock survey of them.
 
-    It has ``prepare`` and ``draw``, so `lensmap.simulate.draw_fields` takes it as a model.
+    The methods ``prepare`` and ``draw`` make it a model for `lensmap.simulate.draw_fields`.
 
     Attributes
     ----------
     sky : HaloModelField, GivenFields or object
-        The true convergence fields: an object with ``prepare()``, ``draw(rng)``, ``replace()``,
-        ``wcs``, ``shape``, ``pixel_scale``, ``z_source``, ``resolution`` and ``cosmology``, for
-        sources at one redshift or of one distribution.
+        The model of the true convergence. Other classes need the attributes and methods
+        ``prepare()``, ``draw(rng)``, ``replace()``, ``wcs``, ``shape``, ``pixel_scale``,
+        ``z_source``, ``resolution`` and ``cosmology``. ``z_source`` is one redshift or one
+        redshift distribution.
     survey : MockSurvey
-        The galaxies, with the noise of their ellipticities.
+        The galaxy density and the ellipticity noise.
     mask_fraction : float
-        The fraction of each field that is masked, from 0 to below 1, with holes and a ragged edge
-        that differ from field to field (`lensmap.simulate.random_mask`).
+        The fraction of each field that is masked, from 0 to below 1. Each field has different
+        holes and a different ragged edge (`lensmap.simulate.random_mask`).
     null : bool
-        Whether the fields are null fields: galaxies without lensing, with a true convergence of 0.
+        Whether to draw null fields, in which galaxies are not lensed and the true convergence is 0.
 
     Raises
     ------
@@ -152,23 +155,23 @@ class ValidationSetup:
         Returns
         -------
         list of str
-            The names that `preset` takes.
+            The names that `preset` accepts.
         """
         return available_presets()
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> "ValidationSetup":
-        """Make the set-up of a survey whose numbers are known.
+        """Make the set-up of a published survey.
 
         Parameters
         ----------
         name : str
-            ``"cha2025"``: sources at redshift 2.5 and the resolution of the simulation in that
-            paper; ``"masked"``: the same with a third of each field masked; ``"cosmos"``: the HST
-            field; ``"hsc_y3"``; or a preset of `lensmap.simulate.MockSurvey` that has source
-            redshifts.
+            The name of the preset. ``"cha2025"`` has sources at redshift 2.5 and the resolution of
+            the simulation in that paper; ``"masked"`` is the same with a third of each field
+            masked; ``"cosmos"`` is the HST COSMOS field; ``"hsc_y3"`` is Subaru HSC Year 3. Presets
+            of `lensmap.simulate.MockSurvey` with source redshifts are accepted too.
         **changes
-            Parameters of the set-up that differ from the preset.
+            Parameters of the set-up to change from the preset.
 
         Returns
         -------
@@ -178,13 +181,13 @@ class ValidationSetup:
         Raises
         ------
         ValueError
-            If there is no such preset.
+            If there is no preset with this name.
 
         References
         ----------
-        Cha et al. 2025, ApJ, section 2 (MassiveNuS: Liu et al. 2018, JCAP 03, 049). Redshifts of
-        HSC and COSMOS: those of galaxies brighter than i = 24.5 and 26, Coil et al. 2004, ApJ
-        617, 765.
+        Cha et al. 2025, ApJ, section 2 (MassiveNuS: Liu et al. 2018, JCAP 03, 049). The redshift
+        distributions of HSC and COSMOS are those of galaxies brighter than i = 24.5 and 26 in Coil
+        et al. 2004, ApJ 617, 765.
 
         Examples
         --------
@@ -197,12 +200,12 @@ class ValidationSetup:
         return cls(**preset_parameters(name) | changes)
 
     def replace(self, **changes: Any) -> "ValidationSetup":
-        """Return the same set-up with other parameters.
+        """Return a copy with some parameters changed.
 
         Parameters
         ----------
         **changes
-            The parameters that change.
+            The new values of the parameters to change.
 
         Returns
         -------
@@ -212,12 +215,12 @@ class ValidationSetup:
         return replace(self, **changes)
 
     def estimate_memory(self) -> float:
-        """Estimate the memory of a process that draws fields.
+        """Estimate the memory that a process needs to draw a field.
 
         Returns
         -------
         float
-            The largest memory at any time in bytes, without the program itself.
+            The peak memory in bytes, excluding Python and its libraries.
         """
         ny, nx = self.sky.shape
         survey = _BYTES_PER_PIXEL * ny * nx
@@ -226,30 +229,30 @@ class ValidationSetup:
         return survey + self.sky.estimate_memory()
 
     def prepare(self) -> "ValidationSetup":
-        """Do the work that all fields share, some seconds in the first call.
+        """Do the computations shared by all fields; the first call takes some seconds.
 
         Returns
         -------
         ValidationSetup
-            The set-up itself.
+            This object.
         """
         if not self.null:
             self.sky.prepare()
         return self
 
     def draw(self, rng: RNGLike = None) -> Observation:
-        """Draw a field and observe it.
+        """Draw a simulated field and a mock observation of it.
 
         Parameters
         ----------
         rng : None, int, `~numpy.random.SeedSequence` or `numpy.random.Generator`
-            Seed or generator; None is different in each call. The field, the galaxies and the
-            mask have random streams of their own, so the field does not depend on the survey.
+            Seed or generator. None draws a new seed in each call. Separate random streams are used
+            for the field, the galaxies and the mask, so the field does not depend on the survey.
 
         Returns
         -------
         Observation
-            The truth, the binned data and the halos.
+            The true convergence, the binned shear data and the halos.
         """
         rng = as_generator(rng)
         galaxies, holes = rng.spawn(2)
@@ -266,7 +269,7 @@ class ValidationSetup:
         return LensingField(ConvergenceMap(zeros, wcs=self.sky.wcs), zeros.astype(np.complex64))
 
     def describe(self) -> dict:
-        """Return all parameters as plain values in fixed units, for files.
+        """Return all parameters as plain values in fixed units, which can be written to files.
 
         Returns
         -------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`summarize_scores`: means over fields of the scores of each estimator."""
+"""`summarize_scores`: the mean scores of each estimator over all fields."""
 
 from collections.abc import Iterable, Mapping
 
@@ -12,41 +12,44 @@ from lensmap.utils import ParameterError, ParameterTypeError, set_formats
 
 __all__ = ["summarize_scores"]
 
-# Extremes over the pixels of all fields, which have no error.
+# Extreme pixel values over all fields, for which no error is computed.
 _EXTREMES = {"kappa_min": np.min, "kappa_max": np.max}
 
-# Sums over high pixels, in the order of the statistics below.
+# Sums over high pixels, in the order in which the functions below unpack them.
 _SUMS = ("n_above", "sum_t_above", "sum_p_above", "sum_tp_above", "sum_pp_above", "covered_above")
 _NO_MEANS = ("field", "estimator", "seconds", *_SUMS)
 
 
 def summarize_scores(scores: Table | Iterable[Mapping]) -> QTable:
-    """Return means over fields with their errors, one row for each estimator.
+    """Return the mean scores of each estimator over fields, with their errors.
 
     Parameters
     ----------
     scores : `~astropy.table.Table` or sequence of dict
-        A table of `compare`, or the result of `~lensmap.scores.score_map` for each field of one
-        estimator.
+        A table returned by `compare`, or a sequence with the result of
+        `~lensmap.scores.score_map` for each field, for one estimator.
 
     Returns
     -------
     `~astropy.table.QTable`
-        - ``estimator`` (if ``scores`` has it) and ``n_fields``;
-        - for each number of `~lensmap.scores.score_map` (or `~lensmap.scores.null_scores`) its mean
-          over fields, and in ``..._err`` the standard error of the mean; fields with NaN are left
-          out;
-        - over the high pixels of all fields together, with errors by the jackknife over fields:
-          ``ratio_above`` (``mean_ratio``), ``slope_above``
-          (``ordinary_slope``) and ``coverage_68_above``, and the number of these
-          pixels, ``n_above``. NaN for too few pixels;
-        - for `~lensmap.scores.null_scores`, ``kappa_min`` and ``kappa_max`` of all fields;
-        - ``seconds``: the median time of a map.
+        One row for each estimator, with the columns
+
+        - ``estimator`` (if ``scores`` has this column) and ``n_fields``;
+        - the mean over fields of each score of `~lensmap.scores.score_map` (or of
+          `~lensmap.scores.null_scores`), and the standard error of the mean in ``..._err``. Fields
+          where the score is NaN are left out;
+        - statistics of the high pixels of all fields together: their number ``n_above``,
+          ``ratio_above`` (see ``mean_ratio``), ``slope_above`` (see ``ordinary_slope``) and
+          ``coverage_68_above``, with jackknife errors over fields. They are NaN if there are too
+          few high pixels;
+        - for `~lensmap.scores.null_scores`, ``kappa_min`` and ``kappa_max``, the extreme values
+          over all fields;
+        - ``seconds``, the median time for a map.
 
     Raises
     ------
     TypeError, ValueError
-        If ``scores`` is none of these, or has no rows.
+        If ``scores`` is neither such a table nor such a sequence, or is empty.
     """
     table = _as_table(scores)
     if "estimator" not in table.colnames:
@@ -88,13 +91,13 @@ def _means(table):
 
 
 def _values_and_unit(column):
-    """Return the values of a column, and its unit, which is 1 for a column without unit."""
+    """Return the values of a column and the unit of the column, or 1 if it has no unit."""
     unit = getattr(column, "unit", None)
     return np.array(column, dtype=float), 1 if unit is None else u.Unit(unit)
 
 
 def _high_pixels(table):
-    """Return the statistics of the high pixels of all fields together."""
+    """Return statistics of the high pixels of all fields together, with jackknife errors."""
     sums = np.array([np.array(table[name], dtype=float) for name in _SUMS]).T
     row = {"n_above": int(sums[:, 0].sum())}
     statistics = {"ratio": _ratio, "slope": _slope, "coverage_68": _coverage}

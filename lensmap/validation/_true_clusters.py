@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`true_clusters`: the clusters of a true map, by projected mass."""
+"""`true_clusters`: the clusters of a true map, defined by their projected mass."""
 
 import warnings
 
@@ -25,46 +25,49 @@ def true_clusters(
     min_separation: AngleLike = "2.4 arcmin",
     cosmology: CosmologyLike = None,
 ) -> QTable:
-    """Find the clusters of a true map as defined in Cha et al. 2025: its peaks, by projected mass.
+    """Find the clusters of a true map: its peaks above a projected mass (Cha et al. 2025).
 
-    These are not halos: the mass is that of a cylinder, with all matter at one redshift, and a
-    peak may be several small halos along one line of sight. Completeness by this definition is a
-    property of the reconstruction alone, and higher than the completeness of halos.
+    These clusters are not halos. Their mass is the projected mass in a cylinder, assuming that all
+    matter is at one redshift, and a peak may consist of several small halos along the line of
+    sight. Completeness with this definition tests the reconstruction alone, and it is higher than
+    the completeness for halos.
 
     Parameters
     ----------
     truth : `~lensmap.ConvergenceMap`
         The true map.
     z_lens : float
-        The redshift assumed for all masses.
+        The lens redshift assumed for all matter.
     z_source : float or `~lensmap.SourceRedshifts`
-        The redshift of the sources, or their distribution.
+        The source redshift, or the redshift distribution of the sources.
     min_mass : `~astropy.units.Quantity`
-        The minimum mass of a cluster.
+        The minimum projected mass of a cluster.
     radius : `~astropy.units.Quantity`
         The radius of the cylinder, a proper length or an angle.
     min_separation : `~astropy.units.Quantity` or str
-        The minimum distance of two peaks, as for `lensmap.find_peaks`; the higher one is kept.
+        The minimum separation of two peaks, as for `lensmap.find_peaks`. Of two closer peaks, the
+        higher peak is kept.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
 
     Returns
     -------
     `~astropy.table.QTable`
-        The columns of `lensmap.find_peaks` and ``mass`` (solar masses), ``kappa_mean`` and
-        ``unmasked_fraction`` of `lensmap.profiles.projected_mass`; the highest peak first. Peaks
-        with more than half of their circle masked or outside the map have no mass, and are left
-        out.
+        The clusters, the highest peak first. The columns are those of `lensmap.find_peaks`, and
+        ``mass`` (solar masses), ``kappa_mean`` and ``unmasked_fraction`` as returned by
+        `lensmap.profiles.projected_mass`. A peak is left out if more than half of the circle
+        within ``radius`` is masked or outside the map, since its mass cannot be measured.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used.
+        If a parameter is of the wrong kind or out of range.
 
     Notes
     -----
-    The paper does not state the redshift of its masses. At z = 0.3, for sources at 2.5, 1e14 solar
-    masses within 1 Mpc correspond to a mean convergence of 0.014.
+    The paper does not state the lens redshift that it assumes. For lenses at redshift 0.3 and
+    sources at redshift 2.5, 1e14 solar masses within 1 proper Mpc correspond to a mean convergence
+    of 0.014.
 
     References
     ----------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Linear estimators with their best parameters, for a fair comparison with other methods."""
+"""Tuning of linear estimators, for a fair comparison with other methods."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -27,22 +27,23 @@ __all__ = ["Tuner", "TunedLinear", "measured_power", "tune_linear"]
 
 _SMOOTHINGS = (0.5, 0.6, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0, 2.5) * u.arcmin
 
-# While the largest smoothing is the best, larger ones are tried, up to the maximum.
+# As long as the largest smoothing is the best, try a larger one, up to the maximum.
 _SMOOTHING_STEP, _MAX_SMOOTHING = 1.25, 30 * u.arcmin
 
 
 class TunedLinear(NamedTuple):
-    """The linear estimators with their best parameters, and the scores of all that were tried.
+    """The linear estimators with their best parameters, and the scores of all parameters tried.
 
     Attributes
     ----------
     kaiser_squires : KaiserSquires
-        With the smoothing of the lowest error.
+        Kaiser-Squires with the smoothing that has the lowest error.
     wiener : WienerFilter
-        With the power measured on other fields of the simulation, or with that of the theory.
+        The Wiener filter with the better of two priors: the power spectrum measured on the tuning
+        fields, or the theoretical power spectrum.
     scores : `~astropy.table.QTable`
-        ``method``, ``smoothing`` (NaN for the Wiener filter), ``rmse`` (of all pixels of all
-        fields) and ``pearson_r`` (the mean over fields).
+        The columns ``method``, ``smoothing`` (NaN for the Wiener filter), ``rmse`` (over the
+        pixels of all fields) and ``pearson_r`` (mean over fields).
     """
 
     kaiser_squires: KaiserSquires
@@ -61,20 +62,20 @@ def tune_linear(
 ) -> TunedLinear:
     """Find the best smoothing of Kaiser-Squires and the best prior of the Wiener filter.
 
-    The best have the lowest root mean square error on fields of the same set-up, of another series
-    than the fields of `compare`.
+    The best parameters have the lowest root mean square error on simulated fields. These fields
+    have the same set-up as the fields of `compare`, but are never used by `compare`.
 
     Parameters
     ----------
     setup : ValidationSetup
-        The fields and the survey; for null fields, the same with lensing.
+        The fields and the survey. A set-up with null fields is tuned on lensed fields.
     n_fields : int
-        The number of fields, at least 1; all are held in memory.
+        The number of fields, at least 1. All fields are held in memory.
     seed : int
         The number of the series of fields, see ``series_seed``.
     smoothings : `~astropy.units.Quantity`
-        The smoothings to try for Kaiser-Squires, angles. While the largest is the best, larger
-        ones are tried.
+        The smoothing angles to try for Kaiser-Squires. As long as the largest angle is the best,
+        larger angles are tried.
     workers : int or None
         The number of processes that draw fields, as for `lensmap.simulate.draw_fields`.
     progress : None, bool or callable
@@ -83,7 +84,7 @@ def tune_linear(
     Returns
     -------
     TunedLinear
-        ``(kaiser_squires, wiener, scores)``.
+        The two tuned estimators and the table of scores.
 
     Raises
     ------
@@ -120,7 +121,10 @@ def tune_linear(
 
 
 def _try_smoothings(observations, smoothings):
-    """Return (error, correlation) by smoothing, up to one above the best."""
+    """Return a dict from smoothing to ``(rmse, correlation)``.
+
+    As long as the largest smoothing is the best, larger smoothings are added.
+    """
     scores = {s: _score(_kaiser_squires(s), observations) for s in smoothings}
     while True:
         largest = max(scores)
@@ -135,7 +139,7 @@ def _kaiser_squires(smoothing):
 
 
 def _score(estimator, observations):
-    """Return the error over all pixels and the mean correlation; the lowest is the best."""
+    """Return ``(rmse, correlation)`` over all fields; sorting ranks by RMS error first."""
     squares, correlations, n = 0.0, [], 0
     for truth, grid, _ in observations:
         kappa = estimator.reconstruct(grid)
@@ -149,22 +153,22 @@ def _score(estimator, observations):
 def measured_power(
     observations: Iterable[Observation], setup: ValidationSetup
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the power of the true fields, as the parameter of the Wiener filter.
+    """Return the convergence power spectrum of the true fields, for `WienerFilter`.
 
-    It does not include the window of the pixels, which the filter applies itself. It includes
-    aliased power from beyond the frequencies of the grid, some ten per cent near the highest.
+    The pixel window is divided out, since the filter applies it itself. Power aliased from above
+    the Nyquist frequency of the grid remains, some ten per cent near the highest multipoles.
 
     Parameters
     ----------
     observations : iterable of Observation
-        The fields.
+        The simulated fields.
     setup : ValidationSetup
         The set-up of the fields.
 
     Returns
     -------
     tuple of `numpy.ndarray`
-        Multipoles and power.
+        The multipoles and the power, for the parameter ``power`` of `WienerFilter`.
     """
     pixel = setup.sky.pixel_scale.to_value(u.rad)
     return measure_power((truth for truth, *_ in observations), pixel)[:2]
@@ -173,20 +177,20 @@ def measured_power(
 def _theoretical(setup):
     sky = setup.sky
     if sky.resolution is None:
-        # Without the default cosmology, the repr in reports stays short.
+        # Leave out a default cosmology, so that the repr in reports stays short.
         cosmology = None if sky.cosmology == get_cosmology(None) else sky.cosmology
         return WienerFilter(z_source=sky.z_source, cosmology=cosmology, dtype="float32")
     ell = np.geomspace(1.0, 1e6, 400)
     power = convergence_power(ell, sky.z_source, sky.cosmology)
     power = power * resolution_transfer(ell, sky.resolution) ** 2
-    # The filter needs a positive power, also on scales that the resolution has erased.
+    # The filter needs positive power at all multipoles, also where the resolution removes it.
     return WienerFilter(power=(ell, np.maximum(power, 1e-20 * power.max())), dtype="float32")
 
 
 class Tuner:
-    """A function from a linear estimator to its tuned variant, for `make_estimator`.
+    """Callable that returns the tuned variant of a linear estimator, for `make_estimator`.
 
-    All estimators are tuned on the same fields, which are drawn in the first call.
+    All estimators are tuned on the same fields, which are drawn at the first call.
 
     Parameters
     ----------
@@ -213,7 +217,7 @@ class Tuner:
 
     @staticmethod
     def check(estimator: Estimator) -> Estimator:
-        """Refuse an estimator that cannot be tuned, or with a value for a tuned parameter.
+        """Check that an estimator can be tuned and leaves the parameters to be tuned unset.
 
         Parameters
         ----------
@@ -223,12 +227,12 @@ class Tuner:
         Returns
         -------
         Estimator
-            The same.
+            The same estimator.
 
         Raises
         ------
         ValueError
-            If it is refused.
+            If the estimator cannot be tuned, or sets a parameter that tuning would set.
         """
         tuned = _TUNED_PARAMETERS.get(type(estimator))
         if tuned is None:
@@ -242,7 +246,7 @@ class Tuner:
         return estimator
 
     def __call__(self, estimator: Estimator) -> Estimator:
-        """Return the tuned variant of an estimator, with its other parameters.
+        """Return the tuned variant of an estimator, which keeps the parameters that it sets.
 
         Parameters
         ----------
@@ -252,7 +256,7 @@ class Tuner:
         Returns
         -------
         Estimator
-            A new estimator.
+            The tuned estimator.
 
         Raises
         ------
@@ -271,7 +275,7 @@ _TUNED_PARAMETERS = {
 
 
 def _given_parameters(estimator):
-    """Return the parameters that differ from the defaults."""
+    """Return the parameters of an estimator that differ from the defaults."""
     defaults = type(estimator)().get_params()
     return {name: value for name, value in estimator.get_params().items()
             if repr(value) != repr(defaults[name])}

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`validate`: the tests of Cha et al. 2025, and more, for any estimators, in a folder."""
+"""`validate`: the tests of Cha et al. 2025 and further tests, for any estimator."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ __all__ = ["ValidationPlan", "validate"]
 
 _MIN_COMA = 4  # for the scatter between mocks
 
-# While linear estimators map a field, and the maps of the last field are measured; networks need
-# more.
+# Peak memory while linear estimators map one field and the maps of the previous field are
+# measured. Networks need more.
 _BYTES_PER_PIXEL, _BYTES_PER_MAP_PIXEL = 500.0, 40.0
 
 
@@ -34,18 +34,20 @@ class ValidationPlan:
     Attributes
     ----------
     n_fields : int
-        Fields of the set-up.
+        The number of fields of the set-up.
     n_null : int
-        Null fields, galaxies of the same survey without lensing; 0 leaves them out.
+        The number of null fields, in which the galaxies of the survey are not lensed. 0 skips this
+        part.
     n_masked : int
-        The number of the fields that are mapped a second time with a part of them masked; 0 leaves
-        this out, and so does a set-up with a mask.
+        The number of fields that are mapped again with a part of the field masked. 0 skips this
+        part. It is also skipped if the set-up has a mask already.
     n_coma : int
-        Mocks of the Coma cluster, at least 4 for the scatter between them; 0 leaves them out.
+        The number of mocks of the Coma cluster. At least 4 are needed for the scatter between
+        them; 0 skips this part.
     n_more : int
-        The number of the fields for slow estimators, see `validate`.
+        The number of fields mapped by the slow estimators, ``more`` of `validate`.
     mask_fraction : float
-        The fraction of the masked fields that is masked.
+        The fraction of each masked field that is masked.
     """
 
     n_fields: int = 200
@@ -75,44 +77,47 @@ def validate(
     progress: ProgressLike = None,
     take_over: bool = False,
 ) -> RecordFolder:
-    """Measure estimators field by field, and store all measurements in a folder.
+    """Measure the maps of estimators field by field, and store all measurements in a folder.
 
-    The same call resumes an interrupted run, and a plan with more fields extends a finished one:
-    fields in the folder are not measured again. `ValidationResults.read` combines the fields, and
-    `write_report` makes a page of the results.
+    The same call resumes an interrupted run, and a plan with more fields extends a finished run:
+    fields already in the folder are not measured again. `ValidationResults.read` combines the
+    fields into tables, and `write_report` writes the report.
 
     Parameters
     ----------
     estimators : dict
-        From names to estimators, with ``reconstruct(grid)`` as `lensmap.Estimator` has it. They
-        run in this process, while other processes draw the next fields.
+        From names to estimators. An estimator is any object with a method ``reconstruct(grid)``
+        like that of `lensmap.Estimator`. Estimators run in this process, while other processes
+        draw the next fields.
     setup : ValidationSetup
         The simulated fields and the survey.
     folder : path-like
-        The folder, made if necessary.
+        The folder for the measurements, created if necessary.
     plan : ValidationPlan or None
-        The number of fields; None is the default plan.
+        The number of fields in each part. If None, the default `ValidationPlan`.
     more : dict or None
-        Slow estimators, such as means over symmetries and samples of a posterior, for the first
-        ``plan.n_more`` fields. They can be added to a folder without any.
+        Slow estimators, such as symmetrized networks or estimators that sample a posterior. They
+        map only the first ``plan.n_more`` fields. They can be added later to a folder that has no
+        slow estimators. If None, there are no slow estimators.
     seed : int
         The number of the series of fields, see ``series_seed``.
     workers : int or None
-        The number of processes that draw fields.
+        The number of processes that draw fields, as for `lensmap.simulate.draw_fields`.
     progress : None, bool or callable
-        As for ``lensmap.utils.track``, for each part.
+        As for ``lensmap.utils.track``, with one progress bar for each part.
     take_over : bool
-        Whether to take the folder from another run that has ended without releasing it.
+        Whether to take over a folder that is still locked by a run that has ended.
 
     Returns
     -------
     RecordFolder
-        The folder.
+        The folder with the measurements.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or the folder holds another validation.
+        If a parameter is of the wrong kind or out of range, or the folder holds a validation with
+        other settings.
     MemoryError
         If the maps would not fit into memory.
     RuntimeError
@@ -120,8 +125,8 @@ def validate(
 
     Notes
     -----
-    Field number i is the same in all parts and for all estimators, with and without a mask. Mocks
-    of Coma do not depend on the set-up.
+    Field number i is the same sky for all estimators, with and without a mask. The mocks of Coma do
+    not depend on the set-up.
     """
     plan = ValidationPlan() if plan is None else plan
     more = {} if more is None else more
@@ -157,9 +162,9 @@ def _measure_parts(run, estimators, setup, plan, more):
 
 
 def _settings(estimators, setup, plan, more, seed):
-    """Return what all records of the folder have in common, as plain values."""
+    """Return the settings shared by all records of the folder, as plain values."""
     facts = setup_facts(setup)
-    del facts["null"]  # the part of a field says it
+    del facts["null"]  # null fields are a part of their own
     return {
         "setup": facts,
         "seed": check_count(seed, "seed"),
@@ -171,14 +176,14 @@ def _settings(estimators, setup, plan, more, seed):
 
 
 class _Run:
-    """The parts of a validation, each resumed where it stopped."""
+    """Runner of the parts of a validation; each part resumes where it was interrupted."""
 
     def __init__(self, records, seed, workers, progress):
         self.records, self.seed = records, seed
         self.workers, self.progress = workers, progress
 
     def fields(self, part, estimators, setup, n):
-        """Measure maps of fields."""
+        """Draw the missing fields of a part, map them and measure the maps."""
         missing = self.records.missing(part, n)
         if missing:
             self._measure(part, map_fields(
@@ -187,7 +192,7 @@ class _Run:
             ))
 
     def coma(self, estimators, n):
-        """Measure maps of mocks of Coma."""
+        """Draw the missing mocks of Coma, map them and measure the maps."""
         missing = self.records.missing("coma", n)
         if not missing:
             return
@@ -200,7 +205,7 @@ class _Run:
         self._measure("coma", map_coma(sky, estimators, zip(missing, drawn, strict=True)))
 
     def _report(self, part, n, n_done):
-        """Return ``progress`` for a part of which some fields are done."""
+        """Return the ``progress`` argument for a part, counting fields done in earlier runs."""
         if self.progress is not True:
             return self.progress
         from tqdm import tqdm
@@ -215,7 +220,7 @@ class _Run:
         return report
 
     def _measure(self, part, fields):
-        """Measure fields in another thread, while this one makes the next maps."""
+        """Measure the maps in a second thread while the main thread makes the next maps."""
         with self.records.timed(part), ThreadPoolExecutor(1) as pool:
             waiting = deque()
             try:
@@ -233,7 +238,7 @@ class _Run:
         self.records.save(part, number, measured.result())
 
     def resources(self, estimators, setup):
-        """Measure time and memory, while nothing else runs."""
+        """Measure the time and memory of each estimator before any other process starts."""
         resources = self.records.notes("resources")
         for name, estimator in estimators.items():
             if name not in resources:

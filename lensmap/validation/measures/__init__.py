@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The statistics of a validation, one file each; `MEASURES` lists them."""
+"""The statistics of a validation, each in a file of its own; `MEASURES` lists them."""
 
 from lensmap._lazy import lazy_exports
 

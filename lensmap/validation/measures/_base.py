@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Measure`: one statistic of a validation, from the maps of a field to a section of the report."""
+"""`Measure`: base class of the statistics of a validation."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,20 +17,20 @@ __all__ = ["Measure", "Records", "table_of_each"]
 
 
 class Measure(ABC):
-    """One statistic of maps: measured field by field, pooled over fields, shown in the report.
+    """A statistic of maps: measured field by field, pooled over fields, shown in the report.
 
-    A statistic is a subclass in a file of its own and an instance in `MEASURES`.
-
-    Must implement: ``name`` and `measure`. May override: all else.
+    Each statistic is a subclass in a file of its own, with an instance in `MEASURES`. A subclass
+    must define ``name`` and `measure`, and may override everything else.
 
     Attributes
     ----------
     name : str
         The key of the statistic in the record of a field.
     parts : tuple of str
-        The parts of a validation in which it is measured, of `PARTS`.
+        The parts of a validation, as named in `PARTS`, in which the statistic is measured.
     keys : dict
-        From the names of its tables to the columns that identify a row, besides ``estimator``.
+        From the name of each table of the statistic to the columns that, together with
+        ``estimator``, identify a row.
     """
 
     name: ClassVar[str]
@@ -44,17 +44,17 @@ class Measure(ABC):
         Parameters
         ----------
         field : FieldMaps or ComaMaps
-            The field and its maps; `ComaMaps` in the part ``"coma"``.
+            The field and its maps: `ComaMaps` in the part ``"coma"``, `FieldMaps` in all others.
 
         Returns
         -------
         dict
-            From the names of estimators to dicts of arrays; the name `TRUTH` holds what belongs
-            to the field itself. An estimator without the statistic is left out.
+            From the names of estimators to dicts of arrays. The key `TRUTH` holds the arrays of
+            the true map or of the field itself. Estimators that lack the statistic are left out.
         """
 
     def pool(self, records: "Records") -> dict[str, QTable]:
-        """Combine the records of all fields to tables.
+        """Combine the records of all fields into tables.
 
         Parameters
         ----------
@@ -64,13 +64,14 @@ class Measure(ABC):
         Returns
         -------
         dict
-            From the names in ``keys`` to tables with a column ``estimator``, the columns of
-            ``keys``, and the errors of columns in ``..._err``. A table without data is left out.
+            From the names in ``keys`` to tables. Each table has a column ``estimator``, the columns
+            listed in ``keys``, and columns of results, with their errors in ``..._err``. A table
+            without data is left out.
         """
         return {}
 
     def conclude(self, results: "ValidationResults") -> list[tuple[str, str]]:
-        """State the main result, for the top of the report.
+        """Return the main result in sentences, shown at the top of the report.
 
         Parameters
         ----------
@@ -90,7 +91,7 @@ class Measure(ABC):
         Parameters
         ----------
         page : ReportPage
-            The page.
+            The content of the report.
         results : ValidationResults
             All results.
         """
@@ -98,19 +99,20 @@ class Measure(ABC):
 
 @dataclass(frozen=True)
 class Records:
-    """The records of one statistic.
+    """The records of one statistic for all fields.
 
     Attributes
     ----------
     parts : dict
-        From the names of parts to lists with the record of each field; an empty list for a part
-        that was left out.
+        From the names of parts to lists with the record of each field. The list is empty for a
+        part that was left out.
     numbers : dict
-        From the names of parts to the numbers of the fields.
+        From the names of parts to lists with the number of each field.
     estimators, more : dict
-        From names to facts of `estimator_facts`.
+        From the names of estimators, and of slow estimators, to the dicts returned by
+        `estimator_facts`.
     resources : dict
-        From the names of estimators to time and memory, of `Resources`.
+        From the names of estimators to dicts with the attributes of `Resources`.
     """
 
     parts: Mapping[str, Sequence[Mapping]]
@@ -120,28 +122,28 @@ class Records:
     resources: Mapping[str, Mapping] = field(default_factory=dict)
 
     def has(self, part: str) -> bool:
-        """Return whether a part has fields."""
+        """Return whether a part has any fields."""
         return bool(self.parts.get(part))
 
     def names(self, part: str = "fields") -> list[str]:
-        """Return the names of the estimators of a part."""
+        """Return the names of the estimators that map the fields of a part."""
         return list(self.more if part == "more" else self.estimators)
 
     def each(self, part: str, name: str, array: str) -> list[np.ndarray]:
-        """Return an array of one estimator, or of the truth, for each field that has it."""
+        """Return one array of an estimator, or of the truth, for each field that has the array."""
         return [record[name][array] for record in self.parts[part]
                 if array in record.get(name, {})]
 
 
 def table_of_each(names: Iterable[str], make: Callable[[str], QTable]) -> QTable:
-    """Stack the tables of several estimators, with the column ``estimator`` in front.
+    """Stack the tables of several estimators and insert ``estimator`` as the first column.
 
     Parameters
     ----------
     names : iterable of str
-        The estimators, at least one.
+        The names of the estimators, at least one.
     make : callable
-        Returns the table of an estimator.
+        Function that takes the name of an estimator and returns its table.
 
     Returns
     -------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""True clusters of a field, by two definitions, and their matches with the peaks of maps."""
+"""True clusters of a field by two definitions, and their matches with peaks of estimated maps."""
 
 import warnings
 from collections.abc import Mapping
@@ -28,20 +28,22 @@ __all__ = [
 
 MASS_UNIT = u.Unit("1e14 solMass")
 
-#: The edges of the bins of cluster mass, in 1e14 solar masses, for each definition of a cluster:
-#: peaks of the true map with their mass within 1 Mpc (Cha et al. 2025), or halos with their M200c.
+#: Bin edges in cluster mass, in 1e14 solar masses, for each definition of a cluster: ``"paper"``,
+#: peaks of the true map with their projected mass within 1 proper Mpc (Cha et al. 2025), or
+#: ``"halo"``, halos with their M200c.
 DEFINITIONS = {
     "paper": np.array([1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 7, 40]),
     "halo": np.array([0.5, 1, 1.5, 2, 3, 5, 40]),
 }
 
-# Nearer halos fill the field, farther ones have few sources behind them.
+# Nearer halos fill the field; more distant halos have few sources behind them.
 _HALO_REDSHIFTS = (0.05, 1.0)
 
-#: A peak is a true one if it matches a cluster of at least this mass.
+#: A peak counts as true if it matches a cluster of at least this mass.
 MIN_CLUSTER_MASS = 1 * MASS_UNIT
 
-#: All peaks of a map, as in Cha et al. 2025; or the highest, to compare maps at equal density.
+#: Peaks used: all peaks of a map, as in Cha et al. 2025, or only the highest peaks, so that maps
+#: are compared at equal number density of peaks.
 RANKINGS = ("all", "highest")
 _PEAK_DENSITY = 20 / u.deg**2
 
@@ -51,25 +53,25 @@ _APERTURE = 1 * u.Mpc
 
 
 class ClusterReference:
-    """The true clusters of a field, by each definition.
+    """The true clusters of a field, by each definition of a cluster.
 
     Parameters
     ----------
     truth : `~lensmap.ConvergenceMap`
-        The true map, with the mask of the comparison.
+        The true map, with the mask to be used for all maps.
     halos : `~astropy.table.QTable`
-        As of `lensmap.halos.halo_table`.
+        The halos, in the format of `lensmap.halos.halo_table`.
     z_source : float or `~lensmap.SourceRedshifts`
-        The redshift of the sources, or their distribution.
+        The source redshift, or the redshift distribution of the sources.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
 
     Attributes
     ----------
     peaks : `~astropy.table.QTable`
-        The clusters of the definition ``"paper"``, of `true_clusters`.
+        The clusters by the definition ``"paper"``, as returned by `true_clusters`.
     tables : dict
-        From definitions to tables; ``"halo"`` is missing if the field has no halos.
+        From definitions to tables of clusters. ``"halo"`` is missing if the field has no halos.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class ClusterReference:
             )
 
     def masses(self, kappa: ConvergenceMap) -> np.ndarray:
-        """Return the mass of a map around each cluster of the definition ``"paper"``.
+        """Return the projected mass in a map at the position of each cluster in ``peaks``.
 
         Parameters
         ----------
@@ -103,7 +105,7 @@ class ClusterReference:
         Returns
         -------
         `numpy.ndarray`
-            1e14 solar masses, ``(n,)``.
+            The mass within 1 proper Mpc, in 1e14 solar masses, ``(n,)``.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MapWarning)
@@ -119,27 +121,32 @@ def match_clusters(
     n_random: int = 2,
     rng: int = 0,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Match the peaks of maps with the true clusters of a field.
+    """Match the peaks of estimated maps with the true clusters of a field.
 
     Parameters
     ----------
     reference : ClusterReference
         The true clusters.
     estimates : dict
-        From the names of estimators to maps, ``(ny, nx)``; the mask is that of the true map.
+        From the names of estimators to maps, ``(ny, nx)``. The mask of the true map applies to
+        all.
     n_random : int
-        The number of random displacements of the peaks for the rate of chance matches.
+        The number of random displacements of the peaks that measure the rate of chance matches.
     rng : int
-        The seed of the random displacements.
+        The seed for the random displacements.
 
     Returns
     -------
     dict
-        For the truth ``mass``, of the clusters of the definition ``"paper"``, ``(n,)``. For each
-        estimator ``mass``, of the map at the same positions; for each definition
-        ``completeness_...``, ``(2, 3, n_bins)``, of all and of the highest peaks the numbers of
-        clusters, of matched clusters and of chance matches; and ``purity_...``, ``(2, 3)``, the
-        same numbers of peaks.
+        From `TRUTH` and the names of estimators to dicts of arrays. For the truth, ``mass`` is the
+        true mass of each cluster by the definition ``"paper"``, ``(n,)``. For each estimator,
+
+        - ``mass`` is the mass in the map at the same positions, ``(n,)``;
+        - ``completeness_DEFINITION``, ``(2, 3, n_bins)``, has the numbers of clusters, matched
+          clusters and chance matches (second axis), for all peaks and the highest peaks (first
+          axis);
+        - ``purity_DEFINITION``, ``(2, 3)``, has the numbers of peaks, matched peaks and chance
+          matches (second axis), for all peaks and the highest peaks.
     """
     truth = reference.truth
     record = {TRUTH: {"mass": reference.peaks["mass"].to_value(MASS_UNIT)}}
@@ -167,6 +174,6 @@ def match_clusters(
 
 
 def _counts(rates):
-    """Return the numbers of all, of matched and of chance matches, ``(3, n_bins)``."""
+    """Return the numbers of objects, matched objects and chance matches, ``(3, n_bins)``."""
     n = np.asarray(rates["n"], dtype=float)
     return np.array([n, rates["n_matched"], np.nan_to_num(rates["chance"]) * n])

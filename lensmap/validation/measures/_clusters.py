@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Completeness and purity of cluster detection, and cluster masses, in maps."""
+"""Completeness and purity of cluster detection in maps, and the accuracy of cluster masses."""
 
 from collections.abc import Sequence
 
@@ -35,14 +35,19 @@ _CLUSTERS = {"paper": "peaks of the true map", "halo": "halos"}
 
 
 class Clusters(Measure):
-    """Matches of peaks with true clusters, and masses within 1 Mpc.
+    """Completeness and purity of map peaks as clusters, and cluster masses within 1 proper Mpc.
 
-    Tables by ``definition`` of a cluster (``"paper"`` or ``"halo"``) and ``ranking`` (``"all"``
-    peaks of the map or the ``"highest"`` 20 per square degree): ``completeness`` by mass,
-    ``detection`` of all clusters of at least 1e14 solar masses, and ``purity`` of peaks. Each has
-    ``n``, the ``rate`` of matches, that by ``chance``, and ``corrected``, the rate corrected for
-    chance matches. By true mass, ``masses`` has the ``ratio`` of map to truth and its ``scatter``;
-    ``mass_lines`` has the regressions ``slope`` and ``true_on_map`` and the correlation ``r``.
+    Three tables have rows for each ``definition`` of a cluster (``"paper"`` or ``"halo"``) and each
+    ``ranking`` of peaks (``"all"`` peaks of the map, or the ``"highest"`` 20 per square degree).
+    ``completeness`` is in bins of mass, ``detection`` is the completeness for all clusters of at
+    least 1e14 solar masses, and ``purity`` is the fraction of peaks that match such a cluster. The
+    columns are the number of clusters or peaks ``n``, the ``rate`` of matches, the rate of
+    ``chance`` matches, and ``corrected``, the rate corrected for chance matches.
+
+    Two tables compare masses in the map with true masses. ``masses`` has the ``ratio`` of map to
+    true mass and its ``scatter`` in bins of true mass. ``mass_lines`` has the regression slopes of
+    map on true mass (``slope``) and of true on map mass (``true_on_map``), and their correlation
+    ``r``.
     """
 
     name = "clusters"
@@ -82,7 +87,7 @@ class Clusters(Measure):
         from lensmap.validation.report._conclusions import most_complete
 
         records = results.records_of(self.name)
-        definition = definitions_of(records)[-1]  # halos, where the simulation knows them
+        definition = definitions_of(records)[-1]  # halos, if the simulation has them
         rates = [
             table[(table["definition"] == definition) & (table["ranking"] == "highest")]
             for table in (results.tables["detection"], results.tables["purity"])
@@ -147,17 +152,17 @@ def _detection_table(page, results, definition, ranking):
 
 
 def definitions_of(records: Records) -> list[str]:
-    """Return the definitions of a cluster that all fields have.
+    """Return the definitions of a cluster for which every field has a record.
 
     Parameters
     ----------
     records : Records
-        Of `Clusters`.
+        The records of `Clusters`.
 
     Returns
     -------
     list of str
-        Of `DEFINITIONS`.
+        The keys of `DEFINITIONS` that apply.
     """
     name, n = records.names()[0], len(records.parts["fields"])
     return [one for one in DEFINITIONS if len(records.each("fields", name, f"purity_{one}")) == n]
@@ -175,25 +180,26 @@ def _by_definition(pool, records, name):
 
 
 def pool_completeness(records: Records, name: str, definition: str, ranking: str) -> QTable:
-    """Return the completeness of one estimator over all fields.
+    """Return the completeness of one estimator for all fields, in bins of cluster mass.
 
     Parameters
     ----------
     records : Records
-        Of `Clusters`.
+        The records of `Clusters`.
     name : str
-        The estimator.
+        The name of the estimator.
     definition : {"paper", "halo"}
         The definition of a cluster.
     ranking : {"all", "highest"}
-        All peaks of the map, or the highest 20 per square degree.
+        The peaks used: all peaks of the map, or the highest 20 per square degree.
 
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each bin of mass: ``bin_low``, ``bin_high`` (solar masses), ``n`` clusters,
-        ``rate``, ``chance`` and ``corrected``, the completeness corrected for chance matches, with
-        ``rate_err`` and ``corrected_err`` by the jackknife over fields.
+        A row for each bin, with the edges ``bin_low`` and ``bin_high`` (solar masses); ``n``, the
+        number of clusters; ``rate``, the fraction of clusters that match a peak; ``chance``, the
+        fraction expected to match by chance; and ``corrected``, the completeness corrected for
+        chance matches. ``rate_err`` and ``corrected_err`` are jackknife errors over fields.
     """
     counts = _completeness_counts(records, name, definition, ranking)
     edges = DEFINITIONS[definition] * MASS_UNIT
@@ -202,7 +208,10 @@ def pool_completeness(records: Records, name: str, definition: str, ranking: str
 
 
 def _completeness_counts(records, name, definition, ranking):
-    """Return the numbers of clusters, matches and chance matches, ``(n_fields, 3, n_bins)``."""
+    """Return the numbers of clusters, matched clusters and chance matches for each field and bin.
+
+    The shape is ``(n_fields, 3, n_bins)``.
+    """
     counts = records.each("fields", name, f"completeness_{definition}")
     return np.array([one[RANKINGS.index(ranking)] for one in counts])
 
@@ -210,7 +219,7 @@ def _completeness_counts(records, name, definition, ranking):
 def detection_counts(
     records: Records, name: str, definition: str, ranking: str
 ) -> np.ndarray:
-    """Return the numbers of clusters of at least 1e14 solar masses, by field.
+    """Return how many clusters of at least 1e14 solar masses each field has and how many match.
 
     Parameters
     ----------
@@ -220,7 +229,7 @@ def detection_counts(
     Returns
     -------
     `numpy.ndarray`
-        Numbers of clusters, of matched clusters and of chance matches, ``(n_fields, 3)``.
+        The numbers of clusters, matched clusters and chance matches, ``(n_fields, 3)``.
     """
     counts = _completeness_counts(records, name, definition, ranking)
     heavy = DEFINITIONS[definition][:-1] >= MIN_CLUSTER_MASS.to_value(MASS_UNIT)
@@ -228,7 +237,7 @@ def detection_counts(
 
 
 def pool_detection(records: Records, name: str, definition: str, ranking: str) -> QTable:
-    """Return the completeness for clusters of at least 1e14 solar masses over all fields.
+    """Return the completeness of one estimator for all clusters of at least 1e14 solar masses.
 
     Parameters
     ----------
@@ -238,7 +247,7 @@ def pool_detection(records: Records, name: str, definition: str, ranking: str) -
     Returns
     -------
     `~astropy.table.QTable`
-        One row with the columns of `pool_completeness`, without the bin.
+        One row with the columns of `pool_completeness`, except the bin edges.
     """
     counts = detection_counts(records, name, definition, ranking)
     return QTable(_rates(counts[:, :, np.newaxis]))
@@ -247,21 +256,22 @@ def pool_detection(records: Records, name: str, definition: str, ranking: str) -
 def detection_difference(
     records: Records, names: Sequence[str], definition: str, ranking: str
 ) -> tuple[float, float]:
-    """Return the difference of the corrected completeness of two estimators.
+    """Return the difference in completeness between two estimators, corrected for chance matches.
 
     Parameters
     ----------
     records : Records
-        Of `Clusters`.
+        The records of `Clusters`.
     names : sequence of str
-        The two estimators.
+        The names of the two estimators.
     definition, ranking : str
         As for `pool_detection`.
 
     Returns
     -------
     difference, error : float
-        Of the first minus the second, with the error by the jackknife over fields.
+        The completeness of the first minus that of the second, and its jackknife error over
+        fields.
     """
     counts = [detection_counts(records, name, definition, ranking) for name in names]
 
@@ -275,19 +285,20 @@ def detection_difference(
 
 
 def pool_purity(records: Records, name: str, definition: str, ranking: str) -> QTable:
-    """Return the purity of the peaks of one estimator over all fields.
+    """Return the purity of the peaks of one estimator in all fields.
+
+    Purity is the fraction of peaks that match a cluster of at least 1e14 solar masses.
 
     Parameters
     ----------
     records, name, definition, ranking : object
-        As for `pool_completeness`. A peak that matches a cluster of at least 1e14 solar masses is
-        a true one.
+        As for `pool_completeness`.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row with the columns of `pool_completeness`, without the bin; ``n`` is the number of
-        peaks.
+        One row with the columns of `pool_completeness`, except the bin edges. ``n`` is the number
+        of peaks, and the rates are fractions of peaks.
     """
     both = records.each("fields", name, f"purity_{definition}")
     counts = np.array([one[RANKINGS.index(ranking)] for one in both])
@@ -295,10 +306,14 @@ def pool_purity(records: Records, name: str, definition: str, ranking: str) -> Q
 
 
 def _rates(counts):
-    """Return rates and their errors from numbers by field, ``(n_fields, 3, n_bins)``."""
+    """Return match rates and their errors.
+
+    ``counts`` has the numbers of objects, matched objects and chance matches for each field and
+    bin, ``(n_fields, 3, n_bins)``.
+    """
     n, matched, chance = np.moveaxis(counts, 1, 0)
     rate, rate_err = ratio_and_error(matched, n)
-    # (rate - chance) / (1 - chance), as one ratio of sums
+    # (rate - chance) / (1 - chance), written as a ratio of sums over fields
     corrected, corrected_err = ratio_and_error(matched - chance, n - chance)
     return {
         "n": n.sum(axis=0).astype(int),
@@ -309,25 +324,26 @@ def _rates(counts):
 
 
 def pool_masses(records: Records, name: str) -> tuple[QTable, dict[str, float]]:
-    r"""Compare the masses of the maps of one estimator with the true ones, within 1 Mpc.
+    r"""Compare cluster masses within 1 proper Mpc in the maps of one estimator with true masses.
 
     Parameters
     ----------
     records : Records
-        Of `Clusters`.
+        The records of `Clusters`.
     name : str
-        The estimator.
+        The name of the estimator.
 
     Returns
     -------
     table : `~astropy.table.QTable`
-        A row for each bin of true mass: ``bin_low``, ``bin_high`` (solar masses), ``n``, the
-        ``ratio`` of the sums of map mass and true mass, ``ratio_err``, and ``scatter``, the
-        standard deviation of the ratio of single clusters.
+        A row for each bin of true mass, with ``bin_low``, ``bin_high`` (solar masses), the number
+        of clusters ``n``, ``ratio``, the sum of the masses in the map divided by the sum of the
+        true masses, ``ratio_err``, and ``scatter``, the standard deviation of the ratio between
+        clusters.
     line : dict
-        ``slope`` and ``slope_err`` of map mass on true mass, as in Cha et al. 2025,
-        ``true_on_map`` and ``true_on_map_err`` of the inverse regression, and the correlation
-        ``r``.
+        ``slope`` and ``slope_err`` of the regression of map mass on true mass, as in Cha et al.
+        2025; ``true_on_map`` and ``true_on_map_err`` of the regression of true mass on map mass;
+        and the correlation ``r``.
     """
     edges = DEFINITIONS["paper"]
     sums, moments, ratios = [], [], []

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Mass and arms of mocks of the Coma cluster."""
+"""NFW masses and the detection of filament arms in mocks of the Coma cluster."""
 
 from collections.abc import Sequence
 
@@ -17,29 +17,31 @@ from lensmap.validation.measures._coma_sky import ComaSky
 
 __all__ = ["Coma", "arm_rates", "excess_significance", "pool_coma_masses"]
 
-# The annulus in which arms are sought.
+# Inner and outer radius of the annulus in which to search for arms.
 _RADII = [28, 90] * u.arcmin
 _N_DIRECTIONS, _WIDTH_ARCMIN = 72, 4.0
 
-# The persistence of a path, in standard deviations of the map.
+# Minimum persistence of a filament path, in standard deviations of the map.
 _MIN_PERSISTENCE = 2.0
 
-# The direction of an excess and the distance of a path that count as those of an arm.
+# Maximum angle between an arm and an excess of kappa, and maximum distance between an arm and a
+# filament path, for them to count as a detection of the arm.
 _MAX_ANGLE_DEG, _MAX_DISTANCE_ARCMIN = 15.0, 8.0
 
-# The excess along an arm in units of its scatter in other fields, and the fraction of its length
-# that paths follow.
+# Detection thresholds: for "excess", the excess of kappa along an arm in units of its scatter
+# between the other fields; for "paths", the fraction of the length of an arm with a path nearby.
 _THRESHOLDS = {"excess": (2.0, 2.5, 3.0), "paths": (0.5, 0.7, 0.9)}
 
 _MIN_FIELDS = 4  # for the scatter between fields
 
 
 class Coma(Measure):
-    """NFW masses, and the detection of arms by two tests.
+    """NFW masses of mocks of Coma, and the detection of the filament arms by two tests.
 
-    The table ``coma_arms`` has by ``test`` (``"excess"`` of kappa, or ``"paths"``) and
-    ``threshold`` the fraction of the arms ``found``, and the ``false`` rate of the same test
-    without arms. The table ``coma_masses`` has the numbers of `pool_coma_masses`.
+    The table ``coma_arms`` has a row for each ``test`` (``"excess"`` of kappa along an arm, or
+    filament ``"paths"``) and ``threshold``. ``found`` is the fraction of arms detected, and
+    ``false`` the rate of false detections in the same fields without arms. The table
+    ``coma_masses`` has the values returned by `pool_coma_masses`.
     """
 
     name = "coma"
@@ -118,9 +120,11 @@ def _mass_table(page, masses):
 
 
 def _measure_arms(sky, pair, keep_map):
-    """Return the profiles by direction, and the fractions of arms that paths follow.
+    """Measure the azimuthal profile of kappa, and how much of each arm filament paths follow.
 
-    ``profiles`` are ``(2, n_directions)`` and ``shares`` ``(2, n_arms)``, with arms and without.
+    ``pair`` has the map of the field with arms and of the same field without arms. In the result,
+    the first axis of ``profiles``, ``(2, n_directions)``, and ``shares``, ``(2, n_arms)``, runs
+    over these two maps.
     """
     kappas = [kappa.replace(uncertainty=None, meta=None) for kappa in pair]
     filaments = [find_filaments(kappa, _MIN_PERSISTENCE) for kappa in kappas]
@@ -139,14 +143,14 @@ def _measure_arms(sky, pair, keep_map):
 
 
 def _joined(paths):
-    """Return RA and Dec of paths in one array ``(2, n)``, with NaN between two paths."""
+    """Return RA and Dec of all paths in one array ``(2, n)``, with NaN after each path."""
     gap = np.full((2, 1), np.nan)
     parts = [part for path in paths for part in (np.array([path.ra.deg, path.dec.deg]), gap)]
     return np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
 
 
 def _shares(paths, sky):
-    """Return the fraction of the length of each arm that paths follow, from 0 to 1."""
+    """Return the fraction of the length of each arm that has a path nearby, from 0 to 1."""
     rings = np.linspace(*_RADII.to_value(u.arcmin), 13)
     share = np.zeros(len(sky.angles))
     if not paths:
@@ -165,24 +169,27 @@ def _shares(paths, sky):
 def excess_significance(
     profiles: Sequence[np.ndarray], sky: ComaSky
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the significance of the excess of kappa by direction, and at the arms.
+    """Return the signal-to-noise ratio of the excess of kappa by direction, and near the arms.
 
-    The mean profile of the fields without arms is subtracted. The scatter of these fields, the
-    same in all directions, is the error; a field is never compared with itself.
+    The excess is the profile minus its mean over directions, and minus the mean excess of the
+    fields without arms. The noise is the scatter between the fields without arms, averaged over
+    directions. The field itself is left out of both.
 
     Parameters
     ----------
     profiles : sequence of `numpy.ndarray`
-        Kappa by direction with arms and without, ``(2, n_directions)`` for each field.
+        The profile of kappa by direction with arms and without, ``(2, n_directions)`` for each
+        field.
     sky : ComaSky
         The model of the fields.
 
     Returns
     -------
     snr : `numpy.ndarray`
-        With arms, and without: ``(n_fields, 2, n_directions)``.
+        The signal-to-noise ratio with arms and without, ``(n_fields, 2, n_directions)``.
     at_arms : `numpy.ndarray`
-        The highest value near the direction of each arm, ``(n_fields, 2, n_arms)``.
+        The highest signal-to-noise ratio near the direction of each arm, ``(n_fields, 2,
+        n_arms)``.
 
     Raises
     ------
@@ -207,29 +214,30 @@ def excess_significance(
 def arm_rates(
     profiles: Sequence[np.ndarray], shares: Sequence[np.ndarray], sky: ComaSky
 ) -> list[dict]:
-    """Return how often tests find arms, and how often they find them in fields without arms.
+    """Return the detection rates of arms, and the false-detection rates in fields without arms.
 
     Parameters
     ----------
     profiles : sequence of `numpy.ndarray`
         As for `excess_significance`.
     shares : sequence of `numpy.ndarray`
-        The fractions of arms that paths follow, with arms and without, ``(2, n_arms)`` for each
-        field.
+        The fraction of the length of each arm that has a filament path nearby, in the field with
+        arms and without, ``(2, n_arms)`` for each field.
     sky : ComaSky
         The model of the fields.
 
     Returns
     -------
     list of dict
-        For each test and threshold: ``test``, ``threshold``, ``found`` and ``false``, fractions of
-        all arms, with ``..._err`` from the scatter of fields.
+        A dict for each test and threshold: ``test``, ``threshold``, and the fractions of all arms
+        detected in the fields with arms (``found``) and without (``false``), with errors from the
+        scatter between fields in ``..._err``.
     """
     _, at_arms = excess_significance(profiles, sky)
     rows = []
     for test, values in (("excess", at_arms), ("paths", np.array(shares))):
         for threshold in _THRESHOLDS[test]:
-            # By field, since the arms of one field are not independent.
+            # Average each field first, since the arms of one field are not independent.
             rates = np.mean(values >= threshold, axis=-1)
             found, found_err = mean_and_error(rates[:, 0])
             false, false_err = mean_and_error(rates[:, 1])
@@ -239,21 +247,23 @@ def arm_rates(
 
 
 def pool_coma_masses(masses: Sequence[np.ndarray], sky: ComaSky) -> dict[str, float]:
-    """Compare the fitted masses with the true one.
+    """Compare the masses from NFW fits with the true mass of the cluster.
 
     Parameters
     ----------
     masses : sequence of `numpy.ndarray`
-        The fit and its 68 per cent interval, 1e14 solar masses, ``(3,)`` for each field.
+        The best-fit M200c and the ends of its 68 per cent interval, in 1e14 solar masses, ``(3,)``
+        for each field.
     sky : ComaSky
         The model of the fields.
 
     Returns
     -------
     dict
-        ``true``, ``mean``, ``scatter`` and the mean ends of the intervals, ``mean_low`` and
-        ``mean_high``, 1e14 solar masses; ``log_ratio``, the mean of ln(fit / truth), and
-        ``covered``, the fraction of the 68 per cent intervals with the truth, with ``..._err``.
+        In 1e14 solar masses: the ``true`` mass, the ``mean`` and ``scatter`` of the fits, and the
+        mean ends of the intervals, ``mean_low`` and ``mean_high``. Also ``log_ratio``, the mean of
+        ln(fit / true mass), and ``covered``, the fraction of the 68 per cent intervals that
+        contain the true mass, with their errors in ``..._err``.
     """
     best, low, high = np.array(masses).T
     ratio, ratio_err = mean_and_error(np.log(best / sky.mass))

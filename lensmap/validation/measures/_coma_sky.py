@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Mock observations of the Coma cluster, with its three arms and without."""
+"""Mock observations of the Coma cluster, with its three filament arms and without."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ _MASS_UNIT = u.Unit("1e14 solMass")
 
 @dataclass(frozen=True, eq=False)
 class ComaSky:
-    """Mocks of Coma with its three arms, and the same fields without arms; see Cha et al. 2025.
+    """Mocks of Coma with its three filament arms (Cha et al. 2025), and without the arms.
 
-    It has ``prepare`` and ``draw``, so `lensmap.simulate.draw_fields` takes it as a model. The
-    cluster and its arms are those of ``ClusterField.preset("coma")``, on fields with large-scale
-    structure and with 38 galaxies per square arcminute.
+    ``ClusterField.preset("coma")`` defines the cluster and its arms. Each field has large-scale
+    structure and 38 galaxies per square arcminute. The methods ``prepare`` and ``draw`` make this
+    class a model for `lensmap.simulate.draw_fields`.
     """
 
     @cached_property
@@ -45,7 +45,7 @@ class ComaSky:
 
     @property
     def center(self) -> SkyCoord:
-        """The position of the cluster."""
+        """The position of the cluster center."""
         return self.with_arms.center
 
     @property
@@ -55,7 +55,7 @@ class ComaSky:
 
     @property
     def angles(self) -> np.ndarray:
-        """The position angles of the arms, degrees."""
+        """The position angles of the arms from the cluster center, degrees."""
         return np.array([arm.angle.to_value(u.deg) for arm in self.with_arms.filaments])
 
     @cached_property
@@ -63,12 +63,12 @@ class ComaSky:
         return structure_covariance(_RADII, z_lens=_Z_LENS, z_source=_Z_SOURCE)
 
     def prepare(self) -> "ComaSky":
-        """Do the work that all draws share.
+        """Do the computations shared by all fields.
 
         Returns
         -------
         ComaSky
-            The object itself.
+            This object.
         """
         self.with_arms.prepare()
         self.without_arms.prepare()
@@ -76,21 +76,20 @@ class ComaSky:
         return self
 
     def draw(self, rng: RNGLike) -> tuple:
-        """Draw a field with the arms and without, and fit the mass of the cluster to the first.
+        """Draw a field with the arms and without, and fit the cluster mass in the field with arms.
 
         Parameters
         ----------
         rng : None, int, `numpy.random.SeedSequence` or `numpy.random.Generator`
-            The seed or generator; large-scale structure and galaxies are the same with arms and
-            without.
+            Seed or generator. Both fields have the same large-scale structure and galaxies.
 
         Returns
         -------
         grids : tuple of ShearGrid
-            With arms, and without.
+            The binned shear with arms and without.
         mass : tuple of float
-            M200c of an NFW fit to the tangential shear, and its 68 per cent interval, 1e14 solar
-            masses.
+            The best-fit M200c of an NFW fit to the tangential shear, and the ends of its 68 per
+            cent interval, in 1e14 solar masses.
         """
         survey = MockSurvey.preset("cha2025", density=38 / u.arcmin**2)
         structure, galaxies = seed_sequence(rng).spawn(2)
@@ -109,18 +108,18 @@ class ComaSky:
 
 @dataclass(frozen=True, eq=False)
 class ComaMaps:
-    """A mock of Coma, and the maps that estimators made of it.
+    """A mock of Coma and the maps that several estimators made of it.
 
     Attributes
     ----------
     number : int
         The number of the field in its series.
     sky : ComaSky
-        The model.
+        The model of the mocks.
     mass : tuple of float
-        The NFW fit and its interval, see `ComaSky.draw`.
+        The fitted mass and its interval, as returned by `ComaSky.draw`.
     maps : dict
-        From the names of estimators to two `~lensmap.ConvergenceMap`, with arms and without.
+        From the names of estimators to a pair of `~lensmap.ConvergenceMap`, with arms and without.
     """
 
     number: int
@@ -132,21 +131,21 @@ class ComaMaps:
 def map_coma(
     sky: ComaSky, estimators: Mapping[str, MapMaker], numbered: Iterable[tuple[int, tuple]]
 ) -> Iterator[ComaMaps]:
-    """Make maps of mocks of Coma.
+    """Map mocks of Coma with several estimators.
 
     Parameters
     ----------
     sky : ComaSky
-        The model.
+        The model of the mocks.
     estimators : dict
         From names to estimators.
     numbered : iterable of tuple
-        Numbers, and what `ComaSky.draw` returned.
+        The number of each mock and the result of `ComaSky.draw`.
 
     Yields
     ------
     ComaMaps
-        One for each mock.
+        The maps of one mock.
     """
     for number, (grids, mass) in numbered:
         maps = {}

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Coverage of the errors of maps, by the convergence of the map."""
+"""Coverage of the error bars of maps, in bins of the predicted convergence."""
 
 from astropy.table import QTable
 
@@ -9,15 +9,15 @@ from lensmap.validation.measures._base import Measure, table_of_each
 
 __all__ = ["Coverage"]
 
-# A standard deviation is a 68 per cent error.
+# A standard deviation is taken as the half-width of a 68 per cent error bar.
 _PERCENT = 68
 
 
 class Coverage(Measure):
-    """The fraction of the pixels with the truth within the 68 per cent error of the map.
+    """The fraction of pixels where the truth lies within the 68 per cent error bar of the map.
 
-    The table ``coverage``, of estimators with an error about the truth, has the columns of
-    `lensmap.scores.pool_coverage`.
+    The table ``coverage`` has the columns of `lensmap.scores.pool_coverage`. It includes the
+    estimators whose uncertainty is with respect to the true convergence, not the noise only.
     """
 
     name = "coverage"

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""All statistics of one field."""
+"""The record of one field: all of its statistics."""
 
 from lensmap.validation._field_maps import FieldMaps
 from lensmap.validation.measures._coma_sky import ComaMaps
@@ -10,7 +10,7 @@ __all__ = ["measure_field"]
 
 
 def measure_field(field: FieldMaps | ComaMaps, part: str) -> dict:
-    """Measure all statistics of a part on one field.
+    """Measure all statistics of a part for one field.
 
     Parameters
     ----------
@@ -22,6 +22,6 @@ def measure_field(field: FieldMaps | ComaMaps, part: str) -> dict:
     Returns
     -------
     dict
-        The packed record.
+        The record, as returned by `pack`.
     """
     return pack({one.name: one.measure(field) for one in MEASURES if part in one.parts})

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The maps of the first fields, for the figures of the report."""
+"""The maps of the first fields, kept for the figures of the report."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ _N_EXAMPLES = 3  # fields
 
 
 class Maps(Measure):
-    """The true map and all maps of the first fields, in half precision."""
+    """The true and estimated maps of the first three fields, in half precision."""
 
     name = "maps"
     parts = ("fields", "masked")

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Maps of null fields: galaxies without lensing."""
+"""Statistics of maps of null fields, in which galaxies are not lensed."""
 
 import numpy as np
 
@@ -13,10 +13,11 @@ __all__ = ["NullFields"]
 
 
 class NullFields(Measure):
-    """The numbers of `lensmap.scores.null_scores`, and the distribution of kappa.
+    """The scores of `lensmap.scores.null_scores`, and the distribution of kappa over pixels.
 
-    The table ``null`` is that of `summarize_scores`, with the ``mode`` of all pixels;
-    ``null_distribution`` has the columns ``bin_low``, ``bin_high``, ``pdf`` and ``pdf_err``.
+    The table ``null`` is returned by `summarize_scores`, with an added column ``mode``, the mode
+    of kappa over the pixels of all fields. The table ``null_distribution`` has the columns
+    ``bin_low``, ``bin_high``, ``pdf`` and ``pdf_err``.
     """
 
     name = "null"
@@ -37,7 +38,7 @@ class NullFields(Measure):
         table = summarize_scores(score_table(records, "null"))
         table["mode"] = [_mode(records.each("null", str(name), "counts"))
                          for name in table["estimator"]]
-        # The first and the last bin hold all values beyond, and are left out.
+        # Leave out the first and last bins, which also hold all values outside the range.
         pdfs = table_of_each(records.names(), lambda name: distribution(
             records.each("null", name, "counts"), NULL_EDGES)[1:-1])
         return {"null": table, "null_distribution": pdfs}
@@ -67,7 +68,7 @@ class NullFields(Measure):
 
 
 def _mode(counts):
-    """Return the middle of the fullest bin."""
+    """Return the mode of kappa: the middle of the bin with the most pixels."""
     pdf = distribution(counts, NULL_EDGES, together=2)
     fullest = np.argmax(pdf["pdf"])
     return float(np.mean([pdf["bin_low"][fullest], pdf["bin_high"][fullest]]))

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The distribution of kappa over pixels, and its relation to the truth."""
+"""The distribution of kappa over pixels, and the pixel-by-pixel relation of maps to the truth."""
 
 from collections.abc import Sequence
 
@@ -20,17 +20,18 @@ __all__ = [
     "distribution",
 ]
 
-#: Bins of distributions, of those of null fields, and of the relation of two maps. The first and
-#: the last bin also hold all values beyond.
+#: Bin edges in kappa: for distributions, for distributions in null fields, and for the joint
+#: histogram of two maps. The first and last bins also hold all values outside the range.
 KAPPA_EDGES = np.linspace(-0.2, 0.8, 501)
 NULL_EDGES = np.linspace(-0.1, 0.1, 401)
 RELATION_EDGES = np.linspace(-0.2, 0.8, 101)
 
 
 class Pixels(Measure):
-    """The distribution of kappa, of the truth too, and the relation of each map to the truth.
+    """The distribution of kappa over pixels, and the joint histogram of each map and the truth.
 
-    The table ``distribution`` has the columns ``bin_low``, ``bin_high``, ``pdf`` and ``pdf_err``.
+    The table ``distribution`` has the columns ``bin_low``, ``bin_high``, ``pdf`` and ``pdf_err``,
+    with rows for the truth as well as for each estimator.
     """
 
     name = "pixels"
@@ -79,7 +80,7 @@ class Pixels(Measure):
 
 
 def count_pixels(values: np.ndarray, edges: np.ndarray = KAPPA_EDGES) -> np.ndarray:
-    """Count pixels by their value.
+    """Count pixels in bins of their value.
 
     Parameters
     ----------
@@ -91,23 +92,24 @@ def count_pixels(values: np.ndarray, edges: np.ndarray = KAPPA_EDGES) -> np.ndar
     Returns
     -------
     `numpy.ndarray`
-        Int32, ``(n_bins,)``.
+        The number of pixels in each bin, int32, ``(n_bins,)``.
     """
     return _histogram(_bins(values, edges), len(edges) - 1)
 
 
 def count_pairs(values: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Count pixels by their values in two maps.
+    """Count pixels in two-dimensional bins of their values in two maps.
 
     Parameters
     ----------
     values, other : `numpy.ndarray`
-        The values of the unmasked pixels in the two maps, ``(n,)``.
+        The values of the same unmasked pixels in the two maps, ``(n,)`` each.
 
     Returns
     -------
     `numpy.ndarray`
-        Int32, ``(100, 100)`` for the bins of `RELATION_EDGES`, ``values`` along the first axis.
+        The number of pixels in each bin, int32, ``(100, 100)``. Both axes have the bins of
+        `RELATION_EDGES`; ``values`` is along the first axis.
     """
     n = len(RELATION_EDGES) - 1
     pairs = _bins(values, RELATION_EDGES) * n + _bins(other, RELATION_EDGES)
@@ -126,21 +128,22 @@ def _histogram(bins, n):
 def distribution(
     counts: Sequence[np.ndarray], edges: np.ndarray = KAPPA_EDGES, together: int = 4
 ) -> QTable:
-    """Return the distribution of kappa over all fields, with errors from the scatter of fields.
+    """Return the distribution of kappa over the pixels of all fields.
 
     Parameters
     ----------
     counts : sequence of `numpy.ndarray`
-        Results of `count_pixels`, one for each field, ``(n_bins,)``.
+        The counts returned by `count_pixels` for each field, ``(n_bins,)``.
     edges : `numpy.ndarray`
-        The edges of their bins, ``(n_bins + 1,)``.
+        The bin edges of the counts, ``(n_bins + 1,)``.
     together : int
-        The number of bins that are merged to one.
+        The number of adjacent bins to merge into one.
 
     Returns
     -------
     `~astropy.table.QTable`
-        The columns ``bin_low``, ``bin_high``, ``pdf`` (its integral is 1) and ``pdf_err``.
+        The columns ``bin_low``, ``bin_high``, ``pdf`` (normalized to an integral of 1) and
+        ``pdf_err``, from the scatter between fields.
     """
     merged = np.asarray(counts, dtype=float).reshape(len(counts), -1, together).sum(axis=-1)
     edges = edges[::together]
@@ -154,7 +157,7 @@ def distribution(
 
 
 def _slope(counts):
-    """Return the slope by total least squares of binned pairs of pixels."""
+    """Return the total-least-squares slope of the joint histogram of two maps."""
     middle = (RELATION_EDGES[1:] + RELATION_EDGES[:-1]) / 2
     weights = counts / counts.sum()
     x, y = weights.sum(axis=1) @ middle, weights.sum(axis=0) @ middle

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The record of a field as arrays for one file."""
+"""Conversion of the record of a field to and from the arrays stored in its file."""
 
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
@@ -11,17 +11,19 @@ __all__ = ["numbers_of", "pack", "scalar_record", "unpack"]
 
 
 def pack(record: Mapping) -> dict[str, dict[str, dict[str, np.ndarray]]]:
-    """Return a record for `RecordFolder.save`.
+    """Percent-encode the names of estimators in a record, for `RecordFolder.save`.
+
+    Names of estimators may contain any character, but names in a record must not contain "/".
 
     Parameters
     ----------
     record : dict
-        From the names of statistics and of estimators to dicts of arrays.
+        From the names of statistics to dicts, from the names of estimators to dicts of arrays.
 
     Returns
     -------
     dict
-        The same with percent-encoded names of estimators, which may contain any character.
+        The same record with encoded names of estimators.
     """
     return {
         statistic: {quote(name, safe=""): arrays for name, arrays in estimators.items()}
@@ -30,17 +32,17 @@ def pack(record: Mapping) -> dict[str, dict[str, dict[str, np.ndarray]]]:
 
 
 def unpack(packed: Mapping) -> dict[str, dict[str, dict[str, np.ndarray]]]:
-    """Return a record of `RecordFolder.load` with the names of estimators.
+    """Decode the names of estimators in a record returned by `RecordFolder.load`.
 
     Parameters
     ----------
     packed : dict
-        A result of `pack`.
+        The record, with names encoded by `pack`.
 
     Returns
     -------
     dict
-        From the names of statistics and of estimators to dicts of arrays.
+        From the names of statistics to dicts, from the names of estimators to dicts of arrays.
     """
     return {
         statistic: {unquote(name): arrays for name, arrays in estimators.items()}
@@ -49,17 +51,17 @@ def unpack(packed: Mapping) -> dict[str, dict[str, dict[str, np.ndarray]]]:
 
 
 def scalar_record(numbers: Mapping[str, float | u.Quantity]) -> np.ndarray:
-    """Return scalars as one structured array without dimensions, with integers kept as such.
+    """Pack a dict of scalars into a zero-dimensional structured array.
 
     Parameters
     ----------
     numbers : dict
-        From names to numbers; quantities lose their unit.
+        From names to numbers. Integers stay integers; the units of quantities are dropped.
 
     Returns
     -------
     `numpy.ndarray`
-        With one field for each number.
+        The array, with one named field for each number.
     """
     values = [getattr(value, "value", value) for value in numbers.values()]
     kinds = [int if isinstance(value, (int, np.integer)) else float for value in values]
@@ -67,5 +69,5 @@ def scalar_record(numbers: Mapping[str, float | u.Quantity]) -> np.ndarray:
 
 
 def numbers_of(array: np.ndarray) -> dict[str, float]:
-    """Return the numbers of a `scalar_record` by name."""
+    """Return the dict of numbers that `scalar_record` packed into an array."""
     return dict(zip(array.dtype.names or (), array.item(), strict=True))

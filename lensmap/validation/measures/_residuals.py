@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Residuals of maps: by distance to edges and holes, and averaged over fields."""
+"""Residuals of maps by distance to edges and holes, and their mean over fields."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,19 +12,19 @@ from lensmap.validation.measures._base import Measure, table_of_each
 
 __all__ = ["Residuals", "measure_residuals", "pool_residuals", "residual_map"]
 
-# Edges of the bins of distance; the last bin holds the middle of the field.
+# Bin edges in distance; the last bin holds the center of the field.
 _DISTANCES = np.array([0, 1, 2, 4, 8, 16, 32, np.inf]) * u.arcmin
 
-# Mean residuals are kept of blocks of 8 x 8 pixels.
+# Side of the blocks of pixels in which mean residuals are stored, in pixels.
 _BLOCK = 8
 
 
 class Residuals(Measure):
-    """Map minus truth, by distance to the nearest pixel without data, and its mean over fields.
+    """Residuals, map minus truth: by distance to the nearest masked pixel, and mean over fields.
 
-    The tables ``residuals`` and ``masked_residuals`` have, for each bin of distance (``bin_low``
-    to ``bin_high``), ``n`` pixels, the ``bias``, the ``rms``, and ``relative``, the rms over that
-    of the truth.
+    The tables ``residuals`` and ``masked_residuals`` have a row for each bin of distance, from
+    ``bin_low`` to ``bin_high``, with the number of pixels ``n``, the ``bias``, the ``rms``, and
+    ``relative``, the rms divided by the rms of the truth. Pixels outside the field count as masked.
     """
 
     name = "residuals"
@@ -84,14 +84,17 @@ def measure_residuals(
     mask : `numpy.ndarray`
         Bool, ``(ny, nx)``, True = excluded.
     distance : `~astropy.units.Quantity`
-        The distance of each pixel to the nearest one without data, as of `distance_to_mask`.
+        The distance from each pixel to the nearest masked pixel, as returned by
+        `distance_to_mask`, ``(ny, nx)``.
 
     Returns
     -------
     dict
-        For each estimator ``sums``: of 1, the true kappa squared (its mean removed), the residual
-        and its square by bin of distance, ``(4, n_bins)``; and ``blocks``: mean residuals of
-        blocks of pixels, ``(ny // 8, nx // 8)``, NaN where all pixels are masked.
+        From the names of estimators to dicts with two arrays. ``sums``, ``(4, n_bins)``, has for
+        each bin of distance the number of pixels and the sums over pixels of the squared true
+        kappa (after subtracting its mean), of the residual, and of the squared residual.
+        ``blocks``, ``(ny // 8, nx // 8)``, has the mean residual of each block of 8 x 8 pixels,
+        NaN where all pixels are masked.
     """
     edges = _DISTANCES.to_value(u.arcmin)
     n_bins = len(edges) - 1
@@ -121,19 +124,20 @@ def _block_means(values, unmasked):
 
 
 def pool_residuals(sums: Sequence[np.ndarray]) -> QTable:
-    """Return the residuals of one estimator by distance to the nearest pixel without data.
+    """Return the residuals of one estimator in bins of distance to the nearest masked pixel.
 
     Parameters
     ----------
     sums : sequence of `numpy.ndarray`
-        ``sums`` of `measure_residuals`, one for each field.
+        The array ``sums`` returned by `measure_residuals` for each field.
 
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each bin: ``bin_low``, ``bin_high`` (arcmin), ``n`` pixels, ``bias``, the mean of
-        map minus truth, ``rms``, the root of its mean square, and ``relative``, the rms over the
-        standard deviation of the truth there; ``..._err`` by the jackknife over fields.
+        A row for each bin, with ``bin_low``, ``bin_high`` (arcmin), the number of pixels ``n``,
+        ``bias``, the mean residual, ``rms``, the root mean square residual, and ``relative``, the
+        rms divided by the rms of the truth in the same pixels. Errors in ``..._err`` are jackknife
+        errors over fields.
     """
     n, truth, residual, square = np.moveaxis(np.array(sums), 1, 0)
     bias, bias_err = ratio_and_error(residual, n)
@@ -150,17 +154,17 @@ def pool_residuals(sums: Sequence[np.ndarray]) -> QTable:
 
 
 def residual_map(blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean residual over fields on the blocks of the map, and its standard error.
+    """Return the mean residual over fields in each block of pixels, and its standard error.
 
     Parameters
     ----------
     blocks : sequence of `numpy.ndarray`
-        ``blocks`` of `measure_residuals`, one for each field.
+        The array ``blocks`` returned by `measure_residuals` for each field.
 
     Returns
     -------
     mean, error : `numpy.ndarray`
-        ``(ny // 8, nx // 8)``.
+        The mean and its standard error, ``(ny // 8, nx // 8)`` each.
     """
     stack = np.array(blocks)
     shape = stack.shape[1:]

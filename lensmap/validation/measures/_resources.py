@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Time and memory of a map, as a table and a section of the report."""
+"""Time and memory that estimators need for a map, as a table and a section of the report."""
 
 from astropy.table import QTable
 
@@ -9,9 +9,10 @@ __all__ = ["ResourceUse"]
 
 
 class ResourceUse(Measure):
-    """The time and the memory of a map, measured once for each estimator.
+    """The time and memory that each estimator needs for a map.
 
-    The table ``resources`` has the columns of `Resources`.
+    These are measured once, not for each field. The columns of the table ``resources`` are the
+    attributes of `Resources`.
     """
 
     name = "resources"

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The autocorrelation of maps, and their relation to the truth by multipole."""
+"""The autocorrelation of maps, and their power and correlation with the truth by multipole."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -16,18 +16,19 @@ from lensmap.validation.measures._base import Measure, Records, table_of_each
 
 __all__ = ["Scales", "autocorrelation", "measure_scales", "relation_by_scale"]
 
-# The edges of the bins in separation, in pixels.
+# Bin edges in separation, in pixels.
 _LAGS = np.array([0.5, 1.5, 2.5, 3.5, 5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 150])
-_N_BINS = 16  # in multipole
+_N_BINS = 16  # bins in multipole
 
 
 class Scales(Measure):
-    """Autocorrelation, and correlation with the truth and power by multipole.
+    """The autocorrelation of maps, and their power and correlation with the truth by multipole.
 
-    The table ``autocorrelation``, of the truth too, has by separation ``theta`` the mean over
-    fields ``xi``, its error, and the range ``xi_low`` to ``xi_high`` of 68 per cent of the fields.
-    The table ``by_scale`` has by multipole ``ell`` the ``correlation`` and the ``power_ratio`` of
-    map and truth.
+    The table ``autocorrelation`` has a row for each separation ``theta``, with the mean over
+    fields ``xi``, its error, and the range ``xi_low`` to ``xi_high`` of 68 per cent of the fields;
+    it also has rows for the truth. The table ``by_scale`` has a row for each multipole ``ell``,
+    with the ``correlation`` of map and truth and ``power_ratio``, the power of the map divided by
+    the power of the truth.
     """
 
     name = "scales"
@@ -63,14 +64,16 @@ class Scales(Measure):
 
 
 class _PaddedTransforms:
-    """Sums over pairs of pixels and over modes, for maps with the same pixels and mask.
+    """Fourier transforms of zero-padded maps, for sums over pairs of pixels and over modes.
+
+    Zero padding prevents pairs across opposite edges of the field.
 
     Parameters
     ----------
     mask : `numpy.ndarray`
-        Bool, ``(ny, nx)``, True = excluded.
+        The mask of all maps: bool, ``(ny, nx)``, True = excluded.
     pixel_scale : `~astropy.units.Quantity`
-        The side of a pixel.
+        The angular side length of a pixel.
     """
 
     def __init__(self, mask, pixel_scale):
@@ -82,12 +85,12 @@ class _PaddedTransforms:
         self._bins, self.ell, self.n_modes = _multipoles(self._padded, self._pixel_rad)
 
     def of_map(self, kappa):
-        """Return the transform of a map minus its mean over unmasked pixels."""
+        """Return the Fourier transform of a map after subtracting its mean over unmasked pixels."""
         mean = kappa[self._unmasked].mean()
         return self._transform(np.where(self._unmasked, kappa - mean, 0.0))
 
     def pairs(self):
-        """Return the number of pairs of unmasked pixels by distance."""
+        """Return the number of pairs of unmasked pixels in bins of separation."""
         window = self._transform(self._unmasked.astype(float))
         return self.products(window)
 
@@ -95,18 +98,21 @@ class _PaddedTransforms:
         return fft.rfft2(plane, self._padded, workers=n_threads())
 
     def products(self, transform):
-        """Return the sums of products over pairs of pixels, by distance."""
+        """Return the sum of products over pairs of pixels in bins of separation.
+
+        ``transform`` is the Fourier transform of the map.
+        """
         products = fft.irfft2(transform * transform.conj(), self._padded, workers=n_threads())
         ring, n = _rings(self._padded, self._lags)
         inside = ring >= 0
         return np.bincount(ring[inside], products[inside], minlength=n)
 
     def theta(self):
-        """Return the mean distance in each bin, radians."""
+        """Return the mean separation of pixel pairs in each bin, radians."""
         return self._pixel_rad * _mean_distance(self._padded, self._lags)
 
     def spectrum(self, one, other):
-        """Return the sums of the cross power of two transforms, by multipole."""
+        """Return the cross power of two transforms, summed over the modes in each bin."""
         product = (one * other.conj()).real * _mode_weights(self._padded)
         inside = self._bins >= 0
         return np.bincount(self._bins[inside], product[inside], minlength=_N_BINS)
@@ -118,14 +124,14 @@ def measure_scales(
     truth: np.ndarray,
     estimates: Mapping[str, np.ndarray],
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Measure correlations and spectra of the maps of one field.
+    """Measure the correlation functions and power spectra of the maps of one field.
 
     Parameters
     ----------
     mask : `numpy.ndarray`
         Bool, ``(ny, nx)``, True = excluded.
     pixel_scale : `~astropy.units.Quantity`
-        The side of a pixel.
+        The angular side length of a pixel.
     truth : `numpy.ndarray`
         The true convergence, ``(ny, nx)``.
     estimates : dict
@@ -134,10 +140,15 @@ def measure_scales(
     Returns
     -------
     dict
-        For the truth and each estimator ``products``, sums over pairs of pixels by distance, and
-        ``power``, sums over modes by multipole; for estimators ``cross``, with the truth; for the
-        truth ``pairs``, the number of pairs, ``theta``, their mean distance in radians, ``ell``
-        and ``n_modes``.
+        From `TRUTH` and the names of estimators to dicts of arrays:
+
+        - for the truth and each estimator, ``products``, the sum of products over pairs of pixels
+          in each bin of separation, and ``power``, the sum of the power over the modes in each bin
+          of multipole;
+        - for each estimator, ``cross``, the sum of the cross power with the truth;
+        - for the truth, ``pairs``, the number of pairs in each bin of separation, ``theta``, their
+          mean separation in radians, and ``ell`` and ``n_modes``, the middle and the number of
+          modes of each bin of multipole.
     """
     sums = _PaddedTransforms(mask, pixel_scale)
     transforms = {name: sums.of_map(kappa) for name, kappa in {TRUTH: truth, **estimates}.items()}
@@ -154,18 +165,18 @@ def measure_scales(
 
 
 def autocorrelation(records: Records, name: str) -> QTable:
-    r"""Return the autocorrelation of the maps of one estimator, or of the truth, over all fields.
+    r"""Return the mean autocorrelation over fields for one estimator, or for the truth.
 
-    .. math:: \xi(\theta) = \langle \delta\kappa(x)\, \delta\kappa(x + \theta) \rangle
+    .. math:: \xi(\theta) = \langle \delta\kappa(x)\, \delta\kappa(x + \theta) \rangle ,
 
-    of the map minus its mean over the unmasked pixels of each field.
+    where :math:`\delta\kappa` is the map minus its mean over the unmasked pixels of the field.
 
     Parameters
     ----------
     records : Records
-        Of `Scales`.
+        The records of `Scales`.
     name : str
-        The estimator, or `TRUTH`.
+        The name of the estimator, or `TRUTH`.
 
     Returns
     -------
@@ -186,22 +197,24 @@ def autocorrelation(records: Records, name: str) -> QTable:
 
 
 def relation_by_scale(records: Records, name: str) -> QTable:
-    r"""Return the relation of the maps of one estimator to the truth, by multipole.
+    r"""Return the power of the maps of one estimator and their correlation with the truth.
+
+    Both are in bins of multipole, from the power spectra summed over all fields.
 
     Parameters
     ----------
     records : Records
-        Of `Scales`.
+        The records of `Scales`.
     name : str
-        The estimator.
+        The name of the estimator.
 
     Returns
     -------
     `~astropy.table.QTable`
         The columns ``ell``, the middle of the bin; ``correlation``,
-        :math:`P_{\kappa\hat\kappa} / \sqrt{P_{\kappa\kappa} P_{\hat\kappa\hat\kappa}}`, and
-        ``power_ratio``, :math:`P_{\hat\kappa\hat\kappa} / P_{\kappa\kappa}`, of all fields
-        together; ``..._err`` by the jackknife over fields. The effect of the mask is not removed.
+        :math:`P_{\kappa\hat\kappa} / \sqrt{P_{\kappa\kappa} P_{\hat\kappa\hat\kappa}}`; and
+        ``power_ratio``, :math:`P_{\hat\kappa\hat\kappa} / P_{\kappa\kappa}`. Errors in ``..._err``
+        are jackknife errors over fields. The spectra are not corrected for the mask.
     """
     truth = np.array(records.each("fields", TRUTH, "power"))
     power = np.array(records.each("fields", name, "power"))
@@ -226,7 +239,10 @@ def _distances(shape):
 
 @lru_cache(maxsize=2)
 def _rings(shape, edges):
-    """Return the bin of each lag, -1 for none, and the number of bins."""
+    """Return the separation bin of each lag between pixels, -1 outside all bins, and their number.
+
+    ``edges`` are the bin edges in pixels.
+    """
     distance, n = _distances(shape), len(edges) - 1
     ring = np.searchsorted(edges, distance.ravel(), side="right").reshape(distance.shape) - 1
     return np.where(ring < n, ring, -1), n
@@ -241,10 +257,13 @@ def _mean_distance(shape, edges):
 
 @lru_cache(maxsize=2)
 def _multipoles(shape, pixel):
-    """Return the bin of each mode, -1 for none, the middles of the bins, and their modes."""
+    """Return the multipole bin of each Fourier mode, the bin centers, and the modes per bin.
+
+    The bin of a mode outside all bins is -1.
+    """
     ny, nx = shape
     ell = 2 * np.pi / pixel * np.hypot(fft.fftfreq(ny)[:, np.newaxis], fft.rfftfreq(nx))
-    # From waves of half the field to those of two pixels along an axis.
+    # From wavelengths of half the field to wavelengths of two pixels.
     edges = np.geomspace(4 * np.pi / (pixel * min(shape)), np.pi / pixel, _N_BINS + 1)
     bins = np.searchsorted(edges, ell, side="right") - 1
     bins = np.where((bins >= 0) & (bins < _N_BINS), bins, -1)
@@ -254,7 +273,10 @@ def _multipoles(shape, pixel):
 
 @lru_cache(maxsize=2)
 def _mode_weights(shape):
-    """Return 2 for modes that stand for their mirror, too."""
+    """Return the weight of each mode of ``rfft2`` in sums over all modes.
+
+    The weight is 2 for a mode whose complex conjugate is not stored, and 1 otherwise.
+    """
     ny, nx = shape
     weight = np.full((ny, nx // 2 + 1), 2.0)
     weight[:, 0] = 1.0

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Scores of maps against the truth: correlation, error, loss, slopes and coverage."""
+"""Scores of maps against the truth: correlation, RMS error, loss, slopes and coverage."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from lensmap.validation.measures._record import numbers_of, scalar_record
 
 __all__ = ["Scores", "all_scores", "best_linear", "score_rows", "score_table"]
 
-# Columns of the tables in the report: heading, quantity, decimals. Two tables fit on a page.
+# Columns in the report: heading, quantity, decimals. They fill two tables, to fit the page width.
 _NEARNESS = (
     ("r", "pearson_r", 4), ("RMSE", "rmse", 5), ("L", "loss", 1), ("L of H21", "loss_h21", 1),
 )
@@ -25,13 +25,13 @@ _CALIBRATION = (
 
 
 class Scores(Measure):
-    """The numbers of `lensmap.scores.score_map`, and differences from the best linear estimator.
+    """The scores of `lensmap.scores.score_map`, and differences from the best linear estimator.
 
-    The tables ``summary``, ``masked`` and ``more`` are those of `summarize_scores` for the fields,
-    for the masked fields, and for slow estimators beside the others on the same fields. The table
-    ``contrasts`` compares each estimator with the best linear one field by field: differences of
-    ``pearson_r`` and ``rmse``, the mean ratio ``rmse_ratio`` and the ratio of sums
-    ``loss_ratio``.
+    The tables ``summary``, ``masked`` and ``more`` are returned by `summarize_scores`: for the
+    unmasked fields, for the masked fields, and for all estimators on the fields that the slow
+    estimators map. The table ``contrasts`` compares each estimator with the best linear estimator
+    field by field. It has the differences in ``pearson_r`` and ``rmse``, the mean ratio
+    ``rmse_ratio``, and the ratio of sums ``loss_ratio``.
     """
 
     name = "scores"
@@ -107,12 +107,12 @@ def score_rows(records: Records, part: str) -> list[dict]:
     records : Records
         The records of `Scores` or `NullFields`.
     part : str
-        The part.
+        The part of the validation.
 
     Returns
     -------
     list of dict
-        ``field``, ``estimator`` and the scores.
+        Dicts with ``field``, ``estimator`` and the scores.
     """
     return [
         {"field": number, "estimator": name, **numbers_of(arrays["scores"])}
@@ -122,7 +122,7 @@ def score_rows(records: Records, part: str) -> list[dict]:
 
 
 def score_table(records: Records, part: str) -> QTable:
-    """Return the scores of a part as a table, a row for each field and estimator.
+    """Return the scores of a part as a table with a row for each field and estimator.
 
     Parameters
     ----------
@@ -132,13 +132,13 @@ def score_table(records: Records, part: str) -> QTable:
     Returns
     -------
     `~astropy.table.QTable`
-        As of `lensmap.validation.compare`.
+        The table, like that returned by `lensmap.validation.compare`.
     """
     return QTable(score_rows(records, part))
 
 
 def _with_slow(records):
-    """Return the scores of slow estimators, and those of all others on the same fields."""
+    """Return the scores of the slow estimators and of all other estimators on the same fields."""
     rows = score_rows(records, "more")
     numbers = {row["field"] for row in rows}
     others = [row for row in score_rows(records, "fields") if row["field"] in numbers]
@@ -146,19 +146,19 @@ def _with_slow(records):
 
 
 def best_linear(estimators: Mapping[str, Mapping], summary: QTable) -> str | None:
-    """Return the linear estimator with the highest correlation.
+    """Return the linear estimator whose maps correlate best with the truth.
 
     Parameters
     ----------
     estimators : dict
-        From names to facts of `estimator_facts`.
+        From the names of estimators to the dicts returned by `estimator_facts`.
     summary : `~astropy.table.QTable`
-        Of `summarize_scores`.
+        The mean scores, as returned by `summarize_scores`.
 
     Returns
     -------
     str or None
-        Its name; None if no estimator is linear.
+        The name of the estimator; None if no estimator is linear.
     """
     r = {str(row["estimator"]): row["pearson_r"] for row in summary}
     linear = [name for name, facts in estimators.items() if facts["linear"] and name in r]
@@ -166,7 +166,10 @@ def best_linear(estimators: Mapping[str, Mapping], summary: QTable) -> str | Non
 
 
 def _contrasts(records, summary):
-    """Return the differences from the best linear estimator, None without two fields."""
+    """Return the differences of all estimators from the best linear estimator.
+
+    The result is None if there are fewer than two fields, or no estimators to compare.
+    """
     if summary is None or len(records.parts["fields"]) < 2:
         return None
     reference = best_linear(records.estimators, summary)
@@ -189,7 +192,7 @@ def _contrast(scores, name, reference):
 
 
 def all_scores(records: Records) -> QTable:
-    """Return the scores of all parts, with the column ``part`` in front.
+    """Return the scores of all parts in one table, with ``part`` as the first column.
 
     Parameters
     ----------
@@ -199,7 +202,7 @@ def all_scores(records: Records) -> QTable:
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each part, field and estimator; no rows and columns without fields.
+        A row for each part, field and estimator. The table is empty if no fields are measured.
     """
     tables = []
     for part in Scores.parts:

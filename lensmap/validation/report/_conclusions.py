@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The main results in sentences that hold for any set of estimators.
+"""The main results of a validation in sentences, for any set of estimators.
 
-Two estimators are called equal where they differ by at most twice the error of their difference on
-the same fields.
+Two estimators count as equal if they differ by at most twice the error of their difference on the
+same fields.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -30,22 +30,22 @@ _NO_ERRORS = "One field gives no errors, so the order of the estimators is not e
 
 
 def join_names(names: Iterable[str]) -> str:
-    """Return names as an enumeration: ``"a, b and c"``."""
+    """Return the names joined as in a sentence: ``"a, b and c"``."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 
 
 class Ranking(NamedTuple):
-    """The best of several estimators.
+    """The result of `rank`: the best estimators and the next one.
 
     Attributes
     ----------
     best : list of str
-        The best estimator, and those equal to it.
+        The best estimator, followed by the estimators that count as equal to it.
     next : str or None
-        The best of the others; None if there are none.
+        The best of the remaining estimators; None if no estimator remains.
     has_errors : bool
-        Whether the differences have errors.
+        Whether the errors of all differences are known.
     """
 
     best: list[str]
@@ -59,21 +59,22 @@ def rank(
     *,
     largest: bool = False,
 ) -> Ranking | None:
-    """Rank estimators by a number.
+    """Rank estimators by a score.
 
     Parameters
     ----------
     values : dict
-        From names to numbers; those that are not finite are left out.
+        From the names of estimators to scores. Scores that are not finite are left out.
     difference : callable
-        From two names to their difference and its error.
+        Function that takes the names of two estimators and returns the difference of their scores
+        and its error.
     largest : bool
-        Whether the largest number is the best; the smallest otherwise.
+        Whether the largest score is the best. Otherwise, the smallest is.
 
     Returns
     -------
     Ranking or None
-        None without a finite number.
+        The ranking; None if no score is finite.
     """
     finite = [name for name, value in values.items() if isfinite(value)]
     if not finite:
@@ -94,7 +95,7 @@ def _numbers(table: QTable, column: str) -> dict[str, float]:
 
 
 def _texts(table, column, decimals, factor=1.0):
-    """Return the text of a number with its error, by estimator."""
+    """Return a dict from the names of estimators to the text of a score with its error."""
     values, errors = (_numbers(table, name) for name in (column, f"{column}_err"))
     return {name: plus_minus(factor * values[name], factor * errors[name], decimals)
             for name in values}
@@ -106,19 +107,19 @@ def _field_values(scores, name, column):
 
 
 def nearest_maps(scores: QTable, summary: QTable) -> list[tuple[str, str]]:
-    """State which maps are nearest to the truth, by their RMS error.
+    """State which maps are closest to the truth, by their RMS error.
 
     Parameters
     ----------
     scores : `~astropy.table.QTable`
-        The scores of single fields.
+        The scores of each field and estimator.
     summary : `~astropy.table.QTable`
-        Their means, of `summarize_scores`.
+        The mean scores, as returned by `summarize_scores`.
 
     Returns
     -------
     list of tuple
-        The heading and the sentences.
+        One pair of a heading and sentences; empty if no score is finite.
     """
     rmse, r = _texts(summary, "rmse", 4), _texts(summary, "pearson_r", 3)
     n_fields = int(summary["n_fields"][0])
@@ -165,12 +166,12 @@ def calibrated_maps(summary: QTable) -> list[tuple[str, str]]:
     Parameters
     ----------
     summary : `~astropy.table.QTable`
-        Means over fields, of `summarize_scores`.
+        The mean scores, as returned by `summarize_scores`.
 
     Returns
     -------
     list of tuple
-        The heading and the sentences.
+        One pair of a heading and sentences; empty if no slope is finite.
     """
     slope, error = _numbers(summary, "slope"), _numbers(summary, "slope_err")
     slopes = _texts(summary, "slope", 2)
@@ -197,20 +198,21 @@ def calibrated_maps(summary: QTable) -> list[tuple[str, str]]:
 
 
 def covered_truth(tables: Mapping[str, QTable]) -> list[tuple[str, str]]:
-    """State how often the truth is within the 68 per cent errors.
+    """State in which fraction of pixels the truth lies within the 68 per cent error bars.
 
     Parameters
     ----------
     tables : dict
-        The tables of the results.
+        The tables of a `ValidationResults`.
 
     Returns
     -------
     list of tuple
-        The heading and the sentence; none without errors about the truth.
+        One pair of a heading and a sentence; empty if no estimator has an uncertainty with respect
+        to the true convergence.
     """
     texts: dict[str, str] = {}
-    for name in ("more", "summary"):  # the latter has more fields
+    for name in ("more", "summary"):  # "summary" has more fields, so its values take precedence
         if name in tables:
             coverage = _numbers(tables[name], "coverage_68")
             texts |= {one: text for one, text in _texts(tables[name], "coverage_68", 1, 100).items()
@@ -228,21 +230,23 @@ def most_complete(
     difference: Callable[[str, str], tuple[float, float]],
     clusters: str,
 ) -> list[tuple[str, str]]:
-    """State which maps find most clusters at equal density of peaks.
+    """State which maps detect most clusters when all maps have the same number density of peaks.
 
     Parameters
     ----------
     detection, purity : `~astropy.table.QTable`
-        Rates of one definition of a cluster, for the highest peaks.
+        The rows of the tables of these names for one definition of a cluster and the highest
+        peaks.
     difference : callable
-        From two names to the difference of their completeness, and its error.
+        Function that takes the names of two estimators and returns the difference of their
+        completeness and its error.
     clusters : str
-        The name of the clusters.
+        The word for these clusters in the sentences.
 
     Returns
     -------
     list of tuple
-        The heading and the sentences.
+        One pair of a heading and sentences.
     """
     n, rates = int(detection["n"][0]), _numbers(detection, "corrected")
     found, pure = _texts(detection, "corrected", 0, 100), _texts(purity, "corrected", 0, 100)
@@ -269,17 +273,17 @@ def most_complete(
 
 
 def false_peaks(null: QTable) -> list[tuple[str, str]]:
-    """State how many peaks maps of null fields have.
+    """State the number density of peaks in maps of null fields.
 
     Parameters
     ----------
     null : `~astropy.table.QTable`
-        Means over null fields, of `summarize_scores`.
+        The mean scores in null fields, as returned by `summarize_scores`.
 
     Returns
     -------
     list of tuple
-        The heading and the sentence.
+        One pair of a heading and a sentence.
     """
     numbers, texts = _numbers(null, "peaks_k05"), _texts(null, "peaks_k05", 2)
     texts = {name: text if numbers[name] else "0" for name, text in texts.items()}

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Figures of clusters: masses, completeness, arms of mocks of Coma."""
+"""Figures of clusters: masses, completeness, and filament arms in mocks of Coma."""
 
 import numpy as np
 from astropy import units as u
@@ -22,16 +22,17 @@ _REGRESSION = {"linestyle": "--", "linewidth": 1.6}
 
 
 def plot_mass_relations(masses, lines, styles):
-    """Draw the masses of clusters in maps against the true ones (Cha et al. 2025, fig. 6).
+    """Plot the masses of clusters in maps against their true masses (Cha et al. 2025, fig. 6).
 
     Parameters
     ----------
     masses : dict
-        From names to ``(true, estimated)``, 1e14 solar masses within 1 Mpc, ``(n,)`` each.
+        From the names of estimators to ``(true, estimated)``, the projected masses within 1 proper
+        Mpc in 1e14 solar masses, ``(n,)`` each.
     lines : `~astropy.table.QTable`
-        ``estimator``, ``slope``, ``r`` of the regression.
+        The regression of each estimator: the table ``mass_lines`` of `Clusters`.
     styles : dict
-        Of `styles_of`.
+        The plot styles, as returned by `styles_of`.
 
     Returns
     -------
@@ -68,20 +69,20 @@ def _line_text(row):
 
 
 def plot_completeness_of(table, styles):
-    """Draw the completeness of maps by mass, corrected for chance (Cha et al. 2025, fig. 7).
+    """Plot completeness against mass, corrected for chance matches (Cha et al. 2025, fig. 7).
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        ``estimator``, ``definition``, ``ranking``, ``bin_low``, ``bin_high``, ``corrected`` and its
-        error.
+        The table ``completeness`` of `Clusters`.
     styles : dict
-        Of `styles_of`.
+        The plot styles, as returned by `styles_of`.
 
     Returns
     -------
     `~matplotlib.figure.Figure`
-        The figure: a column for each definition, a row for all peaks and one for the highest.
+        The figure. The columns are the definitions of a cluster; the rows are for all peaks and
+        for the highest peaks.
     """
     definitions = list(dict.fromkeys(map(str, table["definition"])))
     rankings = list(dict.fromkeys(map(str, table["ranking"])))
@@ -110,21 +111,22 @@ def plot_completeness_of(table, styles):
 
 
 def plot_arms(snr, angles, styles):
-    """Draw the excess of kappa by direction around mocks of Coma (Cha et al. 2025, fig. 11).
+    """Plot the excess of kappa by direction around mocks of Coma (Cha et al. 2025, fig. 11).
 
     Parameters
     ----------
     snr : dict
-        From names to the significance by direction, with arms and without, ``(n_fields, 2, n)``.
+        From the names of estimators to the signal-to-noise ratio of the excess by direction, with
+        arms and without, ``(n_fields, 2, n_directions)``.
     angles : array_like
-        The directions of the arms, degrees.
+        The position angles of the arms, degrees.
     styles : dict
-        Of `styles_of`.
+        The plot styles, as returned by `styles_of`.
 
     Returns
     -------
     `~matplotlib.figure.Figure`
-        The figure: means over fields, with arms and without.
+        The figure, with the means over fields.
     """
     figure, ax = new_figure(size=(7.2, 4.2))
     for angle in angles:

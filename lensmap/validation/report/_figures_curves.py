@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Figures of curves: scores, pixels, scales, edges, errors.
+"""Figures of scores, pixel distributions, autocorrelations, residuals and coverage.
 
-They are drawn from tables of `lensmap.validation.ValidationResults`, which have a row for each
-estimator and bin.
+Most functions take a table of `lensmap.validation.ValidationResults`, with a row for each estimator
+and bin.
 """
 
 import numpy as np
@@ -30,27 +30,27 @@ __all__ = [
     "plot_scores",
 ]
 
-# Distributions are drawn down to this density, some pixels of many fields.
+# Lowest probability density in plots of distributions, equivalent to a few pixels in many fields.
 _MIN_DENSITY = 1e-3
 
-# The mean truth at a value of the map is drawn for bins with more pixels.
+# The mean truth at a value of the map is plotted only for bins with more pixels than this.
 _MIN_PIXELS = 300
 
-# Lines of the relation of two maps.
+# Line styles in plots of maps against the truth.
 _EQUAL = {"color": "black", "linewidth": 0.8}
 _TLS = {"linestyle": "--", "linewidth": 1.4}
 _MEAN_TRUTH = {"linewidth": 2.0}
 
 
 def plot_scores(summary, styles):
-    """Draw correlation, RMS error and loss of each estimator.
+    """Plot the correlation, RMS error and loss of each estimator.
 
     Parameters
     ----------
     summary : `~astropy.table.QTable`
-        Of `lensmap.validation.summarize_scores`.
+        The mean scores, as returned by `lensmap.validation.summarize_scores`.
     styles : dict
-        Of `styles_of`.
+        The plot styles, as returned by `styles_of`.
 
     Returns
     -------
@@ -76,18 +76,19 @@ def plot_scores(summary, styles):
 
 
 def plot_relations(relations, edges, summary, styles):
-    """Draw the maps of each estimator against the truth, pixel by pixel (Cha et al. 2025, fig. 3).
+    """Plot the maps of each estimator against the truth, pixel by pixel (Cha et al. 2025, fig. 3).
 
     Parameters
     ----------
     relations : dict
-        From names to numbers of pixels, ``(n, n)``, the truth along the first axis.
+        From the names of estimators to joint histograms of the pixels, as returned by
+        `count_pairs`, ``(n, n)``, with the truth along the first axis.
     edges : `numpy.ndarray`
-        The edges of their bins, ``(n + 1,)``.
+        The bin edges of both axes, ``(n + 1,)``.
     summary : `~astropy.table.QTable`
-        Of `lensmap.validation.summarize_scores`, for the slopes.
+        The mean scores with the slopes, as returned by `lensmap.validation.summarize_scores`.
     styles : dict
-        Of `styles_of`.
+        The plot styles, as returned by `styles_of`.
 
     Returns
     -------
@@ -105,7 +106,7 @@ def plot_relations(relations, edges, summary, styles):
         n, color = counts.sum(), styles[name].color
         x, y = counts.sum(axis=1) @ middle / n, counts.sum(axis=0) @ middle / n
         ax.plot(reach, y + slopes[name] * (reach - x), color=color, **_TLS)
-        # <truth | map> is on the line of equality for a calibrated map.
+        # For a calibrated map, the mean truth at a value of the map is on the line of equality.
         per_value = counts.sum(axis=0)
         enough = per_value > _MIN_PIXELS
         ax.plot((middle @ counts)[enough] / per_value[enough], middle[enough], color=color,
@@ -119,14 +120,14 @@ def plot_relations(relations, edges, summary, styles):
 
 
 def plot_distributions(table, styles):
-    """Draw the distribution of kappa in maps (Cha et al. 2025, fig. 4 and 8).
+    """Plot the distribution of kappa in maps (Cha et al. 2025, fig. 4 and 8).
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        ``estimator``, ``bin_low``, ``bin_high``, ``pdf``, ``pdf_err``.
+        The table ``distribution`` of `Pixels`, or ``null_distribution`` of `NullFields`.
     styles : dict
-        Of `styles_of`.
+        The plot styles, as returned by `styles_of`.
 
     Returns
     -------
@@ -153,14 +154,14 @@ def plot_distributions(table, styles):
 
 
 def plot_autocorrelations(table, styles):
-    """Draw the autocorrelation of maps, and its ratio to that of the truth (Cha et al., fig. 5).
+    """Plot the autocorrelation of maps, also relative to the truth (Cha et al. 2025, fig. 5).
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        ``estimator``, ``theta``, ``xi``, ``xi_err``, ``xi_low``, ``xi_high``; the truth too.
+        The table ``autocorrelation`` of `Scales`, which includes the truth.
     styles : dict
-        Of `styles_of`.
+        The plot styles, as returned by `styles_of`.
 
     Returns
     -------
@@ -189,14 +190,14 @@ def plot_autocorrelations(table, styles):
 
 
 def plot_by_scale(table, styles):
-    """Draw the correlation of maps with the truth and their power, by multipole.
+    """Plot the correlation of maps with the truth, and their power, against multipole.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        ``estimator``, ``ell``, ``correlation``, ``power_ratio`` and their errors.
+        The table ``by_scale`` of `Scales`.
     styles : dict
-        Of `styles_of`.
+        The plot styles, as returned by `styles_of`.
 
     Returns
     -------
@@ -221,16 +222,16 @@ def plot_by_scale(table, styles):
 
 
 def plot_residuals(table, styles, target="the edge"):
-    """Draw the bias and the error of maps by the distance to the nearest pixel without data.
+    """Plot the bias and RMS error of maps against the distance to the nearest masked pixel.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        ``estimator``, ``bin_low``, ``bin_high``, ``bias``, ``relative`` and their errors.
+        The table ``residuals`` or ``masked_residuals`` of `Residuals`.
     styles : dict
-        Of `styles_of`.
+        The plot styles, as returned by `styles_of`.
     target : str
-        The words for what the distance is measured to.
+        The words in the axis label for where the distance is measured to.
 
     Returns
     -------
@@ -258,14 +259,14 @@ def plot_residuals(table, styles, target="the edge"):
 
 
 def plot_coverage(table, styles):
-    """Draw how often the truth is within the error of a map, by the kappa of the map.
+    """Plot the coverage of the 68 per cent error bars in bins of the predicted convergence.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        ``estimator``, ``bin_low``, ``bin_high``, ``coverage``, ``coverage_err``.
+        The table ``coverage`` of `Coverage`.
     styles : dict
-        Of `styles_of`.
+        The plot styles, as returned by `styles_of`.
 
     Returns
     -------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Figures of maps: examples, mean residuals, mocks of Coma."""
+"""Figures of maps: example fields, mean residuals, and mocks of Coma."""
 
 import numpy as np
 
@@ -24,21 +24,24 @@ def _map_panels(n):
 
 
 def plot_examples(examples, names, losses):
-    """Draw maps of a few fields beside the truth, on one scale (Cha et al. 2025, fig. 2 and 9).
+    """Plot true and estimated maps of a few fields (Cha et al. 2025, fig. 2 and 9).
 
     Parameters
     ----------
     examples : list of dict
-        For each field from names to maps, ``(ny, nx)``, NaN where masked; the truth too.
+        For each field, a dict from `TRUTH` and the names of estimators to maps, ``(ny, nx)``, NaN
+        where masked.
     names : sequence of str
-        The estimators.
+        The names of the estimators.
     losses : list of dict
-        For each field from names to the loss L, shown in the corner.
+        For each field, a dict from the names of estimators to the loss L of the map, which is shown
+        in a corner of the map.
 
     Returns
     -------
     `~matplotlib.figure.Figure`
-        The figure: a column for each field, a row for the truth and for each estimator.
+        The figure, with a column for each field, and a row for the truth and for each estimator.
+        All maps have the same color scale.
     """
     shape = 1 + len(names), len(examples)
     size = _PANEL * shape[1] + _COLOR_BAR, _PANEL * shape[0]
@@ -69,17 +72,18 @@ def _with_gray(name):
 
 
 def plot_residual_maps(residuals):
-    """Draw mean residuals on the field.
+    """Plot maps of the mean residual over fields, in units of its error.
 
     Parameters
     ----------
     residuals : dict
-        From names to the mean over fields of map minus truth and its error, ``(ny, nx)`` each.
+        From the names of estimators to the mean over fields of map minus truth, and its error,
+        ``(ny, nx)`` each.
 
     Returns
     -------
     `~matplotlib.figure.Figure`
-        The figure: the means in units of their errors.
+        The figure.
     """
     figure, axes = _map_panels(len(residuals))
     for ax, (name, (mean, error)) in zip(axes, residuals.items(), strict=True):
@@ -94,13 +98,13 @@ def plot_residual_maps(residuals):
 
 
 def plot_cluster_maps(maps, wcs):
-    """Draw the maps of a cluster with the paths of its filaments (Cha et al. 2025, fig. 10).
+    """Plot the maps of a cluster and the paths of its filaments (Cha et al. 2025, fig. 10).
 
     Parameters
     ----------
     maps : dict
-        From names to dicts with ``map``, ``(ny, nx)``, and ``paths``, RA and Dec in degrees,
-        ``(2, n)``, with NaN between two paths.
+        From the names of estimators to dicts with ``map``, ``(ny, nx)``, and ``paths``, the RA and
+        Dec of filament paths in degrees, ``(2, n)``, with NaN between two paths.
     wcs : `~astropy.wcs.WCS`
         The WCS of all maps.
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Shared parts of the report's figures: panels, labels, and rows of tables."""
+"""Helpers shared by the figures of the report: panels, labels, legends, selection of rows."""
 
 from lensmap.utils import import_optional
 from lensmap.validation._parts import TRUTH
@@ -17,12 +17,12 @@ __all__ = [
 
 
 def _n_columns(n):
-    """Return the number of panels in a row, at most three."""
+    """Return the number of columns in a figure of ``n`` panels, at most three."""
     return 2 if n == 4 else min(n, 3)
 
 
 def rows_of(table, name, **more):
-    """Return the rows of one estimator, with given values of other columns."""
+    """Return the rows of one estimator; ``more`` holds required values of other columns."""
     chosen = table["estimator"] == name
     for column, value in more.items():
         chosen = chosen & (table[column] == value)
@@ -30,18 +30,22 @@ def rows_of(table, name, **more):
 
 
 def estimators_of(table):
-    """Return the names of the estimators of a table, without the truth."""
+    """Return the names of the estimators in a table, except the truth."""
     return [name for name in dict.fromkeys(map(str, table["estimator"])) if name != TRUTH]
 
 
 def new_figure(n_rows=1, n_columns=1, size=(6.4, 4.4), **settings):
-    """Return a figure and its axes, as `matplotlib.pyplot.subplots` does."""
+    """Return a new figure and its axes, like `matplotlib.pyplot.subplots`."""
     pyplot = import_optional("matplotlib.pyplot", purpose="a plot", install="'lensmap[plot]'")
     return pyplot.subplots(n_rows, n_columns, figsize=size, layout="constrained", **settings)
 
 
 def panels(n, width, height, **settings):
-    """Return a figure of n panels, at most three in a row, and the panels."""
+    """Return a figure of ``n`` panels, at most three in a row, and the axes of the panels.
+
+    ``width`` is a function from the number of columns to the width of the figure; ``height`` is
+    the height of one row. Both are in inches.
+    """
     columns = _n_columns(n)
     rows = -(-n // columns)
     figure, axes = new_figure(rows, columns, (width(columns), height * rows), squeeze=False,
@@ -53,7 +57,7 @@ def panels(n, width, height, **settings):
 
 
 def square_panels(n, size=3.2):
-    """Return a figure of n equal panels with the same axes, and the panels."""
+    """Return a figure of ``n`` square panels with shared axes, and the axes of the panels."""
     figure, axes = panels(n, lambda columns: size * columns, size, sharex=True, sharey=True)
     for ax in axes[-_n_columns(n) :]:
         ax.xaxis.set_tick_params(labelbottom=True)
@@ -61,7 +65,7 @@ def square_panels(n, size=3.2):
 
 
 def label_outer(axes, below, left):
-    """Label the lowest panels below, and the first of each row at the left."""
+    """Set the x labels of the bottom panels and the y labels of the leftmost panels."""
     columns = _n_columns(len(axes))
     for ax in axes[::columns]:
         ax.set_ylabel(left)
@@ -70,16 +74,17 @@ def label_outer(axes, below, left):
 
 
 def estimator_legend(figure, ax):
-    """Put the legend of the estimators of one panel below all panels."""
+    """Add a legend below all panels with the estimators plotted in ``ax``."""
     handles, labels = ax.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False,
                   fontsize="small")
 
 
 def legend_below(figure, ax, lines):
-    """Put a legend below all panels, in gray where the color is that of the panel's estimator.
+    """Add a legend of line styles below all panels.
 
-    ``lines`` are labels with keywords of lines.
+    ``lines`` is a dict from labels to keywords of lines. Lines without a color are gray in the
+    legend, since their color differs between panels.
     """
     handles = [ax.plot([], [], **{"color": "0.4", **style})[0] for style in lines.values()]
     figure.legend(handles, list(lines), loc="outside lower center", ncols=4, frameon=False)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Numbers with errors as text."""
+"""Formatting of numbers with their errors."""
 
 from math import isfinite
 
@@ -9,21 +9,22 @@ _MAX_DECIMALS = 12
 
 
 def rounded(value: float, error: float | None = None, decimals: int = 3) -> tuple[str, str]:
-    """Return a number and its error, rounded alike.
+    """Return the text of a number and of its error, rounded to the same number of decimals.
 
     Parameters
     ----------
     value : float
         The number.
     error : float or None
-        Its error. None, 0 and values that are not finite mean that the error is unknown.
+        The error of the number. The error counts as unknown if it is None, 0 or not finite.
     decimals : int
-        The number of decimals; there are more where the error would round to 0.
+        The number of decimals. More decimals are shown if the error would round to 0.
 
     Returns
     -------
     value, error : str
-        Empty where a number is not finite or an error is unknown.
+        The two texts. Both are empty if the number is not finite; ``error`` is empty if the error
+        is unknown.
     """
     value = float(value)
     if not isfinite(value):
@@ -53,13 +54,13 @@ def plus_minus(
     value, error, decimals : object
         As for `rounded`.
     sign : str
-        The sign between them.
+        The sign between the number and its error.
 
     Returns
     -------
     str
-        Such as ``"0.123 ± 0.004"``; without the error where it is unknown, a dash where the number
-        is not finite.
+        The text, such as ``"0.123 ± 0.004"``. If the error is unknown, the number alone; if the
+        number is not finite, a dash.
     """
     text, error_text = rounded(value, error, decimals)
     if not text:

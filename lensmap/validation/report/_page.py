@@ -18,12 +18,12 @@ __all__ = ["Number", "ReportPage"]
 
 
 class Number(NamedTuple):
-    """A number of a table, as text.
+    """A table cell with a number and its error as text.
 
     Attributes
     ----------
     value, error : str
-        As of `rounded`.
+        The texts, as returned by `rounded`.
     """
 
     value: str
@@ -31,20 +31,20 @@ class Number(NamedTuple):
 
 
 class ReportPage:
-    """A page that is filled from top to bottom.
+    """The content of a report, to which sections are added from top to bottom.
 
-    All text is plain: the template escapes it.
+    All text is plain text; the template escapes it for HTML.
 
     Parameters
     ----------
     title : str
         The title of the page.
     folder : pathlib.Path
-        The folder for files of the figures, which the page also contains.
+        The folder in which figures are also written as separate files.
     styles : dict
         From the names of estimators to their `Style`.
     overwrite : bool
-        Whether files of figures are replaced.
+        Whether to replace existing files of figures.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ReportPage:
         self._blocks: list[dict[str, Any]] = []
 
     def conclude(self, conclusions: Iterable[tuple[str, str]]) -> None:
-        """Add main results, which stand above all sections.
+        """Add main results, which are shown above all sections.
 
         Parameters
         ----------
@@ -109,22 +109,22 @@ class ReportPage:
         Parameters
         ----------
         text : str
-            The lines.
+            The lines of code.
         """
         self._blocks.append({"kind": "code", "text": text})
 
     def number(self, value: float, error: float | None = None, decimals: int = 3) -> Number:
-        """Return a cell of a table.
+        """Return a number and its error as a table cell.
 
         Parameters
         ----------
         value, error, decimals : object
-            As for `rounded`; a quantity loses its unit.
+            As for `rounded`. The unit of a quantity is dropped.
 
         Returns
         -------
         Number
-            The cell.
+            The table cell.
         """
         plain = float(getattr(value, "value", value))
         return Number(*rounded(plain, getattr(error, "value", error), decimals))
@@ -143,9 +143,10 @@ class ReportPage:
         headings : sequence of str
             The headings of the columns.
         rows : iterable of sequence
-            Strings and `Number`. A first cell with the name of an estimator gets its color.
+            Rows of cells: strings or `Number`. If the first cell is the name of an estimator, it
+            is shown in the color of this estimator.
         words : bool
-            Whether the cells hold text, which may wrap.
+            Whether the cells hold text, which may be wrapped.
         """
         self._blocks.append({"kind": "table", "headings": list(headings), "words": words,
                              "rows": [list(row) for row in rows]})
@@ -158,12 +159,14 @@ class ReportPage:
         Parameters
         ----------
         table : `~astropy.table.QTable`
-            With ``estimator`` and the quantities, with errors in ``..._err``.
+            The table, with a column ``estimator``, columns of quantities, and their errors in
+            ``..._err``.
         names : sequence of str
-            The estimators in order; those without a row are left out, and so are columns without
-            a number.
+            The names of the estimators in the order of the rows. Estimators that ``table`` lacks
+            are left out.
         columns : sequence of tuple
-            Heading, quantity and decimals.
+            For each column, the heading, the quantity (a column of ``table``) and the number of
+            decimals. Columns in which no number is finite are left out.
         """
         rows = {str(row["estimator"]): row for row in table}
         cells = {
@@ -185,16 +188,16 @@ class ReportPage:
         )
 
     def figure(self, name: str, figure: "Figure", caption: str) -> None:
-        """Add a figure, and write it as PNG and PDF.
+        """Add a figure to the page, and write it as PNG and PDF files.
 
         Parameters
         ----------
         name : str
             The name of the files, without suffix.
         figure : `~matplotlib.figure.Figure`
-            The figure; it is closed.
+            The figure, which is closed after writing.
         caption : str
-            The caption, also the text where the picture cannot be seen.
+            The caption, also used as the alternative text of the image.
         """
         from lensmap.plotting import save_figure
 
@@ -209,7 +212,7 @@ class ReportPage:
         Returns
         -------
         str
-            The page, which needs no other file.
+            The HTML page, which does not refer to any other file.
         """
         from jinja2 import Environment, PackageLoader, StrictUndefined
 

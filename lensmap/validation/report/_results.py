@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`ValidationResults`: the tables that all fields of a validation give together."""
+"""`ValidationResults`: the tables that combine all fields of a validation."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -16,9 +16,9 @@ __all__ = ["ValidationResults"]
 
 
 class ValidationResults:
-    """The results of a finished or interrupted validation, with errors from the scatter of fields.
+    """The results of a finished or interrupted validation, as tables over all fields.
 
-    Make one with `read`.
+    Errors are from the scatter between fields. Use `read` to read the results from a folder.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class ValidationResults:
     settings : dict
         The set-up, the seed and the estimators as plain values.
     names, more_names : list of str
-        The estimators, and the slow estimators on the first fields.
+        The names of the estimators, and of the slow estimators, which map only the first fields.
     """
 
     def __init__(self, records: RecordFolder):
@@ -43,12 +43,12 @@ class ValidationResults:
 
     @classmethod
     def read(cls, folder: PathLike) -> "ValidationResults":
-        """Read the results of a folder.
+        """Read the results from the folder of a validation.
 
         Parameters
         ----------
         folder : path-like
-            The folder of `validate`.
+            The folder that was passed to `validate`.
 
         Returns
         -------
@@ -60,7 +60,7 @@ class ValidationResults:
         FileNotFoundError
             If the folder holds no validation.
         ValueError
-            If the folder holds another kind of run, or has another schema.
+            If the folder holds a run of another kind, or its schema version is not supported.
         """
         return cls(RecordFolder(folder))
 
@@ -74,17 +74,17 @@ class ValidationResults:
         return {part: len(records) for part, records in self._records.items()}
 
     def records_of(self, name: str) -> Records:
-        """Return the records of one statistic.
+        """Return the records of one statistic for all fields.
 
         Parameters
         ----------
         name : str
-            The name of the statistic.
+            The name of the statistic, such as ``"scores"``.
 
         Returns
         -------
         Records
-            The record of each field, by part.
+            The records of all parts.
         """
         return Records(
             parts={part: [record.get(name, {}) for record in records]
@@ -99,7 +99,7 @@ class ValidationResults:
     def tables(self) -> Mapping[str, QTable]:
         """All tables by name, such as ``"summary"`` and ``"completeness"``.
 
-        Each has a column ``estimator``. A part that was left out has no table.
+        Each table has a column ``estimator``. Tables of parts that were left out are missing.
         """
         tables: dict[str, QTable] = {}
         for measure in MEASURES:
@@ -108,17 +108,17 @@ class ValidationResults:
 
     @cached_property
     def scores(self) -> QTable:
-        """The scores of single fields, a row for each ``part``, ``field`` and ``estimator``."""
+        """The scores of single fields, with a row for each part, field and estimator."""
         return all_scores(self.records_of("scores"))
 
     @property
     def best_linear(self) -> str | None:
-        """The linear estimator with the highest correlation; None without a linear estimator."""
+        """The linear estimator whose maps correlate best with the truth; None if there is none."""
         return best_linear(self.settings["estimators"], self.tables["summary"])
 
     @property
     def area_deg2(self) -> float:
-        """The unmasked area of all fields, square degrees."""
+        """The total unmasked area of all fields, in square degrees."""
         chosen = (self.scores["part"] == "fields") & (self.scores["estimator"] == self.names[0])
         pixel_deg = self.settings["setup"]["sky"]["pixel_scale_arcmin"] / 60
         return float(np.sum(self.scores["n_pixels"][chosen])) * pixel_deg**2

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The set-up of a validation in sentences, from its stored settings."""
+"""Description of the set-up of a validation in sentences, from the stored settings."""
 
 from collections.abc import Mapping
 from math import prod
@@ -10,17 +10,17 @@ _RESOLUTIONS = {"massivenus": "with the resolution of the MassiveNuS simulations
 
 
 def describe_setup(setup: Mapping) -> list[str]:
-    """Describe the fields and the survey of a validation.
+    """Describe the fields and the survey of a validation in sentences.
 
     Parameters
     ----------
     setup : dict
-        Of `setup_facts`.
+        The parameters of the set-up, as returned by `setup_facts`.
 
     Returns
     -------
     list of str
-        Paragraphs.
+        The paragraphs of the description.
     """
     paragraphs = [_sky(setup["sky"]), _survey(setup["survey"])]
     if setup["mask_fraction"]:

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""One color, marker and line for each estimator in all figures and tables."""
+"""The color, marker and line style of each estimator, the same in all figures and tables."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,27 +8,28 @@ from lensmap.validation._parts import TRUTH
 
 __all__ = ["Style", "styles_of"]
 
-# Okabe & Ito 2008 without black, which is the truth, and without yellow; then Tol's muted colors.
+# Colors of Okabe & Ito 2008, without yellow and without black (used for the truth), followed by
+# Tol's muted colors.
 _COLORS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255", "#999933",
     "#332288", "#888888",
 )
-# Shapes and dashes tell estimators apart in gray print.
+# Marker shapes and dashes distinguish the estimators in grayscale print.
 _MARKERS = ("s", "v", "^", "D", "o", "P", "X")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)))
 
 
 class Style(NamedTuple):
-    """The look of one estimator.
+    """The plot style of one estimator.
 
     Attributes
     ----------
     color : str
-        Hexadecimal.
+        The color as a hexadecimal code.
     marker : str
-        A marker of matplotlib.
+        The matplotlib marker.
     linestyle : str or tuple
-        A line style of matplotlib.
+        The matplotlib line style.
     """
 
     color: str
@@ -37,27 +38,27 @@ class Style(NamedTuple):
 
     @property
     def line(self) -> dict:
-        """Return the keywords of a line with markers."""
+        """Return the matplotlib keywords for a line with markers."""
         return {**self._asdict(), "markersize": 4, "linewidth": 1.1}
 
     @property
     def points(self) -> dict:
-        """Return the keywords of markers without a line."""
+        """Return the matplotlib keywords for markers without a line."""
         return {"color": self.color, "marker": self.marker, "linestyle": "none"}
 
 
 def styles_of(names: Iterable[str]) -> dict[str, Style]:
-    """Return the style of each estimator; the truth is black.
+    """Return the plot style of each estimator, and a black line for the truth.
 
     Parameters
     ----------
     names : iterable of str
-        The estimators.
+        The names of the estimators.
 
     Returns
     -------
     dict
-        From names to styles.
+        From `TRUTH` and the names of estimators to their `Style`.
     """
     styles = {TRUTH: Style("#000000", ".", "-")}
     for i, name in enumerate(names):

@@ -12,7 +12,8 @@ from lensmap.validation.report._results import ValidationResults
 
 __all__ = ["result_table"]
 
-# The columns for keys of a table: the first key that is text goes to "definition", and so on.
+# Columns of the result for the keys of a table: the first text key goes to "definition", the second
+# to "ranking"; the first numeric key goes to "low", the second to "high".
 _TEXT_COLUMNS, _NUMBER_COLUMNS = ("definition", "ranking"), ("low", "high")
 
 
@@ -27,12 +28,17 @@ def result_table(results: ValidationResults) -> QTable:
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each number, with the columns ``table``, its table in ``results.tables``;
-        ``quantity`` and ``estimator``; ``definition`` and ``ranking`` of clusters (for arms,
-        ``definition`` is the test; for contrasts, the reference), empty elsewhere; ``low`` and
-        ``high``, the edges of its bin, or its place such as a multipole in ``low``, NaN elsewhere,
-        in the units of ``unit``; ``value``, and ``error``, one standard deviation from the scatter
-        of fields, NaN where there is none.
+        A row for each number, with the columns
+
+        - ``table``, the table in ``results.tables`` that holds the number;
+        - ``quantity``, its column in that table, and ``estimator``;
+        - ``definition`` and ``ranking`` of clusters. For arms of Coma, ``definition`` is the test;
+          for contrasts, it is the reference estimator. Empty for other tables;
+        - ``low`` and ``high``, the bin edges, in the unit ``unit``. For unbinned quantities, such
+          as the multipole or the threshold, ``low`` is the value and ``high`` is NaN. Both are NaN
+          for other tables;
+        - ``value``, and ``error``, the standard error from the scatter between fields, NaN where
+          no error is known.
     """
     rows = []
     for measure in MEASURES:
@@ -64,7 +70,7 @@ def _rows(name, table, keys):
 
 
 def _columns_of_keys(table: QTable, keys: Sequence[str]) -> dict[str, str]:
-    """Return the column for each key, by whether it is text or a number."""
+    """Return a dict from each key column of a table to the column of the result that takes it."""
     is_text = {key: table[key].dtype.kind in "US" for key in keys}
     columns: dict[str, str] = {}
     for kind, names in ((True, _TEXT_COLUMNS), (False, _NUMBER_COLUMNS)):

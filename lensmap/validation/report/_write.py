@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`write_report`: a page, tables and figures of the results of a validation."""
+"""`write_report`: the results of a validation as an HTML page, tables and figures."""
 
 from pathlib import Path
 
@@ -24,34 +24,36 @@ def write_report(
     command: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write the report of a validation.
+    """Write the report of a validation: an HTML page, tables and figures.
 
     Parameters
     ----------
     results : ValidationResults
         The results.
     folder : path-like or None
-        The folder, made if necessary; None is that of the results.
+        The folder for the report, created if necessary. If None, the folder of the results.
     command : str or None
-        The command line that reproduces the validation, shown in the report.
+        The command line that reproduces the validation, to show in the report. If None, the report
+        shows no command.
     overwrite : bool
-        Whether existing files are replaced.
+        Whether to replace existing files.
 
     Returns
     -------
     pathlib.Path
-        The page, ``report.html``, which needs no other file. Beside it are ``results.ecsv``
-        (`result_table`, all numbers), ``scores.ecsv`` (a row for each field and estimator) and
-        ``figures``, each figure as PNG and PDF.
+        The path of the page ``report.html``, which does not refer to any other file. The same
+        folder has ``results.ecsv`` (all numbers, see `result_table`), ``scores.ecsv`` (a row for
+        each part, field and estimator) and the folder ``figures``, with each figure as PNG and
+        PDF.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     ValueError
-        If the validation has no field yet.
+        If no field has been measured yet.
     FileExistsError
-        If there is a report and ``overwrite`` is False.
+        If the folder has a report and ``overwrite`` is False.
     """
     from lensmap.plotting import check_picture
 
@@ -87,7 +89,7 @@ def _title(results):
 
 
 def _describe(page, results, command):
-    """Add the set-up, the estimators and the time of the run."""
+    """Add the section that describes the set-up, the estimators and the duration of the run."""
     settings, n_fields = results.settings, results.n_fields
     page.section("Set-up", *describe_setup(settings["setup"]))
     counts = [part.in_words(n_fields[name]) for name, part in PARTS.items() if n_fields[name]]
