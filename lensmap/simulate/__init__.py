@@ -2,7 +2,7 @@
 """Simulated lensing fields with known halos, and mock surveys of them.
 
 A `LensingField` holds the convergence, shear and halos of one field. A `MockSurvey` makes the shear
-catalog that a survey would measure behind it or, for training, the binned catalog.
+catalog that a survey would measure behind the field. For training, it makes a shear grid directly.
 """
 
 from lensmap._lazy import lazy_exports

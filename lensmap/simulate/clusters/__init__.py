@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Cluster fields: substructure, filaments and their true lensing signal."""
+"""Fields of clusters with substructure and filaments, and the true properties of the clusters."""
 
 from lensmap._lazy import lazy_exports
 

@@ -23,26 +23,26 @@ _T = TypeVar("_T")
 
 
 def check_instances(values: _T | Sequence[_T], name: str, cls: type[_T]) -> tuple[_T, ...]:
-    """Return one or several instances of a class as a tuple.
+    """Check that a parameter is an instance of a class or a sequence of them, and return a tuple.
 
     Parameters
     ----------
     values : instance of cls, or sequence of them
         The value of the parameter.
     name : str
-        The parameter's name for the error message.
+        The name of the parameter in error messages.
     cls : type
-        The class.
+        The class of the instances.
 
     Returns
     -------
     tuple
-        The instances; empty for an empty sequence.
+        The instances. It is empty for an empty sequence.
 
     Raises
     ------
     TypeError
-        If any value is of another class.
+        If a value is not an instance of the class.
     """
     items = (values,) if isinstance(values, cls) else values
     if not isinstance(items, (tuple, list)) or not all(isinstance(v, cls) for v in items):
@@ -51,19 +51,19 @@ def check_instances(values: _T | Sequence[_T], name: str, cls: type[_T]) -> tupl
 
 
 def check_substructure(substructure: float, clusters: Sequence[NFWHalo]) -> float:
-    """Return the mass fraction in subhalos.
+    """Check the mass fraction in subhalos.
 
     Parameters
     ----------
     substructure : float
-        The fraction of M200c.
+        The fraction of M200c that is in subhalos.
     clusters : sequence of lensmap.halos.NFWHalo
         The clusters.
 
     Returns
     -------
     float
-        The fraction.
+        The fraction, as a float.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def check_substructure(substructure: float, clusters: Sequence[NFWHalo]) -> floa
             "substructure", f"between 0 and {_MAX_SUBSTRUCTURE_FRACTION:g}", repr(substructure)
         )
     for halo in clusters:
-        # Subhalos replace smooth matter out to r200c.
+        # Subhalos replace smooth matter out to r200c, so there must be smooth matter out to r200c.
         if substructure > 0 and halo.truncation is not None and halo.truncation < 1:
             raise ParameterError(
                 "clusters", "a truncation of at least 1 or None", str(halo.truncation),
@@ -88,31 +88,31 @@ def check_substructure(substructure: float, clusters: Sequence[NFWHalo]) -> floa
 def check_background(
     background: HaloModelField | Literal[True] | None, pixels: HaloModelField
 ) -> HaloModelField | None:
-    """Return the model of large-scale structure, or None.
+    """Check the parameter ``background``, and return the model of large-scale structure.
 
     Parameters
     ----------
     background : None, True or HaloModelField
-        The value of the parameter; True makes a model.
+        The value of the parameter. True makes a new model.
     pixels : HaloModelField
         A model with the pixels, sources and cosmology of the field.
 
     Returns
     -------
     HaloModelField or None
-        The model.
+        The model, or None for no large-scale structure.
 
     Raises
     ------
     TypeError
-        If ``background`` is anything else.
+        If ``background`` is of another type.
     ValueError
-        If pixels, sources or cosmology differ from the field's.
+        If the pixels, sources or cosmology of the model differ from those of the field.
     """
     if background is None:
         return None
     if background is True:
-        # All but the padding, which is 1 in ``pixels``, comes from the field.
+        # All parameters are those of the field, except the padding, which is 1 in ``pixels``.
         parameters = pixels.get_params()
         del parameters["padding"]
         return HaloModelField(**parameters)
@@ -129,7 +129,7 @@ def check_background(
 
 
 def _equal(one, other, pixel_scale):
-    """Return whether two parameters agree, positions to a thousandth of a pixel."""
+    """Return whether two values of a parameter are equal (positions to 1e-3 pixels)."""
     if hasattr(one, "separation"):
         return one.separation(other) < 1e-3 * pixel_scale
     if isinstance(one, SourceRedshifts) and isinstance(other, SourceRedshifts):

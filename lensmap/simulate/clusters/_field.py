@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`ClusterField`: clusters with substructure and filaments, with or without background."""
+"""`ClusterField`: clusters with substructure, filaments and optional large-scale structure."""
 
 from __future__ import annotations
 
@@ -53,38 +53,40 @@ _MAX_ELLIPTICITY = 0.6
 
 
 class ClusterField(Parametrized):
-    """Fields of clusters: NFW halos with substructure, filaments and background.
+    """Fields of clusters: NFW halos with substructure, filaments and large-scale structure.
 
-    Convergence and shear of the halos come from their formulas, averaged over pixels, so that
-    there is no periodic box and halos need no truncation. The mean convergence of the field is
-    not subtracted.
+    The convergence and shear of each halo are computed from analytic profiles and averaged over
+    pixels. Therefore the halos are not in a periodic box and need no truncation. The mean
+    convergence of the field is not subtracted.
 
     Parameters
     ----------
     clusters : lensmap.halos.NFWHalo or sequence of them
-        The clusters. The ``angle`` of an elliptical one is from the pixels' +x axis towards +y.
+        The clusters. The ``angle`` of the long axis of an elliptical cluster is measured from the
+        +x axis of the pixels towards +y.
     positions : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or None
-        The centers of the clusters: positions on the sky, ``(n,)``, or offsets (x, y) from the
-        center of the field along the pixel axes, angles, ``(n, 2)``. None puts a single cluster at
-        the center.
+        The centers of the clusters: positions on the sky, ``(n,)``, or angular offsets (x, y) from
+        the center of the field along the pixel axes, ``(n, 2)``. None places a single cluster at
+        the center of the field.
     z_source : float or SourceRedshifts
-        The source redshift or its distribution.
+        The source redshift or redshift distribution.
     shape : tuple of int
-        The shape of the field, ``(ny, nx)``, even.
+        The shape of the field in pixels, ``(ny, nx)``. Both numbers must be even.
     pixel_scale : `~astropy.units.Quantity` or str
-        The side of a pixel, an angle. Pixels hold means over their area.
+        The angular side of a pixel. Each pixel holds the mean over its area.
     center : `~astropy.coordinates.SkyCoord` or None
-        The center of the field, with north up and east left; None is RA 180 deg, Dec 0.
+        The center of the field on the sky, with north up and east left. If None, RA 180 deg, Dec 0.
     filaments : sequence of Filament
-        The filaments of the clusters.
+        The filaments attached to the clusters.
     substructure : float
-        The mean fraction of M200c of each cluster in subhalos, at most 0.3. Subhalos replace
-        smooth matter, so that they leave the mean mass as it is.
+        The mean fraction of the M200c of each cluster that is in subhalos, at most 0.3. Subhalos
+        replace smooth matter, so the total mass of the cluster does not change.
     background : None, True or HaloModelField
-        Large-scale structure to which the clusters are added. True makes a `HaloModelField` with
-        the pixels, sources and cosmology of the field; None adds none.
+        The model of the large-scale structure to which the clusters are added. True makes a
+        `HaloModelField` with the pixels, sources and cosmology of the field. None adds no
+        large-scale structure.
     dtype : {"float32", "float64"}
-        The precision of the fields.
+        The floating-point precision of the fields.
 
     Raises
     ------
@@ -92,7 +94,7 @@ class ClusterField(Parametrized):
         If a parameter has the wrong type.
     ValueError
         If a parameter is out of range, a cluster lies outside the field or behind the sources, or
-        the background has other pixels, sources or cosmology than the field.
+        the pixels, sources or cosmology of ``background`` differ from those of the field.
 
     See Also
     --------
@@ -100,15 +102,17 @@ class ClusterField(Parametrized):
 
     Notes
     -----
-    Subhalos have masses between 0.001 and 0.1 of M200c with a mass function
-    :math:`\\propto m^{-1.9}`. They follow the profile of their cluster out to r200c, and are round,
-    truncated NFW halos with the concentrations of Diemer & Joyce 2019. The field is flat: over
-    3.5 deg, tangents differ from angles by 3e-4.
+    Subhalos have masses between 0.001 and 0.1 of M200c, with a mass function
+    :math:`\\propto m^{-1.9}`. Their positions follow the profile of their cluster out to r200c.
+    They are round, truncated NFW halos with the concentrations of Diemer & Joyce 2019. The field
+    uses the flat-sky approximation: over 3.5 deg, the tangent of an angle differs from the angle
+    by a fraction of 3e-4.
 
-    The mean over a pixel differs from the value at its center: r pixels from a cluster, the
-    tangential shear is smaller by a fraction of about :math:`1 / (6 r^2)`. Otherwise, the shear of
-    round halos agrees with that of `lensmap.halos.NFWHalo` to 1e-3 or better. The shear of
-    elliptical halos is accurate to 2e-3 up to an ellipticity of 0.5.
+    The shear averaged over a pixel differs from the shear at the center of the pixel: at a distance
+    of r pixels from a cluster, the tangential shear is smaller by a fraction of about
+    :math:`1 / (6 r^2)`. Apart from this, the shear of round halos agrees with
+    `lensmap.halos.NFWHalo` to 1e-3 or better. The shear of elliptical halos is accurate to 2e-3 up
+    to an ellipticity of 0.5.
 
     Examples
     --------
@@ -150,7 +154,7 @@ class ClusterField(Parametrized):
             if halo.cosmology != self.clusters[0].cosmology:
                 raise ParameterError("clusters", "the same cosmology", verb="all have")
         self.z_source = check_z_source(z_source)
-        # It checks the pixels and their position.
+        # Making this model checks the pixels and their position.
         pixels = HaloModelField(
             z_source=self.z_source, shape=shape, pixel_scale=pixel_scale, center=center,
             padding=1.0, dtype=dtype, cosmology=self.clusters[0].cosmology,
@@ -158,7 +162,7 @@ class ClusterField(Parametrized):
         self.shape, self.dtype = pixels.shape, dtype
         self.pixel_scale, self.center, self.wcs = pixels.pixel_scale, pixels.center, pixels.wcs
         for halo in self.clusters:
-            sigma_crit(halo.z_lens, self.z_source, halo.cosmology)  # checks the order
+            sigma_crit(halo.z_lens, self.z_source, halo.cosmology)  # checks the redshifts
         self.positions = positions
         self._x, self._y = pixel_positions(positions, len(self.clusters), self.wcs)
         self.filaments = check_instances(filaments, "filaments", Filament)
@@ -185,13 +189,14 @@ class ClusterField(Parametrized):
         Parameters
         ----------
         name : {"coma"}
-            Coma (Abell 1656) at z = 0.0231, simulated because no shear catalog of it is public:
-            M200c of 7.4e14 solar masses (Cha et al. 2025), centered on NGC 4874, c200c of Diemer &
-            Joyce 2019, truncated at 2.5 r200c, round, with a tenth of its mass in subhalos, in the
-            default field of 3.5 deg. The sources are at redshift 1; the signal of so near a lens
-            hardly depends on it.
+            The name of the cluster. ``"coma"`` is Coma (Abell 1656) at z = 0.0231, which is
+            simulated because no shear catalog of Coma is public. It is a round halo centered on NGC
+            4874, with an M200c of 7.4e14 solar masses (Cha et al. 2025) and the c200c of Diemer &
+            Joyce 2019. It is truncated at 2.5 r200c, and a tenth of its mass is in subhalos. The
+            field has the default width of 3.5 deg. The sources are at redshift 1, but the signal of
+            a lens so nearby hardly depends on the source redshift.
         **changes
-            Parameters of `ClusterField` to add or replace.
+            Parameters of `ClusterField` that replace or supplement those of the preset.
 
         Returns
         -------
@@ -205,12 +210,14 @@ class ClusterField(Parametrized):
 
         Notes
         -----
-        Coma has three filaments, 14 arcmin wide (full width at half maximum), from 25 to 95
-        arcmin from the center. Two have the position angles of HyeongHan et al. 2024, 110 and 340
-        deg, and an excess convergence, 0.0115 and 0.0063, at which a matched filter has their
-        significance, 6.6 and 3.6 sigma, for 38 galaxies per square arcminute with ellipticities of
-        0.25 per component. The third, at 225 deg with 0.0063, is invented, as are length and width
-        of all. ``MockSurvey.preset("cha2025", density=38 / u.arcmin**2)`` is a survey like theirs.
+        Coma has three filaments, which extend from 25 to 95 arcmin from the center and
+        are 14 arcmin wide (full width at half maximum). Two of them are the filaments detected by
+        HyeongHan et al. 2024, at position angles of 110 and 340 deg with 6.6 and 3.6 sigma. Their
+        excess convergence, 0.0115 and 0.0063, is chosen so that a matched filter detects them with
+        the same significance, given 38 galaxies per square arcminute with an ellipticity dispersion
+        of 0.25 per component. ``MockSurvey.preset("cha2025", density=38 / u.arcmin**2)`` is a
+        similar survey. The third filament, at 225 deg with an excess convergence of 0.0063, is
+        invented. The lengths and widths of all three are also invented.
 
         References
         ----------
@@ -240,7 +247,7 @@ class ClusterField(Parametrized):
     # --- filaments in pixels ----------------------------------------------------------------
 
     def _arm_of(self, filament):
-        """Return a filament in pixels."""
+        """Convert a filament to an `Arm`, which is in pixels, and check that it is not too long."""
         index = filament.cluster
         if not 0 <= index < len(self.clusters):
             raise ValueError(
@@ -262,7 +269,7 @@ class ClusterField(Parametrized):
 
     @cached_property
     def _scales(self):
-        """The side of a pixel (proper Mpc) and Sigma_crit (solMass / Mpc2) of each cluster."""
+        """For each cluster, the side of a pixel (proper Mpc) and Sigma_crit (solMass / Mpc2)."""
         result = []
         for halo in self.clusters:
             distance = halo.cosmology.angular_diameter_distance(halo.z_lens).to_value(u.Mpc)
@@ -272,7 +279,22 @@ class ClusterField(Parametrized):
         return result
 
     def _lensing(self, halo, index, x, y):
-        """Return convergence and shear of a halo at a cluster's redshift, ``(2, ny, nx)``."""
+        """Return the convergence and shear of a halo at the redshift of a cluster.
+
+        Parameters
+        ----------
+        halo : lensmap.halos.NFWHalo
+            The cluster, or a subhalo of it.
+        index : int
+            The index of the cluster.
+        x, y : float
+            The pixel position of the halo.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Convergence and complex shear, ``(2, ny, nx)``.
+        """
         pixel_mpc, critical = self._scales[index]
         radius = radial_nodes(self.shape, x, y)
         radius_mpc = radius * pixel_mpc * u.Mpc
@@ -287,7 +309,7 @@ class ClusterField(Parametrized):
 
     @cached_property
     def _smooth_lensing(self):
-        """Convergence and shear of clusters without subhalos, and of filaments."""
+        """Convergence and shear of the filaments, and of the clusters before subhalos are drawn."""
         total = np.zeros((2, *self.shape), dtype=complex)
         for index, (halo, x, y) in enumerate(zip(self.clusters, self._x, self._y, strict=True)):
             total += self._lensing(halo, index, x, y)
@@ -297,7 +319,7 @@ class ClusterField(Parametrized):
 
     @cached_property
     def _replaced_lensing(self):
-        """Convergence and shear that subhalos replace, per solar mass, for each cluster."""
+        """For each cluster, convergence and shear of the replaced smooth matter per solar mass."""
         result = []
         for halo, scales, x, y in zip(self.clusters, self._scales, self._x, self._y, strict=True):
             pixel_mpc, critical = scales
@@ -312,9 +334,9 @@ class ClusterField(Parametrized):
         return result
 
     def prepare(self) -> ClusterField:
-        """Compute everything that does not depend on the draw.
+        """Compute everything that is the same for all draws.
 
-        The first draw does so as well.
+        If ``prepare`` was not called, the first draw does this.
 
         Returns
         -------
@@ -334,21 +356,22 @@ class ClusterField(Parametrized):
         Parameters
         ----------
         rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-            Seed or generator for substructure and background; None is different in each call.
+            Seed or generator for substructure and background. None draws a new seed in each call.
 
         Returns
         -------
         LensingField
-            Convergence, shear and halos, which unpack as ``kappa, halos = ...``. The same seed
-            gives the same bits.
+            The field, which unpacks as ``kappa, halos = ...``. The same seed gives a bitwise
+            identical field.
 
         Notes
         -----
-        The column ``kind`` of the halos is ``"cluster"``, ``"subhalo"`` or ``"background"``, and
-        ``cluster`` is the index of the cluster to which a halo belongs, -1 for none. Clusters have
-        their full M200c, substructure included. Subhalos are those in the field, with M200c before
-        their truncation at r200c. ``kappa.meta`` has ``clusters`` and ``filaments`` with their
-        masses; angles are in deg, lengths in arcmin, masses in solar masses.
+        In the halo table, the column ``kind`` is ``"cluster"``, ``"subhalo"`` or ``"background"``.
+        The column ``cluster`` is the index of the cluster to which the halo belongs, or -1 if it
+        belongs to none. The M200c of a cluster includes its substructure. Only subhalos in the
+        field are listed, and their M200c is that before truncation at r200c. ``kappa.meta`` lists
+        the parameters and masses of the ``clusters`` and ``filaments``, with angles in deg, lengths
+        in arcmin and masses in solar masses.
         """
         rng = as_generator(rng)
         total = self._smooth_lensing.copy()
@@ -370,7 +393,7 @@ class ClusterField(Parametrized):
         )
 
     def _add_subhalos(self, total, index, rng):
-        """Replace smooth matter of a cluster by subhalos, in place; return their table."""
+        """Replace smooth matter of a cluster by subhalos, in place; return the subhalo table."""
         halo, (pixel_mpc, _) = self.clusters[index], self._scales[index]
         subhalos = draw_subhalos(halo, self.substructure, rng)
         x = self._x[index] + subhalos.x.to_value(u.Mpc) / pixel_mpc

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Filament`: a straight filament of matter at a cluster, and its lensing signal."""
+"""`Filament`: a straight filament of matter attached to a cluster, and its lensing signal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Arm", "Filament", "arm_lensing", "arm_profile"]
 
-# Gaussian profiles are cut off at this number of standard deviations.
+# The Gaussian profile across a filament is neglected beyond this number of standard deviations.
 _MAX_DEVIATION = 5.0
 
 
@@ -31,42 +31,45 @@ _MAX_DEVIATION = 5.0
 class Filament:
     r"""A straight filament that starts at a cluster.
 
-    Its convergence is added to that of everything else,
+    The convergence of the filament, which is added to the convergence of the rest of the field, is
 
-    .. math:: \kappa(s, t) = \kappa_\mathrm{excess}(s) \, A(s) \, e^{-t^2 / 2 \sigma^2} ,
+    .. math:: \kappa(s, t) = \kappa_\mathrm{excess}(s) \, A(s) \, e^{-t^2 / 2 \sigma^2} .
 
-    with s the distance from the center of the cluster along the filament and t the distance from
-    its axis. A is 1 except at both ends, where it falls to 0 as half a period of a cosine: between
-    ``start`` and ``start + taper``, and between ``length - taper`` and ``length``.
+    Here s is the distance from the center of the cluster along the filament, and t is the distance
+    from the axis of the filament. The taper A is 1 except near the two ends, where it falls to 0 as
+    half a period of a cosine: between ``start + taper`` and ``start``, and between
+    ``length - taper`` and ``length``.
 
     Attributes
     ----------
     angle : `~astropy.units.Quantity`
-        The position angle as seen from the cluster, from north through east. In a field with north
-        up and east left, ``angle`` + 90 deg is the direction from the pixels' +x axis towards +y.
+        The position angle of the filament at the cluster, from north through east. In a field with
+        north up and east left, the angle from the +x axis of the pixels towards +y is ``angle`` +
+        90 deg.
     length : `~astropy.units.Quantity`
         The distance of the far end from the center of the cluster: an angle, or a proper length at
         the cluster.
     width : `~astropy.units.Quantity`
-        The standard deviation of the profile across, an angle or a length. The full width at half
-        maximum is 2.355 times as large.
+        The standard deviation of the Gaussian profile across the filament, an angle or a proper
+        length. The full width at half maximum is 2.355 times larger.
     excess : float
-        The convergence on the axis, positive.
+        The convergence on the axis of the filament, positive.
     outer_excess : float or None
-        The convergence on the axis at the far end; it is linear in s between the two ends. None is
-        ``excess``.
+        The convergence on the axis at the far end. ``excess`` is then the convergence at the near
+        end, and the convergence on the axis is linear in s. If None, ``excess`` everywhere.
     start : `~astropy.units.Quantity` or None
-        The distance of the near end from the center of the cluster, an angle or a length; None is
-        r200c.
+        The distance of the near end from the center of the cluster, an angle or a proper length. If
+        None, the r200c of the cluster.
     taper : `~astropy.units.Quantity` or None
-        The length over which each end falls to 0, an angle or a length; None is ``width``.
+        The length over which the convergence falls to 0 at each end, an angle or a proper length.
+        If None, ``width``.
     cluster : int
-        The index of the cluster, from 0.
+        The index of the cluster to which the filament is attached, from 0.
 
     Raises
     ------
     TypeError
-        If a parameter has no unit, or one of the wrong kind.
+        If a parameter has no unit, or a unit of the wrong kind.
     ValueError
         If a parameter is not finite or not positive.
 
@@ -111,28 +114,28 @@ class Filament:
     def arm(
         self, halo: NFWHalo, x: float, y: float, direction: float, pixel_scale: u.Quantity
     ) -> Arm:
-        """Return the filament in pixels.
+        """Convert the filament to pixels.
 
         Parameters
         ----------
         halo : lensmap.halos.NFWHalo
             The cluster.
         x, y : float
-            The center of the cluster in pixels.
+            The pixel position of the center of the cluster.
         direction : float
-            The direction of the filament, radians from +x to +y.
+            The direction of the filament in radians, from +x to +y.
         pixel_scale : `~astropy.units.Quantity`
-            The side of a pixel, an angle.
+            The angular side of a pixel.
 
         Returns
         -------
         Arm
-            The filament in pixels.
+            The filament, with lengths in pixels.
 
         Raises
         ------
         ValueError
-            If the filament ends before it begins, or is narrower than a pixel.
+            If the filament is shorter than its two tapers, or narrower than a pixel.
         """
         cosmology = get_cosmology(halo.cosmology, structure=False)
         distance = cosmology.angular_diameter_distance(halo.z_lens).to(u.Mpc)
@@ -159,18 +162,19 @@ class Filament:
 
 
 class Arm(NamedTuple):
-    """A filament in pixels.
+    """A filament, with lengths in pixels.
 
     Attributes
     ----------
     x, y : float
-        The center of the cluster in pixels.
+        The pixel position of the center of the cluster.
     direction : float
-        The direction, radians from +x to +y.
+        The direction of the filament in radians, from +x to +y.
     start, end, width, taper : float
-        Distances from the center, width and taper, in pixels.
+        The distances of the two ends from the center of the cluster, the width (standard
+        deviation) and the length of the tapers, in pixels.
     excess, outer_excess : float
-        The convergence on the axis, at the start and at the end.
+        The convergence on the axis at the start and at the end, before tapering.
     """
 
     x: float
@@ -185,8 +189,9 @@ class Arm(NamedTuple):
 
     @property
     def sum(self) -> float:
-        """The sum of the convergence over all pixels."""
-        # A taper has half the area of its length; a linear excess changes nothing, by symmetry.
+        """The sum of the convergence of the filament over all pixels."""
+        # Each taper contributes half of its length. If the excess is linear, its mean can be used,
+        # because the filament is symmetric about its middle.
         length = self.end - self.start - self.taper
         mean = (self.excess + self.outer_excess) / 2
         return float(mean * length * self.width * np.sqrt(2 * np.pi))
@@ -200,12 +205,12 @@ def arm_profile(arm: Arm, s: ArrayLike) -> np.ndarray:
     arm : Arm
         The filament.
     s : array_like
-        Distances from the center of the cluster in pixels.
+        Distances from the center of the cluster along the filament, in pixels.
 
     Returns
     -------
     `numpy.ndarray`
-        The convergence, in the shape of ``s``.
+        The convergence, with the same shape as ``s``.
     """
     s = np.asarray(s, dtype=float)
     fraction = np.clip((s - arm.start) / (arm.end - arm.start), 0, 1)
@@ -215,25 +220,27 @@ def arm_profile(arm: Arm, s: ArrayLike) -> np.ndarray:
 
 
 def arm_lensing(arms: Sequence[Arm], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    r"""Return convergence and shear of filaments on pixels.
+    r"""Return the convergence and shear of filaments, averaged over pixels.
 
     Parameters
     ----------
     arms : sequence of Arm
-        The filaments. The shear includes that of their mass outside the field.
+        The filaments. Their mass outside the field contributes to the shear, too.
     shape : tuple of int
-        The shape of the field, ``(ny, nx)``.
+        The shape of the field in pixels, ``(ny, nx)``.
 
     Returns
     -------
     kappa, gamma : `numpy.ndarray`
-        Convergence and complex shear, double precision, ``(ny, nx)``.
+        Convergence and complex shear in double precision, ``(ny, nx)``.
 
     Notes
     -----
-    The shear of a point mass falls as :math:`1 / r^2`. Its kernel is cut off at a radius R that is
-    at least the largest distance between a pixel and mass, which multiplies its Fourier transform
-    by :math:`1 - 2 J_1(k R) / (k R)`. A box that is larger by R then has no periodic images.
+    The shear kernel, the shear of a point mass, falls with distance as :math:`1 / r^2`. It is cut
+    off at a radius R that is at least the largest distance between a pixel and any mass, so the
+    result does not change. The cutoff multiplies the Fourier transform of the kernel by
+    :math:`1 - 2 J_1(k R) / (k R)`. In a box that is larger than the mass distribution by R, the
+    periodic images of the mass then do not reach the field.
     """
     (low_y, high_y), (low_x, high_x) = (_extent(arms, axis, n) for axis, n in enumerate(shape))
     region = (high_y - low_y, high_x - low_x)
@@ -253,7 +260,7 @@ def arm_lensing(arms: Sequence[Arm], shape: tuple[int, int]) -> tuple[np.ndarray
 
 
 def _extent(arms, axis, n):
-    """Return the range of pixels along an axis (0 is y) with the field and all mass."""
+    """Return the range of pixels along an axis (0 for y) that contains the field and all mass."""
     low, high = 0.0, float(n)
     for arm in arms:
         center = (arm.y, arm.x)[axis]
@@ -265,7 +272,7 @@ def _extent(arms, axis, n):
 
 
 def _pixel_means(arm, low_x, low_y, shape):
-    """Return means over pixels by Gaussian quadrature with two points on a side."""
+    """Return the mean convergence of pixels by Gaussian quadrature with 2 x 2 points."""
     result = np.zeros(shape)
     y, x = np.meshgrid(
         np.arange(shape[0]) + low_y - arm.y, np.arange(shape[1]) + low_x - arm.x, indexing="ij"

@@ -1,9 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Convergence and shear of single halos on pixels, from their formulas.
+"""Convergence and shear of individual halos, averaged over pixels, from analytic profiles.
 
-Without a Fourier transform there is no box, no periodic image and no oscillation at a cusp, and
-halos need no truncation. `lensmap.simulate.halo_model._painting` paints very many halos, less
-exactly.
+No Fourier transform is used. Therefore there are no periodic images and no oscillations at a cusp,
+and halos need no truncation. `lensmap.simulate.halo_model._painting` is less accurate, but can
+paint a very large number of halos.
 """
 
 from __future__ import annotations
@@ -17,35 +17,39 @@ __all__ = ["HaloLens", "pixel_means", "radial_nodes"]
 
 _N_NODES = 3000
 
-# Gauss-Legendre rule of the integral over an ellipse: the error of the shear is 1e-5 at an axis
-# ratio of 1/2, 2e-4 at 1/4, and large beyond 1/6.
+# The Gauss-Legendre rule for the shear integral of an elliptical halo. The error of the shear is
+# 1e-5 for an axis ratio of 1/2, 2e-4 for 1/4, and large for axis ratios below 1/6.
 _ELLIPSE_NODES, _ELLIPSE_WEIGHTS = np.polynomial.legendre.leggauss(24)
 _ELLIPSE_NODES, _ELLIPSE_WEIGHTS = (_ELLIPSE_NODES + 1) / 2, _ELLIPSE_WEIGHTS / 2
 
-# Pixels within a radius (pixels) of the center are integrated with n points on a side.
+# Pairs (radius, n): the mean over a pixel within this radius of the center of the halo, in pixels,
+# is integrated with n x n points.
 _REFINEMENTS = ((40.0, 2), (10.0, 4), (3.0, 16), (1.5, 48))
 _RULES = {n: np.polynomial.legendre.leggauss(n) for _, n in _REFINEMENTS}
 
 
 class HaloLens:
-    r"""A halo as a lens, with lengths in pixels.
+    r"""The lensing by a halo, as a function of the offset from its center in pixels.
 
     Parameters
     ----------
     radius : `numpy.ndarray`
-        Distances from the center in pixels, ``(n,)``, rising.
+        Distances from the center in pixels, ``(n,)``, in increasing order.
     kappa, mean : `numpy.ndarray`
-        The convergence of the round halo at a distance, and its mean within it, ``(n,)``.
+        The convergence of the round halo at each radius, and the mean convergence within that
+        radius, ``(n,)``.
     ellipticity : float
-        (a - b) / (a + b).
+        The ellipticity (a - b) / (a + b).
     angle : `~astropy.units.Quantity`
-        The angle of the long axis from +x to +y.
+        The angle of the long axis, from +x to +y.
 
     Notes
     -----
-    An elliptical halo is a sum of thin homoeoids with the same axes. A homoeoid deflects light
-    only outside itself, as a confocal homoeoid of the same mass does. With z along the long axis, q
-    the axis ratio, :math:`f^2 = 1/q - q`, :math:`w = q x + i y / q` and the elliptical radius m,
+    An elliptical halo is a sum of thin homoeoids (elliptical shells) with the same axes. A homoeoid
+    deflects light only outside itself, in the same way as a confocal homoeoid of the same mass. Let
+    :math:`z = x + i y` be the offset with x along the long axis, q the axis ratio,
+    :math:`f^2 = 1/q - q`, :math:`w = q x + i y / q` and m the elliptical radius,
+    :math:`m^2 = q x^2 + y^2 / q`. Then
 
     .. math:: \gamma^* = \kappa(m) \frac{w^*}{w} - z \left[ \frac{m^2 \bar\kappa(m)}{w^3}
               - 3 f^2 m^4 \int_0^1 \frac{\bar\kappa(m t)\, t^3}{(z^2 - f^2 m^2 t^2)^{5/2}}
@@ -69,18 +73,18 @@ class HaloLens:
         self._log_radius, self._kappa, self._mean = np.log(radius), kappa, mean
 
     def __call__(self, dx: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return convergence and shear at offsets from the center.
+        """Return the convergence and shear at offsets from the center.
 
         Parameters
         ----------
         dx, dy : `numpy.ndarray`
-            Offsets in pixels, of one shape.
+            Offsets in pixels, both with the same shape.
 
         Returns
         -------
         kappa, gamma : `numpy.ndarray`
-            Convergence, and complex shear in the pixel basis. Within the first tabulated distance
-            they are constant.
+            Convergence, and complex shear in the pixel basis. Within the smallest tabulated radius,
+            the profiles are constant.
         """
         z = (dx + 1j * dy) * np.exp(-1j * self._angle)
         q = self._ratio
@@ -102,7 +106,7 @@ class HaloLens:
         total = np.zeros(z.shape, dtype=complex)
         for t, weight in zip(_ELLIPSE_NODES, _ELLIPSE_WEIGHTS, strict=True):
             root = np.sqrt(z**2 - square * t**2)
-            # The branch that tends to z for a round halo.
+            # Of the two branches of the root, take the one that tends to z for a round halo.
             root = np.where((root * z.conj()).real < 0, -root, root)
             inner = np.interp(log_m + np.log(t), self._log_radius, self._mean)
             total += weight * t**3 * inner / root**5
@@ -111,20 +115,21 @@ class HaloLens:
 
 
 def radial_nodes(shape: tuple[int, int], x: float, y: float) -> np.ndarray:
-    """Return distances in pixels for the table of a `HaloLens`.
+    """Return the radii at which the profiles of a `HaloLens` are tabulated.
 
     Parameters
     ----------
     shape : tuple of int
-        The shape of the field, ``(ny, nx)``.
+        The shape of the field in pixels, ``(ny, nx)``.
     x, y : float
-        The center of the halo in pixels, inside or outside the field.
+        The pixel position of the center of the halo, inside or outside the field.
 
     Returns
     -------
     `numpy.ndarray`
-        Distances from 1e-5 pixels to beyond the farthest corner, enough for the elliptical radius
-        of a halo with an axis ratio of 1/9, ``(n,)``.
+        Radii in pixels, ``(n,)``, from 1e-5 pixels to three times the distance of the farthest
+        corner of the field. This covers the elliptical radii of halos with axis ratios down to
+        1/9.
     """
     far_x, far_y = (max(abs(c), abs(n - 1 - c)) + 1 for c, n in ((x, shape[1]), (y, shape[0])))
     return np.geomspace(1e-5, 3.0 * np.hypot(far_x, far_y), _N_NODES)
@@ -136,24 +141,24 @@ def pixel_means(
     x: float,
     y: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return convergence and shear averaged over pixels.
+    """Return the convergence and shear of a halo, averaged over pixels.
 
-    Far from the center, they are the values at the centers of pixels.
+    Far from the halo, the values at the centers of the pixels are used instead of the means.
 
     Parameters
     ----------
     lens : callable
-        A function from offsets from the center (pixels) to convergence and shear, such as a
-        `HaloLens`.
+        A function that returns convergence and shear for given offsets (in pixels) from the center
+        of the halo, such as a `HaloLens`.
     shape : tuple of int
-        The shape of the field, ``(ny, nx)``.
+        The shape of the field in pixels, ``(ny, nx)``.
     x, y : float
-        The center in pixels.
+        The pixel position of the center of the halo.
 
     Returns
     -------
     kappa, gamma : `numpy.ndarray`
-        Convergence and complex shear, double precision, ``(ny, nx)``.
+        Convergence and complex shear in double precision, ``(ny, nx)``.
     """
     dy, dx = np.meshgrid(np.arange(shape[0]) - y, np.arange(shape[1]) - x, indexing="ij")
     kappa, gamma = lens(dx, dy)
@@ -168,7 +173,7 @@ def pixel_means(
 
 
 def _integrated(lens, dx, dy, n):
-    """Return means over pixels by Gaussian quadrature with n points on a side."""
+    """Return the means over pixels by Gaussian quadrature with n x n points."""
     nodes, weights = _RULES[n]
     step_y, step_x = np.meshgrid(nodes / 2, nodes / 2, indexing="ij")
     weight = np.outer(weights, weights).ravel() / 4

@@ -21,12 +21,12 @@ __all__ = ["inside_field", "pixel_direction", "pixel_positions"]
 def pixel_positions(
     positions: SkyCoord | u.Quantity | None, n: int, wcs: WCS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pixel positions of clusters.
+    """Convert the positions of clusters to pixel positions, and check that they lie in the field.
 
     Parameters
     ----------
     positions : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or None
-        As for `ClusterField`.
+        The centers of the clusters. See `ClusterField`.
     n : int
         The number of clusters.
     wcs : `~astropy.wcs.WCS`
@@ -35,14 +35,14 @@ def pixel_positions(
     Returns
     -------
     x, y : `numpy.ndarray`
-        Pixel positions, ``(n,)``.
+        The pixel positions of the clusters, ``(n,)``.
 
     Raises
     ------
     TypeError
-        If ``positions`` is of another type.
+        If ``positions`` has the wrong type.
     ValueError
-        If there are not n positions, or one lies outside the field.
+        If the number of positions is not ``n``, or a position lies outside the field.
     """
     ny, nx = wcs.array_shape
     if positions is None:
@@ -74,31 +74,31 @@ def pixel_positions(
 
 
 def inside_field(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return which pixel positions lie in the field.
+    """Return whether each pixel position lies in the field.
 
     Parameters
     ----------
     x, y : `numpy.ndarray`
         Pixel positions, ``(n,)``.
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the field in pixels, ``(ny, nx)``.
 
     Returns
     -------
     `numpy.ndarray`
-        Bool, ``(n,)``; False where a position is not finite.
+        Bool, ``(n,)``. Positions that are not finite give False.
     """
     ny, nx = shape
     return (np.abs(x - (nx - 1) / 2) <= nx / 2) & (np.abs(y - (ny - 1) / 2) <= ny / 2)
 
 
 def pixel_direction(wcs: WCS, x: float, y: float, angle: u.Quantity) -> float:
-    """Return the direction of a position angle in pixels.
+    """Convert a position angle on the sky to a direction in the pixel plane.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
-        A tangent plane, on which great circles are straight.
+        The WCS of a tangent plane, on which great circles are straight lines.
     x, y : float
         The pixel position at which the angle is measured.
     angle : `~astropy.units.Quantity`

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Parameters of known clusters, with their sources."""
+"""Parameters of known clusters, with references."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def available_clusters() -> list[str]:
     Returns
     -------
     list of str
-        The names.
+        The names of the presets.
     """
     return list(_PRESETS)
 
 
 def cluster_parameters(name: str) -> dict:
-    """Return the parameters of `ClusterField` for a known cluster.
+    """Return the parameters of `ClusterField` for the preset of a known cluster.
 
     Parameters
     ----------
@@ -46,10 +46,11 @@ def cluster_parameters(name: str) -> dict:
 
 
 def _coma():
-    # M200c: Cha et al. 2025. The center is NGC 4874.
+    # M200c is from Cha et al. 2025. The center is NGC 4874.
     mass, z_lens = 7.4e14 * u.solMass, 0.0231
-    # Position angles of the first two: HyeongHan et al. 2024. Their excess gives a matched filter
-    # the significance reported there. The third is invented, as are all lengths and widths.
+    # The position angles of the first two filaments are from HyeongHan et al. 2024. With their
+    # excess convergence, a matched filter has the significance reported in that paper. The third
+    # filament is invented, and so are all lengths and widths.
     arms = ((110.0, 0.0115), (340.0, 0.0063), (225.0, 0.0063))
     return {
         "clusters": NFWHalo(mass, float(concentration(mass, z_lens)), z_lens, truncation=2.5),

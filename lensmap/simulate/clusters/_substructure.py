@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Subhalos of clusters, and the smooth profile that they replace."""
+"""Subhalos of clusters, and the profile of the smooth matter that the subhalos replace."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Subhalos", "draw_subhalos", "mean_subhalo_mass", "replaced_profile"]
 
-# dN / dm ~ m^-1.9 between these fractions of M200c.
+# The mass function of subhalos, dN / dm ~ m^-1.9, between two masses in units of the M200c of the
+# cluster.
 _SLOPE = 1.9
 _MIN_MASS_FRACTION, _MAX_MASS_FRACTION = 1e-3, 0.1
 
@@ -32,15 +33,15 @@ class Subhalos(NamedTuple):
     Attributes
     ----------
     mass : `~astropy.units.Quantity`
-        The total mass, solar masses.
+        The total mass in solar masses.
     m200c : `~astropy.units.Quantity`
-        M200c of the profile before truncation, solar masses.
+        The M200c of the profile before truncation, in solar masses.
     c200c : `numpy.ndarray`
-        The concentration.
+        The concentration c200c.
     x, y : `~astropy.units.Quantity`
-        Offsets from the cluster along the axes of its frame, proper Mpc.
+        Offsets from the center of the cluster along the pixel axes, in proper Mpc.
     truncation : float
-        The truncation radius of all subhalos, in units of r200c.
+        The truncation radius of all subhalos, each in units of its own r200c.
     """
 
     mass: u.Quantity
@@ -52,12 +53,12 @@ class Subhalos(NamedTuple):
 
 
 def mean_subhalo_mass() -> float:
-    """Return the mean mass of subhalos in units of M200c of the cluster.
+    """Return the mean mass of a subhalo in units of the M200c of the cluster.
 
     Returns
     -------
     float
-        The mean of the mass function.
+        The mean mass under the subhalo mass function.
     """
     a, b = 2 - _SLOPE, 1 - _SLOPE
     mass = (_MAX_MASS_FRACTION**a - _MIN_MASS_FRACTION**a) / a
@@ -68,14 +69,15 @@ def mean_subhalo_mass() -> float:
 def draw_subhalos(halo: NFWHalo, fraction: float, rng: np.random.Generator) -> Subhalos:
     """Draw the subhalos of a cluster.
 
-    Their number is Poisson. They follow the elliptical profile of the cluster out to r200c.
+    The number of subhalos has a Poisson distribution. Their positions follow the elliptical profile
+    of the cluster out to r200c.
 
     Parameters
     ----------
     halo : lensmap.halos.NFWHalo
         The cluster.
     fraction : float
-        The mean fraction of M200c in subhalos.
+        The mean fraction of the M200c of the cluster that is in subhalos.
     rng : `numpy.random.Generator`
         The random number generator.
 
@@ -106,28 +108,30 @@ def draw_subhalos(halo: NFWHalo, fraction: float, rng: np.random.Generator) -> S
 
 
 def replaced_profile(x: np.ndarray, c: float) -> tuple[np.ndarray, np.ndarray]:
-    r"""Return the projected profile that subhalos replace: NFW, cut off at c scale radii.
+    r"""Return the projected profile of the smooth matter that subhalos replace.
+
+    Subhalos are distributed like an NFW profile cut off at r200c, so this matter has that profile.
 
     Parameters
     ----------
     x : `numpy.ndarray`
-        Projected distances in scale radii, ``(n,)``, rising in small steps of the logarithm from
-        much less than 1 to more than c.
+        Projected distances in scale radii, ``(n,)``. They must increase from much less than 1 to
+        more than c, in small logarithmic steps.
     c : float
-        The cutoff radius in scale radii.
+        The concentration c200c, which is the cutoff radius in scale radii.
 
     Returns
     -------
     sigma, mean : `numpy.ndarray`
-        The surface density and its mean within x, ``(n,)``, in units of the mass per square
-        scale radius.
+        The surface density at x and the mean surface density within x, ``(n,)``, for a total mass
+        of 1 and a scale radius of 1.
 
     References
     ----------
     Takada & Jain 2003, MNRAS 340, 580, eq. 27.
     """
     inside = np.minimum(x, c)
-    # The formula is 0 / 0 at 1, where the profile is smooth.
+    # The formula is 0 / 0 at x = 1, although the profile is smooth there.
     inside = np.where(np.abs(inside - 1) < 1e-4, 1 + 1e-4, inside)
     square = 1 - inside**2
     cosine = (inside**2 + c) / (inside * (1 + c))
@@ -136,7 +140,7 @@ def replaced_profile(x: np.ndarray, c: float) -> tuple[np.ndarray, np.ndarray]:
         square * (1 + c)
     )
     sigma = np.where(x < c, value, 0.0) / (2 * np.pi * nfw_mass(c))
-    # Within the first node the density is logarithmic in x, and its mass negligible.
+    # Within the first x, the density is logarithmic in x, and the mass is negligible.
     step = np.diff(np.log(x))
     rings = (sigma[1:] * x[1:] ** 2 + sigma[:-1] * x[:-1] ** 2) / 2 * step
     first = (sigma[0] + 1 / (2 * np.pi * nfw_mass(c)) / 2) * x[0] ** 2 / 2

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""True properties of the clusters of a field, as tables of halos and as metadata."""
+"""The true properties of the clusters in a field, as halo tables and as metadata."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ __all__ = ["cluster_table", "describe_cluster", "describe_filament", "labeled", 
 
 
 def labeled(table: QTable, kind: str, cluster: ArrayLike) -> QTable:
-    """Add the kind of halos and their cluster to a table, in place.
+    """Add the columns ``kind`` and ``cluster`` to a halo table, in place.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        A table from `halo_table`.
+        A table returned by `lensmap.halos.halo_table`.
     kind : str
-        ``"cluster"``, ``"subhalo"`` or ``"background"``.
+        The kind of the halos: ``"cluster"``, ``"subhalo"`` or ``"background"``.
     cluster : int or array_like
-        The index of the cluster, -1 for none; an int or ``(n,)``.
+        The index of the cluster to which the halos belong, -1 for none. A single index for all
+        halos, or one for each, ``(n,)``.
 
     Returns
     -------
     `~astropy.table.QTable`
-        The table itself.
+        The table itself, with the new columns.
     """
     table["kind"] = np.full(len(table), kind, dtype="U10")
     table["cluster"] = np.broadcast_to(cluster, len(table)).astype(int)
@@ -50,21 +51,21 @@ def labeled(table: QTable, kind: str, cluster: ArrayLike) -> QTable:
 def cluster_table(
     clusters: Sequence[NFWHalo], x: np.ndarray, y: np.ndarray, wcs: WCS
 ) -> QTable:
-    """Return the table of clusters.
+    """Return the halo table of the clusters.
 
     Parameters
     ----------
     clusters : sequence of lensmap.halos.NFWHalo
         The clusters.
     x, y : `numpy.ndarray`
-        Pixel positions, ``(n,)``.
+        The pixel positions of the halos, ``(n,)``.
     wcs : `~astropy.wcs.WCS`
         The WCS of the field.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each cluster.
+        The table, with one row for each cluster.
     """
     table = halo_table(
         wcs.pixel_to_world(x, y),
@@ -80,25 +81,25 @@ def cluster_table(
 def subhalo_table(
     subhalos: Subhalos, z_lens: float, cluster: int, x: np.ndarray, y: np.ndarray, wcs: WCS
 ) -> QTable:
-    """Return the table of the subhalos in the field, in order of falling mass.
+    """Return the halo table of the subhalos in the field, most massive first.
 
     Parameters
     ----------
     subhalos : Subhalos
-        The subhalos.
+        The subhalos of one cluster.
     z_lens : float
-        The redshift of their cluster.
+        The redshift of the cluster.
     cluster : int
-        The index of their cluster.
+        The index of the cluster.
     x, y : `numpy.ndarray`
-        Pixel positions, ``(n,)``.
+        The pixel positions of the halos, ``(n,)``.
     wcs : `~astropy.wcs.WCS`
         The WCS of the field.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each subhalo in the field, possibly none.
+        The table, with one row for each subhalo in the field. It may be empty.
     """
     keep = np.flatnonzero(inside_field(x, y, wcs.array_shape))
     keep = keep[np.argsort(-subhalos.mass[keep].value, kind="stable")]
@@ -112,20 +113,21 @@ def subhalo_table(
 
 
 def describe_cluster(halo: NFWHalo, position: SkyCoord) -> dict:
-    """Return the parameters of a cluster as plain numbers.
+    """Return the parameters of a cluster as plain numbers, for metadata.
 
     Parameters
     ----------
     halo : lensmap.halos.NFWHalo
         The cluster.
     position : `~astropy.coordinates.SkyCoord`
-        The position of its center.
+        The position of the center of the cluster.
 
     Returns
     -------
     dict
-        ``ra``, ``dec`` and ``angle`` in deg, ``m200c`` in solar masses, ``z_lens``, ``c200c``,
-        ``ellipticity``, and ``truncation`` (a number or None).
+        The parameters, keyed by name: ``ra``, ``dec`` and ``angle`` in deg, ``m200c`` in solar
+        masses, ``z_lens``, ``c200c``, ``ellipticity``, and ``truncation`` in units of r200c (or
+        None).
     """
     return {
         "ra": float(position.ra.deg),
@@ -142,27 +144,27 @@ def describe_cluster(halo: NFWHalo, position: SkyCoord) -> dict:
 def describe_filament(
     filament: Filament, arm: Arm, pixel_scale: u.Quantity, pixel_mpc: float, critical: float
 ) -> dict:
-    """Return the parameters of a filament as plain numbers.
+    """Return the parameters of a filament as plain numbers, for metadata.
 
     Parameters
     ----------
     filament : Filament
         The filament.
     arm : Arm
-        The filament in pixels.
+        The same filament, with lengths in pixels.
     pixel_scale : `~astropy.units.Quantity`
-        The side of a pixel, an angle.
+        The angular side of a pixel.
     pixel_mpc : float
-        The side of a pixel at the cluster, proper Mpc.
+        The side of a pixel at the cluster in proper Mpc.
     critical : float
-        The critical surface density, solar masses per square Mpc.
+        The critical surface density of the cluster in solar masses per square proper Mpc.
 
     Returns
     -------
     dict
-        ``angle`` (position angle, north through east) and ``pixel_angle`` (from +x to +y) in deg;
-        ``start``, ``length``, ``width`` and ``taper`` in arcmin; ``mass`` in solar masses;
-        ``cluster``, ``excess`` and ``outer_excess``.
+        The parameters, keyed by name: ``angle`` (position angle, north through east) and
+        ``pixel_angle`` (from +x to +y) in deg, ``start``, ``length``, ``width`` and ``taper`` in
+        arcmin, ``mass`` in solar masses, ``cluster``, ``excess`` and ``outer_excess``.
     """
     scale = pixel_scale.to_value(u.arcmin)
     return {

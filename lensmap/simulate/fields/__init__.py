@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Simulated fields as objects and files, and readers of public simulations."""
+"""The `LensingField` class, its files, and readers for maps of public simulations."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,11 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The default pixels and sources of simulated fields."""
+"""Default shape, pixel scale and source redshift of simulated fields."""
 
 from astropy import units as u
 
 __all__ = ["DEFAULT_PIXEL_SCALE", "DEFAULT_SHAPE", "DEFAULT_Z_SOURCE"]
 
-#: ``(ny, nx)``; with the default pixels, a field of 3.5 deg.
+#: The shape in pixels, ``(ny, nx)``. With the default pixel scale, the field is 3.5 deg wide.
 DEFAULT_SHAPE = (512, 512)
 
 #: The side of a pixel.

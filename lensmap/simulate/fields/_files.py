@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""FITS and HDF5 files of a `LensingField`."""
+"""Read and write a `LensingField` as a FITS or HDF5 file."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ __all__ = [
 
 
 def require_file(path: PathLike) -> None:
-    """Raise an error if there is no file of a name."""
+    """Raise FileNotFoundError if a path is not an existing file."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
 
 
 def field_format(path: PathLike) -> Literal["fits", "hdf5"]:
-    """Return the format of a field file from its suffix.
+    """Return the format of a field file, according to the suffix of its name.
 
     Parameters
     ----------
     path : path-like
-        The name of the file, which need not exist.
+        The path of the file. The file need not exist.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def field_format(path: PathLike) -> Literal["fits", "hdf5"]:
     Raises
     ------
     ValueError
-        If the suffix is neither one of FITS nor one of HDF5.
+        If the suffix is not that of a FITS or HDF5 file.
     """
     if has_suffix(path, FITS_SUFFIXES):
         return "fits"
@@ -75,14 +75,14 @@ def field_format(path: PathLike) -> Literal["fits", "hdf5"]:
 
 
 def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
-    """Open an HDF5 file, with clear errors for missing and broken files.
+    """Open an HDF5 file, and raise a clear error if it is missing or broken.
 
     Parameters
     ----------
     path : path-like
         The file.
     mode : str
-        The mode of `h5py.File`.
+        The mode in which `h5py.File` opens the file.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
     Raises
     ------
     FileNotFoundError
-        If there is no file to read.
+        If the file to read does not exist.
     ValueError
         If the file is not HDF5 or is broken.
     ImportError
@@ -110,7 +110,7 @@ def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
 def write_field_file(
     field: LensingField, path: PathLike, *, overwrite: bool = False, dtype: str | None = None
 ) -> None:
-    """Write a field; the parameters are those of `LensingField.write`."""
+    """Write a field to a file; see `LensingField.write` for the parameters."""
     check_choice(dtype, "dtype", (None, "float32", "float64"))
     kappa, gamma = field.kappa, field.gamma
     if dtype is not None:
@@ -122,14 +122,14 @@ def write_field_file(
 
 
 def read_field_file(path: PathLike) -> dict:
-    """Return the parameters of the `LensingField` in a file, by name."""
+    """Read a field file, and return a dict of keyword arguments for `LensingField`."""
     read = {"fits": _read_fits, "hdf5": _read_hdf5}[field_format(path)]
     require_file(path)
     return read(path)
 
 
 def check_field_file(path: PathLike) -> None:
-    """Check that a file is a complete one of a `LensingField`, without reading its arrays.
+    """Check that a file holds a complete `LensingField`, without reading its arrays.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def check_field_file(path: PathLike) -> None:
     Raises
     ------
     OSError, ValueError
-        If the file is truncated, broken, or not one of a `LensingField`.
+        If the file is truncated or broken, or does not hold a `LensingField`.
     """
     if field_format(path) == "hdf5":
         with open_hdf5(path) as file:
@@ -147,7 +147,7 @@ def check_field_file(path: PathLike) -> None:
     else:
         with warnings.catch_warnings(record=True) as caught, fits.open(path) as hdus:
             warnings.simplefilter("always")
-            names = {hdu.name.lower() for hdu in hdus}  # the loop reads every header
+            names = {hdu.name.lower() for hdu in hdus}  # iterating reads every header
         if caught:
             raise ValueError(f"{str(path)!r}: {caught[0].message}")
     if not names >= {"gamma1", "gamma2"}:
@@ -197,7 +197,7 @@ def _read_fits(path):
 
 
 def _complex(real, imag):
-    """Combine two real arrays of any byte order into one native complex array."""
+    """Combine two real arrays of any byte order into a complex array of native byte order."""
     single = real.dtype.itemsize == 4
     result = np.empty(real.shape, dtype=np.complex64 if single else np.complex128)
     result.real, result.imag = real, imag
@@ -218,7 +218,8 @@ def _write_hdf5(path, kappa, gamma, halos, z_source):
             file.attrs["z_source"] = z_source
         elif z_source is not None:
             file["z_source/z"], file["z_source/pdf"] = z_source.z, z_source.pdf
-        # HDF5 sorts the members of a group by name unless it tracks the order of creation.
+        # Tracking the order of creation keeps the order of the columns; HDF5 sorts by name
+        # otherwise.
         group = file.create_group("halos", track_order=True)
         for name in halos.colnames:
             values = np.asarray(getattr(halos[name], "value", halos[name]))
@@ -251,7 +252,7 @@ def _read_hdf5(path):
 
 
 def _halos_in(file):
-    """Return the table of halos of an HDF5 file, or None."""
+    """Return the halo table in an HDF5 file, or None if the file has no halos."""
     halos = QTable()
     for name, column in file.get("halos", {}).items():
         values = column[()]
@@ -262,7 +263,7 @@ def _halos_in(file):
 
 
 def _z_source_in(file):
-    """Return the source redshift of an HDF5 file, its distribution, or None."""
+    """Return the source redshift or redshift distribution in an HDF5 file, None if unknown."""
     if "z_source" in file:
         return SourceRedshifts(file["z_source/z"][()], file["z_source/pdf"][()])
     return float(file.attrs["z_source"]) if "z_source" in file.attrs else None

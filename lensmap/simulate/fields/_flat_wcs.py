@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The WCS of simulated fields without a position on the sky."""
+"""Tangent-plane WCS for simulated fields, which have no position on the sky of their own."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 
 __all__ = ["NOWHERE", "flat_wcs"]
 
-#: The center of fields without a position on the sky.
+#: The arbitrary sky position given to the center of fields that have none.
 NOWHERE = SkyCoord(180.0, 0.0, unit=u.deg)
 
 
 def flat_wcs(
     shape: tuple[int, int], pixel_scale: AngleLike, center: SkyCoord | None = None
 ) -> WCS:
-    """Return a tangent plane at the center of a field, north up and east left.
+    """Return the WCS of a tangent plane at the center of a field, north up and east left.
 
     Parameters
     ----------
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the field in pixels, ``(ny, nx)``.
     pixel_scale : `~astropy.units.Quantity` or str
-        The side of a pixel, an angle.
+        The angular side of a pixel.
     center : `~astropy.coordinates.SkyCoord` or None
-        The center of the field; None is RA 180 deg, Dec 0.
+        The center of the field. If None, RA 180 deg, Dec 0.
 
     Returns
     -------
     `~astropy.wcs.WCS`
-        ICRS, with its ``array_shape``.
+        The WCS in ICRS, with ``array_shape`` set.
 
     Raises
     ------
     TypeError
-        If ``center`` is not one position.
+        If ``center`` is not a single position.
     """
     center = NOWHERE if center is None else center
     if not isinstance(center, SkyCoord) or not center.isscalar:

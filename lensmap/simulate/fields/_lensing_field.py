@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`LensingField`: convergence, shear and halos of one simulated field."""
+"""`LensingField`: the convergence, shear and halos of one simulated field."""
 
 from __future__ import annotations
 
@@ -26,39 +26,42 @@ if TYPE_CHECKING:
 
 __all__ = ["LensingField", "filled"]
 
-# On pixels with this ratio of sides, shear has a relative error of about 0.03.
+# Shear is computed for square pixels: a ratio of the pixel sides of 1.03 makes a relative error of
+# about 0.03.
 _MAX_ANISOTROPY = 1.03
 
-# A flat field fits no WCS exactly, so pixel scales may differ by this fraction.
+# A flat field matches no WCS of the curved sky exactly, so pixel scales may differ by this
+# fraction.
 _SCALE_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, eq=False)
 class LensingField:
-    r"""Convergence and shear on the pixels of a map, and the halos of the field.
+    r"""The convergence and shear of a field on the pixels of a map, and its halos.
 
-    A field unpacks into a pair: ``kappa, halos = field``.
+    Unpacking a field gives its convergence map and its halo table: ``kappa, halos = field``.
 
     Attributes
     ----------
     kappa : ConvergenceMap
-        The convergence, ``(ny, nx)``, with its WCS.
+        The convergence map, ``(ny, nx)``, with its WCS.
     gamma : `numpy.ndarray`
-        The shear :math:`\gamma_1 + i \gamma_2` (not reduced) in the basis of the pixel axes (+x,
-        +y), complex, ``(ny, nx)``, finite everywhere.
+        The complex shear :math:`\gamma_1 + i \gamma_2` (not the reduced shear), ``(ny, nx)``. The
+        components refer to the pixel axes (+x, +y). It must be finite in every pixel.
     halos : `~astropy.table.Table` or None
-        The halos, with the columns of `lensmap.halos.halo_table`; None becomes a table without
+        The halos, with the columns of `lensmap.halos.halo_table`. None becomes a table without
         rows.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
-        The redshift of the sources. A distribution means that the field is averaged over it;
-        None means that the redshift is unknown.
+        The redshift of the sources, or the redshift distribution over which the field is averaged.
+        None if the redshift is unknown.
 
     Raises
     ------
     TypeError
         If an attribute has the wrong type.
     ValueError
-        If shapes differ, the shear is not finite, or ``z_source`` is not positive.
+        If the shapes of ``kappa`` and ``gamma`` differ, the shear is not finite, or ``z_source`` is
+        not positive.
     """
 
     kappa: ConvergenceMap
@@ -78,7 +81,7 @@ class LensingField:
         if not np.all(np.isfinite(gamma)):
             raise ParameterError("gamma", "finite in every pixel, masked ones included")
         z_source = self.z_source if self.z_source is None else check_z_source(self.z_source)
-        # A frozen dataclass has no other way to normalize its attributes.
+        # This is the only way for a frozen dataclass to normalize its attributes.
         for name, value in (
             ("gamma", gamma), ("halos", check_halos(self.halos)), ("z_source", z_source)
         ):
@@ -103,28 +106,28 @@ class LensingField:
         halos: QTable | None = None,
         padding: float = 2.0,
     ) -> LensingField:
-        """Make a field from a convergence map without shear.
+        """Make a field from a convergence map, and compute its shear.
 
-        The shear of mass outside the map is missing, because that mass is unknown. The map is
-        padded with its own mean, so that a constant makes no shear; masked pixels are set to the
-        mean, too. In a field of a few degrees, some of the rms shear is missing in the middle and
-        most of it at the very edge. Within about five pixels of a cusp that the pixels do not
-        resolve, such as the core of a rich cluster, the shear oscillates by a few percent.
+        The shear caused by mass outside the map is missing, because that mass is unknown. The map
+        is padded with its mean, so that a constant convergence causes no shear. Masked pixels are
+        set to the mean, too. In a field of a few degrees, the rms shear is somewhat too small at
+        the center and much too small at the very edge. Within about five pixels of an unresolved
+        cusp, such as the core of a rich cluster, the shear oscillates by a few percent.
 
         Parameters
         ----------
         kappa : ConvergenceMap
-            The convergence.
+            The convergence map.
         z_source, halos
-            As for `LensingField`.
+            See `LensingField`.
         padding : float
             The size of the padded map in units of the size of the map, at least 1. With 1, the
-            map is treated as periodic, which is right only for maps that are.
+            map is treated as periodic, which is correct only for periodic maps.
 
         Returns
         -------
         LensingField
-            The field, in the precision of ``kappa``.
+            The field, with the floating-point precision of ``kappa``.
 
         Raises
         ------
@@ -144,7 +147,7 @@ class LensingField:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The shape in pixels, ``(ny, nx)``."""
+        """The shape of the field in pixels, ``(ny, nx)``."""
         return self.kappa.shape
 
     @property
@@ -156,7 +159,7 @@ class LensingField:
     def reduced_shear(self) -> np.ndarray:
         r"""The reduced shear :math:`\gamma / (1 - \kappa)` in the pixel basis, ``(ny, nx)``.
 
-        It is NaN where ``kappa`` is masked, and undefined where ``kappa`` is 1.
+        The reduced shear is NaN in masked pixels of ``kappa``, and not finite where ``kappa`` is 1.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.gamma / (1 - self.kappa.data)
@@ -169,13 +172,13 @@ class LensingField:
     def to_wcs(self, wcs: WCS) -> LensingField:
         """Move the field to another position on the sky, without resampling.
 
-        The arrays do not change: ``gamma`` is in the basis of the pixels, so that a WCS of the
-        other handedness mirrors the sky. The positions of the halos follow.
+        The arrays do not change, and the halos keep their pixel positions. Because ``gamma`` is in
+        the basis of the pixel axes, a WCS of opposite parity mirrors the field on the sky.
 
         Parameters
         ----------
         wcs : `~astropy.wcs.WCS`
-            A celestial WCS with the ``array_shape`` of the field.
+            A celestial WCS whose ``array_shape`` is the shape of the field.
 
         Returns
         -------
@@ -187,8 +190,8 @@ class LensingField:
         TypeError
             If ``wcs`` is not a WCS.
         ValueError
-            If ``wcs`` is not celestial, its shape differs from the field's, its pixels are not
-            square, or their scale differs by more than 2 percent.
+            If ``wcs`` is not celestial, its shape differs from that of the field, its pixels are
+            not square, or its pixel scale differs by more than 2 percent.
         """
         check_celestial_wcs(wcs)
         if tuple(wcs.array_shape) != self.shape:
@@ -217,28 +220,29 @@ class LensingField:
     ) -> None:
         """Write the field to a FITS or HDF5 file.
 
-        The FITS file is that of a `~lensmap.maps.ConvergenceMap`, which other programs and
-        ``ConvergenceMap.read`` read, with the images GAMMA1 and GAMMA2, the table HALOS, and the
-        table NZ if the sources have a redshift distribution. HDF5 is faster; it leaves out the
-        B-mode, the uncertainty and the counts of ``kappa``, which simulated maps seldom have.
+        A FITS file has the layout of a `~lensmap.maps.ConvergenceMap` file, so
+        ``ConvergenceMap.read`` and other programs can read the convergence. It also has the images
+        GAMMA1 and GAMMA2, the table HALOS and, if the sources have a redshift distribution, the
+        table NZ. HDF5 is faster, but omits the B-mode, the uncertainty and the galaxy counts per
+        pixel of ``kappa``. Simulated maps seldom have these.
 
         An interrupted write leaves no partial file.
 
         Parameters
         ----------
         path : path-like
-            The file to write: ``.fits``, ``.fits.gz``, ``.h5`` or ``.hdf5``.
+            The file to write, with the suffix ``.fits``, ``.fits.gz``, ``.h5`` or ``.hdf5``.
         overwrite : bool
             Whether an existing file may be replaced.
         dtype : {"float32", "float64"} or None
-            The precision of kappa and gamma in the file; None keeps their precision.
+            The floating-point precision of kappa and gamma in the file. None keeps their precision.
 
         Raises
         ------
         FileExistsError
             If the file exists and ``overwrite`` is False.
         ValueError
-            If the suffix is unknown, or the WCS has distortions that HDF5 cannot hold.
+            If the suffix is unknown, or the format is HDF5 and the WCS has distortions.
         ImportError
             If the format is HDF5 and h5py is missing.
         """
@@ -246,7 +250,7 @@ class LensingField:
 
     @classmethod
     def read(cls, path: PathLike) -> LensingField:
-        """Read a field that ``write`` wrote.
+        """Read a field from a file written by ``write``.
 
         Parameters
         ----------
@@ -263,7 +267,8 @@ class LensingField:
         FileNotFoundError
             If the file does not exist.
         ValueError
-            If the file has another format, or holds no shear (``from_kappa`` makes it).
+            If the file does not hold a field. For a convergence map without shear, use
+            ``from_kappa``.
         ImportError
             If the file is HDF5 and h5py is missing.
         """
@@ -271,7 +276,7 @@ class LensingField:
 
 
 def filled(kappa: ConvergenceMap) -> np.ndarray:
-    """Return the data of a map, with the mean of the unmasked pixels in masked pixels."""
+    """Return the data of a map, with masked pixels set to the mean of the unmasked ones."""
     if not kappa.mask.any():
         return kappa.data
     if kappa.mask.all():

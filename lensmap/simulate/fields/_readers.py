@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Readers of the convergence maps of public simulations."""
+"""Readers for the convergence maps of public simulations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_field", "read_kappatng", "read_lenstools", "read_massivenus"]
 
-# Redshifts of the source planes of kappaTNG, by number.
+# The redshifts of the source planes of kappaTNG, keyed by the number of the plane.
 _KAPPATNG_REDSHIFTS = {23: 1.034}
 
 _KAPPATNG_WIDTH = 5 * u.deg
@@ -43,39 +43,40 @@ def read_field(
     z_source: RedshiftLike | None = None,
     padding: float = 2.0,
 ) -> LensingField:
-    """Make a field of any convergence map on square pixels.
+    """Make a field from any convergence map on square pixels.
 
     Parameters
     ----------
     source : array_like or path-like
-        The convergence, ``(ny, nx)``, or a FITS or NumPy ``.npy`` file of it. A celestial WCS in
-        a FITS file gives the pixels unless ``width`` or ``pixel_scale`` is given.
+        The convergence as an array, ``(ny, nx)``, or as a FITS or NumPy ``.npy`` file. A celestial
+        WCS in a FITS file is used unless ``width`` or ``pixel_scale`` is given.
     width : `~astropy.units.Quantity`, str or None
-        The side of a square map, an angle.
+        The angular side of a square map.
     pixel_scale : `~astropy.units.Quantity`, str or None
-        The side of a pixel, an angle, in place of ``width``.
+        The angular side of a pixel, to be given instead of ``width``.
     center : `~astropy.coordinates.SkyCoord` or None
-        The center of the map, on a tangent plane with north up and east left; None is RA 180 deg,
-        Dec 0.
+        The center of a map without a WCS. The map is placed on a tangent plane with north up and
+        east left. If None, RA 180 deg, Dec 0.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
-        The redshift of the sources or its distribution; None leaves it unknown.
+        The redshift of the sources or their redshift distribution. None if it is unknown.
     padding : float
-        As for `LensingField.from_kappa`, which makes the shear.
+        The size of the padded map in units of the size of the map, used to compute the shear. See
+        `LensingField.from_kappa`.
 
     Returns
     -------
     LensingField
-        The field, in the precision of the map.
+        The field, with the floating-point precision of the map.
 
     Raises
     ------
     TypeError
-        If ``width`` or ``pixel_scale`` has no unit, ``center`` is not a position, or the map is
-        not real.
+        If ``width`` or ``pixel_scale`` has no unit, ``center`` is not a single position, or the
+        values of the map are not real.
     ValueError
-        If both or neither of ``width`` and ``pixel_scale`` are given for a map without a WCS,
-        ``center`` is given for a map with one, the map is not two-dimensional, a map with
-        ``width`` is not square, or the pixels of the WCS are not.
+        If ``width`` and ``pixel_scale`` are both given, if neither is given for a map without a
+        WCS, if ``center`` is given for a map with a WCS, or if the map is not two-dimensional. Also
+        if ``width`` is given for a map that is not square, or if the pixels are not square.
     FileNotFoundError
         If the file does not exist.
 
@@ -112,18 +113,18 @@ def read_lenstools(
     z_source: RedshiftLike | None = None,
     padding: float = 2.0,
 ) -> LensingField:
-    """Read a convergence map of LensTools.
+    """Read a convergence map written by LensTools.
 
-    The FITS header has the side of the map in degrees as ANGLE.
+    The FITS keyword ANGLE holds the side of the map in degrees.
 
     Parameters
     ----------
     path : path-like
         The FITS file.
     width : `~astropy.units.Quantity`, str or None
-        The side of the map, an angle; None takes it from the header.
+        The angular side of the map. If None, it is read from the FITS header.
     center, z_source, padding
-        As for `read_field`.
+        See `read_field`.
 
     Returns
     -------
@@ -133,8 +134,8 @@ def read_lenstools(
     Raises
     ------
     ValueError
-        If neither ``width`` nor the header has the side of the map, the map is not square, or the
-        file is not a FITS image.
+        If the side of the map is neither given nor in the FITS header, the map is not square, or
+        the file is not a FITS image.
     FileNotFoundError
         If the file does not exist.
     """
@@ -156,21 +157,22 @@ def read_massivenus(
     z_source: RedshiftLike | None = None,
     padding: float = 2.0,
 ) -> LensingField:
-    """Read a convergence map of MassiveNuS.
+    """Read a convergence map of the MassiveNuS simulations.
 
     Parameters
     ----------
     path : path-like
-        A file such as ``Maps25/WLconv_z2.50_0001r.fits``: 512 x 512 pixels, 3.5 deg.
+        A FITS file such as ``Maps25/WLconv_z2.50_0001r.fits``, with 512 x 512 pixels over a side of
+        3.5 deg.
     width : `~astropy.units.Quantity`, str or None
-        The side of the map, an angle; None takes it from the header.
+        The angular side of the map. If None, it is read from the FITS header.
     center : `~astropy.coordinates.SkyCoord` or None
-        As for `read_field`.
+        See `read_field`.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
-        The redshift of the sources or its distribution; None takes the redshift from the name of
-        the file.
+        The redshift of the sources or their redshift distribution. If None, the redshift in the
+        name of the file.
     padding : float
-        As for `read_field`.
+        See `read_field`.
 
     Returns
     -------
@@ -180,8 +182,8 @@ def read_massivenus(
     Raises
     ------
     ValueError
-        If ``z_source`` is None and the name of the file has no redshift; otherwise as for
-        `read_lenstools`.
+        If ``z_source`` is None and the name of the file has no redshift, or for the reasons listed
+        at `read_lenstools`.
     FileNotFoundError
         If the file does not exist.
 
@@ -210,25 +212,26 @@ def read_kappatng(
     z_source: RedshiftLike | None = None,
     padding: float = 2.0,
 ) -> LensingField:
-    """Read a convergence map of kappaTNG.
+    """Read a convergence map of the kappaTNG simulations.
 
     Parameters
     ----------
     path : path-like
-        An HDF5 file (``.h5``, ``.hdf5``) with datasets such as ``z23/kappa``, or the binary file
-        of one plane, such as ``kappa23.dat``: the number of pixels along a side (int32), the
-        pixels (float64), and the number again.
+        An HDF5 file (``.h5``, ``.hdf5``) with datasets such as ``z23/kappa``, or the binary file of
+        one source plane, such as ``kappa23.dat``. A binary file holds the number of pixels along a
+        side (int32), the pixels (float64), and the number of pixels along a side again.
     source_plane : int or None
-        The number of the source plane, 1 to 40. None takes the only plane of an HDF5 file, or the
+        The number of the source plane, 1 to 40. If None, the only plane in an HDF5 file, or the
         number in the name of a binary file.
     width : `~astropy.units.Quantity` or str
-        The side of the map, an angle.
+        The angular side of the map.
     center : `~astropy.coordinates.SkyCoord` or None
-        As for `read_field`.
+        See `read_field`.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
-        The redshift of the source plane. None is 1.034 for plane 23, and unknown for all others.
+        The redshift of the source plane. If None, 1.034 for plane 23, and unknown for all other
+        planes.
     padding : float
-        As for `read_field`.
+        See `read_field`.
 
     Returns
     -------
@@ -238,8 +241,8 @@ def read_kappatng(
     Raises
     ------
     ValueError
-        If an HDF5 file does not have the source plane, ``source_plane`` is None and the file has
-        several, or the file is broken.
+        If an HDF5 file does not have the source plane, ``source_plane`` is None and an HDF5 file
+        has several planes, or the file is broken.
     FileNotFoundError
         If the file does not exist.
     ImportError
@@ -265,7 +268,7 @@ def read_kappatng(
 
 
 def _read_kappatng_hdf5(path, source_plane):
-    """Return the map and the number of a source plane."""
+    """Return the convergence of a source plane in an HDF5 file, and the number of the plane."""
     with open_hdf5(path) as file:
         names = {name: re.fullmatch(r"z(\d+)", name) for name in file}
         planes = {int(m[1]): name for name, m in names.items() if m and "kappa" in file[name]}
@@ -291,7 +294,7 @@ def _read_kappatng_hdf5(path, source_plane):
 
 
 def _read_kappatng_binary(path):
-    """Return the map of a little-endian file with its side before and after the pixels."""
+    """Read a little-endian binary map, with its side in pixels before and after the data."""
     raw = Path(path).read_bytes()
     n = int(np.frombuffer(raw[:4], "<i4")[0]) if len(raw) >= 4 else 0
     expected = 8 + 8 * n * n
@@ -309,7 +312,7 @@ def _read_kappatng_binary(path):
 
 
 def _read_image(path, formats=("fits", "npy")):
-    """Return the pixels of a file, and its header if it is FITS."""
+    """Return the image in a file, and its header (None for NumPy files)."""
     require_file(path)
     if "npy" in formats and Path(path).suffix.lower() == ".npy":
         try:
@@ -327,13 +330,13 @@ def _read_image(path, formats=("fits", "npy")):
 
 
 def _header_width(header):
-    """Return the side of the map in a LensTools header, None if it has none."""
+    """Return the side of the map given by a LensTools header, or None if it gives none."""
     width = header.get("ANGLE")
     return None if width is None else width * u.deg
 
 
 def _celestial_field(values, wcs, center, z_source, padding, label):
-    """Make a field of a map with a celestial WCS."""
+    """Make a field from a map with a celestial WCS."""
     if center is not None:
         raise ValueError(
             f"center must be None for {label}, whose WCS has a position: LensingField.to_wcs "
@@ -345,7 +348,7 @@ def _celestial_field(values, wcs, center, z_source, padding, label):
 
 
 def _flat_field(values, width, pixel_scale, center, z_source, padding, label):
-    """Make a field of a map without WCS, on square pixels of a tangent plane."""
+    """Make a field from a map without a WCS, on square pixels of a tangent plane."""
     _require_image(values, label)
     if width is not None:
         if values.shape[0] != values.shape[1]:

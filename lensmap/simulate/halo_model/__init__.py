@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Convergence fields of a halo model: lognormal large scales and NFW halos."""
+"""Convergence fields from a halo model: NFW halos that trace a lognormal density."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Draws of the convergence in a periodic box: planes of matter, their halos, and the Born sum.
+"""Random convergence fields in a periodic box, summed over lens planes (Born approximation).
 
-`Box` computes everything that does not depend on the draw once; a pickled box takes it along to
-worker processes.
+Everything that is the same for all draws is computed once, when a `Box` is made. Worker processes
+receive it with the pickled box.
 """
 
 from __future__ import annotations
@@ -37,50 +37,52 @@ if TYPE_CHECKING:
 
 __all__ = ["Box"]
 
-# The side of a pixel of the large-scale density, which is smooth, in pixels of the map.
+# The side of a coarse pixel in pixels of the map. The large-scale density is smooth, so it is drawn
+# on a coarse grid.
 _COARSE_FACTOR = 2
 
-# Comoving.
+# In comoving Mpc.
 _MAX_PLANE_THICKNESS_MPC = 190.0
 
 _CONCENTRATION_RANGE = (1.0, 30.0)
 
-# The comoving radius of the matter that collapses into a rare halo.
+# The comoving radius of the region that collapses into a rare halo.
 _FORMATION_RADIUS_MPC = 2.5
 
-# After so many corrections the power of the large-scale density is right to a percent.
+# After this number of corrections, the power of the large-scale density is accurate to a percent.
 _N_POWER_CORRECTIONS = 2
 
-# Pixels do not show the position of halos with a smaller r200c, in pixels, so they are centered on
-# a pixel. The shape shows from the second radius on; smaller halos are round.
+# Limits on r200c, in pixels. Halos smaller than the first limit are moved to the center of a pixel,
+# because the map does not show where in the pixel they lie. Halos smaller than the second limit are
+# painted round, because the map does not show their shape.
 _MIN_RESOLVED_RADIUS = 2.0
 _MIN_ELLIPTICAL_RADIUS = 2.5
 
 
 class Box:
-    """A periodic box of which convergence fields are drawn.
+    """A periodic box in which convergence fields are drawn.
 
     Parameters
     ----------
     cosmology : `~astropy.cosmology.FLRW`
-        A flat cosmology with sigma8 and n in its meta.
+        A flat cosmology with ``sigma8`` and ``n`` in its ``meta``.
     z_sources : sequence of float or SourceRedshifts
-        The source redshifts.
+        The source redshifts or redshift distributions. Each has a convergence field of its own.
     shape : tuple of int
-        The shape of the whole box, ``(ny, nx)``, even.
+        The shape of the whole box in pixels, ``(ny, nx)``. Both numbers must be even.
     pixel : float
         The side of a pixel in radians.
     physics : HaloPhysics
-        The properties of halos.
+        The properties of the halos.
     resolution : None, str or callable
-        As for `resolution_transfer`.
+        The simulation whose finite resolution is imitated. See `resolution_transfer`.
     dtype : numpy.dtype
-        ``float32`` or ``float64``.
+        The floating-point precision, ``float32`` or ``float64``.
 
     Attributes
     ----------
     memory : float
-        An estimate of the largest memory at any time, in bytes.
+        An estimate of the peak memory of a draw, in bytes.
 
     Raises
     ------
@@ -124,22 +126,24 @@ class Box:
         self._painter = HaloPainter(self.shape, self.dtype)
 
     def _estimate_memory(self, n_sources):
-        """Return the largest memory of a draw, with what is kept for all draws, in bytes."""
+        """Estimate the peak memory of a draw in bytes, arrays kept for all draws included."""
         pixels = float(self.shape[0] * self.shape[1])
         n_halos = sum(plane.group_numbers.sum() for plane in self.planes) * pixels * self.pixel**2
         single = self.dtype.itemsize == 4
-        painter = 22e6 * self.dtype.itemsize / 4  # tables of halo profiles
+        painter = 22e6 * self.dtype.itemsize / 4  # the tables of halo profiles
         kept = pixels * ((7 if single else 10) + (3.05 if single else 4.2) * len(self.planes))
-        # Halos are drawn first; while they are painted, there are maps of each source, too.
+        # Halos are drawn before the maps are made. While they are painted, the maps of all sources
+        # are in memory, too.
         maps = pixels * ((112 if single else 168) + (22 if single else 44) * (n_sources - 1))
         return painter + kept + max(12 * pixels + 310 * n_halos, maps + 230 * n_halos)
 
     # --- before the draws -------------------------------------------------------------------
 
     def _large_scale(self, statistics, plane, ell):
-        """Return the density of a plane and its tracers, which together have the matter's power.
+        """Return the lognormal density of a plane, and the halo tracers of each mass group.
 
-        Tracers are not linear in the density, so that its power is found by iteration.
+        Diffuse matter and halos together must have the power spectrum of the matter. Because
+        the tracers are not linear in the density, the power of the density is found by iteration.
         """
         nodes = np.geomspace(ell[ell > 0].min(), ell.max(), 300)
         k = nodes / plane.distance
@@ -150,7 +154,7 @@ class Box:
 
         pixel_volume = plane.distance**2 * plane.thickness * (self.pixel * _COARSE_FACTOR) ** 2
         target = on_grid(statistics.large_scale_power(k, plane.z) / pixel_volume)
-        # Halos are uniformly distributed over a coarse pixel.
+        # Halos have uniform random positions within a coarse pixel, which smooths their density.
         window = _half(pixel_window(self._coarse_shape))
         responses = [
             on_grid(response) * window for response in statistics.group_responses(k, plane.z)
@@ -166,10 +170,10 @@ class Box:
         return field, tracers
 
     def _small_halo_amplitude(self, statistics, source, z_source, ell):
-        """Return the amplitude of the power that neither painted halos nor planes have.
+        """Return the amplitude of the Gaussian noise that stands for halos too small to be painted.
 
-        It is that of halos too small to be painted, so many in each pixel that their sum is
-        Gaussian.
+        The power of the noise is the part of the convergence power that painted halos and planes
+        lack. Each pixel has so many of the small halos that their sum is Gaussian.
         """
         nodes = np.geomspace(max(ell[ell > 0].min(), 1.0), ell.max(), 200)
         included = np.zeros(nodes.shape)
@@ -188,13 +192,13 @@ class Box:
         return (np.sqrt(values) / self.pixel).astype(self.dtype)
 
     def _tabulate_redshifts(self, cosmology, z_sources):
-        """Tabulate by redshift: distance, the angle of r200c, and the convergence of a mass."""
+        """Tabulate the distance, and the angular r200c and convergence of one solar mass."""
         z = np.geomspace(1e-4, highest_redshift(z_sources), 3000)
         self._z = z
         self._chi = cosmology.comoving_distance(z).to_value(u.Mpc)
         distance = cosmology.angular_diameter_distance(z).to_value(u.Mpc)
         radius = radius_200c(1 * u.solMass, z, cosmology).to_value(u.Mpc)
-        self._size = radius / distance / self.pixel  # of one solar mass, pixels
+        self._size = radius / distance / self.pixel  # r200c of one solar mass, pixels
         self._strength = [mass_to_kappa(z, s, cosmology) / self.pixel**2 for s in z_sources]
 
     # --- a draw -----------------------------------------------------------------------------
@@ -210,11 +214,13 @@ class Box:
         Returns
         -------
         kappa_hat : `numpy.ndarray`
-            The Fourier transform of the convergence, averaged over pixels,
+            The Fourier transform, as in `scipy.fft.rfft2`, of the convergence averaged over pixels,
             ``(n_sources, ny, nx // 2 + 1)``.
         halos : dict
-            Arrays ``(n,)`` of all painted halos: x, y (pixels of the box), redshift, mass (M200c,
-            solar masses), concentration, ellipticity, angle (radians, from +x to +y).
+            The properties of all painted halos as arrays ``(n,)``, keyed by name: ``x`` and ``y``
+            (pixel positions in the box), ``redshift``, ``mass`` (M200c in solar masses),
+            ``concentration`` (c200c), ``ellipticity``, ``angle`` (of the long axis, radians from +x
+            to +y), ``size`` (r200c in pixels) and ``resolved`` (bool).
         """
         n_sources = len(self._strength)
         diffuse = np.zeros((n_sources, *self._coarse_shape), dtype=self.dtype)
@@ -236,19 +242,19 @@ class Box:
             unpainted = self._refined(scipy.fft.rfft2(diffuse[s])) + noise * self._small_halos[s]
             total[s] += unpainted * self._window
             total[s] *= self._transfer
-            # The mean density of the box is that of the universe.
+            # A zero mean: the mean density of the box is that of the universe.
             total[s, 0, 0] = 0.0
         return total, halos
 
     def _draw_halos(self, plane, densities, rng):
-        """Draw positions, redshifts and masses of halos in a plane, by mass group."""
+        """Draw the positions, redshifts and masses of the halos in a plane, by mass group."""
         ny, nx = self._coarse_shape
         area = (self.pixel * _COARSE_FACTOR) ** 2
         cells, values = [], []
         for j, (number, density) in enumerate(zip(plane.group_numbers, densities, strict=True)):
             total = np.cumsum(density, dtype=float)
             n = rng.poisson(total[-1] * number * area)
-            # Sorted, so that the search reads memory in order.
+            # Sorted, so that searchsorted reads memory in order.
             place = np.sort(rng.random(n)) * total[-1]
             cells.append(np.searchsorted(total, place, side="right"))
             low, high = plane.group_cumulative[j : j + 2]
@@ -264,11 +270,11 @@ class Box:
             "y": cell // nx * _COARSE_FACTOR + jitter[1],
             "redshift": np.interp(distance, self._chi, self._z),
             "mass": np.exp(log_mass),
-            "concentration": log_concentration,  # `_draw_shapes` adds the scatter
+            "concentration": log_concentration,  # the median ln c; `_draw_shapes` adds the scatter
         }
 
     def _draw_shapes(self, halos, rng):
-        """Draw concentrations, ellipticities and orientations, and add the sizes in pixels."""
+        """Draw concentrations, ellipticities and orientations, and compute sizes, in place."""
         n, physics = len(halos["x"]), self.physics
         scatter = rng.standard_normal(n, dtype=np.float32) * physics.concentration_scatter
         halos["concentration"] = np.clip(
@@ -295,14 +301,15 @@ class Box:
                      halos["ellipticity"], halos["angle"])
 
     def _refined(self, coarse):
-        """Return the Fourier transform on the fine grid of a field on the coarse grid."""
+        """Convert the Fourier transform of a field on the coarse grid to the grid of the map."""
         (ny, nx), (cy, cx) = self.shape, self._coarse_shape
         fine = np.zeros((ny, nx // 2 + 1), dtype=coarse.dtype)
-        # The Nyquist frequency of an even grid stands for two frequencies, and is left out.
+        # On an even grid, the Nyquist mode stands for both signs of the frequency, so it is left
+        # out.
         positive, negative, along_x = (cy + 1) // 2, (cy - 1) // 2, (cx + 1) // 2
         fine[:positive, :along_x] = coarse[:positive, :along_x]
         fine[ny - negative :, :along_x] = coarse[cy - negative :, :along_x]
-        # The center of a coarse pixel lies between those of its fine pixels.
+        # The center of a coarse pixel lies between the centers of its fine pixels.
         shift = (_COARSE_FACTOR - 1) / 2
         phase_y = np.exp(-2j * np.pi * shift * scipy.fft.fftfreq(ny))[:, np.newaxis]
         phase_x = np.exp(-2j * np.pi * shift * scipy.fft.rfftfreq(nx))[np.newaxis, :]
@@ -311,11 +318,11 @@ class Box:
         return fine
 
     def kappa(self, kappa_hat: np.ndarray) -> np.ndarray:
-        """Return the convergence from its Fourier transform, ``(ny, nx)``."""
+        """Compute the convergence, ``(ny, nx)``, from its Fourier transform."""
         return scipy.fft.irfft2(kappa_hat, self.shape)
 
     def gamma(self, kappa_hat: np.ndarray) -> np.ndarray:
-        """Return the complex shear, in the pixel basis, of a transformed convergence."""
+        """Compute the complex shear in the pixel basis from the transformed convergence."""
         kernel = _half(shear_kernel(self.shape))
         first = scipy.fft.irfft2(kappa_hat * kernel.real.astype(self.dtype), self.shape)
         second = scipy.fft.irfft2(kappa_hat * kernel.imag.astype(self.dtype), self.shape)
@@ -323,5 +330,5 @@ class Box:
 
 
 def _half(plane):
-    """Return the columns of a full Fourier transform that `scipy.fft.rfft2` has."""
+    """Return the columns of a full Fourier transform that `scipy.fft.rfft2` keeps."""
     return plane[:, : plane.shape[1] // 2 + 1]

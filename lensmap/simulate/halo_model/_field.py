@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`HaloModelField`: realistic convergence fields with known halos, in about a second each."""
+"""`HaloModelField`: draw realistic convergence fields with known halos, each in about a second."""
 
 from __future__ import annotations
 
@@ -45,56 +45,59 @@ if TYPE_CHECKING:
 
 __all__ = ["HaloModelField"]
 
-# Larger boxes are not flat.
+# The flat-sky approximation fails in larger boxes.
 _MAX_SIDE_DEG = 25.0
 
 
 class HaloModelField(Parametrized):
-    r"""Convergence fields of a halo model: clustered NFW halos and diffuse matter.
+    r"""Convergence fields from a halo model: clustered NFW halos and diffuse matter.
 
-    The line of sight is divided into planes of comoving distance. In each plane, a lognormal
-    density has the large-scale structure. Halos are drawn from the mass function, follow the
-    density with their bias, and are painted as truncated elliptical NFW halos with scatter in
-    concentration. Matter outside halos follows the density itself. The power of the density is
-    chosen so that the total has the non-linear power of matter; halos too small to be painted add
-    Gaussian power. The planes add up along straight lines (Born approximation) in a periodic box
-    that is larger than the field, so that the shear includes mass outside the field.
+    The line of sight is divided into planes of equal comoving thickness. In each plane, a lognormal
+    density describes the large-scale structure. Halos are drawn from the mass function, trace the
+    density according to their bias, and are painted as truncated elliptical NFW halos with scatter
+    in concentration. Matter outside the painted halos is proportional to the density. The power of
+    the density is chosen so that halos and diffuse matter together have the non-linear matter
+    power spectrum. Halos too small to be painted are replaced by Gaussian noise with their power.
+    The convergence is the sum over the planes along straight lines of sight (Born approximation).
+    The periodic box is larger than the field, so that the shear includes the effect of mass outside
+    the field.
 
     Parameters
     ----------
     z_source : float, SourceRedshifts or sequence of them
-        The source redshift or its distribution. A sequence gives one field of the same matter for
-        each.
+        The source redshift or redshift distribution. For a sequence, each draw gives one field for
+        each item, all with the same matter along the line of sight.
     shape : tuple of int
-        The shape of the fields, ``(ny, nx)``, even.
+        The shape of the fields in pixels, ``(ny, nx)``. Both numbers must be even.
     pixel_scale : `~astropy.units.Quantity` or str
-        The side of a pixel, an angle. Pixels hold the mean convergence over their area.
+        The angular side of a pixel. Each pixel holds the mean convergence over its area.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        A flat cosmology, as for `lensmap.cosmology.get_cosmology`.
+        A flat cosmology. See `lensmap.cosmology.get_cosmology`.
     padding : float
-        The size of the periodic box in units of the size of the field, 1 to 10. With 1, the
-        field is the box.
+        The size of the periodic box in units of the size of the field, 1 to 10. With 1, the field
+        itself is periodic.
     resolution : None, str or callable
-        The finite resolution of a simulation to imitate: ``"massivenus"``, or a function from
-        multipoles to a factor on amplitudes. None has the resolution of the pixels.
+        The simulation whose finite resolution is imitated: ``"massivenus"``, or a function that
+        returns the factor on the Fourier amplitudes for given multipoles. If None, only the pixels
+        limit the resolution.
     center : `~astropy.coordinates.SkyCoord` or None
-        The position of the center; None is RA 180 deg, Dec 0.
+        The center of the fields on the sky. If None, RA 180 deg, Dec 0.
     min_mass : `~astropy.units.Quantity`
-        The lowest M200c of halos that are painted one by one.
+        The lowest M200c of the halos that are painted individually.
     truncation : float
         The truncation radius of halos in units of r200c, between 1 and 4.
     concentration_scatter : float
-        The standard deviation of ln c200c at a given mass and redshift, at most 0.6. All
-        concentrations are between 1 and 30.
+        The standard deviation of ln c200c at a given mass and redshift, at most 0.6. Concentrations
+        are clipped to the range 1 to 30.
     concentration_factor : float
-        A factor on the median c(M, z), between 0.5 and 2.
+        A factor that multiplies the median c200c(M, z), between 0.5 and 2.
     ellipticity : tuple of float
-        Mean and standard deviation of (a - b) / (a + b) of the projected halos; (0, 0) makes them
-        round.
+        The mean and the standard deviation of the ellipticity (a - b) / (a + b) of the projected
+        halos. With (0, 0), all halos are round.
     min_listed_mass : `~astropy.units.Quantity`
-        The lowest M200c in the tables of halos.
+        The lowest M200c of the halos in the halo table of a field.
     dtype : {"float32", "float64"}
-        The precision of the fields.
+        The floating-point precision of the fields.
 
     Raises
     ------
@@ -105,11 +108,11 @@ class HaloModelField(Parametrized):
 
     Notes
     -----
-    The mass function is that of Tinker et al. 2008, the bias that of Tinker et al. 2010 and the
-    concentration that of Diemer & Joyce 2019, all from colossus. The non-linear power is that of
-    Takahashi et al. 2012. The mean convergence of a box is 0. The model has no substructure, no
-    alignment of halos with the structure around them, no correlation between planes, and no
-    deflection between planes.
+    The mass function is from Tinker et al. 2008, the halo bias from Tinker et al. 2010, and the
+    concentration from Diemer & Joyce 2019, all computed with colossus. The non-linear matter power
+    spectrum is from Takahashi et al. 2012. The mean convergence of the box is 0. The model does not
+    include substructure, alignment of halos with the structure around them, correlation between
+    planes, or deflection of light between planes.
 
     References
     ----------
@@ -195,7 +198,7 @@ class HaloModelField(Parametrized):
 
     @property
     def _box_shape(self):
-        """The shape ``(ny, nx)`` of the box: even, and fast to transform."""
+        """The shape of the box in pixels, ``(ny, nx)``: even, and fast to Fourier transform."""
         return tuple(
             2 * scipy.fft.next_fast_len(int(np.ceil(self.padding * n / 2)), real=True)
             if self.padding > 1
@@ -205,12 +208,12 @@ class HaloModelField(Parametrized):
 
     @property
     def _corner(self):
-        """The first pixel (y, x) of the field in the box."""
+        """The position (y, x) in the box of the first pixel of the field."""
         return tuple((box - n) // 2 for box, n in zip(self._box_shape, self.shape, strict=True))
 
     @cached_property
     def wcs(self) -> WCS:
-        """The `~astropy.wcs.WCS` of the fields: a tangent plane, north up and east left."""
+        """The `~astropy.wcs.WCS` of the fields: a tangent plane with north up and east left."""
         return flat_wcs(self.shape, self.pixel_scale, self.center)
 
     # --- draws ------------------------------------------------------------------------------
@@ -237,9 +240,9 @@ class HaloModelField(Parametrized):
         )
 
     def prepare(self) -> HaloModelField:
-        """Compute everything that does not depend on the draw, which takes some seconds.
+        """Compute everything that is the same for all draws, which takes some seconds.
 
-        The first draw does so as well.
+        If ``prepare`` was not called, the first draw does this.
 
         Returns
         -------
@@ -255,32 +258,33 @@ class HaloModelField(Parametrized):
         Returns
         -------
         float
-            The largest memory at any time in bytes, with what `prepare` keeps and without the
-            program itself. The estimate is right to about 30 percent.
+            The peak memory in bytes, accurate to about 30 percent. It includes the arrays that
+            ``prepare`` computes, but not the memory of Python and its libraries.
         """
         return self._box.memory
 
-    # "| Any" lets type checkers accept both uses: which one it is depends on ``z_source``.
+    # "| Any" lets type checkers accept the result as a field or as a list: which of the two it is
+    # depends on ``z_source``.
     def draw(self, rng: RNGLike = None) -> LensingField | Any:
         """Draw a field.
 
         Parameters
         ----------
         rng : None, int, `~numpy.random.SeedSequence` or `numpy.random.Generator`
-            Seed or generator; None is different in each call.
+            Seed or generator. None draws a new seed in each call.
 
         Returns
         -------
         LensingField or list of LensingField
-            Convergence, shear and halos, which unpack as ``kappa, halos = ...``. If ``z_source`` is
-            a sequence, a list with a field for each source redshift. The table of halos has
-            those in the field of at least ``min_listed_mass`` in front of the farthest sources;
-            ``angle`` is that of the long axis from +x to +y.
+            The field, which unpacks as ``kappa, halos = ...``. If ``z_source`` is a sequence, a
+            list with one field for each source redshift. The halo table lists the halos in the
+            field with at least ``min_listed_mass``, out to the farthest sources, even in the fields
+            of nearer sources. Its column ``angle`` is the angle of the long axis, from +x to +y.
 
         Notes
         -----
-        On one machine, a seed gives the same bits for any number of workers; other machines
-        differ by rounding.
+        On one machine, the same seed gives bitwise identical fields for any number of workers. On
+        another machine, rounding errors may differ.
         """
         kappa_hat, drawn = self._box.draw(as_generator(rng))
         halos = self._halo_table(drawn)
@@ -296,7 +300,7 @@ class HaloModelField(Parametrized):
         return result if self._several else result[0]
 
     def _halo_table(self, drawn):
-        """Return the table of halos in the field above the lowest listed mass, by mass."""
+        """Return the table of halos in the field above ``min_listed_mass``, most massive first."""
         (y0, x0), (ny, nx) = self._corner, self.shape
         box_ny, box_nx = self._box_shape
         x = (drawn["x"] - x0 + 0.5) % box_nx - 0.5
@@ -327,7 +331,7 @@ class HaloModelField(Parametrized):
 
 
 def _check_sources(z_source):
-    """Return the source redshifts as a tuple, and whether they were given as a sequence."""
+    """Return the source redshifts as a tuple, and whether ``z_source`` is a sequence."""
     several = isinstance(z_source, (list, tuple)) or np.ndim(z_source) == 1
     sources = tuple(map(check_z_source, z_source if several else [z_source]))
     if not sources:

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Lognormal density fields with a given power on a periodic grid, and biased tracers of them."""
+"""Lognormal density fields with a given power spectrum on a periodic grid, and biased tracers."""
 
 from __future__ import annotations
 
@@ -13,53 +13,56 @@ from numpy.typing import ArrayLike
 
 __all__ = ["MAX_LINEAR_BIAS", "LognormalField", "white_noise"]
 
-#: Linear tracers of a higher bias would be cut off at zero density over most of the grid.
+#: The largest bias of linear tracers. With a higher bias, the density of the tracers would be
+#: negative, and so be set to zero, over most of the grid.
 MAX_LINEAR_BIAS = 2.0
 
-# The largest standard deviation of the log density of rare tracers.
+# The largest standard deviation of the logarithm of the density of rare tracers.
 _MAX_LOG_DEVIATION = 2.5
 
 
 def white_noise(
     shape: tuple[int, int], rng: np.random.Generator, dtype: np.dtype | type = np.float32
 ) -> np.ndarray:
-    """Return the Fourier transform of real white noise with unit variance.
+    """Draw real white noise with unit variance, and return its Fourier transform.
 
     Parameters
     ----------
     shape : tuple of int
-        The shape of the grid, ``(ny, nx)``.
+        The shape of the grid in pixels, ``(ny, nx)``.
     rng : `numpy.random.Generator`
         The random number generator.
     dtype : numpy.dtype
-        ``float32`` or ``float64``.
+        The floating-point precision, ``float32`` or ``float64``.
 
     Returns
     -------
     `numpy.ndarray`
-        Complex, ``(ny, nx // 2 + 1)``, as from `scipy.fft.rfft2`.
+        The complex transform, ``(ny, nx // 2 + 1)``, as returned by `scipy.fft.rfft2`.
     """
-    # numpy's types of dtype leave out numpy.dtype itself.
+    # numpy's annotation of this dtype parameter leaves out numpy.dtype itself.
     return scipy.fft.rfft2(rng.standard_normal(shape, dtype=dtype))  # type: ignore[arg-type]
 
 
 class LognormalField:
-    r"""A lognormal density contrast :math:`\delta = \exp(g - \sigma^2/2) - 1`, g Gaussian.
+    r"""A lognormal density contrast :math:`\delta = \exp(g - \sigma^2/2) - 1`.
 
-    The correlation of the Gaussian field is :math:`\ln(1 + \xi)`, so that the density contrast has
-    the correlation :math:`\xi` of the given power.
+    Here g is a Gaussian field with variance :math:`\sigma^2` and the correlation function
+    :math:`\ln(1 + \xi)`. The density contrast then has the correlation function :math:`\xi`, which
+    is the transform of the given power.
 
     Parameters
     ----------
     power : `numpy.ndarray`
-        The power of the density contrast at each wave number of the grid, in units of the pixel
+        The power of the density contrast at each wave vector of the grid, in units of the pixel
         area, ``(ny, nx // 2 + 1)``.
     shape : tuple of int
-        The shape of the grid, ``(ny, nx)``.
+        The shape of the grid in pixels, ``(ny, nx)``.
     dtype : numpy.dtype
-        ``float32`` or ``float64``.
+        The floating-point precision, ``float32`` or ``float64``.
     smoothing : float or `numpy.ndarray`
-        The factor on the amplitudes of the Gaussian field that rare tracers follow, a number or
+        The factor that multiplies the Fourier amplitudes of the Gaussian field to give the smoothed
+        field that rare tracers follow. A number, or one for each wave vector,
         ``(ny, nx // 2 + 1)``.
 
     References
@@ -90,7 +93,7 @@ class LognormalField:
         self.smooth_variance = float(scipy.fft.irfft2(smooth, shape)[0, 0])
 
     def __getstate__(self):
-        # Workers only draw; `total_power` alone needs these arrays.
+        # Worker processes only draw. These arrays are needed by `total_power` alone.
         return {**self.__dict__, "_gaussian": None, "_power": None}
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +107,7 @@ class LognormalField:
         Returns
         -------
         density, smooth : `numpy.ndarray`
-            The density in units of its mean, and the smoothed Gaussian field, ``(ny, nx)``.
+            The density in units of its mean, and the smoothed Gaussian field, each ``(ny, nx)``.
         """
         noise = white_noise(self.shape, rng, self._amplitude.dtype)
         noise *= self._amplitude
@@ -122,23 +125,23 @@ class LognormalField:
     ) -> np.ndarray:
         r"""Return the power of diffuse matter and tracers together, without 1-halo terms.
 
-        It is exact for the density and for rare tracers, which are exponentials of Gaussian
-        fields: :math:`\langle e_1 e_2 \rangle - 1 = \exp(b_1 b_2 \xi_{12}) - 1`.
+        The power is exact for the density and for rare tracers. Both are exponentials of Gaussian
+        fields, for which :math:`\langle e_1 e_2 \rangle - 1 = \exp(b_1 b_2 \xi_{12}) - 1`.
 
         Parameters
         ----------
         diffuse_response : float
-            The response of matter that follows the density itself.
+            The linear response of diffuse matter to the density.
         responses : sequence of `numpy.ndarray`
-            The response of the mass in each kind of tracers, bias included,
-            ``(ny, nx // 2 + 1)``.
+            The linear response of the mass in each group of tracers to the density, bias included,
+            each ``(ny, nx // 2 + 1)``.
         tracers : sequence of LinearTracer or RareTracer
-            The result of `tracer` for each.
+            The tracers of each group, as returned by `tracer`.
 
         Returns
         -------
         `numpy.ndarray`
-            In the units of the power of the field, ``(ny, nx // 2 + 1)``.
+            The power, in the same units as the power of the field, ``(ny, nx // 2 + 1)``.
         """
         linear = diffuse_response + sum(
             response
@@ -165,28 +168,29 @@ class LognormalField:
         return total
 
     def tracer(self, bias: float) -> LinearTracer | RareTracer:
-        r"""Return the density of tracers with a bias, as a function of the drawn fields.
+        r"""Return the function that converts drawn fields to the density of tracers with a bias b.
 
-        Up to a bias of 2, tracers are linear where their density stays positive: their density is
-        :math:`\max(0, 1 + b' \delta) / n`, where n makes its mean 1 and b' its response to the
-        density on large scales b. (On large scales any function F of a Gaussian field follows it
-        with the slope :math:`\langle F g \rangle / \sigma^2`, which is 1 for matter.) Tracers of a
-        higher bias are rare: they follow the Gaussian field smoothed over the region that
-        collapsed, as :math:`\exp(b g - b^2 \sigma^2 / 2)`, whose response is b at any density.
+        Up to a bias of 2, the density of tracers is linear in the density wherever it is positive:
+        it is :math:`\max(0, 1 + b' \delta) / n`. The norm n is chosen so that the mean is 1, and
+        the slope b' so that the bias on large scales is b. (On large scales, any function F of a
+        Gaussian field g follows g with the slope :math:`\langle F g \rangle / \sigma^2`, which is 1
+        for the matter density.) Tracers with a higher bias are the rare, massive halos. Their
+        density is :math:`\exp(b g - b^2 \sigma^2 / 2)`, where g is the Gaussian field smoothed over
+        the region that collapsed into a halo. Its bias is b for any amplitude of g.
 
         Parameters
         ----------
         bias : float
-            The bias b, positive.
+            The bias b of the tracers, positive.
 
         Returns
         -------
         LinearTracer or RareTracer
-            A function from the two fields of `draw` to the density of tracers in units of its
-            mean. The density is not negative, and its mean over many draws is 1.
+            A function of the two fields returned by `draw`. It returns the density of tracers in
+            units of its mean, which is nowhere negative, and is 1 when averaged over many draws.
         """
         if bias > MAX_LINEAR_BIAS:
-            # Without this limit the rarest tracers would all fall into a few pixels.
+            # Without this limit, almost all of the rarest tracers would lie in a few pixels.
             max_bias = _MAX_LOG_DEVIATION / np.sqrt(max(self.smooth_variance, 1e-12))
             return RareTracer(min(bias, max_bias), self.smooth_variance, bias)
         nodes, weights = _gauss_hermite()
@@ -199,7 +203,8 @@ class LognormalField:
             return np.sum(weights * density * nodes) / sigma / norm, norm
 
         low, high = bias, 30 * bias
-        # Up to a bias of 1 the density never reaches zero; beyond ``high``, no slope has the bias.
+        # Up to a bias of 1, the density never falls to zero, so the slope is the bias. If even the
+        # slope ``high`` does not reach the bias, ``high`` is used.
         if bias <= 1 or response(high)[0] <= bias:
             slope = bias if bias <= 1 else high
             return LinearTracer(slope, response(slope)[1])
@@ -210,13 +215,13 @@ class LognormalField:
 
 
 class LinearTracer(NamedTuple):
-    """Tracers whose density is linear in that of matter, and nowhere negative."""
+    """Tracers whose density is a linear function of the matter density, cut off at zero."""
 
     slope: float
     norm: float
 
     def __call__(self, density: np.ndarray, smooth: np.ndarray) -> np.ndarray:
-        """Return the density of tracers in units of its mean, ``(ny, nx)``."""
+        """Return the density of the tracers in units of its mean, ``(ny, nx)``."""
         traced = density * density.dtype.type(self.slope / self.norm)
         traced += density.dtype.type((1 - self.slope) / self.norm)
         return np.maximum(traced, 0, out=traced)
@@ -230,7 +235,7 @@ class RareTracer(NamedTuple):
     requested_bias: float
 
     def __call__(self, density: np.ndarray, smooth: np.ndarray) -> np.ndarray:
-        """Return the density of tracers in units of its mean, ``(ny, nx)``."""
+        """Return the density of the tracers in units of its mean, ``(ny, nx)``."""
         traced = smooth * smooth.dtype.type(self.bias)
         traced -= smooth.dtype.type(self.bias**2 * self.variance / 2)
         return np.exp(traced, out=traced)
@@ -238,6 +243,6 @@ class RareTracer(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _gauss_hermite():
-    """Return nodes and weights for means over a normal distribution."""
+    """Return the nodes and weights of Gauss-Hermite means over a standard normal distribution."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(300)
     return nodes, weights / weights.sum()

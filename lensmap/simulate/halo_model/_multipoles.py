@@ -1,8 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Radial functions of halo multipoles in Fourier space, and the coefficients of each halo.
+"""Radial functions for the multipoles of halos in Fourier space, and the coefficients of a halo.
 
-The multipoles of halos of all sizes, truncations and ellipticities, as functions of the wave
-number, are linear combinations of a few radial functions: the first singular vectors of a table.
+Each multipole of a halo is a function of the wave number. For halos of all sizes, truncations and
+ellipticities, it is closely approximated by a linear combination of a few radial functions. These
+are the first singular vectors of a table of multipoles.
 """
 
 from __future__ import annotations
@@ -20,50 +21,55 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_ELLIPTICITY", "N_ALIAS_ZONES", "MultipoleTable", "multipole_tables"]
 
-# Nodes of the tables in scale radius, truncation (in scale radii) and ellipticity.
+# The number of nodes of the tables in scale radius, truncation radius and ellipticity, and the
+# range of the truncation radius in scale radii.
 _N_SCALES, _N_TAUS, _N_ELLIPTICITIES = 110, 24, 6
 _TAU_RANGE = (1.0, 120.0)
 
-#: The largest (a - b) / (a + b) of the tables.
+#: The largest ellipticity (a - b) / (a + b) in the tables.
 MAX_ELLIPTICITY = 0.6
 
-# The number of radial functions of each multipole.
+# The number of radial functions, keyed by the order of the multipole.
 _RANKS = {0: 15, 2: 11, 4: 7}
 _UNRESOLVED_RANKS = {0: 5}
 
-# The truncation radii of the tables, in pixels.
+# The limits of the truncation radius, in pixels, in the tables of unresolved and resolved halos.
 _MAX_UNRESOLVED_RADIUS = 8.0
 _MIN_RESOLVED_RADIUS = 0.8
 
-#: The number of aliased zones of wave numbers on each side of the first zone.
+#: The number of aliased zones, each as wide as the sampling frequency, on each side of the first.
 N_ALIAS_ZONES = 3
 
-# Wave numbers times pixels: from a box of 20 000 pixels to the corner of the last aliased zone.
+# ln of the wave number in radians per pixel, from the fundamental mode of a box of 20 000 pixels to
+# the corner of the last aliased zone.
 _LOG_K = np.linspace(
     np.log(2 * np.pi / 20_000), np.log((2 * N_ALIAS_ZONES + 1) * np.pi * np.sqrt(2)), 190
 )
 
-# Halos for which coefficients are summed at a time, so that the sums stay in the processor's cache.
+# The number of halos whose coefficients are computed at a time, so that the intermediate arrays fit
+# into the processor's cache.
 _HALOS_PER_CHUNK = 4096
 
 
 @lru_cache(maxsize=2)
 def multipole_tables(*, resolved: bool = True) -> dict[int, MultipoleTable]:
-    """Return the tables of halo multipoles.
+    """Return the tables of halo multipoles, computed at the first call.
 
     Parameters
     ----------
     resolved : bool
-        Whether pixels resolve the halos. The tables of unresolved halos are for round ones only.
+        Whether the tables are for halos that the pixels resolve. Unresolved halos are round, so
+        they have the monopole only.
 
     Returns
     -------
     dict
-        From the multipole (0, 2 and 4, or 0 alone) to its `MultipoleTable`.
+        The `MultipoleTable` of each multipole, keyed by its order: 0, 2 and 4 for resolved halos, 0
+        for unresolved halos.
     """
     ranks = _RANKS if resolved else _UNRESOLVED_RANKS
     nodes = _table_nodes(resolved)
-    # Only radii that occur enter the singular vectors.
+    # Only truncation radii that can occur enter the singular vectors.
     radius = np.exp(nodes.log_scale)[:, None] * np.exp(nodes.log_tau)[None, :]
     occurring = radius > _MIN_RESOLVED_RADIUS if resolved else radius < _MAX_UNRESOLVED_RADIUS
     return {
@@ -73,7 +79,17 @@ def multipole_tables(*, resolved: bool = True) -> dict[int, MultipoleTable]:
 
 
 class _Nodes(NamedTuple):
-    """Nodes of the tables: ln scale radius (pixels), ln truncation (scale radii), ellipticity."""
+    """The halo parameters at which multipoles are tabulated.
+
+    Attributes
+    ----------
+    log_scale : `numpy.ndarray`
+        ln of the scale radius in pixels.
+    log_tau : `numpy.ndarray`
+        ln of the truncation radius in scale radii.
+    ellipticity : `numpy.ndarray`
+        The ellipticity (a - b) / (a + b).
+    """
 
     log_scale: np.ndarray
     log_tau: np.ndarray
@@ -92,9 +108,10 @@ def _table_nodes(resolved):
 
 
 def _multipoles(nodes, orders):
-    r"""Return the multipoles of the Fourier transforms of elliptical halos.
+    r"""Compute the multipoles of the Fourier transforms of elliptical halos.
 
-    At the angle phi from the long axis, the transform is the circular one at
+    The Fourier transform of a halo with axis ratio q, at the wave number k and the angle
+    :math:`\phi` from the long axis, is the transform of the circular halo at the wave number
     :math:`k \sqrt{\cos^2\phi / q + q \sin^2\phi}`.
 
     Parameters
@@ -107,7 +124,7 @@ def _multipoles(nodes, orders):
     Returns
     -------
     dict
-        From the order to the multipole, ``(n_scales, n_taus, n_ellipticities, n_k)``.
+        The multipoles, keyed by their order, each ``(n_scales, n_taus, n_ellipticities, n_k)``.
     """
     n_angles = 16  # in a quadrant: the trapezoidal rule is exact far beyond the orders used
     phi = (np.arange(n_angles) + 0.5) * np.pi / (2 * n_angles)
@@ -128,7 +145,7 @@ def _multipoles(nodes, orders):
 
 
 class MultipoleTable:
-    """Radial functions of one multipole, and their coefficients by halo parameters."""
+    """The radial functions of one multipole, and a table of the coefficients of halos."""
 
     def __init__(
         self, nodes: _Nodes, profiles: np.ndarray, occurring: np.ndarray, rank: int
@@ -141,12 +158,12 @@ class MultipoleTable:
         self._values = values.reshape(*profiles.shape[:3], rank).astype(np.float32)
 
     def function(self, r: int, k: np.ndarray) -> np.ndarray:
-        """Return radial function number r at wave numbers (times pixels)."""
+        """Return the radial function with index r at wave numbers k, in radians per pixel."""
         log_k = np.log(np.maximum(k, np.exp(_LOG_K[0])))
         return np.interp(log_k, _LOG_K, self.functions[r])
 
     def coefficients(self, halos: Halos) -> np.ndarray:
-        """Interpolate the coefficients of halos linearly, ``(n_functions, n)``."""
+        """Interpolate linearly the coefficients of each halo, ``(n_functions, n)``."""
         i, fi = _node_and_fraction(np.log(halos.scale), self._nodes.log_scale)
         j, fj = _node_and_fraction(np.log(halos.tau), self._nodes.log_tau)
         _, n_taus, n_e, rank = self._values.shape
@@ -173,7 +190,10 @@ class MultipoleTable:
 
 
 def _node_and_fraction(values, nodes):
-    """Return the node below each value, and the fraction of the step (equal steps) beyond it."""
+    """Return the index of the node below each value, and the fraction of the step above it.
+
+    The nodes must be equally spaced.
+    """
     place = (values - nodes[0]) / (nodes[1] - nodes[0])
     place = np.clip(place, 0.0, len(nodes) - 1.000001)
     below = place.astype(np.intp)

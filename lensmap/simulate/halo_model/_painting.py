@@ -1,14 +1,16 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-r"""Many halos on a periodic grid, painted in Fourier space.
+r"""Paint many halos on a periodic grid, in Fourier space.
 
-The Fourier transform of an elliptical halo is that of a circular one, stretched. Each of its
+The Fourier transform of an elliptical halo is a stretched transform of a circular halo. Each of its
 multipoles is a function of the wave number that varies smoothly with the size, truncation and
-ellipticity of the halo, so that a few radial functions span them all. The halos are added to the
-grid as points, weighted by the coefficient of one function; the grid is transformed and multiplied
-by that function. No mass is lost, not even in the far wings.
+ellipticity of the halo, so that a few radial functions span the multipoles of all halos. For each
+radial function, the halos are added to the grid as points weighted by their coefficients. The grid
+is then Fourier transformed and multiplied by the radial function. No mass is lost, not even in the
+outer wings of a halo.
 
-Pixels hold means over their area. A cusp has power beyond the Nyquist frequency, which is aliased
-to lower frequencies. Including it makes an unresolved halo a single pixel without ripples.
+Each pixel holds the mean over its area. The cusp of a halo has power beyond the Nyquist frequency,
+which is aliased to lower frequencies. Because this aliased power is included, an unresolved halo
+fills a single pixel and has no ripples around it.
 """
 
 from __future__ import annotations
@@ -24,22 +26,22 @@ __all__ = ["HaloPainter", "Halos"]
 
 
 class Halos(NamedTuple):
-    """Halos to paint, as arrays ``(n,)``.
+    """The properties of the halos to paint, as arrays ``(n,)``.
 
     Attributes
     ----------
     x, y : `numpy.ndarray`
-        Pixel positions; whole numbers for unresolved halos.
+        Pixel positions, which are whole numbers for unresolved halos.
     resolved : `numpy.ndarray`
-        Bool: whether pixels resolve the halo.
+        Whether the pixels resolve the halo, bool.
     weight : `numpy.ndarray`
-        The sum of kappa over all pixels, ``(n_sources, n)``.
+        The sum over all pixels of the convergence of the halo, ``(n_sources, n)``.
     scale : `numpy.ndarray`
         The scale radius in pixels.
     tau : `numpy.ndarray`
         The truncation radius in scale radii.
     ellipticity, angle : `numpy.ndarray`
-        (a - b) / (a + b), and the angle of the long axis from +x to +y in radians.
+        The ellipticity (a - b) / (a + b), and the angle of the long axis in radians, from +x to +y.
     """
 
     x: np.ndarray
@@ -53,26 +55,28 @@ class Halos(NamedTuple):
 
 
 class HaloPainter:
-    """Paints halos on a periodic grid.
+    """Paint halos on a periodic grid.
 
     Parameters
     ----------
     shape : tuple of int
-        The shape of the grid, ``(ny, nx)``.
+        The shape of the grid in pixels, ``(ny, nx)``.
     dtype : numpy.dtype
-        ``float32`` or ``float64``: the precision of the transforms.
+        The precision of the Fourier transforms, ``float32`` or ``float64``.
     """
 
     def __init__(self, shape: tuple[int, int], dtype: np.dtype | type = np.float32) -> None:
         self.shape = shape
         self.dtype = np.dtype(dtype)
-        # Pickled with the painter: singular vectors made on another machine differ by rounding.
+        # The tables are pickled with the painter, because singular vectors computed on another
+        # machine may differ by rounding.
         self._tables = multipole_tables()
         self._unresolved_table = multipole_tables(resolved=False)[0]
         self._functions: dict[tuple | str, np.ndarray] = {}
 
     def __getstate__(self):
-        # They are about 100 MB, and a worker computes them in less time than sending them takes.
+        # The cached functions take about 100 MB. A worker computes them faster than it receives
+        # them.
         return {**self.__dict__, "_functions": {}}
 
     def paint(self, halos: Halos) -> np.ndarray:
@@ -86,7 +90,8 @@ class HaloPainter:
         Returns
         -------
         `numpy.ndarray`
-            Complex, ``(n_sources, ny, nx // 2 + 1)``, as from `scipy.fft.rfft2`.
+            The complex transforms, ``(n_sources, ny, nx // 2 + 1)``, as returned by
+            `scipy.fft.rfft2`.
         """
         ny, nx = self.shape
         complex_ = np.complex64 if self.dtype == np.float32 else np.complex128
@@ -97,7 +102,7 @@ class HaloPainter:
         return total
 
     def _add_unresolved(self, total, halos):
-        """Add round halos at the centers of pixels, with their aliased power."""
+        """Add unresolved halos, round and at the centers of pixels, with their aliased power."""
         if len(halos.x) == 0:
             return
         table = self._unresolved_table
@@ -110,7 +115,11 @@ class HaloPainter:
                 total[s] += function * self._transform(pixel, weight * coefficient, self.shape)
 
     def _add_circular(self, total, halos):
-        """Add the circular part of resolved halos, on a grid of half pixels that is folded."""
+        """Add the monopole of resolved halos, with aliased power.
+
+        The halos are painted on a grid of half pixels. Folding its transform to the grid of the map
+        aliases the power beyond the Nyquist frequency.
+        """
         if len(halos.x) == 0:
             return
         fine = tuple(2 * n for n in self.shape)
@@ -135,7 +144,7 @@ class HaloPainter:
             total[s] += _fold(transform, self.shape)
 
     def _add_elliptical(self, total, halos):
-        """Add the higher multipoles of resolved halos, whose aliased power is negligible."""
+        """Add the higher multipoles of resolved halos, which have negligible aliased power."""
         if len(halos.x) == 0:
             return
         pixels, shares = self._spread(halos.x, halos.y, self.shape)
@@ -156,13 +165,13 @@ class HaloPainter:
     # --- the grid ---------------------------------------------------------------------------
 
     def _cached(self, key, make):
-        """Return a function on the grid of wave numbers, computed at its first use."""
+        """Return the array stored under a key, and call ``make`` at the first use to compute it."""
         if key not in self._functions:
             self._functions[key] = make()
         return self._functions[key]
 
     def _aliased_function(self, table, r):
-        """Return a radial function times the pixel window, with aliased wave numbers added."""
+        """Return a radial function times the pixel window, summed over all aliased wave vectors."""
         ny, nx = self.shape
         kx = 2 * np.pi * scipy.fft.rfftfreq(nx)[np.newaxis, :]
         ky = 2 * np.pi * scipy.fft.fftfreq(ny)[:, np.newaxis]
@@ -178,14 +187,14 @@ class HaloPainter:
         return (table.function(r, k) * wave(m * angle)).astype(self.dtype)
 
     def _window_ratio(self, shape, cells_per_pixel):
-        """Return the window of a pixel divided by that of the cubic spline of `_spread`."""
+        """Return the window function of a pixel, divided by that of the spline of `_spread`."""
         y = scipy.fft.fftfreq(shape[0])[:, np.newaxis]
         x = scipy.fft.rfftfreq(shape[1])[np.newaxis, :]
         pixel = np.sinc(cells_per_pixel * y) * np.sinc(cells_per_pixel * x)
         return (pixel / (np.sinc(y) * np.sinc(x)) ** 4).astype(self.dtype)
 
     def _transform(self, pixel, values, shape):
-        """Return the Fourier transform of values summed into pixels."""
+        """Sum values into pixels of a grid, and return the Fourier transform of the grid."""
         field = np.bincount(pixel.ravel(), values.ravel(), minlength=shape[0] * shape[1])
         return scipy.fft.rfft2(field.reshape(shape).astype(self.dtype))
 
@@ -195,7 +204,10 @@ class HaloPainter:
         return y.astype(np.intp) % ny * nx + x.astype(np.intp) % nx
 
     def _spread(self, x, y, shape):
-        """Spread points by a cubic spline over 16 cells: flat indices and shares, ``(n, 16)``."""
+        """Spread each point over 16 cells by a cubic B-spline.
+
+        Returns the flat indices of the cells, and the share of the point in each, ``(n, 16)``.
+        """
         left, below = np.floor(x), np.floor(y)
         along_x, along_y = _spline_shares(x - left), _spline_shares(y - below)
         pixels = np.stack(
@@ -207,7 +219,7 @@ class HaloPainter:
 
 
 def _spline_shares(f):
-    """Return the shares of a point in its four neighbors, by a cubic B-spline."""
+    """Return the shares of a point in its four nearest cells along an axis (cubic B-spline)."""
     return (
         (1 - f) ** 3 / 6,
         (3 * f**3 - 6 * f**2 + 4) / 6,
@@ -217,18 +229,35 @@ def _spline_shares(f):
 
 
 def _wave_vectors(shape, cells_per_pixel):
-    """Return the moduli of wave vectors (times pixels) and their angles from +x to +y."""
+    """Return the moduli of the wave vectors (radians per pixel) and their angles (+x to +y)."""
     ky = 2 * np.pi * cells_per_pixel * scipy.fft.fftfreq(shape[0])[:, np.newaxis]
     kx = 2 * np.pi * cells_per_pixel * scipy.fft.rfftfreq(shape[1])[np.newaxis, :]
     return np.hypot(kx, ky), np.arctan2(ky, kx)
 
 
 def _fold(fine, shape):
-    """Return the Fourier transform of every second element along both axes, from that of all."""
+    """Fold the Fourier transform of a grid of half pixels to the grid of pixels.
+
+    The four wave vectors that alias to each mode are added, which gives four times the transform of
+    every second element along both axes.
+
+    Parameters
+    ----------
+    fine : `numpy.ndarray`
+        The transform of the grid of half pixels, as returned by `scipy.fft.rfft2`.
+    shape : tuple of int
+        The shape of the grid of pixels, ``(ny, nx)``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The transform, ``(ny, nx // 2 + 1)``.
+    """
     ny, nx = shape
     rows = fine[:ny] + fine[ny:]
     half = nx // 2
-    # rfft2 leaves out half of the columns: the conjugates of those at the opposite wave number.
+    # rfft2 leaves out half of the columns. They are the complex conjugates of the columns at the
+    # opposite wave vectors.
     mirrored = np.conj(np.roll(rows[::-1], 1, axis=0)[:, nx - half : nx + 1])[:, ::-1]
     return rows[:, : half + 1] + mirrored
 

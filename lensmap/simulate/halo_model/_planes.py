@@ -1,9 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Planes along the line of sight and their mean halo statistics, before any draw.
+"""Planes along the line of sight, with the mean halo statistics from which halos are drawn.
 
-Halos above a lowest mass are painted one by one; all other matter follows a lognormal density. Both
-trace the same large-scale structure, whose power is chosen so that their sum has the non-linear
-power of matter.
+Halos above a lowest mass are painted individually. All other matter is diffuse and follows a
+lognormal density. Halos and diffuse matter trace the same large-scale density. Its power is chosen
+so that both together have the non-linear matter power spectrum.
 """
 
 from __future__ import annotations
@@ -43,16 +43,18 @@ __all__ = [
     "mass_to_kappa",
 ]
 
-# More massive halos are too rare to occur in any field.
+# More massive halos are too rare to occur in a field.
 _MAX_HALO_MASS_MSUN = 6e15
 
-# The lensing weight of near sources needs at least this many planes.
+# With nearby sources, the planes are also nearby and few. At least this many are needed to sample
+# the lensing weight.
 _MIN_PLANES = 8
 
-# Halos of a mass group share one bias, which varies by about a tenth within a group.
+# The edges of the mass groups. All halos of a group are given the same bias, although the bias
+# varies by about a tenth within a group.
 _GROUP_EDGES_MSUN = (3e12, 1e13, 4e13, 1.2e14, 3e14)
 
-# The large-scale power is cut off below this comoving scale, which is inside halos.
+# The large-scale power is cut off below this comoving scale, which is smaller than halos.
 _LARGE_SCALE_CUTOFF_MPC = 0.5
 
 
@@ -63,15 +65,16 @@ class HaloPhysics:
     Attributes
     ----------
     min_mass : float
-        The lowest M200c of painted halos, solar masses.
+        The lowest M200c of painted halos in solar masses.
     truncation : float
         The truncation radius in units of r200c.
     concentration_scatter : float
-        The standard deviation of ln c at a given mass.
+        The standard deviation of ln c200c at a given mass.
     concentration_factor : float
-        The factor on the median c(M).
+        The factor that multiplies the median c200c(M, z).
     mean_ellipticity, ellipticity_scatter : float
-        Mean and standard deviation of the projected :math:`(a - b) / (a + b)`.
+        The mean and the standard deviation of the ellipticity :math:`(a - b) / (a + b)` of
+        projected halos.
     """
 
     min_mass: float
@@ -89,23 +92,24 @@ class Plane:
     Attributes
     ----------
     near, far : float
-        Comoving distances, Mpc.
+        The comoving distances of the near and far sides in Mpc.
     z : float
-        The redshift at the middle distance.
+        The redshift of the middle of the slab.
     weights : tuple of float
-        The convergence of a density contrast of 1, for each source redshift.
+        The convergence caused by a density contrast of 1 in the slab, for each source redshift.
     group_numbers : `numpy.ndarray`
         The mean number of halos per steradian in each mass group.
     group_biases : `numpy.ndarray`
         The mass-weighted bias of each mass group.
     log_mass, cumulative : `numpy.ndarray`
-        ln M200c, and the fraction of the halos above the lowest mass that are less massive.
+        A table of ln M200c (solar masses), and of the fraction of all painted halos with a lower
+        mass.
     group_cumulative : `numpy.ndarray`
         The values of ``cumulative`` at the edges of the mass groups.
     log_concentration : `numpy.ndarray`
         The median ln c200c at ``log_mass``.
     diffuse_response : float
-        The linear response of the matter outside painted halos to the large-scale density.
+        The linear response, to the large-scale density, of the matter outside painted halos.
     """
 
     near: float
@@ -122,26 +126,26 @@ class Plane:
 
     @property
     def distance(self) -> float:
-        """The comoving distance of the middle, Mpc."""
+        """The comoving distance of the middle of the slab in Mpc."""
         return (self.near + self.far) / 2
 
     @property
     def thickness(self) -> float:
-        """The comoving thickness, Mpc."""
+        """The comoving thickness of the slab in Mpc."""
         return self.far - self.near
 
 
 class HaloStatistics:
-    """Abundance, bias and power of halos in a cosmology, tabulated in redshift.
+    """The abundance, bias and power of halos in a cosmology, with tables in redshift.
 
     Parameters
     ----------
     cosmology : `~astropy.cosmology.FLRW`
-        A cosmology with sigma8 and n in its meta.
+        A cosmology with ``sigma8`` and ``n`` in its ``meta``.
     physics : HaloPhysics
-        The properties of halos.
+        The properties of the halos.
     z_max : float
-        The highest redshift of the table.
+        The highest redshift in the tables.
     """
 
     n_nodes = 12
@@ -166,11 +170,21 @@ class HaloStatistics:
         self.response = np.array(total)
 
     def _power_terms(self, z):
-        """Return the 1-halo power, the response I(k) of each mass group, and the total response."""
+        """Compute the 1-halo power, and the linear response of the mass in halos to the density.
+
+        Returns
+        -------
+        power : `numpy.ndarray`
+            The 1-halo power at the wave numbers ``_k``, comoving Mpc^3.
+        responses : list of `numpy.ndarray`
+            The response of each mass group at the wave numbers ``_k``.
+        total : float
+            The response of all groups together on large scales.
+        """
         n, b, c = self.halos_at(z)
         mass = np.exp(self.log_mass)
         radius = radius_200c(mass * u.solMass, z, self.cosmology).to_value(u.Mpc) * (1 + z)
-        # Gauss-Hermite nodes of the scatter of ln c.
+        # The scatter of ln c is integrated over by Gauss-Hermite quadrature.
         nodes, weights = np.polynomial.hermite_e.hermegauss(5)
         square, first, bound = 0.0, 0.0, 0.0
         for node, weight in zip(nodes, weights / weights.sum(), strict=True):
@@ -184,7 +198,7 @@ class HaloStatistics:
         x = self.log_mass
         power = np.trapezoid(n * square, x, axis=1)
         groups = np.searchsorted(self.group_edges[1:-1], x, side="right")
-        # The splines interpolate logarithms, which need positive values.
+        # The splines interpolate logarithms, so the values must be positive.
         responses = [
             np.maximum(np.trapezoid(n * b * first * (groups == g), x, axis=1), 1e-12)
             for g in range(len(self.group_edges) - 1)
@@ -192,11 +206,11 @@ class HaloStatistics:
         return power, responses, np.trapezoid(n * b * bound, x)
 
     def one_halo_power(self, k: np.ndarray, z: float) -> np.ndarray:
-        """Return the 1-halo power of the painted halos, comoving Mpc^3."""
+        """Return the 1-halo power of the painted halos in comoving Mpc^3."""
         return self._interpolated(self._one_halo, k, z)
 
     def group_responses(self, k: np.ndarray, z: float) -> list[np.ndarray]:
-        """Return the response of the mass in each mass group to the large-scale density."""
+        """Return the linear response of each mass group to the large-scale density."""
         return [self._interpolated(spline, k, z) for spline in self._responses]
 
     def _interpolated(self, spline, k, z):
@@ -204,16 +218,22 @@ class HaloStatistics:
         return np.exp(spline.ev(log_k, np.broadcast_to(z, np.shape(k))))
 
     def large_scale_power(self, k: np.ndarray, z: float) -> np.ndarray:
-        """Return the matter power minus the 1-halo term, cut off inside halos, comoving Mpc^3."""
+        """Return the matter power minus the 1-halo power in comoving Mpc^3.
+
+        The power is cut off at scales smaller than halos.
+        """
         difference = nonlinear_power(k, z, self.cosmology) - self.one_halo_power(k, z)
         return np.maximum(difference, 0.0) * np.exp(-((k * _LARGE_SCALE_CUTOFF_MPC) ** 2))
 
     def diffuse_response(self, z: float) -> float:
-        """Return the response of the matter outside painted halos."""
+        """Return the linear response of matter outside painted halos to the large-scale density."""
         return float(1.0 - np.interp(z, self.z, self.response))
 
     def halos_at(self, z: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return density (dn / dln M per Mpc^3), bias and concentration at `log_mass`."""
+        """Return the mass function, bias and median c200c of halos at the masses ``log_mass``.
+
+        The mass function is dn / dln M per comoving Mpc^3.
+        """
         masses = np.exp(self.log_mass) * u.solMass
         return (
             mass_function(masses, z, self.cosmology).value,
@@ -230,16 +250,16 @@ def make_planes(
     Parameters
     ----------
     statistics : HaloStatistics
-        The halo statistics.
+        The halo statistics of the cosmology.
     z_sources : sequence of float or SourceRedshifts
-        The source redshifts; the planes reach the highest one.
+        The source redshifts. The planes extend to the highest source redshift.
     max_thickness : float
-        The greatest thickness of a plane, comoving Mpc.
+        The largest thickness of a plane in comoving Mpc.
 
     Returns
     -------
     list of Plane
-        The planes in order of distance.
+        The planes, nearest first.
     """
     cosmology = statistics.cosmology
     z_table = np.linspace(0.0, highest_redshift(z_sources), 2000)
@@ -263,7 +283,7 @@ def make_planes(
 
 
 def highest_redshift(z_sources: Sequence[RedshiftLike]) -> float:
-    """Return the highest redshift of any source."""
+    """Return the highest redshift of all sources, distributions included."""
     return max(map(farthest_source, z_sources))
 
 
@@ -271,7 +291,7 @@ def _plane(statistics, near, far, z, weights):
     log_mass = statistics.log_mass
     density, bias, median = statistics.halos_at(z)
     cumulative = cumulative_trapezoid(density, log_mass, initial=0)
-    # The bias of a group is weighted by mass, because mass lenses.
+    # The mean bias of a group is weighted by mass, because lensing is proportional to mass.
     mass = np.exp(log_mass)
     cumulative_mass = cumulative_trapezoid(density * mass, log_mass, initial=0)
     biased_mass = cumulative_trapezoid(density * mass * bias, log_mass, initial=0)
@@ -298,23 +318,25 @@ def _plane(statistics, near, far, z, weights):
 
 
 def mass_to_kappa(z: np.ndarray, z_source: RedshiftLike, cosmology: FLRW) -> np.ndarray:
-    r"""Return the convergence of one solar mass per steradian, by lens redshift.
+    r"""Return the convergence of a lens with one solar mass per steradian at each redshift.
 
-    .. math:: \frac{4 \pi G}{c^2} \frac{D_{ds}}{D_s D_d}
+    With angular diameter distances D, this is
+
+    .. math:: \frac{4 \pi G}{c^2} \frac{D_{ds}}{D_s D_d} .
 
     Parameters
     ----------
     z : `numpy.ndarray`
-        Lens redshifts, positive.
+        The lens redshifts, positive.
     z_source : float or SourceRedshifts
-        The source redshift or its distribution.
+        The source redshift or redshift distribution.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
 
     Returns
     -------
     `numpy.ndarray`
-        The convergence times solid angle, steradian per solar mass.
+        The convergence times the solid angle in steradians, per solar mass.
     """
     distance = cosmology.angular_diameter_distance(z)
     factor = (4 * np.pi * constants.G / constants.c**2 / distance).to_value(1 / u.solMass)

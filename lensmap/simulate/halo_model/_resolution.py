@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The finite resolution of ray-traced simulations, as a factor on amplitudes."""
+"""The finite resolution of ray-traced simulations, as a factor on Fourier amplitudes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lensmap.utils import ParameterError
 
 __all__ = ["RESOLUTIONS", "Resolution", "resolution_transfer"]
 
-#: No loss of resolution, the name of a simulation, or a function of multipoles.
+#: The name of a simulation, a function of multipoles, or None for no loss of resolution.
 Resolution: TypeAlias = str | Callable[[np.ndarray], np.ndarray] | None
 
-# The power of one massless MassiveNuS map (z_s = 1; Liu et al. 2018, JCAP 03, 049) relative to
-# halofit in the same cosmology: multipoles, ratios.
+# The power of one MassiveNuS map (z_s = 1, massless neutrinos; Liu et al. 2018, JCAP 03, 049)
+# divided by halofit power in the same cosmology: the multipoles, and the ratios at them.
 _MASSIVENUS = (
     (472, 962, 1939, 3885, 7772, 15555),
     (0.925, 0.863, 0.775, 0.602, 0.322, 0.0765),
@@ -25,26 +25,27 @@ RESOLUTIONS = {"massivenus": _MASSIVENUS}
 
 
 def resolution_transfer(ell: np.ndarray, resolution: Resolution) -> np.ndarray:
-    """Return the factor by which finite resolution reduces amplitudes.
+    """Return the factor by which finite resolution reduces Fourier amplitudes.
 
     Parameters
     ----------
     ell : `numpy.ndarray`
-        Multipoles.
+        The multipoles.
     resolution : None, str or callable
-        The name of a simulation, ``"massivenus"``, or a function from multipoles to the factor of
-        the amplitudes (the square root of that of the power). None is a factor of 1.
+        The name of a simulation, ``"massivenus"``, or a function that returns the factor on the
+        amplitudes for given multipoles, the square root of the factor on the power. If None, the
+        factor is 1.
 
     Returns
     -------
     `numpy.ndarray`
-        The factor, in the shape of ``ell``.
+        The factor, with the same shape as ``ell``.
 
     Raises
     ------
     ValueError
-        If the simulation does not exist, or a function does not return a finite number for each
-        multipole.
+        If the name of the simulation is unknown, or the function does not return a finite number
+        for each multipole.
     """
     if resolution is None:
         return np.ones(np.shape(ell))
@@ -61,7 +62,8 @@ def resolution_transfer(ell: np.ndarray, resolution: Resolution) -> np.ndarray:
             "resolution", f"None, a callable or one of {names}", repr(resolution)
         )
     nodes, ratio = (np.array(values, dtype=float) for values in RESOLUTIONS[resolution])
-    # Below the table the loss is that of its first node; above it, the last slope continues.
+    # The ratio is constant below the first multipole of the table. Above the last one, its
+    # logarithmic slope continues.
     log_ell, log_nodes = np.log(np.maximum(ell, 1.0)), np.log(nodes)
     log_ratio = np.interp(log_ell, log_nodes, np.log(ratio))
     slope = np.diff(np.log(ratio))[-1] / np.diff(log_nodes)[-1]

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Mock observations of simulated fields: galaxy positions, shapes and footprints."""
+"""Mock surveys of simulated fields: galaxy positions, shapes and masks."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Checks of parameters of mock surveys."""
+"""Checks of the parameters of mock surveys."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ __all__ = ["check_surface_density"]
 
 
 def check_surface_density(value: u.Quantity | str, name: str) -> u.Quantity:
-    """Return a positive number per solid angle, refusing bare numbers.
+    """Check that a parameter is a positive number per solid angle, with a unit.
 
     Parameters
     ----------
     value : `~astropy.units.Quantity` or str
         The density, such as ``33 / u.arcmin**2`` or ``"33 / arcmin2"``.
     name : str
-        The parameter's name for the error message.
+        The name of the parameter in error messages.
 
     Returns
     -------
     `~astropy.units.Quantity`
-        The density in its own unit.
+        The density, in the unit in which it was given.
 
     Raises
     ------
     TypeError
-        If the value has no unit, or another one.
+        If the value has no unit, or a unit that is not an inverse solid angle.
     ValueError
-        If the value is not one positive finite number, or not a readable string.
+        If the value is not a single positive finite number, or is a string that cannot be parsed.
     """
     if isinstance(value, str):
         try:

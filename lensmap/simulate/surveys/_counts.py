@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Fast Poisson counts for many pixels of nearly the same mean."""
+"""Fast Poisson counts for many pixels with nearly the same mean."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ from scipy.special import pdtr
 
 __all__ = ["PoissonCounts"]
 
-# Means with a larger ratio are drawn one by one.
+# If the ratio of the highest to the lowest mean is larger, counts are drawn individually.
 _MAX_MEAN_RATIO = 1.2
 
-# Beyond this mean the table of the common distribution saves no time.
+# For higher means, the table of the common distribution saves no time.
 _MAX_TABLE_MEAN = 200
 
 _N_CELLS = 65536
 
 
 class PoissonCounts:
-    """Independent Poisson counts with exact distributions.
+    """Draw independent Poisson counts for many pixels, with exact distributions.
 
-    The mean of each pixel is the lowest mean plus a small excess. All pixels share the distribution
-    of the lowest mean, which is inverted by a table of 65536 cells of equal probability; the few
-    cells in which the count changes are resolved with a full-precision number. The excess counts
-    are rare, and are assigned to pixels one by one. This takes a tenth of the time of individual
-    draws.
+    The count of a pixel is the sum of two Poisson counts: a common count, whose mean is the lowest
+    mean of all pixels, and an excess count, whose mean is the small remainder. The common count has
+    the same distribution in all pixels. It is drawn by inverting its cumulative distribution with a
+    table of 65536 cells of equal probability. In the few cells in which the count changes, a random
+    number of full precision decides. Excess counts are rare, so they are assigned to pixels one by
+    one. This takes a tenth of the time of individual draws.
 
     Parameters
     ----------
     expected : `numpy.ndarray`
-        The means, ``(n,)``; 0 for empty pixels.
+        The mean count of each pixel, ``(n,)``. It is 0 for empty pixels.
     """
 
     def __init__(self, expected: np.ndarray) -> None:
@@ -63,7 +64,7 @@ class PoissonCounts:
         Returns
         -------
         `numpy.ndarray`
-            The counts, int64.
+            The counts of these pixels, int64.
         """
         if self._table is None:
             return rng.poisson(self._expected[rows])

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Intrinsic ellipticities of galaxies, and their observed ellipticities behind a shear."""
+"""Intrinsic ellipticities of galaxies, and the ellipticities observed after lensing."""
 
 from __future__ import annotations
 
@@ -18,31 +18,32 @@ if TYPE_CHECKING:
 
 __all__ = ["IntrinsicEllipticities", "compose"]
 
-# The uniform distribution on the unit disk, the widest of this family, has 0.5 per component; the
-# width of the Gaussian diverges there.
+# The widest truncated Gaussian is a uniform distribution on the unit disk, with a dispersion of 0.5
+# per component. There, the width of the Gaussian diverges.
 _MAX_SIGMA = 0.49
 
-# Moments fall fast, and the factor (1 - h^2)^2 suppresses the rest of the series for h near 1.
+# The number of terms in the series of `variance_factor`. The moments fall fast, and the factor
+# (1 - h^2)^2 suppresses the remaining terms for h near 1.
 _N_TERMS = 60
 
 
 class IntrinsicEllipticities:
-    r"""Isotropic ellipticities: a two-dimensional Gaussian truncated at modulus 1.
+    r"""Isotropic distribution of ellipticities: a two-dimensional Gaussian truncated at modulus 1.
 
-    An ellipticity :math:`|e| = (a - b) / (a + b)` is below 1. The width of the Gaussian is chosen
-    so that the dispersion after truncation is ``sigma_e``.
+    The modulus of an ellipticity, :math:`|e| = (a - b) / (a + b)`, is always below 1. The width of
+    the Gaussian is chosen so that the dispersion after truncation is ``sigma_e``.
 
     Parameters
     ----------
     sigma_e : float
-        The dispersion per component, above 0 and at most 0.49.
+        The dispersion per component after truncation, above 0 and at most 0.49.
 
     Attributes
     ----------
     sigma_e : float
-        The dispersion per component.
+        The dispersion per component after truncation.
     width : float
-        The dispersion per component of the Gaussian before truncation, at least ``sigma_e``.
+        The dispersion per component before truncation. It is at least ``sigma_e``.
 
     Raises
     ------
@@ -66,7 +67,8 @@ class IntrinsicEllipticities:
         self.width = brentq(
             lambda width: np.sqrt(_moment(width, 1) / 2) - self.sigma_e, self.sigma_e / 2, 10.0
         )
-        # Half the squared modulus of the truncation, in units of the width.
+        # Half the squared modulus at which the Gaussian is truncated, in units of the squared
+        # width.
         self._cut = 1 / (2 * self.width**2)
 
     def moment(self, k: int) -> float:
@@ -75,47 +77,47 @@ class IntrinsicEllipticities:
         Parameters
         ----------
         k : int
-            The order, 0 or more.
+            Half the power of the modulus, 0 or more.
 
         Returns
         -------
         float
-            The moment; for k = 1, twice the square of ``sigma_e``.
+            The moment. For k = 1, it is twice the square of ``sigma_e``.
         """
         return _moment(self.width, k)
 
     def draw(self, size: int, rng: RNGLike = None) -> np.ndarray:
-        """Draw ellipticities.
+        """Draw intrinsic ellipticities.
 
         Parameters
         ----------
         size : int
             The number of galaxies.
         rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-            Seed or generator; None is different in each call.
+            Seed or generator. None draws a new seed in each call.
 
         Returns
         -------
         `numpy.ndarray`
-            Complex ellipticities of modulus below 1, ``(size,)``.
+            Complex ellipticities with moduli below 1, ``(size,)``.
         """
         generator = as_generator(rng)
-        # The squared modulus has a truncated exponential distribution, which is inverted.
+        # The squared modulus has a truncated exponential distribution, which is drawn by inversion.
         probability = -np.expm1(-self._cut)
         modulus = np.sqrt(-np.log1p(-probability * generator.random(size)) / self._cut)
         angle = 2 * np.pi * generator.random(size)
-        # Rounding may reach a modulus of 1, which no ellipse has.
+        # Rounding may give a modulus of 1, which no ellipse has.
         return np.minimum(modulus, 1 - 1e-12) * (np.cos(angle) + 1j * np.sin(angle))
 
     def variance_factor(self, g_squared: ArrayLike) -> np.ndarray:
-        r"""Return the variance of sheared ellipticities relative to that without shear.
+        r"""Return the ratio of the variances of ellipticities with and without shear.
 
-        The scatter of observed ellipticities about their mean is isotropic. With :math:`h = g` (or
-        :math:`1 / g^*` where :math:`|g| > 1`), its variance per component is
+        The scatter of observed ellipticities around their mean is isotropic. With :math:`h = g` (or
+        :math:`h = 1 / g^*` where :math:`|g| > 1`), its variance per component is
 
         .. math:: (1 - |h|^2)^2 \sum_{k \ge 0} |h|^{2k} \langle |e_s|^{2k + 2} \rangle / 2
 
-        which follows from the composition law: :math:`e - h = e_s (1 - |h|^2) / (1 + h^* e_s)`.
+        which follows from the composition law, :math:`e - h = e_s (1 - |h|^2) / (1 + h^* e_s)`.
 
         Parameters
         ----------
@@ -125,7 +127,8 @@ class IntrinsicEllipticities:
         Returns
         -------
         `numpy.ndarray`
-            The variance in units of ``sigma_e**2``: 1 without shear, 0 for \|g\| = 1.
+            The variance in units of ``sigma_e**2``, with the same shape as ``g_squared``. It is 1
+            without shear, and 0 for \|g\| = 1.
         """
         g_squared = np.asarray(g_squared)
         h_squared = np.where(g_squared > 1, 1 / np.maximum(g_squared, 1), g_squared)
@@ -135,7 +138,7 @@ class IntrinsicEllipticities:
 
     @cached_property
     def _table(self):
-        """The squared shear and the factor at nodes, between which it is nearly linear."""
+        """The squared shear and the variance factor at nodes for linear interpolation."""
         nodes = np.linspace(0, 1, 513)
         return nodes, self._factor(nodes)
 
@@ -147,33 +150,34 @@ class IntrinsicEllipticities:
 
 
 def _moment(width, k):
-    """Return the mean of |e|^(2 k) of a Gaussian of this width truncated at 1."""
+    """Return the mean of |e|^(2 k) for a Gaussian of this width, truncated at modulus 1."""
     cut = 1 / (2 * width**2)
-    # The ratio of incomplete gamma functions, times k! / cut^k from the complete ones.
+    # The moment is a ratio of incomplete gamma functions, times 1 / cut^k. `gammainc` is
+    # normalized, so the ratio of the complete gamma functions, k!, must be included.
     factorial = np.prod(np.arange(1.0, k + 1) / cut)
     return float(factorial * gammainc(k + 1, cut) / -np.expm1(-cut))
 
 
 def compose(e_s: ArrayLike, g: ArrayLike) -> np.ndarray:
-    r"""Shear intrinsic ellipticities by a reduced shear, exactly.
+    r"""Apply a reduced shear to intrinsic ellipticities, without approximation.
 
     .. math:: e = \frac{e_s + g}{1 + g^* e_s} \quad (|g| \le 1), \qquad
               e = \frac{1 + g e_s^*}{e_s^* + g^*} \quad (|g| > 1)
 
-    The mean over isotropic :math:`e_s` is g, or :math:`1 / g^*` where :math:`|g| > 1`, where images
-    have negative parity.
+    The mean over isotropic :math:`e_s` is g. Where :math:`|g| > 1`, images have negative parity,
+    and the mean is :math:`1 / g^*`.
 
     Parameters
     ----------
     e_s : array_like
-        Complex intrinsic ellipticities ``(a - b) / (a + b)``, of modulus below 1.
+        Complex intrinsic ellipticities, with moduli ``(a - b) / (a + b)`` below 1.
     g : array_like
-        Complex reduced shear, in the same basis.
+        Complex reduced shear, in the same basis as ``e_s``.
 
     Returns
     -------
     `numpy.ndarray`
-        Complex observed ellipticities, of modulus below 1.
+        Complex observed ellipticities, with moduli below 1.
 
     References
     ----------

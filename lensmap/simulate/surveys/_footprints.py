@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Random star holes and survey edges."""
+"""Random masks of mock surveys: holes around stars, and irregular survey edges."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["star_holes", "ragged_edge", "random_mask"]
 
-# Holes around bright stars in a deep survey.
+# The range and the slope of the radii of holes around bright stars, as in a deep survey.
 _HOLE_RADII = (0.3 * u.arcmin, 3 * u.arcmin)
 _RADIUS_SLOPE = 2.0
 
-# The range of the fraction of excluded pixels of `random_mask` that lies in holes.
+# In `random_mask`, the fraction of the excluded pixels that lie in holes is drawn from this range.
 _HOLE_FRACTION_RANGE = (0.1, 0.5)
 
-# Stars of `random_mask` are drawn in batches of this size.
+# The number of stars that `random_mask` draws at a time.
 _STARS_PER_BATCH = 64
 
-# Size (in units of the map) and amplitude of the irregularities of an edge.
+# Pairs (size in units of the map, amplitude) of the irregularities of an edge.
 _EDGE_NOISE = ((0.12, 0.25), (0.03, 0.08))
 
 
@@ -48,26 +48,27 @@ def star_holes(
     radius: tuple[AngleLike, AngleLike] = _HOLE_RADII,
     slope: float = _RADIUS_SLOPE,
 ) -> np.ndarray:
-    r"""Draw round holes around stars.
+    r"""Draw a mask of round holes around stars at random positions.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
-        A celestial WCS with its ``array_shape``.
+        A celestial WCS with ``array_shape`` set.
     star_density : `~astropy.units.Quantity` or str
-        The number of stars per solid angle. Their number is Poisson.
+        The mean number of stars per solid angle. The number of stars is drawn from a Poisson
+        distribution.
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        Seed or generator; None is different in each call.
+        Seed or generator. None draws a new seed in each call.
     radius : tuple of `~astropy.units.Quantity` or str
-        The smallest and the largest radius, angles.
+        The smallest and the largest angular radius of a hole.
     slope : float
-        The slope of the radius distribution between them,
-        :math:`N({>}r) \propto r^{-\mathrm{slope}}`; 0 is uniform in :math:`\ln r`.
+        The slope of the cumulative radius distribution,
+        :math:`N({>}r) \propto r^{-\mathrm{slope}}`. With 0, the radii are uniform in :math:`\ln r`.
 
     Returns
     -------
     `numpy.ndarray`
-        Bool, ``(ny, nx)``, True = excluded.
+        The mask, bool, ``(ny, nx)``. True means excluded.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def star_holes(
     low, high = _check_radii(radius, slope, scale)
     generator = as_generator(rng)
     ny, nx = wcs.array_shape
-    # Holes of stars outside the map may reach into it.
+    # Stars are also drawn around the map, because their holes may reach into it.
     area = (nx + 2 * high) * (ny + 2 * high) * float(star_density * scale**2)
     result = np.zeros((ny, nx), dtype=bool)
     n_stars = generator.poisson(area)
@@ -92,7 +93,7 @@ def star_holes(
 
 
 def _check_radii(radius, slope, scale):
-    """Return the smallest and the largest radius in pixels."""
+    """Check the radii of holes, and return the smallest and the largest radius in pixels."""
     try:
         smallest, largest = radius
     except (TypeError, ValueError):
@@ -108,7 +109,7 @@ def _check_radii(radius, slope, scale):
 
 
 def _draw_stars(rng, n, shape, low, high, slope):
-    """Return rows (x, y, radius) of n stars in pixels, on the map and around it."""
+    """Draw n stars on the map and around it; return rows (x, y, radius of the hole) in pixels."""
     ny, nx = shape
     fraction = rng.random(n)
     if slope == 0:
@@ -121,7 +122,7 @@ def _draw_stars(rng, n, shape, low, high, slope):
 
 
 def _exclude_disk(mask, x, y, radius):
-    """Exclude the pixels with their center in a disk; return the number of new ones."""
+    """Mask pixels with centers in a disk, in place; return the number of newly masked pixels."""
     ny, nx = mask.shape
     left, right = max(0, int(np.ceil(x - radius))), min(nx, int(np.floor(x + radius)) + 1)
     low, high = max(0, int(np.ceil(y - radius))), min(ny, int(np.floor(y + radius)) + 1)
@@ -136,21 +137,22 @@ def _exclude_disk(mask, x, y, radius):
 
 
 def ragged_edge(wcs: WCS, fraction: float = 0.2, rng: RNGLike = None) -> np.ndarray:
-    """Draw the irregular edge of a survey, and exclude the outside.
+    """Draw the irregular edge of a survey, and return a mask that excludes the area outside it.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
-        A celestial WCS with its ``array_shape``.
+        A celestial WCS with ``array_shape`` set.
     fraction : float
-        The fraction of the map outside the survey, from 0 to below 1, met to one pixel.
+        The fraction of the map outside the survey, from 0 to below 1. The mask has this fraction to
+        within one pixel.
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        Seed or generator; None is different in each call.
+        Seed or generator. None draws a new seed in each call.
 
     Returns
     -------
     `numpy.ndarray`
-        Bool, ``(ny, nx)``, True = excluded.
+        The mask, bool, ``(ny, nx)``. True means excluded.
 
     Raises
     ------
@@ -164,18 +166,19 @@ def ragged_edge(wcs: WCS, fraction: float = 0.2, rng: RNGLike = None) -> np.ndar
 
 
 def _exclude_edge(holes, fraction, rng):
-    """Return a mask of holes and of the outermost pixels, with a fraction of the map."""
+    """Exclude the outermost pixels in addition to holes, up to a given fraction of the map."""
     ny, nx = shape = holes.shape
     result = holes.copy()
     n_outside = round(fraction * ny * nx) - np.count_nonzero(result)
     if n_outside <= 0:
         return result
     y, x = np.ogrid[-1 : 1 : ny * 1j, -1 : 1 : nx * 1j]
-    # The distance from the center of a rounded box off the center of the map, which pointings make,
+    # The footprint is a rounded box, as made by several pointings, with its center off the center
+    # of the map. Pixels are excluded in order of the distance from the center of the box,
     shift_x, shift_y = rng.uniform(-0.25, 0.25, 2)
     power = rng.uniform(2, 6)
     distance = (np.abs(x - shift_x) ** power + np.abs(y - shift_y) ** power) ** (1 / power)
-    # with irregularities of two sizes.
+    # which is modified by irregularities of two sizes.
     for size, amplitude in _EDGE_NOISE:
         noise = gaussian_smooth(rng.standard_normal(shape, dtype=np.float32), size * max(shape))
         deviation = noise.std()
@@ -190,22 +193,22 @@ def _exclude_edge(holes, fraction, rng):
 def random_mask(wcs: WCS, fraction: float = 0.4, rng: RNGLike = None) -> np.ndarray:
     """Draw a mask with star holes and a ragged edge.
 
-    Between a tenth and a half of the excluded pixels lie in holes, the others outside the edge.
+    Between a tenth and a half of the excluded pixels lie in holes. The others lie outside the edge.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
-        A celestial WCS with its ``array_shape``.
+        A celestial WCS with ``array_shape`` set.
     fraction : float
-        The excluded fraction of the map, from 0 to below 1. It is met to one pixel on maps that
-        are larger than a hole.
+        The excluded fraction of the map, from 0 to below 1. The mask has this fraction to within
+        one pixel, unless the map is smaller than a hole.
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        Seed or generator; None is different in each call.
+        Seed or generator. None draws a new seed in each call.
 
     Returns
     -------
     `numpy.ndarray`
-        Bool, ``(ny, nx)``, True = excluded.
+        The mask, bool, ``(ny, nx)``. True means excluded.
 
     Raises
     ------
@@ -236,7 +239,7 @@ def random_mask(wcs: WCS, fraction: float = 0.4, rng: RNGLike = None) -> np.ndar
         for x, y, r in _draw_stars(
             generator, _STARS_PER_BATCH, shape, low, high, _RADIUS_SLOPE
         ):
-            # A hole that would exceed the fraction is left out, and ends the search.
+            # A hole that would exceed the excluded fraction is left out, and no more are drawn.
             if n_excluded + np.pi * r**2 > fraction * holes.size:
                 target = n_excluded
             if n_excluded >= target:

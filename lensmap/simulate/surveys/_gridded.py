@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Binned mock catalogs, drawn without the catalog for fast training."""
+"""Shear grids of mock surveys, drawn without making a catalog, for fast training."""
 
 from __future__ import annotations
 
@@ -29,24 +29,26 @@ _BYTES_PER_PIXEL = 170.0  # at most, while a sampler is made
 
 
 class GridSampler:
-    r"""Draws a binned mock catalog pixel by pixel.
+    r"""Draw the shear grid of a mock survey pixel by pixel, without making a catalog.
 
-    ``PixelSampler`` draws the pixels. Differences from binning a catalog: all galaxies of a pixel
-    have its mean convergence and shear, mean ellipticities are Gaussian even for few galaxies, and
-    masks exclude pixels by their centers.
+    The sums in each pixel are drawn by a ``PixelSampler``. The result differs from binning a
+    catalog in three ways. All galaxies in a pixel have the mean convergence and shear of the pixel.
+    The mean ellipticity of a pixel has a Gaussian distribution even for few galaxies. A mask
+    excludes a whole pixel if it excludes the center of the pixel.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
-        A celestial WCS with its ``array_shape``.
+        A celestial WCS with ``array_shape`` set.
     density : float
-        Galaxies per square arcminute.
+        The mean number of galaxies per square arcminute.
     mask : mask-like or None
-        Anything that `lensmap.masks.SkyMask` accepts; None excludes nothing.
+        The mask of the survey, in any form that `lensmap.masks.SkyMask` accepts. None excludes
+        nothing.
     intrinsic : IntrinsicEllipticities
-        The ellipticities before lensing.
+        The distribution of the ellipticities before lensing.
     measurement : MeasurementError
-        The measurement errors and weights.
+        The distribution of the measurement errors and weights.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class GridSampler:
         self._pixels = PixelSampler(expected, intrinsic, measurement)
 
     def fits(self, wcs: WCS) -> bool:
-        """Return whether another WCS has the pixels of this sampler.
+        """Return whether another WCS has the same pixels as this sampler.
 
         Parameters
         ----------
@@ -80,7 +82,8 @@ class GridSampler:
         Returns
         -------
         bool
-            True if the two are the same; WCS with distortions only if they are one object.
+            True if the two WCS are equal. WCS with distortions are equal only if they are the same
+            object.
         """
         return (
             wcs is self.wcs
@@ -90,19 +93,19 @@ class GridSampler:
         )
 
     def draw(self, field: LensingField | None, rng: np.random.Generator) -> ShearGrid:
-        """Draw a grid.
+        """Draw a shear grid.
 
         Parameters
         ----------
         field : LensingField or None
-            The field that lenses the galaxies; None is no lensing.
+            The field that lenses the galaxies. If None, the galaxies are not lensed.
         rng : `numpy.random.Generator`
             The random number generator.
 
         Returns
         -------
         ShearGrid
-            The grid, single precision.
+            The shear grid, in single precision.
         """
         mask, shear, field_mask = self._mask, None, None
         if field is not None:
@@ -122,7 +125,8 @@ class GridSampler:
         calibration = Calibration(
             sum_w=total,
             sum_w2=total2,
-            # The expectation without lensing: these two are for catalogs without sigma_e, sigma_m.
+            # These two are used only for catalogs without sigma_e and sigma_m, so they are set to
+            # their expectation without lensing.
             sum_we2=n,
             sum_w2e2=total,
             sum_wv_m=n - float(square) * total,
@@ -146,14 +150,14 @@ class GridSampler:
 
 
 class SamplerCache:
-    """The ``GridSampler`` of the last WCS, because fields on the same pixels come in series.
+    """A cache of the last ``GridSampler``, because successive fields often have the same pixels.
 
-    A pickled cache is empty: another process makes its own sampler.
+    The cache is empty after pickling, so another process makes its own sampler.
 
     Attributes
     ----------
     last : GridSampler or None
-        The last sampler.
+        The last sampler, or None if no sampler has been made yet.
     """
 
     def __init__(self) -> None:
@@ -170,19 +174,19 @@ class SamplerCache:
         intrinsic: IntrinsicEllipticities,
         measurement: MeasurementError,
     ) -> GridSampler:
-        """Return the sampler of a WCS, the last one if it has the same pixels.
+        """Return a sampler for a WCS: the last one if it has the same pixels, otherwise a new one.
 
         Parameters
         ----------
         wcs : `~astropy.wcs.WCS`
-            A celestial WCS with its ``array_shape``.
+            A celestial WCS with ``array_shape`` set.
         density, mask, intrinsic, measurement
-            As for ``GridSampler``, the same in each call.
+            See ``GridSampler``. They must be the same in each call.
 
         Returns
         -------
         GridSampler
-            The sampler.
+            The sampler for the pixels of ``wcs``.
         """
         if self.last is None or not self.last.fits(wcs):
             self.last = GridSampler(wcs, density, mask, intrinsic, measurement)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Convergence and shear at the position and redshift of each galaxy."""
+"""Interpolate convergence and shear at the position and redshift of each galaxy."""
 
 from __future__ import annotations
 
@@ -27,43 +27,44 @@ if TYPE_CHECKING:
 
 __all__ = ["INTERPOLATIONS", "as_fields", "lensing_at", "mean_field"]
 
-# By name, the order of the spline.
+# The order of the spline, keyed by the name of the interpolation.
 _SPLINE_ORDERS = {"spline": 2, "bilinear": 1, "nearest": 0}
 
 INTERPOLATIONS = tuple(_SPLINE_ORDERS)
 
 _GALAXIES_PER_CHUNK = 250_000
 
-# Quantiles of a redshift distribution over which lensing is averaged.
+# The number of quantiles of a redshift distribution over which the lensing is averaged.
 _N_QUANTILES = 10_000
 
 
 def as_fields(
     field: LensingField | ConvergenceMap | Sequence[LensingField] | None, wcs: WCS | None
 ) -> tuple[list[LensingField], WCS]:
-    """Return the fields of a line of sight as a list, empty for no lensing, and their WCS.
+    """Convert the parameter ``field`` of a survey to a list of fields, and return their WCS.
 
     Parameters
     ----------
     field : LensingField, ConvergenceMap, sequence of LensingField or None
-        As for `MockSurvey.observe`.
+        One or several fields, or None for no lensing. See `MockSurvey.observe`.
     wcs : `~astropy.wcs.WCS` or None
-        The position to which the fields are moved; None leaves them where they are.
+        The WCS to which the fields are moved. None leaves them where they are.
 
     Returns
     -------
     fields : list of LensingField
-        One field, several of rising source redshift on the same pixels, or none.
+        The fields, on the same pixels and in order of increasing source redshift. The list is
+        empty for no lensing.
     wcs : `~astropy.wcs.WCS`
-        The WCS of the fields, or the given one.
+        The WCS of the fields, or the given WCS if there is no field.
 
     Raises
     ------
     TypeError
-        If ``field`` or ``wcs`` is of another type.
+        If ``field`` or ``wcs`` has the wrong type.
     ValueError
-        If both are None, or the fields of a sequence differ in pixels or do not have rising source
-        redshifts.
+        If ``field`` and ``wcs`` are both None, or the fields of a sequence have different pixels or
+        are not in order of increasing source redshift.
     """
     if wcs is not None:
         check_celestial_wcs(wcs)
@@ -111,19 +112,21 @@ def lensing_at(
     redshift: np.ndarray | None,
     interpolation: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Interpolate convergence and shear at galaxies.
+    """Interpolate convergence and shear at the positions and redshifts of galaxies.
 
-    Between the source redshifts of several fields, and between 0 (no lensing) and the first, the
-    lensing is linear in redshift; beyond the last, it is that of the last.
+    For several fields, convergence and shear are interpolated linearly in redshift between the
+    fields, and between redshift 0 (no lensing) and the first field. Galaxies beyond the source
+    redshift of the last field have the lensing of the last field.
 
     Parameters
     ----------
     fields : sequence of LensingField
-        The fields from `as_fields`, at least one.
+        The fields, as returned by `as_fields`. There must be at least one.
     x, y : `numpy.ndarray`
         0-based pixel positions of the galaxies, ``(n,)``.
     redshift : `numpy.ndarray` or None
-        The redshifts of the galaxies, ``(n,)``; None is for a single field.
+        The redshifts of the galaxies, ``(n,)``. They are not used for a single field, and may then
+        be None.
     interpolation : {"spline", "bilinear", "nearest"}
         The interpolation between pixels.
 
@@ -147,26 +150,26 @@ def lensing_at(
 
 
 def _redshift_weights(fields, redshift):
-    """Yield the weight of each field in the lensing of sources, for linear interpolation."""
+    """Yield, for each field, the weights in the linear interpolation to the source redshifts."""
     nodes = [0.0, *(field.z_source for field in fields)]
     for i in range(1, len(nodes)):
         yield np.interp(redshift, nodes, np.eye(len(nodes))[i])
 
 
 def mean_field(fields: Sequence[LensingField], z_source: RedshiftLike) -> LensingField:
-    """Return the mean lensing of sources at a redshift or with a distribution of redshifts.
+    """Interpolate fields to a source redshift, or average them over a redshift distribution.
 
     Parameters
     ----------
     fields : sequence of LensingField
-        Several fields from `as_fields`.
+        Two or more fields, as returned by `as_fields`.
     z_source : float or `lensmap.cosmology.SourceRedshifts`
-        The redshift of the sources or its distribution.
+        The redshift of the sources or their redshift distribution.
 
     Returns
     -------
     LensingField
-        The mean, with the halos of the last field.
+        The mean field, with the halos of the last field.
     """
     if isinstance(z_source, float):
         redshift = np.array([z_source])
@@ -182,7 +185,7 @@ def mean_field(fields: Sequence[LensingField], z_source: RedshiftLike) -> Lensin
 
 
 def _interpolated(interpolator, x, y):
-    """Return kappa and gamma at positions, in chunks on all threads."""
+    """Return kappa and gamma at pixel positions, computed in chunks by all threads."""
     chunks = thread_map(
         lambda rows: interpolator(x[rows], y[rows]), chunk_slices(len(x), _GALAXIES_PER_CHUNK)
     )
@@ -192,13 +195,14 @@ def _interpolated(interpolator, x, y):
 
 
 class _Interpolator:
-    """Kappa and gamma of one field between the centers of its pixels.
+    """Interpolate kappa and gamma of one field between the centers of its pixels.
 
-    A map holds the means of its pixels. The spline is the smooth (quadratic) function with these
-    means: galaxies binned on the same pixels reproduce the map, neither blurred nor sharpened. A
-    quadratic B-spline averaged over a pixel is the cubic one, so that the filter of cubic
-    interpolation gives its coefficients. Bilinear interpolation blurs the map by about a pixel;
-    the nearest pixel conserves the means and has steps.
+    Each pixel of a map holds the mean over its area. The interpolation ``"spline"`` is the
+    quadratic spline that has the same pixel means. Galaxies binned on the same pixels then
+    reproduce the map, neither blurred nor sharpened. The average of a quadratic B-spline over a
+    pixel is a cubic B-spline, so the prefilter of cubic spline interpolation gives its
+    coefficients. ``"bilinear"`` blurs the map by about a pixel. ``"nearest"`` preserves the pixel
+    means, but has steps at the edges of pixels.
     """
 
     def __init__(self, field, interpolation):

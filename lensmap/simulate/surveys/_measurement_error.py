@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Magnitudes of galaxies, and the measurement errors of their ellipticities."""
+"""Magnitudes of galaxies, and the measurement errors of galaxy ellipticities."""
 
 from __future__ import annotations
 
@@ -14,38 +14,40 @@ from lensmap.utils import ParameterError, ParameterTypeError
 
 __all__ = ["MeasurementError", "hsc_measurement_error"]
 
-# The slope of galaxy counts in the i band, log10 N(<m) = 0.31 m + const.
+# The slope of galaxy number counts in the i band, log10 N(<m) = 0.31 m + const.
 _COUNTS_SLOPE = 0.31
 
-# Galaxies brighter than the limit by more than this are 0.3 percent of all, and are left out.
+# The range of magnitudes, which ends at the magnitude limit. Brighter galaxies are 0.3 percent of
+# all, and are left out.
 _MAGNITUDE_RANGE = 8.0
 
-# The noisiest shapes of a real catalog; noisier ones are excluded by its selection.
+# The largest measurement error. The selection of a real catalog excludes galaxies with larger ones.
 _MAX_ERROR = 0.6
 
-# From distortion to shear: twice the responsivity of 0.84.
+# The conversion factor from distortion to shear, which is twice the responsivity of 0.84.
 _RESPONSE = 1.68
 
 
 def hsc_measurement_error(magnitude: ArrayLike, m5: float) -> np.ndarray:
     r"""Return the shape measurement error of the Subaru/HSC survey.
 
-    The error is :math:`0.264\,(\mathrm{SNR} / 20)^{-0.891}` for distortions at the survey's
-    resolution factor of 0.5, divided by 1.68 for shear, at most 0.6, with
-    :math:`\mathrm{SNR} = 3 \times 10^{0.4 (m_5 - m)}`. The SNR is 3 rather than 5 at ``m5``
-    because a galaxy covers a larger area than a point source.
+    For distortions, the error at a resolution factor of 0.5 is
+    :math:`0.264\,(\mathrm{SNR} / 20)^{-0.891}`. It is divided by 1.68 to convert it to shear, and
+    clipped at 0.6. The signal-to-noise ratio is
+    :math:`\mathrm{SNR} = 3 \times 10^{0.4 (m_5 - m)}`. At ``m5``, it is 3 rather than 5, because a
+    galaxy covers a larger area than a point source.
 
     Parameters
     ----------
     magnitude : array_like
-        i-band magnitudes.
+        The i-band magnitudes of the galaxies.
     m5 : float
         The magnitude of a point source with a signal-to-noise ratio of 5.
 
     Returns
     -------
     `numpy.ndarray`
-        The error per component in units of shear.
+        The error per component in units of shear, with the same shape as ``magnitude``.
 
     References
     ----------
@@ -56,29 +58,31 @@ def hsc_measurement_error(magnitude: ArrayLike, m5: float) -> np.ndarray:
 
 
 class MeasurementError:
-    r"""Magnitudes of galaxies with their measurement errors and weights.
+    r"""Model of the magnitudes, measurement errors and weights of galaxies.
 
-    Magnitudes follow the number counts :math:`p(m) \propto 10^{0.31 m}` up to a limit. Weights are
-    :math:`1 / (\sigma_e^2 + \sigma_m^2)`.
+    Magnitudes follow the number counts :math:`p(m) \propto 10^{0.31 m}` up to a limit. The weights
+    are :math:`1 / (\sigma_e^2 + \sigma_m^2)`, where :math:`\sigma_m` is the measurement error.
 
     Parameters
     ----------
     model : {"hsc"}, float or callable
-        The error per component in units of shear: ``hsc_measurement_error``, one error for all
-        galaxies (0 for none), or a function from magnitudes to errors.
+        The measurement error per component in units of shear: ``"hsc"`` for
+        ``hsc_measurement_error``, a number for the same error in all galaxies (0 for no error), or
+        a function that returns the errors for given magnitudes.
     sigma_e : float
-        The intrinsic dispersion per component.
+        The intrinsic dispersion of the ellipticities per component.
     magnitude_limit : float
-        The faintest magnitude.
+        The magnitude of the faintest galaxies.
     m5 : float
-        The magnitude of a point source with a signal-to-noise ratio of 5, for ``"hsc"``.
+        The magnitude of a point source with a signal-to-noise ratio of 5, used for ``"hsc"`` only.
 
     Raises
     ------
     TypeError
         If a parameter has the wrong type.
     ValueError
-        If a parameter is not finite, or errors are negative or not one for each magnitude.
+        If a parameter is not finite, an error is negative, or the function does not return one
+        error for each magnitude.
     """
 
     def __init__(
@@ -95,28 +99,28 @@ class MeasurementError:
                 raise ParameterError(name, "finite", repr(value))
         self._function = _as_function(model, m5)
         self._sigma_e, self._limit = sigma_e, float(magnitude_limit)
-        # Functions of the user fail here, before any work is done.
+        # If the function of a user is invalid, raise an error now rather than during a draw.
         self.errors(np.array([self._limit - 1.0, self._limit]))
 
     def magnitudes(self, fraction: ArrayLike) -> np.ndarray:
-        """Return quantiles of the magnitudes.
+        """Return quantiles of the magnitude distribution.
 
         Parameters
         ----------
         fraction : array_like
-            Fractions of the galaxies, 0 to 1.
+            Fractions of the galaxies, from 0 to 1.
 
         Returns
         -------
         `numpy.ndarray`
-            The magnitudes below which these fractions lie.
+            The magnitudes. The given fraction of all galaxies is brighter than each of them.
         """
         brightest = 10 ** (-_COUNTS_SLOPE * _MAGNITUDE_RANGE)
         fraction = np.asarray(fraction)
         return self._limit + np.log10(brightest + (1 - brightest) * fraction) / _COUNTS_SLOPE
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw galaxies.
+        """Draw the magnitudes and measurement errors of galaxies.
 
         Parameters
         ----------
@@ -128,28 +132,29 @@ class MeasurementError:
         Returns
         -------
         magnitude, sigma_m : `numpy.ndarray`
-            Magnitudes and measurement errors, ``(size,)``.
+            Magnitudes, and measurement errors per component, ``(size,)``.
         """
         magnitude = self.magnitudes(rng.random(size))
         return magnitude, self.errors(magnitude)
 
     def errors(self, magnitude: np.ndarray) -> np.ndarray:
-        """Return the measurement errors at magnitudes.
+        """Return the measurement errors of galaxies with given magnitudes.
 
         Parameters
         ----------
         magnitude : `numpy.ndarray`
-            Magnitudes.
+            The magnitudes of the galaxies.
 
         Returns
         -------
         `numpy.ndarray`
-            The error per component, in the shape of ``magnitude``.
+            The error per component, with the same shape as ``magnitude``.
 
         Raises
         ------
         ValueError
-            If the function of the user does not return one finite, non-negative error for each.
+            If the function of the user does not return a finite, non-negative error for each
+            magnitude.
         """
         sigma_m = np.asarray(self._function(magnitude), dtype=float)
         if sigma_m.shape != np.shape(magnitude):
@@ -164,7 +169,7 @@ class MeasurementError:
         return sigma_m
 
     def weights(self, sigma_m: np.ndarray) -> np.ndarray:
-        """Return the inverse variance of ellipticities with measurement errors.
+        """Return the inverse-variance weights of galaxies with given measurement errors.
 
         Parameters
         ----------
@@ -174,7 +179,7 @@ class MeasurementError:
         Returns
         -------
         `numpy.ndarray`
-            The weights, in the shape of ``sigma_m``.
+            The weights, with the same shape as ``sigma_m``.
         """
         return 1 / (self._sigma_e**2 + sigma_m**2)
 
@@ -186,7 +191,7 @@ class MeasurementError:
 
 
 def _as_function(model, m5):
-    """Return the function from magnitudes to errors."""
+    """Convert the parameter ``model`` to a function of magnitudes that returns the errors."""
     allowed = "'hsc', a number or a function"
     if isinstance(model, str):
         if model != "hsc":

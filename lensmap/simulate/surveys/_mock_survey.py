@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`MockSurvey`: the shear catalog that a survey measures behind a known field."""
+"""`MockSurvey`: the shear catalog that a survey would measure behind a known field."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MockSurvey", "check_catalog_memory"]
 
-_BYTES_PER_GALAXY = 200.0  # while a catalog is drawn
+_BYTES_PER_GALAXY = 200.0  # the peak memory while a catalog is drawn
 
 _PER_AREA = u.arcmin**-2
 
@@ -58,43 +58,47 @@ _TRUTH = ("g1_true", "g2_true", "kappa_true", "e1_int", "e2_int", "magnitude")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MockSurvey(Parametrized):
-    r"""Mock shear catalogs: random positions, shapes, measurement errors and weights.
+    r"""Mock shear catalogs with random positions, shapes, measurement errors and weights.
 
-    Each galaxy has an intrinsic ellipticity with a dispersion of ``sigma_e`` per component, is
-    sheared exactly by the reduced shear at its position, and is measured with an error of its own.
-    Effects that need more than a convergence map are not included: magnification, crowding of
-    sources, member galaxies of the lenses, intrinsic alignments, and redshift errors.
+    Each galaxy is given an intrinsic ellipticity with a dispersion of ``sigma_e`` per component.
+    The reduced shear at the position of the galaxy is then applied without approximation, and a
+    random measurement error is added. Not included are magnification, blending and clustering of
+    sources, contamination by cluster members, intrinsic alignments, and redshift errors.
 
-    The defaults are those of the preset ``"cha2025"``.
+    The default values are those of the preset ``"cha2025"``.
 
     Attributes
     ----------
     density : `~astropy.units.Quantity` or str
-        The number of galaxies per solid angle. The number on a map is Poisson.
+        The mean number of galaxies per solid angle. The number of galaxies on a map is drawn from a
+        Poisson distribution.
     sigma_e : float
         The intrinsic dispersion of the ellipticities :math:`(a - b) / (a + b)` per component,
         above 0 and at most 0.49.
     measurement_error : {"hsc"}, float or callable
-        The error of a measured ellipticity per component: ``"hsc"`` for Subaru/HSC at the
-        galaxy's magnitude (``hsc_measurement_error``), one error for all galaxies (0 for none),
-        or a function from magnitudes to errors.
+        The measurement error of the ellipticities per component: ``"hsc"`` for the
+        magnitude-dependent error of Subaru/HSC (``hsc_measurement_error``), a number for the same
+        error in all galaxies (0 for no error), or a function that returns the errors for given
+        magnitudes.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
-        The redshift of the galaxies or its distribution. The ``z_source`` of a single field takes
-        precedence; None leaves redshifts unknown.
+        The redshift of the galaxies or their redshift distribution. If a single field is observed,
+        the ``z_source`` of the field takes precedence. None leaves the redshifts unknown.
     magnitude_limit : float
-        The faintest magnitude. Number counts are :math:`\propto 10^{0.31 m}` up to it.
+        The magnitude of the faintest galaxies. Up to this limit, the number counts are
+        :math:`\propto 10^{0.31 m}`.
     m5 : float
-        The magnitude of a point source with a signal-to-noise ratio of 5, for ``"hsc"``.
+        The magnitude of a point source with a signal-to-noise ratio of 5, used for ``"hsc"`` only.
     mask : mask-like or None
-        Regions without galaxies: anything that `lensmap.masks.SkyMask` accepts; None excludes
-        nothing.
+        The mask of regions without galaxies, in any form that `lensmap.masks.SkyMask` accepts. None
+        excludes nothing.
     interpolation : {"spline", "bilinear", "nearest"}
-        The interpolation of the field between pixel centers, given the means of its pixels.
-        ``"spline"`` is the smooth function with exactly these means, so that a catalog binned on
-        the same pixels has the power of the field. In the middle of a peak that fills one pixel it
-        is 1.4 times the mean, and it oscillates to -0.27 of it beside. ``"bilinear"`` never
-        oscillates, but blurs: power at a wavelength of two pixels falls to a quarter.
-        ``"nearest"`` conserves the means and has steps.
+        The interpolation of the field between the centers of its pixels. ``"spline"`` is a smooth
+        function that preserves the mean over each pixel, so that a catalog binned on the same
+        pixels has the power spectrum of the field. If a peak fills a single pixel, the function
+        reaches 1.4 times the pixel value at the center of the peak and -0.27 times the pixel value
+        next to the peak. ``"bilinear"`` does not oscillate, but blurs the field: at a wavelength of
+        two pixels, the power falls to a quarter. ``"nearest"`` also preserves the mean over each
+        pixel, but has steps.
 
     Raises
     ------
@@ -133,7 +137,7 @@ class MockSurvey(Parametrized):
     _samplers: SamplerCache = field(default_factory=SamplerCache, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        # A frozen dataclass has no other way to normalize its attributes.
+        # This is the only way for a frozen dataclass to normalize its attributes.
         object.__setattr__(self, "density", check_surface_density(self.density, "density"))
         if self.z_source is not None:
             object.__setattr__(self, "z_source", check_z_source(self.z_source))
@@ -141,7 +145,7 @@ class MockSurvey(Parametrized):
         _ = self.intrinsic, self.measurement, self._sky_mask  # checks their parameters
 
     def __getstate__(self):
-        # Another process computes the cached properties again.
+        # The cached properties are not pickled, so another process computes them again.
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @staticmethod
@@ -157,18 +161,21 @@ class MockSurvey(Parametrized):
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> MockSurvey:
-        """Make a known survey.
+        """Make a model of a known survey.
 
         Parameters
         ----------
         name : {"cha2025", "lsst_y1", "lsst_y10", "hsc_y3", "cosmos"}
-            Cha et al. 2025 (33 galaxies per square arcminute, HSC errors); the source samples of
-            LSST after one and ten years (effective densities of 10 and 27, with redshifts); HSC
-            after three years (effective density of 19.9); the HST catalog of COSMOS (64, with
-            errors included in ``sigma_e``). Effective densities account for measurement errors,
-            so that these galaxies have none.
+            The name of the survey. ``"cha2025"`` is that of Cha et al. 2025, with 33 galaxies per
+            square arcminute and HSC measurement errors. ``"lsst_y1"`` and ``"lsst_y10"`` are the
+            LSST source samples after one and ten years, with effective densities of 10 and 27
+            galaxies per square arcminute and with redshift distributions. ``"hsc_y3"`` is the HSC
+            survey after three years, with an effective density of 19.9. An effective density
+            already accounts for measurement errors, so the galaxies of these surveys have no
+            measurement errors. ``"cosmos"`` is the HST catalog of COSMOS with a density of 64,
+            where ``sigma_e`` includes the measurement errors.
         **changes
-            Parameters of `MockSurvey` to add or replace.
+            Parameters of `MockSurvey` that replace or supplement those of the preset.
 
         Returns
         -------
@@ -192,12 +199,12 @@ class MockSurvey(Parametrized):
 
     @cached_property
     def intrinsic(self) -> IntrinsicEllipticities:
-        """The ``IntrinsicEllipticities`` of the galaxies."""
+        """The distribution of intrinsic ellipticities, an ``IntrinsicEllipticities``."""
         return IntrinsicEllipticities(self.sigma_e)
 
     @cached_property
     def measurement(self) -> MeasurementError:
-        """The ``MeasurementError`` of the galaxies."""
+        """The model of magnitudes, measurement errors and weights, a ``MeasurementError``."""
         return MeasurementError(
             self.measurement_error, self.sigma_e, self.magnitude_limit, self.m5
         )
@@ -215,10 +222,10 @@ class MockSurvey(Parametrized):
 
     @property
     def effective_density(self) -> u.Quantity:
-        r"""The density of galaxies without measurement errors that have the same noise.
+        r"""The effective number density of galaxies per square arcminute.
 
-        It is :math:`n \langle \sigma_e^2 / (\sigma_e^2 + \sigma_m^2) \rangle`, per square
-        arcminute.
+        It is :math:`n \langle \sigma_e^2 / (\sigma_e^2 + \sigma_m^2) \rangle`, which is the density
+        of galaxies without measurement errors that would give the same shape noise.
 
         References
         ----------
@@ -232,42 +239,45 @@ class MockSurvey(Parametrized):
         wcs: WCS | None = None,
         rng: RNGLike = None,
     ) -> ShearCatalog:
-        r"""Draw a catalog.
+        r"""Draw the shear catalog of the survey behind a field.
 
         Parameters
         ----------
         field : LensingField, ConvergenceMap, sequence of LensingField or None
-            The field that lenses the galaxies; None is a null field, without lensing. The shear of
-            a convergence map is that of `LensingField.from_kappa`. A sequence has fields of rising
-            ``z_source`` on the same pixels, and needs redshifts of the galaxies. Between two
-            fields, and between redshift 0 and the first, the lensing of a galaxy is linear in
-            redshift; beyond the last field it is that of the last.
+            The field that lenses the galaxies. None is a null field, without lensing. The shear of
+            a convergence map is computed by `LensingField.from_kappa`. A sequence must hold fields
+            on the same pixels, in order of increasing ``z_source``, and requires the ``z_source``
+            of the survey. The lensing of a galaxy is then interpolated linearly in redshift between
+            the fields, and between redshift 0 and the first field. Beyond the last field, it is the
+            lensing of the last field.
         wcs : `~astropy.wcs.WCS` or None
-            The position to which the field is moved, see `LensingField.to_wcs`; None leaves it
-            where it is. For a null field, the map that the galaxies cover.
+            The WCS to which the field is moved by `LensingField.to_wcs`. None leaves the field
+            where it is. For a null field, the WCS of the map that the galaxies cover.
         rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-            Seed or generator; None is different in each call. For the same pixels and mask, a seed
-            gives the same galaxies, shapes and errors behind any field.
+            Seed or generator. None draws a new seed in each call. For the same pixels and mask, the
+            same seed gives the same galaxies, intrinsic shapes and measurement errors behind any
+            field.
 
         Returns
         -------
         ShearCatalog
-            Celestial ellipticities in ICRS, with ``weight``, ``sigma_m``, ``sigma_e`` and, if
-            known, ``redshift``. Further columns have the truth: ``g1_true`` and ``g2_true``
-            (reduced shear, celestial), ``kappa_true``, ``e1_int`` and ``e2_int`` (before lensing)
-            and ``magnitude``. Masked pixels of the field have no galaxies.
+            The catalog, with celestial ellipticities in ICRS, ``weight``, ``sigma_m``, ``sigma_e``
+            and, if known, ``redshift``. Additional columns hold the true values: ``g1_true`` and
+            ``g2_true`` (celestial reduced shear), ``kappa_true``, ``e1_int`` and ``e2_int``
+            (ellipticity before lensing) and ``magnitude``. There are no galaxies in masked pixels
+            of the field.
 
         Raises
         ------
         TypeError
             If ``field`` or ``wcs`` has the wrong type.
         ValueError
-            If ``field`` and ``wcs`` do not fit, the redshifts that a sequence of fields needs are
-            unknown, or no galaxy lies on the map.
+            If ``field`` cannot be moved to ``wcs``, ``field`` and ``wcs`` are both None, ``field``
+            is a sequence but the survey has no ``z_source``, or no galaxy lies on the map.
         MemoryError
             If the catalog would not fit into memory.
         """
-        # Separate streams, so that drawing redshifts does not change the shapes.
+        # Separate random streams, so that drawing redshifts does not change the shapes.
         position_rng, shape_rng, error_rng, redshift_rng = as_generator(rng).spawn(4)
         skies, wcs = as_fields(field, wcs)
         check_catalog_memory(self, wcs)
@@ -315,26 +325,27 @@ class MockSurvey(Parametrized):
         wcs: WCS | None = None,
         rng: RNGLike = None,
     ) -> ShearGrid:
-        """Draw a catalog binned on the pixels of the field.
+        """Draw a shear grid on the pixels of the field, without making a catalog.
 
-        The statistics are those of `observe` and `lensmap.ShearGrid.from_catalog`, in a fiftieth
-        of the time, see ``GridSampler``. The survey caches the computations for the last WCS.
+        The grid has the same statistics as a catalog from `observe` that is binned by
+        `lensmap.ShearGrid.from_catalog`, up to the differences described at ``GridSampler``, but
+        takes a fiftieth of the time. The survey caches the computations for the last WCS.
 
         Parameters
         ----------
         field, wcs, rng
-            As for `observe`. For a sequence of fields, all galaxies have the mean lensing of the
-            redshift distribution.
+            See `observe`. For a sequence of fields, all galaxies have the mean lensing for the
+            redshift distribution of the survey.
 
         Returns
         -------
         ShearGrid
-            The grid in the pixel basis, single precision, possibly without galaxies.
+            The grid, in the pixel basis and in single precision. It may have no galaxies.
 
         Raises
         ------
         TypeError, ValueError
-            As for `observe`.
+            See `observe`.
         """
         generator = as_generator(rng)
         skies, wcs = as_fields(field, wcs)
@@ -351,7 +362,7 @@ class MockSurvey(Parametrized):
         return self.z_source
 
     def _redshifts(self, skies, n, rng):
-        """Return the redshifts of n galaxies, None if they are unknown."""
+        """Draw the redshifts of n galaxies, or return None if the redshifts are unknown."""
         if len(skies) > 1:
             z_source = self._require_redshifts()
         else:
@@ -363,19 +374,19 @@ class MockSurvey(Parametrized):
 
 
 def check_catalog_memory(survey: MockSurvey, wcs: WCS) -> None:
-    """Refuse a catalog that would not fit into memory.
+    """Raise an error if a catalog of a survey would not fit into memory.
 
     Parameters
     ----------
     survey : MockSurvey
         The survey.
     wcs : `~astropy.wcs.WCS`
-        The pixels of the map.
+        The WCS of the map.
 
     Raises
     ------
     MemoryError
-        If it would not.
+        If the catalog would not fit into memory.
     """
     ny, nx = wcs.array_shape
     area = proj_plane_pixel_area(wcs) * u.deg**2 * float(ny) * nx
@@ -387,24 +398,24 @@ def check_catalog_memory(survey: MockSurvey, wcs: WCS) -> None:
 
 
 def _joined_mask(mask, skies):
-    """Return the mask of the survey and of the fields together."""
+    """Combine the masks of the survey and the fields, or return None if there are none."""
     masks = [] if mask is None else [mask]
     masks += [one.kappa.mask for one in skies if one.kappa.mask.any()]
     return masks or None
 
 
 def _reduced(kappa, gamma):
-    """Return the reduced shear; it is very large, but finite, at a kappa of exactly 1."""
+    """Return the reduced shear. Where kappa is exactly 1, it is very large, but finite."""
     remainder = 1 - kappa
     remainder[remainder == 0] = np.finfo(float).eps
     return gamma / remainder
 
 
 def _to_celestial(g, wcs, lon, lat, x, y):
-    """Rotate reduced shear from the pixel basis to the celestial basis at each galaxy."""
+    """Convert the reduced shear at each galaxy from the pixel basis to the celestial basis."""
     frame = PixelFrame(wcs)
     pixel = np.floor(y + 0.5).astype(np.intp) * frame.shape[1] + np.floor(x + 0.5).astype(np.intp)
     if frame.parity < 0:
         g = np.conj(g)
-    # The inverse of PixelFrame.to_pixel_basis.
+    # This is the inverse of PixelFrame.to_pixel_basis.
     return g * np.conj(frame.rotation(lon, lat, pixel))

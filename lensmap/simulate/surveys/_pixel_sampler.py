@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Counts, weights and mean ellipticities of pixels with many galaxies, without a catalog."""
+"""Draw the galaxy counts, weights and mean ellipticities of pixels, without making a catalog."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 
 __all__ = ["PixelSampler", "image_shear"]
 
-# Each chunk of pixels has a generator of its own, so that grids do not depend on the threads.
-# Chunks are smaller where pixels have many galaxies, because their weights are drawn one by one.
+# Each chunk of pixels has its own generator, so the result does not depend on the number of
+# threads. Chunks have fewer pixels if there are many galaxies in a pixel, because weights are drawn
+# for each galaxy.
 _PIXELS_PER_CHUNK = 32_768
 _GALAXIES_PER_CHUNK = 4_000_000
 
 
 class PixelSampler:
-    r"""Draws sums over the galaxies of each pixel.
+    r"""Draw sums over the galaxies in each pixel.
 
-    In each pixel, the number of galaxies is Poisson and their weights are drawn one by one. Their
-    weighted mean ellipticity is Gaussian about the reduced shear of the pixel, with the variance
+    In each pixel, the number of galaxies is drawn from a Poisson distribution, and a weight is
+    drawn for each galaxy. The weighted mean ellipticity is drawn from a Gaussian distribution. Its
+    mean is the mean ellipticity of images at the reduced shear g of the pixel, and its variance per
+    component is
 
     .. math:: \frac{\sum w^2 (\sigma_e^2 f(|g|) + \sigma_m^2)}{(\sum w)^2}
 
@@ -35,11 +38,11 @@ class PixelSampler:
     Parameters
     ----------
     expected : `numpy.ndarray`
-        The expected number of galaxies in each pixel, ``(ny, nx)``; 0 for empty pixels.
+        The expected number of galaxies in each pixel, ``(ny, nx)``. It is 0 for empty pixels.
     intrinsic : IntrinsicEllipticities
-        The ellipticities before lensing.
+        The distribution of the ellipticities before lensing.
     measurement : MeasurementError
-        The measurement errors and weights.
+        The distribution of the measurement errors and weights.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class PixelSampler:
         self._intrinsic = intrinsic
         weights = measurement.weight_quantiles.astype(np.float32)
         self._equal_weights = weights.min() == weights.max()
-        # Weights and their squares are summed together, as real and imaginary parts.
+        # Weights and squared weights are summed together, as real and imaginary parts.
         self._weights = (weights + 1j * weights**2).astype(np.complex64)
 
     def draw(
@@ -64,24 +67,25 @@ class PixelSampler:
         rng: np.random.Generator,
         empty: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Draw the sums.
+        """Draw the sums over the galaxies in each pixel.
 
         Parameters
         ----------
         shear : `numpy.ndarray` or None
-            The mean ellipticity of images from ``image_shear``, ``(ny, nx)``; None is no lensing.
+            The mean ellipticity of images, ``(ny, nx)``, as returned by ``image_shear``. None means
+            no lensing.
         rng : `numpy.random.Generator`
             The random number generator.
         empty : `numpy.ndarray` or None
-            Bool, ``(ny, nx)``: further pixels without galaxies.
+            True for additional pixels without galaxies, bool, ``(ny, nx)``.
 
         Returns
         -------
         count : `numpy.ndarray`
-            The number of galaxies, int64, ``(ny, nx)``.
+            The number of galaxies in each pixel, int64, ``(ny, nx)``.
         sum_w, sum_w2 : `numpy.ndarray`
-            The sums of weights, which are inverse variances, and of their squares, float32,
-            ``(ny, nx)``.
+            The sums of the weights, which are inverse variances, and of the squared weights,
+            float32, ``(ny, nx)``.
         sum_we : `numpy.ndarray`
             The sum of weight times ellipticity, complex64, ``(ny, nx)``.
         """
@@ -109,24 +113,24 @@ class PixelSampler:
         )
 
     def _sum_weights(self, count, rng):
-        """Return the sums of weights (real) and of their squares (imaginary) of each pixel."""
+        """Draw the sums of weights (real) and of squared weights (imaginary) in each pixel."""
         if self._equal_weights:
             return count * self._weights[0]
         total = int(count.sum())
         weights = np.zeros(total + 1, dtype=np.complex64)
         index = rng.integers(0, 65536, total, dtype=np.uint16)
-        # No index is out of range, and "clip" alone writes to ``out`` without a buffer.
+        # No index is out of range, but only mode "clip" writes to ``out`` without a buffer.
         self._weights.take(index, out=weights[:total], mode="clip")
         ends = np.cumsum(count)
         sums = np.add.reduceat(weights, ends - count)
-        # For an empty pixel, reduceat returns the next weight.
+        # For an empty pixel, reduceat returns the next weight instead of 0.
         sums[count == 0] = 0
         return sums
 
     def _sum_ellipticities(self, g, sums, rng):
-        """Return the sums of weight times ellipticity of pixels with these sums of weights."""
+        """Draw the sum of weight times ellipticity in each pixel, given its sums of weights."""
         noise = rng.standard_normal(2 * len(sums), dtype=np.float32).view(np.complex64)
-        # Weights are inverse variances, so that sum w e has the variance sum w without lensing.
+        # Weights are inverse variances, so the variance of sum(w e) without lensing is sum(w).
         variance = sums.real.copy()
         if g is not None:
             factor = self._intrinsic.variance_factor(g.real**2 + g.imag**2).astype(np.float32)
@@ -142,14 +146,14 @@ class PixelSampler:
 
 
 def image_shear(kappa: np.ndarray, gamma: np.ndarray) -> np.ndarray:
-    """Return the mean ellipticity of images: g, or 1 / conj(g) where abs(g) exceeds 1.
+    """Return the mean ellipticity of images: g, or 1 / conj(g) where abs(g) > 1.
 
     Parameters
     ----------
     kappa : `numpy.ndarray`
-        Convergence, ``(ny, nx)``.
+        The convergence, ``(ny, nx)``.
     gamma : `numpy.ndarray`
-        Complex shear, ``(ny, nx)``.
+        The complex shear, ``(ny, nx)``.
 
     Returns
     -------

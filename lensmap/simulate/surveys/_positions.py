@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Galaxy positions, uniform on the sky, and the areas of pixels."""
+"""Random galaxy positions that are uniform on the sky, and the areas of pixels."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_positions", "pixel_areas"]
 
-# Each chunk has a generator of its own, so that the galaxies do not depend on the threads.
+# Each chunk has its own generator, so the galaxies do not depend on the number of threads.
 _GALAXIES_PER_CHUNK = 250_000
 
 _ARCMIN_PER_RADIAN = np.degrees(1.0) * 60
 
-# Around larger maps, galaxies are drawn on the whole sky.
+# For larger maps, galaxies are drawn on the whole sky.
 _MAX_CAP_RADIUS = np.radians(60.0)
 
 
@@ -32,24 +32,27 @@ def draw_positions(
 ) -> np.ndarray:
     """Draw a Poisson number of galaxies at uniform positions on the sky.
 
-    Galaxies are drawn in a spherical cap around the map, and those on the map are kept. They are
-    uniform in solid angle for any projection, and no area is needed.
+    Galaxies are drawn in a spherical cap around the map, and those outside the map are discarded.
+    Therefore their density per solid angle is uniform for any projection, and the area of the map
+    is not needed.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
-        A celestial WCS with its ``array_shape``.
+        A celestial WCS with ``array_shape`` set.
     density : float
-        Galaxies per square arcminute.
+        The mean number of galaxies per square arcminute.
     mask : mask-like or None
-        Anything that `lensmap.masks.SkyMask` accepts; None excludes nothing.
+        The mask of the survey, in any form that `lensmap.masks.SkyMask` accepts. None excludes
+        nothing.
     rng : `numpy.random.Generator`
         The random number generator.
 
     Returns
     -------
     `numpy.ndarray`
-        Longitude and latitude (ICRS, degrees) and 0-based pixel positions x and y, ``(4, n)``.
+        Right ascension and declination (ICRS, degrees) and 0-based pixel positions x and y, as the
+        rows of an array ``(4, n)``.
     """
     if mask is not None and not isinstance(mask, SkyMask):
         mask = SkyMask(mask)
@@ -75,7 +78,7 @@ def draw_positions(
 
 
 def _in_cap(axes, height, n, rng):
-    """Return longitudes and latitudes (degrees), uniform in a cap around the last axis."""
+    """Draw n longitudes and latitudes (degrees) that are uniform in a cap around the last axis."""
     depth = 1 - height * rng.random(n)
     angle = 2 * np.pi * rng.random(n)
     across = np.sqrt((1 - depth) * (1 + depth))
@@ -85,10 +88,18 @@ def _in_cap(axes, height, n, rng):
 
 
 def _enclosing_cap(frame):
-    """Return three axes, the last through the center, and 1 - cos(radius), of a cap."""
+    """Return a spherical cap that encloses the map.
+
+    Returns
+    -------
+    axes : `numpy.ndarray`
+        Three orthogonal unit vectors, ``(3, 3)``. The last points to the center of the cap.
+    height : float
+        The height of the cap, 1 - cos(radius).
+    """
     ny, nx = frame.shape
     sphere = np.eye(3), 2.0
-    # Steps along the edge of the map are small against the margin of the cap.
+    # The steps along the edge of the map are small compared with the margin of the cap.
     t = np.linspace(0, 1, 65)
     edge_x = np.concatenate([t, t, 0 * t, 0 * t + 1]) * nx - 0.5
     edge_y = np.concatenate([0 * t, 0 * t + 1, t, t]) * ny - 0.5
@@ -109,27 +120,28 @@ def _enclosing_cap(frame):
 
 
 def _icrs_vectors(wcs, x, y):
-    """Return the unit vectors of pixel positions, ``(n, 3)``; NaN off the sky."""
+    """Convert pixel positions to ICRS unit vectors, ``(n, 3)``, NaN where not on the sky."""
     return wcs.pixel_to_world(x, y).icrs.cartesian.xyz.value.T
 
 
 def pixel_areas(wcs: WCS) -> np.ndarray:
-    """Return the area of each pixel on the sky.
+    """Return the solid angle of each pixel.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
-        A celestial WCS with its ``array_shape``.
+        A celestial WCS with ``array_shape`` set.
 
     Returns
     -------
     `numpy.ndarray`
-        Areas in square arcminutes, ``(ny, nx)``; 0 where a pixel is not on the sky.
+        The solid angles in square arcminutes, ``(ny, nx)``. They are 0 for pixels that are not on
+        the sky.
     """
     ny, nx = wcs.array_shape
     y, x = np.indices((ny + 1, nx + 1)) - 0.5
     corner = _icrs_vectors(wcs, x.ravel(), y.ravel()).reshape(ny + 1, nx + 1, 3)
-    # Half the cross product of the diagonals, which is exact for small quadrangles.
+    # The area is half the cross product of the diagonals, which is accurate for small quadrangles.
     one, other = corner[1:, 1:] - corner[:-1, :-1], corner[1:, :-1] - corner[:-1, 1:]
     area = np.linalg.norm(np.cross(one, other), axis=-1) / 2
     return np.nan_to_num(area) * _ARCMIN_PER_RADIAN**2
