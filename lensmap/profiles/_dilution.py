@@ -12,31 +12,32 @@ __all__ = ["apply_boost", "boost_factor"]
 
 
 def boost_factor(profile: QTable, reference: QTable) -> QTable:
-    r"""Return the boost factor, the overdensity of sources about lenses.
+    r"""Return the boost factor: the overdensity of source galaxies around lenses.
 
     .. math:: B(R) = \frac{\sum w / N_\mathrm{lens}}{\sum w / N_\mathrm{random}}
 
-    Cluster members among the sources are not lensed. They lower the shear by this factor.
+    Cluster members that are selected as sources are not lensed, and so lower the mean shear by
+    this factor.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        A profile of `shear_profile` about the lenses.
+        The profile around the lenses, as returned by `shear_profile`.
     reference : `~astropy.table.QTable`
-        A profile with the same bins about random positions of the same survey, with the mask and
-        the depth of the lenses. Magnification, and members that hide sources, also change the
-        number of sources; the boost factor does not separate these effects from dilution.
+        The profile around random positions, with the same bins. The positions must have the same
+        survey mask and depth as the lenses. Magnification, and cluster members that cover sources,
+        also change the number of sources; the boost factor includes these effects.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each bin, with the columns ``radius_low``, ``radius_high``, ``boost`` and
-        ``boost_err`` (Poisson).
+        One row for each bin, with the columns ``radius_low``, ``radius_high``, ``boost`` and its
+        Poisson error ``boost_err``.
 
     Raises
     ------
     ValueError
-        If the bins differ.
+        If the bins of the two profiles differ.
 
     References
     ----------
@@ -72,25 +73,25 @@ def boost_factor(profile: QTable, reference: QTable) -> QTable:
 
 
 def apply_boost(profile: QTable, boost: QTable) -> QTable:
-    """Return a boost-corrected profile.
+    """Correct a shear profile for dilution by cluster members.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        A profile of `shear_profile`.
+        The profile, as returned by `shear_profile`.
     boost : `~astropy.table.QTable`
-        Its boost factors from `boost_factor`.
+        The boost factor in each bin of the profile, as returned by `boost_factor`.
 
     Returns
     -------
     `~astropy.table.QTable`
-        A copy of the profile. Shear, surface density and their errors are multiplied by the boost
-        factor, covariances by those of both bins.
+        A copy of the profile. Shear, excess surface density and their errors are multiplied by the
+        boost factor; each element of a covariance matrix by the boost factors of its two bins.
 
     Raises
     ------
     ValueError
-        If the numbers of bins differ.
+        If ``profile`` and ``boost`` have different numbers of bins.
     """
     if len(profile) != len(boost):
         raise ParameterError(

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Inverse critical surface densities of the galaxies behind lenses."""
+"""Inverse critical surface density for each pair of a lens and a source galaxy."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Efficiency"]
 
-# Nodes in redshift of the table of distance ratios.
+# The number of source redshifts at which distance ratios are tabulated.
 _N_NODES = 1500
 
 
 class Efficiency(ABC):
-    r"""Inverse critical surface density :math:`1 / \Sigma_\mathrm{cr}` behind lenses."""
+    r"""Inverse critical surface density :math:`1 / \Sigma_\mathrm{cr}` of sources behind lenses."""
 
     @staticmethod
     def from_redshifts(
@@ -34,7 +34,7 @@ class Efficiency(ABC):
         z_source: RedshiftLike | None,
         cosmology: FLRW,
     ) -> Efficiency | None:
-        """Return the efficiency of given redshifts.
+        """Return the efficiency for the redshifts of lenses and sources.
 
         Parameters
         ----------
@@ -50,7 +50,7 @@ class Efficiency(ABC):
         Returns
         -------
         Efficiency or None
-            None without redshifts of the lenses, or without any of the sources.
+            None if the redshifts of the lenses or of the sources are missing.
 
         Raises
         ------
@@ -67,7 +67,7 @@ class Efficiency(ABC):
 
     @staticmethod
     def from_sources(z_source: RedshiftLike, z_lens: np.ndarray, cosmology: FLRW) -> Efficiency:
-        """Return the efficiency of galaxies with one redshift or one distribution.
+        """Return the efficiency for sources with a common redshift or redshift distribution.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class Efficiency(ABC):
         Returns
         -------
         Efficiency
-            Equal for all galaxies.
+            The efficiency, which is the same for all galaxies behind a lens.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class Efficiency(ABC):
 
     @abstractmethod
     def inverse_sigma_crit(self, i: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        r"""Return :math:`1 / \Sigma_\mathrm{cr}` of galaxies, and its mean square.
+        r"""Return the mean :math:`1 / \Sigma_\mathrm{cr}` of galaxies, and the mean of its square.
 
         Parameters
         ----------
@@ -104,14 +104,15 @@ class Efficiency(ABC):
         Returns
         -------
         inverse : `numpy.ndarray`
-            Mpc2 / solMass, ``(m,)``; 0 for galaxies that are not known to be behind the lens.
+            The mean over the redshift distribution, Mpc2 / solMass (proper Mpc), ``(m,)``; 0 for
+            galaxies in front of the lens or without a redshift.
         square : `numpy.ndarray`
-            The mean of its square over the distribution of redshifts, ``(m,)``.
+            The mean of the square over the redshift distribution, ``(m,)``.
         """
 
 
 class _CommonEfficiency(Efficiency):
-    """Efficiency of galaxies with one redshift or one distribution."""
+    """Efficiency for galaxies with a common redshift or redshift distribution."""
 
     def __init__(self, z_source: RedshiftLike, z_lens: np.ndarray, cosmology: FLRW) -> None:
         unique_z, index = np.unique(z_lens, return_inverse=True)
@@ -134,7 +135,7 @@ class _CommonEfficiency(Efficiency):
 
 
 class _GalaxyEfficiency(Efficiency):
-    """Efficiency of galaxies with a redshift each."""
+    """Efficiency for galaxies with individual redshifts."""
 
     def __init__(self, redshift: np.ndarray, z_lens: np.ndarray, cosmology: FLRW) -> None:
         finite = redshift[np.isfinite(redshift)]
@@ -147,7 +148,7 @@ class _GalaxyEfficiency(Efficiency):
                 f"the highest is {highest:g}" if len(finite) else "no galaxy has a redshift",
             )
         self._z_lens, self._redshift = z_lens, redshift
-        # Even in the scale factor: catalogs have redshifts such as 99.
+        # Nodes are evenly spaced in the scale factor, because catalogs have redshifts such as 99.
         self._nodes = 1 / np.linspace(1 / 1.0001, 1 / (1.001 + highest), _N_NODES) - 1
         scale = _scale(z_lens, cosmology)
         self._table = distance_ratio(z_lens, self._nodes, cosmology) * scale[:, np.newaxis]
@@ -161,13 +162,13 @@ class _GalaxyEfficiency(Efficiency):
 
 
 def _scale(z_lens: np.ndarray, cosmology: FLRW) -> np.ndarray:
-    """Return the inverse critical surface density at a distance ratio of 1, Mpc2 / solMass."""
+    """Return the inverse critical surface density for D_ls / D_s = 1, in Mpc2 / solMass."""
     constant = (4 * np.pi * constants.G / constants.c**2).to_value(u.Mpc / u.solMass)
     return constant * cosmology.angular_diameter_distance(z_lens).to_value(u.Mpc)
 
 
 def _square_ratio(z_lens: float, z_source: RedshiftLike, cosmology: FLRW) -> float:
-    """Return <beta^2> / <beta>^2 of sources, with the lensing efficiency beta."""
+    """Return <beta^2> / <beta>^2, averages over the sources of beta = D_ls / D_s."""
     if not isinstance(z_source, SourceRedshifts):
         return 1.0
     z = np.linspace(max(z_source.z[0], 1e-4), z_source.z[-1], 2000)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Galaxies as data for fits of halos."""
+"""The shear of individual galaxies, as the data of a halo fit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["catalog_data"]
 
 
 class _CatalogData:
-    """Both components of the shear of the galaxies around halos."""
+    """Both shear components of the galaxies around the fitted halos."""
 
     unit = "galaxies"
 
@@ -58,7 +58,8 @@ class _CatalogData:
             theta = np.maximum(np.abs(offset), 1e-9)
             sigma, excess = self._lenses[i].surface_density(theta, halo.ln_m200c, halo.ln_c200c)
             gamma = gamma - excess * self._inverse[i] * (offset / theta) ** 2
-            # Reduced shear averaged over source redshifts has kappa times <beta^2> / <beta>.
+            # In the reduced shear averaged over source redshifts, <beta^2> / <beta> replaces beta
+            # in kappa (Seitz & Schneider 1997).
             kappa = kappa + sigma * self._square[i] / np.where(
                 self._inverse[i] > 0, self._inverse[i], np.inf
             )
@@ -77,28 +78,28 @@ def catalog_data(
     radii: Quantity | None,
     cosmology: FLRW,
 ) -> FitData:
-    """Return the galaxies around positions as data for a fit.
+    """Select the galaxies around halos, as the data of a halo fit.
 
     Parameters
     ----------
     catalog : `~lensmap.ShearCatalog`
         The galaxies.
     positions : `~astropy.coordinates.SkyCoord`
-        The halos, ``(n_halos,)``.
+        Positions of the halos, ``(n_halos,)``.
     z_lens : `numpy.ndarray`
-        Their redshifts, ``(n_halos,)``.
+        Redshifts of the halos, ``(n_halos,)``.
     z_source, radii, cosmology : object
         As for `fit_nfw`.
 
     Returns
     -------
     FitData
-        The complex shear of the galaxies.
+        The complex shear of the selected galaxies.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, or no galaxy can be used.
+        If a parameter is invalid, or no galaxy is usable.
     """
     offsets, used = offsets_within(positions, catalog.skycoord, z_lens, radii, cosmology)
     efficiency = Efficiency.from_redshifts(catalog["redshift"], z_lens, z_source, cosmology)
@@ -118,10 +119,12 @@ def catalog_data(
         )
     shear = Calibration.from_catalog(catalog).shear(catalog)[used]
     weight = weight[used]
-    # Weights are inverse variances up to a factor, which follows from the scatter.
+    # Weights are inverse variances up to a constant factor, determined here from the scatter of
+    # the shear.
     variance = np.sum(weight**2 * 0.5 * np.abs(shear) ** 2) / np.sum(weight**2)
     sigma = np.sqrt(variance * np.sum(weight**2) / np.sum(weight) / weight)
-    # East and north at each galaxy: near a pole they are rotated from those at the halo.
+    # The offsets are along east and north at each galaxy, as the shear is: near a pole these
+    # directions differ from those at the halo.
     sky = catalog.skycoord[used]
     local = np.array([
         np.abs(offset) * -np.exp(1j * (np.pi / 2 - sky.position_angle(center).rad))

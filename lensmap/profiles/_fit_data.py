@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Data for fits of halos: the protocol, and the geometry that catalogs and maps share."""
+"""Data of halo fits: the protocol, and the geometry shared by catalogs and maps."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ __all__ = ["FitData", "offsets_within", "reduced_shear"]
 
 _DEFAULT_RADII = [0.2, 2.5] * u.Mpc
 
-# Model values have kappa at most this far from 1, because fits may reach critical curves.
+# The lower limit of 1 - kappa in the model, because a fit may try halos with critical curves.
 _MIN_ONE_MINUS_KAPPA = 0.05
 
 
 class FitData(Protocol):
-    """Data that halos are fitted to.
+    """The data of a halo fit, with their model.
 
     Attributes
     ----------
     unit : str
-        The data in the plural, such as ``"galaxies"``, for messages.
+        The plural noun for the data in error messages, such as ``"galaxies"``.
     n : int
         The number of residuals.
     n_independent : int
-        The number of data for the comparison with the number of parameters.
+        The number of galaxies, bins or pixels, which must not be less than the number of free
+        parameters.
     """
 
     unit: str
@@ -45,10 +46,10 @@ class FitData(Protocol):
 
     @property
     def measured(self) -> np.ndarray:
-        """The data, in the order of `model`."""
+        """The measured values, in the order of `model`."""
 
     def efficiency(self, i: int) -> tuple[float, float]:
-        """Return the mean inverse critical surface density and the ratio of efficiencies.
+        """Return the mean inverse critical surface density, and <beta^2> / <beta>^2.
 
         Parameters
         ----------
@@ -58,13 +59,13 @@ class FitData(Protocol):
         Returns
         -------
         inverse : float
-            The mean over the sources, Mpc2 / solMass.
+            The mean inverse critical surface density of the sources, Mpc2 / solMass (proper Mpc).
         ratio : float
-            <beta^2> / <beta>^2 of the lensing efficiency beta.
+            <beta^2> / <beta>^2, averages over the sources of the lensing efficiency beta.
         """
 
     def model(self, halos: Sequence[HaloValues]) -> np.ndarray:
-        """Return the model of the data.
+        """Return the model values of the data.
 
         Parameters
         ----------
@@ -74,11 +75,11 @@ class FitData(Protocol):
         Returns
         -------
         `numpy.ndarray`
-            One value for each measured one.
+            The model values, in the order and shape of `measured`.
         """
 
     def residuals(self, halos: Sequence[HaloValues]) -> np.ndarray:
-        """Return independent residuals in units of their errors.
+        """Return the residuals, decorrelated and in units of their errors.
 
         Parameters
         ----------
@@ -88,12 +89,12 @@ class FitData(Protocol):
         Returns
         -------
         `numpy.ndarray`
-            ``(n,)``.
+            The residuals, ``(n,)``.
         """
 
 
 def reduced_shear(gamma: np.ndarray, kappa: np.ndarray) -> np.ndarray:
-    """Return the reduced shear of a model; it stays finite near critical curves."""
+    """Return the reduced shear of a model, with 1 - kappa limited to stay finite."""
     return gamma / np.maximum(1 - kappa, _MIN_ONE_MINUS_KAPPA)
 
 
@@ -104,27 +105,29 @@ def offsets_within(
     radii: u.Quantity | None,
     cosmology: FLRW,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return offsets from halos, and a selection by radius.
+    """Return the offsets of galaxies or pixels from halos, and select them by radius.
 
     Parameters
     ----------
     positions : `~astropy.coordinates.SkyCoord`
-        The halos, ``(n_halos,)``.
+        Positions of the halos, ``(n_halos,)``.
     sky : `~astropy.coordinates.SkyCoord`
-        Galaxies or pixels, ``(n,)``.
+        Positions of the galaxies or pixels, ``(n,)``.
     z_lens : `numpy.ndarray`
         Redshifts of the halos, ``(n_halos,)``.
     radii : `~astropy.units.Quantity` or None
-        ``(inner, outer)``, lengths or angles; None is 0.2 to 2.5 Mpc.
+        ``(inner, outer)`` radius, angles or proper lengths; None selects 0.2 to 2.5 Mpc.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
 
     Returns
     -------
     offsets : `numpy.ndarray`
-        Complex, east + i north, radians, ``(n_halos, n)``; the modulus is the separation.
+        Complex offsets east + i north, radians, ``(n_halos, n)``. The modulus is the angular
+        separation.
     selected : `numpy.ndarray`
-        Bool, ``(n,)``: within the outer radius of some halo, and the inner radius of none.
+        Bool, ``(n,)``: whether a galaxy or pixel is within the outer radius of any halo and outside
+        the inner radius of every halo.
     """
     limits = as_angles(
         _DEFAULT_RADII if radii is None else check_pair(radii), z_lens, len(positions), cosmology

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pixels of a map as data for fits of halos."""
+"""The pixels of a convergence map, as the data of a halo fit."""
 
 from __future__ import annotations
 
@@ -28,34 +28,36 @@ if TYPE_CHECKING:
 
 __all__ = ["map_data"]
 
-# The spacing of the pixels used, in units of the smoothing, and their largest number.
+# The spacing of the fitted pixels in units of the smoothing, and the limit of their number.
 _PIXEL_SPACING = 1.5
 _MAX_PIXELS = 1500
 
 
 class _MapData:
-    """Pixels around halos, minus a constant.
+    """The convergence of pixels around halos, up to a constant.
 
     Parameters
     ----------
     values : `numpy.ndarray`
-        Convergence of the pixels used, ``(n,)``.
+        Convergence of the fitted pixels, ``(n,)``.
     used : `numpy.ndarray`
-        Bool, ``(ny, nx)``: the pixels used, in a window around the halos.
+        Bool, ``(ny, nx)``: which pixels of a window around the halos are fitted.
     offsets : `numpy.ndarray`
-        Complex offsets of the pixels of the window from each halo, ``(n_halos, ny, nx)``.
+        Complex offsets (east + i north, radians) of the pixels of the window from each halo,
+        ``(n_halos, ny, nx)``.
     min_theta : float
         The smallest separation at which the model is evaluated, radians.
     smoothing : float
         Standard deviation of the Gaussian smoothing of the map, pixels.
     whiten : callable
-        Transforms noise in the pixels used to independent noise of variance 1.
+        Function that decorrelates the noise of the fitted pixels and scales it to variance 1.
     inverse : `numpy.ndarray`
-        Mean inverse critical surface density, Mpc2 / solMass, ``(n_halos,)``.
+        Mean inverse critical surface density for each halo, Mpc2 / solMass (proper Mpc),
+        ``(n_halos,)``.
     lenses : list of `~lensmap.halos.NFWLens`
-        One for each halo.
+        One lens model for each halo.
     from_reduced_shear : bool
-        Whether the map was made from reduced shear.
+        Whether the map was reconstructed from reduced shear.
     """
 
     unit = "pixels"
@@ -76,7 +78,8 @@ class _MapData:
         self._offsets, self._min_theta, self._smoothing = offsets, min_theta, smoothing
         self._inverse, self._lenses = inverse, lenses
         self._from_reduced_shear = from_reduced_shear
-        # Shear does not determine the mass sheet: residuals are orthogonal to a constant.
+        # Shear does not determine the mass sheet, so the residuals are made orthogonal to a
+        # constant.
         self._constant = whiten(np.ones(len(values)))
         self._constant /= np.linalg.norm(self._constant)
         self.n = self.n_independent = len(values)
@@ -115,10 +118,10 @@ class _MapData:
 def _kappa_of_reduced_shear(
     theta: np.ndarray, kappa: np.ndarray, gamma: np.ndarray
 ) -> np.ndarray:
-    r"""Return the convergence that an inversion of the reduced shear of a round halo gives.
+    r"""Return the convergence of a round halo as reconstructed from its reduced shear.
 
-    Shear gives :math:`\kappa(\theta) = 2 \int_\theta^\infty \gamma_t\, d\ln\theta - \gamma_t`;
-    here the reduced shear takes its place.
+    The reduced shear replaces the shear in
+    :math:`\kappa(\theta) = 2 \int_\theta^\infty \gamma_t\, d\ln\theta - \gamma_t`.
     """
     g = reduced_shear(gamma, kappa)
     step = np.diff(np.log(theta)) * (g[1:] + g[:-1])
@@ -133,29 +136,29 @@ def map_data(
     radii: u.Quantity | None,
     cosmology: FLRW,
 ) -> FitData:
-    """Return the pixels around positions as data for a fit.
+    """Select the pixels around halos, as the data of a halo fit.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map, with an uncertainty.
     positions : `~astropy.coordinates.SkyCoord`
-        The halos, ``(n_halos,)``.
+        Positions of the halos, ``(n_halos,)``.
     z_lens : `numpy.ndarray`
-        Their redshifts, ``(n_halos,)``.
+        Redshifts of the halos, ``(n_halos,)``.
     z_source, radii, cosmology : object
         As for `fit_nfw`.
 
     Returns
     -------
     FitData
-        The convergence of the pixels.
+        The convergence of the selected pixels.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, the uncertainty or the smoothing of the map is not known, or
-        no pixel can be used.
+        If a parameter is invalid, the map has no uncertainty or no known smoothing, or no pixel
+        is usable.
     """
     if kappa.uncertainty is None:
         raise ParameterError(
@@ -181,7 +184,7 @@ def map_data(
     offsets = offsets.reshape(len(positions), *kappa.shape)
     used = _thin(used, np.abs(offsets[0]), smoothing)
     rows, columns = np.nonzero(used)
-    # The smoothing of the model needs values up to its reach around the pixels used.
+    # To smooth the model at a fitted pixel, its values within 4 sigma of the pixel are needed.
     reach = int(np.ceil(4 * smoothing)) + 1
     window = np.s_[
         max(0, rows.min() - reach) : rows.max() + reach + 1,
@@ -192,7 +195,7 @@ def map_data(
         values=kappa.data[used],
         used=used[window],
         offsets=offsets[(slice(None), *window)],
-        # The value at a third of a pixel stands for a pixel at the very center.
+        # The profile diverges at the center: a pixel there takes the value at a third of a pixel.
         min_theta=kappa.pixel_scale.to_value(u.rad) / 3,
         smoothing=smoothing,
         whiten=_whitening(rows, columns, kappa.uncertainty.array[used], smoothing),
@@ -204,10 +207,10 @@ def map_data(
 
 
 def _thin(used: np.ndarray, distance: np.ndarray, smoothing: float) -> np.ndarray:
-    """Keep a grid of pixels through the one closest to the first halo.
+    """Thin the pixels to a regular grid that contains the pixel closest to the first halo.
 
-    Pixels within the smoothing are strongly correlated; the number of pixels limits the size of
-    their covariance.
+    Pixels closer than the smoothing are strongly correlated and add little information. Their
+    number is limited to keep the covariance matrix small.
     """
     step = max(1, round(_PIXEL_SPACING * smoothing))
     y, x = np.unravel_index(np.argmin(distance), distance.shape)
@@ -222,11 +225,11 @@ def _thin(used: np.ndarray, distance: np.ndarray, smoothing: float) -> np.ndarra
 def _whitening(
     rows: np.ndarray, columns: np.ndarray, sigma: np.ndarray, smoothing: float
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function that makes the noise of pixels independent, with variance 1."""
+    """Return a function that decorrelates the noise of pixels and scales it to variance 1."""
     if smoothing == 0:
         return lambda values: values / sigma
     square = (rows[:, np.newaxis] - rows) ** 2 + (columns[:, np.newaxis] - columns) ** 2
-    # The correlation of smoothed white noise; in maps with holes, an approximation.
+    # The correlation of smoothed white noise. It is approximate in maps with holes.
     correlation = np.exp(-square / (4 * smoothing**2))
     correlation[np.diag_indices_from(correlation)] += 1e-6
     factor = linalg.cholesky(correlation, lower=True)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Shear profiles as data for fits of halos."""
+"""The bins of a shear profile, as the data of a halo fit."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ __all__ = ["profile_data"]
 
 _SURFACE_DENSITY = u.solMass / u.Mpc**2
 
-# Quadrature nodes of the model in each ring.
+# The number of quadrature nodes for the mean of the model over each ring.
 _N_RING_NODES = 4
 
-# Redshifts of lenses that differ by less are equal.
+# Lens redshifts that differ by less than this are treated as equal.
 _REDSHIFT_TOLERANCE = 1e-3
 
 
 class _ProfileData:
-    """The bins of a profile."""
+    """The tangential shear in the bins of a profile."""
 
     unit = "bins"
 
@@ -50,8 +50,8 @@ class _ProfileData:
         ratio: np.ndarray,
         lens: NFWLens,
     ) -> None:
-        # Area-weighted means over rings: in wide rings the model at the mean radius differs from
-        # them by a few per cent.
+        # The model is averaged over the area of each ring: for wide rings, the value at the mean
+        # radius differs from this average by a few per cent.
         nodes, self._weights = np.polynomial.legendre.leggauss(_N_RING_NODES)
         low, high = edges**2
         self._theta = np.sqrt(low + (nodes[:, np.newaxis] + 1) / 2 * (high - low))
@@ -80,12 +80,12 @@ def profile_data(
     covariance: ArrayLike | None,
     cosmology: FLRW,
 ) -> FitData:
-    """Return the bins of a profile as data for a fit.
+    """Select the bins of a shear profile, as the data of a halo fit.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        A profile of `shear_profile`.
+        The profile, as returned by `shear_profile`.
     z_lens : `numpy.ndarray`
         The redshift of the lens, ``(1,)``.
     z_source, radii, covariance, cosmology : object
@@ -94,12 +94,12 @@ def profile_data(
     Returns
     -------
     FitData
-        The tangential shear of the bins.
+        The tangential shear in the selected bins.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, or no bin can be used.
+        If a parameter is invalid, or no bin is usable.
     """
     profile_z = profile.meta.get("z_lens")
     if profile_z is not None and abs(profile_z - z_lens[0]) > _REDSHIFT_TOLERANCE:
@@ -133,7 +133,7 @@ def profile_data(
 
 
 def _from_zero(radius: u.Quantity) -> u.Quantity:
-    """Return radii with 0 before them, as `as_angles` takes edges; NaN become 0."""
+    """Prepend 0 to radii, and replace NaN by 0, for conversion by `as_angles`."""
     values = np.nan_to_num(radius.value)
     return u.Quantity([0.0, *values], radius.unit)
 
@@ -141,7 +141,7 @@ def _from_zero(radius: u.Quantity) -> u.Quantity:
 def _efficiencies(
     profile: QTable, z_lens: np.ndarray, z_source: RedshiftLike | None, cosmology: FLRW
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the inverse critical surface density (Mpc2 / solMass) and <beta^2> / <beta>^2."""
+    """Return 1 / Sigma_cr (Mpc2 / solMass) and <beta^2> / <beta>^2 in each bin, ``(n_bins,)``."""
     n_bins = len(profile)
     if z_source is not None:
         efficiency = Efficiency.from_sources(z_source, z_lens, cosmology)
@@ -154,7 +154,7 @@ def _efficiencies(
 
 
 def _covariance(profile: QTable, used: np.ndarray, covariance: ArrayLike | None) -> np.ndarray:
-    """Return the covariance of all bins: shape noise or bootstrap, plus that given."""
+    """Return the covariance of all bins: shape noise or bootstrap, plus ``covariance``."""
     if "covariance" in profile.meta:
         matrix = _bootstrap_covariance(profile, int(np.count_nonzero(used)))
     else:
@@ -180,11 +180,11 @@ def _as_matrix(covariance: ArrayLike, n: int) -> np.ndarray:
 
 
 def _bootstrap_covariance(profile: QTable, n_used: int) -> np.ndarray:
-    """Return the covariance from a bootstrap, scaled up for the finite number of samples.
+    """Return the bootstrap covariance, scaled up for the finite number of samples.
 
-    The inverse of a covariance from few samples is too large (Hartlap et al. 2007), and the
-    scatter of best-fit parameters exceeds their errors from it (Dodelson & Schneider 2013). The
-    factors are those of two parameters.
+    The inverse of a covariance matrix from few samples is too large (Hartlap et al. 2007), and the
+    scatter of best-fit parameters exceeds the errors derived from this matrix (Dodelson &
+    Schneider 2013). Both corrections are applied, the second for a fit of two parameters.
     """
     n = profile.meta["n_bootstrap"]
     if profile.meta["n_positions"] > 1:

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The free parameters of fitted halos, with their limits and priors."""
+"""Free parameters of a halo fit, with their limits and priors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LN_C_LIMITS = np.log(0.5), np.log(30.0)
 # Scatter of ln c200c at fixed mass, 0.16 dex (Diemer & Joyce 2019).
 _LN_C_SCATTER = 0.16 * np.log(10)
 
-# The largest offset of a free center along each axis.
+# The limit of the offset of a free center, along each axis.
 _MAX_OFFSET_RAD = np.radians(2 / 60)
 
 
@@ -36,9 +36,9 @@ class HaloValues(NamedTuple):
     Attributes
     ----------
     ln_m200c, ln_c200c : float
-        Logarithms of the mass (solar masses) and of the concentration.
+        Natural logarithms of the mass M200c (solar masses) and the concentration c200c.
     east, north : float
-        The offset of the center from its given position, radians.
+        The offset of the center from the input position, radians.
     """
 
     ln_m200c: float
@@ -48,10 +48,10 @@ class HaloValues(NamedTuple):
 
 
 class HaloParameters:
-    """The free parameters of a fit as a vector.
+    """The free parameters of a halo fit, as a vector.
 
-    For each halo the vector has ln M200c, ln c200c if the concentration is free, and the offsets
-    east and north (radians) if the center is free.
+    For each halo, the vector contains ln M200c, then ln c200c if the concentration is free, then
+    the offsets east and north (radians) if the center is free.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class HaloParameters:
     concentration : str or float
         As for `fit_nfw`.
     free_center : bool
-        Whether centers are free.
+        Whether the centers of the halos are free.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
 
@@ -123,7 +123,7 @@ class HaloParameters:
         return len(self.z_lens)
 
     def start(self) -> np.ndarray:
-        """Return the vector at the start of the search."""
+        """Return the initial vector of the search."""
         rows = np.zeros((self.n_halos, self._n_each))
         rows[:, 0] = _START_LN_MASS
         if self.free_concentration:
@@ -131,11 +131,11 @@ class HaloParameters:
         return rows.ravel()
 
     def index_of_mass(self, i: int) -> int:
-        """Return the index of the mass of halo i in the vector."""
+        """Return the index in the vector of ln M200c of halo i."""
         return i * self._n_each
 
     def halos(self, vector: ArrayLike) -> list[HaloValues]:
-        """Return the parameters of each halo, fixed ones included.
+        """Return the parameters of each halo, both free and fixed.
 
         Parameters
         ----------
@@ -145,7 +145,7 @@ class HaloParameters:
         Returns
         -------
         list of HaloValues
-            One for each halo.
+            The parameters, one item for each halo.
         """
         halos = []
         for z, row in zip(self.z_lens, self._rows(vector), strict=True):
@@ -158,7 +158,7 @@ class HaloParameters:
         return halos
 
     def prior(self, vector: ArrayLike) -> np.ndarray:
-        """Return the residuals of the concentrations from their prior, in units of its scatter.
+        """Return the residuals of ln c200c from the mean of the prior, in units of its scatter.
 
         Parameters
         ----------
@@ -168,7 +168,7 @@ class HaloParameters:
         Returns
         -------
         `numpy.ndarray`
-            ``(n_halos,)``; empty without a prior.
+            One residual for each halo, ``(n_halos,)``; empty without a prior.
         """
         if self.concentration != "prior":
             return np.zeros(0)
@@ -181,5 +181,5 @@ class HaloParameters:
         return np.asarray(vector).reshape(self.n_halos, self._n_each)
 
     def _relation(self, ln_mass: float, z: float) -> float:
-        """Return ln c200c of the median relation."""
+        """Return ln c200c from the median concentration-mass relation."""
         return np.interp(ln_mass, self._ln_mass_nodes, self._ln_c_tables[z])

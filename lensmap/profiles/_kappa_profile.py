@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Radial and azimuthal profiles of a map."""
+"""Radial and azimuthal profiles of a convergence map."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def kappa_profile(
     z_lens: ArrayLike | None = None,
     cosmology: CosmologyLike = None,
 ) -> QTable:
-    """Average a map in rings about one position, or about many.
+    """Measure the mean convergence in rings around one or more positions.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        The map; masked pixels are left out.
+        The map. Masked pixels are left out.
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         One position or many; tables have the columns ``ra`` and ``dec``.
     bins : `~astropy.units.Quantity`
         Rising edges of the rings, ``(n_bins + 1,)``: angles, or proper lengths at the lens. A
         pixel belongs to the ring that contains its center.
     z_lens : float, array_like or None
-        The redshift of the lens, or of each; required for lengths.
+        The redshift of the lens, or of each lens; required if ``bins`` are lengths.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
 
@@ -62,10 +62,11 @@ def kappa_profile(
     -------
     `~astropy.table.QTable`
         One row for each ring, with the columns ``radius_low``, ``radius_high``, ``radius`` (the
-        mean of the pixels), ``n_pixels``, ``kappa`` and ``kappa_err``. Rings without pixels are
-        NaN. For many positions, the error is that of the mean, from their scatter. For one
-        position, it is the noise, from the uncertainty of the map and its smoothing; NaN if the
-        map lacks either. ``meta["n_positions"]`` is the number of positions.
+        mean radius of the pixels), ``n_pixels``, ``kappa`` and ``kappa_err``. Values of rings
+        without pixels are NaN. For several positions, the error is the standard error of the mean,
+        from the scatter between positions. For one position, the error is the noise of the mean,
+        computed from the uncertainty and the smoothing of the map; it is NaN if the map lacks
+        either. ``meta["n_positions"]`` is the number of positions.
 
     Raises
     ------
@@ -120,35 +121,36 @@ def azimuthal_profile(
     cosmology: CosmologyLike = None,
     width: float = 1.0,
 ) -> QTable:
-    r"""Average a map in sectors of a ring about a position.
+    r"""Measure the mean convergence in sectors of a ring around a position.
 
-    Maxima of the profile are the directions of filaments that meet a cluster.
+    Filaments connected to a cluster appear as maxima of the profile.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        The map; masked pixels are left out.
+        The map. Masked pixels are left out.
     position : `~astropy.coordinates.SkyCoord`
-        The center.
+        The center of the ring.
     radii : `~astropy.units.Quantity`
         ``(inner, outer)`` radius of the ring: angles, or proper lengths at the lens.
     n_bins : int
-        The number of directions, evenly spaced.
+        The number of sectors, evenly spaced in position angle.
     z_lens : float or None
-        The redshift of the lens; required for lengths.
+        The redshift of the lens; required if ``radii`` are lengths.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     width : float
-        The width of a sector in units of the spacing of directions; above 1 sectors overlap.
+        The width of a sector in units of the spacing of the sectors. Above 1, sectors overlap.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each direction, with the columns ``angle`` (the position angle, from north
-        through east, degrees), ``kappa``, ``excess`` (kappa minus the mean of all sectors),
-        ``excess_err`` and ``n_pixels``. The error is that of the noise, from the uncertainty of
-        the map and its smoothing. It is NaN if the map lacks either, as maps of networks and of
-        the Wiener filter do; `lensmap.filaments.azimuthal_excess` takes errors from noise maps.
+        One row for each sector, with the columns ``angle`` (the position angle of the middle, from
+        north through east, degrees), ``kappa``, ``excess`` (kappa minus the mean over all sectors),
+        ``excess_err`` and ``n_pixels``. The error is the noise, computed from the uncertainty and
+        the smoothing of the map. It is NaN if the map lacks either, as maps from networks and from
+        the Wiener filter do; for those, `lensmap.filaments.azimuthal_excess` measures the errors
+        in noise maps.
 
     Raises
     ------
@@ -163,21 +165,21 @@ def azimuthal_profile(
 
 
 class Sectors:
-    """The pixels of sectors about a position, to average many maps with the same pixels.
+    """The pixels in each sector of a ring, for azimuthal profiles of several maps on one grid.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        One of the maps; its mask applies to all.
+        One of the maps. Its mask is used for all maps.
     position, radii, n_bins, width, z_lens, cosmology : object
         As for `azimuthal_profile`.
 
     Attributes
     ----------
     directions : `numpy.ndarray`
-        Position angles of the middle of each sector, radians, ``(n_bins,)``.
+        Position angle of the middle of each sector, radians, ``(n_bins,)``.
     n_pixels : `numpy.ndarray`
-        ``(n_bins,)``.
+        The number of unmasked pixels in each sector, ``(n_bins,)``.
 
     Raises
     ------
@@ -216,17 +218,17 @@ class Sectors:
         self.n_pixels = self._in_sector.sum(axis=0).astype(int)
 
     def mean(self, data: np.ndarray) -> np.ndarray:
-        """Return the mean of each sector.
+        """Return the mean of an image in each sector.
 
         Parameters
         ----------
         data : `numpy.ndarray`
-            ``(ny, nx)``.
+            The image, ``(ny, nx)``.
 
         Returns
         -------
         `numpy.ndarray`
-            ``(n_bins,)``; NaN for sectors without pixels.
+            The means, ``(n_bins,)``; NaN for sectors without pixels.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
             return data[self._pixels].astype(float) @ self._in_sector / self.n_pixels
@@ -260,7 +262,7 @@ class Sectors:
 
 
 def _error_of_mean(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
-    """Return the error of the mean over positions, each weighted by its number of pixels."""
+    """Return the standard error of the mean over positions weighted by their numbers of pixels."""
     n = np.count_nonzero(counts, axis=0)
     mean = totals.sum(axis=0) / counts.sum(axis=0)
     residual = totals - counts * mean
@@ -269,22 +271,23 @@ def _error_of_mean(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
 
 
 def independent_pixels(kappa: ConvergenceMap, n: int | np.ndarray) -> float | np.ndarray:
-    r"""Return the effective number of pixels with independent noise in a patch.
+    r"""Return the effective number of pixels with independent noise in a patch of the map.
 
-    White noise after a Gaussian smoothing has the correlation :math:`e^{-r^2 / 4 s^2}`. Its mean
-    over a patch of area A is about :math:`1 / (1 + A / 4 \pi s^2)`.
+    White noise smoothed with a Gaussian of standard deviation s has the correlation
+    :math:`e^{-r^2 / 4 s^2}` at the separation r. The mean of this correlation over all pairs of
+    points in a patch of area A is about :math:`1 / (1 + A / 4 \pi s^2)`.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     n : int or `numpy.ndarray`
-        The number of pixels of the patch.
+        The number of pixels in the patch.
 
     Returns
     -------
     float or `numpy.ndarray`
-        At least 1; NaN if the smoothing of the map is not known.
+        The effective number, at least 1; NaN if the smoothing of the map is not known.
     """
     if kappa.smoothing is None:
         return np.nan * np.asarray(n, dtype=float)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Fits of NFW halos to a shear profile, a catalog or a map."""
+"""Fits of NFW halos to a shear profile, a catalog or a convergence map."""
 
 from __future__ import annotations
 
@@ -40,60 +40,64 @@ def fit_nfw(
     covariance: ArrayLike | None = None,
     cosmology: CosmologyLike = None,
 ) -> NFWFit:
-    r"""Fit one NFW halo or several.
+    r"""Fit one or more NFW halos to shear or convergence.
 
     Parameters
     ----------
     data : `~lensmap.ShearCatalog`, `~astropy.table.Table` or `~lensmap.ConvergenceMap`
-        The data of the fit:
+        The data to fit:
 
-        - a profile of `shear_profile`: the reduced tangential shear of its bins;
-        - a catalog: both components of the reduced shear of each galaxy, with errors from its
-          weight and the scatter of the ellipticities;
-        - a map: the convergence of pixels as far apart as its smoothing, minus a constant, with
-          the correlation of smoothed white noise. The smoothing of the map must be known, as it is
-          for those of `~lensmap.KaiserSquires`. An estimator inverts reduced shear; the model
-          takes this into account for round halos that do not overlap.
+        - a profile from `shear_profile`: the reduced tangential shear in its bins;
+        - a catalog: both components of the reduced shear of each galaxy, with errors from the
+          weights and the scatter of the ellipticities;
+        - a map: the convergence up to a constant, of pixels about 1.5 times the smoothing apart, or
+          more. The noise is modeled as smoothed white noise. The smoothing of the map must be
+          known, as it is for `~lensmap.KaiserSquires` maps. Maps are reconstructed from reduced
+          shear; the model corrects for this as if halos were round and did not overlap.
     position : `~astropy.coordinates.SkyCoord`, `~astropy.table.Table` or None
-        The center of the halo, or of each, for a catalog or a map; None for a profile.
+        The center of the halo, or of each halo, for a catalog or a map; None for a profile.
     z_lens : float or array_like
-        The redshift of the halo, or of each.
+        The redshift of the halo, or of each halo.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of the galaxies, or their distribution. None takes those of the profile, or
-        the column ``redshift`` of a catalog; a map needs one.
+        The redshift of the source galaxies, or their distribution. If None, the efficiencies
+        stored in the profile, or the column ``redshift`` of the catalog. Required for a map.
     radii : `~astropy.units.Quantity` or None
-        ``(inner, outer)``: the range of radii about each position, lengths or angles. None uses
-        the whole profile, and 0.2 to 2.5 Mpc of a catalog or a map. Within about 0.2 Mpc, cluster
-        members, miscentering and strong lensing bias the fit, and neighboring halos at large radii.
+        ``(inner, outer)``: the range of radii around each position, angles or proper lengths. None
+        uses all bins of a profile, and 0.2 to 2.5 Mpc for a catalog or a map. The fit is biased by
+        cluster members, miscentering and strong lensing within about 0.2 Mpc, and by neighboring
+        halos at large radii.
     concentration : {"prior", "relation", "free"} or float
-        ``"prior"``: c200c is free, with a log-normal prior about the relation of Diemer & Joyce
-        2019 with a scatter of 0.16 dex; ``"relation"``: fixed to the relation; ``"free"``: flat
-        prior in the logarithm from 0.5 to 30; a number: fixed to it.
+        ``"prior"``: c200c is free, with a log-normal prior around the concentration-mass relation
+        of Diemer & Joyce 2019, with a scatter of 0.16 dex. ``"relation"``: c200c follows this
+        relation. ``"free"``: c200c is free, with a flat prior in ln c200c from 0.5 to 30. A
+        number fixes c200c.
     center : {"fixed", "free"}
-        Whether centers are free within 2 arcmin, with a flat prior; fixed for a profile.
+        ``"free"`` fits the centers, with a flat prior of 2 arcmin to either side along each axis;
+        ``"fixed"`` keeps them at ``position``. A profile allows ``"fixed"`` only.
     covariance : array_like or None
-        Covariance that is added to the errors of a profile, ``(n_bins, n_bins)``, such as that of
-        large-scale structure from `structure_covariance`. A bootstrap over many positions includes
-        large-scale structure. None adds nothing.
+        Covariance to add to the errors of a profile, ``(n_bins, n_bins)``, such as the LSS
+        covariance from `structure_covariance`. The errors of a profile from a bootstrap over many
+        positions already include large-scale structure, so none should be added. None adds
+        nothing.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
 
     Returns
     -------
     NFWFit
-        Masses, concentrations, their intervals and covariance.
+        Masses with their intervals, concentrations, and the covariance of the free parameters.
 
     Raises
     ------
     TypeError, ValueError
         If a parameter is invalid, a lens is not in front of the sources, or there are fewer
-        data than free parameters.
+        galaxies, bins or pixels than free parameters.
 
     Warns
     -----
     LensmapWarning
-        If the fit did not converge, or a mass is at a limit of the search, 1e12 or 1e16 solar
-        masses. The result is returned with ``success=False``.
+        If the fit did not converge, a parameter is at a limit (for masses, 1e12 and 1e16 solar
+        masses), or a mass has no upper limit. The result is returned with ``success=False``.
 
     References
     ----------
@@ -141,7 +145,7 @@ def fit_nfw(
 
 
 def _check_fixed_center(position: PositionLike | None, center: str) -> None:
-    """Refuse a position or a free center for a profile."""
+    """Raise an error if a position or a free center is given with a profile."""
     remedy = "a profile has its own position; fit the catalog to move the center"
     if position is not None:
         raise ParameterError("position", "None for a profile", remedy=remedy)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The result of a fit of NFW halos."""
+"""The result of an NFW fit."""
 
 from __future__ import annotations
 
@@ -26,36 +26,39 @@ __all__ = ["NFWFit"]
 
 @dataclass(frozen=True, eq=False)
 class NFWFit:
-    """The best-fit halos, with errors.
+    """The best-fit NFW halos, with errors.
 
-    Values are scalars for one halo, and have the shape ``(n_halos,)`` for several.
+    Masses and concentrations are scalars for one halo, and have the shape ``(n_halos,)`` for
+    several halos.
 
     Attributes
     ----------
     m200c : `~astropy.units.Quantity`
-        The mass, solar masses (without h).
+        The mass M200c, solar masses (without h).
     m200c_low, m200c_high : `~astropy.units.Quantity`
-        The ends of its 68 per cent interval, where chi^2, minimized over the other parameters,
-        exceeds the minimum by 1.
+        The ends of the 68 per cent interval of M200c, where chi^2, minimized over the other
+        parameters, exceeds its minimum by 1.
     c200c : float or `numpy.ndarray`
-        The concentration.
+        The concentration c200c.
     names : list of str
-        The free parameters: ``ln_m200c``, ``ln_c200c``, ``east`` and ``north`` (radians), followed
-        by the number of the halo if there are several.
+        Names of the free parameters: ``ln_m200c``, ``ln_c200c``, ``east`` and ``north``. For
+        several halos, the number of the halo is appended, as in ``ln_m200c_1``.
     values : `numpy.ndarray`
-        Their best values, ``(n,)``.
+        Best-fit values of the free parameters, ``(n,)``; ``east`` and ``north`` in radians.
     covariance : `numpy.ndarray`
-        Their covariance, from the curvature of chi^2 at the minimum, ``(n, n)``.
+        Covariance of the free parameters, from the curvature of chi^2 at the minimum, ``(n, n)``.
     chi2 : float
-        chi^2 of the data, without the prior.
+        chi^2 of the data at the minimum, without the contribution of the prior.
     n_data : int
-        The number of data.
+        The number of data values.
     success : bool
-        Whether the search converged within the limits, to a mass with an upper limit.
+        Whether the search converged, with all parameters within their limits and an upper limit
+        for each mass.
     message : str
-        The cause of the end of the search, or of a failure.
+        The reason why the search stopped, or the cause of its failure.
     position : `~astropy.coordinates.SkyCoord` or None
-        The center, as fitted if it is free; None for a profile.
+        The best-fit center if the center is free, otherwise the input position; None for a
+        profile.
     """
 
     m200c: u.Quantity
@@ -77,7 +80,7 @@ class NFWFit:
     def __post_init__(self) -> None:
         if self.position is None:
             return
-        # Offsets are along the axes of the data, positions in the frame of the user.
+        # Offsets are along the axes of the data's frame. The result keeps the frame of the input.
         fitted = [
             center.transform_to(self._frame)
             .spherical_offsets_by(halo.east * u.rad, halo.north * u.rad)
@@ -92,7 +95,7 @@ class NFWFit:
 
     @property
     def z_lens(self) -> float | np.ndarray:
-        """The redshift of the halo, or of each."""
+        """The redshift of the halo, or of each halo."""
         z = self._parameters.z_lens
         return float(z[0]) if len(z) == 1 else z
 
@@ -103,26 +106,26 @@ class NFWFit:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """The number of data minus that of free parameters."""
+        """The number of data values minus the number of free parameters."""
         return self.n_data - len(self.values)
 
     @property
     def r200c(self) -> u.Quantity:
-        """The radius within which the mean density is 200 times the critical one, proper Mpc."""
+        """The radius r200c, within which the mean density is 200 times critical, proper Mpc."""
         return radius_200c(self.m200c, self.z_lens, self._parameters.cosmology)
 
     def halo(self, i: int = 0) -> NFWHalo:
-        """Return a best-fit halo.
+        """Return the best-fit halo, as an `~lensmap.halos.NFWHalo`.
 
         Parameters
         ----------
         i : int
-            The index of the halo.
+            The index of the halo, from 0.
 
         Returns
         -------
         `~lensmap.halos.NFWHalo`
-            The halo.
+            The halo with the best-fit mass and concentration.
         """
         halo = self._halos()[i]
         return NFWHalo(np.exp(halo.ln_m200c) * u.solMass, float(np.exp(halo.ln_c200c)),
@@ -134,14 +137,14 @@ class NFWFit:
         Parameters
         ----------
         radius : `~astropy.units.Quantity`
-            Angles, or proper lengths at the lens, any shape.
+            Projected radius, angles or proper lengths at the lens, any shape.
         i : int
-            The index of the halo; others do not contribute.
+            The index of the halo, from 0. The other halos do not contribute.
 
         Returns
         -------
         `numpy.ndarray`
-            The reduced shear, of the shape of ``radius``.
+            The reduced tangential shear, with the same shape as ``radius``.
         """
         halo = self.halo(i)
         inverse, ratio = self._data.efficiency(i)
@@ -151,17 +154,18 @@ class NFWFit:
         return (mean - kappa) / (1 - ratio * kappa)
 
     def mass(self, definition: str) -> tuple[u.Quantity, ...]:
-        """Return the mass in another definition, with its interval.
+        """Convert the mass and its interval to another mass definition.
 
         Parameters
         ----------
         definition : str
-            The definition, such as ``"500c"``, ``"200m"`` or ``"vir"``.
+            The mass definition, such as ``"500c"``, ``"200m"`` or ``"vir"``.
 
         Returns
         -------
         tuple of `~astropy.units.Quantity`
-            The mass and the ends of its 68 per cent interval, at the best-fit concentration.
+            The mass and the lower and upper end of its 68 per cent interval, all converted with the
+            best-fit concentration.
         """
         shape = np.shape(self.m200c.value)
         masses = []
@@ -175,23 +179,23 @@ class NFWFit:
         return tuple(masses)
 
     def model(self) -> np.ndarray:
-        """Return the best-fit model of the data.
+        """Return the best-fit model of the fitted data.
 
         Returns
         -------
         `numpy.ndarray`
-            The reduced tangential shear of the bins of a profile, the complex reduced shear of
-            galaxies, or the convergence of pixels minus its mean, for the data used.
+            One value for each fitted bin (reduced tangential shear), galaxy (complex reduced shear)
+            or pixel (convergence minus its mean).
         """
         return self._data.model(self._halos())
 
     def measured(self) -> np.ndarray:
-        """Return the data of the fit, in the order of `model`.
+        """Return the fitted data, in the order of `model`.
 
         Returns
         -------
         `numpy.ndarray`
-            Reduced shear, or the convergence minus its mean.
+            The measured counterparts of the values of `model`.
         """
         return self._data.measured
 
@@ -203,27 +207,27 @@ class NFWFit:
         burn_in: int = 300,
         rng: RNGLike = None,
     ) -> QTable:
-        """Draw from the posterior with emcee, which must be installed.
+        """Draw samples from the posterior with emcee, which must be installed.
 
-        The priors are those of the fit, flat in the logarithm of the mass.
+        The priors are the same as in the fit. The prior of the mass is flat in its logarithm.
 
         Parameters
         ----------
         n_samples : int
-            The smallest number of samples.
+            The minimum number of samples. It is rounded up to a multiple of ``n_walkers``.
         n_walkers : int or None
-            The number of walkers; None takes four for each free parameter, and 16 at least.
+            The number of walkers. If None, four for each free parameter, but at least 16.
         burn_in : int
-            The number of discarded steps at the start of the chain.
+            The number of steps to discard at the start of the chain.
         rng : None, int or `numpy.random.Generator`
-            Seed or generator for the chain; None draws a seed.
+            Seed or generator for the chain; None draws a new seed in each call.
 
         Returns
         -------
         `~astropy.table.QTable`
-            A column for each free parameter: ``m200c`` (solar masses), ``c200c``, ``east``,
-            ``north`` (arcmin), followed by the number of the halo if there are several. ``meta``
-            has the ``seed``.
+            One row for each sample, with a column for each free parameter: ``m200c`` (solar
+            masses), ``c200c``, ``east`` and ``north`` (arcmin). For several halos, the number of
+            the halo is appended to the names. ``meta`` contains the ``seed``.
 
         Raises
         ------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The best-fit halos: least squares, and intervals of the masses."""
+"""Least-squares search of the best-fit halos, and confidence intervals of their masses."""
 
 from __future__ import annotations
 
@@ -21,25 +21,27 @@ if TYPE_CHECKING:
 
 __all__ = ["best_fit", "chi_squared"]
 
-# A decrease of chi^2 by more than this is another minimum, at which the search starts again.
+# If chi^2 is lower than the minimum by more than this, the point belongs to another minimum, and
+# the search restarts from it.
 _MIN_DECREASE = 0.01
 _MAX_RESTARTS = 5
 
-# A parameter within this fraction of its range from a limit is at the limit.
+# A parameter closer to a limit than this fraction of its range counts as at the limit.
 _LIMIT_FRACTION = 1e-3
 
 
 class _Optimum(NamedTuple):
-    """The result of the search.
+    """The minimum of chi^2, with the errors of the parameters.
 
     Attributes
     ----------
     result : `~scipy.optimize.OptimizeResult`
-        The minimum.
+        The minimum, as returned by the least-squares fit.
     covariance : `numpy.ndarray`
         Covariance of the parameters, ``(n, n)``.
     intervals : list of list of float or None
-        Lower and upper end of ln M200c for each halo; None if each restart found a lower minimum.
+        Lower and upper end of the interval of ln M200c for each halo; None if every restart found
+        another, lower minimum.
     """
 
     result: OptimizeResult
@@ -60,12 +62,12 @@ def best_fit(data: FitData, parameters: HaloParameters) -> dict[str, Any]:
     Returns
     -------
     dict
-        The attributes of an `NFWFit`.
+        The attributes of the `NFWFit`, by name.
 
     Warns
     -----
     LensmapWarning
-        If the search did not converge, or a mass is not bounded within the limits.
+        If the search did not converge, a parameter is at a limit, or a mass has no upper limit.
     """
     result, covariance, intervals = _search(data, parameters)
     values, halos = result.x, parameters.halos(result.x)
@@ -97,17 +99,20 @@ def best_fit(data: FitData, parameters: HaloParameters) -> dict[str, Any]:
 
 
 def chi_squared(data: FitData, parameters: HaloParameters, vector: ArrayLike) -> float:
-    """Return chi^2 of data and priors."""
+    """Return chi^2 of the data plus that of the priors."""
     return float(np.sum(_residuals(data, parameters, vector) ** 2))
 
 
 def _residuals(data: FitData, parameters: HaloParameters, vector: ArrayLike) -> np.ndarray:
-    """Return the residuals of data and priors."""
+    """Return the residuals of the data, followed by those of the priors."""
     return np.concatenate([data.residuals(parameters.halos(vector)), parameters.prior(vector)])
 
 
 def _search(data: FitData, parameters: HaloParameters) -> _Optimum:
-    """Search the lowest minimum of chi^2, with restarts where an interval finds a lower one."""
+    """Find the global minimum of chi^2.
+
+    The search restarts if chi^2 falls below the minimum while the interval of a mass is computed.
+    """
     result, lowest = _minimum(data, parameters)
     for _ in range(_MAX_RESTARTS):
         covariance = np.linalg.pinv(result.jac.T @ result.jac)
@@ -124,7 +129,7 @@ def _search(data: FitData, parameters: HaloParameters) -> _Optimum:
 def _missing_limits(
     parameters: HaloParameters, values: np.ndarray, intervals: list[list[float]]
 ) -> str | None:
-    """Return a message if a parameter or an interval is at a limit, else None."""
+    """Return a message if a parameter or the upper end of an interval is at a limit, else None."""
     margin = _LIMIT_FRACTION * (parameters.high - parameters.low)
     inside = (parameters.low + margin < values) & (values < parameters.high - margin)
     at_limit = [name for name, ok in zip(parameters.names, inside, strict=True) if not ok]
@@ -144,7 +149,7 @@ def _minimum(
     held: dict[int, float] | None = None,
     start: np.ndarray | None = None,
 ) -> tuple[OptimizeResult, float]:
-    """Minimize chi^2.
+    """Minimize chi^2 over the parameters that are not held fixed.
 
     Parameters
     ----------
@@ -153,16 +158,16 @@ def _minimum(
     parameters : HaloParameters
         The free parameters.
     held : dict or None
-        Values of parameters that are kept fixed, by index; None holds none.
+        The values of the parameters to hold fixed, keyed by index. If None, all are free.
     start : `numpy.ndarray` or None
-        The vector at the start; None takes that of ``parameters``.
+        The initial vector, ``(n,)``. If None, ``parameters.start()``.
 
     Returns
     -------
     result : `~scipy.optimize.OptimizeResult`
-        The minimum over the parameters that are not held.
+        The minimum. Its ``x`` contains the free parameters only.
     chi2 : float
-        The value at the minimum.
+        chi^2 at the minimum.
     """
     held = held or {}
     start = parameters.start() if start is None else np.array(start, dtype=float)
@@ -186,7 +191,7 @@ def _minimum(
 
 
 class _LowerMinimum(Exception):
-    """A value of chi^2 below the minimum of the search, at ``vector``."""
+    """Raised where chi^2 at ``vector`` is below the minimum found by the search."""
 
     def __init__(self, vector: np.ndarray) -> None:
         super().__init__()
@@ -201,7 +206,9 @@ def _interval(
     covariance: np.ndarray,
     i: int,
 ) -> list[float]:
-    """Return the interval of ln M200c of halo i where the profile chi^2 is below minimum + 1.
+    """Return the 68 per cent interval of ln M200c of halo i, from the profile chi^2.
+
+    At the ends of the interval, chi^2 minimized over the other parameters exceeds its minimum by 1.
 
     Parameters
     ----------
@@ -214,19 +221,19 @@ def _interval(
     lowest : float
         chi^2 at the minimum.
     covariance : `numpy.ndarray`
-        Covariance of the parameters, for the steps, ``(n, n)``.
+        Covariance of the parameters, ``(n, n)``, which sets the step of the search.
     i : int
         The index of the halo.
 
     Returns
     -------
     list of float
-        Lower and upper end, at most the limits of the mass.
+        Lower and upper end, within the limits of ln M200c.
 
     Raises
     ------
     _LowerMinimum
-        If chi^2 is lower than ``lowest`` somewhere.
+        If chi^2 falls below ``lowest`` during the search for the ends.
     """
     index = parameters.index_of_mass(i)
     best = values[index]
@@ -235,7 +242,7 @@ def _interval(
     excesses = {best: -1.0}
 
     def excess(value: float) -> float:
-        """Return chi^2, minimized over the other parameters, above minimum + 1."""
+        """Return chi^2 at a value of ln M200c, minimized over the rest, minus (minimum + 1)."""
         if value not in excesses:
             result, chi2 = _minimum(data, parameters, {index: value}, values)
             if chi2 < lowest - _MIN_DECREASE:

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pairs of galaxies and positions: separations, and tangential and cross shear."""
+"""Pairs of a source galaxy and a position: separation, tangential and cross shear."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Sources"]
 
 
 class Sources:
-    """The galaxies of a catalog with a search tree for those around a position.
+    """Source galaxies, with a search tree to find those around a position.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ class Sources:
     Attributes
     ----------
     shear : `numpy.ndarray`
-        Complex, ``(n,)``: calibrated, celestial basis.
+        The calibrated complex shear in the celestial basis, ``(n,)``.
     weight : `numpy.ndarray`
-        ``(n,)``.
+        The weights of the galaxies, ``(n,)``; 1 for a catalog without weights.
     redshift : `numpy.ndarray` or None
-        ``(n,)``; NaN where it is missing.
+        The redshifts of the galaxies, ``(n,)``, NaN where missing; None without the column.
     """
 
     def __init__(self, catalog: ShearCatalog) -> None:
@@ -52,7 +52,7 @@ class Sources:
         return len(self.shear)
 
     def build_tree(self) -> None:
-        """Build the search tree, before threads share this object."""
+        """Build the search tree before threads share this object, as each would build its own."""
         _ = self._tree
 
     @cached_property
@@ -60,7 +60,8 @@ class Sources:
         vectors = np.stack(
             [self._cos_dec * self._cos_ra, self._cos_dec * self._sin_ra, self._sin_dec], axis=-1
         )
-        # For many galaxies a balanced tree takes three times as long, and searches no faster.
+        # For many galaxies, a balanced tree takes three times as long to build and is no faster to
+        # search.
         return KDTree(vectors, balanced_tree=False, compact_nodes=False)
 
     def around(
@@ -73,16 +74,16 @@ class Sources:
         position : `~astropy.coordinates.SkyCoord`
             One position.
         angle : float
-            The largest separation, radians, below a right angle.
+            The maximum separation, radians, less than pi / 2.
 
         Returns
         -------
         rows : `numpy.ndarray`
             Indices of the galaxies, ``(n,)``.
         theta : `numpy.ndarray`
-            Their separations from the position, radians, ``(n,)``.
+            Separations of the galaxies from the position, radians, ``(n,)``.
         shear : `numpy.ndarray`
-            Complex, ``(n,)``: tangential shear (real part) and cross shear (imaginary part).
+            Tangential shear (real part) and cross shear (imaginary part), complex, ``(n,)``.
         """
         rows, theta, spin = self.directions(position, angle)
         return rows, theta, -self.shear[rows] * spin
@@ -90,24 +91,25 @@ class Sources:
     def directions(
         self, position: SkyCoord, angle: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        r"""Return the galaxies within an angle of a position, and its direction from each.
+        r"""Return the galaxies within an angle of a position, and the direction to the position.
 
         Parameters
         ----------
         position : `~astropy.coordinates.SkyCoord`
             One position.
         angle : float
-            The largest separation, radians, below a right angle.
+            The maximum separation, radians, less than pi / 2.
 
         Returns
         -------
         rows : `numpy.ndarray`
             Indices of the galaxies, ``(n,)``.
         theta : `numpy.ndarray`
-            Their separations from the position, radians, ``(n,)``.
+            Separations of the galaxies from the position, radians, ``(n,)``.
         spin : `numpy.ndarray`
-            Complex, ``(n,)``: :math:`e^{-2 i \psi}` with the direction :math:`\psi` of the
-            position at the galaxy, from east through north; 0 for a galaxy at the position.
+            The phase :math:`e^{-2 i \psi}`, complex, ``(n,)``. :math:`\psi` is the direction from
+            the galaxy to the position, measured from east through north. The phase is 0 for a
+            galaxy at the position itself.
         """
         sphere = position.transform_to(self.frame).spherical
         ra, dec = sphere.lon.to_value(u.rad), sphere.lat.to_value(u.rad)
@@ -115,7 +117,7 @@ class Sources:
         center = cos_dec * cos_ra, cos_dec * sin_ra, sin_dec
         chord = 2 * np.sin(angle / 2)
         rows = np.array(self._tree.query_ball_point(center, chord, return_sorted=True), dtype=int)
-        # The position as a vector, along the east and the north of each galaxy.
+        # Components of the unit vector of the position along east and north at each galaxy.
         s, c = self._sin_ra[rows], self._cos_ra[rows]
         cos_delta_ra = cos_ra * c + sin_ra * s
         east = cos_dec * (sin_ra * c - cos_ra * s)

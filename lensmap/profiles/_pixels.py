@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["pixels_around", "places_around"]
 
-# Up to this number of pixels (100 MB), all positions share one array of unit vectors.
+# Up to this number of pixels (100 MB), unit vectors are computed once for all positions.
 _MAX_SHARED_PIXELS = 4_000_000
 
 
@@ -34,15 +34,15 @@ def pixels_around(
     kappa : `~lensmap.ConvergenceMap`
         The map.
     positions : `~astropy.coordinates.SkyCoord`
-        ``(n,)``.
+        The positions, ``(n,)``.
     angles : array_like
-        The largest separation for each position, radians, ``(n,)``.
+        The maximum separation for each position, radians, ``(n,)``.
 
     Yields
     ------
     theta, values, errors : `numpy.ndarray`
-        Separations (radians), kappa and its uncertainty of the pixels, ``(m,)`` each. The
-        uncertainty is NaN for a map without one.
+        Separation from the position (radians), kappa and uncertainty of each pixel, ``(m,)`` each.
+        The uncertainties are NaN for a map without an uncertainty.
     """
     windows = _windows(kappa, positions, angles)
     centers = _vectors(positions.icrs)
@@ -61,7 +61,7 @@ def pixels_around(
         else:
             vectors = shared[y.start - rows.start : y.stop - rows.start,
                              x.start - columns.start : x.stop - columns.start]
-        # Unlike the scalar product, the chord is exact for small angles.
+        # The chord is accurate at small angles, where the scalar product loses precision.
         chord = np.sqrt(np.sum((vectors - center) ** 2, axis=-1))
         theta = 2 * np.arcsin(np.minimum(chord / 2, 1.0))
         near = (theta <= angle) & ~kappa.mask[y, x]
@@ -73,7 +73,7 @@ def pixels_around(
 def places_around(
     kappa: ConvergenceMap, position: SkyCoord, angle: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the unmasked pixels within an angle of one position, in polar coordinates.
+    """Return the unmasked pixels within an angle of one position, with polar coordinates.
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ def places_around(
     position : `~astropy.coordinates.SkyCoord`
         One position.
     angle : float
-        The largest separation, radians.
+        The maximum separation, radians.
 
     Returns
     -------
     y, x, theta, direction : `numpy.ndarray`
-        Rows and columns of the pixels, their separations and position angles (radians),
-        ``(n,)`` each.
+        Row and column of each pixel, and its separation and position angle as seen from the
+        position (radians), ``(n,)`` each.
     """
     ((rows, columns),) = _windows(kappa, position.reshape(1), [angle])
     y, x = (index.ravel() for index in np.mgrid[rows, columns])
@@ -102,13 +102,14 @@ def places_around(
 def _windows(
     kappa: ConvergenceMap, positions: SkyCoord, angles: ArrayLike
 ) -> list[tuple[slice, slice]]:
-    """Return slices (rows, columns) that contain all pixels within an angle of each position."""
+    """Return slices (rows, columns) for each position, with all pixels within its angle."""
     ny, nx = kappa.shape
     try:
         x, y = (np.asarray(v, dtype=float) for v in kappa.wcs.world_to_pixel(positions))
     except ValueError:  # a position outside the range of the projection
         x = y = np.full(len(positions), np.nan)
-    # Pixels far from the reference point of a projection may be smaller on the sky.
+    # The factor 3 is a margin: far from the reference point of a projection, pixels may be smaller
+    # on the sky.
     half = 3.0 * np.asarray(angles, dtype=float) / kappa.pixel_scale.to_value(u.rad) + 2.0
     on_plane = np.isfinite(x + y)
     limits = []
@@ -120,7 +121,7 @@ def _windows(
 
 
 def _pixel_vectors(kappa: ConvergenceMap, rows: slice, columns: slice) -> np.ndarray:
-    """Return the unit vectors (ICRS) of pixels, ``(n_rows, n_columns, 3)``."""
+    """Return the unit vectors (ICRS) of pixel centers, ``(n_rows, n_columns, 3)``."""
     y, x = np.mgrid[rows, columns]
     return _vectors(kappa.wcs.pixel_to_world(x, y).icrs)
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Masses within a projected radius: from a map, and from the shear outside."""
+"""Projected mass within a radius from a map, and aperture densitometry from shear."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = ["projected_mass", "zeta_c"]
 
-# A circle with a smaller fraction of unmasked pixels has no mass.
+# The mass is NaN if a smaller fraction of the circle is on unmasked pixels.
 _MIN_UNMASKED_FRACTION = 0.5
 
-# For more radii than this, the scatter at random positions is interpolated.
+# For more distinct radii than this, the scatter at random positions is interpolated.
 _MAX_RADII = 8
 
 
@@ -54,7 +54,7 @@ def projected_mass(
     n_random: int = 0,
     rng: RNGLike = None,
 ) -> QTable:
-    r"""Return the mass of a map within a projected radius.
+    r"""Compute the projected mass within a radius from a convergence map.
 
     .. math:: M(<R) = \pi R^2\, \Sigma_\mathrm{cr} (\bar\kappa(<R) - \bar\kappa_\mathrm{bg})
 
@@ -63,26 +63,27 @@ def projected_mass(
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        The map. Masked pixels are assigned the mean of the unmasked ones.
+        The map. Masked pixels in a circle or ring count with the mean of its unmasked pixels.
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         One position or many; tables have the columns ``ra`` and ``dec``, such as peaks.
     radius : `~astropy.units.Quantity`
-        The radius R: a proper length at the lens, or an angle.
+        The projected radius R, an angle or a proper length at the lens.
     z_lens : float or array_like
-        The redshift of the lens, or of each.
+        The redshift of the lens, or of each lens.
     z_source : float or `~lensmap.SourceRedshifts`
-        The redshift of the galaxies behind the map, or their distribution.
+        The redshift of the source galaxies of the map, or their distribution.
     background : `~astropy.units.Quantity` or None
-        ``(inner, outer)`` radii of a ring, lengths or angles, whose mean convergence is subtracted;
-        None subtracts nothing. The ring removes the mass sheet, which shear does not determine,
-        and with it the mass of the lens in the ring.
+        ``(inner, outer)`` radius of a background ring, angles or proper lengths. The mean
+        convergence of the ring is subtracted, which removes the mass-sheet degeneracy but also
+        subtracts the mass of the lens in the ring. None subtracts nothing.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     n_random : int
-        The number of random positions on the map whose scatter is the error. With 0, the error
-        is that of the noise, from the uncertainty of the map.
+        The number of random positions on the map. The error is the scatter of the mass at these
+        positions. With 0, the error is the noise, computed from the uncertainty of the map.
     rng : None, int or `numpy.random.Generator`
-        Seed or generator for the random positions; None draws a seed. ``meta`` has the seed.
+        Seed or generator for the random positions; None draws a new seed in each call. With
+        ``n_random``, ``meta`` contains the seed.
 
     Returns
     -------
@@ -90,12 +91,13 @@ def projected_mass(
         One row for each position, with the columns
 
         - ``mass``, ``mass_err``: solar masses. With ``n_random``, the error includes noise and
-          other structure along the line of sight. Without it, the error is that of the noise, from
-          the uncertainty of the map and its smoothing; NaN if the map lacks either, as maps of
-          networks and of the Wiener filter do;
-        - ``kappa_mean``, ``kappa_background`` (0 without a ring): means over unmasked pixels;
+          other structure along the line of sight. Otherwise, the error is the noise, computed from
+          the uncertainty and the smoothing of the map; it is NaN if the map lacks either, as maps
+          from networks and from the Wiener filter do;
+        - ``kappa_mean``, ``kappa_background``: the mean convergence of the unmasked pixels in the
+          circle and in the ring; ``kappa_background`` is 0 without a ring;
         - ``unmasked_fraction``: the fraction of the circle on unmasked pixels of the map. The mass
-          is NaN if it is below 0.5, or if the ring has no unmasked pixel.
+          is NaN if this fraction is below 0.5, or if the ring has no unmasked pixel.
 
     Raises
     ------
@@ -105,7 +107,8 @@ def projected_mass(
     Warns
     -----
     MapWarning
-        If positions have no mass, or the map has an uncertainty but no smoothing.
+        If the mass at a position is NaN, or the errors are NaN because the smoothing of the map is
+        not known.
     """
     check_map(kappa, quantity="kappa")
     positions = as_skycoord(positions)
@@ -155,7 +158,7 @@ def projected_mass(
 
 
 def _warn_without_mass(unmasked: np.ndarray, ring_mean: np.ndarray, n: int) -> None:
-    """Warn about positions without a mass, with the cause."""
+    """Warn of positions where the mass is NaN, and give the cause."""
     no_circle = ~(unmasked >= _MIN_UNMASKED_FRACTION)
     no_ring = ~no_circle & ~np.isfinite(ring_mean)
     for without_mass, cause in (
@@ -174,33 +177,36 @@ def _warn_without_mass(unmasked: np.ndarray, ring_mean: np.ndarray, n: int) -> N
 def zeta_c(
     profile: QTable, r1: u.Quantity, r2: u.Quantity, r_max: u.Quantity
 ) -> tuple[float, float]:
-    r"""Return the mean convergence within a radius minus that in a ring, from shear alone.
+    r"""Compute the aperture densitometry statistic zeta_c from tangential shear.
+
+    This is the mean convergence within a radius minus the mean convergence in a surrounding ring.
 
     .. math:: \zeta_c(r_1) = \bar\kappa(<r_1) - \bar\kappa(r_2..r_\mathrm{max})
               = 2 \int_{r_1}^{r_2} \langle\gamma_t\rangle\, d\ln r
               + \frac{2}{1 - r_2^2 / r_\mathrm{max}^2}
                 \int_{r_2}^{r_\mathrm{max}} \langle\gamma_t\rangle\, d\ln r
 
-    The tangential shear is constant within each bin of the profile. The statistic needs neither
-    shear within ``r1`` nor a model of the mass.
+    The tangential shear is taken as constant within each bin of the profile. The statistic needs
+    neither the shear within ``r1`` nor a model of the mass.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        A profile of `shear_profile`. Its reduced shear is used as shear.
+        The profile, as returned by `shear_profile`. Its reduced shear is used in place of shear.
     r1, r2, r_max : `~astropy.units.Quantity`
-        The radius, and the inner and outer radius of the ring: rising, within the profile, angles
-        or lengths as its bins.
+        The radius, and the inner and outer radius of the ring, in rising order and within the
+        range of the profile; angles or lengths, as in the bins of the profile.
 
     Returns
     -------
     zeta, error : float
-        The statistic and its error, from the errors of the bins, taken as independent.
+        The statistic and its error, computed from the errors of the bins as if independent.
 
     Raises
     ------
     TypeError, ValueError
-        If the radii do not rise or exceed the profile, or a bin between them has no galaxies.
+        If the radii do not rise or exceed the profile, or a bin between ``r1`` and ``r_max`` has
+        no galaxies.
 
     References
     ----------
@@ -216,7 +222,7 @@ def zeta_c(
         )
 
     def overlap(a: float, b: float) -> np.ndarray:
-        """Return the width in ln r of each bin between a and b."""
+        """Return the width in ln r of the part of each bin between a and b."""
         top, bottom = np.minimum(high, b), np.maximum(low, a)
         return np.where(top > bottom, np.log(np.maximum(top, bottom) / bottom), 0.0)
 
@@ -235,7 +241,7 @@ def zeta_c(
 def _one_radius(
     radius: u.Quantity, z_lens: np.ndarray, n: int, cosmology: FLRW
 ) -> np.ndarray:
-    """Return a radius as an angle for each lens, radians, ``(n,)``."""
+    """Convert a radius to an angle at each lens, radians, ``(n,)``."""
     if not isinstance(radius, u.Quantity) or not radius.isscalar:
         raise ParameterTypeError("radius", "one length or angle with a unit", repr(radius))
     if not radius > 0:
@@ -247,24 +253,24 @@ def _one_radius(
 def _mean_kappa(
     kappa: ConvergenceMap, positions: SkyCoord, angles: np.ndarray, rings: np.ndarray | None
 ) -> np.ndarray:
-    """Return means over circles and rings around positions.
+    """Return the mean convergence in circles and background rings around positions.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     positions : `~astropy.coordinates.SkyCoord`
-        ``(n,)``.
+        The positions, ``(n,)``.
     angles : `numpy.ndarray`
         Radii of the circles, radians, ``(n,)``.
     rings : `numpy.ndarray` or None
-        Inner and outer radii of the rings, radians, ``(n, 2)``; None has no rings.
+        Inner and outer radii of the rings, radians, ``(n, 2)``; None for no rings.
 
     Returns
     -------
     `numpy.ndarray`
         ``(4, n)``: the mean in the circle, the mean in the ring (0 without rings), the error of
-        their difference, and the fraction of the circle on unmasked pixels.
+        the difference of both means, and the fraction of the circle on unmasked pixels.
     """
     pixel = kappa.pixel_scale.to_value(u.rad)
     reach = angles if rings is None else np.maximum(angles, rings[:, 1])
@@ -288,7 +294,7 @@ def _mean_kappa(
 def _mean_and_variance(
     values: np.ndarray, errors: np.ndarray, kappa: ConvergenceMap
 ) -> tuple[float, float]:
-    """Return the mean of pixels and its variance."""
+    """Return the mean convergence of pixels, and the variance of this mean."""
     if len(values) == 0:
         return np.nan, np.nan
     return values.mean(), np.mean(errors**2) / independent_pixels(kappa, len(values))
@@ -301,9 +307,9 @@ def _scatter_at_random(
     n_random: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the scatter of the mean in circles minus that in rings at random positions, ``(n,)``.
+    """Return the scatter, at random positions, of mean kappa in circles minus rings, ``(n,)``.
 
-    The parameters are those of `_mean_kappa`.
+    ``kappa``, ``angles`` and ``rings`` are as for `_mean_kappa`.
     """
     y, x = np.nonzero(~kappa.mask)
     if len(y) == 0:
@@ -319,7 +325,7 @@ def _scatter_at_random(
     unique_angles, index = np.unique(angles, return_inverse=True)
     ratios = np.zeros((len(angles), 2)) if rings is None else rings / angles[:, np.newaxis]
     if len(unique_angles) > _MAX_RADII and np.allclose(ratios, ratios[0]):
-        # Circles and rings differ by their scale only, with which the scatter varies smoothly.
+        # Circles and rings differ only in scale, and the scatter is a smooth function of scale.
         nodes = np.geomspace(unique_angles[0], unique_angles[-1], _MAX_RADII)
         values = [scatter(node, None if rings is None else node * ratios[0]) for node in nodes]
         return np.exp(np.interp(np.log(unique_angles), np.log(nodes), np.log(values)))[index]

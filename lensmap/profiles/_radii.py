@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Radial bins: edges as angles on the sky, or as proper lengths at a lens."""
+"""Checks of radial bins and lens redshifts, and conversion of radii to angles."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ _MAX_ANGLE_DEG = 60
 
 
 def describe_positions(positions: SkyCoord) -> str:
-    """Return the first position and the number of further ones, for error messages."""
+    """Describe positions in an error message: the first, and the number of others."""
     first = positions.icrs if positions.isscalar else positions.icrs[0]
     more = "" if positions.isscalar or len(positions) == 1 else f" and {len(positions) - 1} more"
     return f"ra {first.ra.deg:.4f}, dec {first.dec.deg:+.4f}{more}"
 
 
 def check_edges(bins: u.Quantity, name: str = "bins") -> u.Quantity:
-    """Return the edges of radial bins after checks.
+    """Check the edges of radial bins.
 
     Parameters
     ----------
     bins : `~astropy.units.Quantity`
-        Rising angles or lengths, ``(n_bins + 1,)``.
+        The edges, rising angles or lengths, ``(n_bins + 1,)``.
     name : str
-        The parameter's name for the error message.
+        The name of the parameter, for the error message.
 
     Returns
     -------
     `~astropy.units.Quantity`
-        ``bins`` itself.
+        The input ``bins``.
 
     Raises
     ------
     TypeError
         If ``bins`` has no unit of angle or length.
     ValueError
-        If there are fewer than two edges, or they do not rise, are negative or not finite.
+        If there are fewer than two edges, or the edges do not rise, are negative or not finite.
     """
     if not isinstance(bins, u.Quantity) or not (
         bins.unit.is_equivalent(u.rad) or bins.unit.is_equivalent(u.Mpc)
@@ -64,7 +64,7 @@ def check_edges(bins: u.Quantity, name: str = "bins") -> u.Quantity:
 
 
 def check_pair(radii: u.Quantity, name: str = "radii") -> u.Quantity:
-    """Return an inner and an outer radius after the checks of `check_edges`."""
+    """Check an inner and an outer radius as `check_edges` does, and return them."""
     radii = check_edges(radii, name)
     if len(radii) != 2:
         raise ParameterError(name, "the inner and the outer radius", str(radii))
@@ -80,7 +80,7 @@ def check_lens_redshifts(z_lens: ArrayLike | None, n: int) -> np.ndarray | None:
 
 
 def check_lens_redshifts(z_lens: ArrayLike | None, n: int) -> np.ndarray | None:
-    """Return the redshift of each lens.
+    """Check lens redshifts, and return one for each lens.
 
     Parameters
     ----------
@@ -92,14 +92,14 @@ def check_lens_redshifts(z_lens: ArrayLike | None, n: int) -> np.ndarray | None:
     Returns
     -------
     `numpy.ndarray` or None
-        ``(n,)``; None for None.
+        The redshifts, ``(n,)``; None if ``z_lens`` is None.
 
     Raises
     ------
     TypeError
         If ``z_lens`` is not numeric.
     ValueError
-        If there are neither 1 nor n redshifts, or they are not positive and finite.
+        If the number of redshifts is neither 1 nor n, or a redshift is not positive and finite.
     """
     if z_lens is None:
         return None
@@ -123,25 +123,25 @@ def as_angles(
     cosmology: CosmologyLike = None,
     name: str = "bins",
 ) -> np.ndarray:
-    """Return radii as angles for each lens.
+    """Convert radii to angles at each lens.
 
     Parameters
     ----------
     bins : `~astropy.units.Quantity`
         Angles or proper lengths, ``(m,)``.
     z_lens : `numpy.ndarray` or None
-        Redshifts of the lenses, ``(n,)``; required for lengths.
+        Redshifts of the lenses, ``(n,)``; required if ``bins`` are lengths.
     n : int
         The number of lenses.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     name : str
-        The name of the parameter ``bins`` for the error message.
+        The name of the parameter, for the error message.
 
     Returns
     -------
     `numpy.ndarray`
-        Radians, ``(n, m)``.
+        The angles, radians, ``(n, m)``.
 
     Raises
     ------

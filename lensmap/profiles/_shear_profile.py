@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Tangential and cross shear of a catalog about positions."""
+"""Tangential and cross shear profiles around positions on the sky."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ __all__ = ["shear_profile"]
 _ERRORS = ("shape noise", "bootstrap")
 _SURFACE_DENSITY = u.solMass / u.Mpc**2
 
-# A bootstrap over fewer positions underestimates their scatter.
+# A bootstrap over fewer positions underestimates the scatter between positions.
 _MIN_POSITIONS = 10
 
-# Sums over the galaxies of a bin: their number n, and products of weight w, separation r,
-# tangential shear t, cross shear x, variance s of the shear, inverse critical surface density b,
-# and mean q of its square.
+# Sums over the galaxies of a bin. Each name is the product that is summed, with the factors
+# n (1, for the number), weight w, separation r, tangential shear t, cross shear x, variance s of
+# the shear, inverse critical surface density b, and the mean q of its square.
 _SUMS = ("n", "w", "wr", "wt", "wx", "wws", "wb", "wq", "wbb", "wbt", "wbx", "wwbbs")
 
 
@@ -63,58 +63,64 @@ def shear_profile(
     n_bootstrap: int = 200,
     rng: RNGLike = None,
 ) -> QTable:
-    r"""Measure the tangential and the cross shear about positions on the sky.
+    r"""Measure the tangential and cross shear profiles around positions on the sky.
 
     .. math:: g_t + i g_\times = -g\, e^{-2 i \psi}, \qquad
               \Delta\Sigma = \frac{\sum w\, \Sigma_\mathrm{cr}^{-1} g_t}
                                   {\sum w\, \Sigma_\mathrm{cr}^{-2}}
 
-    with :math:`\psi` the direction of the position at the galaxy, on the sphere. Several
-    positions are stacked: the profile is the average over the galaxies of all positions.
+    where :math:`\psi` is the direction from the galaxy to the position, on the sphere. Several
+    positions are stacked: the profile is the average over the galaxies around all positions.
 
     Parameters
     ----------
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
-        The galaxies.
+        The source galaxies.
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         One position or many; tables have the columns ``ra`` and ``dec``.
     bins : `~astropy.units.Quantity`
         Rising edges of the radial bins, ``(n_bins + 1,)``: angles, or proper lengths at the lens.
     z_lens : float, array_like or None
-        The redshift of the lens, or of each; required for lengths and for ``delta_sigma``.
+        The redshift of the lens, or of each lens; required for ``delta_sigma``, and if ``bins`` are
+        lengths.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of the galaxies, or their distribution. None uses the column ``redshift`` if
-        there is one, and then leaves out galaxies in front of a lens or without a redshift.
+        The redshift of the source galaxies, or their distribution. If None, the column ``redshift``
+        of the catalog, if present; with ``z_lens``, galaxies in front of a lens or without a
+        redshift are then left out.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     errors : {"shape noise", "bootstrap"}
         ``"shape noise"``: the error of the weighted mean, from the scatter of the ellipticities.
-        ``"bootstrap"``: the scatter of resampled galaxies or, for many positions, of resampled
-        positions, which includes the variance of the lenses and of large-scale structure. Both
-        count a galaxy near two positions as two, and so underestimate errors where rings overlap.
+        ``"bootstrap"``: the scatter of the profile under resampling of the galaxies or, for several
+        positions, of the positions. Resampling of positions includes the scatter between lenses and
+        large-scale structure. Both kinds treat a galaxy near two positions as two independent
+        galaxies, and so underestimate the errors where rings overlap.
     n_bootstrap : int
         The number of bootstrap samples.
     rng : None, int or `numpy.random.Generator`
-        Seed or generator for the bootstrap; None draws a seed.
+        Seed or generator for the bootstrap; None draws a new seed in each call.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each bin, with the columns
 
-        - ``radius_low``, ``radius_high``, in the unit of ``bins``; ``radius``: the weighted mean of
-          the galaxies;
+        - ``radius_low``, ``radius_high``: the edges, in the unit of ``bins``; ``radius``: the
+          weighted mean radius of the galaxies;
         - ``n_pairs``, ``weight``: the number and the total weight of pairs of a galaxy and a
           position;
-        - ``g_t``, ``g_x``: tangential and cross reduced shear; ``g_err``: the error of either;
-        - with ``z_lens`` and redshifts of sources: ``delta_sigma``, ``delta_sigma_x``,
-          ``delta_sigma_err`` in solar masses per square proper Mpc; ``sigma_crit``, the inverse of
-          the mean inverse critical surface density; and ``efficiency_ratio``,
-          :math:`\langle\beta^2\rangle / \langle\beta\rangle^2` of the lensing efficiency.
+        - ``g_t``, ``g_x``: tangential and cross reduced shear; ``g_err``: the error of each;
+        - with redshifts of lenses and sources, ``delta_sigma``, ``delta_sigma_x`` and
+          ``delta_sigma_err``: the excess surface density, its cross component and the error, in
+          solar masses per square proper Mpc; ``sigma_crit``: the inverse of the mean inverse
+          critical surface density; ``efficiency_ratio``:
+          :math:`\langle\beta^2\rangle / \langle\beta\rangle^2` for the lensing efficiency
+          :math:`\beta`.
 
-        Bins without galaxies are NaN. ``meta`` has ``n_positions`` (of those with galaxies in any
-        bin), the mean ``z_lens``, ``errors``, and with a bootstrap ``n_bootstrap``,
-        ``seed`` and ``covariance`` of ``g_t`` (and ``covariance_delta_sigma``) as nested lists.
+        Values of bins without galaxies are NaN. ``meta`` contains ``n_positions`` (the number of
+        positions with galaxies in any bin), the mean ``z_lens`` and ``errors``. With a bootstrap it
+        also contains ``n_bootstrap``, ``seed``, the ``covariance`` of ``g_t`` and, with redshifts,
+        ``covariance_delta_sigma``, both as nested lists.
 
     Raises
     ------
@@ -124,7 +130,7 @@ def shear_profile(
     Warns
     -----
     LensmapWarning
-        If a bootstrap has fewer than 10 positions.
+        If a bootstrap resamples fewer than 10 positions with galaxies.
 
     References
     ----------
@@ -192,9 +198,10 @@ def _terms(
     efficiency: Efficiency | None,
     i: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the bins of the galaxies around position i, ``(n,)``, and the terms of their sums.
+    """Return the bin of each galaxy around position i, ``(n,)``, and its terms in the sums.
 
-    The terms are in the order of ``_SUMS``, ``(n_sums, n)``; without an efficiency, the first 6.
+    The terms, ``(n_sums, n)``, are in the order of ``_SUMS``. Without an efficiency, only the first
+    6 terms are returned, which do not need redshifts.
     """
     rows, theta, shear = sources.around(position, edges[-1])
     column = np.searchsorted(edges, theta, side="right") - 1
@@ -217,7 +224,7 @@ def _terms(
 
 
 def _bin_sums(column: np.ndarray, terms: np.ndarray, n_bins: int) -> np.ndarray:
-    """Return the sums in each bin, ``(n_sums, n_bins)``."""
+    """Sum the terms of the galaxies in each bin, ``(n_sums, n_bins)``."""
     sums = np.zeros((len(_SUMS), n_bins))
     for k, term in enumerate(terms):
         sums[k] = np.bincount(column, term, minlength=n_bins)
@@ -231,7 +238,7 @@ def _resample_galaxies(
     n_bootstrap: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the sums of resampled galaxies, ``(n_bootstrap, n_sums, n_bins)``."""
+    """Return the sums in each bin for resampled galaxies, ``(n_bootstrap, n_sums, n_bins)``."""
     samples = np.zeros((n_bootstrap, len(_SUMS), n_bins))
     for sample in samples:
         counts = rng.poisson(1.0, len(column))
@@ -243,7 +250,7 @@ def _resample_galaxies(
 def _resample_positions(
     sums: np.ndarray, n_bootstrap: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the sums of resampled positions, ``(n_bootstrap, n_sums, n_bins)``."""
+    """Return the sums in each bin for resampled positions, ``(n_bootstrap, n_sums, n_bins)``."""
     counts = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=n_bootstrap)
     return np.tensordot(counts.astype(float), sums, 1)
 
@@ -251,7 +258,7 @@ def _resample_positions(
 def _means(
     sums: np.ndarray, with_sigma: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return the mean shear (and excess surface density), and the sums, by name."""
+    """Return the mean shear and excess surface density by name, and the sums by name."""
     by_name = dict(zip(_SUMS, np.moveaxis(sums, -2, 0), strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
         means = {"g_t": by_name["wt"] / by_name["w"], "g_x": by_name["wx"] / by_name["w"]}
@@ -264,7 +271,7 @@ def _means(
 def _profile_table(
     sums: np.ndarray, bins: u.Quantity, with_sigma: bool, positions: SkyCoord
 ) -> QTable:
-    """Return the profile of sums over all positions, with errors from shape noise."""
+    """Compute the profile from sums over all positions, with errors from shape noise."""
     means, by_name = _means(sums, with_sigma)
     if not by_name["n"].any():
         raise ParameterError(
@@ -294,7 +301,7 @@ def _profile_table(
 
 
 def _set_bootstrap_errors(table: QTable, samples: np.ndarray, with_sigma: bool) -> None:
-    """Replace the errors by the scatter of bootstrap samples, and add covariances."""
+    """Set the errors to the scatter of the bootstrap samples, and store the covariances."""
     means, _ = _means(samples, with_sigma)
     names = {"g_t": ("g_err", "covariance", 1.0)}
     if with_sigma:

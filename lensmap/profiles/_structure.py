@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""LSS covariance of shear profiles: the noise of large-scale structure along the line of sight."""
+"""Covariance of shear profiles from large-scale structure (LSS) along the line of sight."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["structure_covariance"]
 
-# Multipoles of the integral. Higher ones add nothing to rings of 0.1 arcmin or wider.
+# Multipoles at which the integral is evaluated. Higher multipoles do not contribute for rings of
+# 0.1 arcmin or wider.
 _ELL = np.geomspace(2.0, 3e5, 20_000)
 
 
@@ -29,31 +30,32 @@ def structure_covariance(
     z_source: RedshiftLike,
     cosmology: CosmologyLike = None,
 ) -> np.ndarray:
-    r"""Return the LSS covariance of a tangential shear profile.
+    r"""Compute the covariance of a tangential shear profile from large-scale structure.
 
     .. math:: C_{ij} = \int \frac{\ell\, d\ell}{2 \pi} C_\ell\,
               \bar J_2(\ell, i)\, \bar J_2(\ell, j)
 
     where :math:`\bar J_2` is the mean of the Bessel function :math:`J_2(\ell \theta)` over a ring.
-    The covariance does not depend on the number of galaxies. At large radii it exceeds shape
-    noise. Matter correlated with the halo, such as filaments, is not included.
+    This is the noise from large-scale structure along the line of sight. It does not depend on the
+    number of galaxies, and at large radii it exceeds shape noise. Matter correlated with the halo,
+    such as filaments, is not included.
 
     Parameters
     ----------
     bins : `~astropy.units.Quantity`
         Rising edges of the rings, ``(n_bins + 1,)``: angles, or proper lengths at the lens.
     z_lens : float or None
-        The redshift of the lens; required for lengths.
+        The redshift of the lens; required if ``bins`` are lengths.
     z_source : float or `~lensmap.SourceRedshifts`
-        The redshift of the galaxies, or their distribution.
+        The redshift of the source galaxies, or their distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
 
     Returns
     -------
     `numpy.ndarray`
-        The covariance of ``g_t`` about one position, ``(n_bins, n_bins)``. That of a stack of n
-        distant positions is lower by a factor n.
+        The covariance of ``g_t`` around one position, ``(n_bins, n_bins)``. Divide it by n for a
+        stack of n positions far from each other.
 
     References
     ----------
