@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Detection of peaks: the local maxima of a map."""
+"""Detection of peaks, the local maxima of a map."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = ["detection_image", "find_peaks", "peak_table"]
 
 _BY = ("snr", "kappa")
 
-# Includes the diagonal neighbors of a pixel, with a margin.
+# A little more than the distance to diagonal neighbors, sqrt(2).
 _MIN_SEPARATION_PIXELS = 1.5
 
-# A centroid further from the highest pixel is not used.
+# If the centroid is farther from the highest pixel, this pixel is the position of the peak.
 _MAX_CENTROID_OFFSET_PIXELS = 1.0
 
 
@@ -43,45 +43,50 @@ def find_peaks(
 ) -> QTable:
     """Find the peaks of a map.
 
-    A peak is a pixel above the threshold that none of its eight neighbors exceeds. Of peaks closer
-    to each other than ``min_separation``, only the highest is kept. Masked pixels are ignored.
+    A peak is a pixel above the threshold with none of its eight neighbors higher. A peak within
+    ``min_separation`` of a higher peak is discarded. Masked pixels are ignored.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     threshold : float
-        The lower limit of the peaks in units of ``by``. With a good threshold, noise maps
-        (`lensmap.grid.noise_realizations`) have few peaks; 3 gives one or two in half a degree
-        with Kaiser-Squires.
+        The minimum height of a peak, in units of ``by``. Noise-only maps
+        (`lensmap.grid.noise_realizations`) should have few peaks above the threshold. With 3,
+        Kaiser-Squires noise maps have one or two in a field of half a degree on a side.
     by : {"snr", "kappa"}
-        The signal-to-noise ratio, kappa over the uncertainty of the map; or kappa. The ratio is
-        Gaussian for linear estimators only. Noise maps of networks are close to 0 nearly
-        everywhere, with rare peaks as high as a cluster: with ``uncertainty="rotations"``, a null
+        The image in which peaks are detected: the signal-to-noise ratio (kappa divided by the
+        uncertainty of the map) or kappa. Noise has a Gaussian signal-to-noise ratio only in maps
+        from linear estimators. Noise-only maps from networks are close to 0 almost everywhere, but
+        have rare peaks as high as those of clusters: with ``uncertainty="rotations"``, a noise-only
         field has several peaks above 4.
     min_separation : `~astropy.units.Quantity` or str
-        The smallest separation of two peaks, an angle. Peaks in neighboring pixels are always one.
+        The minimum separation of two peaks, an angle. Of peaks in neighboring pixels, only the
+        highest is kept whatever the separation.
     troughs : bool
-        Whether to find minima, the peaks of the map with the opposite sign.
+        Whether to find minima instead, as the peaks of the map with the opposite sign.
     exclude_edges : bool
-        Whether to leave out peaks with a neighbor that is masked or outside the map, which could
-        be higher. Peaks left out do not suppress lower peaks within ``min_separation``.
+        Whether to exclude peaks at edges: those with a neighbor that is masked or outside the map,
+        where the field may be higher. Excluded peaks do not suppress lower peaks within
+        ``min_separation``.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each peak, the highest in ``by`` first; no rows without peaks. The columns are
+        One row for each peak, the highest in ``by`` first; no rows if there are no peaks. The
+        columns are
 
-        - ``id``: from 1;
-        - ``ra``, ``dec``: the centroid, ICRS, degrees;
-        - ``x``, ``y``: the centroid, 0-based pixel coordinates: the maximum of a paraboloid
-          through the highest pixel and its neighbors or, if one has no data, the highest pixel;
+        - ``id``: the number of the peak, from 1;
+        - ``ra``, ``dec``: the centroid (ICRS, degrees);
+        - ``x``, ``y``: the centroid in 0-based pixel coordinates. This is the maximum of a
+          paraboloid fitted to the highest pixel and its eight neighbors or, if a neighbor has no
+          data or the fit fails, the highest pixel;
         - ``x_peak``, ``y_peak``: the highest pixel;
-        - ``kappa``, ``kappa_err``, ``snr``: its values; the last two are NaN for a map without
-          an uncertainty;
-        - ``smoothing``: the standard deviation of the Gaussian smoothing of the map, arcmin; NaN if
-          it is not known;
-        - ``at_edge``: whether a neighbor is masked or outside the map.
+        - ``kappa``, ``kappa_err``, ``snr``: the values at the highest pixel; the last two are NaN
+          for a map without an uncertainty;
+        - ``smoothing``: the standard deviation of the Gaussian smoothing of the map (arcmin); NaN
+          if the smoothing is not known;
+        - ``at_edge``: whether a neighbor of the highest pixel is masked or outside the map.
 
     Raises
     ------
@@ -127,17 +132,17 @@ def detection_image(kappa: ConvergenceMap, by: str) -> np.ndarray:
     kappa : `~lensmap.ConvergenceMap`
         The map.
     by : {"snr", "kappa"}
-        The signal-to-noise ratio, or kappa.
+        The quantity: signal-to-noise ratio or convergence.
 
     Returns
     -------
     `numpy.ndarray`
-        ``(ny, nx)``.
+        The image, ``(ny, nx)``.
 
     Raises
     ------
     ValueError
-        If ``by`` is neither, or is ``"snr"`` for a map without an uncertainty.
+        If ``by`` is not allowed, or is ``"snr"`` for a map without an uncertainty.
     """
     if check_choice(by, "by", _BY) == "kappa":
         return kappa.data
@@ -152,18 +157,18 @@ def detection_image(kappa: ConvergenceMap, by: str) -> np.ndarray:
 def peak_table(
     kappa: ConvergenceMap, values: np.ndarray, y: np.ndarray, x: np.ndarray, at_edge: np.ndarray
 ) -> QTable:
-    """Return the table of peaks at given pixels.
+    """Make the table of peaks from their highest pixels.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     values : `numpy.ndarray`
-        The image with its maxima there, ``(ny, nx)``.
+        The detection image, in which the peaks are maxima, ``(ny, nx)``.
     y, x : `numpy.ndarray`
-        The pixels, ``(n,)``, in the order of the table.
+        Row and column of the highest pixel of each peak, ``(n,)``, in the order of the table.
     at_edge : `numpy.ndarray`
-        Bool, ``(n,)``: whether a neighbor is masked or outside the map.
+        Bool, ``(n,)``: whether a neighbor of this pixel is masked or outside the map.
 
     Returns
     -------
@@ -201,13 +206,13 @@ def peak_table(
 def _maxima(
     values: np.ndarray, mask: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pixels (y, x) above the threshold that no neighbor exceeds."""
+    """Return row and column of the pixels above the threshold without a higher neighbor."""
     bad = mask | ~np.isfinite(values)
     if bad.all():
         return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
     lowest = values[~bad].min()
-    # In photutils, masked pixels may exceed their neighbors, and pixels outside the image are 0:
-    # shifted data are positive and above all of them.
+    # photutils takes pixels outside the image as 0, and lets masked pixels exceed their neighbors.
+    # The data are therefore shifted to be positive, and masked pixels are set to 0.
     filled = np.where(bad, 0.0, values - lowest + 1.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NoDetectionsWarning)
@@ -220,7 +225,7 @@ def _maxima(
 def _apart(
     kappa: ConvergenceMap, y: np.ndarray, x: np.ndarray, separation: u.Quantity
 ) -> np.ndarray:
-    """Select peaks, the highest first, without a higher selected one within an angle."""
+    """Select peaks, in order of height, that have no higher selected peak within an angle."""
     if len(y) == 0:
         return np.zeros(0, dtype=bool)
     radius = max(separation, _MIN_SEPARATION_PIXELS * kappa.pixel_scale)
@@ -237,17 +242,17 @@ def _apart(
 
 
 def _at_edge(mask: np.ndarray) -> np.ndarray:
-    """Return pixels that are masked or at the edge of the map, and their neighbors."""
+    """Return whether each pixel is at the map's edge, is masked, or has a masked neighbor."""
     return ndimage.binary_dilation(mask, np.ones((3, 3), dtype=bool), border_value=1)
 
 
 def _centroids(
     values: np.ndarray, y: np.ndarray, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return x and y of the maxima of paraboloids through pixels and their neighbors.
+    """Return the maxima (x, y) of paraboloids fitted to pixels and their eight neighbors.
 
-    The fit is by least squares, as in photutils' centroid_quadratic, which takes one source at a
-    time.
+    The least-squares fit is the same as in photutils' centroid_quadratic, which fits one source at
+    a time.
     """
     padded = np.pad(np.asarray(values, dtype=float), 1, constant_values=np.nan)
     nine = np.stack([padded[y + i, x + j] for i in range(3) for j in range(3)], axis=-1)
@@ -255,7 +260,7 @@ def _centroids(
     det = 4 * aa * bb - cross**2
     with np.errstate(invalid="ignore", divide="ignore"):
         dx, dy = (b * cross - 2 * bb * a) / det, (a * cross - 2 * aa * b) / det
-    # Saddles and minima fail, and NaN of a pixel without data is in no range.
+    # Not used: saddles, minima, and fits with a NaN, for which all comparisons are False.
     is_maximum = (det > 0) & (aa < 0)
     is_near = np.maximum(np.abs(dx), np.abs(dy)) <= _MAX_CENTROID_OFFSET_PIXELS
     used = is_maximum & is_near
@@ -263,7 +268,7 @@ def _centroids(
 
 
 def _paraboloid() -> np.ndarray:
-    """Return the matrix from nine pixels to the coefficients of 1, x, y, xy, x^2, y^2."""
+    """Return the matrix that maps nine pixel values to coefficients of 1, x, y, xy, x^2, y^2."""
     y, x = (part.ravel().astype(float) for part in np.mgrid[-1:2, -1:2])
     return np.linalg.pinv(np.stack([np.ones(9), x, y, x * y, x**2, y**2], axis=1))
 

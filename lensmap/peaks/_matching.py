@@ -26,22 +26,24 @@ __all__ = ["match_peaks", "match_positions"]
 def match_peaks(peaks: PositionLike, reference: PositionLike, radius: AngleLike) -> QTable:
     """Match two lists of positions on the sky, one to one.
 
-    The match has the largest possible number of pairs closer than ``radius`` and, among such
-    matches, the smallest sum of squared separations. A nearest-neighbor search may assign one
-    cluster to two peaks; a greedy search may miss a pair.
+    Each position is in one pair at most. The matching has the largest possible number of pairs
+    closer than ``radius`` and, among all such matchings, the smallest sum of squared separations.
+    In contrast, a nearest-neighbor search may assign one cluster to two peaks, and a greedy search
+    may miss a pair.
 
     Parameters
     ----------
     peaks, reference : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         Positions, or tables with the columns ``ra`` and ``dec`` (degrees, ICRS).
     radius : `~astropy.units.Quantity` or str
-        The largest separation of a pair, an angle.
+        The maximum separation of a pair, an angle.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each pair, in the order of the peaks, with the columns ``peak`` and
-        ``reference`` (row numbers, from 0) and ``separation`` (arcmin); no rows without pairs.
+        ``reference`` (the row numbers in the two lists, from 0) and ``separation`` (arcmin); no
+        rows if there are no pairs.
 
     Raises
     ------
@@ -71,19 +73,20 @@ def match_peaks(peaks: PositionLike, reference: PositionLike, radius: AngleLike)
 def match_positions(
     one: SkyCoord, other: SkyCoord, radius: u.Quantity
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Match positions as `match_peaks` does.
+    """Match two lists of positions as `match_peaks` does, and return arrays.
 
     Parameters
     ----------
     one, other : `~astropy.coordinates.SkyCoord`
         The positions, ``(n,)`` and ``(m,)``.
     radius : `~astropy.units.Quantity`
-        The largest separation of a pair, an angle.
+        The maximum separation of a pair, an angle.
 
     Returns
     -------
     first, second : `numpy.ndarray`
-        The indices of each pair, ``(n_pairs,)``, in the order of the first.
+        The indices of each pair in ``one`` and in ``other``, ``(n_pairs,)``, in the order of
+        ``first``.
     separation : `numpy.ndarray`
         The separation of each pair, radians, ``(n_pairs,)``.
     """
@@ -94,7 +97,7 @@ def match_positions(
     n, m = len(one), len(other)
     graph = coo_array((np.ones(len(i)), (i, n + j)), shape=(n + m, n + m))
     _, group = connected_components(graph, directed=False)
-    # A pair whose positions are in no other pair is a match.
+    # A candidate pair is a match if neither of its positions is in another candidate pair.
     isolated = np.bincount(group[i], minlength=1)[group[i]] == 1
     pairs = list(zip(*(v[isolated].tolist() for v in (i, j, separation)), strict=True))
     order = np.flatnonzero(~isolated)
@@ -112,11 +115,12 @@ def match_positions(
 def _assign(
     i: np.ndarray, j: np.ndarray, separation: np.ndarray
 ) -> list[tuple[int, int, float]]:
-    """Return the best pairs (i, j, separation) of a group of connected candidates."""
+    """Return the best pairs (i, j, separation) among connected candidate pairs."""
     rows, i = np.unique(i, return_inverse=True)
     columns, j = np.unique(j, return_inverse=True)
     square = (separation / separation.max()) ** 2 if separation.max() > 0 else separation
-    # A missing pair costs more than all squares together, so that the number of pairs is largest.
+    # A missing pair costs more than all squared separations together, so that the number of pairs
+    # is maximized first.
     cost = np.full((len(rows), len(columns)), 2.0 * min(len(rows), len(columns)) + 2.0)
     cost[i, j] = square
     distance = np.full(cost.shape, np.nan)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Multiscale peaks: peaks of the aperture mass, each at its most significant scale."""
+"""Peaks of the aperture mass, each at the scale where it is most significant."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ __all__ = ["aperture_mass", "find_multiscale_peaks"]
 # The radius at which the filter is truncated, in units of its scale.
 _FILTER_REACH = 5.0
 
-# Pixels do not resolve filters with a smaller scale.
+# The smallest scale of a filter that pixels resolve.
 _MIN_SCALE_PIXELS = 0.5
 
 
 def aperture_mass(kappa: ConvergenceMap, scale: AngleLike) -> np.ndarray:
-    r"""Return the aperture mass, a map filtered with a compensated aperture.
+    r"""Compute the aperture mass: a convergence map filtered with a compensated filter.
 
     .. math:: M_\mathrm{ap} = \int d^2\theta\, U(\theta) \kappa(\theta), \qquad
               U(\theta) = \frac{1}{2 \pi R^2} \left( 1 - \frac{\theta^2}{2 R^2} \right)
               e^{-\theta^2 / 2 R^2}
 
-    The integral of U is 0, so that a mass sheet has no effect. This holds at edges and masks too,
-    where both terms of the filter are normalized by their weight on unmasked pixels.
+    The integral of U is 0, so that a mass sheet has no effect. To keep this property at edges and
+    masks, each term of the filter is normalized by its weight on unmasked pixels.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     scale : `~astropy.units.Quantity` or str
-        The scale R, an angle of at least half a pixel.
+        The scale R of the filter, an angle of at least half a pixel.
 
     Returns
     -------
     `numpy.ndarray`
-        The aperture mass, ``(ny, nx)``; NaN where masked.
+        The aperture mass, ``(ny, nx)``; NaN in masked pixels.
 
     Raises
     ------
@@ -73,37 +73,38 @@ def find_multiscale_peaks(
     noise_maps: Iterable[MapLike] | None = None,
     min_separation: AngleLike = "2 arcmin",
 ) -> QTable:
-    """Find peaks of the aperture mass over several scales.
+    """Find peaks of the aperture mass at several scales.
 
-    At each scale, the significance is the `aperture_mass` over the scatter of filtered noise. Of
-    peaks closer than their scale, or than ``min_separation``, only the most significant is kept.
+    The significance of a peak is its `aperture_mass` divided by the standard deviation of the noise
+    filtered at the same scale. A peak is discarded if a more significant peak lies within
+    ``min_separation``, or within the scale of the more significant peak.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map, preferably with little or no smoothing.
     scales : `~astropy.units.Quantity`
-        The scales R, angles of at least half a pixel, ``(n,)``.
+        The scales R of the filter, angles of at least half a pixel, ``(n,)``.
     threshold : float
-        The lower limit of the significance of peaks.
+        The minimum significance of a peak.
     noise_maps : iterable or None
-        At least 5 noise maps by the same estimator, as `~lensmap.ConvergenceMap` or arrays
-        ``(ny, nx)``. The noise is their scatter in each pixel. None takes the scatter of the
-        B-mode over the whole map.
+        At least 5 noise-only maps from the same estimator, as `~lensmap.ConvergenceMap` or arrays
+        ``(ny, nx)``. The noise in each pixel is the root mean square of the filtered noise maps. If
+        None, the noise is the standard deviation of the filtered B-mode over the whole map.
     min_separation : `~astropy.units.Quantity` or str
-        The smallest separation of two peaks, an angle.
+        The minimum separation of two peaks, an angle.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each peak, the most significant first. The columns are those of
-        `~lensmap.peaks.find_peaks` with ``aperture_mass``, ``aperture_mass_err`` and ``scale`` in
-        place of ``kappa``, ``kappa_err`` and ``smoothing``.
+        One row for each peak, the most significant first. The columns are as for
+        `~lensmap.peaks.find_peaks`, but with ``aperture_mass``, ``aperture_mass_err`` and ``scale``
+        (R, arcmin) in place of ``kappa``, ``kappa_err`` and ``smoothing``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, or there is neither a B-mode nor noise maps.
+        If a parameter cannot be used, or the map has no B-mode and ``noise_maps`` is None.
     """
     check_map(kappa, quantity="kappa")
     check_number(threshold, "threshold", "finite")
@@ -128,7 +129,7 @@ def find_multiscale_peaks(
 
 
 def _most_significant(table: QTable, kappa: ConvergenceMap, separation: u.Quantity) -> QTable:
-    """Keep peaks without a more significant kept one within its scale or ``separation``."""
+    """Discard each peak near a kept, more significant peak, within its scale or ``separation``."""
     table = table[np.argsort(-np.asarray(table["snr"]), kind="stable")]
     keep = np.ones(len(table), dtype=bool)
     if len(table) > 1:
@@ -136,7 +137,8 @@ def _most_significant(table: QTable, kappa: ConvergenceMap, separation: u.Quanti
         reach = np.maximum(table["scale"], separation)
         one, other, distance, _ = search_around_sky(sky, sky, reach.max())
         near = (one < other) & (distance <= reach[one])
-        # Pairs are sorted by their first peak, which is kept or dropped before them.
+        # Pairs are sorted by their first, more significant peak: whether it is kept is decided
+        # before its pairs are reached.
         for i, j in zip(one[near], other[near], strict=True):
             if keep[i]:
                 keep[j] = False
@@ -148,7 +150,7 @@ def _most_significant(table: QTable, kappa: ConvergenceMap, separation: u.Quanti
 def _noise(
     kappa: ConvergenceMap, noise_maps: Iterable[MapLike] | None, apertures: _Apertures
 ) -> list[float | np.ndarray]:
-    """Return the standard deviation of the filtered noise for each scale."""
+    """Return the standard deviation of the filtered noise at each scale: a number or an image."""
     if noise_maps is None:
         if kappa.kappa_b is None:
             raise ParameterError("noise_maps", "given for a map without a B-mode")
@@ -166,7 +168,7 @@ def _noise(
 
 
 def _in_pixels(kappa: ConvergenceMap, scale: u.Quantity, name: str) -> float:
-    """Return a scale in pixels."""
+    """Convert a filter scale to pixels, and check that pixels resolve it."""
     pixels = float(scale / kappa.pixel_scale)
     if pixels < 0.99 * _MIN_SCALE_PIXELS:  # the rounded value in the message is allowed
         smallest = (_MIN_SCALE_PIXELS * kappa.pixel_scale).to(u.arcmin)
@@ -175,7 +177,7 @@ def _in_pixels(kappa: ConvergenceMap, scale: u.Quantity, name: str) -> float:
 
 
 class _Apertures:
-    """Filters of several scales, which maps with the same mask share.
+    """Aperture filters of several scales, kept for further maps with the same mask.
 
     Parameters
     ----------
@@ -189,7 +191,7 @@ class _Apertures:
         self._filters: list[_Aperture] = []
 
     def filtered(self, values: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
-        """Return the aperture mass at each scale; masked pixels are interpolated.
+        """Return the aperture mass of a map at each scale, interpolated in masked pixels.
 
         Parameters
         ----------
@@ -199,7 +201,7 @@ class _Apertures:
         Returns
         -------
         list of `numpy.ndarray`
-            ``(ny, nx)`` for each scale.
+            One aperture mass image, ``(ny, nx)``, for each scale.
         """
         if self._mask is None or not np.array_equal(mask, self._mask):
             self._mask = mask
@@ -208,12 +210,14 @@ class _Apertures:
 
 
 class _Aperture:
-    """A Gaussian minus a ring, each normalized by its weight on unmasked pixels.
+    """The filter of the aperture mass: a Gaussian minus a ring.
+
+    Each of the two terms is normalized by its weight on unmasked pixels.
 
     Parameters
     ----------
     mask : `numpy.ndarray`
-        Bool, ``(ny, nx)``.
+        Bool, ``(ny, nx)``, True = masked.
     scale : float
         The scale, pixels.
     """
@@ -221,7 +225,7 @@ class _Aperture:
     def __init__(self, mask: np.ndarray, scale: float) -> None:
         self._mask = mask
         reach = max(2, int(np.ceil(_FILTER_REACH * scale)))
-        # Zeros without weight around the map keep opposite edges apart.
+        # The transform is periodic: padding with zeros of no weight separates opposite edges.
         self._padded = [scipy.fft.next_fast_len(n + reach, real=True) for n in mask.shape]
         y, x = (np.minimum(i, len(i) - i) for i in map(np.arange, self._padded))
         half_square = (y[:, np.newaxis] ** 2 + x**2) / (2 * scale**2)
@@ -235,7 +239,7 @@ class _Aperture:
         self._inverse_weights = []
         for kernel in self._kernels:
             weight = self._inverse_transform(unmasked * kernel)
-            # The weight of the ring of an isolated pixel is a rounding error.
+            # For an isolated pixel, the weight of the ring term is 0 up to a rounding error.
             positive = weight > 10 * np.finfo(float).eps
             self._inverse_weights.append(
                 np.divide(1.0, weight, out=np.zeros_like(weight), where=positive)

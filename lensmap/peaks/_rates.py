@@ -54,55 +54,58 @@ def completeness(
     n_random: int = 20,
     rng: RNGLike = None,
 ) -> QTable:
-    r"""Return the fraction of a reference catalog with a peak, in bins of one of its columns.
+    r"""Measure the fraction of reference objects with a matching peak, in bins of a column.
 
-    Peaks and reference are matched one to one (`match_peaks`). The rate of chance matches
-    :math:`f_0` is measured with randomly displaced peaks, and corrects the rate f to
+    Peaks and reference are matched one to one, as in `match_peaks`. The rate of chance matches
+    :math:`f_0` is measured with randomly displaced peaks. The measured rate f is corrected to
     :math:`(f - f_0) / (1 - f_0)`.
 
-    Completeness depends on the reference: halos, observed clusters, or the peaks of the true map
-    with their projected mass (Cha et al. 2025). Quote it with the reference and the purity.
+    Completeness depends on the choice of the reference: halos, observed clusters, or the peaks of
+    the true convergence with their projected masses (Cha et al. 2025). State the reference and the
+    purity with it.
 
     Parameters
     ----------
     peaks : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
         The peaks.
     reference : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
-        The reference catalog.
+        The reference objects, such as clusters.
     radius : `~astropy.units.Quantity` or str
-        The largest separation of a match, an angle.
+        The maximum separation of a match, an angle.
     by : str or None
-        The column of ``reference`` for the bins, such as ``"m200c"`` or ``"redshift"``; None has
-        one bin for all rows.
+        The column of ``reference`` to bin by, such as ``"m200c"`` or ``"redshift"``. If None, all
+        rows are in one bin.
     bins : array_like or None
-        Rising edges of the bins, ``(n_bins + 1,)``, required with ``by``; without a unit, in that
-        of the column. A bin includes its lower edge, the last one its upper edge too.
+        Rising edges of the bins, ``(n_bins + 1,)``, required with ``by``. Edges without a unit are
+        in the unit of the column. A bin includes its lower edge; the last bin also includes its
+        upper edge.
     kappa : `~lensmap.ConvergenceMap` or None
-        The map, to measure chance matches. All peaks are displaced by one random vector, with
-        periodic edges; those that fall on masked pixels move to random unmasked ones. Rows of
-        either list with a nearest pixel that is masked or outside the map are left out. None does
-        not measure chance matches and leaves out no row; both lists must cover the same area.
+        The map of the peaks, to measure chance matches. All peaks are displaced by one random
+        vector, with periodic edges; peaks that then lie on masked pixels are moved to random
+        unmasked pixels. Objects of either list on masked pixels or outside the map are left out.
+        If None, chance matches are not measured and no object is left out; both lists must then
+        cover the same area.
     n_random : int
         The number of random displacements.
     rng : None, int or `numpy.random.Generator`
-        Seed or generator for the random displacements; None draws a seed.
+        Seed or generator for the random displacements; None draws a new seed in each call.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each bin, with the columns
 
-        - ``bin_low``, ``bin_high``: its edges;
-        - ``n``: the number of reference rows; rates are NaN where it is 0;
-        - ``n_matched``: the number of matches;
-        - ``rate``, ``rate_low``, ``rate_high``: the fraction of matches and its 68 per cent
-          interval (binomial, Jeffreys);
-        - ``chance``: the fraction of matches of displaced peaks; NaN without ``kappa``;
-        - ``corrected``, ``corrected_low``, ``corrected_high``: the rate and its interval, corrected
-          for chance matches.
+        - ``bin_low``, ``bin_high``: the edges of the bin;
+        - ``n``: the number of reference objects; if it is 0, the rates are NaN;
+        - ``n_matched``: the number of reference objects with a match;
+        - ``rate``, ``rate_low``, ``rate_high``: the matched fraction and its 68 per cent interval
+          (binomial, Jeffreys);
+        - ``chance``: the matched fraction with displaced peaks; NaN without ``kappa``;
+        - ``corrected``, ``corrected_low``, ``corrected_high``: the matched fraction and its
+          interval, corrected for chance matches.
 
-        ``meta`` has ``rate``, ``"completeness"`` or ``"purity"``, ``by`` and, with ``kappa``, the
-        ``seed``.
+        ``meta`` contains ``rate`` (``"completeness"`` or ``"purity"``), ``by`` and, with ``kappa``,
+        the ``seed``.
 
     Raises
     ------
@@ -128,10 +131,10 @@ def purity(
     n_random: int = 20,
     rng: RNGLike = None,
 ) -> QTable:
-    """Return the fraction of peaks with a match in a reference, in bins of one of their columns.
+    """Measure the fraction of peaks with a matching reference object, in bins of a column.
 
     This is `completeness` with peaks and reference exchanged: ``by`` is a column of ``peaks``, such
-    as ``"snr"``, and the reference is displaced.
+    as ``"snr"``, and the reference objects are displaced.
 
     Parameters
     ----------
@@ -163,21 +166,23 @@ def unmasked_area(kappa: ConvergenceMap) -> u.Quantity:
     Returns
     -------
     `~astropy.units.Quantity`
-        Square degrees, with the size of the pixel at the center.
+        The solid angle, square degrees. All pixels count with the size of the pixel at the center
+        of the map.
     """
     check_map(kappa)
     return (np.count_nonzero(~kappa.mask) * kappa.pixel_scale**2).to(u.deg**2)
 
 
 def peaks_at_density(peaks: Table, peak_density: u.Quantity, kappa: ConvergenceMap) -> Table:
-    """Return the highest peaks of a map up to a density on the sky.
+    """Select the highest peaks of a map, up to a number density on the sky.
 
-    A common density compares methods whose signal-to-noise ratios have different meanings.
+    At the same number density, peaks from different estimators can be compared even if their
+    signal-to-noise ratios have different meanings.
 
     Parameters
     ----------
     peaks : `~astropy.table.Table`
-        Peaks of `find_peaks`, the highest first.
+        The peaks, the highest first, as returned by `find_peaks`.
     peak_density : `~astropy.units.Quantity`
         The number of peaks per solid angle of unmasked pixels.
     kappa : `~lensmap.ConvergenceMap`
@@ -186,12 +191,12 @@ def peaks_at_density(peaks: Table, peak_density: u.Quantity, kappa: ConvergenceM
     Returns
     -------
     `~astropy.table.Table`
-        The first rows.
+        The first rows of ``peaks``.
 
     Raises
     ------
     TypeError, ValueError
-        If ``peak_density`` cannot be used, or exceeds that of ``peaks``.
+        If ``peak_density`` cannot be used, or exceeds the number density of ``peaks``.
     """
     if not isinstance(peak_density, u.Quantity) or (
         not peak_density.unit.is_equivalent(1 / u.deg**2)
@@ -221,18 +226,18 @@ def _rates(
     names: tuple[str, str],
     quantity: str,
 ) -> QTable:
-    """Return the fraction of positions with a counterpart, as `completeness` does.
+    """Measure the fraction of objects with a counterpart, as `completeness` describes.
 
     Parameters
     ----------
     counted, counterparts : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
-        The positions that the rate is of, and those that they are matched with.
+        The objects of which the matched fraction is measured, and the objects to match them with.
     radius, by, bins, kappa, n_random, rng : object
         As for `completeness`; ``by`` is a column of ``counted``.
     names : tuple of str
-        The parameters' names of the two lists for error messages.
+        The names of the two lists as parameters, for error messages.
     quantity : str
-        ``"completeness"`` or ``"purity"``, for ``meta``.
+        ``"completeness"`` or ``"purity"``, stored in ``meta``.
 
     Returns
     -------
@@ -243,7 +248,7 @@ def _rates(
     sky, other_sky = as_skycoord(counted, names[0]), as_skycoord(counterparts, names[1])
     index, low, high = _bin_indices(counted, by, bins, len(sky), names[0])
     if kappa is not None:
-        # The periodic displacement would fold positions outside the map into it.
+        # The periodic displacement would move positions outside the map into it.
         unmasked, other_unmasked = _unmasked(sky, kappa), _unmasked(other_sky, kappa)
         sky, index, other_sky = sky[unmasked], index[unmasked], other_sky[other_unmasked]
 
@@ -270,7 +275,7 @@ def _rates(
 
 
 def _counts(index: np.ndarray, n_bins: int) -> np.ndarray:
-    """Return the number of indices of each bin; -1 is no bin."""
+    """Return the number of objects in each bin, from their bin indices; -1 is in no bin."""
     return np.bincount(index[index >= 0], minlength=n_bins)
 
 
@@ -282,15 +287,15 @@ def correct_for_chance(
     Parameters
     ----------
     rates : dict
-        Names that contain ``rate``, with numbers or arrays f.
+        Rates f (numbers or arrays), keyed by names that contain ``rate``, such as ``rate_low``.
     chance : float or `numpy.ndarray`
         The rate of chance matches :math:`f_0`.
 
     Returns
     -------
     dict
-        Corrected rates, with ``corrected`` in place of ``rate`` in the names; NaN where all
-        matches are chance.
+        The corrected rates, keyed by the same names with ``corrected`` in place of ``rate``; NaN
+        where :math:`f_0` is 1.
     """
     chance = np.asarray(chance, dtype=float)
     rest = np.where(chance < 1, 1 - chance, np.nan)
@@ -301,7 +306,7 @@ def correct_for_chance(
 def _bin_indices(
     table: PositionLike, by: str | None, bins: ArrayLike | None, n: int, name: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the bin of each row, ``(n,)``, -1 for none, and the lower and upper edges."""
+    """Return the bin index of each row, ``(n,)``, -1 for none, and the edges of the bins."""
     if by is None:
         if bins is not None:
             raise ParameterError("by", "given with bins", remedy="the column of the bins")
@@ -329,7 +334,7 @@ def _bin_indices(
 
 
 def binomial_rate(k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the binomial rate k/n with its 68 per cent interval.
+    """Compute the binomial rate k/n with its 68 per cent interval.
 
     Parameters
     ----------
@@ -339,9 +344,9 @@ def binomial_rate(k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     Returns
     -------
     rate : `numpy.ndarray`
-        ``(m,)``; NaN without trials.
+        The rate, ``(m,)``; NaN where there are no trials.
     interval : `numpy.ndarray`
-        Its lower and upper end (Jeffreys), ``(2, m)``; NaN without trials.
+        The lower and upper end of the Jeffreys interval, ``(2, m)``; NaN where there are no trials.
     """
     tried = n > 0
     rate = np.divide(k, n, out=np.full(len(n), np.nan), where=tried)
@@ -352,20 +357,20 @@ def binomial_rate(k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _unmasked(sky: SkyCoord, kappa: ConvergenceMap) -> np.ndarray:
-    """Return whether the nearest pixel of each position is on the map and unmasked."""
+    """Return whether each position is on the map, with an unmasked nearest pixel."""
     check_map(kappa, unmasked=True)
     ny, nx = kappa.shape
     x, y = (np.rint(v) for v in kappa.wcs.world_to_pixel(sky))
-    # Positions on the other side of the sky are NaN, which is in no range.
+    # Positions on the opposite side of the sky have NaN pixel coordinates: comparisons are False.
     unmasked = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
     unmasked[unmasked] = ~kappa.mask[y[unmasked].astype(int), x[unmasked].astype(int)]
     return unmasked
 
 
 def _displaced(sky: SkyCoord, kappa: ConvergenceMap, rng: np.random.Generator) -> SkyCoord:
-    """Return positions displaced by one random vector, with periodic edges of the map.
+    """Displace positions by one random vector, with periodic edges of the map.
 
-    Positions on masked pixels are moved to random unmasked ones.
+    Positions that then lie on masked pixels are moved to random unmasked pixels.
     """
     ny, nx = kappa.shape
     x, y = kappa.wcs.world_to_pixel(sky)

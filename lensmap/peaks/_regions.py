@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Peaks as regions for DS9 and CARTA."""
+"""Region files of peaks for DS9 and CARTA."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ _FORMATS = {(".reg", ".ds9"): "ds9", (".crtf",): "crtf"}
 
 
 def peak_regions(peaks: PositionLike, radius: AngleLike = "2 arcmin") -> Regions:
-    """Return a circle around each peak.
+    """Return a circular region around each peak.
 
     Parameters
     ----------
     peaks : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
-        The positions. The columns ``id`` and ``snr`` of a table become labels.
+        The peaks. If a table has a column ``id``, the circles are labeled with it and, if present,
+        with ``snr``.
     radius : `~astropy.units.Quantity` or str
         The radius of the circles, an angle.
 
@@ -60,7 +61,7 @@ def write_regions(
     Parameters
     ----------
     peaks : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
-        As for ``peak_regions``.
+        The peaks, as for `peak_regions`.
     path : path-like
         The file: ``.reg`` or ``.ds9`` for DS9, ``.crtf`` for CARTA and CASA.
     radius : `~astropy.units.Quantity` or str
@@ -82,14 +83,14 @@ def write_regions(
 
 
 def region_format(path: PathLike, name: str = "path") -> str:
-    """Return the format of a region file from its suffix.
+    """Return the format of a region file, determined from its suffix.
 
     Parameters
     ----------
     path : path-like
         The file.
     name : str
-        The parameter's name for the error message.
+        The name of the parameter, for the error message.
 
     Returns
     -------
@@ -99,7 +100,7 @@ def region_format(path: PathLike, name: str = "path") -> str:
     Raises
     ------
     ValueError
-        If no format has the suffix.
+        If the suffix belongs to no format.
     """
     for suffixes, file_format in _FORMATS.items():
         if has_suffix(path, suffixes):

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Segmentation: extended peaks, deblended."""
+"""Segmentation of a map into connected regions above a threshold, with deblending."""
 
 from __future__ import annotations
 
@@ -31,14 +31,18 @@ class Segments(NamedTuple):
     table : `~astropy.table.QTable`
         One row for each segment, the largest ``kappa_sum`` first, with the columns
 
-        - ``id``: the value of its pixels in ``labels``; ``ra``, ``dec`` (ICRS, degrees), ``x``,
-          ``y``: the centroid, weighted by kappa;
-        - ``area`` (arcmin2), ``kappa_sum`` (integral of kappa, arcmin2), ``kappa_max``,
-          ``snr_max`` (NaN for a map without an uncertainty);
-        - ``semimajor``, ``semiminor`` (standard deviations along the axes, arcmin) and
-          ``orientation`` (of the major axis, from the +x axis of the pixels, degrees).
+        - ``id``: the value of the segment's pixels in ``labels``;
+        - ``ra``, ``dec`` (ICRS, degrees), ``x``, ``y`` (0-based pixel coordinates): the centroid,
+          weighted by kappa;
+        - ``area`` (arcmin2); ``kappa_sum``: the integral of kappa over the segment (arcmin2);
+          ``kappa_max`` and ``snr_max``: the highest kappa and signal-to-noise ratio;
+          ``snr_max`` is NaN for a map without an uncertainty;
+        - ``semimajor``, ``semiminor``: the standard deviations of kappa along the major and the
+          minor axis (arcmin); ``orientation``: the angle of the major axis from the +x axis of the
+          pixel grid (degrees).
     labels : `numpy.ndarray`
-        Int, ``(ny, nx)``: the ``id`` of the segment of each pixel; 0 for none.
+        The ``id`` of the segment that contains each pixel, int, ``(ny, nx)``; 0 for pixels in no
+        segment.
     """
 
     table: QTable
@@ -54,27 +58,29 @@ def find_segments(
     deblend: bool = True,
     contrast: float = 0.01,
 ) -> Segments:
-    """Find connected pixels of a map above a threshold, and deblend those with several peaks.
+    """Find connected regions of a map above a threshold, and deblend those with several peaks.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     threshold : float
-        The lower limit of the pixels of a segment, in units of ``by``.
+        The minimum value of the pixels in a segment, in units of ``by``.
     by : {"snr", "kappa"}
-        The signal-to-noise ratio, kappa over the uncertainty of the map; or kappa.
+        The image in which segments are detected: the signal-to-noise ratio (kappa divided by the
+        uncertainty of the map) or kappa.
     n_pixels : int
-        The smallest number of pixels of a segment.
+        The minimum number of pixels in a segment.
     deblend : bool
-        Whether to deblend segments with several peaks, by multiple thresholds and watershed.
+        Whether to split segments with several peaks, by multiple thresholds and watershed.
     contrast : float
-        The smallest fraction of the sum of a segment for a peak to be deblended, 0 to 1.
+        The minimum fraction of the sum over a segment that a peak must contain to be split off,
+        from 0 to 1.
 
     Returns
     -------
     Segments
-        The table and the labels of pixels; no rows without segments.
+        The table of segments, without rows if there are none, and the labels of the pixels.
 
     Raises
     ------
@@ -120,7 +126,7 @@ def find_segments(
 
 
 def _segment_table(kappa: ConvergenceMap, catalog: SourceCatalog | None) -> QTable:
-    """Return the table of segments in the order of photutils; None has no segments."""
+    """Return the table of segments in the order of photutils; without rows for None."""
     side = kappa.pixel_scale.to(u.arcmin)
     if catalog is None:
         x = y = total = top = area = snr = np.zeros(0)
