@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Statistics of maps and catalogs: correlations, power, distributions, and null tests."""
+"""Statistics of maps and catalogs: correlations, power spectra, distributions and null tests."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Blocks of unmasked pixels, for jackknife errors of statistics of one map."""
+"""Blocks of unmasked pixels, for jackknife errors of the statistics of a map."""
 
 import numpy as np
 
@@ -17,14 +17,14 @@ def blocks(kappa: ConvergenceMap, n_blocks: int) -> np.ndarray:
     kappa : `~lensmap.ConvergenceMap`
         The map.
     n_blocks : int
-        The approximate number of blocks: about as many columns as rows, with about the same number
-        of unmasked pixels in each block.
+        The approximate number of blocks. The blocks are arranged in about as many columns as rows,
+        and contain about the same number of unmasked pixels.
 
     Returns
     -------
     `numpy.ndarray`
-        The index of the block of each unmasked pixel, int, ``(n_unmasked,)``, in the order of
-        ``~mask``.
+        The block index of each unmasked pixel, int, ``(n_unmasked,)``, in the order of
+        ``kappa.data[~kappa.mask]``.
 
     Raises
     ------
@@ -45,14 +45,14 @@ def blocks(kappa: ConvergenceMap, n_blocks: int) -> np.ndarray:
 
 
 def block_sums(terms: np.ndarray, block: np.ndarray) -> np.ndarray:
-    """Sum values of pixels over each block.
+    """Sum pixel values over each block.
 
     Parameters
     ----------
     terms : `numpy.ndarray`
-        Values of the unmasked pixels, ``(n_terms, n_unmasked)``.
+        One or more values for each unmasked pixel, ``(n_terms, n_unmasked)``.
     block : `numpy.ndarray`
-        The block of each unmasked pixel, from `blocks`.
+        The block index of each unmasked pixel, as returned by `blocks`.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def block_sums(terms: np.ndarray, block: np.ndarray) -> np.ndarray:
 
 
 def _quantile_groups(position, n):
-    """Divide positions into n groups of about equal size, by their order."""
+    """Divide pixels into n groups of about equal size, in order of their position on an axis."""
     if len(position) == 0:
         return np.zeros(0, dtype=int)
     edges = np.quantile(position, np.arange(1, n) / n)

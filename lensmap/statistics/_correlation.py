@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Correlation functions of maps, and of the shear of galaxies."""
+"""Two-point correlation functions of convergence maps and of galaxy shear."""
 
 from typing import Literal
 
@@ -37,45 +37,47 @@ def kappa_correlation(
     n_patches: int = 20,
     rng: RNGLike = None,
 ) -> QTable:
-    r"""Measure the correlation function of a map, or of two maps.
+    r"""Measure the autocorrelation function of a map, or the cross-correlation of two maps.
 
     .. math:: \xi(\theta) = \langle \delta\kappa(x)\, \delta\kappa'(x + \theta) \rangle
 
-    The mean is over pairs of unmasked pixels on the sphere; the (weighted) means of the maps are
-    subtracted. Pairs of a pixel with itself are left out.
+    The average is over pairs of unmasked pixels at the separation :math:`\theta` on the sphere.
+    :math:`\delta\kappa` is the convergence minus its (weighted) mean over the map. Pairs of a pixel
+    with itself are left out.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     other : `~lensmap.ConvergenceMap` or None
-        The second map, on any pixels; None measures the autocorrelation of ``kappa``.
+        The second map, which may have another pixel grid. None measures the autocorrelation of
+        ``kappa``.
     min_sep, max_sep : `~astropy.units.Quantity` or str
-        The range of separations, angles. Below two pixels a grid has few distinct separations, and
-        bins narrower than a pixel hold uneven numbers of pairs.
+        The range of separations, angles. Pixels on a grid have few distinct separations below two
+        pixels, and bins narrower than a pixel contain uneven numbers of pairs.
     n_bins : int
         The number of bins.
     scale : {"linear", "log"}
         The spacing of the bins.
     weights : array_like or None
-        The weight of each pixel of ``kappa``, such as its inverse variance, ``(ny, nx)``. A pair
-        has the product of the weights of its pixels. None gives all unmasked pixels the same
-        weight.
+        The weight of each pixel of ``kappa``, such as the inverse variance, ``(ny, nx)``. The
+        weight of a pair is the product of the weights of its pixels. None gives all unmasked pixels
+        the same weight.
     other_weights : array_like or None
         The weight of each pixel of ``other``, as for ``weights``.
     n_patches : int
-        The number of patches for jackknife errors, from 2 to the number of unmasked pixels with a
-        weight; with 0 there are no errors.
+        The number of patches for jackknife errors, from 2 to the number of unmasked pixels with
+        nonzero weight. With 0, the errors are NaN.
     rng : int, `numpy.random.SeedSequence`, `numpy.random.Generator` or None
-        Seed or generator of the centers of the patches; None draws a seed.
+        Seed or generator for the centers of the patches; None draws a new seed in each call.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each bin, with the columns ``theta_low``, ``theta_high``, ``theta`` (the mean
         separation of the pairs), ``xi``, ``xi_err`` and ``n_pairs``. With patches,
-        ``meta["covariance"]`` is the covariance matrix as nested lists, and ``meta["seed"]`` the
-        seed.
+        ``meta["covariance"]`` is the covariance matrix of ``xi`` as nested lists, and
+        ``meta["seed"]`` is the seed.
 
     Raises
     ------
@@ -101,7 +103,8 @@ def kappa_correlation(
         check_map(other, unmasked=True, name="other")
         other_weights = _pixel_weights(other_weights, other, "other_weights")
         second = _field(treecorr, other, other_weights, n_patches, rng, like=first)
-    # No bin slop: separations on a grid are discrete, so that pairs in a wrong bin would be seen.
+    # TreeCorr's bin slop puts some pairs into a neighboring bin. It is disabled because separations
+    # on a grid are discrete, so that such pairs would change the result visibly.
     result = treecorr.KKCorrelation(
         **settings, bin_slop=0.0, var_method=_method(n_patches), **_weighting(n_patches)
     )
@@ -128,27 +131,29 @@ def shear_correlation(
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     min_sep, max_sep : `~astropy.units.Quantity` or str
-        The range of separations, angles; bins are logarithmic.
+        The range of separations, angles. Bins are logarithmically spaced.
     n_bins : int
         The number of bins.
     n_patches : int
-        The number of patches for jackknife errors, from 2 to the number of galaxies with a weight;
-        with 0, errors are those of shape noise alone.
+        The number of patches for jackknife errors, from 2 to the number of galaxies with nonzero
+        weight. With 0, the errors contain shape noise alone.
     rng : int, `numpy.random.SeedSequence`, `numpy.random.Generator` or None
-        Seed or generator of the centers of the patches, and of the subsample; None draws a seed.
+        Seed or generator for the centers of the patches and for the subsample; None draws a new
+        seed in each call.
     max_galaxies : int or None
-        The size of a random subsample of the galaxies, for a fast estimate; None takes all.
+        The size of a random subsample of the galaxies, for a fast estimate. None uses all galaxies.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row for each bin, with the columns ``theta_low``, ``theta_high``, ``theta``,
-        ``n_pairs``; ``xi_plus``, ``xi_plus_err``, ``xi_minus``, ``xi_minus_err``; and the variances
-        of the aperture mass with radii ``theta``: ``map2`` (E-mode), ``mx2`` (B-mode),
-        ``map2_err``. These need correlations from 0 to four radii: they are NaN where ``max_sep``
-        is too small, and mix E- and B-modes at radii of a few ``min_sep``. ``meta["seed"]`` is the
-        seed; with patches, ``meta["covariance"]`` is the covariance matrix of ``xi_plus`` and
-        ``xi_minus``, one after the other.
+        ``n_pairs``; ``xi_plus``, ``xi_plus_err``, ``xi_minus``, ``xi_minus_err``; and the variance
+        of the aperture mass with radius ``theta``: ``map2`` (E-mode), ``mx2`` (B-mode) and
+        ``map2_err`` (the error of each). The aperture mass needs correlations at separations from 0
+        to four times its radius. It is NaN where ``max_sep`` is too small for this, and mixes E-
+        and B-modes at radii of a few ``min_sep``. ``meta["seed"]`` is the seed. With patches,
+        ``meta["covariance"]`` is the covariance matrix of the vector of all ``xi_plus`` followed
+        by all ``xi_minus``.
 
     Raises
     ------
@@ -174,7 +179,7 @@ def shear_correlation(
     import treecorr
 
     g = Calibration.from_catalog(catalog).shear(catalog)
-    # In TreeCorr x points west, which changes the sign of g2 from the celestial basis.
+    # In TreeCorr, x points west, so that g2 has the opposite sign of the celestial basis.
     galaxies = treecorr.Catalog(
         ra=catalog.ra, dec=catalog.dec, ra_units="deg", dec_units="deg", g1=g.real, g2=-g.imag,
         w=weight, npatch=max(n_patches, 1),
@@ -221,7 +226,10 @@ def _weighting(n_patches):
 
 
 def _check_patches(n_patches, n_points, points):
-    """Refuse more patches than points, and a single patch, which leaves a jackknife no data."""
+    """Check the number of patches: 0, or at least 2 and at most the number of points.
+
+    With a single patch, a jackknife sample would have no data.
+    """
     check_count(n_patches, "n_patches")
     if n_patches == 1 or n_patches > n_points:
         raise ParameterError(
@@ -230,7 +238,7 @@ def _check_patches(n_patches, n_points, points):
 
 
 def _pixel_weights(weights, kappa, name):
-    """Return the weight of each pixel, 0 where the map is masked."""
+    """Check the weights of pixels, and return them with 0 in masked pixels."""
     weights = np.ones(kappa.shape) if weights is None else np.asarray(weights, dtype=float)
     if weights.shape != kappa.shape:
         raise ParameterError(
@@ -248,7 +256,10 @@ def _pixel_weights(weights, kappa, name):
 
 
 def _field(treecorr, kappa, weights, n_patches, rng, like=None):
-    """Return the pixels of a map that have a weight as a catalog, with the mean subtracted."""
+    """Convert the pixels with nonzero weight to a TreeCorr catalog, with the mean subtracted.
+
+    The patches have the same centers as in the catalog ``like`` if it is given.
+    """
     y, x = np.nonzero(weights)
     sky = kappa.wcs.pixel_to_world(x, y).icrs
     values, w = kappa.data[y, x], weights[y, x]

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Null tests of maps and catalogs: random positions, B-modes, split halves and PSF leakage."""
+"""Null tests: stacks at random positions, B-modes, split halves and PSF leakage."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
@@ -26,18 +26,20 @@ __all__ = ["BModeTest", "Stack", "b_mode_test", "psf_leakage", "split_halves", "
 
 
 class Stack(NamedTuple):
-    """The mean of a map at given positions, compared with random positions.
+    """The mean of a map at a set of positions, compared with sets of random positions.
 
     Attributes
     ----------
     mean : float
         The mean of the map at the positions.
     random_mean, random_std : float
-        The mean and the standard deviation of this mean over sets of random positions.
+        The average and the standard deviation, over the random sets, of the mean of the map at the
+        positions of a set.
     significance : float
-        The difference of ``mean`` and ``random_mean`` over ``random_std``.
+        ``(mean - random_mean) / random_std``.
     p_value : float
-        The fraction of random sets with a mean that is at least as high; at least 1 / (n + 1).
+        The fraction of random sets with a mean at least as high as ``mean``. It is at least
+        1 / (n + 1) for n random sets, because ``mean`` itself is counted.
     n_positions : int
         The number of positions on unmasked pixels.
     """
@@ -51,18 +53,20 @@ class Stack(NamedTuple):
 
 
 class BModeTest(NamedTuple):
-    """The B-mode of a map in units of its noise.
+    """The B-mode of a map in units of the noise.
 
     Attributes
     ----------
     rms : float
-        The rms of the B-mode over the uncertainty: 1 for noise alone.
+        The rms of the ratio of B-mode to uncertainty, which is 1 for noise alone.
     rms_err : float
-        The error of ``rms``, from the number of independent pixels or the scatter of noise maps.
+        The error of ``rms``, from the number of independent pixels or from the scatter between
+        noise maps.
     excess : float
-        ``(rms - 1) / rms_err``; with noise maps, their mean rms replaces 1.
+        The significance ``(rms - 1) / rms_err``. With noise maps, the mean rms of the noise maps
+        replaces 1.
     highest : float
-        The largest absolute value of the B-mode over the uncertainty.
+        The largest absolute ratio of B-mode to uncertainty.
     """
 
     rms: float
@@ -72,7 +76,7 @@ class BModeTest(NamedTuple):
 
 
 class _Reconstructs(Protocol):
-    """An estimator, as `split_halves` uses it."""
+    """The part of an estimator that `split_halves` uses."""
 
     def reconstruct(
         self, catalog: ShearCatalog, wcs: WCS | None, mask: object
@@ -87,28 +91,29 @@ def stack_at(
     rng: RNGLike = None,
     b_mode: bool = False,
 ) -> Stack:
-    """Average a map at positions, and compare with random positions on unmasked pixels.
+    """Average a map at positions, and compare the mean with the mean at random positions.
 
-    The mean at clusters is a signal. The mean of a B-mode, or at stars, should be consistent with
-    that at random positions.
+    At the positions of clusters, a high mean is expected. As null tests, the mean at the positions
+    of stars, or the mean of the B-mode, should be consistent with the mean at random positions.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
-        The positions; those on masked pixels or off the map are left out.
+        The positions. Positions on masked pixels or outside the map are left out.
     n_random : int
-        The number of sets of as many random positions.
+        The number of random sets. Each set has as many positions, on unmasked pixels, as
+        ``positions`` has.
     rng : int, `numpy.random.SeedSequence`, `numpy.random.Generator` or None
-        Seed or generator of the random positions; None differs in each call.
+        Seed or generator for the random positions; None draws a new seed in each call.
     b_mode : bool
         Whether to average the B-mode instead of kappa.
 
     Returns
     -------
     Stack
-        The means and the significance.
+        The mean at the positions, the means at random positions, and the significance.
 
     Raises
     ------
@@ -145,33 +150,34 @@ def stack_at(
 def b_mode_test(
     kappa: ConvergenceMap, *, noise_maps: Iterable[MapLike] | None = None
 ) -> BModeTest:
-    r"""Compare the B-mode of a map with its noise.
+    r"""Test whether the B-mode of a map is consistent with noise.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         A map with a B-mode and an uncertainty of the kind ``noise``.
     noise_maps : iterable or None
-        Noise-only maps of the same estimator from randomly rotated galaxies, as
-        `~lensmap.ConvergenceMap` or arrays ``(ny, nx)``, at least 5. Their scatter gives the error
-        of the rms; E- and B-modes of rotated galaxies have the same noise. None takes the error
-        from the smoothing, for maps whose ``meta`` has it, as those of `~lensmap.KaiserSquires`.
+        At least 5 noise-only maps of randomly rotated galaxies from the same estimator, as
+        `~lensmap.ConvergenceMap` or arrays ``(ny, nx)``. The scatter of their rms is the error of
+        the rms of the B-mode. (E-mode maps may be used, because the E- and B-modes of rotated
+        galaxies have the same noise.) If None, the error is computed from the smoothing of the map,
+        which must be known, as it is for `~lensmap.KaiserSquires` maps.
 
     Returns
     -------
     BModeTest
-        The rms of the B-mode, its error and significance.
+        The rms of the B-mode, the error of the rms and the significance of the excess.
 
     Raises
     ------
     TypeError, ValueError
-        If the map has no B-mode, no uncertainty or one of the kind ``total``, or if its smoothing
-        is unknown and there are no noise maps.
+        If the map has no B-mode, or no uncertainty, or an uncertainty of the kind ``total``; or if
+        the smoothing of the map is unknown and ``noise_maps`` is None.
 
     Notes
     -----
-    Without noise maps, the noise is assumed to be correlated over an area :math:`4 \pi s^2` for the
-    smoothing s.
+    Without noise maps, the noise is assumed to be white noise smoothed with a Gaussian of standard
+    deviation s, which is correlated over an area :math:`4 \pi s^2`.
     """
     check_map(kappa, unmasked=True)
     if kappa.kappa_b is None:
@@ -206,7 +212,7 @@ def _rms(values):
 
 
 def _independent_squares(kappa, n):
-    """Return the number of independent squares among those of the noise in n pixels."""
+    """Return the effective number of independent values of the squared noise in n pixels."""
     if kappa.smoothing is None:
         raise ParameterError(
             "kappa",
@@ -214,7 +220,8 @@ def _independent_squares(kappa, n):
             remedy="give noise_maps",
             verb="have",
         )
-    # Noise has the correlation exp(-r^2 / 4 s^2); that of its square has half the area.
+    # Noise has the correlation exp(-r^2 / 4 s^2). The square of the noise has the square of this
+    # correlation, which covers half the area.
     return max(1.0, n / max(1.0, 2 * np.pi * kappa.smoothing_pixels**2))
 
 
@@ -226,7 +233,9 @@ def split_halves(
     *,
     rng: RNGLike = None,
 ) -> tuple[PixelRelation, ConvergenceMap]:
-    """Map two random halves of the galaxies, with the same signal and independent noise.
+    """Compare the maps of two random halves of the galaxies.
+
+    Both maps have the same signal and independent noise.
 
     Parameters
     ----------
@@ -235,19 +244,19 @@ def split_halves(
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     wcs : `~astropy.wcs.WCS` or None
-        The pixels of the maps, as for ``reconstruct``.
+        The WCS of the maps, as for ``reconstruct``.
     mask : array_like, region, path-like, list or None
         The mask, as for ``reconstruct``.
     rng : int, `numpy.random.SeedSequence`, `numpy.random.Generator` or None
-        Seed or generator of the split; None draws a seed.
+        Seed or generator for the random split; None draws a new seed in each call.
 
     Returns
     -------
     relation : PixelRelation
-        The relation of the map of one half to that of the other.
+        Correlation and slopes of the map of one half against the map of the other.
     difference : `~lensmap.ConvergenceMap`
         Half of the difference of the two maps: a noise-only map with the noise level of the map of
-        all galaxies. Its meta has the ``seed``.
+        all galaxies. ``meta`` contains the ``seed``.
 
     Raises
     ------
@@ -271,26 +280,26 @@ def split_halves(
 def psf_leakage(catalog: CatalogLike, psf_e1: ArrayLike, psf_e2: ArrayLike) -> QTable:
     r"""Measure the leakage of the PSF ellipticity into the shear.
 
-    A linear regression of both components together, :math:`g = \alpha\, e_\mathrm{PSF} + c`.
+    The model :math:`g = \alpha\, e_\mathrm{PSF} + c` is fitted to both components together, with a
+    common leakage :math:`\alpha` and complex c.
 
     Parameters
     ----------
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     psf_e1, psf_e2 : array_like
-        The ellipticity of the PSF, or of stars, at each galaxy, ``(n,)``, in the celestial
-        convention.
+        The ellipticity of the PSF at each galaxy, ``(n,)``, in the celestial convention.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row, with the columns ``alpha``, ``alpha_err``, ``c1``, ``c2`` and ``c_err``, the error
-        of both ``c1`` and ``c2``.
+        One row, with the columns ``alpha``, ``alpha_err``, ``c1`` and ``c2`` (the components of c)
+        and ``c_err`` (the error of each of ``c1`` and ``c2``).
 
     Raises
     ------
     TypeError, ValueError
-        If the arrays have the wrong lengths, are not finite or do not vary.
+        If the ellipticities have the wrong length, are not finite or do not vary.
 
     References
     ----------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""One-point statistics of kappa: the distribution of pixels, moments and peak counts."""
+"""One-point statistics of kappa: probability density and moments; and peak counts."""
 
 from typing import Any, Literal
 
@@ -21,23 +21,24 @@ __all__ = ["kappa_moments", "kappa_pdf", "peak_counts"]
 def kappa_pdf(
     kappa: ConvergenceMap, bins: int | ArrayLike = 50, *, n_blocks: int = 16
 ) -> QTable:
-    """Measure the distribution of kappa over the unmasked pixels.
+    """Measure the probability density of kappa in the unmasked pixels of a map.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     bins : int or array_like
-        The rising edges of the bins, ``(n + 1,)``, or the number of bins between the lowest and the
-        highest value.
+        The rising edges of the bins, ``(n + 1,)``; or the number of bins, which then cover the
+        range of kappa in the map.
     n_blocks : int
-        The approximate number of blocks of about equal size for jackknife errors.
+        The approximate number of blocks of the map, of about equal size, for jackknife errors.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each bin, with the columns ``bin_low``, ``bin_high``, ``pdf`` (its integral over
-        all values is 1) and ``pdf_err``, from a jackknife over blocks, since neighboring pixels are
+        One row for each bin, with the columns ``bin_low``, ``bin_high``, ``pdf`` and ``pdf_err``.
+        The density is normalized such that its integral over all values of kappa, inside the bins
+        or not, is 1. The errors are from a jackknife over blocks, because neighboring pixels are
         correlated.
 
     Raises
@@ -62,24 +63,26 @@ def kappa_pdf(
 def kappa_moments(
     kappa: ConvergenceMap, smoothings: Quantity | None = None, *, n_blocks: int = 16
 ) -> QTable:
-    r"""Measure the moments of kappa, for one or more smoothings.
+    r"""Measure variance, skewness and kurtosis of kappa, for one or more smoothings.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     smoothings : `~astropy.units.Quantity` or None
-        Standard deviations of Gaussians, angles, ``(n,)``; None does not smooth the map.
+        Standard deviations of the Gaussians that smooth the map, angles, ``(n,)``. None does not
+        smooth the map.
     n_blocks : int
         The approximate number of blocks, as for `kappa_pdf`.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each smoothing, with the columns ``smoothing`` (in addition to that of the map,
-        arcmin), ``variance``, ``skewness`` :math:`S = \langle\kappa^3\rangle / \sigma^3` and
-        ``kurtosis`` :math:`K = \langle\kappa^4\rangle / \sigma^4 - 3` of kappa minus its mean,
-        each with its ``_err`` from a jackknife over blocks.
+        One row for each smoothing, with the columns ``smoothing`` (arcmin, in addition to the
+        smoothing that the map already has), ``variance``, ``skewness``
+        :math:`S = \langle\kappa^3\rangle / \sigma^3` and ``kurtosis``
+        :math:`K = \langle\kappa^4\rangle / \sigma^4 - 3`, where :math:`\kappa` is the convergence
+        minus its mean. Each has an error from a jackknife over blocks, such as ``variance_err``.
 
     Raises
     ------
@@ -94,7 +97,7 @@ def kappa_moments(
     for scale in scales:
         smoothed = kappa
         if scale > 0:
-            # Without uncertainty: `smooth` would warn that it drops it.
+            # The uncertainty is removed first, because `smooth` would warn that it removes it.
             smoothed = kappa.replace(uncertainty=None, kappa_b=None).smooth(scale)
         values, block = _unmasked_values(smoothed, n_blocks)
         sums = block_sums(np.stack([values**k for k in range(5)]), block)
@@ -108,7 +111,7 @@ def kappa_moments(
 
 
 def _moments(sums):
-    """Return variance, skewness and kurtosis, ``(..., 3)``, from sums of powers, ``(..., 5)``."""
+    """Return variance, skewness, kurtosis, ``(..., 3)``, from sums of powers 0-4, ``(..., 5)``."""
     n, *power_sums = np.moveaxis(sums, -1, 0)
     a, b, c, d = (total / n for total in power_sums)
     variance = b - a**2
@@ -124,7 +127,7 @@ def peak_counts(
     by: Literal["snr", "kappa"] = "snr",
     **settings: Any,
 ) -> QTable:
-    """Count the peaks of a map in bins of signal-to-noise or kappa.
+    """Count the peaks of a map in bins of signal-to-noise ratio or kappa.
 
     Parameters
     ----------
@@ -133,15 +136,16 @@ def peak_counts(
     bins : array_like
         The rising edges of the bins, ``(n + 1,)``.
     by : {"snr", "kappa"}
-        The binned value of a peak.
+        The quantity to bin peaks by: signal-to-noise ratio or convergence.
     **settings
         Further parameters of `~lensmap.peaks.find_peaks`.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each bin, with the columns ``bin_low``, ``bin_high``, ``n``,
-        ``peak_density`` and ``peak_density_err`` (Poisson; per square degree of unmasked pixels).
+        One row for each bin, with the columns ``bin_low``, ``bin_high``, ``n`` (the number of
+        peaks), ``peak_density`` (the number per square degree of unmasked pixels) and its Poisson
+        error ``peak_density_err``.
 
     Raises
     ------
@@ -151,7 +155,8 @@ def peak_counts(
     check_map(kappa, unmasked=True)
     edges = check_rising(bins, "bins")
     area = unmasked_area(kappa)
-    # Peaks exceed the threshold: a little less than the lowest edge, which belongs to the bin.
+    # Peaks must exceed the threshold, but a bin includes its lower edge: the threshold is a little
+    # lower than the lowest edge.
     lowest = float(edges[0] - 1e-9 * max(1.0, abs(edges[0])))
     peaks = find_peaks(kappa, lowest, by=by, **settings)
     values = np.asarray(peaks[by])
@@ -162,6 +167,6 @@ def peak_counts(
 
 
 def _unmasked_values(kappa, n_blocks):
-    """Return the values of the unmasked pixels of a map, and their blocks."""
+    """Return kappa in the unmasked pixels of a map, and the block of each of these pixels."""
     block = blocks(kappa, n_blocks)
     return kappa.data[~kappa.mask].astype(float), block

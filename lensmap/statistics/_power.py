@@ -16,27 +16,28 @@ def power_spectrum(kappa: ConvergenceMap, *, n_bins: int = 20, taper: float = 0.
     r"""Measure the power spectrum of a map.
 
     The mean of the map is subtracted, the edges are tapered, and masked pixels are set to 0. The
-    power is averaged in rings of multipoles, and divided by the mean square of this window and by
-    the squared pixel window. It is unbiased on scales smaller than the field and than the distances
-    between holes.
+    power is averaged in rings of multipoles, and divided by the mean square of the window (taper
+    and mask) and by the squared pixel window. It is unbiased on scales smaller than both the field
+    and the distances between masked holes.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     n_bins : int
-        The number of rings, of equal width in the logarithm.
+        The number of rings, logarithmically spaced in multipole.
     taper : float
-        The fraction of each side, from 0 to 0.5, over which the weight falls to 0 at the edges.
+        The width over which the weight falls to 0 at each edge, as a fraction of the side, from 0
+        to 0.5.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each ring, with the columns ``ell`` (the mean of its modes), ``power``
-        (:math:`C_\ell`, steradians, including noise and smoothing), ``power_err`` (for a Gaussian
-        field) and ``n_modes``, the number of independent modes. The number is reduced by the masked
-        fraction as if the unmasked pixels were contiguous, so that errors are overestimated where
-        half of the map lies in small holes.
+        One row for each ring, with the columns ``ell`` (the mean multipole of the modes), ``power``
+        (:math:`C_\ell`, steradians), ``power_err`` (for a Gaussian field) and ``n_modes``, the
+        number of independent modes. The power contains noise and is not corrected for the smoothing
+        of the map. The number of modes is reduced by the masked fraction as if the unmasked pixels
+        were contiguous; if small holes cover much of the map, errors are therefore overestimated.
 
     Raises
     ------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The relation of two maps, pixel by pixel."""
+"""Pixel-by-pixel comparison of a map with a reference."""
 
 from typing import NamedTuple
 
@@ -15,21 +15,23 @@ __all__ = ["PixelRelation", "pixel_relation"]
 
 
 class PixelRelation(NamedTuple):
-    """The relation of a map to a reference, with jackknife errors over blocks of the map.
+    """Correlation and slopes of a map against a reference, with jackknife errors over blocks.
 
     Attributes
     ----------
     r, r_err : float
         Pearson's correlation coefficient.
     tls_slope, tls_slope_err : float
-        The slope of the map against the reference by total least squares, for errors of the same
-        size in both.
+        The slope of the map against the reference by total least squares, which assumes errors of
+        the same size in both.
     slope, slope_err : float
-        The least-squares slope of the reference against the map: 1 for a posterior mean.
+        The least-squares slope of the reference against the map. It is 1 if the map is a posterior
+        mean and the reference is the truth.
     rms : float
-        The root mean square of the difference, after subtraction of the means.
+        The root mean square of the difference of map and reference, after subtraction of their
+        means.
     n_pixels : int
-        The number of pixels that are unmasked in both.
+        The number of pixels that are unmasked in both map and reference.
     """
 
     r: float
@@ -54,17 +56,17 @@ def pixel_relation(
     reference : `~lensmap.ConvergenceMap` or array_like
         The reference, such as the true convergence, ``(ny, nx)``.
     n_blocks : int
-        The approximate number of blocks of about equal size for jackknife errors.
+        The approximate number of blocks of the map, of about equal size, for jackknife errors.
 
     Returns
     -------
     PixelRelation
-        Correlation, slopes and their errors.
+        The correlation coefficient and the slopes, with errors.
 
     Raises
     ------
     TypeError, ValueError
-        If the shapes differ, or no pixel is unmasked in both.
+        If the shapes differ, or no pixel is unmasked in both map and reference.
 
     References
     ----------
@@ -97,7 +99,7 @@ def pixel_relation(
 
 
 def _relation(sums):
-    """Return r, both slopes and the rms, ``(..., 4)``, from sums of moments, ``(..., 6)``."""
+    """Return r, both slopes and the rms, ``(..., 4)``, from sums of 1, x, y, x^2, y^2, xy."""
     n, *moment_sums = np.moveaxis(sums, -1, 0)
     mx, my, xx, yy, xy = (total / n for total in moment_sums)
     var_x, var_y, cov = xx - mx**2, yy - my**2, xy - mx * my
