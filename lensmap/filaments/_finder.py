@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`find_filaments`: the ridges of a mass map as paths on the sky."""
+"""Detection of filaments, the persistent ridges of a map, and their significance."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -42,26 +42,28 @@ class Filaments:
     table : `~astropy.table.QTable`
         One row for each filament, the most persistent first, with the columns
 
-        - ``id``: from 1;
-        - ``persistence``, ``persistence_sigma``: the persistence of the saddle, in kappa and in the
-          unit of the threshold;
-        - ``length``: the length of the path on the sky, arcmin;
-        - ``kappa_mean``, ``kappa_saddle``: the mean of kappa along the path, and kappa at the
-          saddle, its lowest point;
-        - ``excess``: the mean of kappa within ``width`` of the path minus the mean at two to three
-          times ``width``. Pixels within three times ``width`` of the ends, which are maxima, are
-          left out; NaN if no pixel remains;
-        - after `filament_significance`, ``excess_err`` and ``n_false``.
+        - ``id``: the number of the filament, from 1;
+        - ``persistence``, ``persistence_sigma``: the persistence of the saddle of the filament, in
+          kappa and in units of ``sigma``;
+        - ``length``: the length of the path on the sky (arcmin);
+        - ``kappa_mean``: the mean of kappa along the path; ``kappa_saddle``: kappa at the saddle,
+          the lowest point of the ridge;
+        - ``excess``: the mean of kappa at distances of up to ``width`` from the path, minus the
+          mean at distances of two to three times ``width``. Pixels within three times ``width`` of
+          either end of the path are left out, because the ends are maxima such as clusters. NaN if
+          no pixel remains;
+        - ``excess_err``, ``n_false``: added by `filament_significance`.
     paths : list of `~astropy.coordinates.SkyCoord`
-        The path of each filament, from the lower maximum to the higher one, ``(n,)``, ICRS.
+        The path of each filament, from the lower to the higher maximum, ``(n,)``, ICRS.
     maxima : `~astropy.table.QTable`
-        The persistent maxima, where filaments end: ``ra``, ``dec``, ``kappa``, ``x``, ``y``.
+        The persistent maxima, where filaments end, with the columns ``ra``, ``dec``, ``kappa``,
+        ``x`` and ``y``.
     sigma : float
-        The unit of the threshold, in kappa.
+        The unit of the threshold, expressed in kappa.
     threshold : float
         The minimum persistence, in units of ``sigma``.
     width : `~astropy.units.Quantity`
-        The half-width of a filament for the excess, an angle.
+        The half-width of a filament in the measurement of the excess, an angle.
     """
 
     table: QTable
@@ -90,43 +92,45 @@ def find_filaments(
     min_length: AngleLike | None = None,
     width: AngleLike = "1 arcmin",
 ) -> Filaments:
-    r"""Find the filaments of a map: its ridges, simplified by persistence, as in DisPerSE.
+    r"""Find the filaments of a map: its persistent ridges, as in DisPerSE.
 
-    A filament consists of the steepest paths from a persistent saddle up to a maximum on either
-    side. A saddle is persistent if kappa differs from that of its paired maximum or minimum by at
-    least the threshold. A chain of maxima gives one filament for each saddle.
+    A filament is the ridge from a persistent saddle up to a maximum on either side, along the
+    steepest paths. Persistent homology pairs each saddle with a maximum or a minimum. A saddle is
+    persistent if the difference in kappa between the saddle and its partner is at least the
+    threshold. A ridge over several maxima is divided into one filament for each saddle.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     threshold : float
-        The minimum persistence, in the unit ``by``.
+        The minimum persistence, in the unit that ``by`` selects.
     by : {"scatter", "uncertainty", "kappa"}
-        The unit of the threshold: the standard deviation of the map over its unmasked pixels, as in
-        Cha et al. 2025; the median uncertainty of the map; or kappa itself.
+        The unit of the threshold. ``"scatter"``: the standard deviation of kappa over the unmasked
+        pixels, as in Cha et al. 2025. ``"uncertainty"``: the median uncertainty of the map.
+        ``"kappa"``: kappa itself.
     smoothing : `~astropy.units.Quantity`, str or None
-        The standard deviation of a Gaussian that smooths the map first, an angle; None does not
-        smooth the map.
+        The standard deviation of a Gaussian that smooths the map before the search, an angle. None
+        does not smooth the map.
     smooth_path : int
-        The number of times that each position of a path, except the ends and the saddle, is
-        replaced by the mean of itself and its two neighbors. The smoothing scale in pixels is about
-        the square root of this number.
+        The number of smoothing steps of each path. In a step, each position of the path, except the
+        ends and the saddle, is replaced by its mean with the two neighboring positions. The
+        smoothing length in pixels is about the square root of the number of steps.
     min_length : `~astropy.units.Quantity`, str or None
-        The minimum length of filaments on the sky, an angle; None keeps all.
+        The minimum length of filaments on the sky, an angle. None keeps all filaments.
     width : `~astropy.units.Quantity` or str
-        The half-width of a filament for the excess, an angle.
+        The half-width of a filament in the measurement of the excess, an angle.
 
     Returns
     -------
     Filaments
-        The table of filaments, without rows if there are none, and their paths.
+        The table of filaments, without rows if none are found, and the paths of the filaments.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, all pixels are masked, or the unit is the uncertainty of a map
-        without one.
+        If a parameter is invalid, all pixels are masked, or ``by`` is ``"uncertainty"`` for a map
+        without an uncertainty.
 
     References
     ----------
@@ -163,7 +167,7 @@ def find_filaments(
 
 
 def _extract(kappa, threshold, smooth_path, min_length, width, sigma):
-    """Return the filaments above a persistence, in kappa, of a map."""
+    """Find the filaments of a map; the threshold of the persistence is in units of kappa."""
     arcs, maximum_pixels = skeleton_arcs(kappa.data, threshold, kappa.mask)
     rows, paths, pixels = [], [], []
     for arc in arcs:
@@ -198,33 +202,34 @@ def _extract(kappa, threshold, smooth_path, min_length, width, sigma):
 def filament_significance(
     kappa: ConvergenceMap, filaments: Filaments, noise_maps: Iterable[MapLike]
 ) -> tuple[Filaments, float]:
-    """Measure the significance of filaments with noise-only maps.
+    """Measure the significance of filaments in noise-only maps.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
-        The map of the filaments.
+        The map in which the filaments were found.
     filaments : Filaments
-        The filaments from `find_filaments`.
+        The filaments, as returned by `find_filaments`.
     noise_maps : iterable
-        Noise-only maps of the same estimator, such as those of randomly rotated galaxies, as
-        `~lensmap.ConvergenceMap` or arrays ``(ny, nx)``; at least two.
+        At least two noise-only maps from the same estimator, such as maps of randomly rotated
+        galaxies, as `~lensmap.ConvergenceMap` or arrays ``(ny, nx)``.
 
     Returns
     -------
     filaments : Filaments
-        The filaments with the columns ``excess_err``, the scatter over noise maps of the excess
-        along the same path, and ``n_false``, the mean number of filaments *in* a noise map, above
-        the same threshold, with at least this excess. (The excess of a noise ridge along its own
-        path is several ``excess_err``.) The smallest ``n_false`` above 0 is 1 over the number of
-        noise maps.
+        The filaments with two additional columns. ``excess_err`` is the standard deviation, over
+        the noise maps, of the excess along the path of the filament. ``n_false`` is the mean number
+        of filaments found in a noise map, above the same threshold, with at least the excess of
+        this filament. Judge filaments by ``n_false``: ridges found in noise also have an excess of
+        several ``excess_err`` along their own paths. The smallest nonzero ``n_false`` is 1 over the
+        number of noise maps.
     false_filaments : float
-        The mean number of filaments above the threshold in a noise map.
+        The mean number of filaments found in a noise map above the threshold.
 
     Raises
     ------
     TypeError, ValueError
-        If there are fewer than two noise maps, or they have another shape.
+        If there are fewer than two noise maps, or a noise map and the map differ in shape.
     """
     check_map(kappa)
     settings = filaments._settings
@@ -250,7 +255,7 @@ def filament_significance(
 
 
 def _smooth(arc, n_times):
-    """Return the x and y of a path, smoothed by n_times running means of three positions."""
+    """Return x and y along the path of an arc after n_times running means of three positions."""
     path = arc.pixels[:, ::-1].astype(float)
     fixed = [0, arc.saddle, len(path) - 1]
     for _ in range(n_times):
@@ -264,7 +269,10 @@ def _smooth(arc, n_times):
 
 
 def _excess(kappa, pixels, width):
-    """Return the mean of kappa near a path minus that beside it, away from its ends."""
+    """Return the mean kappa near a path minus the mean at larger distances, without its ends.
+
+    "Near" is up to ``width`` from the path, larger distances are two to three times ``width``.
+    """
     scale = width.to_value(u.arcmin) / kappa.pixel_scale.to_value(u.arcmin)
     reach = int(np.ceil(3 * scale)) + 1
     low = np.maximum(pixels.min(axis=0) - reach, 0)
@@ -277,7 +285,7 @@ def _excess(kappa, pixels, width):
         return distance_transform_edt(elsewhere)
 
     distance = distance_to(pixels)
-    # The ends are clusters, or noise peaks, and not part of the filament.
+    # The ends of a path are clusters or noise peaks, which are not part of the filament.
     usable = ~kappa.mask[window] & (distance_to(pixels[[0, -1]]) > 3 * scale)
     values = kappa.data[window]
     near = usable & (distance <= scale)

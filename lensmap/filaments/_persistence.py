@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pairs of critical points of an image by persistent homology."""
+"""Pairing of the critical points of an image by persistent homology."""
 
 from typing import NamedTuple
 
@@ -7,23 +7,25 @@ import numpy as np
 
 __all__ = ["PersistencePairs", "persistence_pairs"]
 
-# The neighbors of a pixel, (dy, dx), through sides and corners and through sides alone.
+# Offsets (dy, dx) to the neighbors of a pixel: those that share a side or a corner, and those that
+# share a side.
 _EIGHT_NEIGHBORS = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]
 _FOUR_NEIGHBORS = [(-1, 0), (0, -1), (0, 1), (1, 0)]
 
 
 class PersistencePairs(NamedTuple):
-    """Pairs of critical pixels of an image, as flat indices.
+    """Pairs of a maximum or minimum and a saddle of an image, as flat pixel indices.
 
     Attributes
     ----------
     maxima, joins : `numpy.ndarray`
-        Maxima, and the saddles at which, for a falling level, their component joins that of a
-        higher maximum; int, ``(n_maxima,)``. The highest maximum of each connected region of the
-        image has the saddle -1.
+        The maxima, and the saddle paired with each maximum, int, ``(n_maxima,)``. As the level
+        falls, the component of the maximum joins the component of a higher maximum at this saddle.
+        The highest maximum of each connected region of the image has no saddle, marked by -1.
     minima, loops : `numpy.ndarray`
-        Minima, and the saddles at which, for a rising level, their component joins that of a lower
-        minimum or the outside of the image; int, ``(n_minima,)``.
+        The minima, and the saddle paired with each minimum, int, ``(n_minima,)``. As the level
+        rises, the component of the minimum joins the component of a lower minimum, or the outside
+        of the image, at this saddle.
     """
 
     maxima: np.ndarray
@@ -33,26 +35,29 @@ class PersistencePairs(NamedTuple):
 
 
 def persistence_pairs(image: np.ndarray, mask: np.ndarray | None = None) -> PersistencePairs:
-    """Pair the maxima and the minima of an image with its saddles.
+    """Pair the maxima and minima of an image with saddles.
 
-    For a falling level, components of the pixels above it appear at maxima and join at saddles. The
-    component with the lower maximum ends there, and the difference of the two values is the
-    persistence of the pair. For a rising level, components of the pixels below it appear at minima
-    and join in the same way. Components above the level are connected through sides and corners of
-    pixels, those below it through sides. Masked pixels and all pixels outside of the image are one
-    component that is lower than any minimum.
+    As a level falls through the values of the image, connected components of the pixels above the
+    level appear at maxima and join at saddles. Where two components join, the one with the lower
+    maximum ends: its maximum is paired with the saddle, and the difference of their values is the
+    persistence of the pair. As a level rises, components of the pixels below the level appear at
+    minima and join in the same way.
+
+    Pixels above the level are connected if they share a side or a corner, pixels below the level if
+    they share a side. Excluded pixels and the outside of the image form one component that is lower
+    than any minimum.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        ``(ny, nx)``. Pixels of the same value are ordered by their index.
+        The image, ``(ny, nx)``. Pixels of equal value are ordered by their index.
     mask : `numpy.ndarray` or None
         Bool, ``(ny, nx)``, True = excluded. Pixels that are not finite are excluded as well.
 
     Returns
     -------
     PersistencePairs
-        All pairs, including those of zero persistence.
+        All pairs, including pairs with a persistence of 0.
 
     References
     ----------
@@ -70,12 +75,14 @@ def persistence_pairs(image: np.ndarray, mask: np.ndarray | None = None) -> Pers
 
 
 def _merge(order, shape, steps, outside_first=False):
-    """Add pixels in an order; return where components appear, and where they join an older one.
+    """Add pixels one by one; return the pixels where components appear, and where they end.
 
-    With ``outside_first``, excluded pixels and those outside of the image are the first component.
+    A component ends where it joins an older component; -1 marks a component that never ends. With
+    ``outside_first``, excluded pixels and the outside of the image form the first, oldest
+    component, which is not returned.
     """
     ny, nx = shape
-    # One pixel of border, so that each pixel has all neighbors.
+    # With a border of one pixel, each pixel of the image has all its neighbors.
     width = nx + 2
     y, x = np.divmod(order, nx)
     padded = ((y + 1) * width + x + 1).tolist()
@@ -93,7 +100,7 @@ def _merge(order, shape, steps, outside_first=False):
         if not around:
             births.append(pixel)
             continue
-        # The oldest component survives; its root is the pixel at which it appeared.
+        # The oldest component survives. The root of a component is the pixel where it appeared.
         oldest = min(around, key=rank.__getitem__)
         root[pixel] = oldest
         for other in around - {oldest}:
@@ -110,7 +117,7 @@ def _merge(order, shape, steps, outside_first=False):
 
 
 def _root(root, pixel):
-    """Return the root of the component of a pixel, and shorten the path to it."""
+    """Return the root of the component of a pixel, and shorten the path from pixel to root."""
     while root[pixel] != pixel:
         root[pixel] = root[root[pixel]]
         pixel = root[pixel]

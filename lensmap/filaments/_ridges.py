@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""A ridge filter, and the azimuthal excess about a cluster."""
+"""Ridge filter, and azimuthal excess around a cluster."""
 
 from collections.abc import Iterable
 
@@ -24,14 +24,15 @@ def ridge_strength(kappa: ConvergenceMap, smoothings: Quantity) -> np.ndarray:
     kappa : `~lensmap.ConvergenceMap`
         The map.
     smoothings : `~astropy.units.Quantity`
-        The standard deviations of the Gaussians at whose scales the curvature is measured, angles,
-        ``(n,)``. The result is the largest response of all scales.
+        The scales of the filter: the standard deviations of the Gaussians that smooth the map
+        before its curvature is measured, angles, ``(n,)``. The result is the largest response over
+        all scales.
 
     Returns
     -------
     `numpy.ndarray`
-        The response, 0 or positive, in units of kappa, ``(ny, nx)``. It is NaN in masked pixels,
-        and low next to them.
+        The response, 0 or positive, in units of kappa, ``(ny, nx)``. It is NaN in masked pixels and
+        unreliable next to them, where masked pixels count with the mean of the map.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def ridge_strength(kappa: ConvergenceMap, smoothings: Quantity) -> np.ndarray:
     scales = [check_angle(scale, "smoothings") for scale in np.atleast_1d(smoothings)]
     sigmas = [float(scale / kappa.pixel_scale) for scale in scales]
     values = np.where(kappa.mask, np.mean(kappa.data[~kappa.mask]), kappa.data)
-    # scikit-image already multiplies curvatures by the square of the scale.
+    # scikit-image multiplies the curvature by the square of the scale, which gives units of kappa.
     response = sato(values, sigmas=sigmas, black_ridges=False, mode="reflect")
     return np.where(kappa.mask, np.nan, response)
 
@@ -65,36 +66,40 @@ def azimuthal_excess(
     z_lens: float | None = None,
     cosmology: CosmologyLike = None,
 ) -> QTable:
-    """Measure the excess of a map by direction about a position, with its significance.
+    """Measure the convergence excess as a function of direction from a position.
+
+    The excess in a direction is the mean convergence in a sector of a ring, minus the mean over all
+    sectors. Noise-only maps provide the errors.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     position : `~astropy.coordinates.SkyCoord`
-        The center, such as that of a cluster.
+        The center of the ring, such as a cluster.
     radii : `~astropy.units.Quantity`
-        The inner and the outer radius, angles or lengths, ``(2,)``.
+        ``(inner, outer)`` radius of the ring, angles or proper lengths at the lens.
     noise_maps : iterable
-        Noise-only maps of the same estimator, as `~lensmap.ConvergenceMap` or arrays ``(ny, nx)``;
-        at least two.
+        At least two noise-only maps from the same estimator, as `~lensmap.ConvergenceMap` or arrays
+        ``(ny, nx)``.
     n_bins : int
-        The number of directions.
+        The number of sectors, evenly spaced in position angle.
     width : float
-        The width of a sector, in units of the spacing of the directions.
+        The width of a sector in units of the spacing of the sectors. Above 1, sectors overlap.
     threshold : float
-        The signal-to-noise above which the excess in a direction is a peak.
+        The minimum signal-to-noise ratio of a peak of the excess.
     z_lens : float or None
-        The redshift of the lens, for radii that are lengths.
+        The redshift of the lens; required if ``radii`` are lengths.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology, for radii that are lengths; None takes lensmap's default.
+        The cosmology, used if ``radii`` are lengths. None uses lensmap's default cosmology.
 
     Returns
     -------
     `~astropy.table.QTable`
-        The table of `lensmap.profiles.azimuthal_profile`, with ``excess_err`` from the noise maps,
-        ``snr``, and ``is_peak``, which is True for directions above the threshold that are the
-        highest within a sector.
+        The table as returned by `lensmap.profiles.azimuthal_profile`, but with ``excess_err`` from
+        the scatter of the noise maps, and with two more columns: ``snr``, and ``is_peak``, which is
+        True for a direction above the threshold if no direction within half a sector width has a
+        higher ``snr``.
 
     Raises
     ------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The ridges between the maxima of an image, simplified by persistence."""
+"""The persistent ridges between the maxima of an image."""
 
 from typing import NamedTuple
 
@@ -9,21 +9,23 @@ from lensmap.filaments._persistence import persistence_pairs
 
 __all__ = ["Arc", "skeleton_arcs"]
 
-# The eight neighbors of a pixel, (dy, dx), in the order around it.
+# Offsets (dy, dx) to the eight neighbors of a pixel, in order around the pixel.
 _RING = [(-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1)]
 
 
 class Arc(NamedTuple):
-    """A ridge from one maximum over a saddle to another.
+    """A ridge from a maximum over a saddle to another maximum.
 
     Attributes
     ----------
     pixels : `numpy.ndarray`
-        The y and x of the pixels, from the lower maximum to the higher one, int, ``(n, 2)``.
+        y and x of the pixels along the ridge, from the lower to the higher maximum, int,
+        ``(n, 2)``.
     saddle : int
         The index of the saddle in ``pixels``.
     persistence : float
-        The persistence of the saddle: the difference to its paired maximum or minimum.
+        The persistence of the saddle: the difference in value between the saddle and the maximum or
+        minimum paired with it.
     """
 
     pixels: np.ndarray
@@ -34,18 +36,19 @@ class Arc(NamedTuple):
 def skeleton_arcs(
     image: np.ndarray, threshold: float, mask: np.ndarray | None = None
 ) -> tuple[list[Arc], np.ndarray]:
-    """Find the ridges of an image whose saddles have a minimum persistence.
+    """Find the ridges of an image whose saddles have at least a given persistence.
 
-    These are the arcs of the Morse complex: the steepest paths from each saddle up to a maximum on
-    either side. Pairs of a saddle and a maximum or minimum with a persistence below the threshold
-    are canceled. A path to a canceled maximum continues over its saddle to the next one.
+    These ridges are arcs of the Morse complex: the steepest paths from a saddle up to a maximum on
+    either side. Pairs of a saddle and a maximum or minimum are canceled if their persistence is
+    below the threshold. A path that reaches a canceled maximum continues over the saddle of this
+    maximum to the next maximum.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        ``(ny, nx)``.
+        The image, ``(ny, nx)``.
     threshold : float
-        The smallest persistence, in units of the image.
+        The minimum persistence, in units of the image.
     mask : `numpy.ndarray` or None
         Bool, ``(ny, nx)``, True = excluded.
 
@@ -54,7 +57,7 @@ def skeleton_arcs(
     arcs : list of Arc
         The ridges, the most persistent first.
     maxima : `numpy.ndarray`
-        The y and x of the persistent maxima, int, ``(n, 2)``.
+        y and x of the persistent maxima, int, ``(n, 2)``.
 
     References
     ----------
@@ -64,7 +67,8 @@ def skeleton_arcs(
     arcs = []
     for saddle, persistence in ridges.persistent_saddles().items():
         paths = sorted(ridges.paths_up(saddle), key=lambda path: ridges.key(path[-1]))
-        # Nearly always two; of more, each lower one forms an arc with the highest.
+        # A saddle nearly always has two paths up. If there are more, each path to a lower maximum
+        # forms an arc with the path to the highest maximum.
         for path in paths[:-1]:
             arc = path[::-1] + [saddle] + paths[-1]
             arcs.append(Arc(ridges.positions(arc), len(path), persistence))
@@ -73,7 +77,7 @@ def skeleton_arcs(
 
 
 class _Ridges:
-    """The steepest paths of an image, and its persistent critical points."""
+    """The persistent critical points of an image, and the steepest paths between them."""
 
     def __init__(self, values, mask, threshold):
         self._shape, self._flat, self._threshold = values.shape, values.ravel(), threshold
@@ -83,29 +87,29 @@ class _Ridges:
         self._routes = self._make_routes()
 
     def positions(self, pixels):
-        """Return the y and x of flat indices, ``(n, 2)``."""
+        """Convert flat pixel indices to y and x, ``(n, 2)``."""
         pixels = np.array(pixels, dtype=int)
         return np.stack(np.divmod(pixels, self._shape[1]), axis=-1).reshape(-1, 2)
 
     def key(self, pixel):
-        """Return the sort key of a pixel, as for the pairing: value, then index."""
+        """Return the sort key of a pixel, as in `persistence_pairs`: value, then index."""
         return self._flat[pixel], pixel
 
     def _maxima(self):
-        """Yield maxima, their saddles (-1 for none) and their persistence."""
+        """Yield each maximum, the saddle paired with it (-1 for none) and their persistence."""
         for maximum, saddle in zip(self._pairs.maxima.tolist(), self._pairs.joins.tolist(),
                                    strict=True):
             persistence = np.inf if saddle < 0 else self._flat[maximum] - self._flat[saddle]
             yield maximum, saddle, float(persistence)
 
     def persistent_maxima(self):
-        """Return the maxima that are not canceled."""
+        """Return the maxima with a persistence of at least the threshold."""
         return [
             maximum for maximum, _, persistence in self._maxima() if persistence >= self._threshold
         ]
 
     def persistent_saddles(self):
-        """Return the persistence of the saddles that are not canceled, by pixel."""
+        """Return a dict of the persistent saddles: their persistence, keyed by pixel index."""
         saddles = {}
         for _, saddle, persistence in self._maxima():
             if saddle >= 0 and persistence >= self._threshold:
@@ -118,11 +122,11 @@ class _Ridges:
         return saddles
 
     def _make_routes(self):
-        """Return the path from each canceled maximum to a persistent one.
+        """Return a dict with the path from each maximum to a persistent maximum.
 
-        The saddles of canceled maxima connect the maxima to a forest. Each tree has one persistent
-        maximum, because a component of low persistence contains only components of lower
-        persistence.
+        The saddles of canceled maxima link the maxima into trees. Each tree contains exactly one
+        persistent maximum, where the paths of its canceled maxima end. (A canceled component cannot
+        contain a component of higher persistence.)
         """
         links = {}
         for _, saddle, persistence in self._maxima():
@@ -145,7 +149,7 @@ class _Ridges:
         return routes
 
     def _neighbors(self, pixel):
-        """Return the neighbors in their order around the pixel, None for excluded ones."""
+        """Return the eight neighbors in order around a pixel, None for an excluded neighbor."""
         y, x = divmod(pixel, self._shape[1])
         neighbors = []
         for dy, dx in _RING:
@@ -156,10 +160,10 @@ class _Ridges:
         return neighbors
 
     def _starts(self, pixel):
-        """Return the highest pixel of each side of a saddle.
+        """Return the highest neighbor of a saddle on each side.
 
-        A side is a group of adjacent higher neighbors; a lower corner between two of them does not
-        separate them.
+        A side is a group of adjacent neighbors that are higher than the saddle. A lower corner
+        pixel between two higher neighbors does not divide a side.
         """
         neighbors = self._neighbors(pixel)
         higher = [n is not None and self.key(n) > self.key(pixel) for n in neighbors]
@@ -179,7 +183,7 @@ class _Ridges:
         return [max(side, key=self.key) for side in sides]
 
     def _climb(self, pixel):
-        """Return the steepest path from a pixel to a maximum, both included."""
+        """Return the steepest path from a pixel up to a maximum, including both."""
         path = [pixel]
         while True:
             highest = max((n for n in self._neighbors(path[-1]) if n is not None), key=self.key,
@@ -189,6 +193,6 @@ class _Ridges:
             path.append(highest)
 
     def paths_up(self, saddle):
-        """Return the paths from a saddle to persistent maxima, without the saddle."""
+        """Return the paths from a saddle up to persistent maxima, excluding the saddle."""
         paths = [self._climb(start) for start in self._starts(saddle)]
         return [path + self._routes[path[-1]] for path in paths if path[-1] in self._routes]
