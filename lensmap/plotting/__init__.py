@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Figures of maps, peaks, filaments, profiles, statistics and training, with matplotlib."""
+"""Matplotlib figures of maps, peaks, filaments, profiles, statistics and network training."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Axes and colors of figures other than maps."""
+"""Axes, error bars and colors for figures other than maps."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 __all__ = ["BLUE", "GREEN", "GRAY", "ORANGE", "logarithmic", "new_axes", "with_errors"]
 
-# Colors that are distinct with all kinds of color vision (Okabe & Ito 2008).
+# Colors that color-blind readers can also tell apart (Okabe & Ito 2008).
 BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "0.45"
 
 
 def new_axes(ax: "Axes | None", size: tuple[float, float] = (6.4, 4.4)) -> "Axes":
-    """Return the given axes, or those of a new figure.
+    """Return the axes to draw on, in a new figure if none are given.
 
     Parameters
     ----------
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
     size : tuple of float
-        The width and height of a new figure, inches.
+        The width and height of the new figure, inches.
 
     Returns
     -------
@@ -51,7 +51,8 @@ def with_errors(
     x, y : array_like
         The points, ``(n,)``.
     error : array_like or None
-        The errors of y, ``(n,)``; those that are not finite are not drawn. None draws none.
+        The errors of y, ``(n,)``. Error bars are not drawn where the error is not finite. None
+        draws no error bars.
     **style
         Further parameters of `matplotlib.axes.Axes.errorbar`.
     """
@@ -64,7 +65,7 @@ def with_errors(
 
 
 def logarithmic(axis: "XAxis | YAxis") -> None:
-    """Make an axis logarithmic, with plain numbers even if it spans less than a decade.
+    """Make an axis logarithmic, with tick labels even if it spans less than a decade.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def logarithmic(axis: "XAxis | YAxis") -> None:
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(FuncFormatter(_minor_label))
-    # Minor ticks are shorter: a larger pad aligns their labels with those of major ticks.
+    # Minor ticks are shorter than major ticks. A larger pad aligns the labels of both.
     defaults: Any = rcParams
     name = f"{axis.axis_name}tick"
     major, minor = axis.get_tick_params("major") or {}, axis.get_tick_params("minor") or {}
@@ -88,6 +89,6 @@ def logarithmic(axis: "XAxis | YAxis") -> None:
 
 
 def _minor_label(value, _):
-    """Return the label of a minor tick: 2, 3 and 5 of each decade have one."""
+    """Return the label of a minor tick. Only 2, 3 and 5 times a power of 10 are labeled."""
     digit = round(value / 10 ** np.floor(np.log10(value) + 1e-9))
     return f"{value:g}" if digit in (2, 3, 5) else ""

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Files of figures."""
+"""Figure files."""
 
 import io
 from pathlib import Path
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 __all__ = ["save_figure"]
 
-# Larger PNG files are reduced to 256 colors.
+# PNG files larger than this are reduced to 256 colors.
 _MAX_PNG_BYTES = 300_000
 
 
 def save_figure(
     figure: "Figure", path: PathLike, *, dpi: float = 110, overwrite: bool = False
 ) -> bytes:
-    """Write a figure as PNG and as PDF, and close it.
+    """Write a figure to a PNG and a PDF file, and close the figure.
 
     Parameters
     ----------
     figure : `~matplotlib.figure.Figure`
         The figure.
     path : path-like
-        The path of the files, without the suffix.
+        The path of both files, without the suffix.
     dpi : float
-        The resolution of the PNG, dots per inch.
+        The resolution of the PNG file, dots per inch.
     overwrite : bool
         Whether to replace existing files.
 
@@ -41,26 +41,26 @@ def save_figure(
     Raises
     ------
     FileExistsError
-        If a file exists and ``overwrite`` is False.
+        If one of the files exists and ``overwrite`` is False.
     """
     from matplotlib.pyplot import close
 
     path, buffer = Path(path), io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
-    # The layout is done; repeating it for the PDF would take as long as drawing.
+    # The layout is final. Repeating it for the PDF would take as long as drawing.
     figure.set_layout_engine("none")
     buffer = _reduce_colors(buffer)
     with atomic_write(path.with_name(path.name + ".png"), overwrite=overwrite) as temporary:
         temporary.write_bytes(buffer.getvalue())
     with atomic_write(path.with_name(path.name + ".pdf"), overwrite=overwrite) as temporary:
-        # Without the date, equal figures give equal files.
+        # Without the creation date, identical figures give identical files.
         figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
     close(figure)
     return buffer.getvalue()
 
 
 def _reduce_colors(buffer):
-    """Return a large PNG with 256 colors, at a third of its size; maps look the same."""
+    """Reduce a large PNG to 256 colors, a third of the file size; maps look the same."""
     if len(buffer.getvalue()) < _MAX_PNG_BYTES:
         return buffer
     from PIL import Image  # a dependency of matplotlib

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Figures of injected halos and of their recovery."""
+"""Figures of the recovery of injected halos."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,12 +23,12 @@ __all__ = ["plot_recovery_cells", "plot_recovery_masses", "plot_recovery_rate", 
 _COLORS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", "#e69f00")
 _MARKERS = "os^Dv<"
 
-# With more masses, not each of them has a tick.
+# With more halo masses than this, matplotlib chooses the ticks of the mass axis.
 _MAX_MASS_TICKS = 9
 
 
 class _Recovery(Protocol):
-    """The parts of `lensmap.injection.HaloRecovery` that are drawn."""
+    """The attributes of `lensmap.injection.HaloRecovery` that the figures need."""
 
     halos: QTable
 
@@ -55,20 +55,22 @@ class _Recovery(Protocol):
 
 
 def recovery_figure(recovery: _Recovery, *, n_cells: int = 4) -> "Figure":
-    """Draw the results of `lensmap.injection.recover_halos` in one figure.
+    """Draw all results of `lensmap.injection.recover_halos` in one figure.
 
     Parameters
     ----------
     recovery : `~lensmap.injection.HaloRecovery`
         The results.
     n_cells : int
-        The number of cells along the longer side of the map.
+        The number of rectangular cells along the longer side of the map, for the completeness as a
+        function of position.
 
     Returns
     -------
     `~matplotlib.figure.Figure`
-        The completeness by mass and redshift, the completeness over the map, the masses of
-        recovered halos, and the densities of peaks in the map without halos and in noise.
+        The figure, with four panels: the completeness against mass for each redshift; the
+        completeness in cells of the map; the masses of recovered halos; and the number densities of
+        peaks in the map before injection and in noise-only maps.
     """
     pyplot = import_optional("matplotlib.pyplot", purpose="a plot", install="'lensmap[plot]'")
     figure = pyplot.figure(figsize=(11, 9), layout="constrained")
@@ -83,7 +85,7 @@ def recovery_figure(recovery: _Recovery, *, n_cells: int = 4) -> "Figure":
 
 
 def plot_recovery_rate(recovery: _Recovery, ax: "Axes | None" = None) -> "Axes":
-    """Draw the completeness against halo mass, for each redshift.
+    """Draw the completeness against halo mass for each redshift.
 
     Parameters
     ----------
@@ -95,7 +97,7 @@ def plot_recovery_rate(recovery: _Recovery, ax: "Axes | None" = None) -> "Axes":
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes, with the completeness corrected for chance matches and its 68 per cent errors.
+        The axes, with the completeness, corrected for chance matches, and its 68 per cent interval.
     """
     ax = new_axes(ax)
     table = recovery.summary()
@@ -117,7 +119,7 @@ def plot_recovery_rate(recovery: _Recovery, ax: "Axes | None" = None) -> "Axes":
 def plot_recovery_cells(
     recovery: _Recovery, ax: "WCSAxes | None" = None, *, n_cells: int = 4
 ) -> "WCSAxes":
-    """Draw the fraction of recovered halos in cells of the map.
+    """Draw the fraction of recovered halos in rectangular cells of the map.
 
     Parameters
     ----------
@@ -131,8 +133,8 @@ def plot_recovery_cells(
     Returns
     -------
     `~astropy.visualization.wcsaxes.WCSAxes`
-        The axes. Each cell has the numbers of recovered and injected halos of all masses and
-        redshifts. Cells without injected halos, such as masked ones, are gray.
+        The axes. Each cell is labeled with the numbers of recovered and injected halos, of all
+        masses and redshifts together. Cells without injected halos, such as masked cells, are gray.
     """
     pyplot = import_optional("matplotlib.pyplot", purpose="a plot", install="'lensmap[plot]'")
     if ax is None:
@@ -156,7 +158,7 @@ def plot_recovery_cells(
 
 
 def plot_recovery_masses(recovery: _Recovery, ax: "Axes | None" = None) -> "Axes":
-    """Draw the masses of recovered halos in the map against the true masses.
+    """Draw the projected masses of recovered halos, measured in the map, against the true masses.
 
     Parameters
     ----------
@@ -168,7 +170,8 @@ def plot_recovery_masses(recovery: _Recovery, ax: "Axes | None" = None) -> "Axes
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes, with single halos, their means and scatter, and the line of equal masses.
+        The axes, with a dot for each halo, the mean and scatter for each true mass, and the line of
+        equal masses.
     """
     ax = new_axes(ax)
     table = recovery.summary()
@@ -196,7 +199,7 @@ def plot_recovery_masses(recovery: _Recovery, ax: "Axes | None" = None) -> "Axes
 
 
 def _plot_peaks(recovery, ax):
-    """Draw the density of peaks in the map without halos, and in noise-only maps."""
+    """Draw the number densities of peaks in the map before injection and in noise-only maps."""
     rate, low, high = (value.value for value in recovery.false_positives())
     density = recovery.peak_density.value
     ax.bar([0, 1], [density, rate], color=[GRAY, ORANGE], width=0.6)
@@ -212,12 +215,12 @@ def _plot_peaks(recovery, ax):
 
 
 def _offset_factor(i, n):
-    """Return a factor that separates the error bars of several redshifts."""
+    """Return the factor that shifts the points of redshift i of n, to separate error bars."""
     return 1.03 ** (i - (n - 1) / 2)
 
 
 def _mass_axis(ax, table):
-    """Set a tick at each mass, on a logarithmic scale if all masses are positive."""
+    """Set up the mass axis: a tick at each halo mass, logarithmic if all masses are positive."""
     masses = np.unique(table["m200c"].to_value(1e14 * u.solMass))
     if np.all(masses > 0):
         ax.set_xscale("log")

@@ -33,19 +33,20 @@ _LABELS = {
 
 _TITLES = {"kappa": "convergence", "snr": "signal-to-noise"}
 
-# Color maps, safe for color-blind readers, of positive quantities and of those of either sign.
+# Color maps for positive quantities and for quantities of either sign. Both are suitable for
+# color-blind readers.
 _SEQUENTIAL, _DIVERGING = "viridis", "RdBu_r"
 
-# The gray of masked pixels, which is in neither color map.
+# The gray of masked pixels, which is a color of neither color map.
 _MASKED = "0.85"
 
-# The area and the maximum side of a map in a figure.
+# The area and the maximum side length of a map in a figure.
 _AREA_INCH2, _MAX_SIDE_INCH = 25.0, 10.0
 
-# The space left of a map and below it for ticks and labels, and that for a color bar.
+# The space for ticks and labels to the left of a map and below it, and the space for a color bar.
 _LEFT_INCH, _BELOW_INCH, _COLORBAR_INCH = 1.0, 1.0, 1.1
 
-# Maps with a larger ratio of width to height have the color bar below.
+# The color bar is below maps with a larger ratio of width to height, and to the right of others.
 _MAX_NARROW_RATIO = 1.6
 
 
@@ -66,18 +67,19 @@ def plot_map(
     kappa : ConvergenceMap
         The map.
     ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
-        The axes to draw on; None makes a new figure with axes on the WCS of the map.
+        The axes to draw on; None makes a new figure with the WCS of the map.
     quantity : {"kappa", "kappa_b", "snr", "uncertainty", "counts"}
         The quantity to draw.
     contours : array_like or None
-        The levels of signal-to-noise contours, such as ``[3, 5]``; None draws no contours.
+        The levels of contours of the signal-to-noise ratio, such as ``[3, 5]``; None draws no
+        contours.
     colorbar : bool
         Whether to draw a color bar.
     title : str or None
         The title; None draws no title.
     **kwargs
-        Further parameters of `matplotlib.axes.Axes.imshow`. Without ``vmin``, ``vmax`` and
-        ``norm``, colors of quantities of either sign are symmetric about 0.
+        Further parameters of `matplotlib.axes.Axes.imshow`. By default, the color scale of
+        ``kappa``, ``kappa_b`` and ``snr`` is symmetric about 0.
 
     Returns
     -------
@@ -91,7 +93,7 @@ def plot_map(
     ValueError
         If the map does not have the quantity.
     TypeError
-        If ``ax`` is not a WCSAxes.
+        If ``ax`` is not a `~astropy.visualization.wcsaxes.WCSAxes`.
     """
     pyplot = import_optional("matplotlib.pyplot", purpose="a plot", install="'lensmap[plot]'")
     from astropy.visualization.wcsaxes import WCSAxes
@@ -127,7 +129,7 @@ def plot_map(
 
 
 def _draw(ax, values, kappa, options):
-    """Draw the pixels of a map on axes with its own WCS or another one."""
+    """Draw an image of the map on axes with the WCS of the map or another WCS."""
     import matplotlib
 
     options = {"origin": "lower", "interpolation": "nearest", **options}
@@ -136,7 +138,7 @@ def _draw(ax, values, kappa, options):
     options["cmap"] = None if cmap is None else cmap.with_extremes(bad=_MASKED)
     if ax.wcs is kappa.wcs:
         return ax.imshow(values, **options)
-    # imshow would set the limits in pixels of the map, which these axes do not have.
+    # imshow would set the limits in pixels of the map, but these axes have other pixels.
     limits = (ax.get_xlim(), ax.get_ylim()) if ax.has_data() else _outline(ax, kappa)
     image = ax.imshow(values, **{"transform": ax.get_transform(kappa.wcs), **options})
     ax.set_xlim(limits[0])
@@ -145,7 +147,7 @@ def _draw(ax, values, kappa, options):
 
 
 def _outline(ax, kappa):
-    """Return the limits of axes, in their pixels, that enclose the whole map."""
+    """Return the x and y limits that enclose the whole map, in pixels of the axes."""
     ny, nx = kappa.shape
     y, x = np.mgrid[-0.5 : ny - 0.5 : 33j, -0.5 : nx - 0.5 : 33j]
     to_axes = ax.get_transform(kappa.wcs) - ax.transData
@@ -168,13 +170,14 @@ def _values(kappa, quantity):
 
 
 def _default_colors(values, quantity, options):
-    """Return the color map and the limits, unless the options have a norm."""
+    """Return the default color map, and the default limits unless the options have a norm."""
     is_signed = quantity in ("kappa", "kappa_b", "snr")
     colors = {"cmap": _DIVERGING if is_signed else _SEQUENTIAL}
     finite = values[np.isfinite(values)]
     if finite.size == 0 or "norm" in options:
         return colors
-    # Percentiles, because single bright pixels, as at edges, would reduce the contrast.
+    # The limits are percentiles, because a few extreme pixels, as at edges, would otherwise reduce
+    # the contrast.
     if is_signed:
         reach = float(np.percentile(np.abs(finite), 99.8)) or 1.0
         return {**colors, "vmin": -reach, "vmax": reach}
@@ -183,7 +186,7 @@ def _default_colors(values, quantity, options):
 
 
 def _extend(image, values):
-    """Return the ends of the color bar that values exceed, as matplotlib names them."""
+    """Return the parameter ``extend`` of a color bar, from the limits that values exceed."""
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return "neither"
@@ -200,7 +203,7 @@ def _label_axes(ax):
         if kind not in ("longitude", "latitude"):
             continue
         coordinate.set_ticks(number=6)
-        # Without a format, the number of decimals follows the spacing of the ticks.
+        # Without an explicit format, the number of decimals depends on the spacing of the ticks.
         coordinate.set_format_unit("deg", decimal=True, show_decimal_unit=False)
         coordinate.set_ticklabel(exclude_overlapping=True)
         name = coordinate.default_label.lower()
@@ -217,7 +220,7 @@ def _is_wide(shape):
 
 
 def _figure_size(shape, panels=1):
-    """Return the size of a figure of equal panels, below each other if wide, else in a row."""
+    """Return the size of a figure with panels of a map, stacked for a wide map, else in a row."""
     ny, nx = shape
     width = min(_MAX_SIDE_INCH, np.sqrt(_AREA_INCH2 * nx / ny), _MAX_SIDE_INCH * nx / ny)
     width, height = max(width, 1.0), max(width * ny / nx, 1.0)
@@ -258,18 +261,18 @@ def save_map(
     marks: QTable | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Draw a map, and its signal-to-noise if it has an uncertainty, into a file.
+    """Save a figure of a map and, if it has an uncertainty, its signal-to-noise ratio.
 
     Parameters
     ----------
     kappa : ConvergenceMap
         The map.
     path : path-like
-        The figure file; its suffix determines the format.
+        The figure file. The suffix determines the format.
     title : str or None
         The title; None draws no title.
     marks : `~astropy.table.QTable` or None
-        Positions to mark, with the columns ``ra`` and ``dec``; None marks none.
+        Positions to mark with circles, with the columns ``ra`` and ``dec``; None marks no position.
     overwrite : bool
         Whether to replace an existing file.
 

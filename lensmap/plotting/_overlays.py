@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Peaks and filaments drawn over maps."""
+"""Figures of maps with peaks or filaments."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +35,14 @@ def plot_peaks(
     kappa : `~lensmap.ConvergenceMap`
         The map.
     peaks : `~astropy.table.Table`
-        The peaks, with the columns ``ra`` and ``dec``, and ``id`` for labels.
+        The peaks, with the columns ``ra``, ``dec`` and, for labels, ``id``.
     ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
-        The axes to draw on; None makes a new figure. Only the peaks are added to axes with data.
+        The axes to draw on; None makes a new figure. If the axes already contain data, the peaks
+        are added without the map.
     labels : bool
         Whether to label peaks with their ``id``.
     color : str or tuple of float
-        The color of the marks, as matplotlib takes it.
+        The color of the peak markers, as a matplotlib color.
     **kwargs
         Further parameters of `plot_map`.
 
@@ -80,11 +81,11 @@ def plot_filaments(
     kappa : `~lensmap.ConvergenceMap`
         The map.
     filaments : `~lensmap.filaments.Filaments`
-        The filaments; the maxima at their ends are marked.
+        The filaments. The maxima at their ends are marked.
     ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
-        The axes, as for `plot_peaks`.
+        The axes to draw on, as for `plot_peaks`.
     color : str or tuple of float
-        The color of the paths, as matplotlib takes it.
+        The color of the filaments, as a matplotlib color.
     **kwargs
         Further parameters of `plot_map`.
 
@@ -110,7 +111,7 @@ def plot_filaments(
 
 
 def _on_map(kappa, ax, kwargs):
-    """Return axes that show the map; axes with data stay as they are."""
+    """Draw the map on the axes, unless they already contain data, and return the axes."""
     if ax is not None and ax.has_data():
         return ax
     ax = plot_map(kappa, ax, **kwargs)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Figures of profiles and of fits to them."""
+"""Figures of shear and convergence profiles, and of halo fits."""
 
 from typing import TYPE_CHECKING
 
@@ -20,15 +20,15 @@ __all__ = ["plot_azimuthal_profile", "plot_kappa_profile", "plot_shear_profile"]
 def plot_shear_profile(
     profile: QTable, fit: "NFWFit | None" = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw a profile of tangential and cross shear, with the fit of a halo.
+    """Draw a tangential and cross shear profile, with the best-fit halo.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        The table of `lensmap.profiles.shear_profile`.
+        The table returned by `lensmap.profiles.shear_profile`.
     fit : `~lensmap.profiles.NFWFit` or None
-        A fit to the profile, or to its galaxies or map. Of a fit of several halos, the first is
-        drawn. None draws no fit.
+        The halo fit, to this profile or to a catalog or map of the same halo. If several halos were
+        fitted, only the first is drawn. None draws no fit.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
 
@@ -40,7 +40,7 @@ def plot_shear_profile(
     ax = new_axes(ax)
     radius, unit = profile["radius"].value, profile["radius"].unit
     with_errors(ax, radius, profile["g_t"], profile["g_err"], color=BLUE, label="tangential")
-    # Shifted by 3 per cent, so that error bars do not overlap.
+    # The cross shear is shifted by 3 per cent in radius, so that error bars do not overlap.
     with_errors(ax, 1.03 * radius, profile["g_x"], profile["g_err"], color=ORANGE, marker="s",
                 markerfacecolor="none", label="cross")
     if fit is not None:
@@ -56,12 +56,12 @@ def plot_shear_profile(
 
 
 def plot_kappa_profile(profile: QTable, ax: "Axes | None" = None) -> "Axes":
-    """Draw the radial profile of a map.
+    """Draw a radial convergence profile.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        The table of `lensmap.profiles.kappa_profile`.
+        The table returned by `lensmap.profiles.kappa_profile`.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
 
@@ -80,13 +80,14 @@ def plot_kappa_profile(profile: QTable, ax: "Axes | None" = None) -> "Axes":
 
 
 def plot_azimuthal_profile(profile: QTable, ax: "Axes | None" = None) -> "Axes":
-    """Draw the excess of a map by direction about a position.
+    """Draw the convergence excess as a function of direction from a position.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        The table of `lensmap.profiles.azimuthal_profile`, or that of
-        `lensmap.filaments.azimuthal_excess`, whose peaks are marked.
+        The table returned by `lensmap.profiles.azimuthal_profile` or by
+        `lensmap.filaments.azimuthal_excess`. Peaks are marked for the latter, which contains their
+        significance.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
 
@@ -116,7 +117,7 @@ def plot_azimuthal_profile(profile: QTable, ax: "Axes | None" = None) -> "Axes":
 
 
 def _fit_label(fit):
-    """Return the mass of a fit, or its upper limit, for a legend."""
+    """Return the legend label of a fit: the mass or, if the fit failed, the upper limit."""
     value, low, high = (
         np.atleast_1d(m.to_value(u.solMass))[0]
         for m in (fit.m200c, fit.m200c_low, fit.m200c_high)

@@ -30,12 +30,12 @@ __all__ = [
 def plot_correlation(
     table: QTable, ax: "Axes | None" = None, *, label: str | None = None, **style: Any
 ) -> "Axes":
-    """Draw a correlation function of maps.
+    """Draw the autocorrelation or cross-correlation function of maps.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        The table of `lensmap.statistics.kappa_correlation`.
+        The table returned by `lensmap.statistics.kappa_correlation`.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
     label : str or None
@@ -60,17 +60,17 @@ def plot_correlation(
 def plot_shear_correlation(
     table: QTable, ax: "Axes | None" = None, *, quantity: Literal["xi", "map2"] = "xi"
 ) -> "Axes":
-    r"""Draw the two-point correlation functions of shear, or their E- and B-modes.
+    r"""Draw the two-point correlation functions of shear, or the aperture mass variances.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        The table of `lensmap.statistics.shear_correlation`.
+        The table returned by `lensmap.statistics.shear_correlation`.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
     quantity : {"xi", "map2"}
-        :math:`\theta\, \xi_+` and :math:`\theta\, \xi_-`, or the variances of the aperture mass of
-        the E- and the B-mode.
+        The quantity to draw. ``"xi"``: :math:`\theta\, \xi_+` and :math:`\theta\, \xi_-`.
+        ``"map2"``: the variances of the aperture mass, for the E- and the B-mode.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def plot_shear_correlation(
     Raises
     ------
     ValueError
-        If ``quantity`` is neither.
+        If ``quantity`` is not allowed.
     """
     check_choice(quantity, "quantity", ("xi", "map2"))
     ax = new_axes(ax)
@@ -91,7 +91,7 @@ def plot_shear_correlation(
     else:
         scale = np.full(len(theta), 1e6)
         curves = (("map2", "map2_err", "E"), ("mx2", "map2_err", "B"))
-    # Shifted to either side, so that error bars do not overlap.
+    # The points are shifted to the left and right, so that error bars do not overlap.
     for (name, error, label), color, shift, face in zip(
         curves, (BLUE, ORANGE), (0.985, 1.015), (BLUE, "none"), strict=True
     ):
@@ -114,7 +114,7 @@ def plot_power(
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        The table of `lensmap.statistics.power_spectrum`.
+        The table returned by `lensmap.statistics.power_spectrum`.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
     label : str or None
@@ -146,18 +146,18 @@ def plot_pdf(
     label: str | None = None,
     color: str | tuple[float, ...] = BLUE,
 ) -> "Axes":
-    """Draw the distribution of kappa.
+    """Draw the probability density of kappa.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        The table of `lensmap.statistics.kappa_pdf`.
+        The table returned by `lensmap.statistics.kappa_pdf`.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
     label : str or None
         The label in the legend; None draws no legend.
     color : str or tuple of float
-        The color of the line, as matplotlib takes it.
+        The color of the line, as a matplotlib color.
 
     Returns
     -------
@@ -187,7 +187,7 @@ def plot_pixel_relation(
     *,
     relation: "PixelRelation | None" = None,
 ) -> "Axes":
-    """Draw a map against a reference, pixel by pixel, with the fitted slopes.
+    """Draw the pixel values of a map against those of a reference, with the fitted slopes.
 
     Parameters
     ----------
@@ -198,7 +198,8 @@ def plot_pixel_relation(
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
     relation : `~lensmap.statistics.PixelRelation` or None
-        The relation of the two, from `lensmap.statistics.pixel_relation`; None computes it.
+        The correlation and slopes to draw, as returned by `lensmap.statistics.pixel_relation`. If
+        None, they are computed.
 
     Returns
     -------
@@ -239,17 +240,17 @@ def plot_completeness(
     label: str | None = None,
     **style: Any,
 ) -> "Axes":
-    """Draw completeness or purity in bins.
+    """Draw completeness or purity in bins of a column, such as mass or signal-to-noise ratio.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        The table of `lensmap.peaks.completeness` or `lensmap.peaks.purity`; without bins there is
-        one point.
+        The table returned by `lensmap.peaks.completeness` or `lensmap.peaks.purity`. If it was
+        measured without bins, a single point is drawn.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
     corrected : bool
-        Whether to draw the rate corrected for chance matches, if these were measured.
+        Whether to draw the rate corrected for chance matches, if chance matches were measured.
     label : str or None
         The label in the legend; None draws no legend.
     **style
@@ -271,7 +272,7 @@ def plot_completeness(
     errors = [value - np.asarray(table[f"{name}_low"]), np.asarray(table[f"{name}_high"]) - value]
     ax.errorbar(
         center, value,
-        # Lists, because errorbar takes an array of one bar for a number.
+        # These are lists, because errorbar would take an array for a single point as a number.
         np.nan_to_num(np.maximum(errors, 0)).tolist(),
         [(center - low).tolist(), (high - center).tolist()],
         **{"marker": "o", "linestyle": "none", "markersize": 4, "color": BLUE, "label": label,
@@ -294,7 +295,7 @@ def plot_completeness(
 
 
 def _finite_edges(table):
-    """Return the edges of bins; an infinite one becomes the other edge of its bin, or 0."""
+    """Return the bin edges; an infinite edge is replaced by the other edge of its bin, or by 0."""
     low, high = (u.Quantity(table[name]).value for name in ("bin_low", "bin_high"))
     low, high = np.where(np.isinf(low), high, low), np.where(np.isinf(high), low, high)
     return np.where(np.isinf(low), 0.0, low), np.where(np.isinf(high), 0.0, high)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Figures of the training of networks."""
+"""Figures of network training."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -23,15 +23,16 @@ def plot_learning_curve(
     Parameters
     ----------
     curve : sequence of dict or `~astropy.table.Table`
-        The entry ``curve`` of the card of a network, or the content of ``curve.ecsv``: ``step``,
-        ``loss`` and, for checks on held-back fields, ``r``.
+        The learning curve: ``curve`` in the card of a network, or the table in ``curve.ecsv``. Each
+        row has ``step`` and ``loss``; rows of checks on held-back fields also have the correlation
+        ``r``.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
 
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes of the loss. The axes of r share the axis of steps.
+        The axes of the loss. The axes of ``r`` share their x axis.
 
     Raises
     ------
