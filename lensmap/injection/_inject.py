@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Shear of NFW halos, added to the ellipticities of observed galaxies."""
+"""Injection of the shear of NFW halos into the ellipticities of observed galaxies."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Injector", "inject_halos"]
 
-# Farther out, the shear of a halo of 1e15 solar masses is below 0.003.
+# Halo profiles end at this radius, where the shear of a halo of 1e15 solar masses is below 0.003.
 _MAX_RADIUS = 10 * u.Mpc
 
 # Halo profiles are tabulated at radii evenly spaced in their logarithm.
 _N_NODES = 2000
-_MIN_RADIUS_FRACTION = 1e-6  # of the largest radius
+_MIN_RADIUS_FRACTION = 1e-6  # of _MAX_RADIUS
 
 _SURFACE_DENSITY_UNIT = u.solMass / u.Mpc**2
 
-# Surveys mark missing redshifts by values such as 99. Lensing hardly depends on redshift out here.
+# Surveys mark missing redshifts by values such as 99, which are reduced to this value in the
+# redshift distribution. At such redshifts, lensing hardly depends on the source redshift.
 _MAX_REDSHIFT = 10.0
 
 
@@ -47,45 +48,47 @@ def inject_halos(
 ) -> ShearCatalog:
     r"""Add the shear of NFW halos to the ellipticities of a catalog.
 
-    The galaxies keep their intrinsic shapes, noise, weights and the lensing by real structure. The
-    reduced shear g of the halos is composed exactly (``lensmap.simulate.compose``) with the
-    calibrated ellipticity :math:`\epsilon` of each galaxy. The change is multiplied by the
-    galaxy's response R and multiplicative bias m, as real shear is:
+    The galaxies keep their intrinsic shapes, noise and weights, and the shear of real structure.
+    The reduced shear g of the halos is composed exactly (``lensmap.simulate.compose``) with the
+    calibrated ellipticity :math:`\epsilon` of each galaxy. Like real shear, the resulting change is
+    subject to the response R and the multiplicative bias m of the galaxy:
 
     .. math:: e \to e + (1 + m)\, \mathsf{R} \left[ \frac{\epsilon + g}{1 + g^* \epsilon}
               - \epsilon \right]
 
-    The mean change over randomly oriented galaxies is g, whatever their noise. Noise may raise an
-    ellipticity above 1, which no ellipse has; such an ellipticity changes by g.
+    Averaged over randomly oriented galaxies, the change of the calibrated ellipticity is g,
+    whatever the noise. Ellipticities of 1 and more, which noise may cause but no ellipse has,
+    change by g.
 
     Parameters
     ----------
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     halos : `~astropy.table.Table`
-        One row for each halo: ``ra``, ``dec`` (degrees, ICRS), ``redshift``, ``m200c`` (solar
-        masses if it has no unit; 0 is no halo) and optionally ``c200c``. Without ``c200c``,
-        concentrations follow the relation of Diemer & Joyce 2019. `lensmap.halos.halo_table`
-        returns such a table for a simulated field. All halos are spherical: a column of
-        ellipticities is ignored.
+        One row for each halo, with the columns ``ra``, ``dec`` (degrees, ICRS), ``redshift``,
+        ``m200c`` (solar masses if the column has no unit; 0 injects no halo) and optionally
+        ``c200c``. Without ``c200c``, concentrations follow the relation of Diemer & Joyce 2019.
+        `lensmap.halos.halo_table` returns such a table for a simulated field. All halos are
+        spherical, and a column of ellipticities is ignored.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of all galaxies, or the distribution from which a redshift is drawn for each.
-        None uses the column ``redshift``. Galaxies in front of a halo and galaxies without a
-        redshift are not sheared.
+        The redshift of all galaxies, or the distribution from which a redshift is drawn for each
+        galaxy. If None, the column ``redshift`` of the catalog. A halo does not shear galaxies in
+        front of it or without a redshift.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology, as for `lensmap.cosmology.get_cosmology`.
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        Seed or generator for the redshifts drawn from a distribution.
+        Seed or generator for redshifts drawn from a distribution. None draws different redshifts in
+        each call.
 
     Returns
     -------
     `~lensmap.ShearCatalog`
-        The catalog with new ellipticities; all other columns are unchanged.
+        The catalog with new ellipticities. All other columns are unchanged.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, the galaxies have no redshifts, or a halo is behind all of them.
+        If a parameter is invalid, the galaxies have no redshifts, or a halo is behind all galaxies.
 
     Warns
     -----
@@ -95,8 +98,9 @@ def inject_halos(
     Notes
     -----
     The profile of a halo ends at 10 Mpc (proper) from its center. The convergences and shears of
-    several halos are summed. The shear of real structure is composed with theirs: lensing of one
-    lens by another is neglected. Magnification bias and cluster members are not modeled.
+    several halos are summed, and the reduced shear is computed from the sums. Lens-lens coupling
+    among the halos, and between halos and real structure, is neglected. Magnification bias and
+    cluster members are not modeled.
 
     References
     ----------
@@ -108,25 +112,26 @@ def inject_halos(
 
 
 class Injector:
-    """Injection of several lists of halos into one catalog.
+    """A catalog prepared for the repeated injection of halos.
 
     Parameters
     ----------
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of the galaxies or their distribution, as for `inject_halos`.
+        The redshift of the galaxies, or their redshift distribution, as for `inject_halos`.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology, as for `lensmap.cosmology.get_cosmology`.
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        Seed or generator for the redshifts drawn from a distribution.
+        Seed or generator for redshifts drawn from a distribution.
 
     Attributes
     ----------
     catalog : `~lensmap.ShearCatalog`
         The galaxies.
     z_source : float or `~lensmap.SourceRedshifts`
-        The redshift of the galaxies, or their weighted distribution.
+        The redshift of the galaxies, or their redshift distribution. If taken from the catalog, the
+        distribution is weighted by the weights of the galaxies.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
     """
@@ -154,7 +159,7 @@ class Injector:
             self._one_redshift = self.z_source
 
     def efficiency(self, z_lens: np.ndarray) -> Efficiency:
-        """Return the lensing efficiency of lenses for the galaxies.
+        """Return the lensing efficiency of the galaxies behind lenses.
 
         Parameters
         ----------
@@ -164,12 +169,12 @@ class Injector:
         Returns
         -------
         `lensmap.profiles.Efficiency`
-            The efficiency of each lens for each galaxy.
+            The inverse critical surface density for each pair of a lens and a galaxy.
 
         Raises
         ------
         ValueError
-            If the galaxies have a single redshift and a lens is behind it.
+            If a lens is behind all galaxies.
         """
         efficiency = Efficiency.from_redshifts(
             self._redshift, z_lens, self._one_redshift, self.cosmology
@@ -177,7 +182,7 @@ class Injector:
         return cast(Efficiency, efficiency)  # None only without lens redshifts
 
     def inject(self, halos: Table) -> ShearCatalog:
-        """Return the catalog with the shear of halos added.
+        """Add the shear of halos to the ellipticities of the catalog.
 
         Parameters
         ----------
@@ -209,8 +214,8 @@ class Injector:
         Returns
         -------
         `numpy.ndarray`
-            Complex reduced shear in the celestial basis, ``(n,)``; 0 for galaxies in front of all
-            halos or beyond their profiles.
+            Complex reduced shear in the celestial basis, ``(n,)``. It is 0 for galaxies in front of
+            all halos or outside the profiles of all halos.
         """
         positions = as_skycoord(halos, "halos")
         halos = halos_from_table(halos, self.cosmology)
@@ -234,12 +239,12 @@ class Injector:
         return gamma / one_minus_kappa
 
     def rotated(self, rng: RNGLike = None) -> ShearCatalog:
-        """Return the catalog with randomly rotated galaxies, which is noise alone.
+        """Return a noise-only catalog, in which the galaxies are randomly rotated.
 
         Parameters
         ----------
         rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-            Seed or generator for the rotation angles.
+            Seed or generator for the rotation angles. None draws different angles in each call.
 
         Returns
         -------
@@ -248,23 +253,24 @@ class Injector:
         """
         angle = as_generator(rng).uniform(0, 2 * np.pi, len(self.catalog))
         e = (self.catalog.e1 + 1j * self.catalog.e2) * np.exp(1j * angle)
-        # The additive bias is not rotated. The map subtracts it after division by the response,
-        # so that it is multiplied by the response here.
+        # Shapes are rotated, but their additive bias is not. The map subtracts the additive bias
+        # after division by the response; to cancel there, the bias added here is multiplied by the
+        # response.
         for column, unit in (("c1", 1.0), ("c2", 1j)):
             if self.catalog[column] is not None:
                 e += _times(self._calibration.matrix, unit * self.catalog[column])
         return self.catalog.with_ellipticities(e.real, e.imag)
 
     def _uncalibrate(self, change: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Convert a change of calibrated ellipticities to one of the ellipticities as measured."""
+        """Convert a change in calibrated ellipticity to the change in measured ellipticity."""
         catalog = self.catalog
         if catalog.response is None and self._calibration.has_response:
             r11, r22, r12, r21 = (
                 None if catalog[name] is None else catalog[name][rows]
                 for name in ("r11", "r22", "r12", "r21")
             )
-            # As in the calibration, r11 and r22 stand in for each other, and r12 and r21 default
-            # to 0.
+            # As in the calibration, a missing r11 or r22 is replaced by the other one, and missing
+            # r12 and r21 are 0.
             r11, r22 = (r22 if r11 is None else r11), (r11 if r22 is None else r22)
             change = _times(((r11, 0.0 if r12 is None else r12),
                              (0.0 if r21 is None else r21, r22)), change)
@@ -274,7 +280,7 @@ class Injector:
 
 
 def _profile(halo: NFWHalo, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the surface density and its excess, solMass / Mpc2, at radii in Mpc."""
+    """Return surface density and excess surface density (solMass / Mpc2) at proper radii (Mpc)."""
     nodes = np.geomspace(_MIN_RADIUS_FRACTION, 1.001, _N_NODES) * _MAX_RADIUS
     sigma = halo.surface_density(nodes).to_value(_SURFACE_DENSITY_UNIT)
     delta_sigma = halo.mean_surface_density(nodes).to_value(_SURFACE_DENSITY_UNIT) - sigma
@@ -283,13 +289,13 @@ def _profile(halo: NFWHalo, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _times(matrix: Any, e: np.ndarray) -> np.ndarray:
-    """Return the product of complex ellipticities and one 2 x 2 matrix, or one matrix for each."""
+    """Multiply complex ellipticities by a 2 x 2 matrix, or each by its own 2 x 2 matrix."""
     (r11, r12), (r21, r22) = matrix
     return r11 * e.real + r12 * e.imag + 1j * (r21 * e.real + r22 * e.imag)
 
 
 def _catalog_redshifts(catalog: ShearCatalog) -> np.ndarray:
-    """Return the column ``redshift``, NaN for galaxies without a redshift."""
+    """Return the column ``redshift``, and warn of galaxies without a redshift (NaN)."""
     redshift = catalog["redshift"]
     if redshift is None:
         raise ParameterError(
@@ -311,7 +317,7 @@ def _catalog_redshifts(catalog: ShearCatalog) -> np.ndarray:
 
 
 def _distribution(redshift: np.ndarray, weight: np.ndarray) -> RedshiftLike:
-    """Return the weighted distribution of redshifts, or their value if all are equal."""
+    """Return the weighted redshift distribution, or the common redshift if all are equal."""
     good = np.isfinite(redshift) & (redshift > 0)
     redshift, weight = redshift[good], weight[good]
     low, high = redshift.min(), redshift.max()

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Random positions of injected halos and controls on unmasked pixels, with minimum separations."""
+"""Random positions on unmasked pixels for injected halos and control positions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_positions", "max_halos"]
 
-# Trial positions for each halo.
+# The number of trial positions for each halo.
 _N_TRIALS = 200
 
-# The area of non-overlapping discs over that of the map. Random placement of discs saturates at
-# 0.547 (Feder 1980, J. Theor. Biol. 87, 237) and needs very many trials close to that.
+# The fraction of the map that non-overlapping discs around the halos may cover. Random placement
+# of discs saturates at a fraction of 0.547 (Feder 1980, J. Theor. Biol. 87, 237), and needs very
+# many trials close to saturation.
 _MAX_FILLING_FACTOR = 0.3
 
 
@@ -32,28 +33,28 @@ def draw_positions(
     rng: np.random.Generator,
     n_controls: int = 0,
 ) -> tuple[SkyCoord, SkyCoord]:
-    """Draw random positions of halos and controls on the unmasked pixels of a map.
+    """Draw random positions of halos, and control positions, on the unmasked pixels of a map.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     sizes : `numpy.ndarray`
-        The radius of each halo, radians, ``(n,)``. Two halos are separated by the sum of their
-        radii or more.
+        The angular radius of each halo, radians, ``(n,)``. Two halos are separated by at least the
+        sum of their radii.
     min_separation : float
         The minimum separation of any two positions, radians.
     rng : `numpy.random.Generator`
         Generator for the positions.
     n_controls : int
-        The number of control positions, which have no halo.
+        The number of control positions without a halo.
 
     Returns
     -------
     halos : `~astropy.coordinates.SkyCoord`
         Positions of the halos, ICRS, ``(n,)``.
     controls : `~astropy.coordinates.SkyCoord`
-        Positions of the controls, ICRS: ``n_controls``, or fewer if the map has no room for more.
+        Control positions, ICRS. There are ``n_controls``, or fewer if the map has no room for more.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def draw_positions(
         If the map has no room for all halos.
     """
     n, pixels = len(sizes), np.nonzero(~kappa.mask)
-    # Large halos come first, since small ones fit between them.
+    # Large halos are placed first, because small halos fit between them.
     order = np.argsort(-sizes, kind="stable")
     halos = np.zeros((n, 3))
     placed: list[int] = []
@@ -89,14 +90,14 @@ def draw_positions(
 
 
 def max_halos(kappa: ConvergenceMap, size: float, min_separation: float) -> int:
-    """Return the number of halos that random placement fits on a map in few trials.
+    """Return the number of non-overlapping halos that random placement easily fits on a map.
 
     Parameters
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
     size : float
-        The radius of the largest halo, radians.
+        The angular radius of the largest halo, radians.
     min_separation : float
         The minimum separation of two halos, radians.
 
@@ -117,7 +118,10 @@ def _free_position(
     separations: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray | None:
-    """Return a random unit vector at least ``separations`` from ``others``; None if all fail."""
+    """Return a random unit vector at least ``separations`` from ``others``, or None.
+
+    None is returned if all trial positions are too close to others.
+    """
     index = rng.integers(len(pixels[0]), size=_N_TRIALS)
     y, x = (v[index] + rng.uniform(-0.5, 0.5, _N_TRIALS) for v in pixels)
     vectors = kappa.wcs.pixel_to_world(x, y).icrs.cartesian.xyz.value.T

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Injection and recovery of halos: their detection in mass maps of observed galaxies."""
+"""Injection and recovery: the detection of injected halos in maps of observed galaxies."""
 
 from __future__ import annotations
 
@@ -65,16 +65,19 @@ if TYPE_CHECKING:
 
 __all__ = ["recover_halos"]
 
-# The minimum separation of halos in matching radii, so that a peak belongs to one halo only.
+# The minimum separation of injected halos in units of the matching radius, so that no peak can
+# belong to two halos.
 _MIN_SEPARATION_RADII = 5
 
-# Halos in a realization by default, where the map has room for them.
+# The default number of halos in a realization, if the map has room for them.
 _DEFAULT_N_HALOS = 10
 
-# A halo recovers a peak of the original map if it adds this fraction of the peak's height or more.
+# A halo at a peak of the original map is recovered if it adds at least this fraction of the final
+# height of the peak.
 _MIN_ADDED_FRACTION = 0.5
 
-# Projected masses are within this radius, minus the mean surface density of the ring.
+# Projected masses are measured within this radius (proper), after subtraction of the mean surface
+# density in the ring.
 _MASS_RADIUS = 1 * u.Mpc
 _BACKGROUND_RING = [2, 3] * u.Mpc
 
@@ -101,48 +104,52 @@ def recover_halos(
     take_over: bool = False,
     progress: ProgressLike = None,
 ) -> HaloRecovery:
-    """Measure the fraction of injected halos that a mass map recovers.
+    """Measure the fraction of injected halos that are recovered as peaks of mass maps.
 
-    Each realization injects halos at random, well separated positions (`inject_halos`) and makes
-    the map again. A halo is **matched** if a peak above the threshold lies within ``radius`` of
-    it; the matching is one to one. A matched halo is **recovered** if the halo causes the peak:
-    either the map without halos has no matching peak and is below the threshold at that pixel, or
-    the halo adds at least half of the peak's height. Real structure stays in the map, where it
-    hides some halos and raises others above the threshold. Control positions without a halo, as
-    many as halos, measure the rate of chance matches. A map of randomly rotated galaxies in each
-    realization counts noise peaks.
+    Each realization injects halos into the catalog at random, well separated positions, as
+    `inject_halos` does, and reconstructs the map. A halo is **matched** if a peak above the
+    threshold lies within ``radius`` of the halo; the matching is one to one. A matched halo is
+    **recovered** if the halo causes the peak. This is the case if the map before injection has no
+    peak that matches the halo and is below the threshold at the pixel of the peak, or if the
+    injection adds at least half of the height of the peak.
+
+    Real structure stays in the map, where it hides some halos and raises others above the
+    threshold. In each realization, as many control positions without a halo measure the rate of
+    chance matches, and a map of randomly rotated galaxies measures the number of noise peaks.
 
     Parameters
     ----------
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     estimator : `~lensmap.estimators.Estimator`
-        The estimator of the maps.
+        The estimator that reconstructs the maps.
     m200c : `~astropy.units.Quantity`
-        The halo masses, one or several in rising order; 0 is no halo.
+        The halo masses M200c, one or several in rising order; 0 injects no halo.
     z_lens : float or array_like
-        The halo redshifts, one or several in rising order. All pairs of mass and redshift are
-        equally frequent.
+        The halo redshifts, one or several in rising order. All combinations of mass and redshift
+        are injected equally often.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of the galaxies or their distribution, as for `inject_halos`. None uses the
-        column ``redshift``.
+        The redshift of the galaxies, or their redshift distribution, as for `inject_halos`. If
+        None, the column ``redshift`` of the catalog.
     wcs : `~astropy.wcs.WCS` or None
-        The pixels of the maps, as for `lensmap.estimators.Estimator.reconstruct`.
+        The WCS of the maps, as for `lensmap.estimators.Estimator.reconstruct`.
     mask : object
-        The masked area, as for `lensmap.estimators.Estimator.reconstruct`. No halo is put on a
-        masked pixel. None masks nothing.
+        The masked area, as for `lensmap.estimators.Estimator.reconstruct`. No halo is injected on
+        masked pixels. None masks nothing.
     n_halos : int or None
-        The number of halos in each realization. Two halos are at least 5 ``radius`` apart, and at
-        least the sum of their r200c. None injects as many as fit, at most 10.
+        The number of halos in each realization. Two halos are separated by at least 5 times
+        ``radius``, and by at least the sum of their r200c. None injects as many halos as fit on the
+        map, but at most 10.
     n_realizations : int
-        The number of maps with halos, and of noise maps.
+        The number of realizations. Each realization has one map with halos and one noise-only map.
     threshold : float or `~astropy.units.Quantity`
-        The minimum value of a peak, in units of ``by``. A number density, in units of inverse
-        solid angle, sets the threshold above which the map without halos has that peak density.
+        The minimum height of a peak, in units of ``by``. Alternatively, a number density of peaks,
+        with a unit of inverse solid angle: the threshold is then chosen such that the map before
+        injection has this density of peaks.
     by : {"snr", "kappa"}
-        The peak statistic: signal-to-noise ratio or convergence. The noise is the uncertainty of
-        the map without halos; networks that predict a total uncertainty with each map use that of
-        each map.
+        The quantity in which peaks are detected: signal-to-noise ratio or convergence. The noise in
+        the ratio is the uncertainty of the map before injection. Only for networks that predict a
+        total uncertainty with each map, it is the uncertainty of each map.
     radius : `~astropy.units.Quantity` or str
         The maximum separation of a halo and its peak, an angle.
     min_separation : `~astropy.units.Quantity` or str
@@ -150,29 +157,30 @@ def recover_halos(
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology, as for `lensmap.cosmology.get_cosmology`.
     rng : None, int or `numpy.random.Generator`
-        Seed or generator for the positions of the halos, the rotations of the galaxies and drawn
-        redshifts. None uses the seed of ``folder``, or draws one.
+        Seed or generator for the positions of the halos, the rotations of the galaxies and
+        redshifts drawn from a distribution. None uses the seed stored in ``folder``, or draws a new
+        seed if there is none.
     folder : path-like or None
-        The folder for the results of each realization; created if it does not exist. The same call
-        resumes an interrupted run. A call with a larger ``n_realizations`` adds realizations. None
-        stores nothing.
+        The folder that stores the result of each realization; created if it does not exist. The
+        same call resumes an interrupted run. A call with a larger ``n_realizations`` adds
+        realizations. None stores nothing.
     overwrite : bool
-        Whether to remove realizations that are in the folder.
+        Whether to remove the realizations that are already in the folder.
     take_over : bool
-        Whether to take the folder from another run, which has died.
+        Whether to take over a folder that is locked by a run which no longer exists.
     progress : None, bool or callable
         Progress reports, as for ``lensmap.utils.track``.
 
     Returns
     -------
     HaloRecovery
-        The halos and their peaks, with recovery rates, masses and offsets.
+        The injected halos and their peaks, with recovery rates, masses and offsets.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, the map has no room for the halos, or the folder holds
-        realizations of other parameters or galaxies.
+        If a parameter is invalid, the map has no room for the halos, or the folder contains
+        realizations with other parameters or galaxies.
     RuntimeError
         If another run uses the folder.
     """
@@ -198,7 +206,7 @@ def recover_halos(
 
 @dataclass
 class _Trial:
-    """The galaxies, the map without halos and the settings, shared by all realizations."""
+    """What all realizations share: the galaxies, the map before injection and the settings."""
 
     catalog: CatalogLike
     estimator: Estimator
@@ -236,7 +244,7 @@ class _Trial:
         n_halos: int | None,
         threshold: float | u.Quantity,
     ) -> None:
-        """Make the map without halos, and set the attributes that depend on it."""
+        """Reconstruct the map before injection, and set the attributes that depend on this map."""
         masses, redshifts = _check_masses(m200c), _check_redshifts(z_lens)
         self.injector.efficiency(redshifts)  # raises for lenses behind all galaxies
         self.kinds = [self._kind(mass, z) for mass, z in product(masses, redshifts)]
@@ -254,7 +262,7 @@ class _Trial:
         self.masses, self.redshifts = masses, redshifts
 
     def _kind(self, mass: u.Quantity, z: float) -> dict:
-        """Return the columns and the angular size of halos of a mass and a redshift."""
+        """Return table columns and angular size (r200c, radians) for a halo mass and redshift."""
         cosmology = self.injector.cosmology
         if mass == 0:
             return {"m200c": mass, "redshift": z, "c200c": np.nan, "size": 0.0,
@@ -271,7 +279,7 @@ class _Trial:
         return {**kind, "size": size, "mass_true": projected[0] - background}
 
     def _threshold(self, threshold: float | u.Quantity) -> float:
-        """Return the threshold in units of ``by``."""
+        """Return the threshold in units of ``by``, converted if given as a density of peaks."""
         if not isinstance(threshold, u.Quantity) or threshold.unit == u.dimensionless_unscaled:
             return float(check_number(threshold, "threshold", "positive or a density", low=1e-300))
         peaks = find_peaks(self.kappa, 0.0, by=self.by, min_separation=self.min_separation)
@@ -284,7 +292,7 @@ class _Trial:
 
     @cached_property
     def settings(self) -> dict:
-        """Settings that all realizations of a run share, as plain strings and numbers."""
+        """The settings that all realizations share, as plain strings and numbers."""
         z_source = self.injector.z_source
         return {
             "m200c": self.masses.to_value(u.solMass).tolist(),
@@ -302,12 +310,12 @@ class _Trial:
     def realizations(
         self, numbers: Iterable[int], progress: ProgressLike
     ) -> Iterator[tuple[int, dict]]:
-        """Yield the number and the record of each of the given realizations."""
-        # All positions are drawn first: a map without room for the halos is an early error.
+        """Compute the realizations with the given numbers, and yield each number and record."""
+        # All positions are drawn first, to fail early if the map has no room for the halos.
         drawn = [(i, *self.draw(i)) for i in numbers]
         for i, halos, controls in track(drawn, len(drawn), progress, "realizations"):
             with warnings.catch_warnings():
-                # The map without halos has given the same warnings.
+                # The same warnings were already issued for the map before injection.
                 warnings.simplefilter("ignore", LensmapWarning)
                 rows, control_counts = self.recover(halos, controls)
                 n_noise_peaks = self.noise_peaks(i)
@@ -315,11 +323,11 @@ class _Trial:
 
     @property
     def facts(self) -> dict:
-        """The area in square degrees and the number of peaks of the map without halos."""
+        """The unmasked area (deg2) and the number of peaks of the map before injection."""
         return {"area": float(unmasked_area(self.kappa).value), "n_peaks": len(self.peaks)}
 
     def draw(self, i: int) -> tuple[QTable, SkyCoord]:
-        """Return the halos and the control positions of a realization."""
+        """Draw the halos and the control positions of a realization."""
         numbers = i * self.n_halos + np.arange(self.n_halos)
         kinds = [self.kinds[k % len(self.kinds)] for k in numbers]
         halos = QTable({
@@ -338,13 +346,13 @@ class _Trial:
         return halos, controls
 
     def _generators(self, i: int) -> list[np.random.Generator]:
-        """Return the generators of the positions and of the rotations of a realization."""
+        """Return the two random generators of a realization: for positions and for rotations."""
         return as_generator(np.random.SeedSequence(self.seed, spawn_key=(i,))).spawn(2)
 
     def _map_of(self, catalog: ShearCatalog) -> ConvergenceMap:
-        """Return the map of a catalog, with the noise of the map without halos if it has none."""
+        """Reconstruct a map, with the uncertainty of the map before injection unless it has one."""
         kind, estimator = self.estimator.chosen_uncertainty, self.estimator
-        # Halos do not change the noise, which may take many maps to estimate.
+        # Halos do not change the noise. It is not estimated again, which may take many maps.
         if kind is not None and not (kind.with_map and kind.meaning == "total"):
             estimator = estimator.replace(uncertainty=None)
         kappa = estimator.reconstruct(catalog, self.wcs, self.mask)
@@ -356,11 +364,14 @@ class _Trial:
         return find_peaks(kappa, self.threshold, by=self.by, min_separation=self.min_separation)
 
     def noise_peaks(self, i: int) -> int:
-        """Return the number of peaks in the map of randomly rotated galaxies."""
+        """Return the number of peaks in the noise-only map of realization i."""
         return len(self._peaks_of(self._map_of(self.injector.rotated(self._generators(i)[1]))))
 
     def recover(self, halos: QTable, controls: SkyCoord) -> tuple[QTable, dict[str, int]]:
-        """Return halos with the columns of their peaks, and the counts of control positions."""
+        """Inject halos, and match them and the control positions with the peaks of the map.
+
+        Return the halos with the columns of their peaks, and the counts of control positions.
+        """
         kappa = self._map_of(self.injector.inject(halos))
         peaks = self._peaks_of(kappa)
         for name, values in self._match(peaks, halos).items():
@@ -372,7 +383,10 @@ class _Trial:
         }}
 
     def _match(self, peaks: Table, positions: QTable) -> dict[str, Any]:
-        """Return the columns of `HaloRecovery.halos` that describe the peak at each position."""
+        """Return the columns of `HaloRecovery.halos` that describe the peak at each position.
+
+        Positions of halos and control positions are treated in the same way.
+        """
         match, n = match_peaks(peaks, positions, self.radius), len(positions)
         original_match = match_peaks(self.peaks, positions, self.radius)
         peak, row = match["peak"], match["reference"]
@@ -399,7 +413,7 @@ class _Trial:
         }
 
     def _masses(self, kappa: ConvergenceMap, halos: QTable) -> u.Quantity:
-        """Return the projected masses of the map at the peaks of halos; NaN without a peak."""
+        """Return the projected mass at the peak of each halo; NaN for halos without a peak."""
         result = np.full(len(halos), np.nan) * u.solMass
         rows = np.flatnonzero(halos["matched"])
         if len(rows):
@@ -413,7 +427,7 @@ class _Trial:
 
 
 def _check_masses(m200c: u.Quantity) -> u.Quantity:
-    """Return halo masses as an array in solar masses."""
+    """Check halo masses, and return them as an array in solar masses."""
     if not isinstance(m200c, u.Quantity) or not m200c.unit.is_equivalent(u.solMass):
         raise ParameterTypeError(
             "m200c", "masses with a unit, such as [1e14, 2e14] * u.solMass", repr(m200c)
@@ -424,14 +438,14 @@ def _check_masses(m200c: u.Quantity) -> u.Quantity:
 
 
 def _check_redshifts(z_lens: ArrayLike) -> np.ndarray:
-    """Return halo redshifts as an array."""
+    """Check halo redshifts, and return them as an array."""
     redshifts = np.atleast_1d(np.asarray(z_lens, dtype=float))
     _check_list(redshifts, "z_lens", "positive", 1e-4)
     return redshifts
 
 
 def _check_list(values: np.ndarray, name: str, allowed: str, low: float) -> None:
-    """Require one number or a rising list of numbers of at least ``low``."""
+    """Check that values are one number or several rising numbers, each at least ``low``."""
     if values.ndim != 1 or len(values) == 0:
         raise ParameterError(name, "one number or several", f"of shape {values.shape}")
     for value in values:

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`HaloRecovery`: injected halos, their peaks and recovery rates."""
+"""The result of an injection-and-recovery test: injected halos, their peaks and recovery rates."""
 
 from __future__ import annotations
 
@@ -28,27 +28,30 @@ __all__ = ["HaloRecovery"]
 
 @dataclass(frozen=True, eq=False)
 class HaloRecovery:
-    r"""Injected halos and their recovery, the result of `recover_halos`.
+    r"""Injected halos and the peaks that recover them, as returned by `recover_halos`.
 
     Attributes
     ----------
     halos : `~astropy.table.QTable`
         One row for each halo, with the columns
 
-        - ``realization``: its number, from 0; ``ra``, ``dec``: the injected position (ICRS,
-          degrees);
-        - ``m200c``, ``redshift``, ``c200c``: the injected halo; ``mass_true``: the projected mass
-          of its NFW profile within 1 Mpc, minus the mean surface density from 2 to 3 Mpc;
+        - ``realization``: the number of the realization, from 0; ``ra``, ``dec``: the injected
+          position (ICRS, degrees);
+        - ``m200c``, ``redshift``, ``c200c``: mass, redshift and concentration of the injected halo;
+          ``mass_true``: the projected mass of its NFW profile within 1 Mpc (proper), after
+          subtraction of the mean surface density in a ring from 2 to 3 Mpc;
         - ``matched``: whether a peak above the threshold matches the halo; ``already``: whether a
-          peak of the map without halos does; ``recovered``: whether the halo causes its peak;
+          peak of the map before injection matches the position; ``recovered``: whether the halo
+          causes the matching peak;
         - ``peak_ra``, ``peak_dec``, ``kappa``, ``snr``: position and values of the peak;
-          ``kappa_before``: the convergence without halos at the pixel of the peak; ``offset``: the
-          separation of peak and halo (arcmin);
-        - ``mass_map``: the projected mass of the map around the peak, in the same aperture and
-          ring as ``mass_true``, with noise and real structure included.
+          ``kappa_before``: the convergence at the pixel of the peak in the map before injection;
+          ``offset``: the separation of peak and halo (arcmin);
+        - ``mass_map``: the projected mass around the peak in the map with halos, in the same
+          aperture and ring as ``mass_true``. It includes noise and real structure.
 
-        The columns of a peak are NaN for halos that are not matched. The metadata hold the
-        settings and the counts of controls and noise peaks.
+        For halos without a matching peak, the columns of the peak are NaN. The metadata contain the
+        settings, the counts of matched and recovered control positions, and the numbers of peaks in
+        noise-only maps.
     """
 
     halos: QTable
@@ -62,12 +65,12 @@ class HaloRecovery:
         settings : dict
             The settings that all realizations share.
         facts : dict
-            ``area`` (deg2) and ``n_peaks`` of the map without halos.
+            ``area`` (deg2) and ``n_peaks``, the number of peaks, of the map before injection.
 
         Returns
         -------
         HaloRecovery
-            A result without rows.
+            A result whose table of halos has no rows.
         """
         meta = {"settings": settings, **facts, "noise_peaks": [],
                 "controls": {"n": 0, "matched": 0, "recovered": 0}}
@@ -76,17 +79,17 @@ class HaloRecovery:
     def with_realization(
         self, halos: QTable, controls: dict[str, int], noise_peaks: int
     ) -> HaloRecovery:
-        """Return a result with one more realization.
+        """Return a new result with one more realization.
 
         Parameters
         ----------
         halos : `~astropy.table.QTable`
-            The rows of the realization.
+            The halos of the realization, with the columns of `HaloRecovery.halos`.
         controls : dict
-            The number ``n`` of control positions, and how many of them are ``matched`` and
-            ``recovered``.
+            The number of control positions (``n``), and the numbers of those that are ``matched``
+            and ``recovered``.
         noise_peaks : int
-            The number of peaks in the noise map.
+            The number of peaks in the noise-only map of the realization.
 
         Returns
         -------
@@ -102,12 +105,12 @@ class HaloRecovery:
 
     @classmethod
     def from_run(cls, run: RunFolder) -> HaloRecovery:
-        """Collect the realizations of a run.
+        """Collect the realizations stored in a run folder.
 
         Parameters
         ----------
-        run : ``lensmap.utils.RunFolder``
-            The folder of `recover_halos`.
+        run : `lensmap.utils.RunFolder`
+            The run folder of `recover_halos`.
 
         Returns
         -------
@@ -130,8 +133,8 @@ class HaloRecovery:
         Parameters
         ----------
         path : path-like
-            A file written by `write`, or the ``folder`` of `recover_halos`, which may still be
-            running.
+            A file written by `write`, or the ``folder`` of a call of `recover_halos`, which may
+            still be running.
 
         Returns
         -------
@@ -143,7 +146,7 @@ class HaloRecovery:
         FileNotFoundError
             If the path does not exist.
         ValueError
-            If the file does not hold injected halos.
+            If the file is not a table of injected halos.
         """
         if Path(path).is_dir():
             return cls.from_run(read_run(path))
@@ -156,12 +159,12 @@ class HaloRecovery:
         return cls(table)
 
     def write(self, path: PathLike, *, overwrite: bool = False) -> None:
-        """Write the result to a file, atomically.
+        """Write the result to a file, so that an interruption leaves no incomplete file.
 
         Parameters
         ----------
         path : path-like
-            The file. Its format is ECSV whatever its suffix, which keeps units and metadata.
+            The file. Whatever its suffix, the format is ECSV, which keeps units and metadata.
         overwrite : bool
             Whether to replace an existing file.
 
@@ -184,7 +187,7 @@ class HaloRecovery:
 
     @property
     def size(self) -> str:
-        """The numbers of halos and realizations, such as ``"20 halos in 2 realizations"``."""
+        """The numbers of halos and realizations as text, e.g. ``"20 halos in 2 realizations"``."""
         def count(n: int, noun: str) -> str:
             return f"{n} {noun}{'' if n == 1 else 's'}"
 
@@ -206,12 +209,12 @@ class HaloRecovery:
 
     @property
     def threshold(self) -> float:
-        """The minimum value of a peak, in units of ``by``."""
+        """The minimum height of a peak, in units of ``by``."""
         return self.settings["threshold"]
 
     @property
     def by(self) -> str:
-        """The peak statistic, ``"snr"`` or ``"kappa"``."""
+        """The quantity in which peaks are detected, ``"snr"`` or ``"kappa"``."""
         return self.settings["by"]
 
     @property
@@ -221,7 +224,7 @@ class HaloRecovery:
 
     @property
     def wcs(self) -> WCS:
-        """The pixels of the maps; ``array_shape`` is set."""
+        """The WCS of the maps; its ``array_shape`` is their shape."""
         header = fits.Header.fromstring(self.settings["wcs"])
         wcs = WCS(header)
         wcs.array_shape = tuple(self.settings["shape"])
@@ -229,12 +232,12 @@ class HaloRecovery:
 
     @property
     def peak_density(self) -> u.Quantity:
-        """The number of peaks in the map without halos per square degree."""
+        """The number density of peaks in the map before injection, per square degree."""
         return self._meta["n_peaks"] / (self._meta["area"] * u.deg**2)
 
     @property
     def n_controls(self) -> int:
-        """The number of control positions, which have no halo."""
+        """The number of control positions, at which no halo is injected."""
         return self._meta["controls"]["n"]
 
     @property
@@ -252,13 +255,13 @@ class HaloRecovery:
         return counts[name] / counts["n"] if counts["n"] else np.nan
 
     def false_positives(self) -> tuple[u.Quantity, u.Quantity, u.Quantity]:
-        """Return the density of noise peaks above the threshold.
+        """Return the number density of peaks above the threshold in noise-only maps.
 
         Returns
         -------
         rate, low, high : `~astropy.units.Quantity`
-            The mean number of peaks per square degree in maps of randomly rotated galaxies, and
-            its 68 per cent interval (Poisson).
+            The mean number of peaks per square degree in maps of randomly rotated galaxies, and the
+            ends of its 68 per cent Poisson interval.
         """
         counts, area = self._meta["noise_peaks"], self._meta["area"] * u.deg**2
         total, number = sum(counts), max(len(counts), 1)
@@ -266,25 +269,28 @@ class HaloRecovery:
         return tuple(float(n) / number / area for n in (total, low, high))
 
     def summary(self) -> QTable:
-        r"""Return completeness, mass ratios and offsets for each mass and redshift.
+        r"""Summarize completeness, mass ratios and offsets for each halo mass and redshift.
 
         Returns
         -------
         `~astropy.table.QTable`
             One row for each mass and redshift, with the columns
 
-            - ``m200c``, ``redshift``; ``n``, ``n_matched``, ``n_recovered``: the numbers of
-              injected, matched and recovered halos;
+            - ``m200c``, ``redshift``: the halo mass (solar masses) and redshift;
+            - ``n``, ``n_matched``, ``n_recovered``: the numbers of injected, matched and recovered
+              halos;
             - ``rate``: the recovered fraction f; ``rate_low``, ``rate_high``: its 68 per cent
-              interval (binomial, Jeffreys); ``chance``: the fraction :math:`f_0` of control
-              positions that count as recovered; ``corrected``, ``corrected_low``,
-              ``corrected_high``: the rate and its interval corrected for chance matches,
-              :math:`(f - f_0) / (1 - f_0)`;
-            - of the recovered halos: ``snr``, the median signal-to-noise ratio of their peaks;
-              ``offset``, the median separation of peak and halo; ``mass_ratio``, the mean of
-              ``mass_map`` over ``mass_true``; ``mass_ratio_err``, the standard error of that mean;
-              ``mass_scatter``, the standard deviation of the ratio. NaN where too few halos are
-              recovered.
+              interval (binomial, Jeffreys);
+            - ``chance``: the fraction :math:`f_0` of control positions that count as recovered;
+            - ``corrected``, ``corrected_low``, ``corrected_high``: the recovered fraction and its
+              interval after correction for chance matches, :math:`(f - f_0) / (1 - f_0)`;
+            - ``snr``: the median signal-to-noise ratio of the peaks of recovered halos;
+            - ``offset``: the median separation (arcmin) of recovered halos and their peaks;
+            - ``mass_ratio``: the mean of ``mass_map / mass_true`` over the recovered halos;
+              ``mass_ratio_err``: the standard error of this mean; ``mass_scatter``: the standard
+              deviation of ``mass_map / mass_true``.
+
+            The last five columns are NaN if too few halos are recovered.
         """
         rows = []
         for mass in self.settings["m200c"]:
@@ -319,16 +325,17 @@ class HaloRecovery:
         }
 
     def _select(self, mass: float, z: float) -> QTable:
-        """Return the halos of a mass and a redshift."""
+        """Return the halos with a given mass and redshift."""
         if not len(self):
             return self.halos
         same = np.isclose(self.halos["m200c"].to_value(u.solMass), mass, rtol=1e-9, atol=0)
         return self.halos[same & np.isclose(self.halos["redshift"], z, rtol=0, atol=1e-9)]
 
     def cells(self, n_cells: int = 4) -> QTable:
-        """Return the recovered fraction in coarse cells of the map.
+        """Measure the recovered fraction in coarse rectangular cells of the map.
 
-        All masses and redshifts are pooled. The rates are not corrected for chance matches.
+        Halos of all masses and redshifts are counted together. The fractions are not corrected for
+        chance matches.
 
         Parameters
         ----------
@@ -338,11 +345,15 @@ class HaloRecovery:
         Returns
         -------
         `~astropy.table.QTable`
-            One row for each cell, with the columns ``row``, ``column`` (from 0, along y and x),
-            ``x_low``, ``x_high``, ``y_low``, ``y_high`` (pixel coordinates; pixel edges are at
-            half-integers), ``ra``, ``dec`` (of the center), ``n``, ``n_recovered`` (numbers of
-            injected and recovered halos), ``rate``, ``rate_low``, ``rate_high`` (the recovered
-            fraction and its 68 per cent interval; NaN without halos).
+            One row for each cell, with the columns
+
+            - ``row``, ``column``: the number of the cell along y and along x, from 0;
+            - ``x_low``, ``x_high``, ``y_low``, ``y_high``: the edges of the cell in pixel
+              coordinates, in which pixels have their centers at integers;
+            - ``ra``, ``dec``: the center of the cell (ICRS);
+            - ``n``, ``n_recovered``: the numbers of injected and recovered halos;
+            - ``rate``, ``rate_low``, ``rate_high``: the recovered fraction and its 68 per cent
+              interval; NaN in cells without halos.
         """
         check_count(n_cells, "n_cells", minimum=1)
         wcs = self.wcs
@@ -372,6 +383,6 @@ class HaloRecovery:
 
 
 def _rates(k: int, n: int) -> dict[str, float]:
-    """Return the rate of k successes in n trials and its interval."""
+    """Return the fraction of k successes in n trials and its 68 per cent interval, by name."""
     rate, (low, high) = binomial_rate(np.array([k]), np.array([n]))
     return {"rate": float(rate[0]), "rate_low": float(low[0]), "rate_high": float(high[0])}

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The run folder of `recover_halos`."""
+"""The folder in which `recover_halos` stores its realizations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["open_run", "read_run", "stored_seed"]
 
 _KIND, _SCHEMA = "recovery of halos", 1
 
-# Increased whenever the same settings give different numbers.
+# Increase this number whenever a change of the code gives different results for the same settings.
 _ALGORITHM = 1
 
 
@@ -28,11 +28,11 @@ def open_run(
     folder : path-like
         The folder; created if it does not exist.
     settings : dict
-        The settings of the run.
+        The settings that all realizations share.
     overwrite : bool
-        Whether to remove realizations that are in the folder.
+        Whether to remove the realizations that are already in the folder.
     take_over : bool
-        Whether to take the folder from another run, which has died.
+        Whether to take over a folder that is locked by a run which no longer exists.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def read_run(folder: PathLike) -> RunFolder:
 
 
 def stored_seed(folder: PathLike) -> int | None:
-    """Return the seed of the run in a folder.
+    """Return the seed stored in a run folder.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def stored_seed(folder: PathLike) -> int | None:
     Returns
     -------
     int or None
-        The seed; None if the folder has no run.
+        The seed; None if there is no run in the folder.
     """
     try:
         return read_run(folder).settings["seed"]
