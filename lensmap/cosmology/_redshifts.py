@@ -132,7 +132,7 @@ class SourceRedshifts:
         return cls(points, points**beta * np.exp(-((points / z0) ** alpha)))
 
     @staticmethod
-    def available_presets():
+    def available_presets() -> list[str]:
         """Return the names of the predefined distributions, for `preset`.
 
         Returns

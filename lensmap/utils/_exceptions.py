@@ -7,6 +7,7 @@ Both serialize to the same record, ``{"code", "parameter", "message"}``, for pip
 import re
 import sys
 import warnings
+from collections.abc import Callable
 
 from astropy.utils.exceptions import AstropyUserWarning
 
@@ -64,7 +65,15 @@ class ParameterError(ValueError):
 
     code = "parameter"
 
-    def __init__(self, parameter, allowed, found=None, remedy=None, *, verb="be"):
+    def __init__(
+        self,
+        parameter: str,
+        allowed: str,
+        found: str | None = None,
+        remedy: str | None = None,
+        *,
+        verb: str = "be",
+    ) -> None:
         self.parameter, self.allowed, self.found = parameter, allowed, found
         self.remedy, self.verb = remedy, verb
         super().__init__(self.describe())
@@ -75,7 +84,7 @@ class ParameterError(ValueError):
             type(self), self.parameter, self.allowed, self.found, self.remedy, self.verb
         )
 
-    def describe(self, show=None):
+    def describe(self, show: Callable[[str, str | None], str] | None = None) -> str:
         """Return the message.
 
         Parameters
@@ -96,7 +105,7 @@ class ParameterError(ValueError):
             text += f", not {self.found}"
         return text if self.remedy is None else f"{text}: {_filled(self.remedy, show)}"
 
-    def to_record(self):
+    def to_record(self) -> dict[str, str | None]:
         """Return the error as plain values.
 
         Returns
@@ -126,14 +135,14 @@ class RunError(Exception):
 
     code = "run"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.describe()
 
-    def describe(self, show=None):
+    def describe(self, show: Callable[[str, str | None], str] | None = None) -> str:
         """Return the message; ``show`` is as for `ParameterError.describe`."""
         return _filled(self.args[0], _as_in_python if show is None else show)
 
-    def to_record(self):
+    def to_record(self) -> dict[str, str | None]:
         """Return the error as plain values.
 
         Returns
@@ -181,9 +190,9 @@ class LensmapWarning(AstropyUserWarning):
     """
 
     code = "lensmap"
-    parameter = None
+    parameter: str | None = None
 
-    def to_record(self):
+    def to_record(self) -> dict[str, str | None]:
         """Return the warning as plain values.
 
         Returns
@@ -212,7 +221,12 @@ class MapWarning(LensmapWarning):
     code = "map"
 
 
-def warn_user(message, category, code=None, parameter=None):
+def warn_user(
+    message: str,
+    category: type[LensmapWarning],
+    code: str | None = None,
+    parameter: str | None = None,
+) -> None:
     """Issue a warning at the line of user code that called lensmap.
 
     Parameters

@@ -151,7 +151,7 @@ def test_filaments(run, tmp_path):
         (["peaks", "+kappa.fits", "-o", "=p.doc"], "must end in one of"),
         (["peaks", "+kappa.fits", "--regions", "=p.txt"],
          "--regions must end in .reg, .ds9 or .crtf, not '"),
-        (["peaks", "+kappa.fits", "--plot", "=p.doc"], "--plot must end in one of .avif, "),
+        (["peaks", "+kappa.fits", "--plot", "=p.doc"], "--plot must end in one of ."),
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc"], "needs --z-lens and --z-source"),
         (["peaks", "+kappa.fits", "--ring", "1deg", "2deg"], "--ring needs --mass-within"),
         (["peaks", "+kappa.fits", "--mass-within", "0Mpc", "--z-lens", 0.3, "--z-source", 1],
