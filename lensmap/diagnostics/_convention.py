@@ -1,9 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Test of the declared sign convention of a catalog on its galaxies.
 
-The handedness follows from the E and B power: lensing makes E-modes only, and a mirrored catalog
-has them spread evenly over E and B. Power does not depend on the overall sign, which follows from
-the skewness of the convergence, or from the convergence at the positions of clusters.
+The E and B power gives the handedness: lensing makes E-modes only, and in a mirrored catalog the
+lensing power is spread evenly over E and B. Power does not depend on the overall sign of the
+ellipticities. The overall sign follows from the skewness of the convergence, or from the
+convergence at the positions of clusters.
 """
 
 from __future__ import annotations
@@ -35,17 +36,17 @@ if TYPE_CHECKING:
 
 __all__ = ["check_convention", "ConventionCheck"]
 
-_MIN_SIGMA = 3.0  # of a decision
+_MIN_SIGMA = 3.0  # below this significance, a test is undecided
 
-# Standard deviations of Gaussians, from the size of clusters to that of large-scale structure.
+# Standard deviations of the Gaussian smoothings, from cluster scales to large-scale structure.
 _SMOOTHINGS_ARCMIN = (1.0, 2.0, 4.0)
 
-_MAX_PIXELS = 512  # along a side of the map
+_MAX_PIXELS = 512  # along the longer side of the map
 
 
 @dataclass(frozen=True)
 class ConventionCheck:
-    """The result of a test of a declared convention.
+    """The result of the test of a catalog's declared sign convention.
 
     Attributes
     ----------
@@ -54,20 +55,24 @@ class ConventionCheck:
     handedness : str
         ``"as declared"``, ``"mirrored"`` or ``"undecided"`` (below 3 sigma).
     handedness_significance : float
-        In sigma of random rotations; positive values favor the declared handedness.
+        The significance of the handedness, in units of its scatter among random rotations of
+        the galaxies. Positive values favor the declared handedness.
     sign : str
-        The overall sign: ``"as declared"``, ``"reversed"`` or ``"undecided"``. It assumes the
-        handedness of the test or, if that is undecided, the declared one.
+        The overall sign: ``"as declared"``, ``"reversed"`` or ``"undecided"``. The test of the
+        sign uses the handedness that was found or, if the handedness is undecided, the declared
+        handedness.
     sign_significance : float
-        In sigma of random rotations; positive values favor the declared sign.
+        The significance of the overall sign, in units of its scatter among random rotations of
+        the galaxies. Positive values favor the declared sign.
     sign_from : str
         The statistic of the sign test, ``"skewness"`` or ``"positions"``.
     n_positions : int
-        The number of given positions on the map.
+        The number of the given positions that lie on the map.
     choices : `~astropy.table.Table`
-        The four sign choices: ``convention``, the excess of E and B power over shape noise
-        (``e_excess``, ``b_excess``), the skewness of E and the mean kappa at the positions
-        (``skewness``, ``at_positions``; NaN without positions), all in sigma.
+        The four possible conventions, one in each row, with statistics in sigma: the excess of E
+        and B power over shape noise (``e_excess``, ``b_excess``), the skewness of the E map
+        (``skewness``) and the mean kappa at the positions (``at_positions``; NaN without
+        positions).
     """
 
     declared: str
@@ -81,14 +86,15 @@ class ConventionCheck:
 
     @property
     def clearly_wrong(self) -> bool:
-        """Whether handedness or sign contradict the declaration at 3 sigma or more."""
+        """Whether the handedness or the sign contradicts the declaration at 3 sigma or more."""
         return self.handedness == "mirrored" or self.sign == "reversed"
 
     @property
     def suggestions(self) -> list[str]:
-        """The conventions that the tests allow, most likely first.
+        """The conventions that the tests allow, the declared one first if it is among them.
 
-        One if both tests are decided, two if one is, all four if none is.
+        There is one if both tests are decided, two if one test is undecided, and four if both
+        are undecided.
         """
         s1, s2 = convention_signs(self.declared)
         hands = {"as declared": [1], "mirrored": [-1], "undecided": [1, -1]}[self.handedness]
@@ -137,29 +143,31 @@ def check_convention(
 ) -> ConventionCheck:
     """Test the declared convention of a catalog on its galaxies.
 
-    The test of the handedness compares E minus B power of the catalog and of its mirror image.
-    The test of the overall sign uses the skewness of the E map or, which is more sensitive, the
-    mean kappa at the positions of known masses. Significances come from random rotations of the
-    galaxies; below 3 sigma a test is "undecided". An excess of E power alone proves nothing,
-    because the wrong handedness has one too, with an equal excess of B power.
+    The test of the handedness compares the E minus B power of the catalog with that of its mirror
+    image. The test of the overall sign uses the mean kappa at the positions of known masses or,
+    without positions, the less sensitive skewness of the E map. Significances come from random
+    rotations of the galaxies; below 3 sigma a test is "undecided". An excess of E power alone
+    proves nothing: a catalog with the wrong handedness has an excess of E power too, but with an
+    equal excess of B power.
 
     Parameters
     ----------
     catalog : ShearCatalog or `~astropy.table.Table`
         The galaxies.
     positions : `~astropy.coordinates.SkyCoord` or None
-        Positions of known masses, such as clusters; None uses the skewness.
+        The positions of known masses, such as clusters. If None, the overall sign is tested with
+        the skewness of the E map.
     n_rotations : int
         The number of random rotations, at least 30.
     rng : None, int or `numpy.random.Generator`
-        The source of random numbers; None is different in each call.
+        Seed or generator for the random rotations. None draws a new seed in each call.
     progress : None, bool or callable
-        As for ``lensmap.utils.track``; None is silent.
+        As for ``lensmap.utils.track``; None shows no progress.
 
     Returns
     -------
     ConventionCheck
-        The result; ``print`` shows it.
+        The result of the test, which ``print`` shows as text.
 
     Raises
     ------
@@ -183,14 +191,15 @@ def check_convention(
 
 
 class _TestMaps:
-    """E and B maps at several scales, of a catalog and of its mirror image.
+    """E and B maps of a catalog and of its mirror image, at several smoothing scales.
 
     Attributes
     ----------
     weighted : `numpy.ndarray`
-        Complex64, ``(n,)``: weight times ellipticity of each galaxy.
+        The weight times the complex ellipticity of each galaxy, complex64, ``(n,)``.
     indices : tuple of `numpy.ndarray` or None
-        Rows and columns of the pixels at the given positions.
+        The rows and columns of the pixels at the positions of known masses. None if no positions
+        were given.
     """
 
     def __init__(self, catalog: ShearCatalog, positions: SkyCoord | None) -> None:
@@ -229,25 +238,27 @@ class _TestMaps:
         return rows[on_map], columns[on_map]
 
     def statistics(self, weighted: np.ndarray) -> np.ndarray:
-        """Return the statistics of the maps of weighted ellipticities and of their mirror image.
+        """Return the statistics of the maps of a catalog and of its mirror image.
 
         Parameters
         ----------
         weighted : `numpy.ndarray`
-            Complex64, ``(n,)``: weight times ellipticity of each galaxy.
+            The weight times the complex ellipticity of each galaxy, complex64, ``(n,)``.
 
         Returns
         -------
         `numpy.ndarray`
-            ``(2, n_scales, 5)``: for the catalog and its mirror image, variance of E, variance of
-            B, skewness of E, skewness of B, and mean of E at the positions.
+            An array ``(2, n_scales, 5)``. The first axis is the catalog and its mirror image, the
+            second the smoothing scale. The last axis holds the variance of E, the variance of B,
+            the skewness of E, the skewness of B, and the mean of E at the positions.
         """
         return np.array([self._statistics_by_scale(w) for w in (weighted, _mirrored(weighted))])
 
     def _statistics_by_scale(self, weighted: np.ndarray) -> list[list[float]]:
         pixel = self._frame.to_pixel_basis(weighted, self._rotation)
-        # On a field that is not square, a constant ellipticity (a bias, not lensing) has unequal
-        # E and B power. Random rotations have none, so that it would seem significant.
+        # Subtract the mean ellipticity, which comes from a bias and not from lensing. On a field
+        # that is not square, a constant ellipticity has unequal E and B power. The random
+        # rotations have no mean ellipticity, so the difference would seem significant.
         pixel = pixel - self._fraction * pixel.sum()
         real, imaginary = self._assignment.sums(pixel.real, pixel.imag)
         shear, _ = normalized_smooth(
@@ -269,7 +280,10 @@ class _TestMaps:
 
 
 def _additive_bias(catalog: ShearCatalog) -> np.ndarray | np.complex64:
-    """Return the additive bias of ellipticities: the response times c, which is one of shear."""
+    """Return the additive bias of the ellipticities: the response times c.
+
+    The columns ``c1`` and ``c2`` are biases of the shear, not of the ellipticity.
+    """
     c1, c2 = catalog["c1"], catalog["c2"]
     if c1 is None and c2 is None:
         return np.complex64(0)
@@ -279,13 +293,13 @@ def _additive_bias(catalog: ShearCatalog) -> np.ndarray | np.complex64:
 
 
 def _mirrored(e: np.ndarray) -> np.ndarray:
-    """Return ellipticities of the opposite handedness."""
+    """Return the ellipticities with the opposite handedness."""
     e1, e2 = to_celestial(e.real, e.imag, "euclidean")
     return e1 + 1j * e2
 
 
 def _moments(values: np.ndarray) -> list[float]:
-    """Return the variances and then the skewnesses of the real and the imaginary part."""
+    """Return the variances of the real and imaginary parts, then the skewness of each."""
     values = values - values.mean()
     variances = [float(np.mean(part * part)) for part in (values.real, values.imag)]
     # numpy's power is slow in single precision, a product is not.
@@ -298,27 +312,29 @@ def _moments(values: np.ndarray) -> list[float]:
 
 
 def _pixel_scale(catalog: ShearCatalog) -> u.Quantity:
-    """Return a pixel scale for the smallest smoothing, or a larger one for a large field."""
+    """Return a pixel scale that resolves the smallest smoothing; larger for very large fields."""
     smallest = 0.5 * u.arcmin
     wcs = make_wcs(catalog, 10 * smallest)
     return max(smallest, 10 * smallest * max(wcs.array_shape) / _MAX_PIXELS)
 
 
 def _significance(data: np.ndarray, null: np.ndarray) -> float:
-    """Return the significance of a statistic, combined over scales.
+    """Return the significance of a statistic, combined over the smoothing scales.
+
+    The statistic at each scale is divided by its scatter among the random rotations, and the
+    ratios are summed. The significance is this sum divided by its own scatter.
 
     Parameters
     ----------
     data : `numpy.ndarray`
-        The statistic of the catalog, ``(n_scales,)``.
+        The statistic of the catalog at each smoothing scale, ``(n_scales,)``.
     null : `numpy.ndarray`
-        The statistic of random rotations, ``(n_rotations, n_scales)``, whose mean is 0.
+        The statistic of each random rotation, ``(n_rotations, n_scales)``. Its expected mean is 0.
 
     Returns
     -------
     float
-        The sum over scales, each in units of its own scatter, in units of the scatter of that
-        sum.
+        The significance in sigma.
     """
     scatter = np.sqrt(np.mean(null**2, axis=0))
     scatter[scatter == 0] = np.inf
@@ -337,16 +353,17 @@ def _verdict(
     catalog : ShearCatalog
         The catalog.
     maps : _TestMaps
-        Its maps.
+        The maps of the catalog.
     data : `numpy.ndarray`
-        The statistics of the catalog, ``(2, n_scales, 5)``.
+        The statistics of the catalog, ``(2, n_scales, 5)``, as returned by
+        ``_TestMaps.statistics``.
     null : `numpy.ndarray`
-        The statistics of random rotations, ``(n_rotations, 2, n_scales, 5)``.
+        The statistics of each random rotation, ``(n_rotations, 2, n_scales, 5)``.
 
     Returns
     -------
     ConventionCheck
-        The result.
+        The result of the test.
     """
     difference = data[..., 0] - data[..., 1]
     null_difference = null[..., 0] - null[..., 1]
@@ -374,7 +391,10 @@ def _verdict(
 
 
 def _pool(null: np.ndarray, *indices: int) -> np.ndarray:
-    """Pool statistics of random rotations with the same distribution: both hands, E and B."""
+    """Pool the statistics of random rotations that share a distribution.
+
+    In noise, both handednesses have the same distribution, and so do the E and B statistics.
+    """
     return np.concatenate([null[:, hand, :, i] for hand in (0, 1) for i in indices])
 
 
@@ -391,7 +411,7 @@ def _choices(
     skewness: Sequence[float],
     at_positions: Sequence[float],
 ) -> Table:
-    """Return the table of the four sign choices."""
+    """Return the table of the four possible conventions and their statistics."""
     s1, s2 = convention_signs(catalog.convention)
     noise = _pool(null, 0, 1)
     mean = noise.mean(axis=0)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["summarize_catalog", "CatalogSummary"]
 
-# Cells with fewer galaxies would leave gaps in the area, larger cells would widen its edge.
+# With fewer galaxies per cell, empty cells would leave gaps in the covered area. Larger cells would
+# extend the area beyond the edge of the catalog.
 _GALAXIES_PER_CELL = 10
 
 
@@ -29,7 +30,7 @@ class CatalogSummary:
     n_galaxies : int
         The number of usable galaxies.
     n_left_out : dict
-        From the cause to the number of rows left out.
+        The number of rows left out of the catalog, for each cause.
     area : `~astropy.units.Quantity`
         The approximate area that the galaxies cover, in square degrees.
     density : `~astropy.units.Quantity`
@@ -37,24 +38,24 @@ class CatalogSummary:
     effective_density : `~astropy.units.Quantity`
         The effective number of galaxies, (sum w)^2 / sum w^2, per square arcminute.
     scatter : float
-        The weighted scatter of the ellipticities per component, with intrinsic dispersion and
-        measurement errors.
+        The weighted scatter of the ellipticities per component. It includes the intrinsic
+        dispersion and the measurement errors.
     n_above_one : int
-        The number of galaxies with a modulus of the ellipticity above 1.
+        The number of galaxies whose ellipticity has a modulus above 1.
     n_zero_weight : int
         The number of galaxies with a weight of 0.
     n_duplicates : int
-        The number of galaxies at the position of a preceding one.
+        The number of galaxies at the same position as an earlier galaxy of the catalog.
     mean_e1, mean_e2 : float
-        The weighted mean ellipticity (celestial).
+        The weighted mean ellipticity, in the celestial convention.
     columns : tuple of str
         The columns of the catalog, with lensmap's names.
     convention, kind : str
-        The declared convention and kind.
+        The declared sign convention, and the declared kind of ellipticity.
     preset : str or None
-        The preset of the column names; None if they were all given.
+        The preset of column names with which the catalog was read. None if no preset was used.
     m, response : float
-        The mean multiplicative bias, and the mean response per component.
+        The mean multiplicative shear bias, and the mean shear response per component.
     """
 
     n_galaxies: int
@@ -97,7 +98,7 @@ class CatalogSummary:
 
 
 def summarize_catalog(catalog: CatalogLike) -> CatalogSummary:
-    """Summarize a catalog.
+    """Summarize a catalog: number, density and scatter of its galaxies, and its calibration.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def summarize_catalog(catalog: CatalogLike) -> CatalogSummary:
     Returns
     -------
     CatalogSummary
-        The summary.
+        The summary of the catalog, which ``print`` shows as text.
     """
     catalog = as_shear_catalog(catalog)
     w = np.ones(len(catalog)) if catalog.weight is None else catalog.weight.astype(float)
@@ -139,10 +140,12 @@ def summarize_catalog(catalog: CatalogLike) -> CatalogSummary:
 
 
 def _covered_area(ra: np.ndarray, dec: np.ndarray) -> u.Quantity:
-    """Return the area of the cells that hold galaxies, at the finest resolution without gaps.
+    """Return the area of the sky that the galaxies cover.
 
-    The cells divide rings of declination into nearly square parts. All cells of a ring have the
-    same area, and the poles need no special case.
+    The area is that of the occupied cells of a grid on the sky, at the finest resolution at which
+    the occupied cells hold about 10 galaxies on average, so that few gaps are left. The cells
+    divide rings of declination into nearly square parts. All cells of a ring have the same area,
+    and the poles need no special case.
     """
     lon, lat = np.radians(np.remainder(ra, 360.0)), np.radians(dec)
     for size in np.radians(2.0 ** np.arange(-6, 5)):  # 1 arcmin to 16 deg
