@@ -1,9 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Masks from boolean arrays, regions, images, MOCs and star holes; True is excluded.
+"""Masks from boolean arrays, regions, images, MOCs and star holes; True means excluded.
 
-`SkyMask` reads boolean arrays, `regions <https://astropy-regions.readthedocs.io>`_ and their
-files, FITS images on any WCS, MOCs, and lists of star holes. ``excluded`` tests the positions of
-galaxies and the centers of pixels by the same rule.
+`SkyMask` reads boolean arrays, `regions <https://astropy-regions.readthedocs.io>`_ and region
+files, FITS images on any WCS, multi-order coverage maps (MOCs), and lists of star holes.
+``excluded`` applies a mask in the same way to the positions of galaxies and to the centers of
+pixels.
 """
 
 from lensmap._lazy import lazy_exports

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Positions and pixels that a mask excludes, the same for masks of every kind."""
+"""Positions and pixels that a mask of any kind excludes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ __all__ = ["SkyMask", "excluded", "pixel_mask"]
 class SkyMask:
     """A mask that excludes its inside or, as the footprint of a survey, its outside.
 
-    Every ``mask`` parameter of lensmap accepts what this class accepts. The class itself is
-    needed only for ``exclude="outside"``.
+    Every ``mask`` parameter of lensmap accepts the same sources as this class. An explicit
+    `SkyMask` is needed only for ``exclude="outside"``.
 
     Parameters
     ----------
@@ -34,29 +34,31 @@ class SkyMask:
         One of
 
         * a boolean array ``(ny, nx)`` on the pixels of the map, True = inside;
-        * a `regions.Region`, `regions.Regions` or a list of them. A sky region is evaluated on
-          a plane tangent to the sky at the center of the region, so that it covers the same
-          galaxies on every map; pixel regions are in the pixels of the map. As in DS9, excluded
-          regions (``-circle(...)``) are cut out of the others, and points, lines and text are
-          ignored;
+        * a `regions.Region`, a `regions.Regions` or a list of regions. A sky region is evaluated
+          on a plane tangent to the sky at the center of the region, so that it covers the same
+          galaxies on every map. A pixel region is in the pixel coordinates of the map. As in DS9,
+          excluded regions (``-circle(...)``) are cut out of the other regions, and points, lines
+          and text are ignored;
         * an image with its WCS: an `~astropy.nddata.NDData`, an image HDU or a pair
           ``(array, wcs)``. Nonzero pixels are inside, positions off the image are outside, and
-          pixels that are not finite are always excluded. An NDData with a boolean mask and
-          floating-point data stands for its mask;
+          pixels that are not finite are always excluded. If an NDData has floating-point data and
+          a boolean mask, its mask is used instead of its data;
         * a `mocpy.MOC`;
-        * star holes: a table with the columns ``ra``, ``dec`` and ``radius`` (in any case), all
-          of them angles (in degrees if they have no unit);
+        * star holes: a table with the columns ``ra``, ``dec`` and ``radius`` (upper or lower
+          case). All three columns are angles, in degrees if they have no unit;
         * the path of a file with any of these: DS9 (``.reg``, ``.ds9``) or CRTF (``.crtf``)
-          regions, a FITS image (its extension MASK if it has one, as lensmap's own maps), a FITS
-          region table, a FITS MOC, or a table of star holes (``.ecsv``, ``.csv``);
-        * another `SkyMask`, or a list or tuple of any of these, whose excluded areas are joined.
+          regions, a FITS image, a FITS region table, a FITS MOC, or a table of star holes
+          (``.ecsv``, ``.csv``). A FITS file with an extension MASK, such as lensmap's own maps,
+          is read from that extension;
+        * another `SkyMask`;
+        * a list or tuple of any of these, whose excluded areas are combined.
     exclude : {"inside", "outside"}
-        The excluded side of the mask.
+        The side of the mask that is excluded.
 
     Raises
     ------
     TypeError
-        If ``source`` is none of these.
+        If ``source`` is of none of these kinds.
     ValueError
         If a file cannot be read as a mask.
     FileNotFoundError
@@ -95,12 +97,14 @@ class SkyMask:
         x, y : array_like
             Pixel positions on ``wcs``, 0-based.
         wcs : `~astropy.wcs.WCS`
-            A celestial WCS. Only a boolean array needs its ``array_shape``.
+            The celestial WCS of the map. Its ``array_shape`` is needed only if the mask is a
+            boolean array.
 
         Returns
         -------
         `numpy.ndarray`
-            Bool, with the shape of ``x``. Positions that are not finite are excluded.
+            True where excluded, bool, with the same shape as ``x``. Positions that are not finite
+            are excluded.
         """
         positions = Positions.from_pixels(x, y, wcs)
         return self._excluded(positions).reshape(positions.shape)
@@ -116,13 +120,14 @@ class SkyMask:
         Returns
         -------
         `numpy.ndarray`
-            Bool, with the shape of ``sky``. Positions that are not finite are excluded.
+            True where excluded, bool, with the same shape as ``sky``. Positions that are not
+            finite are excluded.
 
         Raises
         ------
         TypeError
-            If the mask is defined in the pixels of a map, as boolean arrays and pixel regions
-            are.
+            If the mask is a boolean array or a pixel region, which are defined in the pixels of a
+            map.
         """
         positions = Positions.from_sky(sky)
         return self._excluded(positions).reshape(positions.shape)
@@ -149,19 +154,19 @@ def excluded(mask: MaskLike | None, x: ArrayLike, y: ArrayLike, wcs: WCS) -> np.
     x, y : array_like
         Pixel positions on ``wcs``, 0-based.
     wcs : `~astropy.wcs.WCS`
-        A celestial WCS.
+        The celestial WCS of the map.
 
     Returns
     -------
     `numpy.ndarray`
-        Bool, with the shape of ``x``.
+        True where excluded, bool, with the same shape as ``x``.
 
     Raises
     ------
     TypeError
-        If ``mask`` is nothing that `SkyMask` accepts.
+        If `SkyMask` does not accept ``mask``.
     ValueError
-        If a file cannot be read, or a boolean array differs from ``wcs`` in shape.
+        If a file cannot be read, or if the shape of a boolean array differs from that of ``wcs``.
     """
     if mask is None:
         return np.zeros(np.broadcast(x, y).shape, dtype=bool)
@@ -171,24 +176,24 @@ def excluded(mask: MaskLike | None, x: ArrayLike, y: ArrayLike, wcs: WCS) -> np.
 
 
 def pixel_mask(mask: MaskLike | None, wcs: WCS) -> np.ndarray:
-    """Return the pixels of a map whose centers a mask excludes.
+    """Return a boolean map of the pixels whose centers a mask excludes.
 
     Parameters
     ----------
     mask : mask-like or None
         Anything that `SkyMask` accepts; None excludes nothing.
     wcs : `~astropy.wcs.WCS`
-        A celestial WCS with its ``array_shape``.
+        The celestial WCS of the map, with its ``array_shape``.
 
     Returns
     -------
     `numpy.ndarray`
-        Bool, ``(ny, nx)``, True = excluded.
+        True where excluded, bool, ``(ny, nx)``.
 
     Raises
     ------
     TypeError, ValueError
-        As for ``excluded``, or if ``wcs`` is not celestial or has no shape.
+        As for ``excluded``, or if ``wcs`` is not celestial or has no ``array_shape``.
     """
     check_celestial_wcs(wcs)
     if mask is None:

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Positions to test against a mask: on the sky and, on a map, in its pixels."""
+"""Positions to test against a mask, in sky and in pixel coordinates."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = ["Positions", "chord"]
 
 
 def chord(angle: ArrayLike) -> np.ndarray:
-    """Return the chord of an angle (radians) on the unit sphere."""
+    """Return the chord length, on the unit sphere, of an angle in radians."""
     return 2.0 * np.sin(np.minimum(angle, np.pi) / 2.0)
 
 
 class Positions:
-    """Positions in all coordinates that masks need, each computed once.
+    """Positions in all the coordinate systems that masks need, each computed once.
 
-    Make them with `from_pixels` or `from_sky`. All arrays are flat.
+    Create an instance with `from_pixels` or `from_sky`. All arrays are one-dimensional.
 
     Attributes
     ----------
     shape : tuple of int
-        The shape of the given positions.
+        The original shape of the given positions.
     finite : `numpy.ndarray`
-        Bool: the positions whose coordinates are finite.
+        True for positions with finite coordinates, bool, ``(n,)``.
     wcs : `~astropy.wcs.WCS` or None
         The WCS of the map; None for positions without a map.
     """
@@ -56,7 +56,7 @@ class Positions:
 
     @classmethod
     def from_pixels(cls, x: ArrayLike, y: ArrayLike, wcs: WCS) -> Positions:
-        """Return the positions of 0-based pixel coordinates on a map."""
+        """Create positions from 0-based pixel coordinates on a map."""
         x, y = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
         shape, x, y = x.shape, x.ravel(), y.ravel()
         # wcslib writes to a WCS during a transformation, so each thread needs a copy.
@@ -64,7 +64,7 @@ class Positions:
 
     @classmethod
     def from_sky(cls, sky: SkyCoord) -> Positions:
-        """Return the positions of coordinates on the sky."""
+        """Create positions from sky coordinates."""
         shape, sky = sky.shape, sky.icrs.ravel()
         return cls(shape, np.isfinite(sky.ra.deg) & np.isfinite(sky.dec.deg), sky=sky)
 
@@ -77,17 +77,17 @@ class Positions:
         Parameters
         ----------
         kind : str
-            The kind of mask, for the error message.
+            The kind of mask, named in the error message.
 
         Returns
         -------
         tuple of `numpy.ndarray`
-            x and y, ``(n,)`` each.
+            x and y, ``(n,)`` each, 0-based.
 
         Raises
         ------
         TypeError
-            If there is no map.
+            If the positions were given on the sky, without a map.
         """
         x, y = self._xy
         if x is None or y is None:
@@ -106,32 +106,35 @@ class Positions:
 
     @cached_property
     def vectors(self) -> np.ndarray:
-        """Unit vectors, ICRS, ``(n, 3)``; positions off the sky are far from all others."""
+        """Unit vectors to the positions, ICRS, ``(n, 3)``.
+
+        Positions that are not finite get a far-away vector, so that no search finds them.
+        """
         vectors = self.sky.cartesian.xyz.value.T
         return np.where(np.isfinite(vectors), vectors, 1e3)
 
     @cached_property
     def _tree(self) -> KDTree:
-        from scipy.spatial import KDTree  # slow to import, and of use for many shapes only
+        from scipy.spatial import KDTree  # slow to import, and used only for many shapes
 
         return KDTree(self.vectors, balanced_tree=False, compact_nodes=False)
 
     def near(self, center: np.ndarray, length: float, *, use_tree: bool = False) -> np.ndarray:
-        """Return the positions within a distance of a point on the sky.
+        """Return the indices of the positions within a distance of a point on the sky.
 
         Parameters
         ----------
         center : `numpy.ndarray`
-            The unit vector of the point, ICRS, ``(3,)``.
+            The unit vector to the point, ICRS, ``(3,)``.
         length : float
-            The chord of the distance.
+            The distance as a chord length on the unit sphere.
         use_tree : bool
-            Whether to search with a tree, which pays off for many searches.
+            Whether to search with a k-d tree, which is faster for many searches.
 
         Returns
         -------
         `numpy.ndarray`
-            Indices of the positions.
+            Indices into the positions, integer.
         """
         if use_tree:
             return np.array(self._tree.query_ball_point(center, length), dtype=np.intp)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Conversion of everything that is accepted as a mask into sources."""
+"""Conversion of arrays, images, regions, tables and files to mask sources."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TABLE_FORMATS = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
 
 
 def as_sources(source: MaskLike, mask_class: type) -> list[Any]:
-    """Convert a mask to a list of sources.
+    """Convert a mask to a list of mask sources.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def as_sources(source: MaskLike, mask_class: type) -> list[Any]:
     Returns
     -------
     list of MaskSource or SkyMask
-        The sources, whose excluded areas are to be joined.
+        The mask sources. A position inside any of them is inside the mask.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def as_sources(source: MaskLike, mask_class: type) -> list[Any]:
     if single is not None:
         return [single]
     if isinstance(source, (list, tuple)) and len(source) > 0:
-        # Regions make one source, because excluded regions are cut out of all the others.
+        # All regions go into one source, because excluded regions are cut out of all the others.
         regions = [part for part in source if _package(part) == "regions"]
         rest = [part for part in source if _package(part) != "regions"]
         sources = [_from_regions(regions)] if regions else []
@@ -79,7 +79,7 @@ def as_sources(source: MaskLike, mask_class: type) -> list[Any]:
 
 
 def _from_object(source: Any) -> MaskSource | None:
-    """Return the source of a single object; None if it is of no known kind."""
+    """Return the mask source for a single object, or None if its kind is not supported."""
     if isinstance(source, np.ndarray):
         return ArraySource(source)
     if isinstance(source, Table):
@@ -87,7 +87,7 @@ def _from_object(source: Any) -> MaskSource | None:
     if isinstance(source, NDData):
         array = np.asarray(source.data)
         if array.dtype.kind == "f" and getattr(source.mask, "dtype", None) == bool:
-            array = source.mask  # a ConvergenceMap or CCDData: its data are no mask
+            array = source.mask  # for a ConvergenceMap or CCDData, whose data are not a mask
         return _from_image(array, source.wcs)
     if isinstance(source, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)):
         return _from_hdu(source)
@@ -101,12 +101,15 @@ def _from_object(source: Any) -> MaskSource | None:
 
 
 def _package(source: Any) -> str:
-    """Return the name of the package of an object's class; imports no optional package."""
+    """Return the name of the package that defines an object's class.
+
+    A comparison of names does not import the optional packages mocpy and regions.
+    """
     return type(source).__module__.partition(".")[0]
 
 
 def _from_regions(regions: Iterable[Any]) -> RegionSource:
-    """Return the source of regions and of collections of regions."""
+    """Return one mask source for a list of regions and collections of regions."""
     return RegionSource([
         region
         for item in regions
@@ -126,7 +129,7 @@ def _from_table(table: Table) -> HoleSource:
 
 
 def _degrees(column: Any, name: str) -> np.ndarray:
-    """Return a column in degrees, NaN where it is masked."""
+    """Return a column in degrees, with NaN in masked rows."""
     unit = getattr(column, "unit", None) or u.deg
     try:
         values = np.array(getattr(column, "value", column), dtype=float)
@@ -205,7 +208,7 @@ def _read_fits(path: Path) -> MaskSource:
 
 
 def _from_table_hdu(hdu: Any, path: Path) -> MaskSource | None:
-    """Return the source of a MOC, star holes or regions; None for any other table."""
+    """Return the mask source for a table HDU, or None if it is not a MOC, star holes or regions."""
     if hdu.header.get("ORDERING") in ("NUNIQ", "RANGE"):
         mocpy = import_optional("mocpy", purpose="a MOC mask", install="mocpy")
         return MOCSource(mocpy.MOC.from_fits(str(path)))

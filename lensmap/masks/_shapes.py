@@ -1,10 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Regions of the `regions` package, evaluated on a tangent plane of their own.
+"""Regions of the `regions` package, each evaluated on its own tangent plane.
 
 The `regions` package tests a sky region in the pixels of the map, where a circle stays a circle
-even if the projection stretches the sky. Here the plane is tangent to the sky at the center of
-the region, north up and east left, so that a region covers the same galaxies on every map. Circles
-and annuli are exact, and the sides of polygons are great circles.
+even if the projection stretches the sky. In this module the plane is tangent to the sky at the
+center of the region, with north up and east to the left, so that a region covers the same galaxies
+on every map. Circles and annuli are exact, and the sides of polygons are great circles.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Shape", "has_area", "is_exclusion", "make_shape"]
 
-# The attributes of each kind of sky region that are lengths on the sky.
+# For each kind of sky region, the attributes that are angular lengths.
 _LENGTHS = {
     "Circle": ("radius",),
     "Ellipse": ("width", "height"),
@@ -34,10 +34,10 @@ _LENGTHS = {
 
 
 class Shape(Protocol):
-    """The geometry of a region, whether or not it is an excluded one."""
+    """The geometry of a region, without regard to whether the region is included or excluded."""
 
     def covers(self, positions: Positions, use_tree: bool) -> np.ndarray:
-        """Return which positions lie in the region; bool, ``(n,)``."""
+        """Return whether each position lies in the region, bool, ``(n,)``."""
 
 
 def has_area(region: Region) -> bool:
@@ -46,8 +46,8 @@ def has_area(region: Region) -> bool:
 
 
 def is_exclusion(region: Region) -> bool:
-    """Return whether a region is cut out of the others, as ``-circle(...)`` in DS9."""
-    # The meta of a compound region is that of its first part.
+    """Return whether a region is cut out of the other regions, as ``-circle(...)`` in DS9."""
+    # A compound region has the meta of its first part, which does not apply to the whole.
     return not hasattr(region, "region1") and not region.meta.get("include", True)
 
 
@@ -80,7 +80,7 @@ class _Compound:
 
 
 class _PixelShape:
-    """A region in the pixels of the map."""
+    """A region in the pixel coordinates of the map."""
 
     def __init__(self, region: Any) -> None:
         # Older releases of `regions` invert an excluded region, newer ones do not.
@@ -95,7 +95,7 @@ class _PixelShape:
 
 
 class _SphericalShape:
-    """A region that `regions` itself evaluates on the sphere."""
+    """A region that the `regions` package itself evaluates on the sphere."""
 
     def __init__(self, region: Any) -> None:
         self._region = region
@@ -108,7 +108,7 @@ class _SphericalShape:
 
 
 class _SkyShape:
-    """A region on its own tangent plane, in arcseconds."""
+    """A sky region, evaluated on its own tangent plane in arcseconds."""
 
     def __init__(self, region: Any) -> None:
         self._great_circles = hasattr(region, "vertices")
@@ -128,7 +128,7 @@ class _SkyShape:
         self._max_chord = float(chord(np.arctan(radius) if self._great_circles else radius))
 
     def _project(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return x (to the west) and y (to the north) in arcsec."""
+        """Project unit vectors to the tangent plane; return x (west) and y (north) in arcsec."""
         east, north, depth = (vectors @ axis for axis in self._axes)
         if self._great_circles:  # gnomonic projection
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -159,10 +159,10 @@ def _plane_polygon(x: np.ndarray, y: np.ndarray) -> Any:
 
 
 def _plane_region(region: Any) -> Any:
-    """Return the pixel region of the same kind around (0, 0), with pixels of 1 arcsec.
+    """Convert a sky region to a pixel region around (0, 0), with pixels of 1 arcsec.
 
-    The region's own `to_pixel` calls a WCS and takes milliseconds, too slow for thousands of star
-    masks.
+    The method ``to_pixel`` of the region calls a WCS and takes milliseconds, which is too slow
+    for thousands of star masks.
     """
     import regions
 
@@ -180,7 +180,10 @@ def _plane_region(region: Any) -> Any:
 
 
 def _axes_at(center: SkyCoord) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the unit vectors (ICRS) to the east, to the north of the center's frame, and out."""
+    """Return the unit vectors at a center to the east, to the north, and outward.
+
+    East and north are those of the frame of ``center``. The vectors are in ICRS, ``(3,)`` each.
+    """
     if center.frame.name == "icrs":
         lon, lat = center.ra.rad, center.dec.rad
         out = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])

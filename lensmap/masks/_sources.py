@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The kinds of mask, each of which tests `~lensmap.masks._positions.Positions`."""
+"""Mask sources of each kind, which test `~lensmap.masks._positions.Positions`."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 __all__ = ["ArraySource", "HoleSource", "ImageSource", "MOCSource", "MaskSource", "RegionSource"]
 
-# With more shapes than this, a search with a tree is faster than a comparison with all positions.
+# With more shapes than this, a k-d tree is faster than a comparison with all positions.
 _MIN_SHAPES_FOR_TREE = 20
 
 
 class MaskSource(Protocol):
-    """A mask of one kind.
+    """A mask source, such as an array, an image or a set of regions.
 
     Attributes
     ----------
     kind : str
-        Its kind, for the representation of a mask.
+        The kind of source, as shown in the ``repr`` of a `~lensmap.masks.SkyMask`.
     """
 
     kind: str
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie inside; bool, ``(n,)``."""
+        """Return whether each position lies inside, bool, ``(n,)``."""
 
 
 def _look_up(array: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the values of the pixels at ``x``, ``y``; positions off the array give 0."""
+    """Return the pixel values of an array at ``x``, ``y``, and 0 at positions off the array."""
     ny, nx = array.shape
     with np.errstate(invalid="ignore"):
         inside = (x >= -0.5) & (x < nx - 0.5) & (y >= -0.5) & (y < ny - 0.5)
@@ -68,7 +68,7 @@ class ArraySource:
         self.array = array
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in a pixel that is True."""
+        """Return which positions lie in a True pixel."""
         x, y = positions.pixels(self.kind)
         map_shape = None if positions.wcs is None else positions.wcs.array_shape
         if map_shape != self.array.shape:
@@ -79,9 +79,10 @@ class ArraySource:
 
 
 class RegionSource:
-    """Sky regions, or regions in the pixels of the map.
+    """Regions on the sky or in the pixel coordinates of the map.
 
-    As in DS9, excluded regions (``-circle(...)``) are cut out of all others in any order.
+    As in DS9, excluded regions (``-circle(...)``) are cut out of all the others, whatever the
+    order of the regions.
     """
 
     def __init__(self, regions: Sequence[Any]) -> None:
@@ -94,8 +95,8 @@ class RegionSource:
         self._shapes = [make_shape(region) for region in regions if not is_exclusion(region)]
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in one of the regions."""
-        # Excluded regions without any other region are cut out of the whole sky.
+        """Return which positions lie in one of the regions and in no excluded region."""
+        # If all regions are excluded regions, they are cut out of the whole sky.
         whole_sky = not self._shapes
         result = positions.finite.copy() if whole_sky else np.zeros(len(positions), dtype=bool)
         for shape in self._shapes:
@@ -106,12 +107,12 @@ class RegionSource:
 
 
 class ImageSource:
-    """An image on its own WCS, whose nonzero pixels are inside; positions off it are outside."""
+    """An image on its own WCS: nonzero pixels are inside, and positions off the image outside."""
 
     kind = "an image"
 
     def __init__(self, array: np.ndarray, wcs: WCS) -> None:
-        # NaN marks pixels without data, so a mask excludes them on its inside and outside alike.
+        # NaN marks pixels without data. They are excluded, whichever side the mask excludes.
         undefined = ~np.isfinite(array)
         self.array = ~undefined & (array != 0)
         self._undefined = undefined if undefined.any() else None
@@ -120,13 +121,13 @@ class ImageSource:
     def contains(self, positions: Positions) -> np.ndarray:
         """Return which positions lie in a nonzero pixel of the image.
 
-        The pixel is the nearest to the galaxy, or to the center of the map's pixel. A resampled
-        image would have blurred edges, and could not be evaluated at galaxies.
+        The image is not resampled to the map: a resampled image would have blurred edges, and
+        could not be evaluated at the positions of galaxies.
         """
         return _look_up(self.array, *self._image_pixels(positions))
 
     def undefined(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in a pixel that is not finite."""
+        """Return which positions lie in a pixel whose value is not finite."""
         if self._undefined is None:
             return np.zeros(len(positions), dtype=bool)
         return _look_up(self._undefined, *self._image_pixels(positions))
@@ -139,7 +140,8 @@ class ImageSource:
         world[:, wcs.wcs.lng], world[:, wcs.wcs.lat] = sky.lon.deg, sky.lat.deg
         x, y = wcs.wcs_world2pix(world, 0).T
         if wcs.has_distortion:
-            # Far from the image distortions are not defined, and their inversion does not converge.
+            # Distortions are not defined far from the image, and their inversion would not
+            # converge.
             ny, nx = self.array.shape
             with np.errstate(invalid="ignore"):
                 near = (np.abs(x - nx / 2) < nx) & (np.abs(y - ny / 2) < ny)
@@ -173,9 +175,9 @@ class HoleSource:
     Parameters
     ----------
     ra, dec : array_like
-        Their centers in degrees, ICRS, ``(n,)``.
+        The centers of the discs in degrees, ICRS, ``(n,)``.
     radius : array_like
-        Their radii in degrees, ``(n,)``.
+        The radii of the discs in degrees, ``(n,)``.
     """
 
     def __init__(self, ra: ArrayLike, dec: ArrayLike, radius: ArrayLike) -> None:
@@ -187,7 +189,7 @@ class HoleSource:
         self.kind = f"{len(self.chords)} star hole{'s' if len(self.chords) != 1 else ''}"
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in one of the discs, exactly on the sphere."""
+        """Return which positions lie in one of the discs, measured on the sphere."""
         result = np.zeros(len(positions), dtype=bool)
         use_tree = len(self.chords) > _MIN_SHAPES_FOR_TREE
         for center, length in zip(self.vectors, self.chords, strict=True):
