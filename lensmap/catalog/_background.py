@@ -28,7 +28,7 @@ def behind(
     min_probability: float,
     cut: ArrayLike | Callable[[ShearCatalog], ArrayLike] | None,
 ) -> np.ndarray:
-    """Return which galaxies of a catalog are behind a lens.
+    """Return which galaxies of a catalog count as behind a lens.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def behind(
     Returns
     -------
     `numpy.ndarray`
-        Bool, ``(n,)``.
+        True for background galaxies, bool, ``(n,)``.
 
     Raises
     ------
     ValueError
-        If a parameter is invalid, or there are neither redshifts nor a cut.
+        If a parameter is invalid, or if neither redshifts nor a cut are available.
     """
     check_number(z_lens, "z_lens", "positive", low=1e-9)
     check_number(margin, "margin", "0 or more", low=0)
@@ -76,7 +76,10 @@ def behind(
 def _probability_beyond(
     catalog: ShearCatalog, pz: str | ArrayLike, z_grid: ArrayLike | None, z: float
 ) -> np.ndarray:
-    """Return the probability of each galaxy beyond a redshift, with p(z) linear between nodes."""
+    """Return the probability that each galaxy lies beyond a redshift.
+
+    The density p(z) is interpolated linearly between the redshifts of ``z_grid``.
+    """
     density = np.asarray(catalog[pz] if isinstance(pz, str) else pz, dtype=float)
     if z_grid is None:
         raise ValueError("pz needs z_grid, the redshifts of its columns")

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Calibration of mean ellipticities: of weighted means, never galaxy by galaxy."""
+"""Calibration of ellipticities to reduced shear, applied to weighted means, not to galaxies."""
 
 from __future__ import annotations
 
@@ -27,31 +27,35 @@ class Calibration:
 
     where the response :math:`\mathsf{R}` is 1 for ``kind="shear"``,
     :math:`2 (1 - e_\mathrm{rms}^2)` for ``kind="distortion"``, and the mean 2 x 2 matrix of
-    metacalibration if the catalog has its columns. :math:`\langle m \rangle` and
-    :math:`\mathsf{R}` are means over the whole catalog; the additive bias c is subtracted in
-    each pixel. The sums of the chunks of a catalog add up to those of the catalog.
+    metacalibration if the catalog has response columns. :math:`\langle m \rangle` and
+    :math:`\mathsf{R}` are means over the whole catalog; the mean additive bias c is subtracted in
+    each pixel. If a catalog is read in chunks, the `Calibration` of the catalog is the sum of
+    those of its chunks.
 
     Attributes
     ----------
     kind : str
         ``"shear"`` or ``"distortion"``.
     response : float or tuple or None
-        A response that overrides the columns: a number or ``((r11, r12), (r21, r22))``. It must
-        include the selection response. None takes the columns.
+        A mean response that overrides the response columns: a number or
+        ``((r11, r12), (r21, r22))``. It must include the selection response. If None, the response
+        columns are used.
     has_response : bool
         Whether the catalog has response columns.
     sum_w, sum_w2 : float
-        Sums of w and w**2, with w the weight.
+        Sums of ``w`` and ``w**2``, where w is the weight of a galaxy.
     sum_we2, sum_w2e2 : float
         Sums of ``w (e1**2 + e2**2) / 2`` and of ``w**2 (e1**2 + e2**2) / 2``.
     sum_wm : float or None
-        Sum of ``w m``; None without that column, where m is 0.
+        Sum of ``w m``. None if the catalog has no column ``m``; the bias is then taken as 0.
     sum_wr11, sum_wr12, sum_wr21, sum_wr22 : float
-        Sums of weight times response; 0 without the columns.
+        Sums of the weight times each element of the response; 0 without response columns.
     sum_wv_m, sum_w2v_m : float or None
-        Sums of ``w sigma_m**2`` and ``w**2 sigma_m**2``; None without that column.
+        Sums of ``w sigma_m**2`` and ``w**2 sigma_m**2``. None if the catalog has no column
+        ``sigma_m``.
     sum_wv_e, sum_w2v_e : float or None
-        Sums of ``w sigma_e**2`` and ``w**2 sigma_e**2``; None without that column.
+        Sums of ``w sigma_e**2`` and ``w**2 sigma_e**2``. None if the catalog has no column
+        ``sigma_e``.
 
     References
     ----------
@@ -78,7 +82,7 @@ class Calibration:
 
     @classmethod
     def from_catalog(cls, catalog: ShearCatalog) -> Calibration:
-        """Sum over the galaxies of a catalog.
+        """Compute the weighted sums over the galaxies of a catalog.
 
         Parameters
         ----------
@@ -88,7 +92,7 @@ class Calibration:
         Returns
         -------
         Calibration
-            The sums.
+            The calibration with the sums of the catalog.
         """
         w = catalog.weight
         half_e2 = 0.5 * (np.square(catalog.e1, dtype=float) + np.square(catalog.e2, dtype=float))
@@ -151,7 +155,7 @@ class Calibration:
 
     @property
     def m(self) -> float:
-        """The weighted mean of the multiplicative bias; 0 without the column m."""
+        """The weighted mean multiplicative bias; 0 if the catalog has no column ``m``."""
         if self.sum_wm is None:
             return 0.0
         m = self._mean(self.sum_wm)
@@ -172,7 +176,10 @@ class Calibration:
 
     @property
     def responsivity(self) -> float:
-        """The responsivity 1 - e_rms**2 of distortions, e_rms intrinsic and per component."""
+        """The responsivity 1 - e_rms**2 of distortions.
+
+        Here e_rms is the intrinsic dispersion of the distortions per component.
+        """
         if self.sum_wv_e is not None:
             variance = self._mean(self.sum_wv_e)
         else:
@@ -186,7 +193,7 @@ class Calibration:
 
     @property
     def matrix(self) -> np.ndarray:
-        """The mean response in the celestial basis, without m, ``(2, 2)``."""
+        """The mean response in the celestial basis, ``(2, 2)``, without the factor 1 + m."""
         if self.response is not None:
             response = np.asarray(self.response, dtype=float)
             return response * np.eye(2) if response.ndim == 0 else response
@@ -198,13 +205,13 @@ class Calibration:
         return np.eye(2)
 
     def factors(self) -> tuple[complex, complex]:
-        r"""Return the inverse response as two factors for complex ellipticities.
+        r"""Return the inverse of the mean response as two factors for complex ellipticities.
 
         Returns
         -------
         a, b : complex
-            :math:`\mathsf{R}^{-1} e = a e + b e^*` for :math:`e = e_1 + i e_2` in the celestial
-            basis; b is 0 for an isotropic response.
+            The factors in :math:`\mathsf{R}^{-1} e = a e + b e^*` for :math:`e = e_1 + i e_2` in
+            the celestial basis. The factor b is 0 for an isotropic response.
 
         Raises
         ------
@@ -220,8 +227,8 @@ class Calibration:
     def shear(self, catalog: ShearCatalog) -> np.ndarray:
         r"""Return the contribution of each galaxy to the mean reduced shear.
 
-        Only weighted means of it are meaningful: over any set of galaxies, the mean is their
-        calibrated reduced shear.
+        The values of single galaxies have no meaning: only their weighted mean over a set of
+        galaxies is the calibrated reduced shear of the set.
 
         Parameters
         ----------
@@ -231,7 +238,7 @@ class Calibration:
         Returns
         -------
         `numpy.ndarray`
-            Complex, ``(n,)``: :math:`g_1 + i g_2` in the celestial basis.
+            The contributions :math:`g_1 + i g_2` in the celestial basis, complex, ``(n,)``.
 
         Raises
         ------
@@ -249,21 +256,22 @@ class Calibration:
         return shear / (1.0 + self.m)
 
     def noise_squares(self, sigma_e: float | None = None) -> tuple[float | None, bool]:
-        """Return the noise variance of one galaxy, in units of its ellipticity.
+        """Return the parts of the noise variance per galaxy, for uncalibrated ellipticities.
 
         Parameters
         ----------
         sigma_e : float or None
-            The intrinsic dispersion per component. None takes the column ``sigma_e`` or, without
-            one, the scatter of the ellipticities minus the measurement errors (in quadrature).
+            The intrinsic dispersion per component. If None, the column ``sigma_e`` is used.
+            Without this column, the dispersion is the scatter of the ellipticities minus the
+            measurement errors, in quadrature.
 
         Returns
         -------
         intrinsic : float or None
-            The intrinsic variance per component; None if each galaxy has its own, in the column
-            ``sigma_e``.
+            The intrinsic variance per component. None if it differs between galaxies and must be
+            taken from the column ``sigma_e``.
         measurement : bool
-            Whether to add the variance of the measurement, the square of the column ``sigma_m``.
+            Whether to add the measurement variance, the square of the column ``sigma_m``.
         """
         has_m = self.sum_w2v_m is not None
         if sigma_e is not None:

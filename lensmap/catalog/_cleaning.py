@@ -9,23 +9,25 @@ __all__ = ["usable_rows"]
 def usable_rows(
     columns: dict[str, np.ndarray], masked: dict[str, np.ndarray], max_ellipticity: float
 ) -> tuple[np.ndarray | None, dict[str, int]]:
-    """Select the usable rows and count the others by cause.
+    """Select the usable rows, and count the unusable rows by cause.
 
     Parameters
     ----------
     columns : dict
-        From lensmap's column names to arrays, ``(n,)``; ra and dec in degrees.
+        The columns by lensmap's names, arrays ``(n,)``. Ra and dec are in degrees.
     masked : dict
-        From column names to boolean arrays, ``(n,)``, True where the table has no value.
+        Boolean arrays ``(n,)`` by lensmap's column names, True where the table has no value.
     max_ellipticity : float
         The largest modulus of the ellipticity of a usable row.
 
     Returns
     -------
     good : `numpy.ndarray` or None
-        Bool, ``(n,)``; None if all rows are usable, which spares a copy of the catalog.
+        True for usable rows, bool, ``(n,)``. None if all rows are usable, so that the catalog
+        need not be copied.
     left_out : dict
-        From the cause to the number of rows. Each row counts under its first cause only.
+        The number of unusable rows for each cause. A row with several causes counts only under
+        the first.
     """
     good = np.ones(len(columns["ra"]), dtype=bool)
     left_out: dict[str, int] = {}
@@ -44,7 +46,7 @@ def usable_rows(
         if name in masked:
             bad |= masked[name]
         leave_out(bad, f"{name} not finite")
-    # NaN compares as False and was counted above.
+    # Comparisons with NaN are False, so rows with NaN, counted above, are not counted again.
     with np.errstate(invalid="ignore"):
         leave_out(np.abs(columns["dec"]) > 90.0, "dec outside -90..90 deg")
         leave_out((columns["ra"] < -360.0) | (columns["ra"] > 720.0), "ra outside -360..720 deg")

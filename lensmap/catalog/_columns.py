@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Column names: lensmap's own, and those of the surveys."""
+"""Column names of lensmap, and presets with the column names of surveys."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class ColumnPreset:
     Attributes
     ----------
     columns : dict
-        From lensmap's name to the survey's names, in order of preference.
+        For each of lensmap's column names, the survey's names in order of preference.
     convention : str or None
-        The documented convention; None where the names do not determine it.
+        The documented sign convention. None if the column names do not determine it.
     kind : str or None
-        The documented kind, ``"shear"`` or ``"distortion"``; None where the names do not
-        determine it.
+        The documented kind of ellipticity, ``"shear"`` or ``"distortion"``. None if the column
+        names do not determine it.
     reference : str
-        The paper or document for convention and kind.
+        The paper or document that defines the convention and the kind.
     signature : tuple of str
-        Columns (lensmap's names, besides the required ones) that a catalog must have to be
-        recognized as one of this survey.
+        Columns, by lensmap's names, that a catalog must have in addition to the required columns
+        in order to be recognized as a catalog of this survey.
     """
 
     columns: dict[str, tuple[str, ...]] = field(repr=False)
@@ -70,7 +70,7 @@ def _hsc(
         "e1": (f"{prefix}e1",),
         "e2": (f"{prefix}e2",),
         "weight": weight,
-        # HSC's "sigma_e" is the measurement error, its "rms_e" the intrinsic dispersion.
+        # In HSC catalogs "sigma_e" is the measurement error and "rms_e" the intrinsic dispersion.
         "sigma_m": (f"{prefix}derived_sigma_e",),
         "sigma_e": (f"{prefix}derived_rms_e",),
         "m": (f"{prefix}derived_shear_bias_m",),
@@ -179,32 +179,32 @@ COLUMN_PRESETS = {
 def find_columns(
     names: Iterable[str], columns: str | Mapping[str, str] | None = None
 ) -> tuple[dict[str, str], str | None]:
-    """Match lensmap's column names to those of a table.
+    """Match lensmap's column names to the column names of a table.
 
     Parameters
     ----------
     names : sequence of str
         The table's column names.
     columns : str, dict or None
-        The name of a preset in `COLUMN_PRESETS`, or a dict from lensmap's names to the table's.
-        Columns that a dict does not name, and with None all columns, are those of the preset
-        whose required columns the table has. Upper and lower case are alike, unless the table
-        has names that differ only by case.
+        The name of a preset in `COLUMN_PRESETS`, or a dict from lensmap's names to the table's
+        names. If a dict lacks some of the required columns, or if None, the missing names come
+        from the preset whose required columns the table has. Case is ignored in the names of a
+        preset, unless the table has names that differ only by case.
 
     Returns
     -------
     mapping : dict
-        From lensmap's names to the table's.
+        The table's column names, keyed by lensmap's names.
     preset : str or None
-        The name of the preset; None if the dict names all required columns.
+        The name of the preset that was used. None if the dict names all required columns.
 
     Raises
     ------
     TypeError
         If ``columns`` is neither a name nor a dict.
     ValueError
-        If a column is missing, a name is unknown, or more than one preset fits and they disagree
-        about the columns.
+        If a required column is missing, if a name is unknown, or if more than one preset fits and
+        the presets name different columns.
     """
     names = list(names)
     if columns is not None and not isinstance(columns, (str, dict)):
@@ -224,7 +224,7 @@ def find_columns(
         if all(name in mapping for name in REQUIRED + entry.signature):
             fits[preset] = mapping
     if all(name in given for name in REQUIRED):
-        # With all required columns given, other columns still count under lensmap's own names.
+        # All required columns are given. Optional columns are taken if they have lensmap's names.
         return {**_match(names, {name: (name,) for name in OPTIONAL}), **given}, None
     return _choose(fits, given, names)
 
@@ -232,11 +232,15 @@ def find_columns(
 def _choose(
     fits: dict[str, dict[str, str]], given: dict[str, str], names: Sequence[str]
 ) -> tuple[dict[str, str], str]:
-    """Choose among the presets that fit: the survey with the longest signature, else generic."""
+    """Choose among the presets that fit the column names of a table.
+
+    The preset of the survey with the longest signature is preferred, and ``"generic"`` is used if
+    no survey fits.
+    """
     generic = {**_match(names, COLUMN_PRESETS["generic"].columns), **given}
     if not fits:
         _require(generic, names, "the catalog")
-    # A survey whose columns the generic names match as well is not recognized by its names.
+    # If the generic names match the same columns, these names do not identify the survey.
     fits = {
         name: mapping
         for name, mapping in fits.items()
@@ -256,24 +260,24 @@ def _choose(
 
 
 def check_extra(extra_columns: str | Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of extra columns, all of them different from lensmap's own names.
+    """Check the names of extra columns, and return them as a tuple.
 
     Parameters
     ----------
     extra_columns : str or iterable of str
-        The names.
+        The names of the extra columns to keep.
     names : sequence of str
-        The columns of the table.
+        The column names of the table.
 
     Returns
     -------
     tuple of str
-        The names.
+        The names of the extra columns.
 
     Raises
     ------
     ValueError
-        If the table has no such column, or the name is one of lensmap's own.
+        If the table has no such column, or if lensmap uses the same name for a column of its own.
     """
     if isinstance(extra_columns, str):
         extra_columns = (extra_columns,)
@@ -293,21 +297,22 @@ def check_extra(extra_columns: str | Iterable[str], names: Sequence[str]) -> tup
 def _preset_columns(names: Sequence[str], preset: str) -> dict[str, str]:
     mapping = _match(names, COLUMN_PRESETS[preset].columns)
     if mapping.get("e1", "").lower().startswith("bias_corrected"):
-        # These ellipticities have the additive bias already subtracted.
+        # The additive bias is already subtracted from these ellipticities.
         mapping = {name: theirs for name, theirs in mapping.items() if name not in ("c1", "c2")}
     return mapping
 
 
 def _match(names: Sequence[str], wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Match each wanted column to the first of its candidates among the names."""
+    """Match each wanted column to the first of its candidate names that the table has."""
     matches = {
         ours: [_find_name(names, candidate) for candidate in candidates]
         for ours, candidates in wanted.items()
     }
     for first, second in _PAIRS:
         if len(matches.get(first, ())) == len(matches.get(second, ())):
-            # Both components come from one pair, (e1, e2) or (g1, g2), never (e1, g2). A pair
-            # with one component is the last resort: the other one is reported as missing.
+            # Both components come from the same pair of names: (e1, e2) or (g1, g2), never
+            # (e1, g2). If no pair is complete, a pair with one component is used, and the other
+            # component is reported as missing.
             pairs = list(zip(matches.get(first, ()), matches.get(second, ()), strict=True))
             complete = [pair for pair in pairs if None not in pair]
             partial = [pair for pair in pairs if any(pair)]
@@ -318,7 +323,10 @@ def _match(names: Sequence[str], wanted: Mapping[str, tuple[str, ...]]) -> dict[
 
 
 def _find_name(names: Sequence[str], wanted: str) -> str | None:
-    """Return the wanted name or the only one that differs by case; None if there is none."""
+    """Return the table's column name that equals the wanted name, ignoring case if need be.
+
+    None if there is no such name, or if several names differ from it only by case.
+    """
     if wanted in names:
         return wanted
     alike = [name for name in names if name.lower() == wanted.lower()]
@@ -355,12 +363,12 @@ def _require(mapping: Mapping[str, str], names: Sequence[str], owner: str) -> No
 
 
 def documented_differences(preset: str | None, convention: Convention, kind: str) -> list[str]:
-    """Compare a declaration with the documented convention and kind of a preset.
+    """Compare a declared convention and kind with those documented for a survey.
 
     Parameters
     ----------
     preset : str or None
-        The preset's name.
+        The name of the survey's column preset.
     convention : str or tuple of int
         The declared convention.
     kind : str
@@ -369,7 +377,7 @@ def documented_differences(preset: str | None, convention: Convention, kind: str
     Returns
     -------
     list of str
-        One phrase for each difference.
+        One phrase for each difference, for a warning.
     """
     entry = COLUMN_PRESETS[preset] if preset in COLUMN_PRESETS else ColumnPreset({})
     differences = []

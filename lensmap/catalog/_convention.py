@@ -1,8 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Sign conventions of ellipticities; no other module of lensmap changes these signs.
+"""Sign conventions of ellipticities, and their conversion to the celestial convention.
 
 In the ``"celestial"`` convention x points to the east (increasing right ascension) and y to the
-north: e1 > 0 is elongated east-west, e2 > 0 along north-east / south-west.
+north. A galaxy with e1 > 0 is elongated east-west, and one with e2 > 0 from the north-east to the
+south-west. No other module of lensmap converts sign conventions.
 """
 
 from collections.abc import Sequence
@@ -45,12 +46,13 @@ def convention_signs(convention: Convention) -> tuple[int, int]:
     Parameters
     ----------
     convention : str or tuple of int
-        A name in `CONVENTIONS`, or the signs ``(s1, s2)`` themselves, also written ``"-1,1"``.
+        A name in `CONVENTIONS`, or the signs as a pair ``(s1, s2)`` or as a string such as
+        ``"-1,1"``.
 
     Returns
     -------
     tuple of int
-        ``(s1, s2)``, each 1 or -1.
+        The factors ``(s1, s2)`` of e1 and e2, each 1 or -1.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def convention_signs(convention: Convention) -> tuple[int, int]:
 
 
 def convention_name(convention: Convention) -> str:
-    """Return the name of a convention or, where it has none, its signs as text.
+    """Return the name of a convention, or its signs as text if it has no name.
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ def convention_name(convention: Convention) -> str:
     Returns
     -------
     str
-        Such as ``"euclidean"`` or ``"(-1, -1)"``.
+        The name or the signs, such as ``"euclidean"`` or ``"(-1, -1)"``.
     """
     signs = convention_signs(convention)
     for name, named_signs in CONVENTIONS.items():
@@ -101,14 +103,14 @@ def to_celestial(
     Parameters
     ----------
     e1, e2 : `numpy.ndarray`
-        The components, in ``convention``.
+        The components of the ellipticities in the given convention.
     convention : str or tuple of int
         As for ``convention_signs``.
 
     Returns
     -------
     tuple of `numpy.ndarray`
-        The celestial components. A component that keeps its sign is not copied.
+        The components in the celestial convention. A component that keeps its sign is not copied.
     """
     s1, s2 = convention_signs(convention)
     return (e1 if s1 == 1 else np.negative(e1)), (e2 if s2 == 1 else np.negative(e2))
@@ -117,14 +119,15 @@ def to_celestial(
 def columns_to_celestial(columns: dict[str, np.ndarray], convention: Convention) -> None:
     """Convert ellipticities, additive biases and responses to the celestial convention, in place.
 
-    The additive biases c change sign with the ellipticities. The response maps one component to
-    another, so that its off-diagonal elements change sign if only one of the components does.
+    The additive biases c1 and c2 change sign with e1 and e2. The off-diagonal elements of the
+    response relate one component to the other, so they change sign if exactly one of the two
+    components does.
 
     Parameters
     ----------
     columns : dict
-        From lensmap's names to arrays, in ``convention``. Converted arrays are replaced by new
-        ones.
+        The columns by lensmap's names, in the given convention. The dict is modified: columns
+        that change sign are replaced by new arrays.
     convention : str or tuple of int
         As for ``convention_signs``.
     """
@@ -143,14 +146,14 @@ def response_to_celestial(
     Parameters
     ----------
     response : float, tuple or None
-        A number or ``((r11, r12), (r21, r22))``, in ``convention``.
+        The mean response: a number or ``((r11, r12), (r21, r22))`` in the given convention.
     convention : str or tuple of int
         As for ``convention_signs``.
 
     Returns
     -------
     float, tuple or None
-        A number, a matrix or None, as ``response``.
+        The response in the celestial convention, in the same form as ``response``.
     """
     if not isinstance(response, tuple):
         return response

@@ -18,23 +18,24 @@ __all__ = ["as_shear_catalog"]
 
 
 def as_shear_catalog(catalog: CatalogLike) -> ShearCatalog:
-    """Return a catalog, or a table with lensmap's column names, as a `ShearCatalog`.
+    """Convert a table to a `ShearCatalog`; a `ShearCatalog` is returned unchanged.
 
     Parameters
     ----------
     catalog : ShearCatalog or `~astropy.table.Table`
-        A table declares its ``convention`` (or ``CONVENTN``, as in FITS headers), ``kind``,
-        ``frame`` and ``response`` in its meta; the defaults are celestial, shear, icrs and None.
+        The catalog. The meta of a table should declare its ``convention`` (or ``CONVENTN``, as in
+        FITS headers), ``kind``, ``frame`` and ``response``. The defaults are ``"celestial"``,
+        ``"shear"``, ``"icrs"`` and None.
 
     Returns
     -------
     ShearCatalog
-        ``catalog`` itself if it is one.
+        The converted table, or ``catalog`` itself if it is a `ShearCatalog`.
 
     Raises
     ------
     TypeError
-        If it is neither.
+        If ``catalog`` is neither a `ShearCatalog` nor a table.
 
     Warns
     -----

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Declared convention, kind, frame and response of a catalog, and what contradicts them."""
+"""Checks of the declared convention, kind, frame and response of a catalog."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULTS", "check_response", "warn_of_differences"]
 
-#: The declaration of a table that declares nothing.
+#: The convention, kind, frame and response of a table without any declaration.
 DEFAULTS = {"convention": "celestial", "kind": "shear", "frame": "icrs", "response": None}
 
 
 def check_response(response: float | ArrayLike | None) -> Response | None:
-    """Return a mean shear response as a number, as a tuple of tuples or as None.
+    """Check a mean shear response, and convert a matrix to a tuple of tuples.
 
     Parameters
     ----------
     response : float, array_like or None
-        A number or a 2 x 2 matrix.
+        The mean shear response: a number, a 2 x 2 matrix or None.
 
     Returns
     -------
     float, tuple or None
-        A number or ``((r11, r12), (r21, r22))``.
+        A number, ``((r11, r12), (r21, r22))``, or None if ``response`` is None.
 
     Raises
     ------
     ValueError
-        If it is neither, or not finite.
+        If the response is neither a number nor a 2 x 2 matrix, or is not finite.
     """
     if response is None:
         return None
@@ -55,21 +55,21 @@ def check_response(response: float | ArrayLike | None) -> Response | None:
 
 
 def warn_of_differences(catalog: ShearCatalog, preset: str | None, meta: dict[str, Any]) -> None:
-    """Warn if a declaration differs from the documented one of a survey, or from the meta.
+    """Warn if a catalog's declaration differs from the survey's documentation or the table's meta.
 
     Parameters
     ----------
     catalog : ShearCatalog
-        The catalog with its declaration.
+        The catalog with its declared convention, kind, frame and response.
     preset : str or None
-        The preset of its column names.
+        The name of the survey's column preset.
     meta : dict
-        The declaration in the table's meta.
+        The declaration in the table's meta, as returned by ``declared_meta``.
 
     Warns
     -----
     ConventionWarning
-        If they differ.
+        If the declarations differ.
     """
     differences = documented_differences(preset, catalog.convention, catalog.kind)
     if differences:

@@ -47,49 +47,51 @@ class ShearCatalog:
     r"""A shear catalog: positions, ellipticities and weights with a declared sign convention.
 
     Ellipticities, additive biases and responses are converted from the declared convention to the
-    celestial one, in which x points to the east and y to the north. Unusable rows (values that
-    are not finite, impossible positions, negative weights, too large an ellipticity) are left
-    out, and one warning counts them by cause.
+    celestial convention, in which x points to the east and y to the north. Rows are left out if
+    they have values that are not finite, impossible positions, negative weights or too large
+    ellipticities. One warning gives the number of rows left out for each cause.
 
     Parameters
     ----------
     table : `~astropy.table.Table` or dict
-        One row per galaxy. Masked values count as missing. The catalog shares the memory of
-        columns that need no conversion: do not change them afterwards.
+        The galaxies, one per row. Masked values count as missing. Columns that need no conversion
+        are not copied, so the table must not be changed afterwards.
     columns : None, str or dict
         The names of the table's columns: the name of a preset (`COLUMN_PRESETS`), or a dict from
-        lensmap's names (``ra``, ``dec``, ``e1``, ``e2`` and optionally ``weight``, ``sigma_m``,
-        ``sigma_e``, ``redshift``, ``m``, ``c1``, ``c2``, ``r11``, ``r22``, ``r12``, ``r21``) to
-        the table's. None chooses the preset from the table's column names, and logs it unless
-        all names are lensmap's own.
+        lensmap's column names to the table's. Lensmap's names are ``ra``, ``dec``, ``e1``, ``e2``
+        and, optionally, ``weight``, ``sigma_m``, ``sigma_e``, ``redshift``, ``m``, ``c1``, ``c2``,
+        ``r11``, ``r22``, ``r12`` and ``r21``. If None, the preset is chosen from the table's
+        column names, and is logged unless all the names are lensmap's own.
     convention : str, tuple of int or None
         The sign convention of e1 and e2: ``"celestial"``, ``"euclidean"``, ``"iau"``, or the
-        signs ``(s1, s2)`` that convert them to celestial. None takes the convention in the
-        table's meta (``convention``, or ``CONVENTN`` as in FITS headers), by default celestial.
-        `lensmap.check_convention` tests it.
+        signs ``(s1, s2)`` that convert e1 and e2 to the celestial convention. If None, the
+        convention declared in the table's meta (``convention``, or ``CONVENTN`` as in FITS
+        headers) or, without a declaration, celestial. `lensmap.check_convention` tests the
+        convention on the data.
     kind : {"shear", "distortion"} or None
-        ``"shear"``: :math:`|e| = (a - b) / (a + b)`, whose mean is the reduced shear;
-        ``"distortion"``: :math:`|e| = (a^2 - b^2) / (a^2 + b^2)`, whose mean is twice the
-        responsivity times the shear. None takes the kind in the table's meta, by default shear.
+        The kind of ellipticity. With ``"shear"``, :math:`|e| = (a - b) / (a + b)`, whose mean is
+        the reduced shear. With ``"distortion"``, :math:`|e| = (a^2 - b^2) / (a^2 + b^2)`, whose
+        mean is twice the responsivity times the shear. If None, the kind declared in the table's
+        meta or, without a declaration, ``"shear"``.
     frame : str or None
         The name in `astropy.coordinates` of the frame of the positions, such as ``"icrs"``,
-        ``"fk5"`` or ``"galactic"``. Ellipticities refer to its north. None takes the frame in the
-        table's meta, by default ICRS.
+        ``"fk5"`` or ``"galactic"``. Ellipticities are measured with respect to the north of this
+        frame. If None, the frame declared in the table's meta or, without a declaration, ICRS.
     response : float, array_like or None
-        A mean shear response that overrides the catalog's columns: a number or a 2 x 2 matrix, in
-        ``convention`` as the columns. None takes the response in the table's meta, by default
-        the columns.
+        A mean shear response that overrides the response columns: a number or a 2 x 2 matrix, in
+        the same convention as the columns. If None, the response declared in the table's meta or,
+        without a declaration, the response columns.
     max_ellipticity : float
-        The largest modulus of the ellipticity of a usable row. Calibrated estimates of noisy
-        galaxies exceed 1, and a cut at 1 biases the shear low.
+        The largest modulus of the ellipticity of a usable row. It should exceed 1: calibrated
+        ellipticities of noisy galaxies can be larger than 1, and a cut at 1 biases the shear low.
     extra_columns : sequence of str
-        Further columns of the table to keep, such as magnitudes, with names other than lensmap's
-        own.
+        Further columns of the table to keep, such as magnitudes. Their names must differ from
+        lensmap's column names.
 
     Raises
     ------
     ValueError
-        If a column is missing or has a wrong unit, or no usable row is left.
+        If a column is missing or has a wrong unit, or if no usable row is left.
     TypeError
         If ``table`` is not a table, or a column does not hold numbers.
 
@@ -98,8 +100,8 @@ class ShearCatalog:
     CatalogWarning
         If rows are left out.
     ConventionWarning
-        If the declared convention or kind differs from the one documented for the survey, or
-        from the table's meta.
+        If the declared convention or kind differs from the survey's documentation, or from the
+        declaration in the table's meta.
 
     Examples
     --------
@@ -218,7 +220,8 @@ class ShearCatalog:
         columns, convention, kind
             As for `ShearCatalog`.
         format : str or None
-            The name of its format in `astropy.table`; None determines it from the file.
+            The name of the file's format in `astropy.table`. If None, the format is determined
+            from the name and content of the file.
         **kwargs
             Further parameters of `ShearCatalog`, and those of `astropy.table.Table.read`, such
             as ``hdu=2``, or ``path="catalog"`` for a table in an HDF5 file.
@@ -233,9 +236,9 @@ class ShearCatalog:
         FileNotFoundError
             If the file does not exist.
         ValueError
-            If the file cannot be read as a table, and as for `ShearCatalog`.
+            If the file cannot be read as a table, or `ShearCatalog` raises a ValueError.
         ImportError
-            If its format needs a package that is missing.
+            If the format needs a package that is not installed.
         """
         parameters = {
             name: kwargs.pop(name)
@@ -256,7 +259,7 @@ class ShearCatalog:
         )
 
     def __getitem__(self, name: str) -> Any:
-        """Return a column by its name; None for an optional column that the catalog lacks."""
+        """Return a column by name, or None for an optional column that the catalog lacks."""
         if not isinstance(name, str):
             raise TypeError(
                 f"catalog[...] needs the name of a column, not {type(name).__name__}: "
@@ -271,24 +274,25 @@ class ShearCatalog:
         )
 
     def select(self, rows: slice | ArrayLike) -> ShearCatalog:
-        """Return selected galaxies.
+        """Return the catalog of selected galaxies.
 
         Parameters
         ----------
         rows : slice or array_like
-            A slice, one True or False for each galaxy, or indices of galaxies.
+            The galaxies to select: a slice, a boolean array ``(n,)``, or indices of galaxies.
 
         Returns
         -------
         ShearCatalog
-            The selected galaxies, with the same declaration.
+            The selected galaxies, with the same declared convention, kind, frame and response.
 
         Raises
         ------
         TypeError
-            If ``rows`` is none of these.
+            If ``rows`` is neither a slice nor an array of booleans or integers.
         ValueError
-            If a boolean array has another length than the catalog, or no galaxy is selected.
+            If the length of a boolean array differs from that of the catalog, or if no galaxy is
+            selected.
         """
         if not isinstance(rows, slice):
             rows = self._check_rows(np.asarray(rows))
@@ -312,15 +316,16 @@ class ShearCatalog:
         Parameters
         ----------
         region : mask-like
-            Anything that `lensmap.masks.SkyMask` accepts, except boolean arrays and pixel
-            regions. The excluded side of a mask is its inside here.
+            The region: anything that `lensmap.masks.SkyMask` accepts, except boolean arrays and
+            pixel regions. If it is a `~lensmap.masks.SkyMask`, the area that the mask excludes
+            counts as the inside of the region.
         inside : bool
-            Whether to return the galaxies inside the region, or those outside.
+            Whether to return the galaxies inside (True) or outside (False) the region.
 
         Returns
         -------
         ShearCatalog
-            The selected galaxies, with the same declaration.
+            The selected galaxies, with the same declared convention, kind, frame and response.
 
         Raises
         ------
@@ -347,37 +352,39 @@ class ShearCatalog:
     ) -> ShearCatalog:
         """Return the galaxies behind a lens.
 
-        Galaxies in and in front of the lens are not lensed, and dilute its shear.
+        Galaxies in the lens or in front of it are not lensed, so they dilute the mean shear.
 
         Parameters
         ----------
         z_lens : float
             The redshift of the lens.
         margin : float
-            The smallest difference in redshift between a galaxy and the lens.
+            The smallest difference between the redshift of a selected galaxy and that of the lens.
         pz : None, str or array_like
-            The probability density of each galaxy in redshift, ``(n, n_z)``, or the name of its
-            column (one of ``extra_columns``). None takes the column ``redshift``, and leaves out
-            galaxies without a redshift.
+            The redshift probability density p(z) of each galaxy, ``(n, n_z)``, or the name of the
+            column that holds it (one of ``extra_columns``). If None, the column ``redshift`` is
+            used, and galaxies without a redshift are left out.
         z_grid : array_like or None
-            The redshifts of ``pz``, ``(n_z,)``. None is allowed without ``pz`` only.
+            The redshifts at which ``pz`` is given, ``(n_z,)``. Required with ``pz``.
         min_probability : float
-            The smallest probability of a galaxy beyond ``z_lens + margin``, according to ``pz``.
+            The smallest probability, according to ``pz``, that a selected galaxy lies beyond
+            ``z_lens + margin``.
         cut : None, array_like or callable
-            A further condition: bool, ``(n,)``, or a function of the catalog that returns it,
-            such as a cut in color, ``lambda c: c["g"] - c["i"] < 1``. It is required without
-            redshifts and ``pz``; then ``z_source`` of the profile or the fit must describe the
-            selected galaxies.
+            A further condition, such as a color cut: a boolean array ``(n,)``, or a function that
+            takes the catalog and returns such an array, for example
+            ``lambda c: c["g"] - c["i"] < 1``. A cut is required if there are neither redshifts nor
+            ``pz``. In that case, the ``z_source`` given to `lensmap.shear_profile` or
+            `lensmap.fit_nfw` must describe the redshifts of the selected galaxies.
 
         Returns
         -------
         ShearCatalog
-            The selected galaxies, with the same declaration.
+            The selected galaxies, with the same declared convention, kind, frame and response.
 
         Raises
         ------
         ValueError
-            If there are neither redshifts nor a cut, or no galaxy is selected.
+            If there are neither redshifts nor a cut, or if no galaxy is selected.
 
         References
         ----------
@@ -389,18 +396,19 @@ class ShearCatalog:
         )
 
     def with_ellipticities(self, e1: ArrayLike, e2: ArrayLike) -> ShearCatalog:
-        """Return the same galaxies with other ellipticities.
+        """Return a catalog of the same galaxies with new ellipticities.
 
         Parameters
         ----------
         e1, e2 : array_like
-            Ellipticities in the celestial convention, also if another one was declared; ``(n,)``,
-            finite. ``max_ellipticity`` does not apply to them.
+            The new ellipticities, ``(n,)``, finite. They must be in the celestial convention, even
+            if this catalog was declared in another convention. ``max_ellipticity`` is not applied.
 
         Returns
         -------
         ShearCatalog
-            The galaxies, which share all other columns with this catalog.
+            The galaxies with the new ellipticities. All other columns are shared with this
+            catalog, not copied.
 
         Raises
         ------
@@ -422,14 +430,14 @@ class ShearCatalog:
         new = self._copy(
             _arrays={name: values[rows] for name, values in self._arrays.items()},
             _extras={name: values[rows] for name, values in self._extras.items()},
-            n_left_out={},  # the constructor has reported them
+            n_left_out={},  # the rows left out were reported when the catalog was created
         )
         if len(new) == 0:
             raise ValueError(f"the selection leaves none of the {len(self)} galaxies")
         return new
 
     def _copy(self, **attributes: Any) -> ShearCatalog:
-        """Return a catalog with other attributes."""
+        """Return a shallow copy of the catalog with the given attributes replaced."""
         new = copy(self)
         new.__dict__.update(attributes)
         if new.ra is not self.ra:
@@ -458,7 +466,7 @@ class ShearCatalog:
 
     @property
     def weight(self) -> np.ndarray | None:
-        """The weights, ``(n,)``; None without that column, where all weights are 1."""
+        """The weights, ``(n,)``. None if there is no weight column; all weights are then 1."""
         return self._arrays.get("weight")
 
     @cached_property
@@ -470,8 +478,9 @@ class ShearCatalog:
     def table(self) -> Table:
         """The galaxies as a new `~astropy.table.Table` that shares the data.
 
-        Its meta declares the celestial convention, the kind, the frame and a given response, so
-        that the table can be written, read and given to an estimator.
+        The meta of the table declares the celestial convention, the kind, the frame and, if one
+        was given, the response. The table can thus be written to a file, read again, and passed
+        to an estimator.
         """
         table = Table(
             {**self._arrays, **self._extras},

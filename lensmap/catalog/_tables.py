@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Input of tables: files, columns with units and masks, declarations in the meta."""
+"""Reading of tables: files, columns with units and masks, and declarations in the meta."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def declared_meta(table: Table) -> dict[str, Any]:
     Returns
     -------
     dict
-        The declared ones of the keys ``convention``, ``kind``, ``frame`` and ``response``, with
-        values for the parameters of `ShearCatalog`.
+        The values of ``convention``, ``kind``, ``frame`` and ``response``, as for the parameters
+        of `ShearCatalog`. Only those that the meta declares are included.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def declared_meta(table: Table) -> dict[str, Any]:
 
 
 def declaring_meta(kind: str, frame: str, response: Response | None) -> dict[str, Any]:
-    """Return the meta that declares a table of celestial ellipticities.
+    """Return the meta of a table whose ellipticities are in the celestial convention.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def declaring_meta(kind: str, frame: str, response: Response | None) -> dict[str
     Returns
     -------
     dict
-        Meta for ``declared_meta``, with keys that are valid in FITS headers.
+        The meta, which ``declared_meta`` reads. Its keys are valid FITS header keywords.
     """
     meta: dict[str, Any] = {"CONVENTN": "celestial", "KIND": kind, "FRAME": frame}
     if response is not None:
@@ -83,17 +83,18 @@ def declaring_meta(kind: str, frame: str, response: Response | None) -> dict[str
 
 
 def read_table(path: PathLike, /, *, format: str | None = None, **kwargs: Any) -> Table:
-    """Read a table, with one kind of error for all unreadable files.
+    """Read a table, and raise a ValueError for any file that cannot be parsed.
 
     Parameters
     ----------
     path : path-like
         The file.
     format : str or None
-        The name of its format in `astropy.table`; None determines it from the file.
+        The name of the file's format in `astropy.table`. If None, the format is determined from
+        the name and content of the file.
     **kwargs
-        Further parameters of `astropy.table.Table.read`, such as ``path=``, the path of a table
-        in an HDF5 file.
+        Further parameters of `astropy.table.Table.read`, such as ``path``, the path of a table
+        within an HDF5 file.
 
     Returns
     -------
@@ -105,9 +106,9 @@ def read_table(path: PathLike, /, *, format: str | None = None, **kwargs: Any) -
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If it cannot be read as a table.
+        If the file cannot be read as a table.
     ImportError
-        If its format needs a package that is missing.
+        If the format needs a package that is not installed.
     """
     if not Path(path).exists():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
@@ -115,7 +116,7 @@ def read_table(path: PathLike, /, *, format: str | None = None, **kwargs: Any) -
         raise IsADirectoryError(f"{str(path)!r} is a directory, not a table")
     try:
         with warnings.catch_warnings():
-            # astropy would read another HDU in place of a missing one
+            # if the specified HDU is missing, astropy would read another one with a warning
             warnings.filterwarnings(
                 "error", "Specified hdu=.* not found", AstropyDeprecationWarning
             )
@@ -144,29 +145,29 @@ def read_table(path: PathLike, /, *, format: str | None = None, **kwargs: Any) -
 def column_values(
     column: Any, ours: str, theirs: str
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the numbers of a column and its mask.
+    """Return the values and the mask of a numeric column.
 
     Parameters
     ----------
     column : `~astropy.table.Column` or `~astropy.units.Quantity`
         A column of a table.
     ours, theirs : str
-        The name of the column in lensmap and in the table.
+        The lensmap name of the column, and its name in the table.
 
     Returns
     -------
     values : `numpy.ndarray`
-        Floating point in native byte order, ``(n,)``; positions in degrees. It shares the
-        column's memory if no conversion is needed.
+        The values, floating point in native byte order, ``(n,)``. Positions are in degrees. The
+        values are not copied if they need no conversion.
     masked : `numpy.ndarray` or None
-        Bool, ``(n,)``; None if no value is masked.
+        True for masked values, bool, ``(n,)``. None if no value is masked.
 
     Raises
     ------
     TypeError
         If the column does not hold one number per row.
     ValueError
-        If positions have a unit that is not an angle, or other numbers have a unit.
+        If positions have a unit that is not an angle, or if another column has a unit.
     """
     mask = getattr(column, "mask", None)
     unit = getattr(column, "unit", None)
@@ -186,7 +187,7 @@ def column_values(
 
 
 def _convert(values: np.ndarray, unit: Any, ours: str, theirs: str) -> np.ndarray:
-    """Convert positions to degrees; refuse units of other columns."""
+    """Convert positions to degrees, and raise a ValueError if any other column has a unit."""
     allowed = u.deg if ours in _ANGLES else u.dimensionless_unscaled
     if unit is None or unit == "" or unit == allowed:
         return values
