@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Estimators: from a shear catalog to a mass map, all with the same ``reconstruct``."""
+"""Estimators of mass maps from shear catalogs, which share the method ``reconstruct``."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Estimator`: the base class of all estimators, with one ``reconstruct`` for all of them."""
+"""`Estimator`: the base class of all estimators, which provides their method ``reconstruct``."""
 
 import numbers
 from abc import ABC, abstractmethod
@@ -29,61 +29,63 @@ __all__ = ["Estimator"]
 class Estimator(Parametrized, ABC):
     """Base class of all estimators.
 
-    *Must implement*
+    A subclass *must implement*
 
-    - ``__init__`` with keyword-only parameters that have defaults and are stored under their own
-      names, and a call of `check_parameters` at its end. (A class without parameters needs none.)
-    - `invert`: the inversion itself, arrays in and arrays out.
+    - ``__init__``, unless it has no parameters. All parameters are keyword-only, have defaults,
+      and are stored as attributes of the same name. `check_parameters` is called at the end.
+    - `invert`: the inversion itself, from the shear on a grid to the arrays of the map.
 
-    *May override*, in the order in which `reconstruct` calls them
+    A subclass *may override*, in the order in which `reconstruct` calls the methods,
 
-    - `choose_pixels`: the pixels of the inversion, where they are not those of the map;
-    - `check`: warnings about a grid that the method does not suit;
+    - `choose_pixels`: the pixels of the inversion, if they differ from the pixels of the map;
+    - `check`: warnings about a grid for which the method is not suited;
     - `measure` and `fit`: a model fitted to the data, such as a noise model, once for a whole field
       or survey;
     - `prepare`: the state that inversions on the same pixels share;
-    - `noise`: one realization of the error, for uncertainties that do not come with the map;
+    - `noise`: one realization of the error, for uncertainties that `invert` does not return;
     - `describe_params`: the parameters as stored in the metadata of the map;
-    - `reach`: the distance from which galaxies contribute to a pixel.
+    - `reach`: the largest distance at which galaxies contribute to a pixel.
 
-    Nothing is written to ``self`` after ``__init__``: state is returned by `prepare` and passed to
-    `invert`. The attributes below are declared on the class, and those of the parameters
-    (``uncertainty`` to ``scheme``) serve classes without such a parameter.
+    Attributes are set only in ``__init__``; later state is returned by `prepare` and passed to
+    `invert`. The attributes below are declared on the class. The last six, ``uncertainty`` to
+    ``scheme``, are the values used for classes whose ``__init__`` has no such parameter.
 
     Attributes
     ----------
     options : tuple of Option
         Descriptions of the parameters, for command lines and documentation. They are read from the
-        signature and the docstring; options that a class sets take precedence.
+        signature and the docstring. Options that a class declares take precedence.
     variant : str or None
-        The parameter that ``VARIANT`` sets in ``"NAME:VARIANT"``, see `make_estimator`. None if
-        names of the estimator have no variants.
+        The name of the parameter that ``VARIANT`` sets in ``"NAME:VARIANT"``, see
+        `make_estimator`. None if the estimator has no variants.
     geometry : {"plane", "sphere"}
-        The pixels that `invert` works on.
+        The geometry of the pixels on which `invert` works.
     quantity : str
-        The quantity of the map, kept as ``meta["quantity"]``; mass fits need ``"kappa"``.
+        The physical quantity of the map, stored as ``meta["quantity"]``. Mass fits require
+        ``"kappa"``.
     extra_sums : tuple of str
-        Sums over the galaxies that the method needs besides the usual ones: keys of ``extra`` of a
-        `lensmap.ShearGrid`.
+        The sums over galaxies that the method needs in addition to the standard sums of a grid,
+        as keys of ``extra`` of a `lensmap.ShearGrid`.
     linear : bool
-        Whether the map is linear in the ellipticities for a given noise.
+        Whether the map is linear in the ellipticities, for a fixed noise level.
     uncertainties : tuple of Uncertainty
-        The kinds of uncertainty besides None.
+        The kinds of uncertainty that the estimator offers. A map without uncertainty is always
+        possible.
     contract : Contract
-        Declared properties, for the laws of `lensmap.testing.check_estimator`.
+        Declared properties, which `lensmap.testing.check_estimator` tests.
     uncertainty : str or None
-        The name of one of ``uncertainties``; None for maps without uncertainty.
+        The name of one of ``uncertainties``. None gives maps without uncertainty.
     n_realizations : int
         The number of random realizations for an uncertainty.
     rng : int or `numpy.random.SeedSequence`
-        The seed of the random realizations; each call starts from it anew.
+        The seed of the random realizations. Every call of `reconstruct` starts from this seed.
     fill_holes : bool
-        Whether masked pixels that the method inpaints well get values.
+        Whether masked pixels get values where the method can inpaint them.
     sigma_e : float or None
-        The intrinsic dispersion of ellipticities per component; None takes the column ``sigma_e``,
-        and measures it where there is none.
+        The intrinsic dispersion of ellipticities per component; None takes the column ``sigma_e``
+        or, without this column, measures the dispersion.
     scheme : {"nearest", "cloud-in-cell"}
-        How galaxies are assigned to pixels.
+        The scheme that assigns galaxies to pixels.
 
     Examples
     --------
@@ -135,7 +137,7 @@ class Estimator(Parametrized, ABC):
 
     @property
     def chosen_uncertainty(self) -> Uncertainty | None:
-        """The `Uncertainty` that the parameter ``uncertainty`` names; None without one."""
+        """The `Uncertainty` selected by the parameter ``uncertainty``, or None."""
         return next((kind for kind in self.uncertainties if kind.name == self.uncertainty), None)
 
     def check_parameters(self) -> None:
@@ -144,7 +146,7 @@ class Estimator(Parametrized, ABC):
         Raises
         ------
         TypeError, ValueError
-            If one of them is not allowed.
+            If the value of one of these parameters is not allowed.
         """
         names = tuple(kind.name for kind in self.uncertainties)
         check_choice(self.uncertainty, "uncertainty", (None, *names))
@@ -159,8 +161,8 @@ class Estimator(Parametrized, ABC):
         Returns
         -------
         dict
-            From names to numbers, strings and other types that a FITS file can hold; other objects
-            as their `str`.
+            The values of the parameters, keyed by name. Objects of types that a FITS file cannot
+            hold are converted to strings.
         """
         plain = (str, bool, numbers.Number, list, tuple, dict, type(None))
         return {
@@ -179,13 +181,15 @@ class Estimator(Parametrized, ABC):
         grid : `lensmap.ShearGrid`
             The binned reduced shear, in the basis of the pixel axes.
         state : object
-            The result of `prepare` for this grid, or for a grid with the same pixels, mask and
-            weights, such as that of the galaxies before their rotation.
+            The result of `prepare`, for this grid or for a grid with the same pixels, mask and
+            weights. For example, grids of randomly rotated galaxies are inverted with the state
+            for the original galaxies.
 
         Returns
         -------
         Inversion
-            The map with its masks, and its uncertainty if the chosen kind comes with the map.
+            The map and its masks. The uncertainty is included if the chosen kind of uncertainty is
+            declared with ``with_map=True``.
         """
 
     def choose_pixels(self, catalog: ShearCatalog, wcs: WCS | None, *, masked: bool) -> Target:
@@ -196,21 +200,22 @@ class Estimator(Parametrized, ABC):
         catalog : ShearCatalog
             The galaxies.
         wcs : `~astropy.wcs.WCS` or None
-            The requested pixels of the map; None leaves the choice to the estimator.
+            The requested pixels of the map. If None, the estimator chooses the pixels.
         masked : bool
-            Whether there is a mask, which may be an array on the pixels of ``wcs``.
+            Whether the user gave a mask, which may be a boolean array on the pixels of ``wcs``.
 
         Returns
         -------
         Target
-            By default the pixels of ``wcs``, or a tangent plane where those are far from squares of
-            equal size.
+            The pixels of the inversion and of the map. By default, both are the pixels of ``wcs``.
+            If those are far from squares of equal size, the inversion is made on the pixels of a
+            tangent plane instead.
         """
         wcs = make_wcs(catalog) if wcs is None else wcs
         return Target(conformal_frame(PixelFrame(wcs, catalog.frame), catalog.frame), wcs)
 
     def check(self, grid: ShearGrid) -> None:  # noqa: B027
-        """Warn of a grid that the method does not suit; called once for each map.
+        """Warn if the method is not suited for a grid; called once for each map.
 
         Parameters
         ----------
@@ -219,18 +224,19 @@ class Estimator(Parametrized, ABC):
         """
 
     def measure(self, grid: ShearGrid) -> Any:
-        """Return the sums over the data that `fit` uses.
+        """Compute the sums over the data to which `fit` fits a model.
 
         Parameters
         ----------
         grid : `lensmap.ShearGrid`
-            The binned galaxies, all or some of them.
+            The binned galaxies of the field, or of a part of it.
 
         Returns
         -------
         object
-            Sums that support ``+``: those of two parts of a catalog, or of two tiles without common
-            galaxies, add up to those of the whole. None by default, if the method fits nothing.
+            The sums, which must support ``+``: the sums of two parts of a catalog, or of two tiles
+            without common galaxies, add up to the sums of the whole. The default is None, for
+            methods without a fitted model.
         """
         return None
 
@@ -240,17 +246,17 @@ class Estimator(Parametrized, ABC):
         Parameters
         ----------
         sums : object
-            The sum of the results of `measure` for all parts.
+            The sum of the results of `measure` over all parts of the field or survey.
 
         Returns
         -------
         object
-            The fitted model, for `prepare`; None by default.
+            The fitted model, which is passed to `prepare`. The default is None.
         """
         return None
 
     def prepare(self, grid: ShearGrid, fitted: Any) -> Any:
-        """Return the state shared by inversions of this grid and of noise on the same pixels.
+        """Return the state shared by the inversions of a grid and of its noise realizations.
 
         Parameters
         ----------
@@ -262,7 +268,7 @@ class Estimator(Parametrized, ABC):
         Returns
         -------
         object
-            The state for `invert`, such as a loaded network or a support mask; None by default.
+            The state for `invert`, such as a loaded network or a support mask. The default is None.
         """
         return None
 
@@ -274,26 +280,26 @@ class Estimator(Parametrized, ABC):
         Parameters
         ----------
         grid : `lensmap.ShearGrid`
-            Randomly rotated galaxies, drawn anew for each call, if the uncertainty is made from the
-            galaxies (`Uncertainty`); else the grid of the map.
+            Randomly rotated galaxies, drawn anew for each call, if the chosen `Uncertainty` has
+            ``from_galaxies=True``. Otherwise, the grid of the map.
         state : object
             The result of `prepare` for the grid of the map.
         rng : `numpy.random.Generator`
-            Generator for the realization, other than that of the rotations.
+            Generator for further random numbers. The galaxies are already rotated.
 
         Returns
         -------
         iterable of `numpy.ndarray`
-            Planes ``(ny, nx)`` whose root mean square over all realizations is the uncertainty.
-            By default the E- and the B-mode of the inversion of ``grid``. Rotating all galaxies by
-            45 degrees exchanges E and B, so that both have the same noise. The mean over all
-            rotations is exactly 0, so that no mean is subtracted.
+            Arrays ``(ny, nx)`` whose root mean square over all realizations is the uncertainty.
+            By default, these are the E-mode and the B-mode of the inversion of ``grid``. A rotation
+            of all galaxies by 45 degrees exchanges E and B, so both have the same noise. No mean is
+            subtracted, because the mean over all rotations is exactly 0.
         """
         inversion = self.invert(grid, state)
         return [plane for plane in (inversion.kappa, inversion.kappa_b) if plane is not None]
 
     def reach(self, pixel_scale: u.Quantity) -> u.Quantity | None:
-        """Return the distance from which galaxies contribute to a pixel of the map.
+        """Return the largest distance at which galaxies contribute to a pixel of the map.
 
         Parameters
         ----------
@@ -303,9 +309,10 @@ class Estimator(Parametrized, ABC):
         Returns
         -------
         `~astropy.units.Quantity` or None
-            An angle: a tile with a margin of this width has the same map as in the whole field.
-            None if galaxies at all distances contribute, so that tiles have an error, which the
-            description of the class states.
+            The distance, an angle. The map of a tile that is cut with a margin of this width equals
+            the map of the whole field. None if galaxies at all distances contribute. The maps of
+            tiles then differ from the map of the whole field; the docstring of the class should
+            state by how much.
         """
         return None
 
@@ -319,36 +326,36 @@ class Estimator(Parametrized, ABC):
         *,
         progress: ProgressLike = None,
     ) -> ConvergenceMap:
-        """Make a mass map of a catalog.
+        """Make a mass map from a shear catalog.
 
         Parameters
         ----------
         catalog : ShearCatalog, `~astropy.table.Table` or ShearGrid
-            The galaxies. A table has lensmap's column names, and declares its convention and kind
-            in its meta. A grid, such as one of a catalog larger than memory, brings its WCS and
-            mask.
+            The galaxies. A table must have lensmap's column names, and should declare its sign
+            convention and its kind in its meta. A grid, for example of a catalog that does not fit
+            into memory, has its own WCS and mask.
         wcs : `~astropy.wcs.WCS` or None
-            The pixels of the map: any celestial WCS with its ``array_shape``. None makes one
-            that covers the catalog. On pixels that are far from squares, the map is made on a
-            tangent plane and resampled; an uncertainty from rotations is made of resampled noise
-            maps, an analytic one is lost with a warning.
+            The pixels of the map: any celestial WCS with its ``array_shape``. If None, a WCS that
+            covers the catalog. If the pixels are far from squares, the map is made on a tangent
+            plane and resampled. An uncertainty from rotations is then computed from resampled noise
+            maps, and an analytic uncertainty is dropped with a warning.
         mask : object or None
-            What `lensmap.masks.SkyMask` takes: galaxies inside are left out, pixels are masked.
-            None masks none.
+            Anything that `lensmap.masks.SkyMask` accepts. Galaxies that the mask excludes are left
+            out, and pixels that it excludes are masked. None masks nothing.
         progress : None, bool or callable
-            Shows the progress of the noise realizations, as for ``lensmap.utils.track``; None is
-            silent.
+            How to show the progress of the noise realizations, as for ``lensmap.utils.track``. None
+            shows no progress.
 
         Returns
         -------
         ConvergenceMap
-            Kappa, the B-mode if the method has one, mask, counts, and the uncertainty if one was
-            chosen.
+            The convergence, the B-mode if the method has one, the mask, the galaxy counts per
+            pixel, and the uncertainty if one was chosen.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is invalid, or no galaxy with a weight is on the map.
+            If an argument is invalid, or if no galaxy with nonzero weight is on the map.
         """
         self.check_parameters()
         grid, assignment, target = make_grid(self, catalog, wcs, mask)
@@ -375,7 +382,7 @@ class Estimator(Parametrized, ABC):
     def _realizations(
         self, grid: ShearGrid, assignment: PixelAssignment | None, state: Any
     ) -> Iterator[Iterable[np.ndarray]]:
-        """Yield the planes of each realization of the error."""
+        """Yield the arrays of each noise realization, as returned by `noise`."""
         rng = as_generator(self.rng)
         kind = self.chosen_uncertainty
         if kind is not None and kind.from_galaxies:
@@ -389,7 +396,7 @@ class Estimator(Parametrized, ABC):
 
 
 def _root_mean_square(planes):
-    """Return the root mean square of maps that come one at a time."""
+    """Return the root mean square of an iterable of maps, pixel by pixel."""
     total, n_maps = 0.0, 0
     for plane in planes:
         total = total + np.square(plane, dtype=float)

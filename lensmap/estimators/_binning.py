@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The grid that an estimator inverts: made of galaxies, or given by the user."""
+"""The shear grid that an estimator inverts, binned from a catalog or given by the user."""
 
 import dataclasses
 from typing import TYPE_CHECKING, cast
@@ -28,28 +28,28 @@ __all__ = ["make_grid"]
 def make_grid(
     estimator: "Estimator", catalog: CatalogLike | ShearGrid, wcs: WCS | None, mask: object
 ) -> tuple[ShearGrid, PixelAssignment | None, Target]:
-    """Return the grid that an estimator inverts.
+    """Return the shear grid that an estimator inverts.
 
     Parameters
     ----------
     estimator : Estimator
-        Chooses the pixels.
+        The estimator, which chooses the pixels.
     catalog, wcs, mask : object
         As for `Estimator.reconstruct`.
 
     Returns
     -------
     grid : `lensmap.ShearGrid`
-        The sums over the galaxies.
+        The sums over the galaxies in each pixel.
     assignment : ``lensmap.grid.PixelAssignment`` or None
-        The galaxies; None where the user gave a grid.
+        The galaxies and their pixels. None if the user gave a grid.
     target : Target
         The pixels of the inversion and of the map.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is invalid, or no galaxy with a weight is on the map.
+        If an argument is invalid, or if no galaxy with nonzero weight is on the map.
     """
     if hasattr(catalog, "geometry"):
         grid = _given_grid(estimator, cast(ShearGrid, catalog), wcs, mask)
@@ -66,7 +66,8 @@ def _binned(
         check_celestial_wcs(wcs)
     target = estimator.choose_pixels(catalog, wcs, masked=mask is not None)
     if target.resampled and mask is not None:
-        # A mask of pixels refers to the user's pixels, which are not those of the inversion.
+        # A mask given as a boolean array refers to the user's pixels. Convert it to an image with
+        # a WCS, because the inversion uses other pixels.
         excluded = pixel_mask(mask, target.wcs)
         mask = SkyMask((excluded, target.wcs))
         if not estimator.fill_holes:
@@ -93,7 +94,7 @@ def _binned(
 def _given_grid(
     estimator: "Estimator", grid: ShearGrid, wcs: WCS | None, mask: object
 ) -> ShearGrid:
-    """Return the grid that a user gave, with the noise that the estimator is to assume."""
+    """Check a grid given by the user, and set the ``sigma_e`` of the estimator on it."""
     _check_geometry(estimator, grid)
     if wcs is not None or mask is not None:
         raise TypeError("a ShearGrid has its own WCS and mask: wcs and mask must be None")
@@ -123,7 +124,7 @@ def _given_grid(
 
 
 def _check_geometry(estimator: "Estimator", grid: ShearGrid) -> None:
-    """Refuse a grid whose pixels the estimator does not invert."""
+    """Raise a TypeError if the estimator cannot invert grids of this geometry."""
     if grid.geometry != estimator.geometry:
         raise ParameterTypeError(
             "catalog",

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`CNNReconstructor` and `MaskedCNN`: mass maps by trained networks."""
+"""`CNNReconstructor` and `MaskedCNN`: mass maps from trained neural networks."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
@@ -49,58 +49,60 @@ class _State(NamedTuple):
 
 
 class CNNReconstructor(Estimator):
-    """Mass maps by a trained convolutional network.
+    """Mass maps from a trained convolutional neural network.
 
-    The networks of lensmap (`lensmap.networks.available_networks`) are trained on simulated skies,
-    `lensmap.simulate.HaloModelField`. ``"lensmap"`` is a U-Net on Kaiser-Squires maps in units of
-    their noise; it is trained with masks and for many depths, and predicts its error. The card of a
-    network (`lensmap.networks.read_card`) describes its training and its domain. The map has no
-    B-mode, and the mass sheet is not measured.
+    The networks that come with lensmap (`lensmap.networks.available_networks`) are trained on
+    simulated fields, `lensmap.simulate.HaloModelField`. The network ``"lensmap"`` is a U-Net. Its
+    inputs are Kaiser-Squires maps in units of their noise. It is trained with masks and for a wide
+    range of survey depths, and it predicts its own error. The card of a network
+    (`lensmap.networks.read_card`) describes its training and the range of data that it was trained
+    for. The map has no B-mode, and the mass sheet is not measured.
 
     Parameters
     ----------
     network : str, path-like, `lensmap.networks.Network` or `keras.Model`
-        The name of a network, a file of weights of `lensmap.networks.save_network`, a network, or a
-        Keras model. A model maps ``(n, ny, nx, 18)`` or ``(n, ny, nx, 3)`` to ``(n, ny, nx, 1)``;
-        `lensmap.networks.Network` describes its inputs.
+        The name of a network, a weights file written by `lensmap.networks.save_network`, a
+        network, or a Keras model. A Keras model maps an input ``(n, ny, nx, 18)`` or
+        ``(n, ny, nx, 3)`` to ``(n, ny, nx, 1)``; `lensmap.networks.Network` describes the inputs.
     pixel_scale : `~astropy.units.Quantity`, str or None
-        The pixels of the network, an angle; None takes those of the map if the network was trained
-        for them, and else those that suit the density of the galaxies. The result is resampled to
-        the map.
+        The pixel scale on which the network is applied, an angle. If None, the pixel scale of the
+        map if the network was trained for it; otherwise, a scale that suits the density of the
+        galaxies. The result is resampled to the pixels of the map.
     symmetrize : bool
-        Whether to average over the eight rotations and mirrors, in eight times the time.
+        Whether to average over the eight rotations and mirror images, which takes eight times as
+        long.
     uncertainty : None, "network" or "rotations"
-        The kind of uncertainty; None gives none. ``"network"`` is the error about the truth (total)
-        that the network predicts: half the width of the interval that holds the truth with a
-        probability of ``confidence``; use ``confidence=0.68`` for a one-sigma error.
-        ``"rotations"`` is the noise, the scatter of maps of randomly rotated galaxies about 0,
-        which a network that knows its noise suppresses.
+        The kind of uncertainty; None gives none. ``"network"`` is the total error that the network
+        predicts, with respect to the true convergence. It is half the width of the interval that
+        contains the true convergence with the probability ``confidence``; use ``confidence=0.68``
+        for a one-sigma error. ``"rotations"`` is the noise: the scatter of maps of randomly rotated
+        galaxies about 0. A network that takes its noise level as an input suppresses this noise.
     confidence : {0.68, 0.95}
         The probability of the interval for ``uncertainty="network"``.
     fill_holes : bool
         Whether masked pixels are inpainted where at least half of a Gaussian of 1 arcmin lies on
-        unmasked pixels. Others without a galaxy within 2 arcmin are masked.
+        unmasked pixels. With either choice, pixels without a galaxy within 2 arcmin are masked.
     n_realizations : int
         The number of random rotations.
     rng : int or `numpy.random.SeedSequence`
         The seed of the random rotations.
     sigma_e : float or None
         The intrinsic dispersion of the ellipticities per component; None takes the column
-        ``sigma_e``, and measures it where there is none.
+        ``sigma_e`` or, without this column, measures the dispersion.
     tile_size : int
-        The side of the overlapping tiles in which larger maps are made, pixels.
+        The side, in pixels, of the overlapping tiles into which larger maps are split.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is of the wrong kind or out of range, or there is no such network.
+        If a parameter is of the wrong kind or out of range, or if the network does not exist.
     ImportError
-        If TensorFlow is not installed; raised when a map is made.
+        If TensorFlow is not installed. The error is raised when a map is made.
 
     Warns
     -----
     MapWarning
-        If the network was not trained for such galaxies or pixels.
+        If the network was not trained for galaxies or pixels like those of the grid.
 
     References
     ----------
@@ -122,11 +124,11 @@ class CNNReconstructor(Estimator):
     variant = "network"
     uncertainties = (Uncertainty("network", "total", with_map=True), ROTATIONS)
     contract = Contract(
-        # On the map's own pixels, so that counts are those of its pixels.
+        # The pixel scale of the test maps, so that nothing is resampled and counts are exact.
         settings={"sigma_e": 0.25, "pixel_scale": 0.5 * u.arcmin, "fill_holes": False},
-        # A network is as symmetric as it has learned to be, but for the mean over all symmetries.
+        # A network is only approximately symmetric, but its mean over all symmetries is exactly so.
         symmetric={"symmetrize": True},
-        # A tenth of the scatter of a map of noise alone.
+        # A tenth of the scatter of a noise-only map.
         zero_bound=0.01,
     )
 
@@ -161,10 +163,10 @@ class CNNReconstructor(Estimator):
         self.check_parameters()
 
     def _check_card(self, card: dict) -> None:
-        """Refuse a network by its card; here its existence is enough."""
+        """Raise an error if the card rules out the network; this class accepts every card."""
 
     def _network(self) -> "Network":
-        """Return the network, which `lensmap.networks` keeps, with its model."""
+        """Return the network with its Keras model, from the cache of `lensmap.networks`."""
         from lensmap.networks import as_network
 
         network = as_network(self.network)
@@ -183,19 +185,20 @@ class CNNReconstructor(Estimator):
         return str(self.network) if is_name else f"a {type(self.network).__name__}"
 
     def describe_params(self) -> dict[str, object]:
-        """Return the parameters as the meta of a map keeps them.
+        """Return the parameters in the form stored in the metadata of a map.
 
         Returns
         -------
         dict
-            From names to values; a network that is no file is described by its type.
+            The values of the parameters, keyed by name. A network that was given as an object is
+            described by its type.
         """
         return super().describe_params() | {"network": self._name}
 
     # --- the map ----------------------------------------------------------------------------
 
     def prepare(self, grid: ShearGrid, fitted: None) -> _State:
-        """Load the network and find the pixels that galaxies support.
+        """Load the network, and find the pixels that have galaxies near them.
 
         Parameters
         ----------
@@ -216,7 +219,7 @@ class CNNReconstructor(Estimator):
         return _State(network, data_support(grid, self.fill_holes), meta)
 
     def invert(self, grid: ShearGrid, state: _State) -> Inversion:
-        """Map a grid by the network.
+        """Predict the convergence from a shear grid with the network.
 
         Parameters
         ----------
@@ -228,7 +231,7 @@ class CNNReconstructor(Estimator):
         Returns
         -------
         Inversion
-            The convergence, and its error for ``uncertainty="network"``.
+            The convergence and, with ``uncertainty="network"``, its error.
         """
         prediction = state.network.predict(
             grid, symmetrize=self.symmetrize, tile_size=self.tile_size
@@ -239,7 +242,7 @@ class CNNReconstructor(Estimator):
         return Inversion(prediction.kappa, None, *state.support, error, state.meta)
 
     def reach(self, pixel_scale: u.Quantity) -> u.Quantity | None:
-        """Return the distance from which galaxies contribute to a pixel of the map.
+        """Return the largest distance at which galaxies contribute to a pixel of the map.
 
         Parameters
         ----------
@@ -249,8 +252,9 @@ class CNNReconstructor(Estimator):
         Returns
         -------
         `~astropy.units.Quantity` or None
-            That of the network's convolutions. None for a network whose largest scales are those of
-            a Wiener filter, such as ``"lensmap"``: galaxies at all distances contribute.
+            The reach of the network's convolutions, an angle. None for a network, such as
+            ``"lensmap"``, that takes the largest scales from a Wiener filter, to which galaxies at
+            all distances contribute.
         """
         architecture = self._network().architecture
         return architecture.reach * pixel_scale if architecture.large_scales is None else None
@@ -258,14 +262,14 @@ class CNNReconstructor(Estimator):
     # --- its pixels -------------------------------------------------------------------------
 
     def choose_pixels(self, catalog: ShearCatalog, wcs: WCS | None, *, masked: bool) -> Target:
-        """Choose pixels that the network was trained for, and add galaxies next to the map.
+        """Choose pixels for which the network was trained, with a margin for galaxies off the map.
 
         Parameters
         ----------
         catalog : ShearCatalog
             The galaxies.
         wcs : `~astropy.wcs.WCS` or None
-            The pixels that the user gave; None takes those that suit the density of the galaxies.
+            The pixels of the map. If None, pixels that suit the density of the galaxies.
         masked : bool
             Whether the user gave a mask.
 
@@ -283,12 +287,12 @@ class CNNReconstructor(Estimator):
             network, pixels.scale, density
         ):
             scale = self._native_scale(network, density)
-            # Two pixels more on each side, so that interpolation has neighbors.
+            # Add two pixels on each side, so that pixels at the edge can be interpolated.
             pixels = PixelFrame(tangent_wcs_of(wcs, scale, margin=2 * scale), frame)
         own_pixels, crop = pixels.wcs is wcs, None
         if not masked:
-            # Galaxies next to the map carry the shear of the mass on it. A mask may be of the map's
-            # own pixels alone, so that with one it is unknown which of them may be used.
+            # Mass on the map shears galaxies just off the map, too. With a mask, these galaxies are
+            # not used: a mask on the pixels of the map does not say which of them are excluded.
             reach = network.architecture.reach
             pixels, crop = extended_frame(pixels, frame, catalog.ra, catalog.dec, reach)
         return Target(pixels, wcs, crop if own_pixels else None)
@@ -297,13 +301,13 @@ class CNNReconstructor(Estimator):
         return native_scale(network, density) if self.pixel_scale is None else self.pixel_scale
 
     def _suits(self, network: "Network", scale: u.Quantity, density: float) -> bool:
-        """Return whether the network can work on pixels of a scale."""
+        """Return whether the network can be applied on pixels of this scale."""
         if self.pixel_scale is not None:
             return abs(float(scale / self.pixel_scale) - 1) < SCALE_TOLERANCE
         return scale_in_domain(network, scale, density)
 
     def check(self, grid: ShearGrid) -> None:
-        """Warn of galaxies and pixels that the network was not trained for.
+        """Warn if the network was not trained for the galaxies or the pixels of a grid.
 
         Parameters
         ----------
@@ -322,11 +326,11 @@ class CNNReconstructor(Estimator):
 
 
 class MaskedCNN(CNNReconstructor, defaults={"fill_holes": True}):
-    """A network that was trained with ragged footprints and holes, which it inpaints.
+    """Mass maps of masked fields, from a network that was trained with masks.
 
-    It is `CNNReconstructor` with the same parameters, for fields with masks: small holes get values
-    by default, and of the networks that come with lensmap it takes only those that were trained
-    with masks.
+    The class is `CNNReconstructor` with the same parameters and two differences. By default, small
+    holes in the mask are inpainted. A network given by its name or file must have been trained with
+    masks, that is with irregular footprints and holes.
 
     Raises
     ------

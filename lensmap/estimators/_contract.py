@@ -18,36 +18,39 @@ __all__ = ["Contract"]
 
 @dataclass(frozen=True)
 class Contract:
-    """Declared properties of an estimator, for the laws of the contract suite.
+    """Declared properties of an estimator, which the contract suite tests.
 
-    `lensmap.testing.check_estimator` reports laws as skipped if the class does not declare the
-    property that they test. The mappings hold parameters that are added to ``settings`` for some
-    of the laws.
+    The suite, `lensmap.testing.check_estimator`, consists of laws, each of which tests one
+    property. If the class does not declare the property, the law is reported as skipped. The
+    attributes that are mappings hold parameters of the estimator. Those other than ``settings``
+    apply to some of the laws only, in addition to ``settings``.
 
     Attributes
     ----------
     settings : mapping
         Parameters for all laws, such as a fixed noise level, which makes the map linear.
     symmetric : mapping
-        Parameters with which mirrored and rotated skies give mirrored and rotated maps.
+        Parameters with which mirrored and rotated fields give mirrored and rotated maps.
     noiseless : mapping
         Parameters for galaxies without shape noise.
     periodic : mapping or None
-        Parameters for a periodic field; None if the method does not support one.
+        Parameters for a periodic field. None if the method does not support periodic fields.
     outside : {"zero", "open"} or None
-        The assumed shear outside the data: zero, or unknown (``"open"``); None declares nothing.
+        The shear that the method assumes outside the data: zero (``"zero"``) or unknown
+        (``"open"``). None declares nothing.
     aperture : mapping
-        Parameters for ``outside="zero"`` that pad the field with zeros to four times its side, and
-        smooth by at most half an arcminute.
+        Parameters for the test of ``outside="zero"`` with aperture masses. They must pad the field
+        with zeros to four times its side, and smooth by at most half an arcminute.
     response : callable or None
-        The transfer function of the method for noise-free galaxies; None if it has no closed form.
-        ``response(estimator, ell_x, ell_y, pixel_scale, density)`` takes multipoles along the axes
-        (`numpy.ndarray`, radian^-1), the side of a pixel (radian) and the number of galaxies per
-        steradian, and returns the amplitude of the map divided by that of the true convergence.
+        The transfer function of the method for noise-free galaxies. None if it has no closed form.
+        ``response(estimator, ell_x, ell_y, pixel_scale, density)`` takes the multipoles along the
+        axes (`numpy.ndarray`, radian^-1), the side of a pixel (radian) and the number of galaxies
+        per steradian. It returns the amplitude of the map divided by that of the true convergence.
     zero_bound : float
-        The largest absolute value of a map of galaxies with zero shear.
+        The largest allowed absolute value of a map of galaxies with zero shear.
     tolerance : float
-        The largest difference of two maps that are equal up to rounding, for shears of order 0.3.
+        The largest allowed difference between two maps that should be equal up to rounding errors,
+        for shears of order 0.3.
     """
 
     settings: Mapping[str, object] = field(default_factory=dict)

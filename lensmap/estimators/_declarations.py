@@ -10,21 +10,22 @@ __all__ = ["ROTATIONS", "Inversion", "Uncertainty"]
 
 
 class Uncertainty(NamedTuple):
-    """One kind of uncertainty that an estimator can give.
+    """One kind of uncertainty that an estimator offers.
 
     Attributes
     ----------
     name : str
-        The value of the parameter ``uncertainty`` that selects it.
+        The value of the parameter ``uncertainty`` that selects this kind.
     meaning : {"noise", "total"}
-        ``"noise"``: the scatter about the filtered truth; ``"total"``: the error about the truth.
-        The map keeps it as ``meta["uncertainty"]``.
+        The error that the uncertainty describes. ``"noise"`` is the scatter of the map about the
+        true convergence as filtered by the method. ``"total"`` is the error with respect to the
+        true convergence itself. It is stored in the map as ``meta["uncertainty"]``.
     with_map : bool
-        True: `Estimator.invert` returns it with the map. False: it is the root mean square of
-        `Estimator.noise` over ``n_realizations`` realizations.
+        If True, `Estimator.invert` returns the uncertainty with the map. If False, the uncertainty
+        is the root mean square of `Estimator.noise` over ``n_realizations`` realizations.
     from_galaxies : bool
-        Whether the realizations are inversions of randomly rotated galaxies, so that a
-        `~lensmap.ShearGrid`, which has no galaxies, is not enough.
+        Whether the realizations are inversions of randomly rotated galaxies. They require a
+        catalog, because a `~lensmap.ShearGrid` has no single galaxies.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Uncertainty(NamedTuple):
     from_galaxies: bool = False
 
 
-#: The scatter of maps of randomly rotated galaxies, which every estimator has.
+#: The scatter of maps of randomly rotated galaxies, which every estimator offers.
 ROTATIONS = Uncertainty("rotations", "noise", from_galaxies=True)
 
 
@@ -45,17 +46,19 @@ class Inversion(NamedTuple):
     kappa : `numpy.ndarray`
         The convergence, ``(ny, nx)``.
     kappa_b : `numpy.ndarray` or None
-        The B-mode in the pixel basis, ``(ny, nx)``; None if the method has none.
+        The B-mode in the pixel basis, ``(ny, nx)``. None if the method has no B-mode.
     unsupported : `numpy.ndarray` or None
-        Bool, ``(ny, nx)``: the pixels without galaxies near them, which the map masks; None masks
-        none.
+        True for pixels without galaxies near them, bool, ``(ny, nx)``. These pixels are masked in
+        the map. None masks no further pixels.
     inpainted : `numpy.ndarray` or None
-        Bool, ``(ny, nx)``: the masked pixels that the method inpaints well, which
-        ``fill_holes=True`` unmasks; None unmasks none.
+        True for masked pixels that the method inpaints well, bool, ``(ny, nx)``. With
+        ``fill_holes=True``, these pixels are unmasked. None unmasks no pixels.
     uncertainty : `numpy.ndarray` or None
-        The uncertainty, ``(ny, nx)``, where the chosen one comes with the map; else None.
+        The uncertainty, ``(ny, nx)``. None unless the chosen kind of uncertainty is declared with
+        ``with_map=True``.
     meta : mapping or None
-        Facts for the ``meta`` of the map, of types that FITS and JSON can hold; None adds none.
+        Entries to add to the ``meta`` of the map, of types that FITS and JSON can hold. None adds
+        no entries.
     """
 
     kappa: np.ndarray

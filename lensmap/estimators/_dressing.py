@@ -33,7 +33,8 @@ def check_inversion(estimator: "Estimator", grid: ShearGrid, inversion: object) 
     Raises
     ------
     TypeError
-        If it is not an `Inversion`, has other pixels, or lacks the uncertainty.
+        If the result is not an `Inversion`, if its arrays do not have the shape of the grid, or if
+        the chosen uncertainty is missing.
     """
     name = type(estimator).__name__
     if not isinstance(inversion, Inversion):
@@ -54,21 +55,21 @@ def check_inversion(estimator: "Estimator", grid: ShearGrid, inversion: object) 
 
 
 def mask_of(estimator: "Estimator", grid: ShearGrid, inversion: Inversion) -> np.ndarray:
-    """Return the masked pixels of a map, on the pixels of the inversion.
+    """Return the mask of a map, on the pixels of the inversion.
 
     Parameters
     ----------
     estimator : Estimator
-        Whether it fills holes.
+        The estimator, whose ``fill_holes`` decides whether inpainted pixels are unmasked.
     grid : `lensmap.ShearGrid`
         The grid that was inverted.
     inversion : Inversion
-        The result.
+        The result of the inversion.
 
     Returns
     -------
     `numpy.ndarray`
-        Bool, ``(ny, nx)``, True = excluded.
+        True where masked, bool, ``(ny, nx)``.
     """
     mask = grid.mask if inversion.unsupported is None else grid.mask | inversion.unsupported
     if estimator.fill_holes and inversion.inpainted is not None:
@@ -79,23 +80,23 @@ def mask_of(estimator: "Estimator", grid: ShearGrid, inversion: Inversion) -> np
 def to_map(
     estimator: "Estimator", grid: ShearGrid, inversion: Inversion, target: Target
 ) -> ConvergenceMap:
-    """Return the map of an inversion on the user's pixels.
+    """Convert the result of an inversion to a map on the user's pixels.
 
     Parameters
     ----------
     estimator : Estimator
-        The author of the inversion.
+        The estimator that inverted the grid.
     grid : `lensmap.ShearGrid`
         The grid that was inverted.
     inversion : Inversion
-        The result.
+        The result of the inversion.
     target : Target
-        The pixels of the map.
+        The pixels of the inversion and of the map.
 
     Returns
     -------
     ConvergenceMap
-        With the uncertainty, if it comes with the map.
+        The map. It has an uncertainty if the inversion has one, unless resampling drops it.
 
     Raises
     ------
@@ -152,5 +153,5 @@ def _meta(estimator: "Estimator", grid: ShearGrid) -> dict:
 def _version(name: str) -> str:
     try:
         return version(name)
-    except PackageNotFoundError:  # a source tree that was not installed
+    except PackageNotFoundError:  # lensmap runs from a source tree without being installed
         return "unknown"

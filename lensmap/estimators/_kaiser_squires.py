@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`KaiserSquires`: the linear inversion in Fourier space."""
+"""`KaiserSquires`: the linear inversion of shear in Fourier space."""
 
 from typing import Literal, NamedTuple
 
@@ -30,10 +30,10 @@ from lensmap.utils import (
 
 __all__ = ["KaiserSquires"]
 
-# A smoothed weight below this fraction of the largest is a rounding error.
+# Smoothed weights below this fraction of the largest one are rounding errors.
 _ROUNDING = {"float64": 1e-9, "float32": 1e-5}
 
-# A larger fraction of pixels without galaxies makes an unsmoothed map too low.
+# With more pixels without galaxies than this, an unsmoothed map is noticeably too low.
 _MAX_EMPTY_FRACTION = 0.05
 
 
@@ -45,7 +45,7 @@ class _State(NamedTuple):
 
 
 def _gaussian_response(estimator, ell_x, ell_y, pixel_scale, density):
-    """Return the transfer function of the pixel and the smoothing."""
+    """Return the transfer function: the pixel window times the Gaussian smoothing."""
     x, y = (ell * pixel_scale / (2 * np.pi) for ell in (ell_x, ell_y))
     sigma = 0.0 if estimator.smoothing is None else estimator.smoothing.to_value(u.rad)
     return np.sinc(x) * np.sinc(y) * np.exp(-0.5 * (ell_x**2 + ell_y**2) * sigma**2)
@@ -55,55 +55,60 @@ class KaiserSquires(Estimator):
     r"""The Kaiser-Squires inversion, with smoothing that accounts for the mask.
 
     The weighted mean shear is smoothed by normalized convolution, :math:`G * (w g) / (G * w)`, so
-    that holes and edges do not count as zero shear, padded with zeros, and inverted:
-    :math:`\tilde\kappa = D^* \tilde g`. The zero mode is 0: the mass sheet is not measured.
+    that holes and edges do not count as zero shear. The smoothed shear is padded with zeros and
+    inverted, :math:`\tilde\kappa = D^* \tilde g`. The zero mode is set to 0, because the mass sheet
+    is not measured.
 
     Parameters
     ----------
     smoothing : `~astropy.units.Quantity`, str or None
-        The standard deviation of the Gaussian smoothing, an angle; None does not smooth, so that
-        pixels without galaxies count as zero shear, with a warning.
+        The standard deviation of the Gaussian smoothing, an angle; None does not smooth. Without
+        smoothing, pixels without galaxies count as zero shear, and a warning is given if there are
+        many of them.
     padding : float
-        The side of the zero-padded field over that of the field, at least 1; 1 takes the field as
-        periodic.
+        The ratio of the side of the zero-padded field to that of the field, at least 1. With 1, the
+        field is treated as periodic.
     reduced_shear_iterations : int
-        The number of corrections for the reduced shear. Galaxies measure
-        :math:`g = \gamma / (1 - \kappa)`: each correction multiplies g by :math:`1 - \kappa` of the
-        previous map; 0 takes g for the shear.
+        The number of corrections for the reduced shear. Galaxies measure the reduced shear
+        :math:`g = \gamma / (1 - \kappa)`. Each correction multiplies g by :math:`1 - \kappa` of the
+        previous map. Without corrections (0), g is used as the shear.
     scheme : {"nearest", "cloud-in-cell"}
-        The assignment of galaxies to pixels.
+        The scheme that assigns galaxies to pixels.
     fill_holes : bool
         Whether masked pixels are inpainted where at least half of the smoothing kernel lies on
         unmasked pixels, as in holes smaller than the smoothing.
     uncertainty : None, "analytic" or "rotations"
-        The kind of uncertainty; None gives none. ``"analytic"`` (not with cloud-in-cell) propagates
-        shape noise through the linear map: quick, exact away from the edges of the data, wrong by
-        ten or twenty per cent within a few smoothing lengths of an edge, and by more outside of the
-        data. ``"rotations"`` is the scatter of maps of randomly rotated galaxies, right everywhere.
-        Both are noise about the smoothed truth.
+        The kind of uncertainty; None gives none. Both kinds are the noise of the smoothed map.
+        ``"analytic"`` propagates the shape noise through the linear inversion, which is fast. It is
+        exact away from the edges of the data, wrong by 10 to 20 per cent within a few smoothing
+        lengths of an edge, and worse outside the data; it cannot be used with cloud-in-cell.
+        ``"rotations"`` is the scatter of maps of randomly rotated galaxies, which is correct
+        everywhere.
     n_realizations : int
-        The number of random rotations of the galaxies; each gives two noise maps (E and B).
+        The number of random rotations of the galaxies. Each rotation gives two noise maps, the
+        E-mode and the B-mode.
     rng : int or `numpy.random.SeedSequence`
         The seed of the random rotations.
     sigma_e : float or None
         The intrinsic dispersion of the ellipticities per component, for ``"analytic"``; None takes
-        the column ``sigma_e``, and measures it where there is none.
+        the column ``sigma_e`` or, without this column, measures the dispersion.
     dtype : {"float64", "float32"}
         The precision of the transforms.
 
     Raises
     ------
     TypeError
-        If ``smoothing`` is a bare number.
+        If ``smoothing`` is a number without a unit.
     ValueError
         If a parameter is out of range.
 
     Notes
     -----
-    Galaxies at all distances contribute to a pixel: `reach` is None. A tile of 48 arcmin that is
-    cut with a margin of 16 arcmin differs from the map of the whole by 8 per cent of the scatter of
-    the map, with a margin of 32 arcmin by 3 per cent, beside a constant (mean of two simulated
-    fields of 3.2 deg, 30 galaxies per square arcminute).
+    Galaxies at all distances contribute to a pixel, so `reach` returns None. The map of a tile of
+    48 arcmin that is cut with a margin of 16 arcmin differs from the map of the whole field by 8
+    per cent of the scatter of the map, apart from a constant. With a margin of 32 arcmin, it
+    differs by 3 per cent. (Both are means of two simulated fields of 3.2 deg with 30 galaxies per
+    square arcminute.)
 
     References
     ----------
@@ -183,7 +188,7 @@ class KaiserSquires(Estimator):
             )
 
     def prepare(self, grid: ShearGrid, fitted: None) -> _State:
-        """Return the smoothing in pixels and the pixels that galaxies support.
+        """Return the smoothing length in pixels, and the pixels that have galaxies near them.
 
         Parameters
         ----------
@@ -215,7 +220,7 @@ class KaiserSquires(Estimator):
         Returns
         -------
         Inversion
-            E- and B-mode, and the analytic noise if it was chosen.
+            The E-mode and the B-mode, and the analytic noise if it was chosen.
         """
         complex_dtype = {"float64": "complex128", "float32": "complex64"}[self.dtype]
         shear, _ = normalized_smooth(
@@ -227,16 +232,17 @@ class KaiserSquires(Estimator):
             kappa = shear_to_convergence(shear * (1 - kappa.real), padding=self.padding)
         del shear
         noise = self._analytic_noise(grid, state.sigma) if self.uncertainty == "analytic" else None
-        # Views of one complex array, which is padded, would keep four times their size.
+        # Copies, because views would keep the padded complex array, four times as large, in memory.
         return Inversion(kappa.real.copy(), kappa.imag.copy(), *state.support, noise)
 
     def _analytic_noise(self, grid: ShearGrid, sigma: float) -> np.ndarray:
-        """Return the noise of the smoothed shear through the inversion.
+        """Return the shape noise of the map, propagated through smoothing and inversion.
 
-        Normalized smoothing divides by G * w, which varies at edges and holes. Without smoothing,
-        that is the weight of the pixel itself, and exact. With it, the variance is taken with
-        G * w at the galaxies for one factor and at the map's pixel for the other: exact where it
-        is constant, and the best simple choice where it is not.
+        Normalized smoothing divides the shear by the smoothed weight G * w, which varies near edges
+        and holes. The noise variance contains this factor twice. Without smoothing, G * w is the
+        weight of the pixel itself, and the result is exact. With smoothing, one factor is evaluated
+        at the pixels of the galaxies and the other at the pixel of the map. This approximation is
+        exact where G * w is constant.
         """
         if grid.scheme != "nearest":
             raise ParameterError(
@@ -247,11 +253,11 @@ class KaiserSquires(Estimator):
             )
         smoothed_weight = gaussian_smooth(grid.sum_w.astype(self.dtype, copy=False), sigma)
         inverse = np.zeros_like(smoothed_weight)
-        # below it there are rounding errors
+        # smoothed weights below the floor are rounding errors
         floor = _ROUNDING[self.dtype] * smoothed_weight.max()
         np.divide(1.0, smoothed_weight, out=inverse, where=smoothed_weight > floor)
         variance = grid.noise_sum.astype(self.dtype, copy=False) * inverse
-        if sigma < 1:  # a kernel of one pixel sees its own galaxies only
+        if sigma < 1:  # the kernel covers one pixel, so only galaxies in the pixel contribute
             variance *= inverse
             return linear_noise(variance, sigma, padding=self.padding)
         noise = linear_noise(variance, sigma, padding=self.padding)

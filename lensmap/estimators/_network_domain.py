@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The galaxies and pixels that a network was trained for."""
+"""The domain of a network: the galaxies and pixels for which it was trained."""
 
 from typing import TYPE_CHECKING
 
@@ -23,34 +23,34 @@ __all__ = [
     "scale_in_domain",
 ]
 
-# The galaxies per pixel where the network was trained for a range of pixels: those of Cha et al.
-# 2025, with 33 per square arcminute in 0.41 arcmin.
+# The number of galaxies per pixel that is aimed at if the network was trained for a range of pixel
+# scales. It is that of Cha et al. 2025: 33 galaxies per square arcminute, pixels of 0.41 arcmin.
 _GALAXIES_PER_PIXEL = 5.5
 
 # The cells in which the density of a catalog is measured.
 _CELL = 2 * u.arcmin
 
-#: The largest relative difference of pixels from those of the training.
+#: The largest relative difference between a pixel scale and those of the training.
 SCALE_TOLERANCE = 0.03
 
-# On larger fields a flat sky distorts the shear.
+# On larger fields, the flat-sky approximation distorts the shear.
 _MAX_FIELD = 22 * u.deg
 
 
 def galaxy_density(catalog: ShearCatalog, wcs: "WCS | None") -> float:
-    """Return the density of galaxies in the covered area, from counts in cells of 2 arcmin.
+    """Return the number density of galaxies in the covered area, from counts in 2 arcmin cells.
 
     Parameters
     ----------
     catalog : ShearCatalog
-        The galaxies; those without weight do not count.
+        The galaxies. Galaxies with zero weight do not count.
     wcs : `~astropy.wcs.WCS` or None
-        The map; None takes all galaxies.
+        The WCS of the map, to which the measurement is limited. None uses all galaxies.
 
     Returns
     -------
     float
-        Galaxies per square arcminute; 0 without any.
+        The number of galaxies per square arcminute, or 0 if there are none.
     """
     cells = make_wcs(catalog, _CELL) if wcs is None else tangent_wcs_of(wcs, _CELL)
     ny, nx = cells.array_shape
@@ -69,14 +69,14 @@ def galaxy_density(catalog: ShearCatalog, wcs: "WCS | None") -> float:
 
 
 def native_scale(network: "Network", density: float) -> u.Quantity:
-    """Return the pixel scale of a network for a density of galaxies.
+    """Return the pixel scale, in the domain of a network, that suits a density of galaxies.
 
     Parameters
     ----------
     network : `lensmap.networks.Network`
         The network.
     density : float
-        Galaxies per square arcminute.
+        The number of galaxies per square arcminute.
 
     Returns
     -------
@@ -97,13 +97,14 @@ def scale_in_domain(network: "Network", scale: u.Quantity, density: float | None
     scale : `~astropy.units.Quantity`
         The side of a pixel, an angle.
     density : float or None
-        Galaxies per square arcminute, which must give a number of galaxies per pixel in the domain
-        of a network for a range of pixel scales. None does not test this number.
+        The number of galaxies per square arcminute. If the network was trained for a range of pixel
+        scales, the resulting number of galaxies per pixel must be in its domain, too. None tests
+        the pixel scale alone.
 
     Returns
     -------
     bool
-        Whether it is, to 3 per cent.
+        Whether the scale is in the domain, with a tolerance of 3 per cent.
     """
     arcmin, (low, high) = scale.to_value(u.arcmin), network.domain.pixel_scale
     if not low * (1 - SCALE_TOLERANCE) <= arcmin <= high * (1 + SCALE_TOLERANCE):
@@ -125,7 +126,8 @@ def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
     Returns
     -------
     list of str
-        Properties of the grid, each with the range of the training; empty if all are within it.
+        A phrase for each property outside the domain, with the range of the training. The list is
+        empty if all properties are in the domain.
     """
     outside = []
     scale = grid.pixel_frame.scale
@@ -134,7 +136,7 @@ def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
         trained = f"{low:g}" if low == high else f"{low:g} to {high:g}"
         outside.append(f"pixels of {scale.to_value(u.arcmin):.3g} arcmin (domain: {trained})")
     occupied = grid.sum_w > 0
-    # The effective number of galaxies, of equal weights, in pixels that have any.
+    # The effective number of galaxies, as if of equal weights, in the occupied pixels.
     number = np.sum(grid.sum_w[occupied] ** 2 / grid.sum_w2[occupied])
     density = float(number / np.count_nonzero(near_data(occupied, 1.5)))
     low, high = network.domain.galaxies_per_pixel
@@ -142,7 +144,7 @@ def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
         outside.append(
             f"{density:.3g} galaxies per pixel (domain: {low:.3g} to {high:.3g})"
         )
-    # The weighted dispersion.
+    # The weighted dispersion of the ellipticities per component.
     noise = float(np.sqrt(np.sum(grid.noise_sum) / np.sum(grid.sum_w2)))
     low, high = network.domain.shape_noise
     if not low <= noise <= high:

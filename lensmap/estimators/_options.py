@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Option`: the facts of one parameter, read from the signature and docstring of its class."""
+"""`Option`: one estimator parameter, as described by the signature and docstring of its class."""
 
 import ast
 import builtins
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Option", "read_options"]
 
-# The types that a command line can give, in the order of preference where several are allowed.
+# The types that text on a command line can be converted to, the preferred types first.
 _TYPES = (u.Quantity, bool, int, float, str)
 
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
@@ -32,17 +32,18 @@ class Option(NamedTuple):
     name : str
         The name of the parameter.
     type : type or None
-        `bool`, `int`, `float`, `str` or `~astropy.units.Quantity`; None if it has no text form.
+        The type: `bool`, `int`, `float`, `str` or `~astropy.units.Quantity`. None if the value
+        cannot be given as text.
     unit : `~astropy.units.Unit` or None
-        The unit of the default of a Quantity, else None.
+        The unit of the default value. None if the default is not a Quantity.
     default : object
         The default value.
     choices : tuple or None
-        The allowed values; None if they are not a list.
+        The allowed values. None if the allowed values are not a fixed list.
     help : str
-        One sentence.
+        One sentence that describes the parameter.
     allow_none : bool
-        Whether None is allowed; ``"none"`` on a command line.
+        Whether None is allowed; it is written ``"none"`` on a command line.
     """
 
     name: str
@@ -54,22 +55,22 @@ class Option(NamedTuple):
     allow_none: bool = False
 
     def parse(self, text: str) -> object:
-        """Return the value that a text stands for.
+        """Convert text from a command line to a value of the parameter.
 
         Parameters
         ----------
         text : str
-            As typed, such as ``"0.6arcmin"``, ``"none"`` or ``"true"``.
+            The text, such as ``"0.6arcmin"``, ``"none"`` or ``"true"``.
 
         Returns
         -------
         object
-            The value.
+            The value of the parameter.
 
         Raises
         ------
         ParameterError
-            If the text does not stand for an allowed value.
+            If the text cannot be converted, or the value is not allowed.
         """
         if self.allow_none and text.lower() == "none":
             return None
@@ -97,24 +98,24 @@ class Option(NamedTuple):
 def read_options(
     cls: "type[Estimator]", declared: tuple[Option, ...] = ()
 ) -> tuple[Option, ...]:
-    """Return the options of a class of estimators, in the order of its signature.
+    """Return the options of an estimator class, in the order of its signature.
 
-    Types come from the annotation, or without one from the default; choices from a `Literal` or the
-    braces of numpydoc, ``name : {"one", "other"}``; the help is the first sentence of the
-    parameter's description. It is that of the nearest class whose docstring describes the
-    parameter.
+    The type of a parameter comes from its annotation or, without one, from its default. The choices
+    come from a `Literal`, or from braces in the docstring such as ``name : {"one", "other"}``. The
+    help is the first sentence of the parameter's description. The docstring is that of the class
+    or, if it does not describe the parameter, that of the nearest base class.
 
     Parameters
     ----------
     cls : type
-        The class, with the attribute ``uncertainties``.
+        The estimator class, with the attribute ``uncertainties``.
     declared : tuple of Option
-        Options that replace those that are read.
+        Options that the class declares, which replace the options read from the signature.
 
     Returns
     -------
     tuple of Option
-        One for each parameter of ``__init__``.
+        One option for each parameter of ``__init__``.
 
     Raises
     ------
@@ -135,7 +136,24 @@ def read_options(
 
 
 def _read(cls, parameter, values, text):
-    """Return the option of a parameter; ``values`` are those in the braces of its docstring."""
+    """Return the option of a parameter.
+
+    Parameters
+    ----------
+    cls : type
+        The estimator class.
+    parameter : `inspect.Parameter`
+        The parameter of ``__init__``.
+    values : tuple
+        The values listed in braces in the docstring.
+    text : str
+        The first sentence of the parameter's description.
+
+    Returns
+    -------
+    Option
+        The option.
+    """
     default = parameter.default
     kinds = _kinds(parameter.annotation, default)
     literals = {kind for kind in kinds if typing.get_origin(kind) is Literal}
@@ -157,7 +175,7 @@ def _read(cls, parameter, values, text):
 
 
 def _kinds(annotation, default):
-    """Return the types that an annotation allows, or that of the default without annotation."""
+    """Return the types that an annotation allows or, without an annotation, the default's type."""
     if annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return {u.Quantity if isinstance(default, u.Quantity) else type(default)}
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
@@ -166,7 +184,10 @@ def _kinds(annotation, default):
 
 
 def _descriptions(cls):
-    """Return the values in braces and the first sentence about each parameter."""
+    """Return, for each parameter, the values in braces and the first sentence of its description.
+
+    Descriptions in the class take precedence over those in its base classes.
+    """
     descriptions = {}
     for one in cls.__mro__:
         for name, description in _sections(inspect.cleandoc(one.__doc__ or "")).items():
@@ -175,7 +196,7 @@ def _descriptions(cls):
 
 
 def _sections(text):
-    """Return the entries of the sections Parameters and Attributes of a docstring by name."""
+    """Return the descriptions in the sections Parameters and Attributes of a docstring, by name."""
     descriptions = {}
     for _, body in re.findall(
         r"^(Parameters|Attributes)\n-+\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)", text, re.M | re.S
@@ -189,10 +210,10 @@ def _sections(text):
 
 
 def _in_braces(kind):
-    """Return the values that numpydoc's ``{value, value}`` lists; none for other types."""
+    """Return the values in a numpydoc type ``{value, value}``; an empty tuple for other types."""
     try:
         return tuple(ast.literal_eval(f"[{kind[1:-1]}]")) if re.fullmatch("{.*}", kind) else ()
-    except (SyntaxError, ValueError):  # the values are described
+    except (SyntaxError, ValueError):  # the braces hold a description instead of values
         return ()
 
 

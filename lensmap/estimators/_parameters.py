@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The signature of an estimator: its checks, other defaults for the same one, and its text."""
+"""Signatures of estimators: checks, changed defaults, and the ``repr`` made from them."""
 
 import functools
 import inspect
@@ -15,12 +15,12 @@ __all__ = ["check_signature", "representation", "with_defaults"]
 
 
 def check_signature(cls: "type[Estimator]") -> None:
-    """Refuse a class whose ``__init__`` cannot be called from its parameters by name.
+    """Check that all parameters of a class can be set by name and have defaults.
 
     Parameters
     ----------
     cls : type
-        A class of estimators.
+        An estimator class.
 
     Raises
     ------
@@ -41,14 +41,14 @@ def check_signature(cls: "type[Estimator]") -> None:
 
 
 def with_defaults(init: Callable, defaults: dict[str, object]) -> Callable:
-    """Return an ``__init__`` that has the same signature with some other defaults.
+    """Return an ``__init__`` with the same parameters but changed defaults.
 
     Parameters
     ----------
     init : callable
         The ``__init__`` of a class.
     defaults : dict
-        From names of parameters to defaults.
+        The changed defaults, keyed by the names of the parameters.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def with_defaults(init: Callable, defaults: dict[str, object]) -> Callable:
     Raises
     ------
     TypeError
-        If the parameter does not exist.
+        If one of the parameters does not exist.
     """
     signature = inspect.signature(init)
     unknown = defaults.keys() - signature.parameters.keys()
@@ -78,7 +78,7 @@ def with_defaults(init: Callable, defaults: dict[str, object]) -> Callable:
 
 
 def representation(estimator: "Estimator") -> str:
-    """Return the code that makes an estimator, with the parameters that differ from their defaults.
+    """Return the code that creates an estimator, with all parameters that are not at their default.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def representation(estimator: "Estimator") -> str:
     Returns
     -------
     str
-        Such as ``"KaiserSquires(padding=3)"``.
+        The code, such as ``"KaiserSquires(padding=3)"``.
     """
     changed = []
     for parameter in estimator._signature():

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Estimators by name: lensmap's own, and those that other installed packages register."""
+"""Estimators by name: those of lensmap, and those that other installed packages register."""
 
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -22,13 +22,13 @@ _OWN = {
 
 
 def available_estimators() -> list[str]:
-    """Return the names of all estimators, without importing those of other packages.
+    """Return the names of all estimators, without importing other packages.
 
     Returns
     -------
     list of str
-        lensmap's own names, then those that installed packages register by the entry point group
-        ``lensmap.estimators``.
+        The names of lensmap's own estimators, followed by the names that other installed packages
+        register in the entry point group ``lensmap.estimators``.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def available_estimators() -> list[str]:
 
 
 def get_estimator(name: str) -> type[Estimator]:
-    """Return an estimator class by its name.
+    """Return an estimator class by name.
 
     Parameters
     ----------
@@ -50,18 +50,18 @@ def get_estimator(name: str) -> type[Estimator]:
     Returns
     -------
     type
-        The class.
+        The estimator class.
 
     Raises
     ------
     ValueError
-        If no estimator has this name, two packages register it, or the package that registers it
-        is broken.
+        If no estimator has this name, if two packages register the name, or if the registered class
+        cannot be loaded.
 
     Warns
     -----
     LensmapWarning
-        If the package that registers it is broken (code ``"broken_plugin"``).
+        If the registered class cannot be loaded (code ``"broken_plugin"``).
     """
     points = [point for point in _plug_ins() if point.name == name]
     packages = (["lensmap"] if name in _OWN else []) + sorted(map(_package, points))
@@ -83,17 +83,19 @@ def get_estimator(name: str) -> type[Estimator]:
 
 
 def load_estimators() -> dict[str, type[Estimator]]:
-    """Return all estimator classes, without those that are broken or have a name that is taken.
+    """Return all estimator classes that can be loaded.
+
+    Names that two packages register are left out.
 
     Returns
     -------
     dict
-        From names to classes.
+        The estimator classes, keyed by name.
 
     Warns
     -----
     LensmapWarning
-        For each name that is left out.
+        For each estimator that is left out.
     """
     classes = {}
     for name in available_estimators():
@@ -105,8 +107,8 @@ def load_estimators() -> dict[str, type[Estimator]]:
 
 
 def _plug_ins() -> list[EntryPoint]:
-    """Return the entry points of other packages, each once."""
-    # The folder of a package may be on sys.path twice.
+    """Return the entry points that other packages register, without duplicates."""
+    # If the folder of a package is on sys.path twice, its entry points are listed twice.
     unique = {(point.name, point.value, _package(point)): point
               for point in entry_points(group=GROUP)}
     return list(unique.values())
@@ -117,7 +119,7 @@ def _package(point: EntryPoint) -> str:
 
 
 def _load(point: EntryPoint) -> type[Estimator] | None:
-    """Return the class of an entry point; None with a warning if it cannot be loaded."""
+    """Return the class of an entry point, or warn and return None if it cannot be loaded."""
     try:
         cls = point.load()
         if not (isinstance(cls, type) and issubclass(cls, Estimator)):

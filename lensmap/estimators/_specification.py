@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`make_estimator`: estimators from texts, the same in Python, on command lines and in files."""
+"""`make_estimator`: estimators from text, for Python, command lines and configuration files."""
 
 import ast
 import importlib
@@ -14,13 +14,13 @@ from lensmap.utils import ParameterError, ParameterTypeError
 
 __all__ = ["TUNED", "estimator_class", "given_parameters", "make_estimator"]
 
-#: The variant that needs simulated fields.
+#: The variant whose parameters are tuned on simulated fields.
 TUNED = "tuned"
 
-# Names for estimators with parameters: Kaiser-Squires as the reference of Cha et al. 2025.
+# Short names for estimators with parameters. "ks150" is the reference method of Cha et al. 2025.
 _SHORT_FORMS = {"ks150": "ks(smoothing=150arcsec, dtype=float32)"}
 
-# The estimator of a text that names a network only.
+# The estimator for a text that consists of the name of a network.
 _OF_NETWORKS = "cnn"
 
 _SYNTAX = (
@@ -35,30 +35,32 @@ def make_estimator(
     tune: Callable[[Estimator], Estimator] | None = None,
     **changes: Any,
 ) -> Estimator:
-    """Make an estimator from a text, a class or another estimator.
+    """Create an estimator from text, from a class or from another estimator.
 
     Parameters
     ----------
     spec : str, Estimator or type
-        An estimator, a class of estimators, or one of these texts, each with or without parameters
-        in parentheses, such as ``"wiener(z_source=0.8)"``:
+        An estimator, an estimator class, or text in one of the forms below. Parameters may follow
+        in parentheses, as in ``"wiener(z_source=0.8)"``.
 
         - ``"NAME"``: one of `available_estimators`;
-        - ``"NAME:VARIANT"``: the same with the parameter that `Estimator.variant` names, as in
-          ``"cnn:cha2025"``; and ``"NAME:tuned"``, with the parameters that are best on simulated
+        - ``"NAME:VARIANT"``: the same estimator with ``VARIANT`` as the value of the parameter that
+          `Estimator.variant` names, as in ``"cnn:cha2025"``;
+        - ``"NAME:tuned"``: the same estimator with the parameters that are best on simulated
           fields;
-        - ``"ks150"``: short for ``"ks(smoothing=150arcsec, dtype=float32)"``, the reference of Cha
-          et al. 2025;
-        - ``"NETWORK"`` or ``"FILE.h5"``: short for ``"cnn:NETWORK"`` and ``"cnn:FILE.h5"``;
-        - ``"PATH.py:Class"``: a class in a Python file, which is executed; or a function without
-          arguments that makes an estimator, or an estimator, in that file.
+        - ``"ks150"``: short for ``"ks(smoothing=150arcsec, dtype=float32)"``, the reference method
+          of Cha et al. 2025;
+        - ``"NETWORK"`` or ``"FILE.h5"``: short for ``"cnn:NETWORK"`` or ``"cnn:FILE.h5"``;
+        - ``"PATH.py:NAME"``: an object of the Python file ``PATH.py``, which is executed. The
+          object is an estimator class, a function that returns an estimator, or an estimator.
 
-        Values are Python literals; other words are strings, so that ``"ks(smoothing=1arcmin)"``
-        needs no quotes within.
+        Values of parameters are Python literals. Other words are taken as strings, so that
+        ``"ks(smoothing=1arcmin)"`` needs no inner quotes.
     tune : callable or None
-        Returns the best variant of an estimator, for ``"tuned"``. None refuses that variant.
+        A function that takes an estimator and returns it with tuned parameters, for ``"tuned"``. If
+        None, that variant is not allowed.
     **changes
-        Further parameters, which replace those of ``spec``.
+        Further parameters, which take precedence over those in ``spec``.
 
     Returns
     -------
@@ -68,9 +70,9 @@ def make_estimator(
     Raises
     ------
     TypeError
-        If ``spec`` is of another type, or the class has no such parameter.
+        If ``spec`` is of another type, or if the class does not have one of the parameters.
     ValueError
-        If the text cannot be understood, or a value is not allowed.
+        If the text has none of these forms, or if a value is not allowed.
 
     Examples
     --------
@@ -104,7 +106,7 @@ def make_estimator(
 
 
 def estimator_class(spec: str | Estimator | type[Estimator]) -> type[Estimator]:
-    """Return the class that `make_estimator` makes an estimator of, for its options.
+    """Return the class of the estimator that `make_estimator` would create.
 
     Parameters
     ----------
@@ -114,7 +116,7 @@ def estimator_class(spec: str | Estimator | type[Estimator]) -> type[Estimator]:
     Returns
     -------
     type
-        The class.
+        The estimator class, from which the available options can be read.
 
     Raises
     ------
@@ -133,23 +135,23 @@ def estimator_class(spec: str | Estimator | type[Estimator]) -> type[Estimator]:
 
 
 def given_parameters(spec: str) -> set[str]:
-    """Return the parameters that a text for `make_estimator` gives in its parentheses.
+    """Return the names of the parameters in the parentheses of a text for `make_estimator`.
 
     Parameters
     ----------
     spec : str
-        The text.
+        The text, such as ``"wiener(z_source=0.8)"``.
 
     Returns
     -------
     set of str
-        Their names.
+        The names of the parameters.
     """
     return set(_split(spec)[1])
 
 
 def _full_name(head: str) -> str:
-    """Return NAME or NAME:VARIANT, also for the name or file of a network."""
+    """Expand the name or file of a network to NAME:VARIANT; other names are returned unchanged."""
     if head.partition(":")[0] in available_estimators():
         return head
     from lensmap.networks import available_networks
@@ -172,7 +174,7 @@ def _instantiate(cls: type[Estimator], parameters: dict[str, Any]) -> Estimator:
 
 
 def _from_object(spec: Any, changes: dict[str, Any]) -> Estimator:
-    """Return the estimator of an estimator, a class or a function that makes one."""
+    """Create an estimator from an estimator, an estimator class or a function that returns one."""
     if isinstance(spec, type) and issubclass(spec, Estimator):
         return _instantiate(spec, changes)
     if isinstance(spec, type) or not hasattr(spec, "reconstruct"):
@@ -191,11 +193,11 @@ def _from_object(spec: Any, changes: dict[str, Any]) -> Estimator:
     return spec.replace(**changes) if changes else spec
 
 
-# --- texts --------------------------------------------------------------------------------------
+# --- parsing of text ----------------------------------------------------------------------------
 
 
 def _split(spec: str) -> tuple[str, dict[str, Any]]:
-    """Return the text before the parentheses, and the parameters within."""
+    """Split a text into the part before the parentheses and the parameters in them."""
     head, parenthesis, rest = spec.strip().partition("(")
     if head.strip() in _SHORT_FORMS:
         parameters = {} if not parenthesis else _split(f"_({rest}")[1]
@@ -214,7 +216,7 @@ def _parameters(text: str, spec: str) -> dict[str, Any]:
         return {str(keyword.arg): _literal(keyword.value) for keyword in _keywords(call)}
     except (SyntaxError, ValueError):
         pass
-    # Words such as 1arcmin are no Python.
+    # Words such as 1arcmin are not valid Python.
     parameters = {}
     for item in text.split(","):
         key, equals, value = (part.strip() for part in item.partition("="))
@@ -236,7 +238,7 @@ def _keywords(call: ast.expr) -> list[ast.keyword]:
 
 
 def _literal(node: ast.expr) -> Any:
-    """Return the value of a literal; a bare word is a string."""
+    """Return the value of a literal; a word without quotes is a string."""
     return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
 
 
@@ -251,7 +253,7 @@ def _word(text: str) -> Any:
 
 
 def _load_object(head: str) -> Any:
-    """Return what a Python file has under a name."""
+    """Return the object that ``PATH.py:NAME`` refers to."""
     path, _, name = head.rpartition(":")
     module = _import_file(Path(path))
     if not hasattr(module, name):
@@ -260,7 +262,11 @@ def _load_object(head: str) -> Any:
 
 
 def _import_file(path: Path) -> Any:
-    """Import a file by its name, by which other processes find it, too."""
+    """Import a Python file as a module, and add its folder to ``sys.path``.
+
+    Other processes can then import the same module by its name, for example to unpickle its
+    classes.
+    """
     path = path.resolve()
     if not path.is_file():
         raise ParameterError("estimator", "in a file that exists", repr(str(path)))

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The pixels with galaxies near them, and the masked pixels that a map can inpaint."""
+"""Pixels with galaxies near them, and masked pixels that can be inpainted."""
 
 from typing import NamedTuple
 
@@ -11,10 +11,10 @@ from lensmap.grid import ShearGrid
 
 __all__ = ["Support", "data_support"]
 
-# A pixel is supported by galaxies within this many smoothing lengths of it.
+# A pixel is supported if a galaxy lies within this many smoothing lengths.
 _N_SIGMA = 2.0
 
-# The smoothing length of methods that have none of their own.
+# The smoothing length for methods that do not smooth.
 _SIGMA = 1 * u.arcmin
 
 # A masked pixel is inpainted if at least this fraction of the Gaussian lies on unmasked pixels.
@@ -27,9 +27,10 @@ class Support(NamedTuple):
     Attributes
     ----------
     unsupported : `numpy.ndarray`
-        Bool, ``(ny, nx)``: the pixels without a galaxy near them.
+        True for pixels without a galaxy near them, bool, ``(ny, nx)``.
     inpainted : `numpy.ndarray` or None
-        Bool, ``(ny, nx)``: the masked pixels that can be inpainted; None if none is to be.
+        True for masked pixels that can be inpainted, bool, ``(ny, nx)``. None if no pixel is to be
+        inpainted.
     """
 
     unsupported: np.ndarray
@@ -39,31 +40,35 @@ class Support(NamedTuple):
 def data_support(
     grid: ShearGrid, fill_holes: bool, sigma: float | None = None, dtype: str = "float64"
 ) -> Support:
-    """Find the pixels that galaxies support.
+    """Find the pixels without galaxies near them, and the masked pixels that can be inpainted.
+
+    A pixel is unsupported if no galaxy lies within two smoothing lengths or, if that is larger,
+    within two mean distances between galaxies. The second criterion avoids that unsmoothed maps of
+    sparse catalogs are full of holes. A masked pixel can be inpainted if at least half of the
+    Gaussian kernel around it lies on unmasked pixels.
 
     Parameters
     ----------
     grid : `lensmap.ShearGrid`
-        The galaxies.
+        The binned galaxies.
     fill_holes : bool
-        Whether masked pixels may get values.
+        Whether masked pixels may be inpainted.
     sigma : float or None
-        The smoothing length in pixels; None takes 1 arcmin.
+        The smoothing length in pixels. If None, 1 arcmin.
     dtype : {"float64", "float32"}
         The precision of the smoothed mask.
 
     Returns
     -------
     Support
-        Unsupported: no galaxy within two smoothing lengths, or within two mean distances between
-        galaxies where that is more (unsmoothed maps of sparse catalogs are not full of holes).
-        Inpainted: masked pixels of which half of the Gaussian lies on unmasked ones.
+        The unsupported and the inpainted pixels.
     """
     if sigma is None:
         sigma = float(_SIGMA / grid.pixel_frame.scale)
     occupied = grid.sum_w > 0
     distance = np.sqrt((~grid.mask).sum() / np.count_nonzero(occupied))
-    # Where most of the map has no galaxies, the mean distance is no measure of their spacing.
+    # The mean distance is limited, because it overestimates the spacing of the galaxies if most of
+    # the map has no galaxies.
     unsupported = ~near_data(occupied, _N_SIGMA * max(sigma, min(distance, 2.0)))
     if not fill_holes or sigma == 0:
         return Support(unsupported, None)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Target`: the pixels of the inversion, and the way from there to the pixels of the map."""
+"""`Target`: the pixels of an inversion, and their conversion to the pixels of the map."""
 
 import copy
 from dataclasses import dataclass
@@ -12,16 +12,18 @@ from lensmap.maps import resample, resample_counts
 
 __all__ = ["Target", "conformal_frame", "extended_frame"]
 
-# Shear can be inverted on pixels this far from squares; the error of kappa is of this order.
+# The largest anisotropy of pixels on which shear is inverted. It causes a relative error of kappa
+# of the same order, 3 per cent.
 _MAX_ANISOTROPY = 1.03
 
-# A smoothing of one angle is one number of pixels where their sizes differ less than this.
+# The largest ratio of pixel scales on one map. With a larger one, a smoothing length would not be
+# the same number of pixels everywhere.
 _MAX_SCALE_RATIO = 1.1
 
-# The tangent plane itself reaches this anisotropy 25 degrees from its center.
+# The anisotropy of a tangent plane 25 degrees from its center.
 _MAX_PLANE_ANISOTROPY = 1.1
 
-# The entry of a resampled map's metadata.
+# The entry in the metadata of a resampled map.
 _RESAMPLED_BY = "bilinear (counts: shared out)"
 
 
@@ -29,19 +31,20 @@ _RESAMPLED_BY = "bilinear (counts: shared out)"
 class Target:
     """The pixels of an inversion, and the conversion of its arrays to the pixels of the map.
 
-    The two have the same pixels, or the map is cropped or interpolated from the inversion.
+    The map has the same pixels as the inversion, or it is cropped from the inversion, or it is
+    interpolated.
 
     Attributes
     ----------
     frame : `lensmap.grid.PixelFrame`
         The pixels of the inversion.
     wcs : `~astropy.wcs.WCS`
-        The pixels of the map.
+        The WCS of the map.
     crop : tuple of slice or None
-        The map within the pixels of the inversion, ``(y, x)``; None if it is not a crop.
+        The slices ``(y, x)`` that cut the map out of the inversion. None if it is not cropped.
     mask : `numpy.ndarray` or None
-        Bool, ``(ny, nx)``: pixels of an interpolated map that stay masked, because holes smaller
-        than the pixels of the inversion would be lost otherwise; None if there are none.
+        True for pixels of an interpolated map that must be masked, bool, ``(ny, nx)``. It preserves
+        holes that are smaller than the pixels of the inversion. None if no mask is needed.
     """
 
     frame: PixelFrame
@@ -51,12 +54,12 @@ class Target:
 
     @property
     def resampled(self) -> bool:
-        """Whether maps are interpolated."""
+        """Whether the map is interpolated from the pixels of the inversion."""
         return self.crop is None and self.frame.wcs is not self.wcs
 
     @property
     def meta(self) -> dict:
-        """The interpolation of the map, for its metadata; empty without interpolation."""
+        """The metadata entry that names the interpolation; empty without interpolation."""
         return {"resampled_by": _RESAMPLED_BY} if self.resampled else {}
 
     def to_user(
@@ -67,16 +70,17 @@ class Target:
         Parameters
         ----------
         planes : list of `numpy.ndarray`
-            Real, ``(ny, nx)`` each, on the pixels of the inversion.
+            Real arrays ``(ny, nx)`` on the pixels of the inversion.
         mask : `numpy.ndarray`
-            Bool, ``(ny, nx)``, True = excluded; masked pixels have no influence.
+            True where masked, bool, ``(ny, nx)``, on the pixels of the inversion. The values of
+            masked pixels are not used.
 
         Returns
         -------
         planes : list of `numpy.ndarray`
-            On the pixels of the map.
+            The arrays on the pixels of the map.
         mask : `numpy.ndarray`
-            Bool, on the pixels of the map.
+            The mask on the pixels of the map, bool.
         """
         if self.crop is not None:
             return [plane[self.crop] for plane in planes], mask[self.crop]
@@ -86,17 +90,17 @@ class Target:
         return planes, mask if self.mask is None else mask | self.mask
 
     def counts_to_user(self, counts: np.ndarray) -> np.ndarray:
-        """Convert numbers of galaxies to the pixels of the map, with the same total.
+        """Convert the galaxy counts per pixel to the pixels of the map, conserving the total.
 
         Parameters
         ----------
         counts : `numpy.ndarray`
-            ``(ny, nx)``, on the pixels of the inversion.
+            The galaxy counts on the pixels of the inversion, ``(ny, nx)``.
 
         Returns
         -------
         `numpy.ndarray`
-            On the pixels of the map.
+            The galaxy counts on the pixels of the map.
         """
         if self.crop is not None:
             return counts[self.crop]
@@ -104,19 +108,20 @@ class Target:
 
 
 def conformal_frame(pixels: PixelFrame, frame: str) -> PixelFrame:
-    """Return the pixels of a map if shear can be inverted on them, else those of a tangent plane.
+    """Return pixels on which shear can be inverted: those of the map or those of a tangent plane.
 
     Parameters
     ----------
     pixels : `lensmap.grid.PixelFrame`
         The pixels of a map.
     frame : str
-        The frame of the catalog.
+        The name of the catalog's celestial frame.
 
     Returns
     -------
     `lensmap.grid.PixelFrame`
-        ``pixels`` itself, or those of a tangent plane that covers it.
+        ``pixels`` itself if its pixels are close to squares of equal size. Otherwise, the pixels of
+        a tangent plane that covers the map.
 
     Raises
     ------
@@ -127,14 +132,14 @@ def conformal_frame(pixels: PixelFrame, frame: str) -> PixelFrame:
     if pixels.anisotropy <= _MAX_ANISOTROPY and high <= _MAX_SCALE_RATIO * low:
         return pixels
     finest = max(low, high / 10)
-    # Two pixels more on each side, so that interpolation has neighbors.
+    # Add two pixels on each side, so that pixels at the edge can be interpolated.
     plane = PixelFrame(tangent_wcs_of(pixels.wcs, finest, margin=2 * finest), frame)
     if plane.anisotropy > _MAX_PLANE_ANISOTROPY:
         raise ValueError(
             "wcs spans a field that is too large for a flat sky: pixels of a tangent plane are "
             f"{plane.anisotropy:.2f} : 1 at its edge; map the field in parts"
         )
-    # A second tangent plane is no better than a first one.
+    # If the map is on a tangent plane already, another tangent plane is no improvement.
     no_gain = pixels.anisotropy <= plane.anisotropy and high / low <= _MAX_PLANE_ANISOTROPY**2
     return pixels if no_gain else plane
 
@@ -142,25 +147,25 @@ def conformal_frame(pixels: PixelFrame, frame: str) -> PixelFrame:
 def extended_frame(
     pixels: PixelFrame, frame: str, lon: np.ndarray, lat: np.ndarray, margin: int
 ) -> tuple[PixelFrame, tuple[slice, slice] | None]:
-    """Extend the pixels of a map to galaxies that lie next to it.
+    """Extend the pixels of a map to include galaxies just off the map.
 
     Parameters
     ----------
     pixels : `lensmap.grid.PixelFrame`
         The pixels of the map.
     frame : str
-        The frame of the catalog.
+        The name of the catalog's celestial frame.
     lon, lat : `numpy.ndarray`
-        The positions of the galaxies, degrees.
+        The positions of the galaxies in degrees.
     margin : int
         The largest number of pixels to add on each side.
 
     Returns
     -------
     pixels : `lensmap.grid.PixelFrame`
-        The same pixels and more; ``pixels`` itself if there is no galaxy next to them.
+        The extended pixels, or ``pixels`` itself if no galaxy lies just off the map.
     crop : tuple of slice or None
-        The map among them, ``(y, x)``; None if it is all.
+        The slices ``(y, x)`` of the map in the extended pixels. None if nothing was added.
     """
     wcs = pixels.wcs
     ny, nx = wcs.array_shape
@@ -173,7 +178,7 @@ def extended_frame(
     more = []
     for position, n in ((y[near], ny), (x[near], nx)):
         before, after = -0.5 - position.min(), position.max() - (n - 0.5)
-        # As much on both sides, so that a mirrored sky is extended as its image is.
+        # Extend both sides equally, so that a mirrored catalog gives the mirrored pixels.
         more.append(int(np.ceil(np.clip(max(before, after), 0, margin))))
     if not any(more):
         return pixels, None

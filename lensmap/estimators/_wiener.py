@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`WienerFilter`: the best linear map for a known power spectrum and known noise."""
+"""`WienerFilter`: the optimal linear map for a known power spectrum and known noise."""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
@@ -23,20 +23,21 @@ from lensmap.utils import check_choice, check_count, check_number, seeded_genera
 
 __all__ = ["WienerFilter"]
 
-# A galaxy's shares in the pixels of cloud-in-cell have squares that add up to this, on average:
-# taken as independent, the pixels would seem to hold more galaxies than there are.
+# With cloud-in-cell, the squares of the fractions of a galaxy in its four pixels add up to this on
+# average. The noise variance is divided by this number: otherwise, pixels taken as independent
+# would have too little noise on large scales, as if there were more galaxies.
 _CLOUD = 4 / 9
 
 
 class _State(NamedTuple):
-    """The state shared by inversions with the same noise and pixels."""
+    """The state shared by inversions with the same noise on the same pixels."""
 
     solver: WienerSolver
     support: Support
 
 
 def _wiener_response(estimator, ell_x, ell_y, pixel_scale, density):
-    """Return signal over signal and noise, mode by mode, of the mean in pixels."""
+    """Return the transfer function: signal / (signal + noise) times the pixel window."""
     x, y = (ell * pixel_scale / (2 * np.pi) for ell in (ell_x, ell_y))
     window = np.sinc(x) * np.sinc(y) * (np.maximum(np.abs(x), np.abs(y)) < 0.5)
     signal = estimator._power_of(np.maximum(np.hypot(ell_x, ell_y), 1.0)) * window**2
@@ -44,66 +45,75 @@ def _wiener_response(estimator, ell_x, ell_y, pixel_scale, density):
 
 
 class WienerFilter(Estimator):
-    r"""The Wiener filter: the posterior mean for a Gaussian signal of known power.
+    r"""The Wiener filter: the posterior mean for a Gaussian signal of known power spectrum.
 
     .. math:: \hat\kappa = (S^{-1} + A^T N^{-1} A)^{-1} A^T N^{-1} g
 
-    S is the covariance of the convergence averaged over pixels, of power ``power`` times the square
-    of the pixel's window (galaxies sample the whole pixel); N is the noise of the mean shear of
-    each pixel, infinite where there are no galaxies; A is the Kaiser-Squires relation on a periodic
-    grid larger than the field. Mass outside of the field and in holes is part of the solution, so
-    that neither edges nor holes count as zero shear. Of all linear maps it has the smallest mean
-    square error. The zero mode is 0: the mass sheet is not measured.
+    S is the covariance of the convergence averaged over pixels. Its power spectrum is ``power``
+    times the square of the pixel window, because galaxies sample the whole pixel. N is the noise
+    covariance of the mean shear of each pixel, and is infinite in pixels without galaxies. A is the
+    Kaiser-Squires relation on a periodic grid larger than the field. Mass outside the field and in
+    holes is part of the solution, so that neither edges nor holes count as zero shear. Of all
+    linear maps, this map has the smallest mean square error. The zero mode is set to 0, because the
+    mass sheet is not measured.
 
-    The B-mode is the same filter on the shear rotated by 45 degrees: without systematic errors it
-    is noise of the same kind. The map is linear in the ellipticities for a given noise; without
-    ``sigma_e`` (the parameter or the column) the noise is measured from them.
+    The B-mode is the result of the same filter for the shear rotated by 45 degrees. Without
+    systematic errors, it is noise with the same statistics as the noise of the map. The map is
+    linear in the ellipticities for a given noise. If neither the parameter nor the column
+    ``sigma_e`` is given, the noise itself is measured from the ellipticities.
 
     Parameters
     ----------
     power : None, callable or pair of array_like
-        The power spectrum of the convergence, :math:`C_\ell` in steradians, without the pixel's
-        window. None takes the theory, `lensmap.cosmology.convergence_power` for ``z_source`` and
-        ``cosmology``. A callable maps an array of multipoles to :math:`C_\ell`. A pair
-        ``(ell, C_ell)``, such as that of `lensmap.flatsky.measure_power`, is interpolated between
-        logarithms, constant below its range, and falls as :math:`\ell^{-2}` above.
+        The power spectrum of the convergence, :math:`C_\ell` in steradians, without the pixel
+        window. If None, the theoretical spectrum `lensmap.cosmology.convergence_power` for
+        ``z_source`` and ``cosmology``. A callable takes an array of multipoles and returns
+        :math:`C_\ell`. A pair ``(ell, C_ell)``, such as that of `lensmap.flatsky.measure_power`, is
+        interpolated linearly in the logarithms of both. Below its range, the spectrum is constant,
+        and above its range, it falls as :math:`\ell^{-2}`.
     z_source : float or `lensmap.cosmology.SourceRedshifts`
-        The redshift of the galaxies or its distribution, for the theory.
+        The redshift of the galaxies, or their redshift distribution, for the theoretical power
+        spectrum.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology of the theory; None is the default of `lensmap.cosmology`.
+        The cosmology for the theoretical power spectrum; None is the default of
+        `lensmap.cosmology`.
     padding : float
-        The side of the grid of the solution over that of the field, at least 1; 1 takes the field
-        as periodic. Between 1.5 and 3, maps of a few degrees differ by one or two per cent of their
-        scatter, most at the edges.
+        The ratio of the side of the periodic grid to that of the field, at least 1. With 1, the
+        field is treated as periodic. Maps of a few degrees that are made with 1.5 and with 3 differ
+        by one or two per cent of their scatter, most at the edges.
     tolerance : float
-        The relative residual at which the iteration ends, between 0 and 1. The default is right to
-        1e-5 of the map's scatter, and 3e-4 in the worst pixel.
+        The relative residual at which the iteration ends, between 0 and 1. With the default, the
+        numerical error is 1e-5 of the scatter of the map, and 3e-4 in the worst pixel.
     max_iterations : int
-        The largest number of iterations; reaching it gives a warning.
+        The largest number of iterations. A warning is given if it is reached.
     reduced_shear_iterations : int
-        The number of corrections for the reduced shear. Galaxies measure
-        :math:`g = \gamma / (1 - \kappa)`: each correction multiplies g by :math:`1 - \kappa` of the
-        previous map, with the same noise; 0 takes g for the shear.
+        The number of corrections for the reduced shear. Galaxies measure the reduced shear
+        :math:`g = \gamma / (1 - \kappa)`. Each correction multiplies g by :math:`1 - \kappa` of the
+        previous map, and leaves the noise unchanged. Without corrections (0), g is used as the
+        shear.
     scheme : {"nearest", "cloud-in-cell"}
-        The assignment of galaxies to pixels. With cloud-in-cell, the noise of neighboring pixels is
-        taken as independent, at the level of the galaxies on larger scales.
+        The scheme that assigns galaxies to pixels. With cloud-in-cell, the noise of neighboring
+        pixels is correlated. It is treated as independent, with a variance that is correct on
+        scales larger than a pixel.
     fill_holes : bool
-        Whether masked pixels are inpainted with the prior's best continuation, where at least half
-        of a Gaussian of 1 arcmin lies on unmasked pixels. Others without a galaxy within 2 arcmin
-        (or two mean distances between galaxies, where that is more) are masked.
+        Whether masked pixels are inpainted where at least half of a Gaussian of 1 arcmin lies on
+        unmasked pixels. The inpainted values are the posterior mean. With either choice, pixels are
+        masked if no galaxy lies within 2 arcmin or, if that is larger, within two mean distances
+        between galaxies.
     uncertainty : None, "rotations" or "posterior"
-        The kind of uncertainty; None gives none. ``"posterior"`` is the error about the truth
-        (total), from the scatter of samples of the posterior: right as far as the prior is, except
-        for the mass sheet and modes wider than the padded field; it depends on the noise and not on
-        the ellipticities. ``"rotations"`` is the noise about the filtered truth, from randomly
-        rotated galaxies: the scatter of a map without a signal.
+        The kind of uncertainty; None gives none. ``"posterior"`` is the total error with respect to
+        the true convergence, from the scatter of samples of the posterior. It is correct if the
+        prior is, apart from the mass sheet and modes larger than the padded field. It depends on
+        the noise, not on the ellipticities. ``"rotations"`` is the noise of the filtered map: the
+        scatter of maps of randomly rotated galaxies, which have no signal.
     n_realizations : int
-        The number of random rotations, or of solutions for ``"posterior"``; each gives two maps.
+        The number of random rotations, or of posterior solutions for ``"posterior"``. Each gives
+        two maps.
     rng : int or `numpy.random.SeedSequence`
         The seed of the random realizations.
     sigma_e : float or None
         The intrinsic dispersion of the ellipticities per component; None takes the column
-        ``sigma_e``, and measures it where there is none.
+        ``sigma_e`` or, without this column, measures the dispersion.
     dtype : {"float64", "float32"}
         The precision of the solution.
 
@@ -119,10 +129,11 @@ class WienerFilter(Estimator):
 
     Notes
     -----
-    Galaxies at all distances contribute to a pixel: `reach` is None. A tile of 48 arcmin that is
-    cut with a margin of 16 arcmin differs from the map of the whole by 8 per cent of the scatter of
-    the map, with a margin of 32 arcmin by 3 per cent, beside a constant (mean of two simulated
-    fields of 3.2 deg, 30 galaxies per square arcminute).
+    Galaxies at all distances contribute to a pixel, so `reach` returns None. The map of a tile of
+    48 arcmin that is cut with a margin of 16 arcmin differs from the map of the whole field by 8
+    per cent of the scatter of the map, apart from a constant. With a margin of 32 arcmin, it
+    differs by 3 per cent. (Both are means of two simulated fields of 3.2 deg with 30 galaxies per
+    square arcminute.)
 
     References
     ----------
@@ -138,8 +149,8 @@ class WienerFilter(Estimator):
 
     linear = True
     uncertainties = (ROTATIONS, Uncertainty("posterior", "total"))
-    # The map is linear for a given noise: measured from the ellipticities, it changes with them.
-    # The laws hold to the tolerance of the equations.
+    # Fix the noise: if it were measured from the ellipticities, the map would not be linear in
+    # them. The laws hold to the tolerance of the solver, which is set lower than by default.
     contract = Contract(
         settings={"sigma_e": 0.25, "tolerance": 1e-7},
         noiseless={"sigma_e": 0.02},
@@ -196,10 +207,11 @@ class WienerFilter(Estimator):
         n_samples: int = 10,
         rng: RNGLike = None,
     ) -> Iterator[ConvergenceMap]:
-        """Yield samples of the posterior: maps that may be the truth.
+        """Yield samples of the posterior: possible maps of the true convergence.
 
-        Their mean is the map of ``reconstruct``, their scatter its error about the truth. They give
-        the error of quantities that are not linear in the map, such as the height of peaks.
+        The mean of the samples is the map of ``reconstruct``. Their scatter is the error of that
+        map with respect to the true convergence. The samples also give the error of quantities that
+        are not linear in the map, such as peak heights.
 
         Parameters
         ----------
@@ -208,12 +220,13 @@ class WienerFilter(Estimator):
         n_samples : int
             The number of samples.
         rng : None, int or `numpy.random.Generator`
-            Seed or generator of the fluctuations; None draws a seed, which is in the meta.
+            Seed or generator for the samples. None draws a new seed in each call. The seed is
+            stored in the ``meta`` of the maps.
 
         Yields
         ------
         ConvergenceMap
-            A sample, one at a time: kappa, mask and counts. The prior has no B-mode.
+            One sample, with mask and galaxy counts. It has no B-mode, because the prior has none.
 
         Raises
         ------
@@ -221,7 +234,7 @@ class WienerFilter(Estimator):
             As for ``reconstruct``.
         """
         check_count(n_samples, "n_samples", minimum=1)
-        # Without an uncertainty, a grid is enough.
+        # Without an uncertainty from rotations, a ShearGrid is accepted in place of a catalog.
         plain = self.replace(uncertainty=None)
         grid, _, target = make_grid(plain, catalog, wcs, mask)
         rng, seed = seeded_generator(rng)
@@ -237,7 +250,7 @@ class WienerFilter(Estimator):
                 yield to_map(plain, grid, sample, target)
 
     def prepare(self, grid: ShearGrid, fitted: None) -> _State:
-        """Return the equations for the noise and the pixels of a grid, and its support.
+        """Return the solver for the noise and pixels of a grid, and the pixels near galaxies.
 
         Parameters
         ----------
@@ -254,7 +267,7 @@ class WienerFilter(Estimator):
         return _State(self._solver(grid), data_support(grid, self.fill_holes))
 
     def invert(self, grid: ShearGrid, state: _State) -> Inversion:
-        """Solve for the convergence.
+        """Solve the Wiener filter equation for the convergence.
 
         Parameters
         ----------
@@ -266,7 +279,7 @@ class WienerFilter(Estimator):
         Returns
         -------
         Inversion
-            E- and B-mode.
+            The E-mode and the B-mode.
         """
         kappa = state.solver.solve(grid.shear)
         for _ in range(self.reduced_shear_iterations):
@@ -281,17 +294,17 @@ class WienerFilter(Estimator):
         Parameters
         ----------
         grid : `lensmap.ShearGrid`
-            Randomly rotated galaxies, or for ``"posterior"`` the grid of the map.
+            The grid of randomly rotated galaxies or, for ``"posterior"``, the grid of the map.
         state : object
             The result of `prepare`.
         rng : `numpy.random.Generator`
-            The source of random numbers.
+            Generator for the fluctuations of the posterior.
 
         Returns
         -------
         iterable of `numpy.ndarray`
-            Two planes ``(ny, nx)``: inversions of rotated galaxies, or fluctuations of the
-            posterior about its mean.
+            Two arrays ``(ny, nx)``: the E-mode and the B-mode of the rotated galaxies, or two
+            fluctuations of the posterior about its mean.
         """
         if self.uncertainty != "posterior":
             return super().noise(grid, state, rng)
@@ -299,12 +312,13 @@ class WienerFilter(Estimator):
         return pair.real, pair.imag
 
     def describe_params(self) -> dict[str, object]:
-        """Return the parameters as the meta of a map keeps them.
+        """Return the parameters in the form stored in the metadata of a map.
 
         Returns
         -------
         dict
-            From names to values; a table of the power is described by its range.
+            The values of the parameters, keyed by name. A tabulated power spectrum is described by
+            its number and range of multipoles.
         """
         parameters = super().describe_params()
         if isinstance(self.power, tuple):
@@ -315,7 +329,7 @@ class WienerFilter(Estimator):
         return parameters
 
     def _solver(self, grid):
-        """Return the equations for the noise and the pixels of a grid."""
+        """Return the solver for the noise and the pixels of a grid."""
         clouds = grid.scheme == "cloud-in-cell"
         power = mode_power(
             padded_shape(grid.shape, self.padding),
@@ -335,14 +349,14 @@ class WienerFilter(Estimator):
         if self.power is None:
             try:
                 table = _kept_theory(self.z_source, self.cosmology)
-            except TypeError:  # most cosmologies cannot be looked up
+            except TypeError:  # the cosmology is not hashable, so there is no cache
                 table = _theory(self.z_source, self.cosmology)
             return interpolate_power(ell, *table)
         return self.power(ell) if callable(self.power) else interpolate_power(ell, *self.power)
 
 
 def _theory(z_source, cosmology):
-    """Return the theory power spectrum in a table for interpolation, ``(ell, C_ell)``."""
+    """Return the theoretical power spectrum as a table ``(ell, C_ell)`` for interpolation."""
     from lensmap.cosmology import convergence_power
 
     ell = np.geomspace(1.0, 1e7, 400)
@@ -353,7 +367,10 @@ _kept_theory = functools.lru_cache(maxsize=8)(_theory)
 
 
 def _check_power(power):
-    """Return the parameter ``power``; a table becomes tuples, whose repr has all numbers."""
+    """Check the parameter ``power``, and convert a table to tuples.
+
+    Unlike the ``repr`` of long arrays, that of tuples contains all the numbers.
+    """
     if power is None or callable(power):
         return power
     allowed = "power must be None, a function of ell, or a pair of arrays (ell, C_ell)"
@@ -377,7 +394,7 @@ def _check_power(power):
 
 
 def _check_theory(z_source, cosmology):
-    """Check the parameters of the theory, and return them unchanged."""
+    """Check the parameters of the theoretical power spectrum, and return them unchanged."""
     from lensmap.cosmology import check_z_source, get_cosmology
 
     check_z_source(z_source)
