@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The contract suite of estimators, for anyone's class: `check_estimator`."""
+"""The contract suite, `check_estimator`, which tests any estimator class."""
 
 from lensmap._lazy import lazy_exports
 

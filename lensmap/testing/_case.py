@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Case`: one class of estimators with the catalogs of the suite, and the laws' comparisons."""
+"""`Case`: an estimator class under test, with test catalogs and the comparisons for the laws."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,29 +26,30 @@ CENTER = SkyCoord(150, 2, unit="deg")
 #: The side of a pixel, arcmin.
 SCALE = 0.5
 
-#: A map of the random galaxies; its sides differ, so that they are not confused.
+#: The WCS of a map of the random galaxies. Its sides differ, so that swapped axes are detected.
 WCS_OF_NOISE = tangent_wcs(CENTER, (48, 60), SCALE)
 
-# Two galaxies in each pixel of that map, in a circle around its corners.
+# The number of galaxies and the radius (degrees) of the circle that they fill: about two galaxies
+# per pixel, in a circle that encloses the map.
 _N_GALAXIES, _RADIUS = 9500, 0.33
 
 
 @lru_cache(maxsize=4)
 def noise_columns(seed: int) -> dict[str, np.ndarray]:
-    """Return columns of galaxies with random ellipticities and weights, and a known dispersion.
+    """Return catalog columns of galaxies with random ellipticities and weights.
 
-    Measured from the ellipticities, the noise would change with them, and no map that depends on it
-    would be linear.
+    A column ``sigma_e`` gives the intrinsic dispersion. Without it, the noise would be measured
+    from the ellipticities, and maps that depend on the noise would not be linear in them.
 
     Parameters
     ----------
     seed : int
-        The seed.
+        The seed of the random galaxies.
 
     Returns
     -------
     dict
-        From names to arrays, of which none may be changed.
+        The columns, arrays keyed by name. They are cached and must not be changed.
     """
     rng = np.random.default_rng(seed)
     sky = uniform_sky(CENTER, _RADIUS, _N_GALAXIES, rng)
@@ -59,14 +60,15 @@ def noise_columns(seed: int) -> dict[str, np.ndarray]:
 
 
 class Case:
-    """A class of estimators under test.
+    """An estimator class under test.
 
     Parameters
     ----------
     cls : type
-        The class.
+        The estimator class.
     parameters : mapping
-        Parameters for all laws, which replace those of its contract.
+        Parameters for all laws, which take precedence over the settings in the contract of the
+        class.
     seed : int
         The seed of the random galaxies.
     """
@@ -84,7 +86,7 @@ class Case:
     # --- maps -------------------------------------------------------------------------------
 
     def estimator(self, *more: Mapping[str, Any], **parameters: Any) -> Estimator:
-        """Return an estimator with the settings of the contract and further parameters."""
+        """Return an estimator with the contract's settings and with further parameters."""
         given = dict(self.contract.settings) | self.parameters
         for mapping in (*more, parameters):
             given |= mapping
@@ -94,7 +96,7 @@ class Case:
         self, columns: Columns, wcs: WCS = WCS_OF_NOISE, mask: object = None,
         *more: Mapping[str, Any], **parameters: Any,
     ) -> ConvergenceMap:
-        """Return the map of a catalog."""
+        """Return the map that an estimator makes of the columns of a catalog."""
         catalog = ShearCatalog(dict(columns), "generic")
         return self.estimator(*more, **parameters).reconstruct(catalog, wcs, mask)
 
@@ -105,7 +107,7 @@ class Case:
     # --- comparisons ------------------------------------------------------------------------
 
     def at_most(self, measured: float, allowed: float, quantity: str) -> None:
-        """Require a number of at most ``allowed``."""
+        """Require that a measured number is at most ``allowed``."""
         measured = float(measured)
         words = (f"{quantity} {measured:.3g}", f"at most {allowed:.3g}")
         if not measured <= allowed:  # NaN is not
@@ -115,7 +117,7 @@ class Case:
             self.closest = (nearness, *words)
 
     def true(self, condition: bool, measured: str, allowed: str) -> None:
-        """Require a condition."""
+        """Require that a condition is true."""
         if not condition:
             raise Broken(measured, allowed)
 
@@ -146,7 +148,7 @@ class Case:
         if one.kappa_b is not None:
             self.same(one.kappa_b, other.kappa_b, f"kappa_b of {quantity}", tolerance)
 
-    # --- laws that do not apply -------------------------------------------------------------
+    # --- conditions for skipping a law ------------------------------------------------------
 
     def need(self, condition: object, reason: str) -> None:
         """Skip the law unless a condition holds."""
@@ -154,26 +156,27 @@ class Case:
             raise Skipped(reason)
 
     def need_linear(self) -> None:
-        """Skip the law for a method that is not linear."""
+        """Skip the law if the method is not linear."""
         self.need(self.cls.linear, "linear is False")
 
     def need_parameter(self, name: str) -> None:
-        """Skip the law for a class without a parameter."""
+        """Skip the law if the class does not have the parameter."""
         self.need(name in self.options, f"there is no parameter {name!r}")
 
 
 @dataclass(frozen=True)
 class Law:
-    """One law of the contract.
+    """A law: one property that the contract requires of an estimator, and the test of it.
 
     Attributes
     ----------
     number : str
-        The number of the law, with a letter if it has several parts.
+        The number of the law, with a letter if the law has several parts.
     name : str
         The law in a few words.
     function : callable
-        Called with a `Case`; raises `Broken` or `Skipped`.
+        A function that takes a `Case`, and raises `Broken` if the law is broken and `Skipped` if it
+        does not apply.
     """
 
     number: str
@@ -186,12 +189,12 @@ LAWS: list[Law] = []
 
 
 def law(number: str, name: str) -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
-    """Register a function as a law.
+    """Register a function as the test of a law.
 
     Parameters
     ----------
     number : str
-        The number of the law, with a letter if it has several parts.
+        The number of the law, with a letter if the law has several parts.
     name : str
         The law in a few words.
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`check_estimator`: all laws of the contract for one class of estimators."""
+"""`check_estimator`: tests of all laws of the contract on an estimator class."""
 
 import warnings
 from collections.abc import Collection
@@ -21,35 +21,36 @@ def check_estimator(
     seed: int = 1,
     **parameters: Any,
 ) -> ContractReport:
-    """Check that a class of estimators obeys the contract of estimators.
+    """Check that an estimator class obeys the contract of estimators.
 
-    The laws, listed on the page on lensmap's architecture, are about symmetries, declared
-    linearity, E- and B-modes, masks, files, lenses all over the sky, and uncertainties. The suite
-    simulates its own lenses and galaxies. It takes a few seconds.
+    The contract consists of laws, which the page on lensmap's architecture lists. The laws are
+    about symmetries, declared linearity, E- and B-modes, masks, files, lenses all over the sky, and
+    uncertainties. The suite simulates its own lenses and galaxies. It takes a few seconds.
 
     Parameters
     ----------
     cls : type or str
         The class, or its name as for `lensmap.estimators.make_estimator`.
     laws : collection of str or None
-        The numbers of the laws to check, such as ``["6", "10"]``; None checks all.
+        The numbers of the laws to check, such as ``["6", "10"]``. None checks all laws.
     seed : int
         The seed of the random galaxies.
     **parameters
-        Parameters of the class for all laws, which replace ``contract.settings``.
+        Parameters of the class for all laws, which take precedence over ``contract.settings``.
 
     Returns
     -------
     ContractReport
-        The results. Laws that do not apply are listed as skipped with the reason; ``print`` shows
-        all.
+        The results of all laws, which ``print`` shows. Laws that do not apply are listed as
+        skipped, with the reason.
 
     Raises
     ------
     ContractError
-        If laws are broken; an AssertionError that lists each with its measured and allowed values.
+        If a law is broken. The error is an AssertionError that lists the broken laws with their
+        measured and allowed values.
     TypeError, ValueError
-        If ``cls`` is not a class of estimators on the plane, or a law does not exist.
+        If ``cls`` is not an estimator class for the plane, or if a law does not exist.
 
     Examples
     --------
@@ -76,7 +77,7 @@ def check_estimator(
 
 
 def _chosen(numbers: Collection[str] | None) -> list[Law]:
-    """Return the laws with the given numbers, in order."""
+    """Return the laws with the given numbers (all laws for None), sorted by number."""
     laws = {law.number: law for law in sorted(LAWS, key=_place)}
     unknown = set(numbers or ()) - laws.keys()
     if unknown:
@@ -89,11 +90,11 @@ def _place(law: Law) -> tuple[int, str]:
 
 
 def _result(law: Law, case: Case) -> LawResult:
-    """Return the result of one law."""
+    """Test one law, and return its result."""
     case.closest = (-1.0, "", "")
     try:
         with warnings.catch_warnings():
-            # Methods may warn of the galaxies of the suite, which may be outside their domain.
+            # The simulated galaxies may be outside the domain of a method, which then warns.
             warnings.simplefilter("ignore")
             law.function(case)
     except Broken as broken:

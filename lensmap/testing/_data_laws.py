@@ -1,5 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Laws 5, 7 to 9 and 12 to 15: bad rows, masks, hidden state, files, conventions, tiles."""
+"""Laws about data: invalid rows, masks, hidden state, files, conventions and tiles.
+
+In the contract, these are the laws with the numbers 5, 7 to 9 and 12 to 15.
+"""
 
 import copy
 import pickle
@@ -24,8 +27,8 @@ from lensmap.utils import CatalogWarning
 
 __all__: list[str] = []
 
-# Sides in pixels: the tile whose map is compared with that of the whole field, the outer part of
-# the field beyond the margin of the tile, and the largest field.
+# Sides in pixels: the tile whose map is compared with that of the whole field, the part of the
+# field outside the margin of the tile, and the largest field for which the law is tested.
 _TILE_PIXELS, _OUTER_PIXELS, _MAX_FIELD_PIXELS = 24, 8, 400
 
 
@@ -34,7 +37,7 @@ _TILE_PIXELS, _OUTER_PIXELS, _MAX_FIELD_PIXELS = 24, 8, 400
 
 @law("5", "rows that are not finite change nothing but a warning and a count")
 def bad_rows(case: Case) -> None:
-    """Require that a row with NaN or infinity has no effect but a warning and a count."""
+    """Require that a row with NaN or infinity is left out, counted and warned about."""
     columns = case.noise()
     kappa = case.map(columns)
     for name in ("ra", "dec", "e1", "e2", "weight"):
@@ -75,7 +78,7 @@ def masks(case: Case) -> None:
 
 
 def _with_rotations(case, **more):
-    """Return parameters for an uncertainty from rotations, where the class has those parameters."""
+    """Return parameters for an uncertainty from rotations, as far as the class has them."""
     parameters = {"uncertainty": "rotations", "n_realizations": 3, "rng": 5} | more
     parameters = {name: value for name, value in parameters.items() if name in case.options}
     if "rotations" not in case.kinds:
@@ -85,7 +88,7 @@ def _with_rotations(case, **more):
 
 @law("8a", "calling twice and copies give identical results")
 def no_state(case: Case) -> None:
-    """Compare the maps of an estimator, its copies, and the estimator that its repr makes."""
+    """Compare the maps of an estimator, of its copies, and of an estimator made from its repr."""
     columns = case.noise()
     estimator = case.estimator(**_with_rotations(case))
     before = repr(estimator)
@@ -112,7 +115,11 @@ def no_state(case: Case) -> None:
 
 @law("8b", "a seed is not used up")
 def seeds(case: Case) -> None:
-    """Compare two maps with the same `~numpy.random.SeedSequence`, which counts its children."""
+    """Compare two maps made with the same `~numpy.random.SeedSequence`.
+
+    A `~numpy.random.SeedSequence` counts the children that it has spawned. An estimator must not
+    change this count, or the second map would have other random numbers.
+    """
     case.need_parameter("rng")
     seed = np.random.SeedSequence(1, spawn_key=(2,))
     given = _with_rotations(case, n_realizations=2, rng=seed)
@@ -167,7 +174,7 @@ def files(case: Case) -> None:
 
 @law("12", "a table that declares its convention gives the same map")
 def tables(case: Case) -> None:
-    """Compare the maps of a table in the euclidean convention and of a catalog."""
+    """Compare the map of a table that declares the euclidean convention with that of a catalog."""
     columns = case.noise()
     table = Table(
         {**columns, "e2": -columns["e2"]}, meta={"convention": "euclidean", "kind": "shear"}
@@ -187,7 +194,7 @@ class _OtherPixels:
 
 @law("13", "pixels of another geometry are one TypeError")
 def other_geometry(case: Case) -> None:
-    """Require a TypeError that names the geometry of an unsupported grid."""
+    """Require that an unsupported geometry raises a TypeError that names the geometry."""
     other = _OtherPixels("plane" if case.cls.geometry == "sphere" else "sphere")
     try:
         case.estimator().reconstruct(other)
@@ -203,7 +210,7 @@ def other_geometry(case: Case) -> None:
 
 @law("14", "sums of two parts of a catalog add up to those of the whole")
 def sums_add(case: Case) -> None:
-    """Compare the fits to a whole catalog and to the sum of the measurements of two parts."""
+    """Compare the model fitted to a whole catalog with the one fitted to the sums of two parts."""
     columns, estimator = case.noise(), case.estimator()
     catalog = ShearCatalog(columns, "generic")
     parts = (np.s_[:3000], np.s_[3000:], np.s_[:])
@@ -226,7 +233,7 @@ def _grid_of(estimator, catalog, wcs=WCS_OF_NOISE):
 
 
 def _numbers(value):
-    """Return the numbers in a fitted model as one array; None if it holds anything else."""
+    """Return the numbers in a fitted model as one array, or None if it holds other objects."""
     if isinstance(value, dict):
         value = list(value.values())
     elif hasattr(value, "__dict__") and not isinstance(value, np.ndarray):
@@ -240,7 +247,7 @@ def _numbers(value):
 
 @law("15", "a tile with its margin gives the map of the whole field")
 def tiles(case: Case) -> None:
-    """Compare the map of a tile, with a margin of the declared reach, and of the whole field."""
+    """Compare the map of a tile, cut with a margin of the declared reach, with the whole map."""
     estimator = case.estimator()
     reach = estimator.reach(SCALE * u.arcmin)
     if reach is None:

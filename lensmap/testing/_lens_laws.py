@@ -1,5 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Laws 6, 10 and 11: lenses anywhere on the sky, known profiles, and the uncertainty."""
+"""Laws about lenses and noise: positions on the sky, mass profiles and uncertainties.
+
+In the contract, these are the laws with the numbers 6, 10 and 11.
+"""
 
 from functools import lru_cache
 
@@ -22,22 +25,40 @@ from lensmap.testing._sky import (
 
 __all__: list[str] = []
 
-# The pixels along the side of a field with a lens, and the galaxies along the side of a pixel.
+# The side of a field with a lens in pixels, and the number of galaxies along the side of a pixel.
 _N_PIXELS, _N_LATTICE = 64, 2
 
-# The position angle of the bar, the steps of its halos along it, and its distance from the center.
+# A bar of halos: its position angle (degrees), the positions of the halos along it (arcmin), and
+# the distance of its middle from the center of the field.
 _PA, _STEPS, _OFFSET = 35.0, (-3, -1.5, 0, 1.5, 3), 4 * u.arcmin
 
-# The pixels of the profiles, arcmin, and the number of galaxies along the side of each.
+# For the profiles: the pixel scale in arcmin, and the number of galaxies along the side of a pixel.
 _PROFILE_SCALE, _PROFILE_LATTICE = 0.6, 3
 
-# Inner radii of the rings of the profiles, and their width, arcmin.
+# The inner radii of the rings in which profiles are compared, and the width of the rings, arcmin.
 _RINGS, _RING_WIDTH = (0, 1, 2, 3, 5, 8, 12), 0.8
 
 
 @lru_cache(maxsize=64)
 def _bar(place, orientation):
-    """Return the center of a bar of five halos, the WCS of a map and the source galaxies."""
+    """Return the middle of a bar of five halos, the WCS of a map, and sheared source galaxies.
+
+    Parameters
+    ----------
+    place : str
+        The position of the field on the sky, a key of ``CENTERS``.
+    orientation : str
+        The orientation of the map, a key of ``ORIENTATIONS``.
+
+    Returns
+    -------
+    middle : `~astropy.coordinates.SkyCoord`
+        The middle of the bar.
+    wcs : `~astropy.wcs.WCS`
+        The WCS of the map.
+    columns : dict
+        The columns of the source galaxies, with reduced shears and without noise.
+    """
     center = CENTERS[place]
     middle = center.directional_offset_by(250 * u.deg, _OFFSET)
     halos = [
@@ -53,7 +74,7 @@ def _bar(place, orientation):
 
 @law("6", "an elongated lens has its place and position angle anywhere on the sky")
 def elongated_lens(case: Case) -> None:
-    """Measure position and position angle of a bar of halos in fields all over the sky."""
+    """Measure the position and the position angle of a bar of halos in fields all over the sky."""
     for place in CENTERS:
         for orientation in ORIENTATIONS:
             middle, wcs, columns = _bar(place, orientation)
@@ -66,7 +87,26 @@ def elongated_lens(case: Case) -> None:
 
 
 def _shape(kappa, middle, where):
-    """Return the offset (arcmin), the error of the angle (deg) and the elongation of a bar."""
+    """Measure a bar of halos on a map from its moments.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map.
+    middle : `~astropy.coordinates.SkyCoord`
+        The true middle of the bar.
+    where : str
+        The place and orientation of the map, for the error message.
+
+    Returns
+    -------
+    offset : float
+        The distance between the measured and the true middle, arcmin.
+    error : float
+        The absolute error of the position angle, degrees.
+    elongation : float
+        The modulus of the ellipticity from second moments.
+    """
     values = np.where(kappa.mask, 0, kappa.data)
     sky = pixel_sky(kappa.wcs)
     distance = middle.separation(sky).arcmin.reshape(values.shape)
@@ -86,7 +126,7 @@ def _shape(kappa, middle, where):
 
 @lru_cache(maxsize=64)
 def _lens(name, place, orientation):
-    """Return a lens, its position, the WCS of a map and the sheared source galaxies."""
+    """Return a lens, its position, the WCS of a map, and the columns of sheared source galaxies."""
     lens = {"NFW": NFW(), "SIS": SIS()}[name]
     center = CENTERS[place]
     position = center.directional_offset_by(120 * u.deg, 3.3 * u.arcmin)
@@ -101,9 +141,9 @@ def _lens(name, place, orientation):
 
 @law("10", "a known lens has its place and profile")
 def known_lens(case: Case) -> None:
-    """Compare the profiles of NFW and SIS lenses with the declared response of the method.
+    """Compare profiles of NFW and SIS lenses with the profiles expected for the declared response.
 
-    The galaxies have the shear, not the reduced shear.
+    The ellipticities of the galaxies are the shear, not the reduced shear.
     """
     case.need_linear()
     case.need(case.contract.response is not None, "contract.response is not declared")
@@ -133,7 +173,7 @@ def _check_profile(case, name, place, orientation):
     scale = np.array([np.mean(expected[ring]) for ring in rings])
     sheet = excess[-1]
     case.true(-0.03 < sheet < 0.001, f"mass sheet {sheet:.3g} {where}", "-0.03 to 0.001")
-    # The allowed error is 3 per cent of the profile, plus a part for the pixels at the center.
+    # The allowed error is 3 per cent of the profile, plus an allowance for the pixelated center.
     error = np.abs(excess - sheet) / (0.03 * scale + 0.003 * scale[0])
     case.at_most(error.max(), 1.0, f"error of the profile over the allowed error {where}")
     if kappa.kappa_b is not None:
@@ -142,7 +182,7 @@ def _check_profile(case, name, place, orientation):
 
 
 def _parabola(values, x0, y0):
-    """Return the sub-pixel maximum next to a pixel."""
+    """Return the sub-pixel position of a maximum, from parabolas through the neighboring pixels."""
     def along(left, middle, right):
         return 0.5 * (left - right) / (left - 2 * middle + right)
 
@@ -153,10 +193,10 @@ def _parabola(values, x0, y0):
 
 
 def _expected_profile(case, name, lens):
-    """Return kappa of a lens after the declared response, as a function of arcmin.
+    """Return kappa of a lens, convolved with the declared response, as a function of arcmin.
 
-    The convolution is on a fine grid and independent of lensmap's transforms. The case keeps the
-    result.
+    The convolution is made on a fine grid and does not use lensmap's Fourier transforms. The
+    function is cached in ``case.profiles``.
     """
     if name in case.profiles:
         return case.profiles[name]
@@ -183,7 +223,7 @@ def _expected_profile(case, name, lens):
 
 # --- 11. the uncertainty --------------------------------------------------------------------
 
-# Noise maps for the scatter with which the uncertainty is compared.
+# The number of noise maps whose scatter is compared with the uncertainty.
 _N_NOISE = 16
 
 
@@ -191,8 +231,8 @@ _N_NOISE = 16
 def uncertainties(case: Case) -> None:
     """Compare noise uncertainties with the scatter of independent noise maps.
 
-    Total errors are only required to be positive: their coverage can be measured only on fields
-    drawn from the prior of the method.
+    Total errors are only required to be positive. Whether they have the right size could be tested
+    only on fields drawn from the prior of the method.
     """
     case.need_parameter("uncertainty")
     case.need(case.kinds, "uncertainties are not declared")
@@ -211,15 +251,15 @@ def uncertainties(case: Case) -> None:
         )
         if kind.meaning == "noise":
             scatter = _scatter(case, columns) if scatter is None else scatter
-            inner = np.s_[8:-8, 8:-8]  # analytic noise is right within the edges
+            inner = np.s_[8:-8, 8:-8]  # analytic noise is wrong near the edges
             ratio = np.nanmean((kappa.uncertainty.array / scatter)[inner])
-            # Noise through a network is not Gaussian: few realizations decide a pixel's scatter.
+            # The noise of a network's map is not Gaussian: few realizations dominate the scatter.
             allowed = 0.2 if case.cls.linear else 0.3
             case.at_most(abs(ratio - 1), allowed, f"|ratio - 1| of {name!r} and independent noise")
 
 
 def _scatter(case, columns):
-    """Return the scatter of maps of independent noise, ``(ny, nx)``."""
+    """Return the scatter of maps of galaxies with new random ellipticities, ``(ny, nx)``."""
     rng, n = np.random.default_rng([case.seed, 11]), len(columns["ra"])
     total = 0.0
     for _ in range(_N_NOISE):

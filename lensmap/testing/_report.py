@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Results of the laws, and the error that lists broken laws."""
+"""Results of the contract suite, and the error that lists broken laws."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,13 +18,14 @@ class LawResult:
     name : str
         The name of the law.
     status : {"holds", "broken", "skipped"}
-        Whether the law holds; ``"skipped"`` if it does not apply.
+        Whether the law holds or is broken. ``"skipped"`` if the law does not apply to the class.
     measured : str
-        The measured value that breaks the law or, if it holds, the one closest to its limit.
+        The measured value that breaks the law. If the law holds, the measured value that is closest
+        to its limit.
     allowed : str
         The allowed value.
     reason : str
-        The reason for which the law was skipped.
+        The reason why the law was skipped.
     """
 
     number: str
@@ -43,12 +44,12 @@ class LawResult:
 
 @dataclass(frozen=True)
 class ContractReport:
-    """The results of all laws for one class of estimators.
+    """The results of the contract suite for one estimator class.
 
     Attributes
     ----------
     estimator : str
-        The name of the class.
+        The name of the estimator class.
     results : tuple of LawResult
         The result of each law, in order.
     """
@@ -58,12 +59,12 @@ class ContractReport:
 
     @property
     def broken(self) -> list[LawResult]:
-        """The broken laws."""
+        """The results of the broken laws."""
         return [result for result in self.results if result.status == "broken"]
 
     @property
     def skipped(self) -> list[LawResult]:
-        """The laws that do not apply."""
+        """The results of the laws that do not apply."""
         return [result for result in self.results if result.status == "skipped"]
 
     def __str__(self) -> str:
@@ -71,7 +72,7 @@ class ContractReport:
 
 
 class ContractError(AssertionError):
-    """Laws of the contract that a class of estimators breaks.
+    """An estimator class breaks laws of the contract.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ class ContractError(AssertionError):
 
 
 class Broken(Exception):
-    """A measured value that breaks a law.
+    """A law is broken by a measured value.
 
     Parameters
     ----------
@@ -105,4 +106,4 @@ class Broken(Exception):
 
 
 class Skipped(Exception):
-    """A law that does not apply to a class; the message says why."""
+    """A law does not apply to a class, for the reason in the message."""

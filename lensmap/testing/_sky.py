@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Lenses with analytic shear, and galaxies behind them, on the sphere.
 
-Nothing here uses lensmap: angles come from `astropy.coordinates`, so that tests compare two
-independent things.
+This module does not use the rest of lensmap, so that tests compare independent calculations.
+Angles on the sky come from `astropy.coordinates`.
 """
 
 from collections.abc import Sequence
@@ -27,12 +27,12 @@ __all__ = [
 
 
 class SIS:
-    """A singular isothermal sphere: kappa = gamma_t = theta_E / (2 theta).
+    """A singular isothermal sphere, with kappa = gamma_t = theta_E / (2 theta).
 
     Parameters
     ----------
     theta_e : float
-        The Einstein radius, arcmin.
+        The Einstein radius in arcmin.
     """
 
     def __init__(self, theta_e: float = 0.5) -> None:
@@ -46,14 +46,14 @@ class SIS:
 
 
 class NFW:
-    """An NFW halo; Wright & Brainerd 2000, ApJ 534, 34, eq. 11-14.
+    """An NFW halo, from Wright & Brainerd 2000, ApJ 534, 34, eq. 11-14.
 
     Parameters
     ----------
     kappa_s : float
-        ``rho_s r_s / sigma_crit``.
+        The characteristic convergence, ``rho_s r_s / sigma_crit``.
     theta_s : float
-        The scale radius, arcmin.
+        The scale radius in arcmin.
     """
 
     def __init__(self, kappa_s: float = 0.25, theta_s: float = 1.5) -> None:
@@ -61,7 +61,11 @@ class NFW:
 
     @staticmethod
     def _split(x):
-        """Return the radius and h: arctanh or arctan over the root of |x^2 - 1|."""
+        """Return the radius, kept above 0, and the function h(x) of the NFW lensing formulas.
+
+        With x the radius in units of the scale radius, h is 2 arctanh(...) / sqrt(1 - x^2) for
+        x < 1, and 2 arctan(...) / sqrt(x^2 - 1) for x > 1.
+        """
         x = np.maximum(x, 1e-9)
         below = np.where(x < 1, x, 0.5)
         above = np.where(x > 1, x, 2.0)
@@ -94,16 +98,16 @@ def uniform_sky(center: SkyCoord, radius: float, n: int, rng: np.random.Generato
     center : `~astropy.coordinates.SkyCoord`
         The center of the cap.
     radius : float
-        Its radius, degrees.
+        The radius of the cap in degrees.
     n : int
         The number of positions.
     rng : `numpy.random.Generator`
-        The source of random numbers.
+        Generator for the positions.
 
     Returns
     -------
     `~astropy.coordinates.SkyCoord`
-        ``n`` positions.
+        The positions, ``(n,)``.
     """
     height = 1 - rng.random(n) * (1 - np.cos(np.radians(radius)))
     return center.directional_offset_by(
@@ -117,14 +121,14 @@ def lattice(wcs: WCS, n: int) -> SkyCoord:
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
-        The map.
+        The WCS of the map.
     n : int
         The number of positions along the side of a pixel.
 
     Returns
     -------
     `~astropy.coordinates.SkyCoord`
-        The positions, flat, in ICRS.
+        The positions in ICRS, a one-dimensional array.
     """
     y, x = ((np.arange(side * n) + 0.5) / n - 0.5 for side in wcs.array_shape)
     x, y = np.meshgrid(x, y)
@@ -137,12 +141,12 @@ def pixel_sky(wcs: WCS) -> SkyCoord:
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
-        The map.
+        The WCS of the map.
 
     Returns
     -------
     `~astropy.coordinates.SkyCoord`
-        The positions, flat, in ICRS.
+        The positions in ICRS, a one-dimensional array.
     """
     y, x = np.indices(wcs.array_shape)
     return wcs.pixel_to_world(x.ravel(), y.ravel()).icrs
@@ -151,22 +155,22 @@ def pixel_sky(wcs: WCS) -> SkyCoord:
 def shear_of(
     sky: SkyCoord, lenses: Sequence[tuple[SkyCoord, "NFW | SIS"]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the shear and convergence of lenses.
+    """Return the shear and the convergence of lenses at the positions of galaxies.
 
-    The shear is tangential to the great circle to the lens: its position angle at the galaxy is
-    that of the lens, rotated by 90 degrees.
+    The shear is tangential: at the galaxy, its direction is perpendicular to the great circle
+    toward the lens. The shears and the convergences of several lenses are added.
 
     Parameters
     ----------
     sky : `~astropy.coordinates.SkyCoord`
-        The galaxies.
+        The positions of the galaxies.
     lenses : sequence of tuple
-        Positions and lenses.
+        The position and the lens, for each lens.
 
     Returns
     -------
     gamma : `numpy.ndarray`
-        Complex, in the celestial basis.
+        The complex shear in the celestial basis.
     kappa : `numpy.ndarray`
         The convergence.
     """
@@ -185,16 +189,16 @@ def catalog_columns(sky: SkyCoord, e: np.ndarray, **more: np.ndarray) -> dict[st
     Parameters
     ----------
     sky : `~astropy.coordinates.SkyCoord`
-        The galaxies.
+        The positions of the galaxies.
     e : `numpy.ndarray`
         Complex ellipticities in the celestial basis.
     **more : `numpy.ndarray`
-        Other columns.
+        Further columns.
 
     Returns
     -------
     dict
-        From names to arrays.
+        The columns, arrays keyed by name.
     """
     return {"ra": sky.ra.deg, "dec": sky.dec.deg, "e1": e.real, "e2": e.imag, **more}
 
@@ -210,20 +214,20 @@ def tangent_wcs(
     center : `~astropy.coordinates.SkyCoord`
         The center of the map.
     shape : tuple of int
-        ``(ny, nx)``.
+        The shape of the map, ``(ny, nx)``.
     scale : float
-        The side of a pixel, arcmin.
+        The side of a pixel in arcmin.
     flip : bool
-        Whether x points to the east.
+        Whether the x axis points to the east instead of the west.
     angle : float
-        The rotation of the image, degrees.
+        The rotation of the image in degrees.
     frame : {"icrs", "galactic"}
-        The frame of the axes.
+        The celestial frame of the axes.
 
     Returns
     -------
     `~astropy.wcs.WCS`
-        With its ``array_shape``.
+        The WCS, with its ``array_shape``.
     """
     wcs = WCS(naxis=2)
     if frame == "galactic":
@@ -242,7 +246,7 @@ def tangent_wcs(
     return wcs
 
 
-#: Places on the sky where mistakes show.
+#: Positions on the sky, some of which reveal errors in coordinates.
 CENTERS = {
     "equator": SkyCoord(40, 0, unit="deg"),
     "dec 45": SkyCoord(210, 45, unit="deg"),
@@ -251,7 +255,7 @@ CENTERS = {
     "across RA 0": SkyCoord(0, 20, unit="deg"),
 }
 
-#: Parameters of `tangent_wcs`.
+#: Orientations of a map, as parameters of `tangent_wcs`.
 ORIENTATIONS: dict[str, dict] = {
     "north up, east left": {},
     "east right": {"flip": True},

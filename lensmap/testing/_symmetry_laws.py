@@ -1,5 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Laws 1 to 4: no shear no mass, linearity, E and B, mirrors and quarter turns."""
+"""Laws about symmetries: zero shear, linearity, E- and B-modes, mirror images and quarter turns.
+
+In the contract, these are the laws with the numbers 1 to 4.
+"""
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -9,7 +12,7 @@ from lensmap.testing._sky import catalog_columns, pixel_sky, tangent_wcs
 
 __all__: list[str] = []
 
-# The shear of a plate, and the pixels along its side.
+# The shear in a square of constant shear, and the side of the square in pixels.
 _PLATE, _N_PLATE = 0.05, 40
 
 
@@ -26,7 +29,7 @@ def _complex(columns):
 
 @law("1a", "zero shear gives a zero map")
 def zero_shear(case: Case) -> None:
-    """Map galaxies without any ellipticity."""
+    """Require that galaxies with zero ellipticity give a zero map."""
     columns = case.noise()
     kappa = case.map(_with_shear(columns, np.zeros(len(columns["ra"]), dtype=complex)))
     unmasked = ~kappa.mask
@@ -39,13 +42,14 @@ def zero_shear(case: Case) -> None:
 
 @law("1b", "constant shear in a periodic field gives a zero map")
 def periodic_shear(case: Case) -> None:
-    """Map constant shear on all pixels of a periodic field."""
+    """Require that constant shear in all pixels of a periodic field gives a zero map."""
     case.need_linear()
     case.need(case.contract.periodic is not None, "contract.periodic is not declared")
     sky = pixel_sky(WCS_OF_NOISE)
     columns = catalog_columns(sky, np.full(len(sky), 0.05 - 0.02j))
     kappa = case.map(columns, WCS_OF_NOISE, None, case.contract.periodic or {})
-    # Single precision, and the rotation of north over half a degree at declination 2.
+    # The bound allows for single precision, and for the rotation of north across the field: over
+    # half a degree at declination 2, constant celestial shear is not constant in the pixel basis.
     case.at_most(np.abs(kappa.data).max(), 2e-5, "largest |kappa|")
     if kappa.kappa_b is not None:
         case.at_most(np.abs(kappa.kappa_b).max(), 2e-5, "largest |kappa_b|")
@@ -53,7 +57,11 @@ def periodic_shear(case: Case) -> None:
 
 @law("1c", "constant shear in a padded square has the known response")
 def padded_shear(case: Case) -> None:
-    """Map a plate of constant shear, and compare the middle with the declared behavior."""
+    """Compare the map of a square of constant shear with the behavior that the class declares.
+
+    The class declares the shear outside the data as zero or as unknown. The central half of the
+    square is compared.
+    """
     case.need_linear()
     outside = case.contract.outside
     case.need(outside is not None, "contract.outside is not declared")
@@ -63,7 +71,7 @@ def padded_shear(case: Case) -> None:
     kappa = case.map(columns, wcs, None, settings)
     middle = np.s_[_N_PLATE // 4 : 3 * _N_PLATE // 4, _N_PLATE // 4 : 3 * _N_PLATE // 4]
     if outside == "open":
-        # The gradient of kappa is one of the shear's derivatives, which vanish.
+        # The gradient of kappa is a combination of derivatives of the shear, which vanish here.
         case.at_most(np.ptp(kappa.data[middle]), 0.02 * _PLATE, "range of kappa in the middle")
         return
     expected = _PLATE * _plate_response()[middle]
@@ -77,9 +85,10 @@ def padded_shear(case: Case) -> None:
 
 
 def _plate_response():
-    """Return kappa over shear of a plate with zero shear around it, in closed form.
+    """Return kappa / gamma for a square of constant shear with zero shear around it.
 
-    The transform repeats the square every four sides.
+    The closed form is summed over the periodic images of the square: with the padding of the test,
+    the Fourier transform repeats the square at intervals of four times its side.
     """
     n = _N_PLATE
     y, x = np.indices((n, n)) - (n - 1) / 2
@@ -96,7 +105,7 @@ def _plate_response():
 
 @law("2a", "the scale of weights and the order of rows do not matter")
 def weights_and_order(case: Case) -> None:
-    """Rescale all weights, and permute the rows."""
+    """Require that neither rescaled weights nor permuted rows change the map."""
     columns, rng = case.noise(), np.random.default_rng(case.seed)
     kappa = case.map(columns)
     factor = 10 ** rng.uniform(-3, 3)
@@ -109,7 +118,7 @@ def weights_and_order(case: Case) -> None:
 
 @law("2b", "maps add like shears")
 def linearity(case: Case) -> None:
-    """Map the sum of two catalogs of shears at the same positions."""
+    """Compare the map of a sum of shears at the same positions with the sum of two maps."""
     case.need_linear()
     columns, (a, b) = case.noise(), np.random.default_rng(case.seed).uniform(-1, 1, 2)
     first = _complex(columns)
@@ -124,7 +133,7 @@ def linearity(case: Case) -> None:
 
 @law("3a", "a rotation of all galaxies by 45 deg exchanges E and B")
 def e_and_b(case: Case) -> None:
-    """Map g and i g: the new E is minus the old B, the new B is the old E."""
+    """Compare the maps of shears g and i g: the new E is minus the old B, the new B the old E."""
     case.need_linear()
     columns = case.noise()
     kappa = case.map(columns)
@@ -137,7 +146,7 @@ def e_and_b(case: Case) -> None:
 
 @law("3b", "maps on a mirrored image show the same sky")
 def mirrored_image(case: Case) -> None:
-    """Map the same galaxies on an image whose x axis points to the east."""
+    """Compare maps of the same galaxies on images whose x axis points to the west and the east."""
     columns = case.noise()
     settings = case.contract.symmetric
     kappa = case.map(columns, WCS_OF_NOISE, None, settings)
@@ -154,7 +163,11 @@ def mirrored_image(case: Case) -> None:
 
 @law("4a", "a mirrored sky gives a mirrored map")
 def mirrored_sky(case: Case) -> None:
-    """Mirror the sky in RA: e2 changes sign, E is mirrored, B is mirrored with its sign changed."""
+    """Compare the maps of a catalog and of its mirror image in right ascension.
+
+    In the mirrored catalog, e2 changes sign. The E-mode is mirrored, and the B-mode is mirrored and
+    changes sign.
+    """
     columns, settings = case.noise(), case.contract.symmetric
     mirrored = {**columns, "ra": 2 * CENTER.ra.deg - columns["ra"], "e2": -columns["e2"]}
     kappa = case.map(columns, WCS_OF_NOISE, None, settings)
@@ -167,7 +180,7 @@ def mirrored_sky(case: Case) -> None:
 
 @law("4b", "an image rotated by quarter turns shows the same sky")
 def quarter_turns(case: Case) -> None:
-    """Map the same galaxies on images that are rotated by 90, 180 and 270 degrees."""
+    """Compare maps of the same galaxies on images rotated by 0, 90, 180 and 270 degrees."""
     columns, settings, n = case.noise(), case.contract.symmetric, 48
     straight_wcs = tangent_wcs(CENTER, (n, n), SCALE)
     straight = case.map(columns, straight_wcs, None, settings)
