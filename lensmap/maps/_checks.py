@@ -19,17 +19,18 @@ def check_map(
     name : str
         The name of the parameter, for the error message.
     quantity : str or None
-        The quantity that the map must hold, ``meta["quantity"]``, such as ``"kappa"``. Maps without
-        this entry hold kappa. None allows any quantity.
+        The required quantity of the map, such as ``"kappa"``. It is compared with
+        ``meta["quantity"]``; without this entry, a map is taken as a map of kappa. None allows any
+        quantity.
     unmasked : bool
-        Whether the map must have an unmasked pixel.
+        Whether the map must have at least one unmasked pixel.
 
     Raises
     ------
     TypeError
         If the value is not a `ConvergenceMap`.
     ValueError
-        If the map holds another quantity, or needs an unmasked pixel and has none.
+        If the map is one of another quantity, or if it needs an unmasked pixel and has none.
     """
     if not isinstance(kappa, ConvergenceMap):
         raise ParameterTypeError(name, "a ConvergenceMap", type(kappa).__name__)

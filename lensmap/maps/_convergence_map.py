@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ConvergenceMap"]
 
-# The largest ratio of the sides of a pixel for which smoothing in pixels is isotropic on the sky.
+# The largest ratio of the sides of a pixel for which a smoothing that is isotropic in pixels is
+# isotropic on the sky, too.
 _MAX_ANISOTROPY = 1.03
 
 _PARTS = ("uncertainty", "mask", "wcs", "meta", "unit", "kappa_b", "counts")
@@ -49,43 +50,45 @@ _PARTS = ("uncertainty", "mask", "wcs", "meta", "unit", "kappa_b", "counts")
 class ConvergenceMap(NDIOMixin, NDData):
     """A convergence map (kappa) with B-mode, uncertainty, mask, galaxy counts and WCS.
 
-    Where ``mask`` is True, the data, the B-mode and the uncertainty are NaN. Where the data are not
-    finite, the mask is True.
+    In masked pixels, the data, the B-mode and the uncertainty are NaN. Pixels whose data are not
+    finite are always masked.
 
     Parameters
     ----------
     data : array_like or `~astropy.nddata.NDData`
-        Kappa, dimensionless, ``(ny, nx)``. The parts of an NDData are used unless they are given.
+        The convergence, dimensionless, ``(ny, nx)``. If it is an NDData, its WCS, mask, uncertainty
+        and other parts are used, unless they are given as parameters.
     uncertainty : `~astropy.nddata.NDUncertainty`, array_like or None
-        The standard deviation of each pixel, ``(ny, nx)``, or an uncertainty that converts to it;
-        None if it is unknown. ``meta["uncertainty"]`` is its kind: ``noise``, about the smoothed
-        truth, or ``total``, about the truth.
+        The standard deviation of each pixel, ``(ny, nx)``, or an uncertainty that can be converted
+        to a standard deviation. None if it is unknown. The entry ``meta["uncertainty"]`` holds its
+        meaning: ``"noise"`` is the scatter about the true convergence as smoothed by the estimator,
+        ``"total"`` is the error with respect to the true convergence itself.
     mask : array_like or None
-        Bool, ``(ny, nx)``, True = excluded; None masks only pixels that are not finite.
+        True for masked pixels, bool, ``(ny, nx)``. None masks only pixels that are not finite.
     wcs : `~astropy.wcs.WCS`
-        A two-dimensional celestial WCS.
+        The two-dimensional celestial WCS of the map.
     meta : dict or None
-        The origin of the map, such as its estimator and parameters.
+        Metadata that describe the origin of the map, such as the estimator and its parameters.
     unit : None or `~astropy.units.Unit`
-        The unit of the data, which must be dimensionless; None is dimensionless.
+        The unit of the data, which must be dimensionless. None means dimensionless.
     copy : bool
         Whether to copy arrays that need no change.
     kappa_b : array_like or None
-        The B-mode in the celestial basis, ``(ny, nx)``.
+        The B-mode in the celestial basis, ``(ny, nx)``. None if the map has no B-mode.
     counts : array_like or None
-        The number of galaxies in each pixel, ``(ny, nx)``.
+        The galaxy counts per pixel, ``(ny, nx)``. None if they are unknown.
 
     Raises
     ------
     TypeError, ValueError
-        If the WCS is not celestial, an array has the wrong type, shapes differ, or the unit is not
-        dimensionless.
+        If the WCS is not celestial, if an array has the wrong type, if the shapes of arrays differ,
+        or if the unit is not dimensionless.
 
     Notes
     -----
-    The noise of neighboring pixels is strongly correlated. Smoothing, resampling and the sum of two
-    maps therefore drop the uncertainty, with a warning. Multiplication by a number and the sum with
-    a number keep it.
+    The noise of neighboring pixels is strongly correlated. Smoothing or resampling a map, or adding
+    two maps, therefore drops the uncertainty, with a warning. Multiplying a map by a number, or
+    adding a number, keeps the uncertainty.
     """
 
     def __init__(
@@ -126,7 +129,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         n_galaxies = as_plane(parts["counts"], "counts", values.shape, None)
         self.counts = n_galaxies.copy() if copy and n_galaxies is not None else n_galaxies
 
-    # Without this, numpy would treat a map as a scalar in an array of objects.
+    # Otherwise, array + map would be evaluated by numpy, which treats a map as a scalar object.
     __array_ufunc__ = None
 
     @property
@@ -136,36 +139,37 @@ class ConvergenceMap(NDIOMixin, NDData):
 
     @property
     def pixel_scale(self) -> u.Quantity:
-        """The square root of the area of the central pixel on the sky, an angle."""
+        """The pixel scale, an angle: the square root of the area of the central pixel."""
         return pixel_size(self.wcs, self.shape)
 
     @property
     def smoothing(self) -> u.Quantity | None:
         """The standard deviation of the Gaussian smoothing of the map, an angle; None if unknown.
 
-        It combines the parameter ``smoothing`` of the estimator (0 for None) with that of each
-        `smooth`. If it is unknown, the noise may be correlated over any scale.
+        The parameter ``smoothing`` of the estimator (0 if it is None) and the smoothing of every
+        later call of `smooth` are added in quadrature. If the smoothing is unknown, the noise may
+        be correlated on any scale.
         """
         parameters = self.meta.get("parameters", {})
         scales = [*self.meta.get("smoothed_by", [])]
         if "smoothing" in parameters:
             scales.append(parameters["smoothing"] or 0 * u.arcmin)
-        elif "estimator" in self.meta:  # the estimator smooths in another way
+        elif "estimator" in self.meta:  # the estimator does not smooth with a Gaussian
             return None
         try:
             squares = [u.Quantity(scale).to_value(u.arcmin) ** 2 for scale in scales]
-        except (TypeError, ValueError):  # the meta of another program
+        except (TypeError, ValueError):  # meta written by another program
             return None
         return np.sqrt(sum(squares)) * u.arcmin if squares else None
 
     @property
     def smoothing_pixels(self) -> float:
-        """The standard deviation of the smoothing in pixels; 0 if it is unknown."""
+        """The standard deviation of the Gaussian smoothing in pixels; 0 if it is unknown."""
         return 0.0 if self.smoothing is None else float(self.smoothing / self.pixel_scale)
 
     @property
     def snr(self) -> np.ndarray:
-        """The signal-to-noise, kappa over its uncertainty, ``(ny, nx)``; NaN where masked.
+        """The signal-to-noise ratio, kappa / uncertainty, ``(ny, nx)``; NaN in masked pixels.
 
         Raises
         ------
@@ -197,26 +201,27 @@ class ConvergenceMap(NDIOMixin, NDData):
     # --- parts ------------------------------------------------------------------------------
 
     def replace(self, **parts: object) -> "ConvergenceMap":
-        """Return a map with some parts replaced; all other parts stay as they are.
+        """Return a copy of the map with some parts replaced.
 
         Parameters
         ----------
         **parts
-            ``data``, ``uncertainty``, ``mask``, ``wcs``, ``meta``, ``kappa_b`` or ``counts``, as
-            for the constructor. None drops a part: without ``uncertainty``, ``meta`` loses its
-            entry of that name, and without ``mask`` only pixels that are not finite are masked.
+            The new parts: ``data``, ``uncertainty``, ``mask``, ``wcs``, ``meta``, ``kappa_b`` or
+            ``counts``, as for the constructor. None removes a part. If ``uncertainty`` is removed,
+            ``meta["uncertainty"]`` is removed, too. If ``mask`` is removed, only pixels that are
+            not finite are masked.
 
         Returns
         -------
         ConvergenceMap
-            A new map; arrays that do not change are shared.
+            A new map. Arrays that do not change are shared with this map.
 
         Raises
         ------
         TypeError
-            If a map has no such part.
+            If a map has no part of this name.
         ValueError
-            If shapes differ.
+            If the shapes of the parts differ.
 
         Examples
         --------
@@ -248,17 +253,17 @@ class ConvergenceMap(NDIOMixin, NDData):
         return ConvergenceMap(**all_parts)
 
     def __getitem__(self, item: slice | tuple[slice, ...]) -> "ConvergenceMap":
-        """Return a rectangular part of the map, with all its parts.
+        """Return a rectangular cutout of the map, with its WCS, mask, uncertainty and other parts.
 
         Parameters
         ----------
         item : slice or tuple of slice
-            One or two slices (y, x) without a step.
+            One or two slices, in the order y, x, without a step.
 
         Returns
         -------
         ConvergenceMap
-            The part.
+            The cutout.
         """
         items = item if isinstance(item, tuple) else (item,)
         if not all(isinstance(i, slice) and i.step in (None, 1) for i in items) or len(items) > 2:
@@ -282,24 +287,26 @@ class ConvergenceMap(NDIOMixin, NDData):
         )
 
     def cutout(self, position: SkyCoord, size: Any) -> "ConvergenceMap":
-        """Return the part of the map around a position, trimmed at the edge of the map.
+        """Return a cutout of the map around a position, trimmed at the edge of the map.
 
         Parameters
         ----------
         position : `~astropy.coordinates.SkyCoord`
-            The center, in any frame.
+            The center of the cutout, in any frame.
         size : `~astropy.units.Quantity`, str or pair of these
-            The side of a square, or the height and the width along the pixel axes, angles.
+            The side of a square cutout, an angle. A pair gives the height and the width along the
+            pixel axes.
 
         Returns
         -------
         ConvergenceMap
-            The part.
+            The cutout.
 
         Raises
         ------
         TypeError
-            If ``position`` is not a position or ``size`` not an angle.
+            If ``position`` is not a single `~astropy.coordinates.SkyCoord`, or ``size`` is not an
+            angle.
         ValueError
             If the cutout does not overlap the map.
         """
@@ -311,7 +318,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         n_pixels = [float(side / pixel) for side, pixel in zip(sides, pixels, strict=True)]
         center = self.wcs.world_to_pixel(position)
         try:
-            if not np.all(np.isfinite(center)):  # outside of the projection
+            if not np.all(np.isfinite(center)):  # the projection is not defined at the position
                 raise NoOverlapError
             cut = Cutout2D(self.data, tuple(map(float, center)), n_pixels, mode="trim")
         except NoOverlapError:
@@ -363,7 +370,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         if self.uncertainty is not None or other.uncertainty is not None:
             _warn_dropped("the two maps may share their noise")
         both_b = self.kappa_b is not None and other.kappa_b is not None
-        # Maps of the same galaxies have the same counts; otherwise the sum has no counts.
+        # Counts are kept only if they are equal, as for two maps of the same galaxies.
         same_counts = self.counts is not None and np.array_equal(self.counts, other.counts)
         return self.replace(
             data=self.data + sign * other.data,
@@ -376,17 +383,17 @@ class ConvergenceMap(NDIOMixin, NDData):
     # --- other pixels -----------------------------------------------------------------------
 
     def smooth(self, smoothing: AngleLike) -> "ConvergenceMap":
-        """Smooth the map with a Gaussian; masked pixels have no weight and stay masked.
+        """Smooth the map with a Gaussian; masked pixels get zero weight and stay masked.
 
         Parameters
         ----------
         smoothing : `~astropy.units.Quantity` or str
-            The standard deviation, an angle.
+            The standard deviation of the Gaussian, an angle.
 
         Returns
         -------
         ConvergenceMap
-            The smoothed map, with its B-mode and without uncertainty.
+            The smoothed map. Its B-mode is smoothed, too, and its uncertainty is dropped.
 
         Raises
         ------
@@ -410,7 +417,8 @@ class ConvergenceMap(NDIOMixin, NDData):
         pixels = float(smoothing / self.pixel_scale)
 
         def smoothed(values):
-            # Not the mask: the B-mode can have further NaN, and one NaN spoils a Fourier transform.
+            # The mask is not enough: the B-mode can be NaN in further pixels, and a single NaN
+            # would spread over the whole map in the Fourier transform.
             is_finite = np.isfinite(values)
             weight = is_finite.astype(values.dtype)
             smooth = normalized_smooth(np.where(is_finite, values, 0), weight, pixels)[0]
@@ -431,16 +439,17 @@ class ConvergenceMap(NDIOMixin, NDData):
     ) -> "ConvergenceMap":
         """Resample the map to another WCS.
 
-        Kappa and the B-mode are interpolated. Counts are distributed over the new pixels by area,
-        so that their sum is conserved. A pixel is masked if its center lies outside of the map, or
-        if masked pixels contribute to its value.
+        Kappa and the B-mode are interpolated. Galaxy counts are distributed over the new pixels by
+        area, so that their sum is conserved. A new pixel is masked if its center lies outside the
+        original map, or if masked pixels contribute to its value.
 
         Parameters
         ----------
         wcs : `~astropy.wcs.WCS`
-            A celestial WCS with its ``array_shape``.
+            The new celestial WCS, with its ``array_shape``.
         order : {"bilinear", "nearest-neighbor"}
-            The order of the interpolation. (Higher orders would spread masked pixels widely.)
+            The order of the interpolation. Higher orders are not offered, because they would mask
+            many pixels around each masked pixel.
 
         Returns
         -------
@@ -450,7 +459,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         Raises
         ------
         TypeError, ValueError
-            If ``wcs`` is not a celestial WCS with a shape, or does not overlap the map.
+            If ``wcs`` is not a celestial WCS with its ``array_shape``, or does not overlap the map.
 
         Warns
         -----
@@ -483,14 +492,14 @@ class ConvergenceMap(NDIOMixin, NDData):
         Parameters
         ----------
         ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
-            The axes to draw on; None makes a new figure.
+            The axes to draw on. None makes a new figure.
         **kwargs
             Further parameters of `lensmap.plotting.plot_map`.
 
         Returns
         -------
         `~astropy.visualization.wcsaxes.WCSAxes`
-            The axes.
+            The axes with the map.
         """
         from lensmap.plotting import plot_map  # here, because matplotlib is slow to import
 

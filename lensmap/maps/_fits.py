@@ -1,9 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The FITS format of maps, registered with astropy's unified reading and writing.
+"""The FITS format of maps, registered with astropy's unified input and output interface.
 
-The primary HDU holds kappa. The extensions KAPPA_B, UNCERT, MASK (uint8, 1 = excluded) and COUNTS
-have the celestial header and a BUNIT card; META is a table of the meta. `~astropy.nddata.CCDData`
-reads such a file, because UNCERT and MASK are the names that it expects.
+The primary HDU holds kappa. The extensions KAPPA_B, UNCERT, MASK (uint8, 1 = masked) and COUNTS
+have the same celestial header as the primary HDU, and a BUNIT card. The extension META is a table
+with the metadata. The names UNCERT and MASK are those that `~astropy.nddata.CCDData` uses, so that
+it can read the files, too.
 """
 
 import json
@@ -29,14 +30,14 @@ __all__ = ["read_fits", "write_fits", "register_fits"]
 def write_fits(
     kappa: "ConvergenceMap", filename: PathLike, *, overwrite: bool = False
 ) -> None:
-    """Write a map to a file, which is complete or does not exist.
+    """Write a map to a FITS file; an interrupted call leaves no incomplete file.
 
     Parameters
     ----------
     kappa : ConvergenceMap
         The map.
     filename : path-like
-        The file.
+        The path of the file.
     overwrite : bool
         Whether to replace an existing file.
 
@@ -66,7 +67,7 @@ def write_fits(
     if kappa.meta:
         meta = Table(
             {
-                # Keys are JSON as well, because FITS tables hold ASCII only.
+                # Keys are written as JSON, like values, because FITS tables can hold only ASCII.
                 "key": [_to_json(str(key))[1:-1] for key in kappa.meta],
                 "value": [_to_json(value) for value in kappa.meta.values()],
             }
@@ -78,12 +79,12 @@ def write_fits(
 
 
 def read_fits(filename: PathLike) -> "ConvergenceMap":
-    """Read a map of lensmap, or any celestial image of the convergence.
+    """Read a map written by lensmap, or any FITS image of the convergence with a celestial WCS.
 
     Parameters
     ----------
     filename : path-like
-        The file.
+        The path of the file.
 
     Returns
     -------
@@ -93,7 +94,8 @@ def read_fits(filename: PathLike) -> "ConvergenceMap":
     Raises
     ------
     ValueError
-        If the first image is not two-dimensional, has no celestial WCS, or has a unit.
+        If the first image of the file is not two-dimensional, has no celestial WCS, or is not
+        dimensionless.
     """
     from lensmap.maps._convergence_map import ConvergenceMap  # it imports this module
 
@@ -137,7 +139,7 @@ def _open_fits(filename):
 
 
 def _read_uncertainty(hdus, values, filename):
-    """Return the uncertainty of the kind UTYPE; astropy also writes variances."""
+    """Return the uncertainty of the class named by UTYPE, since astropy also writes variances."""
     if values is None:
         return None
     name = hdus["UNCERT"].header.get("UTYPE", "StdDevUncertainty")
@@ -159,12 +161,14 @@ def _check_unit(unit, filename):
 
 
 def register_fits(cls: type) -> None:
-    """Register FITS with the ``read`` and ``write`` of ``ConvergenceMap``, at import.
+    """Register the FITS format for ``ConvergenceMap.read`` and ``ConvergenceMap.write``.
+
+    The function is called when `ConvergenceMap` is imported.
 
     Parameters
     ----------
     cls : type
-        `ConvergenceMap`.
+        The class `ConvergenceMap`.
     """
     registry.register_reader("fits", cls, read_fits, force=True)
     registry.register_writer("fits", cls, write_fits, force=True)
@@ -192,14 +196,14 @@ def _celestial_header(wcs):
 
 
 def _readable_cards(meta):
-    """Return header cards with the main facts of the meta, for human readers."""
+    """Return header cards with the most important metadata, for people who look at the header."""
     parameters = meta.get("parameters")
     facts = {
         "ESTIMATR": (meta.get("estimator"), "lensmap estimator"),
         "CONVENTN": (meta.get("convention"), "declared convention of the catalog"),
         "NGAL": (meta.get("n_galaxies"), "galaxies used"),
         "SMOOTH": (
-            # That of the estimator; for a map that was smoothed again it would be wrong.
+            # The smoothing of the estimator. It would be wrong for a map that was smoothed again.
             parameters.get("smoothing")
             if isinstance(parameters, dict) and "smoothed_by" not in meta
             else None,
@@ -211,13 +215,13 @@ def _readable_cards(meta):
         if isinstance(value, numbers.Integral):
             cards[key] = (int(value), comment)
         elif value is not None:
-            # Cards are ASCII, with 28 characters beside the comment.
+            # Cards can hold only ASCII, and 28 characters fit next to the comment.
             cards[key] = (str(value).encode("ascii", "replace").decode()[:28], comment)
     return cards
 
 
 def _to_json(value):
-    """Return the value as JSON; types that JSON does not have become strings."""
+    """Convert a value to JSON; objects of types that JSON lacks become strings."""
 
     def convert(item):
         if isinstance(item, np.generic):

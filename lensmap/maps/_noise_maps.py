@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Noise-only maps that accompany a map."""
+"""Noise-only maps that belong to a map."""
 
 from collections.abc import Iterable, Iterator
 
@@ -22,19 +22,20 @@ def each_noise_map(
     noise_maps : iterable
         Noise-only maps, `~lensmap.ConvergenceMap` or arrays ``(ny, nx)``.
     kappa : `~lensmap.ConvergenceMap`
-        The map of the same pixels.
+        The map to which the noise-only maps belong, on the same pixels.
     minimum : int
-        The minimum number of maps.
+        The smallest allowed number of noise-only maps.
 
     Yields
     ------
     `numpy.ndarray`
-        The values of a map, float, ``(ny, nx)``.
+        The values of one noise-only map, float, ``(ny, nx)``.
 
     Raises
     ------
     ValueError
-        If a map has another shape; after the last map, if there are too few.
+        If the shape of a noise-only map differs from that of ``kappa``, or if there are too few
+        maps, which is known only after the last one.
     """
     n = 0
     for noise in noise_maps:

@@ -11,7 +11,22 @@ __all__ = ["as_plane", "copy_wcs", "mask_values", "standard_deviation", "unpack"
 
 
 def unpack(data, parts):
-    """Return the array of an object and its parts, of which given ones take precedence."""
+    """Split the ``data`` of a map into a plain array and parts such as WCS, mask and unit.
+
+    Parameters
+    ----------
+    data : array_like, `~astropy.units.Quantity` or `~astropy.nddata.NDData`
+        The data, from which parts that are not given are taken.
+    parts : dict
+        The given parts, keyed by name. None for parts that are not given.
+
+    Returns
+    -------
+    data : array_like
+        The data without parts. Masked values of a masked array are NaN.
+    parts : dict
+        The parts, given or taken from ``data``.
+    """
     if isinstance(data, NDData):
         parts = {
             name: getattr(data, name, None) if part is None else part
@@ -29,7 +44,10 @@ def unpack(data, parts):
 
 
 def as_plane(values, name, shape=None, dtype=float):
-    """Return a two-dimensional array of the right shape and type; None stays None."""
+    """Check that values are a two-dimensional array of the given shape and type, and return it.
+
+    None is returned unchanged.
+    """
     if values is None:
         return None
     values = np.asarray(values)
@@ -49,7 +67,7 @@ def as_plane(values, name, shape=None, dtype=float):
 
 
 def standard_deviation(uncertainty, shape):
-    """Return the standard deviation as an array; None stays None."""
+    """Convert an uncertainty to an array of standard deviations; None is returned unchanged."""
     if isinstance(uncertainty, NDUncertainty):
         try:
             deviation = uncertainty.represent_as(StdDevUncertainty)
@@ -66,7 +84,7 @@ def standard_deviation(uncertainty, shape):
 
 
 def mask_values(values, mask, copy):
-    """Return the array with NaN in masked pixels, copied only if necessary."""
+    """Set masked pixels to NaN, on a copy if a pixel changes or ``copy`` is True."""
     if copy or np.any(mask & ~np.isnan(values)):
         values = values.copy()
         values[mask] = np.nan
@@ -74,7 +92,7 @@ def mask_values(values, mask, copy):
 
 
 def copy_wcs(wcs, shape):
-    """Return a copy of a celestial WCS, with the shape of the map."""
+    """Check that a WCS is celestial, and return a copy with the ``array_shape`` of the map."""
     check_celestial_wcs(wcs, need_shape=False)
     if wcs.array_shape is not None and tuple(wcs.array_shape) != shape:
         raise ParameterError(

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Geometry of pixels on the sky: sizes, positions and equality."""
+"""Geometry of pixels on the sky: sizes and positions, and the comparison of two WCS."""
 
 import numpy as np
 from astropy import units as u
@@ -8,12 +8,13 @@ from astropy.wcs.utils import wcs_to_celestial_frame
 
 __all__ = ["pixel_anisotropy", "pixel_sides", "pixel_size", "pixel_to_pixel", "same_pixels"]
 
-# The largest distance of equal pixels of two WCS, in pixels; a FITS header keeps 14 digits.
+# The largest distance, in pixels, between pixels of two WCS that count as equal. It allows for the
+# rounding of a FITS header, which keeps 14 digits.
 _TOLERANCE_PIXELS = 1e-3
 
 
 def _vectors(wcs, x, y):
-    """Return the unit vectors of pixel positions, ``(..., 3)``; NaN outside of the projection."""
+    """Return unit vectors to pixel positions, ``(..., 3)``; NaN outside the projection."""
     world = wcs.all_pix2world(x, y, 0)
     lon, lat = (np.radians(world[i]) for i in (wcs.wcs.lng, wcs.wcs.lat))
     return np.stack(
@@ -24,7 +25,7 @@ def _vectors(wcs, x, y):
 def pixel_to_pixel(
     x: np.ndarray, y: np.ndarray, wcs_in: WCS, wcs_out: WCS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Convert pixel positions of one WCS to those of another.
+    """Convert pixel positions on one WCS to pixel positions on another.
 
     Parameters
     ----------
@@ -36,11 +37,11 @@ def pixel_to_pixel(
     Returns
     -------
     x, y : `numpy.ndarray`
-        0-based pixel positions on ``wcs_out``; NaN outside of the projection.
+        0-based pixel positions on ``wcs_out``. NaN for positions outside its projection.
     """
     sphere = wcs_in.pixel_to_world(x, y).transform_to(wcs_to_celestial_frame(wcs_out)).spherical
     world = {wcs_out.wcs.lng: sphere.lon.deg, wcs_out.wcs.lat: sphere.lat.deg}
-    # Quiet, because the inverse of a distortion may not converge far from the image.
+    # Suppress errors, because the inverse of a distortion may not converge far from the image.
     return wcs_out.all_world2pix(world[0], world[1], 0, quiet=True)
 
 
@@ -57,7 +58,7 @@ def pixel_sides(wcs: WCS, shape: tuple[int, int]) -> u.Quantity:
     Returns
     -------
     `~astropy.units.Quantity`
-        The sides along y and x on the sky, angles, ``(2,)``.
+        The lengths of the sides along y and x on the sky, angles, ``(2,)``.
     """
     return np.linalg.norm(_central_pixel(wcs, shape), axis=1) * u.rad
 
@@ -75,7 +76,7 @@ def pixel_size(wcs: WCS, shape: tuple[int, int]) -> u.Quantity:
     Returns
     -------
     `~astropy.units.Quantity`
-        An angle on the sky, degrees.
+        The square root of the area, in degrees.
     """
     area = np.linalg.norm(np.cross(*_central_pixel(wcs, shape)))
     return np.degrees(np.sqrt(area)) * u.deg
@@ -94,14 +95,14 @@ def pixel_anisotropy(wcs: WCS, shape: tuple[int, int]) -> float:
     Returns
     -------
     float
-        1 for squares, and more for rectangles and rhombs.
+        The ratio: 1 for square pixels, larger for rectangles and rhombs.
     """
     largest, smallest = np.linalg.svd(_central_pixel(wcs, shape), compute_uv=False)
     return float(largest / smallest)
 
 
 def _central_pixel(wcs, shape):
-    """Return the y and x axes of the central pixel as vectors, ``(2, 3)``, radians."""
+    """Return the y and x sides of the central pixel as vectors, in radians, ``(2, 3)``."""
     y, x = (n / 2 - 0.5 for n in shape)
     low, high, left, right = _vectors(
         wcs, x + np.array([0.0, 0.0, -0.5, 0.5]), y + np.array([-0.5, 0.5, 0.0, 0.0])
@@ -115,7 +116,7 @@ def same_pixels(one: WCS, other: WCS, shape: tuple[int, int]) -> bool:
     Parameters
     ----------
     one, other : `~astropy.wcs.WCS`
-        Two-dimensional celestial WCS, in any parametrization.
+        Two-dimensional celestial WCS. Their headers, projections and frames may differ.
     shape : tuple of int
         The shape of the map, ``(ny, nx)``.
 
@@ -128,7 +129,7 @@ def same_pixels(one: WCS, other: WCS, shape: tuple[int, int]) -> bool:
     y, x = np.meshgrid(np.linspace(0, ny - 1, 5), np.linspace(0, nx - 1, 5), indexing="ij")
     first, second = (wcs.pixel_to_world(x, y).icrs for wcs in (one, other))
     distance = first.separation(second) / pixel_sides(one, shape).min()
-    # Corners of an all-sky map are outside of the projection.
+    # Pixels may lie outside the projection, such as the corners of an all-sky map.
     outside = [np.isnan(sky.ra) for sky in (first, second)]
     return bool(
         np.array_equal(*outside) and np.all(distance[~outside[0]] < _TOLERANCE_PIXELS)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Resampling of masked planes and of counts to another WCS."""
+"""Resampling of masked arrays and of galaxy counts to another WCS."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -12,11 +12,12 @@ from lensmap.utils import chunk_slices
 
 __all__ = ["resample", "resample_counts"]
 
-# The largest weight of masked pixels in an unmasked one. It exceeds rounding errors of positions:
-# a pixel exactly on an old one does not depend on the mask of its neighbors.
+# The largest weight that masked pixels may have in the interpolated value of an unmasked pixel. It
+# is not 0, because of rounding errors: a new pixel that coincides with an old one must not be
+# masked because of a masked neighbor.
 _MAX_MASKED_WEIGHT = 1e-6
 
-# The number of subpixels of old pixels along the side of a new one, and in a chunk.
+# The number of subpixels along the side of a new pixel, and the largest number in a chunk.
 _SUBPIXELS_PER_SIDE, _MAX_SUBPIXELS = 4, 1_000_000
 
 
@@ -28,56 +29,58 @@ def resample(
     *,
     order: Literal["bilinear", "nearest-neighbor"] = "bilinear",
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Interpolate planes to another WCS, without the values of masked pixels.
+    """Interpolate arrays with a common mask to another WCS, without using masked pixels.
 
     Parameters
     ----------
     planes : sequence of `numpy.ndarray`
-        Planes with the same mask, ``(ny, nx)``; any values in masked pixels.
+        The arrays, ``(ny, nx)``. Their values in masked pixels are not used.
     mask : `numpy.ndarray`
-        Bool, ``(ny, nx)``, True = excluded.
+        True for masked pixels, bool, ``(ny, nx)``.
     wcs_in, wcs_out : `~astropy.wcs.WCS`
-        The WCS of the planes and the new one, which has an ``array_shape``.
+        The WCS of the arrays, and the new WCS with its ``array_shape``.
     order : {"bilinear", "nearest-neighbor"}
         The order of the interpolation.
 
     Returns
     -------
     planes : list of `numpy.ndarray`
-        The planes on ``wcs_out``; NaN in masked pixels.
+        The arrays on ``wcs_out``, with NaN in masked pixels.
     mask : `numpy.ndarray`
-        The mask on ``wcs_out``: pixels with a center outside of ``wcs_in``, or with a contribution
-        of masked pixels.
+        The mask on ``wcs_out``. It includes pixels whose center lies outside ``wcs_in``, and pixels
+        to which masked pixels contribute.
     """
     from reproject import reproject_interp
 
-    # NaN times 0 is NaN: masked pixels become 0, and the mask is interpolated as their weight.
+    # Masked pixels are set to 0, because NaN would spread even with zero weight. The interpolated
+    # mask is the weight of masked pixels.
     stack = np.stack([mask.astype(float), *(np.where(mask, 0.0, plane) for plane in planes)])
     weight, *values = reproject_interp(
         (stack, wcs_in), wcs_out, wcs_out.array_shape, order=order, return_footprint=False
     )
-    new_mask = ~(weight <= _MAX_MASKED_WEIGHT)  # the weight is NaN outside of the planes
+    new_mask = ~(weight <= _MAX_MASKED_WEIGHT)  # the weight is NaN outside the old map
     return [np.where(new_mask, np.nan, plane) for plane in values], new_mask
 
 
 def resample_counts(counts: np.ndarray, wcs_in: WCS, wcs_out: WCS) -> np.ndarray:
-    """Distribute counts over the pixels of another WCS by area, with the same sum.
+    """Distribute galaxy counts over the pixels of another WCS by area, conserving their sum.
 
-    Each pixel is divided into subpixels, about 16 of them in a new pixel, which are assigned by
-    their centers. (The overlaps of `reproject.reproject_exact` are incomplete where corners
-    coincide.)
+    Each old pixel is divided into subpixels, which are assigned to the new pixels that contain
+    their centers. A new pixel receives about 16 subpixels. `reproject.reproject_exact` is not used,
+    because its overlaps are incomplete where corners of pixels coincide.
 
     Parameters
     ----------
     counts : `numpy.ndarray`
-        Counts, ``(ny, nx)``.
+        The galaxy counts per pixel, ``(ny, nx)``.
     wcs_in, wcs_out : `~astropy.wcs.WCS`
-        The WCS of the counts and the new one, which has an ``array_shape``.
+        The WCS of the counts, and the new WCS with its ``array_shape``.
 
     Returns
     -------
     `numpy.ndarray`
-        The counts on ``wcs_out``, float; their sum is conserved where both cover the same sky.
+        The counts on ``wcs_out``, float. Their sum is conserved if the new pixels cover all old
+        pixels that have counts.
     """
     ny, nx = wcs_out.array_shape
     ratio = pixel_size(wcs_in, counts.shape) / pixel_size(wcs_out, (ny, nx))
