@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Binning of galaxies to pixels: WCS, projection, mean reduced shear, noise realizations."""
+"""Binning of galaxies to pixels: WCS, projection, mean reduced shear and noise realizations."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Assignment of galaxies to pixels, computed once for the data and all noise realizations."""
+"""Assignment of galaxies to pixels, shared by the data and all noise realizations."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["MapPixels", "PixelAssignment"]
 
 _CHUNK_GALAXIES = 500_000
 
-# With more pixels per galaxy than this, galaxies are added one by one, which is faster than a
-# new array of sums, most of them 0.
+# With more pixels per galaxy than this, galaxies are added to the map one by one. This is faster
+# than to make a new array of sums, most of which are 0.
 _MAX_PIXELS_PER_GALAXY = 8
 
 
@@ -35,11 +35,11 @@ class MapPixels:
     Attributes
     ----------
     frame : PixelFrame
-        The pixels of the map in the frame of the catalog.
+        The pixels of the map, in the celestial frame of the catalog.
     mask : `lensmap.masks.SkyMask` or None
-        The mask; None excludes nothing.
+        The mask. None excludes nothing.
     excluded : `numpy.ndarray`
-        Bool, ``(ny, nx)``: the excluded pixels.
+        True for pixels that are excluded by the mask or lie off the sky, bool, ``(ny, nx)``.
     """
 
     frame: PixelFrame
@@ -48,21 +48,22 @@ class MapPixels:
 
     @classmethod
     def from_wcs(cls, wcs: WCS, mask: MaskLike | None, frame: str | PixelFrame) -> MapPixels:
-        """Compute the pixels of a map.
+        """Create the pixels of a map from its WCS.
 
         Parameters
         ----------
         wcs : `~astropy.wcs.WCS`
-            A celestial WCS with its ``array_shape``.
+            The celestial WCS of the map, with its ``array_shape``.
         mask : mask-like or None
-            Anything that `lensmap.masks.SkyMask` accepts; None excludes nothing.
+            Anything that `lensmap.masks.SkyMask` accepts. None excludes nothing.
         frame : str or PixelFrame
-            The frame of the catalog, or the pixels in that frame.
+            The name of the catalog's celestial frame, or an existing `PixelFrame` of ``wcs`` in
+            that frame.
 
         Returns
         -------
         MapPixels
-            The pixels.
+            The pixels and their mask.
 
         Raises
         ------
@@ -72,7 +73,7 @@ class MapPixels:
         pixels = frame if isinstance(frame, PixelFrame) else PixelFrame(wcs, frame)
         _ = pixels.parity  # raises an error if the WCS is folded
         if mask is not None and not isinstance(mask, SkyMask):
-            mask = SkyMask(mask)  # reads a file once, not for each chunk
+            mask = SkyMask(mask)  # so that a mask file is read once, not for each chunk
         return cls(pixels, mask, pixel_mask(mask, wcs) | pixels.off_sky)
 
 
@@ -84,28 +85,31 @@ class PixelAssignment:
     catalog : ShearCatalog
         The galaxies.
     wcs : `~astropy.wcs.WCS`
-        A celestial WCS with its ``array_shape``.
+        The celestial WCS of the map, with its ``array_shape``.
     mask : mask-like or None
-        Anything that `lensmap.masks.SkyMask` accepts: galaxies inside are left out. None excludes
-        nothing.
+        Anything that `lensmap.masks.SkyMask` accepts. Galaxies that the mask excludes are left out.
+        None excludes nothing.
     scheme : {"nearest", "cloud-in-cell"}
-        Whether a galaxy counts in the nearest pixel, or is shared among the four nearest in
-        proportion to their overlap with a pixel-sized cloud.
+        The scheme that assigns galaxies to pixels. With ``"nearest"``, a galaxy counts in the
+        nearest pixel. With ``"cloud-in-cell"``, it is shared among the four nearest pixels, in
+        proportion to their overlap with a pixel-sized square around the galaxy.
     pixels : MapPixels or None
-        The pixels of the same ``wcs`` and ``mask``; None computes them.
+        The pixels and mask of the map, which replace ``wcs`` and ``mask``. If None, they are
+        computed from ``wcs`` and ``mask``.
 
     Attributes
     ----------
     pixel : `numpy.ndarray`
-        Int, ``(n_used,)``: the flat index of the nearest pixel of each galaxy.
+        The flat index of the nearest pixel of each used galaxy, integer, ``(n_used,)``.
     shear : `numpy.ndarray`
-        Complex64, ``(n_used,)``: ellipticities in the pixel basis, not calibrated.
+        The ellipticities of the used galaxies in the pixel basis, not calibrated, complex64,
+        ``(n_used,)``.
     weight : `numpy.ndarray` or None
-        ``(n_used,)``; None if all weights are 1.
+        The weights of the used galaxies, ``(n_used,)``. None if all weights are 1.
     mask : `numpy.ndarray`
-        Bool, ``(ny, nx)``: the excluded pixels.
+        True for excluded pixels, bool, ``(ny, nx)``.
     n_outside, n_masked : int
-        The number of galaxies off the map, and of galaxies inside the mask.
+        The number of galaxies off the map, and the number that the mask excludes.
     """
 
     pixel: np.ndarray
@@ -126,7 +130,7 @@ class PixelAssignment:
             pixels = MapPixels.from_wcs(wcs, mask, catalog.frame)
         self.frame, sky_mask, self.mask = pixels.frame, pixels.mask, pixels.excluded
         self.parity = self.frame.parity
-        _ = self.frame._direction  # computed here once, not in each thread
+        _ = self.frame._direction  # cached here, so that not every thread computes it
         parts = thread_map(
             lambda rows: self._assign(rows, sky_mask), chunk_slices(len(catalog), _CHUNK_GALAXIES)
         )
@@ -148,14 +152,14 @@ class PixelAssignment:
         return self.frame.shape
 
     def column(self, name: str) -> np.ndarray | None:
-        """Return a column of the catalog for the galaxies used; None if the catalog lacks it."""
+        """Return a catalog column for the used galaxies, or None if the catalog lacks it."""
         values = self.catalog[name]
         if values is None:
             return None
         return values if len(self._rows) == len(values) else values[self._rows]
 
     def _assign(self, rows: slice, mask: SkyMask | None) -> dict[str, Any]:
-        """Assign some of the catalog's rows."""
+        """Assign the galaxies in some rows of the catalog to pixels."""
         lon, lat = self.catalog.ra[rows], self.catalog.dec[rows]
         x, y = self.frame.positions(lon, lat)
         ny, nx = self.shape
@@ -165,7 +169,7 @@ class PixelAssignment:
         n_inside = len(keep)
         if mask is not None:
             keep = keep[~excluded(mask, x[keep], y[keep], self.frame.wcs)]
-        all_rows = len(keep) == len(x)  # spares a copy of the columns
+        all_rows = len(keep) == len(x)  # in this case, the columns are not copied
         lon, lat, x, y = (a if all_rows else a[keep] for a in (lon, lat, x, y))
         pixel = np.floor(y + 0.5).astype(np.intp)
         pixel *= nx
@@ -188,17 +192,17 @@ class PixelAssignment:
         return part
 
     def to_pixel_basis(self, c1: np.ndarray, c2: np.ndarray) -> np.ndarray:
-        """Rotate a spin-2 quantity of the galaxies used from the celestial to the pixel basis.
+        """Rotate a spin-2 quantity of the used galaxies from the celestial to the pixel basis.
 
         Parameters
         ----------
         c1, c2 : `numpy.ndarray`
-            Its components in the celestial basis, ``(n_used,)``.
+            The components of the quantity in the celestial basis, ``(n_used,)``.
 
         Returns
         -------
         `numpy.ndarray`
-            Complex64, ``(n_used,)``, in the pixel basis.
+            The quantity in the pixel basis, complex64, ``(n_used,)``.
         """
         values = np.empty(len(c1), dtype=np.complex64)
         values.real, values.imag = c1, c2
@@ -206,11 +210,11 @@ class PixelAssignment:
         return self.frame.to_pixel_basis(values, self.frame.rotation(lon, lat, self.pixel))
 
     def counts(self) -> np.ndarray:
-        """Return the number of galaxies in each pixel, int64, ``(ny, nx)``."""
+        """Return the galaxy counts per pixel, int64, ``(ny, nx)``."""
         return np.bincount(self.pixel, minlength=self._n_pixels).reshape(self.shape)
 
     def add_counts(self, onto: np.ndarray) -> None:
-        """Add the number of galaxies in each pixel to an array of int64, ``(ny, nx)``, in place."""
+        """Add the galaxy counts per pixel to an int64 array ``(ny, nx)`` in place."""
         _add(onto, self.pixel, None)
 
     def sums(
@@ -221,18 +225,18 @@ class PixelAssignment:
         Parameters
         ----------
         *columns : `numpy.ndarray`
-            Real values of the galaxies used, ``(n_used,)``.
+            Real values for the used galaxies, ``(n_used,)`` each.
         power : {1, 2}
-            The power of a galaxy's share in a pixel: 1 for sums of weights, 2 for sums of squared
-            weights.
+            With cloud-in-cell, the power of the fraction of a galaxy that falls in a pixel: 1 for
+            sums of weights, 2 for sums of squared weights.
         onto : sequence of `numpy.ndarray` or None
-            Float64, ``(ny, nx)``, one for each column: arrays to which the sums are added in
-            place. None makes new ones.
+            Arrays to which the sums are added in place, float64, ``(ny, nx)``, one for each column.
+            None makes new arrays.
 
         Returns
         -------
         list of `numpy.ndarray`
-            Float64, ``(ny, nx)`` each.
+            The sums in each pixel, float64, ``(ny, nx)``, one array for each column.
         """
         targets: list[tuple[np.ndarray, np.ndarray | None]]
         if self.scheme == "nearest":
@@ -255,7 +259,10 @@ class PixelAssignment:
         return self.shape[0] * self.shape[1]
 
     def _clouds(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the four pixels of each galaxy and its share in them, which is 0 off the map."""
+        """Yield, four times, one of the four nearest pixels of each galaxy and its fraction there.
+
+        The fraction is 0 for pixels that are masked or off the map.
+        """
         ny, nx = self.shape
         excluded_pixels = self.mask.ravel()
         x, y = self._xy
@@ -272,10 +279,13 @@ class PixelAssignment:
 
 
 def _add(result: np.ndarray, pixel: np.ndarray, values: np.ndarray | None) -> None:
-    """Add values (None: 1 each) to an array in place, at flat indices that may repeat."""
-    flat = result.reshape(-1)  # a view, also of the real part of a complex array
+    """Add values to an array in place, at flat indices that may repeat.
+
+    If ``values`` is None, 1 is added for each index.
+    """
+    flat = result.reshape(-1)  # a view, even of the real part of a complex array
     if len(pixel) * _MAX_PIXELS_PER_GALAXY > flat.size:
         flat += np.bincount(pixel, values, minlength=flat.size)
     else:
-        # np.add.at takes ten times as long if it has to cast.
+        # np.add.at takes ten times as long if it has to convert the type of the values.
         np.add.at(flat, pixel, 1 if values is None else np.ascontiguousarray(values, flat.dtype))

@@ -30,32 +30,34 @@ def noise_realizations(
     rng: RNGLike = None,
     grid: ShearGrid | None = None,
 ) -> Iterator[ShearGrid]:
-    """Yield grids of the galaxies with random rotations, one at a time.
+    """Yield shear grids of randomly rotated galaxies, one at a time.
 
-    Rotating each galaxy by a random angle removes the lensing signal and keeps the properties
-    that determine the noise: positions, weights, moduli of the ellipticities, mask. Memory does
+    Rotating each galaxy by a random angle removes the lensing signal. It keeps all that determines
+    the noise: the positions, the weights, the moduli of the ellipticities and the mask. Memory does
     not grow with the number of realizations.
 
     Parameters
     ----------
     catalog : ShearCatalog, `~astropy.table.Table` or PixelAssignment
-        The galaxies. An assignment has its own WCS and mask.
+        The galaxies. A ``PixelAssignment`` has its own WCS and mask.
     wcs : `~astropy.wcs.WCS` or None
-        A celestial WCS with its ``array_shape``; None with an assignment only.
+        The celestial WCS of the map, with its ``array_shape``. Required unless ``catalog`` is a
+        ``PixelAssignment``.
     mask : mask-like or None
-        Anything that `lensmap.masks.SkyMask` accepts; None excludes nothing.
+        Anything that `lensmap.masks.SkyMask` accepts. None excludes nothing.
     n_realizations : int
         The number of realizations.
     rng : None, int or `numpy.random.Generator`
-        The source of random numbers; None is different in each call. Each realization has its own
-        generator, so that the first ones do not depend on ``n_realizations``.
+        Seed or generator for the random rotations. None draws a new seed in each call. Each
+        realization has its own generator, so that the first realizations do not depend on
+        ``n_realizations``.
     grid : ShearGrid or None
-        The grid of the galaxies without rotations; None makes it.
+        The grid of the galaxies without rotations. If None, it is computed.
 
     Yields
     ------
     ShearGrid
-        The noise.
+        The grid of one noise realization.
 
     Raises
     ------

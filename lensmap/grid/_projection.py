@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 
 __all__ = ["PixelFrame"]
 
-# The direction of the axes is computed on nodes this far apart and interpolated as a vector in
-# space, which is smooth even at the poles.
+# The direction of the pixel axes is computed on nodes this far apart, and interpolated between the
+# nodes. It is interpolated as a three-dimensional vector, which is smooth even at the poles.
 _NODE_STEP_PIXELS = 8
 
 
 class PixelFrame:
-    r"""The pixels of a map in the frame of a catalog.
+    r"""The pixels of a map, with positions and directions in the celestial frame of a catalog.
 
-    Let :math:`\phi` be the angle of the pixel's +x axis from local east through north. Then
-    reduced shear in the celestial basis is :math:`g_\mathrm{pix} = g_\mathrm{cel} e^{-2 i \phi}`
-    in the pixel basis if the pixel axes have the handedness of (east, north), and the complex
-    conjugate of it if they are mirrored. For axes that are not orthogonal, :math:`\phi` is the
-    angle of the nearest rotation.
+    Let :math:`\phi` be the angle from local east, through north, to the +x axis of a pixel. If the
+    pixel axes have the handedness of (east, north), a reduced shear :math:`g_\mathrm{cel}` in the
+    celestial basis is :math:`g_\mathrm{pix} = g_\mathrm{cel} e^{-2 i \phi}` in the pixel basis. If
+    the axes are mirrored, it is the complex conjugate of this expression. For axes that are not
+    orthogonal, :math:`\phi` is the angle of the nearest rotation.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
         Any two-dimensional celestial WCS with its ``array_shape``.
     frame : str
-        The name in `astropy.coordinates` of the frame of the catalog. Ellipticities refer to its
-        north.
+        The name in `astropy.coordinates` of the frame of the catalog. Ellipticities are measured
+        with respect to the north of this frame.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class PixelFrame:
     TypeError
         If ``wcs`` is not a WCS.
     ValueError
-        If it is not two-dimensional and celestial, or has no ``array_shape``.
+        If ``wcs`` is not two-dimensional and celestial, or has no ``array_shape``.
     """
 
     def __init__(self, wcs: WCS, frame: str = "icrs") -> None:
@@ -66,7 +66,7 @@ class PixelFrame:
         self._same_frame = self._wcs_frame.is_equivalent_frame(self._frame)
 
     def without_directions(self) -> PixelFrame:
-        """Return a copy without the directions of the axes, which take 12 bytes a pixel."""
+        """Return a copy without the cached axis directions, which take 12 bytes per pixel."""
         new = copy(self)
         new.__dict__.pop("_direction", None)
         return new
@@ -74,17 +74,18 @@ class PixelFrame:
     # --- positions -------------------------------------------------------------------------
 
     def positions(self, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Project positions on the sky to pixel positions.
+        """Convert positions on the sky to pixel positions.
 
         Parameters
         ----------
         lon, lat : `numpy.ndarray`
-            Degrees, in the frame of the catalog, ``(n,)``.
+            Longitudes and latitudes in the frame of the catalog, in degrees, ``(n,)``.
 
         Returns
         -------
         x, y : `numpy.ndarray`
-            Pixel positions, 0-based, ``(n,)``; not finite where the projection is not defined.
+            Pixel positions, 0-based, ``(n,)``. They are not finite where the projection is not
+            defined.
         """
         if not self._same_frame:
             lon, lat = _transform(lon, lat, self._frame, self._wcs_frame, self._rotation_to_wcs)
@@ -99,7 +100,10 @@ class PixelFrame:
         return pixel[:, 0], pixel[:, 1]
 
     def _distorted(self, wcs: WCS, world: np.ndarray, pixel: np.ndarray) -> np.ndarray:
-        """Apply distortions to positions near the map; far from it they are not defined."""
+        """Return distorted pixel positions near the map, and NaN farther away.
+
+        Distortions are not defined far from the map.
+        """
         ny, nx = self.shape
         with np.errstate(invalid="ignore"):
             near = (np.abs(pixel - [nx / 2, ny / 2]) < [nx, ny]).all(axis=1)
@@ -115,7 +119,7 @@ class PixelFrame:
         return _rotation_between(self._frame, self._wcs_frame)
 
     def _vectors(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the unit vectors of pixel positions in the frame of the catalog, (..., 3)."""
+        """Return unit vectors to pixel positions, in the frame of the catalog, (..., 3)."""
         flat = np.stack([np.ravel(x), np.ravel(y)], axis=-1).astype(float)
         world = self.wcs.all_pix2world(flat, 0)
         lon, lat = world[:, self.wcs.wcs.lng], world[:, self.wcs.wcs.lat]
@@ -127,7 +131,7 @@ class PixelFrame:
     def _axes(
         self, x: np.ndarray, y: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return vectors per pixel along the +x axis, the +y axis and the position, (..., 3)."""
+        """Return vectors along the +x and +y axes, one pixel long, and the position, (..., 3)."""
         h = 0.5
         axis_x = self._vectors(x + h, y) - self._vectors(x - h, y)
         axis_y = self._vectors(x, y + h) - self._vectors(x, y - h)
@@ -135,18 +139,18 @@ class PixelFrame:
 
     @cached_property
     def _nodes(self) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Node positions along y and x, and the axes at the nodes."""
-        # Whoever asks for the nodes makes arrays of all pixels next.
+        """The node positions along y and x, and the axes at the nodes, as returned by `_axes`."""
+        # Callers make arrays of the whole map next, so check first that these fit into memory.
         check_grid_memory(self.shape)
         y, x = (_nodes_along(n) for n in self.shape)
         return y, x, self._axes(*np.meshgrid(x, y))
 
     @cached_property
     def parity(self) -> int:
-        """The handedness of the pixel axes: 1 as (east, north), -1 mirrored.
+        """The handedness of the pixel axes: 1 for that of (east, north), -1 if mirrored.
 
-        Raises ValueError if the map has no pixel on the sky, or if its handedness is not the same
-        everywhere.
+        A ValueError is raised if no pixel lies on the sky, or if the handedness is not the same on
+        the whole map.
         """
         axis_x, axis_y, position = self._nodes[2]
         signs = np.einsum("...i,...i", np.cross(axis_x, axis_y), position)
@@ -161,7 +165,7 @@ class PixelFrame:
 
     @cached_property
     def _local_scales(self) -> tuple[np.ndarray, np.ndarray]:
-        """The smallest and the largest scale at each node, in any direction (radians per pixel)."""
+        """The smallest and the largest pixel scale in any direction, in radians, at each node."""
         axis_x, axis_y, _ = self._nodes[2]
         xx, yy, xy = (
             np.einsum("...i,...i", a, b)
@@ -172,22 +176,22 @@ class PixelFrame:
 
     @property
     def scales(self) -> tuple[u.Quantity, u.Quantity]:
-        """The smallest and the largest side of a pixel, over the map and all directions."""
+        """The smallest and the largest pixel scale on the map in any direction, as angles."""
         small, large = self._local_scales
         return np.nanmin(small) * u.rad, np.nanmax(large) * u.rad
 
     @property
     def scale(self) -> u.Quantity:
-        """The side of a pixel, an angle: the mean of the two `scales`."""
+        """The pixel scale, an angle: the mean of the smallest and the largest of `scales`."""
         low, high = self.scales
         return (low + high) / 2
 
     @property
     def anisotropy(self) -> float:
-        """The largest ratio of the local scales of a pixel in different directions.
+        """The largest ratio, over the map, of the pixel scales in two directions.
 
-        It is 1 for a conformal map with square pixels. Shear cannot be inverted on pixels with a
-        much larger value.
+        The ratio is 1 for a conformal map with square pixels. Shear cannot be inverted on a map
+        with a much larger ratio.
         """
         small, large = self._local_scales
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -195,7 +199,7 @@ class PixelFrame:
 
     @cached_property
     def off_sky(self) -> np.ndarray:
-        """The pixels off the sky, in corners of all-sky maps; bool, ``(ny, nx)``."""
+        """True for pixels off the sky, such as corners of all-sky maps; bool, ``(ny, nx)``."""
         if np.isfinite(self._nodes[2][2]).all():
             return np.zeros(self.shape, dtype=bool)
         y, x = np.indices(self.shape)
@@ -203,11 +207,11 @@ class PixelFrame:
 
     @cached_property
     def _direction(self) -> np.ndarray:
-        """The vector in space along the +x axis of each pixel; float32, ``(ny, nx, 3)``."""
+        """The three-dimensional vector along the +x axis of each pixel, float32, (ny, nx, 3)."""
         node_y, node_x, axes = self._nodes
         coarse = _direction_of(*axes, self.parity)
         if not np.isfinite(coarse).all():
-            # Nodes off the sky have no directions to interpolate.
+            # Some nodes are off the sky and have no direction, so compute all pixels directly.
             y, x = np.indices(self.shape)
             return _direction_of(*self._axes(x, y), self.parity).astype(np.float32)
         if coarse.shape[:2] == self.shape:
@@ -215,22 +219,22 @@ class PixelFrame:
         return _interpolate(coarse, node_y, node_x, self.shape)
 
     def rotation(self, lon: np.ndarray, lat: np.ndarray, pixel: np.ndarray) -> np.ndarray:
-        r"""Return the factor :math:`e^{-2 i \phi}` of galaxies.
+        r"""Return the factor :math:`e^{-2 i \phi}` for each galaxy.
 
-        The axes are those of the galaxy's pixel, and north is that at the galaxy itself, which
-        matters next to a pole.
+        The angle is between the x axis of the galaxy's pixel and the east at the galaxy itself.
+        The difference from the east at the center of the pixel matters next to a pole.
 
         Parameters
         ----------
         lon, lat : `numpy.ndarray`
-            Degrees, in the frame of the catalog, ``(n,)``.
+            Longitudes and latitudes in the frame of the catalog, in degrees, ``(n,)``.
         pixel : `numpy.ndarray`
             The flat index of each galaxy's pixel, ``(n,)``.
 
         Returns
         -------
         `numpy.ndarray`
-            Complex64, ``(n,)``, of modulus 1.
+            The factors, of modulus 1, complex64, ``(n,)``.
         """
         # Single precision is accurate to 1e-7 here, and ten times faster.
         lon = np.radians(np.remainder(lon, 360.0)).astype(np.float32)
@@ -253,7 +257,7 @@ class PixelFrame:
         Returns
         -------
         `numpy.ndarray`
-            Complex64, ``(ny, nx)``; 0 in pixels off the sky.
+            The factors, complex64, ``(ny, nx)``; 0 in pixels off the sky.
         """
         y, x = np.indices(self.shape)
         position = self._vectors(x, y).reshape(-1, 3)
@@ -269,23 +273,23 @@ class PixelFrame:
         Parameters
         ----------
         shear : `numpy.ndarray`
-            Complex, in the celestial basis, ``(n,)``.
+            The complex shear in the celestial basis, ``(n,)``.
         rotation : `numpy.ndarray`
-            The factors of the same galaxies, from `rotation`.
+            The factors for the same galaxies, as returned by the method `rotation`.
 
         Returns
         -------
         `numpy.ndarray`
-            Complex, in the pixel basis (+x, +y), ``(n,)``.
+            The complex shear in the pixel basis (+x, +y), ``(n,)``.
         """
         rotated = shear * rotation
         return np.conj(rotated) if self.parity < 0 else rotated
 
 
 def _rotate(lon: np.ndarray, lat: np.ndarray, matrix: np.ndarray) -> tuple[Any, Any]:
-    """Return longitudes and latitudes in degrees after a rotation of the sky."""
+    """Rotate longitudes and latitudes, in degrees, by a rotation matrix."""
     vectors = unit_vectors(lon, lat, axis=0)
-    # The threads of a matrix product would compete with those that call this function.
+    # A matrix product would start further threads, although this function already runs in threads.
     x, y, z = (row[0] * vectors[0] + row[1] * vectors[1] + row[2] * vectors[2] for row in matrix)
     return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
 
@@ -293,7 +297,10 @@ def _rotate(lon: np.ndarray, lat: np.ndarray, matrix: np.ndarray) -> tuple[Any, 
 def _transform(
     lon: np.ndarray, lat: np.ndarray, frame: Any, other: Any, matrix: np.ndarray | None
 ) -> tuple[Any, Any]:
-    """Transform longitudes and latitudes to another frame, with its rotation matrix or None."""
+    """Transform longitudes and latitudes, in degrees, from one frame to another.
+
+    ``matrix`` is the rotation between the frames. If it is None, astropy transforms the positions.
+    """
     if matrix is not None:
         return _rotate(lon, lat, matrix)
     sky = SkyCoord(lon, lat, unit=u.deg, frame=frame).transform_to(other).spherical
@@ -301,9 +308,10 @@ def _transform(
 
 
 def _rotation_between(frame: Any, other: Any) -> np.ndarray | None:
-    """Return the rotation matrix from one frame to another; None if it is no rotation (FK4).
+    """Return the rotation matrix from one frame to another.
 
-    A rotation of vectors takes half the time of a transformation of a SkyCoord.
+    None if the transformation is not a rotation, as for FK4. A rotation of vectors takes half the
+    time of a transformation of a SkyCoord.
     """
     axes = SkyCoord(np.eye(3), representation_type="cartesian", frame=frame)
     matrix = axes.transform_to(other).cartesian.xyz.value
@@ -312,14 +320,14 @@ def _rotation_between(frame: Any, other: Any) -> np.ndarray | None:
 
 
 def _nodes_along(n: int) -> np.ndarray:
-    """Return node positions from the first to the last pixel center."""
+    """Return the positions of nodes along an axis of ``n`` pixels, from the first to the last."""
     return np.linspace(0.0, n - 1.0, min(n, 2 + (n - 1) // _NODE_STEP_PIXELS))
 
 
 def _interpolate(
     coarse: np.ndarray, node_y: np.ndarray, node_x: np.ndarray, shape: tuple[int, int]
 ) -> np.ndarray:
-    """Interpolate vectors linearly between nodes; float32, ``(ny, nx, 3)``."""
+    """Interpolate vectors at nodes linearly to all pixels, float32, ``(ny, nx, 3)``."""
     (below, offset_y), (left, offset_x) = _locate(node_y, shape[0]), _locate(node_x, shape[1])
     offset_y, offset_x = offset_y[:, np.newaxis, np.newaxis], offset_x[:, np.newaxis]
     result = np.empty((*shape, 3), dtype=np.float32)
@@ -330,13 +338,13 @@ def _interpolate(
         step = np.diff(values, axis=1)
         result[rows] = values[:, left] + offset_x * step[:, left]
 
-    # Blocks of rows limit the memory for double precision.
+    # Blocks of rows limit the memory for intermediate arrays in double precision.
     thread_map(fill, chunk_slices(shape[0], max(1, 100_000 // shape[1])), shape[0] * shape[1])
     return result
 
 
 def _locate(nodes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the node before each pixel, and the offset from it in units of the node spacing."""
+    """Return, for each pixel, the preceding node and the distance from it in node spacings."""
     position = np.interp(np.arange(n), nodes, np.arange(len(nodes)))
     before = np.minimum(position.astype(int), len(nodes) - 2)
     return before, position - before
@@ -345,9 +353,10 @@ def _locate(nodes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
 def _direction_of(
     axis_x: np.ndarray, axis_y: np.ndarray, position: np.ndarray, parity: int
 ) -> np.ndarray:
-    """Return a vector along the +x axis of the nearest square pixel, mirrored if the map is.
+    """Return a vector along the +x axis of the square pixel that is closest to a distorted pixel.
 
-    The sum of the +x axis and of the +y axis rotated by -90 degrees has the direction of the
-    rotation in the polar decomposition.
+    For axes that are not orthogonal, this is the sum of the +x axis and of the +y axis rotated by
+    -90 degrees (+90 degrees on a mirrored map). The sum has the direction of the rotation in the
+    polar decomposition of the two axes.
     """
     return axis_x - parity * np.cross(position, axis_y)

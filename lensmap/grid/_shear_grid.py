@@ -27,49 +27,50 @@ __all__ = ["ShearGrid"]
 class ShearGrid:
     r"""Reduced shear on the pixels of a map, in the basis of the pixel axes (+x, +y).
 
-    A grid holds sums over galaxies, from which the calibrated means are computed on request. Grids
-    of the same map can be added, and `from_chunks` makes the grid of a catalog that is larger
-    than memory.
+    A grid holds sums over the galaxies in each pixel. The calibrated means are computed from the
+    sums when they are needed. Grids on the pixels of the same map can be added.
 
-    Make one with `from_catalog` or `from_chunks`.
+    Create a grid with `from_catalog`, or with `from_chunks` if the catalog does not fit into
+    memory.
 
     Attributes
     ----------
     wcs : `~astropy.wcs.WCS`
         The WCS of the map, with its ``array_shape``.
     parity : int
-        1 if (+x, +y) has the handedness of (east, north), -1 if it is mirrored.
+        The handedness of the pixel axes (+x, +y): 1 for that of (east, north), -1 if mirrored.
     mask : `numpy.ndarray`
-        Bool, ``(ny, nx)``: the pixels whose center is excluded. Galaxies are excluded by their
-        own positions, so that a masked pixel at the edge of a region may hold some.
+        True for pixels whose center is excluded, bool, ``(ny, nx)``. Galaxies are excluded by
+        their own positions, so that a masked pixel at the edge of a region may contain galaxies.
     sum_we : `numpy.ndarray`
-        Complex, ``(ny, nx)``: sums of weight times ellipticity, not calibrated.
+        Sums of weight times ellipticity, not calibrated, complex, ``(ny, nx)``.
     sum_w, sum_w2 : `numpy.ndarray`
-        Float, ``(ny, nx)``: sums of weight and of weight squared.
+        Sums of the weights and of the squared weights, float, ``(ny, nx)``.
     sum_wc : `numpy.ndarray` or None
-        Complex, ``(ny, nx)``: sums of weight times additive bias; None without the columns.
+        Sums of weight times additive bias, complex, ``(ny, nx)``. None if the catalog has neither
+        of the columns ``c1`` and ``c2``.
     sum_w2v_m, sum_w2v_e : `numpy.ndarray` or None
-        Float, ``(ny, nx)``: sums of ``w**2 sigma_m**2`` and of ``w**2 sigma_e**2``; None without
-        that column.
+        Sums of ``w**2 sigma_m**2`` and of ``w**2 sigma_e**2``, float, ``(ny, nx)``. None if the
+        catalog has no column ``sigma_m`` or ``sigma_e``, respectively.
     count : `numpy.ndarray`
-        Int, ``(ny, nx)``: the number of galaxies in each pixel.
+        The galaxy counts per pixel, integer, ``(ny, nx)``.
     calibration : `lensmap.catalog.Calibration`
         The calibration of the whole catalog.
     frame : str
-        The frame of the catalog.
+        The name of the catalog's celestial frame.
     sigma_e : float or None
-        The given intrinsic dispersion per component. None takes the column ``sigma_e`` or,
-        without one, the scatter of the ellipticities.
+        The intrinsic dispersion per component, if it was given. If None, the column ``sigma_e`` or,
+        without this column, the scatter of the ellipticities is used.
     scheme : str
-        The assignment of galaxies to pixels, ``"nearest"`` or ``"cloud-in-cell"``.
+        The scheme that assigned galaxies to pixels, ``"nearest"`` or ``"cloud-in-cell"``.
     n_outside, n_masked, n_left_out : int
-        The numbers of galaxies off the map and inside the mask, and of rows left out of the
-        catalog.
+        The number of galaxies off the map, the number that the mask excludes, and the number of
+        rows that were left out when the catalog was read.
     convention, kind : str
-        The declared convention and kind of the catalog.
+        The declared sign convention of the catalog, and the declared kind of ellipticity.
     extra : dict
-        From the names of ``extra_sums`` to arrays, ``(ny, nx)``: ``"sum_w2e2"``, of weight
-        squared times the squared modulus of the ellipticity, not calibrated.
+        The sums requested with ``extra_sums``, arrays ``(ny, nx)`` keyed by name. ``"sum_w2e2"`` is
+        the sum of the squared weight times the squared modulus of the ellipticity, not calibrated.
     """
 
     wcs: WCS
@@ -93,7 +94,7 @@ class ShearGrid:
     kind: str = "shear"
     extra: dict[str, np.ndarray] = field(default_factory=dict)
 
-    #: The surface of the pixels.
+    #: The geometry of the pixels.
     geometry: ClassVar[str] = "plane"
 
     def __repr__(self) -> str:
@@ -111,7 +112,7 @@ class ShearGrid:
         sigma_e: float | None = None,
         extra_sums: Iterable[str] = (),
     ) -> ShearGrid:
-        """Bin a catalog.
+        """Bin the galaxies of a catalog.
 
         Parameters
         ----------
@@ -120,21 +121,21 @@ class ShearGrid:
         wcs : `~astropy.wcs.WCS`
             Any celestial WCS with its ``array_shape``.
         mask : mask-like or None
-            Anything that `lensmap.masks.SkyMask` accepts: galaxies inside are left out, and pixels
-            are masked. None excludes nothing.
+            Anything that `lensmap.masks.SkyMask` accepts. Galaxies that the mask excludes are left
+            out, and pixels whose center it excludes are masked. None excludes nothing.
         scheme : {"nearest", "cloud-in-cell"}
-            The assignment of galaxies to pixels.
+            The scheme that assigns galaxies to pixels.
         sigma_e : float or None
-            The intrinsic dispersion of the ellipticities per component. None takes the column
-            ``sigma_e`` or, without one, the scatter of the ellipticities minus the column
-            ``sigma_m`` (in quadrature).
+            The intrinsic dispersion of the ellipticities per component. If None, the column
+            ``sigma_e`` is used. Without this column, the dispersion is the scatter of the
+            ellipticities minus the column ``sigma_m``, in quadrature.
         extra_sums : iterable of str
-            The names of further sums for `extra`.
+            The names of further sums to store in ``extra``, such as ``"sum_w2e2"``.
 
         Returns
         -------
         ShearGrid
-            The sums, all of them 0 if no galaxy is on the map.
+            The grid. All sums are 0 if no galaxy is on the map.
 
         Raises
         ------
@@ -164,12 +165,12 @@ class ShearGrid:
         Returns
         -------
         ShearGrid
-            The sums.
+            The grid of the galaxies.
 
         Raises
         ------
         ValueError
-            If ``sigma_e`` is not positive, or a name of ``extra_sums`` is not known.
+            If ``sigma_e`` is not positive, or if ``extra_sums`` has an unknown name.
         """
         _check_sigma_e(sigma_e)
         return cls._from_sums(GridSums(assignment, extra_sums), assignment, sigma_e)
@@ -185,24 +186,24 @@ class ShearGrid:
         sigma_e: float | None = None,
         extra_sums: Iterable[str] = (),
     ) -> ShearGrid:
-        """Bin a catalog in chunks.
+        """Bin a catalog that is given in chunks.
 
         Parameters
         ----------
         chunks : iterable of ShearCatalog or `~astropy.table.Table`
-            The chunks, of which only one is in memory at a time.
+            The chunks of the catalog. Only one chunk at a time is held in memory.
         wcs, mask, scheme, sigma_e, extra_sums
             As for `from_catalog`.
 
         Returns
         -------
         ShearGrid
-            The sums, equal to those of the whole catalog up to rounding.
+            The grid, equal to that of the whole catalog up to rounding errors.
 
         Raises
         ------
         ValueError
-            If there is no chunk, or chunks differ in columns, frame, convention or kind.
+            If there is no chunk, or if chunks differ in columns, frame, convention or kind.
         """
         _check_sigma_e(sigma_e)
         pixels = sums = None
@@ -225,7 +226,10 @@ class ShearGrid:
     def _from_sums(
         cls, sums: GridSums, assignment: PixelAssignment, sigma_e: float | None
     ) -> ShearGrid:
-        """Return a grid that takes over the arrays of sums; the assignment is on the same map."""
+        """Create a grid from sums, whose arrays are not copied.
+
+        The WCS, the mask and the scheme come from ``assignment``, which must be on the same map.
+        """
         grid = cls(
             wcs=assignment.frame.wcs,
             parity=assignment.parity,
@@ -280,12 +284,12 @@ class ShearGrid:
 
     @property
     def weight(self) -> np.ndarray:
-        """The sum of weights in each pixel, ``(ny, nx)``; 0 without galaxies."""
+        """The sum of weights in each pixel, ``(ny, nx)``; 0 in pixels without galaxies."""
         return self.sum_w
 
     @cached_property
     def pixel_frame(self) -> PixelFrame:
-        """The pixels of the map in the frame of the catalog."""
+        """The pixels of the map, in the celestial frame of the catalog."""
         return PixelFrame(self.wcs, self.frame)
 
     @cached_property
@@ -295,17 +299,17 @@ class ShearGrid:
 
     @cached_property
     def sum_wg(self) -> np.ndarray:
-        """The sum of weights times the mean reduced shear; complex, ``(ny, nx)``, pixel basis."""
+        """The sum of weights times the mean reduced shear in the pixel basis, complex, (ny, nx)."""
         a, b = self.calibration.factors()
         if self.parity < 0:
-            # A mirrored map conjugates the shear, and the response with it.
+            # On a mirrored map, the shear is conjugated, and so must be the response.
             a, b = np.conj(a), np.conj(b)
         anisotropic = abs(b) > 1e-12 * abs(a)
         if a == 1 and not anisotropic and self.sum_wc is None and self.calibration.m == 0:
-            return self.sum_we  # spares a copy, a gigabyte for large maps
+            return self.sum_we  # not copied, because it takes a gigabyte for large maps
         total = self.sum_we * a
         if anisotropic:
-            # An anisotropic response is fixed to the sky, so it rotates against the pixel axes.
+            # An anisotropic response is defined on the sky, so rotate it to the pixel axes.
             total += b * np.conj(self.sum_we) * self._squared_rotation
         if self.sum_wc is not None:
             total -= self.sum_wc
@@ -314,7 +318,7 @@ class ShearGrid:
 
     @cached_property
     def shear(self) -> np.ndarray:
-        """The weighted mean reduced shear g1 + i g2; complex, ``(ny, nx)``; 0 without galaxies."""
+        """The weighted mean reduced shear g1 + i g2, complex, (ny, nx); 0 without galaxies."""
         result = np.zeros(self.shape, dtype=complex)
         np.divide(self.sum_wg, self.sum_w, out=result, where=self.sum_w > 0)
         return result
@@ -333,7 +337,7 @@ class ShearGrid:
     def noise_sum(self) -> np.ndarray:
         r"""The sum of weight squared times the noise variance of each galaxy, ``(ny, nx)``.
 
-        The variance is that of reduced shear, per component.
+        The variance is that of the reduced shear per component.
         """
         intrinsic, measurement = self.calibration.noise_squares(self.sigma_e)
         total: Any = self.sum_w2v_e if intrinsic is None else intrinsic * self.sum_w2
@@ -343,7 +347,7 @@ class ShearGrid:
 
     @property
     def _gain(self) -> float:
-        """The noise of reduced shear divided by that of ellipticity."""
+        """The ratio of the noise of the calibrated reduced shear to that of the ellipticity."""
         a, b = self.calibration.factors()
         return float(np.hypot(abs(a), abs(b))) / (1.0 + self.calibration.m)
 
@@ -351,27 +355,27 @@ class ShearGrid:
     def sigma(self) -> np.ndarray:
         r"""The standard deviation of the mean reduced shear per component, ``(ny, nx)``.
 
-        :math:`\sqrt{\sum w^2 \sigma^2} / \sum w`; infinite without galaxies.
+        It is :math:`\sqrt{\sum w^2 \sigma^2} / \sum w`, and infinite in pixels without galaxies.
         """
         result = np.full(self.shape, np.inf)
         np.divide(np.sqrt(self.noise_sum), self.sum_w, out=result, where=self.sum_w > 0)
         return result
 
     def with_ellipticities(self, sum_we: np.ndarray) -> ShearGrid:
-        """Return the same grid with other ellipticities, such as those of a noise realization.
+        """Return a grid with new ellipticities, such as those of a noise realization.
 
         Parameters
         ----------
         sum_we : `numpy.ndarray`
-            Complex, ``(ny, nx)``: sums of weight times ellipticity, without additive bias.
+            The new sums of weight times ellipticity, without additive bias, complex, ``(ny, nx)``.
 
         Returns
         -------
         ShearGrid
-            The grid, which shares all other arrays with this one.
+            The new grid. All other arrays are shared with this grid.
         """
         new = replace(self, sum_we=sum_we, sum_wc=None)
-        # The properties of the map are the same for all realizations.
+        # Cached properties of the map are the same for all realizations.
         for name in ("pixel_frame", "_squared_rotation"):
             if name in self.__dict__:
                 new.__dict__[name] = self.__dict__[name]
@@ -384,7 +388,7 @@ def _check_sigma_e(sigma_e: float | None) -> None:
 
 
 def _same_wcs(one: WCS, other: WCS) -> bool:
-    """Compare two WCS with their distortions, which wcslib's own comparison ignores."""
+    """Return whether two WCS are equal, distortions included, which wcslib would not compare."""
     return one is other or (
         one.wcs.compare(other.wcs)
         and one.to_header_string(relax=True) == other.to_header_string(relax=True)

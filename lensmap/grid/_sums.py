@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Sums over galaxies in the pixels of a map, to which the chunks of a catalog are added."""
+"""Sums over the galaxies in each pixel of a map, accumulated over the chunks of a catalog."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 
 __all__ = ["EXTRA_SUMS", "SUMS", "GridSums", "check_both", "check_equal", "check_grid_memory"]
 
-_BYTES_PER_PIXEL = 55.0  # while galaxies without optional columns are binned
+_BYTES_PER_PIXEL = 55.0  # for binning a catalog without optional columns
 
 #: The arrays of every `ShearGrid`.
 SUMS = ("sum_we", "sum_w", "sum_w2", "sum_wc", "sum_w2v_m", "sum_w2v_e", "count")
 
-#: The optional arrays of a `ShearGrid`: sums of squared weight times these values.
+#: The optional arrays of a `ShearGrid`: sums of the squared weight times a value of each galaxy.
+#: The functions return this value.
 EXTRA_SUMS: dict[str, Callable[[PixelAssignment], np.ndarray]] = {
-    # The squared modulus of the ellipticity, not calibrated: with sum_we it gives the scatter.
+    # The squared modulus of the ellipticity, not calibrated, for the scatter in each pixel.
     "sum_w2e2": lambda assignment: np.square(np.abs(assignment.shear), dtype=float),
 }
 
 
 def check_grid_memory(shape: tuple[int, int]) -> None:
-    """Refuse a grid that would not fit into memory.
+    """Raise a MemoryError if a grid would not fit into memory.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def check_grid_memory(shape: tuple[int, int]) -> None:
     Raises
     ------
     MemoryError
-        If it would not.
+        If the grid would not fit into memory.
     """
     ny, nx = shape
     check_memory(
@@ -49,36 +50,37 @@ def check_grid_memory(shape: tuple[int, int]) -> None:
 
 
 class GridSums:
-    """Sums over galaxies in the pixels of a map, to which more galaxies can be added in place.
+    """Sums over the galaxies in each pixel of a map, to which more galaxies can be added in place.
 
-    A `ShearGrid` takes over the arrays after the last galaxies, so that a large map is in memory
-    only once.
+    When all galaxies are added, a `ShearGrid` uses the same arrays without copying them, so that a
+    large map is in memory only once.
 
     Parameters
     ----------
     assignment : PixelAssignment
-        The first galaxies and their pixels.
+        The galaxies of the first chunk and their pixels.
     extra_sums : iterable of str
-        Names of `EXTRA_SUMS`.
+        The names of optional sums, which are keys of `EXTRA_SUMS`.
 
     Attributes
     ----------
     arrays : dict
-        From the names of `SUMS` to arrays, ``(ny, nx)``, or to None without the column.
+        The sums, arrays ``(ny, nx)`` keyed by the names in `SUMS`. None for sums over a column that
+        the catalog lacks.
     extra : dict
-        From ``extra_sums`` to arrays, ``(ny, nx)``.
+        The optional sums, arrays ``(ny, nx)`` keyed by the names in ``extra_sums``.
     frame, convention, kind : str
-        The frame, convention and kind of the catalog.
+        The celestial frame, the sign convention and the kind of ellipticity of the catalog.
     calibration : `lensmap.catalog.Calibration`
         The calibration of the catalog.
     n_outside, n_masked, n_left_out : int
-        The numbers of galaxies off the map and inside the mask, and of rows left out of the
-        catalog.
+        The number of galaxies off the map, the number that the mask excludes, and the number of
+        rows that were left out when the catalog was read.
 
     Raises
     ------
     ValueError
-        If a name is not one of `EXTRA_SUMS`.
+        If a name in ``extra_sums`` is not a key of `EXTRA_SUMS`.
     """
 
     def __init__(self, assignment: PixelAssignment, extra_sums: Iterable[str] = ()) -> None:
@@ -100,7 +102,7 @@ class GridSums:
         self._add_arrays(assignment)
 
     def add(self, assignment: PixelAssignment) -> None:
-        """Add more galaxies of the same catalog.
+        """Add the galaxies of another chunk of the same catalog.
 
         Parameters
         ----------
@@ -110,7 +112,7 @@ class GridSums:
         Raises
         ------
         ValueError
-            If the catalog differs in columns, convention or kind.
+            If the chunk differs from earlier chunks in columns, convention or kind.
         """
         catalog = assignment.catalog
         for name in ("convention", "kind"):
@@ -158,7 +160,7 @@ class GridSums:
 
 
 def _has_columns(assignment: PixelAssignment) -> dict[str, bool]:
-    """Return which of the sums over optional columns a catalog has."""
+    """Return, for each sum over optional columns, whether the catalog has the columns."""
     catalog = assignment.catalog
     return {
         "sum_wc": catalog["c1"] is not None or catalog["c2"] is not None,
@@ -168,7 +170,7 @@ def _has_columns(assignment: PixelAssignment) -> dict[str, bool]:
 
 
 def _additive_bias(assignment: PixelAssignment) -> np.ndarray | None:
-    """Return the additive bias of the galaxies in the pixel basis; None without the columns."""
+    """Return the additive bias of the galaxies in the pixel basis, or None without c1 and c2."""
     c1, c2 = assignment.column("c1"), assignment.column("c2")
     if c1 is None and c2 is None:
         return None
@@ -177,15 +179,16 @@ def _additive_bias(assignment: PixelAssignment) -> np.ndarray | None:
 
 
 def check_equal(name: str, mine: object, theirs: object) -> None:
-    """Raise ValueError if two grids to be added differ in an attribute."""
+    """Raise a ValueError if two grids that are to be added differ in an attribute."""
     if mine != theirs:
         raise ValueError(f"grids of different {name} cannot be added: {mine!r} and {theirs!r}")
 
 
 def check_both(name: str, mine: bool, theirs: bool) -> None:
-    """Raise ValueError if only one of two grids to be added has a sum.
+    """Raise a ValueError if only one of two grids that are to be added has a sum.
 
-    A grid without c is not one with a c of 0.
+    A missing sum is not taken as 0: a catalog without a column for the additive bias, for example,
+    does not have an additive bias of 0.
     """
     if mine == theirs:
         return

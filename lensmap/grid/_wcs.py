@@ -22,15 +22,15 @@ __all__ = ["make_wcs", "tangent_wcs", "tangent_wcs_of", "DEFAULT_PIXEL_SCALE"]
 
 DEFAULT_PIXEL_SCALE = 0.4 * u.arcmin
 
-# The gnomonic projection is not defined beyond 90 degrees, and strongly distorted long before.
+# The gnomonic projection is strongly distorted far from its center, and not defined beyond 90 deg.
 _MAX_RADIUS_DEG = 60.0
 
 _CHUNK_GALAXIES = 500_000
 
-# More than 10 000 x 10 000 pixels are probably a mistake, and need an explicit WCS.
+# More than 10 000 x 10 000 pixels are probably a mistake. Larger maps need an explicit WCS.
 _MAX_PIXELS = 1e8
 
-# The frames that FITS can name as equatorial or galactic axes.
+# The frames that a FITS header can describe, and the names of their axes.
 _AXES = {"icrs": ("RA", "DEC"), "fk5": ("RA", "DEC"), "galactic": ("GLON", "GLAT")}
 
 
@@ -54,16 +54,16 @@ def make_wcs(
     Returns
     -------
     `~astropy.wcs.WCS`
-        A WCS with ``array_shape`` set, centered on the extent of the galaxies. It is in the frame
-        of the catalog if that is ICRS, FK5 or Galactic, else in ICRS.
+        A WCS with ``array_shape`` set, centered on the extent of the galaxies. Its frame is that of
+        the catalog if this is ICRS, FK5 or Galactic, and otherwise ICRS.
 
     Raises
     ------
     TypeError
         If ``pixel_scale`` or ``margin`` is not an angle.
     ValueError
-        If there are no galaxies, they extend beyond 60 degrees from their center, or the map would
-        have more than 1e8 pixels.
+        If there are no galaxies, if they extend beyond 60 degrees from their center, or if the map
+        would have more than 1e8 pixels.
     MemoryError
         If a grid of the map would not fit into memory.
 
@@ -86,9 +86,9 @@ def make_wcs(
         thread_map(lambda rows: unit_vectors(lon[rows], lat[rows]),
                    chunk_slices(len(lon), _CHUNK_GALAXIES))
     )
-    # The first plane is tangent at the mean of the unit vectors, which is defined across RA = 0
-    # and at the poles. The mean depends on the density of the galaxies, so the second plane is
-    # tangent at the center of their extent, which makes the smallest map.
+    # The first plane is tangent at the mean of the unit vectors, which is well defined even across
+    # RA = 0 and at the poles. This mean depends on how the galaxies are distributed. The final
+    # plane is therefore tangent at the center of their extent, which gives the smallest map.
     mean = vectors.mean(axis=0)
     first = _tangent(
         np.degrees(np.arctan2(mean[1], mean[0])),
@@ -101,7 +101,7 @@ def make_wcs(
     wcs = _tangent(center_lon, center_lat, scale, frame)
     low, high = _span(wcs, vectors)
     extra = margin.to_value(u.deg) / scale
-    # 1e-6 keeps positions at the edge of the map inside in spite of rounding.
+    # 1e-6 keeps positions at the edge inside the map in spite of rounding errors.
     size = np.maximum(1, np.ceil(high - low + 2 * extra + 1e-6).astype(int))
     if float(size[0]) * size[1] > _MAX_PIXELS:
         raise ParameterError(
@@ -117,11 +117,14 @@ def make_wcs(
 
 
 def _positions(catalog: CatalogLike | SkyCoord) -> tuple[np.ndarray, np.ndarray, Any]:
-    """Return longitudes and latitudes in degrees, and their frame, one that a WCS can name."""
+    """Return longitudes and latitudes in degrees, and their frame.
+
+    Positions are transformed to ICRS if a WCS cannot describe the frame of the catalog.
+    """
     if not isinstance(catalog, SkyCoord):
         catalog = as_shear_catalog(catalog)
         frame = frame_transform_graph.lookup_name(catalog.frame)()
-        if frame.name in _AXES:  # needs no SkyCoord of all galaxies
+        if frame.name in _AXES:  # saves the creation of a SkyCoord of all galaxies
             return catalog.ra, catalog.dec, frame
         catalog = catalog.skycoord
     if catalog.frame.name not in _AXES:
@@ -131,12 +134,12 @@ def _positions(catalog: CatalogLike | SkyCoord) -> tuple[np.ndarray, np.ndarray,
 
 
 def tangent_wcs(center: SkyCoord, shape: tuple[int, int], pixel_scale: AngleLike) -> WCS:
-    """Make a tangent-plane WCS, north up and east left, from center, shape and pixel scale.
+    """Make a tangent-plane WCS, north up and east left, from its center, shape and pixel scale.
 
     Parameters
     ----------
     center : `~astropy.coordinates.SkyCoord`
-        The center of the map, one position.
+        The center of the map, a single position.
     shape : tuple of int
         The shape of the map, ``(ny, nx)``.
     pixel_scale : `~astropy.units.Quantity` or str
@@ -162,7 +165,7 @@ def tangent_wcs(center: SkyCoord, shape: tuple[int, int], pixel_scale: AngleLike
 
 
 def _tangent(lon: float, lat: float, scale: float, frame: Any) -> WCS:
-    """Return a tangent plane whose first pixel is at a position; all in degrees."""
+    """Return a tangent-plane WCS whose first pixel is centered on a position (in degrees)."""
     wcs = WCS(naxis=2)
     lon_name, lat_name = _AXES[frame.name]
     wcs.wcs.ctype = [f"{lon_name:-<5}TAN", f"{lat_name:-<5}TAN"]
@@ -180,9 +183,9 @@ def _tangent(lon: float, lat: float, scale: float, frame: Any) -> WCS:
 
 
 def _span(wcs: WCS, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the smallest and largest pixel positions (x, y) of unit vectors on a tangent plane.
+    """Return the smallest and the largest pixel position (x, y) of unit vectors on a tangent plane.
 
-    The gnomonic projection as a ratio of scalar products is faster than wcslib.
+    The gnomonic projection is computed from scalar products, which is faster than wcslib.
     """
     lon, lat = np.radians(wcs.wcs.crval)
     center = unit_vectors(*wcs.wcs.crval)
@@ -202,25 +205,25 @@ def _span(wcs: WCS, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def tangent_wcs_of(
     wcs: WCS, pixel_scale: AngleLike, *, margin: AngleLike = 0 * u.arcmin
 ) -> WCS:
-    """Make a tangent-plane WCS that covers the map of another WCS.
+    """Make a tangent-plane WCS that covers the same area as the map of another WCS.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
-        A celestial WCS with its ``array_shape``.
+        The celestial WCS to cover, with its ``array_shape``.
     pixel_scale, margin : `~astropy.units.Quantity` or str
         As for `make_wcs`.
 
     Returns
     -------
     `~astropy.wcs.WCS`
-        A WCS with ``array_shape`` set, in the frame of ``wcs`` if that is ICRS, FK5 or Galactic,
-        else in ICRS.
+        A WCS with ``array_shape`` set. Its frame is that of ``wcs`` if this is ICRS, FK5 or
+        Galactic, and otherwise ICRS.
 
     Raises
     ------
     ValueError
-        If no pixel of ``wcs`` lies on the sky, or as for `make_wcs`.
+        If no pixel of ``wcs`` lies on the sky, or if `make_wcs` raises a ValueError.
     """
     ny, nx = wcs.array_shape
     y, x = np.meshgrid(
