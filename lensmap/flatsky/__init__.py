@@ -1,7 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Shear and convergence as arrays on a flat grid of square pixels.
 
-The package depends on numpy and scipy only. It has the only Kaiser-Squires kernel of lensmap.
+The package depends only on numpy and scipy. All other packages of lensmap use its Kaiser-Squires
+kernel.
 """
 
 from lensmap._lazy import lazy_exports

@@ -22,8 +22,8 @@ def shear_kernel(shape: tuple[int, int], dtype: str = "complex128") -> np.ndarra
     .. math:: D = \frac{\ell_1^2 - \ell_2^2 + 2 i \ell_1 \ell_2}{\ell^2},
               \qquad \tilde\gamma = D \tilde\kappa, \qquad D(0) = 0
 
-    with :math:`\ell_1` along x (the second axis of arrays) and :math:`\ell_2` along y (the
-    first). A mass makes tangential shear.
+    The frequency :math:`\ell_1` is along x (the second axis of arrays), and :math:`\ell_2` is along
+    y (the first axis). With this sign, a positive mass causes tangential shear.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ def shear_kernel(shape: tuple[int, int], dtype: str = "complex128") -> np.ndarra
     Returns
     -------
     `numpy.ndarray`
-        Complex, ``(ny, nx)``, in the order of `scipy.fft.fftfreq`. It is read-only, because it
-        may be cached.
+        The kernel, complex, ``(ny, nx)``, with the frequencies in the order of `scipy.fft.fftfreq`.
+        The array is read-only, because it may be cached.
 
     References
     ----------
@@ -49,7 +49,7 @@ def shear_kernel(shape: tuple[int, int], dtype: str = "complex128") -> np.ndarra
 
 
 def _whole_kernel(shape: tuple[int, int], dtype: str) -> np.ndarray:
-    """Return a kernel, computed in blocks that need little memory for double precision."""
+    """Compute a whole kernel in blocks, which limits the memory for double precision."""
     kernel = np.empty(shape, dtype)
 
     def fill(columns: slice) -> None:
@@ -66,21 +66,21 @@ _cached_kernel = lru_cache(maxsize=4)(_whole_kernel)
 def kernel_columns(
     shape: tuple[int, int], columns: slice, dtype: str = "complex128"
 ) -> np.ndarray:
-    """Return columns of ``shear_kernel``, without the whole of a large kernel.
+    """Return some columns of ``shear_kernel``, without computing the rest of a large kernel.
 
     Parameters
     ----------
     shape : tuple of int
         The shape of the whole kernel, ``(ny, nx)``.
     columns : slice
-        The columns.
+        The columns to return, as a slice of the whole kernel.
     dtype : str
         ``"complex128"`` or ``"complex64"``.
 
     Returns
     -------
     `numpy.ndarray`
-        Complex, ``(ny, n)``; it may be read-only.
+        The columns of the kernel, complex, ``(ny, n)``. The array may be read-only.
     """
     ny, nx = shape
     if ny * nx <= _MAX_CACHED_PIXELS:
@@ -93,10 +93,11 @@ def _make_kernel(shape: tuple[int, int], dtype: str, columns: slice) -> np.ndarr
     l1 = scipy.fft.fftfreq(nx)[np.newaxis, columns]
     l2 = scipy.fft.fftfreq(ny)[:, np.newaxis]
     l_squared = l1**2 + l2**2
-    l_squared[l_squared == 0] = 1.0  # the numerator is 0 there: shear does not measure the mean
+    l_squared[l_squared == 0] = 1.0  # gives D(0) = 0: shear does not measure the mean kappa
     cross = 2.0 * l1 * l2
-    # The Nyquist frequency stands for +l and -l at once, where the cross term has opposite
-    # signs. Only their mean, 0, leaves a real kappa real and a mirrored field mirrored.
+    # The Nyquist frequency represents both +l and -l, for which the cross term has opposite signs.
+    # It is set to their mean, 0. Otherwise, the map of a real kappa's shear would not be real, and
+    # a mirrored field would not give a mirrored map.
     if nx % 2 == 0:
         cross[:, np.arange(nx)[columns] == nx // 2] = 0.0
     if ny % 2 == 0:
@@ -107,15 +108,15 @@ def _make_kernel(shape: tuple[int, int], dtype: str, columns: slice) -> np.ndarr
 
 
 def padded_shape(shape: tuple[int, int], padding: float) -> tuple[int, int]:
-    """Return the shape of a zero-padded field, rounded up to sizes with fast transforms.
+    """Return the shape of a zero-padded field, rounded up to lengths with fast transforms.
 
     Parameters
     ----------
     shape : tuple of int
         The shape of the field, ``(ny, nx)``.
     padding : float
-        The size of the padded field in units of the field. 1 is a periodic field: its shape is
-        not changed.
+        The ratio of the side of the padded field to that of the field. With 1, the field is treated
+        as periodic, and its shape is not changed.
 
     Returns
     -------
@@ -140,13 +141,14 @@ def shear_to_convergence(gamma: ArrayLike, *, padding: float = 2.0) -> np.ndarra
         Complex shear :math:`\gamma_1 + i \gamma_2` in the pixel basis (+x, +y), ``(ny, nx)``,
         finite everywhere. Its precision (complex64 or complex128) is kept.
     padding : float
-        The size of the zero-padded field in units of the field; 1 takes the field as periodic.
+        The ratio of the side of the zero-padded field to that of the field. With 1, the field is
+        treated as periodic.
 
     Returns
     -------
     `numpy.ndarray`
-        Complex, ``(ny, nx)``: the real part is the convergence (E-mode), the imaginary part the
-        B-mode. The mean over the padded field is 0.
+        The complex convergence, ``(ny, nx)``. The real part is the convergence (E-mode), and the
+        imaginary part is the B-mode. The mean over the padded field is 0.
 
     References
     ----------
@@ -161,10 +163,10 @@ def convergence_to_shear(kappa: ArrayLike, *, padding: float = 1.0) -> np.ndarra
     Parameters
     ----------
     kappa : array_like
-        Convergence, ``(ny, nx)``, finite everywhere; complex values are E + i B.
+        The convergence, ``(ny, nx)``, finite everywhere. Complex values are E + i B.
     padding : float
-        The size of the zero-padded field in units of the field; 1 takes the field as periodic,
-        and is exact for periodic fields.
+        The ratio of the side of the zero-padded field to that of the field. With 1, the field is
+        treated as periodic, which is exact for periodic fields.
 
     Returns
     -------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Fourier transforms and filters of zero-padded fields, without an array of the padded size."""
+"""Fourier transforms and filters of zero-padded fields, without storing the padded field."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lensmap.utils import check_memory, chunk_slices, n_threads, thread_map
 
 __all__ = ["as_complex", "column_blocks", "filter_modes", "from_modes", "to_modes"]
 
-_BLOCK_MODES = 2**18  # fit in the cache
+_BLOCK_MODES = 2**18  # so that a block fits into the processor's cache
 
 
 def as_complex(field: ArrayLike) -> np.ndarray:
-    """Return a field as complex64 if it is in single precision, else as complex128."""
+    """Convert a field to complex64 if it is in single precision, and otherwise to complex128."""
     field = np.asarray(field)
     single = field.dtype in (np.float32, np.complex64)
     return field.astype(np.complex64 if single else np.complex128, copy=False)
@@ -27,20 +27,23 @@ def as_complex(field: ArrayLike) -> np.ndarray:
 def to_modes(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return the Fourier transform of a field zero-padded to ``shape``."""
     workers = n_threads(shape[0] * shape[1])
-    # Axis by axis, so that rows of padding are not transformed.
+    # Transform axis by axis, so that rows of padding are not transformed along x.
     work = scipy.fft.fft(field, shape[1], axis=1, workers=workers)
     return scipy.fft.fft(work, shape[0], axis=0, workers=workers, overwrite_x=True)
 
 
 def from_modes(modes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return the inverse transform without the padding around ``shape``; overwrites ``modes``."""
+    """Return the inverse Fourier transform, cropped from the padded grid to ``shape``.
+
+    The array ``modes`` is overwritten.
+    """
     workers = n_threads(modes.size)
     work = scipy.fft.ifft(modes, axis=0, workers=workers, overwrite_x=True)[: shape[0]]
     return scipy.fft.ifft(work, axis=1, workers=workers)[:, : shape[1]]
 
 
 def column_blocks(n_rows: int, n_columns: int) -> list[slice]:
-    """Divide the columns of an array into blocks.
+    """Divide the columns of an array into blocks that fit into the processor's cache.
 
     Parameters
     ----------
@@ -50,7 +53,7 @@ def column_blocks(n_rows: int, n_columns: int) -> list[slice]:
     Returns
     -------
     list of slice
-        The columns of each block.
+        The slice of columns of each block.
     """
     return chunk_slices(n_columns, max(8, _BLOCK_MODES // n_rows))
 
@@ -60,26 +63,26 @@ def filter_modes(
     shape: tuple[int, int],
     multiply: Callable[[np.ndarray, slice], object],
 ) -> np.ndarray:
-    """Filter a zero-padded field by a function of its modes.
+    """Filter a field in Fourier space, with zero padding.
 
-    The columns of the padded field are processed in blocks, and rows of padding are neither stored
-    nor transformed.
+    The columns of the padded field are processed in blocks. Rows of padding are neither stored nor
+    transformed along x.
 
     Parameters
     ----------
     field : `numpy.ndarray`
-        Real or complex, ``(ny, nx)``. Its precision is kept.
+        The field, real or complex, ``(ny, nx)``. Its precision is kept.
     shape : tuple of int
         The shape of the padded field, ``(ny, nx)``.
     multiply : callable
-        Called with a block of modes, to be multiplied in place, and the slice of its columns, in
-        several threads. The transform of a real field has ``nx // 2 + 1`` columns, as that of
-        `scipy.fft.rfft`.
+        A function that takes a block of Fourier modes and the slice of its columns, and multiplies
+        the modes by the filter in place. It is called in several threads. The Fourier transform of
+        a real field has ``nx // 2 + 1`` columns, as in `scipy.fft.rfft`.
 
     Returns
     -------
     `numpy.ndarray`
-        The filtered field, ``(ny, nx)``, real or complex as ``field``.
+        The filtered field, ``(ny, nx)``, real or complex like ``field``.
 
     Raises
     ------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Kaiser-Squires maps at several smoothings from one forward transform."""
+"""Kaiser-Squires maps at several smoothing scales, from a single forward transform."""
 
 from collections.abc import Iterable, Iterator
 
@@ -16,23 +16,25 @@ __all__ = ["multiscale_convergence"]
 def multiscale_convergence(
     gamma: ArrayLike, smoothings: Iterable[float], *, padding: float = 1.5
 ) -> Iterator[np.ndarray]:
-    """Invert a shear field and smooth it at several scales.
+    """Invert a shear field, and smooth the convergence at several scales.
 
-    The smoothing has no normalization by weights: shear is 0 without data and outside the array.
+    The smoothing is not normalized by weights: the shear is taken as 0 in pixels without data and
+    outside the array.
 
     Parameters
     ----------
     gamma : array_like
         Complex shear in the pixel basis, ``(ny, nx)``, finite everywhere. Its precision is kept.
     smoothings : iterable of float
-        The standard deviations of the Gaussians in pixels; 0 does not smooth.
+        The standard deviations of the Gaussians in pixels. 0 does not smooth.
     padding : float
-        The size of the zero-padded field in units of the field; 1 takes the field as periodic.
+        The ratio of the side of the zero-padded field to that of the field. With 1, the field is
+        treated as periodic.
 
     Yields
     ------
     `numpy.ndarray`
-        Complex, ``(ny, nx)``: E + i B, one for each of ``smoothings``.
+        The map E + i B for one of the ``smoothings``, complex, ``(ny, nx)``.
     """
     gamma = as_complex(gamma)
     real = gamma.real.dtype

@@ -16,26 +16,26 @@ __all__ = ["linear_noise"]
 def linear_noise(
     variance: ArrayLike, smoothing: float, *, padding: float = 2.0
 ) -> np.ndarray:
-    r"""Return the noise of a smoothed Kaiser-Squires map from the noise of the shear.
+    r"""Return the noise of a smoothed Kaiser-Squires map, given the noise of the shear.
 
-    The variance of the convergence is the convolution :math:`|K|^2 * \mathrm{variance}`, with K
-    the kernel of smoothing and inversion. Both shear components have the same noise, and so have
-    the E-mode and the B-mode.
+    The variance of the convergence is the convolution :math:`|K|^2 * \mathrm{variance}`, where K is
+    the kernel that smooths and inverts the shear. Both shear components are assumed to have the
+    same noise, so the E-mode and the B-mode have the same noise, too.
 
     Parameters
     ----------
     variance : array_like
-        The variance of each shear component in each pixel (before smoothing), independent
-        between pixels, ``(ny, nx)``. Its precision is kept.
+        The noise variance of each shear component in each pixel before smoothing, ``(ny, nx)``. The
+        noise must be independent between pixels. The precision of the array is kept.
     smoothing : float
-        The standard deviation of the Gaussian in pixels; 0 does not smooth.
+        The standard deviation of the Gaussian in pixels. 0 does not smooth.
     padding : float
         As for `shear_to_convergence`.
 
     Returns
     -------
     `numpy.ndarray`
-        The standard deviation of the E-mode, and of the B-mode, ``(ny, nx)``.
+        The standard deviation of the E-mode, which is also that of the B-mode, ``(ny, nx)``.
     """
     variance = np.asarray(variance)
     if variance.dtype != np.float32:
@@ -53,10 +53,11 @@ def linear_noise(
 
 
 def _response(shape: tuple[int, int], smoothing: float, dtype: np.dtype) -> np.ndarray:
-    """Return a quadrant of the transform of :math:`|K|^2`, real, ``(ny // 2 + 1, nx // 2 + 1)``.
+    """Return a quadrant of the Fourier transform of :math:`|K|^2`.
 
-    The kernel D changes to its conjugate if one of the frequencies changes sign, so that
-    :math:`|K|^2` and its transform are even along both axes.
+    The quadrant is real, ``(ny // 2 + 1, nx // 2 + 1)``. It is sufficient, because :math:`|K|^2`
+    and its transform are even along both axes: if one of the frequencies changes sign, the kernel D
+    changes to its complex conjugate.
     """
     ny, nx = shape
     rows, columns = ny // 2 + 1, nx // 2 + 1
@@ -69,7 +70,7 @@ def _response(shape: tuple[int, int], smoothing: float, dtype: np.dtype) -> np.n
         kernel *= along_x[block]
         part = scipy.fft.ifft(kernel.astype(complex_, copy=False), axis=0, overwrite_x=True)
         half[:, block] = part[:rows]
-        # The value at (-l1, y) is that at (l1, -y).
+        # By symmetry, the value at (-l1, y) equals the value at (l1, -y).
         half[:, -np.arange(block.start, block.stop) % nx] = part[-np.arange(rows) % ny]
 
     thread_map(transform_columns, column_blocks(ny, columns), ny * nx)

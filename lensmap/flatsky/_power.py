@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Power spectra on a flat grid: theory on the modes of the grid, and measurements from maps."""
+"""Power spectra on a flat grid: given spectra on the modes of the grid, and measured spectra."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from lensmap.utils import ParameterError, check_count
 __all__ = ["MeasuredPower", "interpolate_power", "measure_power", "mode_ell", "mode_power",
            "pixel_window"]
 
-# The slope of C_l beyond the end of a table, as that of the power of halos there.
+# The slope of C_l above the end of a table, which is similar to that of the power of halos.
 _EXTRAPOLATED_SLOPE = -2.0
 
 
@@ -25,10 +25,10 @@ class MeasuredPower(NamedTuple):
     ell : `numpy.ndarray`
         The mean multipole of each bin, rising.
     power : `numpy.ndarray`
-        :math:`C_\\ell` in steradians.
+        The power spectrum :math:`C_\\ell` in steradians.
     n_modes : `numpy.ndarray`
-        The number of independent complex modes; the relative error of the power of a Gaussian
-        field is ``1 / sqrt(n_modes)``.
+        The number of independent complex modes in each bin. For a Gaussian field, the relative
+        error of the power is ``1 / sqrt(n_modes)``.
     """
 
     ell: np.ndarray
@@ -49,14 +49,14 @@ def mode_ell(shape: tuple[int, int], pixel_scale: float) -> np.ndarray:
     Returns
     -------
     `numpy.ndarray`
-        ``(ny, nx)``, in the order of `scipy.fft.fftfreq`.
+        The multipoles, ``(ny, nx)``, in the order of `scipy.fft.fftfreq`.
     """
     ly, lx = (2.0 * np.pi * scipy.fft.fftfreq(n, pixel_scale) for n in shape)
     return np.hypot(ly[:, np.newaxis], lx[np.newaxis, :])
 
 
 def pixel_window(shape: tuple[int, int]) -> np.ndarray:
-    """Return the window of a square pixel, the factor of each mode's amplitude.
+    """Return the window function of a square pixel: the factor on the amplitude of each mode.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def pixel_window(shape: tuple[int, int]) -> np.ndarray:
     Returns
     -------
     `numpy.ndarray`
-        From 1 at the zero mode to 0.41 in the corner, ``(ny, nx)``, in the order of
-        `scipy.fft.fftfreq`.
+        The window, ``(ny, nx)``, in the order of `scipy.fft.fftfreq`. It falls from 1 at the zero
+        mode to 0.41 at the highest frequencies.
     """
     return np.outer(*(np.sinc(scipy.fft.fftfreq(n)) for n in shape))
 
@@ -79,14 +79,14 @@ def mode_power(
     *,
     smoothed: int = 1,
 ) -> np.ndarray:
-    r"""Return the power of the mean convergence in pixels, for each mode of a grid.
+    r"""Return the power of a pixel-averaged convergence field, for each mode of a grid.
 
     .. math:: P = C_\ell W^{2 n} / \Delta^2 , \qquad P(0) = 0
 
-    with the window W of a pixel, the number n of averages over it (``smoothed``) and its side
-    :math:`\Delta`. The mean square of a mode of `scipy.fft.fft2` is P times the number of pixels,
-    and the variance of a pixel is the mean of P. Power beyond the frequencies of the grid is left
-    out.
+    Here W is the window of a pixel, n the number of averages over a pixel (``smoothed``), and
+    :math:`\Delta` the side of a pixel. The mean square of a mode of `scipy.fft.fft2` is P times the
+    number of pixels, and the variance of a pixel is the mean of P over all modes. Power at
+    frequencies above those of the grid is neglected.
 
     Parameters
     ----------
@@ -98,23 +98,24 @@ def mode_power(
         A function of multipoles (`numpy.ndarray`, positive) that returns :math:`C_\ell` in
         steradians.
     smoothed : int
-        The number of averages of the field over a pixel: 1 if galaxies are binned, 2 if they are
-        shared between pixels (cloud-in-cell), 0 for a field sampled at the centers.
+        The number of times that the field is averaged over a pixel: 1 if galaxies are binned to the
+        nearest pixel, 2 if they are shared between pixels (cloud-in-cell), and 0 if the field is
+        sampled at the centers of pixels.
 
     Returns
     -------
     `numpy.ndarray`
-        ``(ny, nx)``, in the order of `scipy.fft.fftfreq`. The power of the zero mode is 0,
-        because shear does not measure the mean convergence.
+        The power, ``(ny, nx)``, in the order of `scipy.fft.fftfreq`. The power of the zero mode is
+        0, because shear does not measure the mean convergence.
 
     Raises
     ------
     ValueError
-        If the power is negative or not finite, or 0 everywhere.
+        If the power is negative, not finite, or 0 everywhere.
     """
     ell = mode_ell(shape, pixel_scale)
-    ell[0, 0] = 1.0  # any positive multipole: the power of this mode is set to 0
-    # Many modes have the same multipole, and a spectrum may be slow to compute.
+    ell[0, 0] = 1.0  # any positive multipole will do, as the power of this mode is set to 0
+    # Compute each multipole once: many modes share it, and a spectrum may be slow to compute.
     unique, inverse = np.unique(ell, return_inverse=True)
     values = np.asarray(power(unique), dtype=float)
     if values.shape != unique.shape:
@@ -135,21 +136,21 @@ def mode_power(
 def interpolate_power(
     ell: ArrayLike, table_ell: ArrayLike, table_power: ArrayLike
 ) -> np.ndarray:
-    r"""Interpolate a table of a power spectrum, linearly between logarithms.
+    r"""Interpolate a tabulated power spectrum, linearly in the logarithms of both axes.
 
     Parameters
     ----------
     ell : array_like
-        Multipoles, positive.
+        The multipoles, positive.
     table_ell, table_power : array_like
-        The table, ``(n,)`` each: multipoles, rising, and positive :math:`C_\ell`.
+        The table: rising multipoles and positive :math:`C_\ell`, ``(n,)`` each.
 
     Returns
     -------
     `numpy.ndarray`
-        :math:`C_\ell`, with the shape of ``ell``. Below the table it is the first value (on large
-        scales the spectrum is flat within a factor of a few), above the table it falls as
-        :math:`\ell^{-2}`.
+        The spectrum :math:`C_\ell`, with the same shape as ``ell``. Below the range of the table,
+        it is constant, since the convergence spectrum is flat on large scales within a factor of a
+        few. Above the range, it falls as :math:`\ell^{-2}`.
     """
     x, table_x = np.log(np.asarray(ell, dtype=float)), np.log(table_ell)
     result = np.exp(np.interp(x, table_x, np.log(table_power)))
@@ -164,42 +165,42 @@ def measure_power(
     taper: float = 0.1,
     smoothed: int = 1,
 ) -> MeasuredPower:
-    r"""Measure the power spectrum of maps: the mean periodogram in rings of multipoles.
+    r"""Measure the power spectrum of maps, as the mean periodogram in bins of the multipole.
 
     The mean over unmasked pixels is subtracted, masked pixels are set to 0, and the power is
-    divided by the mean square of the window. The result is unbiased on scales smaller than the
-    field and the distances between holes.
+    divided by the mean square of the window (mask and taper). The result is unbiased on scales
+    smaller than the field and smaller than the distances between holes.
 
     Parameters
     ----------
     maps : array_like or iterable of array_like
-        One or more maps, ``(ny, nx)`` each. NaN and masked elements of masked arrays count as
-        masked. The map of a ConvergenceMap is its ``data``.
+        One or more maps, ``(ny, nx)`` each, such as the ``data`` of a ConvergenceMap. NaN and
+        masked elements of masked arrays count as masked.
     pixel_scale : float
         The side of a pixel in radians.
     n_bins : int
-        The number of rings, of equal width in the logarithm, from the lowest multipole of the
-        map to the Nyquist frequency of its axes; empty ones are left out.
+        The number of multipole bins, of equal logarithmic width, from the lowest multipole of the
+        map to the Nyquist frequency along its axes. Empty bins are left out of the result.
     taper : float
-        The width of the cosine taper at the edges as a fraction of each side of the map, from 0
-        to 0.5. Without a taper, the steps between opposite edges add power on small scales unless
-        the map is periodic.
+        The width of the cosine taper at each edge, as a fraction of the side of the map, from 0 to
+        0.5. Unless the map is periodic, the discontinuities between opposite edges add power on
+        small scales if there is no taper.
     smoothed : int
-        The number of averages over a pixel, as for ``mode_power``; the power is divided by their
-        window.
+        The number of averages over a pixel, as for ``mode_power``. The power is corrected for the
+        corresponding pixel window.
 
     Returns
     -------
     MeasuredPower
-        ``(ell, power, n_modes)``, also for ``WienerFilter(power=)``.
+        The power spectrum ``(ell, power, n_modes)``, which ``WienerFilter(power=)`` accepts.
 
     Raises
     ------
     TypeError
         If ``n_bins`` is not a whole number.
     ValueError
-        If a map is not two-dimensional or has no unmasked pixel, there is no map, or a parameter
-        is out of range.
+        If a map is not two-dimensional or has no unmasked pixel, if there is no map, or if a
+        parameter is out of range.
     """
     check_count(n_bins, "n_bins", minimum=1)
     if not (np.isfinite(pixel_scale) and pixel_scale > 0):
@@ -213,7 +214,7 @@ def measure_power(
     for item in maps:
         ell, power, fraction = _periodogram(item, pixel_scale, taper, smoothed)
         lowest, nyquist = 2.0 * np.pi / (max(ell.shape) * pixel_scale), np.pi / pixel_scale
-        # 0.999 keeps the lowest multipole inside in spite of rounding.
+        # 0.999 keeps the lowest multipole inside the first bin in spite of rounding errors.
         edges = np.geomspace(0.999 * lowest, nyquist, n_bins + 1)
         ring = np.digitize(ell.ravel(), edges) - 1
         good = (ring >= 0) & (ring < n_bins)
@@ -223,7 +224,8 @@ def measure_power(
     if n_maps == 0:
         raise ValueError("maps must hold at least one map, but is empty")
     full = count > 0
-    # The modes of a real field at opposite frequencies are conjugates, not independent.
+    # Modes of a real field at opposite frequencies are complex conjugates, so only half of them are
+    # independent.
     return MeasuredPower(
         multipoles[full] / count[full], total[full] / count[full], count[full] / 2
     )
@@ -232,7 +234,7 @@ def measure_power(
 def _periodogram(
     item: ArrayLike, pixel_scale: float, taper: float, smoothed: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the multipole and power of each mode, and the mean square of the window."""
+    """Return the multipole and the power of each mode, and the mean square of the window."""
     values: np.ndarray = np.ma.filled(np.ma.asarray(item, dtype=float), np.nan)
     if values.ndim != 2 or min(values.shape) < 2:
         raise ValueError(f"each map must be two-dimensional (ny, nx), not of shape {values.shape}")
@@ -249,7 +251,7 @@ def _periodogram(
 
 
 def _tapered(n: int, taper: float) -> np.ndarray:
-    """Return weights with a cosine taper at both ends, ``(n,)``."""
+    """Return weights along an axis, with a cosine taper at both ends, ``(n,)``."""
     if taper == 0:
         return np.ones(n)
     distance = (np.minimum(np.arange(n), np.arange(n)[::-1]) + 0.5) / (taper * n)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Exact symmetries of spin-2 fields on a grid: mirrors and rotations by 90 degrees."""
+"""Exact symmetries of shear and convergence fields: mirror images and rotations by 90 degrees."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,15 +10,15 @@ __all__ = ["mirror_x", "rotate90"]
 
 
 def mirror_x(field: ArrayLike, spin: int) -> np.ndarray:
-    """Mirror a field in x (the second axis).
+    """Mirror a field along x (the second axis).
 
     Parameters
     ----------
     field : array_like
-        ``(..., ny, nx)``; complex for spin 2 (g1 + i g2) and for E + i B.
+        The field, ``(..., ny, nx)``. It is complex for shear (g1 + i g2) and for E + i B.
     spin : {0, 2}
-        0 for E + i B, where B changes sign; 2 for shear, where the second component does. The
-        mirrored values are the complex conjugates in both cases.
+        The spin of the field: 0 for E + i B, and 2 for shear. The mirrored values are the complex
+        conjugates in both cases: B changes sign, or the second shear component does.
 
     Returns
     -------
@@ -40,10 +40,10 @@ def rotate90(field: ArrayLike, spin: int, k: int = 1) -> np.ndarray:
     Parameters
     ----------
     field : array_like
-        ``(..., ny, nx)``.
+        The field, ``(..., ny, nx)``.
     spin : {0, 2}
-        0 for values that do not change; 2 for shear, which changes sign with each rotation by
-        90 degrees.
+        The spin of the field: 0 for values that a rotation does not change, and 2 for shear, which
+        changes sign with each rotation by 90 degrees.
     k : int
         The number of rotations by 90 degrees.
 
@@ -58,7 +58,7 @@ def rotate90(field: ArrayLike, spin: int, k: int = 1) -> np.ndarray:
         If ``spin`` is neither 0 nor 2.
     """
     _check_spin(spin)
-    # Rows are y, so numpy's rotation from the first axis to the second is from +y to +x.
+    # numpy rotates from the first axis (y) to the second (x), hence the negative sign of k.
     rotated = np.rot90(np.asarray(field), -k, axes=(-2, -1))
     return rotated * (-1) ** k if spin == 2 else rotated
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The Wiener filter of a shear field with varying noise and holes, and posterior samples."""
+"""The Wiener filter for shear with spatially varying noise and holes, and posterior samples."""
 
 from collections.abc import Iterable
 
@@ -12,52 +12,52 @@ from lensmap.utils import MapWarning, ParameterError, check_memory, warn_user
 
 __all__ = ["WienerSolver"]
 
-# The lowest noise variance in units of the signal's variance. The iteration would hardly converge
-# for a sparse field with less noise.
+# The lowest noise variance in units of the signal variance. With less noise, the iteration would
+# converge very slowly for a field with many empty pixels.
 _MIN_NOISE_TO_SIGNAL = 1e-2
 
 
 class WienerSolver:
-    r"""The Wiener filter of shear fields with the same noise and prior.
+    r"""The Wiener filter for shear fields with the same noise and prior.
 
-    The most probable convergence for a Gaussian signal and Gaussian noise solves
+    The most probable convergence :math:`\kappa`, for a Gaussian signal and Gaussian noise, solves
 
     .. math:: (S^{-1} + A^T N^{-1} A)\, \kappa = A^T N^{-1} d
 
-    with the prior covariance S of the convergence, given by a power spectrum; the shear
-    :math:`A \kappa` of a convergence, by ``shear_kernel`` on a periodic grid that is larger than
-    the field; and the noise covariance N, independent between pixels and components, and infinite
-    without data, as everywhere outside the field. The signal is E-mode only.
+    where d is the measured shear. S is the prior covariance of the convergence, given by a power
+    spectrum. A converts convergence to shear with ``shear_kernel``, on a periodic grid that is
+    larger than the field. N is the noise covariance, diagonal in pixels and shear components, and
+    infinite where there are no data, as everywhere outside the field. The signal is E-mode only.
 
     The solver finds :math:`x = S^{-1/2} \kappa`, for which the matrix is :math:`1 + S^{1/2} A^T
-    N^{-1} A S^{1/2}`, by conjugate gradients in Fourier space. The preconditioner is the inverse
-    for uniform noise. With uniform noise and without holes and padding, the first step is the
-    solution; otherwise 20 to 40 steps are usual.
+    N^{-1} A S^{1/2}`, by conjugate gradients in Fourier space. The preconditioner is the inverse of
+    this matrix for uniform noise. With uniform noise and without holes and padding, the first step
+    gives the solution. Otherwise, 20 to 40 steps are usual.
 
-    Both components of the kernel are real in Fourier space. Therefore a complex field solves two
-    real systems at the cost of one: the E-mode and, from the shear rotated by 45 degrees, the
-    B-mode.
+    Both components of the kernel are real in Fourier space. Therefore, one solution for a complex
+    field solves two real systems: one for the E-mode and one, for the shear rotated by 45 degrees,
+    for the B-mode.
 
     Parameters
     ----------
     variance : array_like
-        The noise variance of each shear component in each pixel, ``(ny, nx)``; infinite without
-        data. Values below 0.01 of the prior variance of a pixel are raised to it.
+        The noise variance of each shear component in each pixel, ``(ny, nx)``; infinite in pixels
+        without data. Values below 0.01 of the prior variance of a pixel are raised to this limit.
     power : array_like
-        The prior's power for each mode of the padded grid, at least ``(ny, nx)``, from
-        ``mode_power``.
+        The prior power of each mode of the padded grid, as returned by ``mode_power``. Its shape is
+        that of the padded grid, at least that of ``variance``.
     dtype : {"float64", "float32"}
-        The precision. Single precision has errors of 3e-5 of the map's largest value.
+        The precision. In single precision, the errors are 3e-5 of the largest value of the map.
     tolerance : float
-        The iteration ends at this residual, relative to the right-hand side (both in the norm of
-        the preconditioner).
+        The residual at which the iteration ends, relative to the right-hand side. Both are measured
+        in the norm of the preconditioner.
     max_iterations : int
-        The largest number of steps, after which the solver warns.
+        The largest number of steps. A warning is given if it is reached.
 
     Attributes
     ----------
     n_iterations : int
-        The number of steps of the last solution; 0 before the first.
+        The number of steps of the last solution; 0 before the first solution.
 
     Raises
     ------
@@ -102,7 +102,7 @@ class WienerSolver:
         inverse = 1.0 / np.maximum(variance, max(_MIN_NOISE_TO_SIGNAL * power.mean(), 1e-300))
         root, kernel = np.sqrt(power), shear_kernel(power.shape)
         self._inverse, self._root = inverse.astype(real), root.astype(real)
-        # The factors from x to each shear component are real, so a complex x is two real ones.
+        # The factors from x to each shear component are real, so a complex x is two real solutions.
         self._components = [(root * part).astype(real) for part in (kernel.real, kernel.imag)]
         del root, kernel  # in double precision they take more memory than all attributes
         level = inverse[inverse > 0].mean() if np.any(inverse > 0) else 0.0
@@ -115,14 +115,14 @@ class WienerSolver:
         Parameters
         ----------
         shear : array_like
-            Complex, ``(ny, nx)``, in the pixel basis (+x, +y), finite also in pixels with infinite
-            noise, which do not contribute.
+            The complex shear in the pixel basis (+x, +y), ``(ny, nx)``. It must be finite even in
+            pixels with infinite noise, although these pixels do not contribute.
 
         Returns
         -------
         `numpy.ndarray`
-            Complex, ``(ny, nx)``: the real part is the E-mode, the imaginary part the B-mode,
-            filtered with the prior of the E-mode.
+            The filtered convergence, complex, ``(ny, nx)``. The real part is the E-mode. The
+            imaginary part is the B-mode, filtered with the same prior as the E-mode.
 
         Warns
         -----
@@ -132,27 +132,28 @@ class WienerSolver:
         first, second = self._components
         shear = np.asarray(shear)
         spectrum = self._forward((shear * self._inverse).astype(self._complex))
-        # The shear rotated by 45 degrees is -i g: A^T of both is the conjugate kernel.
+        # One product with the conjugate kernel gives A^T for both the shear g (the real part of the
+        # result) and the shear rotated by 45 degrees, -i g (the imaginary part).
         return self._conjugate_gradients((first - 1j * second) * spectrum)
 
     def fluctuations(self, rng: np.random.Generator) -> np.ndarray:
-        """Return two independent samples of the posterior, minus its mean.
+        """Return two independent samples of the posterior, minus the posterior mean.
 
-        They solve the equations with a random right-hand side that has the covariance of the
-        matrix, so that the solution has the covariance of the posterior, also in holes and
-        outside the data.
+        The equations are solved for a random right-hand side whose covariance is the matrix of the
+        equations. The solution then has the covariance of the posterior, even in holes and outside
+        the data.
 
         Parameters
         ----------
         rng : `numpy.random.Generator`
-            The source of random numbers.
+            Generator for the samples.
 
         Returns
         -------
         `numpy.ndarray`
-            Complex, ``(ny, nx)``: the real and the imaginary part are the two samples. Their
-            covariance is that of the error of `solve`; added to the solution, they are samples
-            of the posterior.
+            The two samples, as the real and the imaginary part of a complex array ``(ny, nx)``.
+            They have the covariance of the error of `solve`. Added to the solution, they are
+            samples of the posterior.
 
         Warns
         -----
@@ -171,18 +172,18 @@ class WienerSolver:
             total += component * self._forward(noise * white(noise.shape))
         return self._conjugate_gradients(total)
 
-    # --- the system -------------------------------------------------------------------------
+    # --- the system of equations ------------------------------------------------------------
 
     def _forward(self, field: np.ndarray) -> np.ndarray:
-        """Return the transform of a zero-padded field."""
+        """Return the Fourier transform of a field, zero-padded to the grid of the solution."""
         return to_modes(field, self._shape)
 
     def _backward(self, spectrum: np.ndarray) -> np.ndarray:
-        """Return the inverse transform without the padding; overwrites ``spectrum``."""
+        """Return the inverse Fourier transform without the padding, and overwrite ``spectrum``."""
         return from_modes(spectrum, self._inverse.shape)
 
     def _apply(self, x: np.ndarray) -> np.ndarray:
-        """Return the product of the system's matrix and x."""
+        """Return the product of the matrix of the system and x."""
         total = x.copy()
         for component in self._components:
             shear = self._backward(component * x)
@@ -194,9 +195,10 @@ class WienerSolver:
         return total
 
     def _conjugate_gradients(self, right: np.ndarray) -> np.ndarray:
-        """Solve for x and return the convergence on the map; overwrites ``right``.
+        """Solve for x, and return the convergence on the pixels of the field.
 
-        All steps are in place, because the vectors dominate the memory for a large map.
+        The right-hand side ``right`` is overwritten. All steps are made in place, because the
+        vectors dominate the memory for a large map.
         """
         number = right.real.dtype.type
         x, residual = np.zeros_like(right), right
@@ -232,7 +234,7 @@ class WienerSolver:
 
 
 def solver_memory(shape: tuple[int, ...], padded: tuple[int, ...], dtype: str) -> float:
-    """Estimate the memory of a solution, right to about 20 percent.
+    """Estimate the peak memory of a solution, to about 20 percent.
 
     Parameters
     ----------
@@ -244,13 +246,16 @@ def solver_memory(shape: tuple[int, ...], padded: tuple[int, ...], dtype: str) -
     Returns
     -------
     float
-        The largest memory at any time, in bytes.
+        The peak memory in bytes.
     """
     of_mode, of_pixel = (137.0, 35.0) if np.dtype(dtype) == np.float64 else (85.0, 15.0)
     return of_mode * padded[0] * padded[1] + of_pixel * shape[0] * shape[1]
 
 
 def _product(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the scalar product as real vectors; sums over rows are in double precision."""
+    """Return the scalar product of two complex arrays, taken as real vectors.
+
+    Row sums are added in double precision.
+    """
     real = one.real.dtype
     return float(np.einsum("ij,ij->i", one.view(real), other.view(real)).sum(dtype=float))
