@@ -43,8 +43,8 @@ def data_support(
     """Find the pixels without galaxies near them, and the masked pixels that can be inpainted.
 
     A pixel is unsupported if no galaxy lies within two smoothing lengths or, if that is larger,
-    within two mean distances between galaxies. The second criterion avoids that unsmoothed maps of
-    sparse catalogs are full of holes. A masked pixel can be inpainted if at least half of the
+    within two mean distances between galaxies. The second criterion keeps unsmoothed maps of sparse
+    catalogs from being full of holes. A masked pixel can be inpainted if at least half of the
     Gaussian kernel around it lies on unmasked pixels.
 
     Parameters

@@ -60,7 +60,8 @@ class WienerFilter(Estimator):
     The B-mode is the result of the same filter for the shear rotated by 45 degrees. Without
     systematic errors, it is noise with the same statistics as the noise of the map. The map is
     linear in the ellipticities for a given noise. If neither the parameter nor the column
-    ``sigma_e`` is given, the noise itself is measured from the ellipticities.
+    ``sigma_e`` is given, the noise itself is measured from the ellipticities, and the map is not
+    exactly linear.
 
     Parameters
     ----------
@@ -75,8 +76,7 @@ class WienerFilter(Estimator):
         The redshift of the galaxies, or their redshift distribution, for the theoretical power
         spectrum.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology for the theoretical power spectrum; None is the default of
-        `lensmap.cosmology`.
+        The cosmology for the theoretical power spectrum; None is the default cosmology of lensmap.
     padding : float
         The ratio of the side of the periodic grid to that of the field, at least 1. With 1, the
         field is treated as periodic. Maps of a few degrees that are made with 1.5 and with 3 differ
