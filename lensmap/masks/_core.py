@@ -90,7 +90,7 @@ class SkyMask:
         return f"<SkyMask of {kinds}; exclude={self.exclude!r}>"
 
     def excluded(self, x: ArrayLike, y: ArrayLike, wcs: WCS) -> np.ndarray:
-        """Return which positions on a map are excluded.
+        """Return which positions on a map the mask excludes.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class SkyMask:
         return self._excluded(positions).reshape(positions.shape)
 
     def excluded_sky(self, sky: SkyCoord) -> np.ndarray:
-        """Return which positions on the sky are excluded.
+        """Return which positions on the sky the mask excludes.
 
         Parameters
         ----------
