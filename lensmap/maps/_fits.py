@@ -35,7 +35,7 @@ def write_fits(
     Parameters
     ----------
     kappa : ConvergenceMap
-        The map.
+        The map to write.
     filename : path-like
         The path of the file.
     overwrite : bool
@@ -89,7 +89,7 @@ def read_fits(filename: PathLike) -> "ConvergenceMap":
     Returns
     -------
     ConvergenceMap
-        The map.
+        The map that was read.
 
     Raises
     ------

@@ -64,7 +64,7 @@ def pixel_sides(wcs: WCS, shape: tuple[int, int]) -> u.Quantity:
 
 
 def pixel_size(wcs: WCS, shape: tuple[int, int]) -> u.Quantity:
-    """Return the square root of the area of the central pixel of a map.
+    """Return the pixel scale of a map, as the square root of the area of its central pixel.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def pixel_size(wcs: WCS, shape: tuple[int, int]) -> u.Quantity:
 
 
 def pixel_anisotropy(wcs: WCS, shape: tuple[int, int]) -> float:
-    """Return the ratio of the largest to the smallest scale of the central pixel of a map.
+    """Return the anisotropy of a map's central pixel: its largest scale over its smallest scale.
 
     Parameters
     ----------
