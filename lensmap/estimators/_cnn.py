@@ -72,11 +72,12 @@ class CNNReconstructor(Estimator):
         Whether to average over the eight rotations and mirror images, which takes eight times as
         long.
     uncertainty : None, "network" or "rotations"
-        The kind of uncertainty; None gives none. ``"network"`` is the total error that the network
-        predicts, with respect to the true convergence. It is half the width of the interval that
-        contains the true convergence with the probability ``confidence``; use ``confidence=0.68``
-        for a one-sigma error. ``"rotations"`` is the noise: the scatter of maps of randomly rotated
-        galaxies about 0. A network that takes its noise level as an input suppresses this noise.
+        The kind of uncertainty; None gives no uncertainty. ``"network"`` is the total error that
+        the network predicts, with respect to the true convergence. It is half the width of the
+        interval that contains the true convergence with the probability ``confidence``; use
+        ``confidence=0.68`` for a one-sigma error. ``"rotations"`` is the noise: the scatter of maps
+        of randomly rotated galaxies about 0. A network that takes its noise level as an input
+        suppresses this noise.
     confidence : {0.68, 0.95}
         The probability of the interval for ``uncertainty="network"``.
     fill_holes : bool
@@ -102,7 +103,7 @@ class CNNReconstructor(Estimator):
     Warns
     -----
     MapWarning
-        If the network was not trained for galaxies or pixels like those of the grid.
+        If the network was not trained for galaxies or pixels like those of the map.
 
     References
     ----------

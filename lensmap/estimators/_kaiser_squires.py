@@ -78,12 +78,12 @@ class KaiserSquires(Estimator):
         Whether masked pixels are inpainted where at least half of the smoothing kernel lies on
         unmasked pixels, as in holes smaller than the smoothing.
     uncertainty : None, "analytic" or "rotations"
-        The kind of uncertainty; None gives none. Both kinds are the noise of the smoothed map.
-        ``"analytic"`` propagates the shape noise through the linear inversion, which is fast. It is
-        exact away from the edges of the data, wrong by 10 to 20 per cent within a few smoothing
-        lengths of an edge, and worse outside the data; it cannot be used with cloud-in-cell.
-        ``"rotations"`` is the scatter of maps of randomly rotated galaxies, which is correct
-        everywhere.
+        The kind of uncertainty; None gives no uncertainty. Both kinds are the noise of the smoothed
+        map. ``"analytic"`` propagates the shape noise through the linear inversion, which is fast.
+        It is exact away from the edges of the data, wrong by 10 to 20 per cent within a few
+        smoothing lengths of an edge, and worse outside the data; it cannot be used with
+        cloud-in-cell. ``"rotations"`` is the scatter of maps of randomly rotated galaxies, which is
+        correct everywhere.
     n_realizations : int
         The number of random rotations of the galaxies. Each rotation gives two noise maps, the
         E-mode and the B-mode.

@@ -101,11 +101,11 @@ class WienerFilter(Estimator):
         masked if no galaxy lies within 2 arcmin or, if that is larger, within two mean distances
         between galaxies.
     uncertainty : None, "rotations" or "posterior"
-        The kind of uncertainty; None gives none. ``"posterior"`` is the total error with respect to
-        the true convergence, from the scatter of samples of the posterior. It is correct if the
-        prior is, apart from the mass sheet and modes larger than the padded field. It depends on
-        the noise, not on the ellipticities. ``"rotations"`` is the noise of the filtered map: the
-        scatter of maps of randomly rotated galaxies, which have no signal.
+        The kind of uncertainty; None gives no uncertainty. ``"posterior"`` is the total error with
+        respect to the true convergence, from the scatter of samples of the posterior. It is correct
+        if the prior is, apart from the mass sheet and modes larger than the padded field. It
+        depends on the noise, not on the ellipticities. ``"rotations"`` is the noise of the filtered
+        map: the scatter of maps of randomly rotated galaxies, which have no signal.
     n_realizations : int
         The number of random rotations, or of posterior solutions for ``"posterior"``. Each gives
         two maps.
