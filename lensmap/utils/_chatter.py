@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Messages that libraries write to standard error behind Python's back."""
+"""Capture of messages that C libraries write directly to the standard error stream."""
 
 import os
 import sys
@@ -12,9 +12,10 @@ __all__ = ["kept_from_terminal"]
 
 @contextmanager
 def kept_from_terminal() -> Iterator[None]:
-    """Hold back standard error while a block runs; show it if the block fails.
+    """Capture the standard error stream while a block runs, and show it only if the block fails.
 
-    C libraries write to the file descriptor, which `contextlib.redirect_stderr` does not reach.
+    C libraries write directly to the file descriptor, so that `contextlib.redirect_stderr` does
+    not capture their messages.
 
     Yields
     ------

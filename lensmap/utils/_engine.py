@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`run_tasks`: independent tasks on several workers, with results that do not depend on them."""
+"""`run_tasks`: run independent tasks on any number of workers, with the same results."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ __all__ = ["IncompleteRunError", "Outcome", "finish", "run_tasks"]
 
 _MAX_ATTEMPTS = 3
 _MAX_PENDING_PER_WORKER = 4
-_PROCESS_BYTES = 150e6  # of a process that has loaded numpy, scipy and astropy
+_PROCESS_BYTES = 150e6  # memory of a process that has imported numpy, scipy and astropy
 
-# Larger specifications are written to a file, instead of being sent with each task.
+# A pickled function with a larger shared argument is written to a file, not sent with each task.
 _MAX_SENT_BYTES = 10_000
 
 
@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
     value : object
         The result; None if the task failed.
     error : Exception or None
-        The error of the last of three attempts; None if an attempt succeeded.
+        The error of the third and last attempt; None if an attempt succeeded.
     seconds : float
         The duration of the last attempt.
     """
@@ -56,21 +56,22 @@ class IncompleteRunError(RuntimeError):
 
 
 def finish(outcomes: Iterable[Outcome], noun: str, folder: str) -> None:
-    """Wait for the end of all tasks.
+    """Wait until all tasks have ended, and raise an error if any task failed.
 
     Parameters
     ----------
     outcomes : iterable of Outcome
         The outcomes that `run_tasks` yields.
     noun : str
-        The items in the plural, for messages.
+        The plural noun for the items in error messages, such as ``"fields"``.
     folder : str
-        The folder with the results, for messages.
+        The folder of the results, for error messages.
 
     Raises
     ------
     IncompleteRunError
-        If some tasks failed. If all failed, the error of the first is raised.
+        If some tasks failed and others succeeded. If all tasks failed, the error of the first
+        task is raised instead.
     """
     n_done, failed = 0, {}
     for outcome in outcomes:
@@ -105,30 +106,30 @@ def run_tasks(
     """Call a function for each of many items, and yield the outcomes in order.
 
     Results do not depend on the number of workers. A failing task is tried three times, while the
-    others continue. Workers that die are replaced; their tasks are then run alone, and fail after
-    three deaths. A full disk ends the run. Memory does not grow with the number of items: at most
-    4 tasks for each worker are running or waiting.
+    other tasks continue. A worker that dies is replaced. The task that it ran is repeated while no
+    other task is running, and fails after three deaths. A full disk ends the run. Memory use does
+    not grow with the number of items: at most 4 tasks for each worker are running or waiting.
 
     Parameters
     ----------
     function : callable
-        Called as ``function(shared, item)``. It must be importable unless one worker is used.
+        Called as ``function(shared, item)``. With several workers, it must be importable (not a
+        lambda).
     shared : object
         The argument that all tasks share; each worker unpickles it once and keeps it.
     items : sequence
-        The arguments of the tasks, which should be small.
+        One argument for each task, which should be small.
     workers : int or None
-        The number of workers; None uses all CPUs that the process may use, but no more workers
-        than fit into memory. 1 runs the tasks in this process, unless an executor is given.
+        The number of workers. If None, one worker for each CPU that the process may use, but no
+        more than fit into memory. 1 runs the tasks in this process, unless an executor is given.
     executor : `concurrent.futures.Executor`, callable or None
         The executor that runs the tasks, or a callable that makes one and is called again if that
-        executor breaks. None makes a pool of new processes, whose threads together use each CPU
-        once.
+        executor breaks. If None, new processes run the tasks and share the CPUs.
     memory : float or None
-        The memory that a worker needs for its task, bytes; None skips the check of memory.
+        The memory that one task needs, in bytes. If None, memory is not checked.
     folder : path-like or None
-        A folder that all workers can read; None makes a temporary one, which workers on other
-        machines cannot read.
+        A folder for temporary files that all workers can read. If None, the temporary folder of
+        this machine, which workers on other machines cannot read.
     progress : None, bool or callable
         Progress reports, as for ``track``.
     description : str
@@ -144,7 +145,7 @@ def run_tasks(
     TypeError, ValueError
         If a parameter is invalid.
     MemoryError
-        If the processes do not fit into memory.
+        If all processes together need more memory than is available.
     OSError
         If a disk is full.
     RuntimeError
@@ -153,7 +154,7 @@ def run_tasks(
 
     Notes
     -----
-    New processes import the main module: a script needs the guard ``if __name__ ==
+    New processes import the main module, so a script needs the guard ``if __name__ ==
     "__main__":``. When the caller stops (Ctrl-C, SIGTERM, the end of the loop), pending tasks are
     canceled, running tasks have 20 seconds to finish, and the processes of lensmap's pool end.
     """
@@ -174,7 +175,7 @@ def run_tasks(
 
 
 def _check_workers(workers, memory, n_items):
-    """Return the number of processes; as many as fit into memory unless a number is given."""
+    """Return the given number of workers, or as many as fit into memory if it is None."""
     if memory is None:
         return n_threads() if workers is None else workers
     each = memory + _PROCESS_BYTES
@@ -209,7 +210,7 @@ def _in_workers(specification, items, workers, pool, folder):
 
 @dataclass(eq=False)
 class _Task:
-    """A task with the number of its attempts, and its outcome once it has ended."""
+    """A task, the number of attempts so far, and the outcome once the task has ended."""
 
     index: int
     item: object
@@ -235,7 +236,7 @@ class _Task:
 
 
 def _reply_of(future):
-    """Return the reply of a future whose pool broke; None if it has none."""
+    """Return the reply of a future after its pool broke; None if the task had not finished."""
     try:
         return future.result(timeout=0)
     except Exception:  # noqa: BLE001  the task is repeated after any error
@@ -249,11 +250,11 @@ class _Scheduler:
         self._tasks, self._source, self._pool = tasks, source, pool
         self._max_pending = max_pending
         self._next = 0  # the first task that was never submitted
-        self._running = {}  # tasks by their futures
+        self._running = {}  # from each future to its task
         self._repeated = deque()
         self._suspects = deque()  # tasks that may have killed a worker, and therefore run alone
         self._anything_began = False
-        self._barren_pools = 0  # since the last task that began
+        self._barren_pools = 0  # successive pools that broke before any task began
 
     def outcomes(self):
         """Yield the outcomes in order."""
@@ -269,7 +270,11 @@ class _Scheduler:
             self._pool.close(list(self._running))
 
     def _submit(self, turn):
-        """Submit tasks up to the limit of pending tasks after the index ``turn``."""
+        """Submit tasks until the limit of pending tasks is reached.
+
+        ``turn`` is the index of the next outcome to yield. Tasks far beyond it are not submitted
+        yet, so that few unread outcomes are held in memory.
+        """
         if self._suspects:
             if not self._running:
                 self._start(self._suspects.popleft())
@@ -320,7 +325,7 @@ class _Scheduler:
             self._repeated.append(task)
 
     def _replace_pool(self, error):
-        """Replace the pool after workers died, and find tasks that may have killed them."""
+        """Replace the pool after workers died, and find the tasks that may have killed workers."""
         self._pool.discard(error)
         lost = sorted(self._running.items(), key=lambda pair: pair[1].index)
         self._running = {}

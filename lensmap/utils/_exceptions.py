@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Errors about parameters, and the warnings of lensmap.
 
-Both serialize to the same record, ``{"code", "parameter", "message"}``, for pipelines.
+Each can be converted to a record for pipelines, with ``code``, ``parameter`` and ``message``.
 """
 
 import re
@@ -30,22 +30,23 @@ _PLACEHOLDER = re.compile(r"\{([a-z]\w*)(?:=((?:[^{}]|\{[^{}]*\})+))?\}")
 
 
 class ParameterError(ValueError):
-    """A parameter with a value that is not allowed.
+    """An error about a parameter whose value is not allowed.
 
-    The message reads "PARAMETER must VERB ALLOWED, not FOUND: REMEDY". The command line shows it
-    with the names of its options in place of the parameters.
+    The message reads "PARAMETER must VERB ALLOWED, not FOUND: REMEDY". On the command line, the
+    message names options in place of parameters.
 
     Parameters
     ----------
     parameter : str
         The name of the parameter.
     allowed : str
-        The allowed values, such as ``"at least 1"``. Other parameters are named by placeholders:
-        ``{name}``, or ``{name=value}`` with a Python literal.
+        The allowed values, such as ``"at least 1"``. Other parameters are written as placeholders:
+        ``{name}``, or ``{name=value}`` where the value is a Python literal.
     found : str or None
-        The given value as text; None leaves it out of the message.
+        The given value as text. If None, the message does not show the value.
     remedy : str or None
-        The advice to the user, if it does not follow from ``allowed``, with placeholders as well.
+        The advice to the user, which may contain placeholders. None if the advice follows from
+        ``allowed``.
     verb : str
         The verb between ``must`` and ``allowed``.
 
@@ -90,14 +91,15 @@ class ParameterError(ValueError):
         Parameters
         ----------
         show : callable or None
-            Called as ``show(name, value)`` for each parameter in the message; returns the text for
-            it, such as an option. ``value`` is the Python literal of a placeholder as a str, or
-            None. None shows the parameters as in Python.
+            A function ``show(name, value)`` that returns the text for each parameter in the
+            message, such as the name of an option. ``value`` is the Python literal of a
+            placeholder as a str; None if the placeholder has no value. If None, parameters are
+            shown as ``name`` and ``name=value``.
 
         Returns
         -------
         str
-            One sentence.
+            The message, one sentence.
         """
         show = _as_in_python if show is None else show
         text = f"{show(self.parameter, None)} must {self.verb} {_filled(self.allowed, show)}"
@@ -117,15 +119,15 @@ class ParameterError(ValueError):
 
 
 class ParameterTypeError(ParameterError, TypeError):
-    """A parameter of the wrong type; also a `TypeError`."""
+    """An error about a parameter of the wrong type; also a `TypeError`."""
 
     code = "parameter_type"
 
 
 class RunError(Exception):
-    """An error about the folder of a run; its argument is a message with placeholders.
+    """An error about the folder of a run.
 
-    They are those of `ParameterError`.
+    The argument is the message, which may contain placeholders as in `ParameterError`.
 
     Attributes
     ----------
@@ -154,19 +156,19 @@ class RunError(Exception):
 
 
 class InUseError(RunError, RuntimeError):
-    """A folder that another run has."""
+    """An error about a folder that another run is using."""
 
     code = "in_use"
 
 
 class OtherSettingsError(RunError, ValueError):
-    """A folder whose run has other settings."""
+    """An error about a folder that holds a run with other settings."""
 
     code = "other_settings"
 
 
 def _filled(template, show):
-    """Return a message with its placeholders filled."""
+    """Replace each placeholder in a message by the text that ``show`` returns."""
     return _PLACEHOLDER.sub(lambda match: show(match[1], match[2]), template)
 
 
@@ -186,7 +188,7 @@ class LensmapWarning(AstropyUserWarning):
     code : str
         A stable name for the cause of the warning, such as ``"rows_left_out"``.
     parameter : str or None
-        The parameter or column that the warning is about; None if it is not about one.
+        The parameter or column that the warning concerns; None if it concerns no single one.
     """
 
     code = "lensmap"
@@ -221,13 +223,8 @@ class MapWarning(LensmapWarning):
     code = "map"
 
 
-def warn_user(
-    message: str,
-    category: type[LensmapWarning],
-    code: str | None = None,
-    parameter: str | None = None,
-) -> None:
-    """Issue a warning at the line of user code that called lensmap.
+def warn_user(message, category, code=None, parameter=None):
+    """Issue a warning that points to the line of user code that called lensmap.
 
     Parameters
     ----------
@@ -236,9 +233,9 @@ def warn_user(
     category : type
         The class of the warning, `LensmapWarning` or a subclass.
     code : str or None
-        A stable name for the cause; None uses that of the class.
+        A stable name for the cause. If None, the code of the class.
     parameter : str or None
-        The parameter or column that the warning is about; None if it is not about one.
+        The parameter or column that the warning concerns; None if it concerns no single one.
     """
     warning = category(message)
     warning.code = category.code if code is None else code

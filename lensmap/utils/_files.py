@@ -13,7 +13,8 @@ from lensmap.typing import PathLike
 
 __all__ = ["FITS_SUFFIXES", "HDF5_SUFFIXES", "atomic_write", "has_suffix", "remove_leftovers"]
 
-# A temporary file of ``atomic_write``: the mark, then the eight characters of `tempfile.mkstemp`.
+# The name of a temporary file of ``atomic_write`` contains this mark, followed by the eight random
+# characters of `tempfile.mkstemp`.
 _MARK = "-lensmap-"
 _LEFTOVER = re.compile(rf"\..*{_MARK}[a-z0-9_]{{8}}(\..*)?")
 
@@ -35,7 +36,7 @@ def has_suffix(path: PathLike, suffixes: tuple[str, ...]) -> bool:
     Returns
     -------
     bool
-        True if it does.
+        True if the name ends in one of the suffixes.
     """
     return Path(path).name.lower().endswith(suffixes)
 
@@ -46,7 +47,7 @@ def atomic_write(path: PathLike, *, overwrite: bool = False) -> Iterator[Path]:
 
     After an interruption, ``path`` has either its old content or the complete new one. Only a
     killed process leaves a temporary file, see `remove_leftovers`. At the end of the block, the
-    file and its directory entry are flushed to the disk, and survive a power failure.
+    file and its directory entry are flushed to the disk, so that they survive a power failure.
 
     Parameters
     ----------
@@ -98,14 +99,14 @@ def atomic_write(path: PathLike, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: PathLike) -> list[str]:
-    """Remove the temporary files that killed processes left behind in ``atomic_write``.
+    """Remove the temporary files of ``atomic_write`` that killed processes left behind.
 
-    No process may be writing to the folder.
+    Call this only while no process is writing to the folder.
 
     Parameters
     ----------
     folder : path-like
-        The folder; folders in it are not searched.
+        The folder; its subfolders are not searched.
 
     Returns
     -------
@@ -119,7 +120,7 @@ def remove_leftovers(folder: PathLike) -> list[str]:
 
 
 def _sync_directory(folder):
-    """Flush a directory's entries to the disk, where the system can do that."""
+    """Flush a directory's entries to the disk, if the system supports it."""
     if os.name != "posix":
         return
     try:

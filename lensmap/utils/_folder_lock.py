@@ -22,16 +22,16 @@ _STALE = 600.0  # seconds without a heartbeat
 class FolderLock:
     """An exclusive lock file in a folder, with a heartbeat from a thread.
 
-    The lock of a dead process is replaced: at once if it ran on this machine (Linux only),
-    otherwise when its heartbeat is 10 minutes old.
+    The lock of a dead process is replaced: at once if the process ran on this machine (Linux
+    only), otherwise when its last heartbeat is 10 minutes old.
 
     Parameters
     ----------
     folder : path-like
         An existing folder.
     take_over : bool
-        Whether to replace the lock of a process that may be alive. That process stops at its next
-        `check`.
+        Whether to take over the folder of a run that was killed; a run that is still alive loses
+        it. The other run gets a RuntimeError in its next `check`.
 
     Raises
     ------
@@ -49,7 +49,8 @@ class FolderLock:
             self._remove(holder)
         self._remove_leftovers()
         self._stop = threading.Event()
-        # The thread holds no reference to the lock, which is released when it is collected.
+        # The thread holds no reference to this object, so that the lock is released when the
+        # object is garbage-collected.
         threading.Thread(
             target=_beat, args=(self._path, self._token, self._stop), daemon=True
         ).start()
@@ -58,8 +59,8 @@ class FolderLock:
         return self._path.with_name(f"{_NAME}-{self._token}-{purpose}")
 
     def _make(self):
-        """Try to create the lock file for this process; return whether that succeeded."""
-        # A hard link makes the lock visible only when its content is complete.
+        """Try to create the lock file for this process; return whether it was created."""
+        # The lock file is made as a hard link, so that other processes never see it incomplete.
         temporary, text = self._aside("new"), json.dumps({**_identity(), "token": self._token})
         temporary.write_text(text, encoding="utf-8")
         try:
@@ -77,7 +78,7 @@ class FolderLock:
         return True
 
     def _remove(self, holder):
-        """Remove a lock, unless another process has replaced it in the meantime."""
+        """Remove the lock of ``holder``, unless another process has replaced it meanwhile."""
         aside = self._aside("old")
         with suppress(FileNotFoundError):
             os.rename(self._path, aside)
@@ -182,13 +183,13 @@ def _holder(path):
 
 
 def _age(path):
-    """Return the time since the last heartbeat in seconds, by the clock of the file system."""
+    """Return the seconds since the last heartbeat, measured by the clock of the file system."""
     probe = path.with_name(f"{_NAME}-{uuid.uuid4().hex}-now")
     try:
         beat = path.stat().st_mtime
         probe.touch()
         return probe.stat().st_mtime - beat
-    except FileNotFoundError:  # it was released
+    except FileNotFoundError:  # the lock was released
         return float("inf")
     finally:
         probe.unlink(missing_ok=True)

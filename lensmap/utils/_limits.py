@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""CPUs and memory available to this process, by its affinity and control groups."""
+"""CPUs and memory available to this process, given its CPU affinity and control groups."""
 
 import math
 import os
@@ -18,8 +18,8 @@ def n_cpus():
     Returns
     -------
     int
-        The CPUs in the affinity mask, at most the quota of the control groups (rounded up), and at
-        least 1.
+        The number of CPUs in the affinity mask, or the CPU quota of the control groups (rounded
+        up) if that is smaller; at least 1.
     """
     try:
         count = len(os.sched_getaffinity(0))
@@ -34,8 +34,8 @@ def system_memory():
     Returns
     -------
     int or None
-        The physical memory or the limit of the control groups in bytes, whichever is smaller. None
-        if the system reports neither.
+        The physical memory or the memory limit of the control groups, whichever is smaller, in
+        bytes. None if the system reports neither.
     """
     limits = [int(text) for text in _group_values("memory", "memory.max", "memory.limit_in_bytes")
               if text.isdecimal()]
@@ -43,33 +43,34 @@ def system_memory():
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):  # Windows
         pass
-    # A group without a limit has about 2**63 in version 1.
+    # In version 1 of control groups, a value of about 2**63 means no limit.
     return min(limits, default=None)
 
 
-@lru_cache(maxsize=1)  # every Fourier transform needs it
+@lru_cache(maxsize=1)  # because every Fourier transform needs the quota
 def _cpu_quota():
-    """Return the lowest quota of the control groups in CPUs, rounded up; infinite without one."""
+    """Return the lowest CPU quota of the control groups, rounded up; infinite without a quota."""
     pairs = [text.split() for text in _group_values("cpu", "cpu.max", None)]
     pairs += zip(
         _group_values("cpu", None, "cpu.cfs_quota_us"),
         _group_values("cpu", None, "cpu.cfs_period_us"),
         strict=False,
     )
-    # No quota is "max" in version 2 and -1 in version 1.
+    # Without a quota, version 2 of control groups reports "max", and version 1 reports -1.
     quotas = [math.ceil(int(quota) / int(period)) for quota, period in pairs if quota.isdecimal()]
     return min(quotas, default=math.inf)
 
 
 def _group_values(controller, unified, legacy):
-    """Return the contents of a file in the control groups of this process and their parents.
+    """Read a file in each control group of this process and in all parent groups.
 
     Parameters
     ----------
     controller : str
-        The name of the controller in version 1.
+        The name of the controller in version 1 of control groups, such as ``"cpu"``.
     unified, legacy : str or None
-        The name of the file in version 2 and in version 1; None skips that version.
+        The name of the file in version 2 (unified) and in version 1 (legacy); None skips the
+        version.
     """
     texts = []
     for line in _read(_OWN_GROUPS).splitlines():
@@ -80,7 +81,7 @@ def _group_values(controller, unified, legacy):
             root, name = _CGROUPS / controller, legacy
         else:
             continue
-        # Inside a container, the group's own path may be invisible, and the root is the group.
+        # Inside a container, the group's path may be invisible; the root folder is then the group.
         group = root.joinpath(path.lstrip("/"))
         for folder in (group, *group.parents):
             texts.append(_read(folder / name).strip())

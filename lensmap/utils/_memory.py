@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Memory limits, checked before a computation that needs much memory."""
+"""Memory limits, which are checked before large computations."""
 
 import os
 import re
@@ -25,14 +25,14 @@ def memory_limit(limit: float | str | None = None) -> int | None:
     Parameters
     ----------
     limit : int, str or None
-        A number of bytes, or text such as ``"8 GiB"``. None uses the environment variable
-        ``LENSMAP_MEMORY_LIMIT`` or, without one, the memory of the machine or of the control group
-        (container, batch job).
+        A number of bytes, or text such as ``"8 GiB"``. If None, the environment variable
+        ``LENSMAP_MEMORY_LIMIT``; if that is not set, the memory of the machine or of the control
+        group (container, batch job).
 
     Returns
     -------
     int or None
-        The limit in bytes; None if the system reports none.
+        The limit in bytes; None if the system reports no limit.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def memory_limit(limit: float | str | None = None) -> int | None:
 
 
 def free_memory(limit: float | str | None = None) -> int | None:
-    """Return the memory that is left for new computations.
+    """Return the memory that is available for new computations.
 
     Parameters
     ----------
@@ -65,14 +65,15 @@ def free_memory(limit: float | str | None = None) -> int | None:
     Returns
     -------
     int or None
-        Bytes: the limit minus the memory that this process holds (on Linux); None without a limit.
+        The limit minus the memory that this process already uses (subtracted on Linux only), in
+        bytes; None without a limit.
     """
     limit = memory_limit(limit)
     return None if limit is None else limit - _held_memory()
 
 
 def _held_memory():
-    """Return the memory that this process holds, bytes; 0 where the system does not report it."""
+    """Return the memory that this process uses, in bytes; 0 if the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
@@ -83,23 +84,23 @@ def _held_memory():
 def check_memory(
     estimate: float, task: str, remedy: str, limit: float | str | None = None
 ) -> None:
-    """Raise MemoryError if a computation needs more memory than is left of the limit.
+    """Raise MemoryError if a computation needs more memory than is available.
 
     Parameters
     ----------
     estimate : float
-        The peak memory of the computation, bytes, without the memory that the process holds.
+        The additional peak memory of the computation, in bytes.
     task : str
-        The computation, as the subject of the message.
+        The name of the computation, as the subject of the error message.
     remedy : str
-        The advice at the end of the message.
+        The advice at the end of the error message.
     limit : int, str or None
         The memory limit, as for `memory_limit`.
 
     Raises
     ------
     MemoryError
-        If the estimate exceeds the limit.
+        If the estimate exceeds the available memory.
     """
     free = free_memory(limit)
     if free is not None and estimate > free:

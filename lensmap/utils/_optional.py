@@ -15,9 +15,10 @@ def import_optional(name: str, *, purpose: str, install: str) -> ModuleType:
     name : str
         The module to import.
     purpose : str
-        The feature that needs it, as the subject of the error message, such as ``"a plot"``.
+        The feature that needs the module, as the subject of the error message, such as
+        ``"a plot"``.
     install : str
-        The argument of ``pip install``.
+        The argument of ``pip install`` that installs the module.
 
     Returns
     -------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Base class of objects that are described by the parameters of their constructor."""
+"""Base class of objects that are fully described by the parameters of their constructor."""
 
 import inspect
 from typing import Any, Self
@@ -22,7 +22,7 @@ class Parametrized:
         Returns
         -------
         dict
-            Values of the parameters by name.
+            The value of each parameter, keyed by the parameter's name.
         """
         return {parameter.name: getattr(self, parameter.name) for parameter in self._signature()}
 
@@ -32,7 +32,7 @@ class Parametrized:
         Parameters
         ----------
         **changes
-            New values of parameters; the others keep theirs.
+            New values of parameters; the other parameters keep their values.
 
         Returns
         -------
@@ -42,6 +42,6 @@ class Parametrized:
         Raises
         ------
         TypeError
-            If the parameter does not exist.
+            If a parameter does not exist.
         """
         return type(self)(**{**self.get_params(), **changes})

@@ -26,18 +26,18 @@ def as_pool(executor, workers):
     executor : `concurrent.futures.Executor`, callable or None
         The executor, as for `run_tasks`.
     workers : int
-        The number of processes of lensmap's pool, for an ``executor`` of None.
+        The number of processes to start if ``executor`` is None.
 
     Returns
     -------
     object
-        A pool with the methods ``submit``, ``discard`` (of a broken executor) and ``close``, and
+        A pool with the methods ``submit``, ``discard`` (for a broken executor) and ``close``, and
         the attribute ``has_markers``.
 
     Raises
     ------
     TypeError
-        If the executor has another type.
+        If ``executor`` is of another type.
     """
     if executor is None:
         return _ProcessPool(workers)
@@ -77,7 +77,7 @@ class _GivenPool:
 
 
 class _MadePool(_GivenPool):
-    """An executor that a callable makes, and makes again when it breaks."""
+    """An executor made by a callable, which is called again when the executor breaks."""
 
     def __init__(self, make):
         super().__init__(None)
@@ -101,14 +101,14 @@ class _MadePool(_GivenPool):
 
 
 def _wait_for_end(futures):
-    """Wait until all futures are done or canceled, at most for ``_GRACE``."""
+    """Wait until all futures are done or canceled, but at most ``_GRACE`` seconds."""
     limit = time.monotonic() + _GRACE
     while not all(future.done() for future in futures) and time.monotonic() < limit:
         time.sleep(0.05)
 
 
 class _ProcessPool(_MadePool):
-    """A pool of spawned processes, because a forked process with threads may hang."""
+    """A pool of spawned processes; forked processes may hang if their parent has threads."""
 
     has_markers = True
 
@@ -120,8 +120,8 @@ class _ProcessPool(_MadePool):
         ))
 
     def submit(self, *arguments):
-        # An interrupt must not leave half-started processes. They inherit the blocked signals, so
-        # that this process alone handles Ctrl-C.
+        # Signals are blocked, so that an interrupt leaves no half-started process. New processes
+        # inherit the blocked signals, so that only this process handles Ctrl-C.
         with _signals_held():
             return super().submit(*arguments)
 

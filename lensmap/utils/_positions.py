@@ -25,17 +25,17 @@ def as_skycoord(
     name : str
         The parameter's name for the error message.
     scalar : bool
-        Whether exactly one position is required; otherwise the result has one axis.
+        Whether exactly one position is required. If False, the result is one-dimensional.
 
     Returns
     -------
     `~astropy.coordinates.SkyCoord`
-        One position, or ``(n,)``.
+        The positions, ``(n,)``; a single position if ``scalar`` is True.
 
     Raises
     ------
     TypeError
-        If ``positions`` is neither.
+        If ``positions`` is neither a SkyCoord nor a table.
     ValueError
         If a table lacks a column, a position is not finite, or ``scalar`` is True and the number of
         positions is not 1.
@@ -88,14 +88,14 @@ def unit_vectors(lon: ArrayLike, lat: ArrayLike, axis: int = -1) -> np.ndarray:
     Parameters
     ----------
     lon, lat : array_like
-        Longitudes and latitudes, degrees, of one shape.
+        Longitudes and latitudes in degrees, of the same shape.
     axis : int
         The axis of the result that holds the three components.
 
     Returns
     -------
     `numpy.ndarray`
-        The shape of ``lon`` with an axis of length 3 inserted at ``axis``.
+        The unit vectors, with the same shape as ``lon`` and one more axis of length 3 at ``axis``.
     """
     lon, lat = np.radians(lon), np.radians(lat)
     cos_lat = np.cos(lat)

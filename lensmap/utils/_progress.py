@@ -12,7 +12,7 @@ __all__ = ["track"]
 def track(
     iterable: Iterable, total: int, progress: ProgressLike = None, description: str = ""
 ) -> Iterator:
-    """Iterate while reporting progress.
+    """Iterate over items and report the progress.
 
     Parameters
     ----------
@@ -21,10 +21,10 @@ def track(
     total : int
         The number of items.
     progress : None, bool or callable
-        None or False is silent, True shows a bar on the standard error stream, and a callable
-        is called with ``(done, total)`` after each item.
+        If None or False, nothing is shown. True shows a progress bar on the standard error stream.
+        A callable is called as ``progress(done, total)`` after each item.
     description : str
-        The label of the bar.
+        The label of the progress bar.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def track(
     Raises
     ------
     TypeError
-        If ``progress`` is of another type; raised at the call, before the iteration begins.
+        If ``progress`` is of another type. The error is raised before the iteration begins.
     """
     if progress is None or progress is False:
         return iter(iterable)

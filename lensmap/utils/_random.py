@@ -14,8 +14,9 @@ def as_generator(rng: RNGLike) -> np.random.Generator:
     Parameters
     ----------
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        None takes fresh entropy in each call. A generator continues from its state. An int or a
-        seed sequence starts anew; the sequence itself is not changed.
+        The seed or generator. None draws a new seed in each call. A generator continues from its
+        current state. An int or a seed sequence gives the same random numbers in each call; the
+        seed sequence itself is not changed.
 
     Returns
     -------
@@ -28,7 +29,7 @@ def as_generator(rng: RNGLike) -> np.random.Generator:
         If ``rng`` is of another type or negative.
     """
     if isinstance(rng, np.random.SeedSequence):
-        # A sequence counts the children that it spawned; a copy starts at the first one.
+        # A seed sequence counts the children that it has spawned; the copy starts at zero again.
         rng = np.random.SeedSequence(rng.entropy, spawn_key=rng.spawn_key)
     return np.random.default_rng(rng)
 
@@ -39,15 +40,15 @@ def seeded_generator(rng: RNGLike) -> tuple[np.random.Generator, dict[str, int]]
     Parameters
     ----------
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        As for ``as_generator``; None draws a seed.
+        The seed or generator, as for ``as_generator``. None draws a new seed in each call.
 
     Returns
     -------
     generator : `numpy.random.Generator`
         The generator.
     meta : dict
-        ``{"seed": int}`` for the meta of a result; empty for a seed sequence or a generator, which
-        no single number reproduces.
+        ``{"seed": int}`` for the meta of a result. Empty if ``rng`` is a seed sequence or a
+        generator, because no single number reproduces these.
     """
     if rng is None:
         rng = int(np.random.default_rng().integers(2**62))

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Record files: arrays, text and tables under nested names, with a stamp of their origin."""
+"""Record files: npz files of named arrays, text and tables, with a stamp of their origin."""
 
 import json
 import zipfile
@@ -27,9 +27,9 @@ def write_record(path, record, stamp):
     path : path-like
         The file, which is replaced if it exists.
     record : dict
-        Arrays, text, tables, or dicts of these, by names without "/".
+        From names (without "/") to arrays, text, tables, or dicts of these.
     stamp : dict
-        The origin of the record, of types that JSON can hold.
+        Values that identify the run that made the record, of types that JSON can hold.
 
     Raises
     ------
@@ -55,12 +55,12 @@ def read_stamp(path):
     Returns
     -------
     dict or None
-        The stamp; None if an npz file has none.
+        The stamp; None if the npz file has no stamp.
 
     Raises
     ------
     OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
-        If the file is incomplete or not an npz file, see `UNREADABLE`.
+        If the file is incomplete or not an npz file. `UNREADABLE` holds these errors.
     """
     with _open(path) as file:
         return _stamp_of(file)
@@ -77,12 +77,12 @@ def read_record(path):
     Returns
     -------
     dict
-        The record; text as arrays of text, tables as `~astropy.table.QTable`.
+        The record, with text as string arrays and tables as `~astropy.table.QTable`.
 
     Raises
     ------
     OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
-        If the file is incomplete or not an npz file, see `UNREADABLE`.
+        If the file is incomplete or not an npz file. `UNREADABLE` holds these errors.
     """
     with _open(path) as file:
         tables = (_stamp_of(file) or {}).get("tables", {})
@@ -102,7 +102,7 @@ def read_record(path):
 
 @contextmanager
 def _open(path):
-    # numpy leaves a stream that it opened itself open if the file is incomplete.
+    # If the file is incomplete, numpy does not close a stream that it has opened itself.
     with open(path, "rb") as stream:
         file = np.load(stream, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):
@@ -149,7 +149,7 @@ def _unit(name):
 
 
 def _parent(record, key):
-    """Return the innermost dict of a key with "/" between the names, created if missing."""
+    """Return the dict that holds the last name of a key such as "a/b/c"; create missing dicts."""
     for name in key.split("/")[:-1]:
         record = record.setdefault(name, {})
     return record

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`RunFolder`: settings and finished items of a run, which the same call resumes."""
+"""`RunFolder`: a folder with the finished items of a run, from which the same call resumes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ _ALL_RECORDS = f"{_DATA}/**/[0-9]*.npz"
 
 
 class RunFolder:
-    """A folder with the finished items of a run, which the same call resumes.
+    """A folder with the settings and finished items of a run, from which the same call resumes.
 
     ``settings.json`` holds the settings, the versions of the schema and of the algorithm, and the
-    version of lensmap. A run with equal settings, schema and algorithm resumes; for any other, an
-    error lists the differences. One run at a time holds the folder, until `close`, the end of a
-    ``with`` block or of the process. The folder ``data`` has the records of items; a run may write
-    further files (products) beside it. All files are written atomically.
+    version of lensmap. A run with the same settings, schema and algorithm resumes; for any other
+    run, an error lists the differences. Only one run at a time can hold the folder. The run
+    releases the folder in `close`, at the end of a ``with`` block, or when the process ends. The
+    subfolder ``data`` holds the records of the items; a run may write further files (products)
+    next to this subfolder. All files are written atomically.
 
     Parameters
     ----------
@@ -43,19 +44,21 @@ class RunFolder:
     schema : int
         The version of the format of the files.
     kind : str
-        The kind of the run, a noun for messages, such as ``"validation"``.
+        The kind of run, as a noun for messages, such as ``"validation"``.
     algorithm : int
-        The version of the algorithm, which changes when the same settings give different numbers.
+        The version of the algorithm, increased when the same settings give different numbers.
     addable : collection of str
-        Settings that a later run may extend: dicts by new keys, lists at their end, numbers upward.
+        Names of settings that a later run may extend: dicts by new keys, lists by new elements at
+        the end, numbers by larger values.
     fillable : collection of str
-        Settings that may be empty at first and set by a later run.
+        Names of settings that may be empty at first and set by a later run.
     products : collection of str
-        Glob patterns of the names of the products, such as ``"field_*"``.
+        Glob patterns for the file names of the products, such as ``"field_*"``.
     take_over : bool
-        Whether to take the folder from another run, which has died.
+        Whether to take over the folder of a run that was killed; a run that is still alive loses
+        it.
     overwrite : bool
-        Whether to remove records and products of an earlier run of the same kind.
+        Whether to remove the records and products of an earlier run of the same kind.
     remedy : str
         The advice in errors about other settings or another algorithm.
     version : str
@@ -66,7 +69,7 @@ class RunFolder:
     path : `pathlib.Path`
         The folder.
     settings : dict
-        The plain settings, with the additions of earlier runs.
+        The settings as plain values, including the additions of earlier runs.
     version : str
         The version of lensmap that created the folder.
 
@@ -75,8 +78,8 @@ class RunFolder:
     NotADirectoryError
         If ``path`` is a file.
     ValueError
-        If the folder holds a run with other settings, schema or algorithm, or files of other
-        origin; or if it is an object store.
+        If the folder holds a run with other settings, schema or algorithm, or items without
+        settings; or if ``path`` is the address of an object store.
     RuntimeError
         If another run holds the folder.
 
@@ -130,12 +133,12 @@ class RunFolder:
         schema : int
             The version of the format of the files.
         kind : str
-            The kind of the run.
+            The kind of run.
 
         Returns
         -------
         RunFolder
-            A read-only folder.
+            The folder, open for reading only.
 
         Raises
         ------
@@ -194,7 +197,7 @@ class RunFolder:
             self._file.write(self.settings, self.version)
 
     def _check_empty(self):
-        """Raise ValueError for a folder with items but without settings."""
+        """Raise ValueError if the folder holds items but no settings."""
         patterns = (*self._products, _ALL_RECORDS)
         foreign = sorted(path.name for pattern in patterns for path in self.path.glob(pattern))
         if foreign:
@@ -230,7 +233,7 @@ class RunFolder:
 
     @property
     def _stamp(self):
-        """The stamp of the records of this run: settings, algorithm and version."""
+        """The stamp of this run's records: a hash of the settings, and the versions."""
         fixed = {name: value for name, value in self.settings.items()
                  if name not in self._open_settings}
         text = json.dumps([self._kind, self._file.schema, fixed], sort_keys=True)
@@ -238,34 +241,34 @@ class RunFolder:
                 "algorithm": self._algorithm, "lensmap": __version__}
 
     def numbers(self, part: str = "") -> list[int]:
-        """Return the numbers of the records of a part.
+        """Return the numbers of the items that have a record.
 
         Parameters
         ----------
         part : str
-            The part of the run.
+            The part of the run, a subfolder of ``data``; empty for ``data`` itself.
 
         Returns
         -------
         list of int
-            The numbers, in rising order.
+            The numbers of the items, in increasing order.
         """
         return sorted(int(path.stem) for path in self._records(part))
 
     def missing(self, n: int, part: str = "") -> list[int]:
-        """Return the numbers below ``n`` that have no record.
+        """Return the numbers of the items that have no readable record.
 
         Parameters
         ----------
         n : int
-            The number of items.
+            The number of items, which are numbered from 0.
         part : str
-            The part of the run.
+            The part of the run, a subfolder of ``data``; empty for ``data`` itself.
 
         Returns
         -------
         list of int
-            The numbers, in rising order.
+            The numbers of the items, in increasing order.
 
         Raises
         ------
@@ -317,9 +320,9 @@ class RunFolder:
         number : int
             The number of the item.
         record : dict
-            Arrays, text, `~astropy.table.Table`, or dicts of these, by name.
+            From names to arrays, text, `~astropy.table.Table`, or dicts of these.
         part : str
-            The part of the run.
+            The part of the run, a subfolder of ``data``; empty for ``data`` itself.
 
         Raises
         ------
@@ -339,12 +342,12 @@ class RunFolder:
         number : int
             The number of the item.
         part : str
-            The part of the run.
+            The part of the run, a subfolder of ``data``; empty for ``data`` itself.
 
         Returns
         -------
         dict
-            The record; text as arrays of text, tables as `~astropy.table.QTable`.
+            The record, with text as string arrays and tables as `~astropy.table.QTable`.
 
         Raises
         ------
@@ -370,12 +373,12 @@ class RunFolder:
         Parameters
         ----------
         name : str
-            The name of the notes.
+            The name of the notes, and of their file in ``data``.
 
         Returns
         -------
         dict
-            The values; empty if there are none.
+            The values; empty if there are no notes of this name.
         """
         path = self.path / _DATA / f"{name}.json"
         try:
@@ -391,7 +394,7 @@ class RunFolder:
         Parameters
         ----------
         name : str
-            The name of the notes.
+            The name of the notes, and of their file in ``data``.
         values : dict
             The values, of types that JSON can hold.
 
@@ -414,15 +417,15 @@ class RunFolder:
     def missing_files(
         self, names: Sequence[str], n: int, check: Callable[[Path], object]
     ) -> list[int]:
-        """Return the numbers below ``n`` that lack a product.
+        """Return the numbers of the items that lack a product.
 
         Parameters
         ----------
         names : list of str
-            The names of the products of one item as format strings of its number, such as
-            ``"field_{:04d}.fits"``.
+            The file names of the products of one item, as format strings for the item's number,
+            such as ``"field_{:04d}.fits"``.
         n : int
-            The number of items.
+            The number of items, which are numbered from 0.
         check : callable
             Called with the path of each product; it raises OSError or ValueError for a product
             that cannot be read.
@@ -430,7 +433,7 @@ class RunFolder:
         Returns
         -------
         list of int
-            The numbers, in rising order.
+            The numbers of the items, in increasing order.
 
         Raises
         ------

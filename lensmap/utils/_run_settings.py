@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Plain settings of runs: files, comparison, extension and messages."""
+"""The settings of runs as plain values: their file, their comparison and their extension."""
 
 import json
 import numbers
@@ -14,7 +14,7 @@ __all__ = ["SettingsFile", "differences", "merged", "write_json"]
 
 _NAME = "settings.json"
 
-_MAX_CHARACTERS = 60  # of a value in a message
+_MAX_CHARACTERS = 60  # of a setting's value in a message
 
 _MISSING = "nothing"
 
@@ -29,7 +29,7 @@ class SettingsFile:
     folder : `pathlib.Path`
         The folder.
     kind : str
-        The kind of the run.
+        The kind of run.
     schema : int
         The version of the format of the files.
     algorithm : int
@@ -81,7 +81,7 @@ class SettingsFile:
         Parameters
         ----------
         settings : dict
-            Plain settings.
+            The settings as plain values.
         version : str
             The version of lensmap.
         """
@@ -89,12 +89,12 @@ class SettingsFile:
         write_json(self.path, {**head, "lensmap": version, "settings": settings})
 
     def check_kind(self, stored):
-        """Check the kind of a run.
+        """Check that the stored run is of this kind.
 
         Parameters
         ----------
         stored : dict
-            The result of `read`.
+            The content of the file, as returned by `read`.
 
         Raises
         ------
@@ -107,12 +107,12 @@ class SettingsFile:
             )
 
     def check_schema(self, stored):
-        """Check the schema of a run.
+        """Check that the stored run has this schema.
 
         Parameters
         ----------
         stored : dict
-            The result of `read`.
+            The content of the file, as returned by `read`.
 
         Raises
         ------
@@ -129,26 +129,26 @@ class SettingsFile:
         return f"the {self._kind} in {self._folder!r} was made by lensmap {stored['lensmap']}"
 
     def compared(self, stored, requested, addable, fillable):
-        """Compare the settings of a run that resumes with the stored ones.
+        """Compare the settings of a resuming run with the stored settings.
 
         Parameters
         ----------
         stored : dict
-            The result of `read`.
+            The content of the file, as returned by `read`.
         requested : dict
-            The plain settings of the run.
+            The settings of the resuming run, as plain values.
         addable, fillable : collection of str
-            Settings that may be extended or set later, as for `RunFolder`.
+            Names of settings that a later run may extend or set, as for `RunFolder`.
 
         Returns
         -------
         dict
-            The stored settings with the additions of the run.
+            The stored settings, including the additions of the resuming run.
 
         Raises
         ------
         ValueError
-            If the run is of another kind, schema or algorithm, or has other settings.
+            If the stored run is of another kind, schema or algorithm, or has other settings.
         """
         self.check_kind(stored)
         self.check_schema(stored)
@@ -172,14 +172,14 @@ def merged(stored, requested, addable, fillable):
     Parameters
     ----------
     stored, requested : dict
-        Plain settings of the folder and of the later run.
+        The settings in the folder and those of the later run, as plain values.
     addable, fillable : collection of str
-        Settings that may be extended or set later, as for `RunFolder`.
+        Names of settings that a later run may extend or set, as for `RunFolder`.
 
     Returns
     -------
     dict
-        The stored settings, extended by the requested ones.
+        The stored settings, extended by the requested settings where this is allowed.
     """
     result = dict(stored)
     for name in (*addable, *fillable):
@@ -202,14 +202,14 @@ def _is_number(value):
 
 
 def differences(before, now, prefix=""):
-    """Describe the differences between two plain settings.
+    """Describe the differences between the settings of two runs.
 
     Parameters
     ----------
     before, now : dict
-        Plain settings.
+        The earlier and the present settings, as plain values.
     prefix : str
-        The name of the setting that contains them, with a dot; empty at the top level.
+        The name of the enclosing setting, followed by a dot; empty at the top level.
 
     Returns
     -------
@@ -227,7 +227,7 @@ def differences(before, now, prefix=""):
             lines += differences(one, other, f"{prefix}{name}.")
             continue
         short, unit = _split_unit(name)
-        # A placeholder, which the command line shows as its option.
+        # The name is a placeholder, which the command line replaces by its option.
         whole = prefix + short if prefix or not _PARAMETER.fullmatch(short) else f"{{{short}}}"
         old, new = _format_value(one, unit), _format_value(other, unit)
         lines.append(f"{whole} was {old} and is now {new}")
@@ -235,7 +235,7 @@ def differences(before, now, prefix=""):
 
 
 def _by_number(value, other):
-    """Return a list of objects as a dict by index if ``other`` is a list of the same length."""
+    """Convert a list of dicts to a dict keyed by index if ``other`` is a list of equal length."""
     both = isinstance(value, list) and isinstance(other, list) and len(value) == len(other)
     if both and any(isinstance(item, dict) for item in (*value, *other)):
         return {str(i): item for i, item in enumerate(value)}
@@ -243,7 +243,7 @@ def _by_number(value, other):
 
 
 def _title(value):
-    """Return the name and the class of an object stored as a dict."""
+    """Return the name and the class of an object that is stored as a dict."""
     return value.get("name"), value.get("class")
 
 
@@ -274,10 +274,10 @@ def write_json(path, values):
     path : path-like
         The file, which is replaced if it exists.
     values : object
-        Plain values.
+        Values of types that JSON can hold.
     """
     text = json.dumps(values, indent=1)
-    # JSON strings contain no line breaks, so that the pattern matches lists only.
+    # JSON strings contain no line breaks, so the pattern matches only lists.
     text = re.sub(
         r"\[\n[^][{}\"]*\]", lambda match: json.dumps(json.loads(match[0])), text
     )

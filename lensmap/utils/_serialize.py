@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Conversion of settings to plain values in fixed units, with the unit in the name."""
+"""Conversion of settings to plain values in fixed units, which are part of the names."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _UNITS = (
 #: this ending are durations.)
 UNIT_SUFFIXES = sorted((name for _, name in _UNITS if name not in (None, "s")), key=len)[::-1]
 
-# Conversions of units agree to about 1e-15.
+# The significant digits of stored numbers; unit conversions agree to about 1e-15.
 _DIGITS = 13
 
 
@@ -44,8 +44,8 @@ def to_plain(value):
     Parameters
     ----------
     value : object
-        A number, string, array, quantity, position, path, mapping, sequence, cosmology, function of
-        a module, dataclass or an object with ``get_params``.
+        A number, string, array, quantity, position, path, mapping, sequence, cosmology, dataclass,
+        module-level function, or object with ``get_params``.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def _in_fixed_unit(quantity):
 
 
 def _rounded(numbers):
-    """Return numbers rounded to digits that do not depend on unit conversions."""
+    """Round numbers to the significant digits that survive a unit conversion unchanged."""
     numbers = np.asarray(numbers, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.abs(numbers))))
@@ -109,7 +109,7 @@ def _plain_array(array):
 
 
 def _plain_position(position):
-    """Return ICRS coordinates in degrees, rounded to a third of a micro-arcsecond."""
+    """Return ICRS coordinates in degrees, rounded to 1e-10 deg (0.36 micro-arcseconds)."""
     ra, dec = np.round([position.icrs.ra.deg, position.icrs.dec.deg], 10)
     return {"ra_deg": to_plain(ra), "dec_deg": to_plain(dec)}
 

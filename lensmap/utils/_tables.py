@@ -11,23 +11,23 @@ __all__ = ["set_formats"]
 def set_formats(table: Table, formats: Mapping[str, str], *, others: str | None = None) -> Table:
     """Set the display formats of a table's columns in place; values are unchanged.
 
-    Slices, stacks, ECSV and FITS files keep the formats and all digits. astropy writes plain text,
-    such as CSV, with the displayed digits.
+    Slices and stacks of the table keep the formats and all digits, and so do ECSV and FITS files.
+    In plain-text formats such as CSV, astropy writes only the displayed digits.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
         The table.
     formats : dict
-        Format specifications by column names, such as ``{"ra dec": ".5f"}``; names are separated by
-        spaces. Names that the table lacks are ignored.
+        From column names to formats, such as ``{"ra dec": ".5f"}``; a key may hold several names
+        separated by spaces. Names that the table lacks are ignored.
     others : str or None
-        The format of all other floating-point columns; None leaves them unchanged.
+        The format of all other floating-point columns. If None, their formats are unchanged.
 
     Returns
     -------
     `~astropy.table.Table`
-        ``table``.
+        The same table.
     """
     format_of = {name: text for names, text in formats.items() for name in names.split()}
     for name in table.colnames:

@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Threads for work that releases the interpreter lock: wcslib, loops of numpy, FFTs.
+"""Threads for work that releases Python's interpreter lock: wcslib, loops of numpy, FFTs.
 
-Importing this module loads neither numpy nor astropy, whose threads it limits.
+This module imports neither numpy nor astropy, because their thread limits must be set before.
 """
 
 import os
@@ -12,31 +12,32 @@ from lensmap.utils._limits import n_cpus
 
 __all__ = ["chunk_slices", "limit_threads", "n_threads", "thread_map"]
 
-# An environment variable, so that processes that this one starts inherit the limit.
+# The limit is an environment variable, so that child processes inherit it.
 _VARIABLE = "LENSMAP_THREADS"
 
-# The thread pools of the libraries that numpy, scipy, TensorFlow and others bring along.
+# Variables that limit the thread pools of libraries under numpy, scipy, TensorFlow and others.
 _OTHER_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
 )
 
-# Fewer elements than this take less time than the start of a thread.
+# Starting a thread takes longer than processing fewer elements than this.
 _MIN_ELEMENTS = 50_000
 
 
 def n_threads(size: int | None = None) -> int:
-    """Return the number of threads that pay for an amount of work.
+    """Return the number of threads worth using for an amount of work.
 
     Parameters
     ----------
     size : int or None
-        The number of elements to work on; None returns all threads that the process may use.
+        The number of array elements to process. If None, all available threads are returned.
 
     Returns
     -------
     int
-        At least 1, and at most the CPUs of the process and the limit of `limit_threads`.
+        1 for fewer than 50 000 elements. Otherwise the number of CPUs that this process may use,
+        or the limit set by `limit_threads` if that is smaller.
     """
     if size is not None and size < _MIN_ELEMENTS:
         return 1
@@ -51,15 +52,15 @@ def n_threads(size: int | None = None) -> int:
 
 
 def limit_threads(number: int) -> None:
-    """Limit the threads of this process, and of processes that it starts later.
+    """Limit the number of threads of this process and of processes that it starts later.
 
-    Libraries read their limits when they are loaded (BLAS) or first used (TensorFlow): those that
-    already run keep their threads.
+    Libraries read the limit only once, when they are loaded (BLAS) or first used (TensorFlow).
+    Later limits do not change them.
 
     Parameters
     ----------
     number : int
-        The largest number of threads of one piece of work.
+        The largest number of threads.
     """
     for name in (_VARIABLE, *_OTHER_VARIABLES):
         os.environ[name] = str(number)
@@ -71,11 +72,11 @@ def thread_map(function: Callable, items: Iterable, size: int | None = None) -> 
     Parameters
     ----------
     function : callable
-        The function of one item.
+        Called as ``function(item)``.
     items : iterable
         The items.
     size : int or None
-        The number of array elements that one call works on, as for ``n_threads``.
+        The number of array elements that one call processes, as for ``n_threads``.
 
     Returns
     -------
@@ -103,6 +104,6 @@ def chunk_slices(n: int, size: int) -> list[slice]:
     Returns
     -------
     list of slice
-        Empty for ``n`` of 0.
+        The slices, in order; an empty list if ``n`` is 0.
     """
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Checks of arguments, whose errors name the parameter, the allowed values and the given one."""
+"""Checks of arguments; errors name the parameter, the allowed values and the given value."""
 
 import numbers
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ __all__ = [
 def check_angle(
     value: Any, name: str, *, allow_none: bool = False, allow_zero: bool = False
 ) -> Any:
-    """Return an angle as a scalar Quantity; bare numbers are an error.
+    """Check an angle and return it as a scalar Quantity; numbers without a unit are an error.
 
     Parameters
     ----------
@@ -36,21 +36,21 @@ def check_angle(
     name : str
         The parameter's name for the error message.
     allow_none : bool
-        Whether None is allowed; it is then returned.
+        Whether None is allowed, and returned unchanged.
     allow_zero : bool
-        Whether 0 is allowed. Negative angles are always refused.
+        Whether an angle of 0 is allowed. Negative angles are never allowed.
 
     Returns
     -------
     `~astropy.units.Quantity` or None
-        The angle in its own unit.
+        The angle, in the unit in which it was given.
 
     Raises
     ------
     TypeError
-        If it is a bare number or not an angle.
+        If ``value`` is a number without a unit, or not an angle.
     ValueError
-        If it is not a scalar, not finite, negative, or 0 without ``allow_zero``.
+        If the angle is not a scalar, not finite, negative, or 0 without ``allow_zero``.
     """
     if value is None and allow_none:
         return None
@@ -90,7 +90,7 @@ def check_choice(value: Any, name: str, choices: Iterable) -> Any:
     Raises
     ------
     ValueError
-        If it is not one of them.
+        If ``value`` is not one of the choices.
     """
     # The type is tested first, because comparing an array with a string is elementwise.
     if not (value is None or isinstance(value, (str, bool, numbers.Number))) or (
@@ -102,7 +102,7 @@ def check_choice(value: Any, name: str, choices: Iterable) -> Any:
 
 
 def check_count(value: Any, name: str, *, minimum: int = 0) -> int:
-    """Return a whole number of at least ``minimum``.
+    """Return ``value`` as an int if it is a whole number of at least ``minimum``.
 
     Parameters
     ----------
@@ -121,9 +121,9 @@ def check_count(value: Any, name: str, *, minimum: int = 0) -> int:
     Raises
     ------
     TypeError
-        If it is not a whole number.
+        If ``value`` is not a whole number.
     ValueError
-        If it is below ``minimum``.
+        If ``value`` is below ``minimum``.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise ParameterTypeError(name, "a whole number", repr(value))
@@ -135,7 +135,7 @@ def check_count(value: Any, name: str, *, minimum: int = 0) -> int:
 def check_number(
     value: Any, name: str, allowed: str, *, low: float = -np.inf, high: float = np.inf
 ) -> float:
-    """Return a finite number in a range.
+    """Return ``value`` if it is a finite number in a range.
 
     Parameters
     ----------
@@ -156,9 +156,9 @@ def check_number(
     Raises
     ------
     TypeError
-        If it is not a real number.
+        If ``value`` is not a real number.
     ValueError
-        If it is not finite or out of the range.
+        If ``value`` is not finite or outside the range.
     """
     number: Any = value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -171,7 +171,7 @@ def check_number(
 def check_rising(
     values: ArrayLike, name: str, allowed: str = "at least two rising edges", given: Any = None
 ) -> np.ndarray:
-    """Return at least two strictly increasing numbers as an array.
+    """Check that there are at least two, strictly increasing numbers, and return them as an array.
 
     Parameters
     ----------
@@ -182,17 +182,17 @@ def check_rising(
     allowed : str
         The allowed values in words for the error message.
     given : object
-        The value to show in the error message; None shows ``values``.
+        The value to show in the error message. If None, ``values``.
 
     Returns
     -------
     `numpy.ndarray`
-        Float, ``(n,)``.
+        The numbers as floats, ``(n,)``.
 
     Raises
     ------
     ValueError
-        If they do not increase, or there are fewer than two.
+        If the numbers do not increase, or there are fewer than two.
     """
     array = np.asarray(values, dtype=float)
     if array.ndim != 1 or len(array) < 2 or not np.all(np.diff(array) > 0):
@@ -201,7 +201,7 @@ def check_rising(
 
 
 def check_celestial_wcs(wcs: Any, name: str = "wcs", *, need_shape: bool = True) -> WCS:
-    """Return a two-dimensional celestial WCS with its array shape.
+    """Return ``wcs`` if it is a two-dimensional celestial WCS, by default with an array shape.
 
     Parameters
     ----------
@@ -220,9 +220,9 @@ def check_celestial_wcs(wcs: Any, name: str = "wcs", *, need_shape: bool = True)
     Raises
     ------
     TypeError
-        If it is not a WCS.
+        If ``wcs`` is not a WCS.
     ValueError
-        If it is not two-dimensional, not celestial, or lacks a required shape.
+        If ``wcs`` is not two-dimensional, not celestial, or lacks a required shape.
     """
     if not isinstance(wcs, WCS):
         raise ParameterTypeError(name, "an astropy.wcs.WCS", type(wcs).__name__)
@@ -248,14 +248,14 @@ def check_celestial_wcs(wcs: Any, name: str = "wcs", *, need_shape: bool = True)
 
 
 def match_name(names, name):
-    """Return the spelling of a name in a registry.
+    """Return the registered spelling of a name.
 
     Parameters
     ----------
     names : iterable of str
         The registered names.
     name : object
-        The given name; hyphens and underscores are equal.
+        The given name; hyphens and underscores are equivalent.
 
     Returns
     -------
@@ -270,14 +270,14 @@ def match_name(names, name):
 
 
 def look_up(registry, name, kind):
-    """Return the entry of a registry.
+    """Return the entry of a registry for a name.
 
     Parameters
     ----------
     registry : dict
         From names to entries.
     name : str
-        The given name; hyphens and underscores are equal.
+        The given name; hyphens and underscores are equivalent.
     kind : str
         The kind of entry for the error message, such as ``"survey preset"``.
 

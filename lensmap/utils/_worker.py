@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Workers of `run_tasks`, which load the specification once and run tasks."""
+"""Workers of `run_tasks`: each loads the function and the shared argument once, and runs tasks."""
 
 import errno
 import hashlib
@@ -21,11 +21,11 @@ __all__ = ["Reply", "UnusableWorkerError", "begin_worker", "run_here", "run_task
 # Packages whose version may change the results.
 _PACKAGES = ("lensmap", "numpy", "scipy", "astropy", "keras")
 
-_kept = threading.local()  # the specification of each thread that works
+_kept = threading.local()  # the specification that each worker thread has loaded
 
 
 class UnusableWorkerError(RuntimeError):
-    """A worker that cannot run any task."""
+    """An error of a worker that cannot run any task."""
 
 
 class Reply(NamedTuple):
@@ -34,7 +34,7 @@ class Reply(NamedTuple):
     Attributes
     ----------
     value : object
-        The result of the function; None if it failed.
+        The return value of the function; None if the function failed.
     error : Exception or None
         The error, with the traceback of the worker as a note; None if the attempt succeeded.
     disk_is_full : bool
@@ -50,7 +50,7 @@ class Reply(NamedTuple):
 
 
 def specify(function, shared):
-    """Return the pickled specification of tasks.
+    """Pickle the function and the shared argument of tasks, the specification.
 
     Parameters
     ----------
@@ -62,7 +62,8 @@ def specify(function, shared):
     Returns
     -------
     bytes
-        The specification, with the versions of packages, which workers check first.
+        The pickled specification, with the versions of packages, which workers compare with their
+        own versions.
 
     Raises
     ------
@@ -104,29 +105,29 @@ def begin_worker(threads):
 
 
 def _end_with_parent():
-    """Terminate this process when its parent dies, since it would wait for tasks forever."""
+    """Terminate this process when its parent dies; otherwise it would wait for tasks forever."""
     parent_process().join()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run_task(source, digest, marker, item):
-    """Attempt a task.
+    """Run one attempt at a task in a worker.
 
     Parameters
     ----------
     source : bytes or str
-        The specification, or the path of its file.
+        The specification as returned by `specify`, or the path of a file that holds it.
     digest : str
         The SHA-256 digest of the specification.
     marker : str or None
-        The path of a file that exists while the task runs.
+        The path of a file that exists while the task runs; None makes no such file.
     item : object
         The item of the task.
 
     Returns
     -------
     Reply
-        The result.
+        The result of the attempt.
 
     Raises
     ------
@@ -145,7 +146,7 @@ def run_task(source, digest, marker, item):
 
 
 def run_here(function, shared, item):
-    """Attempt a task in this process.
+    """Run one attempt at a task in this process.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def run_here(function, shared, item):
     Returns
     -------
     Reply
-        The result.
+        The result of the attempt.
     """
     start = time.perf_counter()
     value = problem = None
