@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Types of arguments and protocols, for annotations."""
+"""Type aliases of arguments, for annotations."""
 
 from lensmap._lazy import lazy_exports
 

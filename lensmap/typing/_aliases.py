@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Names for the kinds of arguments that many functions take."""
+"""Type aliases for arguments that many functions take."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -36,38 +36,40 @@ __all__ = [
     "SeedLike",
 ]
 
-#: An angle with its unit, ``0.6 * u.arcmin`` or ``"0.6 arcmin"``.
+#: An angle with its unit, such as ``0.6 * u.arcmin`` or ``"0.6 arcmin"``.
 AngleLike: TypeAlias = u.Quantity | str
 
 #: A table of galaxies with lensmap's column names, or a `~lensmap.ShearCatalog`.
 CatalogLike: TypeAlias = Union["ShearCatalog", "Table"]
 
-#: An astropy cosmology, the name of one, or None for lensmap's default.
+#: An astropy cosmology, its name, or None for lensmap's default cosmology.
 CosmologyLike: TypeAlias = Union["FLRW", str, None]
 
-#: A map, or its values, ``(ny, nx)``.
+#: A convergence map, or an array of its values, ``(ny, nx)``.
 MapLike: TypeAlias = Union["ConvergenceMap", np.ndarray]
 
-#: A mask: boolean array, regions, image with its WCS, MOC, star holes, file, or a list of these.
+#: A mask: boolean array, regions, image with its WCS, MOC, table of star holes, file, or a list of
+#: these.
 MaskLike: TypeAlias = Union[
     "SkyMask", np.ndarray, "Region", "Regions", "NDData", "PrimaryHDU", "ImageHDU", "CompImageHDU",
     "MOC", "Table", str, os.PathLike, Sequence[object],
 ]
 
-#: The name of a file or folder.
+#: The path of a file or folder.
 PathLike: TypeAlias = str | os.PathLike
 
 #: Positions on the sky, or a table with columns ``ra`` and ``dec`` in degrees.
 PositionLike: TypeAlias = Union["SkyCoord", "Table", Mapping[str, object], Sequence[object]]
 
-#: Progress: None or False is silent, True shows a bar, a callable gets ``(done, total)``.
+#: Progress reports: True shows a progress bar, a callable is called with ``(done, total)``, and
+#: None or False shows nothing.
 ProgressLike: TypeAlias = bool | Callable[[int, int], object] | None
 
-#: A source of random numbers for a function; None is different in each call.
+#: A seed or generator of random numbers; None draws a new seed in each call.
 RNGLike: TypeAlias = int | np.random.SeedSequence | np.random.Generator | None
 
-#: The redshift of all sources, or their distribution.
+#: One redshift for all sources, or the redshift distribution of the sources.
 RedshiftLike: TypeAlias = Union[float, "SourceRedshifts"]
 
-#: The seed of an estimator.
+#: The seed of the random numbers of an estimator.
 SeedLike: TypeAlias = int | np.random.SeedSequence
