@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`simulate_fields`: series of fields in files, which can be extended and resumed."""
+"""`simulate_fields`: write a series of fields to files; later calls resume or extend the series."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def simulate_fields(
     progress: ProgressLike = None,
     take_over: bool = False,
 ) -> list[Path]:
-    """Draw a series of fields into files of a folder.
+    """Draw a series of fields, and write them to files in a folder.
 
     The same call resumes an interrupted run, and a call with a larger ``n_fields`` extends the
     series. ``settings.json`` in the folder holds the parameters of the model.
@@ -64,12 +64,13 @@ def simulate_fields(
     progress : None, bool or callable
         Progress reports, as for ``lensmap.utils.track``.
     take_over : bool
-        Whether to take the folder from another run, which has died.
+        Whether to take over the folder of a run that was killed; a run that is still alive loses
+        it.
 
     Returns
     -------
     list of `pathlib.Path`
-        The files, ordered by field and source redshift: ``field_0000.fits``, or
+        The paths of the files, ordered by field and source redshift: ``field_0000.fits``, or
         ``field_0000_z1.0.fits`` for a model with several source redshifts.
 
     Raises
@@ -78,7 +79,8 @@ def simulate_fields(
         If a parameter is invalid, the folder holds a series with other settings, or a file in it
         cannot be read.
     RuntimeError
-        If another run holds the folder, or fields could not be drawn; the others are kept.
+        If another run holds the folder, or some fields could not be drawn; the files of the other
+        fields are kept.
     OSError
         If the disk is full.
 
@@ -113,7 +115,8 @@ class FieldFolder:
     format : {"fits", "hdf5"}
         The format of the files.
     take_over : bool
-        Whether to take the folder from another run, which has died.
+        Whether to take over the folder of a run that was killed; a run that is still alive loses
+        it.
     """
 
     def __init__(
@@ -138,7 +141,7 @@ class FieldFolder:
         self._run.close()
 
     def paths(self, n: int) -> list[Path]:
-        """Return the files of the first ``n`` fields.
+        """Return the paths of the files of the first ``n`` fields.
 
         Parameters
         ----------
@@ -148,12 +151,12 @@ class FieldFolder:
         Returns
         -------
         list of `pathlib.Path`
-            The files, ordered by field and source redshift.
+            The paths, ordered by field and source redshift.
         """
         return [self._run.path / name.format(i) for i in range(n) for name in self._names]
 
     def missing(self, n: int) -> list[int]:
-        """Return the numbers of the fields below ``n`` that lack a file.
+        """Return the numbers of those of the first ``n`` fields that lack a file.
 
         Parameters
         ----------
@@ -163,7 +166,7 @@ class FieldFolder:
         Returns
         -------
         list of int
-            The numbers, in rising order.
+            The numbers of the fields, in increasing order.
         """
         return self._run.missing_files(self._names, n, check_field_file)
 

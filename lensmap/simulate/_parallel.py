@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Series of fields, drawn in parallel and independent of the number of workers."""
+"""Series of simulated fields, drawn in parallel; they do not depend on the number of workers."""
 
 from __future__ import annotations
 
@@ -60,20 +60,21 @@ def draw_fields(
     first : int
         The number of the first field.
     skip : collection of int
-        The numbers of fields that are not drawn, such as fields that another run has drawn.
+        The numbers of fields not to draw, such as fields that another run has already drawn.
     workers : int or None
-        The number of processes, which together use each CPU once; None uses one for each CPU that
-        this process may use, but no more than fit into memory. 1 draws in this process.
+        The number of processes. If None, one for each CPU that this process may use, but no more
+        than fit into memory. 1 draws the fields in this process.
     executor : `concurrent.futures.Executor`, callable or None
-        An executor with ``workers`` workers, or a callable that makes one. None starts new
-        processes.
+        An executor with ``workers`` workers, or a callable that makes one. If None, new processes
+        draw the fields.
     progress : None, bool or callable
         Progress reports, as for ``lensmap.utils.track``.
     then : callable or None
-        A function of a field and its seed, called in the process that drew the field. Its results
-        are yielded instead of the fields. The number of the field is ``seed.spawn_key[0]``. Further
-        random numbers should come from ``seed.spawn(1)[0]``, because the field uses those of
-        ``seed``. The function must be importable (no lambda) for several workers.
+        A function ``then(field, seed)``, called in the process that drew the field with the seed of
+        the field. Its results are yielded instead of the fields. ``seed.spawn_key[0]`` is the
+        number of the field. The function should draw random numbers from ``seed.spawn(1)[0]``,
+        because ``seed`` itself was used to draw the field. With several workers, the function must
+        be importable (not a lambda).
 
     Yields
     ------
@@ -87,16 +88,17 @@ def draw_fields(
     MemoryError
         If a field, or the fields of all processes, do not fit into memory.
     RuntimeError
-        If the process that draws a field dies three times.
+        If three processes die while they draw the same field.
     OSError
         If a disk is full.
 
     Notes
     -----
-    The processes are new interpreters: a script that calls this needs the guard
-    ``if __name__ == "__main__":``. A field whose draw fails is tried three times; its error is
-    raised at its place in the series. At most four fields for each worker are held in memory. After
-    an interrupt, running draws have up to 20 seconds to finish, including ``then``.
+    The processes are new Python interpreters, so a script that calls this function needs the guard
+    ``if __name__ == "__main__":``. A field that cannot be drawn is tried three times; the error is
+    then raised when the field would be yielded. At most four fields for each worker are held in
+    memory. After an interrupt, fields that are being drawn have up to 20 seconds to finish,
+    including ``then``.
     """
     n_fields = check_count(n_fields, "n_fields")
     first, skip = check_count(first, "first"), set(skip)
@@ -140,12 +142,12 @@ def run_series(
     progress : None, bool or callable
         Progress reports, as for ``lensmap.utils.track``.
     then : callable or None
-        A function of a field and its seed, as for `draw_fields`.
+        A function ``then(field, seed)``, as for `draw_fields`.
 
     Returns
     -------
     iterator of `lensmap.utils.Outcome`
-        The outcome of each field, with its number as the item.
+        The outcome of each field; the ``item`` of the outcome is the number of the field.
 
     Raises
     ------
