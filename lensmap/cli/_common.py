@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The options of every command."""
+"""The options that all commands share."""
 
 import argparse
 
@@ -10,7 +10,7 @@ __all__ = ["add_common_options", "common_names"]
 
 
 def add_common_options(parser):
-    """Add the options of every command."""
+    """Add the options that all commands share."""
     group = parser.add_argument_group("common options")
     group.add_argument("--json", type=report_file, metavar="FILE|-",
                        help="write the results as JSON to this file; '-' writes them to the "
@@ -33,7 +33,7 @@ def add_common_options(parser):
 
 
 def common_names():
-    """Return the ``dest`` of each option of every command, a set of str."""
+    """Return the set of the ``dest`` names of the options that all commands share."""
     parser = argparse.ArgumentParser()
     add_common_options(parser)
     return {action.dest for action in parser._actions}

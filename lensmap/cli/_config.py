@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Files of options: TOML with the long names of the options as keys."""
+"""Option files: TOML files whose keys are the long names of options."""
 
 import argparse
 import difflib
@@ -11,31 +11,32 @@ from lensmap.utils import atomic_write
 
 __all__ = ["config_words", "long_option", "read_config", "toml_settings", "write_config"]
 
-# The options about files of options themselves.
+# Options that an option file cannot set.
 _NO_SETTINGS = ("help", "config", "save_config")
 
 
 def read_config(command, path):
-    """Read a file of options.
+    """Read an option file.
 
     Parameters
     ----------
     command : argparse.ArgumentParser
         The parser of the command.
     path : path-like
-        The file.
+        The option file.
 
     Returns
     -------
     dict
-        From the ``dest`` of each option to its value in the file.
+        The value of each option in the file, keyed by the ``dest`` of the option.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If it is no TOML file, or a key or a value does not belong to the command.
+        If the file is not a TOML file, a key is not an option of the command, or a value has a
+        type that its option does not take.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"--config: there is no file {str(path)!r}")
@@ -56,19 +57,19 @@ def read_config(command, path):
 
 
 def config_words(command, settings):
-    """Return options as words of the command line.
+    """Convert the options of a file to words of the command line.
 
     Parameters
     ----------
     command : argparse.ArgumentParser
         The parser of the command.
     settings : dict
-        From ``read_config``.
+        The options, as returned by ``read_config``.
 
     Returns
     -------
     list of str
-        The words.
+        The words, such as ``["--threads=2", "--overwrite"]``.
     """
     words = []
     for key, action in _options(command).items():
@@ -80,7 +81,7 @@ def config_words(command, settings):
         elif value is None:
             continue
         elif action.nargs is None or action.nargs == "?":
-            # One word for each value: a list belongs to an option that may be repeated.
+            # Only an option that may be repeated has a list, which gives one word for each value.
             items = value if isinstance(value, list) else [value]
             words += [f"--{key}={item}" for item in items]
         else:
@@ -89,21 +90,22 @@ def config_words(command, settings):
 
 
 def toml_settings(command, given, settings):
-    """Return the options of a run for `write_config`.
+    """Return all options of a run, for `write_config`.
 
     Parameters
     ----------
     command : argparse.ArgumentParser
         The parser of the command.
     given : dict
-        The words of the command line by ``dest``.
+        The words given on the command line, keyed by ``dest``.
     settings : dict
-        The options from a file, from `read_config`.
+        The options of a file, as returned by `read_config`.
 
     Returns
     -------
     dict
-        From long names to values: of the command line, else of the file, else the default.
+        The value of each option, keyed by its long name. The value is that of the command line,
+        else that of the file, else the default.
     """
     chosen = {**settings, **given}
     excluded = {
@@ -123,14 +125,14 @@ def toml_settings(command, given, settings):
 
 
 def write_config(settings, path, *, overwrite):
-    """Write a file of options.
+    """Write an option file.
 
     Parameters
     ----------
     settings : dict
-        From `toml_settings`.
+        The options, as returned by `toml_settings`.
     path : path-like
-        The file. The same content is not written again.
+        The option file. It is left untouched if it already has the same content.
     overwrite : bool
         Whether a file with other content may be replaced.
 
@@ -156,14 +158,14 @@ def write_config(settings, path, *, overwrite):
 
 
 def _default_of(action):
-    """Return the default of an option, None if it is not set without a word."""
+    """Return the default value of an option; None if the option is unset by default."""
     value = action.default
     unset = value is None or value is False or value in ([], {}, argparse.SUPPRESS)
     return None if unset else value
 
 
 def _options(command):
-    """Return the actions of the options that a file may have, by their long names."""
+    """Return the argparse actions of the options that a file may set, keyed by long name."""
     return {
         long_option(action).removeprefix("--"): action
         for action in command._actions
@@ -172,12 +174,12 @@ def _options(command):
 
 
 def long_option(action):
-    """Return the first long option of an action of argparse, None for a positional argument."""
+    """Return the first long option of an argparse action; None for a positional argument."""
     return next((word for word in action.option_strings if word.startswith("--")), None)
 
 
 def _check_value(action, key, value, path):
-    """Raise an error for a value that no word of the command line could give."""
+    """Raise ValueError if a value has a type that its option does not take."""
     items = value if isinstance(value, list) else [value]
     several = action.nargs not in (None, 0, "?") or isinstance(action, argparse._AppendAction)
     flag = isinstance(value, bool) and action.nargs in (0, "?")
@@ -193,7 +195,7 @@ def _check_value(action, key, value, path):
 
 
 def _number(value):
-    """Return a word as a number where the number stands for the same word."""
+    """Convert a word to a number if the number prints as the same word; else return the word."""
     for convert in (int, float):
         try:
             number = convert(value)

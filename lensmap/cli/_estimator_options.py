@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The options of estimators, as their classes declare them, plug-ins included."""
+"""Options for the parameters that estimator classes declare, including those of plug-ins."""
 
 import argparse
 
@@ -25,7 +25,7 @@ _METAVARS = {bool: "yes|no", int: "N", float: "X", str: "NAME"}
 
 
 def add_method_argument(group):
-    """Add the estimator, its uncertainty and its seed."""
+    """Add the options for the estimator, its uncertainty and its seed."""
     from lensmap.estimators import load_estimators
 
     classes = load_estimators()
@@ -56,7 +56,7 @@ def add_method_argument(group):
 
 
 def _kinds_of_uncertainty(classes):
-    """Return each kind of uncertainty by its name, and the methods that have it."""
+    """Return a dict from each name of a kind of uncertainty to the kind and its methods."""
     kinds = {}
     for method, cls in classes.items():
         for kind in cls.uncertainties:
@@ -65,18 +65,18 @@ def _kinds_of_uncertainty(classes):
 
 
 def uncertainty_type(kinds):
-    """Return the type of ``--uncertainty``.
+    """Return the function that converts the word of ``--uncertainty``.
 
     Parameters
     ----------
     kinds : dict
-        From names to `lensmap.estimators.Uncertainty`.
+        The allowed kinds, `lensmap.estimators.Uncertainty`, keyed by name.
 
     Returns
     -------
     callable
-        Returns the parameters of an estimator, a dict, for words such as ``"analytic"``,
-        ``"rotations:50"`` and ``"50"``.
+        A function of a word such as ``"analytic"``, ``"rotations:50"`` or ``"50"``. It returns a
+        dict of parameters of an estimator.
     """
     counted = [name for name, kind in kinds.items() if not kind.with_map]
 
@@ -100,8 +100,8 @@ def uncertainty_type(kinds):
 def add_estimator_options(parser):
     """Add an option for each parameter that a registered estimator declares.
 
-    It is called after all other options of a command. A parameter with the name of one of them has
-    no option of its own; ``--method 'NAME(key=value)'`` sets it.
+    Call this after all other options of a command were added. A parameter with the same name as
+    one of these gets no option; ``--method 'NAME(key=value)'`` sets such a parameter.
     """
     from lensmap.estimators import load_estimators
 
@@ -121,7 +121,7 @@ def add_estimator_options(parser):
 
 
 def _add_option(group, name, declared):
-    """Add the option of a parameter, whose value stays a text until the class is known."""
+    """Add the option of a parameter; its value stays text until the estimator class is known."""
     option, help_text = declared[0][1], _help_text(declared)
     word = f"--{name.replace('_', '-')}"
     common = {"dest": name, "default": argparse.SUPPRESS, "help": help_text}
@@ -140,7 +140,7 @@ def _is_angle(option):
 
 
 def _text_type(options):
-    """Return a type that keeps the text, if any of some options allows it."""
+    """Return a function that returns a text unchanged if at least one of the options accepts it."""
 
     def check(text):
         for option in options:
@@ -151,14 +151,14 @@ def _text_type(options):
             else:
                 return MaybeFile(text)
         if _is_angle(options[0]):
-            angle(text)  # has the better message
+            angle(text)  # raises an error with a better message
         raise argparse.ArgumentTypeError(message)
 
     return check
 
 
 def _help_text(declared):
-    """Return the first sentence about a parameter, and its default for each method."""
+    """Return the first sentence of a parameter's description, and its default in each method."""
     methods = {}
     for method, option in declared:
         methods.setdefault(_default_text(option.default), []).append(method)
@@ -176,12 +176,12 @@ def _default_text(value):
 
 
 def make_estimator(arguments):
-    """Return the estimator of ``--method`` with the parameters of the options.
+    """Return the estimator that ``--method`` names, with the parameters that the options set.
 
     Parameters
     ----------
     arguments : argparse.Namespace
-        The arguments.
+        The arguments of the command.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def make_estimator(arguments):
     Raises
     ------
     OptionError
-        If an option is not for the method.
+        If an option does not apply to the method.
     ParameterError
         If the method does not exist, or a value is not allowed.
     """
@@ -214,7 +214,7 @@ def make_estimator(arguments):
 
 
 def _refuse(arguments, name):
-    """Raise the error about an option that the chosen method lacks."""
+    """Raise an OptionError about an option that does not apply to the chosen method."""
     option, methods = arguments.option_names.get(name), arguments.estimator_options.get(name)
     which = f", but for {', '.join(methods)}" if methods else ""
     raise OptionError(
@@ -223,7 +223,7 @@ def _refuse(arguments, name):
 
 
 def _check_uncertainty(arguments, cls):
-    """Return the parameters of ``--uncertainty``, if the method has this kind."""
+    """Return the parameters that ``--uncertainty`` sets; check that the method has this kind."""
     kinds, chosen = getattr(cls, "uncertainties", ()), arguments.uncertainty.get("uncertainty")
     if chosen is not None and chosen not in {kind.name for kind in kinds}:
         words = [kind.name + ("" if kind.with_map else "[:N]") for kind in kinds]
@@ -244,5 +244,5 @@ def is_given(arguments, name):
 
 
 def has_parameter(estimator, name):
-    """Return whether an estimator, of whatever class, has a parameter."""
+    """Return whether an estimator has a parameter; the estimator may be of any class."""
     return name in (estimator.get_params() if hasattr(estimator, "get_params") else {})

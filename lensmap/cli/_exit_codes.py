@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
 
     @property
     def status(self):
-        """The name in JSON records."""
+        """The name of the exit code in JSON records."""
         return self.name.lower()
 
 
@@ -42,7 +42,7 @@ def exit_codes_text(codes=ExitCode):
     Parameters
     ----------
     codes : iterable of ExitCode
-        The codes, by default all.
+        The codes to list, by default all.
 
     Returns
     -------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Fields that commands read: lensmap's own, and the maps of public simulations."""
+"""Fields that commands read: files written by lensmap, and maps of public simulations."""
 
 import re
 from pathlib import Path
@@ -12,16 +12,16 @@ from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix
 
 __all__ = ["add_input_arguments", "move_field", "read_any_field", "read_field_of"]
 
-# A larger map is not flat, and would hold more galaxies than any survey.
+# Larger maps violate the flat-sky approximation.
 _MAX_SIDE_DEG = 25.0
 
-# The options of drawn fields that a file answers by itself, and those of foreign files.
+# Options that apply only to drawn fields, and options that apply only to files of other programs.
 _OF_DRAWN = ("shape", "cosmology", "resolution")
 _OF_FOREIGN = ("width", "pixel_scale", "source_plane")
 
 
 def add_input_arguments(parser):
-    """Add the file of a field and the options about its content."""
+    """Add the options for the file of a field."""
     group = parser.add_argument_group("options of a field from a file")
     group.add_argument(
         "--field",
@@ -47,7 +47,7 @@ def add_input_arguments(parser):
 
 
 def read_any_field(arguments):
-    """Return the `lensmap.simulate.LensingField` of ``--field``."""
+    """Read the `lensmap.simulate.LensingField` in the file that ``--field`` names."""
     path, reason = Path(arguments.field), f"the file {arguments.field!r} defines this"
     refuse_options(arguments, _OF_DRAWN, reason)
     if _is_ours(path):
@@ -72,7 +72,7 @@ def read_any_field(arguments):
 
 
 def read_field_of(path):
-    """Return the `lensmap.simulate.LensingField` of a file that needs no options."""
+    """Read the `lensmap.simulate.LensingField` in a file, without any options."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
@@ -95,7 +95,7 @@ def _check_size(field, path):
 
 
 def _is_ours(path):
-    """Return whether a file holds shear besides the convergence, as from `LensingField.write`."""
+    """Return whether a file holds shear and convergence, as written by `LensingField.write`."""
     if has_suffix(path, HDF5_SUFFIXES):
         from lensmap.simulate import open_hdf5
 
@@ -117,12 +117,12 @@ def _is_massivenus(path, z_source):
 
 
 def _has_no_pixel_scale_option(path, z_source):
-    """Return whether the reader of a file takes the pixel scale from the file."""
+    """Return whether the reader of a file has no parameter for the pixel scale."""
     return has_suffix(path, (*HDF5_SUFFIXES, ".dat")) or _is_massivenus(path, z_source)
 
 
 def _read_foreign(path, *, z_source=None, width=None, pixel_scale=None, source_plane=None):
-    """Return the field of a convergence map, of the kind of its name and content."""
+    """Read a convergence map of another program, with the reader that its file name indicates."""
     from lensmap.simulate import read_field, read_kappatng, read_massivenus
 
     given = {} if width is None else {"width": width}
@@ -137,19 +137,19 @@ def _read_foreign(path, *, z_source=None, width=None, pixel_scale=None, source_p
 
 
 def move_field(field, center):
-    """Move the center of a field to a position; nothing is resampled.
+    """Move the center of a field to another position, without resampling the field.
 
     Parameters
     ----------
     field : LensingField
         The field.
     center : `~astropy.coordinates.SkyCoord`
-        The position of its center.
+        The new position of the field's center.
 
     Returns
     -------
     LensingField
-        The field at the position.
+        The field at the new position.
     """
     from astropy.wcs.utils import wcs_to_celestial_frame
 

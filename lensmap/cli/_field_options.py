@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The options of simulated fields, and their model."""
+"""The options for simulated fields, and the model that they define."""
 
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle, source_redshift, sources_at
@@ -15,7 +15,7 @@ __all__ = [
 
 
 def add_field_arguments(parser, title="field options", *, several=False):
-    """Add the options of fields, with several source redshifts where that is possible."""
+    """Add the options for fields; ``several`` adds a help text on several source redshifts."""
     from lensmap.cosmology import SourceRedshifts
 
     group = parser.add_argument_group(title)
@@ -54,39 +54,39 @@ def add_field_arguments(parser, title="field options", *, several=False):
 
 
 def given_options(arguments, names):
-    """Return which of some options were given.
+    """Select the options that were given.
 
     Parameters
     ----------
     arguments : argparse.Namespace
-        The arguments.
+        The arguments of the command.
     names : iterable of str
-        The options by their ``dest``.
+        The ``dest`` names of the options to look at.
 
     Returns
     -------
     list of str
-        Their ``dest``.
+        The ``dest`` names of the options that were given.
     """
     return [name for name in names if getattr(arguments, name) is not None]
 
 
 def refuse_options(arguments, names, reason):
-    """Raise an error if some options were given.
+    """Raise an error if any of several options was given.
 
     Parameters
     ----------
     arguments : argparse.Namespace
-        The arguments.
+        The arguments of the command.
     names : iterable of str
-        The options by their ``dest``.
+        The ``dest`` names of the options that are not allowed.
     reason : str
-        The reason why they are not allowed, after their names.
+        The reason why the options are not allowed, which follows their names in the message.
 
     Raises
     ------
     OptionError
-        If any was given.
+        If any of the options was given.
     """
     given = given_options(arguments, names)
     if given:
@@ -95,7 +95,7 @@ def refuse_options(arguments, names, reason):
 
 
 def model_parameters(arguments):
-    """Return the parameters of a model for the options that were given."""
+    """Return the model parameters that the given options set."""
     parameters = {}
     if arguments.z_source is not None:
         _check_sources(arguments.z_source)
@@ -112,14 +112,14 @@ def model_parameters(arguments):
 
 
 def make_model(arguments, **parameters):
-    """Return the `lensmap.simulate.HaloModelField` of the arguments."""
+    """Return the `lensmap.simulate.HaloModelField` that the options define."""
     from lensmap.simulate import HaloModelField
 
     return HaloModelField(**{**parameters, **model_parameters(arguments)})
 
 
 def distribution_name(arguments):
-    """Return the name of the distribution of the sources; None for redshifts."""
+    """Return the name of the source redshift distribution; None if ``--z-source`` names none."""
     (z_source, *more) = arguments.z_source or [None]
     return z_source if isinstance(z_source, str) and not more else None
 

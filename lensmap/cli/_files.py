@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Files on the command line: each option has a type for its file, checked before any work."""
+"""File arguments: a type for each kind of file, and checks before any work begins."""
 
 import os
 from contextlib import ExitStack, contextmanager
@@ -34,14 +34,14 @@ class InputFile(str):
 
 
 class MaybeFile(str):
-    """A word that may name a file that a command reads."""
+    """A word that may be the name of a file that a command reads."""
 
 
 class _Output(str):
     """A file or folder that a command writes."""
 
     def check_name(self):
-        """Raise a ValueError about ``path`` if the name does not suit the kind of file."""
+        """Raise a ParameterError about ``path`` if the name does not suit the kind of file."""
 
 
 class OutputFile(_Output):
@@ -60,7 +60,7 @@ class OutputPicture(OutputFile):
     """A picture that matplotlib draws."""
 
     def check_name(self):
-        """Check the suffix, and that there is matplotlib."""
+        """Check the suffix, and that matplotlib is installed."""
         from lensmap.plotting import check_picture
 
         check_picture(self)
@@ -77,7 +77,7 @@ class OutputField(OutputFile):
 
 
 class OutputRegions(OutputFile):
-    """Circles of `lensmap.peaks.write_regions`."""
+    """A region file of circles, written by `lensmap.peaks.write_regions`."""
 
     def check_name(self):
         """Check the suffix."""
@@ -87,7 +87,7 @@ class OutputRegions(OutputFile):
 
 
 class OutputSegments(OutputFile):
-    """Lines for DS9, which CARTA's format does not have."""
+    """A region file of line segments for DS9; CARTA's format has no line segments."""
 
     def check_name(self):
         """Check the suffix."""
@@ -105,7 +105,7 @@ class OutputMask(OutputFile):
 
 
 class ResumedTable(_Output):
-    """An ECSV table of an interrupted run, which the same command resumes."""
+    """An ECSV table; an existing one belongs to an interrupted run that the command resumes."""
 
     def check_name(self):
         """Check the suffix."""
@@ -114,32 +114,32 @@ class ResumedTable(_Output):
 
 
 class OutputFolder(_Output):
-    """A folder, made if it does not exist."""
+    """A folder, created if it does not exist."""
 
 
 class ReportFile(_Output):
-    """A record or log of the run, whose writer decides what it may replace."""
+    """A record or log of the run; its writer decides which existing files it may replace."""
 
 
 def report_file(text):
-    """Return the file of a record; ``-`` stays a word for the standard output."""
+    """Return a word as a `ReportFile`; ``-``, the standard output, stays a plain word."""
     return text if text == "-" else ReportFile(text)
 
 
 def check_files(arguments, options, outputs=None):
-    """Check all files on the command line before any work.
+    """Check all files on the command line before any work begins.
 
-    Inputs must exist. No output may be an input or another output, each must suit its kind, and
-    its folder must exist and be writable.
+    Inputs must exist. An output must not be an input or another output, its name must suit the
+    kind of file, and its folder must exist and be writable.
 
     Parameters
     ----------
     arguments : argparse.Namespace
-        The arguments; values of the types of this module are files.
+        The arguments of the command; values of the types in this module are files.
     options : dict
-        From ``dest`` to the option, or to the name of a positional argument.
+        From each ``dest`` to its option, or to the name of a positional argument.
     outputs : iterable of str or None
-        The outputs to check, by ``dest``; None checks all, and that the inputs exist.
+        The ``dest`` names of the outputs to check. If None, all outputs and inputs are checked.
 
     Raises
     ------
@@ -180,28 +180,28 @@ def _check_inputs(inputs, options):
 
 
 def check_new_files(paths, name, option, *, overwrite):
-    """Check files that a command writes under names of its own.
+    """Check files whose names the command chooses, not the user.
 
     Parameters
     ----------
     paths : iterable of path-like
         The files.
     name, option : str
-        The ``dest`` and the option that they belong to.
+        The ``dest`` and the name of the option that the files belong to.
     overwrite : bool
-        Whether they may exist.
+        Whether existing files may be replaced.
 
     Raises
     ------
     OptionError
-        If one exists and may not.
+        If a file exists and ``overwrite`` is False.
     """
     for path in paths:
         _check_existing(name, OutputFile(path), option, overwrite)
 
 
 def _files_of(arguments, kinds):
-    """Return the names and paths of all arguments of some types, also within lists."""
+    """Return the ``dest`` and the path of each argument of the given types, also in lists."""
     return [
         (name, item)
         for name, value in vars(arguments).items()
@@ -214,7 +214,7 @@ def _is_same(path, other):
     path, other = Path(path), Path(other)
     if path.resolve() == other.resolve():
         return True
-    # Two names of one file: the output replaces one of them, or writes through the other.
+    # Different names, such as hard links, may stand for the same file.
     return path.exists() and other.exists() and path.samefile(other)
 
 
@@ -227,7 +227,7 @@ def _check_name(name, path, option):
 
 
 def _check_place(name, path, option, overwrite):
-    """Check that a file or folder can be made."""
+    """Check that a file or folder can be created."""
     if isinstance(path, OutputFolder):
         return _check_folder(name, Path(path), option)
     folder = Path(path).parent
@@ -252,7 +252,7 @@ def _check_folder(name, folder, option):
 
 
 def _short(path):
-    """Return an absolute path relative to the working directory where it lies within."""
+    """Return a path relative to the working directory if it lies within, otherwise unchanged."""
     absolute = path.absolute()
     return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else path
 
@@ -283,12 +283,12 @@ def _check_existing(name, path, option, overwrite):
 
 @contextmanager
 def open_outputs(arguments):
-    """Open temporary files for all outputs; without an error they become the outputs.
+    """Open a temporary file for each output; if the block succeeds, these become the outputs.
 
     Parameters
     ----------
     arguments : argparse.Namespace
-        The arguments.
+        The arguments of the command.
 
     Yields
     ------

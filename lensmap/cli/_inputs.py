@@ -14,7 +14,7 @@ __all__ = [
 
 
 def add_catalog_arguments(parser):
-    """Add the catalog and the options about its content."""
+    """Add the argument and the options for the shear catalog."""
     from lensmap.catalog import COLUMN_PRESETS
 
     parser.add_argument("catalog", type=InputFile, metavar="CAT",
@@ -51,12 +51,12 @@ def add_catalog_arguments(parser):
 
 
 def read_catalog(arguments):
-    """Read the catalog.
+    """Read the shear catalog.
 
     Parameters
     ----------
     arguments : argparse.Namespace
-        The arguments of `add_catalog_arguments`.
+        The arguments, with those that `add_catalog_arguments` adds.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def read_catalog(arguments):
 
 
 def add_map_argument(parser):
-    """Add the map."""
+    """Add the argument for the file of a map."""
     parser.add_argument(
         "map", type=InputFile, metavar="MAP", help="the FITS file of a map that 'lensmap "
                                                    "reconstruct' wrote"
@@ -100,7 +100,7 @@ def read_map(path):
     Raises
     ------
     ValueError
-        If the file is no map.
+        If the file is not a map.
     """
     from lensmap import ConvergenceMap
 
@@ -116,7 +116,7 @@ def read_image_wcs(path):
     Parameters
     ----------
     path : path-like
-        A FITS file; its first celestial image counts.
+        A FITS file, of which the first image with a celestial WCS is used.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def read_image_wcs(path):
     Raises
     ------
     ValueError
-        If there is no such image.
+        If the file holds no image with a celestial WCS.
     """
     from astropy.io import fits
     from astropy.wcs import WCS

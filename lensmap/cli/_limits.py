@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The limit of ``--threads``, for one run of the command line."""
+"""The limit on the number of threads that ``--threads`` sets for one command."""
 
 import os
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ __all__ = ["limited_threads"]
 
 @contextmanager
 def limited_threads(number):
-    """Limit the threads in a block.
+    """Limit the number of threads while a block runs.
 
     Parameters
     ----------

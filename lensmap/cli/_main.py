@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The entry point. It imports little, because libraries make their threads when imported."""
+"""The entry point, which sets the thread limits before it imports libraries that read them."""
 
 import os
 import sys
@@ -16,17 +16,17 @@ def main(argv=None):
     Parameters
     ----------
     argv : sequence of str or None
-        The words after ``lensmap``; None takes those of the process.
+        The words after ``lensmap``. If None, the command-line arguments of this process.
 
     Returns
     -------
     int
-        The exit code, which ``lensmap --help`` explains.
+        The exit code; ``lensmap --help`` lists all exit codes.
 
     Raises
     ------
     SystemExit
-        With the code 2 after wrong usage, with 0 after ``--help`` and ``--version``.
+        With exit code 2 after wrong usage, and with 0 after ``--help`` and ``--version``.
     """
     words = sys.argv[1:] if argv is None else list(argv)
     with _standard_streams(), limited_threads(_threads_of(words)):
@@ -36,7 +36,7 @@ def main(argv=None):
 
 
 def _threads_of(words):
-    """Return the number after ``--threads``, None without a valid one."""
+    """Return the number after ``--threads``; None if it is missing or invalid."""
     for i, word in enumerate(words):
         following = words[i + 1] if i + 1 < len(words) else ""
         text = following if word == "--threads" else word.removeprefix("--threads=")
@@ -47,12 +47,12 @@ def _threads_of(words):
 
 @contextmanager
 def _standard_streams():
-    """Replace standard streams that are closed, and end quietly if their reader is gone."""
+    """Replace closed standard streams, and raise no error if the reader of a stream has ended."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            # Otherwise the next file would get the number, and the text of C libraries.
+            # Otherwise the next opened file would get this number, and C libraries write to it.
             os.open(os.devnull, os.O_RDWR)
     before = sys.stdout, sys.stderr
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
@@ -66,7 +66,7 @@ def _standard_streams():
 
 
 def _flush(stream):
-    """Flush a stream; if that fails, keep the interpreter from trying again when it ends."""
+    """Flush a stream; if this fails, redirect it, so that the interpreter does not fail at exit."""
     try:
         stream.flush()
     except OSError:

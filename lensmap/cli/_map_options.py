@@ -13,7 +13,7 @@ __all__ = ["add_map_arguments", "map_pixels", "read_mask", "read_wcs", "with_red
 
 
 def add_map_arguments(parser):
-    """Add the estimator, the pixels and the masks."""
+    """Add the options for the estimator, the pixels and the masks."""
     group = parser.add_argument_group("map options")
     add_method_argument(group)
     group.add_argument(
@@ -49,7 +49,10 @@ def add_map_arguments(parser):
 
 
 def with_redshifts(estimator, catalog):
-    """Return an estimator that expects the matter in front of the galaxies, if it has a prior."""
+    """Set ``z_source`` of an estimator to the mean redshift of the galaxies.
+
+    The estimator is returned unchanged if it lacks this parameter or the galaxies lack redshifts.
+    """
     redshift = catalog["redshift"]
     if redshift is None or not has_parameter(estimator, "z_source"):
         return estimator
@@ -60,7 +63,7 @@ def with_redshifts(estimator, catalog):
 
 
 def read_wcs(arguments):
-    """Return the WCS of the image of ``--wcs``, None without one."""
+    """Read the WCS of the image that ``--wcs`` names; return None without this option."""
     if arguments.wcs is None:
         return None
     if arguments.pixel_scale is not None:
@@ -71,14 +74,14 @@ def read_wcs(arguments):
 
 
 def map_pixels(wcs, pixel_scale, estimator, catalog):
-    """Return the WCS of the map; None where the estimator chooses the pixels.
+    """Return the WCS of the map; None if the estimator chooses the pixels.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS` or None
-        The pixels of ``--wcs``.
+        The WCS of ``--wcs``.
     pixel_scale : `~astropy.units.Quantity` or None
-        The pixels of ``--pixel-scale``.
+        The pixel scale of ``--pixel-scale``.
     estimator : object
         The estimator.
     catalog : lensmap.ShearCatalog
@@ -87,7 +90,7 @@ def map_pixels(wcs, pixel_scale, estimator, catalog):
     Returns
     -------
     `~astropy.wcs.WCS` or None
-        The pixels.
+        The WCS of the map.
 
     Raises
     ------
@@ -110,7 +113,7 @@ def map_pixels(wcs, pixel_scale, estimator, catalog):
 
 
 def read_mask(arguments):
-    """Return what ``--mask`` and ``--footprint`` exclude, None without them."""
+    """Return the mask of ``--mask`` and ``--footprint``; None without these options."""
     from lensmap.masks import SkyMask
 
     parts = [SkyMask(path) for path in arguments.mask]

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Messages of commands: one line each, with the names of options."""
+"""Messages of commands: one line each, with option names in place of parameter names."""
 
 import ast
 import logging
@@ -15,20 +15,20 @@ LOGGER = logging.getLogger("lensmap.cli")
 
 
 def say(text, level=logging.INFO):
-    """Print a message in one line on the standard error stream, and to ``--log``.
+    """Print a message as one line on the standard error stream and in the file of ``--log``.
 
     Parameters
     ----------
     text : str
         The message.
     level : int
-        Its level as of `logging`; ``--quiet`` shows warnings and errors only.
+        The level of the message, as in `logging`; ``--quiet`` shows warnings and errors only.
     """
     LOGGER.log(level, "%s", " ".join(text.removeprefix("lensmap: ").split()))
 
 
 def show_progress(arguments):
-    """Return whether to show progress bars: to somebody at a terminal, without ``--quiet``."""
+    """Return whether to show progress bars: only in a terminal, and not with ``--quiet``."""
     return not arguments.quiet and sys.stderr is not None and sys.stderr.isatty()
 
 
@@ -40,7 +40,7 @@ def load_networks():
 
 
 class OptionError(ValueError):
-    """An error about an option, in the words of the command line.
+    """An error about an option of the command line.
 
     Parameters
     ----------
@@ -62,26 +62,26 @@ class OptionError(ValueError):
 
 
 class OptionNames:
-    """The options of a command by the parameters of Python that they set.
+    """The names of the options that set the Python parameters of a command.
 
     Parameters
     ----------
     options : dict
-        From parameters to options, such as ``{"z_lens": "--redshift"}``.
+        From parameter names to option names, such as ``{"z_lens": "--redshift"}``.
     """
 
     def __init__(self, options):
         self.options = options
 
     def __call__(self, name, value=None):
-        """Return a parameter, with its value as a Python literal if there is one, as an option."""
+        """Return the option for a parameter, followed by its value, a Python literal, if given."""
         if name not in self.options:
             return name if value is None else f"{name}={value}"
         return " ".join([self.options[name], *_words(value)])
 
 
 def _words(literal):
-    """Return the words after an option for a Python literal; a flag that is set has none."""
+    """Convert a Python literal to the words after an option; True, for a flag, needs no word."""
     if literal is None:
         return []
     value = ast.literal_eval(literal)
@@ -92,19 +92,19 @@ def _words(literal):
 
 
 def error_record(error, names):
-    """Return an error as plain values, with options in place of parameters.
+    """Return an error as plain values, with option names in place of parameter names.
 
     Parameters
     ----------
     error : Exception
         The error.
     names : OptionNames
-        The options.
+        The option names of the command.
 
     Returns
     -------
     dict
-        ``code``, ``parameter`` (None where the error is about no single one) and ``message``.
+        ``code``, ``parameter`` (None if the error concerns no single parameter) and ``message``.
     """
     if isinstance(error, OptionError):
         return error.to_record()
@@ -121,11 +121,11 @@ def snake_case(name):
     Parameters
     ----------
     name : str
-        Such as ``"FileNotFound"``.
+        The name of the class, such as ``"FileNotFound"``.
 
     Returns
     -------
     str
-        Such as ``"file_not_found"``.
+        The converted name, such as ``"file_not_found"``.
     """
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The types of options: from words to values."""
+"""Functions that convert the words of options to values."""
 
 import argparse
 
@@ -20,7 +20,7 @@ __all__ = [
 
 
 def angle(text):
-    """Return the angle of a word such as ``0.3arcmin``."""
+    """Convert a word such as ``0.3arcmin`` to an angle."""
     try:
         return check_angle(text, "angle")
     except (TypeError, ValueError):
@@ -30,14 +30,14 @@ def angle(text):
 
 
 def count(text):
-    """Return a whole number that is at least 1."""
+    """Convert a word to a whole number of at least 1."""
     if text.isdecimal() and int(text) >= 1:
         return int(text)
     raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, not {text!r}")
 
 
 def positive(text):
-    """Return a finite number above 0."""
+    """Convert a word to a finite number above 0."""
     try:
         value = float(text)
     except ValueError:
@@ -48,7 +48,7 @@ def positive(text):
 
 
 def source_redshift(text):
-    """Return a source redshift as a number, the name of a distribution unchanged."""
+    """Convert a word to a source redshift; return the name of a distribution unchanged."""
     try:
         return float(text)
     except ValueError:
@@ -56,7 +56,7 @@ def source_redshift(text):
 
 
 def sources_at(z_source):
-    """Return a source redshift, or the distribution of a name."""
+    """Convert the name of a distribution to the distribution; return a redshift unchanged."""
     if not isinstance(z_source, str):
         return z_source
     from lensmap.cosmology import SourceRedshifts
@@ -65,14 +65,14 @@ def sources_at(z_source):
 
 
 def one_radius(text, parameter):
-    """Return the angle or length of a word such as ``0.3Mpc``.
+    """Convert a word such as ``0.3Mpc`` to an angle or a length.
 
     Parameters
     ----------
     text : str
         The word.
     parameter : str
-        The ``dest`` of its option, for the error message.
+        The ``dest`` of the option, for the error message.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def one_radius(text, parameter):
     Raises
     ------
     ParameterError
-        If the word is no angle or length, or not positive.
+        If the word is not a positive angle or length.
     """
     from astropy import units as u
 
@@ -98,14 +98,14 @@ def one_radius(text, parameter):
 
 
 def two_radii(words, parameter):
-    """Return two rising angles or lengths, in the unit of the first.
+    """Convert two words to two increasing angles or lengths, in the unit of the first.
 
     Parameters
     ----------
     words : sequence of str
-        Such as ``0.3Mpc`` and ``2.5Mpc``.
+        The two words, such as ``0.3Mpc`` and ``2.5Mpc``.
     parameter : str
-        The ``dest`` of their option, for the error message.
+        The ``dest`` of the option, for the error message.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def two_radii(words, parameter):
     Raises
     ------
     ParameterError
-        If they are no such pair.
+        If the words are not two increasing angles or lengths.
     """
     from astropy import units as u
 
@@ -134,7 +134,7 @@ def two_radii(words, parameter):
 
 
 def position(text):
-    """Return the `~astropy.coordinates.SkyCoord` of a word such as ``150.1,2.2``."""
+    """Convert a word such as ``150.1,2.2`` to a `~astropy.coordinates.SkyCoord`."""
     from astropy.coordinates import SkyCoord
 
     try:
@@ -147,7 +147,7 @@ def position(text):
 
 
 def pairs(text):
-    """Return the dict of a word such as ``ra=RA,dec=DEC``, or the name of a preset."""
+    """Convert a word such as ``ra=RA,dec=DEC`` to a dict; return the name of a preset unchanged."""
     if "=" not in text:
         return text
     result = {}
@@ -162,7 +162,7 @@ def pairs(text):
 
 
 def add_take_over(group):
-    """Add the option that takes a folder from another run."""
+    """Add the option that takes over the folder of a run that was killed."""
     group.add_argument(
         "--take-over",
         action="store_true",

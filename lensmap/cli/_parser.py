@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The parser of the command line: commands, their common options, and files of options."""
+"""The parser of the command line: commands, their common options, and option files."""
 
 import argparse
 
@@ -28,14 +28,14 @@ _COMMANDS = (
 
 
 class UsageError(Exception):
-    """A wrong word on the command line or in a file of options.
+    """An error about a word of the command line or a key of an option file.
 
     Parameters
     ----------
     parser : argparse.ArgumentParser
         The parser of the command.
     message : str
-        The message of argparse.
+        The error message of argparse.
     """
 
     def __init__(self, parser, message):
@@ -44,12 +44,12 @@ class UsageError(Exception):
 
     @property
     def command(self):
-        """The words of the command, such as ``"simulate survey"``; None without a command."""
+        """The name of the command, such as ``"simulate survey"``; None without a command."""
         return self.parser.prog.partition(" ")[2] or None
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises `UsageError` where argparse ends the process."""
+    """An argument parser that raises `UsageError` instead of ending the process."""
 
     def error(self, message):
         """Raise a `UsageError`."""
@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse_words(words):
-    """Parse the command line, with the options of ``--config`` below those that it gives.
+    """Parse the command line; its options take precedence over those of the ``--config`` file.
 
     Parameters
     ----------
@@ -67,14 +67,15 @@ def parse_words(words):
     Returns
     -------
     argparse.Namespace
-        The arguments, among them ``words``; ``run``, the command's function; ``command``, its
-        name; ``option_names``, from each ``dest`` to its option; and ``settings``, the options for
-        ``--save-config`` (None without it).
+        The arguments of the command. Further attributes are ``words``, the given words; ``run``,
+        the function of the command; ``command``, the name of the command; ``option_names``, a dict
+        from each ``dest`` to its option; and ``settings``, the options that ``--save-config``
+        writes (None without this option).
 
     Raises
     ------
     UsageError
-        If a word or a key cannot be used.
+        If the command line or the option file is not valid.
     """
     parser, command = _make_parser(words)
     given, settings = _given_options(words), {}
@@ -88,9 +89,10 @@ def parse_words(words):
 
 
 def _make_parser(words, *, add_help=True):
-    """Return the parser, and that of the command that the words begin with, None without one.
+    """Return the main parser, and the parser of the command that the words name, or None.
 
-    Only that command has its options, because making them imports what they are about.
+    Only this command gets its options, because adding options imports the modules that define
+    them.
     """
     from lensmap import __version__
 
@@ -108,9 +110,9 @@ def _make_parser(words, *, add_help=True):
 
 
 def _add_commands(parser, modules, words, *, above=""):
-    """Add the commands of modules, and of a module with ``COMMANDS`` those below it.
+    """Add the command of each module, and the subcommands of modules with ``COMMANDS``.
 
-    Returns the parser of the command that the words begin with.
+    Return the parser of the command that the words name, or None.
     """
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     chosen = None
@@ -137,22 +139,25 @@ def _add_commands(parser, modules, words, *, above=""):
 
 
 def _option_names(command):
-    """Return the long option of each ``dest``, or the name of a positional argument."""
+    """Return a dict from each ``dest`` to its long option, or to a positional argument's name."""
     return {
         action.dest: long_option(action) or f"the {action.dest}" for action in command._actions
     }
 
 
 def _given_options(words):
-    """Return the words that the command line gives for each option, without defaults."""
+    """Return the options given on the command line by ``dest``, as words, without defaults."""
     try:
         return vars(_relaxed_parser(words, convert=False).parse_args(words))
-    except UsageError:  # the full parser tells it with its own usage, or shows the help
+    except UsageError:  # the full parser reports the error with its usage, or shows the help
         return {}
 
 
 def _relaxed_parser(words, *, convert):
-    """Return a parser without required options, defaults and help, optionally without types."""
+    """Return a parser without required options, defaults and help.
+
+    If ``convert`` is False, the parser does not convert words to values.
+    """
     parser, command = _make_parser(words, add_help=False)
     for action in () if command is None else command._actions:
         action.required, action.default = False, argparse.SUPPRESS
@@ -164,7 +169,7 @@ def _relaxed_parser(words, *, convert):
 
 
 def _settings_below(command, given):
-    """Return the options of the file by ``dest``, without those that the command line overrides."""
+    """Return the options of the option file that the command line does not override."""
     try:
         settings = read_config(command, given["config"])
     except (OSError, ValueError) as error:
@@ -178,7 +183,7 @@ def _settings_below(command, given):
 
 
 def _set_defaults(command, words, settings, path):
-    """Make the options of a file the defaults of a command, converted as on the command line."""
+    """Set the options of a file as defaults of a command, converted as on the command line."""
     name = command.prog.split()[1:]
     try:
         parser = _relaxed_parser(words, convert=True)

@@ -1,11 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Tables of sky positions, such as those of clusters."""
+"""Tables of sky positions, such as cluster catalogs."""
 
 from pathlib import Path
 
 __all__ = ["numbers_of", "read_positions"]
 
-# What positions are called, in any case.
+# Names of the columns of positions; upper and lower case are equivalent.
 _LONGITUDES = ("ra", "raj2000", "ra_j2000", "alpha_j2000")
 _LATITUDES = ("dec", "decj2000", "dej2000", "dec_j2000", "delta_j2000")
 
@@ -16,24 +16,24 @@ def read_positions(path):
     Parameters
     ----------
     path : str
-        A table in any format that astropy reads, or plain text with columns between blanks that
-        a line beginning with ``#`` names, of which only the positions are read. Its columns ra
-        and dec (or RAJ2000 and DEJ2000, and the like, in any case) are in degrees if they do not
-        say otherwise.
+        The file of a table, in any format that astropy reads, or in plain text. In plain text, a
+        line that begins with ``#`` names the columns, which are separated by blanks, and only the
+        positions are read. The columns ra and dec (or RAJ2000 and DEJ2000, or similar names in
+        upper or lower case) are in degrees unless the table gives another unit.
 
     Returns
     -------
     positions : `~astropy.coordinates.SkyCoord`
         The positions (ICRS).
     table : `~astropy.table.Table`
-        The whole table, a row for each.
+        The table, with one row for each position.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If no positions can be read from it.
+        If no positions can be read from the file.
     """
     from astropy import units as u
     from astropy.coordinates import SkyCoord
@@ -65,26 +65,26 @@ def read_positions(path):
 
 
 def numbers_of(table, name, path):
-    """Return a column of numbers that stands beside positions.
+    """Return a numeric column of a table of positions.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        What `read_positions` has read.
+        The table, as returned by `read_positions`.
     name : str
-        The column.
+        The name of the column.
     path : str
-        Where it was read from, for the error message.
+        The file of the table, for the error message.
 
     Returns
     -------
     `numpy.ndarray`
-        Float64, ``(n,)``; NaN where nothing is known.
+        The values as float64, ``(n,)``; NaN for masked values.
 
     Raises
     ------
     ValueError
-        If there is no such column, or there are no numbers in it.
+        If the table has no such column, or the column does not hold numbers.
     """
     import numpy as np
 
@@ -97,7 +97,7 @@ def numbers_of(table, name, path):
 
 
 def _read_text(path):
-    """Return the positions of plain text as a table; None if no line says where they stand."""
+    """Read positions from plain text into a table; return None if no line names the columns."""
     from astropy.table import Table
 
     columns, rows = None, []
@@ -111,7 +111,7 @@ def _read_text(path):
             ]
             columns = columns if None in where else where
         elif words and columns is not None:
-            # Only the columns up to the positions need to be where the header says.
+            # Later columns may hold blanks, so only the columns up to the positions must match.
             rows.append([words[i] if i < len(words) else "nothing" for i in columns])
     if columns is None:
         return None

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""One run of the command line: words in; text, a JSON record, a log and an exit code out."""
+"""Run one command: print its result, write the JSON record and the log, return the exit code."""
 
 import argparse
 import json
@@ -33,7 +33,7 @@ __all__ = ["run_program"]
 
 
 class _Terminated(SystemExit):
-    """The end of a run that a signal asks for; what is open is closed and tidied up."""
+    """The exception that ends a run after a signal, so that temporary files are removed."""
 
 
 def run_program(words):
@@ -65,7 +65,7 @@ class _Run:
 
     def __init__(self, arguments, early=()):
         self.arguments, self.early = arguments, early
-        self.record_file = None  # until it is known to be safe to write
+        self.record_file = None  # until the file of --json was checked
         self.warnings, self.errors = [], []
         self.names = OptionNames(arguments.option_names)
 
@@ -77,7 +77,8 @@ class _Run:
             stack.enter_context(_messages(self.arguments))
             stack.enter_context(warnings.catch_warnings())
             warnings.showwarning = self._show_warning
-            # Of broken plug-ins, once for each: the options are declared several times.
+            # Warnings about broken plug-ins. Each is shown once, although plug-ins are loaded
+            # whenever a parser is made.
             for one in {str(one.message): one for one in self.early}.values():
                 self._show_warning(one.message, one.category, one.filename, one.lineno)
             try:
@@ -103,7 +104,7 @@ class _Run:
         return arguments.run(arguments)
 
     def _check_reports(self, stack):
-        """Open the log and accept the file of the record, if they replace nothing of value."""
+        """Check that the log and the record replace no other files, and open the log."""
         arguments = self.arguments
         check_files(arguments, arguments.option_names, outputs=("json", "log"))
         if arguments.log is not None:
@@ -114,7 +115,7 @@ class _Run:
         self.record_file = arguments.json
 
     def _code_of(self, error):
-        """Tell an exception, keep it for the record, and return its exit code."""
+        """Report an exception to the user, add it to the record, and return its exit code."""
         if isinstance(error, _Terminated):
             say("terminated; nothing was left half written", logging.ERROR)
             return ExitCode.TERMINATED
@@ -129,7 +130,10 @@ class _Run:
         return ExitCode.PARTIAL if isinstance(error, IncompleteRunError) else ExitCode.FAILED
 
     def _show_warning(self, message, category, filename, lineno, file=None, line=None):
-        """Show a warning in one line, of lensmap without its class, and keep it for the record."""
+        """Show a warning as one line, and add it to the record.
+
+        The class of the warning is shown only for warnings of other packages.
+        """
         if isinstance(message, LensmapWarning):
             record = message.to_record()
             text = record["message"]
@@ -142,14 +146,14 @@ class _Run:
         say(f"warning: {text}", logging.WARNING)
 
     def _print(self, result):
-        """Print the result for people and write the record; return the exit code."""
+        """Print the result as text and write the record; return the exit code."""
         code = result.code
         if not (self.arguments.quiet or self.record_file == "-") and str(result):
             code = self._print_text(str(result), code)
         return self._write_record(result, code)
 
     def _print_text(self, text, code):
-        """Print text; a reader that has gone is no error, other failures are."""
+        """Print text and return the exit code; a closed pipe is no error, other failures are."""
         try:
             encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
             print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
@@ -162,7 +166,7 @@ class _Run:
         return code
 
     def _write_record(self, result, code=None):
-        """Write the JSON record where the user wants it; return the exit code."""
+        """Write the JSON record as ``--json`` requests; return the exit code."""
         code = result.code if code is None else code
         if self.record_file is None:
             return code
@@ -217,7 +221,7 @@ def _check_record(path):
 
 
 def _record_usage_error(error, words):
-    """Write the record of a run whose words cannot be used, if they name a place for it."""
+    """Write the record of a usage error, if the command line has the option ``--json``."""
     parser = Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--json")
     try:
@@ -232,13 +236,13 @@ def _record_usage_error(error, words):
         try:
             _check_record(path)
             _write_text(text, path)
-        except (OSError, ValueError):  # the usage is the error to tell
+        except (OSError, ValueError):  # the usage error is reported instead
             pass
 
 
 @contextmanager
 def _termination():
-    """Turn the signals that end jobs and terminals into an exception, so that files are tidied."""
+    """Turn SIGTERM and SIGHUP into an exception, so that temporary files are removed."""
 
     def leave(number, frame):
         raise _Terminated(ExitCode.TERMINATED)
@@ -247,10 +251,10 @@ def _termination():
     try:
         for name in ("SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
-            # A signal that is ignored, such as by nohup, stays so.
+            # A signal that is already ignored, for example by nohup, stays ignored.
             if number is not None and signal.getsignal(number) != signal.SIG_IGN:
                 before[number] = signal.signal(number, leave)
-    except ValueError:  # only the main thread gets signals
+    except ValueError:  # only the main thread can handle signals
         pass
     try:
         yield
@@ -260,7 +264,7 @@ def _termination():
 
 
 class _StandardError(logging.Handler):
-    """Messages in lines on the standard error stream; a closed stream is no error."""
+    """A handler that prints each message as one line of standard error, unless it is closed."""
 
     def emit(self, record):
         try:
@@ -270,7 +274,7 @@ class _StandardError(logging.Handler):
 
 
 class _LogFile(logging.FileHandler):
-    """Messages in lines of a file; a full disk does not stop the command."""
+    """A handler that writes each message as one line of a file; a full disk raises no error."""
 
     def format(self, record):
         when = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(record.created))
@@ -286,7 +290,7 @@ def _one_line(record):
 
 @contextmanager
 def _messages(arguments):
-    """Show the messages of commands and astropy's log, which is lensmap's, too."""
+    """Show the messages of commands and those of astropy's log, which lensmap also uses."""
     handler = _StandardError()
     handler.setLevel(
         logging.WARNING if arguments.quiet else logging.DEBUG if arguments.verbose else logging.INFO
@@ -318,7 +322,7 @@ def _log_file(path):
 
 
 def _usage_of_machine(began):
-    """Return the time and the memory that a run took."""
+    """Return the duration and the peak memory of a run, as text."""
     text = f"took {time.monotonic() - began:.1f} s"
     try:
         import resource

@@ -12,7 +12,7 @@ __all__ = ["Result", "numbers_of_table", "plain_json", "value_in"]
 #: The version of the JSON records; their schema is ``schemas.json``.
 SCHEMA = 1
 
-# How the names of numbers with a unit end, longer endings first.
+# The units of numbers, by the endings of their names; longer endings come first.
 _ENDINGS = {
     "_msun_per_mpc2": "solMass / Mpc2",
     "_per_arcmin2": "1 / arcmin2",
@@ -32,9 +32,9 @@ class Result:
     Attributes
     ----------
     text : str
-        The result for people.
+        The result as text for people.
     numbers : dict
-        The result for programs, under the names of the command's JSON schema.
+        The result as values for programs, keyed by the names in the command's JSON schema.
     outputs : sequence of path-like
         The written files, in the order of the options.
     code : ExitCode
@@ -52,20 +52,20 @@ class Result:
 
 
 def value_in(name, value):
-    """Return a quantity as numbers, in the unit that a name ends with.
+    """Convert a quantity to numbers in the unit that its name ends with.
 
     Parameters
     ----------
     name : str
-        A name such as ``"ra_deg"`` or ``"pixel_scale_arcmin"``; without a known ending the
-        quantity must be dimensionless.
+        The name, such as ``"ra_deg"`` or ``"pixel_scale_arcmin"``. If the name ends with no known
+        unit, the quantity must be dimensionless.
     value : object
         The quantity; other values are returned unchanged.
 
     Returns
     -------
     object
-        A number, an array or ``value``.
+        A number, an array, or ``value`` itself.
     """
     if not hasattr(value, "to_value"):
         return value
@@ -74,20 +74,20 @@ def value_in(name, value):
 
 
 def numbers_of_table(table, columns):
-    """Return the rows of a table for a JSON record.
+    """Convert the rows of a table to dicts of numbers, for a JSON record.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
         The table.
     columns : dict
-        From the names of columns to those of the record, which end with the unit. Columns that the
-        table lacks are left out.
+        From the names of columns to the names in the record, which end with the unit. Columns that
+        the table lacks are left out.
 
     Returns
     -------
     list of dict
-        One for each row.
+        One dict for each row.
     """
     values = {
         name: value_in(name, table[column])
@@ -98,13 +98,13 @@ def numbers_of_table(table, columns):
 
 
 def plain_json(value):
-    """Return a value as JSON can hold it.
+    """Convert a value to types that JSON can hold.
 
     Parameters
     ----------
     value : object
-        Numbers, arrays, strings, paths, mappings and sequences. What is not finite, or masked,
-        becomes None, because JSON has no NaN.
+        Numbers, arrays, strings, paths, mappings and sequences. Numbers that are masked or not
+        finite become None, because JSON has no NaN.
 
     Returns
     -------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Tables that commands write, in the format of the file's suffix."""
+"""Tables that commands write, in the format that the file's suffix stands for."""
 
 from lensmap.utils import (
     FITS_SUFFIXES,
@@ -15,7 +15,7 @@ __all__ = ["format_table", "table_format", "write_table"]
 _FORMATS = {
     FITS_SUFFIXES: ("fits", {}),
     (".ecsv",): ("ascii.ecsv", {}),
-    # A name of its own: astropy warns about its default. The meta is left out unless asked for.
+    # Without a path, astropy warns about its default; without serialize_meta, it drops the meta.
     HDF5_SUFFIXES: ("hdf5", {"path": "table", "serialize_meta": True}),
     (".parquet", ".parq"): ("parquet", {}),
     (".csv",): ("ascii.csv", {}),
@@ -25,7 +25,7 @@ _PACKAGES = {"hdf5": ("h5py", "h5py"), "parquet": ("pyarrow", "'lensmap[io]'")}
 
 
 def table_format(path):
-    """Return the format that belongs to a suffix.
+    """Return the astropy format that the suffix of a file stands for.
 
     Parameters
     ----------
@@ -35,16 +35,16 @@ def table_format(path):
     Returns
     -------
     name : str
-        The format by its name in `astropy.table`.
+        The name of the format in `astropy.table`.
     options : dict
-        The options of `astropy.table.Table.write` for it.
+        The options of `astropy.table.Table.write` for this format.
 
     Raises
     ------
     ValueError
         If the suffix is not known.
     ImportError
-        If the format needs a package that is missing.
+        If the format needs a package that is not installed.
     """
     for suffixes, (name, options) in _FORMATS.items():
         if has_suffix(path, suffixes):
@@ -57,14 +57,14 @@ def table_format(path):
 
 
 def format_table(table, formats):
-    """Return a whole table as text.
+    """Return a table as text, with all rows and columns.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
         The table; it is not changed.
     formats : dict
-        From columns to the formats of their numbers, such as ``".2f"``.
+        From column names to the formats of their numbers, such as ``".2f"``.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def format_table(table, formats):
 
 
 def write_table(table, path):
-    """Write a table in the format of the suffix; an existing file is replaced.
+    """Write a table in the format of the file's suffix; an existing file is replaced.
 
     Parameters
     ----------
@@ -87,6 +87,6 @@ def write_table(table, path):
     """
     name, options = table_format(path)
     if name == "ascii.csv":
-        # astropy would write what is shown, not all digits
+        # astropy would write only the displayed digits
         table = set_formats(table.copy(), dict.fromkeys(table.colnames, ""))
     table.write(path, format=name, overwrite=True, **options)

@@ -11,7 +11,7 @@ from lensmap.cli._positions import read_positions
 from lensmap.cli._result import Result, numbers_of_table, value_in
 from lensmap.utils import ConventionWarning, warn_user
 
-# Other commands test the convention on this many galaxies at most.
+# Other commands than this one test the convention on at most this many galaxies.
 _MAX_GALAXIES = 500_000
 
 NAME = "check"
@@ -26,7 +26,7 @@ EXAMPLES = """examples:
 
 exit codes: 0 the declared convention is right, 3 it is clearly wrong, 4 undecided"""
 
-# The numbers of the summary in the record, by their attributes.
+# From the attributes of the catalog's summary to the names in the JSON record.
 _SUMMARY = {
     "n_galaxies": "n_galaxies",
     "n_left_out": "n_left_out",
@@ -91,7 +91,7 @@ def run(arguments):
 
 
 def _code_of(check):
-    """Return the exit code of a test: one clear contradiction makes the declaration wrong."""
+    """Return the exit code of a convention test: wrong if either part is clearly contradicted."""
     if check.clearly_wrong:
         return ExitCode.WRONG
     undecided = "undecided" in (check.handedness, check.sign)
@@ -99,17 +99,18 @@ def _code_of(check):
 
 
 def numbers_of_check(check):
-    """Return the result of a test of the convention for a JSON record.
+    """Return the result of a convention test as numbers for a JSON record.
 
     Parameters
     ----------
     check : ConventionCheck
-        The result.
+        The result of the test.
 
     Returns
     -------
     dict
-        The declared convention, both verdicts with their significance, and the four choices.
+        The declared convention, the verdicts on handedness and sign with their significance, and
+        the test statistics of the four possible conventions.
     """
     return {
         "convention": check.declared,
@@ -139,19 +140,19 @@ def _warn_if_wrong(check):
 
 
 def check_declared(catalog, *, progress):
-    """Test the declared convention and warn if it is wrong; a test that fails stops nothing.
+    """Test the declared convention, and warn if it is clearly wrong or cannot be tested.
 
     Parameters
     ----------
     catalog : lensmap.ShearCatalog
-        The galaxies, of which a random sample of 500 000 is tested.
+        The galaxies. If there are more than 500 000, a random sample of this size is tested.
     progress : bool
         Whether to show a progress bar.
     """
     from lensmap.diagnostics import check_convention
 
     if len(catalog) > _MAX_GALAXIES:
-        # More decide no better, and would take longer than the map.
+        # More galaxies do not improve the verdict, and their test would take longer than the map.
         rows = np.random.default_rng(0).choice(len(catalog), _MAX_GALAXIES, replace=False)
         catalog = catalog.select(np.sort(rows))
     try:

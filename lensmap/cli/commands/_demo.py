@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap demo``: map a bundled catalog, and compare with the truth."""
+"""``lensmap demo``: map a bundled mock catalog, and compare the peaks with the true clusters."""
 
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -25,7 +25,7 @@ EXAMPLES = """examples:
   lensmap demo
   lensmap demo --output-dir /tmp/demo --overwrite"""
 
-# Peaks of shape noise alone reach 4 sigma once in a few fields of this size.
+# In a few fields of this size, about one peak of pure shape noise exceeds 4 sigma.
 _THRESHOLD = 4.0
 
 _FORMATS = {"ra": ".4f", "dec": ".4f", "kappa": ".3f", "snr": ".1f", "true_ra": ".4f",
@@ -83,7 +83,7 @@ def demo_table():
     Returns
     -------
     `~astropy.table.Table`
-        The galaxies; the meta holds the truth.
+        The galaxies; the meta holds the true clusters.
     """
     from astropy.table import Table
 
@@ -92,14 +92,14 @@ def demo_table():
 
 
 def compare(kappa, truth):
-    """Find the peaks of the signal-to-noise map, and the nearest true cluster of each.
+    """Find the peaks of the signal-to-noise map, and the true cluster nearest to each peak.
 
     Parameters
     ----------
     kappa : ConvergenceMap
         The map.
     truth : dict
-        The meta of the bundled catalog.
+        The meta of the bundled catalog, with the true clusters.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def compare(kappa, truth):
     """
     from lensmap import find_peaks
 
-    # Two peaks closer than twice the smoothing are one.
+    # Peaks closer to each other than twice the smoothing count as one.
     peaks = find_peaks(kappa, _THRESHOLD, min_separation=2 * u.arcmin)
     sky = SkyCoord(peaks["ra"], peaks["dec"])
     clusters = SkyCoord(

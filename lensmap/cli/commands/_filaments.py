@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap filaments``: the ridges of a map as a table and as regions."""
+"""``lensmap filaments``: find the filaments of a map; write them as a table and as regions."""
 
 from lensmap.cli._files import OutputPicture, OutputSegments, OutputTable, open_outputs
 from lensmap.cli._inputs import add_map_argument, read_map
@@ -78,7 +78,7 @@ def run(arguments):
 
 
 def _write_regions(filaments, path):
-    """Write the paths as DS9's segments, which the regions package cannot write."""
+    """Write the paths as DS9 segments, which the regions package cannot write."""
     lines = ["# Region file format: DS9", "icrs"]
     for row, one in zip(filaments.table, filaments.paths, strict=True):
         corners = ",".join(f"{p.ra.deg:.6f},{p.dec.deg:.6f}" for p in one)
@@ -87,7 +87,7 @@ def _write_regions(filaments, path):
 
 
 def _describe(filaments):
-    """Return the filaments for people."""
+    """Return the filaments as text for people."""
     plural = "" if len(filaments) == 1 else "s"
     lines = [
         f"{len(filaments)} filament{plural} above a persistence of {filaments.threshold:g} x "

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap inject``: which halos a map of a catalog would show."""
+"""``lensmap inject``: inject halos into a catalog, and measure how many the map recovers."""
 
 from pathlib import Path
 
@@ -169,17 +169,17 @@ def _recover(arguments, catalog, estimator, **options):
 
 
 def _folder_of(output):
-    """Return the folder that keeps the realizations, beside the table."""
+    """Return the folder of the realizations, next to the table."""
     return output.with_suffix(".run")
 
 
 def _check_previous(output):
-    """Refuse an existing table that this run cannot resume."""
+    """Raise an error if the table exists and this run cannot resume it."""
     from lensmap.injection import HaloRecovery
 
     if not output.exists():
         return
-    HaloRecovery.read(output)  # a table of anything else is not replaced
+    HaloRecovery.read(output)  # raises an error for any other table, which is not replaced
     if not _folder_of(output).is_dir():
         raise OptionError(
             "output",
@@ -190,7 +190,7 @@ def _check_previous(output):
 
 
 def _write_table(recovery, output, overwrite):
-    """Write the table, unless it holds the same realizations already."""
+    """Write the table, unless the file already holds the same realizations."""
     from lensmap.injection import HaloRecovery
 
     if output.exists() and not overwrite:
@@ -202,7 +202,7 @@ def _write_table(recovery, output, overwrite):
 
 
 def _with_uncertainty(estimator, by):
-    """Return the estimator, with its cheapest uncertainty if peaks need one."""
+    """Set the fastest uncertainty of the estimator if S/N peaks are sought and none is set."""
     if by == "kappa" or not has_parameter(estimator, "uncertainty"):
         return estimator
     if estimator.uncertainty is None:
@@ -212,14 +212,14 @@ def _with_uncertainty(estimator, by):
 
 
 def _expecting(estimator, z_source, catalog):
-    """Return an estimator that expects the matter in front of the galaxies, if it has a prior."""
+    """Set ``z_source`` of an estimator, if it has this parameter, to the mean source redshift."""
     if z_source is None or not has_parameter(estimator, "z_source"):
         return with_redshifts(estimator, catalog)
     return estimator.replace(z_source=round(float(getattr(z_source, "mean", z_source)), 4))
 
 
 def _describe(recovery):
-    """Return the completeness for people."""
+    """Return the completeness as text for people."""
     height = "S/N" if recovery.by == "snr" else "kappa"
     rate, low, high = (value.value for value in recovery.false_positives())
     lines = [
@@ -241,7 +241,7 @@ def _describe(recovery):
 
 
 def _numbers(recovery):
-    """Return the completeness for a JSON record."""
+    """Return the completeness as numbers for a JSON record."""
     rate, low, high = (value.to_value("1 / deg2") for value in recovery.false_positives())
     return {
         "n_halos": len(recovery),

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap peaks``: the peaks of a map as a table and as regions."""
+"""``lensmap peaks``: find the peaks of a map; write them as a table and as regions."""
 
 from lensmap.cli._files import OutputPicture, OutputRegions, OutputTable, open_outputs
 from lensmap.cli._inputs import add_map_argument, read_map
@@ -85,7 +85,7 @@ def run(arguments):
 
 
 def _mass_options(arguments):
-    """Return the parameters of `projected_mass`, None without ``--mass-within``."""
+    """Return the parameters of `projected_mass`; None without ``--mass-within``."""
     if arguments.radius is None:
         if arguments.background is not None:
             raise OptionError("background", "--ring needs --mass-within")
@@ -110,7 +110,7 @@ def _with_masses(peaks, kappa, options):
 
 
 def _describe(peaks):
-    """Return the peaks for people."""
+    """Return the peaks as text for people."""
     lines = [f"{len(peaks)} peak{'' if len(peaks) == 1 else 's'}"]
     if len(peaks):
         shown = peaks[[name for name in _SHOWN if name in peaks.colnames]]

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap profile``: the shear about positions, and the mass of a halo there."""
+"""``lensmap profile``: measure the shear profile about positions, and fit the mass of a halo."""
 
 import argparse
 
@@ -125,7 +125,7 @@ def _check(arguments):
 
 
 def _lenses(arguments):
-    """Return the positions of the lenses, and the redshift of all or that of each."""
+    """Return the positions of the lenses, and one redshift for all lenses or one for each."""
     try:
         at, table = position(arguments.at), None
     except argparse.ArgumentTypeError:
@@ -144,7 +144,7 @@ def _lenses(arguments):
 
 
 def _fit(profile, bins, z_source, concentration, *, structure):
-    """Fit a halo, for lenses at several redshifts at their mean."""
+    """Fit a halo to a profile, at the mean redshift of the lenses if they have several."""
     from lensmap.profiles import fit_nfw, structure_covariance
 
     z_lens, covariance = profile.meta["z_lens"], None
@@ -158,13 +158,13 @@ def _fit(profile, bins, z_source, concentration, *, structure):
 
 
 def _bins(radii, number):
-    """Return logarithmic bins between two radii."""
+    """Return the edges of logarithmic bins between two radii."""
     inner, outer = two_radii(radii, "bins")
     return np.geomspace(inner.value, outer.value, number + 1) * inner.unit
 
 
 def _number(text):
-    """Return the number of a word, the word itself if it is none."""
+    """Convert a word to a number; return a word that is not a number unchanged."""
     try:
         return None if text is None else float(text)
     except ValueError:
@@ -172,7 +172,7 @@ def _number(text):
 
 
 def _describe(profile, fit):
-    """Return the profile and the halo for people."""
+    """Return the profile and the fitted halo as text for people."""
     shown = profile[[name for name in _SHOWN if name in profile.colnames]]
     text = format_table(shown, _FORMATS)
     if fit is None:
@@ -188,7 +188,7 @@ def _describe(profile, fit):
 
 
 def _numbers(profile, fit):
-    """Return the profile and the halo for a JSON record."""
+    """Return the profile and the fitted halo as numbers for a JSON record."""
     is_length = profile["radius"].unit.physical_type == "length"
     unit = "mpc" if is_length else "arcmin"
     columns = {name: f"{name}_{unit}" for name in ("radius_low", "radius_high", "radius")}

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap reconstruct``: from a catalog to a mass map."""
+"""``lensmap reconstruct``: make a mass map of a shear catalog."""
 
 import numpy as np
 
@@ -78,12 +78,12 @@ def run(arguments):
             from lensmap.plotting import save_map
 
             save_map(kappa, temporary[arguments.plot], title=_title(kappa), overwrite=True)
-        # Before the files get their names, so that no error leaves them behind.
+        # The summary is made while the files have temporary names, which an error removes.
         return Result(describe(kappa), numbers_of_map(kappa), tuple(temporary))
 
 
 def describe(kappa):
-    """Return the summary of a map for people.
+    """Return the summary of a map as text for people.
 
     Parameters
     ----------
@@ -93,14 +93,14 @@ def describe(kappa):
     Returns
     -------
     str
-        Some lines.
+        The summary, a few lines.
     """
     from astropy import units as u
 
     (ny, nx), meta = kappa.shape, kappa.meta
     size = kappa.pixel_scale.to(u.arcmin)
     lines = [f"{ny} x {nx} pixels of {size:.3g}, {kappa.mask.mean():.0%} of them masked"]
-    # An object of another package with the method reconstruct may leave out any of these.
+    # Estimators of other packages may leave out any of these entries.
     if "n_galaxies" in meta:
         others = [f", {meta[f'n_{where}']} {where}" for where in ("outside", "masked")
                   if meta.get(f"n_{where}")]
@@ -118,7 +118,7 @@ def describe(kappa):
 
 
 def numbers_of_map(kappa):
-    """Return the summary of a map for a JSON record.
+    """Return the summary of a map as numbers for a JSON record.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def numbers_of_map(kappa):
     Returns
     -------
     dict
-        The numbers; those of the highest peak are None without an uncertainty.
+        The numbers. If the map has no uncertainty, the numbers of the highest peak are None.
     """
     meta, peak = kappa.meta, _highest_peak(kappa)
     numbers = {
@@ -152,7 +152,7 @@ def numbers_of_map(kappa):
 
 
 def _highest_peak(kappa):
-    """Return the pixel (y, x) of the highest signal-to-noise ratio, None without one."""
+    """Return the pixel (y, x) of the highest signal-to-noise ratio; None without uncertainty."""
     if kappa.uncertainty is None or not np.isfinite(kappa.snr).any():
         return None
     return np.unravel_index(np.nanargmax(kappa.snr), kappa.shape)

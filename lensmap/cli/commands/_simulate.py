@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap simulate``: fields with known truth, and catalogs of them."""
+"""``lensmap simulate``: simulate fields, and mock shear catalogs of them."""
 
 from lensmap.cli.commands import _simulate_cluster, _simulate_fields, _simulate_survey
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap simulate cluster``: the field of a known cluster of galaxies."""
+"""``lensmap simulate cluster``: simulate the field of a cluster of galaxies."""
 
 from lensmap.cli._field_options import add_field_arguments, model_parameters, refuse_options
 from lensmap.cli._files import OutputField, OutputTable, open_outputs
@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   lensmap simulate cluster -o cluster.fits --mass 5e14 --z-lens 0.3 --shape 128 128
   lensmap simulate survey -o lsst.fits --field cluster.fits --preset lsst_y10"""
 
-# The options of a cluster that is no preset.
+# The options that define a cluster without a preset.
 _OWN = ("m200c", "z_lens", "c200c", "ellipticity")
 
 _NUMBERS = {"ra": "ra_deg", "dec": "dec_deg", "redshift": "redshift", "m200c": "m200c_msun",
@@ -103,7 +103,7 @@ def run(arguments):
 
 
 def make_model(arguments):
-    """Return the `lensmap.simulate.ClusterField` of the arguments."""
+    """Return the `lensmap.simulate.ClusterField` that the options define."""
     from lensmap.simulate import ClusterField
 
     if arguments.z_source is not None and len(arguments.z_source) > 1:
@@ -126,7 +126,7 @@ def make_model(arguments):
 
 
 def _halo(m200c, z_lens, c200c, ellipticity, cosmology):
-    """Return the cluster that is no preset."""
+    """Return the halo of a cluster that is defined without a preset."""
     from astropy import units as u
 
     from lensmap.halos import NFWHalo, concentration
@@ -147,7 +147,7 @@ def _clusters(field):
 
 
 def _describe(field):
-    """Return the field for people."""
+    """Return the summary of the field as text for people."""
     from astropy import units as u
 
     (ny, nx), size = field.shape, field.kappa.pixel_scale.to(u.arcmin)
@@ -161,7 +161,7 @@ def _describe(field):
 
 
 def _numbers(field):
-    """Return the field for a JSON record."""
+    """Return the summary of the field as numbers for a JSON record."""
     return {
         "shape": field.shape,
         "pixel_scale_arcmin": field.kappa.pixel_scale.to_value("arcmin"),

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap simulate fields``: a folder of convergence fields, which may grow."""
+"""``lensmap simulate fields``: draw convergence fields into a folder, which can be extended."""
 
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def run(arguments):
 
 
 def _describe(model, distribution, n, n_before, paths):
-    """Return the fields for people, in three lines."""
+    """Return the summary of the fields as three lines of text for people."""
     ny, nx = model.shape
     sources = model.z_source if isinstance(model.z_source, list) else [model.z_source]
     sources = [distribution] if distribution else [f"z = {z}" for z in sources]

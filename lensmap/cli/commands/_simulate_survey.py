@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap simulate survey``: the catalog of a survey of a known field."""
+"""``lensmap simulate survey``: simulate the shear catalog of a survey of a field."""
 
 from lensmap.cli._field_input import add_input_arguments, move_field, read_any_field
 from lensmap.cli._field_options import add_field_arguments, distribution_name, make_model
@@ -25,7 +25,7 @@ _FIELD_SUFFIXES = FITS_SUFFIXES + HDF5_SUFFIXES
 
 
 class OutputTruth(OutputTable):
-    """A field, or a table of its halos, by the suffix."""
+    """A field, or a table of its halos, depending on the suffix."""
 
     def check_name(self):
         """Check the suffix."""
@@ -161,7 +161,7 @@ def _check(arguments):
 
 
 def seeds_of(seed):
-    """Return independent seeds of the field, the galaxies and the mask.
+    """Return independent seeds for the field, the galaxies and the mask.
 
     Parameters
     ----------
@@ -171,8 +171,8 @@ def seeds_of(seed):
     Returns
     -------
     dict
-        `numpy.random.SeedSequence` by ``"field"``, ``"galaxies"`` and ``"mask"``. The field is the
-        first one of ``lensmap simulate fields``.
+        A `numpy.random.SeedSequence` for each of ``"field"``, ``"galaxies"`` and ``"mask"``. The
+        field is the same as the first field of ``lensmap simulate fields`` with this seed.
     """
     from lensmap.simulate import field_seed
 
@@ -181,7 +181,7 @@ def seeds_of(seed):
 
 
 def make_survey(arguments):
-    """Return the `lensmap.simulate.MockSurvey` of the arguments, without the random mask."""
+    """Return the `lensmap.simulate.MockSurvey` that the options define, without a random mask."""
     from astropy import units as u
 
     from lensmap.cosmology import SourceRedshifts
@@ -212,10 +212,10 @@ def _number(text):
 
 
 def _field(arguments, survey, seeds):
-    """Return a function that makes the field (None for a drawn null field), and the WCS."""
+    """Return a function that returns the field (None for a drawn null field), and the WCS."""
     if arguments.field is not None:
         field = read_any_field(arguments)
-        # Without lensing, galaxies may be at any redshift.
+        # Galaxies without lensing need not be at the source redshift of the field.
         name = distribution_name(arguments)
         if name and field.z_source is not None and not arguments.null:
             raise OptionError(
@@ -234,28 +234,28 @@ def _field(arguments, survey, seeds):
 
 
 def draw_mask(wcs, fraction, seeds):
-    """Return the random mask, a boolean array; None without a fraction."""
+    """Draw the random mask, a boolean array; return None if ``fraction`` is None."""
     from lensmap.simulate import random_mask
 
     return None if fraction is None else random_mask(wcs, fraction, seeds["mask"])
 
 
 def observe(survey, mask, field, wcs, seeds):
-    """Return the catalog of a field, or of a null field on a WCS, with one more mask."""
+    """Return the catalog of a field, or of a null field on a WCS, with an additional mask."""
     if mask is not None:
         survey = survey.replace(mask=mask if survey.mask is None else [survey.mask, mask])
     return survey.observe(field, None if field is not None else wcs, seeds["galaxies"])
 
 
 def write_catalog(catalog, path, seed, *, lensed):
-    """Write a catalog with its seed and whether it is lensed in the header."""
+    """Write a catalog; the header holds its seed, and whether its galaxies are lensed."""
     table = catalog.table
     table.meta |= {"SEED": seed, "LENSED": lensed}
     write_table(table, path)
 
 
 def write_truth(field, path):
-    """Write a field or, to the file of a table, its halos."""
+    """Write a field, or only its halos if the suffix is that of a table."""
     if has_suffix(path, _FIELD_SUFFIXES):
         field.write(path, overwrite=True)
     else:
@@ -271,7 +271,7 @@ def _write_mask(mask, wcs, path):
 
 
 def describe(catalog, wcs, field):
-    """Return the summary of a catalog for people; ``field`` is None without lensing."""
+    """Return the summary of a catalog as text for people; ``field`` is None without lensing."""
     numbers = numbers_of_catalog(catalog, wcs, field)
     ny, nx = numbers["shape"]
     lines = [
@@ -296,7 +296,7 @@ def describe(catalog, wcs, field):
 
 
 def numbers_of_catalog(catalog, wcs, field):
-    """Return the summary of a catalog for a JSON record; ``field`` is None without lensing."""
+    """Return the summary of a catalog for a JSON record; ``field`` is None if it is not lensed."""
     import numpy as np
     from astropy.wcs.utils import proj_plane_pixel_area
 

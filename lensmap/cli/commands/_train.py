@@ -33,7 +33,7 @@ EXAMPLES = """examples:
 files in RUN: weights.h5 and weights.json (the network at the last check), curve.ecsv and
 curve.png (the learning curve), checkpoint.npz (to resume from), fields/ (the drawn fields)"""
 
-# The default simulation.
+# The source redshifts and the pixel scale of the fields that are drawn by default.
 _REDSHIFTS, _PIXEL_SCALE = [0.75, 1.0, 1.5, 2.5], "0.41 arcmin"
 
 
@@ -98,7 +98,7 @@ def add_arguments(parser):
         help="the number of processes that draw fields (default: one per core)",
     )
     add_take_over(group)
-    # Options of the architecture, for tests with a small network.
+    # Options of the network's architecture, for tests with a small network.
     parser.add_argument("--options", help=argparse.SUPPRESS)
 
 
@@ -107,7 +107,7 @@ def run(arguments):
     load_networks()
     from lensmap.networks import SurveyRange, get_architecture, read_card, train
 
-    # Errors before minutes of drawing.
+    # These checks raise their errors before fields are drawn, which takes minutes.
     get_architecture(arguments.network)
     check_count(arguments.seed, "seed")
     if arguments.start is not None:
@@ -147,12 +147,12 @@ def _architecture_options(text):
 
 
 def _held_back(sets):
-    """Return the number of held-out fields of each set: a tenth, at most 4."""
+    """Return the number of fields to hold out of each set: a tenth of the smallest, at most 4."""
     return max(1, min(4, min(map(len, sets)) // 10))
 
 
 def _field_sets(arguments, folder, progress):
-    """Return the training sets with their shares."""
+    """Return a dict from each training set to its share of the training examples."""
     from lensmap.networks import FieldSet
     from lensmap.simulate import HaloModelField
 
@@ -167,7 +167,7 @@ def _field_sets(arguments, folder, progress):
 
 
 def _field_set(text, folder, take_over):
-    """Return the set and the share of a word of ``--fields``."""
+    """Return the training set and its share from a word of ``--fields``, DIR or DIR:PART."""
     from lensmap.networks import FieldSet
 
     path, colon, part = text.rpartition(":")
@@ -189,14 +189,14 @@ def _field_set(text, folder, take_over):
     files = sorted(p for p in path.iterdir() if has_suffix(p, FITS_SUFFIXES + HDF5_SUFFIXES))
     if not files:
         raise OptionError("fields", f"--fields: {str(path)!r} holds no maps (.fits, .h5)")
-    # Folders of one name in different places are different sets.
+    # Folders of the same name in different places are different sets.
     mark = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     name = folder / "fields" / f"{path.resolve().name}-{mark}"
     return FieldSet.from_files(name, files, read=read_field_of, take_over=take_over), part
 
 
 def _draw_curve(curve, folder):
-    """Draw the learning curve, if there is matplotlib."""
+    """Plot the learning curve, if matplotlib is installed."""
     try:
         from lensmap.plotting import plot_learning_curve
 
@@ -207,7 +207,7 @@ def _draw_curve(curve, folder):
 
 
 def _describe(card, folder):
-    """Return the training for people."""
+    """Return the summary of the training as text for people."""
     text = f"{card['training']['steps_done']} steps"
     if "r" in card["curve"][-1]:
         text += f"; r = {card['curve'][-1]['r']:.3f} on held-out fields"
@@ -215,7 +215,7 @@ def _describe(card, folder):
 
 
 def _numbers(card, folder):
-    """Return the training for a JSON record."""
+    """Return the summary of the training as numbers for a JSON record."""
     return {
         "folder": str(folder),
         "n_steps": card["training"]["steps_done"],

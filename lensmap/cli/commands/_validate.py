@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap validate``: the tests of Cha et al. 2025, and more, for any estimators."""
+"""``lensmap validate``: test estimators as in Cha et al. (2025), with further tests."""
 
 import argparse
 import re
@@ -38,12 +38,12 @@ def _zero_or_count(text):
 
 
 def _names(text):
-    """Return the names of estimators, separated by commas outside parentheses."""
+    """Split a list of estimators at the commas outside parentheses."""
     return [name.strip() for name in re.split(r",(?![^()]*\))", text)]
 
 
 def _preset(text):
-    """Return the name of a preset, checked when the option is read."""
+    """Check the name of a preset while the command line is parsed, and return it."""
     from lensmap.validation import ValidationSetup
 
     names = ValidationSetup.available_presets()
@@ -153,7 +153,7 @@ def run(arguments):
 
 
 def _setups(arguments):
-    """Return the set-up of the validation, and that on which linear estimators are tuned."""
+    """Return the setup of the validation, and the setup for tuning the linear estimators."""
     from astropy import units as u
 
     from lensmap.validation import GivenFields, ValidationSetup
@@ -187,7 +187,7 @@ def _setups(arguments):
 
 
 def _sky_changes(arguments):
-    """Return the parameters of the sky that options set."""
+    """Return the parameters of the sky model that the options set."""
     from astropy import units as u
 
     changes = {}
@@ -196,7 +196,7 @@ def _sky_changes(arguments):
     if arguments.shape is not None:
         changes["shape"] = tuple(arguments.shape)
     if arguments.pixel_scale is not None:
-        # In one unit: 24 arcsec and 0.4 arcmin are the same to the last digit.
+        # Converted to one unit, so that 24 arcsec and 0.4 arcmin are equal to the last digit.
         changes["pixel_scale"] = to_plain({"side": arguments.pixel_scale})["side_arcmin"] * u.arcmin
     if arguments.resolution is not None:
         changes["resolution"] = None if arguments.resolution == "none" else arguments.resolution
@@ -204,7 +204,7 @@ def _sky_changes(arguments):
 
 
 def _numbers(results, folder):
-    """Return means over fields for a JSON record."""
+    """Return the mean scores over all fields as numbers for a JSON record."""
     names = ("pearson_r", "rmse", "loss", "slope", "coverage_68")
     columns = ["estimator", *names, *(f"{name}_err" for name in names)]
     return {
@@ -217,7 +217,7 @@ def _numbers(results, folder):
 
 
 def _describe(results):
-    """Return means over fields for people."""
+    """Return the mean scores over all fields as text for people."""
     from astropy.table import Table
 
     from lensmap.validation import plus_minus
