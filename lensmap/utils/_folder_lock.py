@@ -20,10 +20,11 @@ _STALE = 600.0  # seconds without a heartbeat
 
 
 class FolderLock:
-    """An exclusive lock file in a folder, with a heartbeat from a thread.
+    """A lock file that gives one run exclusive access to a folder.
 
-    The lock of a dead process is replaced: at once if the process ran on this machine (Linux
-    only), otherwise when its last heartbeat is 10 minutes old.
+    A thread updates the modification time of the file every minute (the heartbeat). The lock of a
+    dead process is replaced: at once if the process ran on this machine (Linux only), otherwise
+    when the last heartbeat is 10 minutes old.
 
     Parameters
     ----------

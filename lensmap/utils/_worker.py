@@ -50,7 +50,7 @@ class Reply(NamedTuple):
 
 
 def specify(function, shared):
-    """Pickle the function and the shared argument of tasks, the specification.
+    """Pickle the specification of tasks: the function and the shared argument.
 
     Parameters
     ----------
