@@ -65,7 +65,7 @@ def _kinds_of_uncertainty(classes):
 
 
 def uncertainty_type(kinds):
-    """Return the function that converts the word of ``--uncertainty``.
+    """Return a function that converts the value of ``--uncertainty`` to estimator parameters.
 
     Parameters
     ----------

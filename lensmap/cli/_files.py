@@ -45,7 +45,7 @@ class _Output(str):
 
 
 class OutputFile(_Output):
-    """A file that is written whole, and replaced only with ``--overwrite``."""
+    """A file that is written completely or not at all, and replaced only with ``--overwrite``."""
 
 
 class OutputTable(OutputFile):
@@ -180,7 +180,7 @@ def _check_inputs(inputs, options):
 
 
 def check_new_files(paths, name, option, *, overwrite):
-    """Check files whose names the command chooses, not the user.
+    """Check output files whose names the command chooses.
 
     Parameters
     ----------

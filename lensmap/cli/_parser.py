@@ -146,7 +146,7 @@ def _option_names(command):
 
 
 def _given_options(words):
-    """Return the options given on the command line by ``dest``, as words, without defaults."""
+    """Return the words given on the command line for each option, keyed by ``dest``."""
     try:
         return vars(_relaxed_parser(words, convert=False).parse_args(words))
     except UsageError:  # the full parser reports the error with its usage, or shows the help

@@ -204,7 +204,7 @@ def _write_text(text, path):
 
 
 def _check_record(path):
-    """Refuse to replace a file that is not a record of lensmap."""
+    """Raise an OptionError if the file exists and is not a record of lensmap."""
     if not Path(path).exists():
         return
     try:

@@ -82,7 +82,7 @@ def _in_fixed_unit(quantity):
 
 
 def _rounded(numbers):
-    """Round numbers to the significant digits that survive a unit conversion unchanged."""
+    """Round numbers to the significant digits that unit conversions do not change."""
     numbers = np.asarray(numbers, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.abs(numbers))))

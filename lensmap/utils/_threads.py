@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Threads for work that releases Python's interpreter lock: wcslib, loops of numpy, FFTs.
 
-This module imports neither numpy nor astropy, because their thread limits must be set before.
+This module imports neither numpy nor astropy, because thread limits must be set before these load.
 """
 
 import os

@@ -171,7 +171,7 @@ def check_number(
 def check_rising(
     values: ArrayLike, name: str, allowed: str = "at least two rising edges", given: Any = None
 ) -> np.ndarray:
-    """Check that there are at least two, strictly increasing numbers, and return them as an array.
+    """Return numbers as an array if there are at least two and they increase strictly.
 
     Parameters
     ----------
