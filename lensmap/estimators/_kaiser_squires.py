@@ -161,7 +161,8 @@ class KaiserSquires(Estimator):
                 "scheme",
                 "'nearest' with {uncertainty='analytic'}",
                 repr(scheme),
-                "galaxies that are shared by pixels make their noise correlated; use 'rotations'",
+                "other schemes share galaxies between pixels, which correlates the noise of the "
+                "pixels; use {uncertainty='rotations'} instead",
             )
         if sigma_e is not None:
             check_number(sigma_e, "sigma_e", "None or a positive number", low=1e-300)
@@ -249,7 +250,8 @@ class KaiserSquires(Estimator):
                 "scheme",
                 "'nearest' with {uncertainty='analytic'}",
                 repr(grid.scheme),
-                "galaxies that are shared by pixels make their noise correlated; use 'rotations'",
+                "other schemes share galaxies between pixels, which correlates the noise of the "
+                "pixels; use {uncertainty='rotations'} instead",
             )
         smoothed_weight = gaussian_smooth(grid.sum_w.astype(self.dtype, copy=False), sigma)
         inverse = np.zeros_like(smoothed_weight)

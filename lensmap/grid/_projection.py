@@ -131,7 +131,7 @@ class PixelFrame:
     def _axes(
         self, x: np.ndarray, y: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return vectors along the +x and +y axes, one pixel long, and the position, (..., 3)."""
+        """Return vectors one pixel long along +x and +y at each position, and the position."""
         h = 0.5
         axis_x = self._vectors(x + h, y) - self._vectors(x - h, y)
         axis_y = self._vectors(x, y + h) - self._vectors(x, y - h)

@@ -335,7 +335,7 @@ class ShearGrid:
 
     @cached_property
     def noise_sum(self) -> np.ndarray:
-        r"""The sum of weight squared times the noise variance of each galaxy, ``(ny, nx)``.
+        r"""The sum of weight squared times noise variance over the galaxies of each pixel.
 
         The variance is that of the reduced shear per component.
         """

@@ -284,7 +284,7 @@ def halo_counts(
     """
     low, high = map(float, z_range)
     if not 0 <= low < high:
-        raise ParameterError("z_range", "rising and not negative", str(z_range))
+        raise ParameterError("z_range", "increasing and at least 0", str(z_range))
     if not isinstance(area, u.Quantity) or not area.unit.is_equivalent(u.sr) or not area > 0:
         raise ParameterError(
             "area", "a positive solid angle such as 10 * u.deg**2", repr(area)

@@ -109,13 +109,14 @@ def recover_halos(
     Each realization injects halos into the catalog at random, well separated positions, as
     `inject_halos` does, and reconstructs the map. A halo is **matched** if a peak above the
     threshold lies within ``radius`` of the halo; the matching is one to one. A matched halo is
-    **recovered** if the halo causes the peak. This is the case if the map before injection has no
-    peak that matches the halo and is below the threshold at the pixel of the peak, or if the
-    injection adds at least half of the height of the peak.
+    **recovered** if the halo causes the peak. This is the case if, before injection, no peak
+    matches the halo and the map is below the threshold at the pixel where the peak appears; or if
+    the injection adds at least half of the height of the peak.
 
     Real structure stays in the map, where it hides some halos and raises others above the
-    threshold. In each realization, as many control positions without a halo measure the rate of
-    chance matches, and a map of randomly rotated galaxies measures the number of noise peaks.
+    threshold. In each realization, the rate of chance matches is measured at an equal number of
+    control positions without a halo, and the number of noise peaks in a map of randomly rotated
+    galaxies.
 
     Parameters
     ----------

@@ -165,7 +165,7 @@ def _values(kappa, quantity):
         "uncertainty": None if kappa.uncertainty is None else kappa.uncertainty.array,
     }[quantity]
     if values is None:
-        raise ParameterError("kappa", f"the quantity {quantity!r}", verb="have")
+        raise ParameterError("kappa", f"values of {quantity!r}, which it lacks", verb="have")
     return values
 
 

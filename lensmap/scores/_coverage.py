@@ -253,7 +253,9 @@ def _bins(by, edges, truth):
         raise TypeError("by and bins must both have a unit, or neither")
     if unit is not None:
         if not edges.unit.is_equivalent(unit):
-            raise ValueError(f"bins have the unit {edges.unit}, but by has {unit}")
+            raise ParameterError(
+                "bins", f"in the unit of the values of {{by}}, {unit}", str(edges.unit)
+            )
         unit, by, edges = edges.unit, by.to_value(edges.unit), edges.value
     by, edges = np.asarray(by, dtype=float), np.asarray(edges, dtype=float)
     if by.shape != np.shape(truth):

@@ -125,7 +125,7 @@ def test_bad_input_says_what_is_wrong():
         coverage_in_bins(truth, prediction, error, bins=[0, 0])
     with pytest.raises(TypeError, match="must both have a unit, or neither"):
         coverage_in_bins(truth, prediction, error, by=truth * u.arcmin, bins=[0, 1])
-    with pytest.raises(ValueError, match="bins have the unit kg, but by has arcmin"):
+    with pytest.raises(ValueError, match="must be in the unit of the values of by, arcmin, not kg"):
         coverage_in_bins(truth, prediction, error, by=truth * u.arcmin, bins=[0, 1] * u.kg)
     with pytest.raises(ValueError, match=r"by has the shape \(5, 300\)"):
         coverage_in_bins(truth, prediction, error, by=truth[:5], bins=[0, 1])

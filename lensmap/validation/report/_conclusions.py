@@ -198,7 +198,7 @@ def calibrated_maps(summary: QTable) -> list[tuple[str, str]]:
 
 
 def covered_truth(tables: Mapping[str, QTable]) -> list[tuple[str, str]]:
-    """State in which fraction of pixels the truth lies within the 68 per cent error bars.
+    """State the fraction of pixels in which the truth lies within the 68 per cent error bars.
 
     Parameters
     ----------
