@@ -61,8 +61,8 @@ class CNNReconstructor(Estimator):
     Parameters
     ----------
     network : str, path-like, `lensmap.networks.Network` or `keras.Model`
-        The name of a network, a weights file written by `lensmap.networks.save_network`, a
-        network, or a Keras model. A Keras model maps an input ``(n, ny, nx, 18)`` or
+        The name of a bundled network, or a weights file written by ``lensmap train``. In Python,
+        also a network object or a Keras model. A Keras model maps an input ``(n, ny, nx, 18)`` or
         ``(n, ny, nx, 3)`` to ``(n, ny, nx, 1)``; `lensmap.networks.Network` describes the inputs.
     pixel_scale : `~astropy.units.Quantity`, str or None
         The pixel scale on which the network is applied, an angle. If None, the pixel scale of the

@@ -207,7 +207,7 @@ def recover_halos(
 
 @dataclass
 class _Trial:
-    """What all realizations share: the galaxies, the map before injection and the settings."""
+    """State shared by all realizations: galaxies, map before injection and settings."""
 
     catalog: CatalogLike
     estimator: Estimator
