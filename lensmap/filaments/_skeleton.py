@@ -92,7 +92,7 @@ class _Ridges:
         return np.stack(np.divmod(pixels, self._shape[1]), axis=-1).reshape(-1, 2)
 
     def key(self, pixel):
-        """Return the sort key of a pixel, as in `persistence_pairs`: value, then index."""
+        """Return the sort key of a pixel, as in ``persistence_pairs``: value, then index."""
         return self._flat[pixel], pixel
 
     def _maxima(self):

@@ -109,7 +109,7 @@ class HaloRecovery:
 
         Parameters
         ----------
-        run : `lensmap.utils.RunFolder`
+        run : ``lensmap.utils.RunFolder``
             The run folder of `recover_halos`.
 
         Returns

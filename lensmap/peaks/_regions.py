@@ -61,7 +61,7 @@ def write_regions(
     Parameters
     ----------
     peaks : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
-        The peaks, as for `peak_regions`.
+        The peaks, as for ``peak_regions``.
     path : path-like
         The file: ``.reg`` or ``.ds9`` for DS9, ``.crtf`` for CARTA and CASA.
     radius : `~astropy.units.Quantity` or str

@@ -130,7 +130,7 @@ def error_about_truth(kappa: ConvergenceMap) -> np.ndarray | dict[int, np.ndarra
 
 
 def series_name(setup: ValidationSetup) -> Literal["validation", "null"]:
-    """Return the purpose to pass to `series_seed` for the fields of a set-up."""
+    """Return the purpose to pass to ``series_seed`` for the fields of a set-up."""
     return "null" if setup.null else "validation"
 
 
