@@ -8,6 +8,7 @@ of the stub lists the public names. Its other names are for use within lensmap o
 
 import ast
 import sys
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def lazy_exports(package, file):
     return __getattr__, __dir__, public
 
 
+@cache  # the stub of a sub-package is needed for each of its names
 def _read_stub(init):
     """Read a stub: a dict from each name to its private module, and the list of public names."""
     modules, public = {}, []
