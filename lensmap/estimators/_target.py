@@ -8,13 +8,9 @@ import numpy as np
 from astropy.wcs import WCS
 
 from lensmap.grid import PixelFrame, tangent_wcs_of
-from lensmap.maps import resample, resample_counts
+from lensmap.maps import MAX_ANISOTROPY, resample, resample_counts
 
 __all__ = ["Target", "conformal_frame", "extended_frame"]
-
-# The largest anisotropy of pixels on which shear is inverted. It causes a relative error of kappa
-# of the same order, 3 per cent.
-_MAX_ANISOTROPY = 1.03
 
 # The largest ratio of pixel scales on one map. With a larger one, a smoothing length would not be
 # the same number of pixels everywhere.
@@ -129,7 +125,7 @@ def conformal_frame(pixels: PixelFrame, frame: str) -> PixelFrame:
         If the map is too large for a tangent plane.
     """
     low, high = pixels.scales
-    if pixels.anisotropy <= _MAX_ANISOTROPY and high <= _MAX_SCALE_RATIO * low:
+    if pixels.anisotropy <= MAX_ANISOTROPY and high <= _MAX_SCALE_RATIO * low:
         return pixels
     finest = max(low, high / 10)
     # Add two pixels on each side, so that pixels at the edge can be interpolated.

@@ -5,6 +5,7 @@ from ._convergence_map import ConvergenceMap
 from ._checks import check_map as check_map
 from ._noise_maps import each_noise_map as each_noise_map
 from ._pixels import (
+    MAX_ANISOTROPY as MAX_ANISOTROPY,
     pixel_anisotropy as pixel_anisotropy,
     pixel_size as pixel_size,
     same_pixels as same_pixels,

@@ -22,7 +22,13 @@ from numpy.typing import ArrayLike
 from lensmap.flatsky import normalized_smooth
 from lensmap.maps._fits import register_fits
 from lensmap.maps._parts import as_plane, copy_wcs, mask_values, standard_deviation, unpack
-from lensmap.maps._pixels import pixel_anisotropy, pixel_sides, pixel_size, same_pixels
+from lensmap.maps._pixels import (
+    MAX_ANISOTROPY,
+    pixel_anisotropy,
+    pixel_sides,
+    pixel_size,
+    same_pixels,
+)
 from lensmap.maps._resampling import resample, resample_counts
 from lensmap.typing import AngleLike
 from lensmap.utils import (
@@ -39,10 +45,6 @@ if TYPE_CHECKING:
     from astropy.visualization.wcsaxes import WCSAxes
 
 __all__ = ["ConvergenceMap"]
-
-# The largest ratio of the sides of a pixel for which a smoothing that is isotropic in pixels is
-# isotropic on the sky, too.
-_MAX_ANISOTROPY = 1.03
 
 _PARTS = ("uncertainty", "mask", "wcs", "meta", "unit", "kappa_b", "counts")
 
@@ -409,7 +411,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         """
         smoothing = check_angle(smoothing, "smoothing")
         anisotropy = pixel_anisotropy(self.wcs, self.shape)
-        if anisotropy > _MAX_ANISOTROPY:
+        if anisotropy > MAX_ANISOTROPY:
             raise ValueError(
                 f"the pixels are not square ({anisotropy:.3g} : 1), so that a Gaussian would not "
                 "be isotropic on the sky: reproject the map first"

@@ -6,7 +6,17 @@ from astropy import units as u
 from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
 
-__all__ = ["pixel_anisotropy", "pixel_sides", "pixel_size", "pixel_to_pixel", "same_pixels"]
+from lensmap.utils import unit_vectors
+
+__all__ = [
+    "MAX_ANISOTROPY", "pixel_anisotropy", "pixel_sides", "pixel_size", "pixel_to_pixel",
+    "same_pixels",
+]
+
+#: The largest ratio of the sides of a pixel that counts as square. Shear that is inverted on such
+#: pixels has a relative error of about 0.03, and smoothing that is isotropic in pixels is isotropic
+#: on the sky.
+MAX_ANISOTROPY = 1.03
 
 # The largest distance, in pixels, between pixels of two WCS that count as equal. It allows for the
 # rounding of a FITS header, which keeps 14 digits.
@@ -16,10 +26,7 @@ _TOLERANCE_PIXELS = 1e-3
 def _vectors(wcs, x, y):
     """Return unit vectors to pixel positions, ``(..., 3)``; NaN outside the projection."""
     world = wcs.all_pix2world(x, y, 0)
-    lon, lat = (np.radians(world[i]) for i in (wcs.wcs.lng, wcs.wcs.lat))
-    return np.stack(
-        [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1
-    )
+    return unit_vectors(world[wcs.wcs.lng], world[wcs.wcs.lat])
 
 
 def pixel_to_pixel(

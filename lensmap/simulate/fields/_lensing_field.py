@@ -14,7 +14,7 @@ from lensmap.cosmology import SourceRedshifts, check_z_source
 from lensmap.flatsky import convergence_to_shear
 from lensmap.grid import PixelFrame
 from lensmap.halos import check_halos, halo_positions
-from lensmap.maps import ConvergenceMap, pixel_anisotropy
+from lensmap.maps import MAX_ANISOTROPY, ConvergenceMap, pixel_anisotropy
 from lensmap.simulate.fields._files import read_field_file, write_field_file
 from lensmap.utils import ParameterError, ParameterTypeError, check_celestial_wcs
 
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from lensmap.typing import PathLike
 
 __all__ = ["LensingField", "filled"]
-
-# Shear is computed for square pixels: a ratio of the pixel sides of 1.03 makes a relative error of
-# about 0.03.
-_MAX_ANISOTROPY = 1.03
 
 # A flat field matches no WCS of the curved sky exactly, so pixel scales may differ by this
 # fraction.
@@ -291,7 +287,7 @@ def _require_map(kappa):
 
 def _require_squares(wcs, shape, name):
     anisotropy = pixel_anisotropy(wcs, shape)
-    if not anisotropy <= _MAX_ANISOTROPY:
+    if not anisotropy <= MAX_ANISOTROPY:
         raise ValueError(
             f"the pixels of {name} are {anisotropy:.2f} : 1, and shear needs squares: reproject "
             "the map first"
