@@ -4,7 +4,7 @@
 import argparse
 
 from lensmap.cli._files import InputFile, ReportFile, report_file
-from lensmap.cli._options import count
+from lensmap.cli._options import count, memory
 
 __all__ = ["add_common_options", "common_names"]
 
@@ -23,6 +23,13 @@ def add_common_options(parser):
     group.add_argument("--overwrite", action="store_true", help="replace existing output files")
     group.add_argument("--threads", type=count, metavar="N",
                        help="the largest number of threads (default: the number of cores)")
+    group.add_argument("--memory-limit", type=memory, metavar="SIZE",
+                       help="the memory that lensmap may use, such as 8GiB; work that needs more "
+                            "is refused before it begins (default: the memory of the machine, "
+                            "container or batch job)")
+    group.add_argument("--record-paths", action="store_true",
+                       help="record files in the JSON record with their full paths, not only with "
+                            "their names")
     group.add_argument("--log", type=ReportFile, metavar="FILE",
                        help="append all messages, with timestamps, to this log file")
     talk = group.add_mutually_exclusive_group()

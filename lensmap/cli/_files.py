@@ -24,6 +24,7 @@ __all__ = [
     "ResumedTable",
     "check_files",
     "check_new_files",
+    "input_files",
     "open_outputs",
     "report_file",
 ]
@@ -198,6 +199,12 @@ def check_new_files(paths, name, option, *, overwrite):
     """
     for path in paths:
         _check_existing(name, OutputFile(path), option, overwrite)
+
+
+def input_files(arguments):
+    """Return the ``dest`` and the path of each argument that is an existing input file."""
+    files = _files_of(arguments, (InputFile, MaybeFile))
+    return [(name, path) for name, path in files if Path(path).is_file()]
 
 
 def _files_of(arguments, kinds):

@@ -5,7 +5,7 @@ import os
 import sys
 from contextlib import contextmanager
 
-from lensmap.cli._limits import limited_threads
+from lensmap.cli._limits import limited
 
 __all__ = ["main"]
 
@@ -29,7 +29,7 @@ def main(argv=None):
         With exit code 2 after wrong usage, and with 0 after ``--help`` and ``--version``.
     """
     words = sys.argv[1:] if argv is None else list(argv)
-    with _standard_streams(), limited_threads(_threads_of(words)):
+    with _standard_streams(), limited(_threads_of(words)):
         from lensmap.cli._program import run_program
 
         return run_program(words)

@@ -3,12 +3,13 @@
 
 import argparse
 
-from lensmap.utils import ParameterError, check_angle
+from lensmap.utils import ParameterError, check_angle, memory_limit
 
 __all__ = [
     "add_take_over",
     "angle",
     "count",
+    "memory",
     "one_radius",
     "pairs",
     "position",
@@ -34,6 +35,16 @@ def count(text):
     if text.isdecimal() and int(text) >= 1:
         return int(text)
     raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, not {text!r}")
+
+
+def memory(text):
+    """Convert a word such as ``8GiB`` to a number of bytes."""
+    try:
+        return memory_limit(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"an amount of memory is needed, such as 8GiB, not {text!r}"
+        ) from None
 
 
 def positive(text):

@@ -69,8 +69,8 @@ def parse_words(words):
     argparse.Namespace
         The arguments of the command. Further attributes are ``words``, the given words; ``run``,
         the function of the command; ``command``, the name of the command; ``option_names``, a dict
-        from each ``dest`` to its option; and ``settings``, the options that ``--save-config``
-        writes (None without this option).
+        from each ``dest`` to its option; and ``settings``, all options of the run by their long
+        names, which ``--save-config`` writes and ``--json`` records.
 
     Raises
     ------
@@ -83,8 +83,7 @@ def parse_words(words):
         settings = _settings_below(command, given)
         _set_defaults(command, words, settings, given["config"])
     arguments = parser.parse_args(words, argparse.Namespace(words=words, settings=None))
-    if "save_config" in given:
-        arguments.settings = toml_settings(command, given, settings)
+    arguments.settings = toml_settings(command, given, settings)
     return arguments
 
 

@@ -16,7 +16,7 @@ from astropy import log
 from lensmap.cli._config import write_config
 from lensmap.cli._exit_codes import ExitCode
 from lensmap.cli._files import check_files
-from lensmap.cli._limits import limited_threads
+from lensmap.cli._limits import limited
 from lensmap.cli._messages import (
     LOGGER,
     OptionError,
@@ -27,6 +27,7 @@ from lensmap.cli._messages import (
 )
 from lensmap.cli._parser import Parser, UsageError, parse_words
 from lensmap.cli._result import SCHEMA, Result, plain_json
+from lensmap.cli._sources import record_sources
 from lensmap.utils import IncompleteRunError, LensmapWarning, atomic_write
 
 __all__ = ["run_program"]
@@ -56,7 +57,7 @@ def run_program(words):
     except UsageError as error:
         _record_usage_error(error, words)
         return argparse.ArgumentParser.error(error.parser, str(error))
-    with limited_threads(arguments.threads):
+    with limited(arguments.threads, arguments.memory_limit):
         return int(_Run(arguments, early).finish())
 
 
@@ -66,6 +67,7 @@ class _Run:
     def __init__(self, arguments, early=()):
         self.arguments, self.early = arguments, early
         self.record_file = None  # until the file of --json was checked
+        self.sources = {}  # the arguments and input files, for the record
         self.warnings, self.errors = [], []
         self.names = OptionNames(arguments.option_names)
 
@@ -97,10 +99,13 @@ class _Run:
         arguments = self.arguments
         self._check_reports(stack)
         check_files(arguments, arguments.option_names)
-        if arguments.settings is not None:
+        if arguments.save_config is not None:
             write_config(
                 arguments.settings, arguments.save_config, overwrite=arguments.overwrite
             )
+        if self.record_file is not None:
+            # The digests are those of the files before the command reads them.
+            self.sources = record_sources(arguments, full_paths=arguments.record_paths)
         return arguments.run(arguments)
 
     def _check_reports(self, stack):
@@ -170,7 +175,9 @@ class _Run:
         code = result.code if code is None else code
         if self.record_file is None:
             return code
-        text = _record_text(self.arguments.command, result, code, self.warnings, self.errors)
+        text = _record_text(
+            self.arguments.command, result, code, self.warnings, self.errors, self.sources
+        )
         if self.record_file == "-":
             return self._print_text(text, code)
         try:
@@ -180,7 +187,7 @@ class _Run:
         return code
 
 
-def _record_text(command, result, code, warned, errors):
+def _record_text(command, result, code, warned, errors, sources):
     """Return the JSON record of a run; ``schemas.json`` describes it."""
     from lensmap import __version__
 
@@ -190,6 +197,7 @@ def _record_text(command, result, code, warned, errors):
         "command": command,
         "status": code.status,
         "exit_code": int(code),
+        **({"arguments": None, "inputs": []} | sources),
         "outputs": result.outputs,
         "warnings": warned,
         "errors": errors,
@@ -229,7 +237,7 @@ def _record_usage_error(error, words):
     except UsageError:
         return
     record = {"code": "usage", "parameter": None, "message": str(error)}
-    text = _record_text(error.command, Result(), ExitCode.USAGE, [], [record])
+    text = _record_text(error.command, Result(), ExitCode.USAGE, [], [record], {})
     if path == "-":
         print(text)
     elif path is not None:

@@ -11,6 +11,7 @@ from ._validation import check_angle, check_choice, check_count, check_number
 
 # For other packages of lensmap; not public.
 from ._chatter import kept_from_terminal as kept_from_terminal
+from ._digests import file_digest as file_digest
 from ._engine import (
     IncompleteRunError as IncompleteRunError,
     finish as finish,
@@ -26,6 +27,7 @@ from ._files import (
 from ._memory import (
     check_memory as check_memory,
     free_memory as free_memory,
+    limit_memory as limit_memory,
     memory_limit as memory_limit,
 )
 from ._optional import import_optional as import_optional

@@ -8,7 +8,7 @@ from pathlib import Path
 from lensmap.utils._exceptions import ParameterError
 from lensmap.utils._limits import system_memory
 
-__all__ = ["check_memory", "free_memory", "memory_limit"]
+__all__ = ["check_memory", "free_memory", "limit_memory", "memory_limit"]
 
 _VARIABLE = "LENSMAP_MEMORY_LIMIT"
 
@@ -52,6 +52,17 @@ def memory_limit(limit: float | str | None = None) -> int | None:
     if size < 1:
         raise ParameterError(name, "an amount of memory, such as '8 GiB'", repr(limit))
     return size
+
+
+def limit_memory(size: int) -> None:
+    """Limit the memory of this process and of processes that it starts later.
+
+    Parameters
+    ----------
+    size : int
+        The memory limit in bytes, which `check_memory` applies.
+    """
+    os.environ[_VARIABLE] = str(size)
 
 
 def free_memory(limit: float | str | None = None) -> int | None:

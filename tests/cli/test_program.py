@@ -20,9 +20,14 @@ from lensmap.utils import (
     CatalogWarning,
     IncompleteRunError,
     ParameterError,
+    check_memory,
     n_threads,
     warn_user,
 )
+
+
+# printf galaxies | sha256sum
+SHA256_OF_GALAXIES = "ed49013cca0492cc84e1b9244c6d9bafb8196e88d1c3a696fc88ae8006b91be9"
 
 
 @pytest.fixture
@@ -62,6 +67,11 @@ class TestRecord:
         assert record == {
             "schema": 1, "command": "check", "status": "undecided", "exit_code": 4,
             "outputs": ["a.fits"], "errors": [], "kind": "shear",
+            "arguments": record["arguments"],
+            "inputs": [
+                {"option": "the catalog", "path": "k.fits", "bytes": 8,
+                 "sha256": SHA256_OF_GALAXIES}
+            ],
             "warnings": [
                 {"code": "rows_left_out", "parameter": "weight", "message": "3 rows are left out"},
                 {"code": "future", "parameter": None, "message": "old"},
@@ -69,6 +79,28 @@ class TestRecord:
         }
         out, err = capsys.readouterr()
         assert out == "the result\nwritten: a.fits\n" and "some words" in err
+
+    @pytest.mark.parametrize("full", [False, True])
+    def test_of_the_arguments(self, run_as, tmp_path, full):
+        (tmp_path / "at.csv").write_text("ra,dec\n1,2\n")
+        words = ["--at", "at.csv", "--columns", f"e1=g/x,e2={tmp_path}/g", "--rotations", "9"]
+        words += ["--record-paths"] * full
+        assert run_as(Result, "--json", "r.json", *words) == 0
+        record = json.loads((tmp_path / "r.json").read_text())
+        folder = f"{tmp_path}/" if full else ""
+        assert [item["path"] for item in record["inputs"]] == [f"{folder}k.fits", f"{folder}at.csv"]
+        arguments = record["arguments"]
+        assert arguments["rotations"] == 9 and arguments["seed"] == 0
+        assert arguments["columns"] == f"e1=g/x,e2={folder}g"
+
+    def test_of_the_files_before_the_run(self, run_as, tmp_path):
+        def change():
+            (tmp_path / "k.fits").write_text("stars")
+            return Result()
+
+        assert run_as(change, "--json", "r.json") == 0
+        record = json.loads((tmp_path / "r.json").read_text())
+        assert record["inputs"][0]["sha256"] == SHA256_OF_GALAXIES
 
     def test_alone_on_the_standard_output(self, run_as, capsys):
         assert run_as(warn, "--json", "-") == 4
@@ -178,6 +210,21 @@ class TestMessages:
         assert not show_progress(SimpleNamespace(quiet=True))
         monkeypatch.setattr(sys, "stderr", None)
         assert not show_progress(SimpleNamespace(quiet=False))
+
+
+def test_memory_limit(run_as, capsys):
+    def work():
+        check_memory(2 * 2**40, "this map", "larger pixels need less")
+        return Result()
+
+    before = os.environ.get("LENSMAP_MEMORY_LIMIT")
+    assert run_as(work, "--memory-limit", "3TiB") == 0
+    assert run_as(work, "--memory-limit", "1 TiB") == 1
+    assert "of the limit of 1 TiB" in capsys.readouterr().err
+    assert os.environ.get("LENSMAP_MEMORY_LIMIT") == before
+    with pytest.raises(SystemExit, match="2"):
+        run_as(work, "--memory-limit", "much")
+    assert "--memory-limit: an amount of memory is needed, such as 8GiB" in capsys.readouterr().err
 
 
 def test_threads(run_as, tmp_path, monkeypatch):
