@@ -43,13 +43,14 @@ def read_config(command, path):
     try:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{str(path)!r} is not a TOML file: {error}") from error
+        raise ValueError(f"the option file {str(path)!r} is not a TOML file: {error}") from error
     options, settings = _options(command), {}
     for key, value in content.items():
         if key not in options:
             (nearest,) = difflib.get_close_matches(key, options, n=1, cutoff=0)
             raise ValueError(
-                f"{str(path)!r}: there is no option {key!r}; the nearest is {nearest!r}"
+                f"the option file {str(path)!r} sets {key!r}, but this command has no option "
+                f"'--{key}'; the most similar option is '--{nearest}'"
             )
         _check_value(options[key], key, value, path)
         settings[options[key].dest] = value
@@ -150,7 +151,8 @@ def write_config(settings, path, *, overwrite):
         if not overwrite:
             raise OptionError(
                 "save_config",
-                f"--save-config: {path!r} exists with other content; --overwrite replaces it",
+                f"--save-config: the file {path!r} exists with other content; --overwrite replaces "
+                "it",
                 "file_exists",
             )
     with atomic_write(path, overwrite=True) as temporary:
@@ -191,7 +193,9 @@ def _check_value(action, key, value, path):
     allowed = "true or false" if action.nargs == 0 else (
         "a string or number" + (", or a list of them" if several else "")
     )
-    raise ValueError(f"{str(path)!r}: {key} must be {allowed}, not {value!r}")
+    raise ValueError(
+        f"in the option file {str(path)!r}, the value of {key!r} must be {allowed}, not {value!r}"
+    )
 
 
 def _number(value):

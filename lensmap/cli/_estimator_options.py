@@ -89,9 +89,9 @@ def uncertainty_type(kinds):
         if name in counted and number.isdecimal() and int(number) >= 2:
             return {"uncertainty": name, "n_realizations": int(number)}
         raise argparse.ArgumentTypeError(
-            f"one of {', '.join(kinds)} or none is needed, or "
-            f"{' or '.join(f'{name}:N' for name in counted)} with a whole number N of at least 2, "
-            f"or N random rotations, not {text!r}"
+            f"the value must be one of {', '.join(kinds)}, none, "
+            f"{', '.join(f'{name}:N' for name in counted)} and N (for rotations:N), where N is a "
+            f"whole number of at least 2; it is {text!r}"
         )
 
     return parse
@@ -147,7 +147,7 @@ def _text_type(options):
             try:
                 option.parse(text)
             except ParameterError as error:
-                message = error.describe(lambda name, value: "it")
+                message = error.describe(lambda name, value: "the value")
             else:
                 return MaybeFile(text)
         if _is_angle(options[0]):
@@ -216,9 +216,11 @@ def make_estimator(arguments):
 def _refuse(arguments, name):
     """Raise an OptionError about an option that does not apply to the chosen method."""
     option, methods = arguments.option_names.get(name), arguments.estimator_options.get(name)
-    which = f", but for {', '.join(methods)}" if methods else ""
+    which = f", only to {', '.join(methods)}" if methods else ""
     raise OptionError(
-        name, f"{option or '--uncertainty'} is not for --method {arguments.estimator}{which}"
+        name,
+        f"{option or '--uncertainty'} does not apply to --method {arguments.estimator}{which}: "
+        "leave this option out or choose another method",
     )
 
 
@@ -229,8 +231,8 @@ def _check_uncertainty(arguments, cls):
         words = [kind.name + ("" if kind.with_map else "[:N]") for kind in kinds]
         raise OptionError(
             "uncertainty",
-            f"--uncertainty {chosen} is not for --method {arguments.estimator}, which has "
-            f"{' and '.join(words) or 'none'}",
+            f"--uncertainty for --method {arguments.estimator} must be "
+            f"{' or '.join([*words, 'none'])}, not {chosen}",
         )
     return dict(arguments.uncertainty)
 

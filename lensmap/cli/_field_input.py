@@ -55,7 +55,11 @@ def read_any_field(arguments):
         refuse_options(arguments, (*_OF_FOREIGN, *own), reason)
         return _read_ours(path)
     if arguments.z_source is not None and len(arguments.z_source) > 1:
-        raise OptionError("z_source", "--z-source must be one redshift: that of the map")
+        raise OptionError(
+            "z_source",
+            f"--z-source must be one redshift, the source redshift of the map in {str(path)!r}, "
+            f"not {len(arguments.z_source)} redshifts",
+        )
     z_source = None
     if arguments.z_source is not None and distribution_name(arguments) is None:
         z_source = arguments.z_source[0]
@@ -64,7 +68,8 @@ def read_any_field(arguments):
     if arguments.source_plane is not None and not has_suffix(path, (*HDF5_SUFFIXES, ".dat")):
         raise OptionError(
             "source_plane",
-            f"--source-plane is for files of kappaTNG, which {str(path)!r} is not",
+            f"--source-plane applies to files of the kappaTNG simulations only, and {str(path)!r} "
+            "is none: leave this option out",
         )
     return _read_foreign(
         path, z_source=z_source, **{name: getattr(arguments, name) for name in _OF_FOREIGN}
@@ -89,8 +94,9 @@ def _check_size(field, path):
     side = max(field.shape) * field.kappa.pixel_scale.to_value("deg")
     if side > _MAX_SIDE_DEG:
         raise ValueError(
-            f"{str(path)!r} would be {side:.1f} deg wide: more than {_MAX_SIDE_DEG:g} deg is not "
-            "flat"
+            f"the map in {str(path)!r} would be {side:.1f} deg wide, but flat-sky maps are at most "
+            f"{_MAX_SIDE_DEG:g} deg wide: correct the size of the map or of its pixels, or cut out "
+            "a smaller map"
         )
 
 
@@ -108,7 +114,9 @@ def _is_ours(path):
             with fits.open(path) as hdus:
                 return "GAMMA1" in hdus
         except OSError as error:
-            raise ValueError(f"{str(path)!r} is no FITS file, or it is broken") from error
+            raise ValueError(
+                f"{str(path)!r} is not a FITS file, or the file is damaged"
+            ) from error
     return False
 
 

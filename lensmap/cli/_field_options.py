@@ -81,7 +81,7 @@ def refuse_options(arguments, names, reason):
     names : iterable of str
         The ``dest`` names of the options that are not allowed.
     reason : str
-        The reason why the options are not allowed, which follows their names in the message.
+        The reason why the options are not allowed, a clause that follows "because" in the message.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def refuse_options(arguments, names, reason):
     given = given_options(arguments, names)
     if given:
         options = ", ".join(arguments.option_names[name] for name in given)
-        raise OptionError(given[0], f"{options}: {reason}")
+        raise OptionError(given[0], f"{options} cannot be given, because {reason}")
 
 
 def model_parameters(arguments):
@@ -128,8 +128,12 @@ def _check_sources(redshifts):
     if len(redshifts) > 1 and any(isinstance(z, str) for z in redshifts):
         words = " ".join(map(str, redshifts))
         raise OptionError(
-            "z_source", f"--z-source must be redshifts or one distribution, not {words}"
+            "z_source",
+            "--z-source must be one or several redshifts, or the name of one distribution, not "
+            f"{words!r}",
         )
     for i, z in enumerate(redshifts):
         if z in redshifts[:i]:
-            raise OptionError("z_source", f"--z-source names the redshift {z:g} twice")
+            raise OptionError(
+                "z_source", f"--z-source must name each redshift once, but {z:g} is there twice"
+            )

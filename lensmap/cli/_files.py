@@ -157,10 +157,10 @@ def check_files(arguments, options, outputs=None):
         for other, source in inputs:
             if _is_same(path, source):
                 kind = options[other]
-                kind = f"the file of {kind}" if kind.startswith("-") else kind
+                kind = f"the input file of {kind}" if kind.startswith("-") else kind
                 raise OptionError(
                     name,
-                    f"{options[name]}: {path!r} is {kind}: it would be lost",
+                    f"{options[name]}: {path!r} is {kind}, which would be lost: give another name",
                     "output_is_input",
                 )
     for i, (name, path) in enumerate(written):
@@ -169,7 +169,10 @@ def check_files(arguments, options, outputs=None):
             if _is_same(path, earlier):
                 both = "" if name == other else f"{options[other]} and "
                 raise OptionError(
-                    name, f"{both}{options[name]}: the same file {path!r} twice", "same_output"
+                    name,
+                    f"{both}{options[name]}: the file {path!r} is named twice: give different "
+                    "names",
+                    "same_output",
                 )
         _check_place(name, path, options[name], arguments.overwrite)
 
@@ -240,7 +243,9 @@ def _check_place(name, path, option, overwrite):
     folder = Path(path).parent
     if not folder.is_dir():
         raise OptionError(
-            name, f"{option}: the directory {str(folder)!r} does not exist", "folder_missing"
+            name,
+            f"{option}: the directory {str(folder)!r} does not exist: create the directory first",
+            "folder_missing",
         )
     _check_writable(name, folder, option)
     _check_existing(name, path, option, overwrite)
@@ -252,7 +257,8 @@ def _check_folder(name, folder, option):
         where = "" if existing == folder else f"{str(folder)!r} cannot be made, because "
         raise OptionError(
             name,
-            f"{option}: {where}{str(_short(existing))!r} is a file, not a directory",
+            f"{option}: {where}{str(_short(existing))!r} is a file, not a directory: give another "
+            "name",
             "not_a_folder",
         )
     _check_writable(name, _short(existing), option)
@@ -267,7 +273,10 @@ def _short(path):
 def _check_writable(name, folder, option):
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OptionError(
-            name, f"{option}: cannot write to the directory {str(folder)!r}", "permission"
+            name,
+            f"{option}: cannot write to the directory {str(folder)!r}: no permission; use another "
+            "directory",
+            "permission",
         )
 
 
@@ -276,15 +285,20 @@ def _check_existing(name, path, option, overwrite):
         return
     if Path(path).is_dir():
         raise OptionError(
-            name, f"{option}: {path!r} is a directory, not the name of a file", "not_a_file"
+            name,
+            f"{option}: {path!r} is a directory: give the name of a file",
+            "not_a_file",
         )
     if not Path(path).is_file():
         raise OptionError(
-            name, f"{option}: {path!r} is a device or pipe, not a file to replace", "not_a_file"
+            name,
+            f"{option}: {path!r} is a device or pipe, which a file cannot replace: give another "
+            "name",
+            "not_a_file",
         )
     if isinstance(path, OutputFile) and not overwrite:
         raise OptionError(
-            name, f"{option}: {path!r} exists; --overwrite replaces it", "file_exists"
+            name, f"{option}: the file {path!r} exists; --overwrite replaces it", "file_exists"
         )
 
 

@@ -107,7 +107,7 @@ def read_map(path):
     try:
         return ConvergenceMap.read(path, format="fits")
     except OSError as error:
-        raise ValueError(f"{str(path)!r} is no FITS file, or it is broken") from error
+        raise ValueError(f"{str(path)!r} is not a FITS file, or the file is damaged") from error
 
 
 def read_image_wcs(path):
@@ -134,7 +134,7 @@ def read_image_wcs(path):
     try:
         hdus = fits.open(path)
     except OSError as error:
-        raise ValueError(f"{str(path)!r} is no FITS file, or it is broken") from error
+        raise ValueError(f"{str(path)!r} is not a FITS file, or the file is damaged") from error
     with hdus:
         for hdu in hdus:
             if not hdu.is_image or hdu.header.get("NAXIS", 0) < 2:
@@ -144,4 +144,7 @@ def read_image_wcs(path):
                 wcs = wcs if wcs.naxis == 2 else wcs.celestial
                 wcs.array_shape = hdu.shape[-2:]
                 return wcs
-    raise ValueError(f"{str(path)!r} holds no image with a celestial WCS")
+    raise ValueError(
+        f"no image in the FITS file {str(path)!r} has a celestial WCS in its header: give another "
+        "file"
+    )

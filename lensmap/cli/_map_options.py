@@ -68,7 +68,8 @@ def read_wcs(arguments):
         return None
     if arguments.pixel_scale is not None:
         raise OptionError(
-            "pixel_scale", "--wcs has its own pixels: --pixel-scale cannot be given with it"
+            "pixel_scale",
+            f"--pixel-scale cannot be given, because --wcs {arguments.wcs} defines the pixels",
         )
     return read_image_wcs(arguments.wcs)
 
@@ -107,7 +108,9 @@ def map_pixels(wcs, pixel_scale, estimator, catalog):
     wcs = make_wcs(catalog, pixel_scale)
     if max(wcs.array_shape) < 2:
         raise OptionError(
-            "pixel_scale", f"--pixel-scale {pixel_scale}: one pixel would be larger than the field"
+            "pixel_scale",
+            f"--pixel-scale must be smaller than the area that the galaxies cover, not "
+            f"{pixel_scale}",
         )
     return wcs
 

@@ -26,7 +26,7 @@ def angle(text):
         return check_angle(text, "angle")
     except (TypeError, ValueError):
         raise argparse.ArgumentTypeError(
-            f"a positive angle with its unit is needed, such as 0.6arcmin, not {text!r}"
+            f"the value must be a positive angle with its unit, such as 0.6arcmin, not {text!r}"
         ) from None
 
 
@@ -34,7 +34,9 @@ def count(text):
     """Convert a word to a whole number of at least 1."""
     if text.isdecimal() and int(text) >= 1:
         return int(text)
-    raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, not {text!r}")
+    raise argparse.ArgumentTypeError(
+        f"the value must be a whole number of at least 1, not {text!r}"
+    )
 
 
 def memory(text):
@@ -54,7 +56,7 @@ def positive(text):
     except ValueError:
         value = -1.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"a number above 0 is needed, not {text!r}")
+        raise argparse.ArgumentTypeError(f"the value must be a number above 0, not {text!r}")
     return value
 
 
@@ -140,7 +142,9 @@ def two_radii(words, parameter):
             " ".join(words),
         ) from None
     if not radii[0] < radii[1]:
-        raise ParameterError(parameter, "from the inner to the outer", " ".join(words), verb="rise")
+        raise ParameterError(
+            parameter, "the inner radius and then the larger, outer radius", " ".join(words)
+        )
     return radii
 
 
@@ -153,7 +157,7 @@ def position(text):
         return SkyCoord(ra, dec, unit="deg", frame="icrs")
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"a position RA,DEC in degrees is needed, such as 150.1,2.2, not {text!r}"
+            f"the value must be a position RA,DEC in degrees, such as 150.1,2.2, not {text!r}"
         ) from None
 
 
@@ -166,7 +170,8 @@ def pairs(text):
         ours, equals, theirs = item.partition("=")
         if not (equals and ours.strip() and theirs.strip()):
             raise argparse.ArgumentTypeError(
-                f"columns are given as ra=NAME,dec=NAME,..., not {item!r}"
+                "the value must be a list of column names such as ra=NAME,dec=NAME, where each "
+                f"item has the form 'ra=NAME', but one item is {item!r}"
             )
         result[ours.strip()] = theirs.strip()
     return result

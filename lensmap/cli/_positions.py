@@ -52,12 +52,19 @@ def read_positions(path):
         for known in (_LONGITUDES, _LATITUDES)
     ]
     if None in found:
-        raise ValueError(f"{path!r} has no columns ra and dec, only {', '.join(table.colnames)}")
+        raise ValueError(
+            f"the table {path!r} must have columns with the names 'ra' and 'dec', not only "
+            f"{', '.join(map(repr, table.colnames))}"
+        )
     ra, dec = (table[name] for name in found)
     if any(column.dtype.kind not in "iuf" for column in (ra, dec)):
-        raise ValueError(f"the columns {' and '.join(found)} of {path!r} must hold numbers (deg)")
+        types = " and ".join(str(column.dtype) for column in (ra, dec))
+        raise ValueError(
+            f"the columns {' and '.join(map(repr, found))} of the table {path!r} must hold numbers "
+            f"(degrees), not values of the types {types}"
+        )
     if len(table) == 0:
-        raise ValueError(f"{path!r} has no positions: it has no rows")
+        raise ValueError(f"the table {path!r} must have at least one position, but has no rows")
     sky = SkyCoord(
         u.Quantity(ra, ra.unit or u.deg), u.Quantity(dec, dec.unit or u.deg), frame="icrs"
     )
@@ -89,10 +96,16 @@ def numbers_of(table, name, path):
     import numpy as np
 
     if name not in table.colnames:
-        raise ValueError(f"{path!r} has no column {name!r}, only {', '.join(table.colnames)}")
+        raise ValueError(
+            f"the table {path!r} has no column {name!r}, only "
+            f"{', '.join(map(repr, table.colnames))}"
+        )
     column = table[name]
     if column.dtype.kind not in "iuf":
-        raise ValueError(f"the column {name} of {path!r} must hold numbers")
+        raise ValueError(
+            f"the column {name!r} of the table {path!r} must hold numbers, not values of the type "
+            f"{column.dtype}"
+        )
     return np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
 
 
@@ -118,5 +131,8 @@ def _read_text(path):
     try:
         values = [[float(word) for word in row] for row in rows]
     except ValueError as error:
-        raise ValueError(f"{path!r} has a row without ra and dec in degrees: {error}") from None
+        raise ValueError(
+            f"each row of the table {path!r} must hold ra and dec in degrees, but one does not: "
+            f"{error}"
+        ) from None
     return Table(rows=values or None, names=["ra", "dec"], dtype=[float, float])

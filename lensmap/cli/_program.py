@@ -223,7 +223,8 @@ def _check_record(path):
     if not is_record:
         raise OptionError(
             "json",
-            f"--json: {path!r} exists and is not a record of lensmap; --overwrite replaces it",
+            f"--json: the file {path!r} exists, and no lensmap command wrote it as its --json "
+            "file: give another name, or add --overwrite to replace the file",
             "file_exists",
         )
 

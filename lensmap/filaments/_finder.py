@@ -143,14 +143,14 @@ def find_filaments(
     width = check_angle(width, "width")
     if width < 0.5 * kappa.pixel_scale:
         half_pixel = 0.5 * kappa.pixel_scale.to(u.arcmin)
-        raise ParameterError("width", f"at least half a pixel, {half_pixel:.3g}", str(width))
+        raise ParameterError("width", f"at least half a pixel ({half_pixel:.3g})", str(width))
     if min_length is not None:
         min_length = check_angle(min_length, "min_length", allow_zero=True)
     if by == "uncertainty" and kappa.uncertainty is None:
         raise ParameterError(
             "kappa",
             "an uncertainty for {by='uncertainty'}",
-            remedy="take {by='scatter'} or {by='kappa'}",
+            remedy="this map has none; set {by='scatter'} or {by='kappa'}",
             verb="have",
         )
     smoothed = kappa.replace(uncertainty=None, kappa_b=None, counts=None)

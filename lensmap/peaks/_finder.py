@@ -148,8 +148,8 @@ def detection_image(kappa: ConvergenceMap, by: str) -> np.ndarray:
         return kappa.data
     if kappa.uncertainty is None:
         raise ParameterError(
-            "by", "'kappa'", "'snr'",
-            "kappa has no uncertainty; reconstruct it with one for S/N",
+            "by", "'kappa' for a map without an uncertainty", "'snr'",
+            "for 'snr', reconstruct the map with an uncertainty, such as {uncertainty='rotations'}",
         )
     return kappa.snr
 

@@ -111,7 +111,7 @@ def find_multiscale_peaks(
     separation = check_angle(min_separation, "min_separation", allow_zero=True)
     angles = [check_angle(scale, "scales") for scale in np.atleast_1d(scales)]
     if not angles:
-        raise ParameterError("scales", "at least one angle")
+        raise ParameterError("scales", "at least one angle", "empty")
     apertures = _Apertures([_in_pixels(kappa, scale, "scales") for scale in angles])
     masses = apertures.filtered(kappa.data, kappa.mask)
     noise = _noise(kappa, noise_maps, apertures)
@@ -153,7 +153,10 @@ def _noise(
     """Return the standard deviation of the filtered noise at each scale: a number or an image."""
     if noise_maps is None:
         if kappa.kappa_b is None:
-            raise ParameterError("noise_maps", "given for a map without a B-mode")
+            raise ParameterError(
+                "noise_maps", "given for a map without a B-mode", "None",
+                "make them with lensmap.grid.noise_realizations",
+            )
         masked = kappa.mask | ~np.isfinite(kappa.kappa_b)
         if masked.all():
             return [np.nan for _ in apertures.scales]
@@ -172,7 +175,7 @@ def _in_pixels(kappa: ConvergenceMap, scale: u.Quantity, name: str) -> float:
     pixels = float(scale / kappa.pixel_scale)
     if pixels < 0.99 * _MIN_SCALE_PIXELS:  # the rounded value in the message is allowed
         smallest = (_MIN_SCALE_PIXELS * kappa.pixel_scale).to(u.arcmin)
-        raise ParameterError(name, f"at least half a pixel, {smallest:.3g}", str(scale))
+        raise ParameterError(name, f"at least half a pixel ({smallest:.3g})", str(scale))
     return pixels
 
 

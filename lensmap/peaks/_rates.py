@@ -201,15 +201,17 @@ def peaks_at_density(peaks: Table, peak_density: u.Quantity, kappa: ConvergenceM
     if not isinstance(peak_density, u.Quantity) or (
         not peak_density.unit.is_equivalent(1 / u.deg**2)
     ):
-        raise ParameterTypeError("peak_density", "a number per solid angle", repr(peak_density))
+        raise ParameterTypeError(
+            "peak_density", "a number per solid angle, such as 20 / u.deg**2", repr(peak_density)
+        )
     number = float(peak_density * unmasked_area(kappa))
     check_number(number, "peak_density", "positive", low=1e-12)
     if round(number) > len(peaks):
         raise ParameterError(
             "peak_density",
-            f"at most that of the {len(peaks)} peaks",
-            f"that of {round(number)}",
-            "find more with a lower threshold",
+            f"at most {len(peaks) / unmasked_area(kappa):.3g}, the density of all given peaks",
+            f"{peak_density:.3g}",
+            "find more peaks with a lower threshold",
         )
     return peaks[: round(number)]
 
@@ -309,14 +311,22 @@ def _bin_indices(
     """Return the bin index of each row, ``(n,)``, -1 for none, and the edges of the bins."""
     if by is None:
         if bins is not None:
-            raise ParameterError("by", "given with bins", remedy="the column of the bins")
+            raise ParameterError(
+                "by", "given if {bins} are given", "None",
+                f"name the column of {{{name}}} to which the bins apply",
+            )
         return np.zeros(n, dtype=int), np.array([-np.inf]), np.array([np.inf])
     if not isinstance(table, Table) or by not in table.colnames:
-        columns = ", ".join(getattr(table, "colnames", [])) or "no columns"
-        raise ParameterError("by", f"a column of {name}", repr(by), f"{name} has {columns}")
+        columns = ", ".join(map(repr, getattr(table, "colnames", [])))
+        remedy = f"has the columns {columns}" if columns else "is not a table; give a table"
+        raise ParameterError(
+            "by", f"the name of a column of {{{name}}}", repr(by), f"{{{name}}} {remedy}"
+        )
     values = u.Quantity(table[by])
     if bins is None:
-        raise ParameterError("bins", "given with by", remedy="the edges of the bins")
+        raise ParameterError(
+            "bins", "given if {by} is given", "None", f"give the edges of bins of {by!r}"
+        )
     edges = u.Quantity(bins)
     if edges.unit == u.dimensionless_unscaled:
         edges = edges.value * values.unit
@@ -324,7 +334,8 @@ def _bin_indices(
         edges = edges.to(values.unit)
     except u.UnitConversionError:
         raise ParameterError(
-            "bins", f"in units of the column {by!r}, {values.unit}", str(edges.unit)
+            "bins", f"in units of the column {by!r} ({str(values.unit) or 'no unit'})",
+            f"in {edges.unit}",
         ) from None
     check_rising(edges.value, "bins", given=bins)
     index = np.searchsorted(edges.value, values.value, side="right") - 1

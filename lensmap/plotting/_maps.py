@@ -31,6 +31,9 @@ _LABELS = {
     "counts": "galaxies per pixel",
 }
 
+# Names of the quantities that a map may lack.
+_NAMES = {"kappa_b": "B-mode", "uncertainty": "uncertainty", "counts": "galaxy counts"}
+
 _TITLES = {"kappa": "convergence", "snr": "signal-to-noise"}
 
 # Color maps for positive quantities and for quantities of either sign. Both are suitable for
@@ -105,7 +108,8 @@ def plot_map(
         ax = figure.add_subplot(projection=kappa.wcs)
     elif not isinstance(ax, WCSAxes):
         raise ParameterTypeError(
-            "ax", "a WCSAxes, such as subplot(projection=kappa.wcs)", type(ax).__name__
+            "ax", "a WCSAxes, as made by figure.add_subplot(projection=kappa.wcs)",
+            type(ax).__name__,
         )
     image = _draw(ax, values, kappa, {**_default_colors(values, quantity, kwargs), **kwargs})
     if levels is not None:
@@ -165,7 +169,12 @@ def _values(kappa, quantity):
         "uncertainty": None if kappa.uncertainty is None else kappa.uncertainty.array,
     }[quantity]
     if values is None:
-        raise ParameterError("kappa", f"values of {quantity!r}, which it lacks", verb="have")
+        raise ParameterError(
+            "quantity",
+            "one that the map has",
+            repr(quantity),
+            f"this map has no {_NAMES[quantity]}",
+        )
     return values
 
 

@@ -44,7 +44,9 @@ def plot_learning_curve(
     rows = [{name: row[name] for name in _names(row)} for row in curve]
     if not rows:
         raise ParameterError(
-            "curve", "at least one row", remedy="train until the first check", verb="have"
+            "curve", "at least one row",
+            remedy="this curve is empty; continue the training until its first check",
+            verb="have",
         )
     ax = new_axes(ax, (6.4, 4.0))
     steps = [row["step"] for row in rows]

@@ -47,14 +47,17 @@ def boost_factor(profile: QTable, reference: QTable) -> QTable:
     unit, reference_unit = (table["radius_low"].unit for table in (profile, reference))
     if not unit.is_equivalent(reference_unit):
         raise ParameterError(
-            "reference", f"the same bins as profile, in {unit}", f"in {reference_unit}",
-            verb="have",
+            "reference", f"the same bins as {{profile}}, in {unit}", f"bins in {reference_unit}",
+            "measure both profiles with the same bins", verb="have",
         )
     if len(profile) != len(reference) or not all(
         np.allclose(profile[name].value, reference[name].to_value(profile[name].unit))
         for name in names
     ):
-        raise ParameterError("reference", "the same bins as profile", verb="have")
+        raise ParameterError(
+            "reference", "the same bins as {profile}", "other bin edges",
+            "measure both profiles with the same bins", verb="have",
+        )
     weight, reference_weight = (
         np.asarray(table["weight"]) / table.meta["n_positions"] for table in (profile, reference)
     )
@@ -95,7 +98,8 @@ def apply_boost(profile: QTable, boost: QTable) -> QTable:
     """
     if len(profile) != len(boost):
         raise ParameterError(
-            "boost", f"the {len(profile)} bins of profile", str(len(boost)), verb="have"
+            "boost", f"one row for each of the {len(profile)} bins of {{profile}}",
+            f"{len(boost)} rows", verb="have",
         )
     factor = np.asarray(boost["boost"])
     result = profile.copy()

@@ -145,7 +145,8 @@ class _GalaxyEfficiency(Efficiency):
                 "z_lens",
                 "lower than the redshift of some galaxies",
                 f"{z_lens.max():g}",
-                f"the highest is {highest:g}" if len(finite) else "no galaxy has a redshift",
+                f"the highest redshift of a galaxy is {highest:g}" if len(finite)
+                else "no galaxy has a redshift; give {z_source}",
             )
         self._z_lens, self._redshift = z_lens, redshift
         # Nodes are evenly spaced in the scale factor, because catalogs have redshifts such as 99.

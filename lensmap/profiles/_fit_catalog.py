@@ -104,7 +104,10 @@ def catalog_data(
     offsets, used = offsets_within(positions, catalog.skycoord, z_lens, radii, cosmology)
     efficiency = Efficiency.from_redshifts(catalog["redshift"], z_lens, z_source, cosmology)
     if efficiency is None:
-        raise ParameterError("z_source", "given", remedy="the catalog has no column redshift")
+        raise ParameterError(
+            "z_source", "given for a catalog without a column 'redshift'", "None",
+            "give the redshift of the galaxies, or their distribution",
+        )
     rows = np.arange(len(catalog))
     pairs = [efficiency.inverse_sigma_crit(i, rows) for i in range(len(positions))]
     inverse, square = (np.array(values) for values in zip(*pairs, strict=True))
@@ -115,7 +118,7 @@ def catalog_data(
     if not used.any():
         raise ParameterError(
             "position", "in the survey", f"at {describe_positions(positions)}",
-            "no galaxy behind the halos is within radii of any position", verb="lie",
+            "no galaxy behind the halos is in the range of {radii} around any position", verb="lie",
         )
     shear = Calibration.from_catalog(catalog).shear(catalog)[used]
     weight = weight[used]

@@ -162,15 +162,22 @@ def map_data(
     """
     if kappa.uncertainty is None:
         raise ParameterError(
-            "data", "an uncertainty", remedy="reconstruct the map with one", verb="have"
+            "data", "an uncertainty if it is a map",
+            remedy="reconstruct the map with {uncertainty='analytic'} or "
+            "{uncertainty='rotations'}",
+            verb="have",
         )
     if kappa.smoothing is None:
         raise ParameterError(
-            "data", "a known Gaussian smoothing, as Kaiser-Squires maps do",
-            remedy="fit the catalog or its profile", verb="have",
+            "data", "a known Gaussian smoothing if it is a map", "an unknown one",
+            "fit a map that KaiserSquires reconstructed, the catalog or its shear profile",
+            verb="have",
         )
     if z_source is None:
-        raise ParameterError("z_source", "given with a map")
+        raise ParameterError(
+            "z_source", "given if {data} is a map", "None",
+            "give the redshift of the source galaxies, or their distribution",
+        )
     y, x = np.indices(kappa.shape)
     sky = kappa.wcs.pixel_to_world(x.ravel(), y.ravel())
     offsets, used = offsets_within(positions, sky, z_lens, radii, cosmology)
@@ -178,7 +185,7 @@ def map_data(
     if not used.any():
         raise ParameterError(
             "position", "on the map", f"at {describe_positions(positions)}",
-            "no unmasked pixel is within radii of any position", verb="lie",
+            "no unmasked pixel is in the range of {radii} around any position", verb="lie",
         )
     smoothing = kappa.smoothing_pixels
     offsets = offsets.reshape(len(positions), *kappa.shape)

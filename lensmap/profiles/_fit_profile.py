@@ -103,7 +103,10 @@ def profile_data(
     """
     profile_z = profile.meta.get("z_lens")
     if profile_z is not None and abs(profile_z - z_lens[0]) > _REDSHIFT_TOLERANCE:
-        raise ParameterError("z_lens", f"that of the profile, {profile_z:g}", f"{z_lens[0]:g}")
+        raise ParameterError(
+            "z_lens", f"{profile_z:g}, the lens redshift with which the profile was measured",
+            f"{z_lens[0]:g}",
+        )
     theta, low, high = (
         as_angles(_from_zero(profile[name]), z_lens, 1, cosmology)[0, 1:]
         for name in ("radius", "radius_low", "radius_high")
@@ -118,13 +121,16 @@ def profile_data(
     inverse, ratio = _efficiencies(profile, z_lens, z_source, cosmology)
     if not used.any():
         raise ParameterError(
-            "data", "at least one bin with a shear and an error within radii", verb="have"
+            "data", "at least one bin with a shear and an error in the range of {radii}",
+            remedy="this profile has none; use a wider range, or wider bins", verb="have",
         )
     try:
         factor = linalg.cholesky(matrix[np.ix_(used, used)], lower=True)
     except linalg.LinAlgError:
         raise ParameterError(
-            "covariance", "positive definite, after addition to the errors of the profile"
+            "covariance", "such that its sum with the errors of the profile is positive definite",
+            remedy="check that it is symmetric, and that the profile has at least as many "
+            "bootstrap samples as bins",
         ) from None
     whiten = linalg.solve_triangular(factor, np.eye(len(factor)), lower=True)
     g_t = np.asarray(profile["g_t"], dtype=float)[used]
@@ -148,7 +154,10 @@ def _efficiencies(
         inverse, square = efficiency.inverse_sigma_crit(0, np.zeros(n_bins, dtype=int))
         return inverse, square / inverse**2
     if "sigma_crit" not in profile.colnames:
-        raise ParameterError("z_source", "given", remedy="the profile was made without redshifts")
+        raise ParameterError(
+            "z_source", "given for a profile that was measured without redshifts", "None",
+            "give the redshift of the source galaxies, or their distribution",
+        )
     inverse = 1 / profile["sigma_crit"].to_value(_SURFACE_DENSITY)
     return inverse, np.asarray(profile["efficiency_ratio"])
 
@@ -172,10 +181,13 @@ def _as_matrix(covariance: ArrayLike, n: int) -> np.ndarray:
         raise ParameterTypeError("covariance", "an array of numbers", repr(covariance)) from None
     if matrix.shape != (n, n):
         raise ParameterError(
-            "covariance", f"({n}, {n}), for the {n} bins of the profile", str(matrix.shape)
+            "covariance", f"the shape ({n}, {n}) for the {n} bins of the profile",
+            str(matrix.shape), verb="have",
         )
     if not np.all(np.isfinite(matrix)):
-        raise ParameterError("covariance", "finite", "with NaN or infinity")
+        raise ParameterError(
+            "covariance", "finite", f"NaN or infinite in {np.sum(~np.isfinite(matrix))} elements"
+        )
     return matrix
 
 
@@ -191,9 +203,10 @@ def _bootstrap_covariance(profile: QTable, n_used: int) -> np.ndarray:
         n = 1 / (1 / n + 1 / profile.meta["n_positions"])
     if n < n_used + 6:
         raise ValueError(
-            f"the profile has {n_used} bins and a covariance from {profile.meta['n_positions']} "
-            f"positions and {profile.meta['n_bootstrap']} draws, too few to fit with: take "
-            "errors='shape noise', wider bins or more positions"
+            f"the bootstrap covariance of the profile, from {profile.meta['n_positions']} "
+            f"positions and {profile.meta['n_bootstrap']} samples, is too uncertain to fit "
+            f"{n_used} bins: measure the profile with fewer bins, more positions, a larger "
+            "n_bootstrap, or errors='shape noise'"
         )
     scatter = (n - n_used - 2) / ((n - n_used - 1) * (n - n_used - 4)) * (n_used - 2)
     factor = (n - 1) / (n - n_used - 2) * (1 + max(scatter, 0.0))

@@ -78,7 +78,7 @@ def kappa_profile(
     bins = check_edges(bins)
     n, n_bins = len(positions), len(bins) - 1
     if n == 0:
-        raise ParameterError("positions", "at least one")
+        raise ParameterError("positions", "at least one position", "empty")
     angles = as_angles(bins, check_lens_redshifts(z_lens, n), n, cosmology)
     sums = np.zeros((n, 3, n_bins))
     for i, (theta, values, errors) in enumerate(pixels_around(kappa, positions, angles[:, -1])):
@@ -91,7 +91,7 @@ def kappa_profile(
     if not count.any():
         raise ParameterError(
             "positions", "on the map or near it", f"at {describe_positions(positions)}",
-            "no unmasked pixel is in any ring", verb="lie",
+            "no unmasked pixel is in any ring around them", verb="lie",
         )
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / count
@@ -208,7 +208,7 @@ class Sectors:
         if not in_ring.any():
             raise ParameterError(
                 "position", "on the map or near it", f"at {describe_positions(center)}",
-                "no unmasked pixel is between the radii", verb="lie",
+                "no unmasked pixel is between the inner and the outer radius", verb="lie",
             )
         self._pixels = y[in_ring], x[in_ring]
         spacing = 2 * np.pi / n_bins

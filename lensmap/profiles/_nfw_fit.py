@@ -116,10 +116,14 @@ def fit_nfw(
     else:
         if covariance is not None:
             raise ParameterError(
-                "covariance", "None for a catalog or a map", remedy="it is that of a profile"
+                "covariance", "None if {data} is a catalog or a map", "an array",
+                "only a fit to a profile can use it",
             )
         if position is None:
-            raise ParameterError("position", "given with a catalog or a map")
+            raise ParameterError(
+                "position", "given if {data} is a catalog or a map", "None",
+                "give the center of each halo",
+            )
         sky = as_skycoord(position, "position")
         z = check_lens_redshifts(z_lens, len(sky))
         if isinstance(data, ConvergenceMap):
@@ -132,7 +136,9 @@ def fit_nfw(
             frame = catalog.skycoord.frame.replicate_without_data()
         else:
             raise ParameterTypeError(
-                "data", "a profile of shear_profile, a ShearCatalog, a table or a ConvergenceMap",
+                "data",
+                "a profile from shear_profile, a ShearCatalog, a table of galaxies or a "
+                "ConvergenceMap",
                 type(data).__name__,
             )
     parameters = HaloParameters(z, concentration, center == "free", cosmology)

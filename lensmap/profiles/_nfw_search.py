@@ -73,7 +73,10 @@ def best_fit(data: FitData, parameters: HaloParameters) -> dict[str, Any]:
     values, halos = result.x, parameters.halos(result.x)
     failure = None
     if intervals is None:
-        failure = f"chi^2 has several minima, and a lower one was found {_MAX_RESTARTS} times"
+        failure = (
+            f"chi^2 has several minima, and each of {_MAX_RESTARTS} restarts of the search found a "
+            "lower one"
+        )
         width = np.sqrt(np.diag(covariance))
         intervals = [[values[k] - width[k], values[k] + width[k]]
                      for k in map(parameters.index_of_mass, range(parameters.n_halos))]
@@ -82,7 +85,10 @@ def best_fit(data: FitData, parameters: HaloParameters) -> dict[str, Any]:
     success = bool(result.success) and failure is None
     if not success:
         warn_user(
-            f"the fit did not converge to a halo: {message}", LensmapWarning, "no_convergence"
+            f"the fit did not converge to a halo ({message}): its best-fit parameters are "
+            "unreliable, and its attribute success is False",
+            LensmapWarning,
+            "no_convergence",
         )
     masses = np.exp([halo.ln_m200c for halo in halos]) * u.solMass
     concentrations = np.exp([halo.ln_c200c for halo in halos])
@@ -134,13 +140,13 @@ def _missing_limits(
     inside = (parameters.low + margin < values) & (values < parameters.high - margin)
     at_limit = [name for name, ok in zip(parameters.names, inside, strict=True) if not ok]
     if at_limit:
-        return f"at an end of the search range: {', '.join(at_limit)}"
+        return f"the best fit is at a limit of the search range of {', '.join(at_limit)}"
     masses = map(parameters.index_of_mass, range(parameters.n_halos))
     unbounded = [
         parameters.names[k]
         for k, (_, high) in zip(masses, intervals, strict=True) if high >= parameters.high[k]
     ]
-    return f"the data set no upper limit: {', '.join(unbounded)}" if unbounded else None
+    return f"the data give no upper limit of {', '.join(unbounded)}" if unbounded else None
 
 
 def _minimum(

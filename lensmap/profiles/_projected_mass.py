@@ -121,7 +121,7 @@ def projected_mass(
     if n and inner.min() < half.to_value(u.rad):
         raise ParameterError(
             "radius",
-            f"at least half a pixel, {half:.3g}",
+            f"at least half a pixel ({half:.3g})",
             f"{np.degrees(inner.min()) * 60:.3g} arcmin",
         )
     ring = None
@@ -139,7 +139,8 @@ def projected_mass(
     elif n and kappa.uncertainty is not None and kappa.smoothing is None:
         warn_user(
             "the masses have no errors, because the smoothing of the map, over which its noise is "
-            "correlated, is not known: set n_random to measure them",
+            "correlated, is not known: set n_random, such as n_random=200, to measure the errors "
+            "at random positions",
             MapWarning,
             "no_errors",
             "n_random",
@@ -167,7 +168,8 @@ def _warn_without_mass(unmasked: np.ndarray, ring_mean: np.ndarray, n: int) -> N
     ):
         if without_mass.any():
             warn_user(
-                f"{np.count_nonzero(without_mass)} of {n} positions have no mass: {cause}",
+                f"the mass is NaN at {np.count_nonzero(without_mass)} of {n} positions, where "
+                f"{cause}",
                 MapWarning,
                 "positions_without_mass",
                 "positions",
@@ -217,8 +219,8 @@ def zeta_c(
     low, high = profile["radius_low"].value, profile["radius_high"].value
     if edges[0] < low[0] * (1 - 1e-9) or edges[2] > high[-1] * (1 + 1e-9):
         raise ValueError(
-            f"r1 and r_max must lie within the profile, {low[0]:g} to {high[-1]:g} {unit}, not at "
-            f"{edges[0]:g} and {edges[2]:g}"
+            f"r1 and r_max must lie within the radii of the profile, {low[0]:g} to {high[-1]:g} "
+            f"{unit}, not at {edges[0]:g} and {edges[2]:g} {unit}"
         )
 
     def overlap(a: float, b: float) -> np.ndarray:
@@ -232,8 +234,9 @@ def zeta_c(
     shear, error = np.asarray(profile["g_t"])[used], np.asarray(profile["g_err"])[used]
     if not np.all(np.isfinite(shear)):
         raise ParameterError(
-            "profile", "galaxies in all bins from r1 to r_max", remedy="use wider bins",
-            verb="have",
+            "profile", "galaxies in all bins from {r1} to {r_max}",
+            f"{np.count_nonzero(~np.isfinite(shear))} empty bins",
+            "measure the profile with wider bins", verb="have",
         )
     return float(weight[used] @ shear), float(np.sqrt(np.sum((weight[used] * error) ** 2)))
 

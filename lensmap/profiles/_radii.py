@@ -26,7 +26,7 @@ def describe_positions(positions: SkyCoord) -> str:
     """Describe positions in an error message: the first, and the number of others."""
     first = positions.icrs if positions.isscalar else positions.icrs[0]
     more = "" if positions.isscalar or len(positions) == 1 else f" and {len(positions) - 1} more"
-    return f"ra {first.ra.deg:.4f}, dec {first.dec.deg:+.4f}{more}"
+    return f"ra {first.ra.deg:.4f}, dec {first.dec.deg:+.4f} (deg){more}"
 
 
 def check_edges(bins: u.Quantity, name: str = "bins") -> u.Quantity:
@@ -59,7 +59,9 @@ def check_edges(bins: u.Quantity, name: str = "bins") -> u.Quantity:
     if bins.ndim != 1 or len(bins) < 2 or not (
         np.all(np.isfinite(values)) and values[0] >= 0 and np.all(np.diff(values) > 0)
     ):
-        raise ParameterError(name, "at least two rising edges, not negative", str(bins))
+        raise ParameterError(
+            name, "at least two radii, non-negative and strictly increasing", str(bins)
+        )
     return bins
 
 
@@ -67,7 +69,7 @@ def check_pair(radii: u.Quantity, name: str = "radii") -> u.Quantity:
     """Check an inner and an outer radius as `check_edges` does, and return them."""
     radii = check_edges(radii, name)
     if len(radii) != 2:
-        raise ParameterError(name, "the inner and the outer radius", str(radii))
+        raise ParameterError(name, "two radii, the inner and the outer", str(radii))
     return radii
 
 
@@ -107,10 +109,13 @@ def check_lens_redshifts(z_lens: ArrayLike | None, n: int) -> np.ndarray | None:
         z = np.asarray(z_lens, dtype=float)
     except (TypeError, ValueError):
         raise ParameterTypeError(
-            "z_lens", "a redshift or one for each position", repr(z_lens)
+            "z_lens", "one redshift for all positions, or one for each position", repr(z_lens)
         ) from None
     if z.shape not in ((), (n,)):
-        raise ParameterError("z_lens", f"one redshift or {n}", f"of the shape {z.shape}")
+        raise ParameterError(
+            "z_lens", f"one redshift, or one for each position ({n})",
+            f"an array of the shape {z.shape}",
+        )
     if not (np.all(np.isfinite(z)) and np.all(z > 0)):
         raise ParameterError("z_lens", "positive and finite", str(z_lens))
     return np.broadcast_to(z, (n,))
@@ -152,7 +157,8 @@ def as_angles(
         angles = np.broadcast_to(bins.to_value(u.rad), (n, len(bins)))
     elif z_lens is None:
         raise ParameterError(
-            "z_lens", "given", remedy=f"{{{name}}} in {bins.unit} are lengths"
+            "z_lens", f"given if {{{name}}} has a unit of length ({bins.unit})", "None",
+            "give the redshift of the lens, or angles",
         )
     else:
         flrw = get_cosmology(cosmology, structure=False)

@@ -140,7 +140,7 @@ def shear_profile(
     catalog = as_shear_catalog(catalog)
     positions = as_skycoord(positions)
     if len(positions) == 0:
-        raise ParameterError("positions", "at least one")
+        raise ParameterError("positions", "at least one position", "empty")
     bins = check_edges(bins)
     check_choice(errors, "errors", _ERRORS)
     check_count(n_bootstrap, "n_bootstrap", minimum=2)
@@ -183,8 +183,8 @@ def shear_profile(
 def _warn_of_few(n_positions: int) -> None:
     if 1 < n_positions < _MIN_POSITIONS:
         warn_user(
-            f"errors of a bootstrap of {n_positions} positions mean little: take at least "
-            f"{_MIN_POSITIONS}, or errors='shape noise'",
+            f"the errors of a bootstrap over only {n_positions} positions with galaxies are "
+            f"unreliable: give at least {_MIN_POSITIONS} positions, or set errors='shape noise'",
             LensmapWarning,
             "few_positions",
             "positions",
@@ -276,7 +276,8 @@ def _profile_table(
     if not by_name["n"].any():
         raise ParameterError(
             "positions", "in the survey", f"at {describe_positions(positions)}",
-            f"no galaxy is in any of the bins, {bins[0]:.3g} to {bins[-1]:.3g}", verb="lie",
+            f"no source galaxy is within {bins[0]:.3g} to {bins[-1]:.3g} of any position",
+            verb="lie",
         )
     with np.errstate(invalid="ignore", divide="ignore"):
         table = QTable({

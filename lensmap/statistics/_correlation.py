@@ -91,7 +91,10 @@ def kappa_correlation(
     check_map(kappa, unmasked=True)
     settings = _settings(min_sep, max_sep, n_bins, scale)
     if other is None and other_weights is not None:
-        raise ParameterError("other_weights", "None without other, the map that they weight")
+        raise ParameterError(
+            "other_weights", "None if {other} is None", "an array of weights",
+            "give the second map as {other}, or leave the weights out",
+        )
     weights = _pixel_weights(weights, kappa, "weights")
     _check_patches(n_patches, np.count_nonzero(weights), "unmasked pixels with a weight")
     import treecorr  # slow to import
@@ -207,7 +210,7 @@ def _settings(min_sep, max_sep, n_bins, scale):
     low, high = (check_angle(v, n).to_value(u.arcmin)
                  for v, n in ((min_sep, "min_sep"), (max_sep, "max_sep")))
     if not low < high:
-        raise ParameterError("max_sep", f"min_sep, {min_sep}", str(max_sep), verb="exceed")
+        raise ParameterError("max_sep", f"larger than {{min_sep}} ({min_sep})", str(max_sep))
     check_count(n_bins, "n_bins", minimum=1)
     check_choice(scale, "scale", ("linear", "log"))
     return {
@@ -233,7 +236,8 @@ def _check_patches(n_patches, n_points, points):
     check_count(n_patches, "n_patches")
     if n_patches == 1 or n_patches > n_points:
         raise ParameterError(
-            "n_patches", f"0, or from 2 to the number of {points}, {n_points}", str(n_patches)
+            "n_patches", f"0, or at least 2 and at most {n_points}, the number of {points}",
+            str(n_patches),
         )
 
 
@@ -242,16 +246,16 @@ def _pixel_weights(weights, kappa, name):
     weights = np.ones(kappa.shape) if weights is None else np.asarray(weights, dtype=float)
     if weights.shape != kappa.shape:
         raise ParameterError(
-            name, f"the shape of the map, {kappa.shape} (ny, nx)", str(weights.shape), verb="have"
+            name, f"the shape (ny, nx) = {kappa.shape} of the map", str(weights.shape), verb="have"
         )
     weights = np.where(kappa.mask, 0.0, weights)
     bad = ~(np.isfinite(weights) & (weights >= 0))
     if bad.any():
         raise ParameterError(
-            name, "0 or positive, and finite, in unmasked pixels", str(weights[bad][0])
+            name, "finite and at least 0 in all unmasked pixels", str(weights[bad][0])
         )
     if not weights.any():
-        raise ParameterError(name, "positive in at least one unmasked pixel")
+        raise ParameterError(name, "positive in at least one unmasked pixel", "0 in all of them")
     return weights
 
 
@@ -278,8 +282,9 @@ def _as_table(result, values, variances, n_patches):
     has_pairs = result.npairs > 0
     if not has_pairs.any():
         raise ValueError(
-            f"there is no pair between min_sep = {result.min_sep:.3g} arcmin and max_sep = "
-            f"{result.max_sep:.3g} arcmin"
+            "no pair of galaxies or pixels has a separation between min_sep = "
+            f"{result.min_sep:.3g} arcmin and max_sep = {result.max_sep:.3g} arcmin: choose a "
+            "wider range"
         )
     theta = np.where(has_pairs, result.meanr, np.nan)
     table = QTable({

@@ -124,7 +124,10 @@ def stack_at(
     check_count(n_random, "n_random", minimum=2)
     values = kappa.kappa_b if b_mode else kappa.data
     if values is None:
-        raise ParameterError("kappa", "a B-mode", verb="have")
+        raise ParameterError(
+            "kappa", "a B-mode for {b_mode=True}",
+            remedy="this map has none; use a map that KaiserSquires reconstructed", verb="have",
+        )
     unmasked = ~kappa.mask & np.isfinite(values)
     ny, nx = kappa.shape
     x, y = (np.rint(v) for v in kappa.wcs.world_to_pixel(as_skycoord(positions)))
@@ -134,7 +137,10 @@ def stack_at(
     usable = unmasked[y, x]
     x, y = x[usable], y[usable]
     if len(x) == 0:
-        raise ValueError("none of the positions lies on an unmasked pixel of the map")
+        raise ValueError(
+            f"none of the {len(on_map)} positions lies on an unmasked pixel of the map: check that "
+            "the positions and the map are of the same field"
+        )
     pool, rng = values[unmasked], as_generator(rng)
     means = np.array([
         pool[rng.integers(len(pool), size=len(x))].mean() for _ in range(n_random)
@@ -182,19 +188,26 @@ def b_mode_test(
     check_map(kappa, unmasked=True)
     if kappa.kappa_b is None:
         raise ParameterError(
-            "kappa", "a B-mode", remedy="maps of networks have no B-mode", verb="have"
+            "kappa", "a B-mode",
+            remedy="this map has none, as maps from networks; use a map that KaiserSquires "
+            "reconstructed",
+            verb="have",
         )
     if kappa.uncertainty is None or kappa.meta.get("uncertainty") == "total":
         raise ParameterError(
             "kappa",
-            "an uncertainty about noise",
-            remedy="reconstruct it with {uncertainty='analytic'} or {uncertainty='rotations'}",
+            "an uncertainty that contains the noise only",
+            None if kappa.uncertainty is None else "the total error about the true convergence",
+            "reconstruct the map with {uncertainty='analytic'} or {uncertainty='rotations'}",
             verb="have",
         )
     good = ~kappa.mask & np.isfinite(kappa.kappa_b) & (kappa.uncertainty.array > 0)
     if not good.any():
         raise ParameterError(
-            "kappa", "an unmasked pixel with a B-mode and a positive uncertainty", verb="have"
+            "kappa",
+            "at least one unmasked pixel with a finite B-mode and a positive uncertainty",
+            remedy="this map has none",
+            verb="have",
         )
     sigma = kappa.uncertainty.array[good]
     ratio = kappa.kappa_b[good] / sigma
@@ -216,8 +229,9 @@ def _independent_squares(kappa, n):
     if kappa.smoothing is None:
         raise ParameterError(
             "kappa",
-            "a known smoothing, from which the correlation of its noise follows",
-            remedy="give noise_maps",
+            "a known smoothing if {noise_maps} is None",
+            "an unknown one",
+            "give {noise_maps}, or a map that KaiserSquires reconstructed",
             verb="have",
         )
     # Noise has the correlation exp(-r^2 / 4 s^2). The square of the noise has the square of this
@@ -307,10 +321,16 @@ def psf_leakage(catalog: CatalogLike, psf_e1: ArrayLike, psf_e2: ArrayLike) -> Q
     """
     catalog = as_shear_catalog(catalog)
     psf = np.asarray(psf_e1, dtype=float) + 1j * np.asarray(psf_e2, dtype=float)
-    if psf.shape != (len(catalog),) or not np.all(np.isfinite(psf)):
+    if psf.shape != (len(catalog),):
         raise ValueError(
-            f"psf_e1 and psf_e2 must be finite numbers for each of {len(catalog)} galaxies, not of "
+            f"psf_e1 and psf_e2 must have one value for each of the {len(catalog)} galaxies, not "
             f"the shape {psf.shape}"
+        )
+    if not np.all(np.isfinite(psf)):
+        raise ValueError(
+            f"psf_e1 and psf_e2 must be finite, but are NaN or infinite for "
+            f"{np.count_nonzero(~np.isfinite(psf))} of {len(psf)} galaxies: leave out these "
+            "galaxies"
         )
     shear = Calibration.from_catalog(catalog).shear(catalog)
     w = np.ones(len(catalog)) if catalog.weight is None else np.asarray(catalog.weight, float)
@@ -318,7 +338,10 @@ def psf_leakage(catalog: CatalogLike, psf_e1: ArrayLike, psf_e2: ArrayLike) -> Q
     centered = psf - mean_psf
     square = np.sum(w * np.abs(centered) ** 2)
     if not square > 0:
-        raise ValueError("psf_e1 and psf_e2 must vary over the galaxies")
+        raise ValueError(
+            "psf_e1 and psf_e2 must vary over the galaxies with nonzero weight, but are constant: "
+            "the leakage cannot be measured"
+        )
     alpha = np.sum(w * ((shear - mean) * np.conj(centered)).real) / square
     c = mean - alpha * mean_psf
     residual = shear - alpha * psf - c

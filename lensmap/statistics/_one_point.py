@@ -48,7 +48,9 @@ def kappa_pdf(
     """
     values, block = _unmasked_values(kappa, n_blocks)
     edges = np.histogram_bin_edges(values, bins) if np.ndim(bins) == 0 else bins
-    edges = check_rising(edges, "bins", "a number or at least two rising edges", given=bins)
+    edges = check_rising(
+        edges, "bins", "a number of bins, or at least two strictly increasing edges", given=bins
+    )
     counts = np.array([np.histogram(values[block == b], edges)[0] for b in range(block.max() + 1)])
     sizes = np.bincount(block)[:, np.newaxis]
 

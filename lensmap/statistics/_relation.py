@@ -78,9 +78,9 @@ def pixel_relation(
     if other.shape != kappa.shape:
         raise ParameterError(
             "reference",
-            f"the shape of the map, {kappa.shape} (ny, nx)",
+            f"the shape (ny, nx) = {kappa.shape} of the map",
             str(other.shape),
-            "reproject one of them",
+            "reproject the reference to the pixels of the map",
             verb="have",
         )
     mask = kappa.mask | ~np.isfinite(other)

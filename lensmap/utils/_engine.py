@@ -86,8 +86,9 @@ def finish(outcomes: Iterable[Outcome], noun: str, folder: str) -> None:
         raise error
     numbers = ", ".join(map(str, list(failed)[:10])) + (", ..." if len(failed) > 10 else "")
     raise IncompleteRunError(
-        f"{len(failed)} of {len(failed) + n_done} {noun} failed: {numbers} ({error}); the others "
-        f"are in {folder!r}, and the same call tries the failed ones again"
+        f"{len(failed)} of {len(failed) + n_done} {noun} failed: {numbers} (first error: {error}); "
+        f"the other {noun} are in the folder {folder!r}, and the same call tries the failed {noun} "
+        "again"
     ) from error
 
 
@@ -229,8 +230,8 @@ class _Task:
     def take_death(self):
         """Record the death of the worker that ran the task, as a failed attempt."""
         text = (
-            "a worker process ended before its work was done; if the memory was too small, fewer "
-            "workers need less"
+            "a worker process ended before its task was done, perhaps because memory ran out: use "
+            "fewer workers"
         )
         self.take(Reply(None, RuntimeError(text), False, 0.0))
 
@@ -343,8 +344,9 @@ class _Scheduler:
             not self._anything_began or self._barren_pools == _MAX_ATTEMPTS
         ):
             raise RuntimeError(
-                "worker processes ended before they began to work: a script needs the guard "
-                'if __name__ == "__main__":, and memory for one lensmap in each worker'
+                "all worker processes ended before they began to work: put the calls of your "
+                "script under 'if __name__ == \"__main__\":'; if they are there already, use fewer "
+                "workers, because each worker needs memory for its own copy of lensmap"
             ) from error
         for task in suspects:
             self._anything_began = True

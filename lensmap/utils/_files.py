@@ -81,7 +81,10 @@ def atomic_write(path: PathLike, *, overwrite: bool = False) -> Iterator[Path]:
     except OSError as error:
         if not (isinstance(error, PermissionError) or error.errno == errno.EROFS):
             raise
-        raise PermissionError(f"cannot write to the directory {str(path.parent)!r}") from error
+        raise PermissionError(
+            f"cannot write to the directory {str(path.parent)!r}: no permission; use another "
+            "directory"
+        ) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -138,11 +141,13 @@ def _sync_directory(folder):
 
 def _check_target(path, overwrite):
     if path.is_dir():
-        raise IsADirectoryError(f"{str(path)!r} is a directory, not the name of a file")
+        raise IsADirectoryError(f"{str(path)!r} is a directory: give the name of a file")
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{str(path)!r} exists; overwrite=True replaces it")
+        raise FileExistsError(f"the file {str(path)!r} exists; overwrite=True replaces it")
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"the directory {str(path.parent)!r} does not exist")
+        raise FileNotFoundError(
+            f"the directory {str(path.parent)!r} does not exist: create the directory first"
+        )
 
 
 def _give_ordinary_permissions(path):

@@ -104,8 +104,9 @@ class FolderLock:
         """
         if self._stop.is_set() or _holder(self._path).get("token") != self._token:
             raise RuntimeError(
-                f"this run no longer has the folder {str(self._path.parent)!r}: another run took "
-                "it over, or it was closed"
+                f"this run can no longer write to the folder {str(self._path.parent)!r}, because "
+                "another run has taken the folder over, or this run has closed it: start this run "
+                "again when no other run uses the folder"
             )
 
     def release(self):
@@ -198,7 +199,8 @@ def _age(path):
 
 def _in_use(folder, holder, age):
     return (
-        f"{str(folder)!r} is in use by another run (process {holder.get('pid')} on "
-        f"{holder.get('host')!r}, last sign of life {max(age, 0):.0f} s ago): wait for its end, "
-        "use another folder, or take it over ({take_over=True}) if that run is dead"
+        f"the folder {str(folder)!r} is in use by another run (process {holder.get('pid')} on the "
+        f"machine {holder.get('host')!r}, last sign of life {max(age, 0):.0f} s ago): wait until "
+        "that run has ended, use another folder, or, if that run is dead, take over its folder "
+        "with {take_over=True}"
     )

@@ -39,9 +39,10 @@ def memory_limit(limit: float | str | None = None) -> int | None:
     ValueError
         If the limit is not an amount of memory.
     """
-    name = "limit"
+    name, remedy = "limit", None
     if limit is None:
         name, limit = _VARIABLE, os.environ.get(_VARIABLE)
+        remedy = "correct or unset this environment variable"
     if limit is None:
         return system_memory()
     number, unit = re.findall(r"^\s*([0-9.]+(?:e[0-9]+)?|)\s*(.*?)\s*$", str(limit), re.S)[0]
@@ -50,7 +51,7 @@ def memory_limit(limit: float | str | None = None) -> int | None:
     except (KeyError, ValueError):
         size = 0
     if size < 1:
-        raise ParameterError(name, "an amount of memory, such as '8 GiB'", repr(limit))
+        raise ParameterError(name, "an amount of memory, such as '8 GiB'", repr(limit), remedy)
     return size
 
 
@@ -116,8 +117,8 @@ def check_memory(
     free = free_memory(limit)
     if free is not None and estimate > free:
         raise MemoryError(
-            f"{task} would need {_amount(estimate)} of memory, and {_amount(max(free, 0))} of the "
-            f"limit of {_amount(memory_limit(limit))} are left: {remedy}"
+            f"{task} would need {_amount(estimate)} of memory, but only {_amount(max(free, 0))} of "
+            f"the limit of {_amount(memory_limit(limit))} are free: {remedy}"
         )
 
 

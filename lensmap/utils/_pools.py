@@ -65,8 +65,8 @@ class _GivenPool:
 
     def discard(self, error):
         raise RuntimeError(
-            f"the executor lost its workers ({type(error).__name__}): make a new one; the same "
-            "call resumes where a folder keeps results"
+            f"the worker processes of the given executor have died ({type(error).__name__}): make "
+            "a new executor and repeat the call, which resumes if its results are kept in a folder"
         ) from error
 
     def close(self, running):

@@ -46,39 +46,47 @@ def as_skycoord(
         if missing:
             raise ParameterError(
                 name,
-                f"the column {missing[0]!r}",
-                remedy=f"its columns are {', '.join(positions.colnames)}",
+                "the columns 'ra' and 'dec'",
+                f"only the columns {', '.join(map(repr, positions.colnames))}",
                 verb="have",
             )
         ra, dec = (_degrees(positions[names[column]], name) for column in ("ra", "dec"))
         positions = SkyCoord(ra, dec, unit="deg")
     elif not isinstance(positions, SkyCoord):
         raise ParameterTypeError(
-            name, "a SkyCoord or a table with the columns ra and dec", type(positions).__name__
+            name, "a SkyCoord or a table with the columns 'ra' and 'dec'", type(positions).__name__
         )
     if scalar:
         if positions.size != 1:
-            raise ParameterError(name, "one position", str(positions.size))
+            raise ParameterError(name, "one position", f"{positions.size} positions")
         positions = positions.reshape(())
     elif positions.ndim != 1:
         positions = positions.reshape(-1)
     sphere = positions.spherical
-    if not (np.all(np.isfinite(sphere.lon.deg)) and np.all(np.isfinite(sphere.lat.deg))):
-        raise ParameterError(name, "finite positions")
+    finite = np.isfinite(sphere.lon.deg) & np.isfinite(sphere.lat.deg)
+    if not np.all(finite):
+        raise ParameterError(
+            name, "finite", f"NaN or infinite in {np.sum(~finite)} of {positions.size} positions",
+            "leave out these positions",
+        )
     return positions
 
 
 def _degrees(column, name):
     if np.ma.is_masked(column):
         raise ParameterError(
-            name, "a position in every row", f"missing values in {column.info.name!r}", verb="have"
+            name, f"a value of {column.info.name!r} in every row",
+            f"{np.count_nonzero(np.ma.getmaskarray(column))} rows without one",
+            "leave out these rows", verb="have",
         )
     unit = getattr(column, "unit", None) or u.deg
     try:
         return u.Quantity(np.asarray(column, dtype=float), unit).to_value(u.deg)
     except (u.UnitConversionError, TypeError, ValueError):
+        is_angle = unit.is_equivalent(u.deg)
+        found = f"values of the type {column.dtype}" if is_angle else f"values in {unit}"
         raise ParameterError(
-            name, f"angles in the column {column.info.name!r}", str(unit), verb="have"
+            name, f"angles in the column {column.info.name!r}", found, verb="have"
         ) from None
 
 

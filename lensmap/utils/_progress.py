@@ -44,7 +44,9 @@ def track(
         return iter(tqdm(iterable, total=total, desc=description))
     if callable(progress):
         return _report(iterable, total, progress)
-    raise ParameterTypeError("progress", "None, a bool or a callable", repr(progress))
+    raise ParameterTypeError(
+        "progress", "True, False, None or a function of the numbers done and total", repr(progress)
+    )
 
 
 def _report(iterable, total, progress):

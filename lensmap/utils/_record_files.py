@@ -106,7 +106,10 @@ def _open(path):
     with open(path, "rb") as stream:
         file = np.load(stream, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError(f"{str(path)!r} holds one array, not a record")
+            raise ValueError(
+                f"the file {str(path)!r} holds a single array, not the named arrays of a record "
+                "that lensmap wrote"
+            )
         with file:
             yield file
 
@@ -118,7 +121,9 @@ def _stamp_of(file):
 def _flatten(record, prefix, arrays, tables):
     for name, value in record.items():
         if not isinstance(name, str) or "/" in name or not name:
-            raise ValueError(f"names of a record must be text without '/', not {name!r}")
+            raise ValueError(
+                f"the name of each value to store must be a non-empty str without '/', not {name!r}"
+            )
         key = prefix + name
         if isinstance(value, Table):
             tables[key] = {column: _unit_name(value[column]) for column in value.colnames}
@@ -128,12 +133,18 @@ def _flatten(record, prefix, arrays, tables):
             continue
         arrays[key] = np.asarray(value)
         if arrays[key].dtype.kind == "O":
-            raise TypeError(f"{name!r} must be an array of numbers or text, not {value!r}")
+            raise TypeError(
+                f"the value to store as {name!r} must be text, numbers, a table or a dict, not "
+                f"{value!r}"
+            )
 
 
 def _values(column):
     if getattr(column, "mask", None) is not None:
-        raise TypeError(f"a masked column cannot be stored in a record: {column!r}")
+        raise TypeError(
+            f"the table to store must have no masked columns, but {column.info.name!r} is one: "
+            "replace its masked values by NaN or a number"
+        )
     return getattr(column, "value", column)
 
 

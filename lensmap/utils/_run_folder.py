@@ -153,7 +153,10 @@ class RunFolder:
         self._file = SettingsFile(self.path, kind, schema)
         stored = self._file.read()
         if stored is None:
-            raise FileNotFoundError(f"{str(self.path)!r} holds no {kind}")
+            raise FileNotFoundError(
+                f"the folder {str(self.path)!r} holds no {kind}, because it has no file "
+                f"{self._file.path.name!r}: check the path"
+            )
         self._file.check_kind(stored)
         self._file.check_schema(stored)
         self.settings, self.version = stored["settings"], stored["lensmap"]
@@ -187,8 +190,9 @@ class RunFolder:
         self.settings = self._file.compared(stored, requested, addable, fillable)
         if stored["lensmap"] != self.version:
             warn_user(
-                f"{str(self.path)!r} was begun by lensmap {stored['lensmap']}, and this is "
-                f"{self.version}: old and new items may differ",
+                f"the {self._kind} in the folder {str(self.path)!r} was begun with lensmap "
+                f"{stored['lensmap']} and goes on with lensmap {self.version}: the numbers of the "
+                "two versions may differ",
                 LensmapWarning,
                 "version_changed",
             )
@@ -202,8 +206,8 @@ class RunFolder:
         foreign = sorted(path.name for pattern in patterns for path in self.path.glob(pattern))
         if foreign:
             raise ValueError(
-                f"{str(self.path)!r} holds {_abbreviate(foreign)} but no "
-                f"{self._file.path.name} with their settings: use another folder"
+                f"the folder {str(self.path)!r} holds results ({_abbreviate(foreign)}), but no "
+                f"file {self._file.path.name!r} with their settings: use another folder"
             )
 
     def _clear(self):
@@ -292,8 +296,8 @@ class RunFolder:
         if unreadable:
             names = [self._record(part, number).name for number in unreadable]
             warn_user(
-                f"{_abbreviate(names)} in {str(self._record(part, 0).parent)!r} cannot be read and "
-                "will be made anew",
+                f"the folder {str(self._record(part, 0).parent)!r} holds damaged files "
+                f"({_abbreviate(names)}), whose results will be computed again",
                 LensmapWarning,
                 "unreadable_records",
             )
@@ -303,13 +307,14 @@ class RunFolder:
         stamp, expected = stamp or {}, self._stamp
         if stamp.get("run") != expected["run"]:
             raise ValueError(
-                f"{str(path)!r} is not of this {self._kind}: move it away, and the same call makes "
-                "its own"
+                f"the file {str(path)!r} was made with other settings than this {self._kind}: move "
+                "the file to another folder and repeat the call, which computes its content again"
             )
         if stamp.get("algorithm") != expected["algorithm"]:
             raise ValueError(
-                f"{str(path)!r} was made by algorithm {stamp.get('algorithm')}, and this lensmap "
-                f"has algorithm {expected['algorithm']}: use another folder"
+                f"the file {str(path)!r} was made with version {stamp.get('algorithm')} of the "
+                f"algorithm, but the installed lensmap has version {expected['algorithm']}: use "
+                "another folder"
             )
 
     def save(self, number: int, record: Mapping[str, Any], part: str = "") -> None:
@@ -363,8 +368,8 @@ class RunFolder:
             raise
         except UNREADABLE as error:
             raise ValueError(
-                f"{str(path)!r} cannot be read ({error}): delete it, and the same call makes it "
-                "anew"
+                f"cannot read the file {str(path)!r} ({error}): delete the file and repeat the "
+                "run, which computes its content again"
             ) from error
 
     def notes(self, name: str) -> dict[str, Any]:
@@ -386,7 +391,9 @@ class RunFolder:
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            raise ValueError(f"{str(path)!r} cannot be read ({error}): delete it") from error
+            raise ValueError(
+                f"cannot read the file {str(path)!r} ({error}): delete the file and repeat the run"
+            ) from error
 
     def note(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a few values about the run as a whole.
@@ -409,7 +416,9 @@ class RunFolder:
 
     def _check_ours(self):
         if self._lock is None:
-            raise RuntimeError(f"{str(self.path)!r} is open for reading only")
+            raise RuntimeError(
+                f"cannot write to the folder {str(self.path)!r}, which was opened for reading only"
+            )
         self._lock.check()
 
     # --- products ---------------------------------------------------------------------------
@@ -452,8 +461,9 @@ class RunFolder:
                     unreadable.append(path.name)
         if unreadable:
             raise ValueError(
-                f"{_abbreviate(unreadable)} in {str(self.path)!r} cannot be read, or is of another "
-                "origin: move it away, and the same call makes it anew"
+                f"the folder {str(self.path)!r} holds files that are damaged or that another "
+                f"program wrote ({_abbreviate(unreadable)}): move these files to another folder "
+                "and repeat the call, which makes them again"
             )
         return missing
 
@@ -462,11 +472,13 @@ def _check_path(path):
     if "://" in str(path):
         raise ParameterError(
             "folder", "on a local or network file system", repr(str(path)),
-            "write to one, and copy the results",
+            "use a local folder, and copy the results afterwards",
         )
     path = Path(path)
     if path.exists() and not path.is_dir():
-        raise NotADirectoryError(f"folder must be a directory, but {str(path)!r} is a file")
+        raise NotADirectoryError(
+            f"folder must be a directory, but {str(path)!r} is a file: use another name"
+        )
     return path
 
 

@@ -73,7 +73,10 @@ class SettingsFile:
             return None
         except (ValueError, AttributeError):
             pass
-        raise ValueError(f"{str(self.path)!r} is broken, or not of lensmap: use another folder")
+        raise ValueError(
+            f"the file {str(self.path)!r} does not hold the settings of a lensmap run, or is "
+            "damaged: use another folder"
+        )
 
     def write(self, settings, version):
         """Write the file.
@@ -103,7 +106,8 @@ class SettingsFile:
         """
         if stored["run"] != self._kind:
             raise ValueError(
-                f"{self._folder!r} holds no {self._kind}, but a {stored['run']}: use another folder"
+                f"the folder {self._folder!r} must hold a {self._kind}, not a {stored['run']}: use "
+                "another folder"
             )
 
     def check_schema(self, stored):
@@ -121,12 +125,13 @@ class SettingsFile:
         """
         if stored["schema"] != self.schema:
             raise ValueError(
-                f"{self._was_made(stored)} with schema {stored['schema']}, and this lensmap reads "
-                f"schema {self.schema}: use another folder"
+                f"{self._was_made(stored)} with version {stored['schema']} of the file format, but "
+                f"the installed lensmap reads version {self.schema} only: use another folder"
             )
 
     def _was_made(self, stored):
-        return f"the {self._kind} in {self._folder!r} was made by lensmap {stored['lensmap']}"
+        version = stored["lensmap"]
+        return f"the {self._kind} in the folder {self._folder!r} was made by lensmap {version}"
 
     def compared(self, stored, requested, addable, fillable):
         """Compare the settings of a resuming run with the stored settings.
@@ -154,14 +159,15 @@ class SettingsFile:
         self.check_schema(stored)
         if stored["algorithm"] != self._algorithm:
             raise OtherSettingsError(
-                f"{self._was_made(stored)} by algorithm {stored['algorithm']}, and this lensmap "
-                f"has algorithm {self._algorithm}: {self._remedy}"
+                f"{self._was_made(stored)} with version {stored['algorithm']} of the algorithm, "
+                f"but the installed lensmap has version {self._algorithm}: {self._remedy}"
             )
         settings = merged(stored["settings"], requested, addable, fillable)
         lines = differences(settings, merged(requested, settings, addable, fillable))
         if lines:
             raise OtherSettingsError(
-                f"{self._folder!r} holds another {self._kind}: {'; '.join(lines)}; {self._remedy}"
+                f"the folder {self._folder!r} holds a {self._kind} with other settings: "
+                f"{'; '.join(lines)}; {self._remedy}"
             )
         return settings
 

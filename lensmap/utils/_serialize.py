@@ -70,7 +70,11 @@ def to_plain(value):
         return {"class": type(value).__name__, **to_plain(parts)}
     if isinstance(value, FunctionType) and "<" not in value.__qualname__:
         return f"{value.__module__}.{value.__qualname__}"
-    raise TypeError(f"a setting must be a plain value or have get_params, not {value!r}")
+    raise TypeError(
+        "each setting of a run must be a value that lensmap can store and compare: a number, text, "
+        "array, Quantity, list, dict, function of a module, or object with get_params, not "
+        f"{value!r}"
+    )
 
 
 def _in_fixed_unit(quantity):
@@ -78,7 +82,10 @@ def _in_fixed_unit(quantity):
     for unit, suffix in _UNITS:
         if quantity.unit.is_equivalent(unit):
             return to_plain(_rounded(quantity.to_value(unit))), suffix
-    raise TypeError(f"there is no fixed unit for a setting in {quantity.unit}")
+    raise TypeError(
+        "a Quantity among the settings of a run must be an angle, solid angle, density on the sky, "
+        f"length, mass, time or dimensionless, not in {quantity.unit}"
+    )
 
 
 def _rounded(numbers):

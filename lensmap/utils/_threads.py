@@ -47,7 +47,10 @@ def n_threads(size: int | None = None) -> int:
     if not (limit.isdecimal() and int(limit) > 0):
         from lensmap.utils._exceptions import ParameterError
 
-        raise ParameterError(_VARIABLE, "a whole number of at least 1", repr(limit))
+        raise ParameterError(
+            _VARIABLE, "a whole number of at least 1", repr(limit),
+            "correct or unset this environment variable",
+        )
     return min(int(limit), n_cpus())
 
 

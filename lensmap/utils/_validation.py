@@ -169,7 +169,10 @@ def check_number(
 
 
 def check_rising(
-    values: ArrayLike, name: str, allowed: str = "at least two rising edges", given: Any = None
+    values: ArrayLike,
+    name: str,
+    allowed: str = "at least two bin edges, strictly increasing",
+    given: Any = None,
 ) -> np.ndarray:
     """Return numbers as an array if there are at least two and they increase strictly.
 
@@ -229,19 +232,19 @@ def check_celestial_wcs(wcs: Any, name: str = "wcs", *, need_shape: bool = True)
     if not wcs.has_celestial:
         axes = ", ".join(map(repr, wcs.wcs.ctype)) or "none"
         raise ParameterError(
-            name, "celestial axes, such as RA---TAN", remedy=f"its axes are {axes}", verb="have"
+            name, "celestial axes, such as 'RA---TAN', 'DEC--TAN'", f"the axes {axes}", verb="have"
         )
     if wcs.naxis != 2:
         raise ParameterError(
-            name,
-            "two-dimensional",
-            remedy=f"it has {wcs.naxis} axes; wcs.celestial gives the celestial pair",
+            name, "two axes", f"{wcs.naxis}", f"give {name}.celestial, the two celestial axes",
+            verb="have",
         )
     if need_shape and (wcs.array_shape is None or min(wcs.array_shape) < 1):
         raise ParameterError(
             name,
-            "a shape",
-            remedy=f"set {name}.array_shape = (ny, nx), which is now {wcs.array_shape}",
+            "an array shape of at least one pixel",
+            str(wcs.array_shape),
+            f"set {name}.array_shape = (ny, nx), the numbers of pixels",
             verb="have",
         )
     return wcs
@@ -294,5 +297,5 @@ def look_up(registry, name, kind):
     registered = match_name(registry, name)
     if registered is None:
         names = ", ".join(map(repr, registry))
-        raise ValueError(f"there is no {kind} {name!r}; there are {names}")
+        raise ValueError(f"there is no {kind} {name!r}: choose one of {names}")
     return registry[registered]

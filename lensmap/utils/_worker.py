@@ -74,8 +74,8 @@ def specify(function, shared):
         parts = pickle.dumps((function, shared))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise TypeError(
-            f"functions and objects must be importable to be used by several workers ({error}): "
-            "define them in a module, or use one worker"
+            f"several workers can use only functions and classes that can be imported ({error}): "
+            "define your own at the top level of a module, or use one worker"
         ) from error
     return pickle.dumps((_versions(), parts))
 
@@ -178,15 +178,16 @@ def _specification(source, digest):
         for name, installed in _versions().items():
             if installed != versions[name]:
                 raise UnusableWorkerError(
-                    f"a worker has {name} {installed}, and the run was begun with "
-                    f"{versions[name]}: install the same version for both"
+                    f"a worker process uses {name} {installed}, but the process that started the "
+                    f"run uses {name} {versions[name]}: install the same version for both"
                 )
         try:
             _kept.parts, _kept.digest = pickle.loads(parts), digest
         except Exception as error:  # noqa: BLE001  imports may raise any error
             raise UnusableWorkerError(
-                f"a worker cannot load the work ({type(error).__name__}: {error}): the modules "
-                "that define it must be importable there"
+                "a worker process cannot load the functions and objects of the run "
+                f"({type(error).__name__}: {error}): install the modules that define them in the "
+                "worker's environment"
             ) from error
     return _kept.parts
 
@@ -198,11 +199,14 @@ def _content(source, digest):
             content = Path(source).read_bytes()
         except OSError as error:
             raise UnusableWorkerError(
-                f"a worker cannot read {source!r}: workers on other machines need a folder that "
-                "they share"
+                f"a worker process cannot read the file {source!r}: if the workers are on other "
+                "machines, choose an output folder that all machines share"
             ) from error
     if hashlib.sha256(content).hexdigest() != digest:
-        raise UnusableWorkerError(f"the specification {source!r} of the tasks has changed")
+        raise UnusableWorkerError(
+            "the description of the tasks changed between the start of the run and its arrival at "
+            "a worker process: change no files in the folder of a run while it works"
+        )
     return content
 
 

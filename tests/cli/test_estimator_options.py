@@ -211,14 +211,15 @@ class TestPlugIn:
         words = ["reconstruct", "cat.fits", "-o", "k.fits", "--method", "flat"]
         assert main([*words, "--uncertainty", "analytic"]) == 1
         assert capsys.readouterr().err.endswith(
-            "error: --uncertainty analytic is not for --method flat, which has rotations[:N]\n"
+            "error: --uncertainty for --method flat must be rotations[:N] or none, not analytic\n"
         )
         assert main([*words, "--smoothing", "1arcmin"]) == 1
         assert capsys.readouterr().err.endswith(
-            "error: --smoothing is not for --method flat, but for ks\n"
+            "error: --smoothing does not apply to --method flat, only to ks: leave this option out "
+            "or choose another method\n"
         )
         assert main([*words[:-1], "ks", "--value", "1"]) == 1
-        assert "--value is not for --method ks, but for flat" in capsys.readouterr().err
+        assert "--value does not apply to --method ks, only to flat" in capsys.readouterr().err
 
     def test_from_a_file(self, plug_in):
         (plug_in / "own_maps.py").write_text(PLUG_IN)

@@ -58,7 +58,7 @@ def test_what_is_fine(folder):
         ({"mask": [InputFile("cat.fits"), InputFile("no.reg")]}, "not_found",
          "--mask: there is no file 'no.reg'"),
         ({"output": OutputFile("cat.fits")}, "file_exists",
-         "--output: 'cat.fits' exists; --overwrite replaces it"),
+         "--output: the file 'cat.fits' exists; --overwrite replaces it"),
         ({"output": OutputFile("sub")}, "not_a_file", "'sub' is a directory"),
         ({"output": OutputFile("pipe"), "overwrite": True}, "not_a_file", "a device or pipe"),
         ({"output": OutputFile("no/k.fits")}, "folder_missing",
@@ -75,9 +75,9 @@ def test_what_is_fine(folder):
         ({"output": OutputFolder("cat.fits/a/b")}, "not_a_folder",
          "'cat.fits/a/b' cannot be made, because 'cat.fits' is a file"),
         ({"output": OutputFile("k.fits"), "plot": OutputFile("./k.fits")}, "same_output",
-         "--output and --plot: the same file './k.fits' twice"),
+         "--output and --plot: the file './k.fits' is named twice: give different names"),
         ({"plot": [OutputFile("a.fits"), OutputFile("sub/../a.fits")]}, "same_output",
-         "--plot: the same file 'sub/../a.fits' twice"),
+         "--plot: the file 'sub/../a.fits' is named twice: give different names"),
     ],
 )
 def test_what_is_refused(values, code, message, folder):
@@ -96,7 +96,7 @@ def test_no_output_is_an_input(kind, path, name, folder):
     os.symlink("cat.fits", folder / "link.fits")
     os.link(folder / "cat.fits", folder / "hard.fits")
     source = {"catalog": InputFile, "at": MaybeFile, "mask": lambda p: [InputFile(p)]}[name]
-    with pytest.raises(OptionError, match=f"--output: '{path}' is .*{name}.*: it would be lost"):
+    with pytest.raises(OptionError, match=f"--output: '{path}' is .*{name}.*, which would be lost"):
         check(overwrite=True, output=kind(path), **{name: source("cat.fits")})
 
 

@@ -159,7 +159,7 @@ class TestRecord:
     @pytest.mark.parametrize("option", ["--json", "--log", "--save-config"])
     def test_is_no_input(self, option, run_as, tmp_path, capsys):
         assert run_as(Result, option, "k.fits", "--overwrite") == 1
-        message = f"{option}: 'k.fits' is the catalog: it would be lost"
+        message = f"{option}: 'k.fits' is the catalog, which would be lost: give another name"
         assert message in capsys.readouterr().err
         assert (tmp_path / "k.fits").read_text() == "galaxies"
 

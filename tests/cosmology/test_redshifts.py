@@ -56,7 +56,7 @@ def test_what_is_no_distribution_says_why(z, pdf, message):
 def test_bad_parameters_say_why():
     with pytest.raises(ValueError, match="z0 must be a positive number, not 0"):
         SourceRedshifts.smail(0, 1)
-    with pytest.raises(ValueError, match="there are 'lsst_y1', 'lsst_y10'"):
+    with pytest.raises(ValueError, match="choose one of 'lsst_y1', 'lsst_y10'"):
         SourceRedshifts.preset("euclid")
     assert SourceRedshifts.available_presets() == ["lsst_y1", "lsst_y10"]
     with pytest.raises(ValueError, match="fraction must be between 0 and 1"):

@@ -79,7 +79,7 @@ def test_a_missing_file(path, tmp_path):
         ({"options": {**OPTIONS, "widths": [4, 8]}}, "has the shape"),
         ({"options": {**OPTIONS, "blocks": [2, 1]}}, "is missing"),
         ({"options": {"widths": [4], "blocks": [1], "details": 4}}, "is not known"),
-        ({"architecture": "transformer"}, "no architecture 'transformer'; there are 'lensmap'"),
+        ({"architecture": "transformer"}, "no architecture 'transformer': choose one of 'lensmap'"),
         ({"inputs": "paper"}, "take 3 channels for inputs='paper' .g1, g2, .*, not 18"),
     ],
 )
@@ -100,7 +100,7 @@ def test_a_damaged_card(path, text):
 def test_names():
     with pytest.raises(ValueError, match="no network 'deepmass': lensmap has .*which ends in .h5"):
         load_network("deepmass")
-    with pytest.raises(ValueError, match="no architecture 'deepmass'; there are 'lensmap', 'cha"):
+    with pytest.raises(ValueError, match="no architecture 'deepmass': choose one of 'lensmap', 'c"):
         build("deepmass")
 
 

@@ -187,7 +187,7 @@ def test_bad_parameters(change, error, message):
 def test_what_is_no_map_and_a_map_without_errors():
     with pytest.raises(TypeError, match="kappa must be a ConvergenceMap, not ndarray"):
         find_peaks(np.zeros(SHAPE))
-    with pytest.raises(ValueError, match="by must be 'kappa', not 'snr': kappa has no uncertainty"):
+    with pytest.raises(ValueError, match="by must be 'kappa' for .*, not 'snr': for 'snr', recon"):
         find_peaks(_map_of((20, 30, 0.1), error=None))
 
 

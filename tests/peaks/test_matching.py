@@ -116,7 +116,7 @@ def test_tables_and_none():
     ("arguments", "error", "message"),
     [
         ((np.zeros(3), _at(0), "1 arcmin"), TypeError, "peaks must be a SkyCoord or a table"),
-        ((_at(0), Table({"ra": [1.0]}), "1 arcmin"), ValueError, "must have the column 'dec'"),
+        ((_at(0), Table({"ra": [1.0]}), "1 arcmin"), ValueError, "not only the columns 'ra'"),
         ((_at(0), Table({"ra": [1.0], "dec": [np.nan]}), "1 arcmin"), ValueError, "finite"),
         ((_at(0), _at(0), 1.0), TypeError, "radius must be an angle"),
     ],

@@ -161,7 +161,7 @@ def test_bad_input():
         find_multiscale_peaks(kappa, 1 * u.arcmin, noise_maps=[np.zeros((3, 3))])
     with pytest.raises(TypeError, match="scales must be an angle"):
         find_multiscale_peaks(kappa, [1.0])
-    too_small = "must be at least half a pixel, 0.25 arcmin, not 0.1 arcmin"
+    too_small = "must be at least half a pixel .0.25 arcmin., not 0.1 arcmin"
     with pytest.raises(ValueError, match=f"scales {too_small}"):
         find_multiscale_peaks(kappa, [1, 0.1] * u.arcmin, noise_maps=[])
     with pytest.raises(ValueError, match=f"scale {too_small}"):

@@ -60,7 +60,7 @@ def test_purity_exchanges_the_parts(halos):
     peaks = _table(np.array([20.0, 60.0, 39.0]), np.array([20.0, 20.0, 39.0]), snr=[9.0, 5.0, 4.0])
     table = purity(peaks, halos, "2 arcmin", by="snr", bins=[3, 6, 10])
     assert table["n"].tolist() == [2, 1] and table["n_matched"].tolist() == [1, 1]
-    with pytest.raises(ValueError, match="by must be a column of peaks, not 'm200c'"):
+    with pytest.raises(ValueError, match="by must be the name of a column of peaks, not 'm200c'"):
         purity(peaks, halos, "2 arcmin", by="m200c", bins=[1e14, 1e15])
 
 
@@ -99,7 +99,7 @@ def test_equal_density(halos):
     area = 100 * 200 / 3600 * u.deg**2
     assert unmasked_area(kappa).to_value(u.deg**2) == pytest.approx(area.value, rel=1e-3)
     assert np.all(peaks_at_density(halos, 8 / area, kappa)["ra"] == halos["ra"][:8])
-    message = "peak_density must be at most that of the 16 peaks, not that of 20"
+    message = "peak_density must be at most 2.88 1 / deg2, the density of all given peaks, not 3.6"
     with pytest.raises(ValueError, match=message):
         peaks_at_density(halos, 20 / area, kappa)
     with pytest.raises(TypeError, match="peak_density must be a number per solid angle"):
@@ -159,10 +159,10 @@ def test_nothing_is_left_on_the_map(halos):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"by": "mass"}, "column of reference, not 'mass': reference has ra, dec, m200c"),
-        ({"bins": [1, 2]}, "by must be given with bins"),
-        ({"by": "m200c"}, "bins must be given with by"),
-        ({"by": "m200c", "bins": [2, 1]}, "two rising edges"),
+        ({"by": "mass"}, "column of reference, not 'mass': reference has the columns 'ra'"),
+        ({"bins": [1, 2]}, "by must be given if bins are given"),
+        ({"by": "m200c"}, "bins must be given if by is given"),
+        ({"by": "m200c", "bins": [2, 1]}, "strictly increasing"),
         ({"by": "m200c", "bins": [1, 2] * u.Mpc}, "units of the column 'm200c'"),
         ({"kappa": _map(np.ones(SHAPE, dtype=bool))}, "at least one unmasked pixel"),
         ({"kappa": _map(), "n_random": 0}, "n_random must be at least 1"),

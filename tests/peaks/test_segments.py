@@ -92,7 +92,7 @@ def test_nothing_and_bad_input():
     closed = find_segments(_map(kappa.data, np.ones(SHAPE, dtype=bool)), 3)
     assert len(closed.table) == 0 and closed.table.colnames == some.table.colnames
     assert closed.labels.shape == SHAPE and not closed.labels.any()
-    with pytest.raises(ValueError, match="kappa has no uncertainty"):
+    with pytest.raises(ValueError, match="reconstruct the map with an uncertainty"):
         find_segments(_map(kappa.data, error=None))
     with pytest.raises(ValueError, match="n_pixels must be at least 1"):
         find_segments(kappa, n_pixels=0)

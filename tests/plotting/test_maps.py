@@ -181,7 +181,7 @@ class TestPlotMap:
     @pytest.mark.parametrize("quantity", ["kappa_b", "snr", "uncertainty", "counts"])
     def test_quantity_that_is_not_there(self, quantity):
         kappa = make_map(kappa_b=None, uncertainty=None, counts=None)
-        with pytest.raises(ValueError, match="kappa must have values of|has no uncertainty"):
+        with pytest.raises(ValueError, match="this map has no|has no uncertainty"):
             kappa.plot(quantity=quantity)
         assert not pyplot.get_fignums()  # nor an empty figure left
 

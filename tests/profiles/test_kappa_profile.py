@@ -131,9 +131,9 @@ def test_bad_input():
         kappa_profile(kappa, far, [1, 2] * u.arcmin)
     with pytest.raises(ValueError, match="no unmasked pixel is"):
         azimuthal_profile(kappa, far, [1, 2] * u.arcmin)
-    with pytest.raises(ValueError, match="radii must be the inner and the outer radius"):
+    with pytest.raises(ValueError, match="radii must be two radii, the inner and the outer"):
         azimuthal_profile(kappa, center, [1, 2, 3] * u.arcmin)
-    with pytest.raises(ValueError, match="position must be one position"):
+    with pytest.raises(ValueError, match="position must be one position, not 2"):
         azimuthal_profile(kappa, SkyCoord([1, 2], [1, 2], unit="deg"), [1, 2] * u.arcmin)
 
 

@@ -183,7 +183,7 @@ def test_a_covariance_from_a_bootstrap():
         logs.append(np.log(fit.m200c.value / 8e14))
     assert 0.55 < inside / 60 < 0.85
     profile.meta["n_positions"] = 8
-    with pytest.raises(ValueError, match="5 bins and a covariance from 8 positions and 300 draws"):
+    with pytest.raises(ValueError, match="8 positions and 300 samples, is .* to fit 5 bins"):
         fit_nfw(profile, z_lens=0.3, z_source=1.0)
 
 
@@ -289,7 +289,7 @@ def test_no_halo_is_no_halo():
     catalog = _catalog([(CENTER, _halo())])
     turned = catalog.table
     turned["e1"], turned["e2"] = -catalog.e1, -catalog.e2  # a hole in the sky
-    with pytest.warns(LensmapWarning, match="did not converge to a halo: at an end"):
+    with pytest.warns(LensmapWarning, match="did not converge to a halo .the best fit is at"):
         fit = fit_nfw(_profile(ShearCatalog(turned)), z_lens=0.3)
     assert not fit.success and "ln_m200c" in fit.message
     assert fit.m200c < 2e12 * u.solMass and fit.m200c_high < 2e14 * u.solMass
@@ -298,7 +298,7 @@ def test_no_halo_is_no_halo():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"z_lens": 1.2}, ValueError, "z_lens must be that of the profile, 0.3, not 1.2"),
+        ({"z_lens": 1.2}, ValueError, "z_lens must be 0.3, the lens redshift .*, not 1.2"),
         ({"z_source": 0.25}, ValueError, "z_lens must be lower than z_source"),
         ({"position": CENTER}, ValueError, "a profile has its own position"),
         ({"center": "free"}, ValueError, "a profile has its own position"),
@@ -306,8 +306,8 @@ def test_no_halo_is_no_halo():
         ({"concentration": -1.0}, ValueError, "concentration must be positive"),
         ({"radii": [5, 6] * u.Mpc}, ValueError, "data must have at least one bin"),
         ({"radii": [0.3, 0.4] * u.Mpc}, ValueError, "at least 2 bins for 2 free parameters, not 1"),
-        ({"covariance": np.eye(3)}, ValueError, r"covariance must be \(8, 8\)"),
-        ({"covariance": -np.eye(8)}, ValueError, "covariance must be positive definite"),
+        ({"covariance": np.eye(3)}, ValueError, r"covariance must have the shape \(8, 8\)"),
+        ({"covariance": -np.eye(8)}, ValueError, "errors of the profile is positive definite"),
         ({"covariance": np.full((8, 8), np.nan)}, ValueError, "covariance must be finite"),
         ({"covariance": "small"}, TypeError, "covariance must be an array"),
     ],
@@ -320,11 +320,11 @@ def test_bad_input(change, error, message):
 
 def test_bad_data():
     catalog = _catalog([(CENTER, _halo())], n=3000)
-    with pytest.raises(TypeError, match="data must be a profile of shear_profile"):
+    with pytest.raises(TypeError, match="data must be a profile from shear_profile"):
         fit_nfw(np.zeros(3), CENTER, z_lens=0.3)
     with pytest.raises(ValueError, match="position must be given"):
         fit_nfw(catalog, z_lens=0.3)
-    with pytest.raises(ValueError, match="z_source must be given: the catalog"):
+    with pytest.raises(ValueError, match="z_source must be given for a catalog"):
         fit_nfw(catalog, CENTER, z_lens=0.3)
     with pytest.raises(ValueError, match="must lie in the survey, not at ra 10.0000, dec"):
         fit_nfw(catalog, SkyCoord(10, 10, unit="deg"), z_lens=0.3, z_source=1.0)
@@ -334,7 +334,7 @@ def test_bad_data():
     with pytest.raises(ValueError, match="n_walkers must be at least 4"):
         fit_nfw(_profile(catalog), z_lens=0.3).sample(10, n_walkers=3)
     without = shear_profile(catalog, CENTER, [1, 3, 9] * u.arcmin)
-    with pytest.raises(ValueError, match="z_source must be given: the profile"):
+    with pytest.raises(ValueError, match="z_source must be given for a profile"):
         fit_nfw(without, z_lens=0.3)
     kappa = ConvergenceMap(np.zeros((20, 20)), wcs=tangent_wcs(CENTER, (20, 20), 1.0))
     with pytest.raises(ValueError, match="data must have an uncertainty"):

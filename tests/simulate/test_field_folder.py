@@ -64,8 +64,8 @@ def test_fields_that_fail_are_named_and_the_others_kept(tmp_path):
     with pytest.raises(IncompleteRunError) as caught:
         simulate_fields(model, tmp_path, 4, workers=1)
     assert str(caught.value) == (
-        f"2 of 4 fields failed: 1, 3 (no such sky); the others are in {str(tmp_path)!r}, and the "
-        "same call tries the failed ones again"
+        "2 of 4 fields failed: 1, 3 (first error: no such sky); the other fields are in the folder "
+        f"{str(tmp_path)!r}, and the same call tries the failed fields again"
     )
     assert sorted(path.name for path in tmp_path.glob("field*")) == [
         "field_0000.fits", "field_0002.fits"
@@ -103,5 +103,5 @@ def test_a_model_without_parameters(tmp_path):
 def test_another_algorithm(tmp_path, monkeypatch):
     simulate_fields(MODEL, tmp_path, 1, workers=1)
     monkeypatch.setattr(_field_folder, "_ALGORITHM", 2)
-    with pytest.raises(ValueError, match="series of fields in .* by algorithm 1, and this .* has"):
+    with pytest.raises(ValueError, match="series of fields in .* with version 1 of the algorithm"):
         simulate_fields(MODEL, tmp_path, 1)

@@ -130,7 +130,7 @@ def test_a_part_of_the_galaxies():
 
 def test_bad_input():
     kappa = _map(np.zeros((8, 8)))
-    with pytest.raises(ValueError, match="max_sep must exceed min_sep"):
+    with pytest.raises(ValueError, match="max_sep must be larger than min_sep"):
         kappa_correlation(kappa, min_sep="3 arcmin", max_sep="2 arcmin", rng=0)
     with pytest.raises(TypeError, match="min_sep must be an angle"):
         kappa_correlation(kappa, min_sep=1, max_sep="2 arcmin", rng=0)
@@ -142,9 +142,9 @@ def test_bad_input():
 
 
 @pytest.mark.parametrize(("weights", "message"), [
-    (np.ones((8, 7)), r"weights must have the shape of the map, \(8, 8\) \(ny, nx\), not \(8, 7\)"),
-    (np.full((8, 8), -2.0), "weights must be 0 or positive, and finite, .* not -2.0"),
-    (np.full((8, 8), np.nan), "weights must be 0 or positive, and finite, .* not nan"),
+    (np.ones((8, 7)), r"must have the shape \(ny, nx\) = \(8, 8\) of the map, not \(8, 7\)"),
+    (np.full((8, 8), -2.0), "weights must be finite and at least 0 .* not -2.0"),
+    (np.full((8, 8), np.nan), "weights must be finite and at least 0 .* not nan"),
     (np.zeros((8, 8)), "weights must be positive in at least one unmasked pixel"),
 ])
 def test_bad_weights(weights, message):
@@ -153,7 +153,7 @@ def test_bad_weights(weights, message):
         kappa_correlation(kappa, weights=weights, **bins)
     with pytest.raises(ValueError, match=message):
         kappa_correlation(kappa, kappa, other_weights=weights, **bins)
-    with pytest.raises(ValueError, match="other_weights must be None without other"):
+    with pytest.raises(ValueError, match="other_weights must be None if other is None"):
         kappa_correlation(kappa, other_weights=np.ones((8, 8)), **bins)
 
 
@@ -162,12 +162,12 @@ def test_patches_need_points(n_patches):
     bins = {"min_sep": "1 arcmin", "max_sep": "5 arcmin", "n_patches": n_patches}
     weights = np.ones((3, 4))
     weights[1, :2] = 0
-    with pytest.raises(ValueError, match=f"n_patches must be 0, or from 2 .*, 10, not {n_patches}"):
+    with pytest.raises(ValueError, match=f"n_patches must be 0, or .* 10, .* not {n_patches}"):
         kappa_correlation(_map(np.zeros((3, 4))), weights=weights, **bins)
     sky = SkyCoord(RNG.uniform(0, 0.1, 12), RNG.uniform(0, 0.1, 12), unit="deg")
     columns = catalog_columns(sky, np.full(12, 0.1 + 0.1j), weight=[0, 0, *np.ones(10)])
     catalog = ShearCatalog(columns, "generic", "celestial", "shear")
-    with pytest.raises(ValueError, match=f"n_patches must be 0, or from 2 .*, 10, not {n_patches}"):
+    with pytest.raises(ValueError, match=f"n_patches must be 0, or .* 10, .* not {n_patches}"):
         shear_correlation(catalog, **bins)
 
 
@@ -178,5 +178,5 @@ def test_nothing_where_there_are_no_pairs():
     none = table["n_pairs"] == 0
     assert none.any() and not none.all()
     assert np.all(np.isnan(table["xi"][none])) and np.all(np.isfinite(table["xi"][~none]))
-    with pytest.raises(ValueError, match="there is no pair between min_sep = 100"):
+    with pytest.raises(ValueError, match="has a separation between min_sep = 100"):
         kappa_correlation(kappa, min_sep="100 arcmin", max_sep="200 arcmin", n_patches=0)

@@ -46,7 +46,7 @@ def test_a_stack_at_clusters_and_elsewhere():
     assert abs(b_mode.significance) < 3.5
     random = stack_at(kappa, WCS.pixel_to_world(*rng.uniform(12, 78, (2, 40))), rng=0)
     assert abs(random.significance) < 3.5
-    with pytest.raises(ValueError, match="none of the positions"):
+    with pytest.raises(ValueError, match="none of the . positions"):
         stack_at(kappa, SkyCoord([0], [0], unit="deg"), rng=0)
 
 
@@ -90,7 +90,7 @@ def test_b_mode_of_a_map_that_says_no_smoothing():
     for turned in (False, True):
         catalog = _catalog(n=15_000, seed=1, turned=turned)
         kappa = estimator.reconstruct(catalog, WCS)
-        with pytest.raises(ValueError, match="must have a known smoothing, .*: give noise_maps"):
+        with pytest.raises(ValueError, match="if noise_maps is None, .*: give noise_maps"):
             b_mode_test(kappa)
         grids = noise_realizations(catalog, WCS, n_realizations=20, rng=2)
         found = b_mode_test(kappa, noise_maps=map(plain.reconstruct, grids))
@@ -155,10 +155,12 @@ def test_bad_input():
         b_mode_test(kappa)
     with pytest.raises(ValueError, match="kappa must have a B-mode"):
         stack_at(kappa, SkyCoord([CENTER]), b_mode=True, rng=0)
-    with pytest.raises(ValueError, match="uncertainty about noise"):
+    with pytest.raises(ValueError, match="uncertainty that contains the noise only"):
         b_mode_test(ConvergenceMap(np.zeros(SHAPE), wcs=WCS, kappa_b=np.zeros(SHAPE)))
     catalog = _catalog(n=10)
-    with pytest.raises(ValueError, match="psf_e1 and psf_e2 must be finite"):
+    with pytest.raises(ValueError, match="one value for each of the 10 galaxies"):
         psf_leakage(catalog, np.zeros(3), np.zeros(3))
+    with pytest.raises(ValueError, match="NaN or infinite for 1 of 10 galaxies"):
+        psf_leakage(catalog, np.append(np.zeros(9), np.nan), np.zeros(10))
     with pytest.raises(ValueError, match="must vary"):
         psf_leakage(catalog, np.ones(10), np.zeros(10))

@@ -92,7 +92,7 @@ def test_relation_of_open_pixels_and_shapes():
     found = pixel_relation(_map(other, mask), _map(truth))
     assert found.r == pytest.approx(1) and found.tls_slope == pytest.approx(1)
     assert found.n_pixels == (~mask).sum()
-    with pytest.raises(ValueError, match="reference must have the shape of the map"):
+    with pytest.raises(ValueError, match=r"reference must have the shape \(ny, nx\) = "):
         pixel_relation(_map(truth), truth[:-1])
 
 
@@ -143,7 +143,7 @@ def test_peaks_where_nothing_is_unmasked():
 def test_bad_bins():
     kappa = _map(_noise(0), uncertainty=np.ones(SHAPE))
     for function in (kappa_pdf, peak_counts):
-        with pytest.raises(ValueError, match="two rising edges"):
+        with pytest.raises(ValueError, match="strictly increasing"):
             function(kappa, [2.0, 1.0])
     with pytest.raises(ValueError, match="n_blocks must be at least 2"):
         kappa_pdf(kappa, n_blocks=1)

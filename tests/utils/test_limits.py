@@ -83,8 +83,8 @@ def test_what_does_not_fit_is_refused(monkeypatch):
     with pytest.raises(MemoryError) as caught:
         check_memory(2**41, "A map of 9 x 9 pixels", "use larger pixels", "1.5 GiB")
     assert str(caught.value) == (
-        "A map of 9 x 9 pixels would need 2 TiB of memory, and 1 GiB of the limit of 1.5 GiB are "
-        "left: use larger pixels"
+        "A map of 9 x 9 pixels would need 2 TiB of memory, but only 1 GiB of the limit of 1.5 GiB "
+        "are free: use larger pixels"
     )
     with pytest.raises(MemoryError):
         check_memory(1e18, "A map", "use larger pixels")

@@ -35,5 +35,5 @@ def test_nothing_to_do():
 
 @pytest.mark.parametrize("progress", ["yes", 1, 0])
 def test_wrong_at_once(progress):
-    with pytest.raises(TypeError, match="progress must be None, a bool or a callable, not"):
+    with pytest.raises(TypeError, match="must be True, False, None or a function of .*, not"):
         track([1], 1, progress)  # not looked at: the error does not wait for the first item

@@ -97,10 +97,10 @@ def test_celestial_wcs(ctype):
         (None, TypeError, "be an astropy.wcs.WCS, not NoneType"),
         ((3, 4), TypeError, "not tuple"),
         (_wcs("", ""), ValueError, "have celestial axes"),
-        (_wcs("RA---TAN", "FREQ"), ValueError, "its axes are 'RA---TAN', 'FREQ'"),
-        (_wcs("RA---TAN", "DEC--TAN", "FREQ", shape=(2, 3, 4)), ValueError, "has 3 axes"),
-        (_wcs("RA---TAN", "DEC--TAN", shape=None), ValueError, "set wcs.array_shape = .*None"),
-        (_wcs("RA---TAN", "DEC--TAN", shape=(0, 4)), ValueError, r"which is now \(0, 4\)"),
+        (_wcs("RA---TAN", "FREQ"), ValueError, "not the axes 'RA---TAN', 'FREQ'"),
+        (_wcs("RA---TAN", "DEC--TAN", "FREQ", shape=(2, 3, 4)), ValueError, "two axes, not 3"),
+        (_wcs("RA---TAN", "DEC--TAN", shape=None), ValueError, "not None: set wcs.array_shape ="),
+        (_wcs("RA---TAN", "DEC--TAN", shape=(0, 4)), ValueError, r"not \(0, 4\): set"),
     ],
 )
 def test_no_celestial_wcs(wcs, error, words):
@@ -117,7 +117,7 @@ def test_look_up():
     known = {"a": 1, "b": 2}
     assert look_up(known, "b", "letter") == 2
     for name in ("c", None, ["a"]):
-        with pytest.raises(ValueError, match="there is no letter .*; there are 'a', 'b'"):
+        with pytest.raises(ValueError, match="there is no letter .*: choose one of 'a', 'b'"):
             look_up(known, name, "letter")
 
 

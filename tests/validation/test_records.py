@@ -41,12 +41,12 @@ def test_it_is_for_one_validation(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no validation"):
         RecordFolder(tmp_path)
     RecordFolder(tmp_path, SETTINGS)
-    with pytest.raises(ValueError, match="another validation: seed was 1 and is now 2;"):
+    with pytest.raises(ValueError, match="other settings: seed was 1 and is now 2;"):
         RecordFolder(tmp_path, {**SETTINGS, "seed": 2})
-    with pytest.warns(LensmapWarning, match="begun by lensmap 1, and this is 2"):
+    with pytest.warns(LensmapWarning, match="begun with lensmap 1 and goes on with lensmap 2"):
         RecordFolder(tmp_path, {**SETTINGS, "lensmap": "2"})
     (tmp_path / "settings.json").write_text("{")
-    with pytest.raises(ValueError, match="is broken"):
+    with pytest.raises(ValueError, match="does not hold the settings"):
         RecordFolder(tmp_path, SETTINGS)
     with pytest.raises(NotADirectoryError, match="is a file"):
         RecordFolder(tmp_path / "settings.json", SETTINGS)
@@ -64,6 +64,6 @@ def test_what_is_addable_comes_later(tmp_path):
         open_with({"y 8": "Y"})
     with pytest.raises(ValueError, match="seed was 1 and is now 2"):
         RecordFolder(tmp_path, {**SETTINGS, "seed": 2, "more": {}}, addable=("more",))
-    with pytest.warns(LensmapWarning, match="begun by lensmap 1"):
+    with pytest.warns(LensmapWarning, match="begun with lensmap 1"):
         RecordFolder(tmp_path, {**SETTINGS, "lensmap": "2", "more": {}}, addable=("more",))
     assert RecordFolder(tmp_path).settings["lensmap"] == "1"

@@ -213,8 +213,8 @@ def test_a_linear_estimator_of_the_user_is_the_reference(quick, tmp_path):
     [
         ({"setup": 3}, TypeError, "setup must be a ValidationSetup"),
         ({"more": {"ks": 1}}, ValueError, "more must have other names than estimators, not 'ks'"),
-        ({"seed": 4}, ValueError, "holds another validation: seed was 3 and is now 4"),
-        ({"estimators": {}}, ValueError, "another validation: estimators.ks was"),
+        ({"seed": 4}, ValueError, "a validation with other settings: seed was 3 and is now 4"),
+        ({"estimators": {}}, ValueError, "with other settings: estimators.ks was"),
     ],
 )
 def test_bad_arguments(folder, change, error, message):

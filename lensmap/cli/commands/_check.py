@@ -130,9 +130,9 @@ def _warn_if_wrong(check):
     if check.clearly_wrong:
         allowed = " or ".join(map(repr, check.suggestions))
         warn_user(
-            f"the declared convention {check.declared!r} is clearly wrong (handedness "
-            f"{check.handedness} at {check.handedness_significance:+.1f} sigma, sign "
-            f"{check.sign} at {check.sign_significance:+.1f} sigma): it should be {allowed}",
+            f"the declared convention {check.declared!r} of the ellipticities is clearly wrong "
+            f"(handedness {check.handedness} at {check.handedness_significance:+.1f} sigma, sign "
+            f"{check.sign} at {check.sign_significance:+.1f} sigma): declare {allowed} instead",
             ConventionWarning,
             "convention_wrong",
             "convention",
@@ -159,7 +159,9 @@ def check_declared(catalog, *, progress):
         check = check_convention(catalog, n_rotations=50, rng=0, progress=progress)
     except ValueError as error:
         warn_user(
-            f"the convention could not be tested: {error}", ConventionWarning, "not_tested"
+            f"the declared sign convention of the ellipticities could not be tested: {error}",
+            ConventionWarning,
+            "not_tested",
         )
     else:
         _warn_if_wrong(check)

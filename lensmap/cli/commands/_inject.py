@@ -183,8 +183,9 @@ def _check_previous(output):
     if not _folder_of(output).is_dir():
         raise OptionError(
             "output",
-            f"--output: {str(output)!r} exists, without the folder {str(_folder_of(output))!r} of "
-            "its realizations; --overwrite starts anew",
+            f"--output: the table {str(output)!r} exists, but the folder "
+            f"{str(_folder_of(output))!r} with its realizations, from which the command would "
+            "resume, does not: give another name, or --overwrite to start again",
             "file_exists",
         )
 

@@ -136,10 +136,15 @@ def _lenses(arguments):
     if table is None:
         raise OptionError(
             "z_lens",
-            f"--z-lens must be a number, or a column of the table of --at, not {z_lens!r}",
+            "--z-lens must be a number, or the name of a column if --at names a table, not "
+            f"{z_lens!r}",
         )
     if arguments.background is not None:
-        raise OptionError("background", "--background needs one --z-lens for all")
+        raise OptionError(
+            "background",
+            "--background needs one redshift as --z-lens for all positions, not the column "
+            f"{z_lens!r}",
+        )
     return at, numbers_of(table, z_lens, arguments.at)
 
 

@@ -107,15 +107,22 @@ def make_model(arguments):
     from lensmap.simulate import ClusterField
 
     if arguments.z_source is not None and len(arguments.z_source) > 1:
-        raise OptionError("z_source", "--z-source must be one redshift here")
-    refuse_options(arguments, ["resolution"], "clusters are as sharp as the pixels")
+        raise OptionError(
+            "z_source",
+            f"--z-source must be one redshift for a cluster, not {len(arguments.z_source)}",
+        )
+    refuse_options(
+        arguments, ["resolution"], "the pixels set the resolution of a simulated cluster"
+    )
     parameters = model_parameters(arguments)
     cosmology = parameters.pop("cosmology", None)
     for name in ("center", "substructure"):
         if getattr(arguments, name) is not None:
             parameters[name] = getattr(arguments, name)
     if arguments.preset is not None:
-        refuse_options(arguments, (*_OWN, "cosmology"), "--preset defines this")
+        refuse_options(
+            arguments, (*_OWN, "cosmology"), f"--preset {arguments.preset} defines this"
+        )
         model = ClusterField.preset(arguments.preset, **parameters)
     else:
         halo = _halo(
@@ -133,7 +140,7 @@ def _halo(m200c, z_lens, c200c, ellipticity, cosmology):
 
     if m200c is None or z_lens is None:
         raise OptionError(
-            "preset", "give the cluster as --preset NAME, or its --mass and --z-lens"
+            "preset", "the cluster is not defined: give --preset NAME, or both --mass and --z-lens"
         )
     mass = m200c * u.solMass
     if c200c is None:

@@ -146,17 +146,21 @@ def run(arguments):
 def _check(arguments):
     """Check the combinations of options."""
     if arguments.truth and arguments.null:
-        raise OptionError("truth", "--null has no lensing, and so no --truth")
+        raise OptionError(
+            "truth",
+            "--truth cannot be given, because the galaxies of --null are not lensed and have no "
+            "true field",
+        )
     if arguments.write_mask is not None and arguments.fraction is None:
         raise OptionError(
-            "write_mask", "--write-mask writes the mask of --random-mask, which is not given"
+            "write_mask", "--write-mask needs --random-mask, which draws the mask to write"
         )
     redshifts = arguments.z_source or ()
     if arguments.field is None and len(redshifts) > 1:
         raise OptionError(
             "z_source",
-            "--z-source must be one redshift or one distribution: a catalog has one for all "
-            "galaxies",
+            "--z-source must be one redshift or the name of one distribution for all galaxies of "
+            f"the catalog, not {len(redshifts)} values",
         )
 
 
@@ -220,8 +224,8 @@ def _field(arguments, survey, seeds):
         if name and field.z_source is not None and not arguments.null:
             raise OptionError(
                 "z_source",
-                f"--z-source {name}: {arguments.field!r} is for sources at {field.z_source!r}, "
-                "which are the redshifts of the galaxies",
+                f"--z-source {name} cannot be given, because the field in {arguments.field!r} is "
+                f"lensing for sources at {field.z_source!r}, and the galaxies get these redshifts",
             )
         if arguments.center is not None:
             field = move_field(field, arguments.center)

@@ -177,18 +177,22 @@ def _field_set(text, folder, take_over):
         part = float(part)
     except ValueError:
         raise OptionError(
-            "fields", f"--fields takes DIR or DIR:PART with a number, not {text!r}"
+            "fields",
+            f"--fields must be DIR or DIR:PART, where PART is a number, not {text!r}",
         ) from None
     path = Path(path)
     if not path.is_dir():
         raise OptionError(
-            "fields", f"--fields: there is no folder {str(path)!r} of fields", "not_found"
+            "fields", f"--fields: there is no folder {str(path)!r}", "not_found"
         )
     if FieldSet.exists(path):
         return FieldSet(path), part
     files = sorted(p for p in path.iterdir() if has_suffix(p, FITS_SUFFIXES + HDF5_SUFFIXES))
     if not files:
-        raise OptionError("fields", f"--fields: {str(path)!r} holds no maps (.fits, .h5)")
+        suffixes = ", ".join(FITS_SUFFIXES + HDF5_SUFFIXES)
+        raise OptionError(
+            "fields", f"--fields: the folder {str(path)!r} holds no maps, files in {suffixes}"
+        )
     # Folders of the same name in different places are different sets.
     mark = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     name = folder / "fields" / f"{path.resolve().name}-{mark}"

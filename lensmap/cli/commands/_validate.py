@@ -49,7 +49,9 @@ def _preset(text):
     names = ValidationSetup.available_presets()
     name = match_name(names, text)
     if name is None:
-        raise argparse.ArgumentTypeError(f"one of {', '.join(names)} is needed, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"the value must be one of {', '.join(names)}, not {text!r}"
+        )
     return name
 
 
@@ -169,7 +171,7 @@ def _setups(arguments):
     given = [name for name in ("shape", "pixel_scale", "resolution") if name in changes]
     if given:
         raise ParameterError(
-            given[0], "left out with --truth", remedy="the files have these", verb="be"
+            given[0], "left out with {truth}", remedy="the files of {truth} define this"
         )
     needed = arguments.n_fields + arguments.n_tuning
     if len(arguments.truth) < needed:

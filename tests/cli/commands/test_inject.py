@@ -66,14 +66,14 @@ def test_same_command_goes_on(run, tmp_path, monkeypatch):
     assert (tmp_path / "halos.ecsv").stat().st_mtime_ns == before
     shutil.rmtree("halos.run")
     code, _, err = run("-n", 3, "--halos", 2)
-    assert code == 1 and "'halos.ecsv' exists, without the folder 'halos.run'" in err
+    assert code == 1 and "'halos.ecsv' exists, but the folder 'halos.run'" in err
     assert "--overwrite starts anew" in err
 
 
 def test_other_parameters_do_not_mix(run):
     assert run("-n", 1, "--halos", 2)[0] == 0
     code, _, err = run("-n", 1, "--halos", 2, "--smoothing", "1.5arcmin")
-    assert code == 1 and "'halos.run' holds another recovery of halos: --method was" in err
+    assert code == 1 and "'halos.run' with other settings: --method was" in err
     assert "or start anew with --overwrite" in err
     code, _, err = run("-n", 1, "--halos", 2, "--smoothing", "1.5arcmin", "--overwrite")
     assert code == 0, err
@@ -118,12 +118,12 @@ def test_wiener_expects_the_matter_before_the_galaxies(run):
     [
         (["-o", "halos.fits"], "must end in .ecsv"),
         (["-o", "nowhere/halos.ecsv"], "'nowhere' does not exist"),
-        (["-o", "shear.ecsv", "--plot", "shear.fits"], "is the catalog: it would be lost"),
+        (["-o", "shear.ecsv", "--plot", "shear.fits"], "is the catalog, which would be lost"),
         (["--plot", "halos.doc"], "--plot must end in one of"),
         (["--halos", "500"], "no room for 500 halos"),
         (["--z-lens", "2"], "--z-lens must be lower than --z-source, not 2"),
         (["--mass", "2e14", "1e14"], "--mass must be"),
-        (["--method", "wiener", "--smoothing", "1arcmin"], "--smoothing is not for"),
+        (["--method", "wiener", "--smoothing", "1arcmin"], "--smoothing does not apply to"),
     ],
 )
 def test_errors_are_one_line(run, tmp_path, words, message):

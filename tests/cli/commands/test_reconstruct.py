@@ -318,11 +318,11 @@ class TestWhatGoesWrong:
         [
             (["--method", "magic"], "--method must be one of ks, wiener"),
             (["--method", "wiener", "--smoothing", "1arcmin"],
-             "--smoothing is not for --method wiener, but for ks"),
+             "--smoothing does not apply to --method wiener, only to ks"),
             (["--method", "wiener", "--z-source", "-1"], "--z-source must be a positive"),
-            (["--z-source", "1"], "--z-source is not for --method ks, but for wiener"),
-            (["--network", "lensmap"], "--network is not for --method ks, but for cnn, masked-cnn"),
-            (["--no-symmetrize"], "--symmetrize is not for --method ks, but for cnn"),
+            (["--z-source", "1"], "--z-source does not apply to --method ks, only to wiener"),
+            (["--network", "lensmap"], "--network does not apply to --method ks, only to cnn"),
+            (["--no-symmetrize"], "--symmetrize does not apply to --method ks, only to cnn"),
             (["--method", "ks:tuned"], "--method must be given by its parameters here"),
             (["--method", "ks(smoothing=1arcmin"], "--method must be of the form NAME"),
             (["--method", "ks(width=1)"], "width must be a parameter of KaiserSquires"),
@@ -332,9 +332,9 @@ class TestWhatGoesWrong:
             (["--method", "wiener", "--tolerance", "2"], "--tolerance must be between 0 and 1"),
             (["--method", "cnn", "--network", "deep"], "there is no network 'deep'"),
             (["--uncertainty", "posterior"],
-             "--uncertainty posterior is not for --method ks, which has analytic and "
-             "rotations[:N]"),
-            (["--pixel-scale", "20deg"], "one pixel would be larger than the field"),
+             "--uncertainty for --method ks must be analytic or rotations[:N] or none, not "
+             "posterior"),
+            (["--pixel-scale", "20deg"], "--pixel-scale must be smaller than the area"),
             (["--convention", "left"], "'left'"),
             (["--frame", "mars"], "'mars'"),
             (["--columns", "kidz"], "'kidz'"),
@@ -342,7 +342,7 @@ class TestWhatGoesWrong:
             (["--mask", "no.reg"], "no.reg"),
             (["--mask", "broken.reg"], "broken.reg"),
             (["--wcs", "no.fits"], "there is no file 'no.fits'"),
-            (["--wcs", "flat.fits"], "no image with a celestial WCS"),
+            (["--wcs", "flat.fits"], "has a celestial WCS in its header"),
             (["--wcs", "far.fits"], "3000 are outside"),
             (["--wcs", "far.fits", "--pixel-scale", "1arcmin"], "--pixel-scale"),
             (["--footprint", "far.reg"], "3000 are masked"),
@@ -406,7 +406,7 @@ class TestWhatGoesWrong:
     def test_the_same_file_twice(self, folder, capsys):
         pytest.importorskip("matplotlib")
         assert reconstruct("--plot", "./k.png", output="k.png") == 1
-        self._one_line(capsys, "the same file")
+        self._one_line(capsys, "is named twice")
 
     def test_read_only_directory(self, folder, capsys, monkeypatch):
         def denied(*args, **options):
@@ -451,7 +451,7 @@ class TestAfterTheFact:
     def test_the_catalog_is_not_overwritten(self, folder, capsys):
         before = (folder / "cat.ecsv").read_bytes()
         assert reconstruct("--overwrite", output="./cat.ecsv") == 1
-        assert "is the catalog: it would be lost" in capsys.readouterr().err
+        assert "is the catalog, which would be lost" in capsys.readouterr().err
         assert (folder / "cat.ecsv").read_bytes() == before
 
     def test_an_hdu_that_is_not_there(self, folder, capsys):
@@ -468,7 +468,7 @@ class TestAfterTheFact:
         fits.PrimaryHDU(np.zeros((5, 5)), header_at(10.0, 0.0)).writeto("image.fits")
         words = ["reconstruct", "wide.ecsv", "-o", "k.fits", "--wcs", "image.fits"]
         assert main(words) == 0
-        assert "the convention could not be tested" in capsys.readouterr().err
+        assert "of the ellipticities could not be tested" in capsys.readouterr().err
 
     def test_one_galaxy_with_noise(self, folder, capsys):
         make_table(n=1).write("one.ecsv")

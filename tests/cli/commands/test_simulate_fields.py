@@ -108,7 +108,8 @@ class TestFields:
         with FieldFolder("f", model, seed=0, format="fits"):
             assert simulate("fields", "-o", "f", "-n", 1, *SMALL) == 1
             error = only_error(capsys)
-            assert "'f' is in use by another run" in error and "take it over (--take-over)" in error
+            assert "'f' is in use by another run" in error
+            assert "take over its folder with --take-over" in error
             assert simulate("fields", "-o", "f", "-n", 1, *SMALL, "--take-over") == 0
 
     def test_several_redshifts(self, own_folder, capsys):
@@ -175,11 +176,11 @@ class TestFields:
         (own_folder / "f").mkdir()
         (own_folder / "f" / "field_0000.fits").write_text("mine")
         assert simulate("fields", "-o", "f", "-n", 1, *SMALL) == 1
-        assert "holds field_0000.fits but no settings.json" in only_error(capsys)
+        assert "holds results (field_0000.fits), but no file 'settings.json'" in only_error(capsys)
         for text in ("{", "{}", "[]"):
             (own_folder / "f" / "settings.json").write_text(text)
             assert simulate("fields", "-o", "f", "-n", 1, *SMALL) == 1
-            assert "settings.json' is broken" in only_error(capsys)
+            assert "settings.json' does not hold the settings" in only_error(capsys)
 
     @pytest.mark.filterwarnings("always::lensmap.utils.LensmapWarning")
     def test_fields_of_another_lensmap(self, series, capsys):
@@ -187,7 +188,7 @@ class TestFields:
         text = path.read_text()
         path.write_text(json.dumps(json.loads(text) | {"lensmap": "0.0.1"}))
         assert simulate("fields", "-o", series, "-n", 4, *SMALL) == 0
-        assert "was begun by lensmap 0.0.1" in capsys.readouterr().err
+        assert "was begun with lensmap 0.0.1" in capsys.readouterr().err
         path.write_text(text)
 
     @pytest.mark.parametrize(
@@ -195,9 +196,9 @@ class TestFields:
         [
             (["--z-source", "-1"], "--z-source must be a positive finite redshift, not -1.0"),
             (["--z-source", "nan"], "--z-source must be a positive finite redshift"),
-            (["--z-source", "1", "1.0"], "--z-source names the redshift 1 twice"),
-            (["--z-source", "1", "lsst_y1"], "must be redshifts or one distribution, not 1.0 lsst"),
-            (["--z-source", "all"], "there are 'lsst_y1', 'lsst_y10'"),
+            (["--z-source", "1", "1.0"], "--z-source must name each redshift once, but 1 "),
+            (["--z-source", "1", "lsst_y1"], "the name of one distribution, not '1.0 lsst"),
+            (["--z-source", "all"], "choose one of 'lsst_y1', 'lsst_y10'"),
             (["--pixel-scale", "30deg"], "more than 25 deg is not flat"),
             (["--shape", "31", "32"], "shape must be even"),
             (["--shape", "-4", "32"], "at least 8"),

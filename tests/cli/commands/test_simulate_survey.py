@@ -97,8 +97,8 @@ class TestSurvey:
         field = series / "field_0000.fits"
         assert simulate("survey", "-o", "c.fits", "--field", field, "--z-source", "lsst_y1") == 1
         error = only_error(capsys)
-        assert "--z-source lsst_y1: " in error
-        assert "is for sources at 0.6, which are the redshifts" in error
+        assert "--z-source lsst_y1 cannot be given" in error
+        assert "is lensing for sources at 0.6" in error
         assert names() == []
 
     def test_no_lensing(self, own_folder, capsys):
@@ -184,26 +184,26 @@ class TestSurvey:
             (["--measurement-error", "-1"], "0 or positive"),
             (["--mask", "no.reg"], "--mask: there is no file 'no.reg'"),
             (["--random-mask", "1.5"], "--random-mask must be from 0 to below 1, not 1.5"),
-            (["--write-mask", "m.fits"], "--random-mask, which is not given"),
+            (["--write-mask", "m.fits"], "--write-mask needs --random-mask"),
             (["--random-mask", "0.1", "--write-mask", "m.reg"],
              "--write-mask must end in .fits or .fits.gz, not 'm.reg'"),
-            (["--null", "--truth", "t.fits"], "--null has no lensing"),
-            (["--truth", "c.fits"], "--truth: the same file 'c.fits' twice"),
+            (["--null", "--truth", "t.fits"], "--truth cannot be given, because"),
+            (["--truth", "c.fits"], "--truth: the file 'c.fits' is named twice"),
             (["--truth", "t.txt"], "must end in one of"),
             (["--z-source", "1", "2"], "--z-source must be one redshift"),
             (["--z-source", "-1"], "--z-source must be a positive"),
             (["--seed", "-1"], "seed must be at least 0"),
             (["--field", "no.fits"], "there is no file 'no.fits'"),
             (["-o", "mine.fits", "--field", "mine.fits"],
-             "--output: 'mine.fits' is the file of --field: it would be lost"),
-            (["--field", "mine.fits"], "is no FITS file, or it is broken"),
+             "--output: 'mine.fits' is the input file of --field, which would be lost"),
+            (["--field", "mine.fits"], "is not a FITS file, or the file is damaged"),
             (["--field", "mine.h5"], "is no HDF5 file"),
             (["--field", "map.npy"],
              "--pixel-scale must be given, or --width: the pixel scale of 'map.npy' is unknown"),
-            (["--field", "map.npy", "--width", "400deg"], "more than 25 deg is not flat"),
-            (["--field", "map.npy", "--source-plane", "3"], "--source-plane is for files of"),
+            (["--field", "map.npy", "--width", "400deg"], "flat-sky maps are at most 25 deg wide"),
+            (["--field", "map.npy", "--source-plane", "3"], "--source-plane applies to files of"),
             (["--field", "map.npy", "--shape", "8", "8"],
-             "--shape: the file 'map.npy' defines this"),
+             "--shape cannot be given, because the file 'map.npy' defines this"),
         ],
     )
     def test_bad_values(self, words, message, own_folder, capsys):
@@ -252,10 +252,10 @@ class TestCluster:
     @pytest.mark.parametrize(
         "words, message",
         [
-            ([], "give the cluster as --preset NAME, or its --mass and --z-lens"),
-            (["--mass", "1e14"], "give the cluster as"),
+            ([], "give --preset NAME, or both --mass and --z-lens"),
+            (["--mass", "1e14"], "the cluster is not defined"),
             (["--preset", "virgo"], "there is no cluster preset 'virgo'"),
-            (["--preset", "coma", "--mass", "1e14"], "--mass: --preset defines this"),
+            (["--preset", "coma", "--mass", "1e14"], "--mass cannot be given, because"),
             (["--mass", "-1", "--z-lens", "0.2"], "positive"),
             (["--mass", "1e14", "--z-lens", "-0.2"], "not negative"),
             (["--mass", "1e14", "--z-lens", "2"],
@@ -263,8 +263,8 @@ class TestCluster:
             (["--preset", "coma", "--pixel-scale", "1deg"], "more than 25 deg is not flat"),
             (["--preset", "coma", "--substructure", "2"], "--substructure must be between 0 and"),
             (["--preset", "coma", "--z-source", "1", "2"], "--z-source must be one redshift"),
-            (["--preset", "coma", "--resolution", "massivenus"], "as sharp as the pixels"),
-            (["--preset", "coma", "--survey", "k.fits"], "the same file 'k.fits' twice"),
+            (["--preset", "coma", "--resolution", "massivenus"], "the pixels set the resolution"),
+            (["--preset", "coma", "--survey", "k.fits"], "the file 'k.fits' is named twice"),
             (["--preset", "coma", "--survey", "c.txt"], "must end in one of"),
             (["--preset", "coma", "-o", "k.txt"], "must end in"),
         ],

@@ -57,9 +57,9 @@ def test_the_map_of_a_trained_network(fields, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--fields", "nowhere"], "there is no folder 'nowhere' of fields"),
+        (["--fields", "nowhere"], "--fields: there is no folder 'nowhere'"),
         (["--fields", "empty"], "holds no maps"),
-        (["--fields", "empty:much"], "takes DIR or DIR:PART with a number"),
+        (["--fields", "empty:much"], "must be DIR or DIR:PART, where PART is a number"),
         (["--network", "resnet", "--draw", "2"], "no architecture 'resnet'"),
         (["--start", "no.h5", "--draw", "2"], "there is no card 'no.json'"),
         (["-o", "file"], "--output: 'file' is a file, not a directory"),

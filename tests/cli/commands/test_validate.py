@@ -64,7 +64,7 @@ def test_a_report(tmp_path, monkeypatch, capsys):
     assert len(validated("r.json")["scores"]) == 3
     assert len(Table.read("out/results.ecsv")) == len(first) > 100
     assert main([*words, "--seed", "5"]) == 1
-    assert "another validation: --seed was 0 and is now 5" in capsys.readouterr().err
+    assert "with other settings: --seed was 0 and is now 5" in capsys.readouterr().err
 
 
 @pytest.mark.slow

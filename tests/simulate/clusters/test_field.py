@@ -448,7 +448,7 @@ def test_filaments_that_cannot_be(changes, error, message):
 
 
 def test_unknown_preset_says_which_there_are():
-    with pytest.raises(ValueError, match="no cluster preset 'virgo'; there are 'coma'"):
+    with pytest.raises(ValueError, match="no cluster preset 'virgo': choose one of 'coma'"):
         ClusterField.preset("virgo")
     assert ClusterField.available_presets() == ["coma"]
     assert repr(ClusterField([NEAR], background=True)).startswith(
