@@ -181,7 +181,11 @@ def long_option(action):
 
 
 def _check_value(action, key, value, path):
-    """Raise ValueError if a value has a type that its option does not take."""
+    """Raise ValueError if a value in an option file has a type that its option does not take.
+
+    ``action`` is the argparse action of the option, ``key`` its name in the file, and ``path`` the
+    file.
+    """
     items = value if isinstance(value, list) else [value]
     several = action.nargs not in (None, 0, "?") or isinstance(action, argparse._AppendAction)
     flag = isinstance(value, bool) and action.nargs in (0, "?")

@@ -56,7 +56,11 @@ def add_method_argument(group):
 
 
 def _kinds_of_uncertainty(classes):
-    """Return a dict from each name of a kind of uncertainty to the kind and its methods."""
+    """Return the kinds of uncertainty that estimator classes offer.
+
+    ``classes`` is a dict from method names to classes. The result is a dict from the name of each
+    kind to a tuple: the `lensmap.estimators.Uncertainty`, and the list of methods that offer it.
+    """
     kinds = {}
     for method, cls in classes.items():
         for kind in cls.uncertainties:
@@ -121,7 +125,11 @@ def add_estimator_options(parser):
 
 
 def _add_option(group, name, declared):
-    """Add the option of a parameter; its value stays text until the estimator class is known."""
+    """Add the option for a parameter that one or more estimators declare.
+
+    ``name`` is the name of the parameter, and ``declared`` a list of tuples: the name of a method,
+    and the option that its class declares. The value stays text until the estimator class is known.
+    """
     option, help_text = declared[0][1], _help_text(declared)
     word = f"--{name.replace('_', '-')}"
     common = {"dest": name, "default": argparse.SUPPRESS, "help": help_text}
@@ -140,7 +148,12 @@ def _is_angle(option):
 
 
 def _text_type(options):
-    """Return a function that returns a text unchanged if at least one of the options accepts it."""
+    """Return the argparse type of an option that several estimators share.
+
+    The type is a function that returns the given word unchanged, as a `MaybeFile`, if at least one
+    of ``options``, those that the estimators declare, can parse it. Otherwise, the function raises
+    an ArgumentTypeError.
+    """
 
     def check(text):
         for option in options:
@@ -158,7 +171,10 @@ def _text_type(options):
 
 
 def _help_text(declared):
-    """Return the first sentence of a parameter's description, and its default in each method."""
+    """Return the help text of an option: what the parameter is, and its default in each method.
+
+    ``declared`` is as for `_add_option`.
+    """
     methods = {}
     for method, option in declared:
         methods.setdefault(_default_text(option.default), []).append(method)
@@ -214,7 +230,10 @@ def make_estimator(arguments):
 
 
 def _refuse(arguments, name):
-    """Raise an OptionError about an option that does not apply to the chosen method."""
+    """Raise an OptionError about an option that does not apply to the chosen method.
+
+    ``name`` is the name of the estimator parameter that the option sets.
+    """
     option, methods = arguments.option_names.get(name), arguments.estimator_options.get(name)
     which = f", only to {', '.join(methods)}" if methods else ""
     raise OptionError(
@@ -225,7 +244,10 @@ def _refuse(arguments, name):
 
 
 def _check_uncertainty(arguments, cls):
-    """Return the parameters that ``--uncertainty`` sets; check that the method has this kind."""
+    """Return the estimator parameters that ``--uncertainty`` sets, as a dict.
+
+    An OptionError is raised if the estimator class ``cls`` does not offer this kind of uncertainty.
+    """
     kinds, chosen = getattr(cls, "uncertainties", ()), arguments.uncertainty.get("uncertainty")
     if chosen is not None and chosen not in {kind.name for kind in kinds}:
         words = [kind.name + ("" if kind.with_map else "[:N]") for kind in kinds]
@@ -238,7 +260,10 @@ def _check_uncertainty(arguments, cls):
 
 
 def is_given(arguments, name):
-    """Return whether an option or the text of ``--method`` sets a parameter of the estimator."""
+    """Return whether the user has set the estimator's parameter ``name``.
+
+    It can be set by an option of its own or within the text of ``--method``.
+    """
     from lensmap.estimators import given_parameters
 
     given = name in arguments.estimator_options and name in arguments

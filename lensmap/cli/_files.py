@@ -35,7 +35,10 @@ class InputFile(str):
 
 
 class MaybeFile(str):
-    """A word that may be the name of a file that a command reads."""
+    """A word that may, but need not, be the name of a file that a command reads.
+
+    An example is the value of ``--method``: the name of an estimator, or a Python file.
+    """
 
 
 class _Output(str):
@@ -211,7 +214,10 @@ def input_files(arguments):
 
 
 def _files_of(arguments, kinds):
-    """Return the ``dest`` and the path of each argument of the given types, also in lists."""
+    """Return a tuple (``dest``, path) for each argument whose type is one of ``kinds``.
+
+    The items of arguments that are lists count separately.
+    """
     return [
         (name, item)
         for name, value in vars(arguments).items()
@@ -237,7 +243,11 @@ def _check_name(name, path, option):
 
 
 def _check_place(name, path, option, overwrite):
-    """Check that a file or folder can be created."""
+    """Raise OptionError unless the file or folder ``path`` can be created.
+
+    ``name`` is the ``dest`` of the option, ``option`` its name for messages, and ``overwrite``
+    whether an existing file may be replaced.
+    """
     if isinstance(path, OutputFolder):
         return _check_folder(name, Path(path), option)
     folder = Path(path).parent

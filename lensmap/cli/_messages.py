@@ -74,7 +74,11 @@ class OptionNames:
         self.options = options
 
     def __call__(self, name, value=None):
-        """Return the option for a parameter, followed by its value, a Python literal, if given."""
+        """Return the words that set a parameter on the command line, such as ``--z-lens 0.3``.
+
+        ``name`` is the Python name of the parameter. ``value`` is the literal of its value as text,
+        or None for the option alone. Parameters without an option keep their Python form.
+        """
         if name not in self.options:
             return name if value is None else f"{name}={value}"
         return " ".join([self.options[name], *_words(value)])

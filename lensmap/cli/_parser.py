@@ -153,9 +153,10 @@ def _given_options(words):
 
 
 def _relaxed_parser(words, *, convert):
-    """Return a parser without required options, defaults and help.
+    """Return a parser for a part of the options: none is required, and none has a default.
 
-    If ``convert`` is False, the parser does not convert words to values.
+    Such a parser shows which options the command line gives, and converts the options of a file.
+    If ``convert`` is False, the parser leaves all values as text.
     """
     parser, command = _make_parser(words, add_help=False)
     for action in () if command is None else command._actions:
@@ -182,7 +183,12 @@ def _settings_below(command, given):
 
 
 def _set_defaults(command, words, settings, path):
-    """Set the options of a file as defaults of a command, converted as on the command line."""
+    """Set the options of an option file as defaults of the parser of a command.
+
+    ``settings`` are the options as returned by `_settings_below`, and ``path`` is the file, for
+    error messages. Values are converted as on the command line. An option with such a default is no
+    longer required.
+    """
     name = command.prog.split()[1:]
     try:
         parser = _relaxed_parser(words, convert=True)

@@ -158,7 +158,11 @@ class _Run:
         return self._write_record(result, code)
 
     def _print_text(self, text, code):
-        """Print text and return the exit code; a closed pipe is no error, other failures are."""
+        """Print text on the standard output, and return the exit code of the run.
+
+        This is ``code``, also if the reader of the output has ended; after other failures it is
+        that of the error.
+        """
         try:
             encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
             print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
@@ -188,7 +192,11 @@ class _Run:
 
 
 def _record_text(command, result, code, warned, errors, sources):
-    """Return the JSON record of a run; ``schemas.json`` describes it."""
+    """Return the JSON record of a run as text; ``schemas.json`` describes it.
+
+    ``warned`` and ``errors`` are lists of dicts with ``code``, ``parameter`` and ``message``;
+    ``sources`` is the result of `record_sources`.
+    """
     from lensmap import __version__
 
     record = {

@@ -167,7 +167,24 @@ def find_filaments(
 
 
 def _extract(kappa, threshold, smooth_path, min_length, width, sigma):
-    """Find the filaments of a map; the threshold of the persistence is in units of kappa."""
+    """Find the filaments of a map that is already smoothed.
+
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map.
+    threshold : float
+        The minimum persistence, in kappa.
+    smooth_path, min_length, width : object
+        As for `find_filaments`; ``min_length`` and ``width`` as quantities.
+    sigma : float
+        The unit of the threshold, in kappa, for ``persistence_sigma`` and the result's attributes.
+
+    Returns
+    -------
+    Filaments
+        The filaments.
+    """
     arcs, maximum_pixels = skeleton_arcs(kappa.data, threshold, kappa.mask)
     rows, paths, pixels = [], [], []
     for arc in arcs:
@@ -255,7 +272,10 @@ def filament_significance(
 
 
 def _smooth(arc, n_times):
-    """Return x and y along the path of an arc after n_times running means of three positions."""
+    """Smooth the path of an `Arc` by running means of three positions, repeated n_times.
+
+    The ends and the saddle stay fixed. Return x and y along the path in pixels, ``(2, n)``.
+    """
     path = arc.pixels[:, ::-1].astype(float)
     fixed = [0, arc.saddle, len(path) - 1]
     for _ in range(n_times):
@@ -269,9 +289,11 @@ def _smooth(arc, n_times):
 
 
 def _excess(kappa, pixels, width):
-    """Return the mean kappa near a path minus the mean at larger distances, without its ends.
+    """Return the excess of a filament, a float, as the table of `Filaments` defines it.
 
-    "Near" is up to ``width`` from the path, larger distances are two to three times ``width``.
+    It is the mean of ``kappa`` up to ``width`` (an angle) from the path minus the mean at two to
+    three times ``width``, without the surroundings of the two ends. ``pixels`` are y and x along
+    the path, int, ``(n, 2)``. The result is NaN if no pixel remains.
     """
     scale = width.to_value(u.arcmin) / kappa.pixel_scale.to_value(u.arcmin)
     reach = int(np.ceil(3 * scale)) + 1

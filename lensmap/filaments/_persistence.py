@@ -75,11 +75,28 @@ def persistence_pairs(image: np.ndarray, mask: np.ndarray | None = None) -> Pers
 
 
 def _merge(order, shape, steps, outside_first=False):
-    """Add pixels one by one; return the pixels where components appear, and where they end.
+    """Grow the connected components of an image, pixel by pixel, and record their births and ends.
 
-    A component ends where it joins an older component; -1 marks a component that never ends. With
-    ``outside_first``, excluded pixels and the outside of the image form the first, oldest
-    component, which is not returned.
+    A component appears at a pixel without a neighbor in any component, and ends at the pixel where
+    it joins an older component.
+
+    Parameters
+    ----------
+    order : `numpy.ndarray`
+        Flat indices of the pixels in the order in which they are added, ``(n,)``.
+    shape : tuple of int
+        The shape of the image, ``(ny, nx)``.
+    steps : list of tuple
+        Offsets (dy, dx) from a pixel to the neighbors that it is connected with.
+    outside_first : bool
+        Whether the pixels that are not in ``order``, and the outside of the image, form the first,
+        oldest component, which is not returned.
+
+    Returns
+    -------
+    births, ends : `numpy.ndarray`
+        Flat indices of the pixels where each component appears and where it ends, int,
+        ``(n_components,)``; -1 for a component that never ends.
     """
     ny, nx = shape
     # With a border of one pixel, each pixel of the image has all its neighbors.
@@ -117,7 +134,11 @@ def _merge(order, shape, steps, outside_first=False):
 
 
 def _root(root, pixel):
-    """Return the root of the component of a pixel, and shorten the path from pixel to root."""
+    """Return the root of the component of a pixel: the pixel where the component appeared.
+
+    ``root`` is a list with a link from each pixel to a pixel closer to the root. The links on the
+    way are shortened, so that later calls are faster.
+    """
     while root[pixel] != pixel:
         root[pixel] = root[root[pixel]]
         pixel = root[pixel]

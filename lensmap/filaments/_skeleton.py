@@ -77,7 +77,19 @@ def skeleton_arcs(
 
 
 class _Ridges:
-    """The persistent critical points of an image, and the steepest paths between them."""
+    """The persistent critical points of an image, and the steepest paths between them.
+
+    Pixels are flat indices of the image, and paths are lists of them.
+
+    Parameters
+    ----------
+    values : `numpy.ndarray`
+        The image, ``(ny, nx)``.
+    mask : `numpy.ndarray` or None
+        Bool, ``(ny, nx)``, True = excluded.
+    threshold : float
+        The minimum persistence of a persistent maximum or saddle; those below are canceled.
+    """
 
     def __init__(self, values, mask, threshold):
         self._shape, self._flat, self._threshold = values.shape, values.ravel(), threshold
@@ -92,7 +104,10 @@ class _Ridges:
         return np.stack(np.divmod(pixels, self._shape[1]), axis=-1).reshape(-1, 2)
 
     def key(self, pixel):
-        """Return the sort key of a pixel, as in ``persistence_pairs``: value, then index."""
+        """Return the key by which pixels are ordered: the value, then the index for equal values.
+
+        ``persistence_pairs`` uses the same order.
+        """
         return self._flat[pixel], pixel
 
     def _maxima(self):
@@ -122,11 +137,12 @@ class _Ridges:
         return saddles
 
     def _make_routes(self):
-        """Return a dict with the path from each maximum to a persistent maximum.
+        """Return a dict from each maximum to the path that leads from it to a persistent maximum.
 
-        The saddles of canceled maxima link the maxima into trees. Each tree contains exactly one
-        persistent maximum, where the paths of its canceled maxima end. (A canceled component cannot
-        contain a component of higher persistence.)
+        The path excludes the maximum itself, and is empty for a persistent maximum. The saddles of
+        canceled maxima link the maxima into trees. Each tree contains exactly one persistent
+        maximum, where the paths of its canceled maxima end. (A canceled component cannot contain a
+        component of higher persistence.)
         """
         links = {}
         for _, saddle, persistence in self._maxima():
@@ -160,10 +176,11 @@ class _Ridges:
         return neighbors
 
     def _starts(self, pixel):
-        """Return the highest neighbor of a saddle on each side.
+        """Return the pixels from which the steepest paths up from a saddle start, one on each side.
 
-        A side is a group of adjacent neighbors that are higher than the saddle. A lower corner
-        pixel between two higher neighbors does not divide a side.
+        A side is a group of adjacent neighbors that are higher than the saddle, and its path starts
+        at the highest of them. A lower corner pixel between two higher neighbors does not divide a
+        side.
         """
         neighbors = self._neighbors(pixel)
         higher = [n is not None and self.key(n) > self.key(pixel) for n in neighbors]

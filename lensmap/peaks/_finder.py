@@ -225,7 +225,11 @@ def _maxima(
 def _apart(
     kappa: ConvergenceMap, y: np.ndarray, x: np.ndarray, separation: u.Quantity
 ) -> np.ndarray:
-    """Select peaks, in order of height, that have no higher selected peak within an angle."""
+    """Return whether each peak is kept: none of the higher kept peaks is within ``separation``.
+
+    ``y`` and ``x`` are the pixels of the peaks, ``(n,)``, the highest peak first. The result is
+    bool, ``(n,)``. A separation of less than 1.5 pixels counts as 1.5 pixels.
+    """
     if len(y) == 0:
         return np.zeros(0, dtype=bool)
     radius = max(separation, _MIN_SEPARATION_PIXELS * kappa.pixel_scale)

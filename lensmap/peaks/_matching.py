@@ -115,7 +115,11 @@ def match_positions(
 def _assign(
     i: np.ndarray, j: np.ndarray, separation: np.ndarray
 ) -> list[tuple[int, int, float]]:
-    """Return the best pairs (i, j, separation) among connected candidate pairs."""
+    """Return the best one-to-one pairs (i, j, separation) in a group of candidate pairs.
+
+    ``i`` and ``j`` are the indices of the candidates in the two lists, and ``separation`` their
+    separations, ``(n,)`` each. The best pairs are defined as for `match_peaks`.
+    """
     rows, i = np.unique(i, return_inverse=True)
     columns, j = np.unique(j, return_inverse=True)
     square = (separation / separation.max()) ** 2 if separation.max() > 0 else separation

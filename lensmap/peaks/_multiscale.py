@@ -150,7 +150,11 @@ def _most_significant(table: QTable, kappa: ConvergenceMap, separation: u.Quanti
 def _noise(
     kappa: ConvergenceMap, noise_maps: Iterable[MapLike] | None, apertures: _Apertures
 ) -> list[float | np.ndarray]:
-    """Return the standard deviation of the filtered noise at each scale: a number or an image."""
+    """Return the standard deviation of the filtered noise at each scale, as a list.
+
+    The items are images, ``(ny, nx)``, from ``noise_maps`` or, if these are None, numbers from the
+    B-mode of the map. ``apertures`` holds the filters.
+    """
     if noise_maps is None:
         if kappa.kappa_b is None:
             raise ParameterError(

@@ -308,7 +308,12 @@ def correct_for_chance(
 def _bin_indices(
     table: PositionLike, by: str | None, bins: ArrayLike | None, n: int, name: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the bin index of each row, ``(n,)``, -1 for none, and the edges of the bins."""
+    """Sort the n rows of a table into bins of a column.
+
+    ``by`` and ``bins`` are as for `completeness`, and ``name`` is the table's name as a parameter,
+    for error messages. Return the bin index of each row, ``(n,)``, -1 for rows in no bin, and the
+    lower and the upper edges of the bins, ``(n_bins,)`` each.
+    """
     if by is None:
         if bins is not None:
             raise ParameterError(

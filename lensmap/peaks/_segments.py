@@ -126,7 +126,10 @@ def find_segments(
 
 
 def _segment_table(kappa: ConvergenceMap, catalog: SourceCatalog | None) -> QTable:
-    """Return the table of segments in the order of photutils; without rows for None."""
+    """Return the table of `Segments` from the segments that photutils has measured.
+
+    The rows are in the order of ``catalog``; None gives a table without rows.
+    """
     side = kappa.pixel_scale.to(u.arcmin)
     if catalog is None:
         x = y = total = top = area = snr = np.zeros(0)

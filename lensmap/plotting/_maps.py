@@ -133,7 +133,11 @@ def plot_map(
 
 
 def _draw(ax, values, kappa, options):
-    """Draw an image of the map on axes with the WCS of the map or another WCS."""
+    """Draw an image on axes, and return matplotlib's image.
+
+    ``values`` are on the pixels of ``kappa``; the axes may have its WCS or another one. ``options``
+    are parameters of ``imshow``.
+    """
     import matplotlib
 
     options = {"origin": "lower", "interpolation": "nearest", **options}
@@ -160,6 +164,7 @@ def _outline(ax, kappa):
 
 
 def _values(kappa, quantity):
+    """Return the image of a quantity of a map, ``(ny, nx)``; raise ParameterError without it."""
     if quantity == "snr":
         return kappa.snr
     values = {
@@ -179,7 +184,11 @@ def _values(kappa, quantity):
 
 
 def _default_colors(values, quantity, options):
-    """Return the default color map, and the default limits unless the options have a norm."""
+    """Return default parameters of ``imshow`` for an image of a quantity of a map.
+
+    These are ``cmap`` and, unless ``options``, the parameters that the user gave, set a norm, the
+    limits ``vmin`` and ``vmax``.
+    """
     is_signed = quantity in ("kappa", "kappa_b", "snr")
     colors = {"cmap": _DIVERGING if is_signed else _SEQUENTIAL}
     finite = values[np.isfinite(values)]
@@ -195,7 +204,10 @@ def _default_colors(values, quantity, options):
 
 
 def _extend(image, values):
-    """Return the parameter ``extend`` of a color bar, from the limits that values exceed."""
+    """Return matplotlib's parameter ``extend`` of a color bar, its arrows at the ends.
+
+    An end has an arrow if ``values`` exceed the limit of the colors of ``image`` there.
+    """
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return "neither"
@@ -207,6 +219,7 @@ def _extend(image, values):
 
 
 def _label_axes(ax):
+    """Label sky coordinates in decimal degrees, with their names in the frame of the axes."""
     for coordinate in ax.coords:
         kind = coordinate.coord_type
         if kind not in ("longitude", "latitude"):
@@ -229,7 +242,10 @@ def _is_wide(shape):
 
 
 def _figure_size(shape, panels=1):
-    """Return the size of a figure with panels of a map, stacked for a wide map, else in a row."""
+    """Return the width and height (inches) of a figure of one or more panels of the same map.
+
+    ``shape`` is ``(ny, nx)``. The panels of a wide map are stacked, those of other maps in a row.
+    """
     ny, nx = shape
     width = min(_MAX_SIDE_INCH, np.sqrt(_AREA_INCH2 * nx / ny), _MAX_SIDE_INCH * nx / ny)
     width, height = max(width, 1.0), max(width * ny / nx, 1.0)
@@ -300,6 +316,7 @@ def save_map(
 
 
 def _map_figure(kappa, title, marks):
+    """Return the figure that `save_map` saves; the parameters are as for `save_map`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

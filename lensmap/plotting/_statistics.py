@@ -295,7 +295,10 @@ def plot_completeness(
 
 
 def _finite_edges(table):
-    """Return the bin edges; an infinite edge is replaced by the other edge of its bin, or by 0."""
+    """Return the lower and upper edges of the bins of a table, ``(n,)`` each, all finite.
+
+    An infinite edge is replaced by the other edge of its bin, or by 0 if both are infinite.
+    """
     low, high = (u.Quantity(table[name]).value for name in ("bin_low", "bin_high"))
     low, high = np.where(np.isinf(low), high, low), np.where(np.isinf(high), low, high)
     return np.where(np.isinf(low), 0.0, low), np.where(np.isinf(high), 0.0, high)

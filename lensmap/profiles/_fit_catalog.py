@@ -29,7 +29,23 @@ __all__ = ["catalog_data"]
 
 
 class _CatalogData:
-    """Both shear components of the galaxies around the fitted halos."""
+    r"""Both shear components of the galaxies around the fitted halos.
+
+    Parameters
+    ----------
+    offsets : `numpy.ndarray`
+        Complex offsets (east + i north, radians) of the galaxies from each halo, ``(n_halos, n)``.
+    shear : `numpy.ndarray`
+        Complex reduced shear of the galaxies in the celestial basis, ``(n,)``.
+    sigma : `numpy.ndarray`
+        Error of each shear component, ``(n,)``.
+    inverse, square : `numpy.ndarray`
+        For each halo and galaxy, the mean of :math:`1 / \Sigma_\mathrm{cr}` over the source
+        redshifts (Mpc2 / solMass, proper Mpc) and the mean of its square, ``(n_halos, n)``; 0 for
+        galaxies in front of the halo.
+    lenses : list of `~lensmap.halos.NFWLens`
+        One lens model for each halo.
+    """
 
     unit = "galaxies"
 

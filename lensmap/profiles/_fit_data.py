@@ -94,7 +94,10 @@ class FitData(Protocol):
 
 
 def reduced_shear(gamma: np.ndarray, kappa: np.ndarray) -> np.ndarray:
-    """Return the reduced shear of a model, with 1 - kappa limited to stay finite."""
+    """Return the reduced shear gamma / (1 - kappa) of a model.
+
+    1 - kappa is limited from below, so that the result is finite near critical curves.
+    """
     return gamma / np.maximum(1 - kappa, _MIN_ONE_MINUS_KAPPA)
 
 

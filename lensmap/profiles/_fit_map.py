@@ -121,7 +121,9 @@ def _kappa_of_reduced_shear(
     r"""Return the convergence of a round halo as reconstructed from its reduced shear.
 
     The reduced shear replaces the shear in
-    :math:`\kappa(\theta) = 2 \int_\theta^\infty \gamma_t\, d\ln\theta - \gamma_t`.
+    :math:`\kappa(\theta) = 2 \int_\theta^\infty \gamma_t\, d\ln\theta - \gamma_t`. The radii
+    ``theta`` increase; ``kappa`` and ``gamma`` are the true convergence and tangential shear there,
+    ``(n,)`` each. The result has the same shape.
     """
     g = reduced_shear(gamma, kappa)
     step = np.diff(np.log(theta)) * (g[1:] + g[:-1])
@@ -214,10 +216,12 @@ def map_data(
 
 
 def _thin(used: np.ndarray, distance: np.ndarray, smoothing: float) -> np.ndarray:
-    """Thin the pixels to a regular grid that contains the pixel closest to the first halo.
+    """Thin the pixels to fit to a regular grid that contains the one closest to the first halo.
 
     Pixels closer than the smoothing are strongly correlated and add little information. Their
-    number is limited to keep the covariance matrix small.
+    number is limited to keep the covariance matrix small. ``used``, bool, ``(ny, nx)``, marks the
+    usable pixels, and the result those that are kept. ``distance`` is the separation of each pixel
+    from the first halo, ``(ny, nx)``; ``smoothing`` is in pixels.
     """
     step = max(1, round(_PIXEL_SPACING * smoothing))
     y, x = np.unravel_index(np.argmin(distance), distance.shape)
@@ -232,7 +236,11 @@ def _thin(used: np.ndarray, distance: np.ndarray, smoothing: float) -> np.ndarra
 def _whitening(
     rows: np.ndarray, columns: np.ndarray, sigma: np.ndarray, smoothing: float
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that decorrelates the noise of pixels and scales it to variance 1."""
+    """Return a function that decorrelates the noise of pixels and scales it to variance 1.
+
+    ``rows``, ``columns`` and ``sigma`` are the positions and the noise of the n pixels, ``(n,)``
+    each; ``smoothing`` is in pixels. The function takes and returns an array ``(n,)``.
+    """
     if smoothing == 0:
         return lambda values: values / sigma
     square = (rows[:, np.newaxis] - rows) ** 2 + (columns[:, np.newaxis] - columns) ** 2

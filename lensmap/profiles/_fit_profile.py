@@ -37,7 +37,23 @@ _REDSHIFT_TOLERANCE = 1e-3
 
 
 class _ProfileData:
-    """The tangential shear in the bins of a profile."""
+    r"""The tangential shear in the bins of a profile.
+
+    Parameters
+    ----------
+    edges : `numpy.ndarray`
+        Lower and upper edges of the bins, radians, ``(2, n)``.
+    g_t : `numpy.ndarray`
+        Reduced tangential shear, ``(n,)``.
+    whiten : `numpy.ndarray`
+        Matrix that decorrelates the residuals and scales them to variance 1, ``(n, n)``.
+    inverse : `numpy.ndarray`
+        Mean :math:`1 / \Sigma_\mathrm{cr}` of the sources, Mpc2 / solMass (proper Mpc), ``(n,)``.
+    ratio : `numpy.ndarray`
+        :math:`\langle\beta^2\rangle / \langle\beta\rangle^2` of the sources, ``(n,)``.
+    lens : `~lensmap.halos.NFWLens`
+        The lens model.
+    """
 
     unit = "bins"
 
@@ -139,7 +155,7 @@ def profile_data(
 
 
 def _from_zero(radius: u.Quantity) -> u.Quantity:
-    """Prepend 0 to radii, and replace NaN by 0, for conversion by `as_angles`."""
+    """Return radii with 0 prepended and NaN (bins without galaxies) replaced by 0, ``(n + 1,)``."""
     values = np.nan_to_num(radius.value)
     return u.Quantity([0.0, *values], radius.unit)
 
@@ -163,7 +179,12 @@ def _efficiencies(
 
 
 def _covariance(profile: QTable, used: np.ndarray, covariance: ArrayLike | None) -> np.ndarray:
-    """Return the covariance of all bins: shape noise or bootstrap, plus ``covariance``."""
+    """Return the covariance of the shear in all bins of a profile, ``(n_bins, n_bins)``.
+
+    It is the covariance from the bootstrap, if the profile has one, or the squared errors from
+    shape noise on the diagonal, plus ``covariance``, the matrix of the user (None adds nothing).
+    ``used``, bool, ``(n_bins,)``, selects the bins to fit; others may get arbitrary values.
+    """
     if "covariance" in profile.meta:
         matrix = _bootstrap_covariance(profile, int(np.count_nonzero(used)))
     else:
@@ -175,6 +196,7 @@ def _covariance(profile: QTable, used: np.ndarray, covariance: ArrayLike | None)
 
 
 def _as_matrix(covariance: ArrayLike, n: int) -> np.ndarray:
+    """Check a covariance of n bins, and return it as a matrix of floats, ``(n, n)``."""
     try:
         matrix = np.asarray(covariance, dtype=float)
     except (TypeError, ValueError):

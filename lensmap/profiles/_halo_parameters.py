@@ -131,7 +131,7 @@ class HaloParameters:
         return rows.ravel()
 
     def index_of_mass(self, i: int) -> int:
-        """Return the index in the vector of ln M200c of halo i."""
+        """Return the index of ln M200c of halo i in the vector of free parameters."""
         return i * self._n_each
 
     def halos(self, vector: ArrayLike) -> list[HaloValues]:

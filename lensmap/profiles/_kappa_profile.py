@@ -262,7 +262,13 @@ class Sectors:
 
 
 def _error_of_mean(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
-    """Return the standard error of the mean over positions weighted by their numbers of pixels."""
+    """Return the standard error of the mean convergence in each ring, from several positions.
+
+    ``counts`` and ``totals`` are the number of pixels in each ring around each position, and the
+    sum of their convergence, ``(n_positions, n_bins)``. The mean over positions is weighted by the
+    number of pixels. The result, ``(n_bins,)``, is NaN for rings with pixels around one position or
+    none.
+    """
     n = np.count_nonzero(counts, axis=0)
     mean = totals.sum(axis=0) / counts.sum(axis=0)
     residual = totals - counts * mean

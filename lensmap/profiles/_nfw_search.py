@@ -105,19 +105,20 @@ def best_fit(data: FitData, parameters: HaloParameters) -> dict[str, Any]:
 
 
 def chi_squared(data: FitData, parameters: HaloParameters, vector: ArrayLike) -> float:
-    """Return chi^2 of the data plus that of the priors."""
+    """Return chi^2 of the data plus that of the priors, for a vector of free parameters."""
     return float(np.sum(_residuals(data, parameters, vector) ** 2))
 
 
 def _residuals(data: FitData, parameters: HaloParameters, vector: ArrayLike) -> np.ndarray:
-    """Return the residuals of the data, followed by those of the priors."""
+    """Return the residuals of the data and then of the priors, in units of their errors."""
     return np.concatenate([data.residuals(parameters.halos(vector)), parameters.prior(vector)])
 
 
 def _search(data: FitData, parameters: HaloParameters) -> _Optimum:
-    """Find the global minimum of chi^2.
+    """Find the minimum of chi^2, the covariance of the parameters and the intervals of the masses.
 
-    The search restarts if chi^2 falls below the minimum while the interval of a mass is computed.
+    While the interval of a mass is computed, the search may meet a lower chi^2, which belongs to
+    another minimum. It then starts again from there, a few times at most.
     """
     result, lowest = _minimum(data, parameters)
     for _ in range(_MAX_RESTARTS):
@@ -135,7 +136,11 @@ def _search(data: FitData, parameters: HaloParameters) -> _Optimum:
 def _missing_limits(
     parameters: HaloParameters, values: np.ndarray, intervals: list[list[float]]
 ) -> str | None:
-    """Return a message if a parameter or the upper end of an interval is at a limit, else None."""
+    """Return a message if the search range limits the result, else None.
+
+    This is so if a best-fit parameter or the upper end of a mass interval is at a limit.
+    ``intervals`` are the lower and upper ends of ln M200c of each halo.
+    """
     margin = _LIMIT_FRACTION * (parameters.high - parameters.low)
     inside = (parameters.low + margin < values) & (values < parameters.high - margin)
     at_limit = [name for name, ok in zip(parameters.names, inside, strict=True) if not ok]

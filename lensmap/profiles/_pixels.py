@@ -102,7 +102,10 @@ def places_around(
 def _windows(
     kappa: ConvergenceMap, positions: SkyCoord, angles: ArrayLike
 ) -> list[tuple[slice, slice]]:
-    """Return slices (rows, columns) for each position, with all pixels within its angle."""
+    """Return, for each position, a window of the map that holds all pixels within its angle.
+
+    A window is a tuple of slices of rows and of columns. It may hold further pixels.
+    """
     ny, nx = kappa.shape
     try:
         x, y = (np.asarray(v, dtype=float) for v in kappa.wcs.world_to_pixel(positions))

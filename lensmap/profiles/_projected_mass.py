@@ -159,7 +159,11 @@ def projected_mass(
 
 
 def _warn_without_mass(unmasked: np.ndarray, ring_mean: np.ndarray, n: int) -> None:
-    """Warn of positions where the mass is NaN, and give the cause."""
+    """Warn of positions where the mass is NaN, and give the cause.
+
+    ``unmasked`` is the fraction of each circle on unmasked pixels, and ``ring_mean`` the mean
+    convergence in each background ring, ``(n,)`` each.
+    """
     no_circle = ~(unmasked >= _MIN_UNMASKED_FRACTION)
     no_ring = ~no_circle & ~np.isfinite(ring_mean)
     for without_mass, cause in (
@@ -297,7 +301,11 @@ def _mean_kappa(
 def _mean_and_variance(
     values: np.ndarray, errors: np.ndarray, kappa: ConvergenceMap
 ) -> tuple[float, float]:
-    """Return the mean convergence of pixels, and the variance of this mean."""
+    """Return the mean convergence of pixels, and the variance of this mean from the noise.
+
+    ``values`` and ``errors`` are convergence and uncertainty of the pixels, ``(n,)`` each. The
+    noise of neighboring pixels is correlated by the smoothing of ``kappa``.
+    """
     if len(values) == 0:
         return np.nan, np.nan
     return values.mean(), np.mean(errors**2) / independent_pixels(kappa, len(values))

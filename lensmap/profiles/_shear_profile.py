@@ -181,6 +181,7 @@ def shear_profile(
 
 
 def _warn_of_few(n_positions: int) -> None:
+    """Warn of a bootstrap over few positions; for a single position, galaxies are resampled."""
     if 1 < n_positions < _MIN_POSITIONS:
         warn_user(
             f"the errors of a bootstrap over only {n_positions} positions with galaxies are "
@@ -224,7 +225,10 @@ def _terms(
 
 
 def _bin_sums(column: np.ndarray, terms: np.ndarray, n_bins: int) -> np.ndarray:
-    """Sum the terms of the galaxies in each bin, ``(n_sums, n_bins)``."""
+    """Return the sums over the galaxies in each bin, ``(n_sums, n_bins)``, as in ``_SUMS``.
+
+    ``column`` and ``terms`` are as returned by `_terms`. Sums without terms are 0.
+    """
     sums = np.zeros((len(_SUMS), n_bins))
     for k, term in enumerate(terms):
         sums[k] = np.bincount(column, term, minlength=n_bins)
@@ -238,7 +242,11 @@ def _resample_galaxies(
     n_bootstrap: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the sums in each bin for resampled galaxies, ``(n_bootstrap, n_sums, n_bins)``."""
+    """Return the sums in each bin for resampled galaxies, ``(n_bootstrap, n_sums, n_bins)``.
+
+    ``column`` and ``terms`` are as returned by `_terms`. Each galaxy counts a Poisson-distributed
+    number of times.
+    """
     samples = np.zeros((n_bootstrap, len(_SUMS), n_bins))
     for sample in samples:
         counts = rng.poisson(1.0, len(column))
@@ -250,7 +258,10 @@ def _resample_galaxies(
 def _resample_positions(
     sums: np.ndarray, n_bootstrap: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the sums in each bin for resampled positions, ``(n_bootstrap, n_sums, n_bins)``."""
+    """Return the sums in each bin for resampled positions, ``(n_bootstrap, n_sums, n_bins)``.
+
+    ``sums`` are those around each position, ``(n_positions, n_sums, n_bins)``.
+    """
     counts = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=n_bootstrap)
     return np.tensordot(counts.astype(float), sums, 1)
 
@@ -258,7 +269,11 @@ def _resample_positions(
 def _means(
     sums: np.ndarray, with_sigma: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return the mean shear and excess surface density by name, and the sums by name."""
+    """Return two dicts of arrays: mean shear and surface density, and the sums by name.
+
+    The sums have the shape ``(..., n_sums, n_bins)``, and the arrays ``(..., n_bins)``. The excess
+    surface density (solMass / Mpc2) is computed only if ``with_sigma`` is True.
+    """
     by_name = dict(zip(_SUMS, np.moveaxis(sums, -2, 0), strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
         means = {"g_t": by_name["wt"] / by_name["w"], "g_x": by_name["wx"] / by_name["w"]}
@@ -302,7 +317,11 @@ def _profile_table(
 
 
 def _set_bootstrap_errors(table: QTable, samples: np.ndarray, with_sigma: bool) -> None:
-    """Set the errors to the scatter of the bootstrap samples, and store the covariances."""
+    """Set the errors of a profile to the scatter of the bootstrap samples, in place.
+
+    ``samples`` are sums in each bin, ``(n_bootstrap, n_sums, n_bins)``. The covariances are stored
+    in the meta of the table.
+    """
     means, _ = _means(samples, with_sigma)
     names = {"g_t": ("g_err", "covariance", 1.0)}
     if with_sigma:

@@ -63,7 +63,11 @@ def block_sums(terms: np.ndarray, block: np.ndarray) -> np.ndarray:
 
 
 def _quantile_groups(position, n):
-    """Divide pixels into n groups of about equal size, in order of their position on an axis."""
+    """Divide pixels into n groups of about equal size, in order of their position on an axis.
+
+    ``position`` is the row or the column of each pixel, ``(m,)``. The result is the group of each
+    pixel, from 0 to n - 1, int, ``(m,)``.
+    """
     if len(position) == 0:
         return np.zeros(0, dtype=int)
     edges = np.quantile(position, np.arange(1, n) / n)

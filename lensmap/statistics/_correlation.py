@@ -207,6 +207,7 @@ def shear_correlation(
 
 
 def _settings(min_sep, max_sep, n_bins, scale):
+    """Check the bins of separation, and return them as parameters of TreeCorr's correlations."""
     low, high = (check_angle(v, n).to_value(u.arcmin)
                  for v, n in ((min_sep, "min_sep"), (max_sep, "max_sep")))
     if not low < high:
@@ -220,10 +221,12 @@ def _settings(min_sep, max_sep, n_bins, scale):
 
 
 def _method(n_patches):
+    """Return TreeCorr's name of the method for the variance: jackknife, or shot noise."""
     return "jackknife" if n_patches else "shot"
 
 
 def _weighting(n_patches):
+    """Return TreeCorr's parameter for the weight of pairs across two patches; none without any."""
     # With its default weight of pairs across patches, TreeCorr's jackknife errors are too large.
     return {"cross_patch_weight": "match"} if n_patches else {}
 
@@ -279,6 +282,12 @@ def _field(treecorr, kappa, weights, n_patches, rng, like=None):
 
 
 def _as_table(result, values, variances, n_patches):
+    """Return the table of a measured correlation.
+
+    ``result`` is TreeCorr's correlation. ``values`` and ``variances`` are dicts from column names
+    to arrays, ``(n_bins,)``; the columns of ``variances`` hold their square roots. With patches,
+    the meta gets the covariance; without, the column ``xi_err`` is NaN.
+    """
     has_pairs = result.npairs > 0
     if not has_pairs.any():
         raise ValueError(

@@ -225,7 +225,11 @@ def _rms(values):
 
 
 def _independent_squares(kappa, n):
-    """Return the effective number of independent values of the squared noise in n pixels."""
+    r"""Return the effective number of pixels with independent squared noise, among n pixels.
+
+    Smoothing correlates the noise of neighboring pixels. With this number N, the relative error of
+    the mean square of the noise is :math:`\sqrt{2 / N}`.
+    """
     if kappa.smoothing is None:
         raise ParameterError(
             "kappa",

@@ -176,7 +176,11 @@ def run_tasks(
 
 
 def _check_workers(workers, memory, n_items):
-    """Return the given number of workers, or as many as fit into memory if it is None."""
+    """Return the number of workers, and check that their processes fit into memory.
+
+    ``workers`` is the given number. If it is None, the result is one worker for each CPU, but no
+    more than fit into memory. ``memory`` is the need of one task in bytes; None skips the check.
+    """
     if memory is None:
         return n_threads() if workers is None else workers
     each = memory + _PROCESS_BYTES
@@ -211,7 +215,11 @@ def _in_workers(specification, items, workers, pool, folder):
 
 @dataclass(eq=False)
 class _Task:
-    """A task, the number of attempts so far, and the outcome once the task has ended."""
+    """A task, the number of attempts so far, and the outcome once the task has ended.
+
+    ``marker`` is the path of a file that exists while a worker runs the task, by which a task that
+    killed its worker is found; None where no such file is written.
+    """
 
     index: int
     item: object
@@ -220,7 +228,10 @@ class _Task:
     outcome: Outcome | None = None
 
     def take(self, reply):
-        """Record the result of an attempt."""
+        """Record the `Reply` to an attempt; set the outcome after a success or the third failure.
+
+        A reply about a full disk raises its error, which ends the run.
+        """
         if reply.disk_is_full:
             raise reply.error
         self.attempts += 1
@@ -245,7 +256,20 @@ def _reply_of(future):
 
 
 class _Scheduler:
-    """Submission of tasks to a pool, with repeated attempts and replaced workers."""
+    """Submission of tasks to a pool, with repeated attempts and replaced workers.
+
+    Parameters
+    ----------
+    tasks : list of _Task
+        The tasks, in the order of their outcomes.
+    source : tuple
+        The specification of the tasks (bytes, or the path of a file that holds them) and its
+        SHA-256 digest, as ``run_task`` takes them.
+    pool : object
+        The pool, as returned by ``as_pool``.
+    max_pending : int
+        The largest number of tasks that are running or waiting at a time.
+    """
 
     def __init__(self, tasks, source, pool, max_pending):
         self._tasks, self._source, self._pool = tasks, source, pool
@@ -326,7 +350,12 @@ class _Scheduler:
             self._repeated.append(task)
 
     def _replace_pool(self, error):
-        """Replace the pool after workers died, and find the tasks that may have killed workers."""
+        """Replace the pool after workers died, and sort the tasks that were running.
+
+        Tasks that had finished are recorded, tasks that had not begun are submitted again, and
+        tasks that may have killed a worker become suspects. ``error`` is the error of the pool. If
+        workers die before they begin to work, it is the cause of a RuntimeError.
+        """
         self._pool.discard(error)
         lost = sorted(self._running.items(), key=lambda pair: pair[1].index)
         self._running = {}

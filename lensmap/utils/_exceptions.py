@@ -168,7 +168,10 @@ class OtherSettingsError(RunError, ValueError):
 
 
 def _filled(template, show):
-    """Replace each placeholder in a message by the text that ``show`` returns."""
+    """Return a message with the placeholders, such as "{name}", filled in.
+
+    ``show`` is as for `ParameterError.describe`.
+    """
     return _PLACEHOLDER.sub(lambda match: show(match[1], match[2]), template)
 
 

@@ -57,6 +57,7 @@ class FolderLock:
         ).start()
 
     def _aside(self, purpose):
+        """Return the path of a temporary file of this lock, named after its purpose."""
         return self._path.with_name(f"{_NAME}-{self._token}-{purpose}")
 
     def _make(self):
@@ -142,6 +143,10 @@ def _identity():
 
 
 def _is_stale(holder, age):
+    """Return whether the process that holds a lock is dead.
+
+    ``holder`` is the content of the lock file, and ``age`` the seconds since its last heartbeat.
+    """
     here = _identity()
     same_machine = here["boot"] is not None and all(
         here[name] == holder.get(name) for name in ("host", "boot", "namespace")

@@ -71,6 +71,11 @@ def _group_values(controller, unified, legacy):
     unified, legacy : str or None
         The name of the file in version 2 (unified) and in version 1 (legacy); None skips the
         version.
+
+    Returns
+    -------
+    list of str
+        The content of each file that exists and is not empty.
     """
     texts = []
     for line in _read(_OWN_GROUPS).splitlines():

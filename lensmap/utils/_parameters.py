@@ -8,10 +8,15 @@ __all__ = ["Parametrized"]
 
 
 class Parametrized:
-    """Base class that stores the parameters of ``__init__`` under their own names, unchanged."""
+    """Base class of objects that keep each parameter of ``__init__``, unchanged, as an attribute.
+
+    The ``__init__`` of a subclass sets an attribute with the name of each of its parameters. The
+    methods of this class read these attributes.
+    """
 
     @classmethod
     def _signature(cls) -> list[inspect.Parameter]:
+        """Return the parameters of ``__init__`` without ``self``, in order."""
         if cls.__init__ is object.__init__:
             return []
         return list(inspect.signature(cls.__init__).parameters.values())[1:]

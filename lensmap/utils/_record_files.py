@@ -119,6 +119,12 @@ def _stamp_of(file):
 
 
 def _flatten(record, prefix, arrays, tables):
+    """Fill two dicts from a record, with nested names joined by "/" as keys.
+
+    ``arrays`` gets an array for each value, and for each column of a table. ``tables`` gets, for
+    each table, a dict from column names to the names of units (None for no unit). ``prefix`` is the
+    key of the enclosing dict, followed by "/"; empty at the top level.
+    """
     for name, value in record.items():
         if not isinstance(name, str) or "/" in name or not name:
             raise ValueError(
@@ -160,7 +166,10 @@ def _unit(name):
 
 
 def _parent(record, key):
-    """Return the dict that holds the last name of a key such as "a/b/c"; create missing dicts."""
+    """Return the inner dict that a key leads to, such as ``record["a"]["b"]`` for "a/b/c".
+
+    Missing dicts on the way are created.
+    """
     for name in key.split("/")[:-1]:
         record = record.setdefault(name, {})
     return record

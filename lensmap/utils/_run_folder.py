@@ -230,9 +230,11 @@ class RunFolder:
     # --- records ----------------------------------------------------------------------------
 
     def _records(self, part):
+        """Return the paths of the existing records of a part, in the order of their numbers."""
         return sorted((self.path / _DATA / part).glob("[0-9]*.npz"))
 
     def _record(self, part, number):
+        """Return the path of the record of an item, which need not exist."""
         return self.path / _DATA / part / f"{number:06d}.npz"
 
     @property
@@ -304,6 +306,10 @@ class RunFolder:
         return [number for number in range(n) if number not in existing or number in unreadable]
 
     def _check_stamp(self, path, stamp):
+        """Raise ValueError if a record is from other settings or another algorithm.
+
+        ``stamp`` is the stamp in the record's file; None if there is none.
+        """
         stamp, expected = stamp or {}, self._stamp
         if stamp.get("run") != expected["run"]:
             raise ValueError(
@@ -415,6 +421,7 @@ class RunFolder:
         write_json(self.path / _DATA / f"{name}.json", values)
 
     def _check_ours(self):
+        """Raise RuntimeError if this run may not write to the folder."""
         if self._lock is None:
             raise RuntimeError(
                 f"cannot write to the folder {str(self.path)!r}, which was opened for reading only"

@@ -198,6 +198,7 @@ def merged(stored, requested, addable, fillable):
 
 
 def _extends(new, old):
+    """Return whether a list begins with the elements of another, or a number is larger."""
     if isinstance(new, list) and isinstance(old, list):
         return new[: len(old)] == old
     return _is_number(new) and _is_number(old) and new > old
@@ -241,7 +242,11 @@ def differences(before, now, prefix=""):
 
 
 def _by_number(value, other):
-    """Convert a list of dicts to a dict keyed by index if ``other`` is a list of equal length."""
+    """Return a value, converted so that its items are compared one by one with those of another.
+
+    If ``value`` and ``other`` are lists of equal length that hold dicts, the result is a dict of
+    the items of ``value``, keyed by their index as text. Otherwise, it is ``value`` itself.
+    """
     both = isinstance(value, list) and isinstance(other, list) and len(value) == len(other)
     if both and any(isinstance(item, dict) for item in (*value, *other)):
         return {str(i): item for i, item in enumerate(value)}
@@ -254,6 +259,7 @@ def _title(value):
 
 
 def _split_unit(name):
+    """Split the stored name of a setting, such as "scale_arcmin", into "scale" and " arcmin"."""
     for suffix in UNIT_SUFFIXES:
         if name.endswith(f"_{suffix}"):
             return name.removesuffix(f"_{suffix}"), f" {suffix.replace('_', ' ')}"
@@ -261,7 +267,7 @@ def _split_unit(name):
 
 
 def _format_value(value, unit):
-    """Return a value with its unit as text of limited length."""
+    """Return the value of a setting as text for a message, with its unit, shortened if too long."""
     if isinstance(value, dict):
         value = next(filter(None, _title(value)), value)
     if isinstance(value, list):

@@ -78,7 +78,11 @@ def to_plain(value):
 
 
 def _in_fixed_unit(quantity):
-    """Return the number, or list of numbers, in the fixed unit, and the unit's name."""
+    """Convert a quantity to the fixed unit of its kind, such as arcmin for angles.
+
+    Return the number, or the list of numbers, and the suffix for names, such as "arcmin" (None for
+    a dimensionless quantity).
+    """
     for unit, suffix in _UNITS:
         if quantity.unit.is_equivalent(unit):
             return to_plain(_rounded(quantity.to_value(unit))), suffix

@@ -172,7 +172,11 @@ def run_here(function, shared, item):
 
 
 def _specification(source, digest):
-    """Return ``(function, shared)``, unpickled once and kept until the specification changes."""
+    """Return the function and the shared argument of the tasks.
+
+    They are unpickled once and kept until a task with another ``digest`` arrives. ``source`` and
+    ``digest`` are as for `run_task`.
+    """
     if getattr(_kept, "digest", None) != digest:
         versions, parts = pickle.loads(_content(source, digest))
         for name, installed in _versions().items():

@@ -144,7 +144,11 @@ def run(arguments):
 
 
 def _recover(arguments, catalog, estimator, **options):
-    """Inject and recover halos."""
+    """Run `lensmap.injection.recover_halos` with the options of the command.
+
+    ``options`` are further parameters of this function. After an interrupt, a message tells where
+    the realizations are kept.
+    """
     from astropy import units as u
 
     from lensmap.injection import recover_halos
@@ -203,7 +207,11 @@ def _write_table(recovery, output, overwrite):
 
 
 def _with_uncertainty(estimator, by):
-    """Set the fastest uncertainty of the estimator if S/N peaks are sought and none is set."""
+    """Return the estimator with an uncertainty, if peaks are found by their S/N.
+
+    An estimator without an uncertainty gets the fastest kind that it offers. For ``by="kappa"``,
+    the estimator is returned unchanged.
+    """
     if by == "kappa" or not has_parameter(estimator, "uncertainty"):
         return estimator
     if estimator.uncertainty is None:

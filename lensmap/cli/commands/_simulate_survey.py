@@ -216,7 +216,12 @@ def _number(text):
 
 
 def _field(arguments, survey, seeds):
-    """Return a function that returns the field (None for a drawn null field), and the WCS."""
+    """Read the field that the options name, or prepare to draw one.
+
+    Return a function without parameters, which returns the field (None for a null field that need
+    not be drawn), and the WCS of the field. The function draws the field only when it is called,
+    after the checks of memory.
+    """
     if arguments.field is not None:
         field = read_any_field(arguments)
         # Galaxies without lensing need not be at the source redshift of the field.
@@ -238,14 +243,22 @@ def _field(arguments, survey, seeds):
 
 
 def draw_mask(wcs, fraction, seeds):
-    """Draw the random mask, a boolean array; return None if ``fraction`` is None."""
+    """Draw the random mask, a boolean array; return None if ``fraction`` is None.
+
+    ``fraction`` is the masked fraction, and ``seeds`` the dict that `seeds_of` returns.
+    """
     from lensmap.simulate import random_mask
 
     return None if fraction is None else random_mask(wcs, fraction, seeds["mask"])
 
 
 def observe(survey, mask, field, wcs, seeds):
-    """Return the catalog of a field, or of a null field on a WCS, with an additional mask."""
+    """Draw the catalog of a survey.
+
+    ``mask`` is a boolean array to add to the mask of the survey, or None. The galaxies are lensed
+    by ``field``; if it is None, they are not lensed and cover the pixels of ``wcs``. ``seeds`` is
+    the dict that `seeds_of` returns.
+    """
     if mask is not None:
         survey = survey.replace(mask=mask if survey.mask is None else [survey.mask, mask])
     return survey.observe(field, None if field is not None else wcs, seeds["galaxies"])
