@@ -156,10 +156,15 @@ class PixelFrame:
         signs = np.einsum("...i,...i", np.cross(axis_x, axis_y), position)
         signs = np.sign(signs[np.isfinite(signs)])
         if signs.size == 0:
-            raise ValueError("no pixel of wcs lies on the sky")
+            raise ValueError(
+                "wcs must have at least one pixel on the sky, but its projection is not defined "
+                f"at any of its {self.shape[0]} x {self.shape[1]} pixels: check CRPIX, CDELT and "
+                "the array_shape of wcs"
+            )
         if not np.all(signs == signs.flat[0]):
             raise ValueError(
-                "wcs is folded: its pixel axes have different handedness in different places"
+                "wcs must be mirrored in all of its pixels or in none, but is mirrored in some of "
+                "them: reduce the size of the map, or take a WCS of make_wcs"
             )
         return int(signs.flat[0])
 
@@ -320,14 +325,32 @@ def _rotation_between(frame: Any, other: Any) -> np.ndarray | None:
 
 
 def _nodes_along(n: int) -> np.ndarray:
-    """Return the positions of nodes along an axis of ``n`` pixels, from the first to the last."""
+    """Return the pixel positions of the interpolation nodes along an axis of ``n`` pixels.
+
+    The first and the last pixel are nodes, and nodes are at most `_NODE_STEP_PIXELS` apart.
+    """
     return np.linspace(0.0, n - 1.0, min(n, 2 + (n - 1) // _NODE_STEP_PIXELS))
 
 
 def _interpolate(
     coarse: np.ndarray, node_y: np.ndarray, node_x: np.ndarray, shape: tuple[int, int]
 ) -> np.ndarray:
-    """Interpolate vectors at nodes linearly to all pixels, float32, ``(ny, nx, 3)``."""
+    """Interpolate vectors linearly from nodes to all pixels of a map.
+
+    Parameters
+    ----------
+    coarse : `numpy.ndarray`
+        The vectors at the nodes, ``(n_node_y, n_node_x, 3)``.
+    node_y, node_x : `numpy.ndarray`
+        The pixel positions of the nodes along y and x.
+    shape : tuple of int
+        The shape of the map, ``(ny, nx)``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The vectors at the pixel centers, float32, ``(ny, nx, 3)``.
+    """
     (below, offset_y), (left, offset_x) = _locate(node_y, shape[0]), _locate(node_x, shape[1])
     offset_y, offset_x = offset_y[:, np.newaxis, np.newaxis], offset_x[:, np.newaxis]
     result = np.empty((*shape, 3), dtype=np.float32)

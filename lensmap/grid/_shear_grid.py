@@ -219,7 +219,10 @@ class ShearGrid:
             else:
                 sums.add(assignment)
         if sums is None:
-            raise ValueError("chunks must hold at least one catalog, but is empty")
+            raise ValueError(
+                "chunks must hold at least one catalog, but holds none; if chunks is a generator, "
+                "make a new one for each call"
+            )
         return cls._from_sums(sums, assignment, sigma_e)
 
     @classmethod
@@ -253,9 +256,15 @@ class ShearGrid:
         if not isinstance(other, ShearGrid):
             return NotImplemented
         if not (self.shape == other.shape and _same_wcs(self.wcs, other.wcs)):
-            raise ValueError("grids can be added only if they have the same WCS and shape")
+            raise ValueError(
+                "grids that are added must have the same WCS and shape, but the two differ: bin "
+                "both catalogs with the same wcs"
+            )
         if not np.array_equal(self.mask, other.mask):
-            raise ValueError("grids can be added only if they have the same mask")
+            raise ValueError(
+                "grids that are added must have the same mask, but the two differ: bin both "
+                "catalogs with the same mask"
+            )
         for name in ("frame", "sigma_e", "scheme", "convention", "kind"):
             check_equal(name, getattr(self, name), getattr(other, name))
         sums: dict[str, Any] = {}

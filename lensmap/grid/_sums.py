@@ -21,6 +21,13 @@ _BYTES_PER_PIXEL = 55.0  # for binning a catalog without optional columns
 #: The arrays of every `ShearGrid`.
 SUMS = ("sum_we", "sum_w", "sum_w2", "sum_wc", "sum_w2v_m", "sum_w2v_e", "count")
 
+# The sums that only catalogs with certain columns have, and these columns.
+_COLUMNS = {
+    "sum_wc": "columns of the additive bias (c1, c2)",
+    "sum_w2v_m": "the column sigma_m",
+    "sum_w2v_e": "the column sigma_e",
+}
+
 #: The optional arrays of a `ShearGrid`: sums of the squared weight times a value of each galaxy.
 #: The functions return this value.
 EXTRA_SUMS: dict[str, Callable[[PixelAssignment], np.ndarray]] = {
@@ -181,7 +188,10 @@ def _additive_bias(assignment: PixelAssignment) -> np.ndarray | None:
 def check_equal(name: str, mine: object, theirs: object) -> None:
     """Raise a ValueError if two grids that are to be added differ in an attribute."""
     if mine != theirs:
-        raise ValueError(f"grids of different {name} cannot be added: {mine!r} and {theirs!r}")
+        raise ValueError(
+            f"all grids or chunks that are added must have the same {name}, but one has {mine!r} "
+            f"and another has {theirs!r}"
+        )
 
 
 def check_both(name: str, mine: bool, theirs: bool) -> None:
@@ -192,6 +202,12 @@ def check_both(name: str, mine: bool, theirs: bool) -> None:
     """
     if mine == theirs:
         return
-    if name == "sum_wc":
-        raise ValueError("one grid has an additive bias (c1, c2) and the other has not")
-    raise ValueError(f"one grid has {name} and the other has not: they cannot be added")
+    if name in _COLUMNS:
+        raise ValueError(
+            f"only one of the catalogs whose grids are added has {_COLUMNS[name]}: read the same "
+            "columns from each of the catalogs"
+        )
+    raise ValueError(
+        f"only one of the grids that are added has the sum {name!r}: make both with "
+        f"extra_sums=({name!r},)"
+    )

@@ -80,7 +80,7 @@ def make_wcs(
     margin = check_angle(margin, "margin", allow_zero=True)
     lon, lat, frame = _positions(catalog)
     if len(lon) == 0:
-        raise ParameterError("catalog", "at least one position", verb="hold")
+        raise ParameterError("catalog", "at least one position", "0", verb="hold")
     scale = pixel_scale.to_value(u.deg)
     vectors = np.concatenate(
         thread_map(lambda rows: unit_vectors(lon[rows], lat[rows]),
@@ -106,9 +106,10 @@ def make_wcs(
     if float(size[0]) * size[1] > _MAX_PIXELS:
         raise ParameterError(
             "pixel_scale",
-            "larger",
+            "large enough for a map of at most 1e8 pixels",
             str(pixel_scale),
-            f"the map would have {size[1]} x {size[0]} pixels; or give its {{wcs}}",
+            f"the map would have {size[1]} x {size[0]} pixels; if this is intended, give the "
+            "{wcs} of the map",
         )
     wcs.wcs.crpix = (size + 1) / 2 - (low + high) / 2
     wcs.array_shape = (int(size[1]), int(size[0]))
@@ -193,8 +194,9 @@ def _span(wcs: WCS, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     radius = np.degrees(np.arccos(np.clip(depth.min(), -1.0, 1.0)))
     if radius > _MAX_RADIUS_DEG:
         raise ValueError(
-            f"the positions extend to {radius:.0f} deg from their center, more than the "
-            f"{_MAX_RADIUS_DEG:.0f} deg of one tangent plane: give a wcs, or map the field in tiles"
+            f"the positions in the catalog extend to {radius:.0f} deg from their center, but a "
+            f"tangent plane covers at most {_MAX_RADIUS_DEG:.0f} deg: give a wcs of another "
+            "projection, or cut the catalog into smaller fields and map each of them"
         )
     east = np.array([-np.sin(lon), np.cos(lon), 0.0])
     x, y = (np.degrees(vectors @ axis / depth) for axis in (east, np.cross(center, east)))
@@ -234,7 +236,10 @@ def tangent_wcs_of(
     sky = wcs.pixel_to_world(x.ravel(), y.ravel())
     sky = sky[np.isfinite(sky.spherical.lon)]
     if len(sky) == 0:
-        raise ValueError("no pixel of wcs lies on the sky")
+        raise ValueError(
+            "wcs must have at least one pixel on the sky, but its projection is not defined at "
+            f"any of its {ny} x {nx} pixels: check CRPIX, CDELT and the array_shape of wcs"
+        )
     if wcs_to_celestial_frame(wcs).name not in _AXES:
         sky = sky.icrs
     return make_wcs(sky, pixel_scale, margin=margin)

@@ -288,7 +288,7 @@ def test_sums_that_a_method_needs_come_with_the_grid():
     both = grid + grid
     np.testing.assert_allclose(both.extra["sum_w2e2"], 2 * grid.extra["sum_w2e2"])
     plain = ShearGrid.from_catalog(catalog, PLANE)
-    with pytest.raises(ValueError, match="one grid has sum_w2e2 and the other has not"):
+    with pytest.raises(ValueError, match="has the sum 'sum_w2e2': make both with"):
         grid + plain
     Steps().reconstruct(grid)
     with pytest.raises(ValueError, match="catalog must be a grid with sum_w2e2"):

@@ -111,10 +111,10 @@ def test_grids_that_do_not_belong_together_are_refused():
             _catalog(), tangent_wcs(CENTER, (20, 30), 1.1)
         ),
         "same mask": ShearGrid.from_catalog(_catalog(), WCS, np.eye(20, 30, dtype=bool)),
-        "different sigma_e": ShearGrid.from_catalog(_catalog(), WCS, sigma_e=0.3),
-        "different kind": ShearGrid.from_catalog(distortions, WCS),
+        "same sigma_e": ShearGrid.from_catalog(_catalog(), WCS, sigma_e=0.3),
+        "same kind": ShearGrid.from_catalog(distortions, WCS),
         "additive bias": ShearGrid.from_catalog(_catalog(c1=np.zeros(4000)), WCS),
-        "sum_w2v_e": ShearGrid.from_catalog(_catalog(sigma_e=np.ones(4000)), WCS),
+        "column sigma_e": ShearGrid.from_catalog(_catalog(sigma_e=np.ones(4000)), WCS),
     }
     for message, other in others.items():
         with pytest.raises(ValueError, match=message):
@@ -128,12 +128,12 @@ def test_grids_that_do_not_belong_together_are_refused():
 def test_chunks_that_do_not_belong_together_are_refused():
     columns = _columns()
     others = {
-        "different frame": {"frame": "galactic"},
-        "different convention": {"convention": "euclidean"},
-        "different kind": {"kind": "distortion"},
+        "same frame": {"frame": "galactic"},
+        "same convention": {"convention": "euclidean"},
+        "same kind": {"kind": "distortion"},
         "additive bias": {"table": columns | {"c1": np.zeros(4000)}},
-        "sum_w2v_e": {"table": columns | {"sigma_e": np.full(4000, 0.3)}},
-        "sum_w2v_m": {"table": {k: v for k, v in columns.items() if k != "sigma_m"}},
+        "column sigma_e": {"table": columns | {"sigma_e": np.full(4000, 0.3)}},
+        "column sigma_m": {"table": {k: v for k, v in columns.items() if k != "sigma_m"}},
         "column m": {"table": columns | {"m": np.zeros(4000)}},
     }
     for message, changes in others.items():
