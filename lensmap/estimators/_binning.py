@@ -83,7 +83,8 @@ def _binned(
     _require_galaxies(grid, len(catalog))
     if mask is not None and grid.n_masked == 0 and not (grid.mask & ~pixels.frame.off_sky).any():
         warn_user(
-            "mask excludes no galaxy and no pixel: is it of this field?",
+            "mask excludes no galaxy and no pixel of the map: check that the mask is one of this "
+            "field, in the same coordinates",
             MapWarning,
             "mask_without_effect",
             "mask",
@@ -97,27 +98,33 @@ def _given_grid(
     """Check a grid given by the user, and set the ``sigma_e`` of the estimator on it."""
     _check_geometry(estimator, grid)
     if wcs is not None or mask is not None:
-        raise TypeError("a ShearGrid has its own WCS and mask: wcs and mask must be None")
+        raise TypeError(
+            "wcs and mask must be None if catalog is a ShearGrid, which has its own WCS and mask"
+        )
     kind = estimator.chosen_uncertainty
     if kind is not None and kind.from_galaxies:
         others = [repr(kind.name) for kind in estimator.uncertainties if not kind.from_galaxies]
         raise ValueError(
-            f"uncertainty={kind.name!r} needs the galaxies, not a ShearGrid; "
-            + (f"use {' or '.join(others)} or " if others else "")
-            + "give the catalog"
+            f"uncertainty={kind.name!r} rotates the single galaxies, which a ShearGrid does not "
+            "hold: give the catalog and its WCS instead of the grid"
+            + (f", or use uncertainty={' or '.join(others)}" if others else "")
         )
     missing = set(estimator.extra_sums) - grid.extra.keys()
     if missing:
         raise ParameterError(
-            "catalog", f"a grid with {' and '.join(sorted(missing))}", "one without",
-            f"make it with extra_sums={estimator.extra_sums!r}",
+            "catalog",
+            f"a grid with the sums {', '.join(map(repr, sorted(missing)))}",
+            "one without them",
+            f"make the grid with extra_sums={estimator.extra_sums!r}",
         )
     if estimator.sigma_e is not None:
         grid = dataclasses.replace(grid, sigma_e=estimator.sigma_e)
     if conformal_frame(grid.pixel_frame, grid.frame) is not grid.pixel_frame:
+        low, high = (scale.to_value("arcmin") for scale in grid.pixel_frame.scales)
         raise ValueError(
-            "the pixels of the grid are far from squares of one size; bin the galaxies on "
-            "another WCS, such as that of make_wcs"
+            "the pixels of the grid must be nearly square and of nearly the same size, but their "
+            f"sides range from {low:.3g} to {high:.3g} arcmin: bin the galaxies on another WCS, "
+            "such as that of make_wcs, or give the catalog and wcs instead of the grid"
         )
     _require_galaxies(grid, grid.n_used + grid.n_outside + grid.n_masked)
     return grid
@@ -128,16 +135,20 @@ def _check_geometry(estimator: "Estimator", grid: ShearGrid) -> None:
     if grid.geometry != estimator.geometry:
         raise ParameterTypeError(
             "catalog",
-            f"on a {estimator.geometry}, which {type(estimator).__name__} inverts",
-            f"binned on a {grid.geometry}",
+            f"binned on a {estimator.geometry} for {type(estimator).__name__}",
+            f"on a {grid.geometry}",
         )
 
 
 def _require_galaxies(grid: ShearGrid, n_total: int) -> None:
     if grid.n_used == 0:
         raise ValueError(
-            f"no galaxy is left on the map: of {n_total}, {grid.n_outside} are outside wcs and "
-            f"{grid.n_masked} are masked"
+            f"no galaxy is left on the map: of the {n_total} galaxies, {grid.n_outside} lie "
+            f"outside wcs and {grid.n_masked} are masked; check that the catalog, wcs and the mask "
+            "are of the same field"
         )
     if not (grid.sum_w > 0).any():
-        raise ValueError(f"all {grid.n_used} galaxies on the map have a weight of 0")
+        raise ValueError(
+            "at least one galaxy on the map must have a weight above 0, but the weights of all "
+            f"{grid.n_used} galaxies are 0: check the column weight"
+        )

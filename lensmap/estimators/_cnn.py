@@ -174,9 +174,9 @@ class CNNReconstructor(Estimator):
         if self.uncertainty == "network" and not network.predicts_errors:
             raise ParameterError(
                 "uncertainty",
-                "'rotations'",
+                "'rotations' or None with this network",
                 "'network'",
-                f"the network {self._name} does not predict its error, as 'lensmap' does",
+                f"the network {self._name} does not predict its own error, unlike 'lensmap'",
             )
         return network
 
@@ -318,8 +318,10 @@ class CNNReconstructor(Estimator):
         outside = out_of_domain(self._network(), grid)
         if outside:
             warn_user(
-                f"the network ({self._name}) was not trained for " + "; nor for ".join(outside)
-                + ": the map may be wrong, and its error more so",
+                f"the network {self._name} was not trained for data like these: "
+                + "; ".join(outside)
+                + ". The map may be wrong, and its uncertainty, too: compare it with the map of "
+                "another method, such as 'wiener'",
                 MapWarning,
                 "out_of_domain",
                 "network",
@@ -348,8 +350,10 @@ class MaskedCNN(CNNReconstructor, defaults={"fill_holes": True}):
     def _check_card(self, card: dict) -> None:
         if not card.get("masks", False):
             raise ParameterError(
-                "network", "one that was trained with masks", repr(str(self.network)),
-                "take 'lensmap'",
+                "network",
+                "a network that was trained with masks",
+                repr(str(self.network)),
+                "use {network='lensmap'}, or CNNReconstructor for this network",
             )
 
 

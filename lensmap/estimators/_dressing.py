@@ -43,14 +43,14 @@ def check_inversion(estimator: "Estimator", grid: ShearGrid, inversion: object) 
         plane = getattr(inversion, field)
         if plane is not None and np.shape(plane) != grid.shape:
             raise TypeError(
-                f"{name}.invert must return an Inversion of arrays of the shape {grid.shape} "
-                f"(ny, nx), but {field} has {np.shape(plane)}"
+                f"{name}.invert must return arrays of the shape of the grid, {grid.shape} "
+                f"(ny, nx), but the shape of {field!r} is {np.shape(plane)}"
             )
     kind = estimator.chosen_uncertainty
     if kind is not None and kind.with_map and inversion.uncertainty is None:
         raise TypeError(
-            f"{name}.invert must return the uncertainty {kind.name!r}, which is declared to come "
-            "with the map"
+            f"{name}.invert must return an Inversion with an uncertainty, because {name} declares "
+            f"the uncertainty {kind.name!r} with_map=True, but this uncertainty is None"
         )
 
 
@@ -112,8 +112,9 @@ def to_map(
     if kind is not None and kind.with_map and inversion.uncertainty is not None:
         if target.resampled and kind.meaning == "noise":
             warn_user(
-                "the uncertainty is dropped: resampled noise depends on its correlation; "
-                "uncertainty='rotations' resamples noise maps",
+                "the uncertainty is dropped, because the map was resampled to the pixels of wcs, "
+                "and the correlation of its noise between pixels is not known: use "
+                "uncertainty='rotations', which resamples noise maps as well",
                 MapWarning,
                 "uncertainty_dropped",
             )
@@ -122,7 +123,12 @@ def to_map(
             meta["uncertainty"] = kind.meaning
     values, mask = target.to_user(list(planes.values()), mask_of(estimator, grid, inversion))
     if target.resampled and mask.all():
-        raise ParameterError("wcs", "more than masked pixels of the map", verb="cover")
+        raise ParameterError(
+            "wcs",
+            "at least one pixel that is not masked and has galaxies near it",
+            remedy="check that wcs covers the field of the catalog",
+            verb="contain",
+        )
     on_user_pixels: dict[str, Any] = dict(zip(planes, values, strict=True))
     return ConvergenceMap(
         **on_user_pixels,

@@ -182,7 +182,8 @@ class KaiserSquires(Estimator):
         if self.smoothing is None and empty > _MAX_EMPTY_FRACTION:
             warn_user(
                 f"{empty:.0%} of the pixels have no galaxies and, without smoothing, count as zero "
-                "shear, which makes the map too low: give smoothing=, or larger pixels",
+                "shear, so that the convergence in the map is too low: smooth the shear, for "
+                "example with smoothing='1 arcmin', or use larger pixels",
                 MapWarning,
                 "empty_pixels",
                 "smoothing",

@@ -126,15 +126,15 @@ def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
     Returns
     -------
     list of str
-        A phrase for each property outside the domain, with the range of the training. The list is
-        empty if all properties are in the domain.
+        A phrase for each property outside the domain, with its value and the range of the
+        training. The list is empty if all properties are in the domain.
     """
     outside = []
     scale = grid.pixel_frame.scale
     if not scale_in_domain(network, scale):
         low, high = network.domain.pixel_scale
         trained = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        outside.append(f"pixels of {scale.to_value(u.arcmin):.3g} arcmin (domain: {trained})")
+        outside.append(f"pixels of {scale.to_value(u.arcmin):.3g} arcmin (trained for {trained})")
     occupied = grid.sum_w > 0
     # The effective number of galaxies, as if of equal weights, in the occupied pixels.
     number = np.sum(grid.sum_w[occupied] ** 2 / grid.sum_w2[occupied])
@@ -142,16 +142,20 @@ def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
     low, high = network.domain.galaxies_per_pixel
     if not low <= density <= high:
         outside.append(
-            f"{density:.3g} galaxies per pixel (domain: {low:.3g} to {high:.3g})"
+            f"{density:.3g} galaxies per pixel (trained for {low:.3g} to {high:.3g})"
         )
     # The weighted dispersion of the ellipticities per component.
     noise = float(np.sqrt(np.sum(grid.noise_sum) / np.sum(grid.sum_w2)))
     low, high = network.domain.shape_noise
     if not low <= noise <= high:
         outside.append(
-            f"ellipticities with a dispersion of {noise:.3g} (domain: {low:.3g} to {high:.3g})"
+            f"ellipticities with a dispersion of {noise:.3g} per component (trained for "
+            f"{low:.3g} to {high:.3g})"
         )
     side = (max(grid.shape) * scale).to(u.deg)
     if side > _MAX_FIELD:
-        outside.append(f"a field of {side.value:.3g} deg (flat up to {_MAX_FIELD.value:g})")
+        outside.append(
+            f"a field of {side.value:.3g} deg (the flat-sky approximation holds up to "
+            f"{_MAX_FIELD.value:g})"
+        )
     return outside

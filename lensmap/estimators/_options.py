@@ -91,7 +91,10 @@ class Option(NamedTuple):
                 allowed = "a whole number" if self.type is int else "a number"
                 raise ParameterError(self.name, allowed, repr(text)) from None
         if self.type is None:
-            raise ParameterError(self.name, "given in Python", repr(text))
+            raise ParameterError(
+                self.name, "set in Python", f"as the text {text!r}",
+                "this parameter has no text form",
+            )
         return text
 
 
@@ -126,7 +129,10 @@ def read_options(
     parameters = cls._signature()
     unknown = given.keys() - {parameter.name for parameter in parameters}
     if unknown:
-        raise TypeError(f"{cls.__name__}.options declares {min(unknown)!r}, which is no parameter")
+        raise TypeError(
+            f"{cls.__name__}.options declares an option {min(unknown)!r}, but {cls.__name__}."
+            "__init__ has no parameter of this name"
+        )
     descriptions = _descriptions(cls)
     return tuple(
         given.get(parameter.name)

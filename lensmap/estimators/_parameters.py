@@ -30,13 +30,13 @@ def check_signature(cls: "type[Estimator]") -> None:
     for parameter in cls._signature():
         if parameter.kind is not parameter.KEYWORD_ONLY or parameter.default is parameter.empty:
             raise TypeError(
-                f"{cls.__name__}.__init__ must have keyword-only parameters with defaults; "
-                f"{parameter.name!r} is not one"
+                f"all parameters of {cls.__name__}.__init__ must be keyword-only and have a "
+                f"default, but {parameter.name!r} is not: write it after * and with a default"
             )
         if callable(getattr(cls, parameter.name, None)):
             raise TypeError(
-                f"{cls.__name__}.__init__ must not have the parameter {parameter.name!r}: a method "
-                "has this name"
+                f"{cls.__name__}.__init__ must not have a parameter {parameter.name!r}, because "
+                "a method of the class has this name: rename the parameter"
             )
 
 
@@ -63,7 +63,10 @@ def with_defaults(init: Callable, defaults: dict[str, object]) -> Callable:
     signature = inspect.signature(init)
     unknown = defaults.keys() - signature.parameters.keys()
     if unknown:
-        raise TypeError(f"defaults: {min(unknown)!r} is no parameter of {init.__qualname__}")
+        raise TypeError(
+            f"the keys of defaults must be parameters of {init.__qualname__}, but "
+            f"{min(unknown)!r} is not one of them"
+        )
 
     @functools.wraps(init)
     def __init__(self, **parameters):

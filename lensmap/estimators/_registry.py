@@ -71,14 +71,17 @@ def get_estimator(name: str) -> type[Estimator]:
     if len(packages) > 1:
         raise ValueError(
             f"the estimator name {name!r} is registered by {' and by '.join(packages)}: uninstall "
-            "one of them, or give the class itself"
+            "one of these packages, or give the class of the estimator instead of its name"
         )
     if name in _OWN:
         module, cls = _OWN[name]
         return getattr(import_module(f"lensmap.estimators.{module}"), cls)
     loaded = _load(points[0])
     if loaded is None:
-        raise ValueError(f"the estimator {name!r} of {packages[0]} is broken: see the warning")
+        raise ValueError(
+            f"the estimator {name!r} of the package {packages[0]} cannot be loaded: the preceding "
+            "warning states the cause"
+        )
     return loaded
 
 
@@ -102,7 +105,9 @@ def load_estimators() -> dict[str, type[Estimator]]:
         try:
             classes[name] = get_estimator(name)
         except ValueError as error:
-            warn_user(f"left out: {error}", LensmapWarning, "broken_plugin", "estimator")
+            warn_user(
+                f"an estimator is left out: {error}", LensmapWarning, "broken_plugin", "estimator"
+            )
     return classes
 
 
@@ -123,10 +128,10 @@ def _load(point: EntryPoint) -> type[Estimator] | None:
     try:
         cls = point.load()
         if not (isinstance(cls, type) and issubclass(cls, Estimator)):
-            raise TypeError(f"{point.value} is no subclass of lensmap.Estimator")
+            raise TypeError(f"{point.value} is not a subclass of lensmap.Estimator")
     except Exception as error:  # imports of other packages may raise any error
         warn_user(
-            f"the estimator {point.name!r} of {_package(point)} cannot be loaded "
+            f"the estimator {point.name!r} of the package {_package(point)} cannot be loaded "
             f"({type(error).__name__}: {error})",
             LensmapWarning,
             "broken_plugin",

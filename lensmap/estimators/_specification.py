@@ -25,7 +25,7 @@ _OF_NETWORKS = "cnn"
 
 _SYNTAX = (
     "NAME, NAME:VARIANT, NAME(key=value, ...), the name of a network, a file of weights (.h5) or "
-    "PATH.py:Class"
+    "PATH.py:CLASS"
 )
 
 
@@ -94,13 +94,18 @@ def make_estimator(
         if tune is None:
             raise ParameterError(
                 "estimator", "given by its parameters here", repr(spec),
-                "'tuned' needs simulated fields, which only lensmap.validation has "
-                "(lensmap validate)",
+                "only lensmap.validation and the command 'lensmap validate' can tune parameters, "
+                f"because they simulate fields; write {name!r} or '{name}(key=value, ...)' instead",
             )
         return tune(_instantiate(cls, parameters))
     if colon:
         if cls.variant is None or not variant:
-            raise ParameterError("estimator", f"{name!r} without a variant", repr(spec))
+            raise ParameterError(
+                "estimator", f"{name!r} without a variant", repr(spec),
+                "this estimator has no variants; write parameters as in "
+                f"'{name}(key=value, ...)'" if cls.variant is None
+                else f"or write a {cls.variant} after the colon",
+            )
         parameters = {cls.variant: variant, **parameters}
     return _instantiate(cls, parameters)
 
@@ -160,15 +165,21 @@ def _full_name(head: str) -> str:
     if head in networks or head.endswith(".h5"):
         return f"{_OF_NETWORKS}:{head}"
     names = ", ".join([*available_estimators(), *_SHORT_FORMS, *networks])
-    raise ParameterError("estimator", f"one of {names}", repr(head), f"the forms are {_SYNTAX}")
+    raise ParameterError(
+        "estimator", f"one of {names}", repr(head),
+        f"the possible forms of an estimator are {_SYNTAX}",
+    )
 
 
 def _instantiate(cls: type[Estimator], parameters: dict[str, Any]) -> Estimator:
     unknown = parameters.keys() - {option.name for option in cls.options}
     if unknown:
-        names = ", ".join(option.name for option in cls.options) or "none"
+        names = ", ".join(option.name for option in cls.options)
         raise ParameterTypeError(
-            min(unknown), f"a parameter of {cls.__name__}", remedy=f"its parameters are {names}"
+            min(unknown),
+            f"the name of a parameter of {cls.__name__}",
+            remedy=f"the parameters of {cls.__name__} are {names}" if names
+            else f"{cls.__name__} has no parameters",
         )
     return cls(**parameters)
 
@@ -180,14 +191,15 @@ def _from_object(spec: Any, changes: dict[str, Any]) -> Estimator:
     if isinstance(spec, type) or not hasattr(spec, "reconstruct"):
         if not callable(spec):
             raise ParameterTypeError(
-                "estimator", f"an Estimator, a class of estimators or a text ({_SYNTAX})",
+                "estimator",
+                f"an Estimator, a subclass of Estimator or a text of the form {_SYNTAX}",
                 type(spec).__name__,
             )
         spec = spec(**changes)
         changes = {}
     if not callable(getattr(spec, "reconstruct", None)):
         raise ParameterTypeError(
-            "estimator", "an object with the method reconstruct, such as a lensmap.Estimator",
+            "estimator", "an object with the method 'reconstruct', such as a lensmap.Estimator",
             type(spec).__name__,
         )
     return spec.replace(**changes) if changes else spec
@@ -206,7 +218,10 @@ def _split(spec: str) -> tuple[str, dict[str, Any]]:
     if not parenthesis:
         return head, {}
     if not rest.endswith(")") or not head.strip():
-        raise ParameterError("estimator", f"of the form {_SYNTAX}", repr(spec))
+        raise ParameterError(
+            "estimator", f"of the form {_SYNTAX}", repr(spec),
+            "write a name before the parentheses and ')' at the end",
+        )
     return head.strip(), _parameters(rest[:-1], spec)
 
 
@@ -222,8 +237,8 @@ def _parameters(text: str, spec: str) -> dict[str, Any]:
         key, equals, value = (part.strip() for part in item.partition("="))
         if not (key.isidentifier() and equals and value) or set(value) & set("()[]{}'\"="):
             raise ParameterError(
-                "estimator", "followed by (key=value, ...)", repr(spec),
-                "values are Python literals or words, such as 0.8, None or 1arcmin",
+                "estimator", "of the form NAME(key=value, ...)", repr(spec),
+                "a value is a Python literal or a word, such as 0.8, None or 1arcmin",
             )
         parameters[key] = _word(value)
     return parameters
@@ -257,7 +272,10 @@ def _load_object(head: str) -> Any:
     path, _, name = head.rpartition(":")
     module = _import_file(Path(path))
     if not hasattr(module, name):
-        raise ParameterError("estimator", f"a name in {path!r}", repr(name))
+        raise ParameterError(
+            "estimator", f"an object that the file {path!r} defines", repr(name),
+            "check the name after the colon", verb="name",
+        )
     return getattr(module, name)
 
 
@@ -269,7 +287,10 @@ def _import_file(path: Path) -> Any:
     """
     path = path.resolve()
     if not path.is_file():
-        raise ParameterError("estimator", "in a file that exists", repr(str(path)))
+        raise ParameterError(
+            "estimator", "a Python file that exists", repr(str(path)),
+            "check the path before the colon", verb="name",
+        )
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
     importlib.invalidate_caches()
@@ -277,7 +298,7 @@ def _import_file(path: Path) -> Any:
     source = getattr(module, "__file__", None)
     if source is None or Path(source).resolve() != path:
         raise ParameterError(
-            "estimator", "in a file with a name of its own", repr(path.name),
-            f"another module is called {path.stem!r} ({source}): rename the file",
+            "estimator", "in a file whose name is not that of another module", repr(path.name),
+            f"rename the file, because Python imports {path.stem!r} from {source}",
         )
     return module

@@ -132,8 +132,9 @@ def conformal_frame(pixels: PixelFrame, frame: str) -> PixelFrame:
     plane = PixelFrame(tangent_wcs_of(pixels.wcs, finest, margin=2 * finest), frame)
     if plane.anisotropy > _MAX_PLANE_ANISOTROPY:
         raise ValueError(
-            "wcs spans a field that is too large for a flat sky: pixels of a tangent plane are "
-            f"{plane.anisotropy:.2f} : 1 at its edge; map the field in parts"
+            "the field of wcs is too large for a flat sky: at the edge of its tangent plane, "
+            f"pixels are stretched by a factor of {plane.anisotropy:.2f}, but at most "
+            f"{_MAX_PLANE_ANISOTROPY:g} is allowed. Map the field in parts, each with its own wcs"
         )
     # If the map is on a tangent plane already, another tangent plane is no improvement.
     no_gain = pixels.anisotropy <= plane.anisotropy and high / low <= _MAX_PLANE_ANISOTROPY**2

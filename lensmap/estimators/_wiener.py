@@ -382,13 +382,18 @@ def _check_power(power):
         raise TypeError(f"{allowed}, not {power!r}") from None
     if ell.ndim != 1 or ell.shape != values.shape or len(ell) < 2:
         raise ValueError(
-            f"{allowed} of one length of at least 2, not of shapes {ell.shape} and {values.shape}"
+            "power must be a pair of arrays (ell, C_ell) of the same length, at least 2, but their "
+            f"shapes are {ell.shape} and {values.shape}"
         )
     if not (np.all(np.isfinite(ell)) and ell[0] > 0 and np.all(np.diff(ell) > 0)):
-        raise ValueError("power: the multipoles must be positive, finite and rising")
+        raise ValueError(
+            "ell, the first array of power, must be positive, finite and strictly increasing: "
+            "sort both arrays by ell, and leave out ell = 0 and repeated values"
+        )
     if not (np.all(np.isfinite(values)) and values.min() > 0):
         raise ValueError(
-            f"power: C_ell must be positive and finite, but its minimum is {values.min():g}"
+            "C_ell, the second array of power, must be positive and finite, but its values range "
+            f"from {values.min():g} to {values.max():g}"
         )
     return tuple(ell.tolist()), tuple(values.tolist())
 

@@ -72,12 +72,12 @@ def test_a_users_own_estimator_plugs_in():
 
 
 def test_parameters_are_keyword_only_with_defaults():
-    with pytest.raises(TypeError, match="keyword-only parameters with defaults; 'factor'"):
+    with pytest.raises(TypeError, match="keyword-only and have a default, but 'factor'"):
         type("Bad", (Estimator,), {"__init__": lambda self, factor=1: None})
 
 
 def test_a_parameter_has_no_name_of_a_method():
-    with pytest.raises(TypeError, match="must not have the parameter 'reach': a method has this"):
+    with pytest.raises(TypeError, match="must not have a parameter 'reach', because a method"):
         type("Bad", (Halved,), {"__init__": lambda self, *, reach=1: None})
 
 
@@ -99,7 +99,7 @@ def test_a_grid_that_was_streamed_gives_the_same_map():
     np.testing.assert_allclose(found.uncertainty.array, expected.uncertainty.array, rtol=1e-9)
     with pytest.raises(TypeError, match="wcs and mask must be None"):
         estimator.reconstruct(chunks, PLANE)
-    with pytest.raises(ValueError, match="needs the galaxies"):
+    with pytest.raises(ValueError, match="rotates the single galaxies"):
         estimator.replace(uncertainty="rotations").reconstruct(chunks)
 
 
@@ -129,7 +129,7 @@ def test_pixels_that_are_no_squares_are_resampled(projection):
     with pytest.warns(MapWarning, match="the uncertainty is dropped"):
         KaiserSquires(uncertainty="analytic").reconstruct(catalog, wcs)
     grid = ShearGrid.from_catalog(catalog, wcs)
-    with pytest.raises(ValueError, match="far from squares"):
+    with pytest.raises(ValueError, match="must be nearly square"):
         KaiserSquires().reconstruct(grid)
 
 
@@ -291,7 +291,7 @@ def test_sums_that_a_method_needs_come_with_the_grid():
     with pytest.raises(ValueError, match="has the sum 'sum_w2e2': make both with"):
         grid + plain
     Steps().reconstruct(grid)
-    with pytest.raises(ValueError, match="catalog must be a grid with sum_w2e2"):
+    with pytest.raises(ValueError, match="catalog must be a grid with the sums 'sum_w2e2'"):
         Steps().reconstruct(plain)
     with pytest.raises(ValueError, match="extra_sums must be one of 'sum_w2e2', not 'sum_e'"):
         ShearGrid.from_catalog(catalog, PLANE, extra_sums=("sum_e",))
@@ -304,7 +304,7 @@ class Spherical(Halved):
 
 
 def test_another_geometry_is_one_clear_error():
-    message = "catalog must be on a sphere, which Spherical inverts, not binned on a plane"
+    message = "catalog must be binned on a sphere for Spherical, not on a plane"
     with pytest.raises(TypeError, match=message):
         Spherical().reconstruct(_catalog(500), PLANE)
     with pytest.raises(TypeError, match=message):
@@ -337,7 +337,7 @@ def test_an_uncertainty_that_comes_with_the_map():
     wide.wcs.cdelt = [-1 / 60, 0.5 / 60]
     resampled = Told(uncertainty="own").reconstruct(catalog, wide)
     assert np.nanmax(resampled.uncertainty.array) == pytest.approx(0.1)
-    with pytest.raises(TypeError, match="must return the uncertainty 'own', which is declared"):
+    with pytest.raises(TypeError, match="declares the uncertainty 'own' with_map=True"):
         Told(error=None, uncertainty="own").reconstruct(catalog, PLANE)
 
 
@@ -346,7 +346,7 @@ def test_planes_of_other_shapes_are_refused():
         def invert(self, grid, state):
             return Inversion(grid.g1, kappa_b=np.zeros((2, 2)))
 
-    with pytest.raises(TypeError, match=r"shape \(50, 60\) \(ny, nx\), but kappa_b has \(2, 2\)"):
+    with pytest.raises(TypeError, match=r"\(50, 60\) \(ny, nx\), but the shape of 'kappa_b' is"):
         Small().reconstruct(_catalog(500), PLANE)
 
 
@@ -402,13 +402,13 @@ def test_cube_wcs_is_told_what_to_do():
 
 def test_catalog_outside_the_map():
     wcs = tangent_wcs(SkyCoord(100, -30, unit="deg"), (20, 20), 1.0)
-    message = "no galaxy is left on the map: of 500, 500 are outside wcs"
+    message = "no galaxy is left on the map: of the 500 galaxies, 500 lie outside wcs"
     with pytest.raises(ValueError, match=message):
         KaiserSquires().reconstruct(_catalog(500), wcs)
 
 
 def test_all_galaxies_masked():
-    with pytest.raises(ValueError, match=r"0 are outside wcs and 500 are masked"):
+    with pytest.raises(ValueError, match=r"0 lie outside wcs and 500 are masked"):
         catalog = _catalog(500)
         wcs = make_wcs(catalog)
         KaiserSquires().reconstruct(catalog, wcs, np.ones(wcs.array_shape, dtype=bool))
@@ -420,7 +420,7 @@ def test_mask_of_another_shape():
 
 
 def test_all_weights_zero():
-    with pytest.raises(ValueError, match="galaxies on the map have a weight of 0"):
+    with pytest.raises(ValueError, match="must have a weight above 0"):
         KaiserSquires().reconstruct(_catalog(100, weight=np.zeros(100)), PLANE)
 
 

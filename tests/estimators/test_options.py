@@ -48,7 +48,7 @@ def test_other_defaults_of_the_same_parameters():
     assert masked.replace(fill_holes=False).get_params() == {
         **CNNReconstructor().get_params(), "symmetrize": True
     }
-    with pytest.raises(TypeError, match="defaults: 'color' is no parameter"):
+    with pytest.raises(TypeError, match="keys of defaults .* 'color' is not one"):
         class Colored(CNNReconstructor, defaults={"color": 1}):
             pass
 
@@ -94,7 +94,7 @@ def test_options_of_an_estimator_of_ones_own():
     assert options["kind"][1:5] == (str, None, "few", None)
     # what the base class says of a parameter that the class does not describe
     assert options["n_realizations"].help.startswith("The number of random realizations")
-    with pytest.raises(TypeError, match="Bad.options declares 'radius', which is no parameter"):
+    with pytest.raises(TypeError, match="Bad.options declares an option 'radius'"):
         class Bad(Own):
             options = (Option("radius"),)
 
@@ -127,7 +127,7 @@ def test_a_text_is_a_value(option, text, value):
         (_options(KaiserSquires)["fill_holes"], "2", "fill_holes must be true or false"),
         (_options(KaiserSquires)["dtype"], "int", "dtype must be one of 'float64', 'float32'"),
         (_options(WienerFilter)["max_iterations"], "2.5", "must be a whole number"),
-        (_options(WienerFilter)["power"], "theory", "power must be given in Python"),
+        (_options(WienerFilter)["power"], "theory", "power must be set in Python"),
     ],
 )
 def test_bad_texts(option, text, message):

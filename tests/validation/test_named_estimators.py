@@ -58,7 +58,7 @@ def test_files_of_the_user(tmp_path):
     found = named_estimators([f"{path}:Mine", f"{path}:made", f"{path}:make"], SETUP)
     assert list(found) == ["Mine", "made", "make"] and isinstance(found["Mine"], KaiserSquires)
     assert found["made"] is found["make"] and found["made"].smoothing == 3 * u.arcmin
-    with pytest.raises(ValueError, match="estimator must be a name in .*, not 'Other'"):
+    with pytest.raises(ValueError, match="estimator must name an object that the file .*, not 'Other'"):
         named_estimators([f"{path}:Other"], SETUP)
     with pytest.raises(TypeError, match="estimator must be an Estimator, .* not int"):
         named_estimators([f"{path}:number"], SETUP)
@@ -69,7 +69,7 @@ def test_files_of_the_user(tmp_path):
     [
         (["glimpse"], "estimator must be one of ks, wiener, .*ks150, .*, not 'glimpse'"),
         (["ks150", "ks150"], "names must be different, not twice 'ks150'"),
-        (["nowhere.py:A"], "estimator must be in a file that exists"),
+        (["nowhere.py:A"], "estimator must name a Python file that exists"),
         (["ks:tuned", "cnn:tuned"], "KaiserSquires or WienerFilter, not CNNReconstructor"),
         (["ks:tuned(smoothing=2arcmin)"], "smoothing must be left out of a tuned estimator"),
     ],

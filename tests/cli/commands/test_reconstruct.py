@@ -210,7 +210,7 @@ class TestOptions:
         assert "expected: the matter in front of redshift 0.7" in said
         assert "times its error about the truth" in said
 
-    @pytest.mark.filterwarnings("ignore:the network .* was not trained for ellipticities")
+    @pytest.mark.filterwarnings("ignore:the network .* was not trained for data .* ellipticities")
     def test_network_with_its_own_error(self, folder, capsys):
         words = ["--method", "cnn", "--network", "lensmap", "--uncertainty", "network"]
         assert reconstruct(*words) == 0
@@ -325,8 +325,8 @@ class TestWhatGoesWrong:
             (["--no-symmetrize"], "--symmetrize does not apply to --method ks, only to cnn"),
             (["--method", "ks:tuned"], "--method must be given by its parameters here"),
             (["--method", "ks(smoothing=1arcmin"], "--method must be of the form NAME"),
-            (["--method", "ks(width=1)"], "width must be a parameter of KaiserSquires"),
-            (["--method", "no.py:Mine"], "--method must be in a file that exists"),
+            (["--method", "ks(width=1)"], "width must be the name of a parameter of KaiserSquires"),
+            (["--method", "no.py:Mine"], "--method must name a Python file that exists"),
             (["--uncertainty", "analytic", "--scheme", "cloud-in-cell"],
              "--scheme must be 'nearest' with --uncertainty analytic, not 'cloud-in-cell'"),
             (["--method", "wiener", "--tolerance", "2"], "--tolerance must be between 0 and 1"),
@@ -343,7 +343,7 @@ class TestWhatGoesWrong:
             (["--mask", "broken.reg"], "broken.reg"),
             (["--wcs", "no.fits"], "there is no file 'no.fits'"),
             (["--wcs", "flat.fits"], "has a celestial WCS in its header"),
-            (["--wcs", "far.fits"], "3000 are outside"),
+            (["--wcs", "far.fits"], "3000 lie outside"),
             (["--wcs", "far.fits", "--pixel-scale", "1arcmin"], "--pixel-scale"),
             (["--footprint", "far.reg"], "3000 are masked"),
             (["--plot", "k.foo"], "--plot must end in one of"),
