@@ -382,7 +382,23 @@ class Estimator(Parametrized, ABC):
     def _realizations(
         self, grid: ShearGrid, assignment: PixelAssignment | None, state: Any
     ) -> Iterator[Iterable[np.ndarray]]:
-        """Yield the arrays of each noise realization, as returned by `noise`."""
+        """Yield the arrays of each noise realization, as returned by `noise`.
+
+        Parameters
+        ----------
+        grid : `lensmap.ShearGrid`
+            The grid of the map.
+        assignment : ``lensmap.grid.PixelAssignment`` or None
+            The galaxies to rotate and their pixels. None if the user gave a grid, which is possible
+            only for an uncertainty that needs no galaxies.
+        state : object
+            The result of `prepare` for the grid of the map.
+
+        Yields
+        ------
+        iterable of `numpy.ndarray`
+            The arrays of one of the ``n_realizations`` realizations.
+        """
         rng = as_generator(self.rng)
         kind = self.chosen_uncertainty
         if kind is not None and kind.from_galaxies:

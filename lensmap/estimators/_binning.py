@@ -60,7 +60,7 @@ def make_grid(
 def _binned(
     estimator: "Estimator", catalog: CatalogLike, wcs: WCS | None, mask: object
 ) -> tuple[ShearGrid, PixelAssignment, Target]:
-    """Bin a catalog on the pixels of the inversion."""
+    """Bin a catalog on the pixels of the inversion; the results are those of `make_grid`."""
     catalog = as_shear_catalog(catalog)
     if wcs is not None:
         check_celestial_wcs(wcs)
@@ -95,7 +95,7 @@ def _binned(
 def _given_grid(
     estimator: "Estimator", grid: ShearGrid, wcs: WCS | None, mask: object
 ) -> ShearGrid:
-    """Check a grid given by the user, and set the ``sigma_e`` of the estimator on it."""
+    """Check a grid given in place of a catalog, and return it with the estimator's ``sigma_e``."""
     _check_geometry(estimator, grid)
     if wcs is not None or mask is not None:
         raise TypeError(

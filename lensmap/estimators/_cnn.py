@@ -41,7 +41,7 @@ __all__ = ["CNNReconstructor", "MaskedCNN"]
 
 
 class _State(NamedTuple):
-    """The state shared by inversions on the same pixels."""
+    """The result of `prepare`: what inversions of grids with the same pixels and mask share."""
 
     network: Any
     support: Support
@@ -164,7 +164,10 @@ class CNNReconstructor(Estimator):
         self.check_parameters()
 
     def _check_card(self, card: dict) -> None:
-        """Raise an error if the card rules out the network; this class accepts every card."""
+        """Raise an error if the class cannot use the network that a card describes.
+
+        `CNNReconstructor` can use every network. `MaskedCNN` overrides this method.
+        """
 
     def _network(self) -> "Network":
         """Return the network with its Keras model, from the cache of `lensmap.networks`."""
@@ -302,7 +305,23 @@ class CNNReconstructor(Estimator):
         return native_scale(network, density) if self.pixel_scale is None else self.pixel_scale
 
     def _suits(self, network: "Network", scale: u.Quantity, density: float) -> bool:
-        """Return whether the network can be applied on pixels of this scale."""
+        """Return whether the network can be applied to pixels of this scale without resampling.
+
+        Parameters
+        ----------
+        network : `lensmap.networks.Network`
+            The network.
+        scale : `~astropy.units.Quantity`
+            The side of a pixel of the map, an angle.
+        density : float
+            The number of galaxies per square arcminute.
+
+        Returns
+        -------
+        bool
+            Whether ``scale`` equals the parameter ``pixel_scale`` or, if that is None, is in the
+            domain of the network.
+        """
         if self.pixel_scale is not None:
             return abs(float(scale / self.pixel_scale) - 1) < SCALE_TOLERANCE
         return scale_in_domain(network, scale, density)

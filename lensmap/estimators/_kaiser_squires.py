@@ -38,14 +38,14 @@ _MAX_EMPTY_FRACTION = 0.05
 
 
 class _State(NamedTuple):
-    """The state shared by inversions on the same pixels."""
+    """The result of `prepare`: what inversions of grids with the same pixels and mask share."""
 
     sigma: float  # pixels
     support: Support
 
 
 def _gaussian_response(estimator, ell_x, ell_y, pixel_scale, density):
-    """Return the transfer function: the pixel window times the Gaussian smoothing."""
+    """Return the pixel window times the Gaussian smoothing, as `Contract.response` requires."""
     x, y = (ell * pixel_scale / (2 * np.pi) for ell in (ell_x, ell_y))
     sigma = 0.0 if estimator.smoothing is None else estimator.smoothing.to_value(u.rad)
     return np.sinc(x) * np.sinc(y) * np.exp(-0.5 * (ell_x**2 + ell_y**2) * sigma**2)

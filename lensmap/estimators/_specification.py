@@ -156,7 +156,11 @@ def given_parameters(spec: str) -> set[str]:
 
 
 def _full_name(head: str) -> str:
-    """Expand the name or file of a network to NAME:VARIANT; other names are returned unchanged."""
+    """Expand the name or the weights file of a network to the form NAME:VARIANT.
+
+    For example, ``"cha2025"`` becomes ``"cnn:cha2025"``. Text that begins with the name of an
+    estimator is returned unchanged. Other text raises a `ParameterError`.
+    """
     if head.partition(":")[0] in available_estimators():
         return head
     from lensmap.networks import available_networks
@@ -209,7 +213,16 @@ def _from_object(spec: Any, changes: dict[str, Any]) -> Estimator:
 
 
 def _split(spec: str) -> tuple[str, dict[str, Any]]:
-    """Split a text into the part before the parentheses and the parameters in them."""
+    """Split the text of an estimator, such as ``"ks(padding=3)"``, into its name and parameters.
+
+    Returns
+    -------
+    head : str
+        The part before the parentheses, such as ``"ks"``. A short form is replaced by its long
+        form.
+    parameters : dict
+        The parameters in the parentheses, keyed by name.
+    """
     head, parenthesis, rest = spec.strip().partition("(")
     if head.strip() in _SHORT_FORMS:
         parameters = {} if not parenthesis else _split(f"_({rest}")[1]
@@ -253,7 +266,7 @@ def _keywords(call: ast.expr) -> list[ast.keyword]:
 
 
 def _literal(node: ast.expr) -> Any:
-    """Return the value of a literal; a word without quotes is a string."""
+    """Return the value of a parameter from its syntax tree; a word without quotes is a string."""
     return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
 
 

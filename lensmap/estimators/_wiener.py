@@ -30,14 +30,14 @@ _CLOUD = 4 / 9
 
 
 class _State(NamedTuple):
-    """The state shared by inversions with the same noise on the same pixels."""
+    """The result of `prepare`: what inversions of grids with the same pixels and noise share."""
 
     solver: WienerSolver
     support: Support
 
 
 def _wiener_response(estimator, ell_x, ell_y, pixel_scale, density):
-    """Return the transfer function: signal / (signal + noise) times the pixel window."""
+    """Return the window times signal / (signal + noise), as `Contract.response` requires."""
     x, y = (ell * pixel_scale / (2 * np.pi) for ell in (ell_x, ell_y))
     window = np.sinc(x) * np.sinc(y) * (np.maximum(np.abs(x), np.abs(y)) < 0.5)
     signal = estimator._power_of(np.maximum(np.hypot(ell_x, ell_y), 1.0)) * window**2
@@ -367,9 +367,10 @@ _kept_theory = functools.lru_cache(maxsize=8)(_theory)
 
 
 def _check_power(power):
-    """Check the parameter ``power``, and convert a table to tuples.
+    """Check the parameter ``power``, and return it with the arrays of a table as tuples.
 
-    Unlike the ``repr`` of long arrays, that of tuples contains all the numbers.
+    The ``repr`` of an estimator must contain all numbers of the table. The ``repr`` of a tuple
+    does, that of a long array does not.
     """
     if power is None or callable(power):
         return power

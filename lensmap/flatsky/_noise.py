@@ -53,7 +53,7 @@ def linear_noise(
 
 
 def _response(shape: tuple[int, int], smoothing: float, dtype: np.dtype) -> np.ndarray:
-    """Return a quadrant of the Fourier transform of :math:`|K|^2`.
+    """Return a quadrant of the Fourier transform of :math:`|K|^2`, K being that of `linear_noise`.
 
     The quadrant is real, ``(ny // 2 + 1, nx // 2 + 1)``. It is sufficient, because :math:`|K|^2`
     and its transform are even along both axes: if one of the frequencies changes sign, the kernel D

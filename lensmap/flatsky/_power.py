@@ -23,7 +23,7 @@ class MeasuredPower(NamedTuple):
     Attributes
     ----------
     ell : `numpy.ndarray`
-        The mean multipole of each bin, rising.
+        The mean multipole of each bin, in increasing order.
     power : `numpy.ndarray`
         The power spectrum :math:`C_\\ell` in steradians.
     n_modes : `numpy.ndarray`
@@ -121,15 +121,17 @@ def mode_power(
     if values.shape != unique.shape:
         raise ParameterError(
             "power",
-            f"one value for each of {len(unique)} multipoles",
+            f"one value for each of the {len(unique)} multipoles in its argument",
             f"an array of shape {values.shape}",
-            verb="give",
+            verb="return",
         )
     values = values[inverse].reshape(shape) * pixel_window(shape) ** (2 * smoothed)
     values /= pixel_scale**2
     values[0, 0] = 0.0
     if not np.all(np.isfinite(values)) or values.min() < 0 or (values.max() == 0 and ell.size > 1):
-        raise ParameterError("power", "finite, not negative, and positive somewhere")
+        raise ParameterError(
+            "power", "finite and non-negative at all multipoles, and positive at some of them"
+        )
     return values
 
 
@@ -143,7 +145,7 @@ def interpolate_power(
     ell : array_like
         The multipoles, positive.
     table_ell, table_power : array_like
-        The table: rising multipoles and positive :math:`C_\ell`, ``(n,)`` each.
+        The table: strictly increasing multipoles and positive :math:`C_\ell`, ``(n,)`` each.
 
     Returns
     -------
@@ -206,7 +208,7 @@ def measure_power(
     if not (np.isfinite(pixel_scale) and pixel_scale > 0):
         raise ParameterError("pixel_scale", "a positive number (radians)", repr(pixel_scale))
     if not 0 <= taper <= 0.5:
-        raise ParameterError("taper", "from 0 to 0.5", repr(taper))
+        raise ParameterError("taper", "a number from 0 to 0.5", repr(taper))
     if isinstance(maps, np.ndarray) and maps.ndim == 2:
         maps = [maps]
     total, count, multipoles = np.zeros((3, n_bins))
@@ -222,7 +224,7 @@ def measure_power(
             target += fraction * np.bincount(ring[good], values.ravel()[good], n_bins)
         n_maps += 1
     if n_maps == 0:
-        raise ValueError("maps must hold at least one map, but is empty")
+        raise ValueError("maps must contain at least one map, but contains none")
     full = count > 0
     # Modes of a real field at opposite frequencies are complex conjugates, so only half of them are
     # independent.
@@ -234,7 +236,23 @@ def measure_power(
 def _periodogram(
     item: ArrayLike, pixel_scale: float, taper: float, smoothed: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the multipole and the power of each mode, and the mean square of the window."""
+    """Return the power of each Fourier mode of one map.
+
+    Parameters
+    ----------
+    item : array_like
+        The map, ``(ny, nx)``.
+    pixel_scale, taper, smoothed
+        As for `measure_power`.
+
+    Returns
+    -------
+    ell, power : `numpy.ndarray`
+        The multipole and the power of each mode, ``(ny, nx)``. The power is corrected for the pixel
+        window and for the window of mask and taper.
+    weight : float
+        The mean square of the window of mask and taper, from 0 to 1.
+    """
     values: np.ndarray = np.ma.filled(np.ma.asarray(item, dtype=float), np.nan)
     if values.ndim != 2 or min(values.shape) < 2:
         raise ValueError(f"each map must be two-dimensional (ny, nx), not of shape {values.shape}")
@@ -242,7 +260,9 @@ def _periodogram(
     window[~np.isfinite(values)] = 0.0
     weight = np.mean(window**2)
     if weight == 0:
-        raise ValueError("a map has no finite, unmasked pixel")
+        raise ValueError(
+            "each map must have at least one finite, unmasked pixel, but one of the maps has none"
+        )
     values = np.where(window > 0, values, 0.0)
     values = (values - (window * values).sum() / window.sum()) * window
     power = np.abs(scipy.fft.fft2(values)) ** 2 * pixel_scale**2 / values.size

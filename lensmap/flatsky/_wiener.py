@@ -183,7 +183,7 @@ class WienerSolver:
         return from_modes(spectrum, self._inverse.shape)
 
     def _apply(self, x: np.ndarray) -> np.ndarray:
-        """Return the product of the matrix of the system and x."""
+        """Return the product of the matrix of the class docstring and the Fourier modes x."""
         total = x.copy()
         for component in self._components:
             shear = self._backward(component * x)
@@ -195,10 +195,11 @@ class WienerSolver:
         return total
 
     def _conjugate_gradients(self, right: np.ndarray) -> np.ndarray:
-        """Solve for x, and return the convergence on the pixels of the field.
+        """Solve for the Fourier modes x by conjugate gradients, and return the convergence.
 
-        The right-hand side ``right`` is overwritten. All steps are made in place, because the
-        vectors dominate the memory for a large map.
+        The convergence is complex, ``(ny, nx)``, on the pixels of the field. ``right`` is the
+        right-hand side of the equations for x, and is overwritten. All steps are made in place,
+        because the vectors dominate the memory for a large map.
         """
         number = right.real.dtype.type
         x, residual = np.zeros_like(right), right
@@ -209,9 +210,10 @@ class WienerSolver:
         while square > self._tolerance**2 * start:
             if self.n_iterations == self._max_iterations:
                 warn_user(
-                    f"the Wiener filter has a relative residual of {np.sqrt(square / start):.1e} "
-                    f"after max_iterations={self._max_iterations}, above tolerance="
-                    f"{self._tolerance:g}",
+                    "the Wiener filter has not converged: after "
+                    f"max_iterations={self._max_iterations} its relative residual is "
+                    f"{np.sqrt(square / start):.1e}, above tolerance={self._tolerance:g}. Increase "
+                    "max_iterations or tolerance",
                     MapWarning,
                     "no_convergence",
                     "max_iterations",

@@ -159,7 +159,16 @@ class PixelAssignment:
         return values if len(self._rows) == len(values) else values[self._rows]
 
     def _assign(self, rows: slice, mask: SkyMask | None) -> dict[str, Any]:
-        """Assign the galaxies in some rows of the catalog to pixels."""
+        """Assign the galaxies in a slice of the rows of the catalog to pixels.
+
+        Returns
+        -------
+        dict
+            For the galaxies that are on the map and not masked: their flat ``pixel``, their
+            ``shear`` in the pixel basis (not calibrated) and their ``rows`` in the catalog, and for
+            cloud-in-cell their pixel positions ``x`` and ``y``. The entries ``n_outside`` and
+            ``n_masked`` count the other galaxies.
+        """
         lon, lat = self.catalog.ra[rows], self.catalog.dec[rows]
         x, y = self.frame.positions(lon, lat)
         ny, nx = self.shape
@@ -259,9 +268,15 @@ class PixelAssignment:
         return self.shape[0] * self.shape[1]
 
     def _clouds(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield, four times, one of the four nearest pixels of each galaxy and its fraction there.
+        """Yield the four pixels among which cloud-in-cell divides each galaxy, one at a time.
 
-        The fraction is 0 for pixels that are masked or off the map.
+        Yields
+        ------
+        pixel : `numpy.ndarray`
+            The flat index of one of the four nearest pixels of each galaxy, ``(n_used,)``.
+        share : `numpy.ndarray`
+            The fraction of each galaxy in this pixel, ``(n_used,)``; 0 for pixels that are masked
+            or off the map.
         """
         ny, nx = self.shape
         excluded_pixels = self.mask.ravel()

@@ -100,9 +100,22 @@ class PixelFrame:
         return pixel[:, 0], pixel[:, 1]
 
     def _distorted(self, wcs: WCS, world: np.ndarray, pixel: np.ndarray) -> np.ndarray:
-        """Return distorted pixel positions near the map, and NaN farther away.
+        """Add the distortions of a WCS to pixel positions that were computed without them.
 
-        Distortions are not defined far from the map.
+        Parameters
+        ----------
+        wcs : `~astropy.wcs.WCS`
+            A copy of the WCS of the map, which has distortions.
+        world : `numpy.ndarray`
+            The positions on the sky in the order of the axes of ``wcs``, degrees, ``(n, 2)``.
+        pixel : `numpy.ndarray`
+            The pixel positions (x, y) without distortions, ``(n, 2)``.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            The pixel positions with distortions, ``(n, 2)``; NaN far from the map, where the
+            distortions are not defined.
         """
         ny, nx = self.shape
         with np.errstate(invalid="ignore"):
@@ -131,7 +144,14 @@ class PixelFrame:
     def _axes(
         self, x: np.ndarray, y: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return vectors one pixel long along +x and +y at each position, and the position."""
+        """Return the pixel axes at pixel positions, as vectors in the frame of the catalog.
+
+        Returns
+        -------
+        axis_x, axis_y, position : `numpy.ndarray`
+            The changes of the unit vector to the sky over one pixel along +x and along +y, and the
+            unit vector itself, ``(..., 3)`` each. NaN off the sky.
+        """
         h = 0.5
         axis_x = self._vectors(x + h, y) - self._vectors(x - h, y)
         axis_y = self._vectors(x, y + h) - self._vectors(x, y - h)
@@ -367,7 +387,22 @@ def _interpolate(
 
 
 def _locate(nodes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each pixel, the preceding node and the distance from it in node spacings."""
+    """Return the place of each pixel of an axis among the interpolation nodes.
+
+    Parameters
+    ----------
+    nodes : `numpy.ndarray`
+        The pixel positions of the nodes along the axis.
+    n : int
+        The number of pixels along the axis.
+
+    Returns
+    -------
+    before : `numpy.ndarray`
+        The index of the last node at or before each pixel, ``(n,)``.
+    offset : `numpy.ndarray`
+        The distance of each pixel from this node, as a fraction of the node spacing, ``(n,)``.
+    """
     position = np.interp(np.arange(n), nodes, np.arange(len(nodes)))
     before = np.minimum(position.astype(int), len(nodes) - 2)
     return before, position - before

@@ -110,7 +110,9 @@ class ConvergenceMap(NDIOMixin, NDData):
         values, parts = unpack(data, dict(zip(_PARTS, given, strict=True)))
         unit = parts["unit"]
         if unit is not None and u.Unit(unit) != u.dimensionless_unscaled:
-            raise ParameterError("unit", "dimensionless, as kappa is", repr(str(unit)))
+            raise ParameterError(
+                "unit", "dimensionless, because kappa has no unit", repr(str(unit))
+            )
         values = as_plane(values, "data")
         masked = ~np.isfinite(values)
         if parts["mask"] is not None:
@@ -180,8 +182,8 @@ class ConvergenceMap(NDIOMixin, NDData):
         """
         if self.uncertainty is None:
             raise ValueError(
-                "the map has no uncertainty: reconstruct it with uncertainty='analytic' or "
-                "'rotations'"
+                "the map has no uncertainty, which snr needs: reconstruct the map with "
+                "uncertainty='analytic' or 'rotations'"
             )
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.data / self.uncertainty.array
@@ -239,7 +241,9 @@ class ConvergenceMap(NDIOMixin, NDData):
         allowed = ["data", *(name for name in _PARTS if name != "unit")]
         unknown = parts.keys() - set(allowed)
         if unknown:
-            raise ParameterTypeError("parts", f"some of {', '.join(allowed)}", repr(min(unknown)))
+            raise ParameterTypeError(
+                min(unknown), "the name of a part", remedy=f"the parts are {', '.join(allowed)}"
+            )
         all_parts = {
             "data": self.data,
             "wcs": self.wcs,
@@ -270,14 +274,18 @@ class ConvergenceMap(NDIOMixin, NDData):
         items = item if isinstance(item, tuple) else (item,)
         if not all(isinstance(i, slice) and i.step in (None, 1) for i in items) or len(items) > 2:
             raise IndexError(
-                f"the index of a map must be one or two slices without a step, (y, x), not "
-                f"{item!r}: reproject makes larger pixels"
+                "the index of a map must be one or two slices [y, x] without a step, such as "
+                f"kappa[10:20, 30:50], not {item!r}: take single pixels from kappa.data, and make "
+                "larger pixels with reproject"
             )
         bounds = [
             i.indices(n)[:2] for i, n in zip(items + (slice(None),) * 2, self.shape, strict=False)
         ]
         if any(start >= stop for start, stop in bounds):
-            raise IndexError(f"{item!r} selects no pixel of a map of {self.shape} (ny, nx)")
+            raise IndexError(
+                f"the index {item!r} selects no pixel of the map, whose shape is {self.shape} "
+                "(ny, nx)"
+            )
         view = tuple(slice(start, stop) for start, stop in bounds)
         return self.replace(
             data=self.data[view],
@@ -313,7 +321,7 @@ class ConvergenceMap(NDIOMixin, NDData):
             If the cutout does not overlap the map.
         """
         if not isinstance(position, SkyCoord) or not position.isscalar:
-            raise ParameterTypeError("position", "one SkyCoord", repr(position))
+            raise ParameterTypeError("position", "a SkyCoord of one position", repr(position))
         is_pair = isinstance(size, (tuple, list, u.Quantity)) and np.shape(size) == (2,)
         sides = [check_angle(side, "size") for side in (size if is_pair else (size, size))]
         pixels = pixel_sides(self.wcs, self.shape)
@@ -325,7 +333,8 @@ class ConvergenceMap(NDIOMixin, NDData):
             cut = Cutout2D(self.data, tuple(map(float, center)), n_pixels, mode="trim")
         except NoOverlapError:
             raise ValueError(
-                f"position {position.to_string('decimal')} and size {size} do not overlap the map"
+                f"the cutout of size {size} around position {position.to_string('decimal')} deg "
+                f"({position.frame.name}) does not overlap the map"
             ) from None
         return self[cut.slices_original]
 
@@ -368,9 +377,12 @@ class ConvergenceMap(NDIOMixin, NDData):
         if not isinstance(other, ConvergenceMap):
             return NotImplemented
         if self.shape != other.shape or not same_pixels(self.wcs, other.wcs, self.shape):
-            raise ValueError("maps can be added only on the same WCS: reproject one of them first")
+            raise ValueError(
+                "maps that are added or subtracted must have the same pixels: reproject one of "
+                "them to the wcs of the other first"
+            )
         if self.uncertainty is not None or other.uncertainty is not None:
-            _warn_dropped("the two maps may share their noise")
+            _warn_dropped("sum or difference", "the noise of the two maps may be correlated")
         both_b = self.kappa_b is not None and other.kappa_b is not None
         # Counts are kept only if they are equal, as for two maps of the same galaxies.
         same_counts = self.counts is not None and np.array_equal(self.counts, other.counts)
@@ -413,8 +425,8 @@ class ConvergenceMap(NDIOMixin, NDData):
         anisotropy = pixel_anisotropy(self.wcs, self.shape)
         if anisotropy > MAX_ANISOTROPY:
             raise ValueError(
-                f"the pixels are not square ({anisotropy:.3g} : 1), so that a Gaussian would not "
-                "be isotropic on the sky: reproject the map first"
+                f"the pixels of the map are not square ({anisotropy:.3g} : 1), so that a Gaussian "
+                "would not be isotropic on the sky: reproject the map to square pixels first"
             )
         pixels = float(smoothing / self.pixel_scale)
 
@@ -427,7 +439,11 @@ class ConvergenceMap(NDIOMixin, NDData):
             return np.where(is_finite, smooth, np.nan)
 
         if self.uncertainty is not None:
-            _warn_dropped("smoothed noise depends on its correlation")
+            _warn_dropped(
+                "smoothed map",
+                "the correlation of the noise between pixels is not known: for an uncertainty, "
+                "reconstruct the map with this smoothing",
+            )
         meta = {**self.meta, "smoothed_by": [*self.meta.get("smoothed_by", []), str(smoothing)]}
         return self.replace(
             data=smoothed(self.data),
@@ -473,9 +489,16 @@ class ConvergenceMap(NDIOMixin, NDData):
         planes = [self.data] if self.kappa_b is None else [self.data, self.kappa_b]
         (kappa, *kappa_b), masked = resample(planes, self.mask, self.wcs, wcs, order=order)
         if masked.all():
-            raise ValueError("wcs does not overlap the map (or only its masked pixels)")
+            raise ValueError(
+                "wcs does not overlap any unmasked pixel of the map: check the position (CRVAL, "
+                "CRPIX) and the array_shape of wcs"
+            )
         if self.uncertainty is not None:
-            _warn_dropped("resampled noise depends on its correlation")
+            _warn_dropped(
+                "resampled map",
+                "the correlation of the noise between pixels is not known: for an uncertainty, "
+                "reconstruct the map on this wcs",
+            )
         return self.replace(
             data=kappa,
             wcs=wcs,
@@ -517,5 +540,5 @@ def _is_number(value):
     )
 
 
-def _warn_dropped(why):
-    warn_user(f"the uncertainty is dropped: {why}", MapWarning, "uncertainty_dropped")
+def _warn_dropped(new_map, why):
+    warn_user(f"the {new_map} has no uncertainty, because {why}", MapWarning, "uncertainty_dropped")

@@ -105,13 +105,17 @@ def read_fits(filename: PathLike) -> "ConvergenceMap":
         image = next((hdu for hdu in hdus if hdu.is_image and hdu.data is not None), None)
         if image is None or image.data.ndim != 2:
             raise ValueError(
-                f"{str(filename)!r} is not a convergence map: its first image is "
-                + ("missing" if image is None else f"{image.data.ndim}-dimensional")
+                f"{str(filename)!r} is not a convergence map: the file has "
+                + ("no image" if image is None else
+                   f"a {image.data.ndim}-dimensional first image instead of a two-dimensional one")
             )
         _check_unit(image.header.get("BUNIT", ""), filename)
         wcs = WCS(image.header, hdus)
         if not wcs.has_celestial:
-            raise ValueError(f"{str(filename)!r} has no celestial WCS")
+            raise ValueError(
+                f"the first image of {str(filename)!r} has no celestial WCS: its header needs "
+                "CTYPE1 and CTYPE2 of a sky projection, such as RA---TAN and DEC--TAN"
+            )
         planes = {
             hdu.name: _native(hdu.data)
             for hdu in hdus
@@ -135,19 +139,23 @@ def _open_fits(filename):
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ValueError(f"{str(filename)!r} is not a FITS file") from error
+        raise ValueError(f"{str(filename)!r} is not a FITS file, or is damaged") from error
 
 
 def _read_uncertainty(hdus, values, filename):
-    """Return the uncertainty of the class named by UTYPE, since astropy also writes variances."""
+    """Return the array of the extension UNCERT as an uncertainty object of astropy.
+
+    The class follows from the keyword UTYPE, since astropy also writes variances and inverse
+    variances. None if there is no such extension.
+    """
     if values is None:
         return None
     name = hdus["UNCERT"].header.get("UTYPE", "StdDevUncertainty")
     kinds = {cls.__name__: cls for cls in (StdDevUncertainty, VarianceUncertainty, InverseVariance)}
     if name not in kinds:
         raise ValueError(
-            f"{str(filename)!r}: the UTYPE of UNCERT must be one of {', '.join(kinds)}, not "
-            f"{name!r}"
+            f"the keyword UTYPE in the extension UNCERT of {str(filename)!r} must be one of "
+            f"{', '.join(kinds)}, not {name!r}"
         )
     return kinds[name](values)
 
@@ -157,7 +165,10 @@ def _check_unit(unit, filename):
     if unit.lower() in ("", "1", "dimensionless"):
         return
     if u.Unit(unit, parse_strict="silent") != u.dimensionless_unscaled:
-        raise ValueError(f"{str(filename)!r} is not a convergence map: its BUNIT is {unit!r}")
+        raise ValueError(
+            f"{str(filename)!r} is not a convergence map: its BUNIT is {unit!r}, but kappa has no "
+            "unit"
+        )
 
 
 def register_fits(cls: type) -> None:
@@ -182,7 +193,8 @@ def _is_fits(origin, filepath, fileobj, *args, **kwargs):
 def _celestial_header(wcs):
     if any(table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)):
         raise ValueError(
-            "the WCS has distortion tables, which a header cannot hold: reproject the map first"
+            "the WCS of the map has distortion tables, which lensmap cannot write to a FITS "
+            "header: reproject the map to a WCS without distortions first"
         )
     header = wcs.to_header(relax=True)
     if wcs.sip is not None:

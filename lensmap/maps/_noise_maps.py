@@ -42,10 +42,11 @@ def each_noise_map(
         data = np.asarray(getattr(noise, "data", noise), dtype=float)
         if data.shape != kappa.shape:
             raise ParameterError(
-                "noise_maps", f"the shape of the map, {kappa.shape}", str(data.shape), verb="have"
+                "noise_maps", f"the shape of the map, {kappa.shape} (ny, nx)", str(data.shape),
+                verb="have",
             )
         n += 1
         yield data
     if n < minimum:
         number = "two" if minimum == 2 else minimum
-        raise ParameterError("noise_maps", f"at least {number}", str(n))
+        raise ParameterError("noise_maps", f"at least {number} maps", str(n), verb="contain")

@@ -44,21 +44,39 @@ def unpack(data, parts):
 
 
 def as_plane(values, name, shape=None, dtype=float):
-    """Check that values are a two-dimensional array of the given shape and type, and return it.
+    """Convert values to a two-dimensional array, and check its shape and type.
 
-    None is returned unchanged.
+    Parameters
+    ----------
+    values : array_like or None
+        The values. None is returned unchanged.
+    name : str
+        The name of the parameter, for error messages.
+    shape : tuple of int or None
+        The required shape, ``(ny, nx)``. None allows any two-dimensional shape.
+    dtype : {float, bool, None}
+        With float, integers are converted to float. With bool, only booleans are allowed. None
+        allows all real types and keeps the type.
+
+    Returns
+    -------
+    `numpy.ndarray` or None
+        The array, ``(ny, nx)``.
     """
     if values is None:
         return None
     values = np.asarray(values)
     if dtype is bool and values.dtype != bool:
-        raise ParameterTypeError(name, "boolean (True = excluded)", str(values.dtype))
+        raise ParameterTypeError(
+            name, "boolean (True = excluded)", str(values.dtype),
+            f"if 0 means not excluded, give {name} != 0",
+        )
     if values.dtype.kind not in "biuf":
         raise ParameterTypeError(name, "real numbers", str(values.dtype), verb="hold")
     if dtype is float and values.dtype.kind != "f":
         values = values.astype(float)
     if values.ndim != 2:
-        raise ParameterError(name, "two-dimensional (ny, nx)", str(values.shape))
+        raise ParameterError(name, "two-dimensional (ny, nx)", f"of shape {values.shape}")
     if shape is not None and values.shape != shape:
         raise ParameterError(
             name, f"the shape of the data, {shape} (ny, nx)", str(values.shape), verb="have"
@@ -76,7 +94,7 @@ def standard_deviation(uncertainty, shape):
                 "uncertainty",
                 "a standard deviation, a variance or an inverse variance",
                 type(uncertainty).__name__,
-                "give an array, or StdDevUncertainty(array)",
+                "give an array of standard deviations, or StdDevUncertainty(array)",
             ) from None
         unit = deviation.unit or u.dimensionless_unscaled
         uncertainty = u.Quantity(deviation.array, unit).to_value(u.dimensionless_unscaled)
@@ -96,7 +114,8 @@ def copy_wcs(wcs, shape):
     check_celestial_wcs(wcs, need_shape=False)
     if wcs.array_shape is not None and tuple(wcs.array_shape) != shape:
         raise ParameterError(
-            "wcs", f"the shape of the data, {shape} (ny, nx)", str(wcs.array_shape), verb="have"
+            "wcs", f"the array_shape {shape} (ny, nx) of the data", str(wcs.array_shape),
+            verb="have",
         )
     wcs = wcs.deepcopy()
     wcs.array_shape = shape

@@ -82,15 +82,22 @@ def read_card(name: PathLike) -> dict:
     """
     _, path = network_files(name)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no card {str(path)!r} of the network {str(name)!r}")
+        raise FileNotFoundError(
+            f"there is no card {str(path)!r} of the network {str(name)!r}: check the path; the "
+            "card and the weights file must be in the same folder"
+        )
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         version, _ = card["format"], card["sha256"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"the card {str(path)!r} is damaged ({error})") from None
+        raise ValueError(
+            f"the card {str(path)!r} is damaged ({error}): replace it by an intact copy, or train "
+            "the network again"
+        ) from None
     if version != CARD_FORMAT:
         raise ValueError(
             f"the card {str(path)!r} has the format {version!r}, but this version of lensmap reads "
-            f"{CARD_FORMAT}: update lensmap or the file"
+            f"only the format {CARD_FORMAT}: use the version of lensmap that wrote the card, or "
+            "train the network again"
         )
     return card

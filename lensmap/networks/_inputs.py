@@ -116,8 +116,8 @@ def _measurement_error(arrays):
     if arrays.measurement_error is not None:
         return arrays.measurement_error.astype(np.float32, copy=False)
     warn_user(
-        "the catalog has no sigma_m, whose mean in each pixel is an input of the network: "
-        f"{_ASSUMED_ERROR}, the value of Subaru/HSC, is assumed for all galaxies",
+        "the network needs the measurement errors of the ellipticities, but the catalog has no "
+        f"column sigma_m: {_ASSUMED_ERROR}, the value of Subaru/HSC, is assumed for all galaxies",
         MapWarning,
         "measurement_error_assumed",
         "sigma_m",

@@ -89,9 +89,19 @@ def large_scale_correction(arrays: GridArrays, kappa: np.ndarray, smoothing: flo
 
 
 def _wiener_filter(shear, inverse_variance, pixel):
-    """Return the Wiener-filtered convergence of a shear field on a coarse grid.
+    """Return the Wiener-filtered convergence of a shear field that is averaged over blocks.
 
-    ``pixel`` is the pixel scale of the coarse grid in radians.
+    Parameters
+    ----------
+    shear, inverse_variance : `numpy.ndarray`
+        The mean shear of each block, complex, and its inverse variance, ``(ny, nx)``.
+    pixel : float
+        The side of a block in radians.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The convergence of each block (E-mode), ``(ny, nx)``.
     """
     shape = padded_shape(shear.shape, 1.5)
     power = mode_power(shape, pixel, lambda ell: interpolate_power(ell, *_theory()))
@@ -111,10 +121,22 @@ def _theory():
 
 
 def _amplitude(shear, inverse_variance, power):
-    """Return the amplitude of the signal power relative to the prior.
+    """Return the factor by which the prior power must be multiplied to match a field.
 
-    It is the E-mode minus the B-mode variance in a band of scales, divided by the variance that the
-    prior predicts in this band. It is 1 if too few blocks have data.
+    The factor is the E-mode minus the B-mode variance of the field in a band of scales, divided by
+    the variance that the prior predicts in this band. It is 1 if too few blocks have data.
+
+    Parameters
+    ----------
+    shear, inverse_variance : `numpy.ndarray`
+        The mean shear of each block, complex, and its inverse variance, ``(ny, nx)``.
+    power : `numpy.ndarray`
+        The prior power of each mode of the padded field, as returned by ``mode_power``.
+
+    Returns
+    -------
+    float
+        The factor, within ``_AMPLITUDES``.
     """
     inside = gaussian_smooth((inverse_variance > 0).astype(float), _BAND[0]) > _MIN_COVERAGE
     if np.count_nonzero(inside) < _MIN_BLOCKS:

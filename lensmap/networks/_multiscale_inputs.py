@@ -73,7 +73,9 @@ def reference_noise(inverse_variance: np.ndarray) -> np.ndarray:
     """
     occupied = inverse_variance > 0
     if not occupied.any():
-        raise ValueError("the grid has no pixel with galaxies")
+        raise ValueError(
+            "the grid must have at least one pixel with galaxies, but all of its pixels are empty"
+        )
     density = gaussian_smooth(occupied.astype(np.float32), _FOOTPRINT_SIGMA)
     # Pixels are inside the survey if the smoothed fraction of occupied pixels exceeds half of its
     # mean over occupied pixels.
@@ -141,7 +143,18 @@ def multiscale_inputs(
 
 
 def _fill_maps(channels, shear, noise):
-    """Fill in the channels of the E-mode, the B-mode, the adaptive map and its gains."""
+    """Compute the channels of the E-mode, the B-mode, the adaptive map and its gains in place.
+
+    Parameters
+    ----------
+    channels : dict
+        The arrays of all channels, ``(ny, nx)``, keyed by name. The weight channels are already
+        computed; those named above are overwritten.
+    shear : `numpy.ndarray`
+        The shear times its relative weight, complex64, ``(ny, nx)``.
+    noise : `numpy.ndarray`
+        The shear noise from `reference_noise`, ``(ny, nx)``.
+    """
     inside = channels["weight 3"] > _MIN_COVERAGE
     if not inside.any():
         inside = channels["weight 3"] >= channels["weight 3"].max()

@@ -86,13 +86,18 @@ class Network:
         if n_in != len(names):
             raise ParameterError(
                 "model",
-                f"{len(names)} channels for inputs={self.architecture.inputs!r} "
-                f"({', '.join(names)})",
+                f"{len(names)} input channels ({', '.join(names)}), as "
+                f"inputs={self.architecture.inputs!r} of its architecture states",
                 str(n_in),
-                verb="take",
+                verb="have",
             )
         if n_out not in (1, 3):
-            raise ParameterError("model", "1 plane or 3 (ny, nx, n)", str(n_out), verb="return")
+            raise ParameterError(
+                "model",
+                "1 output channel (the convergence) or 3 (also the logarithms of two half-widths)",
+                str(n_out),
+                verb="have",
+            )
 
     @property
     def _kind(self) -> InputKind:
@@ -201,7 +206,10 @@ class Network:
 
 
 def _channels(model):
-    """Return the numbers of input and output channels of a model."""
+    """Return the numbers of input and output channels of a Keras model.
+
+    A `ParameterError` is raised if the model does not convert one image of any size to another.
+    """
     channels = []
     for name in ("input_shape", "output_shape"):
         try:
@@ -213,8 +221,9 @@ def _channels(model):
         if len(shape) != 4 or isinstance(shape[0], (tuple, list)) or shape[1:3] != (None, None):
             raise ParameterError(
                 "model",
-                f"one {name} of (None, None, None, channels), for maps of any size",
+                f"one {name} of (None, None, None, channels), so that maps can have any size",
                 str(shape),
+                "begin the model with keras.Input((None, None, channels))",
                 verb="have",
             )
         channels.append(shape[-1])
@@ -222,9 +231,23 @@ def _channels(model):
 
 
 def _center(planes, sides, extended):
-    """Pad planes to larger sides; return the padded planes and the slices of the original pixels.
+    """Pad planes equally on opposite sides, so that padding and mirroring commute.
 
-    Opposite sides get the same padding, so that padding and mirroring commute.
+    Parameters
+    ----------
+    planes : `numpy.ndarray`
+        The input channels, ``(ny, nx, n)``.
+    sides : list of int
+        The height and the width after padding, pixels.
+    extended : `numpy.ndarray`
+        Whether the padding of a channel repeats its edge values instead of 0, bool, ``(n,)``.
+
+    Returns
+    -------
+    planes : `numpy.ndarray`
+        The padded channels.
+    inner : tuple of slice
+        The slices ``(y, x)`` of the original pixels in the padded channels.
     """
     before = [(side - n) // 2 for side, n in zip(sides, planes.shape)]
     inner = tuple(slice(b, b + n) for b, n in zip(before, planes.shape))

@@ -57,12 +57,17 @@ def load_network(name: PathLike) -> Network:
     """
     card, (path, _) = read_card(name), network_files(name)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file of weights {str(path)!r}")
+        raise FileNotFoundError(
+            f"there is no weights file {str(path)!r}, which belongs to the card of the same name: "
+            "copy it to the folder of the card"
+        )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != card["sha256"]:
         raise ValueError(
-            f"the weights in {str(path)!r} are not those of its card: SHA-256 {digest[:12]}... "
-            f"instead of {card['sha256'][:12]}...; the file is damaged or another: install it again"
+            f"the weights file {str(path)!r} is damaged or does not belong to its card: the "
+            f"SHA-256 checksum of the file is {digest[:12]}..., but that in the card is "
+            f"{card['sha256'][:12]}...; copy both files again from the folder of the training, or "
+            "install lensmap again if the network came with it"
         )
     model = build(card["architecture"], **card["options"])
     _set_weights(model, path)
@@ -98,7 +103,9 @@ def as_network(network: PathLike | Network | keras.Model) -> Network:
         return _load_cached(str(network), card.read_bytes() if card.is_file() else b"")
     if not isinstance(network, keras.Model):
         raise ParameterTypeError(
-            "network", "a name, a path, a lensmap.networks.Network or a keras.Model",
+            "network",
+            "the name of a network, the path of a weights file, a lensmap.networks.Network or a "
+            "keras.Model",
             type(network).__name__,
         )
     kinds = {len(kind.channels): name for name, kind in reversed(INPUTS.items())}
@@ -106,7 +113,7 @@ def as_network(network: PathLike | Network | keras.Model) -> Network:
     if n_channels not in kinds:
         allowed = " or ".join(str(n) for n in sorted(kinds))
         raise ParameterError(
-            "network", f"a model that takes {allowed} channels", str(n_channels)
+            "network", f"a model with {allowed} input channels", str(n_channels)
         )
     architecture = Architecture(
         kinds[n_channels], reach=_DEFAULT_REACH, stride=_DEFAULT_STRIDE
@@ -120,7 +127,10 @@ def _load_cached(name, card):
 
 
 def _set_weights(model, path):
-    """Set the weights of a model to the arrays in a weights file."""
+    """Set the weights of a Keras model to the arrays in a weights file.
+
+    A ValueError is raised if the names or the shapes of the arrays do not match the model.
+    """
     values = []
     with h5py.File(path, "r") as file:
         names = {variable.path for variable in model.weights}
@@ -128,15 +138,16 @@ def _set_weights(model, path):
         if names != stored_names:
             name = min(names ^ stored_names)
             raise ValueError(
-                f"the weights in {str(path)!r} do not fit the network {model.name!r}: "
-                f"{name!r} is {'missing' if name in names else 'not known'}"
+                f"the weights file {str(path)!r} does not fit the architecture {model.name!r}: the "
+                f"array {name!r} is "
+                + ("missing in the file" if name in names else "not a weight of the architecture")
             )
         for variable in model.weights:
             value = file[variable.path][()]
             if value.shape != tuple(variable.shape):
                 raise ValueError(
-                    f"the weights in {str(path)!r} do not fit the network {model.name!r}: "
-                    f"{variable.path!r} has the shape {value.shape} instead of "
+                    f"the weights file {str(path)!r} does not fit the architecture {model.name!r}: "
+                    f"the array {variable.path!r} has the shape {value.shape} instead of "
                     f"{tuple(variable.shape)}"
                 )
             values.append(value.astype(np.float32))
@@ -208,6 +219,9 @@ def _write_weights(model, path):
             with np.errstate(over="ignore"):  # overflows raise the error below
                 value = keras.ops.convert_to_numpy(variable.value).astype(np.float16)
             if not np.all(np.isfinite(value)):
-                raise ValueError(f"the weights {variable.path!r} are not finite as float16")
+                raise ValueError(
+                    f"the network cannot be saved: its weights {variable.path!r} are not finite in "
+                    "half precision (float16, at most 65504)"
+                )
             file.create_dataset(variable.path, data=value)
         file["names"] = [variable.path for variable in model.weights]

@@ -86,7 +86,11 @@ class Case:
     # --- maps -------------------------------------------------------------------------------
 
     def estimator(self, *more: Mapping[str, Any], **parameters: Any) -> Estimator:
-        """Return an estimator with the contract's settings and with further parameters."""
+        """Return an estimator with the parameters that the law needs.
+
+        Later ones take precedence: ``settings`` of the contract, the parameters given to
+        `check_estimator`, the mappings in ``more``, and ``**parameters``.
+        """
         given = dict(self.contract.settings) | self.parameters
         for mapping in (*more, parameters):
             given |= mapping
@@ -96,7 +100,10 @@ class Case:
         self, columns: Columns, wcs: WCS = WCS_OF_NOISE, mask: object = None,
         *more: Mapping[str, Any], **parameters: Any,
     ) -> ConvergenceMap:
-        """Return the map that an estimator makes of the columns of a catalog."""
+        """Return the map that an estimator makes of the columns of a catalog.
+
+        The parameters of the estimator, ``*more`` and ``**parameters``, are as for `estimator`.
+        """
         catalog = ShearCatalog(dict(columns), "generic")
         return self.estimator(*more, **parameters).reconstruct(catalog, wcs, mask)
 
@@ -107,7 +114,7 @@ class Case:
     # --- comparisons ------------------------------------------------------------------------
 
     def at_most(self, measured: float, allowed: float, quantity: str) -> None:
-        """Require that a measured number is at most ``allowed``."""
+        """Raise `Broken` unless a number is at most ``allowed``; ``quantity`` names the number."""
         measured = float(measured)
         words = (f"{quantity} {measured:.3g}", f"at most {allowed:.3g}")
         if not measured <= allowed:  # NaN is not
@@ -117,14 +124,20 @@ class Case:
             self.closest = (nearness, *words)
 
     def true(self, condition: bool, measured: str, allowed: str) -> None:
-        """Require that a condition is true."""
+        """Raise `Broken` unless a condition is true.
+
+        The texts ``measured`` and ``allowed`` describe the measured and the allowed value.
+        """
         if not condition:
             raise Broken(measured, allowed)
 
     def same(
         self, one: Any, other: Any, quantity: str, tolerance: float = 0.0
     ) -> None:
-        """Require that two arrays are equal within a tolerance, with NaN at the same pixels."""
+        """Raise `Broken` unless two arrays are equal within a tolerance.
+
+        NaN must be at the same pixels. ``quantity`` names the arrays in the report.
+        """
         one, other = np.asarray(one), np.asarray(other)
         self.true(one.shape == other.shape, f"{quantity} of shape {one.shape}", str(other.shape))
         empty = np.isnan(one) != np.isnan(other) if one.dtype.kind == "f" else np.zeros(1, bool)
@@ -138,7 +151,10 @@ class Case:
     def same_maps(
         self, one: ConvergenceMap, other: ConvergenceMap, quantity: str, tolerance: float = 0.0
     ) -> None:
-        """Require that two maps have equal masks, and equal data and B-modes within a tolerance."""
+        """Raise `Broken` unless two maps have the same mask, and the same values in a tolerance.
+
+        The values are kappa and the B-mode. ``quantity`` names the maps in the report.
+        """
         self.same(one.mask, other.mask, f"the mask of {quantity}")
         self.same(one.data, other.data, f"kappa of {quantity}", tolerance)
         self.true(
@@ -151,16 +167,16 @@ class Case:
     # --- conditions for skipping a law ------------------------------------------------------
 
     def need(self, condition: object, reason: str) -> None:
-        """Skip the law unless a condition holds."""
+        """Raise `Skipped`, with a reason for the report, unless a condition is true."""
         if not condition:
             raise Skipped(reason)
 
     def need_linear(self) -> None:
-        """Skip the law if the method is not linear."""
+        """Raise `Skipped` unless the class declares ``linear = True``."""
         self.need(self.cls.linear, "linear is False")
 
     def need_parameter(self, name: str) -> None:
-        """Skip the law if the class does not have the parameter."""
+        """Raise `Skipped` if the class does not have the parameter."""
         self.need(name in self.options, f"there is no parameter {name!r}")
 
 

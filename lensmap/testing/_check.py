@@ -65,7 +65,8 @@ def check_estimator(
         raise ParameterTypeError("cls", "a subclass of lensmap.Estimator", repr(cls))
     if cls.geometry != "plane":
         raise ParameterTypeError(
-            "cls", "a class of estimators on the plane", f"on the {cls.geometry}"
+            "cls", "a class of estimators on the plane", f"a class on the {cls.geometry}",
+            "check_estimator has no laws for other geometries",
         )
     case = Case(cls, parameters, seed)
     report = ContractReport(
@@ -81,7 +82,9 @@ def _chosen(numbers: Collection[str] | None) -> list[Law]:
     laws = {law.number: law for law in sorted(LAWS, key=_place)}
     unknown = set(numbers or ()) - laws.keys()
     if unknown:
-        raise ParameterError("laws", f"some of {', '.join(laws)}", repr(min(unknown)))
+        raise ParameterError(
+            "laws", f"only numbers of laws, {', '.join(laws)}", repr(min(unknown)), verb="contain"
+        )
     return [law for number, law in laws.items() if numbers is None or number in numbers]
 
 
@@ -90,7 +93,7 @@ def _place(law: Law) -> tuple[int, str]:
 
 
 def _result(law: Law, case: Case) -> LawResult:
-    """Test one law, and return its result."""
+    """Test one law on the class of a case; any error of the class breaks the law."""
     case.closest = (-1.0, "", "")
     try:
         with warnings.catch_warnings():

@@ -78,7 +78,10 @@ def masks(case: Case) -> None:
 
 
 def _with_rotations(case, **more):
-    """Return parameters for an uncertainty from rotations, as far as the class has them."""
+    """Return parameters that choose the uncertainty "rotations" with three seeded realizations.
+
+    Parameters that the class under test does not have are left out.
+    """
     parameters = {"uncertainty": "rotations", "n_realizations": 3, "rng": 5} | more
     parameters = {name: value for name, value in parameters.items() if name in case.options}
     if "rotations" not in case.kinds:

@@ -100,7 +100,7 @@ def test_a_map_is_no_spectrum():
 
 
 def test_a_spectrum_that_is_wrong_is_told_when_it_is_asked():
-    with pytest.raises(ValueError, match="power must be finite, not negative"):
+    with pytest.raises(ValueError, match="power must be finite and non-negative"):
         WienerFilter(power=lambda ell: -ell).reconstruct(_lens_catalog(n=2000), PLANE)
 
 

@@ -197,7 +197,7 @@ def test_bad_input():
         lambda noise: filament_significance(kappa, found, noise),
         lambda noise: azimuthal_excess(kappa, CENTERS["dec 45"], [1, 9] * u.arcmin, noise),
     ):
-        with pytest.raises(ValueError, match="noise_maps must be at least two, not 1"):
+        with pytest.raises(ValueError, match="noise_maps must contain at least two maps, not 1"):
             function([np.zeros(SHAPE)])
         with pytest.raises(ValueError, match="noise_maps must have the shape of the map"):
             function([np.zeros((3, 3))])

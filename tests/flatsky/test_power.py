@@ -60,9 +60,9 @@ def test_averaging_over_pixels_is_what_the_window_says():
 @pytest.mark.parametrize(
     ("power", "message"),
     [
-        (lambda ell: -ell, "finite, not negative"),
-        (lambda ell: 0 * ell, "positive somewhere"),
-        (lambda ell: ell * np.nan, "finite, not negative"),
+        (lambda ell: -ell, "finite and non-negative"),
+        (lambda ell: 0 * ell, "positive at some of them"),
+        (lambda ell: ell * np.nan, "finite and non-negative"),
         (lambda ell: 1.0, "one value for each of"),
     ],
 )
@@ -111,10 +111,10 @@ def test_the_number_of_modes_tells_the_error():
     [
         (([], SCALE), ValueError, "at least one map"),
         (([np.ones(4)], SCALE), ValueError, "each map must be two-dimensional"),
-        ((np.full((8, 8), np.nan), SCALE), ValueError, "no finite, unmasked pixel"),
+        ((np.full((8, 8), np.nan), SCALE), ValueError, "at least one finite, unmasked pixel"),
         ((np.ones((8, 8)), 0.0), ValueError, "pixel_scale must be a positive number"),
         ((np.ones((8, 8)), SCALE, 0), ValueError, "n_bins must be at least 1"),
-        ((np.ones((8, 8)), SCALE, 5, 0.7), ValueError, "taper must be from 0 to 0.5"),
+        ((np.ones((8, 8)), SCALE, 5, 0.7), ValueError, "taper must be a number from 0 to 0.5"),
     ],
 )
 def test_bad_arguments(arguments, error, message):

@@ -311,7 +311,7 @@ class TestReplace:
 
     @pytest.mark.parametrize("name", ["kappa", "unit", "error"])
     def test_what_is_no_part(self, name):
-        with pytest.raises(TypeError, match=f"parts must be some of data, .*, not '{name}'"):
+        with pytest.raises(TypeError, match=f"{name} must be the name of a part: the parts are"):
             make_map().replace(**{name: None})
 
 
@@ -343,7 +343,7 @@ class TestCutout:
 
     @pytest.mark.parametrize("place", [(160.0, 2.0), (330.0, -2.0)])
     def test_elsewhere_and_on_the_other_side_of_the_sky(self, place):
-        with pytest.raises(ValueError, match="do not overlap the map"):
+        with pytest.raises(ValueError, match="does not overlap the map"):
             make_map().cutout(SkyCoord(*place, unit="deg"), 1 * u.arcmin)
 
     @pytest.mark.parametrize(
@@ -397,7 +397,7 @@ class TestArithmetic:
         mask = np.zeros(SHAPE, dtype=bool)
         mask[20:22] = True
         one, two = make_map(), make_map(mask=mask, kappa_b=np.ones(SHAPE))
-        with pytest.warns(MapWarning, match="the uncertainty is dropped") as record:
+        with pytest.warns(MapWarning, match="has no uncertainty") as record:
             result = one + two
         assert len(record) == 1
         assert record[0].filename == __file__  # it points at the user's line
@@ -420,9 +420,9 @@ class TestArithmetic:
         "changes", [{"center": (150.001, 2.0)}, {"angle": 0.1}, {"parity": 1}, {"scale": 0.0084}]
     )
     def test_other_pixels_cannot_be_added(self, changes):
-        with pytest.raises(ValueError, match="same WCS"):
+        with pytest.raises(ValueError, match="same pixels"):
             make_map() + make_map(make_wcs(**changes))
-        with pytest.raises(ValueError, match="same WCS"):
+        with pytest.raises(ValueError, match="same pixels"):
             make_map() + make_map()[:-1]
 
     def test_the_same_pixels_in_other_words_can(self):
@@ -492,7 +492,7 @@ class TestSmooth:
         assert kappa.smooth(1 * u.arcmin).data.dtype == np.float32
 
     def test_the_uncertainty_is_dropped_with_one_warning(self):
-        with pytest.warns(MapWarning, match="smoothed noise") as record:
+        with pytest.warns(MapWarning, match="smoothed map has no uncertainty") as record:
             result = make_map().smooth(1 * u.arcmin)
         assert len(record) == 1 and result.uncertainty is None and "uncertainty" not in result.meta
 
@@ -592,7 +592,7 @@ class TestReproject:
         np.testing.assert_allclose(result.counts, kappa.counts, atol=1e-6)
 
     def test_the_uncertainty_is_dropped_with_one_warning(self):
-        with pytest.warns(MapWarning, match="resampled noise") as record:
+        with pytest.warns(MapWarning, match="resampled map has no uncertainty") as record:
             result = make_map().reproject(make_wcs(angle=5))
         assert len(record) == 1 and result.uncertainty is None
 

@@ -123,7 +123,7 @@ class TestReferenceNoise:
         assert np.all(np.isfinite(noise)) and noise.min() > 0
 
     def test_of_nothing(self):
-        with pytest.raises(ValueError, match="no pixel with galaxies"):
+        with pytest.raises(ValueError, match="at least one pixel with galaxies"):
             reference_noise(np.zeros(SHAPE))
 
 
@@ -150,7 +150,7 @@ class TestGridArrays:
 
     def test_an_unknown_measurement_error_is_said(self):
         arrays = GridArrays(np.zeros(SHAPE, complex), np.ones(SHAPE), None, 0.41)
-        with pytest.warns(MapWarning, match="no sigma_m.*0.055"):
+        with pytest.warns(MapWarning, match="no column sigma_m.*0.055"):
             planes, unit = INPUTS["paper"].make(arrays)
         assert np.all(planes[..., 2] == np.float32(0.055)) and unit == 1
 

@@ -101,7 +101,7 @@ def test_a_model_that_does_not_keep_the_size():
 def test_a_model_for_one_size():
     inputs = keras.Input((64, 64, 3))
     model = keras.Model(inputs, layers.Conv2D(1, 1)(inputs))
-    with pytest.raises(ValueError, match="for maps of any size, not"):
+    with pytest.raises(ValueError, match="so that maps can have any size, not"):
         Network(model, Architecture("paper"))
 
 

@@ -60,13 +60,13 @@ def test_a_changed_byte(path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ValueError, match="not those of its card: SHA-256"):
+    with pytest.raises(ValueError, match="does not belong to its card: the SHA-256"):
         load_network(path)
 
 
 def test_a_missing_file(path, tmp_path):
     path.unlink()
-    with pytest.raises(FileNotFoundError, match="no file of weights"):
+    with pytest.raises(FileNotFoundError, match="no weights file"):
         load_network(path)
     with pytest.raises(FileNotFoundError, match="no card"):
         load_network(tmp_path / "other.h5")
@@ -77,10 +77,10 @@ def test_a_missing_file(path, tmp_path):
     [
         ({"format": 99}, "format 99, but this version"),
         ({"options": {**OPTIONS, "widths": [4, 8]}}, "has the shape"),
-        ({"options": {**OPTIONS, "blocks": [2, 1]}}, "is missing"),
-        ({"options": {"widths": [4], "blocks": [1], "details": 4}}, "is not known"),
+        ({"options": {**OPTIONS, "blocks": [2, 1]}}, "is missing in the file"),
+        ({"options": {"widths": [4], "blocks": [1], "details": 4}}, "is not a weight of the arch"),
         ({"architecture": "transformer"}, "no architecture 'transformer': choose one of 'lensmap'"),
-        ({"inputs": "paper"}, "take 3 channels for inputs='paper' .g1, g2, .*, not 18"),
+        ({"inputs": "paper"}, "have 3 input channels .g1, g2, .*inputs='paper' .*, not 18"),
     ],
 )
 def test_a_card_that_does_not_fit(path, change, message):
@@ -117,7 +117,7 @@ def test_files_are_not_overwritten(network, path):
 def test_weights_too_large_for_half_precision(network, tmp_path):
     model = build("lensmap", **OPTIONS)
     model.set_weights([np.full(w.shape, 1e6) for w in model.get_weights()])
-    with pytest.raises(ValueError, match="not finite as float16"):
+    with pytest.raises(ValueError, match="are not finite in half precision"):
         save_network(
             Network(model, Architecture("multiscale")), tmp_path / "w.h5", architecture="lensmap"
         )
@@ -146,10 +146,10 @@ def test_a_model_of_another_form():
 
     inputs = keras.Input((None, None, 5))
     model = keras.Model(inputs, keras.layers.Conv2D(1, 1)(inputs))
-    message = "network must be a model that takes 3 or 18 channels, not 5"
+    message = "network must be a model with 3 or 18 input channels, not 5"
     with pytest.raises(ValueError, match=message):
         as_network(model)
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, keras.layers.Conv2D(2, 1)(inputs))
-    with pytest.raises(ValueError, match="must return 1 plane or 3"):
+    with pytest.raises(ValueError, match="must have 1 output channel"):
         as_network(model)

@@ -387,7 +387,7 @@ class OnTheSphere(Plain):
     [
         (int, None, TypeError, "cls must be a subclass of lensmap.Estimator"),
         (OnTheSphere, None, TypeError, "cls must be a class of estimators on the plane"),
-        ("ks", ["1a", "99"], ValueError, "laws must be some of 1a, 1b, .*, 15, not '99'"),
+        ("ks", ["1a", "99"], ValueError, "laws must contain only numbers of laws, .*, not '99'"),
         ("kss", None, ValueError, "estimator must be one of ks"),
     ],
 )

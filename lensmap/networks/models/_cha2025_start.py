@@ -126,7 +126,18 @@ def start_from_wiener(
 def _kaiser_squires_kernel(size, smoothing):
     """Return the Kaiser-Squires filter that gives the convergence at the center of its window.
 
-    It holds the weights of g1 and of g2 in each pixel, ``(size, size, 2)``.
+    Parameters
+    ----------
+    size : int
+        The side of the window in pixels.
+    smoothing : float
+        The standard deviation of the Gaussian smoothing in pixels.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The weights of g1 and of g2 in each pixel, ``(size, size, 2)``. Their sum of products with
+        the shear is the smoothed convergence.
     """
     y, x = np.indices((size, size)) - (size - 1) / 2
     squared = x**2 + y**2
@@ -172,7 +183,20 @@ def _best_gains(filters, rings, broad, pixel_scale):
 
 
 def _pixel_power(kx, ky, pixel_scale):
-    """Return the theory variance of each Fourier mode of the convergence averaged over pixels."""
+    """Return the theoretical power of the pixel-averaged convergence, for each Fourier mode.
+
+    Parameters
+    ----------
+    kx, ky : `numpy.ndarray`
+        The frequencies of the modes, in cycles per pixel.
+    pixel_scale : float
+        The side of a pixel, arcmin.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The power; its mean over all modes of a grid is the variance of a pixel.
+    """
     side = np.deg2rad(pixel_scale / 60)
     ell = 2 * np.pi * np.hypot(kx, ky) / side
     table = np.geomspace(ell[ell > 0].min(), ell.max(), 200)
@@ -184,7 +208,11 @@ def _pixel_power(kx, ky, pixel_scale):
 
 
 def _transform(kernel):
-    """Return one quadrant of the Fourier transform of a kernel, with the origin at its center."""
+    """Return the Fourier transform of a kernel, which must be even along both axes.
+
+    The kernel is centered on the origin of a grid of ``_GRID_PIXELS``. Its transform is real, and
+    the quadrant of frequencies of at least 0 is returned, ``(97, 97)``.
+    """
     size, n = len(kernel), _GRID_PIXELS
     padded = np.zeros((n, n))
     padded[:size, :size] = kernel

@@ -33,9 +33,19 @@ _METHODS = ("auto", "fft", "direct")
 
 
 def _check_arguments(layer, method, paddings):
-    """Check the method, and the parameters of Keras layers that have only one supported value."""
+    """Raise a ParameterError if a layer has parameters that its class does not support.
+
+    Parameters
+    ----------
+    layer : `keras.layers.Layer`
+        The convolution layer.
+    method : str
+        Its parameter ``method``.
+    paddings : tuple of str
+        The values of ``padding`` that the class supports.
+    """
     if method not in _METHODS:
-        raise ParameterError("method", f"one of {_METHODS}", repr(method))
+        raise ParameterError("method", f"one of {', '.join(map(repr, _METHODS))}", repr(method))
     fixed = {
         "strides": (1, 1), "dilation_rate": (1, 1), "groups": 1, "data_format": "channels_last"
     }
@@ -266,7 +276,10 @@ def _valid(x, kernel, before, after):
     (ly, sy), (lx, sx) = _tiling(kh), _tiling(kw)
     out_y, out_x = before[0] + ny + after[0] - kh + 1, before[1] + nx + after[1] - kw + 1
     if any(isinstance(size, int) and size < 1 for size in (out_y, out_x)):
-        raise ValueError(f"images of {ny} x {nx} are smaller than the kernel of {kh} x {kw}")
+        raise ValueError(
+            f"images of {ny} x {nx} pixels are smaller than the kernel of {kh} x {kw} pixels: use "
+            "larger images or padding='same'"
+        )
     ty, tx = -(-out_y // sy), -(-out_x // sx)
     x = ops.pad(x, ((0, 0), (before[0], (ty + 1) * sy - before[0] - ny),
                     (before[1], (tx + 1) * sx - before[1] - nx), (0, 0)))
@@ -310,8 +323,28 @@ def _full(x, kernel):
 def _filter(x, kernel, length, n_in, n_out, n_tiles, *, conjugate):
     """Transform tiles along x, multiply by the transform of the kernel, and transform back.
 
-    The input is ``(k in y, ri * n_in, channel * tile)``, already transformed along y. The result is
-    ``(k in y, ri * n_out, output channel * tile)``.
+    The tiles are already transformed along y.
+
+    Parameters
+    ----------
+    x : tensor
+        The tiles, ``(k in y, ri * n_in, channel * tile)``.
+    kernel : tensor
+        The kernel, ``(kh, kw, c_in, c_out)``.
+    length : int
+        The length of the Fourier transform along x.
+    n_in, n_out : int
+        The numbers of pixels of a tile along x, before and after the filter.
+    n_tiles : int
+        The number of tiles in all images.
+    conjugate : bool
+        Whether to multiply by the complex conjugate of the kernel's transform, which correlates
+        instead of convolving.
+
+    Returns
+    -------
+    tensor
+        The filtered tiles, ``(k in y, ri * n_out, output channel * tile)``.
     """
     kh, kw, c_in, c_out = kernel.shape
     ly = _tiling(kh)[0]
@@ -350,7 +383,10 @@ def _times(matrix, x):
 
 
 def _product(a, b, *, transpose=False):
-    """Return the matrix products of a, or its transpose, with b."""
+    """Return the product of matrices a and b, or of the transpose of a and b.
+
+    Leading axes count the pairs of matrices, as for `numpy.matmul`.
+    """
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
@@ -383,7 +419,7 @@ def _cos_sin(n_frequencies, n_points, length):
 
 @lru_cache(maxsize=64)
 def _real_to_complex(length, n_in):
-    """Return the matrix ``(k * ri, n_in)`` that transforms n_in real points.
+    """Return the matrix ``(k * ri, n_in)`` of the Fourier transform of n_in real points.
 
     The points are padded with zeros to ``length``. The result has the frequencies k from 0 to half
     the length.
@@ -409,7 +445,7 @@ def _complex_to_real(length, n_out):
 
 @lru_cache(maxsize=64)
 def _complex_to_complex(length, n_in):
-    """Return the matrix ``(k * ri, ri * n_in)`` that transforms n_in complex points.
+    """Return the matrix ``(k * ri, ri * n_in)`` of the Fourier transform of n_in complex points.
 
     The points are padded with zeros to ``length``. The result has all frequencies k.
     """
@@ -428,11 +464,12 @@ def _complex_back(length, n_out):
 
 @lru_cache(maxsize=64)
 def _complex_to_factor(length, n_in, conjugate):
-    """Return the matrix that transforms n_in complex points to complex factors, as real matrices.
+    """Return the matrix that converts a kernel of n_in complex points to factors for images.
 
-    For each frequency, the result is the transform, or its complex conjugate, in the form of a real
-    2 x 2 matrix. This matrix multiplies another complex number, given by its real and imaginary
-    part. The shape is ``(k * ri of the product * ri of the other number, ri * n_in)``.
+    For each frequency, the factor is the Fourier transform of the kernel, or its complex conjugate,
+    written as a real 2 x 2 matrix. This matrix multiplies the transform of an image, which is given
+    by its real and imaginary part. The shape of the returned matrix is
+    ``(k * ri of the product * ri of the image, ri * n_in)``.
     """
     rows = _complex_to_complex(length, n_in).reshape(length, 2, -1)
     real, imaginary = rows[:, 0], -rows[:, 1] if conjugate else rows[:, 1]

@@ -39,7 +39,10 @@ class Bilinear2x(layers.Layer):
 
 
 def _doubled(values, axis):
-    """Interpolate along an axis, a quarter of a pixel before and after each pixel center."""
+    """Double the number of pixels along an axis by linear interpolation.
+
+    Each pixel gives two values, a quarter of a pixel before and after its center.
+    """
     n = ops.shape(values)[axis]
 
     def cut_axis(start, stop):
@@ -80,7 +83,7 @@ class BicubicUpsampling(layers.Layer):
     def __init__(self, factor: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if factor < 2 or factor % 2:
-            raise ParameterError("factor", "even", repr(factor), "take 2, 4, 6, ...")
+            raise ParameterError("factor", "an even number of at least 2", repr(factor))
         self.factor = factor
 
     def call(self, images: Any) -> Any:

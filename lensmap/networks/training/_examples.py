@@ -178,14 +178,18 @@ class Examples:
         shares = np.array(list(sets.values()), dtype=float)
         if len(shares) == 0 or not (np.all(shares >= 0) and shares.sum() > 0):
             raise ParameterError(
-                "sets", "each set a share of 0 or more", str(shares.tolist()), verb="give"
+                "sets",
+                "each set of fields a share of at least 0, and at least one set a positive share",
+                str(shares.tolist()),
+                verb="give",
             )
         self._shares = shares / shares.sum()
         self._n_files = [len(fields) - held_back for fields in self.sets]
         for fields, n in zip(self.sets, self._n_files, strict=True):
             if n < 1:
                 raise ValueError(
-                    f"{fields!r} has no field left to train on: {held_back} are held back"
+                    f"{fields!r} has no file left for training, because held_back={held_back} "
+                    "reserves its files for validation: add fields to the set, or hold back fewer"
                 )
         self.architecture = architecture
         self.survey = SurveyRange() if survey is None else survey
@@ -248,7 +252,12 @@ class Examples:
     def _transform(self, kappa, gamma, rng):
         """Rotate and mirror a field at random, pad it by the margin, and cut out a random part.
 
-        Returns kappa, gamma, and the pixels that are not padding, bool.
+        Returns
+        -------
+        kappa, gamma : `numpy.ndarray`
+            The convergence and the complex shear of the part, ``(ny, nx)``.
+        is_field : `numpy.ndarray`
+            False for pixels of the padding, bool, ``(ny, nx)``.
         """
         margin, stride = self.architecture.margin, self.architecture.stride
         quarter, mirrored = rng.integers(4), rng.random() < 0.5
@@ -278,7 +287,12 @@ class Examples:
     def _observe(self, kappa, gamma, is_field, pixel_scale, rng):
         """Simulate the observation of a field by a random survey.
 
-        Returns the arrays from which the inputs are computed, and the unmasked pixels, bool.
+        Returns
+        -------
+        arrays : GridArrays
+            The arrays from which the inputs of the network are computed.
+        is_unmasked : `numpy.ndarray`
+            True for pixels that are inside the survey and not masked, bool, ``(ny, nx)``.
         """
         survey, shape = self.survey, kappa.shape
         sigma_e, errors, depth = _USUAL.sigma_e, _USUAL.measurement_error, 1.0

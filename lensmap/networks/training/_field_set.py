@@ -47,7 +47,7 @@ class FieldSet:
             run = RunFolder.read(folder, schema=_SCHEMA, kind=_KIND)
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"{error}: make one with FieldSet.draw or FieldSet.from_files"
+                f"{error}: make a set of fields with FieldSet.draw or FieldSet.from_files"
             ) from None
         self.folder, self.settings = run.path, run.settings
 
@@ -176,7 +176,7 @@ class FieldSet:
         """
         paths = [Path(path) for path in paths]
         if not paths:
-            raise ValueError("paths must name at least one file, but is empty")
+            raise ValueError("paths must contain at least one file, but contains none")
         first = read(paths[0])
         settings = _pixels(first) | {"files": [path.resolve() for path in paths], "seed": None}
         with cls._run(folder, settings, take_over) as run:
@@ -184,9 +184,9 @@ class FieldSet:
                 field = first if number == 0 else read(paths[number])
                 if _pixels(field) != _pixels(first):
                     raise ValueError(
-                        "paths must be of fields with the same pixels and sources, but "
-                        f"{str(paths[number])!r} has {_pixels(field)}, and the first file "
-                        f"{_pixels(first)}"
+                        "all files in paths must have the same pixels and source redshift, but "
+                        f"{str(paths[number])!r} has {_pixels(field)}, and the first file, "
+                        f"{str(paths[0])!r}, has {_pixels(first)}"
                     )
                 _save(field, run.path / _NAME.format(number))
         return cls(folder)
@@ -255,13 +255,19 @@ def _pixels(field):
 
 
 def _missing(run, n):
-    """Return the numbers below ``n`` for which the folder of a run has no file."""
+    """Return the numbers of the files, from 0 to ``n - 1``, that are missing in a set of fields.
+
+    A ValueError is raised if an existing file does not hold fields of the shape of the set.
+    """
     shape = (len(run.settings["z_source"]), 3, *run.settings["shape"])
 
     def check(path):
         array = np.load(path, mmap_mode="r")
         if array.shape != shape or array.dtype != np.float16:
-            raise ValueError(f"{str(path)!r} holds an array of another kind")
+            raise ValueError(
+                f"{str(path)!r} must hold a float16 array of shape {shape}, but holds a "
+                f"{array.dtype} array of shape {array.shape}"
+            )
 
     return run.missing_files([_NAME], n, check)
 

@@ -257,9 +257,10 @@ class _Run:
         if shapes != [tuple(v.shape) for v in network.model.weights]:
             raise ParameterError(
                 "start",
-                f"a network with weights of the same shapes as {self.name!r} with the options "
-                f"{self.options}",
-                f"{self.start!r} ({network.model.name!r})",
+                "a network with weights of the same shapes as those of the architecture "
+                f"{self.name!r} with the options {self.options}",
+                f"{self.start!r}, whose architecture is {network.card['architecture']!r} with the "
+                f"options {network.card['options']}",
             )
         self.model.set_weights(network.model.get_weights())
 
@@ -275,8 +276,9 @@ class _Run:
             file = np.load(self._checkpoint, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise CheckpointError(
-                f"the checkpoint {str(self._checkpoint)!r} is damaged ({error}): take a new "
-                "folder, with {start} at weights.h5 of this one"
+                f"the checkpoint {str(self._checkpoint)!r} is damaged ({error}): train in a new "
+                "folder, and set {start} to the file weights.h5 of the old folder to continue from "
+                "its weights"
             ) from error
         with file:
             state = json.loads(str(file["state"]))
@@ -285,9 +287,9 @@ class _Run:
             if changed:
                 name = changed[0]
                 raise ValueError(
-                    f"{str(self.folder)!r} holds a training with another {name} "
-                    f"({stored.get(name)!r}, not {self.settings[name]!r}): take a new folder, or "
-                    "the same parameters"
+                    f"the folder {str(self.folder)!r} holds a training with the setting {name!r} "
+                    f"{stored.get(name)!r}, but the present setting is {self.settings[name]!r}: "
+                    "use a new folder, or the same parameters to resume the old training"
                 )
             for i, variable in enumerate(self._variables()):
                 variable.assign(file[f"variable_{i}"])
@@ -310,14 +312,17 @@ class _Run:
                 np.savez(file, state=json.dumps(state), **arrays)
 
     def advance(self, inputs, targets):
-        """Take one training step."""
+        """Take one training step with a batch of inputs and targets, see `Examples.draw`.
+
+        `DivergedError` is raised if the loss is not finite.
+        """
         self.is_consistent = False
         self.model.optimizer.learning_rate.assign(self._learning_rate(self.step))
         loss = float(self.model.train_on_batch(inputs, targets))
         if not np.isfinite(loss):
             raise DivergedError(
-                f"the loss is {loss} at step {self.step}: the training has diverged; take a "
-                f"smaller {{learning_rate}} than {self.rate:g} and a new folder"
+                f"the training has diverged (the loss is {loss} at step {self.step}): train in a "
+                f"new folder with a {{learning_rate}} below {self.rate:g}"
             )
         self.losses.append(loss)
         self.step += 1
@@ -330,7 +335,10 @@ class _Run:
         self.is_consistent = True
 
     def _learning_rate(self, step):
-        """Return the learning rate: it rises linearly, is constant, and decays as a cosine."""
+        """Return the learning rate of a step.
+
+        In the course of a training, it rises linearly, is constant, and decays as a cosine.
+        """
         remaining = (self.steps - step) / self.steps
         decay = 1.0
         if self.decay > 0 and remaining < self.decay:
@@ -350,7 +358,13 @@ class _Run:
                 variable.assign(value)
 
     def check(self, check):
-        """Score the model with its mean weights; write these weights and the learning curve."""
+        """Score the model with the running mean of its weights, and write weights and curve.
+
+        Parameters
+        ----------
+        check : TrainingCheck
+            The function that scores a model. Its scores are appended to the learning curve.
+        """
         self.is_consistent = False
         with self._mean_weights():
             scores = check(self.model)

@@ -78,5 +78,5 @@ def test_upsampling_is_exact_for_a_parabola():
     np.testing.assert_allclose(constant, np.ones((1, 12, 16, 1)), atol=1e-6)
     assert BicubicUpsampling.from_config(layer.get_config()).factor == 4
     assert layer.compute_output_shape((None, 5, None, 1)) == (None, 20, None, 1)
-    with pytest.raises(ValueError, match="factor must be even, not 3"):
+    with pytest.raises(ValueError, match="factor must be an even number of at least 2, not 3"):
         BicubicUpsampling(3)

@@ -284,5 +284,5 @@ def test_what_one_of_them_cannot_do_is_refused():
 def test_images_smaller_than_the_kernel_are_refused():
     layer = LargeConv2D(2, 17, method="fft")
     layer.build((None, None, None, 1))
-    with pytest.raises(ValueError, match="smaller than the kernel of 17 x 17"):
+    with pytest.raises(ValueError, match="smaller than the kernel of 17 x 17 pixels"):
         layer(np.zeros((1, 30, 16, 1)))

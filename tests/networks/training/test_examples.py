@@ -73,7 +73,7 @@ class TestFieldSet:
         np.testing.assert_allclose(gamma, drawn[0].gamma, rtol=2e-3, atol=1e-6)
         more = FieldSet.from_files(tmp_path / "set", sorted(tmp_path.glob("f*.fits"))[:1] * 2)
         assert len(more) == 2 and FieldSet.exists(tmp_path / "set")
-        with pytest.raises(ValueError, match="with the same pixels and sources, but .*f1.fits"):
+        with pytest.raises(ValueError, match="same pixels and source redshift, but .*f1.fits"):
             FieldSet.from_files(tmp_path / "other", sorted(tmp_path.glob("f*.fits")))
         with pytest.raises(ValueError, match="with other settings: z_source was"):
             FieldSet.from_files(tmp_path / "set", sorted(tmp_path.glob("f*.fits"))[1:])
@@ -184,11 +184,11 @@ class TestExamples:
     def test_held_back_fields_are_not_learned_from(self, fields):
         examples = Examples({fields: 1.0}, PAPER, held_back=3, seed=10)
         assert examples._n_files == [1]
-        with pytest.raises(ValueError, match="no field left to train on: 4 are held back"):
+        with pytest.raises(ValueError, match="no file left for training, because held_back=4"):
             Examples({fields: 1.0}, PAPER, held_back=4)
 
     def test_bad_shares(self, fields):
-        with pytest.raises(ValueError, match="sets must give each set a share"):
+        with pytest.raises(ValueError, match="sets must give each set of fields a share"):
             Examples({}, PAPER)
-        with pytest.raises(ValueError, match="sets must give each set a share"):
+        with pytest.raises(ValueError, match="sets must give each set of fields a share"):
             Examples({fields: 0.0}, PAPER)
