@@ -157,8 +157,9 @@ def run_series(
     for name in ("prepare", "draw"):
         if not callable(getattr(model, name, None)):
             raise ParameterTypeError(
-                "model", "prepare() and draw(rng), such as a HaloModelField", repr(model),
-                verb="have",
+                "model",
+                "an object with the methods prepare() and draw(rng), such as a HaloModelField",
+                repr(model),
             )
     model, seed = model.prepare(), check_count(seed, "seed")
     memory = model.estimate_memory() if hasattr(model, "estimate_memory") else None

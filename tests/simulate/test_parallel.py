@@ -47,7 +47,7 @@ def test_progress_is_reported():
 
 
 def test_a_model_can_be_drawn_from():
-    with pytest.raises(TypeError, match="model must have prepare"):
+    with pytest.raises(TypeError, match="model must be an object with the methods prepare"):
         draw_fields("x", 2)
 
 

@@ -46,7 +46,9 @@ def check_instances(values: _T | Sequence[_T], name: str, cls: type[_T]) -> tupl
     """
     items = (values,) if isinstance(values, cls) else values
     if not isinstance(items, (tuple, list)) or not all(isinstance(v, cls) for v in items):
-        raise ParameterTypeError(name, f"a sequence of {cls.__name__}", repr(values))
+        raise ParameterTypeError(
+            name, f"one {cls.__name__}, or a list or tuple of them", repr(values)
+        )
     return tuple(items)
 
 
@@ -73,14 +75,18 @@ def check_substructure(substructure: float, clusters: Sequence[NFWHalo]) -> floa
     is_number = not isinstance(substructure, bool) and isinstance(substructure, numbers.Real)
     if not is_number or not 0 <= substructure <= _MAX_SUBSTRUCTURE_FRACTION:
         raise ParameterError(
-            "substructure", f"between 0 and {_MAX_SUBSTRUCTURE_FRACTION:g}", repr(substructure)
+            "substructure",
+            f"a fraction of the mass from 0 to {_MAX_SUBSTRUCTURE_FRACTION:g}",
+            repr(substructure),
         )
     for halo in clusters:
         # Subhalos replace smooth matter out to r200c, so there must be smooth matter out to r200c.
         if substructure > 0 and halo.truncation is not None and halo.truncation < 1:
             raise ParameterError(
-                "clusters", "a truncation of at least 1 or None", str(halo.truncation),
-                "substructure extends to r200c", verb="have",
+                "clusters",
+                "truncated at 1 r200c or farther out, or not at all, if {substructure} is above 0",
+                f"at {halo.truncation:g} r200c",
+                "subhalos fill a cluster out to r200c",
             )
     return float(substructure)
 
@@ -121,9 +127,11 @@ def check_background(
     for name in ("shape", "pixel_scale", "z_source", "cosmology", "center"):
         required, given = getattr(pixels, name), getattr(background, name)
         if not _equal(required, given, pixels.pixel_scale):
-            raise ValueError(
-                f"background must have the {name} of the field, {_short(required)}, but has "
-                f"{_short(given)}"
+            raise ParameterError(
+                "background",
+                f"a HaloModelField whose {name} is that of the ClusterField, {_short(required)}",
+                _short(given),
+                "{background=True} makes one with all parameters of the ClusterField",
             )
     return background
 

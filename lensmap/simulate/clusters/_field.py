@@ -149,10 +149,13 @@ class ClusterField(Parametrized):
             if halo.ellipticity > _MAX_ELLIPTICITY:
                 raise ParameterError(
                     "clusters", f"an ellipticity of at most {_MAX_ELLIPTICITY:g}",
-                    str(halo.ellipticity), verb="have",
+                    str(halo.ellipticity), verb="each have",
                 )
             if halo.cosmology != self.clusters[0].cosmology:
-                raise ParameterError("clusters", "the same cosmology", verb="all have")
+                raise ParameterError(
+                    "clusters", "the same cosmology", remedy="make each NFWHalo with it",
+                    verb="all have",
+                )
         self.z_source = check_z_source(z_source)
         # Making this model checks the pixels and their position.
         pixels = HaloModelField(
@@ -250,9 +253,10 @@ class ClusterField(Parametrized):
         """Convert a filament to an `Arm`, which is in pixels, and check that it is not too long."""
         index = filament.cluster
         if not 0 <= index < len(self.clusters):
-            raise ValueError(
-                f"filaments must start at a cluster from 0 to {len(self.clusters) - 1}; one has "
-                f"cluster={index}"
+            raise ParameterError(
+                "filaments", "a cluster of the field", f"cluster={index}",
+                f"the clusters have the numbers from 0 to {len(self.clusters) - 1}",
+                verb="start at",
             )
         x, y = self._x[index], self._y[index]
         direction = pixel_direction(self.wcs, x, y, filament.angle)
@@ -260,8 +264,11 @@ class ClusterField(Parametrized):
         max_length = 2 * max(self.shape)
         if arm.end > max_length:
             raise ParameterError(
-                "length", f"at most twice the field, {max_length * self.pixel_scale:.4g}",
+                "filaments",
+                f"a length of at most {max_length * self.pixel_scale:.4g}, twice the longer side "
+                "of the field",
                 f"{arm.end * self.pixel_scale:.4g}",
+                verb="have",
             )
         return arm
 

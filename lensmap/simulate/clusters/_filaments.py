@@ -109,7 +109,9 @@ class Filament:
                 continue
             check_number(value, name, "a positive finite convergence", low=np.finfo(float).tiny)
         if isinstance(self.cluster, bool) or not isinstance(self.cluster, numbers.Integral):
-            raise ParameterTypeError("cluster", "the number of a cluster", repr(self.cluster))
+            raise ParameterTypeError(
+                "cluster", "the number of a cluster, counted from 0", repr(self.cluster)
+            )
 
     def arm(
         self, halo: NFWHalo, x: float, y: float, direction: float, pixel_scale: u.Quantity
@@ -149,13 +151,17 @@ class Filament:
         end, width = pixels(self.length), pixels(self.width)
         taper = width if self.taper is None else pixels(self.taper)
         if end - start < 2 * taper:
-            raise ValueError(
-                f"length must be at least start + 2 taper, {(start + 2 * taper) * pixel_scale:.4g} "
-                f"(start is {start * pixel_scale:.4g}), not {end * pixel_scale:.4g}"
+            raise ParameterError(
+                "length",
+                f"at least start + 2 taper = {(start + 2 * taper) * pixel_scale:.4g}",
+                f"{end * pixel_scale:.4g}",
+                f"this filament has a start of {start * pixel_scale:.4g} and a taper of "
+                f"{taper * pixel_scale:.4g}",
             )
         if width < 1:
             raise ParameterError(
-                "width", f"at least a pixel, {pixel_scale:.4g}", f"{width * pixel_scale:.4g}"
+                "width", f"at least the side of a pixel, {pixel_scale:.4g}",
+                f"{width * pixel_scale:.4g}",
             )
         outer = self.excess if self.outer_excess is None else self.outer_excess
         return Arm(x, y, direction, start, end, width, taper, float(self.excess), float(outer))
@@ -290,6 +296,10 @@ def _pixel_means(arm, low_x, low_y, shape):
 def _check_size(value, name, *, allow_zero):
     units = (u.rad, u.Mpc)
     if not isinstance(value, u.Quantity) or not any(map(value.unit.is_equivalent, units)):
-        raise ParameterTypeError(name, "an angle or a length with a unit", repr(value))
+        raise ParameterTypeError(
+            name, "an angle or a length with a unit, such as 6 * u.arcmin or 2 * u.Mpc",
+            repr(value),
+        )
     if not value.isscalar or not np.isfinite(value) or value < 0 or (value == 0 and not allow_zero):
-        raise ParameterError(name, "one positive finite angle or length", str(value))
+        sign = "non-negative" if allow_zero else "positive"
+        raise ParameterError(name, f"one {sign} finite angle or length", str(value))

@@ -47,28 +47,40 @@ def pixel_positions(
     ny, nx = wcs.array_shape
     if positions is None:
         if n > 1:
-            raise ParameterError("positions", f"given for {n} clusters", "None")
+            raise ParameterError(
+                "positions", f"one position for each of the {n} clusters", "None",
+                "only a single cluster is placed at the center of the field",
+            )
         x, y = np.array([(nx - 1) / 2]), np.array([(ny - 1) / 2])
     elif isinstance(positions, SkyCoord):
         x, y = (np.atleast_1d(a) for a in wcs.world_to_pixel(positions))
     elif isinstance(positions, u.Quantity) and positions.unit.is_equivalent(u.rad):
         offsets = np.atleast_2d(positions.to_value(u.deg)) / proj_plane_pixel_scales(wcs)[0]
         if offsets.ndim != 2 or offsets.shape[1] != 2:
-            raise ParameterError("positions", "the shape (n, 2)", str(positions.shape), verb="have")
+            raise ParameterError(
+                "positions", f"a SkyCoord, or offsets (x, y) of the shape ({n}, 2)",
+                f"of the shape {positions.shape}",
+            )
         x, y = offsets[:, 0] + (nx - 1) / 2, offsets[:, 1] + (ny - 1) / 2
     else:
         raise ParameterTypeError(
-            "positions", "a SkyCoord, offsets (n, 2) with the unit of an angle, or None",
+            "positions",
+            f"a SkyCoord, offsets (x, y) of the shape ({n}, 2) with the unit of an angle, or None",
             repr(positions),
         )
     if x.shape != (n,):
-        raise ParameterError("positions", f"as many as clusters, {n}", str(x.size))
+        raise ParameterError(
+            "positions", "one position for each cluster", str(x.size),
+            f"the number of clusters is {n}", verb="hold",
+        )
     outside = np.flatnonzero(~inside_field(x, y, wcs.array_shape))
     if len(outside) > 0:
         index = int(outside[0])
         raise ParameterError(
-            "positions", f"in the field of {ny} x {nx} pixels (ny, nx)",
-            remedy=f"cluster {index} is at x = {x[index]:.1f}, y = {y[index]:.1f}", verb="lie",
+            "positions", f"in the field of {nx} x {ny} pixels (x, y)",
+            remedy=f"cluster {index}, counted from 0, is at the pixel x = {x[index]:.1f}, "
+            f"y = {y[index]:.1f}",
+            verb="lie",
         )
     return x, y
 

@@ -71,7 +71,7 @@ def field_format(path: PathLike) -> Literal["fits", "hdf5"]:
     if has_suffix(path, HDF5_SUFFIXES):
         return "hdf5"
     suffixes = ", ".join(FITS_SUFFIXES + HDF5_SUFFIXES)
-    raise ParameterError("path", suffixes, repr(Path(path).name.lower()), verb="end in")
+    raise ParameterError("path", f"one of {suffixes}", repr(Path(path).name.lower()), verb="end in")
 
 
 def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
@@ -104,7 +104,9 @@ def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
     try:
         return h5py.File(path, mode)
     except OSError as error:
-        raise ValueError(f"{str(path)!r} is no HDF5 file, or it is broken") from error
+        raise ValueError(
+            f"{str(path)!r} cannot be opened as HDF5: the file has another format or is damaged"
+        ) from error
 
 
 def write_field_file(
@@ -149,14 +151,18 @@ def check_field_file(path: PathLike) -> None:
             warnings.simplefilter("always")
             names = {hdu.name.lower() for hdu in hdus}  # iterating reads every header
         if caught:
-            raise ValueError(f"{str(path)!r}: {caught[0].message}")
+            raise ValueError(
+                f"the FITS file {str(path)!r} is truncated or invalid: {caught[0].message}"
+            )
     if not names >= {"gamma1", "gamma2"}:
         raise _no_shear(path)
 
 
 def _no_shear(path):
     return ValueError(
-        f"{str(path)!r} holds no shear; LensingField.from_kappa makes that of a ConvergenceMap"
+        f"{str(path)!r} holds no shear, so LensingField.write did not make it: if it holds a "
+        "convergence map, read the map by ConvergenceMap.read and compute its shear by "
+        "LensingField.from_kappa"
     )
 
 
@@ -206,7 +212,10 @@ def _complex(real, imag):
 
 def _write_hdf5(path, kappa, gamma, halos, z_source):
     if kappa.wcs.has_distortion:
-        raise ValueError("the WCS has distortions, which lensmap's HDF5 cannot hold: write FITS")
+        raise ValueError(
+            "the WCS of the field has distortions, which lensmap cannot write to HDF5: choose a "
+            "file name that ends in .fits"
+        )
     with open_hdf5(path, "w") as file:
         file["kappa"] = kappa.data
         file["gamma1"], file["gamma2"] = gamma.real, gamma.imag
@@ -235,8 +244,10 @@ def _read_hdf5(path):
         if "gamma1" not in file or "gamma2" not in file:
             raise _no_shear(path)
         if "kappa" not in file or "wcs" not in file.attrs:
-            raise ValueError(f"{str(path)!r} is no file of a LensingField; it holds "
-                             f"{', '.join(file) or 'nothing'}")
+            raise ValueError(
+                f"{str(path)!r} lacks the dataset 'kappa' or the attribute 'wcs', so "
+                f"LensingField.write did not make it: its datasets are {', '.join(file)}"
+            )
         kappa = ConvergenceMap(
             file["kappa"][()],
             mask=file["mask"][()] if "mask" in file else None,

@@ -48,5 +48,5 @@ def flat_wcs(
     """
     center = NOWHERE if center is None else center
     if not isinstance(center, SkyCoord) or not center.isscalar:
-        raise ParameterTypeError("center", "one SkyCoord or None", repr(center))
+        raise ParameterTypeError("center", "a SkyCoord of one position, or None", repr(center))
     return tangent_wcs(center, shape, pixel_scale)

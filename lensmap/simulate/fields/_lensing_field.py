@@ -69,13 +69,22 @@ class LensingField:
         _require_map(self.kappa)
         gamma = np.asarray(self.gamma)
         if gamma.dtype.kind != "c":
-            raise ParameterTypeError("gamma", "complex, gamma1 + i gamma2", str(gamma.dtype))
+            raise ParameterTypeError(
+                "gamma", "an array of complex numbers, gamma1 + 1j * gamma2",
+                f"an array of {gamma.dtype}",
+            )
         if gamma.shape != self.kappa.shape:
-            raise ValueError(
-                f"gamma has the shape {gamma.shape}, but kappa has {self.kappa.shape} (ny, nx)"
+            raise ParameterError(
+                "gamma", f"the shape of {{kappa}}, {self.kappa.shape} (ny, nx)", str(gamma.shape),
+                verb="have",
             )
         if not np.all(np.isfinite(gamma)):
-            raise ParameterError("gamma", "finite in every pixel, masked ones included")
+            n_bad = np.count_nonzero(~np.isfinite(gamma))
+            raise ParameterError(
+                "gamma", "finite in every pixel, masked pixels included",
+                f"NaN or infinite in {n_bad} pixels",
+                "LensingField.from_kappa computes it in every pixel",
+            )
         z_source = self.z_source if self.z_source is None else check_z_source(self.z_source)
         # This is the only way for a frozen dataclass to normalize its attributes.
         for name, value in (
@@ -191,17 +200,22 @@ class LensingField:
         """
         check_celestial_wcs(wcs)
         if tuple(wcs.array_shape) != self.shape:
-            raise ValueError(
-                f"wcs has the shape {tuple(wcs.array_shape)}, but the field has {self.shape} "
-                "(ny, nx): the pixels must be the same"
+            raise ParameterError(
+                "wcs", f"the array_shape of the field, {self.shape} (ny, nx)",
+                str(tuple(wcs.array_shape)), "to_wcs moves the pixels but does not resample",
+                verb="have",
             )
         _require_squares(wcs, self.shape, "wcs")
         kappa = ConvergenceMap(self.kappa, wcs=wcs)
         ratio = float(kappa.pixel_scale / self.kappa.pixel_scale)
         if not abs(ratio - 1) < _SCALE_TOLERANCE:
-            raise ValueError(
-                f"wcs has pixels of {kappa.pixel_scale.to('arcmin'):.4g}, but the field has "
-                f"{self.kappa.pixel_scale.to('arcmin'):.4g}: they may differ by 2 percent"
+            raise ParameterError(
+                "wcs",
+                f"pixels of {self.kappa.pixel_scale.to('arcmin'):.4g}, as the field, to within "
+                f"{_SCALE_TOLERANCE:.0%}",
+                f"{kappa.pixel_scale.to('arcmin'):.4g}",
+                "to_wcs moves the pixels but does not resample",
+                verb="have",
             )
         halos = self.halos.copy()
         if len(halos) > 0:
@@ -276,19 +290,23 @@ def filled(kappa: ConvergenceMap) -> np.ndarray:
     if not kappa.mask.any():
         return kappa.data
     if kappa.mask.all():
-        raise ValueError("every pixel of kappa is masked")
+        raise ValueError("every pixel of kappa is masked: unmask at least one pixel")
     return np.where(kappa.mask, kappa.data[~kappa.mask].mean(), kappa.data)
 
 
 def _require_map(kappa):
     if not isinstance(kappa, ConvergenceMap):
-        raise ParameterTypeError("kappa", "a ConvergenceMap", type(kappa).__name__)
+        raise ParameterTypeError(
+            "kappa", "a ConvergenceMap", type(kappa).__name__,
+            "ConvergenceMap(array, wcs=wcs) makes one of an array",
+        )
 
 
 def _require_squares(wcs, shape, name):
     anisotropy = pixel_anisotropy(wcs, shape)
     if not anisotropy <= MAX_ANISOTROPY:
-        raise ValueError(
-            f"the pixels of {name} are {anisotropy:.2f} : 1, and shear needs squares: reproject "
-            "the map first"
+        raise ParameterError(
+            name, "square pixels, which the shear needs",
+            f"pixels stretched by a factor of {anisotropy:.2f}",
+            "reproject the map to square pixels first", verb="have",
         )

@@ -89,7 +89,7 @@ def read_field(
     <Quantity 0.469 arcmin>
     """
     if width is not None and pixel_scale is not None:
-        raise ParameterError("width", "given without {pixel_scale}", remedy="they are redundant")
+        raise ParameterError("width", "given without {pixel_scale}", remedy="give one of them")
     label = "the map"
     if isinstance(source, (str, os.PathLike)):
         label = repr(str(source))
@@ -101,7 +101,7 @@ def read_field(
             width = _header_width(header)
     values = np.asarray(source)
     if values.dtype.kind not in "iuf":
-        raise TypeError(f"{label} must hold real numbers, not {values.dtype}")
+        raise TypeError(f"the values of {label} must be real numbers, not {values.dtype}")
     return _flat_field(values, width, pixel_scale, center, z_source, padding, label)
 
 
@@ -144,7 +144,9 @@ def read_lenstools(
         width = _header_width(header)
     if width is None:
         raise ParameterError(
-            "width", "given", remedy=f"{str(path)!r} has no card ANGLE in its header"
+            "width", "given",
+            remedy=f"the header of {str(path)!r} has no keyword ANGLE, which would "
+            "give the side of the map in degrees",
         )
     return _flat_field(values, width, None, center, z_source, padding, repr(str(path)))
 
@@ -197,7 +199,8 @@ def read_massivenus(
             raise ParameterError(
                 "z_source",
                 "given",
-                remedy=f"the name of {str(path)!r} has no redshift, as WLconv_z2.50_0001r.fits has",
+                remedy=f"the name of {str(path)!r} holds no redshift, as "
+                "'WLconv_z2.50_0001r.fits' does",
             )
         z_source = float(match[1])
     return read_lenstools(path, width=width, center=center, z_source=z_source, padding=padding)
@@ -272,23 +275,21 @@ def _read_kappatng_hdf5(path, source_plane):
     with open_hdf5(path) as file:
         names = {name: re.fullmatch(r"z(\d+)", name) for name in file}
         planes = {int(m[1]): name for name, m in names.items() if m and "kappa" in file[name]}
-        datasets = ", ".join(f"{name}/kappa" for name in planes.values()) or "none"
+        content = "the file has " + (
+            f"the source planes {', '.join(map(str, sorted(planes)))}"
+            if planes else "no source plane, a dataset such as 'z23/kappa'"
+        )
         if source_plane is None:
             if len(planes) != 1:
                 raise ParameterError(
-                    "source_plane",
-                    f"one dataset of {str(path)!r}",
-                    remedy=f"its datasets: {datasets}",
-                    verb="select",
+                    "source_plane", f"the number of a source plane in {str(path)!r}", "None",
+                    content,
                 )
             (source_plane,) = planes
         if source_plane not in planes:
             raise ParameterError(
-                "source_plane",
-                f"a dataset of {str(path)!r}",
-                f"z{source_plane:02d}/kappa",
-                f"its datasets: {datasets}",
-                verb="select",
+                "source_plane", f"the number of a source plane in {str(path)!r}",
+                str(source_plane), content,
             )
         return file[planes[source_plane]]["kappa"][()], source_plane
 
@@ -300,13 +301,15 @@ def _read_kappatng_binary(path):
     expected = 8 + 8 * n * n
     if n < 1 or len(raw) != expected:
         raise ValueError(
-            f"{str(path)!r} is no binary map of kappaTNG, or it is truncated: {n} pixels along a "
-            f"side make {expected} bytes, but the file has {len(raw)}"
+            f"{str(path)!r} is not a binary map of kappaTNG, or it is truncated: its first number "
+            f"gives {n} pixels along a side, which take {expected} bytes, but the file has "
+            f"{len(raw)} bytes"
         )
-    if int(np.frombuffer(raw[-4:], "<i4")[0]) != n:
+    last = int(np.frombuffer(raw[-4:], "<i4")[0])
+    if last != n:
         raise ValueError(
-            f"{str(path)!r} is no binary map of kappaTNG: it begins with {n}, the pixels along a "
-            "side, but does not end with it"
+            f"{str(path)!r} is not a binary map of kappaTNG, or it is damaged: its first and last "
+            f"number must both be the pixels along a side, but are {n} and {last}"
         )
     return np.frombuffer(raw, "<f8", n * n, 4).reshape(n, n).astype(float)
 
@@ -318,15 +321,19 @@ def _read_image(path, formats=("fits", "npy")):
         try:
             return np.load(path, allow_pickle=False), None
         except (ValueError, EOFError) as error:
-            raise ValueError(f"{str(path)!r} is no NumPy array: {error}") from error
+            raise ValueError(
+                f"{str(path)!r} cannot be read as an array in NumPy's .npy format: {error}"
+            ) from error
     try:
         with fits.open(path, memmap=False) as hdus:
             hdu = next((h for h in hdus if h.is_image and h.data is not None), None)
             if hdu is None:
-                raise ValueError(f"{str(path)!r} holds no image")
+                raise ValueError(f"the FITS file {str(path)!r} holds no image, so no map")
             return hdu.data.astype(hdu.data.dtype.newbyteorder("=")), hdu.header.copy()
     except OSError as error:
-        raise ValueError(f"{str(path)!r} is no FITS file, or it is broken") from error
+        raise ValueError(
+            f"{str(path)!r} cannot be read as FITS: the file has another format or is damaged"
+        ) from error
 
 
 def _header_width(header):
@@ -338,9 +345,9 @@ def _header_width(header):
 def _celestial_field(values, wcs, center, z_source, padding, label):
     """Make a field from a map with a celestial WCS."""
     if center is not None:
-        raise ValueError(
-            f"center must be None for {label}, whose WCS has a position: LensingField.to_wcs "
-            "moves a field"
+        raise ParameterError(
+            "center", f"None for {label}, whose WCS already places it on the sky",
+            remedy="to move the field, read it without {center} and use LensingField.to_wcs",
         )
     _require_image(values, label)
     kappa = ConvergenceMap(values, wcs=wcs)
@@ -353,14 +360,15 @@ def _flat_field(values, width, pixel_scale, center, z_source, padding, label):
     if width is not None:
         if values.shape[0] != values.shape[1]:
             raise ParameterError(
-                "pixel_scale",
-                "given in place of {width}",
-                remedy=f"{label} is not square, but {values.shape} (ny, nx)",
+                "width", "left out for a map that is not square",
+                remedy=f"{label} has the shape {values.shape} (ny, nx); call read_field with "
+                "{pixel_scale} instead",
             )
         pixel_scale = check_angle(width, "width") / values.shape[0]
     if pixel_scale is None:
         raise ParameterError(
-            "pixel_scale", "given, or {width}", remedy=f"the pixel scale of {label} is unknown"
+            "pixel_scale", "given, or {width}",
+            remedy=f"{label} has no celestial WCS that would tell its pixel scale",
         )
     wcs = flat_wcs(values.shape, check_angle(pixel_scale, "pixel_scale"), center)
     _ = PixelFrame(wcs).parity  # raises an error if the field exceeds the tangent plane
@@ -370,5 +378,7 @@ def _flat_field(values, width, pixel_scale, center, z_source, padding, label):
 
 def _require_image(values, label):
     if np.ndim(values) != 2:
-        raise ValueError(f"{label} must be two-dimensional (ny, nx), not of shape "
-                         f"{np.shape(values)}")
+        raise ValueError(
+            f"{label} must be a two-dimensional image (ny, nx), not an array of the shape "
+            f"{np.shape(values)}"
+        )

@@ -47,6 +47,8 @@ __all__ = ["HaloModelField"]
 
 # The flat-sky approximation fails in larger boxes.
 _MAX_SIDE_DEG = 25.0
+# The largest |Ok0| of a cosmology that counts as flat.
+_MAX_CURVATURE = 2e-3
 
 
 class HaloModelField(Parametrized):
@@ -153,9 +155,10 @@ class HaloModelField(Parametrized):
         self.pixel_scale = check_angle(pixel_scale, "pixel_scale")
         self.cosmology = get_cosmology(cosmology)
         curvature = float(self.cosmology.Ok0)
-        if abs(curvature) > 2e-3:
+        if abs(curvature) > _MAX_CURVATURE:
             raise ParameterError(
-                "cosmology", "flat for fields", remedy=f"its curvature is {curvature:.3g}"
+                "cosmology", f"flat, with |Ok0| of at most {_MAX_CURVATURE:g}",
+                f"one with Ok0 = {curvature:.3g}",
             )
         self.padding = _between(padding, "padding", 1.0, 10.0)
         resolution_transfer(np.array([100.0, 1000.0]), resolution)  # checks it
@@ -182,8 +185,8 @@ class HaloModelField(Parametrized):
             raise ParameterError(
                 "pixel_scale",
                 "smaller for this {shape} and {padding}",
-                remedy=f"they make a box of {side:.1f} deg: more than {_MAX_SIDE_DEG:g} deg is "
-                "not flat",
+                remedy=f"the padded field is {side:.1f} deg wide, but the flat-sky approximation "
+                f"holds only up to {_MAX_SIDE_DEG:g} deg",
             )
 
     def __repr__(self):
@@ -338,7 +341,10 @@ def _check_sources(z_source):
         raise ParameterError("z_source", "at least one redshift", "an empty sequence", verb="hold")
     for z in sources:
         if not 0.02 <= farthest_source(z) <= 10:
-            raise ParameterError("z_source", "between 0.02 and 10 for fields", repr(z))
+            raise ParameterError(
+                "z_source", "between 0.02 and 10 (for a distribution, its highest redshift)",
+                repr(z),
+            )
     return sources, several
 
 
@@ -347,7 +353,9 @@ def _check_shape(shape):
     if not is_pair or not all(isinstance(n, numbers.Integral) for n in shape):
         raise ParameterTypeError("shape", "two whole numbers (ny, nx)", repr(shape))
     if min(shape) < 8 or any(n % 2 for n in shape):
-        raise ParameterError("shape", "even numbers of at least 8", str(tuple(shape)))
+        raise ParameterError(
+            "shape", "two even numbers (ny, nx) of at least 8", str(tuple(shape))
+        )
     return tuple(int(n) for n in shape)
 
 

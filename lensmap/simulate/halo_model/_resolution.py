@@ -51,15 +51,23 @@ def resolution_transfer(ell: np.ndarray, resolution: Resolution) -> np.ndarray:
         return np.ones(np.shape(ell))
     if callable(resolution):
         transfer = np.asarray(resolution(ell), dtype=float)
-        if transfer.shape != np.shape(ell) or not np.all(np.isfinite(transfer)):
+        if transfer.shape != np.shape(ell):
             raise ParameterError(
-                "resolution", "a finite number for each multipole", verb="return"
+                "resolution", "one factor for each multipole",
+                f"an array of the shape {transfer.shape} for multipoles of the shape "
+                f"{np.shape(ell)}",
+                verb="return",
+            )
+        if not np.all(np.isfinite(transfer)):
+            raise ParameterError(
+                "resolution", "a finite factor for each multipole", "NaN or infinity",
+                verb="return",
             )
         return transfer
     if resolution not in RESOLUTIONS:
         names = ", ".join(map(repr, RESOLUTIONS))
         raise ParameterError(
-            "resolution", f"None, a callable or one of {names}", repr(resolution)
+            "resolution", f"None, a function of the multipoles or one of {names}", repr(resolution)
         )
     nodes, ratio = (np.array(values, dtype=float) for values in RESOLUTIONS[resolution])
     # The ratio is constant below the first multipole of the table. Above the last one, its

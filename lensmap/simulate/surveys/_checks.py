@@ -38,12 +38,12 @@ def check_surface_density(value: u.Quantity | str, name: str) -> u.Quantity:
             value = u.Quantity(value)
         except (TypeError, ValueError):
             raise ParameterError(
-                name, "a number per solid angle such as '33 / arcmin2'", repr(value)
+                name, "a number per solid angle, such as '33 / arcmin2'", repr(value)
             ) from None
     if not isinstance(value, u.Quantity) or not value.unit.is_equivalent(u.arcmin**-2):
         raise ParameterTypeError(
             name, "a number per solid angle, such as 33 / u.arcmin**2", repr(value)
         )
     if not value.isscalar or not np.isfinite(value) or not value > 0:
-        raise ParameterError(name, "one positive finite number", str(value))
+        raise ParameterError(name, "one positive finite number per solid angle", str(value))
     return value

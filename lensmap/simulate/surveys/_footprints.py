@@ -102,9 +102,11 @@ def _check_radii(radius, slope, scale):
         ) from None
     low, high = (float(check_angle(r, "radius") / scale) for r in (smallest, largest))
     if not low <= high:
-        raise ParameterError("radius", "(smallest, largest)", f"({smallest}, {largest})")
+        raise ParameterError(
+            "radius", "a pair of angles with the smaller one first", f"({smallest}, {largest})"
+        )
     if not (np.isfinite(slope) and slope >= 0):
-        raise ParameterError("slope", "0 or positive", repr(slope))
+        raise ParameterError("slope", "a finite number of at least 0", repr(slope))
     return low, high
 
 
@@ -250,4 +252,6 @@ def random_mask(wcs: WCS, fraction: float = 0.4, rng: RNGLike = None) -> np.ndar
 
 def _check_fraction(fraction):
     if isinstance(fraction, bool) or not 0 <= fraction < 1:
-        raise ParameterError("fraction", "from 0 to below 1", repr(fraction))
+        raise ParameterError(
+            "fraction", "at least 0 and below 1, the masked part of the pixels", repr(fraction)
+        )

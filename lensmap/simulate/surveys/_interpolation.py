@@ -70,7 +70,10 @@ def as_fields(
         check_celestial_wcs(wcs)
     if field is None:
         if wcs is None:
-            raise ParameterError("wcs", "given for field=None, a null field", "None")
+            raise ParameterError(
+                "wcs", "given if {field=None}",
+                remedy="galaxies without lensing need a WCS that places them on the sky",
+            )
         return [], wcs
     if isinstance(field, ConvergenceMap):
         field = LensingField.from_kappa(field)
@@ -81,7 +84,10 @@ def as_fields(
         one.shape == fields[0].shape and same_pixels(one.wcs, fields[0].wcs, one.shape)
         for one in fields[1:]
     ):
-        raise ValueError("the fields of a sequence must have the same pixels and WCS")
+        raise ParameterError(
+            "field", "a list of fields that all have the same shape and WCS",
+            remedy="if only their WCS differ, {wcs} moves them to one",
+        )
     return fields, fields[0].wcs
 
 
@@ -91,17 +97,21 @@ def _as_list(field):
     ):
         raise ParameterTypeError(
             "field",
-            "a LensingField, a ConvergenceMap, a list of LensingField of rising z_source, or None",
+            "a LensingField, a ConvergenceMap, a list of LensingField with increasing z_source, or "
+            "None",
             type(field).__name__,
         )
     redshifts = [one.z_source for one in field]
     if not redshifts or not all(isinstance(z, float) for z in redshifts):
         raise ParameterError(
-            "field", "one redshift as the z_source of each field of a sequence", str(redshifts),
-            verb="have",
+            "field", "a list of at least one field, each with a single redshift as its z_source",
+            f"a list with the z_source {redshifts}",
         )
     if not np.all(np.diff(redshifts) > 0):
-        raise ParameterError("field", "a sequence of rising z_source", str(redshifts))
+        raise ParameterError(
+            "field", "a list of fields with strictly increasing z_source",
+            f"a list with the z_source {redshifts}",
+        )
     return list(field)
 
 

@@ -94,9 +94,9 @@ class MeasurementError:
     ) -> None:
         for name, value in (("magnitude_limit", magnitude_limit), ("m5", m5)):
             if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise ParameterTypeError(name, "a magnitude", repr(value))
+                raise ParameterTypeError(name, "a number, the magnitude", repr(value))
             if not np.isfinite(value):
-                raise ParameterError(name, "finite", repr(value))
+                raise ParameterError(name, "a finite magnitude", repr(value))
         self._function = _as_function(model, m5)
         self._sigma_e, self._limit = sigma_e, float(magnitude_limit)
         # If the function of a user is invalid, raise an error now rather than during a draw.
@@ -160,11 +160,16 @@ class MeasurementError:
         if sigma_m.shape != np.shape(magnitude):
             raise ParameterError(
                 "measurement_error", "one error per magnitude",
-                f"the shape {sigma_m.shape} for {np.shape(magnitude)}", verb="return",
+                f"an array of the shape {sigma_m.shape} for magnitudes of the shape "
+                f"{np.shape(magnitude)}",
+                verb="return",
             )
-        if not (np.all(np.isfinite(sigma_m)) and np.all(sigma_m >= 0)):
+        bad = ~(np.isfinite(sigma_m) & (sigma_m >= 0))
+        if np.any(bad):
             raise ParameterError(
-                "measurement_error", "finite errors that are not negative", verb="return"
+                "measurement_error", "finite, non-negative errors",
+                f"{sigma_m[bad][0]:g} for the magnitude {np.asarray(magnitude)[bad][0]:g}",
+                verb="return",
             )
         return sigma_m
 
@@ -202,7 +207,7 @@ def _as_function(model, m5):
     if isinstance(model, bool) or not isinstance(model, numbers.Real):
         raise ParameterTypeError("measurement_error", allowed, repr(model))
     if not (np.isfinite(model) and model >= 0):
-        raise ParameterError("measurement_error", "0 or positive and finite", repr(model))
+        raise ParameterError("measurement_error", "a finite number of at least 0", repr(model))
     return partial(_constant_error, float(model))
 
 

@@ -287,8 +287,8 @@ class MockSurvey(Parametrized):
         n = len(lon)
         if n == 0:
             raise ValueError(
-                f"there is no galaxy on the map: density is {self.density:.3g}, and the mask "
-                "leaves too little of the sky"
+                f"no galaxy was drawn on the map, at a density of {self.density:.3g}: raise the "
+                "density of the survey, enlarge the map or mask less of it"
             )
         redshift = self._redshifts(skies, n, redshift_rng)
         kappa, g = np.zeros(n), np.zeros(n, dtype=complex)
@@ -358,7 +358,10 @@ class MockSurvey(Parametrized):
 
     def _require_redshifts(self):
         if self.z_source is None:
-            raise ParameterError("z_source", "given for a sequence of fields", "None")
+            raise ParameterError(
+                "z_source", "given to the survey if {field} is a list", "None",
+                "it gives the redshifts of the galaxies",
+            )
         return self.z_source
 
     def _redshifts(self, skies, n, rng):

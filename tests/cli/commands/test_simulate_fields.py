@@ -194,13 +194,13 @@ class TestFields:
     @pytest.mark.parametrize(
         "words, message",
         [
-            (["--z-source", "-1"], "--z-source must be a positive finite redshift, not -1.0"),
-            (["--z-source", "nan"], "--z-source must be a positive finite redshift"),
+            (["--z-source", "-1"], "--z-source must be a redshift above 0 and below 100, not -1.0"),
+            (["--z-source", "nan"], "--z-source must be a redshift above 0"),
             (["--z-source", "1", "1.0"], "--z-source must name each redshift once, but 1 "),
             (["--z-source", "1", "lsst_y1"], "the name of one distribution, not '1.0 lsst"),
             (["--z-source", "all"], "choose one of 'lsst_y1', 'lsst_y10'"),
             (["--pixel-scale", "30deg"], "more than 25 deg is not flat"),
-            (["--shape", "31", "32"], "shape must be even"),
+            (["--shape", "31", "32"], "shape must be two even numbers"),
             (["--shape", "-4", "32"], "at least 8"),
             (["--cosmology", "flat"], "cosmology must be one of 'massivenus'"),
             (["--resolution", "high"], "'massivenus', not 'high'"),

@@ -197,7 +197,7 @@ class TestSurvey:
             (["-o", "mine.fits", "--field", "mine.fits"],
              "--output: 'mine.fits' is the input file of --field, which would be lost"),
             (["--field", "mine.fits"], "is not a FITS file, or the file is damaged"),
-            (["--field", "mine.h5"], "is no HDF5 file"),
+            (["--field", "mine.h5"], "cannot be opened as HDF5"),
             (["--field", "map.npy"],
              "--pixel-scale must be given, or --width: the pixel scale of 'map.npy' is unknown"),
             (["--field", "map.npy", "--width", "400deg"], "flat-sky maps are at most 25 deg wide"),

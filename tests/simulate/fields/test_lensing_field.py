@@ -114,9 +114,9 @@ def test_the_same_pixels_elsewhere():
 
 def test_other_pixels_are_refused():
     field = LensingField.from_kappa(_kappa())
-    with pytest.raises(ValueError, match=r"wcs has the shape \(30, 24\), but the field has \(24"):
+    with pytest.raises(ValueError, match=r"array_shape of the field, \(24, 30.* not \(30, 24"):
         field.to_wcs(tangent_wcs(CENTER, (30, 24), 0.5))
-    with pytest.raises(ValueError, match="pixels of 0.52 arcmin, but the field has 0.5 arcmin"):
+    with pytest.raises(ValueError, match="pixels of 0.5 arcmin, .* not 0.52 arcmin"):
         field.to_wcs(tangent_wcs(CENTER, SHAPE, 0.52))
     with pytest.raises(TypeError, match="wcs must be an astropy.wcs.WCS"):
         field.to_wcs("here")
@@ -179,7 +179,7 @@ def test_hdf5_cannot_hold_distortions(tmp_path):
     wcs.wcs.ctype = ["RA---TAN-SIP", "DEC--TAN-SIP"]
     wcs.sip = Sip(a, a, None, None, wcs.wcs.crpix)
     field = LensingField.from_kappa(ConvergenceMap(np.zeros(SHAPE), wcs=wcs))
-    with pytest.raises(ValueError, match="distortions, which lensmap's HDF5 cannot hold"):
+    with pytest.raises(ValueError, match="distortions, which lensmap cannot write to HDF5"):
         field.write(tmp_path / "a.h5")
     field.write(tmp_path / "a.fits")
     assert [path.name for path in tmp_path.iterdir()] == ["a.fits"]
@@ -214,14 +214,14 @@ def test_files_are_whole_or_not_there(tmp_path, suffix, monkeypatch):
 def test_files_of_another_kind_are_refused(tmp_path):
     kappa = _kappa()
     kappa.write(tmp_path / "kappa.fits")
-    with pytest.raises(ValueError, match="holds no shear; LensingField.from_kappa makes"):
+    with pytest.raises(ValueError, match="holds no shear, .* by LensingField.from_kappa"):
         LensingField.read(tmp_path / "kappa.fits")
     (tmp_path / "a.h5").write_text("nothing")
-    with pytest.raises(ValueError, match="is no HDF5 file, or it is broken"):
+    with pytest.raises(ValueError, match="cannot be opened as HDF5"):
         LensingField.read(tmp_path / "a.h5")
     with pytest.raises(FileNotFoundError, match="there is no file"):
         LensingField.read(tmp_path / "b.h5")
-    with pytest.raises(ValueError, match="path must end in .fits, .*, not 'a.txt'"):
+    with pytest.raises(ValueError, match="path must end in one of .fits, .*, not 'a.txt'"):
         LensingField.from_kappa(kappa).write(tmp_path / "a.txt")
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "c.h5", "w") as file:
@@ -235,15 +235,15 @@ def test_wrong_parts_are_refused():
     gamma = np.zeros(SHAPE, dtype=complex)
     with pytest.raises(TypeError, match="kappa must be a ConvergenceMap, not ndarray"):
         LensingField(kappa.data, gamma)
-    with pytest.raises(TypeError, match="gamma must be complex"):
+    with pytest.raises(TypeError, match="gamma must be an array of complex"):
         LensingField(kappa, gamma.real)
-    with pytest.raises(ValueError, match=r"gamma has the shape \(30, 24\), but kappa has \(24, 30"):
+    with pytest.raises(ValueError, match=r"gamma must have the shape of kappa, .* not \(30, 24"):
         LensingField(kappa, gamma.T)
     with pytest.raises(ValueError, match="gamma must be finite"):
         LensingField(kappa, gamma * np.nan)
-    with pytest.raises(ValueError, match="z_source must be a positive finite redshift, not -1"):
+    with pytest.raises(ValueError, match="z_source must be a redshift above 0 .*, not -1"):
         LensingField(kappa, gamma, z_source=-1)
-    with pytest.raises(TypeError, match="z_source must be a redshift"):
+    with pytest.raises(TypeError, match="z_source must be a number"):
         LensingField(kappa, gamma, z_source="1")
     with pytest.raises(ValueError, match="padding must be a number of at least 1, not 0.5"):
         LensingField.from_kappa(kappa, padding=0.5)
@@ -262,9 +262,9 @@ def test_tables_of_halos():
     np.testing.assert_allclose(field.halos["ra"].value, [10, 11])
     assert field.halos.colnames == [*HALOS.colnames, "name"]
     assert "position" in table.colnames  # the user's own table stays as it is
-    with pytest.raises(ValueError, match="it lacks redshift, m200c"):
+    with pytest.raises(ValueError, match="the table lacks redshift, m200c"):
         LensingField.from_kappa(_kappa(), halos=QTable({"ra": [1], "dec": [1]}))
-    with pytest.raises(TypeError, match="halos must be an astropy table or None, not dict"):
+    with pytest.raises(TypeError, match="halos must be an astropy Table or None, not dict"):
         LensingField.from_kappa(_kappa(), halos={})
 
 
@@ -272,10 +272,10 @@ def test_pixels_that_are_no_squares_are_refused():
     wcs = tangent_wcs(CENTER, (24, 30), 1.0)
     wide = wcs.deepcopy()
     wide.wcs.cdelt = [-2 / 60, 1 / 60]
-    with pytest.raises(ValueError, match="the pixels of kappa are 2.00 : 1, and shear needs sq"):
+    with pytest.raises(ValueError, match="kappa must have square pixels, .* factor of 2.00"):
         LensingField.from_kappa(ConvergenceMap(np.zeros((24, 30)), wcs=wide))
     field = LensingField.from_kappa(ConvergenceMap(np.zeros((24, 30)), wcs=wcs))
     skew = wcs.deepcopy()
     skew.wcs.cdelt = [-0.5 / 60, 2 / 60]  # of the same area
-    with pytest.raises(ValueError, match="the pixels of wcs are 4.00 : 1"):
+    with pytest.raises(ValueError, match="wcs must have square pixels, .* factor of 4.00"):
         field.to_wcs(skew)

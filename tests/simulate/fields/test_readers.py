@@ -64,7 +64,7 @@ def test_massivenus(tmp_path):
     assert field.gamma.dtype == np.complex64
     assert read_massivenus(path, z_source=1.0).z_source == 1.0
     other = _fits(tmp_path / "map.fits", ANGLE=3.5)
-    with pytest.raises(ValueError, match="z_source must be given: .* has no redshift, as WLconv"):
+    with pytest.raises(ValueError, match="z_source must be given: .* no redshift, as 'WLconv"):
         read_massivenus(other)
     assert read_massivenus(other, z_source=0.5).z_source == 0.5
 
@@ -74,16 +74,16 @@ def test_lenstools(tmp_path):
     _check(read_lenstools(path), KAPPA, 2.0, None)
     assert read_lenstools(path, z_source=1).z_source == 1.0
     bare = _fits(tmp_path / "bare.fits")
-    with pytest.raises(ValueError, match="width must be given: .* has no card ANGLE in its header"):
+    with pytest.raises(ValueError, match="width must be given: .* has no keyword ANGLE"):
         read_lenstools(bare)
     _check(read_lenstools(bare, width=2 * u.deg), KAPPA, 2.0, None)
     oblong = _fits(tmp_path / "oblong.fits", KAPPA[:8], ANGLE=2.0)
-    with pytest.raises(ValueError, match=r"pixel_scale must be given .* not square, but \(8, 16\)"):
+    with pytest.raises(ValueError, match=r"width must be left out .* not square: .* \(8, 16\)"):
         read_lenstools(oblong)
-    with pytest.raises(ValueError, match="must be two-dimensional"):
+    with pytest.raises(ValueError, match="must be a two-dimensional"):
         read_lenstools(_fits(tmp_path / "cube.fits", np.zeros((2, 3, 4)), ANGLE=2.0))
     (tmp_path / "text.fits").write_text("nothing")
-    with pytest.raises(ValueError, match="is no FITS file, or it is broken"):
+    with pytest.raises(ValueError, match="cannot be read as FITS"):
         read_lenstools(tmp_path / "text.fits")
     fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
     with pytest.raises(ValueError, match="holds no image"):
@@ -95,15 +95,15 @@ def test_kappatng_hdf5(tmp_path):
     _check(read_kappatng(path, source_plane=23), 23 * KAPPA, 5.0, 1.034)
     _check(read_kappatng(path, source_plane=40), 40 * KAPPA, 5.0, None)
     assert read_kappatng(path, source_plane=40, z_source=2.568).z_source == 2.568
-    with pytest.raises(ValueError, match="not z07/kappa: its datasets: z01/kappa, z23/kappa,"):
+    with pytest.raises(ValueError, match="not 7: the file has the source planes 1, 23, 40"):
         read_kappatng(path, source_plane=7)
-    with pytest.raises(ValueError, match="source_plane must select one dataset .* z40/kappa"):
+    with pytest.raises(ValueError, match="source_plane must be the number .* planes 1, 23, 40"):
         read_kappatng(path)
     _check(read_kappatng(_hdf5(tmp_path / "one.h5", (23,))), 23 * KAPPA, 5.0, 1.034)
-    with pytest.raises(ValueError, match="its datasets: none"):
+    with pytest.raises(ValueError, match="the file has no source plane"):
         read_kappatng(_hdf5(tmp_path / "none.h5", ()), source_plane=23)
     (tmp_path / "text.h5").write_text("nothing")
-    with pytest.raises(ValueError, match="is no HDF5 file"):
+    with pytest.raises(ValueError, match="cannot be opened as HDF5"):
         read_kappatng(tmp_path / "text.h5", source_plane=23)
     with pytest.raises(ValueError, match="source_plane must be at least 1, not 0"):
         read_kappatng(path, source_plane=0)
@@ -116,12 +116,12 @@ def test_kappatng_binary(tmp_path):
     _check(read_kappatng(path, source_plane=23), KAPPA, 5.0, 1.034)
     cut = tmp_path / "cut.dat"
     cut.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="or it is truncated: 16 pixels.*2056 bytes.* 1956"):
+    with pytest.raises(ValueError, match="or it is truncated: .* 16 pixels.*2056 bytes.* 1956"):
         read_kappatng(cut)
     (tmp_path / "empty.dat").write_bytes(b"")
-    with pytest.raises(ValueError, match="truncated: 0 pixels"):
+    with pytest.raises(ValueError, match="truncated: its first number gives 0 pixels"):
         read_kappatng(tmp_path / "empty.dat")
-    with pytest.raises(ValueError, match="begins with 16, .* but does not end with it"):
+    with pytest.raises(ValueError, match="first and last number .* are 16 and 17"):
         read_kappatng(_binary(tmp_path / "other.dat", after=17))
 
 
@@ -146,7 +146,7 @@ def test_a_file_with_a_place_on_the_sky_keeps_it(tmp_path):
     field = read_field(tmp_path / "a.fits", z_source=1)
     at = field.wcs.pixel_to_world(3, 4)
     assert at.separation(wcs.pixel_to_world(3, 4)) < 1e-6 * u.arcsec
-    with pytest.raises(ValueError, match="center must be None .* LensingField.to_wcs moves a"):
+    with pytest.raises(ValueError, match="center must be None .* use LensingField.to_wcs"):
         read_field(tmp_path / "a.fits", center=SkyCoord(0, 0, unit="deg"))
 
 
@@ -154,11 +154,11 @@ def test_files_with_a_place_on_the_sky_are_maps_of_square_pixels(tmp_path):
     wcs = tangent_wcs(SkyCoord(30, 40, unit="deg"), (N, N), 0.7)
     header = wcs.to_header()
     fits.PrimaryHDU(KAPPA[None], header).writeto(tmp_path / "cube.fits")
-    with pytest.raises(ValueError, match=r"cube.fits' must be two-dim.*, not of shape \(1, 16, 16"):
+    with pytest.raises(ValueError, match=r"cube.fits' must be a two-.* shape \(1, 16, 16"):
         read_field(tmp_path / "cube.fits")
     header["CDELT1"] *= 2
     fits.PrimaryHDU(KAPPA, header).writeto(tmp_path / "wide.fits")
-    with pytest.raises(ValueError, match="2.00 : 1, and shear needs squares: reproject the map"):
+    with pytest.raises(ValueError, match="a factor of 2.00: reproject the map"):
         read_field(tmp_path / "wide.fits")
 
 
@@ -172,23 +172,23 @@ def test_periodic_maps():
 def test_what_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(ValueError, match="width must be given without pixel_scale"):
         read_field(KAPPA, width="1 deg", pixel_scale="1 arcmin")
-    message = "pixel_scale must be given, or width: the pixel scale of the map"
+    message = "pixel_scale must be given, or width: the map has no celestial WCS"
     with pytest.raises(ValueError, match=message):
         read_field(KAPPA)
-    with pytest.raises(ValueError, match="the pixel scale of '.*c.fits' is unknown"):
+    with pytest.raises(ValueError, match="c.fits' has no celestial WCS"):
         read_field(_fits(tmp_path / "c.fits"))
     with pytest.raises(TypeError, match="width must be an angle with a unit"):
         read_field(KAPPA, width=2)
     with pytest.raises(TypeError, match="pixel_scale must be an angle with a unit"):
         read_field(KAPPA, pixel_scale=2)
-    with pytest.raises(ValueError, match=r"the map must be two-dimensional.*not of shape \(16,\)"):
+    with pytest.raises(ValueError, match=r"the map must be a two-dim.* of the shape \(16,\)"):
         read_field(KAPPA[0], width="1 deg")
-    with pytest.raises(TypeError, match="the map must hold real numbers, not complex128"):
+    with pytest.raises(TypeError, match="values of the map must be real numbers, not complex128"):
         read_field(KAPPA + 0j, width="1 deg")
-    with pytest.raises(TypeError, match="center must be one SkyCoord or None"):
+    with pytest.raises(TypeError, match="center must be a SkyCoord of one position, or None"):
         read_field(KAPPA, width="1 deg", center=(10, 20))
     (tmp_path / "a.npy").write_text("nothing")
-    with pytest.raises(ValueError, match="is no NumPy array"):
+    with pytest.raises(ValueError, match="cannot be read as an array in NumPy's .npy format"):
         read_field(tmp_path / "a.npy", width="1 deg")
     for read in (read_field, read_lenstools, read_massivenus, read_kappatng):
         with pytest.raises(FileNotFoundError, match="there is no file"):

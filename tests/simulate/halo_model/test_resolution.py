@@ -34,9 +34,9 @@ def test_none_and_a_function():
 @pytest.mark.parametrize(
     ("resolution", "message"),
     [
-        ("kappatng", "resolution must be None, a callable or one of 'massivenus', not 'kappatng'"),
-        (lambda ell: np.ones(3), "must return a finite number for each multipole"),
-        (lambda ell: ell * np.nan, "must return a finite number for each multipole"),
+        ("kappatng", "a function of the multipoles or one of 'massivenus', not 'kappatng'"),
+        (lambda ell: np.ones(3), "must return one factor for each multipole"),
+        (lambda ell: ell * np.nan, "must return a finite factor for each multipole"),
     ],
 )
 def test_what_is_no_resolution_says_why(resolution, message):

@@ -355,16 +355,16 @@ def test_surveys_are_values():
     [
         ({"density": 33}, TypeError, "density must be a number per solid angle.*not 33"),
         ({"density": 33 * u.arcmin}, TypeError, "density must be a number per solid angle"),
-        ({"density": "many"}, ValueError, "density must be a number per solid angle such as"),
+        ({"density": "many"}, ValueError, "density must be a number per solid angle, such as"),
         ({"density": 0 / u.arcmin**2}, ValueError, "density must be one positive finite number"),
         ({"density": -1 / u.arcmin**2}, ValueError, "density must be one positive"),
         ({"density": [1, 2] / u.arcmin**2}, ValueError, "density must be one positive"),
         ({"sigma_e": 0}, ValueError, "sigma_e must be above 0 and at most 0.49"),
         ({"sigma_e": 0.6}, ValueError, "sigma_e must be above 0 .* not 0.6"),
         ({"measurement_error": "des"}, ValueError, "measurement_error must be 'hsc'"),
-        ({"z_source": "1"}, TypeError, "z_source must be a redshift or a SourceRedshifts, not '1'"),
-        ({"magnitude_limit": None}, TypeError, "magnitude_limit must be a magnitude, not None"),
-        ({"m5": np.inf}, ValueError, "m5 must be finite"),
+        ({"z_source": "1"}, TypeError, "a number .* or a SourceRedshifts, not '1'"),
+        ({"magnitude_limit": None}, TypeError, "magnitude_limit must be a number, .* not None"),
+        ({"m5": np.inf}, ValueError, "m5 must be a finite magnitude"),
         ({"mask": 3}, TypeError, "mask"),
         ({"interpolation": "cubic"}, ValueError, "interpolation must be one of 'spline', 'bil"),
     ],
@@ -378,23 +378,23 @@ def test_bad_parameters_are_refused_at_once(changes, error, message):
 def test_bad_fields_are_refused(method):
     draw = getattr(MockSurvey(), method)
     near, far = _constant(0, 0, z_source=1), _constant(0, 0, z_source=2)
-    with pytest.raises(ValueError, match="wcs must be given for field=None, a null field"):
+    with pytest.raises(ValueError, match="wcs must be given if field=None"):
         draw(None)
     with pytest.raises(TypeError, match="field must be a LensingField, .*, not ndarray"):
         draw(np.zeros(SHAPE))
     with pytest.raises(TypeError, match="field must be a LensingField"):
         draw([near, "far"])
-    with pytest.raises(ValueError, match="field must have one redshift as the z_source of each"):
+    with pytest.raises(ValueError, match="field must be a list .* each with a single redshift"):
         draw([near, _constant(0, 0)])
-    with pytest.raises(ValueError, match="field must have one redshift"):
+    with pytest.raises(ValueError, match="field must be a list of at least one field"):
         draw([])
-    with pytest.raises(ValueError, match=r"rising z_source, not \[2.0, 1.0\]"):
+    with pytest.raises(ValueError, match=r"strictly increasing z_source, .* \[2.0, 1.0\]"):
         draw([far, near])
-    with pytest.raises(ValueError, match="the same pixels and WCS"):
+    with pytest.raises(ValueError, match="the same shape and WCS"):
         draw([near, _constant(0, 0, tangent_wcs(CENTER, SHAPE, 0.6), z_source=2)])
     with pytest.raises(ValueError, match="z_source must be given for a sequence of fields"):
         draw([near, far])
-    with pytest.raises(ValueError, match=r"wcs has the shape \(30, 30\), but the field has"):
+    with pytest.raises(ValueError, match=r"array_shape of the field, .*, not \(30, 30\)"):
         draw(near, tangent_wcs(CENTER, (30, 30), 0.5))
     with pytest.raises(TypeError, match="wcs must be an astropy.wcs.WCS, not str"):
         draw(None, "here")
@@ -404,7 +404,7 @@ def test_bad_fields_are_refused(method):
 
 def test_a_map_without_galaxies_is_an_error():
     survey = MockSurvey(mask=np.ones(SHAPE, dtype=bool))
-    with pytest.raises(ValueError, match="there is no galaxy on the map: density is 33"):
+    with pytest.raises(ValueError, match="no galaxy was drawn on the map, at a density of 33"):
         survey.observe(None, WCS, rng=1)
     assert survey.observe_grid(None, WCS, rng=1).n_used == 0
 
