@@ -299,16 +299,19 @@ def _catalog_redshifts(catalog: ShearCatalog) -> np.ndarray:
     redshift = catalog["redshift"]
     if redshift is None:
         raise ParameterError(
-            "z_source", "given", remedy="the catalog has no column redshift, and the shear of a "
+            "z_source", "given", remedy="the catalog has no column 'redshift', and the shear of a "
             "halo depends on the redshifts of the galaxies"
         )
     n_missing = np.count_nonzero(~np.isfinite(redshift))
     if n_missing == len(redshift):
-        raise ParameterError("z_source", "given", remedy="no galaxy has a redshift")
+        raise ParameterError(
+            "z_source", "given", remedy="the column 'redshift' of the catalog has no finite value"
+        )
     if n_missing:
         warn_user(
-            f"{n_missing} of {len(redshift)} galaxies have no redshift: injected halos do not "
-            "shear them",
+            f"{n_missing} of {len(redshift)} galaxies have no finite value in the column "
+            "'redshift', so injected halos do not shear them: give z_source in place of the "
+            "column, or remove these galaxies",
             CatalogWarning,
             "no_redshift",
             "redshift",

@@ -71,8 +71,8 @@ def draw_positions(
         position = _free_position(kappa, pixels, halos[placed], separations, rng)
         if position is None:
             raise ParameterError(
-                "n_halos", "smaller", str(n), f"the map has no room for {n} halos that do not "
-                f"overlap, but for {len(placed)}"
+                "n_halos", "smaller", str(n), f"only {len(placed)} halos found room on the map "
+                "without overlap; a smaller {min_separation} may help too"
             )
         halos[i] = position
         placed.append(i)

@@ -223,7 +223,7 @@ class _Trial:
     def __post_init__(self) -> None:
         if not isinstance(self.estimator, Estimator):
             raise ParameterTypeError(
-                "estimator", "an Estimator", type(self.estimator).__name__
+                "estimator", "an Estimator, such as KaiserSquires()", type(self.estimator).__name__
             )
         check_choice(self.by, "by", ("snr", "kappa"))
         self.radius = check_angle(self.radius, "radius").to(u.arcmin)
@@ -282,11 +282,14 @@ class _Trial:
     def _threshold(self, threshold: float | u.Quantity) -> float:
         """Return the threshold in units of ``by``, converted if given as a density of peaks."""
         if not isinstance(threshold, u.Quantity) or threshold.unit == u.dimensionless_unscaled:
-            return float(check_number(threshold, "threshold", "positive or a density", low=1e-300))
+            allowed = "a positive number or a density of peaks, such as 10 / u.deg**2"
+            return float(check_number(threshold, "threshold", allowed, low=1e-300))
         peaks = find_peaks(self.kappa, 0.0, by=self.by, min_separation=self.min_separation)
         highest = peaks_at_density(peaks, threshold, self.kappa)
         if len(highest) == 0:
-            raise ParameterError("threshold", "at least one peak on the map", str(threshold))
+            raise ParameterError(
+                "threshold", "a density that gives at least one peak on the map", str(threshold)
+            )
         # The mean of the lowest peak above the threshold and the highest peak below it.
         adjacent = peaks[self.by][len(highest) - 1 : len(highest) + 1]
         return float(np.mean([*adjacent, 0.0][:2]))
@@ -448,11 +451,14 @@ def _check_redshifts(z_lens: ArrayLike) -> np.ndarray:
 def _check_list(values: np.ndarray, name: str, allowed: str, low: float) -> None:
     """Check that values are one number or several rising numbers, each at least ``low``."""
     if values.ndim != 1 or len(values) == 0:
-        raise ParameterError(name, "one number or several", f"of shape {values.shape}")
+        raise ParameterError(
+            name, "a number or a one-dimensional sequence of numbers",
+            f"an array of the shape {values.shape}",
+        )
     for value in values:
         check_number(float(value), name, allowed, low=low)
     if len(values) > 1:
-        check_rising(values, name, "one number or several that rise")
+        check_rising(values, name, "one number, or several in strictly increasing order")
 
 
 def _checksum(catalog: ShearCatalog) -> int:

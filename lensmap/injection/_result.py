@@ -154,7 +154,7 @@ class HaloRecovery:
         if "injection" not in table.meta or "settings" not in table.meta["injection"]:
             raise ParameterError(
                 "path", "a file written by HaloRecovery.write or the folder of recover_halos",
-                f"{str(path)!r}, which is a table but not one of halos that were injected"
+                f"{str(path)!r}, a table that lacks the settings of an injection"
             )
         return cls(table)
 

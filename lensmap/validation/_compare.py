@@ -88,7 +88,9 @@ def compare(
     take longer than the others.
     """
     if visit is not None and not callable(visit):
-        raise ParameterTypeError("visit", "None or a callable", repr(visit))
+        raise ParameterTypeError(
+            "visit", "None or a function visit(number, observation, maps)", repr(visit)
+        )
     check_number(above, "above", "finite")
     fields = map_fields(
         estimators, setup, n_fields, seed=seed, first=first, workers=workers, progress=progress
@@ -144,13 +146,20 @@ def contrast(
         different fields for the two estimators.
     """
     if not isinstance(scores, Table):
-        raise ParameterTypeError("scores", "a table of compare", type(scores).__name__)
+        raise ParameterTypeError("scores", "a table returned by compare", type(scores).__name__)
     missing = [name for name in ("field", "estimator", *metrics) if name not in scores.colnames]
     if missing:
-        raise ValueError(f"scores has no column {', '.join(map(repr, missing))}")
+        raise ParameterError(
+            "scores", f"columns named {', '.join(map(repr, missing))}",
+            remedy="pass a table returned by compare, and {metrics} from its columns",
+            verb="have",
+        )
     both = [_rows_of(scores, name) for name in (estimator, reference)]
     if not np.array_equal(*(rows["field"] for rows in both)):
-        raise ValueError(f"{estimator!r} and {reference!r} were not scored on the same fields")
+        raise ParameterError(
+            "scores", f"rows of the same fields for {estimator!r} and {reference!r}",
+            remedy="call compare with both estimators", verb="have",
+        )
     rows = []
     for metric in metrics:
         difference = paired_difference(*(np.array(part[metric], dtype=float) for part in both))
@@ -167,6 +176,9 @@ def _rows_of(scores, name):
     rows = scores[scores["estimator"] == name]
     if len(rows) == 0:
         names = ", ".join(repr(str(other)) for other in dict.fromkeys(scores["estimator"]))
-        raise ParameterError("scores", f"rows of {name!r}", f"only of {names}", verb="have")
+        raise ParameterError(
+            "scores", f"rows of the estimator {name!r}", remedy=f"it has rows of {names}",
+            verb="have",
+        )
     rows.sort("field")
     return rows

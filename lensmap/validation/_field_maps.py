@@ -194,22 +194,23 @@ def _map_each(estimators, setup, fields):
 def _check_estimators(estimators):
     if not isinstance(estimators, Mapping):
         raise ParameterTypeError(
-            "estimators", "a dict from names to estimators", type(estimators).__name__
+            "estimators", "a dict of estimators with their names as keys",
+            type(estimators).__name__,
         )
     if not estimators:
         raise ParameterError("estimators", "at least one estimator", "an empty dict", verb="hold")
     for name, estimator in estimators.items():
         if not isinstance(name, str):
-            raise ParameterTypeError("estimators", "strings as names", repr(name), verb="have")
+            raise ParameterTypeError("estimators", "strings as keys", repr(name), verb="have")
         if name == TRUTH:
             raise ParameterError(
-                "estimators", f"names other than {TRUTH!r}", remedy="the true map has this name",
+                "estimators", f"no key {TRUTH!r}", remedy="this is the name of the true map",
                 verb="have",
             )
         if not callable(getattr(estimator, "reconstruct", None)):
             raise ParameterTypeError(
-                "estimators", "objects with reconstruct(grid)", f"{name!r}: {estimator!r}",
-                verb="have",
+                "estimators", "objects with a method reconstruct(grid)",
+                f"{estimator!r} as {name!r}", verb="hold",
             )
 
 
@@ -244,7 +245,8 @@ def timed_map(
     seconds = time.perf_counter() - start
     if getattr(kappa, "shape", None) != grid.shape:
         raise ValueError(
-            f"the estimator {name!r} must return a map of the grid's shape {grid.shape} (ny, nx), "
-            f"not {kappa!r}"
+            f"reconstruct of the estimator {name!r} must return a map of the shape of the grid, "
+            f"{grid.shape} (ny, nx), not a {type(kappa).__name__} of the shape "
+            f"{getattr(kappa, 'shape', None)}"
         )
     return kappa, seconds

@@ -61,7 +61,9 @@ class GivenFields:
             raise ParameterError("paths", "at least one file", verb="name")
         missing = [path for path in paths if not path.is_file()]
         if missing:
-            raise FileNotFoundError(f"paths: there is no file {str(missing[0])!r}")
+            raise FileNotFoundError(
+                f"there is no file {str(missing[0])!r}, which is one of 'paths'"
+            )
         check_z_source(self.z_source)
         object.__setattr__(self, "paths", paths)
         object.__setattr__(self, "cosmology", get_cosmology(self.cosmology))
@@ -144,14 +146,18 @@ class GivenFields:
         key = seed_sequence(rng).spawn_key
         number = key[0] if key else int(as_generator(rng).integers(len(self)))
         if number >= len(self):
-            raise ValueError(f"there is no field number {number}: paths names {len(self)} files")
+            raise ValueError(
+                f"field number {number} needs {number + 1} files, but 'paths' names only "
+                f"{len(self)}: give more files or ask for fewer fields"
+            )
         lensing = self.read(Path(self.paths[number]))
         if lensing.shape != self.shape or not np.isclose(
             lensing.kappa.pixel_scale.to_value(u.arcmin), self.pixel_scale.to_value(u.arcmin)
         ):
             raise ValueError(
-                f"{str(self.paths[number])!r} has {lensing.shape} pixels of "
-                f"{lensing.kappa.pixel_scale.to(u.arcmin):.4g}, the first file {self.shape} of "
-                f"{self.pixel_scale:.4g}: all maps must have the same pixels"
+                f"all maps must have the same pixels, but that in {str(self.paths[number])!r} has "
+                f"the shape {lensing.shape} (ny, nx) and pixels of "
+                f"{lensing.kappa.pixel_scale.to(u.arcmin):.4g}, and that in "
+                f"{str(self.paths[0])!r} has {self.shape} and {self.pixel_scale:.4g}"
             )
         return lensing

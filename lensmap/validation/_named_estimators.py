@@ -62,7 +62,10 @@ def named_estimators(
     for name in names:
         label = _label(name)
         if label in estimators:
-            raise ParameterError("names", "different", f"twice {label!r}")
+            raise ParameterError(
+                "names", "different from each other", f"{label!r} twice",
+                "a class in a Python file is named without the path" if ".py:" in name else None,
+            )
         estimators[label] = _with_errors(make_estimator(name, tune=wait))
     tuner = Tuner(setup, n_tuning, seed=seed, workers=workers, progress=progress)
     return {label: tuner(one) if label in untuned else one for label, one in estimators.items()}

@@ -146,7 +146,7 @@ class ValidationSetup:
             raise ParameterTypeError("survey", "a MockSurvey", repr(self.survey))
         check_number(self.mask_fraction, "mask_fraction", "from 0 to below 1", low=0, high=0.99)
         if not isinstance(self.null, bool):
-            raise ParameterTypeError("null", "a bool", repr(self.null))
+            raise ParameterTypeError("null", "True or False", repr(self.null))
 
     @staticmethod
     def available_presets() -> list[str]:
@@ -285,8 +285,11 @@ def _check_sky(sky):
     missing = [name for name in needed if not hasattr(sky, name)]
     if missing:
         raise ParameterTypeError(
-            "sky", "a HaloModelField, GivenFields or an object like these", repr(sky),
-            f"it has no {', '.join(missing)}",
+            "sky", "a HaloModelField, GivenFields or an object with the same attributes", repr(sky),
+            f"this object lacks {', '.join(missing)}",
         )
     if not isinstance(sky.z_source, SourceRedshifts) and np.ndim(sky.z_source) > 0:
-        raise ParameterError("sky", "one z_source", repr(sky.z_source), verb="have")
+        raise ParameterError(
+            "sky", "a model with a single z_source, a redshift or a distribution",
+            f"one with z_source={sky.z_source!r}",
+        )

@@ -65,10 +65,12 @@ def _as_table(scores):
     if not isinstance(scores, Table):
         scores = list(scores)
         if not all(isinstance(score, Mapping) for score in scores):
-            raise ParameterTypeError("scores", "a table of compare, or a dict for each field")
+            raise ParameterTypeError(
+                "scores", "a table returned by compare, or a sequence of dicts, one for each field"
+            )
         scores = QTable(scores) if scores else QTable()
     if len(scores) == 0:
-        raise ParameterError("scores", "at least one row", verb="have")
+        raise ParameterError("scores", "at least one row", "none", verb="have")
     return scores
 
 

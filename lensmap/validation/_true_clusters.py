@@ -74,8 +74,10 @@ def true_clusters(
     Cha et al. 2025, sec. 3.4.
     """
     if not isinstance(min_mass, u.Quantity) or not min_mass.unit.is_equivalent(u.solMass):
-        raise ParameterTypeError("min_mass", "a mass with a unit", repr(min_mass))
-    check_number(min_mass.to_value(u.solMass), "min_mass", "0 or more", low=0)
+        raise ParameterTypeError(
+            "min_mass", "a mass with a unit, such as 1e14 * u.solMass", repr(min_mass)
+        )
+    check_number(min_mass.to_value(u.solMass), "min_mass", "0 or more solar masses", low=0)
     peaks = find_peaks(truth, 0.0, by="kappa", min_separation=min_separation)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MapWarning)

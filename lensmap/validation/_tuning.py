@@ -96,7 +96,9 @@ def tune_linear(
     check_count(n_fields, "n_fields", minimum=1)
     smoothings = u.Quantity(smoothings).to(u.arcmin)
     if smoothings.ndim != 1 or len(smoothings) == 0 or not np.all(smoothings > 0):
-        raise ParameterError("smoothings", "one or more positive angles", str(smoothings))
+        raise ParameterError(
+            "smoothings", "a one-dimensional array of positive angles", str(smoothings)
+        )
     setup = setup.replace(null=False)
     observations = list(
         draw_fields(
@@ -242,7 +244,10 @@ class Tuner:
             )
         given = [name for name in _given_parameters(estimator) if name in tuned]
         if given:
-            raise ParameterError(given[0], "left out of a tuned estimator")
+            raise ParameterError(
+                given[0], f"left out of a {type(estimator).__name__} that is tuned",
+                remedy="tuning finds its value; leave out ':tuned' to choose the value yourself",
+            )
         return estimator
 
     def __call__(self, estimator: Estimator) -> Estimator:

@@ -62,7 +62,7 @@ class ValidationPlan:
         for name in ("n_null", "n_masked", "n_coma", "n_more"):
             check_count(getattr(self, name), name)
         if 0 < self.n_coma < _MIN_COMA:
-            raise ParameterError("n_coma", f"0, or at least {_MIN_COMA}", str(self.n_coma))
+            raise ParameterError("n_coma", f"0 (none), or at least {_MIN_COMA}", str(self.n_coma))
 
 
 def validate(
@@ -134,7 +134,10 @@ def validate(
         raise ParameterTypeError("setup", "a ValidationSetup", type(setup).__name__)
     shared = [name for name in more if name in estimators]
     if shared:
-        raise ParameterError("more", "other names than estimators", repr(shared[0]), verb="have")
+        raise ParameterError(
+            "more", "no key that {estimators} has too", remedy=f"both have {shared[0]!r}",
+            verb="have",
+        )
     ny, nx = setup.sky.shape
     check_memory(
         (_BYTES_PER_PIXEL + _BYTES_PER_MAP_PIXEL * len(estimators)) * ny * nx,

@@ -82,5 +82,5 @@ def test_nothing_and_files(tmp_path):
     with pytest.raises(FileNotFoundError):
         HaloRecovery.read(tmp_path / "nothing.ecsv")
     Table({"a": [1]}).write(path, overwrite=True)
-    with pytest.raises(ValueError, match="not one of halos that were injected"):
+    with pytest.raises(ValueError, match="lacks the settings of an injection"):
         HaloRecovery.read(path)

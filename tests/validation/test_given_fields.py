@@ -41,7 +41,7 @@ def test_a_series_is_the_files_in_order(paths):
 
 def test_too_few_or_other_files(paths, tmp_path):
     setup = ValidationSetup(sky=GivenFields(paths, read, z_source=1.0))
-    with pytest.raises(ValueError, match="no field number 3: paths names 3 files"):
+    with pytest.raises(ValueError, match="field number 3 needs 4 files, but 'paths' names only 3"):
         list(draw_fields(setup, 4, workers=1))
     np.save(paths[1], np.zeros((10, 64)))
     with pytest.raises(ValueError, match="all maps must have the same pixels"):
@@ -50,7 +50,7 @@ def test_too_few_or_other_files(paths, tmp_path):
         GivenFields([], z_source=1.0)
     with pytest.raises(FileNotFoundError, match="there is no file"):
         GivenFields([tmp_path / "none.fits"], z_source=1.0)
-    with pytest.raises(ValueError, match="z_source must be a positive finite redshift"):
+    with pytest.raises(ValueError, match="z_source must be a redshift above 0"):
         GivenFields(paths, read, z_source=-1.0)
     with pytest.raises(TypeError, match="sky must be a HaloModelField, GivenFields or an object"):
         ValidationSetup(sky=paths)

@@ -68,10 +68,10 @@ def test_files_of_the_user(tmp_path):
     ("names", "message"),
     [
         (["glimpse"], "estimator must be one of ks, wiener, .*ks150, .*, not 'glimpse'"),
-        (["ks150", "ks150"], "names must be different, not twice 'ks150'"),
+        (["ks150", "ks150"], "names must be different from each other, not 'ks150' twice"),
         (["nowhere.py:A"], "estimator must name a Python file that exists"),
         (["ks:tuned", "cnn:tuned"], "KaiserSquires or WienerFilter, not CNNReconstructor"),
-        (["ks:tuned(smoothing=2arcmin)"], "smoothing must be left out of a tuned estimator"),
+        (["ks:tuned(smoothing=2arcmin)"], "smoothing must be left out of a KaiserSquires"),
     ],
 )
 def test_bad_names_are_found_before_tuning(names, message, monkeypatch):

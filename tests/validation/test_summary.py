@@ -76,5 +76,5 @@ def test_null_fields():
 def test_what_cannot_be_summarized():
     with pytest.raises(ValueError, match="at least one row"):
         summarize_scores([])
-    with pytest.raises(TypeError, match="a table of compare, or a dict for each field"):
+    with pytest.raises(TypeError, match="a table returned by compare, or a sequence of dicts"):
         summarize_scores([1.0, 2.0])

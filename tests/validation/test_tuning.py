@@ -72,5 +72,5 @@ def test_bad_arguments_say_what_is_wrong():
         tune_linear("cha2025")
     with pytest.raises(ValueError, match="n_fields must be at least 1"):
         tune_linear(SETUP, 0)
-    with pytest.raises(ValueError, match="smoothings must be one or more positive angles"):
+    with pytest.raises(ValueError, match="a one-dimensional array of positive angles"):
         tune_linear(SETUP, 1, smoothings=[-1, 1] * u.arcmin)

@@ -212,7 +212,7 @@ def test_a_linear_estimator_of_the_user_is_the_reference(quick, tmp_path):
     ("change", "error", "message"),
     [
         ({"setup": 3}, TypeError, "setup must be a ValidationSetup"),
-        ({"more": {"ks": 1}}, ValueError, "more must have other names than estimators, not 'ks'"),
+        ({"more": {"ks": 1}}, ValueError, "no key that estimators has too: both have 'ks'"),
         ({"seed": 4}, ValueError, "a validation with other settings: seed was 3 and is now 4"),
         ({"estimators": {}}, ValueError, "with other settings: estimators.ks was"),
     ],
@@ -233,7 +233,7 @@ def test_another_schema_is_refused(folder, tmp_path):
 
 
 def test_bad_plans():
-    with pytest.raises(ValueError, match="n_coma must be 0, or at least 4, not 3"):
+    with pytest.raises(ValueError, match="n_coma must be 0 .none., or at least 4, not 3"):
         ValidationPlan(n_coma=3)
     with pytest.raises(ValueError, match="n_fields"):
         ValidationPlan(n_fields=0)

@@ -197,7 +197,10 @@ def excess_significance(
         If there are fewer than four fields.
     """
     if len(profiles) < _MIN_FIELDS:
-        raise ValueError(f"the scatter needs at least four fields, not {len(profiles)}")
+        raise ValueError(
+            f"the scatter between the mocks of Coma needs at least {_MIN_FIELDS} mocks, not "
+            f"{len(profiles)}: measure more of them (n_coma)"
+        )
     kappa = np.array(profiles)
     excess = kappa - np.nanmean(kappa, axis=-1, keepdims=True)
     snr = np.empty_like(excess)

@@ -77,8 +77,10 @@ def _columns_of_keys(table: QTable, keys: Sequence[str]) -> dict[str, str]:
         columns |= dict(zip([key for key in keys if is_text[key] is kind], names, strict=False))
     missing = [key for key in keys if key not in columns]
     if missing:
-        raise ValueError(f"a table may have two keys of text and two of numbers: no column is "
-                         f"left for {missing[0]!r}")
+        raise ValueError(
+            "the table of a measure may have at most two key columns of text and two of numbers: "
+            f"leave out the key {missing[0]!r}"
+        )
     return columns
 
 

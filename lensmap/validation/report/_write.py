@@ -59,11 +59,14 @@ def write_report(
 
     check_picture("report.png")
     if not results.n_fields["fields"]:
-        raise ValueError(f"{str(results.records.folder)!r} holds no measured field yet")
+        raise ValueError(
+            f"the folder {str(results.records.folder)!r} holds no measured field yet: run validate "
+            "first"
+        )
     folder = Path(results.records.folder if folder is None else folder)
     path = folder / "report.html"
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{str(path)!r} exists; overwrite=True replaces the report")
+        raise FileExistsError(f"the report {str(path)!r} exists; overwrite=True replaces it")
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     styles = styles_of([*results.names, *results.more_names])

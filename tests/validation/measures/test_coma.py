@@ -66,5 +66,5 @@ def test_masses(records):
 
 
 def test_few_skies(records):
-    with pytest.raises(ValueError, match="at least four fields, not 3"):
+    with pytest.raises(ValueError, match="at least 4 mocks, not 3"):
         excess_significance(arrays(records, "sharp")[0][:3], ComaSky())
