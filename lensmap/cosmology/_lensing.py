@@ -54,8 +54,9 @@ def lensing_efficiency(
     cosmology = get_cosmology(cosmology, structure=False)
     z_source = check_z_source(z_source)
     z_lens = np.asarray(z_lens, dtype=float)
-    if not np.all(np.isfinite(z_lens)) or np.any(z_lens < 0):
-        raise ParameterError("z_lens", "finite and not negative", str(z_lens))
+    invalid = ~np.isfinite(z_lens) | (z_lens < 0)
+    if np.any(invalid):
+        raise ParameterError("z_lens", "finite and at least 0", str(z_lens[invalid][0]))
     if isinstance(z_source, SourceRedshifts):
         # The redshift distribution is linear between its tabulated points. Finer nodes resolve
         # the distance ratio, which has a kink at the redshift of the lens.
@@ -156,14 +157,16 @@ def sigma_crit(
     """
     flrw = get_cosmology(cosmology, structure=False)
     z = np.asarray(z_lens, dtype=float)
-    if not np.all(np.isfinite(z)) or np.any(z <= 0):
-        raise ParameterError("z_lens", "positive and finite", str(z_lens))
+    invalid = ~np.isfinite(z) | (z <= 0)
+    if np.any(invalid):
+        raise ParameterError("z_lens", "positive and finite", str(z[invalid][0]))
     if z.size == 0:
         return np.zeros(z.shape) * u.solMass / u.Mpc**2
     efficiency = lensing_efficiency(z, z_source, flrw)
-    if np.any(np.asarray(efficiency) <= 0):
+    unlensed = np.asarray(efficiency) <= 0
+    if np.any(unlensed):
         raise ParameterError(
-            "z_lens", "lower than {z_source}", str(z_lens), f"{{z_source}} is {z_source}"
+            "z_lens", "lower than {z_source}", str(z[unlensed][0]), f"{{z_source}} is {z_source}"
         )
     distance = flrw.angular_diameter_distance(z)
     value = constants.c**2 / (4 * np.pi * constants.G * distance * efficiency)

@@ -120,7 +120,8 @@ def get_cosmology(cosmology: CosmologyLike = None, *, structure: bool = True) ->
         return MASSIVENUS if name == "massivenus" else getattr(astropy_cosmology, name)
     if not isinstance(cosmology, FLRW):
         raise ParameterTypeError(
-            "cosmology", "an astropy cosmology or a name", type(cosmology).__name__
+            "cosmology", "an astropy cosmology, the name of one such as 'Planck18', or None",
+            type(cosmology).__name__,
         )
     if not structure:
         return cosmology
@@ -129,9 +130,10 @@ def get_cosmology(cosmology: CosmologyLike = None, *, structure: bool = True) ->
         if value is None:
             raise ParameterError(
                 "cosmology",
-                f"{name} in its meta, such as FlatLambdaCDM(..., meta={{'sigma8': 0.81, "
+                f"{name!r} in its meta, such as FlatLambdaCDM(..., meta={{'sigma8': 0.81, "
                 "'n': 0.965})",
-                remedy=f"its meta has {', '.join(cosmology.meta) or 'no entries'}",
+                remedy=f"its meta has only {', '.join(map(repr, cosmology.meta))}"
+                if cosmology.meta else "its meta is empty",
                 verb="have",
             )
         if not low < float(value) < high:
@@ -140,7 +142,8 @@ def get_cosmology(cosmology: CosmologyLike = None, *, structure: bool = True) ->
             )
     if not cosmology.Ob0:
         raise ParameterError(
-            "cosmology", "a baryon density", remedy="give Ob0=, such as 0.048", verb="have"
+            "cosmology", "a baryon density", remedy="make it with Ob0=, such as Ob0=0.048",
+            verb="have",
         )
     return cosmology
 
@@ -168,7 +171,8 @@ def cosmology_key(cosmology: FLRW) -> CosmologyKey:
     if type(cosmology).__name__.removeprefix("Flat") not in ("LambdaCDM", "wCDM", "w0waCDM"):
         raise ParameterError(
             "cosmology",
-            "a LambdaCDM, wCDM or w0waCDM (flat or not) for the growth of structure",
+            "an astropy LambdaCDM, wCDM or w0waCDM (flat or not), for which lensmap knows the "
+            "growth of structure",
             type(cosmology).__name__,
         )
     return CosmologyKey(

@@ -100,8 +100,11 @@ def nonlinear_power(
     """
     table = _power_table(cosmology_key(get_cosmology(cosmology)))
     k, z = np.broadcast_arrays(np.asarray(k, dtype=float), np.asarray(z, dtype=float))
-    if np.any(~np.isfinite(z) | (z < 0) | (z > _MAX_REDSHIFT)):
-        raise ParameterError("z", f"between 0 and {_MAX_REDSHIFT:g}", str(z))
+    invalid = ~np.isfinite(z) | (z < 0) | (z > _MAX_REDSHIFT)
+    if np.any(invalid):
+        raise ParameterError(
+            "z", f"a redshift between 0 and {_MAX_REDSHIFT:g}", str(z[invalid][0])
+        )
     return table(k, z)
 
 
@@ -246,8 +249,9 @@ def convergence_power(
     flrw = get_cosmology(cosmology)
     z_source = check_z_source(z_source)
     ell = np.asarray(ell, dtype=float)
-    if not np.all(np.isfinite(ell)) or np.any(ell <= 0):
-        raise ParameterError("ell", "positive and finite", str(ell))
+    invalid = ~np.isfinite(ell) | (ell <= 0)
+    if np.any(invalid):
+        raise ParameterError("ell", "positive and finite", str(ell[invalid][0]))
     z, distance, weight, step = _line_of_sight(z_source, flrw)
     flat = ell.ravel()
     total = np.zeros(flat.shape)
@@ -278,7 +282,10 @@ def _line_of_sight(
     """
     highest = farthest_source(z_source)
     if highest > _MAX_REDSHIFT:
-        raise ParameterError("z_source", f"at most {_MAX_REDSHIFT:g}", f"{highest:g}")
+        raise ParameterError(
+            "z_source", f"at most {_MAX_REDSHIFT:g} (for a distribution, its highest redshift)",
+            f"{highest:g}",
+        )
     x, w = np.polynomial.legendre.leggauss(_N_NODES)
     # Nodes in redshift, with d chi = c / H(z) dz.
     z, dz = highest * (x + 1) / 2, highest * w / 2

@@ -71,13 +71,17 @@ class SourceRedshifts:
         z, pdf = np.array(z, dtype=float), np.array(pdf, dtype=float)
         if z.ndim != 1 or z.shape != pdf.shape or len(z) < 2:
             raise ValueError(
-                "z and pdf must be two one-dimensional arrays of the same length of at least "
-                f"2, not of shapes {z.shape} and {pdf.shape}"
+                "'z' and 'pdf' must be one-dimensional arrays of the same length, at least 2, not "
+                f"arrays of the shapes {z.shape} and {pdf.shape}"
             )
         if not (np.all(np.isfinite(z)) and np.all(np.diff(z) > 0) and z[0] >= 0):
-            raise ParameterError("z", "rising, finite and not negative", str(z))
+            raise ParameterError(
+                "z", "finite, non-negative and strictly increasing", _abbreviated(z)
+            )
         if not np.all(np.isfinite(pdf)) or pdf.min() < 0 or pdf.max() == 0:
-            raise ParameterError("pdf", "finite, not negative, and positive somewhere", str(pdf))
+            raise ParameterError(
+                "pdf", "finite, non-negative and not 0 everywhere", _abbreviated(pdf)
+            )
         self.z = z
         self.pdf = pdf / np.trapezoid(pdf, z)
         self.z.flags.writeable = self.pdf.flags.writeable = False
@@ -206,8 +210,11 @@ class SourceRedshifts:
             If a fraction is not between 0 and 1.
         """
         fraction = np.asarray(fraction, dtype=float)
-        if np.any((fraction < 0) | (fraction > 1)) or not np.all(np.isfinite(fraction)):
-            raise ParameterError("fraction", "between 0 and 1", repr(fraction))
+        invalid = ~((fraction >= 0) & (fraction <= 1))
+        if np.any(invalid):
+            raise ParameterError(
+                "fraction", "a fraction of the sources between 0 and 1", str(fraction[invalid][0])
+            )
         i = np.clip(np.searchsorted(self._cumulative, fraction, side="right") - 1,
                     0, len(self.z) - 2)
         # The pdf is linear between two points, so its integral is quadratic. This form of the root
@@ -238,6 +245,11 @@ class SourceRedshifts:
         return np.asarray(self.quantile(as_generator(rng).random(size)))
 
 
+def _abbreviated(values):
+    """Return an array as text of one line, with only the outer values of a long array."""
+    return np.array2string(values, threshold=8, max_line_width=np.inf)
+
+
 def check_z_source(z_source: RedshiftLike) -> RedshiftLike:
     """Check a source redshift or a redshift distribution.
 
@@ -261,9 +273,11 @@ def check_z_source(z_source: RedshiftLike) -> RedshiftLike:
     if isinstance(z_source, SourceRedshifts):
         return z_source
     if isinstance(z_source, bool) or not isinstance(z_source, numbers.Real):
-        raise ParameterTypeError("z_source", "a redshift or a SourceRedshifts", repr(z_source))
+        raise ParameterTypeError(
+            "z_source", "a number (the redshift) or a SourceRedshifts", repr(z_source)
+        )
     if not (np.isfinite(z_source) and 0 < z_source < 100):
-        raise ParameterError("z_source", "a positive finite redshift", repr(z_source))
+        raise ParameterError("z_source", "a redshift above 0 and below 100", repr(z_source))
     return float(z_source)
 
 

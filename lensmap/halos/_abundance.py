@@ -45,7 +45,7 @@ def _flat_masses(mass: u.Quantity, name: str = "m200c") -> np.ndarray:
 def _check_redshift(z: float) -> float:
     z = float(z)
     if not (np.isfinite(z) and z >= 0):
-        raise ParameterError("z", "finite and not negative", str(z))
+        raise ParameterError("z", "a finite redshift of at least 0", str(z))
     return z
 
 
@@ -174,8 +174,12 @@ def concentration(
             masses * colossus.h, "200c", _check_redshift(z), model=model, range_return=True,
             range_warning=False,
         )
-    if not np.all(np.isfinite(values) & (values > 0)):
-        raise ValueError(f"the model {model!r} has no concentration for some m200c at z={z}")
+    undefined = ~(np.isfinite(values) & (values > 0))
+    if np.any(undefined):
+        raise ValueError(
+            f"the concentration model {model!r} is not defined for m200c = "
+            f"{masses[undefined][0]:.3g} solar masses at z = {z}: choose another model or mass"
+        )
     return np.asarray(values).reshape(np.shape(m200c))
 
 
@@ -220,12 +224,15 @@ def convert_mass(
     """
     masses = _flat_masses(mass, "mass")
     c = np.ravel(np.broadcast_to(np.asarray(c, dtype=float), np.shape(mass)))
-    if not np.all(np.isfinite(c) & (c > 0)):
-        raise ParameterError("c", "positive and finite", str(c))
+    invalid = ~(np.isfinite(c) & (c > 0))
+    if np.any(invalid):
+        raise ParameterError("c", "a positive finite concentration", str(c[invalid][0]))
     for name, mdef in (("mdef_in", mdef_in), ("mdef_out", mdef_out)):
         if not (mdef == "vir" or (isinstance(mdef, str) and mdef[:-1].isdigit()
                                   and mdef[-1] in "cm")):
-            raise ParameterError(name, "such as '200c', '500c', '200m' or 'vir'", repr(mdef))
+            raise ParameterError(
+                name, "a mass definition such as '200c', '500c', '200m' or 'vir'", repr(mdef)
+            )
     from colossus.halo.mass_defs import changeMassDefinition
 
     with colossus_cosmology(cosmology) as colossus:
@@ -284,7 +291,9 @@ def halo_counts(
     """
     low, high = map(float, z_range)
     if not 0 <= low < high:
-        raise ParameterError("z_range", "increasing and at least 0", str(z_range))
+        raise ParameterError(
+            "z_range", "two redshifts (lowest, highest), increasing and at least 0", str(z_range)
+        )
     if not isinstance(area, u.Quantity) or not area.unit.is_equivalent(u.sr) or not area > 0:
         raise ParameterError(
             "area", "a positive solid angle such as 10 * u.deg**2", repr(area)

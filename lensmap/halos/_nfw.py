@@ -124,7 +124,8 @@ class NFWHalo:
             if name == "truncation" and value is None:
                 continue
             if np.ndim(number) != 0 or not (np.isfinite(number) and number > 0):
-                raise ParameterError(name, "one positive finite number", str(value))
+                or_none = ", or None" if name == "truncation" else ""
+                raise ParameterError(name, f"one positive finite number{or_none}", str(value))
         angle = self.angle
         if not (isinstance(angle, u.Quantity) and angle.isscalar and np.isfinite(angle)
                 and angle.unit.is_equivalent(u.rad)):
@@ -178,8 +179,10 @@ class NFWHalo:
 
     def _positive_x(self, radius: u.Quantity) -> np.ndarray:
         x = self._x(radius)
-        if not np.all(np.isfinite(x)) or np.any(np.asarray(x) <= 0):
-            raise ParameterError("radius", "positive and finite")
+        invalid = ~(np.isfinite(x) & (np.asarray(x) > 0))
+        if np.any(invalid):
+            found = np.ravel(radius)[np.ravel(invalid)][0]
+            raise ParameterError("radius", "positive and finite", str(found))
         return x
 
     # --- surface density --------------------------------------------------------------------

@@ -122,7 +122,7 @@ def check_halos(halos: Table | None) -> QTable:
     if halos is None:
         return halo_table()
     if not isinstance(halos, Table):
-        raise ParameterTypeError("halos", "an astropy table or None", type(halos).__name__)
+        raise ParameterTypeError("halos", "an astropy Table or None", type(halos).__name__)
     halos = QTable(halos)
     if isinstance(halos.columns.get("position"), SkyCoord):
         sky = halos["position"].icrs
@@ -131,7 +131,8 @@ def check_halos(halos: Table | None) -> QTable:
     missing = [name for name in _UNITS if name not in halos.colnames]
     if missing:
         raise ParameterError(
-            "halos", f"the columns {', '.join(_UNITS)}", remedy=f"it lacks {', '.join(missing)}",
+            "halos", f"the columns {', '.join(_UNITS)}",
+            remedy=f"the table lacks {', '.join(missing)}; halo_table makes a complete one",
             verb="have",
         )
     for name, unit in _UNITS.items():
@@ -151,7 +152,7 @@ def _with_unit(column: ArrayLike, name: str, unit: u.Unit | None) -> np.ndarray 
     except u.UnitsError:
         raise ParameterError(
             "halos", f"a unit such as {unit} in the column {name!r}",
-            repr(str(getattr(column, "unit", None))), verb="have",
+            repr(str(column.unit)) if has_unit else None, verb="have",
         ) from None
 
 
@@ -195,18 +196,20 @@ def halos_from_table(table: Table, cosmology: CosmologyLike = None) -> list[NFWH
         If a column is missing, or a value is out of range.
     """
     if not isinstance(table, Table):
-        raise ParameterTypeError("halos", "a table", type(table).__name__)
+        raise ParameterTypeError("halos", "an astropy Table", type(table).__name__)
     for name in ("m200c", "redshift"):
         if name not in table.colnames:
             raise ParameterError(
-                "halos", f"a column {name!r}", remedy=f"it has {', '.join(table.colnames)}",
+                "halos", f"a column {name!r}",
+                remedy=f"the columns of the table are {', '.join(table.colnames)}",
                 verb="have",
             )
     unit = getattr(table["m200c"], "unit", None) or u.solMass
     masses = u.Quantity(np.asarray(table["m200c"], dtype=float), unit).to(u.solMass)
     if not np.all(np.isfinite(masses) & (masses >= 0)):
         raise ParameterError(
-            "halos", "masses m200c of 0 or more", f"{masses.min():g}", verb="have"
+            "halos", "finite values of 0 or more in the column 'm200c'", f"{masses.min():g}",
+            verb="have",
         )
     return [
         None if mass == 0 else NFWHalo(

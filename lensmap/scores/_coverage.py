@@ -12,7 +12,13 @@ from scipy import ndimage
 from lensmap.scores._errors import jackknife, ratio_of_sums
 from lensmap.scores._pixels import check_mask, unmasked_values
 from lensmap.typing import AngleLike
-from lensmap.utils import ParameterError, check_angle, set_formats
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    check_angle,
+    check_rising,
+    set_formats,
+)
 
 __all__ = ["coverage", "coverage_in_bins", "distance_to_mask", "inside", "pool_coverage"]
 
@@ -40,7 +46,10 @@ def inside(truth: np.ndarray, prediction: np.ndarray, half_width: np.ndarray) ->
         If a half-width is negative.
     """
     if half_width.min() < 0:
-        raise ValueError(f"half_width must not be negative; its minimum is {half_width.min():.3g}")
+        raise ParameterError(
+            "half_width", "non-negative in every unmasked pixel",
+            f"as low as {half_width.min():.3g}",
+        )
     return np.abs(truth - prediction) <= half_width
 
 
@@ -127,8 +136,17 @@ def coverage_in_bins(
         excluded, truth=truth, prediction=prediction, half_width=_plane(half_width, truth)
     )
     quantity = quantity[~excluded]
-    if quantity.shape != t.shape or np.isnan(quantity).any():
-        raise ValueError("by must be known in every unmasked pixel, but has NaN")
+    if quantity.shape != t.shape:
+        raise ParameterError(
+            "mask", "True wherever one of the maps is masked", remedy="with {by}, the masks of "
+            "masked arrays must be part of {mask}"
+        )
+    if np.isnan(quantity).any():
+        raise ParameterError(
+            "by", "a number in every unmasked pixel",
+            f"NaN in {np.count_nonzero(np.isnan(quantity))} of {quantity.size}",
+            "mask these pixels",
+        )
     covered, error = inside(t, p, width), p - t
     rows = []
     for low, high in zip(edges[:-1], edges[1:], strict=True):
@@ -179,7 +197,11 @@ def pool_coverage(tables: Iterable[Table]) -> QTable:
         and all(np.array_equal(table[name], pooled[name]) for name in ("bin_low", "bin_high"))
         for table in tables
     ):
-        raise ValueError("the tables must have the same bins")
+        raise ParameterError(
+            "tables", "the same bins", remedy="give the same {bins} to coverage_in_bins for all "
+            "fields",
+            verb="all have",
+        )
     n = np.array([table["n"] for table in tables], dtype=float)
     pooled["n"] = n.sum(axis=0).astype(int)
     for name in ("coverage", "half_width", "bias", "rms"):
@@ -229,7 +251,7 @@ def distance_to_mask(mask: ArrayLike, pixel_scale: AngleLike, edges: bool = True
     """
     mask = check_mask(mask, np.shape(mask))
     if mask.ndim != 2:
-        raise ValueError(f"mask must be two-dimensional (ny, nx), not of shape {mask.shape}")
+        raise ValueError(f"mask must be two-dimensional (ny, nx), not of the shape {mask.shape}")
     scale = check_angle(pixel_scale, "pixel_scale").to(u.arcmin)
     if not edges:
         if not mask.any():
@@ -247,19 +269,25 @@ def _plane(half_width, truth):
 def _bins(by, edges, truth):
     """Return the quantity to bin by and the bin edges as plain arrays, and their common unit."""
     if edges is None:
-        raise ValueError("bins must be given with by")
+        raise ParameterError("bins", "given if {by} is given", "None")
     unit = by.unit if isinstance(by, u.Quantity) else None
     if (unit is None) == isinstance(edges, u.Quantity):
-        raise TypeError("by and bins must both have a unit, or neither")
+        raise ParameterTypeError(
+            "bins", "a Quantity if {by} is one" if unit is not None else
+            "numbers without a unit if {by} has no unit",
+            f"a Quantity in {edges.unit}" if unit is None else "numbers without a unit",
+        )
     if unit is not None:
         if not edges.unit.is_equivalent(unit):
             raise ParameterError(
-                "bins", f"in the unit of the values of {{by}}, {unit}", str(edges.unit)
+                "bins", f"in a unit that can be converted to that of {{by}}, {unit}",
+                str(edges.unit),
             )
         unit, by, edges = edges.unit, by.to_value(edges.unit), edges.value
     by, edges = np.asarray(by, dtype=float), np.asarray(edges, dtype=float)
     if by.shape != np.shape(truth):
-        raise ValueError(f"by has the shape {by.shape}, but truth has {np.shape(truth)} (ny, nx)")
-    if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
-        raise ValueError("bins must be at least two rising numbers")
+        raise ParameterError(
+            "by", f"the shape of {{truth}}, {np.shape(truth)} (ny, nx)", str(by.shape), verb="have"
+        )
+    check_rising(edges, "bins", "at least two edges in strictly increasing order")
     return by, edges, unit

@@ -108,8 +108,9 @@ def jackknife(statistic: Callable[..., float], *values: ArrayLike) -> tuple[floa
     arrays = [np.asarray(rows, dtype=float) for rows in values]
     lengths = {len(rows) if rows.ndim else 0 for rows in arrays}
     if len(lengths) != 1 or 0 in lengths:
-        raise ValueError(
-            f"values must have the same number of rows, at least one, not {sorted(lengths)}"
+        raise ParameterError(
+            "values", "arrays with the same number of rows (a row for each field), at least one",
+            f"arrays with {' and '.join(map(str, sorted(lengths)))} rows",
         )
     n = lengths.pop()
     estimate = float(statistic(*arrays))
@@ -151,7 +152,10 @@ def paired_difference(a: ArrayLike, b: ArrayLike) -> PairedDifference:
     """
     one, other = _field_scores(a, "a"), _field_scores(b, "b")
     if len(one) != len(other):
-        raise ValueError(f"a and b must be of the same fields, not {len(one)} and {len(other)}")
+        raise ValueError(
+            "'a' and 'b' must hold scores of the same fields, so their lengths must be equal, not "
+            f"{len(one)} and {len(other)}"
+        )
     good = np.isfinite(one) & np.isfinite(other)
     one, other = one[good], other[good]
     difference, error = mean_and_error(one - other)
@@ -219,7 +223,8 @@ def _field_scores(values, name):
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or len(values) == 0:
         raise ParameterError(
-            name, "one number for each field, at least one", f"an array of shape {values.shape}",
+            name, "one number for each field, and at least one",
+            f"an array of the shape {values.shape}",
             verb="hold",
         )
     return values

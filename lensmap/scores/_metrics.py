@@ -160,8 +160,9 @@ def weighted_loss(
 def _loss(truth, prediction, exponent):
     largest = truth.max()
     if largest <= 0 and np.any(truth != 0):
-        raise ValueError(
-            f"the weight of the loss needs a positive truth; its maximum is {largest:.3g}"
+        raise ParameterError(
+            "truth", "positive in at least one unmasked pixel", f"at most {largest:.3g}",
+            "the weight of the loss is relative to the maximum of {truth}",
         )
     weight = focal_weights(truth, exponent)
     return float(np.mean(weight * (prediction - truth) ** 2)) * _PAPER_PIXELS
@@ -338,7 +339,7 @@ def tls_slope_of_r(r: ArrayLike) -> float | np.ndarray:
     """
     r = np.asarray(r, dtype=float)
     if np.any(np.abs(r) > 1 + 1e-12):
-        raise ParameterError("r", "from -1 to 1", str(r))
+        raise ParameterError("r", "a correlation coefficient from -1 to 1", str(r))
     square = np.clip(r, -1, 1) ** 2
     slope = np.where(r >= 0, np.tan(np.arctan2(2 * square, 1 - square) / 2), np.nan)
     return slope if slope.ndim else float(slope)
@@ -426,5 +427,7 @@ def _widths(half_widths):
         half_widths = {68: half_widths, 95: _N_SIGMA_OF_95 * np.asanyarray(half_widths)}
     unknown = [percent for percent in half_widths if percent not in _WIDTHS]
     if unknown:
-        raise ValueError(f"half_widths must be of 68 and 95 per cent, not of {unknown}")
+        raise ParameterError(
+            "half_widths", "only the keys 68 and 95 (per cent)", str(unknown), verb="have"
+        )
     return {_WIDTHS[percent]: width for percent, width in half_widths.items()}

@@ -37,21 +37,21 @@ def unmasked_values(mask: ArrayLike | None, **planes: ArrayLike) -> list[np.ndar
     shape = arrays[first].shape
     for name, array in arrays.items():
         if array.shape != shape:
-            raise ValueError(
-                f"{name} has the shape {array.shape}, but {first} has {shape} (ny, nx)"
+            raise ParameterError(
+                name, f"the shape of {{{first}}}, {shape} (ny, nx)", str(array.shape), verb="have"
             )
     excluded = check_mask(mask, shape)
     for plane in planes.values():
         excluded = excluded | np.ma.getmaskarray(np.asanyarray(plane))
     if excluded.all():
-        raise ValueError("every pixel is masked: no pixel is left to score")
+        raise ValueError("every pixel is masked, so no pixel is left to score: unmask at least one")
     values = {name: array[~excluded] for name, array in arrays.items()}
     for name, array in values.items():
         n_bad = np.count_nonzero(~np.isfinite(array))
         if n_bad:
-            raise ValueError(
-                f"{name} is not finite in {n_bad} of {array.size} unmasked pixels: give a mask of "
-                "these pixels"
+            raise ParameterError(
+                name, "finite in every unmasked pixel",
+                f"NaN or infinite in {n_bad} of {array.size}", "set {mask=True} in these pixels",
             )
     return list(values.values())
 
@@ -82,9 +82,13 @@ def check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray:
         return np.zeros(shape, dtype=bool)
     mask = np.asarray(mask)
     if mask.dtype != bool:
-        raise ParameterTypeError("mask", "boolean, True = excluded", str(mask.dtype))
+        raise ParameterTypeError(
+            "mask", "a boolean array, True = excluded", f"an array of {mask.dtype}"
+        )
     if mask.shape != tuple(shape):
-        raise ValueError(f"mask has the shape {mask.shape}, but the maps have {shape} (ny, nx)")
+        raise ParameterError(
+            "mask", f"the shape of the maps, {shape} (ny, nx)", str(mask.shape), verb="have"
+        )
     return mask
 
 
@@ -94,8 +98,11 @@ def _as_plane(plane, name):
     except (TypeError, ValueError):
         raise ParameterTypeError(
             name, "an array of numbers (ny, nx)", type(plane).__name__,
-            "for a ConvergenceMap, give its data",
+            "pass the attribute data of a ConvergenceMap",
         ) from None
     if array.ndim != 2 or array.size == 0:
-        raise ParameterError(name, "a map (ny, nx)", f"an array of shape {array.shape}")
+        raise ParameterError(
+            name, "a two-dimensional map (ny, nx) with at least one pixel",
+            f"an array of the shape {array.shape}",
+        )
     return array

@@ -36,10 +36,10 @@ def test_an_astropy_cosmology_goes_in_and_comes_out(cosmology):
     ("cosmology", "error", "message"),
     [
         ("Planck81", ValueError, "cosmology must be one of 'massivenus', 'Planck13'"),
-        (0.3, TypeError, "cosmology must be an astropy cosmology or a name, not float"),
-        (FlatLambdaCDM(70, 0.3, Ob0=0.05), ValueError, "must have sigma8 in its meta"),
-        (FlatLambdaCDM(70, 0.3, Ob0=0.05, meta={"sigma8": 0.8}), ValueError, "its meta has sigma8"),
-        (FlatLambdaCDM(70, 0.3, meta=META), ValueError, "give Ob0="),
+        (0.3, TypeError, "cosmology must be an astropy cosmology, .*, not float"),
+        (FlatLambdaCDM(70, 0.3, Ob0=0.05), ValueError, "must have 'sigma8' in its meta"),
+        (FlatLambdaCDM(70, 0.3, Ob0=0.05, meta={"sigma8": 0.8}), ValueError, "has only 'sigma8'"),
+        (FlatLambdaCDM(70, 0.3, meta=META), ValueError, "make it with Ob0="),
         (
             FlatLambdaCDM(70, 0.3, Ob0=0.05, meta={"sigma8": 8, "n": 0.96}),
             ValueError,
@@ -54,7 +54,7 @@ def test_what_cannot_be_used_says_why(cosmology, error, message):
 
 def test_dark_energy_of_another_kind_is_refused():
     other = wpwaCDM(70, 0.3, 0.7, Ob0=0.05, meta=META)
-    with pytest.raises(ValueError, match="must be a LambdaCDM, wCDM or w0waCDM"):
+    with pytest.raises(ValueError, match="must be an astropy LambdaCDM, wCDM or w0waCDM"):
         cosmology_key(other)
 
 

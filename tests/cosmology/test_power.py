@@ -88,7 +88,7 @@ def test_a_narrow_distribution_is_a_plane_and_a_wide_one_is_in_between():
 def test_bad_arguments_say_why():
     with pytest.raises(ValueError, match="ell must be positive and finite"):
         convergence_power([0.0, 100.0], 1.0)
-    with pytest.raises(ValueError, match="z must be between 0 and 12"):
+    with pytest.raises(ValueError, match="z must be a redshift between 0 and 12"):
         nonlinear_power(1.0, -0.5)
     with pytest.raises(ValueError, match="z_source must be at most 12"):
         convergence_power(100.0, 20.0)

@@ -39,13 +39,13 @@ def test_a_gap_holds_no_sources():
 @pytest.mark.parametrize(
     ("z", "pdf", "message"),
     [
-        ([0.5], [1.0], "of the same length of at least 2"),
-        ([0.5, 1.0], [1.0, 1.0, 1.0], "not of shapes"),
-        ([1.0, 0.5], [1.0, 1.0], "z must be rising"),
-        ([-0.1, 0.5], [1.0, 1.0], "not negative"),
-        ([0.1, np.inf], [1.0, 1.0], "rising, finite"),
-        ([0.1, 0.5], [1.0, -1.0], "pdf must be finite, not negative"),
-        ([0.1, 0.5], [0.0, 0.0], "positive somewhere"),
+        ([0.5], [1.0], "of the same length, at least 2"),
+        ([0.5, 1.0], [1.0, 1.0, 1.0], "of the shapes"),
+        ([1.0, 0.5], [1.0, 1.0], "z must be finite, non-negative and strictly increasing"),
+        ([-0.1, 0.5], [1.0, 1.0], "non-negative"),
+        ([0.1, np.inf], [1.0, 1.0], "strictly increasing"),
+        ([0.1, 0.5], [1.0, -1.0], "pdf must be finite, non-negative"),
+        ([0.1, 0.5], [0.0, 0.0], "not 0 everywhere"),
     ],
 )
 def test_what_is_no_distribution_says_why(z, pdf, message):
@@ -59,7 +59,7 @@ def test_bad_parameters_say_why():
     with pytest.raises(ValueError, match="choose one of 'lsst_y1', 'lsst_y10'"):
         SourceRedshifts.preset("euclid")
     assert SourceRedshifts.available_presets() == ["lsst_y1", "lsst_y10"]
-    with pytest.raises(ValueError, match="fraction must be between 0 and 1"):
+    with pytest.raises(ValueError, match="fraction must be a .* between 0 and 1"):
         SourceRedshifts.preset("lsst_y1").quantile(1.5)
 
 
@@ -67,8 +67,8 @@ def test_a_source_redshift_is_a_positive_number_or_a_distribution():
     sources = SourceRedshifts.preset("lsst_y1")
     assert check_z_source(sources) is sources and check_z_source(1) == 1.0
     for value in (-1.0, 0.0, np.nan, 1e3):
-        with pytest.raises(ValueError, match="z_source must be a positive finite redshift"):
+        with pytest.raises(ValueError, match="z_source must be a redshift above 0 and below 100"):
             check_z_source(value)
     for value in ("1", True, None, [1.0]):
-        with pytest.raises(TypeError, match="z_source must be a redshift or a SourceRedshifts"):
+        with pytest.raises(TypeError, match="z_source must be a number .* or a SourceRedshifts"):
             check_z_source(value)

@@ -46,9 +46,9 @@ def test_a_jackknife_that_is_not_known():
 
     estimate, error = jackknife(only_with_all, [1.0, 2.0, 3.0])
     assert estimate == 6 and np.isnan(error)
-    with pytest.raises(ValueError, match=r"the same number of rows, .* not \[2, 3\]"):
+    with pytest.raises(ValueError, match=r"the same number of rows .* with 2 and 3 rows"):
         jackknife(np.mean, [1.0, 2.0], [1.0, 2.0, 3.0])
-    with pytest.raises(ValueError, match=r"at least one, not \[0\]"):
+    with pytest.raises(ValueError, match=r"at least one, not arrays with 0 rows"):
         jackknife(np.mean, [])
 
 
@@ -80,7 +80,7 @@ def test_too_little_to_compare():
     assert same.difference == 0 and np.isnan(same.significance)
     assert np.isnan(paired_difference([1.0, 2.0], [0.0, 1.0]).mean_ratio)
     assert paired_difference([np.nan], [1.0]).n_fields == 0
-    with pytest.raises(ValueError, match="of the same fields, not 1 and 2"):
+    with pytest.raises(ValueError, match="of the same fields, .* not 1 and 2"):
         paired_difference([1.0], [1.0, 2.0])
     with pytest.raises(ValueError, match="a must hold one number for each field"):
         paired_difference([], [])
