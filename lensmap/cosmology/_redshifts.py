@@ -37,9 +37,9 @@ class SourceRedshifts:
     Parameters
     ----------
     z : array_like
-        Redshifts, ``(n,)``, increasing and not negative; at least two.
+        Redshifts, ``(n,)``, non-negative and strictly increasing; at least two.
     pdf : array_like
-        The density of sources per unit redshift at ``z``, ``(n,)``, not negative, in any
+        The density of sources per unit redshift at ``z``, ``(n,)``, non-negative, in any
         normalization.
     name : str or None
         A name that identifies the distribution in stored settings; None leaves it unnamed.

@@ -125,10 +125,10 @@ def recover_halos(
     estimator : `~lensmap.estimators.Estimator`
         The estimator that reconstructs the maps.
     m200c : `~astropy.units.Quantity`
-        The halo masses M200c, one or several in rising order; 0 injects no halo.
+        The halo masses M200c, one or several in increasing order; 0 injects no halo.
     z_lens : float or array_like
-        The halo redshifts, one or several in rising order. All combinations of mass and redshift
-        are injected equally often.
+        The halo redshifts, one or several in increasing order. All combinations of mass and
+        redshift are injected equally often.
     z_source : float, `~lensmap.SourceRedshifts` or None
         The redshift of the galaxies, or their redshift distribution, as for `inject_halos`. If
         None, the column ``redshift`` of the catalog.
@@ -449,7 +449,7 @@ def _check_redshifts(z_lens: ArrayLike) -> np.ndarray:
 
 
 def _check_list(values: np.ndarray, name: str, allowed: str, low: float) -> None:
-    """Check that values are one number or several rising numbers, each at least ``low``."""
+    """Check that an array holds one number, or several in increasing order, of at least ``low``."""
     if values.ndim != 1 or len(values) == 0:
         raise ParameterError(
             name, "a number or a one-dimensional sequence of numbers",

@@ -173,7 +173,7 @@ def pixel_means(
 
 
 def _integrated(lens, dx, dy, n):
-    """Return the means over pixels by Gaussian quadrature with n x n points."""
+    """Return kappa and gamma, averaged over the pixels at offsets (dx, dy) by n x n points each."""
     nodes, weights = _RULES[n]
     step_y, step_x = np.meshgrid(nodes / 2, nodes / 2, indexing="ij")
     weight = np.outer(weights, weights).ravel() / 4

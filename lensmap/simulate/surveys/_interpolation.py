@@ -160,7 +160,7 @@ def lensing_at(
 
 
 def _redshift_weights(fields, redshift):
-    """Yield, for each field, the weights in the linear interpolation to the source redshifts."""
+    """Yield each field's weights ``(n,)`` in the linear interpolation to n source redshifts."""
     nodes = [0.0, *(field.z_source for field in fields)]
     for i in range(1, len(nodes)):
         yield np.interp(redshift, nodes, np.eye(len(nodes))[i])

@@ -138,7 +138,7 @@ def score_table(records: Records, part: str) -> QTable:
 
 
 def _with_slow(records):
-    """Return the scores of the slow estimators and of all other estimators on the same fields."""
+    """Return the table of the scores of all estimators on the fields that slow ones map."""
     rows = score_rows(records, "more")
     numbers = {row["field"] for row in rows}
     others = [row for row in score_rows(records, "fields") if row["field"] in numbers]

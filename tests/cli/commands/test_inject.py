@@ -120,7 +120,7 @@ def test_wiener_expects_the_matter_before_the_galaxies(run):
         (["-o", "nowhere/halos.ecsv"], "'nowhere' does not exist"),
         (["-o", "shear.ecsv", "--plot", "shear.fits"], "is the catalog, which would be lost"),
         (["--plot", "halos.doc"], "--plot must end in one of"),
-        (["--halos", "500"], "no room for 500 halos"),
+        (["--halos", "500"], "found room on the map without overlap"),
         (["--z-lens", "2"], "--z-lens must be lower than --z-source, not 2"),
         (["--mass", "2e14", "1e14"], "--mass must be"),
         (["--method", "wiener", "--smoothing", "1arcmin"], "--smoothing does not apply to"),
@@ -135,7 +135,7 @@ def test_errors_are_one_line(run, tmp_path, words, message):
 def test_a_table_of_something_else(run, tmp_path):
     demo_table().write(tmp_path / "halos.ecsv")
     code, _, err = run("-n", 1)
-    assert code == 1 and "not one of halos that were injected" in err
+    assert code == 1 and "lacks the settings of an injection" in err
 
 
 def test_redshifts_of_galaxies_are_needed(run, capsys):

@@ -199,7 +199,7 @@ class TestFields:
             (["--z-source", "1", "1.0"], "--z-source must name each redshift once, but 1 "),
             (["--z-source", "1", "lsst_y1"], "the name of one distribution, not '1.0 lsst"),
             (["--z-source", "all"], "choose one of 'lsst_y1', 'lsst_y10'"),
-            (["--pixel-scale", "30deg"], "more than 25 deg is not flat"),
+            (["--pixel-scale", "30deg"], "holds only up to 25 deg"),
             (["--shape", "31", "32"], "shape must be two even numbers"),
             (["--shape", "-4", "32"], "at least 8"),
             (["--cosmology", "flat"], "cosmology must be one of 'massivenus'"),
