@@ -392,7 +392,7 @@ def test_bad_fields_are_refused(method):
         draw([far, near])
     with pytest.raises(ValueError, match="the same shape and WCS"):
         draw([near, _constant(0, 0, tangent_wcs(CENTER, SHAPE, 0.6), z_source=2)])
-    with pytest.raises(ValueError, match="z_source must be given for a sequence of fields"):
+    with pytest.raises(ValueError, match="z_source must be given to the survey if field is a list"):
         draw([near, far])
     with pytest.raises(ValueError, match=r"array_shape of the field, .*, not \(30, 30\)"):
         draw(near, tangent_wcs(CENTER, (30, 30), 0.5))
