@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -140,7 +140,7 @@ def check_halos(halos: Table | None) -> QTable:
     return halos[[*_UNITS, *(name for name in halos.colnames if name not in _UNITS)]]
 
 
-def _with_unit(column: ArrayLike, name: str, unit: u.Unit | None) -> np.ndarray | u.Quantity:
+def _with_unit(column: Any, name: str, unit: u.Unit | None) -> np.ndarray | u.Quantity:
     """Convert a column to a unit; angles without a unit are taken to be in degrees."""
     has_unit = getattr(column, "unit", None) is not None
     if unit is None:

@@ -68,10 +68,10 @@ def add_arguments(parser):
                         help="the table of injected halos and their peaks to write")
     group = parser.add_argument_group("halo options")
     group.add_argument("--mass", dest="m200c", type=float, nargs="+", required=True, metavar="M",
-                       help="the M200c of the halos in solar masses, one or several in rising "
+                       help="the M200c of the halos in solar masses, one or several in increasing "
                             "order")
     group.add_argument("--z-lens", type=positive, nargs="+", required=True,
-                       metavar="Z", help="the redshifts of the halos, one or several in rising "
+                       metavar="Z", help="the redshifts of the halos, one or several in increasing "
                                          "order")
     group.add_argument("--z-source", type=source_redshift, metavar="Z|NAME",
                        help="the redshift of the galaxies, or the name of their redshift "
