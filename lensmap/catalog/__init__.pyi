@@ -7,7 +7,10 @@ from ._shear_catalog import ShearCatalog
 # For other packages of lensmap; not public.
 from ._convention import convention_name as convention_name, convention_signs as convention_signs
 from ._conversion import as_shear_catalog as as_shear_catalog
-from ._tables import declared_meta as declared_meta, read_table as read_table
+from ._needed import needed_columns as needed_columns
+from ._tables import declared_meta as declared_meta
+from ._values import column_values as column_values
+from .files import open_table as open_table, read_table as read_table
 
 __all__ = [
     "COLUMN_PRESETS",

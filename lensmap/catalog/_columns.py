@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lensmap.catalog._convention import Convention, convention_signs
-from lensmap.utils import ParameterError, ParameterTypeError, match_name
+from lensmap.catalog._needed import column_and_element
+from lensmap.utils import ParameterError, ParameterTypeError, list_names, match_name
 
 __all__ = [
     "REQUIRED", "OPTIONAL", "COLUMN_PRESETS", "ColumnPreset", "check_extra", "find_columns",
@@ -187,9 +188,10 @@ def find_columns(
         The table's column names.
     columns : str, dict or None
         The name of a preset in `COLUMN_PRESETS`, or a dict from lensmap's names to the table's
-        names. If a dict lacks some of the required columns, or if None, the missing names come
-        from the preset whose required columns the table has. Case is ignored in the names of a
-        preset, unless the table has names that differ only by case.
+        names; ``"g[0]"`` names the first element of a vector column. If a dict lacks some of the
+        required columns, or if None, the missing names come from the preset whose required columns
+        the table has. Case is ignored in the names of a preset, unless the table has names that
+        differ only by case.
 
     Returns
     -------
@@ -282,9 +284,10 @@ def check_extra(extra_columns: str | Iterable[str], names: Sequence[str]) -> tup
     if isinstance(extra_columns, str):
         extra_columns = (extra_columns,)
     for name in extra_columns:
-        if name not in names:
+        if column_and_element(name, names)[0] is None:
             raise ValueError(
-                f"extra_columns: there is no column {name!r}; the catalog has {', '.join(names)}"
+                f"extra_columns: there is no column {name!r}; the catalog has "
+                f"{list_names(names, quoted=False)}"
             )
         if name.lower() in REQUIRED + OPTIONAL:
             raise ValueError(
@@ -341,10 +344,10 @@ def _check_given(names: Sequence[str], given: Mapping[str, str]) -> dict[str, st
                 "columns", "only columns of lensmap", repr(ours),
                 f"those are {', '.join(allowed)}", verb="name",
             )
-        if theirs not in names:
+        if column_and_element(theirs, names)[0] is None:
             raise ParameterError(
                 "columns", "columns of the catalog", f"{theirs!r} (for {ours!r})",
-                f"the catalog has {', '.join(names)}", verb="name",
+                f"the catalog has {list_names(names, quoted=False)}", verb="name",
             )
     return dict(given)
 
@@ -356,8 +359,9 @@ def _require(mapping: Mapping[str, str], names: Sequence[str], owner: str) -> No
             "columns",
             ", ".join(missing),
             remedy=f"{owner} lacks {', '.join(missing)}: no column of a known name was found among "
-            f"{', '.join(names) or 'no columns at all'}; "
-            "give {columns={'ra': ..., 'dec': ..., 'e1': ..., 'e2': ...}}",
+            f"{list_names(names, quoted=False) or 'no columns at all'}; "
+            "give {columns={'ra': ..., 'dec': ..., 'e1': ..., 'e2': ...}}, in which 'g[0]' names "
+            "the first element of a vector column g",
             verb="name",
         )
 

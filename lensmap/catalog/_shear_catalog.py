@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,11 @@ from lensmap.catalog._convention import (
     response_to_celestial,
 )
 from lensmap.catalog._declarations import DEFAULTS, check_response, warn_of_differences
-from lensmap.catalog._tables import column_values, declared_meta, declaring_meta, read_table
+from lensmap.catalog._needed import needed_columns
+from lensmap.catalog._plausible import warn_of_positions
+from lensmap.catalog._tables import declared_meta, declaring_meta
+from lensmap.catalog._values import check_units, column_values
+from lensmap.catalog.files import TableSource, open_table
 from lensmap.utils import (
     CatalogWarning,
     ParameterError,
@@ -43,6 +47,15 @@ __all__ = ["ShearCatalog"]
 _KINDS = ("shear", "distortion")
 
 
+def _has_columns(columns: str | Mapping[str, str] | None, names: list[str]) -> bool:
+    """Test whether a table with the given column names has all that a catalog needs."""
+    try:
+        find_columns(names, columns)
+    except ParameterError:
+        return False
+    return True
+
+
 class ShearCatalog:
     r"""A shear catalog: positions, ellipticities and weights with a declared sign convention.
 
@@ -54,14 +67,16 @@ class ShearCatalog:
     Parameters
     ----------
     table : `~astropy.table.Table` or dict
-        The galaxies, one per row. Masked values count as missing. Columns that need no conversion
-        are not copied, so the table must not be changed afterwards.
+        The galaxies, one per row. Masked values count as missing, and so do words such as
+        ``"null"`` in columns of numbers as text. Columns that need no conversion are not copied,
+        so the table must not be changed afterwards.
     columns : None, str or dict
         The names of the table's columns: the name of a preset (`COLUMN_PRESETS`), or a dict from
         lensmap's column names to the table's. Lensmap's names are ``ra``, ``dec``, ``e1``, ``e2``
         and, optionally, ``weight``, ``sigma_m``, ``sigma_e``, ``redshift``, ``m``, ``c1``, ``c2``,
-        ``r11``, ``r22``, ``r12`` and ``r21``. If None, the preset is chosen from the table's
-        column names, and is logged unless all the names are lensmap's own.
+        ``r11``, ``r22``, ``r12`` and ``r21``. ``"g[0]"`` names the first element of a vector
+        column. If None, the preset is chosen from the table's column names, and is logged unless
+        all the names are lensmap's own.
     convention : str, tuple of int or None
         The sign convention of e1 and e2: ``"celestial"``, ``"euclidean"``, ``"iau"``, or the
         signs ``(s1, s2)`` that convert e1 and e2 to the celestial convention. If None, the
@@ -87,6 +102,11 @@ class ShearCatalog:
     extra_columns : sequence of str
         Further columns of the table to keep, such as magnitudes. Their names must differ from
         lensmap's column names.
+    units : dict or None
+        The units of columns, by lensmap's names, where the table has none or a wrong one, such as
+        ``{"ra": "hourangle"}``. If None, positions are in the unit that the table states or,
+        without one, in degrees; right ascensions as text with colons or blanks
+        (``"10:00:24.5"``) are in hours.
 
     Raises
     ------
@@ -98,7 +118,8 @@ class ShearCatalog:
     Warns
     -----
     CatalogWarning
-        If rows are left out.
+        If rows are left out, if some galaxies are degrees away from all others, or if the
+        positions seem to be in another unit.
     ConventionWarning
         If the declared convention or kind differs from the survey's documentation, or from the
         declaration in the table's meta.
@@ -127,10 +148,11 @@ class ShearCatalog:
         response: float | ArrayLike | None = None,
         max_ellipticity: float = 2.0,
         extra_columns: str | Iterable[str] = (),
+        units: Mapping[str, str] | None = None,
     ) -> None:
         if isinstance(table, dict):
             table = Table(table, copy=False)
-        if not isinstance(table, Table):
+        if not isinstance(table, (Table, TableSource)):
             raise ParameterTypeError(
                 "table",
                 "an astropy table or a dict of columns",
@@ -147,11 +169,15 @@ class ShearCatalog:
             names = ", ".join(f"{ours}={theirs}" for ours, theirs in mapping.items())
             log.info(f"lensmap: columns of the preset {preset!r}: {names}")
         warn_of_differences(self, preset, meta)
-        extras = {name: table[name] for name in check_extra(extra_columns, table.colnames)}
+        units = check_units(units, mapping)
+        extra_names = check_extra(extra_columns, table.colnames)
+        found = needed_columns(table, [*mapping.values(), *extra_names])
+        extras = {name: found[name] for name in extra_names}
         arrays, masked = {}, {}
         for name in REQUIRED + OPTIONAL:
             if name in mapping:
-                arrays[name], mask = column_values(table[mapping[name]], name, mapping[name])
+                theirs = mapping[name]
+                arrays[name], mask = column_values(found[theirs], name, theirs, units.get(name))
                 if mask is not None:
                     masked[name] = mask
         if "redshift" in masked:  # rows without a redshift are kept
@@ -160,7 +186,8 @@ class ShearCatalog:
         if good is not None:
             arrays = {name: values[good] for name, values in arrays.items()}
             extras = {name: values[good] for name, values in extras.items()}
-        self._report_left_out(left_out, len(table), len(arrays["ra"]))
+        self._report_left_out(left_out, len(found[mapping["ra"]]), len(arrays["ra"]))
+        warn_of_positions(arrays["ra"], arrays["dec"])
         columns_to_celestial(arrays, declared["convention"])
         self.preset = preset
         self.n_left_out = left_out
@@ -213,18 +240,24 @@ class ShearCatalog:
     ) -> ShearCatalog:
         """Read a catalog in any format that `astropy.table` reads.
 
+        Only the needed columns are read. If a file holds several tables, the only one with the
+        needed columns is used.
+
         Parameters
         ----------
         path : path-like
-            The file: FITS, ECSV, CSV, Parquet, HDF5, ...
+            The file: FITS, ECSV, CSV, Parquet, VOTable, or HDF5 with a dataset of rows or with a
+            group of one dataset per column.
         columns, convention, kind
             As for `ShearCatalog`.
         format : str or None
             The name of the file's format in `astropy.table`. If None, the format is determined
             from the name and content of the file.
         **kwargs
-            Further parameters of `ShearCatalog`, and those of `astropy.table.Table.read`, such
-            as ``hdu=2``, or ``path="catalog"`` for a table in an HDF5 file.
+            Further parameters of `ShearCatalog`; ``hdu``, the number or name of the HDU in a FITS
+            file; ``path``, the path of the dataset or group in an HDF5 file, or the ID, name or
+            number of the table in a VOTable; and further parameters of
+            `astropy.table.Table.read`, with which the whole table is read.
 
         Returns
         -------
@@ -236,17 +269,19 @@ class ShearCatalog:
         FileNotFoundError
             If the file does not exist.
         ValueError
-            If the file cannot be read as a table, or `ShearCatalog` raises a ValueError.
+            If the file cannot be read as a table, if none or several of its tables have the needed
+            columns, or if `ShearCatalog` raises a ValueError.
         ImportError
             If the format needs a package that is not installed.
         """
         parameters = {
             name: kwargs.pop(name)
-            for name in ("frame", "response", "max_ellipticity", "extra_columns")
+            for name in ("frame", "response", "max_ellipticity", "extra_columns", "units")
             if name in kwargs
         }
-        table = read_table(path, format=format, **kwargs)
-        return cls(table, columns, convention, kind, **parameters)
+        suits = partial(_has_columns, columns)
+        with open_table(path, suits=suits, format=format, **kwargs) as table:
+            return cls(table, columns, convention, kind, **parameters)
 
     def __len__(self) -> int:
         return len(self._arrays["ra"])

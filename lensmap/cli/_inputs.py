@@ -2,7 +2,7 @@
 """The catalogs, maps and images that commands read."""
 
 from lensmap.cli._files import InputFile
-from lensmap.cli._options import pairs
+from lensmap.cli._options import pairs, units_of_columns
 
 __all__ = [
     "add_catalog_arguments",
@@ -18,13 +18,15 @@ def add_catalog_arguments(parser):
     from lensmap.catalog import COLUMN_PRESETS
 
     parser.add_argument("catalog", type=InputFile, metavar="CAT",
-                        help="the shear catalog: a table in FITS, ECSV, CSV, Parquet or HDF5")
+                        help="the shear catalog: a table in FITS, ECSV, CSV, Parquet, HDF5 or "
+                             "VOTable")
     group = parser.add_argument_group("catalog options")
     group.add_argument(
         "--columns",
         type=pairs,
         metavar="ra=NAME,...",
-        help="the column names, as ra=RA,dec=DEC,e1=E1,e2=E2,weight=W, or the name of a preset: "
+        help="the column names, as ra=RA,dec=DEC,e1=E1,e2=E2,weight=W (e1=G[0] for the first "
+             "element of a vector column), or the name of a preset: "
              f"{', '.join(COLUMN_PRESETS)}; default: the first preset whose columns are all in the "
              "catalog",
     )
@@ -42,12 +44,22 @@ def add_catalog_arguments(parser):
         help="the kind of ellipticity of an ellipse with axes a > b: shear is (a-b)/(a+b), "
              "distortion is (a^2-b^2)/(a^2+b^2); default: as declared in the file, else shear",
     )
+    group.add_argument(
+        "--units",
+        type=units_of_columns,
+        metavar="ra=UNIT,...",
+        help="the units of columns where the table states none or a wrong one, such as "
+             "ra=hourangle,dec=deg; default: as stated in the table, else degrees for positions "
+             "(hours for an ra that is text with colons or blanks)",
+    )
     group.add_argument("--frame", help="the astropy frame of the positions, such as icrs or "
                                        "galactic (default: icrs)")
     group.add_argument("--format", help="the astropy name of the file format, where the suffix "
                                         "does not tell it")
     group.add_argument("--hdu", help="the number or name of the HDU that holds the table (FITS)")
-    group.add_argument("--path", help="the path of the table within the file (HDF5)")
+    group.add_argument("--path", help="the table within the file: the path of a dataset or of a "
+                                      "group of columns (HDF5), or the ID, name or number "
+                                      "(VOTable)")
 
 
 def read_catalog(arguments):
@@ -63,16 +75,22 @@ def read_catalog(arguments):
     lensmap.ShearCatalog
         The catalog.
     """
-    from lensmap.catalog import ShearCatalog, read_table
+    from lensmap.catalog import ShearCatalog
 
     options = {}
     if arguments.hdu is not None:
         options["hdu"] = int(arguments.hdu) if arguments.hdu.isdigit() else arguments.hdu
     if arguments.path is not None:
         options["path"] = arguments.path
-    table = read_table(arguments.catalog, format=arguments.format, **options)
-    return ShearCatalog(
-        table, arguments.columns, arguments.convention, arguments.kind, frame=arguments.frame
+    return ShearCatalog.read(
+        arguments.catalog,
+        arguments.columns,
+        arguments.convention,
+        arguments.kind,
+        frame=arguments.frame,
+        units=arguments.units,
+        format=arguments.format,
+        **options,
     )
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-from lensmap.utils import ParameterError, RunError, kept_from_terminal
+from lensmap.utils import ParameterError, RunError, kept_from_terminal, printable
 
 __all__ = ["OptionError", "OptionNames", "error_record", "load_networks", "say", "show_progress"]
 
@@ -24,7 +24,8 @@ def say(text, level=logging.INFO):
     level : int
         The level of the message, as in `logging`; ``--quiet`` shows warnings and errors only.
     """
-    LOGGER.log(level, "%s", " ".join(text.removeprefix("lensmap: ").split()))
+    # A terminal would obey control characters, such as those in a column name.
+    LOGGER.log(level, "%s", printable(" ".join(text.removeprefix("lensmap: ").split())))
 
 
 def show_progress(arguments):

@@ -3,7 +3,7 @@
 
 import argparse
 
-from lensmap.utils import ParameterError, check_angle, memory_limit
+from lensmap.utils import ParameterError, angle_of_text, check_angle, memory_limit
 
 __all__ = [
     "add_take_over",
@@ -17,6 +17,7 @@ __all__ = [
     "source_redshift",
     "sources_at",
     "two_radii",
+    "units_of_columns",
 ]
 
 
@@ -149,15 +150,20 @@ def two_radii(words, parameter):
 
 
 def position(text):
-    """Convert a word such as ``150.1,2.2`` to a `~astropy.coordinates.SkyCoord`."""
+    """Convert a word such as ``150.1,2.2`` to a `~astropy.coordinates.SkyCoord`.
+
+    Sexagesimal angles are allowed; a right ascension with colons is in hours.
+    """
     from astropy.coordinates import SkyCoord
 
     try:
-        ra, dec = map(float, text.split(","))
+        ra, dec = text.split(",")
+        ra, dec = angle_of_text(ra, longitude=True), angle_of_text(dec, longitude=False)
         return SkyCoord(ra, dec, unit="deg", frame="icrs")
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"the value must be a position RA,DEC in degrees, such as 150.1,2.2, not {text!r}"
+            "the value must be a position RA,DEC in degrees, such as 150.1,2.2, or sexagesimal, as "
+            f"10:00:24,+02:12:00 (hours, degrees), not {text!r}"
         ) from None
 
 
@@ -174,6 +180,19 @@ def pairs(text):
                 f"item has the form 'ra=NAME', but one item is {item!r}"
             )
         result[ours.strip()] = theirs.strip()
+    return result
+
+
+def units_of_columns(text):
+    """Convert a word such as ``ra=hourangle,dec=deg`` to a dict."""
+    result = {}
+    for item in text.split(","):
+        ours, equals, unit = item.partition("=")
+        if not (equals and ours.strip()):
+            raise argparse.ArgumentTypeError(
+                f"units are given as ra=UNIT,dec=UNIT, such as ra=hourangle, not {item!r}"
+            )
+        result[ours.strip()] = unit.strip()
     return result
 
 

@@ -3,136 +3,153 @@
 
 from pathlib import Path
 
-__all__ = ["numbers_of", "read_positions"]
+from lensmap.utils import CatalogWarning, list_names, printable, warn_user
+
+__all__ = ["read_positions"]
 
 # Names of the columns of positions; upper and lower case are equivalent.
-_LONGITUDES = ("ra", "raj2000", "ra_j2000", "alpha_j2000")
-_LATITUDES = ("dec", "decj2000", "dej2000", "dec_j2000", "delta_j2000")
+_NAMES = {
+    "ra": ("ra", "raj2000", "ra_j2000", "alpha_j2000", "ra_deg", "radeg", "right_ascension"),
+    "dec": ("dec", "decj2000", "dej2000", "dec_j2000", "delta_j2000", "dec_deg", "decdeg", "dedeg",
+            "declination"),
+}
 
 
-def read_positions(path):
-    """Read a table of sky positions.
+def read_positions(path, number=None):
+    """Read a table of sky positions. Rows without a position are left out, with a warning.
 
     Parameters
     ----------
     path : str
-        The file of a table, in any format that astropy reads, or in plain text. In plain text, a
-        line that begins with ``#`` names the columns, which are separated by blanks, and only the
-        positions are read. The columns ra and dec (or RAJ2000 and DEJ2000, or similar names in
-        upper or lower case) are in degrees unless the table gives another unit.
+        The file of a table, in any format that lensmap reads catalogs from, or in plain text. In
+        plain text, a line that begins with ``#`` names the columns, which are separated by
+        blanks, and only the positions are read. The columns ra and dec (or RAJ2000 and DEJ2000,
+        or similar names in upper or lower case) are in degrees unless the table gives another
+        unit; sexagesimal text is in hours and degrees.
+    number : str or None
+        The name of a column of numbers to read beside the positions. None for no column.
 
     Returns
     -------
     positions : `~astropy.coordinates.SkyCoord`
-        The positions (ICRS).
-    table : `~astropy.table.Table`
-        The table, with one row for each position.
+        The positions (ICRS), ``(n,)``.
+    numbers : `numpy.ndarray` or None
+        The numbers, ``(n,)``; NaN for missing ones. None if ``number`` is None.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If no positions can be read from the file.
-    """
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
+        If no positions can be read from the file, or the table lacks the column of numbers.
 
-    from lensmap.catalog import read_table
+    Warns
+    -----
+    CatalogWarning
+        If rows are left out.
+    """
+    from lensmap.catalog import needed_columns, open_table
 
     try:
-        table = read_table(path)
+        with open_table(path, suits=lambda names: None not in _find(names)) as table:
+            names = _find(table.colnames)
+            if None in names:
+                raise _LacksPositions(
+                    f"the table {path!r} must have columns with the names 'ra' and 'dec', not only "
+                    f"{list_names(table.colnames)}"
+                )
+            if number is not None and number not in table.colnames:
+                raise _LacksPositions(
+                    f"the table {path!r} has no column {number!r}, only "
+                    f"{list_names(table.colnames)}"
+                )
+            names += [] if number is None else [number]
+            columns = list(needed_columns(table, names).values())
+    except _LacksPositions as error:
+        raise ValueError(str(error)) from None
     except ValueError:
-        table = _read_text(path)
-        if table is None:
+        columns = _read_text(path) if number is None else None
+        names = ["ra", "dec"]
+        if columns is None:
             raise
-    names = {name.lower(): name for name in table.colnames}
-    found = [
-        next((names[name] for name in known if name in names), None)
-        for known in (_LONGITUDES, _LATITUDES)
+    return _positions_of(columns, names, path)
+
+
+class _LacksPositions(Exception):
+    """A table that can be read, but that lacks a column."""
+
+
+def _find(names):
+    """Return the names of the columns of ra and dec; None for a column that is missing."""
+    folded = {name.lower(): name for name in reversed(names)}
+    return [
+        next((folded[name] for name in known if name in folded), None) for known in _NAMES.values()
     ]
-    if None in found:
-        raise ValueError(
-            f"the table {path!r} must have columns with the names 'ra' and 'dec', not only "
-            f"{', '.join(map(repr, table.colnames))}"
-        )
-    ra, dec = (table[name] for name in found)
-    if any(column.dtype.kind not in "iuf" for column in (ra, dec)):
-        types = " and ".join(str(column.dtype) for column in (ra, dec))
-        raise ValueError(
-            f"the columns {' and '.join(map(repr, found))} of the table {path!r} must hold numbers "
-            f"(degrees), not values of the types {types}"
-        )
-    if len(table) == 0:
-        raise ValueError(f"the table {path!r} must have at least one position, but has no rows")
-    sky = SkyCoord(
-        u.Quantity(ra, ra.unit or u.deg), u.Quantity(dec, dec.unit or u.deg), frame="icrs"
-    )
-    return sky, table
 
 
-def numbers_of(table, name, path):
-    """Return a numeric column of a table of positions.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The table, as returned by `read_positions`.
-    name : str
-        The name of the column.
-    path : str
-        The file of the table, for the error message.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        The values as float64, ``(n,)``; NaN for masked values.
-
-    Raises
-    ------
-    ValueError
-        If the table has no such column, or the column does not hold numbers.
-    """
+def _positions_of(columns, names, path):
+    """Convert columns to positions and numbers, without the rows that have no position."""
     import numpy as np
+    from astropy.coordinates import SkyCoord
 
-    if name not in table.colnames:
+    from lensmap.utils import angles_of_column, numbers_of_column
+
+    values = []
+    for i, (column, name) in enumerate(zip(columns, names, strict=True)):
+        try:
+            if i < 2:
+                numbers, missing = angles_of_column(column, longitude=i == 0)
+            else:
+                numbers, missing = numbers_of_column(column)
+        except (TypeError, ValueError) as error:
+            kind = "positions" if i < 2 else "numbers"
+            raise ValueError(
+                f"the column {printable(name)!r} of the table {path!r} must hold {kind}, but "
+                f"{error}"
+            ) from error
+        values.append(numbers if missing is None else np.where(missing, np.nan, numbers))
+    ra, dec, *numbers = values
+    if len(ra) == 0:
+        raise ValueError(f"the table {path!r} must have at least one position, but has no rows")
+    # Placeholders for missing positions, such as -99, are no declinations.
+    good = np.isfinite(ra) & (np.abs(dec) <= 90) & (ra >= -360) & (ra <= 720)
+    if not np.any(good):
         raise ValueError(
-            f"the table {path!r} has no column {name!r}, only "
-            f"{', '.join(map(repr, table.colnames))}"
+            f"the table {path!r} must have at least one position, but none of its {len(ra)} rows "
+            "has ra and dec"
         )
-    column = table[name]
-    if column.dtype.kind not in "iuf":
-        raise ValueError(
-            f"the column {name!r} of the table {path!r} must hold numbers, not values of the type "
-            f"{column.dtype}"
+    if not np.all(good):
+        rows = np.flatnonzero(~good) + 1
+        warn_user(
+            f"{len(rows)} of {len(ra)} rows of the table {path!r} have no position and are left "
+            f"out (row {list_names(rows, quoted=False)})",
+            CatalogWarning,
+            "positions_left_out",
+            "at",
         )
-    return np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
+    sky = SkyCoord(ra[good], dec[good], unit="deg", frame="icrs")
+    return sky, (numbers[0][good] if numbers else None)
 
 
 def _read_text(path):
-    """Read positions from plain text into a table; return None if no line names the columns."""
-    from astropy.table import Table
+    """Read ra and dec from plain text into columns; None if no line names the columns."""
+    from astropy.table import Column
 
-    columns, rows = None, []
+    places, rows = None, []
     for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
         words = line.split()
         if line.lstrip().startswith("#"):
-            names = [word.lower() for word in line.lstrip(" #").split()]
-            where = [
-                next((names.index(name) for name in known if name in names), None)
-                for known in (_LONGITUDES, _LATITUDES)
-            ]
-            columns = columns if None in where else where
-        elif words and columns is not None:
+            names = line.lstrip(" #").split()
+            found = _find(names)
+            places = places if None in found else [names.index(name) for name in found]
+        elif words and places is not None:
             # Later columns may hold blanks, so only the columns up to the positions must match.
-            rows.append([words[i] if i < len(words) else "nothing" for i in columns])
-    if columns is None:
+            if max(places) >= len(words):
+                raise ValueError(
+                    f"each row of the table {path!r} must hold ra and dec, but one does not: "
+                    f"{printable(line)!r}"
+                )
+            rows.append([words[i] for i in places])
+    if places is None:
         return None
-    try:
-        values = [[float(word) for word in row] for row in rows]
-    except ValueError as error:
-        raise ValueError(
-            f"each row of the table {path!r} must hold ra and dec in degrees, but one does not: "
-            f"{error}"
-        ) from None
-    return Table(rows=values or None, names=["ra", "dec"], dtype=[float, float])
+    return [Column([row[i] for row in rows], dtype=None if rows else str) for i in (0, 1)]

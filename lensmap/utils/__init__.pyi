@@ -10,6 +10,10 @@ from ._exceptions import (
 from ._validation import check_angle, check_choice, check_count, check_number
 
 # For other packages of lensmap; not public.
+from ._column_values import (
+    angles_of_column as angles_of_column,
+    numbers_of_column as numbers_of_column,
+)
 from ._chatter import kept_from_terminal as kept_from_terminal
 from ._digests import file_digest as file_digest
 from ._engine import (
@@ -38,11 +42,17 @@ from ._random import as_generator as as_generator, seeded_generator as seeded_ge
 from ._run_folder import RunFolder as RunFolder
 from ._serialize import to_plain as to_plain
 from ._tables import set_formats as set_formats
+from ._text import list_names as list_names, printable as printable
 from ._threads import (
     chunk_slices as chunk_slices,
     limit_threads as limit_threads,
     n_threads as n_threads,
     thread_map as thread_map,
+)
+from ._units import (
+    angle_of_text as angle_of_text,
+    as_angle_unit as as_angle_unit,
+    as_plain_unit as as_plain_unit,
 )
 from ._validation import (
     check_celestial_wcs as check_celestial_wcs,

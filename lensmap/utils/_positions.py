@@ -2,12 +2,13 @@
 """Positions on the sky, from coordinates or tables."""
 
 import numpy as np
-from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from numpy.typing import ArrayLike
 
+from lensmap.utils._column_values import angles_of_column
 from lensmap.utils._exceptions import ParameterError, ParameterTypeError
+from lensmap.utils._text import list_names
 
 __all__ = ["as_skycoord", "unit_vectors"]
 
@@ -21,7 +22,8 @@ def as_skycoord(
     ----------
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         Coordinates, or a table such as a peak table or a cluster catalog, with the columns ``ra``
-        and ``dec`` (upper or lower case; degrees where they have no unit; ICRS).
+        and ``dec`` (upper or lower case; degrees where they have no unit; ICRS). Sexagesimal text
+        is in hours and degrees.
     name : str
         The parameter's name for the error message.
     scalar : bool
@@ -47,10 +49,10 @@ def as_skycoord(
             raise ParameterError(
                 name,
                 "the columns 'ra' and 'dec'",
-                f"only the columns {', '.join(map(repr, positions.colnames))}",
+                f"only the columns {list_names(positions.colnames)}",
                 verb="have",
             )
-        ra, dec = (_degrees(positions[names[column]], name) for column in ("ra", "dec"))
+        ra, dec = (_degrees(positions[names[column]], name, column) for column in ("ra", "dec"))
         positions = SkyCoord(ra, dec, unit="deg")
     elif not isinstance(positions, SkyCoord):
         raise ParameterTypeError(
@@ -72,22 +74,20 @@ def as_skycoord(
     return positions
 
 
-def _degrees(column, name):
-    if np.ma.is_masked(column):
+def _degrees(column, name, ours):
+    try:
+        values, missing = angles_of_column(column, longitude=ours == "ra")
+    except (TypeError, ValueError) as error:
+        raise ParameterError(
+            name, f"angles in the column {column.info.name!r}", remedy=str(error), verb="have"
+        ) from None
+    if missing is not None:
         raise ParameterError(
             name, f"a value of {column.info.name!r} in every row",
-            f"{np.count_nonzero(np.ma.getmaskarray(column))} rows without one",
+            f"{np.count_nonzero(missing)} rows without one",
             "leave out these rows", verb="have",
         )
-    unit = getattr(column, "unit", None) or u.deg
-    try:
-        return u.Quantity(np.asarray(column, dtype=float), unit).to_value(u.deg)
-    except (u.UnitConversionError, TypeError, ValueError):
-        is_angle = unit.is_equivalent(u.deg)
-        found = f"values of the type {column.dtype}" if is_angle else f"values in {unit}"
-        raise ParameterError(
-            name, f"angles in the column {column.info.name!r}", found, verb="have"
-        ) from None
+    return values
 
 
 def unit_vectors(lon: ArrayLike, lat: ArrayLike, axis: int = -1) -> np.ndarray:

@@ -324,6 +324,7 @@ def test_regions(kind, tmp_path):
     np.testing.assert_array_equal(CATALOG.within(region, inside=False).ra, CATALOG.ra[~INSIDE])
 
 
+@pytest.mark.filterwarnings("ignore:4000 galaxies spread over")
 def test_regions_far_from_the_others():
     """On a catalog that covers much of the sky, a circle is a circle everywhere."""
     rng = np.random.default_rng(3)

@@ -6,7 +6,8 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable, Table
 
-from lensmap.cli._positions import numbers_of, read_positions
+from lensmap.cli._positions import read_positions
+from lensmap.utils import CatalogWarning
 
 
 def test_tables(tmp_path):
@@ -38,8 +39,8 @@ def test_text_with_a_header_line(tmp_path):
     "text, message",
     [
         ("1 2 3\n", "cannot read"),
-        ("# RA DEC\n10:00:00 02:00:00\n", "must hold ra and dec in degrees"),
-        ("# ID RA DEC\n3 150.0\n", "must hold ra and dec in degrees"),
+        ("# RA DEC\n10:00:00 02:70:00\n", "'DEC' of .* in row 1, '02:70:00' is not a sexag"),
+        ("# ID RA DEC\n3 150.0\n", "must hold ra and dec, but one does not: '3 150.0'"),
         ("# ID RA DEC\n", "no rows"),
     ],
 )
@@ -54,9 +55,12 @@ def test_bad_tables(tmp_path):
     Table({"x": [1.0], "dec": [2.0]}).write(tmp_path / "x.csv")
     with pytest.raises(ValueError, match="names 'ra' and 'dec', not only 'x', 'dec'"):
         read_positions(str(tmp_path / "x.csv"))
-    Table({"ra": ["10:00:00"], "dec": [2.0]}).write(tmp_path / "s.csv")
-    with pytest.raises(ValueError, match="must hold numbers"):
+    Table({"ra": ["A 1689"], "dec": [2.0]}).write(tmp_path / "s.csv")
+    with pytest.raises(ValueError, match="'ra' of .* must hold positions, but in row 1, 'A 1689'"):
         read_positions(str(tmp_path / "s.csv"))
+    Table({"ra": [1.0], "dec": [2.0] * u.Jy}).write(tmp_path / "u.ecsv")
+    with pytest.raises(ValueError, match="'dec' of .* but the unit 'Jy' is not that of an angle"):
+        read_positions(str(tmp_path / "u.ecsv"))
     with pytest.raises(FileNotFoundError, match="no.csv"):
         read_positions(str(tmp_path / "no.csv"))
 
@@ -65,12 +69,43 @@ def test_numbers_beside_positions(tmp_path):
     path = str(tmp_path / "t.ecsv")
     z = np.ma.masked_array([0.3, 0.5], mask=[False, True])
     Table({"ra": [10.0, 11.0], "dec": [1.0, 2.0], "z": z, "name": ["a", "b"]}).write(path)
-    _, table = read_positions(path)
-    np.testing.assert_array_equal(numbers_of(table, "z", path), [0.3, np.nan])
-    with pytest.raises(ValueError, match=" has no column 'Z', only 'ra', 'dec', 'z', 'name'"):
-        numbers_of(table, "Z", path)
+    _, numbers = read_positions(path, "z")
+    np.testing.assert_array_equal(numbers, [0.3, np.nan])
+    with pytest.raises(ValueError, match="has no column 'Z', only 'ra', 'dec', 'z', 'name'"):
+        read_positions(path, "Z")
     with pytest.raises(ValueError, match="the column 'name' of .*t.ecsv' must hold numbers"):
-        numbers_of(table, "name", path)
+        read_positions(path, "name")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "fits", "ecsv", "h5", "vot", "parquet"])
+@pytest.mark.parametrize("placeholder", [None, np.nan, -99.0])
+def test_rows_without_a_position(tmp_path, suffix, placeholder):
+    """They are left out with a warning, and so are the numbers beside them."""
+    missing = [False, placeholder is None, False]
+    number = 0.0 if placeholder is None else placeholder
+    table = Table({
+        "ra": np.ma.masked_array([10.0, number, 12.0], missing),
+        "dec": np.ma.masked_array([1.0, number, 3.0], missing),
+        "z": [0.1, 0.2, 0.3],
+    })
+    path = str(tmp_path / f"t.{suffix}")
+    options = {"h5": {"path": "t", "serialize_meta": True}, "vot": {"format": "votable"}}
+    table.write(path, **options.get(suffix, {}))
+    with pytest.warns(CatalogWarning, match=r"1 of 3 rows .* are left out .row 2."):
+        sky, z = read_positions(path, "z")
+    np.testing.assert_allclose((sky.ra.deg, sky.dec.deg, z), [[10, 12], [1, 3], [0.1, 0.3]])
+
+
+def test_no_position_at_all(tmp_path):
+    (tmp_path / "t.csv").write_text("name,ra,dec\nA,,\nB,,\n")
+    with pytest.raises(ValueError, match="none of its 2 rows has ra and dec"):
+        read_positions(str(tmp_path / "t.csv"))
+
+
+def test_sexagesimal_positions(tmp_path):
+    (tmp_path / "t.csv").write_text("ra,dec\n10:00:24,+02:12:00\n10h01m00s,-00d30m00s\n")
+    sky, _ = read_positions(str(tmp_path / "t.csv"))
+    np.testing.assert_allclose((sky.ra.deg, sky.dec.deg), [[150.1, 150.25], [2.2, -0.5]])
 
 
 def test_cosmos_clusters(cosmos_path):

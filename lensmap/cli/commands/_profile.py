@@ -9,7 +9,7 @@ from lensmap.cli._files import MaybeFile, OutputPicture, OutputTable, open_outpu
 from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import count, position, source_redshift, sources_at, two_radii
-from lensmap.cli._positions import numbers_of, read_positions
+from lensmap.cli._positions import read_positions
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table, write_table
 
@@ -43,8 +43,8 @@ def add_arguments(parser):
     group = parser.add_argument_group("profile options")
     group.add_argument(
         "--at", type=MaybeFile, required=True, metavar="RA,DEC|FILE",
-        help="a position in degrees (--at=-10,35 if it begins with a minus), or a table of "
-        "positions with the columns ra and dec",
+        help="a position in degrees, or sexagesimal as 10:00:24,+02:12:00 (--at=-10,35 if it "
+        "begins with a minus), or a table of positions with the columns ra and dec",
     )
     group.add_argument(
         "--radii", dest="bins", required=True, nargs=2, metavar=("INNER", "OUTER"),
@@ -126,14 +126,15 @@ def _check(arguments):
 
 def _lenses(arguments):
     """Return the positions of the lenses, and one redshift for all lenses or one for each."""
-    try:
-        at, table = position(arguments.at), None
-    except argparse.ArgumentTypeError:
-        at, table = read_positions(arguments.at)
     z_lens = _number(arguments.z_lens)
-    if not isinstance(z_lens, str):
+    column = z_lens if isinstance(z_lens, str) else None
+    try:
+        at, redshifts = position(arguments.at), None
+    except argparse.ArgumentTypeError:
+        at, redshifts = read_positions(arguments.at, column)
+    if column is None:
         return at, z_lens
-    if table is None:
+    if redshifts is None:
         raise OptionError(
             "z_lens",
             "--z-lens must be a number, or the name of a column if --at names a table, not "
@@ -145,7 +146,7 @@ def _lenses(arguments):
             "--background needs one redshift as --z-lens for all positions, not the column "
             f"{z_lens!r}",
         )
-    return at, numbers_of(table, z_lens, arguments.at)
+    return at, redshifts
 
 
 def _fit(profile, bins, z_source, concentration, *, structure):

@@ -1,0 +1,175 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Tables in FITS files."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Column
+from astropy.utils.exceptions import AstropyUserWarning
+
+from lensmap.catalog.files._source import TableSource, choose_table, make_column
+from lensmap.utils import ParameterError, list_names, printable
+
+__all__ = ["open_fits"]
+
+_CHUNK_BYTES = 8 * 2**20
+
+# How columns are displayed and what they mean. astropy would parse these cards for all columns,
+# and could stop at one of a column that is not needed.
+_UNUSED_CARDS = re.compile(
+    r"(TDISP|TDIM|TUNIT|TUCD|TUTYP|TCOMM|TCTYP|TCUNI|TCRPX|TCRVL|TCDLT|TRPOS)\d+"
+)
+_STRUCTURE = re.compile(
+    r"(XTENSION|BITPIX|NAXIS\d*|[PG]COUNT|TFIELDS|THEAP|EXTNAME|EXTVER|CHECKSUM|DATASUM|COMMENT|"
+    r"HISTORY|T[A-Z]{3,5}\d+|)"
+)
+
+
+@contextmanager
+def open_fits(
+    path: str, suits: Callable[[list[str]], bool] | None, hdu: int | str | None = None
+) -> Iterator[TableSource]:
+    """Open a table in a FITS file.
+
+    Parameters
+    ----------
+    path : str
+        The file, possibly compressed.
+    suits : callable or None
+        As for ``choose_table``.
+    hdu : int, str or None
+        The number or name of the HDU. If None, the only one that has the needed columns.
+
+    Yields
+    ------
+    TableSource
+        The table.
+
+    Raises
+    ------
+    ValueError
+        If the file is incomplete, or no table can be chosen.
+    """
+    with ExitStack() as stack:
+        with _warnings_of_fits():
+            hdus = stack.enter_context(fits.open(path, memmap=True, character_as_bytes=True))
+            tables = [
+                _source(path, number, item)
+                for number, item in enumerate(hdus)
+                if isinstance(item, (fits.BinTableHDU, fits.TableHDU))
+            ]
+            chosen = _chosen(tables, path, hdu, hdus) if hdu is not None else None
+        yield choose_table(tables, suits, path, "hdu") if chosen is None else chosen
+
+
+@contextmanager
+def _warnings_of_fits() -> Iterator[None]:
+    """Ignore cards that do not keep to the standard, and raise an error for incomplete files."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fits.verify.VerifyWarning)
+        warnings.filterwarnings("error", "File may have been truncated", AstropyUserWarning)
+        yield
+
+
+def _chosen(tables: list[TableSource], path: str, hdu: int | str, hdus: Any) -> TableSource:
+    """Return the table of an HDU that was asked for."""
+    try:
+        number = hdus.index_of(hdu) if isinstance(hdu, str) else range(len(hdus))[hdu]
+        return next(table for table in tables if table.key == number)
+    except (KeyError, IndexError, StopIteration):
+        places = list_names((table.place for table in tables), quoted=False) or "no table"
+        raise ParameterError(
+            "hdu", f"the number or name of a table in {path!r}", repr(hdu), f"it has {places}"
+        ) from None
+
+
+def _source(path: str, number: int, hdu: Any) -> TableSource:
+    header = hdu.header
+    n_columns = header.get("TFIELDS", 0)
+    names = [str(header.get(f"TTYPE{i}", f"col{i}")).strip() for i in range(1, n_columns + 1)]
+    units = [header.get(f"TUNIT{i}") for i in range(1, n_columns + 1)]
+    meta = {
+        key: header[key] for key in header if not _STRUCTURE.fullmatch(key)
+    }
+    place = f"HDU {number}" + (f" {printable(hdu.name)!r}" if hdu.name else "")
+
+    def read(wanted: list[str]) -> dict[str, Column]:
+        for card in [key for key in header if _UNUSED_CARDS.fullmatch(key)]:
+            del header[card]
+        with _warnings_of_fits():
+            indices = {name: names.index(name) for name in wanted}
+            plain = [i for i in indices.values() if _is_plain(hdu, i)]
+            values = _read_plain(path, hdu, plain)
+            return {
+                name: _column(hdu, i, name, units[i], values.get(i))
+                for name, i in indices.items()
+            }
+
+    return TableSource(path, names, read, meta=meta, place=place, key=number)
+
+
+def _is_plain(hdu: Any, i: int) -> bool:
+    """Return whether the numbers of a column stand in the file as they are."""
+    column = hdu.columns[i]
+    return (
+        isinstance(hdu, fits.BinTableHDU)
+        and re.fullmatch(r"1?[BIJKED]", str(column.format)) is not None
+        and column.bscale in (None, "", 1)
+        and column.bzero in (None, "", 0)
+    )
+
+
+def _read_plain(path: str, hdu: Any, indices: list[int]) -> dict[int, np.ndarray]:
+    """Read columns of numbers in one pass over the rows, with a few MB of memory beside them.
+
+    A memory map would be read once for each column, and counts as memory of the process. Columns
+    of compressed files are not read here.
+    """
+    place = hdu.fileinfo()
+    file = place["file"]
+    if file.compression or file.mode != "readonly" or not indices:
+        return {}
+    dtype = hdu.columns.dtype.newbyteorder(">")
+    n_rows, width = hdu.header["NAXIS2"], hdu.header["NAXIS1"]
+    if dtype.itemsize != width:
+        return {}
+    fields = {i: dtype.names[i] for i in indices}
+    values = {
+        i: np.empty(n_rows, dtype[field].newbyteorder("=")) for i, field in fields.items()
+    }
+    n_chunk = max(1, _CHUNK_BYTES // max(width, 1))
+    with open(path, "rb") as stream:
+        stream.seek(place["datLoc"])
+        for begin in range(0, n_rows, n_chunk):
+            n = min(n_chunk, n_rows - begin)
+            rows = np.frombuffer(stream.read(n * width), dtype=dtype)
+            if len(rows) < n:
+                raise ValueError(f"it is cut: it has {begin + len(rows)} of {n_rows} rows")
+            for i, field in fields.items():
+                values[i][begin : begin + n] = rows[field]
+    return values
+
+
+def _column(hdu: Any, i: int, name: str, unit: Any, values: np.ndarray | None) -> Column:
+    """Return a column, with values that were read before or are read now."""
+    column = hdu.columns[i]
+    if re.match(r"\d*[PQ]", str(column.format)):
+        raise ValueError(
+            f"the column {printable(name)!r} holds a list of its own length in each row (FITS "
+            f"format {column.format}); one number per row is needed"
+        )
+    if values is None:
+        values = np.asarray(hdu.data.field(i))
+        # The copy outlives the file, is contiguous, and has the byte order of the machine.
+        values = np.array(values, dtype=values.dtype.newbyteorder("="))
+    mask = None
+    if column.null not in (None, "") and values.dtype.kind in "iu":
+        mask = values == int(column.null) * int(column.bscale or 1) + int(column.bzero or 0)
+    return make_column(values, name, unit, mask)

@@ -1,0 +1,230 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Tables in HDF5 files: datasets of rows, and groups that hold one dataset for each column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.table import Column
+from astropy.table.meta import get_header_from_yaml
+
+from lensmap.catalog.files._source import TableSource, choose_table, make_column
+from lensmap.utils import ParameterError, import_optional, list_names, printable
+
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["open_hdf5"]
+
+# astropy writes the units and the metadata of a table into a dataset of this suffix beside it.
+_HEADER = ".__table_column_meta__"
+
+
+@contextmanager
+def open_hdf5(
+    path: str, suits: Callable[[list[str]], bool] | None, within: str | None = None
+) -> Iterator[TableSource]:
+    """Open a table in an HDF5 file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    suits : callable or None
+        As for ``choose_table``.
+    within : str or None
+        The path of a dataset of rows, or of a group whose datasets are columns. A group without
+        datasets stands for the tables below it or, if none of these has the needed columns, for
+        one table of all datasets below it, with names such as ``"gold/ra"``. If None, the only
+        table of the file that has the needed columns.
+
+    Yields
+    ------
+    TableSource
+        The table.
+
+    Raises
+    ------
+    ImportError
+        If h5py is not installed.
+    ValueError
+        If no table can be chosen.
+    """
+    h5py = import_optional("h5py", purpose="a table in HDF5", install="h5py")
+    with h5py.File(path, "r") as file:
+        if within is None:
+            tables = _tables_below(file, "", path)
+        else:
+            place = within.strip("/")
+            item = _at(file, within, path)
+            tables = _tables_below(item, place, path)
+            if len(tables) > 1:
+                tables = _narrowed(tables, item, place, path, suits)
+        yield choose_table(tables, suits, path, "path")
+
+
+def _at(file: h5py.File, within: str, path: str) -> Any:
+    """Return the group, or the dataset of rows, that a path names."""
+    item = _linked(file, within)
+    if item is None or (hasattr(item, "dtype") and item.dtype.names is None):
+        found = "which is one column" if item is not None else "which is not in it"
+        tables = list_names(table.key for table in _tables_below(file, "", path))
+        raise ParameterError(
+            "path",
+            f"the path of a table (a group of columns, or a dataset of rows) in {path!r}",
+            f"{printable(within)!r}, {found}",
+            f"it has {tables or 'no table'}",
+        )
+    return item
+
+
+def _linked(group: Any, name: str) -> Any:
+    """Return a member of a group; None for a link that leads nowhere."""
+    try:
+        return group[name]
+    except (KeyError, OSError, ValueError):
+        return None
+
+
+def _tables_below(root: Any, place: str, path: str) -> list[TableSource]:
+    """Return all tables of a file, group or dataset, those of the group itself first."""
+    if hasattr(root, "dtype"):
+        return [_source_of_rows(root, place, path)]
+    tables = []
+    for group, name, datasets in _groups_below(root, place, set()):
+        columns = {key: item for key, item in datasets.items() if _is_column(item, key)}
+        if columns:
+            tables.append(_source_of_group(group, name, path, columns))
+        for key, item in datasets.items():
+            if item.ndim == 1 and item.dtype.names is not None:
+                tables.append(_source_of_rows(item, _joined(name, key), path))
+    return tables
+
+
+def _groups_below(
+    group: Any, place: str, seen: set[tuple[int, int]]
+) -> Iterator[tuple[Any, str, dict[str, Any]]]:
+    """Iterate over a group and all groups below it, with their places and their datasets.
+
+    Links are followed, as the files of some surveys consist of links, but no group comes twice.
+
+    Yields
+    ------
+    group : h5py.Group
+        The group.
+    place : str
+        Its path in the file.
+    datasets : dict
+        The datasets of the group by name.
+    """
+    from h5py import h5o
+
+    about = h5o.get_info(group.id)
+    if (about.fileno, about.addr) in seen:
+        return
+    seen.add((about.fileno, about.addr))
+    members = {name: _linked(group, name) for name in group}
+    yield group, place, {name: item for name, item in members.items() if hasattr(item, "ndim")}
+    for name, item in members.items():
+        if hasattr(item, "keys"):
+            yield from _groups_below(item, _joined(place, name), seen)
+
+
+def _joined(place: str, name: str) -> str:
+    return f"{place}/{name}".strip("/")
+
+
+def _narrowed(
+    tables: list[TableSource],
+    group: Any,
+    place: str,
+    path: str,
+    suits: Callable[[list[str]], bool] | None,
+) -> list[TableSource]:
+    """Return the tables that a group stands for which holds more than one."""
+    own = [table for table in tables if table.key == place]
+    if own:
+        return own
+    if any(suits is None or suits(table.colnames) for table in tables):
+        return tables
+    columns = {
+        _joined(name, key): item
+        for _, name, datasets in _groups_below(group, "", set())
+        for key, item in datasets.items()
+        if _is_column(item, key)
+    }
+    return [_source_of_group(group, place, path, columns)]
+
+
+def _is_column(item: Any, name: str) -> bool:
+    return bool(item.ndim >= 1 and item.dtype.names is None and not name.endswith(_HEADER))
+
+
+def _source_of_group(
+    group: Any, place: str, path: str, datasets: dict[str, Any]
+) -> TableSource:
+    def read(wanted: list[str]) -> dict[str, Column]:
+        return {
+            name: make_column(
+                datasets[name][()],
+                name,
+                datasets[name].attrs.get("unit", datasets[name].attrs.get("units")),
+            )
+            for name in wanted
+        }
+
+    return TableSource(
+        path,
+        list(datasets),
+        read,
+        meta=_plain(group.attrs),
+        place=f"the group '/{printable(place)}'",
+        key=place or "/",
+    )
+
+
+def _source_of_rows(dataset: Any, place: str, path: str) -> TableSource:
+    header = dataset.file.get(f"{dataset.name}{_HEADER}")
+    if header is not None:
+        lines = [line.decode("utf-8") for line in header[()]]
+    else:  # astropy before 3.0
+        lines = [line.decode("utf-8") for line in dataset.attrs.get(_HEADER.lstrip("."), ())]
+    described = get_header_from_yaml(lines) if lines else {}
+    units = {item["name"]: item.get("unit") for item in described.get("datatype", ())}
+    meta = dict(described.get("meta", {})) if lines else _plain(dataset.attrs)
+    masks = {f"{name}.mask" for name in dataset.dtype.names} & set(dataset.dtype.names)
+    names = [name for name in dataset.dtype.names if name not in masks]
+
+    def read(wanted: list[str]) -> dict[str, Column]:
+        fields = [*wanted, *(f"{name}.mask" for name in wanted if f"{name}.mask" in masks)]
+        # One field would come without its name.
+        rows = dataset.fields(fields if len(fields) > 1 else fields[0])[()]
+        values = {field: rows[field] for field in fields} if len(fields) > 1 else {fields[0]: rows}
+        return {
+            name: make_column(
+                np.ascontiguousarray(values[name]),
+                name,
+                units.get(name),
+                values.get(f"{name}.mask"),
+            )
+            for name in wanted
+        }
+
+    where = f"the dataset '/{printable(place)}'"
+    return TableSource(path, names, read, meta=meta, place=where, key=place)
+
+
+def _plain(attributes: Any) -> dict[str, Any]:
+    """Return the attributes of a group or dataset as Python's strings and numbers."""
+    meta = {}
+    for key in attributes:
+        try:
+            value = attributes[key]
+        except (OSError, TypeError, ValueError):  # a type that h5py does not know
+            continue
+        value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        meta[key] = value.item() if isinstance(value, np.generic) else value
+    return meta

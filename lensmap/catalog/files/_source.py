@@ -1,0 +1,182 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""A table in a file whose columns are read when they are needed, and the choice among tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from astropy.table import Column, MaskedColumn
+
+from lensmap.utils import ParameterError, list_names, printable
+
+__all__ = ["TableSource", "choose_table", "make_column"]
+
+# The largest number of tables that an error lists.
+_MAX_TABLES = 6
+
+
+class TableSource:
+    """A table in an open file.
+
+    Columns that nobody asks for are never parsed, so that no unit, format or type of theirs can
+    stop the reading of the others.
+
+    Parameters
+    ----------
+    path : str
+        The file, for messages.
+    colnames : sequence of str
+        The names of all columns, in the file's order.
+    read : callable
+        A function that takes a list of names and returns a dict of columns by name.
+    meta : dict or None
+        The metadata of the table. None if the file has none.
+    place : str
+        The place of the table in the file for messages, such as ``"HDU 1 'SHEAR'"``. Empty if the
+        file holds one table only.
+    key : object
+        The value of the parameter that chooses the table, such as ``hdu=1``.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        colnames: Sequence[str],
+        read: Callable[[list[str]], dict[str, Column]],
+        *,
+        meta: dict[str, Any] | None = None,
+        place: str = "",
+        key: Any = None,
+    ) -> None:
+        self.path, self.colnames, self.place, self.key = path, list(colnames), place, key
+        self.meta = {} if meta is None else dict(meta)
+        self.meta.pop("__serialized_columns__", None)  # of use to astropy only
+        self._read = read
+        self._columns: dict[str, Column] = {}
+
+    def load(self, names: Iterable[str]) -> None:
+        """Read columns together, which is faster than one after the other.
+
+        Parameters
+        ----------
+        names : iterable of str
+            The names of the columns.
+
+        Raises
+        ------
+        ValueError
+            If several columns have the same name.
+        """
+        wanted = [name for name in dict.fromkeys(names) if name not in self._columns]
+        counts = Counter(self.colnames)
+        for name in wanted:
+            if counts[name] > 1:
+                raise ValueError(
+                    f"{self.path!r} has {counts[name]} columns of the name {printable(name)!r}, "
+                    "so that the name does not tell which one to read; rename them in the file"
+                )
+        if wanted:
+            self._columns.update(self._read(wanted))
+
+    def __getitem__(self, name: str) -> Column:
+        """Return a column, which is read if it was not read before."""
+        self.load([name])
+        return self._columns[name]
+
+
+def make_column(
+    values: Any, name: str, unit: Any = None, mask: np.ndarray | None = None
+) -> Column:
+    """Return a column of a table.
+
+    Parameters
+    ----------
+    values : array_like
+        The values, ``(n, ...)``.
+    name : str
+        The name of the column.
+    unit : str, `~astropy.units.Unit` or None
+        The unit as written in the file; astropy need not know it. None if there is no unit.
+    mask : `numpy.ndarray` or None
+        True for missing values. None if no value is missing.
+
+    Returns
+    -------
+    `~astropy.table.Column`
+        The column; it shares the values.
+    """
+    if isinstance(unit, bytes):
+        unit = unit.decode("utf-8", "replace")
+    if isinstance(unit, str):
+        unit = unit.strip() or None
+    if mask is not None and np.any(mask):
+        if np.ndim(values) > np.ndim(mask):  # one mask for all elements of a vector
+            mask = np.broadcast_to(np.reshape(mask, (-1, *[1] * (np.ndim(values) - 1))),
+                                   np.shape(values))
+        return MaskedColumn(values, name=name, unit=unit, mask=mask, copy=False)
+    return Column(values, name=name, unit=unit, copy=False)
+
+
+def choose_table(
+    tables: Sequence[TableSource],
+    suits: Callable[[list[str]], bool] | None,
+    path: str,
+    parameter: str,
+) -> TableSource:
+    """Choose the table to read among those of a file.
+
+    Parameters
+    ----------
+    tables : sequence of TableSource
+        The tables of the file.
+    suits : callable or None
+        A function that takes column names and returns whether a table with these columns can be
+        used. If None, any table can be used.
+    path : str
+        The file, for messages.
+    parameter : str
+        The parameter that chooses a table, ``"hdu"`` or ``"path"``.
+
+    Returns
+    -------
+    TableSource
+        The only table, or the only one that can be used.
+
+    Raises
+    ------
+    ValueError
+        If the file holds no table, or if none or several of its tables can be used.
+    """
+    if not tables:
+        raise ValueError("it holds no table")
+    if len(tables) == 1:
+        return tables[0]
+    usable = [table for table in tables if suits is None or suits(table.colnames)]
+    if len(usable) == 1:
+        return usable[0]
+    choice = f"{{{parameter}={(usable or tables)[0].key!r}}}"
+    if usable:
+        places = list_names((table.place for table in usable), quoted=False)
+        raise ParameterError(
+            parameter,
+            f"the table to read among those of {path!r}",
+            remedy=f"{len(usable)} tables have the columns that are needed, {places}; "
+            f"give, for example, {choice}",
+            verb="name",
+        )
+    listed = "; ".join(
+        f"{table.place} has {list_names(table.colnames) or 'no columns'}"
+        for table in tables[:_MAX_TABLES]
+    )
+    if len(tables) > _MAX_TABLES:
+        listed += f"; and {len(tables) - _MAX_TABLES} more tables"
+    raise ParameterError(
+        parameter,
+        f"the table to read among the {len(tables)} of {path!r}",
+        remedy=f"no table has columns of known names: {listed}; give, for example, {choice}, and "
+        "{columns={'ra': ..., 'dec': ..., 'e1': ..., 'e2': ...}}",
+        verb="name",
+    )

@@ -1,0 +1,51 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Words from files in messages."""
+
+from collections.abc import Iterable
+from itertools import islice
+
+__all__ = ["list_names", "printable"]
+
+
+def printable(text: object) -> str:
+    """Return text from a file with its control characters escaped.
+
+    A terminal would obey control characters in a column name.
+
+    Parameters
+    ----------
+    text : object
+        The text, or anything that `str` converts.
+
+    Returns
+    -------
+    str
+        The text; characters that cannot be printed are written as in Python, such as ``\\x1b``.
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in str(text)
+    )
+
+
+def list_names(names: Iterable[object], limit: int = 12, *, quoted: bool = True) -> str:
+    """Return names as one phrase for a message, at most ``limit`` of them.
+
+    Parameters
+    ----------
+    names : iterable
+        The names, such as those of the columns of a table.
+    limit : int
+        The largest number of names in the phrase. The phrase ends with the number of the others.
+    quoted : bool
+        Whether to put each name in quotes.
+
+    Returns
+    -------
+    str
+        The phrase, such as ``"'ra', 'dec', 'e1' and 740 more"``.
+    """
+    names = list(names)
+    words = map(printable, islice(names, limit))
+    text = ", ".join(f"'{word}'" if quoted else word for word in words)
+    return text if len(names) <= limit else f"{text} and {len(names) - limit} more"
