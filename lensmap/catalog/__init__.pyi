@@ -1,13 +1,17 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 from ._calibration import Calibration
-from ._columns import COLUMN_PRESETS, ColumnPreset, find_columns
+from ._columns import find_columns
 from ._convention import CONVENTIONS, to_celestial
+from ._preset import ColumnPreset
 from ._shear_catalog import ShearCatalog
+from ._surveys import COLUMN_PRESETS
 
 # For other packages of lensmap; not public.
+from ._column_text import read_columns_text as read_columns_text
 from ._convention import convention_name as convention_name, convention_signs as convention_signs
 from ._conversion import as_shear_catalog as as_shear_catalog
 from ._needed import needed_columns as needed_columns
+from ._selection import RowSelection as RowSelection
 from ._tables import declared_meta as declared_meta
 from ._values import column_values as column_values
 from .files import open_table as open_table, read_table as read_table

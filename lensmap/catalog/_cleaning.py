@@ -1,13 +1,58 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Selection of the usable rows of a catalog."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 import numpy as np
 
-__all__ = ["usable_rows"]
+from lensmap.catalog._names import shown
+from lensmap.catalog._ranges import PLACEHOLDERS, RANGES, TOLERANCE, UPPER_PLACEHOLDERS, Range
+from lensmap.utils import ParameterError
+
+__all__ = ["check_weights", "usable_rows", "without_bad_redshifts"]
+
+# Squares of the weights must neither overflow nor underflow: weights of single precision beyond
+# these limits are converted to double precision, and others of double precision are refused.
+_SINGLE_LIMITS = (1e-12, 1e12)
+_DOUBLE_LIMITS = (1e-100, 1e100)
+
+_HIGHEST_PLACEHOLDER = max(PLACEHOLDERS)
+
+# Rows that are searched at once, few enough for the cache of the processor.
+_CHUNK = 100_000
+
+# A column with more values that are not plausible than both of these limits is something else than
+# its name says.
+_MAX_IMPLAUSIBLE_FRACTION, _MAX_IMPLAUSIBLE_VALUES = 0.5, 50
+
+
+class _Rows:
+    """The rows that are usable so far, and the causes for which others are not."""
+
+    def __init__(self, n_rows: int) -> None:
+        self.good: np.ndarray | None = None
+        self.causes: dict[str, int] = {}
+        self._n_rows = n_rows
+
+    def leave_out(self, bad: np.ndarray, cause: str) -> int:
+        """Leave out rows and count them; rows that are left out already do not count again."""
+        if self.good is None:
+            self.good = np.ones(self._n_rows, dtype=bool)
+        bad = bad & self.good
+        count = int(np.count_nonzero(bad))
+        if count:
+            self.causes[cause] = self.causes.get(cause, 0) + count
+            self.good &= ~bad
+        return count
 
 
 def usable_rows(
-    columns: dict[str, np.ndarray], masked: dict[str, np.ndarray], max_ellipticity: float
+    columns: dict[str, np.ndarray],
+    masked: dict[str, np.ndarray],
+    max_ellipticity: float,
+    names: Mapping[str, str] | None = None,
 ) -> tuple[np.ndarray | None, dict[str, int]]:
     """Select the usable rows, and count the unusable rows by cause.
 
@@ -19,6 +64,8 @@ def usable_rows(
         Boolean arrays ``(n,)`` by lensmap's column names, True where the table has no value.
     max_ellipticity : float
         The largest modulus of the ellipticity of a usable row.
+    names : dict or None
+        The table's column names by lensmap's names, for errors.
 
     Returns
     -------
@@ -28,34 +75,175 @@ def usable_rows(
     left_out : dict
         The number of unusable rows for each cause. A row with several causes counts only under
         the first.
+
+    Raises
+    ------
+    ValueError
+        If most values of an optional column are not plausible.
     """
-    good = np.ones(len(columns["ra"]), dtype=bool)
-    left_out: dict[str, int] = {}
-
-    def leave_out(bad: np.ndarray, cause: str) -> None:
-        bad &= good
-        count = int(np.count_nonzero(bad))
-        if count:
-            left_out[cause] = count
-            good[...] &= ~bad
-
+    rows = _Rows(len(columns["ra"]))
+    largest = {}
     for name, values in columns.items():
         if name == "redshift":
             continue  # a map needs no redshift, so a galaxy without one is usable
-        bad = ~np.isfinite(values)
         if name in masked:
-            bad |= masked[name]
-        leave_out(bad, f"{name} not finite")
-    # Comparisons with NaN are False, so rows with NaN, counted above, are not counted again.
-    with np.errstate(invalid="ignore"):
-        leave_out(np.abs(columns["dec"]) > 90.0, "dec outside -90..90 deg")
-        leave_out((columns["ra"] < -360.0) | (columns["ra"] > 720.0), "ra outside -360..720 deg")
-        if "weight" in columns:
-            leave_out(columns["weight"] < 0.0, "negative weight")
-        for name in ("sigma_m", "sigma_e"):
-            if name in columns:
-                leave_out(columns[name] < 0.0, f"negative {name}")
+            rows.leave_out(~np.isfinite(values) | masked[name], f"{name} not finite")
+        lowest, highest = _extremes(values)  # NaN if there is a NaN
+        if not (np.isfinite(lowest) and np.isfinite(highest)):
+            finite = np.isfinite(values)
+            rows.leave_out(~finite, f"{name} not finite")
+            lowest, highest = _finite_extremes(values)
+        largest[name] = max(-lowest, highest)
+        if lowest <= highest and not _is_plausible(name, lowest, highest):
+            _leave_out_implausible(rows, name, values, names or {})
+    if not np.hypot(largest["e1"], largest["e2"]) <= max_ellipticity:
         modulus_squared = np.square(columns["e1"], dtype=float)
         modulus_squared += np.square(columns["e2"], dtype=float)
-        leave_out(modulus_squared > max_ellipticity**2, f"|e| above {max_ellipticity:g}")
-    return (good if left_out else None), left_out
+        # Comparisons with NaN are False, so rows with NaN, counted above, are not counted again.
+        with np.errstate(invalid="ignore"):
+            rows.leave_out(modulus_squared > max_ellipticity**2, f"|e| above {max_ellipticity:g}")
+    return (rows.good if rows.causes else None), rows.causes
+
+
+def _is_plausible(name: str, lowest: float, highest: float) -> bool:
+    """Return whether a column is plausible as a whole, by its extremes."""
+    allowed = RANGES[name]
+    if name != "ra" and not lowest > _HIGHEST_PLACEHOLDER:
+        return False  # in the range of some columns, but a placeholder nevertheless
+    return bool(allowed.contains(np.array([lowest, highest])).all())
+
+
+def _leave_out_implausible(
+    rows: _Rows, name: str, values: np.ndarray, names: Mapping[str, str]
+) -> None:
+    """Leave out rows with values that are placeholders or beyond the range."""
+    allowed = RANGES[name]
+    if values.dtype.itemsize < 4:  # half precision does not hold all placeholders
+        values = values.astype(np.float32)
+    finite = np.isfinite(values)
+    bad = ~allowed.contains(values) & finite
+    # Right ascensions from -180 to 180 deg have -99 among them.
+    placeholders = bad if name == "ra" else values <= _HIGHEST_PLACEHOLDER
+    for number in _placeholders_among(values[(bad | placeholders) & finite]):
+        found = np.isclose(values, number, rtol=TOLERANCE, atol=0.0)
+        rows.leave_out(found, f"{name} is {number:g} (placeholder)")
+        bad &= ~found
+    if bad.any():
+        _check_meaning(name, values, bad, allowed, names)
+        negative = allowed.low == 0.0 and bool((values[bad] < 0.0).all())
+        cause = f"negative {name}" if negative else f"{name} outside {allowed.text()}"
+        rows.leave_out(bad, allowed.cause or cause)
+
+
+def _placeholders_among(values: np.ndarray) -> list[float]:
+    """Return the placeholders among implausible values."""
+    return [
+        number for number in PLACEHOLDERS + UPPER_PLACEHOLDERS
+        if np.isclose(values, number, rtol=TOLERANCE, atol=0.0).any()
+    ]
+
+
+def _check_meaning(
+    name: str, values: np.ndarray, bad: np.ndarray, allowed: Range, names: Mapping[str, str]
+) -> None:
+    """Raise an error if most values of an optional column are not plausible."""
+    n_bad = int(np.count_nonzero(bad))
+    limit = max(_MAX_IMPLAUSIBLE_FRACTION * len(values), _MAX_IMPLAUSIBLE_VALUES)
+    if name in ("ra", "dec", "e1", "e2", "weight") or n_bad <= limit:
+        return
+    theirs = shown(names.get(name, name))
+    low, high = np.min(values[bad]), np.max(values[bad])
+    raise ParameterError(
+        "columns",
+        f"columns with plausible values ({name} from {allowed.text()})",
+        f"{theirs!r} for {name!r}",
+        f"{n_bad} of {len(values)} values are not, they are from {low:.4g} to {high:.4g}; if "
+        f"the column is something else, leave it out by {{columns={{{name!r}: None}}}}",
+        verb="name",
+    )
+
+
+def without_bad_redshifts(
+    redshift: np.ndarray, masked: np.ndarray | None
+) -> tuple[np.ndarray, int]:
+    """Replace redshifts that are missing, placeholders or not plausible by NaN.
+
+    Parameters
+    ----------
+    redshift : `numpy.ndarray`
+        The redshifts, ``(n,)``.
+    masked : `numpy.ndarray` or None
+        True where the table has no value, bool, ``(n,)``.
+
+    Returns
+    -------
+    redshift : `numpy.ndarray`
+        The redshifts, NaN where there is none.
+    n_implausible : int
+        The number of the redshifts that are placeholders or not plausible.
+    """
+    allowed = RANGES["redshift"]
+    lowest, highest = _extremes(redshift)
+    if masked is None and lowest > allowed.low and highest < allowed.high:
+        return redshift, 0
+    implausible = ~allowed.contains(redshift) & ~np.isnan(redshift)
+    if masked is not None:
+        implausible &= ~masked
+    bad = implausible if masked is None else implausible | masked
+    if not bad.any():
+        return redshift, 0
+    missing = redshift.dtype.type(np.nan)
+    return np.where(bad, missing, redshift), int(np.count_nonzero(implausible))
+
+
+def check_weights(weight: np.ndarray) -> np.ndarray:
+    """Return weights whose squares neither overflow nor underflow.
+
+    Only relative weights matter, so weights may be of any size that double precision holds.
+
+    Parameters
+    ----------
+    weight : `numpy.ndarray`
+        The weights of the usable rows, ``(n,)``, not negative.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The weights; in double precision if single precision does not hold their squares.
+
+    Raises
+    ------
+    ValueError
+        If double precision does not hold the squares of the weights.
+    """
+    highest = _extremes(weight)[1]
+    if not highest > 0.0:
+        return weight
+    low, high = _DOUBLE_LIMITS
+    if not low <= highest <= high:
+        raise ParameterError(
+            "weight", f"from {low:g} to {high:g} for the largest", f"{highest:.3g}",
+            "only relative weights matter; scale the column in the table",
+        )
+    low, high = _SINGLE_LIMITS
+    if weight.dtype.itemsize < 8 and not low <= highest <= high:
+        return weight.astype(float)
+    return weight.astype(np.float32) if weight.dtype.itemsize < 4 else weight
+
+
+def _extremes(values: np.ndarray) -> tuple[float, float]:
+    """Return the lowest and the highest value; both are NaN if there is a NaN or no value."""
+    if len(values) == 0:
+        return np.nan, np.nan
+    return float(values.min()), float(values.max())
+
+
+def _finite_extremes(values: np.ndarray) -> tuple[float, float]:
+    """Return the lowest and the highest finite value; inf and -inf if there is none."""
+    low, high = np.inf, -np.inf
+    for start in range(0, len(values), _CHUNK):
+        chunk = values[start:start + _CHUNK]
+        chunk = chunk[np.isfinite(chunk)]
+        if len(chunk):
+            low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
+    return low, high

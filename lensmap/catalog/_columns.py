@@ -1,184 +1,30 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Column names of lensmap, and presets with the column names of surveys."""
+"""The choice of a table's columns, by the names of surveys, of lensmap and of the user."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from lensmap.catalog._column_request import ColumnRequest, check_given, read_request
 from lensmap.catalog._convention import Convention, convention_signs
+from lensmap.catalog._matching import matched, preset_columns
+from lensmap.catalog._names import ColumnNames, shown
 from lensmap.catalog._needed import column_and_element
-from lensmap.utils import ParameterError, ParameterTypeError, list_names, match_name
+from lensmap.catalog._preset import OPTIONAL, REQUIRED, VARIANT, ColumnPreset
+from lensmap.catalog._selection import RowSelection, sources_of
+from lensmap.catalog._surveys import COLUMN_PRESETS
+from lensmap.catalog._unused_columns import ColumnChoice, unused_columns, without_contested
+from lensmap.utils import ParameterError
 
 __all__ = [
-    "REQUIRED", "OPTIONAL", "COLUMN_PRESETS", "ColumnPreset", "check_extra", "find_columns",
+    "REQUIRED", "OPTIONAL", "COLUMN_PRESETS", "ColumnChoice", "ColumnPreset", "check_extra",
+    "choose_columns", "find_columns", "used_columns",
 ]
-
-REQUIRED = ("ra", "dec", "e1", "e2")
-OPTIONAL = (
-    "weight",
-    "sigma_m",
-    "sigma_e",
-    "redshift",
-    "m",
-    "c1",
-    "c2",
-    "r11",
-    "r22",
-    "r12",
-    "r21",
-)
-_PAIRS = (("ra", "dec"), ("e1", "e2"))
-
-
-@dataclass(frozen=True)
-class ColumnPreset:
-    """The column names of a survey, and its documented convention and kind.
-
-    Attributes
-    ----------
-    columns : dict
-        For each of lensmap's column names, the survey's names in order of preference.
-    convention : str or None
-        The documented sign convention. None if the column names do not determine it.
-    kind : str or None
-        The documented kind of ellipticity, ``"shear"`` or ``"distortion"``. None if the column
-        names do not determine it.
-    reference : str
-        The paper or document that defines the convention and the kind.
-    signature : tuple of str
-        Columns, by lensmap's names, that a catalog must have in addition to the required columns
-        in order to be recognized as a catalog of this survey.
-    """
-
-    columns: dict[str, tuple[str, ...]] = field(repr=False)
-    convention: str | None = None
-    kind: str | None = None
-    reference: str = ""
-    signature: tuple[str, ...] = ()
-
-
-_HSC_Y1 = "ishape_hsm_regauss_"
-_HSC_Y3 = "i_hsmshaperegauss_"
-
-
-def _hsc(
-    prefix: str, weight: tuple[str, ...], ra: tuple[str, ...], dec: tuple[str, ...]
-) -> dict[str, tuple[str, ...]]:
-    return {
-        "ra": ra,
-        "dec": dec,
-        "e1": (f"{prefix}e1",),
-        "e2": (f"{prefix}e2",),
-        "weight": weight,
-        # In HSC catalogs "sigma_e" is the measurement error and "rms_e" the intrinsic dispersion.
-        "sigma_m": (f"{prefix}derived_sigma_e",),
-        "sigma_e": (f"{prefix}derived_rms_e",),
-        "m": (f"{prefix}derived_shear_bias_m",),
-        "c1": (f"{prefix}derived_shear_bias_c1",),
-        "c2": (f"{prefix}derived_shear_bias_c2",),
-        "redshift": ("photoz_best", "redshift"),
-    }
-
-
-_LENSFIT = {
-    "e1": ("bias_corrected_e1", "e1"),
-    "e2": ("bias_corrected_e2", "e2"),
-    "weight": ("weight",),
-    "redshift": ("Z_B",),
-    "m": ("m", "m_corr"),
-    "c1": ("c1",),
-    "c2": ("c2",),
-}
-
-COLUMN_PRESETS = {
-    "hsc_y1": ColumnPreset(
-        _hsc(
-            _HSC_Y1,
-            (f"{_HSC_Y1}derived_shape_weight", f"{_HSC_Y1}derived_weight"),
-            ("ira", "i_ra", "ra"),
-            ("idec", "i_dec", "dec"),
-        ),
-        "celestial",
-        "distortion",
-        "Mandelbaum et al. 2018, PASJ 70, S25, appendix A3",
-    ),
-    "hsc_y3": ColumnPreset(
-        _hsc(_HSC_Y3, (f"{_HSC_Y3}derived_weight",), ("i_ra", "ra"), ("i_dec", "dec")),
-        "celestial",
-        "distortion",
-        "Li et al. 2022, PASJ 74, 421",
-    ),
-    "des_metacal": ColumnPreset(
-        {
-            "ra": ("ra",),
-            "dec": ("dec",),
-            "e1": ("e_1", "e1"),
-            "e2": ("e_2", "e2"),
-            "weight": ("weight",),
-            "r11": ("R11", "R_11"),
-            "r22": ("R22", "R_22"),
-            "r12": ("R12", "R_12"),
-            "r21": ("R21", "R_21"),
-            "redshift": ("mean_z", "redshift"),
-            "m": ("m",),
-        },
-        "euclidean",
-        "shear",
-        "Gatti et al. 2021, MNRAS 504, 4312",
-        signature=("r11", "r22"),
-    ),
-    "kids": ColumnPreset(
-        {"ra": ("RAJ2000", "ALPHA_J2000"), "dec": ("DECJ2000", "DELTA_J2000"), **_LENSFIT},
-        "euclidean",
-        "shear",
-        "Giblin et al. 2021, A&A 645, A105",
-    ),
-    "cfhtlens": ColumnPreset(
-        {"ra": ("ALPHA_J2000",), "dec": ("DELTA_J2000",), **_LENSFIT},
-        "euclidean",
-        "shear",
-        "Heymans et al. 2012, MNRAS 427, 146",
-        signature=("m", "c2"),
-    ),
-    "euclid": ColumnPreset(
-        {
-            "ra": ("SHE_LENSMC_UPDATED_RA", "SHE_RA", "RIGHT_ASCENSION"),
-            "dec": ("SHE_LENSMC_UPDATED_DEC", "SHE_DEC", "DECLINATION"),
-            "e1": ("SHE_LENSMC_G1", "SHE_G1", "G1"),
-            "e2": ("SHE_LENSMC_G2", "SHE_G2", "G2"),
-            "weight": ("SHE_LENSMC_WEIGHT", "SHE_WEIGHT", "WEIGHT"),
-            "redshift": ("PHZ_MEDIAN",),
-        },
-        "euclidean",
-        "shear",
-        "Euclid data product description, SHE and LE3 WL catalogs",
-    ),
-    "generic": ColumnPreset(
-        {
-            "ra": ("ra", "RA_deg", "ra_deg"),
-            "dec": ("dec", "DEC_deg", "dec_deg"),
-            "e1": ("e1", "g1", "gamma1", "shear1"),
-            "e2": ("e2", "g2", "gamma2", "shear2"),
-            "weight": ("weight", "w", "wt", "weights"),
-            "sigma_m": ("sigma_m", "e_err", "sigma_meas"),
-            "sigma_e": ("sigma_e",),
-            "redshift": ("redshift", "z", "zphot", "z_phot", "photoz"),
-            "m": ("m",),
-            "c1": ("c1",),
-            "c2": ("c2",),
-            "r11": ("r11",),
-            "r22": ("r22",),
-            "r12": ("r12",),
-            "r21": ("r21",),
-        }
-    ),
-}
-"""The presets of column names, by name."""
 
 
 def find_columns(
-    names: Iterable[str], columns: str | Mapping[str, str] | None = None
+    names: Iterable[str], columns: str | os.PathLike | Mapping[str, str | None] | None = None
 ) -> tuple[dict[str, str], str | None]:
     """Match lensmap's column names to the column names of a table.
 
@@ -186,68 +32,171 @@ def find_columns(
     ----------
     names : sequence of str
         The table's column names.
-    columns : str, dict or None
-        The name of a preset in `COLUMN_PRESETS`, or a dict from lensmap's names to the table's
-        names; ``"g[0]"`` names the first element of a vector column. If a dict lacks some of the
-        required columns, or if None, the missing names come from the preset whose required columns
-        the table has. Case is ignored in the names of a preset, unless the table has names that
-        differ only by case.
+    columns : str, path-like, dict or None
+        The name of a preset in `COLUMN_PRESETS` (upper and lower case, hyphens and underscores
+        are equivalent), the path of a TOML file with a preset of one's own, a dict from lensmap's
+        names to the table's names, or all of them as a text, such as
+        ``"hsc-y3,redshift=photoz_best,m=none"``. A name may be an expression of columns, such as
+        ``"sqrt(var_e)"`` or ``"g[0]"``. None in the dict, and ``none`` in the text, leave a
+        column out. In the dict, the key ``"preset"`` names a preset. If some of the required
+        columns are not named, or if None, the missing names come from the preset whose required
+        columns the table has. Case is ignored in the names of a preset, unless the table has
+        names that differ only by case.
 
     Returns
     -------
     mapping : dict
         The table's column names, keyed by lensmap's names.
     preset : str or None
-        The name of the preset that was used. None if the dict names all required columns.
+        The name of the preset that was used. None if the user named all required columns, and e1
+        and e2 are those of no survey.
 
     Raises
     ------
     TypeError
         If ``columns`` is neither a name nor a dict.
     ValueError
-        If a required column is missing, if a name is unknown, or if more than one preset fits and
-        the presets name different columns.
+        If a required column is missing, if a name is unknown, if two of lensmap's columns are the
+        same column of the table, or if more than one preset fits and the presets name different
+        columns.
     """
-    names = list(names)
-    if columns is not None and not isinstance(columns, (str, dict)):
-        raise ParameterTypeError("columns", "None, a preset's name or a dict", repr(columns))
-    if isinstance(columns, str):
-        preset = match_name(COLUMN_PRESETS, columns)
-        if preset is None:
-            presets = ", ".join(map(repr, COLUMN_PRESETS))
-            raise ParameterError("columns", f"a dict or one of {presets}", repr(columns))
-        mapping = _preset_columns(names, preset)
-        _require(mapping, names, f"the preset {preset!r}")
-        return mapping, preset
-    given = _check_given(names, columns or {})
+    choice = choose_columns(names, columns)
+    mapping = {ours: theirs for ours, theirs in choice.mapping.items() if ours != VARIANT}
+    return mapping, choice.preset
+
+
+def used_columns(
+    names: Iterable[str],
+    choice: ColumnChoice,
+    where: str | None = None,
+    extra_columns: str | Iterable[str] = (),
+) -> list[str]:
+    """Return the columns of a table that a catalog uses.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The table's column names.
+    choice : ColumnChoice
+        The chosen columns.
+    where : str or None
+        The condition on rows.
+    extra_columns : str or iterable of str
+        The columns to keep.
+
+    Returns
+    -------
+    list of str
+        The names as the table spells them, each once: those of the mapping, of the condition, of
+        the documented selection of the survey, and those to keep.
+
+    Raises
+    ------
+    ValueError
+        If the condition or the extra columns name a column that the table lacks.
+    """
+    table = ColumnNames(names)
+    needed = [s for theirs in choice.mapping.values() for s in sources_of(theirs, table)]
+    if where is not None:
+        needed += RowSelection(where).columns(table.names, choice.mapping)
+    for condition in choice.entry.selection if choice.entry else ():
+        try:
+            needed += RowSelection(condition).columns(table.names)
+        except ValueError:
+            continue  # the table lacks the column
+    return list(dict.fromkeys([*needed, *check_extra(extra_columns, table.names)]))
+
+
+def choose_columns(
+    names: Iterable[str],
+    columns: str | os.PathLike | Mapping[str, str | None] | ColumnChoice | None = None,
+) -> ColumnChoice:
+    """Choose the columns of a table.
+
+    Parameters
+    ----------
+    names, columns
+        As for `find_columns`. A `ColumnChoice` is returned unchanged.
+
+    Returns
+    -------
+    ColumnChoice
+        The columns, with what to warn of.
+    """
+    if isinstance(columns, ColumnChoice):
+        return columns
+    table = ColumnNames(names)
+    request = read_request(columns)
+    check_given(table, request)
+    if request.entry is not None:
+        mapping = {**preset_columns(table, request.entry), **request.named}
+        choice = ColumnChoice(mapping, request.preset, request.entry)
+        _require(mapping, table, request.entry, f"the preset {request.preset!r}")
+    else:
+        choice = _detect(table, request)
+    mapping = {
+        ours: theirs for ours, theirs in choice.mapping.items() if ours not in request.left_out
+    }
+    mapping, contested = without_contested(mapping, request)
+    notes = [*contested.values(), *unused_columns(table, choice, mapping, request, set(contested))]
+    return ColumnChoice(mapping, choice.preset, choice.entry, tuple(notes))
+
+
+def _detect(table: ColumnNames, request: ColumnRequest) -> ColumnChoice:
+    """Choose the preset whose required columns the table has."""
     fits = {}
     for preset, entry in COLUMN_PRESETS.items():
-        mapping = {**_preset_columns(names, preset), **given}
+        own = preset_columns(table, entry)
+        mapping = {**own, **request.named}
         if all(name in mapping for name in REQUIRED + entry.signature):
             fits[preset] = mapping
-    if all(name in given for name in REQUIRED):
-        # All required columns are given. Optional columns are taken if they have lensmap's names.
-        return {**_match(names, {name: (name,) for name in OPTIONAL}), **given}, None
-    return _choose(fits, given, names)
+    if all(name in request.named for name in REQUIRED):
+        return _all_named(table, request, fits)
+    fits = {
+        name: mapping for name, mapping in fits.items()
+        if _is_distinctive(name, mapping, request.named)
+    }
+    if not fits:
+        _require_nearest(table, request.named)
+    preset = _best_fit(fits)
+    return ColumnChoice(fits[preset], preset, COLUMN_PRESETS[preset])
 
 
-def _choose(
-    fits: dict[str, dict[str, str]], given: dict[str, str], names: Sequence[str]
-) -> tuple[dict[str, str], str]:
+def _all_named(
+    table: ColumnNames, request: ColumnRequest, fits: Mapping[str, dict[str, str]]
+) -> ColumnChoice:
+    """Return the choice of a user who names all required columns.
+
+    If the ellipticities are those of a survey, its optional columns are used. Otherwise only
+    optional columns with lensmap's own names are.
+    """
+    generic = matched(table, COLUMN_PRESETS["generic"].columns)
+    for preset in fits:
+        own = preset_columns(table, COLUMN_PRESETS[preset])
+        same = all(own.get(name) == request.named[name] for name in ("e1", "e2"))
+        if same and any(generic.get(name) != own[name] for name in ("e1", "e2")):
+            return ColumnChoice({**own, **request.named}, preset, COLUMN_PRESETS[preset])
+    own_names = matched(table, {name: (name,) for name in OPTIONAL})
+    return ColumnChoice({**own_names, **request.named}, None)
+
+
+def _is_distinctive(
+    preset: str, mapping: Mapping[str, str], named: Mapping[str, str]
+) -> bool:
+    """Return whether names that the user does not give are not only those of any table."""
+    generic = COLUMN_PRESETS["generic"].columns
+    return preset == "generic" or any(
+        theirs.lower() not in {name.lower() for name in generic.get(ours, ())}
+        for ours, theirs in mapping.items() if ours not in named
+    )
+
+
+def _best_fit(fits: Mapping[str, dict[str, str]]) -> str:
     """Choose among the presets that fit the column names of a table.
 
     The preset of the survey with the longest signature is preferred, and ``"generic"`` is used if
     no survey fits.
     """
-    generic = {**_match(names, COLUMN_PRESETS["generic"].columns), **given}
-    if not fits:
-        _require(generic, names, "the catalog")
-    # If the generic names match the same columns, these names do not identify the survey.
-    fits = {
-        name: mapping
-        for name, mapping in fits.items()
-        if name == "generic" or not mapping.items() <= generic.items()
-    }
     best = max(fits, key=lambda name: (name != "generic", len(COLUMN_PRESETS[name].signature)))
     mapping = fits[best]
     for preset, other in fits.items():
@@ -258,7 +207,61 @@ def _choose(
                 f"{best!r}, {preset!r} or a dict",
                 remedy=f"the table fits both presets, which differ about {', '.join(differs)}",
             )
-    return mapping, best
+    return best
+
+
+def _require_nearest(table: ColumnNames, named: Mapping[str, str]) -> None:
+    """Raise the error about missing columns, by the names of the survey that is nearest."""
+    mappings = {
+        preset: {**preset_columns(table, entry), **named}
+        for preset, entry in COLUMN_PRESETS.items()
+    }
+    partial = {name: own for name, own in mappings.items() if _missing(own)}
+
+    def score(preset: str) -> tuple[int, bool, int]:
+        own = partial[preset]
+        is_survey = preset != "generic" and _is_distinctive(preset, own, named)
+        return -len(_missing(own)), is_survey, len(own)
+
+    nearest = max(partial, key=score)
+    is_survey = nearest != "generic" and _is_distinctive(nearest, partial[nearest], named)
+    nearest = nearest if is_survey else "generic"
+    _require(partial[nearest], table, COLUMN_PRESETS[nearest], "the catalog",
+             nearest if is_survey else None)
+
+
+def _missing(mapping: Mapping[str, str]) -> list[str]:
+    return [name for name in REQUIRED if name not in mapping]
+
+
+def _require(
+    mapping: Mapping[str, str],
+    table: ColumnNames,
+    entry: ColumnPreset,
+    owner: str,
+    nearest: str | None = None,
+) -> None:
+    """Raise an error that names the required columns that are missing, and no others."""
+    missing = _missing(mapping)
+    if not missing:
+        return
+    wanted = {name: entry.columns.get(name, ())[:3] for name in missing}
+    expected = ", ".join(
+        f"{name} (called {' or '.join(names)})" if names else name
+        for name, names in wanted.items()
+    )
+    found = ", ".join(f"{name}={shown(mapping[name])}" for name in REQUIRED if name in mapping)
+    if found:
+        found = f"its other columns are {f'those of {nearest!r}: ' if nearest else ''}{found}; "
+    columns = table.listed([*missing, *(name for names in wanted.values() for name in names)])
+    example = ", ".join(f"{name!r}: ..." for name in missing)
+    raise ParameterError(
+        "columns",
+        ", ".join(missing),
+        remedy=f"{owner} lacks {expected}; {found}all columns are: {columns}; give "
+        f"{{columns={{{example}}}}}",
+        verb="name",
+    )
 
 
 def check_extra(extra_columns: str | Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
@@ -286,8 +289,8 @@ def check_extra(extra_columns: str | Iterable[str], names: Sequence[str]) -> tup
     for name in extra_columns:
         if column_and_element(name, names)[0] is None:
             raise ValueError(
-                f"extra_columns: there is no column {name!r}; the catalog has "
-                f"{list_names(names, quoted=False)}"
+                f"extra_columns: there is no column {shown(str(name))!r}; the catalog has "
+                f"{ColumnNames(names).listed([str(name)])}"
             )
         if name.lower() in REQUIRED + OPTIONAL:
             raise ValueError(
@@ -295,75 +298,6 @@ def check_extra(extra_columns: str | Iterable[str], names: Sequence[str]) -> tup
                 "in the table"
             )
     return tuple(extra_columns)
-
-
-def _preset_columns(names: Sequence[str], preset: str) -> dict[str, str]:
-    mapping = _match(names, COLUMN_PRESETS[preset].columns)
-    if mapping.get("e1", "").lower().startswith("bias_corrected"):
-        # The additive bias is already subtracted from these ellipticities.
-        mapping = {name: theirs for name, theirs in mapping.items() if name not in ("c1", "c2")}
-    return mapping
-
-
-def _match(names: Sequence[str], wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Match each wanted column to the first of its candidate names that the table has."""
-    matches = {
-        ours: [_find_name(names, candidate) for candidate in candidates]
-        for ours, candidates in wanted.items()
-    }
-    for first, second in _PAIRS:
-        if len(matches.get(first, ())) == len(matches.get(second, ())):
-            # Both components come from the same pair of names: (e1, e2) or (g1, g2), never
-            # (e1, g2). If no pair is complete, a pair with one component is used, and the other
-            # component is reported as missing.
-            pairs = list(zip(matches.get(first, ()), matches.get(second, ()), strict=True))
-            complete = [pair for pair in pairs if None not in pair]
-            partial = [pair for pair in pairs if any(pair)]
-            for best in (complete or partial)[:1]:
-                matches[first], matches[second] = [best[0]], [best[1]]
-    firsts = {ours: next(filter(None, candidates), None) for ours, candidates in matches.items()}
-    return {ours: theirs for ours, theirs in firsts.items() if theirs is not None}
-
-
-def _find_name(names: Sequence[str], wanted: str) -> str | None:
-    """Return the table's column name that equals the wanted name, ignoring case if need be.
-
-    None if there is no such name, or if several names differ from it only by case.
-    """
-    if wanted in names:
-        return wanted
-    alike = [name for name in names if name.lower() == wanted.lower()]
-    return alike[0] if len(alike) == 1 else None
-
-
-def _check_given(names: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
-    allowed = REQUIRED + OPTIONAL
-    for ours, theirs in given.items():
-        if ours not in allowed:
-            raise ParameterError(
-                "columns", "only columns of lensmap", repr(ours),
-                f"those are {', '.join(allowed)}", verb="name",
-            )
-        if column_and_element(theirs, names)[0] is None:
-            raise ParameterError(
-                "columns", "columns of the catalog", f"{theirs!r} (for {ours!r})",
-                f"the catalog has {list_names(names, quoted=False)}", verb="name",
-            )
-    return dict(given)
-
-
-def _require(mapping: Mapping[str, str], names: Sequence[str], owner: str) -> None:
-    missing = [name for name in REQUIRED if name not in mapping]
-    if missing:
-        raise ParameterError(
-            "columns",
-            ", ".join(missing),
-            remedy=f"{owner} lacks {', '.join(missing)}: no column of a known name was found among "
-            f"{list_names(names, quoted=False) or 'no columns at all'}; "
-            "give {columns={'ra': ..., 'dec': ..., 'e1': ..., 'e2': ...}}, in which 'g[0]' names "
-            "the first element of a vector column g",
-            verb="name",
-        )
 
 
 def documented_differences(preset: str | None, convention: Convention, kind: str) -> list[str]:

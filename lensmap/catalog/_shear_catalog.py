@@ -15,8 +15,8 @@ from astropy.coordinates import SkyCoord, frame_transform_graph
 from astropy.table import Table
 
 from lensmap.catalog._background import behind
-from lensmap.catalog._cleaning import usable_rows
-from lensmap.catalog._columns import OPTIONAL, REQUIRED, check_extra, find_columns
+from lensmap.catalog._cleaning import check_weights, usable_rows
+from lensmap.catalog._columns import OPTIONAL, check_extra, choose_columns, used_columns
 from lensmap.catalog._convention import (
     Convention,
     columns_to_celestial,
@@ -24,10 +24,12 @@ from lensmap.catalog._convention import (
     response_to_celestial,
 )
 from lensmap.catalog._declarations import DEFAULTS, check_response, warn_of_differences
+from lensmap.catalog._loading import load_columns, select_rows
 from lensmap.catalog._needed import needed_columns
 from lensmap.catalog._plausible import warn_of_positions
+from lensmap.catalog._preset import VARIANT
 from lensmap.catalog._tables import declared_meta, declaring_meta
-from lensmap.catalog._values import check_units, column_values
+from lensmap.catalog._values import check_units
 from lensmap.catalog.files import TableSource, open_table
 from lensmap.utils import (
     CatalogWarning,
@@ -47,10 +49,12 @@ __all__ = ["ShearCatalog"]
 _KINDS = ("shear", "distortion")
 
 
-def _has_columns(columns: str | Mapping[str, str] | None, names: list[str]) -> bool:
+def _has_columns(
+    columns: PathLike | Mapping[str, str | None] | None, names: list[str]
+) -> bool:
     """Test whether a table with the given column names has all that a catalog needs."""
     try:
-        find_columns(names, columns)
+        choose_columns(names, columns)
     except ParameterError:
         return False
     return True
@@ -61,8 +65,9 @@ class ShearCatalog:
 
     Ellipticities, additive biases and responses are converted from the declared convention to the
     celestial convention, in which x points to the east and y to the north. Rows are left out if
-    they have values that are not finite, impossible positions, negative weights or too large
-    ellipticities. One warning gives the number of rows left out for each cause.
+    a used value is not finite, a placeholder such as -99 or not plausible, or the ellipticity too
+    large. One warning gives the number of rows left out for each cause. Redshifts that are missing
+    or not plausible are NaN.
 
     Parameters
     ----------
@@ -70,13 +75,15 @@ class ShearCatalog:
         The galaxies, one per row. Masked values count as missing, and so do words such as
         ``"null"`` in columns of numbers as text. Columns that need no conversion are not copied,
         so the table must not be changed afterwards.
-    columns : None, str or dict
-        The names of the table's columns: the name of a preset (`COLUMN_PRESETS`), or a dict from
-        lensmap's column names to the table's. Lensmap's names are ``ra``, ``dec``, ``e1``, ``e2``
-        and, optionally, ``weight``, ``sigma_m``, ``sigma_e``, ``redshift``, ``m``, ``c1``, ``c2``,
-        ``r11``, ``r22``, ``r12`` and ``r21``. ``"g[0]"`` names the first element of a vector
-        column. If None, the preset is chosen from the table's column names, and is logged unless
-        all the names are lensmap's own.
+    columns : None, str, path-like or dict
+        The names of the table's columns: the name of a preset (`COLUMN_PRESETS`), the path of a
+        TOML file with a preset of one's own, a dict from lensmap's column names to the table's,
+        or all of them as a text, such as ``"hsc-y3,redshift=photoz_best,m=none"``. Lensmap's
+        names are ``ra``, ``dec``, ``e1``, ``e2`` and, optionally, ``weight``, ``sigma_m``,
+        ``sigma_e``, ``redshift``, ``m``, ``c1``, ``c2``, ``r11``, ``r22``, ``r12`` and ``r21``.
+        The table's name may be an expression, such as ``"sqrt(var_e)"``, or an element of a vector
+        column, such as ``"g[0]"``; None leaves a column out. If None, the preset is chosen from
+        the table's column names, and is logged unless all the names are lensmap's own.
     convention : str, tuple of int or None
         The sign convention of e1 and e2: ``"celestial"``, ``"euclidean"``, ``"iau"``, or the
         signs ``(s1, s2)`` that convert e1 and e2 to the celestial convention. If None, the
@@ -88,6 +95,14 @@ class ShearCatalog:
         the reduced shear. With ``"distortion"``, :math:`|e| = (a^2 - b^2) / (a^2 + b^2)`, whose
         mean is twice the responsivity times the shear. If None, the kind declared in the table's
         meta or, without a declaration, ``"shear"``.
+    where : str or None
+        A condition on the columns of the table that selects rows before anything else, such as
+        ``"redshift < 1.5 and i_flag == 0"``. It compares columns (odd names stand in backticks)
+        with numbers, texts or other columns by ``<``, ``<=``, ``>``, ``>=``, ``==``, ``!=`` and
+        ``in (...)``, joins comparisons by ``and``, ``or`` and ``not``, and may use arithmetic,
+        ``abs``, ``sqrt``, ``log10``, ``exp``, ``isnan`` and ``isfinite``. Comparisons hold for no
+        row without a value: NaN, masked, or a placeholder such as -99. If None, all rows are
+        used.
     frame : str or None
         The name in `astropy.coordinates` of the frame of the positions, such as ``"icrs"``,
         ``"fk5"`` or ``"galactic"``. Ellipticities are measured with respect to the north of this
@@ -118,8 +133,9 @@ class ShearCatalog:
     Warns
     -----
     CatalogWarning
-        If rows are left out, if some galaxies are degrees away from all others, or if the
-        positions seem to be in another unit.
+        If rows are left out, if redshifts are not plausible, if a column with a known name is not
+        used, if the survey documents a selection that rows do not fulfill, if some galaxies are
+        degrees away from all others, or if the positions seem to be in another unit.
     ConventionWarning
         If the declared convention or kind differs from the survey's documentation, or from the
         declaration in the table's meta.
@@ -140,10 +156,11 @@ class ShearCatalog:
     def __init__(
         self,
         table: Table | Mapping[str, ArrayLike],
-        columns: str | Mapping[str, str] | None = None,
+        columns: PathLike | Mapping[str, str | None] | None = None,
         convention: Convention | None = None,
         kind: str | None = None,
         *,
+        where: str | None = None,
         frame: str | None = None,
         response: float | ArrayLike | None = None,
         max_ellipticity: float = 2.0,
@@ -164,32 +181,35 @@ class ShearCatalog:
         meta = declared_meta(table)
         declared: dict[str, Any] = DEFAULTS | meta | given
         self._set_declaration(**declared, max_ellipticity=max_ellipticity)
-        mapping, preset = find_columns(table.colnames, columns)
+        choice = choose_columns(table.colnames, columns)
+        mapping, preset = choice.mapping, choice.preset
         if preset is not None and columns is None and any(a != b for a, b in mapping.items()):
-            names = ", ".join(f"{ours}={theirs}" for ours, theirs in mapping.items())
-            log.info(f"lensmap: columns of the preset {preset!r}: {names}")
+            text = ", ".join(
+                f"{ours}={theirs}" for ours, theirs in mapping.items() if ours != VARIANT
+            )
+            log.info(f"lensmap: columns of the preset {preset!r}: {text}")
         warn_of_differences(self, preset, meta)
+        choice.warn()
         units = check_units(units, mapping)
         extra_names = check_extra(extra_columns, table.colnames)
-        found = needed_columns(table, [*mapping.values(), *extra_names])
-        extras = {name: found[name] for name in extra_names}
-        arrays, masked = {}, {}
-        for name in REQUIRED + OPTIONAL:
-            if name in mapping:
-                theirs = mapping[name]
-                arrays[name], mask = column_values(found[theirs], name, theirs, units.get(name))
-                if mask is not None:
-                    masked[name] = mask
-        if "redshift" in masked:  # rows without a redshift are kept
-            arrays["redshift"] = np.where(masked["redshift"], np.nan, arrays["redshift"])
-        good, left_out = usable_rows(arrays, masked, self.max_ellipticity)
+        names = used_columns(table.colnames, choice, where, extra_names)
+        found = needed_columns(table, names)
+        rows = select_rows(found, choice, where)
+        arrays, masked = load_columns(found, mapping, rows, units)
+        extras = {name: found[name] if rows is None else found[name][rows] for name in extra_names}
+        n_all, n_rows = len(next(iter(found.values()))), len(arrays["ra"])
+        good, left_out = usable_rows(arrays, masked, self.max_ellipticity, mapping)
         if good is not None:
             arrays = {name: values[good] for name, values in arrays.items()}
             extras = {name: values[good] for name, values in extras.items()}
-        self._report_left_out(left_out, len(found[mapping["ra"]]), len(arrays["ra"]))
+        self._report_left_out(left_out, n_rows, len(arrays["ra"]))
         warn_of_positions(arrays["ra"], arrays["dec"])
+        if "weight" in arrays:
+            arrays["weight"] = check_weights(arrays["weight"])
         columns_to_celestial(arrays, declared["convention"])
         self.preset = preset
+        self.where = where
+        self.n_not_selected = n_all - n_rows
         self.n_left_out = left_out
         self._arrays = arrays
         self._extras = extras
@@ -231,7 +251,7 @@ class ShearCatalog:
         cls,
         path: PathLike,
         /,
-        columns: str | Mapping[str, str] | None = None,
+        columns: PathLike | Mapping[str, str | None] | None = None,
         convention: Convention | None = None,
         kind: str | None = None,
         *,
@@ -276,7 +296,7 @@ class ShearCatalog:
         """
         parameters = {
             name: kwargs.pop(name)
-            for name in ("frame", "response", "max_ellipticity", "extra_columns", "units")
+            for name in ("where", "frame", "response", "max_ellipticity", "extra_columns", "units")
             if name in kwargs
         }
         suits = partial(_has_columns, columns)

@@ -2,7 +2,7 @@
 """The catalogs, maps and images that commands read."""
 
 from lensmap.cli._files import InputFile
-from lensmap.cli._options import pairs, units_of_columns
+from lensmap.cli._options import columns_text, condition, units_of_columns
 
 __all__ = [
     "add_catalog_arguments",
@@ -23,12 +23,21 @@ def add_catalog_arguments(parser):
     group = parser.add_argument_group("catalog options")
     group.add_argument(
         "--columns",
-        type=pairs,
-        metavar="ra=NAME,...",
-        help="the column names, as ra=RA,dec=DEC,e1=E1,e2=E2,weight=W (e1=G[0] for the first "
-             "element of a vector column), or the name of a preset: "
-             f"{', '.join(COLUMN_PRESETS)}; default: the first preset whose columns are all in the "
-             "catalog",
+        type=columns_text,
+        metavar="PRESET,ra=NAME,...",
+        help="the column names: the name of a preset, changes to it, or both, as "
+             "hsc-y3,redshift=photoz_best,m=none; a name may be an expression, as "
+             "'sigma_m=sqrt(var_e)', and none leaves a column out; the presets are "
+             f"{', '.join(COLUMN_PRESETS)}, or the path of a TOML file with one's own; default: "
+             "the preset whose columns are all in the catalog",
+    )
+    group.add_argument(
+        "--where",
+        type=condition,
+        metavar="CONDITION",
+        help="use only the rows that fulfill a condition, such as 'redshift < 1.5 and i_flag == "
+             "0': columns (odd names in `backticks`), numbers and 'texts' are compared by <, <=, "
+             ">, >=, ==, != and in (...), joined by and, or, not",
     )
     group.add_argument(
         "--convention",
@@ -87,6 +96,7 @@ def read_catalog(arguments):
         arguments.columns,
         arguments.convention,
         arguments.kind,
+        where=arguments.where,
         frame=arguments.frame,
         units=arguments.units,
         format=arguments.format,

@@ -8,10 +8,11 @@ from lensmap.utils import ParameterError, angle_of_text, check_angle, memory_lim
 __all__ = [
     "add_take_over",
     "angle",
+    "columns_text",
+    "condition",
     "count",
     "memory",
     "one_radius",
-    "pairs",
     "position",
     "positive",
     "source_redshift",
@@ -167,20 +168,27 @@ def position(text):
         ) from None
 
 
-def pairs(text):
-    """Convert a word such as ``ra=RA,dec=DEC`` to a dict; return the name of a preset unchanged."""
-    if "=" not in text:
-        return text
-    result = {}
-    for item in text.split(","):
-        ours, equals, theirs = item.partition("=")
-        if not (equals and ours.strip() and theirs.strip()):
-            raise argparse.ArgumentTypeError(
-                "the value must be a list of column names such as ra=NAME,dec=NAME, where each "
-                f"item has the form 'ra=NAME', but one item is {item!r}"
-            )
-        result[ours.strip()] = theirs.strip()
-    return result
+def columns_text(text):
+    """Return the names of columns unchanged, after a check of their form."""
+    from lensmap.catalog import read_columns_text
+
+    return _checked(text, read_columns_text)
+
+
+def condition(text):
+    """Return a condition on rows unchanged, after a check of its form."""
+    from lensmap.catalog import RowSelection
+
+    return _checked(text, RowSelection)
+
+
+def _checked(text, check):
+    """Return a text that a function accepts; its errors are those of the argument."""
+    try:
+        check(text)
+    except ParameterError as error:
+        raise argparse.ArgumentTypeError(error.describe(lambda name, value: "it")) from None
+    return text
 
 
 def units_of_columns(text):

@@ -154,12 +154,6 @@ def test_what_is_documented_for_a_survey(declared, words, preset):
         assert word in messages[0] and "lensmap check" in messages[0]
 
 
-def test_no_doubts_where_all_columns_are_named():
-    prefix = "i_hsmshaperegauss_"
-    given = {"ra": "i_ra", "dec": "i_dec", "e1": f"{prefix}e1", "e2": f"{prefix}e2"}
-    assert ShearCatalog(_hsc(), given).preset is None
-
-
 def test_meta_that_says_otherwise():
     """A distortion catalog that lensmap has written must not pass for shear in silence."""
     table = Table(columns(), meta={"KIND": "distortion", "CONVENTN": "1,-1", "FRAME": "icrs"})

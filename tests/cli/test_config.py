@@ -36,7 +36,7 @@ def test_every_kind_of_option(config):
     assert arguments.mask == ["a.reg", "b.reg"] and arguments.footprint == ["f.fits"]
     assert arguments.convention == "-1,1" and arguments.no_check and not arguments.overwrite
     assert (arguments.rng, arguments.hdu, arguments.smoothing) == (7, "2", "none")
-    assert arguments.columns == {"ra": "RA", "dec": "DEC"} and arguments.kind is None
+    assert arguments.columns == "ra=RA,dec=DEC" and arguments.kind is None
     assert arguments.uncertainty == {"uncertainty": "rotations", "n_realizations": 30}
     # The types of files, by which they are checked, are those of the command line.
     plain = parse_words(["reconstruct", "cat.fits", "-o", "k.fits", "--mask", "a.reg"])

@@ -6,7 +6,7 @@ import argparse
 import pytest
 from astropy import units as u
 
-from lensmap.cli._options import angle, pairs
+from lensmap.cli._options import angle, columns_text, condition
 
 
 @pytest.mark.parametrize("text", ["0.3arcmin", "0.3 arcmin", "18arcsec", "0.005deg"])
@@ -20,9 +20,15 @@ def test_bad_angle(text):
         angle(text)
 
 
-def test_pairs():
-    assert pairs("kids") == "kids"
-    assert pairs("ra=RA, dec=DEC") == {"ra": "RA", "dec": "DEC"}
-    for text in ("ra=RA,dec", "ra=", "=RA", "ra=RA,"):
-        with pytest.raises(argparse.ArgumentTypeError, match="ra=NAME"):
-            pairs(text)
+def test_columns():
+    for text in ("kids", "ra=RA, dec=DEC", "hsc-y3,m=none", "mine.toml,e1=g[0]"):
+        assert columns_text(text) == text
+    for text in ("ra=RA,dec", "=RA", "ra=RA,", "kids,hsc-y3"):
+        with pytest.raises(argparse.ArgumentTypeError, match="it must be a preset, changes"):
+            columns_text(text)
+
+
+def test_conditions():
+    assert condition("z < 1 and flag == 0") == "z < 1 and flag == 0"
+    with pytest.raises(argparse.ArgumentTypeError, match="^it must be .*write == to compare"):
+        condition("z = 1")

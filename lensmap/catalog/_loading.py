@@ -1,0 +1,199 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The rows and columns of a table that make a catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from astropy import log
+
+from lensmap.catalog._cleaning import without_bad_redshifts
+from lensmap.catalog._columns import OPTIONAL, REQUIRED, ColumnChoice
+from lensmap.catalog._names import shown
+from lensmap.catalog._preset import VARIANT
+from lensmap.catalog._selection import RowSelection, column_of, computed_column
+from lensmap.catalog._values import column_values
+from lensmap.utils import CatalogWarning, ParameterError, warn_user
+
+__all__ = ["load_columns", "select_rows"]
+
+# The values of the column of versions for galaxies without artificial shear.
+_UNSHEARED = ("noshear", "ns", "unsheared", "00")
+
+
+def select_rows(
+    table: Mapping[str, Any], choice: ColumnChoice, where: str | None
+) -> np.ndarray | None:
+    """Select rows by a condition, and check that each galaxy has one row.
+
+    Parameters
+    ----------
+    table : dict
+        The columns by the names that the table gives them.
+    choice : ColumnChoice
+        The chosen columns.
+    where : str or None
+        The condition.
+
+    Returns
+    -------
+    `numpy.ndarray` or None
+        True for the selected rows, bool, ``(n,)``. None if all rows are selected.
+
+    Raises
+    ------
+    ValueError
+        If no row is selected, or if the rows are several sheared versions of the galaxies.
+
+    Warns
+    -----
+    CatalogWarning
+        If selected rows do not belong to the sample that the survey documents.
+    """
+    rows = None if where is None else _rows_where(table, choice, where)
+    _refuse_versions(table, choice, rows)
+    _warn_of_flagged(table, choice, where, rows)
+    return rows
+
+
+def load_columns(
+    table: Mapping[str, Any],
+    mapping: Mapping[str, str],
+    rows: np.ndarray | None,
+    units: Mapping[str, Any],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return the values and the masks of lensmap's columns.
+
+    Parameters
+    ----------
+    table : dict
+        The columns by the names that the table gives them.
+    mapping : dict
+        The table's names or expressions by lensmap's names.
+    rows : `numpy.ndarray` or None
+        True for the selected rows, bool, ``(n,)``. None selects all rows.
+    units : dict
+        The units of columns by lensmap's names, where the user gives them.
+
+    Returns
+    -------
+    arrays : dict
+        The values of the selected rows by lensmap's names. Redshifts that are missing are NaN.
+    masked : dict
+        Boolean arrays, True where the table has no value, for columns with such rows.
+    """
+    arrays, masked = {}, {}
+    for name in REQUIRED + OPTIONAL:
+        if name not in mapping:
+            continue
+        column = computed_column(table, mapping[name])
+        arrays[name], mask = column_values(column, name, mapping[name], units.get(name))
+        if rows is not None:
+            arrays[name] = arrays[name][rows]
+            mask = None if mask is None else mask[rows]
+        if mask is not None:
+            masked[name] = mask
+    if "redshift" in arrays:
+        arrays["redshift"], n_bad = without_bad_redshifts(
+            arrays["redshift"], masked.pop("redshift", None)
+        )
+        if n_bad:
+            warn_user(
+                f"{n_bad} of {len(arrays['redshift'])} rows count as galaxies without a redshift: "
+                f"their value of {shown(mapping['redshift'])!r} is a placeholder or outside 0..20",
+                CatalogWarning,
+                "implausible_redshifts",
+                "redshift",
+            )
+    return arrays, masked
+
+
+def _rows_where(
+    table: Mapping[str, Any], choice: ColumnChoice, where: str
+) -> np.ndarray | None:
+    selection = RowSelection(where)
+    rows, missing = selection.rows(table, choice.mapping)
+    n_rows, n_selected = len(rows), int(np.count_nonzero(rows))
+    without = "".join(
+        f"; {n} rows have no value of {shown(name)!r}" for name, n in missing.items()
+    )
+    if n_selected == 0:
+        raise ParameterError(
+            "where", "a condition that rows of the catalog fulfill", repr(where),
+            f"it selects none of {n_rows} rows{without}{_extent(table, selection, choice)}",
+        )
+    log.info(
+        f"lensmap: {shown(where)!r} selects {n_selected} of {n_rows} rows and leaves out "
+        f"{n_rows - n_selected}{without}"
+    )
+    return None if n_selected == n_rows else rows
+
+
+def _extent(table: Mapping[str, Any], selection: RowSelection, choice: ColumnChoice) -> str:
+    """Return the ranges of the columns of a condition as text."""
+    texts = []
+    for name in selection.columns(table, choice.mapping)[:4]:
+        data = column_of(table, name).data
+        if data.dtype.kind in "iuf" and np.isfinite(data).any():
+            data = data[np.isfinite(data)]
+            texts.append(f"{shown(name)!r} is from {data.min():.4g} to {data.max():.4g}")
+    return f"; {', '.join(texts)}" if texts else ""
+
+
+def _refuse_versions(
+    table: Mapping[str, Any], choice: ColumnChoice, rows: np.ndarray | None
+) -> None:
+    """Raise an error if a table holds several sheared versions of each galaxy as rows."""
+    theirs = choice.mapping.get(VARIANT)
+    if theirs is None:
+        return
+    versions = np.asarray(column_of(table, theirs).data)
+    versions = versions if rows is None else versions[rows]
+    if versions.dtype.kind not in "USO" or len(versions) == 0 or (versions == versions[0]).all():
+        return
+    texts = [v.decode() if isinstance(v, bytes) else str(v) for v in np.unique(versions)]
+    unsheared = next((text for text in _UNSHEARED if text in texts), texts[0])
+    example = f'{theirs} == "{unsheared}"'
+    raise ParameterError(
+        "where",
+        f"a condition that selects one version of each galaxy, such as {example!r}",
+        remedy=f"each galaxy stands in several rows, which {shown(theirs)!r} calls "
+        f"{', '.join(texts[:6])}; the mean response of the shapes to the shear of the versions is "
+        "given by {response}",
+    )
+
+
+def _warn_of_flagged(
+    table: Mapping[str, Any], choice: ColumnChoice, where: str | None, rows: np.ndarray | None
+) -> None:
+    """Warn of selected rows that the survey leaves out of its shear sample."""
+    conditions = choice.entry.selection if choice.entry is not None else ()
+    chosen = set() if where is None else set(RowSelection(where).columns(table, choice.mapping))
+    found = []
+    for text in conditions:
+        condition = RowSelection(text)
+        try:
+            names = condition.columns(table)
+        except ValueError:
+            continue  # the table lacks the column
+        if chosen & set(names):
+            continue
+        inside, _ = condition.rows(table, {})
+        outside = ~inside if rows is None else ~inside & rows
+        count = int(np.count_nonzero(outside))
+        if count:
+            found.append((text, count))
+    if not found:
+        return
+    counts = ", ".join(f"{count} rows not {text}" for text, count in found)
+    whole = " and ".join(text for text, _ in found)
+    n_rows = len(next(iter(table.values()))) if rows is None else int(np.count_nonzero(rows))
+    warn_user(
+        f"{choice.preset!r} documents a selection that rows of the catalog do not fulfill, and "
+        f"they are used (of {n_rows}: {counts}); where={whole!r} leaves them out",
+        CatalogWarning,
+        "flagged_rows",
+        "where",
+    )

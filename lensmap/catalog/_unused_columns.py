@@ -1,0 +1,147 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The choice of columns, and the known columns of a table that it does not use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lensmap.catalog._column_request import SHARED, ColumnRequest
+from lensmap.catalog._matching import candidates_of, is_bias_corrected
+from lensmap.catalog._names import ColumnNames, shown
+from lensmap.catalog._preset import OPTIONAL, REQUIRED, ColumnPreset
+from lensmap.catalog._selection import is_computed, sources_of
+from lensmap.catalog._surveys import COLUMN_PRESETS
+from lensmap.utils import CatalogWarning, warn_user
+
+__all__ = ["ColumnChoice", "unused_columns", "without_contested"]
+
+
+@dataclass(frozen=True)
+class ColumnChoice:
+    """The columns of a table that a catalog uses.
+
+    Attributes
+    ----------
+    mapping : dict
+        The table's column names or expressions of them, by lensmap's names.
+    preset : str or None
+        The name of the preset that was used, or the path of its file. None if the user named all
+        required columns, and they are those of no survey.
+    entry : ColumnPreset or None
+        The preset itself.
+    warnings : tuple of str
+        One sentence for each known column of the table that is not used.
+    """
+
+    mapping: dict[str, str]
+    preset: str | None
+    entry: ColumnPreset | None = None
+    warnings: tuple[str, ...] = ()
+
+    def warn(self) -> None:
+        """Issue the warnings."""
+        for message in self.warnings:
+            warn_user(message, CatalogWarning, "unused_columns", "columns")
+
+
+def without_contested(
+    mapping: dict[str, str], request: ColumnRequest
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Leave out columns that could be two of lensmap's, unless the user names them."""
+    owners: dict[str, list[str]] = {}
+    for ours, theirs in mapping.items():
+        owners.setdefault(theirs, []).append(ours)
+    notes = {}
+    for theirs, claims in owners.items():
+        if len(claims) < 2 or set(claims) in SHARED:
+            continue
+        certain = [name for name in claims if name in request.named or name in REQUIRED]
+        for name in claims:
+            if name not in certain[:1]:
+                mapping = {key: value for key, value in mapping.items() if key != name}
+        if not certain:
+            notes[theirs] = (
+                f"the column {shown(theirs)!r} is not used: it could be {' or '.join(claims)}; "
+                f"name it in columns, as in {claims[0]}={theirs}"
+            )
+    return mapping, notes
+
+
+def unused_columns(
+    table: ColumnNames,
+    choice: ColumnChoice,
+    mapping: Mapping[str, str],
+    request: ColumnRequest,
+    contested: set[str],
+) -> list[str]:
+    """Return a sentence for each known column that is not used."""
+    entry = choice.entry if choice.entry is not None else COLUMN_PRESETS["generic"]
+    used = {source for theirs in mapping.values() for source in sources_of(theirs, table)}
+    used |= contested
+    settled = {*request.named, *request.left_out}
+    settled |= {"e1", "e2"} if settled & {"e1", "e2"} else set()
+    on_purpose = {name.lower() for name in entry.unused}
+    notes = []
+    for ours in (*REQUIRED[2:], *OPTIONAL):
+        if ours in settled:
+            continue
+        if ours in REQUIRED and choice.preset != "generic":
+            continue  # the order of preference is the survey's
+        known = [
+            theirs for candidate in candidates_of(table, entry, ours)
+            if not is_computed(candidate, ()) and (theirs := table.find(candidate)) is not None
+        ]
+        others = [
+            name for name in dict.fromkeys(known)
+            if name not in used and name.lower() not in on_purpose
+        ]
+        if others and ours in mapping:
+            notes.append(
+                f"{ours} is taken from {shown(mapping[ours])!r}; {_and(others)} "
+                f"{'is' if len(others) == 1 else 'are'} not used: name the right one in columns, "
+                f"as in {ours}={others[0]}"
+            )
+        elif others:
+            notes.append(_whyunused_columns(ours, others, choice, mapping))
+    return notes + _incomplete(choice, mapping, request)
+
+
+def _whyunused_columns(
+    ours: str, others: list[str], choice: ColumnChoice, mapping: Mapping[str, str]
+) -> str:
+    verb = "is" if len(others) == 1 else "are"
+    text = f"{_and(others)} ({ours}) {verb} not used: "
+    if ours in ("c1", "c2") and is_bias_corrected(mapping):
+        return text + (
+            f"the additive bias is already subtracted from {mapping['e1']!r}; in columns, "
+            f"{ours}={others[0]} uses it all the same, {ours}=none leaves it out"
+        )
+    return text + (
+        "columns has all required columns, so that only optional columns with lensmap's own names "
+        f"are used; add {ours}={others[0]} or {ours}=none"
+    )
+
+
+def _incomplete(
+    choice: ColumnChoice, mapping: Mapping[str, str], request: ColumnRequest
+) -> list[str]:
+    """Return a sentence for each response of which an element is missing."""
+    if choice.preset is None or choice.preset == "generic":
+        return []  # one column may be the response of both components
+    notes = []
+    for first, second in (("r11", "r22"), ("r12", "r21")):
+        for has, lacks in ((first, second), (second, first)):
+            if has in mapping and lacks not in mapping and lacks not in request.left_out:
+                instead = has if has in ("r11", "r22") else "0"
+                notes.append(
+                    f"the catalog has the response {has} ({shown(mapping[has])!r}) without "
+                    f"{lacks}, for which {instead} is taken; name it in columns, as in "
+                    f"{lacks}=NAME"
+                )
+    return notes
+
+
+def _and(names: Sequence[str]) -> str:
+    texts = [repr(shown(name)) for name in names]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
