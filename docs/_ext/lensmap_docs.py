@@ -124,9 +124,17 @@ class ColumnPresets(_Lines):
             convention = f'``"{preset.convention}"``' if preset.convention else "none documented"
             kind = f'``"{preset.kind}"``' if preset.kind else "none documented"
             yield from [f".. _preset-{name}:", "", f".. rubric:: {name}", ""]
-            yield f"Documented convention: {convention}; kind: {kind}."
+            yield f"{preset.title}. Documented convention: {convention}; kind: {kind}."
+            if preset.aliases:
+                yield f"Also called {', '.join(f'``{alias}``' for alias in preset.aliases)}."
             if preset.reference:
                 yield f"Reference: {preset.reference}."
+            if preset.selection:
+                conditions = " and ".join(f"``{text}``" for text in preset.selection)
+                yield f"Documented selection: {conditions}."
+            if preset.unused:
+                columns = ", ".join(f"``{column}``" for column in preset.unused)
+                yield f"Not used, since e1 and e2 are calibrated: {columns}."
             if preset.signature:
                 needed = " and ".join(f"``{column}``" for column in preset.signature)
                 yield f"Taken automatically only if there are also columns for {needed}."

@@ -74,7 +74,7 @@ des = Table({
     "R11": rng.normal(response, 0.2, n), "R22": rng.normal(response, 0.2, n),
     "R12": rng.normal(0, 0.1, n), "R21": rng.normal(0, 0.1, n),
 })
-from_des = ShearCatalog(des, "des_metacal", convention="euclidean", kind="shear")
+from_des = ShearCatalog(des, "des_y3", convention="euclidean", kind="shear")
 print(fill(str(from_des), 90))
 print(Calibration.from_catalog(from_des).matrix.round(2))
 
@@ -141,9 +141,9 @@ print(f"too high by {np.nanmax(estimator.reconstruct(wrong, wcs).data) / right:.
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    wrong = ShearCatalog(des, "des_metacal", convention="celestial", kind="shear")
+    wrong = ShearCatalog(des, "des_y3", convention="celestial", kind="shear")
 print(check_convention(wrong, rng=0).suggestions)
 
 # %%
-# ``lensmap check des.fits --columns des_metacal`` asks the same on the command line.
+# ``lensmap check des.fits --columns des_y3`` asks the same on the command line.
 # :doc:`/guide/catalogs` lists every preset with its columns and references.
