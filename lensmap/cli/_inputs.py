@@ -3,6 +3,7 @@
 
 from lensmap.cli._files import InputFile
 from lensmap.cli._options import columns_text, condition, units_of_columns
+from lensmap.utils import celestial_plane, check_celestial_wcs, header_wcs
 
 __all__ = [
     "add_catalog_arguments",
@@ -157,7 +158,6 @@ def read_image_wcs(path):
         If the file holds no image with a celestial WCS.
     """
     from astropy.io import fits
-    from astropy.wcs import WCS
 
     try:
         hdus = fits.open(path)
@@ -167,11 +167,12 @@ def read_image_wcs(path):
         for hdu in hdus:
             if not hdu.is_image or hdu.header.get("NAXIS", 0) < 2:
                 continue
-            wcs = WCS(hdu.header, hdus)
+            wcs = header_wcs(hdu.header, hdus)
             if wcs.has_celestial:
-                wcs = wcs if wcs.naxis == 2 else wcs.celestial
-                wcs.array_shape = hdu.shape[-2:]
-                return wcs
+                # All planes of a cube have the same pixels on the sky.
+                axes = {len(hdu.shape) - 1 - axis for axis in (wcs.wcs.lng, wcs.wcs.lat)}
+                shape = tuple(n if i in axes else 1 for i, n in enumerate(hdu.shape))
+                return check_celestial_wcs(celestial_plane(wcs, shape)[0])
     raise ValueError(
         f"no image in the FITS file {str(path)!r} has a celestial WCS in its header: give another "
         "file"

@@ -63,7 +63,7 @@ def _binned(
     """Bin a catalog on the pixels of the inversion; the results are those of `make_grid`."""
     catalog = as_shear_catalog(catalog)
     if wcs is not None:
-        check_celestial_wcs(wcs)
+        wcs = check_celestial_wcs(wcs)
     target = estimator.choose_pixels(catalog, wcs, masked=mask is not None)
     if target.resampled and mask is not None:
         # A mask given as a boolean array refers to the user's pixels. Convert it to an image with

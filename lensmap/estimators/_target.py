@@ -9,6 +9,7 @@ from astropy.wcs import WCS
 
 from lensmap.grid import PixelFrame, tangent_wcs_of
 from lensmap.maps import MAX_ANISOTROPY, resample, resample_counts
+from lensmap.utils import ParameterError
 
 __all__ = ["Target", "conformal_frame", "extended_frame"]
 
@@ -18,6 +19,9 @@ _MAX_SCALE_RATIO = 1.1
 
 # The anisotropy of a tangent plane 25 degrees from its center.
 _MAX_PLANE_ANISOTROPY = 1.1
+
+# More elongated pixels are those of a nearly singular matrix. Resampling to them takes very long.
+_MAX_PIXEL_ANISOTROPY = 100.0
 
 # The entry in the metadata of a resampled map.
 _RESAMPLED_BY = "bilinear (counts: shared out)"
@@ -122,9 +126,16 @@ def conformal_frame(pixels: PixelFrame, frame: str) -> PixelFrame:
     Raises
     ------
     ValueError
-        If the map is too large for a tangent plane.
+        If the map is too large for a tangent plane, or its pixels are extremely elongated.
     """
     low, high = pixels.scales
+    if pixels.anisotropy > _MAX_PIXEL_ANISOTROPY:
+        raise ParameterError(
+            "wcs",
+            f"of pixels less elongated than {_MAX_PIXEL_ANISOTROPY:.0f} : 1",
+            f"{pixels.anisotropy:.3g} : 1",
+            "check its matrix (CD, or PC and CDELT), which is nearly singular",
+        )
     if pixels.anisotropy <= MAX_ANISOTROPY and high <= _MAX_SCALE_RATIO * low:
         return pixels
     finest = max(low, high / 10)

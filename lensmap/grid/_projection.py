@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord, frame_transform_graph
-from astropy.wcs.utils import wcs_to_celestial_frame
 
 from lensmap.grid._sums import check_grid_memory
-from lensmap.utils import check_celestial_wcs, chunk_slices, thread_map, unit_vectors
+from lensmap.utils import (
+    celestial_frame,
+    check_celestial_wcs,
+    chunk_slices,
+    pixel_to_sky,
+    sky_to_pixel,
+    thread_map,
+    unit_vectors,
+)
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -36,8 +43,9 @@ class PixelFrame:
 
     Parameters
     ----------
-    wcs : `~astropy.wcs.WCS`
-        Any two-dimensional celestial WCS with its ``array_shape``.
+    wcs : `~astropy.wcs.WCS` or other WCS
+        Any two-dimensional celestial WCS with its ``array_shape``, of FITS or of Astropy's common
+        interface.
     frame : str
         The name in `astropy.coordinates` of the frame of the catalog. Ellipticities are measured
         with respect to the north of this frame.
@@ -45,7 +53,7 @@ class PixelFrame:
     Attributes
     ----------
     wcs : `~astropy.wcs.WCS`
-        The WCS of the map.
+        The WCS of the map, as ``lensmap.utils.check_celestial_wcs`` returns it.
     shape : tuple of int
         The shape of the map, ``(ny, nx)``.
 
@@ -58,11 +66,10 @@ class PixelFrame:
     """
 
     def __init__(self, wcs: WCS, frame: str = "icrs") -> None:
-        check_celestial_wcs(wcs)
-        self.wcs = wcs
-        self.shape = wcs.array_shape
+        self.wcs = check_celestial_wcs(wcs)
+        self.shape = self.wcs.array_shape
         self._frame = frame_transform_graph.lookup_name(frame)()
-        self._wcs_frame = wcs_to_celestial_frame(wcs)
+        self._wcs_frame = celestial_frame(self.wcs)
         self._same_frame = self._wcs_frame.is_equivalent_frame(self._frame)
 
     def without_directions(self) -> PixelFrame:
@@ -89,41 +96,7 @@ class PixelFrame:
         """
         if not self._same_frame:
             lon, lat = _transform(lon, lat, self._frame, self._wcs_frame, self._rotation_to_wcs)
-        # wcslib writes to a WCS during a transformation, so each thread needs a copy.
-        wcs = self.wcs.deepcopy()
-        world = np.empty((len(lon), 2))
-        world[:, wcs.wcs.lng] = lon
-        world[:, wcs.wcs.lat] = lat
-        pixel = wcs.wcs_world2pix(world, 0)
-        if wcs.has_distortion:
-            pixel = self._distorted(wcs, world, pixel)
-        return pixel[:, 0], pixel[:, 1]
-
-    def _distorted(self, wcs: WCS, world: np.ndarray, pixel: np.ndarray) -> np.ndarray:
-        """Add the distortions of a WCS to pixel positions that were computed without them.
-
-        Parameters
-        ----------
-        wcs : `~astropy.wcs.WCS`
-            A copy of the WCS of the map, which has distortions.
-        world : `numpy.ndarray`
-            The positions on the sky in the order of the axes of ``wcs``, degrees, ``(n, 2)``.
-        pixel : `numpy.ndarray`
-            The pixel positions (x, y) without distortions, ``(n, 2)``.
-
-        Returns
-        -------
-        `numpy.ndarray`
-            The pixel positions with distortions, ``(n, 2)``; NaN far from the map, where the
-            distortions are not defined.
-        """
-        ny, nx = self.shape
-        with np.errstate(invalid="ignore"):
-            near = (np.abs(pixel - [nx / 2, ny / 2]) < [nx, ny]).all(axis=1)
-        result = np.full_like(pixel, np.nan)
-        if near.any():
-            result[near] = wcs.all_world2pix(world[near], 0, quiet=True)
-        return result
+        return sky_to_pixel(self.wcs, lon, lat)
 
     # --- directions ------------------------------------------------------------------------
 
@@ -133,9 +106,7 @@ class PixelFrame:
 
     def _vectors(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return unit vectors to pixel positions, in the frame of the catalog, (..., 3)."""
-        flat = np.stack([np.ravel(x), np.ravel(y)], axis=-1).astype(float)
-        world = self.wcs.all_pix2world(flat, 0)
-        lon, lat = world[:, self.wcs.wcs.lng], world[:, self.wcs.wcs.lat]
+        lon, lat = pixel_to_sky(self.wcs, np.ravel(x), np.ravel(y))
         if not self._same_frame:
             back = None if self._rotation_to_wcs is None else self._rotation_to_wcs.T
             lon, lat = _transform(lon, lat, self._wcs_frame, self._frame, back)

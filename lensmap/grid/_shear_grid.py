@@ -399,6 +399,7 @@ def _check_sigma_e(sigma_e: float | None) -> None:
 def _same_wcs(one: WCS, other: WCS) -> bool:
     """Return whether two WCS are equal, distortions included, which wcslib would not compare."""
     return one is other or (
-        one.wcs.compare(other.wcs)
+        isinstance(one, WCS) and isinstance(other, WCS)
+        and one.wcs.compare(other.wcs)
         and one.to_header_string(relax=True) == other.to_header_string(relax=True)
     )

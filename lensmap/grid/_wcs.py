@@ -9,11 +9,18 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord, frame_transform_graph
 from astropy.wcs import WCS
-from astropy.wcs.utils import wcs_to_celestial_frame
 
 from lensmap.catalog import as_shear_catalog
 from lensmap.grid._sums import check_grid_memory
-from lensmap.utils import ParameterError, check_angle, chunk_slices, thread_map, unit_vectors
+from lensmap.utils import (
+    ParameterError,
+    celestial_frame,
+    check_angle,
+    chunk_slices,
+    pixel_to_sky,
+    thread_map,
+    unit_vectors,
+)
 
 if TYPE_CHECKING:
     from lensmap.typing import AngleLike, CatalogLike
@@ -212,7 +219,8 @@ def tangent_wcs_of(
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
-        The celestial WCS to cover, with its ``array_shape``.
+        The celestial WCS to cover, with its ``array_shape``, as
+        ``lensmap.utils.check_celestial_wcs`` returns it.
     pixel_scale, margin : `~astropy.units.Quantity` or str
         As for `make_wcs`.
 
@@ -233,13 +241,12 @@ def tangent_wcs_of(
         np.linspace(-0.5, nx - 0.5, min(nx + 1, 129)),
         indexing="ij",
     )
-    sky = wcs.pixel_to_world(x.ravel(), y.ravel())
-    sky = sky[np.isfinite(sky.spherical.lon)]
-    if len(sky) == 0:
+    lon, lat = pixel_to_sky(wcs, x.ravel(), y.ravel())
+    on_sky = np.isfinite(lon)
+    if not on_sky.any():
         raise ValueError(
             "wcs must have at least one pixel on the sky, but its projection is not defined at "
             f"any of its {ny} x {nx} pixels: check CRPIX, CDELT and the array_shape of wcs"
         )
-    if wcs_to_celestial_frame(wcs).name not in _AXES:
-        sky = sky.icrs
+    sky = SkyCoord(lon[on_sky], lat[on_sky], unit=u.deg, frame=celestial_frame(wcs))
     return make_wcs(sky, pixel_scale, margin=margin)

@@ -484,7 +484,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         MapWarning
             If the map had an uncertainty.
         """
-        check_celestial_wcs(wcs)
+        wcs = check_celestial_wcs(wcs)
         check_choice(order, "order", ("bilinear", "nearest-neighbor"))
         planes = [self.data] if self.kappa_b is None else [self.data, self.kappa_b]
         (kappa, *kappa_b), masked = resample(planes, self.mask, self.wcs, wcs, order=order)

@@ -19,7 +19,14 @@ from astropy.table import Table
 from astropy.wcs import WCS
 
 from lensmap.typing import PathLike
-from lensmap.utils import FITS_SUFFIXES, atomic_write, has_suffix
+from lensmap.utils import (
+    FITS_SUFFIXES,
+    ParameterError,
+    atomic_write,
+    celestial_plane,
+    has_suffix,
+    header_wcs,
+)
 
 if TYPE_CHECKING:
     from lensmap.maps._convergence_map import ConvergenceMap
@@ -103,27 +110,21 @@ def read_fits(filename: PathLike) -> "ConvergenceMap":
     filename = getattr(filename, "name", filename)
     with _open_fits(filename) as hdus:
         image = next((hdu for hdu in hdus if hdu.is_image and hdu.data is not None), None)
-        if image is None or image.data.ndim != 2:
-            raise ValueError(
-                f"{str(filename)!r} is not a convergence map: the file has "
-                + ("no image" if image is None else
-                   f"a {image.data.ndim}-dimensional first image instead of a two-dimensional one")
-            )
+        if image is None:
+            raise ValueError(f"{str(filename)!r} is not a convergence map: the file has no image")
         _check_unit(image.header.get("BUNIT", ""), filename)
-        wcs = WCS(image.header, hdus)
-        if not wcs.has_celestial:
-            raise ValueError(
-                f"the first image of {str(filename)!r} has no celestial WCS: its header needs "
-                "CTYPE1 and CTYPE2 of a sky projection, such as RA---TAN and DEC--TAN"
-            )
+        try:
+            wcs, plane = celestial_plane(header_wcs(image.header, hdus), image.data.shape)
+        except ParameterError as error:
+            raise ValueError(f"{str(filename)!r} is not a convergence map: its {error}") from error
         planes = {
-            hdu.name: _native(hdu.data)
+            hdu.name: _native(hdu.data[plane] if hdu.data.ndim == image.data.ndim else hdu.data)
             for hdu in hdus
             if hdu is not image and hdu.is_image and hdu.data is not None
         }
         mask = planes.get("MASK")
         return ConvergenceMap(
-            _native(image.data),
+            _native(image.data[plane]),
             wcs=wcs,
             mask=None if mask is None else mask != 0,
             uncertainty=_read_uncertainty(hdus, planes.get("UNCERT"), filename),
@@ -191,13 +192,15 @@ def _is_fits(origin, filepath, fileobj, *args, **kwargs):
 
 
 def _celestial_header(wcs):
-    if any(table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)):
+    if isinstance(wcs, WCS) and any(
+        table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)
+    ):
         raise ValueError(
             "the WCS of the map has distortion tables, which lensmap cannot write to a FITS "
             "header: reproject the map to a WCS without distortions first"
         )
     header = wcs.to_header(relax=True)
-    if wcs.sip is not None:
+    if isinstance(wcs, WCS) and wcs.sip is not None:
         # to_header drops the suffix that announces SIP terms.
         header["CTYPE1"], header["CTYPE2"] = (
             name if name.endswith("-SIP") else f"{name}-SIP" for name in wcs.wcs.ctype

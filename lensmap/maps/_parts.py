@@ -111,7 +111,7 @@ def mask_values(values, mask, copy):
 
 def copy_wcs(wcs, shape):
     """Check that a WCS is celestial, and return a copy with the ``array_shape`` of the map."""
-    check_celestial_wcs(wcs, need_shape=False)
+    wcs = check_celestial_wcs(wcs, need_shape=False)
     if wcs.array_shape is not None and tuple(wcs.array_shape) != shape:
         raise ParameterError(
             "wcs", f"the array_shape {shape} (ny, nx) of the data", str(wcs.array_shape),
@@ -119,4 +119,4 @@ def copy_wcs(wcs, shape):
         )
     wcs = wcs.deepcopy()
     wcs.array_shape = shape
-    return wcs
+    return check_celestial_wcs(wcs)

@@ -3,10 +3,16 @@
 
 import numpy as np
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
-from astropy.wcs.utils import wcs_to_celestial_frame
 
-from lensmap.utils import unit_vectors
+from lensmap.utils import (
+    ParameterError,
+    celestial_frame,
+    pixel_to_sky,
+    sky_to_pixel,
+    unit_vectors,
+)
 
 __all__ = [
     "MAX_ANISOTROPY", "pixel_anisotropy", "pixel_sides", "pixel_size", "pixel_to_pixel",
@@ -25,8 +31,7 @@ _TOLERANCE_PIXELS = 1e-3
 
 def _vectors(wcs, x, y):
     """Return unit vectors to pixel positions, ``(..., 3)``; NaN outside the projection."""
-    world = wcs.all_pix2world(x, y, 0)
-    return unit_vectors(world[wcs.wcs.lng], world[wcs.wcs.lat])
+    return unit_vectors(*pixel_to_sky(wcs, x, y))
 
 
 def pixel_to_pixel(
@@ -46,10 +51,13 @@ def pixel_to_pixel(
     x, y : `numpy.ndarray`
         0-based pixel positions on ``wcs_out``. NaN for positions outside its projection.
     """
-    sphere = wcs_in.pixel_to_world(x, y).transform_to(wcs_to_celestial_frame(wcs_out)).spherical
-    world = {wcs_out.wcs.lng: sphere.lon.deg, wcs_out.wcs.lat: sphere.lat.deg}
-    # Suppress errors, because the inverse of a distortion may not converge far from the image.
-    return wcs_out.all_world2pix(world[0], world[1], 0, quiet=True)
+    sphere = _sky(wcs_in, x, y).transform_to(celestial_frame(wcs_out)).spherical
+    new_x, new_y = sky_to_pixel(wcs_out, sphere.lon.deg.ravel(), sphere.lat.deg.ravel())
+    return new_x.reshape(np.shape(x)), new_y.reshape(np.shape(x))
+
+
+def _sky(wcs, x, y):
+    return SkyCoord(*pixel_to_sky(wcs, x, y), unit=u.deg, frame=celestial_frame(wcs))
 
 
 def pixel_sides(wcs: WCS, shape: tuple[int, int]) -> u.Quantity:
@@ -114,7 +122,15 @@ def _central_pixel(wcs, shape):
     low, high, left, right = _vectors(
         wcs, x + np.array([0.0, 0.0, -0.5, 0.5]), y + np.array([-0.5, 0.5, 0.0, 0.0])
     )
-    return np.stack([high - low, right - left])
+    sides = np.stack([high - low, right - left])
+    if not np.all(np.isfinite(sides)):
+        raise ParameterError(
+            "wcs",
+            "of an image whose center is on the sky",
+            remedy=f"the center of the {shape[0]} x {shape[1]} pixels lies beyond the edge of the "
+                   "projection: move CRVAL to the center of the image",
+        )
+    return sides
 
 
 def same_pixels(one: WCS, other: WCS, shape: tuple[int, int]) -> bool:
@@ -134,7 +150,7 @@ def same_pixels(one: WCS, other: WCS, shape: tuple[int, int]) -> bool:
     """
     ny, nx = shape
     y, x = np.meshgrid(np.linspace(0, ny - 1, 5), np.linspace(0, nx - 1, 5), indexing="ij")
-    first, second = (wcs.pixel_to_world(x, y).icrs for wcs in (one, other))
+    first, second = (_sky(wcs, x, y).icrs for wcs in (one, other))
     distance = first.separation(second) / pixel_sides(one, shape).min()
     # Pixels may lie outside the projection, such as the corners of an all-sky map.
     outside = [np.isnan(sky.ra) for sky in (first, second)]

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.wcs import WCS
 
 from lensmap.maps._pixels import pixel_size, pixel_to_pixel
-from lensmap.utils import chunk_slices
+from lensmap.utils import check_memory, chunk_slices
 
 __all__ = ["resample", "resample_counts"]
 
@@ -16,6 +16,9 @@ __all__ = ["resample", "resample_counts"]
 # is not 0, because of rounding errors: a new pixel that coincides with an old one must not be
 # masked because of a masked neighbor.
 _MAX_MASKED_WEIGHT = 1e-6
+
+# For each plane, its input and output, and for the positions.
+_BYTES_PER_PIXEL = 24.0
 
 # The number of subpixels along the side of a new pixel, and the largest number in a chunk.
 _SUBPIXELS_PER_SIDE, _MAX_SUBPIXELS = 4, 1_000_000
@@ -52,6 +55,11 @@ def resample(
     """
     from reproject import reproject_interp
 
+    ny, nx = wcs_out.array_shape
+    check_memory(
+        _BYTES_PER_PIXEL * (len(planes) + 3) * ny * nx, f"resampling to {ny} x {nx} pixels",
+        "use larger pixels or a smaller map",
+    )
     # Masked pixels are set to 0, because NaN would spread even with zero weight. The interpolated
     # mask is the weight of masked pixels.
     stack = np.stack([mask.astype(float), *(np.where(mask, 0.0, plane) for plane in planes)])

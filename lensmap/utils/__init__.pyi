@@ -10,6 +10,14 @@ from ._exceptions import (
 from ._validation import check_angle, check_choice, check_count, check_number
 
 # For other packages of lensmap; not public.
+from ._celestial import (
+    celestial_frame as celestial_frame,
+    celestial_plane as celestial_plane,
+    check_celestial_wcs as check_celestial_wcs,
+    header_wcs as header_wcs,
+    pixel_to_sky as pixel_to_sky,
+    sky_to_pixel as sky_to_pixel,
+)
 from ._column_values import (
     angles_of_column as angles_of_column,
     numbers_of_column as numbers_of_column,
@@ -36,6 +44,7 @@ from ._memory import (
 )
 from ._optional import import_optional as import_optional
 from ._parameters import Parametrized as Parametrized
+from ._plane_wcs import PlaneWCS as PlaneWCS
 from ._positions import as_skycoord as as_skycoord, unit_vectors as unit_vectors
 from ._progress import track as track
 from ._random import as_generator as as_generator, seeded_generator as seeded_generator
@@ -55,7 +64,6 @@ from ._units import (
     as_plain_unit as as_plain_unit,
 )
 from ._validation import (
-    check_celestial_wcs as check_celestial_wcs,
     check_rising as check_rising,
     look_up as look_up,
     match_name as match_name,

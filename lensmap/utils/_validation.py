@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.wcs import WCS
 from numpy.typing import ArrayLike
 
 from lensmap.utils._exceptions import ParameterError, ParameterTypeError
 
 __all__ = [
     "check_angle",
-    "check_celestial_wcs",
     "check_choice",
     "check_count",
     "check_number",
@@ -201,53 +199,6 @@ def check_rising(
     if array.ndim != 1 or len(array) < 2 or not np.all(np.diff(array) > 0):
         raise ParameterError(name, allowed, str(values) if given is None else repr(given))
     return array
-
-
-def check_celestial_wcs(wcs: Any, name: str = "wcs", *, need_shape: bool = True) -> WCS:
-    """Return ``wcs`` if it is a two-dimensional celestial WCS, by default with an array shape.
-
-    Parameters
-    ----------
-    wcs : `~astropy.wcs.WCS`
-        The WCS.
-    name : str
-        The parameter's name for the error message.
-    need_shape : bool
-        Whether ``wcs.array_shape`` must be set.
-
-    Returns
-    -------
-    `~astropy.wcs.WCS`
-        ``wcs`` itself.
-
-    Raises
-    ------
-    TypeError
-        If ``wcs`` is not a WCS.
-    ValueError
-        If ``wcs`` is not two-dimensional, not celestial, or lacks a required shape.
-    """
-    if not isinstance(wcs, WCS):
-        raise ParameterTypeError(name, "an astropy.wcs.WCS", type(wcs).__name__)
-    if not wcs.has_celestial:
-        axes = ", ".join(map(repr, wcs.wcs.ctype)) or "none"
-        raise ParameterError(
-            name, "celestial axes, such as 'RA---TAN', 'DEC--TAN'", f"the axes {axes}", verb="have"
-        )
-    if wcs.naxis != 2:
-        raise ParameterError(
-            name, "two axes", f"{wcs.naxis}", f"give {name}.celestial, the two celestial axes",
-            verb="have",
-        )
-    if need_shape and (wcs.array_shape is None or min(wcs.array_shape) < 1):
-        raise ParameterError(
-            name,
-            "an array shape of at least one pixel",
-            str(wcs.array_shape),
-            f"set {name}.array_shape = (ny, nx), the numbers of pixels",
-            verb="have",
-        )
-    return wcs
 
 
 def match_name(names, name):

@@ -381,10 +381,10 @@ def _plain(**changes):
 @pytest.mark.parametrize(
     ("wcs", "error", "message"),
     [
-        ("TAN", TypeError, "wcs must be an astropy.wcs.WCS, not str"),
+        ("TAN", TypeError, "wcs must be an astropy.wcs.WCS or .*, not str"),
         (_plain(ctype=["LINEAR", "LINEAR"]), ValueError, "wcs must have celestial axes"),
         (_plain(ctype=["RA---TAN", "DEC--TAN"]),
-         ValueError, r"set wcs.array_shape = \(ny, nx\), which is now None"),
+         ValueError, r"shape .*, not None: set wcs.array_shape = \(ny, nx\)"),
     ],
 )
 def test_bad_wcs(wcs, error, message):

@@ -218,8 +218,8 @@ class TestReadingOtherFiles:
         [
             ({"bunit": "Jy"}, "its BUNIT is 'Jy'"),
             ({"bunit": "furlong"}, "its BUNIT is 'furlong'"),
-            ({"shape": (2, 3, 4)}, "3-dimensional"),
-            ({"wcs": False}, "no celestial WCS"),
+            ({"shape": (2, 3, 4)}, "not of 2 planes"),
+            ({"wcs": False}, "must have celestial axes"),
         ],
     )
     def test_what_is_no_map(self, options, message, tmp_path):

@@ -198,7 +198,7 @@ class LensingField:
             If ``wcs`` is not celestial, its shape differs from that of the field, its pixels are
             not square, or its pixel scale differs by more than 2 percent.
         """
-        check_celestial_wcs(wcs)
+        wcs = check_celestial_wcs(wcs)
         if tuple(wcs.array_shape) != self.shape:
             raise ParameterError(
                 "wcs", f"the array_shape of the field, {self.shape} (ny, nx)",

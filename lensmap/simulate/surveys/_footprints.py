@@ -77,7 +77,7 @@ def star_holes(
     ValueError
         If a parameter is out of range.
     """
-    check_celestial_wcs(wcs)
+    wcs = check_celestial_wcs(wcs)
     star_density = check_surface_density(star_density, "star_density")
     scale = pixel_size(wcs, wcs.array_shape)
     low, high = _check_radii(radius, slope, scale)
@@ -161,7 +161,7 @@ def ragged_edge(wcs: WCS, fraction: float = 0.2, rng: RNGLike = None) -> np.ndar
     ValueError
         If ``fraction`` is out of range.
     """
-    check_celestial_wcs(wcs)
+    wcs = check_celestial_wcs(wcs)
     _check_fraction(fraction)
     ny, nx = wcs.array_shape
     return _exclude_edge(np.zeros((ny, nx), dtype=bool), fraction, as_generator(rng))
@@ -228,7 +228,7 @@ def random_mask(wcs: WCS, fraction: float = 0.4, rng: RNGLike = None) -> np.ndar
     >>> print(f"{mask.mean():.3f}")
     0.400
     """
-    check_celestial_wcs(wcs)
+    wcs = check_celestial_wcs(wcs)
     _check_fraction(fraction)
     generator = as_generator(rng)
     shape = wcs.array_shape

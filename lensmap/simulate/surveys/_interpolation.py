@@ -67,7 +67,7 @@ def as_fields(
         are not in order of increasing source redshift.
     """
     if wcs is not None:
-        check_celestial_wcs(wcs)
+        wcs = check_celestial_wcs(wcs)
     if field is None:
         if wcs is None:
             raise ParameterError(
