@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from lensmap.masks._positions import Positions
 from lensmap.masks._readers import as_sources
 from lensmap.masks._sources import ImageSource
-from lensmap.utils import check_celestial_wcs, check_choice
+from lensmap.masks._values import Values
+from lensmap.utils import check_celestial_wcs, check_choice, check_memory
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from lensmap.typing import MaskLike
 
 __all__ = ["SkyMask", "excluded", "pixel_mask"]
+
+
+# The positions of all pixels: two integers, two floats, longitude, latitude and a unit vector.
+_BYTES_PER_PIXEL = 100.0
 
 
 class SkyMask:
@@ -39,30 +45,53 @@ class SkyMask:
           galaxies on every map. A pixel region is in the pixel coordinates of the map. As in DS9,
           excluded regions (``-circle(...)``) are cut out of the other regions, and points, lines
           and text are ignored;
-        * an image with its WCS: an `~astropy.nddata.NDData`, an image HDU or a pair
-          ``(array, wcs)``. Nonzero pixels are inside, positions off the image are outside, and
-          pixels that are not finite are always excluded. If an NDData has floating-point data and
-          a boolean mask, its mask is used instead of its data;
+        * an image with its WCS: an `~astropy.nddata.NDData`, an image HDU, or a pair
+          ``(array, wcs)``. The WCS is that of a FITS header or any celestial WCS of Astropy's
+          common interface. Positions off the image are outside. Pixels that are not finite, masked
+          or have healpy's value UNSEEN are always excluded. Of an NDData with a mask, the mask is
+          used instead of the data, unless these are boolean;
+        * a HEALPix map: a FITS table in RING or NESTED order, with all pixels or a list of them,
+          or a pair ``(array, astropy_healpix.HEALPix)``. Pixels without a value are outside;
+        * a HealSparse map or its file (needs healsparse);
         * a `mocpy.MOC`;
         * star holes: a table with the columns ``ra``, ``dec`` and ``radius`` (upper or lower
           case). All three columns are angles, in degrees if they have no unit;
         * the path of a file with any of these: DS9 (``.reg``, ``.ds9``) or CRTF (``.crtf``)
-          regions, a FITS image, a FITS region table, a FITS MOC, or a table of star holes
-          (``.ecsv``, ``.csv``). A FITS file with an extension MASK, such as lensmap's own maps,
-          is read from that extension;
+          regions, a FITS image, a FITS region table, a HEALPix map, a FITS MOC, or a table of star
+          holes (``.ecsv``, ``.csv``); an `~astropy.io.fits.HDUList`. Of several images in a file,
+          those named MASK, MSK, DQ or FLAGS are used, and integers on different parts of the sky
+          are united; otherwise one must be named: ``"file.fits:NAME"``, ``"file.fits[1]"``, and
+          ``"file.fits[1][NAME]"`` for a column of a HEALPix map or a plane of a cube;
+        * regions in the pixel coordinates of another image, as a pair ``(regions, wcs)`` or
+          ``(path, wcs)``, or ``"file.reg[image.fits]"``;
         * another `SkyMask`;
         * a list or tuple of any of these, whose excluded areas are combined.
     exclude : {"inside", "outside"}
         The side of the mask that is excluded.
+    bits : int, str, iterable of these or None
+        The bits of images of flags that are inside: numbers of bits from 0, values in hexadecimal
+        (``"0x21"``), or names from the cards ``MP_...`` of the header, as in LSST's masks; text may
+        list several, such as ``"BAD,SAT"``. ``"any"`` takes all pixels that are not 0. None is
+        allowed for images of 0 and 1, of booleans, and of fractions, where all values above 0 are
+        inside.
+    above : float or None
+        The value above which pixels of images are inside, in place of ``bits``.
 
     Raises
     ------
     TypeError
         If ``source`` is of none of these kinds.
     ValueError
-        If a file cannot be read as a mask.
+        If a file cannot be read as a mask, if it is not clear which part of a file or which values
+        of an image are the mask, or if the shape of an image is not that of its WCS.
     FileNotFoundError
         If a file does not exist.
+
+    Warns
+    -----
+    MapWarning
+        If regions of a file are not supported, or lie off the map in pixel coordinates, or if a
+        HEALPix map does not name its frame.
 
     Examples
     --------
@@ -79,9 +108,18 @@ class SkyMask:
      [False False False]]
     """
 
-    def __init__(self, source: MaskLike, *, exclude: str = "inside") -> None:
+    def __init__(
+        self,
+        source: MaskLike,
+        *,
+        exclude: str = "inside",
+        bits: int | str | Iterable[int | str] | None = None,
+        above: float | None = None,
+    ) -> None:
         self.exclude = check_choice(exclude, "exclude", ("inside", "outside"))
-        self._sources = as_sources(source, SkyMask)
+        values = Values(bits, above)
+        self._sources = as_sources(source, SkyMask, values)
+        values.check_used()
 
     def __repr__(self) -> str:
         kinds = ", ".join(
@@ -195,8 +233,13 @@ def pixel_mask(mask: MaskLike | None, wcs: WCS) -> np.ndarray:
     TypeError, ValueError
         As for ``excluded``, or if ``wcs`` is not celestial or has no ``array_shape``.
     """
-    check_celestial_wcs(wcs)
+    wcs = check_celestial_wcs(wcs)
+    ny, nx = wcs.array_shape
+    check_memory(
+        (1 if mask is None else _BYTES_PER_PIXEL) * ny * nx, f"a mask of {ny} x {nx} pixels",
+        "use larger pixels or a smaller map",
+    )
     if mask is None:
-        return np.zeros(wcs.array_shape, dtype=bool)
-    y, x = np.indices(wcs.array_shape)
+        return np.zeros((ny, nx), dtype=bool)
+    y, x = np.indices((ny, nx))
     return excluded(mask, x, y, wcs)

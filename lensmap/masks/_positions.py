@@ -7,9 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+
+from lensmap.utils import celestial_frame, check_celestial_wcs, pixel_to_sky, sky_to_pixel
 
 if TYPE_CHECKING:
-    from astropy.coordinates import SkyCoord
     from astropy.wcs import WCS
     from numpy.typing import ArrayLike
     from scipy.spatial import KDTree
@@ -51,6 +54,7 @@ class Positions:
         self.finite = finite
         self.wcs = wcs
         self._xy = x, y
+        self._on_images: dict[int, tuple[WCS, np.ndarray, np.ndarray]] = {}
         if sky is not None:
             self.sky = sky
 
@@ -59,8 +63,8 @@ class Positions:
         """Create positions from 0-based pixel coordinates on a map."""
         x, y = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
         shape, x, y = x.shape, x.ravel(), y.ravel()
-        # wcslib writes to a WCS during a transformation, so each thread needs a copy.
-        return cls(shape, np.isfinite(x) & np.isfinite(y), x=x, y=y, wcs=wcs.deepcopy())
+        wcs = check_celestial_wcs(wcs, need_shape=False)
+        return cls(shape, np.isfinite(x) & np.isfinite(y), x=x, y=y, wcs=wcs)
 
     @classmethod
     def from_sky(cls, sky: SkyCoord) -> Positions:
@@ -101,8 +105,27 @@ class Positions:
     def sky(self) -> SkyCoord:
         """The positions on the sky, ICRS."""
         assert self.wcs is not None, "positions without a map are given on the sky"
-        # astropy's pixel_to_skycoord would swap the pixel axes where latitude comes first.
-        return self.wcs.pixel_to_world(*self._xy).icrs
+        lon, lat = pixel_to_sky(self.wcs, *self.pixels("a mask"))
+        return SkyCoord(lon, lat, unit=u.deg, frame=celestial_frame(self.wcs)).icrs
+
+    def image_pixels(self, wcs: WCS) -> tuple[np.ndarray, np.ndarray]:
+        """Return the pixel positions on an image with its own WCS.
+
+        Parameters
+        ----------
+        wcs : `~astropy.wcs.WCS`
+            The WCS of the image, as ``lensmap.utils.check_celestial_wcs`` returns it.
+
+        Returns
+        -------
+        tuple of `numpy.ndarray`
+            x and y, ``(n,)`` each, 0-based; not finite off the projection.
+        """
+        if id(wcs) not in self._on_images:
+            sky = self.sky.transform_to(celestial_frame(wcs)).spherical
+            # The WCS is kept, so that its id is not given to another one.
+            self._on_images[id(wcs)] = wcs, *sky_to_pixel(wcs, sky.lon.deg, sky.lat.deg)
+        return self._on_images[id(wcs)][1:]
 
     @cached_property
     def vectors(self) -> np.ndarray:

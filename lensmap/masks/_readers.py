@@ -8,32 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import NDData
 from astropy.table import Table
-from astropy.wcs import WCS
 
-from lensmap.masks._sources import (
-    ArraySource,
-    HoleSource,
-    ImageSource,
-    MaskSource,
-    MOCSource,
-    RegionSource,
-)
-from lensmap.utils import ParameterTypeError, import_optional
+from lensmap.masks._files import as_path_and_part, read_file, read_hdus, read_table_hdu
+from lensmap.masks._healpix import HealSparseSource, from_healpix_array
+from lensmap.masks._images import from_array, from_hdu, from_nddata, is_wcs
+from lensmap.masks._sources import ArraySource, MaskSource, MOCSource, RegionSource
+from lensmap.masks._tables import from_table
+from lensmap.masks._values import Values
+from lensmap.utils import ParameterTypeError, check_celestial_wcs
 
 if TYPE_CHECKING:
     from lensmap.typing import MaskLike
 
 __all__ = ["as_sources"]
 
-_REGION_FORMATS = {".reg": "ds9", ".ds9": "ds9", ".crtf": "crtf"}
-_TABLE_FORMATS = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
 
-
-def as_sources(source: MaskLike, mask_class: type) -> list[Any]:
+def as_sources(source: MaskLike, mask_class: type, values: Values) -> list[Any]:
     """Convert a mask to a list of mask sources.
 
     Parameters
@@ -42,6 +35,8 @@ def as_sources(source: MaskLike, mask_class: type) -> list[Any]:
         Anything that `SkyMask` accepts.
     mask_class : type
         `SkyMask`, whose instances are kept as they are.
+    values : Values
+        The rule for the values of images.
 
     Returns
     -------
@@ -60,44 +55,67 @@ def as_sources(source: MaskLike, mask_class: type) -> list[Any]:
     if isinstance(source, mask_class):
         return [source]
     if isinstance(source, (str, Path)):
-        return [_from_file(Path(source))]
-    single = _from_object(source)
+        return read_file(source, values)
+    if isinstance(source, fits.HDUList):
+        return read_hdus(source, values)
+    single = _from_object(source, values)
     if single is not None:
         return [single]
+    if isinstance(source, tuple) and len(source) == 2 and is_wcs(source[1]):
+        return _on_image(source[0], source[1], values)
     if isinstance(source, (list, tuple)) and len(source) > 0:
         # All regions go into one source, because excluded regions are cut out of all the others.
         regions = [part for part in source if _package(part) == "regions"]
         rest = [part for part in source if _package(part) != "regions"]
-        sources = [_from_regions(regions)] if regions else []
-        return sources + [item for part in rest for item in as_sources(part, mask_class)]
+        sources = [RegionSource(_flat(regions))] if regions else []
+        return sources + [item for part in rest for item in as_sources(part, mask_class, values)]
     raise ParameterTypeError(
         "mask",
-        "a boolean array, regions, an image with its WCS, a MOC, a table of star holes (ra, dec, "
-        "radius), a file with one of these, or a SkyMask",
+        "a boolean array, regions, an image with its WCS, a HEALPix or HealSparse map, a MOC, a "
+        "table of star holes (ra, dec, radius), a file with one of these, or a SkyMask",
         f"{type(source)!r}",
     )
 
 
-def _from_object(source: Any) -> MaskSource | None:
+def _from_object(source: Any, values: Values) -> MaskSource | None:
     """Return the mask source for a single object, or None if its kind is not supported."""
     if isinstance(source, np.ndarray):
         return ArraySource(source)
     if isinstance(source, Table):
-        return _from_table(source)
+        return from_table(source)
     if isinstance(source, NDData):
-        array = np.asarray(source.data)
-        if array.dtype.kind == "f" and getattr(source.mask, "dtype", None) == bool:
-            array = source.mask  # for a ConvergenceMap or CCDData, whose data are not a mask
-        return _from_image(array, source.wcs)
+        return from_nddata(source, values)
     if isinstance(source, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)):
-        return _from_hdu(source)
-    if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], WCS):
-        return _from_image(*source)
+        return from_hdu(source, values)
+    if isinstance(source, fits.BinTableHDU):
+        return read_table_hdu(source, values)
+    if isinstance(source, tuple) and len(source) == 2 and _package(source[1]) == "astropy_healpix":
+        return from_healpix_array(*source, values)
+    if _package(source) == "healsparse":
+        return HealSparseSource(source, values)
     if _package(source) == "mocpy":
         return MOCSource(source)
     if _package(source) == "regions":
-        return _from_regions([source])
+        return RegionSource(_flat([source]))
     return None
+
+
+def _on_image(source: Any, wcs: Any, values: Values) -> list[MaskSource]:
+    """Return the mask sources for an array, or for regions in pixel coordinates, with a WCS."""
+    if isinstance(source, (str, Path)):
+        path, part = as_path_and_part(source)
+        if part is not None:
+            raise ParameterTypeError("mask", "(regions, wcs), with a region file", repr(source))
+        return read_file(path, values, _checked(wcs))
+    is_list = isinstance(source, (list, tuple)) and len(source) > 0
+    if _package(source) == "regions" or (is_list and _package(source[0]) == "regions"):
+        regions = _flat(source if is_list else [source])
+        return [RegionSource(regions, _checked(wcs))]
+    return [from_array(source, wcs, values)]
+
+
+def _checked(wcs: Any) -> Any:
+    return check_celestial_wcs(wcs, "the WCS of mask", need_shape=False)
 
 
 def _package(source: Any) -> str:
@@ -108,113 +126,10 @@ def _package(source: Any) -> str:
     return type(source).__module__.partition(".")[0]
 
 
-def _from_regions(regions: Iterable[Any]) -> RegionSource:
-    """Return one mask source for a list of regions and collections of regions."""
-    return RegionSource([
+def _flat(regions: Iterable[Any]) -> list[Any]:
+    """Return the regions of a list of regions and collections of regions."""
+    return [
         region
         for item in regions
         for region in (item.regions if hasattr(item, "regions") else [item])
-    ])
-
-
-def _from_table(table: Table) -> HoleSource:
-    names = {name.lower(): name for name in table.colnames}
-    missing = [name for name in ("ra", "dec", "radius") if name not in names]
-    if missing:
-        raise ValueError(
-            f"a mask table of star holes needs the columns ra, dec and radius; {missing} not found "
-            f"among {table.colnames}"
-        )
-    return HoleSource(*(_degrees(table[names[name]], name) for name in ("ra", "dec", "radius")))
-
-
-def _degrees(column: Any, name: str) -> np.ndarray:
-    """Return a column in degrees, with NaN in masked rows."""
-    unit = getattr(column, "unit", None) or u.deg
-    try:
-        values = np.array(getattr(column, "value", column), dtype=float)
-        values = u.Quantity(values, unit).to_value(u.deg)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"the column {name!r} of the star holes must hold angles, but has the unit "
-            f"{str(unit)!r} and the type {column.dtype}"
-        ) from None
-    values[np.broadcast_to(getattr(column, "mask", False), values.shape)] = np.nan
-    return values
-
-
-def _from_hdu(hdu: Any) -> ImageSource:
-    if hdu.data is None:
-        raise ValueError("there is no mask image in the HDU")
-    return _from_image(hdu.data, WCS(hdu.header))
-
-
-def _from_image(array: np.ndarray, wcs: WCS | None) -> ImageSource:
-    if np.ndim(array) != 2:
-        raise ValueError(f"a mask image must be two-dimensional, not {np.shape(array)}")
-    if wcs is None or not getattr(wcs, "has_celestial", False):
-        raise ValueError(
-            "a mask image needs a celestial WCS; give a boolean array for a mask on the pixels of "
-            "the map"
-        )
-    # wcs.celestial would put longitude first on an image that has latitude first.
-    return ImageSource(np.asarray(array), wcs if wcs.naxis == 2 else wcs.celestial)
-
-
-def _from_file(path: Path) -> MaskSource:
-    if not path.exists():
-        raise FileNotFoundError(f"the mask file {str(path)!r} does not exist")
-    suffixes = [s.lower() for s in path.suffixes if s.lower() not in (".gz", ".fz", ".bz2")]
-    suffix = suffixes[-1] if suffixes else ""
-    try:
-        if suffix in _REGION_FORMATS:
-            return _read_regions(path, _REGION_FORMATS[suffix])
-        if suffix in _TABLE_FORMATS:
-            return _from_table(Table.read(path, format=_TABLE_FORMATS[suffix]))
-        return _read_fits(path)
-    except ImportError:
-        raise
-    except OSError as error:
-        raise ValueError(
-            f"cannot read the mask file {str(path)!r}: it is not a FITS file, and has none of the "
-            f"other suffixes {', '.join([*_REGION_FORMATS, *_TABLE_FORMATS])}"
-        ) from error
-    # The parsers of broken files raise errors of any class.
-    except Exception as error:  # noqa: BLE001
-        raise ValueError(f"cannot read the mask file {str(path)!r}: {error}") from error
-
-
-def _read_regions(path: Path, file_format: str) -> RegionSource:
-    from regions import Regions
-
-    regions = list(Regions.read(path, format=file_format))
-    if not regions:
-        raise ValueError("there is no region in it")
-    return RegionSource(regions)
-
-
-def _read_fits(path: Path) -> MaskSource:
-    # A memory map would keep the file open.
-    with fits.open(path, memmap=False) as hdus:
-        # In lensmap's own maps the extension MASK follows the map.
-        for hdu in sorted(hdus, key=lambda hdu: hdu.name.upper() != "MASK"):
-            if isinstance(hdu, fits.BinTableHDU) and not isinstance(hdu, fits.CompImageHDU):
-                source = _from_table_hdu(hdu, path)
-                if source is not None:
-                    return source
-            elif hdu.is_image and hdu.data is not None and hdu.data.ndim == 2:
-                return _from_hdu(hdu)
-    raise ValueError("it holds neither an image, nor regions, a MOC or a table of star holes")
-
-
-def _from_table_hdu(hdu: Any, path: Path) -> MaskSource | None:
-    """Return the mask source for a table HDU, or None if it is not a MOC, star holes or regions."""
-    if hdu.header.get("ORDERING") in ("NUNIQ", "RANGE"):
-        mocpy = import_optional("mocpy", purpose="a MOC mask", install="mocpy")
-        return MOCSource(mocpy.MOC.from_fits(str(path)))
-    names = {name.lower() for name in hdu.columns.names}
-    if {"ra", "dec", "radius"} <= names:
-        return _from_table(Table.read(hdu))
-    if {"shape", "x", "y"} <= names:
-        return _read_regions(path, "fits")
-    return None
+    ]

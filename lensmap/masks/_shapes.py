@@ -18,9 +18,13 @@ from astropy.coordinates import SkyCoord
 from lensmap.masks._positions import Positions, chord
 
 if TYPE_CHECKING:
+    from astropy.wcs import WCS
     from regions import Region
 
-__all__ = ["Shape", "has_area", "is_exclusion", "make_shape"]
+__all__ = ["Component", "Shape", "has_area", "is_exclusion", "make_shape"]
+
+# With more vertices than this, a polygon is not searched for sides that cross.
+_MAX_VERTICES = 2000
 
 # For each kind of sky region, the attributes that are angular lengths.
 _LENGTHS = {
@@ -33,6 +37,9 @@ _LENGTHS = {
 }
 
 
+_MAX_LENGTH_ARCSEC = 360 * 3600
+
+
 class Shape(Protocol):
     """The geometry of a region, without regard to whether the region is included or excluded."""
 
@@ -40,37 +47,87 @@ class Shape(Protocol):
         """Return whether each position lies in the region, bool, ``(n,)``."""
 
 
-def has_area(region: Region) -> bool:
+class Component:
+    """Shapes of a FITS region table that are intersected.
+
+    Parameters
+    ----------
+    regions : list of `regions.Region`
+        The shapes. Excluded ones stand for their outside.
+    """
+
+    def __init__(self, regions: list[Region]) -> None:
+        self.regions = regions
+
+
+def has_area(region: Region | Component) -> bool:
     """Return whether a region has an inside; points, lines and text have none."""
     return not type(region).__name__.startswith(("Point", "Line", "Text"))
 
 
-def is_exclusion(region: Region) -> bool:
+def is_exclusion(region: Region | Component) -> bool:
     """Return whether a region is cut out of the other regions, as ``-circle(...)`` in DS9."""
     # A compound region has the meta of its first part, which does not apply to the whole.
-    return not hasattr(region, "region1") and not region.meta.get("include", True)
+    if isinstance(region, Component) or hasattr(region, "region1"):
+        return False
+    return not region.meta.get("include", True)
 
 
-def make_shape(region: Region) -> Shape:
-    """Return the shape of a region."""
+def make_shape(region: Region | Component, wcs: WCS | None = None) -> Shape:
+    """Return the shape of a region.
+
+    Parameters
+    ----------
+    region : `regions.Region` or Component
+        The region.
+    wcs : `~astropy.wcs.WCS` or None
+        The WCS of the image to whose pixels a pixel region refers. None for the pixels of the map.
+
+    Returns
+    -------
+    Shape
+        The shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the region cannot be a mask.
+    """
     from regions import PixelRegion, SkyRegion
 
+    if isinstance(region, Component):
+        return _Intersection(region, wcs)
     if hasattr(region, "region1") and isinstance(region, (PixelRegion, SkyRegion)):
-        return _Compound(region)
+        return _Compound(region, wcs)
     if isinstance(region, PixelRegion):
-        return _PixelShape(region)
+        return _PixelShape(region, wcs)
     if not isinstance(region, SkyRegion):
         return _SphericalShape(region)
     return _SkyShape(region)
 
 
+class _Intersection:
+    """The intersection of the shapes of a component."""
+
+    def __init__(self, component: Component, wcs: WCS | None) -> None:
+        self._parts = [(make_shape(region, wcs), is_exclusion(region))
+                       for region in component.regions]
+
+    def covers(self, positions: Positions, use_tree: bool) -> np.ndarray:
+        result = positions.finite.copy()
+        for shape, outside in self._parts:
+            result &= shape.covers(positions, use_tree) != outside
+        return result
+
+
 class _Compound:
     """Two regions joined by a logical operator."""
 
-    def __init__(self, region: Any) -> None:
+    def __init__(self, region: Any, wcs: WCS | None) -> None:
         self._operator = region.operator
         self._parts = [
-            (make_shape(part), is_exclusion(part)) for part in (region.region1, region.region2)
+            (make_shape(part, wcs), is_exclusion(part))
+            for part in (region.region1, region.region2)
         ]
 
     def covers(self, positions: Positions, use_tree: bool) -> np.ndarray:
@@ -80,18 +137,36 @@ class _Compound:
 
 
 class _PixelShape:
-    """A region in the pixel coordinates of the map."""
+    """A region in the pixel coordinates of the map, or of an image with its own WCS."""
 
-    def __init__(self, region: Any) -> None:
+    def __init__(self, region: Any, wcs: WCS | None) -> None:
         # Older releases of `regions` invert an excluded region, newer ones do not.
         self._region = region.copy(meta={})
+        self._wcs = wcs
+        extent = np.array(self._region.bounding_box.extent)
+        if not np.all(np.isfinite(extent)):
+            raise ValueError("its position and size must be finite")
+        if hasattr(region, "vertices"):
+            _check_sides(np.asarray(region.vertices.x), np.asarray(region.vertices.y))
+        self._extent = extent
 
     def covers(self, positions: Positions, use_tree: bool) -> np.ndarray:
-        x, y = positions.pixels("a pixel region")
-        finite = positions.finite
+        if self._wcs is None:
+            x, y = positions.pixels("a pixel region")
+        else:
+            x, y = positions.image_pixels(self._wcs)
+        finite = np.isfinite(x) & np.isfinite(y) & positions.finite
         result = np.zeros(len(positions), dtype=bool)
         result[finite] = _pixel_covers(self._region, x[finite], y[finite])
         return result
+
+    def is_off(self, shape: tuple[int, int]) -> bool:
+        """Return whether the region lies off a map on whose pixels it is defined."""
+        left, right, low, high = self._extent
+        ny, nx = shape
+        return self._wcs is None and bool(
+            right < -0.5 or left > nx - 0.5 or high < -0.5 or low > ny - 0.5
+        )
 
 
 class _SphericalShape:
@@ -114,13 +189,20 @@ class _SkyShape:
         self._great_circles = hasattr(region, "vertices")
         if self._great_circles:
             vertices = region.vertices.icrs.cartesian.xyz.value.T
+            if not np.all(np.isfinite(vertices)):
+                raise ValueError("its vertices must be finite")
             x, y, z = vertices.mean(axis=0)
             lon, lat = np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
             self._axes = _axes_at(SkyCoord(lon, lat, unit=u.rad, frame="icrs"))
             if np.any(vertices @ self._axes[2] < 0.1):
                 raise ValueError("a polygon region must span less than half of the sky")
-            self._plane_region = _plane_polygon(*self._project(vertices))
+            plane = self._project(vertices)
+            _check_sides(*plane)
+            self._plane_region = _plane_polygon(*plane)
         else:
+            center = region.center.spherical
+            if not np.isfinite(center.lon.deg + center.lat.deg):
+                raise ValueError("its center must be finite")
             self._axes = _axes_at(region.center)
             self._plane_region = _plane_region(region)
         corners = np.abs(self._plane_region.bounding_box.extent).reshape(2, 2).max(axis=1)
@@ -152,6 +234,33 @@ def _pixel_covers(region: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return region.contains(PixCoord(x, y))
 
 
+def _check_sides(x: np.ndarray, y: np.ndarray) -> None:
+    """Raise a ValueError if two sides of a polygon cross, so that its inside is ambiguous."""
+    n = len(x)
+    if n < 3:
+        raise ValueError(f"a polygon needs at least 3 vertices, not {n}")
+    if n < 4 or n > _MAX_VERTICES:
+        return
+    start = np.stack([x, y], axis=-1)
+    end = np.roll(start, -1, axis=0)
+
+    def side(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+        """Return on which side of each line from a to b each point c lies, ``(n, n)``."""
+        d, e = (b - a)[:, np.newaxis], c[np.newaxis] - a[:, np.newaxis]
+        cross = d[..., 0] * e[..., 1] - d[..., 1] * e[..., 0]
+        # Rounding errors must not turn vertices that touch a side into crossings.
+        scale = np.abs(d).max(axis=-1) * np.abs(e).max(axis=-1)
+        return np.where(np.abs(cross) <= 1e-9 * scale, 0, np.sign(cross))
+
+    apart = side(start, end, start) * side(start, end, end) < 0
+    first, second = np.nonzero(np.triu(apart & apart.T))
+    if len(first) > 0:
+        raise ValueError(
+            f"sides {first[0] + 1} and {second[0] + 1} of the polygon cross: give its vertices in "
+            "their order along the border"
+        )
+
+
 def _plane_polygon(x: np.ndarray, y: np.ndarray) -> Any:
     from regions import PixCoord, PolygonPixelRegion
 
@@ -173,6 +282,11 @@ def _plane_region(region: Any) -> Any:
             f"{', '.join(_LENGTHS)}"
         )
     lengths = {name: getattr(region, name).to_value(u.arcsec) for name in _LENGTHS[kind]}
+    for name, length in lengths.items():
+        if not 0 < length < _MAX_LENGTH_ARCSEC:
+            raise ValueError(
+                f"its {name} must be positive and less than 360 deg, not {getattr(region, name)}"
+            )
     # On the sky as in the plane, angles run counterclockwise from +x: west, where north is up.
     angle = {"angle": region.angle} if hasattr(region, "angle") else {}
     pixel_class = getattr(regions, f"{kind}PixelRegion")

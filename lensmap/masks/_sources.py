@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.wcs.utils import wcs_to_celestial_frame
 
 from lensmap.masks._positions import Positions, chord
-from lensmap.masks._shapes import has_area, is_exclusion, make_shape
-from lensmap.utils import ParameterTypeError
+from lensmap.masks._shapes import Shape, has_area, is_exclusion, make_shape
+from lensmap.utils import MapWarning, ParameterTypeError, warn_user
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -85,17 +84,23 @@ class RegionSource:
     order of the regions.
     """
 
-    def __init__(self, regions: Sequence[Any]) -> None:
-        regions = [region for region in regions if has_area(region)]
-        if not regions:
+    def __init__(self, regions: Sequence[Any], wcs: WCS | None = None) -> None:
+        if not any(has_area(region) for region in regions):
             raise ValueError("there is no region with an area: points, lines and text have none")
-        self.kind = f"{len(regions)} region{'s' if len(regions) != 1 else ''}"
-        self._use_tree = len(regions) > _MIN_SHAPES_FOR_TREE
-        self._cut_out = [make_shape(region) for region in regions if is_exclusion(region)]
-        self._shapes = [make_shape(region) for region in regions if not is_exclusion(region)]
+        self._cut_out: list[Shape] = []
+        self._shapes: list[Shape] = []
+        for number, region in enumerate(regions, start=1):
+            if has_area(region):
+                target = self._cut_out if is_exclusion(region) else self._shapes
+                target.append(_make_shape(region, number, wcs))
+        n = len(self._cut_out) + len(self._shapes)
+        self.kind = f"{n} region{'s' if n != 1 else ''}"
+        self._use_tree = n > _MIN_SHAPES_FOR_TREE
+        self._warned = False
 
     def contains(self, positions: Positions) -> np.ndarray:
         """Return which positions lie in one of the regions and in no excluded region."""
+        self._warn_off_map(positions)
         # If all regions are excluded regions, they are cut out of the whole sky.
         whole_sky = not self._shapes
         result = positions.finite.copy() if whole_sky else np.zeros(len(positions), dtype=bool)
@@ -105,50 +110,68 @@ class RegionSource:
             result &= ~shape.covers(positions, self._use_tree)
         return result
 
+    def _warn_off_map(self, positions: Positions) -> None:
+        """Warn, once, about pixel regions off the map, which were drawn on another image."""
+        map_shape = None if positions.wcs is None else positions.wcs.array_shape
+        if self._warned or map_shape is None:
+            return
+        self._warned = True
+        n_off = sum(shape.is_off(map_shape) for shape in self._shapes + self._cut_out
+                    if hasattr(shape, "is_off"))
+        if n_off > 0:
+            warn_user(
+                f"{n_off} of {self.kind} in the mask lie off the map in pixel coordinates and "
+                f"exclude nothing: the map has {map_shape[0]} x {map_shape[1]} pixels (ny, nx). If "
+                "the regions were drawn on another image, give its WCS, as (regions, wcs) or as "
+                "the file name 'FILE.reg[IMAGE.fits]'",
+                MapWarning,
+                "regions_off_map",
+                "mask",
+            )
+
+
+def _make_shape(region: Any, number: int, wcs: WCS | None) -> Shape:
+    try:
+        return make_shape(region, wcs)
+    except (TypeError, ValueError) as error:
+        kind = type(region).__name__
+        # A TypeError stays one: the kind of region is not supported.
+        error_class = TypeError if isinstance(error, TypeError) else ValueError
+        raise error_class(f"region {number}, a {kind}, cannot be used: {error}") from error
+
 
 class ImageSource:
-    """An image on its own WCS: nonzero pixels are inside, and positions off the image outside."""
+    """An image on its own WCS; positions off the image are outside.
+
+    Parameters
+    ----------
+    inside, undefined : `numpy.ndarray`
+        True for pixels inside the mask, and for pixels without a value, which are excluded on
+        whichever side the mask excludes; bool, ``(ny, nx)``.
+    wcs : `~astropy.wcs.WCS`
+        The WCS of the image, as ``lensmap.utils.check_celestial_wcs`` returns it.
+    """
 
     kind = "an image"
 
-    def __init__(self, array: np.ndarray, wcs: WCS) -> None:
-        # NaN marks pixels without data. They are excluded, whichever side the mask excludes.
-        undefined = ~np.isfinite(array)
-        self.array = ~undefined & (array != 0)
+    def __init__(self, inside: np.ndarray, undefined: np.ndarray, wcs: WCS) -> None:
+        self.array = inside & ~undefined
         self._undefined = undefined if undefined.any() else None
         self.wcs = wcs
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in a nonzero pixel of the image.
+        """Return which positions lie in a pixel inside the mask.
 
         The image is not resampled to the map: a resampled image would have blurred edges, and
         could not be evaluated at the positions of galaxies.
         """
-        return _look_up(self.array, *self._image_pixels(positions))
+        return _look_up(self.array, *positions.image_pixels(self.wcs))
 
     def undefined(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in a pixel whose value is not finite."""
+        """Return which positions lie in a pixel without a value."""
         if self._undefined is None:
             return np.zeros(len(positions), dtype=bool)
-        return _look_up(self._undefined, *self._image_pixels(positions))
-
-    def _image_pixels(self, positions: Positions) -> tuple[np.ndarray, np.ndarray]:
-        # wcslib writes to a WCS during a transformation, so each thread needs a copy.
-        wcs = self.wcs.deepcopy()
-        sky = positions.sky.transform_to(wcs_to_celestial_frame(wcs)).spherical
-        world = np.empty((len(positions), 2))
-        world[:, wcs.wcs.lng], world[:, wcs.wcs.lat] = sky.lon.deg, sky.lat.deg
-        x, y = wcs.wcs_world2pix(world, 0).T
-        if wcs.has_distortion:
-            # Distortions are not defined far from the image, and their inversion would not
-            # converge.
-            ny, nx = self.array.shape
-            with np.errstate(invalid="ignore"):
-                near = (np.abs(x - nx / 2) < nx) & (np.abs(y - ny / 2) < ny)
-            x[~near] = np.nan
-            if near.any():
-                x[near], y[near] = wcs.all_world2pix(world[near], 0, quiet=True).T
-        return x, y
+        return _look_up(self._undefined, *positions.image_pixels(self.wcs))
 
 
 class MOCSource:

@@ -11,9 +11,10 @@ from astropy import units as u
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
     from astropy.cosmology import FLRW
-    from astropy.io.fits import CompImageHDU, ImageHDU, PrimaryHDU
+    from astropy.io.fits import BinTableHDU, CompImageHDU, HDUList, ImageHDU, PrimaryHDU
     from astropy.nddata import NDData
     from astropy.table import Table
+    from healsparse import HealSparseMap
     from mocpy import MOC
     from regions import Region, Regions
 
@@ -48,11 +49,11 @@ CosmologyLike: TypeAlias = Union["FLRW", str, None]
 #: A convergence map, or an array of its values, ``(ny, nx)``.
 MapLike: TypeAlias = Union["ConvergenceMap", np.ndarray]
 
-#: A mask: boolean array, regions, image with its WCS, MOC, table of star holes, file, or a list of
-#: these.
+#: A mask: boolean array, regions, image with its WCS, HEALPix or HealSparse map, MOC, table of star
+#: holes, file, or a list of these.
 MaskLike: TypeAlias = Union[
     "SkyMask", np.ndarray, "Region", "Regions", "NDData", "PrimaryHDU", "ImageHDU", "CompImageHDU",
-    "MOC", "Table", str, os.PathLike, Sequence[object],
+    "BinTableHDU", "HDUList", "HealSparseMap", "MOC", "Table", str, os.PathLike, Sequence[object],
 ]
 
 #: The path of a file or folder.

@@ -63,7 +63,9 @@ def test_lists_and_nesting():
 def test_all_kinds_in_one_list():
     wcs = make_wcs()
     circle = CirclePixelRegion(PixCoord(25, 15), 3)
-    image = (np.ones((2, 2)), make_wcs())
+    corner = make_wcs()
+    corner.array_shape = (2, 2)
+    image = (np.ones((2, 2)), corner)
     found = pixel_mask([LOW, circle, image, HOLES], wcs)
     expected = LOW | (np.hypot(X - 25, Y - 15) < 3) | ((X < 2) & (Y < 2)) | pixel_mask(HOLES, wcs)
     np.testing.assert_array_equal(found, expected)

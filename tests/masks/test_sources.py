@@ -81,7 +81,7 @@ def test_disc_on_another_map(image_wcs):
 def test_images_as_they_come(kind):
     wcs = make_wcs()
     image = np.zeros(SHAPE, dtype=np.int16)
-    image[3:9, 5:20] = 7
+    image[3:9, 5:20] = 1
     header = wcs.to_header()
     source = {
         "pair": (image, wcs),
@@ -138,7 +138,7 @@ def test_distorted_image():
     [
         ((np.zeros((2, 2)), WCS(naxis=2)), "celestial WCS"),
         (NDData(np.zeros((2, 2))), "celestial WCS"),
-        ((np.zeros((2, 2, 2)), make_wcs()), "two-dimensional"),
+        ((np.zeros((2, 2, 2)), make_wcs()), "must be of one image, not of 2 planes"),
         (fits.PrimaryHDU(), "no mask image in the HDU"),
     ],
 )
