@@ -11,6 +11,7 @@ from lensmap.utils import ParameterError, atomic_write, has_suffix
 
 __all__ = [
     "InputFile",
+    "InputMask",
     "MaybeFile",
     "OutputField",
     "OutputFile",
@@ -33,12 +34,33 @@ __all__ = [
 class InputFile(str):
     """A file that a command reads, and that must exist."""
 
+    @property
+    def file(self):
+        """The path of the file."""
+        return str(self)
+
+
+class InputMask(InputFile):
+    """A mask file, perhaps with the part that is the mask: ``file.fits:HDU``."""
+
+    @property
+    def file(self):
+        """The path of the file, without the part."""
+        from lensmap.masks import as_path_and_part
+
+        return str(as_path_and_part(self)[0])
+
 
 class MaybeFile(str):
     """A word that may, but need not, be the name of a file that a command reads.
 
     An example is the value of ``--method``: the name of an estimator, or a Python file.
     """
+
+    @property
+    def file(self):
+        """The path of the file, if it is one."""
+        return str(self)
 
 
 class _Output(str):
@@ -158,7 +180,7 @@ def check_files(arguments, options, outputs=None):
         written = [(name, path) for name, path in written if name in outputs]
     for name, path in written:
         for other, source in inputs:
-            if _is_same(path, source):
+            if _is_same(path, source.file):
                 kind = options[other]
                 kind = f"the input file of {kind}" if kind.startswith("-") else kind
                 raise OptionError(
@@ -182,8 +204,10 @@ def check_files(arguments, options, outputs=None):
 
 def _check_inputs(inputs, options):
     for name, path in inputs:
-        if isinstance(path, InputFile) and not Path(path).exists():
-            raise OptionError(name, f"{options[name]}: there is no file {path!r}", "not_found")
+        if isinstance(path, InputFile) and not Path(path.file).exists():
+            raise OptionError(
+                name, f"{options[name]}: there is no file {str(path)!r}", "not_found"
+            )
 
 
 def check_new_files(paths, name, option, *, overwrite):
@@ -210,7 +234,7 @@ def check_new_files(paths, name, option, *, overwrite):
 def input_files(arguments):
     """Return the ``dest`` and the path of each argument that is an existing input file."""
     files = _files_of(arguments, (InputFile, MaybeFile))
-    return [(name, path) for name, path in files if Path(path).is_file()]
+    return [(name, path.file) for name, path in files if Path(path.file).is_file()]
 
 
 def _files_of(arguments, kinds):

@@ -6,10 +6,11 @@ import numpy as np
 from lensmap.cli._estimator_options import add_method_argument, has_parameter
 from lensmap.cli._files import InputFile
 from lensmap.cli._inputs import read_image_wcs
+from lensmap.cli._mask_options import add_footprint_arguments, add_mask_arguments
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle
 
-__all__ = ["add_map_arguments", "map_pixels", "read_mask", "read_wcs", "with_redshifts"]
+__all__ = ["add_map_arguments", "map_pixels", "read_wcs", "with_redshifts"]
 
 
 def add_map_arguments(parser):
@@ -29,23 +30,8 @@ def add_map_arguments(parser):
         metavar="FITS",
         help="make the map on the pixels of this FITS image (its first celestial HDU)",
     )
-    group.add_argument(
-        "--mask",
-        type=InputFile,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="exclude the area inside this file's regions, FITS image, MOC or table of star "
-             "holes; repeatable",
-    )
-    group.add_argument(
-        "--footprint",
-        type=InputFile,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="exclude the area outside; file types as for --mask; repeatable",
-    )
+    add_mask_arguments(group)
+    add_footprint_arguments(group)
 
 
 def with_redshifts(estimator, catalog):
@@ -113,12 +99,3 @@ def map_pixels(wcs, pixel_scale, estimator, catalog):
             f"{pixel_scale}",
         )
     return wcs
-
-
-def read_mask(arguments):
-    """Return the mask of ``--mask`` and ``--footprint``; None without these options."""
-    from lensmap.masks import SkyMask
-
-    parts = [SkyMask(path) for path in arguments.mask]
-    parts += [SkyMask(path, exclude="outside") for path in arguments.footprint]
-    return SkyMask(parts) if parts else None

@@ -14,10 +14,10 @@ from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._map_options import (
     add_map_arguments,
     map_pixels,
-    read_mask,
     read_wcs,
     with_redshifts,
 )
+from lensmap.cli._mask_options import read_mask
 from lensmap.cli._messages import load_networks, show_progress
 from lensmap.cli._result import Result
 from lensmap.cli.commands._check import check_declared

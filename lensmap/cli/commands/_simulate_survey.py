@@ -3,7 +3,8 @@
 
 from lensmap.cli._field_input import add_input_arguments, move_field, read_any_field
 from lensmap.cli._field_options import add_field_arguments, distribution_name, make_model
-from lensmap.cli._files import InputFile, OutputMask, OutputTable, open_outputs
+from lensmap.cli._files import OutputMask, OutputTable, open_outputs
+from lensmap.cli._mask_options import add_mask_arguments, read_mask
 from lensmap.cli._messages import OptionError
 from lensmap.cli._result import Result
 from lensmap.cli._tables import table_format, write_table
@@ -95,15 +96,7 @@ def _add_survey_arguments(parser):
         help="the measurement error of an ellipticity per component: a number, or hsc (the "
              "default), the error of Subaru/HSC at each galaxy's magnitude",
     )
-    group.add_argument(
-        "--mask",
-        type=InputFile,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="leave out galaxies inside this file's regions, FITS image, MOC or table of star "
-             "holes; repeatable",
-    )
+    add_mask_arguments(group, "leave out galaxies")
     group.add_argument(
         "--random-mask",
         dest="fraction",
@@ -189,7 +182,6 @@ def make_survey(arguments):
     from astropy import units as u
 
     from lensmap.cosmology import SourceRedshifts
-    from lensmap.masks import SkyMask
     from lensmap.simulate import MockSurvey
 
     changes = {}
@@ -201,8 +193,9 @@ def make_survey(arguments):
         changes["measurement_error"] = _number(arguments.measurement_error)
     if distribution_name(arguments):
         changes["z_source"] = SourceRedshifts.preset(distribution_name(arguments))
-    if arguments.mask:
-        changes["mask"] = SkyMask([SkyMask(path) for path in arguments.mask])
+    mask = read_mask(arguments)
+    if mask is not None:
+        changes["mask"] = mask
     if arguments.preset is None:
         return MockSurvey(**changes)
     return MockSurvey.preset(arguments.preset, **changes)

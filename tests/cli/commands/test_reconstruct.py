@@ -147,6 +147,48 @@ class TestOptions:
         assert kappa.meta["n_masked"] > 0
         assert f"{kappa.meta['n_masked']} masked" in capsys.readouterr().out
 
+    def test_flags_and_fractions(self, folder, capsys):
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], [210.0, 40.0]
+        wcs.wcs.crpix, wcs.wcs.cdelt = [50.5, 50.5], [-0.003, 0.003]
+        flags = np.zeros((100, 100), np.int32)
+        flags[:30] |= 1
+        flags[:, ::2] |= 32
+        header = wcs.to_header()
+        mask = fits.ImageHDU(flags, header, name="DQM")
+        mask.header.update({"MP_BAD": 0, "MP_DET": 5})
+        science = fits.ImageHDU(flags * 0.5, header, name="SCI")
+        fits.HDUList([fits.PrimaryHDU(), science, mask]).writeto("flags.fits")
+        weight = np.where(np.indices((100, 100))[1] < 20, 0.1, 0.9)
+        fits.writeto("weight.fits", weight, header)
+        assert reconstruct("--mask", "flags.fits") == 1
+        assert "HDU 1 (SCI), HDU 2 (DQM); name one, as in 'flags.fits:DQM'" in (
+            capsys.readouterr().err)
+        assert reconstruct("--mask", "flags.fits:DQM") == 1
+        error = capsys.readouterr().err
+        assert "--mask-bits must be given for HDU 2 (DQM) of flags.fits" in error
+        assert "such as --mask-bits BAD,DET" in error
+        assert reconstruct("--mask", "flags.fits:NONE") == 1
+        assert "no HDU 'NONE'" in capsys.readouterr().err
+        assert reconstruct("--mask-bits", "0") != 0
+        assert "--mask-bits needs --mask" in capsys.readouterr().err
+        for bits in ("BAD", "0", "0x1"):
+            assert reconstruct(
+                "--mask", "flags.fits:DQM", "--mask-bits", bits, "--footprint", "weight.fits",
+                "--footprint-above", "0.5", "--overwrite",
+            ) == 0
+            kappa = ConvergenceMap.read("k.fits")
+            yy, xx = np.indices(kappa.shape)
+            x, y = wcs.world_to_pixel(kappa.wcs.pixel_to_world(xx, yy))
+            expected = (y < 29.5) | (x < 19.5) | (y > 99.5) | (x > 99.5) | (y < -0.5)
+            off = np.minimum.reduce([abs(y - 29.5), abs(x - 19.5), abs(y - 99.5), abs(x - 99.5)])
+            assert kappa.mask[expected & (off > 0.01)].all() and expected.sum() > 200
+            assert not kappa.mask[~expected & (off > 4) & (kappa.counts > 0)].any()
+        # An output that is the file of a mask would be lost.
+        assert main(["reconstruct", "cat.ecsv", "-o", "flags.fits", "--overwrite", "--mask",
+                     "flags.fits:DQM"]) != 0
+        assert "is the input file of --mask, which would be lost" in capsys.readouterr().err
+
     def test_the_pixels_of_an_image(self, folder):
         wcs = WCS(naxis=2)
         wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]

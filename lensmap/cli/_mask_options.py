@@ -1,0 +1,88 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The options of masks: ``--mask`` and ``--footprint``, and the values of their images."""
+
+from lensmap.cli._files import InputMask
+from lensmap.cli._messages import OptionError, OptionNames
+from lensmap.utils import ParameterError
+
+__all__ = ["add_footprint_arguments", "add_mask_arguments", "read_mask"]
+
+
+def add_mask_arguments(group, verb="exclude the area"):
+    """Add ``--mask`` and the options for its images to a group of a parser."""
+    group.add_argument(
+        "--mask",
+        type=InputMask,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"{verb} inside this file's regions, FITS image, HEALPix or HealSparse map, MOC or "
+             "table of star holes. FILE:HDU or FILE[HDU] names an HDU, FILE[HDU][COLUMN] a column "
+             "of a HEALPix map, FILE.reg[IMAGE] the image of pixel regions; repeatable",
+    )
+    _add_value_arguments(group, "mask")
+
+
+def add_footprint_arguments(group):
+    """Add ``--footprint`` and the options for its images to a group of a parser."""
+    group.add_argument(
+        "--footprint",
+        type=InputMask,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="exclude the area outside; files as for --mask; repeatable",
+    )
+    _add_value_arguments(group, "footprint")
+
+
+def _add_value_arguments(group, name):
+    group.add_argument(
+        f"--{name}-bits",
+        metavar="BITS",
+        help=f"the bits of the flag images of --{name} that count: numbers from 0 (0,5), "
+             "hexadecimal values (0x21), names of the header (BAD,SAT), or any for all nonzero "
+             "pixels",
+    )
+    group.add_argument(
+        f"--{name}-above",
+        type=float,
+        metavar="VALUE",
+        help=f"the value above which pixels of the images of --{name} are inside (default 0)",
+    )
+
+
+def read_mask(arguments):
+    """Return the mask of ``--mask`` and ``--footprint``; None without these options."""
+    from lensmap.masks import SkyMask
+
+    parts = [
+        _read(arguments, name, exclude)
+        for name, exclude in (("mask", "inside"), ("footprint", "outside"))
+        if hasattr(arguments, name)
+    ]
+    parts = [part for part in parts if part is not None]
+    return SkyMask(parts) if parts else None
+
+
+def _read(arguments, name, exclude):
+    """Return the mask of one of the options, or None if it is not given."""
+    from lensmap.masks import SkyMask
+
+    paths = getattr(arguments, name)
+    values = {key: getattr(arguments, f"{name}_{key}") for key in ("bits", "above")}
+    if not paths:
+        for key, value in values.items():
+            if value is not None:
+                raise OptionError(f"{name}_{key}", f"--{name}-{key} needs --{name}")
+        return None
+    names = OptionNames({key: f"--{name}-{key}" for key in values})
+    try:
+        # Each footprint excludes its own outside, which leaves the area that all of them cover.
+        return SkyMask([SkyMask(paths, **values)] if exclude == "inside" else [
+            SkyMask(path, exclude=exclude, **values) for path in paths
+        ])
+    except ParameterError as error:
+        if error.parameter not in values:
+            raise
+        raise OptionError(f"{name}_{error.parameter}", error.describe(names)) from error
