@@ -10,6 +10,7 @@ from ._surveys import COLUMN_PRESETS
 from ._column_text import read_columns_text as read_columns_text
 from ._convention import convention_name as convention_name, convention_signs as convention_signs
 from ._conversion import as_shear_catalog as as_shear_catalog
+from ._scatter import VarianceByWeight as VarianceByWeight
 from ._needed import needed_columns as needed_columns
 from ._selection import RowSelection as RowSelection
 from ._tables import declared_meta as declared_meta

@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lensmap.catalog._convention import Response
+from lensmap.catalog._scatter import (
+    VarianceByWeight,
+    add_scatter,
+    no_scatter,
+    scatter_by_weight,
+    variance_by_weight,
+)
 
 if TYPE_CHECKING:
     from lensmap.catalog._shear_catalog import ShearCatalog
@@ -56,6 +63,11 @@ class Calibration:
     sum_wv_e, sum_w2v_e : float or None
         Sums of ``w sigma_e**2`` and ``w**2 sigma_e**2``. None if the catalog has no column
         ``sigma_e``.
+    sum_by_weight : `numpy.ndarray`
+        Sums over the galaxies in narrow bins of weight, one row for each bin, ``(n_bins, 5)``: the
+        number of the bin, the number of galaxies, and the sums of ``w``, of
+        ``w (e1**2 + e2**2) / 2`` and of ``w sigma_m**2``. There are no rows if the catalog has the
+        column ``sigma_e``. Calibrations are compared without it.
 
     References
     ----------
@@ -79,6 +91,7 @@ class Calibration:
     sum_w2v_m: float | None = None
     sum_wv_e: float | None = None
     sum_w2v_e: float | None = None
+    sum_by_weight: np.ndarray = field(default_factory=no_scatter, repr=False, compare=False)
 
     @classmethod
     def from_catalog(cls, catalog: ShearCatalog) -> Calibration:
@@ -129,6 +142,7 @@ class Calibration:
             sum_w2v_m=total(v_m, 2),
             sum_wv_e=total(v_e),
             sum_w2v_e=total(v_e, 2),
+            sum_by_weight=scatter_by_weight(catalog) if v_e is None else no_scatter(),
         )
 
     def __add__(self, other: Calibration) -> Calibration:
@@ -137,7 +151,9 @@ class Calibration:
         added: dict[str, Any] = {}
         for item in fields(self):
             first, second = getattr(self, item.name), getattr(other, item.name)
-            if not item.name.startswith("sum_"):
+            if item.name == "sum_by_weight":
+                added[item.name] = add_scatter(first, second)
+            elif not item.name.startswith("sum_"):
                 if first != second:
                     raise ValueError(
                         f"catalogs of different {item.name} cannot be added: {first!r} and "
@@ -255,6 +271,12 @@ class Calibration:
                 shear = shear - unit * catalog[column]
         return shear / (1.0 + self.m)
 
+    @property
+    def gain(self) -> float:
+        """The ratio of the noise of the calibrated reduced shear to that of the ellipticity."""
+        a, b = self.factors()
+        return float(np.hypot(abs(a), abs(b))) / (1.0 + self.m)
+
     def noise_squares(self, sigma_e: float | None = None) -> tuple[float | None, bool]:
         """Return the parts of the noise variance per galaxy, for uncalibrated ellipticities.
 
@@ -268,10 +290,14 @@ class Calibration:
         Returns
         -------
         intrinsic : float or None
-            The intrinsic variance per component. None if it differs between galaxies and must be
-            taken from the column ``sigma_e``.
+            The intrinsic variance per component, a mean over all galaxies. None if it differs
+            between galaxies and must be taken from the column ``sigma_e``.
         measurement : bool
             Whether to add the measurement variance, the square of the column ``sigma_m``.
+
+        See Also
+        --------
+        variance_by_weight : The measured variance as a function of the weight.
         """
         has_m = self.sum_w2v_m is not None
         if sigma_e is not None:
@@ -281,3 +307,48 @@ class Calibration:
         self._require_weight()
         measured = (self.sum_w2e2 - (self.sum_w2v_m or 0.0)) / self.sum_w2
         return max(measured, 0.0), has_m
+
+    def variance_by_weight(self) -> VarianceByWeight | None:
+        """Return the intrinsic variance per component as a function of the weight.
+
+        Returns
+        -------
+        callable or None
+            The function takes weights and returns the scatter of the uncalibrated ellipticities
+            minus the measurement variance of the column ``sigma_m``, if present. None for a catalog
+            with the column ``sigma_e``, with fewer than 60 galaxies, or with weights that are the
+            same within 0.4 per cent; `noise_squares` then gives the variance.
+        """
+        return variance_by_weight(self.sum_by_weight)
+
+    def noise_variance(self, catalog: ShearCatalog) -> np.ndarray:
+        """Return the noise variance of the contribution of each galaxy to the mean reduced shear.
+
+        Parameters
+        ----------
+        catalog : ShearCatalog
+            The galaxies.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            The variance per component, float, ``(n,)``, from the columns ``sigma_e`` and
+            ``sigma_m``. Without ``sigma_e``, the intrinsic part is that of `variance_by_weight`.
+
+        Raises
+        ------
+        ValueError
+            As for `factors`, or if all weights are 0.
+        """
+        intrinsic, measurement = self.noise_squares()
+        by_weight = self.variance_by_weight()
+        if intrinsic is None:
+            variance = np.square(catalog["sigma_e"], dtype=float)
+        elif by_weight is None:
+            variance = np.full(len(catalog), intrinsic)
+        else:
+            weight = catalog.weight
+            variance = by_weight(np.ones(len(catalog)) if weight is None else weight)
+        if measurement:
+            variance += np.square(catalog["sigma_m"], dtype=float)
+        return variance * self.gain**2

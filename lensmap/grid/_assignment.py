@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lensmap.grid._add_at import add_at
 from lensmap.grid._projection import PixelFrame
 from lensmap.masks import SkyMask, excluded, pixel_mask
 from lensmap.utils import check_choice, chunk_slices, thread_map
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["MapPixels", "PixelAssignment"]
 
 _CHUNK_GALAXIES = 500_000
-
-# With more pixels per galaxy than this, galaxies are added to the map one by one. This is faster
-# than to make a new array of sums, most of which are 0.
-_MAX_PIXELS_PER_GALAXY = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +221,7 @@ class PixelAssignment:
 
     def add_counts(self, onto: np.ndarray) -> None:
         """Add the galaxy counts per pixel to an int64 array ``(ny, nx)`` in place."""
-        _add(onto, self.pixel, None)
+        add_at(onto, self.pixel, None)
 
     def sums(
         self, *columns: np.ndarray, power: int = 1, onto: Sequence[np.ndarray] | None = None
@@ -251,14 +248,14 @@ class PixelAssignment:
         if self.scheme == "nearest":
             targets = [(self.pixel, None)]
         else:
-            targets = list(self._clouds())
+            targets = list(self.clouds())
         if onto is None:
             onto = [np.zeros(self.shape) for _ in columns]
 
         def total(pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
             values, result = pair
             for pixel, share in targets:
-                _add(result, pixel, values if share is None else values * share**power)
+                add_at(result, pixel, values if share is None else values * share**power)
             return result
 
         return thread_map(total, zip(columns, onto, strict=True), len(self.pixel))
@@ -267,7 +264,7 @@ class PixelAssignment:
     def _n_pixels(self) -> int:
         return self.shape[0] * self.shape[1]
 
-    def _clouds(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def clouds(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the four pixels among which cloud-in-cell divides each galaxy, one at a time.
 
         Yields
@@ -291,16 +288,3 @@ class PixelAssignment:
                 # A cloud must not leak into a masked pixel.
                 good &= ~excluded_pixels[pixel]
                 yield pixel, share_y * share_x * good
-
-
-def _add(result: np.ndarray, pixel: np.ndarray, values: np.ndarray | None) -> None:
-    """Add values to an array in place, at flat indices that may repeat.
-
-    If ``values`` is None, 1 is added for each index.
-    """
-    flat = result.reshape(-1)  # a view, even of the real part of a complex array
-    if len(pixel) * _MAX_PIXELS_PER_GALAXY > flat.size:
-        flat += np.bincount(pixel, values, minlength=flat.size)
-    else:
-        # np.add.at takes ten times as long if it has to convert the type of the values.
-        np.add.at(flat, pixel, 1 if values is None else np.ascontiguousarray(values, flat.dtype))

@@ -13,6 +13,7 @@ from astropy.wcs import WCS
 
 from lensmap.catalog import Calibration, as_shear_catalog
 from lensmap.grid._assignment import MapPixels, PixelAssignment
+from lensmap.grid._pixel_weights import PixelWeights
 from lensmap.grid._projection import PixelFrame
 from lensmap.grid._sums import SUMS, GridSums, check_both, check_equal
 from lensmap.utils import ParameterError
@@ -60,7 +61,7 @@ class ShearGrid:
         The name of the catalog's celestial frame.
     sigma_e : float or None
         The intrinsic dispersion per component, if it was given. If None, the column ``sigma_e`` or,
-        without this column, the scatter of the ellipticities is used.
+        without this column, the scatter of the ellipticities as a function of the weight is used.
     scheme : str
         The scheme that assigned galaxies to pixels, ``"nearest"`` or ``"cloud-in-cell"``.
     n_outside, n_masked, n_left_out : int
@@ -71,6 +72,9 @@ class ShearGrid:
     extra : dict
         The sums requested with ``extra_sums``, arrays ``(ny, nx)`` keyed by name. ``"sum_w2e2"`` is
         the sum of the squared weight times the squared modulus of the ellipticity, not calibrated.
+    pixel_weights : PixelWeights or None
+        The weights of the galaxies, from which the noise is computed if it is measured as a
+        function of the weight. None if it is known otherwise.
     """
 
     wcs: WCS
@@ -93,6 +97,7 @@ class ShearGrid:
     convention: str = "celestial"
     kind: str = "shear"
     extra: dict[str, np.ndarray] = field(default_factory=dict)
+    pixel_weights: PixelWeights | None = None
 
     #: The geometry of the pixels.
     geometry: ClassVar[str] = "plane"
@@ -128,7 +133,7 @@ class ShearGrid:
         sigma_e : float or None
             The intrinsic dispersion of the ellipticities per component. If None, the column
             ``sigma_e`` is used. Without this column, the dispersion is the scatter of the
-            ellipticities minus the column ``sigma_m``, in quadrature.
+            ellipticities, as a function of the weight, minus the column ``sigma_m``, in quadrature.
         extra_sums : iterable of str
             The names of further sums to store in ``extra``, such as ``"sum_w2e2"``.
 
@@ -173,7 +178,8 @@ class ShearGrid:
             If ``sigma_e`` is not positive, or if ``extra_sums`` has an unknown name.
         """
         _check_sigma_e(sigma_e)
-        return cls._from_sums(GridSums(assignment, extra_sums), assignment, sigma_e)
+        sums = GridSums(assignment, extra_sums, keep_weights=sigma_e is None)
+        return cls._from_sums(sums, assignment, sigma_e)
 
     @classmethod
     def from_chunks(
@@ -191,7 +197,9 @@ class ShearGrid:
         Parameters
         ----------
         chunks : iterable of ShearCatalog or `~astropy.table.Table`
-            The chunks of the catalog. Only one chunk at a time is held in memory.
+            The chunks of the catalog. Only one chunk at a time is held in memory, apart from 8
+            bytes per galaxy if the noise is measured as a function of the weight (at most 320 bytes
+            per pixel).
         wcs, mask, scheme, sigma_e, extra_sums
             As for `from_catalog`.
 
@@ -215,7 +223,7 @@ class ShearGrid:
                 check_equal("frame", sums.frame, catalog.frame)
             assignment = PixelAssignment(catalog, wcs, scheme=scheme, pixels=pixels)
             if sums is None:
-                sums = GridSums(assignment, extra_sums)
+                sums = GridSums(assignment, extra_sums, keep_weights=sigma_e is None)
             else:
                 sums.add(assignment)
         if sums is None:
@@ -248,6 +256,7 @@ class ShearGrid:
             convention=sums.convention,
             kind=sums.kind,
             extra=sums.extra,
+            pixel_weights=PixelWeights.concatenate(sums.weights) if sums.weights else None,
         )
         grid.__dict__["pixel_frame"] = assignment.frame.without_directions()
         return grid
@@ -279,7 +288,13 @@ class ShearGrid:
             name: getattr(self, name) + getattr(other, name)
             for name in ("calibration", "n_outside", "n_masked", "n_left_out")
         }
-        return replace(self, **sums, **numbers, extra=extra)
+        check_both(
+            "pixel_weights", self.pixel_weights is not None, other.pixel_weights is not None
+        )
+        weights = None
+        if self.pixel_weights is not None and other.pixel_weights is not None:
+            weights = PixelWeights.concatenate([self.pixel_weights, other.pixel_weights])
+        return replace(self, **sums, **numbers, extra=extra, pixel_weights=weights)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -349,16 +364,16 @@ class ShearGrid:
         The variance is that of the reduced shear per component.
         """
         intrinsic, measurement = self.calibration.noise_squares(self.sigma_e)
-        total: Any = self.sum_w2v_e if intrinsic is None else intrinsic * self.sum_w2
+        weights = self.pixel_weights if self.sigma_e is None else None
+        by_weight = None if weights is None else self.calibration.variance_by_weight()
+        total: Any
+        if weights is not None and by_weight is not None:
+            total = weights.noise_sum(by_weight).reshape(self.shape)
+        else:
+            total = self.sum_w2v_e if intrinsic is None else intrinsic * self.sum_w2
         if measurement:
             total = total + self.sum_w2v_m
-        return total * self._gain**2
-
-    @property
-    def _gain(self) -> float:
-        """The ratio of the noise of the calibrated reduced shear to that of the ellipticity."""
-        a, b = self.calibration.factors()
-        return float(np.hypot(abs(a), abs(b))) / (1.0 + self.calibration.m)
+        return total * self.calibration.gain**2
 
     @property
     def sigma(self) -> np.ndarray:
@@ -385,7 +400,7 @@ class ShearGrid:
         """
         new = replace(self, sum_we=sum_we, sum_wc=None)
         # Cached properties of the map are the same for all realizations.
-        for name in ("pixel_frame", "_squared_rotation"):
+        for name in ("pixel_frame", "_squared_rotation", "noise_sum"):
             if name in self.__dict__:
                 new.__dict__[name] = self.__dict__[name]
         return new

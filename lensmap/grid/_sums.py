@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lensmap.catalog import Calibration
+from lensmap.grid._pixel_weights import PixelWeights
 from lensmap.utils import check_choice, check_memory
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _COLUMNS = {
     "sum_wc": "columns of the additive bias (c1, c2)",
     "sum_w2v_m": "the column sigma_m",
     "sum_w2v_e": "the column sigma_e",
+    "pixel_weights": "the column weight",
 }
 
 #: The optional arrays of a `ShearGrid`: sums of the squared weight times a value of each galaxy.
@@ -68,6 +70,8 @@ class GridSums:
         The galaxies of the first chunk and their pixels.
     extra_sums : iterable of str
         The names of optional sums, which are keys of `EXTRA_SUMS`.
+    keep_weights : bool
+        Whether to keep the weights of the galaxies if the noise is to be measured from them.
 
     Attributes
     ----------
@@ -80,6 +84,8 @@ class GridSums:
         The celestial frame, the sign convention and the kind of ellipticity of the catalog.
     calibration : `lensmap.catalog.Calibration`
         The calibration of the catalog.
+    weights : list of PixelWeights
+        The weights of the galaxies, one element for each chunk. Empty if they are not needed.
     n_outside, n_masked, n_left_out : int
         The number of galaxies off the map, the number that the mask excludes, and the number of
         rows that were left out when the catalog was read.
@@ -90,7 +96,13 @@ class GridSums:
         If a name in ``extra_sums`` is not a key of `EXTRA_SUMS`.
     """
 
-    def __init__(self, assignment: PixelAssignment, extra_sums: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        assignment: PixelAssignment,
+        extra_sums: Iterable[str] = (),
+        *,
+        keep_weights: bool = True,
+    ) -> None:
         catalog, shape = assignment.catalog, assignment.shape
         self.frame, self.convention, self.kind = catalog.frame, catalog.convention, catalog.kind
         self.calibration = Calibration.from_catalog(catalog)
@@ -106,6 +118,8 @@ class GridSums:
             check_choice(name, "extra_sums", tuple(EXTRA_SUMS)): np.zeros(shape)
             for name in extra_sums
         }
+        self._keep_weights = keep_weights
+        self.weights: list[PixelWeights] = []
         self._add_arrays(assignment)
 
     def add(self, assignment: PixelAssignment) -> None:
@@ -126,6 +140,8 @@ class GridSums:
             check_equal(name, getattr(self, name), getattr(catalog, name))
         for name, has_column in _has_columns(assignment).items():
             check_both(name, self.arrays[name] is not None, has_column)
+        if self._keep_weights and catalog["sigma_e"] is None:
+            check_both("pixel_weights", bool(self.weights), catalog.weight is not None)
         self.calibration += Calibration.from_catalog(catalog)
         self.n_outside += assignment.n_outside
         self.n_masked += assignment.n_masked
@@ -164,6 +180,14 @@ class GridSums:
             onto, columns = zip(*pairs, strict=True)
             assignment.sums(*columns, power=power, onto=onto)
         assignment.add_counts(arrays["count"])
+        self._add_weights(assignment)
+
+    def _add_weights(self, assignment: PixelAssignment) -> None:
+        weights = PixelWeights.from_assignment(assignment) if self._keep_weights else None
+        if weights is not None:
+            self.weights.append(weights)
+            if sum(len(part.pixel) for part in self.weights) > weights.max_entries:
+                self.weights = [PixelWeights.concatenate(self.weights)]
 
 
 def _has_columns(assignment: PixelAssignment) -> dict[str, bool]:

@@ -136,12 +136,9 @@ def catalog_data(
             "position", "in the survey", f"at {describe_positions(positions)}",
             "no galaxy behind the halos is in the range of {radii} around any position", verb="lie",
         )
-    shear = Calibration.from_catalog(catalog).shear(catalog)[used]
-    weight = weight[used]
-    # Weights are inverse variances up to a constant factor, determined here from the scatter of
-    # the shear.
-    variance = np.sum(weight**2 * 0.5 * np.abs(shear) ** 2) / np.sum(weight**2)
-    sigma = np.sqrt(variance * np.sum(weight**2) / np.sum(weight) / weight)
+    calibration = Calibration.from_catalog(catalog)
+    shear = calibration.shear(catalog)[used]
+    sigma = np.sqrt(calibration.noise_variance(catalog)[used])
     # The offsets are along east and north at each galaxy, as the shear is: near a pole these
     # directions differ from those at the halo.
     sky = catalog.skycoord[used]

@@ -40,7 +40,8 @@ class Sources:
 
     def __init__(self, catalog: ShearCatalog) -> None:
         self.frame = catalog.skycoord.frame
-        self.shear = Calibration.from_catalog(catalog).shear(catalog)
+        self._catalog, self._calibration = catalog, Calibration.from_catalog(catalog)
+        self.shear = self._calibration.shear(catalog)
         weight = catalog.weight
         self.weight = np.ones(len(catalog)) if weight is None else np.asarray(weight, dtype=float)
         self.redshift = catalog["redshift"]
@@ -50,6 +51,11 @@ class Sources:
 
     def __len__(self) -> int:
         return len(self.shear)
+
+    @cached_property
+    def variance(self) -> np.ndarray:
+        """The noise variance of the shear of each galaxy per component, ``(n,)``."""
+        return self._calibration.noise_variance(self._catalog)
 
     def build_tree(self) -> None:
         """Build the search tree before threads share this object, as each would build its own."""

@@ -46,8 +46,8 @@ _SURFACE_DENSITY = u.solMass / u.Mpc**2
 _MIN_POSITIONS = 10
 
 # Sums over the galaxies of a bin. Each name is the product that is summed, with the factors
-# n (1, for the number), weight w, separation r, tangential shear t, cross shear x, variance s of
-# the shear, inverse critical surface density b, and the mean q of its square.
+# n (1, for the number), weight w, separation r, tangential shear t, cross shear x, noise variance s
+# of the shear, inverse critical surface density b, and the mean q of its square.
 _SUMS = ("n", "w", "wr", "wt", "wx", "wws", "wb", "wq", "wbb", "wbt", "wbx", "wwbbs")
 
 
@@ -90,7 +90,9 @@ def shear_profile(
     cosmology : `~astropy.cosmology.FLRW`, str or None
         As for `lensmap.cosmology.get_cosmology`.
     errors : {"shape noise", "bootstrap"}
-        ``"shape noise"``: the error of the weighted mean, from the scatter of the ellipticities.
+        ``"shape noise"``: the error of the weighted mean. The noise of each galaxy is that of the
+        columns ``sigma_e`` and ``sigma_m`` or, without ``sigma_e``, the scatter of all galaxies of
+        the catalog as a function of the weight. It does not depend on the few galaxies of a bin.
         ``"bootstrap"``: the scatter of the profile under resampling of the galaxies or, for several
         positions, of the positions. Resampling of positions includes the scatter between lenses and
         large-scale structure. Both kinds treat a galaxy near two positions as two independent
@@ -148,6 +150,7 @@ def shear_profile(
     z_lens = check_lens_redshifts(z_lens, len(positions))
     angles = as_angles(bins, z_lens, len(positions), cosmology)
     sources = Sources(catalog)
+    _ = sources.variance  # computed here, so that not every thread computes it
     efficiency = Efficiency.from_redshifts(sources.redshift, z_lens, z_source, cosmology)
     n_bins, with_sigma = len(bins) - 1, efficiency is not None
     generator, seed = seeded_generator(rng)
@@ -215,7 +218,7 @@ def _terms(
     rows, theta, shear, column = rows[used], theta[used], shear[used], column[used]
     w = sources.weight[rows]
     t, x = shear.real, shear.imag
-    variance = 0.5 * (t**2 + x**2)
+    variance = sources.variance[rows]
     # Radii in units of the outermost edge, which is the same length for all lenses.
     terms = [np.ones(len(rows)), w, w * theta / edges[-1], w * t, w * x, w**2 * variance]
     if inverse is not None:

@@ -1,0 +1,158 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The weights of the galaxies in each pixel, for noise that depends on the weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lensmap.grid._add_at import add_at
+from lensmap.utils import chunk_slices
+
+if TYPE_CHECKING:
+    from lensmap.catalog import VarianceByWeight
+    from lensmap.grid._assignment import PixelAssignment
+
+__all__ = ["PixelWeights"]
+
+_CHUNK_ENTRIES = 500_000
+
+# With more entries per pixel than this, galaxies of nearly the same weight in the same pixel are
+# merged, so that memory does not grow with the number of galaxies without limit.
+_MAX_ENTRIES_PER_PIXEL = 16
+
+# Weights are merged if they agree in their exponent and in these bits of the mantissa: bins whose
+# width is between 1/8 and 1/4 of the weight.
+_MERGED_BITS = 50
+_N_BINS = 1 << (63 - _MERGED_BITS)
+
+
+@dataclass(frozen=True, eq=False)
+class PixelWeights:
+    r"""The pixel and the weight of each galaxy on a map.
+
+    How the noise depends on the weight is known only when all galaxies have been read. Therefore, a
+    grid keeps the weights until then, in 8 bytes per galaxy. If there are more than 16 galaxies per
+    pixel, those in the same pixel whose weights differ by at most a quarter are merged.
+
+    Attributes
+    ----------
+    n_pixels : int
+        The number of pixels of the map.
+    pixel : `numpy.ndarray`
+        The flat index of the pixel of each entry, integer, ``(n,)``.
+    weight : `numpy.ndarray`
+        The weight of the galaxy. For merged galaxies, the mean of their weights, ``(n,)``.
+    share : `numpy.ndarray` or None
+        The factor of :math:`w^2` in the sum of squared weights, ``(n,)``: the squared fraction of
+        the galaxy that falls in the pixel. For merged galaxies, the sum of their squared weights
+        divided by the square of their mean weight. None if all are 1.
+    merged : bool
+        Whether galaxies are merged.
+    """
+
+    n_pixels: int
+    pixel: np.ndarray
+    weight: np.ndarray
+    share: np.ndarray | None = None
+    merged: bool = False
+
+    @property
+    def max_entries(self) -> int:
+        """The number of entries above which galaxies are merged."""
+        return _MAX_ENTRIES_PER_PIXEL * self.n_pixels
+
+    @classmethod
+    def from_assignment(cls, assignment: PixelAssignment) -> PixelWeights | None:
+        """Return the weights of assigned galaxies.
+
+        Parameters
+        ----------
+        assignment : PixelAssignment
+            The galaxies and their pixels.
+
+        Returns
+        -------
+        PixelWeights or None
+            The weights. None if they are not needed to compute the noise, because the catalog has
+            no weights or has the column ``sigma_e``.
+        """
+        weight = assignment.weight
+        if weight is None or assignment.catalog["sigma_e"] is not None:
+            return None
+        n_pixels = assignment.mask.size
+        kind = np.int32 if n_pixels <= np.iinfo(np.int32).max else np.int64
+        if assignment.scheme == "nearest":
+            return cls(n_pixels, assignment.pixel.astype(kind), weight)
+        parts = []
+        for pixel, fraction in assignment.clouds():
+            used = fraction > 0
+            parts.append(cls(
+                n_pixels, pixel[used].astype(kind), weight[used], fraction[used] ** 2
+            ))
+        return cls.concatenate(parts)
+
+    @classmethod
+    def concatenate(cls, parts: Iterable[PixelWeights]) -> PixelWeights:
+        """Return the weights of several sets of galaxies on the same map.
+
+        Parameters
+        ----------
+        parts : iterable of PixelWeights
+            The weights of at least one set.
+
+        Returns
+        -------
+        PixelWeights
+            The weights of all galaxies, merged if there are too many.
+        """
+        parts = list(parts)
+        pixel = np.concatenate([part.pixel for part in parts])
+        weight = np.concatenate([part.weight for part in parts])
+        share = None
+        if any(part.share is not None for part in parts):
+            share = np.concatenate([
+                np.ones(len(part.pixel)) if part.share is None else part.share for part in parts
+            ])
+        whole = cls(parts[0].n_pixels, pixel, weight, share)
+        # Once galaxies have been merged, all are, so that the result does not depend on the parts.
+        too_many = len(pixel) > whole.max_entries or any(part.merged for part in parts)
+        return whole._merge() if too_many else whole
+
+    def _merge(self) -> PixelWeights:
+        weight = self.weight.astype(float)
+        key = self.pixel.astype(np.int64) * _N_BINS + (weight.view(np.int64) >> _MERGED_BITS)
+        key, entry = np.unique(key, return_inverse=True)
+        share = 1.0 if self.share is None else self.share
+        # Sums of w and of w^2 keep the noise exact for one dispersion and for inverse variances.
+        linear = np.bincount(entry, share * weight)
+        square = np.bincount(entry, share * weight**2)
+        mean = np.divide(square, linear, out=np.zeros_like(square), where=linear > 0)
+        share = np.divide(linear**2, square, out=np.zeros_like(square), where=square > 0)
+        pixel = (key // _N_BINS).astype(self.pixel.dtype)
+        return PixelWeights(self.n_pixels, pixel, mean, share, merged=True)
+
+    def noise_sum(self, variance: VarianceByWeight) -> np.ndarray:
+        r"""Return the sum of weight squared times variance over the galaxies of each pixel.
+
+        Parameters
+        ----------
+        variance : VarianceByWeight
+            The variance as a function of the weight.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            The sums :math:`\sum w^2 \sigma^2(w)`, float, ``(n_pixels,)``.
+        """
+        result = np.zeros(self.n_pixels)
+        for rows in chunk_slices(len(self.pixel), _CHUNK_ENTRIES):
+            weight = self.weight[rows]
+            values = weight * variance.weighted(weight)
+            if self.share is not None:
+                values *= self.share[rows]
+            add_at(result, self.pixel[rows], values)
+        return result
