@@ -116,7 +116,8 @@ class Calibration:
                 return None
             if w is None:
                 return float(np.sum(values, dtype=float))
-            return float(np.sum(values * (w if power == 1 else np.square(w)), dtype=float))
+            factor = w if power == 1 else np.square(w, dtype=float)
+            return float(np.sum(values * factor, dtype=float))
 
         def squared(values: Any) -> Any:
             return None if values is None else np.square(values, dtype=float)
@@ -317,7 +318,7 @@ class Calibration:
             The function takes weights and returns the scatter of the uncalibrated ellipticities
             minus the measurement variance of the column ``sigma_m``, if present. None for a catalog
             with the column ``sigma_e``, with fewer than 60 galaxies, or with weights that are the
-            same within 0.4 per cent; `noise_squares` then gives the variance.
+            same within 0.2 per cent; `noise_squares` then gives the variance.
         """
         return variance_by_weight(self.sum_by_weight)
 

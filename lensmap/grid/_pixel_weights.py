@@ -22,7 +22,7 @@ _CHUNK_ENTRIES = 500_000
 
 # With more entries per pixel than this, galaxies of nearly the same weight in the same pixel are
 # merged, so that memory does not grow with the number of galaxies without limit.
-_MAX_ENTRIES_PER_PIXEL = 16
+_MAX_ENTRIES_PER_PIXEL = 32
 
 # Weights are merged if they agree in their exponent and in these bits of the mantissa: bins whose
 # width is between 1/8 and 1/4 of the weight.
@@ -35,7 +35,7 @@ class PixelWeights:
     r"""The pixel and the weight of each galaxy on a map.
 
     How the noise depends on the weight is known only when all galaxies have been read. Therefore, a
-    grid keeps the weights until then, in 8 bytes per galaxy. If there are more than 16 galaxies per
+    grid keeps the weights until then, in 8 bytes per galaxy. If there are more than 32 galaxies per
     pixel, those in the same pixel whose weights differ by at most a quarter are merged.
 
     Attributes

@@ -69,9 +69,33 @@ def test_weights_and_noise():
         _catalog(center, [], n=n, noise=0.25, weight=weight), center, BINS, errors="bootstrap",
         rng=0,
     )
-    np.testing.assert_allclose(boot["g_err"], profile["g_err"], rtol=0.2)
+    np.testing.assert_allclose(boot["g_err"], profile["g_err"], rtol=0.25)
     covariance = np.array(boot.meta["covariance"])
     np.testing.assert_allclose(np.sqrt(np.diag(covariance)), boot["g_err"])
+
+
+def test_errors_of_rings_with_few_galaxies():
+    """They are those of all galaxies of the weight, not those of the few in the ring."""
+    center, n, rng = CENTERS["equator"], 6000, np.random.default_rng(4)
+    sky = uniform_sky(center, 0.3, n, rng)
+    sigma = 0.1 * 5 ** rng.random(n)
+    e = sigma * (rng.normal(size=n) + 1j * rng.normal(size=n))
+    columns = catalog_columns(sky, e, weight=sigma**-2)
+    catalog = ShearCatalog(columns, "generic", "celestial", "shear", max_ellipticity=np.inf)
+    bins = np.linspace(2, 12, 201) * u.arcmin
+    profile = shear_profile(catalog, center, bins)
+    assert 3 < np.median(profile["n_pairs"]) < 20
+    ring = np.searchsorted(bins.value, sky.separation(center).arcmin) - 1
+    inside = (ring >= 0) & (ring < 200)
+    inverse = np.bincount(ring[inside], sigma[inside] ** -2, minlength=200)
+    full = inverse > 0
+    np.testing.assert_allclose(profile["g_err"][full], inverse[full] ** -0.5, rtol=0.06)
+    # Columns that state the noise come first.
+    columns |= {"sigma_e": np.full(n, 0.3), "sigma_m": np.full(n, 0.4), "weight": np.ones(n)}
+    profile = shear_profile(ShearCatalog(columns, "generic", "celestial", "shear",
+                                         max_ellipticity=np.inf), center, bins)
+    expected = 0.5 / np.sqrt(profile["n_pairs"][full])
+    np.testing.assert_allclose(profile["g_err"][full], expected, rtol=1e-6)
 
 
 def test_surface_densities_with_a_redshift_for_each_galaxy():
