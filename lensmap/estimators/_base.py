@@ -83,7 +83,7 @@ class Estimator(Parametrized, ABC):
         Whether masked pixels get values where the method can inpaint them.
     sigma_e : float or None
         The intrinsic dispersion of ellipticities per component; None takes the column ``sigma_e``
-        or, without this column, measures the dispersion.
+        or, without this column, measures the dispersion as a function of the weight.
     scheme : {"nearest", "cloud-in-cell"}
         The scheme that assigns galaxies to pixels.
 

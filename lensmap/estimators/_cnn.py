@@ -89,7 +89,8 @@ class CNNReconstructor(Estimator):
         The seed of the random rotations.
     sigma_e : float or None
         The intrinsic dispersion of the ellipticities per component; None takes the column
-        ``sigma_e`` or, without this column, measures the dispersion.
+        ``sigma_e`` or, without this column, measures the dispersion
+        as a function of the weight.
     tile_size : int
         The side, in pixels, of the overlapping tiles into which larger maps are split.
 

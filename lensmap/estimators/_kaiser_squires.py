@@ -91,7 +91,8 @@ class KaiserSquires(Estimator):
         The seed of the random rotations.
     sigma_e : float or None
         The intrinsic dispersion of the ellipticities per component, for ``"analytic"``; None takes
-        the column ``sigma_e`` or, without this column, measures the dispersion.
+        the column ``sigma_e`` or, without this column, measures the dispersion
+        as a function of the weight.
     dtype : {"float64", "float32"}
         The precision of the transforms.
 

@@ -113,7 +113,8 @@ class WienerFilter(Estimator):
         The seed of the random realizations.
     sigma_e : float or None
         The intrinsic dispersion of the ellipticities per component; None takes the column
-        ``sigma_e`` or, without this column, measures the dispersion.
+        ``sigma_e`` or, without this column, measures the dispersion
+        as a function of the weight.
     dtype : {"float64", "float32"}
         The precision of the solution.
 

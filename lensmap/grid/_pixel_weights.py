@@ -35,8 +35,9 @@ class PixelWeights:
     r"""The pixel and the weight of each galaxy on a map.
 
     How the noise depends on the weight is known only when all galaxies have been read. Therefore, a
-    grid keeps the weights until then, in 8 bytes per galaxy. If there are more than 32 galaxies per
-    pixel, those in the same pixel whose weights differ by at most a quarter are merged.
+    grid keeps the weights until then, in 8 bytes per galaxy (64 with cloud-in-cell). If there are
+    more than 32 galaxies per pixel, those in the same pixel whose weights differ by at most a
+    quarter are merged.
 
     Attributes
     ----------
@@ -86,7 +87,8 @@ class PixelWeights:
         n_pixels = assignment.mask.size
         kind = np.int32 if n_pixels <= np.iinfo(np.int32).max else np.int64
         if assignment.scheme == "nearest":
-            return cls(n_pixels, assignment.pixel.astype(kind), weight)
+            # A copy, because a view of a column would keep the whole chunk in memory.
+            return cls(n_pixels, assignment.pixel.astype(kind), weight.copy())
         parts = []
         for pixel, fraction in assignment.clouds():
             used = fraction > 0
@@ -110,6 +112,8 @@ class PixelWeights:
             The weights of all galaxies, merged if there are too many.
         """
         parts = list(parts)
+        if len(parts) == 1 and len(parts[0].pixel) <= parts[0].max_entries:
+            return parts[0]
         pixel = np.concatenate([part.pixel for part in parts])
         weight = np.concatenate([part.weight for part in parts])
         share = None

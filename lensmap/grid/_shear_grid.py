@@ -198,8 +198,8 @@ class ShearGrid:
         ----------
         chunks : iterable of ShearCatalog or `~astropy.table.Table`
             The chunks of the catalog. Only one chunk at a time is held in memory, apart from 8
-            bytes per galaxy if the noise is measured as a function of the weight. From 32 galaxies
-            per pixel on, galaxies of similar weight share these bytes.
+            bytes per galaxy (64 with cloud-in-cell) if the noise is measured as a function of the
+            weight. From 32 galaxies per pixel on, galaxies of similar weight share these bytes.
         wcs, mask, scheme, sigma_e, extra_sums
             As for `from_catalog`.
 

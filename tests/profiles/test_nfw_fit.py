@@ -346,3 +346,20 @@ def test_bad_data():
     kappa.meta["parameters"] = {"smoothing": "1 arcmin"}
     with pytest.raises(ValueError, match="position must lie on the map, not at ra 10.0000"):
         fit_nfw(kappa, SkyCoord(10, 10, unit="deg"), z_lens=0.3, z_source=1.0)
+
+
+def test_galaxies_have_the_noise_of_their_weight():
+    """Half of the galaxies are noisier by a factor of 3, which their weights say only in part."""
+    rng, n = np.random.default_rng(5), 8000
+    sky = uniform_sky(CENTER, 0.2, n, rng)
+    sigma = np.where(rng.random(n) < 0.5, 0.15, 0.45)
+    e = sigma * (rng.normal(size=n) + 1j * rng.normal(size=n))
+    columns = catalog_columns(sky, e, weight=np.where(sigma < 0.3, 2000.0, 1000.0))
+    measured = ShearCatalog(columns, "generic", "celestial", "shear", max_ellipticity=np.inf)
+    stated = ShearCatalog(columns | {"sigma_e": sigma}, "generic", "celestial", "shear",
+                          max_ellipticity=np.inf)
+    options = {"z_lens": 0.3, "z_source": 1.0, "radii": RADII, "concentration": "relation"}
+    fit, expected = (fit_nfw(catalog, CENTER, **options) for catalog in (measured, stated))
+    assert fit.chi2 == pytest.approx(expected.chi2, rel=0.05)
+    assert expected.chi2 / expected.degrees_of_freedom == pytest.approx(1, abs=0.05)
+    assert fit.values == pytest.approx(expected.values, abs=0.05)
