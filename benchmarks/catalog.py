@@ -21,7 +21,7 @@ def main():
     size = sum(values.nbytes for values in clean.values())
     for what, data in (("all rows good", clean), ("1 per cent of rows bad", dirty)):
         def construct(data=data):
-            return ShearCatalog(data, "generic", convention="euclidean")
+            return ShearCatalog(data, "generic", convention="euclidean", kind="shear")
 
         report(f"ShearCatalog, 10 million rows, {what}", timed(construct, 3), 2,
                reading(*data.values()))

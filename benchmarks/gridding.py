@@ -41,7 +41,7 @@ def image_wcs(kind):
 def main():
     """Print the table."""
     say_machine()
-    catalog = ShearCatalog(columns(N, SIDE, SIDE), "generic")
+    catalog = ShearCatalog(columns(N, SIDE, SIDE), "generic", "celestial", "shear")
     floor = wcslib(image_wcs("TAN"), catalog.ra, catalog.dec)
     report("make_wcs", timed(lambda: make_wcs(catalog, 0.2 * u.arcmin), 3),
            floor=reading(catalog.ra, catalog.dec))

@@ -17,7 +17,7 @@ MODES = {"float32": "complex64", "float64": "complex128"}
 def main():
     """Print the table."""
     say_machine()
-    catalog = ShearCatalog(columns(N, SIDE, SIDE, dec=0), "generic")
+    catalog = ShearCatalog(columns(N, SIDE, SIDE, dec=0), "generic", "celestial", "shear")
     wcs = make_wcs(catalog, 0.41 * u.arcmin)
     print(f"map of {wcs.array_shape} pixels, twofold padding, smoothing 1 arcmin\n")
     grid = ShearGrid.from_catalog(catalog, wcs)

@@ -75,7 +75,7 @@ def stream(n, side):
             start = time.perf_counter()
             data = columns(min(n, PIECE), width, width, dec=0, seed=seed)
             making += time.perf_counter() - start
-            yield ShearCatalog(data, "generic")
+            yield ShearCatalog(data, "generic", "celestial", "shear")
 
     start = time.perf_counter()
     grid = ShearGrid.from_chunks(pieces(), wcs)

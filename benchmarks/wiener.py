@@ -27,7 +27,7 @@ def stars(shape):
 def main():
     """Print the table."""
     say_machine()
-    catalog = ShearCatalog(columns(N, SIDE, SIDE, dec=0), "generic")
+    catalog = ShearCatalog(columns(N, SIDE, SIDE, dec=0), "generic", "celestial", "shear")
     wcs = make_wcs(catalog, 0.41 * u.arcmin)
     print(f"map of {wcs.array_shape} pixels, sources at redshift 2.5\n")
     whole = ShearGrid.from_catalog(catalog, wcs)

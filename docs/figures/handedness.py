@@ -16,7 +16,7 @@ def main():
     table.meta.clear()  # it says its convention, and would contradict
     figure = plt.figure(figsize=(7.2, 6.2), layout="constrained")
     for row, convention in enumerate(("celestial", "euclidean")):
-        catalog = ShearCatalog(table, convention=convention)
+        catalog = ShearCatalog(table, convention=convention, kind="shear")
         wcs = make_wcs(catalog, 0.3 * u.arcmin)
         kappa = KaiserSquires(smoothing=1 * u.arcmin).reconstruct(catalog, wcs)
         for column, quantity in enumerate(("kappa", "kappa_b")):

@@ -13,7 +13,6 @@ from ._conversion import as_shear_catalog as as_shear_catalog
 from ._scatter import VarianceByWeight as VarianceByWeight
 from ._needed import needed_columns as needed_columns
 from ._selection import RowSelection as RowSelection
-from ._tables import declared_meta as declared_meta
 from ._values import column_values as column_values
 from .files import open_table as open_table, read_table as read_table
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from lensmap.catalog._column_request import ColumnRequest, check_given, read_request
-from lensmap.catalog._convention import Convention, convention_signs
 from lensmap.catalog._matching import matched, preset_columns
 from lensmap.catalog._names import ColumnNames, shown
 from lensmap.catalog._needed import column_and_element
@@ -298,31 +297,3 @@ def check_extra(extra_columns: str | Iterable[str], names: Sequence[str]) -> tup
                 "in the table"
             )
     return tuple(extra_columns)
-
-
-def documented_differences(preset: str | None, convention: Convention, kind: str) -> list[str]:
-    """Compare a declared convention and kind with those documented for a survey.
-
-    Parameters
-    ----------
-    preset : str or None
-        The name of the survey's column preset.
-    convention : str or tuple of int
-        The declared convention.
-    kind : str
-        The declared kind.
-
-    Returns
-    -------
-    list of str
-        One phrase for each difference, for a warning.
-    """
-    entry = COLUMN_PRESETS[preset] if preset in COLUMN_PRESETS else ColumnPreset({})
-    differences = []
-    if entry.kind is not None and entry.kind != kind:
-        differences.append(f"kind={entry.kind!r} (declared: {kind!r})")
-    if entry.convention is not None and (
-        convention_signs(entry.convention) != convention_signs(convention)
-    ):
-        differences.append(f"convention={entry.convention!r} (declared: {convention!r})")
-    return differences

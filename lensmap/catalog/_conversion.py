@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from astropy.table import Table
 
 from lensmap.catalog._shear_catalog import ShearCatalog
-from lensmap.catalog._tables import declared_meta
-from lensmap.utils import ConventionWarning, ParameterTypeError, warn_user
+from lensmap.utils import ParameterTypeError
 
 if TYPE_CHECKING:
     from lensmap.typing import CatalogLike
@@ -24,8 +23,8 @@ def as_shear_catalog(catalog: CatalogLike) -> ShearCatalog:
     ----------
     catalog : ShearCatalog or `~astropy.table.Table`
         The catalog. The meta of a table should declare its ``convention`` (or ``CONVENTN``, as in
-        FITS headers), ``kind``, ``frame`` and ``response``. The defaults are ``"celestial"``,
-        ``"shear"``, ``"icrs"`` and None.
+        FITS headers), ``kind``, ``frame`` and ``response``, unless its columns are those of a
+        survey that `lensmap.catalog.COLUMN_PRESETS` knows.
 
     Returns
     -------
@@ -40,23 +39,12 @@ def as_shear_catalog(catalog: CatalogLike) -> ShearCatalog:
     Warns
     -----
     ConventionWarning
-        If the meta of a table does not declare its convention or its kind.
+        As for `ShearCatalog`: if the convention or the kind of a table is not known.
     """
     if isinstance(catalog, ShearCatalog):
         return catalog
     if not isinstance(catalog, Table):
         raise ParameterTypeError(
             "catalog", "a ShearCatalog or an astropy table", type(catalog).__name__
-        )
-    meta = declared_meta(catalog)
-    missing = [name for name in ("convention", "kind") if name not in meta]
-    if missing:
-        warn_user(
-            f"the table's meta does not declare its {' and '.join(missing)}: "
-            "convention='celestial' and kind='shear' are assumed for what is missing; "
-            "ShearCatalog(table, convention=..., kind=...) declares them",
-            ConventionWarning,
-            "undeclared_convention",
-            "convention",
         )
     return ShearCatalog(catalog)

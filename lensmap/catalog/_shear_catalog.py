@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import log
 from astropy import units as u
-from astropy.coordinates import SkyCoord, frame_transform_graph
+from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from lensmap.catalog._background import behind
@@ -20,24 +20,22 @@ from lensmap.catalog._columns import OPTIONAL, check_extra, choose_columns, used
 from lensmap.catalog._convention import (
     Convention,
     columns_to_celestial,
-    convention_name,
     response_to_celestial,
 )
-from lensmap.catalog._declarations import DEFAULTS, check_response, warn_of_differences
+from lensmap.catalog._declarations import (
+    check_arguments,
+    declaring_meta,
+    meta_entries,
+    settle,
+    survey_of,
+)
 from lensmap.catalog._loading import load_columns, select_rows
 from lensmap.catalog._needed import needed_columns
 from lensmap.catalog._plausible import warn_of_positions
 from lensmap.catalog._preset import VARIANT
-from lensmap.catalog._tables import declared_meta, declaring_meta
 from lensmap.catalog._values import check_units
 from lensmap.catalog.files import TableSource, open_table
-from lensmap.utils import (
-    CatalogWarning,
-    ParameterError,
-    ParameterTypeError,
-    check_choice,
-    warn_user,
-)
+from lensmap.utils import CatalogWarning, ParameterError, ParameterTypeError, warn_user
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -45,8 +43,6 @@ if TYPE_CHECKING:
     from lensmap.typing import MaskLike, PathLike
 
 __all__ = ["ShearCatalog"]
-
-_KINDS = ("shear", "distortion")
 
 
 def _has_columns(
@@ -61,13 +57,18 @@ def _has_columns(
 
 
 class ShearCatalog:
-    r"""A shear catalog: positions, ellipticities and weights with a declared sign convention.
+    r"""A shear catalog: positions, ellipticities and weights with a known sign convention.
 
-    Ellipticities, additive biases and responses are converted from the declared convention to the
-    celestial convention, in which x points to the east and y to the north. Rows are left out if
-    a used value is not finite, a placeholder such as -99 or not plausible, or the ellipticity too
-    large. One warning gives the number of rows left out for each cause. Redshifts that are missing
-    or not plausible are NaN.
+    Ellipticities, additive biases and responses are converted to the celestial convention, in
+    which x points to the east and y to the north. Rows are left out if a used value is not finite,
+    a placeholder such as -99 or not plausible, or the ellipticity too large. One warning gives the
+    number of rows left out for each cause. Redshifts that are missing or not plausible are NaN.
+
+    The convention and the kind of the ellipticities are those of the arguments, else those that
+    the table's meta declares, else those that the survey documents whose columns the table has
+    (Astropy's log says so). Where none of them says anything, the ellipticities are taken for
+    shears in the celestial convention, with a warning. A warning also tells where an argument
+    differs from the meta, or either from the survey.
 
     Parameters
     ----------
@@ -86,15 +87,14 @@ class ShearCatalog:
         the table's column names, and is logged unless all the names are lensmap's own.
     convention : str, tuple of int or None
         The sign convention of e1 and e2: ``"celestial"``, ``"euclidean"``, ``"iau"``, or the
-        signs ``(s1, s2)`` that convert e1 and e2 to the celestial convention. If None, the
-        convention declared in the table's meta (``convention``, or ``CONVENTN`` as in FITS
-        headers) or, without a declaration, celestial. `lensmap.check_convention` tests the
-        convention on the data.
+        signs ``(s1, s2)`` that convert e1 and e2 to the celestial convention. If None, that of
+        the table's meta (``convention``, or ``CONVENTN`` as in FITS headers), of the survey, or
+        celestial. `lensmap.check_convention` tests the convention on the data.
     kind : {"shear", "distortion"} or None
         The kind of ellipticity. With ``"shear"``, :math:`|e| = (a - b) / (a + b)`, whose mean is
         the reduced shear. With ``"distortion"``, :math:`|e| = (a^2 - b^2) / (a^2 + b^2)`, whose
-        mean is twice the responsivity times the shear. If None, the kind declared in the table's
-        meta or, without a declaration, ``"shear"``.
+        mean is twice the responsivity times the shear. If None, that of the table's meta, of the
+        survey, or shear.
     where : str or None
         A condition on the columns of the table that selects rows before anything else, such as
         ``"redshift < 1.5 and i_flag == 0"``. It compares columns (odd names stand in backticks)
@@ -106,11 +106,11 @@ class ShearCatalog:
     frame : str or None
         The name in `astropy.coordinates` of the frame of the positions, such as ``"icrs"``,
         ``"fk5"`` or ``"galactic"``. Ellipticities are measured with respect to the north of this
-        frame. If None, the frame declared in the table's meta or, without a declaration, ICRS.
-    response : float, array_like or None
+        frame. If None, that of the table's meta, or ICRS.
+    response : float, array_like, "none" or None
         A mean shear response that overrides the response columns: a number or a 2 x 2 matrix, in
-        the same convention as the columns. If None, the response declared in the table's meta or,
-        without a declaration, the response columns.
+        the same convention as the columns. If None, that of the table's meta or, without one, the
+        response columns. ``"none"`` uses the response columns whatever the meta declares.
     max_ellipticity : float
         The largest modulus of the ellipticity of a usable row. It should exceed 1: calibrated
         ellipticities of noisy galaxies can be larger than 1, and a cut at 1 biases the shear low.
@@ -137,8 +137,24 @@ class ShearCatalog:
         used, if the survey documents a selection that rows do not fulfill, if some galaxies are
         degrees away from all others, or if the positions seem to be in another unit.
     ConventionWarning
-        If the declared convention or kind differs from the survey's documentation, or from the
-        declaration in the table's meta.
+        If the convention or the kind is not known and assumed, or if an argument differs from the
+        table's meta, or either of them from the survey's documentation.
+
+    Attributes
+    ----------
+    convention, kind, frame : str
+        The sign convention of the table, and the kind and the frame of the catalog.
+    response : float, tuple or None
+        The mean response in the celestial convention. None if the response columns are used.
+    origins : dict
+        Where ``convention``, ``kind``, ``frame`` and ``response`` come from, by their names:
+        ``"argument"``, ``"file"`` (the table's meta), ``"survey"`` or ``"default"``.
+    preset : str or None
+        The preset that gave the column names. None if the user named all required columns.
+    survey : str or None
+        The preset of the survey to which e1 and e2 belong. None if it is not known.
+    n_left_out : dict
+        The number of rows left out for each cause.
 
     Examples
     --------
@@ -146,11 +162,14 @@ class ShearCatalog:
     >>> catalog = ShearCatalog(
     ...     {"ra": [10.0, 10.1], "dec": [45.0, 45.1], "e1": [0.1, 0.0], "e2": [0.0, 0.2]},
     ...     convention="euclidean",
+    ...     kind="shear",
     ... )
     >>> len(catalog)
     2
     >>> print(catalog.e2)
     [-0.  -0.2]
+    >>> catalog.origins["convention"]
+    'argument'
     """
 
     def __init__(
@@ -162,7 +181,7 @@ class ShearCatalog:
         *,
         where: str | None = None,
         frame: str | None = None,
-        response: float | ArrayLike | None = None,
+        response: float | ArrayLike | str | None = None,
         max_ellipticity: float = 2.0,
         extra_columns: str | Iterable[str] = (),
         units: Mapping[str, str] | None = None,
@@ -176,11 +195,11 @@ class ShearCatalog:
                 type(table).__name__,
                 "ShearCatalog.read reads files, Table.from_pandas data frames",
             )
-        given = {"convention": convention, "kind": kind, "frame": frame, "response": response}
-        given = {name: value for name, value in given.items() if value is not None}
-        meta = declared_meta(table)
-        declared: dict[str, Any] = DEFAULTS | meta | given
-        self._set_declaration(**declared, max_ellipticity=max_ellipticity)
+        if not max_ellipticity > 0:
+            raise ParameterError("max_ellipticity", "positive", repr(max_ellipticity))
+        given = check_arguments(
+            convention=convention, kind=kind, frame=frame, response=response
+        )
         choice = choose_columns(table.colnames, columns)
         mapping, preset = choice.mapping, choice.preset
         if preset is not None and columns is None and any(a != b for a, b in mapping.items()):
@@ -188,7 +207,12 @@ class ShearCatalog:
                 f"{ours}={theirs}" for ours, theirs in mapping.items() if ours != VARIANT
             )
             log.info(f"lensmap: columns of the preset {preset!r}: {text}")
-        warn_of_differences(self, preset, meta)
+        survey, documented = survey_of(choice, table.colnames)
+        declared = settle(given, meta_entries(table), survey, documented)
+        self.convention, self.kind, self.frame = declared.convention, declared.kind, declared.frame
+        self.response = response_to_celestial(declared.response, declared.convention)
+        self.origins, self.survey = declared.origins, survey
+        self.max_ellipticity = float(max_ellipticity)
         choice.warn()
         units = check_units(units, mapping)
         extra_names = check_extra(extra_columns, table.colnames)
@@ -206,31 +230,13 @@ class ShearCatalog:
         warn_of_positions(arrays["ra"], arrays["dec"])
         if "weight" in arrays:
             arrays["weight"] = check_weights(arrays["weight"])
-        columns_to_celestial(arrays, declared["convention"])
+        columns_to_celestial(arrays, self.convention)
         self.preset = preset
         self.where = where
         self.n_not_selected = n_all - n_rows
         self.n_left_out = left_out
         self._arrays = arrays
         self._extras = extras
-
-    def _set_declaration(
-        self,
-        convention: Convention,
-        kind: str,
-        frame: str,
-        response: float | ArrayLike | None,
-        max_ellipticity: float,
-    ) -> None:
-        self.convention = convention_name(convention)
-        self.kind = check_choice(kind, "kind", _KINDS)
-        if not isinstance(frame, str) or frame_transform_graph.lookup_name(frame) is None:
-            raise ParameterError("frame", "the name of an astropy frame", repr(frame))
-        self.frame = frame
-        self.response = response_to_celestial(check_response(response), convention)
-        if not max_ellipticity > 0:
-            raise ParameterError("max_ellipticity", "positive", repr(max_ellipticity))
-        self.max_ellipticity = float(max_ellipticity)
 
     @staticmethod
     def _report_left_out(left_out: dict[str, int], n_total: int, n_good: int) -> None:
@@ -309,8 +315,8 @@ class ShearCatalog:
     def __repr__(self) -> str:
         names = ", ".join([*self._arrays, *self._extras])
         return (
-            f"<ShearCatalog of {len(self)} galaxies; {names}; declared {self.convention!r}, "
-            f"kind={self.kind!r}>"
+            f"<ShearCatalog of {len(self)} galaxies; {names}; convention={self.convention!r} "
+            f"({self.origins['convention']}), kind={self.kind!r} ({self.origins['kind']})>"
         )
 
     def __getitem__(self, name: str) -> Any:
@@ -339,7 +345,7 @@ class ShearCatalog:
         Returns
         -------
         ShearCatalog
-            The selected galaxies, with the same declared convention, kind, frame and response.
+            The selected galaxies, with the same convention, kind, frame and response.
 
         Raises
         ------
@@ -380,7 +386,7 @@ class ShearCatalog:
         Returns
         -------
         ShearCatalog
-            The selected galaxies, with the same declared convention, kind, frame and response.
+            The selected galaxies, with the same convention, kind, frame and response.
 
         Raises
         ------
@@ -434,7 +440,7 @@ class ShearCatalog:
         Returns
         -------
         ShearCatalog
-            The selected galaxies, with the same declared convention, kind, frame and response.
+            The selected galaxies, with the same convention, kind, frame and response.
 
         Raises
         ------
@@ -457,7 +463,7 @@ class ShearCatalog:
         ----------
         e1, e2 : array_like
             The new ellipticities, ``(n,)``, finite. They must be in the celestial convention, even
-            if this catalog was declared in another convention. ``max_ellipticity`` is not applied.
+            if the table was in another convention. ``max_ellipticity`` is not applied.
 
         Returns
         -------

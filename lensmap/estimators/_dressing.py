@@ -147,6 +147,8 @@ def _meta(estimator: "Estimator", grid: ShearGrid) -> dict:
         "convention": grid.convention,
         "kind": grid.kind,
         "frame": grid.frame,
+        "origins": dict(grid.origins),
+        "survey": grid.survey,
         "n_galaxies": grid.n_used,
         "n_outside": grid.n_outside,
         "n_masked": grid.n_masked,

@@ -131,8 +131,8 @@ class PixelAssignment:
         parts = thread_map(
             lambda rows: self._assign(rows, sky_mask), chunk_slices(len(catalog), _CHUNK_GALAXIES)
         )
-        self.n_outside = sum(part["n_outside"] for part in parts)
-        self.n_masked = sum(part["n_masked"] for part in parts)
+        self.n_outside: int = sum(part["n_outside"] for part in parts)
+        self.n_masked: int = sum(part["n_masked"] for part in parts)
         self.pixel, self.shear, self._rows = (
             np.concatenate([part[name] for part in parts]) for name in ("pixel", "shear", "rows")
         )

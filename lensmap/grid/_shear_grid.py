@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,7 +17,7 @@ from lensmap.grid._assignment import MapPixels, PixelAssignment
 from lensmap.grid._pixel_weights import PixelWeights
 from lensmap.grid._projection import PixelFrame
 from lensmap.grid._sums import SUMS, GridSums, check_both, check_equal
-from lensmap.utils import ParameterError
+from lensmap.utils import ConventionWarning, ParameterError
 
 if TYPE_CHECKING:
     from lensmap.typing import CatalogLike, MaskLike
@@ -68,7 +69,12 @@ class ShearGrid:
         The number of galaxies off the map, the number that the mask excludes, and the number of
         rows that were left out when the catalog was read.
     convention, kind : str
-        The declared sign convention of the catalog, and the declared kind of ellipticity.
+        The sign convention of the catalog's table, and the kind of its ellipticities.
+    origins : dict
+        Where the catalog has its convention, kind, frame and response from, as in
+        `lensmap.ShearCatalog`. Empty if it is not known.
+    survey : str or None
+        The survey whose columns the catalog has, as in `lensmap.ShearCatalog`.
     extra : dict
         The sums requested with ``extra_sums``, arrays ``(ny, nx)`` keyed by name. ``"sum_w2e2"`` is
         the sum of the squared weight times the squared modulus of the ellipticity, not calibrated.
@@ -96,6 +102,8 @@ class ShearGrid:
     n_left_out: int = 0
     convention: str = "celestial"
     kind: str = "shear"
+    origins: dict[str, str] = field(default_factory=dict)
+    survey: str | None = None
     extra: dict[str, np.ndarray] = field(default_factory=dict)
     pixel_weights: PixelWeights | None = None
 
@@ -216,7 +224,10 @@ class ShearGrid:
         _check_sigma_e(sigma_e)
         pixels = sums = None
         for chunk in chunks:
-            catalog = as_shear_catalog(chunk)
+            with warnings.catch_warnings():
+                if pixels is not None:  # the first chunk warned, and the others equal it
+                    warnings.simplefilter("ignore", ConventionWarning)
+                catalog = as_shear_catalog(chunk)
             if pixels is None:
                 pixels = MapPixels.from_wcs(wcs, mask, catalog.frame)
             elif sums is not None:
@@ -255,6 +266,8 @@ class ShearGrid:
             n_left_out=sums.n_left_out,
             convention=sums.convention,
             kind=sums.kind,
+            origins=sums.origins,
+            survey=sums.survey,
             extra=sums.extra,
             pixel_weights=PixelWeights.concatenate(sums.weights) if sums.weights else None,
         )
@@ -374,6 +387,32 @@ class ShearGrid:
         if measurement:
             total = total + self.sum_w2v_m
         return total * self.calibration.gain**2
+
+    @property
+    def measurement_error(self) -> np.ndarray | None:
+        """The rms measurement error of the reduced shear per component, ``(ny, nx)``.
+
+        It is weighted with the squared weights, and 0 in pixels without galaxies. None if the
+        catalog has no column ``sigma_m``.
+        """
+        if self.sum_w2v_m is None:
+            return None
+        result = np.zeros(self.shape)
+        np.divide(self.sum_w2v_m, self.sum_w2, out=result, where=self.sum_w2 > 0)
+        return np.sqrt(result) * self.calibration.gain
+
+    @property
+    def mean_measurement_error(self) -> float | None:
+        """The rms measurement error of the reduced shear per component, over the map.
+
+        None if the catalog has no column ``sigma_m``; 0 without galaxies.
+        """
+        if self.sum_w2v_m is None:
+            return None
+        total = float(np.sum(self.sum_w2))
+        if not total > 0:
+            return 0.0
+        return float(np.sqrt(np.sum(self.sum_w2v_m) / total)) * self.calibration.gain
 
     @property
     def sigma(self) -> np.ndarray:

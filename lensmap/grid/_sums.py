@@ -82,6 +82,9 @@ class GridSums:
         The optional sums, arrays ``(ny, nx)`` keyed by the names in ``extra_sums``.
     frame, convention, kind : str
         The celestial frame, the sign convention and the kind of ellipticity of the catalog.
+    origins, survey : dict, str or None
+        Where the catalog has its convention, kind, frame and response from, as for
+        `lensmap.ShearCatalog`.
     calibration : `lensmap.catalog.Calibration`
         The calibration of the catalog.
     weights : list of PixelWeights
@@ -105,6 +108,7 @@ class GridSums:
     ) -> None:
         catalog, shape = assignment.catalog, assignment.shape
         self.frame, self.convention, self.kind = catalog.frame, catalog.convention, catalog.kind
+        self.origins, self.survey = catalog.origins, catalog.survey
         self.calibration = Calibration.from_catalog(catalog)
         self.n_outside, self.n_masked = assignment.n_outside, assignment.n_masked
         self.n_left_out = sum(catalog.n_left_out.values())

@@ -215,7 +215,7 @@ def _readable_cards(meta):
     parameters = meta.get("parameters")
     facts = {
         "ESTIMATR": (meta.get("estimator"), "lensmap estimator"),
-        "CONVENTN": (meta.get("convention"), "declared convention of the catalog"),
+        "CONVENTN": (meta.get("convention"), "sign convention of the catalog"),
         "NGAL": (meta.get("n_galaxies"), "galaxies used"),
         "SMOOTH": (
             # The smoothing of the estimator. It would be wrong for a map that was smoothed again.

@@ -104,7 +104,7 @@ class Case:
 
         The parameters of the estimator, ``*more`` and ``**parameters``, are as for `estimator`.
         """
-        catalog = ShearCatalog(dict(columns), "generic")
+        catalog = ShearCatalog(dict(columns), "generic", "celestial", "shear")
         return self.estimator(*more, **parameters).reconstruct(catalog, wcs, mask)
 
     def noise(self) -> dict[str, np.ndarray]:

@@ -97,7 +97,8 @@ def no_state(case: Case) -> None:
     before = repr(estimator)
 
     def reconstruct(one):
-        return one.reconstruct(ShearCatalog(dict(columns), "generic"), WCS_OF_NOISE)
+        catalog = ShearCatalog(dict(columns), "generic", "celestial", "shear")
+        return one.reconstruct(catalog, WCS_OF_NOISE)
 
     first = reconstruct(estimator)
     copies = {
@@ -129,7 +130,9 @@ def seeds(case: Case) -> None:
     case.need("uncertainty" in given, "there is no uncertainty from rotations")
     estimator = case.estimator(**given)
     first, second = (
-        estimator.reconstruct(ShearCatalog(case.noise(), "generic"), WCS_OF_NOISE)
+        estimator.reconstruct(
+            ShearCatalog(case.noise(), "generic", "celestial", "shear"), WCS_OF_NOISE
+        )
         for _ in range(2)
     )
     case.same(second.uncertainty.array, first.uncertainty.array, "the uncertainty")
@@ -215,7 +218,7 @@ def other_geometry(case: Case) -> None:
 def sums_add(case: Case) -> None:
     """Compare the model fitted to a whole catalog with the one fitted to the sums of two parts."""
     columns, estimator = case.noise(), case.estimator()
-    catalog = ShearCatalog(columns, "generic")
+    catalog = ShearCatalog(columns, "generic", "celestial", "shear")
     parts = (np.s_[:3000], np.s_[3000:], np.s_[:])
     grids = [_grid_of(estimator, catalog.select(part)) for part in parts]
     one, other, whole = (estimator.measure(grid) for grid in grids)
@@ -263,7 +266,7 @@ def tiles(case: Case) -> None:
     n_galaxies = 3 * n**2
     sky = uniform_sky(CENTER, 0.75 * n * SCALE / 60, n_galaxies, rng)
     e = 0.25 * (rng.normal(size=n_galaxies) + 1j * rng.normal(size=n_galaxies))
-    catalog = ShearCatalog(catalog_columns(sky, e), "generic")
+    catalog = ShearCatalog(catalog_columns(sky, e), "generic", "celestial", "shear")
     whole = _grid_of(estimator, catalog, wcs)
     fitted = estimator.fit(estimator.measure(whole))
     with_margin = slice(_OUTER_PIXELS, n - _OUTER_PIXELS)

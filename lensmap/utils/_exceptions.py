@@ -192,10 +192,19 @@ class LensmapWarning(AstropyUserWarning):
         A stable name for the cause of the warning, such as ``"rows_left_out"``.
     parameter : str or None
         The parameter or column that the warning concerns; None if it concerns no single one.
+    template : str or None
+        The message with placeholders as in `ParameterError`. None if it has none.
     """
 
     code = "lensmap"
     parameter: str | None = None
+    template: str | None = None
+
+    def describe(self, show: Callable[[str, str | None], str] | None = None) -> str:
+        """Return the message; ``show`` is as for `ParameterError.describe`."""
+        if self.template is None:
+            return str(self)
+        return _filled(self.template, _as_in_python if show is None else show)
 
     def to_record(self) -> dict[str, str | None]:
         """Return the warning as plain values.
@@ -226,7 +235,7 @@ class MapWarning(LensmapWarning):
     code = "map"
 
 
-def warn_user(message, category, code=None, parameter=None):
+def warn_user(message, category, code=None, parameter=None, *, placeholders=False):
     """Issue a warning that points to the line of user code that called lensmap.
 
     Parameters
@@ -239,8 +248,11 @@ def warn_user(message, category, code=None, parameter=None):
         A stable name for the cause. If None, the code of the class.
     parameter : str or None
         The parameter or column that the warning concerns; None if it concerns no single one.
+    placeholders : bool
+        Whether the message contains placeholders as in `ParameterError`.
     """
-    warning = category(message)
+    warning = category(_filled(message, _as_in_python) if placeholders else message)
+    warning.template = message if placeholders else None
     warning.code = category.code if code is None else code
     warning.parameter = parameter
     level, frame = 2, sys._getframe(1)

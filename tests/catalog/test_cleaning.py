@@ -58,7 +58,7 @@ def catalog_of(rows, **kwargs):
     table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     with warnings.catch_warnings(record=True) as record:
         warnings.simplefilter("always")
-        catalog = ShearCatalog(table, **kwargs)
+        catalog = ShearCatalog(table, convention="celestial", kind="shear", **kwargs)
     messages = [str(w.message) for w in record if issubclass(w.category, CatalogWarning)]
     return catalog, messages
 
@@ -177,7 +177,7 @@ def test_nothing_left():
         catalog_of([GOOD | {"ra": np.nan}, GOOD | {"weight": -1.0}])
     empty = {name: [] for name in ("ra", "dec", "e1", "e2")}
     with pytest.raises(ValueError, match="^no usable row is left of 0$"):
-        ShearCatalog(empty)
+        ShearCatalog(empty, convention="celestial", kind="shear")
 
 
 def test_masked_values_are_missing_whatever_lies_under_the_mask():
@@ -186,7 +186,7 @@ def test_masked_values_are_missing_whatever_lies_under_the_mask():
     for row, name in enumerate(("ra", "e2", "weight", "redshift")):
         table[name][row] = np.ma.masked
     with pytest.warns(CatalogWarning, match="3 of 6 .*: 1 ra not finite, 1 e2 not .*, 1 weight "):
-        catalog = ShearCatalog(table)
+        catalog = ShearCatalog(table, convention="celestial", kind="shear")
     np.testing.assert_array_equal(catalog["redshift"], [np.nan, 0.7, 0.7])
 
 
@@ -196,6 +196,6 @@ def test_the_input_is_not_changed():
     table["redshift"] = np.ma.array(table["redshift"], mask=[True, False, False])
     before = {name: values.copy() for name, values in table.items()}
     with pytest.warns(CatalogWarning):
-        ShearCatalog(table, convention="iau")
+        ShearCatalog(table, convention="iau", kind="shear")
     for name, values in table.items():
         np.testing.assert_array_equal(values, before[name])

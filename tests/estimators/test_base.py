@@ -7,6 +7,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from astropy.wcs import WCS
+from catalogs import shear_catalog
 from lenses import NFW, catalog_columns, shear_of, tangent_wcs, uniform_sky
 from regions import PixCoord, RectanglePixelRegion
 
@@ -33,7 +34,7 @@ def _catalog(n=20_000, seed=1, noise=0.0, **more):
     sky = uniform_sky(CENTER, 0.4, n, rng)
     gamma, kappa = shear_of(sky, [(LENS, NFW(kappa_s=0.1))])
     e = gamma / (1 - kappa) + noise * (rng.normal(size=n) + 1j * rng.normal(size=n))
-    return ShearCatalog(catalog_columns(sky, e, **more), "generic")
+    return ShearCatalog(catalog_columns(sky, e, **more), "generic", "celestial", "shear")
 
 
 def _peak(kappa):
@@ -157,7 +158,7 @@ def test_sizes_that_differ_over_the_map_are_resampled():
         lens = SkyCoord(0, dec, unit="deg")
         sky = uniform_sky(lens, 2.5, 30_000, np.random.default_rng(1))
         gamma, _ = shear_of(sky, [(lens, NFW(kappa_s=0.1, theta_s=30))])
-        catalog = ShearCatalog(catalog_columns(sky, gamma), "generic")
+        catalog = ShearCatalog(catalog_columns(sky, gamma), "generic", "celestial", "shear")
         kappa = KaiserSquires(smoothing=0.5 * u.deg).reconstruct(catalog, wcs)
         assert "resampled_by" in kappa.meta
         peaks.append(np.nanmax(kappa.data))
@@ -166,7 +167,7 @@ def test_sizes_that_differ_over_the_map_are_resampled():
 
 def test_make_wcs_of_a_wide_field_is_taken_as_it_is():
     sky = uniform_sky(CENTER, 15, 5000, np.random.default_rng(2))
-    catalog = ShearCatalog(catalog_columns(sky, np.full(5000, 0.1j)), "generic")
+    catalog = shear_catalog(catalog_columns(sky, np.full(5000, 0.1j)))
     wcs = make_wcs(catalog, 15 * u.arcmin)
     kappa = KaiserSquires(smoothing=1 * u.deg, uncertainty="analytic").reconstruct(catalog, wcs)
     assert kappa.uncertainty is not None and "resampled_by" not in kappa.meta
@@ -435,7 +436,8 @@ def test_zero_weights_count_for_nothing():
 def test_one_galaxy_makes_its_own_map():
     """A single galaxy sees a mass across from its long axis, and nothing breaks."""
     catalog = ShearCatalog(
-        {"ra": [CENTER.ra.deg], "dec": [CENTER.dec.deg], "e1": [0.3], "e2": [0.0]}, "generic"
+        {"ra": [CENTER.ra.deg], "dec": [CENTER.dec.deg], "e1": [0.3], "e2": [0.0]},
+        "generic", "celestial", "shear"
     )
     kappa = KaiserSquires(uncertainty="analytic").reconstruct(catalog, PLANE)
     assert np.isfinite(kappa.data[~kappa.mask]).all() and (~kappa.mask).sum() > 4
@@ -448,7 +450,7 @@ def test_one_galaxy_makes_its_own_map():
 def test_duplicate_positions_count_twice():
     catalog = _catalog(2000, noise=0.2)
     table = catalog.table
-    doubled = ShearCatalog(Table({n: np.repeat(table[n], 2) for n in table.colnames}), "generic")
+    doubled = shear_catalog(Table({n: np.repeat(table[n], 2) for n in table.colnames}))
     kappa = KaiserSquires().reconstruct(doubled, PLANE)
     expected = KaiserSquires().reconstruct(catalog, PLANE)
     np.testing.assert_allclose(kappa.data, expected.data, atol=1e-9)

@@ -84,7 +84,7 @@ def test_8_another_process_gives_the_same(cls):
     columns, estimator = _noise(8), cls()
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         data = pool.submit(reconstructed_data, estimator, columns, WCS_SMALL).result()
-    here = estimator.reconstruct(ShearCatalog(columns, "generic"), WCS_SMALL)
+    here = estimator.reconstruct(ShearCatalog(columns, "generic", "celestial", "shear"), WCS_SMALL)
     np.testing.assert_array_equal(data, here.data)
 
 
@@ -103,7 +103,7 @@ def _noise(seed, n=1500, center=CENTER, radius=0.14):
 
 def _map(cls, columns, wcs=WCS_SMALL, mask=None, **parameters):
     estimator = cls(**{**cls.contract.settings, **parameters})
-    return estimator.reconstruct(ShearCatalog(columns, "generic"), wcs, mask)
+    return estimator.reconstruct(ShearCatalog(columns, "generic", "celestial", "shear"), wcs, mask)
 
 
 # --- 6. and 10. with galaxies at random positions -----------------------------------------------

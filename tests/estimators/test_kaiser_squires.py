@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from catalogs import shear_catalog
 from lenses import NFW, catalog_columns, pixel_sky, shear_of, tangent_wcs, uniform_sky
 
-from lensmap import KaiserSquires, ShearCatalog, ShearGrid
+from lensmap import KaiserSquires, ShearGrid
 from lensmap.utils import MapWarning
 
 CENTER = SkyCoord(20, -35, unit="deg")
@@ -23,7 +24,7 @@ def _catalog(lens=None, n=100_000, noise=0.0, seed=1):
     sky, g = sky[np.abs(g) < 0.9], g[np.abs(g) < 0.9]  # behind the critical curve it is 1 / g*
     n = len(sky)
     e_s = noise * (rng.normal(size=n) + 1j * rng.normal(size=n))
-    return ShearCatalog(catalog_columns(sky, (e_s + g) / (1 + np.conj(g) * e_s)), "generic")
+    return shear_catalog(catalog_columns(sky, (e_s + g) / (1 + np.conj(g) * e_s)))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_reduced_shear_needs_iterations_where_kappa_is_not_small():
 
     def smoothed(e, n):
         estimator = KaiserSquires(smoothing=0.5 * u.arcmin, reduced_shear_iterations=n)
-        return estimator.reconstruct(ShearCatalog(catalog_columns(sky, e), "generic"), PLANE)
+        return estimator.reconstruct(shear_catalog(catalog_columns(sky, e)), PLANE)
 
     truth = smoothed(gamma, 0).data[near]
     errors = [np.abs(smoothed(g, n).data[near] - truth).max() for n in (0, 1, 3)]

@@ -8,6 +8,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.cosmology import Planck18
+from catalogs import shear_catalog
 from lenses import NFW, catalog_columns, shear_of, tangent_wcs, uniform_sky
 
 from lensmap import ConvergenceMap, KaiserSquires, ShearCatalog, ShearGrid, WienerFilter
@@ -35,7 +36,7 @@ def _lens_catalog(noise=0.25, n=60_000, seed=1):
     sky, rng = _sky(n, seed), np.random.default_rng(seed)
     gamma, _ = shear_of(sky, [(LENS, NFW(kappa_s=0.1))])
     e = gamma + noise * (rng.normal(size=n) + 1j * rng.normal(size=n))
-    return ShearCatalog(catalog_columns(sky, e), "generic")
+    return ShearCatalog(catalog_columns(sky, e), "generic", "celestial", "shear")
 
 
 def _gaussian_catalog(seed, n=60_000):
@@ -47,7 +48,7 @@ def _gaussian_catalog(seed, n=60_000):
     # x is to the west: the celestial basis is the other handedness
     shear = np.conj(convergence_to_shear(field))[y % 200, x % 200]
     e = shear + 0.25 * (rng.normal(size=n) + 1j * rng.normal(size=n))
-    return ShearCatalog(catalog_columns(sky, e), "generic"), field[:100, :100]
+    return ShearCatalog(catalog_columns(sky, e), "generic", "celestial", "shear"), field[:100, :100]
 
 
 def _r(kappa, truth):
@@ -174,7 +175,7 @@ def test_cloud_in_cell_is_as_good():
 def test_galaxies_without_scatter_do_not_blow_up(shear):
     """The noise that is measured from them is next to nothing."""
     sky = _sky(5000, 4)
-    catalog = ShearCatalog(catalog_columns(sky, np.full(5000, shear + 0j)), "generic")
+    catalog = shear_catalog(catalog_columns(sky, np.full(5000, shear + 0j)))
     kappa = WienerFilter(uncertainty="posterior", n_realizations=2).reconstruct(catalog, PLANE)
     assert np.abs(kappa.data[~kappa.mask]).max() <= shear
     assert np.all(kappa.uncertainty.array[~kappa.mask] > 0)
@@ -220,7 +221,7 @@ def test_the_reduced_shear_is_iterated():
 
     def peak(e, n):
         estimator = WienerFilter(reduced_shear_iterations=n, sigma_e=0.1)
-        catalog = ShearCatalog(catalog_columns(sky, e), "generic")
+        catalog = ShearCatalog(catalog_columns(sky, e), "generic", "celestial", "shear")
         return np.nanmax(estimator.reconstruct(catalog, PLANE).data)
 
     truth = peak(gamma, 0)
@@ -327,7 +328,8 @@ def test_the_posterior_is_resampled_with_the_map():
 
 def test_one_galaxy_makes_its_own_map():
     catalog = ShearCatalog(
-        {"ra": [CENTER.ra.deg], "dec": [CENTER.dec.deg], "e1": [0.3], "e2": [0.0]}, "generic"
+        {"ra": [CENTER.ra.deg], "dec": [CENTER.dec.deg], "e1": [0.3], "e2": [0.0]},
+        "generic", "celestial", "shear"
     )
     kappa = WienerFilter().reconstruct(catalog, PLANE)
     assert np.isfinite(kappa.data[~kappa.mask]).all() and (~kappa.mask).sum() > 4

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from catalogs import shear_catalog
 from lenses import catalog_columns, tangent_wcs, uniform_sky
 
 from lensmap import ShearCatalog, ShearGrid
@@ -24,7 +25,7 @@ def _columns(n=4000, seed=1):
 
 
 def _catalog(**changes):
-    return ShearCatalog(_columns() | changes, "generic")
+    return ShearCatalog(_columns() | changes, "generic", "celestial", "shear")
 
 
 def test_means_and_noise_are_those_of_a_plain_loop():
@@ -55,8 +56,8 @@ def test_measured_noise_is_the_scatter_of_the_galaxies():
     """With sigma_m or without: the total is what is there."""
     columns = _columns()
     without = {name: values for name, values in columns.items() if name != "sigma_m"}
-    with_m = ShearGrid.from_catalog(ShearCatalog(columns, "generic"), WCS)
-    plain = ShearGrid.from_catalog(ShearCatalog(without, "generic"), WCS)
+    with_m = ShearGrid.from_catalog(ShearCatalog(columns, "generic", "celestial", "shear"), WCS)
+    plain = ShearGrid.from_catalog(ShearCatalog(without, "generic", "celestial", "shear"), WCS)
     full = plain.count > 3
     np.testing.assert_allclose(with_m.sigma[full].mean(), plain.sigma[full].mean(), rtol=5e-3)
     expected = 0.3 * np.sqrt(plain.sum_w2[full]) / plain.sum_w[full]
@@ -66,7 +67,7 @@ def test_measured_noise_is_the_scatter_of_the_galaxies():
 def test_column_sigma_e_counts_galaxy_by_galaxy():
     columns = _columns()
     columns["sigma_e"] = np.where(columns["ra"] > CENTER.ra.deg, 0.2, 0.4)
-    grid = ShearGrid.from_catalog(ShearCatalog(columns, "generic"), WCS)
+    grid = ShearGrid.from_catalog(ShearCatalog(columns, "generic", "celestial", "shear"), WCS)
     full = grid.count > 0
     variance = ((grid.sum_w2v_e + grid.sum_w2v_m)[full]) / grid.sum_w2[full]
     np.testing.assert_allclose(
@@ -92,7 +93,7 @@ def test_chunks_are_the_same_as_all_at_once(scheme, finer):
     columns |= {"m": np.linspace(-0.1, 0, 4000), "c1": np.full(4000, 0.01), "c2": np.zeros(4000)}
     mask = np.zeros(wcs.array_shape, dtype=bool)
     mask[3 * finer : 6 * finer, 3 * finer : 6 * finer] = True
-    catalog = ShearCatalog(columns, "generic")
+    catalog = ShearCatalog(columns, "generic", "celestial", "shear")
     whole = ShearGrid.from_catalog(catalog, wcs, mask, scheme=scheme)
     parts = (catalog.select(slice(start, start + 700)) for start in range(0, 4000, 700))
     chunks = ShearGrid.from_chunks(parts, wcs, mask, scheme=scheme)
@@ -105,7 +106,7 @@ def test_chunks_are_the_same_as_all_at_once(scheme, finer):
 def test_grids_that_do_not_belong_together_are_refused():
     grid = ShearGrid.from_catalog(_catalog(), WCS)
     columns = _columns()
-    distortions = ShearCatalog(columns, "generic", kind="distortion")
+    distortions = ShearCatalog(columns, "generic", kind="distortion", convention="celestial")
     others = {
         "same WCS and shape": ShearGrid.from_catalog(
             _catalog(), tangent_wcs(CENTER, (20, 30), 1.1)
@@ -157,7 +158,7 @@ def test_chunks_need_one_grid_of_memory():
 def test_cloud_in_cell_shares_a_galaxy_by_overlap():
     wcs = tangent_wcs(CENTER, (8, 8), 1.0)
     sky = wcs.pixel_to_world(3.25, 4.6)
-    catalog = ShearCatalog(catalog_columns(sky.reshape(1), np.array([0.2 + 0j])), "generic")
+    catalog = shear_catalog(catalog_columns(sky.reshape(1), np.array([0.2 + 0j])))
     grid = ShearGrid.from_catalog(catalog, wcs, scheme="cloud-in-cell")
     expected = np.zeros((8, 8))
     expected[4, 3], expected[4, 4], expected[5, 3], expected[5, 4] = 0.3, 0.1, 0.45, 0.15
@@ -173,7 +174,7 @@ def test_cloud_in_cell_shares_a_galaxy_by_overlap():
 def test_cloud_in_cell_at_the_edge_loses_what_is_outside():
     wcs = tangent_wcs(CENTER, (8, 8), 1.0)
     sky = wcs.pixel_to_world(-0.25, 4.0)
-    catalog = ShearCatalog(catalog_columns(sky.reshape(1), np.array([0.2 + 0j])), "generic")
+    catalog = shear_catalog(catalog_columns(sky.reshape(1), np.array([0.2 + 0j])))
     grid = ShearGrid.from_catalog(catalog, wcs, scheme="cloud-in-cell")
     assert grid.weight.sum() == pytest.approx(0.75)
 
@@ -187,16 +188,16 @@ def test_anisotropic_response_is_fixed_to_the_sky():
     columns |= {"r11": 0.5 * ones, "r22": ones, "r12": 0 * ones, "r21": 0 * ones}
     for angle, flip in ((0, False), (33, False), (-70, True)):
         wcs = tangent_wcs(CENTER, (12, 12), 1.0, angle=angle, flip=flip)
-        grid = ShearGrid.from_catalog(ShearCatalog(columns, "generic"), wcs)
+        grid = ShearGrid.from_catalog(ShearCatalog(columns, "generic", "celestial", "shear"), wcs)
         straight = {**columns, "e1": columns["e1"] * 2, "r11": ones}
-        expected = ShearGrid.from_catalog(ShearCatalog(straight, "generic"), wcs)
+        expected = ShearGrid.from_catalog(shear_catalog(straight), wcs)
         np.testing.assert_allclose(grid.shear, expected.shear, atol=2e-5)
 
 
 def test_noise_realizations_keep_all_but_the_signal():
     columns = _columns()
     columns["e1"] = columns["e1"] * 0.1 + 0.5  # a strong signal
-    catalog = ShearCatalog(columns, "generic")
+    catalog = ShearCatalog(columns, "generic", "celestial", "shear")
     grid = ShearGrid.from_catalog(catalog, WCS)
     noise = list(noise_realizations(catalog, WCS, n_realizations=50, rng=3))
     assert len(noise) == 50
@@ -243,10 +244,10 @@ def test_catalog_frame_is_that_of_north():
             "e1": (e * np.exp(-2j * angle)).real,
             "e2": (e * np.exp(-2j * angle)).imag,
         },
-        "generic",
+        "generic", "celestial", "shear",
         frame="galactic",
     )
-    expected = ShearGrid.from_catalog(ShearCatalog(catalog_columns(sky, e), "generic"), WCS)
+    expected = ShearGrid.from_catalog(shear_catalog(catalog_columns(sky, e)), WCS)
     found = ShearGrid.from_catalog(galactic, WCS)
     np.testing.assert_array_equal(found.count, expected.count)
     np.testing.assert_allclose(found.shear, expected.shear, atol=1e-4)

@@ -40,7 +40,7 @@ def test_uneven_density_does_not_move_the_map():
 def test_margin_and_frame():
     catalog = ShearCatalog(
         {"ra": [100.0, 100.5], "dec": [0.0, 0.5], "e1": [0.0, 0], "e2": [0.0, 0]},
-        frame="galactic",
+        frame="galactic", convention="celestial", kind="shear",
     )
     wcs = make_wcs(catalog, 1 * u.arcmin, margin=3 * u.arcmin)
     assert list(wcs.wcs.ctype) == ["GLON-TAN", "GLAT-TAN"]

@@ -37,6 +37,6 @@ __all__ = [
 
 def reconstructed_data(estimator, columns, wcs):
     """Return a map's array; a module that another process can import, too."""
-    from lensmap import ShearCatalog
+    from catalogs import shear_catalog
 
-    return np.asarray(estimator.reconstruct(ShearCatalog(columns, "generic"), wcs).data)
+    return np.asarray(estimator.reconstruct(shear_catalog(columns), wcs).data)

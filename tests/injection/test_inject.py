@@ -87,7 +87,7 @@ def test_fit_returns_the_mass_through_the_calibration(case):
                            r12=rng.normal(0.1, 0.1, n), convention="euclidean")
     elif case == "given":
         table = _catalog().table
-        catalog = ShearCatalog(table, response=0.7)
+        catalog = ShearCatalog(table, response=0.7, convention="celestial", kind="shear")
     else:  # half of it measurement errors, which the responsivity does not know of
         catalog = _catalog(0.2 * noise, kind="distortion",
                            sigma_m=np.full(n, np.sqrt(0.5) * 0.2))

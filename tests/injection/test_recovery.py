@@ -61,7 +61,7 @@ def test_masses_without_noise_are_the_true_ones(sources):
     if sources == "column":
         table = catalog.table
         table["redshift"] = np.random.default_rng(6).uniform(0.1, 2, len(table))
-        catalog, sources = ShearCatalog(table), None
+        catalog, sources = ShearCatalog(table, convention="celestial", kind="shear"), None
     found = _recover([2e14, 1e15], 24, catalog, KaiserSquires(smoothing=0.5 * u.arcmin),
                      by="kappa", threshold=0.02, n_halos=1, z_source=sources)
     halos = found.halos

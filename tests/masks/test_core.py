@@ -9,11 +9,12 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from astropy.wcs import WCS
+from catalogs import shear_catalog
 from hypothesis import given
 from hypothesis import strategies as st
 from regions import CirclePixelRegion, CircleSkyRegion, PixCoord
 
-from lensmap import ShearCatalog, ShearGrid
+from lensmap import ShearGrid
 from lensmap.masks import SkyMask, excluded, pixel_mask
 
 SHAPE = (20, 30)
@@ -131,7 +132,7 @@ def test_galaxies_and_pixels_of_a_grid():
     """The whole way: no galaxy is counted in a masked pixel, and all others are."""
     wcs = make_wcs()
     ra, dec = wcs.wcs_pix2world(X.ravel(), Y.ravel(), 0)
-    catalog = ShearCatalog({"ra": ra, "dec": dec, "e1": 0 * ra, "e2": 0 * ra})
+    catalog = shear_catalog({"ra": ra, "dec": dec, "e1": 0 * ra, "e2": 0 * ra})
     grid = ShearGrid.from_catalog(catalog, wcs, HOLES)
     inside = pixel_mask(HOLES, wcs)
     assert 50 < inside.sum() < 200

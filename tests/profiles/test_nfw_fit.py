@@ -6,6 +6,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
+from catalogs import shear_catalog
 from lenses import CENTERS, catalog_columns, tangent_wcs, uniform_sky
 
 from lensmap import ConvergenceMap, KaiserSquires, NFWHalo, ShearCatalog, SourceRedshifts
@@ -290,7 +291,7 @@ def test_no_halo_is_no_halo():
     turned = catalog.table
     turned["e1"], turned["e2"] = -catalog.e1, -catalog.e2  # a hole in the sky
     with pytest.warns(LensmapWarning, match="did not converge to a halo .the best fit is at"):
-        fit = fit_nfw(_profile(ShearCatalog(turned)), z_lens=0.3)
+        fit = fit_nfw(_profile(shear_catalog(turned)), z_lens=0.3)
     assert not fit.success and "ln_m200c" in fit.message
     assert fit.m200c < 2e12 * u.solMass and fit.m200c_high < 2e14 * u.solMass
 

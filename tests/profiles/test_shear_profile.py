@@ -45,7 +45,7 @@ def test_the_cross_shear_is_the_tangential_shear_turned_by_45_degrees():
     turned = catalog.table
     turned["e1"], turned["e2"] = -catalog.e2, catalog.e1  # times i
     profile = shear_profile(catalog, center, BINS)
-    other = shear_profile(ShearCatalog(turned), center, BINS)
+    other = shear_profile(ShearCatalog(turned, convention="celestial", kind="shear"), center, BINS)
     np.testing.assert_allclose(other["g_x"], profile["g_t"], rtol=1e-6)
     np.testing.assert_allclose(other["g_t"], -profile["g_x"], atol=1e-6)
 

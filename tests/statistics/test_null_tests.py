@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from catalogs import shear_catalog
 from lenses import CENTERS, NFW, catalog_columns, shear_of, tangent_wcs, uniform_sky
 
 from lensmap import ConvergenceMap, KaiserSquires, ShearCatalog, WienerFilter
@@ -136,7 +137,7 @@ def test_leakage_of_the_psf():
     table = catalog.table
     table["e1"] = catalog.e1 + 0.1 * psf.real + 0.003
     table["e2"] = catalog.e2 + 0.1 * psf.imag
-    found = psf_leakage(ShearCatalog(table), psf.real, psf.imag)[0]
+    found = psf_leakage(shear_catalog(table), psf.real, psf.imag)[0]
     assert found["alpha"] == pytest.approx(clean["alpha"] + 0.1, rel=1e-6)
     assert found["c1"] - clean["c1"] == pytest.approx(0.003, abs=1e-6)
     assert 0.01 < found["alpha_err"] < 0.04

@@ -40,7 +40,8 @@ def test_points_to_the_line_that_called_lensmap(through_a_file, tmp_path):
     table = {"ra": [1, 1], "dec": [2, 2], "e1": [float("nan"), 0], "e2": [0, 0]}
     with warnings.catch_warnings(record=True) as record:
         warnings.simplefilter("always")
-        ShearCatalog.read(path) if through_a_file else ShearCatalog(table)
+        read = ShearCatalog.read if through_a_file else ShearCatalog
+        read(path if through_a_file else table, None, "celestial", "shear")
     (found,) = [w for w in record if issubclass(w.category, CatalogWarning)]
     assert found.filename == __file__
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from catalogs import read_shear_catalog, shear_catalog
 from table_writers import write_hdf5_rows
 
-from lensmap import ShearCatalog
 from lensmap.utils import ParameterError
 
 N = 50
@@ -69,20 +69,20 @@ def test_the_only_table_with_the_columns(tmp_path, write, name, option):
     """Wherever it stands; also by the columns that the user names."""
     tables = {"fields": {"a": [1.0]}, "shear": TRUTH, "stars": {"ra": [1.0], "mag": [20.0]}}
     write(tmp_path / name, tables)
-    assert_true(ShearCatalog.read(tmp_path / name))
+    assert_true(read_shear_catalog(tmp_path / name))
     renamed = {f"x{name}": values for name, values in TRUTH.items()}
     (tmp_path / name).unlink()
     write(tmp_path / name, tables | {"shear": renamed})
-    assert_true(ShearCatalog.read(tmp_path / name, columns={name: f"x{name}" for name in TRUTH}))
+    assert_true(read_shear_catalog(tmp_path / name, columns={name: f"x{name}" for name in TRUTH}))
 
 
 @KINDS
 def test_two_tables_with_the_columns(tmp_path, write, name, option):
     write(tmp_path / name, {"first": TRUTH, "second": OTHER})
     with pytest.raises(ParameterError, match="(?i)2 tables .*first.*second.*; give, for") as caught:
-        ShearCatalog.read(tmp_path / name)
+        read_shear_catalog(tmp_path / name)
     assert caught.value.parameter == option
-    assert_true(ShearCatalog.read(tmp_path / name, **{option: "second"}), OTHER)
+    assert_true(read_shear_catalog(tmp_path / name, **{option: "second"}), OTHER)
 
 
 @KINDS
@@ -90,23 +90,23 @@ def test_no_table_with_the_columns(tmp_path, write, name, option):
     many = {f"t{i}": {f"col{j}": [1.0] for j in range(60)} for i in range(9)}
     write(tmp_path / name, many)
     with pytest.raises(ParameterError, match="among the 9 of .*col.* and 48 more.*; and 3 more ta"):
-        ShearCatalog.read(tmp_path / name)
+        read_shear_catalog(tmp_path / name)
 
 
 @KINDS
 def test_table_that_is_not_there(tmp_path, write, name, option):
     write(tmp_path / name, {"first": TRUTH, "second": OTHER})
     with pytest.raises(ParameterError, match="(?i)not 'third'.*: it has .*first.*second"):
-        ShearCatalog.read(tmp_path / name, **{option: "third"})
+        read_shear_catalog(tmp_path / name, **{option: "third"})
 
 
 def test_option_of_another_format(tmp_path):
     write_extensions(tmp_path / "cat.fits", {"shear": TRUTH})
     with pytest.raises(ParameterError, match="path must name a table in a HDF5 file or a VOTable"):
-        ShearCatalog.read(tmp_path / "cat.fits", path="shear")
+        read_shear_catalog(tmp_path / "cat.fits", path="shear")
     Table(TRUTH).write(tmp_path / "cat.csv")
     with pytest.raises(ParameterError, match="hdu must name a table in a FITS file"):
-        ShearCatalog.read(tmp_path / "cat.csv", hdu=1)
+        read_shear_catalog(tmp_path / "cat.csv", hdu=1)
 
 
 def test_ldac(tmp_path):
@@ -117,7 +117,7 @@ def test_ldac(tmp_path):
         tmp_path / "KiDS.cat",
         {"FIELDS": {"FITSFILE": ["a.fits"], "SeqNr": [1]}, "OBJECTS": lensfit},
     )
-    catalog = ShearCatalog.read(tmp_path / "KiDS.cat", convention="euclidean")
+    catalog = read_shear_catalog(tmp_path / "KiDS.cat", convention="euclidean")
     np.testing.assert_array_equal(catalog.ra, TRUTH["ra"])
     np.testing.assert_array_equal(catalog["redshift"], 0.7)
 
@@ -125,16 +125,16 @@ def test_ldac(tmp_path):
 @pytest.mark.parametrize("hdu", [2, "SHEAR", "shear"])
 def test_number_and_name_of_an_extension(tmp_path, hdu):
     write_extensions(tmp_path / "cat.fits", {"shear": TRUTH, "other": OTHER})
-    assert_true(ShearCatalog.read(tmp_path / "cat.fits", hdu=hdu))
+    assert_true(read_shear_catalog(tmp_path / "cat.fits", hdu=hdu))
     for wrong in (1, 0, 9, "IMAGE"):
         with pytest.raises(ParameterError, match=f"hdu must be .*, not {wrong!r}: it has HDU 2 "):
-            ShearCatalog.read(tmp_path / "cat.fits", hdu=wrong)
+            read_shear_catalog(tmp_path / "cat.fits", hdu=wrong)
 
 
 def test_images_only(tmp_path):
     fits.PrimaryHDU(np.zeros((3, 3))).writeto(tmp_path / "image.fits")
     with pytest.raises(ValueError, match="cannot read .*image.fits' as a table: it holds no table"):
-        ShearCatalog.read(tmp_path / "image.fits")
+        read_shear_catalog(tmp_path / "image.fits")
 
 
 # --- HDF5 ------------------------------------------------------------------------------------
@@ -151,26 +151,26 @@ def test_columns_from_several_groups(tmp_path):
         },
     )
     names = {"ra": "gold/ra", "dec": "gold/dec", "e1": "unsheared/e1", "e2": "unsheared/e2"}
-    assert_true(ShearCatalog.read(tmp_path / "y3.h5", columns=names, path="catalog"))
+    assert_true(read_shear_catalog(tmp_path / "y3.h5", columns=names, path="catalog"))
 
 
 def test_lengths_that_differ(tmp_path):
     write_groups(tmp_path / "cat.h5", {"shear": TRUTH | {"e1": TRUTH["e1"][:-1], "z": [1.0]}})
     with pytest.raises(ValueError, match="one length, but of its rows ra has 50, dec has 50, e1 h"):
-        ShearCatalog.read(tmp_path / "cat.h5")
+        read_shear_catalog(tmp_path / "cat.h5")
 
 
 def test_a_dataset_that_is_no_table(tmp_path):
     write_groups(tmp_path / "cat.h5", {"shear": TRUTH})
     with pytest.raises(ParameterError, match="not 'shear/ra', which is one column: it has .shear"):
-        ShearCatalog.read(tmp_path / "cat.h5", path="shear/ra")
+        read_shear_catalog(tmp_path / "cat.h5", path="shear/ra")
 
 
 def test_many_datasets(tmp_path):
     write_groups(tmp_path / "cat.h5", {f"group{i}": {"ra": [1.0]} for i in range(300)})
     for options in ({}, {"path": "elsewhere"}):
         with pytest.raises(ParameterError, match="more") as caught:
-            ShearCatalog.read(tmp_path / "cat.h5", **options)
+            read_shear_catalog(tmp_path / "cat.h5", **options)
         assert len(str(caught.value)) < 1500
 
 
@@ -182,9 +182,9 @@ def test_groups_and_rows_in_one_file(tmp_path):
 
     with h5py.File(path, "a") as file:
         file["other/ra"] = [1.0]
-    assert_true(ShearCatalog.read(path))
-    assert_true(ShearCatalog.read(path, path="deep/below/rows"))
-    assert_true(ShearCatalog.read(path, path="deep"))
+    assert_true(read_shear_catalog(path))
+    assert_true(read_shear_catalog(path, path="deep/below/rows"))
+    assert_true(read_shear_catalog(path, path="deep"))
 
 
 # --- text ------------------------------------------------------------------------------------
@@ -212,27 +212,27 @@ def test_text_as_people_write_it(tmp_path, form, suffix):
     encoding = {"bom": "utf-8-sig", "utf16": "utf-16"}.get(form, "utf-8")
     path = tmp_path / f"cat.{suffix}"
     path.write_bytes(text.encode(encoding))
-    assert_true(ShearCatalog.read(path))
+    assert_true(read_shear_catalog(path))
 
 
 def test_names_that_repeat(tmp_path):
     (tmp_path / "a.csv").write_text("ra,dec,e1,e2,z,z\n1,2,0.1,0,3,4\n")
     with pytest.raises(ValueError, match="a.csv' has 2 columns of the name 'z'"):
-        ShearCatalog.read(tmp_path / "a.csv")
+        read_shear_catalog(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("ra,dec,e1,e2,x,x\n1,2,0.1,0,3,4\n")
-    assert len(ShearCatalog.read(tmp_path / "b.csv")) == 1
+    assert len(read_shear_catalog(tmp_path / "b.csv")) == 1
 
 
 def test_text_without_names(tmp_path):
     (tmp_path / "a.txt").write_text("# some catalog\n1 2 0.1 0.2\n")
     with pytest.raises(ValueError, match="a.txt' as a table: no line of it names the columns"):
-        ShearCatalog.read(tmp_path / "a.txt")
+        read_shear_catalog(tmp_path / "a.txt")
 
 
 def test_words_beyond_ascii(tmp_path):
     text = "ra,dec,e1,e2,name\n1,2,0.1,0,Zwicky \u2603 \\x41\n"
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
-    catalog = ShearCatalog.read(tmp_path / "a.csv", extra_columns="name")
+    catalog = read_shear_catalog(tmp_path / "a.csv", extra_columns="name")
     assert catalog["name"].tolist() == ["Zwicky \u2603 \\x41"]
 
 
@@ -240,5 +240,5 @@ def test_a_table_within_memory(tmp_path):
     """Tables in memory have the same kinds of columns."""
     vectors = np.stack([TRUTH["e1"], TRUTH["e2"]], axis=1)
     table = Table({"ra": TRUTH["ra"], "dec": TRUTH["dec"], "g": vectors})
-    assert_true(ShearCatalog(table, {"e1": "g[0]", "e2": "g[1]"}))
-    assert_true(ShearCatalog(Table({name: values[np.newaxis] for name, values in TRUTH.items()})))
+    assert_true(shear_catalog(table, {"e1": "g[0]", "e2": "g[1]"}))
+    assert_true(shear_catalog(Table({name: values[np.newaxis] for name, values in TRUTH.items()})))
