@@ -8,6 +8,7 @@ from lensmap.utils import celestial_plane, check_celestial_wcs, header_wcs
 __all__ = [
     "add_catalog_arguments",
     "add_map_argument",
+    "numbers_of_declaration",
     "read_catalog",
     "read_image_wcs",
     "read_map",
@@ -45,14 +46,15 @@ def add_catalog_arguments(parser):
         metavar="NAME",
         help="the sign convention of e1, e2: celestial (x east, y north), euclidean (x west, y "
              "north), iau (position angle from north through east), or the two signs that convert "
-             "e1, e2 to celestial, as --convention=-1,1; default: as declared in the file, else "
-             "celestial",
+             "e1, e2 to celestial, as --convention=-1,1; default: as declared in the file, else as "
+             "the survey documents whose columns the catalog has, else celestial with a warning",
     )
     group.add_argument(
         "--kind",
         choices=("shear", "distortion"),
         help="the kind of ellipticity of an ellipse with axes a > b: shear is (a-b)/(a+b), "
-             "distortion is (a^2-b^2)/(a^2+b^2); default: as declared in the file, else shear",
+             "distortion is (a^2-b^2)/(a^2+b^2); default: as for --convention, else shear with a "
+             "warning",
     )
     group.add_argument(
         "--units",
@@ -63,13 +65,26 @@ def add_catalog_arguments(parser):
              "(hours for an ra that is text with colons or blanks)",
     )
     group.add_argument("--frame", help="the astropy frame of the positions, such as icrs or "
-                                       "galactic (default: icrs)")
+                                       "galactic (default: as declared in the file, else icrs)")
+    group.add_argument(
+        "--response",
+        metavar="R|R11,R12,R21,R22",
+        help="the mean shear response, which replaces that of the columns; none uses the columns "
+             "although the file declares a response (default: as declared in the file)",
+    )
     group.add_argument("--format", help="the astropy name of the file format, where the suffix "
                                         "does not tell it")
     group.add_argument("--hdu", help="the number or name of the HDU that holds the table (FITS)")
     group.add_argument("--path", help="the table within the file: the path of a dataset or of a "
                                       "group of columns (HDF5), or the ID, name or number "
                                       "(VOTable)")
+    group.add_argument(
+        "--strict", action="store_true",
+        help="treat warnings about the catalog as errors, before any output is written: rows that "
+             "are left out, a convention or a kind that nothing declares or that contradicts the "
+             "file or the survey (exit code 1), a convention that the galaxies show to be wrong "
+             "(3) or do not decide (4)",
+    )
 
 
 def read_catalog(arguments):
@@ -99,10 +114,40 @@ def read_catalog(arguments):
         arguments.kind,
         where=arguments.where,
         frame=arguments.frame,
+        response=arguments.response,
         units=arguments.units,
         format=arguments.format,
         **options,
     )
+
+
+def numbers_of_declaration(catalog):
+    """Return the convention, kind, frame and response of a catalog for a JSON record.
+
+    Parameters
+    ----------
+    catalog : lensmap.ShearCatalog
+        The catalog.
+
+    Returns
+    -------
+    dict
+        ``declaration``: the four values, the origin of each (``convention_from``, ...), and the
+        survey with its reference.
+    """
+    from lensmap.catalog import COLUMN_PRESETS
+
+    values = {}
+    for name, origin in catalog.origins.items():
+        values |= {name: getattr(catalog, name), f"{name}_from": origin}
+    entry = None if catalog.survey is None else COLUMN_PRESETS[catalog.survey]
+    return {
+        "declaration": {
+            **values,
+            "survey": catalog.survey,
+            "reference": None if entry is None else entry.reference,
+        }
+    }
 
 
 def add_map_argument(parser):

@@ -7,9 +7,18 @@ import os
 import re
 import sys
 
-from lensmap.utils import ParameterError, RunError, kept_from_terminal, printable
+from lensmap.utils import (
+    LensmapWarning,
+    ParameterError,
+    RunError,
+    kept_from_terminal,
+    printable,
+)
 
-__all__ = ["OptionError", "OptionNames", "error_record", "load_networks", "say", "show_progress"]
+__all__ = [
+    "CheckFailure", "OptionError", "OptionNames", "error_record", "load_networks", "say",
+    "show_progress",
+]
 
 LOGGER = logging.getLogger("lensmap.cli")
 
@@ -62,6 +71,32 @@ class OptionError(ValueError):
         return {"code": self.code, "parameter": self.parameter, "message": str(self)}
 
 
+class CheckFailure(Exception):
+    """A check of the catalog whose verdict ends a command that was told to be strict.
+
+    Parameters
+    ----------
+    message : str
+        The verdict.
+    code : str
+        A stable name for the verdict.
+    exit_code : ExitCode
+        The exit code of the command.
+    numbers : dict
+        The result of the check, for the JSON record.
+    """
+
+    parameter = "convention"
+
+    def __init__(self, message, code, exit_code, numbers):
+        super().__init__(message)
+        self.code, self.exit_code, self.numbers = code, exit_code, numbers
+
+    def to_record(self):
+        """Return the failure as plain values: ``code``, ``parameter`` and ``message``."""
+        return {"code": self.code, "parameter": self.parameter, "message": str(self)}
+
+
 class OptionNames:
     """The names of the options that set the Python parameters of a command.
 
@@ -97,12 +132,12 @@ def _words(literal):
 
 
 def error_record(error, names):
-    """Return an error as plain values, with option names in place of parameter names.
+    """Return an error or a warning as plain values, with option names for parameter names.
 
     Parameters
     ----------
     error : Exception
-        The error.
+        The error, or the warning of lensmap.
     names : OptionNames
         The option names of the command.
 
@@ -111,9 +146,9 @@ def error_record(error, names):
     dict
         ``code``, ``parameter`` (None if the error concerns no single parameter) and ``message``.
     """
-    if isinstance(error, OptionError):
+    if isinstance(error, (CheckFailure, OptionError)):
         return error.to_record()
-    if isinstance(error, (ParameterError, RunError)):
+    if isinstance(error, (ParameterError, RunError, LensmapWarning)):
         return error.to_record() | {"message": error.describe(names)}
     kind = type(error).__name__
     text = " ".join(str(error).split()) or kind

@@ -19,6 +19,7 @@ from lensmap.cli._files import check_files
 from lensmap.cli._limits import limited
 from lensmap.cli._messages import (
     LOGGER,
+    CheckFailure,
     OptionError,
     OptionNames,
     error_record,
@@ -28,9 +29,12 @@ from lensmap.cli._messages import (
 from lensmap.cli._parser import Parser, UsageError, parse_words
 from lensmap.cli._result import SCHEMA, Result, plain_json
 from lensmap.cli._sources import record_sources
-from lensmap.utils import IncompleteRunError, LensmapWarning, atomic_write
+from lensmap.utils import CatalogWarning, IncompleteRunError, LensmapWarning, atomic_write
 
 __all__ = ["run_program"]
+
+# What ends a command with the option --strict only.
+_STRICT = (CatalogWarning, CheckFailure)
 
 
 class _Terminated(SystemExit):
@@ -79,6 +83,8 @@ class _Run:
             stack.enter_context(_messages(self.arguments))
             stack.enter_context(warnings.catch_warnings())
             warnings.showwarning = self._show_warning
+            if getattr(self.arguments, "strict", False):
+                warnings.filterwarnings("error", category=CatalogWarning)
             # Warnings about broken plug-ins. Each is shown once, although plug-ins are loaded
             # whenever a parser is made.
             for one in {str(one.message): one for one in self.early}.values():
@@ -87,7 +93,9 @@ class _Run:
                 result = self._result(stack)
             # The user gets one line; --debug shows where the error came from.
             except BaseException as error:  # noqa: BLE001
-                result = Result(code=self._code_of(error))
+                result = Result(
+                    numbers=getattr(error, "numbers", {}), code=self._code_of(error)
+                )
                 if self.arguments.debug and not isinstance(error, _Terminated):
                     self._write_record(result)
                     raise
@@ -131,7 +139,12 @@ class _Run:
             raise error
         record = error_record(error, self.names)
         self.errors.append(record)
-        say(f"error: {record['message']}", logging.ERROR)
+        because = ""
+        if getattr(self.arguments, "strict", False) and isinstance(error, _STRICT):
+            because = " (an error because of --strict)"
+        say(f"error: {record['message']}{because}", logging.ERROR)
+        if isinstance(error, CheckFailure):
+            return error.exit_code
         return ExitCode.PARTIAL if isinstance(error, IncompleteRunError) else ExitCode.FAILED
 
     def _show_warning(self, message, category, filename, lineno, file=None, line=None):
@@ -140,7 +153,7 @@ class _Run:
         The class of the warning is shown only for warnings of other packages.
         """
         if isinstance(message, LensmapWarning):
-            record = message.to_record()
+            record = error_record(message, self.names)
             text = record["message"]
         else:
             code = snake_case(category.__name__.removesuffix("Warning")) or "warning"

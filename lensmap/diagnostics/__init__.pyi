@@ -2,6 +2,9 @@
 from ._convention import ConventionCheck, check_convention
 from ._summary import CatalogSummary, summarize_catalog
 
+# For other packages of lensmap; not public.
+from ._kind import kind_hint as kind_hint
+
 __all__ = [
     "CatalogSummary",
     "ConventionCheck",

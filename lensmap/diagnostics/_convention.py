@@ -1,8 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Test of the declared sign convention of a catalog on its galaxies.
+"""Test of the sign convention of a catalog on its galaxies.
 
 The E and B power gives the handedness: lensing makes E-modes only, and in a mirrored catalog the
-lensing power is spread evenly over E and B. Power does not depend on the overall sign of the
+lensing power is spread evenly over E and B. So does the convergence at the positions of clusters,
+which vanishes in a mirrored catalog. Power does not depend on the overall sign of the
 ellipticities. The overall sign follows from the skewness of the convergence, or from the
 convergence at the positions of clusters.
 """
@@ -24,12 +25,13 @@ from lensmap.catalog import (
     convention_signs,
     to_celestial,
 )
+from lensmap.diagnostics._origins import documented_by, origin_text
 from lensmap.flatsky import gaussian_smooth, normalized_smooth, shear_to_convergence
 from lensmap.grid import PixelAssignment, make_wcs
 from lensmap.utils import ParameterTypeError, as_generator, check_count, track
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lensmap.catalog import ShearCatalog
     from lensmap.typing import CatalogLike, ProgressLike, RNGLike
@@ -46,24 +48,37 @@ _MAX_PIXELS = 512  # along the longer side of the map
 
 @dataclass(frozen=True)
 class ConventionCheck:
-    """The result of the test of a catalog's declared sign convention.
+    """The result of the test of a catalog's sign convention.
 
     Attributes
     ----------
-    declared : str
-        The declared convention.
+    convention : str
+        The convention that is tested: that of the catalog.
+    origin : str
+        Where the catalog has its convention from: ``"argument"``, ``"file"``, ``"survey"`` or
+        ``"default"``, as in `lensmap.ShearCatalog`.
+    survey : str or None
+        The survey whose columns the catalog has.
+    documented : str or None
+        The convention that this survey documents.
     handedness : str
-        ``"as declared"``, ``"mirrored"`` or ``"undecided"`` (below 3 sigma).
+        ``"confirmed"``, ``"mirrored"`` or ``"undecided"`` (below 3 sigma, or if power and
+        positions contradict each other).
     handedness_significance : float
         The significance of the handedness, in units of its scatter among random rotations of
-        the galaxies. Positive values favor the declared handedness.
+        the galaxies. Positive values favor the handedness of ``convention``.
+    handedness_from : str
+        The more significant statistic of the handedness: ``"power"`` (E minus B power) or
+        ``"positions"`` (kappa at the positions).
+    power_significance : float
+        The significance of the handedness from the E minus B power alone.
     sign : str
-        The overall sign: ``"as declared"``, ``"reversed"`` or ``"undecided"``. The test of the
-        sign uses the handedness that was found or, if the handedness is undecided, the declared
-        handedness.
+        The overall sign: ``"confirmed"``, ``"reversed"`` or ``"undecided"`` (below 3 sigma, or if
+        skewness and positions contradict each other). The test of the sign uses the handedness
+        that was found or, if the handedness is undecided, that of ``convention``.
     sign_significance : float
         The significance of the overall sign, in units of its scatter among random rotations of
-        the galaxies. Positive values favor the declared sign.
+        the galaxies. Positive values favor the sign of ``convention``.
     sign_from : str
         The statistic of the sign test, ``"skewness"`` or ``"positions"``.
     n_positions : int
@@ -75,9 +90,14 @@ class ConventionCheck:
         positions).
     """
 
-    declared: str
+    convention: str
+    origin: str
+    survey: str | None
+    documented: str | None
     handedness: str
     handedness_significance: float
+    handedness_from: str
+    power_significance: float
     sign: str
     sign_significance: float
     sign_from: str
@@ -85,45 +105,77 @@ class ConventionCheck:
     choices: Table
 
     @property
-    def clearly_wrong(self) -> bool:
-        """Whether the handedness or the sign contradicts the declaration at 3 sigma or more."""
-        return self.handedness == "mirrored" or self.sign == "reversed"
+    def verdict(self) -> str:
+        """The verdict on the convention: ``"right"``, ``"wrong"`` or ``"undecided"``.
+
+        It is right if handedness and sign are both confirmed, and wrong if one of them contradicts
+        the convention, at 3 sigma or more.
+        """
+        if self.handedness == "mirrored" or self.sign == "reversed":
+            return "wrong"
+        return "undecided" if "undecided" in (self.handedness, self.sign) else "right"
 
     @property
     def suggestions(self) -> list[str]:
-        """The conventions that the tests allow, the declared one first if it is among them.
+        """The conventions that the tests allow, the tested one first if it is among them.
 
         There is one if both tests are decided, two if one test is undecided, and four if both
         are undecided.
         """
-        s1, s2 = convention_signs(self.declared)
-        hands = {"as declared": [1], "mirrored": [-1], "undecided": [1, -1]}[self.handedness]
-        signs = {"as declared": [1], "reversed": [-1], "undecided": [1, -1]}[self.sign]
+        s1, s2 = convention_signs(self.convention)
+        hands = {"confirmed": [1], "mirrored": [-1], "undecided": [1, -1]}[self.handedness]
+        signs = {"confirmed": [1], "reversed": [-1], "undecided": [1, -1]}[self.sign]
         return [convention_name((s1 * sign, s2 * sign * hand)) for sign in signs for hand in hands]
 
-    def __str__(self) -> str:
-        lines = [
-            f"declared convention: {self.declared}",
-            f"handedness: {self.handedness} ({self.handedness_significance:+.1f} sigma, E against "
-            "B power)",
-        ]
-        source = (
-            f"mean kappa at {self.n_positions} positions"
-            if self.sign_from == "positions"
-            else "skewness of kappa"
+    @property
+    def conclusion(self) -> str:
+        """The verdict as one sentence, with its significance."""
+        evidence = (
+            f"handedness {self.handedness} at {self.handedness_significance:+.1f} sigma, overall "
+            f"sign {self.sign} at {self.sign_significance:+.1f} sigma"
         )
-        lines.append(f"overall sign: {self.sign} ({self.sign_significance:+.1f} sigma, {source})")
+        allowed = " or ".join(map(repr, self.suggestions))
+        documented = ""
+        if self.documented is not None and self.documented != self.convention:
+            agrees = self.documented in self.suggestions
+            documented = (
+                f"; the survey {self.survey!r} documents {self.documented!r}, which the galaxies "
+                f"{'allow' if agrees else 'contradict'}"
+            )
+        elif self.documented is not None and self.verdict == "wrong":
+            documented = (
+                f"; the survey {self.survey!r} documents {self.convention!r}: these columns were "
+                "probably changed after their publication"
+            )
+        name = f"the convention {self.convention!r} ({origin_text(self.origin, self.survey)})"
+        if self.verdict == "right":
+            return f"{name} is right: {evidence}{documented}"
+        if self.verdict == "wrong":
+            return f"{name} is clearly wrong, it should be {allowed}: {evidence}{documented}"
+        return (
+            f"the galaxies do not decide whether {name} is right; possible: {allowed}: {evidence}"
+            f"{documented}"
+        )
+
+    def __str__(self) -> str:
+        positions = f"kappa at {self.n_positions} position{'s' if self.n_positions > 1 else ''}"
+        hand_source = positions if self.handedness_from == "positions" else "E against B power"
+        sign_source = f"mean {positions}" if self.sign_from == "positions" else "skewness of kappa"
+        hand = f"{self.handedness_significance:+.1f} sigma, {hand_source}"
+        if self.handedness_from == "positions":
+            hand += f"; {self.power_significance:+.1f} sigma, E against B power"
         choices = self.choices.copy()
         if not self.n_positions:
             choices.remove_column("at_positions")
-        lines += ["", *choices.pformat(max_lines=-1, max_width=-1), ""]
-        allowed = " or ".join(map(repr, self.suggestions))
-        if self.clearly_wrong:
-            lines.append(f"the declared convention is clearly wrong: it should be {allowed}")
-        elif "undecided" in (self.handedness, self.sign):
-            lines.append(f"nothing contradicts the declaration clearly; possible: {allowed}")
-        else:
-            lines.append("the declared convention is right")
+        lines = [
+            f"convention: {self.convention} ({origin_text(self.origin, self.survey)})",
+            f"handedness: {self.handedness} ({hand})",
+            f"overall sign: {self.sign} ({self.sign_significance:+.1f} sigma, {sign_source})",
+            "",
+            *choices.pformat(max_lines=-1, max_width=-1),
+            "",
+            self.conclusion,
+        ]
         b_mode = min(self.choices["b_excess"])
         if b_mode >= _MIN_SIGMA:
             lines.append(
@@ -141,11 +193,12 @@ def check_convention(
     rng: RNGLike = None,
     progress: ProgressLike = None,
 ) -> ConventionCheck:
-    """Test the declared convention of a catalog on its galaxies.
+    """Test the sign convention of a catalog on its galaxies.
 
     The test of the handedness compares the E minus B power of the catalog with that of its mirror
-    image. The test of the overall sign uses the mean kappa at the positions of known masses or,
-    without positions, the less sensitive skewness of the E map. Significances come from random
+    image and, with the positions of known masses, kappa at these positions: it vanishes in a
+    mirrored catalog. The test of the overall sign uses the mean kappa at the positions or, without
+    positions, the less sensitive skewness of the E map. Significances come from random
     rotations of the galaxies; below 3 sigma a test is "undecided". An excess of E power alone
     proves nothing: a catalog with the wrong handedness has an excess of E power too, but with an
     equal excess of B power.
@@ -155,8 +208,8 @@ def check_convention(
     catalog : ShearCatalog or `~astropy.table.Table`
         The galaxies.
     positions : `~astropy.coordinates.SkyCoord` or None
-        The positions of known masses, such as clusters. If None, the overall sign is tested with
-        the skewness of the E map.
+        The positions of known masses, such as clusters. If None, the handedness is tested with
+        the E and B power only, and the overall sign with the skewness of the E map.
     n_rotations : int
         The number of random rotations, at least 30.
     rng : None, int or `numpy.random.Generator`
@@ -367,27 +420,58 @@ def _verdict(
     """
     difference = data[..., 0] - data[..., 1]
     null_difference = null[..., 0] - null[..., 1]
-    hand = _significance(
+    power = _significance(
         difference[0] - difference[1], null_difference[:, 0] - null_difference[:, 1]
     )
-    handedness = _decision(hand, "as declared", "mirrored")
-    index = 1 if handedness == "mirrored" else 0
-    skewness = [_significance(data[i, :, 2], _pool(null, 2, 3)) for i in (0, 1)]
-    at_positions = [np.nan, np.nan]
-    sign, source, n_positions = skewness[index], "skewness", 0
+    at_positions, from_positions, n_positions = [np.nan, np.nan], 0.0, 0
     if maps.indices is not None:
         at_positions = [_significance(data[i, :1, 4], _pool(null, 4)[:, :1]) for i in (0, 1)]
-        sign, source, n_positions = at_positions[index], "positions", len(maps.indices[0])
+        from_positions, n_positions = _handedness_at(*at_positions), len(maps.indices[0])
+    hand, hand_source = power, "power"
+    if abs(from_positions) > abs(power):
+        hand, hand_source = from_positions, "positions"
+    handedness = _decision(hand, "confirmed", "mirrored", others=(power, from_positions))
+    index = 1 if handedness == "mirrored" else 0
+    skewness = [_significance(data[i, :, 2], _pool(null, 2, 3)) for i in (0, 1)]
+    sign, sign_source = skewness[index], "skewness"
+    if n_positions:
+        sign, sign_source = at_positions[index], "positions"
     return ConventionCheck(
-        declared=catalog.convention,
+        convention=catalog.convention,
+        origin=catalog.origins["convention"],
+        survey=catalog.survey,
+        documented=documented_by(catalog.survey).get("convention"),
         handedness=handedness,
         handedness_significance=hand,
-        sign=_decision(sign, "as declared", "reversed"),
+        handedness_from=hand_source,
+        power_significance=power,
+        sign=_decision(sign, "confirmed", "reversed", others=[skewness[index]]),
         sign_significance=sign,
-        sign_from=source,
+        sign_from=sign_source,
         n_positions=n_positions,
         choices=_choices(catalog, data, null, skewness, at_positions),
     )
+
+
+def _handedness_at(tested: float, mirrored: float) -> float:
+    """Return the significance of the handedness from kappa at positions of known masses.
+
+    Masses give a mean kappa of unknown height and sign in the right handedness, and 0 in the other
+    one, each with unit scatter. The significance is the root of twice the logarithm of the ratio of
+    the two maximum likelihoods.
+
+    Parameters
+    ----------
+    tested, mirrored : float
+        The mean kappa at the positions of the catalog and of its mirror image, in sigma.
+
+    Returns
+    -------
+    float
+        The significance in sigma, positive if it favors the handedness of the catalog.
+    """
+    ratio = tested**2 - mirrored**2
+    return float(np.copysign(np.sqrt(abs(ratio)), ratio))
 
 
 def _pool(null: np.ndarray, *indices: int) -> np.ndarray:
@@ -398,8 +482,14 @@ def _pool(null: np.ndarray, *indices: int) -> np.ndarray:
     return np.concatenate([null[:, hand, :, i] for hand in (0, 1) for i in indices])
 
 
-def _decision(significance: float, positive: str, negative: str) -> str:
-    if abs(significance) < _MIN_SIGMA:
+def _decision(
+    significance: float, positive: str, negative: str, others: Iterable[float] = ()
+) -> str:
+    """Return the verdict of a test, unless another significant statistic contradicts it."""
+    contradicted = any(
+        abs(other) >= _MIN_SIGMA and other * significance < 0 for other in others
+    )
+    if abs(significance) < _MIN_SIGMA or contradicted:
         return "undecided"
     return positive if significance > 0 else negative
 

@@ -10,6 +10,8 @@ import numpy as np
 from astropy import units as u
 
 from lensmap.catalog import Calibration, as_shear_catalog
+from lensmap.diagnostics._kind import kind_hint
+from lensmap.diagnostics._origins import documented_by, origin_text
 
 if TYPE_CHECKING:
     from lensmap.typing import CatalogLike
@@ -51,9 +53,17 @@ class CatalogSummary:
     columns : tuple of str
         The columns of the catalog, with lensmap's names.
     convention, kind : str
-        The declared sign convention, and the declared kind of ellipticity.
-    preset : str or None
-        The preset of column names with which the catalog was read. None if no preset was used.
+        The sign convention of the table, and the kind of ellipticity.
+    origins : dict
+        Where convention, kind, frame and response come from, as in `lensmap.ShearCatalog`.
+    preset, survey : str or None
+        The preset of column names with which the catalog was read, and the survey whose columns
+        it has. None if no preset was used, and if the survey is not known.
+    documented : dict
+        The ``convention`` and the ``kind`` that this survey documents; empty without a survey.
+    kind_hint : str or None
+        The reason to doubt the kind: an intrinsic dispersion that is typical of the other one. The
+        kind cannot be tested on the galaxies, so None does not confirm it.
     m, response : float
         The mean multiplicative shear bias, and the mean shear response per component.
     """
@@ -72,7 +82,11 @@ class CatalogSummary:
     columns: tuple[str, ...]
     convention: str
     kind: str
+    origins: dict[str, str]
     preset: str | None
+    survey: str | None
+    documented: dict[str, str]
+    kind_hint: str | None
     m: float
     response: float
 
@@ -81,7 +95,7 @@ class CatalogSummary:
         rows = [
             ("galaxies", f"{self.n_galaxies} (left out: {left_out})"),
             ("columns", f"{', '.join(self.columns)} (preset: {self.preset or 'none'})"),
-            ("declared", f"convention {self.convention!r}, kind {self.kind!r}"),
+            *((name, self._of(name)) for name in ("convention", "kind")),
             ("area", f"about {self.area:.3g}"),
             (
                 "density",
@@ -95,6 +109,17 @@ class CatalogSummary:
             ("same position", str(self.n_duplicates)),
         ]
         return "\n".join(f"{name + ':':18s}{text}" for name, text in rows)
+
+    def _of(self, name: str) -> str:
+        """Return the convention or the kind, where it comes from, and what speaks against it."""
+        value, documented = getattr(self, name), self.documented.get(name)
+        origin = origin_text(self.origins[name], self.survey)
+        if documented not in (None, value):
+            origin += f"; the survey {self.survey!r} documents {documented!r}"
+        if name == "convention":
+            return f"{value} ({origin})"
+        doubt = "" if self.kind_hint is None else f"; doubtful: {self.kind_hint}"
+        return f"{value} ({origin}; not tested on the galaxies){doubt}"
 
 
 def summarize_catalog(catalog: CatalogLike) -> CatalogSummary:
@@ -133,7 +158,11 @@ def summarize_catalog(catalog: CatalogLike) -> CatalogSummary:
         columns=tuple(catalog.table.colnames),
         convention=catalog.convention,
         kind=catalog.kind,
+        origins=dict(catalog.origins),
         preset=catalog.preset,
+        survey=catalog.survey,
+        documented=documented_by(catalog.survey),
+        kind_hint=kind_hint(catalog, calibration),
         m=calibration.m if total > 0 else 0.0,
         response=float(np.trace(calibration.matrix) / 2) if total > 0 else 1.0,
     )

@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("analysis")
     table = demo_table()
     table.write(folder / "shear.fits")
-    catalog = ShearCatalog(table, "generic")
+    catalog = ShearCatalog(table)
     estimator = KaiserSquires(smoothing=1 * u.arcmin, uncertainty="analytic")
     estimator.reconstruct(catalog, make_wcs(catalog, 0.4 * u.arcmin)).write(folder / "kappa.fits")
     Table({"RA": [TRUTH["TRUTHRA1"], TRUTH["TRUTHRA2"]],

@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.table import Table
+from catalogs import shear_catalog
 from lenses import NFW, catalog_columns, shear_of, uniform_sky
 
 from lensmap import ShearCatalog, check_convention
+from lensmap.diagnostics import summarize_catalog
+from lensmap.utils import ConventionWarning
 
 CENTER = SkyCoord(0.1, 50, unit="deg")
 HALOS = [
@@ -33,17 +37,17 @@ AT = SkyCoord([position for position, _ in HALOS])
 @pytest.mark.parametrize(
     ("declared", "handedness", "sign"),
     [
-        ("celestial", "as declared", "as declared"),
-        ("euclidean", "mirrored", "as declared"),
+        ("celestial", "confirmed", "confirmed"),
+        ("euclidean", "mirrored", "confirmed"),
         ("iau", "mirrored", "reversed"),
-        ((-1, -1), "as declared", "reversed"),
+        ((-1, -1), "confirmed", "reversed"),
     ],
 )
 def test_finds_the_true_convention(declared, handedness, sign, at):
-    result = check_convention(ShearCatalog(COLUMNS, "generic", declared), at, n_rotations=50, rng=0)
+    result = check_convention(shear_catalog(COLUMNS, None, declared), at, n_rotations=50, rng=0)
     assert (result.handedness, result.sign) == (handedness, sign)
     assert result.suggestions == ["celestial"]
-    assert result.clearly_wrong == (declared != "celestial")
+    assert result.verdict == ("right" if declared == "celestial" else "wrong")
     assert result.sign_from == ("skewness" if at is None else "positions")
     best = result.choices["convention"][np.argmax(result.choices["skewness"])]
     assert best == "celestial"
@@ -52,10 +56,10 @@ def test_finds_the_true_convention(declared, handedness, sign, at):
 
 
 def test_noise_alone_is_undecided():
-    result = check_convention(ShearCatalog(_columns([], seed=3), "generic"), n_rotations=50, rng=0)
+    result = check_convention(shear_catalog(_columns([], seed=3)), n_rotations=50, rng=0)
     assert (result.handedness, result.sign) == ("undecided", "undecided")
-    assert not result.clearly_wrong and len(result.suggestions) == 4
-    assert "nothing contradicts the declaration clearly" in str(result)
+    assert result.verdict == "undecided" and len(result.suggestions) == 4
+    assert "the galaxies do not decide whether the convention 'celestial'" in str(result)
 
 
 @pytest.mark.slow
@@ -63,13 +67,13 @@ def test_false_alarms_are_rarer_than_one_in_a_hundred():
     alarms = 0
     for seed in range(1000):
         columns = _columns([], n=1500, seed=seed, radius=0.2)
-        result = check_convention(ShearCatalog(columns, "generic"), n_rotations=50, rng=0)
-        alarms += result.clearly_wrong
+        result = check_convention(shear_catalog(columns), n_rotations=50, rng=0)
+        alarms += result.verdict == "wrong"
     assert alarms < 10
 
 
 def test_the_catalog_is_left_alone_and_the_seed_decides():
-    catalog = ShearCatalog(COLUMNS, "generic")
+    catalog = shear_catalog(COLUMNS)
     before = catalog.e1.copy()
     first, second = (check_convention(catalog, n_rotations=30, rng=4) for _ in range(2))
     assert first.handedness_significance == second.handedness_significance
@@ -77,7 +81,7 @@ def test_the_catalog_is_left_alone_and_the_seed_decides():
 
 
 def test_bad_arguments():
-    catalog = ShearCatalog(COLUMNS, "generic")
+    catalog = shear_catalog(COLUMNS)
     with pytest.raises(ValueError, match="n_rotations must be at least 30"):
         check_convention(catalog, n_rotations=5, rng=0)
     with pytest.raises(TypeError, match="positions must be a SkyCoord or None"):
@@ -99,5 +103,108 @@ def test_a_constant_bias_is_no_handedness():
         "e1": e.real,
         "e2": e.imag,
     }
-    result = check_convention(ShearCatalog(columns, "generic"), n_rotations=60, rng=0)
+    result = check_convention(shear_catalog(columns), n_rotations=60, rng=0)
     assert result.handedness == "undecided" and abs(result.handedness_significance) < 3
+
+
+# --- positions, surveys and kinds ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize(
+    ("convention", "handedness", "sign"),
+    [
+        ("celestial", "confirmed", "confirmed"),
+        ("euclidean", "mirrored", "confirmed"),
+        ("iau", "mirrored", "reversed"),
+        ((-1, -1), "confirmed", "reversed"),
+    ],
+)
+def test_a_known_cluster_decides_the_handedness(convention, handedness, sign, seed):
+    """Where E and B power decide nothing, the cluster is there in one handedness only."""
+    columns = _columns([(CENTER, NFW(0.12, 1.5))], n=6000, seed=seed)
+    result = check_convention(shear_catalog(columns, None, convention), CENTER, rng=0)
+    assert abs(result.power_significance) < 3
+    assert (result.handedness, result.sign) == (handedness, sign)
+    assert result.handedness_from == "positions" and abs(result.handedness_significance) > 3
+    assert result.verdict == ("right" if convention == "celestial" else "wrong")
+    assert result.suggestions == ["celestial"]
+    evidence = f"{handedness} ({result.handedness_significance:+.1f} sigma, kappa at 1 position;"
+    assert f"handedness: {evidence}" in str(result)
+    alone = check_convention(shear_catalog(columns, None, convention), rng=0)
+    assert alone.handedness == "undecided" and alone.verdict != "right"
+
+
+def test_evidence_that_contradicts_itself_is_undecided():
+    from lensmap.diagnostics._convention import _decision, _handedness_at
+
+    assert _handedness_at(6.6, 0.4) == pytest.approx(6.588, abs=1e-3)
+    assert _handedness_at(0.4, -6.6) == pytest.approx(-6.588, abs=1e-3)
+    assert _decision(6.6, "yes", "no", [6.6, -2.9]) == "yes"
+    assert _decision(-6.6, "yes", "no", [2.9, -6.6]) == "no"
+    assert _decision(6.6, "yes", "no", [6.6, -3.1]) == "undecided"
+    assert _decision(2.9, "yes", "no") == "undecided"
+
+
+@pytest.mark.slow
+def test_positions_raise_no_false_alarms():
+    alarms = 0
+    for seed in range(1000):
+        columns = _columns([], n=1500, seed=seed, radius=0.2)
+        result = check_convention(shear_catalog(columns), CENTER, n_rotations=50, rng=0)
+        alarms += result.verdict == "wrong"
+    assert alarms < 10
+
+
+HSC = {"ra": "i_ra", "dec": "i_dec", "e1": "i_hsmshaperegauss_e1", "e2": "i_hsmshaperegauss_e2"}
+
+
+def _hsc_table():
+    """Return the galaxies as HSC writes them: distortions in the celestial convention."""
+    e = COLUMNS["e1"] + 1j * COLUMNS["e2"]
+    e = np.where(np.abs(e) < 1, e, 0.5)
+    e = 2 * e / (1 + np.abs(e) ** 2)
+    columns = COLUMNS | {"e1": e.real, "e2": e.imag}
+    return Table({HSC.get(name, name): values for name, values in columns.items()})
+
+
+def test_what_the_survey_documents():
+    table = _hsc_table()
+    result = check_convention(table, n_rotations=40, rng=0)
+    assert (result.origin, result.survey, result.documented) == ("survey", "hsc_y3", "celestial")
+    assert result.verdict == "right"
+    words = "'celestial' (as documented for the survey 'hsc_y3') is right: handedness confirmed at"
+    assert words in result.conclusion and "declared" not in str(result)
+    with pytest.warns(ConventionWarning, match="documents convention='celestial'"):
+        wrong = ShearCatalog(table, convention="iau")
+    result = check_convention(wrong, n_rotations=40, rng=0)
+    assert result.verdict == "wrong" and result.documented == "celestial"
+    assert "documents 'celestial', which the galaxies allow" in result.conclusion
+    table[HSC["e2"]] *= -1  # a table that was changed
+    result = check_convention(table, n_rotations=40, rng=0)
+    assert result.verdict == "wrong" and "probably changed" in result.conclusion
+
+
+@pytest.mark.parametrize("kind", ["shear", "distortion"])
+@pytest.mark.parametrize("true_kind", ["shear", "distortion"])
+@pytest.mark.parametrize("known", ["sigma_e", "sigma_m", None])
+def test_hints_about_the_kind(kind, true_kind, known):
+    """The dispersion of the galaxies is a hint; no kind is ever called right."""
+    rng = np.random.default_rng(8)
+    sigma, n = {"shear": 0.26, "distortion": 0.37}[true_kind], 20_000
+    e = sigma * (rng.normal(size=n) + 1j * rng.normal(size=n))
+    columns = {"ra": rng.uniform(0, 1, n), "dec": rng.uniform(0, 1, n)}
+    if known == "sigma_m":  # the measurement errors hide the intrinsic dispersion
+        e += 0.3 * (rng.normal(size=n) + 1j * rng.normal(size=n))
+        columns["sigma_m"] = np.full(n, 0.3)
+    if known == "sigma_e":
+        columns["sigma_e"] = np.full(n, sigma)
+    e = np.where(np.abs(e) < 2, e, 0)
+    catalog = shear_catalog(columns | {"e1": e.real, "e2": e.imag}, kind=kind)
+    summary = summarize_catalog(catalog)
+    assert (summary.kind_hint is None) == (kind == true_kind)
+    if kind != true_kind:
+        assert f"kind={true_kind!r}" in summary.kind_hint and "doubtful" in str(summary)
+    assert f"{kind} (as given; not tested on the galaxies)" in str(summary)
+    calibrated = shear_catalog(columns | {"e1": e.real, "e2": e.imag}, kind=kind, response=1.0)
+    assert summarize_catalog(calibrated).kind_hint is None

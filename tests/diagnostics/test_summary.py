@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from catalogs import shear_catalog
 from lenses import catalog_columns, uniform_sky
 
-from lensmap import ShearCatalog
 from lensmap.diagnostics import summarize_catalog
 from lensmap.utils import CatalogWarning
 
@@ -24,7 +24,7 @@ def test_numbers(dec):
     columns["weight"][5] = 0
     columns["ra"][10], columns["dec"][10] = columns["ra"][9], columns["dec"][9]
     with pytest.warns(CatalogWarning, match="1 of 50000 rows are left out"):
-        summary = summarize_catalog(ShearCatalog(columns, "generic"))
+        summary = summarize_catalog(shear_catalog(columns))
     assert summary.n_galaxies == n - 1 and summary.n_left_out == {"|e| above 2": 1}
     area = np.pi * 0.5**2 * u.deg**2
     assert summary.area.to_value(u.deg**2) == pytest.approx(area.value, rel=0.1)

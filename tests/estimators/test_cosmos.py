@@ -53,9 +53,9 @@ def test_mass_at_the_x_ray_clusters(cosmos_path, clusters, tmp_path):
 @pytest.mark.parametrize(
     ("declared", "handedness", "sign"),
     [
-        ("euclidean", "as declared", "as declared"),
-        ("celestial", "mirrored", "as declared"),
-        ("iau", "as declared", "reversed"),
+        ("euclidean", "confirmed", "confirmed"),
+        ("celestial", "mirrored", "confirmed"),
+        ("iau", "confirmed", "reversed"),
     ],
 )
 def test_the_convention_is_found(cosmos_path, clusters, declared, handedness, sign):

@@ -59,7 +59,7 @@ def run(arguments):
         atomic_write(paths[2], overwrite=overwrite) as shear_path,
     ):
         table = demo_table()
-        catalog = ShearCatalog(table, columns="generic", convention=table.meta["CONVENTN"])
+        catalog = ShearCatalog(table)
         estimator = KaiserSquires(smoothing=1 * u.arcmin, uncertainty="rotations")
         kappa = estimator.reconstruct(
             catalog, make_wcs(catalog, 0.25 * u.arcmin), progress=show_progress(arguments)

@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+from lensmap.cli._convention_check import add_check_argument, check_on_the_way
 from lensmap.cli._estimator_options import (
     add_estimator_options,
     has_parameter,
@@ -10,7 +11,7 @@ from lensmap.cli._estimator_options import (
     make_estimator,
 )
 from lensmap.cli._files import OutputPicture, ResumedTable, open_outputs
-from lensmap.cli._inputs import add_catalog_arguments, read_catalog
+from lensmap.cli._inputs import add_catalog_arguments, numbers_of_declaration, read_catalog
 from lensmap.cli._map_options import (
     add_map_arguments,
     map_pixels,
@@ -29,7 +30,6 @@ from lensmap.cli._options import (
 )
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
-from lensmap.cli.commands._check import check_declared
 
 NAME = "inject"
 SUMMARY = "measure which halos a map of your galaxies would show"
@@ -107,9 +107,7 @@ def add_arguments(parser):
                        help="the number of cells along the longer side of the map in the picture "
                        "(default 4)")
     add_take_over(group)
-    group.add_argument(
-        "--no-check", action="store_true", help="do not test the declared convention"
-    )
+    add_check_argument(group)
     add_estimator_options(parser)
 
 
@@ -128,8 +126,7 @@ def run(arguments):
         catalog = read_catalog(arguments)
         if not is_given(arguments, "z_source"):
             estimator = _expecting(estimator, z_source, catalog)
-        if not arguments.no_check:
-            check_declared(catalog, progress=progress)
+        checked = check_on_the_way(arguments, catalog, progress=progress)
         recovery = _recover(
             arguments, catalog, estimator, z_source=z_source, mask=mask,
             wcs=map_pixels(wcs, arguments.pixel_scale, estimator, catalog), progress=progress,
@@ -140,7 +137,8 @@ def run(arguments):
 
             figure = recovery_figure(recovery, n_cells=arguments.cells)
             figure.savefig(temporary[arguments.plot], dpi=150)
-        return Result(_describe(recovery), _numbers(recovery), (output, *temporary))
+        numbers = _numbers(recovery) | numbers_of_declaration(catalog) | checked
+        return Result(_describe(recovery), numbers, (output, *temporary))
 
 
 def _recover(arguments, catalog, estimator, **options):

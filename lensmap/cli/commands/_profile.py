@@ -5,9 +5,10 @@ import argparse
 
 import numpy as np
 
+from lensmap.cli._convention_check import add_check_argument, check_on_the_way
 from lensmap.cli._files import MaybeFile, OutputPicture, OutputTable, open_outputs
-from lensmap.cli._inputs import add_catalog_arguments, read_catalog
-from lensmap.cli._messages import OptionError
+from lensmap.cli._inputs import add_catalog_arguments, numbers_of_declaration, read_catalog
+from lensmap.cli._messages import OptionError, show_progress
 from lensmap.cli._options import count, position, source_redshift, sources_at, two_radii
 from lensmap.cli._positions import read_positions
 from lensmap.cli._result import Result, numbers_of_table
@@ -16,7 +17,8 @@ from lensmap.cli._tables import format_table, write_table
 NAME = "profile"
 SUMMARY = "measure the shear about a position, and fit a halo"
 DESCRIPTION = """Measure the tangential and the cross shear of a catalog in rings about one
-position or about many (stacked), and fit the mass of an NFW halo to it."""
+position or about many (stacked), and fit the mass of an NFW halo to it. The sign convention
+is tested on the way (--no-check)."""
 EXAMPLES = """examples:
   lensmap profile shear.fits --at 36.91,12.57 --z-lens 0.3 --z-source 1 \\
       --radii 0.3Mpc 2.5Mpc --fit
@@ -82,6 +84,7 @@ def add_arguments(parser):
     group = parser.add_argument_group("more outputs")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
                        help="also draw the profile")
+    add_check_argument(group)
 
 
 def run(arguments):
@@ -97,6 +100,9 @@ def run(arguments):
     with open_outputs(arguments) as temporary:
         at, z_lens = _lenses(arguments)
         catalog = read_catalog(arguments)
+        # Only whoever fits halos says that there are masses at the positions.
+        checked = check_on_the_way(arguments, catalog, progress=show_progress(arguments),
+                                   positions=at if arguments.fit else None)
         if arguments.background is not None:
             catalog = catalog.select_background(z_lens, margin=arguments.background)
         profile = shear_profile(catalog, at, bins, z_lens=z_lens, z_source=z_source,
@@ -110,7 +116,8 @@ def run(arguments):
             from lensmap.plotting import plot_shear_profile
 
             plot_shear_profile(profile, fit).figure.savefig(temporary[arguments.plot], dpi=150)
-        return Result(_describe(profile, fit), _numbers(profile, fit), tuple(temporary))
+        numbers = _numbers(profile, fit) | numbers_of_declaration(catalog) | checked
+        return Result(_describe(profile, fit), numbers, tuple(temporary))
 
 
 def _check(arguments):

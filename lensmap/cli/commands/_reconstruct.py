@@ -3,6 +3,7 @@
 
 import numpy as np
 
+from lensmap.cli._convention_check import add_check_argument, check_on_the_way
 from lensmap.cli._estimator_options import (
     add_estimator_options,
     has_parameter,
@@ -10,7 +11,7 @@ from lensmap.cli._estimator_options import (
     make_estimator,
 )
 from lensmap.cli._files import OutputFile, OutputPicture, open_outputs
-from lensmap.cli._inputs import add_catalog_arguments, read_catalog
+from lensmap.cli._inputs import add_catalog_arguments, numbers_of_declaration, read_catalog
 from lensmap.cli._map_options import (
     add_map_arguments,
     map_pixels,
@@ -20,13 +21,12 @@ from lensmap.cli._map_options import (
 from lensmap.cli._mask_options import read_mask
 from lensmap.cli._messages import load_networks, show_progress
 from lensmap.cli._result import Result
-from lensmap.cli.commands._check import check_declared
 
 NAME = "reconstruct"
 SUMMARY = "make a mass map of a shear catalog"
 DESCRIPTION = """Make a mass map of a shear catalog and write it as FITS: kappa, B-mode,
-uncertainty, mask and galaxy counts, each with its WCS. The declared sign convention
-is tested on the way (--no-check). Methods with a prior (wiener) take the mean of the
+uncertainty, mask and galaxy counts, each with its WCS. The sign convention is
+tested on the way (--no-check). Methods with a prior (wiener) take the mean of the
 column redshift, if there is one, unless --z-source is given."""
 EXAMPLES = """examples:
   lensmap reconstruct shear.fits -o kappa.fits --smoothing 1arcmin
@@ -52,9 +52,7 @@ def add_arguments(parser):
     group.add_argument("--plot", type=OutputPicture, metavar="K.png",
                        help="also draw the map, and its signal-to-noise ratio if it has an "
                             "uncertainty")
-    group.add_argument(
-        "--no-check", action="store_true", help="do not test the declared convention"
-    )
+    add_check_argument(group)
     add_estimator_options(parser)
 
 
@@ -69,8 +67,7 @@ def run(arguments):
         catalog = read_catalog(arguments)
         if not is_given(arguments, "z_source"):
             estimator = with_redshifts(estimator, catalog)
-        if not arguments.no_check:
-            check_declared(catalog, progress=progress)
+        checked = check_on_the_way(arguments, catalog, progress=progress)
         wcs = map_pixels(wcs, arguments.pixel_scale, estimator, catalog)
         kappa = estimator.reconstruct(catalog, wcs, mask, progress=progress)
         kappa.write(temporary[arguments.output], format="fits", overwrite=True)
@@ -79,7 +76,8 @@ def run(arguments):
 
             save_map(kappa, temporary[arguments.plot], title=_title(kappa), overwrite=True)
         # The summary is made while the files have temporary names, which an error removes.
-        return Result(describe(kappa), numbers_of_map(kappa), tuple(temporary))
+        numbers = numbers_of_map(kappa) | numbers_of_declaration(catalog) | checked
+        return Result(describe(kappa), numbers, tuple(temporary))
 
 
 def describe(kappa):

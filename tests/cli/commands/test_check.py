@@ -19,7 +19,7 @@ def catalog(tmp_path):
         {"RA": [truth["TRUTHRA1"], truth["TRUTHRA2"]],
          "DEC": [truth["TRUTHDE1"], truth["TRUTHDE2"]]}
     ).write(tmp_path / "clusters.csv")
-    table.meta = {}
+    table.meta = {"KIND": "shear"}
     table.write(tmp_path / "cat.fits")
     return tmp_path / "cat.fits"
 
@@ -34,13 +34,15 @@ def check(*words):
 def test_right_convention(catalog, capsys):
     assert check(catalog, "--convention", "celestial") == 0
     out, err = capsys.readouterr()
-    assert "galaxies:         30500" in out and "declared convention: celestial" in out
-    assert "handedness: as declared" in out and "wrong" not in out
+    assert "galaxies:         30500" in out and "convention: celestial (as given)" in out
+    assert "handedness: confirmed" in out and "wrong" not in out
+    assert "the convention 'celestial' (as given) is right: handedness confirmed at +" in out
+    assert "kind:             shear (as declared in the table's meta; not tested" in out
     assert "wrong" not in err and "INFO" not in out + err
 
 
 @pytest.mark.parametrize(
-    "convention, handedness", [("euclidean", "mirrored"), ("-1,-1", "as declared")]
+    "convention, handedness", [("euclidean", "mirrored"), ("-1,-1", "confirmed")]
 )
 def test_wrong_convention_with_known_clusters(convention, handedness, catalog, capsys):
     code = check(
@@ -49,8 +51,8 @@ def test_wrong_convention_with_known_clusters(convention, handedness, catalog, c
     out, err = capsys.readouterr()
     assert code == 3
     assert f"handedness: {handedness}" in out and "mean kappa at 2 positions" in out
-    assert "clearly wrong: it should be 'celestial'" in out
-    assert "lensmap: warning: the declared convention" in err and "'celestial'" in err
+    assert "is clearly wrong, it should be 'celestial': handedness" in out
+    assert "lensmap: warning: the convention" in err and "'celestial'" in err
 
 
 def test_positions_elsewhere(catalog, tmp_path, capsys):
@@ -67,7 +69,8 @@ def test_positions_are_read_before_the_work(capsys, tmp_path):
 
 
 def test_too_few_rotations(catalog, capsys):
-    assert main(["check", str(catalog), "--rotations", "3"]) == 1
+    words = ["--convention", "celestial", "--rotations", "3"]
+    assert main(["check", str(catalog), *words]) == 1
     assert "at least 30" in capsys.readouterr().err
 
 
@@ -75,8 +78,8 @@ def test_too_few_rotations(catalog, capsys):
 @pytest.mark.parametrize(
     "convention, code, verdict",
     [
-        ("celestial", 3, "clearly wrong: it should be 'euclidean'"),
-        ("euclidean", 0, "the declared convention is right"),
+        ("celestial", 3, "clearly wrong, it should be 'euclidean'"),
+        ("euclidean", 0, "the convention 'euclidean' (as given) is right"),
     ],
 )
 def test_cosmos(convention, code, verdict, cosmos_path, capsys):

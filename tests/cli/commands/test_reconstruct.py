@@ -72,11 +72,13 @@ class TestOptions:
         table.rename_columns(["ra", "dec", "e1", "e2"], ["x", "y", "p", "q"])
         table.write("cat.csv")
         columns = "ra=x,dec=y,e1=p,e2=q,weight=w"
-        assert reconstruct("--columns", columns, catalog="cat.csv") == 0
+        declared = "--convention", "celestial", "--kind", "shear"
+        assert reconstruct("--columns", columns, *declared, catalog="cat.csv") == 0
         assert peak(ConvergenceMap.read("k.fits")).separation(LENS) < 0.5 * u.arcmin
         table.write("cat.dat", format="ascii.csv")
         assert reconstruct(
-            "--columns", columns, "--format", "ascii.csv", "--overwrite", catalog="cat.dat"
+            "--columns", columns, *declared, "--format", "ascii.csv", "--overwrite",
+            catalog="cat.dat",
         ) == 0
 
     def test_hdu(self, folder):
@@ -100,7 +102,8 @@ class TestOptions:
         table["e1"] *= signs[0]
         table["e2"] *= signs[1]
         table.write("other.ecsv")
-        assert reconstruct(f"--convention={convention}", catalog="other.ecsv") == 0
+        words = f"--convention={convention}", "--kind", "shear"
+        assert reconstruct(*words, catalog="other.ecsv") == 0
         kappa = ConvergenceMap.read("k.fits")
         assert peak(kappa).separation(LENS) < 0.5 * u.arcmin
         reconstruct(output="truth.fits")
@@ -488,7 +491,7 @@ class TestAfterTheFact:
         code = main(["reconstruct", "cat.ecsv", "-o", "k.fits", "--convention", "euclidean"])
         err = capsys.readouterr().err
         assert code == 0 and (folder / "k.fits").exists()
-        assert "'euclidean' is clearly wrong" in err and "should be 'celestial'" in err
+        assert "'euclidean' (as given) is clearly wrong" in err and "should be 'celestial'" in err
 
     def test_the_catalog_is_not_overwritten(self, folder, capsys):
         before = (folder / "cat.ecsv").read_bytes()

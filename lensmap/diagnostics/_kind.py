@@ -1,0 +1,71 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Doubts about the kind of ellipticity, from the dispersion of the galaxies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lensmap.catalog import Calibration
+
+if TYPE_CHECKING:
+    from lensmap.catalog import ShearCatalog
+
+__all__ = ["kind_hint"]
+
+# The usual intrinsic dispersion per component: of lensfit shears (Giblin et al. 2021), and of HSC
+# distortions (Mandelbaum et al. 2018).
+_TYPICAL_DISPERSION = {"shear": 0.27, "distortion": 0.38}
+
+# The dispersion differs by some five per cent between surveys, and more between their samples.
+_TOLERANCE = 1.05
+
+
+def kind_hint(
+    catalog: ShearCatalog, calibration: Calibration | None = None, *, only_intrinsic: bool = False
+) -> str | None:
+    """Return the reason to doubt the kind of a catalog.
+
+    No statistic of the galaxies tells shears from distortions for certain. Their intrinsic
+    dispersion differs in the surveys of today, which is a hint.
+
+    Parameters
+    ----------
+    catalog : ShearCatalog
+        The galaxies.
+    calibration : Calibration or None
+        The calibration of the catalog. None computes it.
+    only_intrinsic : bool
+        Whether to ignore the scatter of catalogs that have neither ``sigma_e`` nor ``sigma_m``,
+        because it includes unknown measurement errors.
+
+    Returns
+    -------
+    str or None
+        The reason. None if there is none, which does not confirm the kind.
+    """
+    sums = Calibration.from_catalog(catalog) if calibration is None else calibration
+    if sums.response is not None or sums.has_response or not sums.sum_w > 0:
+        return None  # ellipticities of any scale are calibrated by their response
+    if sums.sum_wv_e is not None:
+        variance, whose = sums.sum_wv_e, "the intrinsic dispersion (column sigma_e)"
+    elif sums.sum_wv_m is not None:
+        variance, whose = sums.sum_we2 - sums.sum_wv_m, "the scatter without sigma_m"
+    elif not only_intrinsic:
+        variance, whose = sums.sum_we2, "the scatter with its measurement errors"
+    else:
+        return None
+    sigma = float(np.sqrt(max(variance, 0.0) / sums.sum_w))
+    between = float(np.prod(list(_TYPICAL_DISPERSION.values()))) ** 0.5
+    if catalog.kind == "shear" and sigma > _TOLERANCE * between:
+        other = "distortion"
+    elif catalog.kind == "distortion" and sigma < between / _TOLERANCE:
+        other = "shear"
+    else:
+        return None
+    return (
+        f"{whose} is {sigma:.2f} per component, which is usual for kind={other!r} (some "
+        f"{_TYPICAL_DISPERSION[other]:g}), not for kind={catalog.kind!r} (some "
+        f"{_TYPICAL_DISPERSION[catalog.kind]:g})"
+    )
