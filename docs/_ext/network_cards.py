@@ -17,6 +17,7 @@ _ENTRIES = {
     "n_parameters": "parameters",
     "inputs": "inputs",
     "limits": "limits",
+    "measurement_error": "rms measurement error of the shear, per component",
     "large_scales": "larger scales than this (pixels) are those of a Wiener filter",
     "calibration": "calibration of the error bars",
 }

@@ -152,6 +152,12 @@ def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
             f"ellipticities with a dispersion of {noise:.3g} per component (trained for "
             f"{low:.3g} to {high:.3g})"
         )
+    error, (low, high) = grid.mean_measurement_error, network.domain.measurement_error
+    if network.takes_measurement_error and error is not None and not low <= error <= high:
+        outside.append(
+            f"a measurement error (sigma_m) of {error:.3g} per component of the shear (trained for "
+            f"{low:.3g} to {high:.3g})"
+        )
     side = (max(grid.shape) * scale).to(u.deg)
     if side > _MAX_FIELD:
         outside.append(

@@ -20,11 +20,16 @@ class Domain:
     shape_noise : tuple of float
         The smallest and the largest ellipticity dispersion per component, including measurement
         errors.
+    measurement_error : tuple of float
+        The smallest and the largest rms measurement error of the shear per component, weighted
+        with the squared weights of the galaxies, over a field. It matters to networks that have
+        it as an input.
     """
 
     pixel_scale: tuple[float, float] = (0.41, 0.41)
     galaxies_per_pixel: tuple[float, float] = (1.0, 30.0)
     shape_noise: tuple[float, float] = (0.15, 0.5)
+    measurement_error: tuple[float, float] = (0.0, 0.6)
 
     @classmethod
     def from_card(cls, card: Mapping) -> "Domain":
@@ -42,9 +47,16 @@ class Domain:
 
         Raises
         ------
-        KeyError
+        ValueError
             If one of the ranges is missing in the card.
         """
+        missing = [item.name for item in fields(cls) if item.name not in card]
+        if missing:
+            raise ValueError(
+                f"the card of the network lacks {' and '.join(missing)}, the range of the training "
+                "data: add [smallest, largest] to the JSON file, or write the network anew with "
+                "save_network"
+            )
         return cls(**{item.name: tuple(card[item.name]) for item in fields(cls)})
 
     def to_card(self) -> dict[str, tuple[float, float]]:

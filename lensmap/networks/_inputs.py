@@ -14,7 +14,10 @@ from lensmap.utils import MapWarning, warn_user
 if TYPE_CHECKING:
     from lensmap.grid import ShearGrid
 
-__all__ = ["INPUTS", "InputKind", "GridArrays"]
+__all__ = ["INPUTS", "MEASUREMENT_ERROR", "InputKind", "GridArrays"]
+
+#: The name of the input channel that holds the measurement error of the shear.
+MEASUREMENT_ERROR = "measurement error"
 
 # The measurement error per component assumed for catalogs without sigma_m: the rms, weighted by the
 # inverse variance, of the measurement errors of Subaru/HSC galaxies down to 24.5 mag.
@@ -37,8 +40,8 @@ class GridArrays:
         The inverse variance of the mean shear per component, ``(ny, nx)``; 0 in pixels without
         galaxies.
     measurement_error : `numpy.ndarray` or None
-        The weighted rms measurement error per ellipticity component in each pixel, ``(ny, nx)``; 0
-        in pixels without galaxies. None if the measurement errors are unknown.
+        The weighted rms measurement error of the shear per component in each pixel, ``(ny, nx)``;
+        0 in pixels without galaxies. None if the measurement errors are unknown.
     pixel_scale : float
         The pixel scale, arcmin.
     """
@@ -66,12 +69,8 @@ class GridArrays:
         inverse_variance = np.zeros(grid.shape, dtype=np.float32)
         has_galaxies = np.isfinite(sigma)
         np.divide(1.0, sigma**2, out=inverse_variance, where=has_galaxies, casting="same_kind")
-        error = None
-        if grid.sum_w2v_m is not None:
-            error = np.zeros(grid.shape, dtype=np.float32)
-            np.divide(grid.sum_w2v_m, grid.sum_w2, out=error, where=grid.sum_w2 > 0,
-                      casting="same_kind")
-            error = np.sqrt(error)
+        error = grid.measurement_error
+        error = None if error is None else error.astype(np.float32)
         scale = float(grid.pixel_frame.scale.to_value("arcmin"))
         return cls(grid.shear, inverse_variance, error, scale)
 
@@ -154,7 +153,7 @@ def _starts_with(names, *starts):
     return np.array([name.startswith(starts) for name in names])
 
 
-_PAPER_CHANNELS = ("g1", "g2", "measurement error")
+_PAPER_CHANNELS = ("g1", "g2", MEASUREMENT_ERROR)
 _PAPER_SIGNS = (np.array([-1, -1, 1]), np.array([1, -1, 1]), np.zeros(3, dtype=bool))
 
 #: The kinds of network input by name.

@@ -10,7 +10,7 @@ import numpy as np
 from lensmap.grid import ShearGrid
 from lensmap.networks._architecture import Architecture
 from lensmap.networks._domain import Domain
-from lensmap.networks._inputs import INPUTS, GridArrays, InputKind
+from lensmap.networks._inputs import INPUTS, MEASUREMENT_ERROR, GridArrays, InputKind
 from lensmap.networks._large_scales import large_scale_correction
 from lensmap.networks._symmetries import SYMMETRIES, apply_symmetry, undo_symmetry
 from lensmap.networks._tiles import Tiling
@@ -102,6 +102,11 @@ class Network:
     @property
     def _kind(self) -> InputKind:
         return INPUTS[self.architecture.inputs]
+
+    @property
+    def takes_measurement_error(self) -> bool:
+        """Whether an input channel of the network is the measurement error of the shear."""
+        return MEASUREMENT_ERROR in self._kind.channels
 
     @property
     def predicts_errors(self) -> bool:

@@ -3,6 +3,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
+from catalogs import shear_catalog
 from keras import layers
 from lenses import tangent_wcs
 
@@ -177,7 +179,7 @@ class TestPixels:
     def test_galaxies_without_weight_do_not_count(self, catalog):
         weight = np.where(np.arange(len(catalog)) % 2, 1.0, 0.0)
         columns = {name: getattr(catalog, name) for name in ("ra", "dec", "e1", "e2")}
-        halved = ShearCatalog({**columns, "weight": weight}, "generic")
+        halved = ShearCatalog({**columns, "weight": weight}, "generic", "celestial", "shear")
         found = CNNReconstructor().reconstruct(halved)
         wanted = 0.41 * np.sqrt(2)
         assert found.pixel_scale.to_value(u.arcmin) == pytest.approx(wanted, abs=0.02)
@@ -245,9 +247,46 @@ class TestDomain:
         with pytest.warns(MapWarning, match=f"ellipticities with a dispersion of {seen}"):
             CNNReconstructor().reconstruct(grid)
 
+    @pytest.mark.parametrize("network", ["cha2025", "h21like"])
+    @pytest.mark.parametrize(("sigma_m", "seen"), [(0.03, "0.03"), (0.055, None), (0.14, "0.14")])
+    def test_other_measurement_errors(self, network, sigma_m, seen):
+        """The networks of the paper have the measurement error as an input."""
+        wcs = tangent_wcs(SkyCoord(10, 0, unit="deg"), (64, 64), 0.41)
+        grid = MockSurvey(measurement_error=sigma_m).observe_grid(None, wcs, rng=1)
+        with warnings.catch_warnings(record=True) as record:
+            warnings.simplefilter("always")
+            CNNReconstructor(network=network).check(grid)
+        texts = [str(w.message) for w in record if issubclass(w.category, MapWarning)]
+        assert len(texts) == (seen is not None)
+        if seen is not None:
+            assert f"a measurement error (sigma_m) of {seen}" in texts[0]
+            assert "(trained for 0.0457 to 0.0714)" in texts[0]
+
+    @pytest.mark.parametrize("network", ["cha2025", "h21like", "lensmap"])
+    def test_the_survey_of_the_training(self, network):
+        wcs = tangent_wcs(SkyCoord(10, 0, unit="deg"), (64, 64), 0.41)
+        grid = MockSurvey.preset("cha2025").observe_grid(None, wcs, rng=1)
+        CNNReconstructor(network=network).check(grid)  # without a warning
+
+    def test_errors_of_distortions_are_those_of_their_shear(self):
+        """The input of the network is in units of shear, whatever the kind of the catalog."""
+        wcs = tangent_wcs(SkyCoord(10, 0, unit="deg"), (64, 64), 0.41)
+        table = MockSurvey.preset("cha2025").observe(None, wcs, rng=1).table
+        shears = ShearGrid.from_catalog(table, wcs)
+        for name in {"sigma_m", "sigma_e"} & {*table.colnames}:
+            table[name] = 1.7 * table[name]
+        table["e1"], table["e2"] = 1.7 * table["e1"], 1.7 * table["e2"]
+        table.meta["RESPONSE"] = 1.7
+        scaled = ShearGrid.from_catalog(table, wcs)
+        np.testing.assert_allclose(
+            scaled.measurement_error, shears.measurement_error, rtol=1e-6, atol=1e-9
+        )
+        assert scaled.mean_measurement_error == pytest.approx(0.057, abs=0.002)
+        CNNReconstructor(network="cha2025").check(scaled)
+
     def test_no_measurement_errors(self, catalog):
         columns = {name: getattr(catalog, name) for name in ("ra", "dec", "e1", "e2")}
-        found = CNNReconstructor().reconstruct(ShearCatalog(columns, "generic"), MODEL.wcs)
+        found = CNNReconstructor().reconstruct(shear_catalog(columns), MODEL.wcs)
         assert np.isfinite(found.data).all()  # the noise of each pixel is all it needs
 
 

@@ -27,7 +27,8 @@ def network():
     rng = np.random.default_rng(1)
     model.set_weights([0.1 * rng.standard_normal(w.shape) for w in model.get_weights()])
     architecture = Architecture("multiscale", stride=4, reach=20, margin=2, large_scales=9.0)
-    domain = Domain(pixel_scale=(0.3, 0.6), galaxies_per_pixel=(2.0, 9.0), shape_noise=(0.2, 0.3))
+    domain = Domain(pixel_scale=(0.3, 0.6), galaxies_per_pixel=(2.0, 9.0), shape_noise=(0.2, 0.3),
+                    measurement_error=(0.01, 0.1))
     return Network(model, architecture, domain, half_width_factors=(1.1, 0.9),
                    card={"name": "small", "masks": True})
 
@@ -87,6 +88,15 @@ def test_a_card_that_does_not_fit(path, change, message):
     card = path.with_suffix(".json")
     card.write_text(json.dumps({**json.loads(card.read_text()), **change}))
     with pytest.raises(ValueError, match=message):
+        load_network(path)
+
+
+def test_a_card_without_a_range(path):
+    card = path.with_suffix(".json")
+    content = json.loads(card.read_text())
+    del content["measurement_error"]
+    card.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="lacks measurement_error, the range of the training data"):
         load_network(path)
 
 

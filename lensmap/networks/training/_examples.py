@@ -114,6 +114,7 @@ class SurveyRange:
             (min(pixel_scales), max(pixel_scales)),
             self._density_range(pixel_scales),
             self._shape_noise_range(),
+            self._measurement_error_range(),
         )
 
     def _density_range(self, pixel_scales):
@@ -134,6 +135,16 @@ class SurveyRange:
         largest = float(np.hypot(high, _MAX_MEASUREMENT_ERROR))
         # Dispersions up to 5 per cent beyond the training range are in the domain.
         return 0.95 * min(low, usual), 1.05 * max(largest, usual)
+
+    def _measurement_error_range(self):
+        # The weight w of a galaxy is 1 / (sigma_e^2 + sigma_m^2).
+        weight = _USUAL.measurement.weight_quantiles
+        squares = np.maximum(1 / weight - _USUAL.sigma_e**2, 0)
+        usual = float(np.sqrt(np.average(squares, weights=weight**2)))
+        if self.usual == 1:
+            # Errors from 0.8 to 1.25 times the training value are in the domain.
+            return 0.8 * usual, 1.25 * usual
+        return 0.0, max(_MAX_MEASUREMENT_ERROR, usual)
 
 
 class Examples:

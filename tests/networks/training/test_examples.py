@@ -102,6 +102,8 @@ def test_the_domain_of_the_usual_survey_is_that_of_a_network_trained_on_it():
     assert domain.pixel_scale == trained.pixel_scale == (0.41, 0.41)
     assert domain.galaxies_per_pixel == pytest.approx(trained.galaxies_per_pixel, rel=1e-6)
     assert domain.shape_noise == pytest.approx(trained.shape_noise, abs=0.002)
+    assert domain.measurement_error == pytest.approx(trained.measurement_error, abs=1e-4)
+    assert SurveyRange().domain([0.41]).measurement_error == (0.0, 0.15)
     assert SurveyRange().domain([0.3, 0.7]).pixel_scale == (0.3, 0.7)
 
 
