@@ -5,10 +5,10 @@ import warnings
 
 import numpy as np
 import pytest
+from catalogs import shear_catalog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lensmap import ShearCatalog
 from lensmap.utils import CatalogWarning
 
 GOOD = {"ra": 10.0, "dec": 20.0, "e1": 0.1, "e2": -0.2, "weight": 1.5, "sigma_m": 0.2,
@@ -58,7 +58,7 @@ def catalog_of(rows, **kwargs):
     table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     with warnings.catch_warnings(record=True) as record:
         warnings.simplefilter("always")
-        catalog = ShearCatalog(table, convention="celestial", kind="shear", **kwargs)
+        catalog = shear_catalog(table, convention="celestial", kind="shear", **kwargs)
     messages = [str(w.message) for w in record if issubclass(w.category, CatalogWarning)]
     return catalog, messages
 
@@ -106,7 +106,7 @@ def test_a_placeholder_is_no_redshift_but_no_reason_to_leave_out_a_galaxy(value,
     rows = [GOOD, GOOD | {"redshift": value}, GOOD | {"redshift": np.nan}, GOOD]
     table = {name: np.array([row[name] for row in rows], dtype=dtype) for name in GOOD}
     with pytest.warns(CatalogWarning, match="1 of 4 rows count as galaxies without a redshift"):
-        catalog = ShearCatalog(table)
+        catalog = shear_catalog(table)
     np.testing.assert_array_equal(np.isnan(catalog["redshift"]), [False, True, True, False])
     assert catalog.n_left_out == {} and catalog["redshift"].dtype == dtype
 
@@ -117,7 +117,7 @@ def test_placeholders_of_any_type(dtype):
         columns = {key: np.array([value, value, value]) for key, value in GOOD.items()}
         columns[name] = np.array([0, -99, 0]).astype(dtype)
         with pytest.warns(CatalogWarning, match=rf"1 of 3 .*: 1 {name} is -99 \(placeholder\)"):
-            assert len(ShearCatalog(columns)) == 2
+            assert len(shear_catalog(columns)) == 2
 
 
 def test_a_column_that_is_something_else_is_an_error():
@@ -127,12 +127,12 @@ def test_a_column_that_is_something_else_is_an_error():
     for name, values in (("m", rng.uniform(18, 25, 100)), ("sigma_m", rng.uniform(11, 99, 100)),
                          ("c1", rng.uniform(10, 900, 100)), ("r11", rng.uniform(200, 300, 100))):
         with pytest.raises(ValueError, match=f"'{name}' for '{name}': 100 of 100 values are not"):
-            ShearCatalog(table | {name: values})
-        assert len(ShearCatalog(table | {name: values}, {name: None})) == 100
+            shear_catalog(table | {name: values})
+        assert len(shear_catalog(table | {name: values}, {name: None})) == 100
     # Placeholders may be the majority: objects without a measured shape.
     table["m"] = np.where(np.arange(100) < 80, -99.0, 0.0)
     with pytest.warns(CatalogWarning, match="80 of 100 rows are left out: 80 m is -99"):
-        assert len(ShearCatalog(table)) == 20
+        assert len(shear_catalog(table)) == 20
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-25, 1e-15, 1e20, 1e30])
@@ -144,9 +144,9 @@ def test_the_size_of_weights_does_not_matter(scale):
     weight = rng.uniform(0.5, 1.5, 1000)
     table = {"ra": rng.uniform(0, 1, 1000), "dec": rng.uniform(0, 1, 1000),
              "e1": rng.normal(0, 0.2, 1000), "e2": rng.normal(0, 0.2, 1000)}
-    expected = Calibration.from_catalog(ShearCatalog(table | {"weight": weight}))
+    expected = Calibration.from_catalog(shear_catalog(table | {"weight": weight}))
     single = (scale * weight).astype(np.float32)
-    found = Calibration.from_catalog(ShearCatalog(table | {"weight": single}))
+    found = Calibration.from_catalog(shear_catalog(table | {"weight": single}))
     assert found.noise_squares()[0] == pytest.approx(expected.noise_squares()[0], rel=1e-5)
     assert found.sum_w2 / found.sum_w**2 == pytest.approx(
         expected.sum_w2 / expected.sum_w**2, rel=1e-5
@@ -157,7 +157,7 @@ def test_the_size_of_weights_does_not_matter(scale):
 def test_weights_beyond_double_precision(scale):
     table = {name: np.full(3, value) for name, value in GOOD.items()}
     with pytest.raises(ValueError, match="weight must be from 1e-100 to 1e.100 .* scale the col"):
-        ShearCatalog(table | {"weight": np.full(3, scale)})
+        shear_catalog(table | {"weight": np.full(3, scale)})
 
 
 def test_max_ellipticity():
@@ -177,7 +177,7 @@ def test_nothing_left():
         catalog_of([GOOD | {"ra": np.nan}, GOOD | {"weight": -1.0}])
     empty = {name: [] for name in ("ra", "dec", "e1", "e2")}
     with pytest.raises(ValueError, match="^no usable row is left of 0$"):
-        ShearCatalog(empty, convention="celestial", kind="shear")
+        shear_catalog(empty, convention="celestial", kind="shear")
 
 
 def test_masked_values_are_missing_whatever_lies_under_the_mask():
@@ -186,7 +186,7 @@ def test_masked_values_are_missing_whatever_lies_under_the_mask():
     for row, name in enumerate(("ra", "e2", "weight", "redshift")):
         table[name][row] = np.ma.masked
     with pytest.warns(CatalogWarning, match="3 of 6 .*: 1 ra not finite, 1 e2 not .*, 1 weight "):
-        catalog = ShearCatalog(table, convention="celestial", kind="shear")
+        catalog = shear_catalog(table, convention="celestial", kind="shear")
     np.testing.assert_array_equal(catalog["redshift"], [np.nan, 0.7, 0.7])
 
 
@@ -196,6 +196,6 @@ def test_the_input_is_not_changed():
     table["redshift"] = np.ma.array(table["redshift"], mask=[True, False, False])
     before = {name: values.copy() for name, values in table.items()}
     with pytest.warns(CatalogWarning):
-        ShearCatalog(table, convention="iau", kind="shear")
+        shear_catalog(table, convention="iau", kind="shear")
     for name, values in table.items():
         np.testing.assert_array_equal(values, before[name])

@@ -58,7 +58,7 @@ def test_files_of_the_user(tmp_path):
     found = named_estimators([f"{path}:Mine", f"{path}:made", f"{path}:make"], SETUP)
     assert list(found) == ["Mine", "made", "make"] and isinstance(found["Mine"], KaiserSquires)
     assert found["made"] is found["make"] and found["made"].smoothing == 3 * u.arcmin
-    with pytest.raises(ValueError, match="estimator must name an object that the file .*, not 'Other'"):
+    with pytest.raises(ValueError, match="must name an object that the file .*, not 'Other'"):
         named_estimators([f"{path}:Other"], SETUP)
     with pytest.raises(TypeError, match="estimator must be an Estimator, .* not int"):
         named_estimators([f"{path}:number"], SETUP)
