@@ -171,7 +171,7 @@ def _text_type(options):
 
 
 def _help_text(declared):
-    """Return the help text of an option: what the parameter is, and its default in each method.
+    """Return the help text of an option: a description, and the default in each method.
 
     ``declared`` is as for `_add_option`.
     """

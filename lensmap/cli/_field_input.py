@@ -127,7 +127,8 @@ def _is_massivenus(path, z_source):
 def _has_no_pixel_scale_option(path, z_source):
     """Return whether the pixel scale cannot be given for the file of a field.
 
-    This holds for formats that define it. ``z_source`` is the given source redshift or None.
+    It cannot be given for formats that define the pixel scale. ``z_source`` is the given source
+    redshift or None.
     """
     return has_suffix(path, (*HDF5_SUFFIXES, ".dat")) or _is_massivenus(path, z_source)
 

@@ -75,7 +75,7 @@ class OutputFile(_Output):
 
 
 class OutputTable(OutputFile):
-    """A table, in the format of its suffix."""
+    """A file with a table, in the format of its suffix."""
 
     def check_name(self):
         """Check the suffix."""
@@ -83,7 +83,7 @@ class OutputTable(OutputFile):
 
 
 class OutputPicture(OutputFile):
-    """A picture that matplotlib draws."""
+    """A file with a picture that matplotlib draws."""
 
     def check_name(self):
         """Check the suffix, and that matplotlib is installed."""
@@ -93,7 +93,7 @@ class OutputPicture(OutputFile):
 
 
 class OutputField(OutputFile):
-    """A field of `lensmap.simulate`."""
+    """A file with a `lensmap.simulate.LensingField`, in the format of its suffix."""
 
     def check_name(self):
         """Check the suffix."""
@@ -122,7 +122,7 @@ class OutputSegments(OutputFile):
 
 
 class OutputMask(OutputFile):
-    """A mask as a FITS image."""
+    """A FITS file with a mask as an image."""
 
     def check_name(self):
         """Check the suffix."""
@@ -131,7 +131,7 @@ class OutputMask(OutputFile):
 
 
 class ResumedTable(_Output):
-    """An ECSV table; an existing one belongs to an interrupted run that the command resumes."""
+    """An ECSV file with a table; if it exists, the command resumes the run that wrote it."""
 
     def check_name(self):
         """Check the suffix."""
@@ -144,7 +144,7 @@ class OutputFolder(_Output):
 
 
 class ReportFile(_Output):
-    """A record or log of the run; its writer decides which existing files it may replace."""
+    """A record or log of the run; the function that writes it checks whether the file exists."""
 
 
 def report_file(text):
@@ -163,7 +163,7 @@ def check_files(arguments, options, outputs=None):
     arguments : argparse.Namespace
         The arguments of the command; values of the types in this module are files.
     options : dict
-        From each ``dest`` to its option, or to the name of a positional argument.
+        The option, or the name of the positional argument, keyed by its ``dest``.
     outputs : iterable of str or None
         The ``dest`` names of the outputs to check. If None, all outputs and inputs are checked.
 
@@ -348,7 +348,7 @@ def open_outputs(arguments):
     Yields
     ------
     dict
-        From each `OutputFile` among the arguments to its temporary `pathlib.Path`.
+        The temporary `pathlib.Path` of each `OutputFile` among the arguments, keyed by the latter.
     """
     with ExitStack() as stack:
         yield {

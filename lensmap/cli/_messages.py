@@ -103,7 +103,7 @@ class OptionNames:
     Parameters
     ----------
     options : dict
-        From parameter names to option names, such as ``{"z_lens": "--redshift"}``.
+        The names of options, keyed by parameter, such as ``{"z_lens": "--redshift"}``.
     """
 
     def __init__(self, options):

@@ -173,8 +173,8 @@ class _Run:
     def _print_text(self, text, code):
         """Print text on the standard output, and return the exit code of the run.
 
-        This is ``code``, also if the reader of the output has ended; after other failures it is
-        that of the error.
+        The exit code is ``code`` if the text is printed or the program that reads the output has
+        ended. After any other failure, it is the exit code of the error.
         """
         try:
             encoding = getattr(sys.stdout, "encoding", None) or "utf-8"

@@ -81,8 +81,8 @@ def numbers_of_table(table, columns):
     table : `~astropy.table.QTable`
         The table.
     columns : dict
-        From the names of columns to the names in the record, which end with the unit. Columns that
-        the table lacks are left out.
+        For each column, keyed by its name, the name in the record, which ends with the unit.
+        Columns that the table lacks are left out.
 
     Returns
     -------

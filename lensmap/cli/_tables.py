@@ -64,7 +64,7 @@ def format_table(table, formats):
     table : `~astropy.table.Table`
         The table; it is not changed.
     formats : dict
-        From column names to the formats of their numbers, such as ``".2f"``.
+        The format of the numbers in a column, such as ``".2f"``, keyed by the name of the column.
 
     Returns
     -------

@@ -309,10 +309,10 @@ class Estimator(Parametrized, ABC):
         Returns
         -------
         `~astropy.units.Quantity` or None
-            The distance, an angle. The map of a tile that is cut with a margin of this width equals
-            the map of the whole field. None if galaxies at all distances contribute. The maps of
-            tiles then differ from the map of the whole field; the docstring of the class should
-            state by how much.
+            The distance, an angle. A tile that is mapped with a margin of this width around it has
+            the same map as in the whole field. None if galaxies at all distances contribute. The
+            maps of tiles then differ from the map of the whole field; the docstring of the class
+            should state by how much.
         """
         return None
 

@@ -41,7 +41,7 @@ __all__ = ["CNNReconstructor", "MaskedCNN"]
 
 
 class _State(NamedTuple):
-    """The result of `prepare`: what inversions of grids with the same pixels and mask share."""
+    """The result of `prepare`, shared by inversions of grids with the same pixels and mask."""
 
     network: Any
     support: Support

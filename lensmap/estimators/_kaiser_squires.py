@@ -38,7 +38,7 @@ _MAX_EMPTY_FRACTION = 0.05
 
 
 class _State(NamedTuple):
-    """The result of `prepare`: what inversions of grids with the same pixels and mask share."""
+    """The result of `prepare`, shared by inversions of grids with the same pixels and mask."""
 
     sigma: float  # pixels
     support: Support
@@ -105,11 +105,11 @@ class KaiserSquires(Estimator):
 
     Notes
     -----
-    Galaxies at all distances contribute to a pixel, so `reach` returns None. The map of a tile of
-    48 arcmin that is cut with a margin of 16 arcmin differs from the map of the whole field by 8
-    per cent of the scatter of the map, apart from a constant. With a margin of 32 arcmin, it
-    differs by 3 per cent. (Both are means of two simulated fields of 3.2 deg with 30 galaxies per
-    square arcminute.)
+    Galaxies at all distances contribute to a pixel, so `reach` returns None. If a tile of 48 arcmin
+    is mapped with a margin of 16 arcmin around it, its map differs from that part of the map of the
+    whole field by a constant and by 8 per cent of the scatter of the map. With a margin of 32
+    arcmin, the second difference is 3 per cent. (Both are means of two simulated fields of 3.2 deg
+    with 30 galaxies per square arcminute.)
 
     References
     ----------

@@ -149,8 +149,8 @@ def recover_halos(
         injection has this density of peaks.
     by : {"snr", "kappa"}
         The quantity in which peaks are detected: signal-to-noise ratio or convergence. The noise in
-        the ratio is the uncertainty of the map before injection. Only for networks that predict a
-        total uncertainty with each map, it is the uncertainty of each map.
+        the ratio is the uncertainty of the map before injection, for all maps. Exceptions are
+        networks that predict a total uncertainty, for which each map has its own.
     radius : `~astropy.units.Quantity` or str
         The maximum separation of a halo and its peak, an angle.
     min_separation : `~astropy.units.Quantity` or str
@@ -168,7 +168,8 @@ def recover_halos(
     overwrite : bool
         Whether to remove the realizations that are already in the folder.
     take_over : bool
-        Whether to take over a folder that is locked by a run which no longer exists.
+        Whether to take over the folder of a run that was killed; a run that is still alive loses
+        it.
     progress : None, bool or callable
         Progress reports, as for ``lensmap.utils.track``.
 

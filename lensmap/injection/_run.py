@@ -32,7 +32,8 @@ def open_run(
     overwrite : bool
         Whether to remove the realizations that are already in the folder.
     take_over : bool
-        Whether to take over a folder that is locked by a run which no longer exists.
+        Whether to take over the folder of a run that was killed; a run that is still alive loses
+        it.
 
     Returns
     -------

@@ -76,9 +76,9 @@ def completeness(
         The column of ``reference`` to bin by, such as ``"m200c"`` or ``"redshift"``. If None, all
         rows are in one bin.
     bins : array_like or None
-        Rising edges of the bins, ``(n_bins + 1,)``, required with ``by``. Edges without a unit are
-        in the unit of the column. A bin includes its lower edge; the last bin also includes its
-        upper edge.
+        Edges of the bins in increasing order, ``(n_bins + 1,)``, required with ``by``. Edges
+        without a unit are in the unit of the column. A bin includes its lower edge; the last bin
+        also includes its upper edge.
     kappa : `~lensmap.ConvergenceMap` or None
         The map of the peaks, to measure chance matches. All peaks are displaced by one random
         vector, with periodic edges; peaks that then lie on masked pixels are moved to random

@@ -51,8 +51,8 @@ def kappa_profile(
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         One position or many; tables have the columns ``ra`` and ``dec``.
     bins : `~astropy.units.Quantity`
-        Rising edges of the rings, ``(n_bins + 1,)``: angles, or proper lengths at the lens. A
-        pixel belongs to the ring that contains its center.
+        Edges of the rings in increasing order, ``(n_bins + 1,)``: angles, or proper lengths at the
+        lens. A pixel belongs to the ring that contains its center.
     z_lens : float, array_like or None
         The redshift of the lens, or of each lens; required if ``bins`` are lengths.
     cosmology : `~astropy.cosmology.FLRW`, str or None

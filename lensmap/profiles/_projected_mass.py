@@ -200,7 +200,7 @@ def zeta_c(
     profile : `~astropy.table.QTable`
         The profile, as returned by `shear_profile`. Its reduced shear is used in place of shear.
     r1, r2, r_max : `~astropy.units.Quantity`
-        The radius, and the inner and outer radius of the ring, in rising order and within the
+        The radius, and the inner and outer radius of the ring, in increasing order and within the
         range of the profile; angles or lengths, as in the bins of the profile.
 
     Returns
@@ -211,8 +211,8 @@ def zeta_c(
     Raises
     ------
     TypeError, ValueError
-        If the radii do not rise or exceed the profile, or a bin between ``r1`` and ``r_max`` has
-        no galaxies.
+        If the radii are not in increasing order, a radius is outside the range of the profile, or
+        a bin between ``r1`` and ``r_max`` has no galaxies.
 
     References
     ----------

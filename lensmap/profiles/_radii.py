@@ -35,7 +35,7 @@ def check_edges(bins: u.Quantity, name: str = "bins") -> u.Quantity:
     Parameters
     ----------
     bins : `~astropy.units.Quantity`
-        The edges, rising angles or lengths, ``(n_bins + 1,)``.
+        The edges, angles or lengths in increasing order, ``(n_bins + 1,)``.
     name : str
         The name of the parameter, for the error message.
 
@@ -49,7 +49,8 @@ def check_edges(bins: u.Quantity, name: str = "bins") -> u.Quantity:
     TypeError
         If ``bins`` has no unit of angle or length.
     ValueError
-        If there are fewer than two edges, or the edges do not rise, are negative or not finite.
+        If there are fewer than two edges, the edges do not increase, or an edge is negative or not
+        finite.
     """
     if not isinstance(bins, u.Quantity) or not (
         bins.unit.is_equivalent(u.rad) or bins.unit.is_equivalent(u.Mpc)

@@ -79,7 +79,8 @@ def shear_profile(
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         One position or many; tables have the columns ``ra`` and ``dec``.
     bins : `~astropy.units.Quantity`
-        Rising edges of the radial bins, ``(n_bins + 1,)``: angles, or proper lengths at the lens.
+        Edges of the radial bins in increasing order, ``(n_bins + 1,)``: angles, or proper lengths
+        at the lens.
     z_lens : float, array_like or None
         The redshift of the lens, or of each lens; required for ``delta_sigma``, and if ``bins`` are
         lengths.

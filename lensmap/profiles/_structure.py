@@ -43,7 +43,8 @@ def structure_covariance(
     Parameters
     ----------
     bins : `~astropy.units.Quantity`
-        Rising edges of the rings, ``(n_bins + 1,)``: angles, or proper lengths at the lens.
+        Edges of the rings in increasing order, ``(n_bins + 1,)``: angles, or proper lengths at the
+        lens.
     z_lens : float or None
         The redshift of the lens; required if ``bins`` are lengths.
     z_source : float or `~lensmap.SourceRedshifts`

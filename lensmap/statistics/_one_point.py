@@ -28,8 +28,8 @@ def kappa_pdf(
     kappa : `~lensmap.ConvergenceMap`
         The map.
     bins : int or array_like
-        The rising edges of the bins, ``(n + 1,)``; or the number of bins, which then cover the
-        range of kappa in the map.
+        The edges of the bins in increasing order, ``(n + 1,)``; or the number of bins, which then
+        cover the range of kappa in the map.
     n_blocks : int
         The approximate number of blocks of the map, of about equal size, for jackknife errors.
 
@@ -136,7 +136,7 @@ def peak_counts(
     kappa : `~lensmap.ConvergenceMap`
         The map.
     bins : array_like
-        The rising edges of the bins, ``(n + 1,)``.
+        The edges of the bins in increasing order, ``(n + 1,)``.
     by : {"snr", "kappa"}
         The quantity to bin peaks by: signal-to-noise ratio or convergence.
     **settings

@@ -253,7 +253,7 @@ def _numbers(value):
 
 @law("15", "a tile with its margin gives the map of the whole field")
 def tiles(case: Case) -> None:
-    """Compare the map of a tile, cut with a margin of the declared reach, with the whole map."""
+    """Compare a tile, mapped with a margin of the declared reach, with the map of the field."""
     estimator = case.estimator()
     reach = estimator.reach(SCALE * u.arcmin)
     if reach is None:

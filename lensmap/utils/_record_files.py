@@ -27,7 +27,7 @@ def write_record(path, record, stamp):
     path : path-like
         The file, which is replaced if it exists.
     record : dict
-        From names (without "/") to arrays, text, tables, or dicts of these.
+        Arrays, text, tables, or dicts of these, keyed by names without "/".
     stamp : dict
         Values that identify the run that made the record, of types that JSON can hold.
 

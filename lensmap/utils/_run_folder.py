@@ -211,7 +211,7 @@ class RunFolder:
             )
 
     def _clear(self):
-        """Remove the items and the settings of an earlier run of this kind."""
+        """Remove the items and the settings of an earlier run of the same kind."""
         stored = self._file.read()
         if stored is None:
             return
@@ -331,7 +331,7 @@ class RunFolder:
         number : int
             The number of the item.
         record : dict
-            From names to arrays, text, `~astropy.table.Table`, or dicts of these.
+            Arrays, text, `~astropy.table.Table`, or dicts of these, keyed by name.
         part : str
             The part of the run, a subfolder of ``data``; empty for ``data`` itself.
 

@@ -92,7 +92,7 @@ class SettingsFile:
         write_json(self.path, {**head, "lensmap": version, "settings": settings})
 
     def check_kind(self, stored):
-        """Check that the stored run is of this kind.
+        """Check that the stored run is of the same kind as the present run.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class SettingsFile:
         Raises
         ------
         ValueError
-            If the run is of another kind.
+            If the stored run is of another kind.
         """
         if stored["run"] != self._kind:
             raise ValueError(
@@ -111,7 +111,7 @@ class SettingsFile:
             )
 
     def check_schema(self, stored):
-        """Check that the stored run has this schema.
+        """Check that the stored run has the schema of the present run.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class SettingsFile:
         Raises
         ------
         ValueError
-            If the run has another schema.
+            If the stored run has another schema.
         """
         if stored["schema"] != self.schema:
             raise ValueError(
@@ -198,7 +198,7 @@ def merged(stored, requested, addable, fillable):
 
 
 def _extends(new, old):
-    """Return whether a list begins with the elements of another, or a number is larger."""
+    """Return whether the list ``new`` begins with ``old``, or the number ``new`` is larger."""
     if isinstance(new, list) and isinstance(old, list):
         return new[: len(old)] == old
     return _is_number(new) and _is_number(old) and new > old

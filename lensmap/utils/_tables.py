@@ -19,8 +19,8 @@ def set_formats(table: Table, formats: Mapping[str, str], *, others: str | None 
     table : `~astropy.table.Table`
         The table.
     formats : dict
-        From column names to formats, such as ``{"ra dec": ".5f"}``; a key may hold several names
-        separated by spaces. Names that the table lacks are ignored.
+        The formats, keyed by column name, such as ``{"ra dec": ".5f"}``; a key may hold several
+        names separated by spaces. Names that the table lacks are ignored.
     others : str or None
         The format of all other floating-point columns. If None, their formats are unchanged.
 

@@ -156,7 +156,7 @@ def check_number(
     TypeError
         If ``value`` is not a real number.
     ValueError
-        If ``value`` is not finite or outside the range.
+        If ``value`` is not finite, or is outside the range.
     """
     number: Any = value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -229,7 +229,7 @@ def look_up(registry, name, kind):
     Parameters
     ----------
     registry : dict
-        From names to entries.
+        The entries, keyed by name.
     name : str
         The given name; hyphens and underscores are equivalent.
     kind : str

@@ -40,9 +40,9 @@ def compare(
     Parameters
     ----------
     estimators : dict
-        From names to estimators. An estimator is any object with a method ``reconstruct(grid)``
-        like that of `lensmap.Estimator`. Estimators run in this process, while other processes
-        draw the next fields.
+        The estimators, keyed by name. An estimator is any object with a method
+        ``reconstruct(grid)`` like that of `lensmap.Estimator`. Estimators run in this process,
+        while other processes draw the next fields.
     setup : ValidationSetup
         The simulated fields and the survey. Maps of null fields are scored by `null_scores`.
     n_fields : int

@@ -42,9 +42,9 @@ class FieldMaps:
     observation : Observation
         The true convergence and the data.
     maps : dict
-        From the names of estimators to their `~lensmap.ConvergenceMap`.
+        The `~lensmap.ConvergenceMap` of each estimator, keyed by the name of the estimator.
     seconds : dict
-        From the names of estimators to the time taken to make the map, seconds.
+        The time taken to make each map, seconds, keyed by the name of the estimator.
     """
 
     number: int
@@ -77,7 +77,7 @@ class FieldMaps:
 
     @cached_property
     def estimates(self) -> dict[str, np.ndarray]:
-        """Dict from the names of estimators to the estimated convergence, float64, ``(ny, nx)``."""
+        """The convergence that each estimator finds, float64, ``(ny, nx)``, keyed by its name."""
         return {name: np.asarray(kappa.data, dtype=float) for name, kappa in self.maps.items()}
 
     def scores(self, above: float = 0.1) -> dict[str, dict[str, float | u.Quantity]]:
@@ -91,8 +91,8 @@ class FieldMaps:
         Returns
         -------
         dict
-            From the names of estimators to dicts with ``n_masked``, the scores of `score_map` (or
-            of `null_scores`), and ``seconds``; see `compare`.
+            A dict for each estimator, keyed by its name, with ``n_masked``, the scores of
+            `score_map` (or of `null_scores`), and ``seconds``; see `compare`.
         """
         scores = {}
         for name, kappa in self.maps.items():

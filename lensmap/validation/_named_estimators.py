@@ -43,8 +43,9 @@ def named_estimators(
     Returns
     -------
     dict
-        From names to estimators. A class from a file is listed under its name without the path.
-        Networks that can predict errors have ``uncertainty="network"``, which costs no extra time.
+        The estimators, keyed by name. A class from a file is listed under its name without the
+        path. Networks that can predict errors have ``uncertainty="network"``, which costs no extra
+        time.
 
     Raises
     ------
@@ -92,12 +93,12 @@ def long_estimators(estimators: Mapping[str, object]) -> dict[str, Estimator]:
     Parameters
     ----------
     estimators : dict
-        From names to estimators.
+        The estimators, keyed by name.
 
     Returns
     -------
     dict
-        From names to estimators. Each network has a variant ``"NAME x 8"``, which averages over
+        The variants, keyed by name. Each network has a variant ``"NAME x 8"``, which averages over
         the eight rotations and reflections of the field. Each network that predicts errors also
         has ``"NAME 95 %"``, with 95 per cent intervals. Each Wiener filter has ``"NAME
         posterior"``, with errors from posterior samples.

@@ -123,7 +123,7 @@ class RecordFolder:
         number : int
             The number of the field.
         record : dict
-            From names to arrays, text, or dicts of these.
+            Arrays, text, or dicts of these, keyed by name.
         """
         self._run.save(number, record, part)
 

@@ -86,9 +86,9 @@ def validate(
     Parameters
     ----------
     estimators : dict
-        From names to estimators. An estimator is any object with a method ``reconstruct(grid)``
-        like that of `lensmap.Estimator`. Estimators run in this process, while other processes
-        draw the next fields.
+        The estimators, keyed by name. An estimator is any object with a method
+        ``reconstruct(grid)`` like that of `lensmap.Estimator`. Estimators run in this process,
+        while other processes draw the next fields.
     setup : ValidationSetup
         The simulated fields and the survey.
     folder : path-like
@@ -106,7 +106,8 @@ def validate(
     progress : None, bool or callable
         As for ``lensmap.utils.track``, with one progress bar for each part.
     take_over : bool
-        Whether to take over a folder that is still locked by a run that has ended.
+        Whether to take over the folder of a run that was killed; a run that is still alive loses
+        it.
 
     Returns
     -------

@@ -144,7 +144,7 @@ def run(arguments):
 def _recover(arguments, catalog, estimator, **options):
     """Run `lensmap.injection.recover_halos` with the options of the command.
 
-    ``options`` are further parameters of this function. After an interrupt, a message tells where
+    ``options`` are further parameters of `recover_halos`. After an interrupt, a message tells where
     the realizations are kept.
     """
     from astropy import units as u

@@ -157,7 +157,7 @@ def _lenses(arguments):
 
 
 def _fit(profile, bins, z_source, concentration, *, structure):
-    """Fit a halo to a profile, at the mean redshift of the lenses if they have several."""
+    """Fit a halo at the lens redshift of a profile: the mean redshift of several lenses."""
     from lensmap.profiles import fit_nfw, structure_covariance
 
     z_lens, covariance = profile.meta["z_lens"], None

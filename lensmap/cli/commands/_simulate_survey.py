@@ -26,7 +26,7 @@ _FIELD_SUFFIXES = FITS_SUFFIXES + HDF5_SUFFIXES
 
 
 class OutputTruth(OutputTable):
-    """A field, or a table of its halos, depending on the suffix."""
+    """A file with a field or with a table of its halos, depending on the suffix."""
 
     def check_name(self):
         """Check the suffix."""

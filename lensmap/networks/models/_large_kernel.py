@@ -432,7 +432,8 @@ def _real_to_complex(length, n_in):
 def _complex_to_real(length, n_out):
     """Return the matrix ``(n_out, k * ri)`` of the inverse of `_real_to_complex`.
 
-    It gives the first n_out real points from the frequencies k from 0 to half the length.
+    The matrix converts the frequencies k from 0 to half the length to the first n_out of ``length``
+    real points.
     """
     cos, sin = _cos_sin(length // 2 + 1, n_out, length)
     # Each frequency stands for its negative as well, except the first and, for even lengths, the
@@ -447,7 +448,7 @@ def _complex_to_real(length, n_out):
 def _complex_to_complex(length, n_in):
     """Return the matrix ``(k * ri, ri * n_in)`` of the Fourier transform of n_in complex points.
 
-    The points are padded with zeros to ``length``. The result has all frequencies k.
+    The points are padded with zeros to ``length``. The result has all ``length`` frequencies k.
     """
     cos, sin = _cos_sin(length, n_in, length)
     return np.stack([np.hstack([cos, sin]), np.hstack([-sin, cos])], 1).reshape(-1, 2 * n_in)
@@ -457,7 +458,8 @@ def _complex_to_complex(length, n_in):
 def _complex_back(length, n_out):
     """Return the matrix ``(ri * n_out, k * ri)`` of the inverse of `_complex_to_complex`.
 
-    It gives the first n_out complex points from all frequencies k.
+    The matrix converts all ``length`` frequencies k to the first n_out of ``length`` complex
+    points.
     """
     return _complex_to_complex(length, n_out).T / length
 

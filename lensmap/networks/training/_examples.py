@@ -287,7 +287,7 @@ class Examples:
         return kappa[cutout], gamma[cutout], is_field[cutout]
 
     def _has_weight(self, is_field):
-        """Return the pixels that enter the loss: field pixels farther inside than the margin."""
+        """Return the pixels that enter the loss: field pixels outside the margin of the input."""
         result, margin = is_field.copy(), self.architecture.margin
         if margin > 0:
             edge = np.ones(is_field.shape, dtype=bool)

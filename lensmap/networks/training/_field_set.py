@@ -104,7 +104,8 @@ class FieldSet:
         progress : None, bool or callable
             Progress reports, as for ``lensmap.utils.track``.
         take_over : bool
-            Whether to use the folder even if it is marked as in use, by a run that was killed.
+            Whether to take over the folder of a run that was killed; a run that is still alive
+            loses it.
 
         Returns
         -------
@@ -159,7 +160,8 @@ class FieldSet:
             The function that reads a `lensmap.simulate.LensingField` from a path, such as
             `lensmap.simulate.read_massivenus`.
         take_over : bool
-            Whether to use the folder even if it is marked as in use, by a run that was killed.
+            Whether to take over the folder of a run that was killed; a run that is still alive
+            loses it.
 
         Returns
         -------

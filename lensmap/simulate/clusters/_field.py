@@ -326,7 +326,10 @@ class ClusterField(Parametrized):
 
     @cached_property
     def _replaced_lensing(self):
-        """For each cluster, convergence and shear of the replaced smooth matter per solar mass."""
+        """For each cluster, convergence and shear per solar mass of the matter to be replaced.
+
+        This is the smooth matter that subhalos replace.
+        """
         result = []
         for halo, scales, x, y in zip(self.clusters, self._scales, self._x, self._y, strict=True):
             pixel_mpc, critical = scales

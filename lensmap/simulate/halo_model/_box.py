@@ -192,7 +192,11 @@ class Box:
         return (np.sqrt(values) / self.pixel).astype(self.dtype)
 
     def _tabulate_redshifts(self, cosmology, z_sources):
-        """Tabulate the distance, and the angular r200c and convergence of one solar mass."""
+        """Tabulate quantities on a grid of redshifts, for the painting of halos.
+
+        They are the comoving distance (Mpc), the r200c of a halo of one solar mass (pixels), and,
+        for each source redshift, the convergence of one solar mass in a pixel.
+        """
         z = np.geomspace(1e-4, highest_redshift(z_sources), 3000)
         self._z = z
         self._chi = cosmology.comoving_distance(z).to_value(u.Mpc)

@@ -29,7 +29,7 @@ class Measure(ABC):
     parts : tuple of str
         The parts of a validation, as named in `PARTS`, in which the statistic is measured.
     keys : dict
-        From the name of each table of the statistic to the columns that, together with
+        For each table of the statistic, keyed by its name, the columns that, together with
         ``estimator``, identify a row.
     """
 
@@ -49,8 +49,8 @@ class Measure(ABC):
         Returns
         -------
         dict
-            From the names of estimators to dicts of arrays. The key `TRUTH` holds the arrays of
-            the true map or of the field itself. Estimators that lack the statistic are left out.
+            A dict of arrays for each estimator, keyed by its name. The key `TRUTH` holds the arrays
+            of the true map or of the field itself. Estimators that lack the statistic are left out.
         """
 
     def pool(self, records: "Records") -> dict[str, QTable]:
@@ -64,7 +64,7 @@ class Measure(ABC):
         Returns
         -------
         dict
-            From the names in ``keys`` to tables. Each table has a column ``estimator``, the columns
+            The tables, keyed by the names in ``keys``. Each has a column ``estimator``, the columns
             listed in ``keys``, and columns of results, with their errors in ``..._err``. A table
             without data is left out.
         """
@@ -104,15 +104,15 @@ class Records:
     Attributes
     ----------
     parts : dict
-        From the names of parts to lists with the record of each field. The list is empty for a
-        part that was left out.
+        For each part, keyed by its name, a list with the record of each field. The list is empty
+        for a part that was left out.
     numbers : dict
-        From the names of parts to lists with the number of each field.
+        For each part, keyed by its name, a list with the number of each field.
     estimators, more : dict
-        From the names of estimators, and of slow estimators, to the dicts returned by
-        `estimator_facts`.
+        The dicts returned by `estimator_facts` for the estimators, and for the slow estimators,
+        keyed by their names.
     resources : dict
-        From the names of estimators to dicts with the attributes of `Resources`.
+        A dict with the attributes of `Resources` for each estimator, keyed by its name.
     """
 
     parts: Mapping[str, Sequence[Mapping]]

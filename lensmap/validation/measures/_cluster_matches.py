@@ -71,7 +71,8 @@ class ClusterReference:
     peaks : `~astropy.table.QTable`
         The clusters by the definition ``"paper"``, as returned by `true_clusters`.
     tables : dict
-        From definitions to tables of clusters. ``"halo"`` is missing if the field has no halos.
+        The tables of clusters, keyed by definition. ``"halo"`` is missing if the field has no
+        halos.
     """
 
     def __init__(
@@ -128,8 +129,8 @@ def match_clusters(
     reference : ClusterReference
         The true clusters.
     estimates : dict
-        From the names of estimators to maps, ``(ny, nx)``. The mask of the true map applies to
-        all.
+        The map of each estimator, ``(ny, nx)``, keyed by the name of the estimator. The mask of the
+        true map applies to all maps.
     n_random : int
         The number of random displacements of the peaks that measure the rate of chance matches.
     rng : int
@@ -138,8 +139,8 @@ def match_clusters(
     Returns
     -------
     dict
-        From `TRUTH` and the names of estimators to dicts of arrays. For the truth, ``mass`` is the
-        true mass of each cluster by the definition ``"paper"``, ``(n,)``. For each estimator,
+        Dicts of arrays, keyed by `TRUTH` and the names of estimators. For the truth, ``mass`` is
+        the true mass of each cluster by the definition ``"paper"``, ``(n,)``. For each estimator,
 
         - ``mass`` is the mass in the map at the same positions, ``(n,)``;
         - ``completeness_DEFINITION``, ``(2, 3, n_bins)``, has the numbers of clusters, matched

@@ -120,7 +120,7 @@ def _mass_table(page, masses):
 
 
 def _measure_arms(sky, pair, keep_map):
-    """Measure the azimuthal profile of kappa, and how much of each arm filament paths follow.
+    """Measure the azimuthal profile of kappa, and the fraction of each arm near a filament path.
 
     ``pair`` has the map of the field with arms and of the same field without arms. In the result,
     the first axis of ``profiles``, ``(2, n_directions)``, and ``shares``, ``(2, n_arms)``, runs
@@ -171,9 +171,10 @@ def excess_significance(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the signal-to-noise ratio of the excess of kappa by direction, and near the arms.
 
-    The excess is the profile minus its mean over directions, and minus the mean excess of the
-    fields without arms. The noise is the scatter between the fields without arms, averaged over
-    directions. The field itself is left out of both.
+    The mean over directions is subtracted from each profile. The excess of a profile is its
+    difference from the mean profile of the fields without arms. The noise is the scatter between
+    the fields without arms, averaged over directions. For each field, this mean and this scatter
+    are over the other fields only.
 
     Parameters
     ----------

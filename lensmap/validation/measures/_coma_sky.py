@@ -119,7 +119,8 @@ class ComaMaps:
     mass : tuple of float
         The fitted mass and its interval, as returned by `ComaSky.draw`.
     maps : dict
-        From the names of estimators to a pair of `~lensmap.ConvergenceMap`, with arms and without.
+        A pair of `~lensmap.ConvergenceMap`, with arms and without, for each estimator, keyed by its
+        name.
     """
 
     number: int
@@ -138,7 +139,7 @@ def map_coma(
     sky : ComaSky
         The model of the mocks.
     estimators : dict
-        From names to estimators.
+        The estimators, keyed by name.
     numbered : iterable of tuple
         The number of each mock and the result of `ComaSky.draw`.
 

@@ -18,7 +18,7 @@ def pack(record: Mapping) -> dict[str, dict[str, dict[str, np.ndarray]]]:
     Parameters
     ----------
     record : dict
-        From the names of statistics to dicts, from the names of estimators to dicts of arrays.
+        A dict for each statistic, keyed by its name, of dicts of arrays, keyed by the estimator.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def unpack(packed: Mapping) -> dict[str, dict[str, dict[str, np.ndarray]]]:
     Returns
     -------
     dict
-        From the names of statistics to dicts, from the names of estimators to dicts of arrays.
+        A dict for each statistic, keyed by its name, of dicts of arrays, keyed by the estimator.
     """
     return {
         statistic: {unquote(name): arrays for name, arrays in estimators.items()}
@@ -56,7 +56,7 @@ def scalar_record(numbers: Mapping[str, float | u.Quantity]) -> np.ndarray:
     Parameters
     ----------
     numbers : dict
-        From names to numbers. Integers stay integers; the units of quantities are dropped.
+        The numbers, keyed by name. Integers stay integers; the units of quantities are dropped.
 
     Returns
     -------

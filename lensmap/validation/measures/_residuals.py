@@ -80,7 +80,7 @@ def measure_residuals(
     truth : `numpy.ndarray`
         The true convergence, ``(ny, nx)``.
     estimates : dict
-        From the names of estimators to maps, ``(ny, nx)``.
+        The map of each estimator, ``(ny, nx)``, keyed by the name of the estimator.
     mask : `numpy.ndarray`
         Bool, ``(ny, nx)``, True = excluded.
     distance : `~astropy.units.Quantity`
@@ -90,8 +90,8 @@ def measure_residuals(
     Returns
     -------
     dict
-        From the names of estimators to dicts with two arrays. ``sums``, ``(4, n_bins)``, has for
-        each bin of distance the number of pixels and the sums over pixels of the squared true
+        A dict with two arrays for each estimator, keyed by its name. ``sums``, ``(4, n_bins)``, has
+        for each bin of distance the number of pixels and the sums over pixels of the squared true
         kappa (after subtracting its mean), of the residual, and of the squared residual.
         ``blocks``, ``(ny // 8, nx // 8)``, has the mean residual of each block of 8 x 8 pixels,
         NaN where all pixels are masked.

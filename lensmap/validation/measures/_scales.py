@@ -135,12 +135,12 @@ def measure_scales(
     truth : `numpy.ndarray`
         The true convergence, ``(ny, nx)``.
     estimates : dict
-        From the names of estimators to maps, ``(ny, nx)``.
+        The map of each estimator, ``(ny, nx)``, keyed by the name of the estimator.
 
     Returns
     -------
     dict
-        From `TRUTH` and the names of estimators to dicts of arrays:
+        Dicts of arrays, keyed by `TRUTH` and the names of estimators:
 
         - for the truth and each estimator, ``products``, the sum of products over pairs of pixels
           in each bin of separation, and ``power``, the sum of the power over the modes in each bin

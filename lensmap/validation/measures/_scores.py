@@ -151,7 +151,7 @@ def best_linear(estimators: Mapping[str, Mapping], summary: QTable) -> str | Non
     Parameters
     ----------
     estimators : dict
-        From the names of estimators to the dicts returned by `estimator_facts`.
+        The dict returned by `estimator_facts` for each estimator, keyed by its name.
     summary : `~astropy.table.QTable`
         The mean scores, as returned by `summarize_scores`.
 

@@ -64,7 +64,7 @@ def rank(
     Parameters
     ----------
     values : dict
-        From the names of estimators to scores. Scores that are not finite are left out.
+        The score of each estimator, keyed by its name. Scores that are not finite are left out.
     difference : callable
         Function that takes the names of two estimators and returns the difference of their scores
         and its error.

@@ -27,8 +27,8 @@ def plot_mass_relations(masses, lines, styles):
     Parameters
     ----------
     masses : dict
-        From the names of estimators to ``(true, estimated)``, the projected masses within 1 proper
-        Mpc in 1e14 solar masses, ``(n,)`` each.
+        A pair ``(true, estimated)`` for each estimator, keyed by its name: the projected masses
+        within 1 proper Mpc in 1e14 solar masses, ``(n,)`` each.
     lines : `~astropy.table.QTable`
         The regression of each estimator: the table ``mass_lines`` of `Clusters`.
     styles : dict
@@ -116,8 +116,8 @@ def plot_arms(snr, angles, styles):
     Parameters
     ----------
     snr : dict
-        From the names of estimators to the signal-to-noise ratio of the excess by direction, with
-        arms and without, ``(n_fields, 2, n_directions)``.
+        The signal-to-noise ratio of the excess by direction, with arms and without,
+        ``(n_fields, 2, n_directions)``, for each estimator, keyed by its name.
     angles : array_like
         The position angles of the arms, degrees.
     styles : dict

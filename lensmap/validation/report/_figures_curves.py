@@ -81,7 +81,7 @@ def plot_relations(relations, edges, summary, styles):
     Parameters
     ----------
     relations : dict
-        From the names of estimators to joint histograms of the pixels, as returned by
+        The joint histogram of the pixels for each estimator, keyed by its name, as returned by
         `count_pairs`, ``(n, n)``, with the truth along the first axis.
     edges : `numpy.ndarray`
         The bin edges of both axes, ``(n + 1,)``.

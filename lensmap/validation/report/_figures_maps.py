@@ -77,8 +77,8 @@ def plot_residual_maps(residuals):
     Parameters
     ----------
     residuals : dict
-        From the names of estimators to the mean over fields of map minus truth, and its error,
-        ``(ny, nx)`` each.
+        For each estimator, keyed by its name, the mean over fields of map minus truth, and the
+        error of the mean, ``(ny, nx)`` each.
 
     Returns
     -------
@@ -103,8 +103,8 @@ def plot_cluster_maps(maps, wcs):
     Parameters
     ----------
     maps : dict
-        From the names of estimators to dicts with ``map``, ``(ny, nx)``, and ``paths``, the RA and
-        Dec of filament paths in degrees, ``(2, n)``, with NaN between two paths.
+        A dict for each estimator, keyed by its name, with ``map``, ``(ny, nx)``, and ``paths``, the
+        RA and Dec of filament paths in degrees, ``(2, n)``, with NaN between two paths.
     wcs : `~astropy.wcs.WCS`
         The WCS of all maps.
 

@@ -42,7 +42,7 @@ class ReportPage:
     folder : pathlib.Path
         The folder in which figures are also written as separate files.
     styles : dict
-        From the names of estimators to their `Style`.
+        The `Style` of each estimator, keyed by its name.
     overwrite : bool
         Whether to replace existing files of figures.
     """

@@ -58,7 +58,7 @@ def styles_of(names: Iterable[str]) -> dict[str, Style]:
     Returns
     -------
     dict
-        From `TRUTH` and the names of estimators to their `Style`.
+        The styles, keyed by `TRUTH` and the names of estimators.
     """
     styles = {TRUTH: Style("#000000", ".", "-")}
     for i, name in enumerate(names):
