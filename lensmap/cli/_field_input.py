@@ -68,8 +68,8 @@ def read_any_field(arguments):
     if arguments.source_plane is not None and not has_suffix(path, (*HDF5_SUFFIXES, ".dat")):
         raise OptionError(
             "source_plane",
-            f"--source-plane applies to files of the kappaTNG simulations only, and {str(path)!r} "
-            "is none: leave this option out",
+            "--source-plane applies only to files of the kappaTNG simulations, which end in .dat, "
+            f".h5 or .hdf5, and {str(path)!r} is not one of them: leave this option out",
         )
     return _read_foreign(
         path, z_source=z_source, **{name: getattr(arguments, name) for name in _OF_FOREIGN}

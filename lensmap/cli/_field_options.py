@@ -135,5 +135,5 @@ def _check_sources(redshifts):
     for i, z in enumerate(redshifts):
         if z in redshifts[:i]:
             raise OptionError(
-                "z_source", f"--z-source must name each redshift once, but {z:g} is there twice"
+                "z_source", f"--z-source must name each redshift once, but {z:g} is given twice"
             )

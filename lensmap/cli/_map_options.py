@@ -95,7 +95,7 @@ def map_pixels(wcs, pixel_scale, estimator, catalog):
     if max(wcs.array_shape) < 2:
         raise OptionError(
             "pixel_scale",
-            f"--pixel-scale must be smaller than the area that the galaxies cover, not "
+            "--pixel-scale must be smaller than the side of the area that the galaxies cover, not "
             f"{pixel_scale}",
         )
     return wcs

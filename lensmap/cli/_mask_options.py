@@ -31,7 +31,8 @@ def add_footprint_arguments(group):
         action="append",
         default=[],
         metavar="FILE",
-        help="exclude the area outside; files as for --mask; repeatable",
+        help="exclude the area outside of the regions or the image in this file (files as for "
+             "--mask); repeatable, and only the area inside all footprints is kept",
     )
     _add_value_arguments(group, "footprint")
 

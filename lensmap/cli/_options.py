@@ -47,7 +47,7 @@ def memory(text):
         return memory_limit(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"an amount of memory is needed, such as 8GiB, not {text!r}"
+            f"the value must be an amount of memory, such as 8GiB, not {text!r}"
         ) from None
 
 

@@ -174,7 +174,7 @@ class NFWHalo:
         if radius.unit.is_equivalent(u.rad):
             radius = radius.to_value(u.rad) * self._distance
         elif not radius.unit.is_equivalent(u.Mpc):
-            raise ParameterTypeError(name, "a length or an angle", f"in {radius.unit}")
+            raise ParameterTypeError(name, "a length or an angle", f"a quantity in {radius.unit}")
         return (radius / self.scale_radius).to_value(u.one)
 
     def _positive_x(self, radius: u.Quantity) -> np.ndarray:

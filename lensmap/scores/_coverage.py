@@ -138,8 +138,8 @@ def coverage_in_bins(
     quantity = quantity[~excluded]
     if quantity.shape != t.shape:
         raise ParameterError(
-            "mask", "True wherever one of the maps is masked", remedy="with {by}, the masks of "
-            "masked arrays must be part of {mask}"
+            "mask", "True wherever one of the maps is masked",
+            remedy="if {by} is given, combine the masks of all masked arrays in {mask}",
         )
     if np.isnan(quantity).any():
         raise ParameterError(

@@ -161,7 +161,8 @@ def _loss(truth, prediction, exponent):
     largest = truth.max()
     if largest <= 0 and np.any(truth != 0):
         raise ParameterError(
-            "truth", "positive in at least one unmasked pixel", f"at most {largest:.3g}",
+            "truth", "positive in at least one unmasked pixel",
+            f"0 or negative in all (the maximum is {largest:.3g})",
             "the weight of the loss is relative to the maximum of {truth}",
         )
     weight = focal_weights(truth, exponent)

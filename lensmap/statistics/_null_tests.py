@@ -189,8 +189,8 @@ def b_mode_test(
     if kappa.kappa_b is None:
         raise ParameterError(
             "kappa", "a B-mode",
-            remedy="this map has none, as maps from networks; use a map that KaiserSquires "
-            "reconstructed",
+            remedy="this map has none, like all maps from networks; use a map that "
+            "KaiserSquires reconstructed",
             verb="have",
         )
     if kappa.uncertainty is None or kappa.meta.get("uncertainty") == "total":

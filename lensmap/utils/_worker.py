@@ -208,8 +208,8 @@ def _content(source, digest):
             ) from error
     if hashlib.sha256(content).hexdigest() != digest:
         raise UnusableWorkerError(
-            "the description of the tasks changed between the start of the run and its arrival at "
-            "a worker process: change no files in the folder of a run while it works"
+            "the description of the tasks that a worker process received differs from the one at "
+            "the start of the run: change no files in the folder of a run while the run works"
         )
     return content
 

@@ -155,9 +155,9 @@ class GivenFields:
             lensing.kappa.pixel_scale.to_value(u.arcmin), self.pixel_scale.to_value(u.arcmin)
         ):
             raise ValueError(
-                f"all maps must have the same pixels, but that in {str(self.paths[number])!r} has "
-                f"the shape {lensing.shape} (ny, nx) and pixels of "
-                f"{lensing.kappa.pixel_scale.to(u.arcmin):.4g}, and that in "
+                f"all maps must have the same pixels, but the map in {str(self.paths[number])!r} "
+                f"has the shape {lensing.shape} (ny, nx) and pixels of "
+                f"{lensing.kappa.pixel_scale.to(u.arcmin):.4g}, and the map in "
                 f"{str(self.paths[0])!r} has {self.shape} and {self.pixel_scale:.4g}"
             )
         return lensing

@@ -183,7 +183,7 @@ class TestPlugIn:
         # The broken one is told once, and stops nothing.
         assert [one["code"] for one in record["warnings"]] == ["broken_plugin"] * 2
         error = capsys.readouterr().err
-        assert error.count("the estimator 'broken' of flatmaps cannot be loaded") == 1
+        assert error.count("'broken' of the package flatmaps cannot be loaded (ZeroDivision") == 1
 
     def test_help(self, plug_in, capsys):
         with pytest.raises(SystemExit) as stop:

@@ -99,7 +99,7 @@ def test_impossible_halos_say_why(arguments, error, message):
     ("radius", "z_source", "error", "message"),
     [
         (1.0, 1.0, TypeError, "radius must be a length or an angle with a unit"),
-        (1 * u.s, 1.0, TypeError, "radius must be a length or an angle, not in s"),
+        (1 * u.s, 1.0, TypeError, "radius must be a length or an angle, not a quantity in s"),
         (0 * u.Mpc, 1.0, ValueError, "radius must be positive"),
         (1 * u.Mpc, 0.2, ValueError, "z_lens must be lower than z_source"),
     ],

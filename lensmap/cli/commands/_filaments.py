@@ -26,7 +26,7 @@ def add_arguments(parser):
     """Add the command's arguments."""
     add_map_argument(parser)
     parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
-                        help="the table of filaments to write, such as filaments.ecsv")
+                        help="write the table of filaments to this file, such as filaments.ecsv")
     group = parser.add_argument_group("filament options")
     group.add_argument("--threshold", type=float, default=3.0, metavar="X",
                        help="the smallest persistence of a filament (default 3)")

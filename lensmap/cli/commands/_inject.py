@@ -65,7 +65,7 @@ def add_arguments(parser):
 
     add_catalog_arguments(parser)
     parser.add_argument("-o", "--output", type=ResumedTable, required=True, metavar="H.ecsv",
-                        help="the table of injected halos and their peaks to write")
+                        help="write the table of injected halos and their peaks to this file")
     group = parser.add_argument_group("halo options")
     group.add_argument("--mass", dest="m200c", type=float, nargs="+", required=True, metavar="M",
                        help="the M200c of the halos in solar masses, one or several in increasing "
@@ -104,8 +104,8 @@ def add_arguments(parser):
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
                        help="also draw the completeness")
     group.add_argument("--cells", type=count, default=4, metavar="N",
-                       help="the number of cells along the longer side of the map in the picture "
-                       "(default 4)")
+                       help="--plot shows the completeness in cells of the map; N is their number "
+                       "along its longer side (default 4)")
     add_take_over(group)
     add_check_argument(group)
     add_estimator_options(parser)
@@ -185,9 +185,9 @@ def _check_previous(output):
     if not _folder_of(output).is_dir():
         raise OptionError(
             "output",
-            f"--output: the table {str(output)!r} exists, but the folder "
-            f"{str(_folder_of(output))!r} with its realizations, from which the command would "
-            "resume, does not: give another name, or --overwrite to start again",
+            f"--output: the table {str(output)!r} exists, but the command cannot resume, because "
+            f"the folder {str(_folder_of(output))!r} with the realizations is missing: give "
+            "another name, or --overwrite to start again",
             "file_exists",
         )
 

@@ -30,7 +30,7 @@ def add_arguments(parser):
     """Add the command's arguments."""
     add_map_argument(parser)
     parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
-                        help="the table of peaks to write, such as peaks.ecsv")
+                        help="write the table of peaks to this file, such as peaks.ecsv")
     group = parser.add_argument_group("peak options")
     group.add_argument("--threshold", type=float, default=4.0, metavar="X",
                        help="the lowest height of a peak (default 4)")
@@ -52,7 +52,7 @@ def add_arguments(parser):
     group.add_argument("--regions", type=OutputRegions, metavar="FILE",
                        help="also write the peaks as circles: .reg for DS9, .crtf for CARTA")
     group.add_argument("--radius", dest="circle", type=angle, default="2arcmin", metavar="ANGLE",
-                       help="the radius of the circles (default 2arcmin)")
+                       help="the radius of the circles of --regions (default 2arcmin)")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
                        help="also draw the map with its peaks")
 

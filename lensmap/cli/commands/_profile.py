@@ -41,7 +41,7 @@ def add_arguments(parser):
 
     add_catalog_arguments(parser)
     parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
-                        help="the table of the profile to write, such as p.ecsv")
+                        help="write the table of the profile to this file, such as p.ecsv")
     group = parser.add_argument_group("profile options")
     group.add_argument(
         "--at", type=MaybeFile, required=True, metavar="RA,DEC|FILE",

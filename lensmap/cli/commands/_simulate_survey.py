@@ -222,8 +222,9 @@ def _field(arguments, survey, seeds):
         if name and field.z_source is not None and not arguments.null:
             raise OptionError(
                 "z_source",
-                f"--z-source {name} cannot be given, because the field in {arguments.field!r} is "
-                f"lensing for sources at {field.z_source!r}, and the galaxies get these redshifts",
+                f"--z-source {name} cannot be given, because the field in {arguments.field!r} was "
+                f"made for sources at {field.z_source!r}, which the galaxies must have, too: leave "
+                "this option out",
             )
         if arguments.center is not None:
             field = move_field(field, arguments.center)

@@ -61,10 +61,10 @@ def add_arguments(parser):
     add("-o", "--output", type=OutputFolder, required=True, metavar="DIR",
         help="the output folder, created if it does not exist")
     add("-e", "--estimators", type=_names, default=_DEFAULT, metavar="NAMES",
-        help="separated by commas: ks150 (Kaiser-Squires, 150 arcsec); ks:tuned and wiener:tuned "
-        "(best parameters on other fields); ks, wiener and cnn with parameters, such as "
-        "ks(smoothing=2arcmin); h21like, cha2025, lensmap (networks); files of weights (.h5); "
-        "your own as file.py:Class (default: %(default)s)")
+        help="the estimators, separated by commas: ks150 (Kaiser-Squires, 150 arcsec); ks:tuned "
+        "and wiener:tuned (best parameters on other fields); ks, wiener and cnn with parameters, "
+        "such as ks(smoothing=2arcmin); h21like, cha2025, lensmap (networks); files of weights "
+        "(.h5); your own as file.py:Class (default: %(default)s)")
     from lensmap.validation import ValidationSetup
 
     presets = ", ".join(ValidationSetup.available_presets())
@@ -74,21 +74,21 @@ def add_arguments(parser):
         help=f"a known survey: {presets}; masked is cha2025 with a third of each field masked "
         "(default %(default)s)")
     group.add_argument("--truth", type=InputFile, nargs="+", metavar="FILE",
-                       help="true maps in place of simulated ones, with the same pixels; linear "
-                       "estimators are tuned on the last of them")
+                       help="files of true maps, all of one shape and pixel scale, in place of "
+                       "simulated fields; linear estimators are tuned on the last --tuning files")
     group.add_argument("--z-source", type=float, metavar="Z", help="the redshift of the sources")
     group.add_argument("--density", type=float, metavar="N", help="galaxies per arcmin2")
     group.add_argument("--shape", type=int, nargs=2, metavar=("NY", "NX"),
-                       help="the number of pixels, even")
+                       help="the numbers of pixels ny nx, even")
     group.add_argument("--pixel-scale", type=angle, metavar="ANGLE", help="the side of a pixel")
     group.add_argument("--resolution", choices=("massivenus", "none"),
                        help="the resolution of a simulation to imitate (default: that of the "
                        "preset)")
     group = parser.add_argument_group("numbers of fields")
     group.add_argument("-n", "--fields", dest="n_fields", type=count, default=200, metavar="N",
-                       help="fields (default %(default)s)")
+                       help="the number of fields (default %(default)s)")
     group.add_argument("--null", dest="n_null", type=_zero_or_count, metavar="N",
-                       help="the number of null (noise-only) fields (default: as many as fields)")
+                       help="the number of null (noise-only) fields (default: that of --fields)")
     group.add_argument("--masked", dest="n_masked", type=_zero_or_count, default=50, metavar="N",
                        help="the number of fields that are mapped a second time with a mask "
                             "(default %(default)s)")
@@ -96,9 +96,9 @@ def add_arguments(parser):
                        help="the number of mock Coma clusters, 0 or at least 4 (default "
                             "%(default)s)")
     group.add_argument("--full", dest="n_more", type=count, nargs="?", const=50, metavar="N",
-                       help="also slow estimators on N fields (default 50): means over the eight "
-                       "symmetries, 95 per cent intervals, and posterior errors of the Wiener "
-                       "filter")
+                       help="also test slow estimators on N fields (default 50): means over the "
+                       "eight symmetries, 95 per cent intervals, and posterior errors of the "
+                       "Wiener filter")
     group.add_argument("--tuning", dest="n_tuning", type=count, default=8, metavar="N",
                        help="the number of fields on which linear estimators are tuned (default "
                             "%(default)s)")
@@ -171,7 +171,7 @@ def _setups(arguments):
     given = [name for name in ("shape", "pixel_scale", "resolution") if name in changes]
     if given:
         raise ParameterError(
-            given[0], "left out with {truth}", remedy="the files of {truth} define this"
+            given[0], "left out with {truth}", remedy="the files of {truth} define it"
         )
     needed = arguments.n_fields + arguments.n_tuning
     if len(arguments.truth) < needed:

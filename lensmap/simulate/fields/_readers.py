@@ -89,7 +89,9 @@ def read_field(
     <Quantity 0.469 arcmin>
     """
     if width is not None and pixel_scale is not None:
-        raise ParameterError("width", "given without {pixel_scale}", remedy="give one of them")
+        raise ParameterError(
+            "width", "left out if {pixel_scale} is given", remedy="give only one of the two"
+        )
     label = "the map"
     if isinstance(source, (str, os.PathLike)):
         label = repr(str(source))

@@ -45,5 +45,5 @@ def check_surface_density(value: u.Quantity | str, name: str) -> u.Quantity:
             name, "a number per solid angle, such as 33 / u.arcmin**2", repr(value)
         )
     if not value.isscalar or not np.isfinite(value) or not value > 0:
-        raise ParameterError(name, "one positive finite number per solid angle", str(value))
+        raise ParameterError(name, "one positive and finite density", str(value))
     return value

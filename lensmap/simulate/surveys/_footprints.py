@@ -253,5 +253,5 @@ def random_mask(wcs: WCS, fraction: float = 0.4, rng: RNGLike = None) -> np.ndar
 def _check_fraction(fraction):
     if isinstance(fraction, bool) or not 0 <= fraction < 1:
         raise ParameterError(
-            "fraction", "at least 0 and below 1, the masked part of the pixels", repr(fraction)
+            "fraction", "the masked fraction of the pixels, at least 0 and below 1", repr(fraction)
         )

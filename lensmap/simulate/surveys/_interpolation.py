@@ -86,7 +86,7 @@ def as_fields(
     ):
         raise ParameterError(
             "field", "a list of fields that all have the same shape and WCS",
-            remedy="if only their WCS differ, {wcs} moves them to one",
+            remedy="if only their WCS differ, give {wcs}, to which all fields are then moved",
         )
     return fields, fields[0].wcs
 

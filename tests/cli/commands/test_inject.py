@@ -66,14 +66,14 @@ def test_same_command_goes_on(run, tmp_path, monkeypatch):
     assert (tmp_path / "halos.ecsv").stat().st_mtime_ns == before
     shutil.rmtree("halos.run")
     code, _, err = run("-n", 3, "--halos", 2)
-    assert code == 1 and "'halos.ecsv' exists, but the folder 'halos.run'" in err
-    assert "--overwrite starts anew" in err
+    assert code == 1 and "because the folder 'halos.run' with the realizations is missing" in err
+    assert "--overwrite to start again" in err
 
 
 def test_other_parameters_do_not_mix(run):
     assert run("-n", 1, "--halos", 2)[0] == 0
     code, _, err = run("-n", 1, "--halos", 2, "--smoothing", "1.5arcmin")
-    assert code == 1 and "'halos.run' with other settings: --method was" in err
+    assert code == 1 and "holds a recovery of halos with other settings: --method was" in err
     assert "or start anew with --overwrite" in err
     code, _, err = run("-n", 1, "--halos", 2, "--smoothing", "1.5arcmin", "--overwrite")
     assert code == 0, err

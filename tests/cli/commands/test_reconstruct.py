@@ -379,7 +379,7 @@ class TestWhatGoesWrong:
             (["--uncertainty", "posterior"],
              "--uncertainty for --method ks must be analytic or rotations[:N] or none, not "
              "posterior"),
-            (["--pixel-scale", "20deg"], "--pixel-scale must be smaller than the area"),
+            (["--pixel-scale", "20deg"], "--pixel-scale must be smaller than the side of the area"),
             (["--convention", "left"], "'left'"),
             (["--frame", "mars"], "'mars'"),
             (["--columns", "kidz"], "'kidz'"),

@@ -98,7 +98,7 @@ class TestSurvey:
         assert simulate("survey", "-o", "c.fits", "--field", field, "--z-source", "lsst_y1") == 1
         error = only_error(capsys)
         assert "--z-source lsst_y1 cannot be given" in error
-        assert "is lensing for sources at 0.6" in error
+        assert "was made for sources at 0.6, which the galaxies must have, too" in error
         assert names() == []
 
     def test_no_lensing(self, own_folder, capsys):
@@ -176,14 +176,14 @@ class TestSurvey:
             (["-o", "no/c.fits"], "the directory 'no' does not exist"),
             (["-o", "mine.fits"], "exists; --overwrite replaces it"),
             (["--preset", "euclid"], "there is no survey preset 'euclid'"),
-            (["--density", "-1"], "--density must be one positive finite number"),
+            (["--density", "-1"], "--density must be one positive and finite density"),
             (["--density", "1e9"], "a catalog of 4.4e+13 galaxies would need"),
             (["--density", "1e-6"], "no galaxy was drawn on the map"),
             (["--sigma-e", "0.9"], "--sigma-e must be above 0"),
             (["--measurement-error", "des"], "must be 'hsc', a number"),
             (["--measurement-error", "-1"], "a finite number of at least 0"),
             (["--mask", "no.reg"], "--mask: there is no file 'no.reg'"),
-            (["--random-mask", "1.5"], "--random-mask must be at least 0 and below 1"),
+            (["--random-mask", "1.5"], "--random-mask must be the masked fraction"),
             (["--write-mask", "m.fits"], "--write-mask needs --random-mask"),
             (["--random-mask", "0.1", "--write-mask", "m.reg"],
              "--write-mask must end in .fits or .fits.gz, not 'm.reg'"),
@@ -201,7 +201,7 @@ class TestSurvey:
             (["--field", "map.npy"],
              "--pixel-scale must be given, or --width: 'map.npy' has no celestial WCS"),
             (["--field", "map.npy", "--width", "400deg"], "flat-sky maps are at most 25 deg wide"),
-            (["--field", "map.npy", "--source-plane", "3"], "--source-plane applies to files of"),
+            (["--field", "map.npy", "--source-plane", "3"], "--source-plane applies only to files"),
             (["--field", "map.npy", "--shape", "8", "8"],
              "--shape cannot be given, because the file 'map.npy' defines this"),
         ],

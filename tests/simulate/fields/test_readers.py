@@ -170,7 +170,7 @@ def test_periodic_maps():
 
 
 def test_what_cannot_be_read_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="width must be given without pixel_scale"):
+    with pytest.raises(ValueError, match="width must be left out if pixel_scale is given"):
         read_field(KAPPA, width="1 deg", pixel_scale="1 arcmin")
     message = "pixel_scale must be given, or width: the map has no celestial WCS"
     with pytest.raises(ValueError, match=message):

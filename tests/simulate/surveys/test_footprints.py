@@ -97,13 +97,13 @@ def test_a_seed_sequence_is_not_used_up(make):
 def test_bad_parameters_are_refused():
     for make in (ragged_edge, random_mask):
         for fraction in (-0.1, 1, 1.5, np.nan):
-            with pytest.raises(ValueError, match="fraction must be at least 0 and below 1, .* not"):
+            with pytest.raises(ValueError, match="fraction must be the masked .* below 1, not"):
                 make(WCS, fraction)
         with pytest.raises(TypeError, match="wcs must be an astropy.wcs.WCS"):
             make((300, 200), 0.3)
     with pytest.raises(TypeError, match="star_density must be a number per solid angle"):
         star_holes(WCS, 100)
-    with pytest.raises(ValueError, match="star_density must be one positive finite number"):
+    with pytest.raises(ValueError, match="star_density must be one positive and finite density"):
         star_holes(WCS, -DENSITY)
     with pytest.raises(TypeError, match="radius must be a pair of angles"):
         star_holes(WCS, DENSITY, radius=1 * u.arcmin)

@@ -356,7 +356,7 @@ def test_surveys_are_values():
         ({"density": 33}, TypeError, "density must be a number per solid angle.*not 33"),
         ({"density": 33 * u.arcmin}, TypeError, "density must be a number per solid angle"),
         ({"density": "many"}, ValueError, "density must be a number per solid angle, such as"),
-        ({"density": 0 / u.arcmin**2}, ValueError, "density must be one positive finite number"),
+        ({"density": 0 / u.arcmin**2}, ValueError, "density must be one positive and finite"),
         ({"density": -1 / u.arcmin**2}, ValueError, "density must be one positive"),
         ({"density": [1, 2] / u.arcmin**2}, ValueError, "density must be one positive"),
         ({"sigma_e": 0}, ValueError, "sigma_e must be above 0 and at most 0.49"),
