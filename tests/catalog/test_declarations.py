@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Convention, kind, frame and response: where each comes from, and what is said of it."""
 
+import re
 import itertools
 import warnings
 
@@ -221,7 +222,7 @@ ONE_OF_META = {"CONVENTN": "celestial", "KIND": "shear"}
         ({"RESPONSE": np.array([[0.7, 0.1], [-0.1, 0.6]])},
          ("response", ((0.7, 0.1), (-0.1, 0.6)))),
     ],
-    ids=str,
+    ids=lambda item: re.sub(r" at 0x\w+", "", str(item)),
 )
 def test_entries_of_the_meta(entry, value):
     """Whatever a format makes of the words."""
