@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Convention, kind, frame and response: where each comes from, and what is said of it."""
 
-import re
 import itertools
+import re
 import warnings
 
 import numpy as np

@@ -396,7 +396,7 @@ def test_bad_fields_are_refused(method):
         draw([near, far])
     with pytest.raises(ValueError, match=r"array_shape of the field, .*, not \(30, 30\)"):
         draw(near, tangent_wcs(CENTER, (30, 30), 0.5))
-    with pytest.raises(TypeError, match="wcs must be an astropy.wcs.WCS, not str"):
+    with pytest.raises(TypeError, match="wcs must be an astropy.wcs.WCS or .*, not str"):
         draw(None, "here")
     with pytest.raises(ValueError, match=r"the mask has the shape \(9, 9\), but the map has"):
         getattr(MockSurvey(mask=np.eye(9, dtype=bool)), method)(near)
