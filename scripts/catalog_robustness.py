@@ -25,8 +25,10 @@ from lensmap import (
     ShearGrid,
     WienerFilter,
 )
+from lensmap.flatsky import measure_power
 from lensmap.grid import tangent_wcs
 from lensmap.scores import mean_and_error, pearson_r
+from lensmap.simulate import random_mask, resolution_transfer
 
 Z_SOURCE, DENSITY = 1.0, 30 / u.arcmin**2
 SMOOTHINGS = [1.0, 1.5, 2.0, 3.0, 4.0] * u.arcmin
@@ -208,7 +210,122 @@ def noise(n_fields):
                   + "".join(f"{text:>20s}" for text in texts), flush=True)
 
 
-SECTIONS: dict[str, Callable[[int], None]] = {"noise": noise}
+# --- the power spectrum of the Wiener filter without redshifts ----------------------------------
+
+SHAPE, PIXEL = (256, 256), 0.82 * u.arcmin  # 12.2 deg^2
+SOURCES = (0.5, 1.0, 2.5)
+DENSITIES = (5, 30, 60)  # per square arcminute
+
+
+def low_resolution(ell):
+    """Return the amplitudes of a simulation with a resolution 2.5 times lower than MassiveNuS."""
+    return resolution_transfer(2.5 * ell, "massivenus")
+
+
+SKIES = {"MassiveNuS": "massivenus", "2.5 x lower": low_resolution}
+
+
+def sky_model(resolution):
+    """Return the simulated sky, with one field for each source redshift."""
+    return HaloModelField(
+        z_source=list(SOURCES), shape=SHAPE, pixel_scale=PIXEL, resolution=resolution
+    ).prepare()
+
+
+def survey_of(density, mask=None):
+    """Return galaxies with an intrinsic dispersion of 0.26, without measurement errors."""
+    return MockSurvey(density=density / u.arcmin**2, sigma_e=0.26, measurement_error=0.0, mask=mask)
+
+
+def wiener_correlations(n_fields):
+    """Print the correlation with the truth of the fitted, the matched and the old prior."""
+    fitted = WienerFilter(dtype="float32")
+    print(f"{n_fields} fields of 12.2 deg^2; matched: the measured power of these fields")
+    print(f"{'resolution':14s}{'z_s':>4s}{'n':>4s}  {'mask':6s}{'matched':>8s}"
+          f"{'fitted - matched':>22s}{'z_s = 1 - matched':>20s}{'amplitude':>11s}{'cutoff':>8s}")
+    for name, resolution in SKIES.items():
+        model = sky_model(resolution)
+        draws = [model.draw(np.random.default_rng((1, i))) for i in range(n_fields)]
+        mask = random_mask(draws[0][0].wcs, 0.2, rng=1)
+        for k, z_source in enumerate(SOURCES):
+            fields = [fields[k] for fields in draws]
+            power = measure_power([f.kappa.data for f in fields], PIXEL.to_value(u.rad))
+            estimators = (WienerFilter(power=power[:2], dtype="float32"), fitted,
+                          WienerFilter(z_source=1.0, dtype="float32"))
+            for density in DENSITIES:
+                for masked in (False, True):
+                    survey = survey_of(density, mask if masked else None)
+                    scores, fits = [], []
+                    for i, field in enumerate(fields):
+                        grid = survey.observe_grid(field, rng=np.random.default_rng((2, i)))
+                        maps = [one.reconstruct(grid) for one in estimators]
+                        fits.append(maps[1].meta["prior_power"])
+                        scores.append([
+                            pearson_r(field.kappa.data, one.data, one.mask | field.kappa.mask)
+                            for one in maps
+                        ])
+                    scores = np.array(scores)
+                    texts = (
+                        "{:+.4f} +- {:.4f}".format(*mean_and_error(scores[:, j] - scores[:, 0]))
+                        for j in (1, 2)
+                    )
+                    amplitude, cutoff = (np.median([fit[key] for fit in fits])
+                                         for key in ("amplitude", "cutoff"))
+                    print(f"{name:14s}{z_source:4g}{density:4d}  {'holes' if masked else '':6s}"
+                          f"{scores[:, 0].mean():8.4f}" + "".join(f"{t:>21s}" for t in texts)
+                          + f"{amplitude:11.2f}{cutoff:8.0f}", flush=True)
+
+
+def wiener_amplitudes(n_fields):
+    """Print how often the fitted amplitude is within twice its error of that of the sky.
+
+    The amplitude of the sky is that of one fit to the sums of all fields.
+    """
+    estimator, survey = WienerFilter(dtype="float32"), survey_of(30)
+    sums: dict[float, list] = {z_source: [] for z_source in SOURCES}
+    model = sky_model("massivenus")
+    for i in range(n_fields):
+        for z_source, field in zip(SOURCES, model.draw(np.random.default_rng((8, i)))):
+            grid = survey.observe_grid(field, rng=np.random.default_rng((9, i)))
+            sums[z_source].append(estimator.measure(grid))
+    print(f"\namplitudes of {n_fields} fields for each source redshift, 30 per square arcminute")
+    n_within = 0
+    for z_source, parts in sums.items():
+        # Grids on the same pixels would be added: the fields are different patches of the sky.
+        truth = estimator.fit(type(parts[0])(*(grid for one in parts for grid in one.grids)))
+        fits = [estimator.fit(one) for one in parts]
+        pulls = np.array([(one.amplitude - truth.amplitude) / one.amplitude_error for one in fits])
+        n_within += np.count_nonzero(np.abs(pulls) < 2)
+        error = np.mean([one.amplitude_error for one in fits])
+        scatter = np.std([one.amplitude for one in fits])
+        print(f"z_s = {z_source:g}: {truth.amplitude:.3f}, mean error {error:.3f}, scatter "
+              f"{scatter:.3f}, {np.mean(np.abs(pulls) < 2):.3f} within twice the error", flush=True)
+    total = n_fields * len(sums)
+    print(f"all: {n_within / total:.3f} of {total} fits within twice the error")
+
+
+def wiener_posterior(n_fields):
+    """Print how often the truth is within the error of the posterior."""
+    estimator = WienerFilter(dtype="float32", uncertainty="posterior", n_realizations=15)
+    model, survey, shares = sky_model("massivenus"), survey_of(30), []
+    for i in range(n_fields):
+        field = model.draw(np.random.default_rng((5, i)))[1]
+        kappa = estimator.reconstruct(survey.observe_grid(field, rng=np.random.default_rng((6, i))))
+        good = ~(kappa.mask | field.kappa.mask)
+        difference = kappa.data - field.kappa.data
+        shares.append(np.mean(np.abs(difference[good]) < kappa.uncertainty.array[good]))
+    print("\nposterior error, z_s = 1: {:.3f} +- {:.3f} of the pixels are within it".format(
+        *mean_and_error(np.array(shares))))
+
+
+def wiener(n_fields):
+    """Print what is lost if neither the redshifts nor the power of the sky are known."""
+    wiener_correlations(n_fields)
+    wiener_amplitudes(12 * n_fields)
+    wiener_posterior(n_fields)
+
+
+SECTIONS: dict[str, Callable[[int], None]] = {"noise": noise, "wiener": wiener}
 
 
 def main():

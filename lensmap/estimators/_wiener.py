@@ -14,6 +14,7 @@ from lensmap.estimators._binning import make_grid
 from lensmap.estimators._contract import Contract
 from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
 from lensmap.estimators._dressing import to_map
+from lensmap.estimators._fitted_power import FieldSums, FittedPower, fit_power, theory_table
 from lensmap.estimators._support import Support, data_support
 from lensmap.flatsky import WienerSolver, interpolate_power, mode_power, padded_shape
 from lensmap.grid import ShearGrid
@@ -34,13 +35,14 @@ class _State(NamedTuple):
 
     solver: WienerSolver
     support: Support
+    fitted: FittedPower | None
 
 
 def _wiener_response(estimator, ell_x, ell_y, pixel_scale, density):
     """Return the window times signal / (signal + noise), as `Contract.response` requires."""
     x, y = (ell * pixel_scale / (2 * np.pi) for ell in (ell_x, ell_y))
     window = np.sinc(x) * np.sinc(y) * (np.maximum(np.abs(x), np.abs(y)) < 0.5)
-    signal = estimator._power_of(np.maximum(np.hypot(ell_x, ell_y), 1.0)) * window**2
+    signal = estimator._power_of(np.maximum(np.hypot(ell_x, ell_y), 1.0), None) * window**2
     return window * signal / (signal + estimator.sigma_e**2 / density)
 
 
@@ -57,24 +59,30 @@ class WienerFilter(Estimator):
     linear maps, this map has the smallest mean square error. The zero mode is set to 0, because the
     mass sheet is not measured.
 
+    Without ``power`` and ``z_source``, the power spectrum is that of the theory, multiplied by an
+    amplitude and a fall on small scales that are fitted to the power of the field itself. The
+    numbers of the fit are ``meta["prior_power"]`` of the map.
+
     The B-mode is the result of the same filter for the shear rotated by 45 degrees. Without
     systematic errors, it is noise with the same statistics as the noise of the map. The map is
-    linear in the ellipticities for a given noise. If neither the parameter nor the column
-    ``sigma_e`` is given, the noise itself is measured from the ellipticities, and the map is not
-    exactly linear.
+    linear in the ellipticities for a given noise and a given power spectrum. If neither the
+    parameter nor the column ``sigma_e`` is given, or if the power spectrum is fitted, these are
+    measured from the ellipticities, and the map is not exactly linear.
 
     Parameters
     ----------
     power : None, callable or pair of array_like
         The power spectrum of the convergence, :math:`C_\ell` in steradians, without the pixel
         window. If None, the theoretical spectrum `lensmap.cosmology.convergence_power` for
-        ``z_source`` and ``cosmology``. A callable takes an array of multipoles and returns
+        ``z_source`` and ``cosmology`` or, without ``z_source``, the spectrum that is fitted to the
+        field. A callable takes an array of multipoles and returns
         :math:`C_\ell`. A pair ``(ell, C_ell)``, such as that of `lensmap.flatsky.measure_power`, is
         interpolated linearly in the logarithms of both. Below its range, the spectrum is constant,
         and above its range, it falls as :math:`\ell^{-2}`.
-    z_source : float or `lensmap.cosmology.SourceRedshifts`
+    z_source : float, `lensmap.cosmology.SourceRedshifts` or None
         The redshift of the galaxies, or their redshift distribution, for the theoretical power
-        spectrum.
+        spectrum. If None, the amplitude of the spectrum and its fall on small scales are fitted to
+        the field, unless ``power`` is given.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology for the theoretical power spectrum; None is the default cosmology of lensmap.
     padding : float
@@ -126,10 +134,23 @@ class WienerFilter(Estimator):
     Warns
     -----
     MapWarning
-        If the tolerance is not reached within ``max_iterations``.
+        If the tolerance is not reached within ``max_iterations``, or if the field does not
+        determine the amplitude of the fitted power spectrum.
 
     Notes
     -----
+    The fitted spectrum is the theory for galaxies with a mean redshift of 0.9 and the redshift
+    distribution :math:`n(z) \propto z^2 \exp[-(z/z_0)^{1.5}]`, times
+
+    .. math:: A \exp\left[(1000 / \ell_c)^{1.5} - (\ell / \ell_c)^{1.5}\right] .
+
+    The prior of :math:`\ln A` is 0 ± 0.7, and that of :math:`\ln \ell_c` is 8.5 ± 1.5. Fields of
+    less than a few square degrees determine A poorly, so that it tends to 1. The fit uses the
+    E-mode and the B-mode, allows for the mixing of modes by masks, and corrects the noise level.
+    Its error includes the scatter between fields, which is larger than that of Gaussian fields. The
+    sums of `measure` add over parts of a catalog on the same pixels and over tiles, and the result
+    of `fit` can be kept for all tiles of a survey.
+
     Galaxies at all distances contribute to a pixel, so `reach` returns None. If a tile of 48 arcmin
     is mapped with a margin of 16 arcmin around it, its map differs from that part of the map of the
     whole field by a constant and by 8 per cent of the scatter of the map. With a margin of 32
@@ -139,7 +160,8 @@ class WienerFilter(Estimator):
     References
     ----------
     Zaroubi et al. 1995, ApJ 449, 446, eq. 11; Simon, Taylor & Hartlap 2009, MNRAS 399, 48
-    (convergence); Hoffman & Ribak 1991, ApJ 380, L5 (samples of the posterior).
+    (convergence); Hoffman & Ribak 1991, ApJ 380, L5 (samples of the posterior); Bond, Jaffe & Knox
+    1998, Phys. Rev. D 57, 2117 (the fit of the power spectrum).
 
     Examples
     --------
@@ -150,10 +172,10 @@ class WienerFilter(Estimator):
 
     linear = True
     uncertainties = (ROTATIONS, Uncertainty("posterior", "total"))
-    # Fix the noise: if it were measured from the ellipticities, the map would not be linear in
-    # them. The laws hold to the tolerance of the solver, which is set lower than by default.
+    # Fix the noise and the power: if they were measured from the ellipticities, the map would not
+    # be linear in them. The laws hold to the tolerance of the solver, set lower than by default.
     contract = Contract(
-        settings={"sigma_e": 0.25, "tolerance": 1e-7},
+        settings={"sigma_e": 0.25, "tolerance": 1e-7, "z_source": 1.0},
         noiseless={"sigma_e": 0.02},
         periodic={"padding": 1},
         outside="open",
@@ -164,7 +186,7 @@ class WienerFilter(Estimator):
         self,
         *,
         power: Callable | tuple | None = None,
-        z_source: RedshiftLike = 1.0,
+        z_source: RedshiftLike | None = None,
         cosmology: CosmologyLike = None,
         padding: float = 1.5,
         tolerance: float = 1e-5,
@@ -246,26 +268,67 @@ class WienerFilter(Estimator):
             for part in (pair.real, pair.imag)[: n_samples - i]:
                 sample = mean._replace(
                     kappa=mean.kappa + part, kappa_b=None,
-                    meta={"sample": "of the posterior", **seed},
+                    meta={**(mean.meta or {}), "sample": "of the posterior", **seed},
                 )
                 yield to_map(plain, grid, sample, target)
 
-    def prepare(self, grid: ShearGrid, fitted: None) -> _State:
+    def measure(self, grid: ShearGrid) -> FieldSums | None:
+        """Return the binned galaxies, to which the power spectrum is fitted.
+
+        Parameters
+        ----------
+        grid : `lensmap.ShearGrid`
+            The binned galaxies of the field, or of a part of it.
+
+        Returns
+        -------
+        object or None
+            The sums, which hold the grid itself. None if ``power`` or ``z_source`` is given.
+        """
+        return FieldSums(grid) if self.power is None and self.z_source is None else None
+
+    def fit(self, sums: FieldSums | None) -> FittedPower | None:
+        """Fit the amplitude and the fall on small scales of the power spectrum.
+
+        Parameters
+        ----------
+        sums : object or None
+            The sum of the results of `measure` over all parts of the field or survey.
+
+        Returns
+        -------
+        object or None
+            The fitted spectrum, a named tuple of numbers: ``amplitude``, ``amplitude_error``,
+            ``cutoff``, ``ln_cutoff_error``, ``prior_weight``, ``noise_ratio``, ``significance`` and
+            ``e_minus_b``.
+            None if ``power`` or ``z_source`` is given.
+
+        Warns
+        -----
+        MapWarning
+            If the sums do not determine the amplitude.
+        """
+        return None if sums is None else fit_power(sums, self._table(), self.dtype)
+
+    def prepare(self, grid: ShearGrid, fitted: FittedPower | None) -> _State:
         """Return the solver for the noise and pixels of a grid, and the pixels near galaxies.
 
         Parameters
         ----------
         grid : `lensmap.ShearGrid`
             The binned reduced shear.
-        fitted : None
-            Nothing is fitted.
+        fitted : object or None
+            The result of `fit`. If None although ``power`` and ``z_source`` are None, the spectrum
+            is fitted to this grid.
 
         Returns
         -------
         object
             The state for `invert`.
         """
-        return _State(self._solver(grid), data_support(grid, self.fill_holes))
+        if fitted is None:
+            fitted = self.fit(self.measure(grid))
+        return _State(self._solver(grid, fitted), data_support(grid, self.fill_holes), fitted)
 
     def invert(self, grid: ShearGrid, state: _State) -> Inversion:
         """Solve the Wiener filter equation for the convergence.
@@ -285,7 +348,8 @@ class WienerFilter(Estimator):
         kappa = state.solver.solve(grid.shear)
         for _ in range(self.reduced_shear_iterations):
             kappa = state.solver.solve(grid.shear * (1 - kappa.real))
-        return Inversion(kappa.real, kappa.imag, *state.support)
+        meta = None if state.fitted is None else {"prior_power": state.fitted.meta()}
+        return Inversion(kappa.real, kappa.imag, *state.support, meta=meta)
 
     def noise(
         self, grid: ShearGrid, state: _State, rng: np.random.Generator
@@ -329,13 +393,13 @@ class WienerFilter(Estimator):
             )
         return parameters
 
-    def _solver(self, grid):
-        """Return the solver for the noise and the pixels of a grid."""
+    def _solver(self, grid, fitted):
+        """Return the solver for the noise and the pixels of a grid, and the fitted power."""
         clouds = grid.scheme == "cloud-in-cell"
         power = mode_power(
             padded_shape(grid.shape, self.padding),
             grid.pixel_frame.scale.to_value(u.rad),
-            self._power_of,
+            functools.partial(self._power_of, fitted=fitted),
             smoothed=2 if clouds else 1,
         )
         return WienerSolver(
@@ -346,20 +410,26 @@ class WienerFilter(Estimator):
             max_iterations=self.max_iterations,
         )
 
-    def _power_of(self, ell):
-        if self.power is None:
-            try:
-                table = _kept_theory(self.z_source, self.cosmology)
-            except TypeError:  # the cosmology is not hashable, so there is no cache
-                table = _theory(self.z_source, self.cosmology)
-            return interpolate_power(ell, *table)
-        return self.power(ell) if callable(self.power) else interpolate_power(ell, *self.power)
+    def _power_of(self, ell, fitted):
+        if self.power is not None:
+            return self.power(ell) if callable(self.power) else interpolate_power(ell, *self.power)
+        theory = interpolate_power(ell, *self._table())
+        return theory if fitted is None else fitted.power(ell, theory)
+
+    def _table(self):
+        """Return the table ``(ell, C_ell)`` of the theory, of which the last ones are cached."""
+        try:
+            return _kept_theory(self.z_source, self.cosmology)
+        except TypeError:  # the cosmology is not hashable, so there is no cache
+            return _theory(self.z_source, self.cosmology)
 
 
 def _theory(z_source, cosmology):
     """Return the theoretical power spectrum as a table ``(ell, C_ell)`` for interpolation."""
     from lensmap.cosmology import convergence_power
 
+    if z_source is None:
+        return theory_table(cosmology)
     ell = np.geomspace(1.0, 1e7, 400)
     return ell, convergence_power(ell, z_source, cosmology)
 
@@ -404,6 +474,7 @@ def _check_theory(z_source, cosmology):
     """Check the parameters of the theoretical power spectrum, and return them unchanged."""
     from lensmap.cosmology import check_z_source, get_cosmology
 
-    check_z_source(z_source)
+    if z_source is not None:
+        check_z_source(z_source)
     get_cosmology(cosmology)
     return z_source, cosmology

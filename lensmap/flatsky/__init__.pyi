@@ -6,6 +6,7 @@ from ._smoothing import gaussian_smooth, near_data, normalized_smooth
 
 # For other packages of lensmap; not public.
 from ._kaiser_squires import padded_shape as padded_shape, shear_kernel as shear_kernel
+from ._masked_power import MaskedPower as MaskedPower, masked_power as masked_power
 from ._multiscale import multiscale_convergence as multiscale_convergence
 from ._power import (
     interpolate_power as interpolate_power,

@@ -176,23 +176,24 @@ def test_galaxies_without_scatter_do_not_blow_up(shear):
     """The noise that is measured from them is next to nothing."""
     sky = _sky(5000, 4)
     catalog = shear_catalog(catalog_columns(sky, np.full(5000, shear + 0j)))
-    kappa = WienerFilter(uncertainty="posterior", n_realizations=2).reconstruct(catalog, PLANE)
+    estimator = WienerFilter(z_source=1.0, uncertainty="posterior", n_realizations=2)
+    kappa = estimator.reconstruct(catalog, PLANE)
     assert np.abs(kappa.data[~kappa.mask]).max() <= shear
     assert np.all(kappa.uncertainty.array[~kappa.mask] > 0)
 
 
 def test_more_noise_makes_a_lower_map():
     catalog = _lens_catalog()
-    peaks = [
-        np.nanmax(WienerFilter(sigma_e=s).reconstruct(catalog, PLANE).data) for s in (0.1, 0.25, 1)
-    ]
+    estimators = (WienerFilter(z_source=1.0, sigma_e=s) for s in (0.1, 0.25, 1))
+    peaks = [np.nanmax(one.reconstruct(catalog, PLANE).data) for one in estimators]
     assert peaks[0] > 1.2 * peaks[1] > 1.5 * peaks[2]
 
 
 def test_single_precision_is_good_enough():
     catalog = _lens_catalog()
     double, single = (
-        WienerFilter(dtype=dtype).reconstruct(catalog, PLANE) for dtype in ("float64", "float32")
+        WienerFilter(z_source=1.0, dtype=dtype).reconstruct(catalog, PLANE)
+        for dtype in ("float64", "float32")
     )
     assert single.data.dtype == np.float32
     np.testing.assert_allclose(single.data, double.data, atol=2e-6)
@@ -220,7 +221,7 @@ def test_the_reduced_shear_is_iterated():
     sky, gamma, g = sky[keep], gamma[keep], (gamma / (1 - kappa))[keep]
 
     def peak(e, n):
-        estimator = WienerFilter(reduced_shear_iterations=n, sigma_e=0.1)
+        estimator = WienerFilter(z_source=1.0, reduced_shear_iterations=n, sigma_e=0.1)
         catalog = ShearCatalog(catalog_columns(sky, e), "generic", "celestial", "shear")
         return np.nanmax(estimator.reconstruct(catalog, PLANE).data)
 
@@ -231,7 +232,7 @@ def test_the_reduced_shear_is_iterated():
 
 def test_what_has_not_converged_is_said():
     with pytest.warns(MapWarning, match="after max_iterations=2"):
-        WienerFilter(max_iterations=2).reconstruct(_lens_catalog(n=5000), PLANE)
+        WienerFilter(z_source=1.0, max_iterations=2).reconstruct(_lens_catalog(n=5000), PLANE)
 
 
 # --- holes and edges ------------------------------------------------------------------------
@@ -262,7 +263,7 @@ def test_holes_are_filled_as_well_as_can_be():
 def test_pixels_far_from_galaxies_are_masked():
     catalog = _lens_catalog()
     east = catalog.select(catalog.ra > CENTER.ra.deg)
-    kappa = WienerFilter().reconstruct(east, PLANE)
+    kappa = WienerFilter(z_source=1.0).reconstruct(east, PLANE)
     x = np.arange(100)
     edge, reach = 49.5, 2 / SCALE  # x grows to the west
     assert kappa.mask[50, x > edge + reach + 1].all()
@@ -274,7 +275,9 @@ def test_pixels_far_from_galaxies_are_masked():
 
 def test_the_posterior_does_not_depend_on_the_ellipticities():
     """And it is reproducible, and of a grid as good as of a catalog."""
-    estimator = WienerFilter(uncertainty="posterior", n_realizations=5, sigma_e=0.25, rng=3)
+    estimator = WienerFilter(
+        z_source=1.0, uncertainty="posterior", n_realizations=5, sigma_e=0.25, rng=3
+    )
     first = estimator.reconstruct(_lens_catalog(), PLANE)
     assert first.meta["uncertainty"] == "total"
     grid = ShearGrid.from_catalog(_lens_catalog(noise=0.0), PLANE)
@@ -306,19 +309,18 @@ def test_samples_scatter_about_the_map_like_its_error():
 
 def test_samples_of_a_grid_and_their_arguments():
     grid = ShearGrid.from_catalog(_lens_catalog(n=5000), PLANE)
-    one, two = (
-        next(WienerFilter(uncertainty="rotations").sample(grid, n_samples=1, rng=r)) for r in (1, 1)
-    )
+    estimator = WienerFilter(z_source=1.0, uncertainty="rotations")
+    one, two = (next(estimator.sample(grid, n_samples=1, rng=r)) for r in (1, 1))
     np.testing.assert_array_equal(one.data, two.data)
     with pytest.raises(ValueError, match="n_samples must be at least 1"):
-        next(WienerFilter().sample(grid, n_samples=0))
+        next(WienerFilter(z_source=1.0).sample(grid, n_samples=0))
 
 
 def test_the_posterior_is_resampled_with_the_map():
     wcs = tangent_wcs(CENTER, (60, 30), 0.5)
     wcs.wcs.cdelt = [-1 / 60, 0.5 / 60]
     catalog = _lens_catalog()
-    estimator = WienerFilter(uncertainty="posterior", n_realizations=10)
+    estimator = WienerFilter(z_source=1.0, uncertainty="posterior", n_realizations=10)
     kappa = estimator.reconstruct(catalog, wcs)
     straight = estimator.reconstruct(catalog, tangent_wcs(CENTER, (60, 60), 0.5))
     assert kappa.shape == (60, 30) and kappa.meta["uncertainty"] == "total"
@@ -331,6 +333,6 @@ def test_one_galaxy_makes_its_own_map():
         {"ra": [CENTER.ra.deg], "dec": [CENTER.dec.deg], "e1": [0.3], "e2": [0.0]},
         "generic", "celestial", "shear"
     )
-    kappa = WienerFilter().reconstruct(catalog, PLANE)
+    kappa = WienerFilter(z_source=1.0).reconstruct(catalog, PLANE)
     assert np.isfinite(kappa.data[~kappa.mask]).all() and (~kappa.mask).sum() > 4
-    assert WienerFilter().reconstruct(catalog).shape == (1, 1)
+    assert WienerFilter(z_source=1.0).reconstruct(catalog).shape == (1, 1)

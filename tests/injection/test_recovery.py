@@ -222,7 +222,9 @@ def test_a_seed_is_drawn_and_taken_from_what_was_done_before(tmp_path):
     assert more.settings == first.settings and len(more) == 4
 
 
-@pytest.mark.parametrize("estimator", [KaiserSquires(), WienerFilter()], ids=["ks", "wiener"])
+@pytest.mark.parametrize(
+    "estimator", [KaiserSquires(), WienerFilter(z_source=1.0)], ids=["ks", "wiener"]
+)
 def test_any_estimator_by_kappa(estimator):
     found = _recover([1e15], 1, estimator=estimator, by="kappa", threshold=0.04, n_halos=2)
     assert found.halos["recovered"].all() and np.all(np.isnan(found.halos["snr"]))

@@ -27,7 +27,8 @@ SUMMARY = "make a mass map of a shear catalog"
 DESCRIPTION = """Make a mass map of a shear catalog and write it as FITS: kappa, B-mode,
 uncertainty, mask and galaxy counts, each with its WCS. The sign convention is
 tested on the way (--no-check). Methods with a prior (wiener) take the mean of the
-column redshift, if there is one, unless --z-source is given."""
+column redshift, if there is one, unless --z-source is given. Without both, the
+lensing power of the prior is measured on the catalog."""
 EXAMPLES = """examples:
   lensmap reconstruct shear.fits -o kappa.fits --smoothing 1arcmin
   lensmap reconstruct shear.fits -o kappa.fits --convention euclidean \\
@@ -39,7 +40,7 @@ EXAMPLES = """examples:
   lensmap reconstruct shear.csv -o kappa.fits --columns ra=RA,dec=DEC,e1=G1,e2=G2,weight=W \\
       --pixel-scale 0.3arcmin --mask stars.reg --footprint survey_moc.fits"""
 
-_FROM_META = ("n_galaxies", "n_outside", "n_masked", "estimator", "parameters")
+_FROM_META = ("n_galaxies", "n_outside", "n_masked", "estimator", "parameters", "prior_power")
 
 
 def add_arguments(parser):
@@ -103,8 +104,11 @@ def describe(kappa):
         others = [f", {meta[f'n_{where}']} {where}" for where in ("outside", "masked")
                   if meta.get(f"n_{where}")]
         lines.append(f"{meta['n_galaxies']} galaxies used{''.join(others)}")
-    if "z_source" in meta.get("parameters", {}):
-        lines.append(f"expected: the matter in front of redshift {meta['parameters']['z_source']}")
+    z_source = meta.get("parameters", {}).get("z_source")
+    if z_source is not None:
+        lines.append(f"expected: the matter in front of redshift {z_source}")
+    if "prior_power" in meta:
+        lines.append(_describe_power(meta["prior_power"]))
     peak = _highest_peak(kappa)
     if peak is not None:
         y, x = peak
@@ -113,6 +117,16 @@ def describe(kappa):
         unit = "times its error about the truth" if is_total else "sigma"
         lines.append(f"highest peak: {kappa.snr[y, x]:.1f} {unit} at {place} (deg)")
     return "\n".join(lines)
+
+
+def _describe_power(fit):
+    """Return one line about the power spectrum that was fitted to the catalog."""
+    return (
+        f"prior: power fitted to the catalog, {fit['amplitude']:.2f} +- "
+        f"{fit['amplitude_error']:.2f} times the theory for galaxies of mean redshift 0.9 at "
+        f"multipole 1000, with a fall at multipole {fit['cutoff']:.0f} (weight of the assumed "
+        f"amplitude 1 +- 0.7 in ln: {fit['prior_weight']:.0%})"
+    )
 
 
 def numbers_of_map(kappa):

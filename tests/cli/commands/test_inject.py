@@ -83,7 +83,8 @@ def test_other_parameters_do_not_mix(run):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--method", "wiener", "--by", "kappa", "--threshold", 0.05], "WienerFilter()"),
+        (["--method", "wiener", "--by", "kappa", "--threshold", 0.05],
+         "WienerFilter(z_source=1.0)"),
         (["--uncertainty", 5, "--peak-density", 8], "uncertainty='rotations', n_realizations=5"),
         (["--pixel-scale", "0.5arcmin", "--mask", "mask.reg"], "KaiserSquires("),
     ],

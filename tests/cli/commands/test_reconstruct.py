@@ -13,6 +13,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
+from cli_records import validated
 
 from lensmap import ConvergenceMap, KaiserSquires, check_convention
 from lensmap.cli import main
@@ -254,6 +255,19 @@ class TestOptions:
         said = capsys.readouterr().out
         assert "expected: the matter in front of redshift 0.7" in said
         assert "times its error about the truth" in said
+
+    @pytest.mark.filterwarnings("ignore:the lensing power that WienerFilter measures")
+    def test_wiener_without_redshifts_fits_the_power(self, folder, capsys):
+        assert reconstruct("--method", "wiener", "--json", "k.json") == 0
+        said = capsys.readouterr().out
+        assert "prior: power fitted to the catalog, " in said and "redshift None" not in said
+        fit = validated(folder / "k.json")["prior_power"]
+        assert fit["amplitude"] > 0 and 0 < fit["prior_weight"] <= 1
+        assert ConvergenceMap.read("k.fits").meta["prior_power"] == fit
+        assert reconstruct("--method", "wiener", "--z-source", "1", "--json", "k.json",
+                           "--overwrite") == 0
+        assert validated(folder / "k.json")["prior_power"] is None
+        assert "in front of redshift 1" in capsys.readouterr().out
 
     @pytest.mark.filterwarnings("ignore:the network .* was not trained for data .* ellipticities")
     def test_network_with_its_own_error(self, folder, capsys):
