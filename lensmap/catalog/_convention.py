@@ -22,6 +22,7 @@ __all__ = [
     "to_celestial",
     "columns_to_celestial",
     "response_to_celestial",
+    "versions_to_celestial",
 ]
 
 #: The name of a convention, or the signs ``(s1, s2)``.
@@ -160,3 +161,28 @@ def response_to_celestial(
     s1, s2 = convention_signs(convention)
     (r11, r12), (r21, r22) = response
     return (r11, s1 * s2 * r12), (s1 * s2 * r21, r22)
+
+
+def versions_to_celestial(sums: np.ndarray, convention: Convention) -> np.ndarray:
+    """Convert sums over sheared versions of galaxies to the celestial convention.
+
+    The artificial shear changes its sign together with the ellipticities. Instead of renaming the
+    versions with positive and negative shear, their ellipticities change sign once more.
+
+    Parameters
+    ----------
+    sums : `numpy.ndarray`
+        The sums of the weights and of the weights times e1 and e2 in the given convention,
+        ``(n_patches, 4, 3)``, for the versions 1p, 1m, 2p and 2m.
+    convention : str or tuple of int
+        As for ``convention_signs``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The sums in the celestial convention.
+    """
+    signs = np.array(convention_signs(convention))
+    factors = np.ones((4, 3))
+    factors[:, 1:] = np.repeat(signs, 2)[:, np.newaxis] * signs
+    return sums * factors
