@@ -64,8 +64,8 @@ print(f"R = {calibration.responsivity:.3f}, m = {calibration.m:+.2f}")
 # ---
 # Metacalibration: ellipticities on the axes of the image (*euclidean*), with the response of each
 # galaxy to shear in four columns. Its mean over the catalog calibrates, never that of one
-# galaxy, which is mostly noise. The response of your own selection is not in the columns: add it
-# with ``response=`` (:doc:`/guide/catalogs`).
+# galaxy, which is mostly noise. A selection by ``where=`` needs its columns on the sheared images,
+# which give the response of the selection (:doc:`/guide/catalogs`).
 
 response = 0.7
 des = Table({

@@ -16,6 +16,7 @@ from lensmap.catalog._scatter import (
     scatter_by_weight,
     variance_by_weight,
 )
+from lensmap.catalog._shear_response import add_versions, response_of_versions
 
 if TYPE_CHECKING:
     from lensmap.catalog._shear_catalog import ShearCatalog
@@ -68,6 +69,11 @@ class Calibration:
         number of the bin, the number of galaxies, and the sums of ``w``, of
         ``w (e1**2 + e2**2) / 2`` and of ``w sigma_m**2``. There are no rows if the catalog has the
         column ``sigma_e``. Calibrations are compared without it.
+    sum_versions : `numpy.ndarray` or None
+        Sums over sheared versions of the galaxies, which give the response, in patches of the sky,
+        ``(n_patches, 4, 3)``: of ``w``, ``w e1`` and ``w e2`` for the versions 1p, 1m, 2p and 2m.
+        None if the response does not come from such versions. Calibrations are compared without
+        these sums.
 
     References
     ----------
@@ -92,6 +98,7 @@ class Calibration:
     sum_wv_e: float | None = None
     sum_w2v_e: float | None = None
     sum_by_weight: np.ndarray = field(default_factory=no_scatter, repr=False, compare=False)
+    sum_versions: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_catalog(cls, catalog: ShearCatalog) -> Calibration:
@@ -128,7 +135,7 @@ class Calibration:
         r11, r22 = (r[a] if r[a] is not None else r[b] for a, b in (("r11", "r22"), ("r22", "r11")))
         return cls(
             kind=catalog.kind,
-            response=catalog.response,
+            response=catalog.response if catalog._version_sums is None else None,
             has_response=r11 is not None,
             sum_w=float(n) if w is None else float(np.sum(w, dtype=float)),
             sum_w2=float(n) if w is None else float(np.sum(np.square(w, dtype=float))),
@@ -144,6 +151,7 @@ class Calibration:
             sum_wv_e=total(v_e),
             sum_w2v_e=total(v_e, 2),
             sum_by_weight=scatter_by_weight(catalog) if v_e is None else no_scatter(),
+            sum_versions=catalog._version_sums,
         )
 
     def __add__(self, other: Calibration) -> Calibration:
@@ -154,6 +162,8 @@ class Calibration:
             first, second = getattr(self, item.name), getattr(other, item.name)
             if item.name == "sum_by_weight":
                 added[item.name] = add_scatter(first, second)
+            elif item.name == "sum_versions":
+                added[item.name] = add_versions(first, second)
             elif not item.name.startswith("sum_"):
                 if first != second:
                     raise ValueError(
@@ -214,12 +224,24 @@ class Calibration:
         if self.response is not None:
             response = np.asarray(self.response, dtype=float)
             return response * np.eye(2) if response.ndim == 0 else response
+        if self.sum_versions is not None:
+            return response_of_versions(self.sum_versions)[0]
         if self.has_response:
             sums = [[self.sum_wr11, self.sum_wr12], [self.sum_wr21, self.sum_wr22]]
             return self._mean(np.array(sums))
         if self.kind == "distortion":
             return 2.0 * self.responsivity * np.eye(2)
         return np.eye(2)
+
+    @property
+    def matrix_error(self) -> np.ndarray | None:
+        """The standard error of `matrix`, ``(2, 2)``.
+
+        None if the response was not measured from sheared versions of the galaxies.
+        """
+        if self.sum_versions is None:
+            return None
+        return response_of_versions(self.sum_versions)[1]
 
     def factors(self) -> tuple[complex, complex]:
         r"""Return the inverse of the mean response as two factors for complex ellipticities.

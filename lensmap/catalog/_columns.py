@@ -12,7 +12,7 @@ from lensmap.catalog._names import ColumnNames, shown
 from lensmap.catalog._needed import column_and_element
 from lensmap.catalog._preset import OPTIONAL, REQUIRED, VARIANT, ColumnPreset
 from lensmap.catalog._selection import RowSelection, sources_of
-from lensmap.catalog._surveys import COLUMN_PRESETS
+from lensmap.catalog._surveys import COLUMN_PRESETS, SHORT_NAMES
 from lensmap.catalog._unused_columns import ColumnChoice, unused_columns, without_contested
 from lensmap.utils import ParameterError
 
@@ -138,7 +138,8 @@ def choose_columns(
     }
     mapping, contested = without_contested(mapping, request)
     notes = [*contested.values(), *unused_columns(table, choice, mapping, request, set(contested))]
-    return ColumnChoice(mapping, choice.preset, choice.entry, tuple(notes))
+    left_out = frozenset(request.left_out)
+    return ColumnChoice(mapping, choice.preset, choice.entry, tuple(notes), left_out)
 
 
 def _detect(table: ColumnNames, request: ColumnRequest) -> ColumnChoice:
@@ -175,7 +176,9 @@ def _all_named(
         same = all(own.get(name) == request.named[name] for name in ("e1", "e2"))
         if same and any(generic.get(name) != own[name] for name in ("e1", "e2")):
             return ColumnChoice({**own, **request.named}, preset, COLUMN_PRESETS[preset])
-    own_names = matched(table, {name: (name,) for name in OPTIONAL})
+    own_names = matched(
+        table, {name: (name,) for name in OPTIONAL} | {VARIANT: SHORT_NAMES[VARIANT]}
+    )
     return ColumnChoice({**own_names, **request.named}, None)
 
 

@@ -163,26 +163,25 @@ def response_to_celestial(
     return (r11, s1 * s2 * r12), (s1 * s2 * r21, r22)
 
 
-def versions_to_celestial(sums: np.ndarray, convention: Convention) -> np.ndarray:
-    """Convert sums over sheared versions of galaxies to the celestial convention.
+def versions_to_celestial(codes: np.ndarray, convention: Convention) -> np.ndarray:
+    """Convert the numbers of sheared versions of galaxies to the celestial convention.
 
-    The artificial shear changes its sign together with the ellipticities. Instead of renaming the
-    versions with positive and negative shear, their ellipticities change sign once more.
+    The artificial shear changes its sign with the component of the ellipticity, so that the
+    versions of positive and negative shear change places.
 
     Parameters
     ----------
-    sums : `numpy.ndarray`
-        The sums of the weights and of the weights times e1 and e2 in the given convention,
-        ``(n_patches, 4, 3)``, for the versions 1p, 1m, 2p and 2m.
+    codes : `numpy.ndarray`
+        The version of each row in the given convention, ``(n,)``: 0 without artificial shear, 1
+        and 2 for positive and negative g1, 3 and 4 for g2, and -1 for others.
     convention : str or tuple of int
         As for ``convention_signs``.
 
     Returns
     -------
     `numpy.ndarray`
-        The sums in the celestial convention.
+        The versions in the celestial convention, ``(n,)``.
     """
-    signs = np.array(convention_signs(convention))
-    factors = np.ones((4, 3))
-    factors[:, 1:] = np.repeat(signs, 2)[:, np.newaxis] * signs
-    return sums * factors
+    s1, s2 = convention_signs(convention)
+    swapped = [0, *((1, 2) if s1 == 1 else (2, 1)), *((3, 4) if s2 == 1 else (4, 3)), -1]
+    return np.array(swapped, dtype=codes.dtype)[codes]

@@ -12,21 +12,17 @@ from astropy import log
 from lensmap.catalog._cleaning import without_bad_redshifts
 from lensmap.catalog._columns import OPTIONAL, REQUIRED, ColumnChoice
 from lensmap.catalog._names import shown
-from lensmap.catalog._preset import VARIANT
 from lensmap.catalog._selection import RowSelection, column_of, computed_column
 from lensmap.catalog._values import column_values
 from lensmap.utils import CatalogWarning, ParameterError, warn_user
 
 __all__ = ["load_columns", "select_rows"]
 
-# The values of the column of versions for galaxies without artificial shear.
-_UNSHEARED = ("noshear", "ns", "unsheared", "00")
-
 
 def select_rows(
     table: Mapping[str, Any], choice: ColumnChoice, where: str | None
 ) -> np.ndarray | None:
-    """Select rows by a condition, and check that each galaxy has one row.
+    """Select rows by a condition.
 
     Parameters
     ----------
@@ -45,7 +41,7 @@ def select_rows(
     Raises
     ------
     ValueError
-        If no row is selected, or if the rows are several sheared versions of the galaxies.
+        If no row is selected.
 
     Warns
     -----
@@ -53,7 +49,6 @@ def select_rows(
         If selected rows do not belong to the sample that the survey documents.
     """
     rows = None if where is None else _rows_where(table, choice, where)
-    _refuse_versions(table, choice, rows)
     _warn_of_flagged(table, choice, where, rows)
     return rows
 
@@ -140,29 +135,6 @@ def _extent(table: Mapping[str, Any], selection: RowSelection, choice: ColumnCho
             data = data[np.isfinite(data)]
             texts.append(f"{shown(name)!r} is from {data.min():.4g} to {data.max():.4g}")
     return f"; {', '.join(texts)}" if texts else ""
-
-
-def _refuse_versions(
-    table: Mapping[str, Any], choice: ColumnChoice, rows: np.ndarray | None
-) -> None:
-    """Raise an error if a table holds several sheared versions of each galaxy as rows."""
-    theirs = choice.mapping.get(VARIANT)
-    if theirs is None:
-        return
-    versions = np.asarray(column_of(table, theirs).data)
-    versions = versions if rows is None else versions[rows]
-    if versions.dtype.kind not in "USO" or len(versions) == 0 or (versions == versions[0]).all():
-        return
-    texts = [v.decode() if isinstance(v, bytes) else str(v) for v in np.unique(versions)]
-    unsheared = next((text for text in _UNSHEARED if text in texts), texts[0])
-    example = f'{theirs} == "{unsheared}"'
-    raise ParameterError(
-        "where",
-        f"a condition that selects one version of each galaxy, such as {example!r}",
-        remedy=f"each galaxy stands in several rows, which {shown(theirs)!r} calls "
-        f"{', '.join(texts[:6])}; the mean response of the shapes to the shear of the versions is "
-        "given by {response}",
-    )
 
 
 def _warn_of_flagged(

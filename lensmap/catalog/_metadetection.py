@@ -3,21 +3,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import log
 
+from lensmap.catalog._convention import Response
+from lensmap.catalog._names import shown
+from lensmap.catalog._preset import VARIANT
+from lensmap.catalog._selection import column_of
 from lensmap.catalog._shear_response import response_of_versions, sums_of_versions
-from lensmap.catalog._version_names import UNSHEARED, VERSIONS
+from lensmap.catalog._unused_columns import ColumnChoice
+from lensmap.catalog._version_names import UNSHEARED, VERSIONS, version_codes
 from lensmap.utils import ParameterError
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+    from lensmap.catalog._shear_catalog import ShearCatalog
+    from lensmap.catalog.files import TableSource
 
 __all__ = [
     "MIN_GALAXIES_OF_PART",
-    "check_versions",
+    "as_response",
+    "has_all_versions",
     "measured_response",
+    "read_versions",
+    "response_of_part",
     "variance_weights",
-    "versions_of_rows",
 ]
 
 #: A part of a catalog with fewer galaxies has the response of the whole catalog.
@@ -30,69 +45,117 @@ _MIN_DISPERSION = 0.05
 
 _NAMES = ", ".join(VERSIONS)
 
+# Columns whose name has such a part are searched for the names of versions.
+_HINTS = re.compile("step|variant|version|shear_?type", re.IGNORECASE)
+_MAX_LOOKED_AT = 10_000
 
-def check_versions(
-    codes: np.ndarray, others: Sequence[str], column: str, has_response: bool
-) -> None:
-    """Check that a catalog has the versions that it needs.
+
+def read_versions(
+    table: Table | TableSource, choice: ColumnChoice, rows: np.ndarray | None, has_response: bool
+) -> np.ndarray | None:
+    """Return the versions of the galaxies to which the selected rows belong.
 
     Parameters
     ----------
-    codes : `numpy.ndarray`
-        The version of each row, ``(n,)``, as places in ``VERSIONS``; -1 for none.
-    others : sequence of str
-        The names that are not versions.
-    column : str
-        The name of the column of versions, for errors.
+    table : `~astropy.table.Table` or TableSource
+        The table.
+    choice : ColumnChoice
+        The chosen columns.
+    rows : `numpy.ndarray` or None
+        True for the selected rows, bool, ``(n,)``. None selects all rows.
     has_response : bool
-        Whether the response of the galaxies is known without the sheared versions.
+        Whether the user or the table's meta gives the mean response.
+
+    Returns
+    -------
+    `numpy.ndarray` or None
+        The versions of the selected rows, as places in ``VERSIONS``; -1 for others. None if the
+        table has no column of versions.
 
     Raises
     ------
     ValueError
         If the galaxies without artificial shear are missing, or if a sheared version is missing
-        and the response is not known.
+        and the response is not known. If a column that is not chosen names versions.
     """
-    present = np.bincount(codes[codes >= 0], minlength=len(VERSIONS)) > 0
-    missing = [name for name, there in zip(VERSIONS, present, strict=True) if not there]
-    if not missing or (has_response and present[UNSHEARED]):
-        return
-    found = [name for name, there in zip(VERSIONS, present, strict=True) if there]
-    names = ", ".join([*found, *others[:6]]) or "no version"
+    column = choice.mapping.get(VARIANT)
+    if column is None:
+        if VARIANT not in choice.left_out:
+            _refuse_other_columns(table)
+        return None
+    names = column_of({column: table[column]}, column).data
+    names = names if rows is None else names[rows]
+    if len(names) == 0:
+        return None
+    codes, others = version_codes(names)
+    n_rows = np.bincount(codes[codes >= 0], minlength=len(VERSIONS))
+    found = [name for name, n in zip(VERSIONS, n_rows, strict=True) if n]
+    missing = [name for name in VERSIONS if name not in found]
     if not found:
         raise ParameterError(
             "columns",
             f"a column of the versions {_NAMES} of each galaxy for 'variant'",
-            f"{column!r}",
-            f"it holds {names}; if it is something else, leave it out by "
-            "{columns={'variant': None}}",
+            repr(shown(column)),
+            f"the column holds {', '.join(map(shown, others[:6])) or 'nothing'}; if it is "
+            "something else, leave it out by {columns={'variant': None}}",
             verb="name",
         )
-    needs = "the versions" if len(missing) > 1 else "the version"
-    raise ParameterError(
-        "response",
-        "given for a catalog without all sheared versions of the galaxies",
-        "None",
-        f"the response is measured from the versions {_NAMES}, but of these the selected rows "
-        f"have only {', '.join(found)} in the column {column!r}; keep {needs} "
-        f"{', '.join(missing)}, too, or give the mean response, as in {{response=0.8}}",
-    )
+    # Catalogs of metacalibration have the response of each galaxy in columns.
+    has_response = has_response or "r11" in choice.mapping or "r22" in choice.mapping
+    if VERSIONS[UNSHEARED] in missing or (missing and not has_response):
+        _refuse_missing(shown(column), found, missing)
+    return codes
 
 
-def versions_of_rows(codes: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the rows of each version.
+def has_all_versions(codes: np.ndarray | None) -> bool:
+    """Return whether rows belong to all versions.
 
     Parameters
     ----------
-    codes : `numpy.ndarray`
-        The version of each row, ``(n,)``, as places in ``VERSIONS``; -1 for none.
-
-    Returns
-    -------
-    dict
-        Indices of rows, by the names in ``VERSIONS``.
+    codes : `numpy.ndarray` or None
+        The version of each row, as `read_versions` returns it.
     """
-    return {name: np.flatnonzero(codes == number) for number, name in enumerate(VERSIONS)}
+    return codes is not None and bool(np.isin(np.arange(len(VERSIONS)), codes).all())
+
+
+def _refuse_other_columns(table: Table | TableSource) -> None:
+    """Raise an error if a column whose name is not known holds the names of versions."""
+    for name in filter(_HINTS.search, table.colnames):
+        try:
+            values = np.asarray(table[name][:_MAX_LOOKED_AT])
+        except (TypeError, ValueError):  # the catalog can do without a column that cannot be read
+            continue
+        if values.ndim != 1 or values.dtype.kind not in "USO":
+            continue
+        codes, _ = version_codes(values)
+        if len(np.unique(codes[codes >= 0])) > 1:
+            raise ParameterError(
+                "columns",
+                "the column of the sheared versions of each galaxy",
+                remedy=f"the rows are several versions of each galaxy, which {shown(name)!r} "
+                f"names; give {{columns={{'variant': {name!r}}}}} to measure the response from "
+                "them, or {columns={'variant': None}} if the rows are different galaxies",
+                verb="name",
+            )
+
+
+def _refuse_missing(column: str, found: list[str], missing: list[str]) -> None:
+    """Raise the error about missing versions."""
+    has = f"the selected rows have only {', '.join(found)} in the column {column!r}"
+    if VERSIONS[UNSHEARED] in missing:
+        raise ParameterError(
+            "where",
+            "the galaxies without artificial shear (noshear or ns)",
+            remedy=f"of the versions {_NAMES} of each galaxy, {has}",
+            verb="select",
+        )
+    raise ParameterError(
+        "response",
+        "given for a catalog without all sheared versions of the galaxies",
+        remedy=f"the ellipticities respond to shear by less than 1, and how much is measured from "
+        f"the versions {_NAMES}; {has}; keep {', '.join(missing)}, too, or give the mean response "
+        "of the survey, as in {response=0.8}",
+    )
 
 
 def variance_weights(
@@ -137,19 +200,16 @@ def variance_weights(
 
 
 def measured_response(
-    codes: np.ndarray,
-    ra: np.ndarray,
-    dec: np.ndarray,
-    e1: np.ndarray,
-    e2: np.ndarray,
-    weight: np.ndarray | None,
+    codes: np.ndarray, columns: Mapping[str, np.ndarray]
 ) -> np.ndarray:
     """Measure the response of galaxies, and check that it is known well enough.
 
     Parameters
     ----------
-    codes, ra, dec, e1, e2, weight
-        As for ``sums_of_versions``.
+    codes : `numpy.ndarray`
+        The version of each row, ``(n,)``, as places in ``VERSIONS``; -1 for none.
+    columns : dict
+        The columns by lensmap's names, arrays ``(n,)``, in the same convention as the codes.
 
     Returns
     -------
@@ -159,23 +219,88 @@ def measured_response(
     Raises
     ------
     ValueError
-        If the error of the response exceeds 5 per cent, or the response is not positive.
+        If a version has no usable row, or the error of the response exceeds 5 per cent.
     """
-    sums = sums_of_versions(codes, ra, dec, e1, e2, weight)
-    response, error = response_of_versions(sums)
-    mean = 0.5 * float(np.trace(response))
-    mean_error = 0.5 * float(np.hypot(error[0, 0], error[1, 1]))
-    n_galaxies = int(np.count_nonzero(codes == UNSHEARED))
-    if not mean_error <= _MAX_RELATIVE_ERROR * mean:
+    n_rows = np.bincount(codes[codes >= 0], minlength=len(VERSIONS))
+    n_galaxies = n_rows[UNSHEARED]
+    if not n_rows.all():
+        empty = ", ".join(name for name, n in zip(VERSIONS, n_rows, strict=True) if n == 0)
+        raise ValueError(f"no usable row is left of the versions {empty} of the galaxies")
+    ra, dec, e1, e2 = (columns[name] for name in ("ra", "dec", "e1", "e2"))
+    sums = sums_of_versions(codes, ra, dec, e1, e2, columns.get("weight"))
+    mean, error = _mean_response(sums)
+    if not error <= _MAX_RELATIVE_ERROR * mean:
         raise ParameterError(
             "response",
             "given for a catalog whose own response has an error of more than 5 per cent",
-            "None",
-            f"the sheared versions of {n_galaxies} galaxies give {mean:.3g} +- {mean_error:.2g}; "
+            remedy=f"the sheared versions of {n_galaxies} galaxies give {mean:.3g} +- {error:.2g}; "
             "use more galaxies, or give the mean response of the survey, as in {response=0.8}",
         )
     log.info(
         f"lensmap: the mean response of {n_galaxies} galaxies to shear is {mean:.4f} +- "
-        f"{mean_error:.4f}, from their sheared versions"
+        f"{error:.4f}, from their sheared versions"
     )
     return sums
+
+
+def _mean_response(sums: np.ndarray) -> tuple[float, float]:
+    """Return the mean of the responses of both components, and its error."""
+    response, error = response_of_versions(sums)
+    return 0.5 * float(np.trace(response)), 0.5 * float(np.hypot(error[0, 0], error[1, 1]))
+
+
+def response_of_part(
+    whole: ShearCatalog, part: ShearCatalog, select: Callable[[ShearCatalog], ShearCatalog] | None
+) -> dict[str, Any]:
+    """Return the response of a part of a catalog, or that of the whole catalog.
+
+    Parameters
+    ----------
+    whole, part : ShearCatalog
+        The catalog with its sheared versions, and a part of it.
+    select : callable or None
+        A function that selects the same part of each version. If None, there is no such function,
+        as for rows that are selected by number.
+
+    Returns
+    -------
+    dict
+        Attributes of the part.
+    """
+    assert whole._version_sums is not None
+    mean, error = _mean_response(whole._version_sums)
+    text = f"lensmap: {len(part)} galaxies have the mean response {mean:.4f} +- {error:.4f} of all"
+    if len(part) < MIN_GALAXIES_OF_PART:
+        log.info(f"{text}, because they are fewer than {MIN_GALAXIES_OF_PART}")
+        return {"_sheared": {}}
+    if select is None or not whole._sheared:
+        log.info(f"{text}, because rows that are selected by number are not known in the versions")
+        return {"_sheared": {}}
+    sheared = {code: select(catalog) for code, catalog in whole._sheared.items()}
+    every = [part, *sheared.values()]
+    codes = np.repeat([UNSHEARED, *sheared], [len(catalog) for catalog in every])
+    names = [name for name in ("ra", "dec", "e1", "e2", "weight") if part[name] is not None]
+    columns = {name: np.concatenate([catalog[name] for catalog in every]) for name in names}
+    try:
+        sums = measured_response(codes, columns)
+    except ValueError:
+        log.info(f"{text}, because their own response has an error of more than 5 per cent")
+        return {"_sheared": {}}
+    return {"_sheared": sheared, "_version_sums": sums, "response": as_response(sums)[0]}
+
+
+def as_response(sums: np.ndarray) -> tuple[Response, Response]:
+    """Return the mean response and its error as tuples of tuples.
+
+    Parameters
+    ----------
+    sums : `numpy.ndarray`
+        The sums, as ``sums_of_versions`` returns them.
+
+    Returns
+    -------
+    response, error : tuple
+        The response ``((r11, r12), (r21, r22))`` and its standard error.
+    """
+    response, error = (matrix.tolist() for matrix in response_of_versions(sums))
+    return (tuple(response[0]), tuple(response[1])), (tuple(error[0]), tuple(error[1]))

@@ -19,8 +19,10 @@ from lensmap.catalog._cleaning import check_weights, usable_rows
 from lensmap.catalog._columns import OPTIONAL, check_extra, choose_columns, used_columns
 from lensmap.catalog._convention import (
     Convention,
+    Response,
     columns_to_celestial,
     response_to_celestial,
+    versions_to_celestial,
 )
 from lensmap.catalog._declarations import (
     check_arguments,
@@ -30,11 +32,22 @@ from lensmap.catalog._declarations import (
     survey_of,
 )
 from lensmap.catalog._loading import load_columns, select_rows
+from lensmap.catalog._metadetection import (
+    MIN_GALAXIES_OF_PART,
+    as_response,
+    has_all_versions,
+    measured_response,
+    read_versions,
+    response_of_part,
+    variance_weights,
+)
 from lensmap.catalog._needed import needed_columns
 from lensmap.catalog._plausible import warn_of_positions
 from lensmap.catalog._preset import VARIANT
+from lensmap.catalog._selection_response import add_selection_response, sheared_columns
 from lensmap.catalog._values import check_units
-from lensmap.catalog.files import TableSource, open_table
+from lensmap.catalog._version_names import UNSHEARED
+from lensmap.catalog.files import TableSource, are_versions, open_table, stack_versions
 from lensmap.utils import CatalogWarning, ParameterError, ParameterTypeError, warn_user
 
 if TYPE_CHECKING:
@@ -81,8 +94,9 @@ class ShearCatalog:
         TOML file with a preset of one's own, a dict from lensmap's column names to the table's,
         or all of them as a text, such as ``"hsc-y3,redshift=photoz_best,m=none"``. Lensmap's
         names are ``ra``, ``dec``, ``e1``, ``e2`` and, optionally, ``weight``, ``sigma_m``,
-        ``sigma_e``, ``redshift``, ``m``, ``c1``, ``c2``, ``r11``, ``r22``, ``r12`` and ``r21``.
-        The table's name may be an expression, such as ``"sqrt(var_e)"``, or an element of a vector
+        ``sigma_e``, ``redshift``, ``m``, ``c1``, ``c2``, ``r11``, ``r22``, ``r12``, ``r21`` and
+        ``variant``, which names the sheared version of a galaxy to which a row belongs. The
+        table's name may be an expression, such as ``"sqrt(var_e)"``, or an element of a vector
         column, such as ``"g[0]"``; None leaves a column out. If None, the preset is chosen from
         the table's column names, and is logged unless all the names are lensmap's own.
     convention : str, tuple of int or None
@@ -126,7 +140,9 @@ class ShearCatalog:
     Raises
     ------
     ValueError
-        If a column is missing or has a wrong unit, or if no usable row is left.
+        If a column is missing or has a wrong unit, or if no usable row is left. If the response
+        of the ellipticities to shear, or to the selection by ``where``, cannot be measured, or has
+        an error of more than 5 per cent, and ``response`` is not given.
     TypeError
         If ``table`` is not a table, or a column does not hold numbers.
 
@@ -148,7 +164,8 @@ class ShearCatalog:
         The mean response in the celestial convention. None if the response columns are used.
     origins : dict
         Where ``convention``, ``kind``, ``frame`` and ``response`` come from, by their names:
-        ``"argument"``, ``"file"`` (the table's meta), ``"survey"`` or ``"default"``.
+        ``"argument"``, ``"file"`` (the table's meta), ``"survey"``, ``"measured"`` (the response
+        from sheared versions of the galaxies) or ``"default"``.
     preset : str or None
         The preset that gave the column names. None if the user named all required columns.
     survey : str or None
@@ -172,6 +189,9 @@ class ShearCatalog:
     'argument'
     """
 
+    response: Response | None
+    max_ellipticity: float
+
     def __init__(
         self,
         table: Table | Mapping[str, ArrayLike],
@@ -187,7 +207,8 @@ class ShearCatalog:
         units: Mapping[str, str] | None = None,
     ) -> None:
         if isinstance(table, dict):
-            table = Table(table, copy=False)
+            versions = are_versions(table)
+            table = stack_versions(table) if versions else Table(table, copy=False)
         if not isinstance(table, (Table, TableSource)):
             raise ParameterTypeError(
                 "table",
@@ -217,15 +238,23 @@ class ShearCatalog:
         units = check_units(units, mapping)
         extra_names = check_extra(extra_columns, table.colnames)
         names = used_columns(table.colnames, choice, where, extra_names)
+        has_response = self.response is not None
+        if not has_response:
+            names = [*names, *sheared_columns(table.colnames, choice, where)]
         found = needed_columns(table, names)
         rows = select_rows(found, choice, where)
+        codes = read_versions(table, choice, rows, has_response)
         arrays, masked = load_columns(found, mapping, rows, units)
+        measure = not has_response and has_all_versions(codes)
+        if not has_response and not measure:
+            add_selection_response(found, choice, where, arrays, self.max_ellipticity)
         extras = {name: found[name] if rows is None else found[name][rows] for name in extra_names}
         n_all, n_rows = len(next(iter(found.values()))), len(arrays["ra"])
         good, left_out = usable_rows(arrays, masked, self.max_ellipticity, mapping)
         if good is not None:
             arrays = {name: values[good] for name, values in arrays.items()}
             extras = {name: values[good] for name, values in extras.items()}
+            codes = None if codes is None else codes[good]
         self._report_left_out(left_out, n_rows, len(arrays["ra"]))
         warn_of_positions(arrays["ra"], arrays["dec"])
         if "weight" in arrays:
@@ -237,6 +266,31 @@ class ShearCatalog:
         self.n_left_out = left_out
         self._arrays = arrays
         self._extras = extras
+        self._version_sums: np.ndarray | None = None
+        self._sheared: dict[int, ShearCatalog] = {}
+        if codes is not None:
+            self._keep_unsheared(versions_to_celestial(codes, self.convention), measure)
+
+    def _keep_unsheared(self, codes: np.ndarray, measure: bool) -> None:
+        """Keep the galaxies without artificial shear, and measure their response by the others."""
+        if "weight" not in self._arrays and "sigma_m" in self._arrays:
+            shapes = (self._arrays[name] for name in ("e1", "e2", "sigma_m"))
+            self._arrays["weight"] = variance_weights(codes, *shapes)
+        if measure:
+            self._version_sums = measured_response(codes, self._arrays)
+            self.response = as_response(self._version_sums)[0]
+            self.origins = self.origins | {"response": "measured"}
+        versions = {
+            int(code): self._copy(
+                _arrays={name: values[codes == code] for name, values in self._arrays.items()},
+                _extras={name: values[codes == code] for name, values in self._extras.items()},
+            )
+            for code in np.unique(codes[codes >= UNSHEARED])
+        }
+        unsheared = versions.pop(UNSHEARED)
+        self._arrays, self._extras = unsheared._arrays, unsheared._extras
+        if self._version_sums is not None and len(self) > MIN_GALAXIES_OF_PART:
+            self._sheared = versions
 
     @staticmethod
     def _report_left_out(left_out: dict[str, int], n_total: int, n_good: int) -> None:
@@ -399,7 +453,9 @@ class ShearCatalog:
 
         mask = region if isinstance(region, SkyMask) else SkyMask(region)
         selected = mask.excluded_sky(self.skycoord)
-        return self._with_rows(selected if inside else ~selected)
+        return self._with_rows(
+            selected if inside else ~selected, lambda catalog: catalog.within(mask, inside=inside)
+        )
 
     def select_background(
         self,
@@ -440,7 +496,9 @@ class ShearCatalog:
         Returns
         -------
         ShearCatalog
-            The selected galaxies, with the same convention, kind, frame and response.
+            The selected galaxies, with the same convention, kind and frame. The response is the
+            same, too; a response from sheared versions of the galaxies is measured anew if at
+            least 500 000 galaxies are selected.
 
         Raises
         ------
@@ -451,9 +509,15 @@ class ShearCatalog:
         ----------
         Medezinski et al. 2018, PASJ 70, 30 (cuts in colors and in p(z)).
         """
+        options: dict[str, Any] = {
+            "margin": margin, "pz": pz, "z_grid": z_grid, "min_probability": min_probability,
+            "cut": cut,
+        }
+        # Arrays with a value for each galaxy say nothing of the sheared versions.
+        known = (pz is None or isinstance(pz, str)) and (cut is None or callable(cut))
         return self._with_rows(
-            behind(self, z_lens, margin=margin, pz=pz, z_grid=z_grid,
-                   min_probability=min_probability, cut=cut)
+            behind(self, z_lens, **options),
+            (lambda catalog: catalog.select_background(z_lens, **options)) if known else None,
         )
 
     def with_ellipticities(self, e1: ArrayLike, e2: ArrayLike) -> ShearCatalog:
@@ -487,7 +551,12 @@ class ShearCatalog:
             arrays[name] = values.astype(arrays[name].dtype, copy=False)
         return self._copy(_arrays=arrays)
 
-    def _with_rows(self, rows: slice | np.ndarray) -> ShearCatalog:
+    def _with_rows(
+        self,
+        rows: slice | np.ndarray,
+        select: Callable[[ShearCatalog], ShearCatalog] | None = None,
+    ) -> ShearCatalog:
+        """Return the selected rows; ``select`` does the same to each sheared version."""
         new = self._copy(
             _arrays={name: values[rows] for name, values in self._arrays.items()},
             _extras={name: values[rows] for name, values in self._extras.items()},
@@ -495,6 +564,8 @@ class ShearCatalog:
         )
         if len(new) == 0:
             raise ValueError(f"the selection leaves none of the {len(self)} galaxies")
+        if self._version_sums is not None and len(new) < len(self):
+            new.__dict__.update(response_of_part(self, new, select))
         return new
 
     def _copy(self, **attributes: Any) -> ShearCatalog:
@@ -529,6 +600,16 @@ class ShearCatalog:
     def weight(self) -> np.ndarray | None:
         """The weights, ``(n,)``. None if there is no weight column; all weights are then 1."""
         return self._arrays.get("weight")
+
+    @property
+    def response_error(self) -> Response | None:
+        """The standard error of ``response``, ``((r11, r12), (r21, r22))``.
+
+        None if the response was not measured from sheared versions of the galaxies.
+        """
+        if self._version_sums is None:
+            return None
+        return as_response(self._version_sums)[1]
 
     @cached_property
     def skycoord(self) -> SkyCoord:

@@ -73,6 +73,19 @@ _METACAL_RESPONSE = {
     for i in (1, 2) for j in (1, 2)
 }
 
+
+def _anacal_response(i: int, j: int) -> tuple[str, ...]:
+    """Return expressions of the response of a galaxy: w de/dg + e dw/dg, divided by w."""
+    names = []
+    for prefix in ("fpfs1_", "fpfs_", ""):
+        own = f"{prefix}de{i}_dg{j}"
+        names += [
+            f"{own} + {prefix}e{i} * {weight[1]}_dg{j} / {weight[0]}"
+            for weight in (("wsel", "dwsel"), (f"{prefix}w", f"{prefix}dw"))
+        ]
+    return tuple(names)
+
+
 COLUMN_PRESETS = {
     "hsc_y1": ColumnPreset(
         _hsc(
@@ -179,6 +192,26 @@ COLUMN_PRESETS = {
         title="Rubin LSST (metadetection, ShearObject)",
         aliases=("rubin_metadetect", "rubin_dp2", "shear_object"),
         selection=("is_primary == 1", "gauss_flags == 0", "psfOriginal_flags == 0"),
+    ),
+    "anacal": ColumnPreset(
+        {
+            "ra": ("ra",),
+            "dec": ("dec",),
+            "e1": ("fpfs1_e1", "fpfs_e1", "e1"),
+            "e2": ("fpfs1_e2", "fpfs_e2", "e2"),
+            "weight": ("wsel", "fpfs1_w", "fpfs_w", "w"),
+            **{f"r{i}{j}": _anacal_response(i, j) for i in (1, 2) for j in (1, 2)},
+            "redshift": ("zbest_0", "zmode_0"),
+        },
+        "euclidean",
+        "shear",
+        "Li & Mandelbaum 2023, MNRAS 521, 4904; Li et al. 2025, MNRAS 536, 3663; the components "
+        "are along the axes of the image, which has west to the right; "
+        "https://github.com/mr-superonion/AnaCal",
+        signature=("r11", "r22"),
+        title="AnaCal (FPFS shapes and weights with their derivatives)",
+        aliases=("fpfs",),
+        selection=("is_primary == 1",),
     ),
     "kids": ColumnPreset(
         {

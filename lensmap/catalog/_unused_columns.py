@@ -32,12 +32,15 @@ class ColumnChoice:
         The preset itself.
     warnings : tuple of str
         One sentence for each known column of the table that is not used.
+    left_out : frozenset of str
+        The columns, by lensmap's names, that the user leaves out.
     """
 
     mapping: dict[str, str]
     preset: str | None
     entry: ColumnPreset | None = None
     warnings: tuple[str, ...] = ()
+    left_out: frozenset[str] = frozenset()
 
     def warn(self) -> None:
         """Issue the warnings."""

@@ -140,6 +140,11 @@ def to_map(
 
 
 def _meta(estimator: "Estimator", grid: ShearGrid) -> dict:
+    # The response is recorded where it was measured from sheared versions of the galaxies.
+    error = grid.calibration.matrix_error
+    measured = {} if error is None else {
+        "response": grid.calibration.matrix.tolist(), "response_error": error.tolist(),
+    }
     return {
         "estimator": type(estimator).__name__,
         "quantity": estimator.quantity,
@@ -153,6 +158,7 @@ def _meta(estimator: "Estimator", grid: ShearGrid) -> dict:
         "n_outside": grid.n_outside,
         "n_masked": grid.n_masked,
         "n_left_out": grid.n_left_out,
+        **measured,
         "zero_mode": "set to 0: the mass sheet is not measured",
         "versions": {name: _version(name) for name in ("lensmap", "numpy", "astropy")},
     }

@@ -36,6 +36,13 @@ def survey_table(survey):
     entry, rng = COLUMN_PRESETS[survey], np.random.default_rng(2)
     values = columns() | {"r11": np.full(40, 0.7), "r22": np.full(40, 0.7)}
     needed = ("ra", "dec", "e1", "e2", "weight", *entry.signature)
+    if survey == "anacal":  # the response is computed from derivatives
+        values |= {f"fpfs1_de{i}_dg{i}": np.full(40, 0.7) for i in (1, 2)}
+        values |= {f"dwsel_dg{i}": np.zeros(40) for i in (1, 2)}
+        names = {name: entry.columns[name][0] for name in ("ra", "dec", "e1", "e2")}
+        own = {names.get(name, name): column for name, column in values.items()}
+        return Table({name: own[name] for name in own if name not in ("r11", "r22")}
+                     | {"wsel": np.ones(40)})
     return Table({
         entry.columns[name][0]: values.get(name, rng.uniform(0.01, 0.02, 40))
         for name in needed if name in entry.columns

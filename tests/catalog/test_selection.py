@@ -314,16 +314,16 @@ def test_placeholders_of_a_redshift_are_not_selected():
 
 
 def test_one_version_of_each_galaxy():
-    """The versions of metadetection as rows are refused with the condition to write."""
+    """One version of metadetection has no response of its own."""
     columns = shear_table()
     steps = ("noshear", "1p", "1m", "2p", "2m")
     five = {name: np.tile(values, 5) for name, values in columns.items()}
     for name, dtype in (("mdet_step", "U8"), ("metaStep", "S8"), ("variant", object)):
         step = np.repeat(np.array(steps, dtype=dtype), 1000)
-        with pytest.raises(ValueError, match=f"where must be .*{name} == .*noshear.*several rows"):
-            shear_catalog(five | {name: step})
-        assert len(shear_catalog(five | {name: step}, where=f"{name} == 'noshear'")) == 1000
-        assert len(shear_catalog(columns | {name: step[:1000]})) == 1000
+        with pytest.raises(ValueError, match=f"only noshear in the column '{name}'"):
+            shear_catalog(five | {name: step}, where=f"{name} == 'noshear'")
+        assert len(shear_catalog(five | {name: step}, response=0.8)) == 1000
+        assert len(shear_catalog(columns | {name: step[:1000]}, response=0.8)) == 1000
     assert len(shear_catalog(five | {"variant": step}, {"variant": None})) == 5000
 
 

@@ -62,11 +62,15 @@ def test_selection_and_weights_respond(weighted):
     assert np.trace(response) > 1.04 * np.trace(RESPONSE)
 
 
-def test_signs():
-    """Flipped components are those of galaxies under flipped artificial shear."""
-    flipped = versions_to_celestial(sums_of(Galaxies(2000, alone=0)), (-1, 1))
-    expected = RESPONSE * [[1, -1], [-1, 1]]
-    assert response_of_versions(flipped)[0] == pytest.approx(expected, abs=1e-9)
+@pytest.mark.parametrize("signs", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
+def test_signs(signs):
+    """The response of flipped components has the signs of both, that of one twice."""
+    codes, c = columns_of(Galaxies(2000, alone=0))
+    codes = versions_to_celestial(codes, signs)
+    c |= {"e1": signs[0] * c["e1"], "e2": signs[1] * c["e2"]}
+    sums = sums_of_versions(codes, c["ra"], c["dec"], c["e1"], c["e2"], None)
+    assert response_of_versions(sums)[0] == pytest.approx(RESPONSE * np.outer(signs, signs))
+    assert versions_to_celestial(np.array([-1, 0]), signs).tolist() == [-1, 0]
 
 
 def test_sums_of_parts():

@@ -40,7 +40,7 @@ class Galaxies:
         self.shear = self.celestial * np.reshape(signs, (2, 1))
         self.intrinsic = opposite(rng.normal(0, 0.3, (2, half)).T).T
         self.noise = opposite(rng.normal(0, 1, (2, half)).T).T
-        self.log_snr = twins(rng.normal(np.log(13), 0.5, half))
+        self.log_snr = twins(np.maximum(rng.normal(np.log(13), 0.5, half), np.log(6)))
         self.redshift = twins(rng.uniform(0.2, 1.5, half))
         self.lost = {name: twins(rng.random(half) < alone) for name in SHEARS}
 
@@ -75,3 +75,38 @@ def stacked(versions, column, names=None):
     table[column] = np.repeat([names[name] for name in versions], lengths)
     order = np.random.default_rng(0).permutation(sum(lengths))
     return {key: values[order] for key, values in table.items()}
+
+
+def metacal_table(galaxies):
+    """Return a table in the layout of metacalibration: one row for each galaxy."""
+    rng = np.random.default_rng(3)
+    own = galaxies.measured("noshear")
+    table = {"ra": galaxies.ra, "dec": galaxies.dec, "zmean_sof": galaxies.redshift,
+             "e_1": own["e1"], "e_2": own["e2"]}
+    for i in (1, 2):
+        for j in (1, 2):
+            table[f"R{i}{j}"] = RESPONSE[i - 1, j - 1] + rng.normal(0, 0.3, len(galaxies.ra))
+    for name in SHEARS:
+        suffix = "" if name == "noshear" else f"_{name}"
+        sheared = galaxies.measured(name)
+        table[f"snr{suffix}"] = sheared["snr"]
+        table[f"weight{suffix}"] = 1 / (0.25**2 + sheared["sigma"] ** 2)
+    return table
+
+
+def anacal_table(galaxies):
+    """Return a table in the layout of AnaCal: shapes, smooth weights, and their derivatives."""
+    own = galaxies.measured("noshear", linear=True)
+    log_snr, along = np.log(own["snr"]), 1.5 * galaxies.intrinsic  # d ln(snr) / dg
+    # A smooth step of the signal-to-noise ratio.
+    t = (log_snr - np.log(8)) / 0.4
+    weight = np.where(t > 0, np.where(t < 1, t**2 * (3 - 2 * t), 1.0), 0.0)
+    slope = np.where((t > 0) & (t < 1), 6 * t * (1 - t), 0.0) / 0.4
+    table = {"ra": galaxies.ra, "dec": galaxies.dec, "wsel": weight,
+             "fpfs_e1": own["e1"], "fpfs_e2": own["e2"], "i_flux": own["snr"]}
+    for j in (1, 2):
+        table[f"dwsel_dg{j}"] = slope * along[j - 1]
+        table[f"i_dflux_dg{j}"] = own["snr"] * along[j - 1]
+        for i in (1, 2):
+            table[f"fpfs_de{i}_dg{j}"] = np.full(len(weight), RESPONSE[i - 1, j - 1])
+    return {name: values[weight > 1e-5] for name, values in table.items()}

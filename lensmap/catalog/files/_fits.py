@@ -15,6 +15,7 @@ from astropy.table import Column
 from astropy.utils.exceptions import AstropyUserWarning
 
 from lensmap.catalog.files._source import TableSource, choose_table, make_column
+from lensmap.catalog.files._versions import name_version
 from lensmap.utils import ParameterError, list_names, printable
 
 __all__ = ["open_fits"]
@@ -66,7 +67,10 @@ def open_fits(
                 if isinstance(item, (fits.BinTableHDU, fits.TableHDU))
             ]
             chosen = _chosen(tables, path, hdu, hdus) if hdu is not None else None
-        yield choose_table(tables, suits, path, "hdu") if chosen is None else chosen
+        if chosen is None:
+            yield choose_table(tables, suits, path, "hdu")
+        else:
+            yield name_version(chosen, [table.name for table in tables])
 
 
 @contextmanager
@@ -112,7 +116,7 @@ def _source(path: str, number: int, hdu: Any) -> TableSource:
                 for name, i in indices.items()
             }
 
-    return TableSource(path, names, read, meta=meta, place=place, key=number)
+    return TableSource(path, names, read, meta=meta, place=place, key=number, name=hdu.name)
 
 
 def _is_plain(hdu: Any, i: int) -> bool:

@@ -12,6 +12,7 @@ from astropy.table import Column
 from astropy.table.meta import get_header_from_yaml
 
 from lensmap.catalog.files._source import TableSource, choose_table, make_column
+from lensmap.catalog.files._versions import name_version
 from lensmap.utils import ParameterError, import_optional, list_names, printable
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def open_hdf5(
             tables = _tables_below(item, place, path)
             if len(tables) > 1:
                 tables = _narrowed(tables, item, place, path, suits)
-        yield choose_table(tables, suits, path, "path")
+        chosen = choose_table(tables, suits, path, "path")
+        yield name_version(chosen, file[chosen.key].parent if chosen.key in file else ())
 
 
 def _at(file: h5py.File, within: str, path: str) -> Any:

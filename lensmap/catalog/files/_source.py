@@ -39,6 +39,8 @@ class TableSource:
         file holds one table only.
     key : object
         The value of the parameter that chooses the table, such as ``hdu=1``.
+    name : str or None
+        The name of the table in the file, such as the path of its group. If None, ``key``.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class TableSource:
         meta: dict[str, Any] | None = None,
         place: str = "",
         key: Any = None,
+        name: str | None = None,
     ) -> None:
         self.path, self.colnames, self.place, self.key = path, list(colnames), place, key
+        self.name = str(key) if name is None else name
         self.meta = {} if meta is None else dict(meta)
         self.meta.pop("__serialized_columns__", None)  # of use to astropy only
         self._read = read
@@ -143,20 +147,25 @@ def choose_table(
     Returns
     -------
     TableSource
-        The only table, or the only one that can be used.
+        The only table, or the only one that can be used. The tables of the sheared versions of the
+        same galaxies are one table.
 
     Raises
     ------
     ValueError
         If the file holds no table, or if none or several of its tables can be used.
     """
+    from lensmap.catalog.files._versions import join_versions, name_version
+
     if not tables:
         raise ValueError("it holds no table")
+    names = [table.name for table in tables]
+    tables = join_versions(tables)
     if len(tables) == 1:
-        return tables[0]
+        return name_version(tables[0], names)
     usable = [table for table in tables if suits is None or suits(table.colnames)]
     if len(usable) == 1:
-        return usable[0]
+        return name_version(usable[0], names)
     choice = f"{{{parameter}={(usable or tables)[0].key!r}}}"
     if usable:
         places = list_names((table.place for table in usable), quoted=False)

@@ -1,0 +1,271 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+r"""The selection response of catalogs with a response for each galaxy.
+
+Catalogs of metacalibration and AnaCal have the response of each ellipticity in columns. A selection
+by what depends on shear, such as a signal-to-noise ratio, responds as well:
+
+.. math:: R^\mathrm{S}_{ij} = \frac{\langle e_i \rangle_{S_{j+}} - \langle e_i \rangle_{S_{j-}}}
+          {2 \Delta}
+
+Here e is measured without artificial shear, and :math:`S_{j\pm}` is the selection by what is
+measured with an artificial shear of :math:`\pm\Delta` (Sheldon & Huff 2017, ApJ 841, 24).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy import log
+
+from lensmap.catalog._cleaning import usable_rows
+from lensmap.catalog._loading import load_columns
+from lensmap.catalog._names import ColumnNames, shown
+from lensmap.catalog._selection import RowSelection, computed_column, sources_of
+from lensmap.catalog._shear_response import SHEAR_STEP, response_of_versions
+from lensmap.catalog._values import column_values
+from lensmap.catalog._version_names import UNSHEARED, VERSIONS
+from lensmap.utils import ParameterError
+
+if TYPE_CHECKING:
+    from lensmap.catalog._unused_columns import ColumnChoice
+
+__all__ = ["add_selection_response", "sheared_columns"]
+
+_RESPONSES = (("r11", "r12"), ("r21", "r22"))
+
+# Integers and booleans with such a name are selections by what depends on shear. Others, such as
+# masks of the sky, do not respond.
+_RESPONDING = re.compile("sel|snr|s2n|size|det", re.IGNORECASE)
+
+_UNSHEARED_SUFFIX = re.compile("_(noshear|unsheared|ns|0)$", re.IGNORECASE)
+# Columns of a group in an HDF5 file, such as "catalog/unsheared/snr".
+_UNSHEARED_GROUP = re.compile("(^|/)(noshear|unsheared|ns)/", re.IGNORECASE)
+
+
+def sheared_columns(names: Iterable[str], choice: ColumnChoice, where: str | None) -> list[str]:
+    """Return the columns that the selection response needs.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The column names of the table.
+    choice : ColumnChoice
+        The chosen columns.
+    where : str or None
+        The condition on rows.
+
+    Returns
+    -------
+    list of str
+        The names of the columns in the table; none if a column is missing.
+    """
+    table = ColumnNames(names)
+    columns = _columns_of(table, choice, where)
+    if not _has_responses(choice):
+        columns += [choice.mapping["e1"], choice.mapping["e2"]]
+    texts = [_sheared(name, code, table) for name in columns for code in range(1, len(VERSIONS))]
+    return [source for text in texts if text for source in sources_of(text, table)]
+
+
+def add_selection_response(
+    table: Mapping[str, Any],
+    choice: ColumnChoice,
+    where: str | None,
+    arrays: dict[str, np.ndarray],
+    max_ellipticity: float,
+) -> None:
+    """Add the selection response to the responses of the galaxies, in place.
+
+    Parameters
+    ----------
+    table : dict
+        The columns by the names that the table gives them.
+    choice : ColumnChoice
+        The chosen columns.
+    where : str or None
+        The condition on rows.
+    arrays : dict
+        The columns of the selected rows, by lensmap's names, in the convention of the table. The
+        dict is modified: responses are replaced by new arrays.
+    max_ellipticity : float
+        The largest modulus of the ellipticity of a usable row.
+
+    Raises
+    ------
+    ValueError
+        If the table lacks columns that were measured with artificial shear, or if it has such
+        columns or derivatives of the ellipticities, but none is chosen for the response.
+    """
+    names = ColumnNames(table)
+    if not _has_responses(choice):
+        _refuse_unused(names, choice)
+        return
+    substitutes = {
+        name: _substitutes(name, names, table[name], choice)
+        for name in _columns_of(names, choice, where)
+    }
+    weight = choice.mapping.get("weight")
+    missing = [name for name, found in substitutes.items() if found is None and name != weight]
+    if missing:
+        _refuse(missing, where)
+    responding = {name: found for name, found in substitutes.items() if found}
+    if not responding:
+        return
+    sums = _sums(table, choice, where, responding, max_ellipticity)
+    response, _ = response_of_versions(sums)
+    for row, numbers in zip(_RESPONSES, response, strict=True):
+        for name, number in zip(row, numbers, strict=True):
+            if name in arrays:
+                arrays[name] = arrays[name] + arrays[name].dtype.type(number)
+    log.info(
+        f"lensmap: the selection response, {response[0, 0]:+.4f} and {response[1, 1]:+.4f}, is "
+        f"added to the responses of the galaxies; it is measured by {', '.join(responding)} with "
+        "artificial shear"
+    )
+
+
+def _has_responses(choice: ColumnChoice) -> bool:
+    return "r11" in choice.mapping or "r22" in choice.mapping
+
+
+def _columns_of(names: ColumnNames, choice: ColumnChoice, where: str | None) -> list[str]:
+    """Return the columns that select or weight the galaxies."""
+    columns = [] if where is None else RowSelection(where).columns(names.names, choice.mapping)
+    weight = choice.mapping.get("weight")
+    # Where the weights have derivatives, the responses of the galaxies contain these.
+    if weight in names.names and _derivative(weight, 1, names) is None:
+        columns.append(weight)
+    return list(dict.fromkeys(columns))
+
+
+def _substitutes(
+    name: str, names: ColumnNames, column: Any, choice: ColumnChoice
+) -> list[str] | None:
+    """Return what stands for a column in each version: none if it does not respond to shear.
+
+    The list is empty for columns that do not respond, and None for those that do and are missing.
+    """
+    found = [_sheared(name, code, names) for code in range(1, len(VERSIONS))]
+    if all(found):
+        return [text for text in found if text]
+    if name in (choice.mapping.get(ours) for ours in ("ra", "dec", "redshift")):
+        return []
+    kind = np.asarray(getattr(column, "value", column)).dtype.kind
+    return None if kind == "f" or (kind in "iub" and _RESPONDING.search(name)) else []
+
+
+def _sheared(name: str, code: int, names: ColumnNames) -> str | None:
+    """Return the column or expression that stands for a column in a version; None if missing."""
+    version = VERSIONS[code]
+    stem = _UNSHEARED_SUFFIX.sub("", name)
+    texts = [f"{stem}_{version}", f"{stem}_sheared_{version}", f"sheared_{version}_{stem}"]
+    texts += [_UNSHEARED_GROUP.sub(rf"\g<1>{new}/", name)
+              for new in (version, f"sheared_{version}") if _UNSHEARED_GROUP.search(name)]
+    for text in texts:
+        found = names.find(text)
+        if found is not None:
+            return found
+    derivative = _derivative(name, 1 if version[0] == "1" else 2, names)
+    if derivative is None:
+        return None
+    sign = "+" if version[1] == "p" else "-"
+    return f"`{name}` {sign} {SHEAR_STEP} * `{derivative}`"
+
+
+def _derivative(name: str, component: int, names: ColumnNames) -> str | None:
+    """Return the column with the derivative of another with respect to shear; None if missing."""
+    words = name.split("_")
+    texts = [f"{name}_g{component}"] + [
+        "_".join([*words[:i], f"d{words[i]}", *words[i + 1:], f"dg{component}"])
+        for i in range(len(words))
+    ]
+    return next((found for text in texts if (found := names.find(text)) is not None), None)
+
+
+def _refuse_unused(names: ColumnNames, choice: ColumnChoice) -> None:
+    """Raise an error if ellipticities that are not calibrated are taken as they are."""
+    e1, e2 = choice.mapping["e1"], choice.mapping["e2"]
+    if {"r11", "r22"} & choice.left_out:
+        return
+    derivatives = [_derivative(name, i, names) for i, name in ((1, e1), (2, e2))]
+    sheared = [[_sheared(name, code, names) for code in codes]
+               for name, codes in ((e1, (1, 2)), (e2, (3, 4)))]
+    weight = choice.mapping.get("weight")
+    if all(derivatives):
+        lines = list(derivatives)
+        if weight is not None:
+            changes = [_derivative(weight, i, names) for i in (1, 2)]
+            if not all(changes):
+                raise ParameterError(
+                    "columns",
+                    f"the derivatives of the weight {shown(weight)!r} with respect to shear",
+                    remedy=f"the response of {shown(e1)} and {shown(e2)} follows from their "
+                    f"derivatives and from d{shown(weight)}_dg1 and d{shown(weight)}_dg2, which "
+                    "are missing; add them to the catalog, leave out the weight by "
+                    "{columns={'weight': None}}, or give the mean response, as in {response=0.2}",
+                    verb="have",
+                )
+            lines = [f"{own} + {e} * {change} / {weight}"
+                     for own, e, change in zip(derivatives, (e1, e2), changes, strict=True)]
+    elif all(all(texts) for texts in sheared):
+        lines = [f"({plus} - {minus}) / {2 * SHEAR_STEP}" for plus, minus in sheared]
+    else:
+        return
+    raise ParameterError(
+        "columns",
+        "the response of the ellipticities",
+        remedy=f"{shown(e1)} and {shown(e2)} are not calibrated, but the catalog has what gives "
+        f"their response to shear; give {{columns={{'r11': {lines[0]!r}, 'r22': {lines[1]!r}}}}}, "
+        "or the mean response, as in {response=0.7}",
+        verb="name",
+    )
+
+
+def _refuse(missing: list[str], where: str | None) -> None:
+    """Raise the error about a selection of which the response cannot be measured."""
+    stems = [_UNSHEARED_SUFFIX.sub("", name) for name in missing]
+    wanted = ", ".join(f"{shown(stem)}_{version}" for stem in stems for version in VERSIONS[1:])
+    raise ParameterError(
+        "where",
+        "columns whose values with artificial shear are in the catalog",
+        repr(where),
+        f"a selection by {', '.join(map(shown, missing))} responds to shear, and the columns that "
+        f"give this selection response are missing: {wanted}; add them to the catalog, or give the "
+        "mean response with that of the selection, as in {response=0.7}",
+        verb="select by",
+    )
+
+
+def _sums(
+    table: Mapping[str, Any],
+    choice: ColumnChoice,
+    where: str | None,
+    substitutes: Mapping[str, list[str]],
+    max_ellipticity: float,
+) -> np.ndarray:
+    """Return the sums over the selections of each version, ``(1, 4, 3)``."""
+    mapping = {name: choice.mapping[name] for name in ("ra", "dec", "e1", "e2")}
+    arrays, masked = load_columns(table, mapping, None, {})
+    good, _ = usable_rows(arrays, masked, max_ellipticity, mapping)
+    good = np.ones(len(arrays["ra"]), dtype=bool) if good is None else good
+    weight = choice.mapping.get("weight")
+    sums = np.zeros((1, len(VERSIONS) - 1, 3))
+    for code in range(UNSHEARED + 1, len(VERSIONS)):
+        sheared = dict(table) | {
+            name: computed_column(table, texts[code - 1]) for name, texts in substitutes.items()
+        }
+        rows = good.copy()
+        if where is not None:
+            rows &= RowSelection(where).rows(sheared, choice.mapping)[0]
+        w = np.ones(len(rows))
+        if weight is not None:
+            w, bad = column_values(computed_column(sheared, weight), "weight", weight)
+            rows &= np.isfinite(w) & (w >= 0) & (True if bad is None else ~bad)
+        w = w[rows]
+        sums[0, code - 1] = [np.sum(w, dtype=float)] + [
+            np.sum(w * arrays[name][rows], dtype=float) for name in ("e1", "e2")
+        ]
+    return sums
