@@ -66,6 +66,9 @@ class CatalogSummary:
         kind cannot be tested on the galaxies, so None does not confirm it.
     m, response : float
         The mean multiplicative shear bias, and the mean shear response per component.
+    response_error : float or None
+        The standard error of the response. None if the response was not measured from sheared
+        versions of the galaxies.
     """
 
     n_galaxies: int
@@ -89,8 +92,10 @@ class CatalogSummary:
     kind_hint: str | None
     m: float
     response: float
+    response_error: float | None = None
 
     def __str__(self) -> str:
+        error = "" if self.response_error is None else f" +- {self.response_error:.4f}"
         left_out = ", ".join(f"{n} {cause}" for cause, n in self.n_left_out.items()) or "none"
         rows = [
             ("galaxies", f"{self.n_galaxies} (left out: {left_out})"),
@@ -103,7 +108,7 @@ class CatalogSummary:
             ),
             ("scatter of e", f"{self.scatter:.3f} per component"),
             ("mean e1, e2", f"{self.mean_e1:+.5f}, {self.mean_e2:+.5f}"),
-            ("mean m, response", f"{self.m:+.4f}, {self.response:.4f}"),
+            ("mean m, response", f"{self.m:+.4f}, {self.response:.4f}{error}"),
             ("|e| above 1", f"{self.n_above_one} ({self.n_above_one / self.n_galaxies:.2%})"),
             ("zero weights", str(self.n_zero_weight)),
             ("same position", str(self.n_duplicates)),
@@ -141,6 +146,7 @@ def summarize_catalog(catalog: CatalogLike) -> CatalogSummary:
     area = _covered_area(catalog.ra, catalog.dec)
     modulus = np.hypot(catalog.e1, catalog.e2)
     total = w.sum()
+    error = calibration.matrix_error
     safe = total if total > 0 else 1.0
     effective = total**2 / np.sum(w**2) if total > 0 else 0.0
     return CatalogSummary(
@@ -165,6 +171,7 @@ def summarize_catalog(catalog: CatalogLike) -> CatalogSummary:
         kind_hint=kind_hint(catalog, calibration),
         m=calibration.m if total > 0 else 0.0,
         response=float(np.trace(calibration.matrix) / 2) if total > 0 else 1.0,
+        response_error=None if error is None else float(np.hypot(error[0, 0], error[1, 1]) / 2),
     )
 
 

@@ -55,7 +55,8 @@ def test_every_command_has_a_schema():
     references = [one["$ref"].rpartition("/")[2].replace("%20", " ") for one in SCHEMAS["oneOf"]]
     assert sorted(references) == sorted(names) == sorted(
         SCHEMAS["$defs"].keys()
-        - {"input", "message", "record", "shape", "declaration", "convention_check", "prior_power"}
+        - {"input", "matrix", "message", "record", "shape", "declaration", "convention_check",
+           "prior_power"}
     )
     assert {SCHEMAS["$defs"][name]["properties"]["command"].get("const") for name in names} == {
         *names_of(_COMMANDS), None

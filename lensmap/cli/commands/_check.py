@@ -37,6 +37,7 @@ _SUMMARY = {
     "mean_e2": "mean_e2",
     "m": "mean_m",
     "response": "mean_response",
+    "response_error": "mean_response_error",
     "columns": "columns",
     "kind": "kind",
     "kind_hint": "kind_hint",

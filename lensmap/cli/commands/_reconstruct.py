@@ -40,7 +40,10 @@ EXAMPLES = """examples:
   lensmap reconstruct shear.csv -o kappa.fits --columns ra=RA,dec=DEC,e1=G1,e2=G2,weight=W \\
       --pixel-scale 0.3arcmin --mask stars.reg --footprint survey_moc.fits"""
 
-_FROM_META = ("n_galaxies", "n_outside", "n_masked", "estimator", "parameters", "prior_power")
+_FROM_META = (
+    "n_galaxies", "n_outside", "n_masked", "response", "response_error", "estimator", "parameters",
+    "prior_power",
+)
 
 
 def add_arguments(parser):
@@ -104,6 +107,11 @@ def describe(kappa):
         others = [f", {meta[f'n_{where}']} {where}" for where in ("outside", "masked")
                   if meta.get(f"n_{where}")]
         lines.append(f"{meta['n_galaxies']} galaxies used{''.join(others)}")
+    if "response_error" in meta:
+        mean, error = (np.diagonal(meta[name]) for name in ("response", "response_error"))
+        lines.append(
+            f"mean response to shear: {mean.mean():.4f} +- {np.hypot(*error) / 2:.4f}, measured"
+        )
     z_source = meta.get("parameters", {}).get("z_source")
     if z_source is not None:
         lines.append(f"expected: the matter in front of redshift {z_source}")
