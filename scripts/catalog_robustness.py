@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from sheared_catalogs import metadetection
 
 from lensmap import (
     CNNReconstructor,
@@ -325,7 +326,9 @@ def wiener(n_fields):
     wiener_posterior(n_fields)
 
 
-SECTIONS: dict[str, Callable[[int], None]] = {"noise": noise, "wiener": wiener}
+SECTIONS: dict[str, Callable[[int], None]] = {
+    "noise": noise, "wiener": wiener, "metadetection": metadetection,
+}
 
 
 def main():
