@@ -258,9 +258,11 @@ def column_of(table: Mapping[str, Any], theirs: str) -> Values:
     values = _values_of(table[name])
     if index is not None:
         if values.data.ndim != 2 or not -values.data.shape[1] <= int(index) < values.data.shape[1]:
+            shape = values.data.shape[1:]
+            has = f"cells of the shape {shape}" if shape else "one number per row"
             raise ParameterError(
                 "columns", f"elements that the column {name!r} has", repr(theirs),
-                f"its rows have the shape {values.data.shape[1:]}", verb="name",
+                f"the column {name!r} has {has}", verb="name",
             )
         missing = None if values.missing is None else values.missing[:, int(index)]
         return Values(values.data[:, int(index)], missing)

@@ -138,7 +138,7 @@ def test_chunks_that_do_not_belong_together_are_refused():
         "column m": {"table": columns | {"m": np.zeros(4000)}},
     }
     for message, changes in others.items():
-        other = ShearCatalog(**({"table": columns, "columns": "generic"} | changes))
+        other = shear_catalog(**({"table": columns, "columns": "generic"} | changes))
         with pytest.raises(ValueError, match=message):
             ShearGrid.from_chunks([_catalog(), other], WCS)
 

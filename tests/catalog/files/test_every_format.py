@@ -220,7 +220,7 @@ def test_control_characters_in_names(tmp_path, kind):
     columns = {name: TRUTH[name] for name in ("ra", "dec")}
     columns["\x1b[2Je1" if kind != "fits" else "e1?"] = TRUTH["e1"]
     path = written(tmp_path, kind, columns)
-    with pytest.raises(ValueError, match="lacks e1, e2") as caught:
+    with pytest.raises(ValueError, match="must name e1, e2") as caught:
         read_shear_catalog(path)
     assert str(caught.value).isprintable()
 
