@@ -3,10 +3,7 @@ from ._finder import Filaments, filament_significance, find_filaments
 from ._ridges import azimuthal_excess, ridge_strength
 
 # For other packages of lensmap; not public.
-from ._persistence import (
-    PersistencePairs as PersistencePairs,
-    persistence_pairs as persistence_pairs,
-)
+from ._persistence import persistence_pairs as persistence_pairs
 
 __all__ = [
     "Filaments",

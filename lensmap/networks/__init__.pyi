@@ -8,17 +8,14 @@ from .training import FieldSet, SurveyRange, train
 
 # For other packages of lensmap; not public.
 from ._inputs import GridArrays as GridArrays, INPUTS as INPUTS
-from ._network import Prediction as Prediction
 from ._weights import as_network as as_network
 from .models import (
-    ARCHITECTURES as ARCHITECTURES,
     LargeConv2D as LargeConv2D,
     LargeConv2DTranspose as LargeConv2DTranspose,
     build as build,
     cha2025_network as cha2025_network,
     get_architecture as get_architecture,
     h21like_network as h21like_network,
-    lensmap_network as lensmap_network,
 )
 from .training import FanInAdam as FanInAdam, map_loss as map_loss
 

@@ -12,7 +12,6 @@ from ._parallel import field_seed as field_seed, run_series as run_series
 from .fields import field_format as field_format, open_hdf5 as open_hdf5
 from .halo_model import resolution_transfer as resolution_transfer
 from .surveys import (
-    GridSampler as GridSampler,
     IntrinsicEllipticities as IntrinsicEllipticities,
     MeasurementError as MeasurementError,
     PixelSampler as PixelSampler,

@@ -13,8 +13,7 @@ from ._named_estimators import (
     long_estimators as long_estimators,
     named_estimators as named_estimators,
 )
-from ._setup import Observation as Observation, series_seed as series_seed
-from ._tuning import TunedLinear as TunedLinear
+from ._setup import series_seed as series_seed
 from .report import plus_minus as plus_minus, rounded as rounded
 
 __all__ = [
