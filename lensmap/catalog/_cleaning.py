@@ -23,8 +23,8 @@ _HIGHEST_PLACEHOLDER = max(PLACEHOLDERS)
 # Rows that are searched at once, few enough for the cache of the processor.
 _CHUNK = 100_000
 
-# A column with more values that are not plausible than both of these limits is something else than
-# its name says.
+# A column with more implausible values than both of these limits holds another quantity than its
+# name suggests.
 _MAX_IMPLAUSIBLE_FRACTION, _MAX_IMPLAUSIBLE_VALUES = 0.5, 50
 
 

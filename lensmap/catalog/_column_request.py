@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What a user gives as ``columns``: a preset, changes to it, or neither."""
+"""The parameter ``columns``: a preset, changes to its column names, or neither."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHARED = ({"r11", "r22"},)
 
 @dataclass
 class ColumnRequest:
-    """What the user gives as ``columns``: a preset, changes to it, or neither."""
+    """The parameter ``columns``: a preset, changes to its column names, or neither."""
 
     preset: str | None = None
     entry: ColumnPreset | None = None
@@ -83,7 +83,7 @@ def _read_preset(preset: object) -> tuple[str, ColumnPreset]:
 
 
 def check_given(table: ColumnNames, request: ColumnRequest) -> None:
-    """Check the names that the user gives, and complete their spelling."""
+    """Check the names that the user gives in ``columns``."""
     allowed = REQUIRED + OPTIONAL + (VARIANT,)
     for ours in [*request.named, *request.left_out]:
         if ours not in allowed:

@@ -37,8 +37,8 @@ def find_columns(
         names to the table's names, or all of them as a text, such as
         ``"hsc-y3,redshift=photoz_best,m=none"``. A name may be an expression of columns, such as
         ``"sqrt(var_e)"`` or ``"g[0]"``. None in the dict, and ``none`` in the text, leave a
-        column out. In the dict, the key ``"preset"`` names a preset. If some of the required
-        columns are not named, or if None, the missing names come from the preset whose required
+        column out. In the dict, the key ``"preset"`` names a preset. If ``columns`` is None, or
+        does not name all required columns, the missing names come from the preset whose required
         columns the table has. Case is ignored in the names of a preset, unless the table has
         names that differ only by case.
 
@@ -120,7 +120,7 @@ def choose_columns(
     Returns
     -------
     ColumnChoice
-        The columns, with what to warn of.
+        The columns, and the warnings about unused ones.
     """
     if isinstance(columns, ColumnChoice):
         return columns
@@ -167,8 +167,8 @@ def _all_named(
 ) -> ColumnChoice:
     """Return the choice of a user who names all required columns.
 
-    If the ellipticities are those of a survey, its optional columns are used. Otherwise only
-    optional columns with lensmap's own names are.
+    If the ellipticities are those of a survey, the optional columns of the survey are used.
+    Otherwise, only optional columns with lensmap's own names are used.
     """
     generic = matched(table, COLUMN_PRESETS["generic"].columns)
     for preset in fits:
@@ -185,7 +185,10 @@ def _all_named(
 def _is_distinctive(
     preset: str, mapping: Mapping[str, str], named: Mapping[str, str]
 ) -> bool:
-    """Return whether names that the user does not give are not only those of any table."""
+    """Return whether the names that the user does not give identify the preset.
+
+    The preset ``"generic"`` needs no identification.
+    """
     generic = COLUMN_PRESETS["generic"].columns
     return preset == "generic" or any(
         theirs.lower() not in {name.lower() for name in generic.get(ours, ())}
@@ -213,7 +216,7 @@ def _best_fit(fits: Mapping[str, dict[str, str]]) -> str:
 
 
 def _require_nearest(table: ColumnNames, named: Mapping[str, str]) -> None:
-    """Raise the error about missing columns, by the names of the survey that is nearest."""
+    """Raise the error about missing columns, with the names of the most similar preset."""
     mappings = {
         preset: {**preset_columns(table, entry), **named}
         for preset, entry in COLUMN_PRESETS.items()

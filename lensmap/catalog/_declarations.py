@@ -36,7 +36,7 @@ _ARGUMENT, _FILE, _SURVEY, _DEFAULT = "argument", "file", "survey", "default"
 
 _DEFAULTS = {"convention": "celestial", "kind": "shear", "frame": "icrs", "response": None}
 
-# What must be known of e1 and e2, and the keywords that declare it in FITS headers.
+# The properties of e1 and e2 that must be declared, and their keywords in FITS headers.
 _META_KEYS = {"convention": "CONVENTN", "kind": "KIND"}
 
 _EFFECT_OF_KIND = "distortions that are taken for shears make kappa some 1.7 times too high"
@@ -48,7 +48,7 @@ _REMEDIES = {
 
 _KINDS = ("shear", "distortion")
 
-# An argument that sets the response to None, which stands for an argument that is not given.
+# The argument that sets the response to None. None itself means that no argument is given.
 _NO_RESPONSE = "none"
 
 
@@ -191,7 +191,7 @@ def survey_of(
 def _documents(
     entry: ColumnPreset | None, mapping: Mapping[str, str], documented: bool = True
 ) -> bool:
-    """Return whether a preset has the names of e1 and e2, and documents what they are."""
+    """Return whether a preset has the names of e1 and e2 and, if required, documents them."""
     if entry is None or (documented and entry.convention is None and entry.kind is None):
         return False
     return all(
@@ -230,7 +230,8 @@ def settle(
     Warns
     -----
     ConventionWarning
-        If the origins differ, or if the convention or the kind is not known and assumed.
+        If two origins declare different values, or if no origin declares the convention or the
+        kind, so that the default is assumed.
     """
     meta = {name: _read_entry(name, value, name in given) for name, value in entries.items()}
     documented = _documented(preset)
@@ -251,7 +252,7 @@ def settle(
 
 
 def _read_entry(name: str, value: Any, overridden: bool) -> Any:
-    """Convert an entry of the meta; return it as text if it is overridden and not understood."""
+    """Convert an entry of the meta; return an invalid one as text if an argument overrides it."""
     try:
         return _CHECKS[name](value.lower() if isinstance(value, str) else value)
     except (ValueError, TypeError) as error:
@@ -331,7 +332,7 @@ def _report_survey(
 
 
 def _warn_of_defaults(result: Declaration) -> None:
-    """Warn if the convention or the kind is not known, and is assumed."""
+    """Warn if nothing declares the convention or the kind, so that the default is assumed."""
     assumed = [name for name in _META_KEYS if result.origins[name] == _DEFAULT]
     if not assumed:
         return

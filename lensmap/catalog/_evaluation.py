@@ -325,7 +325,7 @@ def _either(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray |
 
 
 def _texts(a: Any, b: Any) -> tuple[Any, Any]:
-    """Return texts that numpy compares: bytes with bytes."""
+    """Return two texts in types that numpy can compare: bytes if one of them is bytes."""
     for one, other in ((a, b), (b, a)):
         if isinstance(one, str) and getattr(getattr(other, "dtype", None), "kind", "") == "S":
             encoded = np.bytes_(one.encode("utf-8", "replace"))
@@ -334,7 +334,7 @@ def _texts(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _numbers_alike(a: Any, b: Any) -> tuple[Any, Any]:
-    """Return numbers that numpy compares; a Python integer may be too large for any type."""
+    """Return numbers that numpy can compare: integers too large for its types become floats."""
     return tuple(
         _as_float(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
         for value in (a, b)

@@ -2,8 +2,8 @@
 """Expressions of columns: parsed, checked and evaluated by lensmap, never run as Python.
 
 The language is the part of Python's expressions that compares and computes: column names, numbers,
-texts, arithmetic, comparisons, ``in``, ``and``, ``or``, ``not`` and a few functions. Names that are
-no identifiers stand in backticks.
+texts, arithmetic, comparisons, ``in``, ``and``, ``or``, ``not`` and a few functions. Names with
+blanks or signs are written in backticks.
 
 A comparison is neither true nor false where a value is missing, as in SQL: neither a condition nor
 its opposite selects such a row.
@@ -56,7 +56,7 @@ class Expression:
     Raises
     ------
     ParameterError
-        If the text is no expression of the language; the message gives the position.
+        If the text is not an expression of the language. The message gives the position.
     """
 
     def __init__(self, text: str, parameter: str) -> None:
@@ -94,7 +94,7 @@ class Expression:
         Returns
         -------
         dict
-            The table's spelling of each name. Texts that are no column names are left out.
+            The table's spelling of each name. Texts that are not column names are left out.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class Expression:
     # ---- Parsing
 
     def _without_backticks(self, text: str) -> tuple[str, set[int]]:
-        """Turn names in backticks into quoted texts of the same length, and note where they are."""
+        """Turn names in backticks into quotes of the same length; return their offsets, too."""
         pieces: list[str] = []
         quoted: set[int] = set()
         at = 0
@@ -195,7 +195,7 @@ class Expression:
         return "names with blanks or signs stand in `backticks`; " + _HELP
 
     def _check(self, node: ast.expr) -> list[tuple[str, int, bool]]:
-        """Return the names in a node, with offset and certainty; refuse what is not allowed."""
+        """Return each name in a node, its offset, and whether it must be that of a column."""
         if isinstance(node, ast.Name):
             return [(node.id, node.col_offset, True)]
         if isinstance(node, ast.Constant):

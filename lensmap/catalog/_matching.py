@@ -16,7 +16,7 @@ _PAIRS = (("ra", "dec"), ("e1", "e2"))
 
 
 def preset_columns(table: ColumnNames, entry: ColumnPreset) -> dict[str, str]:
-    """Match the columns of a preset, and short names for optional columns that it has not."""
+    """Match the columns of a preset, and short names of optional columns that it lacks."""
     wanted = {name: candidates_of(table, entry, name) for name in (*REQUIRED, *OPTIONAL, VARIANT)}
     mapping = matched(table, wanted)
     if is_bias_corrected(mapping):

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Warnings about positions that are probably not what their table says they are."""
+"""Warnings about positions that are probably in another unit, or missing values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MIN_DENSITY_ARCMIN2 = 0.01
 # Groups of galaxies with fewer than this fraction of all rows are too small to be fields.
 _MAX_STRAY_FRACTION = 1e-3
 _MIN_GAP_DEG = 3.0
-# Some square fields are rectangles by this factor.
+# Nominally square fields may be rectangles with sides in this ratio.
 _MAX_OBLONGNESS = 1.25
 
 

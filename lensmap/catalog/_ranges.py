@@ -32,7 +32,8 @@ class Range:
     closed : bool
         Whether the limits are in the range.
     cause : str
-        The words for other values in the message about rows that are left out.
+        The cause in the message about rows that are left out, such as ``"negative weight"``.
+        If empty, the message is made from the name of the column and its range.
     """
 
     low: float

@@ -56,10 +56,10 @@ def scatter_by_weight(catalog: ShearCatalog) -> np.ndarray:
     Returns
     -------
     `numpy.ndarray`
-        One row for each bin that contains galaxies, ``(n_bins, 5)``: the number of the bin, rising;
-        the number of galaxies; and the sums of ``w``, of ``w (e1**2 + e2**2) / 2`` and of
-        ``w sigma_m**2``, where w is the weight of a galaxy. The last sum is 0 for catalogs without
-        the column ``sigma_m``. The bins are the same for all catalogs.
+        One row for each bin that contains galaxies, ``(n_bins, 5)``: the number of the bin,
+        increasing; the number of galaxies; and the sums of ``w``, of ``w (e1**2 + e2**2) / 2`` and
+        of ``w sigma_m**2``, where w is the weight of a galaxy. The last sum is 0 for catalogs
+        without the column ``sigma_m``. The bins are the same for all catalogs.
     """
     total = no_scatter()
     slices = chunk_slices(len(catalog), _CHUNK_GALAXIES)
@@ -119,11 +119,11 @@ def variance_by_weight(sums: np.ndarray) -> VarianceByWeight | None:
     r"""Return the scatter as a function of the weight, minus the measurement variance.
 
     The means over the galaxies of similar weight are taken at up to 64 nodes, which have about the
-    same number of galaxies between them. A galaxy counts in the two nearest nodes, in proportion to
-    its distance in rank from the other one. The trend :math:`\sigma^2(w) = a + b / w` is fitted to
-    the means. The differences from the trend are expanded in cosines, and octaves of frequency are
-    reduced the more, the less they exceed the errors of the means. What remains is smooth if the
-    function is, and the trend alone if the trend explains the means.
+    same number of galaxies between them. A galaxy is shared between the two nearest nodes, linearly
+    in rank. The trend :math:`\sigma^2(w) = a + b / w` is fitted to the means. The differences from
+    the trend are expanded in cosines, and each octave of frequency is reduced by the fraction of
+    its power that the errors of the means explain. The result is smooth if the function is smooth,
+    and equals the trend if the trend explains the means.
 
     The lensing signal is part of the scatter. Its variance per component, about 2e-4 for cosmic
     shear, is negligible beside that of ellipticities.
@@ -166,16 +166,16 @@ class VarianceByWeight:
 
     .. math:: \sigma^2(w) = (a + b / w) (1 + x(w))
 
-    The first factor is exact both for one dispersion of all galaxies and for weights that are
-    inverse variances, in any units, and for sums of both. The excess x is interpolated linearly
-    in w between nodes and is constant beyond them.
+    The first factor is exact if all galaxies have one dispersion, if the weights are inverse
+    variances in any unit, or if the variance is the sum of both. The excess x is interpolated
+    linearly in w between nodes and is constant beyond them.
 
     Attributes
     ----------
     a, b : float
         The coefficients of the trend. Neither is negative.
     nodes : `numpy.ndarray`
-        The mean weights of groups of galaxies, rising, ``(n_nodes,)``.
+        The mean weights of groups of galaxies, increasing, ``(n_nodes,)``.
     excess : `numpy.ndarray`
         The relative excess of the variance over the trend at the nodes, ``(n_nodes,)``.
     """
@@ -215,8 +215,8 @@ class VarianceByWeight:
         Returns
         -------
         `numpy.ndarray`
-            The variance per component, float, of the shape of ``weight``. It is that of the lowest
-            node for weights of 0, for which it cannot be measured.
+            The variance per component, float, of the shape of ``weight``. It cannot be measured for
+            weights of 0, which get the variance of the lowest node.
         """
         weight = np.asarray(weight, dtype=float)
         weight = np.where(weight > 0, weight, self.nodes[0])
@@ -249,7 +249,7 @@ def _at_nodes(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _shrunk(values: np.ndarray) -> np.ndarray:
     """Reduce values at the nodes, in units of their errors, by the part that is noise.
 
-    The factor of James & Stein 1961 is applied to octaves of frequency, apart from each other.
+    The factor of James & Stein 1961 is applied to each octave of frequency separately.
     """
     from scipy.fft import dct, idct
 

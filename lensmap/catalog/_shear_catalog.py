@@ -79,9 +79,9 @@ class ShearCatalog:
 
     The convention and the kind of the ellipticities are those of the arguments, else those that
     the table's meta declares, else those that the survey documents whose columns the table has
-    (Astropy's log says so). Where none of them says anything, the ellipticities are taken for
-    shears in the celestial convention, with a warning. A warning also tells where an argument
-    differs from the meta, or either from the survey.
+    (Astropy's log says so). If none of them declares the convention or the kind, shears in the
+    celestial convention are assumed, with a warning. A warning also tells where an argument
+    differs from the meta, or either of them from the survey.
 
     Parameters
     ----------
@@ -111,12 +111,12 @@ class ShearCatalog:
         survey, or shear.
     where : str or None
         A condition on the columns of the table that selects rows before anything else, such as
-        ``"redshift < 1.5 and i_flag == 0"``. It compares columns (odd names stand in backticks)
-        with numbers, texts or other columns by ``<``, ``<=``, ``>``, ``>=``, ``==``, ``!=`` and
-        ``in (...)``, joins comparisons by ``and``, ``or`` and ``not``, and may use arithmetic,
-        ``abs``, ``sqrt``, ``log10``, ``exp``, ``isnan`` and ``isfinite``. Comparisons hold for no
-        row without a value: NaN, masked, or a placeholder such as -99. If None, all rows are
-        used.
+        ``"redshift < 1.5 and i_flag == 0"``. It compares columns (names with blanks or signs in
+        backticks) with numbers, texts or other columns by ``<``, ``<=``, ``>``, ``>=``, ``==``,
+        ``!=`` and ``in (...)``, joins comparisons by ``and``, ``or`` and ``not``, and may use
+        arithmetic, ``abs``, ``sqrt``, ``log10``, ``exp``, ``isnan`` and ``isfinite``. Comparisons
+        hold for no row without a value: NaN, masked, or a placeholder such as -99. If None, all
+        rows are used.
     frame : str or None
         The name in `astropy.coordinates` of the frame of the positions, such as ``"icrs"``,
         ``"fk5"`` or ``"galactic"``. Ellipticities are measured with respect to the north of this
@@ -153,8 +153,8 @@ class ShearCatalog:
         used, if the survey documents a selection that rows do not fulfill, if some galaxies are
         degrees away from all others, or if the positions seem to be in another unit.
     ConventionWarning
-        If the convention or the kind is not known and assumed, or if an argument differs from the
-        table's meta, or either of them from the survey's documentation.
+        If nothing declares the convention or the kind, so that the default is assumed, or if an
+        argument differs from the table's meta, or either of them from the survey's documentation.
 
     Attributes
     ----------
@@ -163,7 +163,7 @@ class ShearCatalog:
     response : float, tuple or None
         The mean response in the celestial convention. None if the response columns are used.
     origins : dict
-        Where ``convention``, ``kind``, ``frame`` and ``response`` come from, by their names:
+        The origins of ``convention``, ``kind``, ``frame`` and ``response``, by their names:
         ``"argument"``, ``"file"`` (the table's meta), ``"survey"``, ``"measured"`` (the response
         from sheared versions of the galaxies) or ``"default"``.
     preset : str or None

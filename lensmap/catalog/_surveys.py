@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The column names, conventions and kinds of surveys, with their public sources.
 
-A name stands here only if a public catalog, its documentation or the survey's own public code has
-it. What could not be found is left out.
+A name is listed only if a public catalog, its documentation or the survey's own public code uses
+it.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class ColumnChoice:
 def without_contested(
     mapping: dict[str, str], request: ColumnRequest
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Leave out columns that could be two of lensmap's, unless the user names them."""
+    """Leave out columns that could be either of two of lensmap's, unless the user names them."""
     owners: dict[str, list[str]] = {}
     for ours, theirs in mapping.items():
         owners.setdefault(theirs, []).append(ours)

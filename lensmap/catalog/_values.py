@@ -30,7 +30,8 @@ def check_units(units: Mapping[str, str] | None, mapping: Mapping[str, str]) -> 
     Parameters
     ----------
     units : dict or None
-        From lensmap's column names to units, such as ``{"ra": "hourangle"}``. None for no units.
+        From lensmap's column names to units, such as ``{"ra": "hourangle"}``. If None, the units
+        that the table states are used.
     mapping : dict
         From lensmap's column names to those of the table.
 
@@ -75,8 +76,8 @@ def column_values(
     ours, theirs : str
         The lensmap name of the column, and its name in the table.
     unit : str, `~astropy.units.Unit` or None
-        The unit of the column. If None, that of the table or, without one, degrees for positions
-        and none for other columns.
+        The unit of the column. If None, the unit that the table states. Without one, positions
+        are in degrees, and other columns are dimensionless.
 
     Returns
     -------
@@ -92,8 +93,8 @@ def column_values(
     TypeError
         If the column does not hold one number per row.
     ValueError
-        If a text is not a number, if positions have a unit that is not an angle, or if another
-        column has a unit.
+        If a text is not a number, if the unit of a position is not that of an angle, or if
+        another column is not dimensionless.
     """
     name = f"the column {printable(theirs)!r} (for {ours!r})"
     unit = getattr(column, "unit", None) if unit is None else unit

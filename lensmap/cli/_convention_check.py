@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The test of a catalog's convention on the way to another result, and its JSON record."""
+"""The convention test that precedes another result, and its JSON record."""
 
 import logging
 
@@ -57,7 +57,7 @@ def check_on_the_way(arguments, catalog, *, progress, positions=None):
     Raises
     ------
     CheckFailure
-        If the convention is wrong or undecided, and the arguments ask for strictness.
+        If the convention is wrong or undecided, and ``strict`` is set.
     """
     if arguments.no_check:
         return {"convention_check": None}
@@ -79,7 +79,7 @@ def check_on_the_way(arguments, catalog, *, progress, positions=None):
 
 
 def warn_of_kind(catalog):
-    """Warn if the intrinsic dispersion of the galaxies is that of another kind of ellipticity."""
+    """Warn if the intrinsic dispersion of the galaxies is typical of the other kind."""
     from lensmap.diagnostics import kind_hint
 
     hint = kind_hint(catalog, only_intrinsic=True)

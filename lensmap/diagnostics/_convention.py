@@ -2,8 +2,8 @@
 """Test of the sign convention of a catalog on its galaxies.
 
 The E and B power gives the handedness: lensing makes E-modes only, and in a mirrored catalog the
-lensing power is spread evenly over E and B. So does the convergence at the positions of clusters,
-which vanishes in a mirrored catalog. Power does not depend on the overall sign of the
+lensing power is spread evenly over E and B. The convergence at the positions of clusters gives the
+handedness, too: it vanishes in a mirrored catalog. Power does not depend on the overall sign of the
 ellipticities. The overall sign follows from the skewness of the convergence, or from the
 convergence at the positions of clusters.
 """
@@ -55,7 +55,7 @@ class ConventionCheck:
     convention : str
         The convention that is tested: that of the catalog.
     origin : str
-        Where the catalog has its convention from: ``"argument"``, ``"file"``, ``"survey"`` or
+        The origin of the catalog's convention: ``"argument"``, ``"file"``, ``"survey"`` or
         ``"default"``, as in `lensmap.ShearCatalog`.
     survey : str or None
         The survey whose columns the catalog has.

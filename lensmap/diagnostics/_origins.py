@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Where a catalog has its convention and kind from, in words."""
+"""The origins of the convention and the kind of a catalog, as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["documented_by", "origin_text"]
 
 
 def origin_text(origin: str, survey: str | None) -> str:
-    """Return the words for an origin.
+    """Return the origin of a convention or kind as text.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def origin_text(origin: str, survey: str | None) -> str:
     Returns
     -------
     str
-        The words, such as ``"as given"``.
+        The text, such as ``"as given"``.
     """
     return {
         "argument": "as given",
@@ -32,7 +32,7 @@ def origin_text(origin: str, survey: str | None) -> str:
 
 
 def documented_by(survey: str | None) -> dict[str, str]:
-    """Return what a survey documents of its ellipticities.
+    """Return the convention and the kind that a survey documents.
 
     Parameters
     ----------

@@ -55,14 +55,14 @@ class CatalogSummary:
     convention, kind : str
         The sign convention of the table, and the kind of ellipticity.
     origins : dict
-        Where convention, kind, frame and response come from, as in `lensmap.ShearCatalog`.
+        The origins of convention, kind, frame and response, as in `lensmap.ShearCatalog`.
     preset, survey : str or None
-        The preset of column names with which the catalog was read, and the survey whose columns
-        it has. None if no preset was used, and if the survey is not known.
+        The preset of column names with which the catalog was read, None if no preset was used;
+        and the survey whose columns the catalog has, None if it is not known.
     documented : dict
         The ``convention`` and the ``kind`` that this survey documents; empty without a survey.
     kind_hint : str or None
-        The reason to doubt the kind: an intrinsic dispersion that is typical of the other one. The
+        The reason to doubt the kind: an intrinsic dispersion that is typical of the other kind. The
         kind cannot be tested on the galaxies, so None does not confirm it.
     m, response : float
         The mean multiplicative shear bias, and the mean shear response per component.
@@ -116,7 +116,7 @@ class CatalogSummary:
         return "\n".join(f"{name + ':':18s}{text}" for name, text in rows)
 
     def _of(self, name: str) -> str:
-        """Return the convention or the kind, where it comes from, and what speaks against it."""
+        """Return the convention or the kind as text, with its origin and contrary evidence."""
         value, documented = getattr(self, name), self.documented.get(name)
         origin = origin_text(self.origins[name], self.survey)
         if documented not in (None, value):

@@ -71,8 +71,8 @@ class ShearGrid:
     convention, kind : str
         The sign convention of the catalog's table, and the kind of its ellipticities.
     origins : dict
-        Where the catalog has its convention, kind, frame and response from, as in
-        `lensmap.ShearCatalog`. Empty if it is not known.
+        The origins of the catalog's convention, kind, frame and response, as in
+        `lensmap.ShearCatalog`. Empty if they are not known.
     survey : str or None
         The survey whose columns the catalog has, as in `lensmap.ShearCatalog`.
     extra : dict
@@ -80,7 +80,7 @@ class ShearGrid:
         the sum of the squared weight times the squared modulus of the ellipticity, not calibrated.
     pixel_weights : PixelWeights or None
         The weights of the galaxies, from which the noise is computed if it is measured as a
-        function of the weight. None if it is known otherwise.
+        function of the weight. None if the noise is not measured in this way.
     """
 
     wcs: WCS
@@ -207,7 +207,7 @@ class ShearGrid:
         chunks : iterable of ShearCatalog or `~astropy.table.Table`
             The chunks of the catalog. Only one chunk at a time is held in memory, apart from 8
             bytes per galaxy (64 with cloud-in-cell) if the noise is measured as a function of the
-            weight. From 32 galaxies per pixel on, galaxies of similar weight share these bytes.
+            weight. With more than 32 galaxies per pixel, galaxies of similar weight are merged.
         wcs, mask, scheme, sigma_e, extra_sums
             As for `from_catalog`.
 
@@ -451,7 +451,7 @@ def _check_sigma_e(sigma_e: float | None) -> None:
 
 
 def _same_wcs(one: WCS, other: WCS) -> bool:
-    """Return whether two WCS are equal, distortions included, which wcslib would not compare."""
+    """Return whether two WCS are equal, including distortions, which wcslib does not compare."""
     return one is other or (
         isinstance(one, WCS) and isinstance(other, WCS)
         and one.wcs.compare(other.wcs)

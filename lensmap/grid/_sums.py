@@ -83,7 +83,7 @@ class GridSums:
     frame, convention, kind : str
         The celestial frame, the sign convention and the kind of ellipticity of the catalog.
     origins, survey : dict, str or None
-        Where the catalog has its convention, kind, frame and response from, as for
+        The origins of the catalog's convention, kind, frame and response, and its survey, as for
         `lensmap.ShearCatalog`.
     calibration : `lensmap.catalog.Calibration`
         The calibration of the catalog.

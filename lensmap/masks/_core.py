@@ -49,7 +49,7 @@ class SkyMask:
           ``(array, wcs)``. The WCS is that of a FITS header or any celestial WCS of Astropy's
           common interface. Positions off the image are outside. Pixels that are not finite, masked
           or have healpy's value UNSEEN are always excluded. Of an NDData with a mask, the mask is
-          used instead of the data, unless these are boolean;
+          used instead of the data, unless the data are boolean;
         * a HEALPix map: a FITS table in RING or NESTED order, with all pixels or a list of them,
           or a pair ``(array, astropy_healpix.HEALPix)``. Pixels without a value are outside;
         * a HealSparse map or its file (needs healsparse);
@@ -58,10 +58,11 @@ class SkyMask:
           case). All three columns are angles, in degrees if they have no unit;
         * the path of a file with any of these: DS9 (``.reg``, ``.ds9``) or CRTF (``.crtf``)
           regions, a FITS image, a FITS region table, a HEALPix map, a FITS MOC, or a table of star
-          holes (``.ecsv``, ``.csv``); an `~astropy.io.fits.HDUList`. Of several images in a file,
-          those named MASK, MSK, DQ or FLAGS are used, and integers on different parts of the sky
-          are united; otherwise one must be named: ``"file.fits:NAME"``, ``"file.fits[1]"``, and
-          ``"file.fits[1][NAME]"`` for a column of a HEALPix map or a plane of a cube;
+          holes (``.ecsv``, ``.csv``); an `~astropy.io.fits.HDUList`. If a file has several images,
+          the images named MASK, MSK, DQ or FLAGS are used, and images of integers on different
+          parts of the sky are combined. Otherwise, the image must be named: ``"file.fits:NAME"``,
+          ``"file.fits[1]"``, and ``"file.fits[1][NAME]"`` for a column of a HEALPix map or a plane
+          of a cube;
         * regions in the pixel coordinates of another image, as a pair ``(regions, wcs)`` or
           ``(path, wcs)``, or ``"file.reg[image.fits]"``;
         * another `SkyMask`;

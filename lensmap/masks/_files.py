@@ -45,16 +45,16 @@ def as_path_and_part(name: str | os.PathLike) -> tuple[Path, tuple[str, str | No
     ----------
     name : path-like
         A path, or one with a part: ``file.fits:HDU``, ``file.fits[HDU]``,
-        ``file.fits[HDU][COLUMN]``, ``file.fits[HDU][PLANE]`` or ``file.reg[IMAGE.fits]``. A file of
-        exactly this name is taken first.
+        ``file.fits[HDU][COLUMN]``, ``file.fits[HDU][PLANE]`` or ``file.reg[IMAGE.fits]``. If a
+        file of exactly this name exists, the whole name is the path.
 
     Returns
     -------
     path : `pathlib.Path`
         The file, which need not exist.
     part : tuple of str or None
-        The HDU (or image) and the column or plane, the latter None if it is not given. None without
-        a part.
+        The HDU (or image) and the column or plane, which is None if it is not given. The tuple is
+        None if the name has no part.
     """
     path = Path(name)
     if path.exists():
@@ -158,7 +158,7 @@ def read_hdus(
     path : `pathlib.Path` or None
         The file. None if it is not known.
     part : tuple of str or None
-        The HDU, and the column or plane. None if the file is to say itself which HDU is the mask.
+        The HDU, and the column or plane. If None, the mask is found from the content of the file.
 
     Returns
     -------
@@ -200,7 +200,7 @@ def read_hdus(
 
 
 def _chosen(hdus: fits.HDUList, text: str) -> list[int]:
-    """Return the numbers of the HDUs of a number, or of a name and perhaps an EXTVER."""
+    """Return the numbers of the HDUs that a text names: a number, a name or NAME,EXTVER."""
     if text.isdigit():
         if int(text) < len(hdus):
             return [int(text)]

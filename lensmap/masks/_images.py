@@ -48,7 +48,7 @@ def from_array(
     Parameters
     ----------
     array : array_like
-        The image. It may have further axes of length 1. Masked values have no value.
+        The image. It may have further axes of length 1. Masked pixels have no value.
     wcs : `~astropy.wcs.WCS` or other WCS
         The WCS of the image.
     values : Values
@@ -259,7 +259,7 @@ def _which(hdus: Any, candidates: list[int], name: str) -> str:
 
 
 def _any_same_place(sources: list[ImageSource]) -> bool:
-    """Return whether two images lie at the same place, so that they are not a mosaic."""
+    """Return whether two images have the same center, so that they are not parts of a mosaic."""
     places = []
     for source in sources:
         ny, nx = source.array.shape

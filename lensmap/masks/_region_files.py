@@ -2,8 +2,8 @@
 """Region files: DS9, CRTF and FITS region tables, with every region accounted for.
 
 The parsers of the `regions` package pass over shapes and frames that they do not know. A mask must
-not shrink unnoticed, so that such regions are counted and named in a warning, and regions that make
-no sense are an error that names their line.
+not shrink unnoticed. Therefore, a warning counts and names such regions, and an invalid region is
+an error that names its line.
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ def read_fits_regions(hdu: Any, label: str) -> list[Any]:
 
 
 def _united(regions: list[Any], members: list[Any]) -> list[Component]:
-    """Return the components of regions, from the number of the component of each region."""
+    """Group regions into components, by the number of the component of each region."""
     return [
         Component([region for region, member in zip(regions, members, strict=True)
                    if member == component])

@@ -82,7 +82,7 @@ class Values:
         TypeError
             If the values are not real numbers.
         ValueError
-            If the values do not say by themselves what is inside, or the bits do not exist.
+            If the values do not determine which pixels are inside, or the bits do not exist.
         """
         missing = np.ma.getmaskarray(array)
         values = np.ma.getdata(array)

@@ -30,7 +30,7 @@ _OBSERVER_ATTRIBUTES = {"location", "observer", "obsgeoloc"}
 
 
 def check_celestial_wcs(wcs: Any, name: str = "wcs", *, need_shape: bool = True) -> WCS:
-    """Check that a WCS is celestial, and return it in a form that covers all of its pixels.
+    """Check that a WCS is celestial, and return it in a form that is valid at all of its pixels.
 
     Parameters
     ----------

@@ -115,7 +115,7 @@ def _values_of(column: Any) -> tuple[np.ndarray, np.ndarray | None]:
 def _texts_of(
     values: np.ndarray, missing: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a text column as an array of str, and where it has none."""
+    """Return a text column as an array of str, and a mask of the cells without text."""
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8", "replace")
     texts = np.array([_text(value) for value in values.tolist()], dtype=object)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Words from files in messages."""
+"""Text from files, made printable and short for messages."""
 
 from collections.abc import Iterable
 from itertools import islice

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Units as people write them in tables, and sexagesimal angles."""
+"""Units in the spellings that tables have, and sexagesimal angles."""
 
 import re
 from collections.abc import Iterable
@@ -99,7 +99,7 @@ def as_plain_unit(unit: Any) -> u.UnitBase | None:
 
 
 def _known_unit(unit: Any, word: str) -> u.UnitBase | None:
-    """Return a unit that astropy knows, as it is or in lower case; None if it knows neither."""
+    """Return the astropy unit of a name as written or in lower case; None if there is none."""
     for spelling in (unit, word):
         try:
             known = u.Unit(spelling, parse_strict="silent")

@@ -22,8 +22,8 @@ __all__ = ["open_fits"]
 
 _CHUNK_BYTES = 8 * 2**20
 
-# How columns are displayed and what they mean. astropy would parse these cards for all columns,
-# and could stop at one of a column that is not needed.
+# Cards about the display and the meaning of columns. astropy would parse them for all columns, and
+# an invalid card of a column that is not needed would be an error.
 _UNUSED_CARDS = re.compile(
     r"(TDISP|TDIM|TUNIT|TUCD|TUTYP|TCOMM|TCTYP|TCUNI|TCRPX|TCRVL|TCDLT|TRPOS)\d+"
 )
@@ -83,7 +83,7 @@ def _warnings_of_fits() -> Iterator[None]:
 
 
 def _chosen(tables: list[TableSource], path: str, hdu: int | str, hdus: Any) -> TableSource:
-    """Return the table of an HDU that was asked for."""
+    """Return the table of the HDU that the user chose."""
     try:
         number = hdus.index_of(hdu) if isinstance(hdu, str) else range(len(hdus))[hdu]
         return next(table for table in tables if table.key == number)
@@ -120,7 +120,7 @@ def _source(path: str, number: int, hdu: Any) -> TableSource:
 
 
 def _is_plain(hdu: Any, i: int) -> bool:
-    """Return whether the numbers of a column stand in the file as they are."""
+    """Return whether the file holds the numbers of a column as they are, without scaling."""
     column = hdu.columns[i]
     return (
         isinstance(hdu, fits.BinTableHDU)
@@ -131,7 +131,7 @@ def _is_plain(hdu: Any, i: int) -> bool:
 
 
 def _read_plain(path: str, hdu: Any, indices: list[int]) -> dict[int, np.ndarray]:
-    """Read columns of numbers in one pass over the rows, with a few MB of memory beside them.
+    """Read columns of numbers in one pass over the rows, with a few MB of additional memory.
 
     A memory map would be read once for each column, and counts as memory of the process. Columns
     of compressed files are not read here.
@@ -162,7 +162,7 @@ def _read_plain(path: str, hdu: Any, indices: list[int]) -> dict[int, np.ndarray
 
 
 def _column(hdu: Any, i: int, name: str, unit: Any, values: np.ndarray | None) -> Column:
-    """Return a column, with values that were read before or are read now."""
+    """Return a column. Its values are read from the HDU if ``values`` is None."""
     column = hdu.columns[i]
     if re.match(r"\d*[PQ]", str(column.format)):
         raise ValueError(

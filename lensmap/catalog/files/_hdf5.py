@@ -84,7 +84,7 @@ def _at(file: h5py.File, within: str, path: str) -> Any:
 
 
 def _linked(group: Any, name: str) -> Any:
-    """Return a member of a group; None for a link that leads nowhere."""
+    """Return a member of a group; None if it does not exist or is a broken link."""
     try:
         return group[name]
     except (KeyError, OSError, ValueError):
@@ -111,7 +111,7 @@ def _groups_below(
 ) -> Iterator[tuple[Any, str, dict[str, Any]]]:
     """Iterate over a group and all groups below it, with their places and their datasets.
 
-    Links are followed, as the files of some surveys consist of links, but no group comes twice.
+    Links are followed, as the files of some surveys consist of links. Each group is visited once.
 
     Yields
     ------
@@ -146,7 +146,7 @@ def _narrowed(
     path: str,
     suits: Callable[[list[str]], bool] | None,
 ) -> list[TableSource]:
-    """Return the tables that a group stands for which holds more than one."""
+    """Return the tables among which to choose if a group holds more than one."""
     own = [table for table in tables if table.key == place]
     if own:
         return own

@@ -55,7 +55,7 @@ def open_table(
     format: str | None = None,
     **kwargs: Any,
 ) -> Iterator[TableSource]:
-    """Open a table in a file, of which only the columns that are asked for are read.
+    """Open a table in a file. Only the requested columns are read.
 
     Parameters
     ----------

@@ -21,8 +21,8 @@ _MAX_TABLES = 6
 class TableSource:
     """A table in an open file.
 
-    Columns that nobody asks for are never parsed, so that no unit, format or type of theirs can
-    stop the reading of the others.
+    Only requested columns are parsed, so an invalid unit, format or type of another column is not
+    an error.
 
     Parameters
     ----------

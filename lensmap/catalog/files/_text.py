@@ -34,8 +34,8 @@ _NUMBERED_NAME = re.compile(r"#\s*(\d+)\s+(\S+)(?:.*\[([^\]]*)\]\s*$)?")
 def open_text(path: str) -> Iterator[TableSource]:
     """Open the table of a text file.
 
-    The names of the columns stand in the first line, in the last comment line before the data, or
-    one in each comment line as SExtractor writes them.
+    The names of the columns are in the first line, in the last comment line before the data, or
+    in numbered comment lines, one name each, as SExtractor writes them.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def _plain(path: str, texts: list[str]) -> TableSource:
 
 
 def _comments(text: str) -> tuple[list[str], int]:
-    """Return the comments and blank lines before the first other line, and where that begins."""
+    """Return the comments and blank lines at the top, and the index of the line after them."""
     lines, begin = [], 0
     while begin < len(text):
         line, end = _first_line(text, begin)
@@ -208,7 +208,7 @@ class _Rows:
         self.text = f"{header}\n{body}"
 
     def parse(self, wanted: list[str]) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
-        """Parse columns; return the values of each, and True for empty cells."""
+        """Parse columns; return the values of each, and a mask that is True for empty cells."""
         if self.is_empty:
             return {name: (np.empty(0), None) for name in wanted}
         numbers = {name: f"c{self.names.index(name)}" for name in wanted}

@@ -24,7 +24,7 @@ __all__ = ["open_votable"]
 _TABLE = re.compile(rb"<(?:\w+:)?TABLE\b.*?</(?:\w+:)?TABLE\s*>", re.DOTALL)
 _DATA = re.compile(rb"<(?:\w+:)?DATA\b.*?</(?:\w+:)?DATA\s*>", re.DOTALL)
 _FIELD = re.compile(rb"<(?:\w+:)?FIELD\b[^>]*>")
-# What astropy does not need for the numbers, but would stop at if it is wrong in any field.
+# Attributes that astropy does not need for the numbers, but that are errors if they are invalid.
 _UNUSED = re.compile(
     rb"\s(?:width|precision|unit|ucd|utype|xtype|type)\s*=\s*(?:\"[^\"]*\"|'[^']*')"
 )
@@ -96,7 +96,7 @@ def _describe_tables(content: bytes) -> list[dict[str, Any]]:
 
 
 def _only(content: bytes, number: int) -> bytes:
-    """Return a VOTable without its other tables, of which astropy would want the same columns."""
+    """Return a VOTable with only one table, as astropy reads the same columns of all tables."""
     spans = [match.span() for match in _TABLE.finditer(content)]
     if len(spans) < 2:
         return content
