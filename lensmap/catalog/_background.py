@@ -82,12 +82,12 @@ def _probability_beyond(
     """
     density = np.asarray(catalog[pz] if isinstance(pz, str) else pz, dtype=float)
     if z_grid is None:
-        raise ValueError("pz needs z_grid, the redshifts of its columns")
-    grid = check_rising(z_grid, "z_grid", "at least two rising redshifts")
+        raise ValueError("pz needs z_grid, the redshifts at which its columns are given")
+    grid = check_rising(z_grid, "z_grid", "at least two strictly increasing redshifts")
     if density.shape != (len(catalog), len(grid)):
         raise ParameterError(
             "pz",
-            f"the shape ({len(catalog)}, {len(grid)}), galaxies and z_grid",
+            f"the shape ({len(catalog)}, {len(grid)}), a row per galaxy and a column per redshift",
             str(density.shape),
             verb="have",
         )

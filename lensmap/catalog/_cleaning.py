@@ -155,10 +155,10 @@ def _check_meaning(
     low, high = np.min(values[bad]), np.max(values[bad])
     raise ParameterError(
         "columns",
-        f"columns with plausible values ({name} from {allowed.text()})",
-        f"{theirs!r} for {name!r}",
-        f"{n_bad} of {len(values)} values are not, they are from {low:.4g} to {high:.4g}; if "
-        f"the column is something else, leave it out by {{columns={{{name!r}: None}}}}",
+        f"a column with values in {allowed.text()} for {name!r}",
+        repr(theirs),
+        f"{n_bad} of {len(values)} values are outside, and range from {low:.4g} to {high:.4g}; if "
+        f"the column holds another quantity, leave it out by {{columns={{{name!r}: None}}}}",
         verb="name",
     )
 
@@ -222,8 +222,8 @@ def check_weights(weight: np.ndarray) -> np.ndarray:
     low, high = _DOUBLE_LIMITS
     if not low <= highest <= high:
         raise ParameterError(
-            "weight", f"from {low:g} to {high:g} for the largest", f"{highest:.3g}",
-            "only relative weights matter; scale the column in the table",
+            "weight", f"a maximum from {low:g} to {high:g}", f"{highest:.3g}",
+            "only relative weights matter, so rescale the column in the table", verb="have",
         )
     low, high = _SINGLE_LIMITS
     if weight.dtype.itemsize < 8 and not low <= highest <= high:

@@ -74,8 +74,8 @@ def _read_preset(preset: object) -> tuple[str, ColumnPreset]:
         near = difflib.get_close_matches(name.lower(), COLUMN_PRESETS, n=1)
         raise ParameterError(
             "columns",
-            f"the name of a preset ({', '.join(COLUMN_PRESETS)}), of a TOML file, or of columns, "
-            "as ra=NAME",
+            f"the name of a preset ({', '.join(COLUMN_PRESETS)}), the path of a TOML file, or "
+            "names of columns such as ra=NAME",
             repr(shown(name)),
             f"the nearest preset is {near[0]!r}" if near else None,
         )
@@ -88,8 +88,8 @@ def check_given(table: ColumnNames, request: ColumnRequest) -> None:
     for ours in [*request.named, *request.left_out]:
         if ours not in allowed:
             raise ParameterError(
-                "columns", "only columns of lensmap", repr(ours),
-                f"those are {', '.join(allowed)}", verb="name",
+                "columns", "only lensmap's columns", repr(ours),
+                f"lensmap's columns are {', '.join(allowed)}", verb="name",
             )
         if ours in REQUIRED and ours in request.left_out:
             raise ParameterError("columns", f"a column for {ours!r}", "none", verb="name")

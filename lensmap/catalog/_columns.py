@@ -210,7 +210,8 @@ def _best_fit(fits: Mapping[str, dict[str, str]]) -> str:
             raise ParameterError(
                 "columns",
                 f"{best!r}, {preset!r} or a dict",
-                remedy=f"the table fits both presets, which differ about {', '.join(differs)}",
+                remedy="the table has the columns of both presets, which name different columns "
+                       f"for {', '.join(differs)}",
             )
     return best
 
@@ -257,13 +258,13 @@ def _require(
     )
     found = ", ".join(f"{name}={shown(mapping[name])}" for name in REQUIRED if name in mapping)
     if found:
-        found = f"its other columns are {f'those of {nearest!r}: ' if nearest else ''}{found}; "
+        found = f"it has {found}{f' (names of the preset {nearest!r})' if nearest else ''}; "
     columns = table.listed([*missing, *(name for names in wanted.values() for name in names)])
     example = ", ".join(f"{name!r}: ..." for name in missing)
     raise ParameterError(
         "columns",
         ", ".join(missing),
-        remedy=f"{owner} lacks {expected}; {found}all columns are: {columns}; give "
+        remedy=f"{owner} lacks {expected}; {found}the columns of the table are {columns}; give "
         f"{{columns={{{example}}}}}",
         verb="name",
     )

@@ -39,11 +39,12 @@ _DEFAULTS = {"convention": "celestial", "kind": "shear", "frame": "icrs", "respo
 # The properties of e1 and e2 that must be declared, and their keywords in FITS headers.
 _META_KEYS = {"convention": "CONVENTN", "kind": "KIND"}
 
-_EFFECT_OF_KIND = "distortions that are taken for shears make kappa some 1.7 times too high"
+_EFFECT_OF_KIND = "if e1 and e2 are distortions, kappa is about 1.7 times too high"
 
 _REMEDIES = {
     "convention": "`lensmap check` tests the convention on the galaxies",
-    "kind": f"{_EFFECT_OF_KIND}, shears that are taken for distortions as much too low",
+    "kind": "distortions that are used as shears make kappa about 1.7 times too high, and shears "
+            "that are used as distortions make it about 1.7 times too low",
 }
 
 _KINDS = ("shear", "distortion")
@@ -264,7 +265,7 @@ def _read_entry(name: str, value: Any, overridden: bool) -> Any:
             name,
             allowed,
             f"{value!r}, which the table's meta declares",
-            f"{{{name}={example!r}}}, for example, overrides the meta",
+            f"correct the meta, or override it, for example with {{{name}={example!r}}}",
         ) from None
 
 
@@ -337,14 +338,14 @@ def _warn_of_defaults(result: Declaration) -> None:
     if not assumed:
         return
     values = {name: getattr(result, name) for name in assumed}
+    are, them = ("are", "them") if len(values) > 1 else ("is", "it")
     text = (
-        f"e1 and e2 are taken for {_phrases(values)}, but nothing declares this: no argument, no "
-        "entry of the table's meta, no survey with these columns. Declare what they are by "
-        f"{' and '.join(f'{{{name}={value!r}}}' for name, value in values.items())}, for example, "
-        f"or as {' and '.join(_META_KEYS[name] for name in assumed)} in the table's meta"
+        f"{_phrases(values)} {are} assumed for e1 and e2, because no argument, table meta or "
+        f"survey with these column names declares {them}. If this is right, give "
+        f"{' and '.join(f'{{{name}={value!r}}}' for name, value in values.items())}"
     )
     if "convention" in assumed:
-        text += "; `lensmap check` tests the convention on the galaxies"
+        text += f" ({_REMEDIES['convention']})"
     if "kind" in assumed:
         text += f"; {_EFFECT_OF_KIND}"
     warn_user(

@@ -125,7 +125,7 @@ class Evaluation:
         if isinstance(value, Condition):
             return value
         raise self.wrong(
-            "a number or a text is no condition", node.col_offset, "compare it, as in flag == 0"
+            "a number or a text is not a condition", node.col_offset, "compare it, as in flag == 0"
         )
 
     def _numeric(self, node: ast.expr) -> Values:
@@ -133,9 +133,9 @@ class Evaluation:
         if isinstance(value, Values) and isinstance(value.data, str) and value.data in self.columns:
             value = self.columns[value.data]
         if isinstance(value, Condition):
-            raise self.wrong("a condition is no number", node.col_offset)
+            raise self.wrong("a condition is not a number", node.col_offset)
         if value.is_text:
-            raise self.wrong("a text is no number", node.col_offset)
+            raise self.wrong("a text is not a number", node.col_offset)
         return value
 
     def _both(self, node: ast.BoolOp) -> Condition:
@@ -181,7 +181,8 @@ class Evaluation:
                 return Values(data, _either(left.missing, right.missing))
         raise self.wrong(
             "& and | join two conditions or two whole numbers", node.col_offset,
-            "put conditions in parentheses, or write 'and' or 'or'; bits are (flags & 4) == 0",
+            "put conditions in parentheses, or write 'and' or 'or'; to test bits, write "
+            "(flags & 4) == 0",
         )
 
     def _call(self, node: ast.Call) -> Values | Condition:
@@ -237,10 +238,10 @@ class Evaluation:
         if a.is_text != b.is_text:
             raise self.wrong(
                 "a text is compared with a number", left.col_offset,
-                "numbers stand without quotes, names of columns in `backticks`",
+                "write numbers without quotes, and names of columns in `backticks`",
             )
         if a.is_text and not isinstance(op, (ast.Eq, ast.NotEq)):
-            raise self.wrong("texts are compared by ==, != or in only", left.col_offset)
+            raise self.wrong("texts can be compared only by ==, != or in", left.col_offset)
         missing = _either(a.missing, b.missing)
         x, y = (_texts(a.data, b.data) if a.is_text else _numbers_alike(a.data, b.data))
         yes = np.asarray(COMPARISONS[type(op)](x, y), dtype=bool)
@@ -263,7 +264,11 @@ class Evaluation:
             elif np.ndim(value.data) == 0 and value.data in (0, 1):
                 conditions.append(Condition(bool(value.data), not value.data))
         if not isinstance(op, (ast.Eq, ast.NotEq)) or len(conditions) < 2:
-            raise self.wrong("a condition is compared with something else", node.col_offset)
+            raise self.wrong(
+                "a condition can be compared only with True, False, 1, 0 or another condition, and "
+                "only by == or !=",
+                node.col_offset,
+            )
         first, second = conditions
         same = (first.yes & second.yes) | (first.no & second.no)
         differ = (first.yes & second.no) | (first.no & second.yes)

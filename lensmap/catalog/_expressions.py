@@ -37,8 +37,8 @@ __all__ = ["Expression"]
 _MAX_CHARACTERS = 10_000
 
 _HELP = (
-    "allowed are column names (odd ones in `backticks`), numbers, 'texts', + - * / %, "
-    "< <= > >= == !=, in (...), and, or, not, & and | of whole numbers, "
+    "allowed are column names (in `backticks` if they have blanks or signs), numbers, 'texts', "
+    "+ - * / %, < <= > >= == !=, in (...), and, or, not, & and | of whole numbers, "
     f"{', '.join([*FUNCTIONS, *TESTS])}"
 )
 
@@ -192,7 +192,7 @@ class Expression:
             stripped = stripped.replace(sign, "")
         if "=" in stripped:
             return "write == to compare"
-        return "names with blanks or signs stand in `backticks`; " + _HELP
+        return "write names with blanks or signs in `backticks`; " + _HELP
 
     def _check(self, node: ast.expr) -> list[tuple[str, int, bool]]:
         """Return each name in a node, its offset, and whether it must be that of a column."""
@@ -230,12 +230,12 @@ class Expression:
             if isinstance(op, (ast.In, ast.NotIn)):
                 if not isinstance(operand, (ast.Tuple, ast.List, ast.Set)):
                     raise self._wrong(
-                        "after 'in' stands a list, such as (1, 2)", operand.col_offset
+                        "'in' needs a list, such as (1, 2)", operand.col_offset
                     )
                 for item in operand.elts:
                     if not _is_constant(item):
                         raise self._wrong(
-                            "the list after 'in' holds numbers or texts", item.col_offset
+                            "the list after 'in' must hold numbers or texts", item.col_offset
                         )
                 continue
             if op is not None and type(op) not in COMPARISONS:
@@ -244,7 +244,7 @@ class Expression:
                 # In Python & binds more closely than <, which is not what the user means.
                 if not self._in_parentheses(operand):
                     raise self._wrong(
-                        "& and | come before comparisons", operand.col_offset,
+                        "& and | are evaluated before comparisons", operand.col_offset,
                         "write 'and' or 'or' between conditions, and (flags & 4) == 0 for bits",
                     )
             names += self._check(operand)
@@ -259,8 +259,8 @@ class Expression:
         name = node.func.id if isinstance(node.func, ast.Name) else None
         if name not in FUNCTIONS and name not in TESTS:
             raise self._wrong(
-                f"there is no function {name!r}" if name else "it calls something", node.col_offset,
-                f"there are {', '.join([*FUNCTIONS, *TESTS])}",
+                f"there is no function {name!r}" if name else "only functions can be called",
+                node.col_offset, f"the functions are {', '.join([*FUNCTIONS, *TESTS])}",
             )
         if node.keywords or len(node.args) != 1 or isinstance(node.args[0], ast.Starred):
             raise self._wrong(f"{name} takes one value", node.col_offset)
@@ -269,7 +269,9 @@ class Expression:
     def _check_subscript(self, node: ast.Subscript) -> list[tuple[str, int, bool]]:
         name = element_name(node)
         if name is None:
-            raise self._wrong("an index is a whole number after a column, as g[0]", node.col_offset)
+            raise self._wrong(
+                "an index must be a whole number after a column name, as in g[0]", node.col_offset
+            )
         return [(name, node.col_offset, True)]
 
     def _refused(self, node: ast.expr) -> ParameterError:

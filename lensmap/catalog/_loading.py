@@ -133,7 +133,7 @@ def _extent(table: Mapping[str, Any], selection: RowSelection, choice: ColumnCho
         data = column_of(table, name).data
         if data.dtype.kind in "iuf" and np.isfinite(data).any():
             data = data[np.isfinite(data)]
-            texts.append(f"{shown(name)!r} is from {data.min():.4g} to {data.max():.4g}")
+            texts.append(f"{shown(name)!r} ranges from {data.min():.4g} to {data.max():.4g}")
     return f"; {', '.join(texts)}" if texts else ""
 
 
@@ -159,12 +159,12 @@ def _warn_of_flagged(
             found.append((text, count))
     if not found:
         return
-    counts = ", ".join(f"{count} rows not {text}" for text, count in found)
+    counts = ", ".join(f"{count} do not fulfill {text}" for text, count in found)
     whole = " and ".join(text for text, _ in found)
     n_rows = len(next(iter(table.values()))) if rows is None else int(np.count_nonzero(rows))
     warn_user(
-        f"{choice.preset!r} documents a selection that rows of the catalog do not fulfill, and "
-        f"they are used (of {n_rows}: {counts}); where={whole!r} leaves them out",
+        f"the catalog includes rows that {choice.preset!r} excludes from its shear sample: of "
+        f"{n_rows} rows, {counts}; where={whole!r} leaves them out",
         CatalogWarning,
         "flagged_rows",
         "where",

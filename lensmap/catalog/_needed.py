@@ -84,7 +84,9 @@ def needed_columns(table: Table | TableSource, names: Iterable[str]) -> dict[str
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         rows = ", ".join(f"{printable(name)} has {n}" for name, n in lengths.items())
-        raise ValueError(f"the columns of a table must have one length, but of its rows {rows}")
+        raise ValueError(
+            f"the columns of a table must have the same number of rows, but {rows}"
+        )
     shapes = {np.shape(column) for column in columns.values()}
     if len(shapes) == 1 and len(shape := shapes.pop()) == 2 and shape[0] == 1 < shape[1]:
         return {name: column[0] for name, column in columns.items()}
@@ -94,14 +96,14 @@ def needed_columns(table: Table | TableSource, names: Iterable[str]) -> dict[str
 def _element(column: Any, name: str, element: int) -> Any:
     shape = np.shape(column)
     if len(shape) != 2 or element >= shape[1]:
-        has = {1: "which holds one number per row"}.get(
-            len(shape), f"whose cells have the shape {shape[1:]}"
+        has = {1: "holds one number per row"}.get(
+            len(shape), f"has the shape {shape[1:]} in each row"
         )
         raise ParameterError(
             "columns",
             "an element that the column has",
             f"'{printable(name)}[{element}]'",
-            f"it is an element of the column {printable(name)!r}, {has}",
+            f"the column {printable(name)!r} {has}",
             verb="name",
         )
     return column[:, element]

@@ -97,8 +97,8 @@ def _warn_of_density(
             return
         warn_user(
             f"{n} galaxies spread over about {area:.3g} square degrees are "
-            f"{density:.2g} per square arcminute: a mass map needs about 1 or more; the catalog "
-            "may be a sample, or its positions may be in another unit than degrees",
+            f"{density:.2g} per square arcminute, but a mass map needs about 1 or more; the "
+            "catalog may be a subsample, or its positions may be in another unit than degrees",
             CatalogWarning,
             "density_too_low",
             "units",
@@ -157,8 +157,8 @@ def _warn_of_strays(ra: np.ndarray, dec: np.ndarray) -> None:
     warn_user(
         f"{n_stray} of {len(ra)} {rows} {lie} degrees away from all others, the first at ra, dec = "
         f"{ra[first]:.6g}, {dec[first]:.6g} deg, about {gap:.0f} deg from the nearest others: a "
-        "row without a position may have a placeholder such as 0, 0; leave such rows out, since a "
-        "map of the whole catalog would reach that far",
+        "row without a position may have a placeholder such as 0, 0; leave such rows out, because "
+        "the map of the catalog would extend to them",
         CatalogWarning,
         "stray_positions",
         "ra",

@@ -234,7 +234,9 @@ def computed_column(table: Mapping[str, Any], theirs: str) -> Any:
             )
     result = expression.evaluate(columns)
     if not isinstance(result, Values) or result.is_text:
-        raise ParameterError("columns", "names or expressions of numbers", repr(theirs))
+        raise ParameterError(
+            "columns", "names of columns, or expressions that give numbers", repr(theirs)
+        )
     data = np.asarray(result.data)
     data = np.broadcast_to(data if data.dtype.kind == "f" else data.astype(float), _n_rows(table))
     unit = None
@@ -269,8 +271,8 @@ def column_of(table: Mapping[str, Any], theirs: str) -> Values:
     if values.data.ndim != 1:
         raise ParameterError(
             "columns", "columns of one number per row", repr(theirs),
-            f"the column {name!r} has rows of the shape {values.data.shape[1:]}: {name}[0] is "
-            "their first element", verb="name",
+            f"each row of the column {name!r} has the shape {values.data.shape[1:]}; its first "
+            f"element is {name}[0]", verb="name",
         )
     return values
 

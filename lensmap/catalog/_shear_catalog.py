@@ -422,7 +422,10 @@ class ShearCatalog:
                 "within(region) selects galaxies by their positions",
             )
         if rows.dtype == bool and len(rows) != len(self):
-            raise ValueError(f"the selection has {len(rows)} rows, the catalog {len(self)}")
+            raise ValueError(
+                f"the boolean array has {len(rows)} elements, but the catalog has {len(self)} "
+                "galaxies"
+            )
         return rows if len(rows) > 0 else rows.astype(int)  # numpy makes [] an array of floats
 
     def within(self, region: MaskLike, *, inside: bool = True) -> ShearCatalog:

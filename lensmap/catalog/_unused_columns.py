@@ -117,12 +117,14 @@ def _whyunused_columns(
     text = f"{_and(others)} ({ours}) {verb} not used: "
     if ours in ("c1", "c2") and is_bias_corrected(mapping):
         return text + (
-            f"the additive bias is already subtracted from {mapping['e1']!r}; in columns, "
-            f"{ours}={others[0]} uses it all the same, {ours}=none leaves it out"
+            f"the additive bias is already subtracted from {mapping['e1']!r}; to use "
+            f"{shown(others[0])!r} nevertheless, add {ours}={others[0]} to columns; {ours}=none "
+            "stops this warning"
         )
     return text + (
-        "columns has all required columns, so that only optional columns with lensmap's own names "
-        f"are used; add {ours}={others[0]} or {ours}=none"
+        "columns names all required columns, so only optional columns with lensmap's own names "
+        f"are used; to use {shown(others[0])!r}, add {ours}={others[0]} to columns; {ours}=none "
+        "stops this warning"
     )
 
 
@@ -139,8 +141,8 @@ def _incomplete(
                 instead = has if has in ("r11", "r22") else "0"
                 notes.append(
                     f"the catalog has the response {has} ({shown(mapping[has])!r}) without "
-                    f"{lacks}, for which {instead} is taken; name it in columns, as in "
-                    f"{lacks}=NAME"
+                    f"{lacks}, for which {instead} is used; if the table has it, name it in "
+                    f"columns, as in {lacks}=NAME"
                 )
     return notes
 

@@ -59,7 +59,7 @@ def check_units(units: Mapping[str, str] | None, mapping: Mapping[str, str]) -> 
             )
         understood = as_angle_unit(unit) if ours in _ANGLES else as_plain_unit(unit)
         if understood is None:
-            allowed = "an angle, such as deg or hourangle" if ours in _ANGLES else "'none' or '%'"
+            allowed = "a unit of angle, such as deg" if ours in _ANGLES else "'none' or '%'"
             raise ParameterError("units", f"{allowed}, for {ours!r}", repr(str(unit)))
     return dict(units)
 
@@ -105,9 +105,10 @@ def column_values(
         raise ParameterError(
             "units",
             f"the unit of {ours!r}",
-            remedy=f"{name} has the unit {printable(unit)!r}; allowed is "
-            f"{'an angle, such as deg' if is_angle else 'none'}; if the unit in the table "
-            f"is wrong, give the right one, for example {{units={{{ours!r}: {right!r}}}}}",
+            remedy=f"{name} has the unit {printable(unit)!r}, but {ours} must "
+            f"{'have a unit of angle, such as deg' if is_angle else 'be dimensionless'}; if the "
+            f"column is right and its unit is wrong, override the unit, for example with "
+            f"{{units={{{ours!r}: {right!r}}}}}",
             verb="give",
         )
     try:

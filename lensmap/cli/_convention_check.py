@@ -31,7 +31,7 @@ _CHOICES = {
 def add_check_argument(group):
     """Add the option that leaves out the test."""
     group.add_argument("--no-check", action="store_true",
-                       help="do not test the convention of the catalog on its galaxies")
+                       help="skip the test of the sign convention on the galaxies")
 
 
 def check_on_the_way(arguments, catalog, *, progress, positions=None):
@@ -65,7 +65,7 @@ def check_on_the_way(arguments, catalog, *, progress, positions=None):
     check, reason = _test(catalog, positions, progress=progress)
     if check is None:
         verdict, code, numbers = "undecided", "not_tested", None
-        text = f"the convention could not be tested: {reason}"
+        text = f"the sign convention of the ellipticities could not be tested: {reason}"
     else:
         verdict, numbers = check.verdict, numbers_of_check(check)
         code, text = f"convention_{verdict}", check.conclusion

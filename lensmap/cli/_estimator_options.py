@@ -116,7 +116,8 @@ def add_estimator_options(parser):
             if option.type is not None and option.name not in taken:
                 declared.setdefault(option.name, []).append((method, option))
     group = parser.add_argument_group(
-        "estimator options", "parameters of the methods that are named with their defaults"
+        "estimator options",
+        "parameters of the methods; each default names the methods that have the parameter",
     )
     for name, options in declared.items():
         _add_option(group, name, options)

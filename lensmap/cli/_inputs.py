@@ -27,34 +27,36 @@ def add_catalog_arguments(parser):
         "--columns",
         type=columns_text,
         metavar="PRESET,ra=NAME,...",
-        help="the column names: the name of a preset, changes to it, or both, as "
-             "hsc-y3,redshift=photoz_best,m=none; a name may be an expression, as "
-             "'sigma_m=sqrt(var_e)', and none leaves a column out; the presets are "
-             f"{', '.join(COLUMN_PRESETS)}, or the path of a TOML file with one's own; default: "
-             "the preset whose columns are all in the catalog",
+        help="the catalog's names of lensmap's columns: a preset, single columns as ra=NAME, or "
+             "both, as hsc-y3,redshift=photoz_best,m=none; NAME may be an expression, as "
+             "'sigma_m=sqrt(var_e)', and none leaves the column out; a preset is "
+             f"{', '.join(COLUMN_PRESETS)} or the path of a TOML file; default: the preset whose "
+             "required columns the catalog has",
     )
     group.add_argument(
         "--where",
         type=condition,
         metavar="CONDITION",
         help="use only the rows that fulfill a condition, such as 'redshift < 1.5 and i_flag == "
-             "0': columns (odd names in `backticks`), numbers and 'texts' are compared by <, <=, "
-             ">, >=, ==, != and in (...), joined by and, or, not",
+             "0'; it compares columns, numbers and 'texts' by <, <=, >, >=, ==, != and in (...), "
+             "and joins comparisons by and, or, not; names of columns with blanks or signs are "
+             "written in `backticks`",
     )
     group.add_argument(
         "--convention",
         metavar="NAME",
         help="the sign convention of e1, e2: celestial (x east, y north), euclidean (x west, y "
              "north), iau (position angle from north through east), or the two signs that convert "
-             "e1, e2 to celestial, as --convention=-1,1; default: as declared in the file, else as "
-             "the survey documents whose columns the catalog has, else celestial with a warning",
+             "e1, e2 to celestial, as --convention=-1,1; default: the convention that the file "
+             "declares, else that of the survey with these column names, else celestial, with a "
+             "warning",
     )
     group.add_argument(
         "--kind",
         choices=("shear", "distortion"),
         help="the kind of ellipticity of an ellipse with axes a > b: shear is (a-b)/(a+b), "
-             "distortion is (a^2-b^2)/(a^2+b^2); default: as for --convention, else shear with a "
-             "warning",
+             "distortion is (a^2-b^2)/(a^2+b^2); default: the kind that the file declares, else "
+             "that of the survey with these column names, else shear, with a warning",
     )
     group.add_argument(
         "--units",
@@ -69,21 +71,22 @@ def add_catalog_arguments(parser):
     group.add_argument(
         "--response",
         metavar="R|R11,R12,R21,R22",
-        help="the mean shear response, which replaces that of the columns; none uses the columns "
-             "although the file declares a response (default: as declared in the file)",
+        help="the mean shear response, in place of the response columns; none uses the columns "
+             "even if the file declares a response (default: the response that the file declares, "
+             "else the columns)",
     )
-    group.add_argument("--format", help="the astropy name of the file format, where the suffix "
-                                        "does not tell it")
+    group.add_argument("--format", help="the format of the file, by its name in astropy.table "
+                                        "(default: determined from the file)")
     group.add_argument("--hdu", help="the number or name of the HDU that holds the table (FITS)")
     group.add_argument("--path", help="the table within the file: the path of a dataset or of a "
                                       "group of columns (HDF5), or the ID, name or number "
                                       "(VOTable)")
     group.add_argument(
         "--strict", action="store_true",
-        help="treat warnings about the catalog as errors, before any output is written: rows that "
-             "are left out, a convention or a kind that nothing declares or that contradicts the "
-             "file or the survey (exit code 1), a convention that the galaxies show to be wrong "
-             "(3) or do not decide (4)",
+        help="end with an error, before any output is written, if rows are left out, or if the "
+             "convention or the kind is assumed or contradicts the file or the survey (exit code "
+             "1), or if the galaxies show the convention to be wrong (3) or leave it undecided "
+             "(4)",
     )
 
 

@@ -16,9 +16,10 @@ def add_mask_arguments(group, verb="exclude the area"):
         action="append",
         default=[],
         metavar="FILE",
-        help=f"{verb} inside this file's regions, FITS image, HEALPix or HealSparse map, MOC or "
-             "table of star holes. FILE:HDU or FILE[HDU] names an HDU, FILE[HDU][COLUMN] a column "
-             "of a HEALPix map, FILE.reg[IMAGE] the image of pixel regions; repeatable",
+        help=f"{verb} inside the mask in this file: regions, a FITS image, a HEALPix or HealSparse "
+             "map, a MOC or a table of star holes. FILE:HDU or FILE[HDU] names an HDU, "
+             "FILE[HDU][COLUMN] a column of a HEALPix map, FILE.reg[IMAGE] the image on which "
+             "pixel regions were drawn; repeatable",
     )
     _add_value_arguments(group, "mask")
 
@@ -41,9 +42,9 @@ def _add_value_arguments(group, name):
     group.add_argument(
         f"--{name}-bits",
         metavar="BITS",
-        help=f"the bits of the flag images of --{name} that count: numbers from 0 (0,5), "
-             "hexadecimal values (0x21), names of the header (BAD,SAT), or any for all nonzero "
-             "pixels",
+        help=f"the bits of the flag images of --{name} whose pixels count as inside: numbers from "
+             "0 (0,5), hexadecimal values (0x21), names from the header (BAD,SAT), or any for all "
+             "nonzero pixels",
     )
     group.add_argument(
         f"--{name}-above",

@@ -287,7 +287,9 @@ class _TestMaps:
         rows, columns = (np.rint(v[inside]).astype(int) for v in (y, x))
         on_map = self._good[rows, columns]
         if not on_map.any():
-            raise ValueError(f"none of the {positions.size} positions lies within the catalog")
+            raise ValueError(
+                f"none of the {positions.size} positions lies within the area of the catalog"
+            )
         return rows[on_map], columns[on_map]
 
     def statistics(self, weighted: np.ndarray) -> np.ndarray:

@@ -51,9 +51,10 @@ def kind_hint(
     if sums.sum_wv_e is not None:
         variance, whose = sums.sum_wv_e, "the intrinsic dispersion (column sigma_e)"
     elif sums.sum_wv_m is not None:
-        variance, whose = sums.sum_we2 - sums.sum_wv_m, "the scatter without sigma_m"
+        variance = sums.sum_we2 - sums.sum_wv_m
+        whose = "the scatter of e1 and e2 minus sigma_m in quadrature"
     elif not only_intrinsic:
-        variance, whose = sums.sum_we2, "the scatter with its measurement errors"
+        variance, whose = sums.sum_we2, "the scatter of e1 and e2, including measurement errors,"
     else:
         return None
     sigma = float(np.sqrt(max(variance, 0.0) / sums.sum_w))
@@ -65,7 +66,7 @@ def kind_hint(
     else:
         return None
     return (
-        f"{whose} is {sigma:.2f} per component, which is usual for kind={other!r} (some "
-        f"{_TYPICAL_DISPERSION[other]:g}), not for kind={catalog.kind!r} (some "
+        f"{whose} is {sigma:.2f} per component, which is usual for kind={other!r} (about "
+        f"{_TYPICAL_DISPERSION[other]:g}), not for kind={catalog.kind!r} (about "
         f"{_TYPICAL_DISPERSION[catalog.kind]:g})"
     )

@@ -155,7 +155,7 @@ class PixelFrame:
         if not np.all(signs == signs.flat[0]):
             raise ValueError(
                 "wcs must be mirrored in all of its pixels or in none, but is mirrored in some of "
-                "them: reduce the size of the map, or take a WCS of make_wcs"
+                "them: reduce the size of the map, or use a WCS from make_wcs"
             )
         return int(signs.flat[0])
 

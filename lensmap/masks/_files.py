@@ -123,7 +123,7 @@ def _read_existing(
                 image = _image_wcs(Path(part[0]))
             return [RegionSource(read_text_regions(path, file_format), image)]
     if image is not None:
-        raise ValueError("only a region file is drawn on an image")
+        raise ValueError("an image can be given only with a region file, which was drawn on it")
     for suffix, file_format in _TABLE_FORMATS.items():
         if has_suffix(path, (suffix,)):
             return [from_table(Table.read(path, format=file_format))]

@@ -144,7 +144,7 @@ def from_healpix_hdu(hdu: Any, values: Values, name: str, part: str | None) -> H
             f"ORDERING of a HEALPix map must be RING or NESTED, not {header.get('ORDERING')!r}"
         )
     if pixels is not None and len(pixels) and (pixels.min() < 0 or pixels.max() >= 12 * nside**2):
-        raise ValueError(f"the column {pixel_column!r} holds numbers that are no pixels of nside "
+        raise ValueError(f"the column {pixel_column!r} holds numbers that are not pixels of nside "
                          f"{nside}")
     inside, _ = values.select(array, header, f"the column {column!r} of {name}")
     return HealpixSource(nside, order, _frame(header, name), inside, pixels)
@@ -248,7 +248,7 @@ class HealSparseSource:
             self._rule = values.rule(np.array([True]), metadata, name)
         else:
             check_memory(
-                24.0 * sparse.n_valid, f"reading {name}", "use a HealSparse map of less resolution"
+                24.0 * sparse.n_valid, f"reading {name}", "use a HealSparse map of lower resolution"
             )
             self._rule = values.rule(
                 np.asarray(sparse.get_values_pix(sparse.valid_pixels)), metadata, name

@@ -215,8 +215,8 @@ def _from_parts(
         if stacked and part is None:
             n = int(np.prod([data.shape[k] for k in stacked]))
             raise ValueError(
-                f"{label} holds {n} planes (shape {data.shape}), of which one can be the mask: "
-                f"name its number from 0, as in '{name}[{i}][0]'"
+                f"{label} holds {n} planes (shape {data.shape}), but a mask is one plane: give "
+                f"its number, counted from 0, as in '{name}[{i}][0]'"
             )
         if len(stacked) == 1:
             plane = _plane_number(part, data.shape[stacked[0]], label)

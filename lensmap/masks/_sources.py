@@ -206,7 +206,9 @@ class HoleSource:
     def __init__(self, ra: ArrayLike, dec: ArrayLike, radius: ArrayLike) -> None:
         values = np.stack([np.atleast_1d(v).astype(float) for v in (ra, dec, radius)])
         if not np.all(np.isfinite(values)) or np.any(values[2] < 0):
-            raise ValueError("the star holes' ra, dec and radius must be finite, radius not < 0")
+            raise ValueError(
+                "ra, dec and radius of star holes must be finite, and radius must be 0 or more"
+            )
         self.vectors = SkyCoord(values[0], values[1], unit=u.deg).cartesian.xyz.value.T
         self.chords = chord(np.radians(values[2]))
         self.kind = f"{len(self.chords)} star hole{'s' if len(self.chords) != 1 else ''}"

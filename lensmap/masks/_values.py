@@ -237,7 +237,8 @@ def _combined(bits: list[int | str], header: Any, label: str, width: int) -> int
         if flag >= 2**width:
             raise ParameterError(
                 "bits", f"less than {width} for {label} of {width}-bit integers", str(bit),
-                "decimal numbers are numbers of bits from 0, not values of flags",
+                "a decimal number is the number of a bit, from 0; give the value of a flag in "
+                "hexadecimal",
             )
         flags |= flag
     return flags

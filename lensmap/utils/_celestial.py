@@ -238,8 +238,8 @@ def celestial_plane(
             name,
             "celestial along the axes of the image",
             remedy=f"the image has the shape {shape} and its WCS has the axes "
-                   f"{', '.join(repr(str(axis)) for axis in wcs.wcs.ctype)}, first axis last in "
-                   "the shape",
+                   f"{', '.join(repr(str(axis)) for axis in wcs.wcs.ctype)}, of which the first "
+                   "is the last axis of the shape",
         )
     index = tuple(slice(None) if n - 1 - i in axes else 0 for i in range(n))
     planes = [length for i, length in enumerate(shape) if n - 1 - i not in axes]

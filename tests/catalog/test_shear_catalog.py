@@ -208,7 +208,7 @@ def test_a_column_of_the_catalog_selects():
 @pytest.mark.parametrize(
     ("key", "error", "words"),
     [
-        (np.ones(39, dtype=bool), ValueError, "selection has 39 rows, the catalog 40"),
+        (np.ones(39, dtype=bool), ValueError, "array has 39 elements, but the catalog has 40"),
         (np.zeros(40, dtype=bool), ValueError, "leaves none of the 40 galaxies"),
         ([], ValueError, "leaves none of the 40 galaxies"),
         (slice(40, None), ValueError, "leaves none"),

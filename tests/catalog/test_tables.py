@@ -82,7 +82,7 @@ def test_missing_file(tmp_path):
         ("cat.ecsv", "no ECSV", ""),
         ("cat.parquet", "no parquet", ""),
         ("cat.hdf5", "no HDF5", ""),
-        ("cat.xyz", "ra dec e1 e2", "do not determine its format, or it is broken"),
+        ("cat.xyz", "ra dec e1 e2", "do not determine its format, or the file is damaged"),
     ],
 )
 def test_unreadable(tmp_path, name, content, words):
@@ -134,17 +134,17 @@ def test_numbers_in_percent():
 @pytest.mark.parametrize(
     ("name", "unit", "allowed"),
     [
-        ("ra", "Jy", "an angle, such as deg"),
-        ("dec", "pix", "an angle, such as deg"),
-        ("e1", "deg", "none"),
-        ("weight", "Mpc", "none"),
+        ("ra", "Jy", "have a unit of angle, such as deg"),
+        ("dec", "pix", "have a unit of angle, such as deg"),
+        ("e1", "deg", "be dimensionless"),
+        ("weight", "Mpc", "be dimensionless"),
     ],
 )
 @pytest.mark.parametrize("table_class", [Table, QTable])
 def test_wrong_unit(table_class, name, unit, allowed):
     table = Table(COLUMNS)
     table[name].unit = unit
-    words = f"column '{name}' .for '{name}'. has the unit '{unit}'; allowed is {allowed}"
+    words = f"column '{name}' .for '{name}'. has the unit '{unit}', but {name} must {allowed}"
     with pytest.raises(ValueError, match=words):
         shear_catalog(table_class(table))
 
@@ -152,7 +152,8 @@ def test_wrong_unit(table_class, name, unit, allowed):
 def test_unit_that_astropy_does_not_know(tmp_path):
     table = Table(COLUMNS)
     table["ra"].unit = u.Unit("gradians", parse_strict="silent")
-    with pytest.raises(ValueError, match="'gradians'; allowed is an angle, .* units=.'ra': 'deg'"):
+    words = "'gradians', but ra must have a unit of angle.* units=.'ra': 'deg'"
+    with pytest.raises(ValueError, match=words):
         shear_catalog(table)
     table["ra"].unit = u.deg
     assert_is_ours(shear_catalog(table))

@@ -210,7 +210,8 @@ def test_axes_in_any_order(tmp_path, order):
     axis = 2 - order.index("FREQ")
     cube = np.concatenate([np.zeros_like(one), one, np.zeros_like(one)], axis=axis)
     fits.writeto(path, cube, header, overwrite=True)
-    with pytest.raises(ValueError, match=r"holds 3 planes .*name its number from 0.*\[0\]\[0\]'"):
+    words = r"holds 3 planes .*give its number, counted from 0.*\[0\]\[0\]'"
+    with pytest.raises(ValueError, match=words):
         SkyMask(path)
     np.testing.assert_array_equal(pixel_mask(f"{path}[0][1]", MAP), BAD)
     assert not pixel_mask(f"{path}[0][2]", MAP).any()

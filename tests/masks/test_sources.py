@@ -228,7 +228,7 @@ def test_no_holes():
     [
         ({"radius": [0.1, np.nan, 0.1]}, "finite"),
         ({"radius": np.ma.array([0.1, 0.1, 0.1], mask=[0, 1, 0])}, "finite"),
-        ({"radius": [0.1, -0.1, 0.1]}, "radius not < 0"),
+        ({"radius": [0.1, -0.1, 0.1]}, "radius must be 0 or more"),
         ({"radius": [1, 2, 3] * u.Jy}, "'radius' .* must hold angles, but has the unit 'Jy'"),
         ({"dec": ["a", "b", "c"]}, "'dec' .* must hold angles"),
     ],

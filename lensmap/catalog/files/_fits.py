@@ -90,7 +90,8 @@ def _chosen(tables: list[TableSource], path: str, hdu: int | str, hdus: Any) -> 
     except (KeyError, IndexError, StopIteration):
         places = list_names((table.place for table in tables), quoted=False) or "no table"
         raise ParameterError(
-            "hdu", f"the number or name of a table in {path!r}", repr(hdu), f"it has {places}"
+            "hdu", f"the number or name of a table in {path!r}", repr(hdu),
+            f"the file has {places}",
         ) from None
 
 
@@ -155,7 +156,7 @@ def _read_plain(path: str, hdu: Any, indices: list[int]) -> dict[int, np.ndarray
             n = min(n_chunk, n_rows - begin)
             rows = np.frombuffer(stream.read(n * width), dtype=dtype)
             if len(rows) < n:
-                raise ValueError(f"it is cut: it has {begin + len(rows)} of {n_rows} rows")
+                raise ValueError(f"the file ends after {begin + len(rows)} of {n_rows} rows")
             for i, field in fields.items():
                 values[i][begin : begin + n] = rows[field]
     return values
@@ -166,8 +167,8 @@ def _column(hdu: Any, i: int, name: str, unit: Any, values: np.ndarray | None) -
     column = hdu.columns[i]
     if re.match(r"\d*[PQ]", str(column.format)):
         raise ValueError(
-            f"the column {printable(name)!r} holds a list of its own length in each row (FITS "
-            f"format {column.format}); one number per row is needed"
+            f"the column {printable(name)!r} holds arrays of variable length (FITS format "
+            f"{column.format}); use a column with one number per row"
         )
     if values is None:
         values = np.asarray(hdu.data.field(i))

@@ -72,13 +72,13 @@ def _at(file: h5py.File, within: str, path: str) -> Any:
     """Return the group, or the dataset of rows, that a path names."""
     item = _linked(file, within)
     if item is None or (hasattr(item, "dtype") and item.dtype.names is None):
-        found = "which is one column" if item is not None else "which is not in it"
+        found = "which is one column" if item is not None else "which is not in the file"
         tables = list_names(table.key for table in _tables_below(file, "", path))
         raise ParameterError(
             "path",
             f"the path of a table (a group of columns, or a dataset of rows) in {path!r}",
             f"{printable(within)!r}, {found}",
-            f"it has {tables or 'no table'}",
+            f"the file has {tables or 'no table'}",
         )
     return item
 

@@ -136,7 +136,8 @@ def _check_choice(name: str, kind: str, wrong: set[str]) -> None:
     for parameter in wrong:
         suited = {"hdu": "FITS file", "path": "HDF5 file or a VOTable"}[parameter]
         raise ParameterError(
-            parameter, f"in a {suited}", remedy=f"{name!r} is read as {kind}; leave it out",
+            parameter, f"in a {suited}",
+            remedy=f"{name!r} is read as {kind}, so leave {{{parameter}}} out",
             verb="name a table",
         )
 
@@ -198,7 +199,7 @@ def _errors_that_name(path: PathLike, kwargs: dict[str, Any]) -> Iterator[None]:
                 "hdu", f"the number or name of a table in {str(path)!r}", repr(kwargs["hdu"])
             ) from error
         if reason.startswith("Format could not be identified"):  # followed by all formats
-            reason = "its name and content do not determine its format, or it is broken"
+            reason = "its name and content do not determine its format, or the file is damaged"
         raise ValueError(
             f"cannot read {str(path)!r} as a table: {printable(reason)}"
         ) from error

@@ -87,7 +87,7 @@ def _vectors(column: Any, name: str, mask: np.ndarray | None) -> np.ndarray:
     if len(lengths) > 1:
         raise ValueError(
             f"the column {printable(name)!r} holds lists of {len(lengths)} different lengths; "
-            "lists of one length are needed"
+            "all lists must have the same length"
         )
     length = lengths[0] if lengths else 0
     flat = np.asarray(pc.list_flatten(column.drop_null()).to_numpy())

@@ -77,7 +77,9 @@ def _ecsv(path: str, texts: list[str]) -> TableSource:
     first, body = _first_line(texts[0], end)
     names = _split(first, delimiter)
     if names != list(described):
-        raise ValueError("the names in its header differ from those in the line before its data")
+        raise ValueError(
+            "the column names in the ECSV header differ from those in the line above the data"
+        )
     vectors = {name for name, item in described.items() if "[" in str(item.get("subtype", ""))}
     units = {name: item.get("unit") for name, item in described.items()}
     masks = {f"{name}.mask" for name in names} & set(names)
@@ -112,7 +114,7 @@ def _plain(path: str, texts: list[str]) -> TableSource:
         body = end
         names, units = _commented_names(comments, len(names), delimiter)
     if not names:
-        raise ValueError("no line of it names the columns")
+        raise ValueError("no line of the file names the columns; add them as the first line")
     rows = _Rows(texts.pop(), body, delimiter, names)
 
     def read(wanted: list[str]) -> dict[str, Column]:

@@ -73,7 +73,7 @@ def open_votable(
                 "path",
                 f"the ID, name or number of a table in {path!r}",
                 repr(within),
-                f"it has {list_names(places) or 'no table'}",
+                f"the file has {list_names(places) or 'no table'}",
             )
     yield choose_table(tables, suits, path, "path")
 

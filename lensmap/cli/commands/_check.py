@@ -11,10 +11,11 @@ from lensmap.utils import ConventionWarning, warn_user
 
 NAME = "check"
 SUMMARY = "summarize a catalog, and test its sign convention"
-DESCRIPTION = """Summarize a catalog, and test its sign convention on the galaxies: the handedness
-by E against B power and by the mean kappa at known masses (--at), the overall sign by
-the skewness of the map or by the mean kappa (--at). Below 3 sigma a test is undecided.
-The kind of ellipticity cannot be tested; its origin and any doubt are printed."""
+DESCRIPTION = """Summarize a catalog, and test its sign convention on the galaxies. The test of the
+handedness compares E and B power, and uses the mean kappa at known masses (--at). The
+test of the overall sign uses the mean kappa at known masses or, without --at, the
+skewness of the map. Below 3 sigma, a test is undecided. The kind of ellipticity cannot
+be tested; its origin and any doubt about it are printed."""
 EXAMPLES = """examples:
   lensmap check shear.fits
   lensmap check shear.fits --convention euclidean --at clusters.txt
@@ -54,7 +55,7 @@ def add_arguments(parser):
         type=InputFile,
         metavar="FILE",
         help="positions of known masses, such as clusters: a table with the columns ra and dec in "
-        "degrees, or plain text in columns that a line beginning with # names (# ID RA DEC ...)",
+        "degrees; in plain text, a line that begins with # has the column names (# ID RA DEC ...)",
     )
     group.add_argument("--rotations", dest="n_rotations", type=int, default=100, metavar="N",
                        help="the number of random rotations of the galaxies (default 100)")

@@ -33,11 +33,12 @@ from lensmap.cli._tables import format_table
 
 NAME = "inject"
 SUMMARY = "measure which halos a map of your galaxies would show"
-DESCRIPTION = """Inject NFW halos in front of the galaxies of a catalog at random places, make the
-map again, and count the halos that it shows: completeness by mass, redshift and place,
-with errors and corrected for chance matches; masses and positions against the truth;
-and the peaks of noise maps. The structure on the sky stays there. Realizations are
-kept in a folder beside the table, H.run, from which the same command resumes."""
+DESCRIPTION = """Inject NFW halos at random places in front of the galaxies of a catalog, make the
+map again, and count the injected halos that the map shows. The result is the
+completeness by mass, redshift and place, with errors and corrected for chance matches;
+the masses and positions of the peaks compared with the truth; and the density of peaks
+in noise maps. The real structures remain in the maps. Realizations are kept in the
+folder H.run beside the table H.ecsv; the same command resumes from them."""
 EXAMPLES = """examples:
   lensmap inject shear.fits --mass 2e14 --z-lens 0.4 --z-source 1.2 -o halos.ecsv
   lensmap inject shear.fits --mass 1e14 2e14 4e14 --z-lens 0.2 0.4 0.6 --z-source 1.2 \\
@@ -86,10 +87,10 @@ def add_arguments(parser):
     group = parser.add_argument_group("detection options")
     height = group.add_mutually_exclusive_group()
     height.add_argument("--threshold", type=positive, default=4.0, metavar="X",
-                        help="the lowest height of a peak (default 4)")
+                        help="the smallest height of a peak, in the unit of --by (default 4)")
     height.add_argument("--peak-density", type=positive, metavar="N",
-                        help="set the threshold so that the map without halos has N peaks per "
-                             "square degree")
+                        help="set the threshold so that the map without injected halos has N peaks "
+                             "per square degree")
     group.add_argument("--by", choices=("snr", "kappa"), default="snr",
                        help="the unit of the threshold: the map's uncertainty (snr, the default) "
                        "or kappa")
@@ -104,8 +105,8 @@ def add_arguments(parser):
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
                        help="also draw the completeness")
     group.add_argument("--cells", type=count, default=4, metavar="N",
-                       help="--plot shows the completeness in cells of the map; N is their number "
-                       "along its longer side (default 4)")
+                       help="the number of cells along the longer side of the map in which --plot "
+                       "shows the completeness (default 4)")
     add_take_over(group)
     add_check_argument(group)
     add_estimator_options(parser)

@@ -17,8 +17,8 @@ from lensmap.cli._tables import format_table, write_table
 NAME = "profile"
 SUMMARY = "measure the shear about a position, and fit a halo"
 DESCRIPTION = """Measure the tangential and the cross shear of a catalog in rings about one
-position or about many (stacked), and fit the mass of an NFW halo to it. The sign convention
-is tested on the way (--no-check)."""
+position or about many (stacked), and fit the mass of an NFW halo to the tangential shear.
+The sign convention is tested before, unless --no-check is given."""
 EXAMPLES = """examples:
   lensmap profile shear.fits --at 36.91,12.57 --z-lens 0.3 --z-source 1 \\
       --radii 0.3Mpc 2.5Mpc --fit
@@ -66,7 +66,7 @@ def add_arguments(parser):
     )
     group.add_argument("--background", type=float, metavar="MARGIN",
                        help="use only galaxies whose redshift exceeds that of the lens by at "
-                            "least this")
+                            "least MARGIN")
     group.add_argument("--bootstrap", dest="n_bootstrap", type=count, metavar="N",
                        help="take errors from N bootstrap samples instead of the shape noise")
     group.add_argument("--seed", dest="rng", type=int, default=0, metavar="N",
@@ -77,7 +77,7 @@ def add_arguments(parser):
     group.add_argument(
         "--concentration", metavar="C",
         help="the concentration of the fit: prior (the default: the relation of Diemer & Joyce "
-             "2019 with its scatter), relation (no scatter), free, or a number",
+             "2019 with its scatter), relation (the same without scatter), free, or a number",
     )
     group.add_argument("--structure", action="store_true",
                        help="add the covariance of large-scale structure to the errors of the fit")

@@ -26,8 +26,8 @@ NAME = "reconstruct"
 SUMMARY = "make a mass map of a shear catalog"
 DESCRIPTION = """Make a mass map of a shear catalog and write it as FITS: kappa, B-mode,
 uncertainty, mask and galaxy counts, each with its WCS. The sign convention is
-tested on the way (--no-check). Methods with a prior (wiener) take the mean of the
-column redshift, if there is one, unless --z-source is given. Without both, the
+tested before, unless --no-check is given. For methods with a prior (wiener), the
+default of --z-source is the mean of the column redshift. Without this column, the
 lensing power of the prior is measured on the catalog."""
 EXAMPLES = """examples:
   lensmap reconstruct shear.fits -o kappa.fits --smoothing 1arcmin

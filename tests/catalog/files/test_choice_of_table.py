@@ -96,7 +96,7 @@ def test_no_table_with_the_columns(tmp_path, write, name, option):
 @KINDS
 def test_table_that_is_not_there(tmp_path, write, name, option):
     write(tmp_path / name, {"first": TRUTH, "second": OTHER})
-    with pytest.raises(ParameterError, match="(?i)not 'third'.*: it has .*first.*second"):
+    with pytest.raises(ParameterError, match="(?i)not 'third'.*: the file has .*first.*second"):
         read_shear_catalog(tmp_path / name, **{option: "third"})
 
 
@@ -127,7 +127,8 @@ def test_number_and_name_of_an_extension(tmp_path, hdu):
     write_extensions(tmp_path / "cat.fits", {"shear": TRUTH, "other": OTHER})
     assert_true(read_shear_catalog(tmp_path / "cat.fits", hdu=hdu))
     for wrong in (1, 0, 9, "IMAGE"):
-        with pytest.raises(ParameterError, match=f"hdu must be .*, not {wrong!r}: it has HDU 2 "):
+        words = f"hdu must be .*, not {wrong!r}: the file has HDU 2 "
+        with pytest.raises(ParameterError, match=words):
             read_shear_catalog(tmp_path / "cat.fits", hdu=wrong)
 
 
@@ -156,13 +157,14 @@ def test_columns_from_several_groups(tmp_path):
 
 def test_lengths_that_differ(tmp_path):
     write_groups(tmp_path / "cat.h5", {"shear": TRUTH | {"e1": TRUTH["e1"][:-1], "z": [1.0]}})
-    with pytest.raises(ValueError, match="one length, but of its rows ra has 50, dec has 50, e1 h"):
+    with pytest.raises(ValueError, match="number of rows, but ra has 50, dec has 50, e1 h"):
         read_shear_catalog(tmp_path / "cat.h5")
 
 
 def test_a_dataset_that_is_no_table(tmp_path):
     write_groups(tmp_path / "cat.h5", {"shear": TRUTH})
-    with pytest.raises(ParameterError, match="not 'shear/ra', which is one column: it has .shear"):
+    words = "not 'shear/ra', which is one column: the file has .shear"
+    with pytest.raises(ParameterError, match=words):
         read_shear_catalog(tmp_path / "cat.h5", path="shear/ra")
 
 
@@ -225,7 +227,8 @@ def test_names_that_repeat(tmp_path):
 
 def test_text_without_names(tmp_path):
     (tmp_path / "a.txt").write_text("# some catalog\n1 2 0.1 0.2\n")
-    with pytest.raises(ValueError, match="a.txt' as a table: no line of it names the columns"):
+    words = "a.txt' as a table: no line of the file names the columns"
+    with pytest.raises(ValueError, match=words):
         read_shear_catalog(tmp_path / "a.txt")
 
 
