@@ -18,7 +18,7 @@ from lensmap.flatsky._wiener import solver_memory
 from lensmap.grid import ShearGrid, _sums, tangent_wcs
 from lensmap.simulate import MockSurvey, draw_fields, simulate_fields
 from lensmap.simulate.surveys import _gridded, _mock_survey
-from lensmap.utils import _memory
+from lensmap.utils import CatalogWarning, _memory
 from lensmap.validation import ValidationSetup, validate
 
 CENTER = SkyCoord(10, 0, unit="deg")
@@ -40,11 +40,14 @@ def measured(work):
 
 
 def catalog(wcs, n=500):
+    """Return so few galaxies that their memory does not count."""
     rng = np.random.default_rng(1)
     ny, nx = wcs.array_shape
     sky = wcs.pixel_to_world(rng.uniform(0, nx - 1, n), rng.uniform(0, ny - 1, n))
-    return ShearCatalog(Table({"ra": sky.ra.deg, "dec": sky.dec.deg, "e1": np.zeros(n),
-                               "e2": np.full(n, 0.1)}), convention="celestial", kind="shear")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* per square arcminute", CatalogWarning)
+        return ShearCatalog(Table({"ra": sky.ra.deg, "dec": sky.dec.deg, "e1": np.zeros(n),
+                                   "e2": np.full(n, 0.1)}), convention="celestial", kind="shear")
 
 
 class TestEstimates:

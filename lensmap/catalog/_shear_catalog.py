@@ -137,6 +137,23 @@ class ShearCatalog:
         without one, in degrees; right ascensions as text with colons or blanks
         (``"10:00:24.5"``) are in hours.
 
+    Attributes
+    ----------
+    convention, kind, frame : str
+        The sign convention of the table, and the kind and the frame of the catalog.
+    response : float, tuple or None
+        The mean response in the celestial convention. None if the response columns are used.
+    origins : dict
+        The origins of ``convention``, ``kind``, ``frame`` and ``response``, by their names:
+        ``"argument"``, ``"file"`` (the table's meta), ``"survey"``, ``"measured"`` (the response
+        from sheared versions of the galaxies) or ``"default"``.
+    preset : str or None
+        The preset that gave the column names. None if the user named all required columns.
+    survey : str or None
+        The preset of the survey to which e1 and e2 belong. None if it is not known.
+    n_left_out : dict
+        The number of rows left out for each cause.
+
     Raises
     ------
     ValueError
@@ -155,23 +172,6 @@ class ShearCatalog:
     ConventionWarning
         If nothing declares the convention or the kind, so that the default is assumed, or if an
         argument differs from the table's meta, or either of them from the survey's documentation.
-
-    Attributes
-    ----------
-    convention, kind, frame : str
-        The sign convention of the table, and the kind and the frame of the catalog.
-    response : float, tuple or None
-        The mean response in the celestial convention. None if the response columns are used.
-    origins : dict
-        The origins of ``convention``, ``kind``, ``frame`` and ``response``, by their names:
-        ``"argument"``, ``"file"`` (the table's meta), ``"survey"``, ``"measured"`` (the response
-        from sheared versions of the galaxies) or ``"default"``.
-    preset : str or None
-        The preset that gave the column names. None if the user named all required columns.
-    survey : str or None
-        The preset of the survey to which e1 and e2 belong. None if it is not known.
-    n_left_out : dict
-        The number of rows left out for each cause.
 
     Examples
     --------

@@ -22,7 +22,7 @@ from lensmap import (
 )
 from lensmap.estimators import ROTATIONS, Estimator, Inversion, Uncertainty
 from lensmap.grid import PixelFrame
-from lensmap.utils import ConventionWarning, MapWarning
+from lensmap.utils import CatalogWarning, ConventionWarning, MapWarning
 
 CENTER = SkyCoord(359.95, 30, unit="deg")
 LENS = CENTER.directional_offset_by(70 * u.deg, 3 * u.arcmin)
@@ -167,7 +167,8 @@ def test_sizes_that_differ_over_the_map_are_resampled():
 
 def test_make_wcs_of_a_wide_field_is_taken_as_it_is():
     sky = uniform_sky(CENTER, 15, 5000, np.random.default_rng(2))
-    catalog = shear_catalog(catalog_columns(sky, np.full(5000, 0.1j)))
+    with pytest.warns(CatalogWarning, match="0.0019 per square arcminute"):
+        catalog = shear_catalog(catalog_columns(sky, np.full(5000, 0.1j)))
     wcs = make_wcs(catalog, 15 * u.arcmin)
     kappa = KaiserSquires(smoothing=1 * u.deg, uncertainty="analytic").reconstruct(catalog, wcs)
     assert kappa.uncertainty is not None and "resampled_by" not in kappa.meta
@@ -218,7 +219,7 @@ def _counted(monkeypatch, cls, name):
     ("estimator", "n_frames"),
     [
         (KaiserSquires(uncertainty="rotations", n_realizations=3), 1),
-        (WienerFilter(uncertainty="posterior", n_realizations=2), 1),
+        (WienerFilter(z_source=1.0, uncertainty="posterior", n_realizations=2), 1),
         # with the cells in which the density is measured, and the map with what lies next to it
         (CNNReconstructor(pixel_scale=0.5 * u.arcmin), 3),
     ],
@@ -458,7 +459,7 @@ def test_duplicate_positions_count_twice():
 
 
 def test_a_table_that_does_not_say_its_convention_is_warned_about():
-    with pytest.warns(ConventionWarning, match="does not declare its convention and kind"):
+    with pytest.warns(ConventionWarning, match="'celestial' and kind='shear' are assumed"):
         KaiserSquires().reconstruct(Table(catalog_columns(CENTER.reshape(1), np.array([0.1j]))))
     with pytest.raises(TypeError, match="catalog must be a ShearCatalog or an astropy table"):
         KaiserSquires().reconstruct([1, 2, 3])

@@ -177,8 +177,11 @@ def test_sources_in_front_are_not_lensed():
 
 def test_sources_of_a_distribution():
     sources = SourceRedshifts.smail(0.3, 1.2)
-    found = inject_halos(_catalog(), ONE, z_source=sources, rng=3)
-    assert _fitted(found, z_source=sources) == pytest.approx(1, abs=0.04)  # of the redshifts drawn
+    drawn = [inject_halos(_catalog(), ONE, z_source=sources, rng=rng) for rng in range(3, 11)]
+    masses = [_fitted(one, z_source=sources) for one in drawn]
+    # The redshifts drawn for the few galaxies near the center scatter the mass by 0.026.
+    assert np.mean(masses) == pytest.approx(1, abs=0.03)
+    found = drawn[0]
     again = inject_halos(_catalog(), ONE, z_source=sources, rng=3)
     assert np.array_equal(found.e1, again.e1)
     assert 0.2 < np.mean(found.e1 == _catalog().e1) < 0.6  # in front

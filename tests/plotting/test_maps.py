@@ -81,7 +81,6 @@ class TestPlotMap:
         [
             (("RA---TAN", "DEC--TAN"), ("RA (deg)", "Dec (deg)")),
             (("GLON-TAN", "GLAT-TAN"), ("Galactic longitude (deg)", "Galactic latitude (deg)")),
-            (("ELON-TAN", "ELAT-TAN"), ("longitude (deg)", "latitude (deg)")),
         ],
     )
     def test_labels_of_axes(self, axes, labels):

@@ -10,7 +10,7 @@ from lenses import CENTERS, NFW, SIS, catalog_columns, shear_of, uniform_sky
 from lensmap import NFWHalo, ShearCatalog, SourceRedshifts
 from lensmap.cosmology import distance_ratio, sigma_crit
 from lensmap.profiles import apply_boost, boost_factor, shear_profile
-from lensmap.utils import LensmapWarning
+from lensmap.utils import CatalogWarning, LensmapWarning
 
 BINS = [1, 2, 4, 8, 16] * u.arcmin
 
@@ -258,7 +258,8 @@ def test_a_redshift_of_99_spoils_nothing():
     center = CENTERS["equator"]
     redshift = np.full(5000, 0.4)
     redshift[0] = 99.0
-    catalog = _catalog(center, [(center, SIS(0.2))], n=5000, redshift=redshift)
+    with pytest.warns(CatalogWarning, match="1 of 5000 rows count as galaxies without a redshift"):
+        catalog = _catalog(center, [(center, SIS(0.2))], n=5000, redshift=redshift)
     profile = shear_profile(catalog.select(slice(1, None)), center, BINS, z_lens=0.35)
     same = shear_profile(catalog, center, BINS, z_lens=0.35)
     np.testing.assert_allclose(same["sigma_crit"][:2] / sigma_crit(0.35, 0.4), 1, rtol=5e-3)
