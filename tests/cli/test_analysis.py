@@ -109,7 +109,8 @@ def test_profile_and_fit(run, tmp_path):
 def test_a_fit_without_a_halo(run):
     code, out, err = run("profile", "+shear.fits", "--at", "36.99,12.65", "--z-lens", 0.3,
                          "--z-source", 1, "--radii", "0.2Mpc", "1Mpc", "--fit")
-    assert code == 0 and "no halo: at an end" in out and "M200c < " in out and "c200c" not in out
+    assert code == 0 and "M200c < " in out and "c200c" not in out
+    assert "no halo: the best fit is at a limit of the search range of ln_m200c" in out
 
 
 def test_a_stack_in_angles(run):
@@ -157,7 +158,7 @@ def test_filaments(run, tmp_path):
         (["peaks", "+kappa.fits", "--mass-within", "0Mpc", "--z-lens", 0.3, "--z-source", 1],
          "--mass-within must be a positive angle or length"),
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc", "--z-lens", 1.3, "--z-source", 1],
-         "--z-lens must be lower than --z-source, not [1.3 1.3]: --z-source is 1.0"),
+         "--z-lens must be lower than --z-source, not 1.3: --z-source is 1.0"),
         (["filaments", "+kappa.fits", "--regions", "=p.txt"], "--regions must end in .reg"),
         (["filaments", "+kappa.fits", "--threshold", "-1"], "threshold must be positive"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1", "2"], "angles or two"),
@@ -166,7 +167,7 @@ def test_filaments(run, tmp_path):
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1kg", "2kg"], "two positive"),
         (["profile", "+shear.fits", "--at", "=no.csv", "--radii", "1deg", "2deg"], "no file"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc"],
-         "--z-lens must be given if --radii has a unit of length, Mpc"),
+         "--z-lens must be given if --radii has a unit of length (Mpc)"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--fit"],
          "--fit and --background need --z-lens"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc", "--z-lens", "z"],

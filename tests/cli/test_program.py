@@ -250,8 +250,12 @@ def test_terminated(number, debug, run_as, tmp_path, capsys):
         os.kill(os.getpid(), number)
 
     words = ["--json", "r.json"] + ["--debug"] * debug
-    handler = signal.getsignal(number)
-    assert run_as(work, *words) == 143 and signal.getsignal(number) is handler
+    before = signal.signal(number, signal.default_int_handler)  # nohup would ignore SIGHUP
+    try:
+        assert run_as(work, *words) == 143
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
     assert capsys.readouterr().err == "lensmap: terminated; nothing was left half written\n"
     assert json.loads((tmp_path / "r.json").read_text())["status"] == "terminated"
 

@@ -155,7 +155,7 @@ def test_bad_input():
     kappa = _map(np.zeros(SHAPE))
     with pytest.raises(ValueError, match="noise_maps must be given for a map without a B-mode"):
         find_multiscale_peaks(kappa, 1 * u.arcmin)
-    with pytest.raises(ValueError, match="noise_maps must be at least 5, not 2"):
+    with pytest.raises(ValueError, match="noise_maps must contain at least 5 maps, not 2"):
         find_multiscale_peaks(kappa, 1 * u.arcmin, noise_maps=[np.zeros(SHAPE)] * 2)
     with pytest.raises(ValueError, match="noise_maps must have the shape"):
         find_multiscale_peaks(kappa, 1 * u.arcmin, noise_maps=[np.zeros((3, 3))])

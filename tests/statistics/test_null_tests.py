@@ -81,7 +81,7 @@ def test_b_mode_of_noise_of_any_correlation():
     assert np.mean([t.rms_err for t in tests]) == pytest.approx(
         np.std([t.rms for t in tests]), rel=0.3
     )
-    with pytest.raises(ValueError, match="noise_maps must be at least 5, not 4"):
+    with pytest.raises(ValueError, match="noise_maps must contain at least 5 maps, not 4"):
         b_mode_test(kappa, noise_maps=others[:4])
 
 

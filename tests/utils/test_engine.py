@@ -158,7 +158,7 @@ class TestUnusableWorkers:
     def test_without_the_folder_or_with_another_specification(self, tmp_path):
         with pytest.raises(RuntimeError, match="cannot read .* that all machines share"):
             worker.run_task(str(tmp_path / "none"), "digest", None, 0)
-        with pytest.raises(RuntimeError, match="tasks changed between the start"):
+        with pytest.raises(RuntimeError, match="received differs from the one at the start"):
             worker.run_task(self.specification(), "digest", None, 0)
 
 

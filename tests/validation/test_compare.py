@@ -169,7 +169,8 @@ def test_what_cannot_be_contrasted(scores):
         ((ESTIMATORS, SETUP), {"seed": -1}, ValueError, "seed must be at least 0"),
         ((ESTIMATORS, SETUP), {"workers": 0}, ValueError, "workers must be at least 1"),
         ((ESTIMATORS, SETUP), {"above": np.inf}, ValueError, "above must be finite"),
-        ((ESTIMATORS, SETUP), {"progress": 1}, TypeError, "progress must be None, a bool or"),
+        ((ESTIMATORS, SETUP), {"progress": 1}, TypeError,
+         "progress must be True, False, None or a function .*, not 1"),
     ],
 )
 def test_bad_arguments(arguments, options, error, message):

@@ -228,7 +228,7 @@ def test_another_schema_is_refused(folder, tmp_path):
     stored = json.loads((folder / "settings.json").read_text())
     for schema in (stored["schema"] - 1, stored["schema"] + 1):
         (tmp_path / "settings.json").write_text(json.dumps({**stored, "schema": schema}))
-        with pytest.raises(ValueError, match=f"schema {schema}"):
+        with pytest.raises(ValueError, match=f"with version {schema} of the file format"):
             ValidationResults.read(tmp_path)
 
 

@@ -97,7 +97,10 @@ class TestFields:
         path.write_bytes(b"mine" if content == "mine" else path.read_bytes()[:-5000])
         before = path.read_bytes()
         assert simulate("fields", "-o", "f", "-n", 4, *SMALL) == 1
-        assert "field_0001.fits in 'f' cannot be read, or is of" in only_error(capsys)
+        assert (
+            "the folder 'f' holds files that are damaged or that another program wrote "
+            "(field_0001.fits): move these files to another folder" in only_error(capsys)
+        )
         assert path.read_bytes() == before
         path.unlink()
         assert simulate("fields", "-o", "f", "-n", 4, *SMALL) == 0

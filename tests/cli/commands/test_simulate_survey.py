@@ -24,16 +24,19 @@ class TestSurvey:
         assert simulate("survey", "-o", cat, "--field", field, "--density", 3,
                         "--sigma-e", 0.05, "--measurement-error", 0) == 0
         assert f"written: {cat}" in capsys.readouterr().out
-        catalog = ShearCatalog.read(cat)
+        # a CSV file has no meta
+        declared = {"convention": "celestial", "kind": "shear"} if suffix == "csv" else {}
+        catalog = ShearCatalog.read(cat, **declared)
         assert (catalog.convention, catalog.kind) == ("celestial", "shear")
         assert len(catalog) == pytest.approx(3 * 96**2, rel=0.05)
         if suffix != "csv":
             meta = Table.read(cat, **({"path": "table"} if suffix[0] == "h" else {})).meta
             assert meta["CONVENTN"] == "celestial" and meta["KIND"] == "shear"
             assert meta["SEED"] == 0 and meta["LENSED"]
+        options = [word for name, value in declared.items() for word in (f"--{name}", value)]
         assert main([
             "reconstruct", cat, "-o", "k.fits", "--wcs", str(field), "--smoothing", "3arcmin",
-            "--no-check",
+            "--no-check", *options,
         ]) == 0
         found, truth = ConvergenceMap.read("k.fits"), LensingField.read(field).kappa
         assert np.corrcoef(found.data.ravel(), truth.data.ravel())[0, 1] > 0.5
@@ -221,7 +224,8 @@ class TestSurvey:
         field = series / "field_0000.fits"
         words = ["survey", "-o", "c.fits", "--field", field]
         assert simulate(*words, "--z-source", 1, "--width", "1deg") == 1
-        assert "--width, --z-source: " in only_error(capsys)
+        reason = f"because the file {str(field)!r} defines this"
+        assert f"--width, --z-source cannot be given, {reason}" in only_error(capsys)
 
 
 class TestCluster:

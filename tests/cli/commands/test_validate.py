@@ -139,7 +139,7 @@ def test_given_maps(tmp_path, monkeypatch, capsys):
     ("words", "message"),
     [
         (["-e", "glimpse"], "not 'glimpse'"),
-        (["--coma", "2", "-e", "ks150"], "--coma must be 0, or at least 4, not 2"),
+        (["--coma", "2", "-e", "ks150"], "--coma must be 0 (none), or at least 4, not 2"),
         (["--density", "-3", "-e", "ks150"], "density"),
     ],
 )
