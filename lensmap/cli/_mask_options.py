@@ -32,8 +32,9 @@ def add_footprint_arguments(group):
         action="append",
         default=[],
         metavar="FILE",
-        help="exclude the area outside of the regions or the image in this file (files as for "
-             "--mask); repeatable, and only the area inside all footprints is kept",
+        help="keep only the area inside of the regions in this file, or in the pixels of its image "
+             "that are 1 (or above --footprint-above); the formats are those of --mask; "
+             "repeatable: only the area inside of all footprints is kept",
     )
     _add_value_arguments(group, "footprint")
 

@@ -209,5 +209,6 @@ def add_take_over(group):
     group.add_argument(
         "--take-over",
         action="store_true",
-        help="take over the output folder of another run; only if that run has died",
+        help="resume in a folder that another run has locked; use it only if you know that this "
+             "run has died, because it is not checked",
     )

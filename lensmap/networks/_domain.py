@@ -21,9 +21,9 @@ class Domain:
         The smallest and the largest ellipticity dispersion per component, including measurement
         errors.
     measurement_error : tuple of float
-        The smallest and the largest rms measurement error of the shear per component, weighted
-        with the squared weights of the galaxies, over a field. It matters to networks that have
-        it as an input.
+        The smallest and the largest measurement error of a field, for networks that have it as an
+        input. The measurement error of a field is the rms over its galaxies of the error of the
+        shear per component, weighted with the squared weights.
     """
 
     pixel_scale: tuple[float, float] = (0.41, 0.41)

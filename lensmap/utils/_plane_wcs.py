@@ -90,7 +90,7 @@ class PlaneWCS(BaseLowLevelWCS, HighLevelWCSMixin):
 
     @property
     def world_axis_object_components(self) -> list:
-        """The components of the object of the world coordinates."""
+        """The parts of the SkyCoord that hold the world axes, as in Astropy's WCS interface."""
         return self._wcs.world_axis_object_components
 
     @property

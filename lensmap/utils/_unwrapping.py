@@ -76,8 +76,9 @@ def unwrapped(wcs: WCS, name: str = "wcs") -> WCS | PlaneWCS:
 class ContinuedWCS(PlaneWCS):
     """A projection that is continued beyond the native meridian of 180 degrees.
 
-    Each position on the sky has one pixel: its principal one if this lies in the image, and
-    otherwise the pixel of its continuation by 360 degrees that does.
+    The plain projection covers native longitudes from -180 to 180 degrees. Each position on the
+    sky has one pixel: that of the plain projection if it lies in the image, and otherwise the one
+    whose native longitude differs by 360 degrees and that lies in the image.
     """
 
     has_distortion = False

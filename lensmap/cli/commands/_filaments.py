@@ -29,7 +29,8 @@ def add_arguments(parser):
                         help="write the table of filaments to this file, such as filaments.ecsv")
     group = parser.add_argument_group("filament options")
     group.add_argument("--threshold", type=float, default=3.0, metavar="X",
-                       help="the smallest persistence of a filament (default 3)")
+                       help="the smallest persistence of a filament, in the unit of --by "
+                            "(default 3)")
     group.add_argument(
         "--by", choices=("scatter", "uncertainty", "kappa"), default="scatter",
         help="the unit of the threshold: the scatter of the map (default), its median "

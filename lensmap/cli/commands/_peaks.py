@@ -33,7 +33,8 @@ def add_arguments(parser):
                         help="write the table of peaks to this file, such as peaks.ecsv")
     group = parser.add_argument_group("peak options")
     group.add_argument("--threshold", type=float, default=4.0, metavar="X",
-                       help="the lowest height of a peak (default 4)")
+                       help="the lowest height of a peak, in the unit of --by: signal-to-noise "
+                            "ratio or kappa (default 4)")
     group.add_argument("--by", choices=("snr", "kappa"), default="snr",
                        help="the unit of the threshold: the map's uncertainty (snr, the default) "
                        "or kappa")

@@ -339,7 +339,7 @@ def _read_image(path, formats=("fits", "npy")):
 
 
 def _header_width(header):
-    """Return the side of the map given by a LensTools header, or None if it gives none."""
+    """Return the width of the map on the sky from a LensTools header; None if it has none."""
     width = header.get("ANGLE")
     return None if width is None else width * u.deg
 
