@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from lensmap.catalog.files import TableSource
 
 __all__ = [
-    "Declaration", "check_arguments", "declaring_meta", "meta_entries", "settle", "survey_of",
+    "Declaration", "check_arguments", "declaring_meta", "meta_entries", "settle",
+    "survey_documents", "survey_of",
 ]
 
 # In the order of their precedence.
@@ -187,6 +188,27 @@ def survey_of(
     fits = [name for name, one in COLUMN_PRESETS.items() if _documents(one, choice.mapping)]
     entries = {(COLUMN_PRESETS[name].convention, COLUMN_PRESETS[name].kind) for name in fits}
     return (fits[0], COLUMN_PRESETS[fits[0]]) if len(entries) == 1 else (None, None)
+
+
+def survey_documents(entry: ColumnPreset | None) -> dict[str, str]:
+    """Return what a survey documents about its ellipticities.
+
+    Parameters
+    ----------
+    entry : ColumnPreset or None
+        The preset of the survey. None if the survey is not known.
+
+    Returns
+    -------
+    dict
+        The ``convention``, the ``kind`` and the ``reference``, as far as they are documented.
+    """
+    documented = _documented(entry)
+    if "convention" in documented:
+        documented["convention"] = convention_name(documented["convention"])
+    if entry is not None and entry.reference:
+        documented["reference"] = entry.reference
+    return documented
 
 
 def _documents(

@@ -29,6 +29,7 @@ from lensmap.catalog._declarations import (
     declaring_meta,
     meta_entries,
     settle,
+    survey_documents,
     survey_of,
 )
 from lensmap.catalog._loading import load_columns, select_rows
@@ -150,7 +151,11 @@ class ShearCatalog:
     preset : str or None
         The preset that gave the column names. None if the user named all required columns.
     survey : str or None
-        The preset of the survey to which e1 and e2 belong. None if it is not known.
+        The preset of the survey to which e1 and e2 belong, or the path of its file. None if it is
+        not known.
+    documented : dict
+        The ``convention`` and the ``kind`` that the survey documents, and its ``reference``. What
+        is not known is left out.
     n_left_out : dict
         The number of rows left out for each cause.
 
@@ -228,11 +233,12 @@ class ShearCatalog:
                 f"{ours}={theirs}" for ours, theirs in mapping.items() if ours != VARIANT
             )
             log.info(f"lensmap: columns of the preset {preset!r}: {text}")
-        survey, documented = survey_of(choice, table.colnames)
-        declared = settle(given, meta_entries(table), survey, documented)
+        survey, entry = survey_of(choice, table.colnames)
+        declared = settle(given, meta_entries(table), survey, entry)
         self.convention, self.kind, self.frame = declared.convention, declared.kind, declared.frame
         self.response = response_to_celestial(declared.response, declared.convention)
         self.origins, self.survey = declared.origins, survey
+        self.documented = survey_documents(entry)
         self.max_ellipticity = float(max_ellipticity)
         choice.warn()
         units = check_units(units, mapping)

@@ -138,17 +138,14 @@ def numbers_of_declaration(catalog):
         ``declaration``: the four values, the origin of each (``convention_from``, ...), and the
         survey with its reference.
     """
-    from lensmap.catalog import COLUMN_PRESETS
-
     values = {}
     for name, origin in catalog.origins.items():
         values |= {name: getattr(catalog, name), f"{name}_from": origin}
-    entry = None if catalog.survey is None else COLUMN_PRESETS[catalog.survey]
     return {
         "declaration": {
             **values,
             "survey": catalog.survey,
-            "reference": None if entry is None else entry.reference,
+            "reference": catalog.documented.get("reference"),
         }
     }
 

@@ -25,7 +25,7 @@ from lensmap.catalog import (
     convention_signs,
     to_celestial,
 )
-from lensmap.diagnostics._origins import documented_by, origin_text
+from lensmap.diagnostics._origins import origin_text
 from lensmap.flatsky import gaussian_smooth, normalized_smooth, shear_to_convergence
 from lensmap.grid import PixelAssignment, make_wcs
 from lensmap.utils import ParameterTypeError, as_generator, check_count, track
@@ -442,7 +442,7 @@ def _verdict(
         convention=catalog.convention,
         origin=catalog.origins["convention"],
         survey=catalog.survey,
-        documented=documented_by(catalog.survey).get("convention"),
+        documented=catalog.documented.get("convention"),
         handedness=handedness,
         handedness_significance=hand,
         handedness_from=hand_source,

@@ -11,7 +11,7 @@ from astropy import units as u
 
 from lensmap.catalog import Calibration, as_shear_catalog
 from lensmap.diagnostics._kind import kind_hint
-from lensmap.diagnostics._origins import documented_by, origin_text
+from lensmap.diagnostics._origins import origin_text
 
 if TYPE_CHECKING:
     from lensmap.typing import CatalogLike
@@ -60,7 +60,7 @@ class CatalogSummary:
         The preset of column names with which the catalog was read, None if no preset was used;
         and the survey whose columns the catalog has, None if it is not known.
     documented : dict
-        The ``convention`` and the ``kind`` that this survey documents; empty without a survey.
+        As for `lensmap.ShearCatalog`; empty without a survey.
     kind_hint : str or None
         The reason to doubt the kind: an intrinsic dispersion that is typical of the other kind. The
         kind cannot be tested on the galaxies, so None does not confirm it.
@@ -167,7 +167,7 @@ def summarize_catalog(catalog: CatalogLike) -> CatalogSummary:
         origins=dict(catalog.origins),
         preset=catalog.preset,
         survey=catalog.survey,
-        documented=documented_by(catalog.survey),
+        documented=dict(catalog.documented),
         kind_hint=kind_hint(catalog, calibration),
         m=calibration.m if total > 0 else 0.0,
         response=float(np.trace(calibration.matrix) / 2) if total > 0 else 1.0,

@@ -82,6 +82,24 @@ def test_the_survey_declares_its_columns(run):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+def test_a_file_of_columns_declares_them(command, run, tmp_path):
+    """The user's own file of columns documents what it says, as a known survey does."""
+    (tmp_path / "ours.toml").write_text(
+        'convention = "celestial"\nkind = "shear"\nreference = "Us 2030"\n'
+        '[columns]\nra = "ra"\ndec = "dec"\ne1 = "e1"\ne2 = "e2"\n'
+    )
+    code, record, _ = run(command, "plain.csv", "--columns", "ours.toml")
+    assert code == 0 and not record["warnings"]
+    declared = record["declaration"]
+    assert declared["convention_from"] == declared["kind_from"] == "survey"
+    assert (declared["survey"], declared["reference"]) == ("ours.toml", "Us 2030")
+    words = ["--columns", "ours.toml", "--convention", "euclidean", "--no-check"]
+    if command != "check":
+        code, record, _ = run(command, "plain.csv", *words)
+        assert code == 0 and "differs_from_survey" in codes_of(record)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_table_that_declares_nothing(command, run):
     code, record, err = run(command, "plain.csv")
     assert code == 0
