@@ -4,9 +4,11 @@
 import os
 import re
 import shlex
+import textwrap
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 from astropy.table import Table
 
@@ -33,6 +35,44 @@ def commands(page):
     ]
 
 
+def write_catalogs(page):
+    """Write the catalogs that the commands of a page read, where the commands are run."""
+    galaxies = Table.read(files("lensmap") / "data" / "demo_catalog.fits")
+    declared = {name: galaxies.meta[name] for name in ("CONVENTN", "KIND")}
+    # The other pages stand for catalogs of any origin: their commands have to declare them.
+    galaxies.meta = declared if page.stem == "command_line" else {}
+    galaxies.write("shear.fits")
+    galaxies.meta.clear()
+    hsc_galaxies(galaxies).write("hsc.fits")
+    if page.stem == "catalogs":
+        own = galaxies["ra", "dec", "weight"]
+        own["g"] = np.column_stack([galaxies["e1"], galaxies["e2"]])
+        own["var_e"] = galaxies["sigma_m"] ** 2
+        own.write("own.fits")
+        ours = Table({"ALPHA": galaxies["ra"], "DELTA": galaxies["dec"], "e1": galaxies["e1"]})
+        ours["e2"] = -galaxies["e2"]  # "euclidean", as the file of columns says
+        ours["var_e"] = own["var_e"]
+        ours["flag"] = np.zeros(len(ours), int)
+        ours.write("ours.fits")
+        columns = re.search(r"code-block:: toml\n\n((?: {4}.*\n|\n)+)", page.read_text())
+        Path("ours.toml").write_text(textwrap.dedent(columns[1]))
+
+
+def hsc_galaxies(galaxies):
+    """Return a table of galaxies under the column names of HSC, with distortions."""
+    factor = 2 / (1 + galaxies["e1"] ** 2 + galaxies["e2"] ** 2)
+    shape = "i_hsmshaperegauss_"
+    hsc = Table({"i_ra": galaxies["ra"], "i_dec": galaxies["dec"]})
+    hsc[f"{shape}e1"] = galaxies["e1"] * factor
+    hsc[f"{shape}e2"] = galaxies["e2"] * factor
+    hsc[f"{shape}derived_weight"] = galaxies["weight"]
+    hsc[f"{shape}derived_shear_bias_m"] = np.full(len(hsc), -0.1)
+    hsc["weak_lensing_flag"] = hsc["b_mode_mask"] = np.ones(len(hsc), int)
+    hsc["i_flag"] = np.zeros(len(hsc), int)
+    hsc["photoz_best"] = hsc["mizuki_photoz_best"] = np.full(len(hsc), 0.9)
+    return hsc
+
+
 @pytest.mark.parametrize(
     "page",
     [
@@ -44,9 +84,7 @@ def test_commands_of_a_page_succeed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     # One worker, which is this process: new ones would spend most of their time on imports.
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
-    table = Table.read(files("lensmap") / "data" / "demo_catalog.fits")
-    table.meta.clear()
-    table.write("shear.fits")
+    write_catalogs(page)
     for words in commands(page):
         if words == ["--version"]:
             continue  # argparse ends the process
