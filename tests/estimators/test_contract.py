@@ -81,7 +81,7 @@ def test_symmetries_and_linearity_of_many_catalogs(cls, seed):
 @pytest.mark.slow
 @every
 def test_8_another_process_gives_the_same(cls):
-    columns, estimator = _noise(8), cls()
+    columns, estimator = _noise(8), cls(**cls.contract.settings)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         data = pool.submit(reconstructed_data, estimator, columns, WCS_SMALL).result()
     here = estimator.reconstruct(ShearCatalog(columns, "generic", "celestial", "shear"), WCS_SMALL)
