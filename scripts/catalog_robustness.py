@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What is lost where a catalog does not say all: numbers for the documentation.
+"""Measure maps of catalogs that lack noise columns, redshifts or responses, for the documentation.
 
     python scripts/catalog_robustness.py                      # all sections
     python scripts/catalog_robustness.py --only noise -n 4    # one section, with 4 fields

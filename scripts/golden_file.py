@@ -22,7 +22,7 @@ OLD_NAMES = {}
 #: How far numbers may differ, in units of the largest of those that belong together.
 TOLERANCE = 1e-6
 #: Processors differ in the order of the sums of convolutions.
-LOOSER = {"networks": 1e-3}
+LOOSER = {"networks": 5e-4}
 
 #: An array of so many elements is written as it is.
 SHORT = 8

@@ -6,10 +6,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-__all__ = ["ColumnNames", "listed", "shown"]
+from lensmap.utils import MAX_LISTED_NAMES, list_names, printable
 
-#: A message lists at most this many column names.
-MAX_LISTED = 12
+__all__ = ["ColumnNames", "listed", "shown"]
 
 
 class ColumnNames:
@@ -70,16 +69,15 @@ def listed(names: Sequence[str], wanted: Sequence[str] = ()) -> str:
     """
     if not names:
         return "none at all"
-    if len(names) <= MAX_LISTED:
-        return ", ".join(map(shown, names))
+    if len(names) <= MAX_LISTED_NAMES:
+        return list_names(map(shown, names), quoted=False)
     lowered = {name.lower(): name for name in reversed(names)}
     near = [
         lowered[close]
         for name in wanted
         for close in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)
     ]
-    first = list(dict.fromkeys([*near, *names]))[:MAX_LISTED]
-    return f"{', '.join(map(shown, first))} and {len(names) - len(first)} more"
+    return list_names(map(shown, dict.fromkeys([*near, *names])), quoted=False)
 
 
 def shown(name: str) -> str:
@@ -95,5 +93,5 @@ def shown(name: str) -> str:
     str
         The name, at most 60 characters.
     """
-    text = name if name.isprintable() else repr(name)[1:-1]
+    text = printable(name)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,19 +15,19 @@ from lensmap.utils import ParameterError, printable
 if TYPE_CHECKING:
     from astropy.table import Table
 
-__all__ = ["column_and_element", "needed_columns"]
+__all__ = ["column_and_element", "element_of", "needed_columns"]
 
 _ELEMENT = re.compile(r"(.+)\[(\d+)\]")
 
 
-def column_and_element(name: str, colnames: Sequence[str]) -> tuple[str | None, int | None]:
+def column_and_element(name: str, colnames: Container[str]) -> tuple[str | None, int | None]:
     """Return the column that a name stands for, and the element of a vector column.
 
     Parameters
     ----------
     name : str
         The name of a column, or of an element of a vector column, such as ``"g[0]"``.
-    colnames : sequence of str
+    colnames : container of str
         The column names of the table.
 
     Returns
@@ -78,7 +78,7 @@ def needed_columns(table: Table | TableSource, names: Iterable[str]) -> dict[str
     if isinstance(table, TableSource):
         table.load(column for column, _ in places.values())
     columns = {
-        name: table[column] if element is None else _element(table[column], column, element)
+        name: table[column] if element is None else element_of(table[column], column, element)
         for name, (column, element) in places.items()
     }
     lengths = {name: len(column) for name, column in columns.items()}
@@ -93,7 +93,28 @@ def needed_columns(table: Table | TableSource, names: Iterable[str]) -> dict[str
     return columns
 
 
-def _element(column: Any, name: str, element: int) -> Any:
+def element_of(column: Any, name: str, element: int) -> Any:
+    """Return one element of each row of a vector column.
+
+    Parameters
+    ----------
+    column : `~astropy.table.Column` or `~astropy.units.Quantity`
+        The column.
+    name : str
+        The name of the column, for messages.
+    element : int
+        The number of the element, from 0.
+
+    Returns
+    -------
+    `~astropy.table.Column` or `~astropy.units.Quantity`
+        The elements, one per row.
+
+    Raises
+    ------
+    ValueError
+        If the column has no such element.
+    """
     shape = np.shape(column)
     if len(shape) != 2 or element >= shape[1]:
         has = {1: "holds one number per row"}.get(
@@ -101,7 +122,7 @@ def _element(column: Any, name: str, element: int) -> Any:
         )
         raise ParameterError(
             "columns",
-            "an element that the column has",
+            f"elements that the column {printable(name)!r} has",
             f"'{printable(name)}[{element}]'",
             f"the column {printable(name)!r} {has}",
             verb="name",

@@ -13,6 +13,7 @@ from astropy.table import Column, MaskedColumn
 from lensmap.catalog._evaluation import Condition, Values
 from lensmap.catalog._expressions import Expression
 from lensmap.catalog._names import ColumnNames
+from lensmap.catalog._needed import column_and_element, element_of
 from lensmap.catalog._ranges import RANGES, is_placeholder
 from lensmap.utils import ParameterError, ParameterTypeError
 
@@ -112,12 +113,10 @@ class RowSelection:
         return np.broadcast_to(np.asarray(result.yes, dtype=bool), _n_rows(table)), missing
 
     def _find(self, names: ColumnNames, mapping: Mapping[str, str]) -> dict[str, str]:
+        find_theirs = _finder(names)
+
         def find(name: str) -> str | None:
-            theirs = names.find(name)
-            if theirs is None and name.endswith("]"):  # an element of a column of vectors
-                column, _, index = name[:-1].rpartition("[")
-                vector = names.find(column)
-                theirs = None if vector is None else f"{vector}[{index}]"
+            theirs = find_theirs(name)
             return mapping.get(name) if theirs is None else theirs
 
         return self.expression.columns(find, names)
@@ -249,25 +248,12 @@ def computed_column(table: Mapping[str, Any], theirs: str) -> Any:
 
 def column_of(table: Mapping[str, Any], theirs: str) -> Values:
     """Return the values of a column, or of an element of a column of vectors."""
-    index = None
-    name = theirs
-    if theirs not in table:
-        if not theirs.endswith("]"):
-            return _values_of(computed_column(table, theirs))
-        name, _, index = theirs[:-1].rpartition("[")
-        if name not in table:
-            return _values_of(computed_column(table, theirs))
+    name, element = column_and_element(theirs, table)
+    if name is None:
+        return _values_of(computed_column(table, theirs))
+    if element is not None:
+        return _values_of(element_of(table[name], name, element))
     values = _values_of(table[name])
-    if index is not None:
-        if values.data.ndim != 2 or not -values.data.shape[1] <= int(index) < values.data.shape[1]:
-            shape = values.data.shape[1:]
-            has = f"cells of the shape {shape}" if shape else "one number per row"
-            raise ParameterError(
-                "columns", f"elements that the column {name!r} has", repr(theirs),
-                f"the column {name!r} has {has}", verb="name",
-            )
-        missing = None if values.missing is None else values.missing[:, int(index)]
-        return Values(values.data[:, int(index)], missing)
     if values.data.ndim != 1:
         raise ParameterError(
             "columns", "columns of one number per row", repr(theirs),

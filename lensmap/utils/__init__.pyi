@@ -51,7 +51,11 @@ from ._random import as_generator as as_generator, seeded_generator as seeded_ge
 from ._run_folder import RunFolder as RunFolder
 from ._serialize import to_plain as to_plain
 from ._tables import set_formats as set_formats
-from ._text import list_names as list_names, printable as printable
+from ._text import (
+    MAX_LISTED_NAMES as MAX_LISTED_NAMES,
+    list_names as list_names,
+    printable as printable,
+)
 from ._threads import (
     chunk_slices as chunk_slices,
     limit_threads as limit_threads,

@@ -4,7 +4,10 @@
 from collections.abc import Iterable
 from itertools import islice
 
-__all__ = ["list_names", "printable"]
+__all__ = ["MAX_LISTED_NAMES", "list_names", "printable"]
+
+#: A message lists at most this many names.
+MAX_LISTED_NAMES = 12
 
 
 def printable(text: object) -> str:
@@ -28,7 +31,9 @@ def printable(text: object) -> str:
     )
 
 
-def list_names(names: Iterable[object], limit: int = 12, *, quoted: bool = True) -> str:
+def list_names(
+    names: Iterable[object], limit: int = MAX_LISTED_NAMES, *, quoted: bool = True
+) -> str:
     """Return names as one phrase for a message, at most ``limit`` of them.
 
     Parameters

@@ -66,7 +66,7 @@ def test_every_decile_of_weight(law):
 
 @pytest.mark.parametrize("law", [inverse_variance, no_relation])
 def test_a_law_that_is_a_sum_of_both_is_smooth(law):
-    """Where the trend explains the scatter, the errors of single groups do not come in."""
+    """The errors of single groups do not enter if the trend explains the scatter."""
     rng = np.random.default_rng(2)
     sigma, weight = law(rng)
     variance = Calibration.from_catalog(catalog_of(sigma, weight, rng)).variance_by_weight()

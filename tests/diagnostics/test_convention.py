@@ -121,7 +121,7 @@ def test_a_constant_bias_is_no_handedness():
     ],
 )
 def test_a_known_cluster_decides_the_handedness(convention, handedness, sign, seed):
-    """Where E and B power decide nothing, the cluster is there in one handedness only."""
+    """A cluster decides the handedness of galaxies whose E and B power do not."""
     columns = _columns([(CENTER, NFW(0.12, 1.5))], n=6000, seed=seed)
     result = check_convention(shear_catalog(columns, None, convention), CENTER, rng=0)
     assert abs(result.power_significance) < 3

@@ -144,7 +144,7 @@ def test_pixels_without_a_value_are_always_excluded(empty, exclude):
 
 @pytest.mark.parametrize("kind", ["blank", "scaled", "unsigned", "compressed", "big-endian"])
 def test_integers_of_fits(tmp_path, kind):
-    """What FITS does to integers does not change the mask."""
+    """The scaling of integers in FITS does not change the mask."""
     image, expected = HAS[BAD].astype(np.int16), HAS[BAD]
     header = WCS.to_header()
     hdu = fits.PrimaryHDU(image, header)
