@@ -160,7 +160,10 @@ class Evaluation:
         if type(node.op) in BITS:
             return self._bits(node)
         left, right = (self._numeric(side) for side in (node.left, node.right))
-        data = ARITHMETIC[type(node.op)](_as_float(left.data), _as_float(right.data))
+        # Python's numbers would raise at a division by zero, and turn complex; numpy's do neither.
+        a, b = (np.asarray(_as_float(side.data)) for side in (left, right))
+        data = ARITHMETIC[type(node.op)](a, b)
+        data = data if np.ndim(data) else float(data)
         return Values(data, _either(left.missing, right.missing))
 
     def _bits(self, node: ast.BinOp) -> Values | Condition:
@@ -249,6 +252,8 @@ class Evaluation:
         for values in (x, y):
             if getattr(values, "dtype", None) is not None and values.dtype.kind == "f":
                 missing = _either(missing, ~np.isfinite(values))
+            elif isinstance(values, float) and np.isnan(values):
+                missing = _either(missing, np.asarray(True))
         if missing is not None:
             yes, no = yes & ~missing, no & ~missing
         return Condition(yes, no)

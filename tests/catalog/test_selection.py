@@ -238,6 +238,20 @@ def test_any_text_is_a_condition_or_one_error(text):
         assert "where must" in str(error) or "columns must" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("constant", "rows"),
+    [
+        ("0/0", []), ("1 % 0", []), ("(-8)**0.5", []), ("0 * 1e400", []),
+        ("1/0", list(range(N))), ("0**-1", list(range(N))), ("9.0**999", list(range(N))),
+    ],
+)
+def test_constants_that_are_not_finite(constant, rows):
+    assert selected(f"flag < {constant}") == rows
+    assert selected(f"not flag < {constant}") == []
+    with pytest.raises(ValueError, match="where must be a condition, not"):
+        RowSelection(constant).rows(table(), {})
+
+
 def test_the_columns_that_a_condition_uses():
     names = list(table())
     selection = RowSelection("Z < 1 and g[0] > 1 and field == 'XMM' and redshift > 0 and `m-1` > 0")
