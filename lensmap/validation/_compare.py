@@ -2,6 +2,7 @@
 """Scores of several estimators on the same simulated data, and their differences."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 
 import numpy as np
 from astropy import units as u
@@ -10,12 +11,7 @@ from astropy.table import QTable, Table
 from lensmap import __version__
 from lensmap.scores import paired_difference
 from lensmap.typing import ProgressLike
-from lensmap.utils import (
-    ParameterError,
-    ParameterTypeError,
-    check_number,
-    set_formats,
-)
+from lensmap.utils import ParameterError, ParameterTypeError, check_number, set_formats
 from lensmap.validation._facts import estimator_facts
 from lensmap.validation._field_maps import MapMaker, map_fields, series_name
 from lensmap.validation._setup import ValidationSetup
@@ -32,6 +28,7 @@ def compare(
     first: int = 0,
     above: float = 0.1,
     workers: int | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
     progress: ProgressLike = None,
     visit: Callable | None = None,
 ) -> QTable:
@@ -57,6 +54,8 @@ def compare(
     workers : int or None
         The number of processes that draw fields, as for `lensmap.simulate.draw_fields`. Memory
         does not grow with the number of fields.
+    executor : `concurrent.futures.Executor`, callable or None
+        The executor that draws the fields, as for `lensmap.simulate.draw_fields`.
     progress : None, bool or callable
         As for ``lensmap.utils.track``.
     visit : callable or None
@@ -93,7 +92,8 @@ def compare(
         )
     check_number(above, "above", "finite")
     fields = map_fields(
-        estimators, setup, n_fields, seed=seed, first=first, workers=workers, progress=progress
+        estimators, setup, n_fields, seed=seed, first=first, workers=workers, executor=executor,
+        progress=progress,
     )
     rows = []
     for field in fields:

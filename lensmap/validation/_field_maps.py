@@ -2,7 +2,8 @@
 """Maps of the same simulated fields by several estimators."""
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol
@@ -143,6 +144,7 @@ def map_fields(
     first: int = 0,
     skip: Collection[int] = (),
     workers: int | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
     progress: ProgressLike = None,
 ) -> Iterator[FieldMaps]:
     """Draw simulated fields and map each of them with several estimators.
@@ -153,7 +155,7 @@ def map_fields(
         As for `compare`.
     skip : collection of int
         The numbers of the fields to leave out.
-    workers, progress : object
+    workers, executor, progress : object
         As for `compare`.
 
     Yields
@@ -176,6 +178,7 @@ def map_fields(
         first=first,
         skip=skip,
         workers=workers,
+        executor=executor,
         progress=progress,
     )
     skip = set(skip)

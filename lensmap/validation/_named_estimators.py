@@ -1,7 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Estimators made from their names for a validation, and slow variants of estimators."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 
 from lensmap.estimators import CNNReconstructor, Estimator, WienerFilter, make_estimator
 from lensmap.typing import ProgressLike
@@ -22,6 +23,7 @@ def named_estimators(
     n_tuning: int = 8,
     seed: int = 0,
     workers: int | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
     progress: ProgressLike = None,
 ) -> dict[str, Estimator]:
     """Make estimators from their names, and tune those whose name ends in ``:tuned``.
@@ -37,7 +39,7 @@ def named_estimators(
         The fields and the survey for which to tune. Tuning draws fields that no validation uses.
     n_tuning : int
         The number of fields used for tuning.
-    seed, workers, progress : object
+    seed, workers, executor, progress : object
         As for `tune_linear`.
 
     Returns
@@ -68,7 +70,9 @@ def named_estimators(
                 "a class in a Python file is named without the path" if ".py:" in name else None,
             )
         estimators[label] = _with_errors(make_estimator(name, tune=wait))
-    tuner = Tuner(setup, n_tuning, seed=seed, workers=workers, progress=progress)
+    tuner = Tuner(
+        setup, n_tuning, seed=seed, workers=workers, executor=executor, progress=progress
+    )
     return {label: tuner(one) if label in untuned else one for label, one in estimators.items()}
 
 

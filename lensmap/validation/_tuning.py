@@ -1,7 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Tuning of linear estimators, for a fair comparison with other methods."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from functools import cached_property
 from typing import NamedTuple
 
@@ -15,12 +16,7 @@ from lensmap.flatsky import measure_power
 from lensmap.scores import pearson_r, rmse
 from lensmap.simulate import draw_fields, resolution_transfer
 from lensmap.typing import ProgressLike
-from lensmap.utils import (
-    ParameterError,
-    ParameterTypeError,
-    check_count,
-    set_formats,
-)
+from lensmap.utils import ParameterError, ParameterTypeError, check_count, set_formats
 from lensmap.validation._setup import Observation, ValidationSetup, series_seed
 
 __all__ = ["Tuner", "TunedLinear", "measured_power", "tune_linear"]
@@ -58,6 +54,7 @@ def tune_linear(
     seed: int = 0,
     smoothings: u.Quantity = _SMOOTHINGS,
     workers: int | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
     progress: ProgressLike = None,
 ) -> TunedLinear:
     """Find the best smoothing of Kaiser-Squires and the best prior of the Wiener filter.
@@ -78,6 +75,8 @@ def tune_linear(
         larger angles are tried.
     workers : int or None
         The number of processes that draw fields, as for `lensmap.simulate.draw_fields`.
+    executor : `concurrent.futures.Executor`, callable or None
+        The executor that draws the fields, as for `lensmap.simulate.draw_fields`.
     progress : None, bool or callable
         As for ``lensmap.utils.track``.
 
@@ -102,7 +101,8 @@ def tune_linear(
     setup = setup.replace(null=False)
     observations = list(
         draw_fields(
-            setup, n_fields, seed=series_seed("tuning", seed), workers=workers, progress=progress
+            setup, n_fields, seed=series_seed("tuning", seed), workers=workers, executor=executor,
+            progress=progress,
         )
     )
     by_smoothing = _try_smoothings(observations, np.sort(smoothings))
@@ -196,7 +196,7 @@ class Tuner:
 
     Parameters
     ----------
-    setup, n_fields, seed, workers, progress : object
+    setup, n_fields, seed, workers, executor, progress : object
         As for `tune_linear`.
     """
 
@@ -207,10 +207,13 @@ class Tuner:
         *,
         seed: int = 0,
         workers: int | None = None,
+        executor: Executor | Callable[[], Executor] | None = None,
         progress: ProgressLike = None,
     ):
         self._arguments = (setup, n_fields)
-        self._options = {"seed": seed, "workers": workers, "progress": progress}
+        self._options = {
+            "seed": seed, "workers": workers, "executor": executor, "progress": progress,
+        }
 
     @cached_property
     def _tuned(self):

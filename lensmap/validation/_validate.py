@@ -2,8 +2,8 @@
 """`validate`: the tests of Cha et al. 2025 and further tests, for any estimator."""
 
 from collections import deque
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lensmap import __version__
@@ -74,6 +74,7 @@ def validate(
     more: Mapping[str, MapMaker] | None = None,
     seed: int = 0,
     workers: int | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
     progress: ProgressLike = None,
     take_over: bool = False,
 ) -> RecordFolder:
@@ -103,6 +104,8 @@ def validate(
         The number of the series of fields, see ``series_seed``.
     workers : int or None
         The number of processes that draw fields, as for `lensmap.simulate.draw_fields`.
+    executor : `concurrent.futures.Executor`, callable or None
+        The executor that draws the fields, as for `lensmap.simulate.draw_fields`.
     progress : None, bool or callable
         As for ``lensmap.utils.track``, with one progress bar for each part.
     take_over : bool
@@ -147,7 +150,8 @@ def validate(
     )
     settings = _settings(estimators, setup, plan, more, seed)
     with RecordFolder(folder, settings, addable=("more",), take_over=take_over) as records:
-        _measure_parts(_Run(records, seed, workers, progress), estimators, setup, plan, more)
+        run = _Run(records, seed, workers, executor, progress)
+        _measure_parts(run, estimators, setup, plan, more)
     return records
 
 
@@ -182,9 +186,9 @@ def _settings(estimators, setup, plan, more, seed):
 class _Run:
     """Runner of the parts of a validation; each part resumes where it was interrupted."""
 
-    def __init__(self, records, seed, workers, progress):
+    def __init__(self, records, seed, workers, executor, progress):
         self.records, self.seed = records, seed
-        self.workers, self.progress = workers, progress
+        self.workers, self.executor, self.progress = workers, executor, progress
 
     def fields(self, part, estimators, setup, n):
         """Draw the missing fields of a part, map them and measure the maps."""
@@ -192,7 +196,8 @@ class _Run:
         if missing:
             self._measure(part, map_fields(
                 estimators, setup, n, seed=self.seed, skip=set(range(n)).difference(missing),
-                workers=self.workers, progress=self._report(part, n, n - len(missing)),
+                workers=self.workers, executor=self.executor,
+                progress=self._report(part, n, n - len(missing)),
             ))
 
     def coma(self, estimators, n):
@@ -204,7 +209,7 @@ class _Run:
         drawn = draw_fields(
             sky, n, seed=series_seed("validation", self.seed),
             skip=set(range(n)).difference(missing), workers=self.workers,
-            progress=self._report("coma", n, n - len(missing)),
+            executor=self.executor, progress=self._report("coma", n, n - len(missing)),
         )
         self._measure("coma", map_coma(sky, estimators, zip(missing, drawn, strict=True)))
 

@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Estimators on the same simulated data."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -9,7 +11,7 @@ from astropy.table import QTable
 from lensmap import ConvergenceMap, KaiserSquires, WienerFilter
 from lensmap.scores import score_map
 from lensmap.simulate import HaloModelField
-from lensmap.validation import ValidationSetup, compare, contrast
+from lensmap.validation import ValidationSetup, compare, contrast, tune_linear
 
 SKY = HaloModelField(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
 SETUP = ValidationSetup(sky=SKY)
@@ -82,6 +84,25 @@ def test_workers_change_nothing(scores):
             np.testing.assert_array_equal(together[name], scores[name], err_msg=name)
     other = compare({"ks": ESTIMATORS["ks"]}, SETUP, 1, seed=3, workers=1)
     assert other["rmse"][0] != scores["rmse"][0]
+
+
+def test_fields_are_drawn_by_a_given_executor(scores):
+    submitted = []
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, *arguments):
+            submitted.append(arguments)
+            return super().submit(*arguments)
+
+    with Counting(2) as pool:
+        table = compare({"ks": ESTIMATORS["ks"]}, SETUP, 2, seed=2, executor=pool)
+        assert len(submitted) == 2
+        again = tune_linear(SETUP, 1, smoothings=[1.0] * u.arcmin, executor=pool)
+        assert len(submitted) == 3
+    before = scores[(scores["estimator"] == "ks") & (scores["field"] < 2)]
+    np.testing.assert_array_equal(table["rmse"], before["rmse"])
+    alone = tune_linear(SETUP, 1, smoothings=[1.0] * u.arcmin, workers=1)
+    np.testing.assert_array_equal(again.scores["rmse"], alone.scores["rmse"])
 
 
 def test_a_table_can_be_kept(scores, tmp_path):
