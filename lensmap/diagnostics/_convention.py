@@ -17,6 +17,7 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
+from scipy import stats
 
 from lensmap.catalog import (
     Calibration,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_convention", "ConventionCheck"]
 
-_MIN_SIGMA = 3.0  # below this significance, a test is undecided
+_MIN_SIGMA = 3.0  # below this significance, a test with many random rotations is undecided
 
 # Standard deviations of the Gaussian smoothings, from cluster scales to large-scale structure.
 _SMOOTHINGS_ARCMIN = (1.0, 2.0, 4.0)
@@ -62,7 +63,7 @@ class ConventionCheck:
     documented : str or None
         The convention that this survey documents.
     handedness : str
-        ``"confirmed"``, ``"mirrored"`` or ``"undecided"`` (below 3 sigma, or if power and
+        ``"confirmed"``, ``"mirrored"`` or ``"undecided"`` (below about 3 sigma, or if power and
         positions contradict each other).
     handedness_significance : float
         The significance of the handedness, in units of its scatter among random rotations of
@@ -73,9 +74,9 @@ class ConventionCheck:
     power_significance : float
         The significance of the handedness from the E minus B power alone.
     sign : str
-        The overall sign: ``"confirmed"``, ``"reversed"`` or ``"undecided"`` (below 3 sigma, or if
-        skewness and positions contradict each other). The test of the sign uses the handedness
-        that was found or, if the handedness is undecided, that of ``convention``.
+        The overall sign: ``"confirmed"``, ``"reversed"`` or ``"undecided"`` (below about 3 sigma,
+        or if skewness and positions contradict each other). The test uses the handedness that was
+        found or, if the handedness is undecided, that of ``convention``.
     sign_significance : float
         The significance of the overall sign, in units of its scatter among random rotations of
         the galaxies. Positive values favor the sign of ``convention``.
@@ -109,7 +110,7 @@ class ConventionCheck:
         """The verdict on the convention: ``"right"``, ``"wrong"`` or ``"undecided"``.
 
         It is right if handedness and sign are both confirmed, and wrong if one of them contradicts
-        the convention, at 3 sigma or more.
+        the convention, at about 3 sigma or more (see `check_convention`).
         """
         if self.handedness == "mirrored" or self.sign == "reversed":
             return "wrong"
@@ -199,9 +200,12 @@ def check_convention(
     image and, with the positions of known masses, kappa at these positions: it vanishes in a
     mirrored catalog. The test of the overall sign uses the mean kappa at the positions or, without
     positions, the less sensitive skewness of the E map. Significances come from random
-    rotations of the galaxies; below 3 sigma a test is "undecided". An excess of E power alone
-    proves nothing: a catalog with the wrong handedness has an excess of E power too, but with an
-    equal excess of B power.
+    rotations of the galaxies. Below a threshold a test is "undecided". The threshold is 3 sigma for
+    many random rotations; it is 3.2 sigma for 50, whose scatter is less certain, and 3.4 sigma for
+    the handedness where both power and positions test it.
+
+    An excess of E power alone proves nothing: a catalog with the wrong handedness has an excess of
+    E power too, but with an equal excess of B power.
 
     Parameters
     ----------
@@ -432,7 +436,11 @@ def _verdict(
     hand, hand_source = power, "power"
     if abs(from_positions) > abs(power):
         hand, hand_source = from_positions, "positions"
-    handedness = _decision(hand, "confirmed", "mirrored", others=(power, from_positions))
+    n_rotations = len(null)
+    handedness = _decision(
+        hand, _threshold(n_rotations, 2 if n_positions else 1), "confirmed", "mirrored",
+        others=(power, from_positions),
+    )
     index = 1 if handedness == "mirrored" else 0
     skewness = [_significance(data[i, :, 2], _pool(null, 2, 3)) for i in (0, 1)]
     sign, sign_source = skewness[index], "skewness"
@@ -447,7 +455,9 @@ def _verdict(
         handedness_significance=hand,
         handedness_from=hand_source,
         power_significance=power,
-        sign=_decision(sign, "confirmed", "reversed", others=[skewness[index]]),
+        sign=_decision(
+            sign, _threshold(n_rotations), "confirmed", "reversed", others=[skewness[index]]
+        ),
         sign_significance=sign,
         sign_from=sign_source,
         n_positions=n_positions,
@@ -484,14 +494,38 @@ def _pool(null: np.ndarray, *indices: int) -> np.ndarray:
     return np.concatenate([null[:, hand, :, i] for hand in (0, 1) for i in indices])
 
 
+def _threshold(n_rotations: int, n_tests: int = 1) -> float:
+    """Return the significance that noise exceeds as rarely as a Gaussian variate exceeds 3 sigma.
+
+    The scatter is itself estimated from the random rotations, so that the significance follows
+    Student's distribution. The larger of several significances exceeds a threshold more often.
+
+    Parameters
+    ----------
+    n_rotations : int
+        The number of random rotations.
+    n_tests : int
+        The number of significances of which the largest is taken.
+
+    Returns
+    -------
+    float
+        The threshold in units of the estimated scatter.
+    """
+    probability = -np.expm1(np.log1p(-2 * stats.norm.sf(_MIN_SIGMA)) / n_tests)
+    return float(stats.t.isf(probability / 2, n_rotations))
+
+
 def _decision(
-    significance: float, positive: str, negative: str, others: Iterable[float] = ()
+    significance: float,
+    threshold: float,
+    positive: str,
+    negative: str,
+    others: Iterable[float] = (),
 ) -> str:
     """Return the verdict of a test, unless another significant statistic contradicts it."""
-    contradicted = any(
-        abs(other) >= _MIN_SIGMA and other * significance < 0 for other in others
-    )
-    if abs(significance) < _MIN_SIGMA or contradicted:
+    contradicted = any(abs(other) >= threshold and other * significance < 0 for other in others)
+    if abs(significance) < threshold or contradicted:
         return "undecided"
     return positive if significance > 0 else negative
 

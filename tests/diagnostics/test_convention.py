@@ -8,9 +8,11 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from catalogs import shear_catalog
 from lenses import NFW, catalog_columns, shear_of, uniform_sky
+from scipy import stats
 
 from lensmap import ShearCatalog, check_convention
 from lensmap.diagnostics import summarize_catalog
+from lensmap.diagnostics._convention import _decision, _handedness_at, _threshold
 from lensmap.utils import ConventionWarning
 
 CENTER = SkyCoord(0.1, 50, unit="deg")
@@ -63,13 +65,27 @@ def test_noise_alone_is_undecided():
 
 
 @pytest.mark.slow
-def test_false_alarms_are_rarer_than_one_in_a_hundred():
+@pytest.mark.parametrize("positions", [None, CENTER])
+def test_false_alarms_are_rarer_than_one_in_a_hundred(positions):
     alarms = 0
     for seed in range(1000):
         columns = _columns([], n=1500, seed=seed, radius=0.2)
-        result = check_convention(shear_catalog(columns), n_rotations=50, rng=0)
+        result = check_convention(shear_catalog(columns), positions, n_rotations=50, rng=0)
         alarms += result.verdict == "wrong"
     assert alarms < 10
+
+
+def test_thresholds_of_few_rotations_and_two_tests():
+    """Noise of unknown scatter exceeds the threshold as rarely as a Gaussian exceeds 3 sigma."""
+    rng = np.random.default_rng(5)
+    n, expected = 50, 2 * stats.norm.sf(3)
+    scatter = np.sqrt(rng.chisquare(n, (2, 1_000_000)) / n)
+    ratios = np.abs(rng.normal(size=(2, 1_000_000)) / scatter)
+    for n_tests in (1, 2):
+        rate = np.mean(ratios[:n_tests].max(axis=0) > _threshold(n, n_tests))
+        assert rate == pytest.approx(expected, rel=0.1)
+    assert _threshold(50) == pytest.approx(3.16, abs=0.01)
+    assert _threshold(100_000) == pytest.approx(3, abs=0.001)
 
 
 def test_the_catalog_is_left_alone_and_the_seed_decides():
@@ -136,14 +152,12 @@ def test_a_known_cluster_decides_the_handedness(convention, handedness, sign, se
 
 
 def test_evidence_that_contradicts_itself_is_undecided():
-    from lensmap.diagnostics._convention import _decision, _handedness_at
-
     assert _handedness_at(6.6, 0.4) == pytest.approx(6.588, abs=1e-3)
     assert _handedness_at(0.4, -6.6) == pytest.approx(-6.588, abs=1e-3)
-    assert _decision(6.6, "yes", "no", [6.6, -2.9]) == "yes"
-    assert _decision(-6.6, "yes", "no", [2.9, -6.6]) == "no"
-    assert _decision(6.6, "yes", "no", [6.6, -3.1]) == "undecided"
-    assert _decision(2.9, "yes", "no") == "undecided"
+    assert _decision(6.6, 3.0, "yes", "no", [6.6, -2.9]) == "yes"
+    assert _decision(-6.6, 3.0, "yes", "no", [2.9, -6.6]) == "no"
+    assert _decision(6.6, 3.0, "yes", "no", [6.6, -3.1]) == "undecided"
+    assert _decision(2.9, 3.0, "yes", "no") == "undecided"
 
 
 HSC = {"ra": "i_ra", "dec": "i_dec", "e1": "i_hsmshaperegauss_e1", "e2": "i_hsmshaperegauss_e2"}

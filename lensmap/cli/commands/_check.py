@@ -14,7 +14,7 @@ SUMMARY = "summarize a catalog, and test its sign convention"
 DESCRIPTION = """Summarize a catalog, and test its sign convention on the galaxies. The test of the
 handedness compares E and B power, and uses the mean kappa at known masses (--at). The
 test of the overall sign uses the mean kappa at known masses or, without --at, the
-skewness of the map. Below 3 sigma, a test is undecided. The kind of ellipticity cannot
+skewness of the map. Below about 3 sigma, a test is undecided. The kind of ellipticity cannot
 be tested; its origin and any doubt about it are printed."""
 EXAMPLES = """examples:
   lensmap check shear.fits
