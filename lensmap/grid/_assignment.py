@@ -27,7 +27,7 @@ _CHUNK_GALAXIES = 500_000
 
 @dataclass(frozen=True, eq=False)
 class MapPixels:
-    """The pixels of a map and their mask, shared by all chunks of a catalog.
+    """The pixels of a map and their mask, shared by all chunks in which a catalog is read.
 
     Attributes
     ----------
@@ -97,7 +97,8 @@ class PixelAssignment:
     Attributes
     ----------
     pixel : `numpy.ndarray`
-        The flat index of the nearest pixel of each used galaxy, integer, ``(n_used,)``.
+        The flat index of the nearest pixel of each used galaxy, integer, ``(n_used,)``. The used
+        galaxies are those on the map that the mask does not exclude.
     shear : `numpy.ndarray`
         The ellipticities of the used galaxies in the pixel basis, not calibrated, complex64,
         ``(n_used,)``.
@@ -149,7 +150,10 @@ class PixelAssignment:
         return self.frame.shape
 
     def column(self, name: str) -> np.ndarray | None:
-        """Return a catalog column for the used galaxies, or None if the catalog lacks it."""
+        """Return the values of a catalog column, ``(n_used,)``; None if the catalog lacks it.
+
+        The values are those of the ``n_used`` galaxies that are on the map and not masked.
+        """
         values = self.catalog[name]
         if values is None:
             return None
@@ -198,17 +202,18 @@ class PixelAssignment:
         return part
 
     def to_pixel_basis(self, c1: np.ndarray, c2: np.ndarray) -> np.ndarray:
-        """Rotate a spin-2 quantity of the used galaxies from the celestial to the pixel basis.
+        """Rotate a spin-2 quantity of the galaxies from the celestial to the pixel basis.
 
         Parameters
         ----------
         c1, c2 : `numpy.ndarray`
-            The components of the quantity in the celestial basis, ``(n_used,)``.
+            The components of the quantity in the celestial basis, for the ``n_used`` galaxies that
+            are on the map and not masked, ``(n_used,)``.
 
         Returns
         -------
         `numpy.ndarray`
-            The quantity in the pixel basis, complex64, ``(n_used,)``.
+            The quantity in the basis of the pixel axes (+x, +y), complex64, ``(n_used,)``.
         """
         values = np.empty(len(c1), dtype=np.complex64)
         values.real, values.imag = c1, c2
@@ -216,11 +221,17 @@ class PixelAssignment:
         return self.frame.to_pixel_basis(values, self.frame.rotation(lon, lat, self.pixel))
 
     def counts(self) -> np.ndarray:
-        """Return the galaxy counts per pixel, int64, ``(ny, nx)``."""
+        """Return the galaxy counts per pixel, int64, ``(ny, nx)``.
+
+        Each galaxy counts in its nearest pixel only, also with cloud-in-cell.
+        """
         return np.bincount(self.pixel, minlength=self._n_pixels).reshape(self.shape)
 
     def add_counts(self, onto: np.ndarray) -> None:
-        """Add the galaxy counts per pixel to an int64 array ``(ny, nx)`` in place."""
+        """Add the galaxy counts per pixel to an int64 array ``(ny, nx)`` in place.
+
+        Each galaxy counts in its nearest pixel only, also with cloud-in-cell.
+        """
         add_at(onto, self.pixel, None)
 
     def sums(
@@ -231,7 +242,7 @@ class PixelAssignment:
         Parameters
         ----------
         *columns : `numpy.ndarray`
-            Real values for the used galaxies, ``(n_used,)`` each.
+            Real values for the galaxies that are on the map and not masked, ``(n_used,)`` each.
         power : {1, 2}
             With cloud-in-cell, the power of the fraction of a galaxy that falls in a pixel: 1 for
             sums of weights, 2 for sums of squared weights.
@@ -265,15 +276,18 @@ class PixelAssignment:
         return self.shape[0] * self.shape[1]
 
     def clouds(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the four pixels among which cloud-in-cell divides each galaxy, one at a time.
+        """Yield the four pixels that share each galaxy with cloud-in-cell, in four steps.
+
+        Each step yields one of the four nearest pixels of every galaxy, and the galaxy's fraction
+        in it.
 
         Yields
         ------
         pixel : `numpy.ndarray`
             The flat index of one of the four nearest pixels of each galaxy, ``(n_used,)``.
         share : `numpy.ndarray`
-            The fraction of each galaxy in this pixel, ``(n_used,)``; 0 for pixels that are masked
-            or off the map.
+            The fraction of each galaxy that falls in this pixel, ``(n_used,)``; 0 for pixels that
+            are masked or off the map.
         """
         ny, nx = self.shape
         excluded_pixels = self.mask.ravel()

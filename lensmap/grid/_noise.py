@@ -39,7 +39,8 @@ def noise_realizations(
     Parameters
     ----------
     catalog : ShearCatalog, `~astropy.table.Table` or PixelAssignment
-        The galaxies. A ``PixelAssignment`` has its own WCS and mask.
+        The galaxies. A ``PixelAssignment`` holds galaxies that are already assigned to the pixels
+        of a map; its WCS and mask replace ``wcs`` and ``mask``.
     wcs : `~astropy.wcs.WCS` or None
         The celestial WCS of the map, with its ``array_shape``. Required unless ``catalog`` is a
         ``PixelAssignment``.
@@ -62,7 +63,7 @@ def noise_realizations(
     Raises
     ------
     TypeError, ValueError
-        As for `ShearGrid.from_catalog`.
+        If the catalog, the WCS, the mask or ``n_realizations`` cannot be used.
     """
     check_count(n_realizations, "n_realizations")
     if isinstance(catalog, PixelAssignment):
@@ -82,7 +83,7 @@ def noise_realizations(
 
 
 def _random_phases(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Return complex numbers of modulus 1 with uniform phases, complex64, ``(n,)``."""
+    """Return ``n`` complex numbers of modulus 1 with random phases, complex64, ``(n,)``."""
     angle = rng.random(n, dtype=np.float32)
     angle *= np.float32(2 * np.pi)
     phases = np.empty(n, dtype=np.complex64)

@@ -34,10 +34,11 @@ _N_BINS = 1 << (63 - _MERGED_BITS)
 class PixelWeights:
     r"""The pixel and the weight of each galaxy on a map.
 
-    How the noise depends on the weight is known only when all galaxies have been read. Therefore, a
-    grid keeps the weights until then, in 8 bytes per galaxy (64 with cloud-in-cell). If there are
-    more than 32 galaxies per pixel, those in the same pixel whose weights differ by at most a
-    quarter are merged.
+    The shape noise as a function of the weight is known only when all galaxies have been read.
+    Therefore, a shear grid keeps the weights until then, in 8 bytes per galaxy (64 with
+    cloud-in-cell). Each entry of the arrays is one galaxy in one pixel. If there are more than 32
+    entries per pixel, galaxies in the same pixel whose weights differ by at most a quarter are
+    merged into one entry.
 
     Attributes
     ----------
@@ -46,11 +47,11 @@ class PixelWeights:
     pixel : `numpy.ndarray`
         The flat index of the pixel of each entry, integer, ``(n,)``.
     weight : `numpy.ndarray`
-        The weight of the galaxy. For merged galaxies, the mean of their weights, ``(n,)``.
+        The weight of the galaxy, ``(n,)``. For merged galaxies, a mean of their weights.
     share : `numpy.ndarray` or None
-        The factor of :math:`w^2` in the sum of squared weights, ``(n,)``: the squared fraction of
-        the galaxy that falls in the pixel. For merged galaxies, the sum of their squared weights
-        divided by the square of their mean weight. None if all are 1.
+        The factor of :math:`w^2` in the sum of squared weights, ``(n,)``. For one galaxy, it is the
+        square of the fraction that falls in the pixel. For merged galaxies, it is the sum of their
+        squared weights divided by the square of their mean weight. None if all factors are 1.
     merged : bool
         Whether galaxies are merged.
     """
@@ -63,12 +64,15 @@ class PixelWeights:
 
     @property
     def max_entries(self) -> int:
-        """The number of entries above which galaxies are merged."""
+        """The largest number of stored weights, an integer.
+
+        If there are more weights, galaxies of similar weight in the same pixel are merged.
+        """
         return _MAX_ENTRIES_PER_PIXEL * self.n_pixels
 
     @classmethod
     def from_assignment(cls, assignment: PixelAssignment) -> PixelWeights | None:
-        """Return the weights of assigned galaxies.
+        """Return the weights of galaxies that are assigned to pixels.
 
         Parameters
         ----------
@@ -109,7 +113,8 @@ class PixelWeights:
         Returns
         -------
         PixelWeights
-            The weights of all galaxies, merged if there are too many.
+            The weights of all galaxies. If there are more than ``max_entries``, galaxies of similar
+            weight in the same pixel are merged.
         """
         parts = list(parts)
         if len(parts) == 1 and len(parts[0].pixel) <= parts[0].max_entries:
@@ -145,7 +150,8 @@ class PixelWeights:
         Parameters
         ----------
         variance : VarianceByWeight
-            The variance as a function of the weight.
+            The variance of an ellipticity component, :math:`\sigma^2(w)`, as a function of the
+            weight.
 
         Returns
         -------

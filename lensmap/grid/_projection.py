@@ -105,7 +105,10 @@ class PixelFrame:
         return _rotation_between(self._frame, self._wcs_frame)
 
     def _vectors(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return unit vectors to pixel positions, in the frame of the catalog, (..., 3)."""
+        """Return the unit vectors that point to pixel positions, ``(..., 3)``.
+
+        The three components are Cartesian coordinates in the celestial frame of the catalog.
+        """
         lon, lat = pixel_to_sky(self.wcs, np.ravel(x), np.ravel(y))
         if not self._same_frame:
             back = None if self._rotation_to_wcs is None else self._rotation_to_wcs.T
@@ -120,8 +123,9 @@ class PixelFrame:
         Returns
         -------
         axis_x, axis_y, position : `numpy.ndarray`
-            The changes of the unit vector to the sky over one pixel along +x and along +y, and the
-            unit vector itself, ``(..., 3)`` each. NaN off the sky.
+            ``position`` is the unit vector that points to the pixel position. ``axis_x`` and
+            ``axis_y`` are the changes of this vector over one pixel along +x and along +y. The
+            shapes are ``(..., 3)``; the values are NaN off the sky.
         """
         h = 0.5
         axis_x = self._vectors(x + h, y) - self._vectors(x - h, y)
@@ -130,7 +134,11 @@ class PixelFrame:
 
     @cached_property
     def _nodes(self) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """The node positions along y and x, and the axes at the nodes, as returned by `_axes`."""
+        """The interpolation nodes of the map, and the pixel axes at the nodes.
+
+        The value is a tuple of the pixel positions of the nodes along y and along x, and the tuple
+        ``(axis_x, axis_y, position)`` that `_axes` returns for all nodes.
+        """
         # Callers make arrays of the whole map next, so check first that these fit into memory.
         check_grid_memory(self.shape)
         y, x = (_nodes_along(n) for n in self.shape)
@@ -138,7 +146,9 @@ class PixelFrame:
 
     @cached_property
     def parity(self) -> int:
-        """The handedness of the pixel axes: 1 for that of (east, north), -1 if mirrored.
+        """The handedness of the pixel axes (+x, +y): 1 for that of (east, north), -1 if mirrored.
+
+        An image with north up and east to the left has -1.
 
         A ValueError is raised if no pixel lies on the sky, or if the handedness is not the same on
         the whole map.
@@ -161,7 +171,11 @@ class PixelFrame:
 
     @cached_property
     def _local_scales(self) -> tuple[np.ndarray, np.ndarray]:
-        """The smallest and the largest pixel scale in any direction, in radians, at each node."""
+        """The smallest and the largest pixel scale over all directions, at points of the map.
+
+        The two arrays are in radians. The points are the nodes of an interpolation grid,
+        ``(n_node_y, n_node_x)``.
+        """
         axis_x, axis_y, _ = self._nodes[2]
         xx, yy, xy = (
             np.einsum("...i,...i", a, b)
@@ -172,19 +186,19 @@ class PixelFrame:
 
     @property
     def scales(self) -> tuple[u.Quantity, u.Quantity]:
-        """The smallest and the largest pixel scale on the map in any direction, as angles."""
+        """The smallest and the largest angular pixel scale on the map, over all directions."""
         small, large = self._local_scales
         return np.nanmin(small) * u.rad, np.nanmax(large) * u.rad
 
     @property
     def scale(self) -> u.Quantity:
-        """The pixel scale, an angle: the mean of the smallest and the largest of `scales`."""
+        """The mean of the smallest and the largest angular pixel scale on the map."""
         low, high = self.scales
         return (low + high) / 2
 
     @property
     def anisotropy(self) -> float:
-        """The largest ratio, over the map, of the pixel scales in two directions.
+        """The largest ratio of the pixel scales in two directions at the same point of the map.
 
         The ratio is 1 for a conformal map with square pixels. Shear cannot be inverted on a map
         with a much larger ratio.
@@ -195,7 +209,7 @@ class PixelFrame:
 
     @cached_property
     def off_sky(self) -> np.ndarray:
-        """True for pixels off the sky, such as corners of all-sky maps; bool, ``(ny, nx)``."""
+        """Bool, ``(ny, nx)``: True for pixels off the sky, such as corners of all-sky maps."""
         if np.isfinite(self._nodes[2][2]).all():
             return np.zeros(self.shape, dtype=bool)
         y, x = np.indices(self.shape)
@@ -203,7 +217,10 @@ class PixelFrame:
 
     @cached_property
     def _direction(self) -> np.ndarray:
-        """The three-dimensional vector along the +x axis of each pixel, float32, (ny, nx, 3)."""
+        """The vector along the +x axis of each pixel, float32, ``(ny, nx, 3)``.
+
+        The three components are Cartesian coordinates in the celestial frame of the catalog.
+        """
         node_y, node_x, axes = self._nodes
         coarse = _direction_of(*axes, self.parity)
         if not np.isfinite(coarse).all():
@@ -215,10 +232,11 @@ class PixelFrame:
         return _interpolate(coarse, node_y, node_x, self.shape)
 
     def rotation(self, lon: np.ndarray, lat: np.ndarray, pixel: np.ndarray) -> np.ndarray:
-        r"""Return the factor :math:`e^{-2 i \phi}` for each galaxy.
+        r"""Return the factor :math:`e^{-2 i \phi}` that rotates the shear of each galaxy.
 
-        The angle is between the x axis of the galaxy's pixel and the east at the galaxy itself.
-        The difference from the east at the center of the pixel matters next to a pole.
+        The angle :math:`\phi` is measured from east at the galaxy, through north, to the +x axis of
+        the galaxy's pixel. East at the galaxy differs from east at the center of the pixel, which
+        matters next to a pole.
 
         Parameters
         ----------
@@ -248,7 +266,10 @@ class PixelFrame:
         return factor
 
     def pixel_rotation(self) -> np.ndarray:
-        r"""Return the factor :math:`e^{-2 i \phi}` at the center of each pixel.
+        r"""Return the factor :math:`e^{-2 i \phi}` that rotates shear at the center of each pixel.
+
+        The angle :math:`\phi` is measured from local east, through north, to the +x axis of the
+        pixel.
 
         Returns
         -------
@@ -264,14 +285,15 @@ class PixelFrame:
         return np.nan_to_num(factor).reshape(self.shape)
 
     def to_pixel_basis(self, shear: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-        """Rotate shear from the celestial to the pixel basis.
+        """Rotate shear from the celestial basis to the basis of the pixel axes.
 
         Parameters
         ----------
         shear : `numpy.ndarray`
             The complex shear in the celestial basis, ``(n,)``.
         rotation : `numpy.ndarray`
-            The factors for the same galaxies, as returned by the method `rotation`.
+            The complex rotation factors of the same galaxies, as returned by the method `rotation`,
+            ``(n,)``.
 
         Returns
         -------
@@ -306,8 +328,8 @@ def _transform(
 def _rotation_between(frame: Any, other: Any) -> np.ndarray | None:
     """Return the rotation matrix from one frame to another.
 
-    None if the transformation is not a rotation, as for FK4. A rotation of vectors takes half the
-    time of a transformation of a SkyCoord.
+    The result is None if the transformation is not a rotation, as for FK4. Rotating vectors takes
+    half the time of transforming a SkyCoord.
     """
     axes = SkyCoord(np.eye(3), representation_type="cartesian", frame=frame)
     matrix = axes.transform_to(other).cartesian.xyz.value
@@ -318,7 +340,8 @@ def _rotation_between(frame: Any, other: Any) -> np.ndarray | None:
 def _nodes_along(n: int) -> np.ndarray:
     """Return the pixel positions of the interpolation nodes along an axis of ``n`` pixels.
 
-    The first and the last pixel are nodes, and nodes are at most `_NODE_STEP_PIXELS` apart.
+    The first and the last pixel are nodes, and the spacing of the nodes is at most
+    `_NODE_STEP_PIXELS` pixels.
     """
     return np.linspace(0.0, n - 1.0, min(n, 2 + (n - 1) // _NODE_STEP_PIXELS))
 
@@ -358,7 +381,7 @@ def _interpolate(
 
 
 def _locate(nodes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the place of each pixel of an axis among the interpolation nodes.
+    """Return the interpolation node before each pixel of an axis, and the distance from it.
 
     Parameters
     ----------
@@ -382,10 +405,12 @@ def _locate(nodes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
 def _direction_of(
     axis_x: np.ndarray, axis_y: np.ndarray, position: np.ndarray, parity: int
 ) -> np.ndarray:
-    """Return a vector along the +x axis of the square pixel that is closest to a distorted pixel.
+    """Return the direction of the +x axis of each pixel, for axes that may not be orthogonal.
 
-    For axes that are not orthogonal, this is the sum of the +x axis and of the +y axis rotated by
-    -90 degrees (+90 degrees on a mirrored map). The sum has the direction of the rotation in the
-    polar decomposition of the two axes.
+    ``axis_x``, ``axis_y`` and ``position`` are three-dimensional vectors, ``(..., 3)``: the pixel
+    axes on the sky and the unit vector that points to the pixel. ``parity`` is -1 on a mirrored map
+    and otherwise 1. The result, ``(..., 3)``, is the sum of the +x axis and of the +y axis rotated
+    by -90 degrees (+90 degrees on a mirrored map). It is along the +x axis of the square pixel that
+    is closest to the distorted pixel, by the polar decomposition of the two axes.
     """
     return axis_x - parity * np.cross(position, axis_y)

@@ -30,7 +30,8 @@ class ShearGrid:
     r"""Reduced shear on the pixels of a map, in the basis of the pixel axes (+x, +y).
 
     A grid holds sums over the galaxies in each pixel. The calibrated means are computed from the
-    sums when they are needed. Grids on the pixels of the same map can be added.
+    sums when they are needed. Two grids on the pixels of the same map can be added, which adds the
+    sums.
 
     Create a grid with `from_catalog`, or with `from_chunks` if the catalog does not fit into
     memory.
@@ -45,19 +46,20 @@ class ShearGrid:
         True for pixels whose center is excluded, bool, ``(ny, nx)``. Galaxies are excluded by
         their own positions, so that a masked pixel at the edge of a region may contain galaxies.
     sum_we : `numpy.ndarray`
-        Sums of weight times ellipticity, not calibrated, complex, ``(ny, nx)``.
+        Sums of weight times ellipticity, before any shear calibration, complex, ``(ny, nx)``.
     sum_w, sum_w2 : `numpy.ndarray`
         Sums of the weights and of the squared weights, float, ``(ny, nx)``.
     sum_wc : `numpy.ndarray` or None
         Sums of weight times additive bias, complex, ``(ny, nx)``. None if the catalog has neither
         of the columns ``c1`` and ``c2``.
     sum_w2v_m, sum_w2v_e : `numpy.ndarray` or None
-        Sums of ``w**2 sigma_m**2`` and of ``w**2 sigma_e**2``, float, ``(ny, nx)``. None if the
-        catalog has no column ``sigma_m`` or ``sigma_e``, respectively.
+        Sums of ``w**2 sigma_m**2`` and of ``w**2 sigma_e**2``, float, ``(ny, nx)``, where w is the
+        weight, ``sigma_m`` the measurement error and ``sigma_e`` the intrinsic dispersion. None if
+        the catalog has no column ``sigma_m`` or ``sigma_e``, respectively.
     count : `numpy.ndarray`
         The galaxy counts per pixel, integer, ``(ny, nx)``.
     calibration : `lensmap.catalog.Calibration`
-        The calibration of the whole catalog.
+        The shear calibration of the whole catalog: the multiplicative bias and the response.
     frame : str
         The name of the catalog's celestial frame.
     sigma_e : float or None
@@ -69,18 +71,21 @@ class ShearGrid:
         The number of galaxies off the map, the number that the mask excludes, and the number of
         rows that were left out when the catalog was read.
     convention, kind : str
-        The sign convention of the catalog's table, and the kind of its ellipticities.
+        The sign convention of the catalog's table, and the kind of its ellipticities, ``"shear"``
+        or ``"distortion"``.
     origins : dict
-        The origins of the catalog's convention, kind, frame and response, as in
-        `lensmap.ShearCatalog`. Empty if they are not known.
+        The origin of the catalog's convention, kind, frame and response: ``"argument"``,
+        ``"file"``, ``"survey"`` or ``"default"``, keyed by their names. Empty if the origins are
+        not known.
     survey : str or None
-        The survey whose columns the catalog has, as in `lensmap.ShearCatalog`.
+        The name of the survey to whose data the ellipticities belong. None if it is not known.
     extra : dict
-        The sums requested with ``extra_sums``, arrays ``(ny, nx)`` keyed by name. ``"sum_w2e2"`` is
-        the sum of the squared weight times the squared modulus of the ellipticity, not calibrated.
+        The optional sums, requested with ``extra_sums`` of `from_catalog`: arrays ``(ny, nx)``
+        keyed by name. ``"sum_w2e2"`` is the sum of the squared weight times the squared modulus of
+        the ellipticity, not calibrated.
     pixel_weights : PixelWeights or None
-        The weights of the galaxies, from which the noise is computed if it is measured as a
-        function of the weight. None if the noise is not measured in this way.
+        The weights of the galaxies in each pixel, from which the noise is computed if it is
+        measured as a function of the weight. None if the noise is not measured in this way.
     """
 
     wcs: WCS
@@ -137,7 +142,8 @@ class ShearGrid:
             Anything that `lensmap.masks.SkyMask` accepts. Galaxies that the mask excludes are left
             out, and pixels whose center it excludes are masked. None excludes nothing.
         scheme : {"nearest", "cloud-in-cell"}
-            The scheme that assigns galaxies to pixels.
+            The scheme that assigns galaxies to pixels. With ``"nearest"``, a galaxy counts in the
+            nearest pixel. With ``"cloud-in-cell"``, it is shared among the four nearest pixels.
         sigma_e : float or None
             The intrinsic dispersion of the ellipticities per component. If None, the column
             ``sigma_e`` is used. Without this column, the dispersion is the scatter of the
@@ -172,8 +178,12 @@ class ShearGrid:
         ----------
         assignment : PixelAssignment
             The galaxies and their pixels.
-        sigma_e, extra_sums
-            As for `from_catalog`.
+        sigma_e : float or None
+            The intrinsic dispersion of the ellipticities per component. If None, the column
+            ``sigma_e`` is used. Without this column, the dispersion is measured from the scatter of
+            the ellipticities.
+        extra_sums : iterable of str
+            The names of further sums to store in ``extra``, such as ``"sum_w2e2"``.
 
         Returns
         -------
@@ -208,8 +218,18 @@ class ShearGrid:
             The chunks of the catalog. Only one chunk at a time is held in memory, apart from 8
             bytes per galaxy (64 with cloud-in-cell) if the noise is measured as a function of the
             weight. With more than 32 galaxies per pixel, galaxies of similar weight are merged.
-        wcs, mask, scheme, sigma_e, extra_sums
-            As for `from_catalog`.
+        wcs : `~astropy.wcs.WCS`
+            Any celestial WCS with its ``array_shape``.
+        mask : mask-like or None
+            Anything that `lensmap.masks.SkyMask` accepts. None excludes nothing.
+        scheme : {"nearest", "cloud-in-cell"}
+            The scheme that assigns galaxies to pixels, as for `from_catalog`.
+        sigma_e : float or None
+            The intrinsic dispersion of the ellipticities per component. If None, the column
+            ``sigma_e`` is used. Without this column, the dispersion is measured from the scatter of
+            the ellipticities.
+        extra_sums : iterable of str
+            The names of further sums to store in ``extra``, such as ``"sum_w2e2"``.
 
         Returns
         -------
@@ -248,9 +268,11 @@ class ShearGrid:
     def _from_sums(
         cls, sums: GridSums, assignment: PixelAssignment, sigma_e: float | None
     ) -> ShearGrid:
-        """Create a grid from sums, whose arrays are not copied.
+        """Create a grid from the sums of a `GridSums`, whose arrays are not copied.
 
         The WCS, the mask and the scheme come from ``assignment``, which must be on the same map.
+        ``sigma_e`` is the intrinsic dispersion per component; None uses the column ``sigma_e`` or,
+        without this column, the measured scatter of the ellipticities.
         """
         grid = cls(
             wcs=assignment.frame.wcs,
@@ -336,7 +358,10 @@ class ShearGrid:
 
     @cached_property
     def sum_wg(self) -> np.ndarray:
-        """The sum of weights times the mean reduced shear in the pixel basis, complex, (ny, nx)."""
+        """The sum of weights times the calibrated mean reduced shear, complex, ``(ny, nx)``.
+
+        The shear is in the basis of the pixel axes (+x, +y).
+        """
         a, b = self.calibration.factors()
         if self.parity < 0:
             # On a mirrored map, the shear is conjugated, and so must be the response.
@@ -372,9 +397,10 @@ class ShearGrid:
 
     @cached_property
     def noise_sum(self) -> np.ndarray:
-        r"""The sum of weight squared times noise variance over the galaxies of each pixel.
+        r"""The sum of weight squared times noise variance in each pixel, ``(ny, nx)``.
 
-        The variance is that of the reduced shear per component.
+        The sum is over the galaxies of the pixel. The variance is that of the reduced shear per
+        component, from the intrinsic dispersion and the measurement error.
         """
         intrinsic, measurement = self.calibration.noise_squares(self.sigma_e)
         weights = self.pixel_weights if self.sigma_e is None else None
@@ -392,8 +418,8 @@ class ShearGrid:
     def measurement_error(self) -> np.ndarray | None:
         """The rms measurement error of the reduced shear per component, ``(ny, nx)``.
 
-        It is weighted with the squared weights, and 0 in pixels without galaxies. None if the
-        catalog has no column ``sigma_m``.
+        The mean over the galaxies of a pixel is weighted with their squared weights. The error is 0
+        in pixels without galaxies. It is None if the catalog has no column ``sigma_m``.
         """
         if self.sum_w2v_m is None:
             return None
@@ -405,7 +431,8 @@ class ShearGrid:
     def mean_measurement_error(self) -> float | None:
         """The rms measurement error of the reduced shear per component, over the map.
 
-        None if the catalog has no column ``sigma_m``; 0 without galaxies.
+        The mean over the galaxies is weighted with their squared weights. The error is None if the
+        catalog has no column ``sigma_m``, and 0 if the map has no galaxies.
         """
         if self.sum_w2v_m is None:
             return None
@@ -418,14 +445,16 @@ class ShearGrid:
     def sigma(self) -> np.ndarray:
         r"""The standard deviation of the mean reduced shear per component, ``(ny, nx)``.
 
-        It is :math:`\sqrt{\sum w^2 \sigma^2} / \sum w`, and infinite in pixels without galaxies.
+        It is :math:`\sqrt{\sum w^2 \sigma^2} / \sum w` over the galaxies of the pixel, with the
+        weight :math:`w` and the noise variance :math:`\sigma^2`. It is infinite in pixels without
+        galaxies.
         """
         result = np.full(self.shape, np.inf)
         np.divide(np.sqrt(self.noise_sum), self.sum_w, out=result, where=self.sum_w > 0)
         return result
 
     def with_ellipticities(self, sum_we: np.ndarray) -> ShearGrid:
-        """Return a grid with new ellipticities, such as those of a noise realization.
+        """Return a copy with new ellipticities, such as those of a noise realization.
 
         Parameters
         ----------

@@ -39,7 +39,7 @@ EXTRA_SUMS: dict[str, Callable[[PixelAssignment], np.ndarray]] = {
 
 
 def check_grid_memory(shape: tuple[int, int]) -> None:
-    """Raise a MemoryError if a grid would not fit into memory.
+    """Raise a MemoryError if a shear grid of the given shape would not fit into memory.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def check_grid_memory(shape: tuple[int, int]) -> None:
 class GridSums:
     """Sums over the galaxies in each pixel of a map, to which more galaxies can be added in place.
 
-    When all galaxies are added, a `ShearGrid` uses the same arrays without copying them, so that a
-    large map is in memory only once.
+    When all galaxies are added, a `ShearGrid` is made from the same arrays without copying them, so
+    that a large map is in memory only once.
 
     Parameters
     ----------
@@ -71,7 +71,8 @@ class GridSums:
     extra_sums : iterable of str
         The names of optional sums, which are keys of `EXTRA_SUMS`.
     keep_weights : bool
-        Whether to keep the weights of the galaxies if the noise is to be measured from them.
+        Whether to keep the weight of each galaxy. The weights are needed to measure the noise as a
+        function of the weight.
 
     Attributes
     ----------
@@ -83,10 +84,10 @@ class GridSums:
     frame, convention, kind : str
         The celestial frame, the sign convention and the kind of ellipticity of the catalog.
     origins, survey : dict, str or None
-        The origins of the catalog's convention, kind, frame and response, and its survey, as for
-        `lensmap.ShearCatalog`.
+        The origin of the catalog's convention, kind, frame and response, such as ``"argument"`` or
+        ``"file"``, keyed by their names; and the name of the survey, None if it is not known.
     calibration : `lensmap.catalog.Calibration`
-        The calibration of the catalog.
+        The shear calibration of the catalog: the multiplicative bias and the response.
     weights : list of PixelWeights
         The weights of the galaxies, one element for each chunk. Empty if they are not needed.
     n_outside, n_masked, n_left_out : int
@@ -195,7 +196,11 @@ class GridSums:
 
 
 def _has_columns(assignment: PixelAssignment) -> dict[str, bool]:
-    """Return, for each sum over optional columns, whether the catalog has the columns."""
+    """Return whether the catalog has the columns that optional sums need.
+
+    The keys of the dict are the names of the sums, such as ``"sum_wc"``, which needs ``c1`` or
+    ``c2``.
+    """
     catalog = assignment.catalog
     return {
         "sum_wc": catalog["c1"] is not None or catalog["c2"] is not None,
@@ -205,7 +210,10 @@ def _has_columns(assignment: PixelAssignment) -> dict[str, bool]:
 
 
 def _additive_bias(assignment: PixelAssignment) -> np.ndarray | None:
-    """Return the additive bias of the galaxies in the pixel basis, or None without c1 and c2."""
+    """Return the additive shear bias of the galaxies in the pixel basis, complex, ``(n_used,)``.
+
+    The result is None if the catalog has neither of the columns ``c1`` and ``c2``.
+    """
     c1, c2 = assignment.column("c1"), assignment.column("c2")
     if c1 is None and c2 is None:
         return None
@@ -214,7 +222,10 @@ def _additive_bias(assignment: PixelAssignment) -> np.ndarray | None:
 
 
 def check_equal(name: str, mine: object, theirs: object) -> None:
-    """Raise a ValueError if two grids that are to be added differ in an attribute."""
+    """Raise a ValueError if two grids that are to be added differ in an attribute.
+
+    ``name`` is the name of the attribute; ``mine`` and ``theirs`` are its values in the two grids.
+    """
     if mine != theirs:
         raise ValueError(
             f"all grids or chunks that are added must have the same {name}, but one has {mine!r} "
@@ -225,8 +236,9 @@ def check_equal(name: str, mine: object, theirs: object) -> None:
 def check_both(name: str, mine: bool, theirs: bool) -> None:
     """Raise a ValueError if only one of two grids that are to be added has a sum.
 
-    A missing sum is not taken as 0: a catalog without a column for the additive bias, for example,
-    does not have an additive bias of 0.
+    ``name`` is the name of the sum; ``mine`` and ``theirs`` state whether each grid has it. A
+    missing sum does not count as 0: the additive bias, for example, is unknown in a catalog without
+    its columns.
     """
     if mine == theirs:
         return

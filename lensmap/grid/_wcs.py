@@ -125,7 +125,7 @@ def make_wcs(
 
 
 def _positions(catalog: CatalogLike | SkyCoord) -> tuple[np.ndarray, np.ndarray, Any]:
-    """Return longitudes and latitudes in degrees, and their frame.
+    """Return the longitudes and latitudes of a catalog in degrees, and their celestial frame.
 
     Positions are transformed to ICRS if a WCS cannot describe the frame of the catalog.
     """
@@ -173,7 +173,11 @@ def tangent_wcs(center: SkyCoord, shape: tuple[int, int], pixel_scale: AngleLike
 
 
 def _tangent(lon: float, lat: float, scale: float, frame: Any) -> WCS:
-    """Return a tangent-plane WCS whose first pixel is centered on a position (in degrees)."""
+    """Return a tangent-plane WCS whose first pixel is centered on a position.
+
+    ``lon`` and ``lat`` are the position and ``scale`` the pixel scale, in degrees; ``frame`` is the
+    celestial frame.
+    """
     wcs = WCS(naxis=2)
     lon_name, lat_name = _AXES[frame.name]
     wcs.wcs.ctype = [f"{lon_name:-<5}TAN", f"{lat_name:-<5}TAN"]
@@ -191,7 +195,10 @@ def _tangent(lon: float, lat: float, scale: float, frame: Any) -> WCS:
 
 
 def _span(wcs: WCS, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the smallest and the largest pixel position (x, y) of unit vectors on a tangent plane.
+    """Return the smallest and the largest pixel position of vectors projected on a tangent plane.
+
+    ``vectors`` are the unit vectors of sky positions, ``(n, 3)``. Both results are ``(x, y)``,
+    relative to the reference pixel of ``wcs``.
 
     The gnomonic projection is computed from scalar products, which is faster than wcslib.
     """
@@ -221,8 +228,10 @@ def tangent_wcs_of(
     wcs : `~astropy.wcs.WCS`
         The celestial WCS to cover, with its ``array_shape``, as
         ``lensmap.utils.check_celestial_wcs`` returns it.
-    pixel_scale, margin : `~astropy.units.Quantity` or str
-        As for `make_wcs`.
+    pixel_scale : `~astropy.units.Quantity` or str
+        The side of a pixel, an angle.
+    margin : `~astropy.units.Quantity` or str
+        The width of the margin around the map, an angle.
 
     Returns
     -------
@@ -233,7 +242,8 @@ def tangent_wcs_of(
     Raises
     ------
     ValueError
-        If no pixel of ``wcs`` lies on the sky, or if `make_wcs` raises a ValueError.
+        If no pixel of ``wcs`` lies on the sky, if its map extends beyond 60 degrees from its
+        center, or if the new map would have more than 1e8 pixels.
     """
     ny, nx = wcs.array_shape
     y, x = np.meshgrid(
