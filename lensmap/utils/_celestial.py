@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Checks of celestial WCS, and their conversion between pixels and the sky."""
+"""Checks of celestial WCS, and conversion of positions between pixels and the sky."""
 
 from __future__ import annotations
 
@@ -39,14 +39,16 @@ def check_celestial_wcs(wcs: Any, name: str = "wcs", *, need_shape: bool = True)
     name : str
         The parameter's name for the error message.
     need_shape : bool
-        Whether ``wcs.array_shape`` must be set. The form of a wrapped WCS depends on the shape.
+        Whether ``wcs.array_shape`` must be set. Without a shape, a FITS WCS is always returned
+        unchanged.
 
     Returns
     -------
     `~astropy.wcs.WCS` or PlaneWCS
-        ``wcs`` itself if it is a FITS WCS whose pixels lie within 180 degrees of native longitude.
-        Otherwise an equivalent WCS; see `unwrapped`. A WCS that is not a FITS WCS is returned as a
-        `PlaneWCS`.
+        A FITS WCS is returned unchanged, unless a part of the sky is shown only by pixels more than
+        180 degrees in native longitude from the reference point. In this case, the result is an
+        equivalent WCS that also converts these pixels. A WCS that is not a FITS WCS is returned as
+        a `PlaneWCS`, which adds the attributes of a FITS WCS that lensmap uses.
 
     Raises
     ------
@@ -115,7 +117,11 @@ def _check_fits_wcs(wcs: WCS, name: str) -> None:
 
 
 def _as_plane(wcs: Any, name: str) -> PlaneWCS:
-    """Return a WCS of Astropy's common interface as a `PlaneWCS`."""
+    """Check a WCS of Astropy's common interface (APE 14), and return it as a `PlaneWCS`.
+
+    A `PlaneWCS` adds the attributes of `astropy.wcs.WCS` that lensmap uses. ``name`` is the
+    parameter's name for error messages.
+    """
     low = wcs.low_level_wcs if hasattr(wcs, "low_level_wcs") else wcs
     types = [str(kind) for kind in low.world_axis_physical_types]
     if low.pixel_n_dim != 2 or low.world_n_dim != 2:
@@ -146,7 +152,7 @@ def celestial_frame(wcs: WCS | PlaneWCS, name: str = "wcs") -> BaseCoordinateFra
     Returns
     -------
     `~astropy.coordinates.BaseCoordinateFrame`
-        The frame, without data.
+        The frame, an astropy frame without positions.
 
     Raises
     ------
@@ -208,8 +214,8 @@ def celestial_plane(
     wcs : `~astropy.wcs.WCS`
         The WCS of the image, with two or more axes in any order.
     shape : tuple of int
-        The shape of the image in the order of numpy, the last axis of the WCS first. It may have
-        fewer axes than ``wcs``.
+        The shape of the image as a numpy array, whose first axis is the last axis of the WCS. The
+        image may have fewer axes than ``wcs``.
     name : str
         The parameter's name for the error message.
 
@@ -223,7 +229,7 @@ def celestial_plane(
     Raises
     ------
     ValueError
-        If the axes of the image are not those on the sky, or if it holds several planes.
+        If the image lacks a celestial axis, or if a further axis is longer than 1.
     """
     if not wcs.has_celestial:
         names = ", ".join(repr(str(axis)) for axis in wcs.wcs.ctype) or "none"
@@ -271,14 +277,14 @@ def pixel_to_sky(
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS` or PlaneWCS
-        A WCS that `check_celestial_wcs` returned.
+        A celestial WCS that `check_celestial_wcs` has returned.
     x, y : array_like
         Pixel positions, 0-based, of the same shape.
 
     Returns
     -------
     lon, lat : `numpy.ndarray`
-        Degrees; NaN off the sky.
+        Longitudes and latitudes in degrees; NaN off the sky.
     """
     if isinstance(wcs, PlaneWCS):
         sky = wcs.pixel_to_world(x, y).spherical
@@ -297,15 +303,16 @@ def sky_to_pixel(
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS` or PlaneWCS
-        A WCS that `check_celestial_wcs` returned.
+        A celestial WCS that `check_celestial_wcs` has returned.
     lon, lat : array_like
-        Degrees, ``(n,)``.
+        Longitudes and latitudes in degrees, ``(n,)``.
 
     Returns
     -------
     x, y : `numpy.ndarray`
-        Pixel positions, 0-based. They are not finite where the projection is not defined, and far
-        from the image where the WCS has distortions, which are not defined there.
+        Pixel positions, 0-based, ``(n,)``. They are not finite where the projection is not defined.
+        If the WCS has distortions, they are not finite far from the image either, because
+        distortions are not defined there.
     """
     if isinstance(wcs, PlaneWCS):
         x, y = wcs.world_to_pixel(SkyCoord(lon, lat, unit=u.deg, frame=wcs.frame))

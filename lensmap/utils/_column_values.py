@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Numbers and angles from columns of tables: text, masks, byte orders and units."""
+"""Conversion of table columns (text, masked values, units, byte orders) to numbers and angles."""
 
 from typing import Any
 
@@ -65,9 +65,11 @@ def angles_of_column(
     column : `~astropy.table.Column` or `~astropy.units.Quantity`
         The column: numbers, or decimal or sexagesimal text.
     longitude : bool
-        Whether the angles are right ascensions, see `angle_of_text`.
+        Whether the angles are right ascensions, for which sexagesimal text is in hours unless the
+        text or ``unit`` gives another unit.
     unit : str, `~astropy.units.Unit` or None
-        The unit of the angles. If None, the unit of the column or, without one, degrees.
+        The unit of the angles. If None, the unit of the column is used, or degrees if the column
+        has no unit.
 
     Returns
     -------
@@ -103,7 +105,10 @@ def angles_of_column(
 
 
 def _values_of(column: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the values and the mask of a column with one number or text per row."""
+    """Return the values of a column with one number or text per row, and its mask.
+
+    The mask is True for missing values, ``(n,)``; None if no value is masked.
+    """
     mask = getattr(column, "mask", None)
     values = getattr(column, "value", column)
     values = np.asarray(getattr(values, "unmasked", values))
@@ -115,7 +120,11 @@ def _values_of(column: Any) -> tuple[np.ndarray, np.ndarray | None]:
 def _texts_of(
     values: np.ndarray, missing: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a text column as an array of str, and a mask of the cells without text."""
+    """Return the cells of a text column as an array of str, and the mask of missing cells.
+
+    ``missing`` is the mask of the column, or None. In the returned mask, cells that are empty or
+    stand for a missing number are also True.
+    """
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8", "replace")
     texts = np.array([_text(value) for value in values.tolist()], dtype=object)

@@ -36,13 +36,13 @@ class Outcome(NamedTuple):
     Attributes
     ----------
     item : object
-        The item of the task.
+        The argument of the task, one of the items given to `run_tasks`.
     value : object
-        The result; None if the task failed.
+        The return value of the task; None if the task failed.
     error : Exception or None
         The error of the third and last attempt; None if an attempt succeeded.
     seconds : float
-        The duration of the last attempt.
+        The duration of the last attempt, in seconds.
     """
 
     item: object
@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
 
 
 class IncompleteRunError(RuntimeError):
-    """A run in which some tasks succeeded and others failed."""
+    """An error about a run in which some tasks succeeded and others failed."""
 
 
 def finish(outcomes: Iterable[Outcome], noun: str, folder: str) -> None:
@@ -63,7 +63,7 @@ def finish(outcomes: Iterable[Outcome], noun: str, folder: str) -> None:
     outcomes : iterable of Outcome
         The outcomes that `run_tasks` yields.
     noun : str
-        The plural noun for the items in error messages, such as ``"fields"``.
+        The plural noun for the items of the tasks in error messages, such as ``"fields"``.
     folder : str
         The folder of the results, for error messages.
 
@@ -104,7 +104,7 @@ def run_tasks(
     progress: bool | Callable[[int, int], object] | None = None,
     description: str = "tasks",
 ) -> Iterator[Outcome]:
-    """Call a function for each of many items, and yield the outcomes in order.
+    """Call a function for each of many items on several workers, and yield the outcomes in order.
 
     Results do not depend on the number of workers. A failing task is tried three times, while the
     other tasks continue. A worker that dies is replaced. The task that it ran is repeated while no
@@ -132,7 +132,8 @@ def run_tasks(
         A folder for temporary files that all workers can read. If None, the temporary folder of
         this machine, which workers on other machines cannot read.
     progress : None, bool or callable
-        Progress reports, as for ``track``.
+        If True, a progress bar is shown. A callable is called as ``progress(done, total)`` after
+        each task. If None or False, nothing is shown.
     description : str
         The name of the progress bar.
 
@@ -178,8 +179,9 @@ def run_tasks(
 def _check_workers(workers, memory, n_items):
     """Return the number of workers, and check that their processes fit into memory.
 
-    ``workers`` is the given number. If it is None, the result is one worker for each CPU, but no
-    more than fit into memory. ``memory`` is the need of one task in bytes; None skips the check.
+    ``workers`` is the number that the user gives. If it is None, the result is one worker for each
+    CPU, but no more than fit into memory. ``memory`` is the memory that one task needs, in bytes;
+    None skips the check. ``n_items`` is the number of tasks.
     """
     if memory is None:
         return n_threads() if workers is None else workers
@@ -217,8 +219,8 @@ def _in_workers(specification, items, workers, pool, folder):
 class _Task:
     """A task, the number of attempts so far, and the outcome once the task has ended.
 
-    ``marker`` is the path of a file that exists while a worker runs the task, by which a task that
-    killed its worker is found; None where no such file is written.
+    ``marker`` is the path of a file that exists while a worker runs the task. After a worker dies,
+    the file shows which task it ran. ``marker`` is None if no such file is written.
     """
 
     index: int
@@ -228,9 +230,11 @@ class _Task:
     outcome: Outcome | None = None
 
     def take(self, reply):
-        """Record the `Reply` to an attempt; set the outcome after a success or the third failure.
+        """Record the `Reply` of a worker to one attempt at the task.
 
-        A reply about a full disk raises its error, which ends the run.
+        The outcome is set after a success or the third failure.
+
+        If a full disk caused the failure, its error is raised, which ends the run.
         """
         if reply.disk_is_full:
             raise reply.error
@@ -239,7 +243,7 @@ class _Task:
             self.outcome = Outcome(self.item, reply.value, reply.error, reply.seconds)
 
     def take_death(self):
-        """Record the death of the worker that ran the task, as a failed attempt."""
+        """Record a failed attempt because the worker process that ran the task died."""
         text = (
             "a worker process ended before its task was done, perhaps because memory ran out: use "
             "fewer workers"
@@ -248,7 +252,7 @@ class _Task:
 
 
 def _reply_of(future):
-    """Return the reply of a future after its pool broke; None if the task had not finished."""
+    """Return the `Reply` of a task whose worker pool broke; None if the task had not finished."""
     try:
         return future.result(timeout=0)
     except Exception:  # noqa: BLE001  the task is repeated after any error
@@ -256,17 +260,17 @@ def _reply_of(future):
 
 
 class _Scheduler:
-    """Submission of tasks to a pool, with repeated attempts and replaced workers.
+    """Submission of tasks to a pool of workers; failed tasks are repeated, dead workers replaced.
 
     Parameters
     ----------
     tasks : list of _Task
         The tasks, in the order of their outcomes.
     source : tuple
-        The specification of the tasks (bytes, or the path of a file that holds them) and its
-        SHA-256 digest, as ``run_task`` takes them.
+        The pickled function and shared argument of the tasks (or the path of a file that holds
+        them), and their SHA-256 digest.
     pool : object
-        The pool, as returned by ``as_pool``.
+        The pool of workers, as returned by ``as_pool``.
     max_pending : int
         The largest number of tasks that are running or waiting at a time.
     """
@@ -282,7 +286,7 @@ class _Scheduler:
         self._barren_pools = 0  # successive pools that broke before any task began
 
     def outcomes(self):
-        """Yield the outcomes in order."""
+        """Yield the `Outcome` of each task, in the order of the tasks."""
         try:
             for task in self._tasks:
                 while task.outcome is None:
@@ -295,10 +299,11 @@ class _Scheduler:
             self._pool.close(list(self._running))
 
     def _submit(self, turn):
-        """Submit tasks until the limit of pending tasks is reached.
+        """Submit tasks until the largest number of running and waiting tasks is reached.
 
-        ``turn`` is the index of the next outcome to yield. Tasks far beyond it are not submitted
-        yet, so that few unread outcomes are held in memory.
+        ``turn`` is the index of the task whose outcome is yielded next. Tasks far beyond it are not
+        submitted yet, so that few outcomes are held in memory. A task that may have killed a worker
+        is submitted only while no other task is running.
         """
         if self._suspects:
             if not self._running:
@@ -315,7 +320,7 @@ class _Scheduler:
                 return
 
     def _start(self, task):
-        """Submit a task; return whether the pool accepted it."""
+        """Submit a task to the pool, and return whether the pool accepted it."""
         marker = str(task.marker) if self._pool.has_markers else None
         try:
             future = self._pool.submit(run_task, *self._source, marker, task.item)
@@ -350,11 +355,12 @@ class _Scheduler:
             self._repeated.append(task)
 
     def _replace_pool(self, error):
-        """Replace the pool after workers died, and sort the tasks that were running.
+        """Replace the pool of workers after workers died, and sort the tasks that were running.
 
-        Tasks that had finished are recorded, tasks that had not begun are submitted again, and
-        tasks that may have killed a worker become suspects. ``error`` is the error of the pool. If
-        workers die before they begin to work, it is the cause of a RuntimeError.
+        The results of finished tasks are recorded, and tasks that had not begun are submitted
+        again. Tasks that may have killed a worker count as failed once and are repeated alone.
+        ``error`` is the error that the pool raised. A RuntimeError is raised if all workers die
+        before they begin to work.
         """
         self._pool.discard(error)
         lost = sorted(self._running.items(), key=lambda pair: pair[1].index)

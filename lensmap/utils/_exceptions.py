@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Errors about parameters, and the warnings of lensmap.
 
-Each can be converted to a record for pipelines, with ``code``, ``parameter`` and ``message``.
+Each can be converted to a dict with ``code``, ``parameter`` and ``message``, for pipelines.
 """
 
 import re
@@ -55,7 +55,7 @@ class ParameterError(ValueError):
     parameter, allowed, found, remedy, verb : str or None
         The parts of the message.
     code : str
-        ``"parameter"``, for records.
+        ``"parameter"``, a stable name for errors of this class.
 
     Examples
     --------
@@ -108,7 +108,7 @@ class ParameterError(ValueError):
         return text if self.remedy is None else f"{text}: {_filled(self.remedy, show)}"
 
     def to_record(self) -> dict[str, str | None]:
-        """Return the error as plain values.
+        """Return the parts of the error as a dict of plain values.
 
         Returns
         -------
@@ -125,14 +125,15 @@ class ParameterTypeError(ParameterError, TypeError):
 
 
 class RunError(Exception):
-    """An error about the folder of a run.
+    """An error about the folder in which a run stores its results.
 
-    The argument is the message, which may contain placeholders as in `ParameterError`.
+    The argument is the message. It may refer to parameters by the placeholders ``{name}`` and
+    ``{name=value}``.
 
     Attributes
     ----------
     code : str
-        A stable name for the cause, for records.
+        A stable name for the cause of the error, such as ``"in_use"``.
     """
 
     code = "run"
@@ -141,11 +142,16 @@ class RunError(Exception):
         return self.describe()
 
     def describe(self, show: Callable[[str, str | None], str] | None = None) -> str:
-        """Return the message; ``show`` is as for `ParameterError.describe`."""
+        """Return the message, in which parameters are shown as on the command line or in Python.
+
+        ``show(name, value)`` returns the text for each parameter in the message. ``value`` is a
+        Python literal as a str, or None. If ``show`` is None, parameters are shown as ``name`` and
+        ``name=value``.
+        """
         return _filled(self.args[0], _as_in_python if show is None else show)
 
     def to_record(self) -> dict[str, str | None]:
-        """Return the error as plain values.
+        """Return the parts of the error as a dict of plain values.
 
         Returns
         -------
@@ -168,9 +174,10 @@ class OtherSettingsError(RunError, ValueError):
 
 
 def _filled(template, show):
-    """Return a message with the placeholders, such as "{name}", filled in.
+    """Return a message in which the placeholders ``{name}`` and ``{name=value}`` are replaced.
 
-    ``show`` is as for `ParameterError.describe`.
+    ``show(name, value)`` returns the text that replaces a placeholder; ``value`` is None for a
+    placeholder without a value.
     """
     return _PLACEHOLDER.sub(lambda match: show(match[1], match[2]), template)
 
@@ -193,7 +200,8 @@ class LensmapWarning(AstropyUserWarning):
     parameter : str or None
         The parameter or column that the warning concerns; None if it concerns no single one.
     template : str or None
-        The message with placeholders as in `ParameterError`. None if it has none.
+        The message with the placeholders ``{name}`` and ``{name=value}`` in place of parameters.
+        None if the message has no placeholders.
     """
 
     code = "lensmap"
@@ -201,13 +209,18 @@ class LensmapWarning(AstropyUserWarning):
     template: str | None = None
 
     def describe(self, show: Callable[[str, str | None], str] | None = None) -> str:
-        """Return the message; ``show`` is as for `ParameterError.describe`."""
+        """Return the message, in which parameters are shown as on the command line or in Python.
+
+        ``show(name, value)`` returns the text for each parameter in the message. ``value`` is a
+        Python literal as a str, or None. If ``show`` is None, parameters are shown as ``name`` and
+        ``name=value``.
+        """
         if self.template is None:
             return str(self)
         return _filled(self.template, _as_in_python if show is None else show)
 
     def to_record(self) -> dict[str, str | None]:
-        """Return the warning as plain values.
+        """Return the parts of the warning as a dict of plain values.
 
         Returns
         -------
@@ -224,13 +237,13 @@ class CatalogWarning(LensmapWarning):
 
 
 class ConventionWarning(CatalogWarning):
-    """A warning about a doubtful sign convention or ellipticity kind."""
+    """A warning about a doubtful sign convention or kind of ellipticity (shear or distortion)."""
 
     code = "convention"
 
 
 class MapWarning(LensmapWarning):
-    """A warning about a map, such as a dropped uncertainty."""
+    """A warning about a map, such as an uncertainty that an operation cannot keep."""
 
     code = "map"
 
@@ -249,7 +262,8 @@ def warn_user(message, category, code=None, parameter=None, *, placeholders=Fals
     parameter : str or None
         The parameter or column that the warning concerns; None if it concerns no single one.
     placeholders : bool
-        Whether the message contains placeholders as in `ParameterError`.
+        Whether the message refers to parameters by the placeholders ``{name}`` and
+        ``{name=value}``.
     """
     warning = category(_filled(message, _as_in_python) if placeholders else message)
     warning.template = message if placeholders else None

@@ -46,8 +46,9 @@ def atomic_write(path: PathLike, *, overwrite: bool = False) -> Iterator[Path]:
     """Write to a temporary file that replaces ``path`` when the block succeeds.
 
     After an interruption, ``path`` has either its old content or the complete new one. Only a
-    killed process leaves a temporary file, see `remove_leftovers`. At the end of the block, the
-    file and its directory entry are flushed to the disk, so that they survive a power failure.
+    killed process leaves a temporary file, which `remove_leftovers` deletes. At the end of the
+    block, the file and its directory entry are flushed to the disk, so that they survive a power
+    failure.
 
     Parameters
     ----------
@@ -151,7 +152,10 @@ def _check_target(path, overwrite):
 
 
 def _give_ordinary_permissions(path):
-    """Replace the private mode of mkstemp by the mode that the user's umask gives to new files."""
+    """Give a file the permissions that the user's ordinary new files have (umask).
+
+    Temporary files are otherwise readable by the user alone.
+    """
     umask = os.umask(0)
     os.umask(umask)
     path.chmod(0o666 & ~umask)

@@ -57,11 +57,11 @@ class FolderLock:
         ).start()
 
     def _aside(self, purpose):
-        """Return the path of a temporary file of this lock, named after its purpose."""
+        """Return the path of a temporary file for this lock; ``purpose`` is a part of its name."""
         return self._path.with_name(f"{_NAME}-{self._token}-{purpose}")
 
     def _make(self):
-        """Try to create the lock file for this process; return whether it was created."""
+        """Try to create the lock file for this process, and return whether it was created."""
         # The lock file is made as a hard link, so that other processes never see it incomplete.
         temporary, text = self._aside("new"), json.dumps({**_identity(), "token": self._token})
         temporary.write_text(text, encoding="utf-8")
@@ -80,7 +80,10 @@ class FolderLock:
         return True
 
     def _remove(self, holder):
-        """Remove the lock of ``holder``, unless another process has replaced it meanwhile."""
+        """Remove the lock file of a dead process, unless another process has replaced it meanwhile.
+
+        ``holder`` is the content of the lock file, as returned by `_holder`.
+        """
         aside = self._aside("old")
         with suppress(FileNotFoundError):
             os.rename(self._path, aside)
@@ -121,7 +124,10 @@ class FolderLock:
 
 
 def _beat(path, token, stop):
-    """Update the modification time of the lock file until the lock is released or taken over."""
+    """Update the modification time of the lock file until the lock is released or taken over.
+
+    ``token`` identifies the lock; ``stop`` is an event that is set at the release.
+    """
     while not stop.wait(_HEARTBEAT):
         with suppress(OSError):
             if _holder(path).get("token") != token:
@@ -130,7 +136,7 @@ def _beat(path, token, stop):
 
 
 def _identity():
-    """Return the identifiers of this process, unique until the machine is restarted."""
+    """Return a dict that identifies this process, unique until the machine is restarted."""
     pid = os.getpid()
     return {
         "host": socket.gethostname(),
@@ -143,7 +149,7 @@ def _identity():
 
 
 def _is_stale(holder, age):
-    """Return whether the process that holds a lock is dead.
+    """Return whether the process that holds a lock is dead, so that the lock may be replaced.
 
     ``holder`` is the content of the lock file, and ``age`` the seconds since its last heartbeat.
     """
@@ -158,7 +164,10 @@ def _is_stale(holder, age):
 
 
 def _start_time(pid):
-    """Return the start time of a process in clock ticks since boot; None if it has ended."""
+    """Return the start time of the process with a process number, in clock ticks since boot.
+
+    The time is a str; None if the process has ended.
+    """
     text = _text(f"/proc/{pid}/stat")
     if text is None:
         return None

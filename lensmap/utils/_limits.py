@@ -49,7 +49,7 @@ def system_memory():
 
 @lru_cache(maxsize=1)  # because every Fourier transform needs the quota
 def _cpu_quota():
-    """Return the lowest CPU quota of the control groups, rounded up; infinite without a quota."""
+    """Return the lowest number of CPUs that a control group allows, rounded up; else infinite."""
     pairs = [text.split() for text in _group_values("cpu", "cpu.max", None)]
     pairs += zip(
         _group_values("cpu", None, "cpu.cfs_quota_us"),
@@ -62,7 +62,7 @@ def _cpu_quota():
 
 
 def _group_values(controller, unified, legacy):
-    """Read a file in each control group of this process and in all parent groups.
+    """Read a file of limits in each Linux control group of this process and in all parent groups.
 
     Parameters
     ----------

@@ -26,8 +26,8 @@ def memory_limit(limit: float | str | None = None) -> int | None:
     ----------
     limit : int, str or None
         A number of bytes, or text such as ``"8 GiB"``. If None, the environment variable
-        ``LENSMAP_MEMORY_LIMIT``; if that is not set, the memory of the machine or of the control
-        group (container, batch job).
+        ``LENSMAP_MEMORY_LIMIT`` sets the limit. If that is not set, the limit is the memory of the
+        machine or of the control group (container, batch job).
 
     Returns
     -------
@@ -72,7 +72,8 @@ def free_memory(limit: float | str | None = None) -> int | None:
     Parameters
     ----------
     limit : int, str or None
-        The memory limit, as for `memory_limit`.
+        A number of bytes, or text such as ``"8 GiB"``. If None, the limit that `memory_limit`
+        returns by default.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def free_memory(limit: float | str | None = None) -> int | None:
 
 
 def _held_memory():
-    """Return the memory that this process uses, in bytes; 0 if the system does not report it."""
+    """Return the memory that this process uses now, in bytes; 0 if it is not known."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
@@ -103,11 +104,13 @@ def check_memory(
     estimate : float
         The additional peak memory of the computation, in bytes.
     task : str
-        The name of the computation, as the subject of the error message.
+        The name of the computation, such as ``"a map of 100 x 100 pixels"``, as the subject of the
+        error message.
     remedy : str
         The advice at the end of the error message.
     limit : int, str or None
-        The memory limit, as for `memory_limit`.
+        A number of bytes, or text such as ``"8 GiB"``. If None, the limit that `memory_limit`
+        returns by default.
 
     Raises
     ------
@@ -123,7 +126,7 @@ def check_memory(
 
 
 def _amount(size):
-    """Return a size as text, such as ``3.2 GiB``."""
+    """Return a number of bytes as text, such as ``3.2 GiB``."""
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if size < 1000 or unit == "TiB":
             return f"{size:.3g} {unit}"

@@ -49,14 +49,14 @@ class PlaneWCS(BaseLowLevelWCS, HighLevelWCSMixin):
 
     @property
     def naxis(self) -> int:
-        """The number of axes, 2."""
+        """The number of pixel axes, 2."""
         return 2
 
     pixel_n_dim = world_n_dim = naxis
 
     @property
     def frame(self) -> Any:
-        """The celestial frame, without data."""
+        """The celestial frame of the world axes, an astropy frame without positions."""
         ny, nx = self._shape or (1, 1)
         return self.pixel_to_world((nx - 1) / 2, (ny - 1) / 2).frame.replicate_without_data()
 
@@ -80,40 +80,46 @@ class PlaneWCS(BaseLowLevelWCS, HighLevelWCSMixin):
 
     @property
     def world_axis_physical_types(self) -> list[str]:
-        """The physical types of the world axes."""
+        """The physical types of the world axes, such as ``"pos.eq.ra"``."""
         return self._wcs.world_axis_physical_types
 
     @property
     def world_axis_units(self) -> list[str]:
-        """The units of the world axes."""
+        """The units of the world axes, such as ``["deg", "deg"]``."""
         return self._wcs.world_axis_units
 
     @property
     def world_axis_object_components(self) -> list:
-        """The parts of the SkyCoord that hold the world axes, as in Astropy's WCS interface."""
+        """How each world axis is read from a SkyCoord, in the form that APE 14 defines."""
         return self._wcs.world_axis_object_components
 
     @property
     def world_axis_object_classes(self) -> dict:
-        """The class of the world coordinates, a SkyCoord."""
+        """The class of the world coordinates (SkyCoord) and its arguments, as defined in APE 14."""
         return self._wcs.world_axis_object_classes
 
     @property
     def axis_correlation_matrix(self) -> np.ndarray:
-        """Whether each world axis depends on each pixel axis."""
+        """Bool, ``(2, 2)``: whether each world axis (row) depends on each pixel axis (column)."""
         return self._wcs.axis_correlation_matrix
 
     @property
     def low_level_wcs(self) -> Self:
-        """The WCS itself."""
+        """This WCS, as the low-level interface (APE 14) of itself."""
         return self
 
     def pixel_to_world_values(self, *pixel_arrays: Any) -> Any:
-        """Convert pixel positions to numbers in the order and units of the world axes."""
+        """Convert pixel positions (x, y) to celestial coordinates.
+
+        The coordinates are numbers in the order and units of the world axes.
+        """
         return self._wcs.pixel_to_world_values(*pixel_arrays)
 
     def world_to_pixel_values(self, *world_arrays: Any) -> Any:
-        """Convert numbers in the order and units of the world axes to pixel positions."""
+        """Convert celestial coordinates to pixel positions (x, y).
+
+        The coordinates are numbers in the order and units of the world axes.
+        """
         return self._wcs.world_to_pixel_values(*world_arrays)
 
     def slice(self, view: Any) -> PlaneWCS:
@@ -134,11 +140,11 @@ class PlaneWCS(BaseLowLevelWCS, HighLevelWCSMixin):
         return PlaneWCS(SlicedLowLevelWCS(self, view), (shape[0], shape[1]))
 
     def deepcopy(self) -> Self:
-        """Return an independent copy."""
+        """Return a copy of the WCS that shares no data with it."""
         return copy.deepcopy(self)
 
     def to_header(self, *args: Any, **kwargs: Any) -> Any:
-        """Raise a ValueError, because a header cannot hold this WCS."""
+        """Raise a ValueError, because a FITS header cannot hold this WCS."""
         raise ValueError(
             f"a FITS header cannot hold a {type(self._wcs).__name__}: reproject the map to an "
             "astropy.wcs.WCS first"

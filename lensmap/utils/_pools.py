@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Executors of `run_tasks`: the pool of lensmap, a given executor, or one that a callable makes."""
+"""The executors of `run_tasks`: lensmap's own pool, or an executor or callable of the user."""
 
 import signal
 import time
@@ -19,20 +19,22 @@ _GRACE = 20.0
 
 
 def as_pool(executor, workers):
-    """Return a pool that wraps an executor.
+    """Return a pool of workers, which wraps an executor.
 
     Parameters
     ----------
     executor : `concurrent.futures.Executor`, callable or None
-        The executor, as for `run_tasks`.
+        The executor that runs the tasks, or a callable that makes one and is called again if that
+        executor breaks. If None, the pool starts new processes.
     workers : int
         The number of processes to start if ``executor`` is None.
 
     Returns
     -------
     object
-        A pool with the methods ``submit``, ``discard`` (for a broken executor) and ``close``, and
-        the attribute ``has_markers``.
+        A pool with the methods ``submit`` (a task), ``discard`` (a broken executor) and ``close``,
+        and the attribute ``has_markers``: whether this process can see the files with which workers
+        mark running tasks.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def as_pool(executor, workers):
 
 
 class _GivenPool:
-    """An executor of the user, which is neither replaced nor shut down."""
+    """A pool that wraps an executor given by the user, which is neither replaced nor shut down."""
 
     #: Whether this process can see the marker files of running tasks.
     has_markers = False
@@ -70,14 +72,20 @@ class _GivenPool:
         ) from error
 
     def close(self, running):
-        """Cancel pending tasks, and wait a limited time for running ones."""
+        """Cancel waiting tasks, and wait at most 20 seconds for the running ones.
+
+        ``running`` is a list of the futures of all tasks that are submitted and not finished.
+        """
         for future in running:
             future.cancel()
         _wait_for_end(running)
 
 
 class _MadePool(_GivenPool):
-    """An executor made by a callable, which is called again when the executor breaks."""
+    """A pool that wraps an executor made by a callable.
+
+    When the executor breaks, the callable is called again to make another.
+    """
 
     def __init__(self, make):
         super().__init__(None)
@@ -101,7 +109,7 @@ class _MadePool(_GivenPool):
 
 
 def _wait_for_end(futures):
-    """Wait until all futures are done or canceled, but at most ``_GRACE`` seconds."""
+    """Wait until all futures are done or canceled, but at most 20 seconds."""
     limit = time.monotonic() + _GRACE
     while not all(future.done() for future in futures) and time.monotonic() < limit:
         time.sleep(0.05)
@@ -133,7 +141,7 @@ class _ProcessPool(_MadePool):
 
 
 class _Context(SpawnContext):
-    """A multiprocessing context that keeps a list of its processes."""
+    """A multiprocessing context that keeps a list of the processes that it starts."""
 
     def __init__(self):
         super().__init__()
@@ -145,7 +153,7 @@ class _Context(SpawnContext):
         return process
 
     def end_processes(self, seconds):
-        """Wait a limited time for all processes, and terminate the remaining ones."""
+        """Wait at most ``seconds`` for all processes to end, and terminate the remaining ones."""
         limit = time.monotonic() + seconds
         started = [process for process in self._processes if process.pid is not None]
         for process in started:

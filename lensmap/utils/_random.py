@@ -40,15 +40,15 @@ def seeded_generator(rng: RNGLike) -> tuple[np.random.Generator, dict[str, int]]
     Parameters
     ----------
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        The seed or generator, as for ``as_generator``. None draws a new seed in each call.
+        The seed or generator of the random numbers. None draws a new seed in each call.
 
     Returns
     -------
     generator : `numpy.random.Generator`
         The generator.
     meta : dict
-        ``{"seed": int}`` for the meta of a result. Empty if ``rng`` is a seed sequence or a
-        generator, because no single number reproduces these.
+        ``{"seed": int}``, to store in the metadata of a result. Empty if ``rng`` is a seed sequence
+        or a generator, because no single number reproduces these.
     """
     if rng is None:
         rng = int(np.random.default_rng().integers(2**62))

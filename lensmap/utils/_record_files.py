@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Record files: npz files of named arrays, text and tables, with a stamp of their origin."""
+"""Record files: npz files of named arrays, text and tables, and of the settings of their run."""
 
 import json
 import zipfile
@@ -20,7 +20,7 @@ UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def write_record(path, record, stamp):
-    """Write a record to a compressed npz file, atomically.
+    """Write the results of one task (a record) to a compressed npz file, atomically.
 
     Parameters
     ----------
@@ -29,7 +29,8 @@ def write_record(path, record, stamp):
     record : dict
         Arrays, text, tables, or dicts of these, keyed by names without "/".
     stamp : dict
-        Values that identify the run that made the record, of types that JSON can hold.
+        The values that identify the run that made the record, of types that JSON can hold, keyed by
+        name.
 
     Raises
     ------
@@ -45,17 +46,17 @@ def write_record(path, record, stamp):
 
 
 def read_stamp(path):
-    """Return the stamp of a record.
+    """Return the values that identify the run that made a record file (the stamp).
 
     Parameters
     ----------
     path : path-like
-        The file.
+        A file that `write_record` wrote.
 
     Returns
     -------
     dict or None
-        The stamp; None if the npz file has no stamp.
+        The values, keyed by name; None if the npz file has no stamp.
 
     Raises
     ------
@@ -67,7 +68,7 @@ def read_stamp(path):
 
 
 def read_record(path):
-    """Read a record.
+    """Read the arrays, text and tables of a record file.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def read_record(path):
     Returns
     -------
     dict
-        The record, with text as string arrays and tables as `~astropy.table.QTable`.
+        The values, keyed by name, with text as string arrays and tables as `~astropy.table.QTable`.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def _stamp_of(file):
 
 
 def _flatten(record, prefix, arrays, tables):
-    """Fill two dicts from a record, with nested names joined by "/" as keys.
+    """Fill two dicts from the nested dicts of a record, with names joined by "/" as keys.
 
     ``arrays`` gets an array for each value, and for each column of a table. ``tables`` gets, for
     each table, a dict from column names to the names of units (None for no unit). ``prefix`` is the

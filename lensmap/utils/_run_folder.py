@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`RunFolder`: a folder with the finished items of a run, from which the same call resumes."""
+"""`RunFolder`: a folder with the results of a run, from which the same call resumes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ _ALL_RECORDS = f"{_DATA}/**/[0-9]*.npz"
 
 
 class RunFolder:
-    """A folder with the settings and finished items of a run, from which the same call resumes.
+    """A folder with the settings and results of a run, from which the same call resumes.
 
-    ``settings.json`` holds the settings, the versions of the schema and of the algorithm, and the
-    version of lensmap. A run with the same settings, schema and algorithm resumes; for any other
-    run, an error lists the differences. Only one run at a time can hold the folder. The run
-    releases the folder in `close`, at the end of a ``with`` block, or when the process ends. The
-    subfolder ``data`` holds the records of the items; a run may write further files (products)
+    A run consists of numbered items, such as simulated fields. ``settings.json`` holds the
+    settings, the versions of the schema and of the algorithm, and the version of lensmap. A run
+    with the same settings, schema and algorithm resumes; for any other run, an error lists the
+    differences. Only one run at a time can hold the folder. The run releases the folder in `close`,
+    at the end of a ``with`` block, or when the process ends. The subfolder ``data`` has one file
+    with the results of each finished item (its record). A run may write further files (products)
     next to this subfolder. All files are written atomically.
 
     Parameters
@@ -60,7 +61,7 @@ class RunFolder:
     overwrite : bool
         Whether to remove the records and products of an earlier run of the same kind.
     remedy : str
-        The advice in errors about other settings or another algorithm.
+        The advice in error messages about other settings or another algorithm.
     version : str
         The version of lensmap.
 
@@ -78,7 +79,7 @@ class RunFolder:
     NotADirectoryError
         If ``path`` is a file.
     ValueError
-        If the folder holds a run with other settings, schema or algorithm, or items without
+        If the folder holds a run with other settings, schema or algorithm, or results without
         settings; or if ``path`` is the address of an object store.
     RuntimeError
         If another run holds the folder.
@@ -124,7 +125,7 @@ class RunFolder:
 
     @classmethod
     def read(cls, path: str | PathLike, *, schema: int, kind: str = "run") -> RunFolder:
-        """Open a folder for reading, even while another run holds it.
+        """Open the folder of a run for reading, even while the run is still working in it.
 
         Parameters
         ----------
@@ -133,7 +134,7 @@ class RunFolder:
         schema : int
             The version of the format of the files.
         kind : str
-            The kind of run.
+            The kind of run, such as ``"validation"``.
 
         Returns
         -------
@@ -172,7 +173,7 @@ class RunFolder:
         self.close()
 
     def close(self) -> None:
-        """Release the folder for other runs."""
+        """Release the folder, so that another run may write to it."""
         if self._lock is not None and self._release.alive:
             self._remove_leftovers()
             self._release()
@@ -180,7 +181,11 @@ class RunFolder:
     # --- settings ---------------------------------------------------------------------------
 
     def _begin(self, requested, addable, fillable):
-        """Write the settings to a new folder, or compare them with the stored ones."""
+        """Write the settings to a new folder, or compare them with the stored ones.
+
+        ``requested`` has the settings as plain values. ``addable`` and ``fillable`` are the names
+        of settings that this run may extend or set.
+        """
         stored = self._file.read()
         if stored is None:
             self._check_empty()
@@ -201,7 +206,7 @@ class RunFolder:
             self._file.write(self.settings, self.version)
 
     def _check_empty(self):
-        """Raise ValueError if the folder holds items but no settings."""
+        """Raise a ValueError if the folder holds results of a run, but no settings."""
         patterns = (*self._products, _ALL_RECORDS)
         foreign = sorted(path.name for pattern in patterns for path in self.path.glob(pattern))
         if foreign:
@@ -211,7 +216,7 @@ class RunFolder:
             )
 
     def _clear(self):
-        """Remove the items and the settings of an earlier run of the same kind."""
+        """Remove the results and the settings of an earlier run of the same kind."""
         stored = self._file.read()
         if stored is None:
             return
@@ -230,16 +235,27 @@ class RunFolder:
     # --- records ----------------------------------------------------------------------------
 
     def _records(self, part):
-        """Return the paths of the existing records of a part, in the order of their numbers."""
+        """Return the paths of the existing result files (records), in the order of their numbers.
+
+        ``part`` is the part of the run, a subfolder of ``data``.
+        """
         return sorted((self.path / _DATA / part).glob("[0-9]*.npz"))
 
     def _record(self, part, number):
-        """Return the path of the record of an item, which need not exist."""
+        """Return the path of the result file (record) of an item, which need not exist.
+
+        ``part`` is the part of the run, a subfolder of ``data``; ``number`` is the number of the
+        item.
+        """
         return self.path / _DATA / part / f"{number:06d}.npz"
 
     @property
     def _stamp(self):
-        """The stamp of this run's records: a hash of the settings, and the versions."""
+        """The dict that each result file of this run holds to identify the run.
+
+        Its values are a hash of the settings, the version of the algorithm and the version of
+        lensmap.
+        """
         fixed = {name: value for name, value in self.settings.items()
                  if name not in self._open_settings}
         text = json.dumps([self._kind, self._file.schema, fixed], sort_keys=True)
@@ -247,7 +263,7 @@ class RunFolder:
                 "algorithm": self._algorithm, "lensmap": __version__}
 
     def numbers(self, part: str = "") -> list[int]:
-        """Return the numbers of the items that have a record.
+        """Return the numbers of the items whose results are in the folder.
 
         Parameters
         ----------
@@ -262,7 +278,7 @@ class RunFolder:
         return sorted(int(path.stem) for path in self._records(part))
 
     def missing(self, n: int, part: str = "") -> list[int]:
-        """Return the numbers of the items that have no readable record.
+        """Return the numbers of the items that have no readable file of results (record).
 
         Parameters
         ----------
@@ -306,9 +322,9 @@ class RunFolder:
         return [number for number in range(n) if number not in existing or number in unreadable]
 
     def _check_stamp(self, path, stamp):
-        """Raise ValueError if a record is from other settings or another algorithm.
+        """Raise a ValueError if a result file is from other settings or another algorithm.
 
-        ``stamp`` is the stamp in the record's file; None if there is none.
+        ``stamp`` is the dict in the file that identifies its run; None if the file has none.
         """
         stamp, expected = stamp or {}, self._stamp
         if stamp.get("run") != expected["run"]:
@@ -324,14 +340,14 @@ class RunFolder:
             )
 
     def save(self, number: int, record: Mapping[str, Any], part: str = "") -> None:
-        """Write the record of an item.
+        """Write the results of an item to its file (record).
 
         Parameters
         ----------
         number : int
             The number of the item.
         record : dict
-            Arrays, text, `~astropy.table.Table`, or dicts of these, keyed by name.
+            The results: arrays, text, `~astropy.table.Table`, or dicts of these, keyed by name.
         part : str
             The part of the run, a subfolder of ``data``; empty for ``data`` itself.
 
@@ -346,7 +362,7 @@ class RunFolder:
         write_record(path, record, self._stamp)
 
     def load(self, number: int, part: str = "") -> dict[str, Any]:
-        """Read the record of an item.
+        """Read the results of an item from its file (record).
 
         Parameters
         ----------
@@ -358,7 +374,8 @@ class RunFolder:
         Returns
         -------
         dict
-            The record, with text as string arrays and tables as `~astropy.table.QTable`.
+            The results, keyed by name, with text as string arrays and tables as
+            `~astropy.table.QTable`.
 
         Raises
         ------
@@ -379,7 +396,7 @@ class RunFolder:
             ) from error
 
     def notes(self, name: str) -> dict[str, Any]:
-        """Return the values that `note` wrote.
+        """Return the values about the run as a whole that `note` wrote.
 
         Parameters
         ----------
@@ -402,7 +419,7 @@ class RunFolder:
             ) from error
 
     def note(self, name: str, values: Mapping[str, Any]) -> None:
-        """Write a few values about the run as a whole.
+        """Write a few values about the run as a whole to a JSON file.
 
         Parameters
         ----------
@@ -421,7 +438,7 @@ class RunFolder:
         write_json(self.path / _DATA / f"{name}.json", values)
 
     def _check_ours(self):
-        """Raise RuntimeError if this run may not write to the folder."""
+        """Raise a RuntimeError if this run may not write to the folder."""
         if self._lock is None:
             raise RuntimeError(
                 f"cannot write to the folder {str(self.path)!r}, which was opened for reading only"
@@ -433,7 +450,7 @@ class RunFolder:
     def missing_files(
         self, names: Sequence[str], n: int, check: Callable[[Path], object]
     ) -> list[int]:
-        """Return the numbers of the items that lack a product.
+        """Return the numbers of the items for which an output file (product) is missing.
 
         Parameters
         ----------
@@ -490,6 +507,6 @@ def _check_path(path):
 
 
 def _abbreviate(names):
-    """Return the first three names and the number of the others, as text."""
+    """Return the first three of a list of names and the number of the others, as text."""
     first = ", ".join(names[:3])
     return first if len(names) <= 3 else f"{first} and {len(names) - 3} more"

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The settings of runs as plain values: their file, their comparison and their extension."""
+"""The settings of runs as plain values: how they are stored, compared and extended."""
 
 import json
 import numbers
@@ -22,20 +22,20 @@ _PARAMETER = re.compile(r"[a-z]\w*")
 
 
 class SettingsFile:
-    """The file ``settings.json`` of a run folder.
+    """The file ``settings.json`` in the folder of a run.
 
     Parameters
     ----------
     folder : `pathlib.Path`
-        The folder.
+        The folder of the run.
     kind : str
-        The kind of run.
+        The kind of run, such as ``"validation"``.
     schema : int
         The version of the format of the files.
     algorithm : int
-        The version of the algorithm.
+        The version of the algorithm, increased when the same settings give different numbers.
     remedy : str
-        The advice in errors about other settings or another algorithm.
+        The advice in error messages about other settings or another algorithm.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class SettingsFile:
         self._algorithm = check_count(algorithm, "algorithm", minimum=1)
 
     def read(self):
-        """Return the content of the file.
+        """Return the content of the settings file.
 
         Returns
         -------
@@ -79,7 +79,7 @@ class SettingsFile:
         )
 
     def write(self, settings, version):
-        """Write the file.
+        """Write the settings file.
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class SettingsFile:
             )
 
     def check_schema(self, stored):
-        """Check that the stored run has the schema of the present run.
+        """Check that the stored run has the schema (version of the file format) of the present run.
 
         Parameters
         ----------
@@ -143,7 +143,9 @@ class SettingsFile:
         requested : dict
             The settings of the resuming run, as plain values.
         addable, fillable : collection of str
-            Names of settings that a later run may extend or set, as for `RunFolder`.
+            Names of settings that a later run may extend (dicts by new keys, lists by new elements
+            at the end, numbers by larger values), and of settings that a later run may set if they
+            are empty.
 
         Returns
         -------
@@ -180,7 +182,9 @@ def merged(stored, requested, addable, fillable):
     stored, requested : dict
         The settings in the folder and those of the later run, as plain values.
     addable, fillable : collection of str
-        Names of settings that a later run may extend or set, as for `RunFolder`.
+        Names of settings that a later run may extend (dicts by new keys, lists by new elements at
+        the end, numbers by larger values), and of settings that a later run may set if they are
+        empty.
 
     Returns
     -------
@@ -198,7 +202,11 @@ def merged(stored, requested, addable, fillable):
 
 
 def _extends(new, old):
-    """Return whether the list ``new`` begins with ``old``, or the number ``new`` is larger."""
+    """Return whether a setting only extends an earlier value of the same setting.
+
+    This is the case if the list ``new`` begins with the list ``old``, or if the number ``new`` is
+    larger than ``old``.
+    """
     if isinstance(new, list) and isinstance(old, list):
         return new[: len(old)] == old
     return _is_number(new) and _is_number(old) and new > old
@@ -221,8 +229,8 @@ def differences(before, now, prefix=""):
     Returns
     -------
     list of str
-        Descriptions such as ``"{seed} was 0 and is now 1"``, with placeholders as in
-        `ParameterError`.
+        Descriptions such as ``"{seed} was 0 and is now 1"``. The braces mark the name of a
+        parameter, which the command line replaces by the name of its option.
     """
     lines = []
     for name in {**before, **now}:
@@ -242,7 +250,7 @@ def differences(before, now, prefix=""):
 
 
 def _by_number(value, other):
-    """Return a value, converted so that its items are compared one by one with those of another.
+    """Return the value of a setting, converted so that two lists are compared item by item.
 
     If ``value`` and ``other`` are lists of equal length that hold dicts, the result is a dict of
     the items of ``value``, keyed by their index as text. Otherwise, it is ``value`` itself.
@@ -254,7 +262,7 @@ def _by_number(value, other):
 
 
 def _title(value):
-    """Return the name and the class of an object that is stored as a dict."""
+    """Return the name and the class of an object from its stored dict; None for a missing entry."""
     return value.get("name"), value.get("class")
 
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Conversion of settings to plain values in fixed units, which are part of the names."""
+"""Conversion of settings to plain values in fixed units; the setting's name states the unit."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -80,8 +80,8 @@ def to_plain(value):
 def _in_fixed_unit(quantity):
     """Convert a quantity to the fixed unit of its kind, such as arcmin for angles.
 
-    Return the number, or the list of numbers, and the suffix for names, such as "arcmin" (None for
-    a dimensionless quantity).
+    The result is a tuple: the number or list of numbers in this unit, and the suffix that names
+    get, such as "arcmin" (None for a dimensionless quantity).
     """
     for unit, suffix in _UNITS:
         if quantity.unit.is_equivalent(unit):
@@ -93,7 +93,7 @@ def _in_fixed_unit(quantity):
 
 
 def _rounded(numbers):
-    """Round numbers to the significant digits that unit conversions do not change."""
+    """Round numbers to so few significant digits that unit conversions do not change them."""
     numbers = np.asarray(numbers, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.abs(numbers))))
@@ -120,7 +120,10 @@ def _plain_array(array):
 
 
 def _plain_position(position):
-    """Return ICRS coordinates in degrees, rounded to 1e-10 deg (0.36 micro-arcseconds)."""
+    """Return the ICRS coordinates of a position as ``{"ra_deg": ..., "dec_deg": ...}``.
+
+    The coordinates are rounded to 1e-10 deg (0.36 micro-arcseconds).
+    """
     ra, dec = np.round([position.icrs.ra.deg, position.icrs.dec.deg], 10)
     return {"ra_deg": to_plain(ra), "dec_deg": to_plain(dec)}
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Text from files, made printable and short for messages."""
+"""Text for messages: control characters escaped, long lists of names shortened."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -13,7 +13,7 @@ MAX_LISTED_NAMES = 12
 def printable(text: object) -> str:
     """Return text from a file with its control characters escaped.
 
-    A terminal would obey control characters in a column name.
+    Control characters in a column name, for example, could change the state of a terminal.
 
     Parameters
     ----------

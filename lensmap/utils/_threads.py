@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Threads for work that releases Python's interpreter lock: wcslib, loops of numpy, FFTs.
+"""Threads for computations that release Python's global interpreter lock (wcslib, numpy, FFTs).
 
 This module imports neither numpy nor astropy, because thread limits must be set before these load.
 """
@@ -79,7 +79,8 @@ def thread_map(function: Callable, items: Iterable, size: int | None = None) -> 
     items : iterable
         The items.
     size : int or None
-        The number of array elements that one call processes, as for ``n_threads``.
+        The number of array elements that one call processes. With fewer than 50 000, a single
+        thread is used. None uses all available threads.
 
     Returns
     -------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Units in the spellings that tables have, and sexagesimal angles."""
+"""Units in the various spellings of tables, and conversion of sexagesimal angles."""
 
 import re
 from collections.abc import Iterable
@@ -44,7 +44,7 @@ _SEXAGESIMAL = re.compile(
 
 
 def _word(unit: Any) -> str:
-    """Return a unit as a lower-case word without brackets and quotes."""
+    """Return the name of a unit as a lower-case word without brackets and quotes."""
     word = " ".join(str("" if unit is None else unit).split())
     bracketed = _BRACKETS.fullmatch(word)
     word = (bracketed[1] if bracketed else word).strip()
@@ -99,7 +99,11 @@ def as_plain_unit(unit: Any) -> u.UnitBase | None:
 
 
 def _known_unit(unit: Any, word: str) -> u.UnitBase | None:
-    """Return the astropy unit of a name as written or in lower case; None if there is none."""
+    """Return the astropy unit of a name; None if astropy does not know it.
+
+    ``unit`` is the name as written in the table, which is tried first. ``word`` is the name in
+    lower case.
+    """
     for spelling in (unit, word):
         try:
             known = u.Unit(spelling, parse_strict="silent")
@@ -134,9 +138,9 @@ def angle_of_text(text: str, *, longitude: bool, unit: u.UnitBase | None = None)
     text : str
         The angle, such as ``"150.1"``, ``"10:00:24"``, ``"10h00m24s"`` or ``"+02d12m00s"``.
     longitude : bool
-        Whether the angle is a right ascension. A right ascension with colons or blanks is in
-        hours, as astronomers write it, and all other sexagesimal angles are in degrees, unless the
-        text has the letter h or d, or ``unit`` says otherwise.
+        Whether the angle is a right ascension. A right ascension with colons or blanks is in hours,
+        as astronomers write it, and all other sexagesimal angles are in degrees, unless the text
+        has the letter h or d, or ``unit`` is given and differs.
     unit : `~astropy.units.Unit` or None
         The unit of the number, or of the first number of a sexagesimal angle. If None, decimal
         angles are in degrees.
@@ -181,13 +185,17 @@ def degrees_of_texts(
     ----------
     texts : iterable of str
         The angles, ``(n,)``.
-    longitude, unit
-        As for `angle_of_text`.
+    longitude : bool
+        Whether the angles are right ascensions, for which sexagesimal text is in hours unless the
+        text or ``unit`` gives another unit.
+    unit : `~astropy.units.Unit` or None
+        The unit of the number, or of the first number of a sexagesimal angle. If None, decimal
+        angles are in degrees.
 
     Returns
     -------
     values : `numpy.ndarray`
-        The angles in degrees, ``(n,)``; NaN for missing ones.
+        The angles in degrees, ``(n,)``; NaN for missing angles.
     missing : `numpy.ndarray`
         True for missing angles, bool, ``(n,)``.
 

@@ -29,7 +29,7 @@ _TOLERANCE_PIXELS = 1e-4
 
 
 def unwrapped(wcs: WCS, name: str = "wcs") -> WCS | PlaneWCS:
-    """Return an equivalent WCS in which all pixels of an image lie on the sky and are found there.
+    """Return an equivalent WCS for images that extend beyond native longitudes of +-180 degrees.
 
     Parameters
     ----------
@@ -41,14 +41,17 @@ def unwrapped(wcs: WCS, name: str = "wcs") -> WCS | PlaneWCS:
     Returns
     -------
     `~astropy.wcs.WCS` or ContinuedWCS
-        ``wcs`` itself if no pixel passes the cut. In a cylindrical projection, the same projection
-        with its reference point at the longitude of the center of the image. In other projections,
-        a `ContinuedWCS`.
+        ``wcs`` itself, unless a part of the sky is shown only by pixels more than 180 degrees in
+        native longitude from the reference point. In this case, in a cylindrical projection, the
+        same projection with its reference point at the longitude of the center of the image; in
+        other projections, a `ContinuedWCS`. Both convert all pixels of the image to the sky and
+        back.
 
     Raises
     ------
     ValueError
-        If pixels pass the cut in a projection with distortions.
+        If pixels of a projection with distortions lie more than 180 degrees in native longitude
+        from the reference point.
     """
     if wcs.wcs.cel.prj.category not in _CUT:
         return wcs
@@ -76,15 +79,18 @@ def unwrapped(wcs: WCS, name: str = "wcs") -> WCS | PlaneWCS:
 class ContinuedWCS(PlaneWCS):
     """A projection that is continued beyond the native meridian of 180 degrees.
 
-    The plain projection covers native longitudes from -180 to 180 degrees. Each position on the
-    sky has one pixel: that of the plain projection if it lies in the image, and otherwise the one
-    whose native longitude differs by 360 degrees and that lies in the image.
+    The plain projection covers native longitudes from -180 to 180 degrees. Each position on the sky
+    has one pixel position. It is the one of the plain projection if that lies in the image.
+    Otherwise it is the one in the image whose native longitude differs by 360 degrees.
     """
 
     has_distortion = False
 
     def pixel_to_world_values(self, *pixel_arrays: Any) -> Any:
-        """Convert pixel positions to longitudes and latitudes, in the order of the WCS."""
+        """Convert pixel positions (x, y) to celestial coordinates in degrees.
+
+        The coordinates are in the order of the axes of the WCS.
+        """
         x, y = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in pixel_arrays))
         phi, world = _continued(self._wcs, x.ravel(), y.ravel())
         with np.errstate(invalid="ignore"):
@@ -95,33 +101,40 @@ class ContinuedWCS(PlaneWCS):
         return tuple(axis.reshape(x.shape) for axis in world.T)
 
     def world_to_pixel_values(self, *world_arrays: Any) -> Any:
-        """Convert longitudes and latitudes, in the order of the WCS, to pixel positions."""
+        """Convert celestial coordinates in degrees to pixel positions (x, y).
+
+        The coordinates are in the order of the axes of the WCS.
+        """
         arrays = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in world_arrays))
         assert self._shape is not None, "a projection is continued for an image"
         pixel = _find(self._wcs, np.stack([v.ravel() for v in arrays], axis=-1), self._shape)
         return tuple(axis.reshape(arrays[0].shape) for axis in pixel.T)
 
     def deepcopy(self) -> ContinuedWCS:
-        """Return an independent copy."""
+        """Return a copy of the WCS that shares no data with it."""
         return ContinuedWCS(self._wcs.deepcopy(), self._shape)
 
     def slice(self, view: Any) -> WCS | PlaneWCS:
-        """Return the WCS of a part of the image, a plain FITS WCS if no pixel passes the cut."""
+        """Return the WCS of a part of the image.
+
+        ``view`` has the slices ``(y, x)``. The result is a FITS WCS if no pixel of the part lies
+        beyond a native longitude of 180 degrees.
+        """
         wcs = self._wcs.deepcopy()
         wcs.array_shape = self._shape
         return unwrapped(wcs.slice(view))
 
     def to_header(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the header of the projection, which does not depend on the continuation."""
+        """Return the FITS header of the projection; the continuation does not change it."""
         return self._wcs.to_header(*args, **kwargs)
 
     def to_header_string(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the header of the projection as text."""
+        """Return the FITS header of the projection as text."""
         return self._wcs.to_header_string(*args, **kwargs)
 
 
 def _sample(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions along the border of an image and on a grid inside."""
+    """Return the pixel positions x and y of points along the border of an image and inside it."""
     ny, nx = shape
     along_x, along_y = (
         np.linspace(-0.5, n - 0.5, min(n + 1, _MAX_BORDER_POINTS)) for n in (nx, ny)
@@ -139,9 +152,11 @@ def _sample(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _continued(wcs: WCS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return native longitudes, which may pass 180 degrees, and the positions ``(n, 2)``.
+    """Return the native longitudes and the sky positions of pixel positions, in degrees.
 
-    Pixels that are off the sky, or farther than one turn beyond the cut, have NaN.
+    Native longitudes, ``(n,)``, may lie beyond +-180 degrees. Sky positions, ``(n, 2)``, are in the
+    order of the axes of the WCS. Both are NaN for pixels that are off the sky or beyond native
+    longitudes of +-540 degrees.
     """
     wcs = wcs.deepcopy()
     wcs.wcs.bounds_check(False, False)  # a copy of a WCS loses this setting
@@ -156,10 +171,11 @@ def _continued(wcs: WCS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _aitoff(wcs: WCS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return native longitudes and positions of an Aitoff projection beyond 180 degrees.
+    """Return the native longitudes and sky positions of pixels of an Aitoff projection, in degrees.
 
-    wcslib inverts this projection within 180 degrees only. Its equations hold up to 360 degrees
-    (Calabretta & Greisen 2002, equations 107 to 111).
+    wcslib inverts this projection for native longitudes within 180 degrees only, but its equations
+    hold up to 360 degrees (Calabretta & Greisen 2002, equations 107 to 111). The results, ``(n,)``
+    and ``(n, 2)``, are NaN off the sky.
     """
     offset = np.stack([x + 1, y + 1], axis=-1) - wcs.wcs.crpix
     plane = np.radians(offset @ wcs.pixel_scale_matrix.T)
@@ -193,13 +209,21 @@ def _inside(pixel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _is_lost(wcs: WCS, world: np.ndarray, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """Return which positions beyond the cut have no principal pixel in the image."""
+    """Return which sky positions the plain projection, without continuation, puts off the image.
+
+    ``world`` are the positions in degrees, ``(n, 2)``. The result is bool, ``(n,)``, and False for
+    positions that are not finite. ``shape`` is the shape of the image; None takes that of ``wcs``.
+    """
     pixel = wcs.deepcopy().wcs_world2pix(world, 0)
     return np.isfinite(world).all(axis=-1) & ~_inside(pixel, shape or wcs.array_shape)
 
 
 def _find(wcs: WCS, world: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return the pixels of positions, continued where the principal one is off the image."""
+    """Return the pixel positions ``(n, 2)`` of sky positions ``(n, 2)`` in degrees.
+
+    If the plain projection puts a position off the image, the pixel position is the one in the
+    image whose native longitude differs by 360 degrees, if there is one.
+    """
     wcs = wcs.deepcopy()
     native = wcs.wcs.s2p(world, 0)
     pixel = np.where((native["stat"] != 0)[:, np.newaxis], np.nan, native["pixcrd"])
@@ -224,8 +248,8 @@ def _find(wcs: WCS, world: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def _recentered(wcs: WCS, turn_pole: bool) -> WCS | None:
     """Return a cylindrical WCS with its reference point at the center of the image in longitude.
 
-    ``turn_pole`` says whether LONPOLE moves along, which it must where the native pole is not the
-    celestial one. None if there is no such WCS.
+    ``turn_pole`` sets whether LONPOLE changes with the reference point, as it must if the native
+    pole is not the celestial pole. The result is None if there is no such WCS.
     """
     ny, nx = wcs.array_shape
     shift = _continued(wcs, np.array([(nx - 1) / 2]), np.array([(ny - 1) / 2]))[0][0]
@@ -250,7 +274,11 @@ def _recentered(wcs: WCS, turn_pole: bool) -> WCS | None:
 
 
 def _same_sky(wcs: WCS, x: np.ndarray, y: np.ndarray, world: np.ndarray) -> bool:
-    """Return whether positions on the sky have the given pixels."""
+    """Return whether a WCS puts positions on the sky at the given pixel positions.
+
+    ``world`` are the positions in degrees, ``(n, 2)``; ``x`` and ``y`` are the pixel positions,
+    ``(n,)``.
+    """
     known = np.isfinite(world).all(axis=-1)
     pixel = wcs.wcs_world2pix(world[known], 0)
     ny, nx = wcs.array_shape

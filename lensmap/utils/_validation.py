@@ -69,7 +69,7 @@ def check_angle(
 
 
 def check_choice(value: Any, name: str, choices: Iterable) -> Any:
-    """Return ``value`` if it is one of ``choices``.
+    """Check that a value is one of several choices, and return it.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Workers of `run_tasks`: each loads the function and the shared argument once, and runs tasks."""
+"""Worker processes of `run_tasks`, which load the function and the shared argument once."""
 
 import errno
 import hashlib
@@ -25,7 +25,7 @@ _kept = threading.local()  # the specification that each worker thread has loade
 
 
 class UnusableWorkerError(RuntimeError):
-    """An error of a worker that cannot run any task."""
+    """An error of a worker process that cannot run any task."""
 
 
 class Reply(NamedTuple):
@@ -40,7 +40,7 @@ class Reply(NamedTuple):
     disk_is_full : bool
         Whether a full disk caused the error.
     seconds : float
-        The duration of the attempt.
+        The duration of the attempt, in seconds.
     """
 
     value: object
@@ -50,7 +50,7 @@ class Reply(NamedTuple):
 
 
 def specify(function, shared):
-    """Pickle the specification of tasks: the function and the shared argument.
+    """Pickle the function and the shared argument of tasks (their specification).
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def _versions():
 
 
 def begin_worker(threads):
-    """Initialize a process of lensmap's pool.
+    """Initialize a worker process of lensmap's pool.
 
     Parameters
     ----------
@@ -116,13 +116,14 @@ def run_task(source, digest, marker, item):
     Parameters
     ----------
     source : bytes or str
-        The specification as returned by `specify`, or the path of a file that holds it.
+        The pickled function and shared argument, as returned by `specify`, or the path of a file
+        that holds them.
     digest : str
-        The SHA-256 digest of the specification.
+        The SHA-256 digest of these bytes.
     marker : str or None
         The path of a file that exists while the task runs; None makes no such file.
     item : object
-        The item of the task.
+        The argument of the task.
 
     Returns
     -------
@@ -132,7 +133,8 @@ def run_task(source, digest, marker, item):
     Raises
     ------
     UnusableWorkerError
-        If this worker cannot load the specification, or has other versions of packages.
+        If this worker cannot load the function and the shared argument, or has other versions of
+        packages.
     """
     if marker is not None:
         Path(marker).touch()
@@ -155,7 +157,7 @@ def run_here(function, shared, item):
     shared : object
         The argument that all tasks share.
     item : object
-        The item of the task.
+        The argument of the task.
 
     Returns
     -------
@@ -174,8 +176,9 @@ def run_here(function, shared, item):
 def _specification(source, digest):
     """Return the function and the shared argument of the tasks.
 
-    They are unpickled once and kept until a task with another ``digest`` arrives. ``source`` and
-    ``digest`` are as for `run_task`.
+    They are unpickled once and kept until a task with another ``digest`` arrives. ``source`` is the
+    pickled function and argument, or the path of a file that holds them; ``digest`` is their
+    SHA-256 digest.
     """
     if getattr(_kept, "digest", None) != digest:
         versions, parts = pickle.loads(_content(source, digest))
@@ -223,7 +226,10 @@ def _is_full_disk(error):
 
 
 def _portable(error):
-    """Return an error that can be pickled, with the traceback as a note."""
+    """Return an error in a form that can be pickled, with the traceback as a note.
+
+    An error that cannot be pickled becomes a RuntimeError with the same message. None stays None.
+    """
     if error is None:
         return None
     text = "".join(traceback.format_exception(error))
