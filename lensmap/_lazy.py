@@ -54,7 +54,12 @@ def lazy_exports(package, file):
 
 @cache  # the stub of a sub-package is needed for each of its names
 def _read_stub(init):
-    """Read a stub: a dict from each name to its private module, and the list of public names."""
+    """Return the names in the stub of a package.
+
+    ``init`` is the path of the package's ``__init__.py``; the stub ``__init__.pyi`` lies next to
+    it. The first result is a dict from each name to the private module that defines it. The second
+    is the list of public names, the value of ``__all__``.
+    """
     modules, public = {}, []
     for node in ast.parse(init.with_suffix(".pyi").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and node.level == 1:
