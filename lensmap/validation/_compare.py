@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Scores of several estimators on the same simulated data, and their differences."""
+"""Scores of the maps of several estimators from the same simulated data, and their differences."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -41,23 +41,27 @@ def compare(
         ``reconstruct(grid)`` like that of `lensmap.Estimator`. Estimators run in this process,
         while other processes draw the next fields.
     setup : ValidationSetup
-        The simulated fields and the survey. Maps of null fields are scored by `null_scores`.
+        The simulated fields and the survey. Maps of null fields (without lensing) are scored by
+        `null_scores`, all other maps by `score_map`.
     n_fields : int
         The number of fields, at least 1.
     seed : int
-        The number of the series of fields, see ``series_seed``. No training or tuning uses these
-        fields. They do not depend on the estimators or on the number of workers.
+        The seed of the series of simulated fields. The fields depend on the seed and on ``setup``
+        only, and no training or tuning uses them.
     first : int
         The number of the first field. Set it to continue a series, or to split one over machines.
     above : float
-        The predicted convergence above which pixels count as high, see `score_map`.
+        The convergence of the estimated map above which pixels count as high. Some scores are for
+        high pixels only, see `score_map`.
     workers : int or None
-        The number of processes that draw fields, as for `lensmap.simulate.draw_fields`. Memory
-        does not grow with the number of fields.
+        The number of processes that draw fields. If None, one for each CPU that this process may
+        use, but no more than fit into memory. Memory does not grow with the number of fields.
     executor : `concurrent.futures.Executor`, callable or None
-        The executor that draws the fields, as for `lensmap.simulate.draw_fields`.
+        An executor with ``workers`` workers that draws the fields, or a callable that makes one. If
+        None, new processes draw the fields.
     progress : None, bool or callable
-        As for ``lensmap.utils.track``.
+        If True, a progress bar is shown. A callable is called as ``progress(done, total)`` after
+        each field. If None or False, nothing is shown.
     visit : callable or None
         Function called for each field with the field number, the ``Observation`` and a dict from
         estimator names to maps, to measure other quantities. The maps are not kept afterwards.
@@ -136,8 +140,9 @@ def contrast(
     -------
     `~astropy.table.QTable`
         A row for each metric, with ``metric``, ``estimator``, ``reference``, and the attributes of
-        `~lensmap.scores.PairedDifference`. Differences are estimator minus reference; ratios are
-        estimator over reference.
+        `~lensmap.scores.PairedDifference`: the number of fields, the mean difference, its
+        significance, the mean ratio and the ratio of sums, with errors. Differences are estimator
+        minus reference; ratios are estimator over reference.
 
     Raises
     ------

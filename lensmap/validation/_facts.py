@@ -21,7 +21,7 @@ def setup_facts(setup):
     Parameters
     ----------
     setup : ValidationSetup
-        The set-up.
+        The simulated fields and the mock survey.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def _sky_parameters(sky):
 
 
 def _parameters(thing):
-    """Return the class name and the parameters of an object in a form that can be stored."""
+    """Return a dict of the class name (``class``) and the parameters of an object, to be stored."""
     stored = {name: _storable(value) for name, value in _parameters_of(thing).items()}
     return {"class": type(thing).__name__, **stored}
 
@@ -61,7 +61,11 @@ def _parameters_of(thing):
 
 
 def _storable(value):
-    """Return the value if ``to_plain`` accepts it, else its name or the name of its class."""
+    """Return the value of a parameter in a form that can be stored.
+
+    A value that ``lensmap.utils.to_plain`` cannot convert is replaced by its name or by the name of
+    its class.
+    """
     value = _simplified(value)
     try:
         to_plain(value)
@@ -108,7 +112,7 @@ def estimator_facts(estimator):
 
 
 def _shortened(text, estimator):
-    """Shorten long parameter values in a repr, such as tabulated power spectra."""
+    """Shorten the long values, such as tabulated power spectra, in the repr of an estimator."""
     for value in _parameters_of(estimator).values():
         if len(repr(value)) > _MAX_VALUE:
             text = text.replace(repr(value), repr(value)[:_MAX_VALUE] + "...")

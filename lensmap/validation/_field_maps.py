@@ -27,7 +27,7 @@ class MapMaker(Protocol):
     """Any object with a method ``reconstruct(grid)`` like that of `lensmap.Estimator`."""
 
     def reconstruct(self, grid: ShearGrid) -> ConvergenceMap:
-        """Make a convergence map from a shear grid."""
+        """Make a convergence map from a shear grid (binned shear data)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +37,9 @@ class FieldMaps:
     Attributes
     ----------
     number : int
-        The number of the field in its series.
+        The number of the field in the series of fields, from 0.
     setup : ValidationSetup
-        The set-up of the field.
+        The model of the simulated fields and of the survey.
     observation : Observation
         The true convergence and the data.
     maps : dict
@@ -66,7 +66,7 @@ class FieldMaps:
 
     @cached_property
     def mask(self) -> np.ndarray:
-        """Bool, ``(ny, nx)``: True where the data or any of the maps is masked."""
+        """Bool, ``(ny, nx)``: True where the data or at least one of the maps is masked."""
         return np.logical_or.reduce(
             [self.grid.mask, *(kappa.mask for kappa in self.maps.values())]
         )
@@ -78,22 +78,24 @@ class FieldMaps:
 
     @cached_property
     def estimates(self) -> dict[str, np.ndarray]:
-        """The convergence that each estimator finds, float64, ``(ny, nx)``, keyed by its name."""
+        """The estimated convergence, float64, ``(ny, nx)``, keyed by the name of the estimator."""
         return {name: np.asarray(kappa.data, dtype=float) for name, kappa in self.maps.items()}
 
     def scores(self, above: float = 0.1) -> dict[str, dict[str, float | u.Quantity]]:
-        """Score all maps on the same pixels.
+        """Score all maps against the true convergence, on the same pixels.
 
         Parameters
         ----------
         above : float
-            The predicted convergence above which pixels count as high, see `score_map`.
+            The convergence of the estimated map above which pixels count as high. Some scores are
+            for high pixels only, see `score_map`.
 
         Returns
         -------
         dict
-            A dict for each estimator, keyed by its name, with ``n_masked``, the scores of
-            `score_map` (or of `null_scores`), and ``seconds``; see `compare`.
+            A dict for each estimator, keyed by its name. It has ``n_masked``, the number of pixels
+            that the estimator masks in addition to the mask of the data; the scores of `score_map`
+            (or of `null_scores` for null fields); and ``seconds``, the time taken to make the map.
         """
         scores = {}
         for name, kappa in self.maps.items():
@@ -108,7 +110,7 @@ class FieldMaps:
 
 
 def error_about_truth(kappa: ConvergenceMap) -> np.ndarray | dict[int, np.ndarray] | None:
-    """Return the uncertainty of a map with respect to the true convergence, for `score_map`.
+    """Return the uncertainty of a map with respect to the true convergence.
 
     Parameters
     ----------
@@ -118,9 +120,9 @@ def error_about_truth(kappa: ConvergenceMap) -> np.ndarray | dict[int, np.ndarra
     Returns
     -------
     `numpy.ndarray`, dict or None
-        The standard deviation, ``(ny, nx)``. If the uncertainty is the half-width of an interval
-        instead, a dict from its confidence in per cent to the half-width. None if the map has no
-        uncertainty, or one that includes only the noise.
+        The standard deviation, ``(ny, nx)``, in a form that `score_map` accepts. If the uncertainty
+        is the half-width of an interval instead, a dict from its confidence in per cent to the
+        half-width. None if the map has no uncertainty, or one that includes only the noise.
     """
     if kappa.uncertainty is None or kappa.meta.get("uncertainty") == "noise":
         return None
@@ -131,7 +133,11 @@ def error_about_truth(kappa: ConvergenceMap) -> np.ndarray | dict[int, np.ndarra
 
 
 def series_name(setup: ValidationSetup) -> Literal["validation", "null"]:
-    """Return the purpose to pass to ``series_seed`` for the fields of a set-up."""
+    """Return the use of the fields of a set-up, which selects the series of random fields.
+
+    The result is ``"null"`` for null fields (without lensing), and otherwise ``"validation"``. It
+    is the parameter ``purpose`` of ``series_seed``.
+    """
     return "null" if setup.null else "validation"
 
 
@@ -151,22 +157,39 @@ def map_fields(
 
     Parameters
     ----------
-    estimators, setup, n_fields, seed, first : object
-        As for `compare`.
+    estimators : dict
+        The estimators, keyed by name. An estimator is any object with a method
+        ``reconstruct(grid)`` like that of `lensmap.Estimator`.
+    setup : ValidationSetup
+        The simulated fields and the survey.
+    n_fields : int
+        The number of fields, at least 1.
+    seed : int
+        The seed of the series of simulated fields.
+    first : int
+        The number of the first field.
     skip : collection of int
         The numbers of the fields to leave out.
-    workers, executor, progress : object
-        As for `compare`.
+    workers : int or None
+        The number of processes that draw fields. If None, one for each CPU that this process may
+        use, but no more than fit into memory.
+    executor : `concurrent.futures.Executor`, callable or None
+        An executor with ``workers`` workers that draws the fields, or a callable that makes one. If
+        None, new processes draw the fields.
+    progress : None, bool or callable
+        If True, a progress bar is shown. A callable is called as ``progress(done, total)`` after
+        each field. If None or False, nothing is shown.
 
     Yields
     ------
     FieldMaps
-        The maps of one field.
+        A field and the maps that the estimators made of it.
 
     Raises
     ------
     TypeError, ValueError
-        As for `compare`.
+        If an argument is of the wrong kind or out of range, or an estimator does not return a map
+        with the shape of the grid.
     """
     _check_estimators(estimators)
     if not isinstance(setup, ValidationSetup):
@@ -236,7 +259,7 @@ def timed_map(
     kappa : `~lensmap.ConvergenceMap`
         The map made by the estimator.
     seconds : float
-        The time taken.
+        The time taken to make the map, in seconds.
 
     Raises
     ------

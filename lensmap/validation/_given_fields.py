@@ -37,7 +37,7 @@ class GivenFields:
     z_source : float or `lensmap.cosmology.SourceRedshifts`
         The source redshift for which the maps were made, or the redshift distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology of the maps, as for `lensmap.cosmology.get_cosmology`.
+        The cosmology of the maps, or its name in astropy. If None, lensmap's default cosmology.
 
     Raises
     ------
@@ -78,7 +78,7 @@ class GivenFields:
         return self.replace(paths=self.paths[which])
 
     def replace(self, **changes: Any) -> "GivenFields":
-        """Return a copy with some parameters changed.
+        """Return a copy of these fields with some parameters changed.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class GivenFields:
         Returns
         -------
         GivenFields
-            The new fields.
+            The copy.
         """
         return replace(self, **changes)
 
@@ -123,25 +123,27 @@ class GivenFields:
         return self
 
     def draw(self, rng: RNGLike = None) -> LensingField:
-        """Read one of the maps; `lensmap.simulate.draw_fields` reads file i for field i.
+        """Read the true convergence map in one of the files.
+
+        `lensmap.simulate.draw_fields` reads file i for field i.
 
         Parameters
         ----------
         rng : None, int, `numpy.random.SeedSequence` or `numpy.random.Generator`
-            The seed of a field in a series, which selects the file with the number of the field.
-            Any other seed or generator selects a file at random; None selects a new one in each
+            The seed that ``draw_fields`` passes for field i of a series selects file i. Any other
+            seed or generator selects a file at random; None selects another random file in each
             call.
 
         Returns
         -------
         LensingField
-            The field.
+            The true convergence in the file.
 
         Raises
         ------
         ValueError
-            If there is no file for the number of the field, or the map differs from the first in
-            shape or pixel scale.
+            If the series has more fields than there are files, or if the map differs from the first
+            map in shape or pixel scale.
         """
         key = seed_sequence(rng).spawn_key
         number = key[0] if key else int(as_generator(rng).integers(len(self)))

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Estimators made from their names for a validation, and slow variants of estimators."""
+"""Estimators made from their names for a validation, and slow variants with averages or samples."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -36,18 +36,28 @@ def named_estimators(
         Kaiser-Squires with the best smoothing, and ``"wiener:tuned"`` the Wiener filter with the
         best prior; see `tune_linear`.
     setup : ValidationSetup
-        The fields and the survey for which to tune. Tuning draws fields that no validation uses.
+        The simulated fields and the survey for which estimators are tuned. Tuning draws fields that
+        no validation uses.
     n_tuning : int
         The number of fields used for tuning.
-    seed, workers, executor, progress : object
-        As for `tune_linear`.
+    seed : int
+        The seed of the series of fields used for tuning.
+    workers : int or None
+        The number of processes that draw fields. If None, one for each CPU that this process may
+        use, but no more than fit into memory.
+    executor : `concurrent.futures.Executor`, callable or None
+        An executor with ``workers`` workers that draws the fields, or a callable that makes one. If
+        None, new processes draw the fields.
+    progress : None, bool or callable
+        If True, a progress bar is shown. A callable is called as ``progress(done, total)`` after
+        each field. If None or False, nothing is shown.
 
     Returns
     -------
     dict
         The estimators, keyed by name. A class from a file is listed under its name without the
-        path. Networks that can predict errors have ``uncertainty="network"``, which costs no extra
-        time.
+        path. Networks that can predict the errors of their maps do so (``uncertainty="network"``),
+        which takes no extra time.
 
     Raises
     ------
@@ -77,7 +87,7 @@ def named_estimators(
 
 
 def _label(name):
-    """Return the name of an estimator for tables; for a class in a file, without the path."""
+    """Return the name of an estimator for tables: ``name`` without the path of a Python file."""
     path, colon, rest = name.partition(".py:")
     return rest.strip() if colon else path.strip()
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The parts of a validation, each with its own kind of fields."""
+"""The parts of a validation, each with its own kind of simulated fields, such as null fields."""
 
 from typing import NamedTuple
 
@@ -10,19 +10,20 @@ TRUTH = "truth"
 
 
 class Part(NamedTuple):
-    """Words for the fields in one part of a validation.
+    """The words that name the simulated fields of one part of a validation in messages.
 
     Attributes
     ----------
     one, many : str
-        The words for one field and for several fields.
+        The words for one field and for several fields, such as ``"masked field"`` and
+        ``"masked fields"``.
     """
 
     one: str
     many: str
 
     def in_words(self, n: int) -> str:
-        """Return the number of fields followed by the word for them."""
+        """Return the number of fields with the word for them, such as ``"3 masked fields"``."""
         return f"{n} {self.one if n == 1 else self.many}"
 
 

@@ -30,7 +30,7 @@ _PRESETS = {
 
 
 def available_presets() -> list[str]:
-    """Return the names of all presets.
+    """Return the names of all presets of validation set-ups.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def _all_presets():
 
 
 def preset_parameters(name: str) -> dict:
-    """Return the parameters of `ValidationSetup` for a preset.
+    """Return the parameters of `ValidationSetup` for a named preset.
 
     Parameters
     ----------
@@ -59,7 +59,8 @@ def preset_parameters(name: str) -> dict:
     Returns
     -------
     dict
-        ``sky``, ``survey`` and ``mask_fraction``.
+        ``sky``, the model of the convergence; ``survey``, the mock survey; and ``mask_fraction``,
+        the masked fraction of each field.
 
     Raises
     ------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`RecordFolder`: a folder with a record of each field, from which a validation can resume."""
+"""`RecordFolder`: a folder with the measurements of a validation, which can resume from it."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -17,7 +17,10 @@ _ALGORITHM = 1
 
 
 class RecordFolder:
-    """The folder of a validation, with one record for each field of each part.
+    """The folder of a validation, with a file of measurements (record) for each simulated field.
+
+    The fields belong to parts of the validation: ``"fields"``, ``"null"`` (without lensing),
+    ``"masked"``, ``"coma"`` (mocks of the Coma cluster) and ``"more"`` (for slow estimators).
 
     Parameters
     ----------
@@ -29,7 +32,8 @@ class RecordFolder:
     addable : tuple of str
         Names of settings that may be empty at first and set in a later run.
     take_over : bool
-        As for `lensmap.utils.RunFolder`.
+        Whether to take over the folder of a run that was killed; a run that is still alive loses
+        it.
 
     Attributes
     ----------
@@ -42,8 +46,12 @@ class RecordFolder:
     ------
     FileNotFoundError
         If the folder is opened for reading and holds no validation.
-    NotADirectoryError, ValueError, RuntimeError
-        As for `lensmap.utils.RunFolder`.
+    NotADirectoryError
+        If ``folder`` is a file.
+    ValueError
+        If the folder holds a run of another kind, or a validation with other settings.
+    RuntimeError
+        If another run uses the folder.
     """
 
     def __init__(
@@ -73,14 +81,14 @@ class RecordFolder:
         self._run.close()
 
     def missing(self, part: str, n: int) -> list[int]:
-        """Return the numbers, below ``n``, of the fields without a record.
+        """Return the numbers of the fields that are not measured yet.
 
         Parameters
         ----------
         part : str
-            The part of the validation.
+            The name of the part of the validation, such as ``"null"`` or ``"masked"``.
         n : int
-            The number of fields.
+            The number of fields, which are numbered from 0.
 
         Returns
         -------
@@ -91,14 +99,14 @@ class RecordFolder:
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:
-        """Context manager that adds the time of a block to the total time of a part.
+        """Context manager that adds the duration of a block to the total duration of a part.
 
-        The time is recorded even if the block is interrupted.
+        The total is stored in the folder, even if the block is interrupted.
 
         Parameters
         ----------
         part : str
-            The part of the validation.
+            The name of the part of the validation, such as ``"null"`` or ``"masked"``.
 
         Yields
         ------
@@ -114,33 +122,33 @@ class RecordFolder:
             self.note("seconds", times)
 
     def save(self, part: str, number: int, record: Mapping) -> None:
-        """Write the record of a field.
+        """Write the measurements of a field to its file (record).
 
         Parameters
         ----------
         part : str
-            The part of the validation.
+            The name of the part of the validation, such as ``"null"`` or ``"masked"``.
         number : int
             The number of the field.
         record : dict
-            Arrays, text, or dicts of these, keyed by name.
+            The measurements: arrays, text, or dicts of these, keyed by name.
         """
         self._run.save(number, record, part)
 
     def load(self, part: str, n: int | None = None) -> list[dict]:
-        """Read the records of a part, in the order of the fields.
+        """Read the measurements of all fields of a part, in the order of the fields.
 
         Parameters
         ----------
         part : str
-            The part of the validation.
+            The name of the part of the validation, such as ``"null"`` or ``"masked"``.
         n : int or None
             Read only fields with numbers below this. If None, all fields.
 
         Returns
         -------
         list of dict
-            The records. Text is returned as arrays of text.
+            The measurements of each field, keyed by name. Text is returned as arrays of text.
         """
         return [self._run.load(number, part) for number in self.numbers(part)
                 if n is None or number < n]

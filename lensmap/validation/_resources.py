@@ -26,9 +26,10 @@ class Resources(NamedTuple):
     Attributes
     ----------
     seconds : float
-        The median time for a map, without the first map.
+        The median time for a map in seconds, without the first map.
     first_seconds : float
-        The time for the first map of the process, which includes loading libraries and networks.
+        The time for the first map of the process in seconds, which includes loading libraries and
+        networks.
     memory : float
         The peak memory of the process in GiB, including Python and libraries; NaN if the operating
         system does not report it.
@@ -47,7 +48,8 @@ def measure_resources(estimator: MapMaker, setup: ValidationSetup) -> Resources:
     estimator : object
         The estimator, with a method ``reconstruct(grid)``.
     setup : ValidationSetup
-        The fields and the survey. The maps are made of null fields with the same pixels.
+        The simulated fields and the survey. The measured maps are made from a null field (without
+        lensing) with the same pixels.
 
     Returns
     -------

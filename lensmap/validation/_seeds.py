@@ -17,13 +17,13 @@ def seed_sequence(rng: RNGLike) -> np.random.SeedSequence:
     Parameters
     ----------
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
-        Seed or generator, as for ``lensmap.utils.as_generator``.
+        Seed or generator of random numbers. None draws a new seed in each call.
 
     Returns
     -------
     `numpy.random.SeedSequence`
-        The seed sequence. For a given sequence this is a copy, which spawns from the first child
-        again.
+        The seed sequence. If ``rng`` is a seed sequence, the result is a copy that has not spawned
+        any child sequence yet.
     """
     # numpy's type hints declare an interface here; SeedSequence is its only implementation.
     return cast(np.random.SeedSequence, as_generator(rng).bit_generator.seed_seq)

@@ -42,7 +42,7 @@ _SEED_BITS = 64
 def series_seed(
     purpose: Literal["validation", "tuning", "calibration", "null"], seed: int = 0
 ) -> int:
-    """Return the seed of a series of fields that no training uses.
+    """Return the seed of a series of simulated fields that no training uses.
 
     The seed is above 2**64 and different for each purpose: the letters of ``purpose`` form its
     high bits, and ``seed`` its lowest 64 bits. Fields drawn for different purposes are therefore
@@ -161,7 +161,7 @@ class ValidationSetup:
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> "ValidationSetup":
-        """Make the set-up of a published survey.
+        """Make the set-up of a published survey or simulation from its name.
 
         Parameters
         ----------
@@ -229,7 +229,7 @@ class ValidationSetup:
         return survey + self.sky.estimate_memory()
 
     def prepare(self) -> "ValidationSetup":
-        """Do the computations shared by all fields; the first call takes some seconds.
+        """Compute and keep the quantities that all fields share; the first call takes some seconds.
 
         Returns
         -------
@@ -269,12 +269,13 @@ class ValidationSetup:
         return LensingField(ConvergenceMap(zeros, wcs=self.sky.wcs), zeros.astype(np.complex64))
 
     def describe(self) -> dict:
-        """Return all parameters as plain values in fixed units, which can be written to files.
+        """Return all parameters as plain values (numbers, text, lists, dicts) that files can store.
 
         Returns
         -------
         dict
-            ``sky``, ``survey``, ``mask_fraction`` and ``null``; see ``lensmap.utils.to_plain``.
+            The values of ``sky``, ``survey``, ``mask_fraction`` and ``null``. Quantities are in
+            fixed units, which are part of the keys.
         """
         return setup_facts(self)
 

@@ -38,10 +38,12 @@ def summarize_scores(scores: Table | Iterable[Mapping]) -> QTable:
         - the mean over fields of each score of `~lensmap.scores.score_map` (or of
           `~lensmap.scores.null_scores`), and the standard error of the mean in ``..._err``. Fields
           where the score is NaN are left out;
-        - statistics of the high pixels of all fields together: their number ``n_above``,
-          ``ratio_above`` (see ``mean_ratio``), ``slope_above`` (see ``ordinary_slope``) and
-          ``coverage_68_above``, with jackknife errors over fields. They are NaN if there are too
-          few high pixels;
+        - statistics of the high pixels of all fields together, whose convergence in the map is
+          above the threshold ``above`` of `score_map`: their number ``n_above``; ``ratio_above``,
+          the mean truth divided by the mean of the maps; ``slope_above``, the slope of the
+          regression of the truth on the maps; and ``coverage_68_above``, the fraction where the
+          truth lies within the 68 per cent error bar. The errors are jackknife errors over fields.
+          The statistics are NaN if there are too few high pixels;
         - for `~lensmap.scores.null_scores`, ``kappa_min`` and ``kappa_max``, the extreme values
           over all fields;
         - ``seconds``, the median time for a map.
@@ -93,13 +95,17 @@ def _means(table):
 
 
 def _values_and_unit(column):
-    """Return the values of a column and the unit of the column, or 1 if it has no unit."""
+    """Return the values of a column, ``(n,)``, and its unit; 1 if it has no unit."""
     unit = getattr(column, "unit", None)
     return np.array(column, dtype=float), 1 if unit is None else u.Unit(unit)
 
 
 def _high_pixels(table):
-    """Return statistics of the high pixels of all fields together, with jackknife errors."""
+    """Return statistics of the high pixels of all fields together, with jackknife errors.
+
+    High pixels are those where the estimated convergence exceeds a threshold. ``table`` has the
+    sums over the high pixels of each field, from `score_map`.
+    """
     sums = np.array([np.array(table[name], dtype=float) for name in _SUMS]).T
     row = {"n_above": int(sums[:, 0].sum())}
     statistics = {"ratio": _ratio, "slope": _slope, "coverage_68": _coverage}

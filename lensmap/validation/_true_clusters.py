@@ -45,10 +45,9 @@ def true_clusters(
     radius : `~astropy.units.Quantity`
         The radius of the cylinder, a proper length or an angle.
     min_separation : `~astropy.units.Quantity` or str
-        The minimum separation of two peaks, as for `lensmap.find_peaks`. Of two closer peaks, the
-        higher peak is kept.
+        The minimum separation of two peaks, an angle. Of two closer peaks, the higher peak is kept.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology, or its name in astropy. If None, lensmap's default cosmology.
 
     Returns
     -------

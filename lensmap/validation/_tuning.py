@@ -38,8 +38,9 @@ class TunedLinear(NamedTuple):
         The Wiener filter with the better of two priors: the power spectrum measured on the tuning
         fields, or the theoretical power spectrum.
     scores : `~astropy.table.QTable`
-        The columns ``method``, ``smoothing`` (NaN for the Wiener filter), ``rmse`` (over the
-        pixels of all fields) and ``pearson_r`` (mean over fields).
+        A row for each set of parameters, with ``method``, ``smoothing`` (NaN for the Wiener
+        filter), ``rmse`` (the RMS error over the pixels of all fields) and ``pearson_r`` (the
+        correlation with the truth, mean over fields).
     """
 
     kaiser_squires: KaiserSquires
@@ -65,20 +66,24 @@ def tune_linear(
     Parameters
     ----------
     setup : ValidationSetup
-        The fields and the survey. A set-up with null fields is tuned on lensed fields.
+        The simulated fields and the survey. If the set-up has null fields, estimators are tuned on
+        lensed fields instead.
     n_fields : int
         The number of fields, at least 1. All fields are held in memory.
     seed : int
-        The number of the series of fields, see ``series_seed``.
+        The seed of the series of fields used for tuning.
     smoothings : `~astropy.units.Quantity`
         The smoothing angles to try for Kaiser-Squires. As long as the largest angle is the best,
         larger angles are tried.
     workers : int or None
-        The number of processes that draw fields, as for `lensmap.simulate.draw_fields`.
+        The number of processes that draw fields. If None, one for each CPU that this process may
+        use, but no more than fit into memory.
     executor : `concurrent.futures.Executor`, callable or None
-        The executor that draws the fields, as for `lensmap.simulate.draw_fields`.
+        An executor with ``workers`` workers that draws the fields, or a callable that makes one. If
+        None, new processes draw the fields.
     progress : None, bool or callable
-        As for ``lensmap.utils.track``.
+        If True, a progress bar is shown. A callable is called as ``progress(done, total)`` after
+        each field. If None or False, nothing is shown.
 
     Returns
     -------
@@ -123,9 +128,10 @@ def tune_linear(
 
 
 def _try_smoothings(observations, smoothings):
-    """Return a dict from smoothing to ``(rmse, correlation)``.
+    """Score Kaiser-Squires maps with several smoothings on simulated fields.
 
-    As long as the largest smoothing is the best, larger smoothings are added.
+    Return a dict from each smoothing angle to ``(rmse, correlation)``, as returned by `_score`. As
+    long as the largest smoothing is the best, a larger smoothing is added.
     """
     scores = {s: _score(_kaiser_squires(s), observations) for s in smoothings}
     while True:
@@ -141,7 +147,11 @@ def _kaiser_squires(smoothing):
 
 
 def _score(estimator, observations):
-    """Return ``(rmse, correlation)`` over all fields; sorting ranks by RMS error first."""
+    """Return the RMS error and the correlation with the truth of an estimator's maps.
+
+    The RMS error is over the unmasked pixels of all fields; the correlation is the mean over
+    fields. The RMS error comes first, so that comparing two results compares their RMS errors.
+    """
     squares, correlations, n = 0.0, [], 0
     for truth, grid, _ in observations:
         kappa = estimator.reconstruct(grid)
@@ -155,10 +165,11 @@ def _score(estimator, observations):
 def measured_power(
     observations: Iterable[Observation], setup: ValidationSetup
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the convergence power spectrum of the true fields, for `WienerFilter`.
+    """Return the mean power spectrum of the true convergence of simulated fields.
 
-    The pixel window is divided out, since the filter applies it itself. Power aliased from above
-    the Nyquist frequency of the grid remains, some ten per cent near the highest multipoles.
+    The spectrum is divided by the pixel window, since the Wiener filter applies the window itself.
+    Power aliased from above the Nyquist frequency of the grid remains, about ten per cent near the
+    highest multipoles.
 
     Parameters
     ----------
@@ -170,7 +181,8 @@ def measured_power(
     Returns
     -------
     tuple of `numpy.ndarray`
-        The multipoles and the power, for the parameter ``power`` of `WienerFilter`.
+        The multipoles and the power at these multipoles, ``(n,)`` each, for the parameter ``power``
+        of `WienerFilter`.
     """
     pixel = setup.sky.pixel_scale.to_value(u.rad)
     return measure_power((truth for truth, *_ in observations), pixel)[:2]
@@ -192,12 +204,25 @@ def _theoretical(setup):
 class Tuner:
     """Callable that returns the tuned variant of a linear estimator, for `make_estimator`.
 
-    All estimators are tuned on the same fields, which are drawn at the first call.
+    All estimators are tuned on the same simulated fields, which are drawn at the first call.
 
     Parameters
     ----------
-    setup, n_fields, seed, workers, executor, progress : object
-        As for `tune_linear`.
+    setup : ValidationSetup
+        The simulated fields and the survey.
+    n_fields : int
+        The number of fields used for tuning, at least 1.
+    seed : int
+        The seed of the series of fields used for tuning.
+    workers : int or None
+        The number of processes that draw fields. If None, one for each CPU that this process may
+        use, but no more than fit into memory.
+    executor : `concurrent.futures.Executor`, callable or None
+        An executor with ``workers`` workers that draws the fields, or a callable that makes one. If
+        None, new processes draw the fields.
+    progress : None, bool or callable
+        If True, a progress bar is shown. A callable is called as ``progress(done, total)`` after
+        each field. If None or False, nothing is shown.
     """
 
     def __init__(
@@ -254,7 +279,7 @@ class Tuner:
         return estimator
 
     def __call__(self, estimator: Estimator) -> Estimator:
-        """Return the tuned variant of an estimator, which keeps the parameters that it sets.
+        """Return the tuned variant of an estimator; parameters that the user has set are kept.
 
         Parameters
         ----------
@@ -269,7 +294,7 @@ class Tuner:
         Raises
         ------
         ValueError
-            As for `check`.
+            If the estimator cannot be tuned, or sets a parameter that tuning would set.
         """
         self.check(estimator)
         return self._tuned[type(estimator)].replace(**_given_parameters(estimator))

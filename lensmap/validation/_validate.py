@@ -29,12 +29,12 @@ _BYTES_PER_PIXEL, _BYTES_PER_MAP_PIXEL = 500.0, 40.0
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationPlan:
-    """The number of fields in each part of a validation.
+    """The number of simulated fields in each part of a validation.
 
     Attributes
     ----------
     n_fields : int
-        The number of fields of the set-up.
+        The number of fields drawn from the set-up of the validation.
     n_null : int
         The number of null fields, in which the galaxies of the survey are not lensed. 0 skips this
         part.
@@ -45,7 +45,8 @@ class ValidationPlan:
         The number of mocks of the Coma cluster. At least 4 are needed for the scatter between
         them; 0 skips this part.
     n_more : int
-        The number of fields mapped by the slow estimators, ``more`` of `validate`.
+        The number of fields mapped by the slow estimators, which are the parameter ``more`` of
+        `validate`.
     mask_fraction : float
         The fraction of each masked field that is masked.
     """
@@ -101,13 +102,16 @@ def validate(
         map only the first ``plan.n_more`` fields. They can be added later to a folder that has no
         slow estimators. If None, there are no slow estimators.
     seed : int
-        The number of the series of fields, see ``series_seed``.
+        The seed of the series of simulated fields. No training or tuning uses these fields.
     workers : int or None
-        The number of processes that draw fields, as for `lensmap.simulate.draw_fields`.
+        The number of processes that draw fields. If None, one for each CPU that this process may
+        use, but no more than fit into memory.
     executor : `concurrent.futures.Executor`, callable or None
-        The executor that draws the fields, as for `lensmap.simulate.draw_fields`.
+        An executor with ``workers`` workers that draws the fields, or a callable that makes one. If
+        None, new processes draw the fields.
     progress : None, bool or callable
-        As for ``lensmap.utils.track``, with one progress bar for each part.
+        If True, a progress bar is shown for each part. A callable is called as
+        ``progress(done, total)`` after each field. If None or False, nothing is shown.
     take_over : bool
         Whether to take over the folder of a run that was killed; a run that is still alive loses
         it.
@@ -170,7 +174,7 @@ def _measure_parts(run, estimators, setup, plan, more):
 
 
 def _settings(estimators, setup, plan, more, seed):
-    """Return the settings shared by all records of the folder, as plain values."""
+    """Return the settings on which the measurements of all fields depend, as plain values."""
     facts = setup_facts(setup)
     del facts["null"]  # null fields are a part of their own
     return {
@@ -184,14 +188,17 @@ def _settings(estimators, setup, plan, more, seed):
 
 
 class _Run:
-    """Runner of the parts of a validation; each part resumes where it was interrupted."""
+    """Runner of the parts of a validation, which measures only fields that are not measured yet."""
 
     def __init__(self, records, seed, workers, executor, progress):
         self.records, self.seed = records, seed
         self.workers, self.executor, self.progress = workers, executor, progress
 
     def fields(self, part, estimators, setup, n):
-        """Draw the missing fields of a part, map them and measure the maps."""
+        """Draw the fields of a part that are not measured yet, map them and measure the maps.
+
+        ``part`` is the name of the part; ``n`` is the number of its fields.
+        """
         missing = self.records.missing(part, n)
         if missing:
             self._measure(part, map_fields(
@@ -201,7 +208,7 @@ class _Run:
             ))
 
     def coma(self, estimators, n):
-        """Draw the missing mocks of Coma, map them and measure the maps."""
+        """Draw the mocks of Coma that are not measured yet, map them and measure the maps."""
         missing = self.records.missing("coma", n)
         if not missing:
             return
@@ -214,7 +221,11 @@ class _Run:
         self._measure("coma", map_coma(sky, estimators, zip(missing, drawn, strict=True)))
 
     def _report(self, part, n, n_done):
-        """Return the ``progress`` argument for a part, counting fields done in earlier runs."""
+        """Return the ``progress`` argument for drawing the fields of a part of the validation.
+
+        If it shows a progress bar, the bar counts ``n`` fields, of which ``n_done`` were measured
+        in earlier runs.
+        """
         if self.progress is not True:
             return self.progress
         from tqdm import tqdm
@@ -229,7 +240,7 @@ class _Run:
         return report
 
     def _measure(self, part, fields):
-        """Measure the maps in a second thread while the main thread makes the next maps."""
+        """Measure the maps and store the results, while the main thread makes the next maps."""
         with self.records.timed(part), ThreadPoolExecutor(1) as pool:
             waiting = deque()
             try:
@@ -247,7 +258,10 @@ class _Run:
         self.records.save(part, number, measured.result())
 
     def resources(self, estimators, setup):
-        """Measure the time and memory of each estimator before any other process starts."""
+        """Measure the time and memory that each estimator needs to make a map.
+
+        This is done first, before other processes start.
+        """
         resources = self.records.notes("resources")
         for name, estimator in estimators.items():
             if name not in resources:

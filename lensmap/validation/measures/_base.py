@@ -17,17 +17,19 @@ __all__ = ["Measure", "Records", "table_of_each"]
 
 
 class Measure(ABC):
-    """A statistic of maps: measured field by field, pooled over fields, shown in the report.
+    """Base class of a statistic of maps, such as the RMS error or the power spectrum.
 
-    Each statistic is a subclass in a file of its own, with an instance in `MEASURES`. A subclass
-    must define ``name`` and `measure`, and may override everything else.
+    A statistic is measured field by field, combined over all fields (pooled) and shown in the
+    report. Each statistic is a subclass in a file of its own, with an instance in `MEASURES`. A
+    subclass must define ``name`` and `measure`, and may override everything else.
 
     Attributes
     ----------
     name : str
-        The key of the statistic in the record of a field.
+        The key of the statistic among the measurements of a field.
     parts : tuple of str
-        The parts of a validation, as named in `PARTS`, in which the statistic is measured.
+        The parts of a validation in which the statistic is measured, such as ``"fields"`` and
+        ``"null"``.
     keys : dict
         For each table of the statistic, keyed by its name, the columns that, together with
         ``estimator``, identify a row.
@@ -49,17 +51,18 @@ class Measure(ABC):
         Returns
         -------
         dict
-            A dict of arrays for each estimator, keyed by its name. The key `TRUTH` holds the arrays
-            of the true map or of the field itself. Estimators that lack the statistic are left out.
+            A dict of arrays for each estimator, keyed by its name. The key ``"truth"`` holds the
+            arrays of the true map or of the field itself. Estimators for which the statistic is not
+            defined are left out.
         """
 
     def pool(self, records: "Records") -> dict[str, QTable]:
-        """Combine the records of all fields into tables.
+        """Combine the measurements of all fields into tables.
 
         Parameters
         ----------
         records : Records
-            The records of this statistic, by part.
+            The measurements of this statistic in all fields.
 
         Returns
         -------
@@ -76,7 +79,7 @@ class Measure(ABC):
         Parameters
         ----------
         results : ValidationResults
-            All results.
+            The results of the validation: the tables of all statistics.
 
         Returns
         -------
@@ -93,19 +96,19 @@ class Measure(ABC):
         page : ReportPage
             The content of the report.
         results : ValidationResults
-            All results.
+            The results of the validation: the tables of all statistics.
         """
 
 
 @dataclass(frozen=True)
 class Records:
-    """The records of one statistic for all fields.
+    """The measurements (records) of one statistic in all fields of a validation.
 
     Attributes
     ----------
     parts : dict
-        For each part, keyed by its name, a list with the record of each field. The list is empty
-        for a part that was left out.
+        For each part of the validation, keyed by its name, a list with the measurements of each
+        field. The list is empty for a part that was left out.
     numbers : dict
         For each part, keyed by its name, a list with the number of each field.
     estimators, more : dict
@@ -122,15 +125,20 @@ class Records:
     resources: Mapping[str, Mapping] = field(default_factory=dict)
 
     def has(self, part: str) -> bool:
-        """Return whether a part has any fields."""
+        """Return whether any field of a part, such as ``"null"``, is measured."""
         return bool(self.parts.get(part))
 
     def names(self, part: str = "fields") -> list[str]:
-        """Return the names of the estimators that map the fields of a part."""
+        """Return the names of the estimators that map the fields of a part, such as ``"null"``."""
         return list(self.more if part == "more" else self.estimators)
 
     def each(self, part: str, name: str, array: str) -> list[np.ndarray]:
-        """Return one array of an estimator, or of the truth, for each field that has the array."""
+        """Return one measured array of an estimator for each field of a part.
+
+        ``part`` is the name of the part, such as ``"fields"``. ``name`` is the name of the
+        estimator, or ``"truth"`` for the true maps. ``array`` is the name of the array. Fields
+        without this array are left out.
+        """
         return [record[name][array] for record in self.parts[part]
                 if array in record.get(name, {})]
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""True clusters of a field by two definitions, and their matches with peaks of estimated maps."""
+"""True clusters of a field by two definitions, matched with the peaks of estimated maps."""
 
 import warnings
 from collections.abc import Mapping
@@ -53,7 +53,11 @@ _APERTURE = 1 * u.Mpc
 
 
 class ClusterReference:
-    """The true clusters of a field, by each definition of a cluster.
+    """The true clusters of a field, by two definitions of a cluster.
+
+    By the definition ``"paper"``, clusters are peaks of the true map, with their projected mass
+    within 1 proper Mpc (Cha et al. 2025). By the definition ``"halo"``, they are halos, with their
+    M200c.
 
     Parameters
     ----------
@@ -64,7 +68,7 @@ class ClusterReference:
     z_source : float or `~lensmap.SourceRedshifts`
         The source redshift, or the redshift distribution of the sources.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology, or its name in astropy. If None, lensmap's default cosmology.
 
     Attributes
     ----------
@@ -96,12 +100,12 @@ class ClusterReference:
             )
 
     def masses(self, kappa: ConvergenceMap) -> np.ndarray:
-        """Return the projected mass in a map at the position of each cluster in ``peaks``.
+        """Return the projected mass in a map at the position of each peak of the true map.
 
         Parameters
         ----------
         kappa : `~lensmap.ConvergenceMap`
-            The map.
+            The map in which masses are measured.
 
         Returns
         -------
@@ -127,7 +131,7 @@ def match_clusters(
     Parameters
     ----------
     reference : ClusterReference
-        The true clusters.
+        The true clusters of the field.
     estimates : dict
         The map of each estimator, ``(ny, nx)``, keyed by the name of the estimator. The mask of the
         true map applies to all maps.
@@ -139,8 +143,10 @@ def match_clusters(
     Returns
     -------
     dict
-        Dicts of arrays, keyed by `TRUTH` and the names of estimators. For the truth, ``mass`` is
-        the true mass of each cluster by the definition ``"paper"``, ``(n,)``. For each estimator,
+        Dicts of arrays, keyed by ``"truth"`` and the names of estimators. ``DEFINITION`` stands
+        for ``paper`` (peaks of the true map) or ``halo``. For the truth, ``mass`` is the true
+        projected mass of each cluster by the definition ``paper``, in 1e14 solar masses, ``(n,)``.
+        For each estimator,
 
         - ``mass`` is the mass in the map at the same positions, ``(n,)``;
         - ``completeness_DEFINITION``, ``(2, 3, n_bins)``, has the numbers of clusters, matched
@@ -175,6 +181,9 @@ def match_clusters(
 
 
 def _counts(rates):
-    """Return the numbers of objects, matched objects and chance matches, ``(3, n_bins)``."""
+    """Return the numbers of clusters (or peaks), matches and chance matches, ``(3, n_bins)``.
+
+    ``rates`` is a table returned by `lensmap.peaks.completeness` or `lensmap.peaks.purity`.
+    """
     n = np.asarray(rates["n"], dtype=float)
     return np.array([n, rates["n_matched"], np.nan_to_num(rates["chance"]) * n])

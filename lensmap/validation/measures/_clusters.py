@@ -37,12 +37,13 @@ _CLUSTERS = {"paper": "peaks of the true map", "halo": "halos"}
 class Clusters(Measure):
     """Completeness and purity of map peaks as clusters, and cluster masses within 1 proper Mpc.
 
-    Three tables have rows for each ``definition`` of a cluster (``"paper"`` or ``"halo"``) and each
-    ``ranking`` of peaks (``"all"`` peaks of the map, or the ``"highest"`` 20 per square degree).
-    ``completeness`` is in bins of mass, ``detection`` is the completeness for all clusters of at
-    least 1e14 solar masses, and ``purity`` is the fraction of peaks that match such a cluster. The
-    columns are the number of clusters or peaks ``n``, the ``rate`` of matches, the rate of
-    ``chance`` matches, and ``corrected``, the rate corrected for chance matches.
+    Three tables have rows for each ``definition`` of a cluster (``"paper"``, peaks of the true map
+    with their projected mass, or ``"halo"``, halos with their M200c) and each ``ranking`` of peaks
+    (``"all"`` peaks of the map, or the ``"highest"`` 20 per square degree). ``completeness`` is in
+    bins of mass, ``detection`` is the completeness for all clusters of at least 1e14 solar masses,
+    and ``purity`` is the fraction of peaks that match such a cluster. The columns are the number of
+    clusters or peaks ``n``, the ``rate`` of matches, the rate of ``chance`` matches, and
+    ``corrected``, the rate corrected for chance matches.
 
     Two tables compare masses in the map with true masses. ``masses`` has the ``ratio`` of map to
     true mass and its ``scatter`` in bins of true mass. ``mass_lines`` has the regression slopes of
@@ -152,17 +153,17 @@ def _detection_table(page, results, definition, ranking):
 
 
 def definitions_of(records: Records) -> list[str]:
-    """Return the definitions of a cluster for which every field has a record.
+    """Return the definitions of a cluster for which the clusters of every field are known.
 
     Parameters
     ----------
     records : Records
-        The records of `Clusters`.
+        The measurements of the statistic `Clusters` in all fields.
 
     Returns
     -------
     list of str
-        The keys of `DEFINITIONS` that apply.
+        The names of the definitions: ``"paper"`` (peaks of the true map) and ``"halo"``.
     """
     name, n = records.names()[0], len(records.parts["fields"])
     return [one for one in DEFINITIONS if len(records.each("fields", name, f"purity_{one}")) == n]
@@ -185,11 +186,12 @@ def pool_completeness(records: Records, name: str, definition: str, ranking: str
     Parameters
     ----------
     records : Records
-        The records of `Clusters`.
+        The measurements of the statistic `Clusters` in all fields.
     name : str
         The name of the estimator.
     definition : {"paper", "halo"}
-        The definition of a cluster.
+        The definition of a cluster: ``"paper"``, a peak of the true map with its projected mass
+        within 1 proper Mpc, or ``"halo"``, a halo with its M200c.
     ranking : {"all", "highest"}
         The peaks used: all peaks of the map, or the highest 20 per square degree.
 
@@ -210,7 +212,7 @@ def pool_completeness(records: Records, name: str, definition: str, ranking: str
 def _completeness_counts(records, name, definition, ranking):
     """Return the numbers of clusters, matched clusters and chance matches for each field and bin.
 
-    The shape is ``(n_fields, 3, n_bins)``.
+    The shape is ``(n_fields, 3, n_bins)``, with bins of cluster mass.
     """
     counts = records.each("fields", name, f"completeness_{definition}")
     return np.array([one[RANKINGS.index(ranking)] for one in counts])
@@ -219,12 +221,21 @@ def _completeness_counts(records, name, definition, ranking):
 def detection_counts(
     records: Records, name: str, definition: str, ranking: str
 ) -> np.ndarray:
-    """Return how many clusters of at least 1e14 solar masses each field has and how many match.
+    """Return the numbers of massive clusters and of their matches with peaks in each field.
+
+    Clusters of at least 1e14 solar masses count.
 
     Parameters
     ----------
-    records, name, definition, ranking : object
-        As for `pool_completeness`.
+    records : Records
+        The measurements of the statistic `Clusters` in all fields.
+    name : str
+        The name of the estimator.
+    definition : {"paper", "halo"}
+        The definition of a cluster: ``"paper"``, a peak of the true map with its projected mass
+        within 1 proper Mpc, or ``"halo"``, a halo with its M200c.
+    ranking : {"all", "highest"}
+        The peaks used: all peaks of the map, or the highest 20 per square degree.
 
     Returns
     -------
@@ -241,13 +252,22 @@ def pool_detection(records: Records, name: str, definition: str, ranking: str) -
 
     Parameters
     ----------
-    records, name, definition, ranking : object
-        As for `pool_completeness`.
+    records : Records
+        The measurements of the statistic `Clusters` in all fields.
+    name : str
+        The name of the estimator.
+    definition : {"paper", "halo"}
+        The definition of a cluster: ``"paper"``, a peak of the true map with its projected mass
+        within 1 proper Mpc, or ``"halo"``, a halo with its M200c.
+    ranking : {"all", "highest"}
+        The peaks used: all peaks of the map, or the highest 20 per square degree.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row with the columns of `pool_completeness`, except the bin edges.
+        One row with ``n``, the number of clusters; ``rate``, the fraction that matches; ``chance``,
+        the fraction expected to match by chance; and ``corrected``, the rate corrected for chance
+        matches. ``rate_err`` and ``corrected_err`` are jackknife errors over fields.
     """
     counts = detection_counts(records, name, definition, ranking)
     return QTable(_rates(counts[:, :, np.newaxis]))
@@ -261,11 +281,14 @@ def detection_difference(
     Parameters
     ----------
     records : Records
-        The records of `Clusters`.
+        The measurements of the statistic `Clusters` in all fields.
     names : sequence of str
         The names of the two estimators.
-    definition, ranking : str
-        As for `pool_detection`.
+    definition : {"paper", "halo"}
+        The definition of a cluster: ``"paper"``, a peak of the true map with its projected mass
+        within 1 proper Mpc, or ``"halo"``, a halo with its M200c.
+    ranking : {"all", "highest"}
+        The peaks used: all peaks of the map, or the highest 20 per square degree.
 
     Returns
     -------
@@ -291,14 +314,22 @@ def pool_purity(records: Records, name: str, definition: str, ranking: str) -> Q
 
     Parameters
     ----------
-    records, name, definition, ranking : object
-        As for `pool_completeness`.
+    records : Records
+        The measurements of the statistic `Clusters` in all fields.
+    name : str
+        The name of the estimator.
+    definition : {"paper", "halo"}
+        The definition of a cluster: ``"paper"``, a peak of the true map with its projected mass
+        within 1 proper Mpc, or ``"halo"``, a halo with its M200c.
+    ranking : {"all", "highest"}
+        The peaks used: all peaks of the map, or the highest 20 per square degree.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row with the columns of `pool_completeness`, except the bin edges. ``n`` is the number
-        of peaks, and the rates are fractions of peaks.
+        One row with ``n``, the number of peaks; ``rate``, the fraction that matches; ``chance``,
+        the fraction expected to match by chance; and ``corrected``, the rate corrected for chance
+        matches. ``rate_err`` and ``corrected_err`` are jackknife errors over fields.
     """
     both = records.each("fields", name, f"purity_{definition}")
     counts = np.array([one[RANKINGS.index(ranking)] for one in both])
@@ -306,10 +337,11 @@ def pool_purity(records: Records, name: str, definition: str, ranking: str) -> Q
 
 
 def _rates(counts):
-    """Return match rates and their errors.
+    """Return the rates of matches and chance matches, and their jackknife errors over fields.
 
-    ``counts`` has the numbers of objects, matched objects and chance matches for each field and
-    bin, ``(n_fields, 3, n_bins)``.
+    ``counts`` has the numbers of clusters (or peaks), of matched ones and of chance matches for
+    each field and bin, ``(n_fields, 3, n_bins)``. The result is a dict of the columns ``n``,
+    ``rate``, ``chance`` and ``corrected`` (corrected for chance matches), ``(n_bins,)`` each.
     """
     n, matched, chance = np.moveaxis(counts, 1, 0)
     rate, rate_err = ratio_and_error(matched, n)
@@ -329,7 +361,7 @@ def pool_masses(records: Records, name: str) -> tuple[QTable, dict[str, float]]:
     Parameters
     ----------
     records : Records
-        The records of `Clusters`.
+        The measurements of the statistic `Clusters` in all fields.
     name : str
         The name of the estimator.
 

@@ -36,12 +36,13 @@ _MIN_FIELDS = 4  # for the scatter between fields
 
 
 class Coma(Measure):
-    """NFW masses of mocks of Coma, and the detection of the filament arms by two tests.
+    """NFW masses of mocks of the Coma cluster, and the detection of its filament arms by two tests.
 
-    The table ``coma_arms`` has a row for each ``test`` (``"excess"`` of kappa along an arm, or
-    filament ``"paths"``) and ``threshold``. ``found`` is the fraction of arms detected, and
-    ``false`` the rate of false detections in the same fields without arms. The table
-    ``coma_masses`` has the values returned by `pool_coma_masses`.
+    The table ``coma_arms`` has a row for each ``test`` (``"excess"`` of kappa in the direction of
+    an arm, or ``"paths"`` of detected filaments near the arm) and each ``threshold`` of this test.
+    ``found`` is the fraction of arms detected, and ``false`` the rate of false detections in the
+    same fields without arms. The table ``coma_masses`` compares the masses from NFW fits with the
+    true mass, with the columns described in `pool_coma_masses`.
     """
 
     name = "coma"
@@ -120,11 +121,13 @@ def _mass_table(page, masses):
 
 
 def _measure_arms(sky, pair, keep_map):
-    """Measure the azimuthal profile of kappa, and the fraction of each arm near a filament path.
+    """Measure the azimuthal profile of kappa, and which parts of the arms are near a filament.
 
-    ``pair`` has the map of the field with arms and of the same field without arms. In the result,
-    the first axis of ``profiles``, ``(2, n_directions)``, and ``shares``, ``(2, n_arms)``, runs
-    over these two maps.
+    ``pair`` has the map of the field with arms and the map of the same field without arms. The
+    result is a dict of arrays whose first axis runs over these two maps: ``profiles``,
+    ``(2, n_directions)``, and ``shares``, the fraction of the length of each arm near which a
+    filament is detected, ``(2, n_arms)``. If ``keep_map`` is True, it also has the ``map`` with
+    arms and the ``paths`` of its filaments.
     """
     kappas = [kappa.replace(uncertainty=None, meta=None) for kappa in pair]
     filaments = [find_filaments(kappa, _MIN_PERSISTENCE) for kappa in kappas]
@@ -143,14 +146,18 @@ def _measure_arms(sky, pair, keep_map):
 
 
 def _joined(paths):
-    """Return RA and Dec of all paths in one array ``(2, n)``, with NaN after each path."""
+    """Return RA and Dec of all filament paths in degrees, ``(2, n)``, with NaN after each path."""
     gap = np.full((2, 1), np.nan)
     parts = [part for path in paths for part in (np.array([path.ra.deg, path.dec.deg]), gap)]
     return np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
 
 
 def _shares(paths, sky):
-    """Return the fraction of the length of each arm that has a path nearby, from 0 to 1."""
+    """Return the fraction of the length of each arm that has a detected filament nearby.
+
+    ``paths`` are the positions along each detected filament, a list of SkyCoord. The fractions are
+    from 0 to 1, ``(n_arms,)``.
+    """
     rings = np.linspace(*_RADII.to_value(u.arcmin), 13)
     share = np.zeros(len(sky.angles))
     if not paths:
@@ -182,7 +189,7 @@ def excess_significance(
         The profile of kappa by direction with arms and without, ``(2, n_directions)`` for each
         field.
     sky : ComaSky
-        The model of the fields.
+        The model of the mocks of Coma, with the directions of the arms.
 
     Returns
     -------
@@ -223,12 +230,13 @@ def arm_rates(
     Parameters
     ----------
     profiles : sequence of `numpy.ndarray`
-        As for `excess_significance`.
+        The profile of kappa by direction with arms and without, ``(2, n_directions)`` for each
+        field.
     shares : sequence of `numpy.ndarray`
         The fraction of the length of each arm that has a filament path nearby, in the field with
         arms and without, ``(2, n_arms)`` for each field.
     sky : ComaSky
-        The model of the fields.
+        The model of the mocks of Coma, with the directions of the arms.
 
     Returns
     -------
@@ -259,7 +267,7 @@ def pool_coma_masses(masses: Sequence[np.ndarray], sky: ComaSky) -> dict[str, fl
         The best-fit M200c and the ends of its 68 per cent interval, in 1e14 solar masses, ``(3,)``
         for each field.
     sky : ComaSky
-        The model of the fields.
+        The model of the mocks of Coma, with the true mass of the cluster.
 
     Returns
     -------

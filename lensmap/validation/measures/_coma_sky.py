@@ -63,7 +63,7 @@ class ComaSky:
         return structure_covariance(_RADII, z_lens=_Z_LENS, z_source=_Z_SOURCE)
 
     def prepare(self) -> "ComaSky":
-        """Do the computations shared by all fields.
+        """Compute and keep the quantities that all mocks share.
 
         Returns
         -------
@@ -113,7 +113,7 @@ class ComaMaps:
     Attributes
     ----------
     number : int
-        The number of the field in its series.
+        The number of the mock in the series of mocks, from 0.
     sky : ComaSky
         The model of the mocks.
     mass : tuple of float
@@ -139,14 +139,14 @@ def map_coma(
     sky : ComaSky
         The model of the mocks.
     estimators : dict
-        The estimators, keyed by name.
+        The estimators, keyed by name. An estimator has a method ``reconstruct(grid)``.
     numbered : iterable of tuple
         The number of each mock and the result of `ComaSky.draw`.
 
     Yields
     ------
     ComaMaps
-        The maps of one mock.
+        A mock and the maps that the estimators made of it.
     """
     for number, (grids, mass) in numbered:
         maps = {}

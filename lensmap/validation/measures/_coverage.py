@@ -16,8 +16,9 @@ _PERCENT = 68
 class Coverage(Measure):
     """The fraction of pixels where the truth lies within the 68 per cent error bar of the map.
 
-    The table ``coverage`` has the columns of `lensmap.scores.pool_coverage`. It includes the
-    estimators whose uncertainty is with respect to the true convergence, not the noise only.
+    The table ``coverage`` has a row for each estimator and bin of the predicted convergence, with
+    the columns of `lensmap.scores.pool_coverage`. It includes only estimators whose uncertainty is
+    with respect to the true convergence, and none whose uncertainty is the noise alone.
     """
 
     name = "coverage"

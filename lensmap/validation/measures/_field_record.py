@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The record of one field: all of its statistics."""
+"""Measurement of all statistics of the maps of one field."""
 
 from lensmap.validation._field_maps import FieldMaps
 from lensmap.validation.measures._coma_sky import ComaMaps
@@ -10,18 +10,19 @@ __all__ = ["measure_field"]
 
 
 def measure_field(field: FieldMaps | ComaMaps, part: str) -> dict:
-    """Measure all statistics of a part for one field.
+    """Measure all statistics of the maps of one field.
 
     Parameters
     ----------
     field : FieldMaps or ComaMaps
         The field and its maps.
     part : str
-        The part of the validation, one of `PARTS`.
+        The name of the part of the validation, such as ``"null"``, which selects the statistics.
 
     Returns
     -------
     dict
-        The record, as returned by `pack`.
+        A dict for each statistic, keyed by its name, of dicts of arrays, keyed by the name of the
+        estimator, in which special characters are percent-encoded.
     """
     return pack({one.name: one.measure(field) for one in MEASURES if part in one.parts})

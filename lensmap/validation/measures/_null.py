@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Statistics of maps of null fields, in which galaxies are not lensed."""
+"""Statistics of the maps of null fields, in which galaxies are not lensed."""
 
 import numpy as np
 
@@ -13,11 +13,12 @@ __all__ = ["NullFields"]
 
 
 class NullFields(Measure):
-    """The scores of `lensmap.scores.null_scores`, and the distribution of kappa over pixels.
+    """Scores of maps of null fields (without lensing), and the distribution of kappa over pixels.
 
-    The table ``null`` is returned by `summarize_scores`, with an added column ``mode``, the mode
-    of kappa over the pixels of all fields. The table ``null_distribution`` has the columns
-    ``bin_low``, ``bin_high``, ``pdf`` and ``pdf_err``.
+    The table ``null`` has the mean scores of `lensmap.scores.null_scores`, as returned by
+    `summarize_scores`, and a column ``mode``, the mode of kappa over the pixels of all fields. The
+    table ``null_distribution`` has the probability density ``pdf`` of kappa in bins from
+    ``bin_low`` to ``bin_high``, and its error ``pdf_err``.
     """
 
     name = "null"
@@ -68,7 +69,10 @@ class NullFields(Measure):
 
 
 def _mode(counts):
-    """Return the mode of kappa: the middle of the bin with the most pixels."""
+    """Return the mode of kappa: the middle of the bin with the most pixels.
+
+    ``counts`` are the numbers of pixels in bins of kappa for each field.
+    """
     pdf = distribution(counts, NULL_EDGES, together=2)
     fullest = np.argmax(pdf["pdf"])
     return float(np.mean([pdf["bin_low"][fullest], pdf["bin_high"][fullest]]))

@@ -30,8 +30,8 @@ RELATION_EDGES = np.linspace(-0.2, 0.8, 101)
 class Pixels(Measure):
     """The distribution of kappa over pixels, and the joint histogram of each map and the truth.
 
-    The table ``distribution`` has the columns ``bin_low``, ``bin_high``, ``pdf`` and ``pdf_err``,
-    with rows for the truth as well as for each estimator.
+    The table ``distribution`` has the probability density ``pdf`` of kappa in bins from ``bin_low``
+    to ``bin_high``, and its error ``pdf_err``, for each estimator and for the truth.
     """
 
     name = "pixels"
@@ -108,8 +108,8 @@ def count_pairs(values: np.ndarray, other: np.ndarray) -> np.ndarray:
     Returns
     -------
     `numpy.ndarray`
-        The number of pixels in each bin, int32, ``(100, 100)``. Both axes have the bins of
-        `RELATION_EDGES`; ``values`` is along the first axis.
+        The number of pixels in each bin, int32, ``(100, 100)``. Both axes have the same bins of
+        convergence, `RELATION_EDGES`; ``values`` is along the first axis.
     """
     n = len(RELATION_EDGES) - 1
     pairs = _bins(values, RELATION_EDGES) * n + _bins(other, RELATION_EDGES)
@@ -128,7 +128,7 @@ def _histogram(bins, n):
 def distribution(
     counts: Sequence[np.ndarray], edges: np.ndarray = KAPPA_EDGES, together: int = 4
 ) -> QTable:
-    """Return the distribution of kappa over the pixels of all fields.
+    """Return the probability density of kappa over the pixels of all fields.
 
     Parameters
     ----------
@@ -157,7 +157,11 @@ def distribution(
 
 
 def _slope(counts):
-    """Return the total-least-squares slope of the joint histogram of two maps."""
+    """Return the slope of one map against another by total least squares.
+
+    ``counts`` is the joint histogram of the two maps, ``(n, n)``. The slope is that of the map
+    along the second axis against the map along the first axis.
+    """
     middle = (RELATION_EDGES[1:] + RELATION_EDGES[:-1]) / 2
     weights = counts / counts.sum()
     x, y = weights.sum(axis=1) @ middle, weights.sum(axis=0) @ middle

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Conversion of the record of a field to and from the arrays stored in its file."""
+"""Conversion of the measurements of a field to and from the arrays stored in its file."""
 
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
@@ -11,19 +11,21 @@ __all__ = ["numbers_of", "pack", "scalar_record", "unpack"]
 
 
 def pack(record: Mapping) -> dict[str, dict[str, dict[str, np.ndarray]]]:
-    """Percent-encode the names of estimators in a record, for `RecordFolder.save`.
+    """Percent-encode the names of estimators among the measurements of a field.
 
-    Names of estimators may contain any character, but names in a record must not contain "/".
+    Names of estimators may contain any character, but names in the files that `RecordFolder.save`
+    writes must not contain "/".
 
     Parameters
     ----------
     record : dict
-        A dict for each statistic, keyed by its name, of dicts of arrays, keyed by the estimator.
+        The measurements: a dict for each statistic, keyed by its name, of dicts of arrays, keyed by
+        the name of the estimator.
 
     Returns
     -------
     dict
-        The same record with encoded names of estimators.
+        The same measurements, with percent-encoded names of estimators.
     """
     return {
         statistic: {quote(name, safe=""): arrays for name, arrays in estimators.items()}
@@ -32,12 +34,12 @@ def pack(record: Mapping) -> dict[str, dict[str, dict[str, np.ndarray]]]:
 
 
 def unpack(packed: Mapping) -> dict[str, dict[str, dict[str, np.ndarray]]]:
-    """Decode the names of estimators in a record returned by `RecordFolder.load`.
+    """Decode the percent-encoded names of estimators among the measurements of a field.
 
     Parameters
     ----------
     packed : dict
-        The record, with names encoded by `pack`.
+        The measurements that `RecordFolder.load` returns for a field.
 
     Returns
     -------

@@ -20,11 +20,13 @@ _BLOCK = 8
 
 
 class Residuals(Measure):
-    """Residuals, map minus truth: by distance to the nearest masked pixel, and mean over fields.
+    """Residuals (map minus truth) by distance to the nearest masked pixel, and their mean map.
 
     The tables ``residuals`` and ``masked_residuals`` have a row for each bin of distance, from
-    ``bin_low`` to ``bin_high``, with the number of pixels ``n``, the ``bias``, the ``rms``, and
-    ``relative``, the rms divided by the rms of the truth. Pixels outside the field count as masked.
+    ``bin_low`` to ``bin_high``, with the number of pixels ``n``, the ``bias`` (mean residual), the
+    ``rms`` residual, and ``relative``, the rms residual divided by the rms of the truth. The first
+    table is for the fields of the set-up, the second for the same fields with an additional mask.
+    Pixels outside the field count as masked.
     """
 
     name = "residuals"

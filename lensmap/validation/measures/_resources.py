@@ -11,8 +11,8 @@ __all__ = ["ResourceUse"]
 class ResourceUse(Measure):
     """The time and memory that each estimator needs for a map.
 
-    These are measured once, not for each field. The columns of the table ``resources`` are the
-    attributes of `Resources`.
+    Time and memory are measured once, not for each field. The table ``resources`` has a row for
+    each estimator, with ``seconds``, ``first_seconds`` (for the first map) and ``memory`` (GiB).
     """
 
     name = "resources"

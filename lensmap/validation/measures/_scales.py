@@ -24,11 +24,11 @@ _N_BINS = 16  # bins in multipole
 class Scales(Measure):
     """The autocorrelation of maps, and their power and correlation with the truth by multipole.
 
-    The table ``autocorrelation`` has a row for each separation ``theta``, with the mean over
-    fields ``xi``, its error, and the range ``xi_low`` to ``xi_high`` of 68 per cent of the fields;
-    it also has rows for the truth. The table ``by_scale`` has a row for each multipole ``ell``,
-    with the ``correlation`` of map and truth and ``power_ratio``, the power of the map divided by
-    the power of the truth.
+    The table ``autocorrelation`` has a row for each separation ``theta``, with the autocorrelation
+    ``xi`` (mean over fields), its error, and the range ``xi_low`` to ``xi_high`` of 68 per cent of
+    the fields. It has rows for the truth, too. The table ``by_scale`` has a row for each multipole
+    ``ell``, with the ``correlation`` of map and truth and ``power_ratio``, the power of the map
+    divided by the power of the truth.
     """
 
     name = "scales"
@@ -64,9 +64,9 @@ class Scales(Measure):
 
 
 class _PaddedTransforms:
-    """Fourier transforms of zero-padded maps, for sums over pairs of pixels and over modes.
+    """Fourier transforms of zero-padded maps, for autocorrelations and power spectra.
 
-    Zero padding prevents pairs across opposite edges of the field.
+    Zero padding keeps pixels at opposite edges of the field from counting as neighbors.
 
     Parameters
     ----------
@@ -85,12 +85,12 @@ class _PaddedTransforms:
         self._bins, self.ell, self.n_modes = _multipoles(self._padded, self._pixel_rad)
 
     def of_map(self, kappa):
-        """Return the Fourier transform of a map after subtracting its mean over unmasked pixels."""
+        """Return the Fourier transform of a map minus its mean over the unmasked pixels."""
         mean = kappa[self._unmasked].mean()
         return self._transform(np.where(self._unmasked, kappa - mean, 0.0))
 
     def pairs(self):
-        """Return the number of pairs of unmasked pixels in bins of separation."""
+        """Return the number of pairs of unmasked pixels in each separation bin, ``(n_bins,)``."""
         window = self._transform(self._unmasked.astype(float))
         return self.products(window)
 
@@ -98,9 +98,10 @@ class _PaddedTransforms:
         return fft.rfft2(plane, self._padded, workers=n_threads())
 
     def products(self, transform):
-        """Return the sum of products over pairs of pixels in bins of separation.
+        """Return the sum of the products of pixel values over pairs of pixels, by separation.
 
-        ``transform`` is the Fourier transform of the map.
+        ``transform`` is the Fourier transform of the map, as returned by `of_map`. The result has a
+        sum for each bin of separation, ``(n_bins,)``.
         """
         products = fft.irfft2(transform * transform.conj(), self._padded, workers=n_threads())
         ring, n = _rings(self._padded, self._lags)
@@ -108,11 +109,15 @@ class _PaddedTransforms:
         return np.bincount(ring[inside], products[inside], minlength=n)
 
     def theta(self):
-        """Return the mean separation of pixel pairs in each bin, radians."""
+        """Return the mean separation of pixel pairs in each bin of separation, in radians."""
         return self._pixel_rad * _mean_distance(self._padded, self._lags)
 
     def spectrum(self, one, other):
-        """Return the cross power of two transforms, summed over the modes in each bin."""
+        """Return the cross power of two maps, summed over the Fourier modes in each multipole bin.
+
+        ``one`` and ``other`` are the Fourier transforms of the maps. The result has the shape
+        ``(n_bins,)``.
+        """
         product = (one * other.conj()).real * _mode_weights(self._padded)
         inside = self._bins >= 0
         return np.bincount(self._bins[inside], product[inside], minlength=_N_BINS)
@@ -140,7 +145,7 @@ def measure_scales(
     Returns
     -------
     dict
-        Dicts of arrays, keyed by `TRUTH` and the names of estimators:
+        Dicts of arrays, keyed by ``"truth"`` and the names of estimators:
 
         - for the truth and each estimator, ``products``, the sum of products over pairs of pixels
           in each bin of separation, and ``power``, the sum of the power over the modes in each bin
@@ -174,9 +179,9 @@ def autocorrelation(records: Records, name: str) -> QTable:
     Parameters
     ----------
     records : Records
-        The records of `Scales`.
+        The measurements of the statistic `Scales` in all fields.
     name : str
-        The name of the estimator, or `TRUTH`.
+        The name of the estimator, or ``"truth"``.
 
     Returns
     -------
@@ -197,14 +202,14 @@ def autocorrelation(records: Records, name: str) -> QTable:
 
 
 def relation_by_scale(records: Records, name: str) -> QTable:
-    r"""Return the power of the maps of one estimator and their correlation with the truth.
+    r"""Return the power of the maps of one estimator and their correlation with the truth by scale.
 
     Both are in bins of multipole, from the power spectra summed over all fields.
 
     Parameters
     ----------
     records : Records
-        The records of `Scales`.
+        The measurements of the statistic `Scales` in all fields.
     name : str
         The name of the estimator.
 
@@ -239,9 +244,10 @@ def _distances(shape):
 
 @lru_cache(maxsize=2)
 def _rings(shape, edges):
-    """Return the separation bin of each lag between pixels, -1 outside all bins, and their number.
+    """Return the separation bin of each lag between two pixels, and the number of bins.
 
-    ``edges`` are the bin edges in pixels.
+    ``shape`` is the shape of the zero-padded map, which is also the shape of the bin indices.
+    ``edges`` are the bin edges in pixels. The index of a lag outside all bins is -1.
     """
     distance, n = _distances(shape), len(edges) - 1
     ring = np.searchsorted(edges, distance.ravel(), side="right").reshape(distance.shape) - 1
@@ -257,9 +263,10 @@ def _mean_distance(shape, edges):
 
 @lru_cache(maxsize=2)
 def _multipoles(shape, pixel):
-    """Return the multipole bin of each Fourier mode, the bin centers, and the modes per bin.
+    """Return the multipole bin of each Fourier mode, the bin centers and the modes per bin.
 
-    The bin of a mode outside all bins is -1.
+    ``shape`` is the shape of the zero-padded map, and ``pixel`` is the pixel scale in radians. The
+    bin index of a mode outside all bins is -1.
     """
     ny, nx = shape
     ell = 2 * np.pi / pixel * np.hypot(fft.fftfreq(ny)[:, np.newaxis], fft.rfftfreq(nx))
@@ -273,9 +280,10 @@ def _multipoles(shape, pixel):
 
 @lru_cache(maxsize=2)
 def _mode_weights(shape):
-    """Return the weight of each mode of ``rfft2`` in sums over all modes.
+    """Return the weight of each mode of ``rfft2`` in sums over all Fourier modes.
 
-    The weight is 2 for a mode whose complex conjugate is not stored, and 1 otherwise.
+    ``rfft2`` does not store modes that are the complex conjugate of another mode. The weight is 2
+    for a mode whose complex conjugate is not stored, and 1 otherwise.
     """
     ny, nx = shape
     weight = np.full((ny, nx // 2 + 1), 2.0)

@@ -27,11 +27,12 @@ _CALIBRATION = (
 class Scores(Measure):
     """The scores of `lensmap.scores.score_map`, and differences from the best linear estimator.
 
-    The tables ``summary``, ``masked`` and ``more`` are returned by `summarize_scores`: for the
-    unmasked fields, for the masked fields, and for all estimators on the fields that the slow
-    estimators map. The table ``contrasts`` compares each estimator with the best linear estimator
-    field by field. It has the differences in ``pearson_r`` and ``rmse``, the mean ratio
-    ``rmse_ratio``, and the ratio of sums ``loss_ratio``.
+    The tables ``summary``, ``masked`` and ``more`` have the mean scores over fields, as returned by
+    `summarize_scores`: for the fields of the set-up, for the masked fields, and for all estimators
+    on the fields that the slow estimators map. The table ``contrasts`` compares each estimator with
+    the best linear estimator field by field. It has the mean differences in ``pearson_r`` and
+    ``rmse``, the mean ratio of RMS errors ``rmse_ratio``, and the ratio of the losses summed over
+    fields ``loss_ratio``.
     """
 
     name = "scores"
@@ -100,19 +101,20 @@ def _score_tables(page, names, table):
 
 
 def score_rows(records: Records, part: str) -> list[dict]:
-    """Return the scores of a part, one dict for each field and estimator.
+    """Return the scores of each field and estimator in a part of the validation.
 
     Parameters
     ----------
     records : Records
-        The records of `Scores` or `NullFields`.
+        The measurements of the statistic `Scores` or `NullFields` in all fields.
     part : str
-        The part of the validation.
+        The name of the part of the validation, such as ``"masked"``.
 
     Returns
     -------
     list of dict
-        Dicts with ``field``, ``estimator`` and the scores.
+        A dict for each field and estimator, with ``field`` (the number of the field), ``estimator``
+        (its name) and the scores.
     """
     return [
         {"field": number, "estimator": name, **numbers_of(arrays["scores"])}
@@ -122,23 +124,29 @@ def score_rows(records: Records, part: str) -> list[dict]:
 
 
 def score_table(records: Records, part: str) -> QTable:
-    """Return the scores of a part as a table with a row for each field and estimator.
+    """Return the scores of each field and estimator in a part of the validation as a table.
 
     Parameters
     ----------
-    records, part : object
-        As for `score_rows`.
+    records : Records
+        The measurements of the statistic `Scores` or `NullFields` in all fields.
+    part : str
+        The name of the part of the validation, such as ``"masked"``.
 
     Returns
     -------
     `~astropy.table.QTable`
-        The table, like that returned by `lensmap.validation.compare`.
+        A row for each field and estimator, with ``field``, ``estimator`` and the scores, as in the
+        table that `lensmap.validation.compare` returns.
     """
     return QTable(score_rows(records, part))
 
 
 def _with_slow(records):
-    """Return the table of the scores of all estimators on the fields that slow ones map."""
+    """Return the scores of all estimators on the fields that the slow estimators map.
+
+    The result is a table with a row for each field and estimator.
+    """
     rows = score_rows(records, "more")
     numbers = {row["field"] for row in rows}
     others = [row for row in score_rows(records, "fields") if row["field"] in numbers]
@@ -166,9 +174,10 @@ def best_linear(estimators: Mapping[str, Mapping], summary: QTable) -> str | Non
 
 
 def _contrasts(records, summary):
-    """Return the differences of all estimators from the best linear estimator.
+    """Return a table of the differences in score of all estimators from the best linear estimator.
 
-    The result is None if there are fewer than two fields, or no estimators to compare.
+    ``summary`` is the table of mean scores. The result is None if there are fewer than two fields,
+    or no estimators to compare.
     """
     if summary is None or len(records.parts["fields"]) < 2:
         return None
@@ -192,17 +201,18 @@ def _contrast(scores, name, reference):
 
 
 def all_scores(records: Records) -> QTable:
-    """Return the scores of all parts in one table, with ``part`` as the first column.
+    """Return the scores of all fields of a validation in one table.
 
     Parameters
     ----------
     records : Records
-        The records of `Scores`.
+        The measurements of the statistic `Scores` in all fields.
 
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each part, field and estimator. The table is empty if no fields are measured.
+        A row for each part of the validation, field and estimator, with ``part`` as the first
+        column. The table is empty if no fields are measured.
     """
     tables = []
     for part in Scores.parts:

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The report of a validation: pooled tables, figures and one HTML page."""
+"""The report of a validation: tables over all fields, figures and one HTML page."""
 
 from lensmap._lazy import lazy_exports
 

@@ -36,12 +36,13 @@ def join_names(names: Iterable[str]) -> str:
 
 
 class Ranking(NamedTuple):
-    """The result of `rank`: the best estimators and the next one.
+    """The best estimators by a score, and the next one, as returned by `rank`.
 
     Attributes
     ----------
     best : list of str
-        The best estimator, followed by the estimators that count as equal to it.
+        The best estimator, followed by the estimators that differ from it by at most twice the
+        error of the difference.
     next : str or None
         The best of the remaining estimators; None if no estimator remains.
     has_errors : bool
@@ -95,7 +96,10 @@ def _numbers(table: QTable, column: str) -> dict[str, float]:
 
 
 def _texts(table, column, decimals, factor=1.0):
-    """Return a dict from the names of estimators to the text of a score with its error."""
+    """Return a dict from the name of each estimator to the text of a score with its error.
+
+    ``column`` is the column of the score, which is multiplied by ``factor``.
+    """
     values, errors = (_numbers(table, name) for name in (column, f"{column}_err"))
     return {name: plus_minus(factor * values[name], factor * errors[name], decimals)
             for name in values}
@@ -112,9 +116,9 @@ def nearest_maps(scores: QTable, summary: QTable) -> list[tuple[str, str]]:
     Parameters
     ----------
     scores : `~astropy.table.QTable`
-        The scores of each field and estimator.
+        The scores, a row for each field and estimator.
     summary : `~astropy.table.QTable`
-        The mean scores, as returned by `summarize_scores`.
+        The mean scores over fields, as returned by `summarize_scores`.
 
     Returns
     -------
@@ -161,7 +165,7 @@ def nearest_maps(scores: QTable, summary: QTable) -> list[tuple[str, str]]:
 
 
 def calibrated_maps(summary: QTable) -> list[tuple[str, str]]:
-    """State which maps are calibrated, by the slope of the truth on the map.
+    """State for which estimators the regression slope of the truth on the map is close to 1.
 
     Parameters
     ----------
@@ -203,7 +207,7 @@ def covered_truth(tables: Mapping[str, QTable]) -> list[tuple[str, str]]:
     Parameters
     ----------
     tables : dict
-        The tables of a `ValidationResults`.
+        The tables of a validation, keyed by name, including ``"coverage"``.
 
     Returns
     -------
@@ -235,8 +239,8 @@ def most_complete(
     Parameters
     ----------
     detection, purity : `~astropy.table.QTable`
-        The rows of the tables of these names for one definition of a cluster and the highest
-        peaks.
+        The rows of the tables ``detection`` (completeness) and ``purity`` of a validation for one
+        definition of a cluster and the highest peaks.
     difference : callable
         Function that takes the names of two estimators and returns the difference of their
         completeness and its error.

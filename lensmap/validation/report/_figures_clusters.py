@@ -30,9 +30,10 @@ def plot_mass_relations(masses, lines, styles):
         A pair ``(true, estimated)`` for each estimator, keyed by its name: the projected masses
         within 1 proper Mpc in 1e14 solar masses, ``(n,)`` each.
     lines : `~astropy.table.QTable`
-        The regression of each estimator: the table ``mass_lines`` of `Clusters`.
+        The regression of map mass on true mass, a row for each estimator: the table ``mass_lines``
+        of a validation.
     styles : dict
-        The plot styles, as returned by `styles_of`.
+        The plot style of each estimator, keyed by its name, as returned by `styles_of`.
 
     Returns
     -------
@@ -74,15 +75,16 @@ def plot_completeness_of(table, styles):
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        The table ``completeness`` of `Clusters`.
+        The completeness of each estimator in bins of cluster mass: the table ``completeness`` of a
+        validation.
     styles : dict
-        The plot styles, as returned by `styles_of`.
+        The plot style of each estimator, keyed by its name, as returned by `styles_of`.
 
     Returns
     -------
     `~matplotlib.figure.Figure`
-        The figure. The columns are the definitions of a cluster; the rows are for all peaks and
-        for the highest peaks.
+        The figure. The columns of panels are for the two definitions of a cluster; the rows are for
+        all peaks and for the highest peaks.
     """
     definitions = list(dict.fromkeys(map(str, table["definition"])))
     rankings = list(dict.fromkeys(map(str, table["ranking"])))
@@ -121,7 +123,7 @@ def plot_arms(snr, angles, styles):
     angles : array_like
         The position angles of the arms, degrees.
     styles : dict
-        The plot styles, as returned by `styles_of`.
+        The plot style of each estimator, keyed by its name, as returned by `styles_of`.
 
     Returns
     -------

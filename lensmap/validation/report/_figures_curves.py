@@ -50,7 +50,7 @@ def plot_scores(summary, styles):
     summary : `~astropy.table.QTable`
         The mean scores, as returned by `lensmap.validation.summarize_scores`.
     styles : dict
-        The plot styles, as returned by `styles_of`.
+        The plot style of each estimator, keyed by its name, as returned by `styles_of`.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def plot_relations(relations, edges, summary, styles):
     summary : `~astropy.table.QTable`
         The mean scores with the slopes, as returned by `lensmap.validation.summarize_scores`.
     styles : dict
-        The plot styles, as returned by `styles_of`.
+        The plot style of each estimator, keyed by its name, as returned by `styles_of`.
 
     Returns
     -------
@@ -125,9 +125,10 @@ def plot_distributions(table, styles):
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        The table ``distribution`` of `Pixels`, or ``null_distribution`` of `NullFields`.
+        The probability density of kappa for each estimator in bins: the table ``distribution`` or
+        ``null_distribution`` of a validation.
     styles : dict
-        The plot styles, as returned by `styles_of`.
+        The plot style of each estimator, keyed by its name, as returned by `styles_of`.
 
     Returns
     -------
@@ -159,9 +160,10 @@ def plot_autocorrelations(table, styles):
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        The table ``autocorrelation`` of `Scales`, which includes the truth.
+        The autocorrelation of each estimator and of the truth at each separation: the table
+        ``autocorrelation`` of a validation.
     styles : dict
-        The plot styles, as returned by `styles_of`.
+        The plot style of each estimator, keyed by its name, as returned by `styles_of`.
 
     Returns
     -------
@@ -195,9 +197,10 @@ def plot_by_scale(table, styles):
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        The table ``by_scale`` of `Scales`.
+        The correlation and the relative power of each estimator at each multipole: the table
+        ``by_scale`` of a validation.
     styles : dict
-        The plot styles, as returned by `styles_of`.
+        The plot style of each estimator, keyed by its name, as returned by `styles_of`.
 
     Returns
     -------
@@ -227,11 +230,13 @@ def plot_residuals(table, styles, target="the edge"):
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        The table ``residuals`` or ``masked_residuals`` of `Residuals`.
+        The residuals of each estimator in bins of distance: the table ``residuals`` or
+        ``masked_residuals`` of a validation.
     styles : dict
-        The plot styles, as returned by `styles_of`.
+        The plot style of each estimator, keyed by its name, as returned by `styles_of`.
     target : str
-        The words in the axis label for where the distance is measured to.
+        The words in the axis label that name the place to which the distance is measured, such as
+        ``"the edge"``.
 
     Returns
     -------
@@ -264,9 +269,10 @@ def plot_coverage(table, styles):
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        The table ``coverage`` of `Coverage`.
+        The coverage of each estimator in bins of the predicted convergence: the table ``coverage``
+        of a validation.
     styles : dict
-        The plot styles, as returned by `styles_of`.
+        The plot style of each estimator, keyed by its name, as returned by `styles_of`.
 
     Returns
     -------

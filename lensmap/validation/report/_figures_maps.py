@@ -29,13 +29,13 @@ def plot_examples(examples, names, losses):
     Parameters
     ----------
     examples : list of dict
-        For each field, a dict from `TRUTH` and the names of estimators to maps, ``(ny, nx)``, NaN
-        where masked.
+        For each field, a dict from ``"truth"`` and the names of estimators to convergence maps,
+        ``(ny, nx)``, NaN where masked.
     names : sequence of str
         The names of the estimators.
     losses : list of dict
-        For each field, a dict from the names of estimators to the loss L of the map, which is shown
-        in a corner of the map.
+        For each field, a dict from the names of estimators to the weighted loss of the map, which
+        is shown in a corner of the map.
 
     Returns
     -------

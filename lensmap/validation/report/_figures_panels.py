@@ -22,7 +22,11 @@ def _n_columns(n):
 
 
 def rows_of(table, name, **more):
-    """Return the rows of one estimator; ``more`` holds required values of other columns."""
+    """Return the rows of one estimator in a table.
+
+    ``name`` is the name of the estimator. The keywords in ``more`` are names of other columns and
+    the values that these must have.
+    """
     chosen = table["estimator"] == name
     for column, value in more.items():
         chosen = chosen & (table[column] == value)
@@ -43,8 +47,8 @@ def new_figure(n_rows=1, n_columns=1, size=(6.4, 4.4), **settings):
 def panels(n, width, height, **settings):
     """Return a figure of ``n`` panels, at most three in a row, and the axes of the panels.
 
-    ``width`` is a function from the number of columns to the width of the figure; ``height`` is
-    the height of one row. Both are in inches.
+    ``width`` is a function that takes the number of columns of panels and returns the width of the
+    figure; ``height`` is the height of one row of panels. Both are in inches.
     """
     columns = _n_columns(n)
     rows = -(-n // columns)
@@ -57,7 +61,7 @@ def panels(n, width, height, **settings):
 
 
 def square_panels(n, size=3.2):
-    """Return a figure of ``n`` square panels with shared axes, and the axes of the panels."""
+    """Return a figure of ``n`` square panels of equal axis ranges, and the axes of the panels."""
     figure, axes = panels(n, lambda columns: size * columns, size, sharex=True, sharey=True)
     for ax in axes[-_n_columns(n) :]:
         ax.xaxis.set_tick_params(labelbottom=True)
@@ -65,7 +69,10 @@ def square_panels(n, size=3.2):
 
 
 def label_outer(axes, below, left):
-    """Set the x labels of the bottom panels and the y labels of the leftmost panels."""
+    """Set the x labels of the bottom panels and the y labels of the leftmost panels.
+
+    ``below`` is the text of the x labels, and ``left`` the text of the y labels.
+    """
     columns = _n_columns(len(axes))
     for ax in axes[::columns]:
         ax.set_ylabel(left)
@@ -74,7 +81,10 @@ def label_outer(axes, below, left):
 
 
 def estimator_legend(figure, ax):
-    """Add a legend below all panels with the estimators plotted in ``ax``."""
+    """Add a legend of the estimators below all panels of a figure.
+
+    ``ax`` is the panel whose labeled lines are listed.
+    """
     handles, labels = ax.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False,
                   fontsize="small")
@@ -83,8 +93,8 @@ def estimator_legend(figure, ax):
 def legend_below(figure, ax, lines):
     """Add a legend of line styles below all panels.
 
-    ``lines`` is a dict from labels to keywords of lines. Lines without a color are gray in the
-    legend, since their color differs between panels.
+    ``lines`` is a dict from labels to the matplotlib keywords of a line. Lines without a color are
+    gray in the legend, since their color differs between panels. ``ax`` is any of the panels.
     """
     handles = [ax.plot([], [], **{"color": "0.4", **style})[0] for style in lines.values()]
     figure.legend(handles, list(lines), loc="outside lower center", ncols=4, frameon=False)

@@ -51,8 +51,12 @@ def plus_minus(
 
     Parameters
     ----------
-    value, error, decimals : object
-        As for `rounded`.
+    value : float
+        The number.
+    error : float or None
+        The error of the number. The error counts as unknown if it is None, 0 or not finite.
+    decimals : int
+        The number of decimals. More decimals are shown if the error would round to 0.
     sign : str
         The sign between the number and its error.
 

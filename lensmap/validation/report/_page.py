@@ -23,7 +23,8 @@ class Number(NamedTuple):
     Attributes
     ----------
     value, error : str
-        The texts, as returned by `rounded`.
+        The text of the number and the text of its error, both rounded. ``error`` is empty if the
+        error is unknown.
     """
 
     value: str
@@ -118,8 +119,12 @@ class ReportPage:
 
         Parameters
         ----------
-        value, error, decimals : object
-            As for `rounded`. The unit of a quantity is dropped.
+        value : float
+            The number. The unit of a quantity is dropped.
+        error : float or None
+            The error of the number. The error counts as unknown if it is None, 0 or not finite.
+        decimals : int
+            The number of decimals. More decimals are shown if the error would round to 0.
 
         Returns
         -------

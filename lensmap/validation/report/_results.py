@@ -32,7 +32,8 @@ class ValidationResults:
     settings : dict
         The set-up, the seed and the estimators as plain values.
     names, more_names : list of str
-        The names of the estimators, and of the slow estimators, which map only the first fields.
+        The names of the estimators, and the names of the slow estimators, which map only the first
+        fields.
     """
 
     def __init__(self, records: RecordFolder):
@@ -70,11 +71,11 @@ class ValidationResults:
 
     @property
     def n_fields(self) -> dict[str, int]:
-        """The number of fields of each part."""
+        """The number of measured fields in each part of the validation, keyed by part."""
         return {part: len(records) for part, records in self._records.items()}
 
     def records_of(self, name: str) -> Records:
-        """Return the records of one statistic for all fields.
+        """Return the measurements of one statistic in all fields.
 
         Parameters
         ----------
@@ -84,7 +85,7 @@ class ValidationResults:
         Returns
         -------
         Records
-            The records of all parts.
+            The measurements in the fields of all parts of the validation.
         """
         return Records(
             parts={part: [record.get(name, {}) for record in records]
@@ -97,9 +98,10 @@ class ValidationResults:
 
     @cached_property
     def tables(self) -> Mapping[str, QTable]:
-        """All tables by name, such as ``"summary"`` and ``"completeness"``.
+        """The tables of all statistics, keyed by name, such as ``"summary"``.
 
-        Each table has a column ``estimator``. Tables of parts that were left out are missing.
+        Each table has a column ``estimator``. Tables about fields that were not drawn, such as null
+        fields, are missing.
         """
         tables: dict[str, QTable] = {}
         for measure in MEASURES:
@@ -108,17 +110,20 @@ class ValidationResults:
 
     @cached_property
     def scores(self) -> QTable:
-        """The scores of single fields, with a row for each part, field and estimator."""
+        """The scores of the maps of single fields.
+
+        The table has a row for each part of the validation, field and estimator.
+        """
         return all_scores(self.records_of("scores"))
 
     @property
     def best_linear(self) -> str | None:
-        """The linear estimator whose maps correlate best with the truth; None if there is none."""
+        """The name of the linear estimator whose maps correlate best with the truth, or None."""
         return best_linear(self.settings["estimators"], self.tables["summary"])
 
     @property
     def area_deg2(self) -> float:
-        """The total unmasked area of all fields, in square degrees."""
+        """The unmasked area of all fields of the set-up together, in square degrees."""
         chosen = (self.scores["part"] == "fields") & (self.scores["estimator"] == self.names[0])
         pixel_deg = self.settings["setup"]["sky"]["pixel_scale_arcmin"] / 60
         return float(np.sum(self.scores["n_pixels"][chosen])) * pixel_deg**2

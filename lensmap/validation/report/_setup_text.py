@@ -15,7 +15,7 @@ def describe_setup(setup: Mapping) -> list[str]:
     Parameters
     ----------
     setup : dict
-        The parameters of the set-up, as returned by `setup_facts`.
+        The parameters of the set-up as plain values, as returned by `setup_facts`.
 
     Returns
     -------

@@ -58,7 +58,7 @@ def styles_of(names: Iterable[str]) -> dict[str, Style]:
     Returns
     -------
     dict
-        The styles, keyed by `TRUTH` and the names of estimators.
+        The styles, keyed by the names of estimators and by ``"truth"``.
     """
     styles = {TRUTH: Style("#000000", ".", "-")}
     for i, name in enumerate(names):

@@ -70,7 +70,12 @@ def _rows(name, table, keys):
 
 
 def _columns_of_keys(table: QTable, keys: Sequence[str]) -> dict[str, str]:
-    """Return a dict from each key column of a table to the column of the result that takes it."""
+    """Return which column of the combined table takes the values of each key column of a table.
+
+    ``keys`` are the columns that identify a row, such as the bin edges. The result is a dict from
+    the name of each key column to the name of a column of the combined table, such as
+    ``"definition"`` or ``"low"``.
+    """
     is_text = {key: table[key].dtype.kind in "US" for key in keys}
     columns: dict[str, str] = {}
     for kind, names in ((True, _TEXT_COLUMNS), (False, _NUMBER_COLUMNS)):

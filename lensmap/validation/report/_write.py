@@ -92,7 +92,10 @@ def _title(results):
 
 
 def _describe(page, results, command):
-    """Add the section that describes the set-up, the estimators and the duration of the run."""
+    """Add the section about the set-up, the estimators and the run's duration to the report.
+
+    ``command`` is the command line that reproduces the validation; None shows no command.
+    """
     settings, n_fields = results.settings, results.n_fields
     page.section("Set-up", *describe_setup(settings["setup"]))
     counts = [part.in_words(n_fields[name]) for name, part in PARTS.items() if n_fields[name]]
