@@ -178,11 +178,15 @@ def lensing_weight(
 ) -> float | np.ndarray:
     r"""Return the lensing kernel, the weight of the density contrast in the convergence.
 
-    In the Born approximation, it is
+    In the Born approximation, the kernel W is
 
     .. math:: W(\chi) = \frac{3 H_0^2 \Omega_m}{2 c^2} (1 + z)\, f_K(\chi)\,
               \left\langle \frac{f_K(\chi_s - \chi)}{f_K(\chi_s)} \right\rangle ,
               \qquad \kappa = \int W(\chi)\, \delta\, \mathrm{d}\chi
+
+    Here :math:`\chi` is the comoving distance to the lensing matter, :math:`\chi_s` that to the
+    sources, :math:`f_K` the comoving angular diameter distance, and :math:`\delta` the density
+    contrast. The mean is over the sources; sources in front of the matter contribute 0.
 
     Parameters
     ----------

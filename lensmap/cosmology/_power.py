@@ -109,7 +109,11 @@ def nonlinear_power(
 
 
 class _PowerTable(NamedTuple):
-    """A spline of the logarithm of the non-linear power in ln k and ln(1 + z)."""
+    """The non-linear matter power spectrum P(k, z) of one cosmology, as a spline.
+
+    The spline interpolates ln P in ln k and ln(1 + z). Wavenumbers are in comoving 1/Mpc, and P is
+    in comoving Mpc^3.
+    """
 
     spline: RectBivariateSpline
 
@@ -184,14 +188,28 @@ def _halofit(k: np.ndarray, linear: np.ndarray, omega_m: float, dark: float) -> 
 
 
 def _nonlinear_scale(k: np.ndarray, delta: np.ndarray) -> tuple[float, float, float] | None:
-    """Return k_sigma, the effective index and the curvature (Smith et al. 2003, eq. C5-C8).
+    r"""Return k_sigma, the effective index and the curvature (Smith et al. 2003, eq. C5-C8).
 
-    Returns None if the variance of the linear density exceeds 1 on no scale of the table.
+    Parameters
+    ----------
+    k : `numpy.ndarray`
+        Comoving wavenumbers, evenly spaced in the logarithm, 1/Mpc, ``(n,)``.
+    delta : `numpy.ndarray`
+        The dimensionless linear power :math:`k^3 P(k) / (2 \pi^2)`, ``(n,)``.
+
+    Returns
+    -------
+    tuple of float or None
+        The wavenumber k_sigma in 1/Mpc, the index and the curvature. None if the variance of the
+        linear density is below 1 even at the smallest scale of ``k``.
     """
     step = np.log(k[1] / k[0])
 
     def moments(ln_radius: float) -> tuple[float, float, float]:
-        """Return the variance after a Gaussian filter, and its first two derivatives in ln R."""
+        """Return the variance of the density in a Gaussian filter of radius R.
+
+        The first two derivatives of the variance with respect to ln R follow.
+        """
         y2 = (k * np.exp(ln_radius)) ** 2
         weight = delta * np.exp(-y2) * step
         return weight.sum(), (-2 * y2 * weight).sum(), ((4 * y2**2 - 4 * y2) * weight).sum()
@@ -215,7 +233,9 @@ def convergence_power(
     .. math:: C_\ell = \int \frac{W^2(\chi)}{f_K^2(\chi)}
               P\left(\frac{\ell + 1/2}{f_K(\chi)}, z(\chi)\right) \mathrm{d}\chi
 
-    Here W is the lensing kernel (`lensing_weight`) and P the power of `nonlinear_power`.
+    Here :math:`\chi` is the comoving distance, :math:`f_K` the comoving angular diameter distance,
+    W the lensing kernel (`lensing_weight`), and P the non-linear matter power spectrum
+    (`nonlinear_power`).
 
     Parameters
     ----------
@@ -265,7 +285,9 @@ def convergence_power(
 def _line_of_sight(
     z_source: RedshiftLike, cosmology: FLRW
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the nodes and steps of an integral over the comoving distance chi to the sources.
+    """Return redshifts and lensing kernel at the nodes of an integral along the line of sight.
+
+    The integral is over the comoving distance chi, from the observer to the sources.
 
     Parameters
     ----------

@@ -87,12 +87,12 @@ class SourceRedshifts:
         self.z.flags.writeable = self.pdf.flags.writeable = False
 
     def get_params(self) -> dict[str, object]:
-        """Return the parameters as a dict, which is stored with the settings of a run.
+        """Return the parameters that define the distribution, for storage with other settings.
 
         Returns
         -------
         dict
-            The values of ``name``, ``z`` and ``pdf``.
+            The values of ``name``, ``z`` and ``pdf``, keyed by these names.
         """
         return {"name": self.name, "z": self.z, "pdf": self.pdf}
 
@@ -246,7 +246,7 @@ class SourceRedshifts:
 
 
 def _abbreviated(values):
-    """Return an array as text of one line, with only the outer values of a long array."""
+    """Return an array as one line of text, in which dots replace inner values of a long array."""
     return np.array2string(values, threshold=8, max_line_width=np.inf)
 
 

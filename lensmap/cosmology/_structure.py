@@ -1,5 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Use of colossus without changing its global cosmology or its cache in the home directory."""
+"""Use of the package colossus, which computes power spectra and halo properties.
+
+Colossus has a global cosmology and a cache in the home directory. Neither is changed.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def colossus_cosmology(cosmology: CosmologyLike = None) -> Iterator[Cosmology]:
     Yields
     ------
     colossus.cosmology.cosmology.Cosmology
-        The colossus cosmology, whose masses are in Msun/h and lengths in comoving Mpc/h.
+        The colossus cosmology. Its masses are in Msun/h, and its lengths in comoving Mpc/h.
 
     Notes
     -----

@@ -30,7 +30,7 @@ _MAX_MASS_MSUN = 3e16
 
 
 def _flat_masses(mass: u.Quantity, name: str = "m200c") -> np.ndarray:
-    """Check masses, and return them in solar masses as a flat array, as colossus requires."""
+    """Check halo masses, and return them in solar masses as a one-dimensional array."""
     if not isinstance(mass, u.Quantity) or not mass.unit.is_equivalent(u.solMass):
         raise ParameterTypeError(name, "masses with a unit, such as 1e14 * u.solMass", repr(mass))
     value = mass.to_value(u.solMass)

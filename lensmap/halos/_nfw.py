@@ -140,7 +140,7 @@ class NFWHalo:
 
     @cached_property
     def r200c(self) -> u.Quantity:
-        """The radius r200c, proper Mpc."""
+        """The radius r200c in proper Mpc; the mean density inside is 200 times critical."""
         return radius_200c(self.m200c, self.z_lens, self.cosmology)
 
     @property
@@ -163,12 +163,12 @@ class NFWHalo:
 
     @cached_property
     def _surface_scale(self) -> u.Quantity:
-        """The scale density times the scale radius, the unit of the dimensionless profiles."""
+        """The scale density times the scale radius, in solar masses per square proper Mpc."""
         scale = nfw_surface_scale(self.m200c, self.scale_radius, self.c200c)
         return u.Quantity(scale, _SURFACE_DENSITY)
 
     def _x(self, radius: u.Quantity, name: str = "radius") -> np.ndarray:
-        """Convert a length or an angle to units of the scale radius."""
+        """Return a projected radius, a proper length or an angle, in units of the scale radius."""
         if not isinstance(radius, u.Quantity):
             raise ParameterTypeError(name, "a length or an angle with a unit", repr(radius))
         if radius.unit.is_equivalent(u.rad):
@@ -188,7 +188,10 @@ class NFWHalo:
     # --- surface density --------------------------------------------------------------------
 
     def _sigma(self, x: np.ndarray) -> np.ndarray:
-        """Return the surface density in units of ``_surface_scale``, at x scale radii."""
+        """Return the surface density at a projected radius of x scale radii.
+
+        The unit is the scale density times the scale radius.
+        """
         if self.truncation is None:
             return nfw_sigma(x)
         return truncated_nfw_sigma(x, self.truncation * self.c200c)

@@ -47,7 +47,7 @@ class NFWLens:
         theta : `numpy.ndarray`
             Angular distances from the center, radians; any shape.
         ln_m200c, ln_c200c : float
-            Natural logarithms of the mass M200c (solar masses) and of the concentration.
+            Natural logarithms of the mass M200c (solar masses) and of the concentration c200c.
 
         Returns
         -------

@@ -33,7 +33,7 @@ _NEAR_ONE = 1e-4
 
 
 def _f(x: np.ndarray) -> np.ndarray:
-    """Return F(x) = arccos(1/x) / sqrt(x^2 - 1), continued analytically to x below 1."""
+    """Return F(x) = arccos(1/x) / sqrt(x^2 - 1), or arccosh(1/x) / sqrt(1 - x^2) for x < 1."""
     x = np.asarray(x, dtype=float)
     below, above = np.minimum(x, 1 - _NEAR_ONE), np.maximum(x, 1 + _NEAR_ONE)
     below = np.maximum(below, 1e-300)
@@ -44,7 +44,7 @@ def _f(x: np.ndarray) -> np.ndarray:
 
 
 def _g(x: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return (1 - F) / (x^2 - 1), with its limit at x = 1, for F from `_f`."""
+    """Return (1 - f) / (x^2 - 1), with its limit at x = 1; ``f`` is F(x) as returned by `_f`."""
     near = np.abs(x - 1) < _NEAR_ONE
     square = np.where(near, 1.0, (x - 1) * (x + 1))
     return np.where(near, 1 / 3 - 0.4 * (x - 1), (1 - f) / square)
@@ -272,7 +272,7 @@ def truncated_nfw_fourier(k: ArrayLike, tau: ArrayLike) -> np.ndarray:
 
 
 def _exponential_pair(y: np.ndarray) -> np.ndarray:
-    """Return exp(-y) Ei(y) + exp(y) E1(y), by a series at large y, where the terms overflow."""
+    """Return exp(-y) Ei(y) + exp(y) E1(y), from a series at large y, where the terms overflow."""
     far = y > 60
     near = np.where(far, 1.0, y)
     pair = np.exp(-near) * special.expi(near) + np.exp(near) * special.exp1(near)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The table of halos that simulation, injection and detection share."""
+"""Tables of dark matter halos, in the format that simulations and injection tests share."""
 
 from __future__ import annotations
 
@@ -141,7 +141,10 @@ def check_halos(halos: Table | None) -> QTable:
 
 
 def _with_unit(column: Any, name: str, unit: u.Unit | None) -> np.ndarray | u.Quantity:
-    """Convert a column to a unit; angles without a unit are taken to be in degrees."""
+    """Convert a table column to floats in a unit, or to plain numbers if ``unit`` is None.
+
+    Angles without a unit are taken to be in degrees.
+    """
     has_unit = getattr(column, "unit", None) is not None
     if unit is None:
         return np.asarray(u.Quantity(column).to_value(u.one) if has_unit else column, dtype=float)

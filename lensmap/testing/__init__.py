@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The contract suite, `check_estimator`, which tests any estimator class."""
+"""The test suite `check_estimator`, for any class that reconstructs mass maps.
+
+The suite tests whether the class obeys lensmap's contract of estimators: a list of properties, such
+as linearity, which are called laws.
+"""
 
 from lensmap._lazy import lazy_exports
 

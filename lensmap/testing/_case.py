@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Case`: an estimator class under test, with test catalogs and the comparisons for the laws."""
+"""The class `Case`: an estimator class under test, with test catalogs and comparisons of maps."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,8 +38,9 @@ _N_GALAXIES, _RADIUS = 9500, 0.33
 def noise_columns(seed: int) -> dict[str, np.ndarray]:
     """Return catalog columns of galaxies with random ellipticities and weights.
 
-    A column ``sigma_e`` gives the intrinsic dispersion. Without it, the noise would be measured
-    from the ellipticities, and maps that depend on the noise would not be linear in them.
+    A column ``sigma_e`` gives the intrinsic dispersion of the ellipticities. Without this column,
+    estimators would measure the noise from the ellipticities. A map that depends on the measured
+    noise is not linear in the ellipticities.
 
     Parameters
     ----------
@@ -67,8 +68,8 @@ class Case:
     cls : type
         The estimator class.
     parameters : mapping
-        Parameters for all laws, which take precedence over the settings in the contract of the
-        class.
+        Parameters of the class in all tests. They take precedence over the settings that the class
+        declares for tests (``contract.settings``).
     seed : int
         The seed of the random galaxies.
     """
@@ -86,10 +87,11 @@ class Case:
     # --- maps -------------------------------------------------------------------------------
 
     def estimator(self, *more: Mapping[str, Any], **parameters: Any) -> Estimator:
-        """Return an estimator with the parameters that the law needs.
+        """Return an estimator of the tested class, with the parameters that a test needs.
 
-        Later ones take precedence: ``settings`` of the contract, the parameters given to
-        `check_estimator`, the mappings in ``more``, and ``**parameters``.
+        The parameters come from, in order of increasing precedence: the settings that the class
+        declares for tests, the parameters given to `check_estimator`, the mappings in ``more``, and
+        ``**parameters``.
         """
         given = dict(self.contract.settings) | self.parameters
         for mapping in (*more, parameters):
@@ -100,21 +102,25 @@ class Case:
         self, columns: Columns, wcs: WCS = WCS_OF_NOISE, mask: object = None,
         *more: Mapping[str, Any], **parameters: Any,
     ) -> ConvergenceMap:
-        """Return the map that an estimator makes of the columns of a catalog.
+        """Return the map that the tested estimator class makes from the columns of a catalog.
 
-        The parameters of the estimator, ``*more`` and ``**parameters``, are as for `estimator`.
+        The map is on the pixels of ``wcs``, with an optional ``mask``. The mappings in ``more`` and
+        ``**parameters`` hold parameters of the estimator; later ones take precedence.
         """
         catalog = ShearCatalog(dict(columns), "generic", "celestial", "shear")
         return self.estimator(*more, **parameters).reconstruct(catalog, wcs, mask)
 
     def noise(self) -> dict[str, np.ndarray]:
-        """Return a copy of the columns of the random galaxies."""
+        """Return the catalog columns of galaxies with random ellipticities, as a new dict."""
         return dict(noise_columns(self.seed))
 
     # --- comparisons ------------------------------------------------------------------------
 
     def at_most(self, measured: float, allowed: float, quantity: str) -> None:
-        """Raise `Broken` unless a number is at most ``allowed``; ``quantity`` names the number."""
+        """Raise `Broken` if ``measured`` exceeds ``allowed`` or is NaN.
+
+        ``quantity`` names the measured number in the error message.
+        """
         measured = float(measured)
         words = (f"{quantity} {measured:.3g}", f"at most {allowed:.3g}")
         if not measured <= allowed:  # NaN is not
@@ -124,9 +130,10 @@ class Case:
             self.closest = (nearness, *words)
 
     def true(self, condition: bool, measured: str, allowed: str) -> None:
-        """Raise `Broken` unless a condition is true.
+        """Raise `Broken` if a condition is false.
 
-        The texts ``measured`` and ``allowed`` describe the measured and the allowed value.
+        The texts ``measured`` and ``allowed`` describe the measured and the allowed value in the
+        error message.
         """
         if not condition:
             raise Broken(measured, allowed)
@@ -134,9 +141,10 @@ class Case:
     def same(
         self, one: Any, other: Any, quantity: str, tolerance: float = 0.0
     ) -> None:
-        """Raise `Broken` unless two arrays are equal within a tolerance.
+        """Raise `Broken` unless two arrays are equal within an absolute tolerance.
 
-        NaN must be at the same pixels. ``quantity`` names the arrays in the report.
+        Both arrays must have NaN in the same pixels. ``quantity`` names the arrays in the error
+        message.
         """
         one, other = np.asarray(one), np.asarray(other)
         self.true(one.shape == other.shape, f"{quantity} of shape {one.shape}", str(other.shape))
@@ -151,9 +159,10 @@ class Case:
     def same_maps(
         self, one: ConvergenceMap, other: ConvergenceMap, quantity: str, tolerance: float = 0.0
     ) -> None:
-        """Raise `Broken` unless two maps have the same mask, and the same values in a tolerance.
+        """Raise `Broken` unless two maps have the same mask, and equal values within a tolerance.
 
-        The values are kappa and the B-mode. ``quantity`` names the maps in the report.
+        The values are kappa and the B-mode; the tolerance is absolute. ``quantity`` names the maps
+        in the error message.
         """
         self.same(one.mask, other.mask, f"the mask of {quantity}")
         self.same(one.data, other.data, f"kappa of {quantity}", tolerance)
@@ -167,22 +176,22 @@ class Case:
     # --- conditions for skipping a law ------------------------------------------------------
 
     def need(self, condition: object, reason: str) -> None:
-        """Raise `Skipped`, with a reason for the report, unless a condition is true."""
+        """Raise `Skipped`, with the reason why a test is skipped, if a condition is false."""
         if not condition:
             raise Skipped(reason)
 
     def need_linear(self) -> None:
-        """Raise `Skipped` unless the class declares ``linear = True``."""
+        """Raise `Skipped` unless the tested estimator class declares ``linear = True``."""
         self.need(self.cls.linear, "linear is False")
 
     def need_parameter(self, name: str) -> None:
-        """Raise `Skipped` if the class does not have the parameter."""
+        """Raise `Skipped` if the tested estimator class has no parameter of this name."""
         self.need(name in self.options, f"there is no parameter {name!r}")
 
 
 @dataclass(frozen=True)
 class Law:
-    """A law: one property that the contract requires of an estimator, and the test of it.
+    """A law: one property that estimator classes must have, and the function that tests it.
 
     Attributes
     ----------
@@ -191,8 +200,8 @@ class Law:
     name : str
         The law in a few words.
     function : callable
-        A function that takes a `Case`, and raises `Broken` if the law is broken and `Skipped` if it
-        does not apply.
+        A function of a `Case`, the estimator class under test. It raises `Broken` if the class
+        breaks the law, and `Skipped` if the law does not apply to the class.
     """
 
     number: str
@@ -205,7 +214,7 @@ LAWS: list[Law] = []
 
 
 def law(number: str, name: str) -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
-    """Register a function as the test of a law.
+    """Make a decorator that registers a function as the test of a law.
 
     Parameters
     ----------

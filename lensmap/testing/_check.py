@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`check_estimator`: tests of all laws of the contract on an estimator class."""
+"""The function `check_estimator`, which tests whether an estimator class obeys all laws."""
 
 import warnings
 from collections.abc import Collection
@@ -23,9 +23,10 @@ def check_estimator(
 ) -> ContractReport:
     """Check that an estimator class obeys the contract of estimators.
 
-    The contract consists of laws, which the page on lensmap's architecture lists. The laws are
-    about symmetries, declared linearity, E- and B-modes, masks, files, lenses all over the sky, and
-    uncertainties. The suite simulates its own lenses and galaxies. It takes a few seconds.
+    The contract consists of laws: properties that every estimator of mass maps must have. The page
+    on lensmap's architecture lists them. The laws are about symmetries, declared
+    linearity, E- and B-modes, masks, files, lenses all over the sky, and uncertainties. The suite
+    simulates its own lenses and galaxies, and takes a few seconds.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def check_estimator(
 
 
 def _chosen(numbers: Collection[str] | None) -> list[Law]:
-    """Return the laws with the given numbers (all laws for None), sorted by number."""
+    """Return the laws with numbers such as ``"3b"`` (None for all laws), sorted by number."""
     laws = {law.number: law for law in sorted(LAWS, key=_place)}
     unknown = set(numbers or ()) - laws.keys()
     if unknown:
@@ -93,7 +94,7 @@ def _place(law: Law) -> tuple[int, str]:
 
 
 def _result(law: Law, case: Case) -> LawResult:
-    """Test one law on the class of a case; any error of the class breaks the law."""
+    """Return the result of the test of one law; any error of the tested class breaks the law."""
     case.closest = (-1.0, "", "")
     try:
         with warnings.catch_warnings():

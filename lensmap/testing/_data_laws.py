@@ -1,7 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Laws about data: invalid rows, masks, hidden state, files, conventions and tiles.
+"""Tests of estimator classes on invalid rows, masks, copies, files, tables and parts of fields.
 
-In the contract, these are the laws with the numbers 5, 7 to 9 and 12 to 15.
+A law is one property that every class for the reconstruction of mass maps must have. Each function
+here tests one law for `check_estimator`: the laws with the numbers 5, 7 to 9 and 12 to 15.
 """
 
 import copy
@@ -37,7 +38,10 @@ _TILE_PIXELS, _OUTER_PIXELS, _MAX_FIELD_PIXELS = 24, 8, 400
 
 @law("5", "rows that are not finite change nothing but a warning and a count")
 def bad_rows(case: Case) -> None:
-    """Require that a row with NaN or infinity is left out, counted and warned about."""
+    """Require that an estimator leaves out catalog rows with NaN or infinity.
+
+    It must count these rows in the metadata of the map, and warn about them.
+    """
     columns = case.noise()
     kappa = case.map(columns)
     for name in ("ra", "dec", "e1", "e2", "weight"):
@@ -59,7 +63,7 @@ def bad_rows(case: Case) -> None:
 
 @law("7", "masked pixels have no influence and are masked")
 def masks(case: Case) -> None:
-    """Require that galaxies in masked pixels do not change the map."""
+    """Require that masked pixels are NaN, and that galaxies in them do not change the map."""
     columns, mask = case.noise(), np.zeros(WCS_OF_NOISE.array_shape, dtype=bool)
     mask[8:14, 10:18] = True
     kappa = case.map(columns, WCS_OF_NOISE, mask)
@@ -78,9 +82,10 @@ def masks(case: Case) -> None:
 
 
 def _with_rotations(case, **more):
-    """Return parameters that choose the uncertainty "rotations" with three seeded realizations.
+    """Return estimator parameters for an uncertainty from three random rotations of the galaxies.
 
-    Parameters that the class under test does not have are left out.
+    The parameters include a seed. Parameters that the tested class does not have are left out.
+    Keyword arguments replace or supplement the parameters.
     """
     parameters = {"uncertainty": "rotations", "n_realizations": 3, "rng": 5} | more
     parameters = {name: value for name, value in parameters.items() if name in case.options}
@@ -91,7 +96,10 @@ def _with_rotations(case, **more):
 
 @law("8a", "calling twice and copies give identical results")
 def no_state(case: Case) -> None:
-    """Compare the maps of an estimator, of its copies, and of an estimator made from its repr."""
+    """Require the same map from an estimator in two calls, and from each of its copies.
+
+    The copies include a pickled estimator, and an estimator made by evaluating the ``repr``.
+    """
     columns = case.noise()
     estimator = case.estimator(**_with_rotations(case))
     before = repr(estimator)
@@ -119,9 +127,9 @@ def no_state(case: Case) -> None:
 
 @law("8b", "a seed is not used up")
 def seeds(case: Case) -> None:
-    """Compare two maps made with the same `~numpy.random.SeedSequence`.
+    """Require the same uncertainty in two maps made with the same `~numpy.random.SeedSequence`.
 
-    A `~numpy.random.SeedSequence` counts the children that it has spawned. An estimator must not
+    A `~numpy.random.SeedSequence` counts the seeds that it has spawned. An estimator must not
     change this count, or the second map would have other random numbers.
     """
     case.need_parameter("rng")
@@ -143,7 +151,7 @@ def seeds(case: Case) -> None:
 
 @law("9", "a part of a map survives a file")
 def files(case: Case) -> None:
-    """Compare a slice of a map with the same slice after writing and reading it."""
+    """Require that a cutout of a map has the same values and metadata after a FITS file."""
     mask = np.zeros(WCS_OF_NOISE.array_shape, dtype=bool)
     mask[5:8, 9:12] = True
     kappa = case.map(case.noise(), WCS_OF_NOISE, mask, _with_rotations(case, n_realizations=2))
@@ -180,7 +188,10 @@ def files(case: Case) -> None:
 
 @law("12", "a table that declares its convention gives the same map")
 def tables(case: Case) -> None:
-    """Compare the map of a table that declares the euclidean convention with that of a catalog."""
+    """Require the same map from a table as from a catalog with the other sign of e2.
+
+    The metadata of the table declare the sign convention of e2 as ``"euclidean"``.
+    """
     columns = case.noise()
     table = Table(
         {**columns, "e2": -columns["e2"]}, meta={"convention": "euclidean", "kind": "shear"}
@@ -192,7 +203,7 @@ def tables(case: Case) -> None:
 
 
 class _OtherPixels:
-    """A grid with a geometry that the class does not support."""
+    """A stand-in for a grid of pixels with a geometry that the tested class does not support."""
 
     def __init__(self, geometry):
         self.geometry = geometry
@@ -200,7 +211,10 @@ class _OtherPixels:
 
 @law("13", "pixels of another geometry are one TypeError")
 def other_geometry(case: Case) -> None:
-    """Require that an unsupported geometry raises a TypeError that names the geometry."""
+    """Require a TypeError for pixels of an unsupported geometry, ``"plane"`` or ``"sphere"``.
+
+    The message must name the geometry.
+    """
     other = _OtherPixels("plane" if case.cls.geometry == "sphere" else "sphere")
     try:
         case.estimator().reconstruct(other)
@@ -216,7 +230,11 @@ def other_geometry(case: Case) -> None:
 
 @law("14", "sums of two parts of a catalog add up to those of the whole")
 def sums_add(case: Case) -> None:
-    """Compare the model fitted to a whole catalog with the one fitted to the sums of two parts."""
+    """Require the same fitted model from a whole catalog and from two parts of it.
+
+    An estimator fits its model, such as a noise power spectrum, to sums over galaxies. The sums of
+    the two parts are added before the fit.
+    """
     columns, estimator = case.noise(), case.estimator()
     catalog = ShearCatalog(columns, "generic", "celestial", "shear")
     parts = (np.s_[:3000], np.s_[3000:], np.s_[:])
@@ -239,7 +257,10 @@ def _grid_of(estimator, catalog, wcs=WCS_OF_NOISE):
 
 
 def _numbers(value):
-    """Return the numbers in a fitted model as one array, or None if it holds other objects."""
+    """Return the numbers in an estimator's fitted model as a one-dimensional array.
+
+    Return None if the model holds objects that are not numbers.
+    """
     if isinstance(value, dict):
         value = list(value.values())
     elif hasattr(value, "__dict__") and not isinstance(value, np.ndarray):
@@ -253,7 +274,11 @@ def _numbers(value):
 
 @law("15", "a tile with its margin gives the map of the whole field")
 def tiles(case: Case) -> None:
-    """Compare a tile, mapped with a margin of the declared reach, with the map of the field."""
+    """Require that the map of a tile with a margin equals that part of the map of the whole field.
+
+    The width of the margin is the distance from which galaxies contribute to the map, as declared
+    by the estimator.
+    """
     estimator = case.estimator()
     reach = estimator.reach(SCALE * u.arcmin)
     if reach is None:

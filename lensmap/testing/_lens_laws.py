@@ -1,7 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Laws about lenses and noise: positions on the sky, mass profiles and uncertainties.
+"""Tests of estimator classes on known lenses and on noise.
 
-In the contract, these are the laws with the numbers 6, 10 and 11.
+A law is one property that every class for the reconstruction of mass maps must have. Each function
+with a number tests one law for `check_estimator`: law 6 is about the positions of lenses on the
+sky, law 10 about mass profiles, and law 11 about uncertainties.
 """
 
 from functools import lru_cache
@@ -74,7 +76,7 @@ def _bar(place, orientation):
 
 @law("6", "an elongated lens has its place and position angle anywhere on the sky")
 def elongated_lens(case: Case) -> None:
-    """Measure the position and the position angle of a bar of halos in fields all over the sky."""
+    """Require the true position and position angle of a bar of halos on maps all over the sky."""
     for place in CENTERS:
         for orientation in ORIENTATIONS:
             middle, wcs, columns = _bar(place, orientation)
@@ -87,7 +89,7 @@ def elongated_lens(case: Case) -> None:
 
 
 def _shape(kappa, middle, where):
-    """Measure a bar of halos on a map from its moments.
+    """Measure the position and shape of a bar of halos from the moments of kappa on a map.
 
     Parameters
     ----------
@@ -126,7 +128,17 @@ def _shape(kappa, middle, where):
 
 @lru_cache(maxsize=64)
 def _lens(name, place, orientation):
-    """Return a lens, its position, the WCS of a map, and the columns of sheared source galaxies."""
+    """Return a lens, its position, the WCS of a map, and the columns of sheared source galaxies.
+
+    Parameters
+    ----------
+    name : {"NFW", "SIS"}
+        The mass profile of the lens.
+    place : str
+        The position of the field on the sky, a key of ``CENTERS``.
+    orientation : str
+        The orientation of the map, a key of ``ORIENTATIONS``.
+    """
     lens = {"NFW": NFW(), "SIS": SIS()}[name]
     center = CENTERS[place]
     position = center.directional_offset_by(120 * u.deg, 3.3 * u.arcmin)
@@ -141,9 +153,11 @@ def _lens(name, place, orientation):
 
 @law("10", "a known lens has its place and profile")
 def known_lens(case: Case) -> None:
-    """Compare profiles of NFW and SIS lenses with the profiles expected for the declared response.
+    """Require the expected peak position and kappa profile for NFW and SIS lenses.
 
-    The ellipticities of the galaxies are the shear, not the reduced shear.
+    The expected profile is the true profile after the response that the estimator class declares: a
+    factor on Fourier modes, such as a smoothing. The ellipticities of the galaxies are the shear,
+    not the reduced shear.
     """
     case.need_linear()
     case.need(case.contract.response is not None, "contract.response is not declared")
@@ -182,7 +196,11 @@ def _check_profile(case, name, place, orientation):
 
 
 def _parabola(values, x0, y0):
-    """Return the sub-pixel position of a maximum, from parabolas through the neighboring pixels."""
+    """Return the position (x, y) of a maximum to a fraction of a pixel.
+
+    A parabola along each axis passes through the highest pixel ``(x0, y0)`` of ``values`` and its
+    two neighbors.
+    """
     def along(left, middle, right):
         return 0.5 * (left - right) / (left - 2 * middle + right)
 
@@ -193,10 +211,11 @@ def _parabola(values, x0, y0):
 
 
 def _expected_profile(case, name, lens):
-    """Return kappa of a lens, convolved with the declared response, as a function of arcmin.
+    """Return the expected profile of a lens on a map: a function from radius (arcmin) to kappa.
 
-    The convolution is made on a fine grid and does not use lensmap's Fourier transforms. The
-    function is cached in ``case.profiles``.
+    It is the true kappa of the lens after the response that the estimator class declares: a factor
+    on Fourier modes, such as a smoothing. The response is applied on a fine grid, without
+    lensmap's Fourier transforms. The function is cached in ``case.profiles``.
     """
     if name in case.profiles:
         return case.profiles[name]
@@ -229,10 +248,10 @@ _N_NOISE = 16
 
 @law("11", "an uncertainty is that of its own target")
 def uncertainties(case: Case) -> None:
-    """Compare noise uncertainties with the scatter of independent noise maps.
+    """Require that the noise uncertainty of a map agrees with the scatter of noise maps.
 
-    Total errors are only required to be positive. Whether they have the right size could be tested
-    only on fields drawn from the prior of the method.
+    An uncertainty that stands for the total error is only required to be positive. Its size could
+    be tested only on fields drawn from the prior of the method.
     """
     case.need_parameter("uncertainty")
     case.need(case.kinds, "uncertainties are not declared")
@@ -259,7 +278,11 @@ def uncertainties(case: Case) -> None:
 
 
 def _scatter(case, columns):
-    """Return the scatter of maps of galaxies with new random ellipticities, ``(ny, nx)``."""
+    """Return the standard deviation of kappa in noise maps, ``(ny, nx)``.
+
+    Each noise map has the galaxies in ``columns`` with new random ellipticities. If the maps have a
+    B-mode, its values are included.
+    """
     rng, n = np.random.default_rng([case.seed, 11]), len(columns["ra"])
     total = 0.0
     for _ in range(_N_NOISE):

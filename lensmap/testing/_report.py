@@ -1,5 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Results of the contract suite, and the error that lists broken laws."""
+"""Results of `check_estimator`, and the error that lists the laws that an estimator breaks.
+
+A law is one property that every class for the reconstruction of mass maps must have.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,14 +12,14 @@ __all__ = ["Broken", "ContractError", "ContractReport", "LawResult", "Skipped"]
 
 @dataclass(frozen=True)
 class LawResult:
-    """The result of one law.
+    """The result of the test of one law, a property that estimator classes must have.
 
     Attributes
     ----------
     number : str
         The number of the law, such as ``"3b"``.
     name : str
-        The name of the law.
+        The law in a few words.
     status : {"holds", "broken", "skipped"}
         Whether the law holds or is broken. ``"skipped"`` if the law does not apply to the class.
     measured : str
@@ -44,14 +47,14 @@ class LawResult:
 
 @dataclass(frozen=True)
 class ContractReport:
-    """The results of the contract suite for one estimator class.
+    """The results of `check_estimator` for one estimator class.
 
     Attributes
     ----------
     estimator : str
         The name of the estimator class.
     results : tuple of LawResult
-        The result of each law, in order.
+        The result of each tested law, sorted by the number of the law.
     """
 
     estimator: str
@@ -59,12 +62,12 @@ class ContractReport:
 
     @property
     def broken(self) -> list[LawResult]:
-        """The results of the broken laws."""
+        """The results of the tests in which the estimator class breaks a law."""
         return [result for result in self.results if result.status == "broken"]
 
     @property
     def skipped(self) -> list[LawResult]:
-        """The results of the laws that do not apply."""
+        """The results of the laws that were not tested, because they do not apply to the class."""
         return [result for result in self.results if result.status == "skipped"]
 
     def __str__(self) -> str:
@@ -72,12 +75,12 @@ class ContractReport:
 
 
 class ContractError(AssertionError):
-    """An estimator class breaks laws of the contract.
+    """The error of an estimator class that breaks laws of the contract of estimators.
 
     Parameters
     ----------
     report : ContractReport
-        The results of all laws.
+        The results of the tests of all laws, whether broken or not.
     """
 
     def __init__(self, report: ContractReport) -> None:
@@ -90,7 +93,7 @@ class ContractError(AssertionError):
 
 
 class Broken(Exception):
-    """A law is broken by a measured value.
+    """The error that a test raises if an estimator class breaks the tested law.
 
     Parameters
     ----------
@@ -106,4 +109,7 @@ class Broken(Exception):
 
 
 class Skipped(Exception):
-    """A law does not apply to a class, for the reason in the message."""
+    """The error that a test raises if a law does not apply to a class.
+
+    The message is the reason.
+    """

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Lenses with analytic shear, and galaxies behind them, on the sphere.
+"""Lenses with analytic shear, and source galaxies behind them, on the sphere.
 
 This module does not use the rest of lensmap, so that tests compare independent calculations.
 Angles on the sky come from `astropy.coordinates`.
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class SIS:
-    """A singular isothermal sphere, with kappa = gamma_t = theta_E / (2 theta).
+    """A singular isothermal sphere as a lens, with kappa = gamma_t = theta_E / (2 theta).
 
     Parameters
     ----------
@@ -39,14 +39,14 @@ class SIS:
         self.theta_e = theta_e
 
     def kappa(self, theta):
-        """Return the convergence at angles in arcmin."""
+        """Return the convergence at angular distances ``theta`` (arcmin) from the center."""
         return self.theta_e / (2 * np.maximum(theta, 1e-6))
 
     gamma_t = kappa
 
 
 class NFW:
-    """An NFW halo, from Wright & Brainerd 2000, ApJ 534, 34, eq. 11-14.
+    """An NFW halo as a lens, from Wright & Brainerd 2000, ApJ 534, 34, eq. 11-14.
 
     Parameters
     ----------
@@ -61,10 +61,10 @@ class NFW:
 
     @staticmethod
     def _split(x):
-        """Return the radius, kept above 0, and the function h(x) of the NFW lensing formulas.
+        """Return x, raised to at least 1e-9, and the function h(x) of the NFW lensing formulas.
 
-        With x the radius in units of the scale radius, h is 2 arctanh(...) / sqrt(1 - x^2) for
-        x < 1, and 2 arctan(...) / sqrt(x^2 - 1) for x > 1.
+        With x the radius in units of the scale radius, h is arccosh(1/x) / sqrt(1 - x^2) for
+        x < 1, and arccos(1/x) / sqrt(x^2 - 1) for x > 1.
         """
         x = np.maximum(x, 1e-9)
         below = np.where(x < 1, x, 0.5)
@@ -74,19 +74,19 @@ class NFW:
         return x, np.where(x < 1, h_below, h_above)
 
     def kappa(self, theta):
-        """Return the convergence at angles in arcmin."""
+        """Return the convergence at angular distances ``theta`` (arcmin) from the center."""
         x, h = self._split(np.asarray(theta, dtype=float) / self.theta_s)
         square = np.where(np.abs(x - 1) < 1e-6, 1e-6, x**2 - 1)
         value = np.where(np.abs(x - 1) < 1e-6, 1 / 3, (1 - h) / square)
         return 2 * self.kappa_s * value
 
     def mean_kappa(self, theta):
-        """Return the mean convergence within angles in arcmin."""
+        """Return the mean convergence within circles of radius ``theta`` (arcmin)."""
         x, h = self._split(np.asarray(theta, dtype=float) / self.theta_s)
         return 4 * self.kappa_s * (h + np.log(x / 2)) / x**2
 
     def gamma_t(self, theta):
-        """Return the tangential shear at angles in arcmin."""
+        """Return the tangential shear at angular distances ``theta`` (arcmin) from the center."""
         return self.mean_kappa(theta) - self.kappa(theta)
 
 
@@ -116,7 +116,7 @@ def uniform_sky(center: SkyCoord, radius: float, n: int, rng: np.random.Generato
 
 
 def lattice(wcs: WCS, n: int) -> SkyCoord:
-    """Return positions on a regular grid within the pixels of a map.
+    """Return sky positions on a regular grid of n x n points in each pixel of a map.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def lattice(wcs: WCS, n: int) -> SkyCoord:
 
 
 def pixel_sky(wcs: WCS) -> SkyCoord:
-    """Return the sky positions of the pixel centers.
+    """Return the sky positions of the centers of the pixels of a map.
 
     Parameters
     ----------
@@ -165,14 +165,14 @@ def shear_of(
     sky : `~astropy.coordinates.SkyCoord`
         The positions of the galaxies.
     lenses : sequence of tuple
-        The position and the lens, for each lens.
+        A pair (position of the center, lens) for each lens.
 
     Returns
     -------
     gamma : `numpy.ndarray`
-        The complex shear in the celestial basis.
+        The complex shear in the celestial basis, ``(n,)``.
     kappa : `numpy.ndarray`
-        The convergence.
+        The convergence, ``(n,)``.
     """
     gamma, kappa = np.zeros(len(sky), dtype=complex), np.zeros(len(sky))
     for position, lens in lenses:
@@ -184,7 +184,7 @@ def shear_of(
 
 
 def catalog_columns(sky: SkyCoord, e: np.ndarray, **more: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the columns of a catalog in the celestial convention.
+    """Return the columns of a shear catalog with ellipticities in the celestial basis.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def catalog_columns(sky: SkyCoord, e: np.ndarray, **more: np.ndarray) -> dict[st
     e : `numpy.ndarray`
         Complex ellipticities in the celestial basis.
     **more : `numpy.ndarray`
-        Further columns.
+        Further columns, arrays ``(n,)`` keyed by name.
 
     Returns
     -------

@@ -1,7 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Laws about symmetries: zero shear, linearity, E- and B-modes, mirror images and quarter turns.
+"""Tests of estimator classes on zero shear, linearity, E- and B-modes, mirror images and rotations.
 
-In the contract, these are the laws with the numbers 1 to 4.
+A law is one property that every class for the reconstruction of mass maps must have. Each function
+here tests one law for `check_estimator`: the laws with the numbers 1 to 4.
 """
 
 import numpy as np
@@ -29,7 +30,7 @@ def _complex(columns):
 
 @law("1a", "zero shear gives a zero map")
 def zero_shear(case: Case) -> None:
-    """Require that galaxies with zero ellipticity give a zero map."""
+    """Require that kappa is zero on a map of galaxies with zero ellipticity."""
     columns = case.noise()
     kappa = case.map(_with_shear(columns, np.zeros(len(columns["ra"]), dtype=complex)))
     unmasked = ~kappa.mask
@@ -42,7 +43,7 @@ def zero_shear(case: Case) -> None:
 
 @law("1b", "constant shear in a periodic field gives a zero map")
 def periodic_shear(case: Case) -> None:
-    """Require that constant shear in all pixels of a periodic field gives a zero map."""
+    """Require that kappa is zero on a map of a periodic field with constant shear."""
     case.need_linear()
     case.need(case.contract.periodic is not None, "contract.periodic is not declared")
     sky = pixel_sky(WCS_OF_NOISE)
@@ -57,10 +58,11 @@ def periodic_shear(case: Case) -> None:
 
 @law("1c", "constant shear in a padded square has the known response")
 def padded_shear(case: Case) -> None:
-    """Compare the map of a square of constant shear with the behavior that the class declares.
+    """Require the expected kappa in the central half of a square of constant shear.
 
-    The class declares the shear outside the data as zero or as unknown. The central half of the
-    square is compared.
+    The expected kappa depends on how the estimator class treats the area outside the data. If the
+    class sets the shear there to zero, kappa has a known closed form. If the class leaves the shear
+    there unknown, kappa is constant.
     """
     case.need_linear()
     outside = case.contract.outside
@@ -85,10 +87,10 @@ def padded_shear(case: Case) -> None:
 
 
 def _plate_response():
-    """Return kappa / gamma for a square of constant shear with zero shear around it.
+    """Return kappa / gamma in each pixel of a square of constant shear with zero shear around it.
 
-    The closed form is summed over the periodic images of the square: with the padding of the test,
-    the Fourier transform repeats the square at intervals of four times its side.
+    The closed form is summed over the periodic images of the square, because the Fourier transform
+    of the padded map repeats the square at intervals of four times its side.
     """
     n = _N_PLATE
     y, x = np.indices((n, n)) - (n - 1) / 2
@@ -105,7 +107,7 @@ def _plate_response():
 
 @law("2a", "the scale of weights and the order of rows do not matter")
 def weights_and_order(case: Case) -> None:
-    """Require that neither rescaled weights nor permuted rows change the map."""
+    """Require that neither a common factor on all weights nor the order of the galaxies matters."""
     columns, rng = case.noise(), np.random.default_rng(case.seed)
     kappa = case.map(columns)
     factor = 10 ** rng.uniform(-3, 3)
@@ -118,7 +120,11 @@ def weights_and_order(case: Case) -> None:
 
 @law("2b", "maps add like shears")
 def linearity(case: Case) -> None:
-    """Compare the map of a sum of shears at the same positions with the sum of two maps."""
+    """Require that an estimator is linear in the ellipticities.
+
+    The map of a linear combination of two sets of ellipticities must be the same linear combination
+    of their maps.
+    """
     case.need_linear()
     columns, (a, b) = case.noise(), np.random.default_rng(case.seed).uniform(-1, 1, 2)
     first = _complex(columns)
@@ -133,7 +139,11 @@ def linearity(case: Case) -> None:
 
 @law("3a", "a rotation of all galaxies by 45 deg exchanges E and B")
 def e_and_b(case: Case) -> None:
-    """Compare the maps of shears g and i g: the new E is minus the old B, the new B the old E."""
+    """Require that a rotation of all galaxies by 45 deg exchanges the E- and the B-mode.
+
+    The rotation multiplies the ellipticities by i. The new E-mode must be minus the old B-mode, and
+    the new B-mode the old E-mode.
+    """
     case.need_linear()
     columns = case.noise()
     kappa = case.map(columns)
@@ -146,7 +156,10 @@ def e_and_b(case: Case) -> None:
 
 @law("3b", "maps on a mirrored image show the same sky")
 def mirrored_image(case: Case) -> None:
-    """Compare maps of the same galaxies on images whose x axis points to the west and the east."""
+    """Require the same kappa on the sky from a map and from its mirror image.
+
+    The x axis of the map points to the west, that of the mirror image to the east.
+    """
     columns = case.noise()
     settings = case.contract.symmetric
     kappa = case.map(columns, WCS_OF_NOISE, None, settings)
@@ -163,10 +176,10 @@ def mirrored_image(case: Case) -> None:
 
 @law("4a", "a mirrored sky gives a mirrored map")
 def mirrored_sky(case: Case) -> None:
-    """Compare the maps of a catalog and of its mirror image in right ascension.
+    """Require that a catalog mirrored in right ascension gives a mirrored map.
 
-    In the mirrored catalog, e2 changes sign. The E-mode is mirrored, and the B-mode is mirrored and
-    changes sign.
+    In the mirrored catalog, e2 changes sign. The E-mode must be mirrored. The B-mode must be
+    mirrored and change sign.
     """
     columns, settings = case.noise(), case.contract.symmetric
     mirrored = {**columns, "ra": 2 * CENTER.ra.deg - columns["ra"], "e2": -columns["e2"]}
@@ -180,7 +193,7 @@ def mirrored_sky(case: Case) -> None:
 
 @law("4b", "an image rotated by quarter turns shows the same sky")
 def quarter_turns(case: Case) -> None:
-    """Compare maps of the same galaxies on images rotated by 0, 90, 180 and 270 degrees."""
+    """Require the same kappa on the sky from maps rotated by 0, 90, 180 and 270 degrees."""
     columns, settings, n = case.noise(), case.contract.symmetric, 48
     straight_wcs = tangent_wcs(CENTER, (n, n), SCALE)
     straight = case.map(columns, straight_wcs, None, settings)
