@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Filaments of mass maps: persistent ridges, a ridge filter and the azimuthal excess."""
+"""Filaments of mass maps: significant ridges, a ridge filter, and the excess around a cluster."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Detection of filaments, the persistent ridges of a map, and their significance."""
+"""Detection of filaments, the ridges between the maxima of a map, and their significance."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -44,7 +44,8 @@ class Filaments:
 
         - ``id``: the number of the filament, from 1;
         - ``persistence``, ``persistence_sigma``: the persistence of the saddle of the filament, in
-          kappa and in units of ``sigma``;
+          kappa and in units of ``sigma``: the difference in kappa between the saddle and the
+          maximum or minimum paired with the saddle;
         - ``length``: the length of the path on the sky (arcmin);
         - ``kappa_mean``: the mean of kappa along the path; ``kappa_saddle``: kappa at the saddle,
           the lowest point of the ridge;
@@ -52,16 +53,17 @@ class Filaments:
           mean at distances of two to three times ``width``. Pixels within three times ``width`` of
           either end of the path are left out, because the ends are maxima such as clusters. NaN if
           no pixel remains;
-        - ``excess_err``, ``n_false``: added by `filament_significance`.
+        - ``excess_err``, ``n_false``: the error of the excess, and the mean number of filaments in
+          a noise map with at least this excess. `filament_significance` adds these columns.
     paths : list of `~astropy.coordinates.SkyCoord`
         The path of each filament, from the lower to the higher maximum, ``(n,)``, ICRS.
     maxima : `~astropy.table.QTable`
-        The persistent maxima, where filaments end, with the columns ``ra``, ``dec``, ``kappa``,
+        The significant maxima, where filaments end, with the columns ``ra``, ``dec``, ``kappa``,
         ``x`` and ``y``.
     sigma : float
         The unit of the threshold, expressed in kappa.
     threshold : float
-        The minimum persistence, in units of ``sigma``.
+        The minimum persistence of a filament, in units of ``sigma``.
     width : `~astropy.units.Quantity`
         The half-width of a filament in the measurement of the excess, an angle.
     """
@@ -174,11 +176,12 @@ def _extract(kappa, threshold, smooth_path, min_length, width, sigma):
     kappa : `~lensmap.ConvergenceMap`
         The map.
     threshold : float
-        The minimum persistence, in kappa.
+        The minimum persistence of a filament, in kappa.
     smooth_path, min_length, width : object
-        As for `find_filaments`; ``min_length`` and ``width`` as quantities.
+        The number of smoothing steps of each path, the minimum length, and the half-width of a
+        filament, as for `find_filaments`. The length and the half-width are quantities.
     sigma : float
-        The unit of the threshold, in kappa, for ``persistence_sigma`` and the result's attributes.
+        The unit of the threshold in kappa, for the column ``persistence_sigma``.
 
     Returns
     -------
@@ -219,7 +222,7 @@ def _extract(kappa, threshold, smooth_path, min_length, width, sigma):
 def filament_significance(
     kappa: ConvergenceMap, filaments: Filaments, noise_maps: Iterable[MapLike]
 ) -> tuple[Filaments, float]:
-    """Measure the significance of filaments in noise-only maps.
+    """Measure the significance of filaments by comparison with noise-only maps.
 
     Parameters
     ----------
@@ -272,9 +275,10 @@ def filament_significance(
 
 
 def _smooth(arc, n_times):
-    """Smooth the path of an `Arc` by running means of three positions, repeated n_times.
+    """Smooth the path of an `Arc`, a ridge of a map, and return x and y in pixels, ``(2, n)``.
 
-    The ends and the saddle stay fixed. Return x and y along the path in pixels, ``(2, n)``.
+    In each of the ``n_times`` steps, each position is replaced by its mean with the two
+    neighboring positions. The ends and the saddle stay fixed.
     """
     path = arc.pixels[:, ::-1].astype(float)
     fixed = [0, arc.saddle, len(path) - 1]
@@ -289,11 +293,11 @@ def _smooth(arc, n_times):
 
 
 def _excess(kappa, pixels, width):
-    """Return the excess of a filament, a float, as the table of `Filaments` defines it.
+    """Return the excess convergence of a filament, a float.
 
     It is the mean of ``kappa`` up to ``width`` (an angle) from the path minus the mean at two to
-    three times ``width``, without the surroundings of the two ends. ``pixels`` are y and x along
-    the path, int, ``(n, 2)``. The result is NaN if no pixel remains.
+    three times ``width``, without the pixels within three times ``width`` of the two ends.
+    ``pixels`` are y and x along the path, int, ``(n, 2)``. The result is NaN if no pixel remains.
     """
     scale = width.to_value(u.arcmin) / kappa.pixel_scale.to_value(u.arcmin)
     reach = int(np.ceil(3 * scale)) + 1

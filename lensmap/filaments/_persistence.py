@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pairing of the critical points of an image by persistent homology."""
+"""Pairing of the maxima and minima of an image with saddles, by persistent homology."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ _FOUR_NEIGHBORS = [(-1, 0), (0, -1), (0, 1), (1, 0)]
 
 
 class PersistencePairs(NamedTuple):
-    """Pairs of a maximum or minimum and a saddle of an image, as flat pixel indices.
+    """Pairs of a maximum or minimum and a saddle of an image, as indices of the flattened image.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ def persistence_pairs(image: np.ndarray, mask: np.ndarray | None = None) -> Pers
 
 
 def _merge(order, shape, steps, outside_first=False):
-    """Grow the connected components of an image, pixel by pixel, and record their births and ends.
+    """Add the pixels of an image one by one, and find where connected components begin and end.
 
     A component appears at a pixel without a neighbor in any component, and ends at the pixel where
     it joins an older component.
@@ -134,10 +134,10 @@ def _merge(order, shape, steps, outside_first=False):
 
 
 def _root(root, pixel):
-    """Return the root of the component of a pixel: the pixel where the component appeared.
+    """Return the first pixel of the connected component that contains a pixel.
 
-    ``root`` is a list with a link from each pixel to a pixel closer to the root. The links on the
-    way are shortened, so that later calls are faster.
+    Pixels are indices of the flattened image. ``root`` is a list with a link from each pixel to a
+    pixel closer to the first. The links on the way are shortened, so that later calls are faster.
     """
     while root[pixel] != pixel:
         root[pixel] = root[root[pixel]]

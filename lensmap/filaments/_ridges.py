@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Ridge filter, and azimuthal excess around a cluster."""
+"""A ridge filter for maps, and the convergence excess by direction around a cluster."""
 
 from collections.abc import Iterable
 
@@ -91,7 +91,7 @@ def azimuthal_excess(
     z_lens : float or None
         The redshift of the lens; required if ``radii`` are lengths.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology, used if ``radii`` are lengths. None uses lensmap's default cosmology.
+        The cosmology, used if ``radii`` are lengths. None is ``"massivenus"``.
 
     Returns
     -------

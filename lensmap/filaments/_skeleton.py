@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The persistent ridges between the maxima of an image."""
+"""The significant ridges between the maxima of an image, as in the code DisPerSE.
+
+Each saddle of the image is paired with a maximum or minimum. The difference of the two values is
+the persistence of both. Ridges over saddles of low persistence are due to noise.
+"""
 
 from typing import NamedTuple
 
@@ -38,10 +42,11 @@ def skeleton_arcs(
 ) -> tuple[list[Arc], np.ndarray]:
     """Find the ridges of an image whose saddles have at least a given persistence.
 
-    These ridges are arcs of the Morse complex: the steepest paths from a saddle up to a maximum on
-    either side. Pairs of a saddle and a maximum or minimum are canceled if their persistence is
-    below the threshold. A path that reaches a canceled maximum continues over the saddle of this
-    maximum to the next maximum.
+    Each saddle is paired with a maximum or minimum, and the difference of the two values is the
+    persistence of both. The ridges are arcs of the Morse complex: the steepest paths from a saddle
+    up to a maximum on either side. Pairs of a saddle and a maximum or minimum are canceled if their
+    persistence is below the threshold. A path that reaches a canceled maximum continues over the
+    saddle of this maximum to the next maximum.
 
     Parameters
     ----------
@@ -57,7 +62,7 @@ def skeleton_arcs(
     arcs : list of Arc
         The ridges, the most persistent first.
     maxima : `numpy.ndarray`
-        y and x of the persistent maxima, int, ``(n, 2)``.
+        y and x of the maxima with at least this persistence, int, ``(n, 2)``.
 
     References
     ----------
@@ -77,9 +82,12 @@ def skeleton_arcs(
 
 
 class _Ridges:
-    """The persistent critical points of an image, and the steepest paths between them.
+    """The significant maxima and saddles of an image, and the steepest paths between them.
 
-    Pixels are flat indices of the image, and paths are lists of them.
+    Each saddle is paired with a maximum or minimum, and the difference of the two values is the
+    persistence of both. Maxima and saddles are called persistent if their persistence is at least
+    the threshold; all others are canceled. Pixels are given by their index in the flattened image,
+    and paths are lists of these indices.
 
     Parameters
     ----------
@@ -88,7 +96,7 @@ class _Ridges:
     mask : `numpy.ndarray` or None
         Bool, ``(ny, nx)``, True = excluded.
     threshold : float
-        The minimum persistence of a persistent maximum or saddle; those below are canceled.
+        The minimum persistence, in units of the image.
     """
 
     def __init__(self, values, mask, threshold):
@@ -99,32 +107,39 @@ class _Ridges:
         self._routes = self._make_routes()
 
     def positions(self, pixels):
-        """Convert flat pixel indices to y and x, ``(n, 2)``."""
+        """Convert pixel indices in the flattened image to y and x, int, ``(n, 2)``."""
         pixels = np.array(pixels, dtype=int)
         return np.stack(np.divmod(pixels, self._shape[1]), axis=-1).reshape(-1, 2)
 
     def key(self, pixel):
-        """Return the key by which pixels are ordered: the value, then the index for equal values.
+        """Return the value and the index of a pixel, by which pixels are ordered in height.
 
-        ``persistence_pairs`` uses the same order.
+        Pixels of equal value are ordered by their index, as in ``persistence_pairs``.
         """
         return self._flat[pixel], pixel
 
     def _maxima(self):
-        """Yield each maximum, the saddle paired with it (-1 for none) and their persistence."""
+        """Yield each maximum, the saddle paired with it (-1 for none) and their persistence.
+
+        The persistence is the difference of their values; it is infinite without a saddle.
+        """
         for maximum, saddle in zip(self._pairs.maxima.tolist(), self._pairs.joins.tolist(),
                                    strict=True):
             persistence = np.inf if saddle < 0 else self._flat[maximum] - self._flat[saddle]
             yield maximum, saddle, float(persistence)
 
     def persistent_maxima(self):
-        """Return the maxima with a persistence of at least the threshold."""
+        """Return the pixel indices of the maxima whose persistence is at least the threshold."""
         return [
             maximum for maximum, _, persistence in self._maxima() if persistence >= self._threshold
         ]
 
     def persistent_saddles(self):
-        """Return a dict of the persistent saddles: their persistence, keyed by pixel index."""
+        """Return the persistence of each persistent saddle, as a dict keyed by pixel index.
+
+        The persistence of a saddle is the difference in value between the saddle and the maximum or
+        minimum paired with it. A persistent saddle has at least the threshold.
+        """
         saddles = {}
         for _, saddle, persistence in self._maxima():
             if saddle >= 0 and persistence >= self._threshold:
@@ -139,10 +154,11 @@ class _Ridges:
     def _make_routes(self):
         """Return a dict from each maximum to the path that leads from it to a persistent maximum.
 
-        The path excludes the maximum itself, and is empty for a persistent maximum. The saddles of
-        canceled maxima link the maxima into trees. Each tree contains exactly one persistent
-        maximum, where the paths of its canceled maxima end. (A canceled component cannot contain a
-        component of higher persistence.)
+        Persistent maxima exceed the saddle paired with them by at least the threshold; all other
+        maxima are canceled. The path excludes the maximum itself, and is empty for a persistent
+        maximum. The saddles of canceled maxima link the maxima into trees. Each tree contains
+        exactly one persistent maximum, where the paths of its canceled maxima end. (A canceled
+        component cannot contain a component of higher persistence.)
         """
         links = {}
         for _, saddle, persistence in self._maxima():
@@ -165,7 +181,7 @@ class _Ridges:
         return routes
 
     def _neighbors(self, pixel):
-        """Return the eight neighbors in order around a pixel, None for an excluded neighbor."""
+        """Return the indices of the eight neighbors around a pixel, None for a masked neighbor."""
         y, x = divmod(pixel, self._shape[1])
         neighbors = []
         for dy, dx in _RING:
@@ -200,7 +216,10 @@ class _Ridges:
         return [max(side, key=self.key) for side in sides]
 
     def _climb(self, pixel):
-        """Return the steepest path from a pixel up to a maximum, including both."""
+        """Return the steepest path from a pixel up to a maximum of the image.
+
+        The path is a list of pixel indices, and includes the pixel and the maximum.
+        """
         path = [pixel]
         while True:
             highest = max((n for n in self._neighbors(path[-1]) if n is not None), key=self.key,
@@ -210,6 +229,10 @@ class _Ridges:
             path.append(highest)
 
     def paths_up(self, saddle):
-        """Return the paths from a saddle up to persistent maxima, excluding the saddle."""
+        """Return the paths from a saddle up to persistent maxima, as lists of pixel indices.
+
+        Persistent maxima exceed the saddle paired with them by at least the threshold. The paths
+        exclude the saddle.
+        """
         paths = [self._climb(start) for start in self._starts(saddle)]
         return [path + self._routes[path[-1]] for path in paths if path[-1] in self._routes]

@@ -262,7 +262,12 @@ class Injector:
         return self.catalog.with_ellipticities(e.real, e.imag)
 
     def _uncalibrate(self, change: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Convert a change in calibrated ellipticity to the change in measured ellipticity."""
+        """Convert changes of calibrated ellipticities to changes of measured ellipticities.
+
+        ``change`` is complex, ``(n,)``, and ``rows`` are the indices of the galaxies in the
+        catalog, ``(n,)``. The changes are multiplied by the response and the factor (1 + m) of
+        each galaxy.
+        """
         catalog = self.catalog
         if catalog.response is None and self._calibration.has_response:
             r11, r22, r12, r21 = (
@@ -280,7 +285,11 @@ class Injector:
 
 
 def _profile(halo: NFWHalo, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return surface density and excess surface density (solMass / Mpc2) at proper radii (Mpc)."""
+    """Return the surface density and the excess surface density of a halo at projected radii.
+
+    The radii are in proper Mpc, any shape. The densities are in solar masses per square proper Mpc,
+    interpolated in ln(radius), with the same shape.
+    """
     nodes = np.geomspace(_MIN_RADIUS_FRACTION, 1.001, _N_NODES) * _MAX_RADIUS
     sigma = halo.surface_density(nodes).to_value(_SURFACE_DENSITY_UNIT)
     delta_sigma = halo.mean_surface_density(nodes).to_value(_SURFACE_DENSITY_UNIT) - sigma
@@ -289,13 +298,16 @@ def _profile(halo: NFWHalo, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _times(matrix: Any, e: np.ndarray) -> np.ndarray:
-    """Multiply complex ellipticities by a 2 x 2 matrix, or each by its own 2 x 2 matrix."""
+    """Multiply complex ellipticities ``(n,)`` by a 2 x 2 response matrix.
+
+    The elements of the matrix are numbers, or arrays ``(n,)`` with one value for each galaxy.
+    """
     (r11, r12), (r21, r22) = matrix
     return r11 * e.real + r12 * e.imag + 1j * (r21 * e.real + r22 * e.imag)
 
 
 def _catalog_redshifts(catalog: ShearCatalog) -> np.ndarray:
-    """Return the column ``redshift``, and warn of galaxies without a redshift (NaN)."""
+    """Return the redshifts of the galaxies in a catalog, and warn if some are not finite."""
     redshift = catalog["redshift"]
     if redshift is None:
         raise ParameterError(
@@ -320,7 +332,10 @@ def _catalog_redshifts(catalog: ShearCatalog) -> np.ndarray:
 
 
 def _distribution(redshift: np.ndarray, weight: np.ndarray) -> RedshiftLike:
-    """Return the weighted redshift distribution, or the common redshift if all are equal."""
+    """Return the redshift distribution of galaxies, weighted by their weights.
+
+    If all galaxies have the same redshift, this redshift is returned as a float.
+    """
     good = np.isfinite(redshift) & (redshift > 0)
     redshift, weight = redshift[good], weight[good]
     low, high = redshift.min(), redshift.max()

@@ -90,7 +90,10 @@ def draw_positions(
 
 
 def max_halos(kappa: ConvergenceMap, size: float, min_separation: float) -> int:
-    """Return the number of non-overlapping halos that random placement easily fits on a map.
+    """Return how many halos can be placed on a map at random without overlap.
+
+    With this number, the discs of the halos cover at most 30 per cent of the unmasked area, so that
+    random trial positions succeed quickly.
 
     Parameters
     ----------
@@ -118,9 +121,26 @@ def _free_position(
     separations: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray | None:
-    """Return a random unit vector at least ``separations`` from ``others``, or None.
+    """Return a random position on a map that is far enough from given positions.
 
-    None is returned if all trial positions are too close to others.
+    Parameters
+    ----------
+    kappa : `~lensmap.ConvergenceMap`
+        The map.
+    pixels : tuple of `numpy.ndarray`
+        The indices y and x of the unmasked pixels, in which the position may lie.
+    others : `numpy.ndarray`
+        Unit vectors to the given positions, ICRS, ``(n, 3)``.
+    separations : `numpy.ndarray`
+        The minimum separation from each of the given positions, radians, ``(n,)``.
+    rng : `numpy.random.Generator`
+        Generator for the position.
+
+    Returns
+    -------
+    `numpy.ndarray` or None
+        The unit vector to the position, ICRS, ``(3,)``. None if all random trial positions are too
+        close to the given positions.
     """
     index = rng.integers(len(pixels[0]), size=_N_TRIALS)
     y, x = (v[index] + rng.uniform(-0.5, 0.5, _N_TRIALS) for v in pixels)

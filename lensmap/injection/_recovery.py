@@ -149,8 +149,9 @@ def recover_halos(
         injection has this density of peaks.
     by : {"snr", "kappa"}
         The quantity in which peaks are detected: signal-to-noise ratio or convergence. The noise in
-        the ratio is the uncertainty of the map before injection, for all maps. Exceptions are
-        networks that predict a total uncertainty, for which each map has its own.
+        the ratio is the uncertainty of the map before injection, for all maps. Only if the
+        estimator predicts a total uncertainty with each map (as some networks do), each map has its
+        own uncertainty.
     radius : `~astropy.units.Quantity` or str
         The maximum separation of a halo and its peak, an angle.
     min_separation : `~astropy.units.Quantity` or str
@@ -171,7 +172,8 @@ def recover_halos(
         Whether to take over the folder of a run that was killed; a run that is still alive loses
         it.
     progress : None, bool or callable
-        Progress reports, as for ``lensmap.utils.track``.
+        True shows a progress bar. A callable is called as ``progress(done, total)`` after each
+        realization. None or False shows nothing.
 
     Returns
     -------
@@ -208,7 +210,11 @@ def recover_halos(
 
 @dataclass
 class _Trial:
-    """State shared by all realizations: galaxies, map before injection and settings."""
+    """An injection-and-recovery test: the galaxies, the map before injection and the settings.
+
+    All realizations share this object. The attributes have the meaning of the parameters of
+    `recover_halos`.
+    """
 
     catalog: CatalogLike
     estimator: Estimator
@@ -246,7 +252,11 @@ class _Trial:
         n_halos: int | None,
         threshold: float | u.Quantity,
     ) -> None:
-        """Reconstruct the map before injection, and set the attributes that depend on this map."""
+        """Reconstruct the map before injection, and set what depends on this map.
+
+        This includes the detection threshold, the peaks of the map, and the number of halos in each
+        realization. The parameters are those of `recover_halos`.
+        """
         masses, redshifts = _check_masses(m200c), _check_redshifts(z_lens)
         self.injector.efficiency(redshifts)  # raises for lenses behind all galaxies
         self.kinds = [self._kind(mass, z) for mass, z in product(masses, redshifts)]
@@ -264,7 +274,11 @@ class _Trial:
         self.masses, self.redshifts = masses, redshifts
 
     def _kind(self, mass: u.Quantity, z: float) -> dict:
-        """Return table columns and angular size (r200c, radians) for a halo mass and redshift."""
+        """Return the properties of halos of one M200c and redshift, keyed by name.
+
+        The keys are ``m200c``, ``redshift``, ``c200c``, ``mass_true`` (the projected mass within
+        1 Mpc after background subtraction) and ``size`` (the angle of r200c in radians).
+        """
         cosmology = self.injector.cosmology
         if mass == 0:
             return {"m200c": mass, "redshift": z, "c200c": np.nan, "size": 0.0,
@@ -281,7 +295,11 @@ class _Trial:
         return {**kind, "size": size, "mass_true": projected[0] - background}
 
     def _threshold(self, threshold: float | u.Quantity) -> float:
-        """Return the threshold in units of ``by``, converted if given as a density of peaks."""
+        """Return the minimum height of a peak, as a signal-to-noise ratio or a convergence.
+
+        If ``threshold`` is a number density of peaks, the height is chosen such that the map before
+        injection has this density of peaks.
+        """
         if not isinstance(threshold, u.Quantity) or threshold.unit == u.dimensionless_unscaled:
             allowed = "a positive number or a density of peaks, such as 10 / u.deg**2"
             return float(check_number(threshold, "threshold", allowed, low=1e-300))
@@ -297,7 +315,7 @@ class _Trial:
 
     @cached_property
     def settings(self) -> dict:
-        """The settings that all realizations share, as plain strings and numbers."""
+        """The settings of the test, as plain strings and numbers keyed by name."""
         z_source = self.injector.z_source
         return {
             "m200c": self.masses.to_value(u.solMass).tolist(),
@@ -315,7 +333,16 @@ class _Trial:
     def realizations(
         self, numbers: Iterable[int], progress: ProgressLike
     ) -> Iterator[tuple[int, dict]]:
-        """Compute the realizations with the given numbers, and yield each number and record."""
+        """Compute the realizations with the given numbers, one after the other.
+
+        Yields
+        ------
+        number : int
+            The number of the realization, from 0.
+        result : dict
+            The table of halos and their peaks (``halos``), the counts of control positions
+            (``controls``) and the number of peaks in the noise-only map (``noise_peaks``).
+        """
         # All positions are drawn first, to fail early if the map has no room for the halos.
         drawn = [(i, *self.draw(i)) for i in numbers]
         for i, halos, controls in track(drawn, len(drawn), progress, "realizations"):
@@ -328,11 +355,18 @@ class _Trial:
 
     @property
     def facts(self) -> dict:
-        """The unmasked area (deg2) and the number of peaks of the map before injection."""
+        """Two properties of the map before injection, as a dict.
+
+        The keys are ``area``, the unmasked area (deg2), and ``n_peaks``, the number of peaks.
+        """
         return {"area": float(unmasked_area(self.kappa).value), "n_peaks": len(self.peaks)}
 
     def draw(self, i: int) -> tuple[QTable, SkyCoord]:
-        """Draw the halos and the control positions of a realization."""
+        """Draw random positions for the halos of realization i, and control positions.
+
+        Return the table of halos, without the columns of their peaks, and the control positions, at
+        which no halo is injected.
+        """
         numbers = i * self.n_halos + np.arange(self.n_halos)
         kinds = [self.kinds[k % len(self.kinds)] for k in numbers]
         halos = QTable({
@@ -351,11 +385,18 @@ class _Trial:
         return halos, controls
 
     def _generators(self, i: int) -> list[np.random.Generator]:
-        """Return the two random generators of a realization: for positions and for rotations."""
+        """Return two random generators for realization i.
+
+        The first draws the positions of halos, the second the rotations of galaxies.
+        """
         return as_generator(np.random.SeedSequence(self.seed, spawn_key=(i,))).spawn(2)
 
     def _map_of(self, catalog: ShearCatalog) -> ConvergenceMap:
-        """Reconstruct a map, with the uncertainty of the map before injection unless it has one."""
+        """Reconstruct the map of a catalog.
+
+        The map is given the uncertainty of the map before injection, unless the estimator predicts
+        a total uncertainty with each map.
+        """
         kind, estimator = self.estimator.chosen_uncertainty, self.estimator
         # Halos do not change the noise. It is not estimated again, which may take many maps.
         if kind is not None and not (kind.with_map and kind.meaning == "total"):
@@ -369,13 +410,15 @@ class _Trial:
         return find_peaks(kappa, self.threshold, by=self.by, min_separation=self.min_separation)
 
     def noise_peaks(self, i: int) -> int:
-        """Return the number of peaks in the noise-only map of realization i."""
+        """Return the number of peaks in the map of randomly rotated galaxies of realization i."""
         return len(self._peaks_of(self._map_of(self.injector.rotated(self._generators(i)[1]))))
 
     def recover(self, halos: QTable, controls: SkyCoord) -> tuple[QTable, dict[str, int]]:
-        """Inject halos, and match them and the control positions with the peaks of the map.
+        """Inject halos into the catalog, and find the peaks of the map at the halos.
 
-        Return the halos with the columns of their peaks, and the counts of control positions.
+        Return the table of halos with additional columns for the matching peaks, and a dict with
+        the number of control positions (``n``) and the numbers of control positions that match a
+        peak (``matched``) and that count as recovered (``recovered``).
         """
         kappa = self._map_of(self.injector.inject(halos))
         peaks = self._peaks_of(kappa)
@@ -388,9 +431,11 @@ class _Trial:
         }}
 
     def _match(self, peaks: Table, positions: QTable) -> dict[str, Any]:
-        """Return the columns of `HaloRecovery.halos` that describe the peak at each position.
+        """Match peaks of the map with halos in it to positions of halos or control positions.
 
-        Positions of halos and control positions are treated in the same way.
+        Return the columns of `HaloRecovery.halos` that describe the matching peak, keyed by name:
+        whether there is one (``matched``), whether the map before injection has one (``already``),
+        whether the halo causes the peak (``recovered``), and the position and height of the peak.
         """
         match, n = match_peaks(peaks, positions, self.radius), len(positions)
         original_match = match_peaks(self.peaks, positions, self.radius)
@@ -418,7 +463,11 @@ class _Trial:
         }
 
     def _masses(self, kappa: ConvergenceMap, halos: QTable) -> u.Quantity:
-        """Return the projected mass at the peak of each halo; NaN for halos without a peak."""
+        """Return the projected mass within 1 Mpc of the peak of each halo, in solar masses.
+
+        The mean surface density in a ring from 2 to 3 Mpc is subtracted. The mass is NaN for halos
+        without a matching peak.
+        """
         result = np.full(len(halos), np.nan) * u.solMass
         rows = np.flatnonzero(halos["matched"])
         if len(rows):
@@ -432,7 +481,7 @@ class _Trial:
 
 
 def _check_masses(m200c: u.Quantity) -> u.Quantity:
-    """Check halo masses, and return them as an array in solar masses."""
+    """Check one or several halo masses, and return them in solar masses as an array ``(n,)``."""
     if not isinstance(m200c, u.Quantity) or not m200c.unit.is_equivalent(u.solMass):
         raise ParameterTypeError(
             "m200c", "masses with a unit, such as [1e14, 2e14] * u.solMass", repr(m200c)
@@ -443,14 +492,18 @@ def _check_masses(m200c: u.Quantity) -> u.Quantity:
 
 
 def _check_redshifts(z_lens: ArrayLike) -> np.ndarray:
-    """Check halo redshifts, and return them as an array."""
+    """Check one or several halo redshifts, and return them as an array ``(n,)``."""
     redshifts = np.atleast_1d(np.asarray(z_lens, dtype=float))
     _check_list(redshifts, "z_lens", "positive", 1e-4)
     return redshifts
 
 
 def _check_list(values: np.ndarray, name: str, allowed: str, low: float) -> None:
-    """Check that an array holds one number, or several in increasing order, of at least ``low``."""
+    """Check that an array holds one number, or several in increasing order.
+
+    Each number must be at least ``low``. ``name`` is the parameter, and ``allowed`` describes the
+    allowed numbers, both for the error message.
+    """
     if values.ndim != 1 or len(values) == 0:
         raise ParameterError(
             name, "a number or a one-dimensional sequence of numbers",
@@ -463,7 +516,7 @@ def _check_list(values: np.ndarray, name: str, allowed: str, low: float) -> None
 
 
 def _checksum(catalog: ShearCatalog) -> int:
-    """Return the CRC-32 checksum of the columns that determine the maps."""
+    """Return the CRC-32 checksum of the positions, ellipticities, weights and redshifts."""
     columns = (catalog.ra, catalog.dec, catalog.e1, catalog.e2, catalog.weight, catalog["redshift"])
     total = 0
     for column in columns:

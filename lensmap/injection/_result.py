@@ -58,14 +58,15 @@ class HaloRecovery:
 
     @classmethod
     def empty(cls, settings: dict, facts: dict) -> HaloRecovery:
-        """Return a result without realizations.
+        """Return a result without any halos, to which realizations are added later.
 
         Parameters
         ----------
         settings : dict
-            The settings that all realizations share.
+            The settings of `recover_halos` that all realizations share, keyed by name.
         facts : dict
-            ``area`` (deg2) and ``n_peaks``, the number of peaks, of the map before injection.
+            Two properties of the map before injection: ``area``, the unmasked area (deg2), and
+            ``n_peaks``, the number of peaks.
 
         Returns
         -------
@@ -79,15 +80,15 @@ class HaloRecovery:
     def with_realization(
         self, halos: QTable, controls: dict[str, int], noise_peaks: int
     ) -> HaloRecovery:
-        """Return a new result with one more realization.
+        """Return a new result with the halos of one more realization.
 
         Parameters
         ----------
         halos : `~astropy.table.QTable`
             The halos of the realization, with the columns of `HaloRecovery.halos`.
         controls : dict
-            The number of control positions (``n``), and the numbers of those that are ``matched``
-            and ``recovered``.
+            The number of control positions without a halo (``n``), and the numbers of control
+            positions that match a peak (``matched``) and that count as recovered (``recovered``).
         noise_peaks : int
             The number of peaks in the noise-only map of the realization.
 
@@ -199,27 +200,30 @@ class HaloRecovery:
 
     @property
     def settings(self) -> dict:
-        """The settings that all realizations share, as plain strings and numbers."""
+        """The settings of `recover_halos`, as plain strings and numbers keyed by name."""
         return self._meta["settings"]
 
     @property
     def n_realizations(self) -> int:
-        """The number of realizations."""
+        """The number of realizations, each of which injects new halos into the catalog."""
         return len(self._meta["noise_peaks"])
 
     @property
     def threshold(self) -> float:
-        """The minimum height of a peak, in units of ``by``."""
+        """The minimum height of a peak, as a signal-to-noise ratio or a convergence (see `by`)."""
         return self.settings["threshold"]
 
     @property
     def by(self) -> str:
-        """The quantity in which peaks are detected, ``"snr"`` or ``"kappa"``."""
+        """The quantity in which peaks are detected.
+
+        It is ``"snr"``, the signal-to-noise ratio, or ``"kappa"``, the convergence.
+        """
         return self.settings["by"]
 
     @property
     def radius(self) -> u.Quantity:
-        """The maximum separation of a halo and its peak."""
+        """The maximum separation of a halo and a peak that matches the halo, an angle."""
         return self.settings["radius"] * u.arcmin
 
     @property
@@ -237,17 +241,24 @@ class HaloRecovery:
 
     @property
     def n_controls(self) -> int:
-        """The number of control positions, at which no halo is injected."""
+        """The number of control positions: random positions at which no halo is injected."""
         return self._meta["controls"]["n"]
 
     @property
     def chance(self) -> float:
-        """The fraction of control positions that count as recovered; NaN without controls."""
+        """The rate of chance recoveries; NaN without control positions.
+
+        It is the fraction of control positions, at which no halo is injected, that nevertheless
+        count as recovered.
+        """
         return self._control_rate("recovered")
 
     @property
     def chance_matched(self) -> float:
-        """The fraction of control positions that match a peak; NaN without controls."""
+        """The rate of chance matches; NaN without control positions.
+
+        It is the fraction of control positions, at which no halo is injected, that match a peak.
+        """
         return self._control_rate("matched")
 
     def _control_rate(self, name: str) -> float:
@@ -325,7 +336,7 @@ class HaloRecovery:
         }
 
     def _select(self, mass: float, z: float) -> QTable:
-        """Return the halos with a given mass and redshift."""
+        """Return the rows of the table of halos with a given M200c (solar masses) and redshift."""
         if not len(self):
             return self.halos
         same = np.isclose(self.halos["m200c"].to_value(u.solMass), mass, rtol=1e-9, atol=0)
@@ -383,6 +394,9 @@ class HaloRecovery:
 
 
 def _rates(k: int, n: int) -> dict[str, float]:
-    """Return the fraction of k successes in n trials and its 68 per cent interval, by name."""
+    """Return the fraction of k successes in n trials and its 68 per cent interval, as a dict.
+
+    The keys are ``rate``, ``rate_low`` and ``rate_high``.
+    """
     rate, (low, high) = binomial_rate(np.array([k]), np.array([n]))
     return {"rate": float(rate[0]), "rate_low": float(low[0]), "rate_high": float(high[0])}

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The folder in which `recover_halos` stores its realizations."""
+"""The folder in which `recover_halos` stores the recovered halos of each realization."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _ALGORITHM = 1
 def open_run(
     folder: PathLike, settings: dict, *, overwrite: bool = False, take_over: bool = False
 ) -> RunFolder:
-    """Open a run folder for writing.
+    """Open the folder in which `recover_halos` stores its results, for writing.
 
     Parameters
     ----------
     folder : path-like
         The folder; created if it does not exist.
     settings : dict
-        The settings that all realizations share.
+        The settings of `recover_halos` that all realizations share, keyed by name.
     overwrite : bool
         Whether to remove the realizations that are already in the folder.
     take_over : bool
@@ -47,7 +47,7 @@ def open_run(
 
 
 def read_run(folder: PathLike) -> RunFolder:
-    """Open a run folder for reading.
+    """Open the folder in which `recover_halos` has stored its results, for reading.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def read_run(folder: PathLike) -> RunFolder:
 
 
 def stored_seed(folder: PathLike) -> int | None:
-    """Return the seed stored in a run folder.
+    """Return the random seed stored in a folder of `recover_halos`.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def stored_seed(folder: PathLike) -> int | None:
     Returns
     -------
     int or None
-        The seed; None if there is no run in the folder.
+        The seed; None if the folder holds no results.
     """
     try:
         return read_run(folder).settings["seed"]
