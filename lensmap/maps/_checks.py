@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Checks of maps given as parameters."""
+"""Check of a convergence map that is given as a parameter."""
 
 from lensmap.maps._convergence_map import ConvergenceMap
 from lensmap.utils import ParameterError, ParameterTypeError
@@ -30,7 +30,7 @@ def check_map(
     TypeError
         If the value is not a `ConvergenceMap`.
     ValueError
-        If the map is one of another quantity, or if it needs an unmasked pixel and has none.
+        If the map is one of another quantity, or if ``unmasked`` is True and all pixels are masked.
     """
     if not isinstance(kappa, ConvergenceMap):
         raise ParameterTypeError(name, "a ConvergenceMap", type(kappa).__name__)

@@ -144,10 +144,11 @@ def _open_fits(filename):
 
 
 def _read_uncertainty(hdus, values, filename):
-    """Return the array of the extension UNCERT as an uncertainty object of astropy.
+    """Return the uncertainty of a map, an astropy uncertainty object, from the extension UNCERT.
 
-    The class follows from the keyword UTYPE, since astropy also writes variances and inverse
-    variances. None if there is no such extension.
+    ``values`` is the array of the extension. The keyword UTYPE says whether it holds standard
+    deviations, variances or inverse variances. If ``values`` is None, the file has no such
+    extension, and the result is None.
     """
     if values is None:
         return None
@@ -211,7 +212,7 @@ def _celestial_header(wcs):
 
 
 def _readable_cards(meta):
-    """Return header cards with the most important metadata, for people who look at the header."""
+    """Return FITS header cards with the most important metadata of a map, for human readers."""
     parameters = meta.get("parameters")
     facts = {
         "ESTIMATR": (meta.get("estimator"), "lensmap estimator"),
@@ -236,7 +237,7 @@ def _readable_cards(meta):
 
 
 def _to_json(value):
-    """Convert a value to JSON; objects of types that JSON lacks become strings."""
+    """Convert a value of the metadata to JSON text; types that JSON lacks become strings."""
 
     def convert(item):
         if isinstance(item, np.generic):
@@ -259,5 +260,5 @@ def _read_meta(hdus):
 
 
 def _native(data):
-    """Return a copy in native byte order, since the file is closed after reading."""
+    """Return a copy of an array in the byte order of this machine."""
     return np.array(data, dtype=data.dtype.newbyteorder("="))

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Checks of the noise-only maps that are given with a map."""
+"""Check of noise-only maps, which measure the noise of a convergence map."""
 
 from collections.abc import Iterable, Iterator
 
@@ -22,7 +22,7 @@ def each_noise_map(
     noise_maps : iterable
         Noise-only maps, `~lensmap.ConvergenceMap` or arrays ``(ny, nx)``.
     kappa : `~lensmap.ConvergenceMap`
-        The map whose noise they have, on the same pixels.
+        The map whose noise the noise-only maps have, on the same pixels.
     minimum : int
         The smallest allowed number of noise-only maps.
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Checks and conversions of the parts of a map."""
+"""Checks and conversions of the parts of a map: data, uncertainty, mask and WCS."""
 
 import numpy as np
 from astropy import units as u
@@ -85,7 +85,10 @@ def as_plane(values, name, shape=None, dtype=float):
 
 
 def standard_deviation(uncertainty, shape):
-    """Convert an uncertainty to an array of standard deviations; None is returned unchanged."""
+    """Convert the uncertainty of a map to an array of standard deviations, ``(ny, nx)``.
+
+    An array is taken as standard deviations. None is returned unchanged.
+    """
     if isinstance(uncertainty, NDUncertainty):
         try:
             deviation = uncertainty.represent_as(StdDevUncertainty)
@@ -102,7 +105,10 @@ def standard_deviation(uncertainty, shape):
 
 
 def mask_values(values, mask, copy):
-    """Set masked pixels to NaN, on a copy if a pixel changes or ``copy`` is True."""
+    """Return the values of a map with NaN in masked pixels.
+
+    The array is copied if a pixel changes or ``copy`` is True; otherwise it is returned itself.
+    """
     if copy or np.any(mask & ~np.isnan(values)):
         values = values.copy()
         values[mask] = np.nan

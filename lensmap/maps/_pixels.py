@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Geometry of pixels on the sky: sizes and positions, and the comparison of two WCS."""
+"""Sizes and positions of pixels on the sky, and the comparison of two WCS."""
 
 import numpy as np
 from astropy import units as u
@@ -30,7 +30,7 @@ _TOLERANCE_PIXELS = 1e-3
 
 
 def _vectors(wcs, x, y):
-    """Return unit vectors to pixel positions, ``(..., 3)``; NaN outside the projection."""
+    """Return unit vectors on the sky to pixel positions, ``(..., 3)``, NaN off the projection."""
     return unit_vectors(*pixel_to_sky(wcs, x, y))
 
 
@@ -73,7 +73,7 @@ def pixel_sides(wcs: WCS, shape: tuple[int, int]) -> u.Quantity:
     Returns
     -------
     `~astropy.units.Quantity`
-        The lengths of the sides along y and x on the sky, angles, ``(2,)``.
+        The height (along y) and the width (along x) on the sky, angles, ``(2,)``.
     """
     return np.linalg.norm(_central_pixel(wcs, shape), axis=1) * u.rad
 
@@ -117,7 +117,10 @@ def pixel_anisotropy(wcs: WCS, shape: tuple[int, int]) -> float:
 
 
 def _central_pixel(wcs, shape):
-    """Return the y and x sides of the central pixel as vectors, in radians, ``(2, 3)``."""
+    """Return the sides of the central pixel of a map as vectors on the unit sphere, ``(2, 3)``.
+
+    The first vector runs along y, the second along x. Their lengths are in radians.
+    """
     y, x = (n / 2 - 0.5 for n in shape)
     low, high, left, right = _vectors(
         wcs, x + np.array([0.0, 0.0, -0.5, 0.5]), y + np.array([-0.5, 0.5, 0.0, 0.0])

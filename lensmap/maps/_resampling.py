@@ -43,7 +43,7 @@ def resample(
     wcs_in, wcs_out : `~astropy.wcs.WCS`
         The WCS of the arrays, and the new WCS with its ``array_shape``.
     order : {"bilinear", "nearest-neighbor"}
-        The order of the interpolation.
+        The interpolation between pixels.
 
     Returns
     -------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Positions and pixels that a mask of any kind excludes."""
+"""The class `SkyMask`, and functions that apply a mask of any kind to positions and pixels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BYTES_PER_PIXEL = 100.0
 
 
 class SkyMask:
-    """A mask that excludes its inside or, as the footprint of a survey, its outside.
+    """A mask on the sky, which excludes either its inside or, like a survey footprint, its outside.
 
     Every ``mask`` parameter of lensmap accepts the same sources as this class. An explicit
     `SkyMask` is needed only for ``exclude="outside"``.
@@ -129,7 +129,7 @@ class SkyMask:
         return f"<SkyMask of {kinds}; exclude={self.exclude!r}>"
 
     def excluded(self, x: ArrayLike, y: ArrayLike, wcs: WCS) -> np.ndarray:
-        """Return which positions on a map the mask excludes.
+        """Return whether each position on the pixels of a map is excluded by the mask.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class SkyMask:
         return self._excluded(positions).reshape(positions.shape)
 
     def excluded_sky(self, sky: SkyCoord) -> np.ndarray:
-        """Return which positions on the sky the mask excludes.
+        """Return whether each position on the sky is excluded by the mask.
 
         Parameters
         ----------
@@ -184,7 +184,7 @@ class SkyMask:
 
 
 def excluded(mask: MaskLike | None, x: ArrayLike, y: ArrayLike, wcs: WCS) -> np.ndarray:
-    """Return which positions on a map a mask excludes.
+    """Return whether each position on the pixels of a map is excluded by a mask.
 
     Parameters
     ----------
@@ -232,7 +232,8 @@ def pixel_mask(mask: MaskLike | None, wcs: WCS) -> np.ndarray:
     Raises
     ------
     TypeError, ValueError
-        As for ``excluded``, or if ``wcs`` is not celestial or has no ``array_shape``.
+        If ``mask`` is not a mask or cannot be read, or if ``wcs`` is not celestial or has no
+        ``array_shape``.
     """
     wcs = check_celestial_wcs(wcs)
     ny, nx = wcs.array_shape

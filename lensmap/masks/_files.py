@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Mask files: FITS, region files and tables, and the part of a file that is the mask."""
+"""Readers of mask files: FITS files, region files and tables."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _COLON = re.compile(r"^(?P<path>.+):(?P<hdu>[^:/\\]+)(?P<part>)$")
 
 
 def as_path_and_part(name: str | os.PathLike) -> tuple[Path, tuple[str, str | None] | None]:
-    """Split the name of a mask into the file and the part of the file.
+    """Split the name of a mask file into the path and the part of the file that is the mask.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def as_path_and_part(name: str | os.PathLike) -> tuple[Path, tuple[str, str | No
 def read_file(
     name: str | os.PathLike, values: Values, image: WCS | None = None
 ) -> list[MaskSource]:
-    """Read a mask file.
+    """Read a mask file, and return mask sources, objects that test positions.
 
     Parameters
     ----------
@@ -77,21 +77,21 @@ def read_file(
         The file, with the part that is the mask if the file has several, as for
         `as_path_and_part`.
     values : Values
-        The rule for the values of images.
+        The rule that says which pixel values of an image are inside the mask.
     image : `~astropy.wcs.WCS` or None
         The WCS of the image on which pixel regions were drawn. None for the map.
 
     Returns
     -------
     list of MaskSource
-        The mask sources.
+        The mask sources. A position inside any of them is inside the mask.
 
     Raises
     ------
     ValueError
         If the file cannot be read as a mask.
     FileNotFoundError
-        If it does not exist.
+        If the file does not exist.
     """
     path, part = as_path_and_part(name)
     if not path.exists():
@@ -147,14 +147,14 @@ def read_hdus(
     path: Path | None = None,
     part: tuple[str, str | None] | None = None,
 ) -> list[MaskSource]:
-    """Return the mask sources for a FITS file.
+    """Convert an open FITS file to mask sources, objects that test positions.
 
     Parameters
     ----------
     hdus : `~astropy.io.fits.HDUList`
         The open file.
     values : Values
-        The rule for the values of images.
+        The rule that says which pixel values of an image are inside the mask.
     path : `pathlib.Path` or None
         The file. None if it is not known.
     part : tuple of str or None
@@ -163,12 +163,12 @@ def read_hdus(
     Returns
     -------
     list of MaskSource
-        The mask sources.
+        The mask sources. A position inside any of them is inside the mask.
 
     Raises
     ------
     TypeError, ValueError
-        If the file is not a mask, or if it is not clear which part of it is.
+        If the file is not a mask, or if it is not clear which part of the file is the mask.
     """
     if path is None and hdus.filename():
         path = Path(hdus.filename())
@@ -200,7 +200,7 @@ def read_hdus(
 
 
 def _chosen(hdus: fits.HDUList, text: str) -> list[int]:
-    """Return the numbers of the HDUs that a text names: a number, a name or NAME,EXTVER."""
+    """Return the indices of the HDUs that a text selects: an index, a name, or NAME,EXTVER."""
     if text.isdigit():
         if int(text) < len(hdus):
             return [int(text)]
@@ -218,7 +218,10 @@ def _chosen(hdus: fits.HDUList, text: str) -> list[int]:
 
 
 def _table_kind(hdu: Any) -> str | None:
-    """Return the kind of mask in a table HDU: moc, healpix, holes or regions; None if none."""
+    """Return the kind of mask in a table HDU, or None if the HDU is not a mask.
+
+    The kinds are ``"moc"``, ``"healpix"``, ``"holes"`` (star holes) and ``"regions"``.
+    """
     if not isinstance(hdu, fits.BinTableHDU) or isinstance(hdu, fits.CompImageHDU):
         return None
     header = hdu.header
@@ -237,23 +240,23 @@ def _table_kind(hdu: Any) -> str | None:
 def read_table_hdu(
     hdu: Any, values: Values, path: Path | None = None, part: str | None = None
 ) -> MaskSource:
-    """Return the mask source for a table HDU: a MOC, a HEALPix map, star holes or regions.
+    """Convert a table HDU (MOC, HEALPix map, star holes or regions) to a mask source.
 
     Parameters
     ----------
     hdu : `~astropy.io.fits.BinTableHDU`
         The table.
     values : Values
-        The rule for the values of HEALPix maps.
+        The rule that says which values of a HEALPix map are inside the mask.
     path : `pathlib.Path` or None
         The file. None if it is not known.
     part : str or None
-        The column of a HEALPix map.
+        The name of the column of a HEALPix map. None if there is only one.
 
     Returns
     -------
     MaskSource
-        The mask source.
+        The mask source, an object that tests whether positions lie inside the mask.
 
     Raises
     ------

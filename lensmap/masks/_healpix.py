@@ -27,20 +27,20 @@ _PIXEL_COLUMNS = ("PIXEL", "PIX", "HPIX", "IPIX", "HEALPIX")
 
 
 class HealpixSource:
-    """A HEALPix map; positions in pixels without a value are outside.
+    """A mask on HEALPix pixels; positions in pixels without a value are outside the mask.
 
     Parameters
     ----------
     nside : int
-        The resolution.
+        The HEALPix resolution parameter.
     order : {"ring", "nested"}
         The order of the pixels.
     frame : str
         The name of the celestial frame in `astropy.coordinates`.
     inside : `numpy.ndarray`
-        True for pixels inside, bool, ``(12 nside^2,)`` or of the length of ``pixels``.
+        True for pixels inside the mask, bool, ``(12 nside^2,)`` or of the length of ``pixels``.
     pixels : `numpy.ndarray` or None
-        The numbers of the pixels. None for all pixels.
+        The numbers of the pixels in ``inside``. None if it holds all pixels.
     """
 
     kind = "a HEALPix map"
@@ -60,7 +60,7 @@ class HealpixSource:
             self._pixels, self._inside = None, inside
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in a pixel inside the mask."""
+        """Return whether each position lies in a pixel inside the mask, bool, ``(n,)``."""
         from astropy_healpix import HEALPix
 
         sky = positions.sky.transform_to(self.frame).spherical
@@ -79,7 +79,11 @@ class HealpixSource:
 
 
 def from_healpix_array(array: Any, grid: Any, values: Values) -> HealpixSource:
-    """Return the mask source for an array on the pixels of an ``astropy_healpix.HEALPix``."""
+    """Convert an array of HEALPix pixel values to a mask source, which tests positions.
+
+    ``grid``, an ``astropy_healpix.HEALPix``, defines the pixels, and ``values`` is the rule that
+    says which pixel values are inside the mask.
+    """
     array = np.ma.asarray(array) if isinstance(array, np.ma.MaskedArray) else np.asarray(array)
     if array.shape != (grid.npix,):
         raise ValueError(
@@ -93,23 +97,23 @@ def from_healpix_array(array: Any, grid: Any, values: Values) -> HealpixSource:
 
 
 def from_healpix_hdu(hdu: Any, values: Values, name: str, part: str | None) -> HealpixSource:
-    """Return the mask source for a HEALPix table of a FITS file.
+    """Convert a HEALPix table of a FITS file to a mask source, which tests positions.
 
     Parameters
     ----------
     hdu : `~astropy.io.fits.BinTableHDU`
         The table, with implicit or explicit pixel numbers.
     values : Values
-        The rule for the values.
+        The rule that says which pixel values are inside the mask.
     name : str
         The name of the file for messages.
     part : str or None
-        The name of the column. None if there is only one.
+        The name of the column with the mask. None if there is only one.
 
     Returns
     -------
     HealpixSource
-        The mask source.
+        The mask source, an object that tests whether positions lie inside the mask.
 
     Raises
     ------
@@ -197,26 +201,26 @@ def _frame(header: Any, name: str) -> str:
 
 
 def is_healsparse(hdus: Any) -> bool:
-    """Return whether an HDU list is a HealSparse map."""
+    """Return whether an open FITS file (an ``HDUList``) is a HealSparse map."""
     return any(
         str(hdu.header.get("PIXTYPE", "")).strip().upper() == "HEALSPARSE" for hdu in hdus
     )
 
 
 def read_healsparse(path: Path, values: Values) -> HealSparseSource:
-    """Read a HealSparse map.
+    """Read a HealSparse map (HEALPix pixels of a part of the sky) as a mask.
 
     Parameters
     ----------
     path : `pathlib.Path`
         The file.
     values : Values
-        The rule for the values.
+        The rule that says which pixel values are inside the mask.
 
     Returns
     -------
     HealSparseSource
-        The mask source.
+        The mask source, an object that tests whether positions lie inside the mask.
 
     Raises
     ------
@@ -228,7 +232,7 @@ def read_healsparse(path: Path, values: Values) -> HealSparseSource:
 
 
 class HealSparseSource:
-    """A HealSparse map; positions in pixels without a value are outside."""
+    """A mask from a HealSparse map; positions in pixels without a value are outside the mask."""
 
     kind = "a HealSparse map"
 
@@ -255,7 +259,10 @@ class HealSparseSource:
             )
 
     def _flags(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the bits of a wide mask as one integer for each pixel."""
+        """Return the flag bits of HealSparse pixels as integers, int64, ``(n,)``.
+
+        HealSparse stores the bits of a wide mask as several bytes for each pixel.
+        """
         wide = np.atleast_2d(self._map.get_values_pix(pixels))
         if wide.shape[-1] > 8:
             raise ValueError(f"{self._name} has more than 64 bits, which is not supported")
@@ -265,7 +272,7 @@ class HealSparseSource:
         return flags
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in a pixel inside the mask."""
+        """Return whether each position lies in a pixel inside the mask, bool, ``(n,)``."""
         import hpgeom
 
         sky = positions.sky

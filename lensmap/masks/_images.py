@@ -32,7 +32,7 @@ _CELESTIAL_AXIS = re.compile(r"^(RA|DEC|[A-Z]{1,2}(LON|LAT|LN|LT))(-|$)")
 
 
 def is_wcs(value: Any) -> bool:
-    """Return whether an object is a WCS, of FITS or of Astropy's common interface."""
+    """Return whether an object is a WCS: a FITS WCS, or one of Astropy's common WCS interface."""
     return isinstance(value, (BaseLowLevelWCS, BaseHighLevelWCS))
 
 
@@ -43,7 +43,7 @@ def from_array(
     header: Any = None,
     label: str = "the mask image",
 ) -> ImageSource:
-    """Return the mask source for an array with a WCS.
+    """Convert an image with a WCS to a mask source, which tests positions.
 
     Parameters
     ----------
@@ -52,16 +52,16 @@ def from_array(
     wcs : `~astropy.wcs.WCS` or other WCS
         The WCS of the image.
     values : Values
-        The rule for the values.
+        The rule that says which pixel values are inside the mask.
     header : mapping or None
-        The header with the names of bits.
+        The header of the image, whose ``MP_`` cards name the bits of its flags.
     label : str
         The name of the image for messages.
 
     Returns
     -------
     ImageSource
-        The mask source.
+        The mask source, an object that tests whether positions lie inside the mask.
 
     Raises
     ------
@@ -104,7 +104,11 @@ def _raise_shape(label: str, found: Any, wanted: Any) -> None:
 
 
 def from_nddata(source: NDData, values: Values) -> ImageSource:
-    """Return the mask source for an NDData: its mask, or its data if it has no mask."""
+    """Convert an NDData to a mask source, which tests positions.
+
+    The mask of the NDData is used, or its data if it has no mask. ``values`` is the rule that says
+    which pixel values are inside the mask.
+    """
     array = np.asarray(source.data)
     mask = source.mask
     if mask is None or mask is np.ma.nomask:
@@ -118,7 +122,7 @@ def from_nddata(source: NDData, values: Values) -> ImageSource:
 
 
 def image_hdus(hdus: Any) -> list[int]:
-    """Return the numbers of the HDUs that hold an image of at least two dimensions."""
+    """Return the indices of the HDUs that hold an image of at least two dimensions."""
     return [
         i for i, hdu in enumerate(hdus)
         if hdu.is_image and len(hdu.shape) >= 2 and min(hdu.shape) > 0
@@ -128,16 +132,16 @@ def image_hdus(hdus: Any) -> list[int]:
 def from_image_hdus(
     hdus: Any, numbers: list[int], values: Values, name: str, part: str | None, *, chosen: bool
 ) -> list[ImageSource]:
-    """Return the mask sources for the image HDUs of a file.
+    """Convert the image HDUs of a FITS file to mask sources, which test positions.
 
     Parameters
     ----------
     hdus : `~astropy.io.fits.HDUList`
         The file.
     numbers : list of int
-        The numbers of its image HDUs, or of those that the user chose.
+        The indices of the image HDUs of the file, or of the HDUs that the user chose.
     values : Values
-        The rule for the values.
+        The rule that says which pixel values are inside the mask.
     name : str
         The name of the file for messages.
     part : str or None
@@ -185,7 +189,11 @@ def from_image_hdus(
 
 
 def from_hdu(hdu: Any, values: Values) -> ImageSource:
-    """Return the mask source for an image HDU, whose distortion tables are read from its file."""
+    """Convert an image HDU to a mask source, which tests positions.
+
+    If the WCS has distortion tables, they are read from the file of the HDU. ``values`` is the rule
+    that says which pixel values are inside the mask.
+    """
     if hdu.data is None:
         raise ValueError("there is no mask image in the HDU")
     label = f"the HDU {hdu.name!r}" if hdu.name else "the HDU"
@@ -259,7 +267,10 @@ def _which(hdus: Any, candidates: list[int], name: str) -> str:
 
 
 def _any_same_place(sources: list[ImageSource]) -> bool:
-    """Return whether two images have the same center, so that they are not parts of a mosaic."""
+    """Return whether any two of the images have the same center on the sky.
+
+    If so, the images are not parts of a mosaic.
+    """
     places = []
     for source in sources:
         ny, nx = source.array.shape

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Positions to test against a mask, in sky and in pixel coordinates."""
+"""The class `Positions`: positions to test against a mask, on the sky and in pixels of a map."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ __all__ = ["Positions", "chord"]
 
 
 def chord(angle: ArrayLike) -> np.ndarray:
-    """Return the chord length, on the unit sphere, of an angle in radians."""
+    """Return the length of the chord of an angle (radians) on the unit sphere, 2 sin(angle / 2)."""
     return 2.0 * np.sin(np.minimum(angle, np.pi) / 2.0)
 
 
 class Positions:
-    """Positions in all the coordinate systems that masks need, each computed once.
+    """Positions to test against a mask, in pixels, on the sky and as unit vectors.
+
+    Each coordinate system is computed at its first use, and then kept.
 
     Create an instance with `from_pixels` or `from_sky`. All arrays are one-dimensional.
 
     Attributes
     ----------
     shape : tuple of int
-        The original shape of the given positions.
+        The shape of the arrays in which the positions were given.
     finite : `numpy.ndarray`
         True for positions with finite coordinates, bool, ``(n,)``.
     wcs : `~astropy.wcs.WCS` or None
@@ -76,7 +78,7 @@ class Positions:
         return len(self.finite)
 
     def pixels(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the pixel positions x and y.
+        """Return the pixel positions x and y on the map.
 
         Parameters
         ----------
@@ -119,7 +121,8 @@ class Positions:
         Returns
         -------
         tuple of `numpy.ndarray`
-            x and y, ``(n,)`` each, 0-based; not finite off the projection.
+            x and y, ``(n,)`` each, 0-based. They are not finite for positions that the projection
+            of the image does not include.
         """
         if id(wcs) not in self._on_images:
             sky = self.sky.transform_to(celestial_frame(wcs)).spherical
@@ -131,7 +134,8 @@ class Positions:
     def vectors(self) -> np.ndarray:
         """Unit vectors to the positions, ICRS, ``(n, 3)``.
 
-        Positions that are not finite get a far-away vector, so that no search finds them.
+        Positions that are not finite get a very long vector, so that no search near a point on the
+        sky finds them.
         """
         vectors = self.sky.cartesian.xyz.value.T
         return np.where(np.isfinite(vectors), vectors, 1e3)

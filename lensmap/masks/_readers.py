@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Conversion of arrays, images, regions, tables and files to mask sources."""
+"""Conversion of arrays, images, regions, tables and files to mask sources, which test positions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["as_sources"]
 
 
 def as_sources(source: MaskLike, mask_class: type, values: Values) -> list[Any]:
-    """Convert a mask to a list of mask sources.
+    """Convert anything that can be a mask to mask sources, objects that test positions.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def as_sources(source: MaskLike, mask_class: type, values: Values) -> list[Any]:
     mask_class : type
         `SkyMask`, whose instances are kept as they are.
     values : Values
-        The rule for the values of images.
+        The rule that says which pixel values of an image are inside the mask.
 
     Returns
     -------
@@ -78,7 +78,11 @@ def as_sources(source: MaskLike, mask_class: type, values: Values) -> list[Any]:
 
 
 def _from_object(source: Any, values: Values) -> MaskSource | None:
-    """Return the mask source for a single object, or None if its kind is not supported."""
+    """Convert an array, image, table, map or region to a mask source, which tests positions.
+
+    Return None if the object is of another kind. ``values`` is the rule that says which pixel
+    values are inside the mask.
+    """
     if isinstance(source, np.ndarray):
         return ArraySource(source)
     if isinstance(source, Table):
@@ -101,7 +105,11 @@ def _from_object(source: Any, values: Values) -> MaskSource | None:
 
 
 def _on_image(source: Any, wcs: Any, values: Values) -> list[MaskSource]:
-    """Return the mask sources for an array, or for regions in pixel coordinates, with a WCS."""
+    """Convert an array, or regions in pixel coordinates, to mask sources, which test positions.
+
+    ``wcs`` is the WCS of the array, or of the image on which the regions were drawn. ``values`` is
+    the rule that says which pixel values are inside the mask.
+    """
     if isinstance(source, (str, Path)):
         path, part = as_path_and_part(source)
         if part is not None:
@@ -127,7 +135,7 @@ def _package(source: Any) -> str:
 
 
 def _flat(regions: Iterable[Any]) -> list[Any]:
-    """Return the regions of a list of regions and collections of regions."""
+    """Return a flat list of the regions in a list of single regions and collections of regions."""
     return [
         region
         for item in regions

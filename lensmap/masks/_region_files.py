@@ -1,9 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Region files: DS9, CRTF and FITS region tables, with every region accounted for.
+"""Readers of region files: DS9, CRTF and FITS region tables.
 
-The parsers of the `regions` package pass over shapes and frames that they do not know. A mask must
-not shrink unnoticed. Therefore, a warning counts and names such regions, and an invalid region is
-an error that names its line.
+The parsers of the `regions` package leave out shapes and frames that they do not support, so a mask
+would become smaller unnoticed. Here a warning counts and names the regions that are left out, and
+an invalid region is an error that names its line.
 """
 
 from __future__ import annotations
@@ -45,7 +45,19 @@ _MAX_NAMED = 3
 
 @dataclass(frozen=True)
 class _Statement:
-    """A region in a text file: its line number, counted from 1, its text, and its context."""
+    """A region in a text file.
+
+    Attributes
+    ----------
+    line : int
+        The number of the line, from 1.
+    text : str
+        The text of the region, such as ``"circle(10, 20, 30)"``.
+    context : str
+        The earlier line of the file that sets the frame or the global properties of the region.
+    shape : str
+        The name of the shape, in lower case.
+    """
 
     line: int
     text: str
@@ -54,7 +66,7 @@ class _Statement:
 
 
 def read_text_regions(path: Path, file_format: str) -> list[Any]:
-    """Read the regions of a DS9 or CRTF file.
+    """Read the regions of a DS9 or CRTF (CASA region text format) file.
 
     Parameters
     ----------
@@ -105,7 +117,7 @@ def _no_region(statements: list[_Statement]) -> str:
 
 
 def _read_singly(path: Path, file_format: str, statements: list[_Statement]) -> list[Any]:
-    """Parse one region at a time, so that each failure is that of one line."""
+    """Parse the regions of a text file one at a time, so that an error can name the line."""
     regions, passed_over = [], []
     for number, statement in enumerate(statements, start=1):
         label = f"region {number} (line {statement.line}), {_short(statement.text)}"
@@ -122,7 +134,7 @@ def _read_singly(path: Path, file_format: str, statements: list[_Statement]) -> 
 
 
 def _parse(source: Any, file_format: str, label: str) -> list[Any]:
-    """Parse one region; return an empty list if the `regions` package does not support it."""
+    """Parse the text of a region; return no region if the `regions` package does not support it."""
     from regions import Regions
 
     with warnings.catch_warnings():
@@ -156,7 +168,7 @@ def _short(text: str) -> str:
 
 
 def _statements(text: str, file_format: str) -> Iterator[_Statement]:
-    """Yield the regions of a file with the frame or the global line that precedes them."""
+    """Yield each region of a text file, with the earlier line that sets its frame or properties."""
     context = "#CRTFv0" if file_format == "crtf" else ""
     for number, line in enumerate(text.splitlines(), start=1):
         for part in _split(line) if file_format == "ds9" else [line.strip()]:
@@ -175,7 +187,7 @@ def _statements(text: str, file_format: str) -> Iterator[_Statement]:
 
 
 def _split(line: str) -> list[str]:
-    """Split a DS9 line at semicolons outside of braces, which enclose text."""
+    """Split a line of a DS9 file at semicolons, except in text enclosed in braces."""
     return [part.strip() for part in re.split(r";(?![^{]*\})", line)]
 
 
@@ -239,7 +251,11 @@ def read_fits_regions(hdu: Any, label: str) -> list[Any]:
 
 
 def _united(regions: list[Any], members: list[Any]) -> list[Component]:
-    """Group regions into components, by the number of the component of each region."""
+    """Group the regions of a FITS region table into components.
+
+    The regions of a component are intersected. ``members`` holds the number of the component of
+    each region.
+    """
     return [
         Component([region for region, member in zip(regions, members, strict=True)
                    if member == component])

@@ -41,19 +41,26 @@ _MAX_LENGTH_ARCSEC = 360 * 3600
 
 
 class Shape(Protocol):
-    """The geometry of a region, without regard to whether the region is included or excluded."""
+    """The interface of the shapes of regions, which test whether positions lie in a region.
+
+    The test is the same for an excluded region, such as ``-circle(...)`` in DS9.
+    """
 
     def covers(self, positions: Positions, use_tree: bool) -> np.ndarray:
-        """Return whether each position lies in the region, bool, ``(n,)``."""
+        """Return whether each position lies in the region, bool, ``(n,)``.
+
+        If ``use_tree`` is True, a k-d tree finds the positions near the region, which is faster for
+        many regions.
+        """
 
 
 class Component:
-    """Shapes of a FITS region table that are intersected.
+    """A component of a FITS region table: several regions of which the intersection counts.
 
     Parameters
     ----------
     regions : list of `regions.Region`
-        The shapes. Excluded ones stand for their outside.
+        The regions. An excluded region stands for its outside.
     """
 
     def __init__(self, regions: list[Region]) -> None:
@@ -61,7 +68,7 @@ class Component:
 
 
 def has_area(region: Region | Component) -> bool:
-    """Return whether a region has an inside; points, lines and text have none."""
+    """Return whether a region has an area; points, lines and text have none."""
     return not type(region).__name__.startswith(("Point", "Line", "Text"))
 
 
@@ -74,7 +81,7 @@ def is_exclusion(region: Region | Component) -> bool:
 
 
 def make_shape(region: Region | Component, wcs: WCS | None = None) -> Shape:
-    """Return the shape of a region.
+    """Return the shape of a region, an object that tests whether positions lie in the region.
 
     Parameters
     ----------
@@ -107,7 +114,7 @@ def make_shape(region: Region | Component, wcs: WCS | None = None) -> Shape:
 
 
 class _Intersection:
-    """The intersection of the shapes of a component."""
+    """The intersection of several regions, a component of a FITS region table."""
 
     def __init__(self, component: Component, wcs: WCS | None) -> None:
         self._parts = [(make_shape(region, wcs), is_exclusion(region))
@@ -121,7 +128,7 @@ class _Intersection:
 
 
 class _Compound:
-    """Two regions joined by a logical operator."""
+    """Two regions combined by a logical operator, such as their union or intersection."""
 
     def __init__(self, region: Any, wcs: WCS | None) -> None:
         self._operator = region.operator
@@ -161,7 +168,10 @@ class _PixelShape:
         return result
 
     def is_off(self, shape: tuple[int, int]) -> bool:
-        """Return whether the region lies off a map on whose pixels it is defined."""
+        """Return whether a region in the pixel coordinates of the map lies outside the map.
+
+        ``shape`` is the shape of the map, ``(ny, nx)``. A region on another image gives False.
+        """
         left, right, low, high = self._extent
         ny, nx = shape
         return self._wcs is None and bool(
@@ -170,7 +180,7 @@ class _PixelShape:
 
 
 class _SphericalShape:
-    """A region that the `regions` package itself evaluates on the sphere."""
+    """A region of the `regions` package that can itself test positions on the sphere."""
 
     def __init__(self, region: Any) -> None:
         self._region = region
@@ -245,7 +255,10 @@ def _check_sides(x: np.ndarray, y: np.ndarray) -> None:
     end = np.roll(start, -1, axis=0)
 
     def side(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-        """Return on which side of each line from a to b each point c lies, ``(n, n)``."""
+        """Return on which side of line i, from a[i] to b[i], the point c[j] lies, ``(n, n)``.
+
+        The value is 1 to the left of the line, -1 to the right, and 0 on the line.
+        """
         d, e = (b - a)[:, np.newaxis], c[np.newaxis] - a[:, np.newaxis]
         cross = d[..., 0] * e[..., 1] - d[..., 1] * e[..., 0]
         # Rounding errors must not turn vertices that touch a side into crossings.
@@ -294,7 +307,7 @@ def _plane_region(region: Any) -> Any:
 
 
 def _axes_at(center: SkyCoord) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the unit vectors at a center to the east, to the north, and outward.
+    """Return unit vectors that point east, north and outward at a position on the sky.
 
     East and north are those of the frame of ``center``. The vectors are in ICRS, ``(3,)`` each.
     """

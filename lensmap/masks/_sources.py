@@ -1,5 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Mask sources of each kind, which test `~lensmap.masks._positions.Positions`."""
+"""Mask sources: classes for each kind of mask, which test whether positions lie inside the mask.
+
+The kinds are boolean arrays, regions, images, multi-order coverage maps and star holes.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ _MIN_SHAPES_FOR_TREE = 20
 
 
 class MaskSource(Protocol):
-    """A mask source, such as an array, an image or a set of regions.
+    """The interface of mask sources, which test whether positions lie inside a mask.
+
+    A mask source is made from an array, an image, a set of regions or the like.
 
     Attributes
     ----------
@@ -36,11 +41,11 @@ class MaskSource(Protocol):
     kind: str
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return whether each position lies inside, bool, ``(n,)``."""
+        """Return whether each position lies inside the mask, bool, ``(n,)``."""
 
 
 def _look_up(array: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the pixel values of an array at ``x``, ``y``, and 0 at positions off the array."""
+    """Return the values of an image at pixel positions x and y; 0 off the image."""
     ny, nx = array.shape
     with np.errstate(invalid="ignore"):
         inside = (x >= -0.5) & (x < nx - 0.5) & (y >= -0.5) & (y < ny - 0.5)
@@ -52,7 +57,7 @@ def _look_up(array: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 class ArraySource:
-    """A boolean array on the pixels of the map, ``(ny, nx)``."""
+    """A mask given as a boolean array on the pixels of the map, ``(ny, nx)``, True = inside."""
 
     kind = "a boolean array"
 
@@ -67,7 +72,7 @@ class ArraySource:
         self.array = array
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in a True pixel."""
+        """Return whether each position lies in a pixel that is True, bool, ``(n,)``."""
         x, y = positions.pixels(self.kind)
         map_shape = None if positions.wcs is None else positions.wcs.array_shape
         if map_shape != self.array.shape:
@@ -78,10 +83,11 @@ class ArraySource:
 
 
 class RegionSource:
-    """Regions on the sky or in the pixel coordinates of the map.
+    """A mask given by regions on the sky or in pixel coordinates.
 
-    As in DS9, excluded regions (``-circle(...)``) are cut out of all the others, whatever the
-    order of the regions.
+    Pixel coordinates are those of the map, or those of the image with the WCS ``wcs`` if it is not
+    None. As in DS9, excluded regions (``-circle(...)``) are cut out of all other regions, whatever
+    the order of the regions.
     """
 
     def __init__(self, regions: Sequence[Any], wcs: WCS | None = None) -> None:
@@ -99,7 +105,10 @@ class RegionSource:
         self._warned = False
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in one of the regions and in no excluded region."""
+        """Return whether each position lies in a region of the mask, bool, ``(n,)``.
+
+        Positions in an excluded region, such as ``-circle(...)`` in DS9, do not.
+        """
         self._warn_off_map(positions)
         # If all regions are excluded regions, they are cut out of the whole sky.
         whole_sky = not self._shapes
@@ -111,7 +120,10 @@ class RegionSource:
         return result
 
     def _warn_off_map(self, positions: Positions) -> None:
-        """Warn, once, about pixel regions off the map, which were drawn on another image."""
+        """Warn once if regions in pixel coordinates lie off the map.
+
+        Their coordinates then probably refer to another image.
+        """
         map_shape = None if positions.wcs is None else positions.wcs.array_shape
         if self._warned or map_shape is None:
             return
@@ -141,13 +153,14 @@ def _make_shape(region: Any, number: int, wcs: WCS | None) -> Shape:
 
 
 class ImageSource:
-    """An image on its own WCS; positions off the image are outside.
+    """A mask given as an image with its own WCS; positions off the image are outside the mask.
 
     Parameters
     ----------
     inside, undefined : `numpy.ndarray`
-        True for pixels inside the mask, and for pixels without a value, which are excluded on
-        whichever side the mask excludes; bool, ``(ny, nx)``.
+        Two bool arrays ``(ny, nx)``: True for pixels inside the mask, and True for pixels without a
+        value. Pixels without a value are excluded whether the mask excludes its inside or its
+        outside.
     wcs : `~astropy.wcs.WCS`
         The WCS of the image, as ``lensmap.utils.check_celestial_wcs`` returns it.
     """
@@ -160,7 +173,7 @@ class ImageSource:
         self.wcs = wcs
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in a pixel inside the mask.
+        """Return whether each position lies in a pixel inside the mask, bool, ``(n,)``.
 
         The image is not resampled to the map: a resampled image would have blurred edges, and
         could not be evaluated at the positions of galaxies.
@@ -168,14 +181,14 @@ class ImageSource:
         return _look_up(self.array, *positions.image_pixels(self.wcs))
 
     def undefined(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in a pixel without a value."""
+        """Return whether each position lies in a pixel without a value, bool, ``(n,)``."""
         if self._undefined is None:
             return np.zeros(len(positions), dtype=bool)
         return _look_up(self._undefined, *positions.image_pixels(self.wcs))
 
 
 class MOCSource:
-    """A multi-order coverage map."""
+    """A mask given as a multi-order coverage map (MOC)."""
 
     kind = "a MOC"
 
@@ -183,7 +196,7 @@ class MOCSource:
         self.moc = moc
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return which positions the MOC covers."""
+        """Return whether the MOC covers each position, bool, ``(n,)``."""
         sky = positions.sky
         finite = np.isfinite(sky.ra.deg)
         result = np.zeros(len(positions), dtype=bool)
@@ -193,7 +206,7 @@ class MOCSource:
 
 
 class HoleSource:
-    """Discs on the sky, such as star holes.
+    """A mask of discs on the sky, such as holes around stars.
 
     Parameters
     ----------
@@ -214,7 +227,7 @@ class HoleSource:
         self.kind = f"{len(self.chords)} star hole{'s' if len(self.chords) != 1 else ''}"
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return which positions lie in one of the discs, measured on the sphere."""
+        """Return whether each position lies in a disc, measured on the sphere, bool, ``(n,)``."""
         result = np.zeros(len(positions), dtype=bool)
         use_tree = len(self.chords) > _MIN_SHAPES_FOR_TREE
         for center, length in zip(self.vectors, self.chords, strict=True):

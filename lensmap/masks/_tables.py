@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Tables of star holes."""
+"""Masks from tables of star holes: round areas around bright stars."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["from_table"]
 
 
 def from_table(table: Table) -> HoleSource:
-    """Return the mask source for a table of star holes, with columns ra, dec and radius."""
+    """Convert a table of star holes with columns ra, dec and radius to a mask, a `HoleSource`."""
     names = {name.lower(): name for name in table.colnames}
     missing = [name for name in ("ra", "dec", "radius") if name not in names]
     if missing:
@@ -27,7 +27,7 @@ def from_table(table: Table) -> HoleSource:
 
 
 def _degrees(column: Any, name: str) -> np.ndarray:
-    """Return a column in degrees, with NaN in masked rows."""
+    """Return a table column in degrees, as an array ``(n,)`` with NaN in masked rows."""
     unit = getattr(column, "unit", None) or u.deg
     try:
         values = np.array(getattr(column, "value", column), dtype=float)

@@ -31,11 +31,11 @@ class Values:
     Attributes
     ----------
     bits : int, str, iterable of these or None
-        The bits of an image of flags, as for `SkyMask`.
+        The flag bits that are inside the mask, as for `SkyMask`. None if bits do not matter.
     above : float or None
-        Values above it are inside.
+        Values above this number are inside the mask. None if there is no such limit.
     n_used : int
-        The number of images that the rule was applied to.
+        The number of images to which the rule has been applied.
     """
 
     bits: Any = None
@@ -60,22 +60,23 @@ class Values:
     def select(
         self, array: np.ndarray, header: Mapping[str, Any] | None = None, label: str = "the mask"
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return which pixels are inside, and which have no value.
+        """Return which pixels of an image are inside the mask, and which pixels have no value.
 
         Parameters
         ----------
         array : `numpy.ndarray`
-            The values, a masked array where some are missing.
+            The pixel values; a masked array if some values are missing.
         header : mapping or None
-            The header cards, whose ``MP_`` cards are the names of bits.
+            The header cards, whose ``MP_`` cards name the bits.
         label : str
             The name of the image for error messages.
 
         Returns
         -------
         inside, undefined : `numpy.ndarray`
-            Bool, with the shape of ``array``. Pixels are undefined where the value is masked, not
-            finite, or `UNSEEN`.
+            Bool, with the shape of ``array``: True for pixels inside the mask, and True for pixels
+            without a value. A pixel has no value if it is masked, not finite, or healpy's
+            `UNSEEN`.
 
         Raises
         ------
@@ -99,24 +100,25 @@ class Values:
     def rule(
         self, values: np.ndarray, header: Mapping[str, Any] | None, label: str
     ) -> Callable[[np.ndarray], np.ndarray]:
-        """Return the function that says which values are inside.
+        """Return a function that says which pixel values are inside the mask.
 
         Parameters
         ----------
         values : `numpy.ndarray`
             All values of the image that are defined.
         header, label : object
-            As for `select`.
+            The header cards, whose ``MP_`` cards name the bits, and the name of the image for error
+            messages.
 
         Returns
         -------
         callable
-            A function of an array of values that returns a bool array.
+            A function of an array of values. It returns a bool array, True for inside.
 
         Raises
         ------
         ValueError
-            As for `select`.
+            If the values do not determine which pixels are inside, or the bits do not exist.
         """
         self.n_used += 1
         if self.above is not None:
@@ -164,7 +166,7 @@ def _advice(values: np.ndarray, header: Mapping[str, Any] | None) -> str:
 
 
 def _bit_names(header: Mapping[str, Any] | None) -> dict[str, int]:
-    """Return the numbers of bits by name, from the MP_ cards of LSST mask planes."""
+    """Return the bit numbers of LSST mask planes, keyed by name, from the MP_ cards of a header."""
     if header is None:
         return {}
     return {
@@ -175,7 +177,10 @@ def _bit_names(header: Mapping[str, Any] | None) -> dict[str, int]:
 
 
 def _parse_bits(bits: Any) -> Any:
-    """Return ``"any"``, or a list of bit numbers, flag values (as hex text) and names."""
+    """Convert the parameter ``bits`` of a mask to ``"any"`` or to a list of bits.
+
+    Each bit is a number from 0, a flag value as hexadecimal text, or an upper-case name.
+    """
     if isinstance(bits, str):
         bits = bits.split(",")
     elif isinstance(bits, numbers.Integral):
@@ -221,7 +226,19 @@ def _check_bit(number: int) -> int:
 
 
 def _combined(bits: list[int | str], header: Any, label: str, width: int) -> int:
-    """Return the sum of the flag values of bits."""
+    """Return one integer in which all the given bits are set.
+
+    Parameters
+    ----------
+    bits : list of int or str
+        Bit numbers from 0, flag values as hexadecimal text, or names of bits.
+    header : mapping or None
+        The header of the image, whose ``MP_`` cards name the bits.
+    label : str
+        The name of the image for error messages.
+    width : int
+        The number of bits in a pixel value.
+    """
     names, flags = _bit_names(header), 0
     for bit in bits:
         if isinstance(bit, str) and not bit.startswith("0x"):
