@@ -2,7 +2,8 @@
 """Simulated lensing fields with known halos, and mock surveys of them.
 
 A `LensingField` holds the convergence, shear and halos of one field. A `MockSurvey` makes the shear
-catalog that a survey would measure behind the field. For training, it makes a shear grid directly.
+catalog that a survey would measure behind the field. For the training of networks, it can also make
+a shear grid, the weighted mean ellipticity in each pixel, without a catalog.
 """
 
 from lensmap._lazy import lazy_exports

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`simulate_fields`: write a series of fields to files; later calls resume or extend the series."""
+"""The function `simulate_fields`, which writes a series of simulated fields to a folder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def simulate_fields(
     progress: ProgressLike = None,
     take_over: bool = False,
 ) -> list[Path]:
-    """Draw a series of fields, and write them to files in a folder.
+    """Draw a series of simulated fields, and write them to files in a folder.
 
     The same call resumes an interrupted run, and a call with a larger ``n_fields`` extends the
     series. ``settings.json`` in the folder holds the parameters of the model.
@@ -54,15 +54,17 @@ def simulate_fields(
     n_fields : int
         The total number of fields, including those that are already in the folder.
     seed : int
-        The seed of the series, as for `draw_fields`.
+        The random seed of the series, which together with the number of a field determines it.
     format : {"fits", "hdf5"}
         The format of the files.
     workers : int or None
-        The number of processes, as for `draw_fields`.
+        The number of worker processes. If None, one for each CPU, but no more than fit into
+        memory.
     executor : `concurrent.futures.Executor`, callable or None
-        The executor, as for `draw_fields`.
+        An executor, or a callable that makes one. If None, new processes draw the fields.
     progress : None, bool or callable
-        Progress reports, as for ``lensmap.utils.track``.
+        True shows a progress bar. A callable is called as ``progress(done, total)`` after each
+        field. None or False shows nothing.
     take_over : bool
         Whether to take over the folder of a run that was killed; a run that is still alive loses
         it.
@@ -102,7 +104,7 @@ def simulate_fields(
 
 
 class FieldFolder:
-    """The run folder of a series of fields.
+    """The folder of a series of simulated fields, to which fields can be added.
 
     Parameters
     ----------
@@ -156,7 +158,7 @@ class FieldFolder:
         return [self._run.path / name.format(i) for i in range(n) for name in self._names]
 
     def missing(self, n: int) -> list[int]:
-        """Return the numbers of those of the first ``n`` fields that lack a file.
+        """Return the numbers of the fields, among the first ``n``, that lack a file.
 
         Parameters
         ----------
@@ -184,11 +186,13 @@ class FieldFolder:
         numbers : sequence of int
             The numbers of the fields.
         workers : int or None
-            The number of processes, as for `draw_fields`.
+            The number of worker processes. If None, one for each CPU, but no more than fit into
+            memory.
         executor : `concurrent.futures.Executor`, callable or None
-            The executor, as for `draw_fields`.
+            An executor, or a callable that makes one. If None, new processes draw the fields.
         progress : None, bool or callable
-            Progress reports, as for ``lensmap.utils.track``.
+            True shows a progress bar. A callable is called as ``progress(done, total)`` after
+            each field. None or False shows nothing.
         """
         if not numbers:
             return
@@ -200,7 +204,11 @@ class FieldFolder:
 
 
 def _write_field(folder, names, field, seed):
-    """Write the missing files of a field, in the process that drew it."""
+    """Write the files of a field that do not exist yet; one file for each source redshift.
+
+    ``names`` are the file names, with ``{}`` or the like in place of the number of the field. The
+    process that drew the field calls this function.
+    """
     planes = field if isinstance(field, list) else [field]
     for name, plane in zip(names, planes, strict=True):
         path = folder / name.format(seed.spawn_key[0])

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Series of simulated fields, drawn in parallel; they do not depend on the number of workers."""
+"""Series of simulated fields, drawn in parallel processes and independent of their number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["draw_fields", "field_seed", "run_series"]
 
 
 def field_seed(seed: int, index: int) -> np.random.SeedSequence:
-    """Return the seed of one field of a series.
+    """Return the random seed of one field in a series of simulated fields.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ def draw_fields(
     progress: ProgressLike = None,
     then: Callable[[Any, np.random.SeedSequence], Any] | None = None,
 ) -> Iterator[Any]:
-    """Draw a series of fields in parallel processes, and yield them in order.
+    """Draw a series of simulated fields in parallel processes, and yield the fields in order.
 
     Parameters
     ----------
     model : object
-        The model, with ``prepare()`` and ``draw(rng)``, such as `HaloModelField`.
+        The model of the fields, with ``prepare()`` and ``draw(rng)``, such as `HaloModelField`.
     n_fields : int
         The number of fields.
     seed : int
@@ -68,7 +68,8 @@ def draw_fields(
         An executor with ``workers`` workers, or a callable that makes one. If None, new processes
         draw the fields.
     progress : None, bool or callable
-        Progress reports, as for ``lensmap.utils.track``.
+        True shows a progress bar. A callable is called as ``progress(done, total)`` after each
+        field. None or False shows nothing.
     then : callable or None
         A function ``then(field, seed)``, called in the process that drew the field with the seed of
         the field. Its results are yielded instead of the fields. ``seed.spawn_key[0]`` is the
@@ -125,29 +126,33 @@ def run_series(
     progress: ProgressLike = None,
     then: Callable[[Any, np.random.SeedSequence], Any] | None = None,
 ) -> Iterator[Any]:
-    """Draw fields of a series, and yield their outcomes in order.
+    """Draw some fields of a series, and yield the outcome of each field in order.
 
     Parameters
     ----------
     model : object
-        The model, with ``prepare()`` and ``draw(rng)``.
+        The model of the fields, with ``prepare()`` and ``draw(rng)``, such as `HaloModelField`.
     numbers : sequence of int
         The numbers of the fields.
     seed : int
         The seed of the series.
     workers : int or None
-        The number of processes, as for `draw_fields`.
+        The number of worker processes. If None, one for each CPU, but no more than fit into
+        memory.
     executor : `concurrent.futures.Executor`, callable or None
-        The executor, as for `draw_fields`.
+        An executor, or a callable that makes one. If None, new processes draw the fields.
     progress : None, bool or callable
-        Progress reports, as for ``lensmap.utils.track``.
+        True shows a progress bar. A callable is called as ``progress(done, total)`` after each
+        field. None or False shows nothing.
     then : callable or None
-        A function ``then(field, seed)``, as for `draw_fields`.
+        A function ``then(field, seed)``, called in the process that drew the field. Its results
+        replace the fields. None returns the fields.
 
     Returns
     -------
     iterator of `lensmap.utils.Outcome`
-        The outcome of each field; the ``item`` of the outcome is the number of the field.
+        The outcome of each field, which holds the field (or the result of ``then``) or an error.
+        The ``item`` of the outcome is the number of the field.
 
     Raises
     ------

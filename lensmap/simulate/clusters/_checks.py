@@ -94,12 +94,12 @@ def check_substructure(substructure: float, clusters: Sequence[NFWHalo]) -> floa
 def check_background(
     background: HaloModelField | Literal[True] | None, pixels: HaloModelField
 ) -> HaloModelField | None:
-    """Check the parameter ``background``, and return the model of large-scale structure.
+    """Check the parameter ``background`` of `ClusterField`, the model of large-scale structure.
 
     Parameters
     ----------
     background : None, True or HaloModelField
-        The value of the parameter. True makes a new model.
+        The value of the parameter. True makes a new model, None adds no large-scale structure.
     pixels : HaloModelField
         A model with the pixels, sources and cosmology of the field.
 
@@ -137,7 +137,10 @@ def check_background(
 
 
 def _equal(one, other, pixel_scale):
-    """Return whether two values of a parameter are equal (positions to 1e-3 pixels)."""
+    """Return whether two values of a parameter, such as redshifts or positions, are equal.
+
+    Positions on the sky may differ by 1e-3 pixels, and quantities by a fraction of 1e-6.
+    """
     if hasattr(one, "separation"):
         return one.separation(other) < 1e-3 * pixel_scale
     if isinstance(one, SourceRedshifts) and isinstance(other, SourceRedshifts):

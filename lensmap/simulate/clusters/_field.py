@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`ClusterField`: clusters with substructure, filaments and optional large-scale structure."""
+"""The model `ClusterField`: clusters with substructure, filaments and large-scale structure."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class ClusterField(Parametrized):
 
     @staticmethod
     def available_presets() -> list[str]:
-        """Return the names of the presets.
+        """Return the names of the known clusters for which parameters are predefined.
 
         Returns
         -------
@@ -250,7 +250,7 @@ class ClusterField(Parametrized):
     # --- filaments in pixels ----------------------------------------------------------------
 
     def _arm_of(self, filament):
-        """Convert a filament to an `Arm`, which is in pixels, and check that it is not too long."""
+        """Convert a filament to an `Arm`, a filament in pixel units, and check its length."""
         index = filament.cluster
         if not 0 <= index < len(self.clusters):
             raise ParameterError(
@@ -276,7 +276,11 @@ class ClusterField(Parametrized):
 
     @cached_property
     def _scales(self):
-        """For each cluster, the side of a pixel (proper Mpc) and Sigma_crit (solMass / Mpc2)."""
+        """The scales of each cluster, as a list of pairs.
+
+        A pair holds the side of a pixel at the cluster (proper Mpc), and the critical surface
+        density (solar masses per square proper Mpc).
+        """
         result = []
         for halo in self.clusters:
             distance = halo.cosmology.angular_diameter_distance(halo.z_lens).to_value(u.Mpc)
@@ -316,7 +320,10 @@ class ClusterField(Parametrized):
 
     @cached_property
     def _smooth_lensing(self):
-        """Convergence and shear of the filaments, and of the clusters before subhalos are drawn."""
+        """The convergence and complex shear of the clusters and filaments, ``(2, ny, nx)``.
+
+        The clusters are smooth, without subhalos.
+        """
         total = np.zeros((2, *self.shape), dtype=complex)
         for index, (halo, x, y) in enumerate(zip(self.clusters, self._x, self._y, strict=True)):
             total += self._lensing(halo, index, x, y)
@@ -326,9 +333,9 @@ class ClusterField(Parametrized):
 
     @cached_property
     def _replaced_lensing(self):
-        """For each cluster, convergence and shear per solar mass of the matter to be replaced.
+        """The convergence and complex shear of the smooth matter that subhalos replace.
 
-        This is the smooth matter that subhalos replace.
+        A list with one array ``(2, ny, nx)`` for each cluster, per solar mass of the matter.
         """
         result = []
         for halo, scales, x, y in zip(self.clusters, self._scales, self._x, self._y, strict=True):
@@ -344,9 +351,9 @@ class ClusterField(Parametrized):
         return result
 
     def prepare(self) -> ClusterField:
-        """Compute everything that is the same for all draws.
+        """Compute the convergence and shear that all drawn fields share.
 
-        If ``prepare`` was not called, the first draw does this.
+        If ``prepare`` was not called, the first call of ``draw`` computes them.
 
         Returns
         -------
@@ -361,7 +368,7 @@ class ClusterField(Parametrized):
         return self
 
     def draw(self, rng: RNGLike = None) -> LensingField:
-        """Draw a field.
+        """Draw a field of the clusters, with random subhalos and large-scale structure.
 
         Parameters
         ----------
@@ -403,7 +410,11 @@ class ClusterField(Parametrized):
         )
 
     def _add_subhalos(self, total, index, rng):
-        """Replace smooth matter of a cluster by subhalos, in place; return the subhalo table."""
+        """Replace smooth matter of a cluster by random subhalos.
+
+        The convergence and complex shear ``total``, ``(2, ny, nx)``, are changed in place. Return
+        the halo table of the subhalos. ``index`` is the index of the cluster.
+        """
         halo, (pixel_mpc, _) = self.clusters[index], self._scales[index]
         subhalos = draw_subhalos(halo, self.substructure, rng)
         x = self._x[index] + subhalos.x.to_value(u.Mpc) / pixel_mpc

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`Filament`: a straight filament of matter attached to a cluster, and its lensing signal."""
+"""The class `Filament`, a straight filament of matter at a cluster, and its lensing signal."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Filament:
     def arm(
         self, halo: NFWHalo, x: float, y: float, direction: float, pixel_scale: u.Quantity
     ) -> Arm:
-        """Convert the filament to pixels.
+        """Convert the filament to pixel units.
 
         Parameters
         ----------
@@ -168,7 +168,7 @@ class Filament:
 
 
 class Arm(NamedTuple):
-    """A filament, with lengths in pixels.
+    """A filament of a cluster in pixel units.
 
     Attributes
     ----------
@@ -195,7 +195,7 @@ class Arm(NamedTuple):
 
     @property
     def sum(self) -> float:
-        """The sum of the convergence of the filament over all pixels."""
+        """The sum of the filament's convergence over all pixels, inside and outside the field."""
         # Each taper contributes half of its length. If the excess is linear, its mean can be used,
         # because the filament is symmetric about its middle.
         length = self.end - self.start - self.taper
@@ -204,7 +204,7 @@ class Arm(NamedTuple):
 
 
 def arm_profile(arm: Arm, s: ArrayLike) -> np.ndarray:
-    """Return the convergence on the axis of a filament.
+    """Return the convergence on the axis of a filament, with the taper at the two ends.
 
     Parameters
     ----------
@@ -266,7 +266,11 @@ def arm_lensing(arms: Sequence[Arm], shape: tuple[int, int]) -> tuple[np.ndarray
 
 
 def _extent(arms, axis, n):
-    """Return the range of pixels along an axis (0 for y) that contains the field and all mass."""
+    """Return the first and one past the last pixel of a range that contains the field and all mass.
+
+    The range is along one axis, 0 for y and 1 for x, on which the field has n pixels. The mass is
+    that of the filaments ``arms``.
+    """
     low, high = 0.0, float(n)
     for arm in arms:
         center = (arm.y, arm.x)[axis]
@@ -278,7 +282,11 @@ def _extent(arms, axis, n):
 
 
 def _pixel_means(arm, low_x, low_y, shape):
-    """Return the mean convergence of pixels by Gaussian quadrature with 2 x 2 points."""
+    """Return the convergence of a filament averaged over pixels, ``(ny, nx)``.
+
+    The averages are Gaussian quadratures with 2 x 2 points. The first pixel of the array lies at
+    ``(low_x, low_y)``, in pixels of the field.
+    """
     result = np.zeros(shape)
     y, x = np.meshgrid(
         np.arange(shape[0]) + low_y - arm.y, np.arange(shape[1]) + low_x - arm.x, indexing="ij"

@@ -29,7 +29,7 @@ _RULES = {n: np.polynomial.legendre.leggauss(n) for _, n in _REFINEMENTS}
 
 
 class HaloLens:
-    r"""The lensing by a halo, as a function of the offset from its center in pixels.
+    r"""The convergence and shear of a halo, as functions of the offset from its center in pixels.
 
     Parameters
     ----------
@@ -173,7 +173,11 @@ def pixel_means(
 
 
 def _integrated(lens, dx, dy, n):
-    """Return kappa and gamma, averaged over the pixels at offsets (dx, dy) by n x n points each."""
+    """Return the convergence and complex shear of a lens, averaged over pixels.
+
+    The pixels have their centers at offsets ``dx`` and ``dy`` (pixels, any shape) from the center
+    of the lens. The averages are Gaussian quadratures with n x n points in each pixel.
+    """
     nodes, weights = _RULES[n]
     step_y, step_x = np.meshgrid(nodes / 2, nodes / 2, indexing="ij")
     weight = np.outer(weights, weights).ravel() / 4

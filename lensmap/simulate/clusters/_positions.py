@@ -26,7 +26,8 @@ def pixel_positions(
     Parameters
     ----------
     positions : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or None
-        The centers of the clusters. See `ClusterField`.
+        The centers of the clusters: positions on the sky, ``(n,)``, or angular offsets (x, y) from
+        the center of the field, ``(n, 2)``. None places a single cluster at the center.
     n : int
         The number of clusters.
     wcs : `~astropy.wcs.WCS`

@@ -14,12 +14,12 @@ __all__ = ["available_clusters", "cluster_parameters"]
 
 
 def available_clusters() -> list[str]:
-    """Return the names of the presets.
+    """Return the names of the known clusters that `ClusterField` has parameters for.
 
     Returns
     -------
     list of str
-        The names of the presets.
+        The names, such as ``"coma"``.
     """
     return list(_PRESETS)
 
@@ -30,7 +30,7 @@ def cluster_parameters(name: str) -> dict:
     Parameters
     ----------
     name : str
-        The name of the preset.
+        The name of the cluster, such as ``"coma"``.
 
     Returns
     -------

@@ -58,7 +58,7 @@ def mean_subhalo_mass() -> float:
     Returns
     -------
     float
-        The mean mass under the subhalo mass function.
+        The mean of the subhalo mass function, divided by the M200c of the cluster.
     """
     a, b = 2 - _SLOPE, 1 - _SLOPE
     mass = (_MAX_MASS_FRACTION**a - _MIN_MASS_FRACTION**a) / a
@@ -67,7 +67,7 @@ def mean_subhalo_mass() -> float:
 
 
 def draw_subhalos(halo: NFWHalo, fraction: float, rng: np.random.Generator) -> Subhalos:
-    """Draw the subhalos of a cluster.
+    """Draw random subhalos of a cluster.
 
     The number of subhalos has a Poisson distribution. Their positions follow the elliptical profile
     of the cluster out to r200c.

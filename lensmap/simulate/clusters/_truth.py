@@ -51,14 +51,14 @@ def labeled(table: QTable, kind: str, cluster: ArrayLike) -> QTable:
 def cluster_table(
     clusters: Sequence[NFWHalo], x: np.ndarray, y: np.ndarray, wcs: WCS
 ) -> QTable:
-    """Return the halo table of the clusters.
+    """Return the halo table of the clusters in a field.
 
     Parameters
     ----------
     clusters : sequence of lensmap.halos.NFWHalo
         The clusters.
     x, y : `numpy.ndarray`
-        The pixel positions of the halos, ``(n,)``.
+        The pixel positions of the cluster centers, ``(n,)``.
     wcs : `~astropy.wcs.WCS`
         The WCS of the field.
 
@@ -92,7 +92,7 @@ def subhalo_table(
     cluster : int
         The index of the cluster.
     x, y : `numpy.ndarray`
-        The pixel positions of the halos, ``(n,)``.
+        The pixel positions of the subhalos, ``(n,)``.
     wcs : `~astropy.wcs.WCS`
         The WCS of the field.
 
@@ -151,7 +151,7 @@ def describe_filament(
     filament : Filament
         The filament.
     arm : Arm
-        The same filament, with lengths in pixels.
+        The same filament, converted to pixel units.
     pixel_scale : `~astropy.units.Quantity`
         The angular side of a pixel.
     pixel_mpc : float
@@ -164,7 +164,8 @@ def describe_filament(
     dict
         The parameters, keyed by name: ``angle`` (position angle, north through east) and
         ``pixel_angle`` (from +x to +y) in deg, ``start``, ``length``, ``width`` and ``taper`` in
-        arcmin, ``mass`` in solar masses, ``cluster``, ``excess`` and ``outer_excess``.
+        arcmin, ``mass`` in solar masses, ``cluster``, and the convergence on the axis at
+        the two ends, ``excess`` and ``outer_excess``.
     """
     scale = pixel_scale.to_value(u.arcmin)
     return {

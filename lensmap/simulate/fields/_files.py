@@ -75,7 +75,7 @@ def field_format(path: PathLike) -> Literal["fits", "hdf5"]:
 
 
 def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
-    """Open an HDF5 file, and raise a clear error if it is missing or broken.
+    """Open an HDF5 file, with a clear error if the file is missing or broken.
 
     Parameters
     ----------
@@ -112,7 +112,10 @@ def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
 def write_field_file(
     field: LensingField, path: PathLike, *, overwrite: bool = False, dtype: str | None = None
 ) -> None:
-    """Write a field to a file; see `LensingField.write` for the parameters."""
+    """Write a lensing field to a FITS or HDF5 file, according to the suffix of the path.
+
+    The parameters are those of `LensingField.write`.
+    """
     check_choice(dtype, "dtype", (None, "float32", "float64"))
     kappa, gamma = field.kappa, field.gamma
     if dtype is not None:
@@ -124,7 +127,11 @@ def write_field_file(
 
 
 def read_field_file(path: PathLike) -> dict:
-    """Read a field file, and return a dict of keyword arguments for `LensingField`."""
+    """Read a FITS or HDF5 file of a lensing field.
+
+    Return the attributes of `LensingField` as a dict: ``kappa``, ``gamma``, ``halos`` and
+    ``z_source``.
+    """
     read = {"fits": _read_fits, "hdf5": _read_hdf5}[field_format(path)]
     require_file(path)
     return read(path)
@@ -203,7 +210,7 @@ def _read_fits(path):
 
 
 def _complex(real, imag):
-    """Combine two real arrays of any byte order into a complex array of native byte order."""
+    """Combine two real arrays to a complex array in the byte order of this machine."""
     single = real.dtype.itemsize == 4
     result = np.empty(real.shape, dtype=np.complex64 if single else np.complex128)
     result.real, result.imag = real, imag
@@ -274,7 +281,7 @@ def _halos_in(file):
 
 
 def _z_source_in(file):
-    """Return the source redshift or redshift distribution in an HDF5 file, None if unknown."""
+    """Return the source redshift or redshift distribution in an HDF5 file, or None."""
     if "z_source" in file:
         return SourceRedshifts(file["z_source/z"][()], file["z_source/pdf"][()])
     return float(file.attrs["z_source"]) if "z_source" in file.attrs else None

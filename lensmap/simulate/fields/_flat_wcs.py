@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Tangent-plane WCS for simulated fields, which have no position on the sky of their own."""
+"""The tangent-plane WCS of simulated fields."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOWHERE = SkyCoord(180.0, 0.0, unit=u.deg)
 def flat_wcs(
     shape: tuple[int, int], pixel_scale: AngleLike, center: SkyCoord | None = None
 ) -> WCS:
-    """Return the WCS of a tangent plane at the center of a field, north up and east left.
+    """Return the WCS of a simulated field: a tangent plane with north up and east left.
 
     Parameters
     ----------

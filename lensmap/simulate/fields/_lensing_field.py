@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`LensingField`: the convergence, shear and halos of one simulated field."""
+"""The class `LensingField`: the convergence, shear and halos of one simulated field."""
 
 from __future__ import annotations
 
@@ -124,7 +124,8 @@ class LensingField:
         kappa : ConvergenceMap
             The convergence map.
         z_source, halos
-            See `LensingField`.
+            The source redshift or redshift distribution, and the table of halos. None for a
+            redshift that is unknown, and for no halos.
         padding : float
             The size of the padded map in units of the size of the map, at least 1. With 1, the
             map is treated as periodic, which is correct only for periodic maps.
@@ -157,14 +158,15 @@ class LensingField:
 
     @property
     def wcs(self) -> WCS:
-        """The `~astropy.wcs.WCS` of the pixels."""
+        """The `~astropy.wcs.WCS` of the pixels of the field."""
         return self.kappa.wcs
 
     @property
     def reduced_shear(self) -> np.ndarray:
-        r"""The reduced shear :math:`\gamma / (1 - \kappa)` in the pixel basis, ``(ny, nx)``.
+        r"""The complex reduced shear :math:`\gamma / (1 - \kappa)`, ``(ny, nx)``.
 
-        The reduced shear is NaN in masked pixels of ``kappa``, and not finite where ``kappa`` is 1.
+        Its components refer to the pixel axes (+x, +y). The reduced shear is NaN in
+        masked pixels of ``kappa``, and not finite where ``kappa`` is 1.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.gamma / (1 - self.kappa.data)
@@ -286,7 +288,7 @@ class LensingField:
 
 
 def filled(kappa: ConvergenceMap) -> np.ndarray:
-    """Return the data of a map, with masked pixels set to the mean of the unmasked ones."""
+    """Return the convergence of a map, with masked pixels set to the mean of unmasked pixels."""
     if not kappa.mask.any():
         return kappa.data
     if kappa.mask.all():

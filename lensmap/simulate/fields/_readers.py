@@ -43,7 +43,7 @@ def read_field(
     z_source: RedshiftLike | None = None,
     padding: float = 2.0,
 ) -> LensingField:
-    """Make a field from any convergence map on square pixels.
+    """Make a lensing field, with shear, from any convergence map on square pixels.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def read_lenstools(
     z_source: RedshiftLike | None = None,
     padding: float = 2.0,
 ) -> LensingField:
-    """Read a convergence map written by LensTools.
+    """Read a convergence map written by LensTools, and compute its shear.
 
     The FITS keyword ANGLE holds the side of the map in degrees.
 
@@ -126,7 +126,8 @@ def read_lenstools(
     width : `~astropy.units.Quantity`, str or None
         The angular side of the map. If None, it is read from the FITS header.
     center, z_source, padding
-        See `read_field`.
+        The center of the map on the sky, the redshift of the sources, and the size of the padded
+        map in units of the size of the map, as for `read_field`.
 
     Returns
     -------
@@ -161,7 +162,7 @@ def read_massivenus(
     z_source: RedshiftLike | None = None,
     padding: float = 2.0,
 ) -> LensingField:
-    """Read a convergence map of the MassiveNuS simulations.
+    """Read a convergence map of the MassiveNuS simulations, and compute its shear.
 
     Parameters
     ----------
@@ -171,12 +172,12 @@ def read_massivenus(
     width : `~astropy.units.Quantity`, str or None
         The angular side of the map. If None, it is read from the FITS header.
     center : `~astropy.coordinates.SkyCoord` or None
-        See `read_field`.
+        The center of the map on the sky. If None, RA 180 deg, Dec 0.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
         The redshift of the sources or their redshift distribution. If None, the redshift in the
         name of the file.
     padding : float
-        See `read_field`.
+        The size of the padded map in units of the size of the map, used to compute the shear.
 
     Returns
     -------
@@ -217,7 +218,7 @@ def read_kappatng(
     z_source: RedshiftLike | None = None,
     padding: float = 2.0,
 ) -> LensingField:
-    """Read a convergence map of the kappaTNG simulations.
+    """Read a convergence map of the kappaTNG simulations, and compute its shear.
 
     Parameters
     ----------
@@ -231,12 +232,12 @@ def read_kappatng(
     width : `~astropy.units.Quantity` or str
         The angular side of the map.
     center : `~astropy.coordinates.SkyCoord` or None
-        See `read_field`.
+        The center of the map on the sky. If None, RA 180 deg, Dec 0.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
         The redshift of the source plane. If None, 1.034 for plane 23, and unknown for all other
         planes.
     padding : float
-        See `read_field`.
+        The size of the padded map in units of the size of the map, used to compute the shear.
 
     Returns
     -------
@@ -273,7 +274,10 @@ def read_kappatng(
 
 
 def _read_kappatng_hdf5(path, source_plane):
-    """Return the convergence of a source plane in an HDF5 file, and the number of the plane."""
+    """Return the convergence of a source plane in a kappaTNG file, and the number of the plane.
+
+    ``source_plane`` is the number of the plane; None takes the only plane in the HDF5 file.
+    """
     with open_hdf5(path) as file:
         names = {name: re.fullmatch(r"z(\d+)", name) for name in file}
         planes = {int(m[1]): name for name, m in names.items() if m and "kappa" in file[name]}
@@ -297,7 +301,10 @@ def _read_kappatng_hdf5(path, source_plane):
 
 
 def _read_kappatng_binary(path):
-    """Read a little-endian binary map, with its side in pixels before and after the data."""
+    """Return the convergence in a binary file of kappaTNG, ``(n, n)``.
+
+    The little-endian file holds n (int32), the pixels (float64), and n again.
+    """
     raw = Path(path).read_bytes()
     n = int(np.frombuffer(raw[:4], "<i4")[0]) if len(raw) >= 4 else 0
     expected = 8 + 8 * n * n
@@ -317,7 +324,7 @@ def _read_kappatng_binary(path):
 
 
 def _read_image(path, formats=("fits", "npy")):
-    """Return the image in a file, and its header (None for NumPy files)."""
+    """Return the first image in a file and its FITS header; the header is None for NumPy files."""
     require_file(path)
     if "npy" in formats and Path(path).suffix.lower() == ".npy":
         try:
@@ -339,13 +346,16 @@ def _read_image(path, formats=("fits", "npy")):
 
 
 def _header_width(header):
-    """Return the width of the map on the sky from a LensTools header; None if it has none."""
+    """Return the angular width of a map from the LensTools keyword ANGLE, or None without it."""
     width = header.get("ANGLE")
     return None if width is None else width * u.deg
 
 
 def _celestial_field(values, wcs, center, z_source, padding, label):
-    """Make a field from a map with a celestial WCS."""
+    """Make a `LensingField` from the convergence values ``(ny, nx)`` of a map with a celestial WCS.
+
+    ``center`` must be None. ``label`` is the name of the map in error messages.
+    """
     if center is not None:
         raise ParameterError(
             "center", f"None for {label}, whose WCS already places it on the sky",
@@ -357,7 +367,11 @@ def _celestial_field(values, wcs, center, z_source, padding, label):
 
 
 def _flat_field(values, width, pixel_scale, center, z_source, padding, label):
-    """Make a field from a map without a WCS, on square pixels of a tangent plane."""
+    """Make a `LensingField` from the convergence values ``(ny, nx)`` of a map without a WCS.
+
+    The map is placed on square pixels of a tangent plane, whose ``width`` or ``pixel_scale`` is an
+    angle. ``label`` is the name of the map in error messages.
+    """
     _require_image(values, label)
     if width is not None:
         if values.shape[0] != values.shape[1]:

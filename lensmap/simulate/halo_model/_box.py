@@ -1,8 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Random convergence fields in a periodic box, summed over lens planes (Born approximation).
 
-Everything that is the same for all draws is computed once, when a `Box` is made. Worker processes
-receive it with the pickled box.
+A `Box` computes the tables that all its random fields share once, when it is made.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ _MIN_ELLIPTICAL_RADIUS = 2.5
 
 
 class Box:
-    """A periodic box in which convergence fields are drawn.
+    """A periodic area of the sky in which random convergence fields are drawn.
 
     Parameters
     ----------
@@ -73,16 +72,17 @@ class Box:
     pixel : float
         The side of a pixel in radians.
     physics : HaloPhysics
-        The properties of the halos.
+        The assumed properties of the halos.
     resolution : None, str or callable
-        The simulation whose finite resolution is imitated. See `resolution_transfer`.
+        The simulation whose finite resolution is imitated: ``"massivenus"``, or a function that
+        returns the factor on the Fourier amplitudes for given multipoles. None for no such factor.
     dtype : numpy.dtype
         The floating-point precision, ``float32`` or ``float64``.
 
     Attributes
     ----------
     memory : float
-        An estimate of the peak memory of a draw, in bytes.
+        An estimate of the peak memory in bytes while a field is drawn.
 
     Raises
     ------
@@ -126,7 +126,7 @@ class Box:
         self._painter = HaloPainter(self.shape, self.dtype)
 
     def _estimate_memory(self, n_sources):
-        """Estimate the peak memory of a draw in bytes, arrays kept for all draws included."""
+        """Return an estimate of the peak memory (bytes) while a field is drawn, with all tables."""
         pixels = float(self.shape[0] * self.shape[1])
         n_halos = sum(plane.group_numbers.sum() for plane in self.planes) * pixels * self.pixel**2
         single = self.dtype.itemsize == 4
@@ -140,10 +140,12 @@ class Box:
     # --- before the draws -------------------------------------------------------------------
 
     def _large_scale(self, statistics, plane, ell):
-        """Return the lognormal density of a plane, and the halo tracers of each mass group.
+        """Return models of the lognormal density of a lens plane and of its halo number density.
 
-        Diffuse matter and halos together must have the power spectrum of the matter. Because
-        the tracers are not linear in the density, the power of the density is found by iteration.
+        For each group of halos of similar mass, a function converts the matter density to the
+        number density of halos. Diffuse matter and halos together must have the power spectrum of
+        the matter. Because the number density is not linear in the density, the power of the
+        density is found by iteration. ``ell`` are the multipoles of the grid.
         """
         nodes = np.geomspace(ell[ell > 0].min(), ell.max(), 300)
         k = nodes / plane.distance
@@ -170,10 +172,12 @@ class Box:
         return field, tracers
 
     def _small_halo_amplitude(self, statistics, source, z_source, ell):
-        """Return the amplitude of the Gaussian noise that stands for halos too small to be painted.
+        """Return the Fourier amplitudes of the Gaussian noise that stands for small halos.
 
-        The power of the noise is the part of the convergence power that painted halos and planes
-        lack. Each pixel has so many of the small halos that their sum is Gaussian.
+        These are halos below the lowest mass of individually simulated halos. The power of the
+        noise is the difference between the convergence power and the power of individual halos and
+        diffuse matter. Each pixel has so many small halos that their sum is Gaussian. ``source`` is
+        the index of the source redshift ``z_source``, and ``ell`` are the multipoles of the grid.
         """
         nodes = np.geomspace(max(ell[ell > 0].min(), 1.0), ell.max(), 200)
         included = np.zeros(nodes.shape)
@@ -192,10 +196,10 @@ class Box:
         return (np.sqrt(values) / self.pixel).astype(self.dtype)
 
     def _tabulate_redshifts(self, cosmology, z_sources):
-        """Tabulate quantities on a grid of redshifts, for the painting of halos.
+        """Tabulate distances, halo sizes and lensing strengths on a grid of redshifts.
 
-        They are the comoving distance (Mpc), the r200c of a halo of one solar mass (pixels), and,
-        for each source redshift, the convergence of one solar mass in a pixel.
+        The tables hold the comoving distance (Mpc), the r200c of a halo of one solar mass (pixels),
+        and, for each source redshift, the convergence of one solar mass in a pixel.
         """
         z = np.geomspace(1e-4, highest_redshift(z_sources), 3000)
         self._z = z
@@ -208,7 +212,7 @@ class Box:
     # --- a draw -----------------------------------------------------------------------------
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Draw the convergence of the box.
+        """Draw the Fourier transform of a random convergence field in the box, and its halos.
 
         Parameters
         ----------
@@ -221,10 +225,11 @@ class Box:
             The Fourier transform, as in `scipy.fft.rfft2`, of the convergence averaged over pixels,
             ``(n_sources, ny, nx // 2 + 1)``.
         halos : dict
-            The properties of all painted halos as arrays ``(n,)``, keyed by name: ``x`` and ``y``
-            (pixel positions in the box), ``redshift``, ``mass`` (M200c in solar masses),
-            ``concentration`` (c200c), ``ellipticity``, ``angle`` (of the long axis, radians from +x
-            to +y), ``size`` (r200c in pixels) and ``resolved`` (bool).
+            The properties of all individually simulated halos as arrays ``(n,)``, keyed by name:
+            ``x`` and ``y`` (pixel positions in the box), ``redshift``, ``mass`` (M200c in solar
+            masses), ``concentration`` (c200c), ``ellipticity``, ``angle`` (of the long axis,
+            radians from +x to +y), ``size`` (r200c in pixels) and ``resolved`` (bool, True if
+            r200c exceeds 2 pixels).
         """
         n_sources = len(self._strength)
         diffuse = np.zeros((n_sources, *self._coarse_shape), dtype=self.dtype)
@@ -251,7 +256,11 @@ class Box:
         return total, halos
 
     def _draw_halos(self, plane, densities, rng):
-        """Draw the positions, redshifts and masses of the halos in a plane, by mass group."""
+        """Draw the positions, redshifts, masses and median concentrations of halos in a lens plane.
+
+        ``densities`` holds the number density of halos in units of its mean, ``(ny, nx)``, for each
+        mass group. Return a dict of arrays ``(n,)``; ``"concentration"`` is the median ln c200c.
+        """
         ny, nx = self._coarse_shape
         area = (self.pixel * _COARSE_FACTOR) ** 2
         cells, values = [], []
@@ -278,7 +287,10 @@ class Box:
         }
 
     def _draw_shapes(self, halos, rng):
-        """Draw concentrations, ellipticities and orientations, and compute sizes, in place."""
+        """Draw concentrations, ellipticities and orientations of halos, and compute their sizes.
+
+        The arrays ``(n,)`` are added to the dict ``halos`` in place.
+        """
         n, physics = len(halos["x"]), self.physics
         scatter = rng.standard_normal(n, dtype=np.float32) * physics.concentration_scatter
         halos["concentration"] = np.clip(
@@ -305,7 +317,7 @@ class Box:
                      halos["ellipticity"], halos["angle"])
 
     def _refined(self, coarse):
-        """Convert the Fourier transform of a field on the coarse grid to the grid of the map."""
+        """Convert the Fourier transform of a field on a coarse grid to the pixels of the map."""
         (ny, nx), (cy, cx) = self.shape, self._coarse_shape
         fine = np.zeros((ny, nx // 2 + 1), dtype=coarse.dtype)
         # On an even grid, the Nyquist mode stands for both signs of the frequency, so it is left
@@ -322,11 +334,14 @@ class Box:
         return fine
 
     def kappa(self, kappa_hat: np.ndarray) -> np.ndarray:
-        """Compute the convergence, ``(ny, nx)``, from its Fourier transform."""
+        """Compute the convergence, ``(ny, nx)``, from its transform as returned by `draw`."""
         return scipy.fft.irfft2(kappa_hat, self.shape)
 
     def gamma(self, kappa_hat: np.ndarray) -> np.ndarray:
-        """Compute the complex shear in the pixel basis from the transformed convergence."""
+        """Compute the complex shear in the pixel basis, ``(ny, nx)``, from the convergence.
+
+        ``kappa_hat`` is the Fourier transform of the convergence, as returned by `draw`.
+        """
         kernel = _half(shear_kernel(self.shape))
         first = scipy.fft.irfft2(kappa_hat * kernel.real.astype(self.dtype), self.shape)
         second = scipy.fft.irfft2(kappa_hat * kernel.imag.astype(self.dtype), self.shape)
@@ -334,5 +349,5 @@ class Box:
 
 
 def _half(plane):
-    """Return the columns of a full Fourier transform that `scipy.fft.rfft2` keeps."""
+    """Return the first nx // 2 + 1 columns of an array ``(ny, nx)``, as in `scipy.fft.rfft2`."""
     return plane[:, : plane.shape[1] // 2 + 1]

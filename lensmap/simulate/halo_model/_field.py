@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`HaloModelField`: draw realistic convergence fields with known halos, each in about a second."""
+"""The model `HaloModelField`, which draws realistic random convergence fields with known halos."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ class HaloModelField(Parametrized):
     pixel_scale : `~astropy.units.Quantity` or str
         The angular side of a pixel. Each pixel holds the mean convergence over its area.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        A flat cosmology. See `lensmap.cosmology.get_cosmology`.
+        A flat cosmology or its name; None is ``"massivenus"``. See
+        `lensmap.cosmology.get_cosmology`.
     padding : float
         The size of the periodic box in units of the size of the field, 1 to 10. With 1, the field
         itself is periodic.
@@ -201,7 +202,10 @@ class HaloModelField(Parametrized):
 
     @property
     def _box_shape(self):
-        """The shape of the box in pixels, ``(ny, nx)``: even, and fast to Fourier transform."""
+        """The shape of the periodic box around the field in pixels, ``(ny, nx)``.
+
+        Padded sides are even numbers for which Fourier transforms are fast.
+        """
         return tuple(
             2 * scipy.fft.next_fast_len(int(np.ceil(self.padding * n / 2)), real=True)
             if self.padding > 1
@@ -211,12 +215,12 @@ class HaloModelField(Parametrized):
 
     @property
     def _corner(self):
-        """The position (y, x) in the box of the first pixel of the field."""
+        """The position (y, x) of the first pixel of the field in the periodic box, in pixels."""
         return tuple((box - n) // 2 for box, n in zip(self._box_shape, self.shape, strict=True))
 
     @cached_property
     def wcs(self) -> WCS:
-        """The `~astropy.wcs.WCS` of the fields: a tangent plane with north up and east left."""
+        """The `~astropy.wcs.WCS` of drawn fields: a tangent plane with north up and east left."""
         return flat_wcs(self.shape, self.pixel_scale, self.center)
 
     # --- draws ------------------------------------------------------------------------------
@@ -243,9 +247,9 @@ class HaloModelField(Parametrized):
         )
 
     def prepare(self) -> HaloModelField:
-        """Compute everything that is the same for all draws, which takes some seconds.
+        """Compute the halo statistics and tables that all drawn fields share, in some seconds.
 
-        If ``prepare`` was not called, the first draw does this.
+        If ``prepare`` was not called, the first call of ``draw`` computes them.
 
         Returns
         -------
@@ -256,7 +260,7 @@ class HaloModelField(Parametrized):
         return self
 
     def estimate_memory(self) -> float:
-        """Estimate the memory of a process that draws fields.
+        """Estimate the memory that a process needs to draw fields.
 
         Returns
         -------
@@ -269,12 +273,12 @@ class HaloModelField(Parametrized):
     # "| Any" lets type checkers accept the result as a field or as a list: which of the two it is
     # depends on ``z_source``.
     def draw(self, rng: RNGLike = None) -> LensingField | Any:
-        """Draw a field.
+        """Draw a random convergence and shear field with its halos.
 
         Parameters
         ----------
         rng : None, int, `~numpy.random.SeedSequence` or `numpy.random.Generator`
-            Seed or generator. None draws a new seed in each call.
+            Seed or generator for the random matter. None draws a new seed in each call.
 
         Returns
         -------
@@ -303,7 +307,11 @@ class HaloModelField(Parametrized):
         return result if self._several else result[0]
 
     def _halo_table(self, drawn):
-        """Return the table of halos in the field above ``min_listed_mass``, most massive first."""
+        """Return a table of the drawn halos that lie in the field, most massive first.
+
+        Halos below ``min_listed_mass`` are left out. ``drawn`` holds the halos in the periodic box,
+        as arrays keyed by name.
+        """
         (y0, x0), (ny, nx) = self._corner, self.shape
         box_ny, box_nx = self._box_shape
         x = (drawn["x"] - x0 + 0.5) % box_nx - 0.5

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Lognormal density fields with a given power spectrum on a periodic grid, and biased tracers."""
+"""Lognormal density fields with a given power spectrum, and biased tracers such as halos."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def white_noise(
 
 
 class LognormalField:
-    r"""A lognormal density contrast :math:`\delta = \exp(g - \sigma^2/2) - 1`.
+    r"""A model of lognormal density contrast, :math:`\delta = \exp(g - \sigma^2/2) - 1`.
 
     Here g is a Gaussian field with variance :math:`\sigma^2` and the correlation function
     :math:`\ln(1 + \xi)`. The density contrast then has the correlation function :math:`\xi`, which
@@ -61,8 +61,8 @@ class LognormalField:
     dtype : numpy.dtype
         The floating-point precision, ``float32`` or ``float64``.
     smoothing : float or `numpy.ndarray`
-        The factor that multiplies the Fourier amplitudes of the Gaussian field to give the smoothed
-        field that rare tracers follow. A number, or one for each wave vector,
+        The factor on the Fourier amplitudes that smooths the Gaussian field. Rare tracers, such as
+        massive halos, follow the smoothed field. A number, or one for each wave vector,
         ``(ny, nx // 2 + 1)``.
 
     References
@@ -97,7 +97,7 @@ class LognormalField:
         return {**self.__dict__, "_gaussian": None, "_power": None}
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw the density, and the smoothed Gaussian field that rare tracers follow.
+        """Draw a random density field, and the smoothed Gaussian field that massive halos follow.
 
         Parameters
         ----------
@@ -123,20 +123,25 @@ class LognormalField:
         responses: Sequence[np.ndarray],
         tracers: Sequence[LinearTracer | RareTracer],
     ) -> np.ndarray:
-        r"""Return the power of diffuse matter and tracers together, without 1-halo terms.
+        r"""Return the power spectrum of diffuse matter and halos together, without 1-halo terms.
 
-        The power is exact for the density and for rare tracers. Both are exponentials of Gaussian
-        fields, for which :math:`\langle e_1 e_2 \rangle - 1 = \exp(b_1 b_2 \xi_{12}) - 1`.
+        Halos are tracers of the density. Each group holds halos of similar mass and bias.
+
+        The power is exact for the density and for rare tracers. Both are exponentials
+        :math:`e_i \propto \exp(b_i g_i)` with a mean of 1, where the Gaussian fields :math:`g_1`
+        and :math:`g_2` have the correlation function :math:`\xi_{12}`. For these,
+        :math:`\langle e_1 e_2 \rangle - 1 = \exp(b_1 b_2 \xi_{12}) - 1`.
 
         Parameters
         ----------
         diffuse_response : float
-            The linear response of diffuse matter to the density.
+            The linear response of the diffuse matter to the density: the ratio of their Fourier
+            amplitudes on large scales.
         responses : sequence of `numpy.ndarray`
-            The linear response of the mass in each group of tracers to the density, bias included,
-            each ``(ny, nx // 2 + 1)``.
+            The linear response of the mass in each group of tracers to the density, with the
+            bias, at each wave vector, each ``(ny, nx // 2 + 1)``.
         tracers : sequence of LinearTracer or RareTracer
-            The tracers of each group, as returned by `tracer`.
+            The function of each group that returns the density of its tracers, from `tracer`.
 
         Returns
         -------
@@ -168,7 +173,7 @@ class LognormalField:
         return total
 
     def tracer(self, bias: float) -> LinearTracer | RareTracer:
-        r"""Return the function that converts drawn fields to the density of tracers with a bias b.
+        r"""Return a function from a drawn matter density to the density of tracers with a bias b.
 
         Up to a bias of 2, the density of tracers is linear in the density wherever it is positive:
         it is :math:`\max(0, 1 + b' \delta) / n`. The norm n is chosen so that the mean is 1, and
@@ -215,27 +220,35 @@ class LognormalField:
 
 
 class LinearTracer(NamedTuple):
-    """Tracers whose density is a linear function of the matter density, cut off at zero."""
+    """Halos whose number density is a linear function of the matter density, cut off at zero."""
 
     slope: float
     norm: float
 
     def __call__(self, density: np.ndarray, smooth: np.ndarray) -> np.ndarray:
-        """Return the density of the tracers in units of its mean, ``(ny, nx)``."""
+        """Return the number density of the halos in units of its mean, ``(ny, nx)``.
+
+        ``density`` is the matter density in units of its mean, ``(ny, nx)``. The smoothed Gaussian
+        field ``smooth`` is not used.
+        """
         traced = density * density.dtype.type(self.slope / self.norm)
         traced += density.dtype.type((1 - self.slope) / self.norm)
         return np.maximum(traced, 0, out=traced)
 
 
 class RareTracer(NamedTuple):
-    """Tracers whose density is the exponential of a smoothed Gaussian field."""
+    """Rare halos whose number density is the exponential of a smoothed Gaussian field."""
 
     bias: float
     variance: float
     requested_bias: float
 
     def __call__(self, density: np.ndarray, smooth: np.ndarray) -> np.ndarray:
-        """Return the density of the tracers in units of its mean, ``(ny, nx)``."""
+        """Return the number density of the halos in units of its mean, ``(ny, nx)``.
+
+        ``smooth`` is the smoothed Gaussian field, ``(ny, nx)``. The matter density ``density`` is
+        not used.
+        """
         traced = smooth * smooth.dtype.type(self.bias)
         traced -= smooth.dtype.type(self.bias**2 * self.variance / 2)
         return np.exp(traced, out=traced)
@@ -243,6 +256,6 @@ class RareTracer(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _gauss_hermite():
-    """Return the nodes and weights of Gauss-Hermite means over a standard normal distribution."""
+    """Return Gauss-Hermite nodes and weights for means over a standard normal distribution."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(300)
     return nodes, weights / weights.sum()

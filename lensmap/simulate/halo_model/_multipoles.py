@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Radial functions for the multipoles of halos in Fourier space, and the coefficients of a halo.
+"""Multipoles of elliptical halos in Fourier space, as combinations of a few radial functions.
 
 Each multipole of a halo is a function of the wave number. For halos of all sizes, truncations and
 ellipticities, it is closely approximated by a linear combination of a few radial functions. These
@@ -53,19 +53,21 @@ _HALOS_PER_CHUNK = 4096
 
 @lru_cache(maxsize=2)
 def multipole_tables(*, resolved: bool = True) -> dict[int, MultipoleTable]:
-    """Return the tables of halo multipoles, computed at the first call.
+    """Return tables of the multipoles of elliptical halos in Fourier space.
+
+    The tables are computed at the first call.
 
     Parameters
     ----------
     resolved : bool
-        Whether the tables are for halos that the pixels resolve. Unresolved halos are round, so
-        they have the monopole only.
+        Whether the tables are for resolved halos, which span several pixels. Unresolved halos are
+        round, so they have the monopole only.
 
     Returns
     -------
     dict
-        The `MultipoleTable` of each multipole, keyed by its order: 0, 2 and 4 for resolved halos, 0
-        for unresolved halos.
+        The `MultipoleTable` of each multipole, keyed by the order of the multipole: 0, 2 and 4
+        for resolved halos, 0 for unresolved halos.
     """
     ranks = _RANKS if resolved else _UNRESOLVED_RANKS
     nodes = _table_nodes(resolved)
@@ -79,7 +81,7 @@ def multipole_tables(*, resolved: bool = True) -> dict[int, MultipoleTable]:
 
 
 class _Nodes(NamedTuple):
-    """The halo parameters at which multipoles are tabulated.
+    """The halo parameters at which multipoles are tabulated, each in increasing order.
 
     Attributes
     ----------
@@ -117,14 +119,15 @@ def _multipoles(nodes, orders):
     Parameters
     ----------
     nodes : _Nodes
-        The parameters of the halos.
+        The halo parameters at which the multipoles are computed.
     orders : tuple of int
         The orders of the multipoles.
 
     Returns
     -------
     dict
-        The multipoles, keyed by their order, each ``(n_scales, n_taus, n_ellipticities, n_k)``.
+        The multipoles, keyed by their order, each ``(n_scales, n_taus, n_ellipticities, n_k)``: the
+        axes are scale radius, truncation radius, ellipticity and wave number.
     """
     n_angles = 16  # in a quadrant: the trapezoidal rule is exact far beyond the orders used
     phi = (np.arange(n_angles) + 0.5) * np.pi / (2 * n_angles)
@@ -145,7 +148,23 @@ def _multipoles(nodes, orders):
 
 
 class MultipoleTable:
-    """The radial functions of one multipole, and a table of the coefficients of halos."""
+    """A table of one multipole of elliptical halos in Fourier space.
+
+    The multipole of any halo is a sum of a few radial functions of the wave number. The table holds
+    the coefficients of the sum for a grid of halo parameters.
+
+    Parameters
+    ----------
+    nodes : _Nodes
+        The halo parameters of the table.
+    profiles : `numpy.ndarray`
+        The multipole, ``(n_scales, n_taus, n_ellipticities, n_k)``.
+    occurring : `numpy.ndarray`
+        Bool, ``(n_scales, n_taus)``, True for parameters that halos can have. Only these determine
+        the radial functions.
+    rank : int
+        The number of radial functions.
+    """
 
     def __init__(
         self, nodes: _Nodes, profiles: np.ndarray, occurring: np.ndarray, rank: int
@@ -158,12 +177,12 @@ class MultipoleTable:
         self._values = values.reshape(*profiles.shape[:3], rank).astype(np.float32)
 
     def function(self, r: int, k: np.ndarray) -> np.ndarray:
-        """Return the radial function with index r at wave numbers k, in radians per pixel."""
+        """Return the radial function with index r at wave numbers k (radians per pixel)."""
         log_k = np.log(np.maximum(k, np.exp(_LOG_K[0])))
         return np.interp(log_k, _LOG_K, self.functions[r])
 
     def coefficients(self, halos: Halos) -> np.ndarray:
-        """Interpolate linearly the coefficients of each halo, ``(n_functions, n)``."""
+        """Return the coefficients of the radial functions for each halo, ``(n_functions, n)``."""
         i, fi = _node_and_fraction(np.log(halos.scale), self._nodes.log_scale)
         j, fj = _node_and_fraction(np.log(halos.tau), self._nodes.log_tau)
         _, n_taus, n_e, rank = self._values.shape
@@ -190,9 +209,9 @@ class MultipoleTable:
 
 
 def _node_and_fraction(values, nodes):
-    """Return the index of the node below each value, and the fraction of the step above it.
+    """Return the index of the node below each value, and the fraction of the step to the next.
 
-    The nodes must be equally spaced.
+    The nodes must be equally spaced. Values outside the table are moved to its edges.
     """
     place = (values - nodes[0]) / (nodes[1] - nodes[0])
     place = np.clip(place, 0.0, len(nodes) - 1.000001)

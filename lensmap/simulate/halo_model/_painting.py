@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-r"""Paint many halos on a periodic grid, in Fourier space.
+r"""Add the convergence of many halos to a periodic grid, in Fourier space.
 
 The Fourier transform of an elliptical halo is a stretched transform of a circular halo. Each of its
 multipoles is a function of the wave number that varies smoothly with the size, truncation and
@@ -26,16 +26,17 @@ __all__ = ["HaloPainter", "Halos"]
 
 
 class Halos(NamedTuple):
-    """The properties of the halos to paint, as arrays ``(n,)``.
+    """The properties of halos that are added to a convergence grid, as arrays ``(n,)``.
 
     Attributes
     ----------
     x, y : `numpy.ndarray`
-        Pixel positions, which are whole numbers for unresolved halos.
+        Pixel positions of the centers; whole numbers for unresolved halos.
     resolved : `numpy.ndarray`
-        Whether the pixels resolve the halo, bool.
+        True for halos that span several pixels; all others are painted round, bool.
     weight : `numpy.ndarray`
-        The sum over all pixels of the convergence of the halo, ``(n_sources, n)``.
+        The sum over all pixels of the convergence of the halo, for each source redshift,
+        ``(n_sources, n)``.
     scale : `numpy.ndarray`
         The scale radius in pixels.
     tau : `numpy.ndarray`
@@ -55,7 +56,7 @@ class Halos(NamedTuple):
 
 
 class HaloPainter:
-    """Paint halos on a periodic grid.
+    """Add the convergence of many NFW halos to a periodic grid, in Fourier space.
 
     Parameters
     ----------
@@ -80,18 +81,18 @@ class HaloPainter:
         return {**self.__dict__, "_functions": {}}
 
     def paint(self, halos: Halos) -> np.ndarray:
-        """Return the Fourier transform of the convergence of halos, averaged over pixels.
+        """Return the Fourier transform of the summed convergence of halos, averaged over pixels.
 
         Parameters
         ----------
         halos : Halos
-            The halos.
+            The positions, weights and shapes of the halos.
 
         Returns
         -------
         `numpy.ndarray`
-            The complex transforms, ``(n_sources, ny, nx // 2 + 1)``, as returned by
-            `scipy.fft.rfft2`.
+            The complex transform for each source redshift, as returned by `scipy.fft.rfft2`,
+            ``(n_sources, ny, nx // 2 + 1)``.
         """
         ny, nx = self.shape
         complex_ = np.complex64 if self.dtype == np.float32 else np.complex128
@@ -102,7 +103,11 @@ class HaloPainter:
         return total
 
     def _add_unresolved(self, total, halos):
-        """Add unresolved halos, round and at the centers of pixels, with their aliased power."""
+        """Add the transforms of unresolved halos to ``total``, in place.
+
+        Unresolved halos are round and lie at the centers of pixels. Power beyond the Nyquist
+        frequency is aliased, as for a halo that is averaged over pixels.
+        """
         if len(halos.x) == 0:
             return
         table = self._unresolved_table
@@ -115,10 +120,10 @@ class HaloPainter:
                 total[s] += function * self._transform(pixel, weight * coefficient, self.shape)
 
     def _add_circular(self, total, halos):
-        """Add the monopole of resolved halos, with aliased power.
+        """Add the monopoles (azimuthal means) of resolved halos to ``total``, in place.
 
-        The halos are painted on a grid of half pixels. Folding its transform to the grid of the map
-        aliases the power beyond the Nyquist frequency.
+        The halos are added to a grid of half pixels. Folding the transform of this grid to the grid
+        of the map aliases the power beyond the Nyquist frequency.
         """
         if len(halos.x) == 0:
             return
@@ -144,7 +149,10 @@ class HaloPainter:
             total[s] += _fold(transform, self.shape)
 
     def _add_elliptical(self, total, halos):
-        """Add the higher multipoles of resolved halos, which have negligible aliased power."""
+        """Add the multipoles 2 and 4 of resolved elliptical halos to ``total``, in place.
+
+        The power of these multipoles beyond the Nyquist frequency is negligible.
+        """
         if len(halos.x) == 0:
             return
         pixels, shares = self._spread(halos.x, halos.y, self.shape)
@@ -165,13 +173,17 @@ class HaloPainter:
     # --- the grid ---------------------------------------------------------------------------
 
     def _cached(self, key, make):
-        """Return the array stored under a key, and call ``make`` at the first use to compute it."""
+        """Return the array cached under a key; at the first use, ``make()`` computes the array."""
         if key not in self._functions:
             self._functions[key] = make()
         return self._functions[key]
 
     def _aliased_function(self, table, r):
-        """Return a radial function times the pixel window, summed over all aliased wave vectors."""
+        """Return a radial function times the pixel window, with aliasing, ``(ny, nx // 2 + 1)``.
+
+        The function is number ``r`` of the multipole table. At each wave vector of the grid, the
+        product is summed over the wave vectors that alias to it.
+        """
         ny, nx = self.shape
         kx = 2 * np.pi * scipy.fft.rfftfreq(nx)[np.newaxis, :]
         ky = 2 * np.pi * scipy.fft.fftfreq(ny)[:, np.newaxis]
@@ -187,14 +199,22 @@ class HaloPainter:
         return (table.function(r, k) * wave(m * angle)).astype(self.dtype)
 
     def _window_ratio(self, shape, cells_per_pixel):
-        """Return the window function of a pixel, divided by that of the spline of `_spread`."""
+        """Return the Fourier window of a pixel divided by that of the B-spline that spreads points.
+
+        Multiplication by the ratio replaces the spline, with which `_spread` assigns points to
+        cells, by the mean over a pixel. ``shape`` is the shape of the grid of cells.
+        """
         y = scipy.fft.fftfreq(shape[0])[:, np.newaxis]
         x = scipy.fft.rfftfreq(shape[1])[np.newaxis, :]
         pixel = np.sinc(cells_per_pixel * y) * np.sinc(cells_per_pixel * x)
         return (pixel / (np.sinc(y) * np.sinc(x)) ** 4).astype(self.dtype)
 
     def _transform(self, pixel, values, shape):
-        """Sum values into pixels of a grid, and return the Fourier transform of the grid."""
+        """Return the Fourier transform of a grid in which values are summed at given pixels.
+
+        ``pixel`` holds the indices of the flattened grid, and ``values`` has the same shape. The
+        transform is that of `scipy.fft.rfft2`, ``(ny, nx // 2 + 1)``.
+        """
         field = np.bincount(pixel.ravel(), values.ravel(), minlength=shape[0] * shape[1])
         return scipy.fft.rfft2(field.reshape(shape).astype(self.dtype))
 
@@ -204,9 +224,10 @@ class HaloPainter:
         return y.astype(np.intp) % ny * nx + x.astype(np.intp) % nx
 
     def _spread(self, x, y, shape):
-        """Spread each point over 16 cells by a cubic B-spline.
+        """Spread each point over the 16 nearest cells of a grid by a cubic B-spline.
 
-        Returns the flat indices of the cells, and the share of the point in each, ``(n, 16)``.
+        Return the indices of the cells in the flattened grid, and the fraction of the point in each
+        cell, both ``(n, 16)``.
         """
         left, below = np.floor(x), np.floor(y)
         along_x, along_y = _spline_shares(x - left), _spline_shares(y - below)
@@ -219,7 +240,10 @@ class HaloPainter:
 
 
 def _spline_shares(f):
-    """Return the shares of a point in its four nearest cells along an axis (cubic B-spline)."""
+    """Return the fractions of a point in its four nearest cells along an axis (cubic B-spline).
+
+    ``f`` is the distance of the point from the center of the cell below it, in cells.
+    """
     return (
         (1 - f) ** 3 / 6,
         (3 * f**3 - 6 * f**2 + 4) / 6,
@@ -229,14 +253,18 @@ def _spline_shares(f):
 
 
 def _wave_vectors(shape, cells_per_pixel):
-    """Return the moduli of the wave vectors (radians per pixel) and their angles (+x to +y)."""
+    """Return the moduli and angles of the wave vectors of a grid, each ``(ny, nx // 2 + 1)``.
+
+    The moduli are in radians per map pixel, and the angles in radians, from +x to +y. The grid has
+    ``cells_per_pixel`` cells along the side of a map pixel.
+    """
     ky = 2 * np.pi * cells_per_pixel * scipy.fft.fftfreq(shape[0])[:, np.newaxis]
     kx = 2 * np.pi * cells_per_pixel * scipy.fft.rfftfreq(shape[1])[np.newaxis, :]
     return np.hypot(kx, ky), np.arctan2(ky, kx)
 
 
 def _fold(fine, shape):
-    """Fold the Fourier transform of a grid of half pixels to the grid of pixels.
+    """Alias the Fourier transform of a grid of half pixels to the grid of pixels.
 
     The four wave vectors that alias to each mode are added, which gives four times the transform of
     every second element along both axes.

@@ -1,9 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Planes along the line of sight, with the mean halo statistics from which halos are drawn.
+"""Lens planes along the line of sight, with the mean halo statistics for random halos.
 
-Halos above a lowest mass are painted individually. All other matter is diffuse and follows a
-lognormal density. Halos and diffuse matter trace the same large-scale density. Its power is chosen
-so that both together have the non-linear matter power spectrum.
+Halos above a lowest mass are drawn individually, and their profiles are added to the convergence
+("painted"). All other matter is diffuse. Halos and diffuse matter trace the same lognormal density,
+whose power is chosen so that both together have the non-linear matter power spectrum.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ _LARGE_SCALE_CUTOFF_MPC = 0.5
 
 @dataclass(frozen=True)
 class HaloPhysics:
-    """The assumed properties of halos.
+    """The assumed mass limit, truncation, concentrations and ellipticities of simulated halos.
 
     Attributes
     ----------
     min_mass : float
-        The lowest M200c of painted halos in solar masses.
+        The lowest M200c of halos that are simulated individually, in solar masses.
     truncation : float
         The truncation radius in units of r200c.
     concentration_scatter : float
         The standard deviation of ln c200c at a given mass.
     concentration_factor : float
-        The factor that multiplies the median c200c(M, z).
+        A factor that multiplies the median c200c(M, z).
     mean_ellipticity, ellipticity_scatter : float
         The mean and the standard deviation of the ellipticity :math:`(a - b) / (a + b)` of
         projected halos.
@@ -87,12 +87,14 @@ class HaloPhysics:
 
 @dataclass(frozen=True)
 class Plane:
-    """A slab of the universe between two comoving distances.
+    """A lens plane: the matter between two comoving distances, projected along the line of sight.
+
+    The halos of the plane are divided into groups by mass.
 
     Attributes
     ----------
     near, far : float
-        The comoving distances of the near and far sides in Mpc.
+        The comoving distances of the near and far sides of the slab of matter, in Mpc.
     z : float
         The redshift of the middle of the slab.
     weights : tuple of float
@@ -100,16 +102,17 @@ class Plane:
     group_numbers : `numpy.ndarray`
         The mean number of halos per steradian in each mass group.
     group_biases : `numpy.ndarray`
-        The mass-weighted bias of each mass group.
+        The mean linear bias of the halos in each mass group, weighted by mass.
     log_mass, cumulative : `numpy.ndarray`
-        A table of ln M200c (solar masses), and of the fraction of all painted halos with a lower
-        mass.
+        A table of ln M200c (solar masses), and of the fraction of all individually simulated halos
+        with a lower mass.
     group_cumulative : `numpy.ndarray`
         The values of ``cumulative`` at the edges of the mass groups.
     log_concentration : `numpy.ndarray`
         The median ln c200c at ``log_mass``.
     diffuse_response : float
-        The linear response, to the large-scale density, of the matter outside painted halos.
+        The linear response of the diffuse matter (outside individual halos) to the large-scale
+        density: the ratio of their Fourier amplitudes.
     """
 
     near: float
@@ -126,24 +129,24 @@ class Plane:
 
     @property
     def distance(self) -> float:
-        """The comoving distance of the middle of the slab in Mpc."""
+        """The comoving distance of the middle of the lens plane in Mpc."""
         return (self.near + self.far) / 2
 
     @property
     def thickness(self) -> float:
-        """The comoving thickness of the slab in Mpc."""
+        """The comoving thickness of the lens plane along the line of sight in Mpc."""
         return self.far - self.near
 
 
 class HaloStatistics:
-    """The abundance, bias and power of halos in a cosmology, with tables in redshift.
+    """Tables in redshift of the abundance, bias and power spectrum of halos in a cosmology.
 
     Parameters
     ----------
     cosmology : `~astropy.cosmology.FLRW`
         A cosmology with ``sigma8`` and ``n`` in its ``meta``.
     physics : HaloPhysics
-        The properties of the halos.
+        The assumed properties of the halos.
     z_max : float
         The highest redshift in the tables.
     """
@@ -170,16 +173,19 @@ class HaloStatistics:
         self.response = np.array(total)
 
     def _power_terms(self, z):
-        """Compute the 1-halo power, and the linear response of the mass in halos to the density.
+        """Compute the 1-halo power spectrum at a redshift, and the response of the mass in halos.
+
+        The linear response to the large-scale density is the ratio of the Fourier amplitudes of the
+        mass in halos and of the density. Halos are divided into groups by mass.
 
         Returns
         -------
         power : `numpy.ndarray`
             The 1-halo power at the wave numbers ``_k``, comoving Mpc^3.
         responses : list of `numpy.ndarray`
-            The response of each mass group at the wave numbers ``_k``.
+            The linear response of each mass group at the wave numbers ``_k``.
         total : float
-            The response of all groups together on large scales.
+            The linear response of all groups together on large scales.
         """
         n, b, c = self.halos_at(z)
         mass = np.exp(self.log_mass)
@@ -206,11 +212,18 @@ class HaloStatistics:
         return power, responses, np.trapezoid(n * b * bound, x)
 
     def one_halo_power(self, k: np.ndarray, z: float) -> np.ndarray:
-        """Return the 1-halo power of the painted halos in comoving Mpc^3."""
+        """Return the 1-halo power of the individually simulated halos, in comoving Mpc^3.
+
+        ``k`` are wave numbers in comoving 1/Mpc, any shape, and z is the redshift.
+        """
         return self._interpolated(self._one_halo, k, z)
 
     def group_responses(self, k: np.ndarray, z: float) -> list[np.ndarray]:
-        """Return the linear response of each mass group to the large-scale density."""
+        """Return the linear response of the halos in each mass group to the large-scale density.
+
+        The response is the ratio of the Fourier amplitudes of the mass in these halos and of the
+        density, at wave numbers ``k`` in comoving 1/Mpc.
+        """
         return [self._interpolated(spline, k, z) for spline in self._responses]
 
     def _interpolated(self, spline, k, z):
@@ -218,21 +231,27 @@ class HaloStatistics:
         return np.exp(spline.ev(log_k, np.broadcast_to(z, np.shape(k))))
 
     def large_scale_power(self, k: np.ndarray, z: float) -> np.ndarray:
-        """Return the matter power minus the 1-halo power in comoving Mpc^3.
+        """Return the non-linear matter power minus the 1-halo power, in comoving Mpc^3.
 
-        The power is cut off at scales smaller than halos.
+        ``k`` are wave numbers in comoving 1/Mpc. The difference is cut off at scales smaller than
+        halos.
         """
         difference = nonlinear_power(k, z, self.cosmology) - self.one_halo_power(k, z)
         return np.maximum(difference, 0.0) * np.exp(-((k * _LARGE_SCALE_CUTOFF_MPC) ** 2))
 
     def diffuse_response(self, z: float) -> float:
-        """Return the linear response of matter outside painted halos to the large-scale density."""
+        """Return the linear response of diffuse matter to the large-scale density, at a redshift.
+
+        Diffuse matter is all matter outside the individually simulated halos. The response is the
+        ratio of its Fourier amplitudes and those of the density on large scales.
+        """
         return float(1.0 - np.interp(z, self.z, self.response))
 
     def halos_at(self, z: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the mass function, bias and median c200c of halos at the masses ``log_mass``.
+        """Return the mass function, bias and median c200c of halos at a redshift, each ``(n,)``.
 
-        The mass function is dn / dln M per comoving Mpc^3.
+        They are tabulated at the masses ``log_mass`` (ln M200c in solar masses). The mass function
+        is dn / dln M per comoving Mpc^3.
         """
         masses = np.exp(self.log_mass) * u.solMass
         return (
@@ -245,21 +264,21 @@ class HaloStatistics:
 def make_planes(
     statistics: HaloStatistics, z_sources: Sequence[RedshiftLike], max_thickness: float
 ) -> list[Plane]:
-    """Divide the line of sight into planes of equal thickness.
+    """Divide the line of sight to the sources into lens planes of equal comoving thickness.
 
     Parameters
     ----------
     statistics : HaloStatistics
         The halo statistics of the cosmology.
     z_sources : sequence of float or SourceRedshifts
-        The source redshifts. The planes extend to the highest source redshift.
+        The source redshifts or redshift distributions. The planes extend to the highest redshift.
     max_thickness : float
         The largest thickness of a plane in comoving Mpc.
 
     Returns
     -------
     list of Plane
-        The planes, nearest first.
+        The lens planes, nearest first.
     """
     cosmology = statistics.cosmology
     z_table = np.linspace(0.0, highest_redshift(z_sources), 2000)
@@ -283,7 +302,7 @@ def make_planes(
 
 
 def highest_redshift(z_sources: Sequence[RedshiftLike]) -> float:
-    """Return the highest redshift of all sources, distributions included."""
+    """Return the highest source redshift in a sequence of redshifts and redshift distributions."""
     return max(map(farthest_source, z_sources))
 
 

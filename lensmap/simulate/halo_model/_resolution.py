@@ -32,9 +32,9 @@ def resolution_transfer(ell: np.ndarray, resolution: Resolution) -> np.ndarray:
     ell : `numpy.ndarray`
         The multipoles.
     resolution : None, str or callable
-        The name of a simulation, ``"massivenus"``, or a function that returns the factor on the
-        amplitudes for given multipoles, the square root of the factor on the power. If None, the
-        factor is 1.
+        The name of a simulation, ``"massivenus"``, or a function that returns the factor for given
+        multipoles. The factor on amplitudes is the square root of the factor on the power spectrum.
+        If None, the factor is 1.
 
     Returns
     -------

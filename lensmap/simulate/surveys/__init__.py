@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Mock surveys of simulated fields: galaxy positions, shapes and masks."""
+"""Mock surveys of simulated fields: galaxy positions, ellipticities and survey masks."""
 
 from lensmap._lazy import lazy_exports
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Fast Poisson counts for many pixels with nearly the same mean."""
+"""Fast random Poisson counts for many pixels with nearly the same mean."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ class PoissonCounts:
         self._excess = np.where(self._empty, 0.0, self._expected - self._rate)
 
     def draw(self, rows: slice, rng: np.random.Generator) -> np.ndarray:
-        """Draw the counts of a range of pixels.
+        """Draw the random counts of a range of pixels.
 
         Parameters
         ----------
         rows : slice
-            The range of pixels.
+            The range of indices of the pixels.
         rng : `numpy.random.Generator`
             The random number generator.
 
         Returns
         -------
         `numpy.ndarray`
-            The counts of these pixels, int64.
+            The counts in these pixels, int64, ``(n,)``.
         """
         if self._table is None:
             return rng.poisson(self._expected[rows])

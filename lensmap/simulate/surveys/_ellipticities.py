@@ -72,7 +72,7 @@ class IntrinsicEllipticities:
         self._cut = 1 / (2 * self.width**2)
 
     def moment(self, k: int) -> float:
-        r"""Return the mean of :math:`|e|^{2k}`.
+        r"""Return the mean of :math:`|e|^{2k}` over the distribution of intrinsic ellipticities e.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class IntrinsicEllipticities:
         return _moment(self.width, k)
 
     def draw(self, size: int, rng: RNGLike = None) -> np.ndarray:
-        """Draw intrinsic ellipticities.
+        """Draw random intrinsic ellipticities of galaxies.
 
         Parameters
         ----------
@@ -117,7 +117,8 @@ class IntrinsicEllipticities:
 
         .. math:: (1 - |h|^2)^2 \sum_{k \ge 0} |h|^{2k} \langle |e_s|^{2k + 2} \rangle / 2
 
-        which follows from the composition law, :math:`e - h = e_s (1 - |h|^2) / (1 + h^* e_s)`.
+        Here :math:`e_s` is the intrinsic ellipticity. The formula follows from the composition law
+        of shear and ellipticity, :math:`e - h = e_s (1 - |h|^2) / (1 + h^* e_s)`.
 
         Parameters
         ----------
@@ -138,7 +139,11 @@ class IntrinsicEllipticities:
 
     @cached_property
     def _table(self):
-        """The squared shear and the variance factor at nodes for linear interpolation."""
+        """A table of `variance_factor` for linear interpolation.
+
+        A pair of arrays ``(513,)``: the squared reduced shear, and the ratio of the variances of
+        ellipticities with and without this shear.
+        """
         nodes = np.linspace(0, 1, 513)
         return nodes, self._factor(nodes)
 
@@ -150,7 +155,10 @@ class IntrinsicEllipticities:
 
 
 def _moment(width, k):
-    """Return the mean of |e|^(2 k) for a Gaussian of this width, truncated at modulus 1."""
+    """Return the mean of abs(e)^(2 k) over ellipticities e with a truncated Gaussian distribution.
+
+    The Gaussian has the standard deviation ``width`` per component and is truncated at modulus 1.
+    """
     cut = 1 / (2 * width**2)
     # The moment is a ratio of incomplete gamma functions, times 1 / cut^k. `gammainc` is
     # normalized, so the ratio of the complete gamma functions, k!, must be included.

@@ -48,7 +48,7 @@ def star_holes(
     radius: tuple[AngleLike, AngleLike] = _HOLE_RADII,
     slope: float = _RADIUS_SLOPE,
 ) -> np.ndarray:
-    r"""Draw a mask of round holes around stars at random positions.
+    r"""Draw a random survey mask of round holes around stars.
 
     Parameters
     ----------
@@ -93,7 +93,10 @@ def star_holes(
 
 
 def _check_radii(radius, slope, scale):
-    """Check the radii of holes, and return the smallest and the largest radius in pixels."""
+    """Check the angular radii of holes and the slope of their distribution.
+
+    Return the smallest and the largest radius in pixels; ``scale`` is the side of a pixel.
+    """
     try:
         smallest, largest = radius
     except (TypeError, ValueError):
@@ -111,7 +114,11 @@ def _check_radii(radius, slope, scale):
 
 
 def _draw_stars(rng, n, shape, low, high, slope):
-    """Draw n stars on the map and around it; return rows (x, y, radius of the hole) in pixels."""
+    """Draw random positions and hole radii of n stars, on a map and within ``high`` of its edge.
+
+    Return an array ``(n, 3)`` with x, y and the radius in pixels. The radii lie between ``low`` and
+    ``high``, with the slope of their cumulative distribution.
+    """
     ny, nx = shape
     fraction = rng.random(n)
     if slope == 0:
@@ -124,7 +131,10 @@ def _draw_stars(rng, n, shape, low, high, slope):
 
 
 def _exclude_disk(mask, x, y, radius):
-    """Mask pixels with centers in a disk, in place; return the number of newly masked pixels."""
+    """Mask the pixels of a map whose centers lie in a disk, in place.
+
+    Return the number of pixels that were not masked before. Positions and radius are in pixels.
+    """
     ny, nx = mask.shape
     left, right = max(0, int(np.ceil(x - radius))), min(nx, int(np.floor(x + radius)) + 1)
     low, high = max(0, int(np.ceil(y - radius))), min(ny, int(np.floor(y + radius)) + 1)
@@ -139,7 +149,7 @@ def _exclude_disk(mask, x, y, radius):
 
 
 def ragged_edge(wcs: WCS, fraction: float = 0.2, rng: RNGLike = None) -> np.ndarray:
-    """Draw the irregular edge of a survey, and return a mask that excludes the area outside it.
+    """Draw the irregular edge of a survey, and return a mask of the area outside the survey.
 
     Parameters
     ----------
@@ -168,7 +178,11 @@ def ragged_edge(wcs: WCS, fraction: float = 0.2, rng: RNGLike = None) -> np.ndar
 
 
 def _exclude_edge(holes, fraction, rng):
-    """Exclude the outermost pixels in addition to holes, up to a given fraction of the map."""
+    """Return a mask of holes and of the outermost pixels, bool, ``(ny, nx)``, True = excluded.
+
+    ``holes`` is the mask of the holes. So many outermost pixels are added, along an irregular edge,
+    that the mask excludes the given fraction of the map.
+    """
     ny, nx = shape = holes.shape
     result = holes.copy()
     n_outside = round(fraction * ny * nx) - np.count_nonzero(result)
@@ -193,7 +207,7 @@ def _exclude_edge(holes, fraction, rng):
 
 
 def random_mask(wcs: WCS, fraction: float = 0.4, rng: RNGLike = None) -> np.ndarray:
-    """Draw a mask with star holes and a ragged edge.
+    """Draw a random survey mask with star holes and a ragged edge.
 
     Between a tenth and a half of the excluded pixels lie in holes. The others lie outside the edge.
 

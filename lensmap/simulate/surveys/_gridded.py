@@ -31,7 +31,8 @@ _BYTES_PER_PIXEL = 170.0  # at most, while a sampler is made
 class GridSampler:
     r"""Draw the shear grid of a mock survey pixel by pixel, without making a catalog.
 
-    The sums in each pixel are drawn by a ``PixelSampler``. The result differs from binning a
+    A shear grid holds the weighted mean ellipticity and the sums of weights in each pixel, which
+    are drawn by a ``PixelSampler``. The result differs from binning a
     catalog in three ways. All galaxies in a pixel have the mean convergence and shear of the pixel.
     The mean ellipticity of a pixel has a Gaussian distribution even for few galaxies. A mask
     excludes a whole pixel if it excludes the center of the pixel.
@@ -72,7 +73,7 @@ class GridSampler:
         self._pixels = PixelSampler(expected, intrinsic, measurement)
 
     def fits(self, wcs: WCS) -> bool:
-        """Return whether another WCS has the same pixels as this sampler.
+        """Return whether the pixels of another WCS are those for which this sampler was made.
 
         Parameters
         ----------
@@ -93,7 +94,7 @@ class GridSampler:
         )
 
     def draw(self, field: LensingField | None, rng: np.random.Generator) -> ShearGrid:
-        """Draw a shear grid.
+        """Draw a random shear grid: the galaxies of a mock survey, binned in pixels.
 
         Parameters
         ----------
@@ -174,14 +175,15 @@ class SamplerCache:
         intrinsic: IntrinsicEllipticities,
         measurement: MeasurementError,
     ) -> GridSampler:
-        """Return a sampler for a WCS: the last one if it has the same pixels, otherwise a new one.
+        """Return a ``GridSampler`` for a WCS: the last one if the pixels agree, or a new one.
 
         Parameters
         ----------
         wcs : `~astropy.wcs.WCS`
             A celestial WCS with ``array_shape`` set.
         density, mask, intrinsic, measurement
-            See ``GridSampler``. They must be the same in each call.
+            The density of galaxies, the mask, and the distributions of ellipticities and of
+            measurement errors, as for ``GridSampler``. They must be the same in each call.
 
         Returns
         -------

@@ -41,14 +41,14 @@ _N_QUANTILES = 10_000
 def as_fields(
     field: LensingField | ConvergenceMap | Sequence[LensingField] | None, wcs: WCS | None
 ) -> tuple[list[LensingField], WCS]:
-    """Convert the parameter ``field`` of a survey to a list of fields, and return their WCS.
+    """Convert the parameter ``field`` of `MockSurvey.observe` to a list of fields with one WCS.
 
     Parameters
     ----------
     field : LensingField, ConvergenceMap, sequence of LensingField or None
-        One or several fields, or None for no lensing. See `MockSurvey.observe`.
+        One or several fields, or None for no lensing. The shear of a convergence map is computed.
     wcs : `~astropy.wcs.WCS` or None
-        The WCS to which the fields are moved. None leaves them where they are.
+        The WCS to which the fields are moved on the sky. None does not move the fields.
 
     Returns
     -------
@@ -160,7 +160,11 @@ def lensing_at(
 
 
 def _redshift_weights(fields, redshift):
-    """Yield each field's weights ``(n,)`` in the linear interpolation to n source redshifts."""
+    """Yield, for each field, its weights in the linear interpolation to n source redshifts.
+
+    The weights are an array ``(n,)``. Between redshift 0 (no lensing) and the first field, only the
+    first field has a weight above 0.
+    """
     nodes = [0.0, *(field.z_source for field in fields)]
     for i in range(1, len(nodes)):
         yield np.interp(redshift, nodes, np.eye(len(nodes))[i])
@@ -179,7 +183,7 @@ def mean_field(fields: Sequence[LensingField], z_source: RedshiftLike) -> Lensin
     Returns
     -------
     LensingField
-        The mean field, with the halos of the last field.
+        The interpolated or mean field, with the halos of the last field.
     """
     if isinstance(z_source, float):
         redshift = np.array([z_source])
@@ -195,7 +199,10 @@ def mean_field(fields: Sequence[LensingField], z_source: RedshiftLike) -> Lensin
 
 
 def _interpolated(interpolator, x, y):
-    """Return kappa and gamma at pixel positions, computed in chunks by all threads."""
+    """Return the convergence and complex shear of a field at pixel positions, each ``(n,)``.
+
+    ``interpolator`` is an `_Interpolator`. Several threads compute parts of the result.
+    """
     chunks = thread_map(
         lambda rows: interpolator(x[rows], y[rows]), chunk_slices(len(x), _GALAXIES_PER_CHUNK)
     )
@@ -205,7 +212,7 @@ def _interpolated(interpolator, x, y):
 
 
 class _Interpolator:
-    """Interpolate kappa and gamma of one field between the centers of its pixels.
+    """Interpolate the convergence and shear of one field between the centers of its pixels.
 
     Each pixel of a map holds the mean over its area. The interpolation ``"spline"`` is the
     quadratic spline that has the same pixel means. Galaxies binned on the same pixels then

@@ -58,7 +58,7 @@ def hsc_measurement_error(magnitude: ArrayLike, m5: float) -> np.ndarray:
 
 
 class MeasurementError:
-    r"""Model of the magnitudes, measurement errors and weights of galaxies.
+    r"""Model of the magnitudes, ellipticity measurement errors and weights of galaxies.
 
     Magnitudes follow the number counts :math:`p(m) \propto 10^{0.31 m}` up to a limit. The weights
     are :math:`1 / (\sigma_e^2 + \sigma_m^2)`, where :math:`\sigma_m` is the measurement error.
@@ -120,7 +120,7 @@ class MeasurementError:
         return self._limit + np.log10(brightest + (1 - brightest) * fraction) / _COUNTS_SLOPE
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw the magnitudes and measurement errors of galaxies.
+        """Draw random magnitudes of galaxies, and their ellipticity measurement errors.
 
         Parameters
         ----------
@@ -132,13 +132,13 @@ class MeasurementError:
         Returns
         -------
         magnitude, sigma_m : `numpy.ndarray`
-            Magnitudes, and measurement errors per component, ``(size,)``.
+            Magnitudes, and ellipticity measurement errors per component, each ``(size,)``.
         """
         magnitude = self.magnitudes(rng.random(size))
         return magnitude, self.errors(magnitude)
 
     def errors(self, magnitude: np.ndarray) -> np.ndarray:
-        """Return the measurement errors of galaxies with given magnitudes.
+        """Return the ellipticity measurement errors of galaxies with given magnitudes.
 
         Parameters
         ----------
@@ -190,13 +190,13 @@ class MeasurementError:
 
     @cached_property
     def weight_quantiles(self) -> np.ndarray:
-        """The weights at 65536 evenly spaced quantiles of the magnitudes."""
+        """The galaxy weights at 65536 evenly spaced quantiles of the magnitudes, ``(65536,)``."""
         fraction = (np.arange(65536) + 0.5) / 65536
         return self.weights(self.errors(self.magnitudes(fraction)))
 
 
 def _as_function(model, m5):
-    """Convert the parameter ``model`` to a function of magnitudes that returns the errors."""
+    """Convert the parameter ``model`` to a function from magnitudes to ellipticity errors."""
     allowed = "'hsc', a number or a function"
     if isinstance(model, str):
         if model != "hsc":

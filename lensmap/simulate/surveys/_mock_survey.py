@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`MockSurvey`: the shear catalog that a survey would measure behind a known field."""
+"""The class `MockSurvey`, which draws the shear catalog of a survey behind a known field."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class MockSurvey(Parametrized):
 
     @staticmethod
     def available_presets() -> list[str]:
-        """Return the names of the presets.
+        """Return the names of the known surveys for which parameters are predefined.
 
         Returns
         -------
@@ -217,7 +217,7 @@ class MockSurvey(Parametrized):
 
     @property
     def expected_density(self) -> u.Quantity:
-        """The mean number of galaxies per square arcminute outside the mask."""
+        """The mean number of galaxies per square arcminute in areas that are not masked."""
         return self.density.to(_PER_AREA)
 
     @property
@@ -239,7 +239,7 @@ class MockSurvey(Parametrized):
         wcs: WCS | None = None,
         rng: RNGLike = None,
     ) -> ShearCatalog:
-        r"""Draw the shear catalog of the survey behind a field.
+        r"""Draw a random shear catalog of the survey, lensed by a field.
 
         Parameters
         ----------
@@ -251,8 +251,8 @@ class MockSurvey(Parametrized):
             the fields, and between redshift 0 and the first field. Beyond the last field, it is the
             lensing of the last field.
         wcs : `~astropy.wcs.WCS` or None
-            The WCS to which the field is moved by `LensingField.to_wcs`. None leaves the field
-            where it is. For a null field, the WCS of the map that the galaxies cover.
+            The WCS to which the field is moved on the sky, as by `LensingField.to_wcs`. None does
+            not move the field. For a null field, the WCS of the map that the galaxies cover.
         rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
             Seed or generator. None draws a new seed in each call. For the same pixels and mask, the
             same seed gives the same galaxies, intrinsic shapes and measurement errors behind any
@@ -325,17 +325,20 @@ class MockSurvey(Parametrized):
         wcs: WCS | None = None,
         rng: RNGLike = None,
     ) -> ShearGrid:
-        """Draw a shear grid on the pixels of the field, without making a catalog.
+        """Draw a random shear grid on the pixels of a field, without making a catalog.
 
-        The grid has the same statistics as a catalog from `observe` that is binned by
-        `lensmap.ShearGrid.from_catalog`, up to the differences described at ``GridSampler``, but
-        takes a fiftieth of the time. The survey caches the computations for the last WCS.
+        A shear grid holds the weighted mean ellipticity and the sums of weights in each pixel. The
+        grid has nearly the same statistics as a catalog from `observe` that is binned by
+        `lensmap.ShearGrid.from_catalog`, but takes a fiftieth of the time. All galaxies in a pixel
+        have the shear of the pixel, and their mean ellipticity has a Gaussian distribution. The
+        survey caches the computations for the last WCS.
 
         Parameters
         ----------
         field, wcs, rng
-            See `observe`. For a sequence of fields, all galaxies have the mean lensing for the
-            redshift distribution of the survey.
+            The field or fields that lens the galaxies (None for no lensing), the WCS to which the
+            field is moved, and the seed, as for `observe`. For a sequence of fields, all galaxies
+            have the mean lensing for the redshift distribution of the survey.
 
         Returns
         -------
@@ -345,7 +348,7 @@ class MockSurvey(Parametrized):
         Raises
         ------
         TypeError, ValueError
-            See `observe`.
+            If a parameter is invalid, as for `observe`.
         """
         generator = as_generator(rng)
         skies, wcs = as_fields(field, wcs)
@@ -365,7 +368,11 @@ class MockSurvey(Parametrized):
         return self.z_source
 
     def _redshifts(self, skies, n, rng):
-        """Draw the redshifts of n galaxies, or return None if the redshifts are unknown."""
+        """Draw the redshifts of n galaxies, ``(n,)``, or return None if they are unknown.
+
+        ``skies`` is the list of fields that lens the galaxies. The source redshift of a single
+        field takes precedence over that of the survey.
+        """
         if len(skies) > 1:
             z_source = self._require_redshifts()
         else:
@@ -377,7 +384,7 @@ class MockSurvey(Parametrized):
 
 
 def check_catalog_memory(survey: MockSurvey, wcs: WCS) -> None:
-    """Raise an error if a catalog of a survey would not fit into memory.
+    """Raise an error if the catalog of a mock survey on a map would not fit into memory.
 
     Parameters
     ----------
@@ -401,21 +408,25 @@ def check_catalog_memory(survey: MockSurvey, wcs: WCS) -> None:
 
 
 def _joined_mask(mask, skies):
-    """Combine the masks of the survey and the fields, or return None if there are none."""
+    """Return a list of the masks of the survey and of the fields, or None if there are none."""
     masks = [] if mask is None else [mask]
     masks += [one.kappa.mask for one in skies if one.kappa.mask.any()]
     return masks or None
 
 
 def _reduced(kappa, gamma):
-    """Return the reduced shear. Where kappa is exactly 1, it is very large, but finite."""
+    """Return the reduced shear gamma / (1 - kappa), which is large but finite where kappa is 1."""
     remainder = 1 - kappa
     remainder[remainder == 0] = np.finfo(float).eps
     return gamma / remainder
 
 
 def _to_celestial(g, wcs, lon, lat, x, y):
-    """Convert the reduced shear at each galaxy from the pixel basis to the celestial basis."""
+    """Convert the reduced shear at each galaxy from the pixel basis to the celestial basis.
+
+    ``lon`` and ``lat`` are the ICRS coordinates in degrees, ``x`` and ``y`` the 0-based pixel
+    positions of the galaxies on ``wcs``, and ``g`` is complex; all are ``(n,)``.
+    """
     frame = PixelFrame(wcs)
     pixel = np.floor(y + 0.5).astype(np.intp) * frame.shape[1] + np.floor(x + 0.5).astype(np.intp)
     if frame.parity < 0:

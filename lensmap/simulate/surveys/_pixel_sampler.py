@@ -24,12 +24,12 @@ _GALAXIES_PER_CHUNK = 4_000_000
 
 
 class PixelSampler:
-    r"""Draw sums over the galaxies in each pixel.
+    r"""Draw random sums of weights and ellipticities over the galaxies in each pixel.
 
     In each pixel, the number of galaxies is drawn from a Poisson distribution, and a weight is
     drawn for each galaxy. The weighted mean ellipticity is drawn from a Gaussian distribution. Its
-    mean is the mean ellipticity of images at the reduced shear g of the pixel, and its variance per
-    component is
+    mean is the mean ellipticity of lensed galaxies at the reduced shear g of the pixel, and its
+    variance per component is
 
     .. math:: \frac{\sum w^2 (\sigma_e^2 f(|g|) + \sigma_m^2)}{(\sum w)^2}
 
@@ -67,17 +67,18 @@ class PixelSampler:
         rng: np.random.Generator,
         empty: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Draw the sums over the galaxies in each pixel.
+        """Draw galaxy counts, and sums of weights and ellipticities, in each pixel.
 
         Parameters
         ----------
         shear : `numpy.ndarray` or None
-            The mean ellipticity of images, ``(ny, nx)``, as returned by ``image_shear``. None means
-            no lensing.
+            The mean ellipticity of lensed galaxies in each pixel, complex, ``(ny, nx)``, as
+            returned by ``image_shear``. None means no lensing.
         rng : `numpy.random.Generator`
             The random number generator.
         empty : `numpy.ndarray` or None
-            True for additional pixels without galaxies, bool, ``(ny, nx)``.
+            True for pixels in which no galaxies are drawn, in addition to those where none are
+            expected, bool, ``(ny, nx)``. None for no additional pixels.
 
         Returns
         -------
@@ -113,7 +114,11 @@ class PixelSampler:
         )
 
     def _sum_weights(self, count, rng):
-        """Draw the sums of weights (real) and of squared weights (imaginary) in each pixel."""
+        """Draw the sums of galaxy weights and of squared weights in each pixel.
+
+        ``count`` is the number of galaxies in each pixel, ``(n,)``. The result is complex: its real
+        part is the sum of the weights, its imaginary part that of the squared weights, ``(n,)``.
+        """
         if self._equal_weights:
             return count * self._weights[0]
         total = int(count.sum())
@@ -128,7 +133,12 @@ class PixelSampler:
         return sums
 
     def _sum_ellipticities(self, g, sums, rng):
-        """Draw the sum of weight times ellipticity in each pixel, given its sums of weights."""
+        """Draw the sum of weight times ellipticity over the galaxies in each pixel.
+
+        ``g`` is the mean ellipticity of lensed galaxies in each pixel, ``(n,)``, or None for no
+        lensing. ``sums`` holds the sums of the weights (real part) and of the squared weights
+        (imaginary part). The result is complex, ``(n,)``.
+        """
         noise = rng.standard_normal(2 * len(sums), dtype=np.float32).view(np.complex64)
         # Weights are inverse variances, so the variance of sum(w e) without lensing is sum(w).
         variance = sums.real.copy()
@@ -146,7 +156,9 @@ class PixelSampler:
 
 
 def image_shear(kappa: np.ndarray, gamma: np.ndarray) -> np.ndarray:
-    """Return the mean ellipticity of images: g, or 1 / conj(g) where abs(g) > 1.
+    """Return the mean ellipticity of lensed galaxies: g, or 1 / conj(g) where abs(g) > 1.
+
+    Here g is the reduced shear.
 
     Parameters
     ----------

@@ -78,7 +78,11 @@ def draw_positions(
 
 
 def _in_cap(axes, height, n, rng):
-    """Draw n longitudes and latitudes (degrees) that are uniform in a cap around the last axis."""
+    """Draw n random positions that are uniform in a spherical cap.
+
+    ``axes`` are three orthogonal unit vectors, ``(3, 3)``, of which the last points to the center
+    of the cap, and ``height`` is 1 - cos(radius). Return longitudes and latitudes in degrees.
+    """
     depth = 1 - height * rng.random(n)
     angle = 2 * np.pi * rng.random(n)
     across = np.sqrt((1 - depth) * (1 + depth))
@@ -88,14 +92,19 @@ def _in_cap(axes, height, n, rng):
 
 
 def _enclosing_cap(frame):
-    """Return a spherical cap that encloses the map.
+    """Return a spherical cap that encloses a map, or the whole sphere if the map is very large.
+
+    Parameters
+    ----------
+    frame : PixelFrame
+        The pixels of the map on the sky.
 
     Returns
     -------
     axes : `numpy.ndarray`
         Three orthogonal unit vectors, ``(3, 3)``. The last points to the center of the cap.
     height : float
-        The height of the cap, 1 - cos(radius).
+        The height of the cap, 1 - cos(radius); 2 for the whole sphere.
     """
     ny, nx = frame.shape
     sphere = np.eye(3), 2.0
@@ -120,7 +129,7 @@ def _enclosing_cap(frame):
 
 
 def _icrs_vectors(wcs, x, y):
-    """Convert pixel positions to ICRS unit vectors, ``(n, 3)``, NaN where not on the sky."""
+    """Return ICRS unit vectors to pixel positions, ``(n, 3)``, NaN off the projection."""
     return wcs.pixel_to_world(x, y).icrs.cartesian.xyz.value.T
 
 
