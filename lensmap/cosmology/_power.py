@@ -206,9 +206,10 @@ def _nonlinear_scale(k: np.ndarray, delta: np.ndarray) -> tuple[float, float, fl
     step = np.log(k[1] / k[0])
 
     def moments(ln_radius: float) -> tuple[float, float, float]:
-        """Return the variance of the density in a Gaussian filter of radius R.
+        """Return the variance of the density after a Gaussian filter, and its derivatives.
 
-        The first two derivatives of the variance with respect to ln R follow.
+        The radius R of the filter is in Mpc, and ``ln_radius`` is ln R. The derivatives are the
+        first and the second with respect to ln R.
         """
         y2 = (k * np.exp(ln_radius)) ** 2
         weight = delta * np.exp(-y2) * step

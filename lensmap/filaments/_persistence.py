@@ -1,5 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Pairing of the maxima and minima of an image with saddles, by persistent homology."""
+"""Pairing of the maxima and minima of an image with saddles, by persistent homology.
+
+A maximum is paired with the saddle at which its peak joins a higher peak.
+"""
 
 from typing import NamedTuple
 

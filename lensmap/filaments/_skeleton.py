@@ -2,7 +2,7 @@
 """The significant ridges between the maxima of an image, as in the code DisPerSE.
 
 Each saddle of the image is paired with a maximum or minimum. The difference of the two values is
-the persistence of both. Ridges over saddles of low persistence are due to noise.
+the persistence of both. Ridges over saddles of low persistence are mostly due to noise.
 """
 
 from typing import NamedTuple
@@ -121,7 +121,8 @@ class _Ridges:
     def _maxima(self):
         """Yield each maximum, the saddle paired with it (-1 for none) and their persistence.
 
-        The persistence is the difference of their values; it is infinite without a saddle.
+        The persistence is the difference in value of the maximum and the saddle. It is infinite for
+        a maximum without a saddle.
         """
         for maximum, saddle in zip(self._pairs.maxima.tolist(), self._pairs.joins.tolist(),
                                    strict=True):

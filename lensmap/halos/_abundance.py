@@ -270,7 +270,8 @@ def halo_counts(
         The cosmology or its name; None is ``"massivenus"``. See
         `lensmap.cosmology.get_cosmology`.
     model : str
-        The fitting function of the halo mass function, as for `mass_function`.
+        The name of the fitting function of the halo mass function, one of those that
+        `mass_function` accepts.
 
     Returns
     -------

@@ -78,8 +78,7 @@ class NFWHalo:
         The ellipticity :math:`(a - b) / (a + b)` of the surface density contours, at least 0 and
         below 1.
     angle : `~astropy.units.Quantity`
-        The position angle of the major axis, measured from +x towards +y, the axes of
-        `elliptical_kappa`.
+        The angle of the major axis, measured from +x towards +y, the axes of `elliptical_kappa`.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology or its name; None is ``"massivenus"``. See
         `lensmap.cosmology.get_cosmology`.
@@ -140,7 +139,7 @@ class NFWHalo:
 
     @cached_property
     def r200c(self) -> u.Quantity:
-        """The radius r200c in proper Mpc; the mean density inside is 200 times critical."""
+        """The radius r200c (proper Mpc), within which the mean density is 200 times critical."""
         return radius_200c(self.m200c, self.z_lens, self.cosmology)
 
     @property

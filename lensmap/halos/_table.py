@@ -58,8 +58,8 @@ def halo_table(
         Ellipticities ``(a - b) / (a + b)`` of the projected mass, ``(n,)``; None makes all halos
         circular.
     angle : `~astropy.units.Quantity` or None
-        Position angles of the major axes, measured from the +x axis of the pixels towards +y,
-        ``(n,)``. If None, all are 0.
+        Angles of the major axes, measured from the +x axis of the pixels towards +y, ``(n,)``. If
+        None, all are 0.
 
     Returns
     -------

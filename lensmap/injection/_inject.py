@@ -57,8 +57,8 @@ def inject_halos(
               - \epsilon \right]
 
     Averaged over randomly oriented galaxies, the change of the calibrated ellipticity is g,
-    whatever the noise. Ellipticities of 1 and more, which noise may cause but no ellipse has,
-    change by g.
+    whatever the noise. Calibrated ellipticities with a modulus of 1 or more, which are due to
+    noise, change by g.
 
     Parameters
     ----------
@@ -75,7 +75,8 @@ def inject_halos(
         galaxy. If None, the column ``redshift`` of the catalog. A halo does not shear galaxies in
         front of it or without a redshift.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology, as for `lensmap.cosmology.get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See
+        `lensmap.cosmology.get_cosmology`.
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
         Seed or generator for redshifts drawn from a distribution. None draws different redshifts in
         each call.
@@ -119,9 +120,11 @@ class Injector:
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of the galaxies, or their redshift distribution, as for `inject_halos`.
+        The redshift of the galaxies, or their redshift distribution. If None, the column
+        ``redshift`` of the catalog.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology, as for `lensmap.cosmology.get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See
+        `lensmap.cosmology.get_cosmology`.
     rng : None, int, `~numpy.random.SeedSequence` or `~numpy.random.Generator`
         Seed or generator for redshifts drawn from a distribution.
 
@@ -187,7 +190,8 @@ class Injector:
         Parameters
         ----------
         halos : `~astropy.table.Table`
-            One row for each halo, as for `inject_halos`.
+            One row for each halo, with the columns ``ra``, ``dec``, ``redshift``, ``m200c`` and
+            optionally ``c200c``, as for `inject_halos`.
 
         Returns
         -------
@@ -209,7 +213,8 @@ class Injector:
         Parameters
         ----------
         halos : `~astropy.table.Table`
-            One row for each halo, as for `inject_halos`.
+            One row for each halo, with the columns ``ra``, ``dec``, ``redshift``, ``m200c`` and
+            optionally ``c200c``, as for `inject_halos`.
 
         Returns
         -------

@@ -130,12 +130,12 @@ def recover_halos(
         The halo redshifts, one or several in increasing order. All combinations of mass and
         redshift are injected equally often.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of the galaxies, or their redshift distribution, as for `inject_halos`. If
-        None, the column ``redshift`` of the catalog.
+        The redshift of the galaxies, or their redshift distribution. If None, the column
+        ``redshift`` of the catalog.
     wcs : `~astropy.wcs.WCS` or None
-        The WCS of the maps, as for `lensmap.estimators.Estimator.reconstruct`.
+        The WCS of the maps, with its ``array_shape``. If None, a WCS that covers the catalog.
     mask : object
-        The masked area, as for `lensmap.estimators.Estimator.reconstruct`. No halo is injected on
+        The masked area, in any form that `lensmap.masks.SkyMask` accepts. No halo is injected on
         masked pixels. None masks nothing.
     n_halos : int or None
         The number of halos in each realization. Two halos are separated by at least 5 times
@@ -157,7 +157,8 @@ def recover_halos(
     min_separation : `~astropy.units.Quantity` or str
         The minimum separation of peaks, an angle, as for `lensmap.find_peaks`.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology, as for `lensmap.cosmology.get_cosmology`.
+        The cosmology or its name; None is ``"massivenus"``. See
+        `lensmap.cosmology.get_cosmology`.
     rng : None, int or `numpy.random.Generator`
         Seed or generator for the positions of the halos, the rotations of the galaxies and
         redshifts drawn from a distribution. None uses the seed stored in ``folder``, or draws a new
@@ -252,9 +253,9 @@ class _Trial:
         n_halos: int | None,
         threshold: float | u.Quantity,
     ) -> None:
-        """Reconstruct the map before injection, and set what depends on this map.
+        """Reconstruct the map before injection, and derive the attributes that depend on this map.
 
-        This includes the detection threshold, the peaks of the map, and the number of halos in each
+        These include the detection threshold, the peaks of the map, and the number of halos in each
         realization. The parameters are those of `recover_halos`.
         """
         masses, redshifts = _check_masses(m200c), _check_redshifts(z_lens)
@@ -315,7 +316,7 @@ class _Trial:
 
     @cached_property
     def settings(self) -> dict:
-        """The settings of the test, as plain strings and numbers keyed by name."""
+        """The settings of the injection-and-recovery test, strings and numbers keyed by name."""
         z_source = self.injector.z_source
         return {
             "m200c": self.masses.to_value(u.solMass).tolist(),
@@ -431,7 +432,7 @@ class _Trial:
         }}
 
     def _match(self, peaks: Table, positions: QTable) -> dict[str, Any]:
-        """Match peaks of the map with halos in it to positions of halos or control positions.
+        """Match the peaks of a map with injected halos to the positions of halos or controls.
 
         Return the columns of `HaloRecovery.halos` that describe the matching peak, keyed by name:
         whether there is one (``matched``), whether the map before injection has one (``already``),

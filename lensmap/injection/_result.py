@@ -228,7 +228,7 @@ class HaloRecovery:
 
     @property
     def wcs(self) -> WCS:
-        """The WCS of the maps; its ``array_shape`` is their shape."""
+        """The WCS of the maps, with the shape of the maps ``(ny, nx)`` as its ``array_shape``."""
         header = fits.Header.fromstring(self.settings["wcs"])
         wcs = WCS(header)
         wcs.array_shape = tuple(self.settings["shape"])
@@ -236,7 +236,7 @@ class HaloRecovery:
 
     @property
     def peak_density(self) -> u.Quantity:
-        """The number density of peaks in the map before injection, per square degree."""
+        """The number density of peaks above the threshold before injection, per square degree."""
         return self._meta["n_peaks"] / (self._meta["area"] * u.deg**2)
 
     @property
@@ -288,8 +288,8 @@ class HaloRecovery:
             One row for each mass and redshift, with the columns
 
             - ``m200c``, ``redshift``: the halo mass (solar masses) and redshift;
-            - ``n``, ``n_matched``, ``n_recovered``: the numbers of injected, matched and recovered
-              halos;
+            - ``n``, ``n_matched``, ``n_recovered``: the numbers of injected halos, of halos that
+              match a peak of the map, and of recovered halos, which cause the matching peak;
             - ``rate``: the recovered fraction f; ``rate_low``, ``rate_high``: its 68 per cent
               interval (binomial, Jeffreys);
             - ``chance``: the fraction :math:`f_0` of control positions that count as recovered;
@@ -297,7 +297,8 @@ class HaloRecovery:
               interval after correction for chance matches, :math:`(f - f_0) / (1 - f_0)`;
             - ``snr``: the median signal-to-noise ratio of the peaks of recovered halos;
             - ``offset``: the median separation (arcmin) of recovered halos and their peaks;
-            - ``mass_ratio``: the mean of ``mass_map / mass_true`` over the recovered halos;
+            - ``mass_ratio``: the mean, over the recovered halos, of the projected mass in the map
+              divided by that of the injected halo (``mass_map / mass_true``);
               ``mass_ratio_err``: the standard error of this mean; ``mass_scatter``: the standard
               deviation of ``mass_map / mass_true``.
 
@@ -343,10 +344,11 @@ class HaloRecovery:
         return self.halos[same & np.isclose(self.halos["redshift"], z, rtol=0, atol=1e-9)]
 
     def cells(self, n_cells: int = 4) -> QTable:
-        """Measure the recovered fraction in coarse rectangular cells of the map.
+        """Measure the fraction of recovered halos in coarse rectangular cells of the map.
 
-        Halos of all masses and redshifts are counted together. The fractions are not corrected for
-        chance matches.
+        An injected halo is recovered if it causes a peak of the map above the threshold. Halos of
+        all masses and redshifts are counted together. The fractions are not corrected for chance
+        matches.
 
         Parameters
         ----------

@@ -117,9 +117,10 @@ def pixel_anisotropy(wcs: WCS, shape: tuple[int, int]) -> float:
 
 
 def _central_pixel(wcs, shape):
-    """Return the sides of the central pixel of a map as vectors on the unit sphere, ``(2, 3)``.
+    """Return the sides of the central pixel of a map as vectors in three dimensions, ``(2, 3)``.
 
-    The first vector runs along y, the second along x. Their lengths are in radians.
+    The first vector runs along y, the second along x. The length of a vector is the length of the
+    side in radians.
     """
     y, x = (n / 2 - 0.5 for n in shape)
     low, high, left, right = _vectors(

@@ -132,7 +132,7 @@ def _read_existing(
 
 
 def _image_wcs(path: Path) -> WCS:
-    """Return the WCS of the first celestial image of a FITS file."""
+    """Return the WCS of the first image with a celestial WCS in a FITS file."""
     with fits.open(path, memmap=False) as hdus:
         for i in image_hdus(hdus):
             wcs = header_wcs(hdus[i].header, hdus)

@@ -107,7 +107,7 @@ class RegionSource:
     def contains(self, positions: Positions) -> np.ndarray:
         """Return whether each position lies in a region of the mask, bool, ``(n,)``.
 
-        Positions in an excluded region, such as ``-circle(...)`` in DS9, do not.
+        Positions in an excluded region, such as ``-circle(...)`` in DS9, give False.
         """
         self._warn_off_map(positions)
         # If all regions are excluded regions, they are cut out of the whole sky.

@@ -166,7 +166,7 @@ def _advice(values: np.ndarray, header: Mapping[str, Any] | None) -> str:
 
 
 def _bit_names(header: Mapping[str, Any] | None) -> dict[str, int]:
-    """Return the bit numbers of LSST mask planes, keyed by name, from the MP_ cards of a header."""
+    """Return the bit numbers of LSST mask planes, keyed by name, from ``MP_`` cards of a header."""
     if header is None:
         return {}
     return {

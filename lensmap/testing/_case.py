@@ -117,7 +117,7 @@ class Case:
     # --- comparisons ------------------------------------------------------------------------
 
     def at_most(self, measured: float, allowed: float, quantity: str) -> None:
-        """Raise `Broken` if ``measured`` exceeds ``allowed`` or is NaN.
+        """Raise `Broken`, the error of a broken law, if a number is too large or NaN.
 
         ``quantity`` names the measured number in the error message.
         """
@@ -130,7 +130,7 @@ class Case:
             self.closest = (nearness, *words)
 
     def true(self, condition: bool, measured: str, allowed: str) -> None:
-        """Raise `Broken` if a condition is false.
+        """Raise `Broken`, the error of a broken law, if a condition is false.
 
         The texts ``measured`` and ``allowed`` describe the measured and the allowed value in the
         error message.
@@ -141,10 +141,10 @@ class Case:
     def same(
         self, one: Any, other: Any, quantity: str, tolerance: float = 0.0
     ) -> None:
-        """Raise `Broken` unless two arrays are equal within an absolute tolerance.
+        """Raise `Broken`, the error of a broken law, if two arrays differ.
 
-        Both arrays must have NaN in the same pixels. ``quantity`` names the arrays in the error
-        message.
+        The tolerance is absolute. Both arrays must have NaN in the same pixels. ``quantity`` names
+        the arrays in the error message.
         """
         one, other = np.asarray(one), np.asarray(other)
         self.true(one.shape == other.shape, f"{quantity} of shape {one.shape}", str(other.shape))
@@ -159,9 +159,10 @@ class Case:
     def same_maps(
         self, one: ConvergenceMap, other: ConvergenceMap, quantity: str, tolerance: float = 0.0
     ) -> None:
-        """Raise `Broken` unless two maps have the same mask, and equal values within a tolerance.
+        """Raise `Broken`, the error of a broken law, if two maps differ.
 
-        The values are kappa and the B-mode; the tolerance is absolute. ``quantity`` names the maps
+        The maps must have the same mask, and the same kappa and B-mode within an absolute
+        tolerance. ``quantity`` names the maps
         in the error message.
         """
         self.same(one.mask, other.mask, f"the mask of {quantity}")
@@ -176,16 +177,16 @@ class Case:
     # --- conditions for skipping a law ------------------------------------------------------
 
     def need(self, condition: object, reason: str) -> None:
-        """Raise `Skipped`, with the reason why a test is skipped, if a condition is false."""
+        """Skip a test for a given reason (raise `Skipped`) if a condition is false."""
         if not condition:
             raise Skipped(reason)
 
     def need_linear(self) -> None:
-        """Raise `Skipped` unless the tested estimator class declares ``linear = True``."""
+        """Skip a test (raise `Skipped`) unless the estimator class declares ``linear = True``."""
         self.need(self.cls.linear, "linear is False")
 
     def need_parameter(self, name: str) -> None:
-        """Raise `Skipped` if the tested estimator class has no parameter of this name."""
+        """Skip a test (raise `Skipped`) if the estimator class has no parameter of this name."""
         self.need(name in self.options, f"there is no parameter {name!r}")
 
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The function `check_estimator`, which tests whether an estimator class obeys all laws."""
+"""The function `check_estimator`, which tests the properties that estimator classes must have."""
 
 import warnings
 from collections.abc import Collection
@@ -79,7 +79,7 @@ def check_estimator(
 
 
 def _chosen(numbers: Collection[str] | None) -> list[Law]:
-    """Return the laws with numbers such as ``"3b"`` (None for all laws), sorted by number."""
+    """Return the laws (properties to test) with numbers such as ``"3b"``; all laws for None."""
     laws = {law.number: law for law in sorted(LAWS, key=_place)}
     unknown = set(numbers or ()) - laws.keys()
     if unknown:
@@ -94,7 +94,10 @@ def _place(law: Law) -> tuple[int, str]:
 
 
 def _result(law: Law, case: Case) -> LawResult:
-    """Return the result of the test of one law; any error of the tested class breaks the law."""
+    """Test one law, a property of the estimator class in ``case``, and return the result.
+
+    Any error that the class raises breaks the law.
+    """
     case.closest = (-1.0, "", "")
     try:
         with warnings.catch_warnings():

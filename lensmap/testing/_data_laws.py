@@ -151,7 +151,10 @@ def seeds(case: Case) -> None:
 
 @law("9", "a part of a map survives a file")
 def files(case: Case) -> None:
-    """Require that a cutout of a map has the same values and metadata after a FITS file."""
+    """Require that a cutout of a map is the same after it is written to a FITS file and read back.
+
+    This includes values, mask, WCS and metadata.
+    """
     mask = np.zeros(WCS_OF_NOISE.array_shape, dtype=bool)
     mask[5:8, 9:12] = True
     kappa = case.map(case.noise(), WCS_OF_NOISE, mask, _with_rotations(case, n_realizations=2))
@@ -188,9 +191,10 @@ def files(case: Case) -> None:
 
 @law("12", "a table that declares its convention gives the same map")
 def tables(case: Case) -> None:
-    """Require the same map from a table as from a catalog with the other sign of e2.
+    """Require that a table in another convention of e2 gives the same map.
 
-    The metadata of the table declare the sign convention of e2 as ``"euclidean"``.
+    The metadata of the table declare the ``"euclidean"`` convention, in which e2 has the opposite
+    sign.
     """
     columns = case.noise()
     table = Table(

@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Tests of estimator classes on known lenses and on noise.
 
-A law is one property that every class for the reconstruction of mass maps must have. Each function
-with a number tests one law for `check_estimator`: law 6 is about the positions of lenses on the
+A law is one property that every class for the reconstruction of mass maps must have. Some functions
+here each test one law for `check_estimator`: law 6 is about the positions of lenses on the
 sky, law 10 about mass profiles, and law 11 about uncertainties.
 """
 
