@@ -13,8 +13,8 @@ def add_common_options(parser):
     """Add the options that all commands share."""
     group = parser.add_argument_group("common options")
     group.add_argument("--json", type=report_file, metavar="FILE|-",
-                       help="write the results as JSON to this file; '-' writes them to the "
-                            "standard output, and no other text there")
+                       help="write the results as JSON to this file; '-' prints the JSON on the "
+                            "standard output instead of the text of the command")
     group.add_argument("--config", type=InputFile, metavar="FILE",
                        help="read options from a TOML file, whose keys are the long names of "
                             "options; options on the command line take precedence")
@@ -28,19 +28,20 @@ def add_common_options(parser):
                             "is refused before it begins (default: the memory of the machine, "
                             "container or batch job)")
     group.add_argument("--record-paths", action="store_true",
-                       help="record files in the JSON record with their full paths, not only with "
-                            "their names")
+                       help="write the full paths of the input files into the JSON file of "
+                            "--json, not only the file names")
     group.add_argument("--log", type=ReportFile, metavar="FILE",
                        help="append all messages, with timestamps, to this log file")
     talk = group.add_mutually_exclusive_group()
     talk.add_argument("--quiet", action="store_true", help="print warnings and errors only")
     talk.add_argument("--verbose", action="store_true",
                       help="also print debugging messages, and the time and memory used")
-    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    group.add_argument("--debug", action="store_true",
+                       help="show the Python traceback of an error")
 
 
 def common_names():
-    """Return the set of the ``dest`` names of the options that all commands share."""
+    """Return the argparse ``dest`` names of the options that all commands share, as a set."""
     parser = argparse.ArgumentParser()
     add_common_options(parser)
     return {action.dest for action in parser._actions}

@@ -35,8 +35,9 @@ def add_method_argument(group):
         type=MaybeFile,
         default="ks",
         metavar="SPEC",
-        help=f"the estimator: {', '.join(classes)}, NAME:VARIANT such as cnn:cha2025, "
-        "'NAME(key=value, ...)', or PATH.py:CLASS, a file that is executed (default ks)",
+        help=f"the estimator of the map: {', '.join(classes)}, NAME:VARIANT such as cnn:cha2025, "
+        "'NAME(key=value, ...)' to set parameters, or PATH.py:CLASS for a class in a Python file, "
+        "which is executed (default ks)",
     )
     kinds = _kinds_of_uncertainty(classes)
     described = (
@@ -48,11 +49,12 @@ def add_method_argument(group):
         type=uncertainty_type({name: kind for name, (kind, _) in kinds.items()}),
         default={},
         metavar="KIND",
-        help=f"{', '.join(described)}, where N is the number of realizations; N alone stands for "
-        "rotations:N (default: none)",
+        help=f"the kind of uncertainty of the map: {', '.join(described)}, where the methods that "
+        "offer a kind are in parentheses, and N is the number of random realizations; N alone "
+        "stands for rotations:N (default: no uncertainty)",
     )
     group.add_argument("--seed", dest="rng", type=int, metavar="N",
-                       help="the seed of the realizations (default 0)")
+                       help="the seed of all random realizations (default 0)")
 
 
 def _kinds_of_uncertainty(classes):
@@ -117,7 +119,8 @@ def add_estimator_options(parser):
                 declared.setdefault(option.name, []).append((method, option))
     group = parser.add_argument_group(
         "estimator options",
-        "parameters of the methods; each default names the methods that have the parameter",
+        "parameters of the estimator that --method selects; the default of each option names the\n"
+        "methods that have this parameter",
     )
     for name, options in declared.items():
         _add_option(group, name, options)

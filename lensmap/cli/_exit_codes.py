@@ -27,10 +27,10 @@ class ExitCode(IntEnum):
 _MEANINGS = {
     ExitCode.DONE: "done",
     ExitCode.FAILED: "failed, with an error message",
-    ExitCode.USAGE: "wrong usage",
-    ExitCode.WRONG: "checked and wrong",
-    ExitCode.UNDECIDED: "checked and undecided",
-    ExitCode.PARTIAL: "done in part",
+    ExitCode.USAGE: "the command line or the option file is not valid",
+    ExitCode.WRONG: "the test of the sign convention shows that the convention is wrong",
+    ExitCode.UNDECIDED: "the test of the sign convention does not decide",
+    ExitCode.PARTIAL: "only a part of the work could be done",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
     ExitCode.TERMINATED: "terminated (SIGTERM or SIGHUP)",
 }
@@ -42,7 +42,7 @@ def exit_codes_text(codes=ExitCode):
     Parameters
     ----------
     codes : iterable of ExitCode
-        The codes to list, by default all.
+        The exit codes to list. The default lists all exit codes.
 
     Returns
     -------

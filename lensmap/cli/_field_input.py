@@ -27,22 +27,25 @@ def add_input_arguments(parser):
         "--field",
         type=InputFile,
         metavar="FILE",
-        help="a field of 'lensmap simulate', or a convergence map: MassiveNuS, kappaTNG, "
-        "LensTools, any FITS image, .npy; default: a field is drawn",
+        help="read the field from this file: a field written by 'lensmap simulate', or a "
+        "convergence map (MassiveNuS, kappaTNG, LensTools, any FITS image, or a .npy array); "
+        "default: draw a field",
     )
     group.add_argument(
         "--width", type=angle, metavar="ANGLE",
-        help="the side of the map, for files that do not contain it",
+        help="the angular side of the map in the file of --field, if the file does not contain it",
     )
     group.add_argument(
-        "--source-plane", type=count, metavar="N", help="the source plane in a file of kappaTNG"
+        "--source-plane", type=count, metavar="N",
+        help="the number of the source plane, 1 to 40, if --field is a file of the kappaTNG "
+        "simulations",
     )
     group.add_argument(
         "--center",
         type=position,
         metavar="RA,DEC",
-        help="the position of the field's center in degrees (default: that of the file, else "
-        "180,0)",
+        help="the position of the field's center in degrees (default: the position in the file of "
+        "--field, else 180,0)",
     )
 
 

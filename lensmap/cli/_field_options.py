@@ -25,15 +25,19 @@ def add_field_arguments(parser, title="field options", *, several=False):
         type=source_redshift,
         nargs="+",
         metavar="Z|NAME",
-        help=f"the redshift of the sources (default 1), or their distribution: {names}"
-        + ("; several redshifts give one file each, of the same matter" if several else ""),
+        help="the redshift of the source galaxies (default 1), or the name of their redshift "
+        f"distribution: {names}"
+        + (
+            "; for several redshifts, each field has one file for each redshift, with the same "
+            "matter" if several else ""
+        ),
     )
     group.add_argument(
         "--shape",
         type=int,
         nargs=2,
         metavar=("NY", "NX"),
-        help="the numbers of pixels ny nx, even (default 512 512)",
+        help="the numbers of pixels along y and x, both even (default 512 512)",
     )
     group.add_argument(
         "--pixel-scale", type=angle, metavar="ANGLE",
@@ -42,14 +46,15 @@ def add_field_arguments(parser, title="field options", *, several=False):
     group.add_argument(
         "--cosmology",
         metavar="NAME",
-        help="massivenus (flat, Om0 0.3, sigma8 0.85; the default), or one of astropy's such as "
-        "Planck18",
+        help="the cosmology: massivenus (flat, Om0 = 0.3, sigma8 = 0.85; the default), or the name "
+        "of a cosmology in astropy, such as Planck18",
     )
     group.add_argument(
         "--resolution",
         metavar="NAME",
-        help="massivenus smooths to the resolution of the MassiveNuS simulations (default: the "
-             "resolution of the pixels)",
+        help="the simulation whose resolution is imitated: massivenus smooths the field to the "
+             "resolution of the MassiveNuS simulations (default: only the pixels limit the "
+             "resolution)",
     )
 
 

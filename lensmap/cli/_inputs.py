@@ -27,11 +27,11 @@ def add_catalog_arguments(parser):
         "--columns",
         type=columns_text,
         metavar="PRESET,ra=NAME,...",
-        help="the catalog's names of lensmap's columns: a preset, single columns as ra=NAME, or "
-             "both, as hsc-y3,redshift=photoz_best,m=none; NAME may be an expression, as "
-             "'sigma_m=sqrt(var_e)', and none leaves the column out; a preset is "
-             f"{', '.join(COLUMN_PRESETS)} or the path of a TOML file; default: the preset whose "
-             "required columns the catalog has",
+        help="the names of the columns in the catalog: a preset of a survey, pairs such as "
+             "ra=NAME, or both, as hsc-y3,redshift=photoz_best,m=none. In a pair, lensmap's name "
+             "of the column comes first; NAME may be an expression, as in 'sigma_m=sqrt(var_e)', "
+             f"and none leaves the column out. Presets: {', '.join(COLUMN_PRESETS)}, or the path "
+             "of a TOML file. Default: the preset whose required columns the catalog has",
     )
     group.add_argument(
         "--where",
@@ -39,8 +39,8 @@ def add_catalog_arguments(parser):
         metavar="CONDITION",
         help="use only the rows that fulfill a condition, such as 'redshift < 1.5 and i_flag == "
              "0'; it compares columns, numbers and 'texts' by <, <=, >, >=, ==, != and in (...), "
-             "and joins comparisons by and, or, not; names of columns with blanks or signs are "
-             "written in `backticks`",
+             "and joins comparisons by and, or, not; column names with blanks or special "
+             "characters are written in `backticks`",
     )
     group.add_argument(
         "--convention",
@@ -48,15 +48,15 @@ def add_catalog_arguments(parser):
         help="the sign convention of e1, e2: celestial (x east, y north), euclidean (x west, y "
              "north), iau (position angle from north through east), or the two signs that convert "
              "e1, e2 to celestial, as --convention=-1,1; default: the convention that the file "
-             "declares, else that of the survey with these column names, else celestial, with a "
-             "warning",
+             "declares, else the convention of the survey with these column names, else "
+             "celestial, with a warning",
     )
     group.add_argument(
         "--kind",
         choices=("shear", "distortion"),
         help="the kind of ellipticity of an ellipse with axes a > b: shear is (a-b)/(a+b), "
              "distortion is (a^2-b^2)/(a^2+b^2); default: the kind that the file declares, else "
-             "that of the survey with these column names, else shear, with a warning",
+             "the kind of the survey with these column names, else shear, with a warning",
     )
     group.add_argument(
         "--units",
@@ -71,9 +71,10 @@ def add_catalog_arguments(parser):
     group.add_argument(
         "--response",
         metavar="R|R11,R12,R21,R22",
-        help="the mean shear response, in place of the response columns; none uses the columns "
-             "even if the file declares a response (default: the response that the file declares, "
-             "else the columns)",
+        help="the mean shear response of the ellipticities, a number R or a matrix "
+             "R11,R12,R21,R22, which replaces the response columns of the catalog; none uses the "
+             "columns even if the file declares a mean response (default: the response that the "
+             "file declares, else the columns)",
     )
     group.add_argument("--format", help="the format of the file, by its name in astropy.table "
                                         "(default: determined from the file)")
@@ -83,10 +84,10 @@ def add_catalog_arguments(parser):
                                       "(VOTable)")
     group.add_argument(
         "--strict", action="store_true",
-        help="end with an error, before any output is written, if rows are left out, or if the "
-             "convention or the kind is assumed or contradicts the file or the survey (exit code "
-             "1), or if the galaxies show the convention to be wrong (3) or leave it undecided "
-             "(4)",
+        help="end with an error, before any output is written, if rows of the catalog are left "
+             "out, or if the sign convention or the kind of ellipticity is a mere assumption or "
+             "contradicts the file or the survey (exit code 1), or if the test on the galaxies "
+             "shows that the convention is wrong (exit code 3) or does not decide (exit code 4)",
     )
 
 

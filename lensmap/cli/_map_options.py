@@ -21,8 +21,8 @@ def add_map_arguments(parser):
         "--pixel-scale",
         type=angle,
         metavar="ANGLE",
-        help="the pixel size of a map in tangent projection that covers the catalog (default "
-             "0.4arcmin, or chosen by the method)",
+        help="the side of the pixels of the map, which covers the catalog in tangent projection "
+             "(default 0.4arcmin, or chosen by the method)",
     )
     group.add_argument(
         "--wcs",

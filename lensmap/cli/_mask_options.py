@@ -17,9 +17,9 @@ def add_mask_arguments(group, verb="exclude the area"):
         default=[],
         metavar="FILE",
         help=f"{verb} inside the mask in this file: regions, a FITS image, a HEALPix or HealSparse "
-             "map, a MOC or a table of star holes. FILE:HDU or FILE[HDU] names an HDU, "
-             "FILE[HDU][COLUMN] a column of a HEALPix map, FILE.reg[IMAGE] the image on which "
-             "pixel regions were drawn; repeatable",
+             "map, a MOC, or a table of circular holes with the columns ra, dec and radius. "
+             "FILE:HDU or FILE[HDU] selects an HDU, FILE[HDU][COLUMN] a column of a HEALPix map, "
+             "and FILE.reg[IMAGE] the image on which pixel regions were drawn; repeatable",
     )
     _add_value_arguments(group, "mask")
 
@@ -32,9 +32,9 @@ def add_footprint_arguments(group):
         action="append",
         default=[],
         metavar="FILE",
-        help="keep only the area inside of the regions in this file, or in the pixels of its image "
-             "that are 1 (or above --footprint-above); the formats are those of --mask; "
-             "repeatable: only the area inside of all footprints is kept",
+        help="use only the area inside the footprint in this file: inside its regions, or in the "
+             "pixels of its image that are 1 (or above --footprint-above). The file formats are "
+             "those of --mask; repeatable: only the area inside all footprints is used",
     )
     _add_value_arguments(group, "footprint")
 
@@ -43,15 +43,15 @@ def _add_value_arguments(group, name):
     group.add_argument(
         f"--{name}-bits",
         metavar="BITS",
-        help=f"the bits of the flag images of --{name} whose pixels count as inside: numbers from "
-             "0 (0,5), hexadecimal values (0x21), names from the header (BAD,SAT), or any for all "
-             "nonzero pixels",
+        help=f"the bits that mark a pixel as inside if --{name} is an image of integer flags: bit "
+             "numbers from 0, such as 0,5; a hexadecimal value, such as 0x21; bit names from the "
+             "FITS header, such as BAD,SAT; or any for all nonzero pixels",
     )
     group.add_argument(
         f"--{name}-above",
         type=float,
         metavar="VALUE",
-        help=f"the value above which pixels of the images of --{name} are inside (default 0)",
+        help=f"the pixel value above which a pixel is inside if --{name} is an image (default 0)",
     )
 
 

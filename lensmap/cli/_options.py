@@ -209,6 +209,6 @@ def add_take_over(group):
     group.add_argument(
         "--take-over",
         action="store_true",
-        help="resume in a folder that another run has locked; use it only if you know that this "
-             "run has died, because it is not checked",
+        help="resume in a folder that another run has locked; use this option only if you know "
+             "that the other run has ended, because lensmap does not check this",
     )

@@ -11,11 +11,12 @@ from lensmap.utils import ConventionWarning, warn_user
 
 NAME = "check"
 SUMMARY = "summarize a catalog, and test its sign convention"
-DESCRIPTION = """Summarize a catalog, and test its sign convention on the galaxies. The test of the
-handedness compares E and B power, and uses the mean kappa at known masses (--at). The
-test of the overall sign uses the mean kappa at known masses or, without --at, the
-skewness of the map. Below about 3 sigma, a test is undecided. The kind of ellipticity cannot
-be tested; its origin and any doubt about it are printed."""
+DESCRIPTION = """Summarize a shear catalog, and test the sign convention of e1, e2 on its
+galaxies. The test of the handedness (whether the catalog is mirrored) compares the E-mode
+and B-mode power, and uses the mean kappa at known masses (--at). The test of the overall
+sign uses the mean kappa at known masses or, without --at, the skewness of the map. A test
+below about 3 sigma is undecided. The kind of ellipticity (--kind) cannot be tested; the command
+prints where the assumed kind comes from, and any reason to doubt it."""
 EXAMPLES = """examples:
   lensmap check shear.fits
   lensmap check shear.fits --convention euclidean --at clusters.txt
@@ -58,9 +59,10 @@ def add_arguments(parser):
         "degrees; in plain text, a line that begins with # has the column names (# ID RA DEC ...)",
     )
     group.add_argument("--rotations", dest="n_rotations", type=int, default=100, metavar="N",
-                       help="the number of random rotations of the galaxies (default 100)")
+                       help="the number of random rotations of the galaxies, which give the noise "
+                            "of the test; at least 30 (default 100)")
     group.add_argument("--seed", dest="rng", type=int, default=0, metavar="N",
-                       help="the seed of the rotations (default 0)")
+                       help="the seed of the random rotations (default 0)")
 
 
 def run(arguments):

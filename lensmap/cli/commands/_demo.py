@@ -17,7 +17,7 @@ from lensmap.cli.commands._reconstruct import describe, numbers_of_map
 from lensmap.utils import atomic_write, set_formats
 
 NAME = "demo"
-SUMMARY = "map a bundled cluster field and compare with the truth"
+SUMMARY = "make a mass map of a bundled mock catalog and compare it with the truth"
 DESCRIPTION = """Make a mass map of a bundled mock catalog with two clusters of galaxies, find
 them in the map, and compare their positions with the truth. Writes lensmap_demo.fits
 (open it in DS9), lensmap_demo.png, and the catalog, lensmap_demo_shear.fits."""

@@ -9,8 +9,9 @@ from lensmap.cli._tables import format_table, write_table
 
 NAME = "filaments"
 SUMMARY = "find the filaments of a mass map"
-DESCRIPTION = """Follow the persistent ridges of a mass map, as DisPerSE does: length, persistence
-and excess of each as a table, and the paths as regions for DS9."""
+DESCRIPTION = """Find the filaments of a mass map: its persistent ridges, as in DisPerSE. The
+output is a table with the length, persistence and excess convergence of each filament,
+and optionally the paths of the filaments as regions for DS9."""
 EXAMPLES = """examples:
   lensmap filaments kappa.fits --smoothing 1arcmin --min-length 10arcmin
   lensmap filaments kappa.fits -o filaments.ecsv --threshold 2 --regions filaments.reg
@@ -29,24 +30,25 @@ def add_arguments(parser):
                         help="write the table of filaments to this file, such as filaments.ecsv")
     group = parser.add_argument_group("filament options")
     group.add_argument("--threshold", type=float, default=3.0, metavar="X",
-                       help="the smallest persistence of a filament, in the unit of --by "
-                            "(default 3)")
+                       help="the smallest persistence of a filament, in the unit of --by (default "
+                            "3); the persistence is the difference in kappa between the saddle "
+                            "point of a ridge and the extremum that is paired with the saddle")
     group.add_argument(
         "--by", choices=("scatter", "uncertainty", "kappa"), default="scatter",
-        help="the unit of the threshold: the scatter of the map (default), its median "
-        "uncertainty, or kappa",
+        help="the unit of --threshold: scatter is the standard deviation of the map (default), "
+        "uncertainty is the median uncertainty of the map, kappa is kappa itself",
     )
-    group.add_argument("--smoothing", type=angle, metavar="ANGLE", help="smooth the map first "
-                                                                        "with a Gaussian of this "
-                                                                        "standard deviation")
+    group.add_argument("--smoothing", type=angle, metavar="ANGLE",
+                       help="smooth the map first with a Gaussian of this standard deviation "
+                            "(default: no smoothing)")
     group.add_argument("--min-length", type=angle, metavar="ANGLE",
-                       help="the smallest length of a filament")
+                       help="the smallest length of a filament on the sky (default: no limit)")
     group.add_argument("--width", type=angle, default="1arcmin", metavar="ANGLE",
-                       help="the width of the strip along a filament in which the excess "
+                       help="the half-width of the strip along a filament in which the excess "
                             "convergence is measured (default 1arcmin)")
     group = parser.add_argument_group("more outputs")
     group.add_argument("--regions", type=OutputSegments, metavar="FILE",
-                       help="also write the paths as DS9 regions (.reg)")
+                       help="also write the paths of the filaments as DS9 regions (.reg)")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
                        help="also draw the map with its filaments")
 

@@ -32,13 +32,14 @@ from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
 
 NAME = "inject"
-SUMMARY = "measure which halos a map of your galaxies would show"
-DESCRIPTION = """Inject NFW halos at random places in front of the galaxies of a catalog, make the
-map again, and count the injected halos that the map shows. The result is the
-completeness by mass, redshift and place, with errors and corrected for chance matches;
-the masses and positions of the peaks compared with the truth; and the density of peaks
-in noise maps. The real structures remain in the maps. Realizations are kept in the
-folder H.run beside the table H.ecsv; the same command resumes from them."""
+SUMMARY = "inject halos into a catalog, and measure how many the map recovers"
+DESCRIPTION = """Inject NFW halos at random positions in front of the galaxies of a catalog, make
+the map again, and count the injected halos that have a peak in the map. The results are
+the completeness as a function of halo mass, redshift and position, with errors and
+corrected for chance matches; the errors of the masses and positions of the recovered
+halos; and the density of peaks in noise-only maps. The real structures of the field
+remain in the maps. The realizations are stored in the folder H.run beside the table
+H.ecsv, and the same command resumes from them."""
 EXAMPLES = """examples:
   lensmap inject shear.fits --mass 2e14 --z-lens 0.4 --z-source 1.2 -o halos.ecsv
   lensmap inject shear.fits --mass 1e14 2e14 4e14 --z-lens 0.2 0.4 0.6 --z-source 1.2 \\
@@ -79,21 +80,22 @@ def add_arguments(parser):
                             f"distribution: {', '.join(SourceRedshifts.available_presets())} "
                             "(default: the column redshift)")
     group.add_argument("--halos", dest="n_halos", type=count, metavar="N",
-                       help="the number of halos in one realization (default: as many as fit, 10 "
-                            "at most)")
+                       help="the number of halos in one realization (default: as many as fit on "
+                            "the map, but at most 10)")
     group.add_argument("-n", "--realizations", dest="n_realizations", type=count, default=20,
                        metavar="N", help="the number of maps with injected halos, and of "
                                          "noise-only maps (default 20)")
     group = parser.add_argument_group("detection options")
     height = group.add_mutually_exclusive_group()
     height.add_argument("--threshold", type=positive, default=4.0, metavar="X",
-                        help="the smallest height of a peak, in the unit of --by (default 4)")
+                        help="the lowest height of a peak, in the unit of --by: signal-to-noise "
+                             "ratio or kappa (default 4)")
     height.add_argument("--peak-density", type=positive, metavar="N",
                         help="set the threshold so that the map without injected halos has N peaks "
                              "per square degree")
     group.add_argument("--by", choices=("snr", "kappa"), default="snr",
-                       help="the unit of the threshold: the map's uncertainty (snr, the default) "
-                       "or kappa")
+                       help="the quantity whose peaks are found, and the unit of --threshold: the "
+                       "signal-to-noise ratio (snr, the default) or kappa")
     group.add_argument("--radius", type=angle, default="2arcmin", metavar="ANGLE",
                        help="the largest separation of a peak from the halo that it matches "
                             "(default 2arcmin)")

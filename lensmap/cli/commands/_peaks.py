@@ -36,22 +36,27 @@ def add_arguments(parser):
                        help="the lowest height of a peak, in the unit of --by: signal-to-noise "
                             "ratio or kappa (default 4)")
     group.add_argument("--by", choices=("snr", "kappa"), default="snr",
-                       help="the unit of the threshold: the map's uncertainty (snr, the default) "
-                       "or kappa")
+                       help="the quantity whose peaks are found, and the unit of --threshold: the "
+                       "signal-to-noise ratio (snr, the default) or kappa")
     group.add_argument("--min-separation", type=angle, default="2arcmin", metavar="ANGLE",
                        help="the smallest separation of two peaks; of closer ones only the "
                             "highest is kept (default 2arcmin)")
     group.add_argument("--troughs", action="store_true", help="find minima instead of maxima")
     group = parser.add_argument_group("mass options")
     group.add_argument("--mass-within", dest="radius", metavar="RADIUS",
-                       help="add the projected mass in a circle, such as 0.5Mpc or 2arcmin")
+                       help="add the projected mass in a circle of this radius around each peak, "
+                            "such as 0.5Mpc or 2arcmin; needs --z-lens and --z-source")
     group.add_argument("--ring", dest="background", nargs=2, metavar=("INNER", "OUTER"),
-                       help="subtract the mean of the map between these radii from the mass")
-    group.add_argument("--z-lens", type=float, metavar="Z", help="the redshift of the lenses")
-    group.add_argument("--z-source", type=float, metavar="Z", help="the redshift of the galaxies")
+                       help="for --mass-within: first subtract the mean kappa between these two "
+                            "radii around each peak, angles or proper lengths")
+    group.add_argument("--z-lens", type=float, metavar="Z",
+                       help="the redshift of the lenses, for --mass-within")
+    group.add_argument("--z-source", type=float, metavar="Z",
+                       help="the redshift of the source galaxies, for --mass-within")
     group = parser.add_argument_group("more outputs")
     group.add_argument("--regions", type=OutputRegions, metavar="FILE",
-                       help="also write the peaks as circles: .reg for DS9, .crtf for CARTA")
+                       help="also write the peaks as circular regions: .reg for DS9, .crtf for "
+                            "CARTA")
     group.add_argument("--radius", dest="circle", type=angle, default="2arcmin", metavar="ANGLE",
                        help="the radius of the circles of --regions (default 2arcmin)")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",

@@ -15,10 +15,10 @@ from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table, write_table
 
 NAME = "profile"
-SUMMARY = "measure the shear about a position, and fit a halo"
+SUMMARY = "measure the tangential shear profile about positions, and fit a halo"
 DESCRIPTION = """Measure the tangential and the cross shear of a catalog in rings about one
 position or about many (stacked), and fit the mass of an NFW halo to the tangential shear.
-The sign convention is tested before, unless --no-check is given."""
+The sign convention of the ellipticities is tested first, unless --no-check is given."""
 EXAMPLES = """examples:
   lensmap profile shear.fits --at 36.91,12.57 --z-lens 0.3 --z-source 1 \\
       --radii 0.3Mpc 2.5Mpc --fit
@@ -56,31 +56,37 @@ def add_arguments(parser):
     group.add_argument("--bins", dest="n_bins", type=count, default=10, metavar="N",
                        help="the number of radial bins, of equal width in log radius (default 10)")
     group.add_argument("--z-lens", metavar="Z|COLUMN",
-                       help="the redshift of the lenses, or the column of redshifts in the table "
-                       "of --at; required for lengths and for --fit")
+                       help="the redshift of the lenses, or the column of lens redshifts in the "
+                       "table of --at; required if --radii are lengths, for --background and for "
+                       "--fit")
     group.add_argument(
         "--z-source", type=source_redshift, metavar="Z|NAME",
-        help="the redshift of the galaxies, or the name of their redshift distribution: "
+        help="the redshift of the source galaxies, or the name of their redshift distribution: "
         f"{', '.join(SourceRedshifts.available_presets())} (default: the column redshift, if "
         "there is one)",
     )
     group.add_argument("--background", type=float, metavar="MARGIN",
-                       help="use only galaxies whose redshift exceeds that of the lens by at "
-                            "least MARGIN")
+                       help="use only galaxies whose redshift exceeds the redshift of the lens by "
+                            "at least MARGIN (default: use all galaxies)")
     group.add_argument("--bootstrap", dest="n_bootstrap", type=count, metavar="N",
-                       help="take errors from N bootstrap samples instead of the shape noise")
+                       help="measure the errors of the profile from N bootstrap samples of the "
+                            "galaxies or, with several positions, of the positions (default: "
+                            "compute the errors from the shape noise)")
     group.add_argument("--seed", dest="rng", type=int, default=0, metavar="N",
-                       help="the seed of the bootstrap (default 0)")
+                       help="the seed of the bootstrap samples (default 0)")
     group = parser.add_argument_group("halo options")
-    group.add_argument("--fit", action="store_true", help="fit an NFW halo and print its mass "
-                                                          "M200c")
+    group.add_argument("--fit", action="store_true",
+                       help="fit an NFW halo to the tangential shear, and print its mass M200c")
     group.add_argument(
         "--concentration", metavar="C",
-        help="the concentration of the fit: prior (the default: the relation of Diemer & Joyce "
-             "2019 with its scatter), relation (the same without scatter), free, or a number",
+        help="the concentration c200c of the halo in --fit: prior (the default) fits it with a "
+             "prior around the concentration-mass relation of Diemer & Joyce 2019, relation fixes "
+             "it to this relation, free fits it without this prior, and a number fixes it to the "
+             "number",
     )
     group.add_argument("--structure", action="store_true",
-                       help="add the covariance of large-scale structure to the errors of the fit")
+                       help="add the covariance from large-scale structure along the line of sight "
+                            "to the errors of --fit; needs --z-source")
     group = parser.add_argument_group("more outputs")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
                        help="also draw the profile")

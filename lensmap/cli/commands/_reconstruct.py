@@ -25,10 +25,10 @@ from lensmap.cli._result import Result
 NAME = "reconstruct"
 SUMMARY = "make a mass map of a shear catalog"
 DESCRIPTION = """Make a mass map of a shear catalog and write it as FITS: kappa, B-mode,
-uncertainty, mask and galaxy counts, each with its WCS. The sign convention is
-tested before, unless --no-check is given. For methods with a prior (wiener), the
-default of --z-source is the mean of the column redshift. Without this column, the
-lensing power of the prior is measured on the catalog."""
+uncertainty, mask and galaxy counts, each with its WCS. The sign convention of the
+ellipticities is tested first, unless --no-check is given. The Wiener filter (wiener)
+needs the power spectrum of the convergence: without --z-source, it is computed for the
+mean of the column redshift; without this column, it is fitted to the catalog."""
 EXAMPLES = """examples:
   lensmap reconstruct shear.fits -o kappa.fits --smoothing 1arcmin
   lensmap reconstruct shear.fits -o kappa.fits --convention euclidean \\
@@ -50,7 +50,7 @@ def add_arguments(parser):
     """Add the command's arguments."""
     add_catalog_arguments(parser)
     parser.add_argument("-o", "--output", type=OutputFile, required=True, metavar="K.fits",
-                        help="the map")
+                        help="write the map to this FITS file")
     add_map_arguments(parser)
     group = parser.add_argument_group("more options")
     group.add_argument("--plot", type=OutputPicture, metavar="K.png",

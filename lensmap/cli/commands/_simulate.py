@@ -5,7 +5,8 @@ from lensmap.cli.commands import _simulate_cluster, _simulate_fields, _simulate_
 
 NAME = "simulate"
 SUMMARY = "make convergence fields and mock shear catalogs with their truth"
-DESCRIPTION = """Make convergence fields with known truth, and the catalogs of surveys of them."""
+DESCRIPTION = """Make simulated convergence fields, and mock shear catalogs of these fields. The
+true convergence, shear and halos are known."""
 EXAMPLES = """examples:
   lensmap simulate fields -o fields -n 100
   lensmap simulate survey -o shear.fits --truth truth.fits

@@ -15,9 +15,10 @@ from lensmap.cli.commands._simulate_survey import (
 from lensmap.cli.commands._simulate_survey import describe as describe_catalog
 
 NAME = "cluster"
-SUMMARY = "make the field of a cluster of galaxies, with its catalog"
-DESCRIPTION = """Make the convergence and shear of a cluster of galaxies with its substructure,
-alone or on large-scale structure, and optionally the catalog of a survey."""
+SUMMARY = "make the convergence field of a cluster of galaxies, and a catalog of it"
+DESCRIPTION = """Make the convergence and shear of a cluster of galaxies with its subhalos, with or
+without large-scale structure along the line of sight. Optionally, make the mock shear
+catalog of a survey of this field."""
 EXAMPLES = """examples:
   lensmap simulate cluster -o coma.fits --preset coma --background --survey shear.fits
   lensmap simulate cluster -o cluster.fits --mass 5e14 --z-lens 0.3 --shape 128 128
@@ -35,15 +36,16 @@ def add_arguments(parser):
     from lensmap.simulate import ClusterField
 
     parser.add_argument("-o", "--output", type=OutputField, required=True, metavar="FIELD",
-                        help="the field (.fits, .h5)")
+                        help="write the field to this file (.fits, .h5)")
     group = parser.add_argument_group("cluster options")
     group.add_argument("--preset", metavar="NAME",
-                       help=f"a known cluster: {', '.join(ClusterField.available_presets())}")
+                       help="the name of a known cluster: "
+                       f"{', '.join(ClusterField.available_presets())}")
     group.add_argument("--mass", dest="m200c", type=float, metavar="M",
-                       help="the M200c of the cluster in solar masses, such as 7.4e14, instead of "
-                            "--preset")
+                       help="the M200c of the cluster in solar masses, such as 7.4e14; --mass and "
+                            "--z-lens define a cluster without --preset")
     group.add_argument("--z-lens", type=float, metavar="Z",
-                       help="the redshift of the cluster")
+                       help="the redshift of the cluster, with --mass")
     group.add_argument(
         "--concentration",
         dest="c200c",
@@ -53,29 +55,32 @@ def add_arguments(parser):
              "and redshift)",
     )
     group.add_argument(
-        "--ellipticity", type=float, metavar="E", help="the ellipticity (a-b)/(a+b) of the "
-                                                       "cluster, with its major axis along x "
-                                                       "(default 0)"
+        "--ellipticity", type=float, metavar="E",
+        help="the ellipticity (a-b)/(a+b) of the contours of the cluster's surface density, with "
+             "the major axis along x (default 0)",
     )
     group.add_argument(
         "--substructure",
         type=float,
         metavar="F",
-        help="the fraction of the mass in subhalos (default: that of the preset, else 0.1)",
+        help="the fraction of the cluster's mass that is in subhalos (default: the fraction of the "
+             "preset, else 0.1)",
     )
     group.add_argument(
-        "--background", action="store_true", help="add large-scale structure with its halos"
+        "--background", action="store_true",
+        help="add random large-scale structure in front of the sources, with its halos",
     )
     add_field_arguments(parser)
     group = parser.add_argument_group("more options")
     group.add_argument("--center", type=position, metavar="RA,DEC",
-                       help="the position of the field's center in degrees")
+                       help="the position of the field's center in degrees (default: the position "
+                            "of the preset, else 180,0)")
     group.add_argument(
         "--survey",
         type=OutputTable,
         metavar="CAT",
-        help="also write the catalog of a survey as deep as that of Cha et al. 2025; 'lensmap "
-             "simulate survey --field' makes catalogs of other surveys",
+        help="also write the mock catalog of a survey as deep as that of Cha et al. 2025; "
+             "'lensmap simulate survey --field' makes catalogs of other surveys",
     )
     group.add_argument("--seed", type=int, default=0, metavar="N",
                        help="the seed of all random numbers (default 0)")

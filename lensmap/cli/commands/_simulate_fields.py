@@ -44,9 +44,9 @@ def add_arguments(parser):
     group.add_argument("--format", choices=("fits", "hdf5"), default="fits",
                        help="the format of the files (default fits)")
     group.add_argument("--seed", type=int, default=0, metavar="N",
-                       help="the seed of the series (default 0)")
+                       help="the seed of the series of fields (default 0)")
     group.add_argument("--workers", type=count, metavar="N",
-                       help="the number of processes (default: one per core)")
+                       help="the number of processes that draw fields (default: one per core)")
     add_take_over(group)
 
 

@@ -11,10 +11,11 @@ from lensmap.cli._tables import table_format, write_table
 from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, check_count, has_suffix
 
 NAME = "survey"
-SUMMARY = "make the shear catalog of a survey of a field"
-DESCRIPTION = """Make the shear catalog of a survey of a field, which is drawn or read. It also has
-columns with the truth of each galaxy, and declares its convention and kind, so that
-'lensmap reconstruct' needs no options for it."""
+SUMMARY = "make the mock shear catalog of a survey of a simulated field"
+DESCRIPTION = """Make the mock shear catalog of a survey of one field, which is drawn, or read with
+--field. The catalog also has columns with the true shear, convergence and intrinsic
+ellipticity of each galaxy. It declares its sign convention and its kind of ellipticity,
+so that 'lensmap reconstruct' needs no options for it."""
 EXAMPLES = """examples:
   lensmap simulate survey -o shear.fits --shape 128 128 --truth truth.fits
   lensmap simulate survey -o shear.fits --field fields/field_0003.fits --preset cha2025 --seed 3
@@ -26,7 +27,7 @@ _FIELD_SUFFIXES = FITS_SUFFIXES + HDF5_SUFFIXES
 
 
 class OutputTruth(OutputTable):
-    """A file with a field or with a table of its halos, depending on the suffix."""
+    """A file with a lensing field or with a table of its halos, depending on the suffix."""
 
     def check_name(self):
         """Check the suffix."""
@@ -42,8 +43,8 @@ def add_arguments(parser):
         type=OutputTable,
         required=True,
         metavar="CAT",
-        help="the catalog: FITS, ECSV, HDF5, Parquet or CSV (which holds no convention) by its "
-        "suffix",
+        help="write the catalog to this file, whose suffix sets the format: FITS, ECSV, HDF5, "
+        "Parquet or CSV; a CSV file cannot record the sign convention",
     )
     add_input_arguments(parser)
     add_field_arguments(parser, "options of a drawn field")
@@ -55,19 +56,20 @@ def add_arguments(parser):
         action="append",
         default=[],
         metavar="FILE",
-        help="also write the truth: the field (.fits, .h5), or its halos (.ecsv, .csv, .parquet); "
-        "repeatable",
+        help="also write the true field (.fits, .h5) or a table of its halos (.ecsv, .csv, "
+        ".parquet) to this file; repeatable",
     )
     group.add_argument(
         "--write-mask", type=OutputMask, metavar="M.fits",
-        help="also write the random mask, for 'lensmap reconstruct --mask'",
+        help="also write the mask of --random-mask to this file, for 'lensmap reconstruct --mask'",
     )
     group.add_argument(
         "--seed",
         type=int,
         default=0,
         metavar="N",
-        help="the seed of all random numbers (default 0); each catalog of a series needs its own",
+        help="the seed of all random numbers (default 0); independent catalogs need different "
+        "seeds",
     )
 
 
@@ -78,11 +80,12 @@ def _add_survey_arguments(parser):
     group.add_argument(
         "--preset",
         metavar="NAME",
-        help=f"a known survey: {', '.join(MockSurvey.available_presets())}; other options "
-        "override it",
+        help=f"the name of a known survey: {', '.join(MockSurvey.available_presets())}; the other "
+        "survey options override its values",
     )
     group.add_argument(
-        "--density", type=float, metavar="N", help="galaxies per square arcminute (default 33)"
+        "--density", type=float, metavar="N",
+        help="the mean number of galaxies per square arcminute (default 33)",
     )
     group.add_argument(
         "--sigma-e",
@@ -102,10 +105,12 @@ def _add_survey_arguments(parser):
         dest="fraction",
         type=float,
         metavar="FRACTION",
-        help="mask this fraction of the field by random star holes and a ragged edge",
+        help="mask this fraction of the field by a random mask, with the holes of bright stars and "
+        "a ragged edge",
     )
     group.add_argument(
-        "--null", action="store_true", help="a null catalog: shape noise without lensing"
+        "--null", action="store_true",
+        help="make a null (noise-only) catalog, whose galaxies are not lensed",
     )
 
 

@@ -20,11 +20,12 @@ from lensmap.utils import (
 )
 
 NAME = "train"
-SUMMARY = "train or fine-tune a network"
-DESCRIPTION = """Train a network on convergence fields: drawn by lensmap's simulator, or your own.
-The same command resumes an interrupted run; the same seed gives the same weights on
-the same machine. Use the result with
-CNNReconstructor(network="RUN/weights.h5") or reconstruct --network RUN/weights.h5."""
+SUMMARY = "train or fine-tune a neural network for mass maps"
+DESCRIPTION = """Train a neural network for mass maps on simulated convergence fields, which
+lensmap draws, or on fields of your own (--fields). The same command resumes an
+interrupted run; the same seed gives the same weights on the same machine. Use the
+trained network in Python as CNNReconstructor(network="RUN/weights.h5"), and on the
+command line as 'lensmap reconstruct --method cnn --network RUN/weights.h5'."""
 EXAMPLES = """examples:
   lensmap train -o run --steps 6000
   lensmap train -o finer --fields my_maps/ --start lensmap --steps 1000 --learning-rate 2e-4
@@ -45,44 +46,48 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--network", default="lensmap", metavar="NAME",
-        help="the architecture: lensmap (the default), cha2025 or h21like",
+        help="the architecture of the network: lensmap (the default), cha2025 or h21like",
     )
     parser.add_argument(
         "--steps", type=count, default=6000, metavar="N",
-        help="the number of training steps in all (default %(default)s)",
+        help="the total number of training steps, those of an interrupted run included (default "
+             "%(default)s)",
     )
     parser.add_argument(
         "--start", type=MaybeFile, metavar="NAME",
-        help="start from the weights of this network or file",
+        help="start from the weights of a network: the name of a bundled network, or a weights "
+             "file (default: the initial weights of the architecture)",
     )
     group = parser.add_argument_group("training set options")
     group.add_argument(
         "--fields", action="append", default=[], metavar="DIR[:PART]",
-        help="a folder of maps (lensmap simulate fields, MassiveNuS, kappaTNG, LensTools), and its "
-        "share of the examples (default 1); repeatable",
+        help="train on the convergence maps in this folder, written by 'lensmap simulate fields' "
+        "or of MassiveNuS, kappaTNG or LensTools; PART is the relative share of the folder in the "
+        "training examples (default 1); repeatable",
     )
     group.add_argument(
         "--draw", type=count, default=200, metavar="N",
-        help="without --fields: the number of fields to draw, each for four source redshifts "
-        "(default %(default)s)",
+        help="the number of fields to draw if --fields is not given, each for four source "
+        "redshifts (default %(default)s)",
     )
     group.add_argument(
         "--survey", choices=("all", "usual"), default="all",
-        help="train on surveys of all depths and with masks (default), or only on that of Cha et "
-             "al. 2025",
+        help="the mock surveys of the training examples: all (the default) has many depths and "
+             "masks, usual has only the survey of Cha et al. 2025, without masks",
     )
     group.add_argument(
         "--exponent", type=positive, default=0.0, metavar="P",
-        help="the exponent of the weight of bright pixels in the loss (6: Cha et al. 2025; "
-        "default 0)",
+        help="the exponent P of the pixel weights (1 + |kappa| / max kappa)^P in the loss; Cha et "
+        "al. 2025 use 6 (default 0, equal weights)",
     )
     group.add_argument(
-        "--crop", type=count, metavar="N", help="train on crops of N x N pixels"
+        "--crop", type=count, metavar="N",
+        help="train on random cutouts of N x N pixels, N at least 64 (default: whole fields)",
     )
     group = parser.add_argument_group("run options")
     group.add_argument(
         "--learning-rate", type=positive, default=1e-3, metavar="X",
-        help="the learning rate (default %(default)s)",
+        help="the learning rate at the beginning (default %(default)s)",
     )
     group.add_argument("--batch-size", type=count, default=1, metavar="N",
                        help="the number of examples in one training step (default %(default)s)")

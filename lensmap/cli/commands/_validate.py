@@ -15,11 +15,13 @@ from lensmap.cli._tables import format_table
 from lensmap.utils import ParameterError, check_count, match_name, to_plain
 
 NAME = "validate"
-SUMMARY = "measure the accuracy of estimators: report with figures and tables"
-DESCRIPTION = """Measure the accuracy of mass maps on simulated fields, or on true maps of your own:
-pixels, distributions, scales, clusters, error bars, edges, masks, null fields, and mocks of Coma.
-Each number has an error from the scatter between fields. The report is one web page; all numbers
-are also in a table. The same command resumes an interrupted run."""
+SUMMARY = "measure the accuracy of mass-map estimators, and write a report"
+DESCRIPTION = """Measure the accuracy of mass maps on simulated fields, or on true maps of your own
+(--truth). The tests cover the pixel values and their distribution, the power on each scale, the
+detection and masses of clusters, uncertainties, edges, masks, null (noise-only) fields, and mock
+observations of the Coma cluster. Each number has an error from the scatter between fields. The
+report is one web page; all numbers are also in a table. The same command resumes an interrupted
+run."""
 EXAMPLES = """examples:
   lensmap validate -o report
   lensmap validate -o report -n 20 --null 20 --masked 0 --coma 0 -e ks:tuned,wiener:tuned,lensmap
@@ -28,7 +30,8 @@ EXAMPLES = """examples:
   lensmap validate -o massivenus --truth Maps25/*.fits --z-source 2.5 -n 100
 
 written: report.html (needs no other file), results.ecsv (all numbers), scores.ecsv (a row for each
-field and estimator), figures (PNG and PDF), and data, from which an interrupted run resumes"""
+field and estimator), figures (PNG and PDF), and the measurements from which an interrupted run
+resumes"""
 
 _DEFAULT = "ks150,ks:tuned,wiener:tuned,h21like,cha2025,lensmap"
 
@@ -61,47 +64,55 @@ def add_arguments(parser):
     add("-o", "--output", type=OutputFolder, required=True, metavar="DIR",
         help="the output folder, created if it does not exist")
     add("-e", "--estimators", type=_names, default=_DEFAULT, metavar="NAMES",
-        help="the estimators, separated by commas: ks150 (Kaiser-Squires, 150 arcsec); ks:tuned "
-        "and wiener:tuned (best parameters on other fields); ks, wiener and cnn with parameters, "
-        "such as ks(smoothing=2arcmin); h21like, cha2025, lensmap (networks); files of weights "
-        "(.h5); your own as file.py:Class (default: %(default)s)")
+        help="the estimators, separated by commas: ks150 (Kaiser-Squires with a smoothing of 150 "
+        "arcsec); ks:tuned and wiener:tuned (parameters that are best on other simulated fields); "
+        "ks, wiener and cnn with parameters, such as ks(smoothing=2arcmin); the bundled networks "
+        "h21like, cha2025 and lensmap; weights files of networks (.h5); your own estimator as "
+        "file.py:Class (default: %(default)s)")
     from lensmap.validation import ValidationSetup
 
     presets = ", ".join(ValidationSetup.available_presets())
     group = parser.add_argument_group("fields and survey")
     group.add_argument(
         "--preset", type=_preset, default="cha2025", metavar="NAME",
-        help=f"a known survey: {presets}; masked is cha2025 with a third of each field masked "
-        "(default %(default)s)")
+        help=f"the name of a known survey: {presets}; masked is cha2025 with a third of each field "
+        "masked (default %(default)s)")
     group.add_argument("--truth", type=InputFile, nargs="+", metavar="FILE",
                        help="files of true maps, all of one shape and pixel scale, in place of "
-                       "simulated fields; linear estimators are tuned on the last --tuning files")
-    group.add_argument("--z-source", type=float, metavar="Z", help="the redshift of the sources")
-    group.add_argument("--density", type=float, metavar="N", help="galaxies per arcmin2")
+                       "simulated fields; ks:tuned and wiener:tuned are tuned on the last files, "
+                       "as many as --tuning sets")
+    group.add_argument("--z-source", type=float, metavar="Z",
+                       help="the redshift of the source galaxies (default: that of --preset)")
+    group.add_argument("--density", type=float, metavar="N",
+                       help="the mean number of galaxies per square arcminute (default: that of "
+                       "--preset)")
     group.add_argument("--shape", type=int, nargs=2, metavar=("NY", "NX"),
-                       help="the numbers of pixels ny nx, even")
-    group.add_argument("--pixel-scale", type=angle, metavar="ANGLE", help="the side of a pixel")
+                       help="the numbers of pixels of a field along y and x, both even (default: "
+                       "those of --preset)")
+    group.add_argument("--pixel-scale", type=angle, metavar="ANGLE",
+                       help="the side of a square pixel (default: that of --preset)")
     group.add_argument("--resolution", choices=("massivenus", "none"),
-                       help="the resolution of a simulation to imitate (default: that of the "
-                       "preset)")
+                       help="the simulation whose resolution the fields imitate, or none (default: "
+                       "that of --preset)")
     group = parser.add_argument_group("numbers of fields")
     group.add_argument("-n", "--fields", dest="n_fields", type=count, default=200, metavar="N",
-                       help="the number of fields (default %(default)s)")
+                       help="the number of fields that are mapped (default %(default)s)")
     group.add_argument("--null", dest="n_null", type=_zero_or_count, metavar="N",
                        help="the number of null (noise-only) fields (default: that of --fields)")
     group.add_argument("--masked", dest="n_masked", type=_zero_or_count, default=50, metavar="N",
                        help="the number of fields that are mapped a second time with a mask "
                             "(default %(default)s)")
     group.add_argument("--coma", dest="n_coma", type=_zero_or_count, default=12, metavar="N",
-                       help="the number of mock Coma clusters, 0 or at least 4 (default "
-                            "%(default)s)")
+                       help="the number of mock observations of the Coma cluster, 0 or at least 4 "
+                            "(default %(default)s)")
     group.add_argument("--full", dest="n_more", type=count, nargs="?", const=50, metavar="N",
-                       help="also test slow estimators on N fields (default 50): means over the "
-                       "eight symmetries, 95 per cent intervals, and posterior errors of the "
-                       "Wiener filter")
+                       help="also test slow variants of the estimators on N fields (50 if N is "
+                       "left out): networks averaged over the eight rotations and mirror images, "
+                       "networks with 95 per cent intervals, and the Wiener filter with posterior "
+                       "errors")
     group.add_argument("--tuning", dest="n_tuning", type=count, default=8, metavar="N",
-                       help="the number of fields on which linear estimators are tuned (default "
-                            "%(default)s)")
+                       help="the number of other fields on which ks:tuned and wiener:tuned are "
+                            "tuned (default %(default)s)")
     group.add_argument("--seed", type=int, default=0,
                        metavar="N",
                        help="the seed of the series of fields (default 0)")
