@@ -69,8 +69,8 @@ class CNNReconstructor(Estimator):
         map if the network was trained for it; otherwise, a scale that suits the density of the
         galaxies. The result is resampled to the pixels of the map.
     symmetrize : bool
-        Whether to average over the eight rotations and mirror images, which takes eight times as
-        long.
+        Whether to average the maps from the eight rotations and mirror images of the data, which
+        takes eight times as long.
     uncertainty : None, "network" or "rotations"
         The kind of uncertainty; None gives no uncertainty. ``"network"`` is the total error that
         the network predicts, with respect to the true convergence. It is half the width of the
@@ -79,7 +79,8 @@ class CNNReconstructor(Estimator):
         of randomly rotated galaxies about 0. A network that takes its noise level as an input
         suppresses this noise.
     confidence : {0.68, 0.95}
-        The probability of the interval for ``uncertainty="network"``.
+        The probability that the interval of the uncertainty ``"network"`` contains the true
+        convergence.
     fill_holes : bool
         Whether masked pixels are inpainted where at least half of a Gaussian of 1 arcmin lies on
         unmasked pixels. With either choice, pixels without a galaxy within 2 arcmin are masked.
@@ -92,7 +93,8 @@ class CNNReconstructor(Estimator):
         ``sigma_e`` or, without this column, measures the dispersion
         as a function of the weight.
     tile_size : int
-        The side, in pixels, of the overlapping tiles into which larger maps are split.
+        The side, in pixels, of the overlapping tiles into which larger maps are split for the
+        network.
 
     Raises
     ------

@@ -69,9 +69,10 @@ class KaiserSquires(Estimator):
         The ratio of the side of the zero-padded field to that of the field, at least 1. With 1, the
         field is treated as periodic.
     reduced_shear_iterations : int
-        The number of corrections for the reduced shear. Galaxies measure the reduced shear
-        :math:`g = \gamma / (1 - \kappa)`. Each correction multiplies g by :math:`1 - \kappa` of the
-        previous map. Without corrections (0), g is used as the shear.
+        The number of iterations that correct for the difference between reduced shear and shear; 0
+        uses the reduced shear as the shear. Galaxies measure the reduced shear
+        :math:`g = \gamma / (1 - \kappa)`. Each iteration multiplies g by :math:`1 - \kappa` of the
+        previous map.
     scheme : {"nearest", "cloud-in-cell"}
         The scheme that assigns galaxies to pixels.
     fill_holes : bool
@@ -90,11 +91,11 @@ class KaiserSquires(Estimator):
     rng : int or `numpy.random.SeedSequence`
         The seed of the random rotations.
     sigma_e : float or None
-        The intrinsic dispersion of the ellipticities per component, for ``"analytic"``; None takes
-        the column ``sigma_e`` or, without this column, measures the dispersion
-        as a function of the weight.
+        The intrinsic dispersion of the ellipticities per component, from which the noise level is
+        computed; None takes the column ``sigma_e`` of the catalog or, without this column, measures
+        the dispersion as a function of the weight. Only ``"analytic"`` uses the noise level.
     dtype : {"float64", "float32"}
-        The precision of the transforms.
+        The floating-point precision of the Fourier transforms.
 
     Raises
     ------

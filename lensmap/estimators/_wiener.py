@@ -81,24 +81,27 @@ class WienerFilter(Estimator):
         and above its range, it falls as :math:`\ell^{-2}`.
     z_source : float, `lensmap.cosmology.SourceRedshifts` or None
         The redshift of the galaxies, or their redshift distribution, for the theoretical power
-        spectrum. If None, the amplitude of the spectrum and its fall on small scales are fitted to
-        the field, unless ``power`` is given.
+        spectrum; None fits a power spectrum to the field. The fit has two parameters: the amplitude
+        of the theoretical spectrum and its fall on small scales. If ``power`` is given, nothing is
+        fitted.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology for the theoretical power spectrum; None is the default cosmology of lensmap.
+        The cosmology of the theoretical power spectrum, or its name; None is ``"massivenus"``, the
+        default cosmology of lensmap.
     padding : float
         The ratio of the side of the periodic grid to that of the field, at least 1. With 1, the
         field is treated as periodic. Maps of a few degrees that are made with 1.5 and with 3 differ
         by one or two per cent of their scatter, most at the edges.
     tolerance : float
-        The relative residual at which the iteration ends, between 0 and 1. With the default, the
-        numerical error is 1e-5 of the scatter of the map, and 3e-4 in the worst pixel.
+        The relative residual of the linear equations at which the solver stops, between 0 and 1.
+        With the default, the numerical error is 1e-5 of the scatter of the map, and 3e-4 in the
+        worst pixel.
     max_iterations : int
-        The largest number of iterations. A warning is given if it is reached.
+        The largest number of iterations of the solver. A warning is given if it is reached.
     reduced_shear_iterations : int
-        The number of corrections for the reduced shear. Galaxies measure the reduced shear
-        :math:`g = \gamma / (1 - \kappa)`. Each correction multiplies g by :math:`1 - \kappa` of the
-        previous map, and leaves the noise unchanged. Without corrections (0), g is used as the
-        shear.
+        The number of iterations that correct for the difference between reduced shear and shear; 0
+        uses the reduced shear as the shear. Galaxies measure the reduced shear
+        :math:`g = \gamma / (1 - \kappa)`. Each iteration multiplies g by :math:`1 - \kappa` of the
+        previous map, and leaves the noise unchanged.
     scheme : {"nearest", "cloud-in-cell"}
         The scheme that assigns galaxies to pixels. With cloud-in-cell, the noise of neighboring
         pixels is correlated. It is treated as independent, with a variance that is correct on
@@ -124,7 +127,7 @@ class WienerFilter(Estimator):
         ``sigma_e`` or, without this column, measures the dispersion
         as a function of the weight.
     dtype : {"float64", "float32"}
-        The precision of the solution.
+        The floating-point precision of the solution.
 
     Raises
     ------
