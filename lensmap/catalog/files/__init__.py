@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Tables in files: FITS, HDF5, Parquet, VOTable and text, of which only needed columns are read."""
+"""Readers of tables in FITS, HDF5, Parquet, VOTable and text files, by single columns."""
 
 from lensmap._lazy import lazy_exports
 

@@ -44,9 +44,10 @@ def open_fits(
     path : str
         The file, possibly compressed.
     suits : callable or None
-        As for ``choose_table``.
+        A function that takes column names and returns whether a table with these columns can be
+        used, which chooses among several tables of the file. If None, any table can be used.
     hdu : int, str or None
-        The number or name of the HDU. If None, the only one that has the needed columns.
+        The number or name of the HDU. If None, the only HDU whose table can be used.
 
     Yields
     ------
@@ -75,7 +76,7 @@ def open_fits(
 
 @contextmanager
 def _warnings_of_fits() -> Iterator[None]:
-    """Ignore cards that do not keep to the standard, and raise an error for incomplete files."""
+    """Ignore header cards that violate the FITS standard; raise an error for incomplete files."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", fits.verify.VerifyWarning)
         warnings.filterwarnings("error", "File may have been truncated", AstropyUserWarning)
@@ -121,7 +122,7 @@ def _source(path: str, number: int, hdu: Any) -> TableSource:
 
 
 def _is_plain(hdu: Any, i: int) -> bool:
-    """Return whether the file holds the numbers of a column as they are, without scaling."""
+    """Return whether the column with the index ``i`` holds numbers without scaling."""
     column = hdu.columns[i]
     return (
         isinstance(hdu, fits.BinTableHDU)
@@ -132,10 +133,11 @@ def _is_plain(hdu: Any, i: int) -> bool:
 
 
 def _read_plain(path: str, hdu: Any, indices: list[int]) -> dict[int, np.ndarray]:
-    """Read columns of numbers in one pass over the rows, with a few MB of additional memory.
+    """Read unscaled columns of numbers in one pass over the rows, a few MB at a time.
 
-    A memory map would be read once for each column, and counts as memory of the process. Columns
-    of compressed files are not read here.
+    A memory map would be read once for each column, and would count as memory of the process.
+    ``indices`` are the numbers of the columns, from 0. Return the values of each column, keyed by
+    its index. The dict is empty for compressed files.
     """
     place = hdu.fileinfo()
     file = place["file"]
@@ -163,7 +165,10 @@ def _read_plain(path: str, hdu: Any, indices: list[int]) -> dict[int, np.ndarray
 
 
 def _column(hdu: Any, i: int, name: str, unit: Any, values: np.ndarray | None) -> Column:
-    """Return a column. Its values are read from the HDU if ``values`` is None."""
+    """Return the column with the index ``i`` of an HDU.
+
+    Its values are read from the HDU if ``values`` is None.
+    """
     column = hdu.columns[i]
     if re.match(r"\d*[PQ]", str(column.format)):
         raise ValueError(

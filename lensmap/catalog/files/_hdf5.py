@@ -35,7 +35,8 @@ def open_hdf5(
     path : str
         The file.
     suits : callable or None
-        As for ``choose_table``.
+        A function that takes column names and returns whether a table with these columns can be
+        used, which chooses among several tables of the file. If None, any table can be used.
     within : str or None
         The path of a dataset of rows, or of a group whose datasets are columns. A group without
         datasets stands for the tables below it or, if none of these has the needed columns, for
@@ -146,7 +147,11 @@ def _narrowed(
     path: str,
     suits: Callable[[list[str]], bool] | None,
 ) -> list[TableSource]:
-    """Return the tables among which to choose if a group holds more than one."""
+    """Return the tables among which to choose if the user names a group.
+
+    If the group has datasets of its own, they are the only table. Otherwise, these are all tables
+    below the group or, if none of them has the needed columns, one table of all datasets below it.
+    """
     own = [table for table in tables if table.key == place]
     if own:
         return own
@@ -220,7 +225,7 @@ def _source_of_rows(dataset: Any, place: str, path: str) -> TableSource:
 
 
 def _plain(attributes: Any) -> dict[str, Any]:
-    """Return the attributes of a group or dataset as Python's strings and numbers."""
+    """Return the attributes of an HDF5 group or dataset as Python's strings and numbers."""
     meta = {}
     for key in attributes:
         try:

@@ -132,7 +132,11 @@ def _reader(kind: str) -> Callable[..., Any]:
 
 
 def _check_choice(name: str, kind: str, wrong: set[str]) -> None:
-    """Raise a ParameterError if ``hdu`` or ``path`` does not suit the format."""
+    """Raise a ParameterError if ``wrong`` holds ``"hdu"`` or ``"path"``.
+
+    ``wrong`` are the given parameters that do not suit the format of the file. ``name`` is the name
+    of the file, and ``kind`` its format.
+    """
     for parameter in wrong:
         suited = {"hdu": "FITS file", "path": "HDF5 file or a VOTable"}[parameter]
         raise ParameterError(

@@ -65,7 +65,7 @@ def open_parquet(path: str) -> Iterator[TableSource]:
 
 
 def _values(column: pyarrow.ChunkedArray, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the values of a column, and True for nulls."""
+    """Return the values of a column, and a mask that is True for nulls; None without nulls."""
     import pyarrow as pa
 
     mask = np.asarray(column.is_null()) if column.null_count else None
@@ -80,7 +80,10 @@ def _values(column: pyarrow.ChunkedArray, name: str) -> tuple[np.ndarray, np.nda
 
 
 def _vectors(column: Any, name: str, mask: np.ndarray | None) -> np.ndarray:
-    """Return a column of lists of equal length as an array ``(n, length)``."""
+    """Return a column of lists of equal length as an array ``(n, length)``.
+
+    ``name`` is the name of the column, and ``mask`` is True for nulls, or None without nulls.
+    """
     import pyarrow.compute as pc
 
     lengths = pc.unique(pc.list_value_length(column.drop_null())).to_pylist()

@@ -38,9 +38,10 @@ class TableSource:
         The place of the table in the file for messages, such as ``"HDU 1 'SHEAR'"``. Empty if the
         file holds one table only.
     key : object
-        The value of the parameter that chooses the table, such as ``hdu=1``.
+        The value of the parameter ``hdu`` or ``path`` that selects this table of the file.
     name : str or None
-        The name of the table in the file, such as the path of its group. If None, ``key``.
+        The name of the table in the file, such as the path of its group. If None, the name is
+        ``key``.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class TableSource:
             self._columns.update(self._read(wanted))
 
     def __getitem__(self, name: str) -> Column:
-        """Return a column, which is read if it was not read before."""
+        """Return a column by its name; read it from the file if it was not read before."""
         self.load([name])
         return self._columns[name]
 

@@ -128,7 +128,7 @@ def _plain(path: str, texts: list[str]) -> TableSource:
 
 
 def _comments(text: str) -> tuple[list[str], int]:
-    """Return the comments and blank lines at the top, and the index of the line after them."""
+    """Return the comments and blank lines at the top of a text, and the index where they end."""
     lines, begin = [], 0
     while begin < len(text):
         line, end = _first_line(text, begin)
@@ -140,7 +140,7 @@ def _comments(text: str) -> tuple[list[str], int]:
 
 
 def _first_line(text: str, begin: int) -> tuple[str, int]:
-    """Return the line that begins at an index, and the index of the next one."""
+    """Return the line that begins at an index of a text, and the index of the next line."""
     end = text.find("\n", begin)
     end = len(text) if end < 0 else end
     return text[begin:end], end + 1
@@ -190,7 +190,7 @@ class _Rows:
     text : str
         The text.
     begin : int
-        The index of the first row.
+        The index in ``text`` of the first character of the first row.
     delimiter : str
         The delimiter.
     names : list of str
@@ -210,7 +210,10 @@ class _Rows:
         self.text = f"{header}\n{body}"
 
     def parse(self, wanted: list[str]) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
-        """Parse columns; return the values of each, and a mask that is True for empty cells."""
+        """Parse the columns with the names ``wanted``.
+
+        Return, for each column, the values, and a mask that is True for empty cells or None.
+        """
         if self.is_empty:
             return {name: (np.empty(0), None) for name in wanted}
         numbers = {name: f"c{self.names.index(name)}" for name in wanted}

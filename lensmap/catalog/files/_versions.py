@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Tables of the sheared versions of galaxies, one table for each, read as one table."""
+"""Files with one table for each sheared version of the galaxies, read as one table."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ __all__ = ["are_versions", "join_versions", "name_version", "stack_versions"]
 
 
 def are_versions(tables: Mapping[Any, Any]) -> bool:
-    """Return whether a dict holds the table of each version and not columns.
+    """Return whether a dict holds tables, one for each sheared version, and not columns.
 
     Parameters
     ----------
     tables : dict
-        Tables or dicts of columns by the names of versions, or columns by their names.
+        Tables or dicts of columns, keyed by the names of versions, or columns, keyed by their
+        names.
     """
     return bool(tables) and all(
         version_of(name) is not None and isinstance(table, (Mapping, Table))
@@ -32,12 +33,12 @@ def are_versions(tables: Mapping[Any, Any]) -> bool:
 
 
 def stack_versions(tables: Mapping[Any, Any]) -> TableSource:
-    """Stack the tables of the versions.
+    """Stack the tables of the sheared versions of the galaxies.
 
     Parameters
     ----------
     tables : dict
-        Tables or dicts of columns by the names of the versions.
+        Tables or dicts of columns, keyed by the names of the versions.
 
     Returns
     -------
@@ -75,7 +76,7 @@ def _reader_of(table: Table) -> Any:
 
 
 def join_versions(tables: Sequence[TableSource]) -> list[TableSource]:
-    """Join the tables of a file that hold the versions of the same galaxies.
+    """Join the tables of a file that hold sheared versions of the same galaxies.
 
     Parameters
     ----------
@@ -107,14 +108,14 @@ def join_versions(tables: Sequence[TableSource]) -> list[TableSource]:
 
 
 def name_version(table: TableSource, siblings: Iterable[str]) -> TableSource:
-    """Add the column ``variant`` to the table of one of several versions.
+    """Add the column ``variant`` to a table that is one of several sheared versions.
 
     Parameters
     ----------
     table : TableSource
         A table of a file.
     siblings : iterable of str
-        The names of the tables beside it.
+        The names of the tables in the same file or group.
 
     Returns
     -------
@@ -130,7 +131,11 @@ def name_version(table: TableSource, siblings: Iterable[str]) -> TableSource:
 
 
 def _stacked(versions: Mapping[int, TableSource], parent: str = "") -> TableSource:
-    """Return the rows of several versions as one table."""
+    """Return the rows of several sheared versions as one table, with the column ``variant``.
+
+    ``versions`` has the tables, keyed by the number of the version. ``parent`` is the path of the
+    group that holds them.
+    """
     first = versions.get(UNSHEARED, next(iter(versions.values())))
     names = [name for name in first.colnames if name != VARIANT]
 
@@ -152,7 +157,10 @@ def _stacked(versions: Mapping[int, TableSource], parent: str = "") -> TableSour
 
 
 def _columns_of(table: TableSource, first: TableSource, needed: list[str]) -> dict[str, Any]:
-    """Return the columns of a version, and those that it lacks of the first one."""
+    """Return columns of the table of a sheared version, keyed by name.
+
+    Columns that ``table`` lacks are taken from the table ``first``, row by row.
+    """
     own = [name for name in needed if name in table.colnames]
     table.load(own)
     columns = {name: table[name] for name in own}

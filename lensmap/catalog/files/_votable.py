@@ -41,10 +41,11 @@ def open_votable(
     path : str
         The file, possibly compressed.
     suits : callable or None
-        As for ``choose_table``.
+        A function that takes column names and returns whether a table with these columns can be
+        used, which chooses among several tables of the file. If None, any table can be used.
     within : str or None
-        The ID, the name or the number, from 0, of the table. If None, the only one that has the
-        needed columns.
+        The ID, the name or the number, from 0, of the table. If None, the only table that can be
+        used.
 
     Yields
     ------
@@ -79,7 +80,7 @@ def open_votable(
 
 
 def _describe_tables(content: bytes) -> list[dict[str, Any]]:
-    """Return the ID, name, fields (name and unit) and parameters of each table."""
+    """Return a dict for each table: its ID, name, fields (name and unit) and parameters."""
     tables: list[dict[str, Any]] = []
     for element in ElementTree.fromstring(_DATA.sub(b"", content)).iter():
         tag = element.tag.rpartition("}")[2]
@@ -96,7 +97,10 @@ def _describe_tables(content: bytes) -> list[dict[str, Any]]:
 
 
 def _only(content: bytes, number: int) -> bytes:
-    """Return a VOTable with only one table, as astropy reads the same columns of all tables."""
+    """Return a VOTable that has only the table with this number.
+
+    Astropy would otherwise read the selected columns of all tables.
+    """
     spans = [match.span() for match in _TABLE.finditer(content)]
     if len(spans) < 2:
         return content
