@@ -28,7 +28,7 @@ def behind(
     min_probability: float,
     cut: ArrayLike | Callable[[ShearCatalog], ArrayLike] | None,
 ) -> np.ndarray:
-    """Return which galaxies of a catalog count as behind a lens.
+    """Select the galaxies of a catalog that are behind a lens.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def behind(
     Returns
     -------
     `numpy.ndarray`
-        True for background galaxies, bool, ``(n,)``.
+        True for galaxies behind the lens, bool, ``(n,)``.
 
     Raises
     ------
@@ -76,9 +76,11 @@ def behind(
 def _probability_beyond(
     catalog: ShearCatalog, pz: str | ArrayLike, z_grid: ArrayLike | None, z: float
 ) -> np.ndarray:
-    """Return the probability that each galaxy lies beyond a redshift.
+    """Return the probability that the redshift of each galaxy exceeds ``z``, float, ``(n,)``.
 
-    The density p(z) is interpolated linearly between the redshifts of ``z_grid``.
+    ``pz`` is the probability density p(z) of each galaxy, ``(n, n_z)``, or the name of the column
+    that holds it. The density is interpolated linearly between the redshifts ``z_grid``,
+    ``(n_z,)``.
     """
     density = np.asarray(catalog[pz] if isinstance(pz, str) else pz, dtype=float)
     if z_grid is None:

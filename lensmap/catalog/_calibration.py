@@ -68,12 +68,12 @@ class Calibration:
         Sums over the galaxies in narrow bins of weight, one row for each bin, ``(n_bins, 5)``: the
         number of the bin, the number of galaxies, and the sums of ``w``, of
         ``w (e1**2 + e2**2) / 2`` and of ``w sigma_m**2``. There are no rows if the catalog has the
-        column ``sigma_e``. Calibrations are compared without it.
+        column ``sigma_e``. Comparisons of calibrations with ``==`` ignore this array.
     sum_versions : `numpy.ndarray` or None
-        Sums over sheared versions of the galaxies, which give the response, in patches of the sky,
-        ``(n_patches, 4, 3)``: of ``w``, ``w e1`` and ``w e2`` for the versions 1p, 1m, 2p and 2m.
-        None if the response does not come from such versions. Calibrations are compared without
-        these sums.
+        Sums of ``w``, ``w e1`` and ``w e2`` in patches of the sky, ``(n_patches, 4, 3)``, over the
+        four sheared versions of the galaxies, from which the response is measured. The versions
+        are measured on images with an artificial shear: +g1, -g1, +g2 and -g2. None if the catalog
+        has no sheared versions. Comparisons of calibrations with ``==`` ignore this array.
 
     References
     ----------
@@ -301,14 +301,16 @@ class Calibration:
         return float(np.hypot(abs(a), abs(b))) / (1.0 + self.m)
 
     def noise_squares(self, sigma_e: float | None = None) -> tuple[float | None, bool]:
-        """Return the parts of the noise variance per galaxy, for uncalibrated ellipticities.
+        """Return the intrinsic variance of ellipticities, and whether to add measurement errors.
+
+        Both refer to the ellipticities before calibration.
 
         Parameters
         ----------
         sigma_e : float or None
-            The intrinsic dispersion per component. If None, the column ``sigma_e`` is used.
-            Without this column, the dispersion is the scatter of the ellipticities minus the
-            measurement errors, in quadrature.
+            The intrinsic dispersion of the ellipticities per component. If None, the column
+            ``sigma_e`` is used. Without this column, the dispersion is the scatter of the
+            ellipticities minus the measurement errors, in quadrature.
 
         Returns
         -------
@@ -316,7 +318,8 @@ class Calibration:
             The intrinsic variance per component, a mean over all galaxies. None if it differs
             between galaxies and must be taken from the column ``sigma_e``.
         measurement : bool
-            Whether to add the measurement variance, the square of the column ``sigma_m``.
+            Whether to add the measurement variance of each galaxy, the square of the column
+            ``sigma_m``.
 
         See Also
         --------
@@ -356,7 +359,7 @@ class Calibration:
         -------
         `numpy.ndarray`
             The variance per component, float, ``(n,)``, from the columns ``sigma_e`` and
-            ``sigma_m``. Without ``sigma_e``, the intrinsic part is that of `variance_by_weight`.
+            ``sigma_m``. Without ``sigma_e``, `variance_by_weight` gives the intrinsic part.
 
         Raises
         ------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Selection of the usable rows of a catalog."""
+"""Selection of the rows of a catalog that have usable values in all columns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ _MAX_IMPLAUSIBLE_FRACTION, _MAX_IMPLAUSIBLE_VALUES = 0.5, 50
 
 
 class _Rows:
-    """The rows that are usable so far, and the causes for which others are not."""
+    """The usable rows of a catalog, and the number of unusable rows for each cause.
+
+    ``good`` is True for usable rows, bool, ``(n,)``, or None while all rows are usable. ``causes``
+    is a dict from each cause to a number of rows.
+    """
 
     def __init__(self, n_rows: int) -> None:
         self.good: np.ndarray | None = None
@@ -37,7 +41,11 @@ class _Rows:
         self._n_rows = n_rows
 
     def leave_out(self, bad: np.ndarray, cause: str) -> int:
-        """Leave out rows and count them; rows that are left out already do not count again."""
+        """Mark rows as unusable, and count them under a cause.
+
+        ``bad`` is True for the rows to mark, bool, ``(n,)``. Return the number of these rows that
+        were usable before.
+        """
         if self.good is None:
             self.good = np.ones(self._n_rows, dtype=bool)
         bad = bad & self.good
@@ -59,13 +67,14 @@ def usable_rows(
     Parameters
     ----------
     columns : dict
-        The columns by lensmap's names, arrays ``(n,)``. Ra and dec are in degrees.
+        The columns, arrays ``(n,)``, keyed by lensmap's column names. Ra and dec are in degrees.
     masked : dict
-        Boolean arrays ``(n,)`` by lensmap's column names, True where the table has no value.
+        Boolean arrays ``(n,)``, True where the table has no value, keyed by lensmap's column names.
     max_ellipticity : float
         The largest modulus of the ellipticity of a usable row.
     names : dict or None
-        The table's column names by lensmap's names, for errors.
+        The table's column names, keyed by lensmap's column names, for error messages. None uses
+        lensmap's names.
 
     Returns
     -------
@@ -106,7 +115,7 @@ def usable_rows(
 
 
 def _is_plausible(name: str, lowest: float, highest: float) -> bool:
-    """Return whether a column is plausible as a whole, by its extremes."""
+    """Return whether all values of a column are plausible, given its lowest and highest value."""
     allowed = RANGES[name]
     if name != "ra" and not lowest > _HIGHEST_PLACEHOLDER:
         return False  # in the range of some columns, but a placeholder nevertheless
@@ -116,7 +125,12 @@ def _is_plausible(name: str, lowest: float, highest: float) -> bool:
 def _leave_out_implausible(
     rows: _Rows, name: str, values: np.ndarray, names: Mapping[str, str]
 ) -> None:
-    """Leave out rows with values that are placeholders or beyond the range."""
+    """Mark rows as unusable whose value in a column is not plausible.
+
+    Such a value is a placeholder for a missing value, such as -99, or outside the range that is
+    plausible for the column. ``name`` is lensmap's name of the column, and ``names`` has the
+    table's column names, keyed by lensmap's names.
+    """
     allowed = RANGES[name]
     if values.dtype.itemsize < 4:  # half precision does not hold all placeholders
         values = values.astype(np.float32)
@@ -136,7 +150,7 @@ def _leave_out_implausible(
 
 
 def _placeholders_among(values: np.ndarray) -> list[float]:
-    """Return the placeholders among implausible values."""
+    """Return the known placeholders for missing values, such as -99, that occur in ``values``."""
     return [
         number for number in PLACEHOLDERS + UPPER_PLACEHOLDERS
         if np.isclose(values, number, rtol=TOLERANCE, atol=0.0).any()
@@ -146,7 +160,12 @@ def _placeholders_among(values: np.ndarray) -> list[float]:
 def _check_meaning(
     name: str, values: np.ndarray, bad: np.ndarray, allowed: Range, names: Mapping[str, str]
 ) -> None:
-    """Raise an error if most values of an optional column are not plausible."""
+    """Raise an error if most values of an optional column are not plausible.
+
+    The column then holds another quantity than its name says. ``name`` is lensmap's name of the
+    column, ``bad`` is True for implausible values, ``allowed`` is the plausible range, and
+    ``names`` has the table's column names, keyed by lensmap's names.
+    """
     n_bad = int(np.count_nonzero(bad))
     limit = max(_MAX_IMPLAUSIBLE_FRACTION * len(values), _MAX_IMPLAUSIBLE_VALUES)
     if name in ("ra", "dec", "e1", "e2", "weight") or n_bad <= limit:
@@ -178,9 +197,9 @@ def without_bad_redshifts(
     Returns
     -------
     redshift : `numpy.ndarray`
-        The redshifts, NaN where there is none.
+        The redshifts, ``(n,)``, NaN for galaxies without a redshift.
     n_implausible : int
-        The number of the redshifts that are placeholders or not plausible.
+        The number of redshifts that are placeholders for missing values or not plausible.
     """
     allowed = RANGES["redshift"]
     lowest, highest = _extremes(redshift)

@@ -24,7 +24,20 @@ SHARED = ({"r11", "r22"},)
 
 @dataclass
 class ColumnRequest:
-    """The parameter ``columns``: a preset, changes to its column names, or neither."""
+    """The parsed parameter ``columns`` of `ShearCatalog`.
+
+    Attributes
+    ----------
+    preset : str or None
+        The name of the preset, or the path of its file. None if the user gives no preset.
+    entry : ColumnPreset or None
+        The column names of the preset. None if the user gives no preset.
+    named : dict
+        The table's column names or expressions that the user gives, keyed by lensmap's column
+        names.
+    left_out : set of str
+        The columns, by lensmap's names, that the user leaves out.
+    """
 
     preset: str | None = None
     entry: ColumnPreset | None = None
@@ -33,7 +46,7 @@ class ColumnRequest:
 
 
 def read_request(columns: object) -> ColumnRequest:
-    """Separate the preset from the names that the user gives."""
+    """Parse the parameter ``columns``: None, a text, the path of a preset file, or a dict."""
     if columns is None:
         return ColumnRequest()
     if isinstance(columns, str):
@@ -63,7 +76,10 @@ def read_request(columns: object) -> ColumnRequest:
 
 
 def _read_preset(preset: object) -> tuple[str, ColumnPreset]:
-    """Return the name of a preset and the preset itself."""
+    """Look up a preset by its name, or read it from a TOML file.
+
+    Return the name of the preset or the path of its file, and the column names of the preset.
+    """
     name = os.fspath(preset) if isinstance(preset, os.PathLike) else preset
     if not isinstance(name, str):
         raise ParameterTypeError("columns", "the name of a preset", repr(preset))
@@ -83,7 +99,11 @@ def _read_preset(preset: object) -> tuple[str, ColumnPreset]:
 
 
 def check_given(table: ColumnNames, request: ColumnRequest) -> None:
-    """Check the names that the user gives in ``columns``."""
+    """Check the column names that the user gives.
+
+    Raise a ParameterError if lensmap has no column of such a name, if the table lacks the column
+    that is given for it, or if a required column is left out.
+    """
     allowed = REQUIRED + OPTIONAL + (VARIANT,)
     for ours in [*request.named, *request.left_out]:
         if ours not in allowed:
@@ -107,7 +127,10 @@ def check_given(table: ColumnNames, request: ColumnRequest) -> None:
 
 
 def _refuse_same(named: Mapping[str, str]) -> None:
-    """Raise an error if the user gives one column for two of lensmap's."""
+    """Raise an error if the user gives one column of the table for two columns of lensmap.
+
+    ``named`` has the table's column names, keyed by lensmap's column names.
+    """
     for ours, theirs in named.items():
         for other, same in named.items():
             if other != ours and same == theirs and {ours, other} not in SHARED:

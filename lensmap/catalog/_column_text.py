@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Columns as one text: ``PRESET,ours=theirs,...``."""
+"""Parser of the parameter ``columns`` in the form of a text, ``PRESET,ours=theirs,...``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ __all__ = ["read_columns_text"]
 
 
 def read_columns_text(text: str) -> tuple[str | None, dict[str, str | None]]:
-    """Read columns from one text, such as ``hsc-y3,redshift=photoz_best,m=none``.
+    """Parse the choice of columns in a text, such as ``hsc-y3,redshift=photoz_best,m=none``.
 
     Parameters
     ----------
     text : str
-        The name of a preset or the path of its file, if any, and changes to it, separated by
-        commas. Commas within parentheses, brackets, quotes or backticks separate nothing.
+        Optionally the name of a preset or the path of its file, and pairs such as ``ra=NAME`` of
+        lensmap's column name and a column name or expression of the table, separated by commas.
+        Commas within parentheses, brackets, quotes or backticks do not separate.
 
     Returns
     -------
     preset : str or None
-        The preset.
+        The preset. None if the text has no preset.
     columns : dict
-        The table's names or expressions by lensmap's names. None for columns to leave out.
+        The table's column names or expressions, keyed by lensmap's column names. None for columns
+        to leave out.
 
     Raises
     ------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The choice of a table's columns, by the names of surveys, of lensmap and of the user."""
+"""Choice of the columns of a table that a catalog uses, by their names."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def find_columns(
     mapping : dict
         The table's column names, keyed by lensmap's names.
     preset : str or None
-        The name of the preset that was used. None if the user named all required columns, and e1
-        and e2 are those of no survey.
+        The name of the preset that was used. None if the user named all required columns, and no
+        preset of a survey has these names of e1 and e2.
 
     Raises
     ------
@@ -79,15 +79,16 @@ def used_columns(
     choice : ColumnChoice
         The chosen columns.
     where : str or None
-        The condition on rows.
+        The condition on rows. None if there is none.
     extra_columns : str or iterable of str
-        The columns to keep.
+        The names of further columns to keep.
 
     Returns
     -------
     list of str
-        The names as the table spells them, each once: those of the mapping, of the condition, of
-        the documented selection of the survey, and those to keep.
+        The names as the table spells them, without repetition: the chosen columns, the columns of
+        the condition, the columns of the selection that the survey documents for its shear
+        sample, and the columns to keep.
 
     Raises
     ------
@@ -143,7 +144,10 @@ def choose_columns(
 
 
 def _detect(table: ColumnNames, request: ColumnRequest) -> ColumnChoice:
-    """Choose the preset whose required columns the table has."""
+    """Choose the preset whose required columns the table has.
+
+    The names that the user gives in ``request`` take precedence over the names of the presets.
+    """
     fits = {}
     for preset, entry in COLUMN_PRESETS.items():
         own = preset_columns(table, entry)
@@ -165,10 +169,11 @@ def _detect(table: ColumnNames, request: ColumnRequest) -> ColumnChoice:
 def _all_named(
     table: ColumnNames, request: ColumnRequest, fits: Mapping[str, dict[str, str]]
 ) -> ColumnChoice:
-    """Return the choice of a user who names all required columns.
+    """Choose the optional columns if the user names all required columns.
 
-    If the ellipticities are those of a survey, the optional columns of the survey are used.
-    Otherwise, only optional columns with lensmap's own names are used.
+    If a survey has the same names of e1 and e2, its names of the optional columns are used.
+    Otherwise, only optional columns with lensmap's own names are used. ``fits`` has, for each
+    preset that fits the table, the table's column names, keyed by lensmap's column names.
     """
     generic = matched(table, COLUMN_PRESETS["generic"].columns)
     for preset in fits:
@@ -185,9 +190,12 @@ def _all_named(
 def _is_distinctive(
     preset: str, mapping: Mapping[str, str], named: Mapping[str, str]
 ) -> bool:
-    """Return whether the names that the user does not give identify the preset.
+    """Return whether the column names of a table identify a preset.
 
-    The preset ``"generic"`` needs no identification.
+    A survey is identified by a column that the user does not name, and whose name is not among the
+    common names of the preset ``"generic"``. The result for ``"generic"`` itself is True.
+    ``mapping`` has the table's column names, and ``named`` those that the user gives, both keyed by
+    lensmap's column names.
     """
     generic = COLUMN_PRESETS["generic"].columns
     return preset == "generic" or any(
@@ -199,8 +207,10 @@ def _is_distinctive(
 def _best_fit(fits: Mapping[str, dict[str, str]]) -> str:
     """Choose among the presets that fit the column names of a table.
 
-    The preset of the survey with the longest signature is preferred, and ``"generic"`` is used if
-    no survey fits.
+    The survey with the most identifying columns (``ColumnPreset.signature``) is preferred, and
+    ``"generic"`` is used if no survey fits. ``fits`` has, for each preset, the table's column
+    names, keyed by lensmap's column names. Raise a ParameterError if another survey fits as well
+    and has other names.
     """
     best = max(fits, key=lambda name: (name != "generic", len(COLUMN_PRESETS[name].signature)))
     mapping = fits[best]
@@ -217,7 +227,11 @@ def _best_fit(fits: Mapping[str, dict[str, str]]) -> str:
 
 
 def _require_nearest(table: ColumnNames, named: Mapping[str, str]) -> None:
-    """Raise the error about missing columns, with the names of the most similar preset."""
+    """Raise the error about missing required columns.
+
+    The message suggests the names of the preset that most resembles the table. ``named`` has the
+    table's column names that the user gives, keyed by lensmap's column names.
+    """
     mappings = {
         preset: {**preset_columns(table, entry), **named}
         for preset, entry in COLUMN_PRESETS.items()
@@ -247,7 +261,12 @@ def _require(
     owner: str,
     nearest: str | None = None,
 ) -> None:
-    """Raise an error that names the required columns that are missing, and no others."""
+    """Raise an error about the required columns that are missing, if there are any.
+
+    ``mapping`` has the table's column names that were found, keyed by lensmap's column names. The
+    message suggests the names of the preset ``entry``. ``owner`` is the subject of the message, and
+    ``nearest`` the name of the most similar preset, or None.
+    """
     missing = _missing(mapping)
     if not missing:
         return

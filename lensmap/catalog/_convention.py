@@ -166,14 +166,16 @@ def response_to_celestial(
 def versions_to_celestial(codes: np.ndarray, convention: Convention) -> np.ndarray:
     """Convert the numbers of sheared versions of galaxies to the celestial convention.
 
-    The artificial shear changes its sign with the component of the ellipticity, so that the
-    versions of positive and negative shear change places.
+    A sheared version of a galaxy is measured on an image with a small artificial shear. If the
+    conversion changes the sign of e1 or e2, it also changes the sign of this component of the
+    artificial shear, so that the versions with positive and negative shear are exchanged.
 
     Parameters
     ----------
     codes : `numpy.ndarray`
         The version of each row in the given convention, ``(n,)``: 0 without artificial shear, 1
-        and 2 for positive and negative g1, 3 and 4 for g2, and -1 for others.
+        and 2 with positive and negative g1, 3 and 4 with positive and negative g2, and -1 for
+        other versions.
     convention : str or tuple of int
         As for ``convention_signs``.
 

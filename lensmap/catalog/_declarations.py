@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The convention, kind, frame and response of a catalog, each with its origin.
+"""Sign convention, kind of ellipticity, frame and mean response of a catalog, with their origins.
 
 The user's argument takes precedence over the table's meta, the meta over the documentation of the
 survey whose columns the table has, and the survey over the default.
@@ -56,7 +56,7 @@ _NO_RESPONSE = "none"
 
 @dataclass(frozen=True)
 class Declaration:
-    """The convention, kind, frame and response of a catalog, and where each comes from.
+    """The convention, kind, frame and response of a catalog, and the origin of each of the four.
 
     Attributes
     ----------
@@ -67,8 +67,8 @@ class Declaration:
     response : float, tuple or None
         The mean response in the convention of the columns.
     origins : dict
-        The origin of each of the four by its name: ``"argument"``, ``"file"``, ``"survey"`` or
-        ``"default"``.
+        The origins of ``convention``, ``kind``, ``frame`` and ``response``, keyed by these names:
+        ``"argument"``, ``"file"`` (the table's meta), ``"survey"`` or ``"default"``.
     survey : str or None
         The name of the preset of the survey to which e1 and e2 belong. None if it is not known.
     """
@@ -103,7 +103,7 @@ def check_arguments(**given: Any) -> dict[str, Any]:
 
 
 def meta_entries(table: Table | TableSource) -> dict[str, Any]:
-    """Return the entries of a table's meta that declare something, unchecked.
+    """Return the declarations in a table's meta, without checking their values.
 
     Parameters
     ----------
@@ -124,7 +124,10 @@ def meta_entries(table: Table | TableSource) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Decode bytes, which HDF5 attributes may be, and strip blanks; return None for no value."""
+    """Return an entry of a table's meta as text without outer blanks; None if it is empty.
+
+    Bytes, such as the attributes of HDF5 files, are decoded. Numbers are returned unchanged.
+    """
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, Undefined):
@@ -170,7 +173,7 @@ def survey_of(
         The name of the survey's preset, or the path of its file. None if e1 and e2 are not the
         survey's columns, for example because the user named others.
     entry : ColumnPreset or None
-        The preset itself.
+        The preset of the survey. None if ``name`` is None.
     """
     preset, entry = choice.preset, choice.entry
     if preset is None:
@@ -191,7 +194,7 @@ def survey_of(
 
 
 def survey_documents(entry: ColumnPreset | None) -> dict[str, str]:
-    """Return what a survey documents about its ellipticities.
+    """Return the convention and the kind of ellipticity that a survey documents.
 
     Parameters
     ----------
@@ -201,7 +204,8 @@ def survey_documents(entry: ColumnPreset | None) -> dict[str, str]:
     Returns
     -------
     dict
-        The ``convention``, the ``kind`` and the ``reference``, as far as they are documented.
+        The ``convention``, the ``kind`` and the ``reference`` that documents them. Entries that
+        are not documented are left out.
     """
     documented = _documented(entry)
     if "convention" in documented:
@@ -214,7 +218,11 @@ def survey_documents(entry: ColumnPreset | None) -> dict[str, str]:
 def _documents(
     entry: ColumnPreset | None, mapping: Mapping[str, str], documented: bool = True
 ) -> bool:
-    """Return whether a preset has the names of e1 and e2 and, if required, documents them."""
+    """Return whether a preset has the same names of e1 and e2 as ``mapping``.
+
+    ``mapping`` has the table's column names, keyed by lensmap's column names. If ``documented`` is
+    True, the preset must also document the convention or the kind of e1 and e2.
+    """
     if entry is None or (documented and entry.convention is None and entry.kind is None):
         return False
     return all(
@@ -229,7 +237,10 @@ def settle(
     survey: str | None,
     preset: ColumnPreset | None,
 ) -> Declaration:
-    """Choose the convention, kind, frame and response by the precedence of their origins.
+    """Choose the convention, kind, frame and response of a catalog.
+
+    An argument of the user takes precedence over the table's meta, the meta over the survey, and
+    the survey over the default.
 
     Parameters
     ----------
@@ -275,7 +286,11 @@ def settle(
 
 
 def _read_entry(name: str, value: Any, overridden: bool) -> Any:
-    """Convert an entry of the meta; return an invalid one as text if an argument overrides it."""
+    """Return the checked value of an entry of the table's meta.
+
+    ``name`` is ``"convention"``, ``"kind"``, ``"frame"`` or ``"response"``. If an argument of the
+    user overrides the entry, an invalid value is returned as text; otherwise it raises an error.
+    """
     try:
         return _CHECKS[name](value.lower() if isinstance(value, str) else value)
     except (ValueError, TypeError) as error:
@@ -312,7 +327,7 @@ def _phrases(values: Mapping[str, Any]) -> str:
 
 
 def _warn_of_file(result: Declaration, meta: Mapping[str, Any]) -> None:
-    """Warn where an argument overrides the table's meta."""
+    """Warn if an argument of the user differs from the declaration in the table's meta."""
     differing = {name: value for name, value in meta.items()
                  if _differ(name, getattr(result, name), value)}
     if differing:
@@ -330,7 +345,11 @@ def _warn_of_file(result: Declaration, meta: Mapping[str, Any]) -> None:
 def _report_survey(
     result: Declaration, documented: Mapping[str, str], reference: str
 ) -> None:
-    """Log what comes from the survey, and warn where an argument or the meta differs from it."""
+    """Log the convention and kind that are taken from the survey's documentation.
+
+    Warn if the user's argument or the table's meta differs from the documentation. ``documented``
+    has the documented ``convention`` and ``kind``, and ``reference`` is their source.
+    """
     if result.survey is None:
         return
     source = f"the survey {result.survey!r}" + (f" ({reference})" if reference else "")
@@ -390,9 +409,10 @@ def _check_frame(frame: Any) -> str:
 
 
 def _check_response(response: Any) -> Response | None:
-    """Check a mean shear response: a number or a 2 x 2 matrix, which becomes a tuple of tuples.
+    """Check a mean shear response, and return it as a number, a tuple of tuples or None.
 
-    In a str, four numbers are the elements r11, r12, r21 and r22, and ``"none"`` is None.
+    The response is a number or a 2 x 2 matrix. In a str, four numbers are the elements r11, r12,
+    r21 and r22, and ``"none"`` is None.
     """
     matrix = np.full(1, np.nan)
     numbers = response

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Evaluation of the parsed expressions of columns, with missing values."""
+"""Evaluation of parsed expressions of table columns, in which values may be missing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TESTS = ("isnan", "isfinite")
 
 @dataclass
 class Values:
-    """Values of a column or of arithmetic.
+    """The values of a column, of a constant or of arithmetic with them; some may be missing.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Values:
 
     @property
     def is_text(self) -> bool:
-        """Whether the values are texts."""
+        """Whether the values are text."""
         return isinstance(self.data, str) or getattr(self.data, "dtype", None) is not None and (
             self.data.dtype.kind in "USO"
         )
@@ -64,12 +64,15 @@ class Values:
 
 @dataclass
 class Condition:
-    """A condition on rows, which is undecided where neither ``yes`` nor ``no`` is True.
+    """The result of a condition for each row: true, false, or undecided if a value is missing.
 
     Attributes
     ----------
-    yes, no : `numpy.ndarray` or bool
-        Where the condition holds, and where its opposite does, bool, ``(n,)``.
+    yes : `numpy.ndarray` or bool
+        True for rows in which the condition is true, bool, ``(n,)``.
+    no : `numpy.ndarray` or bool
+        True for rows in which the condition is false, bool, ``(n,)``. ``yes`` and ``no`` are both
+        False for rows in which the condition is undecided.
     """
 
     yes: Any
@@ -77,16 +80,17 @@ class Condition:
 
 
 class Evaluation:
-    """The evaluation of an expression that was checked.
+    """Evaluator of the syntax tree of an expression that was checked.
 
     Parameters
     ----------
     columns : dict
-        The values of the columns, by the names that the expression uses.
+        The `Values` of the columns, keyed by the names that the expression uses.
     quoted : set of int
-        The offsets of texts that are names of columns.
+        The offsets in the expression of the quoted texts that are column names.
     wrong : callable
-        A function ``wrong(reason, offset, remedy=None)`` that returns an error.
+        A function ``wrong(reason, offset, remedy=None)`` that returns the exception for an error
+        at this offset of the expression.
     """
 
     def __init__(
@@ -261,7 +265,11 @@ class Evaluation:
     def _compare_conditions(
         self, op: ast.cmpop, a: Values | Condition, b: Values | Condition, node: ast.expr
     ) -> Condition:
-        """Compare a column of booleans with True, False, 1 or 0."""
+        """Compare two conditions by == or !=; one of them may be the number 1 (True) or 0 (False).
+
+        ``a`` and ``b`` are the two sides, ``op`` is the operator, and ``node`` is the syntax node
+        of the left side, whose position is given in error messages.
+        """
         conditions = []
         for value in (a, b):
             if isinstance(value, Condition):
@@ -280,14 +288,21 @@ class Evaluation:
         return Condition(same, differ) if isinstance(op, ast.Eq) else Condition(differ, same)
 
     def _column_of_text(self, value: Values, other: Values) -> Values:
-        """Return the column that a text names, if the other side is no text."""
+        """Return the column of which ``value`` is the quoted name, or ``value`` itself.
+
+        A quoted text in a comparison is a column name if a column has this name and the other side
+        of the comparison, ``other``, is not text.
+        """
         if isinstance(value.data, str) and value.data in self.columns and not other.is_text:
             return self.columns[value.data]
         return value
 
 
 def element_name(node: ast.Subscript) -> str | None:
-    """Return the text of an element of a column, such as ``g[0]``; None for anything else."""
+    """Return the name of an element of a vector column, such as ``g[0]``.
+
+    Return None if the syntax node does not have this form.
+    """
     name = node.value.id if isinstance(node.value, ast.Name) else (
         node.value.value if isinstance(node.value, ast.Constant) else None
     )
@@ -313,7 +328,7 @@ def _as_number(value: Values | Condition) -> Values:
 
 
 def _as_float(data: Any) -> Any:
-    """Convert to floating point: differences of unsigned integers would wrap."""
+    """Convert numbers to floating point, because differences of unsigned integers would wrap."""
     if isinstance(data, int):
         try:
             return float(data)
@@ -335,7 +350,10 @@ def _either(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray |
 
 
 def _texts(a: Any, b: Any) -> tuple[Any, Any]:
-    """Return two texts in types that numpy can compare: bytes if one of them is bytes."""
+    """Return both sides of a comparison of texts, as bytes if one side is an array of bytes.
+
+    A text and an array of bytes would not compare as equal in numpy.
+    """
     for one, other in ((a, b), (b, a)):
         if isinstance(one, str) and getattr(getattr(other, "dtype", None), "kind", "") == "S":
             encoded = np.bytes_(one.encode("utf-8", "replace"))
@@ -344,7 +362,10 @@ def _texts(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _numbers_alike(a: Any, b: Any) -> tuple[Any, Any]:
-    """Return numbers that numpy can compare: integers too large for its types become floats."""
+    """Return both sides of a comparison of numbers, with integers beyond 64 bits as floats.
+
+    Numpy cannot compare its arrays with larger integers.
+    """
     return tuple(
         _as_float(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
         for value in (a, b)

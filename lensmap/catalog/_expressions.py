@@ -3,7 +3,7 @@
 
 The language is the part of Python's expressions that compares and computes: column names, numbers,
 texts, arithmetic, comparisons, ``in``, ``and``, ``or``, ``not`` and a few functions. Names with
-blanks or signs are written in backticks.
+blanks or special characters are written in backticks.
 
 A comparison is neither true nor false where a value is missing, as in SQL: neither a condition nor
 its opposite selects such a row.
@@ -51,7 +51,7 @@ class Expression:
     text : str
         The expression.
     parameter : str
-        The parameter that holds the text, for errors.
+        The name of the parameter that has this text as its value, for error messages.
 
     Raises
     ------
@@ -87,19 +87,20 @@ class Expression:
         Parameters
         ----------
         find : callable
-            A function that returns the table's spelling of a name, or None.
+            A function that takes a name, and returns the table's spelling of it or None.
         names : ColumnNames
             The table's column names.
 
         Returns
         -------
         dict
-            The table's spelling of each name. Texts that are not column names are left out.
+            The table's spelling of each column name, keyed by the name in the expression. Quoted
+            texts that are not column names are left out.
 
         Raises
         ------
         ParameterError
-            If a name is not that of a column.
+            If the table has no column of a name in the expression.
         """
         result = {}
         for name, offset, certain in self.names:
@@ -141,7 +142,10 @@ class Expression:
     # ---- Parsing
 
     def _without_backticks(self, text: str) -> tuple[str, set[int]]:
-        """Turn names in backticks into quotes of the same length; return their offsets, too."""
+        """Replace the backticks around column names by quotes, so that Python can parse the text.
+
+        Return the new text, and the set of the offsets of these names in it.
+        """
         pieces: list[str] = []
         quoted: set[int] = set()
         at = 0
@@ -172,7 +176,7 @@ class Expression:
         return "".join(pieces), quoted
 
     def _wrong(self, reason: str, offset: int, remedy: str | None = None) -> ParameterError:
-        """Return the error about a position of the text, counted from 0."""
+        """Return the error about the expression at an offset of its text, counted from 0."""
         column = offset + self._lead + 1
         allowed = "a condition on columns" if self.parameter == "where" else "an expression"
         text = f"{reason}, at character {column} of {shown(self.text)!r}"
@@ -195,7 +199,11 @@ class Expression:
         return "write names with blanks or signs in `backticks`; " + _HELP
 
     def _check(self, node: ast.expr) -> list[tuple[str, int, bool]]:
-        """Return each name in a node, its offset, and whether it must be that of a column."""
+        """Check that a syntax node belongs to the language, and return the names in it.
+
+        The result has a tuple for each name or quoted text: the name, its offset in the text, and
+        whether it must be a column name.
+        """
         if isinstance(node, ast.Name):
             return [(node.id, node.col_offset, True)]
         if isinstance(node, ast.Constant):
@@ -285,7 +293,7 @@ def _is_constant(node: ast.expr) -> bool:
 
 
 def _numbers(node: ast.expr) -> list[float]:
-    """Return the numbers in an expression, with their signs."""
+    """Return the numeric constants in the syntax tree of an expression, with their signs."""
     found = []
     for part in ast.walk(node):
         sign = 1

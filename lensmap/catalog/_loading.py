@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The rows and columns of a table that make a catalog."""
+"""Selection of the rows of a table for a catalog, and loading of its columns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def select_rows(
     Parameters
     ----------
     table : dict
-        The columns by the names that the table gives them.
+        The columns, keyed by their names in the table.
     choice : ColumnChoice
         The chosen columns.
     where : str or None
@@ -64,20 +64,22 @@ def load_columns(
     Parameters
     ----------
     table : dict
-        The columns by the names that the table gives them.
+        The columns, keyed by their names in the table.
     mapping : dict
-        The table's names or expressions by lensmap's names.
+        The table's column names or expressions, keyed by lensmap's column names.
     rows : `numpy.ndarray` or None
         True for the selected rows, bool, ``(n,)``. None selects all rows.
     units : dict
-        The units of columns by lensmap's names, where the user gives them.
+        The units that the user gives for columns, keyed by lensmap's column names.
 
     Returns
     -------
     arrays : dict
-        The values of the selected rows by lensmap's names. Redshifts that are missing are NaN.
+        The values of the selected rows, ``(n_selected,)``, keyed by lensmap's column names.
+        Redshifts that are missing are NaN.
     masked : dict
-        Boolean arrays, True where the table has no value, for columns with such rows.
+        Boolean arrays ``(n_selected,)``, True where the table has no value, keyed by lensmap's
+        column names. Columns without missing values have no entry.
     """
     arrays, masked = {}, {}
     for name in REQUIRED + OPTIONAL:
@@ -127,7 +129,7 @@ def _rows_where(
 
 
 def _extent(table: Mapping[str, Any], selection: RowSelection, choice: ColumnChoice) -> str:
-    """Return the ranges of the columns of a condition as text."""
+    """Return the ranges of the columns that a condition uses, as text for an error message."""
     texts = []
     for name in selection.columns(table, choice.mapping)[:4]:
         data = column_of(table, name).data
@@ -140,7 +142,11 @@ def _extent(table: Mapping[str, Any], selection: RowSelection, choice: ColumnCho
 def _warn_of_flagged(
     table: Mapping[str, Any], choice: ColumnChoice, where: str | None, rows: np.ndarray | None
 ) -> None:
-    """Warn of selected rows that the survey leaves out of its shear sample."""
+    """Warn if selected rows do not belong to the shear sample that the survey documents.
+
+    ``rows`` is True for the selected rows, bool, ``(n,)``; None selects all rows. Conditions of the
+    survey on columns that ``where`` uses are not tested.
+    """
     conditions = choice.entry.selection if choice.entry is not None else ()
     chosen = set() if where is None else set(RowSelection(where).columns(table, choice.mapping))
     found = []

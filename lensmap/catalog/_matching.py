@@ -16,7 +16,11 @@ _PAIRS = (("ra", "dec"), ("e1", "e2"))
 
 
 def preset_columns(table: ColumnNames, entry: ColumnPreset) -> dict[str, str]:
-    """Match the columns of a preset, and short names of optional columns that it lacks."""
+    """Match the column names of a preset to the column names of a table.
+
+    Short names such as ``z`` are also tried for optional columns. The result has the table's
+    column names, keyed by lensmap's column names.
+    """
     wanted = {name: candidates_of(table, entry, name) for name in (*REQUIRED, *OPTIONAL, VARIANT)}
     mapping = matched(table, wanted)
     if is_bias_corrected(mapping):
@@ -25,7 +29,10 @@ def preset_columns(table: ColumnNames, entry: ColumnPreset) -> dict[str, str]:
 
 
 def candidates_of(table: ColumnNames, entry: ColumnPreset, name: str) -> tuple[str, ...]:
-    """Return the names to try for one of lensmap's columns, in order of preference."""
+    """Return the names that a column of lensmap may have in a table, in order of preference.
+
+    ``entry`` is the preset, and ``name`` is lensmap's name of the column.
+    """
     own = entry.columns.get(name, ())
     short: tuple[str, ...] = () if name in REQUIRED else SHORT_NAMES.get(name, ())
     taken = {other.lower() for key, names in entry.columns.items() if key != name
@@ -39,19 +46,29 @@ def candidates_of(table: ColumnNames, entry: ColumnPreset, name: str) -> tuple[s
 
 
 def is_bias_corrected(mapping: Mapping[str, str]) -> bool:
-    """Return whether the additive bias is already subtracted from the ellipticities."""
+    """Return whether the additive bias is already subtracted from the ellipticities.
+
+    ``mapping`` has the table's column names, keyed by lensmap's column names.
+    """
     return mapping.get("e1", "").lower().startswith("bias_corrected")
 
 
 def _matches(table: ColumnNames, candidate: str) -> str | None:
-    """Return the table's spelling of a candidate; an expression needs all of its columns."""
+    """Return the table's spelling of a column name; None if the table has no such column.
+
+    ``candidate`` may be an expression, which is returned unchanged if the table has its columns.
+    """
     if not is_computed(candidate, ()):
         return table.find(candidate)
     return candidate if has_sources(candidate, table) else None
 
 
 def matched(table: ColumnNames, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Match each wanted column to the first of its candidate names that the table has."""
+    """Match each wanted column to the first of its candidate names that the table has.
+
+    ``wanted`` has the candidate names, keyed by lensmap's column names. The result has the table's
+    column names; columns without a match are left out.
+    """
     matches = {
         ours: [_matches(table, candidate) for candidate in candidates]
         for ours, candidates in wanted.items()

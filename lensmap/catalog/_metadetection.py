@@ -53,7 +53,9 @@ _MAX_LOOKED_AT = 10_000
 def read_versions(
     table: Table | TableSource, choice: ColumnChoice, rows: np.ndarray | None, has_response: bool
 ) -> np.ndarray | None:
-    """Return the versions of the galaxies to which the selected rows belong.
+    """Return the sheared version of a galaxy that each selected row is.
+
+    A version is measured on images with one artificial shear, or without artificial shear.
 
     Parameters
     ----------
@@ -69,14 +71,14 @@ def read_versions(
     Returns
     -------
     `numpy.ndarray` or None
-        The versions of the selected rows, as places in ``VERSIONS``; -1 for others. None if the
-        table has no column of versions.
+        The versions of the selected rows, as indices in ``VERSIONS`` (noshear, 1p, 1m, 2p, 2m); -1
+        for other versions. None if the table has no column that names the versions.
 
     Raises
     ------
     ValueError
-        If the galaxies without artificial shear are missing, or if a sheared version is missing
-        and the response is not known. If a column that is not chosen names versions.
+        If the galaxies without artificial shear are missing, if a sheared version is missing and
+        the response is not known, or if a column that is not chosen names versions.
     """
     column = choice.mapping.get(VARIANT)
     if column is None:
@@ -108,18 +110,19 @@ def read_versions(
 
 
 def has_all_versions(codes: np.ndarray | None) -> bool:
-    """Return whether rows belong to all versions.
+    """Return whether a catalog has rows of all sheared versions, from which the response follows.
 
     Parameters
     ----------
     codes : `numpy.ndarray` or None
-        The version of each row, as `read_versions` returns it.
+        The version of each row, ``(n,)``, as indices in ``VERSIONS``; -1 for other versions. None
+        if the catalog has no versions.
     """
     return codes is not None and bool(np.isin(np.arange(len(VERSIONS)), codes).all())
 
 
 def _refuse_other_columns(table: Table | TableSource) -> None:
-    """Raise an error if a column whose name is not known holds the names of versions."""
+    """Raise an error if a column that lensmap does not know names sheared versions, such as 1p."""
     for name in filter(_HINTS.search, table.colnames):
         try:
             values = np.asarray(table[name][:_MAX_LOOKED_AT])
@@ -140,7 +143,11 @@ def _refuse_other_columns(table: Table | TableSource) -> None:
 
 
 def _refuse_missing(column: str, found: list[str], missing: list[str]) -> None:
-    """Raise the error about missing versions."""
+    """Raise the error about missing sheared versions of the galaxies.
+
+    ``column`` is the column that names the versions. ``found`` and ``missing`` are the names of the
+    versions that the selected rows have and lack.
+    """
     has = f"the selected rows have only {', '.join(found)} in the column {column!r}"
     if VERSIONS[UNSHEARED] in missing:
         raise ParameterError(
@@ -161,7 +168,7 @@ def _refuse_missing(column: str, found: list[str], missing: list[str]) -> None:
 def variance_weights(
     codes: np.ndarray, e1: np.ndarray, e2: np.ndarray, sigma_m: np.ndarray
 ) -> np.ndarray:
-    r"""Return inverse-variance weights, by one rule for all versions.
+    r"""Return inverse-variance weights, by the same rule for all sheared versions.
 
     The weight is :math:`1 / (\sigma_e^2 + \sigma_m^2)` with the intrinsic dispersion
     :math:`\sigma_e` per component of the galaxies without artificial shear (Sheldon et al. 2023,
@@ -170,7 +177,7 @@ def variance_weights(
     Parameters
     ----------
     codes : `numpy.ndarray`
-        The version of each row, ``(n,)``, as places in ``VERSIONS``; -1 for none.
+        The version of each row, ``(n,)``, as indices in ``VERSIONS``; -1 for other versions.
     e1, e2 : `numpy.ndarray`
         The ellipticities, ``(n,)``.
     sigma_m : `numpy.ndarray`
@@ -202,14 +209,15 @@ def variance_weights(
 def measured_response(
     codes: np.ndarray, columns: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """Measure the response of galaxies, and check that it is known well enough.
+    """Measure the sums that give the response, and check the error of the response.
 
     Parameters
     ----------
     codes : `numpy.ndarray`
-        The version of each row, ``(n,)``, as places in ``VERSIONS``; -1 for none.
+        The version of each row, ``(n,)``, as indices in ``VERSIONS``; -1 for other versions.
     columns : dict
-        The columns by lensmap's names, arrays ``(n,)``, in the same convention as the codes.
+        The columns, arrays ``(n,)``, keyed by lensmap's column names, in the same convention as
+        the codes.
 
     Returns
     -------
@@ -244,7 +252,10 @@ def measured_response(
 
 
 def _mean_response(sums: np.ndarray) -> tuple[float, float]:
-    """Return the mean of the responses of both components, and its error."""
+    """Return the mean of the diagonal elements of the response matrix, and its standard error.
+
+    ``sums`` are the sums over the sheared versions, as ``sums_of_versions`` returns them.
+    """
     response, error = response_of_versions(sums)
     return 0.5 * float(np.trace(response)), 0.5 * float(np.hypot(error[0, 0], error[1, 1]))
 
@@ -252,7 +263,10 @@ def _mean_response(sums: np.ndarray) -> tuple[float, float]:
 def response_of_part(
     whole: ShearCatalog, part: ShearCatalog, select: Callable[[ShearCatalog], ShearCatalog] | None
 ) -> dict[str, Any]:
-    """Return the response of a part of a catalog, or that of the whole catalog.
+    """Measure the response of a part of a catalog from its sheared versions.
+
+    The part keeps the response of the whole catalog if it is too small, or if its response cannot
+    be measured.
 
     Parameters
     ----------
@@ -265,7 +279,7 @@ def response_of_part(
     Returns
     -------
     dict
-        Attributes of the part.
+        The attributes of the part that hold its response and its sheared versions.
     """
     assert whole._version_sums is not None
     mean, error = _mean_response(whole._version_sums)

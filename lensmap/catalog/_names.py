@@ -47,7 +47,10 @@ class ColumnNames:
         return alike[0] if len(alike) == 1 else None
 
     def listed(self, wanted: Sequence[str] = ()) -> str:
-        """Return the names as text for a message; see `listed`."""
+        """Return the column names as text for a message, at most a dozen of them.
+
+        If not all names are listed, those most similar to the names ``wanted`` come first.
+        """
         return listed(self.names, wanted)
 
 

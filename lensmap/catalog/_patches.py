@@ -50,7 +50,7 @@ class SkyPatches:
         return 2**self._depth
 
     def number(self, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
-        """Return the number of the patch of each position.
+        """Return the index of the patch that contains each position.
 
         Parameters
         ----------
@@ -60,7 +60,7 @@ class SkyPatches:
         Returns
         -------
         `numpy.ndarray`
-            Integers from 0, ``(n,)``.
+            The index of the patch, an integer from 0, ``(n,)``.
         """
         vectors = unit_vectors(ra, dec)
         rows = np.arange(len(vectors))

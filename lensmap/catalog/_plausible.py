@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Warnings about positions that are probably in another unit, or missing values."""
+"""Warnings about positions that are probably in a wrong unit or placeholders for missing values."""
 
 from __future__ import annotations
 
@@ -47,7 +47,11 @@ def warn_of_positions(ra: np.ndarray, dec: np.ndarray) -> None:
 
 
 def _box(ra: np.ndarray, dec: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return a central RA, and the limits of 98 per cent of the RA about it and of the dec."""
+    """Return a central RA, and the limits of a box that holds most positions.
+
+    The limits ``low`` and ``high``, ``(2,)``, are the 1st and 99th percentiles of the offset of RA
+    from the central RA, and of dec, in degrees.
+    """
     step = -(-len(ra) // _MAX_SAMPLE)
     ra, dec = ra[::step], dec[::step]
     angles = np.radians(ra)
@@ -113,7 +117,7 @@ def _cells(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
 
 
 def _occupied_area(ra: np.ndarray, dec: np.ndarray) -> float:
-    """Return the area of the cells with galaxies, in square degrees."""
+    """Return the total area, in square degrees, of the cells of one degree that hold galaxies."""
     cells = np.flatnonzero(np.bincount(_cells(ra, dec)))
     return float(np.sum(np.cos(np.radians(cells // 360 - 89.5))))
 
@@ -121,7 +125,10 @@ def _occupied_area(ra: np.ndarray, dec: np.ndarray) -> float:
 def _may_have_strays(
     ra: np.ndarray, dec: np.ndarray, center: float, low: np.ndarray, high: np.ndarray
 ) -> bool:
-    """Test quickly whether any position is far from the box that holds most of them."""
+    """Test quickly whether any position is far from the box that holds most positions.
+
+    ``center``, ``low`` and ``high`` describe the box, as `_box` returns them.
+    """
     gap = _MIN_GAP_DEG
     if np.min(dec) < low[1] - gap or np.max(dec) > high[1] + gap:
         return True

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`ColumnPreset`: the column names of a survey, with what is documented of them."""
+"""`ColumnPreset`: the column names of a survey, and its documented convention and kind."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ColumnPreset:
         The conditions that the survey documents for its shear sample, as for ``where``. They are
         not applied: a catalog with rows that do not fulfill them draws a warning.
     unused : dict
-        Columns that are not used on purpose, and the reason for each.
+        The reason for not using a column, keyed by the survey's name of the column.
     """
 
     columns: dict[str, tuple[str, ...]] = field(repr=False)

@@ -42,7 +42,7 @@ class Range:
     cause: str = ""
 
     def contains(self, values: np.ndarray) -> np.ndarray:
-        """Return where values are in the range, bool, with the shape of the values."""
+        """Return True for values in the range, bool, with the shape of ``values``."""
         if self.closed:
             return (values >= self.low) & (values <= self.high)
         return (values > self.low) & (values < self.high)
@@ -72,7 +72,7 @@ RANGES = {
 
 
 def is_placeholder(values: np.ndarray) -> np.ndarray | None:
-    """Return where values are placeholders for missing ones.
+    """Return True for values that are placeholders for missing values, such as -99.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ _BIN, _N, _W, _WE2, _WV_M = range(5)
 
 
 def no_scatter() -> np.ndarray:
-    """Return the sums over no galaxies, an array ``(0, 5)``."""
+    """Return the result of `scatter_by_weight` for a catalog without galaxies, ``(0, 5)``."""
     return np.zeros((0, 5))
 
 
@@ -95,7 +95,7 @@ def _of_rows(catalog: ShearCatalog, rows: slice) -> np.ndarray:
 
 
 def add_scatter(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Add the sums of two catalogs.
+    """Add the sums in bins of weight of two catalogs.
 
     Parameters
     ----------
@@ -224,7 +224,19 @@ class VarianceByWeight:
 
 
 def _at_nodes(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sums at each node, ``(4, n_nodes)``, and the effective numbers of galaxies."""
+    """Distribute the galaxies over nodes in weight, and sum over the galaxies of each node.
+
+    ``sums`` is the result of `scatter_by_weight`, ``(n_bins, 5)``. The nodes are nearly equally
+    spaced in the rank of the weight. A galaxy is shared between the two nearest nodes.
+
+    Returns
+    -------
+    totals : `numpy.ndarray`
+        The last four columns of ``sums`` at each node, ``(4, n_nodes)``: the number of galaxies,
+        and the sums of ``w``, of ``w (e1**2 + e2**2) / 2`` and of ``w sigma_m**2``.
+    n_effective : `numpy.ndarray`
+        The effective number of galaxies at each node, ``(n_nodes,)``.
+    """
     n = sums[:, _N]
     total = n.sum()
     # More nodes for more galaxies resolve finer details of the function with smaller errors.
@@ -247,9 +259,10 @@ def _at_nodes(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shrunk(values: np.ndarray) -> np.ndarray:
-    """Reduce values at the nodes, in units of their errors, by the part that is noise.
+    """Shrink the values at nodes, ``(n_nodes,)``, by the fraction of their power that is noise.
 
-    The factor of James & Stein 1961 is applied to each octave of frequency separately.
+    The values are in units of their standard errors. They are expanded in cosines, and each octave
+    of frequency is multiplied by the shrinkage factor of James & Stein 1961.
     """
     from scipy.fft import dct, idct
 
@@ -265,7 +278,12 @@ def _shrunk(values: np.ndarray) -> np.ndarray:
 
 
 def _trend(n: np.ndarray, nodes: np.ndarray, products: np.ndarray) -> tuple[float, float]:
-    """Fit ``products = a nodes + b``, where a and b are not negative, by relative differences."""
+    """Fit ``products = a nodes + b`` with a, b >= 0, and return a and b.
+
+    ``n`` is the effective number of galaxies at each node, ``nodes`` their mean weight and
+    ``products`` the weight times the variance, ``(n_nodes,)``. The fit
+    minimizes relative differences, because the errors of the products are proportional to them.
+    """
     from scipy.optimize import nnls
 
     mean = np.average(products, weights=n)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Selection of rows by a condition on columns, and columns computed from others."""
+"""Selection of the rows of a table by a condition, and columns computed from other columns."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class RowSelection:
         names : iterable of str
             The column names of the table.
         mapping : dict or None
-            The table's column names by lensmap's names, which the condition may use, too.
+            The table's column names, keyed by lensmap's column names. The condition may use names
+            of either kind. If None, it may use the table's names only.
 
         Returns
         -------
@@ -89,7 +90,8 @@ class RowSelection:
         rows : `numpy.ndarray`
             True for the selected rows, bool, ``(n,)``.
         missing : dict
-            For each column with missing values, the number of the rows that lack one.
+            The number of rows without a value, keyed by the name of the column. Columns without
+            missing values have no entry.
 
         Raises
         ------
@@ -122,7 +124,12 @@ class RowSelection:
         return self.expression.columns(find, names)
 
     def _without_placeholders(self, values: Values, ours: str | None) -> Values:
-        """Mark placeholders as missing, unless the condition itself names the number."""
+        """Mark numbers that are placeholders for missing values, such as -99, as missing.
+
+        Numbers that the condition itself uses are not marked. ``ours`` is lensmap's name of the
+        column, or None for other columns. Numbers that are not finite and implausible redshifts
+        are marked, too.
+        """
         if values.is_text or values.data.dtype.kind == "b":
             return values
         named = self.expression.numbers
@@ -144,7 +151,7 @@ class RowSelection:
 
 
 def is_computed(theirs: str, names: Iterable[str]) -> bool:
-    """Return whether the text for a column is an expression and not a name.
+    """Return whether the text for a column is an expression and not the name of a column.
 
     Parameters
     ----------
@@ -157,7 +164,7 @@ def is_computed(theirs: str, names: Iterable[str]) -> bool:
 
 
 def sources_of(theirs: str, names: ColumnNames) -> list[str]:
-    """Return the columns of a table that a name or an expression needs.
+    """Return the columns of a table that a column name or an expression needs.
 
     Parameters
     ----------
@@ -200,12 +207,12 @@ def _expression(text: str) -> Expression:
 
 
 def computed_column(table: Mapping[str, Any], theirs: str) -> Any:
-    """Return a column of a table, or the column that an expression gives.
+    """Return a column of a table, or compute a column by an expression.
 
     Parameters
     ----------
     table : dict
-        The columns by the names that the table gives them.
+        The columns, keyed by their names in the table.
     theirs : str
         The name of a column, or an expression of columns.
 
@@ -217,7 +224,7 @@ def computed_column(table: Mapping[str, Any], theirs: str) -> Any:
     Raises
     ------
     ValueError
-        If the expression is not one of numbers.
+        If the result of the expression is not numbers.
     """
     if theirs in table:
         return table[theirs]

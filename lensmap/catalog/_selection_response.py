@@ -2,13 +2,13 @@
 r"""The selection response of catalogs with a response for each galaxy.
 
 Catalogs of metacalibration and AnaCal have the response of each ellipticity in columns. A selection
-by what depends on shear, such as a signal-to-noise ratio, responds as well:
+by a quantity that depends on shear, such as a signal-to-noise ratio, adds a response to the mean:
 
 .. math:: R^\mathrm{S}_{ij} = \frac{\langle e_i \rangle_{S_{j+}} - \langle e_i \rangle_{S_{j-}}}
           {2 \Delta}
 
-Here e is measured without artificial shear, and :math:`S_{j\pm}` is the selection by what is
-measured with an artificial shear of :math:`\pm\Delta` (Sheldon & Huff 2017, ApJ 841, 24).
+Here e is measured without artificial shear, and :math:`S_{j\pm}` is the selection by quantities
+that are measured with an artificial shear of :math:`\pm\Delta` (Sheldon & Huff 2017, ApJ 841, 24).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _UNSHEARED_GROUP = re.compile("(^|/)(noshear|unsheared|ns)/", re.IGNORECASE)
 
 
 def sheared_columns(names: Iterable[str], choice: ColumnChoice, where: str | None) -> list[str]:
-    """Return the columns that the selection response needs.
+    """Return the columns with artificial shear that are needed for the selection response.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def sheared_columns(names: Iterable[str], choice: ColumnChoice, where: str | Non
     Returns
     -------
     list of str
-        The names of the columns in the table; none if a column is missing.
+        The names of the columns in the table. The list is empty if a needed column is missing.
     """
     table = ColumnNames(names)
     columns = _columns_of(table, choice, where)
@@ -82,14 +82,14 @@ def add_selection_response(
     Parameters
     ----------
     table : dict
-        The columns by the names that the table gives them.
+        The columns, keyed by their names in the table.
     choice : ColumnChoice
         The chosen columns.
     where : str or None
         The condition on rows.
     arrays : dict
-        The columns of the selected rows, by lensmap's names, in the convention of the table. The
-        dict is modified: responses are replaced by new arrays.
+        The columns of the selected rows, keyed by lensmap's column names, in the convention of the
+        table. The dict is modified: responses are replaced by new arrays.
     max_ellipticity : float
         The largest modulus of the ellipticity of a usable row.
 
@@ -132,7 +132,11 @@ def _has_responses(choice: ColumnChoice) -> bool:
 
 
 def _columns_of(names: ColumnNames, choice: ColumnChoice, where: str | None) -> list[str]:
-    """Return the columns that select or weight the galaxies."""
+    """Return the columns of the table that the condition ``where`` uses, and the weight column.
+
+    The weight column is left out if the table has its derivatives with respect to shear, because
+    the responses of the galaxies then include them.
+    """
     columns = [] if where is None else RowSelection(where).columns(names.names, choice.mapping)
     weight = choice.mapping.get("weight")
     # Where the weights have derivatives, the responses of the galaxies contain these.
@@ -144,9 +148,11 @@ def _columns_of(names: ColumnNames, choice: ColumnChoice, where: str | None) -> 
 def _substitutes(
     name: str, names: ColumnNames, column: Any, choice: ColumnChoice
 ) -> list[str] | None:
-    """Return what stands for a column in each version: none if it does not respond to shear.
+    """Return the column names or expressions that replace a column in each sheared version.
 
-    The list is empty for columns that do not respond, and None for those that do and are missing.
+    ``name`` is the name of the column in the table, and ``column`` its values. The list is empty if
+    the column does not depend on shear, such as a position. The result is None if the column may
+    depend on shear, but the table lacks its values with artificial shear.
     """
     found = [_sheared(name, code, names) for code in range(1, len(VERSIONS))]
     if all(found):
@@ -158,7 +164,12 @@ def _substitutes(
 
 
 def _sheared(name: str, code: int, names: ColumnNames) -> str | None:
-    """Return the column or expression that stands for a column in a version; None if missing."""
+    """Return the column or expression with the values of a column in one sheared version.
+
+    ``name`` is the name of the column in the table, and ``code`` the index of the version in
+    ``VERSIONS``. None if the table has neither the values with this artificial shear nor the
+    derivative of the column with respect to shear.
+    """
     version = VERSIONS[code]
     stem = _UNSHEARED_SUFFIX.sub("", name)
     texts = [f"{stem}_{version}", f"{stem}_sheared_{version}", f"sheared_{version}_{stem}"]
@@ -176,7 +187,10 @@ def _sheared(name: str, code: int, names: ColumnNames) -> str | None:
 
 
 def _derivative(name: str, component: int, names: ColumnNames) -> str | None:
-    """Return the column with the derivative of another with respect to shear; None if missing."""
+    """Return the column with the derivative of a column with respect to shear; None if missing.
+
+    ``name`` is the name of the column in the table, and ``component`` is that of the shear, 1 or 2.
+    """
     words = name.split("_")
     texts = [f"{name}_g{component}"] + [
         "_".join([*words[:i], f"d{words[i]}", *words[i + 1:], f"dg{component}"])
@@ -186,7 +200,11 @@ def _derivative(name: str, component: int, names: ColumnNames) -> str | None:
 
 
 def _refuse_unused(names: ColumnNames, choice: ColumnChoice) -> None:
-    """Raise an error if ellipticities that are not calibrated are taken as they are."""
+    """Raise an error if the ellipticities are uncalibrated and their response is not used.
+
+    The error is raised for tables with the columns from which the response can be computed, unless
+    the user leaves the response out.
+    """
     e1, e2 = choice.mapping["e1"], choice.mapping["e2"]
     if {"r11", "r22"} & choice.left_out:
         return
@@ -225,7 +243,11 @@ def _refuse_unused(names: ColumnNames, choice: ColumnChoice) -> None:
 
 
 def _refuse(missing: list[str], where: str | None) -> None:
-    """Raise the error about a selection of which the response cannot be measured."""
+    """Raise the error about a condition whose selection response cannot be measured.
+
+    ``missing`` are the columns in the condition that depend on shear, and whose values with
+    artificial shear the table lacks. ``where`` is the condition.
+    """
     stems = [_UNSHEARED_SUFFIX.sub("", name) for name in missing]
     wanted = ", ".join(f"{shown(stem)}_{version}" for stem in stems for version in VERSIONS[1:])
     raise ParameterError(
@@ -246,7 +268,12 @@ def _sums(
     substitutes: Mapping[str, list[str]],
     max_ellipticity: float,
 ) -> np.ndarray:
-    """Return the sums over the selections of each version, ``(1, 4, 3)``."""
+    """Return the sums of w, w e1 and w e2 over the selection in each version, ``(1, 4, 3)``.
+
+    The four selections use the values of the columns with artificial shear; the ellipticities are
+    those without artificial shear. ``substitutes`` has the columns or expressions of the four
+    versions, keyed by the column that they replace.
+    """
     mapping = {name: choice.mapping[name] for name in ("ra", "dec", "e1", "e2")}
     arrays, masked = load_columns(table, mapping, None, {})
     good, _ = usable_rows(arrays, masked, max_ellipticity, mapping)

@@ -62,7 +62,10 @@ __all__ = ["ShearCatalog"]
 def _has_columns(
     columns: PathLike | Mapping[str, str | None] | None, names: list[str]
 ) -> bool:
-    """Test whether a table with the given column names has all that a catalog needs."""
+    """Return whether a table with the column names ``names`` has the columns of a catalog.
+
+    ``columns`` is the parameter of `ShearCatalog`.
+    """
     try:
         choose_columns(names, columns)
     except ParameterError:
@@ -78,11 +81,11 @@ class ShearCatalog:
     a placeholder such as -99 or not plausible, or the ellipticity too large. One warning gives the
     number of rows left out for each cause. Redshifts that are missing or not plausible are NaN.
 
-    The convention and the kind of the ellipticities are those of the arguments, else those that
-    the table's meta declares, else those that the survey documents whose columns the table has
-    (Astropy's log says so). If none of them declares the convention or the kind, shears in the
-    celestial convention are assumed, with a warning. A warning also tells where an argument
-    differs from the meta, or either of them from the survey.
+    The convention and the kind of the ellipticities are taken from the arguments, else from the
+    table's meta, else from the documentation of the survey whose columns the table has, which is
+    reported in Astropy's log. If none of them declares the convention or the kind, shears in the
+    celestial convention are assumed, with a warning. A warning is also given if an argument differs
+    from the meta, or if either of them differs from the documentation of the survey.
 
     Parameters
     ----------
@@ -112,12 +115,12 @@ class ShearCatalog:
         survey, or shear.
     where : str or None
         A condition on the columns of the table that selects rows before anything else, such as
-        ``"redshift < 1.5 and i_flag == 0"``. It compares columns (names with blanks or signs in
-        backticks) with numbers, texts or other columns by ``<``, ``<=``, ``>``, ``>=``, ``==``,
-        ``!=`` and ``in (...)``, joins comparisons by ``and``, ``or`` and ``not``, and may use
-        arithmetic, ``abs``, ``sqrt``, ``log10``, ``exp``, ``isnan`` and ``isfinite``. Comparisons
-        hold for no row without a value: NaN, masked, or a placeholder such as -99. If None, all
-        rows are used.
+        ``"redshift < 1.5 and i_flag == 0"``. It compares columns (names with blanks or special
+        characters in backticks) with numbers, texts or other columns by ``<``, ``<=``, ``>``,
+        ``>=``, ``==``, ``!=`` and ``in (...)``, joins comparisons by ``and``, ``or`` and ``not``,
+        and may use arithmetic, ``abs``, ``sqrt``, ``log10``, ``exp``, ``isnan`` and ``isfinite``.
+        Rows without a value (NaN, masked, or a placeholder such as -99) fulfill no comparison. If
+        None, all rows are used.
     frame : str or None
         The name in `astropy.coordinates` of the frame of the positions, such as ``"icrs"``,
         ``"fk5"`` or ``"galactic"``. Ellipticities are measured with respect to the north of this
@@ -278,7 +281,11 @@ class ShearCatalog:
             self._keep_unsheared(versions_to_celestial(codes, self.convention), measure)
 
     def _keep_unsheared(self, codes: np.ndarray, measure: bool) -> None:
-        """Keep the galaxies without artificial shear, and measure their response by the others."""
+        """Keep only the rows measured without artificial shear as the galaxies of the catalog.
+
+        ``codes`` is the sheared version of each row, ``(n,)``, as indices in ``VERSIONS``. If
+        ``measure`` is True, the response of the galaxies is measured from the other versions.
+        """
         if "weight" not in self._arrays and "sigma_m" in self._arrays:
             shapes = (self._arrays[name] for name in ("e1", "e2", "sigma_m"))
             self._arrays["weight"] = variance_weights(codes, *shapes)
@@ -565,7 +572,11 @@ class ShearCatalog:
         rows: slice | np.ndarray,
         select: Callable[[ShearCatalog], ShearCatalog] | None = None,
     ) -> ShearCatalog:
-        """Return the selected rows; ``select`` does the same to each sheared version."""
+        """Return the catalog of the selected rows.
+
+        ``select`` is a function that makes the same selection in a catalog of a sheared version of
+        the galaxies, from which their response is measured anew. None keeps the response.
+        """
         new = self._copy(
             _arrays={name: values[rows] for name, values in self._arrays.items()},
             _extras={name: values[rows] for name, values in self._extras.items()},

@@ -36,12 +36,13 @@ def sums_of_versions(
     e2: np.ndarray,
     weight: np.ndarray | None,
 ) -> np.ndarray:
-    """Sum the ellipticities of each version in patches of the sky.
+    """Sum the ellipticities of each sheared version of the galaxies in patches of the sky.
 
     Parameters
     ----------
     codes : `numpy.ndarray`
-        The version of each row, ``(n,)``, as places in ``VERSIONS``; -1 for none.
+        The version of each row, ``(n,)``, as indices in ``VERSIONS`` (noshear, 1p, 1m, 2p, 2m); -1
+        for other versions.
     ra, dec : `numpy.ndarray`
         The positions in degrees, ``(n,)``.
     e1, e2 : `numpy.ndarray`
@@ -53,7 +54,7 @@ def sums_of_versions(
     -------
     `numpy.ndarray`
         The sums of the weights and of the weights times e1 and e2, ``(n_patches, 4, 3)``. The
-        second axis is that of the versions 1p, 1m, 2p and 2m.
+        second axis is the version: 1p, 1m, 2p and 2m.
     """
     unsheared = codes == UNSHEARED
     patches = SkyPatches(ra[unsheared], dec[unsheared])
@@ -69,18 +70,19 @@ def sums_of_versions(
 
 
 def add_versions(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
-    """Join the sums of two catalogs.
+    """Join the sums over the sheared versions of two catalogs.
 
     Parameters
     ----------
     first, second : `numpy.ndarray` or None
-        The sums, as `sums_of_versions` returns them. Both or none must be None. Patches that both
-        catalogs have, because they are parts of one catalog with its response, count once.
+        The sums, as `sums_of_versions` returns them, ``(n_patches, 4, 3)``. Both or neither must be
+        None. Patches that both catalogs have, because they are parts of one catalog and share its
+        response, count once.
 
     Returns
     -------
     `numpy.ndarray` or None
-        The sums of both catalogs.
+        The sums of both catalogs. None if both are None.
 
     Raises
     ------
@@ -99,7 +101,7 @@ def add_versions(first: np.ndarray | None, second: np.ndarray | None) -> np.ndar
 def response_of_versions(
     sums: np.ndarray, step: float = SHEAR_STEP
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean response and its error.
+    """Return the mean response to shear and its standard error.
 
     Parameters
     ----------
@@ -126,7 +128,11 @@ def response_of_versions(
 
 
 def _response(sums: np.ndarray, step: float) -> np.ndarray:
-    """Return the response for sums of the shape ``(..., 4, 3)``, as ``(..., 2, 2)``."""
+    """Return the response matrix, ``(..., 2, 2)``, from sums over the four sheared versions.
+
+    ``sums`` are the sums of w, w e1 and w e2 for the versions 1p, 1m, 2p and 2m, ``(..., 4, 3)``,
+    and ``step`` is the artificial shear.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         means = sums[..., 1:] / sums[..., :1]
     difference = (means[..., 0::2, :] - means[..., 1::2, :]) / (2.0 * step)

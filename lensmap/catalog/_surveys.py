@@ -75,7 +75,11 @@ _METACAL_RESPONSE = {
 
 
 def _anacal_response(i: int, j: int) -> tuple[str, ...]:
-    """Return expressions of the response of a galaxy: w de/dg + e dw/dg, divided by w."""
+    """Return expressions for the response ``r<i><j>`` of a galaxy in AnaCal catalogs.
+
+    The response of e_i to g_j is de_i/dg_j + e_i (dw/dg_j) / w with the weight w. The expressions
+    differ in the column names of AnaCal's versions.
+    """
     names = []
     for prefix in ("fpfs1_", "fpfs_", ""):
         own = f"{prefix}de{i}_dg{j}"

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The choice of columns, and the known columns of a table that it does not use."""
+"""`ColumnChoice`: the columns that a catalog uses, and warnings about those it does not use."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class ColumnChoice:
     Attributes
     ----------
     mapping : dict
-        The table's column names or expressions of them, by lensmap's names.
+        The table's column names or expressions of them, keyed by lensmap's column names.
     preset : str or None
         The name of the preset that was used, or the path of its file. None if the user named all
-        required columns, and they are those of no survey.
+        required columns, and no preset of a survey has them.
     entry : ColumnPreset or None
-        The preset itself.
+        The preset that was used. None if ``preset`` is None.
     warnings : tuple of str
         One sentence for each known column of the table that is not used.
     left_out : frozenset of str
@@ -51,7 +51,12 @@ class ColumnChoice:
 def without_contested(
     mapping: dict[str, str], request: ColumnRequest
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Leave out columns that could be either of two of lensmap's, unless the user names them."""
+    """Leave out columns of the table that match more than one column of lensmap.
+
+    Such a column is kept for the name that the user gives, or for a required column. ``mapping``
+    has the table's column names, keyed by lensmap's column names. Return the mapping without the
+    other columns, and a dict with a sentence about each column of the table that is not used.
+    """
     owners: dict[str, list[str]] = {}
     for ours, theirs in mapping.items():
         owners.setdefault(theirs, []).append(ours)
@@ -78,7 +83,11 @@ def unused_columns(
     request: ColumnRequest,
     contested: set[str],
 ) -> list[str]:
-    """Return a sentence for each known column that is not used."""
+    """Return a sentence for each column of the table that lensmap knows but does not use.
+
+    ``mapping`` has the table's column names that are used, keyed by lensmap's column names, and
+    ``contested`` the columns that are left out because they match more than one column of lensmap.
+    """
     entry = choice.entry if choice.entry is not None else COLUMN_PRESETS["generic"]
     used = {source for theirs in mapping.values() for source in sources_of(theirs, table)}
     used |= contested
@@ -131,7 +140,11 @@ def _whyunused_columns(
 def _incomplete(
     choice: ColumnChoice, mapping: Mapping[str, str], request: ColumnRequest
 ) -> list[str]:
-    """Return a sentence for each response of which an element is missing."""
+    """Return a sentence for each element of the response matrix that is missing.
+
+    An element is missing if the table has its counterpart: r11 and r22, or r12 and r21.
+    ``mapping`` has the table's column names, keyed by lensmap's column names.
+    """
     if choice.preset is None or choice.preset == "generic":
         return []  # one column may be the response of both components
     notes = []

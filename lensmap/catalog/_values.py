@@ -30,15 +30,15 @@ def check_units(units: Mapping[str, str] | None, mapping: Mapping[str, str]) -> 
     Parameters
     ----------
     units : dict or None
-        From lensmap's column names to units, such as ``{"ra": "hourangle"}``. If None, the units
-        that the table states are used.
+        The units, keyed by lensmap's column names, such as ``{"ra": "hourangle"}``. If None, the
+        units in the table are used.
     mapping : dict
-        From lensmap's column names to those of the table.
+        The table's column names, keyed by lensmap's column names.
 
     Returns
     -------
     dict
-        The units.
+        The units, keyed by lensmap's column names; empty if ``units`` is None.
 
     Raises
     ------
@@ -76,8 +76,8 @@ def column_values(
     ours, theirs : str
         The lensmap name of the column, and its name in the table.
     unit : str, `~astropy.units.Unit` or None
-        The unit of the column. If None, the unit that the table states. Without one, positions
-        are in degrees, and other columns are dimensionless.
+        The unit of the column. If None, the unit in the table. Without a unit in the table,
+        positions are in degrees, and other columns are dimensionless.
 
     Returns
     -------

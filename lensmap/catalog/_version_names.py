@@ -30,7 +30,7 @@ _SPELLINGS = {
 
 
 def version_of(name: Any) -> int | None:
-    """Return the number of a version by its name.
+    """Return the number of a sheared version of a galaxy by the name of the version.
 
     Parameters
     ----------
@@ -40,27 +40,28 @@ def version_of(name: Any) -> int | None:
     Returns
     -------
     int or None
-        The place in `VERSIONS`. None if the name is not one of a version.
+        The index in `VERSIONS` (noshear, 1p, 1m, 2p, 2m). None if the name is not the name of a
+        version.
     """
     text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
     return _SPELLINGS.get(text.strip().lower())
 
 
 def version_codes(names: Iterable[Any]) -> tuple[np.ndarray, list[str]]:
-    """Return the numbers of the versions that a column names.
+    """Return the numbers of the sheared versions of galaxies that a column names.
 
     Parameters
     ----------
     names : array_like
-        The column, strings or bytes, ``(n,)``.
+        The names of the versions, strings or bytes, ``(n,)``.
 
     Returns
     -------
     codes : `numpy.ndarray`
-        The places in `VERSIONS`, int8, ``(n,)``; -1 for other names, such as those of versions
-        with a sheared point-spread function.
+        The indices in `VERSIONS` (noshear, 1p, 1m, 2p, 2m), int8, ``(n,)``; -1 for other names,
+        such as those of versions with a sheared point-spread function.
     others : list of str
-        The names that are not versions.
+        The names that are not in `VERSIONS`.
     """
     values = np.asarray(names)
     codes = np.full(len(values), -1, dtype=np.int8)
