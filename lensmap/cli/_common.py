@@ -10,7 +10,7 @@ __all__ = ["add_common_options", "common_names"]
 
 
 def add_common_options(parser):
-    """Add the options that all commands share."""
+    """Add the options that all commands share to the parser of a command."""
     group = parser.add_argument_group("common options")
     group.add_argument("--json", type=report_file, metavar="FILE|-",
                        help="write the results as JSON to this file; '-' prints the JSON on the "

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The convention test that precedes another result, and its JSON record."""
+"""The test of the sign convention that commands run before their own work, and its JSON record."""
 
 import logging
 
@@ -29,13 +29,13 @@ _CHOICES = {
 
 
 def add_check_argument(group):
-    """Add the option that leaves out the test."""
+    """Add the option ``--no-check``, which skips the test of the sign convention."""
     group.add_argument("--no-check", action="store_true",
                        help="skip the test of the sign convention on the galaxies")
 
 
 def check_on_the_way(arguments, catalog, *, progress, positions=None):
-    """Test the convention of a catalog, and warn unless it is right.
+    """Test the sign convention of a catalog, and warn if it is wrong or undecided.
 
     Parameters
     ----------
@@ -52,7 +52,8 @@ def check_on_the_way(arguments, catalog, *, progress, positions=None):
     Returns
     -------
     dict
-        ``convention_check``, for the JSON record: None if nothing was tested.
+        An entry of the JSON record with the key ``"convention_check"``: the numbers of the test,
+        or None if there was no test.
 
     Raises
     ------
@@ -79,7 +80,10 @@ def check_on_the_way(arguments, catalog, *, progress, positions=None):
 
 
 def warn_of_kind(catalog):
-    """Warn if the intrinsic dispersion of the galaxies is typical of the other kind."""
+    """Warn if the kind of ellipticity, shear or distortion, of a catalog is doubtful.
+
+    The kind is doubtful if the intrinsic dispersion of the galaxies is typical of the other kind.
+    """
     from lensmap.diagnostics import kind_hint
 
     hint = kind_hint(catalog, only_intrinsic=True)
@@ -89,7 +93,11 @@ def warn_of_kind(catalog):
 
 
 def _test(catalog, positions, *, progress):
-    """Return the result of the test, or None and the reason."""
+    """Test the sign convention of a catalog, with positions only if the galaxies do not decide.
+
+    Return the `ConventionCheck`, and None or the error of the test. The `ConventionCheck` is None
+    if no test was possible.
+    """
     from lensmap.diagnostics import check_convention
 
     if len(catalog) > _MAX_GALAXIES:

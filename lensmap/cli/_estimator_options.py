@@ -154,9 +154,9 @@ def _is_angle(option):
 def _text_type(options):
     """Return the argparse type of an option that several estimators share.
 
-    The type is a function that returns the given word unchanged, as a `MaybeFile`, if at least one
-    of ``options``, those that the estimators declare, can parse it. Otherwise, the function raises
-    an ArgumentTypeError.
+    ``options`` are the options that the estimators declare. The type is a function that takes a
+    word of the command line. It returns the word as a `MaybeFile` if at least one of the options
+    can parse it, and otherwise raises an ArgumentTypeError.
     """
 
     def check(text):
@@ -177,7 +177,7 @@ def _text_type(options):
 def _help_text(declared):
     """Return the help text of an option: a description, and the default in each method.
 
-    ``declared`` is as for `_add_option`.
+    ``declared`` is a list of tuples: the name of a method, and the option that its class declares.
     """
     methods = {}
     for method, option in declared:
@@ -266,7 +266,7 @@ def _check_uncertainty(arguments, cls):
 def is_given(arguments, name):
     """Return whether the user has set the estimator's parameter ``name``.
 
-    It can be set by an option of its own or within the text of ``--method``.
+    The user can set a parameter by an option of the same name or within the value of ``--method``.
     """
     from lensmap.estimators import given_parameters
 
@@ -275,5 +275,5 @@ def is_given(arguments, name):
 
 
 def has_parameter(estimator, name):
-    """Return whether an estimator has a parameter; the estimator may be of any class."""
+    """Return whether an estimator, which may be of any class, has a parameter of this name."""
     return name in (estimator.get_params() if hasattr(estimator, "get_params") else {})

@@ -80,7 +80,7 @@ def read_any_field(arguments):
 
 
 def read_field_of(path):
-    """Read the `lensmap.simulate.LensingField` in a file, without any options."""
+    """Read the `lensmap.simulate.LensingField` in a file that defines its own pixel scale."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
@@ -137,7 +137,10 @@ def _has_no_pixel_scale_option(path, z_source):
 
 
 def _read_foreign(path, *, z_source=None, width=None, pixel_scale=None, source_plane=None):
-    """Read a convergence map of another program, with the reader that its file name indicates."""
+    """Read a convergence map of another program, with the reader that its file name indicates.
+
+    The parameters are those of `lensmap.simulate.read_field` and `lensmap.simulate.read_kappatng`.
+    """
     from lensmap.simulate import read_field, read_kappatng, read_massivenus
 
     given = {} if width is None else {"width": width}

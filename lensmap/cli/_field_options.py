@@ -15,7 +15,10 @@ __all__ = [
 
 
 def add_field_arguments(parser, title="field options", *, several=False):
-    """Add the options for fields; ``several`` adds a help text on several source redshifts."""
+    """Add the options for simulated fields to a parser, in a group with the given title.
+
+    ``several`` is whether the command allows several source redshifts, for the help text.
+    """
     from lensmap.cosmology import SourceRedshifts
 
     group = parser.add_argument_group(title)
@@ -100,7 +103,7 @@ def refuse_options(arguments, names, reason):
 
 
 def model_parameters(arguments):
-    """Return the model parameters that the given options set."""
+    """Return the parameters of a field model that the given options set, as a dict."""
     parameters = {}
     if arguments.z_source is not None:
         _check_sources(arguments.z_source)
@@ -117,7 +120,10 @@ def model_parameters(arguments):
 
 
 def make_model(arguments, **parameters):
-    """Return the `lensmap.simulate.HaloModelField` that the options define."""
+    """Return the `lensmap.simulate.HaloModelField` that the options define.
+
+    ``parameters`` are parameters of the model; the options take precedence over them.
+    """
     from lensmap.simulate import HaloModelField
 
     return HaloModelField(**{**parameters, **model_parameters(arguments)})

@@ -41,11 +41,11 @@ class InputFile(str):
 
 
 class InputMask(InputFile):
-    """A mask file, perhaps with the part that is the mask: ``file.fits:HDU``."""
+    """A mask file, optionally with the part of the file that is the mask: ``file.fits:HDU``."""
 
     @property
     def file(self):
-        """The path of the file, without the part."""
+        """The path of the file, without the name of the part."""
         from lensmap.masks import as_path_and_part
 
         return str(as_path_and_part(self)[0])
@@ -59,7 +59,7 @@ class MaybeFile(str):
 
     @property
     def file(self):
-        """The path of the file, if it is one."""
+        """The word as the path of a file, which need not exist."""
         return str(self)
 
 
@@ -67,7 +67,7 @@ class _Output(str):
     """A file or folder that a command writes."""
 
     def check_name(self):
-        """Raise a ParameterError about ``path`` if the name does not suit the kind of file."""
+        """Raise a ParameterError if the name does not suit the kind of file."""
 
 
 class OutputFile(_Output):
@@ -144,11 +144,14 @@ class OutputFolder(_Output):
 
 
 class ReportFile(_Output):
-    """A record or log of the run; the function that writes it checks whether the file exists."""
+    """The file of ``--json``, ``--log`` or ``--save-config``.
+
+    `check_files` allows an existing file; the function that writes the file may refuse it.
+    """
 
 
 def report_file(text):
-    """Return a word as a `ReportFile`; ``-``, the standard output, stays a plain word."""
+    """Return a word as a `ReportFile`; return ``-``, the standard output, unchanged."""
     return text if text == "-" else ReportFile(text)
 
 
@@ -348,7 +351,8 @@ def open_outputs(arguments):
     Yields
     ------
     dict
-        The temporary `pathlib.Path` of each `OutputFile` among the arguments, keyed by the latter.
+        The path of the temporary file of each output, `pathlib.Path`, keyed by the `OutputFile`
+        among the arguments.
     """
     with ExitStack() as stack:
         yield {

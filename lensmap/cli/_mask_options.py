@@ -69,7 +69,11 @@ def read_mask(arguments):
 
 
 def _read(arguments, name, exclude):
-    """Return the mask of one of the options, or None if it is not given."""
+    """Return the mask that ``--mask`` or ``--footprint`` names; None if it is not given.
+
+    ``name`` is ``"mask"`` or ``"footprint"``, and ``exclude`` is the excluded side of the mask,
+    ``"inside"`` or ``"outside"``.
+    """
     from lensmap.masks import SkyMask
 
     paths = getattr(arguments, name)

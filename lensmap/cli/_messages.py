@@ -72,7 +72,9 @@ class OptionError(ValueError):
 
 
 class CheckFailure(Exception):
-    """A check of the catalog whose verdict ends a command that was told to be strict.
+    """The error that ends a command with ``--strict`` if the sign convention fails its test.
+
+    The test has shown that the convention is wrong, or is undecided.
 
     Parameters
     ----------
@@ -93,7 +95,7 @@ class CheckFailure(Exception):
         self.code, self.exit_code, self.numbers = code, exit_code, numbers
 
     def to_record(self):
-        """Return the failure as plain values: ``code``, ``parameter`` and ``message``."""
+        """Return the error as plain values: ``code``, ``parameter`` and ``message``."""
         return {"code": self.code, "parameter": self.parameter, "message": str(self)}
 
 
@@ -121,7 +123,10 @@ class OptionNames:
 
 
 def _words(literal):
-    """Convert a Python literal to the words after an option; True, for a flag, needs no word."""
+    """Convert the text of a Python literal to the words that follow an option.
+
+    True, the value of a flag, needs no word. None stands for an option without a value.
+    """
     if literal is None:
         return []
     value = ast.literal_eval(literal)

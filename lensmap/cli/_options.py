@@ -63,7 +63,7 @@ def positive(text):
 
 
 def source_redshift(text):
-    """Convert a word to a source redshift; return the name of a distribution unchanged."""
+    """Convert a word to a source redshift; return the name of a redshift distribution unchanged."""
     try:
         return float(text)
     except ValueError:
@@ -71,7 +71,10 @@ def source_redshift(text):
 
 
 def sources_at(z_source):
-    """Convert the name of a distribution to the distribution; return a redshift unchanged."""
+    """Convert the name of a redshift distribution to `lensmap.cosmology.SourceRedshifts`.
+
+    A number, the redshift of all sources, and None are returned unchanged.
+    """
     if not isinstance(z_source, str):
         return z_source
     from lensmap.cosmology import SourceRedshifts
@@ -169,21 +172,24 @@ def position(text):
 
 
 def columns_text(text):
-    """Return the names of columns unchanged, after a check of their form."""
+    """Check the form of the value of ``--columns``, and return the value unchanged."""
     from lensmap.catalog import read_columns_text
 
     return _checked(text, read_columns_text)
 
 
 def condition(text):
-    """Return a condition on rows unchanged, after a check of its form."""
+    """Check the form of the value of ``--where``, and return the value unchanged."""
     from lensmap.catalog import RowSelection
 
     return _checked(text, RowSelection)
 
 
 def _checked(text, check):
-    """Return a text that a function accepts; its errors are those of the argument."""
+    """Return a text unchanged, after a function has checked it.
+
+    A ParameterError of the function ``check`` becomes an ArgumentTypeError.
+    """
     try:
         check(text)
     except ParameterError as error:
@@ -192,7 +198,7 @@ def _checked(text, check):
 
 
 def units_of_columns(text):
-    """Convert a word such as ``ra=hourangle,dec=deg`` to a dict."""
+    """Convert a word such as ``ra=hourangle,dec=deg`` to a dict from columns to units."""
     result = {}
     for item in text.split(","):
         ours, equals, unit = item.partition("=")
@@ -205,7 +211,7 @@ def units_of_columns(text):
 
 
 def add_take_over(group):
-    """Add the option that takes over the folder of a run that was killed."""
+    """Add the option ``--take-over``, which resumes in a folder that a dead run has locked."""
     group.add_argument(
         "--take-over",
         action="store_true",

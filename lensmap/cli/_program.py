@@ -66,7 +66,15 @@ def run_program(words):
 
 
 class _Run:
-    """One run of a command, with its warnings and errors."""
+    """One run of a command, which collects the warnings and errors for its JSON record.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The arguments of the command, as `parse_words` returns them.
+    early : iterable of `warnings.WarningMessage`
+        The warnings of the parser, to be shown when the run begins.
+    """
 
     def __init__(self, arguments, early=()):
         self.arguments, self.early = arguments, early
@@ -117,7 +125,7 @@ class _Run:
         return arguments.run(arguments)
 
     def _check_reports(self, stack):
-        """Check that the log and the record replace no other files, and open the log."""
+        """Check that the files of ``--log`` and ``--json`` can be written, and open the log."""
         arguments = self.arguments
         check_files(arguments, arguments.option_names, outputs=("json", "log"))
         if arguments.log is not None:
@@ -128,7 +136,7 @@ class _Run:
         self.record_file = arguments.json
 
     def _code_of(self, error):
-        """Report an exception to the user, add it to the record, and return its exit code."""
+        """Report an exception to the user, add it to the JSON record, and return its exit code."""
         if isinstance(error, _Terminated):
             say("terminated; nothing was left half written", logging.ERROR)
             return ExitCode.TERMINATED
@@ -148,7 +156,7 @@ class _Run:
         return ExitCode.PARTIAL if isinstance(error, IncompleteRunError) else ExitCode.FAILED
 
     def _show_warning(self, message, category, filename, lineno, file=None, line=None):
-        """Show a warning as one line, and add it to the record.
+        """Show a warning as one line, and add it to the JSON record.
 
         The class of the warning is shown only for warnings of other packages.
         """
@@ -164,7 +172,7 @@ class _Run:
         say(f"warning: {text}", logging.WARNING)
 
     def _print(self, result):
-        """Print the result as text and write the record; return the exit code."""
+        """Print the result as text, write the JSON record, and return the exit code."""
         code = result.code
         if not (self.arguments.quiet or self.record_file == "-") and str(result):
             code = self._print_text(str(result), code)
@@ -188,7 +196,10 @@ class _Run:
         return code
 
     def _write_record(self, result, code=None):
-        """Write the JSON record as ``--json`` requests; return the exit code."""
+        """Write the JSON record to the file of ``--json``, and return the exit code of the run.
+
+        ``code`` is the exit code so far; None takes that of the result.
+        """
         code = result.code if code is None else code
         if self.record_file is None:
             return code
@@ -233,7 +244,7 @@ def _write_text(text, path):
 
 
 def _check_record(path):
-    """Raise an OptionError if the file exists and is not a record of lensmap."""
+    """Raise an OptionError if the file exists and is not a JSON record of a lensmap command."""
     if not Path(path).exists():
         return
     try:
@@ -251,7 +262,7 @@ def _check_record(path):
 
 
 def _record_usage_error(error, words):
-    """Write the record of a usage error, if the command line has the option ``--json``."""
+    """Write the JSON record of a usage error, if the command line has the option ``--json``."""
     parser = Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--json")
     try:
@@ -320,7 +331,7 @@ def _one_line(record):
 
 @contextmanager
 def _messages(arguments):
-    """Show the messages of commands and those of astropy's log, which lensmap also uses."""
+    """Print the messages of lensmap and of astropy's log on standard error while a block runs."""
     handler = _StandardError()
     handler.setLevel(
         logging.WARNING if arguments.quiet else logging.DEBUG if arguments.verbose else logging.INFO
@@ -352,7 +363,10 @@ def _log_file(path):
 
 
 def _usage_of_machine(began):
-    """Return the duration and the peak memory of a run, as text."""
+    """Return the duration and the peak memory of a run, as text.
+
+    ``began`` is the value of `time.monotonic` at the beginning of the run.
+    """
     text = f"took {time.monotonic() - began:.1f} s"
     try:
         import resource

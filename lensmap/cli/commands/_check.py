@@ -48,7 +48,7 @@ _SUMMARY = {
 
 
 def add_arguments(parser):
-    """Add the command's arguments."""
+    """Add the arguments and options of ``lensmap check`` to its parser."""
     add_catalog_arguments(parser)
     group = parser.add_argument_group("test options")
     group.add_argument(
@@ -66,7 +66,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    """Run the command."""
+    """Run ``lensmap check`` with parsed arguments, and return its `Result`."""
     from lensmap.diagnostics import check_convention, summarize_catalog
 
     at = None if arguments.at is None else read_positions(arguments.at)[0]

@@ -36,7 +36,7 @@ _NUMBERS = {"ra": "ra_deg", "dec": "dec_deg", "kappa": "kappa", "snr": "snr",
 
 
 def add_arguments(parser):
-    """Add the command's arguments."""
+    """Add the arguments and options of ``lensmap demo`` to its parser."""
     parser.add_argument(
         "--output-dir", type=OutputFolder, default=".", metavar="DIR",
         help="the folder for the output files (default: the working directory)",
@@ -44,7 +44,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    """Run the command."""
+    """Run ``lensmap demo`` with parsed arguments, and return its `Result`."""
     from lensmap import KaiserSquires, ShearCatalog, make_wcs
     from lensmap.plotting import check_picture, save_map
 

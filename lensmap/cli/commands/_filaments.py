@@ -24,7 +24,7 @@ _NUMBERS = {"id": "id", "persistence": "persistence", "persistence_sigma": "pers
 
 
 def add_arguments(parser):
-    """Add the command's arguments."""
+    """Add the arguments and options of ``lensmap filaments`` to its parser."""
     add_map_argument(parser)
     parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
                         help="write the table of filaments to this file, such as filaments.ecsv")
@@ -54,7 +54,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    """Run the command."""
+    """Run ``lensmap filaments`` with parsed arguments, and return its `Result`."""
     from lensmap.filaments import find_filaments
 
     with open_outputs(arguments) as temporary:

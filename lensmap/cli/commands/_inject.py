@@ -62,7 +62,7 @@ _NUMBERS = {
 
 
 def add_arguments(parser):
-    """Add the command's arguments."""
+    """Add the arguments and options of ``lensmap inject`` to its parser."""
     from lensmap.cosmology import SourceRedshifts
 
     add_catalog_arguments(parser)
@@ -115,7 +115,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    """Run the command."""
+    """Run ``lensmap inject`` with parsed arguments, and return its `Result`."""
     output = Path(arguments.output)
     if not arguments.overwrite:
         _check_previous(output)
@@ -147,8 +147,8 @@ def run(arguments):
 def _recover(arguments, catalog, estimator, **options):
     """Run `lensmap.injection.recover_halos` with the options of the command.
 
-    ``options`` are further parameters of `recover_halos`. After an interrupt, a message tells where
-    the realizations are kept.
+    ``options`` are further parameters of `recover_halos`. If the run is interrupted, a message
+    names the folder that keeps the realizations.
     """
     from astropy import units as u
 
@@ -174,7 +174,7 @@ def _recover(arguments, catalog, estimator, **options):
 
 
 def _folder_of(output):
-    """Return the folder of the realizations, next to the table."""
+    """Return the path of the folder of realizations that belongs to the table ``output``."""
     return output.with_suffix(".run")
 
 
@@ -222,7 +222,11 @@ def _with_uncertainty(estimator, by):
 
 
 def _expecting(estimator, z_source, catalog):
-    """Set ``z_source`` of an estimator, if it has this parameter, to the mean source redshift."""
+    """Set ``z_source`` of an estimator, if it has this parameter, to the mean source redshift.
+
+    ``z_source`` is the redshift or redshift distribution of the galaxies; None takes the column
+    ``redshift`` of the catalog.
+    """
     if z_source is None or not has_parameter(estimator, "z_source"):
         return with_redshifts(estimator, catalog)
     return estimator.replace(z_source=round(float(getattr(z_source, "mean", z_source)), 4))

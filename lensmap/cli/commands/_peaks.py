@@ -27,7 +27,7 @@ _NUMBERS = {"id": "id", "ra": "ra_deg", "dec": "dec_deg", "kappa": "kappa",
 
 
 def add_arguments(parser):
-    """Add the command's arguments."""
+    """Add the arguments and options of ``lensmap peaks`` to its parser."""
     add_map_argument(parser)
     parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
                         help="write the table of peaks to this file, such as peaks.ecsv")
@@ -64,7 +64,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    """Run the command."""
+    """Run ``lensmap peaks`` with parsed arguments, and return its `Result`."""
     from lensmap.peaks import find_peaks, write_regions
 
     masses = _mass_options(arguments)

@@ -36,7 +36,7 @@ _NUMBERS = {"n_pairs": "n_pairs", "g_t": "g_t", "g_x": "g_x", "g_err": "g_err",
 
 
 def add_arguments(parser):
-    """Add the command's arguments."""
+    """Add the arguments and options of ``lensmap profile`` to its parser."""
     from lensmap.cosmology import SourceRedshifts
 
     add_catalog_arguments(parser)
@@ -94,7 +94,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    """Run the command."""
+    """Run ``lensmap profile`` with parsed arguments, and return its `Result`."""
     from lensmap.profiles import shear_profile
 
     _check(arguments)
@@ -127,7 +127,7 @@ def run(arguments):
 
 
 def _check(arguments):
-    """Check the combinations of options."""
+    """Raise an OptionError if an option lacks another option that it needs."""
     if (arguments.fit or arguments.background is not None) and arguments.z_lens is None:
         raise OptionError("z_lens", "--fit and --background need --z-lens")
     for name in ("structure", "concentration"):
@@ -163,7 +163,11 @@ def _lenses(arguments):
 
 
 def _fit(profile, bins, z_source, concentration, *, structure):
-    """Fit a halo at the lens redshift of a profile: the mean redshift of several lenses."""
+    """Fit an NFW halo to a shear profile, at the mean redshift of its lenses.
+
+    ``bins`` are the edges of the radial bins. If ``structure`` is True, the covariance of
+    large-scale structure is added to the errors of the profile.
+    """
     from lensmap.profiles import fit_nfw, structure_covariance
 
     z_lens, covariance = profile.meta["z_lens"], None

@@ -47,7 +47,7 @@ _FROM_META = (
 
 
 def add_arguments(parser):
-    """Add the command's arguments."""
+    """Add the arguments and options of ``lensmap reconstruct`` to its parser."""
     add_catalog_arguments(parser)
     parser.add_argument("-o", "--output", type=OutputFile, required=True, metavar="K.fits",
                         help="write the map to this FITS file")
@@ -61,7 +61,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    """Run the command."""
+    """Run ``lensmap reconstruct`` with parsed arguments, and return its `Result`."""
     progress = show_progress(arguments)
     with open_outputs(arguments) as temporary:
         estimator = make_estimator(arguments)

@@ -32,7 +32,7 @@ _NUMBERS = {"ra": "ra_deg", "dec": "dec_deg", "redshift": "redshift", "m200c": "
 
 
 def add_arguments(parser):
-    """Add the command's arguments."""
+    """Add the arguments and options of ``lensmap simulate cluster`` to its parser."""
     from lensmap.simulate import ClusterField
 
     parser.add_argument("-o", "--output", type=OutputField, required=True, metavar="FIELD",
@@ -87,7 +87,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    """Run the command."""
+    """Run ``lensmap simulate cluster`` with parsed arguments, and return its `Result`."""
     from lensmap.simulate import MockSurvey, check_catalog_memory
 
     seeds = seeds_of(arguments.seed)

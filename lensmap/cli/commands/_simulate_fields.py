@@ -26,7 +26,7 @@ exit codes: 5 some fields could not be drawn"""
 
 
 def add_arguments(parser):
-    """Add the command's arguments."""
+    """Add the arguments and options of ``lensmap simulate fields`` to its parser."""
     parser.add_argument(
         "-o", "--output", type=OutputFolder, required=True, metavar="DIR",
         help="the output folder, created if it does not exist",
@@ -51,7 +51,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    """Run the command."""
+    """Run ``lensmap simulate fields`` with parsed arguments, and return its `Result`."""
     from lensmap.simulate import FieldFolder
 
     model, folder, n = make_model(arguments), Path(arguments.output), arguments.number

@@ -36,7 +36,7 @@ class OutputTruth(OutputTable):
 
 
 def add_arguments(parser):
-    """Add the command's arguments."""
+    """Add the arguments and options of ``lensmap simulate survey`` to its parser."""
     parser.add_argument(
         "-o",
         "--output",
@@ -115,7 +115,7 @@ def _add_survey_arguments(parser):
 
 
 def run(arguments):
-    """Run the command."""
+    """Run ``lensmap simulate survey`` with parsed arguments, and return its `Result`."""
     from lensmap.simulate import check_catalog_memory
 
     _check(arguments)
@@ -142,7 +142,7 @@ def run(arguments):
 
 
 def _check(arguments):
-    """Check the combinations of options."""
+    """Raise an OptionError if options contradict each other or lack another option."""
     if arguments.truth and arguments.null:
         raise OptionError(
             "truth",
@@ -287,7 +287,10 @@ def _write_mask(mask, wcs, path):
 
 
 def describe(catalog, wcs, field):
-    """Return the summary of a catalog as text for people; ``field`` is None without lensing."""
+    """Return the summary of a mock catalog as text for people.
+
+    ``wcs`` is the WCS of its pixels, and ``field`` the field that lenses it; None without lensing.
+    """
     numbers = numbers_of_catalog(catalog, wcs, field)
     ny, nx = numbers["shape"]
     lines = [
@@ -312,7 +315,10 @@ def describe(catalog, wcs, field):
 
 
 def numbers_of_catalog(catalog, wcs, field):
-    """Return the summary of a catalog for a JSON record; ``field`` is None if it is not lensed."""
+    """Return the summary of a mock catalog as numbers for a JSON record.
+
+    ``wcs`` is the WCS of its pixels, and ``field`` the field that lenses it; None without lensing.
+    """
     import numpy as np
     from astropy.wcs.utils import proj_plane_pixel_area
 
@@ -336,7 +342,7 @@ def numbers_of_catalog(catalog, wcs, field):
 
 
 def _rms(first, second):
-    """Return the root mean square of two components, per component."""
+    """Return the root mean square per component of a shear or ellipticity."""
     import numpy as np
 
     return float(np.sqrt((np.hypot(first, second) ** 2).mean() / 2))

@@ -39,7 +39,7 @@ _REDSHIFTS, _PIXEL_SCALE = [0.75, 1.0, 1.5, 2.5], "0.41 arcmin"
 
 
 def add_arguments(parser):
-    """Add the command's arguments."""
+    """Add the arguments and options of ``lensmap train`` to its parser."""
     parser.add_argument(
         "-o", "--output", type=OutputFolder, required=True, metavar="RUN",
         help="the output folder, created if it does not exist",
@@ -108,7 +108,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    """Run the command."""
+    """Run ``lensmap train`` with parsed arguments, and return its `Result`."""
     load_networks()
     from lensmap.networks import SurveyRange, get_architecture, read_card, train
 
@@ -152,7 +152,10 @@ def _architecture_options(text):
 
 
 def _held_back(sets):
-    """Return the number of fields to hold out of each set: a tenth of the smallest, at most 4."""
+    """Return the number of fields of each training set that are held out for checks.
+
+    It is a tenth of the number of fields in the smallest set, but at least 1 and at most 4.
+    """
     return max(1, min(4, min(map(len, sets)) // 10))
 
 
@@ -205,7 +208,7 @@ def _field_set(text, folder, take_over):
 
 
 def _draw_curve(curve, folder):
-    """Plot the learning curve, if matplotlib is installed."""
+    """Plot the learning curve into the folder of the run, if matplotlib is installed."""
     try:
         from lensmap.plotting import plot_learning_curve
 

@@ -59,7 +59,7 @@ def _preset(text):
 
 
 def add_arguments(parser):
-    """Add the command's arguments."""
+    """Add the arguments and options of ``lensmap validate`` to its parser."""
     add = parser.add_argument
     add("-o", "--output", type=OutputFolder, required=True, metavar="DIR",
         help="the output folder, created if it does not exist")
@@ -122,7 +122,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    """Run the command."""
+    """Run ``lensmap validate`` with parsed arguments, and return its `Result`."""
     folder, progress = Path(arguments.output), show_progress(arguments)
     check_count(arguments.seed, "seed")
     from lensmap.estimators import CNNReconstructor, estimator_class
