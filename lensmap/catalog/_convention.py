@@ -127,8 +127,8 @@ def columns_to_celestial(columns: dict[str, np.ndarray], convention: Convention)
     Parameters
     ----------
     columns : dict
-        The columns by lensmap's names, in the given convention. The dict is modified: columns
-        that change sign are replaced by new arrays.
+        The columns, keyed by lensmap's column names, in the given convention. The dict is
+        modified: columns that change sign are replaced by new arrays.
     convention : str or tuple of int
         As for ``convention_signs``.
     """

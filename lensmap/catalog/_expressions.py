@@ -121,7 +121,7 @@ class Expression:
         Parameters
         ----------
         columns : dict
-            The values of the columns, by the names that the expression uses.
+            The values of the columns, keyed by the names that the expression uses.
 
         Returns
         -------

@@ -209,7 +209,10 @@ def variance_weights(
 def measured_response(
     codes: np.ndarray, columns: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """Measure the sums that give the response, and check the error of the response.
+    """Sum the ellipticities of the sheared versions, and check the error of the response.
+
+    The response of the galaxies to shear follows from the differences between their versions,
+    which are measured on images with different artificial shears.
 
     Parameters
     ----------
@@ -222,7 +225,8 @@ def measured_response(
     Returns
     -------
     `numpy.ndarray`
-        The sums that give the response, as ``sums_of_versions`` returns them.
+        The sums of w, w e1 and w e2 in patches of the sky for the versions 1p, 1m, 2p and 2m,
+        ``(n_patches, 4, 3)``, from which ``response_of_versions`` computes the response.
 
     Raises
     ------
@@ -254,7 +258,8 @@ def measured_response(
 def _mean_response(sums: np.ndarray) -> tuple[float, float]:
     """Return the mean of the diagonal elements of the response matrix, and its standard error.
 
-    ``sums`` are the sums over the sheared versions, as ``sums_of_versions`` returns them.
+    ``sums`` are the sums of w, w e1 and w e2 over the sheared versions of the galaxies in patches
+    of the sky, ``(n_patches, 4, 3)``.
     """
     response, error = response_of_versions(sums)
     return 0.5 * float(np.trace(response)), 0.5 * float(np.hypot(error[0, 0], error[1, 1]))
@@ -265,16 +270,16 @@ def response_of_part(
 ) -> dict[str, Any]:
     """Measure the response of a part of a catalog from its sheared versions.
 
-    The part keeps the response of the whole catalog if it is too small, or if its response cannot
-    be measured.
+    A sheared version of the galaxies is measured on images with an artificial shear. The part keeps
+    the response of the whole catalog if it is too small, or if its response cannot be measured.
 
     Parameters
     ----------
     whole, part : ShearCatalog
         The catalog with its sheared versions, and a part of it.
     select : callable or None
-        A function that selects the same part of each version. If None, there is no such function,
-        as for rows that are selected by number.
+        A function that takes the catalog of a version and returns the same part of it. None if
+        there is no such function, for example for rows that are selected by number.
 
     Returns
     -------
@@ -309,7 +314,8 @@ def as_response(sums: np.ndarray) -> tuple[Response, Response]:
     Parameters
     ----------
     sums : `numpy.ndarray`
-        The sums, as ``sums_of_versions`` returns them.
+        The sums of w, w e1 and w e2 over the sheared versions of the galaxies in patches of the
+        sky, ``(n_patches, 4, 3)``.
 
     Returns
     -------

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Column presets of one's own, from TOML files."""
+"""Column presets of the user, read from TOML files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LISTS = ("signature", "selection")
 
 
 def preset_from_file(path: PathLike) -> ColumnPreset:
-    """Read a column preset of one's own from a TOML file.
+    """Read a column preset of the user from a TOML file.
 
     Parameters
     ----------

@@ -81,9 +81,9 @@ class RowSelection:
         Parameters
         ----------
         table : dict
-            The columns that the condition uses, by the names that the table gives them.
+            The columns that the condition uses, keyed by their names in the table.
         mapping : dict
-            The table's column names by lensmap's names.
+            The table's column names, keyed by lensmap's column names.
 
         Returns
         -------

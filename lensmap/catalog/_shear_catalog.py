@@ -136,8 +136,8 @@ class ShearCatalog:
         Further columns of the table to keep, such as magnitudes. Their names must differ from
         lensmap's column names.
     units : dict or None
-        The units of columns, by lensmap's names, where the table has none or a wrong one, such as
-        ``{"ra": "hourangle"}``. If None, positions are in the unit that the table states or,
+        The units of columns for which the table has none or a wrong one, keyed by lensmap's column
+        names, such as ``{"ra": "hourangle"}``. If None, positions are in the unit that the table states or,
         without one, in degrees; right ascensions as text with colons or blanks
         (``"10:00:24.5"``) are in hours.
 
@@ -148,7 +148,7 @@ class ShearCatalog:
     response : float, tuple or None
         The mean response in the celestial convention. None if the response columns are used.
     origins : dict
-        The origins of ``convention``, ``kind``, ``frame`` and ``response``, by their names:
+        The origins of ``convention``, ``kind``, ``frame`` and ``response``, keyed by these names:
         ``"argument"``, ``"file"`` (the table's meta), ``"survey"``, ``"measured"`` (the response
         from sheared versions of the galaxies) or ``"default"``.
     preset : str or None
@@ -157,8 +157,8 @@ class ShearCatalog:
         The preset of the survey to which e1 and e2 belong, or the path of its file. None if it is
         not known.
     documented : dict
-        The ``convention`` and the ``kind`` that the survey documents, and its ``reference``. What
-        is not known is left out.
+        The ``convention`` and the ``kind`` that the survey documents, and the ``reference``.
+        Unknown entries are left out.
     n_left_out : dict
         The number of rows left out for each cause.
 

@@ -54,7 +54,8 @@ def sums_of_versions(
     -------
     `numpy.ndarray`
         The sums of the weights and of the weights times e1 and e2, ``(n_patches, 4, 3)``. The
-        second axis is the version: 1p, 1m, 2p and 2m.
+        second axis is the version: 1p and 1m with positive and negative artificial g1, 2p and 2m
+        with positive and negative g2.
     """
     unsheared = codes == UNSHEARED
     patches = SkyPatches(ra[unsheared], dec[unsheared])

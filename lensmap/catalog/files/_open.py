@@ -166,7 +166,7 @@ def _kind(path: PathLike, format: str | None) -> str | None:
 
 
 def _whole(name: str, format: str | None, kwargs: dict[str, Any]) -> TableSource:
-    """Read all columns of a table by astropy."""
+    """Read all columns of the table in the file ``name`` with astropy."""
     table = Table.read(name, format=format, **kwargs)
     return TableSource(
         name, table.colnames, lambda wanted: {key: table[key] for key in wanted}, meta=table.meta

@@ -179,7 +179,7 @@ def _highest_peak(kappa):
 
 
 def _title(kappa):
-    """Return the title of the picture."""
+    """Return the title of the picture of a map: its estimator, smoothing and number of galaxies."""
     smoothing = kappa.meta.get("parameters", {}).get("smoothing")
     return ", ".join(
         text for text in (
