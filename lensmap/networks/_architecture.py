@@ -20,22 +20,25 @@ class Architecture:
     inputs : str
         The kind of input, a key of ``lensmap.networks.INPUTS``: ``"multiscale"`` (18 channels),
         ``"paper"`` (mean g1, g2 and measurement error) or ``"smoothed"`` (the channels of
-        ``"paper"``, smoothed). The output of the network is in units of the pixel noise for
-        ``"multiscale"``, and is kappa itself for the others.
+        ``"paper"``, smoothed). The output of the network is kappa divided by the shear noise per
+        pixel for ``"multiscale"``, and kappa itself for the other kinds.
     stride : int
         The sides of the input must be multiples of this number of pixels.
     reach : int
-        The distance from the edge of a tile, in pixels, within which the edge affects the map.
+        The distance from the edge of the input image, in pixels, within which the edge affects the
+        predicted map. Large maps are predicted in tiles that overlap by at least twice this
+        distance.
     margin : int
-        The width, in pixels, of the border of the input where the network gives no good map. A
-        field is padded with a border of this width without data, which is cut off the map.
+        The width, in pixels, of the border of the input image where the predicted map is
+        unreliable. The field is therefore padded with an empty border of at least this width, and
+        the border is cut off the predicted map.
     large_scales : float or None
         The standard deviation, in pixels, of the Gaussian that separates small from large scales.
         The large scales of the map come from a Wiener filter, which also solves for the mass
         beyond the edges. If None, all scales come from the network.
     build : callable or None
-        The function that builds the Keras model with random weights. None for a model that was
-        built elsewhere.
+        The function that builds the Keras model with random weights. None for a Keras model that
+        the user built.
     start : callable or None
         The function that sets the initial weights of a model before training. None leaves the
         weights random.
@@ -58,12 +61,12 @@ class Architecture:
         check_choice(self.inputs, "inputs", tuple(INPUTS))
 
     def to_card(self) -> dict[str, object]:
-        """Return the attributes to store in a card: all except ``build`` and ``start``.
+        """Return the attributes as stored in the card of a network, a JSON file that describes it.
 
         Returns
         -------
         dict
-            The attributes by name.
+            All attributes except ``build`` and ``start``, keyed by name.
         """
         names = (item.name for item in fields(self) if item.name not in ("build", "start"))
         return {name: getattr(self, name) for name in names}

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Network cards, JSON files with the origin and domain of a network, read without Keras."""
+"""Network cards: JSON files that describe a network and its training, read without Keras."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def available_networks() -> list[str]:
 
 
 def network_files(name: PathLike) -> tuple[Path, Path]:
-    """Return the paths of the weights file and of the card of a network.
+    """Return the paths of a network's two files: the weights and the card that describes it.
 
     Parameters
     ----------
@@ -59,7 +59,10 @@ def network_files(name: PathLike) -> tuple[Path, Path]:
 
 
 def read_card(name: PathLike) -> dict:
-    """Read the card of a network: its architecture, domain and training.
+    """Read the card of a network, a JSON file that describes its architecture and training.
+
+    The card also contains the domain of the network: the ranges of pixel scale, galaxy density and
+    noise for which the network was trained.
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ def read_card(name: PathLike) -> dict:
     Returns
     -------
     dict
-        The contents of the card.
+        The contents of the card, keyed by name.
 
     Raises
     ------

@@ -33,17 +33,17 @@ class Domain:
 
     @classmethod
     def from_card(cls, card: Mapping) -> "Domain":
-        """Return the domain stored in the card of a network.
+        """Return the ranges for which a network was trained, from the card of the network.
 
         Parameters
         ----------
         card : dict
-            The card, as returned by `lensmap.networks.read_card`.
+            The card, a description of the network, as returned by `lensmap.networks.read_card`.
 
         Returns
         -------
         Domain
-            The domain.
+            The ranges of pixel scale, depth and noise.
 
         Raises
         ------
@@ -60,11 +60,12 @@ class Domain:
         return cls(**{item.name: tuple(card[item.name]) for item in fields(cls)})
 
     def to_card(self) -> dict[str, tuple[float, float]]:
-        """Return the ranges in the form in which a card stores them.
+        """Return the ranges as stored in the card of a network, a JSON file that describes it.
 
         Returns
         -------
         dict
-            The ranges by name.
+            The smallest and the largest value of each quantity, keyed by the name of the quantity,
+            such as ``"pixel_scale"``.
         """
         return asdict(self)

@@ -34,8 +34,8 @@ class GridArrays:
     Attributes
     ----------
     shear : `numpy.ndarray`
-        The weighted mean reduced shear in the pixel basis, complex, ``(ny, nx)``; 0 in pixels
-        without galaxies.
+        The weighted mean reduced shear in the basis of the pixel axes, complex, ``(ny, nx)``; 0 in
+        pixels without galaxies.
     inverse_variance : `numpy.ndarray`
         The inverse variance of the mean shear per component, ``(ny, nx)``; 0 in pixels without
         galaxies.
@@ -83,12 +83,12 @@ class InputKind:
     ----------
     make : callable
         The function that computes the input from ``GridArrays``. It returns the channels, float32
-        ``(ny, nx, n)``, and the unit of the network's output, a number or ``(ny, nx)``.
+        ``(ny, nx, n)``, and the unit of the network's output, a number or an array ``(ny, nx)``.
     channels : tuple of str
         The names of the channels.
     quarter, mirror : `numpy.ndarray`
-        The factor for each channel, ``(n,)``, under a quarter turn and under a mirror reflection
-        in x, as for `apply_symmetry`.
+        The factor, 1 or -1, that multiplies each channel if the field is rotated by 90 degrees from
+        +x to +y (``quarter``) or mirrored in x (``mirror``), ``(n,)``.
     extended : `numpy.ndarray`
         Whether padding beyond the field repeats the edge values of a channel, bool, ``(n,)``. The
         other channels are padded with 0.
@@ -102,7 +102,11 @@ class InputKind:
 
     @property
     def signs(self) -> tuple[np.ndarray, np.ndarray]:
-        """The pair ``(quarter, mirror)``, for the parameter ``signs`` of `apply_symmetry`."""
+        """The factors of the channels under a quarter turn and under a reflection, ``(n,)`` each.
+
+        They are the attributes ``quarter`` and ``mirror``, and the parameter ``signs`` of
+        `apply_symmetry`.
+        """
         return self.quarter, self.mirror
 
 
@@ -111,7 +115,11 @@ def _multiscale(arrays):
 
 
 def _measurement_error(arrays):
-    """Return the measurement error per pixel; warn and use an assumed value if it is unknown."""
+    """Return the measurement error of the shear per component in each pixel, ``(ny, nx)``.
+
+    If the measurement errors are unknown, a warning is given, and a typical value is used in all
+    pixels with galaxies.
+    """
     if arrays.measurement_error is not None:
         return arrays.measurement_error.astype(np.float32, copy=False)
     warn_user(
@@ -125,19 +133,22 @@ def _measurement_error(arrays):
 
 
 def _paper(arrays):
-    """Return g1, g2 and the measurement error per pixel, unsmoothed (Cha et al. 2025, sec. 2.3).
+    """Return the input channels g1, g2 and measurement error, and the unit of the output.
 
-    They are weighted means over the galaxies of a pixel, and 0 in pixels without galaxies. The unit
-    of the network's output is 1.
+    The channels, ``(ny, nx, 3)``, are weighted means over the galaxies of each pixel, without
+    smoothing (Cha et al. 2025, sec. 2.3). They are 0 in pixels without galaxies. The unit is 1,
+    because the output of the network is kappa itself.
     """
     shear = arrays.shear
     return np.stack([shear.real, shear.imag, _measurement_error(arrays)], -1, dtype=np.float32), 1.0
 
 
 def _smoothed(arrays):
-    """Return the channels of `_paper`, smoothed to fill empty pixels (Hong et al. 2021).
+    """Return smoothed input channels g1, g2 and measurement error, and the unit of the output.
 
-    The smoothing gives all pixels with galaxies the same weight.
+    The channels, ``(ny, nx, 3)``, are smoothed to fill empty pixels (Hong et al. 2021). All pixels
+    with galaxies have the same weight in the smoothing. The unit is 1, because the output of the
+    network is kappa itself.
     """
     has_galaxies = (arrays.inverse_variance > 0).astype(np.float32)
     shear, _ = normalized_smooth(

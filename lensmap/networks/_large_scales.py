@@ -48,11 +48,14 @@ def large_scale_correction(arrays: GridArrays, kappa: np.ndarray, smoothing: flo
 
     .. math:: \Delta = G_\sigma * (\hat\kappa_\mathrm{W} - \hat\kappa)
 
+    Here :math:`\hat\kappa_\mathrm{W}` is the Wiener-filtered map, :math:`\hat\kappa` the map
+    predicted by the network, and :math:`G_\sigma` a Gaussian.
+
     The input of a network is a set of Kaiser-Squires maps, which assume zero shear outside the
     field. This suppresses structures whose size is comparable to the field. A Wiener filter solves
-    for the mass outside the field as well. On scales of many arcminutes the data dominate, so that
-    the prior of the filter matters little. This prior is the theory power spectrum for sources at
-    redshift 1, times an amplitude measured on the field from the E-mode minus the B-mode power.
+    for the mass outside the field as well. On scales of many arcminutes, the data dominate over the
+    prior of the filter. This prior is the theoretical power spectrum for sources at redshift 1,
+    times an amplitude measured on the field from the E-mode minus the B-mode power.
 
     Parameters
     ----------
@@ -89,7 +92,7 @@ def large_scale_correction(arrays: GridArrays, kappa: np.ndarray, smoothing: flo
 
 
 def _wiener_filter(shear, inverse_variance, pixel):
-    """Return the Wiener-filtered convergence of a shear field that is averaged over blocks.
+    """Return the Wiener-filtered convergence of a shear field averaged over blocks of pixels.
 
     Parameters
     ----------
@@ -124,7 +127,8 @@ def _amplitude(shear, inverse_variance, power):
     """Return the factor by which the prior power must be multiplied to match a field.
 
     The factor is the E-mode minus the B-mode variance of the field in a band of scales, divided by
-    the variance that the prior predicts in this band. It is 1 if too few blocks have data.
+    the variance that the prior predicts in this band. The factor is 1 if too few blocks of pixels
+    have data.
 
     Parameters
     ----------
@@ -136,7 +140,7 @@ def _amplitude(shear, inverse_variance, power):
     Returns
     -------
     float
-        The factor, within ``_AMPLITUDES``.
+        The factor, limited to the range ``_AMPLITUDES``.
     """
     inside = gaussian_smooth((inverse_variance > 0).astype(float), _BAND[0]) > _MIN_COVERAGE
     if np.count_nonzero(inside) < _MIN_BLOCKS:
@@ -160,13 +164,13 @@ class _Blocks:
         self._pad = [(m // 2, m - m // 2) for m in missing]
 
     def sum(self, plane):
-        """Sum the pixels of each block."""
+        """Return the sums of a map over the pixels of each block, one value per block."""
         plane = np.pad(plane, self._pad)
         ny, nx = (n // _BLOCK_PIXELS for n in plane.shape)
         return plane.reshape(ny, _BLOCK_PIXELS, nx, _BLOCK_PIXELS).sum(axis=(1, 3))
 
     def spread(self, plane):
-        """Interpolate a map with one value per block to the pixels of the field."""
+        """Interpolate a map with one value per block of pixels to the pixels of the field."""
         for axis, (n, (before, _)) in enumerate(zip(self.shape, self._pad, strict=True)):
             n_blocks = plane.shape[axis]
             position = (np.arange(n) + before + 0.5) / _BLOCK_PIXELS - 0.5

@@ -109,8 +109,8 @@ def multiscale_inputs(
     Parameters
     ----------
     shear : `numpy.ndarray`
-        The mean reduced shear in the pixel basis, complex, ``(ny, nx)``; 0 in pixels without
-        galaxies.
+        The mean reduced shear in the basis of the pixel axes, complex, ``(ny, nx)``; 0 in pixels
+        without galaxies.
     inverse_variance : `numpy.ndarray`
         The inverse variance of the mean shear per component, ``(ny, nx)``; 0 in pixels without
         galaxies.
@@ -143,13 +143,16 @@ def multiscale_inputs(
 
 
 def _fill_maps(channels, shear, noise):
-    """Compute the channels of the E-mode, the B-mode, the adaptive map and its gains in place.
+    """Compute the E-mode, B-mode, adaptive and gain channels of a network input, in place.
+
+    The adaptive channel is a Wiener-filtered map; the gains are the factors by which its scales
+    are multiplied.
 
     Parameters
     ----------
     channels : dict
-        The arrays of all channels, ``(ny, nx)``, keyed by name. The weight channels are already
-        computed; those named above are overwritten.
+        The arrays of all channels, ``(ny, nx)``, keyed by name. The weight channels must already be
+        computed; the E-mode, B-mode, adaptive and gain channels are overwritten.
     shear : `numpy.ndarray`
         The shear times its relative weight, complex64, ``(ny, nx)``.
     noise : `numpy.ndarray`
@@ -185,10 +188,11 @@ def _fill_maps(channels, shear, noise):
 
 
 def _white_noise_between_scales():
-    """Return the variance of white noise in the difference of maps of neighboring smoothings.
+    """Return the variance of white noise in the difference of two maps of neighboring smoothings.
 
-    The white noise has a variance of 1 per pixel. The last value is for the map with the largest
-    smoothing itself.
+    The white noise has a variance of 1 per pixel before smoothing. The result is a list with one
+    variance for each pair of neighboring smoothings of the network input, followed by the variance
+    in the map with the largest smoothing.
     """
 
     def overlap(one, other):

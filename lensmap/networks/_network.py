@@ -135,7 +135,7 @@ class Network:
         Returns
         -------
         Prediction
-            The convergence and its confidence intervals.
+            The convergence and, if the network predicts them, its confidence intervals.
         """
         if not isinstance(arrays, GridArrays):
             arrays = GridArrays.from_grid(arrays)
@@ -157,7 +157,11 @@ class Network:
         return Prediction(kappa, half_widths)
 
     def _padded_side(self, n):
-        """Return the side of the padded input for a map with a side of n pixels."""
+        """Return the side of the network input, in pixels, for a map with a side of n pixels.
+
+        The margin of the network is added on both sides. The side is then rounded up to a multiple
+        of the stride of the network, and is not below a smallest side.
+        """
         stride, margin = self.architecture.stride, self.architecture.margin
         return stride * -(-max(n + 2 * margin, _MIN_SIDE_PIXELS) // stride)
 
@@ -169,10 +173,10 @@ class Network:
 
     @cached_property
     def _call(self):
-        """The model as a function of images.
+        """The Keras model as a function that converts input images to output images.
 
-        With the TensorFlow backend, it is one graph for all map sizes, which is twice as fast as
-        eager execution. `keras.Model.predict` would trace a new graph for each size.
+        With the TensorFlow backend, the function is one graph for all map sizes, which is twice as
+        fast as eager execution. `keras.Model.predict` would trace a new graph for each size.
         """
         def call(images):
             return self.model(images, training=False)

@@ -20,7 +20,8 @@ def apply_symmetry(
     planes : `numpy.ndarray`
         The maps, ``(ny, nx, n)``.
     symmetry : tuple
-        One of `SYMMETRIES`.
+        One of `SYMMETRIES`: whether the maps are first mirrored in x, and the number of quarter
+        turns from +x to +y that follow.
     signs : tuple of `numpy.ndarray`
         Two arrays of factors, one for each map, ``(n,)``. The first applies under a quarter turn
         from +x to +y, the second under a reflection in x: 1 and 1 for a scalar, 1 and -1 for a
@@ -43,14 +44,15 @@ def apply_symmetry(
 
 
 def undo_symmetry(planes: np.ndarray, symmetry: tuple[bool, int]) -> np.ndarray:
-    """Invert `apply_symmetry` for scalar maps.
+    """Transform scalar maps of a mirrored and rotated field back to the original field.
 
     Parameters
     ----------
     planes : `numpy.ndarray`
         Scalar maps of the transformed field, ``(ny, nx, n)``.
     symmetry : tuple
-        One of `SYMMETRIES`.
+        The symmetry that was applied with `apply_symmetry`: whether the field was mirrored in x,
+        and the number of quarter turns that followed.
 
     Returns
     -------

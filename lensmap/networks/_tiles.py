@@ -66,7 +66,8 @@ class Tiling:
     def _windows(self, n):
         """Return the first pixel and the blending weights of each tile along an axis of n pixels.
 
-        At each pixel, the weights of all tiles add up to 1.
+        The result is a list of pairs, one for each tile. At each pixel, the weights of all tiles
+        add up to 1.
         """
         starts, size = tile_positions(n, self.size, self.overlap, self.stride)
         shared = [start + size - following for start, following in zip(starts, starts[1:])]
@@ -97,8 +98,13 @@ def tile_positions(n: int, size: int, overlap: int, stride: int) -> tuple[list[i
     ----------
     n : int
         The length of the axis in pixels, a multiple of ``stride``.
-    size, overlap, stride : int
-        As for `Tiling`. The actual overlap may be smaller, by less than ``stride``.
+    size : int
+        The largest side of a tile in pixels, a multiple of ``stride``.
+    overlap : int
+        The number of pixels that neighboring tiles share. The actual overlap may be smaller, by
+        less than ``stride``.
+    stride : int
+        The number of pixels of which the first pixel and the side of each tile are multiples.
 
     Returns
     -------

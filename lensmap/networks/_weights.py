@@ -162,7 +162,9 @@ def save_network(
     options: Mapping | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write the weights of a network, in half precision, and its card.
+    """Write a network to two files: its weights in half precision, and its card.
+
+    The card is a JSON file with the architecture, the domain and the training of the network.
 
     Parameters
     ----------
@@ -172,9 +174,10 @@ def save_network(
         The path of the weights file, which must end in ``.h5``. The card gets the same name with
         the suffix ``.json``.
     architecture : str
-        The name of the architecture, from which ``build`` makes the model again.
+        The name of the architecture, with which `load_network` builds the Keras model again.
     options : dict or None
-        The options with which ``build`` makes the model; None for the default options.
+        The options of the architecture with which the Keras model was built; None for the default
+        options.
     overwrite : bool
         Whether to replace existing files.
 

@@ -173,7 +173,7 @@ def peak_table(
     Returns
     -------
     `~astropy.table.QTable`
-        As returned by `find_peaks`.
+        One row for each peak, with the columns that `find_peaks` returns.
     """
     x_centroid, y_centroid = _centroids(values, y, x)
     sky = kappa.wcs.pixel_to_world(x_centroid, y_centroid).icrs
@@ -206,7 +206,11 @@ def peak_table(
 def _maxima(
     values: np.ndarray, mask: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return row and column of the pixels above the threshold without a higher neighbor."""
+    """Return the rows and the columns, ``(n,)`` each, of the local maxima of an image.
+
+    A local maximum is a pixel above the threshold with none of its eight neighbors higher. Masked
+    pixels are ignored.
+    """
     bad = mask | ~np.isfinite(values)
     if bad.all():
         return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
@@ -225,10 +229,11 @@ def _maxima(
 def _apart(
     kappa: ConvergenceMap, y: np.ndarray, x: np.ndarray, separation: u.Quantity
 ) -> np.ndarray:
-    """Return whether each peak is kept: none of the higher kept peaks is within ``separation``.
+    """Return which peaks to keep so that no two of them are within ``separation``, bool, ``(n,)``.
 
-    ``y`` and ``x`` are the pixels of the peaks, ``(n,)``, the highest peak first. The result is
-    bool, ``(n,)``. A separation of less than 1.5 pixels counts as 1.5 pixels.
+    A peak is discarded if a higher peak that is kept lies within ``separation``. ``y`` and ``x``
+    are the rows and the columns of the peaks, ``(n,)``, the highest peak first. A separation of
+    less than 1.5 pixels counts as 1.5 pixels.
     """
     if len(y) == 0:
         return np.zeros(0, dtype=bool)
@@ -253,10 +258,12 @@ def _at_edge(mask: np.ndarray) -> np.ndarray:
 def _centroids(
     values: np.ndarray, y: np.ndarray, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the maxima (x, y) of paraboloids fitted to pixels and their eight neighbors.
+    """Return the centroids (x, y) of peaks, from paraboloids fitted to each 3 x 3 pixels.
 
-    The least-squares fit is the same as in photutils' centroid_quadratic, which fits one source at
-    a time.
+    ``y`` and ``x`` are the rows and the columns of the highest pixels in the image ``values``. The
+    centroid is the maximum of the paraboloid or, if the fit has no maximum near the highest pixel,
+    the highest pixel itself. The least-squares fit is the same as in photutils'
+    centroid_quadratic, which fits one source at a time.
     """
     padded = np.pad(np.asarray(values, dtype=float), 1, constant_values=np.nan)
     nine = np.stack([padded[y + i, x + j] for i in range(3) for j in range(3)], axis=-1)
@@ -272,7 +279,10 @@ def _centroids(
 
 
 def _paraboloid() -> np.ndarray:
-    """Return the matrix that maps nine pixel values to coefficients of 1, x, y, xy, x^2, y^2."""
+    """Return the matrix of the least-squares fit of a paraboloid to 3 x 3 pixels, ``(6, 9)``.
+
+    The matrix converts the nine pixel values to the coefficients of 1, x, y, xy, x^2 and y^2.
+    """
     y, x = (part.ravel().astype(float) for part in np.mgrid[-1:2, -1:2])
     return np.linalg.pinv(np.stack([np.ones(9), x, y, x * y, x**2, y**2], axis=1))
 

@@ -73,7 +73,10 @@ def match_peaks(peaks: PositionLike, reference: PositionLike, radius: AngleLike)
 def match_positions(
     one: SkyCoord, other: SkyCoord, radius: u.Quantity
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Match two lists of positions as `match_peaks` does, and return arrays.
+    """Match two lists of positions on the sky, one to one, and return arrays.
+
+    The matching has the largest possible number of pairs closer than ``radius`` and, among all
+    matchings with this number of pairs, the smallest sum of squared separations.
 
     Parameters
     ----------
@@ -118,7 +121,8 @@ def _assign(
     """Return the best one-to-one pairs (i, j, separation) in a group of candidate pairs.
 
     ``i`` and ``j`` are the indices of the candidates in the two lists, and ``separation`` their
-    separations, ``(n,)`` each. The best pairs are defined as for `match_peaks`.
+    separations, ``(n,)`` each. The best pairs are as many as possible and, for this number of
+    pairs, have the smallest sum of squared separations. Each position is in one pair at most.
     """
     rows, i = np.unique(i, return_inverse=True)
     columns, j = np.unique(j, return_inverse=True)

@@ -129,7 +129,11 @@ def find_multiscale_peaks(
 
 
 def _most_significant(table: QTable, kappa: ConvergenceMap, separation: u.Quantity) -> QTable:
-    """Discard each peak near a kept, more significant peak, within its scale or ``separation``."""
+    """Discard the peaks of a table that lie near a more significant peak.
+
+    A peak is discarded if a more significant peak that is kept lies within ``separation``, or
+    within the filter scale of the more significant peak.
+    """
     table = table[np.argsort(-np.asarray(table["snr"]), kind="stable")]
     keep = np.ones(len(table), dtype=bool)
     if len(table) > 1:
@@ -150,10 +154,10 @@ def _most_significant(table: QTable, kappa: ConvergenceMap, separation: u.Quanti
 def _noise(
     kappa: ConvergenceMap, noise_maps: Iterable[MapLike] | None, apertures: _Apertures
 ) -> list[float | np.ndarray]:
-    """Return the standard deviation of the filtered noise at each scale, as a list.
+    """Return the standard deviation of the noise of the aperture mass at each scale, as a list.
 
-    The items are images, ``(ny, nx)``, from ``noise_maps`` or, if these are None, numbers from the
-    B-mode of the map. ``apertures`` holds the filters.
+    If ``noise_maps`` are given, the items of the list are images, ``(ny, nx)``. Otherwise, they are
+    numbers, computed from the filtered B-mode of the map. ``apertures`` holds the filters.
     """
     if noise_maps is None:
         if kappa.kappa_b is None:
@@ -175,7 +179,10 @@ def _noise(
 
 
 def _in_pixels(kappa: ConvergenceMap, scale: u.Quantity, name: str) -> float:
-    """Convert a filter scale to pixels, and check that pixels resolve it."""
+    """Convert a filter scale from an angle to pixels, and check that it is at least half a pixel.
+
+    ``name`` is the name of the parameter, for the error message.
+    """
     pixels = float(scale / kappa.pixel_scale)
     if pixels < 0.99 * _MIN_SCALE_PIXELS:  # the rounded value in the message is allowed
         smallest = (_MIN_SCALE_PIXELS * kappa.pixel_scale).to(u.arcmin)
@@ -184,12 +191,12 @@ def _in_pixels(kappa: ConvergenceMap, scale: u.Quantity, name: str) -> float:
 
 
 class _Apertures:
-    """Aperture filters of several scales, kept for further maps with the same mask.
+    """Aperture-mass filters of several scales, reused for all maps with the same mask.
 
     Parameters
     ----------
     scales : list of float
-        The scales, pixels.
+        The scales R of the filters, pixels.
     """
 
     def __init__(self, scales: list[float]) -> None:
@@ -226,7 +233,7 @@ class _Aperture:
     mask : `numpy.ndarray`
         Bool, ``(ny, nx)``, True = masked.
     scale : float
-        The scale, pixels.
+        The scale R of the filter, pixels.
     """
 
     def __init__(self, mask: np.ndarray, scale: float) -> None:

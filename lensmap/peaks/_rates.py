@@ -138,13 +138,29 @@ def purity(
 
     Parameters
     ----------
-    peaks, reference, radius, by, bins, kappa, n_random, rng : object
-        As for `completeness`.
+    peaks : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
+        The peaks.
+    reference : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
+        The reference objects, such as clusters.
+    radius : `~astropy.units.Quantity` or str
+        The maximum separation of a match, an angle.
+    by : str or None
+        The column of ``peaks`` to bin by. If None, all peaks are in one bin.
+    bins : array_like or None
+        Edges of the bins in increasing order, ``(n_bins + 1,)``, required with ``by``.
+    kappa : `~lensmap.ConvergenceMap` or None
+        The map of the peaks, to measure the rate of chance matches with randomly displaced
+        reference objects. If None, chance matches are not measured.
+    n_random : int
+        The number of random displacements.
+    rng : None, int or `numpy.random.Generator`
+        Seed or generator for the random displacements; None draws a new seed in each call.
 
     Returns
     -------
     `~astropy.table.QTable`
-        As returned by `completeness`.
+        One row for each bin, with the columns of `completeness`. Here, ``n`` is the number of
+        peaks, and ``n_matched`` the number of peaks with a match.
 
     Raises
     ------
@@ -228,14 +244,16 @@ def _rates(
     names: tuple[str, str],
     quantity: str,
 ) -> QTable:
-    """Measure the fraction of objects with a counterpart, as `completeness` describes.
+    """Measure the fraction of objects that have a counterpart in another list, in bins.
 
     Parameters
     ----------
     counted, counterparts : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
-        The objects of which the matched fraction is measured, and the objects to match them with.
+        The objects whose matched fraction is measured, and the objects to match them with.
     radius, by, bins, kappa, n_random, rng : object
-        As for `completeness`; ``by`` is a column of ``counted``.
+        As for `completeness`: the maximum separation of a match; the column of ``counted`` to bin
+        by, and the edges of the bins; the map, the number of random displacements and the seed
+        for the rate of chance matches.
     names : tuple of str
         The names of the two lists as parameters, for error messages.
     quantity : str
@@ -244,7 +262,7 @@ def _rates(
     Returns
     -------
     `~astropy.table.QTable`
-        As returned by `completeness`.
+        One row for each bin, with the columns of `completeness`.
     """
     radius = check_angle(radius, "radius")
     sky, other_sky = as_skycoord(counted, names[0]), as_skycoord(counterparts, names[1])
@@ -277,7 +295,10 @@ def _rates(
 
 
 def _counts(index: np.ndarray, n_bins: int) -> np.ndarray:
-    """Return the number of objects in each bin, from their bin indices; -1 is in no bin."""
+    """Return the number of objects in each bin, ``(n_bins,)``.
+
+    ``index`` is the bin index of each object; objects with the index -1 are in no bin.
+    """
     return np.bincount(index[index >= 0], minlength=n_bins)
 
 
@@ -308,11 +329,11 @@ def correct_for_chance(
 def _bin_indices(
     table: PositionLike, by: str | None, bins: ArrayLike | None, n: int, name: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sort the n rows of a table into bins of a column.
+    """Return the bin index of each of the n rows of a table, and the edges of the bins.
 
-    ``by`` and ``bins`` are as for `completeness`, and ``name`` is the table's name as a parameter,
-    for error messages. Return the bin index of each row, ``(n,)``, -1 for rows in no bin, and the
-    lower and the upper edges of the bins, ``(n_bins,)`` each.
+    The index, ``(n,)``, is -1 for rows in no bin. The lower and the upper edges are two arrays,
+    ``(n_bins,)``. ``by`` is the column of the table to bin by, None for one bin with all rows, and
+    ``bins`` are the edges. ``name`` is the name of the table as a parameter, for error messages.
     """
     if by is None:
         if bins is not None:
@@ -373,7 +394,7 @@ def binomial_rate(k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _unmasked(sky: SkyCoord, kappa: ConvergenceMap) -> np.ndarray:
-    """Return whether each position is on the map, with an unmasked nearest pixel."""
+    """Return whether each position lies on an unmasked pixel of the map, bool, ``(n,)``."""
     check_map(kappa, unmasked=True)
     ny, nx = kappa.shape
     x, y = (np.rint(v) for v in kappa.wcs.world_to_pixel(sky))
@@ -384,7 +405,7 @@ def _unmasked(sky: SkyCoord, kappa: ConvergenceMap) -> np.ndarray:
 
 
 def _displaced(sky: SkyCoord, kappa: ConvergenceMap, rng: np.random.Generator) -> SkyCoord:
-    """Displace positions by one random vector, with periodic edges of the map.
+    """Displace all positions by the same random vector, with periodic edges of the map.
 
     Positions that then lie on masked pixels are moved to random unmasked pixels.
     """

@@ -126,9 +126,10 @@ def find_segments(
 
 
 def _segment_table(kappa: ConvergenceMap, catalog: SourceCatalog | None) -> QTable:
-    """Return the table of `Segments` from the segments that photutils has measured.
+    """Return the table of the segments of a map, with the columns described in `Segments`.
 
-    The rows are in the order of ``catalog``; None gives a table without rows.
+    ``catalog`` holds the segments that photutils has measured. The table has the same order. None
+    gives a table without rows.
     """
     side = kappa.pixel_scale.to(u.arcmin)
     if catalog is None:
