@@ -89,6 +89,9 @@ def logarithmic(axis: "XAxis | YAxis") -> None:
 
 
 def _minor_label(value, _):
-    """Return the label of a minor tick. Only 2, 3 and 5 times a power of 10 are labeled."""
+    """Return the label of a minor tick at ``value`` on a logarithmic axis.
+
+    The label is empty unless the value is 2, 3 or 5 times a power of 10.
+    """
     digit = round(value / 10 ** np.floor(np.log10(value) + 1e-9))
     return f"{value:g}" if digit in (2, 3, 5) else ""

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Figure files."""
+"""Figures written to PNG and PDF files."""
 
 import io
 from pathlib import Path
@@ -60,7 +60,10 @@ def save_figure(
 
 
 def _reduce_colors(buffer):
-    """Reduce a large PNG to 256 colors, a third of the file size; maps look the same."""
+    """Return a buffer with a PNG image, reduced to 256 colors if the image is large.
+
+    The reduction makes the file three times smaller; maps look the same.
+    """
     if len(buffer.getvalue()) < _MAX_PNG_BYTES:
         return buffer
     from PIL import Image  # a dependency of matplotlib

@@ -28,7 +28,7 @@ _MAX_MASS_TICKS = 9
 
 
 class _Recovery(Protocol):
-    """The attributes of `lensmap.injection.HaloRecovery` that the figures need."""
+    """The part of `lensmap.injection.HaloRecovery` that the figures need."""
 
     halos: QTable
 
@@ -60,7 +60,7 @@ def recovery_figure(recovery: _Recovery, *, n_cells: int = 4) -> "Figure":
     Parameters
     ----------
     recovery : `~lensmap.injection.HaloRecovery`
-        The results.
+        The injected halos and their recovery, as returned by `lensmap.injection.recover_halos`.
     n_cells : int
         The number of rectangular cells along the longer side of the map, for the completeness as a
         function of position.
@@ -85,12 +85,12 @@ def recovery_figure(recovery: _Recovery, *, n_cells: int = 4) -> "Figure":
 
 
 def plot_recovery_rate(recovery: _Recovery, ax: "Axes | None" = None) -> "Axes":
-    """Draw the completeness against halo mass for each redshift.
+    """Draw the completeness of injected halos against their mass, for each redshift.
 
     Parameters
     ----------
     recovery : `~lensmap.injection.HaloRecovery`
-        The results.
+        The injected halos and their recovery, as returned by `lensmap.injection.recover_halos`.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
 
@@ -124,7 +124,7 @@ def plot_recovery_cells(
     Parameters
     ----------
     recovery : `~lensmap.injection.HaloRecovery`
-        The results.
+        The injected halos and their recovery, as returned by `lensmap.injection.recover_halos`.
     ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
         The axes to draw on, with the WCS of the maps; None makes a new figure.
     n_cells : int
@@ -163,7 +163,7 @@ def plot_recovery_masses(recovery: _Recovery, ax: "Axes | None" = None) -> "Axes
     Parameters
     ----------
     recovery : `~lensmap.injection.HaloRecovery`
-        The results.
+        The injected halos and their recovery, as returned by `lensmap.injection.recover_halos`.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
 
@@ -215,16 +215,19 @@ def _plot_peaks(recovery, ax):
 
 
 def _offset_factor(i, n):
-    """Return the factor on the plotted mass of halos at the i-th of n redshifts.
+    """Return the factor that multiplies the plotted masses of halos at the i-th of n redshifts.
 
-    It shifts the points of different redshifts by 3 per cent in mass, so that their error bars do
-    not overlap.
+    The factor shifts the points of neighboring redshifts by 3 per cent in mass, so that their error
+    bars do not overlap.
     """
     return 1.03 ** (i - (n - 1) / 2)
 
 
 def _mass_axis(ax, table):
-    """Set up the mass axis: a tick at each halo mass, logarithmic if all masses are positive."""
+    """Set up the x axis of halo masses, with a tick at each mass unless there are many.
+
+    The axis is logarithmic if all masses are positive.
+    """
     masses = np.unique(table["m200c"].to_value(1e14 * u.solMass))
     if np.all(masses > 0):
         ax.set_xscale("log")

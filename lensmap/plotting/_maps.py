@@ -164,7 +164,10 @@ def _outline(ax, kappa):
 
 
 def _values(kappa, quantity):
-    """Return the image of a quantity of a map, ``(ny, nx)``; raise ParameterError without it."""
+    """Return the image of a quantity of a map, such as its signal-to-noise ratio, ``(ny, nx)``.
+
+    A ParameterError is raised if the map does not have the quantity.
+    """
     if quantity == "snr":
         return kappa.snr
     values = {
@@ -184,10 +187,10 @@ def _values(kappa, quantity):
 
 
 def _default_colors(values, quantity, options):
-    """Return default parameters of ``imshow`` for an image of a quantity of a map.
+    """Return the default color parameters of ``imshow`` for an image of a quantity of a map.
 
-    These are ``cmap`` and, unless ``options``, the parameters that the user gave, set a norm, the
-    limits ``vmin`` and ``vmax``.
+    The parameters are the color map ``cmap`` and the limits ``vmin`` and ``vmax``. ``options`` are
+    the parameters that the user gave; if they contain a norm, the limits are left out.
     """
     is_signed = quantity in ("kappa", "kappa_b", "snr")
     colors = {"cmap": _DIVERGING if is_signed else _SEQUENTIAL}
@@ -204,9 +207,9 @@ def _default_colors(values, quantity, options):
 
 
 def _extend(image, values):
-    """Return matplotlib's parameter ``extend`` of a color bar, its arrows at the ends.
+    """Return the parameter ``extend`` of a color bar, which draws arrows at its ends.
 
-    An end has an arrow if ``values`` exceed the limit of the colors of ``image`` there.
+    An end has an arrow if some of the ``values`` lie beyond the color limit of ``image`` there.
     """
     finite = values[np.isfinite(values)]
     if finite.size == 0:
@@ -316,7 +319,11 @@ def save_map(
 
 
 def _map_figure(kappa, title, marks):
-    """Return the figure that `save_map` saves; the parameters are as for `save_map`."""
+    """Return a figure of a map and, if the map has an uncertainty, of its signal-to-noise ratio.
+
+    ``title`` is the title of the figure, and ``marks`` is a table of positions to mark with
+    circles. None draws no title and no circles.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

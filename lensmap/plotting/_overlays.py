@@ -83,7 +83,8 @@ def plot_filaments(
     filaments : `~lensmap.filaments.Filaments`
         The filaments. The maxima at their ends are marked.
     ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
-        The axes to draw on, as for `plot_peaks`.
+        The axes to draw on; None makes a new figure. If the axes already contain data, the
+        filaments are added without the map.
     color : str or tuple of float
         The color of the filaments, as a matplotlib color.
     **kwargs
@@ -111,7 +112,10 @@ def plot_filaments(
 
 
 def _on_map(kappa, ax, kwargs):
-    """Draw the map on the axes, unless they already contain data, and return the axes."""
+    """Draw a map on axes, unless they already contain data, and return the axes.
+
+    If ``ax`` is None, the map is drawn in a new figure. ``kwargs`` are parameters of `plot_map`.
+    """
     if ax is not None and ax.has_data():
         return ax
     ax = plot_map(kappa, ax, **kwargs)

@@ -86,8 +86,8 @@ def plot_azimuthal_profile(profile: QTable, ax: "Axes | None" = None) -> "Axes":
     ----------
     profile : `~astropy.table.QTable`
         The table returned by `lensmap.profiles.azimuthal_profile` or by
-        `lensmap.filaments.azimuthal_excess`. Peaks are marked for the latter, which contains their
-        significance.
+        `lensmap.filaments.azimuthal_excess`. The table of ``azimuthal_excess`` also contains the
+        maxima of the excess and their significance, which are marked in the figure.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
 
@@ -117,7 +117,7 @@ def plot_azimuthal_profile(profile: QTable, ax: "Axes | None" = None) -> "Axes":
 
 
 def _fit_label(fit):
-    """Return the legend label of a fit: the mass or, if the fit failed, the upper limit."""
+    """Return the legend label of a halo fit: the mass or, if the fit failed, its upper limit."""
     value, low, high = (
         np.atleast_1d(m.to_value(u.solMass))[0]
         for m in (fit.m200c, fit.m200c_low, fit.m200c_high)

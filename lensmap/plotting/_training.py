@@ -23,9 +23,10 @@ def plot_learning_curve(
     Parameters
     ----------
     curve : sequence of dict or `~astropy.table.Table`
-        The learning curve: ``curve`` in the card of a network, or the table in ``curve.ecsv``. Each
-        row has ``step`` and ``loss``; rows of checks on held-back fields also have the correlation
-        ``r``.
+        The learning curve: the item ``curve`` of `lensmap.networks.read_card`, or the table in the
+        file ``curve.ecsv`` of a training. Each row has the ``step`` and the ``loss``. Rows of tests
+        on fields that are not used for the training also have ``r``, the correlation with the true
+        convergence.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
 
