@@ -34,7 +34,7 @@ class Efficiency(ABC):
         z_source: RedshiftLike | None,
         cosmology: FLRW,
     ) -> Efficiency | None:
-        """Return the efficiency for the redshifts of lenses and sources.
+        """Return the inverse critical surface density of sources, from redshifts.
 
         Parameters
         ----------
@@ -43,14 +43,15 @@ class Efficiency(ABC):
         z_lens : `numpy.ndarray` or None
             Redshifts of the lenses, ``(n_lens,)``.
         z_source : float, `~lensmap.SourceRedshifts` or None
-            The redshift of all galaxies, or their distribution.
+            The redshift of all galaxies, or their redshift distribution. None uses ``redshift``.
         cosmology : `~astropy.cosmology.FLRW`
             The cosmology.
 
         Returns
         -------
         Efficiency or None
-            None if the redshifts of the lenses or of the sources are missing.
+            The inverse critical surface density for each pair of a lens and a galaxy. None if the
+            redshifts of the lenses or of the sources are missing.
 
         Raises
         ------
@@ -67,12 +68,12 @@ class Efficiency(ABC):
 
     @staticmethod
     def from_sources(z_source: RedshiftLike, z_lens: np.ndarray, cosmology: FLRW) -> Efficiency:
-        """Return the efficiency for sources with a common redshift or redshift distribution.
+        """Return the inverse critical surface density for sources of one redshift distribution.
 
         Parameters
         ----------
         z_source : float or `~lensmap.SourceRedshifts`
-            The redshift of all galaxies, or their distribution.
+            The redshift of all galaxies, or their redshift distribution.
         z_lens : `numpy.ndarray`
             Redshifts of the lenses, ``(n_lens,)``.
         cosmology : `~astropy.cosmology.FLRW`
@@ -81,7 +82,7 @@ class Efficiency(ABC):
         Returns
         -------
         Efficiency
-            The efficiency, which is the same for all galaxies behind a lens.
+            The inverse critical surface density for each lens, which is the same for all galaxies.
 
         Raises
         ------
@@ -92,7 +93,7 @@ class Efficiency(ABC):
 
     @abstractmethod
     def inverse_sigma_crit(self, i: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        r"""Return the mean :math:`1 / \Sigma_\mathrm{cr}` of galaxies, and the mean of its square.
+        r"""Return the mean :math:`1 / \Sigma_\mathrm{cr}` of each galaxy and of its square.
 
         Parameters
         ----------
@@ -112,7 +113,7 @@ class Efficiency(ABC):
 
 
 class _CommonEfficiency(Efficiency):
-    """Efficiency for galaxies with a common redshift or redshift distribution."""
+    """Inverse critical surface density for galaxies of one redshift or redshift distribution."""
 
     def __init__(self, z_source: RedshiftLike, z_lens: np.ndarray, cosmology: FLRW) -> None:
         unique_z, index = np.unique(z_lens, return_inverse=True)
@@ -135,7 +136,7 @@ class _CommonEfficiency(Efficiency):
 
 
 class _GalaxyEfficiency(Efficiency):
-    """Efficiency for galaxies with individual redshifts."""
+    """Inverse critical surface density for galaxies with individual redshifts."""
 
     def __init__(self, redshift: np.ndarray, z_lens: np.ndarray, cosmology: FLRW) -> None:
         finite = redshift[np.isfinite(redshift)]
@@ -163,13 +164,16 @@ class _GalaxyEfficiency(Efficiency):
 
 
 def _scale(z_lens: np.ndarray, cosmology: FLRW) -> np.ndarray:
-    """Return the inverse critical surface density for D_ls / D_s = 1, in Mpc2 / solMass."""
+    """Return 4 pi G D_l / c^2 for each lens, in Mpc2 / solMass, ``(n_lens,)``.
+
+    This is the inverse critical surface density for D_ls / D_s = 1.
+    """
     constant = (4 * np.pi * constants.G / constants.c**2).to_value(u.Mpc / u.solMass)
     return constant * cosmology.angular_diameter_distance(z_lens).to_value(u.Mpc)
 
 
 def _square_ratio(z_lens: float, z_source: RedshiftLike, cosmology: FLRW) -> float:
-    """Return <beta^2> / <beta>^2, averages over the sources of beta = D_ls / D_s."""
+    """Return <beta^2> / <beta>^2 for a lens, averaged over sources, where beta = D_ls / D_s."""
     if not isinstance(z_source, SourceRedshifts):
         return 1.0
     z = np.linspace(max(z_source.z[0], 1e-4), z_source.z[-1], 2000)

@@ -36,7 +36,7 @@ class _CatalogData:
     offsets : `numpy.ndarray`
         Complex offsets (east + i north, radians) of the galaxies from each halo, ``(n_halos, n)``.
     shear : `numpy.ndarray`
-        Complex reduced shear of the galaxies in the celestial basis, ``(n,)``.
+        Complex reduced shear of the galaxies in the celestial basis (x east, y north), ``(n,)``.
     sigma : `numpy.ndarray`
         Error of each shear component, ``(n,)``.
     inverse, square : `numpy.ndarray`
@@ -104,13 +104,19 @@ def catalog_data(
         Positions of the halos, ``(n_halos,)``.
     z_lens : `numpy.ndarray`
         Redshifts of the halos, ``(n_halos,)``.
-    z_source, radii, cosmology : object
-        As for `fit_nfw`.
+    z_source : float, `~lensmap.SourceRedshifts` or None
+        The redshift of the source galaxies, or their distribution. None uses the redshifts in the
+        catalog.
+    radii : `~astropy.units.Quantity` or None
+        ``(inner, outer)``: the range of radii around each halo, angles or proper lengths. None uses
+        0.2 to 2.5 Mpc.
+    cosmology : `~astropy.cosmology.FLRW`
+        The cosmology.
 
     Returns
     -------
     FitData
-        The complex shear of the selected galaxies.
+        The complex reduced shear of the selected galaxies, with its model.
 
     Raises
     ------

@@ -27,7 +27,7 @@ _MIN_ONE_MINUS_KAPPA = 0.05
 
 
 class FitData(Protocol):
-    """The data of a halo fit, with their model.
+    """The data of a halo fit, with the model that predicts them from halos.
 
     Attributes
     ----------
@@ -46,10 +46,10 @@ class FitData(Protocol):
 
     @property
     def measured(self) -> np.ndarray:
-        """The measured values, in the order of `model`."""
+        """The measured shear or convergence, in the order of the predictions by `model`."""
 
     def efficiency(self, i: int) -> tuple[float, float]:
-        """Return the mean inverse critical surface density, and <beta^2> / <beta>^2.
+        """Return the mean inverse critical surface density for a halo, and <beta^2> / <beta>^2.
 
         Parameters
         ----------
@@ -65,7 +65,7 @@ class FitData(Protocol):
         """
 
     def model(self, halos: Sequence[HaloValues]) -> np.ndarray:
-        """Return the model values of the data.
+        """Return the shear or convergence that the model predicts for the data.
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class FitData(Protocol):
         """
 
     def residuals(self, halos: Sequence[HaloValues]) -> np.ndarray:
-        """Return the residuals, decorrelated and in units of their errors.
+        """Return the data minus their model, decorrelated and in units of the errors.
 
         Parameters
         ----------

@@ -118,12 +118,12 @@ class _MapData:
 def _kappa_of_reduced_shear(
     theta: np.ndarray, kappa: np.ndarray, gamma: np.ndarray
 ) -> np.ndarray:
-    r"""Return the convergence of a round halo as reconstructed from its reduced shear.
+    r"""Return the convergence that is reconstructed from the reduced shear of a round halo.
 
-    The reduced shear replaces the shear in
-    :math:`\kappa(\theta) = 2 \int_\theta^\infty \gamma_t\, d\ln\theta - \gamma_t`. The radii
-    ``theta`` increase; ``kappa`` and ``gamma`` are the true convergence and tangential shear there,
-    ``(n,)`` each. The result has the same shape.
+    The reconstruction uses the reduced shear in place of the shear in
+    :math:`\kappa(\theta) = 2 \int_\theta^\infty \gamma_t\, d\ln\theta - \gamma_t`. ``theta`` are
+    increasing radii, and ``kappa`` and ``gamma`` are the true convergence and tangential shear at
+    these radii, ``(n,)`` each. The result has the shape ``(n,)``.
     """
     g = reduced_shear(gamma, kappa)
     step = np.diff(np.log(theta)) * (g[1:] + g[:-1])
@@ -148,13 +148,18 @@ def map_data(
         Positions of the halos, ``(n_halos,)``.
     z_lens : `numpy.ndarray`
         Redshifts of the halos, ``(n_halos,)``.
-    z_source, radii, cosmology : object
-        As for `fit_nfw`.
+    z_source : float, `~lensmap.SourceRedshifts` or None
+        The redshift of the source galaxies, or their distribution. It is required.
+    radii : `~astropy.units.Quantity` or None
+        ``(inner, outer)``: the range of radii around each halo, angles or proper lengths. None uses
+        0.2 to 2.5 Mpc.
+    cosmology : `~astropy.cosmology.FLRW`
+        The cosmology.
 
     Returns
     -------
     FitData
-        The convergence of the selected pixels.
+        The convergence of the selected pixels, with its model.
 
     Raises
     ------
@@ -216,12 +221,13 @@ def map_data(
 
 
 def _thin(used: np.ndarray, distance: np.ndarray, smoothing: float) -> np.ndarray:
-    """Thin the pixels to fit to a regular grid that contains the one closest to the first halo.
+    """Return which usable pixels to fit: those on a regular grid, bool, ``(ny, nx)``.
 
-    Pixels closer than the smoothing are strongly correlated and add little information. Their
-    number is limited to keep the covariance matrix small. ``used``, bool, ``(ny, nx)``, marks the
-    usable pixels, and the result those that are kept. ``distance`` is the separation of each pixel
-    from the first halo, ``(ny, nx)``; ``smoothing`` is in pixels.
+    The grid contains the pixel closest to the first halo. Pixels closer to each other than the
+    smoothing are strongly correlated and add little information. Their number is limited to keep
+    the covariance matrix small. ``used``, bool, ``(ny, nx)``, marks the usable pixels.
+    ``distance`` is the separation of each pixel from the first halo, ``(ny, nx)``. ``smoothing`` is
+    the standard deviation of the Gaussian smoothing of the map in pixels.
     """
     step = max(1, round(_PIXEL_SPACING * smoothing))
     y, x = np.unravel_index(np.argmin(distance), distance.shape)
@@ -238,8 +244,9 @@ def _whitening(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function that decorrelates the noise of pixels and scales it to variance 1.
 
-    ``rows``, ``columns`` and ``sigma`` are the positions and the noise of the n pixels, ``(n,)``
-    each; ``smoothing`` is in pixels. The function takes and returns an array ``(n,)``.
+    ``rows`` and ``columns`` are the positions of the n pixels, and ``sigma`` is their noise,
+    ``(n,)`` each. ``smoothing`` is the standard deviation of the Gaussian smoothing of the map in
+    pixels. The function takes and returns an array ``(n,)``.
     """
     if smoothing == 0:
         return lambda values: values / sigma

@@ -104,13 +104,20 @@ def profile_data(
         The profile, as returned by `shear_profile`.
     z_lens : `numpy.ndarray`
         The redshift of the lens, ``(1,)``.
-    z_source, radii, covariance, cosmology : object
-        As for `fit_nfw`.
+    z_source : float, `~lensmap.SourceRedshifts` or None
+        The redshift of the source galaxies, or their distribution. None uses the critical surface
+        density in the profile.
+    radii : `~astropy.units.Quantity` or None
+        ``(inner, outer)``: the range of radii, angles or proper lengths. None uses all bins.
+    covariance : array_like or None
+        The covariance to add to that of the profile, ``(n_bins, n_bins)``. None adds nothing.
+    cosmology : `~astropy.cosmology.FLRW`
+        The cosmology.
 
     Returns
     -------
     FitData
-        The tangential shear in the selected bins.
+        The reduced tangential shear in the selected bins, with its model.
 
     Raises
     ------
@@ -155,7 +162,10 @@ def profile_data(
 
 
 def _from_zero(radius: u.Quantity) -> u.Quantity:
-    """Return radii with 0 prepended and NaN (bins without galaxies) replaced by 0, ``(n + 1,)``."""
+    """Return the radii of bins with 0 prepended, ``(n + 1,)``.
+
+    NaN, the mean radius of a bin without galaxies, is replaced by 0.
+    """
     values = np.nan_to_num(radius.value)
     return u.Quantity([0.0, *values], radius.unit)
 
@@ -163,7 +173,11 @@ def _from_zero(radius: u.Quantity) -> u.Quantity:
 def _efficiencies(
     profile: QTable, z_lens: np.ndarray, z_source: RedshiftLike | None, cosmology: FLRW
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return 1 / Sigma_cr (Mpc2 / solMass) and <beta^2> / <beta>^2 in each bin, ``(n_bins,)``."""
+    """Return the mean 1 / Sigma_cr (Mpc2 / solMass) and <beta^2> / <beta>^2, ``(n_bins,)`` each.
+
+    The averages are over the sources in each bin, and beta is D_ls / D_s. If ``z_source`` is None,
+    both quantities come from the columns of the profile.
+    """
     n_bins = len(profile)
     if z_source is not None:
         efficiency = Efficiency.from_sources(z_source, z_lens, cosmology)
@@ -179,11 +193,12 @@ def _efficiencies(
 
 
 def _covariance(profile: QTable, used: np.ndarray, covariance: ArrayLike | None) -> np.ndarray:
-    """Return the covariance of the shear in all bins of a profile, ``(n_bins, n_bins)``.
+    """Return the covariance of the tangential shear in the bins of a profile, ``(n_bins, n_bins)``.
 
-    It is the covariance from the bootstrap, if the profile has one, or the squared errors from
-    shape noise on the diagonal, plus ``covariance``, the matrix of the user (None adds nothing).
-    ``used``, bool, ``(n_bins,)``, selects the bins to fit; others may get arbitrary values.
+    If the profile has a covariance from the bootstrap, this is used. Otherwise, the covariance is
+    diagonal, with the squared errors from shape noise. The matrix ``covariance``, if not None, is
+    added. ``used``, bool, ``(n_bins,)``, marks the bins to fit; other bins may get arbitrary
+    values.
     """
     if "covariance" in profile.meta:
         matrix = _bootstrap_covariance(profile, int(np.count_nonzero(used)))
@@ -214,11 +229,12 @@ def _as_matrix(covariance: ArrayLike, n: int) -> np.ndarray:
 
 
 def _bootstrap_covariance(profile: QTable, n_used: int) -> np.ndarray:
-    """Return the bootstrap covariance, scaled up for the finite number of samples.
+    """Return the bootstrap covariance of a profile, corrected for the finite number of samples.
 
     The inverse of a covariance matrix from few samples is too large (Hartlap et al. 2007), and the
     scatter of best-fit parameters exceeds the errors derived from this matrix (Dodelson &
     Schneider 2013). Both corrections are applied, the second for a fit of two parameters.
+    ``n_used`` is the number of bins to fit.
     """
     n = profile.meta["n_bootstrap"]
     if profile.meta["n_positions"] > 1:

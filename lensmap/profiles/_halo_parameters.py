@@ -57,8 +57,10 @@ class HaloParameters:
     ----------
     z_lens : `numpy.ndarray`
         Redshifts of the halos, ``(n_halos,)``.
-    concentration : str or float
-        As for `fit_nfw`.
+    concentration : {"prior", "relation", "free"} or float
+        ``"prior"``: c200c is free, with a log-normal prior around the concentration-mass relation.
+        ``"relation"``: c200c follows this relation. ``"free"``: c200c is free, with a flat prior in
+        ln c200c. A number fixes c200c.
     free_center : bool
         Whether the centers of the halos are free.
     cosmology : `~astropy.cosmology.FLRW`
@@ -123,7 +125,7 @@ class HaloParameters:
         return len(self.z_lens)
 
     def start(self) -> np.ndarray:
-        """Return the initial vector of the search."""
+        """Return the initial values of the free parameters for the search, ``(n,)``."""
         rows = np.zeros((self.n_halos, self._n_each))
         rows[:, 0] = _START_LN_MASS
         if self.free_concentration:
@@ -181,5 +183,5 @@ class HaloParameters:
         return np.asarray(vector).reshape(self.n_halos, self._n_each)
 
     def _relation(self, ln_mass: float, z: float) -> float:
-        """Return ln c200c from the median concentration-mass relation."""
+        """Return ln c200c of a halo at redshift z from the median concentration-mass relation."""
         return np.interp(ln_mass, self._ln_mass_nodes, self._ln_c_tables[z])

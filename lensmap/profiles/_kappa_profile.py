@@ -56,7 +56,8 @@ def kappa_profile(
     z_lens : float, array_like or None
         The redshift of the lens, or of each lens; required if ``bins`` are lengths.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology, or its name as for `lensmap.cosmology.get_cosmology`. None is the default
+        cosmology of lensmap.
 
     Returns
     -------
@@ -138,7 +139,8 @@ def azimuthal_profile(
     z_lens : float or None
         The redshift of the lens; required if ``radii`` are lengths.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology, or its name as for `lensmap.cosmology.get_cosmology`. None is the default
+        cosmology of lensmap.
     width : float
         The width of a sector in units of the spacing of the sectors. Above 1, sectors overlap.
 
@@ -172,7 +174,8 @@ class Sectors:
     kappa : `~lensmap.ConvergenceMap`
         One of the maps. Its mask is used for all maps.
     position, radii, n_bins, width, z_lens, cosmology : object
-        As for `azimuthal_profile`.
+        The center and the ``(inner, outer)`` radius of the ring, the number and the relative width
+        of the sectors, the redshift of the lens and the cosmology, as for `azimuthal_profile`.
 
     Attributes
     ----------
@@ -244,7 +247,7 @@ class Sectors:
         Returns
         -------
         `~astropy.table.QTable`
-            As returned by `azimuthal_profile`.
+            One row for each sector, with the columns that `azimuthal_profile` returns.
         """
         mean, error = self.mean(kappa.data), np.full(len(self.directions), np.nan)
         if kappa.uncertainty is not None:

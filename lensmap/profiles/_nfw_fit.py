@@ -80,7 +80,8 @@ def fit_nfw(
         positions already include large-scale structure, so none should be added. None adds
         nothing.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology, or its name as for `lensmap.cosmology.get_cosmology`. None is the default
+        cosmology of lensmap.
 
     Returns
     -------

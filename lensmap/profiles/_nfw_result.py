@@ -95,7 +95,7 @@ class NFWFit:
 
     @property
     def z_lens(self) -> float | np.ndarray:
-        """The redshift of the halo, or of each halo."""
+        """The redshift of the halo; for several halos, an array with their redshifts."""
         z = self._parameters.z_lens
         return float(z[0]) if len(z) == 1 else z
 

@@ -40,8 +40,8 @@ class _Optimum(NamedTuple):
     covariance : `numpy.ndarray`
         Covariance of the parameters, ``(n, n)``.
     intervals : list of list of float or None
-        Lower and upper end of the interval of ln M200c for each halo; None if every restart found
-        another, lower minimum.
+        Lower and upper end of the interval of ln M200c for each halo; None if a lower minimum was
+        found after each of the allowed restarts of the search.
     """
 
     result: OptimizeResult
@@ -55,14 +55,14 @@ def best_fit(data: FitData, parameters: HaloParameters) -> dict[str, Any]:
     Parameters
     ----------
     data : FitData
-        The data.
+        The data, with their model.
     parameters : HaloParameters
-        The free parameters.
+        The free parameters, with their limits and priors.
 
     Returns
     -------
     dict
-        The attributes of the `NFWFit`, by name.
+        The attributes of the `NFWFit`, keyed by name.
 
     Warns
     -----
@@ -105,20 +105,20 @@ def best_fit(data: FitData, parameters: HaloParameters) -> dict[str, Any]:
 
 
 def chi_squared(data: FitData, parameters: HaloParameters, vector: ArrayLike) -> float:
-    """Return chi^2 of the data plus that of the priors, for a vector of free parameters."""
+    """Return the chi^2 of the data plus that of the priors, for given free parameters."""
     return float(np.sum(_residuals(data, parameters, vector) ** 2))
 
 
 def _residuals(data: FitData, parameters: HaloParameters, vector: ArrayLike) -> np.ndarray:
-    """Return the residuals of the data and then of the priors, in units of their errors."""
+    """Return the residuals of the data followed by those of the priors, in units of the errors."""
     return np.concatenate([data.residuals(parameters.halos(vector)), parameters.prior(vector)])
 
 
 def _search(data: FitData, parameters: HaloParameters) -> _Optimum:
     """Find the minimum of chi^2, the covariance of the parameters and the intervals of the masses.
 
-    While the interval of a mass is computed, the search may meet a lower chi^2, which belongs to
-    another minimum. It then starts again from there, a few times at most.
+    While the interval of a mass is computed, a lower chi^2 may be found, which belongs to another
+    minimum. The search for the minimum is then restarted from there, a few times at most.
     """
     result, lowest = _minimum(data, parameters)
     for _ in range(_MAX_RESTARTS):
@@ -136,10 +136,10 @@ def _search(data: FitData, parameters: HaloParameters) -> _Optimum:
 def _missing_limits(
     parameters: HaloParameters, values: np.ndarray, intervals: list[list[float]]
 ) -> str | None:
-    """Return a message if the search range limits the result, else None.
+    """Return a message if a result of the fit is at a limit of the search range, else None.
 
-    This is so if a best-fit parameter or the upper end of a mass interval is at a limit.
-    ``intervals`` are the lower and upper ends of ln M200c of each halo.
+    The results are the best-fit ``values`` of the parameters, ``(n,)``, and the upper ends of the
+    mass intervals. ``intervals`` are the lower and upper ends of ln M200c of each halo.
     """
     margin = _LIMIT_FRACTION * (parameters.high - parameters.low)
     inside = (parameters.low + margin < values) & (values < parameters.high - margin)
@@ -176,7 +176,7 @@ def _minimum(
     Returns
     -------
     result : `~scipy.optimize.OptimizeResult`
-        The minimum. Its ``x`` contains the free parameters only.
+        The minimum. Its ``x`` contains only the parameters that are not held fixed.
     chi2 : float
         chi^2 at the minimum.
     """
@@ -202,7 +202,7 @@ def _minimum(
 
 
 class _LowerMinimum(Exception):
-    """Raised where chi^2 at ``vector`` is below the minimum found by the search."""
+    """The chi^2 at the parameters ``vector`` is below the minimum that the search found."""
 
     def __init__(self, vector: np.ndarray) -> None:
         super().__init__()
@@ -253,7 +253,7 @@ def _interval(
     excesses = {best: -1.0}
 
     def excess(value: float) -> float:
-        """Return chi^2 at a value of ln M200c, minimized over the rest, minus (minimum + 1)."""
+        """Return the lowest chi^2 at a fixed ln M200c, minus the overall minimum, minus 1."""
         if value not in excesses:
             result, chi2 = _minimum(data, parameters, {index: value}, values)
             if chi2 < lowest - _MIN_DECREASE:

@@ -31,7 +31,7 @@ class Sources:
     Attributes
     ----------
     shear : `numpy.ndarray`
-        The calibrated complex shear in the celestial basis, ``(n,)``.
+        The calibrated complex shear in the celestial basis (x east, y north), ``(n,)``.
     weight : `numpy.ndarray`
         The weights of the galaxies, ``(n,)``; 1 for a catalog without weights.
     redshift : `numpy.ndarray` or None
@@ -58,7 +58,10 @@ class Sources:
         return self._calibration.noise_variance(self._catalog)
 
     def build_tree(self) -> None:
-        """Build the search tree before threads share this object, as each would build its own."""
+        """Build the search tree of the galaxies, if it is not built yet.
+
+        Call this method before threads share the object. Otherwise, each thread builds a tree.
+        """
         _ = self._tree
 
     @cached_property

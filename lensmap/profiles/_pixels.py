@@ -102,9 +102,10 @@ def places_around(
 def _windows(
     kappa: ConvergenceMap, positions: SkyCoord, angles: ArrayLike
 ) -> list[tuple[slice, slice]]:
-    """Return, for each position, a window of the map that holds all pixels within its angle.
+    """Return a window of the map around each position, a list of slices ``(rows, columns)``.
 
-    A window is a tuple of slices of rows and of columns. It may hold further pixels.
+    A window contains all pixels closer to the position than its angle (radians), and may contain
+    others.
     """
     ny, nx = kappa.shape
     try:
@@ -124,7 +125,7 @@ def _windows(
 
 
 def _pixel_vectors(kappa: ConvergenceMap, rows: slice, columns: slice) -> np.ndarray:
-    """Return the unit vectors (ICRS) of pixel centers, ``(n_rows, n_columns, 3)``."""
+    """Return the ICRS unit vectors of pixel centers in a window, ``(n_rows, n_columns, 3)``."""
     y, x = np.mgrid[rows, columns]
     return _vectors(kappa.wcs.pixel_to_world(x, y).icrs)
 

@@ -77,7 +77,8 @@ def projected_mass(
         convergence of the ring is subtracted, which removes the mass-sheet degeneracy but also
         subtracts the mass of the lens in the ring. None subtracts nothing.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology, or its name as for `lensmap.cosmology.get_cosmology`. None is the default
+        cosmology of lensmap.
     n_random : int
         The number of random positions on the map. The error is the scatter of the mass at these
         positions. With 0, the error is the noise, computed from the uncertainty of the map.
@@ -159,10 +160,10 @@ def projected_mass(
 
 
 def _warn_without_mass(unmasked: np.ndarray, ring_mean: np.ndarray, n: int) -> None:
-    """Warn of positions where the mass is NaN, and give the cause.
+    """Warn that the projected mass is NaN at some of n positions, and give the cause.
 
-    ``unmasked`` is the fraction of each circle on unmasked pixels, and ``ring_mean`` the mean
-    convergence in each background ring, ``(n,)`` each.
+    ``unmasked`` is the fraction of the circle around each position that lies on unmasked pixels,
+    and ``ring_mean`` is the mean convergence in each background ring, ``(n,)`` each.
     """
     no_circle = ~(unmasked >= _MIN_UNMASKED_FRACTION)
     no_ring = ~no_circle & ~np.isfinite(ring_mean)
@@ -228,7 +229,7 @@ def zeta_c(
         )
 
     def overlap(a: float, b: float) -> np.ndarray:
-        """Return the width in ln r of the part of each bin between a and b."""
+        """Return the width in ln r of the part of each bin between the radii a and b."""
         top, bottom = np.minimum(high, b), np.maximum(low, a)
         return np.where(top > bottom, np.log(np.maximum(top, bottom) / bottom), 0.0)
 
@@ -248,7 +249,7 @@ def zeta_c(
 def _one_radius(
     radius: u.Quantity, z_lens: np.ndarray, n: int, cosmology: FLRW
 ) -> np.ndarray:
-    """Convert a radius to an angle at each lens, radians, ``(n,)``."""
+    """Check a projected radius, and convert it to an angle at each lens, radians, ``(n,)``."""
     if not isinstance(radius, u.Quantity) or not radius.isscalar:
         raise ParameterTypeError("radius", "one length or angle with a unit", repr(radius))
     if not radius > 0:
@@ -318,9 +319,11 @@ def _scatter_at_random(
     n_random: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the scatter, at random positions, of mean kappa in circles minus rings, ``(n,)``.
+    """Return the scatter of the mean kappa in a circle minus that in a ring, at random positions.
 
-    ``kappa``, ``angles`` and ``rings`` are as for `_mean_kappa`.
+    ``angles``, ``(n,)``, are the radii of n circles, and ``rings``, ``(n, 2)``, the inner and outer
+    radii of their background rings, radians; None for no rings. The result, ``(n,)``, is the
+    standard deviation over ``n_random`` positions on the map for each circle.
     """
     y, x = np.nonzero(~kappa.mask)
     if len(y) == 0:

@@ -23,7 +23,7 @@ _MAX_ANGLE_DEG = 60
 
 
 def describe_positions(positions: SkyCoord) -> str:
-    """Describe positions in an error message: the first, and the number of others."""
+    """Return text for error messages: the first of the positions and the number of others."""
     first = positions.icrs if positions.isscalar else positions.icrs[0]
     more = "" if positions.isscalar or len(positions) == 1 else f" and {len(positions) - 1} more"
     return f"ra {first.ra.deg:.4f}, dec {first.dec.deg:+.4f} (deg){more}"
@@ -67,7 +67,11 @@ def check_edges(bins: u.Quantity, name: str = "bins") -> u.Quantity:
 
 
 def check_pair(radii: u.Quantity, name: str = "radii") -> u.Quantity:
-    """Check an inner and an outer radius as `check_edges` does, and return them."""
+    """Check an inner and an outer radius, angles or lengths, and return them unchanged.
+
+    The radii must be non-negative, finite and increasing. ``name`` is the name of the parameter,
+    for the error message.
+    """
     radii = check_edges(radii, name)
     if len(radii) != 2:
         raise ParameterError(name, "two radii, the inner and the outer", str(radii))
@@ -140,7 +144,8 @@ def as_angles(
     n : int
         The number of lenses.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology, or its name as for `lensmap.cosmology.get_cosmology`. None is the default
+        cosmology of lensmap.
     name : str
         The name of the parameter, for the error message.
 

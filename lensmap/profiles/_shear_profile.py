@@ -89,7 +89,8 @@ def shear_profile(
         of the catalog, if present; with ``z_lens``, galaxies in front of a lens or without a
         redshift are then left out.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology, or its name as for `lensmap.cosmology.get_cosmology`. None is the default
+        cosmology of lensmap.
     errors : {"shape noise", "bootstrap"}
         ``"shape noise"``: the error of the weighted mean. The noise of each galaxy is that of the
         columns ``sigma_e`` and ``sigma_m`` or, without ``sigma_e``, the scatter of all galaxies of
@@ -185,7 +186,10 @@ def shear_profile(
 
 
 def _warn_of_few(n_positions: int) -> None:
-    """Warn of a bootstrap over few positions; for a single position, galaxies are resampled."""
+    """Warn if a bootstrap resamples fewer than 10 positions with galaxies.
+
+    A single position gives no warning, because then its galaxies are resampled.
+    """
     if 1 < n_positions < _MIN_POSITIONS:
         warn_user(
             f"the errors of a bootstrap over only {n_positions} positions with galaxies are "
@@ -203,10 +207,13 @@ def _terms(
     efficiency: Efficiency | None,
     i: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the bin of each galaxy around position i, ``(n,)``, and its terms in the sums.
+    """Return the radial bin of each galaxy around a position, and its terms in the sums.
 
-    The terms, ``(n_sums, n)``, are in the order of ``_SUMS``. Without an efficiency, only the first
-    6 terms are returned, which do not need redshifts.
+    The profile is computed from sums over the galaxies of each bin, such as that of weight times
+    tangential shear. The bins are indices, ``(n,)``, and the terms, ``(n_sums, n)``, are in the
+    order of ``_SUMS``. ``edges`` are the edges of the bins in radians. ``efficiency`` gives the
+    inverse critical surface density of the galaxies for the lens with the index ``i``; if it is
+    None, only the first 6 terms are returned, which do not need redshifts.
     """
     rows, theta, shear = sources.around(position, edges[-1])
     column = np.searchsorted(edges, theta, side="right") - 1
@@ -229,9 +236,11 @@ def _terms(
 
 
 def _bin_sums(column: np.ndarray, terms: np.ndarray, n_bins: int) -> np.ndarray:
-    """Return the sums over the galaxies in each bin, ``(n_sums, n_bins)``, as in ``_SUMS``.
+    """Return the sums over the galaxies in each radial bin, ``(n_sums, n_bins)``.
 
-    ``column`` and ``terms`` are as returned by `_terms`. Sums without terms are 0.
+    The sums, such as that of weight times tangential shear, are in the order of ``_SUMS``.
+    ``column`` is the bin of each galaxy, ``(n,)``, and ``terms`` its terms in the sums. Sums
+    for which there are no terms are 0.
     """
     sums = np.zeros((len(_SUMS), n_bins))
     for k, term in enumerate(terms):
@@ -246,10 +255,11 @@ def _resample_galaxies(
     n_bootstrap: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the sums in each bin for resampled galaxies, ``(n_bootstrap, n_sums, n_bins)``.
+    """Return bootstrap samples of the sums over galaxies, ``(n_bootstrap, n_sums, n_bins)``.
 
-    ``column`` and ``terms`` are as returned by `_terms`. Each galaxy counts a Poisson-distributed
-    number of times.
+    Each sample counts each galaxy a Poisson-distributed number of times. ``column`` is the radial
+    bin of each galaxy, ``(n,)``, and ``terms``, ``(n_terms, n)``, its terms in the sums, such as
+    weight times tangential shear.
     """
     samples = np.zeros((n_bootstrap, len(_SUMS), n_bins))
     for sample in samples:
@@ -262,9 +272,10 @@ def _resample_galaxies(
 def _resample_positions(
     sums: np.ndarray, n_bootstrap: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the sums in each bin for resampled positions, ``(n_bootstrap, n_sums, n_bins)``.
+    """Return bootstrap samples of the sums over positions, ``(n_bootstrap, n_sums, n_bins)``.
 
-    ``sums`` are those around each position, ``(n_positions, n_sums, n_bins)``.
+    ``sums`` are the sums over the galaxies in each radial bin around each position,
+    ``(n_positions, n_sums, n_bins)``. Each sample draws the positions with replacement.
     """
     counts = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=n_bootstrap)
     return np.tensordot(counts.astype(float), sums, 1)
@@ -273,10 +284,11 @@ def _resample_positions(
 def _means(
     sums: np.ndarray, with_sigma: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return two dicts of arrays: mean shear and surface density, and the sums by name.
+    """Return the mean shear and excess surface density in radial bins, and the sums by name.
 
-    The sums have the shape ``(..., n_sums, n_bins)``, and the arrays ``(..., n_bins)``. The excess
-    surface density (solMass / Mpc2) is computed only if ``with_sigma`` is True.
+    Both are dicts of arrays, ``(..., n_bins)``. ``sums``, ``(..., n_sums, n_bins)``, are sums over
+    galaxies in the order of ``_SUMS``. The excess surface density (solMass / Mpc2) is computed only
+    if ``with_sigma`` is True.
     """
     by_name = dict(zip(_SUMS, np.moveaxis(sums, -2, 0), strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -290,7 +302,12 @@ def _means(
 def _profile_table(
     sums: np.ndarray, bins: u.Quantity, with_sigma: bool, positions: SkyCoord
 ) -> QTable:
-    """Compute the profile from sums over all positions, with errors from shape noise."""
+    """Return the table of a shear profile, with errors from shape noise.
+
+    ``sums``, ``(n_sums, n_bins)``, are sums over the galaxies around all positions in the order of
+    ``_SUMS``. ``bins`` are the edges of the radial bins. The excess surface density is included if
+    ``with_sigma`` is True.
+    """
     means, by_name = _means(sums, with_sigma)
     if not by_name["n"].any():
         raise ParameterError(
@@ -321,10 +338,10 @@ def _profile_table(
 
 
 def _set_bootstrap_errors(table: QTable, samples: np.ndarray, with_sigma: bool) -> None:
-    """Set the errors of a profile to the scatter of the bootstrap samples, in place.
+    """Set the errors of a shear profile to the scatter of bootstrap samples, in place.
 
-    ``samples`` are sums in each bin, ``(n_bootstrap, n_sums, n_bins)``. The covariances are stored
-    in the meta of the table.
+    ``samples``, ``(n_bootstrap, n_sums, n_bins)``, are sums over galaxies in the order of
+    ``_SUMS``. The covariance matrices are stored in the meta of the table.
     """
     means, _ = _means(samples, with_sigma)
     names = {"g_t": ("g_err", "covariance", 1.0)}

@@ -50,7 +50,8 @@ def structure_covariance(
     z_source : float or `~lensmap.SourceRedshifts`
         The redshift of the source galaxies, or their distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        As for `lensmap.cosmology.get_cosmology`.
+        The cosmology, or its name as for `lensmap.cosmology.get_cosmology`. None is the default
+        cosmology of lensmap.
 
     Returns
     -------
