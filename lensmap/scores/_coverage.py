@@ -96,15 +96,19 @@ def coverage_in_bins(
     by: ArrayLike | u.Quantity | None = None,
     bins: ArrayLike | u.Quantity | None = None,
 ) -> QTable:
-    """Return the coverage in bins of another quantity.
+    """Return the coverage of error bars, the fraction that contains the truth, in bins.
 
     Error bars that are correct on average may still be too short in clusters, next to masked
     holes, or in shallow parts of a survey.
 
     Parameters
     ----------
-    truth, prediction, half_width, mask
-        As for `coverage`.
+    truth, prediction : array_like
+        True and predicted convergence, ``(ny, nx)`` each.
+    half_width : array_like or float
+        Half the length of the error bar, ``(ny, nx)``, or one number for all pixels.
+    mask : array_like or None
+        Bool, ``(ny, nx)``, True = excluded. If None, no pixel is excluded.
     by : array_like, `~astropy.units.Quantity` or None
         The quantity to bin by, ``(ny, nx)``, such as `distance_to_mask` or the galaxy counts per
         pixel. If None, the prediction. (Do not bin by the truth: correct error bars would appear
@@ -169,7 +173,7 @@ def _with_formats(table):
 
 
 def pool_coverage(tables: Iterable[Table]) -> QTable:
-    """Combine the coverage of several fields.
+    """Combine the coverage of error bars in bins, measured in several fields.
 
     Parameters
     ----------
@@ -179,9 +183,10 @@ def pool_coverage(tables: Iterable[Table]) -> QTable:
     Returns
     -------
     `~astropy.table.QTable`
-        The same columns for the pixels of all fields together, and the errors ``coverage_err`` and
-        ``bias_err``. These are jackknife errors over fields, since the pixels of one field are not
-        independent. They are NaN for a bin that has pixels in fewer than two fields.
+        One row for each bin, with the columns of `coverage_in_bins` for the pixels of all fields
+        together, and the errors ``coverage_err`` and ``bias_err``. These are jackknife errors over
+        fields, since the pixels of one field are not independent. They are NaN for a bin that has
+        pixels in fewer than two fields.
 
     Raises
     ------
@@ -267,7 +272,10 @@ def _plane(half_width, truth):
 
 
 def _bins(by, edges, truth):
-    """Return the quantity to bin by and the bin edges as plain arrays, and their common unit."""
+    """Check the quantity to bin by and the bin edges, and return them as arrays with their unit.
+
+    The unit is None for numbers without a unit. ``truth``, ``(ny, nx)``, gives the expected shape.
+    """
     if edges is None:
         raise ParameterError("bins", "given if {by} is given", "None")
     unit = by.unit if isinstance(by, u.Quantity) else None

@@ -75,6 +75,8 @@ def jackknife(statistic: Callable[..., float], *values: ArrayLike) -> tuple[floa
 
     .. math:: \sigma^2 = \frac{n - 1}{n} \sum_i (s_i - \bar s)^2
 
+    Here :math:`s_i` is the statistic of all fields except field i, and n is the number of fields.
+
     Parameters
     ----------
     statistic : callable

@@ -54,7 +54,11 @@ def _moments(truth, prediction):
 
 
 def _variance(centered, mean):
-    """Return the mean square of ``centered``, or 0 if it is only rounding error of ``mean``."""
+    """Return the variance of pixel values from which their mean has been subtracted.
+
+    ``centered`` are the values minus ``mean``. A variance at the level of the rounding errors of
+    the mean is set to 0.
+    """
     variance = float(np.mean(centered**2))
     return 0.0 if variance <= (1e-14 * mean) ** 2 else variance
 
@@ -74,7 +78,8 @@ def pearson_r(
     Returns
     -------
     float
-        The coefficient, from -1 to 1; NaN if one map is constant, as the truth of a null field.
+        The coefficient, from -1 to 1; NaN if one map is constant, such as the truth of a null
+        (noise-only) field.
 
     Raises
     ------
@@ -97,8 +102,10 @@ def rmse(truth: ArrayLike, prediction: ArrayLike, mask: ArrayLike | None = None)
 
     Parameters
     ----------
-    truth, prediction, mask
-        As for `pearson_r`.
+    truth, prediction : array_like
+        True and predicted convergence, ``(ny, nx)`` each.
+    mask : array_like or None
+        Bool, ``(ny, nx)``, True = excluded. If None, no pixel is excluded.
 
     Returns
     -------
@@ -108,7 +115,8 @@ def rmse(truth: ArrayLike, prediction: ArrayLike, mask: ArrayLike | None = None)
     Raises
     ------
     TypeError, ValueError
-        As for `pearson_r`.
+        If shapes differ, a map is not an array of numbers, an unmasked pixel is not finite, or
+        every pixel is masked.
     """
     truth, prediction = unmasked_values(mask, truth=truth, prediction=prediction)
     return float(np.std(prediction - truth))
@@ -131,9 +139,11 @@ def weighted_loss(
 
     Parameters
     ----------
-    truth, prediction, mask
-        As for `pearson_r`. The maximum in the weight is taken over the unmasked pixels of the
-        truth. Means are not subtracted.
+    truth, prediction : array_like
+        True and predicted convergence, ``(ny, nx)`` each. Their means are not subtracted.
+    mask : array_like or None
+        Bool, ``(ny, nx)``, True = excluded. If None, no pixel is excluded. The maximum in the
+        weight is taken over the unmasked pixels of the truth.
     exponent : float
         The exponent n: 6 in eq. 8 of Cha et al.; 1 in their eq. 6, the loss of Hong et al. 2021.
 
@@ -145,8 +155,9 @@ def weighted_loss(
     Raises
     ------
     TypeError, ValueError
-        As for `pearson_r`; or if no unmasked pixel of the truth is positive, so that the weight is
-        undefined. (A truth that is 0 everywhere is allowed, with a weight of 1.)
+        If shapes differ, a map is not an array of numbers, an unmasked pixel is not finite, or
+        every pixel is masked; or if no unmasked pixel of the truth is positive, so that
+        the weight is undefined. (A truth that is 0 everywhere is allowed, with a weight of 1.)
 
     References
     ----------
@@ -176,17 +187,20 @@ def ordinary_slope(
     *,
     above: float | None = None,
 ) -> float:
-    r"""Return the slope of the regression of the truth on the prediction: 1 if calibrated.
+    r"""Return the slope of the regression of the truth on the prediction: 1 for calibrated maps.
 
     The slope is :math:`\mathrm{cov}(\kappa, \hat\kappa) / \mathrm{var}(\hat\kappa)`. A posterior
     mean satisfies :math:`\langle \kappa | \hat\kappa \rangle = \hat\kappa`, so its slope is 1
-    at any noise level of the data. Noise in the map lowers the slope. If pixels are selected by
-    their predicted convergence, a slope of 1 stays 1; if selected by true convergence, it does not.
+    at any noise level of the data. Noise in the map lowers the slope. A slope of 1 remains 1 if
+    pixels are selected by their predicted convergence, but not if they are selected by their true
+    convergence.
 
     Parameters
     ----------
-    truth, prediction, mask
-        As for `pearson_r`.
+    truth, prediction : array_like
+        True and predicted convergence, ``(ny, nx)`` each.
+    mask : array_like or None
+        Bool, ``(ny, nx)``, True = excluded. If None, no pixel is excluded.
     above : float or None
         Use only pixels where the prediction is above this value. If None, all unmasked pixels.
 
@@ -198,7 +212,8 @@ def ordinary_slope(
     Raises
     ------
     TypeError, ValueError
-        As for `pearson_r`.
+        If shapes differ, a map is not an array of numbers, an unmasked pixel is not finite, or
+        every pixel is masked.
 
     See Also
     --------
@@ -239,8 +254,10 @@ def mean_ratio(
 
     Parameters
     ----------
-    truth, prediction, mask
-        As for `pearson_r`. Means are not subtracted.
+    truth, prediction : array_like
+        True and predicted convergence, ``(ny, nx)`` each. Their means are not subtracted.
+    mask : array_like or None
+        Bool, ``(ny, nx)``, True = excluded. If None, no pixel is excluded.
     above : float
         Use only pixels where the prediction is above this value.
 
@@ -252,7 +269,8 @@ def mean_ratio(
     Raises
     ------
     TypeError, ValueError
-        As for `pearson_r`.
+        If shapes differ, a map is not an array of numbers, an unmasked pixel is not finite, or
+        every pixel is masked.
     """
     truth, prediction = unmasked_values(mask, truth=truth, prediction=prediction)
     high = _above(prediction, above)
@@ -284,8 +302,10 @@ def tls_slope(
 
     Parameters
     ----------
-    truth, prediction, mask
-        As for `pearson_r`.
+    truth, prediction : array_like
+        True and predicted convergence, ``(ny, nx)`` each.
+    mask : array_like or None
+        Bool, ``(ny, nx)``, True = excluded. If None, no pixel is excluded.
 
     Returns
     -------
@@ -295,7 +315,8 @@ def tls_slope(
     Raises
     ------
     TypeError, ValueError
-        As for `pearson_r`.
+        If shapes differ, a map is not an array of numbers, an unmasked pixel is not finite, or
+        every pixel is masked.
 
     References
     ----------
@@ -354,16 +375,18 @@ def score_map(
     *,
     above: float = 0.1,
 ) -> dict[str, float]:
-    """Return all scores of one field.
+    """Return all scores of the predicted map of one field against the true convergence.
 
     Parameters
     ----------
-    truth, prediction, mask
-        As for `pearson_r`.
+    truth, prediction : array_like
+        True and predicted convergence, ``(ny, nx)`` each.
+    mask : array_like or None
+        Bool, ``(ny, nx)``, True = excluded. If None, no pixel is excluded.
     half_widths : array_like, dict or None
         Half the length of the 68 per cent error bar of the prediction, ``(ny, nx)``. The 95 per
-        cent error bar is then 1.96 times as long, as for a Gaussian. Or a dict from 68 and 95 to
-        the two half-widths. If None, no coverage is computed.
+        cent error bar is then 1.96 times as long, as for a Gaussian. A dict with the keys 68 and 95
+        gives both half-widths. If None, no coverage is computed.
     above : float
         The predicted convergence above which pixels count as high.
 
@@ -384,7 +407,8 @@ def score_map(
     Raises
     ------
     TypeError, ValueError
-        As for `pearson_r`; or if a half-width is negative, or a key is not 68 or 95.
+        If shapes differ, a map is not an array of numbers, an unmasked pixel is not finite, or
+        every pixel is masked; or if a half-width is negative, or a key is not 68 or 95.
     """
     widths = _widths(half_widths)
     t, p, *errors = unmasked_values(mask, truth=truth, prediction=prediction, **widths)
@@ -421,7 +445,11 @@ _WIDTHS = {68: "half_width_68", 95: "half_width_95"}
 
 
 def _widths(half_widths):
-    """Return a dict of half-widths, keyed by the names used for them in error messages."""
+    """Return the half-widths of error bars as a dict with the keys of ``_WIDTHS``.
+
+    ``half_widths`` is the half-width of the 68 per cent error bar, a dict with the keys 68 and 95,
+    or None, which gives an empty dict.
+    """
     if half_widths is None:
         return {}
     if not isinstance(half_widths, Mapping):

@@ -21,7 +21,7 @@ _KAPPA = (0.02, 0.05, 0.1)
 def null_scores(
     prediction: ArrayLike, mask: ArrayLike | None = None, *, pixel_scale: AngleLike
 ) -> dict[str, float | u.Quantity]:
-    """Return all scores of a map of a null field.
+    """Return all scores of a map of a null field, in which the true convergence is 0.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def null_scores(
 
 
 def _peak_heights(prediction, mask):
-    """Return the values of the pixels that exceed all eight neighbors, ``(n,)``."""
+    """Return the values of the pixels of a map that exceed all eight neighbors, ``(n,)``."""
     excluded = check_mask(mask, np.shape(prediction)) | np.ma.getmaskarray(prediction)
     values = np.where(excluded, -np.inf, np.asarray(prediction, dtype=float))
     ring = np.ones((3, 3), dtype=bool)

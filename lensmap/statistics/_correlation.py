@@ -207,7 +207,7 @@ def shear_correlation(
 
 
 def _settings(min_sep, max_sep, n_bins, scale):
-    """Check the bins of separation, and return them as parameters of TreeCorr's correlations."""
+    """Check the bins of separation, and return them as a dict of parameters for TreeCorr."""
     low, high = (check_angle(v, n).to_value(u.arcmin)
                  for v, n in ((min_sep, "min_sep"), (max_sep, "max_sep")))
     if not low < high:
@@ -221,12 +221,15 @@ def _settings(min_sep, max_sep, n_bins, scale):
 
 
 def _method(n_patches):
-    """Return TreeCorr's name of the method for the variance: jackknife, or shot noise."""
+    """Return TreeCorr's name for the variance method: jackknife or, without patches, shot noise."""
     return "jackknife" if n_patches else "shot"
 
 
 def _weighting(n_patches):
-    """Return TreeCorr's parameter for the weight of pairs across two patches; none without any."""
+    """Return a dict with TreeCorr's parameter for the weight of pairs across two patches.
+
+    The dict is empty if the number of patches is 0.
+    """
     # With its default weight of pairs across patches, TreeCorr's jackknife errors are too large.
     return {"cross_patch_weight": "match"} if n_patches else {}
 
@@ -234,7 +237,8 @@ def _weighting(n_patches):
 def _check_patches(n_patches, n_points, points):
     """Check the number of patches: 0, or at least 2 and at most the number of points.
 
-    With a single patch, a jackknife sample would have no data.
+    With a single patch, a jackknife sample would have no data. ``points`` is the plural noun for
+    the points in the error message, such as "galaxies".
     """
     check_count(n_patches, "n_patches")
     if n_patches == 1 or n_patches > n_points:
@@ -245,7 +249,11 @@ def _check_patches(n_patches, n_points, points):
 
 
 def _pixel_weights(weights, kappa, name):
-    """Check the weights of pixels, and return them with 0 in masked pixels."""
+    """Check the weights of the pixels of a map, and return them with 0 in masked pixels.
+
+    If ``weights`` is None, all unmasked pixels have a weight of 1. ``name`` is the name of the
+    parameter, for error messages.
+    """
     weights = np.ones(kappa.shape) if weights is None else np.asarray(weights, dtype=float)
     if weights.shape != kappa.shape:
         raise ParameterError(
@@ -263,9 +271,11 @@ def _pixel_weights(weights, kappa, name):
 
 
 def _field(treecorr, kappa, weights, n_patches, rng, like=None):
-    """Convert the pixels with nonzero weight to a TreeCorr catalog, with the mean subtracted.
+    """Convert the pixels of a map with nonzero weight to a TreeCorr catalog.
 
-    The patches have the same centers as in the catalog ``like`` if it is given.
+    The values of the catalog are kappa minus its weighted mean. The catalog is divided into patches
+    with random centers or, if the TreeCorr catalog ``like`` is given, with the same centers as
+    those of ``like``.
     """
     y, x = np.nonzero(weights)
     sky = kappa.wcs.pixel_to_world(x, y).icrs
@@ -282,11 +292,12 @@ def _field(treecorr, kappa, weights, n_patches, rng, like=None):
 
 
 def _as_table(result, values, variances, n_patches):
-    """Return the table of a measured correlation.
+    """Return a measured correlation function as a table with one row for each bin.
 
-    ``result`` is TreeCorr's correlation. ``values`` and ``variances`` are dicts from column names
-    to arrays, ``(n_bins,)``; the columns of ``variances`` hold their square roots. With patches,
-    the meta gets the covariance; without, the column ``xi_err`` is NaN.
+    ``result`` is TreeCorr's object of the correlation. ``values`` and ``variances`` are dicts of
+    arrays, ``(n_bins,)``, keyed by column name. The columns contain the values and the square roots
+    of the variances. With patches, the meta contains the covariance; without patches, the column
+    ``xi_err`` is NaN.
     """
     has_pairs = result.npairs > 0
     if not has_pairs.any():

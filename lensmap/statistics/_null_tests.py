@@ -76,7 +76,7 @@ class BModeTest(NamedTuple):
 
 
 class _Reconstructs(Protocol):
-    """The part of an estimator that `split_halves` uses."""
+    """An object with the method ``reconstruct``, which makes a map from a catalog."""
 
     def reconstruct(
         self, catalog: ShearCatalog, wcs: WCS | None, mask: object
@@ -225,10 +225,10 @@ def _rms(values):
 
 
 def _independent_squares(kappa, n):
-    r"""Return the effective number of pixels with independent squared noise, among n pixels.
+    r"""Return the effective number N of pixels with independent squared noise, among n pixels.
 
-    Smoothing correlates the noise of neighboring pixels. With this number N, the relative error of
-    the mean square of the noise is :math:`\sqrt{2 / N}`.
+    N is at most n, because smoothing correlates the noise of neighboring pixels. The relative
+    error of the mean square of the noise is :math:`\sqrt{2 / N}`.
     """
     if kappa.smoothing is None:
         raise ParameterError(
@@ -251,7 +251,7 @@ def split_halves(
     *,
     rng: RNGLike = None,
 ) -> tuple[PixelRelation, ConvergenceMap]:
-    """Compare the maps of two random halves of the galaxies.
+    """Compare the maps made from two random halves of the galaxies of a catalog.
 
     Both maps have the same signal and independent noise.
 
@@ -262,9 +262,9 @@ def split_halves(
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     wcs : `~astropy.wcs.WCS` or None
-        The WCS of the maps, as for ``reconstruct``.
+        The WCS of the maps. None uses a WCS that covers the catalog.
     mask : array_like, region, path-like, list or None
-        The mask, as for ``reconstruct``.
+        The mask, as for the method ``reconstruct`` of the estimator. None masks nothing.
     rng : int, `numpy.random.SeedSequence`, `numpy.random.Generator` or None
         Seed or generator for the random split; None draws a new seed in each call.
 
@@ -279,7 +279,7 @@ def split_halves(
     Raises
     ------
     TypeError, ValueError
-        As for ``reconstruct``, and if there are fewer than 2 galaxies.
+        If ``reconstruct`` raises the error, or if there are fewer than 2 galaxies.
     """
     catalog = as_shear_catalog(catalog)
     if len(catalog) < 2:
@@ -306,7 +306,8 @@ def psf_leakage(catalog: CatalogLike, psf_e1: ArrayLike, psf_e2: ArrayLike) -> Q
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     psf_e1, psf_e2 : array_like
-        The ellipticity of the PSF at each galaxy, ``(n,)``, in the celestial convention.
+        The ellipticity of the PSF at each galaxy, ``(n,)``, in the celestial convention (x east, y
+        north).
 
     Returns
     -------

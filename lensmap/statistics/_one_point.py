@@ -113,7 +113,10 @@ def kappa_moments(
 
 
 def _moments(sums):
-    """Return variance, skewness, kurtosis, ``(..., 3)``, from sums of powers 0-4, ``(..., 5)``."""
+    """Return variance, skewness and kurtosis, ``(..., 3)``, from sums of powers of kappa.
+
+    ``sums``, ``(..., 5)``, are the sums over pixels of kappa to the powers 0 to 4.
+    """
     n, *power_sums = np.moveaxis(sums, -1, 0)
     a, b, c, d = (total / n for total in power_sums)
     variance = b - a**2
@@ -169,6 +172,9 @@ def peak_counts(
 
 
 def _unmasked_values(kappa, n_blocks):
-    """Return kappa in the unmasked pixels of a map, and the block of each of these pixels."""
+    """Return kappa in the unmasked pixels of a map, and the jackknife block of each pixel.
+
+    Both are arrays, ``(n_unmasked,)``. ``n_blocks`` is the approximate number of blocks.
+    """
     block = blocks(kappa, n_blocks)
     return kappa.data[~kappa.mask].astype(float), block

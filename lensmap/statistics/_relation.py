@@ -99,7 +99,11 @@ def pixel_relation(
 
 
 def _relation(sums):
-    """Return r, both slopes and the rms, ``(..., 4)``, from sums of 1, x, y, x^2, y^2, xy."""
+    """Return Pearson's r, the two slopes and the rms difference, ``(..., 4)``, of two maps x and y.
+
+    The slopes are those of `PixelRelation`: that of total least squares, and the least-squares
+    slope. ``sums``, ``(..., 6)``, are the sums over pixels of 1, x, y, x^2, y^2 and xy.
+    """
     n, *moment_sums = np.moveaxis(sums, -1, 0)
     mx, my, xx, yy, xy = (total / n for total in moment_sums)
     var_x, var_y, cov = xx - mx**2, yy - my**2, xy - mx * my
