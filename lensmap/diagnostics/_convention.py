@@ -51,17 +51,20 @@ _MAX_PIXELS = 512  # along the longer side of the map
 class ConventionCheck:
     """The result of the test of a catalog's sign convention.
 
+    A wrong convention mirrors the shear field (wrong handedness), reverses the sign of all shears
+    (wrong overall sign), or does both.
+
     Attributes
     ----------
     convention : str
-        The convention that is tested: that of the catalog.
+        The sign convention of the catalog, which is tested.
     origin : str
         The origin of the catalog's convention: ``"argument"``, ``"file"``, ``"survey"`` or
         ``"default"``, as in `lensmap.ShearCatalog`.
     survey : str or None
         The survey whose columns the catalog has.
     documented : str or None
-        The convention that this survey documents.
+        The convention that this survey documents. None if it is not known.
     handedness : str
         ``"confirmed"``, ``"mirrored"`` or ``"undecided"`` (below about 3 sigma, or if power and
         positions contradict each other).
@@ -107,10 +110,10 @@ class ConventionCheck:
 
     @property
     def verdict(self) -> str:
-        """The verdict on the convention: ``"right"``, ``"wrong"`` or ``"undecided"``.
+        """The verdict on the sign convention: ``"right"``, ``"wrong"`` or ``"undecided"``.
 
-        It is right if handedness and sign are both confirmed, and wrong if one of them contradicts
-        the convention, at about 3 sigma or more (see `check_convention`).
+        The convention is right if handedness and overall sign are both confirmed, and wrong if one
+        of them contradicts the convention, at about 3 sigma or more (see `check_convention`).
         """
         if self.handedness == "mirrored" or self.sign == "reversed":
             return "wrong"
@@ -118,10 +121,10 @@ class ConventionCheck:
 
     @property
     def suggestions(self) -> list[str]:
-        """The conventions that the tests allow, the tested one first if it is among them.
+        """The sign conventions that the tests allow, first that of the catalog if it is allowed.
 
-        There is one if both tests are decided, two if one test is undecided, and four if both
-        are undecided.
+        One convention is allowed if the tests of handedness and overall sign are both decided, two
+        if one test is undecided, and four if both are undecided.
         """
         s1, s2 = convention_signs(self.convention)
         hands = {"confirmed": [1], "mirrored": [-1], "undecided": [1, -1]}[self.handedness]
@@ -130,7 +133,7 @@ class ConventionCheck:
 
     @property
     def conclusion(self) -> str:
-        """The verdict as one sentence, with its significance."""
+        """The verdict on the sign convention as one sentence, with the significances."""
         evidence = (
             f"handedness {self.handedness} at {self.handedness_significance:+.1f} sigma, overall "
             f"sign {self.sign} at {self.sign_significance:+.1f} sigma"
@@ -196,13 +199,16 @@ def check_convention(
 ) -> ConventionCheck:
     """Test the sign convention of a catalog on its galaxies.
 
+    A wrong convention mirrors the shear field (wrong handedness), reverses the sign of all shears
+    (wrong overall sign), or does both.
+
     The test of the handedness compares the E minus B power of the catalog with that of its mirror
-    image and, with the positions of known masses, kappa at these positions: it vanishes in a
-    mirrored catalog. The test of the overall sign uses the mean kappa at the positions or, without
-    positions, the less sensitive skewness of the E map. Significances come from random
-    rotations of the galaxies. Below a threshold a test is "undecided". The threshold is 3 sigma for
-    many random rotations; it is 3.2 sigma for 50, whose scatter is less certain, and 3.4 sigma for
-    the handedness where both power and positions test it.
+    image. If the positions of known masses are given, it also uses kappa at these positions, which
+    vanishes in a mirrored catalog. The test of the overall sign uses the mean kappa at the
+    positions or, without positions, the less sensitive skewness of the E map. Significances come
+    from random rotations of the galaxies. Below a threshold a test is "undecided". The threshold is
+    3 sigma for many random rotations; it is 3.2 sigma for 50, whose scatter is less certain, and
+    3.4 sigma for the handedness where both power and positions test it.
 
     An excess of E power alone proves nothing: a catalog with the wrong handedness has an excess of
     E power too, but with an equal excess of B power.
@@ -219,7 +225,8 @@ def check_convention(
     rng : None, int or `numpy.random.Generator`
         Seed or generator for the random rotations. None draws a new seed in each call.
     progress : None, bool or callable
-        As for ``lensmap.utils.track``; None shows no progress.
+        How to show the progress of the rotations, as for ``lensmap.utils.track``. None shows no
+        progress.
 
     Returns
     -------
@@ -248,12 +255,13 @@ def check_convention(
 
 
 class _TestMaps:
-    """E and B maps of a catalog and of its mirror image, at several smoothing scales.
+    """E and B maps of a catalog and of its mirror image, smoothed on several scales.
 
     Attributes
     ----------
     weighted : `numpy.ndarray`
-        The weight times the complex ellipticity of each galaxy, complex64, ``(n,)``.
+        The weight times the complex ellipticity, minus its additive bias, of each galaxy,
+        complex64, ``(n,)``.
     indices : tuple of `numpy.ndarray` or None
         The rows and columns of the pixels at the positions of known masses. None if no positions
         were given.
@@ -339,9 +347,10 @@ class _TestMaps:
 
 
 def _additive_bias(catalog: ShearCatalog) -> np.ndarray | np.complex64:
-    """Return the additive bias of the ellipticities: the response times c.
+    """Return the additive bias of the complex ellipticities: shear response times shear bias.
 
-    The columns ``c1`` and ``c2`` are biases of the shear, not of the ellipticity.
+    The columns ``c1`` and ``c2`` are biases of the shear, not of the ellipticity. The result has
+    one value for each galaxy, or is 0 for a catalog without these columns.
     """
     c1, c2 = catalog["c1"], catalog["c2"]
     if c1 is None and c2 is None:
@@ -352,13 +361,13 @@ def _additive_bias(catalog: ShearCatalog) -> np.ndarray | np.complex64:
 
 
 def _mirrored(e: np.ndarray) -> np.ndarray:
-    """Return the ellipticities with the opposite handedness."""
+    """Return complex ellipticities with the opposite handedness: the sign of e2 is reversed."""
     e1, e2 = to_celestial(e.real, e.imag, "euclidean")
     return e1 + 1j * e2
 
 
 def _moments(values: np.ndarray) -> list[float]:
-    """Return the variances of the real and imaginary parts, then the skewness of each."""
+    """Return the variances of E and B, then the skewnesses of E and B, from values E + i B."""
     values = values - values.mean()
     variances = [float(np.mean(part * part)) for part in (values.real, values.imag)]
     # numpy's power is slow in single precision, a product is not.
@@ -371,7 +380,10 @@ def _moments(values: np.ndarray) -> list[float]:
 
 
 def _pixel_scale(catalog: ShearCatalog) -> u.Quantity:
-    """Return a pixel scale that resolves the smallest smoothing; larger for very large fields."""
+    """Return the pixel scale of the test maps, which resolves the smallest smoothing scale.
+
+    The scale is larger for very large fields, to limit the number of pixels.
+    """
     smallest = 0.5 * u.arcmin
     wcs = make_wcs(catalog, 10 * smallest)
     return max(smallest, 10 * smallest * max(wcs.array_shape) / _MAX_PIXELS)
@@ -412,12 +424,12 @@ def _verdict(
     catalog : ShearCatalog
         The catalog.
     maps : _TestMaps
-        The maps of the catalog.
+        The E and B maps of the catalog and of its mirror image.
     data : `numpy.ndarray`
-        The statistics of the catalog, ``(2, n_scales, 5)``, as returned by
-        ``_TestMaps.statistics``.
+        The statistics of the maps, ``(2, n_scales, 5)``, as returned by ``_TestMaps.statistics``.
     null : `numpy.ndarray`
-        The statistics of each random rotation, ``(n_rotations, 2, n_scales, 5)``.
+        The same statistics for each random rotation of the galaxies,
+        ``(n_rotations, 2, n_scales, 5)``.
 
     Returns
     -------
@@ -487,18 +499,22 @@ def _handedness_at(tested: float, mirrored: float) -> float:
 
 
 def _pool(null: np.ndarray, *indices: int) -> np.ndarray:
-    """Pool the statistics of random rotations that share a distribution.
+    """Return the statistics of random rotations, pooled over both handednesses and ``indices``.
 
     In noise, both handednesses have the same distribution, and so do the E and B statistics.
+    ``null`` has the shape ``(n_rotations, 2, n_scales, 5)``; ``indices`` select statistics on its
+    last axis. The result has the shape ``(n_pooled, n_scales)``.
     """
     return np.concatenate([null[:, hand, :, i] for hand in (0, 1) for i in indices])
 
 
 def _threshold(n_rotations: int, n_tests: int = 1) -> float:
-    """Return the significance that noise exceeds as rarely as a Gaussian variate exceeds 3 sigma.
+    """Return the threshold of a test: the significance above which the test is decided.
 
-    The scatter is itself estimated from the random rotations, so that the significance follows
-    Student's distribution. The larger of several significances exceeds a threshold more often.
+    Noise exceeds the threshold as rarely as a Gaussian variate exceeds 3 sigma. The threshold is
+    higher than 3, because the scatter is estimated from a finite number of random rotations, so
+    that the significance of noise follows Student's distribution. The threshold is still higher if
+    the largest of several significances is taken.
 
     Parameters
     ----------
@@ -523,7 +539,12 @@ def _decision(
     negative: str,
     others: Iterable[float] = (),
 ) -> str:
-    """Return the verdict of a test, unless another significant statistic contradicts it."""
+    """Return the result of a test: ``positive``, ``negative`` or ``"undecided"``.
+
+    The sign of the significance (in sigma) decides. The test is undecided below the threshold, or
+    if one of the ``others``, significances of other statistics, exceeds the threshold with the
+    opposite sign.
+    """
     contradicted = any(abs(other) >= threshold and other * significance < 0 for other in others)
     if abs(significance) < threshold or contradicted:
         return "undecided"
@@ -537,7 +558,12 @@ def _choices(
     skewness: Sequence[float],
     at_positions: Sequence[float],
 ) -> Table:
-    """Return the table of the four possible conventions and their statistics."""
+    """Return the table of the four possible sign conventions, with the test statistics in sigma.
+
+    ``data`` and ``null`` are the statistics of the catalog and of its random rotations, as for
+    `_verdict`. ``skewness`` and ``at_positions`` are the significances of the skewness of E and of
+    kappa at the positions, for the handedness of the catalog and for the opposite one.
+    """
     s1, s2 = convention_signs(catalog.convention)
     noise = _pool(null, 0, 1)
     mean = noise.mean(axis=0)

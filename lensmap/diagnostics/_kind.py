@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Doubts about the kind of ellipticity, from the dispersion of the galaxies."""
+"""The reasons to doubt the kind of ellipticity of a catalog, from its dispersion."""
 
 from __future__ import annotations
 
@@ -25,25 +25,26 @@ _TOLERANCE = 1.05
 def kind_hint(
     catalog: ShearCatalog, calibration: Calibration | None = None, *, only_intrinsic: bool = False
 ) -> str | None:
-    """Return the reason to doubt the kind of a catalog.
+    """Return the reason to doubt the kind of ellipticity of a catalog, shear or distortion.
 
-    No statistic of the galaxies tells shears from distortions for certain. Their intrinsic
-    dispersion differs in the surveys of today, which is a hint.
+    No statistic of the galaxies distinguishes the two kinds with certainty. In current surveys,
+    however, they have different intrinsic dispersions, which is a hint.
 
     Parameters
     ----------
     catalog : ShearCatalog
         The galaxies.
     calibration : Calibration or None
-        The calibration of the catalog. None computes it.
+        The shear calibration of the catalog. None computes it.
     only_intrinsic : bool
-        Whether to ignore the scatter of catalogs that have neither ``sigma_e`` nor ``sigma_m``,
-        because it includes unknown measurement errors.
+        Whether to ignore the scatter of catalogs without the columns ``sigma_e`` (intrinsic
+        dispersion) and ``sigma_m`` (measurement error), because it includes unknown measurement
+        errors.
 
     Returns
     -------
     str or None
-        The reason. None if there is none, which does not confirm the kind.
+        The reason. None if there is no reason to doubt the kind, which does not confirm it.
     """
     sums = Calibration.from_catalog(catalog) if calibration is None else calibration
     if sums.response is not None or sums.has_response or not sums.sum_w > 0:

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The origins of the convention and the kind of a catalog, as text."""
+"""Text on the origins of the sign convention and of the kind of ellipticity of a catalog."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ __all__ = ["origin_text"]
 
 
 def origin_text(origin: str, survey: str | None) -> str:
-    """Return the origin of a convention or kind as text.
+    """Return text on the origin of the sign convention or of the kind of ellipticity of a catalog.
 
     Parameters
     ----------
     origin : str
-        ``"argument"``, ``"file"``, ``"survey"`` or ``"default"``, as in `lensmap.ShearCatalog`.
+        ``"argument"`` (given by the user), ``"file"`` (the table's meta), ``"survey"`` (the
+        documentation of the survey) or ``"default"``.
     survey : str or None
-        The survey whose columns the catalog has.
+        The survey whose columns the catalog has. None if it is not known.
 
     Returns
     -------

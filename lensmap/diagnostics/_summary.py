@@ -53,14 +53,17 @@ class CatalogSummary:
     columns : tuple of str
         The columns of the catalog, with lensmap's names.
     convention, kind : str
-        The sign convention of the table, and the kind of ellipticity.
+        The sign convention of e1 and e2, and the kind of ellipticity: ``"shear"`` or
+        ``"distortion"``.
     origins : dict
-        The origins of convention, kind, frame and response, as in `lensmap.ShearCatalog`.
+        The origins of convention, kind, frame and response, keyed by these names:
+        ``"argument"``, ``"file"``, ``"survey"``, ``"measured"`` or ``"default"``.
     preset, survey : str or None
         The preset of column names with which the catalog was read, None if no preset was used;
         and the survey whose columns the catalog has, None if it is not known.
     documented : dict
-        As for `lensmap.ShearCatalog`; empty without a survey.
+        The convention and the kind that the survey documents, and its reference, keyed by name.
+        Empty if the survey is not known.
     kind_hint : str or None
         The reason to doubt the kind: an intrinsic dispersion that is typical of the other kind. The
         kind cannot be tested on the galaxies, so None does not confirm it.
@@ -116,7 +119,7 @@ class CatalogSummary:
         return "\n".join(f"{name + ':':18s}{text}" for name, text in rows)
 
     def _of(self, name: str) -> str:
-        """Return the convention or the kind as text, with its origin and contrary evidence."""
+        """Return the sign convention or the kind as text, with its origin and doubts about it."""
         value, documented = getattr(self, name), self.documented.get(name)
         origin = origin_text(self.origins[name], self.survey)
         if documented not in (None, value):
