@@ -41,14 +41,15 @@ class Estimator(Parametrized, ABC):
     - `check`: warnings about a grid for which the method is not suited;
     - `measure` and `fit`: a model fitted to the data, such as a noise model, once for a whole field
       or survey;
-    - `prepare`: the state that inversions on the same pixels share;
+    - `prepare`: the data that all inversions of a grid and of its noise realizations share;
     - `noise`: one realization of the error, for uncertainties that `invert` does not return;
     - `describe_params`: the parameters as stored in the metadata of the map;
     - `reach`: the largest distance at which galaxies contribute to a pixel.
 
-    Attributes are set only in ``__init__``; later state is returned by `prepare` and passed to
-    `invert`. The attributes below are declared on the class. The last six, ``uncertainty`` to
-    ``scheme``, are the values used for classes whose ``__init__`` has no such parameter.
+    Attributes are set only in ``__init__``. Data that are computed later are returned by `prepare`
+    and passed to `invert` as ``state``. The attributes below are declared on the class. The last
+    six, ``uncertainty`` to ``scheme``, are the values used for classes whose ``__init__`` has no
+    such parameter.
 
     Attributes
     ----------
@@ -56,7 +57,7 @@ class Estimator(Parametrized, ABC):
         Descriptions of the parameters, for command lines and documentation. They are read from the
         signature and the docstring. Options that a class declares take precedence.
     variant : str or None
-        The name of the parameter that ``VARIANT`` sets in ``"NAME:VARIANT"``, see
+        The name of the parameter that ``VARIANT`` sets in the text ``"NAME:VARIANT"`` for
         `make_estimator`. None if the estimator has no variants.
     geometry : {"plane", "sphere"}
         The geometry of the pixels on which `invert` works.
@@ -224,7 +225,7 @@ class Estimator(Parametrized, ABC):
         """
 
     def measure(self, grid: ShearGrid) -> Any:
-        """Compute the sums over the data to which `fit` fits a model.
+        """Compute the sums over galaxies to which `fit` fits a model, such as a noise model.
 
         Parameters
         ----------
@@ -256,19 +257,20 @@ class Estimator(Parametrized, ABC):
         return None
 
     def prepare(self, grid: ShearGrid, fitted: Any) -> Any:
-        """Return the state shared by the inversions of a grid and of its noise realizations.
+        """Return the data that the inversions of a grid and of its noise realizations share.
 
         Parameters
         ----------
         grid : `lensmap.ShearGrid`
             The binned reduced shear.
         fitted : object
-            The result of `fit`.
+            The model that `fit` returned.
 
         Returns
         -------
         object
-            The state for `invert`, such as a loaded network or a support mask. The default is None.
+            The shared data, such as a loaded network or a mask of pixels near galaxies. They are
+            passed to `invert` as ``state``. The default is None.
         """
         return None
 

@@ -28,14 +28,18 @@ __all__ = ["make_grid"]
 def make_grid(
     estimator: "Estimator", catalog: CatalogLike | ShearGrid, wcs: WCS | None, mask: object
 ) -> tuple[ShearGrid, PixelAssignment | None, Target]:
-    """Return the shear grid that an estimator inverts.
+    """Return the binned shear that an estimator inverts, with its pixels.
 
     Parameters
     ----------
     estimator : Estimator
         The estimator, which chooses the pixels.
-    catalog, wcs, mask : object
-        As for `Estimator.reconstruct`.
+    catalog : ShearCatalog, `~astropy.table.Table` or ShearGrid
+        The galaxies, or a grid in which they are already binned.
+    wcs : `~astropy.wcs.WCS` or None
+        The pixels of the map. None if the estimator chooses them, or if ``catalog`` is a grid.
+    mask : object or None
+        Anything that `lensmap.masks.SkyMask` accepts. None masks nothing.
 
     Returns
     -------
@@ -60,7 +64,10 @@ def make_grid(
 def _binned(
     estimator: "Estimator", catalog: CatalogLike, wcs: WCS | None, mask: object
 ) -> tuple[ShearGrid, PixelAssignment, Target]:
-    """Bin a catalog on the pixels of the inversion; the results are those of `make_grid`."""
+    """Bin the galaxies of a catalog on the pixels on which an estimator inverts the shear.
+
+    Return the grid, the pixel of each galaxy, and the pixels of the inversion and of the map.
+    """
     catalog = as_shear_catalog(catalog)
     if wcs is not None:
         wcs = check_celestial_wcs(wcs)
@@ -95,7 +102,11 @@ def _binned(
 def _given_grid(
     estimator: "Estimator", grid: ShearGrid, wcs: WCS | None, mask: object
 ) -> ShearGrid:
-    """Check a grid given in place of a catalog, and return it with the estimator's ``sigma_e``."""
+    """Check a grid that the user gave in place of a catalog, and return it.
+
+    If the estimator has the parameter ``sigma_e``, the returned grid has this intrinsic dispersion.
+    ``wcs`` and ``mask`` must be None, because a grid has its own.
+    """
     _check_geometry(estimator, grid)
     if wcs is not None or mask is not None:
         raise TypeError(
@@ -131,7 +142,7 @@ def _given_grid(
 
 
 def _check_geometry(estimator: "Estimator", grid: ShearGrid) -> None:
-    """Raise a TypeError if the estimator cannot invert grids of this geometry."""
+    """Raise an error if an estimator for a plane gets a grid on a sphere, or the reverse."""
     if grid.geometry != estimator.geometry:
         raise ParameterTypeError(
             "catalog",

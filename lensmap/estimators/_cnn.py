@@ -41,7 +41,10 @@ __all__ = ["CNNReconstructor", "MaskedCNN"]
 
 
 class _State(NamedTuple):
-    """The result of `prepare`, shared by inversions of grids with the same pixels and mask."""
+    """A loaded network, the masks of a map from the positions of galaxies, and metadata of the map.
+
+    The inversions of a grid and of its noise realizations share these data.
+    """
 
     network: Any
     support: Support
@@ -167,13 +170,18 @@ class CNNReconstructor(Estimator):
         self.check_parameters()
 
     def _check_card(self, card: dict) -> None:
-        """Raise an error if the class cannot use the network that a card describes.
+        """Raise an error if the class cannot use a network, given the card that describes it.
 
-        `CNNReconstructor` can use every network. `MaskedCNN` overrides this method.
+        `CNNReconstructor` can use every network, so its method does nothing. `MaskedCNN` overrides
+        it.
         """
 
     def _network(self) -> "Network":
-        """Return the network with its Keras model, from the cache of `lensmap.networks`."""
+        """Return the network of the estimator with its Keras model, which is loaded only once.
+
+        An error is raised if ``uncertainty`` is ``"network"`` and the network does not predict its
+        error.
+        """
         from lensmap.networks import as_network
 
         network = as_network(self.network)
@@ -212,12 +220,12 @@ class CNNReconstructor(Estimator):
         grid : `lensmap.ShearGrid`
             The binned reduced shear.
         fitted : None
-            Nothing is fitted.
+            None, because the method fits no model.
 
         Returns
         -------
         object
-            The state for `invert`.
+            The loaded network and the masks of the map, which `invert` needs.
         """
         network = self._network()
         meta = {"weights": network.card["sha256"]} if "sha256" in network.card else {}
@@ -322,8 +330,8 @@ class CNNReconstructor(Estimator):
         Returns
         -------
         bool
-            Whether ``scale`` equals the parameter ``pixel_scale`` or, if that is None, is in the
-            domain of the network.
+            Whether ``scale`` equals the parameter ``pixel_scale`` or, if this parameter is None, is
+            in the range of pixel scales for which the network was trained.
         """
         if self.pixel_scale is not None:
             return abs(float(scale / self.pixel_scale) - 1) < SCALE_TOLERANCE

@@ -28,13 +28,15 @@ class Contract:
     Attributes
     ----------
     settings : mapping
-        Parameters for all laws, such as a fixed noise level, which makes the map linear.
+        Parameters of the estimator for all laws, such as a fixed noise level, which makes the map
+        linear.
     symmetric : mapping
         Parameters with which mirrored and rotated fields give mirrored and rotated maps.
     noiseless : mapping
-        Parameters for galaxies without shape noise.
+        Parameters for laws with galaxies without shape noise.
     periodic : mapping or None
-        Parameters for a periodic field. None if the method does not support periodic fields.
+        Parameters for laws with a periodic field. None if the method does not support periodic
+        fields.
     outside : {"zero", "open"} or None
         The shear that the method assumes outside the data: zero (``"zero"``) or unknown
         (``"open"``). None declares nothing.

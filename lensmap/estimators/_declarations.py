@@ -46,7 +46,7 @@ class Inversion(NamedTuple):
     kappa : `numpy.ndarray`
         The convergence, ``(ny, nx)``.
     kappa_b : `numpy.ndarray` or None
-        The B-mode in the pixel basis, ``(ny, nx)``. None if the method has no B-mode.
+        The B-mode in the basis of the pixel axes, ``(ny, nx)``. None if the method has no B-mode.
     unsupported : `numpy.ndarray` or None
         True for pixels without galaxies near them, bool, ``(ny, nx)``. These pixels are masked in
         the map. None masks no further pixels.

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The power spectrum of the convergence fitted to a field: amplitude and fall on small scales."""
+"""The power spectrum of the convergence fitted to a field: its amplitude and small-scale cutoff."""
 
 import functools
 from collections.abc import Sequence
@@ -60,11 +60,11 @@ class FittedPower(NamedTuple):
     Attributes
     ----------
     amplitude : float
-        The ratio A of the power to that of the theory at the multipole 1000.
+        The ratio A of the fitted power to that of the theory at the multipole 1000.
     amplitude_error : float
-        Its standard deviation, which includes the scatter between fields of the same area.
+        The standard deviation of A, which includes the scatter between fields of the same area.
     cutoff : float
-        The multipole :math:`\ell_c` of the fall on small scales.
+        The multipole :math:`\ell_c` of the cutoff on small scales.
     ln_cutoff_error : float
         The standard deviation of the logarithm of the cutoff.
     prior_weight : float
@@ -73,11 +73,12 @@ class FittedPower(NamedTuple):
     noise_ratio : float
         The ratio of the measured noise, mostly that of the B-mode, to the noise of the catalog.
     significance : float
-        The amplitude of the fitted spectrum, measured without prior, divided by its error without
-        any signal. It is negative if the E-mode is below the noise.
+        The significance of the signal in sigma: the amplitude of the fitted spectrum, measured
+        without the prior, divided by its error for pure noise. It is negative if the E-mode power
+        is below the noise.
     e_minus_b : float
-        The same from the E-mode minus the B-mode alone, as a check: systematic errors and a wrong
-        sign convention lower it.
+        The significance of the signal in sigma, measured from the E-mode minus the B-mode power
+        alone. Systematic errors and a wrong sign convention lower it.
     """
 
     amplitude: float
@@ -90,14 +91,14 @@ class FittedPower(NamedTuple):
     e_minus_b: float
 
     def power(self, ell: np.ndarray, theory: np.ndarray) -> np.ndarray:
-        """Return the spectrum, for the spectrum of the theory at the same multipoles.
+        """Return the fitted power spectrum at given multipoles.
 
         Parameters
         ----------
         ell : `numpy.ndarray`
             The multipoles.
         theory : `numpy.ndarray`
-            The power of the theory, with the same shape, in steradians.
+            The theoretical power at these multipoles, with the same shape, in steradians.
 
         Returns
         -------
@@ -107,12 +108,12 @@ class FittedPower(NamedTuple):
         return theory * np.exp(_ln_ratio(ell, np.log(self.amplitude), np.log(self.cutoff)))
 
     def meta(self) -> dict[str, object]:
-        """Return the fit in the form stored in the metadata of a map.
+        """Return the fitted numbers in the form stored in the metadata of a map.
 
         Returns
         -------
         dict
-            The numbers by name, and a text that describes the model and its prior.
+            The numbers keyed by name, and texts that describe the model and its prior.
         """
         return {
             "model": f"theory for sources of mean redshift {_MEAN_REDSHIFT} x amplitude "
@@ -160,7 +161,7 @@ def _same_pixels(one: ShearGrid, other: ShearGrid) -> bool:
 
 
 def theory_table(cosmology: CosmologyLike) -> tuple[np.ndarray, np.ndarray]:
-    """Return the spectrum of the theory that the amplitude multiplies.
+    """Return the theoretical power spectrum of the convergence, whose amplitude is fitted.
 
     Parameters
     ----------
@@ -188,11 +189,12 @@ def _sources():
 def fit_power(
     sums: FieldSums, theory: tuple[np.ndarray, np.ndarray], dtype: str = "float64"
 ) -> FittedPower:
-    """Fit the amplitude and the small-scale fall of the power spectrum to the shear of fields.
+    """Fit the amplitude and the small-scale cutoff of a power spectrum to the shear of fields.
 
-    The maximum of the posterior of the E-mode and B-mode power in bins of the multipole. The noise
-    of the catalog may be wrong by some per cent; the B-mode corrects it. The power in a bin has the
-    gamma distribution of a Gaussian field, and the fit is a maximum by Fisher scoring.
+    The fit maximizes the posterior for the E-mode and B-mode power in bins of the multipole, by
+    Fisher scoring. The power in a bin is assumed to have the gamma distribution of a Gaussian
+    field. The noise level of the catalog, which may be wrong by some per cent, is fitted as well,
+    mostly to the B-mode.
 
     Parameters
     ----------
@@ -206,7 +208,7 @@ def fit_power(
     Returns
     -------
     FittedPower
-        The fit. Without data that determine it, it is the prior.
+        The fitted spectrum. Without usable data, it is the mean of the prior.
 
     Warns
     -----
@@ -253,7 +255,10 @@ def _warn_of_no_signal(fitted: FittedPower) -> None:
 
 
 def _spectra(grid: ShearGrid, dtype: str) -> MaskedPower | None:
-    """Return the power of the galaxies of a grid, weighted by their weights."""
+    """Return the E-mode and B-mode power of the weighted shear of a grid, in multipole bins.
+
+    The result is None if the power cannot be measured, for example without noise.
+    """
     shear = grid.sum_wg
     if dtype == "float32":
         shear = shear.astype(np.complex64)
@@ -264,7 +269,7 @@ def _spectra(grid: ShearGrid, dtype: str) -> MaskedPower | None:
 
 
 def _ln_ratio(ell: np.ndarray, ln_amplitude: float, ln_cutoff: float) -> np.ndarray:
-    """Return the logarithm of the ratio of the fitted power to that of the theory."""
+    """Return the natural logarithm of the ratio of the fitted to the theoretical power."""
     pivot, x = ((v / np.exp(ln_cutoff)) ** _FALL_EXPONENT for v in (_PIVOT, ell))
     return ln_amplitude + pivot - x
 
@@ -272,21 +277,24 @@ def _ln_ratio(ell: np.ndarray, ln_amplitude: float, ln_cutoff: float) -> np.ndar
 def _excess_scatter(amplitude: float, area: float) -> float:
     """Return the scatter of ln amplitude between fields, in excess of that of Gaussian fields.
 
-    ``area`` is that of the fields in square degrees.
+    ``area`` is the total area of the fields in square degrees.
     """
     ratio = area / _EXCESS_AREA_DEG2
     return _EXCESS_SCATTER * amplitude**_EXCESS_EXPONENT * ratio ** (-0.5 if ratio > 1 else -0.25)
 
 
 class _PowerFit:
-    """The posterior of the logarithms of amplitude, cutoff and noise ratio.
+    """The posterior of a power spectrum that is fitted to the shear of fields.
+
+    The parameters, ``(3,)``, are the natural logarithms of the amplitude, of the multipole of the
+    cutoff, and of the ratio of the noise to the noise of the catalog.
 
     Parameters
     ----------
     spectra : sequence of MaskedPower
-        The power of each field.
+        The measured E-mode and B-mode power of each field.
     theory : tuple of `numpy.ndarray`
-        The table of the theory.
+        The table ``(ell, C_ell)`` of the theoretical power spectrum.
     """
 
     def __init__(
@@ -299,7 +307,7 @@ class _PowerFit:
         self._modes = np.zeros_like(self._power)
 
     def result(self) -> FittedPower:
-        """Return the maximum of the posterior."""
+        """Return the power spectrum at the maximum of the posterior, with its errors."""
         best = _PRIOR_MEAN.copy()
         # The number of independent modes depends on the ratio of signal to noise.
         for _ in range(2):
@@ -326,7 +334,11 @@ class _PowerFit:
         )
 
     def _signal(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the signal power of all bins, and its derivative by the log of the cutoff."""
+        """Return the expected signal power in all bins, and its derivative by ln cutoff.
+
+        ``parameters`` are the logarithms of amplitude, cutoff and noise ratio. The bins are the
+        E-mode and B-mode bins of all fields in succession, ``(n,)``.
+        """
         ln_amplitude, ln_cutoff, _ = parameters
         signals, derivatives = [], []
         for one, theory in zip(self._spectra, self._theory, strict=True):
@@ -346,7 +358,10 @@ class _PowerFit:
         self._modes = np.concatenate(parts)
 
     def _posterior(self, parameters: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return minus the log posterior, its gradient, and its expected second derivatives."""
+        """Return minus the log posterior, its gradient and its expected second derivatives.
+
+        ``parameters`` are the logarithms of amplitude, cutoff and noise ratio, ``(3,)``.
+        """
         signal, slope = self._signal(parameters)
         noise = np.exp(parameters[2]) * self._noise
         total = signal + noise
@@ -359,7 +374,11 @@ class _PowerFit:
         return float(value), gradient, curvature
 
     def _maximum(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return the maximum near a start, its covariance, and minus the log posterior there."""
+        """Return the parameters at the maximum of the posterior, and their covariance.
+
+        The search starts at ``parameters``, the logarithms of amplitude, cutoff and noise ratio.
+        The third result is minus the log posterior at the maximum.
+        """
         damping = 1e-3
         value, gradient, curvature = self._posterior(parameters)
         for _ in range(_MAX_STEPS):
@@ -377,9 +396,10 @@ class _PowerFit:
         return parameters, np.linalg.inv(curvature), value
 
     def _significance(self, parameters: np.ndarray) -> float:
-        """Return the linear amplitude of the fitted spectrum, divided by its error without signal.
+        """Return the significance of the signal: the amplitude divided by its error for pure noise.
 
-        The amplitude and the noise level are fitted by least squares, without a prior.
+        The amplitude of the spectrum with the shape given by ``parameters`` and the noise level are
+        fitted to the E-mode and B-mode power by least squares, without a prior.
         """
         signal, _ = self._signal(parameters)
         root = np.sqrt(self._modes / 2) / self._noise
@@ -389,7 +409,12 @@ class _PowerFit:
         return float(solution[0] / np.sqrt(np.linalg.inv(normal)[0, 0]))
 
     def _e_minus_b(self, parameters: np.ndarray) -> float:
-        """Return the same from the difference of the E-mode and the B-mode alone."""
+        """Return the significance of the signal from the E-mode minus the B-mode power alone.
+
+        The amplitude of the spectrum with the shape given by ``parameters`` is fitted to the
+        difference of the E-mode and the B-mode power by least squares, and divided by its error for
+        pure noise.
+        """
         signal, _ = self._signal(parameters)
         above = below = 0.0
         start = 0

@@ -38,14 +38,22 @@ _MAX_EMPTY_FRACTION = 0.05
 
 
 class _State(NamedTuple):
-    """The result of `prepare`, shared by inversions of grids with the same pixels and mask."""
+    """The smoothing length in pixels, and the masks of a map from the positions of galaxies.
+
+    The inversions of a grid and of its noise realizations share these data.
+    """
 
     sigma: float  # pixels
     support: Support
 
 
 def _gaussian_response(estimator, ell_x, ell_y, pixel_scale, density):
-    """Return the pixel window times the Gaussian smoothing, as `Contract.response` requires."""
+    """Return the transfer function of `KaiserSquires`: pixel window times Gaussian smoothing.
+
+    The result is the amplitude of the map divided by that of the true convergence, at the
+    multipoles ``ell_x`` and ``ell_y`` (radian^-1). ``pixel_scale`` is the side of a pixel in
+    radians. ``density``, the number of galaxies per steradian, has no effect.
+    """
     x, y = (ell * pixel_scale / (2 * np.pi) for ell in (ell_x, ell_y))
     sigma = 0.0 if estimator.smoothing is None else estimator.smoothing.to_value(u.rad)
     return np.sinc(x) * np.sinc(y) * np.exp(-0.5 * (ell_x**2 + ell_y**2) * sigma**2)
@@ -199,12 +207,12 @@ class KaiserSquires(Estimator):
         grid : `lensmap.ShearGrid`
             The binned reduced shear.
         fitted : None
-            Nothing is fitted.
+            None, because the method fits no model.
 
         Returns
         -------
         object
-            The state for `invert`.
+            The smoothing length in pixels and the masks of the map, which `invert` needs.
         """
         sigma = 0.0
         if self.smoothing is not None:
@@ -246,7 +254,8 @@ class KaiserSquires(Estimator):
         and holes. The noise variance contains this factor twice. Without smoothing, G * w is the
         weight of the pixel itself, and the result is exact. With smoothing, one factor is evaluated
         at the pixels of the galaxies and the other at the pixel of the map. This approximation is
-        exact where G * w is constant.
+        exact where G * w is constant. ``sigma`` is the smoothing length in pixels. The result has
+        the shape ``(ny, nx)``.
         """
         if grid.scheme != "nearest":
             raise ParameterError(

@@ -69,7 +69,7 @@ def galaxy_density(catalog: ShearCatalog, wcs: "WCS | None") -> float:
 
 
 def native_scale(network: "Network", density: float) -> u.Quantity:
-    """Return the pixel scale, in the domain of a network, that suits a density of galaxies.
+    """Return the pixel scale that suits a galaxy density, within the range of a network.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def native_scale(network: "Network", density: float) -> u.Quantity:
 
 
 def scale_in_domain(network: "Network", scale: u.Quantity, density: float | None = None) -> bool:
-    """Return whether a pixel scale is in the domain of a network.
+    """Return whether a pixel scale is in the range for which a network was trained.
 
     Parameters
     ----------
@@ -97,14 +97,14 @@ def scale_in_domain(network: "Network", scale: u.Quantity, density: float | None
     scale : `~astropy.units.Quantity`
         The side of a pixel, an angle.
     density : float or None
-        The number of galaxies per square arcminute. If the network was trained for a range of pixel
-        scales, the resulting number of galaxies per pixel must be in its domain, too. None tests
-        the pixel scale alone.
+        The number of galaxies per square arcminute. If the network was trained for more than one
+        pixel scale, the number of galaxies per pixel must be in the range of the training, too.
+        None tests the pixel scale alone.
 
     Returns
     -------
     bool
-        Whether the scale is in the domain, with a tolerance of 3 per cent.
+        Whether the scale is in the range, with a tolerance of 3 per cent.
     """
     arcmin, (low, high) = scale.to_value(u.arcmin), network.domain.pixel_scale
     if not low * (1 - SCALE_TOLERANCE) <= arcmin <= high * (1 + SCALE_TOLERANCE):
@@ -114,7 +114,7 @@ def scale_in_domain(network: "Network", scale: u.Quantity, density: float | None
 
 
 def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
-    """Return the properties of a grid that are outside the domain of a network.
+    """Return the properties of a grid for which a network was not trained.
 
     Parameters
     ----------
@@ -126,8 +126,8 @@ def out_of_domain(network: "Network", grid: ShearGrid) -> list[str]:
     Returns
     -------
     list of str
-        A phrase for each property outside the domain, with its value and the range of the
-        training. The list is empty if all properties are in the domain.
+        A phrase for each property outside the range of the training, with its value and this range.
+        The list is empty if all properties are in their ranges.
     """
     outside = []
     scale = grid.pixel_frame.scale

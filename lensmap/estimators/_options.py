@@ -190,9 +190,11 @@ def _kinds(annotation, default):
 
 
 def _descriptions(cls):
-    """Return, for each parameter, the values in braces and the first sentence of its description.
+    """Return the description of each parameter of an estimator class, from its docstring.
 
-    Descriptions in the class take precedence over those in its base classes.
+    The result is a dict, keyed by the name of the parameter. Its items are pairs: the values listed
+    in braces, and the first sentence of the description. Descriptions in the class take precedence
+    over those in its base classes.
     """
     descriptions = {}
     for one in cls.__mro__:
@@ -202,7 +204,11 @@ def _descriptions(cls):
 
 
 def _sections(text):
-    """Return the descriptions in the sections Parameters and Attributes of a docstring, by name."""
+    """Return the descriptions in the sections Parameters and Attributes of a docstring.
+
+    The result is a dict, keyed by the name of the parameter. Its items are pairs: the values listed
+    in braces, and the first sentence of the description.
+    """
     descriptions = {}
     for _, body in re.findall(
         r"^(Parameters|Attributes)\n-+\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)", text, re.M | re.S

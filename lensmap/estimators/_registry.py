@@ -112,7 +112,7 @@ def load_estimators() -> dict[str, type[Estimator]]:
 
 
 def _plug_ins() -> list[EntryPoint]:
-    """Return the entry points that other packages register, without duplicates."""
+    """Return the entry points of the estimators of other packages, without duplicates."""
     # If the folder of a package is on sys.path twice, its entry points are listed twice.
     unique = {(point.name, point.value, _package(point)): point
               for point in entry_points(group=GROUP)}
@@ -124,7 +124,7 @@ def _package(point: EntryPoint) -> str:
 
 
 def _load(point: EntryPoint) -> type[Estimator] | None:
-    """Return the class of an entry point, or warn and return None if it cannot be loaded."""
+    """Return the estimator class of an entry point; warn and return None if it cannot be loaded."""
     try:
         cls = point.load()
         if not (isinstance(cls, type) and issubclass(cls, Estimator)):

@@ -57,8 +57,8 @@ def make_estimator(
         Values of parameters are Python literals. Other words are taken as strings, so that
         ``"ks(smoothing=1arcmin)"`` needs no inner quotes.
     tune : callable or None
-        A function that takes an estimator and returns it with tuned parameters, for ``"tuned"``. If
-        None, that variant is not allowed.
+        A function that takes an estimator and returns it with tuned parameters, for
+        ``"NAME:tuned"``. If None, this form is not allowed.
     **changes
         Further parameters, which take precedence over those in ``spec``.
 
@@ -156,7 +156,7 @@ def given_parameters(spec: str) -> set[str]:
 
 
 def _full_name(head: str) -> str:
-    """Expand the name or the weights file of a network to the form NAME:VARIANT.
+    """Expand the name or the weights file of a network to the text for its estimator.
 
     For example, ``"cha2025"`` becomes ``"cnn:cha2025"``. Text that begins with the name of an
     estimator is returned unchanged. Other text raises a `ParameterError`.
@@ -213,7 +213,7 @@ def _from_object(spec: Any, changes: dict[str, Any]) -> Estimator:
 
 
 def _split(spec: str) -> tuple[str, dict[str, Any]]:
-    """Split the text of an estimator, such as ``"ks(padding=3)"``, into its name and parameters.
+    """Split the text for an estimator, such as ``"ks(padding=3)"``, into name and parameters.
 
     Returns
     -------
@@ -266,7 +266,7 @@ def _keywords(call: ast.expr) -> list[ast.keyword]:
 
 
 def _literal(node: ast.expr) -> Any:
-    """Return the value of a parameter from its syntax tree; a word without quotes is a string."""
+    """Return the value in a Python syntax tree; a word without quotes is taken as a string."""
     return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
 
 
@@ -281,7 +281,7 @@ def _word(text: str) -> Any:
 
 
 def _load_object(head: str) -> Any:
-    """Return the object that ``PATH.py:NAME`` refers to."""
+    """Return the object NAME of the Python file PATH.py, given the text ``PATH.py:NAME``."""
     path, _, name = head.rpartition(":")
     module = _import_file(Path(path))
     if not hasattr(module, name):

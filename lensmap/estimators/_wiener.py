@@ -31,7 +31,10 @@ _CLOUD = 4 / 9
 
 
 class _State(NamedTuple):
-    """The result of `prepare`, shared by inversions of grids with the same pixels and noise."""
+    """A solver, the masks of a map from the positions of galaxies, and the fitted power spectrum.
+
+    The inversions of a grid and of its noise realizations share these data.
+    """
 
     solver: WienerSolver
     support: Support
@@ -39,7 +42,12 @@ class _State(NamedTuple):
 
 
 def _wiener_response(estimator, ell_x, ell_y, pixel_scale, density):
-    """Return the window times signal / (signal + noise), as `Contract.response` requires."""
+    """Return the transfer function of `WienerFilter`: pixel window times signal / (signal + noise).
+
+    The result is the amplitude of the map divided by that of the true convergence, at the
+    multipoles ``ell_x`` and ``ell_y`` (radian^-1). ``pixel_scale`` is the side of a pixel in
+    radians, and ``density`` the number of galaxies per steradian.
+    """
     x, y = (ell * pixel_scale / (2 * np.pi) for ell in (ell_x, ell_y))
     window = np.sinc(x) * np.sinc(y) * (np.maximum(np.abs(x), np.abs(y)) < 0.5)
     signal = estimator._power_of(np.maximum(np.hypot(ell_x, ell_y), 1.0), None) * window**2
@@ -60,14 +68,14 @@ class WienerFilter(Estimator):
     mass sheet is not measured.
 
     Without ``power`` and ``z_source``, the power spectrum is that of the theory, multiplied by an
-    amplitude and a fall on small scales that are fitted to the power of the field itself. The
-    numbers of the fit are ``meta["prior_power"]`` of the map.
+    amplitude and a cutoff on small scales that are fitted to the power of the field itself. The map
+    contains the fitted numbers as ``meta["prior_power"]``.
 
     The B-mode is the result of the same filter for the shear rotated by 45 degrees. Without
     systematic errors, it is noise with the same statistics as the noise of the map. The map is
     linear in the ellipticities for a given noise and a given power spectrum. If neither the
-    parameter nor the column ``sigma_e`` is given, or if the power spectrum is fitted, these are
-    measured from the ellipticities, and the map is not exactly linear.
+    parameter nor the column ``sigma_e`` is given, or if the power spectrum is fitted, the noise or
+    the power spectrum is measured from the ellipticities, and the map is not exactly linear.
 
     Parameters
     ----------
@@ -276,7 +284,7 @@ class WienerFilter(Estimator):
                 yield to_map(plain, grid, sample, target)
 
     def measure(self, grid: ShearGrid) -> FieldSums | None:
-        """Return the binned galaxies, to which the power spectrum is fitted.
+        """Return the binned shear of a field, to which `fit` fits the power spectrum.
 
         Parameters
         ----------
@@ -286,12 +294,13 @@ class WienerFilter(Estimator):
         Returns
         -------
         object or None
-            The sums, which hold the grid itself. None if ``power`` or ``z_source`` is given.
+            An object that holds the grid and can be added to those of other grids. None if
+            ``power`` or ``z_source`` is given.
         """
         return FieldSums(grid) if self.power is None and self.z_source is None else None
 
     def fit(self, sums: FieldSums | None) -> FittedPower | None:
-        """Fit the amplitude and the fall on small scales of the power spectrum.
+        """Fit the amplitude and the small-scale cutoff of the power spectrum to the shear.
 
         Parameters
         ----------
@@ -327,7 +336,7 @@ class WienerFilter(Estimator):
         Returns
         -------
         object
-            The state for `invert`.
+            The solver, the masks of the map and the fitted spectrum, which `invert` needs.
         """
         if fitted is None:
             fitted = self.fit(self.measure(grid))
@@ -397,7 +406,10 @@ class WienerFilter(Estimator):
         return parameters
 
     def _solver(self, grid, fitted):
-        """Return the solver for the noise and the pixels of a grid, and the fitted power."""
+        """Return the solver of the Wiener filter for the noise and the pixels of a grid.
+
+        ``fitted`` is the power spectrum that `fit` returned; None if no spectrum was fitted.
+        """
         clouds = grid.scheme == "cloud-in-cell"
         power = mode_power(
             padded_shape(grid.shape, self.padding),
@@ -420,7 +432,7 @@ class WienerFilter(Estimator):
         return theory if fitted is None else fitted.power(ell, theory)
 
     def _table(self):
-        """Return the table ``(ell, C_ell)`` of the theory, of which the last ones are cached."""
+        """Return the theoretical power spectrum as a table ``(ell, C_ell)``, which is cached."""
         try:
             return _kept_theory(self.z_source, self.cosmology)
         except TypeError:  # the cosmology is not hashable, so there is no cache
@@ -428,7 +440,11 @@ class WienerFilter(Estimator):
 
 
 def _theory(z_source, cosmology):
-    """Return the theoretical power spectrum as a table ``(ell, C_ell)`` for interpolation."""
+    """Return the theoretical power spectrum of the convergence as a table ``(ell, C_ell)``.
+
+    If ``z_source`` is None, the spectrum is that of `theory_table`, whose amplitude is fitted to
+    the field.
+    """
     from lensmap.cosmology import convergence_power
 
     if z_source is None:
@@ -441,10 +457,10 @@ _kept_theory = functools.lru_cache(maxsize=8)(_theory)
 
 
 def _check_power(power):
-    """Check the parameter ``power``, and return it with the arrays of a table as tuples.
+    """Check the parameter ``power`` of `WienerFilter`, and return it.
 
-    The ``repr`` of an estimator must contain all numbers of the table. The ``repr`` of a tuple
-    does, that of a long array does not.
+    A pair of arrays ``(ell, C_ell)`` is returned as a pair of tuples, because the ``repr`` of a
+    long array does not contain all numbers, which the ``repr`` of the estimator must contain.
     """
     if power is None or callable(power):
         return power
