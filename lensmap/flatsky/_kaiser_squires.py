@@ -49,7 +49,7 @@ def shear_kernel(shape: tuple[int, int], dtype: str = "complex128") -> np.ndarra
 
 
 def _whole_kernel(shape: tuple[int, int], dtype: str) -> np.ndarray:
-    """Compute a whole kernel in blocks, which limits the memory for double precision."""
+    """Compute the Kaiser-Squires kernel of a large grid in blocks, to limit the memory."""
     kernel = np.empty(shape, dtype)
 
     def fill(columns: slice) -> None:
@@ -66,7 +66,7 @@ _cached_kernel = lru_cache(maxsize=4)(_whole_kernel)
 def kernel_columns(
     shape: tuple[int, int], columns: slice, dtype: str = "complex128"
 ) -> np.ndarray:
-    """Return some columns of ``shear_kernel``, without computing the rest of a large kernel.
+    """Return some columns of the kernel of `shear_kernel`, without computing the whole kernel.
 
     Parameters
     ----------
@@ -135,10 +135,12 @@ def padded_shape(shape: tuple[int, int], padding: float) -> tuple[int, int]:
 def shear_to_convergence(gamma: ArrayLike, *, padding: float = 2.0) -> np.ndarray:
     r"""Invert a shear field: :math:`\tilde\kappa = D^* \tilde\gamma`.
 
+    D is the Kaiser-Squires kernel of `shear_kernel`, and a tilde denotes the Fourier transform.
+
     Parameters
     ----------
     gamma : array_like
-        Complex shear :math:`\gamma_1 + i \gamma_2` in the pixel basis (+x, +y), ``(ny, nx)``,
+        Complex shear :math:`\gamma_1 + i \gamma_2` in the basis of the pixel axes, ``(ny, nx)``,
         finite everywhere. Its precision (complex64 or complex128) is kept.
     padding : float
         The ratio of the side of the zero-padded field to that of the field. With 1, the field is
@@ -160,6 +162,8 @@ def shear_to_convergence(gamma: ArrayLike, *, padding: float = 2.0) -> np.ndarra
 def convergence_to_shear(kappa: ArrayLike, *, padding: float = 1.0) -> np.ndarray:
     r"""Return the shear of a convergence field: :math:`\tilde\gamma = D \tilde\kappa`.
 
+    D is the Kaiser-Squires kernel of `shear_kernel`, and a tilde denotes the Fourier transform.
+
     Parameters
     ----------
     kappa : array_like
@@ -171,7 +175,7 @@ def convergence_to_shear(kappa: ArrayLike, *, padding: float = 1.0) -> np.ndarra
     Returns
     -------
     `numpy.ndarray`
-        Complex shear :math:`\gamma_1 + i \gamma_2` in the pixel basis, ``(ny, nx)``.
+        Complex shear :math:`\gamma_1 + i \gamma_2` in the basis of the pixel axes, ``(ny, nx)``.
     """
     return _transform(kappa, padding, inverse=False)
 

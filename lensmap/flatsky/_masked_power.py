@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""E and B power of a weighted shear field with holes, and what a power spectrum predicts for it."""
+"""E and B power of a weighted shear field with holes, and its expectation for a power spectrum."""
 
 from typing import NamedTuple
 
@@ -44,8 +44,8 @@ _BYTES_PER_PIXEL = 150.0
 class MaskedPower(NamedTuple):
     r"""The power of a shear field multiplied by weights, in bins of the multipole.
 
-    All powers are normalized such that a white spectrum, without pixel window, has its own power.
-    The expectation of ``power`` is ``response @ C_ell + noise_level * noise``.
+    The power is normalized such that a white spectrum :math:`C_\ell`, without pixel window, gives
+    a power E + B of :math:`C_\ell`. The expectation of ``power`` is ``response @ C_ell + noise``.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class MaskedPower(NamedTuple):
         The expected E-mode and B-mode power per unit of :math:`C_\ell` at ``ell``,
         ``(2, n_bins, n_ell)``. The B-mode response is the leakage caused by holes and edges.
     noise : `numpy.ndarray`
-        The expected power of the noise in steradians, of E and B alike, ``(n_bins,)``.
+        The expected power of the noise in steradians, the same for E and B, ``(n_bins,)``.
     n_modes : `numpy.ndarray`
         The number of modes in each bin, ``(n_bins,)``.
     signal_map, noise_map : `numpy.ndarray`
@@ -77,7 +77,7 @@ class MaskedPower(NamedTuple):
     area: float
 
     def independent_modes(self, signal: np.ndarray) -> np.ndarray:
-        """Return the number of independent modes of each bin.
+        """Return the number of independent modes in each multipole bin, for a given signal.
 
         Parameters
         ----------
@@ -107,7 +107,7 @@ def masked_power(
     *,
     smoothed: int = 1,
 ) -> MaskedPower | None:
-    r"""Measure the power of a weighted shear field, and compute how it depends on the spectrum.
+    r"""Measure the power of a weighted shear field, and compute its expectation for any spectrum.
 
     The field w g is neither apodized nor corrected for holes. Instead, the coupling of modes by the
     weights w is part of the prediction. With the autocorrelation :math:`\Omega(r)` of the weights
@@ -119,8 +119,8 @@ def masked_power(
     Parameters
     ----------
     weighted_shear : `numpy.ndarray`
-        The weight times the mean shear of each pixel in the pixel basis, complex, ``(ny, nx)``.
-        Single precision is kept.
+        The weight times the mean shear of each pixel in the basis of the pixel axes, complex,
+        ``(ny, nx)``. Single precision is kept.
     weight : `numpy.ndarray`
         The weights, ``(ny, nx)``; 0 in pixels without data.
     noise_sum : `numpy.ndarray`
@@ -128,8 +128,9 @@ def masked_power(
     pixel_scale : float
         The side of a pixel in radians.
     smoothed : int
-        The number of averages over a pixel, as for `mode_power`. If it is 2, the noise of neighbor
-        pixels is correlated, and ``noise_sum`` is the variance of each pixel alone.
+        The number of times that the shear is averaged over a pixel: 1 if galaxies are binned to the
+        nearest pixel, 2 if they are shared between pixels (cloud-in-cell). With 2, the noise of
+        neighboring pixels is correlated, and ``noise_sum`` is the variance of each pixel alone.
 
     Returns
     -------
@@ -202,7 +203,11 @@ def masked_power(
 
 
 def _bin_edges(fundamental: float, nyquist: float) -> np.ndarray:
-    """Return the edges of the bins of the multipole, without the zero mode."""
+    """Return the edges of the multipole bins, ``(n_bins + 1,)``.
+
+    ``fundamental`` is the lowest multipole of the field, 2 pi divided by its side, and ``nyquist``
+    the Nyquist multipole of its pixels.
+    """
     edges = [_FIRST_EDGE * fundamental]
     highest = min(_MAX_OF_NYQUIST * nyquist, _MAX_ELL)
     while edges[-1] < highest:
@@ -213,9 +218,12 @@ def _bin_edges(fundamental: float, nyquist: float) -> np.ndarray:
 def _ring_sums(
     field: np.ndarray, shape: tuple[int, int], pixel_scale: float, step: float, n_rings: int
 ) -> np.ndarray:
-    """Return the count of modes and their summed power, ``(3, n_rings)``.
+    """Return the number of Fourier modes and their summed power in rings, ``(3, n_rings)``.
 
-    The powers are E + B and E - B. A ring holds the modes nearest to a multiple of ``step``.
+    The rows are the number of modes, and the sums of the powers E + B and E - B of the shear
+    ``field``. A ring contains the modes whose multipole is nearest to a multiple of ``step``.
+    ``shape`` is the shape of the zero-padded field, and ``pixel_scale`` the side of a pixel in
+    radians.
     """
     modes = to_modes(field, shape)
     modes *= np.conj(shear_kernel(shape, modes.dtype.name))
@@ -232,9 +240,11 @@ def _ring_sums(
 
 
 def _autocorrelation(weight: np.ndarray, pixel_scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the autocorrelation of the weights, summed over rings of separations, and the radii.
+    """Return the autocorrelation of a weight map, summed over rings of separations, and the radii.
 
-    The first ring is the separation 0, and others are one pixel wide.
+    The first ring is the separation 0, and others are one pixel wide. The autocorrelation is
+    tapered to 0 at the largest separation. The radii are the mean separations of the rings in
+    radians. Both arrays have the shape ``(n_rings,)``.
     """
     ny, nx = weight.shape
     shape = tuple(scipy.fft.next_fast_len(2 * n - 1, real=True) for n in weight.shape)
@@ -266,7 +276,7 @@ def _autocorrelation(weight: np.ndarray, pixel_scale: float) -> tuple[np.ndarray
 
 
 def _bessel(ell: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Bessel functions J0 and J4 of the products, ``(n_ell, n_radii)`` each."""
+    """Return the Bessel functions J0 and J4 of ``ell * radius``, ``(n_ell, n_radii)`` each."""
     x = np.outer(ell, radius)
     zero, first = scipy.special.j0(x), scipy.special.j1(x)
     small = x < 0.5
@@ -278,9 +288,9 @@ def _bessel(ell: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _ring_window(phase: np.ndarray, exponent: int) -> np.ndarray:
-    """Return a power of the window of a square pixel, averaged over directions.
+    """Return a power of the window function of a square pixel, averaged over directions, ``(n,)``.
 
-    ``phase`` is the multipole times the side of a pixel, ``(n,)``.
+    ``phase`` is the multipole times the side of a pixel, ``(n,)``, and ``exponent`` is the power.
     """
     angle = (np.arange(16) + 0.5) / 16 * np.pi / 2
     x = phase[:, np.newaxis] / (2 * np.pi)
@@ -289,7 +299,7 @@ def _ring_window(phase: np.ndarray, exponent: int) -> np.ndarray:
 
 
 def _block_means(plane: np.ndarray) -> np.ndarray:
-    """Return the relative means of blocks of pixels, one-dimensional, with a mean of 1."""
+    """Return the sums of a map over blocks of pixels, divided by their mean, ``(n_blocks,)``."""
     ny, nx = plane.shape
     edges = [np.arange(0, n, _BLOCK_PIXELS) for n in (ny, nx)]
     sums = np.add.reduceat(np.add.reduceat(plane, edges[0], axis=0), edges[1], axis=1)

@@ -24,7 +24,8 @@ def multiscale_convergence(
     Parameters
     ----------
     gamma : array_like
-        Complex shear in the pixel basis, ``(ny, nx)``, finite everywhere. Its precision is kept.
+        Complex shear in the basis of the pixel axes, ``(ny, nx)``, finite everywhere. Its precision
+        is kept.
     smoothings : iterable of float
         The standard deviations of the Gaussians in pixels. 0 does not smooth.
     padding : float

@@ -30,7 +30,8 @@ def linear_noise(
     smoothing : float
         The standard deviation of the Gaussian in pixels. 0 does not smooth.
     padding : float
-        As for `shear_to_convergence`.
+        The ratio of the side of the zero-padded field to that of the field. With 1, the field is
+        treated as periodic.
 
     Returns
     -------
@@ -53,11 +54,13 @@ def linear_noise(
 
 
 def _response(shape: tuple[int, int], smoothing: float, dtype: np.dtype) -> np.ndarray:
-    """Return a quadrant of the Fourier transform of :math:`|K|^2`, K being that of `linear_noise`.
+    """Return a quadrant of the Fourier transform of :math:`|K|^2`.
 
-    The quadrant is real, ``(ny // 2 + 1, nx // 2 + 1)``. It is sufficient, because :math:`|K|^2`
-    and its transform are even along both axes: if one of the frequencies changes sign, the kernel D
-    changes to its complex conjugate.
+    K is the kernel that smooths shear with a Gaussian of standard deviation ``smoothing`` (pixels)
+    and inverts it to convergence. ``shape`` is the shape of the padded field. The quadrant is real,
+    ``(ny // 2 + 1, nx // 2 + 1)``. It is sufficient, because :math:`|K|^2` and its transform are
+    even along both axes: if one of the frequencies changes sign, the Kaiser-Squires kernel changes
+    to its complex conjugate.
     """
     ny, nx = shape
     rows, columns = ny // 2 + 1, nx // 2 + 1

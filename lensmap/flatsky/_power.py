@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Power spectra on a flat grid: given spectra on the modes of the grid, and measured spectra."""
+"""Power spectra on a flat grid: model spectra on the modes of the grid, and measured spectra."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -188,8 +188,9 @@ def measure_power(
         0.5. Unless the map is periodic, the discontinuities between opposite edges add power on
         small scales if there is no taper.
     smoothed : int
-        The number of averages over a pixel, as for ``mode_power``. The power is corrected for the
-        corresponding pixel window.
+        The number of times that the maps are averaged over a pixel: 1 for galaxies binned to the
+        nearest pixel, 2 for galaxies shared between pixels (cloud-in-cell), 0 for maps sampled at
+        the centers of pixels. The power is corrected for the corresponding pixel window.
 
     Returns
     -------
@@ -242,8 +243,12 @@ def _periodogram(
     ----------
     item : array_like
         The map, ``(ny, nx)``.
-    pixel_scale, taper, smoothed
-        As for `measure_power`.
+    pixel_scale : float
+        The side of a pixel in radians.
+    taper : float
+        The width of the cosine taper at each edge, as a fraction of the side of the map.
+    smoothed : int
+        The number of times that the map is averaged over a pixel.
 
     Returns
     -------
@@ -271,7 +276,10 @@ def _periodogram(
 
 
 def _tapered(n: int, taper: float) -> np.ndarray:
-    """Return weights along an axis, with a cosine taper at both ends, ``(n,)``."""
+    """Return weights along an axis of n pixels, with a cosine taper at both ends, ``(n,)``.
+
+    ``taper`` is the width of each taper as a fraction of the axis.
+    """
     if taper == 0:
         return np.ones(n)
     distance = (np.minimum(np.arange(n), np.arange(n)[::-1]) + 0.5) / (taper * n)

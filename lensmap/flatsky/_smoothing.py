@@ -15,7 +15,11 @@ _MAX_SIGMAS = 5.0
 
 
 def _gaussian_1d(smoothing: float) -> np.ndarray:
-    """Return a normalized Gaussian sampled at pixel centers, ``(2 radius + 1,)``."""
+    """Return a normalized Gaussian sampled at pixel centers, ``(2 radius + 1,)``.
+
+    ``smoothing`` is the standard deviation in pixels. The Gaussian is truncated at a radius of 5
+    standard deviations.
+    """
     radius = max(1, int(np.ceil(_MAX_SIGMAS * smoothing)))
     x = np.arange(-radius, radius + 1)
     kernel = np.exp(-0.5 * (x / smoothing) ** 2)
@@ -23,7 +27,7 @@ def _gaussian_1d(smoothing: float) -> np.ndarray:
 
 
 def gaussian_transfer(n: int, smoothing: float) -> np.ndarray:
-    """Return the Fourier transform of the smoothing kernel along one axis.
+    """Return the Fourier transform of the Gaussian smoothing kernel along one axis.
 
     Parameters
     ----------

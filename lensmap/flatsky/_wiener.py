@@ -115,8 +115,8 @@ class WienerSolver:
         Parameters
         ----------
         shear : array_like
-            The complex shear in the pixel basis (+x, +y), ``(ny, nx)``. It must be finite even in
-            pixels with infinite noise, although these pixels do not contribute.
+            The complex shear in the basis of the pixel axes, ``(ny, nx)``. It must be finite even
+            in pixels with infinite noise, although these pixels do not contribute.
 
         Returns
         -------
@@ -183,7 +183,11 @@ class WienerSolver:
         return from_modes(spectrum, self._inverse.shape)
 
     def _apply(self, x: np.ndarray) -> np.ndarray:
-        """Return the product of the matrix of the class docstring and the Fourier modes x."""
+        """Multiply the Fourier modes x by the matrix of the equations, and return the product.
+
+        The matrix is :math:`1 + S^{1/2} A^T N^{-1} A S^{1/2}` with the prior covariance S, the
+        noise covariance N, and the conversion A of convergence to shear.
+        """
         total = x.copy()
         for component in self._components:
             shear = self._backward(component * x)
@@ -195,11 +199,11 @@ class WienerSolver:
         return total
 
     def _conjugate_gradients(self, right: np.ndarray) -> np.ndarray:
-        """Solve for the Fourier modes x by conjugate gradients, and return the convergence.
+        """Solve the Wiener filter equations by conjugate gradients, and return the convergence.
 
         The convergence is complex, ``(ny, nx)``, on the pixels of the field. ``right`` is the
-        right-hand side of the equations for x, and is overwritten. All steps are made in place,
-        because the vectors dominate the memory for a large map.
+        right-hand side of the equations in Fourier space, and is overwritten. All steps are made in
+        place, because the vectors dominate the memory for a large map.
         """
         number = right.real.dtype.type
         x, residual = np.zeros_like(right), right
@@ -236,7 +240,7 @@ class WienerSolver:
 
 
 def solver_memory(shape: tuple[int, ...], padded: tuple[int, ...], dtype: str) -> float:
-    """Estimate the peak memory of a solution, to about 20 percent.
+    """Estimate the peak memory of a Wiener filter solution, to about 20 percent.
 
     Parameters
     ----------
