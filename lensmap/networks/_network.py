@@ -57,7 +57,8 @@ class Network:
     half_width_factors : tuple of float
         The calibration factors that multiply the half-widths for 68 and 95 per cent.
     card : dict
-        The card, as returned by `lensmap.networks.read_card`.
+        A description of the network and its training, as returned by `lensmap.networks.read_card`.
+        Empty for a network that was not loaded from a file.
 
     Raises
     ------
@@ -159,8 +160,8 @@ class Network:
     def _padded_side(self, n):
         """Return the side of the network input, in pixels, for a map with a side of n pixels.
 
-        The margin of the network is added on both sides. The side is then rounded up to a multiple
-        of the stride of the network, and is not below a smallest side.
+        The margin of the network is added on both sides, and the side is rounded up to a multiple
+        of the stride of the network. Small maps are padded to a minimum side.
         """
         stride, margin = self.architecture.stride, self.architecture.margin
         return stride * -(-max(n + 2 * margin, _MIN_SIDE_PIXELS) // stride)

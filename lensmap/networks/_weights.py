@@ -83,8 +83,9 @@ def as_network(network: PathLike | Network | keras.Model) -> Network:
     Parameters
     ----------
     network : str, path-like, Network or `keras.Model`
-        A name or a path as for `load_network`, a Keras model, or a `Network`, which is returned
-        unchanged. The kind of input of a Keras model follows from its number of input channels.
+        The name of a bundled network, the path of a weights file, a Keras model, or a `Network`,
+        which is returned unchanged. The kind of input of a Keras model follows from its number of
+        input channels.
 
     Returns
     -------

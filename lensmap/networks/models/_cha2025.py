@@ -25,7 +25,8 @@ def cha2025_network(
     Parameters
     ----------
     method : {"auto", "fft", "direct"}
-        The convolution algorithm for the large kernels, see ``LargeConv2D``. The weights are the
+        The convolution algorithm for the large kernels: Fourier transforms of tiles (``"fft"``),
+        Keras' convolution (``"direct"``), or the faster of both (``"auto"``). The weights are the
         same for all algorithms.
     dropout : float
         The dropout rate in training, after the Concatenate and the Multiply layer.
@@ -33,16 +34,16 @@ def cha2025_network(
     Returns
     -------
     `keras.Model`
-        A model with the input ``(n, ny, nx, 3)`` and the output ``(n, ny, nx, 1)``, where ny and
-        nx are at least 49. The input channels are the means in each pixel of g1, g2 (pixel basis:
-        x to the right, y upwards) and the measurement error of the ellipticities. All are 0 in
-        empty pixels. The output is the convergence.
+        A model with the input ``(n, ny, nx, 3)`` and the output ``(n, ny, nx, 1)``, where ny and nx
+        are at least 49. The input channels are the means in each pixel of g1, g2 (in the basis of
+        the pixel axes: x to the right, y upwards) and the measurement error of the ellipticities.
+        All are 0 in empty pixels. The output is the convergence.
 
     Notes
     -----
     The last large convolution has no padding, so that the outermost 24 pixels of the map depend
     only on data further inside. `Network` therefore pads the field with 24 empty pixels on each
-    side, which are cut off the map.
+    side, and cuts the outermost 24 pixels off the map.
 
     References
     ----------

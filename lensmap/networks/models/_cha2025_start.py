@@ -149,10 +149,13 @@ def _kaiser_squires_kernel(size, smoothing):
 
 
 def _best_gains(filters, rings, broad, pixel_scale):
-    """Return the weight (gain) of each ring for each filter and output, ``(output, filter, ring)``.
+    """Return the weights (gains) of the last convolution, ``(output, filter, ring)``.
 
-    The outputs are the channels without and with the final smoothing. The gains minimize the mean
-    square error of the map, which is the mean over Fourier modes of
+    ``filters`` are the Kaiser-Squires filters of the first layers. Each kernel of the last
+    convolution is a sum of ``rings``, kernels that are constant in one ring, times their gains. The
+    two outputs are the channels without and with a final smoothing by the kernel ``broad``.
+
+    The gains minimize the mean square error of the map, which is the mean over Fourier modes of
     P (1 - T)^2 + N (K1^2 + K2^2). Here P is the signal power, N the noise power, T the ratio of the
     map to the true convergence, and K1 and K2 the transforms of the total kernels of g1 and g2. T,
     K1 and K2 are linear in the gains, so that a linear system has to be solved.
@@ -195,7 +198,7 @@ def _pixel_power(kx, ky, pixel_scale):
     Returns
     -------
     `numpy.ndarray`
-        The power; its mean over all modes of a grid is the variance of a pixel.
+        The power. Its mean over all modes of a grid is the variance of the convergence in a pixel.
     """
     side = np.deg2rad(pixel_scale / 60)
     ell = 2 * np.pi * np.hypot(kx, ky) / side
@@ -226,7 +229,7 @@ def _radius():
 
 
 def _rings():
-    """Return the n kernels that are constant in one ring and 0 elsewhere, ``(n, 49, 49)``.
+    """Return kernels that are constant in one ring of pixels and 0 elsewhere, ``(n, 49, 49)``.
 
     The squares of the values of each kernel add up to 1.
     """
@@ -257,5 +260,5 @@ def _kernel_of_pairs(linear):
 
 
 def _random_kernel(rng):
-    """Return a random kernel whose output has the same variance as its input."""
+    """Return a random convolution kernel that conserves the variance, ``(49, 49, 24, 24)``."""
     return rng.normal(scale=1 / np.sqrt(49 * 49 * 24), size=(49, 49, 24, 24))

@@ -40,7 +40,7 @@ def _check_arguments(layer, method, paddings):
     layer : `keras.layers.Layer`
         The convolution layer.
     method : str
-        Its parameter ``method``.
+        The parameter ``method`` of the layer.
     paddings : tuple of str
         The values of ``padding`` that the class supports.
     """
@@ -125,7 +125,7 @@ class LargeConv2D(keras.layers.Conv2D):
         Returns
         -------
         dict
-            The values by name.
+            The values of the parameters, keyed by name.
         """
         return {**super().get_config(), "method": self.method}
 
@@ -135,12 +135,12 @@ class LargeConv2D(keras.layers.Conv2D):
         Parameters
         ----------
         inputs : tensor
-            ``(n, ny, nx, channels)``.
+            The images, ``(n, ny, nx, channels)``.
 
         Returns
         -------
         tensor
-            ``(n, ny, nx, filters)`` with padding "same"; with "valid",
+            The filtered images, ``(n, ny, nx, filters)`` with padding "same"; with "valid",
             ``(n, ny - kernel_size[0] + 1, nx - kernel_size[1] + 1, filters)``.
         """
         if not _uses_tiles(self, inputs.shape[-1]):
@@ -168,7 +168,9 @@ class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
     kernel_size : int or tuple of int
         ``(ny, nx)`` in pixels.
     method : {"auto", "fft", "direct"}
-        As for ``LargeConv2D``.
+        ``"fft"`` multiplies Fourier transforms of overlapping tiles, in float32 at least.
+        ``"direct"`` is Keras' transposed convolution. ``"auto"`` selects the method that is faster
+        on CPUs for the kernel size and the numbers of channels.
     **kwargs
         Further parameters of `keras.layers.Conv2DTranspose`: activation, use_bias, initializers,
         regularizers, constraints, name, dtype.
@@ -201,7 +203,7 @@ class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
         Returns
         -------
         dict
-            The values by name.
+            The values of the parameters, keyed by name.
         """
         return {**super().get_config(), "method": self.method}
 
@@ -211,12 +213,12 @@ class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
         Parameters
         ----------
         inputs : tensor
-            ``(n, ny, nx, channels)``.
+            The images, ``(n, ny, nx, channels)``.
 
         Returns
         -------
         tensor
-            ``(n, ny + kernel_size[0] - 1, nx + kernel_size[1] - 1, filters)``.
+            The filtered images, ``(n, ny + kernel_size[0] - 1, nx + kernel_size[1] - 1, filters)``.
         """
         if not _uses_tiles(self, inputs.shape[-1]):
             return super().call(inputs)
@@ -323,7 +325,8 @@ def _full(x, kernel):
 def _filter(x, kernel, length, n_in, n_out, n_tiles, *, conjugate):
     """Transform tiles along x, multiply by the transform of the kernel, and transform back.
 
-    The tiles are already transformed along y.
+    The tiles are already transformed along y. In the shapes below, k is an axis of frequencies, and
+    ri an axis of length 2 for the real and the imaginary part.
 
     Parameters
     ----------
@@ -421,8 +424,8 @@ def _cos_sin(n_frequencies, n_points, length):
 def _real_to_complex(length, n_in):
     """Return the matrix ``(k * ri, n_in)`` of the Fourier transform of n_in real points.
 
-    The points are padded with zeros to ``length``. The result has the frequencies k from 0 to half
-    the length.
+    The points are padded with zeros to ``length``. The matrix gives the real and the imaginary part
+    (ri) at the frequencies k from 0 to half the length.
     """
     cos, sin = _cos_sin(length // 2 + 1, n_in, length)
     return np.stack([cos, -sin], axis=1).reshape(-1, n_in)
@@ -430,10 +433,10 @@ def _real_to_complex(length, n_in):
 
 @lru_cache(maxsize=64)
 def _complex_to_real(length, n_out):
-    """Return the matrix ``(n_out, k * ri)`` of the inverse of `_real_to_complex`.
+    """Return the matrix ``(n_out, k * ri)`` of the inverse Fourier transform to real points.
 
-    The matrix converts the frequencies k from 0 to half the length to the first n_out of ``length``
-    real points.
+    The matrix converts the real and imaginary parts (ri) at the frequencies k from 0 to half the
+    length to the first n_out of ``length`` real points.
     """
     cos, sin = _cos_sin(length // 2 + 1, n_out, length)
     # Each frequency stands for its negative as well, except the first and, for even lengths, the
@@ -448,7 +451,8 @@ def _complex_to_real(length, n_out):
 def _complex_to_complex(length, n_in):
     """Return the matrix ``(k * ri, ri * n_in)`` of the Fourier transform of n_in complex points.
 
-    The points are padded with zeros to ``length``. The result has all ``length`` frequencies k.
+    The points, with real and imaginary parts (ri), are padded with zeros to ``length``. The matrix
+    gives the real and the imaginary part at all ``length`` frequencies k.
     """
     cos, sin = _cos_sin(length, n_in, length)
     return np.stack([np.hstack([cos, sin]), np.hstack([-sin, cos])], 1).reshape(-1, 2 * n_in)
@@ -456,10 +460,10 @@ def _complex_to_complex(length, n_in):
 
 @lru_cache(maxsize=64)
 def _complex_back(length, n_out):
-    """Return the matrix ``(ri * n_out, k * ri)`` of the inverse of `_complex_to_complex`.
+    """Return the matrix ``(ri * n_out, k * ri)`` of the inverse Fourier transform.
 
-    The matrix converts all ``length`` frequencies k to the first n_out of ``length`` complex
-    points.
+    The matrix converts the real and imaginary parts (ri) at all ``length`` frequencies k to the
+    first n_out of ``length`` complex points.
     """
     return _complex_to_complex(length, n_out).T / length
 
@@ -471,7 +475,8 @@ def _complex_to_factor(length, n_in, conjugate):
     For each frequency, the factor is the Fourier transform of the kernel, or its complex conjugate,
     written as a real 2 x 2 matrix. This matrix multiplies the transform of an image, which is given
     by its real and imaginary part. The shape of the returned matrix is
-    ``(k * ri of the product * ri of the image, ri * n_in)``.
+    ``(k * ri of the product * ri of the image, ri * n_in)``, where k is an axis of frequencies and
+    ri an axis of length 2 for the real and the imaginary part.
     """
     rows = _complex_to_complex(length, n_in).reshape(length, 2, -1)
     real, imaginary = rows[:, 0], -rows[:, 1] if conjugate else rows[:, 1]

@@ -58,7 +58,7 @@ def build(name: str, **options: Any) -> keras.Model:
         The name of the architecture, whose model is built by ``lensmap_network``,
         ``cha2025_network`` or ``h21like_network``.
     **options
-        The parameters of this function.
+        Parameters of the function that builds the model.
 
     Returns
     -------

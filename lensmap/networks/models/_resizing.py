@@ -33,7 +33,7 @@ class Bilinear2x(layers.Layer):
         return _doubled(_doubled(inputs, 1), 2)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """Return the shape of the output."""
+        """Return the shape of the output, ``(n, 2 ny, 2 nx, c)``, for a shape of the input."""
         n, ny, nx, c = input_shape
         return n, None if ny is None else 2 * ny, None if nx is None else 2 * nx, c
 
@@ -135,12 +135,15 @@ class BicubicUpsampling(layers.Layer):
         Returns
         -------
         dict
-            The values by name.
+            The values of the parameters, keyed by name.
         """
         return {**super().get_config(), "factor": self.factor}
 
 
 def _cubic(factor):
-    """Return the bicubic weights of a pixel in the 4 * factor fine pixels around its center."""
+    """Return the weights of an input pixel in bicubic upsampling, ``(4 * factor,)``.
+
+    They are its contributions, along one axis, to the output pixels around its center.
+    """
     x = np.abs((np.arange(4 * factor) + 0.5) / factor - 2)
     return np.where(x < 1, 1 - 2.5 * x**2 + 1.5 * x**3, 2 - 4 * x + 2.5 * x**2 - 0.5 * x**3)

@@ -14,10 +14,10 @@ _N_MAPS = 12
 
 
 class TrainingCheck:
-    """A function that scores a model on fields held back from training.
+    """A function that scores a model on simulated fields that are not used for its training.
 
-    Whole fields are observed by the standard survey, that of Cha et al. 2025. Each call uses the
-    same simulated observations.
+    The fields are observed without masks in a simulated survey like that of Cha et al. 2025. Each
+    call uses the same observations.
 
     Parameters
     ----------

@@ -97,7 +97,7 @@ class SurveyRange:
         return cls(usual=1.0, masked=0.0, small=0.0)
 
     def domain(self, pixel_scales: Sequence[float]) -> Domain:
-        """Return the domain of a network trained on these surveys.
+        """Return the ranges of data for which a network trained on these surveys is suited.
 
         Parameters
         ----------
@@ -160,7 +160,7 @@ class Examples:
     survey : SurveyRange or None
         The range of simulated surveys; None for the default `SurveyRange`.
     exponent : float
-        The exponent of the loss weights of bright pixels, see ``lensmap.scores.focal_weights``.
+        The exponent p of the loss weights, which are (1 + ``|kappa|`` / max kappa)^p.
     crop : int or None
         The side, in pixels, of the random cutout of each field. If None, whole fields.
     held_back : int
@@ -236,14 +236,17 @@ class Examples:
         Parameters
         ----------
         index, number, redshift : int
-            The index of the set, of the file in the set, and of the source redshift in the file.
+            The index of the set of fields, of the file in the set, and of the source redshift in
+            the file.
         rng : `numpy.random.Generator`
             Generator for the orientation of the field and for the survey.
 
         Returns
         -------
-        inputs, targets : `numpy.ndarray`
-            As for `draw`.
+        inputs : `numpy.ndarray`
+            The input channels, float32, ``(ny, nx, n_channels)``.
+        targets : `numpy.ndarray`
+            The true convergence and two weights for ``map_loss``, float32, ``(ny, nx, 3)``.
         """
         fields = self.sets[index]
         kappa, gamma, is_field = self._transform(*fields.read(number, redshift), rng)
@@ -287,7 +290,7 @@ class Examples:
         return kappa[cutout], gamma[cutout], is_field[cutout]
 
     def _has_weight(self, is_field):
-        """Return the pixels that enter the loss: field pixels outside the margin of the input."""
+        """Return which pixels enter the loss: field pixels off the margin, bool, ``(ny, nx)``."""
         result, margin = is_field.copy(), self.architecture.margin
         if margin > 0:
             edge = np.ones(is_field.shape, dtype=bool)
@@ -347,7 +350,7 @@ class Examples:
         return result
 
     def _mask(self, shape, pixel_scale, rng):
-        """Return one of the random masks, in a random orientation; True in masked pixels."""
+        """Return a random mask in a random orientation, True in masked pixels, ``(ny, nx)``."""
         number = int(rng.integers(_N_MASKS))
         key = number, shape, pixel_scale
         if key not in self._masks:
@@ -362,7 +365,7 @@ class Examples:
 
 
 def _uneven_depth(shape, rng):
-    """Return a smooth random map of the relative depth, with a scatter of about a third."""
+    """Return a smooth random map of relative depth, with a scatter of a third, ``(ny, nx)``."""
     nodes = rng.standard_normal((rng.integers(2, 6),) * 2)
 
     def interpolate(values, n):

@@ -28,8 +28,8 @@ class FieldSet:
 
     Each file holds the fields of one line of sight for one or more source redshifts. It is an array
     ``(n_redshifts, 3, ny, nx)``, in half precision, of kappa, gamma1 and gamma2. The shear is not
-    reduced and in the pixel basis. `draw` and `from_files` make a set. After an interruption, the
-    same call resumes.
+    reduced, and is in the basis of the pixel axes. The methods `draw` and `from_files` make a set.
+    If one of them is interrupted, the same call resumes it.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class FieldSet:
         workers : int or None
             The number of processes, as for `lensmap.simulate.draw_fields`.
         progress : None, bool or callable
-            Progress reports, as for ``lensmap.utils.track``.
+            How to show the progress, as for ``lensmap.utils.track``. None shows no progress.
         take_over : bool
             Whether to take over the folder of a run that was killed; a run that is still alive
             loses it.
@@ -228,7 +228,7 @@ class FieldSet:
         kappa : `numpy.ndarray`
             The convergence, float32, ``(ny, nx)``.
         gamma : `numpy.ndarray`
-            The shear (not reduced) in the pixel basis, complex64, ``(ny, nx)``.
+            The shear (not reduced) in the basis of the pixel axes, complex64, ``(ny, nx)``.
         """
         planes = np.load(self.files[number], mmap_mode="r")[redshift].astype(np.float32)
         return planes[0], planes[1] + 1j * planes[2]

@@ -29,7 +29,8 @@ def map_loss(y_true: Any, y_pred: Any) -> Any:
         The targets, ``(n, ny, nx, 3)``. The three planes are the true convergence, the weight of
         the square error, and the weight of the quantile loss.
     y_pred : tensor
-        The output of a model, ``(n, ny, nx, 1)`` or ``(n, ny, nx, 3)``, see `Network`.
+        The output of a model: the convergence, ``(n, ny, nx, 1)``; or the convergence and the
+        logarithms of two half-widths, ``(n, ny, nx, 3)``.
 
     Returns
     -------

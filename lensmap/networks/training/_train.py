@@ -95,8 +95,8 @@ def train(
     survey : SurveyRange or None
         The range of simulated surveys; None for the default `SurveyRange`.
     exponent : float
-        The exponent of the loss weights of bright pixels, see ``lensmap.scores.focal_weights``.
-        Cha et al. 2025 use 6.
+        The exponent p of the loss weights, which are (1 + ``|kappa|`` / max kappa)^p. Cha et al.
+        2025 use 6.
     learning_rate : float
         The learning rate before its decay, see ``FanInAdam``.
     decay : float
@@ -116,7 +116,7 @@ def train(
         The seed of all random numbers. On the same processor, the same seed gives the same
         weights. The global seed of Keras is set as well.
     progress : None, bool or callable
-        Progress reports, as for ``lensmap.utils.track``.
+        How to show the progress, as for ``lensmap.utils.track``. None shows no progress.
 
     Returns
     -------
@@ -178,7 +178,7 @@ def train(
 
 
 def _batches(examples, batch_size, steps):
-    """Yield the inputs and targets of each step, which a thread prepares during the training."""
+    """Yield the inputs and targets of each training step; a thread prepares them in advance."""
 
     def make(step):
         batch = [examples.draw(step, index) for index in range(batch_size)]
@@ -298,7 +298,7 @@ class _Run:
         self.history, self.losses = state["history"], state["losses"]
 
     def save(self):
-        """Write the checkpoint."""
+        """Write the state of the training to the checkpoint file."""
         now = time.monotonic()
         self.seconds, self.since = self.seconds + now - self.since, now
         state = {
@@ -335,9 +335,9 @@ class _Run:
         self.is_consistent = True
 
     def _learning_rate(self, step):
-        """Return the learning rate of a step.
+        """Return the learning rate in a step of the training.
 
-        In the course of a training, it rises linearly, is constant, and decays as a cosine.
+        The learning rate first rises linearly, then is constant, and finally decays as a cosine.
         """
         remaining = (self.steps - step) / self.steps
         decay = 1.0
