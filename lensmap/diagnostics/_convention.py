@@ -121,7 +121,9 @@ class ConventionCheck:
 
     @property
     def suggestions(self) -> list[str]:
-        """The sign conventions that the tests allow, first that of the catalog if it is allowed.
+        """The names of the sign conventions that the tests allow.
+
+        If the convention of the catalog is allowed, it is the first in the list.
 
         One convention is allowed if the tests of handedness and overall sign are both decided, two
         if one test is undecided, and four if both are undecided.

@@ -177,7 +177,7 @@ class CNNReconstructor(Estimator):
         """
 
     def _network(self) -> "Network":
-        """Return the network of the estimator with its Keras model, which is loaded only once.
+        """Return the network of the estimator with its Keras model, which is cached.
 
         An error is raised if ``uncertainty`` is ``"network"`` and the network does not predict its
         error.

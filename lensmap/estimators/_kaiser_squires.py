@@ -220,7 +220,7 @@ class KaiserSquires(Estimator):
         return _State(sigma, data_support(grid, self.fill_holes, sigma, self.dtype))
 
     def invert(self, grid: ShearGrid, state: _State) -> Inversion:
-        """Smooth the shear and invert it.
+        """Smooth the shear of a grid, and invert it to the convergence.
 
         Parameters
         ----------

@@ -181,7 +181,10 @@ def _read(cls, parameter, values, text):
 
 
 def _kinds(annotation, default):
-    """Return the types that an annotation allows or, without an annotation, the default's type."""
+    """Return the set of types that the annotation of a parameter allows.
+
+    Without an annotation, the set contains the type of the default.
+    """
     if annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return {u.Quantity if isinstance(default, u.Quantity) else type(default)}
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):

@@ -116,7 +116,7 @@ def estimator_class(spec: str | Estimator | type[Estimator]) -> type[Estimator]:
     Parameters
     ----------
     spec : str, Estimator or type
-        As for `make_estimator`.
+        An estimator, an estimator class, or text for `make_estimator`, such as ``"ks(padding=3)"``.
 
     Returns
     -------

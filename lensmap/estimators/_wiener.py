@@ -249,8 +249,12 @@ class WienerFilter(Estimator):
 
         Parameters
         ----------
-        catalog, wcs, mask : object
-            As for ``reconstruct``.
+        catalog : ShearCatalog, `~astropy.table.Table` or ShearGrid
+            The galaxies, or a grid in which they are already binned.
+        wcs : `~astropy.wcs.WCS` or None
+            The pixels of the maps. None uses a WCS that covers the catalog.
+        mask : object or None
+            Anything that `lensmap.masks.SkyMask` accepts. None masks nothing.
         n_samples : int
             The number of samples.
         rng : None, int or `numpy.random.Generator`
@@ -265,7 +269,7 @@ class WienerFilter(Estimator):
         Raises
         ------
         TypeError, ValueError
-            As for ``reconstruct``.
+            If an argument is invalid, or if no galaxy with nonzero weight is on the map.
         """
         check_count(n_samples, "n_samples", minimum=1)
         # Without an uncertainty from rotations, a ShearGrid is accepted in place of a catalog.

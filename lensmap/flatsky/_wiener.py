@@ -179,7 +179,7 @@ class WienerSolver:
         return to_modes(field, self._shape)
 
     def _backward(self, spectrum: np.ndarray) -> np.ndarray:
-        """Return the inverse Fourier transform without the padding, and overwrite ``spectrum``."""
+        """Return the inverse Fourier transform without the padding; ``spectrum`` is overwritten."""
         return from_modes(spectrum, self._inverse.shape)
 
     def _apply(self, x: np.ndarray) -> np.ndarray:

@@ -258,7 +258,7 @@ def _at_edge(mask: np.ndarray) -> np.ndarray:
 def _centroids(
     values: np.ndarray, y: np.ndarray, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the centroids (x, y) of peaks, from paraboloids fitted to each 3 x 3 pixels.
+    """Return the centroids (x, y) of peaks, from paraboloids fitted to 3 x 3 pixels.
 
     ``y`` and ``x`` are the rows and the columns of the highest pixels in the image ``values``. The
     centroid is the maximum of the paraboloid or, if the fit has no maximum near the highest pixel,

@@ -27,9 +27,9 @@ def match_peaks(peaks: PositionLike, reference: PositionLike, radius: AngleLike)
     """Match two lists of positions on the sky, one to one.
 
     Each position is in one pair at most. The matching has the largest possible number of pairs
-    closer than ``radius`` and, among all such matchings, the smallest sum of squared separations.
-    In contrast, a nearest-neighbor search may assign one cluster to two peaks, and a greedy search
-    may miss a pair.
+    closer than ``radius`` and, among all matchings with this number of pairs, the smallest sum of
+    squared separations. In contrast, a nearest-neighbor search may assign one cluster to two peaks,
+    and a greedy search may miss a pair.
 
     Parameters
     ----------

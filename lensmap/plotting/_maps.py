@@ -135,8 +135,8 @@ def plot_map(
 def _draw(ax, values, kappa, options):
     """Draw an image on axes, and return matplotlib's image.
 
-    ``values`` are on the pixels of ``kappa``; the axes may have its WCS or another one. ``options``
-    are parameters of ``imshow``.
+    ``values`` are on the pixels of the map ``kappa``. The axes may have the WCS of the map or
+    another WCS. ``options`` are parameters of ``imshow``.
     """
     import matplotlib
 
@@ -222,7 +222,7 @@ def _extend(image, values):
 
 
 def _label_axes(ax):
-    """Label sky coordinates in decimal degrees, with their names in the frame of the axes."""
+    """Label the sky axes in decimal degrees, with the names of their coordinates, such as RA."""
     for coordinate in ax.coords:
         kind = coordinate.coord_type
         if kind not in ("longitude", "latitude"):

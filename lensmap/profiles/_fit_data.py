@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Data of halo fits: the protocol, and the geometry shared by catalogs and maps."""
+"""The interface of the data of halo fits, and the offsets of galaxies or pixels from halos."""
 
 from __future__ import annotations
 

@@ -183,5 +183,5 @@ class HaloParameters:
         return np.asarray(vector).reshape(self.n_halos, self._n_each)
 
     def _relation(self, ln_mass: float, z: float) -> float:
-        """Return ln c200c of a halo at redshift z from the median concentration-mass relation."""
+        """Return the median ln c200c of halos of mass exp(ln_mass), solar masses, at redshift z."""
         return np.interp(ln_mass, self._ln_mass_nodes, self._ln_c_tables[z])

@@ -152,7 +152,7 @@ def fit_nfw(
 
 
 def _check_fixed_center(position: PositionLike | None, center: str) -> None:
-    """Raise an error if a position or a free center is given with a profile."""
+    """Raise an error if a position or a free center is given for a fit of a shear profile."""
     remedy = "a profile has its own position; fit the catalog to move the center"
     if position is not None:
         raise ParameterError("position", "None for a profile", remedy=remedy)

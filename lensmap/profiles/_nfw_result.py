@@ -101,7 +101,7 @@ class NFWFit:
 
     @property
     def m200c_err(self) -> u.Quantity:
-        """Half the width of the 68 per cent interval of the mass."""
+        """Half the width of the 68 per cent interval of the mass M200c, solar masses."""
         return (self.m200c_high - self.m200c_low) / 2
 
     @property

@@ -287,8 +287,8 @@ def _means(
     """Return the mean shear and excess surface density in radial bins, and the sums by name.
 
     Both are dicts of arrays, ``(..., n_bins)``. ``sums``, ``(..., n_sums, n_bins)``, are sums over
-    galaxies in the order of ``_SUMS``. The excess surface density (solMass / Mpc2) is computed only
-    if ``with_sigma`` is True.
+    galaxies, such as that of weight times tangential shear, in the order of ``_SUMS``. The excess
+    surface density (solMass / Mpc2) is computed only if ``with_sigma`` is True.
     """
     by_name = dict(zip(_SUMS, np.moveaxis(sums, -2, 0), strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -304,9 +304,9 @@ def _profile_table(
 ) -> QTable:
     """Return the table of a shear profile, with errors from shape noise.
 
-    ``sums``, ``(n_sums, n_bins)``, are sums over the galaxies around all positions in the order of
-    ``_SUMS``. ``bins`` are the edges of the radial bins. The excess surface density is included if
-    ``with_sigma`` is True.
+    ``sums``, ``(n_sums, n_bins)``, are sums over the galaxies around all positions, such as that of
+    weight times tangential shear, in the order of ``_SUMS``. ``bins`` are the edges of the radial
+    bins. The excess surface density is included if ``with_sigma`` is True.
     """
     means, by_name = _means(sums, with_sigma)
     if not by_name["n"].any():
@@ -340,8 +340,9 @@ def _profile_table(
 def _set_bootstrap_errors(table: QTable, samples: np.ndarray, with_sigma: bool) -> None:
     """Set the errors of a shear profile to the scatter of bootstrap samples, in place.
 
-    ``samples``, ``(n_bootstrap, n_sums, n_bins)``, are sums over galaxies in the order of
-    ``_SUMS``. The covariance matrices are stored in the meta of the table.
+    ``samples``, ``(n_bootstrap, n_sums, n_bins)``, are sums over galaxies, such as that of weight
+    times tangential shear, in the order of ``_SUMS``. The covariance matrices are stored in the
+    meta of the table.
     """
     means, _ = _means(samples, with_sigma)
     names = {"g_t": ("g_err", "covariance", 1.0)}

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Errors from the scatter between fields, since the pixels of one map are not independent."""
+"""Errors of scores from the scatter between fields, because pixels are not independent."""
 
 from collections.abc import Callable
 from typing import NamedTuple

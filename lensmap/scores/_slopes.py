@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Orthogonal regression."""
+"""The slope of a straight line by orthogonal regression (total least squares)."""
 
 import numpy as np
 
