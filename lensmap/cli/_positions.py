@@ -15,8 +15,11 @@ _NAMES = {
 }
 
 
-def read_positions(path, number=None):
-    """Read a table of sky positions. Rows without a position are left out, with a warning.
+def read_positions(path, redshift=None):
+    """Read a table of sky positions and, if wanted, of redshifts.
+
+    Rows without a position, or without a redshift if redshifts are read, are left out, with a
+    warning that counts the rows for each cause.
 
     Parameters
     ----------
@@ -26,22 +29,23 @@ def read_positions(path, number=None):
         blanks, and only the positions are read. The columns ra and dec (or RAJ2000 and DEJ2000,
         or similar names in upper or lower case) are in degrees unless the table gives another
         unit; sexagesimal text is in hours and degrees.
-    number : str or None
-        The name of a column of numbers to read beside the positions. None for no column.
+    redshift : str or None
+        The name of a column of redshifts to read beside the positions. None for no column.
 
     Returns
     -------
     positions : `~astropy.coordinates.SkyCoord`
         The positions (ICRS), ``(n,)``.
-    numbers : `numpy.ndarray` or None
-        The numbers, ``(n,)``; NaN for missing ones. None if ``number`` is None.
+    redshifts : `numpy.ndarray` or None
+        The redshifts, ``(n,)``. None if ``redshift`` is None.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If no positions can be read from the file, or the table lacks the column of numbers.
+        If no positions can be read from the file, no row is left, or the table lacks the column of
+        redshifts.
 
     Warns
     -----
@@ -58,17 +62,17 @@ def read_positions(path, number=None):
                     f"the table {path!r} must have columns with the names 'ra' and 'dec', not only "
                     f"{list_names(table.colnames)}"
                 )
-            if number is not None and number not in table.colnames:
+            if redshift is not None and redshift not in table.colnames:
                 raise _LacksPositions(
-                    f"the table {path!r} has no column {number!r}, only "
+                    f"the table {path!r} has no column {redshift!r}, only "
                     f"{list_names(table.colnames)}"
                 )
-            names += [] if number is None else [number]
+            names += [] if redshift is None else [redshift]
             columns = list(needed_columns(table, names).values())
     except _LacksPositions as error:
         raise ValueError(str(error)) from None
     except ValueError:
-        columns = _read_text(path) if number is None else None
+        columns = _read_text(path) if redshift is None else None
         names = ["ra", "dec"]
         if columns is None:
             raise
@@ -88,10 +92,28 @@ def _find(names):
 
 
 def _positions_of(columns, names, path):
-    """Convert columns to positions and numbers, without the rows that have no position."""
+    """Convert columns to positions and redshifts, without the rows that lack one of them.
+
+    Parameters
+    ----------
+    columns : list
+        The columns of ra, dec and, optionally, the redshift.
+    names : list of str
+        The names of the columns.
+    path : str
+        The file, for messages.
+
+    Returns
+    -------
+    positions : `~astropy.coordinates.SkyCoord`
+        The positions of the rows that are kept, ``(n,)``.
+    redshifts : `numpy.ndarray` or None
+        Their redshifts, ``(n,)``. None without a third column.
+    """
     import numpy as np
     from astropy.coordinates import SkyCoord
 
+    from lensmap.catalog import without_bad_redshifts
     from lensmap.utils import angles_of_column, numbers_of_column
 
     values = []
@@ -102,13 +124,13 @@ def _positions_of(columns, names, path):
             else:
                 numbers, missing = numbers_of_column(column)
         except (TypeError, ValueError) as error:
-            kind = "positions" if i < 2 else "numbers"
+            kind = "positions" if i < 2 else "redshifts"
             raise ValueError(
                 f"the column {printable(name)!r} of the table {path!r} must hold {kind}, but "
                 f"{error}"
             ) from error
         values.append(numbers if missing is None else np.where(missing, np.nan, numbers))
-    ra, dec, *numbers = values
+    ra, dec, *others = values
     if len(ra) == 0:
         raise ValueError(f"the table {path!r} must have at least one position, but has no rows")
     # Placeholders for missing positions, such as -99, are no declinations.
@@ -118,17 +140,37 @@ def _positions_of(columns, names, path):
             f"the table {path!r} must have at least one position, but none of its {len(ra)} rows "
             "has ra and dec"
         )
-    if not np.all(good):
-        rows = np.flatnonzero(~good) + 1
-        warn_user(
-            f"{len(rows)} of {len(ra)} rows of the table {path!r} have no position and are left "
-            f"out (row {list_names(rows, quoted=False)})",
-            CatalogWarning,
-            "positions_left_out",
-            "at",
-        )
-    sky = SkyCoord(ra[good], dec[good], unit="deg", frame="icrs")
-    return sky, (numbers[0][good] if numbers else None)
+    _warn_of_rows(~good, path, "no position", "at")
+    redshifts = None
+    if others:
+        redshifts, _ = without_bad_redshifts(np.asarray(others[0], dtype=float), None)
+        usable = np.isfinite(redshifts)
+        if not np.any(good & usable):
+            raise ValueError(
+                f"the column {printable(names[2])!r} of the table {path!r} must have at least one "
+                "redshift above 0 and below 20, but none of its rows with a position has one"
+            )
+        _warn_of_rows(good & ~usable, path, f"no redshift in {printable(names[2])!r} (missing, a "
+                      "placeholder or outside 0..20)", "z_lens")
+        good &= usable
+        redshifts = redshifts[good]
+    return SkyCoord(ra[good], dec[good], unit="deg", frame="icrs"), redshifts
+
+
+def _warn_of_rows(is_left_out, path, cause, parameter):
+    """Warn that rows of a table are left out, with the reason ``cause``; nothing for no rows."""
+    import numpy as np
+
+    if not np.any(is_left_out):
+        return
+    rows = np.flatnonzero(is_left_out) + 1
+    warn_user(
+        f"{len(rows)} of {len(is_left_out)} rows of the table {path!r} have {cause} and are left "
+        f"out (row {list_names(rows, quoted=False)})",
+        CatalogWarning,
+        "positions_left_out",
+        parameter,
+    )
 
 
 def _read_text(path):

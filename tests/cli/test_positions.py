@@ -65,15 +65,14 @@ def test_bad_tables(tmp_path):
         read_positions(str(tmp_path / "no.csv"))
 
 
-def test_numbers_beside_positions(tmp_path):
+def test_redshifts_beside_positions(tmp_path):
     path = str(tmp_path / "t.ecsv")
-    z = np.ma.masked_array([0.3, 0.5], mask=[False, True])
-    Table({"ra": [10.0, 11.0], "dec": [1.0, 2.0], "z": z, "name": ["a", "b"]}).write(path)
-    _, numbers = read_positions(path, "z")
-    np.testing.assert_array_equal(numbers, [0.3, np.nan])
+    Table({"ra": [10.0, 11.0], "dec": [1.0, 2.0], "z": [0.3, 0.5], "name": ["a", "b"]}).write(path)
+    _, redshifts = read_positions(path, "z")
+    np.testing.assert_array_equal(redshifts, [0.3, 0.5])
     with pytest.raises(ValueError, match="has no column 'Z', only 'ra', 'dec', 'z', 'name'"):
         read_positions(path, "Z")
-    with pytest.raises(ValueError, match="the column 'name' of .*t.ecsv' must hold numbers"):
+    with pytest.raises(ValueError, match="the column 'name' of .*t.ecsv' must hold redshifts"):
         read_positions(path, "name")
 
 
@@ -94,6 +93,28 @@ def test_rows_without_a_position(tmp_path, suffix, placeholder):
     with pytest.warns(CatalogWarning, match=r"1 of 3 rows .* are left out .row 2."):
         sky, z = read_positions(path, "z")
     np.testing.assert_allclose((sky.ra.deg, sky.dec.deg, z), [[10, 12], [1, 3], [0.1, 0.3]])
+
+
+@pytest.mark.parametrize("bad", [None, np.nan, -99.0, 0.0, -1.0, 99.0, np.inf, 9999.0])
+def test_rows_without_a_redshift(tmp_path, bad):
+    missing = [False, bad is None, False, False]
+    table = Table({
+        "ra": [10.0, 11.0, 12.0, -999.0], "dec": [1.0, 2.0, 3.0, -999.0],
+        "z": np.ma.masked_array([0.1, 0.0 if bad is None else bad, 0.3, 0.4], missing),
+    })
+    path = str(tmp_path / "t.ecsv")
+    table.write(path)
+    with pytest.warns(CatalogWarning) as caught:
+        sky, z = read_positions(path, "z")
+    texts = [str(one.message) for one in caught]
+    assert len(texts) == 2 and "1 of 4 rows" in texts[0] and "have no position" in texts[0]
+    assert "1 of 4 rows" in texts[1] and "have no redshift in 'z'" in texts[1]
+    assert "(row 2)" in texts[1] and caught[1].message.parameter == "z_lens"
+    np.testing.assert_array_equal((sky.ra.deg, z), [[10, 12], [0.1, 0.3]])
+    table[[1, 3]].write(path, overwrite=True)
+    with pytest.warns(CatalogWarning, match="have no position"):
+        with pytest.raises(ValueError, match="'z' of .* at least one redshift above 0"):
+            read_positions(path, "z")
 
 
 def test_no_position_at_all(tmp_path):
