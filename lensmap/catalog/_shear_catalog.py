@@ -137,8 +137,8 @@ class ShearCatalog:
         lensmap's column names.
     units : dict or None
         The units of columns for which the table has none or a wrong one, keyed by lensmap's column
-        names, such as ``{"ra": "hourangle"}``. If None, positions are in the unit that the table states or,
-        without one, in degrees; right ascensions as text with colons or blanks
+        names, such as ``{"ra": "hourangle"}``. If None, positions are in the unit that the table
+        states or, without one, in degrees; right ascensions as text with colons or blanks
         (``"10:00:24.5"``) are in hours.
 
     Attributes
