@@ -15,8 +15,8 @@ DESCRIPTION = """Summarize a shear catalog, and test the sign convention of e1, 
 galaxies. The test of the handedness (whether the catalog is mirrored) compares the E-mode
 and B-mode power, and uses the mean kappa at known masses (--at). The test of the overall
 sign uses the mean kappa at known masses or, without --at, the skewness of the map. A test
-below about 3 sigma is undecided. The kind of ellipticity (--kind) cannot be tested; the command
-prints where the assumed kind comes from, and any reason to doubt it."""
+below about 3 sigma is undecided. The kind of ellipticity (--kind) cannot be tested; the
+command prints where the assumed kind comes from, and any reason to doubt it."""
 EXAMPLES = """examples:
   lensmap check shear.fits
   lensmap check shear.fits --convention euclidean --at clusters.txt
