@@ -85,7 +85,7 @@ def add_catalog_arguments(parser):
     group.add_argument(
         "--strict", action="store_true",
         help="end with an error, before any output is written, if rows of the catalog are left "
-             "out, or if the sign convention or the kind of ellipticity is a mere assumption or "
+             "out, or if the sign convention or the kind of ellipticity is only assumed or "
              "contradicts the file or the survey (exit code 1), or if the test on the galaxies "
              "shows that the convention is wrong (exit code 3) or does not decide (exit code 4)",
     )

@@ -43,15 +43,16 @@ def _add_value_arguments(group, name):
     group.add_argument(
         f"--{name}-bits",
         metavar="BITS",
-        help=f"the bits that mark a pixel as inside if --{name} is an image of integer flags: bit "
-             "numbers from 0, such as 0,5; a hexadecimal value, such as 0x21; bit names from the "
-             "FITS header, such as BAD,SAT; or any for all nonzero pixels",
+        help=f"the bits that mark a pixel as inside the {name}, if --{name} is an image of integer "
+             "flags: bit numbers from 0, such as 0,5; a hexadecimal value, such as 0x21; bit names "
+             "from the FITS header, such as BAD,SAT; or any for all nonzero pixels",
     )
     group.add_argument(
         f"--{name}-above",
         type=float,
         metavar="VALUE",
-        help=f"the pixel value above which a pixel is inside if --{name} is an image (default 0)",
+        help=f"the value above which a pixel is inside the {name}, if --{name} is an image "
+             "(default 0)",
     )
 
 

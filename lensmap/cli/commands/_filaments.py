@@ -50,7 +50,7 @@ def add_arguments(parser):
     group.add_argument("--regions", type=OutputSegments, metavar="FILE",
                        help="also write the paths of the filaments as DS9 regions (.reg)")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
-                       help="also draw the map with its filaments")
+                       help="also draw the map with its filaments to this picture file")
 
 
 def run(arguments):

@@ -105,7 +105,7 @@ def add_arguments(parser):
     add_map_arguments(parser)
     group = parser.add_argument_group("more options")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
-                       help="also draw the completeness")
+                       help="also draw the completeness to this picture file")
     group.add_argument("--cells", type=count, default=4, metavar="N",
                        help="the number of cells along the longer side of the map in which --plot "
                        "shows the completeness (default 4)")

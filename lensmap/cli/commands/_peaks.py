@@ -41,7 +41,8 @@ def add_arguments(parser):
     group.add_argument("--min-separation", type=angle, default="2arcmin", metavar="ANGLE",
                        help="the smallest separation of two peaks; of closer ones only the "
                             "highest is kept (default 2arcmin)")
-    group.add_argument("--troughs", action="store_true", help="find minima instead of maxima")
+    group.add_argument("--troughs", action="store_true",
+                       help="find troughs, the minima of the map, instead of peaks")
     group = parser.add_argument_group("mass options")
     group.add_argument("--mass-within", dest="radius", metavar="RADIUS",
                        help="add the projected mass in a circle of this radius around each peak, "
@@ -60,7 +61,7 @@ def add_arguments(parser):
     group.add_argument("--radius", dest="circle", type=angle, default="2arcmin", metavar="ANGLE",
                        help="the radius of the circles of --regions (default 2arcmin)")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
-                       help="also draw the map with its peaks")
+                       help="also draw the map with its peaks to this picture file")
 
 
 def run(arguments):

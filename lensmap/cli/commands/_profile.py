@@ -89,7 +89,7 @@ def add_arguments(parser):
                             "to the errors of --fit; needs --z-source")
     group = parser.add_argument_group("more outputs")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
-                       help="also draw the profile")
+                       help="also draw the profile to this picture file")
     add_check_argument(group)
 
 

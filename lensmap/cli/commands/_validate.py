@@ -92,8 +92,8 @@ def add_arguments(parser):
     group.add_argument("--pixel-scale", type=angle, metavar="ANGLE",
                        help="the side of a square pixel (default: that of --preset)")
     group.add_argument("--resolution", choices=("massivenus", "none"),
-                       help="the simulation whose resolution the fields imitate, or none (default: "
-                       "that of --preset)")
+                       help="the simulation whose resolution the fields imitate; with none, only "
+                       "the pixels limit the resolution (default: that of --preset)")
     group = parser.add_argument_group("numbers of fields")
     group.add_argument("-n", "--fields", dest="n_fields", type=count, default=200, metavar="N",
                        help="the number of fields that are mapped (default %(default)s)")
