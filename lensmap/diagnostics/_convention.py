@@ -319,7 +319,8 @@ class _TestMaps:
         `numpy.ndarray`
             An array ``(2, n_scales, 5)``. The first axis is the catalog and its mirror image, the
             second the smoothing scale. The last axis holds the variance of E, the variance of B,
-            the skewness of E, the skewness of B, and the mean of E at the positions.
+            the skewness of E, the skewness of B, and the mean of E at the positions of known masses
+            (NaN without positions).
         """
         return np.array([self._statistics_by_scale(w) for w in (weighted, _mirrored(weighted))])
 
@@ -523,7 +524,7 @@ def _threshold(n_rotations: int, n_tests: int = 1) -> float:
     n_rotations : int
         The number of random rotations.
     n_tests : int
-        The number of significances of which the largest is taken.
+        The number of significances from which the largest is taken.
 
     Returns
     -------

@@ -88,7 +88,7 @@ class MaskedPower(NamedTuple):
         -------
         `numpy.ndarray`
             The number of independent real modes, ``(2, n_bins)``. The relative variance of the
-            measured power is 2 divided by this number. Masks and uneven weights lower it.
+            measured power is 2 divided by this number. Masks and uneven weights lower the number.
         """
         share = signal / (signal + self.noise)
         square = (

@@ -104,7 +104,7 @@ def tile_positions(n: int, size: int, overlap: int, stride: int) -> tuple[list[i
         The number of pixels that neighboring tiles share. The actual overlap may be smaller, by
         less than ``stride``.
     stride : int
-        The number of pixels of which the first pixel and the side of each tile are multiples.
+        The first pixel and the side of each tile are multiples of this number of pixels.
 
     Returns
     -------

@@ -26,8 +26,8 @@ def peak_regions(peaks: PositionLike, radius: AngleLike = "2 arcmin") -> Regions
     Parameters
     ----------
     peaks : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
-        The peaks. If a table has a column ``id``, the circles are labeled with it and, if present,
-        with ``snr``.
+        The peaks. If a table has a column ``id``, the circles are labeled with the ``id`` and, if
+        the table has this column, the ``snr``.
     radius : `~astropy.units.Quantity` or str
         The radius of the circles, an angle.
 

@@ -162,7 +162,7 @@ def profile_data(
 
 
 def _from_zero(radius: u.Quantity) -> u.Quantity:
-    """Return the radii of bins with 0 prepended, ``(n + 1,)``.
+    """Return the mean radii or the edges of n bins with 0 prepended, ``(n + 1,)``.
 
     NaN, the mean radius of a bin without galaxies, is replaced by 0.
     """

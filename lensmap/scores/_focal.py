@@ -16,8 +16,8 @@ def focal_weights(kappa: np.ndarray, exponent: float) -> np.ndarray:
     kappa : `numpy.ndarray`
         The true convergence, ``(ny, nx)``.
     exponent : float
-        The exponent p: 6 in Cha et al. 2025 (eq. 8), 1 in Hong et al. 2021 (their eq. 6). With 0,
-        all weights are 1.
+        The exponent p: 6 in Cha et al. 2025 (eq. 8), 1 in Hong et al. 2021 (eq. 6 of Cha et al.).
+        With 0, all weights are 1.
 
     Returns
     -------

@@ -260,5 +260,8 @@ def _kernel_of_pairs(linear):
 
 
 def _random_kernel(rng):
-    """Return a random convolution kernel that conserves the variance, ``(49, 49, 24, 24)``."""
+    """Return a random convolution kernel, ``(49, 49, 24, 24)``.
+
+    The output of the convolution has the same variance as its input.
+    """
     return rng.normal(scale=1 / np.sqrt(49 * 49 * 24), size=(49, 49, 24, 24))

@@ -33,10 +33,10 @@ def h21like_network(width: int = 32, size: int = 7) -> keras.Model:
     Returns
     -------
     `keras.Model`
-        A model with the input ``(n, ny, nx, 3)``, the channels of ``cha2025_network`` after
-        smoothing, and the output ``(n, ny, nx, 1)``, the convergence. ny and nx are multiples of 4
-        and at least ``4 * size``. With the default kernels, a pixel of the map depends on input
-        pixels at a distance of up to 112 pixels.
+        A model with the input ``(n, ny, nx, 3)``, smoothed maps of g1, g2 and the measurement error
+        of the ellipticities, and the output ``(n, ny, nx, 1)``, the convergence. ny and nx are
+        multiples of 4 and at least ``4 * size``. With the default kernels, a pixel of the map
+        depends on input pixels at a distance of up to 112 pixels.
 
     References
     ----------

@@ -68,12 +68,12 @@ def train(
 ) -> Network:
     """Train a network, or resume an interrupted training.
 
-    The output folder holds the state of the training (``checkpoint.npz``), the weights
-    (``weights.h5`` with its card ``weights.json``) and the learning curve (``curve.ecsv``). The
-    weights are the running mean over the last steps, in half precision, written at each check.
-    Files are replaced only once they are complete. The same call resumes an interrupted training
-    from its last checkpoint, which is at most a few minutes old. The final weights are the same as
-    those of an uninterrupted training.
+    The output folder holds the state of the training (``checkpoint.npz``), the weights of the
+    network (``weights.h5``), its description or card (``weights.json``), and the learning curve
+    (``curve.ecsv``). The weights are the running mean over the last steps, in half precision,
+    written at each check. Files are replaced only once they are complete. The same call resumes an
+    interrupted training from its last checkpoint, which is at most a few minutes old. The final
+    weights are the same as those of an uninterrupted training.
 
     Parameters
     ----------
