@@ -66,14 +66,14 @@ class Calibration:
         ``sigma_e``.
     sum_by_weight : `numpy.ndarray`
         Sums over the galaxies in narrow bins of weight, one row for each bin, ``(n_bins, 5)``: the
-        number of the bin, the number of galaxies, and the sums of ``w``, of
+        index of the bin, the number of galaxies, and the sums of ``w``, of
         ``w (e1**2 + e2**2) / 2`` and of ``w sigma_m**2``. There are no rows if the catalog has the
         column ``sigma_e``. Comparisons of calibrations with ``==`` ignore this array.
     sum_versions : `numpy.ndarray` or None
-        Sums of ``w``, ``w e1`` and ``w e2`` in patches of the sky, ``(n_patches, 4, 3)``, over the
-        four sheared versions of the galaxies, from which the response is measured. The versions
-        are measured on images with an artificial shear: +g1, -g1, +g2 and -g2. None if the catalog
-        has no sheared versions. Comparisons of calibrations with ``==`` ignore this array.
+        Sums of ``w``, ``w e1`` and ``w e2`` in patches of the sky, ``(n_patches, 4, 3)``, one for
+        each of the four sheared versions of the galaxies, from which the response is measured. The
+        versions are measured on images with an artificial shear: +g1, -g1, +g2 and -g2. None if the
+        catalog has no sheared versions. Comparisons of calibrations with ``==`` ignore this array.
 
     References
     ----------

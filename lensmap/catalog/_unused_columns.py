@@ -115,11 +115,11 @@ def unused_columns(
                 f"as in {ours}={others[0]}"
             )
         elif others:
-            notes.append(_whyunused_columns(ours, others, choice, mapping))
+            notes.append(_why_unused(ours, others, choice, mapping))
     return notes + _incomplete(choice, mapping, request)
 
 
-def _whyunused_columns(
+def _why_unused(
     ours: str, others: list[str], choice: ColumnChoice, mapping: Mapping[str, str]
 ) -> str:
     verb = "is" if len(others) == 1 else "are"

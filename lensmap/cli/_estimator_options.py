@@ -49,9 +49,9 @@ def add_method_argument(group):
         type=uncertainty_type({name: kind for name, (kind, _) in kinds.items()}),
         default={},
         metavar="KIND",
-        help=f"the kind of uncertainty of the map: {', '.join(described)}, where the methods that "
-        "offer a kind are in parentheses, and N is the number of random realizations; N alone "
-        "stands for rotations:N (default: no uncertainty)",
+        help="the kind of uncertainty of the map (in parentheses: the methods that offer it; N: "
+        f"the number of random realizations): {', '.join(described)}; N alone stands for "
+        "rotations:N (default: no uncertainty)",
     )
     group.add_argument("--seed", dest="rng", type=int, metavar="N",
                        help="the seed of all random realizations (default 0)")
@@ -141,6 +141,8 @@ def _add_option(group, name, declared):
         group.add_argument(word, action=argparse.BooleanOptionalAction, **common)
         return
     metavar = "ANGLE" if _is_angle(option) else _METAVARS[option.type]
+    if option.is_source_redshift:
+        metavar = "Z|NAME"
     if option.choices:
         metavar = "|".join(map(str, option.choices))
     group.add_argument(word, type=_text_type([one for _, one in declared]), metavar=metavar,
@@ -181,18 +183,29 @@ def _help_text(declared):
     """
     methods = {}
     for method, option in declared:
-        methods.setdefault(_default_text(option.default), []).append(method)
-    defaults = ", ".join(f"{text} for {'/'.join(names)}" for text, names in methods.items())
-    sentence = declared[0][1].help.replace("None", "none")
-    return f"{sentence[:1].lower()}{sentence[1:]} (default: {defaults})".strip().replace("%", "%%")
+        methods.setdefault(_default_text(option), []).append(method)
+    defaults = "; ".join(
+        f"default for {'/'.join(names)}: {text}" for text, names in methods.items()
+    )
+    option = declared[0][1]
+    sentence = option.help.replace("None", "'none'")
+    if option.is_source_redshift:
+        from lensmap.cosmology import SourceRedshifts
+
+        sentence += f"; NAME is one of {', '.join(SourceRedshifts.available_presets())}"
+    return f"{sentence[:1].lower()}{sentence[1:]} ({defaults})".strip().replace("%", "%%")
 
 
-def _default_text(value):
+def _default_text(option):
+    """Return the default of an option as text, such as ``"yes"`` or ``"1.5arcmin"``."""
+    value = option.default
+    if value is None and option.is_source_redshift:
+        return "the mean of the column redshift, or 'none' without this column"
     if hasattr(value, "unit"):
         return f"{value.value:g}{value.unit}"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "none" if value is None else str(value)
+    return "'none'" if value is None else str(value)
 
 
 def make_estimator(arguments):

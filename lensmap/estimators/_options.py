@@ -14,12 +14,16 @@ from astropy import units as u
 from lensmap.utils import ParameterError, check_angle, check_choice
 
 if TYPE_CHECKING:
+    from lensmap.cosmology import SourceRedshifts
     from lensmap.estimators._base import Estimator
 
-__all__ = ["Option", "read_options"]
+__all__ = ["Option", "distribution_named", "read_options"]
 
 # The types that text on a command line can be converted to, the preferred types first.
 _TYPES = (u.Quantity, bool, int, float, str)
+
+# The annotation of a parameter that takes a redshift distribution, whose class is imported late.
+_SOURCE_REDSHIFTS = typing.ForwardRef("SourceRedshifts")
 
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
@@ -44,6 +48,9 @@ class Option(NamedTuple):
         One sentence that describes the parameter.
     allow_none : bool
         Whether None is allowed; it is written ``"none"`` on a command line.
+    is_source_redshift : bool
+        Whether the value is the redshift of the sources: a number or, as text, the name of a
+        redshift distribution (`lensmap.cosmology.SourceRedshifts.preset`).
     """
 
     name: str
@@ -53,6 +60,7 @@ class Option(NamedTuple):
     choices: tuple | None = None
     help: str = ""
     allow_none: bool = False
+    is_source_redshift: bool = False
 
     def parse(self, text: str) -> object:
         """Convert text from a command line to a value of the parameter.
@@ -88,6 +96,8 @@ class Option(NamedTuple):
             try:
                 return self.type(text)
             except ValueError:
+                if self.is_source_redshift:
+                    return distribution_named(text, self.name)
                 allowed = "a whole number" if self.type is int else "a number"
                 raise ParameterError(self.name, allowed, repr(text)) from None
         if self.type is None:
@@ -96,6 +106,37 @@ class Option(NamedTuple):
                 "this parameter has no text form",
             )
         return text
+
+
+def distribution_named(name: str, parameter: str) -> "SourceRedshifts":
+    """Return the predefined redshift distribution of a given name.
+
+    Parameters
+    ----------
+    name : str
+        The name, one of `lensmap.cosmology.SourceRedshifts.available_presets`.
+    parameter : str
+        The parameter that has the name as its value, for the error message.
+
+    Returns
+    -------
+    lensmap.cosmology.SourceRedshifts
+        The distribution.
+
+    Raises
+    ------
+    ParameterError
+        If there is no distribution of this name.
+    """
+    from lensmap.cosmology import SourceRedshifts
+
+    names = SourceRedshifts.available_presets()
+    if name not in names:
+        raise ParameterError(
+            parameter, f"a redshift or the name of a redshift distribution ({', '.join(names)})",
+            repr(name),
+        )
+    return SourceRedshifts.preset(name)
 
 
 def read_options(
@@ -177,6 +218,7 @@ def _read(cls, parameter, values, text):
         choices=choices,
         help=text,
         allow_none=default is None or types.NoneType in kinds,
+        is_source_redshift=_SOURCE_REDSHIFTS in kinds,
     )
 
 

@@ -15,6 +15,7 @@ from lensmap.estimators._contract import Contract
 from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
 from lensmap.estimators._dressing import to_map
 from lensmap.estimators._fitted_power import FieldSums, FittedPower, fit_power, theory_table
+from lensmap.estimators._options import distribution_named
 from lensmap.estimators._support import Support, data_support
 from lensmap.flatsky import WienerSolver, interpolate_power, mode_power, padded_shape
 from lensmap.grid import ShearGrid
@@ -87,11 +88,11 @@ class WienerFilter(Estimator):
         :math:`C_\ell`. A pair ``(ell, C_ell)``, such as that of `lensmap.flatsky.measure_power`, is
         interpolated linearly in the logarithms of both. Below its range, the spectrum is constant,
         and above its range, it falls as :math:`\ell^{-2}`.
-    z_source : float, `lensmap.cosmology.SourceRedshifts` or None
-        The redshift of the galaxies, or their redshift distribution, for the theoretical power
-        spectrum; None fits a power spectrum to the field. The fit has two parameters: the amplitude
-        of the theoretical spectrum and its fall on small scales. If ``power`` is given, nothing is
-        fitted.
+    z_source : float, str, `lensmap.cosmology.SourceRedshifts` or None
+        The redshift of the galaxies, their redshift distribution or its name, from which the
+        theoretical power spectrum is computed; None fits a power spectrum to the field. The fit has
+        two parameters: the amplitude of the theoretical spectrum and its fall on small scales. If
+        ``power`` is given, nothing is fitted.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology of the theoretical power spectrum, or its name; None is ``"massivenus"``, the
         default cosmology of lensmap.
@@ -197,7 +198,7 @@ class WienerFilter(Estimator):
         self,
         *,
         power: Callable | tuple | None = None,
-        z_source: RedshiftLike | None = None,
+        z_source: RedshiftLike | str | None = None,
         cosmology: CosmologyLike = None,
         padding: float = 1.5,
         tolerance: float = 1e-5,
@@ -494,10 +495,16 @@ def _check_power(power):
 
 
 def _check_theory(z_source, cosmology):
-    """Check the parameters of the theoretical power spectrum, and return them unchanged."""
+    """Check the source redshift and the cosmology of the theoretical power spectrum.
+
+    They are returned unchanged, but for the name of a redshift distribution: it is replaced by the
+    `lensmap.cosmology.SourceRedshifts`.
+    """
     from lensmap.cosmology import check_z_source, get_cosmology
 
-    if z_source is not None:
+    if isinstance(z_source, str):  # as in "wiener(z_source=lsst_y10)"
+        z_source = distribution_named(z_source, "z_source")
+    elif z_source is not None:
         check_z_source(z_source)
     get_cosmology(cosmology)
     return z_source, cosmology

@@ -60,7 +60,10 @@ class HealpixSource:
             self._pixels, self._inside = None, inside
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return whether each position lies in a pixel inside the mask, bool, ``(n,)``."""
+        """Return whether each position lies in a pixel inside the mask, bool, ``(n,)``.
+
+        `SkyMask` decides whether the inside or, for a footprint, the outside is excluded.
+        """
         from astropy_healpix import HEALPix
 
         sky = positions.sky.transform_to(self.frame).spherical
@@ -272,7 +275,10 @@ class HealSparseSource:
         return flags
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return whether each position lies in a pixel inside the mask, bool, ``(n,)``."""
+        """Return whether each position lies in a pixel inside the mask, bool, ``(n,)``.
+
+        `SkyMask` decides whether the inside or, for a footprint, the outside is excluded.
+        """
         import hpgeom
 
         sky = positions.sky

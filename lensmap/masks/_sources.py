@@ -41,7 +41,10 @@ class MaskSource(Protocol):
     kind: str
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return whether each position lies inside the mask, bool, ``(n,)``."""
+        """Return whether each position lies inside the mask, bool, ``(n,)``.
+
+        `SkyMask` decides whether the inside or, for a footprint, the outside is excluded.
+        """
 
 
 def _look_up(array: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -72,7 +75,7 @@ class ArraySource:
         self.array = array
 
     def contains(self, positions: Positions) -> np.ndarray:
-        """Return whether each position lies in a pixel that is True, bool, ``(n,)``."""
+        """Return whether each position lies in a True pixel of the array, bool, ``(n,)``."""
         x, y = positions.pixels(self.kind)
         map_shape = None if positions.wcs is None else positions.wcs.array_shape
         if map_shape != self.array.shape:
@@ -175,6 +178,7 @@ class ImageSource:
     def contains(self, positions: Positions) -> np.ndarray:
         """Return whether each position lies in a pixel inside the mask, bool, ``(n,)``.
 
+        `SkyMask` decides whether the inside or, for a footprint, the outside is excluded.
         The image is not resampled to the map: a resampled image would have blurred edges, and
         could not be evaluated at the positions of galaxies.
         """

@@ -57,13 +57,13 @@ class SettingsFile:
         Returns
         -------
         dict or None
-            ``run`` (the kind), ``schema``, ``algorithm``, ``lensmap`` (the version) and
+            ``run`` (the kind of run), ``schema``, ``algorithm``, ``lensmap`` (the version) and
             ``settings``; None if there is no file.
 
         Raises
         ------
         ValueError
-            If the file has another format.
+            If the file is no settings file of lensmap.
         """
         try:
             stored = json.loads(self.path.read_text(encoding="utf-8"))

@@ -221,7 +221,7 @@ class _Run:
         self._measure("coma", map_coma(sky, estimators, zip(missing, drawn, strict=True)))
 
     def _report(self, part, n, n_done):
-        """Return the ``progress`` argument for drawing the fields of a part of the validation.
+        """Return the value of ``progress`` for the function that draws the fields of a part.
 
         If it shows a progress bar, the bar counts ``n`` fields, of which ``n_done`` were measured
         in earlier runs.

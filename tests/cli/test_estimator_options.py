@@ -190,7 +190,7 @@ class TestPlugIn:
             main(["reconstruct", "--help"])
         text = " ".join(capsys.readouterr().out.split())
         assert stop.value.code == 0
-        assert "--value X the convergence (default: 0.5 for flat)" in text
+        assert "--value X the convergence (default for flat: 0.5)" in text
         assert (
             "--side-width ANGLE the width of nothing, 100% unused "
             "(default: 2arcmin for flat)"

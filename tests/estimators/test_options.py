@@ -8,7 +8,8 @@ import pytest
 from astropy import units as u
 
 from lensmap import CNNReconstructor, KaiserSquires, MaskedCNN, WienerFilter
-from lensmap.estimators import Estimator, Option, load_estimators
+from lensmap.cosmology import SourceRedshifts
+from lensmap.estimators import Estimator, Option, load_estimators, make_estimator
 
 
 def _options(cls):
@@ -34,7 +35,8 @@ def test_kinds_and_choices():
     assert ks["scheme"].choices == ("nearest", "cloud-in-cell")
     assert ks["uncertainty"].choices == ("analytic", "rotations") and ks["uncertainty"].allow_none
     assert ks["rng"].type is int and ks["fill_holes"].type is bool
-    assert wiener["z_source"].type is float and wiener["cosmology"].type is str
+    assert wiener["z_source"].type is float and wiener["z_source"].is_source_redshift
+    assert wiener["cosmology"].type is str
     assert cnn["network"].type is str and cnn["confidence"].choices == (0.68, 0.95)
 
 
@@ -83,10 +85,10 @@ class Own(Estimator):
 
 def test_options_of_an_estimator_of_ones_own():
     options = _options(Own)
-    assert options["width"][1:] == (float, None, 5.0, None, "A side of the box", False)
-    assert options["height"][1:] == (float, None, None, None, "A side of the box", True)
+    assert options["width"][1:] == (float, None, 5.0, None, "A side of the box", False, False)
+    assert options["height"][1:] == (float, None, None, None, "A side of the box", True, False)
     assert options["level"].help == "declared by hand"
-    assert options["free"][1:] == (None, None, None, None, "", True)
+    assert options["free"][1:] == (None, None, None, None, "", True, False)
     assert options["scale"][1:3] == (u.Quantity, u.arcmin)
     assert options["order"].choices == ("first", "second")
     assert options["order"].help == "The order of Estimator"
@@ -128,8 +130,25 @@ def test_a_text_is_a_value(option, text, value):
         (_options(KaiserSquires)["dtype"], "int", "dtype must be one of 'float64', 'float32'"),
         (_options(WienerFilter)["max_iterations"], "2.5", "must be a whole number"),
         (_options(WienerFilter)["power"], "theory", "power must be set in Python"),
+        (_options(WienerFilter)["z_source"], "lsst", "z_source must be a redshift or .*y10"),
     ],
 )
 def test_bad_texts(option, text, message):
     with pytest.raises(ValueError, match=message):
         option.parse(text)
+
+
+def test_names_of_redshift_distributions():
+    """They mean the same as an option, in a specification and in Python."""
+    mean = SourceRedshifts.preset("lsst_y10").mean
+    option = _options(WienerFilter)["z_source"]
+    assert option.parse("0.8") == 0.8 and option.parse("none") is None
+    estimators = [
+        WienerFilter(z_source=option.parse("lsst_y10")),
+        WienerFilter(z_source="lsst_y10"),
+        make_estimator("wiener(z_source=lsst_y10)"),
+        WienerFilter().replace(z_source="lsst_y10"),
+    ]
+    assert all(one.z_source.mean == mean for one in estimators)
+    with pytest.raises(ValueError, match="z_source must be a redshift or the name of a redshift"):
+        WienerFilter(z_source="hsc")

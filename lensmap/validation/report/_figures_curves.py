@@ -43,7 +43,7 @@ _MEAN_TRUTH = {"linewidth": 2.0}
 
 
 def plot_scores(summary, styles):
-    """Plot the correlation, RMS error and loss of each estimator.
+    """Plot the scores of each estimator: correlation, RMS error and weighted squared error.
 
     Parameters
     ----------
