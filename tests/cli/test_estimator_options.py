@@ -193,12 +193,12 @@ class TestPlugIn:
         assert "--value X the convergence (default for flat: 0.5)" in text
         assert (
             "--side-width ANGLE the width of nothing, 100% unused "
-            "(default: 2arcmin for flat)"
+            "(default for flat: 2arcmin)"
         ) in text
-        assert "--flavor plain|noisy the flavor of the map (default: plain for flat)" in text
+        assert "--flavor plain|noisy the flavor of the map (default for flat: plain)" in text
         assert (
             "--inverted, --no-inverted whether the sign is reversed "
-            "(default: no for flat)"
+            "(default for flat: no)"
         ) in text
         assert "ks, wiener, cnn, masked-cnn, flat, NAME:VARIANT" in text
 

@@ -92,7 +92,7 @@ def test_options_of_an_estimator_of_ones_own():
     assert options["scale"][1:3] == (u.Quantity, u.arcmin)
     assert options["order"].choices == ("first", "second")
     assert options["order"].help == "The order of Estimator"
-    assert options["depth"][1:] == (int, None, 1, (1, 2), "Without an annotation", True)
+    assert options["depth"][1:] == (int, None, 1, (1, 2), "Without an annotation", True, False)
     assert options["kind"][1:5] == (str, None, "few", None)
     # what the base class says of a parameter that the class does not describe
     assert options["n_realizations"].help.startswith("The number of random realizations")
