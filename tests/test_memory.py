@@ -169,7 +169,7 @@ class TestRefusals:
         with pytest.raises(MemoryError, match="the work of 2 processes .*use fewer workers"):
             draw_fields(model, 2, workers=2)
         # Unless a number is given, there are as many as fit: one.
-        monkeypatch.setattr("lensmap.utils._engine.n_threads", lambda: 2)
+        monkeypatch.setattr("lensmap.utils._engine.n_workers", lambda: 2)
         monkeypatch.setattr("lensmap.utils._engine.as_pool", lambda *args: pytest.fail("a pool"))
         assert len(list(draw_fields(model, 2))) == 2
 

@@ -22,7 +22,8 @@ def add_common_options(parser):
                        help="write the options of this run to a TOML file that --config reads")
     group.add_argument("--overwrite", action="store_true", help="replace existing output files")
     group.add_argument("--threads", type=count, metavar="N",
-                       help="the largest number of threads (default: the number of cores)")
+                       help="the largest number of threads (default: OMP_NUM_THREADS, else the "
+                            "number of CPUs that the process may use)")
     group.add_argument("--memory-limit", type=memory, metavar="SIZE",
                        help="the memory that lensmap may use, such as 8GiB; work that needs more "
                             "is refused before it begins (default: the memory of the machine, "

@@ -60,6 +60,7 @@ from ._threads import (
     chunk_slices as chunk_slices,
     limit_threads as limit_threads,
     n_threads as n_threads,
+    n_workers as n_workers,
     thread_map as thread_map,
 )
 from ._units import (

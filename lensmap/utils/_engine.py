@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from lensmap.utils._memory import check_memory, free_memory
 from lensmap.utils._pools import as_pool
 from lensmap.utils._progress import track
-from lensmap.utils._threads import n_threads
+from lensmap.utils._threads import n_workers
 from lensmap.utils._validation import check_count
 from lensmap.utils._worker import Reply, UnusableWorkerError, run_here, run_task, specify
 
@@ -166,7 +166,7 @@ def run_tasks(
     if executor is None:
         workers = _check_workers(workers, memory, len(items))
     elif workers is None:
-        workers = n_threads()
+        workers = n_workers()
     if executor is None and min(workers, len(items)) <= 1:
         outcomes = _in_this_process(function, shared, items)
     else:
@@ -184,11 +184,11 @@ def _check_workers(workers, memory, n_items):
     None skips the check. ``n_items`` is the number of tasks.
     """
     if memory is None:
-        return n_threads() if workers is None else workers
+        return n_workers() if workers is None else workers
     each = memory + _PROCESS_BYTES
     if workers is None:
         free = free_memory()
-        workers = n_threads() if free is None else max(1, min(n_threads(), int(free // each)))
+        workers = n_workers() if free is None else max(1, min(n_workers(), int(free // each)))
     processes = min(workers, n_items)
     if processes > 1:
         check_memory(processes * each, f"the work of {processes} processes", "use fewer workers")

@@ -10,14 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 from lensmap.utils._limits import n_cpus
 
-__all__ = ["chunk_slices", "limit_threads", "n_threads", "thread_map"]
+__all__ = ["chunk_slices", "limit_threads", "n_threads", "n_workers", "thread_map"]
 
 # The limit is an environment variable, so that child processes inherit it.
 _VARIABLE = "LENSMAP_THREADS"
 
+# The variable by which batch jobs limit the threads of each process.
+_OPENMP = "OMP_NUM_THREADS"
+
 # Variables that limit the thread pools of libraries under numpy, scipy, TensorFlow and others.
 _OTHER_VARIABLES = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    _OPENMP, "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
 )
 
@@ -36,11 +39,31 @@ def n_threads(size: int | None = None) -> int:
     Returns
     -------
     int
-        1 for fewer than 50 000 elements. Otherwise the number of CPUs that this process may use,
-        or the limit set by `limit_threads` if that is smaller.
+        1 for fewer than 50 000 elements. Otherwise the smallest of the number of CPUs that this
+        process may use, the limit set by `limit_threads`, and OMP_NUM_THREADS.
     """
     if size is not None and size < _MIN_ELEMENTS:
         return 1
+    number = n_workers()
+    # OpenMP allows a list, with one number for each level of nested threads. An invalid value is
+    # ignored, as OpenMP does.
+    outermost = os.environ.get(_OPENMP, "").split(",")[0].strip()
+    if outermost.isdecimal() and int(outermost) > 0:
+        number = min(number, int(outermost))
+    return number
+
+
+def n_workers() -> int:
+    """Return the default number of processes for independent tasks.
+
+    OMP_NUM_THREADS does not limit it, because that is the number of threads of each process.
+
+    Returns
+    -------
+    int
+        The number of CPUs that this process may use, or the limit set by `limit_threads` if that
+        is smaller.
+    """
     limit = os.environ.get(_VARIABLE)
     if limit is None:
         return n_cpus()

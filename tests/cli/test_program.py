@@ -237,6 +237,7 @@ def test_threads(run_as, tmp_path, monkeypatch):
         return Result()
 
     (tmp_path / "run.toml").write_text("threads = 3\n")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the option wins
     before = os.environ.get("OMP_NUM_THREADS")
     assert run_as(work, "--threads", "2") == run_as(work, "--config", "run.toml") == 0
     assert seen == [(2, "2"), (3, "3")] and os.environ.get("OMP_NUM_THREADS") == before

@@ -87,9 +87,15 @@ class TestResults:
 
     def test_workers_and_threads_share_the_cpus(self, monkeypatch):
         monkeypatch.setattr(pools, "n_cpus", lambda: 4)
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
         assert values(tasks.threads, None, range(2), workers=2) == 2 * [
             (min(2, len(os.sched_getaffinity(0))), "2")
         ]
+
+    def test_workers_have_the_threads_of_openmp(self, monkeypatch):
+        monkeypatch.setattr(pools, "n_cpus", lambda: 4)
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+        assert values(tasks.threads, None, range(2), workers=2) == 2 * [(1, "1")]
 
 
 class TestFailures:
@@ -204,7 +210,8 @@ class TestDeaths:
         done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True,
                               text=True, timeout=60, env=os.environ | {"PYTHONPATH": path})
         assert done.returncode == 1
-        assert 'needs the guard if __name__ == "__main__"' in done.stderr.splitlines()[-1]
+        last = done.stderr.splitlines()[-1]
+        assert 'put the calls of your script under \'if __name__ == "__main__":\'' in last
 
 
 class TestInterrupts:

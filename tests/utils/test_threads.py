@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lensmap.utils import _threads as threads
-from lensmap.utils import chunk_slices, n_threads, thread_map
+from lensmap.utils import chunk_slices, limit_threads, n_threads, n_workers, thread_map
 
 
 @pytest.mark.parametrize("cores", [1, 3])
@@ -44,6 +44,35 @@ def test_n_threads(monkeypatch):
     monkeypatch.delattr(threads.os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(threads.os, "cpu_count", lambda: None)
     assert n_threads() == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [("1", 1), ("3", 3), (" 2 ", 2), ("4,2,1", 4), ("99", 8), (None, 8), ("", 8), ("0", 8),
+     ("-1", 8), ("many", 8), ("2.5", 8)],
+)
+def test_openmp_limits_threads_but_not_workers(monkeypatch, value, number):
+    monkeypatch.setattr(threads, "n_cpus", lambda: 8)
+    monkeypatch.delenv("LENSMAP_THREADS", raising=False)
+    if value is None:
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    else:
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert (n_threads(), n_threads(10**6), n_workers()) == (number, number, 8)
+    assert n_threads(10) == 1
+
+
+def test_the_smallest_limit_holds(monkeypatch):
+    monkeypatch.setattr(threads, "n_cpus", lambda: 8)
+    for name in (threads._VARIABLE, *threads._OTHER_VARIABLES):
+        monkeypatch.setenv(name, "7")  # restored afterwards
+    for lensmap, openmp, number in ((2, 5, 2), (5, 2, 2), (9, 9, 8)):
+        monkeypatch.setenv("LENSMAP_THREADS", str(lensmap))
+        monkeypatch.setenv("OMP_NUM_THREADS", str(openmp))
+        assert (n_threads(), n_workers()) == (number, min(lensmap, 8))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    limit_threads(4)  # as --threads 4 does, which wins over the environment
+    assert (n_threads(), n_workers()) == (4, 4)
 
 
 @given(st.integers(0, 500), st.integers(1, 60))
