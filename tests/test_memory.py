@@ -136,6 +136,23 @@ class TestRefusals:
         with pytest.raises(MemoryError, match="a Wiener filter of 64 x 64 .*dtype='float32'"):
             WienerFilter(z_source=1.0).reconstruct(grid)
 
+    def test_smoothing_far_beyond_the_field(self):
+        wcs = tangent_wcs(CENTER, (40, 40), 0.4 * u.arcmin)
+        galaxies = catalog(wcs)
+        kappa = KaiserSquires().reconstruct(galaxies, wcs)
+        message = "smoothing must be at most 400 arcmin on this field of 40 x 40 .*, not 6e.04"
+        for work in (lambda: kappa.smooth(1000 * u.deg),
+                     lambda: KaiserSquires(smoothing=1000 * u.deg).reconstruct(galaxies, wcs)):
+            with pytest.raises(ValueError, match=message):
+                work()
+        # What is allowed takes no more memory than several maps.
+        tracemalloc.start()
+        try:
+            KaiserSquires(smoothing=6 * u.deg, uncertainty="analytic").reconstruct(galaxies, wcs)
+            assert tracemalloc.get_traced_memory()[1] < 10e6
+        finally:
+            tracemalloc.stop()
+
     def test_survey(self):
         wcs = tangent_wcs(CENTER, (64, 64), 0.4 * u.arcmin)
         with pytest.raises(MemoryError, match="a catalog of 6.6e.12 galaxies .*a lower density"):

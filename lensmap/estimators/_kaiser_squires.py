@@ -11,6 +11,7 @@ from lensmap.estimators._contract import Contract
 from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
 from lensmap.estimators._support import Support, data_support
 from lensmap.flatsky import (
+    check_smoothing,
     gaussian_smooth,
     linear_noise,
     normalized_smooth,
@@ -216,7 +217,10 @@ class KaiserSquires(Estimator):
         """
         sigma = 0.0
         if self.smoothing is not None:
-            sigma = float(self.smoothing / grid.pixel_frame.scale)
+            scale = grid.pixel_frame.scale
+            sigma = check_smoothing(
+                float(self.smoothing / scale), grid.shape, scale.to_value(u.arcmin)
+            )
         return _State(sigma, data_support(grid, self.fill_holes, sigma, self.dtype))
 
     def invert(self, grid: ShearGrid, state: _State) -> Inversion:

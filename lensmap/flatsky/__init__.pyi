@@ -14,7 +14,10 @@ from ._power import (
     mode_power as mode_power,
     pixel_window as pixel_window,
 )
-from ._smoothing import gaussian_transfer as gaussian_transfer
+from ._smoothing import (
+    check_smoothing as check_smoothing,
+    gaussian_transfer as gaussian_transfer,
+)
 from ._spin2 import mirror_x as mirror_x, rotate90 as rotate90
 from ._wiener import WienerSolver as WienerSolver
 

@@ -1,17 +1,62 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Gaussian smoothing, without weights and normalized by weights."""
 
+import math
+
 import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike
 
 from lensmap.flatsky._modes import filter_modes
-from lensmap.utils import n_threads
+from lensmap.utils import ParameterError, n_threads
 
-__all__ = ["gaussian_smooth", "gaussian_transfer", "normalized_smooth", "near_data"]
+__all__ = [
+    "check_smoothing", "gaussian_smooth", "gaussian_transfer", "near_data", "normalized_smooth",
+]
 
 # The kernel is truncated at this many standard deviations, which cuts off 6e-7 of its weight.
 _MAX_SIGMAS = 5.0
+
+# A wider Gaussian is constant on the whole field to 1 percent: its unit is wrong, most likely.
+# Networks smooth by fixed numbers of pixels, which may exceed this limit on very small fields.
+_MAX_DIAGONALS, _MIN_LIMIT_PIXELS = 10.0, 1000.0
+
+
+def check_smoothing(
+    smoothing: float, shape: tuple[int, ...], pixel_arcmin: float | None = None
+) -> float:
+    """Check that a smoothing length is not far beyond the field.
+
+    Parameters
+    ----------
+    smoothing : float
+        The standard deviation of the Gaussian in pixels.
+    shape : tuple of int
+        The shape of the field, ``(ny, nx)``.
+    pixel_arcmin : float or None
+        The side of a pixel in arcmin, for the error message. If None, the message is in pixels.
+
+    Returns
+    -------
+    float
+        The smoothing length.
+
+    Raises
+    ------
+    ValueError
+        If the smoothing length exceeds ten times the diagonal of the field and 1000 pixels.
+    """
+    largest = max(_MAX_DIAGONALS * math.hypot(*shape), _MIN_LIMIT_PIXELS)
+    if not smoothing <= largest:
+        unit, name = (1.0, "pixels") if pixel_arcmin is None else (pixel_arcmin, "arcmin")
+        limit, found = (f"{length * unit:.4g} {name}" for length in (largest, smoothing))
+        raise ParameterError(
+            "smoothing",
+            f"at most {limit} on this field of {shape[0]} x {shape[1]} pixels",
+            found,
+            "a wider Gaussian leaves only the mean of the field; check the unit",
+        )
+    return smoothing
 
 
 def _gaussian_1d(smoothing: float) -> np.ndarray:
@@ -45,10 +90,17 @@ def gaussian_transfer(n: int, smoothing: float) -> np.ndarray:
     if smoothing == 0:
         return np.ones(n)
     kernel = _gaussian_1d(smoothing)
-    radius = len(kernel) // 2
+    return _transfer(n, kernel, len(kernel) // 2)
+
+
+def _transfer(n: int, kernel: np.ndarray, reach: int) -> np.ndarray:
+    """Return the Fourier transform of the part of a kernel within ``reach`` pixels, ``(n,)``."""
     wrapped = np.zeros(n)
+    center = len(kernel) // 2
     # On a periodic grid, a kernel longer than the axis wraps around.
-    np.add.at(wrapped, np.arange(-radius, radius + 1) % n, kernel)
+    np.add.at(
+        wrapped, np.arange(-reach, reach + 1) % n, kernel[center - reach : center + reach + 1]
+    )
     return scipy.fft.fft(wrapped).real
 
 
@@ -68,16 +120,29 @@ def gaussian_smooth(field: ArrayLike, smoothing: float) -> np.ndarray:
     -------
     `numpy.ndarray`
         The smoothed field, ``(ny, nx)``.
+
+    Raises
+    ------
+    ValueError
+        If the Gaussian is far wider than the field.
     """
     field = np.asarray(field)
     if smoothing == 0:
         return field.copy()
-    radius = max(1, int(np.ceil(_MAX_SIGMAS * smoothing)))
-    ny, nx = (scipy.fft.next_fast_len(n + radius) for n in field.shape)
+    kernel = _gaussian_1d(check_smoothing(smoothing, field.shape))
     if field.dtype.kind not in "fc":
         field = field.astype(float)
     real = field.real.dtype
-    along_y, along_x = (gaussian_transfer(n, smoothing).astype(real) for n in (ny, nx))
+    # Pixels are at most n - 1 apart, so that more of a wide kernel needs no padding.
+    reaches = [min(len(kernel) // 2, max(n - 1, 1)) for n in field.shape]
+    ny, nx = (
+        scipy.fft.next_fast_len(n + reach)
+        for n, reach in zip(field.shape, reaches, strict=True)
+    )
+    along_y, along_x = (
+        _transfer(n, kernel, reach).astype(real)
+        for n, reach in zip((ny, nx), reaches, strict=True)
+    )
 
     def multiply(modes: np.ndarray, columns: slice) -> None:
         modes *= along_x[columns]
@@ -146,14 +211,17 @@ def near_data(occupied: ArrayLike, radius: float) -> np.ndarray:
     # A convolution with a disc counts the occupied pixels within the radius. A distance transform
     # would take five times as long.
     ny, nx = np.shape(occupied)
-    whole = int(radius)
-    shape = tuple(scipy.fft.next_fast_len(n + whole, real=True) for n in (ny, nx))
-    y, x = np.ogrid[-whole : whole + 1, -whole : whole + 1]
+    # Pixels are at most n - 1 apart, so that more of a large disc needs no padding.
+    reach_y, reach_x = (int(min(radius, n)) for n in (ny, nx))
+    shape = tuple(
+        scipy.fft.next_fast_len(n + reach, real=True)
+        for n, reach in ((ny, reach_y), (nx, reach_x))
+    )
+    y, x = np.ogrid[-reach_y : reach_y + 1, -reach_x : reach_x + 1]
     j, i = np.nonzero(y**2 + x**2 <= radius**2)
     disc = np.zeros(shape, dtype=np.float32)
-    # The disc is centered on the first pixel and wraps around the edges. Assignment, not addition:
-    # a disc larger than the array must count each pixel once.
-    disc[(j - whole) % shape[0], (i - whole) % shape[1]] = 1.0
+    # The disc is centered on the first pixel and wraps around the edges.
+    disc[(j - reach_y) % shape[0], (i - reach_x) % shape[1]] = 1.0
     workers = n_threads(disc.size)
     spectrum = scipy.fft.rfft2(np.asarray(occupied, dtype=np.float32), shape, workers=workers)
     spectrum *= scipy.fft.rfft2(disc, workers=workers)

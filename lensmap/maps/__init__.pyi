@@ -7,7 +7,6 @@ from ._noise_maps import each_noise_map as each_noise_map
 from ._pixels import (
     MAX_ANISOTROPY as MAX_ANISOTROPY,
     pixel_anisotropy as pixel_anisotropy,
-    pixel_size as pixel_size,
     same_pixels as same_pixels,
 )
 from ._resampling import resample as resample, resample_counts as resample_counts

@@ -19,16 +19,10 @@ from astropy.nddata import (
 from astropy.wcs import WCS
 from numpy.typing import ArrayLike
 
-from lensmap.flatsky import normalized_smooth
+from lensmap.flatsky import check_smoothing, normalized_smooth
 from lensmap.maps._fits import register_fits
 from lensmap.maps._parts import as_plane, copy_wcs, mask_values, standard_deviation, unpack
-from lensmap.maps._pixels import (
-    MAX_ANISOTROPY,
-    pixel_anisotropy,
-    pixel_sides,
-    pixel_size,
-    same_pixels,
-)
+from lensmap.maps._pixels import MAX_ANISOTROPY, pixel_anisotropy, pixel_sides, same_pixels
 from lensmap.maps._resampling import resample, resample_counts
 from lensmap.typing import AngleLike
 from lensmap.utils import (
@@ -38,6 +32,7 @@ from lensmap.utils import (
     check_angle,
     check_celestial_wcs,
     check_choice,
+    pixel_size,
     warn_user,
 )
 
@@ -414,7 +409,8 @@ class ConvergenceMap(NDIOMixin, NDData):
         TypeError
             If ``smoothing`` is not an angle.
         ValueError
-            If the sides of a pixel differ by more than 3 per cent.
+            If the sides of a pixel differ by more than 3 per cent, or if the Gaussian is far wider
+            than the map.
 
         Warns
         -----
@@ -428,7 +424,8 @@ class ConvergenceMap(NDIOMixin, NDData):
                 f"the pixels of the map are not square ({anisotropy:.3g} : 1), so that a Gaussian "
                 "would not be isotropic on the sky: reproject the map to square pixels first"
             )
-        pixels = float(smoothing / self.pixel_scale)
+        scale = self.pixel_scale
+        pixels = check_smoothing(float(smoothing / scale), self.shape, scale.to_value(u.arcmin))
 
         def smoothed(values):
             # The mask is not enough: the B-mode can be NaN in further pixels, and a single NaN

@@ -6,17 +6,10 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 
-from lensmap.utils import (
-    ParameterError,
-    celestial_frame,
-    pixel_to_sky,
-    sky_to_pixel,
-    unit_vectors,
-)
+from lensmap.utils import celestial_frame, central_pixel, pixel_to_sky, sky_to_pixel
 
 __all__ = [
-    "MAX_ANISOTROPY", "pixel_anisotropy", "pixel_sides", "pixel_size", "pixel_to_pixel",
-    "same_pixels",
+    "MAX_ANISOTROPY", "pixel_anisotropy", "pixel_sides", "pixel_to_pixel", "same_pixels",
 ]
 
 #: The largest ratio of the sides of a pixel that counts as square. Shear that is inverted on such
@@ -27,11 +20,6 @@ MAX_ANISOTROPY = 1.03
 # The largest distance, in pixels, between pixels of two WCS that count as equal. It allows for the
 # rounding of a FITS header, which keeps 14 digits.
 _TOLERANCE_PIXELS = 1e-3
-
-
-def _vectors(wcs, x, y):
-    """Return unit vectors on the sky to pixel positions, ``(..., 3)``, NaN off the projection."""
-    return unit_vectors(*pixel_to_sky(wcs, x, y))
 
 
 def pixel_to_pixel(
@@ -75,26 +63,7 @@ def pixel_sides(wcs: WCS, shape: tuple[int, int]) -> u.Quantity:
     `~astropy.units.Quantity`
         The height (along y) and the width (along x) on the sky, angles, ``(2,)``.
     """
-    return np.linalg.norm(_central_pixel(wcs, shape), axis=1) * u.rad
-
-
-def pixel_size(wcs: WCS, shape: tuple[int, int]) -> u.Quantity:
-    """Return the pixel scale of a map, as the square root of the area of its central pixel.
-
-    Parameters
-    ----------
-    wcs : `~astropy.wcs.WCS`
-        A two-dimensional celestial WCS.
-    shape : tuple of int
-        The shape of the map, ``(ny, nx)``.
-
-    Returns
-    -------
-    `~astropy.units.Quantity`
-        The square root of the area, in degrees.
-    """
-    area = np.linalg.norm(np.cross(*_central_pixel(wcs, shape)))
-    return np.degrees(np.sqrt(area)) * u.deg
+    return np.linalg.norm(central_pixel(wcs, shape), axis=1) * u.rad
 
 
 def pixel_anisotropy(wcs: WCS, shape: tuple[int, int]) -> float:
@@ -112,29 +81,8 @@ def pixel_anisotropy(wcs: WCS, shape: tuple[int, int]) -> float:
     float
         The ratio: 1 for square pixels, larger for rectangles and rhombs.
     """
-    largest, smallest = np.linalg.svd(_central_pixel(wcs, shape), compute_uv=False)
+    largest, smallest = np.linalg.svd(central_pixel(wcs, shape), compute_uv=False)
     return float(largest / smallest)
-
-
-def _central_pixel(wcs, shape):
-    """Return the sides of the central pixel of a map as vectors in three dimensions, ``(2, 3)``.
-
-    The first vector runs along y, the second along x. The length of a vector is the length of the
-    side in radians.
-    """
-    y, x = (n / 2 - 0.5 for n in shape)
-    low, high, left, right = _vectors(
-        wcs, x + np.array([0.0, 0.0, -0.5, 0.5]), y + np.array([-0.5, 0.5, 0.0, 0.0])
-    )
-    sides = np.stack([high - low, right - left])
-    if not np.all(np.isfinite(sides)):
-        raise ParameterError(
-            "wcs",
-            "of an image whose center is on the sky",
-            remedy=f"the center of the {shape[0]} x {shape[1]} pixels lies beyond the edge of the "
-                   "projection: move CRVAL to the center of the image",
-        )
-    return sides
 
 
 def same_pixels(one: WCS, other: WCS, shape: tuple[int, int]) -> bool:

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from astropy.wcs import WCS
 
-from lensmap.maps._pixels import pixel_size, pixel_to_pixel
-from lensmap.utils import check_memory, chunk_slices
+from lensmap.maps._pixels import pixel_to_pixel
+from lensmap.utils import check_memory, chunk_slices, pixel_size
 
 __all__ = ["resample", "resample_counts"]
 
@@ -22,6 +22,11 @@ _BYTES_PER_PIXEL = 24.0
 
 # The number of subpixels along the side of a new pixel, and the largest number in a chunk.
 _SUBPIXELS_PER_SIDE, _MAX_SUBPIXELS = 4, 1_000_000
+
+# With a larger ratio of the old to the new pixel scale, the new pixels are divided into subpixels.
+# The number of subpixels is then proportional to that of the new pixels, and not to the area of the
+# old map, which may be much larger.
+_MIN_RATIO = 2.0
 
 
 def resample(
@@ -73,9 +78,10 @@ def resample(
 def resample_counts(counts: np.ndarray, wcs_in: WCS, wcs_out: WCS) -> np.ndarray:
     """Distribute galaxy counts over the pixels of another WCS by area, conserving their sum.
 
-    Each old pixel is divided into subpixels, which are assigned to the new pixels that contain
-    their centers. A new pixel receives about 16 subpixels. `reproject.reproject_exact` is not used,
-    because its overlaps are incomplete where corners of pixels coincide.
+    The smaller pixels are divided into subpixels, each of which belongs to the larger pixel that
+    contains its center. A pixel has at least 16 subpixels in common with the other map.
+    `reproject.reproject_exact` is not used, because its overlaps are incomplete where corners of
+    pixels coincide.
 
     Parameters
     ----------
@@ -91,9 +97,11 @@ def resample_counts(counts: np.ndarray, wcs_in: WCS, wcs_out: WCS) -> np.ndarray
         pixels that have counts.
     """
     ny, nx = wcs_out.array_shape
-    ratio = pixel_size(wcs_in, counts.shape) / pixel_size(wcs_out, (ny, nx))
-    n_sub = max(2, int(np.ceil(_SUBPIXELS_PER_SIDE * float(ratio))))
-    offsets = (np.arange(n_sub) + 0.5) / n_sub - 0.5
+    ratio = float(pixel_size(wcs_in, counts.shape) / pixel_size(wcs_out, (ny, nx)))
+    if ratio >= _MIN_RATIO:
+        return _count_in_parts(counts, wcs_in, wcs_out, ratio)
+    n_sub = max(2, int(np.ceil(_SUBPIXELS_PER_SIDE * ratio)))
+    offsets = _offsets(n_sub)
     total = np.zeros(ny * nx)
     row_size = counts.shape[1] * n_sub**2
     for rows in chunk_slices(counts.shape[0], max(1, _MAX_SUBPIXELS // row_size)):
@@ -102,9 +110,70 @@ def resample_counts(counts: np.ndarray, wcs_in: WCS, wcs_out: WCS) -> np.ndarray
             indexing="ij",
         )
         new_x, new_y = pixel_to_pixel(x + dx, y + dy, wcs_in, wcs_out)
-        with np.errstate(invalid="ignore"):
-            inside = (new_x >= -0.5) & (new_x < nx - 0.5) & (new_y >= -0.5) & (new_y < ny - 0.5)
+        inside = _inside(new_x, new_y, (ny, nx))
         share = np.broadcast_to(counts[rows, :, np.newaxis, np.newaxis] / n_sub**2, x.shape)
         i, j = (np.floor(v[inside] + 0.5).astype(int) for v in (new_y, new_x))
         total += np.bincount(i * nx + j, weights=share[inside], minlength=ny * nx)
     return total.reshape(ny, nx)
+
+
+def _count_in_parts(
+    counts: np.ndarray, wcs_in: WCS, wcs_out: WCS, ratio: float
+) -> np.ndarray:
+    """Distribute galaxy counts over smaller pixels; ``ratio`` is that of the pixel scales."""
+    n_y, n_x = counts.shape
+    ny, nx = wcs_out.array_shape
+    n_sub = int(np.ceil(_SUBPIXELS_PER_SIDE / ratio))
+    offsets = _offsets(n_sub)
+    check_memory(
+        (16.0 + 8.0 * n_sub**2) * ny * nx, f"resampling the counts to {ny} x {nx} pixels",
+        "use larger pixels or a smaller map",
+    )
+    # The old pixel of each subpixel; the last number means that there is none.
+    old = np.full((ny, nx, n_sub**2), n_y * n_x, dtype=np.int64)
+    for rows in chunk_slices(ny, max(1, _MAX_SUBPIXELS // (nx * n_sub**2))):
+        y, x, dy, dx = np.meshgrid(
+            np.arange(rows.start, rows.stop), np.arange(nx), offsets, offsets, indexing="ij"
+        )
+        old_x, old_y = pixel_to_pixel(x + dx, y + dy, wcs_out, wcs_in)
+        inside = _inside(old_x, old_y, counts.shape)
+        part = old[rows].reshape(inside.shape)
+        i, j = (np.floor(v[inside] + 0.5).astype(np.int64) for v in (old_y, old_x))
+        part[inside] = i * n_x + j
+    number = np.bincount(old.ravel(), minlength=n_y * n_x + 1)[:-1]
+    share = np.zeros(n_y * n_x + 1)
+    met = np.flatnonzero(number)
+    whole = np.maximum(number[met], n_sub**2 * _area_off(met, counts.shape, wcs_in, wcs_out))
+    share[met] = counts.ravel()[met] / whole
+    return share[old].sum(axis=-1)
+
+
+def _area_off(
+    pixels: np.ndarray, shape: tuple[int, int], wcs_in: WCS, wcs_out: WCS
+) -> np.ndarray:
+    """Return the areas of old pixels that are not completely on the new map, in new pixels.
+
+    ``pixels`` are their flat indices. The area is 0 for pixels that are completely on the new map.
+    """
+    y, x = np.divmod(pixels[:, np.newaxis], shape[1])
+    corner_x, corner_y = pixel_to_pixel(
+        x + np.array([-0.5, 0.5, 0.5, -0.5]), y + np.array([-0.5, -0.5, 0.5, 0.5]), wcs_in, wcs_out
+    )
+    ny, nx = wcs_out.array_shape
+    with np.errstate(invalid="ignore"):
+        complete = ((np.abs(2 * corner_x + 1 - nx) <= nx) & (np.abs(2 * corner_y + 1 - ny) <= ny))
+    cross = corner_x * np.roll(corner_y, -1, 1) - corner_y * np.roll(corner_x, -1, 1)
+    area = np.abs(cross.sum(axis=1)) / 2
+    return np.where(complete.all(axis=1), 0.0, np.nan_to_num(area))
+
+
+def _offsets(n_sub: int) -> np.ndarray:
+    """Return the centers of the subpixels along the side of a pixel, from its center."""
+    return (np.arange(n_sub) + 0.5) / n_sub - 0.5
+
+
+def _inside(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return which pixel positions lie on a map of this shape; False where they are NaN."""
+    ny, nx = shape
+    with np.errstate(invalid="ignore"):
+        return (x >= -0.5) & (x < nx - 0.5) & (y >= -0.5) & (y < ny - 0.5)

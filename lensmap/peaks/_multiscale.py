@@ -238,12 +238,17 @@ class _Aperture:
 
     def __init__(self, mask: np.ndarray, scale: float) -> None:
         self._mask = mask
-        reach = max(2, int(np.ceil(_FILTER_REACH * scale)))
+        # Pixels are at most n - 1 apart, so that more of a wide filter needs no padding.
+        reaches = [min(max(2, int(np.ceil(_FILTER_REACH * scale))), n) for n in mask.shape]
         # The transform is periodic: padding with zeros of no weight separates opposite edges.
-        self._padded = [scipy.fft.next_fast_len(n + reach, real=True) for n in mask.shape]
+        self._padded = [
+            scipy.fft.next_fast_len(n + reach, real=True)
+            for n, reach in zip(mask.shape, reaches, strict=True)
+        ]
         y, x = (np.minimum(i, len(i) - i) for i in map(np.arange, self._padded))
         half_square = (y[:, np.newaxis] ** 2 + x**2) / (2 * scale**2)
-        gaussian = np.exp(-half_square) * ((y <= reach)[:, np.newaxis] & (x <= reach))
+        near = (y <= reaches[0])[:, np.newaxis] & (x <= reaches[1])
+        gaussian = np.exp(-half_square) * near
         # Symmetric kernels have real transforms.
         self._kernels = [
             self._transform(kernel / kernel.sum()).real.copy()

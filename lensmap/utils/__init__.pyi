@@ -44,6 +44,7 @@ from ._memory import (
 )
 from ._optional import import_optional as import_optional
 from ._parameters import Parametrized as Parametrized
+from ._pixel_size import central_pixel as central_pixel, pixel_size as pixel_size
 from ._plane_wcs import PlaneWCS as PlaneWCS
 from ._positions import as_skycoord as as_skycoord, unit_vectors as unit_vectors
 from ._progress import track as track

@@ -70,3 +70,37 @@ def test_near_data_is_a_distance(n, radius, part, seed):
     occupied[0, 0] = True
     expected = distance_transform_edt(~occupied) <= radius
     np.testing.assert_array_equal(near_data(occupied, radius), expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (12, 5)])
+@pytest.mark.parametrize("sigma", [3.0, 40.0, 900.0])
+def test_a_gaussian_wider_than_the_field(shape, sigma):
+    field = np.random.default_rng(4).normal(size=shape)
+    ny, nx = shape
+    radius = int(np.ceil(5 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    kernel /= kernel.sum()
+    along_y, along_x = (
+        np.array([[kernel[radius + i - j] if abs(i - j) <= radius else 0 for j in range(n)]
+                  for i in range(n)])
+        for n in (ny, nx)
+    )
+    expected = along_y @ field @ along_x
+    np.testing.assert_allclose(gaussian_smooth(field, sigma), expected, rtol=1e-9, atol=1e-18)
+
+
+def test_far_beyond_the_field_is_refused():
+    with pytest.raises(ValueError, match="smoothing must be at most 1000 pixels on this field of "
+                                         "20 x 30 pixels, not 1e.12 pixels: .* check the unit"):
+        gaussian_smooth(np.ones((20, 30)), 1e12)
+    with pytest.raises(ValueError, match="smoothing"):
+        normalized_smooth(np.ones((20, 30)), np.ones((20, 30)), np.nan)
+
+
+@pytest.mark.parametrize("radius", [29.0, 100.0, 1e15, np.inf])
+def test_a_disc_larger_than_the_field(radius):
+    occupied = np.zeros((20, 30), dtype=bool)
+    occupied[0, 0] = True
+    y, x = np.indices(occupied.shape)
+    np.testing.assert_array_equal(near_data(occupied, radius), np.hypot(y, x) <= radius)
+    assert not near_data(np.zeros((20, 30)), radius).any()

@@ -9,10 +9,10 @@ from astropy.wcs import WCS
 from lensmap.maps._pixels import (
     pixel_anisotropy,
     pixel_sides,
-    pixel_size,
     pixel_to_pixel,
     same_pixels,
 )
+from lensmap.utils import pixel_size
 
 SHAPE = (21, 31)
 

@@ -167,3 +167,22 @@ def test_bad_input():
     with pytest.raises(ValueError, match=f"scale {too_small}"):
         aperture_mass(kappa, 0.1 * u.arcmin)
     assert not aperture_mass(kappa, 0.25 * u.arcmin).any()
+
+
+@pytest.mark.parametrize("pixels", [4.0, 300.0, 1e9])
+def test_a_filter_wider_than_the_map(pixels):
+    shape, rng = (7, 10), np.random.default_rng(5)
+    mask = rng.random(shape) < 0.2
+    data = rng.normal(size=shape)
+    kappa = ConvergenceMap(data, None, mask, tangent_wcs(SkyCoord(150, 2, unit="deg"), shape,
+                                                         0.5 * u.arcmin))
+    found = aperture_mass(kappa, 0.5 * pixels * u.arcmin)
+    y, x = np.indices(shape)
+    expected = np.full(shape, np.nan)
+    for j, i in zip(*np.nonzero(~mask), strict=True):
+        square = ((y - j) ** 2 + (x - i) ** 2) / (2 * pixels**2)
+        weights = np.exp(-square) * ~mask
+        expected[j, i] = np.average(data, weights=weights) - np.average(
+            data, weights=square * weights
+        )
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)

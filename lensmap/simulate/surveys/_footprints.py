@@ -9,7 +9,6 @@ import numpy as np
 from astropy import units as u
 
 from lensmap.flatsky import gaussian_smooth
-from lensmap.maps import pixel_size
 from lensmap.simulate.surveys._checks import check_surface_density
 from lensmap.utils import (
     ParameterError,
@@ -17,6 +16,7 @@ from lensmap.utils import (
     as_generator,
     check_angle,
     check_celestial_wcs,
+    pixel_size,
 )
 
 if TYPE_CHECKING:
