@@ -10,9 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from astropy.table import Table
 
 from lensmap.cli import main
+from lensmap.grid import tangent_wcs
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -44,6 +48,9 @@ def write_catalogs(page):
     galaxies.write("shear.fits")
     galaxies.meta.clear()
     hsc_galaxies(galaxies).write("hsc.fits")
+    center = SkyCoord(36.91, 12.57, unit="deg")
+    header = tangent_wcs(center, (1000, 1000), 2 * u.arcsec).to_header()
+    fits.writeto("image.fits", np.zeros((1000, 1000), np.uint8), header)
     if page.stem == "catalogs":
         own = galaxies["ra", "dec", "weight"]
         own["g"] = np.column_stack([galaxies["e1"], galaxies["e2"]])

@@ -3,7 +3,7 @@ from .catalog import ShearCatalog
 from .cosmology import SourceRedshifts
 from .diagnostics import check_convention
 from .estimators import CNNReconstructor, Estimator, KaiserSquires, MaskedCNN, WienerFilter
-from .grid import ShearGrid, make_wcs
+from .grid import ShearGrid, coarsened_wcs, make_wcs
 from .halos import NFWHalo
 from .maps import ConvergenceMap
 from .masks import SkyMask
@@ -32,6 +32,7 @@ __all__ = [
     "SourceRedshifts",
     "WienerFilter",
     "check_convention",
+    "coarsened_wcs",
     "find_peaks",
     "fit_nfw",
     "make_wcs",

@@ -5,10 +5,11 @@ import numpy as np
 
 from lensmap.cli._estimator_options import add_method_argument, has_parameter
 from lensmap.cli._files import InputFile
+from lensmap.cli._image_blocks import check_blocks, check_map_size, image_blocks
 from lensmap.cli._inputs import read_image_wcs
 from lensmap.cli._mask_options import add_footprint_arguments, add_mask_arguments
 from lensmap.cli._messages import OptionError
-from lensmap.cli._options import angle
+from lensmap.cli._options import angle_or_image
 
 __all__ = ["add_map_arguments", "map_pixels", "read_wcs", "with_redshifts"]
 
@@ -19,16 +20,20 @@ def add_map_arguments(parser):
     add_method_argument(group)
     group.add_argument(
         "--pixel-scale",
-        type=angle,
-        metavar="ANGLE",
+        type=angle_or_image,
+        metavar="ANGLE|image",
         help="the side of the pixels of the map, which covers the catalog in tangent projection "
-             "(default 0.4arcmin, or chosen by the method)",
+             "(default 0.4arcmin, or chosen by the method); with --wcs, the pixels of the map are "
+             "blocks of k x k pixels of the image of about this side, and image keeps the pixels "
+             "of the image",
     )
     group.add_argument(
         "--wcs",
         type=InputFile,
         metavar="FITS",
-        help="make the map on the pixels of this FITS image (its first celestial HDU)",
+        help="make the map on the pixels of this FITS image (its first celestial HDU); where they "
+             "hold fewer than 0.5 galaxies on average, on blocks of them that hold about 1.5, "
+             "unless --pixel-scale is given",
     )
     add_mask_arguments(group)
     add_footprint_arguments(group)
@@ -51,24 +56,23 @@ def with_redshifts(estimator, catalog):
 def read_wcs(arguments):
     """Read the WCS of the image that ``--wcs`` names; return None without this option."""
     if arguments.wcs is None:
+        if arguments.pixel_scale == "image":
+            raise OptionError("pixel_scale", "--pixel-scale image needs --wcs")
         return None
-    if arguments.pixel_scale is not None:
-        raise OptionError(
-            "pixel_scale",
-            f"--pixel-scale cannot be given, because --wcs {arguments.wcs} defines the pixels",
-        )
-    return read_image_wcs(arguments.wcs)
+    wcs = read_image_wcs(arguments.wcs)
+    check_blocks(wcs, arguments.pixel_scale)
+    return wcs
 
 
-def map_pixels(wcs, pixel_scale, estimator, catalog):
-    """Return the WCS of the map; None if the estimator chooses the pixels.
+def map_pixels(arguments, wcs, estimator, catalog):
+    """Choose the pixels of the map.
 
     Parameters
     ----------
+    arguments : argparse.Namespace
+        The arguments, with those that `add_map_arguments` adds.
     wcs : `~astropy.wcs.WCS` or None
         The WCS of ``--wcs``.
-    pixel_scale : `~astropy.units.Quantity` or None
-        The pixel scale of ``--pixel-scale``.
     estimator : object
         The estimator.
     catalog : lensmap.ShearCatalog
@@ -76,8 +80,11 @@ def map_pixels(wcs, pixel_scale, estimator, catalog):
 
     Returns
     -------
-    `~astropy.wcs.WCS` or None
-        The WCS of the map.
+    wcs : `~astropy.wcs.WCS` or None
+        The WCS of the map; None if the estimator chooses the pixels.
+    binning : dict or None
+        The facts about the binning of the image's pixels, see `image_blocks`. None if the pixels
+        of the map are not blocks of those of an image.
 
     Raises
     ------
@@ -87,15 +94,11 @@ def map_pixels(wcs, pixel_scale, estimator, catalog):
     from lensmap.estimators import Estimator
     from lensmap.grid import make_wcs
 
+    pixel_scale = arguments.pixel_scale
     if wcs is not None:
-        return wcs
+        return image_blocks(wcs, pixel_scale, catalog, arguments.wcs)
     if pixel_scale is None:
-        return None if isinstance(estimator, Estimator) else make_wcs(catalog)
+        return None if isinstance(estimator, Estimator) else make_wcs(catalog), None
     wcs = make_wcs(catalog, pixel_scale)
-    if max(wcs.array_shape) < 2:
-        raise OptionError(
-            "pixel_scale",
-            "--pixel-scale must be smaller than the side of the area that the galaxies cover, not "
-            f"{pixel_scale}",
-        )
-    return wcs
+    check_map_size(wcs, pixel_scale, "the area that the galaxies cover")
+    return wcs, None

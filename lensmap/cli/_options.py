@@ -8,6 +8,7 @@ from lensmap.utils import ParameterError, angle_of_text, check_angle, memory_lim
 __all__ = [
     "add_take_over",
     "angle",
+    "angle_or_image",
     "columns_text",
     "condition",
     "count",
@@ -29,6 +30,19 @@ def angle(text):
     except (TypeError, ValueError):
         raise argparse.ArgumentTypeError(
             f"the value must be a positive angle with its unit, such as 0.6arcmin, not {text!r}"
+        ) from None
+
+
+def angle_or_image(text):
+    """Convert a word such as ``0.3arcmin`` to an angle; return the word ``image`` unchanged."""
+    if text == "image":
+        return text
+    try:
+        return check_angle(text, "angle")
+    except (TypeError, ValueError):
+        raise argparse.ArgumentTypeError(
+            "the value must be a positive angle with its unit, such as 0.6arcmin, or the word "
+            f"image, not {text!r}"
         ) from None
 
 

@@ -38,13 +38,18 @@ EXTRA_SUMS: dict[str, Callable[[PixelAssignment], np.ndarray]] = {
 }
 
 
-def check_grid_memory(shape: tuple[int, int]) -> None:
+def check_grid_memory(
+    shape: tuple[int, int],
+    remedy: str = "use larger pixels (for those of an image, coarsened_wcs) or a smaller map",
+) -> None:
     """Raise a MemoryError if a shear grid of the given shape would not fit into memory.
 
     Parameters
     ----------
     shape : tuple of int
         The shape of the map, ``(ny, nx)``.
+    remedy : str
+        The advice at the end of the error message.
 
     Raises
     ------
@@ -52,10 +57,7 @@ def check_grid_memory(shape: tuple[int, int]) -> None:
         If the grid would not fit into memory.
     """
     ny, nx = shape
-    check_memory(
-        _BYTES_PER_PIXEL * ny * nx, f"a map of {ny} x {nx} pixels",
-        "use larger pixels or a smaller map",
-    )
+    check_memory(_BYTES_PER_PIXEL * ny * nx, f"a map of {ny} x {nx} pixels", remedy)
 
 
 class GridSums:

@@ -3,6 +3,7 @@ from ._convergence_map import ConvergenceMap
 
 # For other packages of lensmap; not public.
 from ._checks import check_map as check_map
+from ._fits import celestial_header as celestial_header
 from ._noise_maps import each_noise_map as each_noise_map
 from ._pixels import (
     MAX_ANISOTROPY as MAX_ANISOTROPY,

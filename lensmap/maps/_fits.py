@@ -31,7 +31,7 @@ from lensmap.utils import (
 if TYPE_CHECKING:
     from lensmap.maps._convergence_map import ConvergenceMap
 
-__all__ = ["read_fits", "write_fits", "register_fits"]
+__all__ = ["celestial_header", "read_fits", "write_fits", "register_fits"]
 
 
 def write_fits(
@@ -57,7 +57,7 @@ def write_fits(
     ValueError
         If the WCS has distortions that a header cannot hold.
     """
-    header = _celestial_header(kappa.wcs)
+    header = celestial_header(kappa.wcs)
     hdus = [fits.PrimaryHDU(kappa.data, header)]
     for name, values in (
         ("KAPPA_B", kappa.kappa_b),
@@ -192,7 +192,24 @@ def _is_fits(origin, filepath, fileobj, *args, **kwargs):
     return filepath is not None and has_suffix(filepath, FITS_SUFFIXES)
 
 
-def _celestial_header(wcs):
+def celestial_header(wcs: WCS) -> fits.Header:
+    """Return the FITS header of the images of a map.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        The celestial WCS of the map.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        The cards of the WCS, and a BUNIT card.
+
+    Raises
+    ------
+    ValueError
+        If a FITS header cannot hold the WCS.
+    """
     if isinstance(wcs, WCS) and any(
         table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)
     ):
@@ -213,11 +230,15 @@ def _celestial_header(wcs):
 
 def _readable_cards(meta):
     """Return FITS header cards with the most important metadata of a map, for human readers."""
-    parameters = meta.get("parameters")
+    parameters, binning = meta.get("parameters"), meta.get("binning")
     facts = {
         "ESTIMATR": (meta.get("estimator"), "lensmap estimator"),
         "CONVENTN": (meta.get("convention"), "sign convention of the catalog"),
         "NGAL": (meta.get("n_galaxies"), "galaxies used"),
+        "BINNING": (
+            binning.get("factor") if isinstance(binning, dict) else None,
+            "image pixels along the side of a map pixel",
+        ),
         "SMOOTH": (
             # The smoothing of the estimator. It would be wrong for a map that was smoothed again.
             parameters.get("smoothing")

@@ -69,6 +69,7 @@ from ._units import (
     as_angle_unit as as_angle_unit,
     as_plain_unit as as_plain_unit,
 )
+from ._unwrapping import ContinuedWCS as ContinuedWCS
 from ._validation import (
     check_rising as check_rising,
     look_up as look_up,

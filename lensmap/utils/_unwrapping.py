@@ -86,6 +86,13 @@ class ContinuedWCS(PlaneWCS):
 
     has_distortion = False
 
+    @property
+    def projection(self) -> WCS:
+        """The FITS WCS of the projection, which ends at 180 degrees, with the image's shape."""
+        wcs = self._wcs.deepcopy()
+        wcs.array_shape = self._shape
+        return wcs
+
     def pixel_to_world_values(self, *pixel_arrays: Any) -> Any:
         """Convert pixel positions (x, y) to celestial coordinates in degrees.
 
@@ -120,9 +127,7 @@ class ContinuedWCS(PlaneWCS):
         ``view`` has the slices ``(y, x)``. The result is a FITS WCS if no pixel of the part lies
         beyond a native longitude of 180 degrees.
         """
-        wcs = self._wcs.deepcopy()
-        wcs.array_shape = self._shape
-        return unwrapped(wcs.slice(view))
+        return unwrapped(self.projection.slice(view))
 
     def to_header(self, *args: Any, **kwargs: Any) -> Any:
         """Return the FITS header of the projection; the continuation does not change it."""

@@ -56,7 +56,7 @@ def test_every_command_has_a_schema():
     assert sorted(references) == sorted(names) == sorted(
         SCHEMAS["$defs"].keys()
         - {"input", "matrix", "message", "record", "shape", "declaration", "convention_check",
-           "prior_power"}
+           "prior_power", "binning"}
     )
     assert {SCHEMAS["$defs"][name]["properties"]["command"].get("const") for name in names} == {
         *names_of(_COMMANDS), None

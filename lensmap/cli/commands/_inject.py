@@ -130,9 +130,10 @@ def run(arguments):
         if not is_given(arguments, "z_source"):
             estimator = _expecting(estimator, z_source, catalog)
         checked = check_on_the_way(arguments, catalog, progress=progress)
+        wcs, binning = map_pixels(arguments, wcs, estimator, catalog)
         recovery = _recover(
-            arguments, catalog, estimator, z_source=z_source, mask=mask,
-            wcs=map_pixels(wcs, arguments.pixel_scale, estimator, catalog), progress=progress,
+            arguments, catalog, estimator, z_source=z_source, mask=mask, wcs=wcs,
+            progress=progress,
         )
         _write_table(recovery, output, arguments.overwrite)
         if arguments.plot is not None:
@@ -140,7 +141,8 @@ def run(arguments):
 
             figure = recovery_figure(recovery, n_cells=arguments.cells)
             figure.savefig(temporary[arguments.plot], dpi=150)
-        numbers = _numbers(recovery) | numbers_of_declaration(catalog) | checked
+        numbers = _numbers(recovery) | {"binning": binning}
+        numbers |= numbers_of_declaration(catalog) | checked
         return Result(_describe(recovery), numbers, (output, *temporary))
 
 

@@ -19,7 +19,7 @@ from lensmap.cli._map_options import (
     with_redshifts,
 )
 from lensmap.cli._mask_options import read_mask
-from lensmap.cli._messages import load_networks, show_progress
+from lensmap.cli._messages import OptionError, load_networks, show_progress
 from lensmap.cli._result import Result
 
 NAME = "reconstruct"
@@ -37,12 +37,13 @@ EXAMPLES = """examples:
       --uncertainty posterior
   lensmap reconstruct shear.fits -o kappa.fits --method cnn --uncertainty network
   lensmap reconstruct shear.fits -o kappa.fits --method my_method.py:MyEstimator
+  lensmap reconstruct shear.fits -o kappa.fits --wcs image.fits --pixel-scale 0.4arcmin
   lensmap reconstruct shear.csv -o kappa.fits --columns ra=RA,dec=DEC,e1=G1,e2=G2,weight=W \\
       --pixel-scale 0.3arcmin --mask stars.reg --footprint survey_moc.fits"""
 
 _FROM_META = (
     "n_galaxies", "n_outside", "n_masked", "response", "response_error", "estimator", "parameters",
-    "prior_power",
+    "prior_power", "binning",
 )
 
 
@@ -66,14 +67,18 @@ def run(arguments):
     with open_outputs(arguments) as temporary:
         estimator = make_estimator(arguments)
         wcs, mask = read_wcs(arguments), read_mask(arguments)
+        if wcs is not None:
+            check_header(wcs, arguments.wcs)
         if has_parameter(estimator, "network"):
             load_networks()
         catalog = read_catalog(arguments)
         if not is_given(arguments, "z_source"):
             estimator = with_redshifts(estimator, catalog)
         checked = check_on_the_way(arguments, catalog, progress=progress)
-        wcs = map_pixels(wcs, arguments.pixel_scale, estimator, catalog)
+        wcs, binning = map_pixels(arguments, wcs, estimator, catalog)
         kappa = estimator.reconstruct(catalog, wcs, mask, progress=progress)
+        if binning is not None:
+            kappa = kappa.replace(meta={**kappa.meta, "binning": binning})
         kappa.write(temporary[arguments.output], format="fits", overwrite=True)
         if arguments.plot:
             from lensmap.plotting import save_map
@@ -82,6 +87,28 @@ def run(arguments):
         # The summary is made while the files have temporary names, which an error removes.
         numbers = numbers_of_map(kappa) | numbers_of_declaration(catalog) | checked
         return Result(describe(kappa), numbers, tuple(temporary))
+
+
+def check_header(wcs, path):
+    """Raise an OptionError if a FITS file cannot hold the WCS of an image, and thus no map on it.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        The WCS of the image.
+    path : path-like
+        The path of the image.
+    """
+    from lensmap.maps import celestial_header
+
+    try:
+        celestial_header(wcs)
+    except ValueError:
+        raise OptionError(
+            "wcs",
+            f"--wcs must be an image without distortion tables, unlike {str(path)!r}, because a "
+            "map with them cannot be written: give a resampled image, or leave out --wcs",
+        ) from None
 
 
 def describe(kappa):

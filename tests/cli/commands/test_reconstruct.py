@@ -403,7 +403,7 @@ class TestWhatGoesWrong:
             (["--wcs", "no.fits"], "there is no file 'no.fits'"),
             (["--wcs", "flat.fits"], "has a celestial WCS in its header"),
             (["--wcs", "far.fits"], "3000 lie outside"),
-            (["--wcs", "far.fits", "--pixel-scale", "1arcmin"], "--pixel-scale"),
+            (["--wcs", "far.fits", "--pixel-scale", "1arcmin"], "3000 lie outside"),
             (["--footprint", "far.reg"], "3000 are masked"),
             (["--plot", "k.foo"], "--plot must end in one of"),
             (["--plot", "k.fits"], "--plot must end in one of"),
