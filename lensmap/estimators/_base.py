@@ -333,9 +333,9 @@ class Estimator(Parametrized, ABC):
         Parameters
         ----------
         catalog : ShearCatalog, `~astropy.table.Table` or ShearGrid
-            The galaxies. A table must have lensmap's column names, and should declare its sign
-            convention and its kind in its meta. A grid, for example of a catalog that does not fit
-            into memory, has its own WCS and mask.
+            The galaxies. A table must have lensmap's column names. Its ``meta`` should declare
+            the sign convention and the kind of the ellipticities, shear or distortion. A grid, for
+            example of a catalog that does not fit into memory, has its own WCS and mask.
         wcs : `~astropy.wcs.WCS` or None
             The pixels of the map: any celestial WCS with its ``array_shape``. If None, a WCS that
             covers the catalog. If the pixels are far from squares, the map is made on a tangent

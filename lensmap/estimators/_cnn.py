@@ -41,7 +41,7 @@ __all__ = ["CNNReconstructor", "MaskedCNN"]
 
 
 class _State(NamedTuple):
-    """A loaded network, the masks of a map from the positions of galaxies, and metadata of the map.
+    """A loaded network, the masks that follow from galaxy positions, and metadata of the map.
 
     The inversions of a grid and of its noise realizations share these data.
     """

@@ -19,7 +19,7 @@ class Uncertainty(NamedTuple):
     meaning : {"noise", "total"}
         The error that the uncertainty describes. ``"noise"`` is the scatter of the map about the
         true convergence as filtered by the method. ``"total"`` is the error with respect to the
-        true convergence itself. It is stored in the map as ``meta["uncertainty"]``.
+        true convergence itself. The word is stored in the map as ``meta["uncertainty"]``.
     with_map : bool
         If True, `Estimator.invert` returns the uncertainty with the map. If False, the uncertainty
         is the root mean square of `Estimator.noise` over ``n_realizations`` realizations.

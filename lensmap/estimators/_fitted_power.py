@@ -287,7 +287,8 @@ class _PowerFit:
     """The posterior of a power spectrum that is fitted to the shear of fields.
 
     The parameters, ``(3,)``, are the natural logarithms of the amplitude, of the multipole of the
-    cutoff, and of the ratio of the noise to the noise of the catalog.
+    cutoff, and of the noise ratio: the ratio of the noise in the measured power to the noise that
+    follows from the catalog.
 
     Parameters
     ----------
@@ -398,8 +399,8 @@ class _PowerFit:
     def _significance(self, parameters: np.ndarray) -> float:
         """Return the significance of the signal: the amplitude divided by its error for pure noise.
 
-        The amplitude of the spectrum with the shape given by ``parameters`` and the noise level are
-        fitted to the E-mode and B-mode power by least squares, without a prior.
+        Two numbers are fitted to the E-mode and B-mode power by least squares, without a prior: the
+        noise level, and the amplitude of the spectrum whose shape ``parameters`` give.
         """
         signal, _ = self._signal(parameters)
         root = np.sqrt(self._modes / 2) / self._noise

@@ -39,7 +39,7 @@ _MAX_EMPTY_FRACTION = 0.05
 
 
 class _State(NamedTuple):
-    """The smoothing length in pixels, and the masks of a map from the positions of galaxies.
+    """The smoothing length in pixels, and the masks that follow from galaxy positions.
 
     The inversions of a grid and of its noise realizations share these data.
     """
@@ -118,8 +118,8 @@ class KaiserSquires(Estimator):
     Galaxies at all distances contribute to a pixel, so `reach` returns None. If a tile of 48 arcmin
     is mapped with a margin of 16 arcmin around it, its map differs from that part of the map of the
     whole field by a constant and by 8 per cent of the scatter of the map. With a margin of 32
-    arcmin, the second difference is 3 per cent. (Both are means of two simulated fields of 3.2 deg
-    with 30 galaxies per square arcminute.)
+    arcmin, the second difference is 3 per cent. (Both percentages are means of two simulated fields
+    of 3.2 deg with 30 galaxies per square arcminute.)
 
     References
     ----------

@@ -32,7 +32,7 @@ _CLOUD = 4 / 9
 
 
 class _State(NamedTuple):
-    """A solver, the masks of a map from the positions of galaxies, and the fitted power spectrum.
+    """A solver, the masks that follow from galaxy positions, and the fitted power spectrum.
 
     The inversions of a grid and of its noise realizations share these data.
     """
@@ -127,8 +127,9 @@ class WienerFilter(Estimator):
         depends on the noise, not on the ellipticities. ``"rotations"`` is the noise of the filtered
         map: the scatter of maps of randomly rotated galaxies, which have no signal.
     n_realizations : int
-        The number of random rotations, or of posterior solutions for ``"posterior"``. Each gives
-        two maps.
+        The number of random realizations for the uncertainty. Each gives two maps: the E-mode and
+        the B-mode of rotated galaxies or, for ``"posterior"``, the deviations of two posterior
+        samples from the mean.
     rng : int or `numpy.random.SeedSequence`
         The seed of the random realizations.
     sigma_e : float or None
@@ -166,8 +167,8 @@ class WienerFilter(Estimator):
     Galaxies at all distances contribute to a pixel, so `reach` returns None. If a tile of 48 arcmin
     is mapped with a margin of 16 arcmin around it, its map differs from that part of the map of the
     whole field by a constant and by 8 per cent of the scatter of the map. With a margin of 32
-    arcmin, the second difference is 3 per cent. (Both are means of two simulated fields of 3.2 deg
-    with 30 galaxies per square arcminute.)
+    arcmin, the second difference is 3 per cent. (Both percentages are means of two simulated fields
+    of 3.2 deg with 30 galaxies per square arcminute.)
 
     References
     ----------
@@ -315,10 +316,16 @@ class WienerFilter(Estimator):
         Returns
         -------
         object or None
-            The fitted spectrum, a named tuple of numbers: ``amplitude``, ``amplitude_error``,
-            ``cutoff``, ``ln_cutoff_error``, ``prior_weight``, ``noise_ratio``, ``significance`` and
-            ``e_minus_b``.
-            None if ``power`` or ``z_source`` is given.
+            The fitted spectrum, or None if ``power`` or ``z_source`` is given. The spectrum is a
+            named tuple of numbers:
+
+            - ``amplitude``, ``amplitude_error``: the factor A on the theory, and its error;
+            - ``cutoff``, ``ln_cutoff_error``: the multipole of the cutoff on small scales, and the
+              error of its natural logarithm;
+            - ``prior_weight``: the share of the prior in the amplitude, from 0 to 1;
+            - ``noise_ratio``: the fitted noise power divided by that expected from the catalog;
+            - ``significance``: the significance of the signal in sigma, without the prior;
+            - ``e_minus_b``: the significance from the E-mode minus the B-mode power alone.
 
         Warns
         -----
@@ -400,7 +407,7 @@ class WienerFilter(Estimator):
         -------
         dict
             The values of the parameters, keyed by name. A tabulated power spectrum is described by
-            its number and range of multipoles.
+            the number of its multipoles, the lowest and the highest.
         """
         parameters = super().describe_params()
         if isinstance(self.power, tuple):

@@ -139,7 +139,7 @@ class _Ridges:
         """Return the persistence of each persistent saddle, as a dict keyed by pixel index.
 
         The persistence of a saddle is the difference in value between the saddle and the maximum or
-        minimum paired with it. A persistent saddle has at least the threshold.
+        minimum paired with it. The persistence of a persistent saddle is at least the threshold.
         """
         saddles = {}
         for _, saddle, persistence in self._maxima():

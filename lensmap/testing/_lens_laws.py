@@ -278,10 +278,10 @@ def uncertainties(case: Case) -> None:
 
 
 def _scatter(case, columns):
-    """Return the standard deviation of kappa in noise maps, ``(ny, nx)``.
+    """Return the root mean square of kappa over noise maps, ``(ny, nx)``.
 
     Each noise map has the galaxies in ``columns`` with new random ellipticities. If the maps have a
-    B-mode, its values are included.
+    B-mode, each B-mode counts as a further noise map.
     """
     rng, n = np.random.default_rng([case.seed, 11]), len(columns["ra"])
     total = 0.0

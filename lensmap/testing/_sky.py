@@ -61,7 +61,7 @@ class NFW:
 
     @staticmethod
     def _split(x):
-        """Return x, raised to at least 1e-9, and the function h(x) of the NFW lensing formulas.
+        """Return the larger of x and 1e-9, and the function h(x) of the NFW lensing formulas.
 
         With x the radius in units of the scale radius, h is arccosh(1/x) / sqrt(1 - x^2) for
         x < 1, and arccos(1/x) / sqrt(x^2 - 1) for x > 1.
