@@ -206,8 +206,9 @@ class FieldFolder:
 def _write_field(folder, names, field, seed):
     """Write the files of a field that do not exist yet; one file for each source redshift.
 
-    ``names`` are the file names, with ``{}`` or the like in place of the number of the field. The
-    process that drew the field calls this function.
+    ``names`` are the file names, with ``{}`` or the like in place of the number of the field.
+    ``seed`` is the `~numpy.random.SeedSequence` of the field, whose ``spawn_key[0]`` is this
+    number. The process that drew the field calls this function.
     """
     planes = field if isinstance(field, list) else [field]
     for name, plane in zip(names, planes, strict=True):

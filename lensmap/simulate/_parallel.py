@@ -54,13 +54,14 @@ def draw_fields(
     model : object
         The model of the fields, with ``prepare()`` and ``draw(rng)``, such as `HaloModelField`.
     n_fields : int
-        The number of fields.
+        The number of fields from ``first`` on, including those in ``skip``.
     seed : int
         The seed of the series. Field number i depends on the model, ``seed`` and i only.
     first : int
-        The number of the first field.
+        The number of the first field. The fields have the numbers from ``first`` to
+        ``first + n_fields - 1``.
     skip : collection of int
-        The numbers of fields not to draw, such as fields that another run has already drawn.
+        The numbers of the fields to leave out, such as fields that another run has already drawn.
     workers : int or None
         The number of processes. If None, one for each CPU that this process may use, but no more
         than fit into memory. 1 draws the fields in this process.

@@ -281,7 +281,7 @@ def _halos_in(file):
 
 
 def _z_source_in(file):
-    """Return the source redshift or redshift distribution in an HDF5 file, or None."""
+    """Return the source redshift or redshift distribution in an HDF5 file; None if it has none."""
     if "z_source" in file:
         return SourceRedshifts(file["z_source/z"][()], file["z_source/pdf"][()])
     return float(file.attrs["z_source"]) if "z_source" in file.attrs else None

@@ -140,12 +140,13 @@ class Box:
     # --- before the draws -------------------------------------------------------------------
 
     def _large_scale(self, statistics, plane, ell):
-        """Return models of the lognormal density of a lens plane and of its halo number density.
+        """Return the `LognormalField` of a lens plane, and a list of functions for its halos.
 
-        For each group of halos of similar mass, a function converts the matter density to the
-        number density of halos. Diffuse matter and halos together must have the power spectrum of
-        the matter. Because the number density is not linear in the density, the power of the
-        density is found by iteration. ``ell`` are the multipoles of the grid.
+        The list has one function for each mass group (halos of similar mass). It converts the drawn
+        matter density to the number density of the halos. Diffuse matter and halos together must
+        have the power spectrum of the matter. Because the number density is not linear in the
+        matter density, the power of the matter density is found by iteration. ``ell`` are the
+        multipoles of the grid of coarse pixels.
         """
         nodes = np.geomspace(ell[ell > 0].min(), ell.max(), 300)
         k = nodes / plane.distance
@@ -317,7 +318,11 @@ class Box:
                      halos["ellipticity"], halos["angle"])
 
     def _refined(self, coarse):
-        """Convert the Fourier transform of a field on a coarse grid to the pixels of the map."""
+        """Convert the Fourier transform of the diffuse convergence to the pixels of the box.
+
+        Diffuse matter is drawn on coarse pixels, and ``coarse`` is the transform of its convergence
+        on these pixels. Both transforms are those of `scipy.fft.rfft2`.
+        """
         (ny, nx), (cy, cx) = self.shape, self._coarse_shape
         fine = np.zeros((ny, nx // 2 + 1), dtype=coarse.dtype)
         # On an even grid, the Nyquist mode stands for both signs of the frequency, so it is left
@@ -334,13 +339,17 @@ class Box:
         return fine
 
     def kappa(self, kappa_hat: np.ndarray) -> np.ndarray:
-        """Compute the convergence, ``(ny, nx)``, from its transform as returned by `draw`."""
+        """Compute the convergence for one source redshift, ``(ny, nx)``, from its transform.
+
+        ``kappa_hat`` is one of the transforms that `draw` returns, ``(ny, nx // 2 + 1)``.
+        """
         return scipy.fft.irfft2(kappa_hat, self.shape)
 
     def gamma(self, kappa_hat: np.ndarray) -> np.ndarray:
-        """Compute the complex shear in the pixel basis, ``(ny, nx)``, from the convergence.
+        """Compute the complex shear in the pixel basis for one source redshift, ``(ny, nx)``.
 
-        ``kappa_hat`` is the Fourier transform of the convergence, as returned by `draw`.
+        ``kappa_hat`` is one of the transforms of the convergence that `draw` returns,
+        ``(ny, nx // 2 + 1)``.
         """
         kernel = _half(shear_kernel(self.shape))
         first = scipy.fft.irfft2(kappa_hat * kernel.real.astype(self.dtype), self.shape)

@@ -138,8 +138,8 @@ class LognormalField:
             The linear response of the diffuse matter to the density: the ratio of their Fourier
             amplitudes on large scales.
         responses : sequence of `numpy.ndarray`
-            The linear response of the mass in each group of tracers to the density, with the
-            bias, at each wave vector, each ``(ny, nx // 2 + 1)``.
+            The linear response of the mass in each group of tracers to the density at each
+            wave vector, each ``(ny, nx // 2 + 1)``. It is proportional to the bias of the group.
         tracers : sequence of LinearTracer or RareTracer
             The function of each group that returns the density of its tracers, from `tracer`.
 

@@ -33,7 +33,7 @@ class Halos(NamedTuple):
     x, y : `numpy.ndarray`
         Pixel positions of the centers; whole numbers for unresolved halos.
     resolved : `numpy.ndarray`
-        True for halos that span several pixels; all others are painted round, bool.
+        Bool, True for halos that span several pixels. All others are painted round.
     weight : `numpy.ndarray`
         The sum over all pixels of the convergence of the halo, for each source redshift,
         ``(n_sources, n)``.

@@ -20,12 +20,14 @@ _N_CELLS = 65536
 class PoissonCounts:
     """Draw independent Poisson counts for many pixels, with exact distributions.
 
-    The count of a pixel is the sum of two Poisson counts: a common count, whose mean is the lowest
-    mean of all pixels, and an excess count, whose mean is the small remainder. The common count has
-    the same distribution in all pixels. It is drawn by inverting its cumulative distribution with a
-    table of 65536 cells of equal probability. In the few cells in which the count changes, a random
-    number of full precision decides. Excess counts are rare, so they are assigned to pixels one by
-    one. This takes a tenth of the time of individual draws.
+    Pixels with a mean of 0 are empty. The count of any other pixel is the sum of two Poisson
+    counts: a common count, whose mean is the lowest positive mean, and an excess count, whose mean
+    is the small remainder. The common count has the same distribution in all of these pixels. It is
+    drawn by inverting its cumulative distribution with a table of 65536 cells of equal probability.
+    In the few cells in which the count changes, a random number of full precision decides. Excess
+    counts are rare, so they are assigned to pixels one by one. This takes a tenth of the time of
+    individual draws. If the positive means differ by more than 20 per cent or are high, each count
+    is drawn individually.
 
     Parameters
     ----------

@@ -217,9 +217,9 @@ class _Interpolator:
     Each pixel of a map holds the mean over its area. The interpolation ``"spline"`` is the
     quadratic spline that has the same pixel means. Galaxies binned on the same pixels then
     reproduce the map, neither blurred nor sharpened. The average of a quadratic B-spline over a
-    pixel is a cubic B-spline, so the prefilter of cubic spline interpolation gives its
-    coefficients. ``"bilinear"`` blurs the map by about a pixel. ``"nearest"`` preserves the pixel
-    means, but has steps at the edges of pixels.
+    pixel is a cubic B-spline, so the prefilter of cubic spline interpolation gives the coefficients
+    of the quadratic spline. ``"bilinear"`` blurs the map by about a pixel. ``"nearest"`` preserves
+    the pixel means, but has steps at the edges of pixels.
     """
 
     def __init__(self, field, interpolation):

@@ -279,10 +279,10 @@ class MockSurvey(Parametrized):
         """
         # Separate random streams, so that drawing redshifts does not change the shapes.
         position_rng, shape_rng, error_rng, redshift_rng = as_generator(rng).spawn(4)
-        skies, wcs = as_fields(field, wcs)
+        lens_fields, wcs = as_fields(field, wcs)
         check_catalog_memory(self, wcs)
         density = self.expected_density.value
-        mask = _joined_mask(self._sky_mask, skies)
+        mask = _joined_mask(self._sky_mask, lens_fields)
         lon, lat, x, y = draw_positions(wcs, density, mask, position_rng)
         n = len(lon)
         if n == 0:
@@ -290,10 +290,10 @@ class MockSurvey(Parametrized):
                 f"no galaxy was drawn on the map, at a density of {self.density:.3g}: raise the "
                 "density of the survey, enlarge the map or mask less of it"
             )
-        redshift = self._redshifts(skies, n, redshift_rng)
+        redshift = self._redshifts(lens_fields, n, redshift_rng)
         kappa, g = np.zeros(n), np.zeros(n, dtype=complex)
-        if skies:
-            kappa, gamma = lensing_at(skies, x, y, redshift, self.interpolation)
+        if lens_fields:
+            kappa, gamma = lensing_at(lens_fields, x, y, redshift, self.interpolation)
             g = _to_celestial(_reduced(kappa, gamma), wcs, lon, lat, x, y)
         e_s = self.intrinsic.draw(n, shape_rng)
         magnitude, sigma_m = self.measurement.draw(n, error_rng)
@@ -351,13 +351,13 @@ class MockSurvey(Parametrized):
             If a parameter is invalid, as for `observe`.
         """
         generator = as_generator(rng)
-        skies, wcs = as_fields(field, wcs)
-        if len(skies) > 1:
-            skies = [mean_field(skies, self._require_redshifts())]
+        lens_fields, wcs = as_fields(field, wcs)
+        if len(lens_fields) > 1:
+            lens_fields = [mean_field(lens_fields, self._require_redshifts())]
         sampler = self._samplers.get(
             wcs, self.expected_density.value, self._sky_mask, self.intrinsic, self.measurement
         )
-        return sampler.draw(skies[0] if skies else None, generator)
+        return sampler.draw(lens_fields[0] if lens_fields else None, generator)
 
     def _require_redshifts(self):
         if self.z_source is None:
@@ -367,16 +367,16 @@ class MockSurvey(Parametrized):
             )
         return self.z_source
 
-    def _redshifts(self, skies, n, rng):
+    def _redshifts(self, lens_fields, n, rng):
         """Draw the redshifts of n galaxies, ``(n,)``, or return None if they are unknown.
 
-        ``skies`` is the list of fields that lens the galaxies. The source redshift of a single
-        field takes precedence over that of the survey.
+        ``lens_fields`` is the list of fields that lens the galaxies. The source redshift of a
+        single field takes precedence over that of the survey.
         """
-        if len(skies) > 1:
+        if len(lens_fields) > 1:
             z_source = self._require_redshifts()
         else:
-            z_source = skies[0].z_source if skies else None
+            z_source = lens_fields[0].z_source if lens_fields else None
             z_source = self.z_source if z_source is None else z_source
         if z_source is None or isinstance(z_source, float):
             return None if z_source is None else np.full(n, z_source)
@@ -407,10 +407,14 @@ def check_catalog_memory(survey: MockSurvey, wcs: WCS) -> None:
     )
 
 
-def _joined_mask(mask, skies):
-    """Return a list of the masks of the survey and of the fields, or None if there are none."""
+def _joined_mask(mask, lens_fields):
+    """Return a list of the masks of the survey and of the fields, or None if nothing is masked.
+
+    ``mask`` is the mask of the survey or None, and ``lens_fields`` is the list of fields that lens
+    the galaxies.
+    """
     masks = [] if mask is None else [mask]
-    masks += [one.kappa.mask for one in skies if one.kappa.mask.any()]
+    masks += [one.kappa.mask for one in lens_fields if one.kappa.mask.any()]
     return masks or None
 
 
