@@ -74,9 +74,9 @@ class ShearGrid:
         The sign convention of the catalog's table, and the kind of its ellipticities, ``"shear"``
         or ``"distortion"``.
     origins : dict
-        The origin of the catalog's convention, kind, frame and response: ``"argument"``,
-        ``"file"``, ``"survey"`` or ``"default"``, keyed by their names. Empty if the origins are
-        not known.
+        The origins of ``convention``, ``kind``, ``frame`` and ``response``, keyed by these names:
+        ``"argument"``, ``"file"``, ``"survey"``, ``"measured"`` or ``"default"``, as for
+        `lensmap.ShearCatalog`. Empty if the origins are not known.
     survey : str or None
         The name of the survey to whose data the ellipticities belong. None if it is not known.
     extra : dict

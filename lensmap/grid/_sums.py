@@ -86,8 +86,8 @@ class GridSums:
     frame, convention, kind : str
         The celestial frame, the sign convention and the kind of ellipticity of the catalog.
     origins, survey : dict, str or None
-        The origin of the catalog's convention, kind, frame and response, such as ``"argument"`` or
-        ``"file"``, keyed by their names; and the name of the survey, None if it is not known.
+        The origins of ``convention``, ``kind``, ``frame`` and ``response``, such as ``"argument"``
+        or ``"file"``, keyed by these names; and the name of the survey, None if it is not known.
     calibration : `lensmap.catalog.Calibration`
         The shear calibration of the catalog: the multiplicative bias and the response.
     weights : list of PixelWeights

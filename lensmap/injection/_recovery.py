@@ -170,8 +170,8 @@ def recover_halos(
     overwrite : bool
         Whether to remove the realizations that are already in the folder.
     take_over : bool
-        Whether to take over the folder of a run that was killed; a run that is still alive loses
-        it.
+        Whether to take over the folder of a run that was killed. A run that is still alive
+        can then no longer write to the folder.
     progress : None, bool or callable
         True shows a progress bar. A callable is called as ``progress(done, total)`` after each
         realization. None or False shows nothing.

@@ -32,8 +32,8 @@ def open_run(
     overwrite : bool
         Whether to remove the realizations that are already in the folder.
     take_over : bool
-        Whether to take over the folder of a run that was killed; a run that is still alive loses
-        it.
+        Whether to take over the folder of a run that was killed. A run that is still alive
+        can then no longer write to the folder.
 
     Returns
     -------

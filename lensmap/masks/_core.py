@@ -70,11 +70,11 @@ class SkyMask:
     exclude : {"inside", "outside"}
         The side of the mask that is excluded.
     bits : int, str, iterable of these or None
-        The bits of images of flags that are inside: numbers of bits from 0, values in hexadecimal
-        (``"0x21"``), or names from the cards ``MP_...`` of the header, as in LSST's masks; text may
-        list several, such as ``"BAD,SAT"``. ``"any"`` takes all pixels that are not 0. None is
-        allowed for images of 0 and 1, of booleans, and of fractions, where all values above 0 are
-        inside.
+        For images of flags, the bits that put a pixel inside the mask: numbers of bits from 0,
+        values in hexadecimal (``"0x21"``), or names from the cards ``MP_...`` of the header, as in
+        LSST's masks; text may list several, such as ``"BAD,SAT"``. ``"any"`` takes all pixels that
+        are not 0. None is allowed for images of 0 and 1, of booleans, and of fractions, where all
+        values above 0 are inside.
     above : float or None
         The value above which pixels of images are inside, in place of ``bits``.
 

@@ -69,7 +69,7 @@ def as_path_and_part(name: str | os.PathLike) -> tuple[Path, tuple[str, str | No
 def read_file(
     name: str | os.PathLike, values: Values, image: WCS | None = None
 ) -> list[MaskSource]:
-    """Read a mask file, and return mask sources, objects that test positions.
+    """Read a mask file, and return mask sources.
 
     Parameters
     ----------
@@ -84,7 +84,8 @@ def read_file(
     Returns
     -------
     list of MaskSource
-        The mask sources. A position inside any of them is inside the mask.
+        The mask sources, objects that test whether positions lie inside the mask. A position inside
+        any of the sources is inside the mask.
 
     Raises
     ------
@@ -147,7 +148,7 @@ def read_hdus(
     path: Path | None = None,
     part: tuple[str, str | None] | None = None,
 ) -> list[MaskSource]:
-    """Convert an open FITS file to mask sources, objects that test positions.
+    """Convert an open FITS file to mask sources.
 
     Parameters
     ----------
@@ -163,7 +164,8 @@ def read_hdus(
     Returns
     -------
     list of MaskSource
-        The mask sources. A position inside any of them is inside the mask.
+        The mask sources, objects that test whether positions lie inside the mask. A position inside
+        any of the sources is inside the mask.
 
     Raises
     ------

@@ -40,7 +40,7 @@ class HealpixSource:
     inside : `numpy.ndarray`
         True for pixels inside the mask, bool, ``(12 nside^2,)`` or of the length of ``pixels``.
     pixels : `numpy.ndarray` or None
-        The numbers of the pixels in ``inside``. None if it holds all pixels.
+        The HEALPix index of each pixel in ``inside``. None if ``inside`` has all pixels.
     """
 
     kind = "a HEALPix map"
@@ -82,10 +82,11 @@ class HealpixSource:
 
 
 def from_healpix_array(array: Any, grid: Any, values: Values) -> HealpixSource:
-    """Convert an array of HEALPix pixel values to a mask source, which tests positions.
+    """Convert an array of HEALPix pixel values to a mask source.
 
-    ``grid``, an ``astropy_healpix.HEALPix``, defines the pixels, and ``values`` is the rule that
-    says which pixel values are inside the mask.
+    The mask source is an object that tests whether positions lie inside the mask. ``grid``, an
+    ``astropy_healpix.HEALPix``, defines the pixels, and ``values`` is the rule that says which
+    pixel values are inside the mask.
     """
     array = np.ma.asarray(array) if isinstance(array, np.ma.MaskedArray) else np.asarray(array)
     if array.shape != (grid.npix,):
@@ -100,7 +101,7 @@ def from_healpix_array(array: Any, grid: Any, values: Values) -> HealpixSource:
 
 
 def from_healpix_hdu(hdu: Any, values: Values, name: str, part: str | None) -> HealpixSource:
-    """Convert a HEALPix table of a FITS file to a mask source, which tests positions.
+    """Convert a HEALPix table of a FITS file to a mask source.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ def from_array(
     header: Any = None,
     label: str = "the mask image",
 ) -> ImageSource:
-    """Convert an image with a WCS to a mask source, which tests positions.
+    """Convert an image with a WCS to a mask source.
 
     Parameters
     ----------
@@ -104,10 +104,11 @@ def _raise_shape(label: str, found: Any, wanted: Any) -> None:
 
 
 def from_nddata(source: NDData, values: Values) -> ImageSource:
-    """Convert an NDData to a mask source, which tests positions.
+    """Convert an NDData to a mask source.
 
-    The mask of the NDData is used, or its data if it has no mask. ``values`` is the rule that says
-    which pixel values are inside the mask.
+    The mask source is an object that tests whether positions lie inside the mask. The mask source
+    is made from the mask of the NDData, or from its data if the data are boolean or the NDData has
+    no mask. ``values`` is the rule that says which pixel values are inside the mask.
     """
     array = np.asarray(source.data)
     mask = source.mask
@@ -132,7 +133,7 @@ def image_hdus(hdus: Any) -> list[int]:
 def from_image_hdus(
     hdus: Any, numbers: list[int], values: Values, name: str, part: str | None, *, chosen: bool
 ) -> list[ImageSource]:
-    """Convert the image HDUs of a FITS file to mask sources, which test positions.
+    """Convert the image HDUs of a FITS file to mask sources.
 
     Parameters
     ----------
@@ -152,7 +153,8 @@ def from_image_hdus(
     Returns
     -------
     list of ImageSource
-        One source for each image. A position inside any of them is inside the mask.
+        A mask source for each image, an object that tests whether positions lie inside the mask.
+        A position inside any of the sources is inside the mask.
 
     Raises
     ------
@@ -189,10 +191,11 @@ def from_image_hdus(
 
 
 def from_hdu(hdu: Any, values: Values) -> ImageSource:
-    """Convert an image HDU to a mask source, which tests positions.
+    """Convert an image HDU to a mask source.
 
-    If the WCS has distortion tables, they are read from the file of the HDU. ``values`` is the rule
-    that says which pixel values are inside the mask.
+    The mask source is an object that tests whether positions lie inside the mask. If the WCS has
+    distortion tables, they are read from the file of the HDU. ``values`` is the rule that says
+    which pixel values are inside the mask.
     """
     if hdu.data is None:
         raise ValueError("there is no mask image in the HDU")

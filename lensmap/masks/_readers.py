@@ -1,5 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Conversion of arrays, images, regions, tables and files to mask sources, which test positions."""
+"""Conversion of arrays, images, regions, tables and files to mask sources.
+
+A mask source is an object that tests whether positions lie inside a mask.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ __all__ = ["as_sources"]
 
 
 def as_sources(source: MaskLike, mask_class: type, values: Values) -> list[Any]:
-    """Convert anything that can be a mask to mask sources, objects that test positions.
+    """Convert anything that can be a mask to mask sources.
 
     Parameters
     ----------
@@ -41,7 +44,8 @@ def as_sources(source: MaskLike, mask_class: type, values: Values) -> list[Any]:
     Returns
     -------
     list of MaskSource or SkyMask
-        The mask sources. A position inside any of them is inside the mask.
+        The mask sources, objects that test whether positions lie inside the mask. A position inside
+        any of the sources is inside the mask.
 
     Raises
     ------
@@ -78,10 +82,11 @@ def as_sources(source: MaskLike, mask_class: type, values: Values) -> list[Any]:
 
 
 def _from_object(source: Any, values: Values) -> MaskSource | None:
-    """Convert an array, image, table, map or region to a mask source, which tests positions.
+    """Convert an array, image, table, map or region to a mask source.
 
-    Return None if the object is of another kind. ``values`` is the rule that says which pixel
-    values are inside the mask.
+    The mask source is an object that tests whether positions lie inside the mask. The result is
+    None if ``source`` is of another kind. ``values`` is the rule that says which pixel values are
+    inside the mask.
     """
     if isinstance(source, np.ndarray):
         return ArraySource(source)
@@ -105,10 +110,11 @@ def _from_object(source: Any, values: Values) -> MaskSource | None:
 
 
 def _on_image(source: Any, wcs: Any, values: Values) -> list[MaskSource]:
-    """Convert an array, or regions in pixel coordinates, to mask sources, which test positions.
+    """Convert an array, or regions in pixel coordinates, to mask sources.
 
-    ``wcs`` is the WCS of the array, or of the image on which the regions were drawn. ``values`` is
-    the rule that says which pixel values are inside the mask.
+    Mask sources are objects that test whether positions lie inside the mask. ``wcs`` is the WCS of
+    the array, or of the image on which the regions were drawn. ``values`` is the rule that says
+    which pixel values are inside the mask.
     """
     if isinstance(source, (str, Path)):
         path, part = as_path_and_part(source)

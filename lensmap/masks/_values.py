@@ -31,7 +31,8 @@ class Values:
     Attributes
     ----------
     bits : int, str, iterable of these or None
-        The flag bits that are inside the mask, as for `SkyMask`. None if bits do not matter.
+        The flag bits that put a pixel inside the mask, as for `SkyMask`. None if bits do not
+        matter.
     above : float or None
         Values above this number are inside the mask. None if there is no such limit.
     n_used : int

@@ -66,8 +66,8 @@ def simulate_fields(
         True shows a progress bar. A callable is called as ``progress(done, total)`` after each
         field. None or False shows nothing.
     take_over : bool
-        Whether to take over the folder of a run that was killed; a run that is still alive loses
-        it.
+        Whether to take over the folder of a run that was killed. A run that is still alive
+        can then no longer write to the folder.
 
     Returns
     -------
@@ -117,8 +117,8 @@ class FieldFolder:
     format : {"fits", "hdf5"}
         The format of the files.
     take_over : bool
-        Whether to take over the folder of a run that was killed; a run that is still alive loses
-        it.
+        Whether to take over the folder of a run that was killed. A run that is still alive
+        can then no longer write to the folder.
     """
 
     def __init__(

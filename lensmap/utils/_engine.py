@@ -355,7 +355,7 @@ class _Scheduler:
             self._repeated.append(task)
 
     def _replace_pool(self, error):
-        """Replace the pool of workers after workers died, and sort the tasks that were running.
+        """Replace the pool of workers after workers died, and repeat the tasks that were lost.
 
         The results of finished tasks are recorded, and tasks that had not begun are submitted
         again. Tasks that may have killed a worker count as failed once and are repeated alone.

@@ -31,8 +31,8 @@ class FolderLock:
     folder : path-like
         An existing folder.
     take_over : bool
-        Whether to take over the folder of a run that was killed; a run that is still alive loses
-        it. The other run gets a RuntimeError in its next `check`.
+        Whether to take over the folder of a run that was killed. A run that is still alive
+        gets a RuntimeError in its next `check`.
 
     Raises
     ------

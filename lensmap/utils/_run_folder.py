@@ -56,8 +56,8 @@ class RunFolder:
     products : collection of str
         Glob patterns for the file names of the products, such as ``"field_*"``.
     take_over : bool
-        Whether to take over the folder of a run that was killed; a run that is still alive loses
-        it.
+        Whether to take over the folder of a run that was killed. A run that is still alive
+        can then no longer write to the folder.
     overwrite : bool
         Whether to remove the records and products of an earlier run of the same kind.
     remedy : str

@@ -80,8 +80,8 @@ def to_plain(value):
 def _in_fixed_unit(quantity):
     """Convert a quantity to the fixed unit of its kind, such as arcmin for angles.
 
-    The result is a tuple: the number or list of numbers in this unit, and the suffix that names
-    get, such as "arcmin" (None for a dimensionless quantity).
+    The result is a tuple: the number or list of numbers in this unit, and the suffix for the key of
+    the quantity, such as "arcmin" (None for a dimensionless quantity).
     """
     for unit, suffix in _UNITS:
         if quantity.unit.is_equivalent(unit):

@@ -79,9 +79,10 @@ def unwrapped(wcs: WCS, name: str = "wcs") -> WCS | PlaneWCS:
 class ContinuedWCS(PlaneWCS):
     """A projection that is continued beyond the native meridian of 180 degrees.
 
-    The plain projection covers native longitudes from -180 to 180 degrees. Each position on the sky
-    has one pixel position. It is the one of the plain projection if that lies in the image.
-    Otherwise it is the one in the image whose native longitude differs by 360 degrees.
+    The plain projection covers native longitudes from -180 to 180 degrees. Each sky position
+    has one pixel position. If the plain projection puts a sky position off the image, the pixel
+    position is the one in the image whose native longitude differs by 360 degrees, if there is one.
+    Otherwise, the pixel position is that of the plain projection.
     """
 
     has_distortion = False
@@ -251,10 +252,12 @@ def _find(wcs: WCS, world: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _recentered(wcs: WCS, turn_pole: bool) -> WCS | None:
-    """Return a cylindrical WCS with its reference point at the center of the image in longitude.
+    """Return a cylindrical WCS with the reference point at the longitude of the image center.
 
     ``turn_pole`` sets whether LONPOLE changes with the reference point, as it must if the native
-    pole is not the celestial pole. The result is None if there is no such WCS.
+    pole is not the celestial pole. With the right ``turn_pole``, which the caller finds by trying
+    both, the result has the same pixels as ``wcs``. The result is None if no WCS has this reference
+    point.
     """
     ny, nx = wcs.array_shape
     shift = _continued(wcs, np.array([(nx - 1) / 2]), np.array([(ny - 1) / 2]))[0][0]

@@ -50,7 +50,7 @@ class Reply(NamedTuple):
 
 
 def specify(function, shared):
-    """Pickle the function and the shared argument of tasks (their specification).
+    """Pickle the function and the shared argument of tasks (the specification of the tasks).
 
     Parameters
     ----------
@@ -116,8 +116,8 @@ def run_task(source, digest, marker, item):
     Parameters
     ----------
     source : bytes or str
-        The pickled function and shared argument, as returned by `specify`, or the path of a file
-        that holds them.
+        The bytes that `specify` returned (the pickled function and shared argument), or the path of
+        a file that holds these bytes.
     digest : str
         The SHA-256 digest of these bytes.
     marker : str or None

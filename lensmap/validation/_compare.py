@@ -13,7 +13,7 @@ from lensmap.scores import paired_difference
 from lensmap.typing import ProgressLike
 from lensmap.utils import ParameterError, ParameterTypeError, check_number, set_formats
 from lensmap.validation._facts import estimator_facts
-from lensmap.validation._field_maps import MapMaker, map_fields, series_name
+from lensmap.validation._field_maps import MapMaker, map_fields, purpose_of
 from lensmap.validation._setup import ValidationSetup
 
 __all__ = ["compare", "contrast"]
@@ -110,7 +110,7 @@ def compare(
     set_formats(table, {"seconds": ".3g"}, others=".4g")
     table.meta.update(
         setup=setup.describe(),
-        series=series_name(setup),
+        series=purpose_of(setup),
         seed=int(seed),
         above=float(above),
         estimators={name: estimator_facts(estimator) for name, estimator in estimators.items()},

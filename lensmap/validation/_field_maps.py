@@ -20,7 +20,7 @@ from lensmap.utils import ParameterError, ParameterTypeError, check_count
 from lensmap.validation._parts import TRUTH
 from lensmap.validation._setup import Observation, ValidationSetup, series_seed
 
-__all__ = ["FieldMaps", "MapMaker", "error_about_truth", "map_fields", "series_name", "timed_map"]
+__all__ = ["FieldMaps", "MapMaker", "error_about_truth", "map_fields", "purpose_of", "timed_map"]
 
 
 class MapMaker(Protocol):
@@ -132,11 +132,10 @@ def error_about_truth(kappa: ConvergenceMap) -> np.ndarray | dict[int, np.ndarra
     return error
 
 
-def series_name(setup: ValidationSetup) -> Literal["validation", "null"]:
-    """Return the use of the fields of a set-up, which selects the series of random fields.
+def purpose_of(setup: ValidationSetup) -> Literal["validation", "null"]:
+    """Return the purpose of the fields of a set-up, for the parameter ``purpose`` of `series_seed`.
 
-    The result is ``"null"`` for null fields (without lensing), and otherwise ``"validation"``. It
-    is the parameter ``purpose`` of ``series_seed``.
+    The purpose is ``"null"`` for null fields (without lensing), and otherwise ``"validation"``.
     """
     return "null" if setup.null else "validation"
 
@@ -197,7 +196,7 @@ def map_fields(
     fields = draw_fields(
         setup,
         check_count(n_fields, "n_fields", minimum=1),
-        seed=series_seed(series_name(setup), seed),
+        seed=series_seed(purpose_of(setup), seed),
         first=first,
         skip=skip,
         workers=workers,

@@ -23,7 +23,7 @@ class Part(NamedTuple):
     many: str
 
     def in_words(self, n: int) -> str:
-        """Return the number of fields with the word for them, such as ``"3 masked fields"``."""
+        """Return the number of fields ``n`` as text, such as ``"3 masked fields"``."""
         return f"{n} {self.one if n == 1 else self.many}"
 
 

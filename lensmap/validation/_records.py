@@ -32,8 +32,8 @@ class RecordFolder:
     addable : tuple of str
         Names of settings that may be empty at first and set in a later run.
     take_over : bool
-        Whether to take over the folder of a run that was killed; a run that is still alive loses
-        it.
+        Whether to take over the folder of a run that was killed. A run that is still alive
+        can then no longer write to the folder.
 
     Attributes
     ----------

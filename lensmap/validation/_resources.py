@@ -49,7 +49,7 @@ def measure_resources(estimator: MapMaker, setup: ValidationSetup) -> Resources:
         The estimator, with a method ``reconstruct(grid)``.
     setup : ValidationSetup
         The simulated fields and the survey. The measured maps are made from a null field (without
-        lensing) with the same pixels.
+        lensing) of this set-up.
 
     Returns
     -------

@@ -102,7 +102,7 @@ class Observation(NamedTuple):
 class ValidationSetup:
     """Simulated fields and a mock survey of them.
 
-    The methods ``prepare`` and ``draw`` make it a model for `lensmap.simulate.draw_fields`.
+    A set-up is a model for `lensmap.simulate.draw_fields`, which calls ``prepare`` and ``draw``.
 
     Attributes
     ----------

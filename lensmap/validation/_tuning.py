@@ -279,7 +279,7 @@ class Tuner:
         return estimator
 
     def __call__(self, estimator: Estimator) -> Estimator:
-        """Return the tuned variant of an estimator; parameters that the user has set are kept.
+        """Return the tuned variant of an estimator; all parameters but the tuned ones are kept.
 
         Parameters
         ----------

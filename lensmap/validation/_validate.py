@@ -113,8 +113,8 @@ def validate(
         If True, a progress bar is shown for each part. A callable is called as
         ``progress(done, total)`` after each field. If None or False, nothing is shown.
     take_over : bool
-        Whether to take over the folder of a run that was killed; a run that is still alive loses
-        it.
+        Whether to take over the folder of a run that was killed. A run that is still alive
+        can then no longer write to the folder.
 
     Returns
     -------
@@ -204,7 +204,7 @@ class _Run:
             self._measure(part, map_fields(
                 estimators, setup, n, seed=self.seed, skip=set(range(n)).difference(missing),
                 workers=self.workers, executor=self.executor,
-                progress=self._report(part, n, n - len(missing)),
+                progress=self._progress_of(part, n, n - len(missing)),
             ))
 
     def coma(self, estimators, n):
@@ -216,15 +216,15 @@ class _Run:
         drawn = draw_fields(
             sky, n, seed=series_seed("validation", self.seed),
             skip=set(range(n)).difference(missing), workers=self.workers,
-            executor=self.executor, progress=self._report("coma", n, n - len(missing)),
+            executor=self.executor, progress=self._progress_of("coma", n, n - len(missing)),
         )
         self._measure("coma", map_coma(sky, estimators, zip(missing, drawn, strict=True)))
 
-    def _report(self, part, n, n_done):
+    def _progress_of(self, part, n, n_done):
         """Return the value of ``progress`` for the function that draws the fields of a part.
 
-        If it shows a progress bar, the bar counts ``n`` fields, of which ``n_done`` were measured
-        in earlier runs.
+        If the user wants a progress bar, the value is a function that updates a bar of ``n``
+        fields, of which ``n_done`` were measured in earlier runs.
         """
         if self.progress is not True:
             return self.progress

@@ -104,8 +104,8 @@ class FieldSet:
         progress : None, bool or callable
             How to show the progress, as for ``lensmap.utils.track``. None shows no progress.
         take_over : bool
-            Whether to take over the folder of a run that was killed; a run that is still alive
-            loses it.
+            Whether to take over the folder of a run that was killed. A run that is still alive
+            can then no longer write to the folder.
 
         Returns
         -------
@@ -160,8 +160,8 @@ class FieldSet:
             The function that reads a `lensmap.simulate.LensingField` from a path, such as
             `lensmap.simulate.read_massivenus`.
         take_over : bool
-            Whether to take over the folder of a run that was killed; a run that is still alive
-            loses it.
+            Whether to take over the folder of a run that was killed. A run that is still alive
+            can then no longer write to the folder.
 
         Returns
         -------

@@ -150,10 +150,11 @@ def match_clusters(
 
         - ``mass`` is the mass in the map at the same positions, ``(n,)``;
         - ``completeness_DEFINITION``, ``(2, 3, n_bins)``, has the numbers of clusters, matched
-          clusters and chance matches (second axis), for all peaks and the highest peaks (first
-          axis);
+          clusters and chance matches (second axis), for all peaks and for the highest 20 per square
+          degree (first axis);
         - ``purity_DEFINITION``, ``(2, 3)``, has the numbers of peaks, matched peaks and chance
-          matches (second axis), for all peaks and the highest peaks.
+          matches (second axis), for all peaks and for the highest 20 per square degree (first
+          axis).
     """
     truth = reference.truth
     record = {TRUTH: {"mass": reference.peaks["mass"].to_value(MASS_UNIT)}}

@@ -337,11 +337,12 @@ def pool_purity(records: Records, name: str, definition: str, ranking: str) -> Q
 
 
 def _rates(counts):
-    """Return the rates of matches and chance matches, and their jackknife errors over fields.
+    """Return the rates of matches and chance matches, with jackknife errors over fields.
 
-    ``counts`` has the numbers of clusters (or peaks), of matched ones and of chance matches for
-    each field and bin, ``(n_fields, 3, n_bins)``. The result is a dict of the columns ``n``,
-    ``rate``, ``chance`` and ``corrected`` (corrected for chance matches), ``(n_bins,)`` each.
+    ``counts`` has the numbers of clusters (or peaks), matches and chance matches for each field and
+    bin, ``(n_fields, 3, n_bins)``. The result is a dict of the columns ``n``, ``rate``,
+    ``rate_err``, ``chance``, ``corrected`` (the rate corrected for chance matches) and
+    ``corrected_err``, ``(n_bins,)`` each.
     """
     n, matched, chance = np.moveaxis(counts, 1, 0)
     rate, rate_err = ratio_and_error(matched, n)

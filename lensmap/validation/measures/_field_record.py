@@ -22,7 +22,7 @@ def measure_field(field: FieldMaps | ComaMaps, part: str) -> dict:
     Returns
     -------
     dict
-        A dict for each statistic, keyed by its name, of dicts of arrays, keyed by the name of the
-        estimator, in which special characters are percent-encoded.
+        Nested dicts: ``result[statistic][estimator][name]`` is a measured array. Special characters
+        in the names of estimators are percent-encoded.
     """
     return pack({one.name: one.measure(field) for one in MEASURES if part in one.parts})

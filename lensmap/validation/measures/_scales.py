@@ -263,10 +263,10 @@ def _mean_distance(shape, edges):
 
 @lru_cache(maxsize=2)
 def _multipoles(shape, pixel):
-    """Return the multipole bin of each Fourier mode, the bin centers and the modes per bin.
+    """Return the multipole bin of each Fourier mode, the bin centers and the mode counts.
 
     ``shape`` is the shape of the zero-padded map, and ``pixel`` is the pixel scale in radians. The
-    bin index of a mode outside all bins is -1.
+    bin index of a mode outside all bins is -1. The mode counts are the number of modes per bin.
     """
     ny, nx = shape
     ell = 2 * np.pi / pixel * np.hypot(fft.fftfreq(ny)[:, np.newaxis], fft.rfftfreq(nx))

@@ -61,7 +61,7 @@ def panels(n, width, height, **settings):
 
 
 def square_panels(n, size=3.2):
-    """Return a figure of ``n`` square panels of equal axis ranges, and the axes of the panels."""
+    """Return a figure of ``n`` square panels with common axis ranges, and the axes."""
     figure, axes = panels(n, lambda columns: size * columns, size, sharex=True, sharey=True)
     for ax in axes[-_n_columns(n) :]:
         ax.xaxis.set_tick_params(labelbottom=True)
