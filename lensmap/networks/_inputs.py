@@ -104,8 +104,8 @@ class InputKind:
     def signs(self) -> tuple[np.ndarray, np.ndarray]:
         """The factors of the channels under a quarter turn and under a reflection, ``(n,)`` each.
 
-        They are the attributes ``quarter`` and ``mirror``, and the parameter ``signs`` of
-        `apply_symmetry`.
+        The factors are the attributes ``quarter`` and ``mirror``. `apply_symmetry` takes them as
+        its parameter ``signs``.
         """
         return self.quarter, self.mirror
 

@@ -145,8 +145,8 @@ def multiscale_inputs(
 def _fill_maps(channels, shear, noise):
     """Compute the E-mode, B-mode, adaptive and gain channels of a network input, in place.
 
-    The adaptive channel is a Wiener-filtered map; the gains are the factors by which its scales
-    are multiplied.
+    The adaptive channel is a Wiener-filtered map: the sum of the differences between maps of
+    neighboring smoothings, each times the gain of these scales. The gain channels hold the gains.
 
     Parameters
     ----------

@@ -250,7 +250,7 @@ def _center(planes, sides, extended):
     sides : list of int
         The height and the width after padding, pixels.
     extended : `numpy.ndarray`
-        Whether the padding of a channel repeats its edge values instead of 0, bool, ``(n,)``.
+        Bool, ``(n,)``. A channel is padded with its edge values if True, and with 0 if False.
 
     Returns
     -------

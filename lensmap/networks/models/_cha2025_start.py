@@ -89,7 +89,7 @@ def start_from_wiener(
 
     References
     ----------
-    Kaiser & Squires 1993, ApJ 404, 441 (the filters); Wiener 1949 (their sum).
+    Kaiser & Squires 1993, ApJ 404, 441 (the filters); Wiener 1949 (the weights of the sum).
     """
     rng = as_generator(seed)
     filters = []
@@ -124,7 +124,7 @@ def start_from_wiener(
 
 
 def _kaiser_squires_kernel(size, smoothing):
-    """Return the Kaiser-Squires filter that gives the convergence at the center of its window.
+    """Return the Kaiser-Squires filter for the convergence at the center of a square window.
 
     Parameters
     ----------
@@ -136,8 +136,9 @@ def _kaiser_squires_kernel(size, smoothing):
     Returns
     -------
     `numpy.ndarray`
-        The weights of g1 and of g2 in each pixel, ``(size, size, 2)``. Their sum of products with
-        the shear is the smoothed convergence.
+        The weights of g1 and of g2 in each pixel, ``(size, size, 2)``. The sum of weight times
+        shear component, over all pixels and both components, is the smoothed convergence at the
+        center.
     """
     y, x = np.indices((size, size)) - (size - 1) / 2
     squared = x**2 + y**2
@@ -151,9 +152,11 @@ def _kaiser_squires_kernel(size, smoothing):
 def _best_gains(filters, rings, broad, pixel_scale):
     """Return the weights (gains) of the last convolution, ``(output, filter, ring)``.
 
-    ``filters`` are the Kaiser-Squires filters of the first layers. Each kernel of the last
-    convolution is a sum of ``rings``, kernels that are constant in one ring, times their gains. The
-    two outputs are the channels without and with a final smoothing by the kernel ``broad``.
+    ``filters`` are the Kaiser-Squires filters of the first layers. ``rings`` are kernels that are
+    constant in one ring of pixels and 0 elsewhere. Each kernel of the last convolution is the sum
+    of all ``rings``, each multiplied by a gain. The convolution has two kinds of output channels:
+    the following layer leaves the first kind unchanged, and smooths the second kind with the kernel
+    ``broad``.
 
     The gains minimize the mean square error of the map, which is the mean over Fourier modes of
     P (1 - T)^2 + N (K1^2 + K2^2). Here P is the signal power, N the noise power, T the ratio of the

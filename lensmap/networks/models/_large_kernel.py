@@ -239,9 +239,9 @@ def _tiles_are_faster(kernel_size, c_in, c_out):
     For each pixel of the image, the direct method takes area * c_in * c_out multiplications, where
     area is that of the kernel. The cost of tiles has a term proportional to the number of channels
     and one proportional to c_in * c_out, so that the critical area depends on the channels. The
-    table lists the side of the kernel at which both methods took the same time, for the forward
-    pass and with both gradients, and the side predicted by the rule in this function. The times
-    were measured for 256 x 256 pixels on two cores with TensorFlow.
+    table lists the side of the kernel at which both methods took the same time: for the forward
+    pass, for the forward pass with the gradients of images and kernel, and as predicted by the rule
+    in this function. The times were measured for 256 x 256 pixels on two cores with TensorFlow.
 
     ========  ============  ===========  =======
     channels  forward       gradients    rule
@@ -268,10 +268,10 @@ def _tiles_are_faster(kernel_size, c_in, c_out):
 def _valid(x, kernel, before, after):
     """Correlate images with a kernel, keeping pixels where the kernel lies within the padded image.
 
-    The images ``(n, ny, nx, c)`` are padded with zeros: ``before`` and ``after`` are the numbers of
-    pixels in y and x. The kernel is ``(kh, kw, c, c_out)``. The method is overlap-save: a tile is
-    as long as its Fourier transform, and only its first pixels, which are free of wrap-around, are
-    kept.
+    The images are ``(n, ny, nx, c)``, the kernel is ``(kh, kw, c, c_out)``. ``before`` and
+    ``after`` are the numbers ``(y, x)`` of rows and columns of zeros with which the images are
+    padded on the low and on the high side. The method is overlap-save: a tile is as long as its
+    Fourier transform, and only its first pixels, which are free of wrap-around, are kept.
     """
     n, ny, nx, c = ops.shape(x)
     kh, kw, _, c_out = kernel.shape
@@ -286,9 +286,9 @@ def _valid(x, kernel, before, after):
     x = ops.pad(x, ((0, 0), (before[0], (ty + 1) * sy - before[0] - ny),
                     (before[1], (tx + 1) * sx - before[1] - nx), (0, 0)))
     nk, row = ly // 2 + 1, (tx + 1) * sx * c
-    x = _cut(ops.reshape(x, (n, ty + 1, sy * row)), (kh - 1) * row)
+    x = _append_overlap(ops.reshape(x, (n, ty + 1, sy * row)), (kh - 1) * row)
     x = _times(_real_to_complex(ly, ly), ops.reshape(x, (n, ty, ly, row)))
-    x = _cut(ops.reshape(x, (n * ty * 2 * nk, tx + 1, sx * c)), (kw - 1) * c)
+    x = _append_overlap(ops.reshape(x, (n * ty * 2 * nk, tx + 1, sx * c)), (kw - 1) * c)
     x = ops.transpose(ops.reshape(x, (n, ty, 2 * nk, tx, lx, c)), (2, 4, 5, 0, 1, 3))
     x = ops.reshape(x, (nk, 2 * lx, c * n * ty * tx))
     x = _filter(x, kernel, lx, lx, sx, n * ty * tx, conjugate=True)
@@ -315,9 +315,10 @@ def _full(x, kernel):
     x = ops.reshape(x, (nk, 2 * sx, c * n * ty * tx))
     x = _filter(x, kernel, lx, sx, lx, n * ty * tx, conjugate=False)
     x = ops.transpose(ops.reshape(x, (2 * nk, lx, c_out, n, ty, tx)), (3, 4, 0, 5, 1, 2))
-    x = _join(ops.reshape(x, (n * ty * 2 * nk, tx, lx * c_out)), sx * c_out, (kw - 1) * c_out)
+    x = ops.reshape(x, (n * ty * 2 * nk, tx, lx * c_out))
+    x = _add_overlap(x, sx * c_out, (kw - 1) * c_out)
     x = _times(_complex_to_real(ly, ly), ops.reshape(x, (n, ty, 2 * nk, row)))
-    x = _join(ops.reshape(x, (n, ty, ly * row)), sy * row, (kh - 1) * row)
+    x = _add_overlap(ops.reshape(x, (n, ty, ly * row)), sy * row, (kh - 1) * row)
     x = ops.reshape(x, (n, (ty + 1) * sy, (tx + 1) * sx, c_out))
     return x[:, : ny + kh - 1, : nx + kw - 1]
 
@@ -362,7 +363,7 @@ def _filter(x, kernel, length, n_in, n_out, n_tiles, *, conjugate):
     return _times(_complex_back(length, n_out), ops.reshape(x, (nk, 2 * length, c_out * n_tiles)))
 
 
-def _cut(x, overlap):
+def _append_overlap(x, overlap):
     """Append to each block the first ``overlap`` values of the next block.
 
     The array is ``(n, blocks, values)``, and the result has one block fewer. The values of a block
@@ -371,11 +372,11 @@ def _cut(x, overlap):
     return ops.concatenate([x[:, :-1], x[:, 1:, :overlap]], -1)
 
 
-def _join(x, step, overlap):
-    """Add to each block the values of the previous block from the index ``step`` on.
+def _add_overlap(x, step, overlap):
+    """Cut blocks to ``step`` values, and add the rest to the start of the next block.
 
     The array is ``(n, blocks, values)``, where a block has ``step + overlap`` values. The result
-    has one block more, and a block has ``step`` values.
+    has one block more, which begins with the overlap of the last block.
     """
     blocks = ops.pad(x[:, :, :step], ((0, 0), (0, 1), (0, 0)))
     return blocks + ops.pad(x[:, :, step:], ((0, 0), (1, 0), (0, step - overlap)))

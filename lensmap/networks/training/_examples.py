@@ -107,8 +107,8 @@ class SurveyRange:
         Returns
         -------
         Domain
-            The ranges of pixel scale, depth and noise. Some extend slightly beyond those of the
-            training.
+            The ranges of pixel scale, depth and noise. The ranges of depth and noise may extend
+            slightly beyond the values of the training examples.
         """
         return Domain(
             (min(pixel_scales), max(pixel_scales)),
@@ -290,7 +290,10 @@ class Examples:
         return kappa[cutout], gamma[cutout], is_field[cutout]
 
     def _has_weight(self, is_field):
-        """Return which pixels enter the loss: field pixels off the margin, bool, ``(ny, nx)``."""
+        """Return whether each pixel enters the loss, bool, ``(ny, nx)``.
+
+        Pixels of the padding and of the margin, the border where maps are unreliable, do not.
+        """
         result, margin = is_field.copy(), self.architecture.margin
         if margin > 0:
             edge = np.ones(is_field.shape, dtype=bool)

@@ -180,15 +180,15 @@ class FieldSet:
         if not paths:
             raise ValueError("paths must contain at least one file, but contains none")
         first = read(paths[0])
-        settings = _pixels(first) | {"files": [path.resolve() for path in paths], "seed": None}
+        settings = _settings(first) | {"files": [path.resolve() for path in paths], "seed": None}
         with cls._run(folder, settings, take_over) as run:
             for number in _missing(run, len(paths)):
                 field = first if number == 0 else read(paths[number])
-                if _pixels(field) != _pixels(first):
+                if _settings(field) != _settings(first):
                     raise ValueError(
                         "all files in paths must have the same pixels and source redshift, but "
-                        f"{str(paths[number])!r} has {_pixels(field)}, and the first file, "
-                        f"{str(paths[0])!r}, has {_pixels(first)}"
+                        f"{str(paths[number])!r} has {_settings(field)}, and the first file, "
+                        f"{str(paths[0])!r}, has {_settings(first)}"
                     )
                 _save(field, run.path / _NAME.format(number))
         return cls(folder)
@@ -247,8 +247,11 @@ class FieldSet:
         )
 
 
-def _pixels(field):
-    """Return the settings that all fields of a set share: pixel scale, shape and redshift."""
+def _settings(field):
+    """Return a dict of the settings that all fields of a set must share, from one field.
+
+    The settings are the pixel scale, the shape and the source redshift.
+    """
     return {
         "pixel_scale_arcmin": round(float(field.kappa.pixel_scale.to_value(u.arcmin)), 4),
         "shape": list(field.shape),

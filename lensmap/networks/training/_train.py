@@ -409,7 +409,10 @@ def _as_json(value):
 
 @contextmanager
 def _seeded(seed):
-    """Seed the global random generators that Keras uses, and restore them at the end."""
+    """Seed the global random generators of Python, NumPy and the Keras backend in a ``with`` block.
+
+    At the end of the block, the generators of Python and NumPy get back their earlier states.
+    """
     states = random.getstate(), np.random.get_state()
     try:
         keras.utils.set_random_seed(seed)
