@@ -262,8 +262,8 @@ class _TestMaps:
     Attributes
     ----------
     weighted : `numpy.ndarray`
-        The weight times the complex ellipticity, minus its additive bias, of each galaxy,
-        complex64, ``(n,)``.
+        The weight times the bias-corrected ellipticity of each galaxy, complex64, ``(n,)``. The
+        additive bias is subtracted from the complex ellipticity before the multiplication.
     indices : tuple of `numpy.ndarray` or None
         The rows and columns of the pixels at the positions of known masses. None if no positions
         were given.
@@ -490,7 +490,8 @@ def _handedness_at(tested: float, mirrored: float) -> float:
     Parameters
     ----------
     tested, mirrored : float
-        The mean kappa at the positions of the catalog and of its mirror image, in sigma.
+        The mean kappa, in sigma, at the positions of known masses: in the map of the catalog, and
+        in the map of its mirror image.
 
     Returns
     -------

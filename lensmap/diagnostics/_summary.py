@@ -103,7 +103,7 @@ class CatalogSummary:
         rows = [
             ("galaxies", f"{self.n_galaxies} (left out: {left_out})"),
             ("columns", f"{', '.join(self.columns)} (preset: {self.preset or 'none'})"),
-            *((name, self._of(name)) for name in ("convention", "kind")),
+            *((name, self._with_origin(name)) for name in ("convention", "kind")),
             ("area", f"about {self.area:.3g}"),
             (
                 "density",
@@ -118,8 +118,11 @@ class CatalogSummary:
         ]
         return "\n".join(f"{name + ':':18s}{text}" for name, text in rows)
 
-    def _of(self, name: str) -> str:
-        """Return the sign convention or the kind as text, with its origin and doubts about it."""
+    def _with_origin(self, name: str) -> str:
+        """Return an attribute as text, with the origin of its value and the reasons to doubt it.
+
+        ``name`` is ``"convention"`` or ``"kind"``.
+        """
         value, documented = getattr(self, name), self.documented.get(name)
         origin = origin_text(self.origins[name], self.survey)
         if documented not in (None, value):
@@ -131,7 +134,7 @@ class CatalogSummary:
 
 
 def summarize_catalog(catalog: CatalogLike) -> CatalogSummary:
-    """Summarize a catalog: number, density and scatter of its galaxies, and its calibration.
+    """Summarize a catalog: number density, scatter of the ellipticities, and calibration.
 
     Parameters
     ----------

@@ -190,7 +190,7 @@ def masked_power(
     if smoothed == 2:
         # The squares of the fractions of a galaxy in its four pixels add up to 4/9 on average.
         flat = 9 / 4 * _ring_window(nodes * pixel_scale, 4)
-    signal_map, noise_map = (_block_means(plane) for plane in (np.square(weight), noise_sum))
+    signal_map, noise_map = (_relative_sums(plane) for plane in (np.square(weight), noise_sum))
     return MaskedPower(
         ell=nodes[1:],
         power=np.array([plus + minus, plus - minus]) / 2,
@@ -298,8 +298,11 @@ def _ring_window(phase: np.ndarray, exponent: int) -> np.ndarray:
     return np.mean(window**exponent, axis=1)
 
 
-def _block_means(plane: np.ndarray) -> np.ndarray:
-    """Return the sums of a map over blocks of pixels, divided by their mean, ``(n_blocks,)``."""
+def _relative_sums(plane: np.ndarray) -> np.ndarray:
+    """Return the sum of a map over each block of pixels, normalized, ``(n_blocks,)``.
+
+    The sums are divided by the mean sum of a block, so that the result has a mean of 1.
+    """
     ny, nx = plane.shape
     edges = [np.arange(0, n, _BLOCK_PIXELS) for n in (ny, nx)]
     sums = np.add.reduceat(np.add.reduceat(plane, edges[0], axis=0), edges[1], axis=1)

@@ -62,7 +62,7 @@ def completeness(
 
     Completeness depends on the choice of the reference: halos, observed clusters, or the peaks of
     the true convergence with their projected masses (Cha et al. 2025). State the reference and the
-    purity with it.
+    purity along with the completeness.
 
     Parameters
     ----------
@@ -250,12 +250,23 @@ def _rates(
     ----------
     counted, counterparts : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
         The objects whose matched fraction is measured, and the objects to match them with.
-    radius, by, bins, kappa, n_random, rng : object
-        As for `completeness`: the maximum separation of a match; the column of ``counted`` to bin
-        by, and the edges of the bins; the map, the number of random displacements and the seed
-        for the rate of chance matches.
+    radius : `~astropy.units.Quantity` or str
+        The maximum separation of a match, an angle.
+    by : str or None
+        The column of ``counted`` to bin by. If None, all rows are in one bin.
+    bins : array_like or None
+        Edges of the bins in increasing order, ``(n_bins + 1,)``; required with ``by``.
+    kappa : `~lensmap.ConvergenceMap` or None
+        The map of the peaks, to measure the rate of chance matches with randomly displaced
+        ``counterparts``. Objects of either list on masked pixels or outside the map are left out.
+        If None, chance matches are not measured and no object is left out.
+    n_random : int
+        The number of random displacements.
+    rng : None, int or `numpy.random.Generator`
+        Seed or generator for the random displacements; None draws a new seed in each call.
     names : tuple of str
-        The names of the two lists as parameters, for error messages.
+        The parameters of the public function, such as ``("reference", "peaks")``, that contain
+        ``counted`` and ``counterparts``; for error messages.
     quantity : str
         ``"completeness"`` or ``"purity"``, stored in ``meta``.
 
@@ -333,7 +344,8 @@ def _bin_indices(
 
     The index, ``(n,)``, is -1 for rows in no bin. The lower and the upper edges are two arrays,
     ``(n_bins,)``. ``by`` is the column of the table to bin by, None for one bin with all rows, and
-    ``bins`` are the edges. ``name`` is the name of the table as a parameter, for error messages.
+    ``bins`` are the edges. ``name`` is the parameter of the public function that contains the
+    table, such as ``"peaks"``; for error messages.
     """
     if by is None:
         if bins is not None:

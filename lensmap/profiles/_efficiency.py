@@ -56,7 +56,7 @@ class Efficiency(ABC):
         Raises
         ------
         TypeError, ValueError
-            If ``z_source`` cannot be used, or no source is behind a lens.
+            If ``z_source`` cannot be used, or one of the lenses has no source behind it.
         """
         if z_source is not None:
             z_source = check_z_source(z_source)
@@ -87,13 +87,13 @@ class Efficiency(ABC):
         Raises
         ------
         TypeError, ValueError
-            If ``z_source`` cannot be used, or no source is behind a lens.
+            If ``z_source`` cannot be used, or one of the lenses has no source behind it.
         """
         return _CommonEfficiency(check_z_source(z_source), z_lens, cosmology)
 
     @abstractmethod
     def inverse_sigma_crit(self, i: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        r"""Return the mean :math:`1 / \Sigma_\mathrm{cr}` of each galaxy and of its square.
+        """Return the means of 1 / Sigma_cr and of 1 / Sigma_cr^2 for each galaxy, for one lens.
 
         Parameters
         ----------

@@ -223,9 +223,10 @@ def map_data(
 def _thin(used: np.ndarray, distance: np.ndarray, smoothing: float) -> np.ndarray:
     """Return which usable pixels to fit: those on a regular grid, bool, ``(ny, nx)``.
 
-    The grid contains the pixel closest to the first halo. Pixels closer to each other than the
-    smoothing are strongly correlated and add little information. Their number is limited to keep
-    the covariance matrix small. ``used``, bool, ``(ny, nx)``, marks the usable pixels.
+    The grid contains the pixel closest to the first halo. Its spacing is about 1.5 times the
+    smoothing, because closer pixels are strongly correlated and add little information. The spacing
+    is larger if the covariance matrix of the fitted pixels would otherwise be too large. Without
+    smoothing, all usable pixels are fitted. ``used``, bool, ``(ny, nx)``, marks the usable pixels.
     ``distance`` is the separation of each pixel from the first halo, ``(ny, nx)``. ``smoothing`` is
     the standard deviation of the Gaussian smoothing of the map in pixels.
     """

@@ -162,8 +162,9 @@ def profile_data(
 
 
 def _from_zero(radius: u.Quantity) -> u.Quantity:
-    """Return the mean radii or the edges of n bins with 0 prepended, ``(n + 1,)``.
+    """Return one radius for each of n bins, with 0 prepended, ``(n + 1,)``.
 
+    ``radius`` contains the mean radii, the lower edges or the upper edges of the bins, ``(n,)``.
     NaN, the mean radius of a bin without galaxies, is replaced by 0.
     """
     values = np.nan_to_num(radius.value)

@@ -173,9 +173,19 @@ class Sectors:
     ----------
     kappa : `~lensmap.ConvergenceMap`
         One of the maps. Its mask is used for all maps.
-    position, radii, n_bins, width, z_lens, cosmology : object
-        The center and the ``(inner, outer)`` radius of the ring, the number and the relative width
-        of the sectors, the redshift of the lens and the cosmology, as for `azimuthal_profile`.
+    position : `~astropy.coordinates.SkyCoord`
+        The center of the ring.
+    radii : `~astropy.units.Quantity`
+        ``(inner, outer)`` radius of the ring: angles, or proper lengths at the lens.
+    n_bins : int
+        The number of sectors, evenly spaced in position angle.
+    width : float
+        The width of a sector in units of the spacing of the sectors.
+    z_lens : float or None
+        The redshift of the lens; required if ``radii`` are lengths.
+    cosmology : `~astropy.cosmology.FLRW`, str or None
+        The cosmology, or its name as for `lensmap.cosmology.get_cosmology`. None is the default
+        cosmology of lensmap.
 
     Attributes
     ----------

@@ -59,8 +59,9 @@ def fit_nfw(
     z_lens : float or array_like
         The redshift of the halo, or of each halo.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of the source galaxies, or their distribution. If None, the efficiencies
-        stored in the profile, or the column ``redshift`` of the catalog. Required for a map.
+        The redshift of the source galaxies, or their distribution. If None, the columns
+        ``sigma_crit`` and ``efficiency_ratio`` of the profile, or the column ``redshift`` of the
+        catalog. Required for a map.
     radii : `~astropy.units.Quantity` or None
         ``(inner, outer)``: the range of radii around each position, angles or proper lengths. None
         uses all bins of a profile, and 0.2 to 2.5 Mpc for a catalog or a map. The fit is biased by

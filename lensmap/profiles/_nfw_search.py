@@ -80,7 +80,7 @@ def best_fit(data: FitData, parameters: HaloParameters) -> dict[str, Any]:
         width = np.sqrt(np.diag(covariance))
         intervals = [[values[k] - width[k], values[k] + width[k]]
                      for k in map(parameters.index_of_mass, range(parameters.n_halos))]
-    failure = _missing_limits(parameters, values, intervals) or failure
+    failure = _limit_message(parameters, values, intervals) or failure
     message = failure or result.message
     success = bool(result.success) and failure is None
     if not success:
@@ -133,13 +133,14 @@ def _search(data: FitData, parameters: HaloParameters) -> _Optimum:
     return _Optimum(result, covariance, None)
 
 
-def _missing_limits(
+def _limit_message(
     parameters: HaloParameters, values: np.ndarray, intervals: list[list[float]]
 ) -> str | None:
-    """Return a message if a result of the fit is at a limit of the search range, else None.
+    """Return a message if the fit reached a limit of the search range, else None.
 
-    The results are the best-fit ``values`` of the parameters, ``(n,)``, and the upper ends of the
-    mass intervals. ``intervals`` are the lower and upper ends of ln M200c of each halo.
+    The limit may be reached by the best-fit ``values`` of the parameters, ``(n,)``, or by the upper
+    end of the interval of a mass. ``intervals`` are the lower and upper ends of ln M200c of each
+    halo.
     """
     margin = _LIMIT_FRACTION * (parameters.high - parameters.low)
     inside = (parameters.low + margin < values) & (values < parameters.high - margin)

@@ -104,8 +104,8 @@ def _windows(
 ) -> list[tuple[slice, slice]]:
     """Return a window of the map around each position, a list of slices ``(rows, columns)``.
 
-    A window contains all pixels closer to the position than its angle (radians), and may contain
-    others.
+    ``angles`` are the maximum separations for each position, radians, ``(n,)``. A window contains
+    all pixels within this separation from the position, and may contain others.
     """
     ny, nx = kappa.shape
     try:

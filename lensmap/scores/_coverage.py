@@ -272,9 +272,10 @@ def _plane(half_width, truth):
 
 
 def _bins(by, edges, truth):
-    """Check the quantity to bin by and the bin edges, and return them as arrays with their unit.
+    """Check the quantity to bin by and the bin edges; return two arrays of floats, and the unit.
 
-    The unit is None for numbers without a unit. ``truth``, ``(ny, nx)``, gives the expected shape.
+    Both arrays are in the unit of ``edges``; the unit is None if ``by`` and ``edges`` have none.
+    ``truth``, ``(ny, nx)``, gives the shape that ``by`` must have.
     """
     if edges is None:
         raise ParameterError("bins", "given if {by} is given", "None")

@@ -445,10 +445,10 @@ _WIDTHS = {68: "half_width_68", 95: "half_width_95"}
 
 
 def _widths(half_widths):
-    """Return the half-widths of error bars as a dict with the keys of ``_WIDTHS``.
+    """Return a dict of the half-widths of error bars.
 
-    ``half_widths`` is the half-width of the 68 per cent error bar, a dict with the keys 68 and 95,
-    or None, which gives an empty dict.
+    The keys are ``"half_width_68"`` and ``"half_width_95"``. ``half_widths`` is the half-width of
+    the 68 per cent error bar, a dict with the keys 68 and 95, or None, which gives an empty dict.
     """
     if half_widths is None:
         return {}
