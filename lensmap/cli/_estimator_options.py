@@ -252,11 +252,12 @@ def _refuse(arguments, name):
     ``name`` is the name of the estimator parameter that the option sets.
     """
     option, methods = arguments.option_names.get(name), arguments.estimator_options.get(name)
+    option = option or "--uncertainty"
     which = f", only to {', '.join(methods)}" if methods else ""
     raise OptionError(
         name,
-        f"{option or '--uncertainty'} does not apply to --method {arguments.estimator}{which}: "
-        "leave this option out or choose another method",
+        f"{option} does not apply to --method {arguments.estimator}{which}: leave out {option} or "
+        "choose another method",
     )
 
 

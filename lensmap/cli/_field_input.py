@@ -72,7 +72,7 @@ def read_any_field(arguments):
         raise OptionError(
             "source_plane",
             "--source-plane applies only to files of the kappaTNG simulations, which end in .dat, "
-            f".h5 or .hdf5, and {str(path)!r} is not one of them: leave this option out",
+            f".h5 or .hdf5, and {str(path)!r} is not one of them: leave out --source-plane",
         )
     return _read_foreign(
         path, z_source=z_source, **{name: getattr(arguments, name) for name in _OF_FOREIGN}

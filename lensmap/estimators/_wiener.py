@@ -89,13 +89,13 @@ class WienerFilter(Estimator):
         interpolated linearly in the logarithms of both. Below its range, the spectrum is constant,
         and above its range, it falls as :math:`\ell^{-2}`.
     z_source : float, str, `lensmap.cosmology.SourceRedshifts` or None
-        The redshift of the galaxies, their redshift distribution or its name, from which the
-        theoretical power spectrum is computed; None fits a power spectrum to the field. The fit has
-        two parameters: the amplitude of the theoretical spectrum and its fall on small scales. If
-        ``power`` is given, nothing is fitted.
+        The redshift of the galaxies, or their redshift distribution or the name of the
+        distribution, from which the theoretical power spectrum is computed; None fits a power
+        spectrum to the field. The fit has two parameters: the amplitude of the theoretical spectrum
+        and its fall on small scales. If ``power`` is given, nothing is fitted.
     cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology of the theoretical power spectrum, or its name; None is ``"massivenus"``, the
-        default cosmology of lensmap.
+        The cosmology of the theoretical power spectrum, or the name of the cosmology; None is
+        ``"massivenus"``, the default cosmology of lensmap.
     padding : float
         The ratio of the side of the periodic grid to that of the field, at least 1. With 1, the
         field is treated as periodic. Maps of a few degrees that are made with 1.5 and with 3 differ

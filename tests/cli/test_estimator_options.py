@@ -215,7 +215,7 @@ class TestPlugIn:
         )
         assert main([*words, "--smoothing", "1arcmin"]) == 1
         assert capsys.readouterr().err.endswith(
-            "error: --smoothing does not apply to --method flat, only to ks: leave this option out "
+            "error: --smoothing does not apply to --method flat, only to ks: leave out --smoothing "
             "or choose another method\n"
         )
         assert main([*words[:-1], "ks", "--value", "1"]) == 1

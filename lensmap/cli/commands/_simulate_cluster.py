@@ -15,7 +15,10 @@ from lensmap.cli.commands._simulate_survey import (
 from lensmap.cli.commands._simulate_survey import describe as describe_catalog
 
 NAME = "cluster"
-SUMMARY = "make the convergence field of a cluster of galaxies, and a catalog of it"
+SUMMARY = (
+    "make the convergence field of a cluster of galaxies and, if wanted, the mock shear catalog of "
+    "a survey of this field"
+)
 DESCRIPTION = """Make the convergence and shear of a cluster of galaxies with its subhalos, with or
 without large-scale structure along the line of sight. Optionally, make the mock shear
 catalog of a survey of this field."""
