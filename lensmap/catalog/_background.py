@@ -34,8 +34,21 @@ def behind(
     ----------
     catalog : ShearCatalog
         The galaxies.
-    z_lens, margin, pz, z_grid, min_probability, cut
-        As for `ShearCatalog.select_background`.
+    z_lens : float
+        The redshift of the lens.
+    margin : float
+        The smallest difference between the redshift of a selected galaxy and that of the lens.
+    pz : str, array_like or None
+        The redshift probability density of each galaxy, ``(n, n_z)``, or the name of its column. If
+        None, the column ``redshift`` is used.
+    z_grid : array_like or None
+        The redshifts at which ``pz`` is given, ``(n_z,)``.
+    min_probability : float
+        The smallest probability, according to ``pz``, that a selected galaxy lies beyond
+        ``z_lens + margin``.
+    cut : array_like, callable or None
+        A further condition: a boolean array ``(n,)``, or a function that takes the catalog and
+        returns such an array.
 
     Returns
     -------

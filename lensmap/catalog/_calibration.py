@@ -70,10 +70,11 @@ class Calibration:
         ``w (e1**2 + e2**2) / 2`` and of ``w sigma_m**2``. There are no rows if the catalog has the
         column ``sigma_e``. Comparisons of calibrations with ``==`` ignore this array.
     sum_versions : `numpy.ndarray` or None
-        Sums of ``w``, ``w e1`` and ``w e2`` in patches of the sky, ``(n_patches, 4, 3)``, one for
-        each of the four sheared versions of the galaxies, from which the response is measured. The
-        versions are measured on images with an artificial shear: +g1, -g1, +g2 and -g2. None if the
-        catalog has no sheared versions. Comparisons of calibrations with ``==`` ignore this array.
+        Sums of ``w``, ``w e1`` and ``w e2`` in patches of the sky, ``(n_patches, 4, 3)``, from
+        which the response is measured. The second axis is the sheared version of the galaxies: the
+        four versions are measured on images with the artificial shears +g1, -g1, +g2 and -g2. None
+        if the catalog has no sheared versions. Comparisons of calibrations with ``==`` ignore this
+        array.
 
     References
     ----------

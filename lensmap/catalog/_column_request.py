@@ -12,7 +12,7 @@ from lensmap.catalog._column_text import read_columns_text
 from lensmap.catalog._names import ColumnNames, shown
 from lensmap.catalog._preset import OPTIONAL, REQUIRED, VARIANT, ColumnPreset
 from lensmap.catalog._preset_file import preset_from_file
-from lensmap.catalog._selection import is_computed, sources_of
+from lensmap.catalog._selection import columns_in, is_computed
 from lensmap.catalog._surveys import COLUMN_PRESETS, find_preset
 from lensmap.utils import ParameterError, ParameterTypeError
 
@@ -99,10 +99,11 @@ def _read_preset(preset: object) -> tuple[str, ColumnPreset]:
 
 
 def check_given(table: ColumnNames, request: ColumnRequest) -> None:
-    """Check the column names that the user gives.
+    """Check the column names that the user gives, and raise a ParameterError if one is wrong.
 
-    Raise a ParameterError if lensmap has no column of such a name, if the table lacks the column
-    that is given for it, or if a required column is left out.
+    It is wrong to give a column that lensmap does not have, a column or an expression that the
+    table lacks, or one column of the table for two columns of lensmap. It is also wrong to leave
+    out a required column.
     """
     allowed = REQUIRED + OPTIONAL + (VARIANT,)
     for ours in [*request.named, *request.left_out]:
@@ -112,12 +113,16 @@ def check_given(table: ColumnNames, request: ColumnRequest) -> None:
                 f"lensmap's columns are {', '.join(allowed)}", verb="name",
             )
         if ours in REQUIRED and ours in request.left_out:
-            raise ParameterError("columns", f"a column for {ours!r}", "none", verb="name")
+            raise ParameterError(
+                "columns", f"{ours!r}, which is required",
+                remedy=f"give its column in the table, as in {{columns={{{ours!r}: ...}}}}",
+                verb="not leave out",
+            )
     for ours, theirs in request.named.items():
         if theirs in table.names:
             continue
         if is_computed(theirs, table.names):
-            sources_of(theirs, table)  # raises an error for a name that the table lacks
+            columns_in(theirs, table)  # raises an error for a name that the table lacks
             continue
         raise ParameterError(
             "columns", "columns of the catalog", f"{shown(theirs)!r} (for {ours!r})",

@@ -11,7 +11,7 @@ from lensmap.catalog._matching import matched, preset_columns
 from lensmap.catalog._names import ColumnNames, shown
 from lensmap.catalog._needed import column_and_element
 from lensmap.catalog._preset import OPTIONAL, REQUIRED, VARIANT, ColumnPreset
-from lensmap.catalog._selection import RowSelection, sources_of
+from lensmap.catalog._selection import RowSelection, columns_in
 from lensmap.catalog._surveys import COLUMN_PRESETS, SHORT_NAMES
 from lensmap.catalog._unused_columns import ColumnChoice, unused_columns, without_contested
 from lensmap.utils import ParameterError
@@ -34,7 +34,7 @@ def find_columns(
     columns : str, path-like, dict or None
         The name of a preset in `COLUMN_PRESETS` (upper and lower case, hyphens and underscores
         are equivalent), the path of a TOML file with a preset of one's own, a dict from lensmap's
-        names to the table's names, or all of them as a text, such as
+        names to the table's names, or a text that combines a preset and names, such as
         ``"hsc-y3,redshift=photoz_best,m=none"``. A name may be an expression of columns, such as
         ``"sqrt(var_e)"`` or ``"g[0]"``. None in the dict, and ``none`` in the text, leave a
         column out. In the dict, the key ``"preset"`` names a preset. If ``columns`` is None, or
@@ -96,7 +96,7 @@ def used_columns(
         If the condition or the extra columns name a column that the table lacks.
     """
     table = ColumnNames(names)
-    needed = [s for theirs in choice.mapping.values() for s in sources_of(theirs, table)]
+    needed = [s for theirs in choice.mapping.values() for s in columns_in(theirs, table)]
     if where is not None:
         needed += RowSelection(where).columns(table.names, choice.mapping)
     for condition in choice.entry.selection if choice.entry else ():
@@ -121,7 +121,7 @@ def choose_columns(
     Returns
     -------
     ColumnChoice
-        The columns, and the warnings about unused ones.
+        The columns, and the warnings about columns of the table that are not used.
     """
     if isinstance(columns, ColumnChoice):
         return columns
@@ -210,7 +210,7 @@ def _best_fit(fits: Mapping[str, dict[str, str]]) -> str:
     The survey with the most identifying columns (``ColumnPreset.signature``) is preferred, and
     ``"generic"`` is used if no survey fits. ``fits`` has, for each preset, the table's column
     names, keyed by lensmap's column names. Raise a ParameterError if another survey fits as well
-    and has other names.
+    and takes one of lensmap's columns from another column of the table.
     """
     best = max(fits, key=lambda name: (name != "generic", len(COLUMN_PRESETS[name].signature)))
     mapping = fits[best]
@@ -264,8 +264,8 @@ def _require(
     """Raise an error about the required columns that are missing, if there are any.
 
     ``mapping`` has the table's column names that were found, keyed by lensmap's column names. The
-    message suggests the names of the preset ``entry``. ``owner`` is the subject of the message, and
-    ``nearest`` the name of the most similar preset, or None.
+    message suggests the names of the preset ``entry``. ``owner`` is what lacks the columns, such as
+    ``"the catalog"``, and ``nearest`` the name of the survey that is most similar, or None.
     """
     missing = _missing(mapping)
     if not missing:

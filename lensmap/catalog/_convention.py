@@ -164,7 +164,7 @@ def response_to_celestial(
 
 
 def versions_to_celestial(codes: np.ndarray, convention: Convention) -> np.ndarray:
-    """Convert the numbers of sheared versions of galaxies to the celestial convention.
+    """Convert the indices of sheared versions of galaxies to the celestial convention.
 
     A sheared version of a galaxy is measured on an image with a small artificial shear. If the
     conversion changes the sign of e1 or e2, it also changes the sign of this component of the

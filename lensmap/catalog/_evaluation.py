@@ -41,14 +41,14 @@ TESTS = ("isnan", "isfinite")
 
 @dataclass
 class Values:
-    """The values of a column, of a constant or of arithmetic with them; some may be missing.
+    """The values of a column, a constant, or the result of arithmetic with columns and constants.
 
     Attributes
     ----------
     data : `numpy.ndarray`, number or str
         The values, ``(n,)``, or a constant.
     missing : `numpy.ndarray` or None
-        True where there is no value, bool, ``(n,)``. None if every row has one.
+        True where there is no value, bool, ``(n,)``. None if no value is missing.
     """
 
     data: Any

@@ -100,7 +100,7 @@ class Expression:
         Raises
         ------
         ParameterError
-            If the table has no column of a name in the expression.
+            If the expression names a column that the table lacks.
         """
         result = {}
         for name, offset, certain in self.names:
@@ -144,7 +144,7 @@ class Expression:
     def _without_backticks(self, text: str) -> tuple[str, set[int]]:
         """Replace the backticks around column names by quotes, so that Python can parse the text.
 
-        Return the new text, and the set of the offsets of these names in it.
+        Return the new text, and the set of the offsets of the column names in the new text.
         """
         pieces: list[str] = []
         quoted: set[int] = set()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from lensmap.catalog._names import ColumnNames
 from lensmap.catalog._preset import OPTIONAL, REQUIRED, VARIANT, ColumnPreset
-from lensmap.catalog._selection import has_sources, is_computed
+from lensmap.catalog._selection import has_columns_in, is_computed
 from lensmap.catalog._surveys import SHORT_NAMES
 
 __all__ = ["candidates_of", "is_bias_corrected", "matched", "preset_columns"]
@@ -60,7 +60,7 @@ def _matches(table: ColumnNames, candidate: str) -> str | None:
     """
     if not is_computed(candidate, ()):
         return table.find(candidate)
-    return candidate if has_sources(candidate, table) else None
+    return candidate if has_columns_in(candidate, table) else None
 
 
 def matched(table: ColumnNames, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

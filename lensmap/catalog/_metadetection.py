@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = [
     "MIN_GALAXIES_OF_PART",
     "as_response",
+    "checked_version_sums",
     "has_all_versions",
-    "measured_response",
     "read_versions",
     "response_of_part",
     "variance_weights",
@@ -53,7 +53,7 @@ _MAX_LOOKED_AT = 10_000
 def read_versions(
     table: Table | TableSource, choice: ColumnChoice, rows: np.ndarray | None, has_response: bool
 ) -> np.ndarray | None:
-    """Return the sheared version of a galaxy that each selected row is.
+    """Return which sheared version of a galaxy each selected row holds.
 
     A version is measured on images with one artificial shear, or without artificial shear.
 
@@ -78,7 +78,7 @@ def read_versions(
     ------
     ValueError
         If the galaxies without artificial shear are missing, if a sheared version is missing and
-        the response is not known, or if a column that is not chosen names versions.
+        the response is not known, or if a column that the catalog does not use names versions.
     """
     column = choice.mapping.get(VARIANT)
     if column is None:
@@ -122,7 +122,10 @@ def has_all_versions(codes: np.ndarray | None) -> bool:
 
 
 def _refuse_other_columns(table: Table | TableSource) -> None:
-    """Raise an error if a column that lensmap does not know names sheared versions, such as 1p."""
+    """Raise an error if a column such as ``shear_type`` holds names of sheared versions.
+
+    Examples of such names are noshear and 1p. Only columns whose names suggest versions are read.
+    """
     for name in filter(_HINTS.search, table.colnames):
         try:
             values = np.asarray(table[name][:_MAX_LOOKED_AT])
@@ -206,7 +209,7 @@ def variance_weights(
     return 1.0 / (intrinsic + measurement)
 
 
-def measured_response(
+def checked_version_sums(
     codes: np.ndarray, columns: Mapping[str, np.ndarray]
 ) -> np.ndarray:
     """Sum the ellipticities of the sheared versions, and check the error of the response.
@@ -268,18 +271,19 @@ def _mean_response(sums: np.ndarray) -> tuple[float, float]:
 def response_of_part(
     whole: ShearCatalog, part: ShearCatalog, select: Callable[[ShearCatalog], ShearCatalog] | None
 ) -> dict[str, Any]:
-    """Measure the response of a part of a catalog from its sheared versions.
+    """Measure the response of a part of a catalog from the sheared versions of its galaxies.
 
     A sheared version of the galaxies is measured on images with an artificial shear. The part keeps
-    the response of the whole catalog if it is too small, or if its response cannot be measured.
+    the response of the whole catalog if the part is too small, or if its response cannot be
+    measured.
 
     Parameters
     ----------
     whole, part : ShearCatalog
-        The catalog with its sheared versions, and a part of it.
+        The catalog with its sheared versions, and a part of the catalog.
     select : callable or None
-        A function that takes the catalog of a version and returns the same part of it. None if
-        there is no such function, for example for rows that are selected by number.
+        A function that selects the same part of the catalog of a sheared version. None if there is
+        no such function, for example for rows that are selected by number.
 
     Returns
     -------
@@ -301,7 +305,7 @@ def response_of_part(
     names = [name for name in ("ra", "dec", "e1", "e2", "weight") if part[name] is not None]
     columns = {name: np.concatenate([catalog[name] for catalog in every]) for name in names}
     try:
-        sums = measured_response(codes, columns)
+        sums = checked_version_sums(codes, columns)
     except ValueError:
         log.info(f"{text}, because their own response has an error of more than 5 per cent")
         return {"_sheared": {}}

@@ -12,7 +12,7 @@ __all__ = ["ColumnNames", "listed", "shown"]
 
 
 class ColumnNames:
-    """The column names of a table, found with or without regard to case.
+    """The column names of a table, looked up exactly or, failing that, ignoring case.
 
     Parameters
     ----------

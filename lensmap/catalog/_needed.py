@@ -35,7 +35,7 @@ def column_and_element(name: str, colnames: Container[str]) -> tuple[str | None,
     column : str or None
         The name of the column; None if the table does not have it.
     element : int or None
-        The number of the element, from 0. None for the column as it is.
+        The index of the element, from 0. None if the name stands for a whole column.
     """
     if name in colnames:
         return name, None

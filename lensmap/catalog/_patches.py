@@ -49,7 +49,7 @@ class SkyPatches:
     def __len__(self) -> int:
         return 2**self._depth
 
-    def number(self, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    def index_of(self, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
         """Return the index of the patch that contains each position.
 
         Parameters

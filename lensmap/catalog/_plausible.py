@@ -110,7 +110,7 @@ def _warn_of_density(
 
 
 def _cells(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
-    """Return the number of each position's cell in a grid of 360 x 180 cells of one degree."""
+    """Return the index of the cell of each position, in a grid of 360 x 180 cells of one degree."""
     lon = np.minimum(np.remainder(ra, 360.0).astype(np.int64), 359)
     lat = np.minimum((dec + 90.0).astype(np.int64), 179)
     return lat * 360 + lon

@@ -56,10 +56,11 @@ def scatter_by_weight(catalog: ShearCatalog) -> np.ndarray:
     Returns
     -------
     `numpy.ndarray`
-        One row for each bin that contains galaxies, ``(n_bins, 5)``: the number of the bin,
-        increasing; the number of galaxies; and the sums of ``w``, of ``w (e1**2 + e2**2) / 2`` and
-        of ``w sigma_m**2``, where w is the weight of a galaxy. The last sum is 0 for catalogs
-        without the column ``sigma_m``. The bins are the same for all catalogs.
+        One row for each bin that contains galaxies, in order of increasing weight, ``(n_bins, 5)``:
+        the index of the bin, the number of galaxies, and the sums of ``w``, of
+        ``w (e1**2 + e2**2) / 2`` and of ``w sigma_m**2``, where w is the weight of a galaxy. The
+        last sum is 0 for catalogs without the column ``sigma_m``. The bins are the same for all
+        catalogs.
     """
     total = no_scatter()
     slices = chunk_slices(len(catalog), _CHUNK_GALAXIES)
@@ -116,17 +117,19 @@ def add_scatter(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def variance_by_weight(sums: np.ndarray) -> VarianceByWeight | None:
-    r"""Return the scatter as a function of the weight, minus the measurement variance.
+    r"""Return the intrinsic variance of the ellipticities as a function of the weight.
 
-    The means over the galaxies of similar weight are taken at up to 64 nodes, which have about the
-    same number of galaxies between them. A galaxy is shared between the two nearest nodes, linearly
-    in rank. The trend :math:`\sigma^2(w) = a + b / w` is fitted to the means. The differences from
-    the trend are expanded in cosines, and each octave of frequency is reduced by the fraction of
-    its power that the errors of the means explain. The result is smooth if the function is smooth,
-    and equals the trend if the trend explains the means.
+    The intrinsic variance is the variance of the ellipticities minus the measurement variance. It
+    is averaged over galaxies of similar weight at up to 64 nodes, which have about the same number
+    of galaxies between them. A galaxy is shared between the two nearest nodes, linearly in rank.
+    The trend :math:`\sigma^2(w) = a + b / w` is fitted to these averages. The differences from the
+    trend are expanded in cosines, and each octave of frequency is reduced by the fraction of its
+    power that the errors of the averages explain. The result is smooth if the true variance is a
+    smooth function of the weight, and equals the trend if the averages agree with the trend within
+    their errors.
 
-    The lensing signal is part of the scatter. Its variance per component, about 2e-4 for cosmic
-    shear, is negligible beside that of ellipticities.
+    The lensing signal adds to the variance of the ellipticities, but its variance per component,
+    about 2e-4 for cosmic shear, is negligible.
 
     Parameters
     ----------
@@ -166,9 +169,10 @@ class VarianceByWeight:
 
     .. math:: \sigma^2(w) = (a + b / w) (1 + x(w))
 
-    The first factor is exact if all galaxies have one dispersion, if the weights are inverse
-    variances in any unit, or if the variance is the sum of both. The excess x is interpolated
-    linearly in w between nodes and is constant beyond them.
+    The first factor, the trend, is exact if the variance is the same for all galaxies (b = 0), if
+    the variance is proportional to 1 / w (a = 0), or if it is the sum of two such terms. The
+    relative excess x over the trend is interpolated linearly in w between nodes and is constant
+    beyond them.
 
     Attributes
     ----------

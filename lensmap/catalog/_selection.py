@@ -18,7 +18,7 @@ from lensmap.catalog._ranges import RANGES, is_placeholder
 from lensmap.utils import ParameterError, ParameterTypeError
 
 __all__ = [
-    "RowSelection", "column_of", "computed_column", "has_sources", "is_computed", "sources_of",
+    "RowSelection", "column_of", "columns_in", "computed_column", "has_columns_in", "is_computed",
 ]
 
 
@@ -70,7 +70,7 @@ class RowSelection:
         known = ColumnNames(names)
         found = self._find(known, mapping or {})
         return list(dict.fromkeys(
-            source for theirs in found.values() for source in sources_of(theirs, known)
+            column for theirs in found.values() for column in columns_in(theirs, known)
         ))
 
     def rows(
@@ -124,11 +124,11 @@ class RowSelection:
         return self.expression.columns(find, names)
 
     def _without_placeholders(self, values: Values, ours: str | None) -> Values:
-        """Mark numbers that are placeholders for missing values, such as -99, as missing.
+        """Return the values of a column with placeholders, such as -99, marked as missing.
 
-        Numbers that the condition itself uses are not marked. ``ours`` is lensmap's name of the
-        column, or None for other columns. Numbers that are not finite and implausible redshifts
-        are marked, too.
+        Numbers that are not finite and redshifts that are not plausible are marked, too.
+        Placeholders and redshifts that the condition itself names are not marked. ``ours`` is
+        lensmap's name of the column, or None if the column is not one of lensmap's.
         """
         if values.is_text or values.data.dtype.kind == "b":
             return values
@@ -163,7 +163,7 @@ def is_computed(theirs: str, names: Iterable[str]) -> bool:
     return theirs not in names and any(sign in theirs for sign in "()+-*/[]` ")
 
 
-def sources_of(theirs: str, names: ColumnNames) -> list[str]:
+def columns_in(theirs: str, names: ColumnNames) -> list[str]:
     """Return the columns of a table that a column name or an expression needs.
 
     Parameters
@@ -187,7 +187,7 @@ def sources_of(theirs: str, names: ColumnNames) -> list[str]:
     ))
 
 
-def has_sources(theirs: str, names: ColumnNames) -> bool:
+def has_columns_in(theirs: str, names: ColumnNames) -> bool:
     """Return whether a table has all columns that an expression of a preset needs.
 
     Parameters

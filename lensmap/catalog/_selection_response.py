@@ -23,7 +23,7 @@ from astropy import log
 from lensmap.catalog._cleaning import usable_rows
 from lensmap.catalog._loading import load_columns
 from lensmap.catalog._names import ColumnNames, shown
-from lensmap.catalog._selection import RowSelection, computed_column, sources_of
+from lensmap.catalog._selection import RowSelection, columns_in, computed_column
 from lensmap.catalog._shear_response import SHEAR_STEP, response_of_versions
 from lensmap.catalog._values import column_values
 from lensmap.catalog._version_names import UNSHEARED, VERSIONS
@@ -46,7 +46,10 @@ _UNSHEARED_GROUP = re.compile("(^|/)(noshear|unsheared|ns)/", re.IGNORECASE)
 
 
 def sheared_columns(names: Iterable[str], choice: ColumnChoice, where: str | None) -> list[str]:
-    """Return the columns with artificial shear that are needed for the selection response.
+    """Return the columns of a table from which the selection response follows.
+
+    These are columns with the values measured with artificial shear, or columns without artificial
+    shear and their derivatives with respect to shear.
 
     Parameters
     ----------
@@ -60,14 +63,14 @@ def sheared_columns(names: Iterable[str], choice: ColumnChoice, where: str | Non
     Returns
     -------
     list of str
-        The names of the columns in the table. The list is empty if a needed column is missing.
+        The names of the columns in the table. Columns that the table lacks are left out.
     """
     table = ColumnNames(names)
     columns = _columns_of(table, choice, where)
     if not _has_responses(choice):
         columns += [choice.mapping["e1"], choice.mapping["e2"]]
     texts = [_sheared(name, code, table) for name in columns for code in range(1, len(VERSIONS))]
-    return [source for text in texts if text for source in sources_of(text, table)]
+    return [column for text in texts if text for column in columns_in(text, table)]
 
 
 def add_selection_response(
@@ -96,8 +99,9 @@ def add_selection_response(
     Raises
     ------
     ValueError
-        If the table lacks columns that were measured with artificial shear, or if it has such
-        columns or derivatives of the ellipticities, but none is chosen for the response.
+        If a column of the condition depends on shear, but the table lacks its values with
+        artificial shear; or if no response is chosen, but the table has the columns from which the
+        response of the ellipticities follows.
     """
     names = ColumnNames(table)
     if not _has_responses(choice):

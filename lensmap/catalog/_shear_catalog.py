@@ -36,8 +36,8 @@ from lensmap.catalog._loading import load_columns, select_rows
 from lensmap.catalog._metadetection import (
     MIN_GALAXIES_OF_PART,
     as_response,
+    checked_version_sums,
     has_all_versions,
-    measured_response,
     read_versions,
     response_of_part,
     variance_weights,
@@ -82,10 +82,11 @@ class ShearCatalog:
     number of rows left out for each cause. Redshifts that are missing or not plausible are NaN.
 
     The convention and the kind of the ellipticities are taken from the arguments, else from the
-    table's meta, else from the documentation of the survey whose columns the table has, which is
-    reported in Astropy's log. If none of them declares the convention or the kind, shears in the
-    celestial convention are assumed, with a warning. A warning is also given if an argument differs
-    from the meta, or if either of them differs from the documentation of the survey.
+    table's meta, else from the documentation of the survey whose columns the table has. What is
+    taken from the documentation is reported in Astropy's log. If nothing declares the convention or
+    the kind, shears in the celestial convention are assumed, with a warning. A warning is also
+    given if an argument differs from the meta, or if either of them differs from the documentation
+    of the survey.
 
     Parameters
     ----------
@@ -96,13 +97,14 @@ class ShearCatalog:
     columns : None, str, path-like or dict
         The names of the table's columns: the name of a preset (`COLUMN_PRESETS`), the path of a
         TOML file with a preset of one's own, a dict from lensmap's column names to the table's,
-        or all of them as a text, such as ``"hsc-y3,redshift=photoz_best,m=none"``. Lensmap's
-        names are ``ra``, ``dec``, ``e1``, ``e2`` and, optionally, ``weight``, ``sigma_m``,
-        ``sigma_e``, ``redshift``, ``m``, ``c1``, ``c2``, ``r11``, ``r22``, ``r12``, ``r21`` and
-        ``variant``, which names the sheared version of a galaxy to which a row belongs. The
-        table's name may be an expression, such as ``"sqrt(var_e)"``, or an element of a vector
-        column, such as ``"g[0]"``; None leaves a column out. If None, the preset is chosen from
-        the table's column names, and is logged unless all the names are lensmap's own.
+        or a text that combines a preset and names, such as
+        ``"hsc-y3,redshift=photoz_best,m=none"``. Lensmap's names are ``ra``, ``dec``, ``e1``,
+        ``e2`` and, optionally, ``weight``, ``sigma_m``, ``sigma_e``, ``redshift``, ``m``, ``c1``,
+        ``c2``, ``r11``, ``r22``, ``r12``, ``r21`` and ``variant``, which names the sheared version
+        of a galaxy to which a row belongs. The table's name may be an expression, such as
+        ``"sqrt(var_e)"``, or an element of a vector column, such as ``"g[0]"``; None leaves a
+        column out. If None, the preset is chosen from the table's column names, and is logged
+        unless all the names are lensmap's own.
     convention : str, tuple of int or None
         The sign convention of e1 and e2: ``"celestial"``, ``"euclidean"``, ``"iau"``, or the
         signs ``(s1, s2)`` that convert e1 and e2 to the celestial convention. If None, that of
@@ -290,7 +292,7 @@ class ShearCatalog:
             shapes = (self._arrays[name] for name in ("e1", "e2", "sigma_m"))
             self._arrays["weight"] = variance_weights(codes, *shapes)
         if measure:
-            self._version_sums = measured_response(codes, self._arrays)
+            self._version_sums = checked_version_sums(codes, self._arrays)
             self.response = as_response(self._version_sums)[0]
             self.origins = self.origins | {"response": "measured"}
         versions = {

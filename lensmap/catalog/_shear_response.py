@@ -63,7 +63,7 @@ def sums_of_versions(
     sums = np.zeros((3, len(_SHEARED) * n_patches))
     for start in range(0, len(codes), _CHUNK):
         rows = start + np.flatnonzero(codes[start:start + _CHUNK] > UNSHEARED)
-        bins = (codes[rows].astype(int) - 1) * n_patches + patches.number(ra[rows], dec[rows])
+        bins = (codes[rows].astype(int) - 1) * n_patches + patches.index_of(ra[rows], dec[rows])
         w = np.ones(len(rows)) if weight is None else weight[rows].astype(float)
         for total, values in zip(sums, (w, w * e1[rows], w * e2[rows]), strict=True):
             total += np.bincount(bins, values, minlength=sums.shape[1])

@@ -77,8 +77,8 @@ _METACAL_RESPONSE = {
 def _anacal_response(i: int, j: int) -> tuple[str, ...]:
     """Return expressions for the response ``r<i><j>`` of a galaxy in AnaCal catalogs.
 
-    The response of e_i to g_j is de_i/dg_j + e_i (dw/dg_j) / w with the weight w. The expressions
-    differ in the column names of AnaCal's versions.
+    The response of e_i to g_j is de_i/dg_j + e_i (dw/dg_j) / w with the weight w. There is
+    one expression for each set of column names that releases of AnaCal have used.
     """
     names = []
     for prefix in ("fpfs1_", "fpfs_", ""):

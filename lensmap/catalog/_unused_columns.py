@@ -10,7 +10,7 @@ from lensmap.catalog._column_request import SHARED, ColumnRequest
 from lensmap.catalog._matching import candidates_of, is_bias_corrected
 from lensmap.catalog._names import ColumnNames, shown
 from lensmap.catalog._preset import OPTIONAL, REQUIRED, ColumnPreset
-from lensmap.catalog._selection import is_computed, sources_of
+from lensmap.catalog._selection import columns_in, is_computed
 from lensmap.catalog._surveys import COLUMN_PRESETS
 from lensmap.utils import CatalogWarning, warn_user
 
@@ -53,9 +53,10 @@ def without_contested(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Leave out columns of the table that match more than one column of lensmap.
 
-    Such a column is kept for the name that the user gives, or for a required column. ``mapping``
-    has the table's column names, keyed by lensmap's column names. Return the mapping without the
-    other columns, and a dict with a sentence about each column of the table that is not used.
+    Such a column is kept for the one column of lensmap that the user gives it for, or that is
+    required. ``mapping`` has the table's column names, keyed by lensmap's column names. Return
+    ``mapping`` without the entries that are left out, and a dict with a sentence about each column
+    of the table that is thus not used, keyed by its name.
     """
     owners: dict[str, list[str]] = {}
     for ours, theirs in mapping.items():
@@ -89,7 +90,7 @@ def unused_columns(
     ``contested`` the columns that are left out because they match more than one column of lensmap.
     """
     entry = choice.entry if choice.entry is not None else COLUMN_PRESETS["generic"]
-    used = {source for theirs in mapping.values() for source in sources_of(theirs, table)}
+    used = {column for theirs in mapping.values() for column in columns_in(theirs, table)}
     used |= contested
     settled = {*request.named, *request.left_out}
     settled |= {"e1", "e2"} if settled & {"e1", "e2"} else set()
@@ -140,9 +141,9 @@ def _why_unused(
 def _incomplete(
     choice: ColumnChoice, mapping: Mapping[str, str], request: ColumnRequest
 ) -> list[str]:
-    """Return a sentence for each element of the response matrix that is missing.
+    """Return a sentence for each element of the response matrix that lacks a column.
 
-    An element is missing if the table has its counterpart: r11 and r22, or r12 and r21.
+    Only elements whose counterpart has a column count, as r11 without r22, or r12 without r21.
     ``mapping`` has the table's column names, keyed by lensmap's column names.
     """
     if choice.preset is None or choice.preset == "generic":

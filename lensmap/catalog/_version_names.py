@@ -30,7 +30,7 @@ _SPELLINGS = {
 
 
 def version_of(name: Any) -> int | None:
-    """Return the number of a sheared version of a galaxy by the name of the version.
+    """Return the index of a sheared version of a galaxy from the name of the version.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def version_of(name: Any) -> int | None:
 
 
 def version_codes(names: Iterable[Any]) -> tuple[np.ndarray, list[str]]:
-    """Return the numbers of the sheared versions of galaxies that a column names.
+    """Return the indices of the sheared versions of galaxies that a column names.
 
     Parameters
     ----------

@@ -126,8 +126,8 @@ def numbers_of_check(check):
     Returns
     -------
     dict
-        The convention, the verdicts on it, on its handedness and on its sign with their
-        significance, and the test statistics of the four possible conventions.
+        The convention and the verdict on it; the verdict on its handedness and the verdict on its
+        sign, each with its significance; and the test statistics of the four possible conventions.
     """
     return {
         "convention": check.convention,

@@ -9,7 +9,11 @@ __all__ = ["add_footprint_arguments", "add_mask_arguments", "read_mask"]
 
 
 def add_mask_arguments(group, verb="exclude the area"):
-    """Add ``--mask`` and the options for its images to a group of a parser."""
+    """Add ``--mask`` and the options for its images to a group of a parser.
+
+    ``verb`` begins the help text of ``--mask``, before "inside the mask", such as
+    ``"leave out galaxies"``.
+    """
     group.add_argument(
         "--mask",
         type=InputMask,

@@ -111,7 +111,9 @@ def _make_parser(words, *, add_help=True):
 def _add_commands(parser, modules, words, *, above=""):
     """Add the command of each module, and the subcommands of modules with ``COMMANDS``.
 
-    Return the parser of the command that the words name, or None.
+    ``above`` is the name of the command that has the modules as its subcommands, such as
+    ``"simulate"``; empty for the main parser. Return the parser of the command that ``words`` name,
+    or None.
     """
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     chosen = None

@@ -58,18 +58,18 @@ def read_positions(path, redshift=None):
         with open_table(path, suits=lambda names: None not in _find(names)) as table:
             names = _find(table.colnames)
             if None in names:
-                raise _LacksPositions(
+                raise _LacksColumn(
                     f"the table {path!r} must have columns with the names 'ra' and 'dec', not only "
                     f"{list_names(table.colnames)}"
                 )
             if redshift is not None and redshift not in table.colnames:
-                raise _LacksPositions(
+                raise _LacksColumn(
                     f"the table {path!r} has no column {redshift!r}, only "
                     f"{list_names(table.colnames)}"
                 )
             names += [] if redshift is None else [redshift]
             columns = list(needed_columns(table, names).values())
-    except _LacksPositions as error:
+    except _LacksColumn as error:
         raise ValueError(str(error)) from None
     except ValueError:
         columns = _read_text(path) if redshift is None else None
@@ -79,8 +79,8 @@ def read_positions(path, redshift=None):
     return _positions_of(columns, names, path)
 
 
-class _LacksPositions(Exception):
-    """A table that can be read, but that lacks a column."""
+class _LacksColumn(Exception):
+    """The error about a table that can be read, but lacks a column."""
 
 
 def _find(names):
@@ -158,7 +158,12 @@ def _positions_of(columns, names, path):
 
 
 def _warn_of_rows(is_left_out, path, cause, parameter):
-    """Warn that rows of a table are left out, with the reason ``cause``; nothing for no rows."""
+    """Warn that rows of a table are left out; without such rows, there is no warning.
+
+    ``is_left_out`` is True for these rows. ``cause`` follows "rows of the table have" in the
+    message, such as ``"no position"``. ``parameter`` is the ``dest`` of the option that the warning
+    is about.
+    """
     import numpy as np
 
     if not np.any(is_left_out):

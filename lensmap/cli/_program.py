@@ -27,8 +27,8 @@ from lensmap.cli._messages import (
     snake_case,
 )
 from lensmap.cli._parser import Parser, UsageError, parse_words
+from lensmap.cli._recorded_inputs import record_inputs
 from lensmap.cli._result import SCHEMA, Result, plain_json
-from lensmap.cli._sources import record_sources
 from lensmap.utils import CatalogWarning, IncompleteRunError, LensmapWarning, atomic_write
 
 __all__ = ["run_program"]
@@ -79,7 +79,7 @@ class _Run:
     def __init__(self, arguments, early=()):
         self.arguments, self.early = arguments, early
         self.record_file = None  # until the file of --json was checked
-        self.sources = {}  # the arguments and input files, for the record
+        self.inputs = {}  # the arguments and input files, for the record
         self.warnings, self.errors = [], []
         self.names = OptionNames(arguments.option_names)
 
@@ -121,7 +121,7 @@ class _Run:
             )
         if self.record_file is not None:
             # The digests are those of the files before the command reads them.
-            self.sources = record_sources(arguments, full_paths=arguments.record_paths)
+            self.inputs = record_inputs(arguments, full_paths=arguments.record_paths)
         return arguments.run(arguments)
 
     def _check_reports(self, stack):
@@ -204,7 +204,7 @@ class _Run:
         if self.record_file is None:
             return code
         text = _record_text(
-            self.arguments.command, result, code, self.warnings, self.errors, self.sources
+            self.arguments.command, result, code, self.warnings, self.errors, self.inputs
         )
         if self.record_file == "-":
             return self._print_text(text, code)
@@ -215,11 +215,11 @@ class _Run:
         return code
 
 
-def _record_text(command, result, code, warned, errors, sources):
+def _record_text(command, result, code, warned, errors, inputs):
     """Return the JSON record of a run as text; ``schemas.json`` describes it.
 
     ``warned`` and ``errors`` are lists of dicts with ``code``, ``parameter`` and ``message``;
-    ``sources`` is the result of `record_sources`.
+    ``inputs`` is the result of `record_inputs`.
     """
     from lensmap import __version__
 
@@ -229,7 +229,7 @@ def _record_text(command, result, code, warned, errors, sources):
         "command": command,
         "status": code.status,
         "exit_code": int(code),
-        **({"arguments": None, "inputs": []} | sources),
+        **({"arguments": None, "inputs": []} | inputs),
         "outputs": result.outputs,
         "warnings": warned,
         "errors": errors,

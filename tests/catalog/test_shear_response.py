@@ -98,15 +98,15 @@ def test_patches_hold_equal_numbers(center):
     ra = np.remainder(center[0] + rng.uniform(-1, 1, 20_000), 360)
     dec = np.minimum(center[1] + rng.uniform(-1, 1, 20_000), 89.99)
     patches = SkyPatches(ra, dec)
-    counts = np.bincount(patches.number(ra, dec), minlength=len(patches))
+    counts = np.bincount(patches.index_of(ra, dec), minlength=len(patches))
     assert len(patches) == 128 and counts.min() > 140 and counts.max() < 175
-    moved = patches.number(ra + 1e-4, dec) != patches.number(ra, dec)
+    moved = patches.index_of(ra + 1e-4, dec) != patches.index_of(ra, dec)
     assert np.mean(moved) < 0.02  # versions of a galaxy are hardly ever in two patches
 
 
 def test_patches_of_one_place():
     patches = SkyPatches(np.zeros(100), np.zeros(100))
-    assert set(patches.number(np.zeros(3), np.zeros(3))) == {0}
+    assert set(patches.index_of(np.zeros(3), np.zeros(3))) == {0}
 
 
 @pytest.mark.parametrize("name, number", [

@@ -70,7 +70,11 @@ def open_hdf5(
 
 
 def _at(file: h5py.File, within: str, path: str) -> Any:
-    """Return the group, or the dataset of rows, that a path names."""
+    """Return the group, or the dataset of rows, at the path ``within`` in a file.
+
+    ``path`` is the name of the file, for messages. A ParameterError is raised if there is no group
+    or dataset of rows at this path.
+    """
     item = _linked(file, within)
     if item is None or (hasattr(item, "dtype") and item.dtype.names is None):
         found = "which is one column" if item is not None else "which is not in the file"
@@ -93,7 +97,10 @@ def _linked(group: Any, name: str) -> Any:
 
 
 def _tables_below(root: Any, place: str, path: str) -> list[TableSource]:
-    """Return all tables of a file, group or dataset, those of the group itself first."""
+    """Return all tables in ``root``, a file, group or dataset; those of a group itself come first.
+
+    ``place`` is the path of ``root`` in the file, and ``path`` the name of the file.
+    """
     if hasattr(root, "dtype"):
         return [_source_of_rows(root, place, path)]
     tables = []
@@ -149,8 +156,10 @@ def _narrowed(
 ) -> list[TableSource]:
     """Return the tables among which to choose if the user names a group.
 
-    If the group has datasets of its own, they are the only table. Otherwise, these are all tables
-    below the group or, if none of them has the needed columns, one table of all datasets below it.
+    If datasets of the group itself are columns, they are the only table. Otherwise, the result is
+    ``tables``, all tables below the group, or, if none of these has the needed columns, one table
+    of all datasets below the group. ``place`` is the path of the group in the file, and ``path``
+    the name of the file.
     """
     own = [table for table in tables if table.key == place]
     if own:

@@ -23,8 +23,8 @@ def are_versions(tables: Mapping[Any, Any]) -> bool:
     Parameters
     ----------
     tables : dict
-        Tables or dicts of columns, keyed by the names of versions, or columns, keyed by their
-        names.
+        Either tables (or dicts of columns), keyed by the names of the versions, or columns, keyed
+        by the names of the columns.
     """
     return bool(tables) and all(
         version_of(name) is not None and isinstance(table, (Mapping, Table))

@@ -81,7 +81,7 @@ def run(arguments):
 
 
 def _write_regions(filaments, path):
-    """Write the paths as DS9 segments, which the regions package cannot write."""
+    """Write the lines of filaments as DS9 segments, which the regions package cannot write."""
     lines = ["# Region file format: DS9", "icrs"]
     for row, one in zip(filaments.table, filaments.paths, strict=True):
         corners = ",".join(f"{p.ra.deg:.6f},{p.dec.deg:.6f}" for p in one)

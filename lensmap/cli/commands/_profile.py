@@ -180,10 +180,10 @@ def _fit(profile, bins, z_source, concentration, *, structure):
     )
 
 
-def _bins(radii, number):
-    """Return the edges of logarithmic bins between two radii."""
+def _bins(radii, n_bins):
+    """Return the ``n_bins + 1`` edges of logarithmic bins between two radii."""
     inner, outer = two_radii(radii, "bins")
-    return np.geomspace(inner.value, outer.value, number + 1) * inner.unit
+    return np.geomspace(inner.value, outer.value, n_bins + 1) * inner.unit
 
 
 def _number(text):

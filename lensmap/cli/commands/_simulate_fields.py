@@ -78,7 +78,11 @@ def run(arguments):
 
 
 def _describe(model, distribution, n, n_before, paths):
-    """Return the summary of the fields as three lines of text for people."""
+    """Return the summary of the fields as three lines of text for people.
+
+    ``distribution`` is the name of the source redshift distribution or None, ``n`` the number of
+    fields, ``n_before`` the number of fields that existed before, and ``paths`` has the files.
+    """
     ny, nx = model.shape
     sources = model.z_source if isinstance(model.z_source, list) else [model.z_source]
     sources = [distribution] if distribution else [f"z = {z}" for z in sources]

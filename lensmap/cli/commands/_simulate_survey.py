@@ -289,7 +289,8 @@ def _write_mask(mask, wcs, path):
 def describe(catalog, wcs, field):
     """Return the summary of a mock catalog as text for people.
 
-    ``wcs`` is the WCS of its pixels, and ``field`` the field that lenses it; None without lensing.
+    ``wcs`` is the WCS of the pixels that the galaxies cover. ``field`` is the field that lenses the
+    galaxies, or None if they are not lensed.
     """
     numbers = numbers_of_catalog(catalog, wcs, field)
     ny, nx = numbers["shape"]
@@ -317,7 +318,8 @@ def describe(catalog, wcs, field):
 def numbers_of_catalog(catalog, wcs, field):
     """Return the summary of a mock catalog as numbers for a JSON record.
 
-    ``wcs`` is the WCS of its pixels, and ``field`` the field that lenses it; None without lensing.
+    ``wcs`` is the WCS of the pixels that the galaxies cover. ``field`` is the field that lenses the
+    galaxies, or None if they are not lensed.
     """
     import numpy as np
     from astropy.wcs.utils import proj_plane_pixel_area

@@ -7,13 +7,13 @@ from pathlib import Path
 from lensmap.cli._files import input_files
 from lensmap.utils import file_digest
 
-__all__ = ["record_sources"]
+__all__ = ["record_inputs"]
 
 # A path within a word, such as that of a file in --method PATH.py:Class(key=value).
 _PATH = re.compile(r"[^\s,=:()]*/[^\s,=:()]+")
 
 
-def record_sources(arguments, *, full_paths):
+def record_inputs(arguments, *, full_paths):
     """Describe the arguments and the input files of a run.
 
     Parameters
