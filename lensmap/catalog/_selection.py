@@ -151,7 +151,7 @@ class RowSelection:
 
 
 def is_computed(theirs: str, names: Iterable[str]) -> bool:
-    """Return whether the text for a column is an expression and not the name of a column.
+    """Return whether a column is given by an expression instead of its name in the table.
 
     Parameters
     ----------

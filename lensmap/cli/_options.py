@@ -87,7 +87,7 @@ def source_redshift(text):
 def sources_at(z_source):
     """Convert the name of a redshift distribution to `lensmap.cosmology.SourceRedshifts`.
 
-    A number, the redshift of all sources, and None are returned unchanged.
+    A number, which is the common redshift of all sources, is returned unchanged. So is None.
     """
     if not isinstance(z_source, str):
         return z_source

@@ -79,14 +79,16 @@ class CNNReconstructor(Estimator):
         the network predicts, with respect to the true convergence. It is half the width of the
         interval that contains the true convergence with the probability ``confidence``; use
         ``confidence=0.68`` for a one-sigma error. ``"rotations"`` is the noise: the scatter of maps
-        of randomly rotated galaxies about 0. A network that takes its noise level as an input
-        suppresses this noise.
+        of randomly rotated galaxies about 0. It is much smaller than the total error if the network
+        has the noise level of the data among its inputs, because such a network removes most of
+        the noise.
     confidence : {0.68, 0.95}
         The probability that the interval of the uncertainty ``"network"`` contains the true
         convergence.
     fill_holes : bool
-        Whether masked pixels are inpainted where at least half of a Gaussian of 1 arcmin lies on
-        unmasked pixels. With either choice, pixels without a galaxy within 2 arcmin are masked.
+        Whether a masked pixel is inpainted if at least half of a Gaussian about the pixel, of
+        standard deviation 1 arcmin, lies on unmasked pixels. With either choice, pixels without a
+        galaxy within 2 arcmin are masked.
     n_realizations : int
         The number of random rotations.
     rng : int or `numpy.random.SeedSequence`

@@ -116,10 +116,10 @@ class WienerFilter(Estimator):
         pixels is correlated. It is treated as independent, with a variance that is correct on
         scales larger than a pixel.
     fill_holes : bool
-        Whether masked pixels are inpainted where at least half of a Gaussian of 1 arcmin lies on
-        unmasked pixels. The inpainted values are the posterior mean. With either choice, pixels are
-        masked if no galaxy lies within 2 arcmin or, if that is larger, within two mean distances
-        between galaxies.
+        Whether a masked pixel is inpainted if at least half of a Gaussian about the pixel, of
+        standard deviation 1 arcmin, lies on unmasked pixels. The inpainted values are the posterior
+        mean. With either choice, pixels are masked if no galaxy lies within 2 arcmin or, if that is
+        larger, within two mean distances between galaxies.
     uncertainty : None, "rotations" or "posterior"
         The kind of uncertainty; None gives no uncertainty. ``"posterior"`` is the total error with
         respect to the true convergence, from the scatter of samples of the posterior. It is correct

@@ -43,9 +43,9 @@ class Filaments:
         One row for each filament, the most persistent first, with the columns
 
         - ``id``: the number of the filament, from 1;
-        - ``persistence``, ``persistence_sigma``: the persistence of the saddle of the filament, in
-          kappa and in units of ``sigma``: the difference in kappa between the saddle and the
-          maximum or minimum paired with the saddle;
+        - ``persistence``, ``persistence_sigma``: the difference in kappa between the saddle of the
+          filament and the maximum or minimum paired with the saddle, and the same in units of
+          ``sigma``;
         - ``length``: the length of the path on the sky (arcmin);
         - ``kappa_mean``: the mean of kappa along the path; ``kappa_saddle``: kappa at the saddle,
           the lowest point of the ridge;
@@ -61,7 +61,8 @@ class Filaments:
         The significant maxima, where filaments end, with the columns ``ra``, ``dec``, ``kappa``,
         ``x`` and ``y``.
     sigma : float
-        The unit of the threshold, expressed in kappa.
+        The unit of ``threshold`` and ``persistence_sigma`` in kappa, as chosen by the parameter
+        ``by`` of `find_filaments`: the standard deviation of the map, its median uncertainty, or 1.
     threshold : float
         The minimum persistence of a filament, in units of ``sigma``.
     width : `~astropy.units.Quantity`

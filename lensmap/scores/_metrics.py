@@ -394,8 +394,13 @@ def score_map(
     -------
     dict
         - ``n_pixels``: the number of unmasked pixels;
-        - ``pearson_r``, ``rmse``, ``loss`` (`weighted_loss`), ``loss_h21`` (`weighted_loss` with
-          exponent 1), ``slope`` (``ordinary_slope``), ``tls_slope``, ``tls_slope_of_r``;
+        - ``pearson_r``: the correlation coefficient; ``rmse``: the standard deviation of prediction
+          minus truth;
+        - ``loss``: the `weighted_loss`; ``loss_h21``: the same with exponent 1, as in Hong et al.
+          2021;
+        - ``slope``: the slope of the truth as a function of the prediction (`ordinary_slope`);
+          ``tls_slope``: the slope of the prediction against the truth by total least squares;
+          ``tls_slope_of_r``: the `tls_slope` of a calibrated map with this correlation;
         - ``bias``: the mean of prediction minus truth;
         - ``coverage_68``, ``coverage_95``: the fractions of pixels where the truth lies within the
           68 and 95 per cent error bars; NaN without error bars;

@@ -200,8 +200,9 @@ class LensmapWarning(AstropyUserWarning):
     parameter : str or None
         The parameter or column that the warning concerns; None if it concerns no single one.
     template : str or None
-        The message with the placeholders ``{name}`` and ``{name=value}`` in place of parameters.
-        None if the message has no placeholders.
+        The message with ``{name}`` in place of the name of a parameter and ``{name=value}`` in
+        place of a suggested setting, which Python and the command line write in different ways.
+        None if the message has no such placeholders.
     """
 
     code = "lensmap"

@@ -11,7 +11,7 @@ from lensmap.cli._tables import table_format, write_table
 from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, check_count, has_suffix
 
 NAME = "survey"
-SUMMARY = "make the mock shear catalog of a survey of a simulated field"
+SUMMARY = "make a mock shear catalog from a simulated field"
 DESCRIPTION = """Make the mock shear catalog of a survey of one field, which is drawn, or read with
 --field. The catalog also has columns with the true shear, convergence and intrinsic
 ellipticity of each galaxy. It declares its sign convention and its kind of ellipticity,

@@ -213,7 +213,7 @@ class ClusterField(Parametrized):
 
         Notes
         -----
-        Coma has three filaments, which extend from 25 to 95 arcmin from the center and
+        The model of Coma has three filaments, which extend from 25 to 95 arcmin from the center and
         are 14 arcmin wide (full width at half maximum). Two of them are the filaments detected by
         HyeongHan et al. 2024, at position angles of 110 and 340 deg with 6.6 and 3.6 sigma. Their
         excess convergence, 0.0115 and 0.0063, is chosen so that a matched filter detects them with
