@@ -37,7 +37,7 @@ def add_method_argument(group):
         metavar="SPEC",
         help=f"the estimator of the map: {', '.join(classes)}, NAME:VARIANT such as cnn:cha2025, "
         "'NAME(key=value, ...)' to set parameters, or PATH.py:CLASS for a class in a Python file, "
-        "which is executed (default ks)",
+        "whose code is run (default ks)",
     )
     kinds = _kinds_of_uncertainty(classes)
     described = (

@@ -2,15 +2,15 @@
 """`make_estimator`: estimators from text, for Python, command lines and configuration files."""
 
 import ast
-import importlib
-import sys
+import re
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lensmap.estimators._base import Estimator
 from lensmap.estimators._registry import available_estimators, get_estimator
-from lensmap.utils import ParameterError, ParameterTypeError
+from lensmap.utils import ParameterError, ParameterTypeError, load_code_file
 
 __all__ = ["TUNED", "estimator_class", "given_parameters", "make_estimator"]
 
@@ -22,6 +22,9 @@ _SHORT_FORMS = {"ks150": "ks(smoothing=150arcsec, dtype=float32)"}
 
 # The estimator for a text that consists of the name of a network.
 _OF_NETWORKS = "cnn"
+
+# The path of a Python file at the beginning of a text.
+_PATH = re.compile(r"[^:]*\.py:(?=\s*[^\W\d])")
 
 _SYNTAX = (
     "NAME, NAME:VARIANT, NAME(key=value, ...), the name of a network, a file of weights (.h5) or "
@@ -51,8 +54,10 @@ def make_estimator(
         - ``"ks150"``: short for ``"ks(smoothing=150arcsec, dtype=float32)"``, the reference method
           of Cha et al. 2025;
         - ``"NETWORK"`` or ``"FILE.h5"``: short for ``"cnn:NETWORK"`` or ``"cnn:FILE.h5"``;
-        - ``"PATH.py:NAME"``: an object of the Python file ``PATH.py``, which is executed. The
-          object is an estimator class, a function that returns an estimator, or an estimator.
+        - ``"PATH.py:NAME"``: an object of the Python file ``PATH.py``. The object is an estimator
+          class, a function that returns an estimator, or an estimator. The code of the file is
+          executed, so name only files that you trust. While it is executed, it can import the
+          modules in its folder.
 
         Values of parameters are Python literals. Other words are taken as strings, so that
         ``"ks(smoothing=1arcmin)"`` needs no inner quotes.
@@ -86,7 +91,7 @@ def make_estimator(
         return _from_object(spec, changes)
     head, parameters = _split(spec)
     parameters |= changes
-    if ".py:" in head:
+    if _is_of_file(head):
         return _from_object(_load_object(head), parameters)
     name, colon, variant = _full_name(head).partition(":")
     cls = get_estimator(name)
@@ -133,7 +138,7 @@ def estimator_class(spec: str | Estimator | type[Estimator]) -> type[Estimator]:
     if not isinstance(spec, str):
         return type(spec)
     head, _ = _split(spec)
-    if ".py:" in head:
+    if _is_of_file(head):
         loaded = _load_object(head)
         return loaded if isinstance(loaded, type) else type(_from_object(loaded, {}))
     return get_estimator(_full_name(head).partition(":")[0])
@@ -223,7 +228,11 @@ def _split(spec: str) -> tuple[str, dict[str, Any]]:
     parameters : dict
         The parameters in the parentheses, keyed by name.
     """
-    head, parenthesis, rest = spec.strip().partition("(")
+    # A path may have parentheses of its own, as in "copy (1)/mine.py:Mine".
+    path = _PATH.match(spec.strip())
+    start = path.end() if path else 0
+    head, parenthesis, rest = spec.strip()[start:].partition("(")
+    head = spec.strip()[:start] + head
     if head.strip() in _SHORT_FORMS:
         parameters = {} if not parenthesis else _split(f"_({rest}")[1]
         head, defaults = _split(_SHORT_FORMS[head.strip()])
@@ -280,10 +289,26 @@ def _word(text: str) -> Any:
 # --- files --------------------------------------------------------------------------------------
 
 
+def _is_of_file(head: str) -> bool:
+    return ".py:" in head
+
+
 def _load_object(head: str) -> Any:
     """Return the object NAME of the Python file PATH.py, given the text ``PATH.py:NAME``."""
     path, _, name = head.rpartition(":")
-    module = _import_file(Path(path))
+    if not Path(path).is_file():
+        raise ParameterError(
+            "estimator", "a Python file that exists", repr(path),
+            "check the path before the colon", verb="name",
+        )
+    try:
+        module = load_code_file(path)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  the code may raise any error
+        raise ParameterError(
+            "estimator", "a Python file that can be executed", repr(path),
+            f"the file raises {type(error).__name__}{_line_of(error, path)}: {error}",
+            verb="name",
+        ) from error
     if not hasattr(module, name):
         raise ParameterError(
             "estimator", f"an object that the file {path!r} defines", repr(name),
@@ -292,26 +317,10 @@ def _load_object(head: str) -> Any:
     return getattr(module, name)
 
 
-def _import_file(path: Path) -> Any:
-    """Import a Python file as a module, and add its folder to ``sys.path``.
-
-    Other processes can then import the same module by its name, for example to unpickle its
-    classes.
-    """
-    path = path.resolve()
-    if not path.is_file():
-        raise ParameterError(
-            "estimator", "a Python file that exists", repr(str(path)),
-            "check the path before the colon", verb="name",
-        )
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))
-    importlib.invalidate_caches()
-    module = importlib.import_module(path.stem)
-    source = getattr(module, "__file__", None)
-    if source is None or Path(source).resolve() != path:
-        raise ParameterError(
-            "estimator", "in a file whose name is not that of another module", repr(path.name),
-            f"rename the file, because Python imports {path.stem!r} from {source}",
-        )
-    return module
+def _line_of(error: BaseException, path: str) -> str:
+    """Return the line of a file in which an error arose, as words; empty if it is not known."""
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(Path(path).resolve())
+    ]
+    return f" in line {lines[-1]}" if lines else ""

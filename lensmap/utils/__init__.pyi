@@ -23,6 +23,7 @@ from ._column_values import (
     numbers_of_column as numbers_of_column,
 )
 from ._chatter import kept_from_terminal as kept_from_terminal
+from ._code_files import code_files_of as code_files_of, load_code_file as load_code_file
 from ._digests import file_digest as file_digest
 from ._engine import (
     IncompleteRunError as IncompleteRunError,

@@ -11,6 +11,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.cosmology import Cosmology
 
+from lensmap.utils._code_files import code_digest
+
 __all__ = ["UNIT_SUFFIXES", "to_plain"]
 
 # The units of stored quantities, and the suffixes of their names.
@@ -38,8 +40,9 @@ def to_plain(value):
     A quantity in a mapping is converted to a fixed unit, which is appended to its key:
     ``{"pixel_scale": 24 * u.arcsec}`` and ``{"pixel_scale": 0.4 * u.arcmin}`` both become
     ``{"pixel_scale_arcmin": 0.4}``. Dataclasses and objects with ``get_params`` (estimators,
-    simulations, surveys) become dicts of their class name and parameters. Functions become their
-    qualified name.
+    simulations, surveys) become dicts of their class name and parameters, with a digest of the code
+    if the class comes from a file that was named by its path. Functions become their qualified
+    name.
 
     Parameters
     ----------
@@ -64,7 +67,9 @@ def to_plain(value):
         if isinstance(value, kinds):
             return convert(value)
     if hasattr(value, "get_params"):
-        return {"class": type(value).__name__, **to_plain(value.get_params())}
+        digest = code_digest(type(value))
+        code = {} if digest is None else {"code_sha256": digest}
+        return {"class": type(value).__name__, **code, **to_plain(value.get_params())}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         parts = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
         return {"class": type(value).__name__, **to_plain(parts)}

@@ -14,6 +14,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import NamedTuple
 
+from lensmap.utils._code_files import code_files_of, load_code_file
 from lensmap.utils._threads import limit_threads
 
 __all__ = ["Reply", "UnusableWorkerError", "begin_worker", "run_here", "run_task", "specify"]
@@ -63,7 +64,7 @@ def specify(function, shared):
     -------
     bytes
         The pickled specification, with the versions of packages, which workers compare with their
-        own versions.
+        own versions, and the Python files that define classes, which workers load by their paths.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def specify(function, shared):
             f"several workers can use only functions and classes that can be imported ({error}): "
             "define your own at the top level of a module, or use one worker"
         ) from error
-    return pickle.dumps((_versions(), parts))
+    return pickle.dumps((_versions(), code_files_of(parts), parts))
 
 
 def _versions():
@@ -181,7 +182,7 @@ def _specification(source, digest):
     SHA-256 digest.
     """
     if getattr(_kept, "digest", None) != digest:
-        versions, parts = pickle.loads(_content(source, digest))
+        versions, files, parts = pickle.loads(_content(source, digest))
         for name, installed in _versions().items():
             if installed != versions[name]:
                 raise UnusableWorkerError(
@@ -189,6 +190,8 @@ def _specification(source, digest):
                     f"run uses {name} {versions[name]}: install the same version for both"
                 )
         try:
+            for name, path in files.items():
+                load_code_file(path, name)
             _kept.parts, _kept.digest = pickle.loads(parts), digest
         except Exception as error:  # noqa: BLE001  imports may raise any error
             raise UnusableWorkerError(

@@ -3,6 +3,7 @@
 
 import importlib.util
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,13 @@ from lensmap.estimators import (
     get_estimator,
     load_estimators,
     make_estimator,
+)
+from lensmap.utils import (
+    ParameterError,
+    code_files_of,
+    load_code_file,
+    run_tasks,
+    to_plain,
 )
 
 OWN = {"ks": KaiserSquires, "wiener": WienerFilter, "cnn": CNNReconstructor,
@@ -132,12 +140,10 @@ number = 3
 
 
 @pytest.fixture
-def own_file(tmp_path, monkeypatch):
-    path = tmp_path / f"flat_of_{tmp_path.name}.py"
+def own_file(tmp_path):
+    path = tmp_path / "flat.py"
     path.write_text(FILE, encoding="utf-8")
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield path
-    sys.modules.pop(path.stem, None)
+    return path
 
 
 def test_a_class_in_a_file(own_file):
@@ -153,11 +159,87 @@ def test_a_class_in_a_file(own_file):
         make_estimator(f"{own_file}:number")
 
 
-def test_a_file_does_not_hide_a_module(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    (tmp_path / "statistics.py").write_text(FILE, encoding="utf-8")
-    with pytest.raises(ValueError, match="because Python imports 'statistics' from"):
-        make_estimator(f"{tmp_path / 'statistics.py'}:Flat")
+@pytest.mark.parametrize("name", ["random.py", "numpy.py", "my.flat.py", "class.py", "a (1).py",
+                                  "lensmap.py"])
+def test_any_name_of_a_file(tmp_path, name):
+    (tmp_path / name).write_text(FILE, encoding="utf-8")
+    before = list(sys.path)
+    assert make_estimator(f"{tmp_path / name}:Flat(value=3.0)").value == 3
+    assert sys.path == before and importlib.import_module("random").random() < 1
+
+
+def test_two_files_of_one_name(tmp_path):
+    for folder, value in (("one", 1.0), ("two", 2.0)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "flat.py").write_text(
+            f"from beside import VALUE\n{FILE}\nhere = Flat(value=VALUE)\n", encoding="utf-8"
+        )
+        (tmp_path / folder / "beside.py").write_text(f"VALUE = {value}\n", encoding="utf-8")
+    one, two = (make_estimator(f"{tmp_path}/{folder}/flat.py:here") for folder in ("one", "two"))
+    assert (one.value, two.value) == (1.0, 2.0) and type(one) is not type(two)
+    assert "beside" not in sys.modules
+
+
+def test_a_changed_file_is_loaded_again(own_file):
+    assert make_estimator(f"{own_file}:low").value == -2
+    changed = FILE.replace("-2.0", "-5.0")
+    own_file.write_text(changed, encoding="utf-8")
+    assert make_estimator(f"{own_file}:low").value == -5
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [("1 +", "raises SyntaxError"), ("\n1 / 0", "raises ZeroDivisionError in line 2"),
+     ("import no_such_module", "raises ModuleNotFoundError in line 1: No module named"),
+     ("raise SystemExit(3)", "raises SystemExit in line 1")],
+)
+def test_a_file_with_errors(tmp_path, code, message):
+    (tmp_path / "wrong.py").write_text(code, encoding="utf-8")
+    with pytest.raises(ParameterError, match=message) as caught:
+        make_estimator(f"{tmp_path / 'wrong.py'}:Flat")
+    assert "wrong.py" in str(caught.value)
+    with pytest.raises(ParameterError, match="a Python file that exists, not .*missing.py"):
+        make_estimator(f"{tmp_path / 'missing.py'}:Flat")
+
+
+# --- workers ------------------------------------------------------------------------------------
+
+
+def mark_and_path(estimators, number):
+    """Return the mark of a class and the folders for imports; run by workers."""
+    return type(estimators[number]).mark, sys.path
+
+
+@pytest.mark.slow
+def test_workers_load_the_same_files(tmp_path):
+    estimators = []
+    for folder, value in (("one", 1.0), ("two", 2.0)):
+        (tmp_path / folder).mkdir()
+        path = tmp_path / folder / "random.py"
+        path.write_text(FILE + f"Flat.mark = {value}\n", encoding="utf-8")
+        estimators.append(make_estimator(f"{path}:Flat"))
+    outcomes = list(run_tasks(mark_and_path, estimators, range(2), workers=2))
+    assert [outcome.value[0] for outcome in outcomes] == [1.0, 2.0]
+    assert not any(str(tmp_path) in entry for outcome in outcomes for entry in outcome.value[1])
+
+
+def test_workers_refuse_a_changed_file(own_file):
+    estimator = make_estimator(f"{own_file}:high")
+    pickled = pickle.dumps(estimator)
+    (name, path), = code_files_of(pickled).items()
+    assert path == str(own_file.resolve()) and pickle.loads(pickled).value == 2
+    own_file.write_text(FILE + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="is not the one with which the run began"):
+        load_code_file(path, name)
+
+
+def test_settings_of_runs_hold_the_digest_of_the_code(own_file):
+    one = to_plain(make_estimator(f"{own_file}:high"))
+    own_file.write_text(FILE + "\n# changed\n", encoding="utf-8")
+    other = to_plain(make_estimator(f"{own_file}:high"))
+    assert one.keys() == other.keys() == {"class", "code_sha256", "value"}
+    assert one["code_sha256"] != other["code_sha256"]
+    assert "code_sha256" not in to_plain(KaiserSquires())
 
 
 # --- other packages -----------------------------------------------------------------------------

@@ -147,6 +147,7 @@ class TestUnusableWorkers:
     def specification(self, versions=None, parts=None):
         return pickle.dumps((
             worker._versions() | (versions or {}),
+            {},
             pickle.dumps((tasks.square, {})) if parts is None else parts,
         ))
 

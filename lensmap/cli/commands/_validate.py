@@ -68,7 +68,7 @@ def add_arguments(parser):
         "arcsec); ks:tuned and wiener:tuned (parameters that are best on other simulated fields); "
         "ks, wiener and cnn with parameters, such as ks(smoothing=2arcmin); the bundled networks "
         "h21like, cha2025 and lensmap; weights files of networks (.h5); your own estimator as "
-        "file.py:Class (default: %(default)s)")
+        "file.py:Class, a Python file whose code is run (default: %(default)s)")
     from lensmap.validation import ValidationSetup
 
     presets = ", ".join(ValidationSetup.available_presets())
