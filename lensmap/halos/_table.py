@@ -12,7 +12,7 @@ from astropy.table import QTable, Table
 
 from lensmap.halos._abundance import concentration
 from lensmap.halos._nfw import NFWHalo
-from lensmap.utils import ParameterError, ParameterTypeError
+from lensmap.utils import ParameterError, ParameterTypeError, as_icrs
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -84,7 +84,7 @@ def halo_table(
         positions = SkyCoord([], [], unit=u.deg)
     if not isinstance(positions, SkyCoord):
         raise ParameterTypeError("positions", "a SkyCoord or None", type(positions).__name__)
-    positions = positions.icrs
+    positions = as_icrs(positions)
     n = positions.size
     columns = {
         "ra": positions.ra.ravel(),

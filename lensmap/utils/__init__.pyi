@@ -46,17 +46,27 @@ from ._memory import (
 from ._optional import import_optional as import_optional
 from ._parameters import Parametrized as Parametrized
 from ._pixel_size import central_pixel as central_pixel, pixel_size as pixel_size
+from ._plain_hdf5 import check_plain_hdf5 as check_plain_hdf5, outside_data as outside_data
 from ._plane_wcs import PlaneWCS as PlaneWCS
-from ._positions import as_skycoord as as_skycoord, unit_vectors as unit_vectors
+from ._plausible import PLAUSIBLE as PLAUSIBLE, check_plausible as check_plausible
+from ._positions import (
+    as_icrs as as_icrs,
+    as_skycoord as as_skycoord,
+    converts_to_icrs as converts_to_icrs,
+    unit_vectors as unit_vectors,
+)
 from ._progress import track as track
 from ._random import as_generator as as_generator, seeded_generator as seeded_generator
+from ._reading import check_datasums as check_datasums, reading as reading
 from ._run_folder import RunFolder as RunFolder
 from ._serialize import to_plain as to_plain
 from ._tables import set_formats as set_formats
 from ._text import (
     MAX_LISTED_NAMES as MAX_LISTED_NAMES,
     list_names as list_names,
+    plain_label as plain_label,
     printable as printable,
+    printable_lines as printable_lines,
 )
 from ._threads import (
     chunk_slices as chunk_slices,

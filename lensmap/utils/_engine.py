@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -251,6 +252,13 @@ class _Task:
         self.take(Reply(None, RuntimeError(text), False, 0.0))
 
 
+def _opened(reply):
+    """Return the reply of a worker with the value unpickled."""
+    if isinstance(reply.value, bytes):
+        return reply._replace(value=pickle.loads(reply.value))
+    return reply
+
+
 def _reply_of(future):
     """Return the `Reply` of a task whose worker pool broke; None if the task had not finished."""
     try:
@@ -346,7 +354,7 @@ class _Scheduler:
                 raise
             except Exception as error:  # noqa: BLE001  the item or the result cannot be sent
                 reply = Reply(None, error, False, 0.0)
-            self._take(self._running.pop(future), reply)
+            self._take(self._running.pop(future), _opened(reply))
 
     def _take(self, task, reply):
         self._anything_began, self._barren_pools = True, 0
@@ -369,7 +377,7 @@ class _Scheduler:
         for future, task in lost:
             reply = _reply_of(future)
             if reply is not None:
-                self._take(task, reply)
+                self._take(task, _opened(reply))
             elif not self._pool.has_markers or task.marker.exists():
                 suspects.append(task)
             else:

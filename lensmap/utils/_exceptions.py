@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from astropy.utils.exceptions import AstropyUserWarning
 
+from lensmap.utils._text import printable
+
 __all__ = [
     "CatalogWarning",
     "ConventionWarning",
@@ -105,7 +107,8 @@ class ParameterError(ValueError):
         text = f"{show(self.parameter, None)} must {self.verb} {_filled(self.allowed, show)}"
         if self.found is not None:
             text += f", not {self.found}"
-        return text if self.remedy is None else f"{text}: {_filled(self.remedy, show)}"
+        # The text may hold names from files, whose control characters a terminal would obey.
+        return printable(text if self.remedy is None else f"{text}: {_filled(self.remedy, show)}")
 
     def to_record(self) -> dict[str, str | None]:
         """Return the parts of the error as a dict of plain values.
@@ -148,7 +151,7 @@ class RunError(Exception):
         Python literal as a str, or None. If ``show`` is None, parameters are shown as ``name`` and
         ``name=value``.
         """
-        return _filled(self.args[0], _as_in_python if show is None else show)
+        return printable(_filled(self.args[0], _as_in_python if show is None else show))
 
     def to_record(self) -> dict[str, str | None]:
         """Return the parts of the error as a dict of plain values.
@@ -266,6 +269,7 @@ def warn_user(message, category, code=None, parameter=None, *, placeholders=Fals
         Whether the message refers to parameters by the placeholders ``{name}`` and
         ``{name=value}``.
     """
+    message = printable(message)  # names from files may have control characters
     warning = category(_filled(message, _as_in_python) if placeholders else message)
     warning.template = message if placeholders else None
     warning.code = category.code if code is None else code

@@ -10,7 +10,61 @@ from lensmap.utils._column_values import angles_of_column
 from lensmap.utils._exceptions import ParameterError, ParameterTypeError
 from lensmap.utils._text import list_names
 
-__all__ = ["as_skycoord", "unit_vectors"]
+__all__ = ["as_icrs", "as_skycoord", "converts_to_icrs", "unit_vectors"]
+
+# Frames that convert to ICRS without an observer.
+_PLAIN_FRAMES = ("icrs", "fk5", "fk4", "fk4noeterms", "galactic", "supergalactic")
+
+
+def as_icrs(positions: SkyCoord, name: str = "positions") -> SkyCoord:
+    """Return sky coordinates in ICRS.
+
+    Parameters
+    ----------
+    positions : `~astropy.coordinates.SkyCoord`
+        The coordinates in any frame.
+    name : str
+        The parameter's name for the error message.
+
+    Returns
+    -------
+    `~astropy.coordinates.SkyCoord`
+        The same directions in ICRS.
+
+    Raises
+    ------
+    ValueError
+        If the frame depends on a place, time or distance that the coordinates lack.
+    """
+    try:
+        return positions.icrs
+    # astropy raises errors of many classes, such as AttributeError for a missing observer.
+    except Exception as error:  # noqa: BLE001
+        raise ParameterError(
+            name, "in a frame that converts to ICRS", f"in {positions.frame.name!r}",
+            "this frame depends on the place and time of an observer, or on distances, which these "
+            "positions lack; give ICRS positions, or set obstime, location and distance",
+        ) from error
+
+
+def converts_to_icrs(frame: str) -> bool:
+    """Return whether directions in an astropy frame convert to ICRS without further data.
+
+    Parameters
+    ----------
+    frame : str
+        The name of the frame.
+
+    Returns
+    -------
+    bool
+        False for frames that need an observer or distances, such as ``"altaz"``.
+    """
+    try:
+        as_icrs(SkyCoord(0.0, 0.0, unit="deg", frame=frame))
+    except Exception:  # noqa: BLE001  frames of three axes raise errors of several classes
+        return False
+    return True
 
 
 def as_skycoord(
@@ -32,15 +86,16 @@ def as_skycoord(
     Returns
     -------
     `~astropy.coordinates.SkyCoord`
-        The positions, ``(n,)``; a single position if ``scalar`` is True.
+        The positions, ``(n,)``; a single position if ``scalar`` is True. Positions in the frame of
+        an observer, such as AltAz, are converted to ICRS.
 
     Raises
     ------
     TypeError
         If ``positions`` is neither a SkyCoord nor a table.
     ValueError
-        If a table lacks a column, a position is not finite, or ``scalar`` is True and the number of
-        positions is not 1.
+        If a table lacks a column, a position is not finite or does not convert to ICRS, or
+        ``scalar`` is True and the number of positions is not 1.
     """
     if isinstance(positions, Table):
         names = {column.lower(): column for column in positions.colnames}
@@ -71,7 +126,7 @@ def as_skycoord(
             name, "finite", f"NaN or infinite in {np.sum(~finite)} of {positions.size} positions",
             "leave out these positions",
         )
-    return positions
+    return positions if positions.frame.name in _PLAIN_FRAMES else as_icrs(positions, name)
 
 
 def _degrees(column, name, ours):

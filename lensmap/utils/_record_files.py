@@ -2,21 +2,19 @@
 """Record files: npz files of named arrays, text and tables, and of the settings of their run."""
 
 import json
-import zipfile
-import zlib
 from contextlib import contextmanager
 
 import numpy as np
 from astropy.table import QTable, Table
 
 from lensmap.utils._files import atomic_write
+from lensmap.utils._reading import reading
 
-__all__ = ["UNREADABLE", "read_record", "read_stamp", "write_record"]
+__all__ = ["read_record", "read_stamp", "write_record"]
 
 _STAMP = "__record__"
 
-#: The errors of `read_record` and `read_stamp` for an incomplete file or another format.
-UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+_REMEDY = "delete the file and repeat the run, which computes its content again"
 
 
 def write_record(path, record, stamp):
@@ -60,30 +58,38 @@ def read_stamp(path):
 
     Raises
     ------
-    OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
-        If the file is incomplete or not an npz file. `UNREADABLE` holds these errors.
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is incomplete, damaged or not an npz file.
     """
     with _open(path) as file:
         return _stamp_of(file)
 
 
-def read_record(path):
+def read_record(path, convert=None):
     """Read the arrays, text and tables of a record file.
 
     Parameters
     ----------
     path : path-like
         A file that `write_record` wrote.
+    convert : callable or None
+        A function of the record, whose errors show that the file is damaged. None for the record
+        itself.
 
     Returns
     -------
-    dict
-        The values, keyed by name, with text as string arrays and tables as `~astropy.table.QTable`.
+    object
+        The record, a dict with text as string arrays and tables as `~astropy.table.QTable`, or
+        what ``convert`` returns.
 
     Raises
     ------
-    OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
-        If the file is incomplete or not an npz file. `UNREADABLE` holds these errors.
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is incomplete, damaged or not an npz file.
     """
     with _open(path) as file:
         tables = (_stamp_of(file) or {}).get("tables", {})
@@ -91,25 +97,25 @@ def read_record(path):
         for key in file.files:
             if key != _STAMP:
                 _parent(record, key)[key.rpartition("/")[2]] = file[key]
-    for key, units in tables.items():
-        parent, name = _parent(record, key), key.rpartition("/")[2]
-        columns = parent.get(name, {})
-        parent[name] = QTable({
-            column: columns[column] if unit is None else columns[column] * _unit(unit)
-            for column, unit in units.items()
-        })
-    return record
+        for key, units in tables.items():
+            parent, name = _parent(record, key), key.rpartition("/")[2]
+            columns = parent.get(name, {})
+            parent[name] = QTable({
+                column: columns[column] if unit is None else columns[column] * _unit(unit)
+                for column, unit in units.items()
+            })
+        return record if convert is None else convert(record)
 
 
 @contextmanager
 def _open(path):
     # If the file is incomplete, numpy does not close a stream that it has opened itself.
-    with open(path, "rb") as stream:
+    with reading(path, "record", _REMEDY), open(path, "rb") as stream:
         file = np.load(stream, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise ValueError(
                 f"the file {str(path)!r} holds a single array, not the named arrays of a record "
-                "that lensmap wrote"
+                f"that lensmap wrote: {_REMEDY}"
             )
         with file:
             yield file

@@ -15,7 +15,8 @@ from lensmap import __version__
 from lensmap.utils._exceptions import LensmapWarning, ParameterError, warn_user
 from lensmap.utils._files import remove_leftovers
 from lensmap.utils._folder_lock import FolderLock
-from lensmap.utils._record_files import UNREADABLE, read_record, read_stamp, write_record
+from lensmap.utils._reading import reading
+from lensmap.utils._record_files import read_record, read_stamp, write_record
 from lensmap.utils._run_settings import SettingsFile, write_json
 from lensmap.utils._serialize import to_plain
 
@@ -222,7 +223,8 @@ class RunFolder:
             return
         self._file.check_kind(stored)
         patterns = (*self._products, _ALL_RECORDS, f"{_DATA}/*.json")
-        items = [path for pattern in patterns for path in self.path.glob(pattern)]
+        items = [path for pattern in patterns for path in self.path.glob(pattern)
+                 if path.suffix != ".npz" or path.stem.isdecimal()]
         # The settings are removed last, because items without settings would be an error.
         for path in (*items, self._file.path):
             path.unlink()
@@ -237,9 +239,14 @@ class RunFolder:
     def _records(self, part):
         """Return the paths of the existing result files (records), in the order of their numbers.
 
-        ``part`` is the part of the run, a subfolder of ``data``.
+        ``part`` is the part of the run, a subfolder of ``data``. Other files, such as the copy "000001 (1).npz" of a record, are not records.
         """
-        return sorted((self.path / _DATA / part).glob("[0-9]*.npz"))
+        paths = (self.path / _DATA / part).glob("[0-9]*.npz")
+        return sorted(
+            (path for path in paths
+             if path.stem.isdecimal() and path == self._record(part, int(path.stem))),
+            key=lambda path: int(path.stem),
+        )
 
     def _record(self, part, number):
         """Return the path of the result file (record) of an item, which need not exist.
@@ -307,7 +314,7 @@ class RunFolder:
             path = self._record(part, number)
             try:
                 stamp = read_stamp(path)
-            except UNREADABLE:
+            except ValueError:
                 unreadable.append(number)
             else:
                 self._check_stamp(path, stamp)
@@ -361,7 +368,9 @@ class RunFolder:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_record(path, record, self._stamp)
 
-    def load(self, number: int, part: str = "") -> dict[str, Any]:
+    def load(
+        self, number: int, part: str = "", convert: Callable[[dict[str, Any]], Any] | None = None
+    ) -> Any:
         """Read the results of an item from its file (record).
 
         Parameters
@@ -370,30 +379,24 @@ class RunFolder:
             The number of the item.
         part : str
             The part of the run, a subfolder of ``data``; empty for ``data`` itself.
+        convert : callable or None
+            A function of the record, whose errors show that the file is damaged. None for the
+            record itself.
 
         Returns
         -------
-        dict
-            The results, keyed by name, with text as string arrays and tables as
-            `~astropy.table.QTable`.
+        object
+            The record, a dict with text as string arrays and tables as `~astropy.table.QTable`, or
+            what ``convert`` returns.
 
         Raises
         ------
         FileNotFoundError
             If the item has no record.
         ValueError
-            If the record cannot be read.
+            If the record cannot be read; the message names its file.
         """
-        path = self._record(part, number)
-        try:
-            return read_record(path)
-        except FileNotFoundError:
-            raise
-        except UNREADABLE as error:
-            raise ValueError(
-                f"cannot read the file {str(path)!r} ({error}): delete the file and repeat the "
-                "run, which computes its content again"
-            ) from error
+        return read_record(self._record(part, number), convert)
 
     def notes(self, name: str) -> dict[str, Any]:
         """Return the values about the run as a whole that `note` wrote.
@@ -410,13 +413,10 @@ class RunFolder:
         """
         path = self.path / _DATA / f"{name}.json"
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            with reading(path, "notes", "delete the file and repeat the run"):
+                return dict(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return {}
-        except ValueError as error:
-            raise ValueError(
-                f"cannot read the file {str(path)!r} ({error}): delete the file and repeat the run"
-            ) from error
 
     def note(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a few values about the run as a whole to a JSON file.
@@ -473,7 +473,7 @@ class RunFolder:
         ValueError
             If a product cannot be read. It is not replaced, since it may be a file of the user.
         """
-        missing, unreadable = [], []
+        missing, unreadable = [], {}
         for number in range(n):
             paths = [self.path / name.format(number) for name in names]
             if not all(path.exists() for path in paths):
@@ -481,13 +481,14 @@ class RunFolder:
             for path in filter(Path.exists, paths):
                 try:
                     check(path)
-                except UNREADABLE:
-                    unreadable.append(path.name)
+                except (OSError, ValueError) as error:
+                    unreadable[path.name] = error
         if unreadable:
             raise ValueError(
                 f"the folder {str(self.path)!r} holds files that are damaged or that another "
-                f"program wrote ({_abbreviate(unreadable)}): move these files to another folder "
-                "and repeat the call, which makes them again"
+                f"program wrote ({_abbreviate(list(unreadable))}): move these files to another "
+                "folder and repeat the call, which makes them again (the error of the first file: "
+                f"{next(iter(unreadable.values()))})"
             )
         return missing
 

@@ -12,6 +12,7 @@ from astropy.coordinates import SkyCoord
 from astropy.cosmology import Cosmology
 
 from lensmap.utils._code_files import code_digest
+from lensmap.utils._positions import as_icrs
 
 __all__ = ["UNIT_SUFFIXES", "to_plain"]
 
@@ -129,7 +130,8 @@ def _plain_position(position):
 
     The coordinates are rounded to 1e-10 deg (0.36 micro-arcseconds).
     """
-    ra, dec = np.round([position.icrs.ra.deg, position.icrs.dec.deg], 10)
+    icrs = as_icrs(position)
+    ra, dec = np.round([icrs.ra.deg, icrs.dec.deg], 10)
     return {"ra_deg": to_plain(ra), "dec_deg": to_plain(dec)}
 
 

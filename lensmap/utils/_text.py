@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 from itertools import islice
 
-__all__ = ["MAX_LISTED_NAMES", "list_names", "printable"]
+__all__ = ["MAX_LISTED_NAMES", "list_names", "plain_label", "printable", "printable_lines"]
 
 #: A message lists at most this many names.
 MAX_LISTED_NAMES = 12
@@ -29,6 +29,39 @@ def printable(text: object) -> str:
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
         for char in str(text)
     )
+
+
+def printable_lines(text: str) -> str:
+    """Return text of several lines with the control characters in each line escaped.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    str
+        The text, with the same line breaks; see `printable`.
+    """
+    return "\n".join(printable(line) for line in text.replace("\t", "    ").split("\n"))
+
+
+def plain_label(name: object) -> str:
+    """Return a name for a picture, in which matplotlib finds no formula.
+
+    Parameters
+    ----------
+    name : object
+        The name, such as that of an estimator or file.
+
+    Returns
+    -------
+    str
+        The name on one line, with each dollar sign escaped. Otherwise, matplotlib would typeset
+        the text between two dollar signs, or fail to draw the picture.
+    """
+    return printable(name).replace("$", r"\$")
 
 
 def list_names(

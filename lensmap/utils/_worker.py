@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lensmap.utils._code_files import code_files_of, load_code_file
+from lensmap.utils._exact_pickle import exact_dumps
 from lensmap.utils._threads import limit_threads
 
 __all__ = ["Reply", "UnusableWorkerError", "begin_worker", "run_here", "run_task", "specify"]
@@ -35,7 +36,8 @@ class Reply(NamedTuple):
     Attributes
     ----------
     value : object
-        The return value of the function; None if the function failed.
+        The return value of the function, pickled if it comes from a worker; None if the function
+        failed.
     error : Exception or None
         The error, with the traceback of the worker as a note; None if the attempt succeeded.
     disk_is_full : bool
@@ -72,7 +74,7 @@ def specify(function, shared):
         If ``function`` or ``shared`` cannot be pickled.
     """
     try:
-        parts = pickle.dumps((function, shared))
+        parts = exact_dumps((function, shared))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise TypeError(
             f"several workers can use only functions and classes that can be imported ({error}): "
@@ -145,7 +147,7 @@ def run_task(source, digest, marker, item):
     finally:
         if marker is not None:
             Path(marker).unlink(missing_ok=True)
-    return reply._replace(error=_portable(reply.error))
+    return reply._replace(value=exact_dumps(reply.value), error=_portable(reply.error))
 
 
 def run_here(function, shared, item):

@@ -4,6 +4,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -167,10 +168,39 @@ class TestRecords:
             (tmp_path / "data" / "000001.npz").write_bytes(content)
             with pytest.warns(LensmapWarning, match="data' holds damaged files .000001.npz.,"):
                 assert run.missing(3) == [1]
-            with pytest.raises(ValueError, match="cannot read the file .*000001.npz.*delete the"):
+            with pytest.raises(ValueError, match="cannot read the record .*000001.npz.*delete the"):
                 run.load(1)
             run.save(1, {"a": 1})
             assert run.missing(3) == []
+
+    @pytest.mark.parametrize("position", range(0, 400, 37))
+    def test_a_changed_byte_is_found_wherever_it_is(self, tmp_path, position):
+        with begin(tmp_path) as run:
+            run.save(7, {"a": np.arange(30), "b": "text"})
+            path = tmp_path / "data" / "000007.npz"
+            data = bytearray(path.read_bytes())
+            data[position % len(data)] ^= 0x55
+            path.write_bytes(data)
+            try:
+                record = run.load(7)
+            except ValueError as error:
+                assert "cannot read the record" in str(error) and "000007.npz" in str(error)
+            else:  # bytes such as those of the time of writing have no meaning
+                assert record["a"].tolist() == list(range(30)) and record["b"] == "text"
+
+    def test_errors_of_a_conversion_name_the_record(self, tmp_path):
+        with begin(tmp_path) as run:
+            run.save(3, {"a": 1})
+            assert run.load(3, convert=lambda record: int(record["a"])) == 1
+            with pytest.raises(ValueError, match="000003.npz'.*delete the file"):
+                run.load(3, convert=lambda record: record["b"])
+
+    @pytest.mark.parametrize("name", ["000001 (1).npz", "000001-copy.npz", "1.npz", "0000001.npz"])
+    def test_copies_are_no_records(self, tmp_path, name):
+        with begin(tmp_path) as run:
+            run.save(0, {"a": 1})
+            shutil.copy(tmp_path / "data" / "000000.npz", tmp_path / "data" / name)
+            assert run.numbers() == [0] and run.missing(2) == [1]
 
     def test_a_foreign_one_is_refused(self, tmp_path):
         for seed in (1, 2):
@@ -230,7 +260,7 @@ class TestRecords:
                 (tmp_path / name).write_text("whole")
             assert run.missing_files(names, 3, check) == [1, 2]
             (tmp_path / "00.b").write_text("half")
-            with pytest.raises(ValueError, match="another program wrote .00.b.: move these files"):
+            with pytest.raises(ValueError, match="wrote .00.b.: move these.*first file: torn"):
                 run.missing_files(names, 3, check)
 
 
