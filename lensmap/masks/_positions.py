@@ -10,7 +10,7 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from lensmap.utils import celestial_frame, check_celestial_wcs, pixel_to_sky, sky_to_pixel
+from lensmap.utils import as_icrs, celestial_frame, check_celestial_wcs, pixel_to_sky, sky_to_pixel
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -71,7 +71,7 @@ class Positions:
     @classmethod
     def from_sky(cls, sky: SkyCoord) -> Positions:
         """Create positions from sky coordinates."""
-        shape, sky = sky.shape, sky.icrs.ravel()
+        shape, sky = sky.shape, as_icrs(sky, "sky").ravel()
         return cls(shape, np.isfinite(sky.ra.deg) & np.isfinite(sky.dec.deg), sky=sky)
 
     def __len__(self) -> int:

@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 from astropy.table import QTable
-from astropy.utils.exceptions import AstropyUserWarning
 
 from lensmap.masks._shapes import Component
-from lensmap.utils import MapWarning, warn_user
+from lensmap.utils import MapWarning, printable, warn_user
 
 __all__ = ["read_fits_regions", "read_text_regions"]
 
@@ -38,6 +37,9 @@ _SHAPE = {
     "ds9": re.compile(r"^#?\s*[+-]?\s*([a-zA-Z]\w*)"),
     "crtf": re.compile(r"^[+-]?\s*(?:ann\s+)?([a-zA-Z]\w*)", re.IGNORECASE),
 }
+
+# What the `regions` package warns about shapes and frames that it does not know.
+_UNSUPPORTED = re.compile("supported|not a valid frame|frame was not found|columns are missing")
 
 # The number of passed-over regions that a warning describes.
 _MAX_NAMED = 3
@@ -137,14 +139,27 @@ def _parse(source: Any, file_format: str, label: str) -> list[Any]:
     """Parse the text of a region; return no region if the `regions` package does not support it."""
     from regions import Regions
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", AstropyUserWarning)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         try:
-            return list(Regions.parse(source, format=file_format))
-        except AstropyUserWarning:
-            return []
+            regions = list(Regions.parse(source, format=file_format))
         except Exception as error:  # noqa: BLE001 - the parsers raise errors of any class
-            raise ValueError(f"{label}, cannot be used: {error}") from error
+            raise ValueError(f"{label}, cannot be used: {_reason(error)}") from error
+    texts = [str(warning.message) for warning in caught]
+    # Warnings about colors and the like leave the region as it is.
+    if not regions and not any(_UNSUPPORTED.search(text) for text in texts):
+        raise ValueError(f"{label}, cannot be used: {_reason(None)}")
+    return regions
+
+
+def _reason(error: Exception | None) -> str:
+    """Return the cause of an error of the parsers, if its text was written for users."""
+    if isinstance(error, ValueError) and "Cannot parse" not in str(error):
+        return printable(error)
+    return (
+        "its numbers cannot be read; write them as in 'circle(150.1, 2.2, 0.01)', with all values "
+        "of the shape"
+    )
 
 
 def _warn_passed_over(path: Path, passed_over: list[str], total: int) -> None:
@@ -164,6 +179,7 @@ def _warn_passed_over(path: Path, passed_over: list[str], total: int) -> None:
 
 
 def _short(text: str) -> str:
+    text = printable(text)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

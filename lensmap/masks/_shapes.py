@@ -16,6 +16,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from lensmap.masks._positions import Positions, chord
+from lensmap.utils import as_icrs, unit_vectors
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -36,6 +37,8 @@ _LENGTHS = {
     "RectangleAnnulus": ("inner_width", "outer_width", "inner_height", "outer_height"),
 }
 
+# A polygon that is narrower, relative to its length, counts as a line.
+_MIN_ASPECT_RATIO = 1e-6
 
 _MAX_LENGTH_ARCSEC = 360 * 3600
 
@@ -150,9 +153,10 @@ class _PixelShape:
         # Older releases of `regions` invert an excluded region, newer ones do not.
         self._region = region.copy(meta={})
         self._wcs = wcs
-        extent = np.array(self._region.bounding_box.extent)
-        if not np.all(np.isfinite(extent)):
-            raise ValueError("its position and size must be finite")
+        try:
+            extent = np.array(self._region.bounding_box.extent, dtype=float)
+        except (ValueError, OverflowError):  # of the conversion of NaN and infinity to integers
+            raise ValueError("its position, size and angle must be finite") from None
         if hasattr(region, "vertices"):
             _check_sides(np.asarray(region.vertices.x), np.asarray(region.vertices.y))
         self._extent = extent
@@ -198,7 +202,7 @@ class _SkyShape:
     def __init__(self, region: Any) -> None:
         self._great_circles = hasattr(region, "vertices")
         if self._great_circles:
-            vertices = region.vertices.icrs.cartesian.xyz.value.T
+            vertices = _vectors(region.vertices)
             if not np.all(np.isfinite(vertices)):
                 raise ValueError("its vertices must be finite")
             x, y, z = vertices.mean(axis=0)
@@ -213,6 +217,8 @@ class _SkyShape:
             center = region.center.spherical
             if not np.isfinite(center.lon.deg + center.lat.deg):
                 raise ValueError("its center must be finite")
+            if not np.isfinite(getattr(region, "angle", 0 * u.deg)):
+                raise ValueError("its angle must be finite")
             self._axes = _axes_at(region.center)
             self._plane_region = _plane_region(region)
         corners = np.abs(self._plane_region.bounding_box.extent).reshape(2, 2).max(axis=1)
@@ -245,10 +251,15 @@ def _pixel_covers(region: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _check_sides(x: np.ndarray, y: np.ndarray) -> None:
-    """Raise a ValueError if two sides of a polygon cross, so that its inside is ambiguous."""
+    """Raise a ValueError if a polygon has no area, or if two of its sides cross."""
     n = len(x)
     if n < 3:
         raise ValueError(f"a polygon needs at least 3 vertices, not {n}")
+    x, y = x - x.mean(), y - y.mean()
+    # The singular values are the lengths along and across the longest direction.
+    longest, across = np.linalg.svd(np.stack([x, y]), compute_uv=False)
+    if not across > _MIN_ASPECT_RATIO * longest:
+        raise ValueError("its vertices lie on one line, so that the polygon has no area")
     if n < 4 or n > _MAX_VERTICES:
         return
     start = np.stack([x, y], axis=-1)
@@ -316,8 +327,14 @@ def _axes_at(center: SkyCoord) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         out = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
         north = np.array([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
     else:
-        out = center.icrs.cartesian.xyz.value
-        beyond = center.directional_offset_by(0 * u.deg, 1 * u.deg).icrs.cartesian.xyz.value
+        out = _vectors(center)
+        beyond = _vectors(center.directional_offset_by(0 * u.deg, 1 * u.deg))
         north = beyond - (beyond @ out) * out
         north /= np.linalg.norm(north)
     return np.cross(north, out), north, out
+
+
+def _vectors(sky: SkyCoord) -> np.ndarray:
+    """Return the unit vectors of positions in ICRS, ``(n, 3)`` or ``(3,)``."""
+    icrs = as_icrs(sky, "the position")
+    return unit_vectors(icrs.ra.deg, icrs.dec.deg)

@@ -197,6 +197,8 @@ class MOCSource:
     kind = "a MOC"
 
     def __init__(self, moc: Any) -> None:
+        if moc.empty():
+            raise ValueError("the MOC covers nothing: check how it was made, or leave it out")
         self.moc = moc
 
     def contains(self, positions: Positions) -> np.ndarray:
@@ -222,10 +224,19 @@ class HoleSource:
 
     def __init__(self, ra: ArrayLike, dec: ArrayLike, radius: ArrayLike) -> None:
         values = np.stack([np.atleast_1d(v).astype(float) for v in (ra, dec, radius)])
-        if not np.all(np.isfinite(values)) or np.any(values[2] < 0):
-            raise ValueError(
-                "ra, dec and radius of star holes must be finite, and radius must be 0 or more"
-            )
+        rules = (
+            ("ra", np.abs(values[0]) <= 360, "between -360 and 360 deg"),
+            ("dec", np.abs(values[1]) <= 90, "between -90 and 90 deg"),
+            ("radius", (values[2] > 0) & (values[2] < 180), "positive and less than 180 deg"),
+        )
+        for column, (name, allowed, words) in zip(values, rules, strict=True):
+            if not np.all(allowed):
+                row = int(np.argmin(allowed))
+                raise ValueError(
+                    f"{name} of star holes must be {words}, not {column[row]:g} as in row "
+                    f"{row + 1} (and {np.count_nonzero(~allowed) - 1} other rows): correct or "
+                    "remove these rows"
+                )
         self.vectors = SkyCoord(values[0], values[1], unit=u.deg).cartesian.xyz.value.T
         self.chords = chord(np.radians(values[2]))
         self.kind = f"{len(self.chords)} star hole{'s' if len(self.chords) != 1 else ''}"

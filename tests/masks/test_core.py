@@ -102,7 +102,7 @@ def test_pixels_are_from_half_to_half():
 @given(
     ra=st.floats(-0.2, 0.2),
     dec=st.floats(-0.1, 0.1),
-    radius=st.floats(0.0, 0.15),
+    radius=st.floats(1e-6, 0.15),
     row=st.integers(0, SHAPE[0] - 1),
     column=st.integers(0, SHAPE[1] - 1),
     exclude=st.sampled_from(["inside", "outside"]),

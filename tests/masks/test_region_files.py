@@ -6,10 +6,19 @@ import warnings
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import AltAz, EarthLocation, SkyCoord
 from astropy.io import fits
 from astropy.table import Table
-from regions import CirclePixelRegion, CircleSkyRegion, PixCoord, PolygonSkyRegion, Regions
+from regions import (
+    CirclePixelRegion,
+    CircleSkyRegion,
+    EllipseSkyRegion,
+    PixCoord,
+    PolygonPixelRegion,
+    PolygonSkyRegion,
+    RectanglePixelRegion,
+    Regions,
+)
 
 from lensmap.grid import tangent_wcs
 from lensmap.masks import SkyMask, pixel_mask
@@ -81,6 +90,13 @@ def test_what_has_no_area_is_passed_over_in_silence(region_file):
         ('circle(150.2,2.0)', ""), ("circle(a,b,c)", ""), ('circle(150.2,nan,60")', ""),
         ('annulus(150.2,2.0,60",0")', ""), ("polygon(150,2,150.1)", ""),
         ("circle(150.2,2.0,400d)", "radius must be positive and less than 360 deg"),
+        ('circle(150.2,inf,60")', "its numbers cannot be read"),
+        ('circle(150.2,2.0,nan")', "'radius' must be strictly positive"),
+        ("box(150.2,2.0,0.1,0.1,nan)", "its numbers cannot be read"),
+        ("polygon(150,2,150.1,2)", "at least 3 vertices, not 2"),
+        ("polygon(150,2,150,2,150,2)", "its vertices lie on one line"),
+        ("polygon(150.1,1.9,150.1,2,150.1,2.1)", "its vertices lie on one line"),
+        ("polygon(150,2,150.1,2,nan,2.1)", "its vertices must be finite"),
     ],
 )
 @pytest.mark.parametrize("excluded", ["", "-"])
@@ -114,12 +130,59 @@ def test_polygons_whose_sides_cross(region_file):
         assert pixel_mask(region_file(f"fk5\npolygon({text})\n"), MAP).sum() > 100
 
 
-def test_objects_that_make_no_sense():
-    good = CircleSkyRegion(SkyCoord(150, 2, unit="deg"), 2 * u.arcmin)
-    for bad in (CircleSkyRegion(SkyCoord(np.nan, 2, unit="deg"), 2 * u.arcmin),
-                CircleSkyRegion(SkyCoord(150, 2, unit="deg"), np.inf * u.arcmin)):
-        with pytest.raises(ValueError, match="region 2, a CircleSkyRegion, cannot be used"):
-            SkyMask([good, bad])
+def test_keywords_that_are_not_understood_leave_the_region(region_file):
+    path = region_file("fk5\ncircle(150,2,144\") # color=red color=blue width=two\n")
+    np.testing.assert_array_equal(pixel_mask(path, MAP), disc(150, 2, 2.4))
+
+
+CENTER, WIDE = SkyCoord(150, 2, unit="deg"), 2 * u.arcmin
+CORNERS = [150.0, 150.1, 150.1], [2.0, 2.0, 2.1]
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (CircleSkyRegion(SkyCoord(np.nan, 2, unit="deg"), WIDE), "center must be finite"),
+        (CircleSkyRegion(CENTER, np.inf * u.arcmin), "radius must be positive and less"),
+        (EllipseSkyRegion(CENTER, WIDE, WIDE, np.nan * u.deg), "angle must be finite"),
+        (CirclePixelRegion(PixCoord(np.nan, 3), 2), "position, size and angle must be finite"),
+        (CirclePixelRegion(PixCoord(2, 3), np.inf), "position, size and angle must be finite"),
+        (RectanglePixelRegion(PixCoord(2, 3), 2, 3, np.nan * u.deg), "angle must be finite"),
+        (PolygonPixelRegion(PixCoord([1, 2, 3], [1, 2, 3])), "lie on one line"),
+        (CircleSkyRegion(SkyCoord(150, 2, unit="deg", frame="altaz"), WIDE),
+         "a frame that converts to ICRS, not in 'altaz'"),
+        (CircleSkyRegion(SkyCoord(150, 2, unit="deg", frame="hcrs"), WIDE),
+         "a frame that converts to ICRS, not in 'hcrs'"),
+        (PolygonSkyRegion(SkyCoord(*CORNERS, unit="deg", frame="hcrs")),
+         "a frame that converts to ICRS, not in 'hcrs'"),
+    ],
+)
+def test_objects_that_make_no_sense(bad, words):
+    with pytest.raises(ValueError, match=f"region 2, a {type(bad).__name__}, cannot .*{words}"):
+        SkyMask([CircleSkyRegion(CENTER, WIDE), bad])
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_rows_of_tables_that_make_no_sense(n):
+    table = Table({"SHAPE": ["circle"] * 2, "X": [9.0, 5.0], "Y": [9.0, 5.0], "R": [4.0, 4.0]})
+    table["R"][n - 1] = 0.0
+    with pytest.raises(ValueError, match=f"region {n}, circle, cannot be used"):
+        SkyMask(fits.BinTableHDU(table, name="REGION"))
+
+
+def test_positions_in_the_frame_of_an_observer():
+    mask = SkyMask(CircleSkyRegion(CENTER, WIDE))
+    with pytest.raises(ValueError, match="sky must be in a frame that converts to ICRS"):
+        mask.excluded_sky(SkyCoord([150.0], [2.0], unit="deg", frame="altaz"))
+    here = {"obstime": "2026-01-01", "location": EarthLocation(0 * u.deg, 0 * u.deg)}
+    seen = SkyCoord([150.0, 151.0], [2.0, 2.0], unit="deg").transform_to(AltAz(**here))
+    assert mask.excluded_sky(seen).tolist() == [True, False]
+
+
+def test_a_moc_of_nothing():
+    mocpy = pytest.importorskip("mocpy")
+    with pytest.raises(ValueError, match="the MOC covers nothing"):
+        SkyMask(mocpy.MOC.new_empty(5))
 
 
 @pytest.mark.parametrize("frame", ["icrs", "fk5", "galactic", "ecliptic"])
