@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from lensmap.networks._inputs import INPUTS
-from lensmap.utils import check_choice
+from lensmap.utils import check_choice, check_count, check_number
 
 __all__ = ["Architecture"]
 
@@ -46,7 +46,7 @@ class Architecture:
     Raises
     ------
     ValueError
-        If ``inputs`` is not a key of ``lensmap.networks.INPUTS``.
+        If ``inputs`` is not a key of ``lensmap.networks.INPUTS``, or a number is out of range.
     """
 
     inputs: str
@@ -59,6 +59,13 @@ class Architecture:
 
     def __post_init__(self) -> None:
         check_choice(self.inputs, "inputs", tuple(INPUTS))
+        check_count(self.stride, "stride", minimum=1)
+        check_count(self.reach, "reach")
+        check_count(self.margin, "margin")
+        if self.large_scales is not None:
+            check_number(
+                self.large_scales, "large_scales", "a positive number of pixels", low=1e-3
+            )
 
     def to_card(self) -> dict[str, object]:
         """Return the attributes as stored in the card of a network, a JSON file that describes it.

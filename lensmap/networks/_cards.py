@@ -6,10 +6,24 @@ from pathlib import Path
 
 from lensmap.typing import PathLike
 
-__all__ = ["BUNDLED", "CARD_FORMAT", "available_networks", "network_files", "read_card"]
+__all__ = [
+    "BUNDLED", "CARD_FORMAT", "CARD_REMEDY", "available_networks", "network_files", "read_card",
+]
 
 #: The format version of cards and weights files.
 CARD_FORMAT = 1
+
+#: The advice in errors about cards.
+CARD_REMEDY = "replace the card by an intact copy, or train the network again"
+
+# The entries that every card has, with their types in JSON.
+_ENTRIES = {
+    "format": (int, "a whole number"),
+    "sha256": (str, "text"),
+    "architecture": (str, "text"),
+    "options": (dict, "an object"),
+    "half_width_factors": (list, "a list"),
+}
 
 #: The folder of the networks that come with lensmap.
 BUNDLED = Path(__file__).parent.parent / "data" / "networks"
@@ -91,16 +105,20 @@ def read_card(name: PathLike) -> dict:
         )
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-        version, _ = card["format"], card["sha256"]
+        version = card["format"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"the card {str(path)!r} is damaged ({error}): replace it by an intact copy, or train "
-            "the network again"
-        ) from None
+        reason = f"it has no entry {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"the card {str(path)!r} is damaged ({reason}): {CARD_REMEDY}") from None
     if version != CARD_FORMAT:
         raise ValueError(
             f"the card {str(path)!r} has the format {version!r}, but this version of lensmap reads "
             f"only the format {CARD_FORMAT}: use the version of lensmap that wrote the card, or "
             "train the network again"
         )
+    for name, (kind, words) in _ENTRIES.items():
+        if not isinstance(card.get(name), kind):
+            problem = f"must be {words}" if name in card else "is missing"
+            raise ValueError(
+                f"the card {str(path)!r} is damaged (the entry {name!r} {problem}): {CARD_REMEDY}"
+            )
     return card

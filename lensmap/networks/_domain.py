@@ -1,8 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`Domain`: the range of data that a network was trained for."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 __all__ = ["Domain"]
 
@@ -48,7 +50,7 @@ class Domain:
         Raises
         ------
         ValueError
-            If one of the ranges is missing in the card.
+            If one of the ranges is missing in the card, or is not a pair of increasing numbers.
         """
         missing = [item.name for item in fields(cls) if item.name not in card]
         if missing:
@@ -57,7 +59,7 @@ class Domain:
                 "data: add [smallest, largest] to the JSON file, or write the network anew with "
                 "save_network"
             )
-        return cls(**{item.name: tuple(card[item.name]) for item in fields(cls)})
+        return cls(**{item.name: _as_range(card[item.name], item.name) for item in fields(cls)})
 
     def to_card(self) -> dict[str, tuple[float, float]]:
         """Return the ranges as stored in the card of a network, a JSON file that describes it.
@@ -69,3 +71,17 @@ class Domain:
             such as ``"pixel_scale"``.
         """
         return asdict(self)
+
+
+def _as_range(value: Any, name: str) -> tuple[float, float]:
+    try:
+        low, high = map(float, value)
+        usable = 0 <= low <= high < math.inf
+    except (TypeError, ValueError):
+        usable = False
+    if not usable:
+        raise ValueError(
+            f"the range {name!r} in the card of the network must be [smallest, largest], two "
+            f"numbers of at least 0, not {value!r}"
+        )
+    return low, high

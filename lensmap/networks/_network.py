@@ -66,7 +66,7 @@ class Network:
         If ``model`` or ``architecture`` has the wrong type.
     ValueError
         If the number of input channels does not fit the kind of input, or the model does not
-        convert images of any size to 1 or 3 planes.
+        convert images of any size to 1 or 3 planes; or if the factors are not positive.
     """
 
     model: keras.Model
@@ -81,6 +81,13 @@ class Network:
         if not isinstance(self.architecture, Architecture):
             raise ParameterTypeError(
                 "architecture", "a lensmap.networks.Architecture", repr(self.architecture)
+            )
+        factors = np.asarray(self.half_width_factors)
+        if factors.shape != (2,) or factors.dtype.kind not in "fiu" or not (
+            np.all(np.isfinite(factors)) and np.all(factors > 0)
+        ):
+            raise ParameterError(
+                "half_width_factors", "two positive numbers", repr(self.half_width_factors)
             )
         n_in, n_out = _channels(self.model)
         names = self._kind.channels

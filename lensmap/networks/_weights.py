@@ -18,19 +18,27 @@ import keras
 import numpy as np
 
 from lensmap.networks._architecture import Architecture
-from lensmap.networks._cards import CARD_FORMAT, network_files, read_card
+from lensmap.networks._cards import CARD_FORMAT, CARD_REMEDY, network_files, read_card
 from lensmap.networks._domain import Domain
 from lensmap.networks._inputs import INPUTS
 from lensmap.networks._network import Network
 from lensmap.networks.models import build, get_architecture
 from lensmap.typing import PathLike
-from lensmap.utils import ParameterError, ParameterTypeError, atomic_write
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    atomic_write,
+    check_plain_hdf5,
+    printable,
+)
 
 __all__ = ["as_network", "load_network", "save_network"]
 
 # The reach and stride, in pixels, assumed for a Keras model without a card: those of a U-Net of
 # five levels.
 _DEFAULT_REACH, _DEFAULT_STRIDE = 96, 32
+
+_MAX_NAMES_BYTES = 10**6  # of the list of the arrays in a weights file
 
 
 def load_network(name: PathLike) -> Network:
@@ -55,7 +63,7 @@ def load_network(name: PathLike) -> Network:
         If there is no network of this name, or its files are damaged, do not match each other, or
         have the format of another version of lensmap.
     """
-    card, (path, _) = read_card(name), network_files(name)
+    card, (path, card_path) = read_card(name), network_files(name)
     if not path.is_file():
         raise FileNotFoundError(
             f"there is no weights file {str(path)!r}, which belongs to the card of the same name: "
@@ -69,12 +77,23 @@ def load_network(name: PathLike) -> Network:
             f"{card['sha256'][:12]}...; copy both files again from the folder of the training, or "
             "install lensmap again if the network came with it"
         )
-    model = build(card["architecture"], **card["options"])
-    _set_weights(model, path)
     architecture = get_architecture(card["architecture"])
-    architecture = replace(architecture, **{name: card[name] for name in architecture.to_card()})
-    factors = tuple(card["half_width_factors"])
-    return Network(model, architecture, Domain.from_card(card), factors, card)
+    try:
+        domain = Domain.from_card(card)
+        description = {name: card[name] for name in architecture.to_card()}
+        model = build(card["architecture"], **card["options"])
+        architecture = replace(architecture, **description)
+        network = Network(model, architecture, domain, tuple(card["half_width_factors"]), card)
+    except KeyError as error:
+        raise ValueError(
+            f"the card {str(card_path)!r} has no entry {error}: {CARD_REMEDY}"
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"the card {str(card_path)!r} describes no network: {error}; {CARD_REMEDY}"
+        ) from error
+    _set_weights(model, path)
+    return network
 
 
 def as_network(network: PathLike | Network | keras.Model) -> Network:
@@ -130,29 +149,70 @@ def _load_cached(name, card):
 def _set_weights(model, path):
     """Set the weights of a Keras model to the arrays in a weights file.
 
-    A ValueError is raised if the names or the shapes of the arrays do not match the model.
+    A ValueError is raised if the arrays do not lie in the file itself, if their names, shapes or
+    types do not match the model, or if their values are not finite.
     """
-    values = []
-    with h5py.File(path, "r") as file:
-        names = {variable.path for variable in model.weights}
-        stored_names = set(file["names"].asstr()[()]) if "names" in file else set()
-        if names != stored_names:
-            name = min(names ^ stored_names)
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise ValueError(f"the weights file {str(path)!r} is not an HDF5 file") from error
+    with file:
+        check_plain_hdf5(file, path)
+        _check_names(model, file, path)
+        arrays = [_checked_array(model, variable, file, path) for variable in model.weights]
+        # No array is read before the shapes of all arrays are known.
+        with np.errstate(over="ignore"):  # infinite values raise the error below
+            values = [array[()].astype(np.float32) for array in arrays]
+    for variable, value in zip(model.weights, values, strict=True):
+        if not np.all(np.isfinite(value)):
             raise ValueError(
-                f"the weights file {str(path)!r} does not fit the architecture {model.name!r}: the "
-                f"array {name!r} is "
-                + ("missing in the file" if name in names else "not a weight of the architecture")
+                f"the array {variable.path!r} in the weights file {str(path)!r} has values that "
+                "are NaN or infinite: the training failed, so train the network again"
             )
-        for variable in model.weights:
-            value = file[variable.path][()]
-            if value.shape != tuple(variable.shape):
-                raise ValueError(
-                    f"the weights file {str(path)!r} does not fit the architecture {model.name!r}: "
-                    f"the array {variable.path!r} has the shape {value.shape} instead of "
-                    f"{tuple(variable.shape)}"
-                )
-            values.append(value.astype(np.float32))
     model.set_weights(values)
+
+
+def _check_names(model, file, path):
+    """Raise ValueError unless a weights file has the arrays of a model and no others."""
+    names, stored = {variable.path for variable in model.weights}, file.get("names")
+    if isinstance(stored, h5py.Dataset) and h5py.check_string_dtype(stored.dtype) is not None:
+        stored_names = set(stored.asstr()[()]) if stored.nbytes < _MAX_NAMES_BYTES else set()
+    else:
+        stored_names = set()
+    if names != stored_names:
+        name = min(names ^ stored_names)
+        raise ValueError(
+            f"{_misfit(model, path)}: the array {printable(name)!r} is "
+            + ("missing in the file" if name in names else "not a weight of the architecture")
+        )
+
+
+def _checked_array(model, variable, file, path):
+    """Return the dataset of a weight, without reading it, if its shape and type are right."""
+    array = file.get(variable.path)
+    if not isinstance(array, h5py.Dataset):
+        raise ValueError(
+            f"the weights file {str(path)!r} is damaged: the array {variable.path!r} is missing, "
+            "although the file lists it; copy the file again from the folder of the training"
+        )
+    if array.shape != tuple(variable.shape):
+        raise ValueError(
+            f"{_misfit(model, path)}: the array {variable.path!r} has the "
+            f"shape {array.shape} instead of {tuple(variable.shape)}"
+        )
+    if array.dtype.kind != "f":
+        raise ValueError(
+            f"the array {variable.path!r} in the weights file {str(path)!r} must hold real "
+            f"floating-point numbers, not {array.dtype}: write the weights with save_network"
+        )
+    return array
+
+
+def _misfit(model, path):
+    return (
+        f"the weights file {str(path)!r} does not fit the architecture {model.name!r} and the "
+        "options in its card"
+    )
 
 
 def save_network(

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Files of weights: what is written comes back, and what is damaged is told."""
 
+import hashlib
 import json
 
 import h5py
@@ -96,7 +97,134 @@ def test_a_card_without_a_range(path):
     content = json.loads(card.read_text())
     del content["measurement_error"]
     card.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match="lacks measurement_error, the range of the training data"):
+    with pytest.raises(ValueError, match="w.json.*lacks measurement_error, the range of the train"):
+        load_network(path)
+
+
+KEYS = ["format", "sha256", "architecture", "options", "half_width_factors", "inputs", "stride",
+        "reach", "margin", "large_scales", "pixel_scale", "shape_noise"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_card_without_an_entry(path, key):
+    card = path.with_suffix(".json")
+    content = json.loads(card.read_text())
+    del content[key]
+    card.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=rf"w\.json.*{key}.*train"):
+        load_network(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("sha256", 5), ("architecture", ["lensmap"]), ("options", []), ("options", {"colour": 1}),
+     ("options", {"widths": "many"}), ("half_width_factors", [1.0]), ("stride", 0),
+     ("half_width_factors", [1.0, float("nan")]), ("half_width_factors", [1.0, "a"]),
+     ("stride", 1.5), ("reach", -1), ("margin", None), ("large_scales", "big"),
+     ("large_scales", float("nan")), ("pixel_scale", [0.6, 0.3]), ("pixel_scale", 0.4),
+     ("pixel_scale", [0.3, float("inf")]), ("shape_noise", ["a", "b"]), ("inputs", "colors")],
+)
+def test_a_card_with_a_wrong_entry(path, key, value):
+    card = path.with_suffix(".json")
+    card.write_text(json.dumps({**json.loads(card.read_text()), key: value}))
+    with pytest.raises(ValueError, match=r"the card '.*w\.json' .*intact copy"):
+        load_network(path)
+
+
+def _rewrite(path, change):
+    """Change the arrays of a weights file, and make the card agree."""
+    with h5py.File(path, "a") as file:
+        change(file)
+    card = path.with_suffix(".json")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    card.write_text(json.dumps({**json.loads(card.read_text()), "sha256": digest}))
+
+
+def _largest(file):
+    names = [str(name) for name in file["names"].asstr()]
+    return max(names, key=lambda name: file[name].size)
+
+
+def _replace(file, make):
+    name = _largest(file)
+    values = file[name][()]
+    del file[name]
+    make(file, name, values)
+
+
+def _external_link(file, name, values):
+    with h5py.File(f"{file.filename}.other", "w") as other:
+        other["x"] = values
+    file[name] = h5py.ExternalLink(f"{file.filename}.other", "x")
+
+
+def _virtual(file, name, values):
+    with h5py.File(f"{file.filename}.other", "w") as other:
+        source = h5py.VirtualSource(other.create_dataset("x", data=values))
+    layout = h5py.VirtualLayout(values.shape, values.dtype)
+    layout[...] = source
+    file.create_virtual_dataset(name, layout)
+
+
+def _external_storage(file, name, values):
+    values.tofile(f"{file.filename}.raw")
+    file.create_dataset(name, values.shape, values.dtype,
+                        external=[(f"{file.filename}.raw", 0, values.nbytes)])
+
+
+def _link_through(file, name, values):
+    _external_link(file, "elsewhere", values)
+    file[name] = h5py.SoftLink("/elsewhere")
+
+
+def _huge(file, name, values):
+    file.create_dataset(name, (2**20, 2**20), "f4", chunks=(64, 64))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (_external_link, "from other files: .* is an external link; copy all data into one"),
+        (_link_through, "from other files: '/elsewhere' is an external link"),
+        (_virtual, "is a virtual dataset"),
+        (_external_storage, "is a dataset with external storage"),
+        (_huge, r"has the shape \(1048576, 1048576\) instead of"),
+        (lambda file, name, values: None, "is missing, although the file lists it"),
+        (lambda file, name, values: file.create_group(name), "is missing, although"),
+        (lambda file, name, values: file.__setitem__(name, values * np.nan), "NaN or infinite"),
+        (lambda file, name, values: file.__setitem__(name, values * 1e300 + 1e300), "or infinite"),
+        (lambda file, name, values: file.__setitem__(name, values * 1j), "not complex"),
+        (lambda file, name, values: file.__setitem__(name, values.astype(int)), "not int64"),
+        (lambda file, name, values: file.__setitem__(name, values.astype("S3")), r"not \|S3"),
+    ],
+)
+def test_weights_that_are_not_arrays_of_the_file(path, make, message):
+    def change(file):
+        with np.errstate(all="ignore"):
+            _replace(file, lambda file, name, values: make(file, name, values.astype("f8")))
+
+    _rewrite(path, change)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_network(path)
+    assert "w.h5" in str(caught.value)
+
+
+def test_a_huge_list_of_names(path):
+    def change(file):
+        del file["names"]
+        file.create_dataset("names", (2**40,), "S64", chunks=(64,))
+
+    _rewrite(path, change)
+    with pytest.raises(ValueError, match="is missing in the file"):
+        load_network(path)
+
+
+def test_weights_in_another_format(path):
+    path.write_bytes(b"not HDF5")
+    card = path.with_suffix(".json")
+    digest = hashlib.sha256(b"not HDF5").hexdigest()
+    card.write_text(json.dumps({**json.loads(card.read_text()), "sha256": digest}))
+    with pytest.raises(ValueError, match=r"w\.h5' is not an HDF5 file"):
         load_network(path)
 
 

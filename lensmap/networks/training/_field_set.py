@@ -11,7 +11,7 @@ from astropy import units as u
 
 from lensmap.simulate import HaloModelField, LensingField, run_series
 from lensmap.typing import PathLike, ProgressLike
-from lensmap.utils import RunFolder, atomic_write, check_count, finish, to_plain
+from lensmap.utils import RunFolder, atomic_write, check_count, finish, reading, to_plain
 
 __all__ = ["FieldSet"]
 
@@ -207,8 +207,14 @@ class FieldSet:
 
     @cached_property
     def files(self) -> list[Path]:
-        """The sorted paths of the files. The folder is listed once, at the first access."""
-        return sorted(self.folder.glob("[0-9]*.npy"))
+        """The sorted paths of the files. The folder is listed once, at the first access.
+
+        Other files, such as the copy "000001 (1).npy" of a file, do not belong to the set.
+        """
+        return sorted(
+            path for path in self.folder.glob("[0-9]*.npy")
+            if path.stem.isdecimal() and path.name == _NAME.format(int(path.stem))
+        )
 
     def __len__(self) -> int:
         return len(self.files)
@@ -230,7 +236,7 @@ class FieldSet:
         gamma : `numpy.ndarray`
             The shear (not reduced) in the basis of the pixel axes, complex64, ``(ny, nx)``.
         """
-        planes = np.load(self.files[number], mmap_mode="r")[redshift].astype(np.float32)
+        planes = _planes(self.files[number], self.settings)[redshift].astype(np.float32)
         return planes[0], planes[1] + 1j * planes[2]
 
     @property
@@ -242,7 +248,8 @@ class FieldSet:
     def variances(self) -> np.ndarray:
         """The variance of kappa for each source redshift, averaged over the first 40 files."""
         return np.mean(
-            [np.load(path)[:, 0].astype(np.float32).var((-2, -1)) for path in self.files[:40]],
+            [_planes(path, self.settings)[:, 0].astype(np.float32).var((-2, -1))
+             for path in self.files[:40]],
             axis=0,
         )
 
@@ -264,17 +271,21 @@ def _missing(run, n):
 
     A ValueError is raised if an existing file does not hold fields of the shape of the set.
     """
-    shape = (len(run.settings["z_source"]), 3, *run.settings["shape"])
+    return run.missing_files([_NAME], n, lambda path: _planes(path, run.settings))
 
-    def check(path):
-        array = np.load(path, mmap_mode="r")
-        if array.shape != shape or array.dtype != np.float16:
+
+def _planes(path, settings):
+    """Return the memory-mapped array in a file of a set of fields, after a check of its shape."""
+    shape = (len(settings["z_source"]), 3, *settings["shape"])
+    with reading(path, "training fields", "delete the file and make the set of fields again"):
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != np.float16:
             raise ValueError(
                 f"{str(path)!r} must hold a float16 array of shape {shape}, but holds a "
-                f"{array.dtype} array of shape {array.shape}"
+                f"{getattr(array, 'dtype', 'different')} array of shape "
+                f"{getattr(array, 'shape', 'unknown')}"
             )
-
-    return run.missing_files([_NAME], n, check)
+        return array
 
 
 def _save_drawn(fields, seed, folder):

@@ -32,10 +32,16 @@ from lensmap.utils import (
     atomic_write,
     check_count,
     check_number,
+    reading,
     track,
 )
 
 __all__ = ["train"]
+
+_CHECKPOINT_REMEDY = (
+    "train in a new folder, and set {start} to the file weights.h5 of the old folder to continue "
+    "from its weights"
+)
 
 # The number of batches that are prepared in advance.
 _N_AHEAD = 3
@@ -272,30 +278,32 @@ class _Run:
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _load(self):
-        try:
-            file = np.load(self._checkpoint, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise CheckpointError(
-                f"the checkpoint {str(self._checkpoint)!r} is damaged ({error}): train in a new "
-                "folder, and set {start} to the file weights.h5 of the old folder to continue from "
-                "its weights"
-            ) from error
-        with file:
+        with self._open_checkpoint() as file:
             state = json.loads(str(file["state"]))
             stored = state["settings"]
-            changed = [k for k, v in _as_json(self.settings).items() if stored.get(k) != v]
-            if changed:
-                name = changed[0]
-                raise ValueError(
-                    f"the folder {str(self.folder)!r} holds a training with the setting {name!r} "
-                    f"{stored.get(name)!r}, but the present setting is {self.settings[name]!r}: "
-                    "use a new folder, or the same parameters to resume the old training"
-                )
+        changed = [k for k, v in _as_json(self.settings).items() if stored.get(k) != v]
+        if changed:
+            name = changed[0]
+            raise ValueError(
+                f"the folder {str(self.folder)!r} holds a training with the setting {name!r} "
+                f"{stored.get(name)!r}, but the present setting is {self.settings[name]!r}: "
+                "use a new folder, or the same parameters to resume the old training"
+            )
+        with self._open_checkpoint() as file:
             for i, variable in enumerate(self._variables()):
                 variable.assign(file[f"variable_{i}"])
             self.mean = [file[f"mean_{i}"] for i in range(len(self.mean))]
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.history, self.losses = state["history"], state["losses"]
+            self.step, self.seconds = state["step"], state["seconds"]
+            self.history, self.losses = state["history"], state["losses"]
+
+    @contextmanager
+    def _open_checkpoint(self):
+        try:
+            with reading(self._checkpoint, "checkpoint", _CHECKPOINT_REMEDY):
+                with np.load(self._checkpoint, allow_pickle=False) as file:
+                    yield file
+        except ValueError as error:
+            raise CheckpointError(str(error)) from error
 
     def save(self):
         """Write the state of the training to the checkpoint file."""

@@ -33,7 +33,7 @@ def lens(tmp_path):
     gamma = convergence_to_shear(kappa)
     folder = tmp_path / "lens"
     folder.mkdir()
-    settings = {"pixel_scale": 1 * u.arcmin, "z_source": ["1.0"]}
+    settings = {"pixel_scale": 1 * u.arcmin, "z_source": ["1.0"], "shape": SHAPE}
     RunFolder(folder, settings, schema=1, kind="set of fields").close()
     planes = np.array([[kappa, gamma.real, gamma.imag]], dtype=np.float16)
     np.save(folder / "000000.npy", planes)
@@ -89,6 +89,12 @@ class TestFieldSet:
             np.save(small.files[1], array)
         with pytest.raises(ValueError, match="damaged or that another program wrote .000001.npy"):
             FieldSet.draw(tmp_path, model, 2, seed=1, workers=1)
+
+    def test_copies_are_not_learned_from(self, model, tmp_path):
+        small = FieldSet.draw(tmp_path, model, 2, seed=1, workers=1)
+        for name in ("000001 (1).npy", "1.npy", "000002-copy.npy"):
+            (tmp_path / name).write_bytes(small.files[0].read_bytes())
+        assert [path.name for path in FieldSet(tmp_path).files] == ["000000.npy", "000001.npy"]
 
     def test_no_set(self, tmp_path):
         assert not FieldSet.exists(tmp_path)

@@ -196,7 +196,7 @@ def test_a_stop_in_the_last_check_is_made_good(fields, tmp_path, monkeypatch):
 
 def test_a_damaged_checkpoint_is_told(fields, tmp_path):
     (tmp_path / "checkpoint.npz").write_bytes(b"")
-    with pytest.raises(ValueError, match="checkpoint.npz' is damaged"):
+    with pytest.raises(ValueError, match="checkpoint.npz', which is damaged"):
         train("lensmap", {fields: 1.0}, tmp_path, steps=5, **SMALL)
 
 
