@@ -138,6 +138,14 @@ def choose_columns(
         ours: theirs for ours, theirs in choice.mapping.items() if ours not in request.left_out
     }
     mapping, contested = without_contested(mapping, request)
+    for ours in _missing(mapping):
+        # The user gives a column for one of lensmap's columns that the preset has for another.
+        theirs = choice.mapping[ours]
+        both = [repr(name) for name, same in choice.mapping.items() if same == theirs]
+        raise ParameterError(
+            "columns", "different columns", f"{shown(theirs)!r} for both {' and '.join(both)}",
+            "name the columns of both", verb="name",
+        )
     notes = [*contested.values(), *unused_columns(table, choice, mapping, request, set(contested))]
     left_out = frozenset(request.left_out)
     return ColumnChoice(mapping, choice.preset, choice.entry, tuple(notes), left_out)

@@ -20,7 +20,13 @@ from astropy.io.fits.card import Undefined
 from lensmap.catalog._columns import COLUMN_PRESETS, ColumnChoice, choose_columns
 from lensmap.catalog._convention import Response, convention_name, convention_signs
 from lensmap.catalog._preset import ColumnPreset
-from lensmap.utils import ConventionWarning, ParameterError, check_choice, warn_user
+from lensmap.utils import (
+    ConventionWarning,
+    ParameterError,
+    check_choice,
+    converts_to_icrs,
+    warn_user,
+)
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -405,6 +411,12 @@ def _check_kind(kind: Any) -> str:
 def _check_frame(frame: Any) -> str:
     if not isinstance(frame, str) or frame_transform_graph.lookup_name(frame) is None:
         raise ParameterError("frame", "the name of an astropy frame", repr(frame))
+    if not converts_to_icrs(frame):
+        raise ParameterError(
+            "frame", "one that converts to ICRS, such as 'icrs', 'fk5' or 'galactic'", repr(frame),
+            "this frame depends on the place and time of an observer, or on distances; convert the "
+            "positions to ICRS",
+        )
     return frame
 
 

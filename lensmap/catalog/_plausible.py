@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from lensmap.utils import CatalogWarning, unit_vectors, warn_user
 
-__all__ = ["warn_of_positions"]
+__all__ = ["warn_of_positions", "warn_of_shapes"]
 
 _MIN_GALAXIES = 100
 _MAX_SAMPLE = 10_000
@@ -44,6 +44,32 @@ def warn_of_positions(ra: np.ndarray, dec: np.ndarray) -> None:
     _warn_of_density(len(ra), ra, dec, low, high)
     if _may_have_strays(ra, dec, center, low, high):
         _warn_of_strays(ra, dec)
+
+
+def warn_of_shapes(e1: np.ndarray, e2: np.ndarray) -> None:
+    """Warn if both components of the shapes have the same values, but for their signs.
+
+    Parameters
+    ----------
+    e1, e2 : `numpy.ndarray`
+        The components, ``(n,)``. Fewer than 100 galaxies, and constant values, are not judged.
+
+    Warns
+    -----
+    CatalogWarning
+        If the absolute values of the components are equal for all galaxies.
+    """
+    if len(e1) < _MIN_GALAXIES or not np.array_equal(np.abs(e1[:_MAX_SAMPLE]),
+                                                     np.abs(e2[:_MAX_SAMPLE])):
+        return
+    if np.ptp(e1) > 0 and np.array_equal(np.abs(e1), np.abs(e2)):
+        warn_user(
+            "e1 and e2 have the same absolute values for all galaxies: one column of the table "
+            "may have been taken for both; check the names of the columns",
+            CatalogWarning,
+            "same_shapes",
+            "columns",
+        )
 
 
 def _box(ra: np.ndarray, dec: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:

@@ -43,7 +43,7 @@ from lensmap.catalog._metadetection import (
     variance_weights,
 )
 from lensmap.catalog._needed import needed_columns
-from lensmap.catalog._plausible import warn_of_positions
+from lensmap.catalog._plausible import warn_of_positions, warn_of_shapes
 from lensmap.catalog._preset import VARIANT
 from lensmap.catalog._selection_response import add_selection_response, sheared_columns
 from lensmap.catalog._values import check_units
@@ -268,6 +268,7 @@ class ShearCatalog:
             codes = None if codes is None else codes[good]
         self._report_left_out(left_out, n_rows, len(arrays["ra"]))
         warn_of_positions(arrays["ra"], arrays["dec"])
+        warn_of_shapes(arrays["e1"], arrays["e2"])
         if "weight" in arrays:
             arrays["weight"] = check_weights(arrays["weight"])
         columns_to_celestial(arrays, self.convention)

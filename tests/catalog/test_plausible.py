@@ -7,7 +7,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from catalogs import shear_catalog
 
-from lensmap.utils import CatalogWarning
+from lensmap import ShearCatalog
+from lensmap.utils import CatalogWarning, ParameterError
 
 RNG = np.random.default_rng(5)
 
@@ -100,3 +101,17 @@ def test_placeholder_beyond_the_edge_of_an_octant():
     with pytest.warns(CatalogWarning) as caught:
         shear_catalog(with_rows(columns, [0.0], [-1.0]))
     assert any("1 of 20001 row lies" in str(one.message) for one in caught)
+
+
+@pytest.mark.parametrize("e2", ["e1", "-e1", "e1 + 0"])
+def test_the_same_values_for_both_components(e2):
+    rng = np.random.default_rng(4)
+    table = {name: rng.uniform(0, 0.3, 200) for name in ("ra", "dec", "e1", "other")}
+    options = {"convention": "celestial", "kind": "shear"}
+    if e2 == "e1":
+        for columns in ({"e2": "e1"}, {"e1": "e1", "e2": "e1"}, "e1=e1,e2=e1"):
+            with pytest.raises(ParameterError, match="different columns, not 'e1' for both"):
+                ShearCatalog({**table, "e2": table["other"]}, columns, **options)
+    else:
+        with pytest.warns(CatalogWarning, match="e1 and e2 have the same absolute values"):
+            ShearCatalog(table, {"e2": e2}, **options)

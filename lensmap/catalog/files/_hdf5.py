@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,15 @@ from astropy.table.meta import get_header_from_yaml
 
 from lensmap.catalog.files._source import TableSource, choose_table, make_column
 from lensmap.catalog.files._versions import name_version
-from lensmap.utils import ParameterError, import_optional, list_names, printable
+from lensmap.utils import (
+    CatalogWarning,
+    ParameterError,
+    check_memory,
+    import_optional,
+    list_names,
+    printable,
+    warn_user,
+)
 
 if TYPE_CHECKING:
     import h5py
@@ -183,6 +192,8 @@ def _source_of_group(
     group: Any, place: str, path: str, datasets: dict[str, Any]
 ) -> TableSource:
     def read(wanted: list[str]) -> dict[str, Column]:
+        _check_size({name: datasets[name].nbytes for name in wanted}, path)
+        _check_other_files({name: datasets[name] for name in wanted}, path)
         return {
             name: make_column(
                 datasets[name][()],
@@ -215,6 +226,8 @@ def _source_of_rows(dataset: Any, place: str, path: str) -> TableSource:
     names = [name for name in dataset.dtype.names if name not in masks]
 
     def read(wanted: list[str]) -> dict[str, Column]:
+        _check_size({place: dataset.nbytes}, path)
+        _check_other_files({place: dataset}, path)
         fields = [*wanted, *(f"{name}.mask" for name in wanted if f"{name}.mask" in masks)]
         # One field would come without its name.
         rows = dataset.fields(fields if len(fields) > 1 else fields[0])[()]
@@ -231,6 +244,48 @@ def _source_of_rows(dataset: Any, place: str, path: str) -> TableSource:
 
     where = f"the dataset '/{printable(place)}'"
     return TableSource(path, names, read, meta=meta, place=where, key=place)
+
+
+def _check_size(sizes: dict[str, int], path: str) -> None:
+    """Raise MemoryError if columns, given by their sizes in bytes, do not fit into memory."""
+    largest = max(sizes, key=lambda name: sizes[name])
+    check_memory(
+        sum(sizes.values()),
+        f"the columns of {path!r} (the largest is {printable(largest)!r})",
+        "read the catalog in parts, with ShearGrid.from_chunks",
+    )
+
+
+def _check_other_files(datasets: dict[str, Any], path: str) -> None:
+    """Warn about data that lie in other files, and raise ValueError if those are missing.
+
+    Of a virtual dataset whose files are missing, HDF5 would return zeros.
+    """
+    sources: dict[str, None] = {}
+    for name, dataset in datasets.items():
+        used = []
+        if dataset.is_virtual:
+            used += [source.file_name for source in dataset.virtual_sources()]
+        used += [source[0] for source in dataset.external or ()]
+        folder = Path(dataset.file.filename).parent
+        files = [str(folder / source) for source in used if source != "."]
+        missing = [source for source in files if not Path(source).is_file()]
+        if missing:
+            raise ValueError(
+                f"the column {printable(name)!r} of {path!r} takes its values from the file "
+                f"{printable(missing[0])!r}, which does not exist: put the files of the catalog "
+                "into one folder"
+            )
+        if not Path(dataset.file.filename).samefile(path):
+            files.append(dataset.file.filename)
+        sources.update(dict.fromkeys(files))
+    if sources:
+        warn_user(
+            f"the catalog file {path!r} takes columns from other files, "
+            f"{list_names(sources, 4)}, which the checksum of the file in records does not cover",
+            CatalogWarning,
+            "other_files",
+        )
 
 
 def _plain(attributes: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from astropy.table import Table
 from catalogs import read_shear_catalog, shear_catalog
 from table_writers import write_hdf5_rows
 
-from lensmap.utils import ParameterError
+from lensmap.utils import CatalogWarning, ParameterError
 
 N = 50
 RNG = np.random.default_rng(7)
@@ -245,3 +245,49 @@ def test_a_table_within_memory(tmp_path):
     table = Table({"ra": TRUTH["ra"], "dec": TRUTH["dec"], "g": vectors})
     assert_true(shear_catalog(table, {"e1": "g[0]", "e2": "g[1]"}))
     assert_true(shear_catalog(Table({name: values[np.newaxis] for name, values in TRUTH.items()})))
+
+
+# --- HDF5 files that refer to other files -------------------------------------------------------
+
+
+def _external_link(file, h5py, folder):
+    with h5py.File(folder / "other.hdf5", "w") as other:
+        other["x"] = TRUTH["e1"]
+    file["e1"] = h5py.ExternalLink("other.hdf5", "x")
+
+
+def _virtual_dataset(file, h5py, folder):
+    _external_link({}, h5py, folder)
+    layout = h5py.VirtualLayout((N,), float)
+    layout[...] = h5py.VirtualSource(str(folder / "other.hdf5"), "x", (N,), float)
+    file.create_virtual_dataset("e1", layout)
+
+
+def _external_storage(file, h5py, folder):
+    TRUTH["e1"].tofile(folder / "other.hdf5")
+    file.create_dataset("e1", (N,), float, external=[(str(folder / "other.hdf5"), 0, 8 * N)])
+
+
+@pytest.mark.parametrize("make", [_external_link, _virtual_dataset, _external_storage])
+def test_columns_in_other_files(tmp_path, make):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "cat.hdf5"
+    with h5py.File(path, "w") as file:
+        for name in ("ra", "dec", "e2"):
+            file[name] = TRUTH[name]
+        make(file, h5py, tmp_path)
+    with pytest.warns(CatalogWarning, match="takes columns from other files, .*other.hdf5"):
+        assert_true(read_shear_catalog(path))
+    (tmp_path / "other.hdf5").unlink()
+    # Of a virtual dataset without its file, HDF5 would return zeros.
+    with pytest.raises(ValueError, match="which does not exist|'e1'"):
+        read_shear_catalog(path)
+
+
+def test_a_column_that_claims_more_than_the_memory(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "cat.hdf5", "w") as file:
+        for name in ("ra", "dec", "e1", "e2"):
+            file.create_dataset(name, (2**40,), float, chunks=(1024,))
+    with pytest.raises(MemoryError, match="columns of .*cat.hdf5"):
+        read_shear_catalog(tmp_path / "cat.hdf5")
