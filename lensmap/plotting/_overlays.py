@@ -10,6 +10,7 @@ from astropy.table import Table
 from lensmap.maps import ConvergenceMap
 from lensmap.plotting._axes import GREEN
 from lensmap.plotting._maps import plot_map
+from lensmap.utils import plain_label
 
 if TYPE_CHECKING:
     from astropy.visualization.wcsaxes import WCSAxes
@@ -60,7 +61,7 @@ def plot_peaks(
                transform=icrs)
     if labels and "id" in peaks.colnames:
         for x, y, name in zip(ra, dec, peaks["id"], strict=True):
-            text = ax.annotate(str(name), (x, y), (7, 5), xycoords=icrs,
+            text = ax.annotate(plain_label(name), (x, y), (7, 5), xycoords=icrs,
                                textcoords="offset points", fontsize="small", weight="bold")
             text.set_path_effects([withStroke(linewidth=2, foreground="white")])
     return ax

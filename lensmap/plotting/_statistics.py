@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from lensmap.maps import ConvergenceMap
 from lensmap.plotting._axes import BLUE, GRAY, ORANGE, logarithmic, new_axes, with_errors
-from lensmap.utils import check_choice
+from lensmap.utils import check_choice, plain_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -285,11 +285,11 @@ def plot_completeness(
     ax.set_ylim(min(-0.03, 1.1 * np.nanmin(value - errors[0], initial=0)), 1.05)
     unit = u.Quantity(table["bin_low"]).unit
     unit = f" ({unit.to_string('latex_inline')})" if unit != u.dimensionless_unscaled else ""
-    ax.set_xlabel(f"{table.meta.get('by') or 'bin'}{unit}")
+    ax.set_xlabel(f"{plain_label(table.meta.get('by') or 'bin')}{unit}")
     if low[0] == high[-1] == 0:
         ax.set_xticks([0], ["all"])
         ax.set_xlabel("")
-    ax.set_ylabel(table.meta.get("rate", "matched fraction")
+    ax.set_ylabel(plain_label(table.meta.get("rate", "matched fraction"))
                   + (", corrected for chance" if name == "corrected" else ""))
     return _with_legend(ax, label)
 

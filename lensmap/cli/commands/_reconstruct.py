@@ -21,6 +21,7 @@ from lensmap.cli._map_options import (
 from lensmap.cli._mask_options import read_mask
 from lensmap.cli._messages import OptionError, load_networks, show_progress
 from lensmap.cli._result import Result
+from lensmap.utils import plain_label
 
 NAME = "reconstruct"
 SUMMARY = "make a mass map of a shear catalog"
@@ -209,7 +210,7 @@ def _title(kappa):
     """Return the title of the picture of a map: its estimator, smoothing and number of galaxies."""
     smoothing = kappa.meta.get("parameters", {}).get("smoothing")
     return ", ".join(
-        text for text in (
+        plain_label(text) for text in (
             kappa.meta.get("estimator"),
             f"smoothing {smoothing}" if smoothing else None,
             f"{kappa.meta['n_galaxies']} galaxies" if "n_galaxies" in kappa.meta else None,

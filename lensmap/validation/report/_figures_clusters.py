@@ -5,6 +5,7 @@ import numpy as np
 from astropy import units as u
 
 from lensmap.plotting import logarithmic
+from lensmap.utils import plain_label
 from lensmap.validation.report._figures_panels import (
     estimator_legend,
     estimators_of,
@@ -53,7 +54,7 @@ def plot_mass_relations(masses, lines, styles):
         if len(true):
             ax.plot(reach, estimated.mean() + row["slope"] * (reach - true.mean()),
                     color=styles[name].color, **_REGRESSION)
-        ax.set(xlim=reach, ylim=reach, aspect="equal", title=name)
+        ax.set(xlim=reach, ylim=reach, aspect="equal", title=plain_label(name))
         ax.text(0.04, 0.96, _line_text(row), transform=ax.transAxes, va="top")
     unit = r"($10^{14}\,M_\odot$)"
     label_outer(axes, f"true mass within 1 Mpc {unit}", f"mass in the map {unit}")
@@ -99,8 +100,8 @@ def plot_completeness_of(table, styles):
                 rows = rows_of(table, name, definition=definition, ranking=ranking)
                 low, high = (rows[c].to_value(1e14 * u.solMass) for c in ("bin_low", "bin_high"))
                 middle = np.append(np.sqrt(low * high)[:-1], 1.25 * low[-1])
-                ax.errorbar(middle, rows["corrected"], rows["corrected_err"], label=name,
-                            **styles[name].line)
+                ax.errorbar(middle, rows["corrected"], rows["corrected_err"],
+                            label=plain_label(name), **styles[name].line)
             logarithmic(ax.xaxis)
             ax.set_title(f"{words[definition]}; {words[ranking]}", fontsize="medium")
             ax.set_ylim(-0.03, 1.05)
@@ -136,7 +137,7 @@ def plot_arms(snr, angles, styles):
     for name, values in snr.items():
         directions = np.arange(values.shape[-1]) * (360.0 / values.shape[-1])
         color, every = styles[name].color, max(1, values.shape[-1] // 12)
-        ax.plot(directions, values[:, 0].mean(axis=0), color=color, label=name,
+        ax.plot(directions, values[:, 0].mean(axis=0), color=color, label=plain_label(name),
                 marker=styles[name].marker, markersize=4, markevery=every)
         ax.plot(directions, values[:, 1].mean(axis=0), color=color, linestyle=":", linewidth=1)
     ax.axhline(0, color="black", linewidth=0.6)

@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units as u
 
 from lensmap.plotting import logarithmic
+from lensmap.utils import plain_label
 from lensmap.validation._parts import TRUTH
 from lensmap.validation.report._figures_panels import (
     estimator_legend,
@@ -70,7 +71,7 @@ def plot_scores(summary, styles):
         ax.locator_params(axis="x", nbins=4)
         ax.grid(axis="x", color="0.9")
         ax.set_axisbelow(True)
-    axes[0].set_yticks(heights, names)
+    axes[0].set_yticks(heights, [plain_label(name) for name in names])
     axes[0].set_ylim(-0.7, len(names) - 0.3)
     return figure
 
@@ -111,7 +112,7 @@ def plot_relations(relations, edges, summary, styles):
         enough = per_value > _MIN_PIXELS
         ax.plot((middle @ counts)[enough] / per_value[enough], middle[enough], color=color,
                 **_MEAN_TRUTH)
-        ax.set(xlim=reach, ylim=reach, aspect="equal", title=name)
+        ax.set(xlim=reach, ylim=reach, aspect="equal", title=plain_label(name))
         ax.text(0.04, 0.96, f"TLS slope {slopes[name]:.2f}", transform=ax.transAxes, va="top")
     label_outer(axes, r"true $\kappa$", r"$\kappa$ of the map")
     legend_below(figure, axes[0], {"equal": _EQUAL, "total least squares": _TLS,
@@ -142,7 +143,8 @@ def plot_distributions(table, styles):
         edges = np.append(rows["bin_low"], rows["bin_high"][-1])
         style = styles[name]
         ax.stairs(np.where(rows["pdf"] > 0, rows["pdf"], np.nan), edges, color=style.color,
-                  linestyle=style.linestyle, label=name, linewidth=1.8 if name == TRUTH else 1.1)
+                  linestyle=style.linestyle, label=plain_label(name),
+                  linewidth=1.8 if name == TRUTH else 1.1)
         lowest = min(lowest, np.min(rows["pdf"][rows["pdf"] > 0]))
     ax.set_yscale("log")
     ax.set_ylim(0.5 * max(lowest, _MIN_DENSITY))
@@ -177,7 +179,7 @@ def plot_autocorrelations(table, styles):
                     label="truth, 68 % of the fields")
     for name in (TRUTH, *estimators_of(table)):
         rows = rows_of(table, name)
-        ax.plot(theta, 1e4 * rows["xi"], label=name, **styles[name].line)
+        ax.plot(theta, 1e4 * rows["xi"], label=plain_label(name), **styles[name].line)
         below.errorbar(theta, rows["xi"] / truth["xi"], rows["xi_err"] / np.abs(truth["xi"]),
                        **styles[name].line)
     ax.set_yscale("log")
@@ -211,7 +213,7 @@ def plot_by_scale(table, styles):
     for name in estimators_of(table):
         rows = rows_of(table, name)
         for ax, column in zip(axes, ("correlation", "power_ratio"), strict=True):
-            ax.errorbar(rows["ell"], rows[column], rows[f"{column}_err"], label=name,
+            ax.errorbar(rows["ell"], rows[column], rows[f"{column}_err"], label=plain_label(name),
                         **styles[name].line)
     axes[0].set_xscale("log")
     axes[1].set_ylim(0, 1.6)
@@ -249,7 +251,7 @@ def plot_residuals(table, styles, target="the edge"):
         low, high = (rows[c].to_value(u.arcmin) for c in ("bin_low", "bin_high"))
         middle = np.where(np.isfinite(high), np.sqrt(np.maximum(low, 0.35) * high), 1.5 * low)
         for ax, column in zip(axes, ("bias", "relative"), strict=True):
-            ax.errorbar(middle, rows[column], rows[f"{column}_err"], label=name,
+            ax.errorbar(middle, rows[column], rows[f"{column}_err"], label=plain_label(name),
                         **styles[name].line)
     for ax, label in zip(axes, (r"mean of map $-$ truth", "RMS error / RMS of the truth"),
                          strict=True):
@@ -287,7 +289,7 @@ def plot_coverage(table, styles):
         rows = rows_of(table, name)
         shift = 0.12 * (i - (len(names) - 1) / 2)
         ax.errorbar(positions + shift, rows["coverage"], rows["coverage_err"], capsize=2,
-                    label=name, **styles[name].points)
+                    label=plain_label(name), **styles[name].points)
     ax.axhline(0.683, color="black", linewidth=0.6)
     labels = [
         f"below {row['bin_high']:g}" if np.isinf(row["bin_low"]) else

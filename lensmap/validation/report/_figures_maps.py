@@ -3,6 +3,7 @@
 
 import numpy as np
 
+from lensmap.utils import plain_label
 from lensmap.validation._parts import TRUTH
 from lensmap.validation.report._figures_panels import new_figure, panels
 
@@ -56,7 +57,7 @@ def plot_examples(examples, names, losses):
                               cmap=_with_gray("inferno"), vmin=-0.4 * top, vmax=top,
                               interpolation="antialiased")
             if column == 0:
-                ax.set_ylabel(name)
+                ax.set_ylabel(plain_label(name))
             if name in loss:
                 ax.text(0.97, 0.03, f"L = {loss[name]:.0f}", transform=ax.transAxes,
                         color="white", ha="right", va="bottom", fontsize="small")
@@ -91,7 +92,7 @@ def plot_residual_maps(residuals):
             ratio = mean / error
         image = ax.imshow(ratio, origin="lower", cmap=_with_gray("RdBu_r"), vmin=-5, vmax=5,
                           interpolation="nearest")
-        ax.set_title(name)
+        ax.set_title(plain_label(name))
     figure.colorbar(image, ax=axes, label=r"mean of map $-$ truth, in units of its error",
                     shrink=0.8, extend="both")
     return figure
@@ -121,5 +122,6 @@ def plot_cluster_maps(maps, wcs):
                   interpolation="antialiased")
         x, y = wcs.wcs_world2pix(*paths, 0) if paths.size else ([], [])
         ax.plot(x, y, color="white", linewidth=0.8)
-        ax.set(xlim=(-0.5, values.shape[1] - 0.5), ylim=(-0.5, values.shape[0] - 0.5), title=name)
+        ax.set(xlim=(-0.5, values.shape[1] - 0.5), ylim=(-0.5, values.shape[0] - 0.5),
+               title=plain_label(name))
     return figure
