@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lensmap.utils import ParameterError, check_number, check_rising
+from lensmap.utils import ParameterError, check_number, check_plausible, check_rising
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -61,6 +61,7 @@ def behind(
         If a parameter is invalid, or if neither redshifts nor a cut are available.
     """
     check_number(z_lens, "z_lens", "positive", low=1e-9)
+    check_plausible(z_lens, "z_lens", "a lens redshift")
     check_number(margin, "margin", "0 or more", low=0)
     if cut is None and pz is None and catalog["redshift"] is None:
         raise ValueError(

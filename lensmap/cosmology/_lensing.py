@@ -11,7 +11,7 @@ from astropy import units as u
 
 from lensmap.cosmology._parameters import get_cosmology
 from lensmap.cosmology._redshifts import SourceRedshifts, check_z_source
-from lensmap.utils import ParameterError
+from lensmap.utils import ParameterError, check_plausible
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -160,6 +160,7 @@ def sigma_crit(
     invalid = ~np.isfinite(z) | (z <= 0)
     if np.any(invalid):
         raise ParameterError("z_lens", "positive and finite", str(z[invalid][0]))
+    check_plausible(z, "z_lens", "a lens redshift")
     if z.size == 0:
         return np.zeros(z.shape) * u.solMass / u.Mpc**2
     efficiency = lensing_efficiency(z, z_source, flrw)

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.integrate import cumulative_trapezoid
 
-from lensmap.utils import ParameterError, ParameterTypeError, as_generator, look_up
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    as_generator,
+    check_plausible,
+    look_up,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -82,6 +88,7 @@ class SourceRedshifts:
             raise ParameterError(
                 "pdf", "finite, non-negative and not 0 everywhere", _abbreviated(pdf)
             )
+        check_plausible(z[np.flatnonzero(pdf)[-1]], "z", "a source redshift")
         self.z = z
         self.pdf = pdf / np.trapezoid(pdf, z)
         self.z.flags.writeable = self.pdf.flags.writeable = False
@@ -268,7 +275,7 @@ def check_z_source(z_source: RedshiftLike) -> RedshiftLike:
     TypeError
         If ``z_source`` is neither a number nor a distribution.
     ValueError
-        If a number is not positive and below 100.
+        If a number is not between 0.001 and 100.
     """
     if isinstance(z_source, SourceRedshifts):
         return z_source
@@ -276,8 +283,7 @@ def check_z_source(z_source: RedshiftLike) -> RedshiftLike:
         raise ParameterTypeError(
             "z_source", "a number (the redshift) or a SourceRedshifts", repr(z_source)
         )
-    if not (np.isfinite(z_source) and 0 < z_source < 100):
-        raise ParameterError("z_source", "a redshift above 0 and below 100", repr(z_source))
+    check_plausible(float(z_source), "z_source", "a source redshift")
     return float(z_source)
 
 

@@ -20,6 +20,7 @@ from lensmap.utils import (
     check_choice,
     check_count,
     check_number,
+    check_plausible,
     set_formats,
 )
 
@@ -141,6 +142,7 @@ def find_filaments(
     """
     check_map(kappa, unmasked=True)
     check_number(threshold, "threshold", "positive", low=1e-12)
+    check_plausible(threshold, "threshold", "a signal-to-noise ratio")
     check_choice(by, "by", _UNITS)
     check_count(smooth_path, "smooth_path")
     width = check_angle(width, "width")
@@ -164,6 +166,13 @@ def find_filaments(
         "uncertainty": lambda: float(np.median(kappa.uncertainty.array[~kappa.mask])),
         "kappa": lambda: 1.0,
     }[by]()
+    if not sigma > 0:
+        raise ParameterError(
+            "kappa",
+            {"scatter": "values that vary", "uncertainty": "a positive uncertainty"}[by],
+            "the same value in all unmasked pixels" if by == "scatter" else "an uncertainty of 0",
+            "check how the map was made", verb="have",
+        )
     filaments = _extract(smoothed, threshold * sigma, smooth_path, min_length, width, sigma)
     settings = {"smoothing": smoothing, "smooth_path": smooth_path, "min_length": min_length}
     return replace(filaments, threshold=float(threshold), _settings=settings)

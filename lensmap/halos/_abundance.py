@@ -12,7 +12,12 @@ import numpy as np
 from astropy import units as u
 
 from lensmap.cosmology import colossus_cosmology, get_cosmology
-from lensmap.utils import ParameterError, ParameterTypeError, check_choice
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    check_choice,
+    check_plausible,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -227,6 +232,7 @@ def convert_mass(
     invalid = ~(np.isfinite(c) & (c > 0))
     if np.any(invalid):
         raise ParameterError("c", "a positive finite concentration", str(c[invalid][0]))
+    check_plausible(c, "c", "a concentration")
     for name, mdef in (("mdef_in", mdef_in), ("mdef_out", mdef_out)):
         if not (mdef == "vir" or (isinstance(mdef, str) and mdef[:-1].isdigit()
                                   and mdef[-1] in "cm")):

@@ -20,7 +20,7 @@ from lensmap.halos._profiles import (
     truncated_nfw_mean_sigma,
     truncated_nfw_sigma,
 )
-from lensmap.utils import ParameterError, ParameterTypeError
+from lensmap.utils import ParameterError, ParameterTypeError, check_plausible
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -125,6 +125,9 @@ class NFWHalo:
             if np.ndim(number) != 0 or not (np.isfinite(number) and number > 0):
                 or_none = ", or None" if name == "truncation" else ""
                 raise ParameterError(name, f"one positive finite number{or_none}", str(value))
+        check_plausible(self.m200c, "m200c", "a halo mass")
+        check_plausible(self.c200c, "c200c", "a concentration")
+        check_plausible(self.z_lens, "z_lens", "a lens redshift")
         angle = self.angle
         if not (isinstance(angle, u.Quantity) and angle.isscalar and np.isfinite(angle)
                 and angle.unit.is_equivalent(u.rad)):

@@ -39,6 +39,7 @@ from lensmap.utils import (
     check_choice,
     check_count,
     check_number,
+    check_plausible,
     check_rising,
     track,
 )
@@ -303,7 +304,10 @@ class _Trial:
         """
         if not isinstance(threshold, u.Quantity) or threshold.unit == u.dimensionless_unscaled:
             allowed = "a positive number or a density of peaks, such as 10 / u.deg**2"
-            return float(check_number(threshold, "threshold", allowed, low=1e-300))
+            number = float(check_number(threshold, "threshold", allowed, low=1e-300))
+            unit = "a convergence" if self.by == "kappa" else "a signal-to-noise ratio"
+            check_plausible(number, "threshold", unit)
+            return number
         peaks = find_peaks(self.kappa, 0.0, by=self.by, min_separation=self.min_separation)
         highest = peaks_at_density(peaks, threshold, self.kappa)
         if len(highest) == 0:
@@ -489,6 +493,7 @@ def _check_masses(m200c: u.Quantity) -> u.Quantity:
         )
     masses = np.atleast_1d(m200c.to_value(u.solMass))
     _check_list(masses, "m200c", "0 or more", 0.0)
+    check_plausible(masses[masses > 0], "m200c", "a halo mass")
     return masses * u.solMass
 
 
@@ -496,6 +501,7 @@ def _check_redshifts(z_lens: ArrayLike) -> np.ndarray:
     """Check one or several halo redshifts, and return them as an array ``(n,)``."""
     redshifts = np.atleast_1d(np.asarray(z_lens, dtype=float))
     _check_list(redshifts, "z_lens", "positive", 1e-4)
+    check_plausible(redshifts, "z_lens", "a lens redshift")
     return redshifts
 
 

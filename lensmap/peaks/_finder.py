@@ -15,7 +15,14 @@ from photutils.utils.exceptions import NoDetectionsWarning
 from scipy import ndimage
 
 from lensmap.maps import check_map
-from lensmap.utils import ParameterError, check_angle, check_choice, check_number, set_formats
+from lensmap.utils import (
+    ParameterError,
+    check_angle,
+    check_choice,
+    check_number,
+    check_plausible,
+    set_formats,
+)
 
 if TYPE_CHECKING:
     from lensmap.maps import ConvergenceMap
@@ -109,6 +116,8 @@ def find_peaks(
     """
     check_map(kappa)
     check_number(threshold, "threshold", "finite")
+    unit = "a convergence" if by == "kappa" else "a signal-to-noise ratio"
+    check_plausible(threshold, "threshold", unit)
     separation = check_angle(min_separation, "min_separation", allow_zero=True)
     sign = -1.0 if troughs else 1.0
     values = sign * detection_image(kappa, by)

@@ -13,7 +13,14 @@ from astropy.table import QTable, vstack
 
 from lensmap.maps import ConvergenceMap, check_map, each_noise_map
 from lensmap.peaks._finder import find_peaks
-from lensmap.utils import ParameterError, check_angle, check_number, n_threads, set_formats
+from lensmap.utils import (
+    ParameterError,
+    check_angle,
+    check_number,
+    check_plausible,
+    n_threads,
+    set_formats,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -108,6 +115,7 @@ def find_multiscale_peaks(
     """
     check_map(kappa, quantity="kappa")
     check_number(threshold, "threshold", "finite")
+    check_plausible(threshold, "threshold", "a signal-to-noise ratio")
     separation = check_angle(min_separation, "min_separation", allow_zero=True)
     angles = [check_angle(scale, "scales") for scale in np.atleast_1d(scales)]
     if not angles:

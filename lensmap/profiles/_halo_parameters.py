@@ -10,7 +10,7 @@ import numpy as np
 from astropy import units as u
 
 from lensmap.halos import concentration as median_concentration
-from lensmap.utils import check_choice, check_number
+from lensmap.utils import check_choice, check_plausible
 
 if TYPE_CHECKING:
     from astropy.cosmology import FLRW
@@ -89,7 +89,7 @@ class HaloParameters:
         self.z_lens, self.free_center, self.cosmology = z_lens, free_center, cosmology
         self._fixed_ln_c = None
         if isinstance(concentration, numbers.Real) and not isinstance(concentration, bool):
-            check_number(concentration, "concentration", "positive", low=1e-3)
+            check_plausible(float(concentration), "concentration", "a concentration")
             self._fixed_ln_c = np.log(float(concentration))
         else:
             check_choice(concentration, "concentration", ("prior", "relation", "free"))

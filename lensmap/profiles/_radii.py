@@ -9,7 +9,7 @@ import numpy as np
 from astropy import units as u
 
 from lensmap.cosmology import get_cosmology
-from lensmap.utils import ParameterError, ParameterTypeError
+from lensmap.utils import ParameterError, ParameterTypeError, check_plausible
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -123,6 +123,7 @@ def check_lens_redshifts(z_lens: ArrayLike | None, n: int) -> np.ndarray | None:
         )
     if not (np.all(np.isfinite(z)) and np.all(z > 0)):
         raise ParameterError("z_lens", "positive and finite", str(z_lens))
+    check_plausible(z, "z_lens", "a lens redshift")
     return np.broadcast_to(z, (n,))
 
 

@@ -67,7 +67,7 @@ def test_a_source_redshift_is_a_positive_number_or_a_distribution():
     sources = SourceRedshifts.preset("lsst_y1")
     assert check_z_source(sources) is sources and check_z_source(1) == 1.0
     for value in (-1.0, 0.0, np.nan, 1e3):
-        with pytest.raises(ValueError, match="z_source must be a redshift above 0 and below 100"):
+        with pytest.raises(ValueError, match="z_source must be between 0.001 and 100"):
             check_z_source(value)
     for value in ("1", True, None, [1.0]):
         with pytest.raises(TypeError, match="z_source must be a number .* or a SourceRedshifts"):

@@ -70,7 +70,7 @@ def _r(kappa, truth):
         ({"power": ([0, 1], [1, 2])}, ValueError, "ell, .* and strictly increasing"),
         ({"power": ([2, 1], [1, 2])}, ValueError, "ell, .* and strictly increasing"),
         ({"power": ([1, 2], [1, 0])}, ValueError, "C_ell, .* positive and finite, .* from 0 to 1"),
-        ({"z_source": 0}, ValueError, "z_source must be a redshift above 0"),
+        ({"z_source": 0}, ValueError, "z_source must be between 0.001 and 100"),
         ({"z_source": "1"}, TypeError, "a number .* or a SourceRedshifts"),
         ({"cosmology": "Planck99"}, ValueError, "cosmology must be one of"),
         ({"cosmology": 3}, TypeError, "cosmology must be an astropy cosmology, the name of one"),

@@ -188,6 +188,9 @@ def test_bad_input():
         find_filaments(kappa, by="uncertainty")
     with pytest.raises(ValueError, match="by must be one of"):
         find_filaments(kappa, by="sigma")
+    constant = _map(np.full(SHAPE, 0.1))
+    with pytest.raises(ValueError, match="kappa must have values that vary, not the same value"):
+        find_filaments(constant)
     with pytest.raises(ValueError, match="threshold must be positive"):
         find_filaments(kappa, 0)
     with pytest.raises(ValueError, match="kappa must have at least one unmasked pixel"):

@@ -304,7 +304,7 @@ def test_no_halo_is_no_halo():
         ({"position": CENTER}, ValueError, "a profile has its own position"),
         ({"center": "free"}, ValueError, "a profile has its own position"),
         ({"concentration": "duffy"}, ValueError, "concentration must be one of"),
-        ({"concentration": -1.0}, ValueError, "concentration must be positive"),
+        ({"concentration": -1.0}, ValueError, "concentration must be between 0.05 and 500"),
         ({"radii": [5, 6] * u.Mpc}, ValueError, "data must have at least one bin"),
         ({"radii": [0.3, 0.4] * u.Mpc}, ValueError, "at least 2 bins for 2 free parameters, not 1"),
         ({"covariance": np.eye(3)}, ValueError, r"covariance must have the shape \(8, 8\)"),

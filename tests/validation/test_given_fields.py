@@ -50,7 +50,7 @@ def test_too_few_or_other_files(paths, tmp_path):
         GivenFields([], z_source=1.0)
     with pytest.raises(FileNotFoundError, match="there is no file"):
         GivenFields([tmp_path / "none.fits"], z_source=1.0)
-    with pytest.raises(ValueError, match="z_source must be a redshift above 0"):
+    with pytest.raises(ValueError, match="z_source must be between 0.001 and 100"):
         GivenFields(paths, read, z_source=-1.0)
     with pytest.raises(TypeError, match="sky must be a HaloModelField, GivenFields or an object"):
         ValidationSetup(sky=paths)

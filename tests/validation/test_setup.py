@@ -151,7 +151,7 @@ def test_bad_parameters(changes, error, message):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"z_source": -1}, ValueError, "z_source must be a redshift above 0 and below 100"),
+        ({"z_source": -1}, ValueError, "z_source must be between 0.001 and 100"),
         ({"shape": (63, 64)}, ValueError, "shape must be two even"),
         ({"pixel_scale": 0.4}, TypeError, "pixel_scale must be an angle"),
         ({"resolution": "kappatng"}, ValueError, "a function of the multipoles or one of"),

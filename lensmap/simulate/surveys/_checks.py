@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from astropy import units as u
 
-from lensmap.utils import ParameterError, ParameterTypeError
+from lensmap.utils import ParameterError, ParameterTypeError, check_plausible
 
 __all__ = ["check_surface_density"]
 
@@ -46,4 +46,5 @@ def check_surface_density(value: u.Quantity | str, name: str) -> u.Quantity:
         )
     if not value.isscalar or not np.isfinite(value) or not value > 0:
         raise ParameterError(name, "one positive and finite density", str(value))
+    check_plausible(value, name, "a density on the sky")
     return value

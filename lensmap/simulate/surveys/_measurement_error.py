@@ -10,7 +10,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lensmap.utils import ParameterError, ParameterTypeError
+from lensmap.utils import ParameterError, ParameterTypeError, check_plausible
 
 __all__ = ["MeasurementError", "hsc_measurement_error"]
 
@@ -208,6 +208,7 @@ def _as_function(model, m5):
         raise ParameterTypeError("measurement_error", allowed, repr(model))
     if not (np.isfinite(model) and model >= 0):
         raise ParameterError("measurement_error", "a finite number of at least 0", repr(model))
+    check_plausible(float(model), "measurement_error", "a measurement error")
     return partial(_constant_error, float(model))
 
 

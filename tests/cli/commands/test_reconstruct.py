@@ -378,7 +378,7 @@ class TestWhatGoesWrong:
             (["--method", "magic"], "--method must be one of ks, wiener"),
             (["--method", "wiener", "--smoothing", "1arcmin"],
              "--smoothing does not apply to --method wiener, only to ks"),
-            (["--method", "wiener", "--z-source", "-1"], "--z-source must be a redshift above 0"),
+            (["--method", "wiener", "--z-source", "-1"], "--z-source must be between 0.001 and"),
             (["--z-source", "1"], "--z-source does not apply to --method ks, only to wiener"),
             (["--network", "lensmap"], "--network does not apply to --method ks, only to cnn"),
             (["--no-symmetrize"], "--symmetrize does not apply to --method ks, only to cnn"),

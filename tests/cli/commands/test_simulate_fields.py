@@ -197,8 +197,8 @@ class TestFields:
     @pytest.mark.parametrize(
         "words, message",
         [
-            (["--z-source", "-1"], "--z-source must be a redshift above 0 and below 100, not -1.0"),
-            (["--z-source", "nan"], "--z-source must be a redshift above 0"),
+            (["--z-source", "-1"], "--z-source must be between 0.001 and 100, the plausible values of a"),
+            (["--z-source", "nan"], "--z-source must be between 0.001 and 100"),
             (["--z-source", "1", "1.0"], "--z-source must name each redshift once, but 1 "),
             (["--z-source", "1", "lsst_y1"], "the name of one distribution, not '1.0 lsst"),
             (["--z-source", "all"], "choose one of 'lsst_y1', 'lsst_y10'"),
