@@ -8,7 +8,7 @@ from lensmap.cli._field_options import distribution_name, refuse_options
 from lensmap.cli._files import InputFile
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle, count, position
-from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix
+from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix, reading
 
 __all__ = ["add_input_arguments", "move_field", "read_any_field", "read_field_of"]
 
@@ -113,13 +113,8 @@ def _is_ours(path):
     if has_suffix(path, FITS_SUFFIXES):
         from astropy.io import fits
 
-        try:
-            with fits.open(path) as hdus:
-                return "GAMMA1" in hdus
-        except OSError as error:
-            raise ValueError(
-                f"{str(path)!r} is not a FITS file, or the file is damaged"
-            ) from error
+        with reading(path, "field"), fits.open(path) as hdus:
+            return "GAMMA1" in hdus
     return False
 
 

@@ -3,7 +3,7 @@
 
 from lensmap.cli._files import InputFile
 from lensmap.cli._options import columns_text, condition, units_of_columns
-from lensmap.utils import celestial_plane, check_celestial_wcs, header_wcs
+from lensmap.utils import celestial_plane, check_celestial_wcs, header_wcs, reading
 
 __all__ = [
     "add_catalog_arguments",
@@ -179,10 +179,8 @@ def read_map(path):
     """
     from lensmap import ConvergenceMap
 
-    try:
+    with reading(path, "map"):
         return ConvergenceMap.read(path, format="fits")
-    except OSError as error:
-        raise ValueError(f"{str(path)!r} is not a FITS file, or the file is damaged") from error
 
 
 def read_image_wcs(path):
@@ -205,11 +203,7 @@ def read_image_wcs(path):
     """
     from astropy.io import fits
 
-    try:
-        hdus = fits.open(path)
-    except OSError as error:
-        raise ValueError(f"{str(path)!r} is not a FITS file, or the file is damaged") from error
-    with hdus:
+    with reading(path, "image"), fits.open(path) as hdus:
         for hdu in hdus:
             if not hdu.is_image or hdu.header.get("NAXIS", 0) < 2:
                 continue

@@ -29,7 +29,14 @@ from lensmap.cli._messages import (
 from lensmap.cli._parser import Parser, UsageError, parse_words
 from lensmap.cli._recorded_inputs import record_inputs
 from lensmap.cli._result import SCHEMA, Result, plain_json
-from lensmap.utils import CatalogWarning, IncompleteRunError, LensmapWarning, atomic_write
+from lensmap.utils import (
+    CatalogWarning,
+    IncompleteRunError,
+    LensmapWarning,
+    atomic_write,
+    printable,
+    printable_lines,
+)
 
 __all__ = ["run_program"]
 
@@ -60,7 +67,7 @@ def run_program(words):
             arguments = parse_words(words)
     except UsageError as error:
         _record_usage_error(error, words)
-        return argparse.ArgumentParser.error(error.parser, str(error))
+        return argparse.ArgumentParser.error(error.parser, printable_lines(str(error)))
     with limited(arguments.threads, arguments.memory_limit):
         return int(_Run(arguments, early).finish())
 
@@ -186,6 +193,7 @@ class _Run:
         """
         try:
             encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+            text = printable_lines(text)
             print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
         except BrokenPipeError:
             pass
@@ -326,7 +334,7 @@ class _LogFile(logging.FileHandler):
 
 
 def _one_line(record):
-    return " ".join(record.getMessage().removeprefix("lensmap: ").split())
+    return printable(" ".join(record.getMessage().removeprefix("lensmap: ").split()))
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from lensmap.catalog import (
 from lensmap.diagnostics._origins import origin_text
 from lensmap.flatsky import gaussian_smooth, normalized_smooth, shear_to_convergence
 from lensmap.grid import PixelAssignment, make_wcs
-from lensmap.utils import ParameterTypeError, as_generator, check_count, track
+from lensmap.utils import ParameterTypeError, as_generator, as_icrs, check_count, track
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -246,6 +246,7 @@ def check_convention(
     check_count(n_rotations, "n_rotations", minimum=30)
     if positions is not None and not isinstance(positions, SkyCoord):
         raise ParameterTypeError("positions", "a SkyCoord or None", type(positions).__name__)
+    positions = None if positions is None else as_icrs(positions)
     maps = _TestMaps(catalog, positions)
     data = maps.statistics(maps.weighted)
     null = []

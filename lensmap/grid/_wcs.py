@@ -14,6 +14,8 @@ from lensmap.catalog import as_shear_catalog
 from lensmap.grid._sums import check_grid_memory
 from lensmap.utils import (
     ParameterError,
+    as_icrs,
+    as_skycoord,
     celestial_frame,
     check_angle,
     chunk_slices,
@@ -136,7 +138,7 @@ def _positions(catalog: CatalogLike | SkyCoord) -> tuple[np.ndarray, np.ndarray,
             return catalog.ra, catalog.dec, frame
         catalog = catalog.skycoord
     if catalog.frame.name not in _AXES:
-        catalog = catalog.icrs
+        catalog = as_icrs(catalog, "catalog")
     sky = catalog.ravel().spherical
     return sky.lon.deg, sky.lat.deg, catalog.frame.replicate_without_data()
 
@@ -161,10 +163,12 @@ def tangent_wcs(center: SkyCoord, shape: tuple[int, int], pixel_scale: AngleLike
     Raises
     ------
     TypeError
-        If ``pixel_scale`` is not an angle.
+        If ``pixel_scale`` is not an angle, or ``center`` is not a SkyCoord.
+    ValueError
+        If ``center`` is not one finite position in a frame that converts to ICRS.
     """
     scale = check_angle(pixel_scale, "pixel_scale").to_value(u.deg)
-    center = center.icrs
+    center = as_icrs(as_skycoord(center, "center", scalar=True), "center")
     wcs = _tangent(center.ra.deg, center.dec.deg, scale, center.frame)
     wcs.wcs.crpix = [(shape[1] + 1) / 2, (shape[0] + 1) / 2]
     wcs.array_shape = tuple(shape)

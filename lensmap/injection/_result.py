@@ -120,11 +120,7 @@ class HaloRecovery:
         """
         recovery = cls.empty(run.settings, run.notes("facts"))
         for number in run.numbers():
-            record = run.load(number)
-            controls = {name: int(count) for name, count in record["controls"].items()}
-            recovery = recovery.with_realization(
-                record["halos"], controls, int(record["noise_peaks"])
-            )
+            recovery = recovery.with_realization(*run.load(number, convert=_realization_of))
         return recovery
 
     @classmethod
@@ -402,3 +398,12 @@ def _rates(k: int, n: int) -> dict[str, float]:
     """
     rate, (low, high) = binomial_rate(np.array([k]), np.array([n]))
     return {"rate": float(rate[0]), "rate_low": float(low[0]), "rate_high": float(high[0])}
+
+
+def _realization_of(record):
+    """Return the halos, the controls and the number of noise peaks in a record."""
+    controls = {name: int(count) for name, count in record["controls"].items()}
+    halos = record["halos"]
+    if not isinstance(halos, QTable):
+        raise TypeError(f"halos must be a table, not {type(halos).__name__}")
+    return halos, controls, int(record["noise_peaks"])

@@ -29,6 +29,7 @@ from lensmap.utils import (
     MapWarning,
     ParameterError,
     ParameterTypeError,
+    as_icrs,
     check_angle,
     check_celestial_wcs,
     check_choice,
@@ -112,7 +113,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         masked = ~np.isfinite(values)
         if parts["mask"] is not None:
             masked |= as_plane(parts["mask"], "mask", values.shape, bool)
-        sigma = standard_deviation(parts["uncertainty"], values.shape)
+        sigma = standard_deviation(parts["uncertainty"], masked)
         b_mode = as_plane(parts["kappa_b"], "kappa_b", values.shape)
         super().__init__(
             mask_values(values, masked, copy),
@@ -321,6 +322,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         sides = [check_angle(side, "size") for side in (size if is_pair else (size, size))]
         pixels = pixel_sides(self.wcs, self.shape)
         n_pixels = [float(side / pixel) for side, pixel in zip(sides, pixels, strict=True)]
+        position = as_icrs(position, "position")
         center = self.wcs.world_to_pixel(position)
         try:
             if not np.all(np.isfinite(center)):  # the projection is not defined at the position

@@ -24,8 +24,10 @@ from lensmap.utils import (
     ParameterError,
     atomic_write,
     celestial_plane,
+    check_datasums,
     has_suffix,
     header_wcs,
+    reading,
 )
 
 if TYPE_CHECKING:
@@ -102,13 +104,19 @@ def read_fits(filename: PathLike) -> "ConvergenceMap":
     ------
     ValueError
         If the first image of the file is not two-dimensional, has no celestial WCS, or is not
-        dimensionless.
+        dimensionless; if the uncertainty is negative; or if the file is damaged or incomplete.
+
+    Warns
+    -----
+    LensmapWarning
+        If data do not match their checksum, the keyword DATASUM.
     """
     from lensmap.maps._convergence_map import ConvergenceMap  # it imports this module
 
     # astropy's registry passes an open file.
     filename = getattr(filename, "name", filename)
-    with _open_fits(filename) as hdus:
+    with reading(filename, "map"), fits.open(filename) as hdus:
+        check_datasums(hdus, filename, "map")
         image = next((hdu for hdu in hdus if hdu.is_image and hdu.data is not None), None)
         if image is None:
             raise ValueError(f"{str(filename)!r} is not a convergence map: the file has no image")
@@ -132,15 +140,6 @@ def read_fits(filename: PathLike) -> "ConvergenceMap":
             counts=planes.get("COUNTS"),
             meta=_read_meta(hdus),
         )
-
-
-def _open_fits(filename):
-    try:
-        return fits.open(filename)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ValueError(f"{str(filename)!r} is not a FITS file, or is damaged") from error
 
 
 def _read_uncertainty(hdus, values, filename):

@@ -84,14 +84,25 @@ def as_plane(values, name, shape=None, dtype=float):
     return values
 
 
-def standard_deviation(uncertainty, shape):
+def standard_deviation(uncertainty, masked):
     """Convert the uncertainty of a map to an array of standard deviations, ``(ny, nx)``.
 
     An array is taken as standard deviations. None is returned unchanged.
+    ``masked`` is True for pixels that may have any value, ``(ny, nx)``.
     """
+    plain = getattr(uncertainty, "array", uncertainty)
+    if plain is not None and np.shape(plain) == masked.shape:
+        wrong = np.count_nonzero(np.asarray(plain)[~masked] < 0)
+        if wrong:
+            raise ParameterError(
+                "uncertainty", "0 or positive",
+                f"negative in {wrong} of {np.count_nonzero(~masked)} unmasked pixels",
+                "correct or mask these pixels",
+            )
     if isinstance(uncertainty, NDUncertainty):
         try:
-            deviation = uncertainty.represent_as(StdDevUncertainty)
+            with np.errstate(invalid="ignore"):  # masked pixels may have any value
+                deviation = uncertainty.represent_as(StdDevUncertainty)
         except TypeError:
             raise ParameterTypeError(
                 "uncertainty",
@@ -101,7 +112,7 @@ def standard_deviation(uncertainty, shape):
             ) from None
         unit = deviation.unit or u.dimensionless_unscaled
         uncertainty = u.Quantity(deviation.array, unit).to_value(u.dimensionless_unscaled)
-    return as_plane(uncertainty, "uncertainty", shape)
+    return as_plane(uncertainty, "uncertainty", masked.shape)
 
 
 def mask_values(values, mask, copy):

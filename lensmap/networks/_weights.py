@@ -81,8 +81,8 @@ def load_network(name: PathLike) -> Network:
     try:
         domain = Domain.from_card(card)
         description = {name: card[name] for name in architecture.to_card()}
-        model = build(card["architecture"], **card["options"])
         architecture = replace(architecture, **description)
+        model = build(card["architecture"], **card["options"])
         network = Network(model, architecture, domain, tuple(card["half_width_factors"]), card)
     except KeyError as error:
         raise ValueError(

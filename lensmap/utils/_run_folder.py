@@ -239,7 +239,8 @@ class RunFolder:
     def _records(self, part):
         """Return the paths of the existing result files (records), in the order of their numbers.
 
-        ``part`` is the part of the run, a subfolder of ``data``. Other files, such as the copy "000001 (1).npz" of a record, are not records.
+        ``part`` is the part of the run, a subfolder of ``data``. Other files, such
+        as the copy "000001 (1).npz" of a record, are not records.
         """
         paths = (self.path / _DATA / part).glob("[0-9]*.npz")
         return sorted(

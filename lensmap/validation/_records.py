@@ -2,7 +2,7 @@
 """`RecordFolder`: a folder with the measurements of a validation, which can resume from it."""
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from lensmap.typing import PathLike
@@ -135,7 +135,9 @@ class RecordFolder:
         """
         self._run.save(number, record, part)
 
-    def load(self, part: str, n: int | None = None) -> list[dict]:
+    def load(
+        self, part: str, n: int | None = None, convert: Callable[[dict], dict] | None = None
+    ) -> list[dict]:
         """Read the measurements of all fields of a part, in the order of the fields.
 
         Parameters
@@ -144,11 +146,13 @@ class RecordFolder:
             The name of the part of the validation, such as ``"null"`` or ``"masked"``.
         n : int or None
             Read only fields with numbers below this. If None, all fields.
+        convert : callable or None
+            A function to apply to each record. None for the records themselves.
 
         Returns
         -------
         list of dict
             The measurements of each field, keyed by name. Text is returned as arrays of text.
         """
-        return [self._run.load(number, part) for number in self.numbers(part)
+        return [self._run.load(number, part, convert) for number in self.numbers(part)
                 if n is None or number < n]

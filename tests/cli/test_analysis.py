@@ -148,7 +148,7 @@ def test_filaments(run, tmp_path):
     [
         (["peaks", "=none.fits"], "there is no file"),
         (["peaks", "+shear.fits"], "is not a convergence map"),
-        (["peaks", "+clusters.csv"], "is not a FITS file"),
+        (["peaks", "+clusters.csv"], "it is not a FITS file"),
         (["peaks", "+kappa.fits", "-o", "=p.doc"], "must end in one of"),
         (["peaks", "+kappa.fits", "--regions", "=p.txt"],
          "--regions must end in .reg, .ds9 or .crtf, not '"),

@@ -2,7 +2,9 @@
 """Errors name the options of the command, not parameters of Python."""
 
 import pytest
+from astropy.table import Table
 
+from lensmap.cli import main
 from lensmap.cli._messages import OptionError, OptionNames, error_record
 from lensmap.utils import ParameterError, RunError
 
@@ -61,3 +63,36 @@ def test_other_errors():
         "code": "file_not_found", "parameter": None, "message": "no file"
     }
     assert error_record(MemoryError(), NAMES)["message"] == "MemoryError"
+
+
+EVIL = "\x1b]0;title\x07\x1b[31m\r"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "{file}", "--columns", "e1={name}"],
+        ["check", "{file}", "--where", "`{name}` > 0"],
+        ["check", "{file}"],
+        ["check", "{file}", "--no{name}"],
+        ["check", "no such {name}.csv"],
+        ["check", "{file}", "--convention", "{name}"],
+        ["reconstruct", "{file}", "-o", "x.fits", "--method", "{name}"],
+        ["reconstruct", "{file}", "-o", "x{name}.txt"],
+        ["profile", "{file}", "-o", "x.ecsv", "--at", "{name}"],
+        ["peaks", "{file}", "-o", "x{name}.csv"],
+        ["{name}"],
+    ],
+)
+def test_control_characters_never_reach_the_terminal(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    name = f"e1{EVIL}"
+    Table({"ra": [1.0, 2.0], "dec": [0.0, 1.0], name: [0.1, 0.2], "e2": [0.1, 0.3]}).write(
+        f"cat{EVIL}.csv", format="ascii.csv"
+    )
+    try:
+        main([word.format(file=f"cat{EVIL}.csv", name=name) for word in words])
+    except SystemExit:
+        pass
+    text = "".join(capsys.readouterr())
+    assert text and text.replace("\n", "").isprintable()

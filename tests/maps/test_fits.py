@@ -2,6 +2,7 @@
 """The FITS form: what is written comes back, whole or not at all, and others can read it."""
 
 import tempfile
+import warnings
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.nddata import CCDData, StdDevUncertainty, VarianceUncertainty
-from astropy.wcs import WCS, DistortionLookupTable, Sip
+from astropy.wcs import WCS, DistortionLookupTable, FITSFixedWarning, Sip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lensmap import ConvergenceMap
+from lensmap.utils import LensmapWarning
 
 SHAPE = (12, 17)
 META = {
@@ -299,5 +301,74 @@ def test_a_variance_of_another_program_is_read_as_one(tmp_path):
 
 def test_a_file_that_is_none_is_named(tmp_path):
     (tmp_path / "broken.fits").write_bytes(b"no such thing" * 300)
-    with pytest.raises(ValueError, match=r"broken.fits' is not a FITS file"):
+    with pytest.raises(ValueError, match=r"broken.fits', because it is not a FITS file"):
         ConvergenceMap.read(tmp_path / "broken.fits")
+
+
+# --- damaged files ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Write a map with all extensions, and return the bytes of its file."""
+    path = tmp_path_factory.mktemp("whole") / "kappa.fits"
+    shape = (32, 40)
+    wcs = make_wcs()
+    wcs.array_shape = shape
+    kappa = np.random.default_rng(1).normal(0, 0.1, shape)
+    ConvergenceMap(kappa, uncertainty=np.ones(shape), counts=np.ones(shape), wcs=wcs,
+                   meta={"estimator": "Test"}).write(path)
+    return path.read_bytes()
+
+
+# In the header, the data and the padding of extensions, and between the latter.
+@pytest.mark.parametrize("n", [0, 1, 2879, 2880, 8000, 13100, 17280, 40000, -2880, -1])
+def test_a_map_cut_in_transfer(whole, tmp_path, n):
+    (tmp_path / "cut.fits").write_bytes(whole[:n])
+    with pytest.raises(ValueError, match="cut.fits', .*: copy the file again") as caught:
+        ConvergenceMap.read(tmp_path / "cut.fits")
+    assert "buffer" not in str(caught.value)
+
+
+def test_changed_data_do_not_match_their_checksum(whole, tmp_path):
+    data = bytearray(whole)
+    position = data.index(b"END" + 77 * b" ")
+    position += 2880 - position % 2880 + 800
+    data[position:position + 8] = bytes(8)
+    (tmp_path / "changed.fits").write_bytes(data)
+    with pytest.warns(LensmapWarning, match="changed.fits' do not match .*DATASUM of 'PRIMARY'"):
+        ConvergenceMap.read(tmp_path / "changed.fits")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [("CRVAL1", "east", "text in place of a number"), ("CRVAL2", 400.0, "no valid WCS .Ill-cond"),
+     ("CTYPE1", "RA---XXX", "no valid WCS .Unrecognized projection"),
+     ("PC1_1", 0.0, "singular|matrix")],
+)
+def test_a_map_with_a_wrong_header(whole, tmp_path, key, value, message):
+    path = tmp_path / "wrong.fits"
+    path.write_bytes(whole)
+    fits.setval(path, key, value=value)
+    if key == "PC1_1":
+        fits.setval(path, "PC1_2", value=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        with pytest.raises(ValueError, match=f"wrong.fits'.*{message}"):
+            ConvergenceMap.read(path)
+
+
+@pytest.mark.parametrize("kind", [StdDevUncertainty, VarianceUncertainty])
+def test_a_negative_uncertainty(tmp_path, kind):
+    sigma = np.ones(SHAPE)
+    sigma[3, 4] = -1.0
+    with pytest.raises(ValueError, match="uncertainty must be 0 or positive, not negative in 1 of"):
+        ConvergenceMap(np.zeros(SHAPE), wcs=make_wcs(), uncertainty=kind(sigma))
+    mask = sigma < 0
+    masked = ConvergenceMap(np.zeros(SHAPE), wcs=make_wcs(), uncertainty=kind(sigma), mask=mask)
+    assert np.isnan(masked.uncertainty.array[3, 4])
+    CCDData(np.zeros(SHAPE), wcs=make_wcs(), unit="", uncertainty=kind(sigma)).write(
+        tmp_path / "negative.fits"
+    )
+    with pytest.raises(ValueError, match="negative.fits': uncertainty must be 0 or positive"):
+        ConvergenceMap.read(tmp_path / "negative.fits")

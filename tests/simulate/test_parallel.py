@@ -22,18 +22,21 @@ def _pixel_centers(field):
     return field.kappa.wcs.wcs_pix2world(np.indices(field.shape).reshape(2, -1).T, 0)
 
 
+@pytest.mark.slow
 def test_workers_change_nothing():
-    fields = _fields(n_fields=4, workers=1)
-    together = _fields(n_fields=2, workers=2)
-    assert len(fields) == 4 and len(together) == 2
-    for one, other in zip(fields[:2], together, strict=True):
+    alone, together = (_fields(n_fields=2, workers=workers) for workers in (1, 2))
+    assert len(alone) == len(together) == 2
+    for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one.kappa.data, other.kappa.data)
         np.testing.assert_array_equal(one.gamma, other.gamma)
         assert len(one.halos) > 5 and one.halos.colnames == other.halos.colnames
         for name in one.halos.colnames:
             np.testing.assert_array_equal(one.halos[name], other.halos[name])
         np.testing.assert_array_equal(_pixel_centers(one), _pixel_centers(other))
-    alone = [field.kappa.data for field in fields]
+
+
+def test_a_field_depends_on_its_number_alone():
+    alone = _data(n_fields=4, workers=1)
     assert not np.array_equal(alone[0], alone[1])
     # a field is known by its number, wherever a series begins
     np.testing.assert_array_equal(_data(n_fields=1, first=2, workers=1)[0], alone[2])

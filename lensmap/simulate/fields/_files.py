@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,8 +21,12 @@ from lensmap.utils import (
     ParameterError,
     atomic_write,
     check_choice,
+    check_memory,
+    check_plain_hdf5,
     has_suffix,
     import_optional,
+    printable,
+    reading,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ __all__ = [
     "check_field_file",
     "field_format",
     "open_hdf5",
+    "read_hdf5_map",
     "read_field_file",
     "require_file",
     "write_field_file",
@@ -94,7 +98,7 @@ def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
     FileNotFoundError
         If the file to read does not exist.
     ValueError
-        If the file is not HDF5 or is broken.
+        If the file is not HDF5, is broken, or takes data from other files.
     ImportError
         If h5py is missing.
     """
@@ -102,11 +106,18 @@ def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
     if mode == "r":
         require_file(path)
     try:
-        return h5py.File(path, mode)
+        file = h5py.File(path, mode)
     except OSError as error:
         raise ValueError(
             f"{str(path)!r} cannot be opened as HDF5: the file has another format or is damaged"
         ) from error
+    if mode == "r":
+        try:
+            check_plain_hdf5(file, path)
+        except BaseException:
+            file.close()
+            raise
+    return file
 
 
 def write_field_file(
@@ -134,7 +145,8 @@ def read_field_file(path: PathLike) -> dict:
     """
     read = {"fits": _read_fits, "hdf5": _read_hdf5}[field_format(path)]
     require_file(path)
-    return read(path)
+    with reading(path, "field"):
+        return read(path)
 
 
 def check_field_file(path: PathLike) -> None:
@@ -147,20 +159,16 @@ def check_field_file(path: PathLike) -> None:
 
     Raises
     ------
-    OSError, ValueError
+    ValueError
         If the file is truncated or broken, or does not hold a `LensingField`.
     """
-    if field_format(path) == "hdf5":
-        with open_hdf5(path) as file:
-            names = set(file)
-    else:
-        with warnings.catch_warnings(record=True) as caught, fits.open(path) as hdus:
-            warnings.simplefilter("always")
-            names = {hdu.name.lower() for hdu in hdus}  # iterating reads every header
-        if caught:
-            raise ValueError(
-                f"the FITS file {str(path)!r} is truncated or invalid: {caught[0].message}"
-            )
+    with reading(path, "field"):
+        if field_format(path) == "hdf5":
+            with open_hdf5(path) as file:
+                names = set(file)
+        else:
+            with fits.open(path) as hdus:
+                names = {hdu.name.lower() for hdu in hdus}  # iterating reads every header
     if not names >= {"gamma1", "gamma2"}:
         raise _no_shear(path)
 
@@ -255,18 +263,67 @@ def _read_hdf5(path):
                 f"{str(path)!r} lacks the dataset 'kappa' or the attribute 'wcs', so "
                 f"LensingField.write did not make it: its datasets are {', '.join(file)}"
             )
+        shape = file["kappa"].shape
+        arrays = {
+            name: read_hdf5_map(file, name, path, shape)
+            for name in ("kappa", "gamma1", "gamma2", "mask") if name in file
+        }
         kappa = ConvergenceMap(
-            file["kappa"][()],
-            mask=file["mask"][()] if "mask" in file else None,
+            arrays["kappa"],
+            mask=arrays.get("mask"),
             wcs=WCS(fits.Header.fromstring(file.attrs["wcs"])),
             meta=json.loads(file.attrs.get("meta", "{}")),
         )
         return {
             "kappa": kappa,
-            "gamma": _complex(file["gamma1"][()], file["gamma2"][()]),
+            "gamma": _complex(arrays["gamma1"], arrays["gamma2"]),
             "halos": _halos_in(file),
             "z_source": _z_source_in(file),
         }
+
+
+def read_hdf5_map(file, name, path, shape=None):
+    """Read a map in an HDF5 file, after a check of its shape and size.
+
+    Parameters
+    ----------
+    file : h5py.File
+        The open file.
+    name : str
+        The name of the dataset.
+    path : path-like
+        The path of the file, for error messages.
+    shape : tuple of int or None
+        The required shape; None for any map.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The map, ``(ny, nx)``.
+
+    Raises
+    ------
+    ValueError
+        If it is not a map of real numbers of this shape.
+    MemoryError
+        If it does not fit into memory.
+    """
+    dataset = file[name]
+    wanted = "two dimensions" if shape is None else f"the shape {shape} of its map"
+    found = getattr(dataset, "shape", None)
+    if found is None or len(found) != 2 or shape not in (None, found):
+        raise ValueError(
+            f"the dataset {printable(name)!r} in {str(path)!r} must have {wanted}, not the shape "
+            f"{found}: the file is damaged, or lensmap did not make it"
+        )
+    if dataset.dtype.kind not in "fiub":
+        raise ValueError(
+            f"the dataset {printable(name)!r} in {str(path)!r} must hold real numbers, not "
+            f"{dataset.dtype}"
+        )
+    check_memory(dataset.nbytes, f"the map of {found[0]} x {found[1]} pixels in {str(path)!r}",
+                 "choose another file")
+    return dataset[()]
 
 
 def _halos_in(file):

@@ -15,10 +15,17 @@ from astropy.wcs import WCS
 
 from lensmap.grid import PixelFrame
 from lensmap.maps import ConvergenceMap
-from lensmap.simulate.fields._files import open_hdf5, require_file
+from lensmap.simulate.fields._files import open_hdf5, read_hdf5_map, require_file
 from lensmap.simulate.fields._flat_wcs import flat_wcs
 from lensmap.simulate.fields._lensing_field import LensingField
-from lensmap.utils import HDF5_SUFFIXES, ParameterError, check_angle, check_count, has_suffix
+from lensmap.utils import (
+    HDF5_SUFFIXES,
+    ParameterError,
+    check_angle,
+    check_count,
+    has_suffix,
+    reading,
+)
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -297,7 +304,7 @@ def _read_kappatng_hdf5(path, source_plane):
                 "source_plane", f"the number of a source plane in {str(path)!r}",
                 str(source_plane), content,
             )
-        return file[planes[source_plane]]["kappa"][()], source_plane
+        return read_hdf5_map(file, f"{planes[source_plane]}/kappa", path), source_plane
 
 
 def _read_kappatng_binary(path):
@@ -327,22 +334,13 @@ def _read_image(path, formats=("fits", "npy")):
     """Return the first image in a file and its FITS header; the header is None for NumPy files."""
     require_file(path)
     if "npy" in formats and Path(path).suffix.lower() == ".npy":
-        try:
+        with reading(path, "map in NumPy's .npy format"):
             return np.load(path, allow_pickle=False), None
-        except (ValueError, EOFError) as error:
-            raise ValueError(
-                f"{str(path)!r} cannot be read as an array in NumPy's .npy format: {error}"
-            ) from error
-    try:
-        with fits.open(path, memmap=False) as hdus:
-            hdu = next((h for h in hdus if h.is_image and h.data is not None), None)
-            if hdu is None:
-                raise ValueError(f"the FITS file {str(path)!r} holds no image, so no map")
-            return hdu.data.astype(hdu.data.dtype.newbyteorder("=")), hdu.header.copy()
-    except OSError as error:
-        raise ValueError(
-            f"{str(path)!r} cannot be read as FITS: the file has another format or is damaged"
-        ) from error
+    with reading(path, "map"), fits.open(path, memmap=False) as hdus:
+        hdu = next((h for h in hdus if h.is_image and h.data is not None), None)
+        if hdu is None:
+            raise ValueError(f"the FITS file {str(path)!r} holds no image, so no map")
+        return hdu.data.astype(hdu.data.dtype.newbyteorder("=")), hdu.header.copy()
 
 
 def _header_width(header):

@@ -67,7 +67,7 @@ class ValidationResults:
 
     @cached_property
     def _records(self) -> dict[str, list[dict]]:
-        return {part: [unpack(record) for record in self.records.load(part)] for part in PARTS}
+        return {part: self.records.load(part, convert=unpack) for part in PARTS}
 
     @property
     def n_fields(self) -> dict[str, int]:

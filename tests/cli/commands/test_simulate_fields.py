@@ -197,7 +197,7 @@ class TestFields:
     @pytest.mark.parametrize(
         "words, message",
         [
-            (["--z-source", "-1"], "--z-source must be between 0.001 and 100, the plausible values of a"),
+            (["--z-source", "-1"], "--z-source must be between 0.001 and 100, the plausible"),
             (["--z-source", "nan"], "--z-source must be between 0.001 and 100"),
             (["--z-source", "1", "1.0"], "--z-source must name each redshift once, but 1 "),
             (["--z-source", "1", "lsst_y1"], "the name of one distribution, not '1.0 lsst"),

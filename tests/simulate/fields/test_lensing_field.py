@@ -241,7 +241,7 @@ def test_wrong_parts_are_refused():
         LensingField(kappa, gamma.T)
     with pytest.raises(ValueError, match="gamma must be finite"):
         LensingField(kappa, gamma * np.nan)
-    with pytest.raises(ValueError, match="z_source must be a redshift above 0 .*, not -1"):
+    with pytest.raises(ValueError, match="z_source must be between 0.001 and 100, .*, not -1"):
         LensingField(kappa, gamma, z_source=-1)
     with pytest.raises(TypeError, match="z_source must be a number"):
         LensingField(kappa, gamma, z_source="1")

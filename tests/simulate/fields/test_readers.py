@@ -83,7 +83,7 @@ def test_lenstools(tmp_path):
     with pytest.raises(ValueError, match="must be a two-dimensional"):
         read_lenstools(_fits(tmp_path / "cube.fits", np.zeros((2, 3, 4)), ANGLE=2.0))
     (tmp_path / "text.fits").write_text("nothing")
-    with pytest.raises(ValueError, match="cannot be read as FITS"):
+    with pytest.raises(ValueError, match="because it is not a FITS file"):
         read_lenstools(tmp_path / "text.fits")
     fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
     with pytest.raises(ValueError, match="holds no image"):
@@ -188,7 +188,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(TypeError, match="center must be a SkyCoord of one position, or None"):
         read_field(KAPPA, width="1 deg", center=(10, 20))
     (tmp_path / "a.npy").write_text("nothing")
-    with pytest.raises(ValueError, match="cannot be read as an array in NumPy's .npy format"):
+    with pytest.raises(ValueError, match="cannot read the map in NumPy's .npy format"):
         read_field(tmp_path / "a.npy", width="1 deg")
     for read in (read_field, read_lenstools, read_massivenus, read_kappatng):
         with pytest.raises(FileNotFoundError, match="there is no file"):
