@@ -30,6 +30,7 @@ from ._engine import (
     finish as finish,
     run_tasks as run_tasks,
 )
+from ._exact_pickle import exact_dumps as exact_dumps
 from ._exceptions import RunError as RunError, warn_user as warn_user
 from ._files import (
     FITS_SUFFIXES as FITS_SUFFIXES,

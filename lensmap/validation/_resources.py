@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lensmap.utils import kept_from_terminal
+from lensmap.utils import code_files_of, exact_dumps, kept_from_terminal, load_code_file
 from lensmap.validation._field_maps import MapMaker
 from lensmap.validation._setup import ValidationSetup
 
@@ -59,16 +59,18 @@ def measure_resources(estimator: MapMaker, setup: ValidationSetup) -> Resources:
     # Copy the sky without its prepared tables, whose memory would count towards the estimator.
     null = setup.replace(null=True, sky=setup.sky.replace())
     try:
-        pickled = pickle.dumps((estimator, null))
+        pickled = exact_dumps((estimator, null))
     except Exception:  # noqa: BLE001  pickle raises errors of many kinds
         return Resources(np.nan, np.nan, np.nan)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measure, pickled).result()
+        return pool.submit(_measure, pickled, code_files_of(pickled)).result()
 
 
-def _measure(pickled):
+def _measure(pickled, code_files):
     seconds = []
     with kept_from_terminal():  # libraries of networks print messages in each new process
+        for name, path in code_files.items():
+            load_code_file(path, name)
         estimator, setup = pickle.loads(pickled)
         grid = setup.draw(1).grid
         for _ in range(1 + _N_MAPS):

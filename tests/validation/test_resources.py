@@ -2,9 +2,11 @@
 """Time and memory of a map."""
 
 import numpy as np
+import pytest
 from astropy import units as u
 
 from lensmap import KaiserSquires
+from lensmap.estimators import make_estimator
 from lensmap.simulate import HaloModelField
 from lensmap.validation import ValidationSetup
 from lensmap.validation._resources import measure_resources
@@ -25,3 +27,13 @@ def test_an_estimator_that_cannot_be_sent_has_no_numbers():
         pass
 
     assert np.isnan(measure_resources(Local(), SETUP)).all()
+
+
+@pytest.mark.slow
+def test_an_estimator_of_a_file_is_measured(tmp_path):
+    (tmp_path / "random.py").write_text(
+        "from lensmap import KaiserSquires\nclass Mine(KaiserSquires):\n    pass\n",
+        encoding="utf-8",
+    )
+    mine = make_estimator(f"{tmp_path / 'random.py'}:Mine")
+    assert measure_resources(mine, SETUP).seconds > 0
