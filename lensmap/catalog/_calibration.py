@@ -256,10 +256,12 @@ class Calibration:
         Raises
         ------
         ValueError
-            If the determinant of the response is not positive.
+            If the determinant or the trace of the response is not positive.
         """
         matrix = self.matrix
-        if not np.all(np.isfinite(matrix)) or np.linalg.det(matrix) <= 1e-6:
+        # The determinant of a response of -1 is positive.
+        if (not np.all(np.isfinite(matrix)) or np.linalg.det(matrix) <= 1e-6
+                or np.trace(matrix) <= 0):
             raise ValueError(f"the mean response must be positive, but it is {matrix.tolist()}")
         (i11, i12), (i21, i22) = np.linalg.inv(matrix)
         return complex(i11 + i22, i21 - i12) / 2.0, complex(i11 - i22, i21 + i12) / 2.0

@@ -313,7 +313,8 @@ class ShearCatalog:
         causes = ", ".join(f"{count} {cause}" for cause, count in left_out.items())
         if n_good == 0:
             raise ValueError(
-                f"no usable row is left of {n_total}" + (f": {causes}" if causes else "")
+                f"the catalog must have usable rows, but no usable row is left of {n_total}"
+                + (f": {causes}" if causes else "")
             )
         if left_out:
             warn_user(

@@ -216,7 +216,7 @@ def units_of_columns(text):
     result = {}
     for item in text.split(","):
         ours, equals, unit = item.partition("=")
-        if not (equals and ours.strip()):
+        if not (equals and ours.strip() and unit.strip()):
             raise argparse.ArgumentTypeError(
                 f"units are given as ra=UNIT,dec=UNIT, such as ra=hourangle, not {item!r}"
             )

@@ -78,6 +78,7 @@ def parse_words(words):
         If the command line or the option file is not valid.
     """
     parser, command = _make_parser(words)
+    _check_values(words, parser if command is None else command)
     given, settings = _given_options(words), {}
     if "config" in given:
         settings = _settings_below(command, given)
@@ -85,6 +86,15 @@ def parse_words(words):
     arguments = parser.parse_args(words, argparse.Namespace(words=words, settings=None))
     arguments.settings = toml_settings(command, given, settings)
     return arguments
+
+
+def _check_values(words, parser):
+    """Raise a UsageError if the value of an option is ``--``, which argparse takes for no value."""
+    for word in words:
+        if word == "--":
+            return
+        if word.startswith("--") and word.endswith("=--"):
+            raise UsageError(parser, f"argument {word[:-3]}: the value must not be '--'")
 
 
 def _make_parser(words, *, add_help=True):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lensmap.cli._exit_codes import ExitCode
+from lensmap.utils import printable
 
 __all__ = ["Result", "numbers_of_table", "plain_json", "value_in"]
 
@@ -47,7 +48,7 @@ class Result:
     code: ExitCode = ExitCode.DONE
 
     def __str__(self):
-        written = f"written: {', '.join(map(str, self.outputs))}" if self.outputs else ""
+        written = f"written: {', '.join(map(printable, self.outputs))}" if self.outputs else ""
         return "\n".join(part for part in (self.text, written) if part)
 
 

@@ -17,6 +17,7 @@ from ._celestial import (
     header_wcs as header_wcs,
     pixel_to_sky as pixel_to_sky,
     sky_to_pixel as sky_to_pixel,
+    unsuitable_frame as unsuitable_frame,
 )
 from ._column_values import (
     angles_of_column as angles_of_column,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import ICRS, SkyCoord
+from astropy.coordinates import ICRS, SkyCoord, SphericalRepresentation
 from astropy.wcs import WCS, FITSFixedWarning, WcsError
 from astropy.wcs.utils import wcs_to_celestial_frame
 from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 __all__ = ["celestial_frame", "celestial_plane", "check_celestial_wcs", "header_wcs",
-           "pixel_to_sky", "sky_to_pixel"]
+           "pixel_to_sky", "sky_to_pixel", "unsuitable_frame"]
 
 # Frames with these attributes depend on the place of an observer.
 _OBSERVER_ATTRIBUTES = {"location", "observer", "obsgeoloc"}
@@ -177,11 +177,33 @@ def celestial_frame(wcs: WCS | PlaneWCS, name: str = "wcs") -> BaseCoordinateFra
             raise ParameterError(
                 name, allowed, label, f"correct RADESYS (in Python, {name}.wcs.radesys)"
             ) from None
-    needs_observer = _OBSERVER_ATTRIBUTES & set(frame.frame_attributes)
-    if needs_observer or not frame.is_transformable_to(ICRS()):
-        why = "depends on the place of an observer" if needs_observer else "is not tied to ICRS"
+    why = unsuitable_frame(frame)
+    if why is not None:
         raise ParameterError(name, allowed, label, f"this frame {why}")
     return frame
+
+
+def unsuitable_frame(frame: BaseCoordinateFrame) -> str | None:
+    """Return the reason why a frame cannot hold the positions of galaxies.
+
+    Parameters
+    ----------
+    frame : `~astropy.coordinates.BaseCoordinateFrame`
+        The frame, without data.
+
+    Returns
+    -------
+    str or None
+        A clause that follows "this frame", such as ``"is not tied to ICRS"``. None if the frame is
+        suitable.
+    """
+    if _OBSERVER_ATTRIBUTES & set(frame.frame_attributes):
+        return "depends on the place of an observer"
+    if not frame.is_transformable_to(ICRS()):
+        return "is not tied to ICRS"
+    if not issubclass(frame.representation_type, SphericalRepresentation):
+        return "has no longitude and latitude"
+    return None
 
 
 def header_wcs(header: Any, hdus: Any = None) -> WCS:

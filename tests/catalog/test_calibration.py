@@ -222,7 +222,9 @@ def test_wrong_response(response):
         shear_catalog(table_of(np.zeros(2)), response=response)
 
 
-@pytest.mark.parametrize("response", [0.0, [[1, 1], [1, 1]], [[1, 0], [0, -1]]])
+@pytest.mark.parametrize(
+    "response", [0.0, -1.0, [[1, 1], [1, 1]], [[1, 0], [0, -1]], [[-1, 0], [0, -1]]]
+)
 def test_singular_response(response):
     with pytest.raises(ValueError, match="the mean response must be positive, but it is"):
         shear_of(shear_catalog(table_of(np.zeros(2)), response=response))

@@ -83,6 +83,9 @@ def test_not_a_table(table):
         ({"kind": "ellipticity"}, "kind must be one of 'shear', 'distortion', not 'ellipticity'"),
         ({"frame": "equatorial"}, "frame must be the name of an astropy frame, not 'equatorial'"),
         ({"frame": 5}, "frame must be"),
+        ({"frame": "altaz"}, "sky, such as icrs, .* depends on the place of an observer"),
+        ({"frame": "itrs"}, "frame must be a frame of the sky"),
+        ({"frame": "galactocentric"}, "this frame has no longitude and latitude"),
         ({"columns": {"e1": "no"}}, "columns must name columns .* not 'no' .for 'e1'."),
     ],
 )

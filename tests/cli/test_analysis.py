@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from astropy.table import QTable, Table
 from regions import Regions
 
@@ -190,3 +191,13 @@ def test_one_clear_line_for_bad_input(words, message, run, tmp_path):
     code, out, err = run(*words)
     assert code == 1 and out == "" and message in err and err.count("lensmap:") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_peaks_of_a_masked_map(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with fits.open(folder / "kappa.fits") as hdus:
+        hdus["MASK"].data[:] = 1
+        hdus.writeto("masked.fits")
+    assert main(["peaks", "masked.fits", "-o", "p.ecsv"]) == 1
+    error = "lensmap: error: the map 'masked.fits' has only masked pixels\n"
+    assert capsys.readouterr().err == error and not (tmp_path / "p.ecsv").exists()

@@ -6,7 +6,7 @@ import argparse
 import pytest
 from astropy import units as u
 
-from lensmap.cli._options import angle, columns_text, condition
+from lensmap.cli._options import angle, columns_text, condition, units_of_columns
 
 
 @pytest.mark.parametrize("text", ["0.3arcmin", "0.3 arcmin", "18arcsec", "0.005deg"])
@@ -32,3 +32,10 @@ def test_conditions():
     assert condition("z < 1 and flag == 0") == "z < 1 and flag == 0"
     with pytest.raises(argparse.ArgumentTypeError, match="^it must be .*write == to compare"):
         condition("z = 1")
+
+
+def test_units():
+    assert units_of_columns("ra=hourangle, dec = deg") == {"ra": "hourangle", "dec": "deg"}
+    for text in ("ra", "ra=", "=deg", "ra=deg,", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="units are given as ra=UNIT"):
+            units_of_columns(text)

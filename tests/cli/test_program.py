@@ -200,6 +200,28 @@ class TestMessages:
         assert run_as(fail_with(ValueError("bad")), "--log", "run.log") == 1
         assert " ERROR error: bad" in (tmp_path / "run.log").read_text()
 
+    def test_control_characters_are_escaped(self, run_as, tmp_path, capsys):
+        def work():
+            log.warning("odd \x1b[31m")
+            return Result("one\x07\ntwo", {}, ("a\x1b[31m\nb.fits",))
+
+        assert run_as(work, "--log", "run.log") == 0
+        assert capsys.readouterr() == (
+            "one\\x07\ntwo\nwritten: a\\x1b[31m\\nb.fits\n", "lensmap: odd \\x1b[31m\n"
+        )
+        assert "\x1b" not in (tmp_path / "run.log").read_text()
+        with pytest.raises(SystemExit):
+            main(["check", "k.fits", "more\x1b[31m"])
+        assert "unrecognized arguments: more\\x1b[31m" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("option", ["--threads", "--at", "--rotations"])
+    def test_two_dashes_are_no_value(self, option, run_as, capsys):
+        with pytest.raises(SystemExit) as stop:
+            run_as(Result, f"{option}=--")
+        assert stop.value.code == 2
+        error = f"lensmap check: error: argument {option}: the value must not be '--'\n"
+        assert capsys.readouterr().err.endswith(error)
+
     def test_progress_bars_are_for_those_who_watch(self, run_as, monkeypatch):
         from types import SimpleNamespace
 

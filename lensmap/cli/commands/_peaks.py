@@ -71,6 +71,8 @@ def run(arguments):
     masses = _mass_options(arguments)
     with open_outputs(arguments) as temporary:
         kappa = read_map(arguments.map)
+        if kappa.mask.all():
+            raise OptionError("map", f"the map {arguments.map!r} has only masked pixels")
         peaks = find_peaks(
             kappa, arguments.threshold, by=arguments.by, troughs=arguments.troughs,
             min_separation=arguments.min_separation,
