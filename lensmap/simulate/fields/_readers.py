@@ -396,3 +396,8 @@ def _require_image(values, label):
             f"{label} must be a two-dimensional image (ny, nx), not an array of the shape "
             f"{np.shape(values)}"
         )
+    if min(values.shape) < 2:
+        raise ValueError(
+            f"{label} must have at least 2 x 2 pixels, not the shape {np.shape(values)}: a single "
+            "pixel, or a row of them, has no shear"
+        )

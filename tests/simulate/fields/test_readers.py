@@ -162,6 +162,13 @@ def test_files_with_a_place_on_the_sky_are_maps_of_square_pixels(tmp_path):
         read_field(tmp_path / "wide.fits")
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 16), (16, 1)])
+def test_field_without_shear(shape, tmp_path):
+    path = _fits(tmp_path / "row.fits", np.ones(shape))
+    with pytest.raises(ValueError, match=r"row.fits' must have at least 2 x 2 pixels, not the"):
+        read_field(path, z_source=1, pixel_scale=1 * u.arcmin)
+
+
 def test_periodic_maps():
     field = read_field(KAPPA, width="1 deg", padding=1)
     np.testing.assert_array_equal(
