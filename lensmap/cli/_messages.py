@@ -20,6 +20,9 @@ __all__ = [
     "show_progress",
 ]
 
+# Longer names of files are cut in messages.
+_MAX_NAME_LENGTH = 100
+
 LOGGER = logging.getLogger("lensmap.cli")
 
 
@@ -156,8 +159,19 @@ def error_record(error, names):
     if isinstance(error, (ParameterError, RunError, LensmapWarning)):
         return error.to_record() | {"message": error.describe(names)}
     kind = type(error).__name__
-    text = " ".join(str(error).split()) or kind
+    text = _text_of_system(error) or " ".join(str(error).split()) or kind
     return {"code": snake_case(kind.removesuffix("Error")), "parameter": None, "message": text}
+
+
+def _text_of_system(error):
+    """Return the message of an error of the operating system about a file; None for others."""
+    if not isinstance(error, OSError) or error.strerror is None or error.filename is None:
+        return None
+    name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+    name = str(name)
+    if len(name) > _MAX_NAME_LENGTH:
+        name = f"{name[:_MAX_NAME_LENGTH]}..."
+    return f"cannot use the file {name!r}: {error.strerror}"
 
 
 def snake_case(name):

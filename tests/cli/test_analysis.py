@@ -156,6 +156,8 @@ def test_filaments(run, tmp_path):
         (["peaks", "+kappa.fits", "--plot", "=p.doc"], "--plot must end in one of ."),
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc"], "needs --z-lens and --z-source"),
         (["peaks", "+kappa.fits", "--ring", "1deg", "2deg"], "--ring needs --mass-within"),
+        (["peaks", "+kappa.fits", "--z-lens", "0.3"], "--z-lens needs --mass-within"),
+        (["peaks", "+kappa.fits", "--z-source", "-1"], "--z-source needs --mass-within"),
         (["peaks", "+kappa.fits", "--mass-within", "0Mpc", "--z-lens", 0.3, "--z-source", 1],
          "--mass-within must be a positive angle or length"),
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc", "--z-lens", 1.3, "--z-source", 1],

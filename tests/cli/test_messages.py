@@ -96,3 +96,14 @@ def test_control_characters_never_reach_the_terminal(tmp_path, monkeypatch, caps
         pass
     text = "".join(capsys.readouterr())
     assert text and text.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("name", ["k.fits", b"k.fits", "k" * 5000])
+def test_errors_of_the_system(name):
+    message = error_record(OSError(36, "File name too long", name), NAMES)["message"]
+    assert message.startswith("cannot use the file 'k")
+    assert message.endswith("': File name too long")
+    assert len(message) < 200
+    assert error_record(OSError(5, "Input/output error"), NAMES)["message"] == (
+        "[Errno 5] Input/output error"
+    )

@@ -34,7 +34,7 @@ _ACCIDENTAL = [
     r"\bTraceback\b|NoneType|<class '|object at 0x|numpy\.\w+|\bufunc\b|dtype\(|nan to integer",
     r"object (has no attribute|is not (subscriptable|iterable|callable))|unexpected keyword",
     r"(could not|cannot) be broadcast|list index|out of range$|index \d+ is out of|out of bounds",
-    r"could not convert string|invalid literal for|cannot reshape|unsupported operand",
+    r"invalid literal for|cannot reshape|unsupported operand",
     r"positional argument|required argument|not enough values|too many values|to unpack",
     r"infs or NaNs|[Ss]ingular matrix|zero-size array|math domain|truth value of|buffer size",
     r"expected str, bytes|cannot convert float|reduction operation|maximum recursion|bad operand",
@@ -43,7 +43,7 @@ _ACCIDENTAL = [
 # Texts of other packages that are allowed after a message that names the file.
 _FOREIGN = [
     r"[Hh]eader missing END|[Ee]mpty or corrupt|[Uu]nable to (synchronously )?open|Errno",
-    r"codec can't decode|Expecting value|Extra data|mmap|truncated file|Magic bytes",
+    r"could not convert string|codec can't decode|Expecting value|Extra data|mmap|truncated file|Magic bytes",
 ]
 _LINE = re.compile(r"lensmap( [a-z ]+)?: ")
 

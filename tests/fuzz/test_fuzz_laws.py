@@ -104,7 +104,7 @@ def test_a_printed_traceback(broken):
     ["KeyError: 'map.fits'", "'NoneType' object has no attribute 'map'", "'map'", "",
      "operands could not be broadcast together with shapes (3,) (4,) in map.fits",
      "--threshold: list index out of range", "index 3 is out of bounds for axis 0 of map.fits",
-     "could not convert string to float: 'map.fits'", "something is wrong",
+     "--threshold: could not convert string to float: '3x'", "something is wrong",
      "[Errno 21] Is a directory: --threshold", "Header missing END card. --threshold"],
 )
 def test_errors_of_chance(broken, text):

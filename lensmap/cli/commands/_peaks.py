@@ -96,8 +96,9 @@ def run(arguments):
 def _mass_options(arguments):
     """Return the parameters of `projected_mass`; None without ``--mass-within``."""
     if arguments.radius is None:
-        if arguments.background is not None:
-            raise OptionError("background", "--ring needs --mass-within")
+        for name in ("background", "z_lens", "z_source"):
+            if getattr(arguments, name) is not None:
+                raise OptionError(name, f"{arguments.option_names[name]} needs --mass-within")
         return None
     if arguments.z_lens is None or arguments.z_source is None:
         raise OptionError("radius", "--mass-within needs --z-lens and --z-source")
