@@ -43,7 +43,8 @@ _ACCIDENTAL = [
 # Texts of other packages that are allowed after a message that names the file.
 _FOREIGN = [
     r"[Hh]eader missing END|[Ee]mpty or corrupt|[Uu]nable to (synchronously )?open|Errno",
-    r"could not convert string|codec can't decode|Expecting value|Extra data|mmap|truncated file|Magic bytes",
+    r"could not convert string|codec can't decode|Expecting value|Extra data|mmap",
+    r"truncated file|Magic bytes",
 ]
 _LINE = re.compile(r"lensmap( [a-z ]+)?: ")
 
