@@ -2,12 +2,12 @@
 """File arguments: a type for each kind of file, and checks before any work begins."""
 
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from lensmap.cli._messages import OptionError
 from lensmap.cli._tables import table_format
-from lensmap.utils import ParameterError, atomic_write, has_suffix
+from lensmap.utils import ParameterError, atomic_writes, has_suffix
 
 __all__ = [
     "InputFile",
@@ -277,7 +277,9 @@ def _check_place(name, path, option, overwrite):
     """
     if isinstance(path, OutputFolder):
         return _check_folder(name, Path(path), option)
-    folder = Path(path).parent
+    # A file that a symbolic link leads to is written to its own directory.
+    place = Path(os.path.realpath(path)) if Path(path).is_symlink() else Path(path)
+    folder = place.parent
     if not folder.is_dir():
         raise OptionError(
             name,
@@ -329,8 +331,8 @@ def _check_existing(name, path, option, overwrite):
     if not Path(path).is_file():
         raise OptionError(
             name,
-            f"{option}: {path!r} is a device or pipe, which a file cannot replace: give another "
-            "name",
+            f"{option}: {path!r} is a device, pipe or socket, which a file cannot replace: give "
+            "another name",
             "not_a_file",
         )
     if isinstance(path, OutputFile) and not overwrite:
@@ -354,8 +356,6 @@ def open_outputs(arguments):
         The path of the temporary file of each output, `pathlib.Path`, keyed by the `OutputFile`
         among the arguments.
     """
-    with ExitStack() as stack:
-        yield {
-            path: stack.enter_context(atomic_write(path, overwrite=arguments.overwrite))
-            for _, path in _files_of(arguments, OutputFile)
-        }
+    paths = [path for _, path in _files_of(arguments, OutputFile)]
+    with atomic_writes(paths, overwrite=arguments.overwrite) as temporaries:
+        yield dict(zip(paths, temporaries, strict=True))

@@ -6,6 +6,7 @@ import sys
 from contextlib import contextmanager
 
 from lensmap.cli._limits import limited
+from lensmap.cli._signals import Terminated, termination
 
 __all__ = ["main"]
 
@@ -29,10 +30,13 @@ def main(argv=None):
         With exit code 2 after wrong usage, and with 0 after ``--help`` and ``--version``.
     """
     words = sys.argv[1:] if argv is None else list(argv)
-    with _standard_streams(), limited(_threads_of(words)):
-        from lensmap.cli._program import run_program
+    try:
+        with termination(), _standard_streams(), limited(_threads_of(words)):
+            from lensmap.cli._program import run_program
 
-        return run_program(words)
+            return run_program(words)
+    except Terminated as stop:  # the command had not begun
+        return int(stop.code)
 
 
 def _threads_of(words):

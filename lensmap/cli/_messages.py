@@ -16,8 +16,8 @@ from lensmap.utils import (
 )
 
 __all__ = [
-    "CheckFailure", "OptionError", "OptionNames", "error_record", "load_networks", "say",
-    "show_progress",
+    "CheckFailure", "OptionError", "OptionNames", "error_record", "load_networks", "print_text",
+    "say", "show_progress",
 ]
 
 # Longer names of files are cut in messages.
@@ -38,6 +38,29 @@ def say(text, level=logging.INFO):
     """
     # A terminal would obey control characters, such as those in a column name.
     LOGGER.log(level, "%s", printable(" ".join(text.removeprefix("lensmap: ").split())))
+
+
+def print_text(text):
+    """Print a result on the standard output.
+
+    Characters that the encoding of the output lacks are escaped. No error is raised if the program
+    that reads the output has ended.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Raises
+    ------
+    OSError
+        If the output cannot be written.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        pass
 
 
 def show_progress(arguments):

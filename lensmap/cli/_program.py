@@ -4,11 +4,10 @@
 import argparse
 import json
 import logging
-import signal
 import sys
 import time
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from astropy import log
@@ -23,12 +22,14 @@ from lensmap.cli._messages import (
     OptionError,
     OptionNames,
     error_record,
+    print_text,
     say,
     snake_case,
 )
 from lensmap.cli._parser import Parser, UsageError, parse_words
 from lensmap.cli._recorded_inputs import record_inputs
 from lensmap.cli._result import SCHEMA, Result, plain_json
+from lensmap.cli._signals import Terminated
 from lensmap.utils import (
     CatalogWarning,
     IncompleteRunError,
@@ -42,10 +43,6 @@ __all__ = ["run_program"]
 
 # What ends a command with the option --strict only.
 _STRICT = (CatalogWarning, CheckFailure)
-
-
-class _Terminated(SystemExit):
-    """The exception that ends a run after a signal, so that temporary files are removed."""
 
 
 def run_program(words):
@@ -94,7 +91,6 @@ class _Run:
         """Run the command, print its result, and return the exit code."""
         began = time.monotonic()
         with ExitStack() as stack:
-            stack.enter_context(_termination())
             stack.enter_context(_messages(self.arguments))
             stack.enter_context(warnings.catch_warnings())
             warnings.showwarning = self._show_warning
@@ -111,7 +107,7 @@ class _Run:
                 result = Result(
                     numbers=getattr(error, "numbers", {}), code=self._code_of(error)
                 )
-                if self.arguments.debug and not isinstance(error, _Terminated):
+                if self.arguments.debug and not isinstance(error, Terminated):
                     self._write_record(result)
                     raise
             code = self._print(result)
@@ -144,7 +140,7 @@ class _Run:
 
     def _code_of(self, error):
         """Report an exception to the user, add it to the JSON record, and return its exit code."""
-        if isinstance(error, _Terminated):
+        if isinstance(error, Terminated):
             say("terminated; nothing was left half written", logging.ERROR)
             return ExitCode.TERMINATED
         if isinstance(error, KeyboardInterrupt):
@@ -182,25 +178,22 @@ class _Run:
         """Print the result as text, write the JSON record, and return the exit code."""
         code = result.code
         if not (self.arguments.quiet or self.record_file == "-") and str(result):
-            code = self._print_text(str(result), code)
+            code = self._print_text(str(result), result, code)
         return self._write_record(result, code)
 
-    def _print_text(self, text, code):
+    def _print_text(self, text, result, code):
         """Print text on the standard output, and return the exit code of the run.
 
         The exit code is ``code`` if the text is printed or the program that reads the output has
         ended. After any other failure, it is the exit code of the error.
         """
         try:
-            encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-            text = printable_lines(text)
-            print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-        except BrokenPipeError:
-            pass
+            print_text(printable_lines(text))
         except OSError as error:
-            return self._code_of(
-                OSError(f"cannot write to the standard output: {error.strerror}")
-            )
+            reason = f"cannot write to the standard output: {error.strerror}"
+            files = ", ".join(map(str, result.outputs)) or result.numbers.get("folder")
+            written = f"; the output is complete: {files}" if files else ""
+            return self._code_of(OSError(reason + written))
         return code
 
     def _write_record(self, result, code=None):
@@ -215,7 +208,7 @@ class _Run:
             self.arguments.command, result, code, self.warnings, self.errors, self.inputs
         )
         if self.record_file == "-":
-            return self._print_text(text, code)
+            return self._print_text(text, result, code)
         try:
             _write_text(text, self.record_file)
         except OSError as error:
@@ -280,36 +273,14 @@ def _record_usage_error(error, words):
     record = {"code": "usage", "parameter": None, "message": str(error)}
     text = _record_text(error.command, Result(), ExitCode.USAGE, [], [record], {})
     if path == "-":
-        print(text)
+        with suppress(OSError):
+            print_text(text)
     elif path is not None:
         try:
             _check_record(path)
             _write_text(text, path)
         except (OSError, ValueError):  # the usage error is reported instead
             pass
-
-
-@contextmanager
-def _termination():
-    """Turn SIGTERM and SIGHUP into an exception, so that temporary files are removed."""
-
-    def leave(number, frame):
-        raise _Terminated(ExitCode.TERMINATED)
-
-    before = {}
-    try:
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            # A signal that is already ignored, for example by nohup, stays ignored.
-            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-                before[number] = signal.signal(number, leave)
-    except ValueError:  # only the main thread can handle signals
-        pass
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _StandardError(logging.Handler):

@@ -6,6 +6,7 @@ from lensmap.utils import (
     HDF5_SUFFIXES,
     ParameterError,
     has_suffix,
+    hdf5_file,
     import_optional,
     set_formats,
 )
@@ -13,13 +14,12 @@ from lensmap.utils import (
 __all__ = ["format_table", "table_format", "write_table"]
 
 _FORMATS = {
-    FITS_SUFFIXES: ("fits", {}),
-    (".ecsv",): ("ascii.ecsv", {}),
-    # Without a path, astropy warns about its default; without serialize_meta, it drops the meta.
-    HDF5_SUFFIXES: ("hdf5", {"path": "table", "serialize_meta": True}),
-    (".parquet", ".parq"): ("parquet", {}),
-    (".csv",): ("ascii.csv", {}),
-    (".vot", ".votable", ".xml"): ("votable", {}),
+    FITS_SUFFIXES: "fits",
+    (".ecsv",): "ascii.ecsv",
+    HDF5_SUFFIXES: "hdf5",
+    (".parquet", ".parq"): "parquet",
+    (".csv",): "ascii.csv",
+    (".vot", ".votable", ".xml"): "votable",
 }
 _PACKAGES = {"hdf5": ("h5py", "h5py"), "parquet": ("pyarrow", "'lensmap[io]'")}
 
@@ -34,10 +34,8 @@ def table_format(path):
 
     Returns
     -------
-    name : str
+    str
         The name of the format in `astropy.table`.
-    options : dict
-        The options of `astropy.table.Table.write` for this format.
 
     Raises
     ------
@@ -46,12 +44,12 @@ def table_format(path):
     ImportError
         If the format needs a package that is not installed.
     """
-    for suffixes, (name, options) in _FORMATS.items():
+    for suffixes, name in _FORMATS.items():
         if has_suffix(path, suffixes):
             if name in _PACKAGES:
                 package, install = _PACKAGES[name]
                 import_optional(package, purpose=f"a table in {name}", install=install)
-            return name, options
+            return name
     known = ", ".join(suffix for suffixes in _FORMATS for suffix in suffixes)
     raise ParameterError("path", f"one of {known}", repr(str(path)), verb="end in")
 
@@ -85,8 +83,13 @@ def write_table(table, path):
     path : path-like
         The file.
     """
-    name, options = table_format(path)
+    name = table_format(path)
+    if name == "hdf5":
+        with hdf5_file(path) as file:
+            # Without serialize_meta, astropy drops the meta.
+            table.write(file, format=name, path="table", serialize_meta=True)
+        return
     if name == "ascii.csv":
         # astropy would write only the displayed digits
         table = set_formats(table.copy(), dict.fromkeys(table.colnames, ""))
-    table.write(path, format=name, overwrite=True, **options)
+    table.write(path, format=name, overwrite=True)

@@ -6,13 +6,13 @@ Colossus has a global cosmology and a cache in the home directory. Neither is ch
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lensmap.cosmology._parameters import cosmology_key, get_cosmology
+from lensmap.utils import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def colossus_cosmology(cosmology: CosmologyLike = None) -> Iterator[Cosmology]:
     from colossus.cosmology import cosmology as colossus
 
     key = cosmology_key(get_cosmology(cosmology))
-    with _LOCK, tempfile.TemporaryDirectory(prefix="lensmap-colossus-") as cache:
+    with _LOCK, temporary_folder("lensmap-colossus-") as cache:
         users_cosmology, users_folder = colossus.current_cosmo, settings.BASE_DIR
         settings.BASE_DIR = cache
         try:

@@ -37,7 +37,8 @@ def available_networks() -> list[str]:
     list of str
         The names, sorted.
     """
-    return sorted(path.stem for path in BUNDLED.glob("*.json"))
+    # Unlike a shell, glob("*.json") would also find hidden files.
+    return sorted(path.stem for path in BUNDLED.glob("[!.]*.json"))
 
 
 def network_files(name: PathLike) -> tuple[Path, Path]:

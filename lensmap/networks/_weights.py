@@ -27,8 +27,9 @@ from lensmap.typing import PathLike
 from lensmap.utils import (
     ParameterError,
     ParameterTypeError,
-    atomic_write,
+    atomic_writes,
     check_plain_hdf5,
+    hdf5_file,
     printable,
 )
 
@@ -74,7 +75,8 @@ def load_network(name: PathLike) -> Network:
         raise ValueError(
             f"the weights file {str(path)!r} is damaged or does not belong to its card: the "
             f"SHA-256 checksum of the file is {digest[:12]}..., but that in the card is "
-            f"{card['sha256'][:12]}...; copy both files again from the folder of the training, or "
+            f"{card['sha256'][:12]}...; repeat the call of a training that was interrupted while it "
+            "wrote the two files, copy both files again from the folder of a finished training, or "
             "install lensmap again if the network came with it"
         )
     architecture = get_architecture(card["architecture"])
@@ -255,8 +257,6 @@ def save_network(
         raise ParameterError("path", "in .h5", repr(path.name), verb="end")
     get_architecture(architecture)
     card_path = path.with_suffix(".json")
-    if card_path.exists() and not overwrite:
-        raise FileExistsError(f"{str(card_path)!r} exists; overwrite=True replaces it")
     card = {
         **network.card,
         "format": CARD_FORMAT,
@@ -267,18 +267,14 @@ def save_network(
         **network.domain.to_card(),
         "half_width_factors": network.half_width_factors,
     }
-    # Both files are written completely before either gets its final name.
-    with (
-        atomic_write(card_path, overwrite=overwrite) as card_file,
-        atomic_write(path, overwrite=overwrite) as weights_file,
-    ):
+    with atomic_writes([path, card_path], overwrite=overwrite) as (weights_file, card_file):
         _write_weights(network.model, weights_file)
         card["sha256"] = hashlib.sha256(weights_file.read_bytes()).hexdigest()
         card_file.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_weights(model, path):
-    with h5py.File(path, "w") as file:
+    with hdf5_file(path) as file:
         for variable in model.weights:
             with np.errstate(over="ignore"):  # overflows raise the error below
                 value = keras.ops.convert_to_numpy(variable.value).astype(np.float16)

@@ -37,8 +37,12 @@ from ._files import (
     FITS_SUFFIXES as FITS_SUFFIXES,
     HDF5_SUFFIXES as HDF5_SUFFIXES,
     atomic_write as atomic_write,
+    atomic_writes as atomic_writes,
     has_suffix as has_suffix,
 )
+from ._folder_lock import FolderLock as FolderLock
+from ._full_disk import temporary_folder as temporary_folder
+from ._hdf5 import hdf5_file as hdf5_file
 from ._memory import (
     check_memory as check_memory,
     free_memory as free_memory,

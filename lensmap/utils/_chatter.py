@@ -28,7 +28,13 @@ def kept_from_terminal() -> Iterator[None]:
     except (AttributeError, OSError):  # no standard error stream
         yield
         return
-    with tempfile.TemporaryFile() as kept:
+    try:
+        file = tempfile.TemporaryFile()
+    except OSError:  # no directory for temporary files; the messages are shown
+        os.close(terminal)
+        yield
+        return
+    with file as kept:
         os.dup2(kept.fileno(), 2)
         try:
             yield

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, wait
@@ -14,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lensmap.utils._full_disk import full_disk_named, temporary_folder
 from lensmap.utils._memory import check_memory, free_memory
 from lensmap.utils._pools import as_pool
 from lensmap.utils._progress import track
@@ -206,11 +206,12 @@ def _in_this_process(function, shared, items):
 
 def _in_workers(specification, items, workers, pool, folder):
     prefix = "lensmap-tasks-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as directory:
+    with temporary_folder(prefix, folder) as directory:
         digest, source = hashlib.sha256(specification).hexdigest(), specification
         if len(specification) > _MAX_SENT_BYTES:
             source = str(Path(directory, "specification.pickle"))
-            Path(source).write_bytes(specification)
+            with full_disk_named(lambda: source):
+                Path(source).write_bytes(specification)
         tasks = [_Task(i, item, Path(directory, f"{i}.running")) for i, item in enumerate(items)]
         max_pending = _MAX_PENDING_PER_WORKER * workers
         yield from _Scheduler(tasks, (source, digest), pool, max_pending).outcomes()

@@ -20,6 +20,7 @@ __all__ = [
     "LensmapWarning",
     "MapWarning",
     "OtherSettingsError",
+    "OutputExistsError",
     "ParameterError",
     "ParameterTypeError",
     "RunError",
@@ -128,7 +129,7 @@ class ParameterTypeError(ParameterError, TypeError):
 
 
 class RunError(Exception):
-    """An error about the folder in which a run stores its results.
+    """An error about the files of a run, or about the folder in which it stores its results.
 
     The argument is the message. It may refer to parameters by the placeholders ``{name}`` and
     ``{name=value}``.
@@ -168,6 +169,12 @@ class InUseError(RunError, RuntimeError):
     """An error about a folder that another run is using."""
 
     code = "in_use"
+
+
+class OutputExistsError(RunError, FileExistsError):
+    """An error about a file that exists and may not be replaced."""
+
+    code = "file_exists"
 
 
 class OtherSettingsError(RunError, ValueError):

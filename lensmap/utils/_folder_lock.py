@@ -3,13 +3,14 @@
 
 import json
 import os
-import socket
 import threading
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
 from lensmap.utils._exceptions import InUseError
+from lensmap.utils._full_disk import full_disk_named, is_full_disk
+from lensmap.utils._processes import has_ended, machine, start_time
 
 __all__ = ["FolderLock"]
 
@@ -43,18 +44,23 @@ class FolderLock:
     def __init__(self, folder, *, take_over=False):
         self._path = Path(folder) / _NAME
         self._token, self._pid = uuid.uuid4().hex, os.getpid()
-        while not self._make():
-            holder, age = _holder(self._path), _age(self._path)
-            if not take_over and not _is_stale(holder, age):
-                raise InUseError(_in_use(folder, holder, age))
-            self._remove(holder)
-        self._remove_leftovers()
+        with full_disk_named(lambda: self._path):
+            self._acquire(folder, take_over)
+            self._remove_leftovers()
         self._stop = threading.Event()
         # The thread holds no reference to this object, so that the lock is released when the
         # object is garbage-collected.
         threading.Thread(
             target=_beat, args=(self._path, self._token, self._stop), daemon=True
         ).start()
+
+    def _acquire(self, folder, take_over):
+        """Create the lock file; raise InUseError while another run holds it."""
+        while not self._make():
+            holder, age = _holder(self._path), _age(self._path)
+            if not take_over and not _is_stale(holder, age):
+                raise InUseError(_in_use(folder, holder, age))
+            self._remove(holder)
 
     def _aside(self, purpose):
         """Return the path of a temporary file for this lock; ``purpose`` is a part of its name."""
@@ -64,19 +70,21 @@ class FolderLock:
         """Try to create the lock file for this process, and return whether it was created."""
         # The lock file is made as a hard link, so that other processes never see it incomplete.
         temporary, text = self._aside("new"), json.dumps({**_identity(), "token": self._token})
-        temporary.write_text(text, encoding="utf-8")
         try:
+            temporary.write_text(text, encoding="utf-8")
             os.link(temporary, self._path)
         except FileExistsError:
             return False
-        except OSError:  # a file system without links
-            try:
+        except OSError as error:
+            if is_full_disk(error):
+                raise
+            try:  # a file system without links
                 with open(self._path, "x", encoding="utf-8") as file:
                     file.write(text)
             except FileExistsError:
                 return False
         finally:
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)
         return True
 
     def _remove(self, holder):
@@ -138,14 +146,7 @@ def _beat(path, token, stop):
 def _identity():
     """Return a dict that identifies this process, unique until the machine is restarted."""
     pid = os.getpid()
-    return {
-        "host": socket.gethostname(),
-        "boot": _text("/proc/sys/kernel/random/boot_id"),
-        # Process numbers are unique within a container only.
-        "namespace": _link("/proc/self/ns/pid"),
-        "pid": pid,
-        "started": _start_time(pid),
-    }
+    return {**machine(), "pid": pid, "started": start_time(pid)}
 
 
 def _is_stale(holder, age):
@@ -157,37 +158,9 @@ def _is_stale(holder, age):
     same_machine = here["boot"] is not None and all(
         here[name] == holder.get(name) for name in ("host", "boot", "namespace")
     )
-    # A later process may have the same number, but not the same start time.
-    if same_machine and _start_time(holder["pid"]) != holder["started"]:
+    if same_machine and has_ended(holder["pid"], holder["started"]):
         return True
     return age > _STALE
-
-
-def _start_time(pid):
-    """Return the start time of the process with a process number, in clock ticks since boot.
-
-    The time is a str; None if the process has ended.
-    """
-    text = _text(f"/proc/{pid}/stat")
-    if text is None:
-        return None
-    # The name of the program, in parentheses, may contain blanks.
-    values = text.rpartition(")")[2].split()
-    return None if values[0] in "ZX" else values[19]
-
-
-def _text(path):
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        return None
-
-
-def _link(path):
-    try:
-        return os.readlink(path)
-    except OSError:
-        return None
 
 
 def _holder(path):

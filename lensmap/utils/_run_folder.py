@@ -13,8 +13,8 @@ from typing import Any
 
 from lensmap import __version__
 from lensmap.utils._exceptions import LensmapWarning, ParameterError, warn_user
-from lensmap.utils._files import remove_leftovers
 from lensmap.utils._folder_lock import FolderLock
+from lensmap.utils._leftovers import remove_leftovers
 from lensmap.utils._reading import reading
 from lensmap.utils._record_files import read_record, read_stamp, write_record
 from lensmap.utils._run_settings import SettingsFile, write_json
@@ -232,7 +232,8 @@ class RunFolder:
     def _remove_leftovers(self):
         for folder in (self.path, *(self.path / _DATA).glob("**/")):
             if folder.is_dir():
-                remove_leftovers(folder)
+                # This run holds the folder, so that no process of another machine writes to it.
+                remove_leftovers(folder, of_other_machines=True)
 
     # --- records ----------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Worker processes of `run_tasks`, which load the function and the shared argument once."""
 
-import errno
 import hashlib
 import os
 import pickle
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 from lensmap.utils._code_files import code_files_of, load_code_file
 from lensmap.utils._exact_pickle import exact_dumps
+from lensmap.utils._full_disk import is_full_disk
 from lensmap.utils._threads import limit_threads
 
 __all__ = ["Reply", "UnusableWorkerError", "begin_worker", "run_here", "run_task", "specify"]
@@ -173,7 +173,7 @@ def run_here(function, shared, item):
         value = function(shared, item)
     except Exception as error:  # noqa: BLE001  the other tasks continue
         problem = error
-    return Reply(value, problem, _is_full_disk(problem), time.perf_counter() - start)
+    return Reply(value, problem, is_full_disk(problem), time.perf_counter() - start)
 
 
 def _specification(source, digest):
@@ -220,14 +220,6 @@ def _content(source, digest):
             "the start of the run: change no files in the folder of a run while the run works"
         )
     return content
-
-
-def _is_full_disk(error):
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _portable(error):

@@ -15,6 +15,9 @@ _KIND, _SCHEMA = "validation", 1
 # Increase this whenever the same settings would give different numbers.
 _ALGORITHM = 1
 
+# The files of the report, which a new validation must not replace if they are the user's.
+_REPORT = ("report.html", "results.ecsv", "scores.ecsv")
+
 
 class RecordFolder:
     """The folder of a validation, with a file of measurements (record) for each simulated field.
@@ -68,7 +71,7 @@ class RecordFolder:
             settings = dict(settings)
             self._run = RunFolder(
                 folder, settings, version=settings.pop("lensmap"), schema=_SCHEMA, kind=_KIND,
-                algorithm=_ALGORITHM, fillable=addable, take_over=take_over,
+                algorithm=_ALGORITHM, fillable=addable, products=_REPORT, take_over=take_over,
             )
         self.folder = self._run.path
         self.settings = {**self._run.settings, "lensmap": self._run.version}

@@ -60,7 +60,7 @@ def test_what_is_fine(folder):
         ({"output": OutputFile("cat.fits")}, "file_exists",
          "--output: the file 'cat.fits' exists; --overwrite replaces it"),
         ({"output": OutputFile("sub")}, "not_a_file", "'sub' is a directory"),
-        ({"output": OutputFile("pipe"), "overwrite": True}, "not_a_file", "a device or pipe"),
+        ({"output": OutputFile("pipe"), "overwrite": True}, "not_a_file", "a device, pipe or socket"),
         ({"output": OutputFile("no/k.fits")}, "folder_missing",
          "--output: the directory 'no' does not exist"),
         ({"output": OutputFile("cat.fits/k.fits")}, "folder_missing",

@@ -241,8 +241,8 @@ class TestRecords:
     def test_leftovers_of_killed_writers_are_removed(self, tmp_path):
         with begin(tmp_path) as run:
             run.save(0, {"a": 1}, "part")
-        left = [tmp_path / ".field_0001-lensmap-abcd1234.fits",
-                tmp_path / "data" / "part" / ".000001-lensmap-abcd123_.npz"]
+        left = [tmp_path / ".field_0001-lensmap-abcd1234-7-5-0123cdef.fits",
+                tmp_path / "data" / "part" / ".000001-lensmap-abcd1234-7--0123cdef.npz"]
         kept = tmp_path / ".my-settings.json"
         for path in (*left, kept):
             path.write_text("half")

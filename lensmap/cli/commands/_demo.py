@@ -14,7 +14,7 @@ from lensmap.cli._messages import show_progress
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
 from lensmap.cli.commands._reconstruct import describe, numbers_of_map
-from lensmap.utils import atomic_write, set_formats
+from lensmap.utils import atomic_writes, set_formats
 
 NAME = "demo"
 SUMMARY = "make a mass map of a bundled mock catalog and compare it with the truth"
@@ -53,11 +53,7 @@ def run(arguments):
     check_new_files(paths, "output_dir", "--output-dir", overwrite=overwrite)
     check_picture(paths[1])
     directory.mkdir(parents=True, exist_ok=True)
-    with (
-        atomic_write(paths[0], overwrite=overwrite) as fits_path,
-        atomic_write(paths[1], overwrite=overwrite) as png_path,
-        atomic_write(paths[2], overwrite=overwrite) as shear_path,
-    ):
+    with atomic_writes(paths, overwrite=overwrite) as (fits_path, png_path, shear_path):
         table = demo_table()
         catalog = ShearCatalog(table)
         estimator = KaiserSquires(smoothing=1 * u.arcmin, uncertainty="rotations")

@@ -137,6 +137,7 @@ def run(arguments):
             check_every=arguments.check_every,
             seed=arguments.seed,
             progress=progress,
+            take_over=arguments.take_over,
         )
     except (KeyboardInterrupt, SystemExit):
         say(f"stopped: the network so far is in {str(folder)!r}; the same command resumes")
@@ -195,7 +196,11 @@ def _field_set(text, folder, take_over):
         )
     if FieldSet.exists(path):
         return FieldSet(path), part
-    files = sorted(p for p in path.iterdir() if has_suffix(p, FITS_SUFFIXES + HDF5_SUFFIXES))
+    # Hidden files are no maps: they may be files of a killed run, or made by the system.
+    files = sorted(
+        p for p in path.iterdir()
+        if has_suffix(p, FITS_SUFFIXES + HDF5_SUFFIXES) and not p.name.startswith(".")
+    )
     if not files:
         suffixes = ", ".join(FITS_SUFFIXES + HDF5_SUFFIXES)
         raise OptionError(

@@ -27,6 +27,7 @@ from lensmap.networks.training._losses import map_loss
 from lensmap.networks.training._optimizer import FanInAdam
 from lensmap.typing import PathLike, ProgressLike
 from lensmap.utils import (
+    FolderLock,
     ParameterError,
     RunError,
     atomic_write,
@@ -71,6 +72,7 @@ def train(
     check_every: int = 250,
     seed: int = 0,
     progress: ProgressLike = None,
+    take_over: bool = False,
 ) -> Network:
     """Train a network, or resume an interrupted training.
 
@@ -123,6 +125,9 @@ def train(
         weights. The global seed of Keras is set as well.
     progress : None, bool or callable
         How to show the progress, as for ``lensmap.utils.track``. None shows no progress.
+    take_over : bool
+        Whether to take over the folder of a training that was killed; a training that is still
+        alive loses it.
 
     Returns
     -------
@@ -133,6 +138,10 @@ def train(
     ------
     TypeError, ValueError
         If a parameter is invalid, or the folder holds a training with other parameters.
+    FileExistsError
+        If the folder holds files that the training would replace, but no checkpoint.
+    RuntimeError
+        If another training is using the folder.
     FloatingPointError
         If the training diverges, so that the loss is not finite.
     """
@@ -158,6 +167,12 @@ def train(
         "exponent": exponent, "batch_size": batch_size, "crop": crop, "held_back": held_back,
     }
     run.domain = survey.domain([fields.pixel_scale for fields in examples.sets])
+    with run.folder_lock(take_over):
+        return _advance(run, examples, steps, batch_size, held_back, check_every, progress)
+
+
+def _advance(run, examples, steps, batch_size, held_back, check_every, progress):
+    """Begin or resume a training, take its remaining steps, and return the network."""
     run.begin()
     check = TrainingCheck(examples, held_back)
     first = run.step
@@ -239,9 +254,19 @@ class _Run:
         self.step, self.seconds, self.history, self.losses = 0, 0.0, [], []
         self.is_consistent = False
 
+    @contextmanager
+    def folder_lock(self, take_over):
+        """Hold the folder, which is created if it does not exist, within a ``with`` block."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FolderLock(self.folder, take_over=take_over)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def begin(self):
         """Resume from the checkpoint in the folder, or start a new training if there is none."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._check_folder()
         with _seeded(self.seed):
             self.model = build(self.name, **self.options)
         if self._checkpoint.exists():
@@ -256,6 +281,21 @@ class _Run:
         if self._checkpoint.exists():
             self._load()
         self.since, self.is_consistent = time.monotonic(), True
+        if not self._checkpoint.exists():
+            # From now on, the other files in the folder are those of this training.
+            self.save()
+
+    def _check_folder(self):
+        """Raise FileExistsError if a new training would replace files of the user."""
+        if self._checkpoint.exists():
+            return
+        for name in ("weights.h5", "weights.json", "curve.ecsv"):
+            path = self.folder / name
+            if path.exists():
+                raise FileExistsError(
+                    f"the file {str(path)!r} exists, but the folder holds no training that can be "
+                    f"resumed, because it has no file {self._checkpoint.name!r}: use another folder"
+                )
 
     def _copy_weights(self, network):
         """Copy the weights of another network, which must have the same shapes."""
@@ -307,6 +347,7 @@ class _Run:
 
     def save(self):
         """Write the state of the training to the checkpoint file."""
+        self._lock.check()
         now = time.monotonic()
         self.seconds, self.since = self.seconds + now - self.since, now
         state = {
@@ -374,6 +415,7 @@ class _Run:
             The function that scores a model. Its scores are appended to the learning curve.
         """
         self.is_consistent = False
+        self._lock.check()
         with self._mean_weights():
             scores = check(self.model)
             row = {

@@ -24,6 +24,7 @@ from lensmap.utils import (
     check_memory,
     check_plain_hdf5,
     has_suffix,
+    hdf5_file,
     import_optional,
     printable,
     reading,
@@ -78,15 +79,13 @@ def field_format(path: PathLike) -> Literal["fits", "hdf5"]:
     raise ParameterError("path", f"one of {suffixes}", repr(Path(path).name.lower()), verb="end in")
 
 
-def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
-    """Open an HDF5 file, with a clear error if the file is missing or broken.
+def open_hdf5(path: PathLike) -> h5py.File:
+    """Open an HDF5 file for reading, with a clear error if the file is missing or broken.
 
     Parameters
     ----------
     path : path-like
         The file.
-    mode : str
-        The mode in which `h5py.File` opens the file.
 
     Returns
     -------
@@ -96,27 +95,25 @@ def open_hdf5(path: PathLike, mode: str = "r") -> h5py.File:
     Raises
     ------
     FileNotFoundError
-        If the file to read does not exist.
+        If the file does not exist.
     ValueError
         If the file is not HDF5, is broken, or takes data from other files.
     ImportError
         If h5py is missing.
     """
     h5py = import_optional("h5py", purpose="HDF5", install="h5py")
-    if mode == "r":
-        require_file(path)
+    require_file(path)
     try:
-        file = h5py.File(path, mode)
+        file = h5py.File(path, "r")
     except OSError as error:
         raise ValueError(
             f"{str(path)!r} cannot be opened as HDF5: the file has another format or is damaged"
         ) from error
-    if mode == "r":
-        try:
-            check_plain_hdf5(file, path)
-        except BaseException:
-            file.close()
-            raise
+    try:
+        check_plain_hdf5(file, path)
+    except BaseException:
+        file.close()
+        raise
     return file
 
 
@@ -231,7 +228,7 @@ def _write_hdf5(path, kappa, gamma, halos, z_source):
             "the WCS of the field has distortions, which lensmap cannot write to HDF5: choose a "
             "file name that ends in .fits"
         )
-    with open_hdf5(path, "w") as file:
+    with hdf5_file(path) as file:
         file["kappa"] = kappa.data
         file["gamma1"], file["gamma2"] = gamma.real, gamma.imag
         if kappa.mask.any():
