@@ -75,9 +75,9 @@ def load_network(name: PathLike) -> Network:
         raise ValueError(
             f"the weights file {str(path)!r} is damaged or does not belong to its card: the "
             f"SHA-256 checksum of the file is {digest[:12]}..., but that in the card is "
-            f"{card['sha256'][:12]}...; repeat the call of a training that was interrupted while it "
-            "wrote the two files, copy both files again from the folder of a finished training, or "
-            "install lensmap again if the network came with it"
+            f"{card['sha256'][:12]}...; if a training was interrupted while it wrote the two "
+            "files, repeat its call, which writes both again; otherwise copy both files again from "
+            "the folder of the training, or install lensmap again if the network came with it"
         )
     architecture = get_architecture(card["architecture"])
     try:

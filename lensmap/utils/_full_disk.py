@@ -32,7 +32,7 @@ class FullDiskError(OSError):
         super().__init__(number, message)
 
     def __str__(self) -> str:
-        return self.strerror
+        return str(self.args[1])
 
 
 def is_full_disk(error: BaseException | None) -> bool:
@@ -121,8 +121,9 @@ def temporary_folder(prefix: str, folder: PathLike | None = None) -> Iterator[st
             raise
         where = _temporary_directory() if folder is None else f"the directory {str(folder)!r}"
         text = f"cannot make a temporary folder in {where} ({error.strerror}): {remedy}"
-        if is_full_disk(error):
-            raise FullDiskError(error.errno, text) from error
+        number = _number_of(error)
+        if number is not None:
+            raise FullDiskError(number, text) from error
         raise OSError(text) from error
     try:
         yield directory

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Progress reports for the parameter ``progress``."""
 
+import sys
 from collections.abc import Iterable, Iterator
 
 from lensmap.typing import ProgressLike
@@ -36,7 +37,8 @@ def track(
     TypeError
         If ``progress`` is of another type. The error is raised before the iteration begins.
     """
-    if progress is None or progress is False:
+    # Without a standard error stream, as in a daemon, there is no place for a bar.
+    if progress is None or progress is False or (progress is True and sys.stderr is None):
         return iter(iterable)
     if progress is True:
         from tqdm import tqdm

@@ -60,7 +60,8 @@ def test_what_is_fine(folder):
         ({"output": OutputFile("cat.fits")}, "file_exists",
          "--output: the file 'cat.fits' exists; --overwrite replaces it"),
         ({"output": OutputFile("sub")}, "not_a_file", "'sub' is a directory"),
-        ({"output": OutputFile("pipe"), "overwrite": True}, "not_a_file", "a device, pipe or socket"),
+        ({"output": OutputFile("pipe"), "overwrite": True}, "not_a_file",
+         "a device, pipe or socket"),
         ({"output": OutputFile("no/k.fits")}, "folder_missing",
          "--output: the directory 'no' does not exist"),
         ({"output": OutputFile("cat.fits/k.fits")}, "folder_missing",
@@ -106,6 +107,22 @@ def test_a_folder_without_permission(folder, monkeypatch):
     for output in (OutputFile("k.fits"), OutputFolder("new")):
         with pytest.raises(OptionError, match="--output: cannot write to the directory '.'"):
             check(output=output)
+
+
+@pytest.mark.parametrize("kind", [OutputTable, ResumedTable, report_file])
+def test_links_lead_to_files(kind, folder):
+    (folder / "store").mkdir()
+    (folder / "store" / "real.ecsv").touch()
+    for name, target in (("link", "store/real"), ("new", "store/new"), ("lost", "no/new")):
+        os.symlink(f"{target}.ecsv", folder / f"{name}.ecsv")
+    os.symlink(os.devnull, folder / "device.ecsv")
+    check(overwrite=True, output=kind("link.ecsv"), plot=kind("new.ecsv"))
+    with pytest.raises(OptionError, match="--output: the directory '.*no' does not exist"):
+        check(overwrite=True, output=kind("lost.ecsv"))
+    with pytest.raises(OptionError, match="--output: 'device.ecsv' is a device, pipe or socket"):
+        check(overwrite=True, output=kind("device.ecsv"))
+    with pytest.raises(OptionError, match="--output and --plot: the file .* is named twice"):
+        check(overwrite=True, output=kind("link.ecsv"), plot=kind("store/real.ecsv"))
 
 
 def test_outputs_appear_together_or_not_at_all(folder):

@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """One run of a command: its record, log and exit code, whatever happens to it."""
 
+import errno
+import io
 import json
 import os
 import signal
@@ -20,6 +22,7 @@ from lensmap.utils import (
     CatalogWarning,
     IncompleteRunError,
     ParameterError,
+    atomic_write,
     check_memory,
     n_threads,
     warn_user,
@@ -283,6 +286,32 @@ def test_terminated(number, debug, run_as, tmp_path, capsys):
     assert json.loads((tmp_path / "r.json").read_text())["status"] == "terminated"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_terminated_twice(run_as, tmp_path, capsys):
+    """A closed terminal sends several signals, which must not interrupt the removal of files."""
+    def work():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                os.kill(os.getpid(), number)
+            (tmp_path / "removed").touch()
+
+    before = signal.signal(signal.SIGHUP, signal.default_int_handler)
+    try:
+        assert run_as(work) == 143 and (tmp_path / "removed").exists()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_terminated_before_the_command_began(monkeypatch):
+    monkeypatch.setattr(
+        "lensmap.cli._program.run_program", lambda words: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    assert main(["check", "k.fits"]) == 143
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
 def test_an_ignored_signal_stays_ignored(run_as):
     """As with nohup."""
@@ -295,6 +324,41 @@ def test_an_ignored_signal_stays_ignored(run_as):
         assert run_as(work) == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+class FullStream(io.StringIO):
+    """A standard output on a full disk."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("words", [[], ["--json", "-"]])
+@pytest.mark.parametrize(
+    ("result", "end"),
+    [
+        (Result("text"), "No space left on device"),
+        (Result("text", outputs=("a.fits", "b.png")), "; the output is complete: a.fits, b.png"),
+        (Result("text", {"folder": "fields"}), "; the output is complete: fields"),
+    ],
+)
+def test_a_full_output_loses_no_files(words, result, end, run_as, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", FullStream())
+    assert run_as(lambda: result, *words) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("lensmap: error: cannot write to the standard output: No space left")
+    assert error.endswith(f"{end}\n")
+
+
+def test_an_output_that_appears_while_the_command_runs(run_as, tmp_path, capsys):
+    """As with two runs of one command: the option is named, not the parameter."""
+    def work():
+        with atomic_write(tmp_path / "k.ecsv") as temporary:
+            temporary.write_text("ours")
+            (tmp_path / "k.ecsv").write_text("theirs")
+
+    assert run_as(work) == 1 and (tmp_path / "k.ecsv").read_text() == "theirs"
+    assert "k.ecsv' exists; --overwrite replaces it\n" in capsys.readouterr().err
 
 
 SCRIPT = """

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 
 import h5py
 import numpy as np
@@ -260,6 +261,31 @@ def test_weights_too_large_for_half_precision(network, tmp_path):
             Network(model, Architecture("multiscale")), tmp_path / "w.h5", architecture="lensmap"
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_between_the_two_files_is_told(network, path, monkeypatch):
+    """As of a training that is killed: its next call writes both files again."""
+    model = build("lensmap", **OPTIONS)
+    model.set_weights([2 * array for array in network.model.get_weights()])
+    other = Network(model, network.architecture, network.domain)
+    replace, renamed = os.replace, []
+
+    def interrupted(source, target):
+        if renamed:
+            raise KeyboardInterrupt
+        replace(source, target)
+        renamed.append(target.name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            save_network(other, path, architecture="lensmap", options=OPTIONS, overwrite=True)
+    assert renamed == ["w.h5"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["w.h5", "w.json"]
+    with pytest.raises(ValueError, match="was interrupted while .*, repeat its call, which writes"):
+        load_network(path)
+    save_network(other, path, architecture="lensmap", options=OPTIONS, overwrite=True)
+    load_network(path)
 
 
 def test_models_are_ones_own_but_estimators_share_theirs(path):

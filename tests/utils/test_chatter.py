@@ -23,6 +23,16 @@ def test_an_error_shows_it(capfd):
     assert capfd.readouterr().err == "a reason\na word\n"
 
 
+def test_without_a_directory_for_temporary_files(monkeypatch, capfd):
+    def refuse():
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with kept_from_terminal():
+        os.write(2, b"a greeting\n")
+    assert capfd.readouterr().err == "a greeting\n"
+
+
 def test_without_a_stream(monkeypatch):
     monkeypatch.setattr("sys.stderr", None)
     ran = []

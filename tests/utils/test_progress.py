@@ -20,6 +20,12 @@ def test_bar_on_the_error_stream(capsys):
     assert "noise" in captured.err and "3/3" in captured.err
 
 
+def test_no_bar_without_the_error_stream(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr", None)
+    assert list(track(iter("abc"), 3, True, "noise")) == ["a", "b", "c"]
+    assert capsys.readouterr().out == ""
+
+
 def test_callable_is_told_after_each_item():
     told = []
     for item in track("abc", 3, lambda done, total: told.append((done, total))):

@@ -52,6 +52,14 @@ def test_it_is_for_one_validation(tmp_path):
         RecordFolder(tmp_path / "settings.json", SETTINGS)
 
 
+@pytest.mark.parametrize("name", ["report.html", "results.ecsv", "scores.ecsv"])
+def test_files_of_the_user_are_kept(name, tmp_path):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ValueError, match=f"holds results .{name}., but no file 'settings.json'"):
+        RecordFolder(tmp_path, SETTINGS)
+    assert (tmp_path / name).read_text() == "mine"
+
+
 def test_what_is_addable_comes_later(tmp_path):
     def open_with(more):
         return RecordFolder(tmp_path, {**SETTINGS, "more": more}, addable=("more",))

@@ -73,6 +73,9 @@ def test_bad_input(words, message, tmp_path, monkeypatch, capsys):
         "lensmap.networks.FieldSet.draw", lambda *args, **options: pytest.fail("it drew fields")
     )
     (tmp_path / "empty").mkdir()
+    # Hidden files are no maps: those of killed runs, and those of the system.
+    for name in (".field_0000-lensmap-0123cdef-7-5-0123cdef.fits", "._field_0000.fits"):
+        (tmp_path / "empty" / name).touch()
     (tmp_path / "file").touch()
     assert _train("-o", "run", "--steps", 2, *words) == 1
     error = capsys.readouterr().err

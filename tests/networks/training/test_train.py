@@ -14,6 +14,7 @@ from astropy.table import Table
 
 from lensmap import HaloModelField
 from lensmap.networks import FanInAdam, FieldSet, SurveyRange, load_network, train
+from lensmap.utils import RunFolder
 
 OPTIONS = {"widths": [6, 8], "blocks": [1, 1], "details": 4}
 SMALL = {"options": OPTIONS, "held_back": 1, "check_every": 10, "seed": 3}
@@ -109,6 +110,21 @@ def test_fine_tuning_starts_from_weights(fields, trained, tmp_path):
 def test_another_training_is_not_gone_on_with(fields, trained):
     with pytest.raises(ValueError, match="holds a training with the setting 'learning_rate'"):
         train("lensmap", {fields: 1.0}, trained, steps=10, learning_rate=1e-2, **SMALL)
+
+
+@pytest.mark.parametrize("name", ["weights.h5", "weights.json", "curve.ecsv"])
+def test_files_of_the_user_are_kept(name, fields, tmp_path):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(FileExistsError, match=f"{name}' exists, but the folder holds no training"):
+        train("lensmap", {fields: 1.0}, tmp_path, steps=10, **SMALL)
+    assert (tmp_path / name).read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_two_trainings_do_not_share_a_folder(fields, tmp_path):
+    with RunFolder(tmp_path, {}, schema=1):
+        with pytest.raises(RuntimeError, match="is in use by another run .* take_over=True"):
+            train("lensmap", {fields: 1.0}, tmp_path, steps=10, **SMALL)
 
 
 def test_an_explosion_is_told(fields, tmp_path):

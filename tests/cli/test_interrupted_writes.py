@@ -1,0 +1,159 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Full disks and kills, in every command that writes: a file is whole, old, or not there."""
+
+import os
+import shutil
+import signal
+import sys
+
+import pytest
+from killed_commands import Killer
+from writing_commands import (
+    COMMON,
+    NOT_WHOLE,
+    RUNS,
+    commands,
+    file_size_limit,
+    files_in,
+    make_inputs,
+    output_options,
+    read_whole,
+)
+
+from lensmap.cli import main
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits and signals of POSIX")
+
+
+def cases(*, formats="quick"):
+    """Return the runs of all commands as parameters of pytest.
+
+    With ``formats="slow"``, further runs of the same command are marked slow.
+    """
+    for command, runs in RUNS.items():
+        for i, words in enumerate(runs):
+            is_slow = words[0] == "slow"
+            yield pytest.param(
+                [*command.split(), *words[is_slow:], *COMMON],
+                marks=pytest.mark.slow if is_slow or (i and formats == "slow") else (),
+                id=f"{command} {i}" if len(runs) > 1 else command,
+            )
+
+
+def test_every_command_and_every_output_has_a_run():
+    names = [" ".join(name) for name in commands()]
+    assert sorted(names) == sorted(RUNS)
+    for name in names:
+        given = {word for words in RUNS[name] for word in [*words, *COMMON]}
+        options = output_options(name.split())
+        assert {"json", "log", "save_config"} <= options.keys(), name
+        missing = [dest for dest, option in options.items()
+                   if dest not in NOT_WHOLE and not given & set(option)]
+        assert not missing, f"{name}: no run in RUNS of writing_commands.py writes {missing}"
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A folder with the inputs of all commands."""
+    folder = tmp_path_factory.mktemp("inputs")
+    make_inputs(folder)
+    return folder
+
+
+@pytest.fixture
+def work(inputs, tmp_path, monkeypatch):
+    """A folder to work in, with the inputs and an empty folder of outputs."""
+    for path in inputs.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def killer():
+    """A process that runs commands and kills them."""
+    killer = Killer()
+    yield killer
+    killer.close()
+
+
+# The check is undecided on so few galaxies.
+DONE = (0, 4)
+
+
+def finished(words):
+    """Run a command to its end; return the sizes of its files, keyed by path."""
+    assert main(words) in DONE
+    assert not [path for path in files_in("out") if path.name.startswith(".")]
+    return {path: path.stat().st_size for path in files_in("out")}
+
+
+def old_files(words, sizes):
+    """Empty the folder of outputs; put old files in the place of outputs of the command line."""
+    shutil.rmtree("out")
+    os.mkdir("out")
+    old = [path for path in sizes if str(path) in words and path.suffix not in (".json", ".toml")]
+    for path in old:
+        path.write_bytes(b"old")
+    return old
+
+
+def check_files(sizes, old):
+    """Check that each file with a final name is an old one, or whole."""
+    for path in files_in("out"):
+        if path.name.startswith("."):
+            continue
+        if path in old and path.read_bytes() == b"old":
+            continue
+        read_whole(path)
+    assert all(path.exists() for path in old)
+
+
+@pytest.mark.parametrize("words", [*cases()])
+def test_full_disk(words, work, capsys):
+    sizes = finished(words)
+    for limit in sorted({max(sizes.values()) - 1, min(sizes.values()) // 2}):
+        old = old_files(words, sizes)
+        capsys.readouterr()
+        with file_size_limit(limit):
+            assert main([*words, "--overwrite"]) == 1
+        check_files(sizes, old)
+        lines = capsys.readouterr().err.splitlines()
+        errors = [line for line in lines if "error:" in line]
+        assert errors and len(set(errors)) == len(errors), lines
+        for line in errors:
+            assert "cannot write to '" in line and "out" in line and "free some space" in line
+        assert not [path for path in files_in("out") if path.name.startswith(".")]
+    assert finished([*words, "--overwrite"]).keys() == sizes.keys()
+    check_files(sizes, [])
+
+
+MOMENTS = ["half", "renamed", pytest.param("flush", marks=pytest.mark.slow),
+           pytest.param("rename", marks=pytest.mark.slow)]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the tests need /proc")
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("words", [*cases(formats="slow")])
+def test_kill(words, moment, work, killer):
+    sizes = finished(words)
+    old = old_files(words, sizes)
+    which = max(sizes.values()) // 2 if moment == "half" else ""
+    number = killer.run([*words, "--overwrite"], moment, which)
+    assert number == (signal.SIGXFSZ if moment == "half" else signal.SIGKILL)
+    check_files(sizes, old)
+    assert finished([*words, "--overwrite"]).keys() == sizes.keys()
+    check_files(sizes, [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["weights.h5", "weights.json", "curve.ecsv", "checkpoint.npz"])
+@pytest.mark.parametrize("moment", ["rename", "renamed"])
+def test_a_training_that_was_killed_anywhere_goes_on(name, moment, work, killer):
+    (words,) = (case.values[0] for case in cases() if case.id == "train")
+    assert killer.run(words, moment, name) == signal.SIGKILL
+    finished(words)
+    check_files({}, [])
+    words = ["reconstruct", "shear.fits", "-o", "out/k.fits", "--method", "cnn", "--no-check"]
+    assert main([*words, "--network", "out/weights.h5"]) == 0

@@ -1,0 +1,154 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""All commands that write files, as words for small runs in a folder of inputs.
+
+All outputs lie in the folder ``out``. ``tests/cli/test_interrupted_writes.py`` interrupts each.
+"""
+
+import argparse
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from lensmap.cli import main
+from lensmap.cli._files import _Output
+from lensmap.cli._parser import _COMMANDS, _make_parser
+from lensmap.cli.commands._demo import demo_table
+
+HALO = ["--mass", "5e14", "1e15", "--z-lens", "0.3", "--z-source", "1"]
+KAPPA = ["peaks", "kappa.fits", "--by", "kappa", "--threshold", "0.05"]
+RADII = ["--at", "36.91,12.57", "--radii", "1arcmin", "9arcmin", "--bins", "3"]
+FIELD = ["--shape", "16", "16", "--pixel-scale", "3arcmin", "--z-source", "1"]
+NETWORK = json.dumps({"widths": [4, 6], "blocks": [1, 1], "details": 4})
+
+# The words of one or several runs of each command; those of a slow run begin with "slow".
+RUNS = {
+    "demo": [["slow", "--output-dir", "out"]],
+    "reconstruct": [
+        ["shear.fits", "-o", "out/k.fits", "--plot", "out/k.png", "--no-check",
+         "--pixel-scale", "2arcmin"],
+        ["shear.fits", "-o", "out/k.fits.gz", "--plot", "out/k.pdf", "--no-check",
+         "--pixel-scale", "2arcmin"],
+    ],
+    "check": [["shear.fits", "--rotations", "30"]],
+    "peaks": [
+        # In a run with one format, the table is the largest file, and the first that fails.
+        [*KAPPA[1:], "-o", "out/p.fits", "--regions", "out/p.reg", "--plot", "out/p.png"],
+        *([*KAPPA[1:], "-o", f"out/p.{suffix}"]
+          for suffix in ("h5", "ecsv", "csv", "parquet", "vot")),
+    ],
+    "profile": [["shear.fits", *RADII, "--no-check", "-o", "out/p.h5", "--plot", "out/p.svg"]],
+    "filaments": [["kappa.fits", "--threshold", "1", "-o", "out/f.h5", "--regions", "out/f.reg",
+                   "--plot", "out/f.png"]],
+    "inject": [["shear.fits", *HALO, "-n", "2", "--no-check", "--pixel-scale", "2arcmin",
+                "--threshold", "2", "-o", "out/h.ecsv", "--plot", "out/h.png"]],
+    "simulate fields": [["-o", "out", "-n", "2", *FIELD, "--workers", "1"],
+                        ["-o", "out", "-n", "2", *FIELD, "--workers", "1", "--format", "hdf5"]],
+    "simulate survey": [
+        ["-o", "out/s.h5", *FIELD, "--density", "1", "--truth", "out/t.h5", "--truth",
+         "out/t.ecsv", "--random-mask", "0.3", "--write-mask", "out/m.fits"],
+    ],
+    "simulate cluster": [["-o", "out/c.h5", "--mass", "5e14", "--z-lens", "0.3", *FIELD,
+                          "--survey", "out/s.parquet"]],
+    "train": [["slow", "-o", "out", "--fields", "fields", "--steps", "4", "--check-every", "2",
+               "--options", NETWORK]],
+    "validate": [["slow", "-o", "out", "-e", "ks150", "-n", "2", "--null", "0", "--masked", "0",
+                  "--coma", "0", "--shape", "64", "64", "--workers", "1"]],
+}
+
+# A log may stay incomplete: it is appended to, and its loss ends no run.
+COMMON = ["--json", "out/r.json", "--save-config", "out/c.toml"]
+NOT_WHOLE = {"log"}
+
+
+def commands(modules=_COMMANDS, above=()):
+    """Yield the name of each command as a tuple of words."""
+    for module in modules:
+        name = (*above, module.NAME)
+        yield from commands(module.COMMANDS, name) if hasattr(module, "COMMANDS") else [name]
+
+
+def output_options(command):
+    """Return the options with which a command writes files, by their ``dest``."""
+    _, parser = _make_parser(list(command))
+    return {
+        action.dest: action.option_strings for action in parser._actions if _is_output(action)
+    }
+
+
+def _is_output(action):
+    if isinstance(action.type, type):
+        return issubclass(action.type, _Output)
+    if action.type is None or isinstance(action, argparse._SubParsersAction):
+        return False
+    try:
+        return isinstance(action.type("out.fits"), _Output)
+    except (ValueError, argparse.ArgumentTypeError):
+        return False
+
+
+def make_inputs(folder):
+    """Write the inputs of all commands to a folder."""
+    table = demo_table()[::40]
+    table.write(folder / "shear.fits")
+    words = ["reconstruct", str(folder / "shear.fits"), "-o", str(folder / "kappa.fits")]
+    assert main([*words, "--no-check", "--pixel-scale", "1.5arcmin", "--smoothing", "2arcmin"]) == 0
+    assert main(["simulate", "fields", "-o", str(folder / "fields"), "-n", "3", "--shape", "64",
+                 "64", "--pixel-scale", "1arcmin", "--z-source", "1", "--workers", "1"]) == 0
+
+
+def files_in(folder):
+    """Return the paths of all files in a folder and its subfolders, sorted."""
+    return sorted(path for path in Path(folder).rglob("*") if path.is_file())
+
+
+def read_whole(path):
+    """Read a file completely by the package of its format; raise an error if it is damaged."""
+    from astropy.io import fits
+    from astropy.table import Table
+
+    suffix = path.suffix.lower()
+    if path.name.lower().endswith((".fits", ".fits.gz")):
+        with fits.open(path, checksum=True) as hdus:
+            hdus.verify("exception")
+            for hdu in hdus:
+                assert hdu.data is None or len(hdu.data)
+    elif suffix == ".h5":
+        import h5py
+
+        with h5py.File(path) as file:
+            file.visititems(lambda name, item: item[()] if hasattr(item, "shape") else None)
+    elif suffix == ".png":
+        from PIL import Image
+
+        with Image.open(path) as image:
+            image.load()
+    elif suffix in (".ecsv", ".csv", ".parquet", ".vot"):
+        formats = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv", ".vot": "votable"}
+        Table.read(path, format=formats.get(suffix, "parquet"))
+    elif suffix == ".npz":
+        with np.load(path) as file:
+            for name in file.files:
+                assert file[name] is not None
+    elif suffix == ".npy":
+        np.load(path)
+    elif suffix == ".json":
+        json.loads(path.read_text())
+    else:
+        ends = {".pdf": b"%%EOF\n", ".svg": b"</svg>\n", ".toml": b"\n", ".reg": b"\n",
+                ".html": b"</html>\n"}
+        assert path.read_bytes().endswith(ends[suffix]), path
+
+
+@contextmanager
+def file_size_limit(n_bytes):
+    """Let the system refuse to write files beyond a size, as a full disk does."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
