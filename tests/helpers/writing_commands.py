@@ -6,6 +6,7 @@ All outputs lie in the folder ``out``. ``tests/cli/test_interrupted_writes.py`` 
 
 import argparse
 import json
+import tomllib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -105,43 +106,66 @@ def files_in(folder):
 
 def read_whole(path):
     """Read a file completely by the package of its format; raise an error if it is damaged."""
+    name = path.name.lower().removesuffix(".gz")
+    _READERS[name[name.rindex("."):]](path)
+
+
+def _read_fits(path):
     from astropy.io import fits
+
+    with fits.open(path, checksum=True) as hdus:
+        hdus.verify("exception")
+        for hdu in hdus:
+            assert hdu.data is None or len(hdu.data)
+
+
+def _read_hdf5(path):
+    import h5py
+
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: item[()] if hasattr(item, "shape") else None)
+
+
+def _read_picture(path):
+    from PIL import Image
+
+    with Image.open(path) as image:
+        image.load()
+
+
+def _table_reader(name):
     from astropy.table import Table
 
-    suffix = path.suffix.lower()
-    if path.name.lower().endswith((".fits", ".fits.gz")):
-        with fits.open(path, checksum=True) as hdus:
-            hdus.verify("exception")
-            for hdu in hdus:
-                assert hdu.data is None or len(hdu.data)
-    elif suffix == ".h5":
-        import h5py
+    return lambda path: Table.read(path, format=name)
 
-        with h5py.File(path) as file:
-            file.visititems(lambda name, item: item[()] if hasattr(item, "shape") else None)
-    elif suffix == ".png":
-        from PIL import Image
 
-        with Image.open(path) as image:
-            image.load()
-    elif suffix in (".ecsv", ".csv", ".parquet", ".vot"):
-        formats = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv", ".vot": "votable"}
-        Table.read(path, format=formats.get(suffix, "parquet"))
-    elif suffix == ".npz":
-        with np.load(path) as file:
-            for name in file.files:
-                assert file[name] is not None
-    elif suffix == ".npy":
-        np.load(path)
-    elif suffix == ".json":
-        json.loads(path.read_text())
-    else:
-        ends = {".pdf": b"%%EOF", ".svg": b"</svg>", ".html": b"</html>"}
-        content = path.read_bytes()
-        if suffix in ends:
-            assert content.rstrip().endswith(ends[suffix]), path
-        else:
-            assert suffix in (".toml", ".reg") and content.endswith(b"\n"), path
+def _read_arrays(path):
+    with np.load(path) as file:
+        for name in file.files:
+            assert file[name] is not None
+
+
+def _ends_with(path, end):
+    assert path.read_bytes().endswith(end), path
+
+
+_READERS = {
+    ".fits": _read_fits,
+    ".h5": _read_hdf5,
+    ".png": _read_picture,
+    ".ecsv": _table_reader("ascii.ecsv"),
+    ".csv": _table_reader("ascii.csv"),
+    ".vot": _table_reader("votable"),
+    ".parquet": _table_reader("parquet"),
+    ".npz": _read_arrays,
+    ".npy": np.load,
+    ".json": lambda path: json.loads(path.read_text()),
+    ".toml": lambda path: tomllib.loads(path.read_text()),
+    ".reg": lambda path: _ends_with(path, b"\n"),
+    ".pdf": lambda path: _ends_with(path, b"%%EOF\n"),
+    ".svg": lambda path: _ends_with(path, b"</svg>\n"),
+    ".html": lambda path: _ends_with(path, b"</html>"),
+}
 
 
 @contextmanager
