@@ -50,7 +50,8 @@ class Mutation:
     of_units: bool = False
 
 
-_ALL = []
+# Keyed by file and name: pytest may import the module of a mutation twice, under two names.
+_ALL = {}
 
 
 def mutation(kinds, expect, **more):
@@ -58,7 +59,8 @@ def mutation(kinds, expect, **more):
 
     def register(function):
         name = function.__name__.strip("_")
-        _ALL.append(Mutation(name, tuple(kinds.split()), expect, function, **more))
+        key = function.__code__.co_filename, name
+        _ALL[key] = Mutation(name, tuple(kinds.split()), expect, function, **more)
         return function
 
     return register
@@ -71,4 +73,4 @@ def of_bytes(kinds, expect):
 
 def mutations_of(kind):
     """Return all mutations of a kind of inputs, in the order of their names."""
-    return sorted((one for one in _ALL if kind in one.kinds), key=lambda one: one.name)
+    return sorted((one for one in _ALL.values() if kind in one.kinds), key=lambda one: one.name)
