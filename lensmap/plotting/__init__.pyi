@@ -15,7 +15,7 @@ from ._training import plot_learning_curve
 
 # For other packages of lensmap; not public.
 from ._axes import logarithmic as logarithmic
-from ._files import save_figure as save_figure
+from ._files import save_figure as save_figure, write_picture as write_picture
 from ._injection import (
     plot_recovery_cells as plot_recovery_cells,
     plot_recovery_masses as plot_recovery_masses,

@@ -11,7 +11,7 @@ from lensmap.utils import atomic_write
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["save_figure"]
+__all__ = ["save_figure", "write_picture"]
 
 # PNG files larger than this are reduced to 256 colors.
 _MAX_PNG_BYTES = 300_000
@@ -57,6 +57,24 @@ def save_figure(
         figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
     close(figure)
     return buffer.getvalue()
+
+
+def write_picture(figure: "Figure", path: PathLike) -> None:
+    """Write a figure to one file with 150 dots per inch, and close the figure.
+
+    Parameters
+    ----------
+    figure : `~matplotlib.figure.Figure`
+        The figure.
+    path : path-like
+        The path of the file. Its suffix gives the format.
+    """
+    from matplotlib.pyplot import close
+
+    try:
+        figure.savefig(path, dpi=150)
+    finally:
+        close(figure)
 
 
 def _reduce_colors(buffer):

@@ -199,7 +199,7 @@ def test_peaks_of_a_masked_map(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with fits.open(folder / "kappa.fits") as hdus:
         hdus["MASK"].data[:] = 1
-        hdus.writeto("masked.fits")
+        hdus.writeto("masked.fits", checksum=True)
     assert main(["peaks", "masked.fits", "-o", "p.ecsv"]) == 1
     error = "lensmap: error: the map 'masked.fits' has only masked pixels\n"
     assert capsys.readouterr().err == error and not (tmp_path / "p.ecsv").exists()

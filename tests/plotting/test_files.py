@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 
-from lensmap.plotting import save_figure
+from lensmap.plotting import save_figure, write_picture
 
 
 def _figure(noise):
@@ -25,6 +25,15 @@ def test_a_figure_is_written_twice_and_closed(tmp_path):
         save_figure(_figure(noise=False), tmp_path / "a.b", dpi=60)
     save_figure(_figure(noise=False), tmp_path / "a.b", dpi=60, overwrite=True)
     assert (tmp_path / "a.b.pdf").read_bytes() == first
+
+
+def test_a_picture_is_closed_even_if_it_cannot_be_written(tmp_path):
+    before = pyplot.get_fignums()
+    write_picture(_figure(noise=False), tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(FileNotFoundError):
+        write_picture(_figure(noise=False), tmp_path / "no" / "a.png")
+    assert pyplot.get_fignums() == before
 
 
 def test_a_large_picture_has_few_colors_and_looks_the_same(tmp_path):

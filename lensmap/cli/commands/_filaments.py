@@ -68,9 +68,9 @@ def run(arguments):
         if arguments.regions is not None:
             _write_regions(filaments, temporary[arguments.regions])
         if arguments.plot is not None:
-            from lensmap.plotting import plot_filaments
+            from lensmap.plotting import plot_filaments, write_picture
 
-            plot_filaments(kappa, filaments).figure.savefig(temporary[arguments.plot], dpi=150)
+            write_picture(plot_filaments(kappa, filaments).figure, temporary[arguments.plot])
         numbers = {
             "n_filaments": len(filaments),
             "threshold": filaments.threshold,

@@ -137,10 +137,10 @@ def run(arguments):
         )
         _write_table(recovery, output, arguments.overwrite)
         if arguments.plot is not None:
-            from lensmap.plotting import recovery_figure
+            from lensmap.plotting import recovery_figure, write_picture
 
             figure = recovery_figure(recovery, n_cells=arguments.cells)
-            figure.savefig(temporary[arguments.plot], dpi=150)
+            write_picture(figure, temporary[arguments.plot])
         numbers = _numbers(recovery) | {"binning": binning}
         numbers |= numbers_of_declaration(catalog) | checked
         return Result(_describe(recovery), numbers, (output, *temporary))

@@ -85,10 +85,10 @@ def run(arguments):
         if arguments.regions is not None:
             write_regions(peaks, temporary[arguments.regions], arguments.circle, overwrite=True)
         if arguments.plot is not None:
-            from lensmap.plotting import plot_peaks
+            from lensmap.plotting import plot_peaks, write_picture
 
             figure = plot_peaks(kappa, peaks, quantity=arguments.by).figure
-            figure.savefig(temporary[arguments.plot], dpi=150)
+            write_picture(figure, temporary[arguments.plot])
         numbers = {"n_peaks": len(peaks), "peaks": numbers_of_table(peaks, _NUMBERS)}
         return Result(_describe(peaks), numbers, tuple(temporary))
 

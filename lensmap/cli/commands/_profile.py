@@ -119,9 +119,9 @@ def run(arguments):
         if arguments.output is not None:
             write_table(profile, temporary[arguments.output])
         if arguments.plot is not None:
-            from lensmap.plotting import plot_shear_profile
+            from lensmap.plotting import plot_shear_profile, write_picture
 
-            plot_shear_profile(profile, fit).figure.savefig(temporary[arguments.plot], dpi=150)
+            write_picture(plot_shear_profile(profile, fit).figure, temporary[arguments.plot])
         numbers = _numbers(profile, fit) | numbers_of_declaration(catalog) | checked
         return Result(_describe(profile, fit), numbers, tuple(temporary))
 

@@ -215,10 +215,10 @@ def _field_set(text, folder, take_over):
 def _draw_curve(curve, folder):
     """Plot the learning curve into the folder of the run, if matplotlib is installed."""
     try:
-        from lensmap.plotting import plot_learning_curve
+        from lensmap.plotting import plot_learning_curve, write_picture
 
         with atomic_write(folder / "curve.png", overwrite=True) as temporary:
-            plot_learning_curve(curve).figure.savefig(temporary, dpi=150)
+            write_picture(plot_learning_curve(curve).figure, temporary)
     except ImportError as error:
         say(f"no picture of the learning curve: {error}", logging.WARNING)
 

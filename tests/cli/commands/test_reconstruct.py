@@ -1,9 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap reconstruct``: every option, and everything that can go wrong."""
 
+import os
 import subprocess
 import sys
-import tempfile
 import warnings
 
 import numpy as np
@@ -468,11 +468,15 @@ class TestWhatGoesWrong:
         self._one_line(capsys, "is named twice")
 
     def test_read_only_directory(self, folder, capsys, monkeypatch):
-        def denied(*args, **options):
-            raise PermissionError(13, "Permission denied")
+        opened = os.open
+
+        def denied(path, flags, *more, **options):
+            if flags & os.O_CREAT:
+                raise PermissionError(13, "Permission denied")
+            return opened(path, flags, *more, **options)
 
         # A superuser may write anywhere, so that a real one would not show it.
-        monkeypatch.setattr(tempfile, "mkstemp", denied)
+        monkeypatch.setattr(os, "open", denied)
         assert reconstruct() == 1
         self._one_line(capsys, "cannot write to the directory")
 
