@@ -87,6 +87,11 @@ def _names(path: Path, key: str, value: Any) -> tuple[str, ...]:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise _wrong(path, f"{key} must be a text or a list of texts")
+    if key in allowed and not (names and all(name.strip() for name in names)):
+        raise _wrong(
+            path, f"{key} must name a column, but its text is empty; leave the line out to read "
+            "no column"
+        )
     return tuple(names)
 
 

@@ -39,8 +39,8 @@ class Estimator(Parametrized, ABC):
 
     - `choose_pixels`: the pixels of the inversion, if they differ from the pixels of the map;
     - `check`: warnings about a grid for which the method is not suited;
-    - `measure` and `fit`: a model fitted to the data, such as a noise model, once for a whole field
-      or survey;
+    - `measure`: the sums over a part of the data from which a model is fitted, such as a noise
+      model; `fit`: this model, once for a whole field or survey;
     - `prepare`: the data that all inversions of a grid and of its noise realizations share;
     - `noise`: one realization of the error, for uncertainties that `invert` does not return;
     - `describe_params`: the parameters as stored in the metadata of the map;
@@ -57,8 +57,8 @@ class Estimator(Parametrized, ABC):
         Descriptions of the parameters, for command lines and documentation. They are read from the
         signature and the docstring. Options that a class declares take precedence.
     variant : str or None
-        The name of the parameter that ``VARIANT`` sets in the text ``"NAME:VARIANT"`` for
-        `make_estimator`. None if the estimator has no variants.
+        The parameter that ``VARIANT`` sets in the text ``"NAME:VARIANT"`` for `make_estimator`: in
+        ``"cnn:cha2025"``, it is ``network``. None if the estimator has no variants.
     geometry : {"plane", "sphere"}
         The geometry of the pixels on which `invert` works.
     quantity : str

@@ -166,12 +166,15 @@ def find_filaments(
         "uncertainty": lambda: float(np.median(kappa.uncertainty.array[~kappa.mask])),
         "kappa": lambda: 1.0,
     }[by]()
-    if not sigma > 0:
+    if not 0 < sigma < np.inf:
+        allowed = {"scatter": "values that vary", "uncertainty": "a positive uncertainty"}[by]
+        same = "the same value in all unmasked pixels" if by == "scatter" else "an uncertainty of 0"
         raise ParameterError(
             "kappa",
-            {"scatter": "values that vary", "uncertainty": "a positive uncertainty"}[by],
-            "the same value in all unmasked pixels" if by == "scatter" else "an uncertainty of 0",
-            "check how the map was made", verb="have",
+            allowed,
+            "values whose square overflows" if sigma > 0 else same,
+            "check how the map was made",
+            verb="have",
         )
     filaments = _extract(smoothed, threshold * sigma, smooth_path, min_length, width, sigma)
     settings = {"smoothing": smoothing, "smooth_path": smooth_path, "min_length": min_length}

@@ -134,10 +134,12 @@ class PixelFrame:
 
     @cached_property
     def _nodes(self) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """The interpolation nodes of the map, and the pixel axes at the nodes.
+        """The nodes between which positions on the sky and the pixel axes are interpolated.
 
-        The value is a tuple of the pixel positions of the nodes along y and along x, and the tuple
-        ``(axis_x, axis_y, position)`` that `_axes` returns for all nodes.
+        The value is ``(y, x, (axis_x, axis_y, position))``: the pixel coordinates of the nodes
+        along y and along x and, for each node, three vectors in the frame of the catalog, as
+        `_axes` returns them. ``position`` is the unit vector that points to the node; ``axis_x``
+        and ``axis_y`` are its changes over one pixel along x and along y.
         """
         # Callers make arrays of the whole map next, so check first that these fit into memory.
         check_grid_memory(self.shape)

@@ -151,7 +151,8 @@ def detection_image(kappa: ConvergenceMap, by: str) -> np.ndarray:
     Raises
     ------
     ValueError
-        If ``by`` is not allowed, or is ``"snr"`` for a map without an uncertainty.
+        If ``by`` is not allowed, or is ``"snr"`` for a map without an uncertainty or with an
+        uncertainty of 0 everywhere.
     """
     if check_choice(by, "by", _BY) == "kappa":
         return kappa.data
@@ -159,6 +160,12 @@ def detection_image(kappa: ConvergenceMap, by: str) -> np.ndarray:
         raise ParameterError(
             "by", "'kappa' for a map without an uncertainty", "'snr'",
             "for 'snr', reconstruct the map with an uncertainty, such as {uncertainty='rotations'}",
+        )
+    unmasked = kappa.uncertainty.array[~kappa.mask]
+    if len(unmasked) > 0 and not np.any(unmasked > 0):
+        raise ParameterError(
+            "kappa", "a positive uncertainty", "an uncertainty of 0 in all unmasked pixels",
+            "check how the map was made, or set {by='kappa'}", verb="have",
         )
     return kappa.snr
 

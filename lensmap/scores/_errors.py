@@ -111,7 +111,7 @@ def jackknife(statistic: Callable[..., float], *values: ArrayLike) -> tuple[floa
     lengths = {len(rows) if rows.ndim else 0 for rows in arrays}
     if len(lengths) != 1 or 0 in lengths:
         raise ParameterError(
-            "values", "arrays with the same number of rows (a row for each field), at least one",
+            "values", "arrays with the same number of rows, at least one row (one for each field)",
             f"arrays with {' and '.join(map(str, sorted(lengths)))} rows",
         )
     n = lengths.pop()

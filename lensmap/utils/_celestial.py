@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["celestial_frame", "celestial_plane", "check_celestial_wcs", "header_wcs",
            "pixel_to_sky", "sky_to_pixel", "unsuitable_frame"]
 
+# A larger side of a pixel is a mistake in its unit: a hundred such pixels surround the sky.
+_MAX_PIXEL_DEG = 3.6
+
 # Frames with these attributes depend on the place of an observer.
 _OBSERVER_ATTRIBUTES = {"location", "observer", "obsgeoloc"}
 
@@ -112,6 +115,12 @@ def _check_fits_wcs(wcs: WCS, name: str) -> None:
     if np.linalg.matrix_rank(wcs.pixel_scale_matrix) < 2:
         raise ParameterError(
             name, "a valid WCS", remedy="its matrix (CD, or PC and CDELT) is singular"
+        )
+    largest = np.sqrt(np.square(wcs.pixel_scale_matrix).sum(axis=0)).max()
+    if not largest <= _MAX_PIXEL_DEG:
+        raise ParameterError(
+            name, f"pixels of at most {_MAX_PIXEL_DEG:g} deg", f"{largest:g} deg",
+            "check CDELT, or the CD matrix, and their unit", verb="have",
         )
     celestial_frame(wcs, name)
 

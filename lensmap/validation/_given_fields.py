@@ -130,9 +130,9 @@ class GivenFields:
         Parameters
         ----------
         rng : None, int, `numpy.random.SeedSequence` or `numpy.random.Generator`
-            The seed that ``draw_fields`` passes for field i of a series selects file i. Any other
-            seed or generator selects a file at random; None selects another random file in each
-            call.
+            Which file to read. With the seed of field i of a series, which ``draw_fields`` sets,
+            file i; with any other seed or generator, a random file; with None, another random file
+            in each call.
 
         Returns
         -------

@@ -252,6 +252,8 @@ def test_a_preset_file(tmp_path):
         ("[columns]\nRA='x'", "'RA', which is none of lensmap's columns ra, dec"),
         ("[columns]\nra=3", "ra must be a text or a list of texts"),
         ("[columns]\nra=['x', 3]", "ra must be a text or a list of texts"),
+        ("[columns]\nredshift=''", "redshift must name a column, but its text is empty"),
+        ("[columns]\nredshift=[]", "redshift must name a column, but its text is empty"),
         ("columns='x'", r"\[columns\] must be a table"),
         ("convention=3", "convention must be a text"),
         ("preset='hcs'", "there is no preset 'hcs'; there are hsc_y1"),

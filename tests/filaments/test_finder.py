@@ -191,6 +191,9 @@ def test_bad_input():
     constant = _map(np.full(SHAPE, 0.1))
     with pytest.raises(ValueError, match="kappa must have values that vary, not the same value"):
         find_filaments(constant)
+    with np.errstate(over="ignore"):
+        with pytest.raises(ValueError, match="that vary, not values whose square overflows"):
+            find_filaments(_map(1e200 * _bridge()), smoothing=None)
     with pytest.raises(ValueError, match="threshold must be positive"):
         find_filaments(kappa, 0)
     with pytest.raises(ValueError, match="kappa must have at least one unmasked pixel"):

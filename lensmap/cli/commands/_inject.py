@@ -107,8 +107,8 @@ def add_arguments(parser):
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
                        help="also draw the completeness to this picture file")
     group.add_argument("--cells", type=count, default=4, metavar="N",
-                       help="the number of cells along the longer side of the map in which --plot "
-                       "shows the completeness (default 4)")
+                       help="--plot shows the completeness in square cells of the map; N is their "
+                       "number along its longer side (default 4)")
     add_take_over(group)
     add_check_argument(group)
     add_estimator_options(parser)

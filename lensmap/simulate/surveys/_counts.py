@@ -24,10 +24,10 @@ class PoissonCounts:
     counts: a common count, whose mean is the lowest positive mean, and an excess count, whose mean
     is the small remainder. The common count has the same distribution in all of these pixels. It is
     drawn by inverting its cumulative distribution with a table of 65536 cells of equal probability.
-    In the few cells in which the count changes, a random number of full precision decides. Excess
-    counts are rare, so they are assigned to pixels one by one. This takes a tenth of the time of
-    individual draws. If the positive means differ by more than 20 per cent or are high, each count
-    is drawn individually.
+    Most cells belong to a single count. In the few cells that span two or more counts, a random
+    number of full precision selects one of them. Excess counts are rare, so they are assigned to
+    pixels one by one. This takes a tenth of the time of individual draws. If the positive means
+    differ by more than 20 per cent or are high, each count is drawn individually.
 
     Parameters
     ----------
