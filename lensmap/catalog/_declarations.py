@@ -25,6 +25,7 @@ from lensmap.utils import (
     ParameterError,
     check_choice,
     converts_to_icrs,
+    unsuitable_frame,
     warn_user,
 )
 
@@ -409,13 +410,16 @@ def _check_kind(kind: Any) -> str:
 
 
 def _check_frame(frame: Any) -> str:
-    if not isinstance(frame, str) or frame_transform_graph.lookup_name(frame) is None:
+    kind = frame_transform_graph.lookup_name(frame) if isinstance(frame, str) else None
+    if kind is None:
         raise ParameterError("frame", "the name of an astropy frame", repr(frame))
-    if not converts_to_icrs(frame):
+    why = unsuitable_frame(kind())
+    if why is None and not converts_to_icrs(frame):
+        why = "needs distances, or the time of the observation"
+    if why is not None:
         raise ParameterError(
-            "frame", "one that converts to ICRS, such as 'icrs', 'fk5' or 'galactic'", repr(frame),
-            "this frame depends on the place and time of an observer, or on distances; convert the "
-            "positions to ICRS",
+            "frame", "a frame of the sky, such as icrs, fk5 or galactic", repr(frame),
+            f"this frame {why}; convert the positions to ICRS",
         )
     return frame
 

@@ -86,6 +86,7 @@ def test_not_a_table(table):
         ({"frame": "altaz"}, "sky, such as icrs, .* depends on the place of an observer"),
         ({"frame": "itrs"}, "frame must be a frame of the sky"),
         ({"frame": "galactocentric"}, "this frame has no longitude and latitude"),
+        ({"frame": "hcrs"}, "this frame needs distances, or the time of the observation"),
         ({"columns": {"e1": "no"}}, "columns must name columns .* not 'no' .for 'e1'."),
     ],
 )

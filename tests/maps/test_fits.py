@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The FITS form: what is written comes back, whole or not at all, and others can read it."""
 
-import tempfile
+import os
 import warnings
 
 import numpy as np
@@ -267,11 +267,15 @@ class TestWholeOrNotAtAll:
         assert [item.name for item in path.parent.iterdir()] == ["k.fits"]
 
     def test_read_only_directory(self, tmp_path, monkeypatch):
-        def denied(*args, **options):
-            raise PermissionError(13, "Permission denied")
+        opened = os.open
+
+        def denied(path, flags, *more, **options):
+            if flags & os.O_CREAT:
+                raise PermissionError(13, "Permission denied")
+            return opened(path, flags, *more, **options)
 
         # A superuser may write anywhere, so that a real one would not show it.
-        monkeypatch.setattr(tempfile, "mkstemp", denied)
+        monkeypatch.setattr(os, "open", denied)
         with pytest.raises(PermissionError, match="cannot write to the directory"):
             make_map().write(tmp_path / "k.fits")
         assert not list(tmp_path.iterdir())
