@@ -155,8 +155,10 @@ class TestRefusals:
 
     def test_survey(self):
         wcs = tangent_wcs(CENTER, (64, 64), 0.4 * u.arcmin)
-        with pytest.raises(MemoryError, match="a catalog of 6.6e.12 galaxies .*a lower density"):
-            MockSurvey(density=1e10 / u.arcmin**2).observe(None, wcs)
+        with pytest.raises(MemoryError, match="a catalog of 6.6e.10 galaxies .*a lower density"):
+            MockSurvey(density=1e6 / u.arcmin**2).observe(None, tangent_wcs(
+                CENTER, (640, 640), 0.4 * u.arcmin
+            ))
         wcs.array_shape = HUGE
         with pytest.raises(MemoryError, match="a survey of 1000000 x 1000000 pixels"):
             MockSurvey().observe_grid(None, wcs)

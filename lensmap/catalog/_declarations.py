@@ -415,10 +415,10 @@ def _check_frame(frame: Any) -> str:
         raise ParameterError("frame", "the name of an astropy frame", repr(frame))
     why = unsuitable_frame(kind())
     if why is None and not converts_to_icrs(frame):
-        why = "needs distances, or the time of the observation"
+        why = "needs distances, or the place and time of an observer"
     if why is not None:
         raise ParameterError(
-            "frame", "a frame of the sky, such as icrs, fk5 or galactic", repr(frame),
+            "frame", "one that converts to ICRS, such as icrs, fk5 or galactic", repr(frame),
             f"this frame {why}; convert the positions to ICRS",
         )
     return frame

@@ -231,11 +231,11 @@ class HoleSource:
         )
         for column, (name, allowed, words) in zip(values, rules, strict=True):
             if not np.all(allowed):
-                row = int(np.argmin(allowed))
+                row, n = int(np.argmin(allowed)), np.count_nonzero(~allowed)
                 raise ValueError(
-                    f"{name} of star holes must be {words}, not {column[row]:g} as in row "
-                    f"{row + 1} (and {np.count_nonzero(~allowed) - 1} other rows): correct or "
-                    "remove these rows"
+                    f"{name} of star holes must be {words}, not {column[row]:g} as in row {row + 1}"
+                    + (f" and in {n - 1} further rows" if n > 1 else "")
+                    + ": correct or remove the row" + ("s" if n > 1 else "")
                 )
         self.vectors = SkyCoord(values[0], values[1], unit=u.deg).cartesian.xyz.value.T
         self.chords = chord(np.radians(values[2]))

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["celestial_frame", "celestial_plane", "check_celestial_wcs", "header_wcs",
            "pixel_to_sky", "sky_to_pixel", "unsuitable_frame"]
 
-# A larger side of a pixel is a mistake in its unit: a hundred such pixels surround the sky.
-_MAX_PIXEL_DEG = 3.6
+# A larger side of a pixel is a mistake in its unit.
+_MAX_PIXEL_DEG = 1000.0
 
 # Frames with these attributes depend on the place of an observer.
 _OBSERVER_ATTRIBUTES = {"location", "observer", "obsgeoloc"}

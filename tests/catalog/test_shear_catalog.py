@@ -83,10 +83,10 @@ def test_not_a_table(table):
         ({"kind": "ellipticity"}, "kind must be one of 'shear', 'distortion', not 'ellipticity'"),
         ({"frame": "equatorial"}, "frame must be the name of an astropy frame, not 'equatorial'"),
         ({"frame": 5}, "frame must be"),
-        ({"frame": "altaz"}, "sky, such as icrs, .* depends on the place of an observer"),
-        ({"frame": "itrs"}, "frame must be a frame of the sky"),
+        ({"frame": "altaz"}, "one that converts to ICRS, .* depends on the place of an observer"),
+        ({"frame": "itrs"}, "frame must be one that converts to ICRS"),
         ({"frame": "galactocentric"}, "this frame has no longitude and latitude"),
-        ({"frame": "hcrs"}, "this frame needs distances, or the time of the observation"),
+        ({"frame": "hcrs"}, "this frame needs distances, or the place and time of an observer"),
         ({"columns": {"e1": "no"}}, "columns must name columns .* not 'no' .for 'e1'."),
     ],
 )

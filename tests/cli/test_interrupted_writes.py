@@ -129,10 +129,10 @@ def test_full_disk(words, work, capsys):
     check_files(sizes, [])
 
 
-MOMENTS = ["half", "renamed", pytest.param("flush", marks=pytest.mark.slow),
-           pytest.param("rename", marks=pytest.mark.slow)]
+MOMENTS = ["half", "flush", "rename", "renamed"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the tests need /proc")
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("words", [*cases(formats="slow")])

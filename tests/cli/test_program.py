@@ -385,10 +385,10 @@ sys.exit(main())
         ("| head -c 5 > out", 0, "lensmap: a message\n"),
         ("> /dev/full", 1, "lensmap: a message\nlensmap: error: cannot write to the standard "
                            "output: No space left on device\n"),
-        ("> out 2>&-", 0, ""),
+        pytest.param("> out 2>&-", 0, "", marks=pytest.mark.slow),
         (">&- 2>&-", 0, ""),
-        ("2> /dev/full > out", 0, ""),
-        ("--help | head -c 5 > out", 0, ""),
+        pytest.param("2> /dev/full > out", 0, "", marks=pytest.mark.slow),
+        pytest.param("--help | head -c 5 > out", 0, "", marks=pytest.mark.slow),
     ],
 )
 def test_streams_that_are_closed_or_full(redirection, code, error, tmp_path):

@@ -44,6 +44,7 @@ def test_threads_with_different_cosmologies_do_not_meet():
     np.testing.assert_array_equal(found, [expected[name] for name in names])
 
 
+@pytest.mark.slow
 def test_nothing_is_written_to_the_home(tmp_path):
     """It may be read-only."""
     home = tmp_path / "home"

@@ -73,6 +73,7 @@ class TestMap:
         assert kappa.meta["parameters"]["network"] == "lensmap"
         assert kappa.meta["uncertainty"] == "total" and kappa.meta["confidence"] == 0.68
 
+    @pytest.mark.slow
     def test_errors_hold_what_they_say(self):
         """On average: a field with much structure has larger errors than one with little."""
         narrow = CNNReconstructor(uncertainty="network")
@@ -184,6 +185,7 @@ class TestPixels:
         wanted = 0.41 * np.sqrt(2)
         assert found.pixel_scale.to_value(u.arcmin) == pytest.approx(wanted, abs=0.02)
 
+    @pytest.mark.slow
     def test_turned_maps_show_the_same_sky(self, kappa, catalog):
         turned = MODEL.wcs.deepcopy()
         turned.wcs.pc = [[0, -1], [1, 0]]

@@ -303,6 +303,7 @@ print(main(words), ConvergenceMap.read("k.fits").meta["estimator"])
     assert run.stdout.splitlines()[-1] == "0 Flat"
 
 
+@pytest.mark.slow
 def test_a_taken_name_is_an_error_that_names_both(tmp_path):
     _install(tmp_path, "flatmaps", {"flat": "flatmaps:Flat", "ks": "flatmaps:Flat"})
     _install(tmp_path, "plainmaps", {"flat": "plainmaps:Flat"})
@@ -322,6 +323,7 @@ for name in ("flat", "ks"):
     assert "'ks' is registered by lensmap and by flatmaps" in ks
 
 
+@pytest.mark.slow
 def test_a_broken_package_never_stops_lensmap(tmp_path):
     _install(tmp_path, "flatmaps", {"flat": "flatmaps:Flat", "none": "flatmaps:Missing",
                                     "number": "flatmaps:number", "odd": "not a module!"})

@@ -130,6 +130,7 @@ def test_ridges_of_noise_are_not_significant():
     assert np.median(rated.table["n_false"][finite]) > 0.2 * false
 
 
+@pytest.mark.slow
 def test_two_halos_are_no_filament():
     y, x = np.indices(SHAPE)
     data = sum(np.exp(-np.hypot(x - a, y - 45) / 3) for a in (25, 85))

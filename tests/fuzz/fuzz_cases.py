@@ -17,9 +17,11 @@ from fuzz_kit import FORMATS, content_of, write_input
 from fuzz_mutation import Expect, mutations_of
 from fuzz_options import actions_of, is_output, odd_options
 
+from lensmap.utils._memory import _held_memory
+
 __all__ = ["MEMORY_LIMIT", "RECIPES", "RECORD", "Case", "Recipe", "make_case", "reference_of"]
 
-#: The memory that each command may use.
+#: The memory that each command may use beyond that of the process.
 MEMORY_LIMIT = 2**30
 #: The JSON record of each command.
 RECORD = "record.json"
@@ -189,8 +191,10 @@ def _words_of(recipe, inputs):
     """Return the words; a name with a leading dash needs its folder."""
     named = {kind: f"./{name}" if name.startswith("-") else name for kind, name in inputs.items()}
     words = [word.format(**named) for word in recipe.words.split(" ")]
+    # The limit of a command includes what its process holds already, which grows with each case.
+    limit = MEMORY_LIMIT + _held_memory()
     return [*recipe.command.split(), *words, f"--json={RECORD}",
-            f"--memory-limit={MEMORY_LIMIT}B", "--threads=1"]
+            f"--memory-limit={limit >> 20}MiB", "--threads=1"]
 
 
 def _plan(recipe, rng):

@@ -4,7 +4,7 @@
 import pytest
 from fuzz_runner import Runner
 
-SEED, CASES, PER_TEST = 20, 50, 5
+SEED, CASES, PER_TEST = 20, 50, 2
 
 
 @pytest.fixture(scope="module")

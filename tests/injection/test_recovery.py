@@ -107,6 +107,7 @@ def _mirrored():
     return ShearCatalog(table, "generic", "euclidean", "shear")
 
 
+@pytest.mark.slow
 def test_false_positives_are_those_of_noise():
     found = _recover([1e14], 20, threshold=3.0)
     kappa = KS.reconstruct(NOISE, WCS_OF_ALL)
@@ -176,6 +177,7 @@ def behind_a_cluster():
     return inject_halos(NOISE, at, z_source=1.0)
 
 
+@pytest.mark.slow
 def test_what_is_there_already_is_not_recovered(behind_a_cluster):
     # All places are within 8 arcmin, so that some lie on the cluster.
     y, x = np.indices(WCS_OF_ALL.array_shape)

@@ -2,6 +2,7 @@
 """The FITS form: what is written comes back, whole or not at all, and others can read it."""
 
 import os
+import tempfile
 import warnings
 
 import numpy as np

@@ -194,7 +194,7 @@ def _write_zeros(path):
         ("m.fits", _write_flat, "needs a celestial WCS"),
         ("m.csv", "", ""),
         ("m.csv", "ra,dec\n1,2\n", r"\['radius'\] not found"),
-        ("m.csv", "ra,dec,radius\n1,2,\n", "finite"),
+        ("m.csv", "ra,dec,radius\n1,2,\n", "not nan as in row 1: correct or remove the row"),
         ("m.ecsv", "no table", ""),
         ("m.txt", "1 2 3", ""),
     ],

@@ -165,6 +165,7 @@ def test_a_map_of_reduced_shear():
     assert other.m200c > 1.03 * fit.m200c
 
 
+@pytest.mark.slow
 def test_a_covariance_from_a_bootstrap():
     rng = np.random.default_rng(3)
     n, inside, logs = 30, 0, []
@@ -272,6 +273,7 @@ def test_structure_widens_the_interval():
     assert 1.05 < fit.m200c_err / plain.m200c_err < 2
 
 
+@pytest.mark.slow
 def test_samples_of_the_posterior():
     pytest.importorskip("emcee")
     fit = fit_nfw(_profile(_catalog([(CENTER, _halo())])), z_lens=0.3)

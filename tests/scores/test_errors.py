@@ -48,7 +48,7 @@ def test_a_jackknife_that_is_not_known():
     assert estimate == 6 and np.isnan(error)
     with pytest.raises(ValueError, match=r"the same number of rows, .* with 2 and 3 rows"):
         jackknife(np.mean, [1.0, 2.0], [1.0, 2.0, 3.0])
-    with pytest.raises(ValueError, match=r"at least one, not arrays with 0 rows"):
+    with pytest.raises(ValueError, match=r"at least one row .*, not arrays with 0 rows"):
         jackknife(np.mean, [])
 
 

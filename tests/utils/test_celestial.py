@@ -200,11 +200,11 @@ def test_singular_matrix():
         check_celestial_wcs(wcs)
 
 
-@pytest.mark.parametrize("side", [4.0, 60.0, 1e9])
+@pytest.mark.parametrize("side", [2e3, 1e9])
 def test_pixels_of_an_absurd_size(side):
     wcs, _ = centered(header_of("TAN", 180.0, 2.0), PLACE)
     wcs.wcs.cd = [[-side, 0], [0, side]]
-    with pytest.raises(ValueError, match="wcs must have pixels of at most 3.6 deg, not "):
+    with pytest.raises(ValueError, match="wcs must have pixels of at most 1000 deg, not "):
         check_celestial_wcs(wcs)
 
 

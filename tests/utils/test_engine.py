@@ -36,6 +36,7 @@ def attempts(folder):
 
 
 class TestResults:
+    @pytest.mark.slow
     def test_in_order_whichever_is_first(self):
         seen, expected = [], [item**2 for item in range(12)]
         for options in (
@@ -85,6 +86,7 @@ class TestResults:
             assert len(begun) <= 19
             outcomes.close()
 
+    @pytest.mark.slow
     def test_workers_and_threads_share_the_cpus(self, monkeypatch):
         monkeypatch.setattr(pools, "n_cpus", lambda: 4)
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
@@ -169,6 +171,7 @@ class TestUnusableWorkers:
             worker.run_task(self.specification(), "digest", None, 0)
 
 
+@pytest.mark.slow
 class TestDeaths:
     def test_one_is_made_good(self, tmp_path):
         assert values(tasks.die, (str(tmp_path), {1: 1}), range(3), workers=2) == [0, 1, 2]
@@ -215,6 +218,7 @@ class TestDeaths:
         assert 'put the calls of your script under \'if __name__ == "__main__":\'' in last
 
 
+@pytest.mark.slow
 class TestInterrupts:
     def test_nothing_is_pending_in_an_executor_of_the_user(self, monkeypatch):
         monkeypatch.setattr(pools, "_GRACE", 0.05)

@@ -15,6 +15,7 @@ SKY = HaloModelField(z_source=1.0, shape=(64, 64), pixel_scale=0.8 * u.arcmin)
 SETUP = ValidationSetup(sky=SKY)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_estimator():
     held = np.ones(100_000_000)  # of this process: it does not count
     modest = measure_resources(KaiserSquires(), SETUP)

@@ -541,6 +541,7 @@ class TestAfterTheFact:
         assert reconstruct("--pixel-scale", "0.01arcsec") == 1
         assert "the map would have" in capsys.readouterr().err
 
+    @pytest.mark.slow
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to be tidy about")
     def test_a_batch_system_may_end_it(self, folder):
         code = (

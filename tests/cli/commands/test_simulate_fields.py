@@ -220,6 +220,7 @@ class TestFields:
 class TestStopped:
     """Whatever stops it, there are whole files, and the rest comes with the next run."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "number, code, workers, group",
         [

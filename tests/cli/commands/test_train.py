@@ -45,6 +45,7 @@ def test_trains_and_goes_on(fields, tmp_path, monkeypatch, capsys):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_the_map_of_a_trained_network(fields, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert _train("-o", "run", "--fields", f"{fields}:0.5", "--steps", 2) == 0

@@ -66,6 +66,7 @@ def test_mass_is_where_it_is(started):
     assert found.min() > -0.1 * found.max()
 
 
+@pytest.mark.slow
 def test_loses_nothing_of_negative_mass(started):
     gamma = convergence_to_shear(_blob((120, 120), 50, 60, 3))
     plus, minus = (_map_of(started, sign * gamma) for sign in (1, -1))

@@ -190,6 +190,7 @@ def test_a_stop_in_the_middle_of_a_step_keeps_the_last_whole_state(fields, tmp_p
     np.testing.assert_array_equal(_weights(resumed), _weights(straight))
 
 
+@pytest.mark.slow
 def test_a_stop_in_the_last_check_is_made_good(fields, tmp_path, monkeypatch):
     from lensmap.networks.training import _train as training
 
@@ -216,6 +217,7 @@ def test_a_damaged_checkpoint_is_told(fields, tmp_path):
         train("lensmap", {fields: 1.0}, tmp_path, steps=5, **SMALL)
 
 
+@pytest.mark.slow
 def test_fields_of_any_size_can_be_learned_from(tmp_path):
     model = HaloModelField(z_source=1.5, shape=(70, 78), pixel_scale=1 * u.arcmin)
     odd = FieldSet.draw(tmp_path / "fields", model, 2, seed=1, workers=1)

@@ -161,6 +161,7 @@ def test_errors_and_weights_follow_magnitudes():
 # --- the field between pixels ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.* per square arcminute")
 def test_binned_galaxies_give_the_field_back_neither_blurred_nor_sharpened():
     values = np.random.default_rng(1).normal(0, 0.05, SHAPE)
