@@ -66,7 +66,7 @@ _cached_kernel = lru_cache(maxsize=4)(_whole_kernel)
 def kernel_columns(
     shape: tuple[int, int], columns: slice, dtype: str = "complex128"
 ) -> np.ndarray:
-    """Return some columns of the kernel of `shear_kernel`, without computing the whole kernel.
+    """Return some columns of the kernel of ``shear_kernel``, without computing the whole kernel.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def padded_shape(shape: tuple[int, int], padding: float) -> tuple[int, int]:
 def shear_to_convergence(gamma: ArrayLike, *, padding: float = 2.0) -> np.ndarray:
     r"""Invert a shear field: :math:`\tilde\kappa = D^* \tilde\gamma`.
 
-    D is the Kaiser-Squires kernel of `shear_kernel`, and a tilde denotes the Fourier transform.
+    D is the Kaiser-Squires kernel of ``shear_kernel``, and a tilde denotes the Fourier transform.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def shear_to_convergence(gamma: ArrayLike, *, padding: float = 2.0) -> np.ndarra
 def convergence_to_shear(kappa: ArrayLike, *, padding: float = 1.0) -> np.ndarray:
     r"""Return the shear of a convergence field: :math:`\tilde\gamma = D \tilde\kappa`.
 
-    D is the Kaiser-Squires kernel of `shear_kernel`, and a tilde denotes the Fourier transform.
+    D is the Kaiser-Squires kernel of ``shear_kernel``, and a tilde denotes the Fourier transform.
 
     Parameters
     ----------

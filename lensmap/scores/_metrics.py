@@ -332,7 +332,7 @@ def _tls(moments):
 
 
 def tls_slope_of_r(r: ArrayLike) -> float | np.ndarray:
-    r"""Return the `tls_slope` of a calibrated map that has a given correlation with the truth.
+    r"""Return the ``tls_slope`` of a calibrated map that has a given correlation with the truth.
 
     A posterior mean has :math:`\mathrm{var}(\hat\kappa) = \mathrm{cov}(\kappa, \hat\kappa) =
     r^2 \mathrm{var}(\kappa)`, from which the slope follows.
@@ -398,9 +398,9 @@ def score_map(
           minus truth;
         - ``loss``: the `weighted_loss`; ``loss_h21``: the same with exponent 1, as in Hong et al.
           2021;
-        - ``slope``: the slope of the truth as a function of the prediction (`ordinary_slope`);
+        - ``slope``: the slope of the truth as a function of the prediction (``ordinary_slope``);
           ``tls_slope``: the slope of the prediction against the truth by total least squares;
-          ``tls_slope_of_r``: the `tls_slope` of a calibrated map with this correlation;
+          ``tls_slope_of_r``: the ``tls_slope`` of a calibrated map with this correlation;
         - ``bias``: the mean of prediction minus truth;
         - ``coverage_68``, ``coverage_95``: the fractions of pixels where the truth lies within the
           68 and 95 per cent error bars; NaN without error bars;

@@ -68,7 +68,7 @@ _append(
 _append("config", Expect.HARMLESS, a_comment="# nothing", an_empty_line="")
 _append(
     "preset", Expect.REFUSED,
-    unknown_column="colour = 'blue'", a_number_for_a_name="sigma_m = 3",
+    unknown_column="hue = 'blue'", a_number_for_a_name="sigma_m = 3",
     column_twice="ra = 'other'", empty_name="redshift = ''", unfinished_name="redshift = 'z",
     list_of_numbers="redshift = [1, 2]", table_for_a_name="redshift = {a = 1}",
     code_for_a_column="sigma_m = '__import__(\"os\").getcwd()'",

@@ -118,7 +118,7 @@ def test_a_card_without_an_entry(path, key):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("sha256", 5), ("architecture", ["lensmap"]), ("options", []), ("options", {"colour": 1}),
+    [("sha256", 5), ("architecture", ["lensmap"]), ("options", []), ("options", {"hue": 1}),
      ("options", {"widths": "many"}), ("half_width_factors", [1.0]), ("stride", 0),
      ("half_width_factors", [1.0, float("nan")]), ("half_width_factors", [1.0, "a"]),
      ("stride", 1.5), ("reach", -1), ("margin", None), ("large_scales", "big"),
