@@ -5,7 +5,11 @@ import os
 from pathlib import Path
 
 import pytest
+from astropy.utils import iers
 from hypothesis import HealthCheck, settings
+
+# The rotation of the Earth comes with astropy: a test must not fetch newer tables.
+iers.conf.auto_download = False
 
 # No deadline: a law is right or wrong, and the time that a shared machine takes says nothing.
 settings.register_profile("dev", deadline=None)

@@ -234,7 +234,7 @@ class HoleSource:
                 row, n = int(np.argmin(allowed)), np.count_nonzero(~allowed)
                 raise ValueError(
                     f"{name} of star holes must be {words}, not {column[row]:g} as in row {row + 1}"
-                    + (f" and in {n - 1} further rows" if n > 1 else "")
+                    + (f" ({n} rows in all)" if n > 1 else "")
                     + ": correct or remove the row" + ("s" if n > 1 else "")
                 )
         self.vectors = SkyCoord(values[0], values[1], unit=u.deg).cartesian.xyz.value.T

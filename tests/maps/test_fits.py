@@ -326,7 +326,9 @@ def whole(tmp_path_factory):
     return path.read_bytes()
 
 
-# In the header, the data and the padding of extensions, and between the latter.
+# In the header, the data and the padding of extensions, and between the latter. Astropy 7.0 leaves
+# a file open whose header is cut.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("n", [0, 1, 2879, 2880, 8000, 13100, 17280, 40000, -2880, -1])
 def test_a_map_cut_in_transfer(whole, tmp_path, n):
     (tmp_path / "cut.fits").write_bytes(whole[:n])

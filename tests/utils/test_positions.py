@@ -11,7 +11,7 @@ from lensmap.grid import tangent_wcs
 from lensmap.halos import halo_table
 from lensmap.utils import ParameterError, as_icrs, as_skycoord, converts_to_icrs, to_plain
 
-HERE = {"obstime": "2026-01-01", "location": EarthLocation(0 * u.deg, 0 * u.deg)}
+HERE = {"obstime": "2020-01-01", "location": EarthLocation(0 * u.deg, 0 * u.deg)}
 SKY = SkyCoord([150.0, 151.0], [2.0, 3.0], unit="deg")
 MAP = ConvergenceMap(np.zeros((8, 8)), wcs=tangent_wcs(SKY[0], (8, 8), 1 * u.arcmin))
 
