@@ -228,7 +228,8 @@ def test_no_holes():
     [
         ({"radius": [0.1, np.nan, 0.1]}, "radius .* must be positive .*, not nan as in row 2"),
         ({"radius": np.ma.array([0.1, 0.1, 0.1], mask=[0, 1, 0])}, "not nan as in row 2"),
-        ({"radius": [0.1, -0.1, -0.2]}, "positive .*, not -0.1 as in row 2 .2 rows in all.: correct or remove the rows"),
+        ({"radius": [0.1, -0.1, -0.2]},
+         "not -0.1 as in row 2 .2 rows in all.: correct or remove the rows"),
         ({"radius": [0.1, 0.1, 0.0]}, "positive .*, not 0 as in row 3"),
         ({"radius": [0.1, 200, 0.1]}, "less than 180 deg, not 200 as in row 2"),
         ({"dec": [0, 95, 0]}, "dec .* between -90 and 90 deg, not 95 as in row 2"),
