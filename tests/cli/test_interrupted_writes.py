@@ -137,6 +137,8 @@ MOMENTS = ["half", "flush", "rename", "renamed"]
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("words", [*cases(formats="slow")])
 def test_kill(words, moment, work, killer):
+    if words[0] in ("demo", "train", "validate") and moment in ("flush", "renamed"):
+        pytest.skip("the quick commands write by the same function")
     sizes = finished(words)
     old = old_files(words, sizes)
     which = max(sizes.values()) // 2 if moment == "half" else ""
