@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from marked_files import mark_and_path
 from astropy import units as u
 
 from lensmap import CNNReconstructor, KaiserSquires, MaskedCNN, WienerFilter
@@ -203,11 +204,6 @@ def test_a_file_with_errors(tmp_path, code, message):
 
 
 # --- workers ------------------------------------------------------------------------------------
-
-
-def mark_and_path(estimators, number):
-    """Return the mark of a class and the folders for imports; run by workers."""
-    return type(estimators[number]).mark, sys.path
 
 
 @pytest.mark.slow
