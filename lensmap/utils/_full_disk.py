@@ -3,6 +3,7 @@
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ __all__ = ["FullDiskError", "full_disk_named", "is_full_disk", "temporary_folder
 
 # A full disk, a full quota, and the largest file that the system or the user's limits allow.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+# numpy's `tofile` gives no number if only a part of an array fits onto the disk.
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 
 
 class FullDiskError(OSError):
@@ -143,8 +147,11 @@ def _temporary_directory():
 def _number_of(error):
     """Return the number of the full-disk error that an error is or was caused by, or None."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL:
-            return error.errno
+        if isinstance(error, OSError):
+            if error.errno in _FULL:
+                return error.errno
+            if error.errno is None and _SHORT_WRITE.fullmatch(str(error)):
+                return errno.ENOSPC
         error = error.__cause__ or error.__context__
     return None
 

@@ -5,6 +5,7 @@ import errno
 import os
 import pickle
 
+import numpy as np
 import pytest
 
 from lensmap.utils import temporary_folder
@@ -28,6 +29,14 @@ def test_an_error_with_its_file(tmp_path):
     # An outer block knows less.
     with pytest.raises(FullDiskError, match="k.fits"), full_disk_named(lambda: "other"):
         raise copy
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no full device")
+def test_numpy_writes_a_part_of_an_array():
+    with open("/dev/full", "wb") as device:
+        with pytest.raises(FullDiskError, match="cannot write to 'k.npy' .No space left on device"):
+            with full_disk_named(lambda: "k.npy"):
+                np.zeros(10_000).tofile(device)
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), PermissionError(errno.EACCES, "no")])
