@@ -24,7 +24,6 @@ from lensmap.utils import (
     ConventionWarning,
     ParameterError,
     check_choice,
-    converts_to_icrs,
     unsuitable_frame,
     warn_user,
 )
@@ -414,8 +413,6 @@ def _check_frame(frame: Any) -> str:
     if kind is None:
         raise ParameterError("frame", "the name of an astropy frame", repr(frame))
     why = unsuitable_frame(kind())
-    if why is None and not converts_to_icrs(frame):
-        why = "needs distances, or the place and time of an observer"
     if why is not None:
         raise ParameterError(
             "frame", "one that converts to ICRS, such as icrs, fk5 or galactic", repr(frame),

@@ -17,7 +17,7 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
-from scipy import stats
+from scipy import special
 
 from lensmap.catalog import (
     Calibration,
@@ -533,8 +533,8 @@ def _threshold(n_rotations: int, n_tests: int = 1) -> float:
     float
         The threshold in units of the estimated scatter.
     """
-    probability = -np.expm1(np.log1p(-2 * stats.norm.sf(_MIN_SIGMA)) / n_tests)
-    return float(stats.t.isf(probability / 2, n_rotations))
+    probability = -np.expm1(np.log1p(-2 * special.ndtr(-_MIN_SIGMA)) / n_tests)
+    return float(-special.stdtrit(n_rotations, probability / 2))
 
 
 def _decision(

@@ -2,6 +2,7 @@
 """Figures written to PNG and PDF files."""
 
 import io
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,19 +44,17 @@ def save_figure(
     FileExistsError
         If one of the files exists and ``overwrite`` is False.
     """
-    from matplotlib.pyplot import close
-
     path, buffer = Path(path), io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    # The layout is final. Repeating it for the PDF would take as long as drawing.
-    figure.set_layout_engine("none")
-    buffer = _reduce_colors(buffer)
-    with atomic_write(path.with_name(path.name + ".png"), overwrite=overwrite) as temporary:
-        temporary.write_bytes(buffer.getvalue())
-    with atomic_write(path.with_name(path.name + ".pdf"), overwrite=overwrite) as temporary:
-        # Without the creation date, identical figures give identical files.
-        figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
-    close(figure)
+    with _closed_after(figure):
+        figure.savefig(buffer, format="png", dpi=dpi)
+        # The layout is final. Repeating it for the PDF would take as long as drawing.
+        figure.set_layout_engine("none")
+        buffer = _reduce_colors(buffer)
+        with atomic_write(path.with_name(path.name + ".png"), overwrite=overwrite) as temporary:
+            temporary.write_bytes(buffer.getvalue())
+        with atomic_write(path.with_name(path.name + ".pdf"), overwrite=overwrite) as temporary:
+            # Without the creation date, identical figures give identical files.
+            figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
     return buffer.getvalue()
 
 
@@ -69,10 +68,17 @@ def write_picture(figure: "Figure", path: PathLike) -> None:
     path : path-like
         The path of the file. Its suffix gives the format.
     """
+    with _closed_after(figure):
+        figure.savefig(path, dpi=150)
+
+
+@contextmanager
+def _closed_after(figure):
+    """Close a figure after a ``with`` block, also after an error in the block."""
     from matplotlib.pyplot import close
 
     try:
-        figure.savefig(path, dpi=150)
+        yield
     finally:
         close(figure)
 

@@ -52,13 +52,12 @@ from ._memory import (
 from ._optional import import_optional as import_optional
 from ._parameters import Parametrized as Parametrized
 from ._pixel_size import central_pixel as central_pixel, pixel_size as pixel_size
-from ._plain_hdf5 import check_plain_hdf5 as check_plain_hdf5, outside_data as outside_data
+from ._plain_hdf5 import check_plain_hdf5 as check_plain_hdf5
 from ._plane_wcs import PlaneWCS as PlaneWCS
 from ._plausible import PLAUSIBLE as PLAUSIBLE, check_plausible as check_plausible
 from ._positions import (
     as_icrs as as_icrs,
     as_skycoord as as_skycoord,
-    converts_to_icrs as converts_to_icrs,
     unit_vectors as unit_vectors,
 )
 from ._progress import track as track

@@ -16,6 +16,7 @@ from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 
 from lensmap.utils._exceptions import ParameterError, ParameterTypeError
 from lensmap.utils._plane_wcs import PlaneWCS
+from lensmap.utils._positions import converts_to_icrs
 from lensmap.utils._unwrapping import unwrapped
 
 if TYPE_CHECKING:
@@ -212,6 +213,8 @@ def unsuitable_frame(frame: BaseCoordinateFrame) -> str | None:
         return "is not tied to ICRS"
     if not issubclass(frame.representation_type, SphericalRepresentation):
         return "has no longitude and latitude"
+    if "obstime" in frame.frame_attributes and not converts_to_icrs(frame.name):
+        return "needs distances, or the place and time of an observer"
     return None
 
 

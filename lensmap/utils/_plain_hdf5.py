@@ -6,7 +6,7 @@ from typing import Any
 
 from lensmap.utils._text import printable
 
-__all__ = ["check_plain_hdf5", "outside_data"]
+__all__ = ["check_plain_hdf5"]
 
 
 def check_plain_hdf5(file: Any, path: object) -> None:
@@ -25,7 +25,7 @@ def check_plain_hdf5(file: Any, path: object) -> None:
         If the file has an external link, a virtual dataset or a dataset whose values are stored
         in another file.
     """
-    for name, kind in outside_data(file):
+    for name, kind in _outside_data(file):
         raise ValueError(
             f"the file {str(path)!r} takes data from other files: {printable(name)!r} is {kind}; "
             "copy all data into one file, for example with h5py's Group.copy and "
@@ -33,7 +33,7 @@ def check_plain_hdf5(file: Any, path: object) -> None:
         )
 
 
-def outside_data(item: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def _outside_data(item: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Find data of a group or dataset that lie in other files, without opening those.
 
     Parameters

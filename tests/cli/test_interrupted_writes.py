@@ -25,17 +25,14 @@ from lensmap.cli import main
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits and signals of POSIX")
 
 
-def cases(*, formats="quick"):
-    """Return the runs of all commands as parameters of pytest.
-
-    With ``formats="slow"``, further runs of the same command are marked slow.
-    """
+def cases():
+    """Return the runs of all commands as parameters of pytest."""
     for command, runs in RUNS.items():
         for i, words in enumerate(runs):
             is_slow = words[0] == "slow"
             yield pytest.param(
                 [*command.split(), *words[is_slow:], *COMMON],
-                marks=pytest.mark.slow if is_slow or (i and formats == "slow") else (),
+                marks=pytest.mark.slow if is_slow else (),
                 id=f"{command} {i}" if len(runs) > 1 else command,
             )
 
@@ -130,16 +127,20 @@ def test_full_disk(words, work, capsys):
     check_files(sizes, [])
 
 
-MOMENTS = ["half", "flush", "rename", "renamed"]
+def kills():
+    """Return the runs of all commands, each with the moments at which it is killed.
+
+    Slow commands are killed at two moments: the quick ones write by the same function.
+    """
+    for case in cases():
+        for moment in ("half", "rename") if case.marks else ("half", "flush", "rename", "renamed"):
+            yield pytest.param(*case.values, moment, id=f"{case.id}-{moment}")
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the tests need /proc")
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("words", [*cases(formats="slow")])
+@pytest.mark.parametrize(("words", "moment"), [*kills()])
 def test_kill(words, moment, work, killer):
-    if words[0] in ("demo", "train", "validate") and moment in ("flush", "renamed"):
-        pytest.skip("the quick commands write by the same function")
     sizes = finished(words)
     old = old_files(words, sizes)
     which = max(sizes.values()) // 2 if moment == "half" else ""

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What workers run in tests of classes in files, in a module that they can import."""
+"""A function that worker processes can import, for tests of classes in files."""
 
 import sys
 

@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The FITS form: what is written comes back, whole or not at all, and others can read it."""
 
-import os
 import tempfile
 import warnings
 
@@ -12,6 +11,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.nddata import CCDData, StdDevUncertainty, VarianceUncertainty
 from astropy.wcs import WCS, DistortionLookupTable, FITSFixedWarning, Sip
+from denied_files import deny_new_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -268,15 +268,7 @@ class TestWholeOrNotAtAll:
         assert [item.name for item in path.parent.iterdir()] == ["k.fits"]
 
     def test_read_only_directory(self, tmp_path, monkeypatch):
-        opened = os.open
-
-        def denied(path, flags, *more, **options):
-            if flags & os.O_CREAT:
-                raise PermissionError(13, "Permission denied")
-            return opened(path, flags, *more, **options)
-
-        # A superuser may write anywhere, so that a real one would not show it.
-        monkeypatch.setattr(os, "open", denied)
+        deny_new_files(monkeypatch)
         with pytest.raises(PermissionError, match="cannot write to the directory"):
             make_map().write(tmp_path / "k.fits")
         assert not list(tmp_path.iterdir())

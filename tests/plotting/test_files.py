@@ -23,6 +23,7 @@ def test_a_figure_is_written_twice_and_closed(tmp_path):
     first = (tmp_path / "a.b.pdf").read_bytes()
     with pytest.raises(FileExistsError, match="overwrite=True"):
         save_figure(_figure(noise=False), tmp_path / "a.b", dpi=60)
+    assert pyplot.get_fignums() == before
     save_figure(_figure(noise=False), tmp_path / "a.b", dpi=60, overwrite=True)
     assert (tmp_path / "a.b.pdf").read_bytes() == first
 

@@ -4,12 +4,13 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.coordinates import AltAz, EarthLocation, SkyCoord
+from astropy.coordinates import FK4, HCRS, AltAz, EarthLocation, Galactic, SkyCoord
 
 from lensmap import ConvergenceMap, HaloModelField, ShearCatalog
 from lensmap.grid import tangent_wcs
 from lensmap.halos import halo_table
-from lensmap.utils import ParameterError, as_icrs, as_skycoord, converts_to_icrs, to_plain
+from lensmap.utils import ParameterError, as_icrs, as_skycoord, to_plain, unsuitable_frame
+from lensmap.utils._positions import converts_to_icrs
 
 HERE = {"obstime": "2020-01-01", "location": EarthLocation(0 * u.deg, 0 * u.deg)}
 SKY = SkyCoord([150.0, 151.0], [2.0, 3.0], unit="deg")
@@ -41,6 +42,8 @@ def test_frames_of_an_observer(frame):
 def test_names_of_frames():
     assert all(map(converts_to_icrs, ("icrs", "fk4", "fk5", "galactic", "supergalactic")))
     assert not any(map(converts_to_icrs, ("altaz", "hcrs", "galactocentric", "itrs", "none")))
+    assert unsuitable_frame(HCRS()) == "needs distances, or the place and time of an observer"
+    assert unsuitable_frame(FK4()) is unsuitable_frame(Galactic()) is None
 
 
 def test_the_center_of_a_map_is_one_finite_position():

@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap reconstruct``: every option, and everything that can go wrong."""
 
-import os
 import subprocess
 import sys
 import warnings
@@ -13,6 +12,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
+from denied_files import deny_new_files
 from cli_records import validated
 
 from lensmap import ConvergenceMap, KaiserSquires, check_convention
@@ -468,15 +468,7 @@ class TestWhatGoesWrong:
         self._one_line(capsys, "is named twice")
 
     def test_read_only_directory(self, folder, capsys, monkeypatch):
-        opened = os.open
-
-        def denied(path, flags, *more, **options):
-            if flags & os.O_CREAT:
-                raise PermissionError(13, "Permission denied")
-            return opened(path, flags, *more, **options)
-
-        # A superuser may write anywhere, so that a real one would not show it.
-        monkeypatch.setattr(os, "open", denied)
+        deny_new_files(monkeypatch)
         assert reconstruct() == 1
         self._one_line(capsys, "cannot write to the directory")
 
