@@ -50,7 +50,7 @@ def main():
     if arguments.folder is None:
         parser.error("no folder is given, and LENSMAP_DATA is not set")
     folder = Path(arguments.folder)
-    catalog = ShearCatalog.read(folder / "cosmos_shear.fits", convention="euclidean")
+    catalog = ShearCatalog.read(folder / "cosmos_shear.fits", convention="euclidean", kind="shear")
     sky = read_positions(str(folder / "cosmos_xray_clusters.txt"))
     wcs = make_wcs(catalog, arguments.pixel_scale * u.arcmin)
     methods = {f"KS {s:g}'": KaiserSquires(smoothing=s * u.arcmin) for s in SMOOTHINGS}

@@ -59,7 +59,9 @@ def test_mass_at_the_x_ray_clusters(cosmos_path, clusters, tmp_path):
     ],
 )
 def test_the_convention_is_found(cosmos_path, clusters, declared, handedness, sign):
-    catalog = ShearCatalog.read(cosmos_path / "cosmos_shear.fits", convention=declared)
+    catalog = ShearCatalog.read(
+        cosmos_path / "cosmos_shear.fits", convention=declared, kind="shear"
+    )
     result = check_convention(catalog, positions=clusters, n_rotations=40, rng=0)
     assert (result.handedness, result.sign) == (handedness, sign)
     assert result.suggestions == ["euclidean"]
