@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,7 +17,7 @@ from lensmap.grid._assignment import MapPixels, PixelAssignment
 from lensmap.grid._pixel_weights import PixelWeights
 from lensmap.grid._projection import PixelFrame
 from lensmap.grid._sums import SUMS, GridSums, check_both, check_equal
-from lensmap.utils import ConventionWarning, ParameterError
+from lensmap.utils import ConventionWarning, ParameterError, without_warnings
 
 if TYPE_CHECKING:
     from lensmap.typing import CatalogLike, MaskLike
@@ -244,9 +244,8 @@ class ShearGrid:
         _check_sigma_e(sigma_e)
         pixels = sums = None
         for chunk in chunks:
-            with warnings.catch_warnings():
-                if pixels is not None:  # the first chunk warned, and the others equal it
-                    warnings.simplefilter("ignore", ConventionWarning)
+            # The first chunk warned, and the others equal it.
+            with nullcontext() if pixels is None else without_warnings(ConventionWarning):
                 catalog = as_shear_catalog(chunk)
             if pixels is None:
                 pixels = MapPixels.from_wcs(wcs, mask, catalog.frame)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import warnings
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,6 +41,7 @@ from lensmap.utils import (
     check_plausible,
     check_rising,
     track,
+    without_warnings,
 )
 
 if TYPE_CHECKING:
@@ -351,9 +351,8 @@ class _Trial:
         # All positions are drawn first, to fail early if the map has no room for the halos.
         drawn = [(i, *self.draw(i)) for i in numbers]
         for i, halos, controls in track(drawn, len(drawn), progress, "realizations"):
-            with warnings.catch_warnings():
-                # The same warnings were already issued for the map before injection.
-                warnings.simplefilter("ignore", LensmapWarning)
+            # The same warnings were already issued for the map before injection.
+            with without_warnings(LensmapWarning):
                 rows, control_counts = self.recover(halos, controls)
                 n_noise_peaks = self.noise_peaks(i)
             yield i, {"halos": rows, "controls": control_counts, "noise_peaks": n_noise_peaks}

@@ -7,7 +7,9 @@ Each can be converted to a dict with ``code``, ``parameter`` and ``message``, fo
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from astropy.utils.exceptions import AstropyUserWarning
 
@@ -24,6 +26,7 @@ __all__ = [
     "ParameterError",
     "ParameterTypeError",
     "RunError",
+    "without_warnings",
     "warn_user",
 ]
 
@@ -259,6 +262,29 @@ class MapWarning(LensmapWarning):
     code = "map"
 
 
+# The categories of warnings that the present thread does not issue.
+_LEFT_OUT: ContextVar[tuple[type[LensmapWarning], ...]] = ContextVar("left out", default=())
+
+
+@contextmanager
+def without_warnings(*categories: type[LensmapWarning]) -> Iterator[None]:
+    """Issue no warnings of some categories within a ``with`` block.
+
+    Unlike `warnings.catch_warnings`, this changes nothing in other threads, and other threads
+    change nothing here.
+
+    Parameters
+    ----------
+    *categories : type
+        `LensmapWarning` or subclasses of it.
+    """
+    token = _LEFT_OUT.set((*_LEFT_OUT.get(), *categories))
+    try:
+        yield
+    finally:
+        _LEFT_OUT.reset(token)
+
+
 def warn_user(message, category, code=None, parameter=None, *, placeholders=False):
     """Issue a warning that points to the line of user code that called lensmap.
 
@@ -276,6 +302,8 @@ def warn_user(message, category, code=None, parameter=None, *, placeholders=Fals
         Whether the message refers to parameters by the placeholders ``{name}`` and
         ``{name=value}``.
     """
+    if issubclass(category, _LEFT_OUT.get()):
+        return
     message = printable(message)  # names from files may have control characters
     warning = category(_filled(message, _as_in_python) if placeholders else message)
     warning.template = message if placeholders else None

@@ -1,8 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`true_clusters`: the clusters of a true map, defined by their projected mass."""
 
-import warnings
-
 from astropy import units as u
 from astropy.table import QTable, hstack
 
@@ -10,7 +8,7 @@ from lensmap.maps import ConvergenceMap
 from lensmap.peaks import find_peaks
 from lensmap.profiles import projected_mass
 from lensmap.typing import AngleLike, CosmologyLike, RedshiftLike
-from lensmap.utils import MapWarning, ParameterTypeError, check_number
+from lensmap.utils import MapWarning, ParameterTypeError, check_number, without_warnings
 
 __all__ = ["true_clusters"]
 
@@ -78,8 +76,7 @@ def true_clusters(
         )
     check_number(min_mass.to_value(u.solMass), "min_mass", "0 or more solar masses", low=0)
     peaks = find_peaks(truth, 0.0, by="kappa", min_separation=min_separation)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MapWarning)
+    with without_warnings(MapWarning):
         masses = projected_mass(truth, peaks, radius, z_lens=z_lens, z_source=z_source,
                                 cosmology=cosmology)
     peaks = hstack([peaks, masses["mass", "kappa_mean", "unmasked_fraction"]])

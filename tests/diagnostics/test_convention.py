@@ -68,11 +68,11 @@ def test_noise_alone_is_undecided():
 @pytest.mark.parametrize("positions", [None, CENTER])
 def test_false_alarms_are_rarer_than_one_in_a_hundred(positions):
     alarms = 0
-    for seed in range(500):
+    for seed in range(200):
         columns = _columns([], n=1500, seed=seed, radius=0.2)
-        result = check_convention(shear_catalog(columns), positions, n_rotations=50, rng=0)
+        result = check_convention(shear_catalog(columns), positions, n_rotations=30, rng=0)
         alarms += result.verdict == "wrong"
-    assert alarms < 5
+    assert alarms < 2
 
 
 def test_thresholds_of_few_rotations_and_two_tests():

@@ -201,7 +201,7 @@ def test_amplitude_and_posterior_of_many_fields():
     """The error of the amplitude is that of realistic fields, so it is large for Gaussian ones."""
     truth, pulls, errors = _truth(1.4, 4000.0), [], []
     estimator = DEFAULT.replace(uncertainty="posterior", n_realizations=15)
-    for seed in range(30):
+    for seed in range(15):
         kappa, shear = _field(truth, (20, seed))
         result = estimator.reconstruct(_catalog(shear, seed), WCS)
         fit = result.meta["prior_power"]

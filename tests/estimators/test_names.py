@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from marked_files import mark_and_path
+from worker_functions import mark_and_path
 from astropy import units as u
 
 from lensmap import CNNReconstructor, KaiserSquires, MaskedCNN, WienerFilter

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from astropy.wcs import WCS, Sip
+from worker_functions import wcs_and_sky
 
 from lensmap.utils import run_tasks
 from lensmap.utils._exact_pickle import exact_dumps
@@ -57,14 +58,10 @@ def test_the_pickles_of_astropy_round_numbers():
     assert not np.array_equal(sky_of(pickle.loads(pickle.dumps(wcs))), sky_of(wcs.deepcopy()))
 
 
-def wcs_and_sky(wcs, name):
-    """Return a WCS and the positions that it gives; run by a worker."""
-    return wcs[name], wcs[name].all_pix2world(PIXELS, 0)
-
-
 @pytest.mark.slow
 def test_workers_have_the_same_numbers():
-    for outcome in run_tasks(wcs_and_sky, ALL, list(ALL)[:3], workers=2):
+    shared = {"wcs": ALL, "pixels": PIXELS}
+    for outcome in run_tasks(wcs_and_sky, shared, list(ALL)[:3], workers=2):
         back, sky = outcome.value
         expected = sky_of(ALL[outcome.item].deepcopy())
         np.testing.assert_array_equal(sky_of(back), expected)

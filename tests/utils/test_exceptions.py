@@ -3,6 +3,7 @@
 
 import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from astropy.utils.exceptions import AstropyUserWarning
@@ -16,6 +17,7 @@ from lensmap.utils import (
     ParameterError,
     ParameterTypeError,
     warn_user,
+    without_warnings,
 )
 from lensmap.utils._exceptions import InUseError, OtherSettingsError
 
@@ -101,3 +103,16 @@ def test_parameter_type_error_is_both():
 def test_errors_travel_between_processes():
     error = pickle.loads(pickle.dumps(ParameterTypeError("a", "b", "c", "d", verb="have")))
     assert (type(error), str(error)) == (ParameterTypeError, "a must have b, not c: d")
+
+
+def test_without_warnings_concerns_one_thread_and_its_categories():
+    with ThreadPoolExecutor(1) as pool, without_warnings(MapWarning):
+        warn_user("left out", MapWarning)
+        with pytest.warns(CatalogWarning):
+            warn_user("another category", CatalogWarning)
+        with pytest.warns(MapWarning):
+            pool.submit(warn_user, "another thread", MapWarning).result()
+        with without_warnings(LensmapWarning):
+            warn_user("left out", CatalogWarning)
+    with pytest.warns(MapWarning):
+        warn_user("after the block", MapWarning)

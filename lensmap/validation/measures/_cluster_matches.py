@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """True clusters of a field by two definitions, matched with the peaks of estimated maps."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from lensmap.maps import ConvergenceMap
 from lensmap.peaks import completeness, find_peaks, purity, unmasked_area
 from lensmap.profiles import projected_mass
 from lensmap.typing import CosmologyLike, RedshiftLike
-from lensmap.utils import MapWarning
+from lensmap.utils import MapWarning, without_warnings
 from lensmap.validation._parts import TRUTH
 from lensmap.validation._true_clusters import true_clusters
 
@@ -112,8 +111,7 @@ class ClusterReference:
         `numpy.ndarray`
             The mass within 1 proper Mpc, in 1e14 solar masses, ``(n,)``.
         """
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MapWarning)
+        with without_warnings(MapWarning):
             masses = projected_mass(kappa, self.peaks, _APERTURE, z_lens=_Z_LENS,
                                     z_source=self.z_source, cosmology=self.cosmology)
         return masses["mass"].to_value(MASS_UNIT)

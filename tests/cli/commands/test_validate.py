@@ -121,7 +121,7 @@ def test_presets_are_checked_when_the_option_is_read(capsys):
 def test_given_maps(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     simulate("fields", "-o", "maps", "-n", "3", "--shape", "64", "64", "--pixel-scale", "0.8arcmin",
-             "--workers", "1")
+             "--workers", "1", "--seed", "1")
     files = sorted(str(path) for path in (tmp_path / "maps").glob("*.fits"))
     words = ["validate", "-o", "out", "--z-source", "1", "--null", "0", "--masked", "0", "--coma",
              "0", "--tuning", "1", "--workers", "1", "-e", "ks150,ks:tuned", "--truth", *files]
