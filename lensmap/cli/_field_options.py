@@ -14,10 +14,11 @@ __all__ = [
 ]
 
 
-def add_field_arguments(parser, title="field options", *, several=False):
+def add_field_arguments(parser, title="field options", *, several=False, cluster=False):
     """Add the options for simulated fields to a parser, in a group with the given title.
 
-    ``several`` is whether the command allows several source redshifts, for the help text.
+    ``several`` is whether the command allows several source redshifts, for the help text, and
+    ``cluster`` whether it simulates a cluster, whose resolution is that of the pixels.
     """
     from lensmap.cosmology import SourceRedshifts
 
@@ -52,6 +53,8 @@ def add_field_arguments(parser, title="field options", *, several=False):
         help="the cosmology: massivenus (flat, Om0 = 0.3, sigma8 = 0.85; the default), or the name "
         "of a cosmology in astropy, such as Planck18",
     )
+    if cluster:
+        return
     group.add_argument(
         "--resolution",
         metavar="NAME",
@@ -112,7 +115,7 @@ def model_parameters(arguments):
             arguments.z_source[0]
         )
     for name in ("pixel_scale", "cosmology", "resolution"):
-        if getattr(arguments, name) is not None:
+        if getattr(arguments, name, None) is not None:
             parameters[name] = getattr(arguments, name)
     if arguments.shape is not None:
         parameters["shape"] = tuple(arguments.shape)

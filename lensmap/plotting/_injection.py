@@ -230,6 +230,8 @@ def _mass_axis(ax, table):
     """
     masses = np.unique(table["m200c"].to_value(1e14 * u.solMass))
     if np.all(masses > 0):
+        if len(masses) == 1:  # the limits of a logarithmic axis must differ
+            ax.set_xlim(masses[0] / 2, 2 * masses[0])
         ax.set_xscale("log")
     if len(masses) <= _MAX_MASS_TICKS:
         ax.set_xticks(masses, [f"{mass:.3g}" for mass in masses])

@@ -14,11 +14,11 @@ from lensmap.injection import HaloRecovery
 WCS = tangent_wcs(SkyCoord(150, 2, unit="deg"), (60, 120), 0.5 * u.arcmin)
 
 
-def _recovery(n=24, recovered=True):
+def _recovery(n=24, recovered=True, masses=(1e14, 4e14)):
     """Halos of two masses at two redshifts, of which the heavier ones are recovered."""
     rng = np.random.default_rng(1)
     sky = WCS.pixel_to_world(rng.uniform(0, 60, n), rng.uniform(0, 59, n)).icrs  # in the left half
-    mass = np.tile([1e14, 4e14], n // 2)
+    mass = np.tile(masses, n // 2)
     found = (mass > 2e14) & recovered
     table = QTable({
         "realization": np.zeros(n, dtype=int), "ra": sky.ra, "dec": sky.dec,
@@ -28,7 +28,7 @@ def _recovery(n=24, recovered=True):
         "offset": np.where(found, 0.3, np.nan) * u.arcmin,
         "mass_map": np.where(found, 0.8 * mass, np.nan) * u.solMass,
     })
-    settings = {"m200c": [1e14, 4e14], "redshift": [0.2, 0.4], "by": "snr", "threshold": 4.0,
+    settings = {"m200c": sorted(set(masses)), "redshift": [0.2, 0.4], "by": "snr", "threshold": 4.0,
                 "radius": 2.0, "shape": [60, 120], "wcs": WCS.to_header_string(relax=True)}
     empty = HaloRecovery.empty(settings, {"area": 0.5, "n_peaks": 3})
     return empty.with_realization(table, {"n": 20, "matched": 4, "recovered": 0}, 1)
@@ -40,6 +40,12 @@ def test_completeness_of_each_redshift():
     for container in ax.containers:
         assert container.lines[0].get_ydata().tolist() == [0.0, 1.0]
         np.testing.assert_allclose(container.lines[0].get_xdata(), [1, 4], rtol=0.03)
+
+
+def test_one_mass_has_an_axis_around_it():
+    ax = plotting.plot_recovery_rate(_recovery(masses=(4e14, 4e14)))
+    low, high = ax.get_xlim()
+    assert ax.get_xscale() == "log" and low < 3 and high > 5
 
 
 def test_cells_say_how_many_of_how_many():

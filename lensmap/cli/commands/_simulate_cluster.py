@@ -73,7 +73,7 @@ def add_arguments(parser):
         "--background", action="store_true",
         help="add random large-scale structure in front of the sources, with its halos",
     )
-    add_field_arguments(parser)
+    add_field_arguments(parser, cluster=True)
     group = parser.add_argument_group("more options")
     group.add_argument("--center", type=position, metavar="RA,DEC",
                        help="the position of the field's center in degrees (default: the position "
@@ -119,9 +119,6 @@ def make_model(arguments):
             "z_source",
             f"--z-source must be one redshift for a cluster, not {len(arguments.z_source)}",
         )
-    refuse_options(
-        arguments, ["resolution"], "the pixels set the resolution of a simulated cluster"
-    )
     parameters = model_parameters(arguments)
     cosmology = parameters.pop("cosmology", None)
     for name in ("center", "substructure"):

@@ -267,7 +267,6 @@ class TestCluster:
             (["--preset", "coma", "--pixel-scale", "1deg"], "holds only up to 25 deg"),
             (["--preset", "coma", "--substructure", "2"], "--substructure must be a fraction"),
             (["--preset", "coma", "--z-source", "1", "2"], "--z-source must be one redshift"),
-            (["--preset", "coma", "--resolution", "massivenus"], "the pixels set the resolution"),
             (["--preset", "coma", "--survey", "k.fits"], "the file 'k.fits' is named twice"),
             (["--preset", "coma", "--survey", "c.txt"], "must end in one of"),
             (["--preset", "coma", "-o", "k.txt"], "must end in"),
