@@ -11,7 +11,7 @@ from lensmap.utils import ParameterError, atomic_writes, has_suffix
 
 __all__ = [
     "InputFile",
-    "InputMask",
+    "InputPart",
     "MaybeFile",
     "OutputField",
     "OutputFile",
@@ -40,8 +40,8 @@ class InputFile(str):
         return str(self)
 
 
-class InputMask(InputFile):
-    """A mask file, optionally with the part of the file that is the mask: ``file.fits:HDU``."""
+class InputPart(InputFile):
+    """A file that a command reads, optionally with a part of it: ``file.fits:HDU``."""
 
     @property
     def file(self):

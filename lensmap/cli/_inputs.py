@@ -2,8 +2,9 @@
 """The catalogs, maps and images that commands read."""
 
 from lensmap.cli._files import InputFile
+from lensmap.cli._messages import OptionError
 from lensmap.cli._options import columns_text, condition, units_of_columns
-from lensmap.utils import celestial_plane, check_celestial_wcs, header_wcs, reading
+from lensmap.utils import celestial_plane, check_celestial_wcs, header_wcs, list_names, reading
 
 __all__ = [
     "add_catalog_arguments",
@@ -183,13 +184,13 @@ def read_map(path):
         return ConvergenceMap.read(path, format="fits")
 
 
-def read_image_wcs(path):
+def read_image_wcs(name):
     """Read the WCS of an image.
 
     Parameters
     ----------
-    path : path-like
-        A FITS file, of which the first image with a celestial WCS is used.
+    name : path-like
+        A FITS file, with the HDU (``image.fits:HDU``) if the file has images with different pixels.
 
     Returns
     -------
@@ -198,22 +199,64 @@ def read_image_wcs(path):
 
     Raises
     ------
+    OptionError
+        If the file has no such HDU, or has images with different pixels, and ``name`` has no HDU.
     ValueError
         If the file holds no image with a celestial WCS.
     """
     from astropy.io import fits
 
+    from lensmap.masks import as_path_and_part
+
+    path, part = as_path_and_part(name)
     with reading(path, "image"), fits.open(path) as hdus:
-        for hdu in hdus:
-            if not hdu.is_image or hdu.header.get("NAXIS", 0) < 2:
-                continue
-            wcs = header_wcs(hdu.header, hdus)
-            if wcs.has_celestial:
-                # All planes of a cube have the same pixels on the sky.
-                axes = {len(hdu.shape) - 1 - axis for axis in (wcs.wcs.lng, wcs.wcs.lat)}
-                shape = tuple(n if i in axes else 1 for i, n in enumerate(hdu.shape))
-                return check_celestial_wcs(celestial_plane(wcs, shape)[0])
-    raise ValueError(
-        f"no image in the FITS file {str(path)!r} has a celestial WCS in its header: give another "
-        "file"
-    )
+        found = {i: _image_wcs(hdu, hdus) for i, hdu in enumerate(hdus) if hdu.is_image}
+        found = {i: wcs for i, wcs in found.items() if wcs is not None}
+        names = {i: f"{i} ({hdus[i].name})" if hdus[i].name else str(i) for i in found}
+        number = None if part is None else _hdu_number(hdus, part[0])
+    if not found:
+        raise ValueError(
+            f"no image in the FITS file {str(path)!r} has a celestial WCS in its header: give "
+            "another file"
+        )
+    listed = list_names(names.values(), quoted=False)
+    if part is not None and number not in found:
+        raise OptionError(
+            "wcs",
+            f"--wcs must name an image with a celestial WCS, not the HDU {part[0]!r}: the file "
+            f"{str(path)!r} has such images in HDU {listed}",
+        )
+    first, *others = found.values()
+    if part is None and any(_pixels_of(wcs) != _pixels_of(first) for wcs in others):
+        raise OptionError(
+            "wcs",
+            f"--wcs must name one HDU, because the images in {str(path)!r} have different pixels: "
+            f"give --wcs {path}:HDU, with one of HDU {listed}",
+        )
+    return check_celestial_wcs(first if number is None else found[number])
+
+
+def _image_wcs(hdu, hdus):
+    """Return the celestial WCS of the image in a FITS HDU, or None if it has none."""
+    if hdu.header.get("NAXIS", 0) < 2:
+        return None
+    wcs = header_wcs(hdu.header, hdus)
+    if not wcs.has_celestial:
+        return None
+    # All planes of a cube have the same pixels on the sky.
+    axes = {len(hdu.shape) - 1 - axis for axis in (wcs.wcs.lng, wcs.wcs.lat)}
+    shape = tuple(n if i in axes else 1 for i, n in enumerate(hdu.shape))
+    return celestial_plane(wcs, shape)[0]
+
+
+def _hdu_number(hdus, name):
+    """Return the number of the HDU with this number or name, or None if there is none."""
+    try:
+        return range(len(hdus))[int(name)] if name.isdigit() else hdus.index_of(name)
+    except (KeyError, IndexError):
+        return None
+
+
+def _pixels_of(wcs):
+    """Return what two images with the same pixels on the sky have in common."""
+    return wcs.array_shape, wcs.to_header_string(relax=True)

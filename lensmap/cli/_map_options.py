@@ -4,7 +4,7 @@
 import numpy as np
 
 from lensmap.cli._estimator_options import add_method_argument, has_parameter
-from lensmap.cli._files import InputFile
+from lensmap.cli._files import InputPart
 from lensmap.cli._image_blocks import check_blocks, check_map_size, image_blocks
 from lensmap.cli._inputs import read_image_wcs
 from lensmap.cli._mask_options import add_footprint_arguments, add_mask_arguments
@@ -29,9 +29,9 @@ def add_map_arguments(parser):
     )
     group.add_argument(
         "--wcs",
-        type=InputFile,
+        type=InputPart,
         metavar="FITS",
-        help="make the map on the pixels of this FITS image (its first celestial HDU); where they "
+        help="make the map on the pixels of this FITS image (FITS:HDU selects an HDU); where they "
              "hold fewer than 0.5 galaxies on average, on blocks of them that hold about 1.5, "
              "unless --pixel-scale is given",
     )

@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The options of masks: ``--mask`` and ``--footprint``, and the values of their images."""
 
-from lensmap.cli._files import InputMask
+from lensmap.cli._files import InputPart
 from lensmap.cli._messages import OptionError, OptionNames
 from lensmap.utils import ParameterError
 
@@ -16,7 +16,7 @@ def add_mask_arguments(group, verb="exclude the area"):
     """
     group.add_argument(
         "--mask",
-        type=InputMask,
+        type=InputPart,
         action="append",
         default=[],
         metavar="FILE",
@@ -32,7 +32,7 @@ def add_footprint_arguments(group):
     """Add ``--footprint`` and the options for its images to a group of a parser."""
     group.add_argument(
         "--footprint",
-        type=InputMask,
+        type=InputPart,
         action="append",
         default=[],
         metavar="FILE",

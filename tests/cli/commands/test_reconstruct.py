@@ -209,6 +209,26 @@ class TestOptions:
         np.testing.assert_allclose(kappa.wcs.world_to_pixel(place), (30, 40), atol=1e-6)
         assert peak(kappa).separation(LENS) < 0.5 * u.arcmin
 
+    def test_an_image_of_several(self, folder, capsys):
+        header = WCS(naxis=2)
+        header.wcs.ctype, header.wcs.crval = ["RA---TAN", "DEC--TAN"], [210.0, 40.0]
+        header.wcs.crpix, header.wcs.cdelt = [20, 25], [-0.006, 0.006]
+        header = header.to_header()
+        same = [fits.ImageHDU(np.zeros((50, 40)), header, name=name) for name in ("SCI", "WHT")]
+        fits.HDUList([fits.PrimaryHDU(), *same]).writeto("image.fits")
+        fits.HDUList([fits.PrimaryHDU(), *same, fits.ImageHDU(np.zeros((60, 40)), header, "CCD2"),
+                      fits.ImageHDU(np.zeros((60, 40)), name="FLAT")]).writeto("many.fits")
+        assert reconstruct("--wcs", "image.fits") == 0
+        assert reconstruct("--wcs", "many.fits", "--overwrite") == 1
+        assert ("the images in 'many.fits' have different pixels: give --wcs many.fits:HDU, with "
+                "one of HDU 1 (SCI), 2 (WHT), 3 (CCD2)") in capsys.readouterr().err
+        for name in ("many.fits:CCD2", "many.fits[3]"):
+            assert reconstruct("--wcs", name, "--overwrite") == 0
+            assert ConvergenceMap.read("k.fits").shape == (60, 40)
+        for name in ("FLAT", "CCD3", "7"):
+            assert reconstruct("--wcs", f"many.fits:{name}", "--overwrite") == 1
+            assert f"not the HDU '{name}'" in capsys.readouterr().err
+
     def test_uncertainty_of_rotations(self, folder, capsys):
         assert reconstruct("--uncertainty", "5", "--seed", "7") == 0
         out, err = capsys.readouterr()
