@@ -11,7 +11,8 @@ import pytest
 # CPU-seconds of one test, its child processes included, on an idle core.
 QUICK_CPU_S = 5
 # A shared core and coverage make the same test cost two or three times as much, so continuous
-# integration fails it only beyond that. Elsewhere the summary names it: a slow computer is no error.
+# integration fails it only beyond that. Elsewhere the summary names it: a slow computer is no
+# error.
 CI_FACTOR = 3
 # The first test that needs TensorFlow pays for its import.
 TENSORFLOW_IMPORT_CPU_S = 10
