@@ -56,6 +56,7 @@ DOORS["typing"].clear()
 DOORS_IN_FUNCTIONS = {
     "maps": {"plotting"},  # ConvergenceMap.plot, the only one that opens upwards
     "estimators": {"networks"},
+    "profiles": {"estimators"},  # the response of a map to a halo
     "typing": {"catalog", "cosmology", "maps", "masks"},  # for type checkers only
 }
 

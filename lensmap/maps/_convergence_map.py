@@ -265,7 +265,7 @@ class ConvergenceMap(NDIOMixin, NDData):
         Returns
         -------
         ConvergenceMap
-            The cutout.
+            The cutout, with the shape ``(ny, nx)`` of the whole map in ``meta["cutout_of"]``.
         """
         items = item if isinstance(item, tuple) else (item,)
         if not all(isinstance(i, slice) and i.step in (None, 1) for i in items) or len(items) > 2:
@@ -283,7 +283,12 @@ class ConvergenceMap(NDIOMixin, NDData):
                 "(ny, nx)"
             )
         view = tuple(slice(start, stop) for start, stop in bounds)
+        meta = self.meta
+        if any(stop - start < n for (start, stop), n in zip(bounds, self.shape, strict=True)):
+            # Galaxies outside the cutout contributed to its pixels.
+            meta = {"cutout_of": list(self.shape), **meta}
         return self.replace(
+            meta=meta,
             data=self.data[view],
             wcs=self.wcs.slice(view),
             mask=self.mask[view],

@@ -10,7 +10,7 @@ import numpy as np
 from lensmap.catalog import Calibration
 from lensmap.halos import NFWLens
 from lensmap.profiles._efficiency import Efficiency
-from lensmap.profiles._fit_data import FitData, offsets_within, reduced_shear
+from lensmap.profiles._fit_data import FitData, local_offsets, offsets_within, reduced_shear
 from lensmap.profiles._radii import describe_positions
 from lensmap.utils import ParameterError
 
@@ -81,6 +81,9 @@ class _CatalogData:
             )
         return reduced_shear(gamma, kappa)
 
+    def adapt(self, halos: Sequence[HaloValues]) -> bool:
+        return False
+
     def residuals(self, halos: Sequence[HaloValues]) -> np.ndarray:
         difference = (self.measured - self.model(halos)) / self._sigma
         return np.concatenate([difference.real, difference.imag])
@@ -123,7 +126,7 @@ def catalog_data(
     TypeError, ValueError
         If a parameter is invalid, or no galaxy is usable.
     """
-    offsets, used = offsets_within(positions, catalog.skycoord, z_lens, radii, cosmology)
+    _, used = offsets_within(positions, catalog.skycoord, z_lens, radii, cosmology)
     efficiency = Efficiency.from_redshifts(catalog["redshift"], z_lens, z_source, cosmology)
     if efficiency is None:
         raise ParameterError(
@@ -145,12 +148,6 @@ def catalog_data(
     calibration = Calibration.from_catalog(catalog)
     shear = calibration.shear(catalog)[used]
     sigma = np.sqrt(calibration.noise_variance(catalog)[used])
-    # The offsets are along east and north at each galaxy, as the shear is: near a pole these
-    # directions differ from those at the halo.
-    sky = catalog.skycoord[used]
-    local = np.array([
-        np.abs(offset) * -np.exp(1j * (np.pi / 2 - sky.position_angle(center).rad))
-        for offset, center in zip(offsets[:, used], positions.transform_to(sky.frame), strict=True)
-    ])
+    local = local_offsets(positions, catalog.skycoord[used])  # as the shear is
     lenses = [NFWLens(float(z), cosmology) for z in z_lens]
     return _CatalogData(local, shear, sigma, inverse[:, used], square[:, used], lenses)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lensmap.profiles._halo_parameters import HaloValues
 
-__all__ = ["FitData", "offsets_within", "reduced_shear"]
+__all__ = ["FitData", "fit_radii", "local_offsets", "offsets_within", "reduced_shear"]
 
 _DEFAULT_RADII = [0.2, 2.5] * u.Mpc
 
@@ -78,6 +78,20 @@ class FitData(Protocol):
             The model values, in the order and shape of `measured`.
         """
 
+    def adapt(self, halos: Sequence[HaloValues]) -> bool:
+        """Adapt the model to given halos, if it depends on them beyond `model`.
+
+        Parameters
+        ----------
+        halos : sequence of HaloValues
+            The best-fit halos so far.
+
+        Returns
+        -------
+        bool
+            Whether the model changed, so that the fit has to be repeated.
+        """
+
     def residuals(self, halos: Sequence[HaloValues]) -> np.ndarray:
         """Return the data minus their model, decorrelated and in units of the errors.
 
@@ -132,9 +146,7 @@ def offsets_within(
         Bool, ``(n,)``: whether a galaxy or pixel is within the outer radius of any halo and outside
         the inner radius of every halo.
     """
-    limits = as_angles(
-        _DEFAULT_RADII if radii is None else check_pair(radii), z_lens, len(positions), cosmology
-    )
+    limits = fit_radii(radii, z_lens, cosmology)
     offsets = []
     within_outer, within_inner = np.zeros((2, len(sky)), dtype=bool)
     for position, (inner, outer) in zip(positions, limits, strict=True):
@@ -145,3 +157,49 @@ def offsets_within(
         within_outer |= theta <= outer
         within_inner |= theta < inner
     return np.array(offsets), within_outer & ~within_inner
+
+
+def fit_radii(radii: u.Quantity | None, z_lens: np.ndarray, cosmology: FLRW) -> np.ndarray:
+    """Return the inner and outer radius of a fit around each halo, radians, ``(n_halos, 2)``.
+
+    Parameters
+    ----------
+    radii : `~astropy.units.Quantity` or None
+        ``(inner, outer)`` radius, angles or proper lengths; None for 0.2 to 2.5 Mpc.
+    z_lens : `numpy.ndarray`
+        Redshifts of the halos, ``(n_halos,)``.
+    cosmology : `~astropy.cosmology.FLRW`
+        The cosmology.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The radii.
+    """
+    return as_angles(
+        _DEFAULT_RADII if radii is None else check_pair(radii), z_lens, len(z_lens), cosmology
+    )
+
+
+def local_offsets(positions: SkyCoord, sky: SkyCoord) -> np.ndarray:
+    """Return the offsets of galaxies or pixels from halos, along east and north at each of them.
+
+    Near a pole, these directions differ from those at the halo.
+
+    Parameters
+    ----------
+    positions : `~astropy.coordinates.SkyCoord`
+        Positions of the halos, ``(n_halos,)``.
+    sky : `~astropy.coordinates.SkyCoord`
+        Positions of the galaxies or pixels, ``(n,)``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Complex offsets east + i north, radians, ``(n_halos, n)``. The modulus is the angular
+        separation.
+    """
+    return np.array([
+        center.separation(sky).rad * -np.exp(1j * (np.pi / 2 - sky.position_angle(center).rad))
+        for center in positions.transform_to(sky.frame)
+    ])

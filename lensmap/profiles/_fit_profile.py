@@ -84,6 +84,9 @@ class _ProfileData:
         kappa, gamma = sigma * self._inverse, excess * self._inverse
         return self._weights @ reduced_shear(gamma, self._ratio * kappa) / 2
 
+    def adapt(self, halos: Sequence[HaloValues]) -> bool:
+        return False
+
     def residuals(self, halos: Sequence[HaloValues]) -> np.ndarray:
         return self._whiten @ (self.measured - self.model(halos))
 

@@ -52,8 +52,10 @@ def fit_nfw(
           weights and the scatter of the ellipticities;
         - a map: the convergence up to a constant, of pixels about 1.5 times the smoothing apart, or
           more. The noise is modeled as smoothed white noise. The smoothing of the map must be
-          known, as it is for `~lensmap.KaiserSquires` maps. Maps are reconstructed from reduced
-          shear; the model corrects for this as if halos were round and did not overlap.
+          known, as it is for `~lensmap.KaiserSquires` maps. For these, the model is the map that
+          the estimator makes of the reduced shear of the halos at the pixels with galaxies, so that
+          edges, holes and the missing mass sheet do not bias the fit. For cutouts and resampled
+          maps, the effect of masked pixels is not known, and positions near them are refused.
     position : `~astropy.coordinates.SkyCoord`, `~astropy.table.Table` or None
         The center of the halo, or of each halo, for a catalog or a map; None for a profile.
     z_lens : float or array_like

@@ -26,6 +26,10 @@ __all__ = ["best_fit", "chi_squared"]
 _MIN_DECREASE = 0.01
 _MAX_RESTARTS = 5
 
+# The model of a map is adapted to the halos until their masses change by less than this fraction.
+_MASS_CHANGE = 3e-3
+_MAX_ADAPTATIONS = 8
+
 # A parameter closer to a limit than this fraction of its range counts as at the limit.
 _LIMIT_FRACTION = 1e-3
 
@@ -69,7 +73,8 @@ def best_fit(data: FitData, parameters: HaloParameters) -> dict[str, Any]:
     LensmapWarning
         If the search did not converge, a parameter is at a limit, or a mass has no upper limit.
     """
-    result, covariance, intervals = _search(data, parameters)
+    start = _adapt(data, parameters)
+    result, covariance, intervals = _search(data, parameters, start)
     values, halos = result.x, parameters.halos(result.x)
     failure = None
     if intervals is None:
@@ -114,13 +119,33 @@ def _residuals(data: FitData, parameters: HaloParameters, vector: ArrayLike) -> 
     return np.concatenate([data.residuals(parameters.halos(vector)), parameters.prior(vector)])
 
 
-def _search(data: FitData, parameters: HaloParameters) -> _Optimum:
+def _adapt(data: FitData, parameters: HaloParameters) -> np.ndarray | None:
+    """Adapt the model of a map to the best-fit halos; return their parameters, ``(n,)``.
+
+    The result is None if the model needs no adaptation, as that of shear.
+    """
+    start = None
+    for _ in range(_MAX_ADAPTATIONS):
+        before, (result, _) = start, _minimum(data, parameters, start=start)
+        start = result.x
+        masses = [parameters.index_of_mass(i) for i in range(parameters.n_halos)]
+        if before is not None and np.ptp([before, start], axis=0)[masses].max() < _MASS_CHANGE:
+            break
+        if not data.adapt(parameters.halos(start)):
+            return None
+    return start
+
+
+def _search(
+    data: FitData, parameters: HaloParameters, start: np.ndarray | None = None
+) -> _Optimum:
     """Find the minimum of chi^2, the covariance of the parameters and the intervals of the masses.
 
+    The search begins at ``start``, ``(n,)``, or at the default parameters if it is None.
     While the interval of a mass is computed, a lower chi^2 may be found, which belongs to another
     minimum. The search for the minimum is then restarted from there, a few times at most.
     """
-    result, lowest = _minimum(data, parameters)
+    result, lowest = _minimum(data, parameters, start=start)
     for _ in range(_MAX_RESTARTS):
         covariance = np.linalg.pinv(result.jac.T @ result.jac)
         try:

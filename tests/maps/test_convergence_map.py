@@ -245,7 +245,8 @@ class TestSlicing:
         for name in ("data", "mask", "kappa_b", "counts"):
             np.testing.assert_array_equal(getattr(part, name), getattr(kappa, name)[view])
         np.testing.assert_array_equal(part.uncertainty.array, kappa.uncertainty.array[view])
-        assert part.meta == kappa.meta and part.unit == kappa.unit
+        cut = {} if part.shape == kappa.shape else {"cutout_of": [30, 40]}
+        assert part.meta == {**cut, **kappa.meta} and part.unit == kappa.unit
         assert type(part.wcs) is WCS and part.wcs.array_shape == part.shape
         # A pixel keeps its place on the sky.
         y0, x0 = view[0].start, view[1].start
