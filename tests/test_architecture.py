@@ -54,7 +54,8 @@ DOORS["typing"].clear()
 
 # The doors that open only while a function runs.
 DOORS_IN_FUNCTIONS = {
-    "maps": {"plotting"},  # ConvergenceMap.plot, the only one that opens upwards
+    # ConvergenceMap.plot, the only one that opens upwards, and ConvergenceMap.surface_density
+    "maps": {"plotting", "cosmology"},
     "estimators": {"networks"},
     "profiles": {"estimators"},  # the response of a map to a halo
     "typing": {"catalog", "cosmology", "maps", "masks"},  # for type checkers only

@@ -24,6 +24,7 @@ from lensmap.maps._fits import register_fits
 from lensmap.maps._parts import as_plane, copy_wcs, mask_values, standard_deviation, unpack
 from lensmap.maps._pixels import MAX_ANISOTROPY, pixel_anisotropy, pixel_sides, same_pixels
 from lensmap.maps._resampling import resample, resample_counts
+from lensmap.maps._surface_density import surface_density
 from lensmap.typing import AngleLike
 from lensmap.utils import (
     MapWarning,
@@ -39,6 +40,8 @@ from lensmap.utils import (
 
 if TYPE_CHECKING:
     from astropy.visualization.wcsaxes import WCSAxes
+
+    from lensmap.typing import CosmologyLike, RedshiftLike
 
 __all__ = ["ConvergenceMap"]
 
@@ -512,6 +515,58 @@ class ConvergenceMap(NDIOMixin, NDData):
             counts=None if self.counts is None else resample_counts(self.counts, self.wcs, wcs),
             meta={**self.meta, "resampled_by": f"{order} (counts: shared out)"},
         )
+
+    # --- other quantities -------------------------------------------------------------------
+
+    def surface_density(
+        self, z_lens: float, z_source: "RedshiftLike", *, cosmology: "CosmologyLike" = None
+    ) -> NDData:
+        r"""Return the surface mass density, :math:`\Sigma = \kappa\, \Sigma_\mathrm{cr}`.
+
+        All mass along the line of sight counts as if it were at the redshift of the lens. Like
+        kappa itself, the result is known up to a constant, the mass sheet, and is smoothed as the
+        map is.
+
+        Parameters
+        ----------
+        z_lens : float
+            The redshift of the lens.
+        z_source : float or `~lensmap.SourceRedshifts`
+            The redshift of the galaxies of the map, or their distribution.
+        cosmology : `~astropy.cosmology.FLRW`, str or None
+            The cosmology or its name, as for `lensmap.cosmology.get_cosmology`. None is the default
+            cosmology of lensmap.
+
+        Returns
+        -------
+        `~astropy.nddata.NDData`
+            The surface density in solar masses per square proper Mpc, ``(ny, nx)``, with the mask,
+            the WCS and the uncertainty of the map, in the same unit. ``meta["sigma_crit"]`` is the
+            critical surface density. In masked pixels, the density is NaN.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter is invalid, the lens is not in front of the sources, or the map is one
+            of another quantity than kappa.
+
+        References
+        ----------
+        Bartelmann & Schneider 2001, Phys. Rep. 340, 291, eq. 3.7.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.coordinates import SkyCoord
+        >>> from lensmap import ConvergenceMap
+        >>> from lensmap.grid import tangent_wcs
+        >>> wcs = tangent_wcs(SkyCoord(150, 2, unit="deg"), (4, 6), "1 arcmin")
+        >>> kappa = ConvergenceMap(np.full((4, 6), 0.1), wcs=wcs)
+        >>> sigma = kappa.surface_density(0.3, 1.0)
+        >>> print(f"{sigma.data[0, 0]:.3e} {sigma.unit}")
+        2.835e+14 solMass / Mpc2
+        """
+        return surface_density(self, z_lens, z_source, cosmology)
 
     # --- figures ----------------------------------------------------------------------------
 
