@@ -108,6 +108,7 @@ def check_files(sizes, old):
 
 
 @pytest.mark.parametrize("words", [*cases()])
+@pytest.mark.slow
 def test_full_disk(words, work, capsys):
     sizes = finished(words)
     # Records of a run hold times, so that the sizes of two runs differ by some bytes.

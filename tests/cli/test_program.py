@@ -391,6 +391,7 @@ sys.exit(main())
         pytest.param("--help | head -c 5 > out", 0, "", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_streams_that_are_closed_or_full(redirection, code, error, tmp_path):
     if "/dev/full" in redirection and not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full")

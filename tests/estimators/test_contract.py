@@ -39,6 +39,7 @@ LAWS = ["1a", "1b", "1c", "2a", "2b", "3a", "3b", "4a", "4b", "5", "6", "7", "8a
 
 # No estimator of lensmap fits anything to the data, or sees no farther than a distance.
 NOT_FOR_ALL = {"14", "15"}
+SLOW = {"10", "11"}
 NOT_FOR_NETWORKS = {"1b", "1c", "2b", "3a", "10"}
 
 every = pytest.mark.parametrize("cls", ALL.values(), ids=ALL)
@@ -46,7 +47,9 @@ linear = pytest.mark.parametrize("cls", LINEAR.values(), ids=LINEAR)
 
 
 @every
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize(
+    "law", [pytest.param(law, marks=pytest.mark.slow if law in SLOW else ()) for law in LAWS]
+)
 def test_the_contract(cls, law):
     (result,) = check_estimator(cls, laws=[law]).results
     skipped = law in NOT_FOR_ALL | (NOT_FOR_NETWORKS if cls in NETWORKS else set())

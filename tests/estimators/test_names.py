@@ -284,6 +284,7 @@ print(flat, np.unique(kappa.data), kappa.meta["estimator"], flat.options[0].type
     ]
 
 
+@pytest.mark.slow
 def test_another_package_is_a_method_of_the_command_line(tmp_path):
     _install(tmp_path, "flatmaps", {"flat": "flatmaps:Flat"})
     run = _run(tmp_path, """

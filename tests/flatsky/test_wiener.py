@@ -93,6 +93,7 @@ def test_it_is_the_solution_of_linear_algebra(big):
     np.testing.assert_allclose(single, found, atol=3e-5 * scale)
 
 
+@pytest.mark.slow
 def test_samples_have_the_covariance_of_linear_algebra():
     dense, rng = Dense(), np.random.default_rng(3)
     solver = WienerSolver(dense.variance, dense.power, tolerance=1e-5)

@@ -5,6 +5,7 @@ import pytest
 from fuzz_runner import Runner
 
 SEED, CASES, PER_TEST = 20, 50, 2
+QUICK_CASES = 10  # the others are slow
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,11 @@ def runner(tmp_path_factory):
     runner.close()
 
 
-@pytest.mark.parametrize("first", range(0, CASES, PER_TEST))
+@pytest.mark.parametrize(
+    "first",
+    [pytest.param(first, marks=pytest.mark.slow if first >= QUICK_CASES else ())
+     for first in range(0, CASES, PER_TEST)],
+)
 def test_commands_obey_their_laws(runner, first):
     findings = [runner.run(index) for index in range(first, first + PER_TEST)]
     broken = [f"case {one.index}: {one.case.mutations}, {one.faults}\n{one.command}"

@@ -82,6 +82,7 @@ def test_chance_is_the_density_of_peaks(masked, halos):
     assert table["corrected"][0] == pytest.approx((rate - chance) / (1 - chance))
 
 
+@pytest.mark.slow
 def test_what_is_found_at_random_is_nothing(halos):
     rates = []
     for seed in range(40):

@@ -119,6 +119,7 @@ def test_a_report_lists_each_law():
     assert lines[2].endswith("skipped (measure returns None)")
 
 
+@pytest.mark.slow
 def test_it_needs_neither_pytest_nor_simulations():
     code = """
 import sys

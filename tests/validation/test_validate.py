@@ -61,6 +61,7 @@ def results(folder):
     return ValidationResults.read(folder)
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_compare(results):
     assert results.n_fields == {"fields": 4, "null": 3, "masked": 2, "coma": 0, "more": 2}
     expected = compare(ESTIMATORS, SETUP, 4, seed=3, workers=1)

@@ -27,6 +27,7 @@ def _train(*words):
     return main(["train", "--options", SMALL, "--check-every", "3", *map(str, words)])
 
 
+@pytest.mark.slow
 def test_trains_and_goes_on(fields, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert _train("-o", "run", "--fields", fields, "--steps", 6, "--json", "r.json") == 0

@@ -73,6 +73,7 @@ def test_loses_nothing_of_negative_mass(started):
     np.testing.assert_allclose(minus, -plus, atol=0.02 * plus.max())
 
 
+@pytest.mark.slow
 def test_sees_no_b_mode_and_no_constant_shear(started):
     gamma = convergence_to_shear(_blob((200, 200), 95, 100, 3))
     inside = np.s_[72:-72, 72:-72]

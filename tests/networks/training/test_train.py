@@ -107,6 +107,7 @@ def test_fine_tuning_starts_from_weights(fields, trained, tmp_path):
     np.testing.assert_allclose(_weights(tuned), _weights(load_network(start)), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_another_training_is_not_gone_on_with(fields, trained):
     with pytest.raises(ValueError, match="holds a training with the setting 'learning_rate'"):
         train("lensmap", {fields: 1.0}, trained, steps=10, learning_rate=1e-2, **SMALL)

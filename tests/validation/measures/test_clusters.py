@@ -35,6 +35,7 @@ def records():
     return Records({"fields": found}, estimators=dict.fromkeys(maps, {}))
 
 
+@pytest.mark.slow
 def test_the_truth_finds_all(records):
     found = pool_completeness(records, "same", "paper", "all")
     some = found["n"] > 0
