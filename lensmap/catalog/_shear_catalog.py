@@ -32,6 +32,7 @@ from lensmap.catalog._declarations import (
     survey_documents,
     survey_of,
 )
+from lensmap.catalog._html import html_of_catalog
 from lensmap.catalog._loading import load_columns, select_rows
 from lensmap.catalog._metadetection import (
     MIN_GALAXIES_OF_PART,
@@ -389,6 +390,9 @@ class ShearCatalog:
             f"<ShearCatalog of {len(self)} galaxies; {names}; convention={self.convention!r} "
             f"({self.origins['convention']}), kind={self.kind!r} ({self.origins['kind']})>"
         )
+
+    def _repr_html_(self) -> str:
+        return html_of_catalog(self)
 
     def __getitem__(self, name: str) -> Any:
         """Return a column by name, or None for an optional column that the catalog lacks."""

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from lensmap.flatsky import check_smoothing, normalized_smooth
 from lensmap.maps._fits import register_fits
+from lensmap.maps._html import html_of_map
 from lensmap.maps._parts import as_plane, copy_wcs, mask_values, standard_deviation, unpack
 from lensmap.maps._pixels import MAX_ANISOTROPY, pixel_anisotropy, pixel_sides, same_pixels
 from lensmap.maps._resampling import resample, resample_counts
@@ -200,6 +201,9 @@ class ConvergenceMap(NDIOMixin, NDData):
         )
 
     __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return html_of_map(self)
 
     # --- parts ------------------------------------------------------------------------------
 

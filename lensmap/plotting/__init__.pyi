@@ -21,7 +21,7 @@ from ._injection import (
     plot_recovery_masses as plot_recovery_masses,
     plot_recovery_rate as plot_recovery_rate,
 )
-from ._maps import check_picture as check_picture
+from ._maps import check_picture as check_picture, thumbnail as thumbnail
 
 __all__ = [
     "plot_azimuthal_profile",

@@ -1,12 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Figures of mass maps on the sky."""
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import ArrayLike
+from scipy.ndimage import rank_filter
 
 from lensmap.maps import ConvergenceMap
 from lensmap.typing import PathLike
@@ -21,7 +23,7 @@ from lensmap.utils import (
 if TYPE_CHECKING:
     from astropy.visualization.wcsaxes import WCSAxes
 
-__all__ = ["check_picture", "plot_map", "save_map"]
+__all__ = ["check_picture", "plot_map", "save_map", "thumbnail"]
 
 _LABELS = {
     "kappa": r"convergence $\kappa$",
@@ -48,6 +50,9 @@ _AREA_INCH2, _MAX_SIDE_INCH = 25.0, 10.0
 
 # The space for ticks and labels to the left of a map and below it, and the space for a color bar.
 _LEFT_INCH, _BELOW_INCH, _COLORBAR_INCH = 1.0, 1.0, 1.1
+
+# The sine of the largest rotation of a map without a coordinate grid, 5 degrees.
+_MAX_SINE = 0.087
 
 # The color bar is below maps with a larger ratio of width to height, and to the right of others.
 _MAX_NARROW_RATIO = 1.6
@@ -127,6 +132,8 @@ def plot_map(
             extend=_extend(image, values),
         )
     _label_axes(ax)
+    if _is_rotated(kappa.wcs):
+        ax.coords.grid(color="black", alpha=0.3, linewidth=0.6)
     if title:
         ax.set_title(title)
     return ax
@@ -198,9 +205,13 @@ def _default_colors(values, quantity, options):
     if finite.size == 0 or "norm" in options:
         return colors
     # The limits are percentiles, because a few extreme pixels, as at edges, would otherwise reduce
-    # the contrast.
+    # the contrast. The core of a cluster is not clipped: one of its neighbors has at least half of
+    # its height.
     if is_signed:
-        reach = float(np.percentile(np.abs(finite), 99.8)) or 1.0
+        height = np.abs(np.nan_to_num(values))
+        second = rank_filter(height, rank=-2, size=3, mode="constant")
+        core = height[second >= height / 2].max(initial=0)
+        reach = max(float(np.percentile(np.abs(finite), 99.8)), float(core)) or 1.0
         return {**colors, "vmin": -reach, "vmax": reach}
     low = 0.0 if quantity == "counts" else float(np.percentile(finite, 0.2))
     return {**colors, "vmin": low, "vmax": float(np.percentile(finite, 99.8))}
@@ -238,6 +249,13 @@ def _label_axes(ax):
         elif "galactic" in name:
             names = ("Galactic longitude", "Galactic latitude")
         coordinate.set_axislabel(f"{names[kind == 'latitude']} (deg)")
+
+
+def _is_rotated(wcs):
+    """Return whether the pixel axes are rotated from east and north, so that a grid is needed."""
+    matrix = np.abs(wcs.celestial.pixel_scale_matrix)
+    # The sine of the angle of each axis from the nearest multiple of 90 degrees.
+    return bool(np.max(matrix.min(axis=0) / np.linalg.norm(matrix, axis=0)) > _MAX_SINE)
 
 
 def _is_wide(shape):
@@ -351,3 +369,39 @@ def _map_figure(kappa, title, marks):
     if title:
         figure.suptitle(title)
     return figure
+
+
+def thumbnail(kappa: ConvergenceMap, size_inch: float = 3.0) -> bytes | None:
+    """Draw a small picture of a map.
+
+    Parameters
+    ----------
+    kappa : ConvergenceMap
+        The map.
+    size_inch : float
+        The length of the longer side, inches.
+
+    Returns
+    -------
+    bytes or None
+        The content of a PNG file; None if matplotlib is not installed, or all pixels are masked.
+    """
+    if kappa.mask.all():
+        return None
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    width, height = _figure_size(kappa.shape)
+    factor = size_inch / max(width, height)
+    figure = Figure(figsize=(factor * width, factor * height), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    ax = figure.add_subplot(projection=kappa.wcs)
+    plot_map(kappa, ax, colorbar=False)
+    for coordinate in ax.coords:
+        coordinate.set_ticklabel(size=7)
+        coordinate.set_axislabel(coordinate.get_axislabel(), size=7)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

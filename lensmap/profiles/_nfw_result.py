@@ -11,6 +11,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from lensmap.halos import NFWHalo, convert_mass, radius_200c
+from lensmap.profiles._html import html_of_fit
 from lensmap.profiles._nfw_search import chi_squared
 from lensmap.utils import check_count, import_optional, seeded_generator, set_formats
 
@@ -89,6 +90,9 @@ class NFWFit:
         ]
         position = fitted[0] if len(fitted) == 1 else type(self.position)(fitted)
         object.__setattr__(self, "position", position)
+
+    def _repr_html_(self) -> str:
+        return html_of_fit(self)
 
     def _halos(self) -> list[HaloValues]:
         return self._parameters.halos(self.values)

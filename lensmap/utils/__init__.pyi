@@ -44,6 +44,7 @@ from ._files import (
 from ._folder_lock import FolderLock as FolderLock
 from ._full_disk import temporary_folder as temporary_folder
 from ._hdf5 import hdf5_file as hdf5_file
+from ._html import summary_html as summary_html
 from ._memory import (
     check_memory as check_memory,
     free_memory as free_memory,

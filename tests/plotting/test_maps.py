@@ -258,3 +258,26 @@ class TestSaveMap:
         with pytest.raises(ValueError, match="path must end in one of"):
             check_picture("k")
         check_picture("K.PNG")
+
+
+def test_the_core_of_a_cluster_is_not_clipped_but_single_pixels_are():
+    y, x = np.indices((40, 60))
+    values = np.random.default_rng(0).normal(0, 0.01, (40, 60))
+    values += 0.5 * np.exp(-((x - 30) ** 2 + (y - 20) ** 2) / 4)
+    values[0, 0] = -9.0
+    ax = ConvergenceMap(values, wcs=make_wcs(shape=(40, 60))).plot()
+    assert ax.images[0].get_clim() == (-values[20, 30], values[20, 30])
+
+
+@pytest.mark.parametrize(("angle", "has_grid"), [(0, False), (2, False), (30, True), (90, False)])
+def test_a_rotated_field_has_a_grid(angle, has_grid):
+    wcs = make_wcs(shape=(40, 60))
+    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    wcs.wcs.pc = [[c, -s], [s, c]]
+    ax = ConvergenceMap(np.zeros((40, 60)), wcs=wcs).plot()
+    ax.figure.canvas.draw()
+    left, bottom, width, height = np.array(ax.bbox.bounds, dtype=int)
+    image = np.asarray(ax.figure.canvas.buffer_rgba())[::-1]
+    inside = image[bottom + 20 : bottom + height - 20, left + 20 : left + width - 20, :3]
+    # A map of zeros has one color, so that other colors are those of lines.
+    assert (len(np.unique(inside.reshape(-1, 3), axis=0)) > 1) == has_grid
