@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Masses of NFW fits against the truth: of halos alone, of halos in few galaxies, and in surveys.
+"""Masses of NFW fits against the truth: halos alone, in few galaxies, and in surveys.
 
 Alone, each halo has a catalog of its own, exact shear, shape noise and measurement errors, and a
 concentration drawn from the scatter about the relation. In few galaxies, halos of 1e15 solar masses
@@ -140,7 +140,8 @@ def report(title, rows):
 def main():
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fits", type=int, default=1000, help="halos alone (default 1000; 0: none)")
+    parser.add_argument("--fits", type=int, default=1000,
+                        help="halos alone (default 1000; 0: none)")
     parser.add_argument("--few", type=int, default=200,
                         help="catalogs of rings with few galaxies (default 200; 0: none)")
     parser.add_argument("--fields", type=int, default=80, help="of 3.8 deg (default 80; 0: none)")

@@ -11,6 +11,10 @@ from ._cleaning import without_bad_redshifts as without_bad_redshifts
 from ._column_text import read_columns_text as read_columns_text
 from ._convention import convention_name as convention_name, convention_signs as convention_signs
 from ._conversion import as_shear_catalog as as_shear_catalog
+from ._galaxy_response import (
+    GalaxyResponse as GalaxyResponse,
+    galaxy_response as galaxy_response,
+)
 from ._scatter import VarianceByWeight as VarianceByWeight
 from ._needed import needed_columns as needed_columns
 from ._selection import RowSelection as RowSelection

@@ -287,15 +287,34 @@ class Calibration:
         ValueError
             As for `factors`, or if the mean of m is not between -1 and 1.
         """
-        a, b = self.factors()
-        e = catalog.e1 + 1j * catalog.e2
-        shear = a * e
-        if b != 0:
-            shear = shear + b * np.conj(e)
+        shear = self.over_response(catalog)
         for column, unit in (("c1", 1.0), ("c2", 1j)):
             if catalog[column] is not None:
                 shear = shear - unit * catalog[column]
         return shear / (1.0 + self.m)
+
+    def over_response(self, catalog: ShearCatalog) -> np.ndarray:
+        r"""Return the ellipticities of galaxies, divided by the mean response of this calibration.
+
+        Parameters
+        ----------
+        catalog : ShearCatalog
+            The galaxies.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            The ratios :math:`\mathsf{R}^{-1} e` in the celestial basis, complex, ``(n,)``; neither
+            c is subtracted nor 1 + m divided out.
+
+        Raises
+        ------
+        ValueError
+            As for `factors`.
+        """
+        a, b = self.factors()
+        e = catalog.e1 + 1j * catalog.e2
+        return a * e if b == 0 else a * e + b * np.conj(e)
 
     @property
     def gain(self) -> float:

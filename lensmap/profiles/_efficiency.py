@@ -25,7 +25,15 @@ _N_NODES = 1500
 
 
 class Efficiency(ABC):
-    r"""Inverse critical surface density :math:`1 / \Sigma_\mathrm{cr}` of sources behind lenses."""
+    r"""Inverse critical surface density :math:`1 / \Sigma_\mathrm{cr}` of sources behind lenses.
+
+    Attributes
+    ----------
+    of_galaxies : bool
+        Whether it differs between galaxies.
+    """
+
+    of_galaxies = True
 
     @staticmethod
     def from_redshifts(
@@ -114,6 +122,8 @@ class Efficiency(ABC):
 
 class _CommonEfficiency(Efficiency):
     """Inverse critical surface density for galaxies of one redshift or redshift distribution."""
+
+    of_galaxies = False
 
     def __init__(self, z_source: RedshiftLike, z_lens: np.ndarray, cosmology: FLRW) -> None:
         unique_z, index = np.unique(z_lens, return_inverse=True)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lensmap.catalog import Calibration
+from lensmap.catalog import galaxy_response
 from lensmap.halos import NFWLens
 from lensmap.profiles._efficiency import Efficiency
 from lensmap.profiles._fit_data import FitData, local_offsets, offsets_within, reduced_shear
+from lensmap.profiles._pair_calibration import mean_response
+from lensmap.profiles._pairs import Sources
 from lensmap.profiles._radii import describe_positions
 from lensmap.utils import ParameterError
 
@@ -137,17 +139,54 @@ def catalog_data(
     pairs = [efficiency.inverse_sigma_crit(i, rows) for i in range(len(positions))]
     inverse, square = (np.array(values) for values in zip(*pairs, strict=True))
     used &= np.any(inverse > 0, axis=0)
-    weight = catalog.weight
-    weight = np.ones(len(catalog)) if weight is None else np.asarray(weight, dtype=float)
-    used &= weight > 0
+    sources = Sources(catalog)
+    used &= sources.weight > 0
     if not used.any():
         raise ParameterError(
             "position", "in the survey", f"at {describe_positions(positions)}",
             "no galaxy behind the halos is in the range of {radii} around any position", verb="lie",
         )
-    calibration = Calibration.from_catalog(catalog)
-    shear = calibration.shear(catalog)[used]
-    sigma = np.sqrt(calibration.noise_variance(catalog)[used])
+    shear, sigma = _calibrated(sources, used, inverse.max(axis=0))
     local = local_offsets(positions, catalog.skycoord[used])  # as the shear is
     lenses = [NFWLens(float(z), cosmology) for z in z_lens]
-    return _CatalogData(local, shear, sigma, inverse[:, used], square[:, used], lenses)
+    return _CatalogData(local, shear[used], sigma[used], inverse[:, used], square[:, used], lenses)
+
+
+def _calibrated(
+    sources: Sources, used: np.ndarray, inverse: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return shear and noise of galaxies, by the calibration of those that the fit uses.
+
+    The fit weights the response of a galaxy by the inverse variance of its shear and by the square
+    of its inverse critical surface density. Responses that contain the noise of each galaxy are
+    averaged over all galaxies behind the halos.
+
+    Parameters
+    ----------
+    sources : Sources
+        The galaxies.
+    used : `numpy.ndarray`
+        Bool, ``(n,)``: whether the fit uses a galaxy.
+    inverse : `numpy.ndarray`
+        The largest inverse critical surface density of each galaxy for any halo, ``(n,)``.
+
+    Returns
+    -------
+    shear, sigma : `numpy.ndarray`
+        The shear, complex, celestial basis, and the error of each component, ``(n,)`` each.
+    """
+    catalog, calibration = sources.catalog, sources.calibration
+    weight = (inverse / inverse.max()) ** 2 * (sources.weight > 0) / sources.variance
+    relative = galaxy_response(catalog, calibration)
+    response, m = 1.0, calibration.m
+    if relative is not None and relative.noisy:
+        response = mean_response(relative.values, weight)
+    elif relative is not None:
+        response = float(np.average(relative.values[used], weights=weight[used]))
+    if catalog["m"] is not None:
+        m = float(np.average(catalog["m"][used], weights=weight[used]))
+    shear = sources.over_response / response
+    if sources.additive is not None:
+        shear = shear - sources.additive
+    factor = (1 + calibration.m) / (response * (1 + m))
+    return shear / (1 + m), np.sqrt(sources.variance) * factor

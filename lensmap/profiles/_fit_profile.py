@@ -199,13 +199,13 @@ def _efficiencies(
 def _covariance(profile: QTable, used: np.ndarray, covariance: ArrayLike | None) -> np.ndarray:
     """Return the covariance of the tangential shear in the bins of a profile, ``(n_bins, n_bins)``.
 
-    If the profile has a covariance from the bootstrap, this is used. Otherwise, the covariance is
-    diagonal, with the squared errors from shape noise. The matrix ``covariance``, if not None, is
-    added. ``used``, bool, ``(n_bins,)``, marks the bins to fit; other bins may get arbitrary
-    values.
+    If the profile has a covariance from a bootstrap or jackknife, this is used. Otherwise, the
+    covariance is diagonal, with the squared errors from shape noise. The matrix ``covariance``, if
+    not None, is added. ``used``, bool, ``(n_bins,)``, marks the bins to fit; other bins may get
+    arbitrary values.
     """
     if "covariance" in profile.meta:
-        matrix = _bootstrap_covariance(profile, int(np.count_nonzero(used)))
+        matrix = _resampled_covariance(profile, int(np.count_nonzero(used)))
     else:
         variance = np.where(used, np.asarray(profile["g_err"], dtype=float), 1.0) ** 2
         matrix = np.diag(variance)
@@ -232,23 +232,24 @@ def _as_matrix(covariance: ArrayLike, n: int) -> np.ndarray:
     return matrix
 
 
-def _bootstrap_covariance(profile: QTable, n_used: int) -> np.ndarray:
-    """Return the bootstrap covariance of a profile, corrected for the finite number of samples.
+def _resampled_covariance(profile: QTable, n_used: int) -> np.ndarray:
+    """Return the covariance of a bootstrap or jackknife, corrected for its number of samples.
 
     The inverse of a covariance matrix from few samples is too large (Hartlap et al. 2007), and the
     scatter of best-fit parameters exceeds the errors derived from this matrix (Dodelson &
     Schneider 2013). Both corrections are applied, the second for a fit of two parameters.
     ``n_used`` is the number of bins to fit.
     """
-    n = profile.meta["n_bootstrap"]
-    if profile.meta["n_positions"] > 1:
-        n = 1 / (1 / n + 1 / profile.meta["n_positions"])
+    samples, patches = profile.meta.get("n_bootstrap"), profile.meta.get("n_patches")
+    n = 1 / sum(1 / number for number in (samples, patches) if number is not None)
     if n < n_used + 6:
-        raise ValueError(
-            f"the bootstrap covariance of the profile, from {profile.meta['n_positions']} "
-            f"positions and {profile.meta['n_bootstrap']} samples, is too uncertain to fit "
-            f"{n_used} bins: measure the profile with fewer bins, more positions, a larger "
-            "n_bootstrap, or errors='shape noise'"
+        parts = [f"{patches} positions or patches"] * (patches is not None)
+        parts += [f"{samples} bootstrap samples"] * (samples is not None)
+        raise ParameterError(
+            "data", f"a covariance that is good enough to fit {n_used} bins",
+            f"one from {' and '.join(parts)}",
+            "measure the profile with fewer bins, more positions or patches, a larger "
+            "n_bootstrap, or errors='shape noise'", verb="have",
         )
     scatter = (n - n_used - 2) / ((n - n_used - 1) * (n - n_used - 4)) * (n_used - 2)
     factor = (n - 1) / (n - n_used - 2) * (1 + max(scatter, 0.0))

@@ -11,6 +11,7 @@ from astropy import units as u
 from scipy.spatial import KDTree
 
 from lensmap.catalog import Calibration
+from lensmap.utils import unit_vectors
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from lensmap.catalog import ShearCatalog
 
 __all__ = ["Sources"]
+
+# The number of galaxies from which the typical distance of neighbors is measured.
+_N_SPACING = 2000
 
 
 class Sources:
@@ -30,8 +34,10 @@ class Sources:
 
     Attributes
     ----------
-    shear : `numpy.ndarray`
-        The calibrated complex shear in the celestial basis (x east, y north), ``(n,)``.
+    catalog : `~lensmap.ShearCatalog`
+        The galaxies.
+    calibration : `~lensmap.catalog.Calibration`
+        The calibration of all galaxies of the catalog.
     weight : `numpy.ndarray`
         The weights of the galaxies, ``(n,)``; 1 for a catalog without weights.
     redshift : `numpy.ndarray` or None
@@ -40,8 +46,7 @@ class Sources:
 
     def __init__(self, catalog: ShearCatalog) -> None:
         self.frame = catalog.skycoord.frame
-        self._catalog, self._calibration = catalog, Calibration.from_catalog(catalog)
-        self.shear = self._calibration.shear(catalog)
+        self.catalog, self.calibration = catalog, Calibration.from_catalog(catalog)
         weight = catalog.weight
         self.weight = np.ones(len(catalog)) if weight is None else np.asarray(weight, dtype=float)
         self.redshift = catalog["redshift"]
@@ -50,19 +55,41 @@ class Sources:
         self._sin_dec, self._cos_dec = np.sin(dec), np.cos(dec)
 
     def __len__(self) -> int:
-        return len(self.shear)
+        return len(self.weight)
+
+    @cached_property
+    def shear(self) -> np.ndarray:
+        """The shear by the calibration of all galaxies, complex, celestial basis, ``(n,)``."""
+        return self.calibration.shear(self.catalog)
+
+    @cached_property
+    def over_response(self) -> np.ndarray:
+        """The ellipticities over the mean response, complex, celestial basis, ``(n,)``."""
+        return self.calibration.over_response(self.catalog)
+
+    @cached_property
+    def additive(self) -> np.ndarray | None:
+        """The additive bias c, complex, celestial basis, ``(n,)``; None without columns of it."""
+        c1, c2 = self.catalog["c1"], self.catalog["c2"]
+        if c1 is None and c2 is None:
+            return None
+        bias = np.zeros(len(self), dtype=complex)
+        for column, unit in ((c1, 1.0), (c2, 1j)):
+            if column is not None:
+                bias += unit * column
+        return bias
 
     @cached_property
     def variance(self) -> np.ndarray:
         """The noise variance of the shear of each galaxy per component, ``(n,)``."""
-        return self._calibration.noise_variance(self._catalog)
+        return self.calibration.noise_variance(self.catalog)
 
-    def build_tree(self) -> None:
-        """Build the search tree of the galaxies, if it is not built yet.
+    def prepare(self) -> None:
+        """Compute what pairs need, if this is not done yet.
 
-        Call this method before threads share the object. Otherwise, each thread builds a tree.
+        Call this method before threads share the object. Otherwise, each thread computes it.
         """
-        _ = self._tree
+        _ = self._tree, self.variance, self.over_response, self.additive
 
     @cached_property
     def _tree(self) -> KDTree:
@@ -73,29 +100,41 @@ class Sources:
         # search.
         return KDTree(vectors, balanced_tree=False, compact_nodes=False)
 
-    def around(
-        self, position: SkyCoord, angle: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the galaxies within an angle of a position, with tangential and cross shear.
+    def nearest(self, positions: SkyCoord) -> np.ndarray:
+        """Return the angle from each position to the nearest galaxy.
 
         Parameters
         ----------
-        position : `~astropy.coordinates.SkyCoord`
-            One position.
-        angle : float
-            The maximum separation, radians, less than pi / 2.
+        positions : `~astropy.coordinates.SkyCoord`
+            The positions, ``(n,)``.
 
         Returns
         -------
-        rows : `numpy.ndarray`
-            Indices of the galaxies, ``(n,)``.
-        theta : `numpy.ndarray`
-            Separations of the galaxies from the position, radians, ``(n,)``.
-        shear : `numpy.ndarray`
-            Tangential shear (real part) and cross shear (imaginary part), complex, ``(n,)``.
+        `numpy.ndarray`
+            The angles, radians, ``(n,)``.
         """
-        rows, theta, spin = self.directions(position, angle)
-        return rows, theta, -self.shear[rows] * spin
+        sphere = positions.transform_to(self.frame).spherical
+        chord, _ = self._tree.query(unit_vectors(sphere.lon.deg, sphere.lat.deg))
+        return _angle(chord)
+
+    def spacing(self, n_neighbors: int) -> float:
+        """Return the median angle from a galaxy to one of its neighbors.
+
+        Parameters
+        ----------
+        n_neighbors : int
+            The rank of the neighbor: 1 is the nearest one. In smaller catalogs, it is the farthest
+            galaxy.
+
+        Returns
+        -------
+        float
+            The angle, radians; a sample of the galaxies is enough for it.
+        """
+        step = max(len(self) // _N_SPACING, 1)
+        rank = min(n_neighbors + 1, len(self))
+        chord, _ = self._tree.query(self._tree.data[::step], k=[rank])
+        return float(np.median(_angle(chord)))
 
     def directions(
         self, position: SkyCoord, angle: float
@@ -137,3 +176,8 @@ class Sources:
         spin = np.divide(np.conj(direction) ** 2, square, out=np.zeros_like(direction),
                          where=square > 0)
         return rows, theta, spin
+
+
+def _angle(chord: np.ndarray) -> np.ndarray:
+    """Return the angles in radians of chords of the unit sphere."""
+    return 2 * np.arcsin(np.minimum(chord / 2, 1.0))

@@ -13,15 +13,24 @@ from lensmap.catalog import as_shear_catalog
 from lensmap.cosmology import get_cosmology
 from lensmap.profiles._efficiency import Efficiency
 from lensmap.profiles._pairs import Sources
+from lensmap.profiles._profile_sums import ProfileSums
 from lensmap.profiles._radii import (
     as_angles,
     check_edges,
     check_lens_redshifts,
     describe_positions,
 )
+from lensmap.profiles._resampling import (
+    MIN_PATCHES,
+    noise_covariances,
+    patch_covariances,
+    sum_patches,
+)
+from lensmap.profiles._sky_groups import in_footprint, sky_patches
 from lensmap.utils import (
     LensmapWarning,
     ParameterError,
+    ParameterTypeError,
     as_skycoord,
     check_choice,
     check_count,
@@ -32,23 +41,17 @@ from lensmap.utils import (
 )
 
 if TYPE_CHECKING:
-    from astropy.coordinates import SkyCoord
     from numpy.typing import ArrayLike
 
     from lensmap.typing import CatalogLike, CosmologyLike, PositionLike, RedshiftLike, RNGLike
 
 __all__ = ["shear_profile"]
 
-_ERRORS = ("shape noise", "bootstrap")
+_ERRORS = ("shape noise", "bootstrap", "jackknife")
 _SURFACE_DENSITY = u.solMass / u.Mpc**2
 
-# A bootstrap over fewer positions underestimates the scatter between positions.
-_MIN_POSITIONS = 10
-
-# Sums over the galaxies of a bin. Each name is the product that is summed, with the factors
-# n (1, for the number), weight w, separation r, tangential shear t, cross shear x, noise variance s
-# of the shear, inverse critical surface density b, and the mean q of its square.
-_SUMS = ("n", "w", "wr", "wt", "wx", "wws", "wb", "wq", "wbb", "wbt", "wbx", "wwbbs")
+# The largest default number of patches of a jackknife.
+_N_PATCHES = 100
 
 
 def shear_profile(
@@ -58,9 +61,11 @@ def shear_profile(
     *,
     z_lens: ArrayLike | None = None,
     z_source: RedshiftLike | None = None,
+    lens_weight: ArrayLike | None = None,
     cosmology: CosmologyLike = None,
     errors: str = "shape noise",
     n_bootstrap: int = 200,
+    n_patches: int | None = None,
     rng: RNGLike = None,
 ) -> QTable:
     r"""Measure the tangential and cross shear profiles around positions on the sky.
@@ -71,6 +76,15 @@ def shear_profile(
 
     where :math:`\psi` is the direction from the galaxy to the position, on the sphere. Several
     positions are stacked: the profile is the average over the galaxies around all positions.
+
+    The calibration is that of the pairs in use. For ``g_t``, multiplicative bias and response are
+    means with the weights :math:`w\, \Sigma_\mathrm{cr}^{-1}`, because the shear of a galaxy is
+    proportional to :math:`\Sigma_\mathrm{cr}^{-1}`; for ``delta_sigma`` with
+    :math:`w\, \Sigma_\mathrm{cr}^{-2}`. The columns ``m`` and, for distortions, ``sigma_e`` are
+    averaged over the pairs of each bin, and over neighboring bins if a bin has less than 1000
+    pairs. Responses that contain the noise of each galaxy (``r11``, ``r22``, or the scatter of
+    distortions) are averaged over all galaxies of the catalog behind the lens. A response that is
+    given, or is measured from sheared versions of the galaxies, is used as it is.
 
     Parameters
     ----------
@@ -88,21 +102,33 @@ def shear_profile(
         The redshift of the source galaxies, or their distribution. If None, the column ``redshift``
         of the catalog, if present; with ``z_lens``, galaxies in front of a lens or without a
         redshift are then left out.
+    lens_weight : array_like or None
+        The weight of each lens, ``(n_positions,)``. None gives all the same weight.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology, or its name as for `lensmap.cosmology.get_cosmology`. None is the default
         cosmology of lensmap.
-    errors : {"shape noise", "bootstrap"}
+    errors : {"shape noise", "bootstrap", "jackknife"}
         ``"shape noise"``: the error of the weighted mean. The noise of each galaxy is that of the
         columns ``sigma_e`` and ``sigma_m`` or, without ``sigma_e``, the scatter of all galaxies of
         the catalog as a function of the weight. It does not depend on the few galaxies of a bin.
-        ``"bootstrap"``: the scatter of the profile under resampling of the galaxies or, for several
-        positions, of the positions. Resampling of positions includes the scatter between lenses and
-        large-scale structure. Both kinds treat a galaxy near two positions as two independent
-        galaxies, and so underestimate the errors where rings overlap.
+        ``"bootstrap"``: for several positions, the scatter of the profile under resampling of the
+        positions, or of patches of them, which includes the scatter between lenses and large-scale
+        structure. For one position, the scatter of its bins when each galaxy has the rotated
+        ellipticity of another galaxy of the catalog, scaled to its noise; large-scale structure is
+        then not included.
+        ``"jackknife"``: the scatter of the profile when one patch of positions at a time is left
+        out. Use patches larger than the rings, because galaxies near positions of different patches
+        count as independent.
+        For several positions, bins with pairs around fewer than 10 positions or patches, or with
+        fewer than 100 pairs, have the errors of ``"shape noise"``.
     n_bootstrap : int
         The number of bootstrap samples.
+    n_patches : int or None
+        The number of patches of neighboring positions on the sky, made by k-means, for a bootstrap
+        or jackknife of several positions. If None, a jackknife has 100 patches, or one for each
+        position if there are fewer, and a bootstrap one for each position.
     rng : None, int or `numpy.random.Generator`
-        Seed or generator for the bootstrap; None draws a new seed in each call.
+        Seed or generator for the bootstrap and the patches; None draws a new seed in each call.
 
     Returns
     -------
@@ -119,12 +145,17 @@ def shear_profile(
           solar masses per square proper Mpc; ``sigma_crit``: the inverse of the mean inverse
           critical surface density; ``efficiency_ratio``:
           :math:`\langle\beta^2\rangle / \langle\beta\rangle^2` for the lensing efficiency
-          :math:`\beta`.
+          :math:`\beta`; ``weight_delta_sigma``: the total of :math:`w\, \Sigma_\mathrm{cr}^{-2}`,
+          the weight of ``delta_sigma``.
 
         Values of bins without galaxies are NaN. ``meta`` contains ``n_positions`` (the number of
-        positions with galaxies in any bin), the mean ``z_lens`` and ``errors``. With a bootstrap it
-        also contains ``n_bootstrap``, ``seed``, the ``covariance`` of ``g_t`` and, with redshifts,
-        ``covariance_delta_sigma``, both as nested lists.
+        positions in the footprint of the catalog), ``lens_weight`` (their total weight), the mean
+        ``z_lens`` and ``errors``. A position is in the footprint if it has a galaxy within the
+        outermost radius, or nearer than galaxies typically have their tenth neighbor. With a
+        bootstrap or jackknife, ``meta`` also contains ``n_bootstrap``, ``n_patches``, ``seed``,
+        ``bins_with_noise_errors`` (the indices of bins with the errors of ``"shape noise"``), the
+        ``covariance`` of ``g_t`` and, with redshifts, ``covariance_delta_sigma``, the latter two as
+        nested lists.
 
     Raises
     ------
@@ -134,7 +165,8 @@ def shear_profile(
     Warns
     -----
     LensmapWarning
-        If a bootstrap resamples fewer than 10 positions with galaxies.
+        If a bootstrap or jackknife resamples fewer than 10 positions or patches, or some bins have
+        the errors of ``"shape noise"`` instead.
 
     References
     ----------
@@ -150,171 +182,115 @@ def shear_profile(
     check_count(n_bootstrap, "n_bootstrap", minimum=2)
     cosmology = get_cosmology(cosmology, structure=False)
     z_lens = check_lens_redshifts(z_lens, len(positions))
+    weight = _check_lens_weight(lens_weight, len(positions))
+    n_patches = _check_patches(n_patches, errors, len(positions))
     angles = as_angles(bins, z_lens, len(positions), cosmology)
     sources = Sources(catalog)
-    _ = sources.variance  # computed here, so that not every thread computes it
+    sources.prepare()
     efficiency = Efficiency.from_redshifts(sources.redshift, z_lens, z_source, cosmology)
-    n_bins, with_sigma = len(bins) - 1, efficiency is not None
-    generator, seed = seeded_generator(rng)
-    samples = None
-    if len(positions) == 1 and errors == "bootstrap":
-        column, terms = _terms(sources, positions[0], angles[0], efficiency, 0)
-        sums = _bin_sums(column, terms, n_bins)[np.newaxis]
-        samples = _resample_galaxies(column, terms, n_bins, n_bootstrap, generator)
-    else:
-        sources.build_tree()
-        sums = np.array(thread_map(
-            lambda i: _bin_sums(
-                *_terms(sources, positions[i], angles[i], efficiency, i), n_bins
-            ),
-            range(len(positions)),
-        ))
-        if errors == "bootstrap":
-            samples = _resample_positions(sums, n_bootstrap, generator)
-    table = _profile_table(sums.sum(axis=0), bins, with_sigma, positions)
-    # Positions without galaxies lie outside the survey, and are not part of the stack.
-    n_positions = int(np.count_nonzero(sums[:, 0].any(axis=1)))
-    table.meta |= {"n_positions": n_positions, "errors": errors}
-    if samples is not None:
-        table.meta |= {"n_bootstrap": n_bootstrap, **seed}
-        _warn_of_few(n_positions)
+    sums = ProfileSums(sources, efficiency, z_lens, weight, len(bins) - 1)
+    # Positions outside of the survey are not part of the stack.
+    stacked = np.flatnonzero(in_footprint(sources, positions, angles[:, -1]) & (weight > 0))
+    each = np.array(thread_map(
+        lambda i: sums.of_bins(sums.terms(i, positions[i], angles[i])), stacked
+    ))
+    if not len(stacked) or not each[:, 0].any():
+        raise ParameterError(
+            "positions", "in the survey", f"at {describe_positions(positions)}",
+            f"no source galaxy is within {bins[0]:.3g} to {bins[-1]:.3g} of any position",
+            verb="lie",
+        )
+    table = _profile_table(sums, each.sum(axis=0), bins)
+    table.meta |= {"n_positions": len(stacked), "errors": errors,
+                   "lens_weight": float(weight[stacked].sum())}
     if z_lens is not None:
-        table.meta["z_lens"] = float(np.mean(z_lens))
-    if samples is not None:
-        _set_bootstrap_errors(table, samples, with_sigma)
+        table.meta["z_lens"] = float(np.average(z_lens[stacked], weights=weight[stacked]))
+    if errors != "shape noise":
+        generator, seed = seeded_generator(rng)
+        table.meta |= seed
+        if errors == "bootstrap":
+            table.meta["n_bootstrap"] = n_bootstrap
+        if len(positions) == 1:
+            terms = sums.terms(0, positions[0], angles[0])
+            covariances = noise_covariances(sums, terms, sources, n_bootstrap, generator)
+        else:
+            patches = np.arange(len(stacked))
+            if n_patches is not None:
+                patches = sky_patches(positions[stacked], n_patches, generator)
+            table.meta["n_patches"] = int(patches.max()) + 1
+            _warn_of_few(table.meta["n_patches"], errors)
+            covariances, from_noise = patch_covariances(
+                sums, sum_patches(each, patches),
+                n_bootstrap if errors == "bootstrap" else None, generator,
+            )
+            table.meta["bins_with_noise_errors"] = np.flatnonzero(from_noise).tolist()
+        _set_errors(table, covariances)
     return set_formats(table, {"g_t g_x g_err": ".5f", "efficiency_ratio": ".3f"}, others=".4g")
 
 
-def _warn_of_few(n_positions: int) -> None:
-    """Warn if a bootstrap resamples fewer than 10 positions with galaxies.
+def _check_lens_weight(lens_weight: ArrayLike | None, n: int) -> np.ndarray:
+    """Check the weights of n lenses, and return one for each, ``(n,)``."""
+    if lens_weight is None:
+        return np.ones(n)
+    try:
+        weight = np.asarray(lens_weight, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterTypeError(
+            "lens_weight", "one weight for each position", repr(lens_weight)
+        ) from None
+    if weight.shape != (n,):
+        raise ParameterError(
+            "lens_weight", f"one weight for each position ({n})",
+            f"an array of the shape {weight.shape}",
+        )
+    if not (np.all(np.isfinite(weight)) and np.all(weight >= 0) and weight.any()):
+        raise ParameterError(
+            "lens_weight", "finite and not negative, and positive for some position",
+            f"{weight.min():g} to {weight.max():g}",
+        )
+    return weight
 
-    A single position gives no warning, because then its galaxies are resampled.
-    """
-    if 1 < n_positions < _MIN_POSITIONS:
+
+def _check_patches(n_patches: int | None, errors: str, n: int) -> int | None:
+    """Check the number of patches of n positions, and return it or its default."""
+    if errors == "jackknife" and n < 2:
+        raise ParameterError(
+            "errors", "'shape noise' or 'bootstrap' for one position", "'jackknife'",
+            "a jackknife leaves out patches of many positions",
+        )
+    if n_patches is None:
+        return min(n, _N_PATCHES) if errors == "jackknife" else None
+    check_count(n_patches, "n_patches", minimum=2)
+    if n_patches > n:
+        raise ParameterError("n_patches", f"at most the number of positions, {n}", str(n_patches))
+    if errors == "shape noise":
+        raise ParameterError(
+            "n_patches", "None for {errors='shape noise'}", str(n_patches),
+            "set {errors='jackknife'} or {errors='bootstrap'}",
+        )
+    return n_patches
+
+
+def _warn_of_few(n: int, errors: str) -> None:
+    """Warn if a bootstrap or jackknife resamples fewer than 10 positions or patches."""
+    if n < MIN_PATCHES:
         warn_user(
-            f"the errors of a bootstrap over only {n_positions} positions with galaxies are "
-            f"unreliable: give at least {_MIN_POSITIONS} positions, or set errors='shape noise'",
+            f"the errors of a {errors} over only {n} positions or patches with galaxies are "
+            f"unreliable: give at least {MIN_PATCHES} of them, or set errors='shape noise'",
             LensmapWarning,
             "few_positions",
             "positions",
         )
 
 
-def _terms(
-    sources: Sources,
-    position: SkyCoord,
-    edges: np.ndarray,
-    efficiency: Efficiency | None,
-    i: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the radial bin of each galaxy around a position, and its terms in the sums.
-
-    The profile is computed from sums over the galaxies of each bin, such as that of weight times
-    tangential shear. The bins are indices, ``(n,)``, and the terms, ``(n_sums, n)``, are in the
-    order of ``_SUMS``. ``edges`` are the edges of the bins in radians. ``efficiency`` gives the
-    inverse critical surface density of the galaxies for the lens with the index ``i``; if it is
-    None, only the first 6 terms are returned, which do not need redshifts.
-    """
-    rows, theta, shear = sources.around(position, edges[-1])
-    column = np.searchsorted(edges, theta, side="right") - 1
-    used = (column >= 0) & (column < len(edges) - 1)
-    inverse = square = None
-    if efficiency is not None:
-        inverse, square = efficiency.inverse_sigma_crit(i, rows)
-        used &= inverse > 0
-        inverse, square = inverse[used], square[used]
-    rows, theta, shear, column = rows[used], theta[used], shear[used], column[used]
-    w = sources.weight[rows]
-    t, x = shear.real, shear.imag
-    variance = sources.variance[rows]
-    # Radii in units of the outermost edge, which is the same length for all lenses.
-    terms = [np.ones(len(rows)), w, w * theta / edges[-1], w * t, w * x, w**2 * variance]
-    if inverse is not None:
-        wb = w * inverse
-        terms += [wb, w * square, wb * inverse, wb * t, wb * x, wb**2 * variance]
-    return column, np.array(terms)
-
-
-def _bin_sums(column: np.ndarray, terms: np.ndarray, n_bins: int) -> np.ndarray:
-    """Return the sums over the galaxies in each radial bin, ``(n_sums, n_bins)``.
-
-    The sums, such as that of weight times tangential shear, are in the order of ``_SUMS``.
-    ``column`` is the bin of each galaxy, ``(n,)``, and ``terms`` its terms in the sums. Sums
-    for which there are no terms are 0.
-    """
-    sums = np.zeros((len(_SUMS), n_bins))
-    for k, term in enumerate(terms):
-        sums[k] = np.bincount(column, term, minlength=n_bins)
-    return sums
-
-
-def _resample_galaxies(
-    column: np.ndarray,
-    terms: np.ndarray,
-    n_bins: int,
-    n_bootstrap: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Return bootstrap samples of the sums over galaxies, ``(n_bootstrap, n_sums, n_bins)``.
-
-    Each sample counts each galaxy a Poisson-distributed number of times. ``column`` is the radial
-    bin of each galaxy, ``(n,)``, and ``terms``, ``(n_terms, n)``, its terms in the sums, such as
-    weight times tangential shear.
-    """
-    samples = np.zeros((n_bootstrap, len(_SUMS), n_bins))
-    for sample in samples:
-        counts = rng.poisson(1.0, len(column))
-        for k, term in enumerate(terms):
-            sample[k] = np.bincount(column, term * counts, minlength=n_bins)
-    return samples
-
-
-def _resample_positions(
-    sums: np.ndarray, n_bootstrap: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Return bootstrap samples of the sums over positions, ``(n_bootstrap, n_sums, n_bins)``.
-
-    ``sums`` are the sums over the galaxies in each radial bin around each position,
-    ``(n_positions, n_sums, n_bins)``. Each sample draws the positions with replacement.
-    """
-    counts = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=n_bootstrap)
-    return np.tensordot(counts.astype(float), sums, 1)
-
-
-def _means(
-    sums: np.ndarray, with_sigma: bool
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return the mean shear and excess surface density in radial bins, and the sums by name.
-
-    Both are dicts of arrays, ``(..., n_bins)``. ``sums``, ``(..., n_sums, n_bins)``, are sums over
-    galaxies, such as that of weight times tangential shear, in the order of ``_SUMS``. The excess
-    surface density (solMass / Mpc2) is computed only if ``with_sigma`` is True.
-    """
-    by_name = dict(zip(_SUMS, np.moveaxis(sums, -2, 0), strict=True))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = {"g_t": by_name["wt"] / by_name["w"], "g_x": by_name["wx"] / by_name["w"]}
-        if with_sigma:
-            means["delta_sigma"] = by_name["wbt"] / by_name["wbb"]
-            means["delta_sigma_x"] = by_name["wbx"] / by_name["wbb"]
-    return means, by_name
-
-
-def _profile_table(
-    sums: np.ndarray, bins: u.Quantity, with_sigma: bool, positions: SkyCoord
-) -> QTable:
+def _profile_table(sums: ProfileSums, total: np.ndarray, bins: u.Quantity) -> QTable:
     """Return the table of a shear profile, with errors from shape noise.
 
-    ``sums``, ``(n_sums, n_bins)``, are sums over the galaxies around all positions, such as that of
-    weight times tangential shear, in the order of ``_SUMS``. ``bins`` are the edges of the radial
-    bins. The excess surface density is included if ``with_sigma`` is True.
+    ``total``, ``(n_sums, n_bins)``, are the sums over the galaxies around all positions. ``bins``
+    are the edges of the radial bins.
     """
-    means, by_name = _means(sums, with_sigma)
-    if not by_name["n"].any():
-        raise ParameterError(
-            "positions", "in the survey", f"at {describe_positions(positions)}",
-            f"no source galaxy is within {bins[0]:.3g} to {bins[-1]:.3g} of any position",
-            verb="lie",
-        )
+    by_name, pool = sums.by_name(total), sums.pooling(total)
+    means, noise = sums.means(total, pool), sums.noise(total, pool)
     with np.errstate(invalid="ignore", divide="ignore"):
         table = QTable({
             "radius_low": bins[:-1],
@@ -324,31 +300,27 @@ def _profile_table(
             "weight": by_name["w"],
             "g_t": means["g_t"],
             "g_x": means["g_x"],
-            "g_err": np.sqrt(by_name["wws"]) / by_name["w"],
+            "g_err": noise["g_t"],
         })
-        if with_sigma:
-            table["delta_sigma"] = means["delta_sigma"] * _SURFACE_DENSITY
-            table["delta_sigma_x"] = means["delta_sigma_x"] * _SURFACE_DENSITY
-            table["delta_sigma_err"] = (
-                np.sqrt(by_name["wwbbs"]) / by_name["wbb"] * _SURFACE_DENSITY
-            )
+        if sums.with_density:
+            for name, values in (("delta_sigma", means["delta_sigma"]),
+                                 ("delta_sigma_x", means["delta_sigma_x"]),
+                                 ("delta_sigma_err", noise["delta_sigma"])):
+                table[name] = values * _SURFACE_DENSITY
             table["sigma_crit"] = by_name["w"] / by_name["wb"] * _SURFACE_DENSITY
             table["efficiency_ratio"] = by_name["wq"] * by_name["w"] / by_name["wb"] ** 2
+            table["weight_delta_sigma"] = by_name["wbb"] / _SURFACE_DENSITY**2
     return table
 
 
-def _set_bootstrap_errors(table: QTable, samples: np.ndarray, with_sigma: bool) -> None:
-    """Set the errors of a shear profile to the scatter of bootstrap samples, in place.
+def _set_errors(table: QTable, covariances: dict[str, np.ndarray]) -> None:
+    """Set the errors of a shear profile and the covariances in its meta, in place.
 
-    ``samples``, ``(n_bootstrap, n_sums, n_bins)``, are sums over galaxies, such as that of weight
-    times tangential shear, in the order of ``_SUMS``. The covariance matrices are stored in the
-    meta of the table.
+    The covariances of ``g_t`` and ``delta_sigma`` (solMass / Mpc2) are keyed by these names.
     """
-    means, _ = _means(samples, with_sigma)
-    names = {"g_t": ("g_err", "covariance", 1.0)}
-    if with_sigma:
-        names["delta_sigma"] = ("delta_sigma_err", "covariance_delta_sigma", _SURFACE_DENSITY)
-    for name, (error, covariance, unit) in names.items():
-        matrix = np.atleast_2d(np.cov(means[name].T))
+    names = {"g_t": ("g_err", "covariance", 1.0),
+             "delta_sigma": ("delta_sigma_err", "covariance_delta_sigma", _SURFACE_DENSITY)}
+    for name, matrix in covariances.items():
+        error, covariance, unit = names[name]
         table[error] = np.sqrt(np.diag(matrix)) * unit
         table.meta[covariance] = matrix.tolist()

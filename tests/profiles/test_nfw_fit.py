@@ -178,14 +178,15 @@ def test_a_covariance_from_a_bootstrap():
         draws = [each[rng.integers(n, size=n)].mean(axis=0) for _ in range(300)]
         profile = QTable({"radius_low": bins[:-1], "radius_high": bins[1:], "radius": radius,
                           "g_t": each.mean(axis=0), "g_err": np.std(draws, axis=0)})
-        profile.meta |= {"covariance": np.cov(np.transpose(draws)).tolist(), "n_positions": n,
+        profile.meta |= {"covariance": np.cov(np.transpose(draws)).tolist(), "n_patches": n,
                          "n_bootstrap": 300}
         fit = fit_nfw(profile, z_lens=0.3, z_source=1.0, concentration="free")
         inside += fit.m200c_low < 8e14 * u.solMass < fit.m200c_high
         logs.append(np.log(fit.m200c.value / 8e14))
     assert 0.55 < inside / 60 < 0.85
-    profile.meta["n_positions"] = 8
-    with pytest.raises(ValueError, match="8 positions and 300 samples, is .* to fit 5 bins"):
+    profile.meta["n_patches"] = 8
+    message = "to fit 5 bins, not one from 8 positions or patches and 300 bootstrap samples"
+    with pytest.raises(ValueError, match=message):
         fit_nfw(profile, z_lens=0.3, z_source=1.0)
 
 

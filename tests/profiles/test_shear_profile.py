@@ -152,14 +152,15 @@ def test_a_stack_is_the_mean_of_its_parts():
     sky = uniform_sky(SkyCoord(11, 5, unit="deg"), 2.0, 200_000, rng)
     gamma, _ = shear_of(sky, lenses)
     catalog = ShearCatalog(catalog_columns(sky, gamma), "generic", "celestial", "shear")
-    stack = shear_profile(catalog, SkyCoord([one, other]), BINS)
-    parts = [shear_profile(catalog, position, BINS) for position in (one, other)]
+    bins = BINS[1:]
+    stack = shear_profile(catalog, SkyCoord([one, other]), bins)
+    parts = [shear_profile(catalog, position, bins) for position in (one, other)]
     total = sum(part["weight"] for part in parts)
     mean = sum(part["weight"] * part["g_t"] for part in parts) / total
     np.testing.assert_allclose(stack["g_t"], mean)
     np.testing.assert_allclose(stack["weight"], total)
     with pytest.warns(LensmapWarning, match="a bootstrap over only 2 positions"):
-        boot = shear_profile(catalog, SkyCoord([one, other]), BINS, errors="bootstrap",
+        boot = shear_profile(catalog, SkyCoord([one, other]), bins, errors="bootstrap",
                              n_bootstrap=400, rng=0)
     # of two lenses: half the difference, over root 2
     half = np.abs(parts[0]["g_t"] - parts[1]["g_t"]) / 2 / np.sqrt(2)
@@ -231,7 +232,11 @@ def test_reduced_shear_is_what_galaxies_have():
         ((BINS,), {"z_lens": -0.1}, ValueError, "z_lens must be positive"),
         ((BINS,), {"z_lens": [0.1, 0.2]}, ValueError, "one redshift, or one for each position"),
         ((BINS,), {"z_lens": 0.9, "z_source": 0.5}, ValueError, "z_lens must be lower than"),
-        ((BINS,), {"errors": "jackknife"}, ValueError, "errors must be one of"),
+        ((BINS,), {"errors": "scatter"}, ValueError, "errors must be one of"),
+        ((BINS,), {"errors": "jackknife"}, ValueError, "errors must be .* for one position, not"),
+        ((BINS,), {"n_patches": 2}, ValueError, "n_patches must be at most the number of posit"),
+        ((BINS,), {"lens_weight": [1, 2]}, ValueError, "one weight for each position .1., not"),
+        ((BINS,), {"lens_weight": [-1]}, ValueError, "lens_weight must be finite and not neg"),
         (([50, 100] * u.deg,), {}, ValueError, "at most 60 degrees on the sky, not 100 degrees"),
         (([20, 30] * u.deg,), {}, ValueError, "no source galaxy is within"),
     ],
