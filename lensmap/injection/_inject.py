@@ -231,10 +231,11 @@ class Injector:
         z_lens = np.array([halos[i].z_lens for i in massive])
         efficiency = self.efficiency(z_lens)
         distances = self.cosmology.angular_diameter_distance(z_lens)
+        centers = self._sources.coordinates(positions)
         for k, i in enumerate(massive):
             radians_per_mpc = (1 * u.Mpc / distances[k]).to_value(u.one)
             max_angle = min(_MAX_RADIUS.to_value(u.Mpc) * radians_per_mpc, 1.0)
-            rows, theta, spin = self._sources.directions(positions[i], max_angle)
+            rows, theta, spin = self._sources.directions(centers[i], max_angle)
             inverse_sigma_crit, _ = efficiency.inverse_sigma_crit(k, rows)
             sigma, delta_sigma = _profile(halos[i], theta / radians_per_mpc)
             kappa[rows] += inverse_sigma_crit * sigma

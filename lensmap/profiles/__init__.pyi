@@ -1,9 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._dilution import apply_boost, boost_factor
 from ._kappa_profile import azimuthal_profile, kappa_profile
 from ._nfw_fit import fit_nfw
 from ._nfw_result import NFWFit
 from ._projected_mass import projected_mass, zeta_c
+from ._random_positions import apply_boost, boost_factor, subtract_random
 from ._shear_profile import shear_profile
 from ._structure import structure_covariance
 
@@ -22,5 +22,6 @@ __all__ = [
     "projected_mass",
     "shear_profile",
     "structure_covariance",
+    "subtract_random",
     "zeta_c",
 ]

@@ -100,6 +100,22 @@ class Sources:
         # search.
         return KDTree(vectors, balanced_tree=False, compact_nodes=False)
 
+    def coordinates(self, positions: SkyCoord) -> np.ndarray:
+        """Return positions in the frame of the galaxies.
+
+        Parameters
+        ----------
+        positions : `~astropy.coordinates.SkyCoord`
+            The positions, ``(n,)``.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Longitudes and latitudes, radians, ``(n, 2)``.
+        """
+        sphere = positions.transform_to(self.frame).spherical
+        return np.stack([sphere.lon.to_value(u.rad), sphere.lat.to_value(u.rad)], axis=-1)
+
     def nearest(self, positions: SkyCoord) -> np.ndarray:
         """Return the angle from each position to the nearest galaxy.
 
@@ -113,8 +129,7 @@ class Sources:
         `numpy.ndarray`
             The angles, radians, ``(n,)``.
         """
-        sphere = positions.transform_to(self.frame).spherical
-        chord, _ = self._tree.query(unit_vectors(sphere.lon.deg, sphere.lat.deg))
+        chord, _ = self._tree.query(unit_vectors(*np.degrees(self.coordinates(positions)).T))
         return _angle(chord)
 
     def spacing(self, n_neighbors: int) -> float:
@@ -137,14 +152,14 @@ class Sources:
         return float(np.median(_angle(chord)))
 
     def directions(
-        self, position: SkyCoord, angle: float
+        self, position: np.ndarray, angle: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         r"""Return the galaxies within an angle of a position, and the direction to the position.
 
         Parameters
         ----------
-        position : `~astropy.coordinates.SkyCoord`
-            One position.
+        position : `numpy.ndarray`
+            Longitude and latitude of one position, as `coordinates` returns them, ``(2,)``.
         angle : float
             The maximum separation, radians, less than pi / 2.
 
@@ -159,8 +174,7 @@ class Sources:
             the galaxy to the position, measured from east through north. The phase is 0 for a
             galaxy at the position itself.
         """
-        sphere = position.transform_to(self.frame).spherical
-        ra, dec = sphere.lon.to_value(u.rad), sphere.lat.to_value(u.rad)
+        ra, dec = position
         sin_ra, cos_ra, sin_dec, cos_dec = np.sin(ra), np.cos(ra), np.sin(dec), np.cos(dec)
         center = cos_dec * cos_ra, cos_dec * sin_ra, sin_dec
         chord = 2 * np.sin(angle / 2)

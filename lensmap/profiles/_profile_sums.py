@@ -11,8 +11,6 @@ import numpy as np
 from lensmap.profiles._pair_calibration import PairCalibration, pooling
 
 if TYPE_CHECKING:
-    from astropy.coordinates import SkyCoord
-
     from lensmap.profiles._efficiency import Efficiency
     from lensmap.profiles._pairs import Sources
 
@@ -88,15 +86,15 @@ class ProfileSums:
             + self._calibration.names
         )
 
-    def terms(self, i: int, position: SkyCoord, edges: np.ndarray) -> PairTerms:
+    def terms(self, i: int, position: np.ndarray, edges: np.ndarray) -> PairTerms:
         """Return the terms of the pairs of one position.
 
         Parameters
         ----------
         i : int
             The index of the position.
-        position : `~astropy.coordinates.SkyCoord`
-            The position.
+        position : `numpy.ndarray`
+            Its longitude and latitude in the frame of the galaxies, radians, ``(2,)``.
         edges : `numpy.ndarray`
             The edges of the radial bins, radians, ``(n_bins + 1,)``.
 

@@ -191,8 +191,9 @@ def shear_profile(
     sums = ProfileSums(sources, efficiency, z_lens, weight, len(bins) - 1)
     # Positions outside of the survey are not part of the stack.
     stacked = np.flatnonzero(in_footprint(sources, positions, angles[:, -1]) & (weight > 0))
+    centers = sources.coordinates(positions)
     each = np.array(thread_map(
-        lambda i: sums.of_bins(sums.terms(i, positions[i], angles[i])), stacked
+        lambda i: sums.of_bins(sums.terms(i, centers[i], angles[i])), stacked
     ))
     if not len(stacked) or not each[:, 0].any():
         raise ParameterError(
@@ -211,7 +212,7 @@ def shear_profile(
         if errors == "bootstrap":
             table.meta["n_bootstrap"] = n_bootstrap
         if len(positions) == 1:
-            terms = sums.terms(0, positions[0], angles[0])
+            terms = sums.terms(0, centers[0], angles[0])
             covariances = noise_covariances(sums, terms, sources, n_bootstrap, generator)
         else:
             patches = np.arange(len(stacked))

@@ -9,7 +9,7 @@ from lenses import CENTERS, NFW, SIS, catalog_columns, shear_of, uniform_sky
 
 from lensmap import NFWHalo, ShearCatalog, SourceRedshifts
 from lensmap.cosmology import distance_ratio, sigma_crit
-from lensmap.profiles import apply_boost, boost_factor, shear_profile
+from lensmap.profiles import shear_profile
 from lensmap.utils import CatalogWarning, LensmapWarning
 
 BINS = [1, 2, 4, 8, 16] * u.arcmin
@@ -188,32 +188,6 @@ def test_lenses_at_different_redshifts_have_the_same_lengths():
     np.testing.assert_allclose(profile["delta_sigma"].value, truth, rtol=0.06)
 
 
-def test_members_dilute_and_the_boost_undoes_it():
-    center = CENTERS["equator"]
-    rng = np.random.default_rng(4)
-    field = _catalog(center, [(center, SIS())], n=50_000)
-    members = uniform_sky(center, 4 / 60, 1500, rng)
-    table = field.table
-    both = {
-        name: np.concatenate([table[name], extra])
-        for name, extra in (("ra", members.ra.deg), ("dec", members.dec.deg),
-                            ("e1", np.zeros(1500)), ("e2", np.zeros(1500)))
-    }
-    mixed = ShearCatalog(both, "generic", "celestial", "shear")
-    profile, clean = (shear_profile(c, center, BINS) for c in (mixed, field))
-    elsewhere = shear_profile(field, uniform_sky(center, 0.1, 60, rng), BINS)
-    boost = boost_factor(profile, elsewhere)
-    assert boost["boost"][0] > 1.3
-    assert abs(boost["boost"][-1] - 1) < 0.05
-    fixed = apply_boost(profile, boost)
-    assert np.all(profile["g_t"][:2] < 0.9 * clean["g_t"][:2])
-    np.testing.assert_allclose(fixed["g_t"], clean["g_t"], rtol=0.1)
-    with pytest.raises(ValueError, match="the same bins"):
-        boost_factor(profile, elsewhere[:-1])
-    with pytest.raises(ValueError, match="must have one row for each of the 4 .*, not 3 rows"):
-        apply_boost(profile, boost[:-1])
-
-
 def test_reduced_shear_is_what_galaxies_have():
     center, lens = CENTERS["equator"], NFW()
     bins = np.geomspace(1, 16, 17) * u.arcmin
@@ -276,8 +250,32 @@ def test_positions_off_the_survey_are_not_stacked():
     catalog = _catalog(center, [(center, SIS())])
     stack = SkyCoord([center, SkyCoord(200, 50, unit="deg")])
     profile, alone = shear_profile(catalog, stack, BINS), shear_profile(catalog, center, BINS)
+    np.testing.assert_array_equal(profile["weight"], alone["weight"])
     assert profile.meta["n_positions"] == 1
-    np.testing.assert_allclose(boost_factor(profile, alone)["boost"], 1)
-    lengths = shear_profile(catalog, center, [0.1, 0.3, 0.5, 1, 2] * u.Mpc, z_lens=0.3)
-    with pytest.raises(ValueError, match="the same bins as profile, in arcmin, not bins in Mpc"):
-        boost_factor(profile, lengths)
+
+
+def test_lenses_have_weights():
+    one, other = SkyCoord([10.0, 12.0], [5.0, 5.0], unit="deg")
+    rng = np.random.default_rng(0)
+    sky = uniform_sky(SkyCoord(11, 5, unit="deg"), 2.0, 100_000, rng)
+    gamma, _ = shear_of(sky, [(one, SIS(0.4)), (other, SIS(0.8))])
+    gamma += 0.1 * (rng.normal(size=len(sky)) + 1j * rng.normal(size=len(sky)))
+    catalog = ShearCatalog(catalog_columns(sky, gamma), "generic", "celestial", "shear")
+    both, redshifts = SkyCoord([one, other]), np.array([0.3, 0.4])
+    parts = [shear_profile(catalog, position, BINS, z_lens=z, z_source=1.0)
+             for position, z in zip(both, redshifts)]
+    options = {"z_lens": redshifts, "z_source": 1.0}
+    stack = shear_profile(catalog, both, BINS, lens_weight=[1.0, 3.0], **options)
+    weights = [part["weight"] * w for part, w in zip(parts, (1, 3))]
+    mean = sum(w * part["g_t"] for w, part in zip(weights, parts)) / sum(weights)
+    error = np.sqrt(sum((w * part["g_err"]) ** 2 for w, part in zip(weights, parts)))
+    np.testing.assert_allclose(stack["g_t"], mean)
+    np.testing.assert_allclose(stack["g_err"], error / sum(weights), rtol=1e-3)
+    of_density = [part["weight_delta_sigma"] * w for part, w in zip(parts, (1, 3))]
+    mean = sum(w * part["delta_sigma"] for w, part in zip(of_density, parts)) / sum(of_density)
+    np.testing.assert_allclose(stack["delta_sigma"] / mean, 1)
+    assert stack.meta["lens_weight"] == 4 and stack.meta["z_lens"] == pytest.approx(0.375)
+    np.testing.assert_array_equal(stack["n_pairs"], sum(part["n_pairs"] for part in parts))
+    alone = shear_profile(catalog, both, BINS, lens_weight=[0.0, 2.0], **options)
+    np.testing.assert_allclose(alone["g_t"], parts[1]["g_t"])
+    assert alone.meta["n_positions"] == 1
