@@ -7,6 +7,7 @@ from ._shear_catalog import ShearCatalog
 from ._surveys import COLUMN_PRESETS
 
 # For other packages of lensmap; not public.
+from ._background import redshift_densities as redshift_densities
 from ._cleaning import without_bad_redshifts as without_bad_redshifts
 from ._column_text import read_columns_text as read_columns_text
 from ._convention import convention_name as convention_name, convention_signs as convention_signs

@@ -96,17 +96,7 @@ def _probability_beyond(
     that holds it. The density is interpolated linearly between the redshifts ``z_grid``,
     ``(n_z,)``.
     """
-    density = np.asarray(catalog[pz] if isinstance(pz, str) else pz, dtype=float)
-    if z_grid is None:
-        raise ValueError("pz needs z_grid, the redshifts at which its columns are given")
-    grid = check_rising(z_grid, "z_grid", "at least two strictly increasing redshifts")
-    if density.shape != (len(catalog), len(grid)):
-        raise ParameterError(
-            "pz",
-            f"the shape ({len(catalog)}, {len(grid)}), a row per galaxy and a column per redshift",
-            str(density.shape),
-            verb="have",
-        )
+    density, grid = redshift_densities(catalog, pz, z_grid)
     steps = 0.5 * (density[:, 1:] + density[:, :-1]) * np.diff(grid)
     cumulative = np.concatenate([np.zeros((len(density), 1)), np.cumsum(steps, axis=1)], axis=1)
     total = cumulative[:, -1]
@@ -121,3 +111,46 @@ def _probability_beyond(
         below = cumulative[:, i] + dz * (density[:, i] + 0.5 * slope * dz)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(total > 0, 1 - below / total, 0.0)
+
+
+def redshift_densities(
+    catalog: ShearCatalog, pz: str | ArrayLike, z_grid: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Check the redshift probability densities of galaxies, and return them as arrays.
+
+    Parameters
+    ----------
+    catalog : ShearCatalog
+        The galaxies.
+    pz : str or array_like
+        The density of each galaxy, ``(n, n_z)``, or the name of the column that holds it.
+    z_grid : array_like or None
+        The redshifts at which ``pz`` is given, ``(n_z,)``.
+
+    Returns
+    -------
+    density : `numpy.ndarray`
+        The densities, ``(n, n_z)``.
+    grid : `numpy.ndarray`
+        The redshifts, ``(n_z,)``.
+
+    Raises
+    ------
+    ValueError
+        If ``z_grid`` is missing or not increasing, or the shape of ``pz`` is another one.
+    """
+    density = np.asarray(catalog[pz] if isinstance(pz, str) else pz)
+    density = density if density.dtype.kind == "f" else density.astype(float)
+    if z_grid is None:
+        raise ParameterError(
+            "z_grid", "given with {pz}", "None", "give the redshifts of the columns of {pz}"
+        )
+    grid = check_rising(z_grid, "z_grid", "at least two strictly increasing redshifts")
+    if density.shape != (len(catalog), len(grid)):
+        raise ParameterError(
+            "pz",
+            f"the shape ({len(catalog)}, {len(grid)}), a row per galaxy and a column per redshift",
+            str(density.shape),
+            verb="have",
+        )
+    return density, grid

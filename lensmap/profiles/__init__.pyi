@@ -4,6 +4,7 @@ from ._nfw_fit import fit_nfw
 from ._nfw_result import NFWFit
 from ._projected_mass import projected_mass, zeta_c
 from ._random_positions import apply_boost, boost_factor, subtract_random
+from ._reduced_shear import correct_reduced_shear
 from ._shear_profile import shear_profile
 from ._structure import structure_covariance
 
@@ -17,6 +18,7 @@ __all__ = [
     "apply_boost",
     "azimuthal_profile",
     "boost_factor",
+    "correct_reduced_shear",
     "fit_nfw",
     "kappa_profile",
     "projected_mass",

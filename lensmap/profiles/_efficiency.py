@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lensmap.typing import RedshiftLike
 
-__all__ = ["Efficiency"]
+__all__ = ["Efficiency", "inverse_scale"]
 
 # The number of source redshifts at which distance ratios are tabulated.
 _N_NODES = 1500
@@ -135,7 +135,7 @@ class _CommonEfficiency(Efficiency):
                 f"{unique_z[-1]:g}",
                 f"{{z_source}} is {z_source}",
             )
-        self._mean = _scale(z_lens, cosmology) * ratio[index]
+        self._mean = inverse_scale(z_lens, cosmology) * ratio[index]
         self._square_ratio = np.array(
             [_square_ratio(z, z_source, cosmology) for z in unique_z]
         )[index]
@@ -162,7 +162,7 @@ class _GalaxyEfficiency(Efficiency):
         self._z_lens, self._redshift = z_lens, redshift
         # Nodes are evenly spaced in the scale factor, because catalogs have redshifts such as 99.
         self._nodes = 1 / np.linspace(1 / 1.0001, 1 / (1.001 + highest), _N_NODES) - 1
-        scale = _scale(z_lens, cosmology)
+        scale = inverse_scale(z_lens, cosmology)
         self._table = distance_ratio(z_lens, self._nodes, cosmology) * scale[:, np.newaxis]
 
     def inverse_sigma_crit(self, i: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -173,10 +173,20 @@ class _GalaxyEfficiency(Efficiency):
         return inverse, inverse**2
 
 
-def _scale(z_lens: np.ndarray, cosmology: FLRW) -> np.ndarray:
-    """Return 4 pi G D_l / c^2 for each lens, in Mpc2 / solMass, ``(n_lens,)``.
+def inverse_scale(z_lens: np.ndarray, cosmology: FLRW) -> np.ndarray:
+    """Return 4 pi G D_l / c^2, the inverse critical surface density for D_ls / D_s = 1.
 
-    This is the inverse critical surface density for D_ls / D_s = 1.
+    Parameters
+    ----------
+    z_lens : `numpy.ndarray`
+        Redshifts of the lenses, ``(n_lens,)``.
+    cosmology : `~astropy.cosmology.FLRW`
+        The cosmology.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The values, Mpc2 / solMass (proper Mpc), ``(n_lens,)``.
     """
     constant = (4 * np.pi * constants.G / constants.c**2).to_value(u.Mpc / u.solMass)
     return constant * cosmology.angular_diameter_distance(z_lens).to_value(u.Mpc)

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lensmap.catalog import galaxy_response
 from lensmap.halos import NFWLens
-from lensmap.profiles._efficiency import Efficiency
 from lensmap.profiles._fit_data import FitData, local_offsets, offsets_within, reduced_shear
+from lensmap.profiles._galaxy_redshifts import catalog_efficiency
 from lensmap.profiles._pair_calibration import mean_response
 from lensmap.profiles._pairs import Sources
 from lensmap.profiles._radii import describe_positions
@@ -98,6 +98,7 @@ def catalog_data(
     z_source: RedshiftLike | None,
     radii: Quantity | None,
     cosmology: FLRW,
+    **of_galaxies: Any,
 ) -> FitData:
     """Select the galaxies around halos, as the data of a halo fit.
 
@@ -117,6 +118,8 @@ def catalog_data(
         0.2 to 2.5 Mpc.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
+    **of_galaxies
+        ``pz``, ``z_grid`` and ``inverse_sigma_crit``, as for `catalog_efficiency`.
 
     Returns
     -------
@@ -129,7 +132,7 @@ def catalog_data(
         If a parameter is invalid, or no galaxy is usable.
     """
     _, used = offsets_within(positions, catalog.skycoord, z_lens, radii, cosmology)
-    efficiency = Efficiency.from_redshifts(catalog["redshift"], z_lens, z_source, cosmology)
+    efficiency = catalog_efficiency(catalog, z_lens, z_source, cosmology, **of_galaxies)
     if efficiency is None:
         raise ParameterError(
             "z_source", "given for a catalog without a column 'redshift'", "None",

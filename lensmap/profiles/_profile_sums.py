@@ -21,7 +21,7 @@ __all__ = ["PairTerms", "ProfileSums"]
 # and cross additive bias c and d, noise variance s of the shear, inverse critical surface density
 # b, and the mean q of its square.
 _OF_SHEAR = ("n", "w", "wr", "wt", "wx", "wws")
-_OF_DENSITY = ("wb", "wq", "wbb", "wbt", "wbx", "wwbbs")
+_OF_DENSITY = ("wb", "wq", "wbb", "wbq", "wbt", "wbx", "wwbbs")
 _OF_BIAS = {False: ("wc", "wd"), True: ("wc", "wd", "wbc", "wbd")}
 
 
@@ -121,7 +121,7 @@ class ProfileSums:
         if self._efficiency is not None:
             wb = w * inverse
             by_name |= {"wb": wb, "wbb": wb * inverse}
-            terms += [wb, w * square, by_name["wbb"], wb * shape.real, wb * shape.imag,
+            terms += [wb, w * square, by_name["wbb"], wb * square, wb * shape.real, wb * shape.imag,
                       wb**2 * variance]
         if sources.additive is not None:
             bias = -sources.additive[rows] * spin

@@ -19,7 +19,7 @@ _BOOSTED = {
 }
 
 # Properties of the source galaxies in each bin.
-_OF_SOURCES = ("sigma_crit", "efficiency_ratio")
+_OF_SOURCES = ("sigma_crit", "efficiency_ratio", "sigma_crit_kappa")
 
 
 def boost_factor(profile: QTable, reference: QTable) -> QTable:
@@ -49,7 +49,8 @@ def boost_factor(profile: QTable, reference: QTable) -> QTable:
         One row for each bin, with the columns ``radius_low``, ``radius_high``, ``boost`` and its
         error ``boost_err``, from the Poisson errors of the numbers of pairs. If both profiles have
         the excess surface density, also ``boost_delta_sigma`` and ``boost_delta_sigma_err``, and
-        ``sigma_crit`` and ``efficiency_ratio`` of the galaxies around random positions.
+        ``sigma_crit``, ``efficiency_ratio`` and ``sigma_crit_kappa`` of the galaxies around random
+        positions.
 
     Raises
     ------
@@ -77,8 +78,8 @@ def boost_factor(profile: QTable, reference: QTable) -> QTable:
     if "boost_delta_sigma" in table.colnames:
         for name in _OF_SOURCES:
             table[name] = reference[name]
-    formats = {name: ".3f" for name in table.colnames if name.startswith(("boost", "eff"))}
-    return set_formats(table, formats, others=".4g")
+    small = " ".join(name for name in table.colnames if name.startswith(("boost", "efficiency")))
+    return set_formats(table, {small: ".3f"}, others=".4g")
 
 
 def apply_boost(profile: QTable, boost: QTable) -> QTable:
@@ -97,8 +98,8 @@ def apply_boost(profile: QTable, boost: QTable) -> QTable:
         A copy of the profile. Shear and its error are multiplied by ``boost``, the excess surface
         density and its error by ``boost_delta_sigma``, and each element of a covariance matrix by
         the boost factors of its two bins. The error of the boost factor is not added. The columns
-        ``sigma_crit`` and ``efficiency_ratio`` become those around random positions, where no
-        members lower the mean :math:`\Sigma_\mathrm{cr}^{-1}`.
+        ``sigma_crit``, ``efficiency_ratio`` and ``sigma_crit_kappa`` become those around random
+        positions, where no members lower the mean :math:`\Sigma_\mathrm{cr}^{-1}`.
 
     Raises
     ------
@@ -129,8 +130,7 @@ def apply_boost(profile: QTable, boost: QTable) -> QTable:
             result.meta[covariance] = matrix.tolist()
     for name in _OF_SOURCES:
         if name in profile.colnames:
-            result[name] = boost[name].to(profile[name].unit) if name == "sigma_crit" else (
-                boost[name])
+            result[name] = boost[name]
     return set_formats(result, {name: profile[name].info.format for name in profile.colnames})
 
 

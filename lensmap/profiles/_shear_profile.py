@@ -11,7 +11,7 @@ from astropy.table import QTable
 
 from lensmap.catalog import as_shear_catalog
 from lensmap.cosmology import get_cosmology
-from lensmap.profiles._efficiency import Efficiency
+from lensmap.profiles._galaxy_redshifts import catalog_efficiency
 from lensmap.profiles._pairs import Sources
 from lensmap.profiles._profile_sums import ProfileSums
 from lensmap.profiles._radii import (
@@ -61,6 +61,9 @@ def shear_profile(
     *,
     z_lens: ArrayLike | None = None,
     z_source: RedshiftLike | None = None,
+    pz: str | ArrayLike | None = None,
+    z_grid: ArrayLike | None = None,
+    inverse_sigma_crit: str | ArrayLike | u.Quantity | None = None,
     lens_weight: ArrayLike | None = None,
     cosmology: CosmologyLike = None,
     errors: str = "shape noise",
@@ -102,6 +105,16 @@ def shear_profile(
         The redshift of the source galaxies, or their distribution. If None, the column ``redshift``
         of the catalog, if present; with ``z_lens``, galaxies in front of a lens or without a
         redshift are then left out.
+    pz : str, array_like or None
+        The redshift probability density of each galaxy, ``(n, n_z)``, or the name of the column
+        that holds it (one of ``extra_columns``). If given, the inverse critical surface density of
+        a galaxy is the mean over its density, and ``z_source`` and ``redshift`` are not used.
+    z_grid : array_like or None
+        The redshifts at which ``pz`` is given, ``(n_z,)``. Required with ``pz``.
+    inverse_sigma_crit : str, array_like, `~astropy.units.Quantity` or None
+        The mean inverse critical surface density of each galaxy, ``(n,)``, or the name of its
+        column, for lenses at one redshift; without a unit in Mpc2 / solMass (proper Mpc). None uses
+        redshifts.
     lens_weight : array_like or None
         The weight of each lens, ``(n_positions,)``. None gives all the same weight.
     cosmology : `~astropy.cosmology.FLRW`, str or None
@@ -145,8 +158,14 @@ def shear_profile(
           solar masses per square proper Mpc; ``sigma_crit``: the inverse of the mean inverse
           critical surface density; ``efficiency_ratio``:
           :math:`\langle\beta^2\rangle / \langle\beta\rangle^2` for the lensing efficiency
-          :math:`\beta`; ``weight_delta_sigma``: the total of :math:`w\, \Sigma_\mathrm{cr}^{-2}`,
-          the weight of ``delta_sigma``.
+          :math:`\beta`; ``sigma_crit_kappa``: the surface density that has the convergence 1 in
+          the reduced shear of ``delta_sigma``; ``weight_delta_sigma``: the total of
+          :math:`w\, \Sigma_\mathrm{cr}^{-2}`, the weight of ``delta_sigma``.
+
+        ``delta_sigma`` is that of reduced shear, as ``meta["delta_sigma_of"]`` says;
+        `correct_reduced_shear` makes it that of shear. The cross shear is positive for ellipses
+        that are rotated from the tangential direction by 45 degrees in the sense from east to
+        north. TreeCorr and CLMM, whose x axis points to the west, have it with the opposite sign.
 
         Values of bins without galaxies are NaN. ``meta`` contains ``n_positions`` (the number of
         positions in the footprint of the catalog), ``lens_weight`` (their total weight), the mean
@@ -187,7 +206,10 @@ def shear_profile(
     angles = as_angles(bins, z_lens, len(positions), cosmology)
     sources = Sources(catalog)
     sources.prepare()
-    efficiency = Efficiency.from_redshifts(sources.redshift, z_lens, z_source, cosmology)
+    efficiency = catalog_efficiency(
+        catalog, z_lens, z_source, cosmology, pz=pz, z_grid=z_grid,
+        inverse_sigma_crit=inverse_sigma_crit,
+    )
     sums = ProfileSums(sources, efficiency, z_lens, weight, len(bins) - 1)
     # Positions outside of the survey are not part of the stack.
     stacked = np.flatnonzero(in_footprint(sources, positions, angles[:, -1]) & (weight > 0))
@@ -206,6 +228,8 @@ def shear_profile(
                    "lens_weight": float(weight[stacked].sum())}
     if z_lens is not None:
         table.meta["z_lens"] = float(np.average(z_lens[stacked], weights=weight[stacked]))
+    if sums.with_density:
+        table.meta["delta_sigma_of"] = "reduced shear"
     if errors != "shape noise":
         generator, seed = seeded_generator(rng)
         table.meta |= seed
@@ -310,6 +334,7 @@ def _profile_table(sums: ProfileSums, total: np.ndarray, bins: u.Quantity) -> QT
                 table[name] = values * _SURFACE_DENSITY
             table["sigma_crit"] = by_name["w"] / by_name["wb"] * _SURFACE_DENSITY
             table["efficiency_ratio"] = by_name["wq"] * by_name["w"] / by_name["wb"] ** 2
+            table["sigma_crit_kappa"] = by_name["wbb"] / by_name["wbq"] * _SURFACE_DENSITY
             table["weight_delta_sigma"] = by_name["wbb"] / _SURFACE_DENSITY**2
     return table
 

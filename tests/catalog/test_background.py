@@ -63,7 +63,7 @@ def test_by_a_cut_in_colors():
     [
         ({}, "cannot be selected without redshifts"),
         ({"cut": [1, 0]}, "cut must be one True or False for each of 2 galaxies"),
-        ({"pz": np.ones((2, 3))}, "pz needs z_grid"),
+        ({"pz": np.ones((2, 3))}, "z_grid must be given with pz, not None"),
         ({"pz": np.ones((2, 3)), "z_grid": [0, 1]}, r"pz must have the shape \(2, 2\)"),
         ({"pz": np.ones((2, 2)), "z_grid": [1, 0]}, "two strictly increasing redshifts"),
         ({"z_lens": -1.0, "cut": [True, True]}, "z_lens must be positive"),

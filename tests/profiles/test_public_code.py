@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+import treecorr
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.cosmology import FlatLambdaCDM
@@ -77,3 +78,43 @@ def test_the_profile_of_a_catalog_that_galsim_sheared():
     g_t = halo.reduced_shear(theta * u.arcmin, 1.0)
     expected = [g_t[ring == i].mean() for i in range(39)]
     np.testing.assert_allclose(profile["g_t"], expected, rtol=ROUNDED)
+
+
+def test_tangential_and_cross_shear_beside_treecorr():
+    """TreeCorr has the shear of an image with x to the west: its cross shear has the other sign."""
+    rng = np.random.default_rng(2)
+    sky = uniform_sky(SkyCoord(150.0, 60.0, unit="deg"), 0.5, 5000, rng)
+    lenses = uniform_sky(SkyCoord(150.0, 60.0, unit="deg"), 0.2, 5, rng)
+    e = 0.2 * (rng.normal(size=5000) + 1j * rng.normal(size=5000)) + 0.05j
+    weight, lens_weight = rng.uniform(0.5, 2, 5000), rng.uniform(0.5, 2, 5)
+    catalog = ShearCatalog(catalog_columns(sky, e, weight=weight), "generic", "celestial", "shear")
+    profile = shear_profile(catalog, lenses, [1, 4, 16] * u.arcmin, lens_weight=lens_weight)
+    units = {"ra_units": "deg", "dec_units": "deg"}
+    other = treecorr.NGCorrelation(min_sep=1, max_sep=16, nbins=2, sep_units="arcmin", brute=True)
+    other.process(
+        treecorr.Catalog(ra=lenses.ra.deg, dec=lenses.dec.deg, w=lens_weight, **units),
+        treecorr.Catalog(ra=sky.ra.deg, dec=sky.dec.deg, g1=e.real, g2=-e.imag, w=weight, **units),
+    )
+    np.testing.assert_allclose(profile["n_pairs"], other.npairs)
+    np.testing.assert_allclose(profile["weight"], other.weight)
+    np.testing.assert_allclose(profile["g_t"], other.xi, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(profile["g_x"], -other.xi_im, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("tangential", [True, False])
+def test_the_sign_of_cross_shear_in_clmm(tangential):
+    """CLMM: g_t = -(g1 cos 2 phi + g2 sin 2 phi), g_x = g1 sin 2 phi - g2 cos 2 phi, x west."""
+    center = SkyCoord(40.0, 30.0, unit="deg")
+    sky = uniform_sky(center, 0.1, 200, np.random.default_rng(1))
+    phi = np.pi / 2 + center.position_angle(sky).rad  # from the west through the north
+    g1, g2 = 0.1 * np.ones(200), -0.07 * np.ones(200)  # on an image with x to the west
+    g_t = -(g1 * np.cos(2 * phi) + g2 * np.sin(2 * phi))
+    g_x = g1 * np.sin(2 * phi) - g2 * np.cos(2 * phi)
+    catalog = ShearCatalog(catalog_columns(sky, g1 + 1j * g2), "generic", "euclidean", "shear")
+    profile = shear_profile(catalog, center, [0.5, 3, 6] * u.arcmin)
+    ring = np.digitize(center.separation(sky).arcmin, [0.5, 3, 6]) - 1
+    for i in range(2):
+        if tangential:
+            assert profile["g_t"][i] == pytest.approx(g_t[ring == i].mean(), rel=1e-3, abs=1e-5)
+        else:
+            assert profile["g_x"][i] == pytest.approx(-g_x[ring == i].mean(), rel=1e-3, abs=1e-5)
