@@ -58,7 +58,7 @@ def correct_reduced_shear(profile: QTable, halo: NFWFit | NFWHalo) -> QTable:
 
     References
     ----------
-    Seitz & Schneider 1997, A&A 318, 687; Johnston et al. 2007, arXiv:0709.1159, sec. 4.2.
+    Seitz & Schneider 1997, A&A 318, 687; Johnston et al. 2007, arXiv:0709.1159.
     """
     if isinstance(halo, NFWFit):
         halo = halo.halo()

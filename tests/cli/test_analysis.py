@@ -120,6 +120,16 @@ def test_a_stack_in_angles(run):
     assert code == 0 and "arcmin" in out and "delta_sigma" not in out
 
 
+def test_a_jackknife_of_patches(run, tmp_path):
+    rows = [f"{36.8 + 0.05 * (i % 4)},{12.4 + 0.05 * (i // 4)}" for i in range(12)]
+    (tmp_path / "many.csv").write_text("\n".join(["ra,dec", *rows]))
+    code, _, _ = run("profile", "+shear.fits", "--at", "=many.csv", "--radii", "2arcmin", "8arcmin",
+                     "--bins", 3, "--jackknife", 10, "-o", "=j.ecsv")
+    profile = QTable.read(tmp_path / "j.ecsv")
+    assert code == 0 and profile.meta["errors"] == "jackknife"
+    assert profile.meta["n_patches"] == 10 and np.shape(profile.meta["covariance"]) == (3, 3)
+
+
 def test_a_stack_of_lenses_at_their_own_redshifts(run, tmp_path):
     words = ["profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "0.3Mpc", "2.5Mpc",
              "--bins", 4, "--z-source", 1]
@@ -181,6 +191,10 @@ def test_filaments(run, tmp_path):
           "name"], "the column 'name' of"),
         (["profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "1Mpc", "2Mpc", "--z-lens",
           "z", "--background", 0.1], "--background needs one redshift"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--jackknife", 5],
+         "--jackknife needs a table of positions as --at"),
+        (["profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "1arcmin", "2arcmin",
+          "--jackknife", 50], "--jackknife must be at most the number of positions, 2"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--structure"],
          "--structure needs --fit"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--concentration", 5],

@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   lensmap profile shear.fits --at 36.91,12.57 --z-lens 0.3 --z-source 1 \\
       --radii 0.3Mpc 2.5Mpc --fit
   lensmap profile shear.fits --at clusters.txt --radii 1arcmin 20arcmin -o stack.ecsv
-  lensmap profile shear.fits --at clusters.ecsv --z-lens z --radii 0.2Mpc 3Mpc --bootstrap 200
+  lensmap profile shear.fits --at clusters.ecsv --z-lens z --radii 0.2Mpc 3Mpc --jackknife 50
   lensmap profile shear.fits --at 36.91,12.57 --z-lens 0.3 --radii 0.2Mpc 3Mpc --plot shear.png"""
 
 _SHOWN = ("radius_low", "radius_high", "n_pairs", "g_t", "g_x", "g_err", "delta_sigma",
@@ -68,12 +68,21 @@ def add_arguments(parser):
     group.add_argument("--background", type=float, metavar="MARGIN",
                        help="use only galaxies whose redshift exceeds the redshift of the lens by "
                             "at least MARGIN (default: use all galaxies)")
-    group.add_argument("--bootstrap", dest="n_bootstrap", type=count, metavar="N",
-                       help="measure the errors of the profile from N bootstrap samples of the "
-                            "galaxies or, with several positions, of the positions (default: "
-                            "compute the errors from the shape noise)")
+    resampling = group.add_mutually_exclusive_group()
+    resampling.add_argument(
+        "--bootstrap", dest="n_bootstrap", type=count, metavar="N",
+        help="measure the errors of the profile from N bootstrap samples of the noise of the "
+             "galaxies or, with several positions, of the positions (default: compute the errors "
+             "from the shape noise)",
+    )
+    resampling.add_argument(
+        "--jackknife", dest="n_patches", type=count, metavar="N",
+        help="measure the errors of the profile of many positions by leaving out one of N patches "
+             "of neighboring positions at a time (default: compute the errors from the shape "
+             "noise)",
+    )
     group.add_argument("--seed", dest="rng", type=int, default=0, metavar="N",
-                       help="the seed of the bootstrap samples (default 0)")
+                       help="the seed of the bootstrap samples or the patches (default 0)")
     group = parser.add_argument_group("halo options")
     group.add_argument("--fit", action="store_true",
                        help="fit an NFW halo to the tangential shear, and print its mass M200c")
@@ -103,8 +112,12 @@ def run(arguments):
     errors = {}
     if arguments.n_bootstrap is not None:
         errors = {"errors": "bootstrap", "n_bootstrap": arguments.n_bootstrap}
+    if arguments.n_patches is not None:
+        errors = {"errors": "jackknife", "n_patches": arguments.n_patches}
     with open_outputs(arguments) as temporary:
         at, z_lens = _lenses(arguments)
+        if arguments.n_patches is not None and at.isscalar:
+            raise OptionError("n_patches", "--jackknife needs a table of positions as --at")
         catalog = read_catalog(arguments)
         # Only whoever fits halos says that there are masses at the positions.
         checked = check_on_the_way(arguments, catalog, progress=show_progress(arguments),
