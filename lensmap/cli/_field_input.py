@@ -16,7 +16,7 @@ __all__ = ["add_input_arguments", "move_field", "read_any_field", "read_field_of
 _MAX_SIDE_DEG = 25.0
 
 # Options that apply only to drawn fields, and options that apply only to files of other programs.
-_OF_DRAWN = ("shape", "cosmology", "resolution")
+_OF_DRAWN = ("shape", "cosmology", "power", "resolution")
 _OF_FOREIGN = ("width", "pixel_scale", "source_plane")
 
 

@@ -18,7 +18,8 @@ def add_field_arguments(parser, title="field options", *, several=False, cluster
     """Add the options for simulated fields to a parser, in a group with the given title.
 
     ``several`` is whether the command allows several source redshifts, for the help text, and
-    ``cluster`` whether it simulates a cluster, whose resolution is that of the pixels.
+    ``cluster`` whether it simulates a cluster, whose resolution is that of the pixels and whose
+    background always takes halofit.
     """
     from lensmap.cosmology import SourceRedshifts
 
@@ -55,6 +56,12 @@ def add_field_arguments(parser, title="field options", *, several=False, cluster
     )
     if cluster:
         return
+    group.add_argument(
+        "--power",
+        metavar="NAME",
+        help="what computes the matter power spectrum: halofit (the default), or camb, the package "
+        "CAMB",
+    )
     group.add_argument(
         "--resolution",
         metavar="NAME",
@@ -114,7 +121,7 @@ def model_parameters(arguments):
         parameters["z_source"] = arguments.z_source if several else sources_at(
             arguments.z_source[0]
         )
-    for name in ("pixel_scale", "cosmology", "resolution"):
+    for name in ("pixel_scale", "cosmology", "power", "resolution"):
         if getattr(arguments, name, None) is not None:
             parameters[name] = getattr(arguments, name)
     if arguments.shape is not None:

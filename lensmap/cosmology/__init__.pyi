@@ -6,8 +6,14 @@ from ._redshifts import SourceRedshifts
 
 # For other packages of lensmap; not public.
 from ._lensing import distance_ratio as distance_ratio
+from ._neutrinos import matter_density as matter_density
 from ._parameters import MASSIVENUS as MASSIVENUS
-from ._power import linear_power as linear_power
+from ._power import (
+    POWER_CODES as POWER_CODES,
+    check_power as check_power,
+    cold_matter as cold_matter,
+    linear_power as linear_power,
+)
 from ._redshifts import check_z_source as check_z_source, farthest_source as farthest_source
 from ._structure import colossus_cosmology as colossus_cosmology
 

@@ -9,6 +9,7 @@ import numpy as np
 from astropy import constants
 from astropy import units as u
 
+from lensmap.cosmology._neutrinos import matter_density
 from lensmap.cosmology._parameters import get_cosmology
 from lensmap.cosmology._redshifts import SourceRedshifts, check_z_source
 from lensmap.utils import ParameterError, check_plausible
@@ -188,6 +189,7 @@ def lensing_weight(
     Here :math:`\chi` is the comoving distance to the lensing matter, :math:`\chi_s` that to the
     sources, :math:`f_K` the comoving angular diameter distance, and :math:`\delta` the density
     contrast. The mean is over the sources; sources in front of the matter contribute 0.
+    :math:`\Omega_m` includes massive neutrinos (in astropy, ``Om0`` and ``Onu0``).
 
     Parameters
     ----------
@@ -212,4 +214,4 @@ def lensing_weight(
     z = np.asarray(z_lens, dtype=float)
     distance = flrw.comoving_transverse_distance(z).to_value(u.Mpc)
     efficiency = lensing_efficiency(z, z_source, flrw)
-    return 1.5 * hubble**2 * float(flrw.Om0) * (1 + z) * distance * efficiency
+    return 1.5 * hubble**2 * matter_density(flrw) * (1 + z) * distance * efficiency

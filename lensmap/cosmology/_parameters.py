@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from astropy import cosmology as astropy_cosmology
 from astropy.cosmology import FLRW, FlatLambdaCDM
 
+from lensmap.cosmology._neutrinos import matter_density, neutrino_density
 from lensmap.utils import ParameterError, ParameterTypeError
 
 if TYPE_CHECKING:
@@ -45,8 +47,14 @@ class CosmologyKey(NamedTuple):
 
     Attributes
     ----------
-    H0, Om0, Ob0, Ode0, w0, wa, Tcmb0, Neff : float
+    H0, Ob0, Ode0, Ok0, w0, wa, Tcmb0, Neff : float
         The parameters of the same names in astropy; H0 in km/s/Mpc, Tcmb0 in K.
+    Om0 : float
+        The density parameter of all matter, massive neutrinos included, unlike astropy's.
+    Onu0 : float
+        The density parameter of massive neutrinos.
+    m_nu : tuple of float
+        The masses of the neutrino species in eV, massless ones included.
     sigma8, n : float
         The amplitude and the spectral index of the linear matter power spectrum.
     """
@@ -55,12 +63,27 @@ class CosmologyKey(NamedTuple):
     Om0: float
     Ob0: float
     Ode0: float
+    Ok0: float
     w0: float
     wa: float
     Tcmb0: float
     Neff: float
+    Onu0: float
+    m_nu: tuple[float, ...]
     sigma8: float
     n: float
+
+    @property
+    def n_massive(self) -> float:
+        """The number of massive neutrino species; unequal masses give a number in between."""
+        return sum(self.m_nu) ** 2 / sum(mass**2 for mass in self.m_nu) if any(self.m_nu) else 0.0
+
+    @property
+    def massless_Neff(self) -> float:
+        """The effective number of massless neutrino species."""
+        if not any(self.m_nu):
+            return self.Neff
+        return self.Neff * self.m_nu.count(0.0) / len(self.m_nu)
 
 
 def available_cosmologies() -> tuple[str, ...]:
@@ -177,14 +200,19 @@ def cosmology_key(cosmology: FLRW) -> CosmologyKey:
         )
     return CosmologyKey(
         H0=float(cosmology.H0.value),
-        Om0=float(cosmology.Om0),
+        Om0=matter_density(cosmology),
         Ob0=float(cosmology.Ob0),
         Ode0=float(cosmology.Ode0),
+        Ok0=float(cosmology.Ok0),
         w0=float(getattr(cosmology, "w0", -1.0)),
         wa=float(getattr(cosmology, "wa", 0.0)),
         # Transfer functions need a positive CMB temperature.
         Tcmb0=float(cosmology.Tcmb0.value) or 2.7255,
         Neff=float(cosmology.Neff),
+        Onu0=neutrino_density(cosmology),
+        m_nu=() if cosmology.m_nu is None else tuple(
+            map(float, np.atleast_1d(cosmology.m_nu.to_value("eV")))
+        ),
         sigma8=float(cosmology.meta["sigma8"]),
         n=float(cosmology.meta["n"]),
     )

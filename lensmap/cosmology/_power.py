@@ -1,8 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Linear and non-linear matter power spectra, and the power spectrum of the convergence.
 
-The linear power comes from the fitting formula of Eisenstein & Hu 1998 in colossus, so no Boltzmann
-code is needed. The non-linear power follows from it by halofit (Takahashi et al. 2012).
+The linear power comes from the fitting formula of Eisenstein & Hu 1998 in colossus, with the effect
+of massive neutrinos by Eisenstein & Hu 1999, so no Boltzmann code is needed. The non-linear power
+follows from it by halofit (Takahashi et al. 2012). CAMB computes both on request.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import numpy as np
 from astropy import units as u
 from scipy.interpolate import RectBivariateSpline
 
+from lensmap.cosmology._camb import camb_power
+from lensmap.cosmology._halofit import halofit
 from lensmap.cosmology._lensing import lensing_weight
+from lensmap.cosmology._neutrinos import neutrino_suppression
 from lensmap.cosmology._parameters import cosmology_key, get_cosmology
 from lensmap.cosmology._redshifts import check_z_source, farthest_source
 from lensmap.cosmology._structure import colossus_cosmology
-from lensmap.utils import ParameterError
+from lensmap.utils import ParameterError, check_choice
 
 if TYPE_CHECKING:
     from astropy.cosmology import FLRW
@@ -28,7 +32,15 @@ if TYPE_CHECKING:
     from lensmap.cosmology._parameters import CosmologyKey
     from lensmap.typing import CosmologyLike, RedshiftLike
 
-__all__ = ["convergence_power", "linear_power", "nonlinear_power"]
+__all__ = ["POWER_CODES", "check_power", "cold_matter", "convergence_power", "linear_power",
+           "nonlinear_power"]
+
+#: What computes the matter power spectrum.
+POWER_CODES = ("halofit", "camb")
+
+# Above this fraction of massive neutrinos in the matter, the fitting formulas are not tested
+# against CAMB.
+_MAX_NEUTRINO_FRACTION = 0.05
 
 # The grid of the non-linear power table: comoving wavenumbers, and redshifts from 0.
 _K_PER_MPC = np.geomspace(1e-4, 1e3, 420)
@@ -60,19 +72,87 @@ def linear_power(k: ArrayLike, z: float, cosmology: CosmologyLike = None) -> np.
     ----------
     Eisenstein & Hu 1998, ApJ 496, 605 (transfer function, as implemented in colossus).
     """
-    with colossus_cosmology(cosmology) as colossus:
-        return _linear(np.asarray(k, dtype=float), float(z), colossus)
+    key = cosmology_key(get_cosmology(cosmology))
+    with colossus_cosmology(key) as colossus:
+        return _linear(np.asarray(k, dtype=float), float(z), key, colossus)
 
 
-def _linear(k: np.ndarray, z: float, colossus: Cosmology) -> np.ndarray:
+def _linear(
+    k: np.ndarray, z: float, key: CosmologyKey, colossus: Cosmology, *, cold: bool = False
+) -> np.ndarray:
+    """Return the linear power of all matter, or of cold dark matter and baryons alone."""
     h = colossus.h
-    return colossus.matterPowerSpectrum(k / h, z, model="eisenstein98") / h**3
+    power = colossus.matterPowerSpectrum(k / h, z, model="eisenstein98") / h**3
+    if key.Onu0 == 0:
+        return power
+    change = _suppression(k, z, key, colossus, cold=cold) ** 2
+    # colossus normalizes its own spectrum to sigma8; the suppressed one gets the same sigma8.
+    nodes = np.geomspace(1e-4, 1e2, 1500)
+    today = colossus.matterPowerSpectrum(nodes / h, 0.0, model="eisenstein98")
+    suppressed = today * _suppression(nodes, 0.0, key, colossus) ** 2
+    return power * change * _variance(nodes, today, h) / _variance(nodes, suppressed, h)
+
+
+def _suppression(
+    k: np.ndarray, z: float, key: CosmologyKey, colossus: Cosmology, *, cold: bool = False
+) -> np.ndarray:
+    growth = float(colossus.growthFactorUnnormalized(np.array([z]))[0])
+    return neutrino_suppression(k, growth, key, cold=cold)
+
+
+def _variance(k: np.ndarray, power: np.ndarray, h: float) -> float:
+    """Return the variance of the density in spheres of 8 Mpc/h; the unit of the power cancels."""
+    x = 8 * k / h
+    window = 3 * (np.sin(x) - x * np.cos(x)) / x**3
+    return float(np.trapezoid(power * window**2 * k**3, np.log(k)))
+
+
+def cold_matter(z: float, cosmology: CosmologyLike = None) -> tuple[float, float | None]:
+    """Return the share and the amplitude of the matter that collapses into halos.
+
+    Massive neutrinos move too fast to collapse, so the abundance of halos follows from the density
+    and the power spectrum of cold dark matter and baryons.
+
+    Parameters
+    ----------
+    z : float
+        The redshift.
+    cosmology : `~astropy.cosmology.FLRW`, str or None
+        The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
+
+    Returns
+    -------
+    fraction : float
+        The fraction of matter that is cold dark matter and baryons; 1 without massive neutrinos.
+    sigma8 : float or None
+        The value of sigma8 today with which `colossus_cosmology`, which has no massive neutrinos,
+        has the amplitude of cold matter at ``z`` on scales of 8 Mpc/h, to 0.001. None for that of
+        the cosmology.
+
+    References
+    ----------
+    Costanzi et al. 2013, JCAP 12, 012; Castorina et al. 2014, JCAP 02, 049.
+    """
+    key = cosmology_key(get_cosmology(cosmology))
+    if key.Onu0 == 0:
+        return 1.0, None
+    _check_neutrinos(key)
+    k = np.geomspace(1e-4, 1e2, 1500)
+    with colossus_cosmology(key) as colossus:
+        cold = _variance(k, _linear(k, z, key, colossus, cold=True), colossus.h)
+        plain = _variance(
+            k, colossus.matterPowerSpectrum(k / colossus.h, z, model="eisenstein98"), colossus.h
+        ) / colossus.h**3
+    # Rounded, because colossus tabulates the variance anew for each value, which varies by less
+    # than 1 per cent with redshift.
+    sigma8 = round(key.sigma8 * float(np.sqrt(cold / plain)), 3)
+    return 1 - key.Onu0 / key.Om0, sigma8
 
 
 def nonlinear_power(
-    k: ArrayLike, z: ArrayLike, cosmology: CosmologyLike = None
+    k: ArrayLike, z: ArrayLike, cosmology: CosmologyLike = None, *, power: str = "halofit"
 ) -> np.ndarray:
-    """Return the non-linear matter power spectrum from the revised halofit.
+    """Return the non-linear matter power spectrum.
 
     Parameters
     ----------
@@ -82,6 +162,10 @@ def nonlinear_power(
         Redshifts between 0 and 12.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
+    power : {"halofit", "camb"}
+        What computes the matter power spectrum. ``"halofit"``: the fitting formulas of Eisenstein &
+        Hu and the revised halofit. ``"camb"``: the package CAMB (``lensmap[camb]``), with the same
+        halofit but the exact linear power.
 
     Returns
     -------
@@ -92,13 +176,18 @@ def nonlinear_power(
     Raises
     ------
     TypeError, ValueError
-        If a parameter has the wrong type or is out of range.
+        If a parameter has the wrong type or is out of range, or the neutrinos are too massive for
+        ``"halofit"``.
+    ImportError
+        If ``power`` is ``"camb"`` and CAMB is not installed.
 
     References
     ----------
-    Takahashi et al. 2012, ApJ 761, 152, eq. A1-A14; Smith et al. 2003, MNRAS 341, 1311.
+    Eisenstein & Hu 1998, ApJ 496, 605 and 1999, ApJ 511, 5 (linear power); Takahashi et al. 2012,
+    ApJ 761, 152, eq. A1-A14; Smith et al. 2003, MNRAS 341, 1311; Bird, Viel & Haehnelt 2012, MNRAS
+    420, 2551 (halofit); Lewis, Challinor & Lasenby 2000, ApJ 538, 473 (CAMB).
     """
-    table = _power_table(cosmology_key(get_cosmology(cosmology)))
+    table = _power_table(cosmology_key(get_cosmology(cosmology)), check_power(power))
     k, z = np.broadcast_arrays(np.asarray(k, dtype=float), np.asarray(z, dtype=float))
     invalid = ~np.isfinite(z) | (z < 0) | (z > _MAX_REDSHIFT)
     if np.any(invalid):
@@ -126,108 +215,63 @@ class _PowerTable(NamedTuple):
         return np.exp(value + slope * (ln_k - inside))
 
 
-@lru_cache(maxsize=8)
-def _power_table(key: CosmologyKey) -> _PowerTable:
-    from astropy.cosmology import w0waCDM
+def check_power(power: str) -> str:
+    """Check the parameter ``power``, the name of what computes the power spectrum; return it."""
+    return check_choice(power, "power", POWER_CODES)
 
-    # The table is cached by its key, so it must not depend on anything else.
-    cosmology = w0waCDM(
-        key.H0, key.Om0, key.Ode0, w0=key.w0, wa=key.wa, Tcmb0=key.Tcmb0, Neff=key.Neff,
-        Ob0=key.Ob0, meta={"sigma8": key.sigma8, "n": key.n},
-    )
+
+@lru_cache(maxsize=8)
+def _power_table(key: CosmologyKey, power: str) -> _PowerTable:
     ln_1z = np.linspace(0.0, np.log1p(_MAX_REDSHIFT), _N_REDSHIFTS)
-    values = np.empty((len(_K_PER_MPC), len(ln_1z)))
-    with colossus_cosmology(cosmology) as colossus:
-        today = _linear(_K_PER_MPC, 0.0, colossus)
-        for i, z in enumerate(np.expm1(ln_1z)):
-            linear = today * colossus.growthFactor(z) ** 2
-            omega_m = float(cosmology.Om(z))
-            dark = float(cosmology.Ode(z)) * (1 + float(cosmology.w(z)))
-            values[:, i] = np.log(_halofit(_K_PER_MPC, linear, omega_m, dark))
+    compute = camb_power if power == "camb" else _halofit_power
+    values = np.log(compute(key, _K_PER_MPC, np.expm1(ln_1z)))
     return _PowerTable(RectBivariateSpline(np.log(_K_PER_MPC), ln_1z, values, kx=3, ky=3, s=0))
 
 
-def _halofit(k: np.ndarray, linear: np.ndarray, omega_m: float, dark: float) -> np.ndarray:
-    """Compute the non-linear from the linear power (Takahashi et al. 2012, eq. A1-A14).
+def _halofit_power(key: CosmologyKey, k: np.ndarray, redshifts: np.ndarray) -> np.ndarray:
+    """Return the non-linear power by halofit in comoving Mpc^3, ``(n_k, n_redshifts)``."""
+    from astropy.cosmology import w0waCDM
 
-    Parameters
-    ----------
-    k : `numpy.ndarray`
-        Comoving wavenumbers, evenly spaced in the logarithm, 1/Mpc, ``(n,)``.
-    linear : `numpy.ndarray`
-        The linear power, comoving Mpc^3, ``(n,)``.
-    omega_m, dark : float
-        The density parameter of matter, and Omega_DE (1 + w) of dark energy, both at the redshift
-        of ``linear``.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        The non-linear power, comoving Mpc^3, ``(n,)``.
-    """
-    delta = k**3 * linear / (2 * np.pi**2)
-    scale = _nonlinear_scale(k, delta)
-    if scale is None:
-        return linear
-    k_sigma, n, curvature = scale
-    a = 10 ** (1.5222 + 2.8553 * n + 2.3706 * n**2 + 0.9903 * n**3 + 0.2250 * n**4
-               - 0.6038 * curvature + 0.1749 * dark)
-    b = 10 ** (-0.5642 + 0.5864 * n + 0.5716 * n**2 - 1.5474 * curvature + 0.2279 * dark)
-    c = 10 ** (0.3698 + 2.0404 * n + 0.8161 * n**2 + 0.5869 * curvature)
-    gamma = 0.1971 - 0.0843 * n + 0.8460 * curvature
-    alpha = abs(6.0835 + 1.3373 * n - 0.1959 * n**2 - 5.5274 * curvature)
-    beta = (2.0379 - 0.7354 * n + 0.3157 * n**2 + 1.2490 * n**3 + 0.3980 * n**4
-            - 0.1682 * curvature)
-    nu = 10 ** (5.2105 + 3.6902 * n)
-    f1, f2, f3 = (omega_m**power for power in (-0.0307, -0.0585, 0.0743))
-    y = k / k_sigma
-    two_halo = delta * (1 + delta) ** beta / (1 + alpha * delta) * np.exp(-y / 4 - y**2 / 8)
-    one_halo = a * y ** (3 * f1) / (1 + b * y**f2 + (c * f3 * y) ** (3 - gamma))
-    one_halo = one_halo / (1 + nu / y**2)
-    return 2 * np.pi**2 / k**3 * (two_halo + one_halo)
+    _check_neutrinos(key)
+    background = w0waCDM(
+        key.H0, key.Om0, key.Ode0, w0=key.w0, wa=key.wa, Tcmb0=key.Tcmb0, Neff=key.massless_Neff,
+    )
+    columns = []
+    with colossus_cosmology(key) as colossus:
+        today = _linear(k, 0.0, key, colossus)
+        for z in redshifts:
+            # colossus tabulates the growth with redshift, so the power today is scaled.
+            linear = today * colossus.growthFactor(z) ** 2
+            if key.Onu0:
+                change = _suppression(k, z, key, colossus) / _suppression(k, 0.0, key, colossus)
+                linear = linear * change**2
+            columns.append(halofit(
+                k, linear, float(background.Om(z)),
+                float(background.Ode(z)) * (1 + float(background.w(z))),
+                h=key.H0 / 100, neutrino_fraction=key.Onu0 / key.Om0,
+            ))
+    return np.transpose(columns)
 
 
-def _nonlinear_scale(k: np.ndarray, delta: np.ndarray) -> tuple[float, float, float] | None:
-    r"""Return k_sigma, the effective index and the curvature (Smith et al. 2003, eq. C5-C8).
-
-    Parameters
-    ----------
-    k : `numpy.ndarray`
-        Comoving wavenumbers, evenly spaced in the logarithm, 1/Mpc, ``(n,)``.
-    delta : `numpy.ndarray`
-        The dimensionless linear power :math:`k^3 P(k) / (2 \pi^2)`, ``(n,)``.
-
-    Returns
-    -------
-    tuple of float or None
-        The wavenumber k_sigma in 1/Mpc, the index and the curvature. None if the variance of the
-        linear density is below 1 even at the smallest scale of ``k``.
-    """
-    step = np.log(k[1] / k[0])
-
-    def moments(ln_radius: float) -> tuple[float, float, float]:
-        """Return the variance of the density after a Gaussian filter, and its derivatives.
-
-        The radius R of the filter is in Mpc, and ``ln_radius`` is ln R. The derivatives are the
-        first and the second with respect to ln R.
-        """
-        y2 = (k * np.exp(ln_radius)) ** 2
-        weight = delta * np.exp(-y2) * step
-        return weight.sum(), (-2 * y2 * weight).sum(), ((4 * y2**2 - 4 * y2) * weight).sum()
-
-    low, high = np.log(3.0 / k[-1]), np.log(1.0 / k[0])
-    if moments(low)[0] <= 1:  # at early times, structure is linear on all scales of the table
-        return None
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if moments(middle)[0] > 1 else (low, middle)
-    sigma2, first, second = moments(low)
-    slope = first / sigma2
-    return np.exp(-low), -3 - slope, slope**2 - second / sigma2
+def _check_neutrinos(key: CosmologyKey) -> None:
+    fraction = key.Onu0 / key.Om0
+    if fraction > _MAX_NEUTRINO_FRACTION:
+        raise ParameterError(
+            "cosmology",
+            f"at most {_MAX_NEUTRINO_FRACTION:.0%} of its matter in massive neutrinos for the "
+            "fitting formulas of the power spectrum",
+            f"{fraction:.1%} ({sum(key.m_nu):.3g} eV)",
+            "compute power spectra with power='camb'",
+            verb="have",
+        )
 
 
 def convergence_power(
-    ell: ArrayLike, z_source: RedshiftLike, cosmology: CosmologyLike = None
+    ell: ArrayLike,
+    z_source: RedshiftLike,
+    cosmology: CosmologyLike = None,
+    *,
+    power: str = "halofit",
 ) -> np.ndarray:
     r"""Return the power spectrum of the convergence in the Limber approximation.
 
@@ -246,6 +290,8 @@ def convergence_power(
         The redshift of the sources, or their redshift distribution.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
+    power : {"halofit", "camb"}
+        What computes the matter power spectrum; see `nonlinear_power`.
 
     Returns
     -------
@@ -276,7 +322,7 @@ def convergence_power(
     z, distance, weight, step = _line_of_sight(z_source, flrw)
     flat = ell.ravel()
     total = np.zeros(flat.shape)
-    table = _power_table(cosmology_key(flrw))
+    table = _power_table(cosmology_key(flrw), check_power(power))
     for i in range(len(z)):
         k = (flat + 0.5) / distance[i]
         total += step[i] * (weight[i] / distance[i]) ** 2 * table(k, np.full(k.shape, z[i]))

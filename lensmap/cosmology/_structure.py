@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lensmap.cosmology._parameters import cosmology_key, get_cosmology
+from lensmap.cosmology._parameters import CosmologyKey, cosmology_key, get_cosmology
 from lensmap.utils import temporary_folder
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from colossus.cosmology.cosmology import Cosmology
 
-    from lensmap.cosmology._parameters import CosmologyKey
     from lensmap.typing import CosmologyLike
 
 __all__ = ["colossus_cosmology"]
@@ -27,9 +26,14 @@ __all__ = ["colossus_cosmology"]
 # The current cosmology of colossus is global to the process, so only one thread may set it.
 _LOCK = threading.RLock()
 
+# The largest |Ok0| that counts as flat: rounding errors.
+_MAX_FLAT_CURVATURE = 1e-6
+
 
 @contextmanager
-def colossus_cosmology(cosmology: CosmologyLike = None) -> Iterator[Cosmology]:
+def colossus_cosmology(
+    cosmology: CosmologyLike | CosmologyKey = None, *, sigma8: float | None = None
+) -> Iterator[Cosmology]:
     """Set the current cosmology of colossus within a ``with`` block.
 
     The previous cosmology is restored at the end of the block, even after an error. Nothing is
@@ -37,8 +41,10 @@ def colossus_cosmology(cosmology: CosmologyLike = None) -> Iterator[Cosmology]:
 
     Parameters
     ----------
-    cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
+    cosmology : `~astropy.cosmology.FLRW`, str, CosmologyKey or None
+        The cosmology, its name or its parameters; None is ``"massivenus"``. See `get_cosmology`.
+    sigma8 : float or None
+        The amplitude of the linear power spectrum; None is that of the cosmology.
 
     Yields
     ------
@@ -47,8 +53,8 @@ def colossus_cosmology(cosmology: CosmologyLike = None) -> Iterator[Cosmology]:
 
     Notes
     -----
-    Colossus has no massive neutrinos, so all neutrinos of the astropy cosmology are treated as
-    massless.
+    Colossus has no massive neutrinos. Their density counts as matter, and their effect on the
+    growth of structure is added by `linear_power` and `cold_matter`.
 
     References
     ----------
@@ -57,7 +63,11 @@ def colossus_cosmology(cosmology: CosmologyLike = None) -> Iterator[Cosmology]:
     from colossus import settings
     from colossus.cosmology import cosmology as colossus
 
-    key = cosmology_key(get_cosmology(cosmology))
+    key = cosmology if isinstance(cosmology, CosmologyKey) else cosmology_key(
+        get_cosmology(cosmology)
+    )
+    if sigma8 is not None:
+        key = key._replace(sigma8=sigma8)
     with _LOCK, temporary_folder("lensmap-colossus-") as cache:
         users_cosmology, users_folder = colossus.current_cosmo, settings.BASE_DIR
         settings.BASE_DIR = cache
@@ -70,13 +80,11 @@ def colossus_cosmology(cosmology: CosmologyLike = None) -> Iterator[Cosmology]:
             settings.BASE_DIR = users_folder
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _as_colossus(key: CosmologyKey) -> Cosmology:
     from colossus.cosmology.cosmology import Cosmology
 
-    # In a flat cosmology, the density parameters of matter and dark energy add up to 1 minus that
-    # of radiation.
-    flat = abs(1.0 - key.Om0 - key.Ode0) < 2e-3
+    flat = abs(key.Ok0) < _MAX_FLAT_CURVATURE
     dark_energy = {}
     if (key.w0, key.wa) != (-1.0, 0.0):
         dark_energy = {"de_model": "w0wa", "w0": key.w0, "wa": key.wa}
@@ -88,7 +96,7 @@ def _as_colossus(key: CosmologyKey) -> Cosmology:
         Om0=key.Om0,
         Ob0=key.Ob0,
         Tcmb0=key.Tcmb0,
-        Neff=key.Neff,
+        Neff=key.massless_Neff,
         sigma8=key.sigma8,
         ns=key.n,
         persistence="",

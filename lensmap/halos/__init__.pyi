@@ -1,5 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._abundance import concentration, convert_mass, halo_bias, halo_counts, mass_function
+from ._abundance import concentration, halo_bias, halo_counts, mass_function
+from ._mass_definitions import convert_mass
 from ._nfw import NFWHalo
 from ._table import halo_table
 

@@ -1,7 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Abundance, bias, concentration and mass definitions of halos, computed by colossus.
+"""Abundance, bias and concentration of halos, computed by colossus.
 
-Masses are in solar masses and lengths in Mpc, both without h.
+Masses are in solar masses and lengths in Mpc, both without h. With massive neutrinos, the abundance
+follows from the density and the power spectrum of cold dark matter and baryons, because neutrinos
+do not collapse (Costanzi et al. 2013). Colossus has one matter density and one power spectrum: a
+halo of mass M forms from the same volume of cold matter as one of M / (cold fraction) from all
+matter, and sigma8 is that of cold matter.
 """
 
 from __future__ import annotations
@@ -11,20 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy import units as u
 
-from lensmap.cosmology import colossus_cosmology, get_cosmology
-from lensmap.utils import (
-    ParameterError,
-    ParameterTypeError,
-    check_choice,
-    check_plausible,
-)
+from lensmap.cosmology import cold_matter, colossus_cosmology, get_cosmology
+from lensmap.utils import ParameterError, ParameterTypeError, check_choice
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from lensmap.typing import CosmologyLike
 
-__all__ = ["concentration", "convert_mass", "halo_bias", "halo_counts", "mass_function"]
+__all__ = ["check_redshift", "concentration", "flat_masses", "halo_bias", "halo_counts",
+           "mass_function"]
 
 _MASS_FUNCTIONS = ("tinker08", "diemer20", "watson13", "despali16", "bocquet16")
 _BIASES = ("tinker10", "comparat17")
@@ -34,7 +32,7 @@ _CONCENTRATIONS = ("diemer19", "duffy08", "ishiyama21", "child18", "ludlow16")
 _MAX_MASS_MSUN = 3e16
 
 
-def _flat_masses(mass: u.Quantity, name: str = "m200c") -> np.ndarray:
+def flat_masses(mass: u.Quantity, name: str = "m200c") -> np.ndarray:
     """Check halo masses, and return them in solar masses as a one-dimensional array."""
     if not isinstance(mass, u.Quantity) or not mass.unit.is_equivalent(u.solMass):
         raise ParameterTypeError(name, "masses with a unit, such as 1e14 * u.solMass", repr(mass))
@@ -47,7 +45,8 @@ def _flat_masses(mass: u.Quantity, name: str = "m200c") -> np.ndarray:
     return np.ravel(np.asarray(value, dtype=float))
 
 
-def _check_redshift(z: float) -> float:
+def check_redshift(z: float) -> float:
+    """Check the redshift of a halo, and return it."""
     z = float(z)
     if not (np.isfinite(z) and z >= 0):
         raise ParameterError("z", "a finite redshift of at least 0", str(z))
@@ -86,13 +85,14 @@ def mass_function(
     Tinker et al. 2008, ApJ 688, 709; Diemer 2018, ApJS 239, 35 (colossus).
     """
     check_choice(model, "model", _MASS_FUNCTIONS)
-    masses = _flat_masses(m200c)
+    masses = flat_masses(m200c)
     from colossus.lss.mass_function import massFunction
 
-    with colossus_cosmology(cosmology) as colossus:
+    z = check_redshift(z)
+    cold, sigma8 = cold_matter(z, cosmology)
+    with colossus_cosmology(cosmology, sigma8=sigma8) as colossus:
         values = massFunction(
-            masses * colossus.h, _check_redshift(z), q_in="M", q_out="dndlnM", mdef="200c",
-            model=model,
+            masses / cold * colossus.h, z, q_in="M", q_out="dndlnM", mdef="200c", model=model,
         )
         values = values * colossus.h**3
     return values.reshape(np.shape(m200c)) / u.Mpc**3
@@ -130,11 +130,13 @@ def halo_bias(
     Tinker et al. 2010, ApJ 724, 878.
     """
     check_choice(model, "model", _BIASES)
-    masses = _flat_masses(m200c)
+    masses = flat_masses(m200c)
     from colossus.lss.bias import haloBias
 
-    with colossus_cosmology(cosmology) as colossus:
-        values = haloBias(masses * colossus.h, _check_redshift(z), mdef="200c", model=model)
+    z = check_redshift(z)
+    cold, sigma8 = cold_matter(z, cosmology)
+    with colossus_cosmology(cosmology, sigma8=sigma8) as colossus:
+        values = haloBias(masses / cold * colossus.h, z, mdef="200c", model=model)
     return np.asarray(values).reshape(np.shape(m200c))
 
 
@@ -171,12 +173,14 @@ def concentration(
     Diemer & Joyce 2019, ApJ 871, 168; Duffy et al. 2008, MNRAS 390, L64.
     """
     check_choice(model, "model", _CONCENTRATIONS)
-    masses = _flat_masses(m200c)
+    masses = flat_masses(m200c)
     from colossus.halo.concentration import concentration as colossus_concentration
 
-    with colossus_cosmology(cosmology) as colossus:
+    z = check_redshift(z)
+    cold, sigma8 = cold_matter(z, cosmology)
+    with colossus_cosmology(cosmology, sigma8=sigma8) as colossus:
         values, _ = colossus_concentration(
-            masses * colossus.h, "200c", _check_redshift(z), model=model, range_return=True,
+            masses / cold * colossus.h, "200c", z, model=model, range_return=True,
             range_warning=False,
         )
     undefined = ~(np.isfinite(values) & (values > 0))
@@ -186,72 +190,6 @@ def concentration(
             f"{masses[undefined][0]:.3g} solar masses at z = {z}: choose another model or mass"
         )
     return np.asarray(values).reshape(np.shape(m200c))
-
-
-def convert_mass(
-    mass: u.Quantity,
-    c: ArrayLike,
-    z: float,
-    mdef_in: str,
-    mdef_out: str,
-    cosmology: CosmologyLike = None,
-) -> tuple[u.Quantity, u.Quantity, np.ndarray]:
-    """Convert masses of NFW halos from one mass definition to another.
-
-    Parameters
-    ----------
-    mass : `~astropy.units.Quantity`
-        Masses in the definition ``mdef_in`` (without h); any shape.
-    c : float or array_like
-        Concentrations in the definition ``mdef_in``, broadcast to the shape of ``mass``.
-    z : float
-        The redshift.
-    mdef_in, mdef_out : str
-        The mass definitions of the input and the output: ``"200c"``, ``"500c"``, ``"200m"``,
-        ``"vir"``, ...
-    cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology or its name; None is ``"massivenus"``. See
-        `lensmap.cosmology.get_cosmology`.
-
-    Returns
-    -------
-    mass : `~astropy.units.Quantity`
-        Masses in the definition ``mdef_out``, solar masses.
-    radius : `~astropy.units.Quantity`
-        The halo radii in the definition ``mdef_out``, proper Mpc.
-    c : `numpy.ndarray`
-        The concentrations in the definition ``mdef_out``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a parameter has the wrong type or is out of range.
-    """
-    masses = _flat_masses(mass, "mass")
-    c = np.ravel(np.broadcast_to(np.asarray(c, dtype=float), np.shape(mass)))
-    invalid = ~(np.isfinite(c) & (c > 0))
-    if np.any(invalid):
-        raise ParameterError("c", "a positive finite concentration", str(c[invalid][0]))
-    check_plausible(c, "c", "a concentration")
-    for name, mdef in (("mdef_in", mdef_in), ("mdef_out", mdef_out)):
-        if not (mdef == "vir" or (isinstance(mdef, str) and mdef[:-1].isdigit()
-                                  and mdef[-1] in "cm")):
-            raise ParameterError(
-                name, "a mass definition such as '200c', '500c', '200m' or 'vir'", repr(mdef)
-            )
-    from colossus.halo.mass_defs import changeMassDefinition
-
-    with colossus_cosmology(cosmology) as colossus:
-        m, r, c = changeMassDefinition(
-            masses * colossus.h, c, _check_redshift(z), mdef_in, mdef_out
-        )
-        h = colossus.h
-    shape = np.shape(mass)
-    return (
-        (m / h).reshape(shape) * u.solMass,
-        (r / h / 1000).reshape(shape) * u.Mpc,
-        np.asarray(c).reshape(shape),
-    )
 
 
 def halo_counts(
@@ -307,7 +245,7 @@ def halo_counts(
         )
     flrw = get_cosmology(cosmology)
     ln_mass = np.linspace(
-        np.log(_flat_masses(min_mass, "min_mass")[0]), np.log(_MAX_MASS_MSUN), 200
+        np.log(flat_masses(min_mass, "min_mass")[0]), np.log(_MAX_MASS_MSUN), 200
     )
     nodes, weights = np.polynomial.legendre.leggauss(24)
     z = low + (high - low) * (nodes + 1) / 2

@@ -29,6 +29,7 @@ def structure_covariance(
     z_lens: float | None = None,
     z_source: RedshiftLike,
     cosmology: CosmologyLike = None,
+    power: str = "halofit",
 ) -> np.ndarray:
     r"""Compute the covariance of a tangential shear profile from large-scale structure.
 
@@ -52,6 +53,8 @@ def structure_covariance(
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology, or its name as for `lensmap.cosmology.get_cosmology`. None is the default
         cosmology of lensmap.
+    power : {"halofit", "camb"}
+        What computes the matter power spectrum; see `lensmap.cosmology.nonlinear_power`.
 
     Returns
     -------
@@ -66,12 +69,11 @@ def structure_covariance(
     bins = check_edges(bins)
     edges = as_angles(bins, check_lens_redshifts(z_lens, 1), 1, cosmology)[0]
     nodes = np.geomspace(_ELL[0], _ELL[-1], 300)
-    power = np.exp(np.interp(
-        np.log(_ELL), np.log(nodes), np.log(convergence_power(nodes, z_source, cosmology))
-    ))
+    spectrum = convergence_power(nodes, z_source, cosmology, power=power)
+    spectrum = np.exp(np.interp(np.log(_ELL), np.log(nodes), np.log(spectrum)))
     x = _ELL * edges[:, np.newaxis]
     # The integral of x J2(x) is -x J1(x) - 2 J0(x), here shifted to 0 at the center.
     primitive = -x * j1(x) - 2 * (j0(x) - 1)
     means = 2 * np.diff(primitive, axis=0) / (np.diff(edges**2)[:, np.newaxis] * _ELL**2)
-    weight = power * _ELL**2 / (2 * np.pi) * np.gradient(np.log(_ELL))
+    weight = spectrum * _ELL**2 / (2 * np.pi) * np.gradient(np.log(_ELL))
     return (means * weight) @ means.T

@@ -190,12 +190,13 @@ def measured_power(
 
 def _theoretical(setup):
     sky = setup.sky
-    if sky.resolution is None:
+    code = getattr(sky, "power", "halofit")
+    if sky.resolution is None and code == "halofit":
         # Leave out a default cosmology, so that the repr in reports stays short.
         cosmology = None if sky.cosmology == get_cosmology(None) else sky.cosmology
         return WienerFilter(z_source=sky.z_source, cosmology=cosmology, dtype="float32")
     ell = np.geomspace(1.0, 1e6, 400)
-    power = convergence_power(ell, sky.z_source, sky.cosmology)
+    power = convergence_power(ell, sky.z_source, sky.cosmology, power=code)
     power = power * resolution_transfer(ell, sky.resolution) ** 2
     # The filter needs positive power at all multipoles, also where the resolution removes it.
     return WienerFilter(power=(ell, np.maximum(power, 1e-20 * power.max())), dtype="float32")

@@ -12,6 +12,7 @@ from lensmap.cosmology import (
     SourceRedshifts,
     lensing_efficiency,
     lensing_weight,
+    matter_density,
     sigma_crit,
 )
 
@@ -94,3 +95,19 @@ def test_bad_lens_redshifts(z_lens):
         lensing_efficiency(z_lens, 1.0)
     with pytest.raises(ValueError, match="z_lens must be positive"):
         sigma_crit(z_lens, 1.0)
+
+
+@pytest.mark.parametrize("masses", [[0, 0, 0.06], [0.02, 0.02, 0.02], [0, 0, 0.6]])
+def test_massive_neutrinos_deflect_light(masses):
+    """astropy's Om0 leaves them out."""
+    cosmology = FlatLambdaCDM(70, 0.28, Ob0=0.05, Tcmb0=2.7255, m_nu=masses * u.eV)
+    chi, chi_source = cosmology.comoving_distance([0.4, 1.0]).to_value(u.Mpc)
+    matter = float(cosmology.Om0 + cosmology.Onu0)
+    hubble = (cosmology.H0 / constants.c).to_value(1 / u.Mpc)
+    expected = 1.5 * hubble**2 * matter * 1.4 * chi * (1 - chi / chi_source)
+    assert lensing_weight(0.4, 1.0, cosmology) == pytest.approx(expected, rel=1e-3)
+
+
+def test_massless_neutrinos_are_radiation():
+    cosmology = FlatLambdaCDM(70, 0.3, Ob0=0.05, Tcmb0=2.7255)
+    assert cosmology.Onu0 > 3e-5 and matter_density(cosmology) == 0.3

@@ -1,11 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Power spectra against CAMB, an independent code, and against published values."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.cosmology import Flatw0waCDM
+from astropy import units as u
+from astropy.cosmology import FlatLambdaCDM, Flatw0waCDM
 from astropy.table import Table
 
 from lensmap.cosmology import (
@@ -15,6 +17,7 @@ from lensmap.cosmology import (
     linear_power,
     nonlinear_power,
 )
+from lensmap.halos import mass_function
 
 REFERENCE = Path(__file__).parents[1] / "data"
 K = np.geomspace(0.005, 10, 25)
@@ -58,6 +61,74 @@ def test_nonlinear_power_is_camb_s_halofit(w):
         found = nonlinear_power(K, z, cosmology)
         np.testing.assert_allclose(found, power, rtol=0.06)
         assert np.mean(found / power) == pytest.approx(1, abs=0.02)
+
+
+def _with_neutrinos(masses, omega_m=0.3):
+    """Return a flat cosmology with sigma8 = 0.8, and ``omega_m`` with its neutrinos (in eV)."""
+    return FlatLambdaCDM(70, omega_m - sum(masses) / 93.14 / H**2, Ob0=0.046, Tcmb0=2.7255,
+                         Neff=3.046, m_nu=masses * u.eV, meta={"sigma8": 0.8, "n": 0.97})
+
+
+# C_l for z_s = 1 by CAMB 2.0 with the halofit of Takahashi et al. 2012 and a Limber integral of its
+# own.
+ELL = np.array([30.0, 100.0, 300.0, 1000.0, 3000.0, 6000.0])
+CAMB = {
+    (0, 0, 0.06): [2.440e-08, 7.329e-09, 1.712e-09, 4.009e-10, 9.087e-11, 2.745e-11],
+    (0.02, 0.02, 0.02): [2.434e-08, 7.329e-09, 1.713e-09, 4.011e-10, 9.091e-11, 2.746e-11],
+    (0, 0, 0.6): [2.915e-08, 7.913e-09, 1.774e-09, 4.045e-10, 8.848e-11, 2.650e-11],
+    (0.2, 0.2, 0.2): [2.809e-08, 7.765e-09, 1.785e-09, 4.140e-10, 9.187e-11, 2.764e-11],
+}
+
+
+@pytest.mark.parametrize(
+    ("masses", "tolerance"),
+    [((0, 0, 0.06), 0.02), ((0.02, 0.02, 0.02), 0.025), ((0, 0, 0.6), 0.02), ((0.2,) * 3, 0.03)],
+)
+def test_lensing_power_with_massive_neutrinos(masses, tolerance):
+    found = convergence_power(ELL, 1.0, _with_neutrinos(masses))
+    np.testing.assert_allclose(found, CAMB[masses], rtol=tolerance)
+    without = _with_neutrinos((0, 0, 0))
+    if sum(masses) > 0.5:  # a test of something
+        assert np.max(np.abs(convergence_power(ELL, 1.0, without) / CAMB[masses] - 1)) > 0.07
+
+
+def test_neutrinos_suppress_the_power_and_leave_sigma8():
+    cosmology = _with_neutrinos((0.1, 0.1, 0.1))
+    k = np.geomspace(1e-4, 1e2, 3000)
+    x = 8 * k / H
+    window = 3 * (np.sin(x) - x * np.cos(x)) / x**3
+    power = linear_power(k, 0.0, cosmology)
+    sigma8 = np.sqrt(np.trapezoid(power * window**2 * k**3 / (2 * np.pi**2), np.log(k)))
+    assert sigma8 == pytest.approx(0.8, rel=2e-3)
+    ratio = power / linear_power(k, 0.0, _with_neutrinos((0, 0, 0)))
+    fraction = 0.3 / 93.14 / H**2 / 0.3
+    # The well-known suppression on small scales relative to large ones (Lesgourgues & Pastor 2006).
+    assert ratio[-1] / ratio[0] == pytest.approx(1 - 8 * fraction, abs=2 * fraction)
+
+
+def test_too_massive_neutrinos_need_camb():
+    heavy = _with_neutrinos((0.4, 0.4, 0.4))
+    with pytest.raises(ValueError, match="at most 5% .*, not 8.8% .1.2 eV.: .* power='camb'"):
+        convergence_power(100.0, 1.0, heavy)
+    with pytest.raises(ValueError, match="at most 5% of its matter in massive neutrinos"):
+        mass_function(1e14 * u.solMass, 0.3, heavy)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("masses", [(0, 0, 0.06), (0, 0, 0.6)])
+def test_lensing_power_is_camb_s_for_any_neutrinos(masses, capfd):
+    pytest.importorskip("camb")
+    found = convergence_power(ELL, 1.0, _with_neutrinos(masses), power="camb")
+    np.testing.assert_allclose(found, CAMB[masses], rtol=2e-3)
+    assert capfd.readouterr().out == ""
+
+
+def test_camb_is_named_where_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "camb", None)
+    with pytest.raises(ImportError, match=r"power='camb' needs .* install 'lensmap\[camb\]'"):
+        convergence_power(100.0, 1.0, _with_neutrinos((0, 0, 0.07)), power="camb")
+    with pytest.raises(ValueError, match="power must be one of 'halofit', 'camb'"):
+        convergence_power(100.0, 1.0, power="emulator")
 
 
 def test_power_is_continued_beyond_its_table():

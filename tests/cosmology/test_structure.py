@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.cosmology import LambdaCDM
 
 from lensmap.cosmology import colossus_cosmology, get_cosmology
 from lensmap.halos import concentration
@@ -33,6 +34,20 @@ def test_numbers_are_those_of_the_astropy_cosmology():
         assert colossus.sigma(8.0) == pytest.approx(0.8496, rel=1e-3)
         mine = get_cosmology().comoving_distance(1.0).to_value(u.Mpc)
         assert colossus.comovingDistance(0.0, 1.0) / colossus.h == pytest.approx(mine, rel=1e-4)
+
+
+def test_a_little_curvature_is_kept():
+    cosmology = LambdaCDM(70, 0.3, 0.699, Ob0=0.05, Tcmb0=2.7255, meta={"sigma8": 0.8, "n": 0.96})
+    with colossus_cosmology(cosmology) as colossus:
+        assert colossus.Ok0 == pytest.approx(cosmology.Ok0, rel=0.01)
+
+
+def test_neutrinos_are_matter_or_radiation():
+    planck = get_cosmology("Planck18")
+    with colossus_cosmology(planck) as colossus:
+        assert colossus.Om0 == pytest.approx(float(planck.Om0 + planck.Onu0), rel=1e-4)
+        assert colossus.Neff == pytest.approx(planck.Neff * 2 / 3)
+        assert colossus.Ode0 == pytest.approx(planck.Ode0, rel=1e-4)
 
 
 def test_threads_with_different_cosmologies_do_not_meet():

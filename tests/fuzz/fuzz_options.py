@@ -100,6 +100,7 @@ _BY_DEST = {
     "format": {REFUSED: ["nosuch", "", "pickle", "\x1b[31m"], FREE: ["fits", "votable"]},
     "cosmology": {REFUSED: ["", "Narnia18", "os.system", "3"], FREE: ["Planck18"]},
     "resolution": {REFUSED: ["", "hd"], FREE: ["massivenus"]},
+    "power": {REFUSED: ["", "emulator"], FREE: ["halofit"]},
     "z_source": _PHYSICAL, "z_lens": _PHYSICAL, "m200c": _PHYSICAL, "density": _PHYSICAL,
     "c200c": _PHYSICAL, "concentration": _PHYSICAL,
     "fraction": {REFUSED: [*_NO_NUMBERS, "-0.1", "1", "1.5", "inf"], FREE: ["0.1"]},

@@ -4,8 +4,12 @@
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.cosmology import FlatLambdaCDM
 
-from lensmap.halos import concentration, convert_mass, halo_bias, halo_counts, mass_function
+from lensmap.cosmology import colossus_cosmology
+from lensmap.cosmology._parameters import cosmology_key
+from lensmap.cosmology._power import _linear
+from lensmap.halos import concentration, halo_bias, halo_counts, mass_function
 
 MASSES = [1e14, 3e14, 1e15] * u.solMass
 
@@ -40,14 +44,33 @@ def test_heavier_halos_are_rarer_and_cluster_more():
     assert np.all(np.diff(halo_bias(masses, 0.3)) > 0)
 
 
-def test_mass_definitions_convert_back_and_forth():
-    m500, r500, c500 = convert_mass(MASSES, 4.0, 0.3, "200c", "500c")
-    np.testing.assert_allclose(m500 / MASSES, 0.692, rtol=0.002)  # NFW with c = 4
-    back, r200, c200 = convert_mass(m500, c500, 0.3, "500c", "200c")
-    np.testing.assert_allclose(back.to_value(u.solMass), MASSES.value, rtol=1e-4)
-    np.testing.assert_allclose(c200, 4.0, rtol=1e-4)
-    assert np.all(r200 > r500) and r200.unit == u.Mpc
-    assert np.all(convert_mass(MASSES, 4.0, 0.3, "200c", "200m")[0] > MASSES)
+def test_neutrinos_do_not_collapse():
+    """The mass function is that of cold matter, by the definition of Tinker et al. 2008."""
+    from colossus.lss.mass_function import modelTinker08
+
+    onu = 0.3 / 93.14 / 0.49
+    cosmology = FlatLambdaCDM(
+        70, 0.3 - onu, Ob0=0.046, Tcmb0=2.7255, Neff=3.046, m_nu=[0.1, 0.1, 0.1] * u.eV,
+        meta={"sigma8": 0.8, "n": 0.97},
+    )
+    k, step = np.linspace(-9.2, 4.6, 4000, retstep=True)
+    k = np.exp(k)
+    ln_mass = np.log(3e14) + np.array([-0.02, 0.0, 0.02])
+    cold = float(cosmology.Om0 * cosmology.critical_density0.to_value(u.solMass / u.Mpc**3))
+    radius = (3 * np.exp(ln_mass) / (4 * np.pi * cold)) ** (1 / 3)
+    x = k * radius[:, np.newaxis]
+    window = 3 * (np.sin(x) - x * np.cos(x)) / x**3
+    key = cosmology_key(cosmology)
+    with colossus_cosmology(key) as colossus:
+        power = _linear(k, 0.3, key, colossus, cold=True)
+        sigma = np.sqrt(np.sum(power * window**2 * k**3, axis=1) * step / (2 * np.pi**2))
+        f = modelTinker08(sigma[1:2], 0.3, "200c")[0]
+    expected = f * cold / 3e14 * (np.log(sigma[0]) - np.log(sigma[2])) / 0.04
+    found = mass_function(3e14 * u.solMass, 0.3, cosmology).value
+    # The power of cold matter has almost the shape of that of all matter.
+    assert found == pytest.approx(expected, rel=0.02)
+    massless = FlatLambdaCDM(70, 0.3, Ob0=0.046, Tcmb0=2.7255, Neff=3.046, meta=cosmology.meta)
+    assert found > 1.05 * mass_function(3e14 * u.solMass, 0.3, massless).value
 
 
 @pytest.mark.parametrize(
@@ -58,8 +81,6 @@ def test_mass_definitions_convert_back_and_forth():
         (lambda: mass_function(MASSES, -0.3), ValueError, "z must be a finite redshift"),
         (lambda: mass_function(MASSES, 0.3, model="x"), ValueError, "model must be one of"),
         (lambda: concentration(MASSES, 0.3, model="x"), ValueError, "'diemer19', 'duffy08'"),
-        (lambda: convert_mass(MASSES, -1, 0.3, "200c", "500c"), ValueError, "c must be a positive"),
-        (lambda: convert_mass(MASSES, 4, 0.3, "200c", "500x"), ValueError, "mdef_out must be a"),
         (lambda: halo_counts(1e14 * u.solMass, (1, 0.5), 1 * u.deg**2), ValueError, "z_range"),
         (lambda: halo_counts(1e14 * u.solMass, (0, 1), 1.0), ValueError, "area must be a positive"),
     ],

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.cosmology import FlatLambdaCDM
 from astropy.table import QTable
 from catalogs import shear_catalog
 from lenses import CENTERS, catalog_columns, tangent_wcs, uniform_sky
@@ -253,6 +254,12 @@ def test_other_definitions_of_mass():
 
     again = convert_mass(fit.m200c, fit.c200c, 0.3, "200c", "500c")[0]
     assert (m500 / again).value == pytest.approx(1)
+
+
+def test_other_definitions_of_mass_need_no_sigma8():
+    profile = _profile(_catalog([(CENTER, _halo())]))
+    fit = fit_nfw(profile, z_lens=0.3, concentration=4.0, cosmology=FlatLambdaCDM(70, 0.3))
+    assert (fit.mass("500c")[0] / fit.m200c).value == pytest.approx(0.6919, rel=2e-4)
 
 
 def test_concentration_is_what_was_asked_for():

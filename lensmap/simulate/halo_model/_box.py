@@ -78,6 +78,8 @@ class Box:
         returns the factor on the Fourier amplitudes for given multipoles. None for no such factor.
     dtype : numpy.dtype
         The floating-point precision, ``float32`` or ``float64``.
+    power : {"halofit", "camb"}
+        What computes the matter power spectrum; see `lensmap.cosmology.nonlinear_power`.
 
     Attributes
     ----------
@@ -99,10 +101,11 @@ class Box:
         physics: HaloPhysics,
         resolution: Resolution,
         dtype: np.dtype,
+        power: str = "halofit",
     ) -> None:
         self.shape, self.pixel, self.physics = shape, float(pixel), physics
         self.dtype = np.dtype(dtype)
-        statistics = HaloStatistics(cosmology, physics, highest_redshift(z_sources))
+        statistics = HaloStatistics(cosmology, physics, highest_redshift(z_sources), power)
         self.planes = make_planes(statistics, z_sources, _MAX_PLANE_THICKNESS_MPC)
         self.memory = self._estimate_memory(len(z_sources))
         check_memory(
@@ -190,7 +193,9 @@ class Box:
                 nodes < coarse_nyquist, statistics.large_scale_power(k, plane.z), 0.0
             ) + statistics.one_halo_power(k, plane.z)
             included += plane.weights[source] ** 2 * power / (plane.distance**2 * plane.thickness)
-        total = convergence_power(nodes, z_source, statistics.cosmology)
+        total = convergence_power(
+            nodes, z_source, statistics.cosmology, power=statistics.power
+        )
         missing = np.maximum(total - included, 0.0)
         values = np.interp(np.log(np.maximum(ell, 1.0)), np.log(nodes), missing)
         values[0, 0] = 0.0

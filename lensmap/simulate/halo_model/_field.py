@@ -12,7 +12,13 @@ import numpy as np
 import scipy.fft
 from astropy import units as u
 
-from lensmap.cosmology import SourceRedshifts, check_z_source, farthest_source, get_cosmology
+from lensmap.cosmology import (
+    SourceRedshifts,
+    check_power,
+    check_z_source,
+    farthest_source,
+    get_cosmology,
+)
 from lensmap.halos import halo_table
 from lensmap.maps import ConvergenceMap
 from lensmap.simulate.fields import (
@@ -101,13 +107,16 @@ class HaloModelField(Parametrized):
         The lowest M200c of the halos in the halo table of a field.
     dtype : {"float32", "float64"}
         The floating-point precision of the fields.
+    power : {"halofit", "camb"}
+        What computes the matter power spectrum; see `lensmap.cosmology.nonlinear_power`.
 
     Raises
     ------
     TypeError
         If a parameter has the wrong type.
     ValueError
-        If a parameter is out of range, the cosmology is not flat, or the box exceeds 25 deg.
+        If a parameter is out of range, the cosmology is not flat or its neutrinos are too massive
+        for the mass function, or the box exceeds 25 deg.
 
     Notes
     -----
@@ -149,12 +158,14 @@ class HaloModelField(Parametrized):
         ellipticity: tuple[float, float] = (0.18, 0.09),
         min_listed_mass: u.Quantity = 1e13 * u.solMass,
         dtype: str = "float32",
+        power: str = "halofit",
     ) -> None:
         self.z_source = z_source
         self._z_sources, self._several = _check_sources(z_source)
         self.shape = _check_shape(shape)
         self.pixel_scale = check_angle(pixel_scale, "pixel_scale")
         self.cosmology = get_cosmology(cosmology)
+        self.power = check_power(power)
         curvature = float(self.cosmology.Ok0)
         if abs(curvature) > _MAX_CURVATURE:
             raise ParameterError(
@@ -244,6 +255,7 @@ class HaloModelField(Parametrized):
             physics,
             self.resolution,
             np.dtype(self.dtype),
+            self.power,
         )
 
     def prepare(self) -> HaloModelField:
@@ -334,6 +346,7 @@ class HaloModelField(Parametrized):
             "origin": "HaloModelField",
             "z_source": repr(z_source) if isinstance(z_source, SourceRedshifts) else z_source,
             "cosmology": self.cosmology.name or "unnamed",
+            "power": self.power,
         }
         if self.resolution is not None:
             name = self.resolution

@@ -18,7 +18,13 @@ from astropy import units as u
 from scipy.integrate import cumulative_trapezoid
 from scipy.interpolate import RectBivariateSpline
 
-from lensmap.cosmology import farthest_source, lensing_efficiency, lensing_weight, nonlinear_power
+from lensmap.cosmology import (
+    farthest_source,
+    lensing_efficiency,
+    lensing_weight,
+    matter_density,
+    nonlinear_power,
+)
 from lensmap.halos import (
     concentration,
     halo_bias,
@@ -149,26 +155,30 @@ class HaloStatistics:
         The assumed properties of the halos.
     z_max : float
         The highest redshift in the tables.
+    power : {"halofit", "camb"}
+        What computes the matter power spectrum; see `lensmap.cosmology.nonlinear_power`.
     """
 
     n_nodes = 12
     _k = np.geomspace(3e-3, 300.0, 48)
 
-    def __init__(self, cosmology: FLRW, physics: HaloPhysics, z_max: float) -> None:
-        self.cosmology, self.physics = cosmology, physics
+    def __init__(
+        self, cosmology: FLRW, physics: HaloPhysics, z_max: float, power: str = "halofit"
+    ) -> None:
+        self.cosmology, self.physics, self.power = cosmology, physics, power
         self.z = np.linspace(0.0, z_max * 1.001, self.n_nodes)
         self.log_mass = np.linspace(np.log(physics.min_mass), np.log(_MAX_HALO_MASS_MSUN), 120)
-        self.matter = (cosmology.critical_density0 * cosmology.Om0).to_value(
+        self.matter = (cosmology.critical_density0 * matter_density(cosmology)).to_value(
             u.solMass / u.Mpc**3
         )
         inner_edges = [m for m in _GROUP_EDGES_MSUN if m > 1.01 * physics.min_mass]
         self.group_edges = np.log([physics.min_mass, *inner_edges, _MAX_HALO_MASS_MSUN])
-        power, responses, total = zip(
+        one_halo, responses, total = zip(
             *(self._power_terms(z) for z in self.z), strict=True
         )
         self._one_halo, *self._responses = (
             RectBivariateSpline(np.log(self._k), self.z, np.log(np.array(term).T), kx=3, ky=3)
-            for term in (power, *zip(*responses, strict=True))
+            for term in (one_halo, *zip(*responses, strict=True))
         )
         self.response = np.array(total)
 
@@ -236,7 +246,8 @@ class HaloStatistics:
         ``k`` are wave numbers in comoving 1/Mpc. The difference is cut off at scales smaller than
         halos.
         """
-        difference = nonlinear_power(k, z, self.cosmology) - self.one_halo_power(k, z)
+        total = nonlinear_power(k, z, self.cosmology, power=self.power)
+        difference = total - self.one_halo_power(k, z)
         return np.maximum(difference, 0.0) * np.exp(-((k * _LARGE_SCALE_CUTOFF_MPC) ** 2))
 
     def diffuse_response(self, z: float) -> float:

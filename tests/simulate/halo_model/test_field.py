@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.cosmology import FlatLambdaCDM, LambdaCDM
 
-from lensmap.cosmology import SourceRedshifts, convergence_power
+from lensmap.cosmology import SourceRedshifts, _power, convergence_power
 from lensmap.flatsky import shear_to_convergence
 from lensmap.halos import NFWHalo, halo_counts
 from lensmap.simulate import HaloModelField, LensingField, MockSurvey, draw_fields
@@ -29,6 +29,7 @@ def test_a_field_has_convergence_shear_and_halos():
     assert kappa.data.dtype == np.float32 and field.gamma.dtype == np.complex64
     assert kappa.pixel_scale.to_value(u.arcmin) == pytest.approx(1, rel=1e-4)
     assert kappa.meta["origin"] == "HaloModelField" and kappa.meta["z_source"] == 1.0
+    assert kappa.meta["power"] == "halofit"
     assert np.all(np.diff(halos["m200c"].value) <= 0) and halos["m200c"].min() >= 1e13 * u.solMass
     assert np.all((halos["redshift"] > 0) & (halos["redshift"] < 1))
     x, y = kappa.wcs.world_to_pixel(field.halo_positions)
@@ -232,6 +233,19 @@ def test_any_flat_cosmology_will_do():
     assert quiet.kappa.data.std() < SMALL.draw(1).kappa.data.std()
     planck = SMALL.replace(cosmology="Planck18")
     assert planck.draw(1).kappa.meta["cosmology"] == "Planck18"
+
+
+@pytest.mark.slow
+def test_the_power_is_that_of_camb_on_request(monkeypatch):
+    """A spectrum of four times the power, in the place of CAMB's, doubles the large scales."""
+    monkeypatch.setattr(_power, "camb_power", lambda *args: 4 * _power._halofit_power(*args))
+    cosmology = FlatLambdaCDM(
+        70, 0.3, Ob0=0.046, Tcmb0=2.7255, meta={"sigma8": 0.8499, "n": 0.97}, name="other"
+    )
+    boosted = SMALL.replace(cosmology=cosmology, power="camb").draw(1)
+    assert boosted.kappa.meta["power"] == "camb"
+    plain = SMALL.replace(cosmology=cosmology).draw(1)
+    assert 1.3 < boosted.kappa.data.std() / plain.kappa.data.std() < 2.2
 
 
 def test_the_field_is_where_it_is_told():
