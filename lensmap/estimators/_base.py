@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 from astropy import units as u
 from astropy.wcs import WCS
 
@@ -379,6 +380,10 @@ class Estimator(Parametrized, ABC):
         error = _root_mean_square(
             plane for planes in realizations for plane in target.to_user(list(planes), masked)[0]
         )
+        if kind.meaning == "total":
+            # Two maps from each realization. The root mean square of a few scatters itself, so that
+            # the interval of one Gaussian sigma would cover less than 68 per cent of the truth.
+            error = error * stdtrit(2 * self.n_realizations, ndtr(1.0))
         return kappa.replace(uncertainty=error, meta={**kappa.meta, "uncertainty": kind.meaning})
 
     def _realizations(

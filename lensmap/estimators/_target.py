@@ -8,7 +8,7 @@ import numpy as np
 from astropy.wcs import WCS
 
 from lensmap.grid import PixelFrame, tangent_wcs_of
-from lensmap.maps import MAX_ANISOTROPY, resample, resample_counts
+from lensmap.maps import MAX_ANISOTROPY, MAX_PLANE_ANISOTROPY, resample, resample_counts
 from lensmap.utils import ParameterError
 
 __all__ = ["Target", "conformal_frame", "extended_frame"]
@@ -16,9 +16,6 @@ __all__ = ["Target", "conformal_frame", "extended_frame"]
 # The largest ratio of pixel scales on one map. With a larger one, a smoothing length would not be
 # the same number of pixels everywhere.
 _MAX_SCALE_RATIO = 1.1
-
-# The anisotropy of a tangent plane 25 degrees from its center.
-_MAX_PLANE_ANISOTROPY = 1.1
 
 # More elongated pixels are those of a nearly singular matrix. Resampling to them takes very long.
 _MAX_PIXEL_ANISOTROPY = 100.0
@@ -141,14 +138,14 @@ def conformal_frame(pixels: PixelFrame, frame: str) -> PixelFrame:
     finest = max(low, high / 10)
     # Add two pixels on each side, so that pixels at the edge can be interpolated.
     plane = PixelFrame(tangent_wcs_of(pixels.wcs, finest, margin=2 * finest), frame)
-    if plane.anisotropy > _MAX_PLANE_ANISOTROPY:
+    if plane.anisotropy > MAX_PLANE_ANISOTROPY:
         raise ValueError(
             "the field of wcs is too large for a flat sky: at the edge of its tangent plane, "
             f"pixels are stretched by a factor of {plane.anisotropy:.2f}, but at most "
-            f"{_MAX_PLANE_ANISOTROPY:g} is allowed. Map the field in parts, each with its own wcs"
+            f"{MAX_PLANE_ANISOTROPY:g} is allowed. Map the field in parts, each with its own wcs"
         )
     # If the map is on a tangent plane already, another tangent plane is no improvement.
-    no_gain = pixels.anisotropy <= plane.anisotropy and high / low <= _MAX_PLANE_ANISOTROPY**2
+    no_gain = pixels.anisotropy <= plane.anisotropy and high / low <= MAX_PLANE_ANISOTROPY**2
     return pixels if no_gain else plane
 
 

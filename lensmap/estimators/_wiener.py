@@ -129,7 +129,8 @@ class WienerFilter(Estimator):
     n_realizations : int
         The number of random realizations for the uncertainty. Each gives two maps: the E-mode and
         the B-mode of rotated galaxies or, for ``"posterior"``, the deviations of two posterior
-        samples from the mean.
+        samples from the mean. The error from few samples is widened by the quantile of Student's t
+        distribution, so that kappa plus or minus the error covers 68 per cent of the truth.
     rng : int or `numpy.random.SeedSequence`
         The seed of the random realizations.
     sigma_e : float or None

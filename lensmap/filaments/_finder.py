@@ -21,6 +21,7 @@ from lensmap.utils import (
     check_count,
     check_number,
     check_plausible,
+    rounding_level,
     set_formats,
 )
 
@@ -133,14 +134,14 @@ def find_filaments(
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, all pixels are masked, or ``by`` is ``"uncertainty"`` for a map
-        without an uncertainty.
+        If a parameter is invalid, pixels are not square, all pixels are masked, the map does not
+        vary, or ``by`` is ``"uncertainty"`` for a map without an uncertainty.
 
     References
     ----------
     Sousbie 2011, MNRAS 414, 350; Sousbie, Pichon & Kawahara 2011, MNRAS 414, 384 (DisPerSE).
     """
-    check_map(kappa, unmasked=True)
+    check_map(kappa, unmasked=True, pixels="square")
     check_number(threshold, "threshold", "positive", low=1e-12)
     check_plausible(threshold, "threshold", "a signal-to-noise ratio")
     check_choice(by, "by", _UNITS)
@@ -166,13 +167,15 @@ def find_filaments(
         "uncertainty": lambda: float(np.median(kappa.uncertainty.array[~kappa.mask])),
         "kappa": lambda: 1.0,
     }[by]()
-    if not 0 < sigma < np.inf:
+    # The scatter of a map without structure consists of rounding errors.
+    if not (0 if by == "kappa" else rounding_level(kappa.data)) < sigma < np.inf:
         allowed = {"scatter": "values that vary", "uncertainty": "a positive uncertainty"}[by]
-        same = "the same value in all unmasked pixels" if by == "scatter" else "an uncertainty of 0"
+        same = ("the same value in all unmasked pixels" if by == "scatter" else
+                "an uncertainty of 0, up to rounding errors")
         raise ParameterError(
             "kappa",
             allowed,
-            "values whose square overflows" if sigma > 0 else same,
+            same if sigma < np.inf else "values whose square overflows",
             "check how the map was made",
             verb="have",
         )
@@ -264,7 +267,7 @@ def filament_significance(
     TypeError, ValueError
         If there are fewer than two noise maps, or a noise map and the map differ in shape.
     """
-    check_map(kappa)
+    check_map(kappa, pixels="square")
     settings = filaments._settings
     template = kappa.replace(uncertainty=None, kappa_b=None, counts=None, meta=None)
     excesses, counts, false_excesses = [], [], []

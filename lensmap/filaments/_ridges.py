@@ -11,7 +11,7 @@ from astropy.units import Quantity
 from lensmap.maps import ConvergenceMap, check_map, each_noise_map
 from lensmap.profiles import Sectors
 from lensmap.typing import CosmologyLike, MapLike
-from lensmap.utils import check_angle, check_number, set_formats
+from lensmap.utils import check_angle, check_number, rounding_level, set_formats
 
 __all__ = ["azimuthal_excess", "ridge_strength"]
 
@@ -43,7 +43,7 @@ def ridge_strength(kappa: ConvergenceMap, smoothings: Quantity) -> np.ndarray:
     ----------
     Sato et al. 1998, Medical Image Analysis 2, 143.
     """
-    check_map(kappa, unmasked=True)
+    check_map(kappa, unmasked=True, pixels="square")
     from skimage.filters import sato
 
     scales = [check_angle(scale, "smoothings") for scale in np.atleast_1d(smoothings)]
@@ -116,8 +116,8 @@ def azimuthal_excess(
     noise = np.array([sectors.mean(data) for data in each_noise_map(noise_maps, kappa)])
     noise -= np.nanmean(noise, axis=1, keepdims=True)
     table["excess_err"] = np.std(noise, axis=0, ddof=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        table["snr"] = table["excess"] / table["excess_err"]
+    error = np.where(table["excess_err"] > rounding_level(kappa.data), table["excess_err"], np.nan)
+    table["snr"] = table["excess"] / error
     set_formats(table, {"excess_err": ".4f", "snr": ".2f"})
     snr = np.nan_to_num(np.asarray(table["snr"]), nan=-np.inf)
     reach = max(1, int(round(width / 2)))

@@ -20,6 +20,7 @@ from lensmap.injection._inject import Injector
 from lensmap.injection._positions import draw_positions, max_halos
 from lensmap.injection._result import HaloRecovery
 from lensmap.injection._run import open_run, stored_seed
+from lensmap.maps import has_total_error
 from lensmap.masks import SkyMask
 from lensmap.peaks import (
     detection_image,
@@ -263,7 +264,10 @@ class _Trial:
         self.injector.efficiency(redshifts)  # raises for lenses behind all galaxies
         self.kinds = [self._kind(mass, z) for mass, z in product(masses, redshifts)]
         self.kappa = self.estimator.reconstruct(self.catalog, self.wcs, self.mask)
-        self.detection_image = detection_image(self.kappa, self.by)
+        # Halos are recovered by the same ratio, whatever its meaning.
+        is_total = self.by == "snr" and has_total_error(self.kappa)
+        self.column = "kappa_over_error" if is_total else self.by
+        self.detection_image = detection_image(self.kappa, self.column)
         self.threshold = self._threshold(threshold)
         self.peaks = self._peaks_of(self.kappa)
         self.halo_separation = _MIN_SEPARATION_RADII * self.radius.to_value(u.rad)
@@ -308,14 +312,14 @@ class _Trial:
             unit = "a convergence" if self.by == "kappa" else "a signal-to-noise ratio"
             check_plausible(number, "threshold", unit)
             return number
-        peaks = find_peaks(self.kappa, 0.0, by=self.by, min_separation=self.min_separation)
+        peaks = find_peaks(self.kappa, 0.0, by=self.column, min_separation=self.min_separation)
         highest = peaks_at_density(peaks, threshold, self.kappa)
         if len(highest) == 0:
             raise ParameterError(
                 "threshold", "a density that gives at least one peak on the map", str(threshold)
             )
         # The mean of the lowest peak above the threshold and the highest peak below it.
-        adjacent = peaks[self.by][len(highest) - 1 : len(highest) + 1]
+        adjacent = peaks[self.column][len(highest) - 1 : len(highest) + 1]
         return float(np.mean([*adjacent, 0.0][:2]))
 
     @cached_property
@@ -411,7 +415,9 @@ class _Trial:
         return kappa
 
     def _peaks_of(self, kappa: ConvergenceMap) -> Table:
-        return find_peaks(kappa, self.threshold, by=self.by, min_separation=self.min_separation)
+        return find_peaks(
+            kappa, self.threshold, by=self.column, min_separation=self.min_separation
+        )
 
     def noise_peaks(self, i: int) -> int:
         """Return the number of peaks in the map of randomly rotated galaxies of realization i."""
@@ -454,7 +460,7 @@ class _Trial:
             return result if unit is None else result * unit
 
         y, x = peaks["y_peak"][peak], peaks["x_peak"][peak]
-        height, original = np.asarray(peaks[self.by])[peak], self.detection_image[y, x]
+        height, original = np.asarray(peaks[self.column])[peak], self.detection_image[y, x]
         caused = height - original >= _MIN_ADDED_FRACTION * height
         caused |= ~already[row] & (original < self.threshold)
         recovered = np.zeros(n, dtype=bool)

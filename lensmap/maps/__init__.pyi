@@ -2,12 +2,14 @@
 from ._convergence_map import ConvergenceMap
 
 # For other packages of lensmap; not public.
-from ._checks import check_map as check_map
+from ._checks import check_map as check_map, has_total_error as has_total_error
 from ._fits import celestial_header as celestial_header
 from ._noise_maps import each_noise_map as each_noise_map
 from ._pixels import (
     MAX_ANISOTROPY as MAX_ANISOTROPY,
-    pixel_anisotropy as pixel_anisotropy,
+    MAX_PLANE_ANISOTROPY as MAX_PLANE_ANISOTROPY,
+    check_pixels as check_pixels,
+    pixel_areas as pixel_areas,
     same_pixels as same_pixels,
 )
 from ._resampling import resample as resample, resample_counts as resample_counts

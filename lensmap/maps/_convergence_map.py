@@ -23,7 +23,7 @@ from lensmap.flatsky import check_smoothing, normalized_smooth
 from lensmap.maps._fits import register_fits
 from lensmap.maps._html import html_of_map
 from lensmap.maps._parts import as_plane, copy_wcs, mask_values, standard_deviation, unpack
-from lensmap.maps._pixels import MAX_ANISOTROPY, pixel_anisotropy, pixel_sides, same_pixels
+from lensmap.maps._pixels import check_pixels, pixel_sides, same_pixels
 from lensmap.maps._resampling import resample, resample_counts
 from lensmap.maps._surface_density import surface_density
 from lensmap.typing import AngleLike
@@ -36,6 +36,7 @@ from lensmap.utils import (
     check_celestial_wcs,
     check_choice,
     pixel_size,
+    rounding_level,
     warn_user,
 )
 
@@ -175,6 +176,10 @@ class ConvergenceMap(NDIOMixin, NDData):
     def snr(self) -> np.ndarray:
         """The signal-to-noise ratio, kappa / uncertainty, ``(ny, nx)``; NaN in masked pixels.
 
+        It is also NaN where the uncertainty is no more than a rounding error of kappa. If the
+        uncertainty is the total error (``meta["uncertainty"]`` is ``"total"``), the ratio is no
+        significance.
+
         Raises
         ------
         ValueError
@@ -185,8 +190,9 @@ class ConvergenceMap(NDIOMixin, NDData):
                 "the map has no uncertainty, which snr needs: reconstruct the map with "
                 "uncertainty='analytic' or 'rotations'"
             )
+        sigma = self.uncertainty.array
         with np.errstate(divide="ignore", invalid="ignore"):
-            return self.data / self.uncertainty.array
+            return np.where(sigma > rounding_level(self.data), self.data / sigma, np.nan)
 
     def __repr__(self) -> str:
         ny, nx = self.shape
@@ -423,8 +429,8 @@ class ConvergenceMap(NDIOMixin, NDData):
         TypeError
             If ``smoothing`` is not an angle.
         ValueError
-            If the sides of a pixel differ by more than 3 per cent, or if the Gaussian is far wider
-            than the map.
+            If pixels are not squares of one size (their sides differ by more than 3 per cent at the
+            center of the map), or if the Gaussian is far wider than the map.
 
         Warns
         -----
@@ -432,12 +438,7 @@ class ConvergenceMap(NDIOMixin, NDData):
             If the map had an uncertainty.
         """
         smoothing = check_angle(smoothing, "smoothing")
-        anisotropy = pixel_anisotropy(self.wcs, self.shape)
-        if anisotropy > MAX_ANISOTROPY:
-            raise ValueError(
-                f"the pixels of the map are not square ({anisotropy:.3g} : 1), so that a Gaussian "
-                "would not be isotropic on the sky: reproject the map to square pixels first"
-            )
+        check_pixels(self.wcs, self.shape)
         scale = self.pixel_scale
         pixels = check_smoothing(float(smoothing / scale), self.shape, scale.to_value(u.arcmin))
 

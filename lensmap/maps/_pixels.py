@@ -5,17 +5,34 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
+from scipy.interpolate import RegularGridInterpolator
 
-from lensmap.utils import celestial_frame, central_pixel, pixel_to_sky, sky_to_pixel
+from lensmap.utils import (
+    ParameterError,
+    celestial_frame,
+    central_pixel,
+    pixel_to_sky,
+    sky_to_pixel,
+    unit_vectors,
+)
 
 __all__ = [
-    "MAX_ANISOTROPY", "pixel_anisotropy", "pixel_sides", "pixel_to_pixel", "same_pixels",
+    "MAX_ANISOTROPY", "MAX_PLANE_ANISOTROPY", "check_pixels", "pixel_areas", "pixel_sides",
+    "pixel_to_pixel", "same_pixels",
 ]
 
 #: The largest ratio of the sides of a pixel that counts as square. Shear that is inverted on such
 #: pixels has a relative error of about 0.03, and smoothing that is isotropic in pixels is isotropic
 #: on the sky.
 MAX_ANISOTROPY = 1.03
+
+#: The anisotropy of a tangent plane 25 degrees from its center, the largest on a map of the flat
+#: sky. The pixel scale varies by less than the square of it.
+MAX_PLANE_ANISOTROPY = 1.1
+
+# The numbers of points along a side of a map at which its pixels are compared, and between which
+# their areas are interpolated.
+_N_POINTS, _N_AREAS = 9, 33
 
 # The largest distance, in pixels, between pixels of two WCS that count as equal. It allows for the
 # rounding of a FITS header, which keeps 14 digits.
@@ -66,8 +83,57 @@ def pixel_sides(wcs: WCS, shape: tuple[int, int]) -> u.Quantity:
     return np.linalg.norm(central_pixel(wcs, shape), axis=1) * u.rad
 
 
-def pixel_anisotropy(wcs: WCS, shape: tuple[int, int]) -> float:
-    """Return the anisotropy of a map's central pixel: its largest scale over its smallest scale.
+def check_pixels(
+    wcs: WCS, shape: tuple[int, int], name: str = "kappa", *, square: bool = True
+) -> None:
+    """Check that the pixels of a map are as a method that works in pixels needs them.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        A two-dimensional celestial WCS.
+    shape : tuple of int
+        The shape of the map, ``(ny, nx)``.
+    name : str
+        The name of the parameter that holds the map, for the error message.
+    square : bool
+        Whether pixels must be squares. If False, rectangles and rhombs are allowed, but all pixels
+        must have about the same area.
+
+    Raises
+    ------
+    ParameterError
+        If pixels are not as required at the center of the map, or become much different towards its
+        edges. The allowed differences are those on a tangent plane up to 25 degrees from its
+        center.
+    """
+    remedy = "reproject the map to square pixels first, such as those of a tangent plane"
+    largest, smallest = np.linalg.svd(central_pixel(wcs, shape), compute_uv=False)
+    if square and not largest <= MAX_ANISOTROPY * smallest:
+        raise ParameterError(
+            name, "square pixels", f"pixels stretched by a factor of {largest / smallest:.3g}",
+            remedy, verb="have",
+        )
+    sides = _sides(wcs, *_points(shape, _N_POINTS))
+    sides = sides[np.isfinite(sides).all(axis=(-2, -1))]
+    scales = np.linalg.svd(sides, compute_uv=False)
+    stretch = float(np.max(scales[:, 0] / scales[:, 1], initial=1.0))
+    if square and stretch > MAX_PLANE_ANISOTROPY:
+        raise ParameterError(
+            name, "square pixels everywhere", f"pixels stretched by a factor of {stretch:.3g} at "
+            "its edge", remedy, verb="have",
+        )
+    scale = np.sqrt(scales.prod(axis=1))
+    if np.max(scale, initial=0.0) > MAX_PLANE_ANISOTROPY**2 * np.min(scale, initial=np.inf):
+        raise ParameterError(
+            name, "pixels of one size",
+            f"pixels whose scales differ by a factor of {scale.max() / scale.min():.3g}",
+            remedy, verb="have",
+        )
+
+
+def pixel_areas(wcs: WCS, shape: tuple[int, int]) -> np.ndarray:
+    """Return the solid angle of each pixel of a map.
 
     Parameters
     ----------
@@ -78,11 +144,33 @@ def pixel_anisotropy(wcs: WCS, shape: tuple[int, int]) -> float:
 
     Returns
     -------
-    float
-        The ratio: 1 for square pixels, larger for rectangles and rhombs.
+    `numpy.ndarray`
+        The solid angles in steradians, ``(ny, nx)``, interpolated between some pixels; NaN next to
+        the edge of the projection.
     """
-    largest, smallest = np.linalg.svd(central_pixel(wcs, shape), compute_uv=False)
-    return float(largest / smallest)
+    y, x = _points(shape, _N_AREAS)
+    areas = np.linalg.norm(np.cross(*np.moveaxis(_sides(wcs, y, x), -2, 0)), axis=-1)
+    nodes = (np.unique(y), np.unique(x))
+    areas = areas.reshape([len(axis) for axis in nodes])
+    if min(areas.shape) < 2:
+        return np.broadcast_to(areas, shape)
+    return RegularGridInterpolator(nodes, areas)(
+        tuple(np.meshgrid(*map(np.arange, shape), indexing="ij"))
+    )
+
+
+def _points(shape: tuple[int, int], number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions (y, x) of pixels spread over a map, ``(n,)`` each."""
+    axes = [np.unique(np.rint(np.linspace(0, n - 1, number))) for n in shape]
+    y, x = np.meshgrid(*axes, indexing="ij")
+    return y.ravel(), x.ravel()
+
+
+def _sides(wcs: WCS, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return the sides of pixels as vectors in radians, ``(n, 2, 3)``: along y, then along x."""
+    up, left = np.array([-0.5, 0.5, 0.0, 0.0]), np.array([0.0, 0.0, -0.5, 0.5])
+    ends = unit_vectors(*pixel_to_sky(wcs, x[:, np.newaxis] + left, y[:, np.newaxis] + up))
+    return ends[:, 1::2] - ends[:, ::2]
 
 
 def same_pixels(one: WCS, other: WCS, shape: tuple[int, int]) -> bool:

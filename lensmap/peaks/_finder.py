@@ -14,23 +14,27 @@ from photutils.detection import find_peaks as local_maxima
 from photutils.utils.exceptions import NoDetectionsWarning
 from scipy import ndimage
 
-from lensmap.maps import check_map
+from lensmap.maps import check_map, each_noise_map, has_total_error
 from lensmap.utils import (
+    MapWarning,
     ParameterError,
     check_angle,
     check_choice,
     check_number,
     check_plausible,
     set_formats,
+    warn_user,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lensmap.maps import ConvergenceMap
-    from lensmap.typing import AngleLike
+    from lensmap.typing import AngleLike, MapLike
 
 __all__ = ["detection_image", "find_peaks", "peak_table"]
 
-_BY = ("snr", "kappa")
+_BY = ("snr", "kappa", "kappa_over_error")
 
 # A little more than the distance to diagonal neighbors, sqrt(2).
 _MIN_SEPARATION_PIXELS = 1.5
@@ -47,6 +51,7 @@ def find_peaks(
     min_separation: AngleLike = "2 arcmin",
     troughs: bool = False,
     exclude_edges: bool = False,
+    noise_maps: Iterable[MapLike] | None = None,
 ) -> QTable:
     """Find the peaks of a map.
 
@@ -61,9 +66,12 @@ def find_peaks(
         The minimum height of a peak, in units of ``by``. Noise-only maps
         (`lensmap.grid.noise_realizations`) should have few peaks above the threshold. With 3,
         Kaiser-Squires noise maps have one or two in a field of half a degree on a side.
-    by : {"snr", "kappa"}
+    by : {"snr", "kappa", "kappa_over_error"}
         The image in which peaks are detected: the signal-to-noise ratio (kappa divided by the
-        uncertainty of the map) or kappa. Noise has a Gaussian signal-to-noise ratio only in maps
+        uncertainty of the map), kappa, or, for a map whose uncertainty is the total error about the
+        true convergence (``meta["uncertainty"]`` is ``"total"``), kappa divided by this error. The
+        ratio to a total error is no significance: ``"snr"`` gives it with a warning for such maps.
+        Noise has a Gaussian signal-to-noise ratio only in maps
         from linear estimators. Noise-only maps from networks are close to 0 almost everywhere, but
         have rare peaks as high as those of clusters: with ``uncertainty="rotations"``, a noise-only
         field has several peaks above 4.
@@ -76,6 +84,10 @@ def find_peaks(
         Whether to exclude peaks at edges: those with a neighbor that is masked or outside the map,
         where the field may be higher. Excluded peaks do not suppress lower peaks within
         ``min_separation``.
+    noise_maps : iterable or None
+        At least 5 noise-only maps of the same field from the same estimator, such as maps of
+        randomly rotated galaxies (`lensmap.grid.noise_realizations`), as `~lensmap.ConvergenceMap`
+        or arrays ``(ny, nx)``. They tell how many peaks are false. With None, this is not known.
 
     Returns
     -------
@@ -90,15 +102,28 @@ def find_peaks(
           data or the fit fails, the highest pixel;
         - ``x_peak``, ``y_peak``: the highest pixel;
         - ``kappa``, ``kappa_err``, ``snr``: the values at the highest pixel; the last two are NaN
-          for a map without an uncertainty;
+          for a map without an uncertainty, ``snr`` also for one whose uncertainty is a total error;
+        - ``kappa_over_error``: the ratio of the two, in place of ``snr``, only for a map whose
+          uncertainty is a total error;
+        - ``n_false``: the expected number of false peaks in the field that are at least as high:
+          the mean number in a noise map; only with ``noise_maps``;
         - ``smoothing``: the standard deviation of the Gaussian smoothing of the map (arcmin); NaN
           if the smoothing is not known;
         - ``at_edge``: whether a neighbor of the highest pixel is masked or outside the map.
 
+        With ``noise_maps``, ``meta`` holds ``n_false``, the expected number of false peaks above
+        the threshold, its error ``n_false_err``, and ``n_noise_maps``.
+
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, or ``by`` is ``"snr"`` for a map without an uncertainty.
+        If a parameter is invalid, ``by`` does not suit the uncertainty of the map, or there are
+        fewer than 5 noise maps.
+
+    Warns
+    -----
+    MapWarning
+        If ``by`` is ``"snr"``, but the uncertainty of the map is a total error.
 
     Examples
     --------
@@ -121,16 +146,44 @@ def find_peaks(
     separation = check_angle(min_separation, "min_separation", allow_zero=True)
     sign = -1.0 if troughs else 1.0
     values = sign * detection_image(kappa, by)
-    y, x = _maxima(values, kappa.mask, threshold)
     at_edge = _at_edge(kappa.mask)
-    if exclude_edges:  # before the separation, so that they suppress no other peak
-        inner = ~at_edge[y, x]
-        y, x = y[inner], x[inner]
-    order = np.argsort(-values[y, x], kind="stable")
-    y, x = y[order], x[order]
-    keep = _apart(kappa, y, x, separation)
-    y, x = y[keep], x[keep]
-    return peak_table(kappa, values, y, x, at_edge[y, x])
+
+    def highest_pixels(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return row and column of the peaks of an image, the highest first."""
+        y, x = _maxima(image, kappa.mask, threshold)
+        if exclude_edges:  # before the separation, so that they suppress no other peak
+            inner = ~at_edge[y, x]
+            y, x = y[inner], x[inner]
+        order = np.argsort(-image[y, x], kind="stable")
+        y, x = y[order], x[order]
+        keep = _apart(kappa, y, x, separation)
+        return y[keep], x[keep]
+
+    y, x = highest_pixels(values)
+    table = peak_table(kappa, values, y, x, at_edge[y, x])
+    if noise_maps is not None:
+        false = []
+        for data in each_noise_map(noise_maps, kappa, minimum=5):
+            image = sign * (data if by == "kappa" else kappa.replace(data=data).snr)
+            false.append(np.sort(image[highest_pixels(image)]))
+        _add_false_peaks(table, values[y, x], false)
+    return table
+
+
+def _add_false_peaks(table: QTable, heights: np.ndarray, false: list[np.ndarray]) -> None:
+    """Add the expected number of false peaks to a table of peaks.
+
+    ``heights`` are those of the peaks, and ``false`` those of the peaks in each noise map, sorted.
+    """
+    above = [len(one) - np.searchsorted(one, heights) for one in false]
+    table["n_false"] = np.mean(above, axis=0)
+    numbers = [len(one) for one in false]
+    table.meta |= {
+        "n_false": float(np.mean(numbers)),
+        "n_false_err": float(np.std(numbers, ddof=1) / np.sqrt(len(numbers))),
+        "n_noise_maps": len(false),
+    }
+    set_formats(table, {"n_false": ".3g"})
 
 
 def detection_image(kappa: ConvergenceMap, by: str) -> np.ndarray:
@@ -140,8 +193,8 @@ def detection_image(kappa: ConvergenceMap, by: str) -> np.ndarray:
     ----------
     kappa : `~lensmap.ConvergenceMap`
         The map.
-    by : {"snr", "kappa"}
-        The quantity: signal-to-noise ratio or convergence.
+    by : {"snr", "kappa", "kappa_over_error"}
+        The quantity, as for `find_peaks`.
 
     Returns
     -------
@@ -151,23 +204,39 @@ def detection_image(kappa: ConvergenceMap, by: str) -> np.ndarray:
     Raises
     ------
     ValueError
-        If ``by`` is not allowed, or is ``"snr"`` for a map without an uncertainty or with an
-        uncertainty of 0 everywhere.
+        If ``by`` is not allowed, or does not suit the uncertainty of the map.
+
+    Warns
+    -----
+    MapWarning
+        If ``by`` is ``"snr"``, but the uncertainty of the map is a total error.
     """
     if check_choice(by, "by", _BY) == "kappa":
         return kappa.data
     if kappa.uncertainty is None:
         raise ParameterError(
-            "by", "'kappa' for a map without an uncertainty", "'snr'",
+            "by", "'kappa' for a map without an uncertainty", repr(by),
             "for 'snr', reconstruct the map with an uncertainty, such as {uncertainty='rotations'}",
         )
-    unmasked = kappa.uncertainty.array[~kappa.mask]
-    if len(unmasked) > 0 and not np.any(unmasked > 0):
+    if by == "kappa_over_error" and not has_total_error(kappa):
         raise ParameterError(
-            "kappa", "a positive uncertainty", "an uncertainty of 0 in all unmasked pixels",
+            "by", "'snr' or 'kappa' for a map whose uncertainty is noise", repr(by)
+        )
+    if by == "snr" and has_total_error(kappa):
+        warn_user(
+            "the uncertainty of the map is its total error about the true convergence, not its "
+            "noise: kappa divided by it is no significance and has its own name, kappa_over_error",
+            MapWarning, "total-error", "by",
+        )
+    snr = kappa.snr
+    if not kappa.mask.all() and not np.isfinite(snr).any():
+        highest = float(np.max(kappa.uncertainty.array[~kappa.mask]))
+        raise ParameterError(
+            "kappa", "an uncertainty above the rounding errors of kappa",
+            f"one of at most {highest:.2g} in all unmasked pixels",
             "check how the map was made, or set {by='kappa'}", verb="have",
         )
-    return kappa.snr
+    return snr
 
 
 def peak_table(
@@ -199,7 +268,8 @@ def peak_table(
     if kappa.uncertainty is not None:
         error = kappa.uncertainty.array[y, x]
     with np.errstate(divide="ignore", invalid="ignore"):
-        snr = peak_kappa / error
+        ratio = peak_kappa / error
+    is_total = has_total_error(kappa)
     table = QTable({
         "id": np.arange(1, len(y) + 1),
         "ra": sky.ra.deg * u.deg,
@@ -210,12 +280,14 @@ def peak_table(
         "y_peak": y,
         "kappa": peak_kappa,
         "kappa_err": error,
-        "snr": snr,
+        "snr": np.full(len(y), np.nan) if is_total else ratio,
+        **({"kappa_over_error": ratio} if is_total else {}),
         "smoothing": np.full(len(y), smoothing) * u.arcmin,
         "at_edge": at_edge,
     })
     return set_formats(table, {
-        "ra dec": ".5f", "x y snr": ".2f", "kappa kappa_err": ".4f", "smoothing": ".3g",
+        "ra dec": ".5f", "x y snr kappa_over_error": ".2f", "kappa kappa_err": ".4f",
+        "smoothing": ".3g",
     })
 
 

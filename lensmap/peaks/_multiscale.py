@@ -19,6 +19,7 @@ from lensmap.utils import (
     check_number,
     check_plausible,
     n_threads,
+    rounding_level,
     set_formats,
 )
 
@@ -67,7 +68,7 @@ def aperture_mass(kappa: ConvergenceMap, scale: AngleLike) -> np.ndarray:
     ----------
     Crittenden et al. 2002, ApJ 568, 20; Jarvis, Bernstein & Jain 2004, MNRAS 352, 338 (the filter).
     """
-    check_map(kappa, quantity="kappa")
+    check_map(kappa, quantity="kappa", pixels="square")
     scale = _in_pixels(kappa, check_angle(scale, "scale"), "scale")
     return np.where(kappa.mask, np.nan, _Aperture(kappa.mask, scale)(kappa.data))
 
@@ -111,9 +112,10 @@ def find_multiscale_peaks(
     Raises
     ------
     TypeError, ValueError
-        If a parameter cannot be used, or the map has no B-mode and ``noise_maps`` is None.
+        If a parameter cannot be used, pixels are not square, the map has no B-mode and
+        ``noise_maps`` is None, or the noise is no more than rounding errors.
     """
-    check_map(kappa, quantity="kappa")
+    check_map(kappa, quantity="kappa", pixels="square")
     check_number(threshold, "threshold", "finite")
     check_plausible(threshold, "threshold", "a signal-to-noise ratio")
     separation = check_angle(min_separation, "min_separation", allow_zero=True)
@@ -123,6 +125,7 @@ def find_multiscale_peaks(
     apertures = _Apertures([_in_pixels(kappa, scale, "scales") for scale in angles])
     masses = apertures.filtered(kappa.data, kappa.mask)
     noise = _noise(kappa, noise_maps, apertures)
+    _check_noise(kappa, noise, "kappa" if noise_maps is None else "noise_maps")
     tables = []
     for scale, mass, error in zip(angles, masses, noise, strict=True):
         filtered = ConvergenceMap(mass, np.broadcast_to(error, mass.shape), kappa.mask, kappa.wcs)
@@ -184,6 +187,22 @@ def _noise(
             total += mass**2
         n += 1
     return [np.sqrt(total / n) for total in squares]
+
+
+def _check_noise(kappa: ConvergenceMap, noise: list[float | np.ndarray], name: str) -> None:
+    """Check that the noise at each scale is more than the rounding errors of the filtered map.
+
+    ``name`` is the name of the parameter that the noise comes from, for the error message.
+    """
+    level = rounding_level(kappa.data)
+    for sigma in noise:
+        finite = np.asarray(sigma)[np.isfinite(sigma)]
+        if finite.size and finite.max() <= level:
+            raise ParameterError(
+                name, "noise above the rounding errors of kappa",
+                f"noise of {finite.max():.2g} after filtering",
+                "use a map and noise maps of galaxies with noise", verb="have",
+            )
 
 
 def _in_pixels(kappa: ConvergenceMap, scale: u.Quantity, name: str) -> float:

@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.stats import binom_conf_interval
 from astropy.table import QTable, Table
 
-from lensmap.maps import check_map
+from lensmap.maps import check_map, pixel_areas
 from lensmap.peaks._matching import match_positions
 from lensmap.utils import (
     ParameterError,
@@ -78,7 +78,7 @@ def completeness(
     bins : array_like or None
         Edges of the bins in increasing order, ``(n_bins + 1,)``, required with ``by``. Edges
         without a unit are in the unit of the column. A bin includes its lower edge; the last bin
-        also includes its upper edge.
+        also includes its upper edge. Rows whose entry is masked or NaN are in no bin.
     kappa : `~lensmap.ConvergenceMap` or None
         The map of the peaks, to measure chance matches. All peaks are displaced by one random
         vector, with periodic edges; peaks that then lie on masked pixels are moved to random
@@ -182,11 +182,10 @@ def unmasked_area(kappa: ConvergenceMap) -> u.Quantity:
     Returns
     -------
     `~astropy.units.Quantity`
-        The solid angle, square degrees. All pixels count with the size of the pixel at the center
-        of the map.
+        The solid angle, square degrees.
     """
     check_map(kappa)
-    return (np.count_nonzero(~kappa.mask) * kappa.pixel_scale**2).to(u.deg**2)
+    return (pixel_areas(kappa.wcs, kappa.shape)[~kappa.mask].sum() * u.sr).to(u.deg**2)
 
 
 def peaks_at_density(peaks: Table, peak_density: u.Quantity, kappa: ConvergenceMap) -> Table:
@@ -360,7 +359,10 @@ def _bin_indices(
         raise ParameterError(
             "by", f"the name of a column of {{{name}}}", repr(by), f"{{{name}}} {remedy}"
         )
-    values = u.Quantity(table[by])
+    column = table[by]
+    masked = np.broadcast_to(np.asarray(getattr(column, "mask", False), dtype=bool), (n,))
+    # The numbers under a mask have no meaning.
+    values = u.Quantity(getattr(column, "unmasked", column))
     if bins is None:
         raise ParameterError(
             "bins", "given if {by} is given", "None", f"give the edges of bins of {by!r}"
@@ -378,7 +380,7 @@ def _bin_indices(
     check_rising(edges.value, "bins", given=bins)
     index = np.searchsorted(edges.value, values.value, side="right") - 1
     index[values.value == edges.value[-1]] = len(edges) - 2
-    index[index >= len(edges) - 1] = -1
+    index[(index >= len(edges) - 1) | masked] = -1
     return index, edges[:-1], edges[1:]
 
 

@@ -113,7 +113,10 @@ def _labels(peaks: PositionLike, n: int) -> list[str | None]:
         return [None for _ in range(n)]
     if "snr" not in peaks.colnames:
         return [str(number) for number in peaks["id"]]
+    column, unit = "snr", "sigma"
+    if "kappa_over_error" in peaks.colnames:
+        column, unit = "kappa_over_error", "times the error"
     return [
-        f"{number} ({snr:.1f} sigma)" if snr == snr else str(number)
-        for number, snr in zip(peaks["id"], peaks["snr"], strict=True)
+        f"{number} ({height:.1f} {unit})" if height == height else str(number)
+        for number, height in zip(peaks["id"], peaks[column], strict=True)
     ]

@@ -13,7 +13,7 @@ from photutils.segmentation import SourceCatalog, deblend_sources, detect_source
 from photutils.utils.exceptions import NoDetectionsWarning
 from scipy.ndimage import maximum
 
-from lensmap.maps import check_map
+from lensmap.maps import check_map, has_total_error
 from lensmap.peaks._finder import detection_image
 from lensmap.utils import check_count, check_number, set_formats
 
@@ -36,7 +36,8 @@ class Segments(NamedTuple):
           weighted by kappa;
         - ``area`` (arcmin2); ``kappa_sum``: the integral of kappa over the segment (arcmin2);
           ``kappa_max`` and ``snr_max``: the highest kappa and signal-to-noise ratio;
-          ``snr_max`` is NaN for a map without an uncertainty;
+          ``snr_max`` is NaN for a map without an uncertainty, and for one whose uncertainty is a
+          total error, which has the column ``kappa_over_error_max``;
         - ``semimajor``, ``semiminor``: the standard deviations of kappa along the major and the
           minor axis (arcmin); ``orientation``: the angle of the major axis from the +x axis of the
           pixel grid (degrees).
@@ -66,9 +67,8 @@ def find_segments(
         The map.
     threshold : float
         The minimum value of the pixels in a segment, in units of ``by``.
-    by : {"snr", "kappa"}
-        The image in which segments are detected: the signal-to-noise ratio (kappa divided by the
-        uncertainty of the map) or kappa.
+    by : {"snr", "kappa", "kappa_over_error"}
+        The image in which segments are detected, as for `~lensmap.peaks.find_peaks`.
     n_pixels : int
         The minimum number of pixels in a segment.
     deblend : bool
@@ -91,7 +91,7 @@ def find_segments(
     ----------
     Bertin & Arnouts 1996, A&AS 117, 393 (deblending by multiple thresholds).
     """
-    check_map(kappa)
+    check_map(kappa, pixels="square")
     check_number(threshold, "threshold", "positive", low=1e-300)
     check_count(n_pixels, "n_pixels", minimum=1)
     check_number(contrast, "contrast", "from 0 to 1", low=0, high=1)
@@ -116,7 +116,8 @@ def find_segments(
     table = _segment_table(kappa, catalog)
     if kappa.uncertainty is not None:
         snr = np.where(bad, 0.0, kappa.snr)
-        table["snr_max"] = maximum(snr, image.data, np.asarray(table["id"]))
+        name = "kappa_over_error_max" if has_total_error(kappa) else "snr_max"
+        table[name] = maximum(snr, image.data, np.asarray(table["id"]))
     order = np.argsort(-table["kappa_sum"].value, kind="stable")
     labels = np.zeros(len(table) + 1, dtype=int)
     labels[np.asarray(table["id"])[order]] = np.arange(1, len(table) + 1)

@@ -10,7 +10,7 @@ from astropy.table import QTable
 from numpy.typing import ArrayLike
 from scipy.ndimage import rank_filter
 
-from lensmap.maps import ConvergenceMap
+from lensmap.maps import ConvergenceMap, has_total_error
 from lensmap.typing import PathLike
 from lensmap.utils import (
     ParameterError,
@@ -32,6 +32,9 @@ _LABELS = {
     "uncertainty": r"uncertainty $\sigma_\kappa$",
     "counts": "galaxies per pixel",
 }
+
+# The label of "snr" for a map whose uncertainty is the total error about the truth.
+_TOTAL_LABEL = r"$\kappa$ / total error"
 
 # Names of the quantities that a map may lack.
 _NAMES = {"kappa_b": "B-mode", "uncertainty": "uncertainty", "counts": "galaxy counts"}
@@ -128,7 +131,7 @@ def plot_map(
     if colorbar:
         location = "bottom" if _is_wide(kappa.shape) else "right"
         ax.figure.colorbar(
-            image, ax=ax, label=_LABELS[quantity], location=location, pad=0.03, aspect=30,
+            image, ax=ax, label=_label(kappa, quantity), location=location, pad=0.03, aspect=30,
             extend=_extend(image, values),
         )
     _label_axes(ax)
@@ -137,6 +140,12 @@ def plot_map(
     if title:
         ax.set_title(title)
     return ax
+
+
+def _label(kappa, quantity):
+    """Return the label of a quantity of a map for its color bar."""
+    is_total = quantity == "snr" and has_total_error(kappa)
+    return _TOTAL_LABEL if is_total else _LABELS[quantity]
 
 
 def _draw(ax, values, kappa, options):
@@ -353,7 +362,7 @@ def _map_figure(kappa, title, marks):
     for i, quantity in enumerate(quantities):
         ax = figure.add_subplot(rows, columns, i + 1, projection=kappa.wcs)
         caption = _TITLES[quantity]
-        if quantity == "snr" and kappa.meta.get("uncertainty") == "total":
+        if quantity == "snr" and has_total_error(kappa):
             caption = "over its error about the truth"
         plot_map(kappa, ax, quantity=quantity, title=caption)
         if marks is not None and len(marks):

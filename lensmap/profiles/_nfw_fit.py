@@ -148,7 +148,7 @@ def fit_nfw(
         z = check_lens_redshifts(z_lens, len(sky))
         if isinstance(data, ConvergenceMap):
             _check_no_galaxies(of_galaxies)
-            check_map(data, "data", quantity="kappa")
+            check_map(data, "data", quantity="kappa", pixels="square")
             fit_data = map_data(data, sky, z, z_source, radii, cosmology)
             frame = data.wcs.pixel_to_world(0, 0).frame.replicate_without_data()
         elif isinstance(data, (ShearCatalog, Table)):

@@ -31,7 +31,7 @@ def blocks(kappa: ConvergenceMap, n_blocks: int) -> np.ndarray:
     TypeError, ValueError
         If ``n_blocks`` is not a whole number of at least 2, or all pixels are masked.
     """
-    check_map(kappa, unmasked=True)
+    check_map(kappa, unmasked=True, pixels="equal")
     check_count(n_blocks, "n_blocks", minimum=2)
     y, x = np.nonzero(~kappa.mask)
     n_rows = max(1, int(np.sqrt(n_blocks)))

@@ -88,7 +88,7 @@ def kappa_correlation(
     ----------
     Jarvis, Bernstein & Jain 2004, MNRAS 352, 338 (TreeCorr).
     """
-    check_map(kappa, unmasked=True)
+    check_map(kappa, unmasked=True, pixels="equal")
     settings = _settings(min_sep, max_sep, n_bins, scale)
     if other is None and other_weights is not None:
         raise ParameterError(
@@ -103,7 +103,7 @@ def kappa_correlation(
     first = _field(treecorr, kappa, weights, n_patches, rng)
     second = None
     if other is not None:
-        check_map(other, unmasked=True, name="other")
+        check_map(other, "other", unmasked=True, pixels="equal")
         other_weights = _pixel_weights(other_weights, other, "other_weights")
         second = _field(treecorr, other, other_weights, n_patches, rng, like=first)
     # TreeCorr's bin slop puts some pairs into a neighboring bin. It is disabled because separations

@@ -10,7 +10,7 @@ from astropy.wcs import WCS
 from numpy.typing import ArrayLike
 
 from lensmap.catalog import Calibration, ShearCatalog, as_shear_catalog
-from lensmap.maps import ConvergenceMap, check_map, each_noise_map
+from lensmap.maps import ConvergenceMap, check_map, each_noise_map, has_total_error
 from lensmap.statistics._relation import PixelRelation, pixel_relation
 from lensmap.typing import CatalogLike, MapLike, PositionLike, RNGLike
 from lensmap.utils import (
@@ -18,6 +18,7 @@ from lensmap.utils import (
     as_generator,
     as_skycoord,
     check_count,
+    rounding_level,
     seeded_generator,
     set_formats,
 )
@@ -34,7 +35,7 @@ class Stack(NamedTuple):
         The mean of the map at the positions.
     random_mean, random_std : float
         The average and the standard deviation, over the random sets, of the mean of the map at the
-        positions of a set.
+        positions of a set. A set is the displaced list of positions.
     significance : float
         ``(mean - random_mean) / random_std``.
     p_value : float
@@ -103,8 +104,9 @@ def stack_at(
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         The positions. Positions on masked pixels or outside the map are left out.
     n_random : int
-        The number of random sets. Each set has as many positions, on unmasked pixels, as
-        ``positions`` has.
+        The number of random sets. Each set is the whole list, displaced by one random vector with
+        periodic edges of the map, so that it is clustered like ``positions``. Positions that then
+        lie on masked pixels are left out of the set.
     rng : int, `numpy.random.SeedSequence`, `numpy.random.Generator` or None
         Seed or generator for the random positions; None draws a new seed in each call.
     b_mode : bool
@@ -120,7 +122,7 @@ def stack_at(
     TypeError, ValueError
         If a parameter is invalid, or no position is on an unmasked pixel.
     """
-    check_map(kappa)
+    check_map(kappa, pixels="equal")
     check_count(n_random, "n_random", minimum=2)
     values = kappa.kappa_b if b_mode else kappa.data
     if values is None:
@@ -141,16 +143,40 @@ def stack_at(
             f"none of the {len(on_map)} positions lies on an unmasked pixel of the map: check that "
             "the positions and the map are of the same field"
         )
-    pool, rng = values[unmasked], as_generator(rng)
-    means = np.array([
-        pool[rng.integers(len(pool), size=len(x))].mean() for _ in range(n_random)
-    ])
-    mean = float(values[y, x].mean())
+    reach = int(np.ceil(3 * kappa.smoothing_pixels)) + 1
+    means = _displaced_means(
+        np.where(unmasked, values, np.nan), y, x, n_random, reach, as_generator(rng)
+    )
+    mean, scatter = float(values[y, x].mean()), float(means.std(ddof=1))
+    if not scatter > rounding_level(values):
+        raise ParameterError(
+            "kappa", "values that vary", "the same value at all random positions", verb="have"
+        )
     return Stack(
-        mean, float(means.mean()), float(means.std(ddof=1)),
-        float((mean - means.mean()) / means.std(ddof=1)),
+        mean, float(means.mean()), scatter, float((mean - means.mean()) / scatter),
         float((1 + np.count_nonzero(means >= mean)) / (n_random + 1)), len(x),
     )
+
+
+def _displaced_means(values, y, x, n_sets, reach, rng):
+    """Return the mean of a map at positions that are displaced as a whole, ``(n_sets,)``.
+
+    ``values`` is NaN in masked pixels, ``y`` and ``x`` are the pixels of the positions. Sets that
+    are displaced by at most ``reach`` pixels, or of which fewer than half lie on unmasked pixels,
+    are drawn anew, unless the map has few others.
+    """
+    (ny, nx), means = values.shape, []
+    minimum = len(x) / 2
+    while len(means) < n_sets:
+        dy, dx = rng.integers(ny), rng.integers(nx)
+        at = values[(y + dy) % ny, (x + dx) % nx]
+        at = at[np.isfinite(at)]
+        is_far = max(min(dy, ny - dy), min(dx, nx - dx)) > min(reach, ny // 8, nx // 8)
+        if is_far and len(at) >= minimum and len(at):
+            means.append(at.mean())
+        else:
+            minimum *= 0.99
+    return np.array(means)
 
 
 def b_mode_test(
@@ -193,7 +219,7 @@ def b_mode_test(
             "KaiserSquires reconstructed",
             verb="have",
         )
-    if kappa.uncertainty is None or kappa.meta.get("uncertainty") == "total":
+    if kappa.uncertainty is None or has_total_error(kappa):
         raise ParameterError(
             "kappa",
             "an uncertainty that contains the noise only",
@@ -201,7 +227,8 @@ def b_mode_test(
             "reconstruct the map with {uncertainty='analytic'} or {uncertainty='rotations'}",
             verb="have",
         )
-    good = ~kappa.mask & np.isfinite(kappa.kappa_b) & (kappa.uncertainty.array > 0)
+    level = rounding_level(kappa.data, kappa.kappa_b)
+    good = ~kappa.mask & np.isfinite(kappa.kappa_b) & (kappa.uncertainty.array > level)
     if not good.any():
         raise ParameterError(
             "kappa",

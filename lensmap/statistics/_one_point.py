@@ -13,7 +13,7 @@ from lensmap.maps import ConvergenceMap, check_map
 from lensmap.peaks import find_peaks, unmasked_area
 from lensmap.scores import jackknife_of_sums
 from lensmap.statistics._blocks import block_sums, blocks
-from lensmap.utils import check_angle, check_rising, set_formats
+from lensmap.utils import check_angle, check_rising, rounding_level, set_formats
 
 __all__ = ["kappa_moments", "kappa_pdf", "peak_counts"]
 
@@ -119,7 +119,9 @@ def _moments(sums):
     """
     n, *power_sums = np.moveaxis(sums, -1, 0)
     a, b, c, d = (total / n for total in power_sums)
+    # In a map without structure, all central moments are rounding errors.
     variance = b - a**2
+    variance = np.where(variance > rounding_level() * b, variance, np.nan)
     third = c - 3 * a * b + 2 * a**3
     fourth = d - 4 * a * c + 6 * a**2 * b - 3 * a**4
     return np.stack([variance, third / variance**1.5, fourth / variance**2 - 3], axis=-1)
@@ -129,7 +131,7 @@ def peak_counts(
     kappa: ConvergenceMap,
     bins: ArrayLike,
     *,
-    by: Literal["snr", "kappa"] = "snr",
+    by: Literal["snr", "kappa", "kappa_over_error"] = "snr",
     **settings: Any,
 ) -> QTable:
     """Count the peaks of a map in bins of signal-to-noise ratio or kappa.
@@ -140,8 +142,8 @@ def peak_counts(
         The map.
     bins : array_like
         The edges of the bins in increasing order, ``(n + 1,)``.
-    by : {"snr", "kappa"}
-        The quantity to bin peaks by: signal-to-noise ratio or convergence.
+    by : {"snr", "kappa", "kappa_over_error"}
+        The quantity to bin peaks by, as for `~lensmap.peaks.find_peaks`.
     **settings
         Further parameters of `~lensmap.peaks.find_peaks`.
 
@@ -164,7 +166,8 @@ def peak_counts(
     # lower than the lowest edge.
     lowest = float(edges[0] - 1e-9 * max(1.0, abs(edges[0])))
     peaks = find_peaks(kappa, lowest, by=by, **settings)
-    values = np.asarray(peaks[by])
+    is_ratio = by == "snr" and "kappa_over_error" in peaks.colnames
+    values = np.asarray(peaks["kappa_over_error" if is_ratio else by])
     n, _ = np.histogram(-values if settings.get("troughs") else values, edges)
     table = QTable({"bin_low": edges[:-1], "bin_high": edges[1:], "n": n,
                     "peak_density": n / area, "peak_density_err": np.sqrt(n) / area})

@@ -42,9 +42,9 @@ def power_spectrum(kappa: ConvergenceMap, *, n_bins: int = 20, taper: float = 0.
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, or all pixels are masked.
+        If a parameter is invalid, pixels are not square, or all pixels are masked.
     """
-    check_map(kappa, unmasked=True)
+    check_map(kappa, unmasked=True, pixels="square")
     measured = measure_power(np.where(kappa.mask, np.nan, kappa.data),
                              kappa.pixel_scale.to_value(u.rad), n_bins=n_bins, taper=taper)
     error = measured.power / np.sqrt(measured.n_modes)

@@ -68,6 +68,7 @@ from ._reading import check_datasums as check_datasums, reading as reading
 from ._run_folder import RunFolder as RunFolder
 from ._serialize import to_plain as to_plain
 from ._tables import set_formats as set_formats
+from ._rounding import rounding_level as rounding_level
 from ._text import (
     MAX_LISTED_NAMES as MAX_LISTED_NAMES,
     list_names as list_names,

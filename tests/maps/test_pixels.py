@@ -7,7 +7,8 @@ from astropy import units as u
 from astropy.wcs import WCS
 
 from lensmap.maps._pixels import (
-    pixel_anisotropy,
+    check_pixels,
+    pixel_areas,
     pixel_sides,
     pixel_to_pixel,
     same_pixels,
@@ -41,7 +42,36 @@ def test_sizes(matrix, sides, size, anisotropy):
     wcs = make_wcs(matrix=matrix)
     np.testing.assert_allclose(pixel_sides(wcs, SHAPE).to_value(u.deg), sides, rtol=1e-6)
     assert pixel_size(wcs, SHAPE).to_value(u.deg) == pytest.approx(size, rel=1e-6)
-    assert pixel_anisotropy(wcs, SHAPE) == pytest.approx(anisotropy, rel=1e-6)
+    np.testing.assert_allclose(pixel_areas(wcs, SHAPE), np.radians(size) ** 2, rtol=1e-3)
+    check_pixels(wcs, SHAPE, square=False)
+    if anisotropy == 1:
+        check_pixels(wcs, SHAPE)
+    else:
+        with pytest.raises(ValueError, match="square pixels, not pixels stretched by a .* 2: repr"):
+            check_pixels(wcs, SHAPE)
+
+
+def test_pixels_are_compared_up_to_the_edge():
+    """A plate carree map from dec -40 to 40 has squares only at its center."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.cdelt = ["RA---CAR", "DEC--CAR"], [10, 0], [-1, 1]
+    wcs.wcs.crpix = [5.5, 40.5]
+    check_pixels(wcs[36:44], (8, 10))
+    with pytest.raises(ValueError, match="square pixels everywhere, not .* 1.3 at its edge"):
+        check_pixels(wcs, (80, 10))
+    lat = np.arange(80) - 39.5
+    expected = np.radians(1) ** 2 * np.cos(np.radians(lat))
+    np.testing.assert_allclose(pixel_areas(wcs, (80, 10))[:, 4], expected, rtol=2e-3)
+    tall = wcs.deepcopy()
+    tall.wcs.crpix = [5.5, 60.5]
+    with pytest.raises(ValueError, match="pixels of one size, not pixels whose scales differ by"):
+        check_pixels(tall, (120, 10), square=False)
+
+
+def test_a_tangent_plane_has_squares_up_to_25_degrees():
+    wcs = make_wcs(matrix=((-0.35, 0), (0, 0.35)))
+    wcs.wcs.crpix = [50, 50]
+    check_pixels(wcs, (99, 99))  # 24 degrees from its center to a corner
 
 
 def test_latitude_may_come_first():

@@ -189,7 +189,7 @@ def test_what_is_no_map_and_a_map_without_errors():
         find_peaks(np.zeros(SHAPE))
     with pytest.raises(ValueError, match="by must be 'kappa' for .*, not 'snr': for 'snr', recon"):
         find_peaks(_map_of((20, 30, 0.1), error=None))
-    with pytest.raises(ValueError, match="kappa must have a positive uncertainty, not an uncert"):
+    with pytest.raises(ValueError, match="kappa must have an uncertainty above the rounding err"):
         find_peaks(_map_of((20, 30, 0.1), error=0.0))
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.table import QTable, vstack
+from astropy.table import MaskedColumn, QTable, Table, vstack
+from astropy.utils.masked import Masked
 
 from lensmap import ConvergenceMap
 from lensmap.grid import tangent_wcs
@@ -29,6 +30,24 @@ def halos():
     y, x = np.divmod(np.arange(16), 4)
     mass = np.repeat([1e14, 2e14, 4e14, 9e14], 4) * u.Msun
     return _table(20.0 + 40 * x, 20.0 + 40 * y, m200c=mass)
+
+
+@pytest.mark.parametrize("kind", [MaskedColumn, Masked])
+def test_masked_entries_are_in_no_bin(halos, kind):
+    """The number under a mask is no mass."""
+    mask = np.arange(16) % 4 == 1
+    mass = halos["m200c"]
+    if kind is MaskedColumn:
+        halos = Table(halos)
+        halos["m200c"] = MaskedColumn(mass.value, mask=mask, unit=mass.unit)
+    else:
+        halos["m200c"] = Masked(mass, mask=mask)
+    bins = [1e14, 2e14, 4e14, 1e15]
+    table = completeness(halos, halos, "2 arcmin", by="m200c", bins=bins)
+    assert table["n"].tolist() == [3, 3, 6] == table["n_matched"].tolist()
+    halos = QTable({"ra": halos["ra"], "dec": halos["dec"], "m200c": mass})
+    halos["m200c"][3] = np.nan
+    assert completeness(halos, halos, "2 arcmin", by="m200c", bins=bins)["n"][0] == 3
 
 
 def test_counts_and_intervals(halos):

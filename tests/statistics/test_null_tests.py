@@ -40,7 +40,8 @@ def test_a_stack_at_clusters_and_elsewhere():
     found = stack_at(kappa, positions, rng=0)
     assert found.n_positions == np.count_nonzero(x >= 10)
     assert found.mean == pytest.approx(data[y, x][x >= 10].mean())
-    expected = np.std(data[~mask]) / np.sqrt(found.n_positions)
+    # An eighth of the displaced positions is masked.
+    expected = np.std(data[~mask]) / np.sqrt(found.n_positions * 7 / 8)
     assert found.random_std == pytest.approx(expected, rel=0.1)
     assert found.significance > 6 and found.p_value == pytest.approx(1 / 1001)
     b_mode = stack_at(kappa, positions, b_mode=True, rng=0)
@@ -49,6 +50,27 @@ def test_a_stack_at_clusters_and_elsewhere():
     assert abs(random.significance) < 3.5
     with pytest.raises(ValueError, match="none of the . positions"):
         stack_at(kappa, SkyCoord([0], [0], unit="deg"), rng=0)
+
+
+def test_clustered_lists_are_moved_as_a_whole():
+    """Positions in clumps have as many independent values as clumps."""
+    rng = np.random.default_rng(3)
+    significances = []
+    for _ in range(60):
+        data = gaussian_smooth(rng.normal(size=SHAPE), 4.0)
+        clumps = rng.uniform(10, 70, (2, 4, 1))
+        x, y = (clumps + rng.normal(0, 0.7, (2, 4, 12))).reshape(2, -1)
+        kappa = ConvergenceMap(data, wcs=WCS)
+        found = stack_at(kappa, WCS.pixel_to_world(x, y), n_random=200, rng=rng)
+        assert found.n_positions == 48
+        significances.append(found.significance)
+    assert 0.75 < np.std(significances) < 1.3
+
+
+def test_a_constant_map_has_no_stack():
+    kappa = ConvergenceMap(np.full(SHAPE, 0.1 / 3), wcs=WCS)
+    with pytest.raises(ValueError, match="kappa must have values that vary"):
+        stack_at(kappa, CENTER.reshape(1), rng=0)
 
 
 def test_b_modes():

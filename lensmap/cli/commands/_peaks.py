@@ -18,11 +18,14 @@ EXAMPLES = """examples:
   lensmap peaks kappa.fits --by kappa --threshold 0.1 --plot peaks.png
   lensmap peaks kappa.fits --mass-within 0.5Mpc --z-lens 0.3 --z-source 1"""
 
-_FORMATS = {"ra dec": ".5f", "kappa kappa_err": ".4f", "snr": ".1f", "mass": ".3g",
+_FORMATS = {"ra dec": ".5f", "kappa kappa_err": ".4f", "snr kappa_over_error": ".1f",
+            "mass": ".3g",
             "mass_err": ".2g"}
-_SHOWN = ("id", "ra", "dec", "kappa", "kappa_err", "snr", "at_edge", "mass", "mass_err")
+_SHOWN = ("id", "ra", "dec", "kappa", "kappa_err", "snr", "kappa_over_error", "at_edge", "mass",
+          "mass_err")
 _NUMBERS = {"id": "id", "ra": "ra_deg", "dec": "dec_deg", "kappa": "kappa",
-            "kappa_err": "kappa_err", "snr": "snr", "at_edge": "at_edge", "mass": "mass_msun",
+            "kappa_err": "kappa_err", "snr": "snr", "kappa_over_error": "kappa_over_error",
+            "at_edge": "at_edge", "mass": "mass_msun",
             "mass_err": "mass_err_msun"}
 
 
@@ -35,9 +38,10 @@ def add_arguments(parser):
     group.add_argument("--threshold", type=float, default=4.0, metavar="X",
                        help="the lowest height of a peak, in the unit of --by: signal-to-noise "
                             "ratio or kappa (default 4)")
-    group.add_argument("--by", choices=("snr", "kappa"), default="snr",
+    group.add_argument("--by", choices=("snr", "kappa", "kappa_over_error"), default="snr",
                        help="the quantity whose peaks are found, and the unit of --threshold: the "
-                       "signal-to-noise ratio (snr, the default) or kappa")
+                       "signal-to-noise ratio (snr, the default), kappa, or, for maps whose "
+                       "uncertainty is the total error, kappa over this error")
     group.add_argument("--min-separation", type=angle, default="2arcmin", metavar="ANGLE",
                        help="the smallest separation of two peaks; of closer ones only the "
                             "highest is kept (default 2arcmin)")
@@ -87,7 +91,8 @@ def run(arguments):
         if arguments.plot is not None:
             from lensmap.plotting import plot_peaks, write_picture
 
-            figure = plot_peaks(kappa, peaks, quantity=arguments.by).figure
+            quantity = "kappa" if arguments.by == "kappa" else "snr"
+            figure = plot_peaks(kappa, peaks, quantity=quantity).figure
             write_picture(figure, temporary[arguments.plot])
         numbers = {"n_peaks": len(peaks), "peaks": numbers_of_table(peaks, _NUMBERS)}
         return Result(_describe(peaks), numbers, tuple(temporary))
@@ -123,6 +128,7 @@ def _describe(peaks):
     """Return the peaks as text for people."""
     lines = [f"{len(peaks)} peak{'' if len(peaks) == 1 else 's'}"]
     if len(peaks):
-        shown = peaks[[name for name in _SHOWN if name in peaks.colnames]]
+        hidden = {"snr"} if "kappa_over_error" in peaks.colnames else set()
+        shown = peaks[[name for name in _SHOWN if name in peaks.colnames and name not in hidden]]
         lines.append(format_table(shown, _FORMATS))
     return "\n".join(lines)

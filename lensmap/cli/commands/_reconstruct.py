@@ -21,6 +21,7 @@ from lensmap.cli._map_options import (
 from lensmap.cli._mask_options import read_mask
 from lensmap.cli._messages import OptionError, load_networks, show_progress
 from lensmap.cli._result import Result
+from lensmap.maps import has_total_error
 from lensmap.utils import plain_label
 
 NAME = "reconstruct"
@@ -149,7 +150,7 @@ def describe(kappa):
     if peak is not None:
         y, x = peak
         place = kappa.wcs.pixel_to_world(x, y).to_string("decimal", precision=4)
-        is_total = meta.get("uncertainty") == "total"
+        is_total = has_total_error(kappa)
         unit = "times its error about the truth" if is_total else "sigma"
         lines.append(f"highest peak: {kappa.snr[y, x]:.1f} {unit} at {place} (deg)")
     return "\n".join(lines)
@@ -185,13 +186,15 @@ def numbers_of_map(kappa):
         "masked_fraction": kappa.mask.mean(),
         **{name: meta.get(name) for name in _FROM_META},
         "uncertainty": meta.get("uncertainty") if kappa.uncertainty is not None else None,
-        **dict.fromkeys(("peak_snr", "peak_kappa", "peak_ra_deg", "peak_dec_deg")),
+        **dict.fromkeys(
+            ("peak_snr", "peak_kappa_over_error", "peak_kappa", "peak_ra_deg", "peak_dec_deg")
+        ),
     }
     if peak is not None:
         y, x = peak
         sky = kappa.wcs.pixel_to_world(x, y).icrs
         numbers |= {
-            "peak_snr": kappa.snr[y, x],
+            "peak_kappa_over_error" if has_total_error(kappa) else "peak_snr": kappa.snr[y, x],
             "peak_kappa": kappa.data[y, x],
             "peak_ra_deg": sky.ra.deg,
             "peak_dec_deg": sky.dec.deg,

@@ -14,7 +14,7 @@ from lensmap.cosmology import SourceRedshifts, check_z_source
 from lensmap.flatsky import convergence_to_shear
 from lensmap.grid import PixelFrame
 from lensmap.halos import check_halos, halo_positions
-from lensmap.maps import MAX_ANISOTROPY, ConvergenceMap, pixel_anisotropy
+from lensmap.maps import ConvergenceMap, check_pixels
 from lensmap.simulate.fields._files import read_field_file, write_field_file
 from lensmap.utils import ParameterError, ParameterTypeError, check_celestial_wcs
 
@@ -145,7 +145,7 @@ class LensingField:
         _require_map(kappa)
         if not (np.isfinite(padding) and padding >= 1):
             raise ParameterError("padding", "a number of at least 1", repr(padding))
-        _require_squares(kappa.wcs, kappa.shape, "kappa")
+        check_pixels(kappa.wcs, kappa.shape, "kappa")
         contrast = filled(kappa)
         contrast = contrast - contrast[~kappa.mask].mean(dtype=float).astype(contrast.dtype)
         gamma = convergence_to_shear(contrast, padding=padding)
@@ -207,7 +207,7 @@ class LensingField:
                 str(tuple(wcs.array_shape)), "to_wcs moves the pixels but does not resample",
                 verb="have",
             )
-        _require_squares(wcs, self.shape, "wcs")
+        check_pixels(wcs, self.shape, "wcs")
         kappa = ConvergenceMap(self.kappa, wcs=wcs)
         ratio = float(kappa.pixel_scale / self.kappa.pixel_scale)
         if not abs(ratio - 1) < _SCALE_TOLERANCE:
@@ -301,14 +301,4 @@ def _require_map(kappa):
         raise ParameterTypeError(
             "kappa", "a ConvergenceMap", type(kappa).__name__,
             "ConvergenceMap(array, wcs=wcs) makes one of an array",
-        )
-
-
-def _require_squares(wcs, shape, name):
-    anisotropy = pixel_anisotropy(wcs, shape)
-    if not anisotropy <= MAX_ANISOTROPY:
-        raise ParameterError(
-            name, "square pixels, which the shear needs",
-            f"pixels stretched by a factor of {anisotropy:.2f}",
-            "reproject the map to square pixels first", verb="have",
         )
