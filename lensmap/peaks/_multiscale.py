@@ -196,7 +196,7 @@ def _check_noise(kappa: ConvergenceMap, noise: list[float | np.ndarray], name: s
     """
     level = rounding_level(kappa.data)
     for sigma in noise:
-        finite = np.asarray(sigma)[np.isfinite(sigma)]
+        finite = np.broadcast_to(sigma, kappa.shape)[~kappa.mask & np.isfinite(sigma)]
         if finite.size and finite.max() <= level:
             raise ParameterError(
                 name, "noise above the rounding errors of kappa",

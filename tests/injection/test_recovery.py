@@ -19,6 +19,7 @@ from lensmap import (
 )
 from lensmap.grid import noise_realizations
 from lensmap.injection import HaloRecovery, inject_halos, recover_halos
+from lensmap.peaks import unmasked_area
 from lensmap.simulate import MockSurvey
 
 CENTER = SkyCoord(40.0, -20.0, unit="deg")
@@ -208,7 +209,7 @@ def test_masked_pixels_have_no_halo():
 
 def test_a_density_is_a_threshold():
     kappa = KS.reconstruct(NOISE, WCS_OF_ALL)
-    area = (np.count_nonzero(~kappa.mask) * kappa.pixel_scale**2).to(u.deg**2)
+    area = unmasked_area(kappa)
     found = _recover([1e15], 1, threshold=6 / area)
     assert (found.peak_density * area).value == pytest.approx(6)
     peaks = find_peaks(kappa, 0.0)

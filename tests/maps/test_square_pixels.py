@@ -104,12 +104,12 @@ def test_reprojected_maps_are_right():
     kappa = oblong.reproject(tangent_wcs(CENTER, (N, N), 0.25))
     kappa = ConvergenceMap(kappa.data, np.full((N, N), 0.01), kappa.mask, kappa.wcs)
     s = np.radians(SIGMA / 60)
-    power = power_spectrum(kappa, n_bins=12, taper=0.0)[1:6]
+    power = power_spectrum(kappa, n_bins=12, taper=0.0)[1:4]  # above them, it falls steeply
     area = unmasked_area(kappa).to_value(u.sr)
     expected = (0.1 * 2 * np.pi * s**2 * np.exp(-(power["ell"] * s) ** 2 / 2)) ** 2 / area
     np.testing.assert_allclose(power["power"].value / expected, 1, atol=0.08)
     segment = find_segments(kappa, 2.0).table[0]
-    assert segment["semimajor"] / segment["semiminor"] == pytest.approx(1, abs=0.01)
+    assert float(segment["semimajor"] / segment["semiminor"]) == pytest.approx(1, abs=0.01)
     assert segment["semimajor"].value == pytest.approx(1.55, rel=0.02)
     y, x = np.indices((N, N))
     theta = kappa.wcs.pixel_to_world(x, y).separation(CENTER).to_value(u.arcmin)

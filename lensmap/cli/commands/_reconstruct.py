@@ -21,7 +21,6 @@ from lensmap.cli._map_options import (
 from lensmap.cli._mask_options import read_mask
 from lensmap.cli._messages import OptionError, load_networks, show_progress
 from lensmap.cli._result import Result
-from lensmap.maps import has_total_error
 from lensmap.utils import plain_label
 
 NAME = "reconstruct"
@@ -148,6 +147,8 @@ def describe(kappa):
         lines.append(_describe_power(meta["prior_power"]))
     peak = _highest_peak(kappa)
     if peak is not None:
+        from lensmap.maps import has_total_error
+
         y, x = peak
         place = kappa.wcs.pixel_to_world(x, y).to_string("decimal", precision=4)
         is_total = has_total_error(kappa)
@@ -179,6 +180,8 @@ def numbers_of_map(kappa):
     dict
         The numbers. If the map has no uncertainty, the numbers of the highest peak are None.
     """
+    from lensmap.maps import has_total_error
+
     meta, peak = kappa.meta, _highest_peak(kappa)
     numbers = {
         "shape": kappa.shape,
