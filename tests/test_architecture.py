@@ -18,6 +18,7 @@ DOORS = {
     "typing": set(),
     "utils": set(),
     "data": set(),
+    "provenance": {"utils"},
     "scores": {"utils"},
     "flatsky": {"utils"},
     "masks": {"utils"},

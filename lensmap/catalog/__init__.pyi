@@ -16,6 +16,12 @@ from ._galaxy_response import (
     GalaxyResponse as GalaxyResponse,
     galaxy_response as galaxy_response,
 )
+from ._facts import (
+    add_facts as add_facts,
+    calibration_facts as calibration_facts,
+    catalog_facts as catalog_facts,
+    selection_facts as selection_facts,
+)
 from ._scatter import VarianceByWeight as VarianceByWeight
 from ._needed import needed_columns as needed_columns
 from ._selection import RowSelection as RowSelection

@@ -56,6 +56,8 @@ class Calibration:
         Sums of ``w (e1**2 + e2**2) / 2`` and of ``w**2 (e1**2 + e2**2) / 2``.
     sum_wm : float or None
         Sum of ``w m``. None if the catalog has no column ``m``; the bias is then taken as 0.
+    sum_wc1, sum_wc2 : float or None
+        Sums of ``w c1`` and ``w c2``. None if the catalog has no such column.
     sum_wr11, sum_wr12, sum_wr21, sum_wr22 : float
         Sums of the weight times each element of the response; 0 without response columns.
     sum_wv_m, sum_w2v_m : float or None
@@ -90,6 +92,8 @@ class Calibration:
     sum_we2: float = 0.0
     sum_w2e2: float = 0.0
     sum_wm: float | None = None
+    sum_wc1: float | None = None
+    sum_wc2: float | None = None
     sum_wr11: float = 0.0
     sum_wr12: float = 0.0
     sum_wr21: float = 0.0
@@ -102,13 +106,15 @@ class Calibration:
     sum_versions: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def from_catalog(cls, catalog: ShearCatalog) -> Calibration:
+    def from_catalog(cls, catalog: ShearCatalog, *, by_weight: bool = True) -> Calibration:
         """Compute the weighted sums over the galaxies of a catalog.
 
         Parameters
         ----------
         catalog : ShearCatalog
             The galaxies.
+        by_weight : bool
+            Whether to compute the sums in bins of weight, which only the noise needs.
 
         Returns
         -------
@@ -143,6 +149,8 @@ class Calibration:
             sum_we2=total(half_e2),
             sum_w2e2=total(half_e2, 2),
             sum_wm=total(catalog["m"]),
+            sum_wc1=total(catalog["c1"]),
+            sum_wc2=total(catalog["c2"]),
             sum_wr11=r11 or 0.0,
             sum_wr12=r["r12"] or 0.0,
             sum_wr21=r["r21"] or 0.0,
@@ -151,7 +159,9 @@ class Calibration:
             sum_w2v_m=total(v_m, 2),
             sum_wv_e=total(v_e),
             sum_w2v_e=total(v_e, 2),
-            sum_by_weight=scatter_by_weight(catalog) if v_e is None else no_scatter(),
+            sum_by_weight=(
+                scatter_by_weight(catalog) if v_e is None and by_weight else no_scatter()
+            ),
             sum_versions=catalog._version_sums,
         )
 
@@ -173,7 +183,8 @@ class Calibration:
                     )
                 added[item.name] = first
             elif (first is None) != (second is None):
-                column = {"sum_wm": "m"}.get(item.name, f"sigma_{item.name[-1]}")
+                columns = {"sum_wm": "m", "sum_wc1": "c1", "sum_wc2": "c2"}
+                column = columns.get(item.name, f"sigma_{item.name[-1]}")
                 raise ValueError(
                     f"catalogs cannot be added if only one of them has the column {column}"
                 )

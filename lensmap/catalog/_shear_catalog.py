@@ -154,6 +154,8 @@ class ShearCatalog:
         The origins of ``convention``, ``kind``, ``frame`` and ``response``, keyed by these names:
         ``"argument"``, ``"file"`` (the table's meta), ``"survey"``, ``"measured"`` (the response
         from sheared versions of the galaxies) or ``"default"``.
+    column_names : dict
+        The table's column names or expressions, keyed by lensmap's column names.
     preset : str or None
         The preset that gave the column names. None if the user named all required columns.
     survey : str or None
@@ -273,6 +275,7 @@ class ShearCatalog:
         if "weight" in arrays:
             arrays["weight"] = check_weights(arrays["weight"])
         columns_to_celestial(arrays, self.convention)
+        self.column_names = dict(mapping)
         self.preset = preset
         self.where = where
         self.n_not_selected = n_all - n_rows

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lensmap.cli._messages import OptionError
-from lensmap.cli._tables import table_format
-from lensmap.utils import ParameterError, atomic_writes, has_suffix
+from lensmap.utils import ParameterError, atomic_writes, has_suffix, table_format
 
 __all__ = [
     "InputFile",
+    "InputFolder",
     "InputPart",
     "MaybeFile",
     "OutputField",
@@ -28,6 +28,8 @@ __all__ = [
     "input_files",
     "open_outputs",
     "report_file",
+    "report_files",
+    "writes_results",
 ]
 
 
@@ -61,6 +63,16 @@ class MaybeFile(str):
     def file(self):
         """The word as the path of a file, which need not exist."""
         return str(self)
+
+
+class InputFolder(str):
+    """A folder that a command reads, optionally with its share of a whole: ``DIR:PART``."""
+
+    @property
+    def file(self):
+        """The path of the folder, without the share."""
+        path, colon, part = self.rpartition(":")
+        return str(self) if not colon or "/" in part else path
 
 
 class _Output(str):
@@ -235,9 +247,22 @@ def check_new_files(paths, name, option, *, overwrite):
 
 
 def input_files(arguments):
-    """Return the ``dest`` and the path of each argument that is an existing input file."""
-    files = _files_of(arguments, (InputFile, MaybeFile))
-    return [(name, path.file) for name, path in files if Path(path.file).is_file()]
+    """Return the ``dest`` and the path of each argument that is an existing input."""
+    files = _files_of(arguments, (InputFile, MaybeFile, InputFolder))
+    return [
+        (name, path.file) for name, path in files
+        if Path(path.file).is_file() or (isinstance(path, InputFolder) and Path(path.file).is_dir())
+    ]
+
+
+def report_files(arguments):
+    """Return the paths of the files of ``--json``, ``--log`` and ``--save-config``."""
+    return [path for _, path in _files_of(arguments, ReportFile)]
+
+
+def writes_results(arguments):
+    """Return whether the command line names files or folders for the results of the command."""
+    return any(not isinstance(path, ReportFile) for _, path in _files_of(arguments, _Output))
 
 
 def _files_of(arguments, kinds):

@@ -4,12 +4,18 @@
 from lensmap.cli._files import InputFile
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import columns_text, condition, units_of_columns
-from lensmap.utils import celestial_plane, check_celestial_wcs, header_wcs, list_names, reading
+from lensmap.utils import (
+    add_provenance,
+    celestial_plane,
+    check_celestial_wcs,
+    header_wcs,
+    list_names,
+    reading,
+)
 
 __all__ = [
     "add_catalog_arguments",
     "add_map_argument",
-    "numbers_of_declaration",
     "read_catalog",
     "read_image_wcs",
     "read_map",
@@ -112,7 +118,7 @@ def read_catalog(arguments):
         options["hdu"] = int(arguments.hdu) if arguments.hdu.isdigit() else arguments.hdu
     if arguments.path is not None:
         options["path"] = arguments.path
-    return ShearCatalog.read(
+    catalog = ShearCatalog.read(
         arguments.catalog,
         arguments.columns,
         arguments.convention,
@@ -124,10 +130,12 @@ def read_catalog(arguments):
         format=arguments.format,
         **options,
     )
+    add_provenance(**numbers_of_catalog(catalog))
+    return catalog
 
 
-def numbers_of_declaration(catalog):
-    """Return the convention, kind, frame and response of a catalog for a JSON record.
+def numbers_of_catalog(catalog):
+    """Return what the files and the JSON record of a command say about its catalog.
 
     Parameters
     ----------
@@ -137,9 +145,12 @@ def numbers_of_declaration(catalog):
     Returns
     -------
     dict
-        ``declaration``: the four values, the origin of each (``convention_from``, ...), and the
-        survey with its reference.
+        ``declaration``: the convention, kind, frame and response, the origin of each
+        (``convention_from``, ...), and the survey with its reference. ``catalog``: the columns, the
+        numbers of rows used and left out, and the calibration.
     """
+    from lensmap.catalog import catalog_facts
+
     values = {}
     for name, origin in catalog.origins.items():
         values |= {name: getattr(catalog, name), f"{name}_from": origin}
@@ -148,7 +159,8 @@ def numbers_of_declaration(catalog):
             **values,
             "survey": catalog.survey,
             "reference": catalog.documented.get("reference"),
-        }
+        },
+        "catalog": catalog_facts(catalog),
     }
 
 

@@ -17,13 +17,14 @@ from lensmap.cli.commands import (
     _simulate,
     _train,
     _validate,
+    _verify,
 )
 
 __all__ = ["Parser", "UsageError", "parse_words"]
 
 _COMMANDS = (
     _demo, _reconstruct, _check, _peaks, _profile,
-    _filaments, _inject, _simulate, _train, _validate,
+    _filaments, _inject, _simulate, _train, _validate, _verify,
 )
 
 

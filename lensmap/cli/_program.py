@@ -14,7 +14,7 @@ from astropy import log
 
 from lensmap.cli._config import write_config
 from lensmap.cli._exit_codes import ExitCode
-from lensmap.cli._files import check_files
+from lensmap.cli._files import check_files, writes_results
 from lensmap.cli._limits import limited
 from lensmap.cli._messages import (
     LOGGER,
@@ -27,16 +27,23 @@ from lensmap.cli._messages import (
     snake_case,
 )
 from lensmap.cli._parser import Parser, UsageError, parse_words
-from lensmap.cli._recorded_inputs import record_inputs
-from lensmap.cli._result import SCHEMA, Result, plain_json
+from lensmap.cli._recorded_inputs import record_outputs, record_run
+from lensmap.cli._result import Result
 from lensmap.cli._signals import Terminated
 from lensmap.utils import (
     CatalogWarning,
+    RUN_RECORD,
+    UNSEALED,
     IncompleteRunError,
     LensmapWarning,
+    add_provenance,
     atomic_write,
+    plain,
     printable,
     printable_lines,
+    provenance,
+    recording,
+    seal,
 )
 
 __all__ = ["run_program"]
@@ -83,7 +90,6 @@ class _Run:
     def __init__(self, arguments, early=()):
         self.arguments, self.early = arguments, early
         self.record_file = None  # until the file of --json was checked
-        self.inputs = {}  # the arguments and input files, for the record
         self.warnings, self.errors = [], []
         self.names = OptionNames(arguments.option_names)
 
@@ -91,6 +97,7 @@ class _Run:
         """Run the command, print its result, and return the exit code."""
         began = time.monotonic()
         with ExitStack() as stack:
+            stack.enter_context(recording({}))
             stack.enter_context(_messages(self.arguments))
             stack.enter_context(warnings.catch_warnings())
             warnings.showwarning = self._show_warning
@@ -122,9 +129,9 @@ class _Run:
             write_config(
                 arguments.settings, arguments.save_config, overwrite=arguments.overwrite
             )
-        if self.record_file is not None:
+        if self.record_file is not None or writes_results(arguments):
             # The digests are those of the files before the command reads them.
-            self.inputs = record_inputs(arguments, full_paths=arguments.record_paths)
+            add_provenance(**record_run(arguments))
         return arguments.run(arguments)
 
     def _check_reports(self, stack):
@@ -199,14 +206,23 @@ class _Run:
     def _write_record(self, result, code=None):
         """Write the JSON record to the file of ``--json``, and return the exit code of the run.
 
-        ``code`` is the exit code so far; None takes that of the result.
+        The folder of a result gets the record, too. ``code`` is the exit code so far; None takes
+        that of the result.
         """
         code = result.code if code is None else code
-        if self.record_file is None:
+        if self.record_file is None and result.folder is None:
             return code
         text = _record_text(
-            self.arguments.command, result, code, self.warnings, self.errors, self.inputs
+            self.arguments.command, result, code, self.warnings, self.errors,
+            record_outputs(result, self.arguments),
         )
+        if result.folder is not None:
+            try:
+                _write_text(text, result.folder / RUN_RECORD)
+            except OSError as error:
+                return self._code_of(error)
+        if self.record_file is None:
+            return code
         if self.record_file == "-":
             return self._print_text(text, result, code)
         try:
@@ -216,32 +232,36 @@ class _Run:
         return code
 
 
-def _record_text(command, result, code, warned, errors, inputs):
+def _record_text(command, result, code, warned, errors, outputs=()):
     """Return the JSON record of a run as text; ``schemas.json`` describes it.
 
     ``warned`` and ``errors`` are lists of dicts with ``code``, ``parameter`` and ``message``;
-    ``inputs`` is the result of `record_inputs`.
+    ``outputs`` is the result of `record_outputs`.
     """
-    from lensmap import __version__
-
     record = {
-        "schema": SCHEMA,
-        "lensmap": __version__,
+        "schema": None,
+        "lensmap": None,
         "command": command,
         "status": code.status,
         "exit_code": int(code),
-        **({"arguments": None, "inputs": []} | inputs),
-        "outputs": result.outputs,
+        "date": None,
+        "command_line": None,
+        "arguments": None,
+        "inputs": [],
+        "outputs": outputs,
         "warnings": warned,
         "errors": errors,
         **result.numbers,
+        **provenance(command=command),
+        "seal": UNSEALED,
     }
-    return json.dumps(plain_json(record), indent=1, allow_nan=False)
+    return json.dumps(plain(record), indent=1, allow_nan=False)
 
 
 def _write_text(text, path):
     with atomic_write(path, overwrite=True) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+        seal(temporary)
 
 
 def _check_record(path):
@@ -271,7 +291,7 @@ def _record_usage_error(error, words):
     except UsageError:
         return
     record = {"code": "usage", "parameter": None, "message": str(error)}
-    text = _record_text(error.command, Result(), ExitCode.USAGE, [], [record], {})
+    text = _record_text(error.command, Result(), ExitCode.USAGE, [], [record])
     if path == "-":
         with suppress(OSError):
             print_text(text)

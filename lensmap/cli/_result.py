@@ -1,17 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Results of commands: text for people, numbers for programs, an exit code for the shell."""
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lensmap.cli._exit_codes import ExitCode
 from lensmap.utils import printable
 
-__all__ = ["Result", "numbers_of_table", "plain_json", "value_in"]
-
-#: The version of the JSON records; their schema is ``schemas.json``.
-SCHEMA = 1
+__all__ = ["Result", "numbers_of_table", "value_in"]
 
 # The units of numbers, by the endings of their names; longer endings come first.
 _ENDINGS = {
@@ -40,12 +36,15 @@ class Result:
         The written files, in the order of the options.
     code : ExitCode
         The exit code.
+    folder : `pathlib.Path` or None
+        The folder of the run, all of whose files belong to the result; None if there is none.
     """
 
     text: str = ""
     numbers: dict = field(default_factory=dict)
     outputs: tuple = ()
     code: ExitCode = ExitCode.DONE
+    folder: Path | None = None
 
     def __str__(self):
         written = f"written: {', '.join(map(printable, self.outputs))}" if self.outputs else ""
@@ -96,28 +95,3 @@ def numbers_of_table(table, columns):
         if column in table.colnames
     }
     return [{name: column[i] for name, column in values.items()} for i in range(len(table))]
-
-
-def plain_json(value):
-    """Convert a value to types that JSON can hold.
-
-    Parameters
-    ----------
-    value : object
-        Numbers, arrays, strings, paths, mappings and sequences. Numbers that are masked or not
-        finite become None, because JSON has no NaN.
-
-    Returns
-    -------
-    object
-        None, bool, int, float, str, list or dict.
-    """
-    if isinstance(value, Mapping):
-        return {str(key): plain_json(item) for key, item in value.items()}
-    if hasattr(value, "tolist"):  # numpy's numbers and arrays; masked values become None
-        value = value.tolist()
-    if isinstance(value, (list, tuple)):
-        return [plain_json(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

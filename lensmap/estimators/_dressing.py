@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lensmap.catalog import calibration_facts
 from lensmap.estimators._declarations import Inversion
 from lensmap.estimators._target import Target
 from lensmap.grid import ShearGrid
@@ -159,9 +160,15 @@ def _meta(estimator: "Estimator", grid: ShearGrid) -> dict:
         "n_masked": grid.n_masked,
         "n_left_out": grid.n_left_out,
         **measured,
+        "catalog": _catalog_facts(grid),
         "zero_mode": "set to 0: the mass sheet is not measured",
         "versions": {name: _version(name) for name in ("lensmap", "numpy", "astropy")},
     }
+
+
+def _catalog_facts(grid: ShearGrid) -> dict:
+    """Return the columns, the counts and the calibration of the catalog of a grid."""
+    return {**grid.selection, "calibration": calibration_facts(grid.calibration)}
 
 
 def _version(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from astropy.wcs import WCS
 
-from lensmap.catalog import Calibration, as_shear_catalog
+from lensmap.catalog import Calibration, add_facts, as_shear_catalog
 from lensmap.grid._assignment import MapPixels, PixelAssignment
 from lensmap.grid._pixel_weights import PixelWeights
 from lensmap.grid._projection import PixelFrame
@@ -79,6 +79,10 @@ class ShearGrid:
         `lensmap.ShearCatalog`. Empty if the origins are not known.
     survey : str or None
         The name of the survey to whose data the ellipticities belong. None if it is not known.
+    selection : dict
+        The columns of the catalog and the numbers of its rows: ``columns``, ``preset``, ``where``,
+        ``max_ellipticity``, ``n_galaxies``, ``n_not_selected`` and ``n_left_out`` (for each cause).
+        Empty if they are not known.
     extra : dict
         The optional sums, requested with ``extra_sums`` of `from_catalog`: arrays ``(ny, nx)``
         keyed by name. ``"sum_w2e2"`` is the sum of the squared weight times the squared modulus of
@@ -109,6 +113,7 @@ class ShearGrid:
     kind: str = "shear"
     origins: dict[str, str] = field(default_factory=dict)
     survey: str | None = None
+    selection: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, np.ndarray] = field(default_factory=dict)
     pixel_weights: PixelWeights | None = None
 
@@ -289,6 +294,7 @@ class ShearGrid:
             kind=sums.kind,
             origins=sums.origins,
             survey=sums.survey,
+            selection=sums.selection,
             extra=sums.extra,
             pixel_weights=PixelWeights.concatenate(sums.weights) if sums.weights else None,
         )
@@ -328,7 +334,10 @@ class ShearGrid:
         weights = None
         if self.pixel_weights is not None and other.pixel_weights is not None:
             weights = PixelWeights.concatenate([self.pixel_weights, other.pixel_weights])
-        return replace(self, **sums, **numbers, extra=extra, pixel_weights=weights)
+        return replace(
+            self, **sums, **numbers, extra=extra, pixel_weights=weights,
+            selection=add_facts(self.selection, other.selection),
+        )
 
     @property
     def shape(self) -> tuple[int, int]:

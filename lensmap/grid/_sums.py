@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lensmap.catalog import Calibration
+from lensmap.catalog import Calibration, add_facts, selection_facts
 from lensmap.grid._pixel_weights import PixelWeights
 from lensmap.utils import check_choice, check_memory
 
@@ -95,6 +95,8 @@ class GridSums:
     n_outside, n_masked, n_left_out : int
         The number of galaxies off the map, the number that the mask excludes, and the number of
         rows that were left out when the catalog was read.
+    selection : dict
+        The columns of the catalog, and the numbers of its rows.
 
     Raises
     ------
@@ -115,6 +117,7 @@ class GridSums:
         self.calibration = Calibration.from_catalog(catalog)
         self.n_outside, self.n_masked = assignment.n_outside, assignment.n_masked
         self.n_left_out = sum(catalog.n_left_out.values())
+        self.selection = selection_facts(catalog)
         has_column = _has_columns(assignment)
         types = {"sum_we": complex, "sum_wc": complex, "count": np.int64}
         self.arrays: dict[str, Any] = {
@@ -153,6 +156,7 @@ class GridSums:
         self.n_outside += assignment.n_outside
         self.n_masked += assignment.n_masked
         self.n_left_out += sum(catalog.n_left_out.values())
+        self.selection = add_facts(self.selection, selection_facts(catalog))
         self._add_arrays(assignment)
 
     def _add_arrays(self, assignment: PixelAssignment) -> None:

@@ -17,7 +17,7 @@ from astropy.wcs import WCS
 from lensmap.catalog import read_table
 from lensmap.injection._run import read_run
 from lensmap.peaks import binomial_rate, correct_for_chance
-from lensmap.utils import ParameterError, atomic_write, check_count
+from lensmap.utils import ParameterError, atomic_write, check_count, write_table
 
 if TYPE_CHECKING:
     from lensmap.typing import PathLike
@@ -171,7 +171,7 @@ class HaloRecovery:
             If the file exists and ``overwrite`` is False.
         """
         with atomic_write(path, overwrite=overwrite) as temporary:
-            self.halos.write(temporary, format="ascii.ecsv", overwrite=True)
+            write_table(self.halos, temporary, "ascii.ecsv")
 
     def __len__(self) -> int:
         return len(self.halos)

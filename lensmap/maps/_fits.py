@@ -28,6 +28,7 @@ from lensmap.utils import (
     has_suffix,
     header_wcs,
     reading,
+    write_hdus,
 )
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def write_fits(
         hdus.append(fits.table_to_hdu(meta))
         hdus[-1].name = "META"
     with atomic_write(filename, overwrite=overwrite) as temporary:
-        fits.HDUList(hdus).writeto(temporary, overwrite=True, checksum=True)
+        write_hdus(hdus, temporary)
 
 
 def read_fits(filename: PathLike) -> "ConvergenceMap":

@@ -25,12 +25,15 @@ from lensmap.networks._network import Network
 from lensmap.networks.models import build, get_architecture
 from lensmap.typing import PathLike
 from lensmap.utils import (
+    UNSEALED,
     ParameterError,
     ParameterTypeError,
     atomic_writes,
     check_plain_hdf5,
     hdf5_file,
     printable,
+    provenance,
+    seal,
 )
 
 __all__ = ["as_network", "load_network", "save_network"]
@@ -266,11 +269,13 @@ def save_network(
         **network.architecture.to_card(),
         **network.domain.to_card(),
         "half_width_factors": network.half_width_factors,
+        "provenance": provenance(seal=UNSEALED),
     }
     with atomic_writes([path, card_path], overwrite=overwrite) as (weights_file, card_file):
         _write_weights(network.model, weights_file)
         card["sha256"] = hashlib.sha256(weights_file.read_bytes()).hexdigest()
         card_file.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+        seal(card_file)
 
 
 def _write_weights(model, path):

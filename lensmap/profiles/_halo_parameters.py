@@ -179,6 +179,37 @@ class HaloParameters:
             for z, row in zip(self.z_lens, self._rows(vector), strict=True)
         ])
 
+    def describe_priors(self) -> dict[str, dict[str, object]]:
+        """Return the priors of the mass and the concentration.
+
+        Returns
+        -------
+        dict
+            For ``m200c_msun`` (solar masses) and ``c200c`` a dict with ``prior``, the form of the
+            prior; ``low`` and ``high``, the limits of a free parameter; and ``scatter_ln``, the
+            standard deviation of a log-normal prior.
+        """
+        low_mass, high_mass = (float(f"{mass:.6g}") for mass in np.exp(_LN_MASS_LIMITS))
+        forms = {
+            "prior": "log-normal about the concentration-mass relation",
+            "relation": "fixed to the concentration-mass relation",
+            "free": "flat in the logarithm",
+        }
+        concentration: dict[str, object] = {
+            "prior": forms.get(str(self.concentration), "fixed to a number")
+        }
+        if self.free_concentration:
+            low, high = (float(f"{c200c:.6g}") for c200c in np.exp(_LN_C_LIMITS))
+            concentration |= {"low": low, "high": high}
+        if self.concentration == "prior":
+            concentration["scatter_ln"] = _LN_C_SCATTER
+        return {
+            "m200c_msun": {
+                "prior": "flat in the logarithm", "low": low_mass, "high": high_mass
+            },
+            "c200c": concentration,
+        }
+
     def _rows(self, vector: ArrayLike) -> np.ndarray:
         return np.asarray(vector).reshape(self.n_halos, self._n_each)
 

@@ -114,6 +114,16 @@ class NFWFit:
         return self.n_data - len(self.values)
 
     @property
+    def priors(self) -> dict[str, dict[str, object]]:
+        """The priors of the mass (``m200c_msun``, solar masses) and the concentration (``c200c``).
+
+        Each is a dict with ``prior``, its form as text; ``low`` and ``high``, the limits of a free
+        parameter; and ``scatter_ln``, the standard deviation of a log-normal prior. A free center
+        has a flat prior.
+        """
+        return self._parameters.describe_priors()
+
+    @property
     def r200c(self) -> u.Quantity:
         """The radius r200c, within which the mean density is 200 times critical, proper Mpc."""
         return radius_200c(self.m200c, self.z_lens, self._parameters.cosmology)

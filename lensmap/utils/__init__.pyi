@@ -25,7 +25,11 @@ from ._column_values import (
 )
 from ._chatter import kept_from_terminal as kept_from_terminal
 from ._code_files import code_files_of as code_files_of, load_code_file as load_code_file
-from ._digests import file_digest as file_digest
+from ._digests import (
+    file_digest as file_digest,
+    folder_digest as folder_digest,
+    visible_files as visible_files,
+)
 from ._engine import (
     IncompleteRunError as IncompleteRunError,
     finish as finish,
@@ -41,9 +45,14 @@ from ._files import (
     atomic_writes as atomic_writes,
     has_suffix as has_suffix,
 )
+from ._fits_files import (
+    PROVENANCE_CARD as PROVENANCE_CARD,
+    write_fits_table as write_fits_table,
+    write_hdus as write_hdus,
+)
 from ._folder_lock import FolderLock as FolderLock
 from ._full_disk import temporary_folder as temporary_folder
-from ._hdf5 import hdf5_file as hdf5_file
+from ._hdf5 import hdf5_file as hdf5_file, recorded_hdf5_file as recorded_hdf5_file
 from ._html import summary_html as summary_html
 from ._memory import (
     check_memory as check_memory,
@@ -63,10 +72,22 @@ from ._positions import (
     unit_vectors as unit_vectors,
 )
 from ._progress import track as track
+from ._provenance import (
+    PROVENANCE_SCHEMA as PROVENANCE_SCHEMA,
+    RUN_RECORD as RUN_RECORD,
+    add_provenance as add_provenance,
+    creation_date as creation_date,
+    package_versions as package_versions,
+    plain as plain,
+    provenance as provenance,
+    recording as recording,
+)
 from ._random import as_generator as as_generator, seeded_generator as seeded_generator
 from ._reading import check_datasums as check_datasums, reading as reading
 from ._run_folder import RunFolder as RunFolder
+from ._seal import UNSEALED as UNSEALED, is_sealed as is_sealed, seal as seal
 from ._serialize import to_plain as to_plain
+from ._table_files import table_format as table_format, write_table as write_table
 from ._tables import set_formats as set_formats
 from ._rounding import rounding_level as rounding_level
 from ._text import (

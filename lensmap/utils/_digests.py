@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lensmap.utils._provenance import RUN_RECORD
+
 if TYPE_CHECKING:
     from lensmap.typing import PathLike
 
-__all__ = ["file_digest"]
+__all__ = ["file_digest", "folder_digest", "visible_files"]
 
 _MAX_SHA256_BYTES = 10**9
 _END_BYTES = 2**20
@@ -50,3 +53,55 @@ def file_digest(path: PathLike) -> dict[str, Any]:
         "sha256_of_ends": ends.hexdigest(),
         "modified": modified.isoformat(timespec="seconds"),
     }
+
+
+def folder_digest(path: PathLike) -> dict[str, Any]:
+    """Return the size and a digest of the files in a folder and its subfolders.
+
+    Hidden files are left out, and so is the record of the run that wrote the folder, which holds a
+    date.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder.
+
+    Returns
+    -------
+    dict
+        ``files``, the number of files; ``bytes``, their size; and ``sha256``, the digest of their
+        names and of the result of `file_digest` for each.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    """
+    digest, size, number = hashlib.sha256(), 0, 0
+    for name in visible_files(path):
+        facts = file_digest(Path(path) / name)
+        digest.update(json.dumps([name, facts], sort_keys=True).encode())
+        size, number = size + facts["bytes"], number + 1
+    return {"files": number, "bytes": size, "sha256": digest.hexdigest()}
+
+
+def visible_files(path: PathLike) -> list[str]:
+    """Return the names of the files in a folder and its subfolders, sorted.
+
+    Hidden files and the record of a run are left out.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder.
+
+    Returns
+    -------
+    list of str
+        The names relative to the folder, with "/" between their parts.
+    """
+    names = (file.relative_to(path) for file in Path(path).rglob("*") if file.is_file())
+    return sorted(
+        name.as_posix() for name in names
+        if name.name != RUN_RECORD and not any(part.startswith(".") for part in name.parts)
+    )

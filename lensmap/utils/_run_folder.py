@@ -15,6 +15,7 @@ from lensmap import __version__
 from lensmap.utils._exceptions import LensmapWarning, ParameterError, warn_user
 from lensmap.utils._folder_lock import FolderLock
 from lensmap.utils._leftovers import remove_leftovers
+from lensmap.utils._provenance import RUN_RECORD
 from lensmap.utils._reading import reading
 from lensmap.utils._record_files import read_record, read_stamp, write_record
 from lensmap.utils._run_settings import SettingsFile, write_json
@@ -117,6 +118,8 @@ class RunFolder:
         self._release = weakref.finalize(self, self._lock.release)
         try:
             self._remove_leftovers()
+            # It describes a finished run, and this run may write further files.
+            (self.path / RUN_RECORD).unlink(missing_ok=True)
             if overwrite:
                 self._clear()
             self._begin(requested, addable, fillable)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from lensmap.utils._code_files import code_files_of, load_code_file
 from lensmap.utils._exact_pickle import exact_dumps
 from lensmap.utils._full_disk import is_full_disk
+from lensmap.utils._provenance import current_run, plain, recording
 from lensmap.utils._threads import limit_threads
 
 __all__ = ["Reply", "UnusableWorkerError", "begin_worker", "run_here", "run_task", "specify"]
@@ -66,7 +67,8 @@ def specify(function, shared):
     -------
     bytes
         The pickled specification, with the versions of packages, which workers compare with their
-        own versions, and the Python files that define classes, which workers load by their paths.
+        own versions, the Python files that define classes, which workers load by their paths, and
+        what files record about the run.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def specify(function, shared):
             f"several workers can use only functions and classes that can be imported ({error}): "
             "define your own at the top level of a module, or use one worker"
         ) from error
-    return pickle.dumps((_versions(), code_files_of(parts), parts))
+    return pickle.dumps((_versions(), code_files_of(parts), parts, plain(current_run())))
 
 
 def _versions():
@@ -142,8 +144,9 @@ def run_task(source, digest, marker, item):
     if marker is not None:
         Path(marker).touch()
     try:
-        function, shared = _specification(source, digest)
-        reply = run_here(function, shared, item)
+        function, shared, run = _specification(source, digest)
+        with recording(run):
+            reply = run_here(function, shared, item)
     finally:
         if marker is not None:
             Path(marker).unlink(missing_ok=True)
@@ -177,14 +180,14 @@ def run_here(function, shared, item):
 
 
 def _specification(source, digest):
-    """Return the function and the shared argument of the tasks.
+    """Return the function and the shared argument of the tasks, and the run that files record.
 
     They are unpickled once and kept until a task with another ``digest`` arrives. ``source`` is the
     pickled function and argument, or the path of a file that holds them; ``digest`` is their
     SHA-256 digest.
     """
     if getattr(_kept, "digest", None) != digest:
-        versions, files, parts = pickle.loads(_content(source, digest))
+        versions, files, parts, run = pickle.loads(_content(source, digest))
         for name, installed in _versions().items():
             if installed != versions[name]:
                 raise UnusableWorkerError(
@@ -194,7 +197,7 @@ def _specification(source, digest):
         try:
             for name, path in files.items():
                 load_code_file(path, name)
-            _kept.parts, _kept.digest = pickle.loads(parts), digest
+            _kept.parts, _kept.digest = (*pickle.loads(parts), run), digest
         except Exception as error:  # noqa: BLE001  imports may raise any error
             raise UnusableWorkerError(
                 "a worker process cannot load the functions and objects of the run "

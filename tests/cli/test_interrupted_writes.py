@@ -5,8 +5,10 @@ import os
 import shutil
 import signal
 import sys
+from pathlib import Path
 
 import pytest
+from cli_records import validated
 from killed_commands import Killer
 from writing_commands import (
     COMMON,
@@ -21,6 +23,7 @@ from writing_commands import (
 )
 
 from lensmap.cli import main
+from lensmap.provenance import read_provenance, verify
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits and signals of POSIX")
 
@@ -78,10 +81,32 @@ def killer():
 # The check is undecided on so few galaxies.
 DONE = (0, 4)
 
+# Commands that make their inputs, and files that cannot record how they were made. The JSON record
+# has their digests.
+WITHOUT_INPUTS = {"demo", "simulate fields", "simulate survey", "simulate cluster", "validate"}
+WITHOUT_RECORD = {".csv", ".html", ".npz", ".npy", ".pdf", ".png", ".reg", ".svg", ".toml"}
+
+
+def check_record(path):
+    """Check the JSON record of a run by its schema alone, and the files that it names."""
+    record = validated(path)
+    assert record["inputs"] or record["command"] in WITHOUT_INPUTS
+    assert verify(path).findings == []
+    for item in record["outputs"]:
+        output = next(p for p in (path.parent / item["path"], Path(item["path"])) if p.exists())
+        # The settings and the data of a run folder belong to its record.
+        in_run = output.name == "settings.json" or output.parent.name == "data"
+        if output.suffix in WITHOUT_RECORD or in_run:
+            continue
+        made = read_provenance(output)
+        for name in ("command_line", "inputs", "arguments", "versions"):
+            assert made[name] == record[name], output
+
 
 def finished(words):
     """Run a command to its end; return the sizes of its files, keyed by path."""
     assert main(words) in DONE
+    check_record(Path("out/r.json"))
     assert not [path for path in files_in("out") if path.name.startswith(".")]
     return {path: path.stat().st_size for path in files_in("out")}
 

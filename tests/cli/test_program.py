@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from astropy import log
@@ -24,6 +25,7 @@ from lensmap.utils import (
     ParameterError,
     atomic_write,
     check_memory,
+    is_sealed,
     n_threads,
     warn_user,
 )
@@ -66,10 +68,15 @@ class TestRecord:
     def test_of_a_result(self, run_as, tmp_path, capsys):
         assert run_as(warn, "--json", "r.json") == 4
         record = json.loads((tmp_path / "r.json").read_text())
-        assert record.pop("lensmap")
+        assert record.pop("lensmap") == record["versions"]["lensmap"]
+        assert record.pop("versions").keys() >= {"python", "numpy", "astropy"}
+        assert record.pop("seal").startswith("lensmap-sha256:") and is_sealed(tmp_path / "r.json")
+        when = datetime.fromisoformat(record.pop("date"))
+        assert abs(datetime.now(timezone.utc) - when) < timedelta(minutes=1)
         assert record == {
             "schema": 1, "command": "check", "status": "undecided", "exit_code": 4,
-            "outputs": ["a.fits"], "errors": [], "kind": "shear",
+            "command_line": "lensmap check k.fits --json r.json",
+            "outputs": [{"path": "a.fits"}], "errors": [], "kind": "shear",
             "arguments": record["arguments"],
             "inputs": [
                 {"option": "the catalog", "path": "k.fits", "bytes": 8,

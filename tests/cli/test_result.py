@@ -9,7 +9,8 @@ import pytest
 from astropy import units as u
 from astropy.table import MaskedColumn, QTable
 
-from lensmap.cli._result import Result, numbers_of_table, plain_json, value_in
+from lensmap.cli._result import Result, numbers_of_table, value_in
+from lensmap.utils import plain
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_a_quantity_needs_a_name_with_its_unit():
 def test_rows():
     table = QTable({"ra": [10.0, 11.0] * u.deg, "snr": [5.0, np.nan], "id": [1, 2]})
     rows = numbers_of_table(table, {"id": "id", "ra": "ra_deg", "snr": "snr", "mass": "mass_msun"})
-    assert plain_json(rows) == [
+    assert plain(rows) == [
         {"id": 1, "ra_deg": 10.0, "snr": 5.0}, {"id": 2, "ra_deg": 11.0, "snr": None}
     ]
 
@@ -50,12 +51,12 @@ def test_json_has_no_nan():
         "e": (np.int64(3), np.bool_(True), None), "f": Path("k.fits"), "g": [{"h": np.nan}],
         "i": MaskedColumn([1.5, 2.5], mask=[True, False]),
     }
-    plain = plain_json(value)
-    assert plain == {
+    converted = plain(value)
+    assert converted == {
         "a": 0.5, "b": None, "c": None, "d": [1.0, None], "e": [3, True, None], "f": "k.fits",
         "g": [{"h": None}], "i": [None, 2.5],
     }
-    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert json.loads(json.dumps(converted, allow_nan=False)) == converted
 
 
 def test_text():

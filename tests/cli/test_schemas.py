@@ -10,8 +10,8 @@ from simulate_command import SMALL
 from lensmap.cli import main
 from lensmap.cli._exit_codes import ExitCode
 from lensmap.cli._parser import _COMMANDS
-from lensmap.cli._result import SCHEMA
 from lensmap.cli.commands._demo import demo_table
+from lensmap.utils import PROVENANCE_SCHEMA
 
 HALO = ["--mass", "1e15", "--z-lens", "0.3", "--z-source", "1"]
 TRUTH = demo_table().meta
@@ -55,8 +55,8 @@ def test_every_command_has_a_schema():
     references = [one["$ref"].rpartition("/")[2].replace("%20", " ") for one in SCHEMAS["oneOf"]]
     assert sorted(references) == sorted(names) == sorted(
         SCHEMAS["$defs"].keys()
-        - {"input", "matrix", "message", "record", "shape", "declaration", "convention_check",
-           "prior_power", "binning"}
+        - {"catalog", "input", "output", "matrix", "message", "record", "shape", "declaration",
+           "convention_check", "prior_power", "binning"}
     )
     assert {SCHEMAS["$defs"][name]["properties"]["command"].get("const") for name in names} == {
         *names_of(_COMMANDS), None
@@ -67,12 +67,12 @@ def test_the_schema_knows_all_codes():
     known = SCHEMAS["$defs"]["record"]["properties"]
     assert known["status"]["enum"] == [code.status for code in ExitCode]
     assert known["exit_code"]["enum"] == [int(code) for code in ExitCode]
-    assert known["schema"]["const"] == SCHEMA
+    assert known["schema"]["const"] == PROVENANCE_SCHEMA
 
 
 def test_reconstruct(folder):
     record = validated(folder / "reconstruct.json")
-    assert record["outputs"] == ["kappa.fits"] and record["uncertainty"] == "noise"
+    assert record["outputs"][0]["path"] == "kappa.fits" and record["uncertainty"] == "noise"
     assert record["peak_ra_deg"] == pytest.approx(TRUTH["TRUTHRA1"], abs=0.01)
     assert record["peak_dec_deg"] == pytest.approx(TRUTH["TRUTHDE1"], abs=0.01)
     assert record["peak_snr"] > 10 and record["pixel_scale_arcmin"] == pytest.approx(0.4)

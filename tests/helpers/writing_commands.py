@@ -56,6 +56,7 @@ RUNS = {
                "--options", NETWORK]],
     "validate": [["slow", "-o", "out", "-e", "ks150", "-n", "2", "--null", "0", "--masked", "0",
                   "--coma", "0", "--shape", "64", "64", "--workers", "1"]],
+    "verify": [["kappa.fits"]],
 }
 
 # A log may stay incomplete: it is appended to, and its loss ends no run.

@@ -3,7 +3,7 @@
 
 from lensmap.cli._convention_check import CODES, numbers_of_check, warn_of_kind
 from lensmap.cli._files import InputFile
-from lensmap.cli._inputs import add_catalog_arguments, numbers_of_declaration, read_catalog
+from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._messages import show_progress
 from lensmap.cli._positions import read_positions
 from lensmap.cli._result import Result, value_in
@@ -84,5 +84,5 @@ def run(arguments):
         warn_user(check.conclusion, ConventionWarning, "convention_wrong", "convention")
     numbers = {name: value_in(name, getattr(summary, key)) for key, name in _SUMMARY.items()}
     numbers["documented_kind"] = summary.documented.get("kind")
-    numbers |= numbers_of_declaration(catalog) | numbers_of_check(check)
+    numbers |= numbers_of_check(check)
     return Result(f"{summary}\n\n{check}", numbers, code=CODES[check.verdict])

@@ -14,7 +14,7 @@ from lensmap.cli._messages import show_progress
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
 from lensmap.cli.commands._reconstruct import describe, numbers_of_map
-from lensmap.utils import atomic_writes, set_formats
+from lensmap.utils import atomic_writes, set_formats, write_table
 
 NAME = "demo"
 SUMMARY = "make a mass map of a bundled mock catalog and compare it with the truth"
@@ -62,7 +62,7 @@ def run(arguments):
         )
         peaks = compare(kappa, table.meta)
         kappa.write(fits_path, format="fits", overwrite=True)
-        table.write(shear_path, format="fits", overwrite=True)
+        write_table(table, shear_path)
         save_map(kappa, png_path, title="lensmap demo: a mock field with two clusters",
                  marks=peaks, overwrite=True)
     text = (

@@ -5,7 +5,8 @@ from lensmap.cli._files import OutputPicture, OutputSegments, OutputTable, open_
 from lensmap.cli._inputs import add_map_argument, read_map
 from lensmap.cli._options import angle
 from lensmap.cli._result import Result, numbers_of_table
-from lensmap.cli._tables import format_table, write_table
+from lensmap.cli._tables import format_table
+from lensmap.utils import write_table
 
 NAME = "filaments"
 SUMMARY = "find the filaments of a mass map"

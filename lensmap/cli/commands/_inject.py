@@ -11,7 +11,7 @@ from lensmap.cli._estimator_options import (
     make_estimator,
 )
 from lensmap.cli._files import OutputPicture, ResumedTable, open_outputs
-from lensmap.cli._inputs import add_catalog_arguments, numbers_of_declaration, read_catalog
+from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._map_options import (
     add_map_arguments,
     map_pixels,
@@ -142,7 +142,7 @@ def run(arguments):
             figure = recovery_figure(recovery, n_cells=arguments.cells)
             write_picture(figure, temporary[arguments.plot])
         numbers = _numbers(recovery) | {"binning": binning}
-        numbers |= numbers_of_declaration(catalog) | checked
+        numbers |= checked
         return Result(_describe(recovery), numbers, (output, *temporary))
 
 

@@ -6,7 +6,8 @@ from lensmap.cli._inputs import add_map_argument, read_map
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle, one_radius, two_radii
 from lensmap.cli._result import Result, numbers_of_table
-from lensmap.cli._tables import format_table, write_table
+from lensmap.cli._tables import format_table
+from lensmap.utils import write_table
 
 NAME = "peaks"
 SUMMARY = "find the peaks of a mass map"

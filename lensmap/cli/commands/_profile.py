@@ -7,12 +7,13 @@ import numpy as np
 
 from lensmap.cli._convention_check import add_check_argument, check_on_the_way
 from lensmap.cli._files import MaybeFile, OutputPicture, OutputTable, open_outputs
-from lensmap.cli._inputs import add_catalog_arguments, numbers_of_declaration, read_catalog
+from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._messages import OptionError, show_progress
 from lensmap.cli._options import count, position, source_redshift, sources_at, two_radii
 from lensmap.cli._positions import read_positions
 from lensmap.cli._result import Result, numbers_of_table
-from lensmap.cli._tables import format_table, write_table
+from lensmap.cli._tables import format_table
+from lensmap.utils import write_table
 
 NAME = "profile"
 SUMMARY = "measure the tangential shear profile about positions, and fit a halo"
@@ -129,13 +130,16 @@ def run(arguments):
         fit = None
         if arguments.fit:
             fit = _fit(profile, bins, z_source, concentration, structure=arguments.structure)
+        numbers = _numbers(profile, fit, len(catalog), structure=arguments.structure)
         if arguments.output is not None:
-            write_table(profile, temporary[arguments.output])
+            # The bins are the rows of the table.
+            results = {name: value for name, value in numbers.items() if name != "bins"}
+            write_table(profile, temporary[arguments.output], results=results)
         if arguments.plot is not None:
             from lensmap.plotting import plot_shear_profile, write_picture
 
             write_picture(plot_shear_profile(profile, fit).figure, temporary[arguments.plot])
-        numbers = _numbers(profile, fit) | numbers_of_declaration(catalog) | checked
+        numbers |= checked
         return Result(_describe(profile, fit), numbers, tuple(temporary))
 
 
@@ -223,12 +227,17 @@ def _describe(profile, fit):
     )
 
 
-def _numbers(profile, fit):
-    """Return the profile and the fitted halo as numbers for a JSON record."""
+def _numbers(profile, fit, n_galaxies, *, structure):
+    """Return the profile and the fitted halo as numbers for a JSON record.
+
+    ``n_galaxies`` is the number of galaxies of which the profile is made. ``structure`` says
+    whether the errors of the fit include large-scale structure.
+    """
     is_length = profile["radius"].unit.physical_type == "length"
     unit = "mpc" if is_length else "arcmin"
     columns = {name: f"{name}_{unit}" for name in ("radius_low", "radius_high", "radius")}
     numbers = {
+        "n_galaxies": n_galaxies,
         "n_positions": profile.meta["n_positions"],
         "z_lens": profile.meta.get("z_lens"),
         "bins": numbers_of_table(profile, columns | _NUMBERS),
@@ -247,5 +256,12 @@ def _numbers(profile, fit):
             "r200c_mpc": fit.r200c.to_value("Mpc"),
             "chi2": fit.chi2,
             "n_data": fit.n_data,
+            "degrees_of_freedom": fit.degrees_of_freedom,
+            "z_lens": fit.z_lens,
+            "parameters": fit.names,
+            "values": fit.values,
+            "covariance": fit.covariance,
+            "priors": fit.priors,
+            "structure": structure,
         }
     return numbers

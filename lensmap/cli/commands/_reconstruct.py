@@ -11,7 +11,7 @@ from lensmap.cli._estimator_options import (
     make_estimator,
 )
 from lensmap.cli._files import OutputFile, OutputPicture, open_outputs
-from lensmap.cli._inputs import add_catalog_arguments, numbers_of_declaration, read_catalog
+from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._map_options import (
     add_map_arguments,
     map_pixels,
@@ -44,7 +44,7 @@ EXAMPLES = """examples:
 
 _FROM_META = (
     "n_galaxies", "n_outside", "n_masked", "response", "response_error", "estimator", "parameters",
-    "prior_power", "binning",
+    "weights", "prior_power", "binning",
 )
 
 
@@ -86,7 +86,7 @@ def run(arguments):
 
             save_map(kappa, temporary[arguments.plot], title=_title(kappa), overwrite=True)
         # The summary is made while the files have temporary names, which an error removes.
-        numbers = numbers_of_map(kappa) | numbers_of_declaration(catalog) | checked
+        numbers = numbers_of_map(kappa) | checked
         return Result(describe(kappa), numbers, tuple(temporary))
 
 

@@ -74,7 +74,8 @@ def run(arguments):
         "shape": model.shape,
         "pixel_scale_arcmin": model.pixel_scale.to_value("arcmin"),
     }
-    return Result(_describe(model, distribution_name(arguments), n, n_before, paths), numbers)
+    text = _describe(model, distribution_name(arguments), n, n_before, paths)
+    return Result(text, numbers, folder=folder)
 
 
 def _describe(model, distribution, n, n_before, paths):

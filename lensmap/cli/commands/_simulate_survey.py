@@ -7,8 +7,15 @@ from lensmap.cli._files import OutputMask, OutputTable, open_outputs
 from lensmap.cli._mask_options import add_mask_arguments, read_mask
 from lensmap.cli._messages import OptionError
 from lensmap.cli._result import Result
-from lensmap.cli._tables import table_format, write_table
-from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, check_count, has_suffix
+from lensmap.utils import (
+    FITS_SUFFIXES,
+    HDF5_SUFFIXES,
+    check_count,
+    has_suffix,
+    table_format,
+    write_hdus,
+    write_table,
+)
 
 NAME = "survey"
 SUMMARY = "make a mock shear catalog from a simulated field"
@@ -283,7 +290,7 @@ def _write_mask(mask, wcs, path):
 
     header = wcs.to_header(relax=True)
     header["COMMENT"] = "1 is excluded"
-    fits.PrimaryHDU(mask.astype("uint8"), header).writeto(path, overwrite=True)
+    write_hdus([fits.PrimaryHDU(mask.astype("uint8"), header)], path)
 
 
 def describe(catalog, wcs, field):

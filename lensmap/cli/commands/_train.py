@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from lensmap.cli._field_input import read_field_of
-from lensmap.cli._files import MaybeFile, OutputFolder
+from lensmap.cli._files import InputFolder, MaybeFile, OutputFolder
 from lensmap.cli._messages import OptionError, load_networks, say, show_progress
 from lensmap.cli._options import add_take_over, count, positive
 from lensmap.cli._result import Result
@@ -60,7 +60,7 @@ def add_arguments(parser):
     )
     group = parser.add_argument_group("training set options")
     group.add_argument(
-        "--fields", action="append", default=[], metavar="DIR[:PART]",
+        "--fields", type=InputFolder, action="append", default=[], metavar="DIR[:PART]",
         help="train on the convergence maps in this folder, written by 'lensmap simulate fields' "
         "or of MassiveNuS, kappaTNG or LensTools; PART is the relative share of the folder in the "
         "training examples (default 1); repeatable",
@@ -143,7 +143,9 @@ def run(arguments):
         say(f"stopped: the network so far is in {str(folder)!r}; the same command resumes")
         raise
     _draw_curve(network.card["curve"], folder)
-    return Result(_describe(network.card, folder), _numbers(network.card, folder))
+    return Result(
+        _describe(network.card, folder), _numbers(network.card, folder), folder=folder
+    )
 
 
 def _architecture_options(text):

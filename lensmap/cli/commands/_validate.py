@@ -162,7 +162,7 @@ def run(arguments):
         results, command="lensmap " + shlex.join(arguments.words), overwrite=True
     )
     text = f"{_describe(results)}\nwritten: {path}, results.ecsv, scores.ecsv, figures"
-    return Result(text, _numbers(results, folder))
+    return Result(text, _numbers(results, folder), folder=folder)
 
 
 def _setups(arguments):

@@ -35,6 +35,7 @@ from lensmap.utils import (
     check_number,
     reading,
     track,
+    write_table,
 )
 
 __all__ = ["train"]
@@ -429,7 +430,7 @@ class _Run:
             self.losses = []
             self._write_weights()
         with atomic_write(self.folder / "curve.ecsv", overwrite=True) as temporary:
-            Table(self.history).write(temporary, format="ascii.ecsv", overwrite=True)
+            write_table(Table(self.history), temporary)
         self.is_consistent = True
 
     def _write_weights(self):

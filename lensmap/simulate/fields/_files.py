@@ -24,10 +24,11 @@ from lensmap.utils import (
     check_memory,
     check_plain_hdf5,
     has_suffix,
-    hdf5_file,
     import_optional,
     printable,
     reading,
+    recorded_hdf5_file,
+    write_hdus,
 )
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _write_fits(path, kappa, gamma, halos, z_source):
     if isinstance(z_source, SourceRedshifts):
         hdus.append(fits.table_to_hdu(Table({"z": z_source.z, "pdf": z_source.pdf})))
         hdus[-1].name = "NZ"
-    fits.HDUList(hdus).writeto(path, overwrite=True, checksum=True)
+    write_hdus(hdus, path)
 
 
 def _read_fits(path):
@@ -228,7 +229,7 @@ def _write_hdf5(path, kappa, gamma, halos, z_source):
             "the WCS of the field has distortions, which lensmap cannot write to HDF5: choose a "
             "file name that ends in .fits"
         )
-    with hdf5_file(path) as file:
+    with recorded_hdf5_file(path) as file:
         file["kappa"] = kappa.data
         file["gamma1"], file["gamma2"] = gamma.real, gamma.imag
         if kappa.mask.any():

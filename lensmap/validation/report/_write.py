@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lensmap import __version__
 from lensmap.typing import PathLike
-from lensmap.utils import atomic_write
+from lensmap.utils import atomic_write, write_table
 from lensmap.validation._parts import PARTS
 from lensmap.validation.measures import MEASURES
 from lensmap.validation.report._page import ReportPage
@@ -78,7 +78,7 @@ def write_report(
         measure.section(page, results)
     for name, table in (("results", result_table(results)), ("scores", results.scores)):
         with atomic_write(folder / f"{name}.ecsv", overwrite=overwrite) as temporary:
-            table.write(temporary, format="ascii.ecsv", overwrite=True)
+            write_table(table, temporary)
     with atomic_write(path, overwrite=overwrite) as temporary:
         temporary.write_text(page.render(), encoding="utf-8")
     return path
