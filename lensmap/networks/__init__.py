@@ -15,7 +15,7 @@ _WITHOUT_KERAS = {
 
 def __getattr__(name: str) -> object:
     if not name.startswith("_") and name in __dir__() and name not in _WITHOUT_KERAS:
-        from lensmap.utils import import_optional
+        from lensmap.networks._backend import import_keras
 
-        import_optional("keras", purpose="a neural network", install="tensorflow")
+        import_keras()
     return _exported(name)

@@ -12,6 +12,7 @@ from lensmap.networks._architecture import Architecture
 from lensmap.networks._domain import Domain
 from lensmap.networks._inputs import INPUTS, MEASUREMENT_ERROR, GridArrays, InputKind
 from lensmap.networks._large_scales import large_scale_correction
+from lensmap.networks._session import keras_session
 from lensmap.networks._symmetries import SYMMETRIES, apply_symmetry, undo_symmetry
 from lensmap.networks._tiles import Tiling
 from lensmap.utils import ParameterError, ParameterTypeError
@@ -121,6 +122,7 @@ class Network:
         """Whether the network predicts confidence intervals."""
         return self.model.output_shape[-1] == 3
 
+    @keras_session()
     def predict(
         self,
         arrays: GridArrays | ShearGrid,

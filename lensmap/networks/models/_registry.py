@@ -7,6 +7,7 @@ from typing import Any, cast
 import keras
 
 from lensmap.networks._architecture import Architecture
+from lensmap.networks._session import keras_session
 from lensmap.networks.models._cha2025 import cha2025_network
 from lensmap.networks.models._cha2025_start import start_from_wiener
 from lensmap.networks.models._h21like import h21like_network
@@ -71,4 +72,5 @@ def build(name: str, **options: Any) -> keras.Model:
         If there is no architecture of this name.
     """
     make_model = cast(Callable[..., keras.Model], get_architecture(name).build)
-    return make_model(**options)
+    with keras_session():
+        return make_model(**options)

@@ -18,6 +18,7 @@ from keras.ops import convert_to_numpy as to_numpy
 
 from lensmap.networks._domain import Domain
 from lensmap.networks._network import Network
+from lensmap.networks._session import keras_session
 from lensmap.networks._weights import load_network, save_network
 from lensmap.networks.models import build, get_architecture
 from lensmap.networks.training._check import TrainingCheck
@@ -54,6 +55,7 @@ _N_WARM_UP = 200
 _CHECKPOINT_INTERVAL_S = 240.0
 
 
+@keras_session()
 def train(
     architecture: str,
     sets: Mapping[FieldSet | PathLike, float],
