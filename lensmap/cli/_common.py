@@ -3,7 +3,7 @@
 
 import argparse
 
-from lensmap.cli._files import InputFile, ReportFile, report_file
+from lensmap.cli._file_types import ConfigFile, InputFile, LogFile, report_file
 from lensmap.cli._options import count, memory
 
 __all__ = ["add_common_options", "common_names"]
@@ -18,7 +18,7 @@ def add_common_options(parser):
     group.add_argument("--config", type=InputFile, metavar="FILE",
                        help="read options from a TOML file, whose keys are the long names of "
                             "options; options on the command line take precedence")
-    group.add_argument("--save-config", type=ReportFile, metavar="FILE",
+    group.add_argument("--save-config", type=ConfigFile, metavar="FILE",
                        help="write the options of this run to a TOML file that --config reads")
     group.add_argument("--overwrite", action="store_true", help="replace existing output files")
     group.add_argument("--threads", type=count, metavar="N",
@@ -31,7 +31,7 @@ def add_common_options(parser):
     group.add_argument("--record-paths", action="store_true",
                        help="write the full paths of the input files into the JSON file of "
                             "--json, not only the file names")
-    group.add_argument("--log", type=ReportFile, metavar="FILE",
+    group.add_argument("--log", type=LogFile, metavar="FILE",
                        help="append all messages, with timestamps, to this log file")
     talk = group.add_mutually_exclusive_group()
     talk.add_argument("--quiet", action="store_true", help="print warnings and errors only")

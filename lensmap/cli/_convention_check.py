@@ -43,8 +43,8 @@ def check_on_the_way(arguments, catalog, *, progress, positions=None):
         The arguments, with ``no_check`` and ``strict``.
     catalog : lensmap.ShearCatalog
         The galaxies. If there are more than 500 000, a random sample of this size is tested.
-    progress : bool
-        Whether to show a progress bar.
+    progress : bool or callable
+        The result of `show_progress`.
     positions : `~astropy.coordinates.SkyCoord` or None
         The positions of supposed masses, which are used only where the galaxies alone do not
         decide. None uses none.

@@ -4,7 +4,7 @@
 import argparse
 
 from lensmap.cli._common import common_names
-from lensmap.cli._files import MaybeFile
+from lensmap.cli._file_types import MaybeFile
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle
 from lensmap.utils import ParameterError

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from lensmap.cli._field_options import distribution_name, refuse_options
-from lensmap.cli._files import InputFile
+from lensmap.cli._file_types import InputFile
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle, count, position
 from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix, reading

@@ -1,170 +1,30 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""File arguments: a type for each kind of file, and checks before any work begins."""
+"""Checks of all files on the command line before any work begins, and the outputs of a command."""
 
 import os
 from contextlib import contextmanager
 from pathlib import Path
 
+from lensmap.cli._file_types import (
+    InputFile,
+    InputFolder,
+    MaybeFile,
+    Output,
+    OutputFile,
+    OutputFolder,
+    ReportFile,
+)
 from lensmap.cli._messages import OptionError
-from lensmap.utils import ParameterError, atomic_writes, has_suffix, table_format
+from lensmap.utils import ParameterError, atomic_writes
 
 __all__ = [
-    "InputFile",
-    "InputFolder",
-    "InputPart",
-    "MaybeFile",
-    "OutputField",
-    "OutputFile",
-    "OutputFolder",
-    "OutputMask",
-    "OutputPicture",
-    "OutputRegions",
-    "OutputSegments",
-    "OutputTable",
-    "ReportFile",
-    "ResumedTable",
     "check_files",
     "check_new_files",
     "input_files",
     "open_outputs",
-    "report_file",
     "report_files",
     "writes_results",
 ]
-
-
-class InputFile(str):
-    """A file that a command reads, and that must exist."""
-
-    @property
-    def file(self):
-        """The path of the file."""
-        return str(self)
-
-
-class InputPart(InputFile):
-    """A file that a command reads, optionally with a part of it: ``file.fits:HDU``."""
-
-    @property
-    def file(self):
-        """The path of the file, without the name of the part."""
-        from lensmap.masks import as_path_and_part
-
-        return str(as_path_and_part(self)[0])
-
-
-class MaybeFile(str):
-    """A word that may, but need not, be the name of a file that a command reads.
-
-    An example is the value of ``--method``: the name of an estimator, or a Python file.
-    """
-
-    @property
-    def file(self):
-        """The word as the path of a file, which need not exist."""
-        return str(self)
-
-
-class InputFolder(str):
-    """A folder that a command reads, optionally with its share of a whole: ``DIR:PART``."""
-
-    @property
-    def file(self):
-        """The path of the folder, without the share."""
-        path, colon, part = self.rpartition(":")
-        return str(self) if not colon or "/" in part else path
-
-
-class _Output(str):
-    """A file or folder that a command writes."""
-
-    def check_name(self):
-        """Raise a ParameterError if the name does not suit the kind of file."""
-
-
-class OutputFile(_Output):
-    """A file that is written completely or not at all, and replaced only with ``--overwrite``."""
-
-
-class OutputTable(OutputFile):
-    """A file with a table, in the format of its suffix."""
-
-    def check_name(self):
-        """Check the suffix."""
-        table_format(self)
-
-
-class OutputPicture(OutputFile):
-    """A file with a picture that matplotlib draws."""
-
-    def check_name(self):
-        """Check the suffix, and that matplotlib is installed."""
-        from lensmap.plotting import check_picture
-
-        check_picture(self)
-
-
-class OutputField(OutputFile):
-    """A file with a `lensmap.simulate.LensingField`, in the format of its suffix."""
-
-    def check_name(self):
-        """Check the suffix."""
-        from lensmap.simulate import field_format
-
-        field_format(self)
-
-
-class OutputRegions(OutputFile):
-    """A region file of circles, written by `lensmap.peaks.write_regions`."""
-
-    def check_name(self):
-        """Check the suffix."""
-        from lensmap.peaks import region_format
-
-        region_format(self)
-
-
-class OutputSegments(OutputFile):
-    """A region file of line segments for DS9; CARTA's format has no line segments."""
-
-    def check_name(self):
-        """Check the suffix."""
-        if not has_suffix(self, (".reg", ".ds9")):
-            raise ParameterError("path", ".reg or .ds9", repr(str(self)), verb="end in")
-
-
-class OutputMask(OutputFile):
-    """A FITS file with a mask as an image."""
-
-    def check_name(self):
-        """Check the suffix."""
-        if not has_suffix(self, (".fits", ".fits.gz")):
-            raise ParameterError("path", ".fits or .fits.gz", repr(str(self)), verb="end in")
-
-
-class ResumedTable(_Output):
-    """An ECSV file with a table; if it exists, the command resumes the run that wrote it."""
-
-    def check_name(self):
-        """Check the suffix."""
-        if not has_suffix(self, (".ecsv",)):
-            raise ParameterError("path", ".ecsv", repr(str(self)), verb="end in")
-
-
-class OutputFolder(_Output):
-    """A folder, created if it does not exist."""
-
-
-class ReportFile(_Output):
-    """The file of ``--json``, ``--log`` or ``--save-config``.
-
-    `check_files` allows an existing file; the function that writes the file may refuse it.
-    """
-
-
-def report_file(text):
-    """Return a word as a `ReportFile`; return ``-``, the standard output, unchanged."""
-    return text if text == "-" else ReportFile(text)
 
 
 def check_files(arguments, options, outputs=None):
@@ -188,7 +48,7 @@ def check_files(arguments, options, outputs=None):
         At the first file that cannot be used.
     """
     inputs = _files_of(arguments, (InputFile, MaybeFile))
-    written = _files_of(arguments, _Output)
+    written = _files_of(arguments, Output)
     if outputs is None:
         _check_inputs(inputs, options)
     else:
@@ -262,7 +122,7 @@ def report_files(arguments):
 
 def writes_results(arguments):
     """Return whether the command line names files or folders for the results of the command."""
-    return any(not isinstance(path, ReportFile) for _, path in _files_of(arguments, _Output))
+    return any(not isinstance(path, ReportFile) for _, path in _files_of(arguments, Output))
 
 
 def _files_of(arguments, kinds):

@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The catalogs, maps and images that commands read."""
 
-from lensmap.cli._files import InputFile
+from lensmap.cli._file_types import InputFile
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import columns_text, condition, units_of_columns
 from lensmap.utils import (

@@ -5,6 +5,7 @@ import os
 import sys
 from contextlib import contextmanager
 
+from lensmap.cli._completion import complete, is_wanted
 from lensmap.cli._limits import limited
 from lensmap.cli._signals import Terminated, termination
 
@@ -29,6 +30,8 @@ def main(argv=None):
     SystemExit
         With exit code 2 after wrong usage, and with 0 after ``--help`` and ``--version``.
     """
+    if argv is None and is_wanted():
+        complete()
     words = sys.argv[1:] if argv is None else list(argv)
     try:
         with termination(), _standard_streams(), limited(_threads_of(words)):

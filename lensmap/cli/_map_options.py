@@ -4,7 +4,7 @@
 import numpy as np
 
 from lensmap.cli._estimator_options import add_method_argument, has_parameter
-from lensmap.cli._files import InputPart
+from lensmap.cli._file_types import InputPart
 from lensmap.cli._image_blocks import check_blocks, check_map_size, image_blocks
 from lensmap.cli._inputs import read_image_wcs
 from lensmap.cli._mask_options import add_footprint_arguments, add_mask_arguments

@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The options of masks: ``--mask`` and ``--footprint``, and the values of their images."""
 
-from lensmap.cli._files import InputPart
+from lensmap.cli._file_types import InputPart
 from lensmap.cli._messages import OptionError, OptionNames
 from lensmap.utils import ParameterError
 

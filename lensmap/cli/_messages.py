@@ -11,13 +11,12 @@ from lensmap.utils import (
     LensmapWarning,
     ParameterError,
     RunError,
-    kept_from_terminal,
     printable,
 )
 
 __all__ = [
     "CheckFailure", "OptionError", "OptionNames", "error_record", "load_networks", "print_text",
-    "say", "show_progress",
+    "say",
 ]
 
 # Longer names of files are cut in messages.
@@ -63,16 +62,9 @@ def print_text(text):
         pass
 
 
-def show_progress(arguments):
-    """Return whether to show progress bars: only in a terminal, and not with ``--quiet``."""
-    return not arguments.quiet and sys.stderr is not None and sys.stderr.isatty()
-
-
 def load_networks():
-    """Import Keras without TensorFlow's start-up messages; import errors propagate."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with kept_from_terminal():
-        from lensmap.networks import load_network  # noqa: F401
+    """Import Keras, before work that would be lost if it cannot be imported."""
+    from lensmap.networks import load_network  # noqa: F401
 
 
 class OptionError(ValueError):

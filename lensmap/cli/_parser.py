@@ -78,7 +78,7 @@ def parse_words(words):
     UsageError
         If the command line or the option file is not valid.
     """
-    parser, command = _make_parser(words)
+    parser, command = make_parser(words)
     _check_values(words, parser if command is None else command)
     given, settings = _given_options(words), {}
     if "config" in given:
@@ -98,7 +98,7 @@ def _check_values(words, parser):
             raise UsageError(parser, f"argument {word[:-3]}: the value must not be '--'")
 
 
-def _make_parser(words, *, add_help=True):
+def make_parser(words, *, add_help=True):
     """Return the main parser, and the parser of the command that the words name, or None.
 
     Only this command gets its options, because adding options imports the modules that define
@@ -171,7 +171,7 @@ def _relaxed_parser(words, *, convert):
     Such a parser shows which options the command line gives, and converts the options of a file.
     If ``convert`` is False, the parser leaves all values as text.
     """
-    parser, command = _make_parser(words, add_help=False)
+    parser, command = make_parser(words, add_help=False)
     for action in () if command is None else command._actions:
         action.required, action.default = False, argparse.SUPPRESS
         if not action.option_strings and action.nargs is None:

@@ -17,7 +17,7 @@ from astropy.wcs import WCS
 from lensmap.catalog import read_table
 from lensmap.injection._run import read_run
 from lensmap.peaks import binomial_rate, correct_for_chance
-from lensmap.utils import ParameterError, atomic_write, check_count, write_table
+from lensmap.utils import ParameterError, atomic_write, check_count, has_suffix, write_table
 
 if TYPE_CHECKING:
     from lensmap.typing import PathLike
@@ -161,7 +161,7 @@ class HaloRecovery:
         Parameters
         ----------
         path : path-like
-            The file. Whatever its suffix, the format is ECSV, which keeps units and metadata.
+            The file, which ends in ``.ecsv``: this format keeps units and metadata.
         overwrite : bool
             Whether to replace an existing file.
 
@@ -169,9 +169,13 @@ class HaloRecovery:
         ------
         FileExistsError
             If the file exists and ``overwrite`` is False.
+        ValueError
+            If the file has another suffix.
         """
+        if not has_suffix(path, (".ecsv",)):
+            raise ParameterError("path", ".ecsv", repr(str(path)), verb="end in")
         with atomic_write(path, overwrite=overwrite) as temporary:
-            write_table(self.halos, temporary, "ascii.ecsv")
+            write_table(self.halos, temporary)
 
     def __len__(self) -> int:
         return len(self.halos)

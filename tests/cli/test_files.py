@@ -5,22 +5,26 @@ import os
 from argparse import Namespace
 
 import pytest
+from writing_commands import commands, output_options
 
 from lensmap.cli import main
-from lensmap.cli._files import (
+from lensmap.cli._file_types import (
+    ConfigFile,
     InputFile,
+    JsonFile,
+    LogFile,
     MaybeFile,
     OutputFile,
     OutputFolder,
-    OutputMask,
+    OutputFits,
     OutputSegments,
     OutputTable,
     ResumedTable,
-    check_files,
-    open_outputs,
     report_file,
 )
+from lensmap.cli._files import check_files, open_outputs
 from lensmap.cli._messages import OptionError
+from lensmap.cli._parser import make_parser
 
 OPTIONS = {
     "catalog": "the catalog", "output": "--output", "plot": "--plot", "mask": "--mask",
@@ -46,7 +50,7 @@ def test_what_is_fine(folder):
         catalog=InputFile("cat.fits"), output=OutputFile("k.fits"), mask=[InputFile("cat.fits")],
         at=MaybeFile("150.1,2.2"), plot=OutputFolder("new/folder"), json=report_file("r.json"),
     )
-    check(output=ResumedTable("h.ecsv"), plot=OutputMask("m.fits.gz"), json=report_file("-"))
+    check(output=ResumedTable("h.ecsv"), plot=OutputFits("m.fits.gz"), json=report_file("-"))
     check(overwrite=True, output=OutputTable("h.ecsv"))
 
 
@@ -109,20 +113,59 @@ def test_a_folder_without_permission(folder, monkeypatch):
             check(output=output)
 
 
-@pytest.mark.parametrize("kind", [OutputTable, ResumedTable, report_file])
-def test_links_lead_to_files(kind, folder):
+@pytest.mark.parametrize(
+    ("kind", "end"), [(OutputTable, "ecsv"), (ResumedTable, "ecsv"), (report_file, "json")]
+)
+def test_links_lead_to_files(kind, end, folder):
     (folder / "store").mkdir()
-    (folder / "store" / "real.ecsv").touch()
+    (folder / "store" / f"real.{end}").touch()
     for name, target in (("link", "store/real"), ("new", "store/new"), ("lost", "no/new")):
-        os.symlink(f"{target}.ecsv", folder / f"{name}.ecsv")
-    os.symlink(os.devnull, folder / "device.ecsv")
-    check(overwrite=True, output=kind("link.ecsv"), plot=kind("new.ecsv"))
+        os.symlink(f"{target}.{end}", folder / f"{name}.{end}")
+    os.symlink(os.devnull, folder / f"device.{end}")
+    check(overwrite=True, output=kind(f"link.{end}"), plot=kind(f"new.{end}"))
     with pytest.raises(OptionError, match="--output: the directory '.*no' does not exist"):
-        check(overwrite=True, output=kind("lost.ecsv"))
-    with pytest.raises(OptionError, match="--output: 'device.ecsv' is a device, pipe or socket"):
-        check(overwrite=True, output=kind("device.ecsv"))
+        check(overwrite=True, output=kind(f"lost.{end}"))
+    with pytest.raises(OptionError, match=f"--output: 'device.{end}' is a device, pipe or socket"):
+        check(overwrite=True, output=kind(f"device.{end}"))
     with pytest.raises(OptionError, match="--output and --plot: the file .* is named twice"):
-        check(overwrite=True, output=kind("link.ecsv"), plot=kind("store/real.ecsv"))
+        check(overwrite=True, output=kind(f"link.{end}"), plot=kind(f"store/real.{end}"))
+
+
+# A name of a kind of file that no output of this type may have.
+OTHER_KINDS = {
+    OutputFits: ["k.png", "k.h5", "k", "k.fits.txt"],
+    OutputFolder: ["f.fits", "f.PNG", "f.fits.gz", "f.ecsv", "f.json"],
+    ConfigFile: ["c.fits", "c.json", "c.png"],
+    JsonFile: ["r.fits", "r.toml", "r.ecsv", "r.html"],
+    LogFile: ["l.png", "l.fits", "l.json"],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"), [(kind, path) for kind, paths in OTHER_KINDS.items() for path in paths]
+)
+def test_suffixes_of_other_kinds_are_refused(kind, path, folder):
+    with pytest.raises(OptionError, match=f"^--output must .*'{path}'") as caught:
+        check(output=kind(path))
+    assert caught.value.code == "suffix"
+
+
+def test_suffixes_without_another_meaning(folder):
+    (folder / "old.fits").mkdir()  # whoever has such a folder may go on with it
+    check(
+        output=OutputFolder("old.fits"), plot=JsonFile("result.2026"), json=LogFile("run.out"),
+        mask=[ConfigFile("map.conf")], at=OutputFolder("new.run"),
+    )
+
+
+def test_every_output_of_every_command_refuses_other_suffixes(folder):
+    """No output of a command takes a name that is that of a web page."""
+    for command in commands():
+        for dest, options in output_options(list(command)).items():
+            _, parser = make_parser(list(command))
+            (action,) = (action for action in parser._actions if action.dest == dest)
+            with pytest.raises(OptionError, match=r"--output .*'new\.html'"):
+                check(output=action.type("new.html"))
 
 
 def test_outputs_appear_together_or_not_at_all(folder):

@@ -232,17 +232,6 @@ class TestMessages:
         error = f"lensmap check: error: argument {option}: the value must not be '--'\n"
         assert capsys.readouterr().err.endswith(error)
 
-    def test_progress_bars_are_for_those_who_watch(self, run_as, monkeypatch):
-        from types import SimpleNamespace
-
-        from lensmap.cli._messages import show_progress
-
-        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-        assert show_progress(SimpleNamespace(quiet=False))
-        assert not show_progress(SimpleNamespace(quiet=True))
-        monkeypatch.setattr(sys, "stderr", None)
-        assert not show_progress(SimpleNamespace(quiet=False))
-
 
 def test_memory_limit(run_as, capsys):
     def work():

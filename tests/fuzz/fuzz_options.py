@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from fuzz_mutation import Expect
 
-from lensmap.cli import _files
-from lensmap.cli._parser import _make_parser
+from lensmap.cli import _file_types
+from lensmap.cli._parser import make_parser
 
 __all__ = ["OddOption", "actions_of", "is_output", "odd_options"]
 
@@ -138,7 +138,7 @@ class OddOption:
 
 def actions_of(command):
     """Return the actions of the parser of a command, keyed by long option."""
-    _, parser = _make_parser(command.split())
+    _, parser = make_parser(command.split())
     return {action.option_strings[-1]: action for action in parser._actions
             if action.option_strings}
 
@@ -146,7 +146,7 @@ def actions_of(command):
 def is_output(action):
     """Return whether an action takes the name of an output."""
     kind = action.type
-    return isinstance(kind, type) and issubclass(kind, _files._Output)
+    return isinstance(kind, type) and issubclass(kind, _file_types.Output)
 
 
 def odd_options(command):
@@ -177,9 +177,9 @@ def _values_of(action):
         return [(FREE, [""])]
     if is_output(action):
         special = {"log": _LOGS, "save_config": _CONFIGS}
-        folders = _FOLDERS if action.type is _files.OutputFolder else _OUTPUTS
+        folders = _FOLDERS if action.type is _file_types.OutputFolder else _OUTPUTS
         return special.get(action.dest, folders).items()
-    if isinstance(action.type, type) and issubclass(action.type, _files.InputFile):
+    if isinstance(action.type, type) and issubclass(action.type, _file_types.InputFile):
         return [(REFUSED, ["no_such_file", "", "{folder}", "{noise}"])]
     if action.choices:
         return [(REFUSED, ["", "nosuch", "\x1b[31m"]), (FREE, list(action.choices))]

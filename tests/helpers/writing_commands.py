@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from lensmap.cli import main
-from lensmap.cli._files import _Output
-from lensmap.cli._parser import _COMMANDS, _make_parser
+from lensmap.cli._file_types import Output
+from lensmap.cli._parser import _COMMANDS, make_parser
 from lensmap.cli.commands._demo import demo_table
 
 HALO = ["--mass", "5e14", "1e15", "--z-lens", "0.3", "--z-source", "1"]
@@ -73,7 +73,7 @@ def commands(modules=_COMMANDS, above=()):
 
 def output_options(command):
     """Return the options with which a command writes files, by their ``dest``."""
-    _, parser = _make_parser(list(command))
+    _, parser = make_parser(list(command))
     return {
         action.dest: action.option_strings for action in parser._actions if _is_output(action)
     }
@@ -81,11 +81,11 @@ def output_options(command):
 
 def _is_output(action):
     if isinstance(action.type, type):
-        return issubclass(action.type, _Output)
+        return issubclass(action.type, Output)
     if action.type is None or isinstance(action, argparse._SubParsersAction):
         return False
     try:
-        return isinstance(action.type("out.fits"), _Output)
+        return isinstance(action.type("out.fits"), Output)
     except (ValueError, argparse.ArgumentTypeError):
         return False
 

@@ -2,10 +2,10 @@
 """``lensmap check``: summarize a catalog and test its convention."""
 
 from lensmap.cli._convention_check import CODES, numbers_of_check, warn_of_kind
-from lensmap.cli._files import InputFile
+from lensmap.cli._file_types import InputFile
 from lensmap.cli._inputs import add_catalog_arguments, read_catalog
-from lensmap.cli._messages import show_progress
 from lensmap.cli._positions import read_positions
+from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result, value_in
 from lensmap.utils import ConventionWarning, warn_user
 

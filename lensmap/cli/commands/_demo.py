@@ -9,8 +9,9 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
-from lensmap.cli._files import OutputFolder, check_new_files
-from lensmap.cli._messages import show_progress
+from lensmap.cli._file_types import OutputFolder
+from lensmap.cli._files import check_new_files
+from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
 from lensmap.cli.commands._reconstruct import describe, numbers_of_map

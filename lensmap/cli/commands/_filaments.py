@@ -1,7 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap filaments``: find the filaments of a map; write them as a table and as regions."""
 
-from lensmap.cli._files import OutputPicture, OutputSegments, OutputTable, open_outputs
+from lensmap.cli._file_types import OutputPicture, OutputSegments, OutputTable
+from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_map_argument, read_map
 from lensmap.cli._options import angle
 from lensmap.cli._result import Result, numbers_of_table

@@ -10,7 +10,8 @@ from lensmap.cli._estimator_options import (
     is_given,
     make_estimator,
 )
-from lensmap.cli._files import OutputPicture, ResumedTable, open_outputs
+from lensmap.cli._file_types import OutputPicture, ResumedTable
+from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._map_options import (
     add_map_arguments,
@@ -19,7 +20,7 @@ from lensmap.cli._map_options import (
     with_redshifts,
 )
 from lensmap.cli._mask_options import read_mask
-from lensmap.cli._messages import OptionError, load_networks, say, show_progress
+from lensmap.cli._messages import OptionError, load_networks, say
 from lensmap.cli._options import (
     add_take_over,
     angle,
@@ -28,6 +29,7 @@ from lensmap.cli._options import (
     source_redshift,
     sources_at,
 )
+from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
 

@@ -1,7 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap peaks``: find the peaks of a map; write them as a table and as regions."""
 
-from lensmap.cli._files import OutputPicture, OutputRegions, OutputTable, open_outputs
+from lensmap.cli._file_types import OutputPicture, OutputRegions, OutputTable
+from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_map_argument, read_map
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle, one_radius, two_radii

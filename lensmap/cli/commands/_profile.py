@@ -6,11 +6,13 @@ import argparse
 import numpy as np
 
 from lensmap.cli._convention_check import add_check_argument, check_on_the_way
-from lensmap.cli._files import MaybeFile, OutputPicture, OutputTable, open_outputs
+from lensmap.cli._file_types import MaybeFile, OutputPicture, OutputTable
+from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_catalog_arguments, read_catalog
-from lensmap.cli._messages import OptionError, show_progress
+from lensmap.cli._messages import OptionError
 from lensmap.cli._options import count, position, source_redshift, sources_at, two_radii
 from lensmap.cli._positions import read_positions
+from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
 from lensmap.utils import write_table

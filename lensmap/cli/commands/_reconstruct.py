@@ -10,7 +10,8 @@ from lensmap.cli._estimator_options import (
     is_given,
     make_estimator,
 )
-from lensmap.cli._files import OutputFile, OutputPicture, open_outputs
+from lensmap.cli._file_types import OutputFits, OutputPicture
+from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._map_options import (
     add_map_arguments,
@@ -19,7 +20,8 @@ from lensmap.cli._map_options import (
     with_redshifts,
 )
 from lensmap.cli._mask_options import read_mask
-from lensmap.cli._messages import OptionError, load_networks, show_progress
+from lensmap.cli._messages import OptionError, load_networks
+from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result
 from lensmap.utils import plain_label
 
@@ -51,7 +53,7 @@ _FROM_META = (
 def add_arguments(parser):
     """Add the arguments and options of ``lensmap reconstruct`` to its parser."""
     add_catalog_arguments(parser)
-    parser.add_argument("-o", "--output", type=OutputFile, required=True, metavar="K.fits",
+    parser.add_argument("-o", "--output", type=OutputFits, required=True, metavar="K.fits",
                         help="write the map to this FITS file")
     add_map_arguments(parser)
     group = parser.add_argument_group("more options")

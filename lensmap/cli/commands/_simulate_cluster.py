@@ -2,7 +2,8 @@
 """``lensmap simulate cluster``: simulate the field of a cluster of galaxies."""
 
 from lensmap.cli._field_options import add_field_arguments, model_parameters, refuse_options
-from lensmap.cli._files import OutputField, OutputTable, open_outputs
+from lensmap.cli._file_types import OutputField, OutputTable
+from lensmap.cli._files import open_outputs
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import position
 from lensmap.cli._result import Result, numbers_of_table

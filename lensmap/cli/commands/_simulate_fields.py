@@ -4,9 +4,10 @@
 from pathlib import Path
 
 from lensmap.cli._field_options import add_field_arguments, distribution_name, make_model
-from lensmap.cli._files import OutputFolder
-from lensmap.cli._messages import say, show_progress
+from lensmap.cli._file_types import OutputFolder
+from lensmap.cli._messages import say
 from lensmap.cli._options import add_take_over, count
+from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result
 
 NAME = "fields"

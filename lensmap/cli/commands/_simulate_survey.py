@@ -3,7 +3,8 @@
 
 from lensmap.cli._field_input import add_input_arguments, move_field, read_any_field
 from lensmap.cli._field_options import add_field_arguments, distribution_name, make_model
-from lensmap.cli._files import OutputMask, OutputTable, open_outputs
+from lensmap.cli._file_types import OutputFits, OutputTable
+from lensmap.cli._files import open_outputs
 from lensmap.cli._mask_options import add_mask_arguments, read_mask
 from lensmap.cli._messages import OptionError
 from lensmap.cli._result import Result
@@ -67,7 +68,7 @@ def add_arguments(parser):
         ".parquet) to this file; repeatable",
     )
     group.add_argument(
-        "--write-mask", type=OutputMask, metavar="M.fits",
+        "--write-mask", type=OutputFits, metavar="M.fits",
         help="also write the mask of --random-mask to this file, for 'lensmap reconstruct --mask'",
     )
     group.add_argument(

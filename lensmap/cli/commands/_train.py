@@ -7,9 +7,10 @@ import logging
 from pathlib import Path
 
 from lensmap.cli._field_input import read_field_of
-from lensmap.cli._files import InputFolder, MaybeFile, OutputFolder
-from lensmap.cli._messages import OptionError, load_networks, say, show_progress
+from lensmap.cli._file_types import InputFolder, MaybeFile, OutputFolder
+from lensmap.cli._messages import OptionError, load_networks, say
 from lensmap.cli._options import add_take_over, count, positive
+from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result
 from lensmap.utils import (
     FITS_SUFFIXES,

@@ -7,9 +7,10 @@ import shlex
 from pathlib import Path
 
 from lensmap.cli._field_input import read_field_of
-from lensmap.cli._files import InputFile, OutputFolder
-from lensmap.cli._messages import load_networks, say, show_progress
+from lensmap.cli._file_types import InputFile, OutputFolder
+from lensmap.cli._messages import load_networks, say
 from lensmap.cli._options import add_take_over, angle, count
+from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
 from lensmap.utils import ParameterError, check_count, match_name, to_plain

@@ -2,7 +2,7 @@
 """``lensmap verify``: test whether products of lensmap and their inputs are unchanged."""
 
 from lensmap.cli._exit_codes import ExitCode
-from lensmap.cli._files import InputFile
+from lensmap.cli._file_types import InputFile
 from lensmap.cli._messages import OptionError
 from lensmap.cli._result import Result
 
