@@ -115,9 +115,10 @@ def to_map(
             warn_user(
                 "the uncertainty is dropped, because the map was resampled to the pixels of wcs, "
                 "and the correlation of its noise between pixels is not known: use "
-                "uncertainty='rotations', which resamples noise maps as well",
+                "{uncertainty='rotations'}, which resamples noise maps as well",
                 MapWarning,
                 "uncertainty_dropped",
+                placeholders=True,
             )
         else:
             planes["uncertainty"] = inversion.uncertainty

@@ -194,10 +194,11 @@ class KaiserSquires(Estimator):
             warn_user(
                 f"{empty:.0%} of the pixels have no galaxies and, without smoothing, count as zero "
                 "shear, so that the convergence in the map is too low: smooth the shear, for "
-                "example with smoothing='1 arcmin', or use larger pixels",
+                "example with {smoothing='1arcmin'}, or use larger pixels",
                 MapWarning,
                 "empty_pixels",
                 "smoothing",
+                placeholders=True,
             )
 
     def prepare(self, grid: ShearGrid, fitted: None) -> _State:

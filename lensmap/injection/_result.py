@@ -148,6 +148,7 @@ class HaloRecovery:
         if Path(path).is_dir():
             return cls.from_run(read_run(path))
         table = QTable(read_table(path))
+        table.meta.pop("provenance", None)  # of the file
         if "injection" not in table.meta or "settings" not in table.meta["injection"]:
             raise ParameterError(
                 "path", "a file written by HaloRecovery.write or the folder of recover_halos",

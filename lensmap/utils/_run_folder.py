@@ -118,11 +118,11 @@ class RunFolder:
         self._release = weakref.finalize(self, self._lock.release)
         try:
             self._remove_leftovers()
-            # It describes a finished run, and this run may write further files.
-            (self.path / RUN_RECORD).unlink(missing_ok=True)
             if overwrite:
                 self._clear()
             self._begin(requested, addable, fillable)
+            # It describes a finished run, and this run may write further files.
+            (self.path / RUN_RECORD).unlink(missing_ok=True)
         except BaseException:
             self._release()
             raise

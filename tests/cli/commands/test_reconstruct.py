@@ -484,7 +484,7 @@ class TestWhatGoesWrong:
 
     def test_the_same_file_twice(self, folder, capsys):
         pytest.importorskip("matplotlib")
-        assert reconstruct("--plot", "./k.png", output="k.png") == 1
+        assert reconstruct("--json", "./same", "--log", "same") == 1
         self._one_line(capsys, "is named twice")
 
     def test_read_only_directory(self, folder, capsys, monkeypatch):
@@ -574,3 +574,13 @@ def header_at(ra, dec):
     wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.crpix = ["RA---TAN", "DEC--TAN"], [ra, dec], [3, 3]
     wcs.wcs.cdelt = [-1 / 60, 1 / 60]
     return wcs.to_header()
+
+
+@pytest.mark.filterwarnings("default::lensmap.utils.MapWarning")
+def test_advice_is_in_options(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    make_table(300).write("shear.ecsv")
+    words = ["reconstruct", "shear.ecsv", "-o", "k.fits", "--no-check", "--smoothing", "none"]
+    assert main([*words, "--pixel-scale", "0.2arcmin"]) == 0
+    err = capsys.readouterr().err
+    assert "for example with --smoothing 1arcmin, or use larger pixels" in err

@@ -19,6 +19,9 @@ from lensmap.cli import main
 from lensmap.simulate import FieldFolder, HaloModelField, LensingField, field_seed
 from lensmap.utils import to_plain
 
+# What a finished run has in its folder besides the fields.
+RECORDS = ["run.json", "settings.json"]
+
 MODEL = {"shape": (32, 32), "pixel_scale": 3 * u.arcmin}
 
 
@@ -62,7 +65,7 @@ class TestHelp:
 
 class TestFields:
     def test_they_are_those_of_the_model(self, series):
-        assert names(series) == [*(f"field_000{i}.fits" for i in range(4)), "settings.json"]
+        assert names(series) == [*(f"field_000{i}.fits" for i in range(4)), *RECORDS]
         model = HaloModelField(z_source=0.6, **MODEL)
         field = LensingField.read(series / "field_0002.fits")
         drawn = model.draw(field_seed(0, 2))
@@ -85,10 +88,11 @@ class TestFields:
         assert (own_folder / "f" / "field_0000.fits").stat().st_mtime_ns == kept
         for name in ("field_0001.fits", "field_0002.fits", "field_0003.fits"):
             assert same(series / name, own_folder / "f" / name)
-        before = {name: os.stat(f"f/{name}").st_mtime_ns for name in names("f")}
+        kept = set(names("f")) - {"run.json"}
+        before = {name: os.stat(f"f/{name}").st_mtime_ns for name in kept}
         assert simulate(*words, "-n", 4) == 0
         assert "existing: f" in capsys.readouterr().out
-        assert before == {name: os.stat(f"f/{name}").st_mtime_ns for name in names("f")}
+        assert before == {name: os.stat(f"f/{name}").st_mtime_ns for name in kept}
 
     @pytest.mark.parametrize("content", ["mine", "half"])
     def test_a_file_that_is_no_field_is_named_and_kept(self, content, series, own_folder, capsys):
@@ -118,7 +122,7 @@ class TestFields:
     def test_several_redshifts(self, own_folder, capsys):
         words = ["fields", "-o", "f", "-n", 1, *SMALL[:5], "--z-source", "0.6", "0.25"]
         assert simulate(*words, "--seed", 3) == 0
-        assert names("f") == ["field_0000_z0.25.fits", "field_0000_z0.6.fits", "settings.json"]
+        assert names("f") == ["field_0000_z0.25.fits", "field_0000_z0.6.fits", *RECORDS]
         near, far = (LensingField.read(f"f/field_0000_z{z}.fits") for z in ("0.25", "0.6"))
         assert (near.z_source, far.z_source) == (0.25, 0.6)
         assert near.kappa.data.std() < far.kappa.data.std()

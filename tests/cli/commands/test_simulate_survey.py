@@ -189,7 +189,7 @@ class TestSurvey:
             (["--random-mask", "1.5"], "--random-mask must be the masked fraction"),
             (["--write-mask", "m.fits"], "--write-mask needs --random-mask"),
             (["--random-mask", "0.1", "--write-mask", "m.reg"],
-             "--write-mask must end in .fits or .fits.gz, not 'm.reg'"),
+             "--write-mask must end in one of .fits, .fit, .fits.gz, .fit.gz, not 'm.reg'"),
             (["--null", "--truth", "t.fits"], "--truth cannot be given, because"),
             (["--truth", "c.fits"], "--truth: the file 'c.fits' is named twice"),
             (["--truth", "t.txt"], "must end in one of"),
