@@ -25,6 +25,7 @@ from lensmap.utils import (
     atomic_write,
     celestial_plane,
     check_datasums,
+    check_number_of_hdus,
     has_suffix,
     header_wcs,
     reading,
@@ -117,6 +118,7 @@ def read_fits(filename: PathLike) -> "ConvergenceMap":
     # astropy's registry passes an open file.
     filename = getattr(filename, "name", filename)
     with reading(filename, "map"), fits.open(filename) as hdus:
+        check_number_of_hdus(hdus)
         check_datasums(hdus, filename, "map")
         image = next((hdu for hdu in hdus if hdu.is_image and hdu.data is not None), None)
         if image is None:

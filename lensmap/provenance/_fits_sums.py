@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.io import fits
 
+from lensmap.utils import check_number_of_hdus
+
 if TYPE_CHECKING:
     from lensmap.typing import PathLike
 
@@ -45,6 +47,7 @@ def wrong_hdus(path: PathLike) -> tuple[list[str], list[str]]:
     -0.
     """
     with fits.open(path) as hdus:
+        check_number_of_hdus(hdus)
         spans = []
         for hdu in hdus:
             place = hdu.fileinfo()

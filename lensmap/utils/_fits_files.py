@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
     from lensmap.typing import PathLike
 
-__all__ = ["PROVENANCE_CARD", "write_fits_table", "write_hdus"]
+__all__ = ["PROVENANCE_CARD", "check_number_of_hdus", "write_fits_table", "write_hdus"]
 
 #: The keyword of the card that records, as JSON, how a file was made.
 PROVENANCE_CARD = "LMPROV"
+
+# The keyword of the card with the number of HDUs, without which a file that ends between two HDUs
+# would seem to be complete.
+_N_HDUS_CARD = "LMNHDUS"
 
 
 def write_hdus(hdus: Iterable[Any], path: PathLike, **entries: Any) -> None:
@@ -42,10 +46,32 @@ def write_hdus(hdus: Iterable[Any], path: PathLike, **entries: Any) -> None:
     file = fits.HDUList(list(hdus))
     for key, card in _cards(entries).items():
         file[0].header[key] = card
+    file[0].header[_N_HDUS_CARD] = (len(file), "number of HDUs in this file")
     file.update_extend()  # before the checksums, which include this card
     _add_checksums(file)
     with _stream(path) as stream:
         file.writeto(stream)
+
+
+def check_number_of_hdus(hdus: Any) -> None:
+    """Check that a FITS file written by `write_hdus` has all its HDUs.
+
+    Parameters
+    ----------
+    hdus : `~astropy.io.fits.HDUList`
+        The open file. Further HDUs, which another program may have appended, are allowed.
+
+    Raises
+    ------
+    ValueError
+        If HDUs are missing.
+    """
+    expected = hdus[0].header.get(_N_HDUS_CARD, 0)
+    if len(hdus) < expected:
+        raise ValueError(
+            f"it ends too early, after {len(hdus)} of {expected} HDUs: copy the file again from "
+            "its source, or make it anew"
+        )
 
 
 def write_fits_table(table: Table, path: PathLike, **entries: Any) -> None:

@@ -323,9 +323,19 @@ def whole(tmp_path_factory):
 @pytest.mark.parametrize("n", [0, 1, 2879, 2880, 8000, 13100, 17200, 40000, -2880, -1])
 def test_a_map_cut_in_transfer(whole, tmp_path, n):
     (tmp_path / "cut.fits").write_bytes(whole[:n])
-    with pytest.raises(ValueError, match="cut.fits', .*: copy the file again") as caught:
+    with pytest.raises(ValueError, match="cut.fits'[,:] .*: copy the file again") as caught:
         ConvergenceMap.read(tmp_path / "cut.fits")
     assert "buffer" not in str(caught.value)
+
+
+def test_a_map_cut_between_hdus(whole, tmp_path):
+    (tmp_path / "whole.fits").write_bytes(whole)
+    with fits.open(tmp_path / "whole.fits") as hdus:
+        starts = [hdu.fileinfo()["hdrLoc"] for hdu in hdus][1:]
+    for i, start in enumerate(starts, start=1):
+        (tmp_path / "cut.fits").write_bytes(whole[:start])
+        with pytest.raises(ValueError, match=f"after {i} of {len(starts) + 1} HDUs: copy the file"):
+            ConvergenceMap.read(tmp_path / "cut.fits")
 
 
 def test_changed_data_do_not_match_their_checksum(whole, tmp_path):
