@@ -7,12 +7,15 @@ from ._smoothing import gaussian_smooth, near_data, normalized_smooth
 # For other packages of lensmap; not public.
 from ._kaiser_squires import padded_shape as padded_shape, shear_kernel as shear_kernel
 from ._masked_power import MaskedPower as MaskedPower, masked_power as masked_power
+from ._mode_coupling import ModeCoupling as ModeCoupling
+from ._multipoles import spaced_edges as spaced_edges
 from ._multiscale import multiscale_convergence as multiscale_convergence
 from ._power import (
     interpolate_power as interpolate_power,
     mode_ell as mode_ell,
     mode_power as mode_power,
     pixel_window as pixel_window,
+    tapered as tapered,
 )
 from ._smoothing import (
     check_smoothing as check_smoothing,

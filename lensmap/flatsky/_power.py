@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from lensmap.utils import ParameterError, check_count
 
 __all__ = ["MeasuredPower", "interpolate_power", "measure_power", "mode_ell", "mode_power",
-           "pixel_window"]
+           "pixel_window", "tapered"]
 
 # The slope of C_l above the end of a table, which is similar to that of the power of halos.
 _EXTRAPOLATED_SLOPE = -2.0
@@ -261,7 +261,7 @@ def _periodogram(
     values: np.ndarray = np.ma.filled(np.ma.asarray(item, dtype=float), np.nan)
     if values.ndim != 2 or min(values.shape) < 2:
         raise ValueError(f"each map must be two-dimensional (ny, nx), not of shape {values.shape}")
-    window = np.outer(*(_tapered(n, taper) for n in values.shape))
+    window = np.outer(*(tapered(n, taper) for n in values.shape))
     window[~np.isfinite(values)] = 0.0
     weight = np.mean(window**2)
     if weight == 0:
@@ -275,7 +275,7 @@ def _periodogram(
     return mode_ell(values.shape, pixel_scale), power, weight
 
 
-def _tapered(n: int, taper: float) -> np.ndarray:
+def tapered(n: int, taper: float) -> np.ndarray:
     """Return weights along an axis of n pixels, with a cosine taper at both ends, ``(n,)``.
 
     ``taper`` is the width of each taper as a fraction of the axis.
