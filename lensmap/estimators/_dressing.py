@@ -123,7 +123,12 @@ def to_map(
         else:
             planes["uncertainty"] = inversion.uncertainty
             meta["uncertainty"] = kind.meaning
-    values, mask = target.to_user(list(planes.values()), mask_of(estimator, grid, inversion))
+    masked = mask_of(estimator, grid, inversion)
+    values, mask = target.to_user(list(planes.values()), masked)
+    # Inpainted pixels are not masked, but have no shear either.
+    missing = grid.mask if inversion.unsupported is None else grid.mask | inversion.unsupported
+    missing = mask if np.array_equal(missing, masked) else target.to_user([], missing)[1]
+    meta["missing_fraction"] = float(np.mean(missing))
     if target.resampled and mask.all():
         raise ParameterError(
             "wcs",
