@@ -119,6 +119,7 @@ from lensmap.statistics import (
     power_spectrum,
     psf_leakage,
     shear_correlation,
+    shear_power_spectrum,
     split_halves,
     stack_at,
 )
@@ -531,8 +532,11 @@ def statistics():
     psf = np.random.default_rng(1).normal(0, 0.03, (2, len(catalog)))
     relation, difference = split_halves(KaiserSquires(), catalog, sky().wcs, rng=2)
     return {
-        "power": power_spectrum(kappa, n_bins=10),
-        "power of a masked map": power_spectrum(masked, n_bins=10, taper=0.0),
+        "power": power_spectrum(kappa, n_bins=10, masked="pseudo"),
+        "power of a masked map": power_spectrum(truth, n_bins=6, weights=~sky().mask),
+        "power of shear": shear_power_spectrum(
+            ShearGrid.from_catalog(catalog, sky().wcs, sky().mask), n_bins=6
+        ),
         "correlation": kappa_correlation(kappa, **separations, n_patches=6, rng=0),
         "cross correlation": kappa_correlation(masked, truth, **separations, n_patches=6,
                                                rng=0),

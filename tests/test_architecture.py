@@ -37,7 +37,7 @@ DOORS = {
         {"utils", "masks", "catalog", "maps", "cosmology", "halos"},
     ),
     "filaments": {"utils", "maps", "profiles"},
-    "statistics": {"utils", "scores", "flatsky", "catalog", "maps", "peaks"},
+    "statistics": {"utils", "scores", "flatsky", "catalog", "grid", "maps", "peaks"},
     # The rooms whose results are drawn.
     "plotting": {
         *["utils", "catalog", "grid", "maps", "diagnostics"],

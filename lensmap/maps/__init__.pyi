@@ -10,6 +10,7 @@ from ._pixels import (
     MAX_PLANE_ANISOTROPY as MAX_PLANE_ANISOTROPY,
     check_pixels as check_pixels,
     pixel_areas as pixel_areas,
+    pixel_sides as pixel_sides,
     same_pixels as same_pixels,
 )
 from ._resampling import resample as resample, resample_counts as resample_counts

@@ -114,11 +114,12 @@ def plot_power(
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        The table returned by `lensmap.statistics.power_spectrum`.
+        The table returned by `lensmap.statistics.power_spectrum`, or by
+        `lensmap.statistics.shear_power_spectrum`, whose E-mode and B-mode are drawn.
     ax : `~matplotlib.axes.Axes` or None
         The axes to draw on; None makes a new figure.
     label : str or None
-        The label in the legend; None draws no legend.
+        The label in the legend; None draws no legend for a single spectrum.
     **style
         Further parameters of `matplotlib.axes.Axes.errorbar`.
 
@@ -130,10 +131,18 @@ def plot_power(
     ax = new_axes(ax)
     ell = np.asarray(table["ell"])
     factor = ell * (ell + 1) / (2 * np.pi)
-    with_errors(ax, ell, factor * table["power"].value, factor * table["power_err"].value,
-                **{"color": BLUE, "label": label, **style})
+    if "ee" in table.colnames:
+        label = "" if label is None else f"{label} "
+        curves = [("ee", BLUE, f"{label}E"), ("bb", ORANGE, f"{label}B")]
+        ax.axhline(0, color="black", linewidth=0.6)  # the B-mode has either sign
+    else:
+        curves = [("power", BLUE, label)]
+        ax.set_yscale("log")
+    for name, color, text in curves:
+        with_errors(ax, ell, factor * table[name].value, factor * table[f"{name}_err"].value,
+                    **{"color": color, "label": text, **style})
+    label = curves[0][2]
     ax.set_xscale("log")
-    ax.set_yscale("log")
     ax.set_xlabel(r"multipole $\ell$")
     ax.set_ylabel(r"$\ell (\ell + 1) C_\ell / 2\pi$")
     return _with_legend(ax, label)

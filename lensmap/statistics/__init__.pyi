@@ -4,6 +4,7 @@ from ._null_tests import BModeTest, Stack, b_mode_test, psf_leakage, split_halve
 from ._one_point import kappa_moments, kappa_pdf, peak_counts
 from ._power import power_spectrum
 from ._relation import PixelRelation, pixel_relation
+from ._shear_power import shear_power_spectrum
 
 __all__ = [
     "BModeTest",
@@ -18,6 +19,7 @@ __all__ = [
     "power_spectrum",
     "psf_leakage",
     "shear_correlation",
+    "shear_power_spectrum",
     "split_halves",
     "stack_at",
 ]

@@ -121,6 +121,12 @@ def test_statistics(kappa):
     assert "theta" in ax.get_xlabel() and ax.get_legend() is not None
     ax = plotting.plot_power(power_spectrum(kappa, n_bins=6))
     assert ax.get_xscale() == ax.get_yscale() == "log" and "ell" in ax.get_xlabel()
+    table = power_spectrum(kappa, n_bins=6)
+    for name in ("ee", "bb"):
+        table[name], table[f"{name}_err"] = table["power"], table["power_err"]
+    ax = plotting.plot_power(table)
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["E", "B"]
+    assert ax.get_yscale() == "linear"
     ax = plotting.plot_pdf(kappa_pdf(kappa, 20))
     assert ax.get_yscale() == "log" and "kappa" in ax.get_xlabel()
     truth = kappa.data + 0.01

@@ -102,32 +102,6 @@ def test_errors_are_those_of_other_skies():
     assert np.mean([one.r_err for one in found]) == pytest.approx(scatter, rel=0.35)
 
 
-def test_power_of_white_noise():
-    mask = np.zeros(SHAPE, dtype=bool)
-    mask[:, 60:140] = True
-    side, pulls = np.deg2rad(0.5 / 60), []
-    for seed in range(40):
-        table = power_spectrum(_map(np.where(mask, 9.0, _noise(seed)), mask), n_bins=10)
-        # Where the window of a pixel is near 1, and there are modes enough for a Gaussian.
-        used = (table["ell"] < 4000) & (table["n_modes"] > 20)
-        pulls.append((table["power"].value - side**2)[used] / table["power_err"].value[used])
-    assert np.abs(pulls).max() < 4 and 0.75 < np.std(pulls) < 1.25
-    assert table["power"].unit == u.sr and np.all(np.diff(table["ell"]) > 0)
-
-
-@pytest.mark.parametrize("part", [0, 0.25, 0.5])
-def test_errors_of_power_are_the_scatter(part):
-    shape = (96, 96)
-    mask = np.zeros(shape, dtype=bool)
-    mask[: int(96 * part)] = True
-    tables = [
-        power_spectrum(_map(_noise(seed, shape), mask), n_bins=8, taper=0) for seed in range(200)
-    ]
-    scatter = np.std([table["power"].value for table in tables], axis=0, ddof=1)
-    said = np.mean([table["power_err"].value for table in tables], axis=0)
-    assert np.mean(scatter / said) == pytest.approx(1, abs=0.1)
-
-
 @pytest.mark.parametrize("function", [kappa_pdf, kappa_moments, power_spectrum])
 def test_nothing_is_unmasked(function):
     with pytest.raises(ValueError, match="kappa must have at least one unmasked pixel"):
