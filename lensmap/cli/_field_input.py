@@ -12,8 +12,6 @@ from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix, reading
 
 __all__ = ["add_input_arguments", "move_field", "read_any_field", "read_field_of"]
 
-# Larger maps violate the flat-sky approximation.
-_MAX_SIDE_DEG = 25.0
 
 # Options that apply only to drawn fields, and options that apply only to files of other programs.
 _OF_DRAWN = ("shape", "cosmology", "power", "resolution")
@@ -93,16 +91,6 @@ def _read_ours(path):
     return LensingField.read(path)
 
 
-def _check_size(field, path):
-    side = max(field.shape) * field.kappa.pixel_scale.to_value("deg")
-    if side > _MAX_SIDE_DEG:
-        raise ValueError(
-            f"the map in {str(path)!r} would be {side:.1f} deg wide, but flat-sky maps are at most "
-            f"{_MAX_SIDE_DEG:g} deg wide: correct the size of the map or of its pixels, or cut out "
-            "a smaller map"
-        )
-
-
 def _is_ours(path):
     """Return whether a file holds shear and convergence, as written by `LensingField.write`."""
     if has_suffix(path, HDF5_SUFFIXES):
@@ -140,13 +128,10 @@ def _read_foreign(path, *, z_source=None, width=None, pixel_scale=None, source_p
 
     given = {} if width is None else {"width": width}
     if has_suffix(path, (*HDF5_SUFFIXES, ".dat")):
-        field = read_kappatng(path, source_plane=source_plane, z_source=z_source, **given)
-    elif _is_massivenus(path, z_source):
-        field = read_massivenus(path, **given)
-    else:
-        field = read_field(path, pixel_scale=pixel_scale, z_source=z_source, **given)
-    _check_size(field, path)
-    return field
+        return read_kappatng(path, source_plane=source_plane, z_source=z_source, **given)
+    if _is_massivenus(path, z_source):
+        return read_massivenus(path, **given)
+    return read_field(path, pixel_scale=pixel_scale, z_source=z_source, **given)
 
 
 def move_field(field, center):

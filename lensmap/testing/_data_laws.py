@@ -175,7 +175,8 @@ def files(case: Case) -> None:
     if kappa.uncertainty is not None:
         case.true(isinstance(back.uncertainty, StdDevUncertainty), "another uncertainty", "sigma")
         case.same(back.uncertainty.array, kappa.uncertainty.array[view], "the uncertainty")
-    case.true(back.meta == kappa.meta, f"meta {back.meta}", str(kappa.meta))
+    meta = kappa[view].meta
+    case.true(back.meta == meta, f"meta {back.meta}", str(meta))
     case.true(
         back.meta["estimator"] == case.cls.__name__, f"estimator {back.meta['estimator']}",
         case.cls.__name__,

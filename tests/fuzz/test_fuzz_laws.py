@@ -34,6 +34,8 @@ def write_record(code, *errors):
     record = {
         "schema": 1, "lensmap": __version__, "command": "peaks",
         "status": {0: "done", 1: "failed"}.get(code, "failed"), "exit_code": code,
+        "date": "2026-01-02T03:04:05+00:00", "versions": {}, "command_line": None,
+        "seal": "lensmap-sha256:" + 64 * "0",
         "arguments": None, "inputs": [], "outputs": [], "warnings": [],
         "errors": [{"code": "a", "parameter": None, "message": text} for text in errors],
     }

@@ -151,6 +151,7 @@ class TestUnusableWorkers:
             worker._versions() | (versions or {}),
             {},
             pickle.dumps((tasks.square, {})) if parts is None else parts,
+            None,
         ))
 
     @pytest.mark.parametrize(

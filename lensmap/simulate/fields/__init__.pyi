@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._defaults import DEFAULT_PIXEL_SCALE, DEFAULT_SHAPE, DEFAULT_Z_SOURCE
+from ._defaults import DEFAULT_PIXEL_SCALE, DEFAULT_SHAPE, DEFAULT_Z_SOURCE, MAX_SIDE_DEG
 from ._files import check_field_file, field_format, open_hdf5
 from ._flat_wcs import NOWHERE, flat_wcs
 from ._lensing_field import LensingField, filled
@@ -10,6 +10,7 @@ __all__ = [
     "DEFAULT_SHAPE",
     "DEFAULT_Z_SOURCE",
     "LensingField",
+    "MAX_SIDE_DEG",
     "NOWHERE",
     "check_field_file",
     "field_format",

@@ -15,6 +15,7 @@ from lensmap.flatsky import convergence_to_shear
 from lensmap.grid import PixelFrame
 from lensmap.halos import check_halos, halo_positions
 from lensmap.maps import ConvergenceMap, check_pixels
+from lensmap.simulate.fields._defaults import MAX_SIDE_DEG
 from lensmap.simulate.fields._files import read_field_file, write_field_file
 from lensmap.utils import ParameterError, ParameterTypeError, check_celestial_wcs
 
@@ -140,11 +141,19 @@ class LensingField:
         TypeError
             If ``kappa`` is not a ConvergenceMap.
         ValueError
-            If ``padding`` is less than 1, every pixel is masked, or the pixels are not square.
+            If ``padding`` is less than 1, every pixel is masked, the pixels are not square, or the
+            map is more than 25 deg wide.
         """
         _require_map(kappa)
         if not (np.isfinite(padding) and padding >= 1):
             raise ParameterError("padding", "a number of at least 1", repr(padding))
+        side = max(kappa.shape) * kappa.pixel_scale.to_value("deg")
+        if side > MAX_SIDE_DEG:
+            raise ParameterError(
+                "kappa", f"at most {MAX_SIDE_DEG:g} deg wide, for the flat sky",
+                f"{side:.1f} deg",
+                "correct the size of the map or of its pixels, or cut out a smaller map",
+            )
         check_pixels(kappa.wcs, kappa.shape, "kappa")
         contrast = filled(kappa)
         contrast = contrast - contrast[~kappa.mask].mean(dtype=float).astype(contrast.dtype)

@@ -25,6 +25,7 @@ from lensmap.simulate.fields import (
     DEFAULT_PIXEL_SCALE,
     DEFAULT_SHAPE,
     DEFAULT_Z_SOURCE,
+    MAX_SIDE_DEG,
     NOWHERE,
     LensingField,
     flat_wcs,
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HaloModelField"]
 
-# The flat-sky approximation fails in larger boxes.
-_MAX_SIDE_DEG = 25.0
 # The largest |Ok0| of a cosmology that counts as flat.
 _MAX_CURVATURE = 2e-3
 
@@ -193,12 +192,12 @@ class HaloModelField(Parametrized):
         self.min_listed_mass = _check_mass(min_listed_mass, "min_listed_mass", 1e10, 1e17)
         self.dtype = check_choice(dtype, "dtype", ("float32", "float64"))
         side = max(self._box_shape) * self.pixel_scale.to_value(u.deg)
-        if side > _MAX_SIDE_DEG:
+        if side > MAX_SIDE_DEG:
             raise ParameterError(
                 "pixel_scale",
                 "smaller for this {shape} and {padding}",
                 remedy=f"the padded field is {side:.1f} deg wide, but the flat-sky approximation "
-                f"holds only up to {_MAX_SIDE_DEG:g} deg",
+                f"holds only up to {MAX_SIDE_DEG:g} deg",
             )
 
     def __repr__(self):

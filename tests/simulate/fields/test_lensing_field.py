@@ -272,10 +272,10 @@ def test_pixels_that_are_no_squares_are_refused():
     wcs = tangent_wcs(CENTER, (24, 30), 1.0)
     wide = wcs.deepcopy()
     wide.wcs.cdelt = [-2 / 60, 1 / 60]
-    with pytest.raises(ValueError, match="kappa must have square pixels, .* factor of 2.00"):
+    with pytest.raises(ValueError, match="kappa must have square pixels, .* factor of 2:"):
         LensingField.from_kappa(ConvergenceMap(np.zeros((24, 30)), wcs=wide))
     field = LensingField.from_kappa(ConvergenceMap(np.zeros((24, 30)), wcs=wcs))
     skew = wcs.deepcopy()
     skew.wcs.cdelt = [-0.5 / 60, 2 / 60]  # of the same area
-    with pytest.raises(ValueError, match="wcs must have square pixels, .* factor of 4.00"):
+    with pytest.raises(ValueError, match="wcs must have square pixels, .* factor of 4:"):
         field.to_wcs(skew)
