@@ -131,6 +131,7 @@ def plot_power(
     ax = new_axes(ax)
     ell = np.asarray(table["ell"])
     factor = ell * (ell + 1) / (2 * np.pi)
+    curves: list[tuple[str, str, str | None]]
     if "ee" in table.colnames:
         label = "" if label is None else f"{label} "
         curves = [("ee", BLUE, f"{label}E"), ("bb", ORANGE, f"{label}B")]
