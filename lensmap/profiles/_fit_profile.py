@@ -9,11 +9,11 @@ import numpy as np
 from astropy import units as u
 from scipy import linalg
 
-from lensmap.halos import NFWLens
+from lensmap.halos import MiscenteredLens, NFWLens
 from lensmap.profiles._efficiency import Efficiency
 from lensmap.profiles._fit_data import FitData, reduced_shear
 from lensmap.profiles._radii import as_angles, check_pair
-from lensmap.utils import ParameterError, ParameterTypeError
+from lensmap.utils import ParameterError, ParameterTypeError, check_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,6 +97,7 @@ def profile_data(
     z_source: RedshiftLike | None,
     radii: u.Quantity | None,
     covariance: ArrayLike | None,
+    miscentering: tuple[float, u.Quantity] | None,
     cosmology: FLRW,
 ) -> FitData:
     """Select the bins of a shear profile, as the data of a halo fit.
@@ -114,6 +115,9 @@ def profile_data(
         ``(inner, outer)``: the range of radii, angles or proper lengths. None uses all bins.
     covariance : array_like or None
         The covariance to add to that of the profile, ``(n_bins, n_bins)``. None adds nothing.
+    miscentering : tuple or None
+        The fraction of wrong centers and the parameter of their Rayleigh distribution, as for
+        `fit_nfw`. None for no wrong centers.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
 
@@ -161,7 +165,32 @@ def profile_data(
     whiten = linalg.solve_triangular(factor, np.eye(len(factor)), lower=True)
     g_t = np.asarray(profile["g_t"], dtype=float)[used]
     return _ProfileData(np.array([low, high])[:, used], g_t, whiten, inverse[used], ratio[used],
-                        NFWLens(float(z_lens[0]), cosmology))
+                        _lens(z_lens, miscentering, cosmology))
+
+
+def _lens(
+    z_lens: np.ndarray, miscentering: tuple[float, u.Quantity] | None, cosmology: FLRW
+) -> NFWLens:
+    """Return the lens model at the redshift ``z_lens``, ``(1,)``, with or without wrong centers."""
+    if miscentering is None:
+        return NFWLens(float(z_lens[0]), cosmology)
+    try:
+        fraction, offset = miscentering
+    except (TypeError, ValueError):
+        raise ParameterTypeError(
+            "miscentering", "a pair, such as (0.3, 0.2 * u.Mpc), or None", repr(miscentering)
+        ) from None
+    check_number(fraction, "miscentering", "a fraction of the centers, 0 to 1", low=0, high=1)
+    unit = getattr(offset, "unit", None)
+    if unit is None or not (unit.is_equivalent(u.Mpc) or unit.is_equivalent(u.rad)):
+        raise ParameterTypeError(
+            "miscentering", "an offset that is a proper length or an angle", repr(offset),
+            verb="have",
+        )
+    sigma = as_angles(u.Quantity([0 * unit, offset]), z_lens, 1, cosmology)[0, 1]
+    if not (np.isfinite(sigma) and sigma > 0):
+        raise ParameterError("miscentering", "a positive offset", str(offset), verb="have")
+    return MiscenteredLens(float(z_lens[0]), cosmology, float(fraction), sigma)
 
 
 def _from_zero(radius: u.Quantity) -> u.Quantity:

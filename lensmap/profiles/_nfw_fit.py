@@ -41,6 +41,7 @@ def fit_nfw(
     concentration: str | float = "prior",
     center: str = "fixed",
     covariance: ArrayLike | None = None,
+    miscentering: tuple[float, Quantity] | None = None,
     cosmology: CosmologyLike = None,
 ) -> NFWFit:
     r"""Fit one or more NFW halos to shear or convergence.
@@ -96,6 +97,11 @@ def fit_nfw(
         covariance from `structure_covariance`. The errors of a profile from a bootstrap over many
         positions already include large-scale structure, so none should be added. None adds
         nothing.
+    miscentering : tuple or None
+        ``(fraction, sigma)`` of the wrong centers in a stack, for a profile: their fraction, 0 to
+        1, and the parameter of the Rayleigh distribution of their offsets, a proper length or an
+        angle, such as ``(0.3, 0.2 * u.Mpc)``. The model is then the mean shear about right and
+        wrong centers of the same halo. None means that all centers are right.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology, or its name as for `lensmap.cosmology.get_cosmology`. None is the default
         cosmology of lensmap.
@@ -121,8 +127,9 @@ def fit_nfw(
     ----------
     Wright & Brainerd 2000, ApJ 534, 34 (shear of NFW halos); Seitz & Schneider 1997, A&A 318, 687
     (reduced shear of sources at several redshifts); Diemer & Joyce 2019, ApJ 871, 168
-    (concentrations; scatter); Hartlap et al. 2007, A&A 464, 399 and Dodelson & Schneider 2013,
-    Phys. Rev. D 88, 063537 (covariances from few draws).
+    (concentrations; scatter); Johnston et al. 2007, arXiv:0709.1159 (miscentering); Hartlap et al.
+    2007, A&A 464, 399 and Dodelson & Schneider 2013, Phys. Rev. D 88, 063537 (covariances from few
+    draws).
     """
     cosmology = get_cosmology(cosmology, structure=False)
     check_choice(center, "center", ("fixed", "free"))
@@ -132,13 +139,14 @@ def fit_nfw(
         _check_fixed_center(position, center)
         _check_no_galaxies(of_galaxies)
         z = check_lens_redshifts(z_lens, 1)
-        fit_data = profile_data(data, z, z_source, radii, covariance, cosmology)
+        fit_data = profile_data(data, z, z_source, radii, covariance, miscentering, cosmology)
     else:
-        if covariance is not None:
-            raise ParameterError(
-                "covariance", "None if {data} is a catalog or a map", "an array",
-                "only a fit to a profile can use it",
-            )
+        for name, value in (("covariance", covariance), ("miscentering", miscentering)):
+            if value is not None:
+                raise ParameterError(
+                    name, "None if {data} is a catalog or a map", remedy="only a fit to a profile "
+                    "can use it",
+                )
         if position is None:
             raise ParameterError(
                 "position", "given if {data} is a catalog or a map", "None",
