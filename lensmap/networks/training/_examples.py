@@ -39,6 +39,13 @@ _USUAL = MockSurvey.preset("cha2025")
 # galaxies.
 _MAX_MEASUREMENT_ERROR = 0.15
 
+# The range of the depth m5 minus the magnitude limit, in examples with the measurement errors of
+# Subaru/HSC at other depths: the faintest galaxies then have errors from 0.57 to 0.014.
+_RELATIVE_DEPTH = (0.5, 5.0)
+
+# The upper limit of the factor by which the convergence of faint examples is multiplied.
+_MAX_FAINT = 0.3
+
 # The number of random masks. Each masked example uses one of them, rotated and mirrored.
 _N_MASKS = 60
 
@@ -68,8 +75,15 @@ class SurveyRange:
     masked, small : float
         The fraction of all examples with a mask from `lensmap.simulate.random_mask`, and the
         fraction whose survey covers only a part of the map.
+    varied_errors : float
+        The fraction of these other examples with the measurement errors of Subaru/HSC, which depend
+        on the magnitude of the galaxy, at a random depth: errors of 0.014 to 0.57 per component at
+        the magnitude limit, with inverse-variance weights.
     mask_fraction : tuple of float
         The range of the masked fraction of the field.
+    null, faint : float
+        The fraction of all examples without any signal, and the fraction whose convergence is
+        multiplied by a factor drawn uniformly between 0 and 0.3, for maps of nearly empty fields.
     outside : float
         The weight, in the loss, of pixels that are masked or outside the survey. Other pixels have
         the weight 1.
@@ -82,7 +96,10 @@ class SurveyRange:
     other_errors: float = 0.25
     masked: float = 0.4
     small: float = 0.12
+    varied_errors: float = 0.0
     mask_fraction: tuple[float, float] = (0.05, 0.5)
+    null: float = 0.0
+    faint: float = 0.0
     outside: float = 0.15
 
     @classmethod
@@ -95,6 +112,23 @@ class SurveyRange:
             A range in which all examples are whole fields with the survey of Cha et al. 2025.
         """
         return cls(usual=1.0, masked=0.0, small=0.0)
+
+    @classmethod
+    def wide(cls) -> "SurveyRange":
+        """Return the range of the surveys of the field, from shallow ground-based to deep HST data.
+
+        Returns
+        -------
+        SurveyRange
+            A range with 1 to 25 galaxies per pixel, intrinsic dispersions of 0.2 to 0.4, weights
+            that vary over the field and from galaxy to galaxy, masks of up to 60 per cent, and
+            some fields without a signal or with a weak one.
+        """
+        return cls(
+            usual=0.15, galaxies_per_pixel=(1.0, 25.0), sigma_e=(0.2, 0.4), uneven=0.4,
+            other_errors=0.25, varied_errors=0.5, masked=0.4, mask_fraction=(0.05, 0.6), null=0.03,
+            faint=0.07,
+        )
 
     def domain(self, pixel_scales: Sequence[float]) -> Domain:
         """Return the ranges of data for which a network trained on these surveys is suited.
@@ -134,6 +168,10 @@ class SurveyRange:
         low, high = self.sigma_e
         largest = float(np.hypot(high, _MAX_MEASUREMENT_ERROR))
         # Dispersions up to 5 per cent beyond the training range are in the domain.
+        if self.varied_errors > 0:
+            # The effective dispersion of the deepest and of the shallowest survey.
+            shallow = _errors_at_depth(high, _RELATIVE_DEPTH[0]).weight_quantiles
+            largest = max(largest, float(np.mean(shallow)) ** -0.5)
         return 0.95 * min(low, usual), 1.05 * max(largest, usual)
 
     def _measurement_error_range(self):
@@ -144,7 +182,13 @@ class SurveyRange:
         if self.usual == 1:
             # Errors from 0.8 to 1.25 times the training value are in the domain.
             return 0.8 * usual, 1.25 * usual
-        return 0.0, max(_MAX_MEASUREMENT_ERROR, usual)
+        largest = max(_MAX_MEASUREMENT_ERROR, usual)
+        if self.varied_errors > 0:
+            sigma_e = self.sigma_e[1]
+            weight = _errors_at_depth(sigma_e, _RELATIVE_DEPTH[0]).weight_quantiles
+            squares = np.maximum(1 / weight - sigma_e**2, 0)
+            largest = max(largest, float(np.sqrt(np.average(squares, weights=weight**2))))
+        return 0.0, largest
 
 
 class Examples:
@@ -250,6 +294,7 @@ class Examples:
         """
         fields = self.sets[index]
         kappa, gamma, is_field = self._transform(*fields.read(number, redshift), rng)
+        kappa, gamma = self._fainter(kappa, gamma, rng)
         arrays, is_unmasked = self._observe(kappa, gamma, is_field, fields.pixel_scale, rng)
         inputs, unit = INPUTS[self.architecture.inputs].make(arrays)
         # The signal variance is the mean over fields. The variance of this field would give fields
@@ -262,6 +307,17 @@ class Examples:
         square = weight * focal_weights(kappa, self.exponent) / variance
         targets = [kappa / unit, square, weight / np.sqrt(variance)]
         return inputs, np.stack(targets, axis=-1, dtype=np.float32)
+
+    def _fainter(self, kappa, gamma, rng):
+        """Return the convergence and the shear, in some examples without or with a weak signal."""
+        null, faint = self.survey.null, self.survey.faint
+        if null + faint == 0:
+            return kappa, gamma
+        chance = rng.random()
+        if chance >= null + faint:
+            return kappa, gamma
+        factor = np.float32(0 if chance < null else rng.uniform(0, _MAX_FAINT))
+        return kappa * factor, gamma * factor
 
     def _transform(self, kappa, gamma, rng):
         """Rotate and mirror a field at random, pad it by the margin, and cut out a random part.
@@ -312,7 +368,7 @@ class Examples:
             True for pixels that are inside the survey and not masked, bool, ``(ny, nx)``.
         """
         survey, shape = self.survey, kappa.shape
-        sigma_e, errors, depth = _USUAL.sigma_e, _USUAL.measurement_error, 1.0
+        sigma_e, depth, measurement = _USUAL.sigma_e, 1.0, _USUAL.measurement
         per_pixel = _USUAL.expected_density.value * pixel_scale**2
         low, high = survey._density_range([pixel_scale])
         if rng.random() >= survey.usual or not low <= per_pixel <= high:
@@ -320,11 +376,17 @@ class Examples:
             per_pixel = np.exp(rng.uniform(*np.log(survey.galaxies_per_pixel)))
             if rng.random() < survey.uneven:
                 depth = _uneven_depth(shape, rng)
-            if rng.random() < survey.other_errors:
-                errors = rng.uniform(0, _MAX_MEASUREMENT_ERROR)
+            measurement = _errors_at_depth(sigma_e, _USUAL.m5 - _USUAL.magnitude_limit)
+            chance = rng.random()
+            if chance < survey.other_errors:
+                measurement = MeasurementError(
+                    rng.uniform(0, _MAX_MEASUREMENT_ERROR), sigma_e, _USUAL.magnitude_limit,
+                    _USUAL.m5,
+                )
+            elif chance < survey.other_errors + survey.varied_errors:
+                measurement = _errors_at_depth(sigma_e, rng.uniform(*_RELATIVE_DEPTH))
         is_unmasked = self._unmasked_pixels(shape, pixel_scale, rng) & is_field
         expected = np.where(is_unmasked, per_pixel * depth, 0.0)
-        measurement = MeasurementError(errors, sigma_e, _USUAL.magnitude_limit, _USUAL.m5)
         sampler = PixelSampler(expected, IntrinsicEllipticities(sigma_e), measurement)
         _, sum_w, sum_w2, sum_we = sampler.draw(image_shear(kappa, gamma), rng)
         has_galaxies = sum_w > 0
@@ -365,6 +427,12 @@ class Examples:
         turns = rng.integers(4) if shape[0] == shape[1] else 2 * rng.integers(2)
         mask = np.rot90(mask, turns)
         return mask[:, ::-1] if rng.random() < 0.5 else mask
+
+
+def _errors_at_depth(sigma_e, relative_depth):
+    """Return the `MeasurementError` of Subaru/HSC if m5 exceeds the magnitude limit by a number."""
+    limit = _USUAL.magnitude_limit
+    return MeasurementError("hsc", sigma_e, limit, limit + relative_depth)
 
 
 def _uneven_depth(shape, rng):

@@ -200,3 +200,65 @@ class TestExamples:
             Examples({}, PAPER)
         with pytest.raises(ValueError, match="sets must give each set of fields a share"):
             Examples({fields: 0.0}, PAPER)
+
+
+class TestWideRange:
+    """Examples of the surveys of the field."""
+
+    def test_some_fields_have_no_or_a_weak_signal(self, fields):
+        survey = SurveyRange(null=0.25, faint=0.25)
+        scatter = np.array([
+            Examples({fields: 1.0}, PAPER, survey, seed=2).draw(step)[1][..., 0].std()
+            for step in range(60)
+        ])
+        usual = np.median(scatter[scatter > 0])
+        assert 5 <= np.sum(scatter == 0) <= 25
+        assert 4 <= np.sum((scatter > 0) & (scatter < 0.3 * usual)) <= 25
+
+    def test_shear_is_as_faint_as_the_mass(self, lens):
+        examples = Examples({lens: 1.0}, PAPER, SurveyRange(faint=1.0))
+        kappa, gamma, _ = examples._transform(*lens.read(0, 0), np.random.default_rng(1))
+        weak, shear = examples._fainter(kappa, gamma, np.random.default_rng(4))
+        factor = weak.max() / kappa.max()
+        assert 0 < factor < 0.3
+        np.testing.assert_allclose(shear, factor * gamma, rtol=1e-5)
+
+    def test_noise_is_that_which_the_inputs_state(self, lens):
+        """Errors of galaxies that differ by up to a factor of 20 make the noise of the inputs."""
+        survey = SurveyRange(usual=0, other_errors=0, varied_errors=1, masked=0, small=0, null=1,
+                             galaxies_per_pixel=(6, 25), sigma_e=(0.2, 0.4))
+        examples = Examples({lens: 1.0}, PAPER, survey)
+        kappa, gamma, inside = examples._transform(*lens.read(0, 0), np.random.default_rng(1))
+        pulls, errors = [], []
+        for seed in range(12):
+            arrays, _ = examples._observe(
+                0 * kappa, 0 * gamma, inside, lens.pixel_scale, np.random.default_rng(seed)
+            )
+            pulls.append(arrays.shear * np.sqrt(arrays.inverse_variance))
+            errors.append(arrays.measurement_error[arrays.inverse_variance > 0].mean())
+        pulls = np.array(pulls)
+        assert np.std(pulls.real) == pytest.approx(1, abs=0.02)
+        assert np.std(pulls.imag) == pytest.approx(1, abs=0.02)
+        assert min(errors) < 0.06 and max(errors) > 0.2
+
+    def test_its_domain_has_its_examples(self, fields):
+        survey = SurveyRange.wide()
+        domain = survey.domain([0.2, 1.0])
+        assert domain.pixel_scale == (0.2, 1.0)
+        assert domain.galaxies_per_pixel[0] <= 1 and domain.galaxies_per_pixel[1] >= 25
+        assert domain.shape_noise[0] <= 0.2 and 0.42 < domain.shape_noise[1] < 0.7
+        assert 0.2 < domain.measurement_error[1] < 0.6
+        masked = [np.mean(Examples({fields: 1.0}, PAPER, survey).draw(step)[1][..., 1] < 0.2)
+                  for step in range(3)]
+        assert max(masked) < 0.9
+
+    def test_sources_at_many_redshifts(self, tmp_path):
+        from lensmap import SourceRedshifts
+
+        sources = [SourceRedshifts.preset("lsst_y10"), 1.0]
+        model = HaloModelField(z_source=sources, shape=SHAPE, pixel_scale=1 * u.arcmin,
+                               cosmology="planck18")
+        drawn = FieldSet.draw(tmp_path / "f", model, 1, workers=1)
+        assert drawn.n_redshifts == 2 and FieldSet.draw(tmp_path / "f", model, 1).n_redshifts == 2
+        inputs, targets = Examples({drawn: 1.0}, MULTISCALE, SurveyRange.wide()).draw(1)
+        assert np.isfinite(inputs).all() and np.isfinite(targets).all()
