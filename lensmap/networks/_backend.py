@@ -28,7 +28,7 @@ def import_keras() -> None:
         If Keras or its backend cannot be imported. If the user has chosen another backend than
         TensorFlow, the message says where.
     """
-    if "keras" in sys.modules:
+    if sys.modules.get("keras") is not None:  # None there makes an import fail
         return
     if _LOG_LEVEL in os.environ:
         _import()
