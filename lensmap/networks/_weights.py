@@ -114,7 +114,7 @@ def as_network(network: PathLike | Network | keras.Model) -> Network:
     Returns
     -------
     Network
-        The network. A network loaded from files is cached until its card changes.
+        The network. A network loaded from files is cached until one of the files changes.
 
     Raises
     ------
@@ -124,8 +124,13 @@ def as_network(network: PathLike | Network | keras.Model) -> Network:
     if isinstance(network, Network):
         return network
     if isinstance(network, (str, Path)):
-        _, card = network_files(network)
-        return _load_cached(str(network), card.read_bytes() if card.is_file() else b"")
+        weights, card = network_files(network)
+        state = weights.stat() if weights.is_file() else None
+        return _load_cached(
+            str(network),
+            card.read_bytes() if card.is_file() else b"",
+            state and (state.st_size, state.st_mtime_ns),
+        )
     if not isinstance(network, keras.Model):
         raise ParameterTypeError(
             "network",
@@ -147,7 +152,8 @@ def as_network(network: PathLike | Network | keras.Model) -> Network:
 
 
 @functools.lru_cache(maxsize=4)
-def _load_cached(name, card):
+def _load_cached(name, card, weights):
+    """Load a network. The cache compares the content of its card and the state of its weights."""
     return load_network(name)
 
 

@@ -295,6 +295,9 @@ def test_models_are_ones_own_but_estimators_share_theirs(path):
     card = path.with_suffix(".json")
     card.write_text(json.dumps({**json.loads(card.read_text()), "half_width_factors": [2.0, 2.0]}))
     assert as_network(path).half_width_factors == (2.0, 2.0)
+    path.write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="is damaged or does not belong to its card"):
+        as_network(path)
 
 
 def test_what_may_be_called_a_network(network, path):
