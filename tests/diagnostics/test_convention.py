@@ -68,7 +68,7 @@ def test_noise_alone_is_undecided():
 @pytest.mark.parametrize("positions", [None, CENTER])
 def test_false_alarms_are_rarer_than_one_in_a_hundred(positions):
     alarms = 0
-    for seed in range(200):
+    for seed in range(100):
         columns = _columns([], n=1500, seed=seed, radius=0.2)
         result = check_convention(shear_catalog(columns), positions, n_rotations=30, rng=0)
         alarms += result.verdict == "wrong"

@@ -35,7 +35,8 @@ def test_trains_and_goes_on(fields, tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "6 steps; r = " in said and "on held-out fields" in said
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
-        "checkpoint.npz", "curve.ecsv", "curve.png", "fields", "weights.h5", "weights.json",
+        "checkpoint.npz", "curve.ecsv", "curve.png", "fields", "run.json", "weights.h5",
+        "weights.json",
     ]
     assert list(Table.read("run/curve.ecsv")["step"]) == [3, 6]
     card = read_card("run/weights.h5")
