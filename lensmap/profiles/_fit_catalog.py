@@ -49,7 +49,7 @@ class _CatalogData:
         One lens model for each halo.
     """
 
-    unit = "galaxies"
+    unit, adapts = "galaxies", False
 
     def __init__(
         self,
@@ -83,8 +83,8 @@ class _CatalogData:
             )
         return reduced_shear(gamma, kappa)
 
-    def adapt(self, halos: Sequence[HaloValues]) -> bool:
-        return False
+    def adapt(self, halos: Sequence[HaloValues]) -> None:
+        pass
 
     def residuals(self, halos: Sequence[HaloValues]) -> np.ndarray:
         difference = (self.measured - self.model(halos)) / self._sigma

@@ -38,11 +38,14 @@ class FitData(Protocol):
     n_independent : int
         The number of galaxies, bins or pixels, which must not be less than the number of free
         parameters.
+    adapts : bool
+        Whether the model has to be adapted to the best-fit halos, and the fit repeated.
     """
 
     unit: str
     n: int
     n_independent: int
+    adapts: bool
 
     @property
     def measured(self) -> np.ndarray:
@@ -78,18 +81,13 @@ class FitData(Protocol):
             The model values, in the order and shape of `measured`.
         """
 
-    def adapt(self, halos: Sequence[HaloValues]) -> bool:
-        """Adapt the model to given halos, if it depends on them beyond `model`.
+    def adapt(self, halos: Sequence[HaloValues]) -> None:
+        """Adapt the model to given halos. The method is called only if ``adapts`` is True.
 
         Parameters
         ----------
         halos : sequence of HaloValues
             The best-fit halos so far.
-
-        Returns
-        -------
-        bool
-            Whether the model changed, so that the fit has to be repeated.
         """
 
     def residuals(self, halos: Sequence[HaloValues]) -> np.ndarray:

@@ -88,7 +88,7 @@ class _MapData:
         self._offsets, self._min_theta, self._smoothing = offsets, min_theta, smoothing
         self._inverse, self._lenses = inverse, lenses
         self._from_reduced_shear, self._response = from_reduced_shear, response
-        self._correction = np.zeros(len(values))
+        self._correction, self.adapts = np.zeros(len(values)), response is not None
         # Shear does not determine the mass sheet, so the residuals are made orthogonal to a
         # constant.
         self._constant = whiten(np.ones(len(values)))
@@ -121,7 +121,7 @@ class _MapData:
             kappa = gaussian_filter(kappa, self._smoothing, mode="nearest")
         return kappa[self._used] + self._correction
 
-    def adapt(self, halos: Sequence[HaloValues]) -> bool:
+    def adapt(self, halos: Sequence[HaloValues]) -> None:
         """Correct the model by the effect of edges, holes and finite size on the map of halos.
 
         The difference between the map of these halos and their model is added to the model. It
@@ -131,16 +131,9 @@ class _MapData:
         ----------
         halos : sequence of HaloValues
             The best-fit halos.
-
-        Returns
-        -------
-        bool
-            Whether the correction changed. False if it is not known how the map was made.
         """
-        if self._response is None:
-            return False
+        assert self._response is not None
         self._correction = self._response(halos) - (self._kappa(halos) - self._correction)
-        return True
 
     def residuals(self, halos: Sequence[HaloValues]) -> np.ndarray:
         difference = self._whiten(self._values - self._kappa(halos))

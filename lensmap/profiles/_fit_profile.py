@@ -55,7 +55,7 @@ class _ProfileData:
         The lens model.
     """
 
-    unit = "bins"
+    unit, adapts = "bins", False
 
     def __init__(
         self,
@@ -84,8 +84,8 @@ class _ProfileData:
         kappa, gamma = sigma * self._inverse, excess * self._inverse
         return self._weights @ reduced_shear(gamma, self._ratio * kappa) / 2
 
-    def adapt(self, halos: Sequence[HaloValues]) -> bool:
-        return False
+    def adapt(self, halos: Sequence[HaloValues]) -> None:
+        pass
 
     def residuals(self, halos: Sequence[HaloValues]) -> np.ndarray:
         return self._whiten @ (self.measured - self.model(halos))

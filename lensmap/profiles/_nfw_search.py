@@ -124,6 +124,8 @@ def _adapt(data: FitData, parameters: HaloParameters) -> np.ndarray | None:
 
     The result is None if the model needs no adaptation, as that of shear.
     """
+    if not data.adapts:
+        return None
     start = None
     for _ in range(_MAX_ADAPTATIONS):
         before, (result, _) = start, _minimum(data, parameters, start=start)
@@ -131,8 +133,7 @@ def _adapt(data: FitData, parameters: HaloParameters) -> np.ndarray | None:
         masses = [parameters.index_of_mass(i) for i in range(parameters.n_halos)]
         if before is not None and np.ptp([before, start], axis=0)[masses].max() < _MASS_CHANGE:
             break
-        if not data.adapt(parameters.halos(start)):
-            return None
+        data.adapt(parameters.halos(start))
     return start
 
 
