@@ -42,7 +42,7 @@ class TrainingCheck:
         # Each check example has a seed of its own, which differs from those of all training steps.
         self._examples = [
             usual.make(*index, np.random.default_rng((usual.seed, 2**32 - 1, *index)))
-            for index in indices[:_N_MAPS]
+            for index in indices[:: max(1, len(indices) // _N_MAPS)]
         ]
 
     def __call__(self, model: keras.Model) -> dict[str, float]:

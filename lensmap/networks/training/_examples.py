@@ -67,6 +67,9 @@ class SurveyRange:
         The ranges of the mean number of galaxies per pixel (drawn uniformly in the logarithm) and
         of the intrinsic ellipticity dispersion per component (drawn uniformly) in the other
         examples.
+    density : tuple of float
+        The range of the mean density of galaxies, arcmin^-2, which limits ``galaxies_per_pixel``
+        for the pixel scale of each example.
     uneven : float
         The fraction of these other examples whose depth varies over the field.
     other_errors : float
@@ -92,6 +95,7 @@ class SurveyRange:
     usual: float = 0.45
     galaxies_per_pixel: tuple[float, float] = (1.2, 20.0)
     sigma_e: tuple[float, float] = (0.22, 0.32)
+    density: tuple[float, float] = (0.0, np.inf)
     uneven: float = 0.3
     other_errors: float = 0.25
     masked: float = 0.4
@@ -120,14 +124,15 @@ class SurveyRange:
         Returns
         -------
         SurveyRange
-            A range with 1 to 25 galaxies per pixel, intrinsic dispersions of 0.2 to 0.4, weights
-            that vary over the field and from galaxy to galaxy, masks of up to 60 per cent, and
-            some fields without a signal or with a weak one.
+            A range with 1 to 25 galaxies per pixel but no more than 130 and no fewer than 3 per
+            square arcminute, intrinsic dispersions of 0.2 to 0.4, weights that vary over the field
+            and from galaxy to galaxy, masks of up to 60 per cent, and some fields without a signal
+            or with a weak one.
         """
         return cls(
-            usual=0.15, galaxies_per_pixel=(1.0, 25.0), sigma_e=(0.2, 0.4), uneven=0.4,
-            other_errors=0.25, varied_errors=0.5, masked=0.4, mask_fraction=(0.05, 0.6), null=0.03,
-            faint=0.07,
+            usual=0.15, galaxies_per_pixel=(1.0, 25.0), density=(3.0, 130.0), sigma_e=(0.2, 0.4),
+            uneven=0.4, other_errors=0.25, varied_errors=0.5, masked=0.4,
+            mask_fraction=(0.05, 0.6), null=0.03, faint=0.07,
         )
 
     def domain(self, pixel_scales: Sequence[float]) -> Domain:
@@ -152,12 +157,25 @@ class SurveyRange:
         )
 
     def _density_range(self, pixel_scales):
-        low, high = self.galaxies_per_pixel
         if self.usual < 1:
-            return low, high
+            ranges = [self._galaxies_per_pixel(scale) for scale in pixel_scales]
+            return min(low for low, _ in ranges), max(high for _, high in ranges)
         # Densities from two thirds to one and a half times the training density are in the domain.
         usual = [_USUAL.expected_density.value * scale**2 for scale in pixel_scales]
         return 0.67 * min(usual), 1.5 * max(usual)
+
+    def _galaxies_per_pixel(self, pixel_scale):
+        """Return the lowest and the highest mean number of galaxies per pixel."""
+        (low, high), (sparse, dense) = self.galaxies_per_pixel, self.density
+        low, high = max(low, sparse * pixel_scale**2), min(high, dense * pixel_scale**2)
+        if low > high:
+            raise ParameterError(
+                "density",
+                f"one that includes {self.galaxies_per_pixel[0]:g} to "
+                f"{self.galaxies_per_pixel[1]:g} galaxies per pixel of {pixel_scale:g} arcmin",
+                f"{sparse:g} to {dense:g} per square arcminute",
+            )
+        return low, high
 
     def _shape_noise_range(self):
         # The effective ellipticity dispersion of galaxies with inverse-variance weights.
@@ -373,7 +391,7 @@ class Examples:
         low, high = survey._density_range([pixel_scale])
         if rng.random() >= survey.usual or not low <= per_pixel <= high:
             sigma_e = rng.uniform(*survey.sigma_e)
-            per_pixel = np.exp(rng.uniform(*np.log(survey.galaxies_per_pixel)))
+            per_pixel = np.exp(rng.uniform(*np.log(survey._galaxies_per_pixel(pixel_scale))))
             if rng.random() < survey.uneven:
                 depth = _uneven_depth(shape, rng)
             measurement = _errors_at_depth(sigma_e, _USUAL.m5 - _USUAL.magnitude_limit)

@@ -113,6 +113,15 @@ def test_the_domain_of_the_usual_survey_is_that_of_a_network_trained_on_it():
     assert SurveyRange().domain([0.3, 0.7]).pixel_scale == (0.3, 0.7)
 
 
+def test_the_density_limits_the_galaxies_per_pixel():
+    survey = SurveyRange.wide()
+    assert survey.domain([0.2]).galaxies_per_pixel == pytest.approx((1.0, 130 * 0.04))
+    assert survey.domain([1.0]).galaxies_per_pixel == pytest.approx((3.0, 25.0))
+    assert survey.domain([0.2, 1.0]).galaxies_per_pixel == pytest.approx((1.0, 25.0))
+    with pytest.raises(ValueError, match="density must be one that includes 10 to 25 galaxies"):
+        SurveyRange(galaxies_per_pixel=(10, 25), density=(3, 130)).domain([0.2])
+
+
 class TestExamples:
     def test_are_the_same_for_the_same_numbers(self, fields):
         one, other = (Examples({fields: 1.0}, MULTISCALE, seed=3) for _ in range(2))
