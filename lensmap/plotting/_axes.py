@@ -17,6 +17,12 @@ __all__ = ["BLUE", "GREEN", "GRAY", "ORANGE", "logarithmic", "new_axes", "with_e
 # Colors that color-blind readers can also tell apart (Okabe & Ito 2008).
 BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "0.45"
 
+# The tick labels of axes within this range are written without powers of 10.
+_PLAIN_RANGE = 3e-4, 3e5
+
+# The longest logarithmic axis, in decades, whose minor ticks have labels.
+_MAX_DECADES = 2.0
+
 
 def new_axes(ax: "Axes | None", size: tuple[float, float] = (6.4, 4.4)) -> "Axes":
     """Return the axes to draw on, in a new figure if none are given.
@@ -76,8 +82,8 @@ def logarithmic(axis: "XAxis | YAxis") -> None:
     from matplotlib.ticker import FuncFormatter
 
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(FuncFormatter(_minor_label))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _number_label(axis, value)))
+    axis.set_minor_formatter(FuncFormatter(lambda value, _: _minor_label(axis, value)))
     # Minor ticks are shorter than major ticks. A larger pad aligns the labels of both.
     defaults: Any = rcParams
     name = f"{axis.axis_name}tick"
@@ -88,10 +94,37 @@ def logarithmic(axis: "XAxis | YAxis") -> None:
     axis.set_tick_params(which="minor", pad=pad + major_size - minor_size)
 
 
-def _minor_label(value, _):
+def _mantissa_and_exponent(value):
+    exponent = int(np.floor(np.log10(value) + 1e-9))
+    return round(value / 10.0**exponent), exponent
+
+
+def _is_plain(axis):
+    """Return whether the tick labels of an axis are written without powers of 10."""
+    low, high = sorted(axis.get_view_interval())
+    return low >= _PLAIN_RANGE[0] and high <= _PLAIN_RANGE[1]
+
+
+def _number_label(axis, value):
+    """Return the label of a tick at a digit times a power of 10."""
+    if value <= 0:
+        return ""
+    if _is_plain(axis):
+        return f"{value:g}"
+    digit, exponent = _mantissa_and_exponent(value)
+    power = f"10^{{{exponent}}}"
+    return f"${power}$" if digit == 1 else rf"${digit}\times{power}$"
+
+
+def _minor_label(axis, value):
     """Return the label of a minor tick at ``value`` on a logarithmic axis.
 
-    The label is empty unless the value is 2, 3 or 5 times a power of 10.
+    On axes of up to two decades, the minor ticks at 2, 3 and 5 times a power of 10 have labels, but
+    not those at 3 where the labels are long. All other labels are empty.
     """
-    digit = round(value / 10 ** np.floor(np.log10(value) + 1e-9))
-    return f"{value:g}" if digit in (2, 3, 5) else ""
+    low, high = sorted(axis.get_view_interval())
+    decades = np.log10(high / low) if low > 0 else np.inf
+    labeled = (2, 3, 5) if _is_plain(axis) else (2, 5)
+    if decades > _MAX_DECADES or value <= 0 or _mantissa_and_exponent(value)[0] not in labeled:
+        return ""
+    return _number_label(axis, value)

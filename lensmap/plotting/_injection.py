@@ -9,7 +9,7 @@ from astropy.table import QTable
 from astropy.units import Quantity
 from astropy.wcs import WCS
 
-from lensmap.plotting._axes import BLUE, GRAY, GREEN, ORANGE, new_axes
+from lensmap.plotting._axes import BLUE, GRAY, GREEN, ORANGE, logarithmic, new_axes
 from lensmap.plotting._maps import _MASKED, _label_axes
 from lensmap.utils import import_optional
 
@@ -232,7 +232,7 @@ def _mass_axis(ax, table):
     if np.all(masses > 0):
         if len(masses) == 1:  # the limits of a logarithmic axis must differ
             ax.set_xlim(masses[0] / 2, 2 * masses[0])
-        ax.set_xscale("log")
+        logarithmic(ax.xaxis)
     if len(masses) <= _MAX_MASS_TICKS:
         ax.set_xticks(masses, [f"{mass:.3g}" for mass in masses])
         ax.set_xticks([], minor=True)

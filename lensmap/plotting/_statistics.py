@@ -138,12 +138,12 @@ def plot_power(
         ax.axhline(0, color="black", linewidth=0.6)  # the B-mode has either sign
     else:
         curves = [("power", BLUE, label)]
-        ax.set_yscale("log")
+        logarithmic(ax.yaxis)
     for name, color, text in curves:
         with_errors(ax, ell, factor * table[name].value, factor * table[f"{name}_err"].value,
                     **{"color": color, "label": text, **style})
     label = curves[0][2]
-    ax.set_xscale("log")
+    logarithmic(ax.xaxis)
     ax.set_xlabel(r"multipole $\ell$")
     ax.set_ylabel(r"$\ell (\ell + 1) C_\ell / 2\pi$")
     return _with_legend(ax, label)
@@ -181,7 +181,7 @@ def plot_pdf(
     low, high = (np.append(v, v[-1]) for v in (pdf - error, pdf + error))
     ax.fill_between(edges, np.maximum(low, 1e-12), high, step="post", color=color, alpha=0.2,
                     linewidth=0)
-    ax.set_yscale("log")
+    logarithmic(ax.yaxis)
     positive = pdf[pdf > 0]
     if len(positive):
         ax.set_ylim(0.5 * positive.min(), 2 * positive.max())
@@ -288,10 +288,8 @@ def plot_completeness(
         **{"marker": "o", "linestyle": "none", "markersize": 4, "color": BLUE, "label": label,
            **style},
     )
-    if is_logarithmic and high[-1] < 1e4:
+    if is_logarithmic:
         logarithmic(ax.xaxis)
-    elif is_logarithmic:
-        ax.set_xscale("log")
     ax.set_ylim(min(-0.03, 1.1 * np.nanmin(value - errors[0], initial=0)), 1.05)
     unit = u.Quantity(table["bin_low"]).unit
     unit = f" ({unit.to_string('latex_inline')})" if unit != u.dimensionless_unscaled else ""

@@ -146,7 +146,7 @@ def plot_distributions(table, styles):
                   linestyle=style.linestyle, label=plain_label(name),
                   linewidth=1.8 if name == TRUTH else 1.1)
         lowest = min(lowest, np.min(rows["pdf"][rows["pdf"] > 0]))
-    ax.set_yscale("log")
+    logarithmic(ax.yaxis)
     ax.set_ylim(0.5 * max(lowest, _MIN_DENSITY))
     drawn = table["pdf"] > max(lowest, _MIN_DENSITY)
     ax.set_xlim(table["bin_low"][drawn].min(), table["bin_high"][drawn].max())
@@ -182,7 +182,7 @@ def plot_autocorrelations(table, styles):
         ax.plot(theta, 1e4 * rows["xi"], label=plain_label(name), **styles[name].line)
         below.errorbar(theta, rows["xi"] / truth["xi"], rows["xi_err"] / np.abs(truth["xi"]),
                        **styles[name].line)
-    ax.set_yscale("log")
+    logarithmic(ax.yaxis)
     logarithmic(below.xaxis)
     below.axhline(1, color="black", linewidth=0.6)
     below.set_ylim(0, 2)
@@ -215,7 +215,7 @@ def plot_by_scale(table, styles):
         for ax, column in zip(axes, ("correlation", "power_ratio"), strict=True):
             ax.errorbar(rows["ell"], rows[column], rows[f"{column}_err"], label=plain_label(name),
                         **styles[name].line)
-    axes[0].set_xscale("log")
+    logarithmic(axes[0].xaxis)
     axes[1].set_ylim(0, 1.6)
     axes[1].axhline(1, color="black", linewidth=0.6)
     for ax, label in zip(axes, ("correlation with the truth", "power of the map / of the truth"),
