@@ -8,6 +8,7 @@ from lensmap.utils import (
     add_provenance,
     celestial_plane,
     check_celestial_wcs,
+    find_hdus,
     header_wcs,
     list_names,
     reading,
@@ -85,7 +86,8 @@ def add_catalog_arguments(parser):
     )
     group.add_argument("--format", help="the format of the file, by its name in astropy.table "
                                         "(default: determined from the file)")
-    group.add_argument("--hdu", help="the number or name of the HDU that holds the table (FITS)")
+    group.add_argument("--hdu", help="the HDU that holds the table (FITS): its number, its name, "
+                                     "or NAME,EXTVER")
     group.add_argument("--path", help="the table within the file: the path of a dataset or of a "
                                       "group of columns (HDF5), or the ID, name or number "
                                       "(VOTable)")
@@ -218,6 +220,7 @@ def read_image_wcs(name):
     """
     from astropy.io import fits
 
+    from lensmap.maps import same_pixels
     from lensmap.masks import as_path_and_part
 
     path, part = as_path_and_part(name)
@@ -225,27 +228,30 @@ def read_image_wcs(name):
         found = {i: _image_wcs(hdu, hdus) for i, hdu in enumerate(hdus) if hdu.is_image}
         found = {i: wcs for i, wcs in found.items() if wcs is not None}
         names = {i: f"{i} ({hdus[i].name})" if hdus[i].name else str(i) for i in found}
-        number = None if part is None else _hdu_number(hdus, part[0])
+        if part is not None:
+            chosen = find_hdus(hdus, part[0])
+            selected = {i: wcs for i, wcs in found.items() if i in chosen}
     if not found:
         raise ValueError(
             f"no image in the FITS file {str(path)!r} has a celestial WCS in its header: give "
             "another file"
         )
     listed = list_names(names.values(), quoted=False)
-    if part is not None and number not in found:
+    if part is not None and not selected:
         raise OptionError(
             "wcs",
             f"--wcs must name an image with a celestial WCS, not the HDU {part[0]!r}: the file "
             f"{str(path)!r} has such images in HDU {listed}",
         )
-    first, *others = found.values()
-    if part is None and any(_pixels_of(wcs) != _pixels_of(first) for wcs in others):
+    first, *others = (found if part is None else selected).values()
+    if any(wcs.array_shape != first.array_shape or not same_pixels(first, wcs, first.array_shape)
+           for wcs in others):
         raise OptionError(
             "wcs",
             f"--wcs must name one HDU, because the images in {str(path)!r} have different pixels: "
             f"give --wcs {path}:HDU, with one of HDU {listed}",
         )
-    return check_celestial_wcs(first if number is None else found[number])
+    return check_celestial_wcs(first)
 
 
 def _image_wcs(hdu, hdus):
@@ -259,16 +265,3 @@ def _image_wcs(hdu, hdus):
     axes = {len(hdu.shape) - 1 - axis for axis in (wcs.wcs.lng, wcs.wcs.lat)}
     shape = tuple(n if i in axes else 1 for i, n in enumerate(hdu.shape))
     return celestial_plane(wcs, shape)[0]
-
-
-def _hdu_number(hdus, name):
-    """Return the number of the HDU with this number or name, or None if there is none."""
-    try:
-        return range(len(hdus))[int(name)] if name.isdigit() else hdus.index_of(name)
-    except (KeyError, IndexError):
-        return None
-
-
-def _pixels_of(wcs):
-    """Return what two images with the same pixels on the sky have in common."""
-    return wcs.array_shape, wcs.to_header_string(relax=True)

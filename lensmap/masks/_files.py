@@ -23,6 +23,7 @@ from lensmap.utils import (
     ParameterTypeError,
     celestial_plane,
     check_celestial_wcs,
+    find_hdus,
     has_suffix,
     header_wcs,
     import_optional,
@@ -202,21 +203,14 @@ def read_hdus(
 
 
 def _chosen(hdus: fits.HDUList, text: str) -> list[int]:
-    """Return the indices of the HDUs that a text selects: an index, a name, or NAME,EXTVER."""
-    if text.isdigit():
-        if int(text) < len(hdus):
-            return [int(text)]
-    else:
-        name, _, version = text.partition(",")
-        matching = [
-            i for i, hdu in enumerate(hdus)
-            if hdu.name.upper() == name.strip().upper()
-            and (not version or str(hdu.ver) == version.strip())
-        ]
-        if matching:
-            return matching
-    names = ", ".join(f"{i} ({hdu.name})" if hdu.name else str(i) for i, hdu in enumerate(hdus))
-    raise ValueError(f"it has no HDU {text!r}; its HDUs are {names}")
+    """Return the indices of the HDUs that a text selects, see `find_hdus`; at least one."""
+    chosen = find_hdus(hdus, text)
+    if not chosen:
+        names = ", ".join(
+            f"{i} ({hdu.name})" if hdu.name else str(i) for i, hdu in enumerate(hdus)
+        )
+        raise ValueError(f"it has no HDU {text!r}; its HDUs are {names}")
+    return chosen
 
 
 def _table_kind(hdu: Any) -> str | None:

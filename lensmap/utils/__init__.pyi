@@ -48,6 +48,7 @@ from ._files import (
 from ._fits_files import (
     PROVENANCE_CARD as PROVENANCE_CARD,
     check_number_of_hdus as check_number_of_hdus,
+    find_hdus as find_hdus,
     write_fits_table as write_fits_table,
     write_hdus as write_hdus,
 )

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from lensmap.typing import PathLike
 
-__all__ = ["PROVENANCE_CARD", "check_number_of_hdus", "write_fits_table", "write_hdus"]
+__all__ = [
+    "PROVENANCE_CARD", "check_number_of_hdus", "find_hdus", "write_fits_table", "write_hdus",
+]
 
 #: The keyword of the card that records, as JSON, how a file was made.
 PROVENANCE_CARD = "LMPROV"
@@ -72,6 +74,34 @@ def check_number_of_hdus(hdus: Any) -> None:
             f"it ends too early, after {len(hdus)} of {expected} HDUs: copy the file again from "
             "its source, or make it anew"
         )
+
+
+def find_hdus(hdus: Any, which: int | str) -> list[int]:
+    """Return the indices of the HDUs with an index or a name.
+
+    Parameters
+    ----------
+    hdus : `~astropy.io.fits.HDUList`
+        The open file.
+    which : int or str
+        The index, negative from the end, or a text: an index, a name (in upper or lower case), or a name and the EXTVER
+        of one of several HDUs of this name, as ``"SHAPES,2"``.
+
+    Returns
+    -------
+    list of int
+        The indices; empty if no HDU has this index or name.
+    """
+    text = str(which).strip()
+    if isinstance(which, int) or text.isdigit():
+        number = int(which)
+        return [number % len(hdus)] if -len(hdus) <= number < len(hdus) else []
+    name, _, version = text.partition(",")
+    return [
+        i for i, hdu in enumerate(hdus)
+        if hdu.name.upper() == name.strip().upper()
+        and (not version or str(hdu.ver) == version.strip())
+    ]
 
 
 def write_fits_table(table: Table, path: PathLike, **entries: Any) -> None:

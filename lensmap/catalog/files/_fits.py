@@ -16,7 +16,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from lensmap.catalog.files._source import TableSource, choose_table, make_column
 from lensmap.catalog.files._versions import name_version
-from lensmap.utils import ParameterError, list_names, printable
+from lensmap.utils import ParameterError, find_hdus, list_names, printable
 
 __all__ = ["open_fits"]
 
@@ -47,7 +47,8 @@ def open_fits(
         A function that takes column names and returns whether a table with these columns can be
         used, which chooses among several tables of the file. If None, any table can be used.
     hdu : int, str or None
-        The number or name of the HDU. If None, the only HDU whose table can be used.
+        The number or name of the HDU, or ``"NAME,EXTVER"``. If None, the only HDU whose table can be
+        used.
 
     Yields
     ------
@@ -85,15 +86,15 @@ def _warnings_of_fits() -> Iterator[None]:
 
 def _chosen(tables: list[TableSource], path: str, hdu: int | str, hdus: Any) -> TableSource:
     """Return the table of the HDU that the user chose."""
-    try:
-        number = hdus.index_of(hdu) if isinstance(hdu, str) else range(len(hdus))[hdu]
-        return next(table for table in tables if table.key == number)
-    except (KeyError, IndexError, StopIteration):
-        places = list_names((table.place for table in tables), quoted=False) or "no table"
-        raise ParameterError(
-            "hdu", f"the number or name of a table in {path!r}", repr(hdu),
-            f"the file has {places}",
-        ) from None
+    numbers = find_hdus(hdus, hdu)
+    chosen = [table for table in tables if table.key in numbers]
+    if len(chosen) == 1:
+        return chosen[0]
+    places = list_names((table.place for table in chosen or tables), quoted=False) or "no table"
+    raise ParameterError(
+        "hdu", f"the number or name of one table in {path!r}", repr(hdu),
+        f"the file has {places}",
+    )
 
 
 def _source(path: str, number: int, hdu: Any) -> TableSource:

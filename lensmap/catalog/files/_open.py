@@ -200,7 +200,7 @@ def _errors_that_name(path: PathLike, kwargs: dict[str, Any]) -> Iterator[None]:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         if reason.startswith("Specified hdu"):
             raise ParameterError(
-                "hdu", f"the number or name of a table in {str(path)!r}", repr(kwargs["hdu"])
+                "hdu", f"the number or name of one table in {str(path)!r}", repr(kwargs["hdu"])
             ) from error
         if reason.startswith("Format could not be identified"):  # followed by all formats
             reason = "its name and content do not determine its format, or the file is damaged"

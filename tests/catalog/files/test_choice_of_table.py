@@ -122,6 +122,17 @@ def test_ldac(tmp_path):
     np.testing.assert_array_equal(catalog["redshift"], 0.7)
 
 
+def test_one_of_several_extensions_with_the_same_name(tmp_path):
+    path = tmp_path / "cat.fits"
+    tables = [fits.BinTableHDU(Table(columns), name="SHEAR", ver=version)
+              for version, columns in ((1, OTHER), (2, TRUTH))]
+    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(path)
+    assert_true(read_shear_catalog(path, hdu="SHEAR,2"))
+    assert_true(read_shear_catalog(path, hdu="shear,1"), OTHER)
+    with pytest.raises(ParameterError, match="one table in .*, not 'SHEAR': the file has HDU 1"):
+        read_shear_catalog(path, hdu="SHEAR")
+
+
 @pytest.mark.parametrize("hdu", [2, "SHEAR", "shear"])
 def test_number_and_name_of_an_extension(tmp_path, hdu):
     write_extensions(tmp_path / "cat.fits", {"shear": TRUTH, "other": OTHER})

@@ -222,7 +222,7 @@ class TestOptions:
         assert reconstruct("--wcs", "many.fits", "--overwrite") == 1
         assert ("the images in 'many.fits' have different pixels: give --wcs many.fits:HDU, with "
                 "one of HDU 1 (SCI), 2 (WHT), 3 (CCD2)") in capsys.readouterr().err
-        for name in ("many.fits:CCD2", "many.fits[3]"):
+        for name in ("many.fits:CCD2", "many.fits:ccd2,1", "many.fits[3]"):
             assert reconstruct("--wcs", name, "--overwrite") == 0
             assert ConvergenceMap.read("k.fits").shape == (60, 40)
         for name in ("FLAT", "CCD3", "7"):
@@ -535,7 +535,7 @@ class TestAfterTheFact:
         table.write("cat.fits")
         assert reconstruct("--hdu", "7", catalog="cat.fits") == 1
         error = capsys.readouterr().err
-        assert "--hdu must be the number or name of a table in 'cat.fits', not 7" in error
+        assert "--hdu must be the number or name of one table in 'cat.fits', not 7" in error
         assert not (folder / "k.fits").exists()
 
     def test_a_check_that_cannot_be_made_stops_nothing(self, folder, capsys):
