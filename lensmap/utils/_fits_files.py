@@ -84,8 +84,8 @@ def find_hdus(hdus: Any, which: int | str) -> list[int]:
     hdus : `~astropy.io.fits.HDUList`
         The open file.
     which : int or str
-        The index, negative from the end, or a text: an index, a name (in upper or lower case), or a name and the EXTVER
-        of one of several HDUs of this name, as ``"SHAPES,2"``.
+        The index (negative from the end), or a text: an index, a name (in upper or lower case), or
+        a name and the EXTVER of one of several HDUs with this name, as ``"SHAPES,2"``.
 
     Returns
     -------

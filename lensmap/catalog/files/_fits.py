@@ -47,8 +47,8 @@ def open_fits(
         A function that takes column names and returns whether a table with these columns can be
         used, which chooses among several tables of the file. If None, any table can be used.
     hdu : int, str or None
-        The number or name of the HDU, or ``"NAME,EXTVER"``. If None, the only HDU whose table can be
-        used.
+        The number or name of the HDU, or ``"NAME,EXTVER"``. If None, the only HDU whose table can
+        be used.
 
     Yields
     ------
