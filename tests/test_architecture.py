@@ -21,6 +21,7 @@ DOORS = {
     "provenance": {"utils"},
     "scores": {"utils"},
     "flatsky": {"utils"},
+    "sphere": {"utils"},
     "masks": {"utils"},
     "catalog": {"utils", "masks"},
     "grid": {"utils", "catalog", "masks", "flatsky"},

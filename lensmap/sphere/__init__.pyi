@@ -1,0 +1,10 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+from ._pixels import HealpixPixels
+
+# For other packages of lensmap; not public.
+from ._masked import solve_masked_shear as solve_masked_shear
+from ._pixels import import_ducc as import_ducc
+from ._transforms import SphericalTransform as SphericalTransform
+from ._window import pixel_window as pixel_window
+
+__all__ = ["HealpixPixels"]
