@@ -2,7 +2,6 @@
 """`ConvergenceMap`: a mass map with WCS, uncertainty, mask and metadata."""
 
 import copy as copy_module
-import numbers
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,6 +19,7 @@ from astropy.wcs import WCS
 from numpy.typing import ArrayLike
 
 from lensmap.flatsky import check_smoothing, normalized_smooth
+from lensmap.maps._arithmetic import MapArithmetic, warn_dropped
 from lensmap.maps._fits import register_fits
 from lensmap.maps._html import html_of_map
 from lensmap.maps._parts import as_plane, copy_wcs, mask_values, standard_deviation, unpack
@@ -28,7 +28,6 @@ from lensmap.maps._resampling import resample, resample_counts
 from lensmap.maps._surface_density import surface_density
 from lensmap.typing import AngleLike
 from lensmap.utils import (
-    MapWarning,
     ParameterError,
     ParameterTypeError,
     as_icrs,
@@ -37,7 +36,6 @@ from lensmap.utils import (
     check_choice,
     pixel_size,
     rounding_level,
-    warn_user,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ __all__ = ["ConvergenceMap"]
 _PARTS = ("uncertainty", "mask", "wcs", "meta", "unit", "kappa_b", "counts")
 
 
-class ConvergenceMap(NDIOMixin, NDData):
+class ConvergenceMap(MapArithmetic, NDIOMixin, NDData):
     """A convergence map (kappa) with B-mode, uncertainty, mask, galaxy counts and WCS.
 
     In masked pixels, the data, the B-mode and the uncertainty are NaN. Pixels whose data are not
@@ -133,9 +131,6 @@ class ConvergenceMap(NDIOMixin, NDData):
         self.kappa_b = None if b_mode is None else mask_values(b_mode, masked, copy)
         n_galaxies = as_plane(parts["counts"], "counts", values.shape, None)
         self.counts = n_galaxies.copy() if copy and n_galaxies is not None else n_galaxies
-
-    # Otherwise, array + map would be evaluated by numpy, which treats a map as a scalar object.
-    __array_ufunc__ = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -353,61 +348,12 @@ class ConvergenceMap(NDIOMixin, NDData):
             ) from None
         return self[cut.slices_original]
 
-    # --- arithmetic -------------------------------------------------------------------------
-
-    def __neg__(self):
-        return self * -1
-
-    def __mul__(self, factor):
-        if not _is_number(factor):
-            return NotImplemented
-        factor = float(factor)
-        return self.replace(
-            data=self.data * factor,
-            uncertainty=(
-                None if self.uncertainty is None else self.uncertainty.array * abs(factor)
-            ),
-            kappa_b=None if self.kappa_b is None else self.kappa_b * factor,
-        )
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, divisor):
-        return self * (1.0 / float(divisor)) if _is_number(divisor) else NotImplemented
-
-    def __add__(self, other):
-        return self._plus(other, 1)
-
-    __radd__ = __add__
-
-    def __sub__(self, other):
-        return self._plus(other, -1)
-
-    def __rsub__(self, other):
-        return (-self)._plus(other, 1)
-
-    def _plus(self, other, sign):
-        if _is_number(other):
-            return self.replace(data=self.data + sign * float(other))
-        if not isinstance(other, ConvergenceMap):
-            return NotImplemented
+    def _check_same_pixels(self, other):
         if self.shape != other.shape or not same_pixels(self.wcs, other.wcs, self.shape):
             raise ValueError(
                 "maps that are added or subtracted must have the same pixels: reproject one of "
                 "them to the wcs of the other first"
             )
-        if self.uncertainty is not None or other.uncertainty is not None:
-            _warn_dropped("sum or difference", "the noise of the two maps may be correlated")
-        both_b = self.kappa_b is not None and other.kappa_b is not None
-        # Counts are kept only if they are equal, as for two maps of the same galaxies.
-        same_counts = self.counts is not None and np.array_equal(self.counts, other.counts)
-        return self.replace(
-            data=self.data + sign * other.data,
-            mask=self.mask | other.mask,
-            uncertainty=None,
-            kappa_b=self.kappa_b + sign * other.kappa_b if both_b else None,
-            counts=self.counts if same_counts else None,
-        )
 
     # --- other pixels -----------------------------------------------------------------------
 
@@ -451,7 +397,7 @@ class ConvergenceMap(NDIOMixin, NDData):
             return np.where(is_finite, smooth, np.nan)
 
         if self.uncertainty is not None:
-            _warn_dropped(
+            warn_dropped(
                 "smoothed map",
                 "the correlation of the noise between pixels is not known: for an uncertainty, "
                 "reconstruct the map with this smoothing",
@@ -506,7 +452,7 @@ class ConvergenceMap(NDIOMixin, NDData):
                 "CRPIX) and the array_shape of wcs"
             )
         if self.uncertainty is not None:
-            _warn_dropped(
+            warn_dropped(
                 "resampled map",
                 "the correlation of the noise between pixels is not known: for an uncertainty, "
                 "reconstruct the map on this wcs",
@@ -596,13 +542,3 @@ class ConvergenceMap(NDIOMixin, NDData):
 
 
 register_fits(ConvergenceMap)
-
-
-def _is_number(value):
-    return isinstance(value, numbers.Real) or (
-        isinstance(value, (np.ndarray, u.Quantity)) and np.ndim(value) == 0
-    )
-
-
-def _warn_dropped(new_map, why):
-    warn_user(f"the {new_map} has no uncertainty, because {why}", MapWarning, "uncertainty_dropped")
