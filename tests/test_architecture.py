@@ -25,7 +25,7 @@ DOORS = {
     "masks": {"utils"},
     "catalog": {"utils", "masks"},
     "grid": {"utils", "catalog", "masks", "flatsky"},
-    "maps": {"utils", "flatsky"},
+    "maps": {"utils", "flatsky", "sphere"},
     "cosmology": {"utils"},
     "estimators": {"utils", "catalog", "grid", "masks", "maps", "flatsky", "cosmology"},
     "testing": {"utils", "catalog", "grid", "maps", "estimators"},

@@ -1,5 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 from ._convergence_map import ConvergenceMap
+from ._healpix_map import HealpixMap
 
 # For other packages of lensmap; not public.
 from ._checks import check_map as check_map, has_total_error as has_total_error
@@ -17,4 +18,5 @@ from ._resampling import resample as resample, resample_counts as resample_count
 
 __all__ = [
     "ConvergenceMap",
+    "HealpixMap",
 ]

@@ -35,7 +35,10 @@ from lensmap.utils import (
 if TYPE_CHECKING:
     from lensmap.maps._convergence_map import ConvergenceMap
 
-__all__ = ["celestial_header", "read_fits", "write_fits", "register_fits"]
+__all__ = [
+    "celestial_header", "meta_from_json", "meta_hdus", "meta_to_json", "read_fits", "read_meta",
+    "readable_cards", "register_fits", "write_fits",
+]
 
 
 def write_fits(
@@ -73,18 +76,9 @@ def write_fits(
             hdus.append(fits.ImageHDU(values, header, name=name))
             if name == "UNCERT":
                 hdus[-1].header["UTYPE"] = ("StdDevUncertainty", "standard deviation")
-    for key, value in _readable_cards(kappa.meta).items():
+    for key, value in readable_cards(kappa.meta).items():
         hdus[0].header[key] = value
-    if kappa.meta:
-        meta = Table(
-            {
-                # Keys are written as JSON, like values, because FITS tables can hold only ASCII.
-                "key": [_to_json(str(key))[1:-1] for key in kappa.meta],
-                "value": [_to_json(value) for value in kappa.meta.values()],
-            }
-        )
-        hdus.append(fits.table_to_hdu(meta))
-        hdus[-1].name = "META"
+    hdus += meta_hdus(kappa.meta)
     with atomic_write(filename, overwrite=overwrite) as temporary:
         write_hdus(hdus, temporary)
 
@@ -141,7 +135,7 @@ def read_fits(filename: PathLike) -> "ConvergenceMap":
             uncertainty=_read_uncertainty(hdus, planes.get("UNCERT"), filename),
             kappa_b=planes.get("KAPPA_B"),
             counts=planes.get("COUNTS"),
-            meta=_read_meta(hdus),
+            meta=read_meta(hdus),
         )
 
 
@@ -230,7 +224,52 @@ def celestial_header(wcs: WCS) -> fits.Header:
     return header
 
 
-def _readable_cards(meta):
+def meta_hdus(meta: dict) -> list[fits.BinTableHDU]:
+    """Return the table with the metadata of a map, for `read_meta`; none if there are none.
+
+    Parameters
+    ----------
+    meta : dict
+        The metadata.
+
+    Returns
+    -------
+    list of `~astropy.io.fits.BinTableHDU`
+        At most one table.
+    """
+    if not meta:
+        return []
+    table = Table(
+        {
+            # Keys are written as JSON, like values, because FITS tables can hold only ASCII.
+            "key": [_to_json(str(key))[1:-1] for key in meta],
+            "value": [_to_json(value) for value in meta.values()],
+        }
+    )
+    hdu = fits.table_to_hdu(table)
+    hdu.name = "META"
+    return [hdu]
+
+
+def read_meta(hdus: fits.HDUList) -> dict:
+    """Return the metadata of a map from the table that `meta_hdus` made; empty without it."""
+    if "META" not in hdus:
+        return {}
+    table = Table.read(hdus["META"])
+    return {json.loads(f'"{row["key"]}"'): json.loads(str(row["value"])) for row in table}
+
+
+def meta_to_json(meta: dict) -> str:
+    """Return the metadata of a map as one JSON text, for `meta_from_json`."""
+    return "{" + ", ".join(f"{_to_json(str(k))}: {_to_json(v)}" for k, v in meta.items()) + "}"
+
+
+def meta_from_json(text: str) -> dict:
+    """Return the metadata of a map from a text that `meta_to_json` made."""
+    return json.loads(text)
+
+
+def readable_cards(meta: dict) -> dict:
     """Return FITS header cards with the most important metadata of a map, for human readers."""
     parameters, binning = meta.get("parameters"), meta.get("binning")
     facts = {
@@ -249,7 +288,7 @@ def _readable_cards(meta):
             "Gaussian sigma",
         ),
     }
-    cards = {}
+    cards: dict[str, tuple] = {}
     for key, (value, comment) in facts.items():
         if isinstance(value, numbers.Integral):
             cards[key] = (int(value), comment)
@@ -273,13 +312,6 @@ def _to_json(value):
         return json.dumps(value, default=convert)
     except TypeError:  # a dictionary with keys that are not strings, such as tuples
         return json.dumps(str(value))
-
-
-def _read_meta(hdus):
-    if "META" not in hdus:
-        return {}
-    table = Table.read(hdus["META"])
-    return {json.loads(f'"{row["key"]}"'): json.loads(str(row["value"])) for row in table}
 
 
 def _native(data):

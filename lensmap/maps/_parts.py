@@ -7,7 +7,7 @@ from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty
 
 from lensmap.utils import ParameterError, ParameterTypeError, check_celestial_wcs
 
-__all__ = ["as_plane", "copy_wcs", "mask_values", "standard_deviation", "unpack"]
+__all__ = ["as_list", "as_plane", "copy_wcs", "mask_values", "standard_deviation", "unpack"]
 
 
 def unpack(data, parts):
@@ -63,6 +63,49 @@ def as_plane(values, name, shape=None, dtype=float):
     `numpy.ndarray` or None
         The array, ``(ny, nx)``.
     """
+    values = _as_array(values, name, dtype)
+    if values is None:
+        return None
+    if values.ndim != 2:
+        raise ParameterError(name, "two-dimensional (ny, nx)", f"of shape {values.shape}")
+    if shape is not None and values.shape != shape:
+        raise ParameterError(
+            name, f"the shape of the data, {shape} (ny, nx)", str(values.shape), verb="have"
+        )
+    return values
+
+
+def as_list(values, name, n=None, dtype=float):
+    """Convert values to a one-dimensional array, and check its length and type.
+
+    Parameters
+    ----------
+    values : array_like or None
+        The values. None is returned unchanged.
+    name : str
+        The name of the parameter, for error messages.
+    n : int or None
+        The required length. None allows any.
+    dtype : {float, bool, None}
+        As for `as_plane`.
+
+    Returns
+    -------
+    `numpy.ndarray` or None
+        The array, ``(n,)``.
+    """
+    values = _as_array(values, name, dtype)
+    if values is None:
+        return None
+    if values.ndim != 1:
+        raise ParameterError(name, "one-dimensional", f"of shape {values.shape}")
+    if n is not None and len(values) != n:
+        raise ParameterError(name, f"{n} values, as the data", str(len(values)), verb="hold")
+    return values
+
+
+def _as_array(values, name, dtype):
+    """Return values as an array of a type that is allowed; None is returned unchanged."""
     if values is None:
         return None
     values = np.asarray(values)
@@ -73,22 +116,14 @@ def as_plane(values, name, shape=None, dtype=float):
         )
     if values.dtype.kind not in "biuf":
         raise ParameterTypeError(name, "real numbers", str(values.dtype), verb="hold")
-    if dtype is float and values.dtype.kind != "f":
-        values = values.astype(float)
-    if values.ndim != 2:
-        raise ParameterError(name, "two-dimensional (ny, nx)", f"of shape {values.shape}")
-    if shape is not None and values.shape != shape:
-        raise ParameterError(
-            name, f"the shape of the data, {shape} (ny, nx)", str(values.shape), verb="have"
-        )
-    return values
+    return values.astype(float) if dtype is float and values.dtype.kind != "f" else values
 
 
 def standard_deviation(uncertainty, masked):
-    """Convert the uncertainty of a map to an array of standard deviations, ``(ny, nx)``.
+    """Convert the uncertainty of a map to an array of standard deviations.
 
     An array is taken as standard deviations. None is returned unchanged.
-    ``masked`` is True for pixels that may have any value, ``(ny, nx)``.
+    ``masked`` is True for pixels that may have any value; the result has its shape.
     """
     plain = getattr(uncertainty, "array", uncertainty)
     if plain is not None and np.shape(plain) == masked.shape:
@@ -112,6 +147,8 @@ def standard_deviation(uncertainty, masked):
             ) from None
         unit = deviation.unit or u.dimensionless_unscaled
         uncertainty = u.Quantity(deviation.array, unit).to_value(u.dimensionless_unscaled)
+    if masked.ndim == 1:
+        return as_list(uncertainty, "uncertainty", len(masked))
     return as_plane(uncertainty, "uncertainty", masked.shape)
 
 

@@ -65,6 +65,9 @@ class HealpixPixels:
             remedy = f"the nearest are {below} and {2 * below}" if below < 1 << _MAX_ORDER else None
             raise ParameterError("nside", "a power of 2 from 1 to 2^29", str(nside), remedy)
 
+    def __reduce__(self) -> tuple:
+        return type(self), (self.nside, self.frame)  # without the object of ducc0
+
     @property
     def order(self) -> int:
         """The order, the logarithm of ``nside`` to base 2."""

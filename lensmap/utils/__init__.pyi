@@ -47,8 +47,10 @@ from ._files import (
 )
 from ._fits_files import (
     PROVENANCE_CARD as PROVENANCE_CARD,
+    add_checksums as add_checksums,
     check_number_of_hdus as check_number_of_hdus,
     find_hdus as find_hdus,
+    record_cards as record_cards,
     write_fits_table as write_fits_table,
     write_hdus as write_hdus,
 )

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from lensmap.typing import PathLike
 
 __all__ = [
-    "PROVENANCE_CARD", "check_number_of_hdus", "find_hdus", "write_fits_table", "write_hdus",
+    "PROVENANCE_CARD", "add_checksums", "check_number_of_hdus", "find_hdus", "record_cards",
+    "write_fits_table", "write_hdus",
 ]
 
 #: The keyword of the card that records, as JSON, how a file was made.
@@ -46,11 +47,11 @@ def write_hdus(hdus: Iterable[Any], path: PathLike, **entries: Any) -> None:
         Further entries of the provenance.
     """
     file = fits.HDUList(list(hdus))
-    for key, card in _cards(entries).items():
+    for key, card in record_cards(**entries).items():
         file[0].header[key] = card
     file[0].header[_N_HDUS_CARD] = (len(file), "number of HDUs in this file")
     file.update_extend()  # before the checksums, which include this card
-    _add_checksums(file)
+    add_checksums(file)
     with _stream(path) as stream:
         file.writeto(stream)
 
@@ -117,24 +118,24 @@ def write_fits_table(table: Table, path: PathLike, **entries: Any) -> None:
         Further entries of the provenance.
     """
     table = table.copy(copy_data=False)
-    table.meta = {**table.meta, **_cards(entries)}
+    table.meta = {**table.meta, **record_cards(**entries)}
     if _is_compressed(path):
         memory = io.BytesIO()
         with _long_keywords():
             table.write(memory, format="fits")
         memory.seek(0)
         with fits.open(memory) as file, _stream(path) as stream:
-            _add_checksums(file)
+            add_checksums(file)
             file.writeto(stream)
         return
     with _long_keywords():
         table.write(path, format="fits", overwrite=True)
     with fits.open(path, mode="update") as file:  # astropy's tables have no checksums
-        _add_checksums(file)
+        add_checksums(file)
 
 
-def _cards(entries):
-    """Return the cards that record the making of a file."""
+def record_cards(**entries: Any) -> dict[str, str]:
+    """Return the cards that record the making of a file, with further ``entries``."""
     record = provenance(**entries)
     return {
         "CREATOR": f"lensmap {record['lensmap']}",
@@ -151,7 +152,8 @@ def _long_keywords():
         yield
 
 
-def _add_checksums(file):
+def add_checksums(file: Any) -> None:
+    """Add checksums to all HDUs of an open FITS file."""
     when = creation_date().isoformat().removesuffix("+00:00")
     for hdu in file:
         hdu.add_checksum(when)
