@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lensmap.catalog import ShearCatalog
     from lensmap.typing import MaskLike
 
-__all__ = ["MapPixels", "PixelAssignment"]
+__all__ = ["Assignment", "MapPixels", "PixelAssignment"]
 
 _CHUNK_GALAXIES = 500_000
 
@@ -74,7 +74,124 @@ class MapPixels:
         return cls(pixels, mask, pixel_mask(mask, wcs) | pixels.off_sky)
 
 
-class PixelAssignment:
+class Assignment:
+    """The galaxies of a catalog, each of which counts in one pixel.
+
+    Attributes
+    ----------
+    catalog : ShearCatalog
+        The galaxies.
+    scheme : str
+        The scheme that assigns galaxies to pixels.
+    pixel : `numpy.ndarray`
+        The position in the arrays of a map of the pixel of each used galaxy, integer,
+        ``(n_used,)``. The used galaxies are those on the map that the mask does not exclude.
+    shear : `numpy.ndarray`
+        The ellipticities of the used galaxies in the basis of the pixel, not calibrated,
+        complex64, ``(n_used,)``.
+    weight : `numpy.ndarray` or None
+        The weights of the used galaxies, ``(n_used,)``. None if all weights are 1.
+    mask : `numpy.ndarray`
+        True for excluded pixels, bool, with the shape of the map.
+    n_outside, n_masked : int
+        The number of galaxies off the map, and the number that the mask excludes.
+    """
+
+    catalog: ShearCatalog
+    scheme: str = "nearest"
+    pixel: np.ndarray
+    shear: np.ndarray
+    weight: np.ndarray | None
+    mask: np.ndarray
+    n_outside: int
+    n_masked: int
+    _rows: np.ndarray
+
+    @property
+    def shape(self) -> Any:
+        """The shape of the map, ``(ny, nx)`` on a plane."""
+        return self.mask.shape
+
+    def column(self, name: str) -> np.ndarray | None:
+        """Return the values of a catalog column, ``(n_used,)``; None if the catalog lacks it.
+
+        The values are those of the ``n_used`` galaxies that are on the map and not masked.
+        """
+        values = self.catalog[name]
+        if values is None:
+            return None
+        return values if len(self._rows) == len(values) else values[self._rows]
+
+    def to_pixel_basis(self, c1: np.ndarray, c2: np.ndarray) -> np.ndarray:
+        """Rotate a spin-2 quantity of the galaxies from the celestial to the pixel basis.
+
+        Parameters
+        ----------
+        c1, c2 : `numpy.ndarray`
+            The components of the quantity in the celestial basis, for the ``n_used`` galaxies that
+            are on the map and not masked, ``(n_used,)``.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            The quantity in the basis of the pixel, complex64, ``(n_used,)``.
+        """
+        raise NotImplementedError
+
+    def targets(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Yield pixels to which the galaxies contribute, and their shares (None: all of them)."""
+        yield self.pixel, None
+
+    def counts(self) -> np.ndarray:
+        """Return the galaxy counts per pixel, int64, with the shape of the map.
+
+        Each galaxy counts in its nearest pixel only, also with cloud-in-cell.
+        """
+        return np.bincount(self.pixel, minlength=self.mask.size).reshape(self.shape)
+
+    def add_counts(self, onto: np.ndarray) -> None:
+        """Add the galaxy counts per pixel to an int64 array in place.
+
+        Each galaxy counts in its nearest pixel only, also with cloud-in-cell.
+        """
+        add_at(onto, self.pixel, None)
+
+    def sums(
+        self, *columns: np.ndarray, power: int = 1, onto: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
+        """Sum columns over the galaxies of each pixel.
+
+        Parameters
+        ----------
+        *columns : `numpy.ndarray`
+            Real values for the used galaxies, ``(n_used,)`` each.
+        power : {1, 2}
+            With cloud-in-cell, the power of the fraction of a galaxy that falls in a pixel: 1 for
+            sums of weights, 2 for sums of squared weights.
+        onto : sequence of `numpy.ndarray` or None
+            Arrays to which the sums are added in place, float64, with the shape of the map, one
+            for each column.
+            None makes new arrays.
+
+        Returns
+        -------
+        list of `numpy.ndarray`
+            The sums in each pixel, float64, with the shape of the map, one array for each column.
+        """
+        targets = list(self.targets())
+        if onto is None:
+            onto = [np.zeros(self.shape) for _ in columns]
+
+        def total(pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+            values, result = pair
+            for pixel, share in targets:
+                add_at(result, pixel, values if share is None else values * share**power)
+            return result
+
+        return thread_map(total, zip(columns, onto, strict=True), len(self.pixel))
+
+
+class PixelAssignment(Assignment):
     """The galaxies of a catalog on a map, and the pixels to which they contribute.
 
     Parameters
@@ -149,16 +266,6 @@ class PixelAssignment:
         """The shape of the map, ``(ny, nx)``."""
         return self.frame.shape
 
-    def column(self, name: str) -> np.ndarray | None:
-        """Return the values of a catalog column, ``(n_used,)``; None if the catalog lacks it.
-
-        The values are those of the ``n_used`` galaxies that are on the map and not masked.
-        """
-        values = self.catalog[name]
-        if values is None:
-            return None
-        return values if len(self._rows) == len(values) else values[self._rows]
-
     def _assign(self, rows: slice, mask: SkyMask | None) -> dict[str, Any]:
         """Assign the galaxies in a slice of the rows of the catalog to pixels.
 
@@ -220,60 +327,9 @@ class PixelAssignment:
         lon, lat = self.catalog.ra[self._rows], self.catalog.dec[self._rows]
         return self.frame.to_pixel_basis(values, self.frame.rotation(lon, lat, self.pixel))
 
-    def counts(self) -> np.ndarray:
-        """Return the galaxy counts per pixel, int64, ``(ny, nx)``.
-
-        Each galaxy counts in its nearest pixel only, also with cloud-in-cell.
-        """
-        return np.bincount(self.pixel, minlength=self._n_pixels).reshape(self.shape)
-
-    def add_counts(self, onto: np.ndarray) -> None:
-        """Add the galaxy counts per pixel to an int64 array ``(ny, nx)`` in place.
-
-        Each galaxy counts in its nearest pixel only, also with cloud-in-cell.
-        """
-        add_at(onto, self.pixel, None)
-
-    def sums(
-        self, *columns: np.ndarray, power: int = 1, onto: Sequence[np.ndarray] | None = None
-    ) -> list[np.ndarray]:
-        """Sum columns over the galaxies of each pixel.
-
-        Parameters
-        ----------
-        *columns : `numpy.ndarray`
-            Real values for the galaxies that are on the map and not masked, ``(n_used,)`` each.
-        power : {1, 2}
-            With cloud-in-cell, the power of the fraction of a galaxy that falls in a pixel: 1 for
-            sums of weights, 2 for sums of squared weights.
-        onto : sequence of `numpy.ndarray` or None
-            Arrays to which the sums are added in place, float64, ``(ny, nx)``, one for each column.
-            None makes new arrays.
-
-        Returns
-        -------
-        list of `numpy.ndarray`
-            The sums in each pixel, float64, ``(ny, nx)``, one array for each column.
-        """
-        targets: list[tuple[np.ndarray, np.ndarray | None]]
-        if self.scheme == "nearest":
-            targets = [(self.pixel, None)]
-        else:
-            targets = list(self.clouds())
-        if onto is None:
-            onto = [np.zeros(self.shape) for _ in columns]
-
-        def total(pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-            values, result = pair
-            for pixel, share in targets:
-                add_at(result, pixel, values if share is None else values * share**power)
-            return result
-
-        return thread_map(total, zip(columns, onto, strict=True), len(self.pixel))
-
-    @property
-    def _n_pixels(self) -> int:
-        return self.shape[0] * self.shape[1]
+    def targets(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Yield pixels to which the galaxies contribute, and their shares (None: all of them)."""
+        return super().targets() if self.scheme == "nearest" else self.clouds()
 
     def clouds(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the four pixels that share each galaxy with cloud-in-cell, in four steps.

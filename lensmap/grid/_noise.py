@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from lensmap.catalog import as_shear_catalog
-from lensmap.grid._assignment import PixelAssignment
+from lensmap.grid._assignment import Assignment, PixelAssignment
+from lensmap.grid._binned_shear import BinnedShear
 from lensmap.grid._shear_grid import ShearGrid
 from lensmap.utils import as_generator, check_count
 
@@ -22,14 +23,14 @@ __all__ = ["noise_realizations"]
 
 
 def noise_realizations(
-    catalog: CatalogLike | PixelAssignment,
+    catalog: CatalogLike | Assignment,
     wcs: WCS | None = None,
     mask: MaskLike | None = None,
     *,
     n_realizations: int = 100,
     rng: RNGLike = None,
-    grid: ShearGrid | None = None,
-) -> Iterator[ShearGrid]:
+    grid: BinnedShear | None = None,
+) -> Iterator[Any]:
     """Yield shear grids of randomly rotated galaxies, one at a time.
 
     Rotating each galaxy by a random angle removes the lensing signal. It keeps all that determines
@@ -38,9 +39,10 @@ def noise_realizations(
 
     Parameters
     ----------
-    catalog : ShearCatalog, `~astropy.table.Table` or PixelAssignment
+    catalog : ShearCatalog, `~astropy.table.Table` or Assignment
         The galaxies. A ``PixelAssignment`` holds galaxies that are already assigned to the pixels
-        of a map; its WCS and mask replace ``wcs`` and ``mask``.
+        of a map; its WCS and mask replace ``wcs`` and ``mask``. A ``SphericalAssignment`` needs
+        ``grid``.
     wcs : `~astropy.wcs.WCS` or None
         The celestial WCS of the map, with its ``array_shape``. Required unless ``catalog`` is a
         ``PixelAssignment``.
@@ -52,12 +54,12 @@ def noise_realizations(
         Seed or generator for the random rotations. None draws a new seed in each call. Each
         realization has its own generator, so that the first realizations do not depend on
         ``n_realizations``.
-    grid : ShearGrid or None
+    grid : ShearGrid, SphericalShearGrid or None
         The grid of the galaxies without rotations. If None, it is computed.
 
     Yields
     ------
-    ShearGrid
+    ShearGrid or SphericalShearGrid
         The grid of one noise realization.
 
     Raises
@@ -66,12 +68,12 @@ def noise_realizations(
         If the catalog, the WCS, the mask or ``n_realizations`` cannot be used.
     """
     check_count(n_realizations, "n_realizations")
-    if isinstance(catalog, PixelAssignment):
-        assignment = catalog
+    if isinstance(catalog, Assignment):
+        assignment: Assignment = catalog
     else:
         assignment = PixelAssignment(as_shear_catalog(catalog), wcs, mask)
     if grid is None:
-        grid = ShearGrid.from_assignment(assignment)
+        grid = ShearGrid.from_assignment(cast(PixelAssignment, assignment))
     weighted = assignment.shear
     if assignment.weight is not None:
         weighted = weighted * assignment.weight.astype(np.float32)

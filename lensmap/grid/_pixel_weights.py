@@ -14,7 +14,7 @@ from lensmap.utils import chunk_slices
 
 if TYPE_CHECKING:
     from lensmap.catalog import VarianceByWeight
-    from lensmap.grid._assignment import PixelAssignment
+    from lensmap.grid._assignment import Assignment
 
 __all__ = ["PixelWeights"]
 
@@ -71,12 +71,12 @@ class PixelWeights:
         return _MAX_ENTRIES_PER_PIXEL * self.n_pixels
 
     @classmethod
-    def from_assignment(cls, assignment: PixelAssignment) -> PixelWeights | None:
+    def from_assignment(cls, assignment: Assignment) -> PixelWeights | None:
         """Return the weights of galaxies that are assigned to pixels.
 
         Parameters
         ----------
-        assignment : PixelAssignment
+        assignment : Assignment
             The galaxies and their pixels.
 
         Returns
@@ -94,7 +94,8 @@ class PixelWeights:
             # A copy, because a view of a column would keep the whole chunk in memory.
             return cls(n_pixels, assignment.pixel.astype(kind), weight.copy())
         parts = []
-        for pixel, fraction in assignment.clouds():
+        for pixel, fraction in assignment.targets():
+            assert fraction is not None  # with cloud-in-cell
             used = fraction > 0
             parts.append(cls(
                 n_pixels, pixel[used].astype(kind), weight[used], fraction[used] ** 2

@@ -13,7 +13,7 @@ from lensmap.grid._pixel_weights import PixelWeights
 from lensmap.utils import check_choice, check_memory
 
 if TYPE_CHECKING:
-    from lensmap.grid._assignment import PixelAssignment
+    from lensmap.grid._assignment import Assignment
 
 __all__ = ["EXTRA_SUMS", "SUMS", "GridSums", "check_both", "check_equal", "check_grid_memory"]
 
@@ -32,7 +32,7 @@ _COLUMNS = {
 
 #: The optional arrays of a `ShearGrid`: sums of the squared weight times a value of each galaxy.
 #: The functions return this value.
-EXTRA_SUMS: dict[str, Callable[[PixelAssignment], np.ndarray]] = {
+EXTRA_SUMS: dict[str, Callable[[Assignment], np.ndarray]] = {
     # The squared modulus of the ellipticity, not calibrated, for the scatter in each pixel.
     "sum_w2e2": lambda assignment: np.square(np.abs(assignment.shear), dtype=float),
 }
@@ -68,7 +68,7 @@ class GridSums:
 
     Parameters
     ----------
-    assignment : PixelAssignment
+    assignment : Assignment
         The galaxies of the first chunk and their pixels.
     extra_sums : iterable of str
         The names of optional sums, which are keys of `EXTRA_SUMS`.
@@ -106,7 +106,7 @@ class GridSums:
 
     def __init__(
         self,
-        assignment: PixelAssignment,
+        assignment: Assignment,
         extra_sums: Iterable[str] = (),
         *,
         keep_weights: bool = True,
@@ -132,12 +132,12 @@ class GridSums:
         self.weights: list[PixelWeights] = []
         self._add_arrays(assignment)
 
-    def add(self, assignment: PixelAssignment) -> None:
+    def add(self, assignment: Assignment) -> None:
         """Add the galaxies of another chunk of the same catalog.
 
         Parameters
         ----------
-        assignment : PixelAssignment
+        assignment : Assignment
             The galaxies and their pixels on the same map.
 
         Raises
@@ -159,7 +159,7 @@ class GridSums:
         self.selection = add_facts(self.selection, selection_facts(catalog))
         self._add_arrays(assignment)
 
-    def _add_arrays(self, assignment: PixelAssignment) -> None:
+    def _add_arrays(self, assignment: Assignment) -> None:
         arrays, w = self.arrays, assignment.weight
         square_w = None if w is None else np.square(w, dtype=float)
 
@@ -193,7 +193,7 @@ class GridSums:
         assignment.add_counts(arrays["count"])
         self._add_weights(assignment)
 
-    def _add_weights(self, assignment: PixelAssignment) -> None:
+    def _add_weights(self, assignment: Assignment) -> None:
         weights = PixelWeights.from_assignment(assignment) if self._keep_weights else None
         if weights is not None:
             self.weights.append(weights)
@@ -201,7 +201,7 @@ class GridSums:
                 self.weights = [PixelWeights.concatenate(self.weights)]
 
 
-def _has_columns(assignment: PixelAssignment) -> dict[str, bool]:
+def _has_columns(assignment: Assignment) -> dict[str, bool]:
     """Return whether the catalog has the columns that optional sums need.
 
     The keys of the dict are the names of the sums, such as ``"sum_wc"``, which needs ``c1`` or
@@ -215,7 +215,7 @@ def _has_columns(assignment: PixelAssignment) -> dict[str, bool]:
     }
 
 
-def _additive_bias(assignment: PixelAssignment) -> np.ndarray | None:
+def _additive_bias(assignment: Assignment) -> np.ndarray | None:
     """Return the additive shear bias of the galaxies in the pixel basis, complex, ``(n_used,)``.
 
     The result is None if the catalog has neither of the columns ``c1`` and ``c2``.
