@@ -7,6 +7,7 @@ from ._kaiser_squires import KaiserSquires
 from ._options import Option
 from ._registry import available_estimators
 from ._specification import make_estimator
+from ._sphere import SphericalKaiserSquires, SphericalWiener
 from ._target import Target
 from ._wiener import WienerFilter
 
@@ -23,6 +24,8 @@ __all__ = [
     "KaiserSquires",
     "MaskedCNN",
     "Option",
+    "SphericalKaiserSquires",
+    "SphericalWiener",
     "Target",
     "Uncertainty",
     "WienerFilter",

@@ -2,14 +2,24 @@
 """The shear grid that an estimator inverts, binned from a catalog or given by the user."""
 
 import dataclasses
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 from astropy.wcs import WCS
 
-from lensmap.catalog import as_shear_catalog
-from lensmap.estimators._target import Target, conformal_frame
-from lensmap.grid import MapPixels, PixelAssignment, ShearGrid
+from lensmap.catalog import ShearCatalog, as_shear_catalog
+from lensmap.estimators._target import SphericalTarget, Target, conformal_frame
+from lensmap.grid import (
+    BinnedShear,
+    MapPixels,
+    PixelAssignment,
+    ShearGrid,
+    SphericalAssignment,
+    SphericalPixels,
+    SphericalShearGrid,
+)
 from lensmap.masks import SkyMask, pixel_mask
+from lensmap.sphere import HealpixPixels
 from lensmap.typing import CatalogLike
 from lensmap.utils import (
     MapWarning,
@@ -24,10 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = ["make_grid"]
 
+# The pixels in which the density of a catalog is measured have sides of 14 arcmin.
+_DENSITY_NSIDE = 256
+
 
 def make_grid(
-    estimator: "Estimator", catalog: CatalogLike | ShearGrid, wcs: WCS | None, mask: object
-) -> tuple[ShearGrid, PixelAssignment | None, Target]:
+    estimator: "Estimator", catalog: CatalogLike | ShearGrid, wcs: Any, mask: object
+) -> tuple[Any, Any, Any]:
     """Return the binned shear that an estimator inverts, with its pixels.
 
     Parameters
@@ -36,8 +49,9 @@ def make_grid(
         The estimator, which chooses the pixels.
     catalog : ShearCatalog, `~astropy.table.Table` or ShearGrid
         The galaxies, or a grid in which they are already binned.
-    wcs : `~astropy.wcs.WCS` or None
-        The pixels of the map. None if the estimator chooses them, or if ``catalog`` is a grid.
+    wcs : `~astropy.wcs.WCS`, HealpixPixels, int or None
+        The pixels of the map; for estimators on the sphere, HealpixPixels or their nside. None if
+        the estimator chooses them, or if ``catalog`` is a grid.
     mask : object or None
         Anything that `lensmap.masks.SkyMask` accepts. None masks nothing.
 
@@ -56,9 +70,49 @@ def make_grid(
         If an argument is invalid, or if no galaxy with nonzero weight is on the map.
     """
     if hasattr(catalog, "geometry"):
-        grid = _given_grid(estimator, cast(ShearGrid, catalog), wcs, mask)
-        return grid, None, Target(grid.pixel_frame, grid.wcs)
+        given = _given_grid(estimator, cast(ShearGrid, catalog), wcs, mask)
+        if isinstance(given, SphericalShearGrid):
+            return given, None, SphericalTarget(given.pixels, given.index)
+        return given, None, Target(given.pixel_frame, given.wcs)
+    if estimator.geometry == "sphere":
+        return _binned_on_sphere(estimator, catalog, wcs, mask)
+    if isinstance(wcs, HealpixPixels):
+        raise ParameterTypeError(
+            "wcs", f"a WCS for {type(estimator).__name__}, which works on a plane",
+            "HealpixPixels",
+            "use SphericalKaiserSquires or SphericalWiener for a map of the sphere",
+        )
     return _binned(estimator, catalog, wcs, mask)
+
+
+def _binned_on_sphere(
+    estimator: Any, catalog: CatalogLike, pixels: Any, mask: object
+) -> tuple[SphericalShearGrid, SphericalAssignment, SphericalTarget]:
+    """Bin the galaxies of a catalog on HEALPix pixels; None lets the estimator choose them."""
+    catalog = as_shear_catalog(catalog)
+    if pixels is None and hasattr(estimator, "pixels_for"):
+        pixels = estimator.pixels_for(_density(catalog))
+    elif isinstance(pixels, int):
+        pixels = HealpixPixels(pixels)
+    elif not isinstance(pixels, HealpixPixels):
+        raise ParameterTypeError(
+            "wcs", f"HealpixPixels for {type(estimator).__name__}, which works on the sphere",
+            type(pixels).__name__, "such as HealpixPixels(1024)",
+        )
+    on = SphericalPixels.around([catalog], pixels, cast(Any, mask))
+    assignment = SphericalAssignment(catalog, on)
+    grid = SphericalShearGrid.from_assignment(
+        assignment, sigma_e=estimator.sigma_e, extra_sums=estimator.extra_sums
+    )
+    _require_galaxies(grid, len(catalog))
+    return grid, assignment, SphericalTarget(on.pixels, on.index)
+
+
+def _density(catalog: ShearCatalog) -> float:
+    """Return the number of galaxies per square arcminute, from the pixels that hold galaxies."""
+    coarse = HealpixPixels(_DENSITY_NSIDE)
+    n_pixels = len(np.unique(coarse.at(catalog.ra, catalog.dec)))
+    return len(catalog) / (n_pixels * float(coarse.scale.to_value("arcmin") ** 2))
 
 
 def _binned(
@@ -100,8 +154,8 @@ def _binned(
 
 
 def _given_grid(
-    estimator: "Estimator", grid: ShearGrid, wcs: WCS | None, mask: object
-) -> ShearGrid:
+    estimator: "Estimator", grid: Any, wcs: WCS | None, mask: object
+) -> Any:
     """Check a grid that the user gave in place of a catalog, and return it.
 
     If the estimator has the parameter ``sigma_e``, the returned grid has this intrinsic dispersion.
@@ -130,7 +184,8 @@ def _given_grid(
         )
     if estimator.sigma_e is not None:
         grid = dataclasses.replace(grid, sigma_e=estimator.sigma_e)
-    if conformal_frame(grid.pixel_frame, grid.frame) is not grid.pixel_frame:
+    on_plane = grid.geometry == "plane"
+    if on_plane and conformal_frame(grid.pixel_frame, grid.frame) is not grid.pixel_frame:
         low, high = (scale.to_value("arcmin") for scale in grid.pixel_frame.scales)
         raise ValueError(
             "the pixels of the grid must be nearly square and of nearly the same size, but their "
@@ -141,7 +196,7 @@ def _given_grid(
     return grid
 
 
-def _check_geometry(estimator: "Estimator", grid: ShearGrid) -> None:
+def _check_geometry(estimator: "Estimator", grid: BinnedShear) -> None:
     """Raise an error if an estimator for a plane gets a grid on a sphere, or the reverse."""
     if grid.geometry != estimator.geometry:
         raise ParameterTypeError(
@@ -151,7 +206,7 @@ def _check_geometry(estimator: "Estimator", grid: ShearGrid) -> None:
         )
 
 
-def _require_galaxies(grid: ShearGrid, n_total: int) -> None:
+def _require_galaxies(grid: BinnedShear, n_total: int) -> None:
     if grid.n_used == 0:
         raise ValueError(
             f"no galaxy is left on the map: of the {n_total} galaxies, {grid.n_outside} lie "

@@ -96,7 +96,7 @@ def to_map(
 
     Returns
     -------
-    ConvergenceMap
+    ConvergenceMap or HealpixMap
         The map. It has an uncertainty if the inversion has one, unless resampling drops it.
 
     Raises
@@ -107,7 +107,7 @@ def to_map(
     planes = {"data": inversion.kappa}
     if inversion.kappa_b is not None:
         # The sign of the B-mode is fixed to the sky, so it flips on mirrored images.
-        planes["kappa_b"] = inversion.kappa_b * grid.parity
+        planes["kappa_b"] = inversion.kappa_b * grid.handedness
     meta = _meta(estimator, grid) | dict(inversion.meta or {}) | target.meta
     kind = estimator.chosen_uncertainty
     if kind is not None and kind.with_map and inversion.uncertainty is not None:
@@ -137,12 +137,8 @@ def to_map(
             verb="contain",
         )
     on_user_pixels: dict[str, Any] = dict(zip(planes, values, strict=True))
-    return ConvergenceMap(
-        **on_user_pixels,
-        wcs=target.wcs,
-        mask=mask,
-        counts=target.counts_to_user(grid.count),
-        meta=meta,
+    return target.make_map(
+        **on_user_pixels, mask=mask, counts=target.counts_to_user(grid.count), meta=meta
     )
 
 

@@ -3,15 +3,24 @@
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from astropy.wcs import WCS
 
 from lensmap.grid import PixelFrame, tangent_wcs_of
-from lensmap.maps import MAX_ANISOTROPY, MAX_PLANE_ANISOTROPY, resample, resample_counts
+from lensmap.maps import (
+    MAX_ANISOTROPY,
+    MAX_PLANE_ANISOTROPY,
+    ConvergenceMap,
+    HealpixMap,
+    resample,
+    resample_counts,
+)
+from lensmap.sphere import HealpixPixels
 from lensmap.utils import ParameterError
 
-__all__ = ["Target", "conformal_frame", "extended_frame"]
+__all__ = ["SphericalTarget", "Target", "conformal_frame", "extended_frame"]
 
 # The largest ratio of pixel scales on one map. With a larger one, a smoothing length would not be
 # the same number of pixels everywhere.
@@ -59,6 +68,10 @@ class Target:
         """The metadata entry that names the interpolation; empty without interpolation."""
         return {"resampled_by": _RESAMPLED_BY} if self.resampled else {}
 
+    def make_map(self, **parts: Any) -> ConvergenceMap:
+        """Return the map with the given parts, which are on its pixels."""
+        return ConvergenceMap(**parts, wcs=self.wcs)
+
     def to_user(
         self, planes: list[np.ndarray], mask: np.ndarray
     ) -> tuple[list[np.ndarray], np.ndarray]:
@@ -102,6 +115,44 @@ class Target:
         if self.crop is not None:
             return counts[self.crop]
         return resample_counts(counts, self.frame.wcs, self.wcs) if self.resampled else counts
+
+
+@dataclass(frozen=True, eq=False)
+class SphericalTarget:
+    """The HEALPix pixels of an inversion on the sphere, which are those of the map.
+
+    Attributes
+    ----------
+    pixels : HealpixPixels
+        The pixels of the sphere.
+    index : `numpy.ndarray`
+        The nested indices of the pixels of the map, ``(n,)``.
+    """
+
+    pixels: HealpixPixels
+    index: np.ndarray
+
+    #: Whether the map is interpolated from the pixels of the inversion.
+    resampled = False
+
+    @property
+    def meta(self) -> dict:
+        """The metadata entries that name the pixels."""
+        return {"nside": self.pixels.nside}
+
+    def make_map(self, **parts: Any) -> HealpixMap:
+        """Return the map with the given parts, which are on its pixels."""
+        return HealpixMap(pixels=self.pixels, index=self.index, **parts)
+
+    def to_user(
+        self, planes: list[np.ndarray], mask: np.ndarray
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Return arrays and a mask unchanged, as `Target.to_user` does without resampling."""
+        return list(planes), mask
+
+    def counts_to_user(self, counts: np.ndarray) -> np.ndarray:
+        """Return the galaxy counts unchanged."""
+        return counts
 
 
 def conformal_frame(pixels: PixelFrame, frame: str) -> PixelFrame:

@@ -58,7 +58,7 @@ class BinnedShear:
     _kept: ClassVar[tuple[str, ...]] = ("noise_sum",)
 
     @property
-    def _handedness(self) -> int:
+    def handedness(self) -> int:
         """The handedness of the basis of the shear: 1 for that of (east, north)."""
         return 1
 
@@ -89,7 +89,7 @@ class BinnedShear:
         The shear is in the basis of the pixel axes (+x, +y).
         """
         a, b = self.calibration.factors()
-        if self._handedness < 0:
+        if self.handedness < 0:
             # On a mirrored map, the shear is conjugated, and so must be the response.
             a, b = np.conj(a), np.conj(b)
         anisotropic = abs(b) > 1e-12 * abs(a)

@@ -276,7 +276,8 @@ class ShearGrid(BinnedShear):
         return PixelFrame(self.wcs, self.frame)
 
     @property
-    def _handedness(self) -> int:
+    def handedness(self) -> int:
+        """The handedness of the pixel axes, ``parity``."""
         return self.parity
 
     @cached_property

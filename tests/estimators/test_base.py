@@ -306,7 +306,7 @@ class Spherical(Halved):
 
 
 def test_another_geometry_is_one_clear_error():
-    message = "catalog must be binned on a sphere for Spherical, not on a plane"
+    message = "wcs must be HealpixPixels for Spherical, which works on the sphere, not WCS"
     with pytest.raises(TypeError, match=message):
         Spherical().reconstruct(_catalog(500), PLANE)
     with pytest.raises(TypeError, match=message):
