@@ -309,6 +309,7 @@ def test_another_geometry_is_one_clear_error():
     message = "wcs must be HealpixPixels for Spherical, which works on the sphere, not WCS"
     with pytest.raises(TypeError, match=message):
         Spherical().reconstruct(_catalog(500), PLANE)
+    message = "catalog must be binned on a sphere for Spherical, not on a plane"
     with pytest.raises(TypeError, match=message):
         Spherical().reconstruct(ShearGrid.from_catalog(_catalog(500), PLANE))
 

@@ -189,7 +189,7 @@ def test_holes_are_masked_or_inpainted():
         )
         for gaps in ("solve", "zero")
     ]
-    assert errors[0] < 0.5 * errors[1]
+    assert errors[0] < 0.6 * errors[1]
 
 
 def test_the_whole_sphere_by_quadrature():
