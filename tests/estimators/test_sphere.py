@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from astropy.table import Table
 from catalogs import shear_catalog
 
@@ -239,3 +240,27 @@ def test_errors():
         KaiserSquires().reconstruct(grid)
     with pytest.raises(ValueError, match="gaps must be one of"):
         SphericalKaiserSquires(gaps="fill")
+
+
+def test_signs_of_a_sky_of_another_program(cosmos_path):
+    """Sources of a public simulation, whose shear is in the basis of HEALPix (x south, y east)."""
+    table = fits.getdata(cosmos_path / "octant_shear_kappa.fits")[1:]
+    ra, dec, g1, g2, kappa_of_sources = (
+        table[name].astype(float) for name in ("ra", "dec", "gamma1", "gamma2", "kappa")
+    )
+    correlations = {}
+    for signs in ((-1, -1), (1, -1)):
+        catalog = shear_catalog(Table({
+            "ra": ra, "dec": dec, "e1": signs[0] * g1, "e2": signs[1] * g2
+        }))
+        kappa = SphericalKaiserSquires(smoothing="20 arcmin", gaps="zero").reconstruct(catalog, 256)
+        place = np.searchsorted(kappa.index, kappa.pixels.at(ra, dec))
+        total = np.bincount(place, kappa_of_sources, minlength=len(kappa.index))
+        good = ~kappa.mask & (kappa.counts > 0)
+        truth = total[good] / kappa.counts[good]
+        correlations[signs] = [
+            np.corrcoef(truth, values[good])[0, 1] for values in (kappa.data, kappa.kappa_b)
+        ]
+    assert correlations[-1, -1][0] > 0.15  # the patches are small: most of the kernel is off them
+    others = [correlations[-1, -1][1], *correlations[1, -1]]
+    assert np.max(np.abs(others)) < 0.04
