@@ -60,6 +60,7 @@ DOORS["typing"].clear()
 DOORS_IN_FUNCTIONS = {
     # ConvergenceMap.plot, the only one that opens upwards, and ConvergenceMap.surface_density
     "maps": {"plotting", "cosmology"},
+    "catalog": {"cosmology"},  # the redshift distribution of a catalog
     "estimators": {"networks"},
     "profiles": {"estimators"},  # the response of a map to a halo
     "typing": {"catalog", "cosmology", "maps", "masks"},  # for type checkers only

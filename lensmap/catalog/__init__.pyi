@@ -7,7 +7,7 @@ from ._shear_catalog import ShearCatalog
 from ._surveys import COLUMN_PRESETS
 
 # For other packages of lensmap; not public.
-from ._background import redshift_densities as redshift_densities
+from ._behind import behind_lens as behind_lens, check_behind as check_behind
 from ._cleaning import without_bad_redshifts as without_bad_redshifts
 from ._column_text import read_columns_text as read_columns_text
 from ._convention import convention_name as convention_name, convention_signs as convention_signs
@@ -21,6 +21,11 @@ from ._facts import (
     calibration_facts as calibration_facts,
     catalog_facts as catalog_facts,
     selection_facts as selection_facts,
+)
+from ._redshift_densities import (
+    integral_weights as integral_weights,
+    normalizations as normalizations,
+    sample_redshifts as sample_redshifts,
 )
 from ._scatter import VarianceByWeight as VarianceByWeight
 from ._needed import needed_columns as needed_columns

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from lensmap.catalog._column_text import read_columns_text
 from lensmap.catalog._names import ColumnNames, shown
-from lensmap.catalog._preset import OPTIONAL, REQUIRED, VARIANT, ColumnPreset
+from lensmap.catalog._preset import DENSITY, OPTIONAL, REQUIRED, VARIANT, ColumnPreset
 from lensmap.catalog._preset_file import preset_from_file
 from lensmap.catalog._selection import columns_in, is_computed
 from lensmap.catalog._surveys import COLUMN_PRESETS, find_preset
@@ -105,7 +105,7 @@ def check_given(table: ColumnNames, request: ColumnRequest) -> None:
     table lacks, or one column of the table for two columns of lensmap. It is also wrong to leave
     out a required column.
     """
-    allowed = REQUIRED + OPTIONAL + (VARIANT,)
+    allowed = REQUIRED + OPTIONAL + (VARIANT, DENSITY)
     for ours in [*request.named, *request.left_out]:
         if ours not in allowed:
             raise ParameterError(

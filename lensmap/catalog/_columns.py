@@ -10,7 +10,7 @@ from lensmap.catalog._column_request import ColumnRequest, check_given, read_req
 from lensmap.catalog._matching import matched, preset_columns
 from lensmap.catalog._names import ColumnNames, shown
 from lensmap.catalog._needed import column_and_element
-from lensmap.catalog._preset import OPTIONAL, REQUIRED, VARIANT, ColumnPreset
+from lensmap.catalog._preset import DENSITY, OPTIONAL, REQUIRED, VARIANT, ColumnPreset
 from lensmap.catalog._selection import RowSelection, columns_in
 from lensmap.catalog._surveys import COLUMN_PRESETS, SHORT_NAMES
 from lensmap.catalog._unused_columns import ColumnChoice, unused_columns, without_contested
@@ -325,7 +325,7 @@ def check_extra(extra_columns: str | Iterable[str], names: Sequence[str]) -> tup
                 f"extra_columns: there is no column {shown(str(name))!r}; the catalog has "
                 f"{ColumnNames(names).listed([str(name)])}"
             )
-        if name.lower() in REQUIRED + OPTIONAL:
+        if name.lower() in (*REQUIRED, *OPTIONAL, DENSITY):
             raise ValueError(
                 f"extra_columns: {name!r} is the name of one of lensmap's own columns; rename it "
                 "in the table"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lensmap.catalog._calibration import Calibration
+from lensmap.catalog._source_redshifts import add_redshifts, redshift_distribution, redshift_facts
 
 if TYPE_CHECKING:
     from lensmap.catalog._shear_catalog import ShearCatalog
@@ -27,7 +28,10 @@ def selection_facts(catalog: ShearCatalog) -> dict[str, Any]:
     dict
         ``columns``, the table's column names keyed by lensmap's; ``preset``, ``where`` and
         ``max_ellipticity``; ``n_galaxies``; ``n_not_selected``, the rows that do not fulfill the
-        condition ``where``; and ``n_left_out``, the number of rows left out for each cause.
+        condition ``where``; ``n_left_out``, the number of rows left out for each cause; and
+        ``source_selection``, the selection of galaxies behind a lens, with ``redshifts``, the
+        redshift distribution of the selected galaxies (None without redshifts). It is None without
+        a selection.
     """
     return {
         "columns": dict(catalog.column_names),
@@ -37,7 +41,19 @@ def selection_facts(catalog: ShearCatalog) -> dict[str, Any]:
         "n_galaxies": len(catalog),
         "n_not_selected": catalog.n_not_selected,
         "n_left_out": dict(catalog.n_left_out),
+        "source_selection": _source_selection(catalog),
     }
+
+
+def _source_selection(catalog: ShearCatalog) -> dict[str, Any] | None:
+    """Return the selection of galaxies behind a lens with their redshift distribution."""
+    selection = catalog.source_selection
+    if selection is None:
+        return None
+    redshifts = None
+    if catalog.pz is not None or catalog["redshift"] is not None:
+        redshifts = redshift_facts(*redshift_distribution(catalog), selection["z_lens"])
+    return {**selection, "redshifts": redshifts}
 
 
 def add_facts(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,6 +72,9 @@ def add_facts(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, 
     if not first or not second:
         return {}
     causes = {**first["n_left_out"], **second["n_left_out"]}
+    selection = first["source_selection"]
+    if selection is not None and second["source_selection"] is not None:
+        selection = _add_selections(selection, second["source_selection"])
     return {
         **first,
         **{name: first[name] + second[name] for name in ("n_galaxies", "n_not_selected")},
@@ -63,7 +82,17 @@ def add_facts(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, 
             cause: first["n_left_out"].get(cause, 0) + second["n_left_out"].get(cause, 0)
             for cause in causes
         },
+        "source_selection": selection,
     }
+
+
+def _add_selections(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the numbers and redshift distributions of two parts of a catalog behind a lens."""
+    redshifts = None
+    if first["redshifts"] is not None and second["redshifts"] is not None:
+        redshifts = add_redshifts(first["redshifts"], second["redshifts"], first["z_lens"])
+    n_given = first["n_given"] + second["n_given"]
+    return {**first, "n_given": n_given, "redshifts": redshifts}
 
 
 def calibration_facts(calibration: Calibration) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["ColumnPreset", "OPTIONAL", "REQUIRED", "VARIANT"]
+__all__ = ["ColumnPreset", "DENSITY", "OPTIONAL", "REQUIRED", "VARIANT"]
 
 REQUIRED = ("ra", "dec", "e1", "e2")
 OPTIONAL = (
@@ -24,6 +24,10 @@ OPTIONAL = (
 
 #: The column that names the sheared version of a galaxy to which a row of metadetection belongs.
 VARIANT = "variant"
+
+#: The vector column of the redshift probability density p(z) of each galaxy. It is large, so it is
+#: read only if the user names it.
+DENSITY = "pz"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
-from lensmap.catalog._background import behind
+from lensmap.catalog._behind import selected_behind
 from lensmap.catalog._cleaning import check_weights, usable_rows
 from lensmap.catalog._columns import OPTIONAL, check_extra, choose_columns, used_columns
 from lensmap.catalog._convention import (
@@ -45,8 +45,10 @@ from lensmap.catalog._metadetection import (
 )
 from lensmap.catalog._needed import needed_columns
 from lensmap.catalog._plausible import warn_of_positions, warn_of_shapes
-from lensmap.catalog._preset import VARIANT
+from lensmap.catalog._preset import DENSITY, VARIANT
+from lensmap.catalog._redshift_densities import read_densities
 from lensmap.catalog._selection_response import add_selection_response, sheared_columns
+from lensmap.catalog._source_redshifts import source_redshifts
 from lensmap.catalog._values import check_units
 from lensmap.catalog._version_names import UNSHEARED
 from lensmap.catalog.files import TableSource, are_versions, open_table, stack_versions
@@ -55,6 +57,7 @@ from lensmap.utils import CatalogWarning, ParameterError, ParameterTypeError, wa
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from lensmap.cosmology import SourceRedshifts
     from lensmap.typing import MaskLike, PathLike
 
 __all__ = ["ShearCatalog"]
@@ -101,8 +104,10 @@ class ShearCatalog:
         or a text that combines a preset and names, such as
         ``"hsc-y3,redshift=photoz_best,m=none"``. Lensmap's names are ``ra``, ``dec``, ``e1``,
         ``e2`` and, optionally, ``weight``, ``sigma_m``, ``sigma_e``, ``redshift``, ``m``, ``c1``,
-        ``c2``, ``r11``, ``r22``, ``r12``, ``r21`` and ``variant``, which names the sheared version
-        of a galaxy to which a row belongs. The table's name may be an expression, such as
+        ``c2``, ``r11``, ``r22``, ``r12``, ``r21``, ``variant``, which names the sheared version of
+        a galaxy to which a row belongs, and ``pz``, a vector column of the redshift probability
+        density p(z) of each galaxy, which is read only if it is named here. It takes precedence
+        over ``redshift``. The table's name may be an expression, such as
         ``"sqrt(var_e)"``, or an element of a vector column, such as ``"g[0]"``; None leaves a
         column out. If None, the preset is chosen from the table's column names, and is logged
         unless all the names are lensmap's own.
@@ -143,6 +148,9 @@ class ShearCatalog:
         names, such as ``{"ra": "hourangle"}``. If None, positions are in the unit that the table
         states or, without one, in degrees; right ascensions as text with colons or blanks
         (``"10:00:24.5"``) are in hours.
+    z_grid : array_like or None
+        The redshifts at which ``pz`` is given, ``(n_z,)``, increasing; p(z) is linear between them,
+        in any normalization. If None, the entry ``z_grid`` of the meta of the column or the table.
 
     Attributes
     ----------
@@ -165,7 +173,13 @@ class ShearCatalog:
         The ``convention`` and the ``kind`` that the survey documents, and the ``reference``.
         Unknown entries are left out.
     n_left_out : dict
-        The number of rows left out for each cause.
+        The number of rows left out for each cause, when the catalog was made or by `behind`.
+    z_grid : `numpy.ndarray` or None
+        The redshifts of ``pz``, ``(n_z,)``. None without p(z).
+    source_selection : dict or None
+        The selection by `behind`: ``z_lens``, ``margin``; ``by``, one of ``"redshift"``, ``"pz"``
+        and ``"cut"``; ``min_probability``; ``cut``, whether a cut was made, too; and ``n_given``,
+        the number of galaxies before the selection. None without a selection.
 
     Raises
     ------
@@ -218,6 +232,7 @@ class ShearCatalog:
         max_ellipticity: float = 2.0,
         extra_columns: str | Iterable[str] = (),
         units: Mapping[str, str] | None = None,
+        z_grid: ArrayLike | None = None,
     ) -> None:
         if isinstance(table, dict):
             versions = are_versions(table)
@@ -263,6 +278,11 @@ class ShearCatalog:
         if not has_response and not measure:
             add_selection_response(found, choice, where, arrays, self.max_ellipticity)
         extras = {name: found[name] if rows is None else found[name][rows] for name in extra_names}
+        self.z_grid, densities = read_densities(
+            found, mapping.get(DENSITY), rows, z_grid, table.meta
+        )
+        extras |= {} if densities is None else {DENSITY: densities}
+        self.source_selection: dict[str, Any] | None = None
         n_all, n_rows = len(next(iter(found.values()))), len(arrays["ra"])
         good, left_out = usable_rows(arrays, masked, self.max_ellipticity, mapping)
         if good is not None:
@@ -377,7 +397,9 @@ class ShearCatalog:
         """
         parameters = {
             name: kwargs.pop(name)
-            for name in ("where", "frame", "response", "max_ellipticity", "extra_columns", "units")
+            for name in (
+                "where", "frame", "response", "max_ellipticity", "extra_columns", "units", "z_grid",
+            )
             if name in kwargs
         }
         suits = partial(_has_columns, columns)
@@ -406,7 +428,7 @@ class ShearCatalog:
             )
         if name in self._arrays or name in self._extras:
             return self._arrays.get(name, self._extras.get(name))
-        if name in OPTIONAL:
+        if name in (*OPTIONAL, DENSITY):
             return None
         raise KeyError(
             f"there is no column {name!r}; there are {', '.join([*self._arrays, *self._extras])}"
@@ -484,19 +506,20 @@ class ShearCatalog:
             selected if inside else ~selected, lambda catalog: catalog.within(mask, inside=inside)
         )
 
-    def select_background(
+    def behind(
         self,
         z_lens: float,
         *,
         margin: float = 0.1,
-        pz: str | ArrayLike | None = None,
-        z_grid: ArrayLike | None = None,
-        min_probability: float = 0.9,
+        min_probability: float = 0.98,
         cut: ArrayLike | Callable[[ShearCatalog], ArrayLike] | None = None,
     ) -> ShearCatalog:
         """Return the galaxies behind a lens.
 
-        Galaxies in the lens or in front of it are not lensed, so they dilute the mean shear.
+        Galaxies in the lens or in front of it are not lensed, so they dilute the mean shear. With
+        p(z) (``pz``), galaxies are selected by the probability that they are behind the lens, the
+        "P-cut". Without p(z), they are selected by ``redshift``: as photometric redshifts scatter,
+        some of these galaxies are in the lens or in front of it nevertheless.
 
         Parameters
         ----------
@@ -504,20 +527,14 @@ class ShearCatalog:
             The redshift of the lens.
         margin : float
             The smallest difference between the redshift of a selected galaxy and that of the lens.
-        pz : None, str or array_like
-            The redshift probability density p(z) of each galaxy, ``(n, n_z)``, or the name of the
-            column that holds it (one of ``extra_columns``). If None, the column ``redshift`` is
-            used, and galaxies without a redshift are left out.
-        z_grid : array_like or None
-            The redshifts at which ``pz`` is given, ``(n_z,)``. Required with ``pz``.
         min_probability : float
-            The smallest probability, according to ``pz``, that a selected galaxy lies beyond
+            With p(z), the smallest probability that a selected galaxy lies beyond
             ``z_lens + margin``.
         cut : None, array_like or callable
             A further condition, such as a color cut: a boolean array ``(n,)``, or a function that
             takes the catalog and returns such an array, for example
             ``lambda c: c["g"] - c["i"] < 1``. A cut is required if there are neither redshifts nor
-            ``pz``. In that case, the ``z_source`` given to `lensmap.shear_profile` or
+            p(z). In that case, the ``z_source`` given to `lensmap.shear_profile` or
             `lensmap.fit_nfw` must describe the redshifts of the selected galaxies.
 
         Returns
@@ -525,7 +542,9 @@ class ShearCatalog:
         ShearCatalog
             The selected galaxies, with the same convention, kind and frame. The response is the
             same, too; a response from sheared versions of the galaxies is measured anew if at
-            least 500 000 galaxies are selected.
+            least 500 000 galaxies are selected. ``n_left_out`` counts the other galaxies by cause,
+            ``source_selection`` describes the selection, and `source_redshifts` returns the
+            redshift distribution of the selected galaxies. Maps and files record all three.
 
         Raises
         ------
@@ -534,18 +553,53 @@ class ShearCatalog:
 
         References
         ----------
-        Medezinski et al. 2018, PASJ 70, 30 (cuts in colors and in p(z)).
+        Oguri 2014, MNRAS 444, 147; Medezinski et al. 2018, PASJ 70, 30 (cuts in p(z), with a
+        probability of 0.98 and a margin of 0.2, and in colors).
         """
         options: dict[str, Any] = {
-            "margin": margin, "pz": pz, "z_grid": z_grid, "min_probability": min_probability,
-            "cut": cut,
+            "margin": margin, "min_probability": min_probability, "cut": cut,
         }
-        # Arrays with a value for each galaxy say nothing of the sheared versions.
-        known = (pz is None or isinstance(pz, str)) and (cut is None or callable(cut))
-        return self._with_rows(
-            behind(self, z_lens, **options),
-            (lambda catalog: catalog.select_background(z_lens, **options)) if known else None,
+        selected, left_out, facts = selected_behind(self, z_lens, **options)
+        causes = ", ".join(f"{count} {cause}" for cause, count in left_out.items())
+        if not selected.any():
+            raise ParameterError(
+                "z_lens", "in front of galaxies of the catalog", f"{z_lens:g}",
+                f"of {len(self)} galaxies, none is selected: {causes}", verb="lie",
+            )
+        # An array with a value for each galaxy says nothing of the sheared versions.
+        known = cut is None or callable(cut)
+
+        def select(catalog: ShearCatalog) -> ShearCatalog:
+            return catalog._with_rows(selected_behind(catalog, z_lens, **options)[0])
+
+        new = self._with_rows(selected, select if known else None)
+        new.n_left_out = {**self.n_left_out, **left_out}
+        new.source_selection = facts
+        log.info(
+            f"lensmap: {len(new)} of {len(self)} galaxies are behind z = {z_lens:g}"
+            + (f"; left out: {causes}" if causes else "")
         )
+        return new
+
+    def source_redshifts(self) -> SourceRedshifts:
+        """Return the redshift distribution n(z) of the galaxies, weighted by their weights.
+
+        With p(z), it is the sum of the normalized densities of the galaxies. Without p(z), it is
+        the histogram of the column ``redshift``, which is too narrow or too wide if these are
+        photometric redshifts with errors. Galaxies without a redshift do not count.
+
+        Returns
+        -------
+        `lensmap.cosmology.SourceRedshifts`
+            The distribution, for the parameter ``z_source`` of maps, fits and masses. Redshifts are
+            binned in steps of 0.02, in such a way that their mean stays.
+
+        Raises
+        ------
+        ValueError
+            If the catalog has neither redshifts nor p(z).
+        """
+        return source_redshifts(self)
 
     def with_ellipticities(self, e1: ArrayLike, e2: ArrayLike) -> ShearCatalog:
         """Return a catalog of the same galaxies with new ellipticities.
@@ -633,6 +687,14 @@ class ShearCatalog:
         return self._arrays.get("weight")
 
     @property
+    def pz(self) -> np.ndarray | None:
+        """The redshift probability densities p(z) at the redshifts ``z_grid``, ``(n, n_z)``.
+
+        They are 0 for galaxies without a density. None without the column.
+        """
+        return self._extras.get(DENSITY)
+
+    @property
     def response_error(self) -> Response | None:
         """The standard error of ``response``, ``((r11, r12), (r21, r22))``.
 
@@ -661,4 +723,6 @@ class ShearCatalog:
             meta=declaring_meta(self.kind, self.frame, self.response),
         )
         table["ra"].unit = table["dec"].unit = u.deg
+        if self.z_grid is not None:
+            table.meta["z_grid"] = self.z_grid.tolist()
         return table

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from astropy import units as u
 
-from lensmap.catalog import Calibration, as_shear_catalog
+from lensmap.catalog import Calibration, as_shear_catalog, sample_redshifts
 from lensmap.cosmology import SourceRedshifts, check_z_source, get_cosmology
 from lensmap.halos import halos_from_table
 from lensmap.profiles import Efficiency, Sources
@@ -32,10 +32,6 @@ _N_NODES = 2000
 _MIN_RADIUS_FRACTION = 1e-6  # of _MAX_RADIUS
 
 _SURFACE_DENSITY_UNIT = u.solMass / u.Mpc**2
-
-# Surveys mark missing redshifts by values such as 99, which are reduced to this value in the
-# redshift distribution. At such redshifts, lensing hardly depends on the source redshift.
-_MAX_REDSHIFT = 10.0
 
 
 def inject_halos(
@@ -72,8 +68,9 @@ def inject_halos(
         spherical, and a column of ellipticities is ignored.
     z_source : float, `~lensmap.SourceRedshifts` or None
         The redshift of all galaxies, or the distribution from which a redshift is drawn for each
-        galaxy. If None, the column ``redshift`` of the catalog. A halo does not shear galaxies in
-        front of it or without a redshift.
+        galaxy. If None, a redshift that is drawn from the p(z) of each galaxy or, without p(z), the
+        column ``redshift`` of the catalog. A halo does not shear galaxies in front of it or without
+        a redshift.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology or its name; None is ``"massivenus"``. See
         `lensmap.cosmology.get_cosmology`.
@@ -120,8 +117,8 @@ class Injector:
     catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
         The galaxies.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of the galaxies, or their redshift distribution. If None, the column
-        ``redshift`` of the catalog.
+        The redshift of the galaxies, or their redshift distribution. If None, redshifts drawn from
+        the p(z) of the catalog or, without p(z), its column ``redshift``.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology or its name; None is ``"massivenus"``. See
         `lensmap.cosmology.get_cosmology`.
@@ -152,8 +149,8 @@ class Injector:
         self._calibration = Calibration.from_catalog(self.catalog)
         self._one_redshift, self._redshift = None, None
         if z_source is None:
-            self._redshift = _catalog_redshifts(self.catalog)
-            self.z_source = _distribution(self._redshift, self._sources.weight)
+            self._redshift = _catalog_redshifts(self.catalog, rng)
+            self.z_source = _distribution(self.catalog)
             return
         self.z_source = check_z_source(z_source)
         if isinstance(self.z_source, SourceRedshifts):
@@ -312,40 +309,46 @@ def _times(matrix: Any, e: np.ndarray) -> np.ndarray:
     return r11 * e.real + r12 * e.imag + 1j * (r21 * e.real + r22 * e.imag)
 
 
-def _catalog_redshifts(catalog: ShearCatalog) -> np.ndarray:
-    """Return the redshifts of the galaxies in a catalog, and warn if some are not finite."""
-    redshift = catalog["redshift"]
-    if redshift is None:
+def _catalog_redshifts(catalog: ShearCatalog, rng: RNGLike) -> np.ndarray:
+    """Return a redshift for each galaxy of a catalog, and warn if some have none.
+
+    The redshifts are drawn from p(z) or, without p(z), those of the column ``redshift``.
+    """
+    if catalog.pz is not None and catalog.z_grid is not None:
+        redshift = sample_redshifts(catalog.pz, catalog.z_grid, as_generator(rng))
+    elif catalog["redshift"] is not None:
+        redshift = catalog["redshift"]
+    else:
         raise ParameterError(
             "z_source", "given", remedy="the catalog has no column 'redshift', and the shear of a "
             "halo depends on the redshifts of the galaxies"
         )
     n_missing = np.count_nonzero(~np.isfinite(redshift))
+    name = "redshift" if catalog.pz is None else "pz"
     if n_missing == len(redshift):
         raise ParameterError(
-            "z_source", "given", remedy="the column 'redshift' of the catalog has no finite value"
+            "z_source", "given",
+            remedy=f"the column {name!r} of the catalog has no finite value"
         )
     if n_missing:
         warn_user(
             f"{n_missing} of {len(redshift)} galaxies have no finite value in the column "
-            "'redshift', so injected halos do not shear them: give z_source in place of the "
+            f"{name!r}, so injected halos do not shear them: give z_source in place of the "
             "column, or remove these galaxies",
             CatalogWarning,
             "no_redshift",
-            "redshift",
+            name,
         )
     return redshift
 
 
-def _distribution(redshift: np.ndarray, weight: np.ndarray) -> RedshiftLike:
-    """Return the redshift distribution of galaxies, weighted by their weights.
+def _distribution(catalog: ShearCatalog) -> RedshiftLike:
+    """Return the redshift distribution of the galaxies of a catalog, weighted by their weights.
 
     If all galaxies have the same redshift, this redshift is returned as a float.
     """
-    good = np.isfinite(redshift) & (redshift > 0)
-    redshift, weight = redshift[good], weight[good]
-    low, high = redshift.min(), redshift.max()
-    if high - low < 1e-6:
-        return float(high)
-    density, edges = np.histogram(np.minimum(redshift, _MAX_REDSHIFT), 500, weights=weight)
-    return SourceRedshifts((edges[1:] + edges[:-1]) / 2, density)
+    if catalog.pz is None:
+        redshift = catalog["redshift"][catalog["redshift"] > 0]
+        if len(redshift) and np.ptp(redshift) < 1e-6:
+            return float(redshift.max())
+    return catalog.source_redshifts()

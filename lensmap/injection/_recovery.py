@@ -528,8 +528,11 @@ def _check_list(values: np.ndarray, name: str, allowed: str, low: float) -> None
 
 
 def _checksum(catalog: ShearCatalog) -> int:
-    """Return the CRC-32 checksum of the positions, ellipticities, weights and redshifts."""
-    columns = (catalog.ra, catalog.dec, catalog.e1, catalog.e2, catalog.weight, catalog["redshift"])
+    """Return the CRC-32 checksum of the positions, ellipticities, weights, redshifts and p(z)."""
+    columns = (
+        catalog.ra, catalog.dec, catalog.e1, catalog.e2, catalog.weight, catalog["redshift"],
+        catalog.pz, catalog.z_grid,
+    )
     total = 0
     for column in columns:
         data: Any = b"" if column is None else np.ascontiguousarray(column)

@@ -14,6 +14,7 @@ from ._pixels import (
     pixel_sides as pixel_sides,
     same_pixels as same_pixels,
 )
+from ._recorded_sources import map_sources as map_sources
 from ._resampling import resample as resample, resample_counts as resample_counts
 
 __all__ = [

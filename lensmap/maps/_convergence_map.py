@@ -470,7 +470,11 @@ class ConvergenceMap(MapArithmetic, NDIOMixin, NDData):
     # --- other quantities -------------------------------------------------------------------
 
     def surface_density(
-        self, z_lens: float, z_source: "RedshiftLike", *, cosmology: "CosmologyLike" = None
+        self,
+        z_lens: float,
+        z_source: "RedshiftLike | None" = None,
+        *,
+        cosmology: "CosmologyLike" = None,
     ) -> NDData:
         r"""Return the surface mass density, :math:`\Sigma = \kappa\, \Sigma_\mathrm{cr}`.
 
@@ -482,8 +486,10 @@ class ConvergenceMap(MapArithmetic, NDIOMixin, NDData):
         ----------
         z_lens : float
             The redshift of the lens.
-        z_source : float or `~lensmap.SourceRedshifts`
-            The redshift of the galaxies of the map, or their distribution.
+        z_source : float, `~lensmap.SourceRedshifts` or None
+            The redshift of the galaxies of the map, or their distribution. None takes the
+            distribution that a map of the galaxies behind a lens (`ShearCatalog.behind
+            <lensmap.catalog.ShearCatalog.behind>`) records.
         cosmology : `~astropy.cosmology.FLRW`, str or None
             The cosmology or its name, as for `lensmap.cosmology.get_cosmology`. None is the default
             cosmology of lensmap.

@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units as u
 from astropy.nddata import NDData, StdDevUncertainty
 
+from lensmap.maps._recorded_sources import map_sources
 from lensmap.utils import ParameterError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ __all__ = ["surface_density"]
 
 
 def surface_density(
-    kappa: ConvergenceMap, z_lens: float, z_source: RedshiftLike, cosmology: CosmologyLike
+    kappa: ConvergenceMap, z_lens: float, z_source: RedshiftLike | None, cosmology: CosmologyLike
 ) -> NDData:
     """Return the surface mass density of a map, as `ConvergenceMap.surface_density`.
 
@@ -43,6 +44,7 @@ def surface_density(
     if np.ndim(z_lens) > 0:
         raise ParameterError("z_lens", "one redshift", f"an array of shape {np.shape(z_lens)}")
     flrw = get_cosmology(cosmology, structure=False)
+    z_source = map_sources(kappa, z_source)
     critical = sigma_crit(z_lens, z_source, flrw)
     error = kappa.uncertainty
     return NDData(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
     from astropy.cosmology import FLRW
     from astropy.units import Quantity
+    from numpy.typing import ArrayLike
 
     from lensmap.catalog import ShearCatalog
     from lensmap.profiles._halo_parameters import HaloValues
@@ -98,7 +99,7 @@ def catalog_data(
     z_source: RedshiftLike | None,
     radii: Quantity | None,
     cosmology: FLRW,
-    **of_galaxies: Any,
+    inverse_sigma_crit: str | ArrayLike | Quantity | None = None,
 ) -> FitData:
     """Select the galaxies around halos, as the data of a halo fit.
 
@@ -118,8 +119,8 @@ def catalog_data(
         0.2 to 2.5 Mpc.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
-    **of_galaxies
-        ``pz``, ``z_grid`` and ``inverse_sigma_crit``, as for `catalog_efficiency`.
+    inverse_sigma_crit : str, array_like, `~astropy.units.Quantity` or None
+        As for `catalog_efficiency`.
 
     Returns
     -------
@@ -132,10 +133,12 @@ def catalog_data(
         If a parameter is invalid, or no galaxy is usable.
     """
     _, used = offsets_within(positions, catalog.skycoord, z_lens, radii, cosmology)
-    efficiency = catalog_efficiency(catalog, z_lens, z_source, cosmology, **of_galaxies)
+    efficiency = catalog_efficiency(
+        catalog, z_lens, z_source, cosmology, inverse_sigma_crit=inverse_sigma_crit
+    )
     if efficiency is None:
         raise ParameterError(
-            "z_source", "given for a catalog without a column 'redshift'", "None",
+            "z_source", "given for a catalog without redshifts", "None",
             "give the redshift of the galaxies, or their distribution",
         )
     rows = np.arange(len(catalog))

@@ -11,6 +11,7 @@ from scipy import linalg
 from scipy.ndimage import gaussian_filter
 
 from lensmap.halos import NFWLens
+from lensmap.maps import map_sources
 from lensmap.profiles._efficiency import Efficiency
 from lensmap.profiles._fit_data import FitData, fit_radii, offsets_within, reduced_shear
 from lensmap.profiles._map_response import MapResponse
@@ -174,7 +175,8 @@ def map_data(
     z_lens : `numpy.ndarray`
         Redshifts of the halos, ``(n_halos,)``.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of the source galaxies, or their distribution. It is required.
+        The redshift of the source galaxies, or their distribution. None takes the distribution that
+        the map records, if it does.
     radii : `~astropy.units.Quantity` or None
         ``(inner, outer)``: the range of radii around each halo, angles or proper lengths. None uses
         0.2 to 2.5 Mpc.
@@ -205,11 +207,7 @@ def map_data(
             "fit a map that KaiserSquires reconstructed, the catalog or its shear profile",
             verb="have",
         )
-    if z_source is None:
-        raise ParameterError(
-            "z_source", "given if {data} is a map", "None",
-            "give the redshift of the source galaxies, or their distribution",
-        )
+    z_source = map_sources(kappa, z_source)
     y, x = np.indices(kappa.shape)
     sky = kappa.wcs.pixel_to_world(x.ravel(), y.ravel())
     offsets, used = offsets_within(positions, sky, z_lens, radii, cosmology)

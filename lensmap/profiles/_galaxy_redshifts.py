@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy import units as u
 
-from lensmap.catalog import redshift_densities
+from lensmap.catalog import behind_lens, check_behind, integral_weights, normalizations
 from lensmap.cosmology import distance_ratio
 from lensmap.profiles._efficiency import Efficiency, inverse_scale
 from lensmap.utils import ParameterError
@@ -34,29 +34,31 @@ def catalog_efficiency(
     z_source: RedshiftLike | None,
     cosmology: FLRW,
     *,
-    pz: str | ArrayLike | None = None,
-    z_grid: ArrayLike | None = None,
     inverse_sigma_crit: str | ArrayLike | u.Quantity | None = None,
+    margin: float | None = None,
+    min_probability: float = 0.98,
 ) -> Efficiency | None:
     """Return the inverse critical surface density of the galaxies of a catalog.
 
     Parameters
     ----------
     catalog : ShearCatalog
-        The galaxies. Their column ``redshift`` is used if no other parameter has redshifts.
+        The galaxies. Their p(z) is used if no other parameter has redshifts; without p(z), their
+        column ``redshift``.
     z_lens : `numpy.ndarray` or None
         Redshifts of the lenses, ``(n_lens,)``.
     z_source : float, `~lensmap.SourceRedshifts` or None
         The redshift of all galaxies, or their redshift distribution.
     cosmology : `~astropy.cosmology.FLRW`
         The cosmology.
-    pz : str, array_like or None
-        The redshift probability density of each galaxy, ``(n, n_z)``, or the name of its column.
-    z_grid : array_like or None
-        The redshifts at which ``pz`` is given, ``(n_z,)``.
     inverse_sigma_crit : str, array_like, `~astropy.units.Quantity` or None
         The mean inverse critical surface density of each galaxy, ``(n,)``, or the name of its
         column; without a unit in Mpc2 / solMass (proper Mpc).
+    margin : float or None
+        If given, it is 0 for galaxies that `ShearCatalog.behind` would leave out for the lens, with
+        this margin and ``min_probability``. None leaves out galaxies in front of the lens only.
+    min_probability : float
+        The smallest probability that a galaxy is beyond ``z_lens + margin``, for p(z).
 
     Returns
     -------
@@ -70,22 +72,52 @@ def catalog_efficiency(
         If more than one parameter has redshifts of the sources, a parameter is invalid, or one of
         the lenses has no source behind it.
     """
-    given = {"z_source": z_source, "pz": pz, "inverse_sigma_crit": inverse_sigma_crit}
+    given = {"z_source": z_source, "inverse_sigma_crit": inverse_sigma_crit}
     names = [name for name, value in given.items() if value is not None]
     if len(names) > 1:
         raise ParameterError(
             names[1], f"None if {{{names[0]}}} is given", "given",
             "each of them is the redshift of the sources",
         )
-    if z_grid is not None and pz is None:
-        raise ParameterError("z_grid", "None without {pz}", "given")
-    if pz is None and inverse_sigma_crit is None:
-        return Efficiency.from_redshifts(catalog["redshift"], z_lens, z_source, cosmology)
+    if margin is not None:
+        _check_margin(catalog, z_lens, margin, min_probability, names)
+    if inverse_sigma_crit is not None:
+        if z_lens is None:
+            raise ParameterError("z_lens", "given with {inverse_sigma_crit}", "None")
+        return _GivenEfficiency(_column_of(catalog, inverse_sigma_crit), z_lens)
+    if catalog.pz is not None and catalog.z_grid is not None and z_source is None:
+        if z_lens is None:
+            return None
+        return _DensityEfficiency(
+            catalog.pz, catalog.z_grid, z_lens, cosmology, margin, min_probability
+        )
+    efficiency = Efficiency.from_redshifts(catalog["redshift"], z_lens, z_source, cosmology)
+    if margin is not None and efficiency is not None and z_lens is not None:
+        return _MarginEfficiency(efficiency, catalog["redshift"], z_lens, margin)
+    return efficiency
+
+
+def _check_margin(
+    catalog: ShearCatalog,
+    z_lens: np.ndarray | None,
+    margin: float,
+    min_probability: float,
+    given: list[str],
+) -> None:
+    """Check a selection of galaxies behind each lens; ``given`` names what has redshifts."""
+    check_behind(margin, min_probability)
+    if given:
+        raise ParameterError(
+            "margin", f"None if {{{given[0]}}} is given", f"{margin:g}",
+            "only the redshift or p(z) of each galaxy says whether it is behind the lens",
+        )
     if z_lens is None:
-        raise ParameterError("z_lens", f"given with {{{names[0]}}}", "None")
-    if pz is not None:
-        return _DensityEfficiency(*redshift_densities(catalog, pz, z_grid), z_lens, cosmology)
-    return _GivenEfficiency(_column_of(catalog, inverse_sigma_crit), z_lens)
+        raise ParameterError("z_lens", "given with {margin}", "None")
+    if catalog.pz is None and catalog["redshift"] is None:
+        raise ParameterError(
+            "margin", "None for a catalog without redshifts", f"{margin:g}",
+            "name the column of redshifts or of p(z), as in {columns={'redshift': ...}}",
+        )
 
 
 def _column_of(catalog: ShearCatalog, values: str | ArrayLike | u.Quantity | None) -> np.ndarray:
@@ -114,7 +146,7 @@ class _GivenEfficiency(Efficiency):
         if np.ptp(z_lens) > 0:
             raise ParameterError(
                 "inverse_sigma_crit", "None for lenses at several redshifts", "given",
-                "it belongs to one lens redshift; give {pz} and {z_grid}",
+                "it belongs to one lens redshift; use a catalog with p(z) or redshifts",
             )
         if not np.any(inverse > 0):
             raise ParameterError(
@@ -128,15 +160,37 @@ class _GivenEfficiency(Efficiency):
         return inverse, inverse**2
 
 
+class _MarginEfficiency(Efficiency):
+    """Another inverse critical surface density, but 0 for galaxies not far enough behind a lens."""
+
+    def __init__(
+        self, efficiency: Efficiency, redshift: np.ndarray, z_lens: np.ndarray, margin: float
+    ) -> None:
+        self._efficiency, self._redshift = efficiency, redshift
+        self._z_lens, self._margin = z_lens, margin
+
+    def inverse_sigma_crit(self, i: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        inverse, square = self._efficiency.inverse_sigma_crit(i, rows)
+        behind = behind_lens(self._redshift[rows], self._z_lens[i], self._margin)
+        return np.where(behind, inverse, 0.0), np.where(behind, square, 0.0)
+
+
 class _DensityEfficiency(Efficiency):
     """Inverse critical surface density for galaxies with redshift probability densities.
 
     The density of a galaxy is interpolated linearly between the redshifts of the grid. The
     integrals over redshift are sums over the grid, whose weights are tabulated for each lens.
+    ``margin`` and ``min_probability`` are those of `catalog_efficiency`.
     """
 
     def __init__(
-        self, density: np.ndarray, grid: np.ndarray, z_lens: np.ndarray, cosmology: FLRW
+        self,
+        density: np.ndarray,
+        grid: np.ndarray,
+        z_lens: np.ndarray,
+        cosmology: FLRW,
+        margin: float | None,
+        min_probability: float,
     ) -> None:
         if z_lens.max() >= grid[-1]:
             raise ParameterError(
@@ -158,10 +212,11 @@ class _DensityEfficiency(Efficiency):
 
         self._first = np.array([weights(step * beta) for beta in ratio])
         self._second = np.array([weights(step * beta**2) for beta in ratio])
-        total = density @ weights(step)
-        self._density = density
-        with np.errstate(invalid="ignore", divide="ignore"):
-            self._norm = np.where(total > 0, 1 / total, 0.0)
+        self._beyond: np.ndarray | None = None
+        if margin is not None:
+            self._beyond = np.array([integral_weights(grid, z + margin) for z in unique_z])
+        self._min_probability = min_probability
+        self._density, self._norm = density, normalizations(density, grid)
 
     def inverse_sigma_crit(self, i: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         k = self._index[i]
@@ -169,4 +224,7 @@ class _DensityEfficiency(Efficiency):
         inverse = density @ self._first[k] * norm * scale
         square = density @ self._second[k] * norm * scale**2
         usable = np.isfinite(inverse) & (inverse > 0)
+        if self._beyond is not None:
+            # Rounded as by the selection of a catalog.
+            usable &= np.round(density @ self._beyond[k] * norm, 5) >= self._min_probability
         return np.where(usable, inverse, 0.0), np.where(usable, square, 0.0)

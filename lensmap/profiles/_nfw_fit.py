@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from astropy.table import Table
 
@@ -34,8 +34,6 @@ def fit_nfw(
     *,
     z_lens: ArrayLike,
     z_source: RedshiftLike | None = None,
-    pz: str | ArrayLike | None = None,
-    z_grid: ArrayLike | None = None,
     inverse_sigma_crit: str | ArrayLike | Quantity | None = None,
     radii: Quantity | None = None,
     concentration: str | float = "prior",
@@ -66,15 +64,10 @@ def fit_nfw(
         The redshift of the halo, or of each halo.
     z_source : float, `~lensmap.SourceRedshifts` or None
         The redshift of the source galaxies, or their distribution. If None, the columns
-        ``sigma_crit`` and ``efficiency_ratio`` of the profile, or the column ``redshift`` of the
-        catalog. Required for a map.
-    pz : str, array_like or None
-        The redshift probability density of each galaxy, ``(n, n_z)``, or the name of the column
-        that holds it (one of ``extra_columns``), for a catalog. If given, the inverse critical
-        surface density of a galaxy is the mean over its density, and ``z_source`` and ``redshift``
-        are not used.
-    z_grid : array_like or None
-        The redshifts at which ``pz`` is given, ``(n_z,)``. Required with ``pz``.
+        ``sigma_crit`` and ``efficiency_ratio`` of the profile; the p(z) or, without it, the column
+        ``redshift`` of the catalog; or the distribution that a map records if it was made of the
+        galaxies that `ShearCatalog.behind <lensmap.catalog.ShearCatalog.behind>` selected. Other
+        maps require it.
     inverse_sigma_crit : str, array_like, `~astropy.units.Quantity` or None
         The mean inverse critical surface density of each galaxy, ``(n,)``, or the name of its
         column, for a catalog and halos at one redshift; without a unit in Mpc2 / solMass (proper
@@ -134,10 +127,9 @@ def fit_nfw(
     cosmology = get_cosmology(cosmology, structure=False)
     check_choice(center, "center", ("fixed", "free"))
     sky = frame = None
-    of_galaxies = {"pz": pz, "z_grid": z_grid, "inverse_sigma_crit": inverse_sigma_crit}
     if isinstance(data, Table) and "g_t" in data.colnames:
         _check_fixed_center(position, center)
-        _check_no_galaxies(of_galaxies)
+        _check_no_galaxies(inverse_sigma_crit)
         z = check_lens_redshifts(z_lens, 1)
         fit_data = profile_data(data, z, z_source, radii, covariance, miscentering, cosmology)
     else:
@@ -155,14 +147,14 @@ def fit_nfw(
         sky = as_skycoord(position, "position")
         z = check_lens_redshifts(z_lens, len(sky))
         if isinstance(data, ConvergenceMap):
-            _check_no_galaxies(of_galaxies)
+            _check_no_galaxies(inverse_sigma_crit)
             check_map(data, "data", quantity="kappa", pixels="square")
             fit_data = map_data(data, sky, z, z_source, radii, cosmology)
             frame = data.wcs.pixel_to_world(0, 0).frame.replicate_without_data()
         elif isinstance(data, (ShearCatalog, Table)):
             catalog = as_shear_catalog(data)
             fit_data = catalog_data(
-                catalog, sky, z, z_source, radii, cosmology, **of_galaxies
+                catalog, sky, z, z_source, radii, cosmology, inverse_sigma_crit
             )
             frame = catalog.skycoord.frame.replicate_without_data()
         else:
@@ -190,11 +182,10 @@ def _check_fixed_center(position: PositionLike | None, center: str) -> None:
         raise ParameterError("center", "'fixed' for a profile", "'free'", remedy)
 
 
-def _check_no_galaxies(of_galaxies: dict[str, Any]) -> None:
-    """Raise an error if parameters of galaxies, keyed by their names, are not None."""
-    for name, value in of_galaxies.items():
-        if value is not None:
-            raise ParameterError(
-                name, "None if {data} is a profile or a map", "given",
-                "only a catalog has galaxies; measure a profile with it",
-            )
+def _check_no_galaxies(inverse_sigma_crit: object) -> None:
+    """Raise an error if the parameter of galaxies is given for a profile or a map."""
+    if inverse_sigma_crit is not None:
+        raise ParameterError(
+            "inverse_sigma_crit", "None if {data} is a profile or a map", "given",
+            "only a catalog has galaxies; measure a profile with it",
+        )

@@ -37,11 +37,15 @@ class PairTerms:
         The terms of each pair in the sums, ``(n_sums, n)``.
     variance : `numpy.ndarray`
         The noise variance of the shear of each galaxy, ``(n,)``.
+    n_left_out : int
+        The number of pairs in the bins that are left out, because the galaxy is not behind the lens
+        or has no redshift.
     """
 
     column: np.ndarray
     values: np.ndarray
     variance: np.ndarray
+    n_left_out: int
 
 
 class ProfileSums:
@@ -106,9 +110,10 @@ class ProfileSums:
         sources = self._sources
         rows, theta, spin = sources.directions(position, edges[-1])
         column = np.searchsorted(edges, theta, side="right") - 1
-        used = (column >= 0) & (column < self.n_bins)
+        used, n_left_out = (column >= 0) & (column < self.n_bins), 0
         if self._efficiency is not None:
             inverse, square = self._efficiency.inverse_sigma_crit(i, rows)
+            n_left_out = int(np.count_nonzero(used & ~(inverse > 0)))
             used &= inverse > 0
             inverse, square = inverse[used], square[used]
         rows, theta, spin, column = rows[used], theta[used], spin[used], column[used]
@@ -128,7 +133,27 @@ class ProfileSums:
             for name in ("w", "wb") if self.with_density else ("w",):
                 terms += [by_name[name] * bias.real, by_name[name] * bias.imag]
         terms += self._calibration.terms(i, rows, by_name)
-        return PairTerms(column, np.array(terms), variance)
+        return PairTerms(column, np.array(terms), variance, n_left_out)
+
+    def of_position(
+        self, i: int, position: np.ndarray, edges: np.ndarray
+    ) -> tuple[np.ndarray, int]:
+        """Return the sums over the pairs of one position, and the number of pairs left out.
+
+        Parameters
+        ----------
+        i, position, edges
+            As for `terms`.
+
+        Returns
+        -------
+        sums : `numpy.ndarray`
+            The sums in each radial bin, ``(n_sums, n_bins)``.
+        n_left_out : int
+            The number of pairs in the bins whose galaxy is not behind the lens.
+        """
+        terms = self.terms(i, position, edges)
+        return self.of_bins(terms), terms.n_left_out
 
     def of_bins(self, terms: PairTerms) -> np.ndarray:
         """Return the sums over the pairs of one position in each radial bin, ``(n_sums, n_bins)``.

@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from lensmap.cosmology import get_cosmology, sigma_crit
-from lensmap.maps import check_map
+from lensmap.maps import check_map, map_sources
 from lensmap.profiles._kappa_profile import independent_pixels
 from lensmap.profiles._pixels import pixels_around
 from lensmap.profiles._radii import as_angles, check_edges, check_lens_redshifts, check_pair
@@ -48,7 +48,7 @@ def projected_mass(
     radius: u.Quantity,
     *,
     z_lens: ArrayLike,
-    z_source: RedshiftLike,
+    z_source: RedshiftLike | None = None,
     background: u.Quantity | None = None,
     cosmology: CosmologyLike = None,
     n_random: int = 0,
@@ -70,8 +70,10 @@ def projected_mass(
         The projected radius R, an angle or a proper length at the lens.
     z_lens : float or array_like
         The redshift of the lens, or of each lens.
-    z_source : float or `~lensmap.SourceRedshifts`
-        The redshift of the source galaxies of the map, or their distribution.
+    z_source : float, `~lensmap.SourceRedshifts` or None
+        The redshift of the source galaxies of the map, or their distribution. None takes the
+        distribution that a map of the galaxies behind a lens (`ShearCatalog.behind
+        <lensmap.catalog.ShearCatalog.behind>`) records.
     background : `~astropy.units.Quantity` or None
         ``(inner, outer)`` radius of a background ring, angles or proper lengths. The mean
         convergence of the ring is subtracted, which removes the mass-sheet degeneracy but also
@@ -128,7 +130,7 @@ def projected_mass(
     ring = None
     if background is not None:
         ring = as_angles(check_pair(background, "background"), z, n, cosmology, "background")
-    critical = sigma_crit(z, z_source, cosmology).to_value(u.solMass / u.Mpc**2)
+    critical = sigma_crit(z, map_sources(kappa, z_source), cosmology).to_value(u.solMass / u.Mpc**2)
     radians_per_mpc = as_angles([0, 1] * u.Mpc, z, n, cosmology)[:, 1]
     factor = np.pi * (inner / radians_per_mpc) ** 2 * np.broadcast_to(critical, (n,))
     seed: dict = {}

@@ -43,6 +43,7 @@ from lensmap.utils import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from lensmap.catalog import ShearCatalog
     from lensmap.typing import CatalogLike, CosmologyLike, PositionLike, RedshiftLike, RNGLike
 
 __all__ = ["shear_profile"]
@@ -61,9 +62,9 @@ def shear_profile(
     *,
     z_lens: ArrayLike | None = None,
     z_source: RedshiftLike | None = None,
-    pz: str | ArrayLike | None = None,
-    z_grid: ArrayLike | None = None,
     inverse_sigma_crit: str | ArrayLike | u.Quantity | None = None,
+    margin: float | None = None,
+    min_probability: float = 0.98,
     lens_weight: ArrayLike | None = None,
     cosmology: CosmologyLike = None,
     errors: str = "shape noise",
@@ -102,19 +103,23 @@ def shear_profile(
         The redshift of the lens, or of each lens; required for ``delta_sigma``, and if ``bins`` are
         lengths.
     z_source : float, `~lensmap.SourceRedshifts` or None
-        The redshift of the source galaxies, or their distribution. If None, the column ``redshift``
-        of the catalog, if present; with ``z_lens``, galaxies in front of a lens or without a
-        redshift are then left out.
-    pz : str, array_like or None
-        The redshift probability density of each galaxy, ``(n, n_z)``, or the name of the column
-        that holds it (one of ``extra_columns``). If given, the inverse critical surface density of
-        a galaxy is the mean over its density, and ``z_source`` and ``redshift`` are not used.
-    z_grid : array_like or None
-        The redshifts at which ``pz`` is given, ``(n_z,)``. Required with ``pz``.
+        The redshift of the source galaxies, or their distribution. If None, the p(z) of each galaxy
+        (``pz`` of the catalog), over which its inverse critical surface density is averaged; or,
+        without p(z), the column ``redshift``, if present. With ``z_lens``, galaxies in front of a
+        lens or without a redshift are then left out.
     inverse_sigma_crit : str, array_like, `~astropy.units.Quantity` or None
         The mean inverse critical surface density of each galaxy, ``(n,)``, or the name of its
         column, for lenses at one redshift; without a unit in Mpc2 / solMass (proper Mpc). None uses
         redshifts.
+    margin : float or None
+        If given, only the galaxies behind each lens count, as `ShearCatalog.behind
+        <lensmap.catalog.ShearCatalog.behind>` would select them for its redshift: those with
+        ``redshift`` above ``z_lens + margin`` or, with p(z), with at least the probability
+        ``min_probability`` beyond. None leaves out only galaxies that are in front of a lens for
+        certain.
+    min_probability : float
+        The smallest probability, according to p(z), that a galaxy lies beyond ``z_lens + margin``.
+        It has an effect only with ``margin`` and p(z).
     lens_weight : array_like or None
         The weight of each lens, ``(n_positions,)``. None gives all the same weight.
     cosmology : `~astropy.cosmology.FLRW`, str or None
@@ -169,12 +174,14 @@ def shear_profile(
 
         Values of bins without galaxies are NaN. ``meta`` contains ``n_positions`` (the number of
         positions in the footprint of the catalog), ``lens_weight`` (their total weight), the mean
-        ``z_lens`` and ``errors``. A position is in the footprint if it has a galaxy within the
-        outermost radius, or nearer than galaxies typically have their tenth neighbor. With a
-        bootstrap or jackknife, ``meta`` also contains ``n_bootstrap``, ``n_patches``, ``seed``,
-        ``bins_with_noise_errors`` (the indices of bins with the errors of ``"shape noise"``), the
-        ``covariance`` of ``g_t`` and, with redshifts, ``covariance_delta_sigma``, the latter two as
-        nested lists.
+        ``z_lens`` and ``errors``; with redshifts, ``n_pairs_left_out`` (the number of pairs in the
+        bins whose galaxy is not behind the lens or has no redshift); and ``margin`` and
+        ``min_probability`` if they are used. A position is in the footprint if it has a galaxy
+        within the outermost radius, or nearer than galaxies typically have their tenth neighbor.
+        With a bootstrap or jackknife, ``meta`` also contains ``n_bootstrap``, ``n_patches``,
+        ``seed``, ``bins_with_noise_errors`` (the indices of bins with the errors of
+        ``"shape noise"``), the ``covariance`` of ``g_t`` and, with redshifts,
+        ``covariance_delta_sigma``, the latter two as nested lists.
 
     Raises
     ------
@@ -207,16 +214,15 @@ def shear_profile(
     sources = Sources(catalog)
     sources.prepare()
     efficiency = catalog_efficiency(
-        catalog, z_lens, z_source, cosmology, pz=pz, z_grid=z_grid,
-        inverse_sigma_crit=inverse_sigma_crit,
+        catalog, z_lens, z_source, cosmology, inverse_sigma_crit=inverse_sigma_crit,
+        margin=margin, min_probability=min_probability,
     )
     sums = ProfileSums(sources, efficiency, z_lens, weight, len(bins) - 1)
     # Positions outside of the survey are not part of the stack.
     stacked = np.flatnonzero(in_footprint(sources, positions, angles[:, -1]) & (weight > 0))
     centers = sources.coordinates(positions)
-    each = np.array(thread_map(
-        lambda i: sums.of_bins(sums.terms(i, centers[i], angles[i])), stacked
-    ))
+    results = thread_map(lambda i: sums.of_position(i, centers[i], angles[i]), stacked)
+    each = np.array([of_bins for of_bins, _ in results])
     if not len(stacked) or not each[:, 0].any():
         raise ParameterError(
             "positions", "in the survey", f"at {describe_positions(positions)}",
@@ -230,6 +236,8 @@ def shear_profile(
         table.meta["z_lens"] = float(np.average(z_lens[stacked], weights=weight[stacked]))
     if sums.with_density:
         table.meta["delta_sigma_of"] = "reduced shear"
+        table.meta["n_pairs_left_out"] = sum(n_left_out for _, n_left_out in results)
+        table.meta |= _selection_meta(catalog, margin, min_probability)
     if errors != "shape noise":
         generator, seed = seeded_generator(rng)
         table.meta |= seed
@@ -251,6 +259,16 @@ def shear_profile(
             table.meta["bins_with_noise_errors"] = np.flatnonzero(from_noise).tolist()
         _set_errors(table, covariances)
     return set_formats(table, {"g_t g_x g_err": ".5f", "efficiency_ratio": ".3f"}, others=".4g")
+
+
+def _selection_meta(
+    catalog: ShearCatalog, margin: float | None, min_probability: float
+) -> dict[str, float]:
+    """Return what the meta of a profile says about the selection of galaxies behind each lens."""
+    if margin is None:
+        return {}
+    by_probability = {"min_probability": float(min_probability)} if catalog.pz is not None else {}
+    return {"margin": float(margin)} | by_probability
 
 
 def _check_lens_weight(lens_weight: ArrayLike | None, n: int) -> np.ndarray:

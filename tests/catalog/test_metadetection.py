@@ -215,7 +215,7 @@ def test_chunks(galaxies):
 def test_parts_have_the_response_of_the_whole(galaxies, caplog):
     catalog = catalog_of(versions_of(galaxies))
     caplog.set_level(logging.INFO, logger="astropy")
-    part = catalog.select_background(0.5)
+    part = catalog.behind(0.5)
     assert part.response == catalog.response and len(part) < len(catalog)
     assert f"{len(part)} galaxies have the mean response" in caplog.text
     assert "fewer than 500000" in caplog.text
@@ -231,7 +231,7 @@ def test_large_parts_have_their_own_response(monkeypatch):
         for name in ("e1", "e2"):
             table[name] *= np.where(table["redshift"] > 0.8, 0.5, 1.0)
     catalog = catalog_of(tables)
-    far = catalog.select_background(0.7)
+    far = catalog.behind(0.7)
     own = catalog_of(tables, where="redshift > 0.8")
     assert np.array(far.response) == pytest.approx(np.array(own.response), abs=2e-3)
     assert np.trace(far.response) < 0.8 * np.trace(catalog.response)
@@ -239,7 +239,7 @@ def test_large_parts_have_their_own_response(monkeypatch):
     inside = catalog.within(circle)
     assert len(inside) > 20_000 and inside.response != catalog.response
     by_number = catalog.select(np.arange(30_000))
-    assert by_number.response == by_number.select_background(0.2).response == catalog.response
+    assert by_number.response == by_number.behind(0.2).response == catalog.response
 
 
 def test_cleaning_is_made_in_each_version(galaxies):

@@ -33,15 +33,15 @@ def galaxies():
     g = halo.tangential_shear(sky.separation(CENTER), 3.0) * beta
     e = -g * np.exp(2j * (np.pi / 2 - sky.position_angle(CENTER).rad))
     table = catalog_columns(sky, e, redshift=center, pz=pz.astype(np.float32))
-    catalog = ShearCatalog(table, "generic", "celestial", "shear", extra_columns=["pz"])
+    columns = {"preset": "generic", "pz": "pz"}
+    catalog = ShearCatalog(table, columns, "celestial", "shear", z_grid=GRID)
     return catalog, halo
 
 
 def test_the_efficiency_of_a_density(galaxies):
     catalog, _ = galaxies
     cosmology, rows = get_cosmology(None), np.arange(5)
-    efficiency = catalog_efficiency(catalog, np.array([0.3, 0.5]), None, cosmology, pz="pz",
-                                    z_grid=GRID)
+    efficiency = catalog_efficiency(catalog, np.array([0.3, 0.5]), None, cosmology)
     z = np.linspace(0.001, 3, 6000)
     for i, z_lens in enumerate((0.3, 0.5)):
         first, second = efficiency.inverse_sigma_crit(i, rows)
@@ -57,20 +57,21 @@ def test_the_efficiency_of_a_density(galaxies):
 
 def test_profiles_and_fits_by_the_density_of_each_galaxy(galaxies):
     catalog, halo = galaxies
-    options = {"z_lens": 0.5, "pz": "pz", "z_grid": GRID}
+    options = {"z_lens": 0.5}
     profile = shear_profile(catalog, CENTER, BINS, **options)
     low, high = profile["radius_low"], profile["radius_high"]
     radius = np.sqrt(np.linspace(low**2, high**2, 200))
     truth = np.mean(halo.mean_surface_density(radius) - halo.surface_density(radius), axis=0)
     np.testing.assert_allclose(profile["delta_sigma"] / truth, 1, atol=0.03)
     # The most likely redshift alone is wrong for galaxies near the lens.
-    point = shear_profile(catalog, CENTER, BINS, z_lens=0.5)
+    by_point = ShearCatalog(catalog.table, "generic", "celestial", "shear")
+    assert by_point.pz is None
+    point = shear_profile(by_point, CENTER, BINS, z_lens=0.5)
     assert np.all(point["delta_sigma"] < 0.97 * profile["delta_sigma"])
     options |= {"radii": [1, 8] * u.arcmin, "concentration": 4.0}
     assert (fit_nfw(catalog, CENTER, **options).m200c.value / 1e14) == pytest.approx(1, abs=0.05)
     # The same from a column of means
-    efficiency = catalog_efficiency(catalog, np.array([0.5]), None, get_cosmology(None), pz="pz",
-                                    z_grid=GRID)
+    efficiency = catalog_efficiency(catalog, np.array([0.5]), None, get_cosmology(None))
     inverse, _ = efficiency.inverse_sigma_crit(0, np.arange(len(catalog)))
     same = shear_profile(catalog, CENTER, BINS, z_lens=0.5, inverse_sigma_crit=inverse)
     np.testing.assert_allclose(same["delta_sigma"] / profile["delta_sigma"], 1, rtol=1e-6)
@@ -82,12 +83,13 @@ def test_profiles_and_fits_by_the_density_of_each_galaxy(galaxies):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pz": "pz"}, "z_grid must be given with pz"),
-        ({"z_grid": GRID}, "z_grid must be None without pz"),
-        ({"pz": "pz", "z_grid": GRID[1:]}, "pz must have the shape"),
-        ({"pz": "pz", "z_grid": GRID, "z_source": 1.0}, "pz must be None if z_source is given"),
-        ({"pz": "pz", "z_grid": GRID, "z_lens": None}, "z_lens must be given with pz"),
-        ({"pz": "pz", "z_grid": GRID, "z_lens": 3.5}, "lower than the last redshift of z_grid"),
+        ({"z_source": 1.0, "inverse_sigma_crit": [1.0]}, "None if z_source is given"),
+        ({"inverse_sigma_crit": [1.0], "z_lens": None}, "z_lens must be given with inverse"),
+        ({"z_lens": 3.5}, "lower than the last redshift of z_grid"),
+        ({"margin": -0.1}, "margin must be 0 or more"),
+        ({"margin": 0.1, "min_probability": 2.0}, "min_probability must be from 0 to 1"),
+        ({"margin": 0.1, "z_source": 1.0}, "margin must be None if z_source is given"),
+        ({"margin": 0.1, "z_lens": None}, "z_lens must be given with margin"),
         ({"inverse_sigma_crit": [1.0]}, "one value for each of the"),
         ({"inverse_sigma_crit": [1.0] * u.s}, "a number for each galaxy in Mpc2 / solMass, not in"),
         ({"inverse_sigma_crit": "pz"}, "one value for each of the"),
@@ -107,5 +109,5 @@ def test_bad_combinations(galaxies):
     with pytest.raises(ValueError, match="inverse_sigma_crit must be positive for some galaxy"):
         shear_profile(catalog, CENTER, BINS, z_lens=0.5, inverse_sigma_crit=0 * ones)
     profile = shear_profile(catalog, CENTER, BINS, z_lens=0.5)
-    with pytest.raises(ValueError, match="z_grid must be None if data is a profile or a map"):
-        fit_nfw(profile, z_lens=0.5, z_grid=GRID)
+    with pytest.raises(ValueError, match="inverse_sigma_crit must be None if data is a profile"):
+        fit_nfw(profile, z_lens=0.5, inverse_sigma_crit=ones)

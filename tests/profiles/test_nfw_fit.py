@@ -105,7 +105,7 @@ def test_galaxies_at_many_redshifts():
     fit = fit_nfw(catalog, CENTER, z_lens=0.3, radii=RADII, concentration="free")
     assert fit.m200c.to_value(u.solMass) == pytest.approx(8e14, rel=1e-3)
     # Their distribution, declared, does nearly as well (Seitz & Schneider 1997).
-    behind = catalog.select_background(0.3, margin=0.0)
+    behind = catalog.behind(0.3, margin=0.0)
     hist, edges = np.histogram(behind["redshift"], 60)
     sources = SourceRedshifts((edges[1:] + edges[:-1]) / 2, hist)
     columns = {k: behind.table[k] for k in ("ra", "dec", "e1", "e2")}

@@ -27,6 +27,8 @@ _CHUNK_BYTES = 8 * 2**20
 _UNUSED_CARDS = re.compile(
     r"(TDISP|TDIM|TUNIT|TUCD|TUTYP|TCOMM|TCTYP|TCUNI|TCRPX|TCRVL|TCDLT|TRPOS)\d+"
 )
+_Z_GRID = "Z_GRID"  # the redshifts of p(z)
+
 _STRUCTURE = re.compile(
     r"(XTENSION|BITPIX|NAXIS\d*|[PG]COUNT|TFIELDS|THEAP|EXTNAME|EXTVER|CHECKSUM|DATASUM|COMMENT|"
     r"HISTORY|T[A-Z]{3,5}\d+|)"
@@ -105,6 +107,9 @@ def _source(path: str, number: int, hdu: Any) -> TableSource:
     meta = {
         key: header[key] for key in header if not _STRUCTURE.fullmatch(key)
     }
+    if (n_cards := header.count(_Z_GRID) if _Z_GRID in header else 0) > 1:
+        # astropy writes lists in the meta of a table as one card for each value.
+        meta[_Z_GRID] = [header[_Z_GRID, i] for i in range(n_cards)]
     place = f"HDU {number}" + (f" {printable(hdu.name)!r}" if hdu.name else "")
 
     def read(wanted: list[str]) -> dict[str, Column]:

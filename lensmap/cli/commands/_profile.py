@@ -126,7 +126,7 @@ def run(arguments):
         checked = check_on_the_way(arguments, catalog, progress=show_progress(arguments),
                                    positions=at if arguments.fit else None)
         if arguments.background is not None:
-            catalog = catalog.select_background(z_lens, margin=arguments.background)
+            catalog = catalog.behind(z_lens, margin=arguments.background)
         profile = shear_profile(catalog, at, bins, z_lens=z_lens, z_source=z_source,
                                 rng=arguments.rng, **errors)
         fit = None
