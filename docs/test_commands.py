@@ -51,6 +51,11 @@ def write_catalogs(page):
     center = SkyCoord(36.91, 12.57, unit="deg")
     header = tangent_wcs(center, (1000, 1000), 2 * u.arcsec).to_header()
     fits.writeto("image.fits", np.zeros((1000, 1000), np.uint8), header)
+    if page.stem == "profiles":
+        redshift = np.where(np.arange(len(galaxies)) % 4 == 0, 0.25, 1.0)
+        z_grid = np.linspace(0, 2, 101)
+        galaxies["pdf"] = np.exp(-0.5 * ((z_grid - redshift[:, np.newaxis]) / 0.06) ** 2)
+        galaxies.write("pz.fits")
     if page.stem == "catalogs":
         own = galaxies["ra", "dec", "weight"]
         own["g"] = np.column_stack([galaxies["e1"], galaxies["e2"]])

@@ -4,6 +4,12 @@
 from lensmap.cli._file_types import InputFile
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import columns_text, condition, units_of_columns
+from lensmap.cli._source_options import (
+    ZGrid,
+    add_source_arguments,
+    check_source_arguments,
+    select_sources,
+)
 from lensmap.utils import (
     add_provenance,
     celestial_plane,
@@ -23,8 +29,16 @@ __all__ = [
 ]
 
 
-def add_catalog_arguments(parser):
-    """Add the argument and the options for the shear catalog."""
+def add_catalog_arguments(parser, *, each_lens=False):
+    """Add the argument and the options for the shear catalog.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        The parser of the command.
+    each_lens : bool
+        Whether ``--behind lens`` selects the galaxies behind each lens of the command.
+    """
     from lensmap.catalog import COLUMN_PRESETS
 
     parser.add_argument("catalog", type=InputFile, metavar="CAT",
@@ -38,8 +52,10 @@ def add_catalog_arguments(parser):
         help="the names of the columns in the catalog: a preset of a survey, pairs such as "
              "ra=NAME, or both, as hsc-y3,redshift=photoz_best,m=none. In a pair, lensmap's name "
              "of the column comes first; NAME may be an expression, as in 'sigma_m=sqrt(var_e)', "
-             f"and none leaves the column out. Presets: {', '.join(COLUMN_PRESETS)}, or the path "
-             "of a TOML file. Default: the preset whose required columns the catalog has",
+             "and none leaves the column out. pz=NAME is a vector column of the redshift "
+             "probability density of each galaxy, see --z-grid. Presets: "
+             f"{', '.join(COLUMN_PRESETS)}, or the path of a TOML file. Default: the preset whose "
+             "required columns the catalog has",
     )
     group.add_argument(
         "--where",
@@ -84,6 +100,12 @@ def add_catalog_arguments(parser):
              "columns even if the file declares a mean response (default: the response that the "
              "file declares, else the columns)",
     )
+    group.add_argument(
+        "--z-grid", type=ZGrid, metavar="START,STOP,N|FILE",
+        help="the redshifts at which the column pz of --columns is given: N redshifts from START "
+             "to STOP in equal steps, or a text file with one redshift per line (default: the "
+             "entry z_grid in the metadata of the file)",
+    )
     group.add_argument("--format", help="the format of the file, by its name in astropy.table "
                                         "(default: determined from the file)")
     group.add_argument("--hdu", help="the HDU that holds the table (FITS): its number, its name, "
@@ -98,15 +120,20 @@ def add_catalog_arguments(parser):
              "contradicts the file or the survey (exit code 1), or if the test on the galaxies "
              "shows that the convention is wrong (exit code 3) or does not decide (exit code 4)",
     )
+    add_source_arguments(parser, each_lens=each_lens)
 
 
-def read_catalog(arguments):
-    """Read the shear catalog.
+def read_catalog(arguments, *, z_lens=None, extra_columns=()):
+    """Read the shear catalog, and select the galaxies behind a lens.
 
     Parameters
     ----------
     arguments : argparse.Namespace
         The arguments, with those that `add_catalog_arguments` adds.
+    z_lens : float or None
+        The redshift of all lenses, for ``--behind lens``. None selects no galaxies by it.
+    extra_columns : sequence of str
+        Further columns of the table to keep.
 
     Returns
     -------
@@ -115,6 +142,7 @@ def read_catalog(arguments):
     """
     from lensmap.catalog import ShearCatalog
 
+    check_source_arguments(arguments)
     options = {}
     if arguments.hdu is not None:
         options["hdu"] = int(arguments.hdu) if arguments.hdu.isdigit() else arguments.hdu
@@ -129,9 +157,12 @@ def read_catalog(arguments):
         frame=arguments.frame,
         response=arguments.response,
         units=arguments.units,
+        z_grid=None if arguments.z_grid is None else arguments.z_grid.redshifts(),
+        extra_columns=extra_columns,
         format=arguments.format,
         **options,
     )
+    catalog = select_sources(arguments, catalog, z_lens)
     add_provenance(**numbers_of_catalog(catalog))
     return catalog
 

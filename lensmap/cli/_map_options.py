@@ -45,7 +45,11 @@ def with_redshifts(estimator, catalog):
     The estimator is returned unchanged if it lacks this parameter or the galaxies lack redshifts.
     """
     redshift = catalog["redshift"]
-    if redshift is None or not has_parameter(estimator, "z_source"):
+    if not has_parameter(estimator, "z_source"):
+        return estimator
+    if catalog.pz is not None:
+        return estimator.replace(z_source=round(catalog.source_redshifts().mean, 4))
+    if redshift is None:
         return estimator
     redshift = redshift[np.isfinite(redshift) & (redshift > 0)]
     if len(redshift) == 0:

@@ -7,6 +7,7 @@ from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._positions import read_positions
 from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result, value_in
+from lensmap.cli._source_options import describe_sources
 from lensmap.utils import ConventionWarning, warn_user
 
 NAME = "check"
@@ -67,6 +68,7 @@ def add_arguments(parser):
 
 def run(arguments):
     """Run ``lensmap check`` with parsed arguments, and return its `Result`."""
+    from lensmap.catalog import selection_facts
     from lensmap.diagnostics import check_convention, summarize_catalog
 
     at = None if arguments.at is None else read_positions(arguments.at)[0]
@@ -85,4 +87,6 @@ def run(arguments):
     numbers = {name: value_in(name, getattr(summary, key)) for key, name in _SUMMARY.items()}
     numbers["documented_kind"] = summary.documented.get("kind")
     numbers |= numbers_of_check(check)
-    return Result(f"{summary}\n\n{check}", numbers, code=CODES[check.verdict])
+    sources = describe_sources(selection_facts(catalog)["source_selection"])
+    text = "\n\n".join(str(part) for part in (sources, summary, check) if part is not None)
+    return Result(text, numbers, code=CODES[check.verdict])

@@ -31,6 +31,7 @@ from lensmap.cli._options import (
 )
 from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result, numbers_of_table
+from lensmap.cli._source_options import describe_sources
 from lensmap.cli._tables import format_table
 
 NAME = "inject"
@@ -80,7 +81,8 @@ def add_arguments(parser):
     group.add_argument("--z-source", type=source_redshift, metavar="Z|NAME",
                        help="the redshift of the galaxies, or the name of their redshift "
                             f"distribution: {', '.join(SourceRedshifts.available_presets())} "
-                            "(default: the column redshift)")
+                            "(default: redshifts drawn from the column pz of --columns, else the "
+                            "column redshift)")
     group.add_argument("--halos", dest="n_halos", type=count, metavar="N",
                        help="the number of halos in one realization (default: as many as fit on "
                             "the map, but at most 10)")
@@ -118,6 +120,8 @@ def add_arguments(parser):
 
 def run(arguments):
     """Run ``lensmap inject`` with parsed arguments, and return its `Result`."""
+    from lensmap.catalog import selection_facts
+
     output = Path(arguments.output)
     if not arguments.overwrite:
         _check_previous(output)
@@ -145,7 +149,9 @@ def run(arguments):
             write_picture(figure, temporary[arguments.plot])
         numbers = _numbers(recovery) | {"binning": binning}
         numbers |= checked
-        return Result(_describe(recovery), numbers, (output, *temporary))
+        sources = describe_sources(selection_facts(catalog)["source_selection"])
+        text = "\n".join(part for part in (sources, _describe(recovery)) if part)
+        return Result(text, numbers, (output, *temporary))
 
 
 def _recover(arguments, catalog, estimator, **options):

@@ -52,14 +52,16 @@ def add_arguments(parser):
     group = parser.add_argument_group("mass options")
     group.add_argument("--mass-within", dest="radius", metavar="RADIUS",
                        help="add the projected mass in a circle of this radius around each peak, "
-                            "such as 0.5Mpc or 2arcmin; needs --z-lens and --z-source")
+                            "such as 0.5Mpc or 2arcmin; needs --z-lens, and --z-source unless the "
+                            "map records the redshifts of its sources")
     group.add_argument("--ring", dest="background", nargs=2, metavar=("INNER", "OUTER"),
                        help="for --mass-within: first subtract the mean kappa between these two "
                             "radii around each peak, angles or proper lengths")
     group.add_argument("--z-lens", type=float, metavar="Z",
                        help="the redshift of the lenses, for --mass-within")
     group.add_argument("--z-source", type=float, metavar="Z",
-                       help="the redshift of the source galaxies, for --mass-within")
+                       help="the redshift of the source galaxies, for --mass-within (default: the "
+                            "redshift distribution that maps made with --behind record)")
     group = parser.add_argument_group("more outputs")
     group.add_argument("--regions", type=OutputRegions, metavar="FILE",
                        help="also write the peaks as circular regions: .reg for DS9, .crtf for "
@@ -107,8 +109,8 @@ def _mass_options(arguments):
             if getattr(arguments, name) is not None:
                 raise OptionError(name, f"{arguments.option_names[name]} needs --mass-within")
         return None
-    if arguments.z_lens is None or arguments.z_source is None:
-        raise OptionError("radius", "--mass-within needs --z-lens and --z-source")
+    if arguments.z_lens is None:
+        raise OptionError("radius", "--mass-within needs --z-lens")
     background = None
     if arguments.background is not None:
         background = two_radii(arguments.background, "background")

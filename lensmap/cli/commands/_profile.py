@@ -14,6 +14,7 @@ from lensmap.cli._options import count, position, source_redshift, sources_at, t
 from lensmap.cli._positions import read_positions
 from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result, numbers_of_table
+from lensmap.cli._source_options import EACH_LENS, behind_options, describe_sources
 from lensmap.cli._tables import format_table
 from lensmap.utils import write_table
 
@@ -42,7 +43,7 @@ def add_arguments(parser):
     """Add the arguments and options of ``lensmap profile`` to its parser."""
     from lensmap.cosmology import SourceRedshifts
 
-    add_catalog_arguments(parser)
+    add_catalog_arguments(parser, each_lens=True)
     parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
                         help="write the table of the profile to this file, such as p.ecsv")
     group = parser.add_argument_group("profile options")
@@ -60,17 +61,21 @@ def add_arguments(parser):
                        help="the number of radial bins, of equal width in log radius (default 10)")
     group.add_argument("--z-lens", metavar="Z|COLUMN",
                        help="the redshift of the lenses, or the column of lens redshifts in the "
-                       "table of --at; required if --radii are lengths, for --background and for "
+                       "table of --at; required if --radii are lengths, for --behind lens and for "
                        "--fit")
     group.add_argument(
         "--z-source", type=source_redshift, metavar="Z|NAME",
         help="the redshift of the source galaxies, or the name of their redshift distribution: "
-        f"{', '.join(SourceRedshifts.available_presets())} (default: the column redshift, if "
-        "there is one)",
+        f"{', '.join(SourceRedshifts.available_presets())} (default: the column pz of --columns, "
+        "over which the inverse critical surface density of a galaxy is averaged, else the column "
+        "redshift, if there is one)",
     )
-    group.add_argument("--background", type=float, metavar="MARGIN",
-                       help="use only galaxies whose redshift exceeds the redshift of the lens by "
-                            "at least MARGIN (default: use all galaxies)")
+    group.add_argument(
+        "--inverse-sigma-crit", metavar="NAME",
+        help="the column of the mean inverse critical surface density of each galaxy, for one lens "
+             "redshift, in the unit of the column or Mpc2 / solMass (default: compute it from "
+             "redshifts)",
+    )
     resampling = group.add_mutually_exclusive_group()
     resampling.add_argument(
         "--bootstrap", dest="n_bootstrap", type=count, metavar="N",
@@ -107,6 +112,7 @@ def add_arguments(parser):
 
 def run(arguments):
     """Run ``lensmap profile`` with parsed arguments, and return its `Result`."""
+    from lensmap.catalog import selection_facts
     from lensmap.profiles import shear_profile
 
     _check(arguments)
@@ -121,14 +127,20 @@ def run(arguments):
         at, z_lens = _lenses(arguments)
         if arguments.n_patches is not None and at.isscalar:
             raise OptionError("n_patches", "--jackknife needs a table of positions as --at")
-        catalog = read_catalog(arguments)
+        each_redshift = np.ndim(z_lens) > 0
+        column = arguments.inverse_sigma_crit
+        catalog = read_catalog(
+            arguments, z_lens=None if each_redshift else z_lens,
+            extra_columns=() if column is None else (column,),
+        )
         # Only whoever fits halos says that there are masses at the positions.
         checked = check_on_the_way(arguments, catalog, progress=show_progress(arguments),
                                    positions=at if arguments.fit else None)
-        if arguments.background is not None:
-            catalog = catalog.behind(z_lens, margin=arguments.background)
+        selection = {}
+        if each_redshift and arguments.behind == EACH_LENS:
+            selection = {"margin": 0.1} | behind_options(arguments)
         profile = shear_profile(catalog, at, bins, z_lens=z_lens, z_source=z_source,
-                                rng=arguments.rng, **errors)
+                                inverse_sigma_crit=column, rng=arguments.rng, **selection, **errors)
         fit = None
         if arguments.fit:
             fit = _fit(profile, bins, z_source, concentration, structure=arguments.structure)
@@ -142,13 +154,15 @@ def run(arguments):
 
             write_picture(plot_shear_profile(profile, fit).figure, temporary[arguments.plot])
         numbers |= checked
-        return Result(_describe(profile, fit), numbers, tuple(temporary))
+        sources = describe_sources(selection_facts(catalog)["source_selection"])
+        text = "\n\n".join(part for part in (sources, _describe(profile, fit)) if part)
+        return Result(text, numbers, tuple(temporary))
 
 
 def _check(arguments):
     """Raise an OptionError if an option lacks another option that it needs."""
-    if (arguments.fit or arguments.background is not None) and arguments.z_lens is None:
-        raise OptionError("z_lens", "--fit and --background need --z-lens")
+    if (arguments.fit or arguments.behind == EACH_LENS) and arguments.z_lens is None:
+        raise OptionError("z_lens", "--fit and --behind lens need --z-lens")
     for name in ("structure", "concentration"):
         if getattr(arguments, name) and not arguments.fit:
             raise OptionError(name, f"--{name} needs --fit")
@@ -170,12 +184,6 @@ def _lenses(arguments):
         raise OptionError(
             "z_lens",
             "--z-lens must be a number, or the name of a column if --at names a table, not "
-            f"{z_lens!r}",
-        )
-    if arguments.background is not None:
-        raise OptionError(
-            "background",
-            "--background needs one redshift as --z-lens for all positions, not the column "
             f"{z_lens!r}",
         )
     return at, redshifts
@@ -242,6 +250,8 @@ def _numbers(profile, fit, n_galaxies, *, structure):
         "n_galaxies": n_galaxies,
         "n_positions": profile.meta["n_positions"],
         "z_lens": profile.meta.get("z_lens"),
+        **{name: profile.meta.get(name) for name in ("n_pairs_left_out", "margin",
+                                                     "min_probability")},
         "bins": numbers_of_table(profile, columns | _NUMBERS),
         "fit": None,
     }

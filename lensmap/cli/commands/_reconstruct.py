@@ -23,6 +23,7 @@ from lensmap.cli._mask_options import read_mask
 from lensmap.cli._messages import OptionError, load_networks
 from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result
+from lensmap.cli._source_options import describe_sources
 from lensmap.utils import plain_label
 
 NAME = "reconstruct"
@@ -31,7 +32,7 @@ DESCRIPTION = """Make a mass map of a shear catalog and write it as FITS: kappa,
 uncertainty, mask and galaxy counts, each with its WCS. The sign convention of the
 ellipticities is tested first, unless --no-check is given. The Wiener filter (wiener)
 needs the power spectrum of the convergence: without --z-source, it is computed for the
-mean of the column redshift; without this column, it is fitted to the catalog."""
+mean redshift of the galaxies; without redshifts, it is fitted to the catalog."""
 EXAMPLES = """examples:
   lensmap reconstruct shear.fits -o kappa.fits --smoothing 1arcmin
   lensmap reconstruct shear.fits -o kappa.fits --convention euclidean \\
@@ -39,6 +40,7 @@ EXAMPLES = """examples:
   lensmap reconstruct shear.fits -o kappa.fits --method wiener --z-source 1.2 \\
       --uncertainty posterior
   lensmap reconstruct shear.fits -o kappa.fits --method cnn --uncertainty network
+  lensmap reconstruct shear.fits -o kappa.fits --behind 0.3 --margin 0.2
   lensmap reconstruct shear.fits -o kappa.fits --method my_method.py:MyEstimator
   lensmap reconstruct shear.fits -o kappa.fits --wcs image.fits --pixel-scale 0.4arcmin
   lensmap reconstruct shear.csv -o kappa.fits --columns ra=RA,dec=DEC,e1=G1,e2=G2,weight=W \\
@@ -137,6 +139,9 @@ def describe(kappa):
         others = [f", {meta[f'n_{where}']} {where}" for where in ("outside", "masked")
                   if meta.get(f"n_{where}")]
         lines.append(f"{meta['n_galaxies']} galaxies used{''.join(others)}")
+    sources = describe_sources(meta.get("catalog", {}).get("source_selection"))
+    if sources is not None:
+        lines.append(sources)
     if "response_error" in meta:
         mean, error = (np.diagonal(meta[name]) for name in ("response", "response_error"))
         lines.append(
