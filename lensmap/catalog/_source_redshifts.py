@@ -130,13 +130,13 @@ def redshift_facts(z: np.ndarray, n: np.ndarray, z_lens: float) -> dict[str, Any
         same mean lensing efficiency for the lens (None if no source is behind it), for the default
         cosmology; and the distribution as the lists ``z`` and ``n``, with five digits.
     """
-    from lensmap.cosmology import SourceRedshifts, effective_redshift, lensing_efficiency
+    from lensmap.cosmology import SourceRedshifts, lensing_efficiency
 
     sources = SourceRedshifts(z, n)
     lensed = lensing_efficiency(z_lens, sources) > 0
     return {
         "mean": round(sources.mean, 5),
-        "effective": round(effective_redshift(z_lens, sources), 5) if lensed else None,
+        "effective": round(sources.effective_redshift(z_lens), 5) if lensed else None,
         "z": [float(f"{value:.6g}") for value in z],
         "n": [float(f"{value:.5g}") for value in n],
     }

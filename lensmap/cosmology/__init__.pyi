@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._lensing import effective_redshift, lensing_efficiency, lensing_weight, sigma_crit
+from ._lensing import lensing_efficiency, lensing_weight, sigma_crit
 from ._parameters import available_cosmologies, get_cosmology
 from ._power import convergence_power, nonlinear_power
 from ._redshifts import SourceRedshifts
@@ -21,7 +21,6 @@ __all__ = [
     "SourceRedshifts",
     "available_cosmologies",
     "convergence_power",
-    "effective_redshift",
     "get_cosmology",
     "lensing_efficiency",
     "lensing_weight",

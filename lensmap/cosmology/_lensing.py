@@ -11,7 +11,7 @@ from astropy import units as u
 
 from lensmap.cosmology._neutrinos import matter_density
 from lensmap.cosmology._parameters import get_cosmology
-from lensmap.cosmology._redshifts import SourceRedshifts, check_z_source, farthest_source
+from lensmap.cosmology._redshifts import SourceRedshifts, check_z_source
 from lensmap.utils import ParameterError, check_plausible
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
     from lensmap.typing import CosmologyLike, RedshiftLike
 
-__all__ = [
-    "distance_ratio", "effective_redshift", "lensing_efficiency", "lensing_weight", "sigma_crit",
-]
+__all__ = ["distance_ratio", "lensing_efficiency", "lensing_weight", "sigma_crit"]
 
 
 def lensing_efficiency(
@@ -77,49 +75,6 @@ def lensing_efficiency(
     ratio = distance_ratio(z_lens.ravel(), sources, cosmology)
     result = (ratio @ weight).reshape(z_lens.shape)
     return float(result) if result.ndim == 0 else result
-
-
-def effective_redshift(
-    z_lens: float, z_source: RedshiftLike, cosmology: CosmologyLike = None
-) -> float:
-    r"""Return the redshift at which all sources would have the same mean lensing efficiency.
-
-    Parameters
-    ----------
-    z_lens : float
-        The redshift of the lens.
-    z_source : float or SourceRedshifts
-        The redshift of the sources, or their redshift distribution.
-    cosmology : `~astropy.cosmology.FLRW`, str or None
-        The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
-
-    Returns
-    -------
-    float
-        The effective redshift. It belongs to this lens: for other lens redshifts, it differs.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a parameter has the wrong type or is out of range, or no source is behind the lens.
-
-    Examples
-    --------
-    >>> from lensmap.cosmology import SourceRedshifts, effective_redshift
-    >>> print(f"{effective_redshift(0.3, SourceRedshifts.preset('lsst_y10')):.2f}")
-    0.73
-    """
-    efficiency = lensing_efficiency(z_lens, z_source, cosmology)
-    if not 0 < efficiency < 1:
-        raise ParameterError(
-            "z_lens", "positive and lower than {z_source}", f"{z_lens:g}",
-            f"{{z_source}} is {z_source}",
-        )
-    # The scale factor resolves high redshifts as well as those just behind the lens.
-    highest = max(farthest_source(check_z_source(z_source)), z_lens) * 1.001
-    nodes = 1 / np.linspace(1 / (1 + z_lens), 1 / (1 + highest), 4001) - 1
-    ratio = distance_ratio([z_lens], nodes, cosmology)[0]
-    return float(np.interp(efficiency, ratio, nodes))
 
 
 def distance_ratio(

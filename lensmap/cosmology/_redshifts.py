@@ -21,7 +21,7 @@ from lensmap.utils import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from lensmap.typing import RedshiftLike, RNGLike
+    from lensmap.typing import CosmologyLike, RedshiftLike, RNGLike
 
 __all__ = ["SourceRedshifts", "check_z_source", "farthest_source"]
 
@@ -197,6 +197,45 @@ class SourceRedshifts:
         a, b = self.z[:-1], self.z[1:]
         p, q = self.pdf[:-1], self.pdf[1:]
         return float(np.sum((b - a) * (p * (2 * a + b) + q * (a + 2 * b)) / 6))
+
+    def effective_redshift(self, z_lens: float, cosmology: CosmologyLike = None) -> float:
+        """Return the redshift at which all sources would have the same mean lensing efficiency.
+
+        Parameters
+        ----------
+        z_lens : float
+            The redshift of the lens. The effective redshift belongs to this lens redshift.
+        cosmology : `~astropy.cosmology.FLRW`, str or None
+            The cosmology or its name; None is ``"massivenus"``. See `get_cosmology`.
+
+        Returns
+        -------
+        float
+            The effective redshift.
+
+        Raises
+        ------
+        ValueError
+            If ``z_lens`` is out of range, or no source is behind the lens.
+
+        Examples
+        --------
+        >>> from lensmap.cosmology import SourceRedshifts
+        >>> print(f"{SourceRedshifts.preset('lsst_y10').effective_redshift(0.3):.2f}")
+        0.69
+        """
+        # Here, because that module imports this class.
+        from lensmap.cosmology._lensing import distance_ratio, lensing_efficiency
+
+        efficiency = lensing_efficiency(z_lens, self, cosmology)
+        if not 0 < efficiency < 1:
+            raise ParameterError(
+                "z_lens", "positive and lower than the redshift of some source", f"{z_lens:g}"
+            )
+        # The scale factor resolves high redshifts as well as those just behind the lens.
+        nodes = 1 / np.linspace(1 / (1 + z_lens), 1 / (1.001 + 1.001 * self.z[-1]), 4001) - 1
+        ratio = distance_ratio([z_lens], nodes, cosmology)[0]
+        return float(np.interp(efficiency, ratio, nodes))
 
     def quantile(self, fraction: ArrayLike) -> float | np.ndarray:
         """Return the redshift below which a fraction of the sources lies.

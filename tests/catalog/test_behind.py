@@ -9,7 +9,7 @@ from scipy.stats import norm
 from lensmap import ShearCatalog
 from lensmap.catalog import catalog_facts
 from lensmap.catalog._redshift_densities import integral_weights, sample_redshifts
-from lensmap.cosmology import distance_ratio, effective_redshift, lensing_efficiency
+from lensmap.cosmology import distance_ratio, lensing_efficiency
 from lensmap.grid import ShearGrid, make_wcs
 from lensmap.utils import CatalogWarning
 
@@ -164,13 +164,6 @@ def test_one_redshift_and_redshifts_next_to_zero():
     near = _catalog(4, redshift=[0.001, 0.005, 0.012, 1.5]).source_redshifts()
     assert np.trapezoid(near.pdf[near.z < 1], near.z[near.z < 1]) == pytest.approx(0.75)
     assert len(near.z) < 10  # no redshifts where there are no galaxies
-
-
-def test_effective_redshift_of_a_single_plane():
-    assert effective_redshift(0.3, 0.3001) == pytest.approx(0.3001, abs=1e-6)
-    assert effective_redshift(0.3, 1.1, "Planck18") == pytest.approx(1.1, abs=1e-6)
-    with pytest.raises(ValueError, match="z_lens must be positive and lower than z_source"):
-        effective_redshift(0.5, 0.4)
 
 
 def test_chunks_have_the_record_of_the_whole():

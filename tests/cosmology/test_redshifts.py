@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from lensmap.cosmology import SourceRedshifts, check_z_source
+from lensmap.cosmology import SourceRedshifts, check_z_source, lensing_efficiency
 
 
 def test_the_lsst_sources_have_their_published_mean_and_median():
@@ -72,3 +72,14 @@ def test_a_source_redshift_is_a_positive_number_or_a_distribution():
     for value in ("1", True, None, [1.0]):
         with pytest.raises(TypeError, match="z_source must be a number .* or a SourceRedshifts"):
             check_z_source(value)
+
+
+def test_the_effective_redshift_has_the_mean_lensing_efficiency():
+    plane = SourceRedshifts([1.0999, 1.1, 1.1001], [0, 1, 0])
+    assert plane.effective_redshift(0.3, "Planck18") == pytest.approx(1.1, abs=1e-6)
+    sources = SourceRedshifts.preset("lsst_y1")
+    for z_lens in (0.1, 0.5):
+        same = lensing_efficiency(z_lens, sources.effective_redshift(z_lens))
+        assert same == pytest.approx(lensing_efficiency(z_lens, sources), rel=1e-5)
+    with pytest.raises(ValueError, match="z_lens must be positive and lower than the redshift"):
+        plane.effective_redshift(1.2)
