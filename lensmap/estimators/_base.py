@@ -16,6 +16,7 @@ from lensmap.estimators._binning import make_grid
 from lensmap.estimators._contract import Contract
 from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
 from lensmap.estimators._dressing import check_inversion, mask_of, to_map
+from lensmap.estimators._noise_maps import summarize_noise
 from lensmap.estimators._options import Option, read_options
 from lensmap.estimators._parameters import check_signature, representation, with_defaults
 from lensmap.estimators._target import Target, conformal_frame
@@ -353,7 +354,8 @@ class Estimator(Parametrized, ABC):
         -------
         ConvergenceMap
             The convergence, the B-mode if the method has one, the mask, the galaxy counts per
-            pixel, and the uncertainty if one was chosen.
+            pixel, and the uncertainty if one was chosen. If the uncertainty is noise from randomly
+            rotated galaxies, the map also has the peaks of these noise maps, ``noise_peaks``.
 
         Raises
         ------
@@ -377,14 +379,22 @@ class Estimator(Parametrized, ABC):
             "realizations",
         )
         masked = mask_of(self, grid, inversion)
-        error = _root_mean_square(
-            plane for planes in realizations for plane in target.to_user(list(planes), masked)[0]
+        error, noise_peaks = summarize_noise(
+            (target.to_user(list(planes), masked)[0] for planes in realizations),
+            self.n_realizations,
+            kappa.mask,
+            with_peaks=(
+                isinstance(kappa, ConvergenceMap) and kind.from_galaxies and kind.meaning == "noise"
+            ),
         )
         if kind.meaning == "total":
             # Two maps from each realization. The root mean square of a few scatters itself, so that
             # the interval of one Gaussian sigma would cover less than 68 per cent of the truth.
             error = error * stdtrit(2 * self.n_realizations, ndtr(1.0))
-        return kappa.replace(uncertainty=error, meta={**kappa.meta, "uncertainty": kind.meaning})
+        record = {} if noise_peaks is None else {"noise_peaks": noise_peaks}
+        return kappa.replace(
+            uncertainty=error, meta={**kappa.meta, "uncertainty": kind.meaning}, **record
+        )
 
     def _realizations(
         self, grid: ShearGrid, assignment: PixelAssignment | None, state: Any
@@ -416,12 +426,3 @@ class Estimator(Parametrized, ABC):
         else:
             for _ in range(self.n_realizations):
                 yield self.noise(grid, state, rng)
-
-
-def _root_mean_square(planes):
-    """Return the root mean square of an iterable of maps, pixel by pixel."""
-    total, n_maps = 0.0, 0
-    for plane in planes:
-        total = total + np.square(plane, dtype=float)
-        n_maps += 1
-    return np.sqrt(total / n_maps)

@@ -6,6 +6,10 @@ from ._healpix_map import HealpixMap
 from ._checks import check_map as check_map, has_total_error as has_total_error
 from ._fits import celestial_header as celestial_header
 from ._noise_maps import each_noise_map as each_noise_map
+from ._noise_peaks import (
+    NoisePeakRecorder as NoisePeakRecorder,
+    snr_in_other_noise as snr_in_other_noise,
+)
 from ._pixels import (
     MAX_ANISOTROPY as MAX_ANISOTROPY,
     MAX_PLANE_ANISOTROPY as MAX_PLANE_ANISOTROPY,

@@ -15,6 +15,7 @@ from astropy.nddata import (
     NoOverlapError,
     StdDevUncertainty,
 )
+from astropy.table import Table
 from astropy.wcs import WCS
 from numpy.typing import ArrayLike
 
@@ -22,6 +23,7 @@ from lensmap.flatsky import check_smoothing, normalized_smooth
 from lensmap.maps._arithmetic import MapArithmetic, warn_dropped
 from lensmap.maps._fits import register_fits
 from lensmap.maps._html import html_of_map
+from lensmap.maps._noise_peaks import check_noise_peaks, noise_peaks_of_part, noise_peaks_times
 from lensmap.maps._parts import as_plane, copy_wcs, mask_values, standard_deviation, unpack
 from lensmap.maps._pixels import check_pixels, pixel_sides, same_pixels
 from lensmap.maps._resampling import resample, resample_counts
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConvergenceMap"]
 
-_PARTS = ("uncertainty", "mask", "wcs", "meta", "unit", "kappa_b", "counts")
+_PARTS = ("uncertainty", "mask", "wcs", "meta", "unit", "kappa_b", "counts", "noise_peaks")
 
 
 class ConvergenceMap(MapArithmetic, NDIOMixin, NDData):
@@ -78,6 +80,15 @@ class ConvergenceMap(MapArithmetic, NDIOMixin, NDData):
         The B-mode in the celestial basis, ``(ny, nx)``. None if the map has no B-mode.
     counts : array_like or None
         The galaxy counts per pixel, ``(ny, nx)``. None if they are unknown.
+    noise_peaks : `~astropy.table.Table` or None
+        The peaks of noise-only maps of the field, from which `lensmap.find_peaks` computes how many
+        peaks are false. Estimators record them with ``uncertainty="rotations"``. Each row is a peak
+        or, where ``kappa`` is negative, a trough: the number ``noise_map`` of its map, its pixel
+        ``x``, ``y``, the convergence ``kappa``, and whether it is a local extremum of the
+        signal-to-noise ratio (``in_snr``) and of kappa (``in_kappa``). ``meta`` holds the number of
+        maps that were searched (``n_maps``), that of maps from which the uncertainty was computed
+        (``n_in_uncertainty``), and the heights above which no peak is missing (``min_snr``,
+        ``min_kappa``). None if there is no such record.
 
     Raises
     ------
@@ -104,8 +115,9 @@ class ConvergenceMap(MapArithmetic, NDIOMixin, NDData):
         *,
         kappa_b: ArrayLike | None = None,
         counts: ArrayLike | None = None,
+        noise_peaks: Table | None = None,
     ) -> None:
-        given = (uncertainty, mask, wcs, meta, unit, kappa_b, counts)
+        given = (uncertainty, mask, wcs, meta, unit, kappa_b, counts, noise_peaks)
         values, parts = unpack(data, dict(zip(_PARTS, given, strict=True)))
         unit = parts["unit"]
         if unit is not None and u.Unit(unit) != u.dimensionless_unscaled:
@@ -131,6 +143,8 @@ class ConvergenceMap(MapArithmetic, NDIOMixin, NDData):
         self.kappa_b = None if b_mode is None else mask_values(b_mode, masked, copy)
         n_galaxies = as_plane(parts["counts"], "counts", values.shape, None)
         self.counts = n_galaxies.copy() if copy and n_galaxies is not None else n_galaxies
+        check_noise_peaks(parts["noise_peaks"], values.shape)
+        self.noise_peaks = parts["noise_peaks"]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -214,10 +228,11 @@ class ConvergenceMap(MapArithmetic, NDIOMixin, NDData):
         Parameters
         ----------
         **parts
-            The new parts: ``data``, ``uncertainty``, ``mask``, ``wcs``, ``meta``, ``kappa_b`` or
-            ``counts``, as for the constructor. None removes a part. If ``uncertainty`` is removed,
-            ``meta["uncertainty"]`` is removed, too. If ``mask`` is removed, only pixels that are
-            not finite are masked.
+            The new parts: ``data``, ``uncertainty``, ``mask``, ``wcs``, ``meta``, ``kappa_b``,
+            ``counts`` or ``noise_peaks``, as for the constructor. None removes a part. If
+            ``uncertainty`` is removed, ``meta["uncertainty"]`` is removed, too. If ``mask`` is
+            removed, only pixels that are not finite are masked. A new ``uncertainty`` removes
+            ``noise_peaks``, which belong to the old one, unless they are given, too.
 
         Returns
         -------
@@ -256,6 +271,7 @@ class ConvergenceMap(MapArithmetic, NDIOMixin, NDData):
             "kappa_b": self.kappa_b,
             "counts": self.counts,
             "meta": self.meta,
+            "noise_peaks": None if "uncertainty" in parts else self.noise_peaks,
         } | parts
         if all_parts["uncertainty"] is None:
             meta = all_parts["meta"] or {}
@@ -303,6 +319,7 @@ class ConvergenceMap(MapArithmetic, NDIOMixin, NDData):
             uncertainty=None if self.uncertainty is None else self.uncertainty.array[view],
             kappa_b=None if self.kappa_b is None else self.kappa_b[view],
             counts=None if self.counts is None else self.counts[view],
+            noise_peaks=noise_peaks_of_part(self.noise_peaks, view),
         )
 
     def cutout(self, position: SkyCoord, size: Any) -> "ConvergenceMap":
@@ -347,6 +364,14 @@ class ConvergenceMap(MapArithmetic, NDIOMixin, NDData):
                 f"({position.frame.name}) does not overlap the map"
             ) from None
         return self[cut.slices_original]
+
+    def __mul__(self, factor):
+        product = super().__mul__(factor)
+        if product is not NotImplemented:
+            product.noise_peaks = noise_peaks_times(self.noise_peaks, float(factor))
+        return product
+
+    __rmul__ = __mul__
 
     def _check_same_pixels(self, other):
         if self.shape != other.shape or not same_pixels(self.wcs, other.wcs, self.shape):

@@ -3,8 +3,8 @@
 
 The primary HDU holds kappa. The extensions KAPPA_B, UNCERT, MASK (uint8, 1 = masked) and COUNTS
 have the same celestial header as the primary HDU, and a BUNIT card. The extension META is a table
-with the metadata. The names UNCERT and MASK are those that `~astropy.nddata.CCDData` uses, so that
-it can read the files, too.
+with the metadata, NOISE_PEAKS a table of the peaks of noise maps. The names UNCERT and MASK are
+those that `~astropy.nddata.CCDData` uses, so that it can read the files, too.
 """
 
 import json
@@ -18,6 +18,11 @@ from astropy.nddata import InverseVariance, StdDevUncertainty, VarianceUncertain
 from astropy.table import Table
 from astropy.wcs import WCS
 
+from lensmap.maps._noise_peaks import (
+    NOISE_PEAKS_HDU,
+    noise_peaks_from_hdu,
+    noise_peaks_to_hdu,
+)
 from lensmap.typing import PathLike
 from lensmap.utils import (
     FITS_SUFFIXES,
@@ -76,6 +81,8 @@ def write_fits(
             hdus.append(fits.ImageHDU(values, header, name=name))
             if name == "UNCERT":
                 hdus[-1].header["UTYPE"] = ("StdDevUncertainty", "standard deviation")
+    if kappa.noise_peaks is not None:
+        hdus.append(noise_peaks_to_hdu(kappa.noise_peaks))
     for key, value in readable_cards(kappa.meta).items():
         hdus[0].header[key] = value
     hdus += meta_hdus(kappa.meta)
@@ -136,6 +143,9 @@ def read_fits(filename: PathLike) -> "ConvergenceMap":
             kappa_b=planes.get("KAPPA_B"),
             counts=planes.get("COUNTS"),
             meta=read_meta(hdus),
+            noise_peaks=(
+                noise_peaks_from_hdu(hdus[NOISE_PEAKS_HDU]) if NOISE_PEAKS_HDU in hdus else None
+            ),
         )
 
 
