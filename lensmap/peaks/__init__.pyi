@@ -7,6 +7,7 @@ from ._regions import write_regions
 from ._segments import Segments, find_segments
 
 # For other packages of lensmap; not public.
+from ._false_peaks import false_peaks as false_peaks, number_and_error as number_and_error
 from ._finder import detection_image as detection_image
 from ._rates import (
     binomial_rate as binomial_rate,

@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import search_around_sky
 from astropy.table import QTable
-from photutils.detection import find_peaks as local_maxima
-from photutils.utils.exceptions import NoDetectionsWarning
-from scipy import ndimage
 
-from lensmap.maps import check_map, each_noise_map, has_total_error
+from lensmap.maps import check_map, has_total_error
+from lensmap.peaks._false_peaks import PeakSelection, find_false_peaks
+from lensmap.peaks._maxima import edge_pixels
 from lensmap.utils import (
     MapWarning,
     ParameterError,
@@ -35,9 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["detection_image", "find_peaks", "peak_table"]
 
 _BY = ("snr", "kappa", "kappa_over_error")
-
-# A little more than the distance to diagonal neighbors, sqrt(2).
-_MIN_SEPARATION_PIXELS = 1.5
 
 # If the centroid is farther from the highest pixel, this pixel is the position of the peak.
 _MAX_CENTROID_OFFSET_PIXELS = 1.0
@@ -87,7 +81,11 @@ def find_peaks(
     noise_maps : iterable or None
         At least 5 noise-only maps of the same field from the same estimator, such as maps of
         randomly rotated galaxies (`lensmap.grid.noise_realizations`), as `~lensmap.ConvergenceMap`
-        or arrays ``(ny, nx)``. They tell how many peaks are false. With None, this is not known.
+        or arrays ``(ny, nx)``, which tell how many peaks are false. Maps that are among those from
+        which the uncertainty was computed have a lower signal-to-noise ratio than others: with N
+        maps, a ratio of r stands for :math:`r \\sqrt{(N - 1) / (N - r^2)}`. With None, the record
+        of noise maps is used that maps with ``uncertainty="rotations"`` have (their attribute
+        ``noise_peaks``), corrected for this. Without a record, the number is not known.
 
     Returns
     -------
@@ -106,13 +104,16 @@ def find_peaks(
         - ``kappa_over_error``: the ratio of the two, in place of ``snr``, only for a map whose
           uncertainty is a total error;
         - ``n_false``: the expected number of false peaks in the field that are at least as high:
-          the mean number in a noise map; only with ``noise_maps``;
+          the mean number in a noise map; only with noise maps or their record, and NaN for peaks
+          below the lowest ones of the record;
         - ``smoothing``: the standard deviation of the Gaussian smoothing of the map (arcmin); NaN
           if the smoothing is not known;
         - ``at_edge``: whether a neighbor of the highest pixel is masked or outside the map.
 
-        With ``noise_maps``, ``meta`` holds ``n_false``, the expected number of false peaks above
-        the threshold, its error ``n_false_err``, and ``n_noise_maps``.
+        ``meta`` holds ``by``, ``threshold``, ``min_separation_arcmin`` and ``troughs``. It also
+        holds ``n_false``, the expected number of false peaks above the threshold, its standard
+        error ``n_false_err``, and ``n_noise_maps``; or, if this number is not known, the reason as
+        ``n_false_unknown``.
 
     Raises
     ------
@@ -146,44 +147,18 @@ def find_peaks(
     separation = check_angle(min_separation, "min_separation", allow_zero=True)
     sign = -1.0 if troughs else 1.0
     values = sign * detection_image(kappa, by)
-    at_edge = _at_edge(kappa.mask)
-
-    def highest_pixels(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return row and column of the peaks of an image, the highest first."""
-        y, x = _maxima(image, kappa.mask, threshold)
-        if exclude_edges:  # before the separation, so that they suppress no other peak
-            inner = ~at_edge[y, x]
-            y, x = y[inner], x[inner]
-        order = np.argsort(-image[y, x], kind="stable")
-        y, x = y[order], x[order]
-        keep = _apart(kappa, y, x, separation)
-        return y[keep], x[keep]
-
-    y, x = highest_pixels(values)
-    table = peak_table(kappa, values, y, x, at_edge[y, x])
-    if noise_maps is not None:
-        false = []
-        for data in each_noise_map(noise_maps, kappa, minimum=5):
-            image = sign * (data if by == "kappa" else kappa.replace(data=data).snr)
-            false.append(np.sort(image[highest_pixels(image)]))
-        _add_false_peaks(table, values[y, x], false)
-    return table
-
-
-def _add_false_peaks(table: QTable, heights: np.ndarray, false: list[np.ndarray]) -> None:
-    """Add the expected number of false peaks to a table of peaks.
-
-    ``heights`` are those of the peaks, and ``false`` those of the peaks in each noise map, sorted.
-    """
-    above = [len(one) - np.searchsorted(one, heights) for one in false]
-    table["n_false"] = np.mean(above, axis=0)
-    numbers = [len(one) for one in false]
+    selection = PeakSelection(threshold, separation, exclude_edges)
+    y, x = selection.of_image(kappa, values)
+    table = peak_table(kappa, values, y, x, edge_pixels(kappa.mask)[y, x])
+    false = find_false_peaks(kappa, selection, by, troughs, noise_maps)
     table.meta |= {
-        "n_false": float(np.mean(numbers)),
-        "n_false_err": float(np.std(numbers, ddof=1) / np.sqrt(len(numbers))),
-        "n_noise_maps": len(false),
+        "by": by,
+        "threshold": float(threshold),
+        "min_separation_arcmin": float(separation.to_value(u.arcmin)),
+        "troughs": troughs,
     }
-    set_formats(table, {"n_false": ".3g"})
+    false.add_to(table, values[y, x], threshold)
+    return table
 
 
 def detection_image(kappa: ConvergenceMap, by: str) -> np.ndarray:
@@ -289,58 +264,6 @@ def peak_table(
         "ra dec": ".5f", "x y snr kappa_over_error": ".2f", "kappa kappa_err": ".4f",
         "smoothing": ".3g",
     })
-
-
-def _maxima(
-    values: np.ndarray, mask: np.ndarray, threshold: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows and the columns, ``(n,)`` each, of the local maxima of an image.
-
-    A local maximum is a pixel above the threshold with none of its eight neighbors higher. Masked
-    pixels are ignored.
-    """
-    bad = mask | ~np.isfinite(values)
-    if bad.all():
-        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
-    lowest = values[~bad].min()
-    # photutils takes pixels outside the image as 0, and lets masked pixels exceed their neighbors.
-    # The data are therefore shifted to be positive, and masked pixels are set to 0.
-    filled = np.where(bad, 0.0, values - lowest + 1.0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoDetectionsWarning)
-        maxima = local_maxima(filled, threshold - lowest + 1.0, box_size=3, mask=bad)
-    if maxima is None:
-        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
-    return np.asarray(maxima["y_peak"]), np.asarray(maxima["x_peak"])
-
-
-def _apart(
-    kappa: ConvergenceMap, y: np.ndarray, x: np.ndarray, separation: u.Quantity
-) -> np.ndarray:
-    """Return which peaks to keep so that no two of them are within ``separation``, bool, ``(n,)``.
-
-    A peak is discarded if a higher peak that is kept lies within ``separation``. ``y`` and ``x``
-    are the rows and the columns of the peaks, ``(n,)``, the highest peak first. A separation of
-    less than 1.5 pixels counts as 1.5 pixels.
-    """
-    if len(y) == 0:
-        return np.zeros(0, dtype=bool)
-    radius = max(separation, _MIN_SEPARATION_PIXELS * kappa.pixel_scale)
-    sky = kappa.wcs.pixel_to_world(x, y)
-    one, other, _, _ = search_around_sky(sky, sky, radius)
-    lower = one < other
-    starts = np.searchsorted(one[lower], np.arange(len(y) + 1))
-    others = other[lower]
-    keep = np.ones(len(y), dtype=bool)
-    for i in range(len(y)):
-        if keep[i]:
-            keep[others[starts[i] : starts[i + 1]]] = False
-    return keep
-
-
-def _at_edge(mask: np.ndarray) -> np.ndarray:
-    """Return whether each pixel is at the map's edge, is masked, or has a masked neighbor."""
-    return ndimage.binary_dilation(mask, np.ones((3, 3), dtype=bool), border_value=1)
 
 
 def _centroids(
