@@ -8,6 +8,7 @@ from astropy import units as u
 from astropy.table import Table
 
 from lensmap.maps import ConvergenceMap
+from lensmap.peaks import number_and_error
 from lensmap.plotting._axes import GREEN
 from lensmap.plotting._maps import plot_map
 from lensmap.utils import plain_label
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from lensmap.filaments import Filaments
 
 __all__ = ["plot_filaments", "plot_peaks"]
+
+_HEIGHTS = {
+    "snr": r"{:g}$\,\sigma$", "kappa": r"$\kappa =$ {:g}", "kappa_over_error": "{:g} errors",
+}
 
 
 def plot_peaks(
@@ -36,7 +41,9 @@ def plot_peaks(
     kappa : `~lensmap.ConvergenceMap`
         The map.
     peaks : `~astropy.table.Table`
-        The peaks, with the columns ``ra``, ``dec`` and, for labels, ``id``.
+        The peaks, with the columns ``ra``, ``dec`` and, for labels, ``id``. If its ``meta`` says
+        how many of them are expected to be false, as that of `lensmap.find_peaks` does for maps
+        with noise maps, a legend shows this number.
     ax : `~astropy.visualization.wcsaxes.WCSAxes` or None
         The axes to draw on; None makes a new figure. If the axes already contain data, the peaks
         are added without the map.
@@ -58,13 +65,29 @@ def plot_peaks(
     ra, dec = (u.Quantity(peaks[name], u.deg).value for name in ("ra", "dec"))
     icrs = ax.get_transform("icrs")
     ax.scatter(ra, dec, s=90, marker="o", facecolor="none", edgecolor=color, linewidth=1.4,
-               transform=icrs)
+               transform=icrs, label=_number_of_peaks(peaks))
     if labels and "id" in peaks.colnames:
         for x, y, name in zip(ra, dec, peaks["id"], strict=True):
             text = ax.annotate(plain_label(name), (x, y), (7, 5), xycoords=icrs,
                                textcoords="offset points", fontsize="small", weight="bold")
             text.set_path_effects([withStroke(linewidth=2, foreground="white")])
+    if "n_false" in peaks.meta:
+        ax.legend(loc="best", fontsize="small", framealpha=0.9)
     return ax
+
+
+def _number_of_peaks(peaks):
+    """Return the number of peaks, and how many are expected to be false, as text of a legend."""
+    name = "trough" if peaks.meta.get("troughs") else "peak"
+    text = f"{len(peaks)} {name}{'' if len(peaks) == 1 else 's'}"
+    meta = peaks.meta
+    if "n_false" not in meta:
+        return text
+    if "threshold" in meta:
+        side, sign = ("below", -1) if meta["troughs"] else ("above", 1)
+        text += f" {side} {_HEIGHTS[meta['by']].format(sign * meta['threshold'])}"
+    false = number_and_error(meta["n_false"], meta["n_false_err"])
+    return f"{text}\nexpected false: {false.replace('+-', '±')}"
 
 
 def plot_filaments(

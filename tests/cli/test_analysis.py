@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap peaks``, ``profile`` and ``filaments``: from files to files."""
 
+import json
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -9,9 +11,10 @@ from astropy.io import fits
 from astropy.table import QTable, Table
 from regions import Regions
 
-from lensmap import KaiserSquires, NFWHalo, ShearCatalog, make_wcs
+from lensmap import ConvergenceMap, KaiserSquires, NFWHalo, ShearCatalog, make_wcs
 from lensmap.cli import main
 from lensmap.cli.commands._demo import demo_table
+from lensmap.peaks import false_peaks
 
 TRUTH = demo_table().meta
 
@@ -83,11 +86,48 @@ def test_masses_of_peaks(run, tmp_path):
 
 
 def test_no_peaks_and_other_units(run):
-    assert run("peaks", "+kappa.fits", "--threshold", 90)[:2] == (0, "0 peaks\n")
+    code, out, _ = run("peaks", "+kappa.fits", "--threshold", 90)
+    assert code == 0 and out.startswith("0 peaks\n") and len(out.splitlines()) == 2
     code, out, _ = run("peaks", "+kappa.fits", "--by", "kappa", "--threshold", "0.15")
     assert code == 0 and out.startswith("1 peak\n") and "written" not in out
     code, out, _ = run("peaks", "+kappa.fits", "--troughs", "--threshold", 3)
     assert code == 0 and "-" in out
+
+
+def test_the_number_of_false_peaks_comes_with_the_map(run, tmp_path):
+    words = ["reconstruct", "+shear.fits", "-o", "=k.fits", "--no-check", "--smoothing", "1arcmin",
+             "--pixel-scale", "0.8arcmin", "--uncertainty"]
+    code, out, _ = run(*words, 20, "--json", "=r.json")
+    assert code == 0 and "expected false peaks, by 30 maps of noise: " in out
+    kappa = ConvergenceMap.read(tmp_path / "k.fits")
+    rows = json.loads((tmp_path / "r.json").read_text())["false_peaks"]["thresholds"]
+    for sign in ("peaks", "troughs"):
+        expected = false_peaks(kappa, [3, 4, 5], troughs=sign == "troughs")
+        assert [row[f"n_{sign}"] for row in rows] == list(expected["n_false"])
+    for more, options in (
+        ([], {}),
+        (["--troughs"], {"troughs": True}),
+        (["--min-separation", "9arcmin"], {"min_separation": "9 arcmin"}),
+    ):
+        code, out, _ = run("peaks", "=k.fits", "--threshold", 3, *more,
+                           "-o", "=p.fits", "--json", "=p.json", "--overwrite")
+        (row,) = false_peaks(kappa, 3, **options)
+        assert code == 0 and f"{row['n_false']:.1f}" in out and "mean of 30 maps of noise" in out
+        record = json.loads((tmp_path / "p.json").read_text())
+        assert (record["n_false"], record["n_false_err"]) == (row["n_false"], row["n_false_err"])
+        assert record["n_noise_maps"] == 30 and record["n_false_unknown"] is None
+        peaks = QTable.read(tmp_path / "p.fits")
+        assert peaks.meta["N_FALSE"] == row["n_false"] and "n_false" in peaks.colnames
+    out = run("peaks", "=k.fits", "--threshold", 2.5, "-o", "=q.fits")[1]
+    assert "unknown, because the record of noise peaks begins at snr = 3: give a higher" in out
+    assert "begins" in QTable.read(tmp_path / "q.fits").meta["n_false_unknown"]
+
+
+def test_without_noise_maps_the_number_of_false_peaks_is_not_known(run, tmp_path):
+    code, out, _ = run("peaks", "+kappa.fits", "--json", "=p.json")
+    assert code == 0 and "unknown, because the map has no record of noise peaks: make the" in out
+    record = json.loads((tmp_path / "p.json").read_text())
+    assert record["n_false"] is None and "no record" in record["n_false_unknown"]
 
 
 def test_profile_and_fit(run, tmp_path):

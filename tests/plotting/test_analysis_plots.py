@@ -104,6 +104,10 @@ def test_peaks_and_filaments_on_the_map(kappa):
     np.testing.assert_allclose(np.asarray(offsets), np.stack([peaks["ra"].value,
                                                               peaks["dec"].value], axis=1))
     assert [text.get_text() for text in ax.texts] == ["1", "2"]
+    assert ax.get_legend() is None
+    peaks.meta |= {"n_false": 0.125, "n_false_err": 0.03}
+    (text,) = plotting.plot_peaks(kappa, peaks).get_legend().get_texts()
+    assert text.get_text() == "2 peaks above 10$\\,\\sigma$\nexpected false: 0.12 ± 0.03"
     found = find_filaments(kappa, 0.05, by="kappa")
     before = len(ax.images)
     again = plotting.plot_filaments(kappa, found, ax)

@@ -13,7 +13,9 @@ from lensmap.utils import write_table
 NAME = "peaks"
 SUMMARY = "find the peaks of a mass map"
 DESCRIPTION = """Find the peaks of a mass map, the highest first: positions, convergence,
-signal-to-noise and projected masses as a table, and as regions for DS9 or CARTA."""
+signal-to-noise and projected masses as a table, and as regions for DS9 or CARTA. If the
+map was made with --uncertainty N, it holds the peaks of N maps of noise, and the number
+of peaks in the field that are expected to be false is given."""
 EXAMPLES = """examples:
   lensmap peaks kappa.fits
   lensmap peaks kappa.fits -o peaks.ecsv --threshold 5 --regions peaks.reg
@@ -21,14 +23,14 @@ EXAMPLES = """examples:
   lensmap peaks kappa.fits --mass-within 0.5Mpc --z-lens 0.3 --z-source 1"""
 
 _FORMATS = {"ra dec": ".5f", "kappa kappa_err": ".4f", "snr kappa_over_error": ".1f",
-            "mass": ".3g",
-            "mass_err": ".2g"}
-_SHOWN = ("id", "ra", "dec", "kappa", "kappa_err", "snr", "kappa_over_error", "at_edge", "mass",
-          "mass_err")
+            "n_false": ".2g", "mass": ".3g", "mass_err": ".2g"}
+_SHOWN = ("id", "ra", "dec", "kappa", "kappa_err", "snr", "kappa_over_error", "n_false", "at_edge",
+          "mass", "mass_err")
 _NUMBERS = {"id": "id", "ra": "ra_deg", "dec": "dec_deg", "kappa": "kappa",
             "kappa_err": "kappa_err", "snr": "snr", "kappa_over_error": "kappa_over_error",
-            "at_edge": "at_edge", "mass": "mass_msun",
+            "n_false": "n_false", "at_edge": "at_edge", "mass": "mass_msun",
             "mass_err": "mass_err_msun"}
+_FALSE = ("n_false", "n_false_err", "n_noise_maps", "n_false_unknown")
 
 
 def add_arguments(parser):
@@ -98,7 +100,11 @@ def run(arguments):
             quantity = "kappa" if arguments.by == "kappa" else "snr"
             figure = plot_peaks(kappa, peaks, quantity=quantity).figure
             write_picture(figure, temporary[arguments.plot])
-        numbers = {"n_peaks": len(peaks), "peaks": numbers_of_table(peaks, _NUMBERS)}
+        numbers = {
+            "n_peaks": len(peaks),
+            **{name: peaks.meta.get(name) for name in _FALSE},
+            "peaks": numbers_of_table(peaks, _NUMBERS),
+        }
         return Result(_describe(peaks), numbers, tuple(temporary))
 
 
@@ -130,9 +136,28 @@ def _with_masses(peaks, kappa, options):
 
 def _describe(peaks):
     """Return the peaks as text for people."""
-    lines = [f"{len(peaks)} peak{'' if len(peaks) == 1 else 's'}"]
+    name = "trough" if peaks.meta["troughs"] else "peak"
+    number = f"{len(peaks)} {name}{'' if len(peaks) == 1 else 's'}"
+    lines = [number, _describe_false(peaks.meta, name)]
     if len(peaks):
         hidden = {"snr"} if "kappa_over_error" in peaks.colnames else set()
         shown = peaks[[name for name in _SHOWN if name in peaks.colnames and name not in hidden]]
         lines.append(format_table(shown, _FORMATS))
     return "\n".join(lines)
+
+
+def _describe_false(meta, name):
+    """Return one line about the number of peaks or troughs that are expected to be false."""
+    from lensmap.peaks import number_and_error
+
+    if "n_false" in meta:
+        number = number_and_error(meta["n_false"], meta["n_false_err"])
+        return (
+            f"expected false {name}s in this field: {number} (the mean of {meta['n_noise_maps']} "
+            "maps of noise)"
+        )
+    remedy = "make the map with --uncertainty 100, for example"
+    if "begins" in meta["n_false_unknown"]:
+        remedy = "give a higher --threshold"
+    return (f"expected false {name}s in this field: unknown, because "
+            f"{meta['n_false_unknown']}: {remedy}")

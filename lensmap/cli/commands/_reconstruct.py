@@ -29,8 +29,10 @@ from lensmap.utils import plain_label
 NAME = "reconstruct"
 SUMMARY = "make a mass map of a shear catalog"
 DESCRIPTION = """Make a mass map of a shear catalog and write it as FITS: kappa, B-mode,
-uncertainty, mask and galaxy counts, each with its WCS. The sign convention of the
-ellipticities is tested first, unless --no-check is given. The Wiener filter (wiener)
+uncertainty, mask and galaxy counts, each with its WCS. With --uncertainty N, the file
+also holds the peaks of maps of N randomly rotated catalogs, from which the number of
+false peaks to expect is computed, here and by 'lensmap peaks'. The sign convention of
+the ellipticities is tested first, unless --no-check is given. The Wiener filter (wiener)
 needs the power spectrum of the convergence: without --z-source, it is computed for the
 mean redshift of the galaxies; without redshifts, it is fitted to the catalog."""
 EXAMPLES = """examples:
@@ -50,6 +52,10 @@ _FROM_META = (
     "n_galaxies", "n_outside", "n_masked", "response", "response_error", "estimator", "parameters",
     "weights", "prior_power", "binning",
 )
+
+# The heights for which the expected number of false peaks is given.
+_HEIGHTS = (3.0, 4.0, 5.0)
+_MIN_SEPARATION_ARCMIN = 2.0
 
 
 def add_arguments(parser):
@@ -161,6 +167,9 @@ def describe(kappa):
         is_total = has_total_error(kappa)
         unit = "times its error about the truth" if is_total else "sigma"
         lines.append(f"highest peak: {kappa.snr[y, x]:.1f} {unit} at {place} (deg)")
+    false = _false_peaks(kappa)
+    if false is not None:
+        lines.append(_describe_false(false))
     return "\n".join(lines)
 
 
@@ -172,6 +181,42 @@ def _describe_power(fit):
         f"multipole 1000, with a fall at multipole {fit['cutoff']:.0f} (weight of the assumed "
         f"amplitude 1 +- 0.7 in ln: {fit['prior_weight']:.0%})"
     )
+
+
+def _describe_false(false):
+    """Return one line about the number of false peaks to expect in the field of a map."""
+    from lensmap.peaks import number_and_error
+
+    numbers = ", ".join(
+        f"{number_and_error(row['n_peaks'], row['n_peaks_err'])} above {row['snr']:g} sigma"
+        for row in false["thresholds"]
+    )
+    return f"expected false peaks, by {false['n_noise_maps']} maps of noise: {numbers}"
+
+
+def _false_peaks(kappa):
+    """Return the number of false peaks to expect in the field of a map, for a JSON record, or None.
+
+    The number is known if the map has a record of noise peaks.
+    """
+    if kappa.noise_peaks is None:
+        return None
+    from lensmap.peaks import false_peaks
+
+    separation = f"{_MIN_SEPARATION_ARCMIN} arcmin"
+    peaks, troughs = (
+        false_peaks(kappa, _HEIGHTS, min_separation=separation, troughs=sign)
+        for sign in (False, True)
+    )
+    return {
+        "n_noise_maps": peaks.meta["n_noise_maps"],
+        "min_separation_arcmin": _MIN_SEPARATION_ARCMIN,
+        "thresholds": [
+            {"snr": height, "n_peaks": peak["n_false"], "n_peaks_err": peak["n_false_err"],
+             "n_troughs": trough["n_false"], "n_troughs_err": trough["n_false_err"]}
+            for height, peak, trough in zip(_HEIGHTS, peaks, troughs, strict=True)
+        ],
+    }
 
 
 def numbers_of_map(kappa):
@@ -209,7 +254,7 @@ def numbers_of_map(kappa):
             "peak_ra_deg": sky.ra.deg,
             "peak_dec_deg": sky.dec.deg,
         }
-    return numbers
+    return numbers | {"false_peaks": _false_peaks(kappa)}
 
 
 def _highest_peak(kappa):
