@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 
-from lensmap.networks import load_network, save_network
+from lensmap.networks import available_editions, load_network, save_network
 from lensmap.networks._cards import BUNDLED
 from lensmap.simulate import HaloModelField, MockSurvey, draw_fields
 from lensmap.validation import ValidationSetup, series_seed
@@ -51,6 +51,13 @@ def ratios(network, n_fields):
     return np.concatenate(found, axis=1)
 
 
+def next_number(name):
+    """Return the number of the next edition of a network."""
+    numbers = [int(number) for edition in available_editions()
+               for one, _, number in [edition.rpartition("-")] if one == name]
+    return max(numbers, default=0) + 1
+
+
 def main():
     """Calibrate and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -58,6 +65,9 @@ def main():
     parser.add_argument("name", help="the name that it shall have in the package")
     parser.add_argument("-n", type=int, default=8, help="fields of each kind (default 8)")
     parser.add_argument("--card", help="a JSON file with more for the card")
+    parser.add_argument("--edition", type=int, metavar="N",
+                        help="the number of its edition (default: the one after that which it "
+                             "replaces)")
     arguments = parser.parse_args()
     network = load_network(arguments.weights)
     more = {} if arguments.card is None else json.loads(Path(arguments.card).read_text())
@@ -75,11 +85,12 @@ def main():
     card = {**network.card, "name": arguments.name, **more}
     finished = dataclasses.replace(network, half_width_factors=factors, card=card)
     BUNDLED.mkdir(exist_ok=True)
+    edition = f"{arguments.name}-{arguments.edition or next_number(arguments.name)}"
     save_network(
         finished, BUNDLED / f"{arguments.name}.h5", architecture=network.card["architecture"],
-        options=network.card["options"], overwrite=True,
+        options=network.card["options"], edition=edition, overwrite=True,
     )
-    print(f"written: {BUNDLED / arguments.name}.h5, factors {factors}")
+    print(f"written: {BUNDLED / arguments.name}.h5, edition {edition}, factors {factors}")
 
 
 if __name__ == "__main__":

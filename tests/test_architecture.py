@@ -62,6 +62,7 @@ DOORS_IN_FUNCTIONS = {
     "maps": {"plotting", "cosmology"},
     "catalog": {"cosmology"},  # the redshift distribution of a catalog
     "estimators": {"networks"},
+    "provenance": {"networks"},  # the cards of the networks that come with lensmap
     "profiles": {"estimators"},  # the response of a map to a halo
     "typing": {"catalog", "cosmology", "maps", "masks"},  # for type checkers only
 }

@@ -14,6 +14,7 @@ __all__ = ["setup"]
 
 # How entries are called in the page, in this order; those that have no name here follow.
 _ENTRIES = {
+    "edition": "edition",
     "n_parameters": "parameters",
     "inputs": "inputs",
     "limits": "limits",

@@ -7,7 +7,7 @@ from lensmap.cli._common import common_names
 from lensmap.cli._file_types import MaybeFile
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle
-from lensmap.utils import ParameterError
+from lensmap.utils import ParameterError, add_provenance
 
 __all__ = [
     "add_estimator_options",
@@ -15,6 +15,7 @@ __all__ = [
     "has_parameter",
     "is_given",
     "make_estimator",
+    "record_networks",
     "uncertainty_type",
 ]
 
@@ -243,7 +244,27 @@ def make_estimator(arguments):
             changes[name] = value if is_flag else options[name].parse(value)
     for name in changes.keys() - options.keys():
         _refuse(arguments, name)
-    return make_estimator(spec, **changes)
+    estimator = make_estimator(spec, **changes)
+    record_networks([estimator])
+    return estimator
+
+
+def record_networks(estimators):
+    """Record the networks of estimators, with the editions and digests of their weights.
+
+    Parameters
+    ----------
+    estimators : iterable
+        Estimators, or names and files of networks.
+    """
+    from pathlib import Path
+
+    from lensmap.networks import network_record
+
+    names = [getattr(one, "network", one) for one in estimators]
+    records = [network_record(name) for name in names if isinstance(name, (str, Path))]
+    if records:
+        add_provenance(networks=records)
 
 
 def _refuse(arguments, name):

@@ -230,7 +230,10 @@ class CNNReconstructor(Estimator):
             The loaded network and the masks of the map, which `invert` needs.
         """
         network = self._network()
-        meta = {"weights": network.card["sha256"]} if "sha256" in network.card else {}
+        meta = {}
+        if "sha256" in network.card:
+            meta = {"weights": network.card["sha256"],
+                    "weights_edition": network.card.get("edition")}
         if self.uncertainty == "network":
             meta["confidence"] = self.confidence
         return _State(network, data_support(grid, self.fill_holes), meta)

@@ -171,7 +171,9 @@ def _full_name(head: str) -> str:
     from lensmap.networks import available_networks
 
     networks = available_networks()
-    if head in networks or head.endswith(".h5"):
+    # An edition that does not exist is an error of its own, which names those that do.
+    is_edition = head.rpartition("-")[0] in networks and head.rpartition("-")[2].isdecimal()
+    if head in networks or is_edition or head.endswith(".h5"):
         return f"{_OF_NETWORKS}:{head}"
     names = ", ".join([*available_estimators(), *_SHORT_FORMS, *networks])
     raise ParameterError(

@@ -9,6 +9,7 @@ those that `~astropy.nddata.CCDData` uses, so that it can read the files, too.
 
 import json
 import numbers
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,7 +88,7 @@ def write_fits(
         hdus[0].header[key] = value
     hdus += meta_hdus(kappa.meta)
     with atomic_write(filename, overwrite=overwrite) as temporary:
-        write_hdus(hdus, temporary)
+        write_hdus(hdus, temporary, **_networks(kappa.meta))
 
 
 def read_fits(filename: PathLike) -> "ConvergenceMap":
@@ -285,6 +286,7 @@ def readable_cards(meta: dict) -> dict:
     facts = {
         "ESTIMATR": (meta.get("estimator"), "lensmap estimator"),
         "CONVENTN": (meta.get("convention"), "sign convention of the catalog"),
+        "NETWORK": (meta.get("weights_edition"), "edition of the network"),
         "NGAL": (meta.get("n_galaxies"), "galaxies used"),
         "BINNING": (
             binning.get("factor") if isinstance(binning, dict) else None,
@@ -306,6 +308,18 @@ def readable_cards(meta: dict) -> dict:
             # Cards can hold only ASCII, and 28 characters fit next to the comment.
             cards[key] = (str(value).encode("ascii", "replace").decode()[:28], comment)
     return cards
+
+
+def _networks(meta):
+    """Return the entry of the provenance about the network that made a map; empty without one."""
+    if not isinstance(meta.get("weights"), str):
+        return {}
+    parameters = meta.get("parameters")
+    name = parameters.get("network") if isinstance(parameters, dict) else None
+    return {"networks": [{
+        "name": Path(str(name)).name, "edition": meta.get("weights_edition"),
+        "sha256": meta["weights"],
+    }]}
 
 
 def _to_json(value):

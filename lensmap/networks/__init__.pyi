@@ -7,6 +7,10 @@ from ._weights import load_network, save_network
 from .training import FieldSet, SurveyRange, train
 
 # For other packages of lensmap; not public.
+from ._cards import (
+    available_editions as available_editions,
+    network_record as network_record,
+)
 from ._inputs import GridArrays as GridArrays, INPUTS as INPUTS
 from ._weights import as_network as as_network
 from .models import (

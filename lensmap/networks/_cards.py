@@ -7,7 +7,14 @@ from pathlib import Path
 from lensmap.typing import PathLike
 
 __all__ = [
-    "BUNDLED", "CARD_FORMAT", "CARD_REMEDY", "available_networks", "network_files", "read_card",
+    "BUNDLED",
+    "CARD_FORMAT",
+    "CARD_REMEDY",
+    "available_editions",
+    "available_networks",
+    "network_files",
+    "network_record",
+    "read_card",
 ]
 
 #: The format version of cards and weights files.
@@ -41,14 +48,56 @@ def available_networks() -> list[str]:
     return sorted(path.stem for path in BUNDLED.glob("[!.]*.json"))
 
 
+def available_editions() -> dict[str, str]:
+    """Return the editions of the networks that come with lensmap.
+
+    An edition is a name with a number, such as ``"lensmap-1"``, which stands for the same weights
+    in every version of lensmap. The name alone stands for the newest edition.
+
+    Returns
+    -------
+    dict
+        The name of the network's files, keyed by the edition.
+    """
+    cards = {name: json.loads((BUNDLED / f"{name}.json").read_text(encoding="utf-8"))
+             for name in available_networks()}
+    return {card["edition"]: name for name, card in cards.items() if "edition" in card}
+
+
+def network_record(name: PathLike) -> dict[str, str | None]:
+    """Return what a product records of a network.
+
+    Parameters
+    ----------
+    name : str or path-like
+        A name or an edition of a network that comes with lensmap, or the path of a weights file or
+        of its card.
+
+    Returns
+    -------
+    dict
+        ``name``, without the folder; ``edition``, None for networks that do not come with lensmap;
+        and ``sha256``, the digest of the weights file.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As for `read_card`.
+    """
+    card = read_card(name)
+    return {
+        "name": Path(name).name, "edition": card.get("edition"), "sha256": card["sha256"],
+    }
+
+
 def network_files(name: PathLike) -> tuple[Path, Path]:
     """Return the paths of a network's two files: the weights and the card that describes it.
 
     Parameters
     ----------
     name : str or path-like
-        One of the names in `available_networks`, or the path of a weights file (``.h5``) or of its
-        card (``.json``).
+        One of the names in `available_networks`, an edition such as ``"lensmap-1"``, or the path of
+        a weights file (``.h5``) or of its card (``.json``).
 
     Returns
     -------
@@ -58,19 +107,35 @@ def network_files(name: PathLike) -> tuple[Path, Path]:
     Raises
     ------
     ValueError
-        If ``name`` is neither a name of `available_networks` nor a path that ends in ``.h5`` or
-        ``.json``.
+        If ``name`` is neither a name nor an edition of an available network, nor a path that ends
+        in ``.h5`` or ``.json``.
     """
     path = Path(name)
     if path.suffix in (".h5", ".json"):
         return path.with_suffix(".h5"), path.with_suffix(".json")
-    if path.name != str(name) or name not in available_networks():
-        names = ", ".join(map(repr, available_networks())) or "none"
-        raise ValueError(
-            f"there is no network {str(name)!r}: lensmap has {names}; for a weights file of your "
-            "own, give its path, which ends in .h5"
-        )
+    networks = available_networks()
+    if name not in networks:
+        name = _name_of_edition(str(name), networks)
     return BUNDLED / f"{name}.h5", BUNDLED / f"{name}.json"
+
+
+def _name_of_edition(edition, networks):
+    """Return the name of the files of an edition of a network that comes with lensmap."""
+    editions = available_editions()
+    if edition in editions:
+        return editions[edition]
+    name, _, number = edition.rpartition("-")
+    if name in networks and number.isdecimal():
+        existing = [one for one in editions if one.rpartition("-")[0] == name]
+        raise ValueError(
+            f"there is no edition {edition!r} of the network {name!r}: this version of lensmap has "
+            f"{', '.join(map(repr, existing)) or 'none'}, and {name!r} stands for the newest"
+        )
+    names = ", ".join(map(repr, networks)) or "none"
+    raise ValueError(
+        f"there is no network {edition!r}: lensmap has {names}; for a weights file of your own, "
+        "give its path, which ends in .h5"
+    )
 
 
 def read_card(name: PathLike) -> dict:
@@ -82,8 +147,8 @@ def read_card(name: PathLike) -> dict:
     Parameters
     ----------
     name : str or path-like
-        One of the names in `available_networks`, or the path of a weights file (``.h5``) or of its
-        card (``.json``).
+        One of the names in `available_networks`, an edition such as ``"lensmap-1"``, or the path of
+        a weights file (``.h5``) or of its card (``.json``).
 
     Returns
     -------

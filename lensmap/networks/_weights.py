@@ -51,8 +51,8 @@ def load_network(name: PathLike) -> Network:
     Parameters
     ----------
     name : str or path-like
-        One of the names in `available_networks`, or the path of a weights file (``.h5``) written
-        by `save_network`.
+        One of the names in `available_networks`, an edition such as ``"lensmap-1"``, or the path of
+        a weights file (``.h5``) written by `save_network`.
 
     Returns
     -------
@@ -232,6 +232,7 @@ def save_network(
     *,
     architecture: str,
     options: Mapping | None = None,
+    edition: str | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a network to two files: its weights in half precision, and its card.
@@ -250,6 +251,9 @@ def save_network(
     options : dict or None
         The options of the architecture with which the Keras model was built; None for the default
         options.
+    edition : str or None
+        The edition of a network that comes with lensmap, such as ``"lensmap-1"``, for its card.
+        None for all other networks.
     overwrite : bool
         Whether to replace existing files.
 
@@ -277,6 +281,10 @@ def save_network(
         "half_width_factors": network.half_width_factors,
         "provenance": provenance(seal=UNSEALED),
     }
+    # The edition of the network from which a training started is that of other weights.
+    card.pop("edition", None)
+    if edition is not None:
+        card["edition"] = edition
     with atomic_writes([path, card_path], overwrite=overwrite) as (weights_file, card_file):
         _write_weights(network.model, weights_file)
         card["sha256"] = hashlib.sha256(weights_file.read_bytes()).hexdigest()

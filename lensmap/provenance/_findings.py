@@ -58,8 +58,8 @@ class Verification:
         ``"input_changed"``; ``verdict``, ``"wrong"`` or ``"undecided"``; ``path``, the file that
         the finding is about; and ``message``, one line for people.
     n_checks : dict
-        The number of checks of each kind, keyed by ``"checksums"``, ``"inputs"``, ``"outputs"``,
-        ``"schema"`` and ``"versions"``.
+        The number of checks of each kind, keyed by ``"checksums"``, ``"inputs"``, ``"networks"``,
+        ``"outputs"``, ``"schema"`` and ``"versions"``.
     """
 
     path: str

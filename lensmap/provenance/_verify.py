@@ -40,8 +40,8 @@ def verify(path: PathLike, *, inputs: PathLike | Iterable[PathLike] = ()) -> Ver
     """Test whether a file or a run folder of lensmap, and its inputs, are as they were.
 
     The checks are: the checksum of the file, and of all files in a folder; the version of its form
-    (schema); the versions of lensmap and the packages that made it; and the digests of the inputs
-    that it records. The record of ``--json`` and that of a folder, ``run.json``, list the outputs
+    (schema); the versions of lensmap and the packages that made it; the weights of networks; and
+    the digests of the inputs that it records. The record of ``--json`` and that of a folder, ``run.json``, list the outputs
     with digests, too, which are tested as well.
 
     Parameters
@@ -118,6 +118,7 @@ class _Work:
             )
         elif self._check_schema(path, record):
             self._check_versions(path, record)
+            self._check_networks(path, record.get("networks", ()))
             self._check_inputs(path, record.get("inputs", ()))
             self._check_outputs(path.parent, record.get("outputs", ()))
         return record
@@ -261,6 +262,35 @@ class _Work:
                 f"{str(path)!r} was made with other versions, whose numbers may differ: "
                 f"{', '.join(other)}"
             )
+
+    def _check_networks(self, path, networks):
+        """Check whether the installed weights are those of the networks that made a file.
+
+        Weights that do not come with lensmap are inputs of the run.
+        """
+        for item in networks:
+            if item["edition"] is None:
+                continue
+            from lensmap.networks import network_record
+
+            self.n_checks["networks"] += 1
+            edition = item["edition"]
+            try:
+                installed = network_record(edition)["sha256"]
+            except (OSError, ValueError):
+                self._find(
+                    "network_missing", "undecided", edition,
+                    f"{str(path)!r} was made by the network {edition!r}, which the installed "
+                    "lensmap does not have"
+                )
+                continue
+            if installed != item["sha256"]:
+                self._find(
+                    "network_changed", "wrong", edition,
+                    f"{str(path)!r} was made by the network {edition!r} with other weights than "
+                    f"those installed: their SHA-256 begins with {item['sha256'][:12]}, not "
+                    f"{installed[:12]}"
+                )
 
     def _check_inputs(self, path, inputs):
         for item in inputs:

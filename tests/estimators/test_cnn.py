@@ -70,6 +70,7 @@ class TestMap:
         card = load_network("lensmap").card
         assert kappa.meta["estimator"] == "CNNReconstructor" and kappa.kappa_b is None
         assert kappa.meta["weights"] == card["sha256"]
+        assert kappa.meta["weights_edition"] == "lensmap-1"
         assert kappa.meta["parameters"]["network"] == "lensmap"
         assert kappa.meta["uncertainty"] == "total" and kappa.meta["confidence"] == 0.68
 

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Files of weights: what is written comes back, and what is damaged is told."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -9,16 +10,21 @@ import h5py
 import numpy as np
 import pytest
 
+from lensmap.estimators import make_estimator
 from lensmap.networks import (
     Architecture,
     Domain,
     Network,
     as_network,
+    available_editions,
+    available_networks,
     build,
     load_network,
+    network_record,
     read_card,
     save_network,
 )
+from lensmap.networks._cards import network_files
 
 OPTIONS = {"widths": [4, 6], "blocks": [1, 1], "details": 4}
 
@@ -241,6 +247,38 @@ def test_names():
         load_network("deepmass")
     with pytest.raises(ValueError, match="no architecture 'deepmass': choose one of 'lensmap', 'c"):
         build("deepmass")
+
+
+def test_editions():
+    """A name stands for the newest edition; each edition has a name of its own."""
+    editions = available_editions()
+    assert set(available_networks()) == set(editions.values())
+    for edition, name in editions.items():
+        assert network_files(edition) == network_files(name)
+        assert read_card(edition)["edition"] == edition
+        assert network_record(edition) == {
+            "name": edition, "edition": edition, "sha256": read_card(name)["sha256"],
+        }
+        start, number = edition.rpartition("-")[::2]
+        others = [int(e.rpartition("-")[2]) for e in editions if e.rpartition("-")[0] == start]
+        assert int(number) == max(others) or name == edition
+    message = "no edition 'lensmap-7' of the network 'lensmap': this version of lensmap has 'lensm"
+    for refused in (network_files, lambda name: make_estimator(f"cnn:{name}"), make_estimator):
+        with pytest.raises(ValueError, match=message):
+            refused("lensmap-7")
+    assert make_estimator("lensmap-1").network == "lensmap-1"
+
+
+def test_an_edition_belongs_to_its_weights(network, tmp_path):
+    """What is trained from an edition has none."""
+    start = dataclasses.replace(network, card={**network.card, "edition": "lensmap-1"})
+    path = tmp_path / "w.h5"
+    save_network(start, path, architecture="lensmap", options=OPTIONS)
+    assert "edition" not in read_card(path)
+    assert network_record(path)["edition"] is None and network_record(path)["name"] == "w.h5"
+    save_network(start, path, architecture="lensmap", options=OPTIONS, edition="mine-2",
+                 overwrite=True)
+    assert read_card(path)["edition"] == "mine-2"
 
 
 def test_files_are_not_overwritten(network, path):

@@ -12,8 +12,10 @@ from astropy.io import fits
 from astropy.table import Table
 from cli_records import validated
 
-from lensmap import ConvergenceMap, make_wcs
+from lensmap import CNNReconstructor, ConvergenceMap, KaiserSquires, make_wcs
 from lensmap.cli import main
+from lensmap.cli._estimator_options import record_networks
+from lensmap.networks import read_card
 from lensmap.provenance import read_provenance, verify
 from lensmap.utils import recording, write_table
 
@@ -247,3 +249,36 @@ def test_a_compressed_map_is_the_map(folder):
     with gzip.open("p.fits.gz") as file:
         content = file.read()
     assert content.startswith(b"SIMPLE") and codes("p.fits.gz") == []
+
+
+@pytest.mark.parametrize(("edition", "sha256", "expected"), [
+    ("lensmap-1", None, []),
+    ("lensmap-1", "0" * 64, [("network_changed", "wrong")]),
+    ("lensmap-99", None, [("network_missing", "undecided")]),
+    (None, "0" * 64, []),
+])
+def test_the_weights_of_networks(edition, sha256, expected, tmp_path):
+    wcs = make_wcs(SkyCoord([10.0, 10.3], [-0.1, 0.2], unit="deg"), "1 arcmin")
+    meta = {
+        "weights": sha256 or read_card("lensmap")["sha256"], "weights_edition": edition,
+        "parameters": {"network": "some/lensmap"},
+    }
+    path = tmp_path / "kappa.fits"
+    ConvergenceMap(np.zeros(wcs.array_shape), wcs=wcs, meta=meta).write(path)
+    assert fits.getheader(path).get("NETWORK") == edition
+    assert read_provenance(path)["networks"] == [
+        {"name": "lensmap", "edition": edition, "sha256": meta["weights"]}
+    ]
+    assert codes(path) == expected
+    assert verify(path).n_checks.get("networks", 0) == (edition is not None)
+
+
+def test_a_run_records_its_networks(tmp_path, monkeypatch):
+    """Even before TensorFlow is loaded."""
+    monkeypatch.chdir(tmp_path)
+    with recording({}):
+        record_networks([CNNReconstructor(network="cha2025"), KaiserSquires(), "h21like-1"])
+        write_table(Table({"a": [1]}), "a.ecsv")
+    names = [(one["name"], one["edition"]) for one in read_provenance("a.ecsv")["networks"]]
+    assert names == [("cha2025", "cha2025-1"), ("h21like-1", "h21like-1")]
+    assert verify("a.ecsv").n_checks["networks"] == 2 and codes("a.ecsv") == []

@@ -50,7 +50,7 @@ EXAMPLES = """examples:
 
 _FROM_META = (
     "n_galaxies", "n_outside", "n_masked", "response", "response_error", "estimator", "parameters",
-    "weights", "prior_power", "binning",
+    "weights", "weights_edition", "prior_power", "binning",
 )
 
 # The heights for which the expected number of false peaks is given.

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from pathlib import Path
 
+from lensmap.cli._estimator_options import record_networks
 from lensmap.cli._field_input import read_field_of
 from lensmap.cli._file_types import InputFolder, MaybeFile, OutputFolder
 from lensmap.cli._messages import OptionError, load_networks, say
@@ -111,13 +112,13 @@ def add_arguments(parser):
 def run(arguments):
     """Run ``lensmap train`` with parsed arguments, and return its `Result`."""
     load_networks()
-    from lensmap.networks import SurveyRange, get_architecture, read_card, train
+    from lensmap.networks import SurveyRange, get_architecture, train
 
     # These checks raise their errors before fields are drawn, which takes minutes.
     get_architecture(arguments.network)
     check_count(arguments.seed, "seed")
     if arguments.start is not None:
-        read_card(arguments.start)
+        record_networks([arguments.start])
     folder, progress = Path(arguments.output), show_progress(arguments)
     sets = _field_sets(arguments, folder, progress)
     survey = SurveyRange.only_usual() if arguments.survey == "usual" else SurveyRange()

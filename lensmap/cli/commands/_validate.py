@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+from lensmap.cli._estimator_options import record_networks
 from lensmap.cli._field_input import read_field_of
 from lensmap.cli._file_types import InputFile, OutputFolder
 from lensmap.cli._messages import load_networks, say
@@ -149,6 +150,7 @@ def run(arguments):
         arguments.estimators, tuning, n_tuning=arguments.n_tuning, seed=arguments.seed,
         workers=arguments.workers, progress=progress,
     )
+    record_networks(estimators.values())
     try:
         validate(
             estimators, setup, folder, plan, seed=arguments.seed, workers=arguments.workers,
