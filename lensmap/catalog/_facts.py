@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lensmap.catalog._calibration import Calibration
@@ -26,16 +27,18 @@ def selection_facts(catalog: ShearCatalog) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``columns``, the table's column names keyed by lensmap's; ``preset``, ``where`` and
-        ``max_ellipticity``; ``n_galaxies``; ``n_not_selected``, the rows that do not fulfill the
-        condition ``where``; ``n_left_out``, the number of rows left out for each cause; and
-        ``source_selection``, the selection of galaxies behind a lens, with ``redshifts``, the
-        redshift distribution of the selected galaxies (None without redshifts). It is None without
-        a selection.
+        ``columns``, the table's column names keyed by lensmap's; ``preset``, and the digest
+        ``preset_sha256`` if it is a file of the user; ``where`` and ``max_ellipticity``;
+        ``n_galaxies``; ``n_not_selected``, the rows that do not fulfill the condition ``where``;
+        ``n_left_out``, the number of rows left out for each cause; and ``source_selection``, the
+        selection of galaxies behind a lens, with ``redshifts``, the redshift distribution of the
+        selected galaxies (None without redshifts). It is None without a selection.
     """
     return {
         "columns": dict(catalog.column_names),
-        "preset": catalog.preset,
+        # The name of a file without its folder, which may tell more than it should.
+        "preset": catalog.preset and Path(catalog.preset).name,
+        "preset_sha256": catalog.preset_sha256,
         "where": catalog.where,
         "max_ellipticity": catalog.max_ellipticity,
         "n_galaxies": len(catalog),

@@ -59,6 +59,8 @@ class ColumnPreset:
         not applied: a catalog with rows that do not fulfill them draws a warning.
     unused : dict
         The reason for not using a column, keyed by the survey's name of the column.
+    sha256 : str or None
+        The SHA-256 digest of the file of the preset; None for presets that come with lensmap.
     """
 
     columns: dict[str, tuple[str, ...]] = field(repr=False)
@@ -70,3 +72,4 @@ class ColumnPreset:
     aliases: tuple[str, ...] = ()
     selection: tuple[str, ...] = ()
     unused: dict[str, str] = field(default_factory=dict, repr=False)
+    sha256: str | None = None

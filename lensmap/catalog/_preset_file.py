@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +47,8 @@ def preset_from_file(path: PathLike) -> ColumnPreset:
     if not path.is_file():
         raise ParameterError("columns", "an existing TOML file", repr(str(path)))
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = path.read_bytes()
+        content = tomllib.loads(raw.decode("utf-8"))
     except (ValueError, OSError) as error:
         raise ParameterError(
             "columns", "the path of a TOML file", repr(str(path)), f"{error}"
@@ -65,7 +67,10 @@ def preset_from_file(path: PathLike) -> ColumnPreset:
     if "preset" in content:
         base = _base(path, content["preset"])
     named = {ours: _names(path, ours, theirs) for ours, theirs in columns.items()}
-    changes: dict[str, Any] = {"columns": {**base.columns, **named}, "aliases": ()}
+    changes: dict[str, Any] = {
+        "columns": {**base.columns, **named}, "aliases": (),
+        "sha256": hashlib.sha256(raw).hexdigest(),
+    }
     changes |= {key: content[key] for key in _TEXTS if key in content and key != "preset"}
     changes |= {key: _names(path, key, content[key]) for key in _LISTS if key in content}
     return replace(base, **changes)

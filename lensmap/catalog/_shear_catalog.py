@@ -166,6 +166,8 @@ class ShearCatalog:
         The table's column names or expressions, keyed by lensmap's column names.
     preset : str or None
         The preset that gave the column names. None if the user named all required columns.
+    preset_sha256 : str or None
+        The SHA-256 digest of the preset, if it is a file of the user.
     survey : str or None
         The preset of the survey to which e1 and e2 belong, or the path of its file. None if it is
         not known.
@@ -297,6 +299,7 @@ class ShearCatalog:
         columns_to_celestial(arrays, self.convention)
         self.column_names = dict(mapping)
         self.preset = preset
+        self.preset_sha256 = None if choice.entry is None else choice.entry.sha256
         self.where = where
         self.n_not_selected = n_all - n_rows
         self.n_left_out = left_out

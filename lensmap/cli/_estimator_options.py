@@ -4,7 +4,7 @@
 import argparse
 
 from lensmap.cli._common import common_names
-from lensmap.cli._file_types import MaybeFile
+from lensmap.cli._file_types import EstimatorText, MaybeFile
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle
 from lensmap.utils import ParameterError, add_provenance
@@ -33,7 +33,7 @@ def add_method_argument(group):
     group.add_argument(
         "--method",
         dest="estimator",
-        type=MaybeFile,
+        type=EstimatorText,
         default="ks",
         metavar="SPEC",
         help=f"the estimator of the map: {', '.join(classes)}, NAME:VARIANT such as cnn:cha2025, "

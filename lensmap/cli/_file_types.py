@@ -12,7 +12,9 @@ from lensmap.utils import (
 )
 
 __all__ = [
+    "ColumnsText",
     "ConfigFile",
+    "EstimatorText",
     "InputFile",
     "InputFolder",
     "InputPart",
@@ -94,6 +96,29 @@ class MaybeFile(str):
     def file(self):
         """The word as the path of a file, which need not exist."""
         return str(self)
+
+
+class ColumnsText(MaybeFile):
+    """The value of ``--columns``, which may name a preset file."""
+
+    @property
+    def file(self):
+        """The path of the preset file; the text itself if there is none."""
+        from lensmap.catalog import read_columns_text
+
+        preset = read_columns_text(self)[0]
+        return preset if preset and preset.lower().endswith(".toml") else str(self)
+
+
+class EstimatorText(MaybeFile):
+    """An estimator as text, which may name a Python file or the weights of a network."""
+
+    @property
+    def file(self):
+        """The path of the file; the text itself if there is none."""
+        from lensmap.estimators import file_of_estimator
+
+        return file_of_estimator(self) or str(self)
 
 
 class InputFolder(str):

@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The catalogs, maps and images that commands read."""
 
+from pathlib import Path
+
 from lensmap.cli._file_types import InputFile
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import columns_text, condition, units_of_columns
@@ -190,7 +192,8 @@ def numbers_of_catalog(catalog):
     return {
         "declaration": {
             **values,
-            "survey": catalog.survey,
+            # The name of a preset file without its folder.
+            "survey": catalog.survey and Path(catalog.survey).name,
             "reference": catalog.documented.get("reference"),
         },
         "catalog": catalog_facts(catalog),

@@ -3,6 +3,7 @@
 
 import argparse
 
+from lensmap.cli._file_types import ColumnsText
 from lensmap.utils import ParameterError, angle_of_text, check_angle, memory_limit
 
 __all__ = [
@@ -186,10 +187,10 @@ def position(text):
 
 
 def columns_text(text):
-    """Check the form of the value of ``--columns``, and return the value unchanged."""
+    """Check the form of the value of ``--columns``, and return the value as `ColumnsText`."""
     from lensmap.catalog import read_columns_text
 
-    return _checked(text, read_columns_text)
+    return ColumnsText(_checked(text, read_columns_text))
 
 
 def condition(text):

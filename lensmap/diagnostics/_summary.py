@@ -61,6 +61,8 @@ class CatalogSummary:
     preset, survey : str or None
         The preset of column names with which the catalog was read, None if no preset was used;
         and the survey whose columns the catalog has, None if it is not known.
+    preset_sha256 : str or None
+        The SHA-256 digest of the preset file of the user; None if the preset is no file.
     documented : dict
         The convention and the kind that the survey documents, and its reference, keyed by name.
         Empty if the survey is not known.
@@ -90,6 +92,7 @@ class CatalogSummary:
     kind: str
     origins: dict[str, str]
     preset: str | None
+    preset_sha256: str | None
     survey: str | None
     documented: dict[str, str]
     kind_hint: str | None
@@ -102,7 +105,7 @@ class CatalogSummary:
         left_out = ", ".join(f"{n} {cause}" for cause, n in self.n_left_out.items()) or "none"
         rows = [
             ("galaxies", f"{self.n_galaxies} (left out: {left_out})"),
-            ("columns", f"{', '.join(self.columns)} (preset: {self.preset or 'none'})"),
+            ("columns", f"{', '.join(self.columns)} (preset: {self._preset()})"),
             *((name, self._with_origin(name)) for name in ("convention", "kind")),
             ("area", f"about {self.area:.3g}"),
             (
@@ -117,6 +120,12 @@ class CatalogSummary:
             ("same position", str(self.n_duplicates)),
         ]
         return "\n".join(f"{name + ':':18s}{text}" for name, text in rows)
+
+    def _preset(self) -> str:
+        """Return the preset as text, with the beginning of the digest of its file."""
+        if self.preset is None or self.preset_sha256 is None:
+            return self.preset or "none"
+        return f"{self.preset}, SHA-256 {self.preset_sha256[:12]}..."
 
     def _with_origin(self, name: str) -> str:
         """Return an attribute as text, with the origin of its value and the reasons to doubt it.
@@ -172,6 +181,7 @@ def summarize_catalog(catalog: CatalogLike) -> CatalogSummary:
         kind=catalog.kind,
         origins=dict(catalog.origins),
         preset=catalog.preset,
+        preset_sha256=catalog.preset_sha256,
         survey=catalog.survey,
         documented=dict(catalog.documented),
         kind_hint=kind_hint(catalog, calibration),

@@ -14,7 +14,11 @@ from ._wiener import WienerFilter
 # For other packages of lensmap; not public.
 from ._declarations import ROTATIONS as ROTATIONS
 from ._registry import get_estimator as get_estimator, load_estimators as load_estimators
-from ._specification import estimator_class as estimator_class, given_parameters as given_parameters
+from ._specification import (
+    estimator_class as estimator_class,
+    file_of_estimator as file_of_estimator,
+    given_parameters as given_parameters,
+)
 
 __all__ = [
     "CNNReconstructor",

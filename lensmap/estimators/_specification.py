@@ -12,7 +12,7 @@ from lensmap.estimators._base import Estimator
 from lensmap.estimators._registry import available_estimators, get_estimator
 from lensmap.utils import ParameterError, ParameterTypeError, load_code_file
 
-__all__ = ["TUNED", "estimator_class", "given_parameters", "make_estimator"]
+__all__ = ["TUNED", "estimator_class", "file_of_estimator", "given_parameters", "make_estimator"]
 
 #: The variant whose parameters are tuned on simulated fields.
 TUNED = "tuned"
@@ -158,6 +158,32 @@ def given_parameters(spec: str) -> set[str]:
         The names of the parameters.
     """
     return set(_split(spec)[1])
+
+
+def file_of_estimator(spec: str) -> str | None:
+    """Return the file that the text for an estimator names.
+
+    Parameters
+    ----------
+    spec : str
+        The text, such as ``"mine.py:Mine(scale=3)"`` or ``"cnn:weights.h5"``.
+
+    Returns
+    -------
+    str or None
+        The path of the Python file or of the weights of a network; None if the text names none.
+    """
+    path = _PATH.match(spec.strip())
+    if path:
+        return path[0].removesuffix(":")
+    try:
+        head, parameters = _split(spec)
+    except ParameterError:  # it is raised when the estimator is made
+        return None
+    names = (parameters.get("network"), head.partition(":")[2], head)
+    return next(
+        (str(name) for name in names if str(name).endswith((".h5", ".json"))), None
+    )
 
 
 def _full_name(head: str) -> str:

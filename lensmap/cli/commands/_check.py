@@ -45,6 +45,7 @@ _SUMMARY = {
     "kind": "kind",
     "kind_hint": "kind_hint",
     "preset": "preset",
+    "preset_sha256": "preset_sha256",
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lensmap.cli._estimator_options import record_networks
 from lensmap.cli._field_input import read_field_of
-from lensmap.cli._file_types import InputFile, OutputFolder
+from lensmap.cli._file_types import EstimatorText, InputFile, OutputFolder
 from lensmap.cli._messages import load_networks, say
 from lensmap.cli._options import add_take_over, angle, count
 from lensmap.cli._progress import show_progress
@@ -44,7 +44,7 @@ def _zero_or_count(text):
 
 def _names(text):
     """Split a list of estimators at the commas outside parentheses."""
-    return [name.strip() for name in re.split(r",(?![^()]*\))", text)]
+    return [EstimatorText(name.strip()) for name in re.split(r",(?![^()]*\))", text)]
 
 
 def _preset(text):
