@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from lensmap.provenance._findings import Finding, Verification
 from lensmap.provenance._fits_sums import wrong_hdus
 from lensmap.provenance._read import is_fits, read_provenance
+from lensmap.provenance._schemas import record_violations, settings_violations
 from lensmap.utils import (
     PROVENANCE_SCHEMA,
     RUN_RECORD,
+    SETTINGS_FILE,
     file_digest,
     folder_digest,
     is_sealed,
@@ -40,7 +42,7 @@ def verify(path: PathLike, *, inputs: PathLike | Iterable[PathLike] = ()) -> Ver
     """Test whether a file or a run folder of lensmap, and its inputs, are as they were.
 
     The checks are: the checksum of the file, and of all files in a folder; the version of its form
-    (schema); the versions of lensmap and the packages that made it; the weights of networks; and
+    (schema) and, for the record and the settings of a run, their entries; the versions of lensmap and the packages that made it; the weights of networks; and
     the digests of the inputs that it records. The record of ``--json`` and that of a folder, ``run.json``, list the outputs
     with digests, too, which are tested as well.
 
@@ -117,6 +119,8 @@ class _Work:
                 f"{str(path)!r} does not record how it was made; verify the --json file of its run"
             )
         elif self._check_schema(path, record):
+            if "status" in record:  # the record of a command
+                self._check_fields(path, record, record_violations(record))
             self._check_versions(path, record)
             self._check_networks(path, record.get("networks", ()))
             self._check_inputs(path, record.get("inputs", ()))
@@ -135,7 +139,11 @@ class _Work:
                 f"{str(folder)!r} has no {RUN_RECORD}, because the run was interrupted or begun "
                 "from Python: files without a checksum cannot be checked"
             )
-        others = [name for name in visible_files(folder) if name not in recorded]
+        names = visible_files(folder)
+        for name in names:
+            if Path(name).name == SETTINGS_FILE:
+                self._check_settings(folder / name)
+        others = [name for name in names if name not in recorded]
         without = [name for name in others if not self._check_alone(folder / name)]
         if recorded and others:
             self._find(
@@ -247,6 +255,29 @@ class _Work:
                 f"{record.get('lensmap')}"
             )
         return schema == PROVENANCE_SCHEMA
+
+    def _check_settings(self, path):
+        """Check the settings of a run folder against their schema."""
+        try:
+            settings = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            return  # the checksum tells it, or the check of files without one
+        self.n_checks["schema"] += 1
+        self._check_fields(path, settings, settings_violations(settings))
+
+    def _check_fields(self, path, record, violations):
+        """Report what is wrong with a record by its schema; another version may have another."""
+        if not violations:
+            return
+        version = record.get("lensmap") if isinstance(record, dict) else None
+        is_other = version != package_versions()["lensmap"]
+        shown = violations[:3] + ["..."] * (len(violations) > 3)
+        by = f", made by lensmap {version}," if is_other else ""
+        self._find(
+            "schema", "undecided" if is_other else "wrong", path,
+            f"{str(path)!r}{by} does not have the form that the installed lensmap writes: "
+            f"{'; '.join(shown)}"
+        )
 
     def _check_versions(self, path, record):
         self.n_checks["versions"] += 1

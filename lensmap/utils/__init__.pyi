@@ -89,6 +89,7 @@ from ._provenance import (
 from ._random import as_generator as as_generator, seeded_generator as seeded_generator
 from ._reading import check_datasums as check_datasums, reading as reading
 from ._run_folder import RunFolder as RunFolder
+from ._run_settings import SETTINGS_FILE as SETTINGS_FILE
 from ._seal import UNSEALED as UNSEALED, is_sealed as is_sealed, seal as seal
 from ._serialize import to_plain as to_plain
 from ._table_files import table_format as table_format, write_table as write_table

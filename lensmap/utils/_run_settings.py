@@ -10,9 +10,10 @@ from lensmap.utils._files import atomic_write
 from lensmap.utils._serialize import UNIT_SUFFIXES
 from lensmap.utils._validation import check_count
 
-__all__ = ["SettingsFile", "differences", "merged", "write_json"]
+__all__ = ["SETTINGS_FILE", "SettingsFile", "differences", "merged", "write_json"]
 
-_NAME = "settings.json"
+#: The name of the file in the folder of a run that holds its settings.
+SETTINGS_FILE = "settings.json"
 
 _MAX_CHARACTERS = 60  # of a setting's value in a message
 
@@ -47,7 +48,7 @@ class SettingsFile:
 
     def __init__(self, folder, kind, schema, algorithm=1, remedy="use another folder"):
         self._remedy = remedy
-        self._folder, self.path = str(folder), folder / _NAME
+        self._folder, self.path = str(folder), folder / SETTINGS_FILE
         self._kind, self.schema = kind, check_count(schema, "schema", minimum=1)
         self._algorithm = check_count(algorithm, "algorithm", minimum=1)
 

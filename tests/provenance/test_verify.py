@@ -17,7 +17,7 @@ from lensmap.cli import main
 from lensmap.cli._estimator_options import record_networks
 from lensmap.networks import read_card
 from lensmap.provenance import read_provenance, verify
-from lensmap.utils import recording, write_table
+from lensmap.utils import UNSEALED, recording, seal, write_table
 
 COMMAND = ["peaks", "kappa.fits", "--by", "kappa", "--threshold", "0.5", "--json", "p.json"]
 NAMES = ["p.ecsv", "p.fits", "p.fits.gz", "p.h5", "p.parquet", "p.vot"]
@@ -202,6 +202,33 @@ class TestFolder:
         assert ("no_record", "undecided") in codes("fields")
         flip(folder / "fields" / "field_0001.fits", 4000)
         assert ("checksum", "wrong") in codes("fields")
+
+    def test_the_form_of_the_settings(self, folder):
+        (folder / "fields" / "run.json").unlink()
+        path = folder / "fields" / "settings.json"
+        path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
+        assert ("schema", "wrong") in codes("fields")
+        (finding,) = [one for one in verify("fields").findings if one.code == "schema"]
+        assert "schema must be 1, not 2" in finding.message
+        assert finding.path == "fields/settings.json"
+        path.write_text(path.read_text().replace('"lensmap": "', '"lensmap": "0.0'))
+        assert ("schema", "undecided") in codes("fields")
+
+    @pytest.mark.parametrize(("name", "value", "message"), [
+        ("n_existing", "none", "n_existing must be of type integer"),
+        ("command", "simulate", "command must be the name of a command"),
+        ("notes", "new", "notes is unknown"),
+    ])
+    def test_the_form_of_the_record(self, name, value, message, folder):
+        path = folder / "fields" / "run.json"
+        # That of the record, and that of the settings.
+        assert verify("fields").n_checks["schema"] == 2
+        record = json.loads(path.read_text()) | {name: value, "seal": UNSEALED}
+        path.write_text(json.dumps(record))
+        seal(path)
+        (finding,) = verify("fields").findings
+        assert (finding.code, finding.verdict) == ("schema", "wrong")
+        assert message in finding.message
 
     def test_new_files(self, folder):
         (folder / "fields" / "notes.txt").write_text("new")
