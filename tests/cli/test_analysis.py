@@ -1,14 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap peaks``, ``profile`` and ``filaments``: from files to files."""
 
-import json
-
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import QTable, Table
+from cli_records import validated
 from regions import Regions
 
 from lensmap import ConvergenceMap, KaiserSquires, NFWHalo, ShearCatalog, make_wcs
@@ -100,7 +99,7 @@ def test_the_number_of_false_peaks_comes_with_the_map(run, tmp_path):
     code, out, _ = run(*words, 20, "--json", "=r.json")
     assert code == 0 and "expected false peaks, by 30 maps of noise: " in out
     kappa = ConvergenceMap.read(tmp_path / "k.fits")
-    rows = json.loads((tmp_path / "r.json").read_text())["false_peaks"]["thresholds"]
+    rows = validated(tmp_path / "r.json")["false_peaks"]["thresholds"]
     for sign in ("peaks", "troughs"):
         expected = false_peaks(kappa, [3, 4, 5], troughs=sign == "troughs")
         assert [row[f"n_{sign}"] for row in rows] == list(expected["n_false"])
@@ -113,7 +112,7 @@ def test_the_number_of_false_peaks_comes_with_the_map(run, tmp_path):
                            "-o", "=p.fits", "--json", "=p.json", "--overwrite")
         (row,) = false_peaks(kappa, 3, **options)
         assert code == 0 and f"{row['n_false']:.1f}" in out and "mean of 30 maps of noise" in out
-        record = json.loads((tmp_path / "p.json").read_text())
+        record = validated(tmp_path / "p.json")
         assert (record["n_false"], record["n_false_err"]) == (row["n_false"], row["n_false_err"])
         assert record["n_noise_maps"] == 30 and record["n_false_unknown"] is None
         peaks = QTable.read(tmp_path / "p.fits")
@@ -126,7 +125,7 @@ def test_the_number_of_false_peaks_comes_with_the_map(run, tmp_path):
 def test_without_noise_maps_the_number_of_false_peaks_is_not_known(run, tmp_path):
     code, out, _ = run("peaks", "+kappa.fits", "--json", "=p.json")
     assert code == 0 and "unknown, because the map has no record of noise peaks: make the" in out
-    record = json.loads((tmp_path / "p.json").read_text())
+    record = validated(tmp_path / "p.json")
     assert record["n_false"] is None and "no record" in record["n_false_unknown"]
 
 

@@ -3,8 +3,9 @@
 
 import jsonschema
 import pytest
-from astropy.table import Table
-from cli_records import SCHEMAS, validated
+from astropy import units as u
+from astropy.table import QTable, Table
+from cli_records import SCHEMAS, numbers, validated
 from simulate_command import SMALL
 
 from lensmap.cli import main
@@ -148,6 +149,23 @@ def test_demo(record_of):
     pytest.importorskip("matplotlib")
     record = record_of("demo")
     assert len(record["outputs"]) == 3 and record["peaks"][0]["true_m200c_msun"] == 1e15
+
+
+@pytest.mark.parametrize(("words", "rows"), [
+    (["peaks", "kappa.fits", "--mass-within", "1Mpc", "--z-lens", 0.3, "--z-source", 1], "peaks"),
+    (["profile", "shear.fits", "--at", CENTER, "--bins", 3, "--radii", "0.3Mpc", "2Mpc", "--z-lens",
+      0.3, "--z-source", 1, "--no-check"], "bins"),
+    (["filaments", "kappa.fits", "--threshold", 1, "--smoothing", "1arcmin"], "filaments"),
+])
+def test_numbers_read_by_the_schema_alone_are_those_of_the_table(words, rows, record_of, folder):
+    record = record_of(*words, "-o", "table.ecsv")
+    table = QTable.read(folder / "table.ecsv")
+    compared = set()
+    for place, number in numbers(record):
+        if place[0] == rows and place[2] in table.colnames:
+            assert u.allclose(number, table[place[2]][place[1]], rtol=1e-12), place
+            compared.add(place[2])
+    assert len(record[rows]) == len(table) and len(compared) >= 5
 
 
 def test_failures(record_of, folder):
