@@ -42,9 +42,10 @@ def verify(path: PathLike, *, inputs: PathLike | Iterable[PathLike] = ()) -> Ver
     """Test whether a file or a run folder of lensmap, and its inputs, are as they were.
 
     The checks are: the checksum of the file, and of all files in a folder; the version of its form
-    (schema) and, for the record and the settings of a run, their entries; the versions of lensmap and the packages that made it; the weights of networks; and
-    the digests of the inputs that it records. The record of ``--json`` and that of a folder, ``run.json``, list the outputs
-    with digests, too, which are tested as well.
+    (schema) and, for the record and the settings of a run, their entries; the versions of lensmap
+    and the packages that made it; the weights of networks; and the digests of the inputs that it
+    records. The record of ``--json`` and that of a folder, ``run.json``, list the outputs with
+    digests, too, which are tested as well.
 
     Parameters
     ----------

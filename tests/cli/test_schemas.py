@@ -57,7 +57,8 @@ def test_every_command_has_a_schema():
     assert sorted(references) == sorted(names) == sorted(
         SCHEMAS["$defs"].keys()
         - {"catalog", "input", "output", "matrix", "message", "record", "shape", "declaration",
-           "convention_check", "prior_power", "binning", "false_peaks", "run_settings", "source_selection"}
+           "convention_check", "prior_power", "binning", "false_peaks", "run_settings",
+           "source_selection"}
     )
     assert {SCHEMAS["$defs"][name]["properties"]["command"].get("const") for name in names} == {
         *names_of(_COMMANDS), None
