@@ -199,7 +199,7 @@ def _false_peaks(kappa):
 
     The number is known if the map has a record of noise peaks.
     """
-    if kappa.noise_peaks is None:
+    if getattr(kappa, "noise_peaks", None) is None:  # maps of the sphere have no such record
         return None
     from lensmap.peaks import false_peaks
 
