@@ -80,6 +80,26 @@ class MiscenteredLens(NFWLens):
             The mean surface density at each angle, and the mean within the angle minus it. Both
             are in solar masses per square proper Mpc, with the same shape as ``theta``.
         """
+        right, wrong = self.by_center(theta, ln_m200c, ln_c200c)
+        sigma, excess = (right[0] * right[k] + wrong[0] * wrong[k] for k in (1, 2))
+        return sigma, excess
+
+    def by_center(
+        self, theta: np.ndarray, ln_m200c: float, ln_c200c: float
+    ) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        """Return the surface densities about right and about wrong centers.
+
+        Parameters
+        ----------
+        theta, ln_m200c, ln_c200c
+            As for `surface_density`.
+
+        Returns
+        -------
+        list of tuple
+            For right and for wrong centers: the fraction of the centers, and the mean surface
+            density and excess surface density about them.
+        """
         sigma, excess = super().surface_density(theta, ln_m200c, ln_c200c)
         self._prepare(float(theta.min()), float(theta.max()))
         radii = self._radii
@@ -94,7 +114,7 @@ class MiscenteredLens(NFWLens):
         wrong = np.interp(log_theta, log_radii, mean)
         within = np.interp(log_theta, log_radii, 2 * mass / radii**2)
         f = self._fraction
-        return (1 - f) * sigma + f * wrong, (1 - f) * excess + f * (within - wrong)
+        return [(1 - f, sigma, excess), (f, wrong, within - wrong)]
 
     def _prepare(self, low: float, high: float) -> None:
         """Compute the weights of the average for radii from ``low`` to ``high``, radians.

@@ -62,3 +62,25 @@ class NFWLens:
         x = np.maximum(theta * self._distance / scale_radius, _MIN_X)
         sigma = nfw_sigma(x)
         return sigma * unit, (nfw_mean_sigma(x) - sigma) * unit
+
+    def by_center(
+        self, theta: np.ndarray, ln_m200c: float, ln_c200c: float
+    ) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        """Return the surface densities about each kind of center, such as right and wrong centers.
+
+        The mean reduced shear of a stack is that of each kind of center, averaged: it is not the
+        reduced shear of the mean surface density.
+
+        Parameters
+        ----------
+        theta, ln_m200c, ln_c200c
+            As for `surface_density`.
+
+        Returns
+        -------
+        list of tuple
+            For each kind of center: the fraction of the centers, and the surface density and excess
+            surface density about them, as `surface_density` returns. All centers of this class are
+            right.
+        """
+        return [(1.0, *self.surface_density(theta, ln_m200c, ln_c200c))]

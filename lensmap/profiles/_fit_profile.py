@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lensmap.profiles._halo_parameters import HaloValues
     from lensmap.typing import RedshiftLike
 
-__all__ = ["profile_data"]
+__all__ = ["lens_model", "profile_data"]
 
 _SURFACE_DENSITY = u.solMass / u.Mpc**2
 
@@ -80,9 +80,13 @@ class _ProfileData:
 
     def model(self, halos: Sequence[HaloValues]) -> np.ndarray:
         (halo,) = halos
-        sigma, excess = self._lens.surface_density(self._theta, halo.ln_m200c, halo.ln_c200c)
-        kappa, gamma = sigma * self._inverse, excess * self._inverse
-        return self._weights @ reduced_shear(gamma, self._ratio * kappa) / 2
+        shear = sum(
+            fraction * reduced_shear(excess * self._inverse, self._ratio * self._inverse * sigma)
+            for fraction, sigma, excess in self._lens.by_center(
+                self._theta, halo.ln_m200c, halo.ln_c200c
+            )
+        )
+        return self._weights @ shear / 2
 
     def adapt(self, halos: Sequence[HaloValues]) -> None:
         pass
@@ -165,13 +169,34 @@ def profile_data(
     whiten = linalg.solve_triangular(factor, np.eye(len(factor)), lower=True)
     g_t = np.asarray(profile["g_t"], dtype=float)[used]
     return _ProfileData(np.array([low, high])[:, used], g_t, whiten, inverse[used], ratio[used],
-                        _lens(z_lens, miscentering, cosmology))
+                        lens_model(z_lens, miscentering, cosmology))
 
 
-def _lens(
+def lens_model(
     z_lens: np.ndarray, miscentering: tuple[float, u.Quantity] | None, cosmology: FLRW
 ) -> NFWLens:
-    """Return the lens model at the redshift ``z_lens``, ``(1,)``, with or without wrong centers."""
+    """Return the model of a lens, with or without wrong centers.
+
+    Parameters
+    ----------
+    z_lens : `numpy.ndarray`
+        The redshift of the lens, ``(1,)``.
+    miscentering : tuple or None
+        The fraction of wrong centers and the parameter of their Rayleigh distribution, as for
+        `fit_nfw`. None for no wrong centers.
+    cosmology : `~astropy.cosmology.FLRW`
+        The cosmology.
+
+    Returns
+    -------
+    `~lensmap.halos.NFWLens`
+        The model.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``miscentering`` is invalid.
+    """
     if miscentering is None:
         return NFWLens(float(z_lens[0]), cosmology)
     try:
@@ -278,7 +303,7 @@ def _resampled_covariance(profile: QTable, n_used: int) -> np.ndarray:
             "data", f"a covariance that is good enough to fit {n_used} bins",
             f"one from {' and '.join(parts)}",
             "measure the profile with fewer bins, more positions or patches, a larger "
-            "n_bootstrap, or errors='shape noise'", verb="have",
+            "{n_bootstrap}, or {errors='shape noise'}", verb="have",
         )
     scatter = (n - n_used - 2) / ((n - n_used - 1) * (n - n_used - 4)) * (n_used - 2)
     factor = (n - 1) / (n - n_used - 2) * (1 + max(scatter, 0.0))

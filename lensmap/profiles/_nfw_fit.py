@@ -170,7 +170,9 @@ def fit_nfw(
             "data", f"at least {parameters.n} {fit_data.unit} for {parameters.n} free parameters",
             str(fit_data.n_independent), "fit fewer parameters, or use wider radii", verb="have",
         )
-    return NFWFit(**best_fit(fit_data, parameters), position=sky, _frame=frame)
+    return NFWFit(
+        **best_fit(fit_data, parameters), position=sky, miscentering=miscentering, _frame=frame
+    )
 
 
 def _check_fixed_center(position: PositionLike | None, center: str) -> None:

@@ -11,8 +11,10 @@ from astropy import units as u
 from astropy.table import QTable
 
 from lensmap.halos import NFWHalo, convert_mass, radius_200c
+from lensmap.profiles._fit_profile import lens_model
 from lensmap.profiles._html import html_of_fit
 from lensmap.profiles._nfw_search import chi_squared
+from lensmap.profiles._radii import as_angles
 from lensmap.utils import check_count, import_optional, seeded_generator, set_formats
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from lensmap.profiles._halo_parameters import HaloParameters, HaloValues
     from lensmap.typing import RNGLike
 
-__all__ = ["NFWFit"]
+__all__ = ["NFWFit", "densities_of_fit"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,9 @@ class NFWFit:
     position : `~astropy.coordinates.SkyCoord` or None
         The best-fit center if the center is free, otherwise the input position; None for a
         profile.
+    miscentering : tuple or None
+        ``(fraction, sigma)`` of the wrong centers in the fitted stack, as given to `fit_nfw`. None
+        if all centers are right.
     """
 
     m200c: u.Quantity
@@ -76,6 +81,7 @@ class NFWFit:
     _data: FitData = field(repr=False)
     _parameters: HaloParameters = field(repr=False)
     position: SkyCoord | None = None
+    miscentering: tuple[float, u.Quantity] | None = None
     _frame: BaseCoordinateFrame | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -124,6 +130,11 @@ class NFWFit:
         return self._parameters.describe_priors()
 
     @property
+    def concentration(self) -> str | float:
+        """The treatment of the concentration, as given to `fit_nfw`."""
+        return self._parameters.concentration
+
+    @property
     def r200c(self) -> u.Quantity:
         """The radius r200c, within which the mean density is 200 times critical, proper Mpc."""
         return radius_200c(self.m200c, self.z_lens, self._parameters.cosmology)
@@ -158,14 +169,16 @@ class NFWFit:
         Returns
         -------
         `numpy.ndarray`
-            The reduced tangential shear, with the same shape as ``radius``.
+            The reduced tangential shear, with the same shape as ``radius``. For a fit with
+            ``miscentering``, it is the mean about right and wrong centers.
         """
-        halo = self.halo(i)
         inverse, ratio = self._data.efficiency(i)
         inverse = inverse * u.Mpc**2 / u.solMass
-        kappa = (halo.surface_density(radius) * inverse).to_value(u.one)
-        mean = (halo.mean_surface_density(radius) * inverse).to_value(u.one)
-        return (mean - kappa) / (1 - ratio * kappa)
+        shear = np.zeros(radius.shape)
+        for fraction, sigma, excess in densities_of_fit(self, radius, i):
+            kappa, gamma = (sigma * inverse).to_value(u.one), (excess * inverse).to_value(u.one)
+            shear += fraction * gamma / (1 - ratio * kappa)
+        return shear
 
     def mass(self, definition: str) -> tuple[u.Quantity, ...]:
         """Convert the mass and its interval to another mass definition.
@@ -286,3 +299,35 @@ class NFWFit:
             else:
                 columns[name] = np.degrees(values) * 60 * u.arcmin
         return set_formats(QTable(columns, meta=seed), {}, others=".4g")
+
+
+def densities_of_fit(
+    fit: NFWFit, radius: u.Quantity, i: int = 0
+) -> list[tuple[float, u.Quantity, u.Quantity]]:
+    """Return the surface densities of a best-fit halo about each kind of center.
+
+    Parameters
+    ----------
+    fit : NFWFit
+        The fit.
+    radius : `~astropy.units.Quantity`
+        Projected radius, angles or proper lengths at the lens, any shape.
+    i : int
+        The index of the halo, from 0.
+
+    Returns
+    -------
+    list of tuple
+        For right centers and, if the fit has ``miscentering``, for wrong centers: the fraction of
+        the centers, the mean surface density about them, and its excess. The densities are in solar
+        masses per square proper Mpc, with the same shape as ``radius``.
+    """
+    p, halo = fit._parameters, fit._halos()[i]
+    unit = u.solMass / u.Mpc**2
+    z_lens = p.z_lens[i : i + 1]
+    lens = lens_model(z_lens, fit.miscentering, p.cosmology)
+    theta = as_angles(np.ravel(radius), z_lens, 1, p.cosmology, "radius")
+    return [
+        (fraction, sigma.reshape(radius.shape) * unit, excess.reshape(radius.shape) * unit)
+        for fraction, sigma, excess in lens.by_center(theta, halo.ln_m200c, halo.ln_c200c)
+    ]

@@ -95,18 +95,22 @@ def apply_boost(profile: QTable, boost: QTable) -> QTable:
     Returns
     -------
     `~astropy.table.QTable`
-        A copy of the profile. Shear and its error are multiplied by ``boost``, the excess surface
-        density and its error by ``boost_delta_sigma``, and each element of a covariance matrix by
-        the boost factors of its two bins. The error of the boost factor is not added. The columns
-        ``sigma_crit``, ``efficiency_ratio`` and ``sigma_crit_kappa`` become those around random
-        positions, where no members lower the mean :math:`\Sigma_\mathrm{cr}^{-1}`.
+        A copy of the profile with the columns ``boost``, ``boost_err``, ``boost_delta_sigma`` and
+        ``boost_delta_sigma_err`` of ``boost``. Shear and its error are multiplied by ``boost``, the
+        excess surface density and its error by ``boost_delta_sigma``, and each element of a
+        covariance matrix by the boost factors of its two bins. The error of the boost factor is not
+        added. The columns ``sigma_crit``, ``efficiency_ratio`` and ``sigma_crit_kappa`` become
+        those around random positions, where no members lower the mean
+        :math:`\Sigma_\mathrm{cr}^{-1}`.
 
     Raises
     ------
     ValueError
-        If ``profile`` and ``boost`` have different numbers of bins, or ``boost`` lacks the factor
-        of the excess surface density.
+        If ``profile`` and ``boost`` have different numbers of bins, ``boost`` lacks the factor of
+        the excess surface density, or ``profile`` has been corrected already.
     """
+    _check_not_done(profile, "boost", "without a boost factor")
+    _check_not_done(profile, "g_t_random", "from which no random positions are subtracted")
     if len(profile) != len(boost):
         raise ParameterError(
             "boost", f"one row for each of the {len(profile)} bins of {{profile}}",
@@ -131,7 +135,12 @@ def apply_boost(profile: QTable, boost: QTable) -> QTable:
     for name in _OF_SOURCES:
         if name in profile.colnames:
             result[name] = boost[name]
-    return set_formats(result, {name: profile[name].info.format for name in profile.colnames})
+    set_formats(result, {name: profile[name].info.format for name in profile.colnames})
+    for name in boost.colnames:
+        if name.removesuffix("_err") in _BOOSTED:
+            result[name] = boost[name]
+            result[name].info.format = boost[name].info.format
+    return result
 
 
 def subtract_random(profile: QTable, reference: QTable) -> QTable:
@@ -153,18 +162,24 @@ def subtract_random(profile: QTable, reference: QTable) -> QTable:
     `~astropy.table.QTable`
         A copy of the profile, from whose shear and excess surface density those around random
         positions are subtracted. The variances and covariances of both are added, which is too much
-        where structure near lenses and random positions is the same.
+        where structure near lenses and random positions is the same. The columns ``g_t_random``,
+        ``g_x_random``, ``g_err_random`` and ``n_pairs_random`` have the shear, its error and the
+        number of pairs around random positions; ``delta_sigma_random``, ``delta_sigma_x_random``
+        and ``delta_sigma_err_random`` the excess surface density. ``meta["n_random_positions"]`` is
+        the number of random positions in the footprint of the catalog.
 
     Raises
     ------
     ValueError
-        If the bins of the two profiles differ, or only ``profile`` has the excess surface density.
+        If the bins of the two profiles differ, only ``profile`` has the excess surface density, or
+        random positions have been subtracted from ``profile`` already.
 
     References
     ----------
     Mandelbaum et al. 2005, MNRAS 361, 1287; Singh et al. 2017, MNRAS 471, 3827.
     """
     _check_same_bins(profile, reference, "reference")
+    _check_not_done(profile, "g_t_random", "from which no random positions are subtracted")
     result = profile.copy()
     for columns, covariance in _BOOSTED.values():
         tangential, cross, error = columns
@@ -186,7 +201,24 @@ def subtract_random(profile: QTable, reference: QTable) -> QTable:
             other = np.array(reference.meta.get(covariance, other))
             result.meta[covariance] = (np.array(profile.meta[covariance]) + other).tolist()
     result.meta["n_random_positions"] = reference.meta["n_positions"]
-    return set_formats(result, {name: profile[name].info.format for name in profile.colnames})
+    set_formats(result, {name: profile[name].info.format for name in profile.colnames})
+    for name in ("n_pairs", *(name for columns, _ in _BOOSTED.values() for name in columns)):
+        if name in profile.colnames:
+            result[f"{name}_random"] = reference[name]
+            result[f"{name}_random"].info.format = reference[name].info.format
+    return result
+
+
+def _check_not_done(profile: QTable, column: str, allowed: str) -> None:
+    """Raise an error if a profile has the column of a correction, which must not be made twice.
+
+    ``allowed`` describes a profile without this correction, for the message.
+    """
+    if column in profile.colnames:
+        raise ParameterError(
+            "profile", f"one {allowed}", f"one with the column {column!r}",
+            "apply the boost factor first, and each correction once",
+        )
 
 
 def _check_same_bins(profile: QTable, other: QTable, parameter: str) -> None:

@@ -10,7 +10,7 @@ from astropy import units as u
 
 from lensmap.halos import NFWHalo
 from lensmap.profiles._fit_data import reduced_shear
-from lensmap.profiles._nfw_result import NFWFit
+from lensmap.profiles._nfw_result import NFWFit, densities_of_fit
 from lensmap.utils import ParameterError, ParameterTypeError
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def correct_reduced_shear(profile: QTable, halo: NFWFit | NFWHalo) -> QTable:
     profile : `~astropy.table.QTable`
         The profile, as returned by `shear_profile`, with the column ``delta_sigma``.
     halo : NFWFit or `~lensmap.halos.NFWHalo`
-        The halo whose convergence is used, such as that of a fit to the profile. An error of its
+        The halo whose convergence is used, such as that of a fit to the profile. A fit with
+        ``miscentering`` corrects for the convergence about right and wrong centers. An error of the
         surface density of 10 per cent changes the correction by 10 per cent of itself.
 
     Returns
@@ -60,9 +61,7 @@ def correct_reduced_shear(profile: QTable, halo: NFWFit | NFWHalo) -> QTable:
     ----------
     Seitz & Schneider 1997, A&A 318, 687; Johnston et al. 2007, arXiv:0709.1159.
     """
-    if isinstance(halo, NFWFit):
-        halo = halo.halo()
-    if not isinstance(halo, NFWHalo):
+    if not isinstance(halo, (NFWFit, NFWHalo)):
         raise ParameterTypeError("halo", "an NFWFit or an NFWHalo", type(halo).__name__)
     if "delta_sigma" not in profile.colnames:
         raise ParameterError(
@@ -74,20 +73,23 @@ def correct_reduced_shear(profile: QTable, halo: NFWFit | NFWHalo) -> QTable:
             "profile", "a delta_sigma of reduced shear",
             f"one of {profile.meta.get('delta_sigma_of')}", verb="have",
         )
-    if abs(profile.meta["z_lens"] - halo.z_lens) > _REDSHIFT_TOLERANCE:
+    z_lens = float(np.ravel(halo.z_lens)[0])
+    if abs(profile.meta["z_lens"] - z_lens) > _REDSHIFT_TOLERANCE:
         raise ParameterError(
             "halo", f"at the lens redshift of the profile, {profile.meta['z_lens']:g}",
-            f"{halo.z_lens:g}",
+            f"{z_lens:g}",
         )
     nodes, weights = np.polynomial.legendre.leggauss(_N_RING_NODES)
     low, high = profile["radius_low"] ** 2, profile["radius_high"] ** 2
     factor = np.ones(len(profile))
     for i, critical in enumerate(profile["sigma_crit_kappa"]):
         radius = np.sqrt(low[i] + (nodes + 1) / 2 * (high[i] - low[i]))
-        sigma = halo.surface_density(radius)
-        excess = (halo.mean_surface_density(radius) - sigma).value
-        kappa = (sigma / critical).to_value(u.one)
-        factor[i] = np.dot(weights, excess) / np.dot(weights, reduced_shear(excess, kappa))
+        shear, reduced = np.zeros((2, _N_RING_NODES))
+        for fraction, sigma, excess in _densities(halo, radius):
+            gamma, kappa = ((one / critical).to_value(u.one) for one in (excess, sigma))
+            shear += fraction * gamma
+            reduced += fraction * reduced_shear(gamma, kappa)
+        factor[i] = np.dot(weights, shear) / np.dot(weights, reduced)
     result = profile.copy()
     for name in ("delta_sigma", "delta_sigma_x", "delta_sigma_err"):
         result[name] = profile[name] * factor
@@ -97,3 +99,13 @@ def correct_reduced_shear(profile: QTable, halo: NFWFit | NFWHalo) -> QTable:
         result.meta["covariance_delta_sigma"] = matrix.tolist()
     result.meta["delta_sigma_of"] = "shear"
     return result
+
+
+def _densities(
+    halo: NFWFit | NFWHalo, radius: u.Quantity
+) -> list[tuple[float, u.Quantity, u.Quantity]]:
+    """Return surface density and excess about each kind of center, as `densities_of_fit`."""
+    if isinstance(halo, NFWFit):
+        return densities_of_fit(halo, radius)
+    sigma = halo.surface_density(radius)
+    return [(1.0, sigma, halo.mean_surface_density(radius) - sigma)]

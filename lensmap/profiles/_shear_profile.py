@@ -173,8 +173,9 @@ def shear_profile(
         north. TreeCorr and CLMM, whose x axis points to the west, have it with the opposite sign.
 
         Values of bins without galaxies are NaN. ``meta`` contains ``n_positions`` (the number of
-        positions in the footprint of the catalog), ``lens_weight`` (their total weight), the mean
-        ``z_lens`` and ``errors``; with redshifts, ``n_pairs_left_out`` (the number of pairs in the
+        positions in the footprint of the catalog), ``lens_weight`` (their total weight),
+        ``n_effective_positions`` (the square of this total divided by the total of the squared
+        weights), the mean ``z_lens`` and ``errors``; with redshifts, ``n_pairs_left_out`` (the number of pairs in the
         bins whose galaxy is not behind the lens or has no redshift); and ``margin`` and
         ``min_probability`` if they are used. A position is in the footprint if it has a galaxy
         within the outermost radius, or nearer than galaxies typically have their tenth neighbor.
@@ -231,7 +232,10 @@ def shear_profile(
         )
     table = _profile_table(sums, each.sum(axis=0), bins)
     table.meta |= {"n_positions": len(stacked), "errors": errors,
-                   "lens_weight": float(weight[stacked].sum())}
+                   "lens_weight": float(weight[stacked].sum()),
+                   "n_effective_positions": float(
+                       weight[stacked].sum() ** 2 / np.sum(weight[stacked] ** 2)
+                   )}
     if z_lens is not None:
         table.meta["z_lens"] = float(np.average(z_lens[stacked], weights=weight[stacked]))
     if sums.with_density:
@@ -319,10 +323,11 @@ def _warn_of_few(n: int, errors: str) -> None:
     if n < MIN_PATCHES:
         warn_user(
             f"the errors of a {errors} over only {n} positions or patches with galaxies are "
-            f"unreliable: give at least {MIN_PATCHES} of them, or set errors='shape noise'",
+            f"unreliable: give at least {MIN_PATCHES} of them, or set {{errors='shape noise'}}",
             LensmapWarning,
             "few_positions",
             "positions",
+            placeholders=True,
         )
 
 

@@ -59,8 +59,9 @@ def structure_covariance(
     Returns
     -------
     `numpy.ndarray`
-        The covariance of ``g_t`` around one position, ``(n_bins, n_bins)``. Divide it by n for a
-        stack of n positions far from each other.
+        The covariance of ``g_t`` around one position, ``(n_bins, n_bins)``. For a stack of
+        positions far from each other, divide it by ``meta["n_effective_positions"]`` of the profile,
+        which is the number of positions if all have the same weight.
 
     References
     ----------

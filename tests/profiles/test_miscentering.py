@@ -12,6 +12,7 @@ from scipy.special import ive
 from lensmap import NFWHalo, ShearCatalog, fit_nfw, shear_profile
 from lensmap.cosmology import get_cosmology
 from lensmap.halos import MiscenteredLens, NFWLens
+from lensmap.profiles import correct_reduced_shear
 
 COSMOLOGY = get_cosmology(None)
 HALO = NFWHalo(3e14 * u.solMass, 4.0, 0.3)
@@ -56,16 +57,18 @@ def test_a_fraction_mixes_right_and_wrong_centers():
     np.testing.assert_allclose(none, right, rtol=1e-12)
 
 
-@pytest.fixture(scope="module")
-def stack():
-    """The profile about 400 centers of one halo, 40 per cent of which are wrong, without noise."""
+def _stack(shear):
+    """Return the profile about 400 centers of one halo, of which 40 per cent are wrong, no noise.
+
+    ``shear`` is a function of the distance and the source redshift.
+    """
     rng = np.random.default_rng(2)
     center = SkyCoord(150, 2, unit="deg")
     sky = center.directional_offset_by(
         rng.uniform(0, 360, 40_000) * u.deg, np.sqrt(rng.uniform(0, 15**2, 40_000)) * u.arcmin
     )
     angle = np.pi / 2 - sky.position_angle(center).rad
-    e = -HALO.reduced_shear(sky.separation(center), 1.0) * np.exp(2j * angle)
+    e = -shear(sky.separation(center), 1.0) * np.exp(2j * angle)
     catalog = ShearCatalog(
         Table({"ra": sky.ra.deg, "dec": sky.dec.deg, "e1": e.real, "e2": e.imag}),
         convention="celestial", kind="shear",
@@ -78,6 +81,12 @@ def stack():
     return shear_profile(catalog, centers, bins, z_lens=0.3, z_source=1.0)
 
 
+@pytest.fixture(scope="module")
+def stack():
+    """The stack of galaxies with reduced shear."""
+    return _stack(HALO.reduced_shear)
+
+
 def test_the_mass_of_a_stack(stack):
     options = {"z_lens": 0.3, "concentration": 4.0}
     plain = (fit_nfw(stack, **options).m200c / HALO.m200c).value
@@ -87,6 +96,21 @@ def test_the_mass_of_a_stack(stack):
     angle = fit_nfw(stack, miscentering=(0.4, (0.3 * MPC) * u.rad), **options)
     assert (angle.m200c / right.m200c).value == pytest.approx(1, rel=1e-6)
     np.testing.assert_allclose(right.model(), stack["g_t"], rtol=0.1)
+    assert right.miscentering == (0.4, 0.3 * u.Mpc) and right.concentration == 4.0
+    # The curve of the fit is that of the stack, not that of a halo with the right center.
+    curve = right.tangential_shear(stack["radius"])
+    np.testing.assert_allclose(curve, right.model(), rtol=0.03)
+    assert np.all(right.halo().tangential_shear(stack["radius"][:3], 1.0) > 1.3 * curve[:3])
+
+
+def test_shear_of_a_stack_with_wrong_centers(stack):
+    """The reduced shear is averaged over centers; it is not that of the mean convergence."""
+    fit = fit_nfw(stack, z_lens=0.3, concentration=4.0, miscentering=(0.4, 0.3 * u.Mpc))
+    shear = _stack(HALO.tangential_shear)["delta_sigma"]
+    ratio = stack["delta_sigma"] / shear
+    assert ratio[0] > 1.12
+    np.testing.assert_allclose(correct_reduced_shear(stack, fit)["delta_sigma"] / shear, 1,
+                               atol=6e-3)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,10 @@ def test_members_dilute_and_the_boost_undoes_it():
     fixed = apply_boost(profile, boost)
     assert np.all(profile["g_t"][:2] < 0.9 * clean["g_t"][:2])
     np.testing.assert_allclose(fixed["g_t"], clean["g_t"], rtol=0.1)
+    np.testing.assert_array_equal(fixed["boost"], boost["boost"])
+    np.testing.assert_array_equal(fixed["boost_err"], boost["boost_err"])
+    with pytest.raises(ValueError, match="must be one without a boost factor, not one with .*once"):
+        apply_boost(fixed, boost)
     with pytest.raises(ValueError, match="the same bins"):
         boost_factor(profile, elsewhere[:-1])
     with pytest.raises(ValueError, match="must have one row for each of the 4 .*, not 3 rows"):
@@ -149,6 +153,13 @@ def test_random_positions_remove_the_shear_of_a_constant_bias():
     np.testing.assert_allclose(clean["g_err"], np.hypot(profile["g_err"], reference["g_err"]))
     np.testing.assert_allclose(np.sqrt(np.diag(clean.meta["covariance"])), clean["g_err"])
     assert clean.meta["n_random_positions"] == 300
+    for name in ("g_t", "g_x", "g_err", "n_pairs", "delta_sigma", "delta_sigma_err"):
+        np.testing.assert_array_equal(clean[f"{name}_random"], reference[name])
+    np.testing.assert_allclose(clean["g_t"] + clean["g_t_random"], profile["g_t"], rtol=1e-12)
+    with pytest.raises(ValueError, match="from which no random positions are subtracted, not one"):
+        subtract_random(clean, reference)
+    with pytest.raises(ValueError, match="'g_t_random': apply the boost factor first"):
+        apply_boost(clean, boost_factor(profile, reference))
     with pytest.raises(ValueError, match="reference must have the column 'delta_sigma'"):
         subtract_random(profile, without)
     with pytest.raises(ValueError, match="reference must have the same bins"):
