@@ -26,7 +26,7 @@ from lensmap import (
     make_wcs,
     shear_profile,
 )
-from lensmap.cli._options import read_positions
+from lensmap.cli._positions import read_positions
 from lensmap.networks import available_networks
 from lensmap.peaks import completeness, find_peaks, peaks_at_density, purity, unmasked_area
 from lensmap.statistics import stack_at
@@ -51,7 +51,7 @@ def main():
         parser.error("no folder is given, and LENSMAP_DATA is not set")
     folder = Path(arguments.folder)
     catalog = ShearCatalog.read(folder / "cosmos_shear.fits", convention="euclidean", kind="shear")
-    sky = read_positions(str(folder / "cosmos_xray_clusters.txt"))
+    sky, *_ = read_positions(str(folder / "cosmos_xray_clusters.txt"))
     wcs = make_wcs(catalog, arguments.pixel_scale * u.arcmin)
     methods = {f"KS {s:g}'": KaiserSquires(smoothing=s * u.arcmin) for s in SMOOTHINGS}
     methods["Wiener"] = WienerFilter(z_source=arguments.z_source, dtype="float32")

@@ -5,7 +5,7 @@ import argparse
 
 from lensmap.cli._common import common_names
 from lensmap.cli._file_types import EstimatorText, MaybeFile
-from lensmap.cli._messages import OptionError
+from lensmap.cli._messages import CombinationError
 from lensmap.cli._options import angle
 from lensmap.utils import ParameterError, add_provenance
 
@@ -275,7 +275,7 @@ def _refuse(arguments, name):
     option, methods = arguments.option_names.get(name), arguments.estimator_options.get(name)
     option = option or "--uncertainty"
     which = f", only to {', '.join(methods)}" if methods else ""
-    raise OptionError(
+    raise CombinationError(
         name,
         f"{option} does not apply to --method {arguments.estimator}{which}: leave out {option} or "
         "choose another method",
@@ -290,7 +290,7 @@ def _check_uncertainty(arguments, cls):
     kinds, chosen = getattr(cls, "uncertainties", ()), arguments.uncertainty.get("uncertainty")
     if chosen is not None and chosen not in {kind.name for kind in kinds}:
         words = [kind.name + ("" if kind.with_map else "[:N]") for kind in kinds]
-        raise OptionError(
+        raise CombinationError(
             "uncertainty",
             f"--uncertainty for --method {arguments.estimator} must be "
             f"{' or '.join([*words, 'none'])}, not {chosen}",

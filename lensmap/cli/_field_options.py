@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The options for simulated fields, and the model that they define."""
 
-from lensmap.cli._messages import OptionError
+from lensmap.cli._messages import CombinationError, OptionError
 from lensmap.cli._options import angle, source_redshift, sources_at
 
 __all__ = [
@@ -109,7 +109,7 @@ def refuse_options(arguments, names, reason):
     given = given_options(arguments, names)
     if given:
         options = ", ".join(arguments.option_names[name] for name in given)
-        raise OptionError(given[0], f"{options} cannot be given, because {reason}")
+        raise CombinationError(given[0], f"{options} cannot be given, because {reason}")
 
 
 def model_parameters(arguments):

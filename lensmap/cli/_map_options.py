@@ -8,7 +8,7 @@ from lensmap.cli._file_types import InputPart
 from lensmap.cli._image_blocks import check_blocks, check_map_size, image_blocks
 from lensmap.cli._inputs import read_image_wcs
 from lensmap.cli._mask_options import add_footprint_arguments, add_mask_arguments
-from lensmap.cli._messages import OptionError
+from lensmap.cli._messages import CombinationError
 from lensmap.cli._options import angle_or_image
 
 __all__ = ["add_map_arguments", "map_pixels", "read_wcs", "with_redshifts"]
@@ -61,7 +61,7 @@ def read_wcs(arguments):
     """Read the WCS of the image that ``--wcs`` names; return None without this option."""
     if arguments.wcs is None:
         if arguments.pixel_scale == "image":
-            raise OptionError("pixel_scale", "--pixel-scale image needs --wcs")
+            raise CombinationError("pixel_scale", "--pixel-scale image needs --wcs")
         return None
     wcs = read_image_wcs(arguments.wcs)
     check_blocks(wcs, arguments.pixel_scale)

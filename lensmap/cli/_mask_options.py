@@ -2,7 +2,7 @@
 """The options of masks: ``--mask`` and ``--footprint``, and the values of their images."""
 
 from lensmap.cli._file_types import InputPart
-from lensmap.cli._messages import OptionError, OptionNames
+from lensmap.cli._messages import CombinationError, OptionError, OptionNames
 from lensmap.utils import ParameterError
 
 __all__ = ["add_footprint_arguments", "add_mask_arguments", "read_mask"]
@@ -86,7 +86,7 @@ def _read(arguments, name, exclude):
     if not paths:
         for key, value in values.items():
             if value is not None:
-                raise OptionError(f"{name}_{key}", f"--{name}-{key} needs --{name}")
+                raise CombinationError(f"{name}_{key}", f"--{name}-{key} needs --{name}")
         return None
     names = OptionNames({key: f"--{name}-{key}" for key in values})
     try:

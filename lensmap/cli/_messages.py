@@ -15,8 +15,8 @@ from lensmap.utils import (
 )
 
 __all__ = [
-    "CheckFailure", "OptionError", "OptionNames", "error_record", "load_networks", "print_text",
-    "say",
+    "CheckFailure", "CombinationError", "OptionError", "OptionNames", "error_record",
+    "load_networks", "print_text", "say",
 ]
 
 # Longer names of files are cut in messages.
@@ -89,6 +89,16 @@ class OptionError(ValueError):
         return {"code": self.code, "parameter": self.parameter, "message": str(self)}
 
 
+class CombinationError(OptionError):
+    """An error about options that exclude each other, or that lack another option.
+
+    Such an error is one of usage, like an option that does not exist.
+    """
+
+    def __init__(self, parameter, message):
+        super().__init__(parameter, message, "combination")
+
+
 class CheckFailure(Exception):
     """The error that ends a command with ``--strict`` if the sign convention fails its test.
 
@@ -123,7 +133,8 @@ class OptionNames:
     Parameters
     ----------
     options : dict
-        The names of options, keyed by parameter, such as ``{"z_lens": "--redshift"}``.
+        The names of options, keyed by parameter, such as ``{"z_lens": "--redshift"}``. A key with
+        a value, such as ``"errors='bootstrap'"``, has the words for this setting.
     """
 
     def __init__(self, options):
@@ -135,6 +146,8 @@ class OptionNames:
         ``name`` is the Python name of the parameter. ``value`` is the literal of its value as text,
         or None for the option alone. Parameters without an option keep their Python form.
         """
+        if f"{name}={value}" in self.options:
+            return self.options[f"{name}={value}"]
         if name not in self.options:
             return name if value is None else f"{name}={value}"
         return " ".join([self.options[name], *_words(value)])

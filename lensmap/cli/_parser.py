@@ -70,8 +70,9 @@ def parse_words(words):
     argparse.Namespace
         The arguments of the command. Further attributes are ``words``, the given words; ``run``,
         the function of the command; ``command``, the name of the command; ``option_names``, a dict
-        from each ``dest`` to its option; and ``settings``, all options of the run by their long
-        names, which ``--save-config`` writes and ``--json`` records.
+        from each ``dest`` to its option, and from other parameters of Python, or settings such as
+        ``"errors='bootstrap'"``, to the words for them; and ``settings``, all options of the run by
+        their long names, which ``--save-config`` writes and ``--json`` records.
 
     Raises
     ------
@@ -146,7 +147,8 @@ def _add_commands(parser, modules, words, *, above=""):
         chosen = command
         module.add_arguments(command)
         add_common_options(command)
-        command.set_defaults(run=module.run, command=name, option_names=_option_names(command))
+        names = getattr(module, "PARAMETERS", {}) | _option_names(command)
+        command.set_defaults(run=module.run, command=name, option_names=names)
     return chosen
 
 

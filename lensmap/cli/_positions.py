@@ -15,11 +15,11 @@ _NAMES = {
 }
 
 
-def read_positions(path, redshift=None):
-    """Read a table of sky positions and, if wanted, of redshifts.
+def read_positions(path, redshift=None, weight=None, option="at"):
+    """Read a table of sky positions and, if wanted, of redshifts and weights.
 
-    Rows without a position, or without a redshift if redshifts are read, are left out, with a
-    warning that counts the rows for each cause.
+    Rows without a position, or without a redshift or weight if these are read, are left out, with
+    a warning that counts the rows for each cause.
 
     Parameters
     ----------
@@ -31,6 +31,10 @@ def read_positions(path, redshift=None):
         unit; sexagesimal text is in hours and degrees.
     redshift : str or None
         The name of a column of redshifts to read beside the positions. None for no column.
+    weight : str or None
+        The name of a column of weights. None for no column.
+    option : str
+        The ``dest`` of the option that names the file, for warnings.
 
     Returns
     -------
@@ -38,14 +42,16 @@ def read_positions(path, redshift=None):
         The positions (ICRS), ``(n,)``.
     redshifts : `numpy.ndarray` or None
         The redshifts, ``(n,)``. None if ``redshift`` is None.
+    weights : `numpy.ndarray` or None
+        The weights, ``(n,)``. None if ``weight`` is None.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If no positions can be read from the file, no row is left, or the table lacks the column of
-        redshifts.
+        If no positions can be read from the file, no row is left, the table lacks a column, or the
+        weights are negative or all zero.
 
     Warns
     -----
@@ -54,6 +60,8 @@ def read_positions(path, redshift=None):
     """
     from lensmap.catalog import needed_columns, open_table
 
+    beside = {"redshifts": redshift, "weights": weight}
+    beside = {kind: name for kind, name in beside.items() if name is not None}
     try:
         with open_table(path, suits=lambda names: None not in _find(names)) as table:
             names = _find(table.colnames)
@@ -62,21 +70,23 @@ def read_positions(path, redshift=None):
                     f"the table {path!r} must have columns with the names 'ra' and 'dec', not only "
                     f"{list_names(table.colnames)}"
                 )
-            if redshift is not None and redshift not in table.colnames:
-                raise _LacksColumn(
-                    f"the table {path!r} has no column {redshift!r}, only "
-                    f"{list_names(table.colnames)}"
-                )
-            names += [] if redshift is None else [redshift]
-            columns = list(needed_columns(table, names).values())
+            for name in beside.values():
+                if name not in table.colnames:
+                    raise _LacksColumn(
+                        f"the table {path!r} has no column {name!r}, only "
+                        f"{list_names(table.colnames)}"
+                    )
+            names += beside.values()
+            found = needed_columns(table, list(dict.fromkeys(names)))
+            columns = [found[name] for name in names]
     except _LacksColumn as error:
         raise ValueError(str(error)) from None
     except ValueError:
-        columns = _read_text(path) if redshift is None else None
+        columns = None if beside else _read_text(path)
         names = ["ra", "dec"]
         if columns is None:
             raise
-    return _positions_of(columns, names, path)
+    return _positions_of(columns, names, ["positions", "positions", *beside], path, option)
 
 
 class _LacksColumn(Exception):
@@ -91,40 +101,40 @@ def _find(names):
     ]
 
 
-def _positions_of(columns, names, path):
-    """Convert columns to positions and redshifts, without the rows that lack one of them.
+def _positions_of(columns, names, kinds, path, option):
+    """Convert columns to positions, redshifts and weights, without the rows that lack one of them.
 
     Parameters
     ----------
     columns : list
-        The columns of ra, dec and, optionally, the redshift.
-    names : list of str
-        The names of the columns.
+        The columns of ra, dec and, optionally, the redshift and the weight.
+    names, kinds : list of str
+        The name of each column, and ``"positions"``, ``"redshifts"`` or ``"weights"``.
     path : str
         The file, for messages.
+    option : str
+        The ``dest`` of the option that names the file.
 
     Returns
     -------
     positions : `~astropy.coordinates.SkyCoord`
         The positions of the rows that are kept, ``(n,)``.
-    redshifts : `numpy.ndarray` or None
-        Their redshifts, ``(n,)``. None without a third column.
+    redshifts, weights : `numpy.ndarray` or None
+        Their redshifts and weights, ``(n,)`` each. None without such a column.
     """
     import numpy as np
     from astropy.coordinates import SkyCoord
 
-    from lensmap.catalog import without_bad_redshifts
     from lensmap.utils import angles_of_column, numbers_of_column
 
     values = []
-    for i, (column, name) in enumerate(zip(columns, names, strict=True)):
+    for i, (column, name, kind) in enumerate(zip(columns, names, kinds, strict=True)):
         try:
             if i < 2:
                 numbers, missing = angles_of_column(column, longitude=i == 0)
             else:
                 numbers, missing = numbers_of_column(column)
         except (TypeError, ValueError) as error:
-            kind = "positions" if i < 2 else "redshifts"
             raise ValueError(
                 f"the column {printable(name)!r} of the table {path!r} must hold {kind}, but "
                 f"{error}"
@@ -140,21 +150,55 @@ def _positions_of(columns, names, path):
             f"the table {path!r} must have at least one position, but none of its {len(ra)} rows "
             "has ra and dec"
         )
-    _warn_of_rows(~good, path, "no position", "at")
-    redshifts = None
-    if others:
-        redshifts, _ = without_bad_redshifts(np.asarray(others[0], dtype=float), None)
-        usable = np.isfinite(redshifts)
-        if not np.any(good & usable):
-            raise ValueError(
-                f"the column {printable(names[2])!r} of the table {path!r} must have at least one "
-                "redshift above 0 and below 20, but none of its rows with a position has one"
-            )
-        _warn_of_rows(good & ~usable, path, f"no redshift in {printable(names[2])!r} (missing, a "
-                      "placeholder or outside 0..20)", "z_lens")
+    _warn_of_rows(~good, path, "no position", option)
+    numbers = {"redshifts": None, "weights": None}
+    for kind, name, column in zip(kinds[2:], names[2:], others, strict=True):
+        column = np.asarray(column, dtype=float)
+        numbers[kind], usable = _BESIDE[kind](column, good, name, path)
         good &= usable
-        redshifts = redshifts[good]
-    return SkyCoord(ra[good], dec[good], unit="deg", frame="icrs"), redshifts
+    redshifts, weights = (
+        column if column is None else column[good] for column in numbers.values()
+    )
+    return SkyCoord(ra[good], dec[good], unit="deg", frame="icrs"), redshifts, weights
+
+
+def _redshifts(column, good, name, path):
+    """Return redshifts, ``(n,)``, and the rows with a redshift; ``good`` are those in use."""
+    import numpy as np
+
+    from lensmap.catalog import without_bad_redshifts
+
+    redshifts, _ = without_bad_redshifts(column, None)
+    usable = np.isfinite(redshifts)
+    if not np.any(good & usable):
+        raise ValueError(
+            f"the column {printable(name)!r} of the table {path!r} must have at least one "
+            "redshift above 0 and below 20, but none of its rows with a position has one"
+        )
+    _warn_of_rows(good & ~usable, path, f"no redshift in {printable(name)!r} (missing, a "
+                  "placeholder or outside 0..20)", "z_lens")
+    return redshifts, usable
+
+
+def _weights(column, good, name, path):
+    """Return weights, ``(n,)``, and the rows with a weight; ``good`` are those in use."""
+    import numpy as np
+
+    usable = np.isfinite(column)
+    used = good & usable
+    if np.any(column[used] < 0) or not np.any(column[used] > 0):
+        bad = np.flatnonzero(used & (column < 0))
+        cause = f"is {column[bad[0]]:g} in row {bad[0] + 1}" if len(bad) else "has none above 0"
+        raise ValueError(
+            f"the column {printable(name)!r} of the table {path!r} must hold weights of at least "
+            f"0, one of them above 0, but {cause}"
+        )
+    _warn_of_rows(good & ~usable, path, f"no weight in {printable(name)!r}", "lens_weight")
+    return column, usable
+
+
+# The functions that check the numbers beside positions.
+_BESIDE = {"redshifts": _redshifts, "weights": _weights}
 
 
 def _warn_of_rows(is_left_out, path, cause, parameter):

@@ -19,6 +19,7 @@ from lensmap.cli._limits import limited
 from lensmap.cli._messages import (
     LOGGER,
     CheckFailure,
+    CombinationError,
     OptionError,
     OptionNames,
     error_record,
@@ -163,6 +164,8 @@ class _Run:
         say(f"error: {record['message']}{because}", logging.ERROR)
         if isinstance(error, CheckFailure):
             return error.exit_code
+        if isinstance(error, CombinationError):
+            return ExitCode.USAGE
         return ExitCode.PARTIAL if isinstance(error, IncompleteRunError) else ExitCode.FAILED
 
     def _show_warning(self, message, category, filename, lineno, file=None, line=None):

@@ -11,6 +11,7 @@ __all__ = ["Result", "numbers_of_table", "value_in"]
 
 # The units of numbers, by the endings of their names; longer endings come first.
 _ENDINGS = {
+    "_mpc4_per_msun2": "Mpc4 / solMass2",
     "_msun_per_mpc2": "solMass / Mpc2",
     "_per_arcmin2": "1 / arcmin2",
     "_per_deg2": "1 / deg2",

@@ -4,7 +4,7 @@
 import argparse
 
 from lensmap.cli._file_types import MaybeFile
-from lensmap.cli._messages import OptionError
+from lensmap.cli._messages import CombinationError, OptionError
 
 __all__ = [
     "EACH_LENS", "ZGrid", "add_source_arguments", "behind_options", "check_source_arguments",
@@ -104,10 +104,10 @@ def _number_type(low, high, allowed):
 
 
 def check_source_arguments(arguments):
-    """Raise an OptionError if an option of the selection is given without ``--behind``."""
+    """Raise a CombinationError if an option of the selection is given without ``--behind``."""
     for name in ("margin", "min_probability"):
         if getattr(arguments, name) is not None and arguments.behind is None:
-            raise OptionError(name, f"{arguments.option_names[name]} needs --behind")
+            raise CombinationError(name, f"{arguments.option_names[name]} needs --behind")
 
 
 def behind_options(arguments):

@@ -80,9 +80,10 @@ class MiscenteredLens(NFWLens):
             The mean surface density at each angle, and the mean within the angle minus it. Both
             are in solar masses per square proper Mpc, with the same shape as ``theta``.
         """
-        right, wrong = self.by_center(theta, ln_m200c, ln_c200c)
-        sigma, excess = (right[0] * right[k] + wrong[0] * wrong[k] for k in (1, 2))
-        return sigma, excess
+        (f, sigma, excess), (g, wrong_sigma, wrong_excess) = self.by_center(
+            theta, ln_m200c, ln_c200c
+        )
+        return f * sigma + g * wrong_sigma, f * excess + g * wrong_excess
 
     def by_center(
         self, theta: np.ndarray, ln_m200c: float, ln_c200c: float

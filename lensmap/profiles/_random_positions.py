@@ -136,11 +136,9 @@ def apply_boost(profile: QTable, boost: QTable) -> QTable:
         if name in profile.colnames:
             result[name] = boost[name]
     set_formats(result, {name: profile[name].info.format for name in profile.colnames})
-    for name in boost.colnames:
-        if name.removesuffix("_err") in _BOOSTED:
-            result[name] = boost[name]
-            result[name].info.format = boost[name].info.format
-    return result
+    return _with_columns(result, boost, {
+        name: name for name in boost.colnames if name.removesuffix("_err") in _BOOSTED
+    })
 
 
 def subtract_random(profile: QTable, reference: QTable) -> QTable:
@@ -202,10 +200,17 @@ def subtract_random(profile: QTable, reference: QTable) -> QTable:
             result.meta[covariance] = (np.array(profile.meta[covariance]) + other).tolist()
     result.meta["n_random_positions"] = reference.meta["n_positions"]
     set_formats(result, {name: profile[name].info.format for name in profile.colnames})
-    for name in ("n_pairs", *(name for columns, _ in _BOOSTED.values() for name in columns)):
-        if name in profile.colnames:
-            result[f"{name}_random"] = reference[name]
-            result[f"{name}_random"].info.format = reference[name].info.format
+    recorded = ["n_pairs", *(name for columns, _ in _BOOSTED.values() for name in columns)]
+    return _with_columns(result, reference, {
+        name: f"{name}_random" for name in recorded if name in profile.colnames
+    })
+
+
+def _with_columns(result: QTable, source: QTable, names: dict[str, str]) -> QTable:
+    """Add columns of another table, with their formats; ``names`` has the new name of each."""
+    for name, new_name in names.items():
+        result[new_name] = source[name]
+        result[new_name].info.format = source[name].info.format
     return result
 
 

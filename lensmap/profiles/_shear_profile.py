@@ -175,12 +175,12 @@ def shear_profile(
         Values of bins without galaxies are NaN. ``meta`` contains ``n_positions`` (the number of
         positions in the footprint of the catalog), ``lens_weight`` (their total weight),
         ``n_effective_positions`` (the square of this total divided by the total of the squared
-        weights), the mean ``z_lens`` and ``errors``; with redshifts, ``n_pairs_left_out`` (the number of pairs in the
-        bins whose galaxy is not behind the lens or has no redshift); and ``margin`` and
-        ``min_probability`` if they are used. A position is in the footprint if it has a galaxy
-        within the outermost radius, or nearer than galaxies typically have their tenth neighbor.
-        With a bootstrap or jackknife, ``meta`` also contains ``n_bootstrap``, ``n_patches``,
-        ``seed``, ``bins_with_noise_errors`` (the indices of bins with the errors of
+        weights), the mean ``z_lens`` and ``errors``; with redshifts, ``n_pairs_left_out`` (the
+        number of pairs in the bins whose galaxy is not behind the lens or has no redshift); and
+        ``margin`` and ``min_probability`` if they are used. A position is in the footprint if it
+        has a galaxy within the outermost radius, or nearer than galaxies typically have their tenth
+        neighbor. With a bootstrap or jackknife, ``meta`` also contains ``n_bootstrap``,
+        ``n_patches``, ``seed``, ``bins_with_noise_errors`` (the indices of bins with the errors of
         ``"shape noise"``), the ``covariance`` of ``g_t`` and, with redshifts,
         ``covariance_delta_sigma``, the latter two as nested lists.
 

@@ -60,8 +60,8 @@ def structure_covariance(
     -------
     `numpy.ndarray`
         The covariance of ``g_t`` around one position, ``(n_bins, n_bins)``. For a stack of
-        positions far from each other, divide it by ``meta["n_effective_positions"]`` of the profile,
-        which is the number of positions if all have the same weight.
+        positions far from each other, divide it by ``meta["n_effective_positions"]`` of the
+        profile, which is the number of positions if all have the same weight.
 
     References
     ----------

@@ -203,12 +203,8 @@ def test_filaments(run, tmp_path):
         (["peaks", "+kappa.fits", "--regions", "=p.txt"],
          "--regions must end in .reg, .ds9 or .crtf, not '"),
         (["peaks", "+kappa.fits", "--plot", "=p.doc"], "--plot must end in one of ."),
-        (["peaks", "+kappa.fits", "--mass-within", "1Mpc"], "--mass-within needs --z-lens"),
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc", "--z-lens", 0.3],
          "--z-source must be given for a map that does not record the redshifts"),
-        (["peaks", "+kappa.fits", "--ring", "1deg", "2deg"], "--ring needs --mass-within"),
-        (["peaks", "+kappa.fits", "--z-lens", "0.3"], "--z-lens needs --mass-within"),
-        (["peaks", "+kappa.fits", "--z-source", "-1"], "--z-source needs --mass-within"),
         (["peaks", "+kappa.fits", "--mass-within", "0Mpc", "--z-lens", 0.3, "--z-source", 1],
          "--mass-within must be a positive angle or length"),
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc", "--z-lens", 1.3, "--z-source", 1],
@@ -222,10 +218,6 @@ def test_filaments(run, tmp_path):
         (["profile", "+shear.fits", "--at", "=no.csv", "--radii", "1deg", "2deg"], "no file"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc"],
          "--z-lens must be given if --radii has a unit of length (Mpc)"),
-        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--fit"],
-         "--fit and --behind lens need --z-lens"),
-        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc", "--z-lens", "z"],
-         "--z-lens must be a number, or the name of a column if --at names a table, not 'z'"),
         (["profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "1Mpc", "2Mpc", "--z-lens",
           "redshift"], "has no column 'redshift', only 'RA', 'DEC', 'z', 'name'"),
         (["profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "1Mpc", "2Mpc", "--z-lens",
@@ -234,14 +226,8 @@ def test_filaments(run, tmp_path):
           "z", "--behind", "lens"], "--margin must be None for a catalog without redshifts"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc", "--z-lens", 0.3,
           "--behind", "lens"], "--behind needs the redshifts of the galaxies"),
-        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--jackknife", 5],
-         "--jackknife needs a table of positions as --at"),
         (["profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "1arcmin", "2arcmin",
           "--jackknife", 50], "--jackknife must be at most the number of positions, 2"),
-        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--structure"],
-         "--structure needs --fit"),
-        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--concentration", 5],
-         "--concentration needs --fit"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg"],
          "no source galaxy is within"),
     ],
@@ -249,6 +235,31 @@ def test_filaments(run, tmp_path):
 def test_one_clear_line_for_bad_input(words, message, run, tmp_path):
     code, out, err = run(*words)
     assert code == 1 and out == "" and message in err and err.count("lensmap:") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["peaks", "+kappa.fits", "--mass-within", "1Mpc"], "--mass-within needs --z-lens"),
+        (["peaks", "+kappa.fits", "--ring", "1deg", "2deg"], "--ring needs --mass-within"),
+        (["peaks", "+kappa.fits", "--z-lens", "0.3"], "--z-lens needs --mass-within"),
+        (["peaks", "+kappa.fits", "--z-source", "-1"], "--z-source needs --mass-within"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--fit"],
+         "--fit and --behind lens need --z-lens"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1Mpc", "2Mpc", "--z-lens", "z"],
+         "--z-lens must be a number, or the name of a column if --at names a table, not 'z'"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--jackknife", 5],
+         "--jackknife needs a table of positions as --at"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--structure"],
+         "--structure needs --fit"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--concentration", 5],
+         "--concentration needs --fit"),
+    ],
+)
+def test_combinations_of_options_are_wrong_usage(words, message, run, tmp_path):
+    code, out, err = run(*words)
+    assert code == 2 and out == "" and message in err and err.count("lensmap:") == 1
     assert list(tmp_path.iterdir()) == []
 
 

@@ -209,16 +209,16 @@ class TestPlugIn:
 
     def test_a_method_with_rotations_only(self, plug_in, capsys):
         words = ["reconstruct", "cat.fits", "-o", "k.fits", "--method", "flat"]
-        assert main([*words, "--uncertainty", "analytic"]) == 1
+        assert main([*words, "--uncertainty", "analytic"]) == 2
         assert capsys.readouterr().err.endswith(
             "error: --uncertainty for --method flat must be rotations[:N] or none, not analytic\n"
         )
-        assert main([*words, "--smoothing", "1arcmin"]) == 1
+        assert main([*words, "--smoothing", "1arcmin"]) == 2
         assert capsys.readouterr().err.endswith(
             "error: --smoothing does not apply to --method flat, only to ks: leave out --smoothing "
             "or choose another method\n"
         )
-        assert main([*words[:-1], "ks", "--value", "1"]) == 1
+        assert main([*words[:-1], "ks", "--value", "1"]) == 2
         assert "--value does not apply to --method ks, only to flat" in capsys.readouterr().err
 
     def test_from_a_file(self, plug_in):

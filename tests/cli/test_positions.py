@@ -14,14 +14,14 @@ def test_tables(tmp_path):
     table = QTable({"RA": [10.0, 11.0] * u.deg, "Dec": [60.0, -60.0] * u.arcmin})
     for name in ("t.ecsv", "t.fits"):
         table.write(tmp_path / name)
-        sky, _ = read_positions(str(tmp_path / name))
+        sky, *_ = read_positions(str(tmp_path / name))
         np.testing.assert_allclose((sky.ra.deg, sky.dec.deg), [[10, 11], [1, -1]])
 
 
 @pytest.mark.parametrize("names", [("ra", "dec"), ("RAJ2000", "DEJ2000")])
 def test_csv_without_units(names, tmp_path):
     Table([[10.0], [1.0]], names=names).write(tmp_path / "t.csv")
-    sky, _ = read_positions(str(tmp_path / "t.csv"))
+    sky, *_ = read_positions(str(tmp_path / "t.csv"))
     assert (sky.ra.deg, sky.dec.deg) == (10, 1)
 
 
@@ -31,7 +31,7 @@ def test_text_with_a_header_line(tmp_path):
         "# From somewhere\n# ID  RA   DEC  flux (10^-14)\n\n"
         "3\t150.5  2.25\t0.7  0.1\n# in between\n9\t150.75 -1.5 \n"
     )
-    sky, _ = read_positions(str(path))
+    sky, *_ = read_positions(str(path))
     np.testing.assert_allclose((sky.ra.deg, sky.dec.deg), [[150.5, 150.75], [2.25, -1.5]])
 
 
@@ -68,7 +68,7 @@ def test_bad_tables(tmp_path):
 def test_redshifts_beside_positions(tmp_path):
     path = str(tmp_path / "t.ecsv")
     Table({"ra": [10.0, 11.0], "dec": [1.0, 2.0], "z": [0.3, 0.5], "name": ["a", "b"]}).write(path)
-    _, redshifts = read_positions(path, "z")
+    _, redshifts, _ = read_positions(path, "z")
     np.testing.assert_array_equal(redshifts, [0.3, 0.5])
     with pytest.raises(ValueError, match="has no column 'Z', only 'ra', 'dec', 'z', 'name'"):
         read_positions(path, "Z")
@@ -91,7 +91,7 @@ def test_rows_without_a_position(tmp_path, suffix, placeholder):
     options = {"h5": {"path": "t", "serialize_meta": True}, "vot": {"format": "votable"}}
     table.write(path, **options.get(suffix, {}))
     with pytest.warns(CatalogWarning, match=r"1 of 3 rows .* are left out .row 2."):
-        sky, z = read_positions(path, "z")
+        sky, z, _ = read_positions(path, "z")
     np.testing.assert_allclose((sky.ra.deg, sky.dec.deg, z), [[10, 12], [1, 3], [0.1, 0.3]])
 
 
@@ -105,7 +105,7 @@ def test_rows_without_a_redshift(tmp_path, bad):
     path = str(tmp_path / "t.ecsv")
     table.write(path)
     with pytest.warns(CatalogWarning) as caught:
-        sky, z = read_positions(path, "z")
+        sky, z, _ = read_positions(path, "z")
     texts = [str(one.message) for one in caught]
     assert len(texts) == 2 and "1 of 4 rows" in texts[0] and "have no position" in texts[0]
     assert "1 of 4 rows" in texts[1] and "have no redshift in 'z'" in texts[1]
@@ -117,6 +117,30 @@ def test_rows_without_a_redshift(tmp_path, bad):
             read_positions(path, "z")
 
 
+def test_weights_beside_positions(tmp_path):
+    path = str(tmp_path / "t.ecsv")
+    table = Table({"ra": [10.0, 11.0, 12.0, 13.0], "dec": [1.0, 2.0, 3.0, 4.0],
+                   "z": [0.3, np.nan, 0.5, 0.6], "richness": [20.0, 30.0, np.nan, 0.0]})
+    table.write(path)
+    with pytest.warns(CatalogWarning) as caught:
+        sky, z, weight = read_positions(path, "z", "richness", option="randoms")
+    np.testing.assert_array_equal((sky.ra.deg, z, weight), [[10, 13], [0.3, 0.6], [20, 0]])
+    assert [one.message.parameter for one in caught] == ["z_lens", "lens_weight"]
+    assert "1 of 4 rows" in str(caught[1].message) and "no weight in 'richness' and" in str(
+        caught[1].message)
+    assert read_positions(path)[1:] == (None, None)
+    # A column may be both.
+    _, z, weight = read_positions(path, "dec", "dec")
+    np.testing.assert_array_equal((z, weight), [[1, 2, 3, 4]] * 2)
+    for bad, cause in (([1.0, -2, 0, 0], "is -2 in row 2"), ([0.0] * 4, "has none above 0")):
+        table["richness"] = bad
+        table.write(path, overwrite=True)
+        with pytest.raises(ValueError, match=f"'richness' of .* must hold weights .* but {cause}"):
+            read_positions(path, None, "richness")
+    with pytest.raises(ValueError, match="has no column 'w', only 'ra', 'dec', 'z', 'richness'"):
+        read_positions(path, None, "w")
+
+
 def test_no_position_at_all(tmp_path):
     (tmp_path / "t.csv").write_text("name,ra,dec\nA,,\nB,,\n")
     with pytest.raises(ValueError, match="none of its 2 rows has ra and dec"):
@@ -125,11 +149,11 @@ def test_no_position_at_all(tmp_path):
 
 def test_sexagesimal_positions(tmp_path):
     (tmp_path / "t.csv").write_text("ra,dec\n10:00:24,+02:12:00\n10h01m00s,-00d30m00s\n")
-    sky, _ = read_positions(str(tmp_path / "t.csv"))
+    sky, *_ = read_positions(str(tmp_path / "t.csv"))
     np.testing.assert_allclose((sky.ra.deg, sky.dec.deg), [[150.1, 150.25], [2.2, -0.5]])
 
 
 def test_cosmos_clusters(cosmos_path):
-    sky, _ = read_positions(str(cosmos_path / "cosmos_xray_clusters.txt"))
+    sky, *_ = read_positions(str(cosmos_path / "cosmos_xray_clusters.txt"))
     assert len(sky) == 72
     assert (sky[0].ra.deg, sky[0].dec.deg) == (150.80244, 1.98985)

@@ -75,3 +75,10 @@ def _parts(schema):
     references = [SCHEMAS["$defs"][name]] if name else []
     for part in (*references, *schema.get("allOf", ()), *schema.get("anyOf", ())):
         yield from _parts(part)
+
+
+def code_of(message):
+    """Return the exit code of an error: 2 if options exclude each other or lack another one."""
+    usage = ("cannot be given", "needs --", "does not apply", "not defined", "give --preset",
+             "--uncertainty for --method")
+    return 2 if any(words in message for words in usage) else 1

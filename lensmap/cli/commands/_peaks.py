@@ -4,7 +4,7 @@
 from lensmap.cli._file_types import OutputPicture, OutputRegions, OutputTable
 from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_map_argument, read_map
-from lensmap.cli._messages import OptionError
+from lensmap.cli._messages import CombinationError, OptionError
 from lensmap.cli._options import angle, one_radius, two_radii
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
@@ -113,10 +113,10 @@ def _mass_options(arguments):
     if arguments.radius is None:
         for name in ("background", "z_lens", "z_source"):
             if getattr(arguments, name) is not None:
-                raise OptionError(name, f"{arguments.option_names[name]} needs --mass-within")
+                raise CombinationError(name, f"{arguments.option_names[name]} needs --mass-within")
         return None
     if arguments.z_lens is None:
-        raise OptionError("radius", "--mass-within needs --z-lens")
+        raise CombinationError("radius", "--mass-within needs --z-lens")
     background = None
     if arguments.background is not None:
         background = two_radii(arguments.background, "background")

@@ -9,14 +9,25 @@ from lensmap.cli._convention_check import add_check_argument, check_on_the_way
 from lensmap.cli._file_types import MaybeFile, OutputPicture, OutputTable
 from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_catalog_arguments, read_catalog
-from lensmap.cli._messages import OptionError
+from lensmap.cli._messages import CombinationError
 from lensmap.cli._options import count, position, source_redshift, sources_at, two_radii
 from lensmap.cli._positions import read_positions
 from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._source_options import EACH_LENS, behind_options, describe_sources
 from lensmap.cli._tables import format_table
-from lensmap.utils import write_table
+from lensmap.cli.commands._profile_stack import (
+    BIN_NUMBERS,
+    add_stack_arguments,
+    check_stack,
+    correct_by_randoms,
+    describe_stack,
+    miscentering,
+    numbers_of_fit_options,
+    numbers_of_stack,
+    read_randoms,
+)
+from lensmap.utils import LensmapWarning, warn_user, write_table
 
 NAME = "profile"
 SUMMARY = "measure the tangential shear profile about positions, and fit a halo"
@@ -27,16 +38,27 @@ EXAMPLES = """examples:
   lensmap profile shear.fits --at 36.91,12.57 --z-lens 0.3 --z-source 1 \\
       --radii 0.3Mpc 2.5Mpc --fit
   lensmap profile shear.fits --at clusters.txt --radii 1arcmin 20arcmin -o stack.ecsv
-  lensmap profile shear.fits --at clusters.ecsv --z-lens z --radii 0.2Mpc 3Mpc --jackknife 50
+  lensmap profile shear.fits --at clusters.ecsv --z-lens z --radii 0.2Mpc 3Mpc --jackknife 50 \\
+      --lens-weight richness --randoms randoms.ecsv --boost --fit --miscentering 0.2,0.3Mpc
   lensmap profile shear.fits --at 36.91,12.57 --z-lens 0.3 --radii 0.2Mpc 3Mpc --plot shear.png"""
 
 _SHOWN = ("radius_low", "radius_high", "n_pairs", "g_t", "g_x", "g_err", "delta_sigma",
-          "delta_sigma_err")
+          "delta_sigma_err", "boost", "boost_delta_sigma")
 _FORMATS = {"radius_low radius_high": ".3g", "g_t g_x g_err": ".4f",
-            "delta_sigma delta_sigma_err": ".2e"}
+            "delta_sigma delta_sigma_err": ".2e", "boost boost_delta_sigma": ".3f"}
 _NUMBERS = {"n_pairs": "n_pairs", "g_t": "g_t", "g_x": "g_x", "g_err": "g_err",
             "delta_sigma": "delta_sigma_msun_per_mpc2",
-            "delta_sigma_err": "delta_sigma_err_msun_per_mpc2"}
+            "delta_sigma_err": "delta_sigma_err_msun_per_mpc2"} | BIN_NUMBERS
+
+# The words for parameters of the functions that have no option of the same name.
+PARAMETERS = {
+    "data": "the profile",
+    "positions": "--at",
+    "errors": "--bootstrap or --jackknife",
+    "errors='shape noise'": "neither --bootstrap nor --jackknife",
+    "errors='bootstrap'": "--bootstrap",
+    "errors='jackknife'": "--jackknife",
+}
 
 
 def add_arguments(parser):
@@ -91,6 +113,7 @@ def add_arguments(parser):
     )
     group.add_argument("--seed", dest="rng", type=int, default=0, metavar="N",
                        help="the seed of the bootstrap samples or the patches (default 0)")
+    add_stack_arguments(parser)
     group = parser.add_argument_group("halo options")
     group.add_argument("--fit", action="store_true",
                        help="fit an NFW halo to the tangential shear, and print its mass M200c")
@@ -100,6 +123,12 @@ def add_arguments(parser):
              "prior around the concentration-mass relation of Diemer & Joyce 2019, relation fixes "
              "it to this relation, free fits it without this prior, and a number fixes it to the "
              "number",
+    )
+    group.add_argument(
+        "--miscentering", type=miscentering, metavar="F,SIGMA",
+        help="the fraction F of wrong centers in --fit, and the parameter SIGMA of the Rayleigh "
+             "distribution of their offsets, a proper length or an angle, such as 0.2,0.3Mpc "
+             "(default: all centers are right)",
     )
     group.add_argument("--structure", action="store_true",
                        help="add the covariance from large-scale structure along the line of sight "
@@ -124,10 +153,9 @@ def run(arguments):
     if arguments.n_patches is not None:
         errors = {"errors": "jackknife", "n_patches": arguments.n_patches}
     with open_outputs(arguments) as temporary:
-        at, z_lens = _lenses(arguments)
-        if arguments.n_patches is not None and at.isscalar:
-            raise OptionError("n_patches", "--jackknife needs a table of positions as --at")
+        at, z_lens, weight = _lenses(arguments)
         each_redshift = np.ndim(z_lens) > 0
+        randoms = read_randoms(arguments, _number(arguments.z_lens))
         column = arguments.inverse_sigma_crit
         catalog = read_catalog(
             arguments, z_lens=None if each_redshift else z_lens,
@@ -139,15 +167,26 @@ def run(arguments):
         selection = {}
         if each_redshift and arguments.behind == EACH_LENS:
             selection = {"margin": 0.1} | behind_options(arguments)
-        profile = shear_profile(catalog, at, bins, z_lens=z_lens, z_source=z_source,
-                                inverse_sigma_crit=column, rng=arguments.rng, **selection, **errors)
+
+        def measure(at, z_lens, weight):
+            return shear_profile(catalog, at, bins, z_lens=z_lens, z_source=z_source,
+                                 inverse_sigma_crit=column, lens_weight=weight, rng=arguments.rng,
+                                 **selection, **errors)
+
+        profile = measure(at, z_lens, weight)
+        if randoms is not None:
+            profile = correct_by_randoms(profile, measure(*randoms), boost=arguments.boost)
         fit = None
         if arguments.fit:
-            fit = _fit(profile, bins, z_source, concentration, structure=arguments.structure)
+            fit = _fit(profile, bins, z_source, concentration, arguments.miscentering,
+                       structure=arguments.structure)
+        if arguments.correct_reduced_shear:
+            profile = _corrected(profile, fit)
         numbers = _numbers(profile, fit, len(catalog), structure=arguments.structure)
         if arguments.output is not None:
-            # The bins are the rows of the table.
-            results = {name: value for name, value in numbers.items() if name != "bins"}
+            # The bins are the rows of the table, and its meta has the covariances.
+            results = {name: value for name, value in numbers.items()
+                       if name != "bins" and not name.startswith("covariance")}
             write_table(profile, temporary[arguments.output], results=results)
         if arguments.plot is not None:
             from lensmap.plotting import plot_shear_profile, write_picture
@@ -160,51 +199,72 @@ def run(arguments):
 
 
 def _check(arguments):
-    """Raise an OptionError if an option lacks another option that it needs."""
+    """Raise a CombinationError if an option lacks another option that it needs."""
     if (arguments.fit or arguments.behind == EACH_LENS) and arguments.z_lens is None:
-        raise OptionError("z_lens", "--fit and --behind lens need --z-lens")
+        raise CombinationError("z_lens", "--fit and --behind lens need --z-lens")
     for name in ("structure", "concentration"):
         if getattr(arguments, name) and not arguments.fit:
-            raise OptionError(name, f"--{name} needs --fit")
+            raise CombinationError(name, f"--{name} needs --fit")
     if arguments.structure and arguments.z_source is None:
-        raise OptionError("structure", "--structure needs --z-source")
-
-
-def _lenses(arguments):
-    """Return the positions of the lenses, and one redshift for all lenses or one for each."""
-    z_lens = _number(arguments.z_lens)
-    column = z_lens if isinstance(z_lens, str) else None
-    try:
-        at, redshifts = position(arguments.at), None
-    except argparse.ArgumentTypeError:
-        at, redshifts = read_positions(arguments.at, column)
-    if column is None:
-        return at, z_lens
-    if redshifts is None:
-        raise OptionError(
+        raise CombinationError("structure", "--structure needs --z-source")
+    is_table, z_lens = _position(arguments.at) is None, _number(arguments.z_lens)
+    if arguments.n_patches is not None and not is_table:
+        raise CombinationError("n_patches", "--jackknife needs a table of positions as --at")
+    check_stack(arguments, is_table=is_table)
+    if isinstance(z_lens, str) and not is_table:
+        raise CombinationError(
             "z_lens",
             "--z-lens must be a number, or the name of a column if --at names a table, not "
             f"{z_lens!r}",
         )
-    return at, redshifts
 
 
-def _fit(profile, bins, z_source, concentration, *, structure):
+def _position(text):
+    """Return the position that a word gives, or None if the word is the name of a table."""
+    try:
+        return position(text)
+    except argparse.ArgumentTypeError:
+        return None
+
+
+def _lenses(arguments):
+    """Return the positions of the lenses, their redshift or redshifts, and their weights."""
+    z_lens, at = _number(arguments.z_lens), _position(arguments.at)
+    if at is not None:
+        return at, z_lens, None
+    column = z_lens if isinstance(z_lens, str) else None
+    at, redshifts, weight = read_positions(arguments.at, column, arguments.lens_weight)
+    return at, z_lens if column is None else redshifts, weight
+
+
+def _fit(profile, bins, z_source, concentration, centers, *, structure):
     """Fit an NFW halo to a shear profile, at the mean redshift of its lenses.
 
-    ``bins`` are the edges of the radial bins. If ``structure`` is True, the covariance of
-    large-scale structure is added to the errors of the profile.
+    ``bins`` are the edges of the radial bins, and ``centers`` the fraction and the offsets of wrong
+    centers, or None. If ``structure`` is True, the covariance of large-scale structure is added to
+    the errors of the profile.
     """
     from lensmap.profiles import fit_nfw, structure_covariance
 
     z_lens, covariance = profile.meta["z_lens"], None
     if structure:
         covariance = structure_covariance(bins, z_lens=z_lens, z_source=z_source)
-        covariance = covariance / profile.meta["n_positions"]
+        covariance = covariance / profile.meta["n_effective_positions"]
     return fit_nfw(
         profile, z_lens=z_lens, z_source=z_source, covariance=covariance,
-        concentration="prior" if concentration is None else concentration,
+        concentration="prior" if concentration is None else concentration, miscentering=centers,
     )
+
+
+def _corrected(profile, fit):
+    """Return a profile whose delta_sigma is that of shear, by the convergence of a fit."""
+    from lensmap.profiles import correct_reduced_shear
+
+    if fit.success:
+        return correct_reduced_shear(profile, fit)
+    warn_user("--correct-reduced-shear has no effect, because --fit found no halo", LensmapWarning,
+              "not_corrected", "correct_reduced_shear")
+    return profile
 
 
 def _bins(radii, n_bins):
@@ -224,7 +284,7 @@ def _number(text):
 def _describe(profile, fit):
     """Return the profile and the fitted halo as text for people."""
     shown = profile[[name for name in _SHOWN if name in profile.colnames]]
-    text = format_table(shown, _FORMATS)
+    text = format_table(shown, _FORMATS) + describe_stack(profile)
     if fit is None:
         return text
     low, high = (m.to_value("solMass") for m in (fit.m200c_low, fit.m200c_high))
@@ -248,7 +308,7 @@ def _numbers(profile, fit, n_galaxies, *, structure):
     columns = {name: f"{name}_{unit}" for name in ("radius_low", "radius_high", "radius")}
     numbers = {
         "n_galaxies": n_galaxies,
-        "n_positions": profile.meta["n_positions"],
+        **numbers_of_stack(profile),
         "z_lens": profile.meta.get("z_lens"),
         **{name: profile.meta.get(name) for name in ("n_pairs_left_out", "margin",
                                                      "min_probability")},
@@ -274,6 +334,7 @@ def _numbers(profile, fit, n_galaxies, *, structure):
             "values": fit.values,
             "covariance": fit.covariance,
             "priors": fit.priors,
+            **numbers_of_fit_options(fit),
             "structure": structure,
         }
     return numbers

@@ -4,7 +4,7 @@
 from lensmap.cli._field_options import add_field_arguments, model_parameters, refuse_options
 from lensmap.cli._file_types import OutputField, OutputTable
 from lensmap.cli._files import open_outputs
-from lensmap.cli._messages import OptionError
+from lensmap.cli._messages import CombinationError, OptionError
 from lensmap.cli._options import position
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli.commands._simulate_survey import (
@@ -145,7 +145,7 @@ def _halo(m200c, z_lens, c200c, ellipticity, cosmology):
     from lensmap.halos import NFWHalo, concentration
 
     if m200c is None or z_lens is None:
-        raise OptionError(
+        raise CombinationError(
             "preset", "the cluster is not defined: give --preset NAME, or both --mass and --z-lens"
         )
     mass = m200c * u.solMass

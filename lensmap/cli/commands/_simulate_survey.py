@@ -6,7 +6,7 @@ from lensmap.cli._field_options import add_field_arguments, distribution_name, m
 from lensmap.cli._file_types import OutputFits, OutputTable
 from lensmap.cli._files import open_outputs
 from lensmap.cli._mask_options import add_mask_arguments, read_mask
-from lensmap.cli._messages import OptionError
+from lensmap.cli._messages import CombinationError, OptionError
 from lensmap.cli._result import Result
 from lensmap.utils import (
     FITS_SUFFIXES,
@@ -152,13 +152,13 @@ def run(arguments):
 def _check(arguments):
     """Raise an OptionError if options contradict each other or lack another option."""
     if arguments.truth and arguments.null:
-        raise OptionError(
+        raise CombinationError(
             "truth",
             "--truth cannot be given, because the galaxies of --null are not lensed and have no "
             "true field",
         )
     if arguments.write_mask is not None and arguments.fraction is None:
-        raise OptionError(
+        raise CombinationError(
             "write_mask", "--write-mask needs --random-mask, which draws the mask to write"
         )
     redshifts = arguments.z_source or ()

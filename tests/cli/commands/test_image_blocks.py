@@ -181,7 +181,7 @@ def test_the_word_needs_an_image(folder, capsys):
     for command in (["reconstruct", "cat.ecsv", "-o", "k.fits"],
                     ["inject", "cat.ecsv", "-o", "h.ecsv", "--mass", "2e14", "--z-lens", "0.3",
                      "--z-source", "1"]):
-        assert main([*command, "--pixel-scale", "image"]) == 1
+        assert main([*command, "--pixel-scale", "image"]) == 2
         assert "--pixel-scale image needs --wcs" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         reconstruct("--pixel-scale", "images")

@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
 from denied_files import deny_new_files
-from cli_records import validated
+from cli_records import code_of, validated
 
 from lensmap import ConvergenceMap, KaiserSquires, check_convention
 from lensmap.cli import main
@@ -441,7 +441,7 @@ class TestWhatGoesWrong:
         wcs.wcs.cdelt = [-0.01, 0.01]
         fits.PrimaryHDU(np.zeros((9, 9)), wcs.to_header()).writeto("far.fits")
         before = sorted(folder.iterdir())
-        assert reconstruct(*words) == 1
+        assert reconstruct(*words) == code_of(message)
         self._one_line(capsys, message)
         assert sorted(folder.iterdir()) == before
 

@@ -6,6 +6,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import QTable, Table
+from cli_records import code_of
 from simulate_command import SMALL, names, only_error, same, simulate
 
 from lensmap import ConvergenceMap, ShearCatalog
@@ -217,14 +218,14 @@ class TestSurvey:
         before = names()
         small = [] if "--field" in words or "9e5" in words else SMALL
         words = [*small, *words] if "-o" in words else ["-o", "c.fits", *small, *words]
-        assert simulate("survey", *words) == 1
+        assert simulate("survey", *words) == code_of(message)
         assert message in only_error(capsys)
         assert names() == before
 
     def test_a_field_says_its_own_redshift(self, series, own_folder, capsys):
         field = series / "field_0000.fits"
         words = ["survey", "-o", "c.fits", "--field", field]
-        assert simulate(*words, "--z-source", 1, "--width", "1deg") == 1
+        assert simulate(*words, "--z-source", 1, "--width", "1deg") == 2
         reason = f"because the file {str(field)!r} defines this"
         assert f"--width, --z-source cannot be given, {reason}" in only_error(capsys)
 
@@ -274,6 +275,6 @@ class TestCluster:
         ],
     )
     def test_bad_values(self, words, message, own_folder, capsys):
-        assert simulate("cluster", "-o", "k.fits", *words) == 1
+        assert simulate("cluster", "-o", "k.fits", *words) == code_of(message)
         assert message in only_error(capsys)
         assert names() == []
