@@ -44,7 +44,7 @@ def write_catalogs(page):
     galaxies = Table.read(files("lensmap") / "data" / "demo_catalog.fits")
     declared = {name: galaxies.meta[name] for name in ("CONVENTN", "KIND")}
     # The other pages stand for catalogs of any origin: their commands have to declare them.
-    galaxies.meta = declared if page.stem == "command_line" else {}
+    galaxies.meta = declared if page.stem in ("command_line", "profiles") else {}
     galaxies.write("shear.fits")
     galaxies.meta.clear()
     hsc_galaxies(galaxies).write("hsc.fits")
@@ -52,6 +52,7 @@ def write_catalogs(page):
     header = tangent_wcs(center, (1000, 1000), 2 * u.arcsec).to_header()
     fits.writeto("image.fits", np.zeros((1000, 1000), np.uint8), header)
     if page.stem == "profiles":
+        write_positions(center)
         redshift = np.where(np.arange(len(galaxies)) % 4 == 0, 0.25, 1.0)
         z_grid = np.linspace(0, 2, 101)
         galaxies["pdf"] = np.exp(-0.5 * ((z_grid - redshift[:, np.newaxis]) / 0.06) ** 2)
@@ -68,6 +69,19 @@ def write_catalogs(page):
         ours.write("ours.fits")
         columns = re.search(r"code-block:: toml\n\n((?: {4}.*\n|\n)+)", page.read_text())
         Path("ours.toml").write_text(textwrap.dedent(columns[1]))
+
+
+def write_positions(center):
+    """Write a sample of clusters, all of which are near the one of the catalog, and randoms."""
+    rng = np.random.default_rng(1)
+    for name, n, width in (("clusters", 15, 0.02), ("randoms", 60, 0.2)):
+        ra, dec = (
+            angle + rng.uniform(-width, width, n) for angle in (center.ra.deg, center.dec.deg)
+        )
+        table = Table({"ra": ra, "dec": dec, "z": np.full(n, 0.3)})
+        if name == "clusters":
+            table["richness"] = rng.uniform(20, 80, n)
+        table.write(f"{name}.ecsv")
 
 
 def hsc_galaxies(galaxies):
