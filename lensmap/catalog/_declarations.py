@@ -329,7 +329,7 @@ def _differ(name: str, one: Any, other: Any) -> bool:
 
 
 def _phrases(values: Mapping[str, Any]) -> str:
-    return " and ".join(f"{name}={value!r}" for name, value in values.items())
+    return " and ".join(f"{name} {value!r}" for name, value in values.items())
 
 
 def _warn_of_file(result: Declaration, meta: Mapping[str, Any]) -> None:
@@ -367,7 +367,7 @@ def _report_survey(
     if differing:
         where = {_ARGUMENT: "the argument", _FILE: "the table's meta"}
         others = " and ".join(
-            f"{n}={getattr(result, n)!r} of {where[result.origins[n]]}" for n in differing
+            f"{n} {getattr(result, n)!r} of {where[result.origins[n]]}" for n in differing
         )
         warn_user(
             f"the columns are those of {source}, which documents {_phrases(differing)}, but "

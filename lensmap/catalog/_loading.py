@@ -170,8 +170,9 @@ def _warn_of_flagged(
     n_rows = len(next(iter(table.values()))) if rows is None else int(np.count_nonzero(rows))
     warn_user(
         f"the catalog includes rows that {choice.preset!r} excludes from its shear sample: of "
-        f"{n_rows} rows, {counts}; where={whole!r} leaves them out",
+        f"{n_rows} rows, {counts}; {{where={whole!r}}} leaves them out",
         CatalogWarning,
         "flagged_rows",
         "where",
+        placeholders=True,
     )

@@ -101,13 +101,14 @@ def _warn_of_density(
         if np.all(np.abs(ra) <= 2 * np.pi + 0.01) and np.all(np.abs(dec) <= np.pi / 2 + 0.01):
             cause = (
                 "the positions are probably in radians; if so, declare it with "
-                "units={'ra': 'rad', 'dec': 'rad'} (--units ra=rad,dec=rad)"
+                "{units={'ra': 'rad', 'dec': 'rad'}}"
             )
         warn_user(
             f"{density:.3g} galaxies per square arcminute are more than any survey has: {cause}",
             CatalogWarning,
             "density_too_high",
             "units",
+            placeholders=True,
         )
     elif _MAX_OBLONGNESS**-1 < 15.0 * width / height < _MAX_OBLONGNESS and (
         np.all(ra >= 0.0) and np.all(ra <= 24.0)
@@ -115,10 +116,11 @@ def _warn_of_density(
         warn_user(
             f"the galaxies cover {width:.3g} deg of RA (times cos dec) and {height:.3g} deg of "
             "dec, and all RA are from 0 to 24: the RA are probably in hours; if so, declare it "
-            "with units={'ra': 'hourangle'} (--units ra=hourangle)",
+            "with {units={'ra': 'hourangle'}}",
             CatalogWarning,
             "ra_in_hours",
             "units",
+            placeholders=True,
         )
     elif density < _MIN_DENSITY_ARCMIN2:
         area = _occupied_area(ra, dec)  # without the gaps between several fields

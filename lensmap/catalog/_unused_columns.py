@@ -45,7 +45,7 @@ class ColumnChoice:
     def warn(self) -> None:
         """Issue the warnings."""
         for message in self.warnings:
-            warn_user(message, CatalogWarning, "unused_columns", "columns")
+            warn_user(message, CatalogWarning, "unused_columns", "columns", placeholders=True)
 
 
 def without_contested(
@@ -72,7 +72,7 @@ def without_contested(
         if not certain:
             notes[theirs] = (
                 f"the column {shown(theirs)!r} is not used: it could be {' or '.join(claims)}; "
-                f"name it in columns, as in {claims[0]}={theirs}"
+                f"name it in {{columns}}, as in {claims[0]}={theirs}"
             )
     return mapping, notes
 
@@ -112,8 +112,8 @@ def unused_columns(
         if others and ours in mapping:
             notes.append(
                 f"{ours} is taken from {shown(mapping[ours])!r}; {_and(others)} "
-                f"{'is' if len(others) == 1 else 'are'} not used: name the right one in columns, "
-                f"as in {ours}={others[0]}"
+                f"{'is' if len(others) == 1 else 'are'} not used: name the right one in "
+                f"{{columns}}, as in {ours}={others[0]}"
             )
         elif others:
             notes.append(_why_unused(ours, others, choice, mapping))
@@ -128,13 +128,13 @@ def _why_unused(
     if ours in ("c1", "c2") and is_bias_corrected(mapping):
         return text + (
             f"the additive bias is already subtracted from {mapping['e1']!r}; to use "
-            f"{shown(others[0])!r} nevertheless, add {ours}={others[0]} to columns; {ours}=none "
-            "stops this warning"
+            f"{shown(others[0])!r} nevertheless, add {ours}={others[0]} to {{columns}}; "
+            f"{ours}=none stops this warning"
         )
     return text + (
-        "columns names all required columns, so only optional columns with lensmap's own names "
-        f"are used; to use {shown(others[0])!r}, add {ours}={others[0]} to columns; {ours}=none "
-        "stops this warning"
+        "{columns} names all required columns, so only optional columns with lensmap's own names "
+        f"are used; to use {shown(others[0])!r}, add {ours}={others[0]} to {{columns}}; "
+        f"{ours}=none stops this warning"
     )
 
 

@@ -261,7 +261,7 @@ def _check_neutrinos(key: CosmologyKey) -> None:
             f"at most {_MAX_NEUTRINO_FRACTION:.0%} of its matter in massive neutrinos for the "
             "fitting formulas of the power spectrum",
             f"{fraction:.1%} ({sum(key.m_nu):.3g} eV)",
-            "compute power spectra with power='camb'",
+            "compute power spectra with {power='camb'}",
             verb="have",
         )
 

@@ -246,11 +246,12 @@ def _warn_of_no_signal(fitted: FittedPower) -> None:
         f"the lensing power that WienerFilter measures in the catalog {measured} "
         f"({fitted.significance:.1f} sigma){cause}, so the power spectrum of the prior is "
         f"uncertain: {fitted.amplitude:.2g} +- {fitted.amplitude_error:.2g} times the theory for "
-        f"galaxies of mean redshift {_MEAN_REDSHIFT}; {remedy}give z_source (the redshift of the "
-        "galaxies) or power",
+        f"galaxies of mean redshift {_MEAN_REDSHIFT}; {remedy}give {{z_source}}, the "
+        "redshift of the galaxies, or the power spectrum itself",
         MapWarning,
         "undetermined_power",
         "z_source",
+        placeholders=True,
     )
 
 

@@ -92,7 +92,7 @@ class WienerSolver:
             solver_memory(variance.shape, power.shape, dtype),
             f"a Wiener filter of {variance.shape[0]} x {variance.shape[1]} pixels, padded to "
             f"{power.shape[0]} x {power.shape[1]},",
-            "use larger pixels, less padding or dtype='float32'",
+            "use larger pixels, less padding or single precision (float32)",
         )
         real = np.dtype(dtype).type
         self._complex = np.complex64 if real is np.float32 else np.complex128
@@ -214,13 +214,13 @@ class WienerSolver:
         while square > self._tolerance**2 * start:
             if self.n_iterations == self._max_iterations:
                 warn_user(
-                    "the Wiener filter has not converged: after "
-                    f"max_iterations={self._max_iterations} its relative residual is "
-                    f"{np.sqrt(square / start):.1e}, above tolerance={self._tolerance:g}. Increase "
-                    "max_iterations or tolerance",
+                    f"the Wiener filter has not converged: after {self._max_iterations} iterations "
+                    f"its relative residual is {np.sqrt(square / start):.1e}, above "
+                    f"{self._tolerance:g}; increase {{max_iterations}} or {{tolerance}}",
                     MapWarning,
                     "no_convergence",
                     "max_iterations",
+                    placeholders=True,
                 )
                 break
             work = self._apply(direction)

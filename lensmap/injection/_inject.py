@@ -333,11 +333,12 @@ def _catalog_redshifts(catalog: ShearCatalog, rng: RNGLike) -> np.ndarray:
     if n_missing:
         warn_user(
             f"{n_missing} of {len(redshift)} galaxies have no finite value in the column "
-            f"{name!r}, so injected halos do not shear them: give z_source in place of the "
+            f"{name!r}, so injected halos do not shear them: give {{z_source}} in place of the "
             "column, or remove these galaxies",
             CatalogWarning,
             "no_redshift",
             name,
+            placeholders=True,
         )
     return redshift
 

@@ -195,9 +195,10 @@ class ConvergenceMap(MapArithmetic, NDIOMixin, NDData):
             If the map has no uncertainty.
         """
         if self.uncertainty is None:
-            raise ValueError(
-                "the map has no uncertainty, which snr needs: reconstruct the map with "
-                "uncertainty='analytic' or 'rotations'"
+            raise ParameterError(
+                "kappa", "an uncertainty for its signal-to-noise ratio",
+                remedy="reconstruct the map with {uncertainty='analytic'} or "
+                "{uncertainty='rotations'}", verb="have",
             )
         sigma = self.uncertainty.array
         with np.errstate(divide="ignore", invalid="ignore"):

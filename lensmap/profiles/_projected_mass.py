@@ -142,11 +142,12 @@ def projected_mass(
     elif n and kappa.uncertainty is not None and kappa.smoothing is None:
         warn_user(
             "the masses have no errors, because the smoothing of the map, over which its noise is "
-            "correlated, is not known: set n_random, such as n_random=200, to measure the errors "
-            "at random positions",
+            "correlated, is not known: measure the errors at random positions, such as "
+            "{n_random=200}",
             MapWarning,
             "no_errors",
             "n_random",
+            placeholders=True,
         )
     _warn_without_mass(unmasked, ring_mean, n)
     table = QTable({

@@ -42,6 +42,7 @@ def boost_factor(profile: QTable, reference: QTable) -> QTable:
         The profile around random positions, with the same bins. The positions must have the same
         survey mask, depth and redshifts as the lenses. Magnification, and cluster members that
         cover sources, also change the number of sources; the boost factor includes these effects.
+        Members near random positions lower it by their share of the sources there.
 
     Returns
     -------

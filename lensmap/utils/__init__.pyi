@@ -36,8 +36,8 @@ from ._engine import (
     run_tasks as run_tasks,
 )
 from ._exact_pickle import exact_dumps as exact_dumps
-from ._exceptions import RunError as RunError, warn_user as warn_user
-from ._exceptions import without_warnings as without_warnings
+from ._exceptions import OutputExistsError as OutputExistsError, RunError as RunError
+from ._exceptions import warn_user as warn_user, without_warnings as without_warnings
 from ._files import (
     FITS_SUFFIXES as FITS_SUFFIXES,
     HDF5_SUFFIXES as HDF5_SUFFIXES,

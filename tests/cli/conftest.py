@@ -1,10 +1,30 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What the tests of ``lensmap simulate`` share."""
+"""What the tests of commands share."""
+
+import logging
 
 import pytest
+from python_forms import python_forms
 from simulate_command import SMALL
 
 from lensmap.cli import main
+from lensmap.cli._messages import LOGGER
+
+
+@pytest.fixture(autouse=True)
+def messages_have_words_of_the_command_line():
+    """Check that no warning or error of any command names parameters of Python."""
+    messages = []
+
+    def collect(record):
+        if record.levelno >= logging.WARNING:
+            messages.append(record.getMessage())
+        return True
+
+    LOGGER.addFilter(collect)
+    yield
+    LOGGER.removeFilter(collect)
+    assert {text: python_forms(text) for text in messages if python_forms(text)} == {}
 
 
 @pytest.fixture

@@ -8,12 +8,14 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import QTable, Table
 from cli_records import validated
+from python_forms import python_forms
 from regions import Regions
 
 from lensmap import ConvergenceMap, KaiserSquires, NFWHalo, ShearCatalog, make_wcs
 from lensmap.cli import main
 from lensmap.cli.commands._demo import demo_table
 from lensmap.peaks import false_peaks
+from lensmap.profiles import projected_mass
 
 TRUTH = demo_table().meta
 
@@ -82,6 +84,41 @@ def test_masses_of_peaks(run, tmp_path):
     cylinder = np.pi * halo.mean_surface_density(1 * u.Mpc) * u.Mpc**2
     assert abs(peaks["mass"][0] - cylinder) < 3 * peaks["mass_err"][0]
     assert peaks["mass_err"][0] < 0.3 * cylinder
+
+
+def test_errors_of_masses_at_random_positions(run, folder, tmp_path):
+    words = ["peaks", "+kappa.fits", "-o", "=p.ecsv", "--mass-within", "1Mpc", "--z-lens", 0.3,
+             "--z-source", 1, "--mass-randoms", 40, "--seed", 3]
+    assert run(*words)[0] == 0
+    peaks = QTable.read(tmp_path / "p.ecsv")
+    kappa = ConvergenceMap.read(folder / "kappa.fits")
+    expected = projected_mass(kappa, peaks, 1 * u.Mpc, z_lens=0.3, z_source=1.0, n_random=40, rng=3)
+    np.testing.assert_allclose(peaks["mass_err"].value, expected["mass_err"].value)
+
+
+@pytest.mark.filterwarnings("always::lensmap.utils.LensmapWarning")
+def test_advice_is_that_of_the_command(run, folder, tmp_path):
+    """Each message names options of the command at hand."""
+    kappa = ConvergenceMap.read(folder / "kappa.fits")
+    kappa.replace(uncertainty=None).write(tmp_path / "plain.fits")
+    kappa.replace(meta={**kappa.meta, "parameters": {}}).write(tmp_path / "unknown.fits")
+    masses = ["--mass-within", "1Mpc", "--z-lens", 0.3, "--z-source", 1]
+    stack = ["profile", "+shear.fits", "--at", "+clusters.csv", "--z-lens", 0.3, "--z-source", 1,
+             "--radii", "0.3Mpc", "2.5Mpc", "--no-check"]
+    for words, advice in (
+        (["peaks", "=plain.fits"],
+         "such as --uncertainty rotations of 'lensmap reconstruct'"),
+        (["peaks", "=unknown.fits", *masses], "at random positions, such as --mass-randoms 200"),
+        ([*stack, "--bootstrap", 20], "or set neither --bootstrap nor --jackknife"),
+        ([*stack, "--bootstrap", 20, "--fit"],
+         "a larger --bootstrap, or neither --bootstrap nor --jackknife"),
+        ([*stack[:3], "1,1", *stack[4:]], "--at must lie in the survey"),
+        (["reconstruct", "+shear.fits", "-o", "=k.fits", "--method", "wiener", "--z-source", 1,
+          "--max-iterations", 2, "--pixel-scale", "1arcmin", "--uncertainty", "none", "--no-check"],
+         "increase --max-iterations or --tolerance"),
+    ):
+        error = run(*words)[2]
+        assert advice in error and python_forms(error) == []
 
 
 def test_no_peaks_and_other_units(run):
@@ -243,6 +280,7 @@ def test_one_clear_line_for_bad_input(words, message, run, tmp_path):
     [
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc"], "--mass-within needs --z-lens"),
         (["peaks", "+kappa.fits", "--ring", "1deg", "2deg"], "--ring needs --mass-within"),
+        (["peaks", "+kappa.fits", "--mass-randoms", 9], "--mass-randoms needs --mass-within"),
         (["peaks", "+kappa.fits", "--z-lens", "0.3"], "--z-lens needs --mass-within"),
         (["peaks", "+kappa.fits", "--z-source", "-1"], "--z-source needs --mass-within"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--fit"],

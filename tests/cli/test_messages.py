@@ -1,16 +1,20 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Errors name the options of the command, not parameters of Python."""
 
+from pathlib import Path
+
 import pytest
 from astropy.table import Table
+from python_forms import python_forms, settings_in_errors
 
+import lensmap
 from lensmap.cli import main
 from lensmap.cli._messages import OptionError, OptionNames, error_record
 from lensmap.utils import ParameterError, RunError
 
 NAMES = OptionNames({
     "z_lens": "--z-lens", "by": "--by", "m200c": "--mass", "columns": "--columns",
-    "overwrite": "--overwrite", "n_bins": "--bins",
+    "overwrite": "--overwrite", "n_bins": "--bins", "errors='bootstrap'": "--bootstrap",
 })
 
 
@@ -26,6 +30,9 @@ NAMES = OptionNames({
         # What is no option of the command stays.
         ("errors", "'shape noise'", "errors='shape noise'"),
         ("z_source", None, "z_source"),
+        # A setting may have words of its own.
+        ("errors", "'bootstrap'", "--bootstrap"),
+        ("errors", "None", "errors=None"),
     ],
 )
 def test_parameters_become_options(name, value, expected):
@@ -41,6 +48,14 @@ def test_error_about_a_parameter():
         "parameter": "z_lens",
         "message": "--z-lens must be below z_source, not 2: or set --by kappa, --overwrite",
     }
+
+
+def test_what_has_the_form_of_python():
+    assert python_forms("set by='kappa' or n_random=200") == ["by='", "n_random=2", "n_random"]
+    assert python_forms("z_lens must be lower than --z-source") == ["z_lens"]
+    for text in ("--columns ra=RA,m=none", "--method 'ks(padding=3)'", "the column 'z_lens' of",
+                 "--units ra=rad", "the file a/z_lens.fits", "delta_sigma is corrected"):
+        assert python_forms(text) == []
 
 
 def test_a_folder_in_use():
@@ -63,6 +78,31 @@ def test_other_errors():
         "code": "file_not_found", "parameter": None, "message": "no file"
     }
     assert error_record(MemoryError(), NAMES)["message"] == "MemoryError"
+
+
+# Modules whose messages are about objects that only Python has, with what these messages name.
+_PYTHON_ONLY = {
+    "cosmology/_parameters.py": "meta={",  # of a cosmology that the user makes
+    "estimators/_binning.py": "uncertainty=0",  # of a ShearGrid
+    "grid/_sums.py": "extra_sums=(",  # of a ShearGrid
+    "masks/_healpix.py": "frame='",  # of a HEALPix object
+    "networks/models/_large_kernel.py": "padding='",  # of a Keras layer
+    "networks/_network.py": "inputs=0",  # of an Architecture
+    "simulate/clusters/_field.py": "cluster=0",  # of a Filament
+    "utils/_plain_hdf5.py": "expand_external=True",  # of h5py
+    "validation/_setup.py": "z_source=0",  # of a sky
+}
+
+
+def test_settings_in_messages_are_placeholders():
+    """The command line turns placeholders such as {by='kappa'} into options."""
+    package = Path(lensmap.__file__).parent
+    found = {
+        path.relative_to(package).as_posix(): settings
+        for path in sorted(package.rglob("*.py"))
+        if (settings := settings_in_errors(path.read_text(encoding="utf-8")))
+    }
+    assert found.keys() <= _PYTHON_ONLY.keys(), found
 
 
 EVIL = "\x1b]0;title\x07\x1b[31m\r"

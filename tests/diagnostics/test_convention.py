@@ -179,7 +179,7 @@ def test_what_the_survey_documents():
     assert result.verdict == "right"
     words = "'celestial' (as documented for the survey 'hsc_y3') is right: handedness confirmed at"
     assert words in result.conclusion and "declared" not in str(result)
-    with pytest.warns(ConventionWarning, match="documents convention='celestial'"):
+    with pytest.warns(ConventionWarning, match="documents convention 'celestial'"):
         wrong = ShearCatalog(table, convention="iau")
     result = check_convention(wrong, n_rotations=40, rng=0)
     assert result.verdict == "wrong" and result.documented == "celestial"

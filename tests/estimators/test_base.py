@@ -460,7 +460,7 @@ def test_duplicate_positions_count_twice():
 
 
 def test_a_table_that_does_not_say_its_convention_is_warned_about():
-    with pytest.warns(ConventionWarning, match="'celestial' and kind='shear' are assumed"):
+    with pytest.warns(ConventionWarning, match="'celestial' and kind 'shear' are assumed"):
         KaiserSquires().reconstruct(Table(catalog_columns(CENTER.reshape(1), np.array([0.1j]))))
     with pytest.raises(TypeError, match="catalog must be a ShearCatalog or an astropy table"):
         KaiserSquires().reconstruct([1, 2, 3])

@@ -5,7 +5,7 @@ from lensmap.cli._file_types import OutputPicture, OutputRegions, OutputTable
 from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_map_argument, read_map
 from lensmap.cli._messages import CombinationError, OptionError
-from lensmap.cli._options import angle, one_radius, two_radii
+from lensmap.cli._options import angle, count, one_radius, two_radii
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
 from lensmap.utils import write_table
@@ -31,6 +31,14 @@ _NUMBERS = {"id": "id", "ra": "ra_deg", "dec": "dec_deg", "kappa": "kappa",
             "n_false": "n_false", "at_edge": "at_edge", "mass": "mass_msun",
             "mass_err": "mass_err_msun"}
 _FALSE = ("n_false", "n_false_err", "n_noise_maps", "n_false_unknown")
+
+
+# The words for parameters of the functions that have no option of the same name.
+PARAMETERS = {
+    "kappa": "the map",
+    "uncertainty='analytic'": "--uncertainty analytic of 'lensmap reconstruct'",
+    "uncertainty='rotations'": "--uncertainty rotations of 'lensmap reconstruct'",
+}
 
 
 def add_arguments(parser):
@@ -59,6 +67,11 @@ def add_arguments(parser):
     group.add_argument("--ring", dest="background", nargs=2, metavar=("INNER", "OUTER"),
                        help="for --mass-within: first subtract the mean kappa between these two "
                             "radii around each peak, angles or proper lengths")
+    group.add_argument("--mass-randoms", dest="n_random", type=count, metavar="N",
+                       help="measure the errors of --mass-within at N random positions of the map "
+                            "(default: compute them from the uncertainty of the map)")
+    group.add_argument("--seed", dest="rng", type=int, default=0, metavar="N",
+                       help="the seed of the random positions (default 0)")
     group.add_argument("--z-lens", type=float, metavar="Z",
                        help="the redshift of the lenses, for --mass-within")
     group.add_argument("--z-source", type=float, metavar="Z",
@@ -111,7 +124,7 @@ def run(arguments):
 def _mass_options(arguments):
     """Return the parameters of `projected_mass`; None without ``--mass-within``."""
     if arguments.radius is None:
-        for name in ("background", "z_lens", "z_source"):
+        for name in ("background", "n_random", "z_lens", "z_source"):
             if getattr(arguments, name) is not None:
                 raise CombinationError(name, f"{arguments.option_names[name]} needs --mass-within")
         return None
@@ -123,6 +136,7 @@ def _mass_options(arguments):
     return {
         "radius": one_radius(arguments.radius, "radius"), "background": background,
         "z_lens": arguments.z_lens, "z_source": arguments.z_source,
+        "n_random": arguments.n_random or 0, "rng": arguments.rng,
     }
 
 

@@ -261,8 +261,8 @@ class Examples:
         for fields, n in zip(self.sets, self._n_files, strict=True):
             if n < 1:
                 raise ValueError(
-                    f"{fields!r} has no file left for training, because held_back={held_back} "
-                    "reserves its files for validation: add fields to the set, or hold back fewer"
+                    f"{fields!r} has no file left for training, because {held_back} files of each "
+                    "set are held back for validation: add fields to the set, or hold back fewer"
                 )
         self.architecture = architecture
         self.survey = SurveyRange() if survey is None else survey

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lensmap import __version__
 from lensmap.typing import PathLike
-from lensmap.utils import atomic_write, write_table
+from lensmap.utils import OutputExistsError, atomic_write, write_table
 from lensmap.validation._parts import PARTS
 from lensmap.validation.measures import MEASURES
 from lensmap.validation.report._page import ReportPage
@@ -66,7 +66,7 @@ def write_report(
     folder = Path(results.records.folder if folder is None else folder)
     path = folder / "report.html"
     if path.exists() and not overwrite:
-        raise FileExistsError(f"the report {str(path)!r} exists; overwrite=True replaces it")
+        raise OutputExistsError(f"the report {str(path)!r} exists; {{overwrite=True}} replaces it")
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     styles = styles_of([*results.names, *results.more_names])

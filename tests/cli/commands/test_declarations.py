@@ -78,7 +78,7 @@ def test_the_survey_declares_its_columns(run):
     assert record["convention_check"]["verdict"] == "right"
     assert record["convention_check"]["documented_convention"] == "celestial"
     (line,) = [line for line in err.splitlines() if "of the survey" in line]
-    assert "kind='distortion' are used" in line
+    assert "kind 'distortion' are used" in line
 
 
 @pytest.mark.parametrize("command", COMMANDS)
