@@ -73,7 +73,7 @@ def test_the_survey_declares_its_columns(survey):
         assert catalog.origins["convention"] == catalog.origins["kind"] == "survey"
         assert catalog.origins["frame"] == catalog.origins["response"] == "default"
         (line,) = lines
-        assert COLUMN_PRESETS[catalog.survey].reference in line and f"kind={entry.kind!r}" in line
+        assert COLUMN_PRESETS[catalog.survey].reference in line and f"kind {entry.kind!r}" in line
         assert catalog.survey == survey or named is None and survey in ALIKE
         assert "declared" not in line + repr(catalog)
 
@@ -176,7 +176,7 @@ def test_the_argument_is_right(ending, tmp_path):
         assert catalog.origins == {**dict.fromkeys(NAMES, "file"), name: "argument"}
         (text,) = doubts.values()
         assert list(doubts) == ["differs_from_file"]
-        assert f"{name}={ONE[name]!r}, but the argument {name}={OTHER[name]!r}" in text
+        assert f"{name} {ONE[name]!r}, but the argument {name} {OTHER[name]!r}" in text
         _, doubts, _ = _catalog(tmp_path, ending, full, {name: ONE[name]}, 10 + number)
         assert not doubts
 
@@ -270,8 +270,8 @@ def test_what_differs_from_the_survey(survey, by):
         for name in other:
             expected = other[name] if name in names else getattr(entry, name)
             assert getattr(catalog, name) == expected
-            assert (f"{name}={getattr(entry, name)!r}" in text) == (name in names)
-            assert (f"{name}={other[name]!r} of {whose}" in text) == (name in names)
+            assert (f"{name} {getattr(entry, name)!r}" in text) == (name in names)
+            assert (f"{name} {other[name]!r} of {whose}" in text) == (name in names)
         assert ("lensmap check" in text) == ("convention" in names)
         assert ("1.7 times" in text) == ("kind" in names)
 
