@@ -23,6 +23,8 @@ _RAISERS = {"ParameterError", "ParameterTypeError", "RunError", "OutputExistsErr
 
 def python_forms(message):
     """Return the settings and the parameters of Python that a message contains."""
+    message = message.replace("ignore_missing_simple=True", "")  # in an error of astropy
+    message = re.sub(r"the parameters of \w+ are .*", "", message)  # for --method NAME(...)
     message = re.sub(r"\b\w+\([^()]*(?:\)|\.\.\.)", "", message)  # an estimator with its parameters
     bare = re.sub(r"'[^']*'", "''", message)
     words = set(re.findall(r"(?<![\w/.-])[a-z]+(?:_[a-z0-9]+)+(?![\w/.(])", bare))
