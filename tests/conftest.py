@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from astropy.utils import iers
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # The rotation of the Earth comes with astropy: a test must not fetch newer tables.
 iers.conf.auto_download = False
@@ -21,6 +21,10 @@ settings.register_profile(
     database=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
+)
+# Whether a mutant fails is all that scripts/mutants.py asks, not the smallest example that does.
+settings.register_profile(
+    "mutants", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 

@@ -283,6 +283,62 @@ def test_noise_squares():
     assert of(e, w, sigma_m=1.0).noise_squares() == (0.0, True)
 
 
+@pytest.mark.parametrize("response", [R, 0.7, 1.0])
+def test_each_galaxy_by_hand(response):
+    """Galaxies without noise, e = R ((1 + m) g + c) with the mean m: each gives its own shear."""
+    rng = np.random.default_rng(5)
+    g = 0.1 * (rng.normal(size=6) + 1j * rng.normal(size=6))
+    m = np.array([0.3, -0.1] * 3)
+    matrix = response * np.eye(2) if np.ndim(response) == 0 else response
+    e = np.array([respond(matrix, 1.1 * one + C) for one in g])
+    columns = {"m": m, "c1": C.real, "c2": C.imag, "sigma_e": np.arange(1, 7) / 10}
+    catalog = shear_catalog(table_of(e, **columns, sigma_m=0.2), response=response)
+    calibration = Calibration.from_catalog(catalog)
+    np.testing.assert_allclose(calibration.shear(catalog), g)
+    np.testing.assert_allclose(calibration.over_response(catalog), 1.1 * g + C)
+    # The variance of R^-1 e, a mean over the components, of isotropic noise of the variance 1.
+    gain_squared = np.sum(np.linalg.inv(matrix) ** 2) / 2 / 1.1**2
+    assert calibration.gain**2 == pytest.approx(gain_squared)
+    variance = (np.arange(1, 7) / 10) ** 2 + 0.2**2
+    np.testing.assert_allclose(calibration.noise_variance(catalog), variance * gain_squared)
+
+
+def test_dispersion_by_hand():
+    """Squares per component of 0.02 and 0.08 with the weights 1 and 3: (0.02 + 9 x 0.08) / 10."""
+    table = table_of(np.array([0.2, 0.4j]), np.array([1.0, 3.0]))
+    calibration = Calibration.from_catalog(shear_catalog(table))
+    assert calibration.noise_squares() == (pytest.approx(0.074), False)
+    catalog = shear_catalog(table | {"sigma_m": np.array([0.1, 0.2])})
+    intrinsic, measurement = Calibration.from_catalog(catalog).noise_squares()
+    assert intrinsic == pytest.approx(0.074 - (0.01 + 9 * 0.04) / 10) and measurement is True
+    variance = Calibration.from_catalog(catalog).noise_variance(catalog)
+    np.testing.assert_allclose(variance, intrinsic + np.array([0.01, 0.04]))
+
+
+def test_response_of_sheared_versions():
+    """Two patches, in which e1 of 1p is 0.01 and 0.02 and nothing else responds."""
+    sums = np.zeros((2, 4, 3))
+    sums[:, :, 0], sums[:, 0, 1] = 1.0, [0.01, 0.02]
+    calibration = Calibration(sum_versions=sums)
+    np.testing.assert_allclose(calibration.matrix, [[0.75, 0], [0, 0]])
+    np.testing.assert_allclose(calibration.matrix_error, [[0.25, 0], [0, 0]])
+    assert Calibration().matrix_error is None
+
+
+def test_nothing_is_there_without_galaxies():
+    catalog = shear_catalog(table_of(*pairs()))
+    calibration = Calibration.from_catalog(catalog)
+    assert calibration + Calibration() == calibration
+    assert len(calibration.sum_by_weight) > 1 and len(Calibration().sum_by_weight) == 0
+    # The bins of weight are neither needed for the shear nor compared.
+    without = Calibration.from_catalog(catalog, by_weight=False)
+    assert len(without.sum_by_weight) == 0 and without == calibration
+    versions = [Calibration(sum_versions=scale * np.ones((2, 4, 3))) for scale in (1, 2)]
+    assert versions[0] == versions[1]
+    for name in ("sum_wr11", "sum_wr12", "sum_wr21", "sum_wr22"):
+        assert getattr(Calibration(), name) == 0
+
+
 # --- parts and the whole ---------------------------------------------------------------------
 
 

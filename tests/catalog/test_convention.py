@@ -7,6 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lensmap.catalog import CONVENTIONS, convention_name, convention_signs, to_celestial
+from lensmap.catalog._convention import (
+    columns_to_celestial,
+    response_to_celestial,
+    versions_to_celestial,
+)
 
 
 def measure(pa, modulus, x_to, y_to):
@@ -87,6 +92,36 @@ def test_no_convention(wrong):
     for function in (convention_signs, convention_name):
         with pytest.raises(ValueError, match="one of 'celestial', 'euclidean', 'iau' or a pair"):
             function(wrong)
+
+
+# For each pair of signs: e1 and c1, e2 and c2, the off-diagonal elements of the response, and what
+# the versions -1, noshear, 1p, 1m, 2p, 2m become.
+CONVERTED = pytest.mark.parametrize(
+    ("signs", "first", "second", "off_diagonal", "versions"),
+    [
+        ((1, 1), 1, 1, 1, [-1, 0, 1, 2, 3, 4]),
+        ((1, -1), 1, -1, -1, [-1, 0, 1, 2, 4, 3]),
+        ((-1, 1), -1, 1, -1, [-1, 0, 2, 1, 3, 4]),
+        ((-1, -1), -1, -1, 1, [-1, 0, 2, 1, 4, 3]),
+    ],
+)
+
+
+@CONVERTED
+def test_everything_with_a_direction_is_converted(signs, first, second, off_diagonal, versions):
+    names = ("e1", "c1", "e2", "c2", "r12", "r21", "r11", "r22", "weight")
+    columns = {name: np.array([2.0 + i, 0.5]) for i, name in enumerate(names) if name != "c2"}
+    before = {name: values.copy() for name, values in columns.items()}
+    columns_to_celestial(columns, signs)
+    factors = dict(zip(names, [first, first, second, second, *[off_diagonal] * 2, 1, 1, 1]))
+    assert set(columns) == set(before)
+    for name, values in columns.items():
+        np.testing.assert_array_equal(values, factors[name] * before[name])
+    response = response_to_celestial(((0.7, 0.2), (0.05, 0.6)), signs)
+    assert response == ((0.7, off_diagonal * 0.2), (off_diagonal * 0.05, 0.6))
+    assert response_to_celestial(0.7, signs) == 0.7 and response_to_celestial(None, signs) is None
+    codes = versions_to_celestial(np.array([-1, 0, 1, 2, 3, 4], dtype=np.int8), signs)
+    assert codes.tolist() == versions and codes.dtype == np.int8
 
 
 def test_memory():

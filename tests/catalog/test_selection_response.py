@@ -109,3 +109,66 @@ def test_sheared_ellipticities_that_are_not_used_are_refused(galaxies):
         catalog_of(table)
     line = {"r11": "(g1_1p - g1_1m) / 0.02", "r22": "(g2_2p - g2_2m) / 0.02"}
     assert np.diag(matrix_of(catalog_of(table, columns=line))) == pytest.approx(np.diag(RESPONSE))
+
+
+def by_hand(seed=0, n=400):
+    """Return a table, and the selection response of ``snr > 10`` without and with its weights."""
+    rng = np.random.default_rng(seed)
+    table = {"ra": 10 + rng.random(n), "dec": rng.random(n)}
+    table |= {"e1": rng.normal(0, 0.2, n), "e2": rng.normal(0, 0.2, n)}
+    table |= {f"r{i}{j}": np.full(n, 0.7 * (i == j) + 0.01 * i) for i in (1, 2) for j in (1, 2)}
+    for name in ("", "_1p", "_1m", "_2p", "_2m"):
+        table["snr" + name] = rng.uniform(8, 20, n)
+        table["own" + name] = rng.uniform(0.5, 2, n)
+    table["e1"][3], table["e2"][5], table["own_1p"][7], table["own_2m"][9] = np.nan, 7.0, np.nan, -1.0
+    plain, weighted = np.zeros((2, 2, 2))
+    for j in (1, 2):
+        for sign, version in ((1, f"_{j}p"), (-1, f"_{j}m")):
+            selected = (table["snr" + version] > 10) & (np.arange(n) != 3) & (np.arange(n) != 5)
+            valid = selected & (table["own" + version] >= 0)
+            for i in (1, 2):
+                e, w = table[f"e{i}"], table["own" + version]
+                plain[i - 1, j - 1] += sign * np.mean(e[selected]) / 0.02
+                weighted[i - 1, j - 1] += sign * np.sum((w * e)[valid]) / np.sum(w[valid]) / 0.02
+    return table, plain, weighted
+
+
+MEAN = np.array([[0.71, 0.01], [0.02, 0.72]])
+
+
+def test_the_matrix_by_hand():
+    """Rows that cannot be used are in no version, and a weight counts where it can be used."""
+    table, plain, weighted = by_hand()
+    options = {"where": "snr > 10", "convention": "celestial"}
+    assert np.abs(plain).min() > 0.02
+    np.testing.assert_allclose(matrix_of(catalog_of(table, **options)), MEAN + plain)
+    catalog = catalog_of(table, columns={"weight": "own"}, **options)
+    np.testing.assert_allclose(matrix_of(catalog), MEAN + weighted)
+    # The elements that the table does not have stay away.
+    del table["r21"], table["r22"]
+    assert matrix_of(catalog_of(table, **options))[0] == pytest.approx((MEAN + plain)[0])
+
+
+@pytest.mark.parametrize(
+    ("own", "name"),
+    [("snr", "snr_sheared_{}"), ("snr", "SHEARED_{}_SNR"), ("snr", "dsnr_dg{}"),
+     ("snr", "snr_g{}"), ("SNR_noshear", "snr_{}"), ("snr_0", "snr_{}")],
+)
+def test_names_by_hand(own, name):
+    table, plain, _ = by_hand()
+    snr = {version: table.pop(f"snr_{version}") for version in ("1p", "1m", "2p", "2m")}
+    derivatives = name.endswith("g{}")
+    table[own] = table.pop("snr")
+    for version, values in snr.items():
+        if not derivatives:
+            table[name.format(version)] = values
+        elif version.endswith("p"):
+            # The steps to both sides are opposite.
+            table[name.format(version[0])] = (values - table[own]) / 0.01
+            snr[f"{version[0]}m"] = 2 * table[own] - values
+    if derivatives:
+        by_version = {f"snr_{version}": values for version, values in snr.items()}
+        catalog = catalog_of(table | by_version, where=f"{own} > 10", convention="celestial")
+        plain = matrix_of(catalog) - MEAN
+    catalog = catalog_of(table, where=f"{own} > 10", convention="celestial")
+    np.testing.assert_allclose(matrix_of(catalog), MEAN + plain)

@@ -89,7 +89,29 @@ def test_sums_of_parts():
 def test_too_few_galaxies_have_no_error():
     codes, c = np.arange(5), {k: np.ones(5) for k in ("ra", "dec", "e1", "e2")}
     response, error = response_of_versions(sums_of_versions(codes, weight=None, **c))
-    assert response == pytest.approx(np.zeros((2, 2))) and np.all(np.isinf(error))
+    assert response == pytest.approx(np.zeros((2, 2)))
+    assert error.shape == (2, 2) and np.all(np.isinf(error))
+
+
+@pytest.mark.parametrize("values", [[0.3, -0.1], [0.3, -0.1, 0.0, 0.5, 0.0]])
+def test_error_of_patches_of_equal_weight(values):
+    """The jackknife of a mean is its standard error; patches without galaxies do not count."""
+    values = np.array(values)
+    sums = np.zeros((len(values) + 2, 4, 3))
+    sums[1:-1, :, 0] = 2.0  # the weight of all versions
+    sums[1:-1, 0, 2] = 2.0 * values  # e2 of 1p
+    sums[1:-1, 3, 1] = 2.0 * 3 * values  # e1 of 2m
+    response, error = response_of_versions(sums, 0.05)
+    mean = np.mean(values) / 0.1
+    standard = np.std(values, ddof=1) / np.sqrt(len(values)) / 0.1
+    np.testing.assert_allclose(response, [[0, -3 * mean], [mean, 0]], atol=1e-12)
+    np.testing.assert_allclose(error, [[0, 3 * standard], [standard, 0]], atol=1e-12)
+
+
+def test_patches_are_those_of_the_unsheared_galaxies():
+    codes, c = columns_of(Galaxies(160, alone=0))
+    # The 160 galaxies of each version make 8 patches of 20.
+    assert sums_of_versions(codes, c["ra"], c["dec"], c["e1"], c["e2"], None).shape == (8, 4, 3)
 
 
 @pytest.mark.parametrize("center", [(0.0, 0.0), (10.0, 89.9), (359.9, -45.0)])

@@ -81,6 +81,11 @@ def test_quarter_turn_goes_from_x_to_y():
     field[2, 4] = 1  # on +x
     assert rotate90(field, 0)[4, 2] == 1  # on +y
     assert rotate90(field, 2)[4, 2] == -1
+    # A unit shear on +x after k quarter turns: where it is, and its sign.
+    for k, (row, column, sign) in enumerate([(2, 4, 1), (4, 2, -1), (2, 0, 1), (0, 2, -1)]):
+        for turns in (k, k - 4):
+            turned = rotate90(np.stack([field, 0 * field]), 2, turns)
+            assert turned[0, row, column] == sign and np.count_nonzero(turned) == 1
     for function in (rotate90, mirror_x):
         with pytest.raises(ValueError, match="spin must be 0 or 2"):
             function(field, 1)
@@ -121,7 +126,9 @@ def test_single_precision_is_kept_and_good():
     gamma, _, _ = _field(NFW(), 128, 0.4)
     single = shear_to_convergence(gamma.astype(np.complex64))
     assert single.dtype == np.complex64
-    np.testing.assert_allclose(single, shear_to_convergence(gamma), atol=1e-6)
+    double = shear_to_convergence(gamma)
+    np.testing.assert_allclose(single, double, atol=1e-6)
+    np.testing.assert_array_equal(double, shear_to_convergence(gamma, padding=2))
 
 
 def test_kernel_has_modulus_one_and_is_protected():

@@ -8,8 +8,8 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable
 
-from lensmap.cosmology import SourceRedshifts
-from lensmap.halos import NFWHalo
+from lensmap.cosmology import SourceRedshifts, sigma_crit
+from lensmap.halos import NFWHalo, NFWLens
 
 REFERENCE = Path(__file__).parents[1] / "data" / "nfw_values.ecsv"
 CLUSTER = NFWHalo(1e15 * u.solMass, 4.0, 0.3)
@@ -22,6 +22,29 @@ def test_shear_and_convergence_are_those_of_two_public_codes():
     np.testing.assert_allclose(CLUSTER.kappa(radius, 1.0), table["kappa"], rtol=2e-3)
     g = table["gamma_t"] / (1 - table["kappa"])
     np.testing.assert_allclose(CLUSTER.reduced_shear(radius, 1.0), g, rtol=2e-3)
+
+
+def test_plain_numbers_are_those_of_the_halo():
+    table = QTable.read(REFERENCE)
+    critical = sigma_crit(0.3, 1.0).value
+    distance = CLUSTER.cosmology.angular_diameter_distance(0.3)
+    theta = (table["radius"] / distance).to_value(u.one)
+    lens = NFWLens(0.3, CLUSTER.cosmology)
+    sigma, excess = lens.surface_density(theta, np.log(1e15), np.log(4.0))
+    np.testing.assert_allclose(sigma, critical * table["kappa"], rtol=2e-3)
+    np.testing.assert_allclose(excess, critical * table["gamma_t"], rtol=2e-3)
+    # Of another mass and concentration, and next to the center, where the profile diverges as a
+    # logarithm.
+    halo = NFWHalo(2e13 * u.solMass, 9.0, 0.3)
+    sigma, excess = lens.surface_density(theta, np.log(2e13), np.log(9.0))
+    np.testing.assert_allclose(sigma, halo.surface_density(table["radius"]).value, rtol=1e-9)
+    mean = halo.mean_surface_density(table["radius"]).value
+    np.testing.assert_allclose(excess, mean - sigma, rtol=1e-9)
+    x = (halo.scale_radius / distance).to_value(u.one) * np.array([0.0, 1e-6, 1e-5])
+    at_center, at_floor, near = lens.surface_density(x, np.log(2e13), np.log(9.0))[0]
+    assert at_center == at_floor and near / at_floor == pytest.approx(
+        np.log(1e-5 / 2 * np.e) / np.log(1e-6 / 2 * np.e), rel=1e-6
+    )
 
 
 def test_an_angle_is_a_length_at_the_lens():
