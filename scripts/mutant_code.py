@@ -89,7 +89,8 @@ def make_mutants(path: Path, file: str, skipped: dict[str, list[str]]) -> Iterat
     patterns = [re.compile(pattern) for pattern in skipped["lines"]]
     # Statement by statement, because each mutant is parsed again.
     for statement in tree.body:
-        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
+        decorators = getattr(statement, "decorator_list", [])
+        first = min(node.lineno for node in (statement, *decorators))
         part = slice(first - 1, statement.end_lineno)
         for line, column, code in _mutated("".join(lines[part])):
             number = first - 1 + line
@@ -112,8 +113,8 @@ def _mutated(source: str) -> Iterator[tuple[int, int, Callable[[], str]]]:
     comparisons = {(node.start_pos, node.end_pos) for node in nodes if node.type == "comparison"}
     for name in _OPERATORS:
         operator = OperatorProvider()[name]()
-        positions = ((node, *ends) for node in nodes for ends in operator.mutation_positions(node))
-        for occurrence, (node, start, end) in enumerate(positions):
+        positions = ((node, ends) for node in nodes for ends in operator.mutation_positions(node))
+        for occurrence, (node, (start, end)) in enumerate(positions):
             # The star before parameters that are given by name is no operator.
             if node.parent is not None and node.parent.type == "parameters":
                 continue

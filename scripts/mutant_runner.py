@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""A pytest plug-in that tries mutants in forks of a process with collected tests, for mutants.py."""
+"""The pytest plug-in of mutants.py: tries mutants in forks of a process with collected tests."""
 
 import functools
 import gc

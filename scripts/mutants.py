@@ -14,7 +14,8 @@ which takes seconds to import numpy, scipy and astropy. Here pytest imports and 
 once, and each mutant is tried in a fork of that process. Only the tests that run the changed line
 are repeated, the quickest first, until one fails.
 
-``--report FILE`` keeps the survivors, and ``--again FILE`` tries these only, after tests were added.
+``--report FILE`` keeps the survivors, and ``--again FILE`` tries only these, after tests were
+added.
 """
 
 import argparse

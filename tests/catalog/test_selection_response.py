@@ -120,7 +120,8 @@ def by_hand(seed=0, n=400):
     for name in ("", "_1p", "_1m", "_2p", "_2m"):
         table["snr" + name] = rng.uniform(8, 20, n)
         table["own" + name] = rng.uniform(0.5, 2, n)
-    table["e1"][3], table["e2"][5], table["own_1p"][7], table["own_2m"][9] = np.nan, 7.0, np.nan, -1.0
+    table["e1"][3], table["e2"][5] = np.nan, 7.0
+    table["own_1p"][7], table["own_2m"][9] = np.nan, -1.0
     plain, weighted = np.zeros((2, 2, 2))
     for j in (1, 2):
         for sign, version in ((1, f"_{j}p"), (-1, f"_{j}m")):

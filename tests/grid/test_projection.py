@@ -10,6 +10,7 @@ from astropy.wcs.utils import skycoord_to_pixel
 from lenses import CENTERS, ORIENTATIONS, tangent_wcs, uniform_sky
 
 from lensmap.grid import PixelFrame
+from lensmap.grid._projection import _locate, _nodes_along
 
 
 def _expected_rotation(sky, wcs, frame):
@@ -150,3 +151,47 @@ def test_off_the_sky():
     wcs.wcs.crpix = [500, 500]
     with pytest.raises(ValueError, match="at least one pixel on the sky"):
         _ = PixelFrame(wcs).parity
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_rotation_at_the_center_of_each_pixel(orientation):
+    """Large pixels at a high declination, where the direction of north varies from node to node."""
+    wcs = tangent_wcs(SkyCoord(40, 80, unit="deg"), (30, 45), 12.0, **ORIENTATIONS[orientation])
+    # The stereographic projection is conformal: the images of east and north are orthogonal.
+    wcs.wcs.ctype = [name.replace("TAN", "STG") for name in wcs.wcs.ctype]
+    y, x = np.indices((30, 45))
+    sky = wcs.pixel_to_world(x, y).icrs
+    expected, parity = _expected_rotation(sky, wcs, "icrs")
+    pixels = PixelFrame(wcs)
+    found = pixels.pixel_rotation()
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    assert np.ptp(np.angle(expected)) > 1
+    # Longitudes may go beyond a whole turn.
+    lon, lat, index = sky.ra.deg.ravel(), sky.dec.deg.ravel(), np.arange(30 * 45)
+    np.testing.assert_allclose(pixels.rotation(lon + 360, lat, index), found.ravel(), atol=1e-5)
+    # An ellipse along +x has g1 > 0, and the second component is that of the pixel axes.
+    shear = np.array([0.1, 0.1j])
+    in_pixels = pixels.to_pixel_basis(shear, np.array([1j, 1j]))
+    np.testing.assert_allclose(in_pixels, [0.1j * parity[0, 0], -0.1])
+
+
+def test_rotation_next_to_the_edge_of_the_sky():
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---AIT", "DEC--AIT"]
+    wcs.wcs.crpix, wcs.wcs.cdelt = [20.5, 10.5], [-9, 9]
+    wcs.array_shape = (20, 40)
+    pixels = PixelFrame(wcs)
+    found, off = pixels.pixel_rotation(), pixels.off_sky
+    assert np.all(found[off] == 0)
+    inner = np.hypot(*(np.indices((20, 40)) - [[[9.5]], [[19.5]]]) / [[[9]], [[18]]]) < 0.85
+    np.testing.assert_allclose(np.abs(found[inner]), 1, atol=1e-5)
+
+
+def test_nodes_of_the_interpolation():
+    for n in (1, 2, 3, 9, 10, 17, 50):
+        nodes = _nodes_along(n)
+        assert nodes[0] == 0 and nodes[-1] == n - 1 and len(nodes) == min(n, 2 + (n - 1) // 8)
+        assert np.all(np.diff(nodes) <= 8)
+    before, offset = _locate(np.array([0.0, 5.0, 10.0]), 11)
+    assert before.tolist() == [0] * 5 + [1] * 6
+    np.testing.assert_allclose(offset, [0, 0.2, 0.4, 0.6, 0.8, 0, 0.2, 0.4, 0.6, 0.8, 1])

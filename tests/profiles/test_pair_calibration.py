@@ -7,9 +7,10 @@ from astropy import units as u
 from lenses import CENTERS, catalog_columns, uniform_sky
 
 from lensmap import NFWHalo, ShearCatalog, fit_nfw
-from lensmap.cosmology import sigma_crit
+from lensmap.cosmology import distance_ratio, get_cosmology, sigma_crit
 from lensmap.profiles import shear_profile
-from lensmap.profiles._pair_calibration import mean_response, pooling
+from lensmap.profiles._efficiency import Efficiency
+from lensmap.profiles._pair_calibration import _behind_lenses, mean_response, pooling
 
 CENTER = CENTERS["dec 45"]
 Z_LENS = 0.5
@@ -151,3 +152,22 @@ def test_few_galaxies_behind_count_with_the_others():
     assert mean_response(values, weight) == pytest.approx(0.1 * 0.5 + 0.9)
     assert mean_response(np.tile(values, 10), np.tile(weight, 10)) == pytest.approx(0.5)
     assert mean_response(values, 0 * weight) == 1
+
+
+@pytest.mark.parametrize("n_lens", [32, 33, 200])
+def test_responses_behind_lenses_of_many_redshifts(n_lens):
+    """Those behind more than 32 redshifts are interpolated, and are means of all galaxies behind.
+
+    The response is 1 + z, and sources are at 0.3 + 0.001 k.
+    """
+    z_lens = np.linspace(0.3, 0.5, n_lens)[::-1]
+    z = 0.3 + 0.001 * np.arange(1, 1500)
+    weight = 1 + z**2
+    efficiency = Efficiency.from_redshifts(z, z_lens, None, get_cosmology(None))
+    found = _behind_lenses(1 + z, weight, efficiency, z_lens)
+    assert found.shape == (n_lens, 2)
+    for i in range(0, n_lens, 31):
+        b = distance_ratio(z_lens[i:i + 1], z, get_cosmology(None))[0]
+        for k, response in enumerate(found[i]):
+            used = weight * b ** (k + 1)
+            assert response == pytest.approx(np.average(1 + z, weights=used), rel=1e-5)
