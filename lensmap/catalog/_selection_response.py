@@ -68,7 +68,9 @@ def sheared_columns(names: Iterable[str], choice: ColumnChoice, where: str | Non
     table = ColumnNames(names)
     columns = _columns_of(table, choice, where)
     if not _has_responses(choice):
-        columns += [choice.mapping["e1"], choice.mapping["e2"]]
+        columns += [
+            choice.mapping[name] for name in ("e1", "e2", "weight") if name in choice.mapping
+        ]
     texts = [_sheared(name, code, table) for name in columns for code in range(1, len(VERSIONS))]
     return [column for text in texts if text for column in columns_in(text, table)]
 

@@ -90,6 +90,11 @@ def test_missing_columns_are_named(galaxies):
 
 def test_derivatives_that_are_not_used_are_refused(galaxies):
     table = anacal_table(galaxies)
+    # Under other names, no survey's columns are found.
+    other = {name.replace("fpfs_", "own_"): values for name, values in table.items()}
+    lines = [rf"own_de{i}_dg{i} \+ own_e{i} \* dwsel_dg{i} / wsel'" for i in (1, 2)]
+    with pytest.raises(ValueError, match=f"'r11': '{lines[0]}, 'r22': '{lines[1]}"):
+        catalog_of(other, columns={"e1": "own_e1", "e2": "own_e2", "weight": "wsel"})
     del table["dwsel_dg2"]
     with pytest.raises(ValueError, match="must have the derivatives of the weight 'wsel'"):
         catalog_of(table, columns={"e1": "fpfs_e1", "e2": "fpfs_e2", "weight": "wsel"})
@@ -105,7 +110,8 @@ def test_sheared_ellipticities_that_are_not_used_are_refused(galaxies):
     table = {"ra": galaxies.ra, "dec": galaxies.dec}
     for i in (1, 2):
         table |= {f"g{i}{'' if n == 'noshear' else '_' + n}": own[n][f"e{i}"] for n in SHEARS}
-    with pytest.raises(ValueError, match=r"'r11': '\(g1_1p - g1_1m\) / 0.02'"):
+    message = r"'r11': '\(g1_1p - g1_1m\) / 0.02', 'r22': '\(g2_2p - g2_2m\) / 0.02'"
+    with pytest.raises(ValueError, match=message):
         catalog_of(table)
     line = {"r11": "(g1_1p - g1_1m) / 0.02", "r22": "(g2_2p - g2_2m) / 0.02"}
     assert np.diag(matrix_of(catalog_of(table, columns=line))) == pytest.approx(np.diag(RESPONSE))
@@ -121,14 +127,18 @@ def by_hand(seed=0, n=400):
         table["snr" + name] = rng.uniform(8, 20, n)
         table["own" + name] = rng.uniform(0.5, 2, n)
     table["e1"][3], table["e2"][5] = np.nan, 7.0
+    # Weights that are missing in one version.
+    table["snr_1p"][7] = table["snr_2m"][9] = table["snr_1m"][11] = 15.0
     table["own_1p"][7], table["own_2m"][9] = np.nan, -1.0
+    table["own_1m"] = np.ma.array(table["own_1m"], mask=np.arange(n) == 11)
     plain, weighted = np.zeros((2, 2, 2))
     for j in (1, 2):
         for sign, version in ((1, f"_{j}p"), (-1, f"_{j}m")):
             selected = (table["snr" + version] > 10) & (np.arange(n) != 3) & (np.arange(n) != 5)
-            valid = selected & (table["own" + version] >= 0)
+            w = np.ma.filled(table["own" + version], np.nan)
+            valid = selected & (w >= 0)
             for i in (1, 2):
-                e, w = table[f"e{i}"], table["own" + version]
+                e = table[f"e{i}"]
                 plain[i - 1, j - 1] += sign * np.mean(e[selected]) / 0.02
                 weighted[i - 1, j - 1] += sign * np.sum((w * e)[valid]) / np.sum(w[valid]) / 0.02
     return table, plain, weighted
@@ -153,7 +163,8 @@ def test_the_matrix_by_hand():
 @pytest.mark.parametrize(
     ("own", "name"),
     [("snr", "snr_sheared_{}"), ("snr", "SHEARED_{}_SNR"), ("snr", "dsnr_dg{}"),
-     ("snr", "snr_g{}"), ("SNR_noshear", "snr_{}"), ("snr_0", "snr_{}")],
+     ("snr", "snr_g{}"), ("snr_best", "dsnr_best_dg{}"), ("snr_best", "snr_dbest_dg{}"),
+     ("SNR_noshear", "snr_{}"), ("snr_0", "snr_{}")],
 )
 def test_names_by_hand(own, name):
     table, plain, _ = by_hand()
