@@ -3,8 +3,12 @@
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
+from catalogs import shear_catalog
+from lenses import catalog_columns, tangent_wcs
 
 from lensmap.catalog import VarianceByWeight
+from lensmap.grid import PixelAssignment
 from lensmap.grid._pixel_weights import PixelWeights
 
 # The variance 0.09 + 0.2 / w.
@@ -34,6 +38,18 @@ def test_single_galaxies():
     square = np.array([0.25 + 0.605 + 1.69, 0, 8.84])
     np.testing.assert_allclose(whole.noise_sum(VARIANCE), 0.09 * square + 0.2 * linear)
     assert PixelWeights.concatenate(parts[:1]) is parts[0]
+
+
+def test_a_galaxy_that_is_shared_by_four_pixels():
+    """Its weight counts with the square of each share."""
+    wcs = tangent_wcs(SkyCoord(330, -60, unit="deg"), (8, 8), 1.0)
+    sky = wcs.pixel_to_world([3.25], [4.6])
+    catalog = shear_catalog(catalog_columns(sky, np.array([0.2 + 0j]), weight=np.array([2.0])))
+    weights = PixelWeights.from_assignment(PixelAssignment(catalog, wcs, scheme="cloud-in-cell"))
+    expected = np.zeros((8, 8))
+    for (y, x), share in {(4, 3): 0.3, (4, 4): 0.1, (5, 3): 0.45, (5, 4): 0.15}.items():
+        expected[y, x] = share**2 * (0.09 * 4 + 0.2 * 2)
+    np.testing.assert_allclose(weights.noise_sum(VARIANCE).reshape(8, 8), expected, atol=1e-7)
 
 
 def test_merged_galaxies():

@@ -188,7 +188,7 @@ def test_rotation_next_to_the_edge_of_the_sky():
 
 
 def test_nodes_of_the_interpolation():
-    for n in (1, 2, 3, 9, 10, 17, 50):
+    for n in (1, 2, 3, 7, 9, 10, 15, 17, 50):
         nodes = _nodes_along(n)
         assert nodes[0] == 0 and nodes[-1] == n - 1 and len(nodes) == min(n, 2 + (n - 1) // 8)
         assert np.all(np.diff(nodes) <= 8)

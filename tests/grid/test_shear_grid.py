@@ -214,6 +214,27 @@ def test_noise_realizations_keep_all_but_the_signal():
     assert not np.array_equal(noise[0].g2, noise[1].g2)
 
 
+def test_noise_realizations_of_single_galaxies_keep_the_modulus():
+    """One galaxy in each pixel, of another weight each."""
+    wcs = tangent_wcs(CENTER, (9, 11), 1.0)
+    y, x = (values.ravel() for values in np.indices((9, 11)))
+    e = np.linspace(0.05, 0.5, 99) * np.exp(1j * np.arange(99))
+    columns = catalog_columns(wcs.pixel_to_world(x, y), e, weight=np.linspace(1, 4, 99))
+    assignment = PixelAssignment(shear_catalog(columns), wcs)
+    noise = list(noise_realizations(assignment, rng=0))
+    assert len(noise) == 100
+    shear = np.array([grid.shear.ravel() for grid in noise])
+    np.testing.assert_allclose(np.abs(shear), np.tile(np.abs(e), (100, 1)), rtol=1e-5)
+    # The phases are uniform on the circle, and independent: no moment is left.
+    phase = shear / np.abs(shear)
+    for power in (1, 2, 3):
+        assert np.abs(np.mean(phase**power)) < 0.04  # 4 standard errors of 9900 phases
+    assert np.abs(np.mean(phase[:-1] * np.conj(phase[1:]))) < 0.04
+    unweighted = {name: values for name, values in columns.items() if name != "weight"}
+    one = next(noise_realizations(shear_catalog(unweighted), wcs, rng=0))
+    np.testing.assert_allclose(np.abs(one.shear.ravel()), np.abs(e), rtol=1e-5)
+
+
 def test_noise_realizations_are_made_one_at_a_time():
     stream = noise_realizations(_catalog(), WCS, n_realizations=10**9, rng=0)
     assert next(stream).shape == (20, 30)

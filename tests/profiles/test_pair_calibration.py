@@ -142,6 +142,9 @@ def test_bins_with_few_pairs_are_completed_by_their_neighbors():
     np.testing.assert_allclose(matrix[1], [1 / 1300 * 700, 1, 700 / 1300, 0, 0])
     np.testing.assert_array_equal(matrix[2:4], np.eye(5)[2:4])
     np.testing.assert_allclose(matrix @ n_pairs, [1000, 1000, 1200, 5000, 1000])
+    # Empty bins are passed over, and one pair may be all that is missing.
+    np.testing.assert_array_equal(pooling(np.array([500, 0, 800]))[0], [1, 0, 500 / 800])
+    np.testing.assert_array_equal(pooling(np.array([999, 1, 5]))[0], [1, 1, 0])
     few = pooling(np.array([10, 20, 30]))
     np.testing.assert_array_equal(few, 1)  # all that there are
 
@@ -166,7 +169,7 @@ def test_responses_behind_lenses_of_many_redshifts(n_lens):
     efficiency = Efficiency.from_redshifts(z, z_lens, None, get_cosmology(None))
     found = _behind_lenses(1 + z, weight, efficiency, z_lens)
     assert found.shape == (n_lens, 2)
-    for i in range(0, n_lens, 31):
+    for i in [*range(0, n_lens, 31), n_lens - 1]:
         b = distance_ratio(z_lens[i:i + 1], z, get_cosmology(None))[0]
         for k, response in enumerate(found[i]):
             used = weight * b ** (k + 1)

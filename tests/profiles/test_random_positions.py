@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.table import QTable
 from lenses import CENTERS, SIS, catalog_columns, shear_of, uniform_sky
 
 from lensmap import NFWHalo, ShearCatalog, fit_nfw
@@ -164,3 +165,84 @@ def test_random_positions_remove_the_shear_of_a_constant_bias():
         subtract_random(profile, without)
     with pytest.raises(ValueError, match="reference must have the same bins"):
         subtract_random(profile, reference[:-1])
+
+
+def _by_hand(lens_weight, n_pairs, weight, density, g_t, error, excess, covariance=None):
+    """Return the profile of two bins with given numbers."""
+    unit = u.solMass / u.Mpc**2
+    table = QTable({
+        "radius_low": [1, 2] * u.arcmin, "radius_high": [2, 4] * u.arcmin, "n_pairs": n_pairs,
+        "weight": weight, "weight_delta_sigma": density / unit**2, "g_t": g_t,
+        "g_x": np.array([0.01, -0.02]), "g_err": error, "delta_sigma": excess * unit,
+        "delta_sigma_x": [1.0, 2.0] * unit, "delta_sigma_err": 1e3 * error * unit,
+    })
+    for i, name in enumerate(("sigma_crit", "efficiency_ratio", "sigma_crit_kappa")):
+        table[name] = np.array([1.0, 2.0]) * lens_weight + i
+    table.meta |= {"lens_weight": lens_weight, "n_positions": 7}
+    if covariance is not None:
+        table.meta |= {"covariance": covariance.tolist(),
+                       "covariance_delta_sigma": (1e6 * covariance).tolist()}
+    return table
+
+
+def test_by_hand():
+    covariance = np.array([[4.0, 1.0], [1.0, 9.0]]) * 1e-6
+    profile = _by_hand(2.0, [25, 16], np.array([30.0, 20.0]), np.array([8.0, 6.0]),
+                       np.array([0.1, 0.05]), np.array([2e-3, 3e-3]), np.array([50.0, 40.0]),
+                       covariance)
+    reference = _by_hand(5.0, [100, 64], np.array([50.0, 40.0]), np.array([10.0, 12.0]),
+                         np.array([0.01, -0.01]), np.array([1e-3, 4e-3]), np.array([3.0, -4.0]))
+    boost = boost_factor(profile, reference)
+    of_g, of_density = np.array([15 / 10, 10 / 8]), np.array([4 / 2, 3 / 2.4])
+    relative = np.sqrt([1 / 25 + 1 / 100, 1 / 16 + 1 / 64])
+    np.testing.assert_allclose(boost["boost"], of_g)
+    np.testing.assert_allclose(boost["boost_err"], of_g * relative)
+    np.testing.assert_allclose(boost["boost_delta_sigma"], of_density)
+    np.testing.assert_allclose(boost["boost_delta_sigma_err"], of_density * relative)
+    fixed = apply_boost(profile, boost)
+    for names, factor in ((("g_t", "g_x", "g_err"), of_g),
+                          (("delta_sigma", "delta_sigma_x", "delta_sigma_err"), of_density)):
+        for name in names:
+            np.testing.assert_allclose(fixed[name] / profile[name], factor)
+    np.testing.assert_allclose(fixed.meta["covariance"], covariance * np.outer(of_g, of_g))
+    np.testing.assert_allclose(
+        fixed.meta["covariance_delta_sigma"], 1e6 * covariance * np.outer(of_density, of_density)
+    )
+    for name in ("sigma_crit", "efficiency_ratio", "sigma_crit_kappa"):
+        np.testing.assert_array_equal(fixed[name], reference[name])
+    # Without a covariance, that of the random positions is diagonal.
+    clean = subtract_random(profile, reference)
+    np.testing.assert_allclose(clean["g_t"], [0.09, 0.06])
+    np.testing.assert_allclose(clean["g_x"], 0, atol=1e-15)
+    np.testing.assert_allclose(clean["g_err"], [np.sqrt(5e-6), 5e-3])
+    np.testing.assert_allclose(clean["delta_sigma"].value, [47, 44])
+    np.testing.assert_allclose(clean["delta_sigma_err"].value, [np.sqrt(5), 5])
+    added = covariance + np.diag([1e-6, 16e-6])
+    np.testing.assert_allclose(clean.meta["covariance"], added)
+    np.testing.assert_allclose(clean.meta["covariance_delta_sigma"], 1e6 * added)
+    assert clean.meta["n_random_positions"] == 7
+    reference.meta |= {"covariance": (2 * covariance).tolist(),
+                       "covariance_delta_sigma": (2e6 * covariance).tolist()}
+    clean = subtract_random(profile, reference)
+    np.testing.assert_allclose(clean.meta["covariance"], 3 * covariance)
+    # Profiles without redshifts have no excess surface density.
+    of_shear = ["radius_low", "radius_high", "n_pairs", "weight", "g_t", "g_x", "g_err"]
+    plain = boost_factor(profile[of_shear], reference)
+    assert plain.colnames == ["radius_low", "radius_high", "boost", "boost_err"]
+    np.testing.assert_allclose(apply_boost(profile[of_shear], plain)["g_t"], fixed["g_t"])
+    np.testing.assert_allclose(subtract_random(profile[of_shear], reference)["g_t"], clean["g_t"])
+
+
+@pytest.mark.parametrize("column", ["radius_low", "radius_high"])
+def test_bins_that_differ_by_one_edge(column):
+    numbers = [np.array([2.0, 3.0])] * 6
+    profile, other = _by_hand(1.0, *numbers), _by_hand(1.0, *numbers)
+    other[column][1] *= 1.01
+    for function in (boost_factor, subtract_random):
+        with pytest.raises(ValueError, match="the same bins as profile, not other bin edges"):
+            function(profile, other)
+    # The unit does not matter.
+    other = _by_hand(1.0, *numbers)
+    for name in ("radius_low", "radius_high"):
+        other[name] = other[name].to(u.deg)
+    np.testing.assert_allclose(boost_factor(profile, other)["boost"], 1)
