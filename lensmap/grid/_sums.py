@@ -109,7 +109,7 @@ class GridSums:
         assignment: Assignment,
         extra_sums: Iterable[str] = (),
         *,
-        keep_weights: bool = True,
+        keep_weights: bool,
     ) -> None:
         catalog, shape = assignment.catalog, assignment.shape
         self.frame, self.convention, self.kind = catalog.frame, catalog.convention, catalog.kind

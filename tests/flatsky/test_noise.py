@@ -17,7 +17,9 @@ from lensmap.flatsky import (
 def test_uniform_noise_is_that_of_the_textbook():
     """sigma_kappa = sigma_gamma / (sigma_s sqrt(4 pi n)), with one galaxy per pixel."""
     sigma = 3.0
-    found = linear_noise(np.full((96, 96), 0.3**2), sigma)
+    variance = np.full((96, 96), 0.3**2)
+    found = linear_noise(variance, sigma)
+    np.testing.assert_array_equal(found, linear_noise(variance, sigma, padding=2))
     np.testing.assert_allclose(found[48, 48], 0.3 / (sigma * np.sqrt(4 * np.pi)), rtol=0.01)
 
 

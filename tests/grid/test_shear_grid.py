@@ -136,11 +136,35 @@ def test_chunks_that_do_not_belong_together_are_refused():
         "column sigma_e": {"table": columns | {"sigma_e": np.full(4000, 0.3)}},
         "column sigma_m": {"table": {k: v for k, v in columns.items() if k != "sigma_m"}},
         "column m": {"table": columns | {"m": np.zeros(4000)}},
+        "column weight": {"table": {k: v for k, v in columns.items() if k != "weight"}},
     }
     for message, changes in others.items():
         other = shear_catalog(**({"table": columns, "columns": "generic"} | changes))
         with pytest.raises(ValueError, match=message):
             ShearGrid.from_chunks([_catalog(), other], WCS)
+
+
+@pytest.mark.parametrize("names", [("c1",), ("c2",), ("c1", "c2")])
+def test_additive_bias_is_subtracted(names):
+    """A constant bias in the columns, added to the ellipticities, also without weights."""
+    columns = _columns()
+    for unweighted in (False, True):
+        if unweighted:
+            del columns["weight"]
+        expected = ShearGrid.from_catalog(shear_catalog(columns), WCS)
+        biased = columns | {name: np.full(4000, 0.05) for name in names}
+        for name in names:
+            biased[name.replace("c", "e")] = columns[name.replace("c", "e")] + 0.05
+        grid = ShearGrid.from_catalog(shear_catalog(biased), WCS)
+        np.testing.assert_allclose(grid.shear, expected.shear, atol=1e-6)
+        np.testing.assert_allclose(grid.sum_w, expected.sum_w)
+
+
+def test_chunks_with_a_column_of_the_noise_keep_no_weights():
+    catalog = _catalog(sigma_e=np.full(4000, 0.3))
+    grid = ShearGrid.from_chunks([catalog, catalog], WCS)
+    assert grid.pixel_weights is None
+    np.testing.assert_allclose(grid.sum_w, 2 * ShearGrid.from_catalog(catalog, WCS).sum_w)
 
 
 def test_chunks_need_one_grid_of_memory():
@@ -163,6 +187,7 @@ def test_cloud_in_cell_shares_a_galaxy_by_overlap():
     expected = np.zeros((8, 8))
     expected[4, 3], expected[4, 4], expected[5, 3], expected[5, 4] = 0.3, 0.1, 0.45, 0.15
     np.testing.assert_allclose(grid.weight, expected, atol=1e-7)
+    np.testing.assert_allclose(grid.sum_w2, expected**2, atol=1e-7)
     assert grid.count[5, 3] == 1 == grid.count.sum()
     np.testing.assert_allclose(np.hypot(grid.g1, grid.g2)[expected > 0], 0.2, rtol=1e-6)
     mask = np.zeros((8, 8), dtype=bool)
