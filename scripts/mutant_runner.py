@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The pytest plug-in of mutants.py: tries mutants in forks of a process with collected tests."""
 
+import faulthandler
 import functools
 import gc
 import importlib
@@ -201,6 +202,7 @@ def _in_fork(attempt: Callable[[], int]) -> int:
             with open(os.devnull, "w") as nowhere:
                 os.dup2(nowhere.fileno(), 1)
                 os.dup2(nowhere.fileno(), 2)
+            faulthandler.disable()  # it would print where a mutant crashes
             status = attempt()
         finally:
             os._exit(status)

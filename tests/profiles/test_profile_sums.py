@@ -121,6 +121,25 @@ def test_every_column(z_source, with_bias):
         assert profile.meta["z_lens"] == pytest.approx((0.3 + 2.5 * 0.4) / 3.5)
 
 
+def test_a_bootstrap_about_one_lens_has_the_errors_of_the_noise():
+    """Also where the bias of the pairs is not that of the catalog."""
+    sky, e, columns = _columns()
+    columns["m"] = np.where(sky.separation(LENSES[0]) < 6 * u.arcmin, 0.5, -0.3)
+    columns["c1"], columns["c2"] = np.zeros((2, N))
+    scatter = np.hypot(columns["sigma_e"], columns["sigma_m"])
+    table = catalog_columns(sky, e / 0.3 * scatter, **columns)
+    catalog = ShearCatalog(table, "generic", "celestial", "shear", max_ellipticity=np.inf,
+                           response=RESPONSE)
+    profiles = [
+        shear_profile(catalog, LENSES[0], LENGTHS, z_lens=0.3, errors=errors, n_bootstrap=300,
+                      rng=2)
+        for errors in ("shape noise", "bootstrap")
+    ]
+    for name in ("g_err", "delta_sigma_err"):
+        ratio = np.asarray(profiles[1][name] / profiles[0][name])
+        np.testing.assert_allclose(ratio, 1, rtol=0.15)  # 300 samples give 4 per cent
+
+
 def test_a_jackknife_leaves_one_lens_out():
     """Its covariance from the profiles of all lenses but one."""
     rng = np.random.default_rng(9)
