@@ -135,7 +135,9 @@ def test_a_bootstrap_about_one_lens_has_the_errors_of_the_noise():
                       rng=2)
         for errors in ("shape noise", "bootstrap")
     ]
-    for name in ("g_err", "delta_sigma_err"):
+    for name, matrix in (("g_err", "covariance"), ("delta_sigma_err", "covariance_delta_sigma")):
+        error = np.sqrt(np.diag(profiles[1].meta[matrix]))
+        np.testing.assert_allclose(np.asarray(profiles[1][name]), error)
         ratio = np.asarray(profiles[1][name] / profiles[0][name])
         np.testing.assert_allclose(ratio, 1, rtol=0.15)  # 300 samples give 4 per cent
 

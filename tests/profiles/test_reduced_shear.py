@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.table import QTable
 from lenses import CENTERS, catalog_columns
 
 from lensmap import NFWHalo, ShearCatalog, fit_nfw
@@ -55,3 +56,35 @@ def test_delta_sigma_is_that_of_shear_after_the_correction(spread):
         correct_reduced_shear(profile, 1e15)
     with pytest.raises(ValueError, match="profile must have the column 'delta_sigma'"):
         correct_reduced_shear(profile["radius", "g_t"], halo)
+
+
+def test_the_factor_of_a_ring_by_hand():
+    """The mean excess of a ring over that of reduced shear, by a fine sum over its area."""
+    halo, unit = NFWHalo(1e15 * u.solMass, 4.0, 0.3), u.solMass / u.Mpc**2
+    low, high = np.array([0.3, 0.5, 1.0]), np.array([0.301, 1.0, 3.0])
+    critical = np.array([3e15, 2e15, 4e15])
+    profile = QTable({
+        "radius_low": low * u.Mpc, "radius_high": high * u.Mpc, "sigma_crit_kappa": critical * unit,
+        "delta_sigma": [5e14, 3e14, 1e14] * unit, "delta_sigma_x": [1e13, 2e13, 3e13] * unit,
+        "delta_sigma_err": [4e13, 3e13, 2e13] * unit, "g_t": [0.2, 0.1, 0.05],
+    })
+    matrix = np.array([[4.0, 1, 2], [1, 9, 3], [2, 3, 16]])
+    profile.meta = {"z_lens": 0.3, "delta_sigma_of": "reduced shear",
+                    "covariance_delta_sigma": matrix.tolist()}
+    fixed = correct_reduced_shear(profile, halo)
+    radius = np.sqrt(low**2 + (np.arange(2000)[:, np.newaxis] + 0.5) / 2000 * (high**2 - low**2))
+    sigma = halo.surface_density(radius * u.Mpc).value
+    excess = halo.mean_surface_density(radius * u.Mpc).value - sigma
+    factor = np.mean(excess, axis=0) / np.mean(excess / (1 - sigma / critical), axis=0)
+    assert 0.5 < factor[0] < 0.9  # next to 1 - kappa, as in a thin ring
+    assert factor[0] == pytest.approx(1 - sigma[1000, 0] / critical[0], rel=1e-4)
+    for name in ("delta_sigma", "delta_sigma_x", "delta_sigma_err"):
+        np.testing.assert_allclose(fixed[name] / profile[name], factor, rtol=1e-6)
+    covariance = matrix * factor * factor[:, np.newaxis]
+    np.testing.assert_allclose(fixed.meta["covariance_delta_sigma"], covariance, rtol=1e-6)
+    np.testing.assert_array_equal(fixed["g_t"], profile["g_t"])
+    # Redshifts of lens and halo that differ by 0.001 are the same.
+    profile.meta["z_lens"] = 0.3009
+    del profile.meta["covariance_delta_sigma"]
+    again = correct_reduced_shear(profile, halo)
+    np.testing.assert_array_equal(again["delta_sigma"], fixed["delta_sigma"])
