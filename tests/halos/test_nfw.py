@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.cosmology import FlatLambdaCDM
 from astropy.table import QTable
 
 from lensmap.cosmology import SourceRedshifts, sigma_crit
@@ -71,7 +72,7 @@ def test_a_truncated_halo_has_all_its_mass():
     far = 300 * halo.r200c
     mass = np.pi * far**2 * halo.mean_surface_density(far)
     assert (mass / halo.total_mass).to_value(u.one) == pytest.approx(1, abs=1e-3)
-    assert np.isinf(CLUSTER.total_mass)
+    assert np.isinf(CLUSTER.total_mass) and CLUSTER.total_mass.unit == u.solMass
     assert halo.kappa(0.01 * u.Mpc, 1.0) == pytest.approx(
         NFWHalo(1e14 * u.solMass, 5.0, 0.2).kappa(0.01 * u.Mpc, 1.0), rel=0.02
     )
@@ -93,6 +94,27 @@ def test_an_elliptical_halo_keeps_its_mass_and_points_where_it_is_told():
     b = halo.elliptical_kappa(-across * np.sin(30 * u.deg), across * np.cos(30 * u.deg), 1.0)
     assert a == pytest.approx(b, rel=1e-6)
     assert np.isinf(halo.elliptical_kappa(0 * u.arcmin, 0 * u.arcmin, 1.0))
+
+
+def test_the_major_axis_is_along_x_unless_an_angle_is_given():
+    halo = NFWHalo(1e15 * u.solMass, 4.0, 0.3, ellipticity=0.3)
+    x, y = [2, 2, 1] * u.arcmin, [1, -1, 2] * u.arcmin
+    kappa = halo.elliptical_kappa(x, y, 1.0)
+    assert kappa[0] == pytest.approx(kappa[1], rel=1e-12) and kappa[0] > 1.2 * kappa[2]
+    one = halo.elliptical_kappa(x[0], y[0], 1.0)
+    assert isinstance(one, float) and one == pytest.approx(kappa[0], rel=1e-12)
+
+
+def test_no_sigma8_is_needed():
+    plain = FlatLambdaCDM(70, 0.3)
+    halo = NFWHalo(1e15 * u.solMass, 4.0, 0.3, cosmology=plain)
+    # 200 critical densities, and the angle of a length.
+    volume = 4 / 3 * np.pi * halo.r200c**3
+    density = (halo.m200c / volume / plain.critical_density(0.3)).to_value(u.one)
+    assert density == pytest.approx(200)
+    scale = plain.angular_diameter_distance(0.3) / u.rad
+    angle = (1 * u.Mpc / scale).to(u.arcmin)
+    assert halo.kappa(angle, 1.0) == pytest.approx(halo.kappa(1 * u.Mpc, 1.0), rel=1e-9)
 
 
 def test_a_distribution_of_sources_is_weaker_than_its_far_end():
