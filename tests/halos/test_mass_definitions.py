@@ -19,6 +19,10 @@ def test_back_and_forth():
     np.testing.assert_allclose(back.to_value(u.solMass), MASSES.value, rtol=1e-9)
     np.testing.assert_allclose(c200, 4.0, rtol=1e-9)
     assert np.all(r200 > r500) and r200.unit == u.Mpc
+    same, radius, c = convert_mass(MASSES, 4.0, 0.3, "200c", "200c")
+    np.testing.assert_allclose(same / MASSES, 1, rtol=1e-9)
+    np.testing.assert_allclose(c, 4.0, rtol=1e-9)
+    np.testing.assert_allclose(radius / r200, 1, rtol=1e-8)
 
 
 @pytest.mark.parametrize("mdef", ["500c", "200m", "vir", "50c", "2500c"])
@@ -51,7 +55,8 @@ def test_massive_neutrinos_are_part_of_the_mean_density():
 
 @pytest.mark.parametrize(
     ("c", "mdef", "message"),
-    [(-1, "500c", "c must be a positive"), (4, "500x", "mdef_out must be a mass definition"),
+    [(-1, "500c", "c must be a positive"), (0, "500c", "c must be a positive"),
+     (4, "500x", "mdef_out must be a mass definition"),
      (4, "0c", "mdef_out must be"), (4, "", "mdef_out must be"), (4, 500, "mdef_out must be")],
 )
 def test_bad_arguments_say_why(c, mdef, message):
