@@ -83,7 +83,10 @@ def test_the_factor_of_a_ring_by_hand():
     covariance = matrix * factor * factor[:, np.newaxis]
     np.testing.assert_allclose(fixed.meta["covariance_delta_sigma"], covariance, rtol=1e-6)
     np.testing.assert_array_equal(fixed["g_t"], profile["g_t"])
-    # Redshifts of lens and halo that differ by 0.001 are the same.
+    # Redshifts of lens and halo that differ by less than 0.001 are the same.
+    profile.meta["z_lens"] = 0.3011
+    with pytest.raises(ValueError, match="halo must be at the lens redshift of the profile"):
+        correct_reduced_shear(profile, halo)
     profile.meta["z_lens"] = 0.3009
     del profile.meta["covariance_delta_sigma"]
     again = correct_reduced_shear(profile, halo)
