@@ -100,6 +100,8 @@ def make_mutants(path: Path, file: str, skipped: dict[str, list[str]]) -> Iterat
             if any(pattern.search(was) for pattern in patterns):
                 continue
             code = code()
+            if not _is_valid(code):
+                continue
             now = code.splitlines()[line - 1].strip()
             whole = "".join([*lines[:part.start], code, *lines[part.stop:]])
             yield Mutant(
@@ -125,6 +127,15 @@ def _mutated(source: str) -> Iterator[tuple[int, int, Callable[[], str]]]:
             if name == "NumberReplacer" and occurrence % 2:
                 continue
             yield *start, functools.partial(mutate_code, source, operator, occurrence)
+
+
+def _is_valid(code: str) -> bool:
+    """Return whether code can be compiled: the stars of a dict are taken for a power."""
+    try:
+        ast.parse(code)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _texts(tree: ast.Module) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:

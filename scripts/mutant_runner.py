@@ -25,7 +25,9 @@ from mutant_code import Mutant
 __all__ = ["MutantRunner", "KILLED", "SURVIVED", "TIMED_OUT", "UNTESTED"]
 
 KILLED, SURVIVED, TIMED_OUT, UNTESTED = "killed", "survived", "timed out", "untested"
-_PASSED_STATUS, _FAILED_STATUS, _BROKEN_STATUS = 0, 1, 2
+_PASSED_STATUS, _FAILED_STATUS = 0, 1
+# An error of this module; pytest has 2 to 5.
+_BROKEN_STATUS = 99
 # Functions have it, the bodies of modules and classes have not.
 _CO_OPTIMIZED = 1
 # Functions that are called where they are defined.
@@ -85,16 +87,13 @@ class MutantRunner:
         if not pairs:
             return Result(mutant, KILLED, 0, 0.0)
         outside = None in pairs
-        covering = set().union(*(tests_of.get((str(mutant.path), n), ()) for n in mutant.lines))
-        items, total = [], 0.0
-        for item in quickest:
-            if outside or item.nodeid in covering:
-                total += seconds[item.nodeid]
-                if total > self.limits["seconds"] and items:
-                    break
-                items.append(item)
+        covering = set().union(*(tests_of.get((path, n), ()) for n in mutant.lines))
+        items = self._within_limit(
+            [item for item in quickest if outside or item.nodeid in covering], seconds
+        )
         if not items:
             return Result(mutant, UNTESTED, 0, 0.0)
+        total = sum(seconds[item.nodeid] for item in items)
 
         def attempt() -> int:
             _limit(5.0 + self.limits["factor"] * total, self.limits["memory_gb"])
@@ -103,14 +102,24 @@ class MutantRunner:
             for old, new in pairs:
                 for function in functions[_identity(old)]:
                     function.__code__ = new
-            # The tests in their own order share fixtures.
             return _run(session, items)
 
         status = _in_fork(attempt)
+        if status == _BROKEN_STATUS:
+            raise session.Interrupted(f"line {mutant.line} of {path} could not be changed")
         outcome = {_PASSED_STATUS: SURVIVED, -signal.SIGPROF: TIMED_OUT, -signal.SIGALRM: TIMED_OUT}
         return Result(
             mutant, outcome.get(status, KILLED), len(items), time.perf_counter() - start
         )
+
+    def _within_limit(self, items: list, seconds: dict) -> list:
+        """Return the first tests whose CPU-seconds are within the limit, and at least one."""
+        total = 0.0
+        for i, item in enumerate(items):
+            total += seconds[item.nodeid]
+            if i and total > self.limits["seconds"]:
+                return items[:i]
+        return items
 
 
 # --- runs of tests -----------------------------------------------------------------------------
