@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.cosmology import FlatLambdaCDM
 from astropy.nddata import NDData
 
 from lensmap import ConvergenceMap, NFWHalo, SourceRedshifts
+from lensmap.cosmology import sigma_crit
 from lensmap.grid import tangent_wcs
 
 CENTER = SkyCoord(150, 2, unit="deg")
@@ -36,6 +38,15 @@ def test_of_a_halo(z_source):
     assert result.uncertainty.unit in (None, result.unit)
     assert result.wcs.wcs.compare(kappa.wcs.wcs)
     assert result.meta["z_lens"] == 0.3 and result.meta["quantity"] == "surface density"
+
+
+def test_no_sigma8_is_needed():
+    plain = FlatLambdaCDM(70, 0.3)
+    kappa, _ = _map(1.0)
+    result = kappa.surface_density(0.3, 1.0, cosmology=plain)
+    critical = sigma_crit(0.3, 1.0, plain).to_value(result.unit)
+    np.testing.assert_allclose(result.data, kappa.data * critical)
+    assert result.uncertainty is None and result.meta["sigma_crit"] == pytest.approx(critical)
 
 
 @pytest.mark.parametrize(
