@@ -15,6 +15,7 @@ def halofit(
     dark: float,
     *,
     h: float,
+    flatness: float = 1.0,
     neutrino_fraction: float = 0.0,
 ) -> np.ndarray:
     """Compute the non-linear from the linear power spectrum by the revised halofit.
@@ -30,6 +31,9 @@ def halofit(
         of ``linear``.
     h : float
         The Hubble constant in units of 100 km/s/Mpc; used with massive neutrinos only.
+    flatness : float
+        The ratio of the density parameter of dark energy to the sum of those of dark energy and
+        curvature; 1 in a flat universe, 0 in an open one without dark energy.
     neutrino_fraction : float
         The fraction of the matter that is massive neutrinos.
 
@@ -40,7 +44,8 @@ def halofit(
 
     References
     ----------
-    Takahashi et al. 2012, ApJ 761, 152, eq. A1-A14; Bird, Viel & Haehnelt 2012, MNRAS 420, 2551,
+    Takahashi et al. 2012, ApJ 761, 152, eq. A1-A14; Smith et al. 2003, MNRAS 341, 1311, eq. C17-C18
+    (curvature); Bird, Viel & Haehnelt 2012, MNRAS 420, 2551,
     sec. 4 (massive neutrinos, in the form that CAMB combines with Takahashi et al.).
     """
     delta = k**3 * linear / (2 * np.pi**2)
@@ -57,7 +62,11 @@ def halofit(
     beta = (2.0379 - 0.7354 * n + 0.3157 * n**2 + 1.2490 * n**3 + 0.3980 * n**4
             - 0.1682 * curvature + neutrino_fraction * (1.081 + 0.395 * n**2))
     nu = 10 ** (5.2105 + 3.6902 * n)
-    f1, f2, f3 = (omega_m**power for power in (-0.0307, -0.0585, 0.0743))
+    # Between flat and open universes, the fits are interpolated (Smith et al. 2003, sec. 4.3).
+    f1, f2, f3 = (
+        flatness * omega_m**flat + (1 - flatness) * omega_m**open_
+        for flat, open_ in ((-0.0307, -0.0732), (-0.0585, -0.1423), (0.0743, 0.0725))
+    )
     y = k / k_sigma
     # With massive neutrinos, the linear power that drives the two-halo term is enhanced.
     k2 = (k / h) ** 2

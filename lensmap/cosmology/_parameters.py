@@ -74,11 +74,6 @@ class CosmologyKey(NamedTuple):
     n: float
 
     @property
-    def n_massive(self) -> float:
-        """The number of massive neutrino species; unequal masses give a number in between."""
-        return sum(self.m_nu) ** 2 / sum(mass**2 for mass in self.m_nu) if any(self.m_nu) else 0.0
-
-    @property
     def massless_Neff(self) -> float:
         """The effective number of massless neutrino species."""
         if not any(self.m_nu):

@@ -1,9 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Linear and non-linear matter power spectra, and the power spectrum of the convergence.
 
-The linear power comes from the fitting formula of Eisenstein & Hu 1998 in colossus, with the effect
-of massive neutrinos by Eisenstein & Hu 1999, so no Boltzmann code is needed. The non-linear power
-follows from it by halofit (Takahashi et al. 2012). CAMB computes both on request.
+The linear power comes from the fitting formula of Eisenstein & Hu 1998 in colossus, and from the
+growth with massive neutrinos, so no Boltzmann code is needed. The non-linear power follows from it
+by halofit (Takahashi et al. 2012). CAMB computes both on request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scipy.interpolate import RectBivariateSpline
 from lensmap.cosmology._camb import camb_power
 from lensmap.cosmology._halofit import halofit
 from lensmap.cosmology._lensing import lensing_weight
-from lensmap.cosmology._neutrinos import neutrino_suppression
+from lensmap.cosmology._neutrino_growth import neutrino_growth
 from lensmap.cosmology._parameters import cosmology_key, get_cosmology
 from lensmap.cosmology._redshifts import check_z_source, farthest_source
 from lensmap.cosmology._structure import colossus_cosmology
@@ -85,19 +85,20 @@ def _linear(
     power = colossus.matterPowerSpectrum(k / h, z, model="eisenstein98") / h**3
     if key.Onu0 == 0:
         return power
-    change = _suppression(k, z, key, colossus, cold=cold) ** 2
-    # colossus normalizes its own spectrum to sigma8; the suppressed one gets the same sigma8.
+    # colossus normalizes its own spectrum to sigma8; the one with neutrinos gets the same sigma8.
     nodes = np.geomspace(1e-4, 1e2, 1500)
     today = colossus.matterPowerSpectrum(nodes / h, 0.0, model="eisenstein98")
-    suppressed = today * _suppression(nodes, 0.0, key, colossus) ** 2
-    return power * change * _variance(nodes, today, h) / _variance(nodes, suppressed, h)
+    with_neutrinos = _of_cold_matter(nodes, key) * neutrino_growth(nodes, 0.0, key) ** 2
+    amplitude = _variance(nodes, today, h) / _variance(nodes, with_neutrinos, h)
+    growth = colossus.growthFactor(z) * neutrino_growth(k, z, key, cold=cold)
+    return amplitude * growth**2 * _of_cold_matter(k, key) / h**3
 
 
-def _suppression(
-    k: np.ndarray, z: float, key: CosmologyKey, colossus: Cosmology, *, cold: bool = False
-) -> np.ndarray:
-    growth = float(colossus.growthFactorUnnormalized(np.array([z]))[0])
-    return neutrino_suppression(k, growth, key, cold=cold)
+def _of_cold_matter(k: np.ndarray, key: CosmologyKey) -> np.ndarray:
+    """Return the power today if neutrinos had no mass and cold matter were the same, (Mpc/h)^3."""
+    massless = key._replace(Om0=key.Om0 - key.Onu0, Ode0=key.Ode0 + key.Onu0, Onu0=0.0)
+    with colossus_cosmology(massless) as colossus:
+        return colossus.matterPowerSpectrum(k / colossus.h, 0.0, model="eisenstein98")
 
 
 def _variance(k: np.ndarray, power: np.ndarray, h: float) -> float:
@@ -183,9 +184,10 @@ def nonlinear_power(
 
     References
     ----------
-    Eisenstein & Hu 1998, ApJ 496, 605 and 1999, ApJ 511, 5 (linear power); Takahashi et al. 2012,
-    ApJ 761, 152, eq. A1-A14; Smith et al. 2003, MNRAS 341, 1311; Bird, Viel & Haehnelt 2012, MNRAS
-    420, 2551 (halofit); Lewis, Challinor & Lasenby 2000, ApJ 538, 473 (CAMB).
+    Eisenstein & Hu 1998, ApJ 496, 605 and Ringwald & Wong 2004, JCAP 12, 005 (linear power);
+    Takahashi et al. 2012, ApJ 761, 152, eq. A1-A14; Smith et al. 2003, MNRAS 341, 1311; Bird, Viel
+    & Haehnelt 2012, MNRAS 420, 2551 (halofit); Lewis, Challinor & Lasenby 2000, ApJ 538, 473
+    (CAMB).
     """
     table = _power_table(cosmology_key(get_cosmology(cosmology)), check_power(power))
     k, z = np.broadcast_arrays(np.asarray(k, dtype=float), np.asarray(z, dtype=float))
@@ -243,11 +245,13 @@ def _halofit_power(key: CosmologyKey, k: np.ndarray, redshifts: np.ndarray) -> n
             # colossus tabulates the growth with redshift, so the power today is scaled.
             linear = today * colossus.growthFactor(z) ** 2
             if key.Onu0:
-                change = _suppression(k, z, key, colossus) / _suppression(k, 0.0, key, colossus)
-                linear = linear * change**2
+                linear = linear * (neutrino_growth(k, z, key) / neutrino_growth(k, 0.0, key)) ** 2
+            dark_energy, curvature = float(background.Ode(z)), float(background.Ok(z))
+            beside_matter = dark_energy + curvature
             columns.append(halofit(
                 k, linear, float(background.Om(z)),
-                float(background.Ode(z)) * (1 + float(background.w(z))),
+                dark_energy * (1 + float(background.w(z))),
+                flatness=dark_energy / beside_matter if abs(beside_matter) > 0.01 else 1.0,
                 h=key.H0 / 100, neutrino_fraction=key.Onu0 / key.Om0,
             ))
     return np.transpose(columns)
