@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
+from scipy import stats
 
 from lensmap.halos import NFWHalo, convert_mass, radius_200c
 from lensmap.profiles._fit_profile import lens_model
 from lensmap.profiles._html import html_of_fit
-from lensmap.profiles._nfw_search import chi_squared
+from lensmap.profiles._nfw_search import chi_squared, mass_intervals
 from lensmap.profiles._radii import as_angles
-from lensmap.utils import check_count, import_optional, seeded_generator, set_formats
+from lensmap.utils import (
+    check_count,
+    check_number,
+    import_optional,
+    seeded_generator,
+    set_formats,
+)
 
 if TYPE_CHECKING:
     from astropy.coordinates import BaseCoordinateFrame, SkyCoord
@@ -179,6 +186,42 @@ class NFWFit:
             kappa, gamma = (sigma * inverse).to_value(u.one), (excess * inverse).to_value(u.one)
             shear += fraction * gamma / (1 - ratio * kappa)
         return shear
+
+    def interval(self, confidence: float = 0.95) -> tuple[u.Quantity, u.Quantity]:
+        """Return the interval of the mass M200c at any confidence.
+
+        Parameters
+        ----------
+        confidence : float
+            The probability that the interval contains the true mass, between 0.01 and 0.9999. At
+            the ends of the interval, chi^2, minimized over the other parameters, exceeds its
+            minimum by the quantile of the chi^2 distribution of one degree of freedom, such as 3.84
+            for 0.95. ``m200c_low`` and ``m200c_high`` are the interval for 0.6827.
+
+        Returns
+        -------
+        low, high : `~astropy.units.Quantity`
+            The ends of the interval, solar masses, with the shape of ``m200c``. Without a lower or
+            upper limit in the data, they are 1e12 and 1e16 solar masses.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``confidence`` is not a number, or out of range.
+
+        Warns
+        -----
+        LensmapWarning
+            If a mass has no upper limit, or chi^2 is lower at another mass than that of the fit.
+
+        Examples
+        --------
+        >>> low, high = fit.interval(0.95)  # doctest: +SKIP
+        """
+        check_number(confidence, "confidence", "between 0.01 and 0.9999", low=0.01, high=0.9999)
+        increase = float(stats.chi2.ppf(confidence, 1))
+        ends = mass_intervals(self._data, self._parameters, self.values, increase) * u.solMass
+        return (ends[0, 0], ends[0, 1]) if len(ends) == 1 else (ends[:, 0], ends[:, 1])
 
     def mass(self, definition: str) -> tuple[u.Quantity, ...]:
         """Convert the mass and its interval to another mass definition.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lensmap.profiles._fit_data import FitData
     from lensmap.profiles._halo_parameters import HaloParameters
 
-__all__ = ["best_fit", "chi_squared"]
+__all__ = ["best_fit", "chi_squared", "mass_intervals"]
 
 # If chi^2 is lower than the minimum by more than this, the point belongs to another minimum, and
 # the search restarts from it.
@@ -109,6 +109,49 @@ def best_fit(data: FitData, parameters: HaloParameters) -> dict[str, Any]:
     }
 
 
+def mass_intervals(
+    data: FitData, parameters: HaloParameters, values: np.ndarray, increase: float
+) -> np.ndarray:
+    """Return the masses at which chi^2 exceeds its minimum by a given number.
+
+    Parameters
+    ----------
+    data : FitData
+        The data, with their model adapted to the best-fit halos.
+    parameters : HaloParameters
+        The free parameters, with their limits and priors.
+    values : `numpy.ndarray`
+        The best-fit free parameters, ``(n,)``.
+    increase : float
+        The increase of chi^2, minimized over the other parameters.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Lower and upper end of the interval of M200c for each halo, solar masses, ``(n_halos, 2)``.
+
+    Warns
+    -----
+    LensmapWarning
+        If chi^2 is lower at another mass than at ``values``, or a mass has no upper limit. The end
+        of an interval without a limit is the limit of the search range.
+    """
+    optimum = _search(data, parameters, values, increase)
+    masses = [parameters.index_of_mass(i) for i in range(parameters.n_halos)]
+    intervals = optimum.intervals
+    message = None
+    if intervals is None or np.ptp([values, optimum.result.x], axis=0)[masses].max() > 0.01:
+        message = "chi^2 has several minima, and the fit did not find the lowest one"
+        # Without a lowest minimum, all masses of the search range are possible.
+        intervals = intervals or [[parameters.low[k], parameters.high[k]] for k in masses]
+    message = message or _limit_message(parameters, optimum.result.x, intervals)
+    if message is not None:
+        warn_user(
+            f"the interval of the mass is unreliable: {message}", LensmapWarning, "no_convergence"
+        )
+    return np.exp(intervals)
+
+
 def chi_squared(data: FitData, parameters: HaloParameters, vector: ArrayLike) -> float:
     """Return the chi^2 of the data plus that of the priors, for given free parameters."""
     return float(np.sum(_residuals(data, parameters, vector) ** 2))
@@ -138,11 +181,15 @@ def _adapt(data: FitData, parameters: HaloParameters) -> np.ndarray | None:
 
 
 def _search(
-    data: FitData, parameters: HaloParameters, start: np.ndarray | None = None
+    data: FitData,
+    parameters: HaloParameters,
+    start: np.ndarray | None = None,
+    increase: float = 1.0,
 ) -> _Optimum:
     """Find the minimum of chi^2, the covariance of the parameters and the intervals of the masses.
 
-    The search begins at ``start``, ``(n,)``, or at the default parameters if it is None.
+    The search begins at ``start``, ``(n,)``, or at the default parameters if it is None. At the
+    ends of the intervals, chi^2 exceeds its minimum by ``increase``.
     While the interval of a mass is computed, a lower chi^2 may be found, which belongs to another
     minimum. The search for the minimum is then restarted from there, a few times at most.
     """
@@ -151,7 +198,7 @@ def _search(
         covariance = np.linalg.pinv(result.jac.T @ result.jac)
         try:
             return _Optimum(result, covariance, [
-                _interval(data, parameters, result.x, lowest, covariance, i)
+                _interval(data, parameters, result.x, lowest, covariance, i, increase)
                 for i in range(parameters.n_halos)
             ])
         except _LowerMinimum as lower:
@@ -243,10 +290,12 @@ def _interval(
     lowest: float,
     covariance: np.ndarray,
     i: int,
+    increase: float,
 ) -> list[float]:
-    """Return the 68 per cent interval of ln M200c of halo i, from the profile chi^2.
+    """Return the interval of ln M200c of halo i, from the profile chi^2.
 
-    At the ends of the interval, chi^2 minimized over the other parameters exceeds its minimum by 1.
+    At the ends of the interval, chi^2 minimized over the other parameters exceeds its minimum by
+    ``increase``.
 
     Parameters
     ----------
@@ -262,6 +311,8 @@ def _interval(
         Covariance of the parameters, ``(n, n)``, which sets the step of the search.
     i : int
         The index of the halo.
+    increase : float
+        The increase of chi^2; 1 for the 68 per cent interval.
 
     Returns
     -------
@@ -277,10 +328,10 @@ def _interval(
     best = values[index]
     low, high = parameters.low[index], parameters.high[index]
     free = np.arange(parameters.n) != index
-    excesses = {best: -1.0}
+    excesses = {best: -increase}
 
     def excess(value: float) -> float:
-        """Return the lowest chi^2 at a fixed ln M200c, minus the overall minimum, minus 1."""
+        """Return the lowest chi^2 at a fixed ln M200c, minus its value at the ends."""
         if value not in excesses:
             result, chi2 = _minimum(data, parameters, {index: value}, values)
             if chi2 < lowest - _MIN_DECREASE:
@@ -288,10 +339,10 @@ def _interval(
                 vector[index] = value
                 vector[free] = result.x
                 raise _LowerMinimum(vector)
-            excesses[value] = chi2 - lowest - 1.0
+            excesses[value] = chi2 - lowest - increase
         return excesses[value]
 
-    step = max(2.0 * np.sqrt(max(covariance[index, index], 0.0)), 1e-3)
+    step = max(2.0 * np.sqrt(increase * max(covariance[index, index], 0.0)), 1e-3)
     ends = []
     for sign, limit in ((-1, low), (1, high)):
         end = best

@@ -296,6 +296,24 @@ def test_samples_of_the_posterior():
     np.testing.assert_array_equal(samples["m200c"], again["m200c"])
 
 
+def test_the_interval_at_any_confidence():
+    profile = _profile(_catalog([(CENTER, _halo())]))
+    fit = fit_nfw(profile, z_lens=0.3, concentration=4.0)
+    one_sigma = [fit.m200c_low.value, fit.m200c_high.value]
+    np.testing.assert_allclose([m.value for m in fit.interval(0.682689492)], one_sigma, rtol=3e-4)
+    # In a fit of one parameter, chi^2 itself increases by 1.96^2 at the ends of 95 per cent.
+    for mass in fit.interval():
+        halo = NFWHalo(mass, 4.0, 0.3)
+        nodes = np.sqrt(np.linspace(profile["radius_low"] ** 2, profile["radius_high"] ** 2, 401))
+        model = halo.reduced_shear(nodes, 1.0).mean(0)
+        increase = np.sum(((profile["g_t"] - model) / profile["g_err"]) ** 2) - fit.chi2
+        assert increase == pytest.approx(3.8415, abs=0.05)
+    free = fit_nfw(profile, z_lens=0.3)
+    assert free.interval(0.5)[0] > free.m200c_low > free.interval()[0]
+    with pytest.raises(ValueError, match="confidence must be between 0.01 and 0.9999, not 95"):
+        fit.interval(95)
+
+
 def test_no_halo_is_no_halo():
     catalog = _catalog([(CENTER, _halo())])
     turned = catalog.table
