@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.special import ive
 
 from lensmap.halos._nfw_lens import NFWLens
@@ -107,13 +108,12 @@ class MiscenteredLens(NFWLens):
         mean, _ = super().surface_density(radii, ln_m200c, ln_c200c)
         at_nodes, _ = super().surface_density(self._nodes, ln_m200c, ln_c200c)
         mean[: len(self._kernel)] = self._kernel @ at_nodes
-        # The mass within each radius, by the trapezoidal rule in the logarithm of the radius; the
-        # mean surface density hardly varies within the smallest radius.
-        steps = np.log(radii[1] / radii[0]) * (mean * radii**2)
-        mass = np.cumsum(np.append(mean[0] * radii[0] ** 2 / 2, (steps[1:] + steps[:-1]) / 2))
+        # The mass within each radius, of splines in the logarithm of the radius; the mean surface
+        # density hardly varies within the smallest radius.
         log_theta, log_radii = np.log(theta), np.log(radii)
-        wrong = np.interp(log_theta, log_radii, mean)
-        within = np.interp(log_theta, log_radii, 2 * mass / radii**2)
+        wrong = CubicSpline(log_radii, mean)(log_theta)
+        mass = CubicSpline(log_radii, mean * radii**2).antiderivative()(log_theta)
+        within = (mean[0] * radii[0] ** 2 + 2 * mass) / theta**2
         f = self._fraction
         return [(1 - f, sigma, excess), (f, wrong, within - wrong)]
 

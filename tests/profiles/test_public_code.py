@@ -14,7 +14,7 @@ from lensmap.profiles import shear_profile
 
 galsim = pytest.importorskip("galsim")
 
-# GalSim has the critical density (2.7722e11) and the factor of r200 (1.63e-5) in few digits.
+# GalSim has the factor of r200 (1.63e-5) in few digits.
 ROUNDED = 2e-3
 
 # GalSim's masses are in units of 1 / h.
@@ -38,6 +38,30 @@ def test_shear_and_convergence_of_a_halo(z_source):
     )
     reduced = -other.getShear(position, z_source)[0]
     np.testing.assert_allclose(halo.reduced_shear(theta, z_source), reduced, rtol=ROUNDED)
+
+
+def test_shear_and_convergence_with_the_numbers_of_galsim():
+    """The same scale radius, and GalSim's c / H0, critical density and Sigma_c, rounded there."""
+    from astropy import constants
+
+    other = galsim.NFWHalo(mass=6e14, conc=4.0, redshift=0.3, omega_m=0.3, omega_lam=0.7)
+    distance = COSMOLOGY.angular_diameter_distance(0.3).value
+    scale_radius = (other.rs_arcsec * u.arcsec).to_value(u.rad) * distance
+    density = 200 * COSMOLOGY.critical_density(0.3).to_value(u.solMass / u.Mpc**3)
+    mass = 4 * np.pi / 3 * density * (4.0 * scale_radius) ** 3
+    halo = NFWHalo(mass * u.solMass, 4.0, 0.3, cosmology=COSMOLOGY)
+    critical = COSMOLOGY.critical_density0.to_value(u.solMass / u.Mpc**3)
+    surface = constants.c * COSMOLOGY.H0 / (4 * np.pi * constants.G)
+    factor = 2.7722e11 / critical * surface.to_value(u.solMass / u.Mpc**2) / 5.5444e14
+    factor *= other.rs / scale_radius
+    assert factor == pytest.approx(1, abs=3e-3)
+    theta = np.geomspace(0.2, 30, 25) * u.arcmin
+    position = (theta.to_value(u.arcsec), np.zeros(25))
+    gamma, kappa = factor * halo.tangential_shear(theta, 1.0), factor * halo.kappa(theta, 1.0)
+    for reduced, expected in ((False, gamma), (True, gamma / (1 - kappa))):
+        shear = -other.getShear(position, 1.0, reduced=reduced)[0]
+        np.testing.assert_allclose(shear, expected, rtol=2e-4)
+    np.testing.assert_allclose(other.getConvergence(position, 1.0), kappa, rtol=2e-4)
 
 
 def test_the_excess_surface_density_of_colossus():
@@ -118,3 +142,48 @@ def test_the_sign_of_cross_shear_in_clmm(tangential):
             assert profile["g_t"][i] == pytest.approx(g_t[ring == i].mean(), rel=1e-3, abs=1e-5)
         else:
             assert profile["g_x"][i] == pytest.approx(-g_x[ring == i].mean(), rel=1e-3, abs=1e-5)
+
+
+def test_the_excess_surface_density_of_a_stack_beside_treecorr():
+    """By hand: one correlation per lens, with weights over Sigma_cr^2 and shears times Sigma_cr."""
+    from lensmap.profiles import Efficiency
+
+    rng = np.random.default_rng(6)
+    center = SkyCoord(150.0, 60.0, unit="deg")
+    sky, lenses = uniform_sky(center, 0.5, 3000, rng), uniform_sky(center, 0.2, 4, rng)
+    e = 0.2 * (rng.normal(size=3000) + 1j * rng.normal(size=3000))
+    weight, z = rng.uniform(0.5, 2, 3000), rng.uniform(0.1, 1.6, 3000)  # some in front
+    z_lens, lens_weight = np.array([0.2, 0.3, 0.4, 0.5]), np.array([1.0, 2.0, 0.5, 1.5])
+    catalog = ShearCatalog(catalog_columns(sky, e, weight=weight, redshift=z), "generic",
+                           "celestial", "shear")
+    profile = shear_profile(catalog, lenses, [1, 4, 16] * u.arcmin, z_lens=z_lens,
+                            lens_weight=lens_weight, cosmology=COSMOLOGY)
+    units = {"ra_units": "deg", "dec_units": "deg"}
+    sums, of_weights = np.zeros(2), np.zeros(2)
+    pairs = Efficiency.from_redshifts(z, z_lens, None, COSMOLOGY)
+    for i in range(4):
+        inverse, _ = pairs.inverse_sigma_crit(i, np.arange(3000))
+        assert inverse[z > 1.0][0] == pytest.approx(
+            _inverse_sigma_crit(z_lens[i], z[z > 1.0][0]), rel=1e-3
+        )
+        behind = inverse > 0
+        scaled = e[behind] / inverse[behind]
+        other = treecorr.NGCorrelation(min_sep=1, max_sep=16, nbins=2, sep_units="arcmin",
+                                       brute=True)
+        other.process(
+            treecorr.Catalog(ra=lenses.ra.deg[i : i + 1], dec=lenses.dec.deg[i : i + 1], **units),
+            treecorr.Catalog(ra=sky.ra.deg[behind], dec=sky.dec.deg[behind], g1=scaled.real,
+                             g2=-scaled.imag, w=(weight * inverse**2)[behind], **units),
+        )
+        sums += lens_weight[i] * other.weight * other.xi
+        of_weights += lens_weight[i] * other.weight
+    np.testing.assert_allclose(profile["delta_sigma"].value, sums / of_weights, rtol=1e-3)
+
+
+def _inverse_sigma_crit(z_lens, z_source):
+    from astropy import constants
+
+    near, far = COSMOLOGY.angular_diameter_distance([z_lens, z_source])
+    between = (far * (1 + z_source) - near * (1 + z_lens)) / (1 + z_source)
+    factor = 4 * np.pi * constants.G / constants.c**2
+    return (factor * near * between / far).to_value(u.Mpc**2 / u.solMass)
