@@ -160,13 +160,17 @@ def _same_pixels(one: ShearGrid, other: ShearGrid) -> bool:
     )
 
 
-def theory_table(cosmology: CosmologyLike) -> tuple[np.ndarray, np.ndarray]:
+def theory_table(
+    cosmology: CosmologyLike, code: str = "halofit"
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the theoretical power spectrum of the convergence, whose amplitude is fitted.
 
     Parameters
     ----------
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology; None is the default cosmology of lensmap.
+    code : {"halofit", "camb"}
+        What computes the matter power spectrum; see `lensmap.cosmology.nonlinear_power`.
 
     Returns
     -------
@@ -176,7 +180,7 @@ def theory_table(cosmology: CosmologyLike) -> tuple[np.ndarray, np.ndarray]:
     from lensmap.cosmology import convergence_power
 
     ell = np.geomspace(1.0, 1e7, 400)
-    return ell, convergence_power(ell, _sources(), cosmology)
+    return ell, convergence_power(ell, _sources(), cosmology, power=code)
 
 
 @functools.cache

@@ -68,7 +68,7 @@ class WienerFilter(Estimator):
     linear maps, this map has the smallest mean square error. The zero mode is set to 0, because the
     mass sheet is not measured.
 
-    Without ``power`` and ``z_source``, the power spectrum is that of the theory, multiplied by an
+    Without a spectrum and ``z_source``, the power spectrum is that of the theory, multiplied by an
     amplitude and a cutoff on small scales that are fitted to the power of the field itself. The map
     contains the fitted numbers as ``meta["prior_power"]``.
 
@@ -80,19 +80,21 @@ class WienerFilter(Estimator):
 
     Parameters
     ----------
-    power : None, callable or pair of array_like
-        The power spectrum of the convergence, :math:`C_\ell` in steradians, without the pixel
-        window. If None, the theoretical spectrum `lensmap.cosmology.convergence_power` for
-        ``z_source`` and ``cosmology`` or, without ``z_source``, the spectrum that is fitted to the
-        field. A callable takes an array of multipoles and returns
-        :math:`C_\ell`. A pair ``(ell, C_ell)``, such as that of `lensmap.flatsky.measure_power`, is
-        interpolated linearly in the logarithms of both. Below its range, the spectrum is constant,
-        and above its range, it falls as :math:`\ell^{-2}`.
+    power : {"halofit", "camb"}, callable or pair of array_like
+        What computes the matter power spectrum of the theory: the fitting formulas of halofit, or
+        the package CAMB (see `lensmap.cosmology.nonlinear_power`). The power spectrum of the
+        convergence is that of the theory, `lensmap.cosmology.convergence_power`, for ``z_source``
+        and ``cosmology`` or, without ``z_source``, one that is fitted to the field. Instead,
+        ``power`` may be this spectrum, :math:`C_\ell` in steradians, without the pixel window. A
+        callable takes an array of multipoles and returns :math:`C_\ell`. A pair ``(ell, C_ell)``,
+        such as that of `lensmap.flatsky.measure_power`, is interpolated linearly in the logarithms
+        of both. Below its range, the spectrum is constant, and above its range, it falls as
+        :math:`\ell^{-2}`.
     z_source : float, str, `lensmap.cosmology.SourceRedshifts` or None
         The redshift of the galaxies, or their redshift distribution or the name of the
         distribution, from which the theoretical power spectrum is computed; None fits a power
         spectrum to the field. The fit has two parameters: the amplitude of the theoretical spectrum
-        and its fall on small scales. If ``power`` is given, nothing is fitted.
+        and its fall on small scales. If ``power`` is a spectrum, nothing is fitted.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology of the theoretical power spectrum, or the name of the cosmology; None is
         ``"massivenus"``, the default cosmology of lensmap.
@@ -199,7 +201,7 @@ class WienerFilter(Estimator):
     def __init__(
         self,
         *,
-        power: Callable | tuple | None = None,
+        power: Literal["halofit", "camb"] | Callable | tuple = "halofit",
         z_source: RedshiftLike | str | None = None,
         cosmology: CosmologyLike = None,
         padding: float = 1.5,
@@ -302,9 +304,10 @@ class WienerFilter(Estimator):
         -------
         object or None
             An object that holds the grid and can be added to those of other grids. None if
-            ``power`` or ``z_source`` is given.
+            ``power`` is a spectrum or ``z_source`` is given.
         """
-        return FieldSums(grid) if self.power is None and self.z_source is None else None
+        fitted = isinstance(self.power, str) and self.z_source is None
+        return FieldSums(grid) if fitted else None
 
     def fit(self, sums: FieldSums | None) -> FittedPower | None:
         """Fit the amplitude and the small-scale cutoff of the power spectrum to the shear.
@@ -317,8 +320,8 @@ class WienerFilter(Estimator):
         Returns
         -------
         object or None
-            The fitted spectrum, or None if ``power`` or ``z_source`` is given. The spectrum is a
-            named tuple of numbers:
+            The fitted spectrum, or None if ``power`` is a spectrum or ``z_source`` is given. The
+            fitted spectrum is a named tuple of numbers:
 
             - ``amplitude``, ``amplitude_error``: the factor A on the theory, and its error;
             - ``cutoff``, ``ln_cutoff_error``: the multipole of the cutoff on small scales, and the
@@ -343,8 +346,8 @@ class WienerFilter(Estimator):
         grid : `lensmap.ShearGrid`
             The binned reduced shear.
         fitted : object or None
-            The result of `fit`. If None although ``power`` and ``z_source`` are None, the spectrum
-            is fitted to this grid.
+            The result of `fit`. If None although neither a spectrum nor ``z_source`` is given, the
+            spectrum is fitted to this grid.
 
         Returns
         -------
@@ -439,7 +442,7 @@ class WienerFilter(Estimator):
         )
 
     def _power_of(self, ell, fitted):
-        if self.power is not None:
+        if not isinstance(self.power, str):
             return self.power(ell) if callable(self.power) else interpolate_power(ell, *self.power)
         theory = interpolate_power(ell, *self._table())
         return theory if fitted is None else fitted.power(ell, theory)
@@ -447,23 +450,23 @@ class WienerFilter(Estimator):
     def _table(self):
         """Return the theoretical power spectrum as a table ``(ell, C_ell)``, which is cached."""
         try:
-            return _kept_theory(self.z_source, self.cosmology)
+            return _kept_theory(self.z_source, self.cosmology, self.power)
         except TypeError:  # the cosmology is not hashable, so there is no cache
-            return _theory(self.z_source, self.cosmology)
+            return _theory(self.z_source, self.cosmology, self.power)
 
 
-def _theory(z_source, cosmology):
+def _theory(z_source, cosmology, code):
     """Return the theoretical power spectrum of the convergence as a table ``(ell, C_ell)``.
 
     If ``z_source`` is None, the spectrum is that of `theory_table`, whose amplitude is fitted to
-    the field.
+    the field. ``code`` is what computes the matter power spectrum.
     """
     from lensmap.cosmology import convergence_power
 
     if z_source is None:
-        return theory_table(cosmology)
+        return theory_table(cosmology, code)
     ell = np.geomspace(1.0, 1e7, 400)
-    return ell, convergence_power(ell, z_source, cosmology)
+    return ell, convergence_power(ell, z_source, cosmology, power=code)
 
 
 _kept_theory = functools.lru_cache(maxsize=8)(_theory)
@@ -475,10 +478,16 @@ def _check_power(power):
     A pair of arrays ``(ell, C_ell)`` is returned as a pair of tuples, because the ``repr`` of a
     long array does not contain all numbers, which the ``repr`` of the estimator must contain.
     """
-    if power is None or callable(power):
+    if callable(power):
         return power
-    allowed = "power must be None, a function of ell, or a pair of arrays (ell, C_ell)"
-    if isinstance(power, (str, bytes, ConvergenceMap)) or not hasattr(power, "__len__"):
+    if isinstance(power, str):
+        from lensmap.cosmology import check_power
+
+        return check_power(power)
+    allowed = (
+        "power must be 'halofit', 'camb', a function of ell, or a pair of arrays (ell, C_ell)"
+    )
+    if isinstance(power, (bytes, ConvergenceMap)) or not hasattr(power, "__len__"):
         raise TypeError(f"{allowed}, not {type(power).__name__}")
     try:
         ell, values = (np.asarray(part, dtype=float) for part in tuple(power)[:2])

@@ -191,10 +191,12 @@ def measured_power(
 def _theoretical(setup):
     sky = setup.sky
     code = getattr(sky, "power", "halofit")
-    if sky.resolution is None and code == "halofit":
+    if sky.resolution is None:
         # Leave out a default cosmology, so that the repr in reports stays short.
         cosmology = None if sky.cosmology == get_cosmology(None) else sky.cosmology
-        return WienerFilter(z_source=sky.z_source, cosmology=cosmology, dtype="float32")
+        return WienerFilter(
+            power=code, z_source=sky.z_source, cosmology=cosmology, dtype="float32"
+        )
     ell = np.geomspace(1.0, 1e6, 400)
     power = convergence_power(ell, sky.z_source, sky.cosmology, power=code)
     power = power * resolution_transfer(ell, sky.resolution) ** 2

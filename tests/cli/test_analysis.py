@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap peaks``, ``profile`` and ``filaments``: from files to files."""
 
+import json
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -176,8 +178,10 @@ def test_profile_and_fit(run, tmp_path):
     profile = QTable.read(tmp_path / "p.ecsv")
     assert len(profile) == 8 and profile["radius"].unit == u.Mpc
     assert (tmp_path / "p.png").stat().st_size > 10_000
-    wider = run(*words, "--fit", "--structure", "--concentration", "relation")[1]
+    wider = run(*words, "--fit", "--structure", "--concentration", "relation", "--json", "=w")[1]
     assert "M200c" in wider and wider != out
+    record = json.loads((tmp_path / "w").read_text("utf-8"))["fit"]
+    assert record["structure"] is True and record["power"] == "halofit"
     boot = run(*words, "--bootstrap", 20)[1]
     assert "g_err" in boot and "M200c" not in boot
 
@@ -265,6 +269,9 @@ def test_filaments(run, tmp_path):
           "--behind", "lens"], "--behind needs the redshifts of the galaxies"),
         (["profile", "+shear.fits", "--at", "+clusters.csv", "--radii", "1arcmin", "2arcmin",
           "--jackknife", 50], "--jackknife must be at most the number of positions, 2"),
+        (["profile", "+shear.fits", "--at", "1,1", "--z-lens", "0.3", "--z-source", "1", "--radii",
+          "1arcmin", "9arcmin", "--fit", "--structure", "--power", "emulator"],
+         "--power must be one of 'halofit', 'camb'"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg"],
          "no source galaxy is within"),
     ],
@@ -291,6 +298,8 @@ def test_one_clear_line_for_bad_input(words, message, run, tmp_path):
          "--jackknife needs a table of positions as --at"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--structure"],
          "--structure needs --fit"),
+        (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--power", "camb"],
+         "--power needs --structure"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1deg", "2deg", "--concentration", 5],
          "--concentration needs --fit"),
     ],

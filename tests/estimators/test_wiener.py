@@ -2,6 +2,7 @@
 """What is the Wiener filter's own: its prior, its noise, its samples, what it makes of holes."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -62,8 +63,9 @@ def _r(kappa, truth):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"power": 3.0}, TypeError, "power must be None, a function of ell, or a pair of arrays"),
-        ({"power": "halofit"}, TypeError, "pair of arrays .* not str"),
+        ({"power": 3.0}, TypeError, "power must be 'halofit', 'camb', a function of ell"),
+        ({"power": None}, TypeError, "a pair of arrays .* not NoneType"),
+        ({"power": "emulator"}, ValueError, "power must be one of 'halofit', 'camb'"),
         ({"power": [1.0, 2.0]}, ValueError, r"their shapes are \(\) and \(\)"),
         ({"power": [[1.0, 2.0]]}, TypeError, "pair of arrays"),
         ({"power": ([1, 2, 3], [1, 2])}, ValueError, r"shapes are \(3,\) and \(2,\)"),
@@ -140,6 +142,36 @@ def test_theory_table_and_function_are_the_same_prior(tmp_path):
     kappa.write(tmp_path / "k.fits")
     assert ConvergenceMap.read(tmp_path / "k.fits").meta == kappa.meta
     assert "Planck18" in kappa.meta["parameters"]["cosmology"]
+
+
+@pytest.mark.filterwarnings("ignore:the lensing power that WienerFilter measures")
+def test_the_theory_by_camb(monkeypatch):
+    calls = []
+
+    def camb(key, k, redshifts):  # a spectrum that is not halofit's
+        calls.append(key)
+        return (k[:, np.newaxis] ** -1.5 + 1.0) / (1 + redshifts) ** 2
+
+    monkeypatch.setattr("lensmap.cosmology._power.camb_power", camb)
+    catalog, cosmology = _lens_catalog(n=2000), Planck18.clone(name="of this test")
+    theory = WienerFilter(z_source=1.4, power="camb", cosmology=cosmology)
+    kappa = theory.reconstruct(catalog, PLANE)
+    assert len(calls) == 1 and kappa.meta["parameters"]["power"] == "camb"
+    ell = np.geomspace(1, 1e7, 400)
+    table = (ell, convergence_power(ell, 1.4, cosmology, power="camb"))
+    by_hand = WienerFilter(power=table).reconstruct(catalog, PLANE)
+    np.testing.assert_allclose(kappa.data, by_hand.data, atol=1e-4 * np.abs(kappa.data).max())
+    fitted = WienerFilter(power="camb", cosmology=cosmology).reconstruct(catalog, PLANE)
+    other = WienerFilter(cosmology=cosmology).reconstruct(catalog, PLANE)
+    assert "prior_power" in fitted.meta and not np.allclose(fitted.data, other.data)
+    assert other.meta["parameters"]["power"] == "halofit"
+
+
+def test_camb_is_named_where_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "camb", None)
+    theory = WienerFilter(z_source=1.4, power="camb", cosmology=Planck18.clone(H0=67.0))
+    with pytest.raises(ImportError, match=r"power='camb' needs .* install 'lensmap\[camb\]'"):
+        theory.reconstruct(_lens_catalog(n=500), PLANE)
 
 
 def test_a_measured_spectrum_is_as_good_as_the_true_one():

@@ -44,3 +44,19 @@ def test_lengths_are_angles_at_the_lens():
         structure_covariance((angles * scale).to(u.Mpc), z_lens=0.3, z_source=1.0),
         structure_covariance(angles, z_source=1.0),
     )
+
+
+def test_the_power_of_camb(monkeypatch):
+    from astropy.cosmology import Planck18
+
+    from lensmap.cosmology._power import _halofit_power
+
+    monkeypatch.setattr(
+        "lensmap.cosmology._power.camb_power", lambda *args: 4 * _halofit_power(*args)
+    )
+    cosmology = Planck18.clone(name="of this test", H0=66.0)
+    of_halofit, of_camb = (
+        structure_covariance([1, 2, 4] * u.arcmin, z_source=1.0, cosmology=cosmology, power=power)
+        for power in ("halofit", "camb")
+    )
+    np.testing.assert_allclose(of_camb, 4 * of_halofit, rtol=1e-6)

@@ -133,6 +133,9 @@ def add_arguments(parser):
     group.add_argument("--structure", action="store_true",
                        help="add the covariance from large-scale structure along the line of sight "
                             "to the errors of --fit; needs --z-source")
+    group.add_argument("--power", metavar="NAME",
+                       help="what computes the matter power spectrum of --structure: halofit (the "
+                            "default), or camb, the package CAMB")
     group = parser.add_argument_group("more outputs")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
                        help="also draw the profile to this picture file")
@@ -144,7 +147,7 @@ def run(arguments):
     from lensmap.catalog import selection_facts
     from lensmap.profiles import shear_profile
 
-    _check(arguments)
+    power = _check(arguments)
     bins, z_source = _bins(arguments.bins, arguments.n_bins), sources_at(arguments.z_source)
     concentration = _number(arguments.concentration)
     errors = {}
@@ -179,10 +182,10 @@ def run(arguments):
         fit = None
         if arguments.fit:
             fit = _fit(profile, bins, z_source, concentration, arguments.miscentering,
-                       structure=arguments.structure)
+                       power=power)
         if arguments.correct_reduced_shear:
             profile = _corrected(profile, fit)
-        numbers = _numbers(profile, fit, len(catalog), structure=arguments.structure)
+        numbers = _numbers(profile, fit, len(catalog), power=power)
         if arguments.output is not None:
             # The bins are the rows of the table, and its meta has the covariances.
             results = {name: value for name, value in numbers.items()
@@ -199,7 +202,12 @@ def run(arguments):
 
 
 def _check(arguments):
-    """Raise a CombinationError if an option lacks another option that it needs."""
+    """Return what computes the power spectrum of large-scale structure, or None without it.
+
+    Raise a CombinationError if an option lacks another option that it needs.
+    """
+    from lensmap.cosmology import check_power
+
     if (arguments.fit or arguments.behind == EACH_LENS) and arguments.z_lens is None:
         raise CombinationError("z_lens", "--fit and --behind lens need --z-lens")
     for name in ("structure", "concentration"):
@@ -207,6 +215,8 @@ def _check(arguments):
             raise CombinationError(name, f"--{name} needs --fit")
     if arguments.structure and arguments.z_source is None:
         raise CombinationError("structure", "--structure needs --z-source")
+    if arguments.power is not None and not arguments.structure:
+        raise CombinationError("power", "--power needs --structure")
     is_table, z_lens = _position(arguments.at) is None, _number(arguments.z_lens)
     if arguments.n_patches is not None and not is_table:
         raise CombinationError("n_patches", "--jackknife needs a table of positions as --at")
@@ -217,6 +227,7 @@ def _check(arguments):
             "--z-lens must be a number, or the name of a column if --at names a table, not "
             f"{z_lens!r}",
         )
+    return check_power(arguments.power or "halofit") if arguments.structure else None
 
 
 def _position(text):
@@ -237,18 +248,18 @@ def _lenses(arguments):
     return at, z_lens if column is None else redshifts, weight
 
 
-def _fit(profile, bins, z_source, concentration, centers, *, structure):
+def _fit(profile, bins, z_source, concentration, centers, *, power):
     """Fit an NFW halo to a shear profile, at the mean redshift of its lenses.
 
     ``bins`` are the edges of the radial bins, and ``centers`` the fraction and the offsets of wrong
-    centers, or None. If ``structure`` is True, the covariance of large-scale structure is added to
-    the errors of the profile.
+    centers, or None. The covariance of large-scale structure is added to the errors of the profile,
+    with a matter power spectrum that ``power`` computes; not if it is None.
     """
     from lensmap.profiles import fit_nfw, structure_covariance
 
     z_lens, covariance = profile.meta["z_lens"], None
-    if structure:
-        covariance = structure_covariance(bins, z_lens=z_lens, z_source=z_source)
+    if power is not None:
+        covariance = structure_covariance(bins, z_lens=z_lens, z_source=z_source, power=power)
         covariance = covariance / profile.meta["n_effective_positions"]
     return fit_nfw(
         profile, z_lens=z_lens, z_source=z_source, covariance=covariance,
@@ -297,11 +308,11 @@ def _describe(profile, fit):
     )
 
 
-def _numbers(profile, fit, n_galaxies, *, structure):
+def _numbers(profile, fit, n_galaxies, *, power):
     """Return the profile and the fitted halo as numbers for a JSON record.
 
-    ``n_galaxies`` is the number of galaxies of which the profile is made. ``structure`` says
-    whether the errors of the fit include large-scale structure.
+    ``n_galaxies`` is the number of galaxies of which the profile is made. ``power`` names what
+    computed the power spectrum of large-scale structure in the errors of the fit; None without it.
     """
     is_length = profile["radius"].unit.physical_type == "length"
     unit = "mpc" if is_length else "arcmin"
@@ -335,6 +346,7 @@ def _numbers(profile, fit, n_galaxies, *, structure):
             "covariance": fit.covariance,
             "priors": fit.priors,
             **numbers_of_fit_options(fit),
-            "structure": structure,
+            "structure": power is not None,
+            "power": power,
         }
     return numbers
