@@ -5,6 +5,7 @@ import argparse
 
 from lensmap.cli._file_types import MaybeFile
 from lensmap.cli._messages import CombinationError, OptionError
+from lensmap.utils import ParameterError
 
 __all__ = [
     "EACH_LENS", "ZGrid", "add_source_arguments", "behind_options", "check_source_arguments",
@@ -152,7 +153,12 @@ def select_sources(arguments, catalog, z_lens=None):
             "min_probability",
             "--min-probability needs p(z) of the galaxies: name its column by --columns pz=NAME",
         )
-    return catalog.behind(z, **behind_options(arguments))
+    try:
+        return catalog.behind(z, **behind_options(arguments))
+    except ParameterError as error:
+        if error.parameter != "z_lens":
+            raise
+        raise OptionError("behind", str(error).replace("z_lens", "--behind", 1)) from error
 
 
 def describe_sources(selection):

@@ -352,13 +352,13 @@ class SphericalWiener(_SphericalEstimator):
 
     Parameters
     ----------
-    power : None, callable or pair of array_like
-        The power spectrum of the convergence, :math:`C_\ell` in steradians, without the pixel
-        window. If None, the theoretical spectrum for ``z_source`` and ``cosmology``. A callable
-        takes an array of multipoles; a pair ``(ell, C_ell)`` is interpolated.
+    power : {"halofit", "camb"}, callable or pair of array_like
+        What computes the matter power spectrum, from which the power spectrum of the convergence is
+        computed for ``z_source`` and ``cosmology``; or this spectrum itself, :math:`C_\ell` in
+        steradians, without the pixel window, as for `WienerFilter`.
     z_source : float, str or `lensmap.cosmology.SourceRedshifts`
-        The redshift of the galaxies, or their redshift distribution or its name. Only used without
-        ``power``.
+        The redshift of the galaxies, or their redshift distribution or its name. It is not used if
+        ``power`` is a spectrum.
     cosmology : `~astropy.cosmology.FLRW`, str or None
         The cosmology of the theoretical power spectrum; None is ``"massivenus"``.
     tolerance : float
@@ -405,7 +405,7 @@ class SphericalWiener(_SphericalEstimator):
     def __init__(
         self,
         *,
-        power: Callable | tuple | None = None,
+        power: Literal["halofit", "camb"] | Callable | tuple = "halofit",
         z_source: RedshiftLike | str = 1.0,
         cosmology: CosmologyLike = None,
         tolerance: float = 1e-4,
@@ -427,8 +427,8 @@ class SphericalWiener(_SphericalEstimator):
         self.check_parameters()
 
     def _prior(self, lmax: int) -> np.ndarray:
-        if self.power is None:
-            return _theory_power(lmax, self.z_source, self.cosmology)
+        if isinstance(self.power, str):
+            return _theory_power(lmax, self.z_source, self.cosmology, self.power)
         ell = np.arange(2.0, lmax + 1)
         values = self.power(ell) if callable(self.power) else interpolate_power(ell, *self.power)
         return np.concatenate([[0, 0], values])
@@ -488,12 +488,14 @@ def _set_common(
     estimator.sigma_e = sigma_e
 
 
-def _theory_power(lmax: int, z_source: Any, cosmology: Any) -> np.ndarray:
+def _theory_power(
+    lmax: int, z_source: Any, cosmology: Any, code: str = "halofit"
+) -> np.ndarray:
     """Return the theoretical power of the convergence for the multipoles 0 to ``lmax``."""
     from lensmap.cosmology import convergence_power
 
     ell = np.geomspace(2, lmax, 200) if lmax > 200 else np.arange(2.0, lmax + 1)
-    power = convergence_power(ell, z_source, cosmology)
+    power = convergence_power(ell, z_source, cosmology, power=code)
     values = np.exp(np.interp(np.log(np.arange(2, lmax + 1)), np.log(ell), np.log(power)))
     return np.concatenate([[0, 0], values])
 

@@ -5,6 +5,7 @@ import os
 from argparse import Namespace
 
 import pytest
+from cli_records import code_of
 from writing_commands import commands, output_options
 
 from lensmap.cli import main
@@ -221,7 +222,7 @@ CLUSTER = ["simulate", "cluster", "-o", "c.fits", "--preset", "coma"]
 )
 def test_bad_options_are_told_before_the_work(words, work, message, folder, monkeypatch, capsys):
     monkeypatch.setattr(work, lambda *args, **options: pytest.fail("it began to work"))
-    assert main(words) == 1
+    code = main(words)
     error = capsys.readouterr().err
-    assert message in error and error.count("\n") == 1
+    assert code == code_of(error) and message in error and error.count("\n") == 1
     assert os.listdir() == ["cat.fits"]

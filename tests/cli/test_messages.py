@@ -85,6 +85,7 @@ _PYTHON_ONLY = {
     "cosmology/_parameters.py": "meta={",  # of a cosmology that the user makes
     "estimators/_binning.py": "uncertainty=0",  # of a ShearGrid
     "grid/_sums.py": "extra_sums=(",  # of a ShearGrid
+    "maps/_healpix_map.py": "uncertainty='rotations'",  # of HealpixMap.snr
     "masks/_healpix.py": "frame='",  # of a HEALPix object
     "networks/models/_large_kernel.py": "padding='",  # of a Keras layer
     "networks/_network.py": "inputs=0",  # of an Architecture
