@@ -44,7 +44,7 @@ def write_catalogs(page):
     galaxies = Table.read(files("lensmap") / "data" / "demo_catalog.fits")
     declared = {name: galaxies.meta[name] for name in ("CONVENTN", "KIND")}
     # The other pages stand for catalogs of any origin: their commands have to declare them.
-    galaxies.meta = declared if page.stem in ("command_line", "profiles") else {}
+    galaxies.meta = declared if page.stem in ("command_line", "peaks", "profiles") else {}
     galaxies.write("shear.fits")
     galaxies.meta.clear()
     hsc_galaxies(galaxies).write("hsc.fits")

@@ -51,8 +51,8 @@ class HealpixPixels:
     --------
     >>> from lensmap.sphere import HealpixPixels
     >>> pixels = HealpixPixels(4096)
-    >>> pixels.scale
-    <Quantity 0.85890837 arcmin>
+    >>> print(f"{pixels.scale:.3f}")
+    0.859 arcmin
     """
 
     nside: int

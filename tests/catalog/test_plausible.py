@@ -58,7 +58,7 @@ def test_radians():
     columns = field()
     for name in ("ra", "dec"):
         columns[name] = np.radians(columns[name])
-    with pytest.warns(CatalogWarning, match=r"probably in radians.*--units ra=rad,dec=rad"):
+    with pytest.warns(CatalogWarning, match=r"probably in radians.*units={'ra': 'rad', 'dec': 'rad'}"):
         shear_catalog(columns)
     shear_catalog(columns, units={"ra": "rad", "dec": "radians"})
 
@@ -72,7 +72,7 @@ def test_too_dense():
 def test_hours(dec):
     columns = field(dec=dec)
     columns["ra"] = columns["ra"] / 15
-    with pytest.warns(CatalogWarning, match=r"RA are probably in hours.*--units ra=hourangle"):
+    with pytest.warns(CatalogWarning, match=r"RA are probably in hours.*units={'ra': 'hourangle'"):
         shear_catalog(columns)
     shear_catalog(columns, units={"ra": "hours"})
 

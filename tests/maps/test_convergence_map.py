@@ -224,7 +224,7 @@ class TestMaking:
             kappa.snr[good], kappa.data[good] / kappa.uncertainty.array[good]
         )
         assert np.isnan(kappa.snr[kappa.mask]).all()
-        with pytest.raises(ValueError, match="no uncertainty"):
+        with pytest.raises(ValueError, match="must have an uncertainty"):
             make_map(uncertainty=None).snr
 
 

@@ -201,7 +201,7 @@ class TestExamples:
     def test_held_back_fields_are_not_learned_from(self, fields):
         examples = Examples({fields: 1.0}, PAPER, held_back=3, seed=10)
         assert examples._n_files == [1]
-        with pytest.raises(ValueError, match="no file left for training, because held_back=4"):
+        with pytest.raises(ValueError, match="no file left for training, because 4 files of each"):
             Examples({fields: 1.0}, PAPER, held_back=4)
 
     def test_bad_shares(self, fields):
