@@ -376,7 +376,7 @@ def test_all_required_columns_given():
     assert preset is None
     _, warning = one_warning(["A", "B", "C", "D", "weight", "z"], given)
     assert "'z' (redshift) is not used" in warning
-    assert "add redshift=z to columns" in warning and "redshift=none stops" in warning
+    assert "add redshift=z to {columns}" in warning and "redshift=none stops" in warning
     names = ["A", "B", "C", "D", "weight", "z"]
     assert choose_columns(names, {**given, "redshift": None}).warnings == ()
 
