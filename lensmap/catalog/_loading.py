@@ -12,6 +12,7 @@ from astropy import log
 from lensmap.catalog._cleaning import without_bad_redshifts
 from lensmap.catalog._columns import OPTIONAL, REQUIRED, ColumnChoice
 from lensmap.catalog._names import shown
+from lensmap.catalog._preset import DENSITY
 from lensmap.catalog._selection import RowSelection, column_of, computed_column
 from lensmap.catalog._values import column_values
 from lensmap.utils import CatalogWarning, ParameterError, warn_user
@@ -96,7 +97,7 @@ def load_columns(
         arrays["redshift"], n_bad = without_bad_redshifts(
             arrays["redshift"], masked.pop("redshift", None)
         )
-        if n_bad:
+        if n_bad and DENSITY not in mapping:  # p(z) counts in place of redshift
             warn_user(
                 f"{n_bad} of {len(arrays['redshift'])} rows count as galaxies without a redshift: "
                 f"their value of {shown(mapping['redshift'])!r} is a placeholder or outside 0..20",

@@ -64,8 +64,10 @@ def add_source_arguments(parser, *, each_lens):
         "--behind", type=_behind_type(each_lens), metavar="Z|lens" if each_lens else "Z",
         help="use only galaxies behind a lens at the redshift Z: those whose column redshift "
              "exceeds Z by --margin or, with the column pz, those that are beyond Z plus --margin "
-             "with the probability --min-probability; galaxies without a redshift are left out"
-             + ("; lens takes the redshift of each lens, --z-lens" if each_lens else "")
+             "with at least the probability --min-probability; galaxies without a redshift are "
+             "left out"
+             + ("; the word lens selects the galaxies behind each lens, by the redshifts of "
+                "--z-lens" if each_lens else "")
              + " (default: use all galaxies)",
     )
     group.add_argument(
@@ -161,26 +163,30 @@ def select_sources(arguments, catalog, z_lens=None):
         raise OptionError("behind", str(error).replace("z_lens", "--behind", 1)) from error
 
 
-def describe_sources(selection):
+def describe_sources(facts):
     """Return one line about the selected galaxies as text for people; None without a selection.
 
     Parameters
     ----------
-    selection : dict or None
-        The entry ``source_selection`` of what files record about a catalog.
+    facts : dict
+        What files record about the selected galaxies of a catalog: the entries ``n_galaxies`` and
+        ``source_selection``, which is None or missing without a selection.
 
     Returns
     -------
     str or None
         The line.
     """
+    selection = facts.get("source_selection")
     if selection is None:
         return None
     redshifts, n = selection["redshifts"], selection["n_given"]
-    text = f"sources behind z = {selection['z_lens']:g} (margin {selection['margin']:g}) of {n}"
+    n_selected = facts["n_galaxies"]
+    text = (f"sources behind z = {selection['z_lens']:g} (margin {selection['margin']:g}): "
+            f"{n_selected} of {n} galaxies")
     if redshifts is None:
         return text
-    text += f": mean redshift {redshifts['mean']:.3f}"
+    text += f", mean redshift {redshifts['mean']:.3f}"
     if redshifts["effective"] is not None:
-        text += f", effective {redshifts['effective']:.3f}"
+        text += f"; their mean lensing efficiency is that of z = {redshifts['effective']:.3f}"
     return text

@@ -42,9 +42,10 @@ def map_sources(kappa: ConvergenceMap, z_source: RedshiftLike | None) -> Redshif
     redshifts = selection.get("redshifts") if isinstance(selection, dict) else None
     if not isinstance(redshifts, dict):
         raise ParameterError(
-            "z_source", "given for a map that does not record the redshifts of its sources", "None",
-            "give their redshift or their distribution; maps of galaxies that "
-            "ShearCatalog.behind (--behind) selected record it",
+            "z_source",
+            "the redshift of the galaxies that made the map, or their redshift distribution",
+            "None: the map does not record it", "only maps of galaxies that ShearCatalog.behind "
+            "(--behind) selected record it",
         )
     from lensmap.cosmology import SourceRedshifts  # here, because it is slow to import
 

@@ -34,7 +34,8 @@ def wrong_hdus(path: PathLike) -> tuple[list[str], list[str]]:
     Returns
     -------
     wrong, without : list of str
-        The names of the HDUs with a wrong checksum, and of those without one.
+        The names of the HDUs with a wrong checksum, and of those without one; ``HDU 2`` is the one
+        with the number 2, if it has no name.
 
     Raises
     ------
@@ -49,9 +50,9 @@ def wrong_hdus(path: PathLike) -> tuple[list[str], list[str]]:
     with fits.open(path) as hdus:
         check_number_of_hdus(hdus)
         spans = []
-        for hdu in hdus:
+        for number, hdu in enumerate(hdus):
             place = hdu.fileinfo()
-            name = hdu.name or "PRIMARY"
+            name = hdu.name or ("PRIMARY" if number == 0 else f"HDU {number}")
             spans.append((name, place["datLoc"] + place["datSpan"], "CHECKSUM" in hdu.header))
     wrong, without, position = [], [], 0
     with _opened(path) as file:

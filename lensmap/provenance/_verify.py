@@ -206,7 +206,7 @@ class _Work:
                 "unreadable", "wrong", path, f"{str(path)!r} is damaged ({error}): {_DAMAGED}"
             )
             return
-        self.n_checks["checksums"] += 1
+        self.n_checks["checksums"] += bool(record) or not without
         if record:  # lensmap gives a checksum to every HDU
             wrong += without
         if wrong:

@@ -58,7 +58,8 @@ def test_radians():
     columns = field()
     for name in ("ra", "dec"):
         columns[name] = np.radians(columns[name])
-    with pytest.warns(CatalogWarning, match=r"probably in radians.*units={'ra': 'rad', 'dec': 'rad'}"):
+    words = r"probably in radians.*units={'ra': 'rad', 'dec': 'rad'}"
+    with pytest.warns(CatalogWarning, match=words):
         shear_catalog(columns)
     shear_catalog(columns, units={"ra": "rad", "dec": "radians"})
 

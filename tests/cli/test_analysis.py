@@ -16,6 +16,7 @@ from regions import Regions
 from lensmap import ConvergenceMap, KaiserSquires, NFWHalo, ShearCatalog, make_wcs
 from lensmap.cli import main
 from lensmap.cli.commands._demo import demo_table
+from lensmap.cosmology import SourceRedshifts
 from lensmap.peaks import false_peaks
 from lensmap.profiles import projected_mass
 
@@ -96,6 +97,15 @@ def test_errors_of_masses_at_random_positions(run, folder, tmp_path):
     kappa = ConvergenceMap.read(folder / "kappa.fits")
     expected = projected_mass(kappa, peaks, 1 * u.Mpc, z_lens=0.3, z_source=1.0, n_random=40, rng=3)
     np.testing.assert_allclose(peaks["mass_err"].value, expected["mass_err"].value)
+
+
+def test_masses_of_peaks_for_a_redshift_distribution(run, folder, tmp_path):
+    assert run("peaks", "+kappa.fits", "-o", "=n.ecsv", "--mass-within", "1Mpc", "--z-lens", 0.3,
+               "--z-source", "lsst_y10")[0] == 0
+    peaks = QTable.read(tmp_path / "n.ecsv")
+    kappa, sources = ConvergenceMap.read(folder / "kappa.fits"), SourceRedshifts.preset("lsst_y10")
+    expected = projected_mass(kappa, peaks, 1 * u.Mpc, z_lens=0.3, z_source=sources)
+    np.testing.assert_allclose(peaks["mass"].value, expected["mass"].value)
 
 
 @pytest.mark.filterwarnings("always::lensmap.utils.LensmapWarning")
@@ -245,7 +255,7 @@ def test_filaments(run, tmp_path):
          "--regions must end in .reg, .ds9 or .crtf, not '"),
         (["peaks", "+kappa.fits", "--plot", "=p.doc"], "--plot must end in one of ."),
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc", "--z-lens", 0.3],
-         "--z-source must be given for a map that does not record the redshifts"),
+         "--z-source must be the redshift of the galaxies that made the map, or their"),
         (["peaks", "+kappa.fits", "--mass-within", "0Mpc", "--z-lens", 0.3, "--z-source", 1],
          "--mass-within must be a positive angle or length"),
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc", "--z-lens", 1.3, "--z-source", 1],

@@ -165,7 +165,11 @@ def test_outputs_of_a_json_record(folder):
 
 
 def test_files_without_a_record(folder):
-    fits.PrimaryHDU(np.zeros((2, 2))).writeto("plain.fits")
+    hdus = [fits.PrimaryHDU(), fits.ImageHDU(np.zeros((2, 2)))]
+    fits.HDUList(hdus).writeto("plain.fits")
+    result = verify("plain.fits")
+    assert result.n_checks["checksums"] == 0
+    assert "a CHECKSUM card: 'PRIMARY', 'HDU 1'" in result.findings[0].message
     for name, expected in (("plain.fits", "no_checksum"), ("p.vot.reg", "no_record")):
         assert codes(name) == [(expected, "undecided")]
     with pytest.raises(FileNotFoundError, match="there is no file or folder 'no.fits'"):

@@ -88,6 +88,6 @@ def run(arguments):
     numbers = {name: value_in(name, getattr(summary, key)) for key, name in _SUMMARY.items()}
     numbers["documented_kind"] = summary.documented.get("kind")
     numbers |= numbers_of_check(check)
-    sources = describe_sources(selection_facts(catalog)["source_selection"])
+    sources = describe_sources(selection_facts(catalog))
     text = "\n\n".join(str(part) for part in (sources, summary, check) if part is not None)
     return Result(text, numbers, code=CODES[check.verdict])

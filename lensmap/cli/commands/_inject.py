@@ -149,7 +149,7 @@ def run(arguments):
             write_picture(figure, temporary[arguments.plot])
         numbers = _numbers(recovery) | {"binning": binning}
         numbers |= checked
-        sources = describe_sources(selection_facts(catalog)["source_selection"])
+        sources = describe_sources(selection_facts(catalog))
         text = "\n".join(part for part in (sources, _describe(recovery)) if part)
         return Result(text, numbers, (output, *temporary))
 

@@ -5,7 +5,14 @@ from lensmap.cli._file_types import OutputPicture, OutputRegions, OutputTable
 from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_map_argument, read_map
 from lensmap.cli._messages import CombinationError, OptionError
-from lensmap.cli._options import angle, count, one_radius, two_radii
+from lensmap.cli._options import (
+    angle,
+    count,
+    one_radius,
+    source_redshift,
+    sources_at,
+    two_radii,
+)
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
 from lensmap.utils import write_table
@@ -43,6 +50,8 @@ PARAMETERS = {
 
 def add_arguments(parser):
     """Add the arguments and options of ``lensmap peaks`` to its parser."""
+    from lensmap.cosmology import SourceRedshifts
+
     add_map_argument(parser)
     parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
                         help="write the table of peaks to this file, such as peaks.ecsv")
@@ -74,9 +83,11 @@ def add_arguments(parser):
                        help="the seed of the random positions (default 0)")
     group.add_argument("--z-lens", type=float, metavar="Z",
                        help="the redshift of the lenses, for --mass-within")
-    group.add_argument("--z-source", type=float, metavar="Z",
-                       help="the redshift of the source galaxies, for --mass-within (default: the "
-                            "redshift distribution that maps made with --behind record)")
+    group.add_argument("--z-source", type=source_redshift, metavar="Z|NAME",
+                       help="the redshift of the source galaxies, or the name of their redshift "
+                            f"distribution: {', '.join(SourceRedshifts.available_presets())}, for "
+                            "--mass-within (default: the redshift distribution that maps made with "
+                            "--behind record)")
     group = parser.add_argument_group("more outputs")
     group.add_argument("--regions", type=OutputRegions, metavar="FILE",
                        help="also write the peaks as circular regions: .reg for DS9, .crtf for "
@@ -135,7 +146,7 @@ def _mass_options(arguments):
         background = two_radii(arguments.background, "background")
     return {
         "radius": one_radius(arguments.radius, "radius"), "background": background,
-        "z_lens": arguments.z_lens, "z_source": arguments.z_source,
+        "z_lens": arguments.z_lens, "z_source": sources_at(arguments.z_source),
         "n_random": arguments.n_random or 0, "rng": arguments.rng,
     }
 

@@ -132,7 +132,8 @@ def add_arguments(parser):
     )
     group.add_argument("--structure", action="store_true",
                        help="add the covariance from large-scale structure along the line of sight "
-                            "to the errors of --fit; needs --z-source")
+                            "to the errors of --fit; needs --z-source, or --behind with "
+                            "one redshift: then the redshifts are those of the selected galaxies")
     group.add_argument("--power", metavar="NAME",
                        help="what computes the matter power spectrum of --structure: halofit (the "
                             "default), or camb, the package CAMB")
@@ -150,11 +151,7 @@ def run(arguments):
     power = _check(arguments)
     bins, z_source = _bins(arguments.bins, arguments.n_bins), sources_at(arguments.z_source)
     concentration = _number(arguments.concentration)
-    errors = {}
-    if arguments.n_bootstrap is not None:
-        errors = {"errors": "bootstrap", "n_bootstrap": arguments.n_bootstrap}
-    if arguments.n_patches is not None:
-        errors = {"errors": "jackknife", "n_patches": arguments.n_patches}
+    errors = _error_options(arguments)
     with open_outputs(arguments) as temporary:
         at, z_lens, weight = _lenses(arguments)
         each_redshift = np.ndim(z_lens) > 0
@@ -181,8 +178,11 @@ def run(arguments):
             profile = correct_by_randoms(profile, measure(*randoms), boost=arguments.boost)
         fit = None
         if arguments.fit:
+            sources = z_source if z_source is not None or power is None else (
+                catalog.source_redshifts()  # of the galaxies that --behind selected
+            )
             fit = _fit(profile, bins, z_source, concentration, arguments.miscentering,
-                       power=power)
+                       power=power, sources=sources)
         if arguments.correct_reduced_shear:
             profile = _corrected(profile, fit)
         numbers = _numbers(profile, fit, len(catalog), power=power)
@@ -196,9 +196,18 @@ def run(arguments):
 
             write_picture(plot_shear_profile(profile, fit).figure, temporary[arguments.plot])
         numbers |= checked
-        sources = describe_sources(selection_facts(catalog)["source_selection"])
+        sources = describe_sources(selection_facts(catalog))
         text = "\n\n".join(part for part in (sources, _describe(profile, fit)) if part)
         return Result(text, numbers, tuple(temporary))
+
+
+def _error_options(arguments):
+    """Return the parameters of `shear_profile` for the errors of the profile."""
+    if arguments.n_bootstrap is not None:
+        return {"errors": "bootstrap", "n_bootstrap": arguments.n_bootstrap}
+    if arguments.n_patches is not None:
+        return {"errors": "jackknife", "n_patches": arguments.n_patches}
+    return {}
 
 
 def _check(arguments):
@@ -213,11 +222,16 @@ def _check(arguments):
     for name in ("structure", "concentration"):
         if getattr(arguments, name) and not arguments.fit:
             raise CombinationError(name, f"--{name} needs --fit")
-    if arguments.structure and arguments.z_source is None:
-        raise CombinationError("structure", "--structure needs --z-source")
     if arguments.power is not None and not arguments.structure:
         raise CombinationError("power", "--power needs --structure")
     is_table, z_lens = _position(arguments.at) is None, _number(arguments.z_lens)
+    if arguments.structure and arguments.z_source is None:
+        # The galaxies behind each lens of several redshifts have no common distribution.
+        has_several = arguments.behind == EACH_LENS and isinstance(z_lens, str)
+        if arguments.behind is None or has_several or arguments.inverse_sigma_crit is not None:
+            raise CombinationError(
+                "structure", "--structure needs --z-source, or --behind with one redshift"
+            )
     if arguments.n_patches is not None and not is_table:
         raise CombinationError("n_patches", "--jackknife needs a table of positions as --at")
     check_stack(arguments, is_table=is_table)
@@ -248,18 +262,19 @@ def _lenses(arguments):
     return at, z_lens if column is None else redshifts, weight
 
 
-def _fit(profile, bins, z_source, concentration, centers, *, power):
+def _fit(profile, bins, z_source, concentration, centers, *, power, sources):
     """Fit an NFW halo to a shear profile, at the mean redshift of its lenses.
 
     ``bins`` are the edges of the radial bins, and ``centers`` the fraction and the offsets of wrong
     centers, or None. The covariance of large-scale structure is added to the errors of the profile,
-    with a matter power spectrum that ``power`` computes; not if it is None.
+    with a matter power spectrum that ``power`` computes, for galaxies with the redshift or the
+    distribution ``sources``; not if ``power`` is None.
     """
     from lensmap.profiles import fit_nfw, structure_covariance
 
     z_lens, covariance = profile.meta["z_lens"], None
     if power is not None:
-        covariance = structure_covariance(bins, z_lens=z_lens, z_source=z_source, power=power)
+        covariance = structure_covariance(bins, z_lens=z_lens, z_source=sources, power=power)
         covariance = covariance / profile.meta["n_effective_positions"]
     return fit_nfw(
         profile, z_lens=z_lens, z_source=z_source, covariance=covariance,

@@ -145,7 +145,7 @@ def describe(kappa):
         others = [f", {meta[f'n_{where}']} {where}" for where in ("outside", "masked")
                   if meta.get(f"n_{where}")]
         lines.append(f"{meta['n_galaxies']} galaxies used{''.join(others)}")
-    sources = describe_sources(meta.get("catalog", {}).get("source_selection"))
+    sources = describe_sources(meta.get("catalog", {}))
     if sources is not None:
         lines.append(sources)
     if "response_error" in meta:

@@ -75,7 +75,8 @@ def test_a_map_of_the_galaxies_behind_a_lens(run, folder, tmp_path, options):
     assert selection["by"] == ("pz" if with_pz else "redshift") and selection["margin"] == 0.2
     assert selection["redshifts"]["mean"] == pytest.approx(1, abs=2e-3)
     assert selection["redshifts"]["effective"] == pytest.approx(1, abs=0.01)
-    assert f"sources behind z = 0.3 (margin 0.2) of {n_all}: mean redshift 1.0" in text.out
+    assert (f"sources behind z = 0.3 (margin 0.2): {facts['n_galaxies']} of {n_all} galaxies, mean "
+            "redshift 1.0") in text.out
     kappa = ConvergenceMap.read(name)
     assert kappa.meta["catalog"]["source_selection"] == selection
     assert read_provenance(name)["catalog"]["n_left_out"] == facts["n_left_out"]
@@ -103,7 +104,7 @@ def test_profiles_behind_one_lens_and_behind_each(run, folder, tmp_path):
     _, by_number, text = run(*words, *one, "--behind", 0.3)
     _, by_lens, _ = run(*words, *one, "--behind", "lens", "--fit")
     assert by_lens["bins"] == by_number["bins"] and by_lens["n_pairs_left_out"] == 0
-    assert text.out.startswith("sources behind z = 0.3 (margin 0.1) of ")
+    assert text.out.startswith("sources behind z = 0.3 (margin 0.1): ")
     assert by_lens["fit"]["m200c_msun"] == pytest.approx(1e15, rel=0.25)
     # Selected by hand
     table = Table.read(folder / "shear.fits")
@@ -125,6 +126,27 @@ def test_profiles_behind_one_lens_and_behind_each(run, folder, tmp_path):
     )
     assert 1 / record["bins"][0]["delta_sigma_msun_per_mpc2"] * record["bins"][0][
         "g_t"] == pytest.approx(3.5e-16, rel=1e-6)
+
+
+@pytest.mark.parametrize("options", [[], PZ])
+def test_structure_takes_the_redshifts_of_the_selected_galaxies(run, options):
+    words = ["profile", "shear.fits", "--radii", "0.3Mpc", "2.5Mpc", "--bins", 4, "--no-check",
+             "--at", CENTER, "--z-lens", 0.3, "--fit", "--behind", 0.3, *options]
+    fits = [run(*words, *more)[1]["fit"]
+            for more in ([], ["--structure"], ["--structure", "--z-source", 1])]
+    alone, by_selection, by_number = (np.sqrt(fit["covariance"][0][0]) for fit in fits)
+    assert alone < by_selection == pytest.approx(by_number, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--behind", "lens"], ["--behind", 0.3, "--inverse-sigma-crit", "inverse"]],
+)
+def test_structure_needs_one_redshift_distribution(run, options):
+    words = ["profile", "shear.fits", "--radii", "0.3Mpc", "2.5Mpc", "--at", "clusters.ecsv",
+             "--z-lens", "z", "--fit", "--structure"]
+    code, _, text = run(*words, *options)
+    assert code == 2 and "--structure needs --z-source, or --behind with one redsh" in text.err
 
 
 def test_check_and_inject(run, tmp_path):
