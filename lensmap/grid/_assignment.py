@@ -139,7 +139,15 @@ class Assignment:
         raise NotImplementedError
 
     def targets(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Yield pixels to which the galaxies contribute, and their shares (None: all of them)."""
+        """Yield the pixels to which the galaxies contribute, in one or several steps.
+
+        Yields
+        ------
+        pixel : `numpy.ndarray`
+            The position in the arrays of a map of one pixel of each galaxy, ``(n_used,)``.
+        share : `numpy.ndarray` or None
+            The fraction of each galaxy that falls in this pixel, ``(n_used,)``. None if it is 1.
+        """
         yield self.pixel, None
 
     def counts(self) -> np.ndarray:
@@ -328,7 +336,15 @@ class PixelAssignment(Assignment):
         return self.frame.to_pixel_basis(values, self.frame.rotation(lon, lat, self.pixel))
 
     def targets(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Yield pixels to which the galaxies contribute, and their shares (None: all of them)."""
+        """Yield the pixels to which the galaxies contribute, in one or several steps.
+
+        Yields
+        ------
+        pixel : `numpy.ndarray`
+            The position in the arrays of a map of one pixel of each galaxy, ``(n_used,)``.
+        share : `numpy.ndarray` or None
+            The fraction of each galaxy that falls in this pixel, ``(n_used,)``. None if it is 1.
+        """
         return super().targets() if self.scheme == "nearest" else self.clouds()
 
     def clouds(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
