@@ -41,6 +41,9 @@ _MIN_UNMASKED_FRACTION = 0.5
 # For more distinct radii than this, the scatter at random positions is interpolated.
 _MAX_RADII = 8
 
+# A scatter of fewer random positions is uncertain by a quarter or more.
+_MIN_RANDOM = 10
+
 
 def projected_mass(
     kappa: ConvergenceMap,
@@ -83,7 +86,8 @@ def projected_mass(
         cosmology of lensmap.
     n_random : int
         The number of random positions on the map. The error is the scatter of the mass at these
-        positions. With 0, the error is the noise, computed from the uncertainty of the map.
+        positions, at least 2. With 0, the error is the noise, computed from the uncertainty of the
+        map. A warning is given if few of the circles and rings are on unmasked pixels.
     rng : None, int or `numpy.random.Generator`
         Seed or generator for the random positions; None draws a new seed in each call. With
         ``n_random``, ``meta`` contains the seed.
@@ -115,7 +119,8 @@ def projected_mass(
     """
     check_map(kappa, quantity="kappa")
     positions = as_skycoord(positions)
-    check_count(n_random, "n_random")
+    if check_count(n_random, "n_random") == 1:
+        raise ParameterError("n_random", "0 or at least 2, because it gives a scatter", "1")
     n = len(positions)
     z = check_lens_redshifts(z_lens, n)
     cosmology = get_cosmology(cosmology, structure=False)
@@ -315,6 +320,20 @@ def _mean_and_variance(
     return values.mean(), np.mean(errors**2) / independent_pixels(kappa, len(values))
 
 
+def _warn_of_few(n_good: int, n_random: int) -> None:
+    """Warn if few of the random positions have a circle and a ring on unmasked pixels."""
+    if n_good < min(n_random, _MIN_RANDOM):
+        warn_user(
+            f"only {n_good} of {n_random} random positions have circles of which at least half is "
+            "unmasked, and rings with unmasked pixels, so that the error of the mass is uncertain: "
+            "use more positions, {n_random=200}, or smaller circles and rings",
+            MapWarning,
+            "few_random_positions",
+            "n_random",
+            placeholders=True,
+        )
+
+
 def _scatter_at_random(
     kappa: ConvergenceMap,
     angles: np.ndarray,
@@ -334,10 +353,14 @@ def _scatter_at_random(
     chosen = rng.integers(len(y), size=n_random)
     sky = kappa.wcs.pixel_to_world(x[chosen], y[chosen])
 
+    n_good: list[int] = []
+
     def scatter(angle: float, ring: np.ndarray | None) -> float:
         tiled = None if ring is None else np.tile(ring, (n_random, 1))
         mean, ring_mean, _, _ = _mean_kappa(kappa, sky, np.full(n_random, angle), tiled)
-        return np.nanstd(mean - ring_mean)
+        values = (mean - ring_mean)[np.isfinite(mean - ring_mean)]
+        n_good.append(len(values))
+        return values.std() if len(values) > 1 else np.nan
 
     unique_angles, index = np.unique(angles, return_inverse=True)
     ratios = np.zeros((len(angles), 2)) if rings is None else rings / angles[:, np.newaxis]
@@ -345,10 +368,12 @@ def _scatter_at_random(
         # Circles and rings differ only in scale, and the scatter is a smooth function of scale.
         nodes = np.geomspace(unique_angles[0], unique_angles[-1], _MAX_RADII)
         values = [scatter(node, None if rings is None else node * ratios[0]) for node in nodes]
+        _warn_of_few(min(n_good, default=n_random), n_random)
         return np.exp(np.interp(np.log(unique_angles), np.log(nodes), np.log(values)))[index]
     by_size = {}
     for i, angle in enumerate(angles):
         size = (angle, *ratios[i])
         if size not in by_size:
             by_size[size] = scatter(angle, None if rings is None else rings[i])
+    _warn_of_few(min(n_good, default=n_random), n_random)
     return np.array([by_size[(angle, *ratios[i])] for i, angle in enumerate(angles)])

@@ -176,3 +176,20 @@ def test_bad_input(change, error, message):
     arguments = {"radius": 1 * u.Mpc, "z_lens": 0.3, "z_source": 1.0} | change
     with pytest.raises(error, match=message):
         projected_mass(_map(), CENTER, **arguments)
+
+
+def test_few_random_positions():
+    kappa = _map()
+    with pytest.raises(ValueError, match="n_random must be 0 or at least 2, because it gives a sc"):
+        projected_mass(kappa, CENTER, 1 * u.arcmin, z_lens=0.3, z_source=1.0, n_random=1)
+    # Unmasked pixels far from each other: no circle about one of them is half unmasked.
+    mask = np.ones(kappa.shape, bool)
+    mask[::12, ::12] = False
+    sparse = kappa.replace(mask=mask)
+    with (
+        pytest.warns(MapWarning, match="only 0 of 30 random positions have circles"),
+        pytest.warns(MapWarning, match="the mass is NaN at 1 of 1 positions"),
+    ):
+        table = projected_mass(sparse, CENTER, 2 * u.arcmin, z_lens=0.3, z_source=1.0,
+                               n_random=30, rng=0)
+    assert np.isnan(table["mass_err"][0])

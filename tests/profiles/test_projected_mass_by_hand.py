@@ -113,7 +113,10 @@ def test_half_of_a_circle():
 
 def test_a_ring_that_is_masked():
     mask = MIDDLE > 4
-    with pytest.warns(MapWarning, match="1 of 1 positions, where no pixel of the background"):
+    with (
+        pytest.warns(MapWarning, match="1 of 1 positions, where no pixel of the background"),
+        pytest.warns(MapWarning, match="only 2 of 3 random positions"),
+    ):
         table = projected_mass(_map(mask=mask), CENTER, INNER, background=RING, n_random=3, rng=0,
                                **OPTIONS)
     assert np.isnan(table["mass"][0]) and np.isnan(table["mass_err"][0])
