@@ -68,6 +68,7 @@ class MutantRunner:
             raise session.Interrupted("the tests could not be collected")
         for path in {mutant.path for mutant in self.mutants}:
             importlib.import_module(_module_name(path))
+        gc.unfreeze()  # what the run of another module froze could not be found
         functions = _functions()
         seconds, tests_of = _measure(session, {str(mutant.path) for mutant in self.mutants})
         quickest = sorted(session.items, key=lambda item: seconds[item.nodeid])
