@@ -37,8 +37,6 @@ os.environ["HYPOTHESIS_PROFILE"] = "mutants"
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PACKAGE = Path(lensmap.__file__).parent
-# Modules whose survivors nobody has looked at yet. They are run when the group is named.
-_UNFINISHED = "unfinished"
 # No cache, no plug-in that starts processes, and no printing of dots and failures by the forks.
 _OPTIONS = [
     "-c", str(_ROOT / "pyproject.toml"), f"--rootdir={_ROOT}", "-o", "addopts=",
@@ -60,7 +58,7 @@ def main() -> int:
     if options.again:
         again = {(m["file"], m["was"], m["now"]) for m in json.loads(options.again.read_text())}
     survivors = []
-    for name in options.groups or [name for name in settings["groups"] if name != _UNFINISHED]:
+    for name in options.groups or settings["groups"]:
         for file, tests in settings["groups"][name].items():
             if options.only in file:
                 survivors += _run_module(file, tests, settings, again)
