@@ -152,3 +152,10 @@ def test_impossible_halos_say_why(arguments, error, message):
 def test_impossible_questions_say_why(radius, z_source, error, message):
     with pytest.raises(error, match=message):
         CLUSTER.kappa(radius, z_source)
+
+
+def test_all_centers_of_a_lens_are_right():
+    lens, theta = NFWLens(0.3, CLUSTER.cosmology), np.array([1e-4, 1e-3])
+    (fraction, *densities), = lens.by_center(theta, np.log(5e14), np.log(4))
+    assert fraction == 1
+    np.testing.assert_array_equal(densities, lens.surface_density(theta, np.log(5e14), np.log(4)))

@@ -123,6 +123,25 @@ def test_a_ring_that_is_masked():
     assert np.isfinite(table["kappa_mean"][0])
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([np.nan] * 3, np.nan), ([1, np.nan, np.nan], np.nan), ([1, 3, np.nan], 1.0),
+     ([1, 2, 3], None)],
+)
+def test_the_scatter_of_few_places(values, expected, monkeypatch):
+    monkeypatch.setattr(_projected_mass, "_mean_kappa",
+                        lambda *args: (np.array(values, float), np.zeros(3), None, None))
+    arguments = _map(), np.array([1e-3]), None, 3, np.random.default_rng(0)
+    if expected is None:
+        expected = np.sqrt(2 / 3)
+        found = _projected_mass._scatter_at_random(*arguments)
+    else:
+        n_good = np.count_nonzero(np.isfinite(values))
+        with pytest.warns(MapWarning, match=f"only {n_good} of 3 random positions"):
+            found = _projected_mass._scatter_at_random(*arguments)
+    np.testing.assert_allclose(found, expected)
+
+
 class _First:
     """In place of random numbers: the unmasked pixels in their order."""
 
