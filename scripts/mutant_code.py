@@ -68,7 +68,7 @@ class Mutant:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What identifies the mutant when lines above it come and go."""
+        """The file and the texts of a mutant, which do not depend on lines above it."""
         return self.file, self.was, self.now
 
 

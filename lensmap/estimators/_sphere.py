@@ -11,13 +11,16 @@ from astropy import units as u
 
 from lensmap.estimators._base import Estimator
 from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
+from lensmap.estimators._support import MIN_UNMASKED_FRACTION
 from lensmap.estimators._wiener import _check_power, _check_theory
 from lensmap.flatsky import interpolate_power
 from lensmap.maps import HealpixMap
 from lensmap.sphere import (
     HealpixPixels,
     SphericalTransform,
+    gaussian_window,
     pixel_window,
+    smoothed_lmax,
     solve_masked_shear,
 )
 from lensmap.typing import AngleLike, CosmologyLike, ProgressLike, RedshiftLike, SeedLike
@@ -29,22 +32,16 @@ __all__ = ["SphericalKaiserSquires", "SphericalWiener"]
 # data determine are then hardly filtered, and modes in holes stay finite.
 _PRIOR_FACTOR = 10.0
 
-# Gaussian smoothing leaves nothing above this multipole times the smoothing length.
-_MAX_SMOOTHED = 5.0
-
 # The share of a Gaussian that lies more than two standard deviations beyond a straight edge. A
 # pixel with less of its Gaussian on data has no galaxy near it.
 _MIN_SUPPORT = 0.0228
-
-# A masked pixel is inpainted if at least this fraction of the Gaussian lies on unmasked pixels.
-_MIN_UNMASKED_FRACTION = 0.5
 
 # The Gaussian for methods that do not smooth, in pixels.
 _SUPPORT_PIXELS = 2.0
 
 
 class _State(NamedTuple):
-    """What the inversions of a grid and of its noise realizations share."""
+    """The data that the inversions of a grid and of its noise realizations share."""
 
     data: SphericalTransform  # on the pixels with galaxies
     map: SphericalTransform  # on all pixels of the map
@@ -57,7 +54,7 @@ class _State(NamedTuple):
 
 
 class _SphericalEstimator(Estimator):
-    """What the estimators on the sphere have in common: the masked solution for E-modes."""
+    """Base class of the estimators on the sphere, with the masked solution for E-modes."""
 
     geometry = "sphere"
     linear = True
@@ -157,15 +154,13 @@ class _SphericalEstimator(Estimator):
             )
         power = self._prior(lmax)
         power[:2] = 0
-        ell = np.arange(lmax + 1)
-        sigma = self._smoothing_radians(grid.pixels)
-        gaussian = np.exp(-0.5 * ell * (ell + 1) * sigma**2)
+        gaussian = gaussian_window(self._smoothing_radians(grid.pixels), lmax)
         near = on_map.smooth(has_galaxies.astype(float), gaussian)
         unsupported = near < _MIN_SUPPORT * np.median(near[has_galaxies])
         inpainted = None
         if self.fill_holes:
             unmasked = on_map.smooth((~grid.mask).astype(float), gaussian)
-            inpainted = grid.mask & (unmasked >= _MIN_UNMASKED_FRACTION) & ~unsupported
+            inpainted = grid.mask & (unmasked >= MIN_UNMASKED_FRACTION) & ~unsupported
         return _State(
             SphericalTransform(grid.pixels, grid.index[has_galaxies], lmax), on_map, has_galaxies,
             variance, power, pixel_window(grid.pixels.nside, lmax), unsupported, inpainted,
@@ -330,12 +325,10 @@ class SphericalKaiserSquires(_SphericalEstimator):
         return self.smoothing.to_value(u.rad)
 
     def _lmax(self, pixels: HealpixPixels) -> int:
-        largest = int(np.ceil(_MAX_SMOOTHED / self.smoothing.to_value(u.rad)))
-        return max(2, min(2 * pixels.nside, largest))
+        return smoothed_lmax(self.smoothing.to_value(u.rad), 2 * pixels.nside)
 
     def _transfer(self, lmax: int) -> np.ndarray:
-        ell = np.arange(lmax + 1)
-        return np.exp(-0.5 * ell * (ell + 1) * self.smoothing.to_value(u.rad) ** 2)
+        return gaussian_window(self.smoothing.to_value(u.rad), lmax)
 
     def _prior(self, lmax: int) -> np.ndarray:
         return _PRIOR_FACTOR * _theory_power(lmax, self.z_source, None)

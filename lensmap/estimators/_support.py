@@ -9,7 +9,7 @@ from astropy import units as u
 from lensmap.flatsky import gaussian_smooth, near_data
 from lensmap.grid import ShearGrid
 
-__all__ = ["Support", "data_support"]
+__all__ = ["MIN_UNMASKED_FRACTION", "Support", "data_support"]
 
 # A pixel is supported if a galaxy lies within this many smoothing lengths.
 _N_SIGMA = 2.0
@@ -18,7 +18,7 @@ _N_SIGMA = 2.0
 _SIGMA = 1 * u.arcmin
 
 # A masked pixel is inpainted if at least this fraction of the Gaussian lies on unmasked pixels.
-_MIN_UNMASKED_FRACTION = 0.5
+MIN_UNMASKED_FRACTION = 0.5
 
 
 class Support(NamedTuple):
@@ -73,4 +73,4 @@ def data_support(
     if not fill_holes or sigma == 0:
         return Support(unsupported, None)
     unmasked = gaussian_smooth((~grid.mask).astype(dtype), sigma)
-    return Support(unsupported, grid.mask & (unmasked >= _MIN_UNMASKED_FRACTION) & ~unsupported)
+    return Support(unsupported, grid.mask & (unmasked >= MIN_UNMASKED_FRACTION) & ~unsupported)

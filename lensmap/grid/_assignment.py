@@ -218,25 +218,7 @@ class PixelAssignment(Assignment):
     pixels : MapPixels or None
         The pixels and mask of the map, which replace ``wcs`` and ``mask``. If None, they are
         computed from ``wcs`` and ``mask``.
-
-    Attributes
-    ----------
-    pixel : `numpy.ndarray`
-        The flat index of the nearest pixel of each used galaxy, integer, ``(n_used,)``. The used
-        galaxies are those on the map that the mask does not exclude.
-    shear : `numpy.ndarray`
-        The ellipticities of the used galaxies in the pixel basis, not calibrated, complex64,
-        ``(n_used,)``.
-    weight : `numpy.ndarray` or None
-        The weights of the used galaxies, ``(n_used,)``. None if all weights are 1.
-    mask : `numpy.ndarray`
-        True for excluded pixels, bool, ``(ny, nx)``.
-    n_outside, n_masked : int
-        The number of galaxies off the map, and the number that the mask excludes.
     """
-
-    pixel: np.ndarray
-    shear: np.ndarray
 
     def __init__(
         self,
@@ -268,11 +250,6 @@ class PixelAssignment(Assignment):
                 np.concatenate([part[name] for part in parts]) for name in ("x", "y")
             )
         self.weight = self.column("weight")
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """The shape of the map, ``(ny, nx)``."""
-        return self.frame.shape
 
     def _assign(self, rows: slice, mask: SkyMask | None) -> dict[str, Any]:
         """Assign the galaxies in a slice of the rows of the catalog to pixels.

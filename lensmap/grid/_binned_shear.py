@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""`BinnedShear`: what shear on the pixels of a plane and of the sphere have in common."""
+"""`BinnedShear`: base class of the shear on the pixels of a plane and of the sphere."""
 
 from __future__ import annotations
 

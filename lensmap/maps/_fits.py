@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from lensmap.maps._convergence_map import ConvergenceMap
 
 __all__ = [
-    "celestial_header", "meta_from_json", "meta_hdus", "meta_to_json", "read_fits", "read_meta",
+    "celestial_header", "meta_hdus", "meta_to_json", "read_fits", "read_meta",
     "readable_cards", "register_fits", "write_fits",
 ]
 
@@ -271,13 +271,8 @@ def read_meta(hdus: fits.HDUList) -> dict:
 
 
 def meta_to_json(meta: dict) -> str:
-    """Return the metadata of a map as one JSON text, for `meta_from_json`."""
+    """Return the metadata of a map as one JSON text."""
     return "{" + ", ".join(f"{_to_json(str(k))}: {_to_json(v)}" for k, v in meta.items()) + "}"
-
-
-def meta_from_json(text: str) -> dict:
-    """Return the metadata of a map from a text that `meta_to_json` made."""
-    return json.loads(text)
 
 
 def readable_cards(meta: dict) -> dict:

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
 
-from lensmap.maps._fits import meta_from_json, meta_hdus, meta_to_json, read_meta, readable_cards
+from lensmap.maps._fits import meta_hdus, meta_to_json, read_meta, readable_cards
 from lensmap.sphere import HealpixPixels
 from lensmap.utils import (
     add_checksums,
@@ -187,7 +188,7 @@ def _read_healsparse(cls, path):
     metadata = dict(sparse.metadata or {})
     pixels = HealpixPixels(sparse.nside_sparse, metadata.get(_FRAME_CARD, "icrs"))
     values = sparse[index]
-    meta = meta_from_json(metadata.get(_META_CARD, "{}"))
+    meta = json.loads(metadata.get(_META_CARD, "{}"))
     if values.dtype.names is None:
         if values.dtype.kind != "f":
             raise ValueError(

@@ -16,7 +16,7 @@ from lensmap.maps._arithmetic import MapArithmetic, warn_dropped
 from lensmap.maps._convergence_map import ConvergenceMap
 from lensmap.maps._healpix_files import read_healpix, write_healpix
 from lensmap.maps._parts import as_list, mask_values, standard_deviation
-from lensmap.sphere import HealpixPixels, SphericalTransform
+from lensmap.sphere import HealpixPixels, SphericalTransform, gaussian_window, smoothed_lmax
 from lensmap.utils import (
     ParameterError,
     ParameterTypeError,
@@ -36,9 +36,6 @@ _PARTS = ("data", "uncertainty", "mask", "kappa_b", "counts", "meta")
 
 # A pixel of a degraded map, or of a cutout, is masked if less of it is unmasked.
 _MIN_UNMASKED = 0.5
-
-# The smoothing kernel is computed up to this multipole times the smoothing length.
-_MAX_SMOOTHED = 5.0
 
 
 class HealpixMap(MapArithmetic):
@@ -355,10 +352,9 @@ class HealpixMap(MapArithmetic):
         sigma = check_angle(smoothing, "smoothing").to_value(u.rad)
         if self.uncertainty is not None:
             warn_dropped("smoothed map", "the noise of neighboring pixels is correlated")
-        lmax = int(min(3 * self.nside - 1, max(2, np.ceil(_MAX_SMOOTHED / sigma))))
+        lmax = smoothed_lmax(sigma, 3 * self.nside - 1)
         transform = SphericalTransform(self.pixels, self.index, lmax)
-        ell = np.arange(lmax + 1)
-        transfer = np.exp(-0.5 * ell * (ell + 1) * sigma**2)
+        transfer = gaussian_window(sigma, lmax)
         unmasked = (~self.mask).astype(float)
         weight = transform.smooth(unmasked, transfer)
 

@@ -5,6 +5,10 @@ from ._pixels import HealpixPixels
 from ._masked import solve_masked_shear as solve_masked_shear
 from ._pixels import import_ducc as import_ducc
 from ._transforms import SphericalTransform as SphericalTransform
-from ._window import pixel_window as pixel_window
+from ._window import (
+    gaussian_window as gaussian_window,
+    pixel_window as pixel_window,
+    smoothed_lmax as smoothed_lmax,
+)
 
 __all__ = ["HealpixPixels"]

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The window of HEALPix pixels, which average the sky over their area."""
+"""The factors of multipoles: the window of HEALPix pixels, and Gaussian smoothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from scipy.interpolate import CubicSpline
 
 from lensmap.sphere._pixels import HealpixPixels
 
-__all__ = ["pixel_window"]
+__all__ = ["gaussian_window", "pixel_window", "smoothed_lmax"]
+
+# Gaussian smoothing leaves nothing above this multipole times the smoothing length.
+_MAX_SMOOTHED = 5.0
 
 # Pixels at this order show the shapes of small pixels everywhere on the sphere. One is near the
 # center of each pixel of the lower order.
@@ -47,6 +50,43 @@ def pixel_window(nside: int, lmax: int) -> np.ndarray:
     """
     side = np.sqrt(HealpixPixels(nside).area)
     return _window_of_unit_pixels()(np.arange(lmax + 1) * side)
+
+
+def gaussian_window(sigma: float, lmax: int) -> np.ndarray:
+    """Return the factor by which Gaussian smoothing reduces the amplitude of each multipole.
+
+    Parameters
+    ----------
+    sigma : float
+        The standard deviation of the Gaussian, radians.
+    lmax : int
+        The highest multipole.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The factor for the multipoles 0 to ``lmax``, ``(lmax + 1,)``.
+    """
+    ell = np.arange(lmax + 1)
+    return np.exp(-0.5 * ell * (ell + 1) * sigma**2)
+
+
+def smoothed_lmax(sigma: float, limit: int) -> int:
+    """Return the highest multipole that Gaussian smoothing leaves, at least 2.
+
+    Parameters
+    ----------
+    sigma : float
+        The standard deviation of the Gaussian, radians.
+    limit : int
+        The highest multipole that the pixels allow.
+
+    Returns
+    -------
+    int
+        The multipole, at most ``limit``.
+    """
+    return max(2, min(limit, int(np.ceil(_MAX_SMOOTHED / sigma))))
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What fit_nfw makes of its data before the search."""
+"""Tests of the data, parameters and frame that `fit_nfw` passes to the search."""
 
 import numpy as np
 import pytest
