@@ -5,6 +5,7 @@ from ._convention import CONVENTIONS, to_celestial
 from ._preset import ColumnPreset
 from ._shear_catalog import ShearCatalog
 from ._surveys import COLUMN_PRESETS
+from .hats import write_hats
 
 # For other packages of lensmap; not public.
 from ._behind import behind_lens as behind_lens, check_behind as check_behind
@@ -41,4 +42,5 @@ __all__ = [
     "ShearCatalog",
     "find_columns",
     "to_celestial",
+    "write_hats",
 ]
