@@ -5,7 +5,7 @@ from ._convention import CONVENTIONS, to_celestial
 from ._preset import ColumnPreset
 from ._shear_catalog import ShearCatalog
 from ._surveys import COLUMN_PRESETS
-from .hats import write_hats
+from .hats import HatsCatalog, partition_catalog, write_hats
 
 # For other packages of lensmap; not public.
 from ._behind import behind_lens as behind_lens, check_behind as check_behind
@@ -32,6 +32,7 @@ from ._scatter import VarianceByWeight as VarianceByWeight
 from ._needed import needed_columns as needed_columns
 from ._selection import RowSelection as RowSelection
 from ._values import column_values as column_values
+from .hats import galaxy_keys as galaxy_keys
 from .files import open_table as open_table, read_table as read_table
 
 __all__ = [
@@ -39,8 +40,10 @@ __all__ = [
     "CONVENTIONS",
     "Calibration",
     "ColumnPreset",
+    "HatsCatalog",
     "ShearCatalog",
     "find_columns",
+    "partition_catalog",
     "to_celestial",
     "write_hats",
 ]

@@ -12,10 +12,11 @@ from astropy import log
 from lensmap.catalog._cleaning import without_bad_redshifts
 from lensmap.catalog._columns import OPTIONAL, REQUIRED, ColumnChoice
 from lensmap.catalog._names import shown
+from lensmap.catalog._no_rows import NoSelectedRowsError
 from lensmap.catalog._preset import DENSITY
 from lensmap.catalog._selection import RowSelection, column_of, computed_column
 from lensmap.catalog._values import column_values
-from lensmap.utils import CatalogWarning, ParameterError, warn_user
+from lensmap.utils import CatalogWarning, warn_user
 
 __all__ = ["load_columns", "select_rows"]
 
@@ -118,7 +119,7 @@ def _rows_where(
         f"; {n} rows have no value of {shown(name)!r}" for name, n in missing.items()
     )
     if n_selected == 0:
-        raise ParameterError(
+        raise NoSelectedRowsError(
             "where", "a condition that rows of the catalog fulfill", repr(where),
             f"it selects none of {n_rows} rows{without}{_extent(table, selection, choice)}",
         )

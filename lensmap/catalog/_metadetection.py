@@ -26,11 +26,15 @@ if TYPE_CHECKING:
     from lensmap.catalog.files import TableSource
 
 __all__ = [
+    "MIN_DISPERSION",
     "MIN_GALAXIES_OF_PART",
     "as_response",
+    "check_response",
+    "check_versions",
     "checked_version_sums",
     "has_all_versions",
     "read_versions",
+    "refuse_other_columns",
     "response_of_part",
     "variance_weights",
 ]
@@ -40,8 +44,8 @@ MIN_GALAXIES_OF_PART = 500_000
 
 _MAX_RELATIVE_ERROR = 0.05
 
-# The lowest intrinsic dispersion per component, where the stated errors exceed the scatter.
-_MIN_DISPERSION = 0.05
+#: The lowest intrinsic dispersion per component, where the stated errors exceed the scatter.
+MIN_DISPERSION = 0.05
 
 _NAMES = ", ".join(VERSIONS)
 
@@ -83,7 +87,7 @@ def read_versions(
     column = choice.mapping.get(VARIANT)
     if column is None:
         if VARIANT not in choice.left_out:
-            _refuse_other_columns(table)
+            refuse_other_columns(table)
         return None
     names = column_of({column: table[column]}, column).data
     names = names if rows is None else names[rows]
@@ -121,10 +125,15 @@ def has_all_versions(codes: np.ndarray | None) -> bool:
     return codes is not None and bool(np.isin(np.arange(len(VERSIONS)), codes).all())
 
 
-def _refuse_other_columns(table: Table | TableSource) -> None:
+def refuse_other_columns(table: Table | TableSource) -> None:
     """Raise an error if a column such as ``shear_type`` holds names of sheared versions.
 
     Examples of such names are noshear and 1p. Only columns whose names suggest versions are read.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table` or TableSource
+        The table.
     """
     for name in filter(_HINTS.search, table.colnames):
         try:
@@ -196,11 +205,11 @@ def variance_weights(
     measurement = np.square(sigma_m, dtype=float)
     noise = measurement[rows]
     excess = 0.5 * (np.square(e1[rows], dtype=float) + np.square(e2[rows], dtype=float)) - noise
-    intrinsic = max(float(np.mean(excess)), _MIN_DISPERSION**2)
+    intrinsic = max(float(np.mean(excess)), MIN_DISPERSION**2)
     for _ in range(5):
         # Galaxies with small errors determine the intrinsic dispersion best.
         weight = np.square(1.0 / (intrinsic + noise))
-        intrinsic = max(float(np.sum(weight * excess) / np.sum(weight)), _MIN_DISPERSION**2)
+        intrinsic = max(float(np.sum(weight * excess) / np.sum(weight)), MIN_DISPERSION**2)
     log.info(
         "lensmap: the catalog has no weights: those of the inverse variance are used, 1 / (sigma_e"
         f"^2 + sigma_m^2) with the intrinsic dispersion sigma_e = {np.sqrt(intrinsic):.3f} of e1 "
@@ -237,12 +246,41 @@ def checked_version_sums(
         If a version has no usable row, or the error of the response exceeds 5 per cent.
     """
     n_rows = np.bincount(codes[codes >= 0], minlength=len(VERSIONS))
-    n_galaxies = n_rows[UNSHEARED]
+    check_versions(n_rows)
+    ra, dec, e1, e2 = (columns[name] for name in ("ra", "dec", "e1", "e2"))
+    sums = sums_of_versions(codes, ra, dec, e1, e2, columns.get("weight"))
+    check_response(sums, n_rows[UNSHEARED])
+    return sums
+
+
+def check_versions(n_rows: np.ndarray) -> None:
+    """Raise a ValueError if a sheared version of the galaxies has no row.
+
+    Parameters
+    ----------
+    n_rows : `numpy.ndarray`
+        The number of usable rows of each version in ``VERSIONS``, ``(5,)``.
+    """
     if not n_rows.all():
         empty = ", ".join(name for name, n in zip(VERSIONS, n_rows, strict=True) if n == 0)
         raise ValueError(f"no usable row is left of the versions {empty} of the galaxies")
-    ra, dec, e1, e2 = (columns[name] for name in ("ra", "dec", "e1", "e2"))
-    sums = sums_of_versions(codes, ra, dec, e1, e2, columns.get("weight"))
+
+
+def check_response(sums: np.ndarray, n_galaxies: int) -> None:
+    """Log the mean response of galaxies, and raise an error if it is not known well enough.
+
+    Parameters
+    ----------
+    sums : `numpy.ndarray`
+        The sums over the sheared versions in patches of the sky, ``(n_patches, 4, 3)``.
+    n_galaxies : int
+        The number of galaxies, for messages.
+
+    Raises
+    ------
+    ValueError
+        If the error of the response exceeds 5 per cent.
+    """
     mean, error = _mean_response(sums)
     if not error <= _MAX_RELATIVE_ERROR * mean:
         raise ParameterError(
@@ -255,7 +293,6 @@ def checked_version_sums(
         f"lensmap: the mean response of {n_galaxies} galaxies to shear is {mean:.4f} +- "
         f"{error:.4f}, from their sheared versions"
     )
-    return sums
 
 
 def _mean_response(sums: np.ndarray) -> tuple[float, float]:

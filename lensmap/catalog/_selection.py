@@ -73,6 +73,26 @@ class RowSelection:
             column for theirs in found.values() for column in columns_in(theirs, known)
         ))
 
+    def own_columns(self, names: Iterable[str]) -> list[str]:
+        """Return the columns of a table that the condition itself names.
+
+        Parameters
+        ----------
+        names : iterable of str
+            The column names of the table.
+
+        Returns
+        -------
+        list of str
+            The names as the table spells them, each once. Lensmap's names of columns that have
+            other names in the table are left out.
+        """
+        known = ColumnNames(names)
+        found = [_finder(known)(name) for name, _, _ in self.expression.names]
+        return list(dict.fromkeys(
+            column for theirs in found if theirs is not None for column in columns_in(theirs, known)
+        ))
+
     def rows(
         self, table: Mapping[str, Any], mapping: Mapping[str, str]
     ) -> tuple[np.ndarray, dict[str, int]]:

@@ -32,7 +32,9 @@ from lensmap.utils import ParameterError
 if TYPE_CHECKING:
     from lensmap.catalog._unused_columns import ColumnChoice
 
-__all__ = ["add_selection_response", "sheared_columns"]
+__all__ = [
+    "add_selection_response", "check_responses", "sheared_columns", "sheared_weights",
+]
 
 _RESPONSES = (("r11", "r12"), ("r21", "r22"))
 
@@ -73,6 +75,49 @@ def sheared_columns(names: Iterable[str], choice: ColumnChoice, where: str | Non
         ]
     texts = [_sheared(name, code, table) for name in columns for code in range(1, len(VERSIONS))]
     return [column for text in texts if text for column in columns_in(text, table)]
+
+
+def sheared_weights(names: ColumnNames, choice: ColumnChoice) -> dict[str, str]:
+    """Return the weights with artificial shear of a table, under lensmap's name of the weight.
+
+    Parameters
+    ----------
+    names : ColumnNames
+        The column names of the table.
+    choice : ColumnChoice
+        The chosen columns.
+
+    Returns
+    -------
+    dict
+        The columns or expressions, keyed by ``"weight_1p"`` and so on. It is empty if the weights
+        do not depend on shear, or if their derivatives are in the responses.
+    """
+    weight = choice.mapping.get("weight")
+    if weight not in names.names or _derivative(weight, 1, names) is not None:
+        return {}
+    found = {f"weight_{VERSIONS[code]}": _sheared(weight, code, names)
+             for code in range(1, len(VERSIONS))}
+    return {name: text for name, text in found.items() if text}
+
+
+def check_responses(names: ColumnNames, choice: ColumnChoice) -> None:
+    """Raise an error if the ellipticities are uncalibrated and their response is not used.
+
+    Parameters
+    ----------
+    names : ColumnNames
+        The column names of the table.
+    choice : ColumnChoice
+        The chosen columns.
+
+    Raises
+    ------
+    ValueError
+        If no response is chosen, but the table has the columns from which it follows.
+    """
+    if not _has_responses(choice):
+        _refuse_unused(names, choice)
 
 
 def add_selection_response(

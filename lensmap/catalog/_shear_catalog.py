@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,14 +25,8 @@ from lensmap.catalog._convention import (
     response_to_celestial,
     versions_to_celestial,
 )
-from lensmap.catalog._declarations import (
-    check_arguments,
-    declaring_meta,
-    meta_entries,
-    settle,
-    survey_documents,
-    survey_of,
-)
+from lensmap.catalog._decision import condition_of, decide
+from lensmap.catalog._declarations import check_arguments, declaring_meta, survey_documents
 from lensmap.catalog._html import html_of_catalog
 from lensmap.catalog._loading import load_columns, select_rows
 from lensmap.catalog._metadetection import (
@@ -44,14 +39,22 @@ from lensmap.catalog._metadetection import (
     variance_weights,
 )
 from lensmap.catalog._needed import needed_columns
+from lensmap.catalog._no_rows import NoRowsError
 from lensmap.catalog._plausible import warn_of_positions, warn_of_shapes
-from lensmap.catalog._preset import DENSITY, VARIANT
+from lensmap.catalog._preset import DENSITY
 from lensmap.catalog._redshift_densities import read_densities
 from lensmap.catalog._selection_response import add_selection_response, sheared_columns
 from lensmap.catalog._source_redshifts import source_redshifts
+from lensmap.catalog._unused_columns import ColumnChoice
 from lensmap.catalog._values import check_units
 from lensmap.catalog._version_names import UNSHEARED
-from lensmap.catalog.files import TableSource, are_versions, open_table, stack_versions
+from lensmap.catalog.files import (
+    TableSource,
+    are_versions,
+    check_no_choice,
+    open_table,
+    stack_versions,
+)
 from lensmap.utils import CatalogWarning, ParameterError, ParameterTypeError, warn_user
 
 if TYPE_CHECKING:
@@ -128,7 +131,8 @@ class ShearCatalog:
         ``>=``, ``==``, ``!=`` and ``in (...)``, joins comparisons by ``and``, ``or`` and ``not``,
         and may use arithmetic, ``abs``, ``sqrt``, ``log10``, ``exp``, ``isnan`` and ``isfinite``.
         Rows without a value (NaN, masked, or a placeholder such as -99) fulfill no comparison. If
-        None, all rows are used.
+        None, all rows are used, unless `partition_catalog` stored a condition in the table's meta;
+        ``"none"`` uses all rows in any case.
     frame : str or None
         The name in `astropy.coordinates` of the frame of the positions, such as ``"icrs"``,
         ``"fk5"`` or ``"galactic"``. Ellipticities are measured with respect to the north of this
@@ -224,7 +228,7 @@ class ShearCatalog:
     def __init__(
         self,
         table: Table | Mapping[str, ArrayLike],
-        columns: PathLike | Mapping[str, str | None] | None = None,
+        columns: PathLike | Mapping[str, str | None] | ColumnChoice | None = None,
         convention: Convention | None = None,
         kind: str | None = None,
         *,
@@ -251,19 +255,14 @@ class ShearCatalog:
         given = check_arguments(
             convention=convention, kind=kind, frame=frame, response=response
         )
-        choice = choose_columns(table.colnames, columns)
+        decision = decide(table, columns, given)
+        choice, declared, survey = decision.choice, decision.declared, decision.survey
         mapping, preset = choice.mapping, choice.preset
-        if preset is not None and columns is None and any(a != b for a, b in mapping.items()):
-            text = ", ".join(
-                f"{ours}={theirs}" for ours, theirs in mapping.items() if ours != VARIANT
-            )
-            log.info(f"lensmap: columns of the preset {preset!r}: {text}")
-        survey, entry = survey_of(choice, table.colnames)
-        declared = settle(given, meta_entries(table), survey, entry)
+        where = condition_of(where, table.meta)
         self.convention, self.kind, self.frame = declared.convention, declared.kind, declared.frame
         self.response = response_to_celestial(declared.response, declared.convention)
         self.origins, self.survey = declared.origins, survey
-        self.documented = survey_documents(entry)
+        self.documented = survey_documents(decision.entry)
         self.max_ellipticity = float(max_ellipticity)
         choice.warn()
         units = check_units(units, mapping)
@@ -339,7 +338,7 @@ class ShearCatalog:
     def _report_left_out(left_out: dict[str, int], n_total: int, n_good: int) -> None:
         causes = ", ".join(f"{count} {cause}" for cause, count in left_out.items())
         if n_good == 0:
-            raise ValueError(
+            raise NoRowsError(
                 f"the catalog must have usable rows, but no usable row is left of {n_total}"
                 + (f": {causes}" if causes else "")
             )
@@ -371,7 +370,8 @@ class ShearCatalog:
         ----------
         path : path-like
             The file: FITS, ECSV, CSV, Parquet, VOTable, or HDF5 with a dataset of rows or with a
-            group of one dataset per column.
+            group of one dataset per column. Or a HATS folder of Parquet files, all partitions of
+            which are read; `HatsCatalog` reads those that are too large for the memory.
         columns, convention, kind
             As for `ShearCatalog`.
         format : str or None
@@ -405,6 +405,11 @@ class ShearCatalog:
             )
             if name in kwargs
         }
+        if Path(path).is_dir():
+            from lensmap.catalog.hats import HatsFolder
+
+            check_no_choice({"format": format, **kwargs}, path)
+            return cls(HatsFolder(path).table(), columns, convention, kind, **parameters)
         suits = partial(_has_columns, columns)
         with open_table(path, suits=suits, format=format, **kwargs) as table:
             return cls(table, columns, convention, kind, **parameters)

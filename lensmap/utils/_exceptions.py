@@ -262,21 +262,21 @@ class MapWarning(LensmapWarning):
     code = "map"
 
 
-# The categories of warnings that the present thread does not issue.
-_LEFT_OUT: ContextVar[tuple[type[LensmapWarning], ...]] = ContextVar("left out", default=())
+# The categories and codes of warnings that the present thread does not issue.
+_LEFT_OUT: ContextVar[tuple[type[LensmapWarning] | str, ...]] = ContextVar("left out", default=())
 
 
 @contextmanager
-def without_warnings(*categories: type[LensmapWarning]) -> Iterator[None]:
-    """Issue no warnings of some categories within a ``with`` block.
+def without_warnings(*categories: type[LensmapWarning] | str) -> Iterator[None]:
+    """Issue no warnings of some categories or codes within a ``with`` block.
 
     Unlike `warnings.catch_warnings`, this changes nothing in other threads, and other threads
     change nothing here.
 
     Parameters
     ----------
-    *categories : type
-        `LensmapWarning` or subclasses of it.
+    *categories : type or str
+        `LensmapWarning` or subclasses of it, or the codes of warnings.
     """
     token = _LEFT_OUT.set((*_LEFT_OUT.get(), *categories))
     try:
@@ -302,12 +302,15 @@ def warn_user(message, category, code=None, parameter=None, *, placeholders=Fals
         Whether the message refers to parameters by the placeholders ``{name}`` and
         ``{name=value}``.
     """
-    if issubclass(category, _LEFT_OUT.get()):
+    code = category.code if code is None else code
+    left_out = _LEFT_OUT.get()
+    categories = tuple(item for item in left_out if isinstance(item, type))
+    if code in left_out or issubclass(category, categories):
         return
     message = printable(message)  # names from files may have control characters
     warning = category(_filled(message, _as_in_python) if placeholders else message)
     warning.template = message if placeholders else None
-    warning.code = category.code if code is None else code
+    warning.code = code
     warning.parameter = parameter
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and _is_ours(frame):

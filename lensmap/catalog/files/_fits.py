@@ -112,19 +112,27 @@ def _source(path: str, number: int, hdu: Any) -> TableSource:
         meta[_Z_GRID] = [header[_Z_GRID, i] for i in range(n_cards)]
     place = f"HDU {number}" + (f" {printable(hdu.name)!r}" if hdu.name else "")
 
-    def read(wanted: list[str]) -> dict[str, Column]:
+    def read(
+        wanted: list[str], start: int = 0, stop: int | None = None
+    ) -> dict[str, Column]:
+        rows = slice(start, header["NAXIS2"] if stop is None else stop)
         for card in [key for key in header if _UNUSED_CARDS.fullmatch(key)]:
             del header[card]
         with _warnings_of_fits():
             indices = {name: names.index(name) for name in wanted}
             plain = [i for i in indices.values() if _is_plain(hdu, i)]
-            values = _read_plain(path, hdu, plain)
+            values = _read_plain(path, hdu, plain, rows)
             return {
-                name: _column(hdu, i, name, units[i], values.get(i))
+                name: _column(hdu, i, name, units[i], values.get(i), rows)
                 for name, i in indices.items()
             }
 
-    return TableSource(path, names, read, meta=meta, place=place, key=number, name=hdu.name)
+    # A compressed file is read as a whole in any case.
+    in_parts = isinstance(hdu, fits.BinTableHDU) and not hdu.fileinfo()["file"].compression
+    return TableSource(
+        path, names, read, meta=meta, place=place, key=number, name=hdu.name,
+        n_rows=header["NAXIS2"], read_rows=read if in_parts else None,
+    )
 
 
 def _is_plain(hdu: Any, i: int) -> bool:
@@ -138,19 +146,22 @@ def _is_plain(hdu: Any, i: int) -> bool:
     )
 
 
-def _read_plain(path: str, hdu: Any, indices: list[int]) -> dict[int, np.ndarray]:
+def _read_plain(
+    path: str, hdu: Any, indices: list[int], selected: slice
+) -> dict[int, np.ndarray]:
     """Read unscaled columns of numbers in one pass over the rows, a few MB at a time.
 
     A memory map would be read once for each column, and would count as memory of the process.
-    ``indices`` are the numbers of the columns, from 0. Return the values of each column, keyed by
-    its index. The dict is empty for compressed files.
+    ``indices`` are the numbers of the columns, from 0, and ``selected`` are the rows to read.
+    Return the values of each column, keyed by its index. The dict is empty for compressed files.
     """
     place = hdu.fileinfo()
     file = place["file"]
     if file.compression or file.mode != "readonly" or not indices:
         return {}
     dtype = hdu.columns.dtype.newbyteorder(">")
-    n_rows, width = hdu.header["NAXIS2"], hdu.header["NAXIS1"]
+    n_all, width = hdu.header["NAXIS2"], hdu.header["NAXIS1"]
+    n_rows = selected.stop - selected.start
     if dtype.itemsize != width:
         return {}
     fields = {i: dtype.names[i] for i in indices}
@@ -159,21 +170,24 @@ def _read_plain(path: str, hdu: Any, indices: list[int]) -> dict[int, np.ndarray
     }
     n_chunk = max(1, _CHUNK_BYTES // max(width, 1))
     with open(path, "rb") as stream:
-        stream.seek(place["datLoc"])
+        stream.seek(place["datLoc"] + selected.start * width)
         for begin in range(0, n_rows, n_chunk):
             n = min(n_chunk, n_rows - begin)
             rows = np.frombuffer(stream.read(n * width), dtype=dtype)
             if len(rows) < n:
-                raise ValueError(f"the file ends after {begin + len(rows)} of {n_rows} rows")
+                n_read = selected.start + begin + len(rows)
+                raise ValueError(f"the file ends after {n_read} of {n_all} rows")
             for i, field in fields.items():
                 values[i][begin : begin + n] = rows[field]
     return values
 
 
-def _column(hdu: Any, i: int, name: str, unit: Any, values: np.ndarray | None) -> Column:
+def _column(
+    hdu: Any, i: int, name: str, unit: Any, values: np.ndarray | None, rows: slice
+) -> Column:
     """Return the column with the index ``i`` of an HDU.
 
-    Its values are read from the HDU if ``values`` is None.
+    The values of the selected ``rows`` are read from the HDU if ``values`` is None.
     """
     column = hdu.columns[i]
     if re.match(r"\d*[PQ]", str(column.format)):
@@ -182,7 +196,10 @@ def _column(hdu: Any, i: int, name: str, unit: Any, values: np.ndarray | None) -
             f"{column.format}); use a column with one number per row"
         )
     if values is None:
-        values = np.asarray(hdu.data.field(i))
+        n_rows = hdu.header["NAXIS2"]
+        # Of a slice, astropy converts only the rows of the slice.
+        data = hdu.data if rows == slice(0, n_rows) else hdu.data[rows]
+        values = np.asarray(data.field(i))
         # The copy outlives the file, is contiguous, and has the byte order of the machine.
         values = np.array(values, dtype=values.dtype.newbyteorder("="))
     mask = None

@@ -191,18 +191,24 @@ def _is_column(item: Any, name: str) -> bool:
 def _source_of_group(
     group: Any, place: str, path: str, datasets: dict[str, Any]
 ) -> TableSource:
-    def read(wanted: list[str]) -> dict[str, Column]:
-        _check_size({name: datasets[name].nbytes for name in wanted}, path)
-        _check_other_files({name: datasets[name] for name in wanted}, path)
+    def read(
+        wanted: list[str], start: int = 0, stop: int | None = None
+    ) -> dict[str, Column]:
+        if stop is None:
+            _check_size({name: datasets[name].nbytes for name in wanted}, path)
+        if start == 0:  # once, and not for each part
+            _check_other_files({name: datasets[name] for name in wanted}, path)
+        rows = () if stop is None else slice(start, stop)
         return {
             name: make_column(
-                datasets[name][()],
+                datasets[name][rows],
                 name,
                 datasets[name].attrs.get("unit", datasets[name].attrs.get("units")),
             )
             for name in wanted
         }
 
+    lengths = {dataset.shape[0] for dataset in datasets.values()}
     return TableSource(
         path,
         list(datasets),
@@ -210,6 +216,8 @@ def _source_of_group(
         meta=_plain(group.attrs),
         place=f"the group '/{printable(place)}'",
         key=place or "/",
+        n_rows=lengths.pop() if len(lengths) == 1 else None,
+        read_rows=read,
     )
 
 
@@ -225,12 +233,17 @@ def _source_of_rows(dataset: Any, place: str, path: str) -> TableSource:
     masks = {f"{name}.mask" for name in dataset.dtype.names} & set(dataset.dtype.names)
     names = [name for name in dataset.dtype.names if name not in masks]
 
-    def read(wanted: list[str]) -> dict[str, Column]:
-        _check_size({place: dataset.nbytes}, path)
-        _check_other_files({place: dataset}, path)
+    def read(
+        wanted: list[str], start: int = 0, stop: int | None = None
+    ) -> dict[str, Column]:
+        if stop is None:
+            _check_size({place: dataset.nbytes}, path)
+        if start == 0:  # once, and not for each part
+            _check_other_files({place: dataset}, path)
+        selected = () if stop is None else slice(start, stop)
         fields = [*wanted, *(f"{name}.mask" for name in wanted if f"{name}.mask" in masks)]
         # One field would come without its name.
-        rows = dataset.fields(fields if len(fields) > 1 else fields[0])[()]
+        rows = dataset.fields(fields if len(fields) > 1 else fields[0])[selected]
         values = {field: rows[field] for field in fields} if len(fields) > 1 else {fields[0]: rows}
         return {
             name: make_column(
@@ -243,7 +256,10 @@ def _source_of_rows(dataset: Any, place: str, path: str) -> TableSource:
         }
 
     where = f"the dataset '/{printable(place)}'"
-    return TableSource(path, names, read, meta=meta, place=where, key=place)
+    return TableSource(
+        path, names, read, meta=meta, place=where, key=place, n_rows=dataset.shape[0],
+        read_rows=read,
+    )
 
 
 def _check_size(sizes: dict[str, int], path: str) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, ParameterError, printabl
 if TYPE_CHECKING:
     from lensmap.typing import PathLike
 
-__all__ = ["open_table", "read_table"]
+__all__ = ["check_no_choice", "open_table", "read_table"]
 
 _MAGIC = {
     b"SIMPLE  =": "fits",
@@ -99,13 +99,17 @@ def open_table(
                 source = stack.enter_context(
                     reader(name, suits, *kwargs.values()) if choice else reader(name)
                 )
-        read = source._read
 
-        def read_or_name(wanted: list[str]) -> Any:
-            with _errors_that_name(path, kwargs):
-                return read(wanted)
+        def naming(read: Callable[..., Any]) -> Callable[..., Any]:
+            def read_or_name(*arguments: Any) -> Any:
+                with _errors_that_name(path, kwargs):
+                    return read(*arguments)
 
-        source._read = read_or_name
+            return read_or_name
+
+        source._read = naming(source._read)
+        if source._read_rows is not None:
+            source._read_rows = naming(source._read_rows)
         yield source
 
 
@@ -163,6 +167,24 @@ def _kind(path: PathLike, format: str | None) -> str | None:
     if suffixes and suffixes[-1] in (".gz", ".bz2", ".xz"):
         suffixes.pop()
     return _SUFFIXES.get(suffixes[-1]) if suffixes else None
+
+
+def check_no_choice(given: Mapping[str, Any], path: PathLike) -> None:
+    """Raise an error if parameters that choose a table or a format are given for a folder.
+
+    Parameters
+    ----------
+    given : dict
+        The parameters by name. Those that are None are not given.
+    path : path-like
+        The folder.
+    """
+    for name, value in given.items():
+        if value is not None:
+            raise ParameterError(
+                name, "None for a folder of Parquet files", repr(value),
+                f"{str(path)!r} is a folder, so leave {{{name}}} out",
+            )
 
 
 def _whole(name: str, format: str | None, kwargs: dict[str, Any]) -> TableSource:

@@ -40,7 +40,8 @@ def open_parquet(path: str) -> Iterator[TableSource]:
         If pyarrow is not installed.
     """
     parquet = import_optional("pyarrow.parquet", purpose="Parquet", install="'lensmap[io]'")
-    with parquet.ParquetFile(path) as file:
+    # Most writers store no checksums, and are then not verified.
+    with parquet.ParquetFile(path, page_checksum_verification=True) as file:
         schema = file.schema_arrow
         text = (schema.metadata or {}).get(b"table_meta_yaml")
         header = get_header_from_yaml(text.decode("utf-8").split("\n")) if text else {}
@@ -49,9 +50,20 @@ def open_parquet(path: str) -> Iterator[TableSource]:
         if not header:  # only astropy's masks have such names
             masks = set()
 
-        def read(wanted: list[str]) -> dict[str, Column]:
+        metadata = file.metadata
+        ends = np.cumsum([metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)])
+
+        def read(wanted: list[str], start: int = 0, stop: int | None = None) -> dict[str, Column]:
             extra = [f"{name}.mask" for name in wanted if f"{name}.mask" in masks]
-            table = file.read(columns=[*wanted, *extra])
+            if stop is None:
+                table = file.read(columns=[*wanted, *extra])
+            else:
+                first = int(np.searchsorted(ends, start, side="right"))
+                last = int(np.searchsorted(ends, stop, side="left"))
+                groups = list(range(first, min(last + 1, len(ends))))
+                table = file.read_row_groups(groups, columns=[*wanted, *extra])
+                begin = int(ends[first - 1]) if first > 0 else 0
+                table = table.slice(start - begin, stop - start)
             columns = {}
             for name in wanted:
                 values, mask = _values(table.column(name), name)
@@ -61,7 +73,9 @@ def open_parquet(path: str) -> Iterator[TableSource]:
             return columns
 
         names = [name for name in schema.names if name not in masks]
-        yield TableSource(path, names, read, meta=header.get("meta"))
+        yield TableSource(
+            path, names, read, meta=header.get("meta"), n_rows=metadata.num_rows, read_rows=read
+        )
 
 
 def _values(column: pyarrow.ChunkedArray, name: str) -> tuple[np.ndarray, np.ndarray | None]:

@@ -42,6 +42,11 @@ class TableSource:
     name : str or None
         The name of the table in the file, such as the path of its group. If None, the name is
         ``key``.
+    n_rows : int or None
+        The number of rows, if parts of the table can be read. Otherwise None.
+    read_rows : callable or None
+        A function that takes a list of names, the first row and the row after the last, and
+        returns a dict of columns by name. None if only the whole table can be read.
     """
 
     def __init__(
@@ -54,12 +59,15 @@ class TableSource:
         place: str = "",
         key: Any = None,
         name: str | None = None,
+        n_rows: int | None = None,
+        read_rows: Callable[[list[str], int, int], dict[str, Column]] | None = None,
     ) -> None:
         self.path, self.colnames, self.place, self.key = path, list(colnames), place, key
         self.name = str(key) if name is None else name
         self.meta = {} if meta is None else dict(meta)
         self.meta.pop("__serialized_columns__", None)  # of use to astropy only
-        self._read = read
+        self._read, self._read_rows = read, read_rows
+        self.n_rows = None if read_rows is None else n_rows
         self._columns: dict[str, Column] = {}
 
     def load(self, names: Iterable[str]) -> None:
@@ -85,6 +93,28 @@ class TableSource:
                 )
         if wanted:
             self._columns.update(self._read(wanted))
+
+    def part(self, start: int, stop: int) -> TableSource:
+        """Return a part of the table, of which only the rows of the part are read.
+
+        Parameters
+        ----------
+        start, stop : int
+            The first row, and the row after the last.
+
+        Raises
+        ------
+        ValueError
+            If only the whole table can be read, so that ``n_rows`` is None.
+        """
+        read_rows = self._read_rows
+        if read_rows is None or self.n_rows is None:
+            raise ValueError(f"{self.path!r} can be read as a whole only")
+        stop = min(stop, self.n_rows)
+        return TableSource(
+            self.path, self.colnames, lambda wanted: read_rows(wanted, start, stop),
+            meta=self.meta, place=self.place, key=self.key, name=self.name,
+        )
 
     def __getitem__(self, name: str) -> Column:
         """Return a column by its name; read it from the file if it was not read before."""

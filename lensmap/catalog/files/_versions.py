@@ -14,7 +14,7 @@ from lensmap.catalog._version_names import UNSHEARED, VERSIONS, version_of
 from lensmap.catalog.files._source import TableSource, make_column
 from lensmap.utils import ParameterError, list_names, printable
 
-__all__ = ["are_versions", "join_versions", "name_version", "stack_versions"]
+__all__ = ["are_versions", "join_columns", "join_versions", "name_version", "stack_versions"]
 
 
 def are_versions(tables: Mapping[Any, Any]) -> bool:
@@ -143,7 +143,9 @@ def _stacked(versions: Mapping[int, TableSource], parent: str = "") -> TableSour
         # With no other column, one is read that tells the number of rows.
         needed = [name for name in wanted if name != VARIANT] or names[:1]
         parts = {code: _columns_of(table, first, needed) for code, table in versions.items()}
-        columns = {name: _joined([part[name] for part in parts.values()], name) for name in needed}
+        columns = {
+            name: join_columns([part[name] for part in parts.values()], name) for name in needed
+        }
         lengths = [len(part[needed[0]]) for part in parts.values()]
         columns[VARIANT] = Column(np.repeat([VERSIONS[code] for code in parts], lengths))
         return {name: columns[name] for name in wanted}
@@ -176,7 +178,21 @@ def _columns_of(table: TableSource, first: TableSource, needed: list[str]) -> di
     return columns
 
 
-def _joined(columns: Sequence[Any], name: str) -> Column:
+def join_columns(columns: Sequence[Any], name: str) -> Column:
+    """Join columns with the same name of several tables, one after the other.
+
+    Parameters
+    ----------
+    columns : sequence of `~astropy.table.Column`
+        The columns, one for each table.
+    name : str
+        Their name.
+
+    Returns
+    -------
+    `~astropy.table.Column`
+        The column, with the unit of the first one; the only column itself.
+    """
     if len(columns) == 1:
         return columns[0]
     masks = [getattr(column, "mask", None) for column in columns]

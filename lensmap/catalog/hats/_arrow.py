@@ -25,7 +25,9 @@ __all__ = [
 
 #: Columns that lensmap adds to partitions: the HEALPix pixel of order 29, and the number of the
 #: file and of the row from which a galaxy comes.
-HEALPIX_COLUMN, SOURCE_FILE, SOURCE_ROW = "_healpix_29", "src_file", "src_row"
+HEALPIX_COLUMN: str = "_healpix_29"
+SOURCE_FILE: str = "src_file"
+SOURCE_ROW: str = "src_row"
 
 COORDINATES = ("ra", "dec")
 

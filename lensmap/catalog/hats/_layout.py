@@ -19,8 +19,8 @@ import numpy as np
 from lensmap.utils import ParameterError
 
 __all__ = [
-    "DATASET", "HEALPIX_ORDER", "PartitionFiles", "SUFFIX", "find_partitions", "main_table",
-    "partition_path", "pixel_ranges", "read_properties",
+    "DATASET", "HEALPIX_ORDER", "PartitionFiles", "SCHEMA", "SUFFIX",
+    "find_partitions", "main_table", "partition_path", "pixel_ranges", "read_properties",
 ]
 
 #: The folder of the partitions within a HATS folder.
@@ -30,6 +30,9 @@ DATASET = "dataset"
 HEALPIX_ORDER = 29
 
 SUFFIX = ".parquet"
+
+#: The version of the form of partitions.
+SCHEMA = 1
 
 _DIRECTORY_SIZE = 10_000
 _ORDER = re.compile(r"Norder=(\d+)", re.IGNORECASE)

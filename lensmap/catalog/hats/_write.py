@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import log
 
+from lensmap.catalog._decision import SCHEMA_KEY
 from lensmap.catalog._declarations import check_arguments, declaring_meta
 from lensmap.catalog.hats._arrow import (
     COORDINATES,
@@ -22,6 +23,7 @@ from lensmap.catalog.hats._arrow import (
 )
 from lensmap.catalog.hats._layout import (
     DATASET,
+    SCHEMA,
     find_partitions,
     partition_path,
     pixel_ranges,
@@ -45,9 +47,6 @@ if TYPE_CHECKING:
     from lensmap.typing import PathLike, ProgressLike
 
 __all__ = ["check_local", "complete_folder", "partition_meta", "write_hats", "write_partition"]
-
-#: The version of the form of partitions.
-SCHEMA = 1
 
 _UNFINISHED = ".lensmap-unfinished"
 
@@ -124,7 +123,7 @@ def write_hats(
     folder = check_local(folder)
     stored = partition_meta(convention=convention, kind=kind, frame=frame, response=response)
     stored |= dict(meta or {})
-    if total is None and hasattr(partitions, "__len__"):
+    if total is None and isinstance(partitions, Sized):
         total = len(partitions)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FolderLock(folder)
@@ -196,7 +195,7 @@ def partition_meta(
     meta["CONVENTN"] = given.get("convention")
     meta["KIND"] = given.get("kind")
     return {key: value for key, value in meta.items() if value is not None} | {
-        "LMSCHEMA": SCHEMA
+        SCHEMA_KEY: SCHEMA
     }
 
 
@@ -262,6 +261,7 @@ def write_partition(
         parquet.write_table(
             arrow_table(columns, schema), temporary, row_group_size=_GROUP_ROWS,
             use_dictionary=texts, compression="zstd", compression_level=1,
+            write_page_checksum=True,
         )
     return schema
 
