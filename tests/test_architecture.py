@@ -49,6 +49,7 @@ DOORS = {
 }
 DOORS["injection"] = set(DOORS)
 DOORS["validation"] = set(DOORS)
+DOORS["survey"] = set(DOORS)
 DOORS["cli"] = set(DOORS)
 
 # Annotations may use the names of `lensmap.typing` everywhere.

@@ -4,7 +4,12 @@ from ._healpix_map import HealpixMap
 
 # For other packages of lensmap; not public.
 from ._checks import check_map as check_map, has_total_error as has_total_error
-from ._fits import celestial_header as celestial_header
+from ._fits import (
+    celestial_header as celestial_header,
+    meta_hdus as meta_hdus,
+    meta_to_json as meta_to_json,
+    readable_cards as readable_cards,
+)
 from ._noise_maps import each_noise_map as each_noise_map
 from ._noise_peaks import (
     NoisePeakRecorder as NoisePeakRecorder,

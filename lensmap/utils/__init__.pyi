@@ -46,6 +46,7 @@ from ._files import (
     has_suffix as has_suffix,
 )
 from ._fits_files import (
+    N_HDUS_CARD as N_HDUS_CARD,
     PROVENANCE_CARD as PROVENANCE_CARD,
     add_checksums as add_checksums,
     check_number_of_hdus as check_number_of_hdus,
@@ -55,7 +56,7 @@ from ._fits_files import (
     write_hdus as write_hdus,
 )
 from ._folder_lock import FolderLock as FolderLock
-from ._full_disk import temporary_folder as temporary_folder
+from ._full_disk import full_disk_named as full_disk_named, temporary_folder as temporary_folder
 from ._hdf5 import hdf5_file as hdf5_file, recorded_hdf5_file as recorded_hdf5_file
 from ._html import summary_html as summary_html
 from ._memory import (

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from lensmap.typing import PathLike
 
 __all__ = [
-    "PROVENANCE_CARD", "add_checksums", "check_number_of_hdus", "find_hdus", "record_cards",
-    "write_fits_table", "write_hdus",
+    "N_HDUS_CARD", "PROVENANCE_CARD", "add_checksums", "check_number_of_hdus", "find_hdus",
+    "record_cards", "write_fits_table", "write_hdus",
 ]
 
 #: The keyword of the card that records, as JSON, how a file was made.
 PROVENANCE_CARD = "LMPROV"
 
-# The keyword of the card with the number of HDUs, without which a file that ends between two HDUs
-# would seem to be complete.
-_N_HDUS_CARD = "LMNHDUS"
+#: The keyword of the card with the number of HDUs, without which a file that ends between two HDUs
+#: would seem to be complete.
+N_HDUS_CARD = "LMNHDUS"
 
 
 def write_hdus(hdus: Iterable[Any], path: PathLike, **entries: Any) -> None:
@@ -49,7 +49,7 @@ def write_hdus(hdus: Iterable[Any], path: PathLike, **entries: Any) -> None:
     file = fits.HDUList(list(hdus))
     for key, card in record_cards(**entries).items():
         file[0].header[key] = card
-    file[0].header[_N_HDUS_CARD] = (len(file), "number of HDUs in this file")
+    file[0].header[N_HDUS_CARD] = (len(file), "number of HDUs in this file")
     file.update_extend()  # before the checksums, which include this card
     add_checksums(file)
     with _stream(path) as stream:
@@ -69,7 +69,7 @@ def check_number_of_hdus(hdus: Any) -> None:
     ValueError
         If HDUs are missing.
     """
-    expected = hdus[0].header.get(_N_HDUS_CARD, 0)
+    expected = hdus[0].header.get(N_HDUS_CARD, 0)
     if len(hdus) < expected:
         raise ValueError(
             f"it ends too early, after {len(hdus)} of {expected} HDUs: copy the file again from "
