@@ -13,6 +13,7 @@ from ._wiener import WienerFilter
 
 # For other packages of lensmap; not public.
 from ._declarations import ROTATIONS as ROTATIONS
+from ._dressing import check_inversion as check_inversion, mask_of as mask_of
 from ._registry import get_estimator as get_estimator, load_estimators as load_estimators
 from ._specification import (
     estimator_class as estimator_class,

@@ -4,7 +4,7 @@
 import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from scipy.special import ndtr, stdtrit
@@ -20,12 +20,23 @@ from lensmap.estimators._noise_maps import summarize_noise
 from lensmap.estimators._options import Option, read_options
 from lensmap.estimators._parameters import check_signature, representation, with_defaults
 from lensmap.estimators._target import Target, conformal_frame
-from lensmap.grid import PixelAssignment, PixelFrame, ShearGrid, make_wcs, noise_realizations
+from lensmap.grid import (
+    DEFAULT_PIXEL_SCALE,
+    PixelAssignment,
+    PixelFrame,
+    ShearGrid,
+    make_wcs,
+    noise_realizations,
+)
 from lensmap.maps import ConvergenceMap
 from lensmap.typing import CatalogLike, ProgressLike
 from lensmap.utils import Parametrized, as_generator, check_choice, check_count, track
 
 __all__ = ["Estimator"]
+
+# The mean number of galaxies per pixel of the tiles of a survey, and the largest side of a pixel.
+_GALAXIES_PER_PIXEL = 1.5
+_MAX_SURVEY_SCALE = 2 * u.arcmin
 
 
 class Estimator(Parametrized, ABC):
@@ -42,11 +53,12 @@ class Estimator(Parametrized, ABC):
     - `choose_pixels`: the pixels of the inversion, if they differ from the pixels of the map;
     - `check`: warnings about a grid for which the method is not suited;
     - `measure`: the sums over a part of the data from which a model is fitted, such as a noise
-      model; `fit`: this model, once for a whole field or survey;
+      model; `fit`: this model, once for a whole field or survey; `compact`: smaller sums;
     - `prepare`: the data that all inversions of a grid and of its noise realizations share;
     - `noise`: one realization of the error, for uncertainties that `invert` does not return;
     - `describe_params`: the parameters as stored in the metadata of the map;
-    - `reach`: the largest distance at which galaxies contribute to a pixel.
+    - `reach`: the largest distance at which galaxies contribute to a pixel;
+    - `survey_pixel_scale`: the pixels of the tiles of a survey.
 
     Attributes are set only in ``__init__``. Data that are computed later are returned by `prepare`
     and passed to `invert` as ``state``. The attributes below are declared on the class. The last
@@ -71,6 +83,9 @@ class Estimator(Parametrized, ABC):
         as keys of ``extra`` of a `lensmap.ShearGrid`.
     linear : bool
         Whether the map is linear in the ellipticities, for a fixed noise level.
+    residual_shear : bool
+        Whether the method may invert shear from which a part was subtracted, whose convergence is
+        added to the map afterwards. This is right for linear methods without a prior.
     uncertainties : tuple of Uncertainty
         The kinds of uncertainty that the estimator offers. A map without uncertainty is always
         possible.
@@ -112,6 +127,8 @@ class Estimator(Parametrized, ABC):
     quantity: ClassVar[str] = "kappa"
     #: :meta hide-value:
     linear: ClassVar[bool] = False
+    #: :meta hide-value:
+    residual_shear: ClassVar[bool] = False
     #: :meta hide-value:
     uncertainties: ClassVar[tuple[Uncertainty, ...]] = (ROTATIONS,)
     #: :meta hide-value:
@@ -243,6 +260,21 @@ class Estimator(Parametrized, ABC):
         """
         return None
 
+    def compact(self, sums: Any) -> Any:
+        """Return sums of one tile in a form that takes less memory, for surveys of many tiles.
+
+        Parameters
+        ----------
+        sums : object
+            The result of `measure`, to which no further galaxies of the same pixels will be added.
+
+        Returns
+        -------
+        object
+            Sums for `fit`, which support ``+``. The default is ``sums`` itself.
+        """
+        return sums
+
     def fit(self, sums: Any) -> Any:
         """Fit a model to the sums of a whole field or survey.
 
@@ -319,6 +351,33 @@ class Estimator(Parametrized, ABC):
             should state by how much.
         """
         return None
+
+    def survey_pixel_scale(self, density: float) -> u.Quantity:
+        """Return the side of the pixels of the tiles of a survey, if the user gives none.
+
+        Parameters
+        ----------
+        density : float
+            The number of galaxies per square arcminute.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`
+            The side of a pixel, an angle. By default, 0.4 arcmin, or more if there are fewer than
+            1.5 galaxies per pixel.
+        """
+        side = np.sqrt(_GALAXIES_PER_PIXEL / max(density, 1e-3)) * u.arcmin
+        return min(max(DEFAULT_PIXEL_SCALE, side), _MAX_SURVEY_SCALE)
+
+    def for_tiles(self) -> Self:
+        """Return the estimator with which the tiles of a survey are mapped.
+
+        Returns
+        -------
+        Estimator
+            By default, the estimator itself.
+        """
+        return self
 
     # --- the work ---------------------------------------------------------------------------
 

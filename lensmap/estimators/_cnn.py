@@ -317,6 +317,22 @@ class CNNReconstructor(Estimator):
             pixels, crop = extended_frame(pixels, frame, catalog.ra, catalog.dec, reach)
         return Target(pixels, wcs, crop if own_pixels else None)
 
+    def survey_pixel_scale(self, density: float) -> u.Quantity:
+        """Return the side of the pixels of the tiles of a survey, if the user gives none.
+
+        Parameters
+        ----------
+        density : float
+            The number of galaxies per square arcminute.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`
+            The parameter ``pixel_scale`` or, if it is None, pixels for which the network was
+            trained, an angle.
+        """
+        return self._native_scale(self._network(), density)
+
     def _native_scale(self, network: "Network", density: float) -> u.Quantity:
         return native_scale(network, density) if self.pixel_scale is None else self.pixel_scale
 

@@ -134,10 +134,24 @@ class FieldSums:
     ----------
     *grids : `lensmap.ShearGrid`
         The grids, on different pixels.
+    spectra : tuple of `lensmap.flatsky.MaskedPower`
+        The power of further fields, whose grids are no longer needed.
     """
 
-    def __init__(self, *grids: ShearGrid) -> None:
-        self.grids = grids
+    def __init__(self, *grids: ShearGrid, spectra: tuple[MaskedPower, ...] = ()) -> None:
+        self.grids, self.spectra = grids, spectra
+
+    def compact(self, dtype: str = "float64") -> "FieldSums":
+        """Return the same sums with the power of each grid in place of the grid.
+
+        ``dtype`` is the precision of the transforms, ``"float64"`` or ``"float32"``.
+        """
+        return FieldSums(spectra=tuple(self.all_spectra(dtype)))
+
+    def all_spectra(self, dtype: str = "float64") -> list[MaskedPower]:
+        """Return the power of all fields whose power can be measured."""
+        found = [one for grid in self.grids if (one := _spectra(grid, dtype)) is not None]
+        return [*self.spectra, *found]
 
     def __add__(self, other: "FieldSums") -> "FieldSums":
         if not isinstance(other, FieldSums):
@@ -150,7 +164,7 @@ class FieldSums:
                     break
             else:
                 grids.append(grid)
-        return FieldSums(*grids)
+        return FieldSums(*grids, spectra=self.spectra + other.spectra)
 
 
 def _same_pixels(one: ShearGrid, other: ShearGrid) -> bool:
@@ -223,7 +237,7 @@ def fit_power(
     ----------
     Bond, Jaffe & Knox 1998, Phys. Rev. D 57, 2117 (Fisher scoring).
     """
-    spectra = [one for grid in sums.grids if (one := _spectra(grid, dtype)) is not None]
+    spectra = sums.all_spectra(dtype)
     if not spectra:
         return FittedPower(
             amplitude=1.0,

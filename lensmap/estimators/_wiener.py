@@ -309,6 +309,21 @@ class WienerFilter(Estimator):
         fitted = isinstance(self.power, str) and self.z_source is None
         return FieldSums(grid) if fitted else None
 
+    def compact(self, sums: FieldSums | None) -> FieldSums | None:
+        """Return the power of a tile in place of its binned shear.
+
+        Parameters
+        ----------
+        sums : object or None
+            The result of `measure` for a tile.
+
+        Returns
+        -------
+        object or None
+            Sums for `fit` that take little memory.
+        """
+        return None if sums is None else sums.compact(self.dtype)
+
     def fit(self, sums: FieldSums | None) -> FittedPower | None:
         """Fit the amplitude and the small-scale cutoff of the power spectrum to the shear.
 

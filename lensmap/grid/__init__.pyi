@@ -7,16 +7,21 @@ from ._sphere import SphericalShearGrid
 from ._wcs import make_wcs, tangent_wcs
 
 # For other packages of lensmap; not public.
-from ._assignment import MapPixels as MapPixels, PixelAssignment as PixelAssignment
+from ._assignment import (
+    Assignment as Assignment,
+    MapPixels as MapPixels,
+    PixelAssignment as PixelAssignment,
+)
 from ._coarsened_wcs import block_factor as block_factor, block_wcs as block_wcs
 from ._binned_shear import BinnedShear as BinnedShear
 from ._pixel_density import galaxies_per_pixel as galaxies_per_pixel
+from ._pixel_weights import PixelWeights as PixelWeights
 from ._sphere import (
     SphericalAssignment as SphericalAssignment,
     SphericalPixels as SphericalPixels,
 )
 from ._sums import check_grid_memory as check_grid_memory
-from ._wcs import tangent_wcs_of as tangent_wcs_of
+from ._wcs import DEFAULT_PIXEL_SCALE as DEFAULT_PIXEL_SCALE, tangent_wcs_of as tangent_wcs_of
 
 __all__ = [
     "PixelFrame",

@@ -112,6 +112,11 @@ class Assignment:
         """The shape of the map, ``(ny, nx)`` on a plane."""
         return self.mask.shape
 
+    @property
+    def used_rows(self) -> np.ndarray:
+        """The rows of the catalog that are on the map and not masked, integer, ``(n_used,)``."""
+        return self._rows
+
     def column(self, name: str) -> np.ndarray | None:
         """Return the values of a catalog column, ``(n_used,)``; None if the catalog lacks it.
 

@@ -199,6 +199,64 @@ class BinnedShear:
                 new.__dict__[name] = self.__dict__[name]
         return new
 
+    def with_calibration(self, calibration: Calibration) -> Self:
+        """Return a copy with another calibration, such as that of a survey of which it is a part.
+
+        Parameters
+        ----------
+        calibration : `lensmap.catalog.Calibration`
+            The calibration.
+
+        Returns
+        -------
+        BinnedShear
+            The new grid, which shares all arrays with this grid.
+        """
+        new = replace(self, calibration=calibration)
+        for name in self._kept:
+            if name != "noise_sum" and name in self.__dict__:
+                new.__dict__[name] = self.__dict__[name]
+        return new
+
+    def minus_shear(self, shear: np.ndarray) -> Self:
+        """Return a copy from whose calibrated mean shear a field is subtracted.
+
+        Parameters
+        ----------
+        shear : `numpy.ndarray`
+            The shear to subtract, in the basis of the pixels, complex, ``(ny, nx)``.
+
+        Returns
+        -------
+        BinnedShear
+            The new grid.
+        """
+        return self._with_sum_wg(self.sum_wg - self.sum_w * shear)
+
+    def with_factor(self, factor: np.ndarray) -> Self:
+        """Return a copy whose calibrated mean shear is multiplied by a factor.
+
+        Parameters
+        ----------
+        factor : `numpy.ndarray`
+            The factor, such as 1 minus the convergence, ``(ny, nx)``.
+
+        Returns
+        -------
+        BinnedShear
+            The new grid.
+        """
+        return self._with_sum_wg(self.sum_wg * factor)
+
+    def _with_sum_wg(self, sum_wg: np.ndarray) -> Self:
+        """Return a copy with other sums of the calibrated shear; the noise is that of this grid."""
+        new = replace(self)
+        for name in self._kept:
+            if name in self.__dict__:
+                new.__dict__[name] = self.__dict__[name]
+        new.__dict__["sum_wg"] = sum_wg
+        return new
+
     @staticmethod
     def _from_sums_fields(
         sums: GridSums, assignment: Assignment, sigma_e: float | None

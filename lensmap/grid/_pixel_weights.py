@@ -130,9 +130,16 @@ class PixelWeights:
         whole = cls(parts[0].n_pixels, pixel, weight, share)
         # Once galaxies have been merged, all are, so that the result does not depend on the parts.
         too_many = len(pixel) > whole.max_entries or any(part.merged for part in parts)
-        return whole._merge() if too_many else whole
+        return whole.merged_by_weight() if too_many else whole
 
-    def _merge(self) -> PixelWeights:
+    def merged_by_weight(self) -> PixelWeights:
+        """Return the weights with galaxies of similar weight in the same pixel merged.
+
+        Returns
+        -------
+        PixelWeights
+            The merged weights. Sums of w and of w^2 are kept exactly.
+        """
         weight = self.weight.astype(float)
         key = self.pixel.astype(np.int64) * _N_BINS + (weight.view(np.int64) >> _MERGED_BITS)
         key, entry = np.unique(key, return_inverse=True)

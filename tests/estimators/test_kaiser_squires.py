@@ -1,14 +1,18 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """What is Kaiser-Squires' own: parameters, reduced shear, holes, precision, noise."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from catalogs import shear_catalog
+from gaussian_sky import gaussian_fields, grid_of_pixels, round_holes
 from lenses import NFW, catalog_columns, pixel_sky, shear_of, tangent_wcs, uniform_sky
 
 from lensmap import KaiserSquires, ShearGrid
+from lensmap.flatsky import gaussian_smooth, near_data
 from lensmap.utils import MapWarning
 
 CENTER = SkyCoord(20, -35, unit="deg")
@@ -203,3 +207,37 @@ def test_sigma_e_counts_for_a_grid_too():
         estimator.reconstruct(catalog, PLANE).uncertainty.array,
         rtol=1e-9,
     )
+
+
+def test_filled_holes_do_not_bias_the_map_nor_make_b_modes():
+    """Shear that is 0 in holes lowers the map around them and turns E-modes into B-modes."""
+    pixel_scale = 1 * u.arcmin
+    kappa, shear = gaussian_fields((128, 128), pixel_scale.to_value(u.rad), seed=3)
+    holes = round_holes(kappa.shape, [6, 10], 0.15, seed=4)
+    wcs = tangent_wcs(SkyCoord(30, 20, unit="deg"), kappa.shape, 1.0)
+    # One galaxy at the center of each pixel outside of the holes.
+    grid = grid_of_pixels(wcs, np.where(holes, 0.0, 1.0))
+    grid = dataclasses.replace(grid, sum_we=np.where(holes, 0, shear) * grid.sum_w)
+    truth = gaussian_smooth(kappa, 2.0)
+    core = np.zeros(kappa.shape, bool)
+    core[24:-24, 24:-24] = True
+    core &= ~near_data(holes, 2)
+    found = {}
+    for n in (0, 10):
+        estimator = KaiserSquires(smoothing="2arcmin", fill_iterations=n)
+        inversion = estimator.invert(grid, estimator.prepare(grid, None))
+        slope = np.polyfit(truth[core], inversion.kappa[core], 1)[0]
+        error = np.std((inversion.kappa - truth)[core]) / np.std(truth[core])
+        found[n] = slope, error, np.std(inversion.kappa_b[core]) / np.std(truth[core])
+    assert found[10][0] > found[0][0]
+    assert found[10][1] < 0.7 * found[0][1]
+    assert found[10][2] < 0.5 * found[0][2]
+    mask = estimator.prepare(grid, None).support.unsupported
+    assert mask[holes].any()  # filled pixels stay masked
+
+
+def test_tiles_of_a_survey_are_filled():
+    assert KaiserSquires().for_tiles().fill_iterations == 10
+    assert KaiserSquires(fill_iterations=3).for_tiles().fill_iterations == 3
+    assert KaiserSquires(padding=1.1).for_tiles().padding == 1.1
+    assert KaiserSquires(padding=2).for_tiles().padding == 1.25

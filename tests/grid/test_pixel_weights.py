@@ -54,7 +54,7 @@ def test_a_galaxy_that_is_shared_by_four_pixels():
 
 def test_merged_galaxies():
     """Galaxies within a quarter of an octave are one, with the same sums."""
-    merged = PixelWeights(3, PIXEL, WEIGHT)._merge()
+    merged = PixelWeights(3, PIXEL, WEIGHT).merged_by_weight()
     assert merged.merged and merged.n_pixels == 3 and merged.pixel.dtype == PIXEL.dtype
     # Without weight; 1.0 and 1.1; 1.3; and in the other pixel 2.0 and 2.2.
     np.testing.assert_array_equal(merged.pixel, [0, 0, 0, 2])
@@ -64,7 +64,7 @@ def test_merged_galaxies():
     np.testing.assert_allclose(merged.noise_sum(VARIANCE), NOISE)
     # 1.25 and 1.5 begin the next groups.
     edges = np.array([1.0, 1.2499, 1.25, 1.4999, 1.5, 1.75, 2.0])
-    assert len(PixelWeights(1, np.zeros(7, dtype=int), edges)._merge().pixel) == 5
+    assert len(PixelWeights(1, np.zeros(7, dtype=int), edges).merged_by_weight().pixel) == 5
     # Merged again with their shares, the sums stay.
     again = PixelWeights.concatenate([merged, PixelWeights(3, PIXEL, WEIGHT)])
     assert again.merged and len(again.pixel) == 4
