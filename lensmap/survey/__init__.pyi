@@ -1,4 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
+from ._map_survey import map_survey, plan_survey
+from ._plan import Plan
+from ._survey_map import SurveyMap
 from .products import (
     HealpixTable,
     HealSparseFile,
@@ -13,6 +16,10 @@ __all__ = [
     "HealpixTable",
     "HipsFolder",
     "MocFile",
+    "Plan",
+    "SurveyMap",
+    "map_survey",
+    "plan_survey",
     "read_cutout",
     "write_products",
 ]

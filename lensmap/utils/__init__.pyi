@@ -95,6 +95,7 @@ from ._seal import UNSEALED as UNSEALED, is_sealed as is_sealed, seal as seal
 from ._serialize import to_plain as to_plain
 from ._table_files import table_format as table_format, write_table as write_table
 from ._tables import set_formats as set_formats
+from ._record_files import read_record as read_record
 from ._rounding import rounding_level as rounding_level
 from ._text import (
     MAX_LISTED_NAMES as MAX_LISTED_NAMES,

@@ -373,6 +373,18 @@ class RunFolder:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_record(path, record, self._stamp)
 
+    def remove(self, part: str) -> None:
+        """Remove the records of a part of the run, to be made anew.
+
+        Parameters
+        ----------
+        part : str
+            The part of the run, a subfolder of ``data``.
+        """
+        self._check_ours()
+        for path in self._records(part):
+            path.unlink()
+
     def load(
         self, number: int, part: str = "", convert: Callable[[dict[str, Any]], Any] | None = None
     ) -> Any:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +162,11 @@ class HatsCatalog:
     def partitions(self) -> tuple[Partition, ...]:
         """The partitions along the nested curve: ``order``, ``pixel``, ``n_rows``, ``paths``."""
         return self._files.partitions
+
+    @property
+    def colnames(self) -> list[str]:
+        """The names of the columns of the files."""
+        return list(self._files.colnames)
 
     @property
     def n_rows(self) -> int:
@@ -355,6 +361,23 @@ class HatsCatalog:
         """
         numbers = self._numbers
         return None if numbers is None else numbers.measured
+
+    def without(self, numbers: Collection[int]) -> HatsCatalog:
+        """Return the catalog without some of its partitions, such as damaged ones.
+
+        Parameters
+        ----------
+        numbers : sequence of int
+            The numbers of the partitions in ``partitions``.
+
+        Returns
+        -------
+        HatsCatalog
+            The catalog of the other partitions.
+        """
+        new = copy(self)
+        new._files = self._files.without(numbers)
+        return new
 
     def digest(self) -> dict[str, Any]:
         """Return a digest of the folder.

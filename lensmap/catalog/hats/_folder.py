@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -212,6 +213,15 @@ class HatsFolder:
         if not mask.any():
             return None
         return FileRows(rows.path, start, stop, rows.offset).selected(mask)
+
+    def without(self, numbers: Collection[int]) -> HatsFolder:
+        """Return the folder without some of its partitions, by their numbers."""
+        new = copy(self)
+        new.__dict__.pop("_spans", None)
+        new.partitions = tuple(
+            part for number, part in enumerate(self.partitions) if number not in set(numbers)
+        )
+        return new
 
     def digests(self) -> dict[str, str]:
         """Return a digest of each partition, keyed by its order and pixel, such as ``"5/1023"``.

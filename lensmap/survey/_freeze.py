@@ -1,0 +1,88 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The numbers that are fitted to a whole survey before its first tile is mapped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+
+from lensmap.cosmology import convergence_power
+from lensmap.estimators import Estimator
+from lensmap.survey._frozen import Frozen
+from lensmap.survey._large_scales import LMAX, LargeScales, solve_large_scales
+from lensmap.survey._scan import Scan
+from lensmap.survey._tile_map import TileTask, bin_tile
+
+__all__ = ["ell_join", "fits_a_model", "large_scales_of", "measure_tile"]
+
+# The multipole below which tiles take their scales from the sphere, for smoothing below and above
+# 5 arcmin.
+_ELL_JOIN, _ELL_JOIN_SMOOTH = 100.0, 200.0
+_SMOOTH = 5 * u.arcmin
+
+# The redshift of the sources for the prior of the largest scales, where none is known.
+_REDSHIFT = 1.0
+
+
+def ell_join(estimator: Estimator) -> float:
+    """Return the multipole below which tiles take their scales from the sphere."""
+    smoothing = getattr(estimator, "smoothing", None)
+    return _ELL_JOIN_SMOOTH if smoothing is not None and smoothing > _SMOOTH else _ELL_JOIN
+
+
+def fits_a_model(estimator: Estimator) -> bool:
+    """Return whether an estimator fits a model to the data of the whole survey."""
+    return type(estimator).measure is not Estimator.measure
+
+
+def measure_tile(task: TileTask, pixel: int) -> Any:
+    """Return the compact sums of the galaxies of one tile; None without galaxies.
+
+    Parameters
+    ----------
+    task : TileTask
+        What all tiles share, with the calibration of the survey.
+    pixel : int
+        The nested index of the tile.
+
+    Returns
+    -------
+    object
+        The sums for `Estimator.fit`.
+    """
+    grid = bin_tile(task, pixel)
+    if grid is None or not (grid.sum_w > 0).any():
+        return None
+    return task.estimator.compact(task.estimator.measure(grid))
+
+
+def large_scales_of(scan: Scan, estimator: Estimator) -> LargeScales:
+    """Solve for the convergence of the sphere to which the tiles are joined.
+
+    Parameters
+    ----------
+    scan : Scan
+        The sums over the survey.
+    estimator : Estimator
+        The estimator, whose source redshift and cosmology, if it has them, are those of the prior.
+
+    Returns
+    -------
+    LargeScales
+        The solution.
+    """
+    z_source = getattr(estimator, "z_source", None)
+    cosmology = getattr(estimator, "cosmology", None)
+    ell = np.geomspace(2, LMAX, 60)
+    power = convergence_power(ell, _REDSHIFT if z_source is None else z_source, cosmology)
+    table = np.exp(np.interp(np.log(np.arange(2, LMAX + 1)), np.log(ell), np.log(power)))
+    return solve_large_scales(
+        scan.grid(), np.concatenate([[0, 0], table]), ell_join(estimator)
+    )
+
+
+def frozen_without_fit(scan: Scan, large_scales: LargeScales | None) -> Frozen:
+    """Return the numbers of a survey before the estimator fits its model."""
+    return Frozen(scan.calibration, None, large_scales, scan.density)

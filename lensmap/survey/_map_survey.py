@@ -1,0 +1,230 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The function `map_survey`: the mass map of a survey of any size, tile by tile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any, Literal
+
+from astropy import units as u
+
+from lensmap.estimators import Estimator, make_estimator
+from lensmap.survey._also import check_also
+from lensmap.survey._run import SurveyRun
+from lensmap.survey._survey_map import SurveyMap
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    check_angle,
+    check_choice,
+    check_count,
+)
+
+if TYPE_CHECKING:
+    from lensmap.survey._plan import Plan
+    from lensmap.typing import AngleLike, MaskLike, PathLike, ProgressLike
+
+__all__ = ["map_survey", "plan_survey"]
+
+
+def map_survey(
+    source: Any,
+    estimator: Estimator | str = "ks",
+    folder: PathLike = "survey",
+    *,
+    nside: int | None = None,
+    pixel_scale: AngleLike | None = None,
+    mask: MaskLike | None = None,
+    only: MaskLike | None = None,
+    also_map: Iterable[str] | Mapping[str, tuple[str, str]] = (),
+    large_scales: bool = True,
+    tile_order: int | None = None,
+    margin: AngleLike = 2 * u.deg,
+    dither: Literal[1, 4] = 1,
+    products: bool = True,
+    update: bool = False,
+    workers: int | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
+    progress: ProgressLike = None,
+    take_over: bool = False,
+    **catalog: Any,
+) -> SurveyMap:
+    """Make the mass map of a survey of any size, on HEALPix pixels.
+
+    The survey is divided into HEALPix pixels of low resolution, the tiles. Each tile is mapped with
+    a margin on a tangent plane by any estimator for planes, and the maps of the tiles are blended
+    where they overlap. Scales that are wider than a tile are those of one map of the whole sphere.
+    The calibration and the models of the estimator are fitted once to the whole survey.
+
+    The folder keeps what is finished. The same call goes on with a run that was interrupted. Memory
+    does not grow with the area of the survey.
+
+    Parameters
+    ----------
+    source : HatsCatalog, ShearCatalog, path-like or sequence of path-like
+        The galaxies: a HATS folder, one or more catalog files, which are partitioned into a HATS
+        folder first, a catalog in memory, or a catalog opened with lsdb. Positions are ICRS.
+    estimator : Estimator or str
+        The estimator, or its specification for `lensmap.make_estimator`, such as ``"cnn"``. It must
+        work on a plane.
+    folder : path-like
+        The folder of the run; created if it does not exist.
+    nside : int or None
+        The resolution of the map, a power of 2. If None, the lowest one whose pixels are smaller
+        than 1.1 times those of the tiles.
+    pixel_scale : `~astropy.units.Quantity`, str or None
+        The side of the pixels of the tiles, an angle. If None, that which suits the estimator and
+        the density of the galaxies.
+    mask : mask-like or None
+        Anything that `lensmap.masks.SkyMask` accepts, except arrays on the pixels of a map. None
+        masks nothing.
+    only : mask-like or None
+        A region of the sky: only the tiles that have galaxies in it are mapped. The numbers that
+        are fitted are those of the whole survey nevertheless. None maps all tiles.
+    also_map : sequence of str or dict
+        Pairs of columns of the catalog, such as ``"psf_e1,psf_e2"``, that are mapped like the
+        shear, as a test of systematic errors; the maps are named after the first column, or by the
+        keys of a dict.
+    large_scales : bool
+        Whether the tiles take the largest scales from a map of the sphere.
+    tile_order : int or None
+        The HEALPix order of the tiles. If None, 3 (tiles of 54 square degrees), or more if the
+        tiles would have too many pixels.
+    margin : `~astropy.units.Quantity` or str
+        The margin that is mapped around each tile, an angle of at least the reach of the estimator.
+    dither : {1, 4}
+        With 4, the map of each tile is the mean of four, whose pixels are shifted by half a pixel.
+        This takes four times as long, and the map depends less on the places of the pixels.
+    products : bool
+        Whether to write the maps of the survey at the end.
+    update : bool
+        Whether to map anew the tiles whose galaxies have changed since the folder was begun, with
+        the numbers that were fitted then. Otherwise, a catalog that has changed is an error.
+    workers : int or None
+        The number of processes. If None, one for each CPU, but no more than fit into memory.
+    executor : `concurrent.futures.Executor`, callable or None
+        An executor, or a callable that makes one, such as
+        ``client.get_executor(pure=False, retries=0)`` of a dask client. If None, new processes.
+    progress : None, bool or callable
+        True shows progress bars. A callable is called as ``progress(done, total)``.
+    take_over : bool
+        Whether to take over the folder of a run that was killed.
+    **catalog
+        Parameters of `lensmap.ShearCatalog` for files, such as ``columns``, ``convention`` and
+        ``where``.
+
+    Returns
+    -------
+    SurveyMap
+        The map of the survey.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is invalid, no galaxy can be used, or the folder holds a run with other
+        settings.
+    MemoryError
+        If a tile does not fit into memory.
+    RuntimeError
+        If another run holds the folder, or some tiles or partitions failed; the map of the others
+        is in the folder.
+    OSError
+        If the disk is full. The same call goes on when there is space.
+    """
+    run = _new_run(
+        source, estimator, folder, nside=nside, pixel_scale=pixel_scale, mask=mask,
+        also_map=also_map, large_scales=large_scales, tile_order=tile_order, margin=margin,
+        dither=dither, update=update, workers=workers, executor=executor, progress=progress,
+        take_over=take_over, catalog=catalog,
+    )
+    with run:
+        return run.make(only=only, products=products)
+
+
+def plan_survey(
+    source: Any,
+    estimator: Estimator | str = "ks",
+    folder: PathLike = "survey",
+    **parameters: Any,
+) -> Plan:
+    """Return the plan of a survey map: its tiles, and the memory and the disk space that it needs.
+
+    The galaxies are read once, and files are partitioned; what is found is kept in the folder, and
+    `map_survey` goes on from there.
+
+    Parameters
+    ----------
+    source, estimator, folder, **parameters
+        As for `map_survey`.
+
+    Returns
+    -------
+    Plan
+        The plan.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `map_survey`.
+    """
+    names = {
+        "nside", "pixel_scale", "mask", "also_map", "large_scales", "tile_order", "margin",
+        "dither", "update", "workers", "executor", "progress", "take_over",
+    }
+    for name in ("only", "products"):
+        parameters.pop(name, None)
+    catalog = {name: parameters.pop(name) for name in list(parameters) if name not in names}
+    with _new_run(source, estimator, folder, catalog=catalog, **parameters) as run:
+        return run.plan()
+
+
+def _new_run(
+    source: Any,
+    estimator: Estimator | str,
+    folder: PathLike,
+    *,
+    nside: int | None = None,
+    pixel_scale: AngleLike | None = None,
+    mask: MaskLike | None = None,
+    also_map: Iterable[str] | Mapping[str, tuple[str, str]] = (),
+    large_scales: bool = True,
+    tile_order: int | None = None,
+    margin: AngleLike = 2 * u.deg,
+    dither: int = 1,
+    update: bool = False,
+    workers: int | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
+    progress: ProgressLike = None,
+    take_over: bool = False,
+    catalog: dict[str, Any],
+) -> SurveyRun:
+    """Check the parameters of `map_survey`, and open its run."""
+    from lensmap.sphere import HealpixPixels
+
+    if isinstance(estimator, str):
+        estimator = make_estimator(estimator)
+    if not isinstance(estimator, Estimator):
+        raise ParameterTypeError(
+            "estimator", "an Estimator or its name", type(estimator).__name__
+        )
+    if estimator.geometry != "plane":
+        raise ParameterTypeError(
+            "estimator", "one for planes, as the tiles of a survey are",
+            f"{type(estimator).__name__}, which works on the sphere",
+            "call its reconstruct for a map of the sphere, or use KaiserSquires or WienerFilter",
+        )
+    if nside is not None:
+        nside = HealpixPixels(nside).nside
+    if tile_order is not None:
+        tile_order = check_count(tile_order, "tile_order")
+        if not tile_order <= 7:
+            raise ParameterError("tile_order", "from 0 to 7", str(tile_order))
+    return SurveyRun(
+        source, estimator, folder, nside=nside,
+        pixel_scale=check_angle(pixel_scale, "pixel_scale", allow_none=True), mask=mask,
+        also=check_also(also_map), large_scales=bool(large_scales), tile_order=tile_order,
+        margin=check_angle(margin, "margin"), dither=int(check_choice(dither, "dither", (1, 4))),
+        update=bool(update), workers=workers, executor=executor, progress=progress,
+        take_over=bool(take_over), catalog=catalog,
+    )

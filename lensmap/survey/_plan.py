@@ -1,0 +1,185 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The plan of a survey map: its pixels and tiles, and the memory and disk that they need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy import units as u
+
+from lensmap.estimators import Estimator
+from lensmap.sphere import HealpixPixels
+from lensmap.survey._large_scales import NSIDE
+from lensmap.survey._tiles import Tile
+from lensmap.utils import ParameterError
+
+__all__ = ["Plan", "check_margin", "default_nside", "default_order", "make_plan", "tile_pixels"]
+
+# A HEALPix pixel may be larger than a pixel of a tile by this factor.
+_MAX_RATIO = 1.1
+
+# The largest number of pixels along a side of a tile with its margin. The order of the tiles is
+# raised until tiles are smaller.
+_MAX_SIDE = 2600
+_ORDERS = (3, 4, 5)
+
+# Memory of a worker, bytes: for each pixel of a tile and for each galaxy that it reads.
+_BYTES_PER_PIXEL = 420.0
+_BYTES_PER_GALAXY = 130.0
+
+# Disk, bytes for each HEALPix pixel: in the files of the tiles, which overlap, and in the products.
+_BYTES_PER_TILE_PIXEL = 110.0
+_BYTES_PER_MAP_PIXEL = 60.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The pixels and tiles of a survey map, and what they need.
+
+    Attributes
+    ----------
+    nside : int
+        The resolution of the map.
+    pixel_scale : `~astropy.units.Quantity`
+        The side of the pixels of the tiles, an angle.
+    tile_order : int
+        The HEALPix order of the tiles.
+    margin : `~astropy.units.Quantity`
+        The margin of the tiles, an angle.
+    tiles : tuple of int
+        The nested indices of the tiles that hold galaxies.
+    n_galaxies : int
+        The number of galaxies.
+    area : `~astropy.units.Quantity`
+        The area that the galaxies cover, square degrees.
+    density : float
+        The number of galaxies per square arcminute.
+    memory : float
+        The memory that a worker needs, bytes.
+    disk : float
+        The disk space that the folder needs, bytes.
+    """
+
+    nside: int
+    pixel_scale: u.Quantity
+    tile_order: int
+    margin: u.Quantity
+    tiles: tuple[int, ...]
+    n_galaxies: int
+    area: u.Quantity
+    density: float
+    memory: float
+    disk: float
+
+
+def make_plan(
+    estimator: Estimator,
+    footprint: np.ndarray,
+    *,
+    n_galaxies: int,
+    area: float,
+    density: float,
+    pixel_scale: u.Quantity,
+    nside: int | None,
+    tile_order: int | None,
+    margin: u.Quantity,
+) -> Plan:
+    """Return the plan of a survey map.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        The estimator.
+    footprint : `numpy.ndarray`
+        The pixels of the map of the sphere that hold galaxies, nested indices, ``(n,)``.
+    n_galaxies : int
+        The number of galaxies.
+    area, density : float
+        The area that the galaxies cover, square degrees, and their number per square arcminute.
+    pixel_scale : `~astropy.units.Quantity`
+        The side of the pixels of the tiles.
+    nside : int or None
+        The resolution of the map; None chooses it.
+    tile_order : int or None
+        The order of the tiles; None chooses it.
+    margin : `~astropy.units.Quantity`
+        The margin of the tiles.
+
+    Returns
+    -------
+    Plan
+        The plan.
+
+    Raises
+    ------
+    ValueError
+        If the tiles are smaller than the margin, or the margin does not hold the reach of the
+        estimator.
+    """
+    scale = pixel_scale.to_value(u.deg)
+    width = margin.to_value(u.deg)
+    order = default_order(scale, width) if tile_order is None else tile_order
+    check_margin(estimator, pixel_scale, order, margin)
+    nside = default_nside(pixel_scale) if nside is None else HealpixPixels(nside).nside
+    tiles = tile_pixels(footprint, order)
+    ny, nx = Tile(order, tiles[0], width).lattice(scale).shape
+    tile_area = ny * nx * scale**2
+    n_map_pixels = area / (HealpixPixels(nside).area * np.degrees(1) ** 2)
+    size = _size(order)
+    overlap = ((size + width) / size) ** 2
+    per_tile = min(1.5 * area, tile_area) * 3600 * density  # galaxies may be clustered
+    return Plan(
+        nside, pixel_scale.to(u.arcmin), order, margin.to(u.deg), tuple(tiles), n_galaxies,
+        area * u.deg**2, density,
+        memory=_BYTES_PER_PIXEL * ny * nx + _BYTES_PER_GALAXY * min(per_tile, n_galaxies),
+        disk=n_map_pixels * (overlap * _BYTES_PER_TILE_PIXEL + _BYTES_PER_MAP_PIXEL),
+    )
+
+
+def tile_pixels(footprint: np.ndarray, order: int) -> list[int]:
+    """Return the tiles that hold galaxies, nested indices, increasing.
+
+    ``footprint`` has the pixels of the map of the sphere that hold galaxies.
+    """
+    steps = HealpixPixels(NSIDE).order - order
+    return [int(pixel) for pixel in np.unique(footprint >> (2 * steps))]
+
+
+def default_nside(pixel_scale: u.Quantity) -> int:
+    """Return the lowest resolution whose pixels are below 1.1 times those of the tiles."""
+    for order in range(30):
+        if HealpixPixels(1 << order).scale < _MAX_RATIO * pixel_scale:
+            return 1 << order
+    raise ParameterError("pixel_scale", "at least 1e-3 arcsec", str(pixel_scale))
+
+
+def default_order(scale: float, margin: float) -> int:
+    """Return the order of tiles of pixels with a side of ``scale`` degrees."""
+    for order in _ORDERS:
+        if (1.25 * _size(order) + 2 * margin) / scale <= _MAX_SIDE:
+            return order
+    return _ORDERS[-1]
+
+
+def check_margin(
+    estimator: Estimator, pixel_scale: u.Quantity, order: int, margin: u.Quantity
+) -> None:
+    """Raise a ValueError if the margin of tiles is too wide or too narrow."""
+    size = _size(order) * u.deg
+    if not margin < size:
+        raise ParameterError(
+            "margin", f"smaller than a tile of order {order}, which is {size:.2f} wide",
+            str(margin), "use larger tiles, of a lower order",
+        )
+    reach = estimator.reach(pixel_scale)
+    if reach is not None and margin < reach:
+        raise ParameterError(
+            "margin", f"at least {reach.to(u.arcmin):.1f}, the distance from which galaxies "
+            f"contribute to a pixel of {type(estimator).__name__}", str(margin),
+        )
+
+
+def _size(order: int) -> float:
+    """Return the square root of the area of a tile, degrees."""
+    return float(HealpixPixels(1 << order).scale.to_value(u.deg))

@@ -1,0 +1,347 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`SurveyRun`: the steps of the map of a survey, in a folder that keeps what is finished."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+
+from lensmap.catalog import HatsCatalog
+from lensmap.estimators import Estimator
+from lensmap.masks import SkyMask
+from lensmap.survey._freeze import (
+    fits_a_model,
+    frozen_without_fit,
+    large_scales_of,
+    measure_tile,
+)
+from lensmap.survey._frozen import FrozenFile
+from lensmap.survey._large_scales import NSIDE, sphere_pixels
+from lensmap.survey._plan import Plan, make_plan
+from lensmap.survey._scan import Scan, ScanTask, scan_partition
+from lensmap.survey._sources import as_source, tile_digests
+from lensmap.survey._survey_map import KIND, SCHEMA, SurveyMap, write_tile_table
+from lensmap.survey._tile_files import TileFiles
+from lensmap.survey._tile_map import TileTask, map_tile
+from lensmap.utils import (
+    IncompleteRunError,
+    MapWarning,
+    ParameterError,
+    RunFolder,
+    exact_dumps,
+    run_tasks,
+    to_plain,
+    warn_user,
+)
+
+__all__ = ["SurveyRun"]
+
+# Increased whenever the same settings give other maps.
+_ALGORITHM = 1
+
+_SCAN = "scan"
+_FROZEN = "frozen"
+
+#: The folder of the maps of tiles.
+TILES = "tiles"
+
+# Memory for the scan of one row of a partition, bytes.
+_BYTES_PER_ROW = 400.0
+
+
+class SurveyRun:
+    """The steps of the map of a survey.
+
+    The parameters are those of `map_survey`, checked. Use it as a context, which holds the folder.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        estimator: Estimator,
+        folder: Any,
+        *,
+        nside: int | None,
+        pixel_scale: u.Quantity | None,
+        mask: Any,
+        also: dict[str, tuple[str, str]],
+        large_scales: bool,
+        tile_order: int | None,
+        margin: u.Quantity,
+        dither: int,
+        update: bool,
+        workers: int | None,
+        executor: Executor | Callable[[], Executor] | None,
+        progress: Any,
+        take_over: bool,
+        catalog: dict[str, Any],
+    ) -> None:
+        estimator = estimator.for_tiles()
+        self._estimator, self._given_nside, self._given_scale = estimator, nside, pixel_scale
+        self._also, self._large_scales = also, large_scales
+        self._given_order, self._margin, self._dither = tile_order, margin, dither
+        self._update, self._progress = update, progress
+        self._work: dict[str, Any] = {"workers": workers, "executor": executor}
+        self._mask = mask if mask is None or isinstance(mask, SkyMask) else SkyMask(mask)
+        if self._mask is not None:
+            self._mask.excluded_sky(_somewhere())  # refuses a mask on the pixels of a map
+        settings = {
+            "estimator": type(estimator).__name__,
+            "parameters": to_plain(estimator.describe_params()),
+            "mask": None if self._mask is None else _digest(exact_dumps(self._mask)),
+            "also_map": {name: list(pair) for name, pair in also.items()},
+            "large_scales": large_scales,
+            "margin": margin,
+            "dither": dither,
+            "given": {"nside": nside, "pixel_scale": pixel_scale, "tile_order": tile_order},
+            "catalog": {
+                name: value if isinstance(value, (str, bool, float, int, type(None))) else
+                to_plain(value) for name, value in catalog.items()
+            },
+        }
+        self.folder = RunFolder(
+            folder, settings, schema=SCHEMA, kind=KIND, algorithm=_ALGORITHM,
+            products=("*.hsp", f"{TILES}/*.npz"), take_over=take_over,
+        )
+        try:
+            self.source: HatsCatalog = as_source(
+                source, self.folder, catalog, tuple(
+                    dict.fromkeys(name for pair in also.values() for name in pair)
+                ), progress=progress, **self._work,
+            )
+        except BaseException:
+            self.folder.close()
+            raise
+
+    def __enter__(self) -> SurveyRun:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.folder.close()
+
+    # --- the steps --------------------------------------------------------------------------
+
+    def make(self, *, only: Any, products: bool) -> SurveyMap:
+        """Make the map, and return it; the parameters are those of `map_survey`."""
+        plan = self.plan()
+        task = self._task(plan)
+        tiles = list(plan.tiles) if only is None else self._tiles_in(only, plan)
+        failed = self._map(task, tiles, plan)
+        self.folder.note("tiles", {
+            "requested": tiles, "failed": failed, "damaged": self._damaged(),
+        })
+        survey = SurveyMap(self.folder.path)
+        if failed and len(failed) == len(tiles) and len(survey.tiles) == 0:
+            raise RuntimeError(
+                f"all {len(tiles)} tiles failed; the first error is: {next(iter(failed.values()))}"
+            )
+        write_tile_table(survey)
+        if products:
+            survey.write_products(overwrite=True)
+        self._report(failed, len(tiles))
+        return survey
+
+    def plan(self) -> Plan:
+        """Return the plan of the map, for which all galaxies are read once."""
+        self._check_changes()
+        scan = self._scan
+        # After an update, the pixels stay those with which the map was begun.
+        known = self.folder.notes("plan")
+        if known:
+            scale = known["pixel_scale_arcmin"] * u.arcmin
+            nside, order = known["nside"], known["tile_order"]
+        else:
+            scale, nside, order = self._given_scale, self._given_nside, self._given_order
+            if scale is None:
+                scale = self._estimator.survey_pixel_scale(scan.density)
+        plan = make_plan(
+            self._estimator, scan.footprint, n_galaxies=scan.n_galaxies, area=scan.area,
+            density=scan.density, pixel_scale=scale, nside=nside, tile_order=order,
+            margin=self._margin,
+        )
+        self.folder.note("plan", {
+            "nside": plan.nside, "pixel_scale_arcmin": plan.pixel_scale.to_value(u.arcmin),
+            "tile_order": plan.tile_order, "margin_deg": plan.margin.to_value(u.deg),
+            "tiles": list(plan.tiles), "n_galaxies": plan.n_galaxies,
+            "n_masked": scan.n_masked, "n_left_out": scan.n_left_out,
+            "area_deg2": plan.area.to_value(u.deg**2), "density_per_arcmin2": plan.density,
+            "memory_bytes": plan.memory, "disk_bytes": plan.disk, **scan.facts,
+        })
+        return plan
+
+    @cached_property
+    def _scan(self) -> Scan:
+        """The sums over all partitions; those that were not read before are read now."""
+        n = len(self.source.partitions)
+        missing = self.folder.missing(n, _SCAN)
+        sigma_e = self._estimator.sigma_e
+        task = ScanTask(self.source, self._mask, NSIDE, sigma_e)
+        rows = max((part.n_rows for part in self.source.partitions), default=0)
+        damaged = self._damaged()
+        for outcome in run_tasks(
+            scan_partition, task, missing, memory=_BYTES_PER_ROW * rows, folder=self.folder.path,
+            progress=self._progress, description="partitions", **self._work,
+        ):
+            number = int(outcome.item)  # type: ignore[call-overload]
+            if outcome.error is None:
+                self.folder.save(number, outcome.value, _SCAN)  # type: ignore[arg-type]
+                damaged.pop(str(number), None)
+            else:
+                damaged[str(number)] = str(outcome.error)
+        self.folder.note("damaged", damaged)
+        good = [number for number in range(n) if str(number) not in damaged]
+        if not good:
+            raise ValueError(
+                f"none of the {n} partitions of the catalog can be read: "
+                f"{next(iter(damaged.values()))}"
+            )
+        if damaged:
+            self.source = self.source.without(sorted(map(int, damaged)))
+        return Scan((self.folder.load(number, _SCAN) for number in good), NSIDE, sigma_e)
+
+    def _damaged(self) -> dict[str, str]:
+        """Return the errors of the partitions that cannot be read, by their numbers."""
+        return dict(self.folder.notes("damaged"))
+
+    def _check_changes(self) -> None:
+        """Compare the catalog with that with which the folder was begun."""
+        digests = self.source.partition_digests()
+        known = self.folder.notes("source")
+        if known and known != digests:
+            if not self._update:
+                raise ParameterError(
+                    "source",
+                    f"the catalog with which the map in {str(self.folder.path)!r} was begun",
+                    "one that has changed since",
+                    "use {update=True} to map the tiles that changed, with the calibration and the "
+                    "models that were fitted then, or another folder",
+                )
+            self.folder.remove(_SCAN)
+        self.folder.note("source", digests)
+
+    def _task(self, plan: Plan) -> TileTask:
+        """Return what all tiles share; what is fitted to the survey is fitted, if it was not."""
+        estimator = self._estimator
+        iterations = int(getattr(estimator, "reduced_shear_iterations", 0))
+        if iterations:  # the survey iterates itself, with the joined map
+            estimator = estimator.replace(reduced_shear_iterations=0)
+        task = TileTask(
+            source=self.source, estimator=estimator, frozen=FrozenFile("", ""),
+            files=TileFiles(str(self.folder.path / TILES), self._stamp(plan)),
+            order=plan.tile_order, margin=plan.margin.to_value(u.deg), nside=plan.nside,
+            scale=plan.pixel_scale.to_value(u.deg), mask=self._mask, also=self._also,
+            reduced_shear_iterations=iterations, dither=self._dither,
+        )
+        path = self.folder.path / "data" / _FROZEN / "000000.npz"
+        if self.folder.missing(1, _FROZEN):
+            self._freeze(task, plan)
+        return dataclasses.replace(task, frozen=FrozenFile.of(path))
+
+    def _freeze(self, task: TileTask, plan: Plan) -> None:
+        """Fit what is fitted to the whole survey, and keep it in the folder."""
+        scales = large_scales_of(self._scan, self._estimator) if self._large_scales else None
+        frozen = frozen_without_fit(self._scan, scales)
+        if fits_a_model(self._estimator):
+            # The fit needs the calibration.
+            self.folder.save(0, frozen.to_record(), "calibration")
+            path = self.folder.path / "data" / "calibration" / "000000.npz"
+            task = dataclasses.replace(task, frozen=FrozenFile.of(path))
+            sums = None
+            for value in self._measured(task, plan):
+                sums = value if sums is None else sums + value
+            frozen = dataclasses.replace(frozen, fitted=self._estimator.fit(sums))
+        self.folder.save(0, frozen.to_record(), _FROZEN)
+
+    def _measured(self, task: TileTask, plan: Plan) -> Iterator[Any]:
+        for outcome in run_tasks(
+            measure_tile, task, plan.tiles, memory=plan.memory, folder=self.folder.path,
+            progress=self._progress, description="models", **self._work,
+        ):
+            if outcome.error is not None:
+                raise outcome.error
+            if outcome.value is not None:
+                yield outcome.value
+
+    def _map(self, task: TileTask, tiles: list[int], plan: Plan) -> dict[str, str]:
+        """Map the tiles whose files are missing, and return the errors of those that failed."""
+        digests = tile_digests(self.source, task, tiles)
+        items = [(tile, digests[tile]) for tile in tiles]
+        todo = [item for item in items if task.files.facts(*item) is None]
+        failed: dict[str, str] = {}
+        notes: dict[str, list[int]] = {}
+        for outcome in run_tasks(
+            map_tile, task, todo, memory=plan.memory, folder=self.folder.path,
+            progress=self._progress, description="tiles", **self._work,
+        ):
+            tile = outcome.item[0]  # type: ignore[index]
+            if outcome.error is not None:
+                failed[str(tile)] = str(outcome.error)
+                continue
+            for text in outcome.value["warnings"]:  # type: ignore[index]
+                notes.setdefault(text, []).append(tile)
+        for text, where in notes.items():
+            places = f"tile {where[0]}" if len(where) == 1 else f"{len(where)} tiles"
+            warn_user(f"in {places}: {text}", MapWarning, "in_tiles")
+        return failed
+
+    def _tiles_in(self, region: Any, plan: Plan) -> list[int]:
+        """Return the tiles that hold galaxies in a region."""
+        from astropy.coordinates import SkyCoord
+
+        mask = region if isinstance(region, SkyMask) else SkyMask(region)
+        footprint = self._scan.footprint
+        lon, lat = sphere_pixels().centers(footprint)
+        inside = mask.excluded_sky(SkyCoord(lon, lat, unit="deg"))
+        steps = 2 * (sphere_pixels().order - plan.tile_order)
+        tiles = sorted({int(pixel) for pixel in footprint[inside] >> steps})
+        if not tiles:
+            raise ValueError("only: the region must hold galaxies of the survey, but holds none")
+        return tiles
+
+    def _stamp(self, plan: Plan) -> str:
+        """Return the text that identifies the run in the files of its tiles."""
+        text = json.dumps([
+            self.folder.settings, _ALGORITHM, plan.nside, plan.tile_order,
+            plan.pixel_scale.to_value(u.arcmin),
+        ], sort_keys=True)
+        return _digest(text.encode())
+
+    def _report(self, failed: dict[str, str], n_tiles: int) -> None:
+        """Raise an error if tiles or partitions failed."""
+        damaged = self._damaged()
+        parts, first = [], ""
+        in_files = self.folder.notes("damaged_files").get("message")
+        if in_files:
+            parts.append(f"files of the catalog cannot be read ({in_files})")
+        if damaged:
+            first = next(iter(damaged.values()))
+            parts.append(f"{len(damaged)} partitions of the catalog cannot be read")
+        if failed:
+            first = first or next(iter(failed.values()))
+            names = ", ".join(list(failed)[:10]) + (", ..." if len(failed) > 10 else "")
+            parts.append(f"{len(failed)} of {n_tiles} tiles failed: {names}")
+        if not parts:
+            return
+        raise IncompleteRunError(
+            f"{' and '.join(parts)}{f' (first error: {first})' if first else ''}; the map of the "
+            f"others is in the folder {str(self.folder.path)!r}, and the same call tries what "
+            "failed again"
+        )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _somewhere() -> Any:
+    from astropy.coordinates import SkyCoord
+
+    return SkyCoord(np.array([0.0]), np.array([0.0]), unit="deg")

@@ -1,0 +1,235 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The galaxies of a survey as a HATS folder, from whatever the user gives."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lensmap.catalog import HatsCatalog, ShearCatalog, partition_catalog
+from lensmap.survey._tiles import Tile
+from lensmap.utils import (
+    IncompleteRunError,
+    ParameterError,
+    ParameterTypeError,
+    RunFolder,
+    exact_dumps,
+    list_names,
+    temporary_folder,
+)
+
+if TYPE_CHECKING:
+    from lensmap.survey._tile_map import TileTask
+
+__all__ = ["as_source", "tile_digests"]
+
+#: The folder of the partitioned galaxies in the folder of a survey.
+CATALOG = "catalog"
+
+# The digest of the catalog in memory of which the partitions are, and the errors of files.
+_CATALOG_NOTES, _FILE_NOTES = "catalog", "damaged_files"
+
+# The order of the pixels by which the files of a tile are found, above that of the tile.
+_STEPS = 4
+
+
+def as_source(
+    source: Any,
+    folder: RunFolder,
+    settings: dict[str, Any],
+    extra_columns: Sequence[str],
+    *,
+    progress: Any = None,
+    **work: Any,
+) -> HatsCatalog:
+    """Return the galaxies of a survey as a HATS folder; files are partitioned into one first.
+
+    Parameters
+    ----------
+    source : object
+        The galaxies, as for `map_survey`.
+    folder : ``lensmap.utils.RunFolder``
+        The folder of the survey.
+    settings : dict
+        Parameters of `lensmap.ShearCatalog`.
+    extra_columns : sequence of str
+        The columns that are mapped besides the shear.
+    progress : None, bool or callable
+        As for `map_survey`.
+    **work
+        ``workers`` and ``executor``, as for `map_survey`.
+
+    Returns
+    -------
+    HatsCatalog
+        The galaxies.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the source or its columns cannot be used, or positions are not ICRS.
+    """
+    path = _path_in_lsdb(source)
+    if path is not None:
+        source = path
+    if isinstance(source, HatsCatalog):
+        if settings:
+            raise ParameterTypeError(
+                "source", f"files, for the parameters {', '.join(settings)}", "a HatsCatalog",
+                "give these parameters to HatsCatalog",
+            )
+        found = source
+    elif isinstance(source, ShearCatalog):
+        found = _of_catalog(source, folder, settings, extra_columns)
+    elif isinstance(source, (str, PathLike)) and Path(source).is_dir():
+        found = HatsCatalog(source, **settings)
+    else:
+        found = _of_files(_as_files(source), folder, settings, extra_columns, progress, work)
+    missing = [name for name in extra_columns if name not in found.colnames]
+    if missing:
+        raise ParameterError(
+            "also_map", f"columns of the catalog, {list_names(found.colnames)}",
+            list_names(missing), verb="name",
+        )
+    if found.frame not in ("icrs", "fk5"):
+        raise ParameterError(
+            "source", "positions in ICRS for a survey", repr(found.frame),
+            "convert the positions and the ellipticities, which refer to the north of the frame",
+            verb="have",
+        )
+    return found
+
+
+def _path_in_lsdb(source: Any) -> Path | None:
+    """Return the folder of a catalog that was opened with lsdb; None for anything else."""
+    structure = getattr(source, "hc_structure", None)
+    for name in ("catalog_path", "catalog_base_dir"):
+        path = getattr(structure, name, None)
+        if path is not None:
+            return Path(str(path))
+    return None
+
+
+def _as_files(source: Any) -> list[Path]:
+    if isinstance(source, (str, PathLike)):
+        source = [source]
+    if not isinstance(source, Iterable):
+        raise ParameterTypeError(
+            "source", "a HATS folder, catalog files, a HatsCatalog or a ShearCatalog",
+            type(source).__name__,
+        )
+    files = list(source)
+    if not files or not all(isinstance(file, (str, PathLike)) for file in files):
+        raise ParameterTypeError(
+            "source", "one or more paths of catalog files", repr(files)[:100],
+        )
+    folders = [str(file) for file in files if Path(file).is_dir()]
+    if folders:
+        raise ParameterError(
+            "source", "one HATS folder, or files", f"the folder {folders[0]!r} among others",
+        )
+    return [Path(file) for file in files]
+
+
+def _of_files(
+    files: list[Path],
+    folder: RunFolder,
+    settings: dict[str, Any],
+    extra_columns: Sequence[str],
+    progress: Any,
+    work: dict[str, Any],
+) -> HatsCatalog:
+    """Partition files; those that are damaged are noted in the folder."""
+    target = folder.path / CATALOG
+    settings = dict(settings)
+    ellipticity = settings.pop("max_ellipticity", None)
+    executor = work.get("executor")
+    if executor is not None and callable(executor):
+        executor = None  # partitioning is bound by the disk: processes of this machine do it
+    errors = {}
+    try:
+        found = partition_catalog(
+            files, target, keep=tuple(extra_columns), progress=progress, name=folder.path.name,
+            workers=work.get("workers"), executor=executor, take_over=True, **settings,
+        )
+    except IncompleteRunError as error:
+        errors = {"message": str(error)}
+        found = HatsCatalog(target)
+    folder.note(_FILE_NOTES, errors)
+    if ellipticity is not None:
+        found = HatsCatalog(target, max_ellipticity=ellipticity)
+    return found
+
+
+def _of_catalog(
+    catalog: ShearCatalog,
+    folder: RunFolder,
+    settings: dict[str, Any],
+    extra_columns: Sequence[str],
+) -> HatsCatalog:
+    """Write a catalog in memory to a HATS folder, if it is not there yet."""
+    if settings:
+        raise ParameterTypeError(
+            "source", f"files, for the parameters {', '.join(settings)}", "a ShearCatalog",
+            "give these parameters to ShearCatalog",
+        )
+    target = folder.path / CATALOG
+    digest = {"sha256": hashlib.sha256(exact_dumps(catalog.table)).hexdigest()}
+    if folder.notes(_CATALOG_NOTES) != digest:
+        with temporary_folder("lensmap-catalog-", folder.path) as temporary:
+            path = Path(temporary, "catalog.fits")
+            catalog.table.write(path)
+            partition_catalog(
+                [path], target, keep=tuple(extra_columns), name=folder.path.name, workers=1,
+                overwrite=True, frame=catalog.frame,
+            )
+        folder.note(_CATALOG_NOTES, digest)
+    return HatsCatalog(target, max_ellipticity=max(2.0, catalog.max_ellipticity))
+
+
+def tile_digests(source: HatsCatalog, task: TileTask, tiles: Sequence[int]) -> dict[int, str]:
+    """Return the digests of the files whose galaxies tiles use.
+
+    Parameters
+    ----------
+    source : HatsCatalog
+        The galaxies.
+    task : TileTask
+        What all tiles share.
+    tiles : sequence of int
+        The nested indices of the tiles.
+
+    Returns
+    -------
+    dict
+        A digest for each tile, of the partitions that overlap with the tile and its margin.
+    """
+    digests = source.partition_digests()
+    parts = [(part.order, part.pixel) for part in source.partitions]
+    order = task.order + _STEPS
+    result = {}
+    for tile in tiles:
+        lattice = Tile(task.order, tile, task.margin).lattice(task.scale, task.offset, task.turn)
+        covered = lattice.covering_pixels(order)
+        used = [
+            [f"{level}/{pixel}", digests[f"{level}/{pixel}"]] for level, pixel in parts
+            if _overlaps(level, pixel, order, covered)
+        ]
+        result[tile] = hashlib.sha256(json.dumps(used).encode()).hexdigest()
+    return result
+
+
+def _overlaps(order: int, pixel: int, other: int, covered: np.ndarray) -> bool:
+    """Return whether a pixel overlaps with any of the pixels ``covered`` of the order ``other``."""
+    if order <= other:
+        shift = 2 * (other - order)
+        first = np.searchsorted(covered, pixel << shift)
+        return bool(first < len(covered) and covered[first] < (pixel + 1) << shift)
+    place = np.searchsorted(covered, pixel >> (2 * (order - other)))
+    return bool(place < len(covered) and covered[place] == pixel >> (2 * (order - other)))

@@ -1,0 +1,286 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""`SurveyMap`: the map of a survey in the folder of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+
+from lensmap.maps import ConvergenceMap, HealpixMap
+from lensmap.sphere import HealpixPixels
+from lensmap.survey._blending import blocks
+from lensmap.survey._tile_files import TileFiles
+from lensmap.survey._tiles import Tile
+from lensmap.survey.products import Block, read_cutout, standard_files
+from lensmap.survey.products import write_products as write_all
+from lensmap.utils import ParameterError, RunFolder, check_memory, write_table
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+    from lensmap.typing import PathLike
+
+__all__ = ["KIND", "SCHEMA", "SurveyMap", "write_tile_table"]
+
+#: The version of the files in the folder of a survey, and the kind of the run.
+SCHEMA = 1
+KIND = "survey map"
+
+#: The table of the tiles.
+TILE_TABLE = "tiles.ecsv"
+
+_BYTES_PER_PIXEL = 60.0
+
+
+class SurveyMap:
+    """The mass map of a survey, which is read from its folder as far as it is needed.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder in which `map_survey` made the map. The run may still be going on; tiles that are
+        not finished are then missing.
+
+    Attributes
+    ----------
+    folder : `pathlib.Path`
+        The folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no map of a survey.
+    ValueError
+        If the folder holds a run of another kind or another version.
+    """
+
+    def __init__(self, folder: PathLike) -> None:
+        self._run = RunFolder.read(folder, schema=SCHEMA, kind=KIND)
+        self.folder = Path(self._run.path)
+        self._plan = self._run.notes("plan")
+        if not self._plan:
+            raise FileNotFoundError(
+                f"the survey in {str(self.folder)!r} has no plan yet: its catalog has not been "
+                "read; repeat the run"
+            )
+
+    def __repr__(self) -> str:
+        return (
+            f"<SurveyMap of {self._plan['area_deg2']:.0f} deg2, nside {self.nside}; "
+            f"{len(self.tiles)} of {len(self._plan['tiles'])} tiles>"
+        )
+
+    @property
+    def nside(self) -> int:
+        """The resolution of the map."""
+        return int(self._plan["nside"])
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The numbers of the plan of the map, with their units in the names."""
+        return dict(self._plan)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the run."""
+        return dict(self._run.settings)
+
+    @property
+    def failed(self) -> dict[int, str]:
+        """The errors of the tiles that failed in the last run, by the indices of the tiles."""
+        failed = self._run.notes("tiles").get("failed", {})
+        return {int(tile): text for tile, text in failed.items()}
+
+    @cached_property
+    def _files(self) -> TileFiles:
+        return TileFiles(str(self.folder / "tiles"), "")
+
+    @cached_property
+    def tiles(self) -> QTable:
+        """The finished tiles.
+
+        Columns: ``tile``, the nested index; ``ra`` and ``dec`` of the center; ``n_galaxies``,
+        ``n_masked`` and ``n_pixels`` of the tile; ``ny`` and ``nx``, the shape of the tile with its
+        margin; ``seconds``, the time that it took.
+        """
+        rows = []
+        for path in sorted((self.folder / "tiles").glob("[0-9]*.npz")):
+            facts = self._files.any_facts(int(path.stem))
+            if facts is None:
+                continue
+            tile = Tile(self._plan["tile_order"], int(path.stem), self._plan["margin_deg"])
+            rows.append((
+                tile.pixel, *tile.center, facts["n_galaxies"], facts["n_masked"],
+                facts["n_pixels"], *facts["shape"], sum(facts["seconds"].values()),
+            ))
+        names = ("tile", "ra", "dec", "n_galaxies", "n_masked", "n_pixels", "ny", "nx", "seconds")
+        types = (int, float, float, int, int, int, int, int, float)
+        table = QTable(rows=rows or None, names=names, dtype=types)
+        for name, unit in (("ra", u.deg), ("dec", u.deg), ("seconds", u.s)):
+            table[name].unit = unit
+        return table
+
+    # --- the map ----------------------------------------------------------------------------
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the maps tile by tile, blended with the neighboring tiles.
+
+        Yields
+        ------
+        Block
+            The pixels of one tile, in the order of the nested index.
+        """
+        tiles = [int(tile) for tile in self.tiles["tile"]]
+        return blocks(
+            self._files, tiles, self._plan["tile_order"], HealpixPixels(self.nside).order
+        )
+
+    def to_map(self) -> HealpixMap:
+        """Return the whole map in memory.
+
+        Returns
+        -------
+        HealpixMap
+            The convergence, and the B-mode, the error, the galaxy counts and the mask.
+
+        Raises
+        ------
+        MemoryError
+            If the map does not fit into memory.
+        """
+        n = self._plan["area_deg2"] / (HealpixPixels(self.nside).area * np.degrees(1) ** 2)
+        check_memory(_BYTES_PER_PIXEL * n, "the map of the survey", "use cutout for a part of it")
+        parts: dict[str, list[np.ndarray]] = {}
+        order = HealpixPixels(self.nside).order
+        for block in self.blocks():
+            layers = block.layers
+            used = np.flatnonzero(np.isfinite(layers["kappa"]) | layers["mask"])
+            first = block.pixel << (2 * (order - block.order))
+            parts.setdefault("index", []).append(first + used)
+            for name in ("kappa", "kappa_b", "error", "counts", "mask"):
+                if name in layers:
+                    parts.setdefault(name, []).append(layers[name][used])
+        if not parts:
+            raise ValueError(f"the survey in {str(self.folder)!r} has no finished tile")
+        whole = {name: np.concatenate(values) for name, values in parts.items()}
+        planes = {
+            name: np.nan_to_num(whole[name]) for name in ("kappa", "kappa_b", "error")
+            if name in whole
+        }
+        return HealpixMap(
+            planes["kappa"], self.nside, index=whole["index"], mask=whole["mask"],
+            kappa_b=planes.get("kappa_b"), uncertainty=planes.get("error"),
+            counts=whole["counts"], meta=self.meta,
+        )
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What the files of the map record about it."""
+        meta = {
+            "estimator": self.settings["estimator"], "quantity": "kappa",
+            "parameters": self.settings["parameters"], "nside": self.nside,
+            "convention": self._plan["convention"], "kind": self._plan["kind"],
+            "frame": self._plan["frame"], "survey": self._plan["survey"],
+            "n_galaxies": self._plan["n_galaxies"], "n_masked": self._plan["n_masked"],
+            "n_left_out": self._plan["n_left_out"], "pixel_window": True,
+            "tile_order": self._plan["tile_order"], "margin_deg": self._plan["margin_deg"],
+            "pixel_scale_arcmin": self._plan["pixel_scale_arcmin"],
+            "zero_mode": "l = 0 and 1 are 0: they have no shear",
+        }
+        meaning = self._plan.get("uncertainty")
+        return meta if meaning is None else {**meta, "uncertainty": meaning}
+
+    def cutout(self, wcs: WCS) -> ConvergenceMap:
+        """Return a part of the map on the pixels of an image.
+
+        Parameters
+        ----------
+        wcs : `~astropy.wcs.WCS`
+            The pixels, any celestial WCS with its ``array_shape``.
+
+        Returns
+        -------
+        ConvergenceMap
+            The part of the map.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the maps of the survey have not been written.
+        ValueError
+            If the survey does not cover the pixels.
+        """
+        return read_cutout(self.folder, wcs)
+
+    # --- files ------------------------------------------------------------------------------
+
+    def write_products(self, *others: Any, overwrite: bool = False) -> None:
+        """Write the HealSparse files of the survey to its folder, and other files.
+
+        Parameters
+        ----------
+        *others
+            Further products: `HealSparseFile`, `HealpixTable`, `HipsFolder` or `MocFile`.
+        overwrite : bool
+            Whether to replace existing files.
+        """
+        first = next(self.blocks(), None)
+        if first is None:
+            raise ValueError(f"the survey in {str(self.folder)!r} has no finished tile")
+        files = standard_files(self.folder, first.layers)
+        write_all(
+            [*files, *others], self.blocks(), self.nside, meta=self.meta, overwrite=overwrite
+        )
+
+    def write(self, path: PathLike, *, overwrite: bool = False) -> None:
+        """Write the map to a file in a form that the name of the file chooses.
+
+        Parameters
+        ----------
+        path : path-like
+            ``*.hsp`` writes the convergence as HealSparse, ``*.fits`` all maps as partial HEALPix
+            FITS, ``*.moc.fits`` the footprint as MOC, and a name without a suffix a HiPS folder.
+        overwrite : bool
+            Whether to replace an existing file.
+
+        Raises
+        ------
+        ValueError
+            If the suffix is another one.
+        FileExistsError
+            If the file exists and ``overwrite`` is False.
+        """
+        from lensmap.survey.products import HealpixTable, HealSparseFile, HipsFolder, MocFile
+
+        name = Path(path).name
+        first = next(self.blocks(), None)
+        if first is None:
+            raise ValueError(f"the survey in {str(self.folder)!r} has no finished tile")
+        product: Any
+        if name.endswith(".hsp"):
+            product = HealSparseFile(path, "kappa")
+        elif name.endswith(".moc.fits"):
+            product = MocFile(path, "mask")
+        elif name.endswith(".fits"):
+            product = HealpixTable(path, [name for name in first.layers if name != "mask"])
+        elif "." not in name:
+            product = HipsFolder(path, "kappa")
+        else:
+            raise ParameterError(
+                "path", "'*.hsp', '*.fits', '*.moc.fits' or a folder for HiPS", repr(str(path)),
+                verb="be",
+            )
+        write_all([product], self.blocks(), self.nside, meta=self.meta, overwrite=overwrite)
+
+
+def write_tile_table(survey: SurveyMap) -> None:
+    """Write the table of the tiles to the folder of a survey."""
+    table = survey.tiles
+    table.meta = {"kind": KIND, "nside": survey.nside}
+    write_table(table, survey.folder / TILE_TABLE, overwrite=True)

@@ -1,0 +1,424 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The map of one tile of a survey: a pure function of the galaxies and the frozen numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from scipy.special import ndtr, stdtrit
+
+from lensmap.catalog import Calibration, HatsCatalog, ShearCatalog, galaxy_keys
+from lensmap.estimators import Estimator, check_inversion, mask_of
+from lensmap.grid import MapPixels, PixelAssignment, PixelFrame, ShearGrid
+from lensmap.masks import SkyMask
+from lensmap.sphere import HealpixPixels
+from lensmap.survey._frozen import Frozen, FrozenFile
+from lensmap.survey._keyed_noise import keyed_realizations
+from lensmap.survey._large_scales import LatticeScales
+from lensmap.survey._projection import PixelMeans
+from lensmap.survey._quality import quality_planes
+from lensmap.survey._tile_files import TileFiles
+from lensmap.survey._tiles import Tile, TileLattice
+
+__all__ = ["TileTask", "bin_tile", "map_tile"]
+
+# Galaxies are read in pixels of this many orders above that of the tile.
+_READ_STEPS = 4
+
+# The pixels of the lattice that are kept around the galaxies.
+_ROOM_PIXELS = 32
+
+# One of 64 HEALPix pixels holds the noise realizations, from which the correlation of the noise of
+# neighboring tiles is measured.
+_SAMPLE_STEPS = 3
+
+
+@dataclass(frozen=True)
+class TileTask:
+    """What all tiles of a survey share; small, so that it can be sent to every worker.
+
+    Attributes
+    ----------
+    source : HatsCatalog
+        The galaxies.
+    estimator : Estimator
+        The estimator, without its correction for reduced shear.
+    frozen : FrozenFile
+        The numbers that are fitted to the whole survey.
+    files : TileFiles
+        The files of the maps of tiles.
+    order : int
+        The order of the tiles.
+    margin : float
+        The margin of a tile, degrees.
+    nside : int
+        The resolution of the survey map.
+    scale : float
+        The side of a pixel of a tile, degrees.
+    mask : `lensmap.masks.SkyMask` or None
+        The mask.
+    also : dict
+        The pairs of columns that are mapped like the shear, by the names of their maps.
+    reduced_shear_iterations : int
+        The number of iterations that correct for the reduced shear, with the joined map.
+    offset : tuple of float
+        The shift of the lattices along x and y, pixels.
+    turn : float
+        A further rotation of the lattices, degrees.
+    dither : int
+        The number of lattices over which the map of a tile is averaged, 1 or 4.
+    """
+
+    source: HatsCatalog
+    estimator: Estimator
+    frozen: FrozenFile
+    files: TileFiles
+    order: int
+    margin: float
+    nside: int
+    scale: float
+    mask: SkyMask | None = None
+    also: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    reduced_shear_iterations: int = 0
+    offset: tuple[float, float] = (0.0, 0.0)
+    turn: float = 0.0
+    dither: int = 1
+
+    @property
+    def smoothing(self) -> float:
+        """The standard deviation of the smoothing of the estimator, degrees; 0 without."""
+        smoothing = getattr(self.estimator, "smoothing", None)
+        return 0.0 if smoothing is None else float(smoothing.to_value(u.deg))
+
+    @property
+    def extra_columns(self) -> tuple[str, ...]:
+        """The columns of the catalog that are read besides those of every catalog."""
+        return tuple(dict.fromkeys(name for pair in self.also.values() for name in pair))
+
+
+def map_tile(task: TileTask, item: tuple[int, str]) -> dict[str, Any]:
+    """Map one tile, and write the result to its file.
+
+    Parameters
+    ----------
+    task : TileTask
+        What all tiles share.
+    item : tuple
+        The nested index of the tile, and the digest of the files of its galaxies.
+
+    Returns
+    -------
+    dict
+        The facts of the tile: the numbers of galaxies and pixels, the warnings, and the seconds of
+        each step. A tile whose file exists is not mapped again.
+    """
+    pixel, digest = item
+    known = task.files.facts(pixel, digest)
+    if known is not None:
+        return known
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        layers, facts = _TileMap(task, pixel).layers()
+    facts["warnings"] = sorted({str(one.message) for one in caught})
+    facts["galaxies"] = digest
+    facts["stamp"] = task.files.stamp
+    task.files.write(pixel, task.order, HealpixPixels(task.nside).order, layers, facts)
+    return facts
+
+
+def bin_tile(task: TileTask, pixel: int) -> ShearGrid | None:
+    """Return the binned galaxies of a tile without its margin; None without galaxies.
+
+    The sums of the tiles of a survey add up to those of the survey, because no galaxy is in two of
+    them.
+    """
+    tile = _TileMap(task, pixel, with_margin=False)
+    return None if tile.catalog is None else tile.grid
+
+
+class _TileMap:
+    """The galaxies of a tile on its lattice, and their map.
+
+    Parameters
+    ----------
+    task : TileTask
+        What all tiles share.
+    pixel : int
+        The nested index of the tile.
+    with_margin : bool
+        Whether the galaxies of the margin are used.
+    """
+
+    def __init__(self, task: TileTask, pixel: int, with_margin: bool = True) -> None:
+        self.task, self.tile = task, Tile(task.order, pixel, task.margin)
+        self.frozen: Frozen = task.frozen.load()
+        self.seconds: dict[str, float] = {}
+        lattice = self.tile.lattice(task.scale, task.offset, task.turn)
+        order = task.order + _READ_STEPS
+        with self._timed("read"):
+            if with_margin:
+                pixels = lattice.covering_pixels(order)
+            else:
+                pixels = pixel * 4**_READ_STEPS + np.arange(4**_READ_STEPS)
+            self.catalog: ShearCatalog | None = task.source.within_pixels(
+                order, pixels, extra_columns=task.extra_columns, keys=True
+            )
+        if self.catalog is None:
+            return
+        with self._timed("bin"):
+            x, y = lattice.pixel_positions(*self.tile.project(self.catalog.ra, self.catalog.dec))
+            self.lattice = lattice.cropped(x, y, _ROOM_PIXELS)
+            self._bin()
+
+    def _timed(self, name: str) -> _Timer:
+        return _Timer(self.seconds, name)
+
+    def _bin(self, lattice: TileLattice | None = None) -> None:
+        """Bin the galaxies on the lattice."""
+        task, estimator = self.task, self.task.estimator
+        assert self.catalog is not None
+        if lattice is not None:
+            self.lattice = lattice
+        wcs = self.lattice.wcs
+        self.frame = PixelFrame(wcs, self.catalog.frame)
+        pixels = MapPixels.from_wcs(wcs, task.mask, self.frame)
+        self.assignment = PixelAssignment(
+            self.catalog, wcs, scheme=estimator.scheme, pixels=pixels
+        )
+        self.grid = ShearGrid.from_assignment(
+            self.assignment, sigma_e=estimator.sigma_e, extra_sums=estimator.extra_sums
+        ).with_calibration(self.frozen.calibration)
+
+    # --- the map ----------------------------------------------------------------------------
+
+    def layers(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return the maps on HEALPix pixels, and the facts of the tile."""
+        empty = self.catalog is None or not (self.grid.sum_w > 0).any()
+        facts: dict[str, Any] = {
+            "n_galaxies": 0, "n_masked": 0, "n_pixels": 0, "shape": [0, 0], "seconds": self.seconds,
+        }
+        if empty:
+            return {"index": np.empty(0, np.int64)}, facts
+        layers = self._dithered() if self.task.dither > 1 else self._layers()
+        facts |= {
+            "n_galaxies": int(layers.get("counts", np.zeros(1)).sum()),
+            "n_masked": self.grid.n_masked,
+            "n_pixels": len(layers["index"]),
+            "shape": list(self.lattice.shape),
+        }
+        return layers, facts
+
+    def _dithered(self) -> dict[str, np.ndarray]:
+        """Return the mean of the maps on lattices that are shifted by half a pixel."""
+        first = self.lattice
+        layers: dict[str, np.ndarray] | None = None
+        for shift in ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5)):
+            moved = (first.first[0] + shift[0], first.first[1] + shift[1])
+            self._bin(dataclasses.replace(first, first=moved))
+            new = self._layers()
+            layers = new if layers is None else _added(layers, new)
+        assert layers is not None
+        n = self.task.dither
+        fixed = ("index", "weight", "counts", "sampled")
+        return {
+            name: values if name in fixed else (values / n).astype(values.dtype)
+            for name, values in layers.items()
+        }
+
+    def _layers(self) -> dict[str, np.ndarray]:
+        task, grid, estimator = self.task, self.grid, self.task.estimator
+        with self._timed("prepare"):
+            estimator.check(grid)
+            self.state = estimator.prepare(grid, self.frozen.fitted)
+            self.scales = self._large_scales()
+        with self._timed("invert"):
+            inversion, kappa = self._inverted(grid, estimator.residual_shear)
+            check_inversion(estimator, grid, inversion)
+        masked = mask_of(estimator, grid, inversion)
+        outside = np.zeros_like(masked)
+        if inversion.unsupported is not None:
+            outside = inversion.unsupported & ~grid.mask
+        smooth = {"kappa": kappa}
+        if inversion.kappa_b is not None:
+            smooth["kappa_b"] = inversion.kappa_b * grid.handedness
+        if inversion.uncertainty is not None:
+            smooth["error"] = inversion.uncertainty
+        with self._timed("also"):
+            smooth |= self._also()
+        with self._timed("quality"):
+            smooth |= quality_planes(
+                grid, self.assignment, masked, task.scale, task.smoothing, 0.5 * task.margin
+            )
+        with self._timed("project"):
+            pixels = HealpixPixels(task.nside)
+            means = PixelMeans(self.lattice, pixels, self.tile.blended_pixels(pixels.order))
+            layers = means.means(
+                {name: np.nan_to_num(plane) for name, plane in smooth.items()},
+                {"unmasked": (~masked).astype(float), "outside": outside.astype(float)},
+            )
+            highest = {"kernel": 1.0, "edge": 0.5 * task.margin}
+            for name in ("density", "sigma_e", "redshift", "kernel", "edge"):
+                if name in layers:  # a cubic spline may overshoot at edges
+                    np.clip(layers[name], 0, highest.get(name), out=layers[name])
+        with self._timed("noise"):
+            layers |= self._noise(means, layers["unmasked"] == 1)
+        layers |= {"index": means.index, "weight": means.weight.astype(np.float32)}
+        layers |= self._counts(pixels, means.index)
+        return layers
+
+    def _large_scales(self) -> LatticeScales | None:
+        scales = self.frozen.large_scales
+        if scales is None or self.task.estimator.quantity != "kappa":
+            return None
+        return scales.on_lattice(self.lattice, self.frame, np.radians(self.task.smoothing))
+
+    def _inverted(self, grid: ShearGrid, residual: bool) -> tuple[Any, np.ndarray]:
+        """Return the inversion of a grid, and the convergence that is joined to the sphere.
+
+        With ``residual``, the shear of the largest scales is subtracted before the inversion, and
+        their convergence is added afterwards. Otherwise, they are replaced after the inversion.
+        """
+        estimator = self.task.estimator
+        kappa: np.ndarray | None = None
+        for _ in range(1 + self.task.reduced_shear_iterations):
+            shear = grid if kappa is None else grid.with_factor(1 - kappa)
+            if self.scales is not None and residual:
+                inversion = estimator.invert(shear.minus_shear(self.scales.low_shear), self.state)
+                kappa = inversion.kappa + self.scales.low_smoothed
+            else:
+                inversion = estimator.invert(shear, self.state)
+                kappa = inversion.kappa
+                if self.scales is not None:
+                    assert self.frozen.large_scales is not None
+                    support = ~mask_of(estimator, grid, inversion)
+                    kappa = self.frozen.large_scales.join(
+                        kappa, self.scales, self.task.scale, support
+                    )
+        assert kappa is not None
+        return inversion, kappa
+
+    def _also(self) -> dict[str, np.ndarray]:
+        """Return the maps of other spin-2 columns, by the same estimator."""
+        planes: dict[str, np.ndarray] = {}
+        plain = self.task.estimator
+        if plain.uncertainty is not None:
+            plain = plain.replace(uncertainty=None)
+        for name, (first, second) in self.task.also.items():
+            one, two = (self.assignment.column(column) for column in (first, second))
+            assert one is not None and two is not None
+            values = self.assignment.to_pixel_basis(np.asarray(one), np.asarray(two))
+            if self.assignment.weight is not None:
+                values = values * self.assignment.weight
+            real, imaginary = self.assignment.sums(
+                values.real.astype(float), values.imag.astype(float)
+            )
+            # These are not shears: no response and no bias apply to them.
+            grid = dataclasses.replace(
+                self.grid, sum_we=real + 1j * imaginary, sum_wc=None,
+                calibration=Calibration(sum_w=float(self.grid.sum_w.sum())),
+            )
+            grid.__dict__["pixel_frame"] = self.grid.pixel_frame
+            planes[name] = plain.invert(grid, self.state).kappa
+        return planes
+
+    def _counts(self, pixels: HealpixPixels, index: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the galaxy counts of the pixels of the tile itself; 0 in other pixels."""
+        assert self.catalog is not None
+        rows = self.assignment.used_rows
+        nested = pixels.at(self.catalog.ra[rows], self.catalog.dec[rows])
+        nested = nested[(nested >> (2 * (pixels.order - self.tile.order))) == self.tile.pixel]
+        position = np.searchsorted(index, nested)
+        position[position == len(index)] = 0
+        found = index[position] == nested if len(index) else np.zeros(len(nested), bool)
+        counts = np.bincount(position[found], minlength=len(index))
+        return {"counts": counts.astype(np.int32)}
+
+    # --- noise ------------------------------------------------------------------------------
+
+    def _noise(self, means: PixelMeans, unmasked: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the error from noise realizations, and realizations in some of the pixels.
+
+        ``unmasked`` is True for HEALPix pixels without any masked part, ``(n,)``.
+        """
+        estimator = self.task.estimator
+        kind = estimator.chosen_uncertainty
+        if kind is None or kind.with_map:
+            return {}
+        sampled = np.flatnonzero((means.index & (4**_SAMPLE_STEPS - 1)) == 4**_SAMPLE_STEPS // 2)
+        total, n_maps = np.zeros(self.grid.shape), 0
+        samples: list[np.ndarray] = []
+        for planes in self._realizations():
+            for plane in planes:
+                total += np.square(plane)
+                n_maps += 1
+            if kind.from_galaxies:
+                samples.extend(means.sampled(sampled, planes))
+        error = np.sqrt(total / n_maps)
+        if kind.meaning == "total":
+            # As in Estimator.reconstruct: the root mean square of a few maps scatters itself.
+            error *= stdtrit(2 * estimator.n_realizations, ndtr(1.0))
+        layers = means.means({"error": error}, {})
+        if not samples:
+            return layers
+        stacked = np.stack(samples, axis=-1)
+        # The noise of the mean over a HEALPix pixel is slightly less than that of a point.
+        of_means = np.sqrt(np.mean(np.square(stacked, dtype=float), axis=-1))
+        at_points = layers["error"][sampled]
+        good = unmasked[sampled] & (at_points > 0)
+        if good.any():
+            layers["error"] *= np.float32(np.median(of_means[good] / at_points[good]))
+        return layers | {"sampled": sampled, "samples": stacked.astype(np.float32)}
+
+    def _realizations(self) -> Iterator[list[np.ndarray]]:
+        estimator = self.task.estimator
+        kind = estimator.chosen_uncertainty
+        assert kind is not None and self.catalog is not None
+        n, seed = estimator.n_realizations, _seed_of(estimator)
+        rng = np.random.default_rng([seed, self.tile.order, self.tile.pixel])
+        if kind.from_galaxies:
+            keys = galaxy_keys(self.catalog)[self.assignment.used_rows]
+            for rotated in keyed_realizations(self.assignment, keys, self.grid, n, seed):
+                yield list(estimator.noise(rotated, self.state, rng))
+        else:
+            for _ in range(n):
+                yield list(estimator.noise(self.grid, self.state, rng))
+
+
+class _Timer:
+    """A context that adds its seconds to a dict."""
+
+    def __init__(self, seconds: dict[str, float], name: str) -> None:
+        self._seconds, self._name = seconds, name
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        spent = time.perf_counter() - self._start
+        self._seconds[self._name] = round(self._seconds.get(self._name, 0.0) + spent, 3)
+
+
+def _added(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Add layers on lattices that are shifted, in the pixels that both have."""
+    common, first, second = np.intersect1d(one["index"], other["index"], return_indices=True)
+    added = {"index": common}
+    for name, values in one.items():
+        if name in ("sampled", "samples", "index"):
+            continue
+        mine, theirs = values[first], other[name][second]
+        added[name] = mine if name in ("weight", "counts") else mine + theirs
+    return added
+
+
+def _seed_of(estimator: Estimator) -> int:
+    """Return the seed of the noise realizations as an integer."""
+    if isinstance(estimator.rng, np.random.SeedSequence):
+        return int(estimator.rng.generate_state(1, np.uint64)[0])
+    return int(estimator.rng)
