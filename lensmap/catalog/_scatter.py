@@ -250,16 +250,23 @@ def _at_nodes(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rank = np.clip((np.cumsum(n) - 0.5 * n) / total * n_nodes - 0.5, 0, n_nodes - 1)
     lower = np.minimum(rank.astype(int), n_nodes - 2)
     upper_share = rank - lower
-    totals, squares = np.zeros((4, n_nodes)), np.zeros(n_nodes)
+    totals = np.zeros((4, n_nodes))
     for node, share in ((lower, 1 - upper_share), (lower + 1, upper_share)):
         totals += [np.bincount(node, share * column, n_nodes) for column in sums.T[_N:]]
-        squares += np.bincount(node, share**2 * n, n_nodes)
     # Many galaxies of one weight, such as a largest one, fill several nodes, or leave them empty.
-    totals, squares = totals[:, totals[0] > 0], squares[totals[0] > 0]
+    filled = totals[0] > 0
+    totals = totals[:, filled]
     weight = totals[1] / totals[0]
-    new = np.append(0, np.cumsum(np.diff(weight) > _MIN_SPACING * weight[1:]))
-    totals = np.array([np.bincount(new, column) for column in totals])
-    return totals, totals[0] ** 2 / np.bincount(new, squares)
+    joined = np.append(0, np.cumsum(np.diff(weight) > _MIN_SPACING * weight[1:]))
+    totals = np.array([np.bincount(joined, column) for column in totals])
+    # Empty nodes hold no share, so that any joined node may stand for them.
+    joined_of_node = joined[np.maximum(np.cumsum(filled) - 1, 0)]
+    lower, upper = joined_of_node[lower], joined_of_node[lower + 1]
+    # A galaxy whose two nodes are joined is in the joined node as a whole.
+    upper_share = np.where(lower == upper, 0, upper_share)
+    squares = np.bincount(lower, (1 - upper_share) ** 2 * n, len(totals[0]))
+    squares += np.bincount(upper, upper_share**2 * n, len(totals[0]))
+    return totals, totals[0] ** 2 / squares
 
 
 def _shrunk(values: np.ndarray) -> np.ndarray:

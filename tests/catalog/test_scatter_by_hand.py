@@ -135,6 +135,18 @@ def test_nodes_of_the_same_weight_are_joined():
     np.testing.assert_allclose(totals[:2], [[30, 60], [60, 180]])
 
 
+def test_galaxies_of_joined_nodes_count_once():
+    """Half of the galaxies, all of one weight, are between the two lower ones of three nodes."""
+    _, n_effective = _scatter._at_nodes(sums_of([15] * 6, [1, 1, 1, 1, 1, 3], 1.0))
+    # Three groups are in the joined node as a whole, and 3/4 and 1/4 of two more.
+    outer = 15 * (1 + 9 / 16 + 1 / 16)
+    np.testing.assert_allclose(n_effective, [60**2 / (45 + 15 * 10 / 16), 30**2 / outer])
+    _, n_effective = _scatter._at_nodes(sums_of([15] * 6, [1, 3, 3, 3, 3, 3], 1.0))
+    np.testing.assert_allclose(n_effective, [30**2 / outer, 60**2 / (45 + 15 * 10 / 16)])
+    _, n_effective = _scatter._at_nodes(sums_of([20, 20, 20], [1, 1, 1.001], 1.0))
+    np.testing.assert_allclose(n_effective, [60])  # no galaxy counts for more than itself
+
+
 def test_a_small_share_of_a_node_counts():
     """109 of 400 galaxies have a mean rank just below the second of 11 nodes."""
     totals, _ = _scatter._at_nodes(sums_of([109, 291], [1, 2], [0.5, 0.25]))
