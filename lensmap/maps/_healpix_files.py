@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
@@ -16,8 +16,10 @@ from lensmap.utils import (
     atomic_write,
     check_datasums,
     check_number_of_hdus,
+    frame_of_healpix,
     has_suffix,
-    import_optional,
+    healpix_coordsys,
+    import_healsparse,
     reading,
     record_cards,
     write_hdus,
@@ -33,8 +35,6 @@ _HEALSPARSE_SUFFIXES = (".hsp", ".hs")
 
 # healpy's value of pixels without data.
 _UNSEEN = -1.6375e30
-
-_FRAMES = {"C": "icrs", "G": "galactic", "E": "barycentrictrueecliptic"}
 
 # The cards of a HealSparse file with the frame and with the metadata of the map as JSON.
 _FRAME_CARD, _META_CARD = "LMFRAME", "LMMETA"
@@ -82,7 +82,7 @@ def _write_fits(kappa, path):
         code = {"u": "B", "i": "K", "f": "E" if array.dtype.itemsize == 4 else "D"}
         columns.append(fits.Column(name, code[array.dtype.kind], array=array))
     table = fits.BinTableHDU.from_columns(columns, name="KAPPA")
-    frame = next((k for k, name in _FRAMES.items() if name == kappa.pixels.frame), "C")
+    frame = healpix_coordsys(kappa.pixels.frame)
     for key, value, comment in (
         ("PIXTYPE", "HEALPIX", "pixelization"),
         ("ORDERING", "NESTED", "scheme of the pixel indices"),
@@ -98,7 +98,7 @@ def _write_fits(kappa, path):
 
 
 def _write_healsparse(kappa, path):
-    healsparse = import_healsparse()
+    healsparse = import_healsparse("a HealSparse file")
     parts = {name.lower(): array for name, array in _parts(kappa).items()}
     dtype = [(name, array.dtype.newbyteorder("=").str) for name, array in parts.items()]
     sparse = healsparse.HealSparseMap.make_empty(
@@ -154,9 +154,8 @@ def read_healpix(cls: type[HealpixMap], path: PathLike) -> HealpixMap:
 def _read_table(cls, hdus, table, path):
     header = table.header
     nest = header.get("ORDERING", "RING").strip().upper().startswith("NEST")
-    pixels = HealpixPixels(
-        int(header["NSIDE"]), _FRAMES.get(header.get("COORDSYS", "C").strip().upper()[:1], "icrs")
-    )
+    frame = frame_of_healpix(header, f"the HEALPix map in {str(path)!r}", "path")
+    pixels = HealpixPixels(int(header["NSIDE"]), frame)
     columns = {name.upper(): name for name in table.columns.names}
     index = None
     if header.get("INDXSCHM", "IMPLICIT").strip() == "EXPLICIT":
@@ -182,7 +181,7 @@ def _read_table(cls, hdus, table, path):
 
 
 def _read_healsparse(cls, path):
-    healsparse = import_healsparse()
+    healsparse = import_healsparse("a HealSparse file")
     sparse = healsparse.HealSparseMap.read(str(path))
     index = sparse.valid_pixels
     metadata = dict(sparse.metadata or {})
@@ -206,8 +205,3 @@ def _read_healsparse(cls, path):
     if "mask" in arrays:
         arrays["mask"] = arrays["mask"] != 0
     return cls(arrays.pop("data"), pixels, index, meta=meta, **arrays)
-
-
-def import_healsparse() -> Any:
-    """Return the package ``healsparse``, or raise an ImportError that says how to install it."""
-    return import_optional("healsparse", purpose="a HealSparse file", install="'lensmap[survey]'")

@@ -20,6 +20,7 @@ from lensmap.sphere import HealpixPixels, SphericalTransform, gaussian_window, s
 from lensmap.utils import (
     ParameterError,
     ParameterTypeError,
+    as_icrs,
     check_angle,
     check_celestial_wcs,
     rounding_level,
@@ -252,6 +253,9 @@ class HealpixMap(MapArithmetic):
         ------
         FileExistsError
             If the file exists and ``overwrite`` is False.
+        ValueError
+            If the format is FITS and cannot name the frame of the map: it knows ``"icrs"``,
+            ``"galactic"`` and ``"barycentricmeanecliptic"``.
         """
         write_healpix(self, path, overwrite=overwrite)
 
@@ -286,12 +290,27 @@ class HealpixMap(MapArithmetic):
         Returns
         -------
         `numpy.ndarray`
-            The values, with the shape of ``position``; NaN in masked pixels and off the map.
+            The values, with the shape of ``position``; NaN in masked pixels, off the map and at
+            positions that are not finite.
+
+        Raises
+        ------
+        TypeError
+            If ``position`` is not a `~astropy.coordinates.SkyCoord`.
+        ValueError
+            If its frame does not convert to ICRS.
         """
-        sky = position.transform_to(self.pixels.frame).spherical
-        nested = self.pixels.at(np.ravel(sky.lon.deg), np.ravel(sky.lat.deg))
-        place, found = self._places(nested)
-        return np.where(found, self.data[place], np.nan).reshape(position.shape)
+        if not isinstance(position, SkyCoord):
+            raise ParameterTypeError(
+                "position", "a SkyCoord", repr(position), "such as SkyCoord(150, 30, unit='deg')"
+            )
+        if position.frame.name != self.pixels.frame:
+            position = as_icrs(position, "position").transform_to(self.pixels.frame)
+        lon, lat = (np.ravel(v.deg) for v in (position.spherical.lon, position.spherical.lat))
+        on_sky = np.isfinite(lon) & np.isfinite(lat)
+        nested = self.pixels.at(np.where(on_sky, lon, 0), np.where(on_sky, lat, 0))
+        place, has_pixel = self._places(nested)
+        return np.where(has_pixel & on_sky, self.data[place], np.nan).reshape(position.shape)
 
     def degrade(self, nside: int) -> HealpixMap:
         """Return the map with larger pixels.

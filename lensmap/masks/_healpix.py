@@ -11,17 +11,10 @@ from astropy.table import Table
 
 from lensmap.masks._positions import Positions
 from lensmap.masks._values import Values
-from lensmap.utils import MapWarning, check_memory, import_optional, warn_user
+from lensmap.utils import check_memory, frame_of_healpix, import_healsparse
 
 __all__ = ["HealSparseSource", "HealpixSource", "from_healpix_array", "from_healpix_hdu",
            "is_healsparse", "read_healsparse"]
-
-# COORDSYS of HEALPix FITS files, and the frames. The ecliptic is the mean one of J2000.
-_FRAMES = {
-    "C": "icrs", "CEL": "icrs", "CELESTIAL": "icrs", "ICRS": "icrs", "EQUATORIAL": "icrs",
-    "Q": "icrs", "G": "galactic", "GALACTIC": "galactic", "E": "barycentricmeanecliptic",
-    "ECLIPTIC": "barycentricmeanecliptic",
-}
 
 _PIXEL_COLUMNS = ("PIXEL", "PIX", "HPIX", "IPIX", "HEALPIX")
 
@@ -155,7 +148,8 @@ def from_healpix_hdu(hdu: Any, values: Values, name: str, part: str | None) -> H
         raise ValueError(f"the column {pixel_column!r} holds numbers that are not pixels of nside "
                          f"{nside}")
     inside, _ = values.select(array, header, f"the column {column!r} of {name}")
-    return HealpixSource(nside, order, _frame(header, name), inside, pixels)
+    frame = frame_of_healpix(header, f"the HEALPix mask in {name!r}", "mask")
+    return HealpixSource(nside, order, frame, inside, pixels)
 
 
 def _column(names: list[str], part: str | None, name: str, hdu: Any) -> str:
@@ -185,25 +179,6 @@ def _nside(header: Any, n: int, explicit: bool) -> int:
     return nside
 
 
-def _frame(header: Any, name: str) -> str:
-    system = str(header.get("COORDSYS", header.get("SKYCOORD", ""))).strip().upper()
-    if system == "":
-        warn_user(
-            f"the HEALPix mask in {name!r} does not name its frame (COORDSYS): equatorial "
-            "coordinates are assumed",
-            MapWarning,
-            "frame_assumed",
-            "mask",
-        )
-        return "icrs"
-    if system not in _FRAMES:
-        raise ValueError(
-            f"COORDSYS of a HEALPix map must be C (equatorial), G (galactic) or E (ecliptic), not "
-            f"{system!r}"
-        )
-    return _FRAMES[system]
-
-
 def is_healsparse(hdus: Any) -> bool:
     """Return whether an open FITS file (an ``HDUList``) is a HealSparse map."""
     return any(
@@ -231,7 +206,7 @@ def read_healsparse(path: Path, values: Values) -> HealSparseSource:
     ImportError
         If healsparse is not installed.
     """
-    healsparse = import_optional("healsparse", purpose="a HealSparse mask", install="healsparse")
+    healsparse = import_healsparse("a HealSparse mask")
     return HealSparseSource(healsparse.HealSparseMap.read(str(path)), values, str(path))
 
 

@@ -4,18 +4,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from astropy import units as u
 from numpy.typing import ArrayLike
 
-from lensmap.utils import ParameterError, check_count, import_optional, n_threads
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    check_count,
+    converts_to_icrs,
+    import_optional,
+    n_threads,
+)
 
 __all__ = ["HealpixPixels", "import_ducc"]
 
 _MAX_ORDER = 29
+
+
+@lru_cache
+def _is_frame(name: str) -> bool:
+    return name == "icrs" or converts_to_icrs(name)
 
 
 def import_ducc() -> Any:
@@ -40,8 +52,8 @@ class HealpixPixels:
 
     Raises
     ------
-    ValueError
-        If ``nside`` is not a power of 2.
+    TypeError, ValueError
+        If ``nside`` is not a power of 2, or ``frame`` is not the name of such a frame.
 
     References
     ----------
@@ -64,6 +76,13 @@ class HealpixPixels:
             below = 1 << min(nside.bit_length() - 1, _MAX_ORDER)
             remedy = f"the nearest are {below} and {2 * below}" if below < 1 << _MAX_ORDER else None
             raise ParameterError("nside", "a power of 2 from 1 to 2^29", str(nside), remedy)
+        if not isinstance(self.frame, str):
+            raise ParameterTypeError("frame", "the name of an astropy frame", repr(self.frame))
+        if not _is_frame(self.frame):
+            raise ParameterError(
+                "frame", "the name of an astropy frame that converts to ICRS", repr(self.frame),
+                "such as 'icrs' or 'galactic'",
+            )
 
     def __reduce__(self) -> tuple:
         return type(self), (self.nside, self.frame)  # without the object of ducc0

@@ -58,6 +58,11 @@ from ._fits_files import (
 from ._folder_lock import FolderLock as FolderLock
 from ._full_disk import full_disk_named as full_disk_named, temporary_folder as temporary_folder
 from ._hdf5 import hdf5_file as hdf5_file, recorded_hdf5_file as recorded_hdf5_file
+from ._healpix_files import (
+    frame_of_healpix as frame_of_healpix,
+    healpix_coordsys as healpix_coordsys,
+    import_healsparse as import_healsparse,
+)
 from ._html import summary_html as summary_html
 from ._memory import (
     check_memory as check_memory,
@@ -74,6 +79,7 @@ from ._plausible import PLAUSIBLE as PLAUSIBLE, check_plausible as check_plausib
 from ._positions import (
     as_icrs as as_icrs,
     as_skycoord as as_skycoord,
+    converts_to_icrs as converts_to_icrs,
     unit_vectors as unit_vectors,
 )
 from ._progress import track as track

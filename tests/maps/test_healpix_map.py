@@ -81,9 +81,19 @@ def test_files(kappa, tmp_path, name):
     with pytest.raises(FileExistsError):
         kappa.write(path)
     kappa.write(path, overwrite=True)
-    galactic = HealpixMap([1.0, 2.0], HealpixPixels(8, "galactic"), [4, 5])
-    galactic.write(path, overwrite=True)
-    assert HealpixMap.read(path).pixels.frame == "galactic"
+    for frame in ("galactic", "barycentricmeanecliptic"):
+        HealpixMap([1.0, 2.0], HealpixPixels(8, frame), [4, 5]).write(path, overwrite=True)
+        assert HealpixMap.read(path).pixels.frame == frame
+    other = HealpixMap([1.0, 2.0], HealpixPixels(8, "fk5"), [4, 5])
+    if name.endswith("hsp"):
+        other.write(path, overwrite=True)
+        assert HealpixMap.read(path).pixels.frame == "fk5"
+        return
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="pixels must be in one of the frames icrs, galactic, .* "
+                                         "not in 'fk5': write a HealSparse file"):
+        other.write(path, overwrite=True)
+    assert path.read_bytes() == before
 
 
 def test_other_programs_read_the_files(kappa, tmp_path):
@@ -106,6 +116,13 @@ def test_files_of_other_programs(kappa, tmp_path):
     read = HealpixMap.read(path)
     np.testing.assert_array_equal(read.data, kappa.to_full())
     assert read.pixels.frame == "galactic"
+    healpy.write_map(path, full, overwrite=True, dtype=np.float64)
+    with pytest.warns(MapWarning, match="does not name its frame"):
+        assert HealpixMap.read(path).pixels.frame == "icrs"
+    with fits.open(path, mode="update") as hdus:
+        hdus[1].header["COORDSYS"] = "H"
+    with pytest.raises(ValueError, match=r"COORDSYS of a HEALPix map must be C .* not 'H'"):
+        HealpixMap.read(path)
     sparse = healsparse.HealSparseMap.make_empty(32, NSIDE, dtype=np.float64)
     sparse.update_values_pix(kappa.index[~kappa.mask], kappa.data[~kappa.mask])
     sparse.write(str(tmp_path / "other.hsp"))
@@ -189,6 +206,11 @@ def test_at(kappa):
     assert np.isnan(values[1])
     index = kappa.pixels.at([150], [20])
     np.testing.assert_array_equal(values[0], kappa.data[kappa.index == index][0])
+    assert np.isnan(kappa.at(SkyCoord(np.nan, 20, unit="deg")))
+    with pytest.raises(TypeError, match="position must be a SkyCoord, not '150,30': such as SkyC"):
+        kappa.at("150,30")
+    with pytest.raises(ValueError, match="position must be in a frame that converts to ICRS"):
+        kappa.at(SkyCoord(0, 45, unit="deg", frame="altaz"))
 
 
 @pytest.mark.parametrize(

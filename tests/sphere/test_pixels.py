@@ -50,3 +50,12 @@ def test_bad_nside(nside, words):
         HealpixPixels(nside)
     with pytest.raises(TypeError):
         HealpixPixels("256")
+
+
+def test_unknown_frames():
+    with pytest.raises(ValueError, match="frame must be the name of an astropy frame .* 'sky'"):
+        HealpixPixels(8, "sky")
+    with pytest.raises(ValueError, match="frame must be .* not 'altaz': such as 'icrs'"):
+        HealpixPixels(8, "altaz")
+    with pytest.raises(TypeError, match="frame must be the name of an astropy frame, not 3"):
+        HealpixPixels(8, 3)
