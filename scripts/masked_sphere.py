@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from lensmap.cosmology import convergence_power
-from lensmap.sphere import HealpixPixels, SphericalTransform, solve_masked_shear
+from lensmap.sphere import HealpixPixels, SphericalTransform, random_modes, solve_masked_shear
 
 NSIDE, LMAX, LOW = 256, 640, 100
 
@@ -47,10 +47,7 @@ def main():
             rng = np.random.default_rng(seed)
             index = footprint(pixels, rng)
             part = SphericalTransform(pixels, index, LMAX)
-            kappa = rng.standard_normal(len(whole.ell)) + 1j * rng.standard_normal(len(whole.ell))
-            kappa /= np.sqrt(2)
-            kappa[: LMAX + 1] = rng.standard_normal(LMAX + 1)
-            kappa *= np.sqrt(power)[whole.ell]
+            kappa = random_modes(whole, power, rng)
             truth = part.to_map(np.where(low, kappa, 0))
             sigma = SIGMA_E / np.sqrt(density * pixels.scale.value**2)
             noise = rng.standard_normal((2, len(index))).T @ [1, 1j]

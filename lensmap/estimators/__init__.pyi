@@ -7,7 +7,8 @@ from ._kaiser_squires import KaiserSquires
 from ._options import Option
 from ._registry import available_estimators
 from ._specification import make_estimator
-from ._sphere import SphericalKaiserSquires, SphericalWiener
+from ._spherical_kaiser_squires import SphericalKaiserSquires
+from ._spherical_wiener import SphericalWiener
 from ._target import Target
 from ._wiener import WienerFilter
 

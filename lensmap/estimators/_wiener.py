@@ -15,7 +15,7 @@ from lensmap.estimators._contract import Contract
 from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
 from lensmap.estimators._dressing import to_map
 from lensmap.estimators._fitted_power import FieldSums, FittedPower, fit_power, theory_table
-from lensmap.estimators._options import distribution_named
+from lensmap.estimators._prior import check_prior_power, check_theory, describe_prior_power
 from lensmap.estimators._support import Support, data_support
 from lensmap.flatsky import WienerSolver, interpolate_power, mode_power, padded_shape
 from lensmap.grid import ShearGrid
@@ -216,8 +216,8 @@ class WienerFilter(Estimator):
         sigma_e: float | None = None,
         dtype: Literal["float64", "float32"] = "float64",
     ) -> None:
-        self.power = _check_power(power)
-        self.z_source, self.cosmology = _check_theory(z_source, cosmology)
+        self.power = check_prior_power(power)
+        self.z_source, self.cosmology = check_theory(z_source, cosmology)
         self.padding = check_number(padding, "padding", "finite and at least 1", low=1)
         self.tolerance = check_number(
             tolerance, "tolerance", "between 0 and 1", low=1e-15, high=0.99
@@ -428,13 +428,7 @@ class WienerFilter(Estimator):
             The values of the parameters, keyed by name. A tabulated power spectrum is described by
             the number of its multipoles, the lowest and the highest.
         """
-        parameters = super().describe_params()
-        if isinstance(self.power, tuple):
-            ell = self.power[0]
-            parameters["power"] = (
-                f"a table of {len(ell)} multipoles from {ell[0]:.6g} to {ell[-1]:.6g}"
-            )
-        return parameters
+        return describe_prior_power(super().describe_params(), self.power)
 
     def _solver(self, grid, fitted):
         """Return the solver of the Wiener filter for the noise and the pixels of a grid.
@@ -485,58 +479,3 @@ def _theory(z_source, cosmology, code):
 
 
 _kept_theory = functools.lru_cache(maxsize=8)(_theory)
-
-
-def _check_power(power):
-    """Check the parameter ``power`` of `WienerFilter`, and return it.
-
-    A pair of arrays ``(ell, C_ell)`` is returned as a pair of tuples, because the ``repr`` of a
-    long array does not contain all numbers, which the ``repr`` of the estimator must contain.
-    """
-    if callable(power):
-        return power
-    if isinstance(power, str):
-        from lensmap.cosmology import check_power
-
-        return check_power(power)
-    allowed = (
-        "power must be 'halofit', 'camb', a function of ell, or a pair of arrays (ell, C_ell)"
-    )
-    if isinstance(power, (bytes, ConvergenceMap)) or not hasattr(power, "__len__"):
-        raise TypeError(f"{allowed}, not {type(power).__name__}")
-    try:
-        ell, values = (np.asarray(part, dtype=float) for part in tuple(power)[:2])
-    except (TypeError, ValueError):
-        raise TypeError(f"{allowed}, not {power!r}") from None
-    if ell.ndim != 1 or ell.shape != values.shape or len(ell) < 2:
-        raise ValueError(
-            "power must be a pair of arrays (ell, C_ell) of the same length, at least 2, but their "
-            f"shapes are {ell.shape} and {values.shape}"
-        )
-    if not (np.all(np.isfinite(ell)) and ell[0] > 0 and np.all(np.diff(ell) > 0)):
-        raise ValueError(
-            "ell, the first array of power, must be positive, finite and strictly increasing: "
-            "sort both arrays by ell, and leave out ell = 0 and repeated values"
-        )
-    if not (np.all(np.isfinite(values)) and values.min() > 0):
-        raise ValueError(
-            "C_ell, the second array of power, must be positive and finite, but its values range "
-            f"from {values.min():g} to {values.max():g}"
-        )
-    return tuple(ell.tolist()), tuple(values.tolist())
-
-
-def _check_theory(z_source, cosmology):
-    """Check the source redshift and the cosmology of the theoretical power spectrum.
-
-    They are returned unchanged, but for the name of a redshift distribution: it is replaced by the
-    `lensmap.cosmology.SourceRedshifts`.
-    """
-    from lensmap.cosmology import check_z_source, get_cosmology
-
-    if isinstance(z_source, str):  # as in "wiener(z_source=lsst_y10)"
-        z_source = distribution_named(z_source, "z_source")
-    elif z_source is not None:
-        check_z_source(z_source)
-    get_cosmology(cosmology)
-    return z_source, cosmology

@@ -4,6 +4,7 @@ from ._pixels import HealpixPixels
 # For other packages of lensmap; not public.
 from ._masked import solve_masked_shear as solve_masked_shear
 from ._pixels import import_ducc as import_ducc
+from ._random import random_modes as random_modes
 from ._transforms import SphericalTransform as SphericalTransform
 from ._window import (
     gaussian_window as gaussian_window,

@@ -25,7 +25,8 @@ SMOOTHING = 40 * u.arcmin
 INNER = tangent_wcs(SkyCoord(150, 30, unit="deg"), (40, 40), 7 * u.arcmin)
 
 
-def lens_catalog(lon, lat, n=30_000, radius=5.0, noise=0.03, seed=0, factor=1.0):
+def lens_catalog(lon, lat, n=30_000, radius=5.0, noise=0.03, seed=0, factor=1.0,
+                 reduced=False):
     """Return galaxies around a position, behind a Gaussian mass 1 deg away, and where it is."""
     rng = np.random.default_rng(seed)
     center = SkyCoord(lon, lat, unit="deg")
@@ -39,6 +40,8 @@ def lens_catalog(lon, lat, n=30_000, radius=5.0, noise=0.03, seed=0, factor=1.0)
     mean = 2 * (width / x) ** 2 * (1 - kappa)
     angle = sky.position_angle(lens).to_value(u.rad)
     shear = -0.3 * (mean - kappa) * np.exp(2j * (np.pi / 2 - angle))
+    if reduced:
+        shear = shear / (1 - 0.3 * kappa)
     e = factor * (shear + noise * (rng.standard_normal(n) + 1j * rng.standard_normal(n)))
     table = Table({"ra": sky.ra.deg, "dec": sky.dec.deg, "e1": e.real, "e2": e.imag})
     return shear_catalog(table), lens
@@ -218,6 +221,43 @@ def test_the_whole_sphere_by_quadrature():
     assert np.std(found.kappa_b) < 0.01 * np.std(truth)
 
 
+def test_zero_filled_gaps_need_neither_noise_nor_a_prior(monkeypatch):
+    from lensmap.estimators import _spherical_kaiser_squires as module
+
+    def fail(*arguments):
+        raise AssertionError("a prior was computed")
+
+    monkeypatch.setattr(module, "theory_power", fail)
+    catalog, _ = lens_catalog(150, 30, n=4000, radius=2.0, factor=0.0)  # without scatter
+    with pytest.raises(AssertionError, match="a prior"):
+        SphericalKaiserSquires(sigma_e=0.2).reconstruct(catalog, 32)
+    kappa = SphericalKaiserSquires(gaps="zero", reduced_shear_iterations=2).reconstruct(catalog, 32)
+    assert np.nanmax(np.abs(kappa.data)) == 0
+    with pytest.raises(ValueError, match="sigma_e must be given, because the galaxies have no sc"):
+        SphericalKaiserSquires().reconstruct(catalog, 32)
+
+
+@pytest.mark.parametrize("gaps", ["solve", "zero"])
+def test_reduced_shear(gaps):
+    """The correction finds the map of the shear in that of the reduced shear."""
+    estimator = SphericalKaiserSquires(smoothing=SMOOTHING, gaps=gaps, sigma_e=0.03)
+    shear, lens = lens_catalog(150, 30, noise=0)
+    truth = estimator.reconstruct(shear, 128)
+    reduced, _ = lens_catalog(150, 30, noise=0, reduced=True)
+    errors = [
+        np.nanstd(estimator.replace(reduced_shear_iterations=n).reconstruct(reduced, 128).data
+                  - truth.data) for n in (0, 3)
+    ]
+    assert errors[1] < {"solve": 0.3, "zero": 0.6}[gaps] * errors[0]
+
+
+def test_a_tabulated_prior_is_described_in_the_map():
+    catalog, _ = lens_catalog(150, 30, n=4000, radius=2.0)
+    ell = np.geomspace(2, 500, 40)
+    kappa = SphericalWiener(power=(ell, 1e-9 / ell)).reconstruct(catalog, 32)
+    assert kappa.meta["parameters"]["power"] == "a table of 40 multipoles from 2 to 500"
+
+
 def test_default_pixels():
     catalog, _ = lens_catalog(150, 30, n=4000, radius=2.0)
     kappa = SphericalKaiserSquires(smoothing="60 arcmin").reconstruct(catalog)
@@ -240,6 +280,9 @@ def test_errors():
         KaiserSquires().reconstruct(grid)
     with pytest.raises(ValueError, match="gaps must be one of"):
         SphericalKaiserSquires(gaps="fill")
+    for cls in (SphericalKaiserSquires, SphericalWiener):
+        with pytest.raises(ValueError, match="z_source must be a redshift or .* not fitted to"):
+            cls(z_source=None)
 
 
 def test_signs_of_a_sky_of_another_program(cosmos_path):
