@@ -200,8 +200,9 @@ def _help_text(declared):
 def _default_text(option):
     """Return the default of an option as text, such as ``"yes"`` or ``"1.5arcmin"``."""
     value = option.default
-    if value is None and option.is_source_redshift:
-        return "the mean of the column redshift, or 'none' without this column"
+    if option.is_source_redshift:
+        alone = "'none'" if value is None else value
+        return f"the mean of the column redshift, or {alone} without this column"
     if hasattr(value, "unit"):
         return f"{value.value:g}{value.unit}"
     if isinstance(value, bool):

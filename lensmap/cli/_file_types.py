@@ -26,6 +26,7 @@ __all__ = [
     "OutputFile",
     "OutputFits",
     "OutputFolder",
+    "OutputMap",
     "OutputPicture",
     "OutputRegions",
     "OutputSegments",
@@ -197,6 +198,18 @@ class OutputFits(OutputFile):
         if not has_suffix(self, FITS_SUFFIXES):
             suffixes = f"one of {', '.join(FITS_SUFFIXES)}"
             raise ParameterError("path", suffixes, repr(str(self)), verb="end in")
+
+
+class OutputMap(OutputFile):
+    """A FITS file with a map, or a HealSparse file with a map on HEALPix pixels."""
+
+    def check_name(self):
+        """Check the suffix."""
+        suffixes = (*FITS_SUFFIXES, ".hsp", ".hs")
+        if not has_suffix(self, suffixes):
+            raise ParameterError(
+                "path", f"one of {', '.join(suffixes)}", repr(str(self)), verb="end in"
+            )
 
 
 class ResumedTable(Output):

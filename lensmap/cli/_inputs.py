@@ -143,6 +143,7 @@ def read_catalog(arguments, *, z_lens=None, extra_columns=()):
         The catalog.
     """
     from lensmap.catalog import ShearCatalog
+    from lensmap.maps import is_healpix_file
 
     check_source_arguments(arguments)
     options = {}
@@ -150,20 +151,30 @@ def read_catalog(arguments, *, z_lens=None, extra_columns=()):
         options["hdu"] = int(arguments.hdu) if arguments.hdu.isdigit() else arguments.hdu
     if arguments.path is not None:
         options["path"] = arguments.path
-    catalog = ShearCatalog.read(
-        arguments.catalog,
-        arguments.columns,
-        arguments.convention,
-        arguments.kind,
-        where=arguments.where,
-        frame=arguments.frame,
-        response=arguments.response,
-        units=arguments.units,
-        z_grid=None if arguments.z_grid is None else arguments.z_grid.redshifts(),
-        extra_columns=extra_columns,
-        format=arguments.format,
-        **options,
-    )
+    try:
+        catalog = ShearCatalog.read(
+            arguments.catalog,
+            arguments.columns,
+            arguments.convention,
+            arguments.kind,
+            where=arguments.where,
+            frame=arguments.frame,
+            response=arguments.response,
+            units=arguments.units,
+            z_grid=None if arguments.z_grid is None else arguments.z_grid.redshifts(),
+            extra_columns=extra_columns,
+            format=arguments.format,
+            **options,
+        )
+    except Exception:
+        if is_healpix_file(arguments.catalog):
+            raise OptionError(
+                "catalog",
+                f"the file {str(arguments.catalog)!r} is a map on HEALPix pixels, and this command "
+                "needs a catalog of galaxies: give a table with a row for each galaxy",
+                "healpix_map",
+            ) from None
+        raise
     catalog = select_sources(arguments, catalog, z_lens)
     add_provenance(**numbers_of_catalog(catalog))
     return catalog
@@ -223,11 +234,22 @@ def read_map(path):
 
     Raises
     ------
+    OptionError
+        If the file holds a map on HEALPix pixels.
     ValueError
         If the file is not a map.
     """
     from lensmap import ConvergenceMap
+    from lensmap.maps import is_healpix_file
 
+    if is_healpix_file(path):
+        raise OptionError(
+            "map",
+            f"the file {str(path)!r} is a map on HEALPix pixels, and this command needs a map on a "
+            "plane: write a part of the map with "
+            "HealpixMap.read(file).cutout(wcs).write('part.fits'), and give this file",
+            "healpix_map",
+        )
     with reading(path, "map"):
         return ConvergenceMap.read(path, format="fits")
 

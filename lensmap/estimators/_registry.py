@@ -18,6 +18,8 @@ _OWN = {
     "wiener": ("_wiener", "WienerFilter"),
     "cnn": ("_cnn", "CNNReconstructor"),
     "masked-cnn": ("_cnn", "MaskedCNN"),
+    "sphere-ks": ("_spherical_kaiser_squires", "SphericalKaiserSquires"),
+    "sphere-wiener": ("_spherical_wiener", "SphericalWiener"),
 }
 
 

@@ -1,8 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`SphericalKaiserSquires`: the Kaiser-Squires inversion on HEALPix pixels."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import numpy as np

@@ -235,6 +235,11 @@ class _Trial:
             raise ParameterTypeError(
                 "estimator", "an Estimator, such as KaiserSquires()", type(self.estimator).__name__
             )
+        if self.estimator.geometry != "plane":
+            raise ParameterTypeError(
+                "estimator", "an Estimator that makes maps on a plane",
+                f"{type(self.estimator).__name__}, which makes maps of the sphere",
+            )
         check_choice(self.by, "by", ("snr", "kappa"))
         self.radius = check_angle(self.radius, "radius").to(u.arcmin)
         self.min_separation = check_angle(

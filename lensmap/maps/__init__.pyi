@@ -10,6 +10,7 @@ from ._fits import (
     meta_to_json as meta_to_json,
     readable_cards as readable_cards,
 )
+from ._healpix_files import is_healpix_file as is_healpix_file
 from ._noise_maps import each_noise_map as each_noise_map
 from ._noise_peaks import (
     NoisePeakRecorder as NoisePeakRecorder,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from lensmap.maps._healpix_map import HealpixMap
     from lensmap.typing import PathLike
 
-__all__ = ["read_healpix", "write_healpix"]
+__all__ = ["is_healpix_file", "read_healpix", "write_healpix"]
 
 _HEALSPARSE_SUFFIXES = (".hsp", ".hs")
 
@@ -62,6 +63,31 @@ def write_healpix(kappa: HealpixMap, path: PathLike, *, overwrite: bool) -> None
     write = _write_healsparse if has_suffix(path, _HEALSPARSE_SUFFIXES) else _write_fits
     with atomic_write(path, overwrite=overwrite) as temporary:
         write(kappa, temporary)
+
+
+def is_healpix_file(path: PathLike) -> bool:
+    """Return whether a file is a map on HEALPix pixels.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    bool
+        True for a FITS file with a HEALPix table or a HealSparse map. False for others, and for
+        files that cannot be read.
+    """
+    try:
+        # Those who read the file get its warnings.
+        with warnings.catch_warnings(action="ignore"), fits.open(path) as hdus:
+            return any(
+                str(hdu.header.get("PIXTYPE", "")).strip().upper() in ("HEALPIX", "HEALSPARSE")
+                for hdu in hdus
+            )
+    except Exception:  # noqa: BLE001  a damaged file may raise any error, also when it is read
+        return False
 
 
 def _parts(kappa):

@@ -79,7 +79,13 @@ def named_estimators(
                 "names", "different from each other", f"{label!r} twice",
                 "a class in a Python file is named without the path" if ".py:" in name else None,
             )
-        estimators[label] = _with_errors(make_estimator(name, tune=wait))
+        estimator = make_estimator(name, tune=wait)
+        if getattr(estimator, "geometry", "plane") != "plane":
+            raise ParameterError(
+                "names", "only methods that make maps on a plane", repr(label),
+                "the simulated fields are planes; leave out this method", verb="contain",
+            )
+        estimators[label] = _with_errors(estimator)
     tuner = Tuner(
         setup, n_tuning, seed=seed, workers=workers, executor=executor, progress=progress
     )

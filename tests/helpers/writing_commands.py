@@ -31,6 +31,8 @@ RUNS = {
          "--pixel-scale", "2arcmin"],
         ["shear.fits", "-o", "out/k.fits.gz", "--plot", "out/k.pdf", "--no-check",
          "--pixel-scale", "2arcmin"],
+        *(["shear.fits", "-o", f"out/k.{suffix}", "--no-check", "--method", "sphere-ks", "--nside",
+           "512", "--smoothing", "15arcmin"] for suffix in ("fits", "hsp")),
     ],
     "check": [["shear.fits", "--rotations", "30"]],
     "peaks": [
@@ -152,6 +154,7 @@ def _ends_with(path, end):
 
 _READERS = {
     ".fits": _read_fits,
+    ".hsp": _read_fits,
     ".h5": _read_hdf5,
     ".png": _read_picture,
     ".ecsv": _table_reader("ascii.ecsv"),

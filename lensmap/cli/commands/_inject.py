@@ -32,6 +32,7 @@ from lensmap.cli._options import (
 from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._source_options import describe_sources
+from lensmap.cli._sphere_options import check_geometry
 from lensmap.cli._tables import format_table
 
 NAME = "inject"
@@ -127,7 +128,9 @@ def run(arguments):
         _check_previous(output)
     progress = show_progress(arguments)
     with open_outputs(arguments) as temporary:
-        estimator = _with_uncertainty(make_estimator(arguments), arguments.by)
+        estimator = make_estimator(arguments)
+        check_geometry(arguments, estimator)
+        estimator = _with_uncertainty(estimator, arguments.by)
         wcs, mask = read_wcs(arguments), read_mask(arguments)
         z_source = sources_at(arguments.z_source)
         if has_parameter(estimator, "network"):

@@ -10,7 +10,7 @@ from lensmap.cli._estimator_options import (
     is_given,
     make_estimator,
 )
-from lensmap.cli._file_types import OutputFits, OutputPicture
+from lensmap.cli._file_types import OutputMap, OutputPicture
 from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._map_options import (
@@ -24,6 +24,7 @@ from lensmap.cli._messages import OptionError, load_networks
 from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result
 from lensmap.cli._source_options import describe_sources
+from lensmap.cli._sphere_options import add_sphere_arguments, check_geometry, sphere_pixels
 from lensmap.utils import plain_label
 
 NAME = "reconstruct"
@@ -34,7 +35,9 @@ also holds the peaks of maps of N randomly rotated catalogs, from which the numb
 false peaks to expect is computed, here and by 'lensmap peaks'. The sign convention of
 the ellipticities is tested first, unless --no-check is given. The Wiener filter (wiener)
 needs the power spectrum of the convergence: without --z-source, it is computed for the
-mean redshift of the galaxies; without redshifts, it is fitted to the catalog."""
+mean redshift of the galaxies; without redshifts, it is fitted to the catalog. For catalogs
+of more than some 20 degrees, the methods sphere-ks and sphere-wiener make a map on HEALPix
+pixels (--nside)."""
 EXAMPLES = """examples:
   lensmap reconstruct shear.fits -o kappa.fits --smoothing 1arcmin
   lensmap reconstruct shear.fits -o kappa.fits --convention euclidean \\
@@ -45,6 +48,7 @@ EXAMPLES = """examples:
   lensmap reconstruct shear.fits -o kappa.fits --behind 0.3 --margin 0.2
   lensmap reconstruct shear.fits -o kappa.fits --method my_method.py:MyEstimator
   lensmap reconstruct shear.fits -o kappa.fits --wcs image.fits --pixel-scale 0.4arcmin
+  lensmap reconstruct survey.parquet -o kappa.hsp --method sphere-ks --nside 2048
   lensmap reconstruct shear.csv -o kappa.fits --columns ra=RA,dec=DEC,e1=G1,e2=G2,weight=W \\
       --pixel-scale 0.3arcmin --mask stars.reg --footprint survey_moc.fits"""
 
@@ -61,9 +65,11 @@ _MIN_SEPARATION_ARCMIN = 2.0
 def add_arguments(parser):
     """Add the arguments and options of ``lensmap reconstruct`` to its parser."""
     add_catalog_arguments(parser)
-    parser.add_argument("-o", "--output", type=OutputFits, required=True, metavar="K.fits",
-                        help="write the map to this FITS file")
+    parser.add_argument("-o", "--output", type=OutputMap, required=True, metavar="K.fits",
+                        help="write the map to this FITS file; a map on HEALPix pixels also to a "
+                             "HealSparse file (K.hsp)")
     add_map_arguments(parser)
+    add_sphere_arguments(parser)
     group = parser.add_argument_group("more options")
     group.add_argument("--plot", type=OutputPicture, metavar="K.png",
                        help="also draw the map, and its signal-to-noise ratio if it has an "
@@ -77,7 +83,9 @@ def run(arguments):
     progress = show_progress(arguments)
     with open_outputs(arguments) as temporary:
         estimator = make_estimator(arguments)
+        on_sphere = check_geometry(arguments, estimator)
         wcs, mask = read_wcs(arguments), read_mask(arguments)
+        pixels = sphere_pixels(arguments)
         if wcs is not None:
             check_header(wcs, arguments.wcs)
         if has_parameter(estimator, "network"):
@@ -86,11 +94,14 @@ def run(arguments):
         if not is_given(arguments, "z_source"):
             estimator = with_redshifts(estimator, catalog)
         checked = check_on_the_way(arguments, catalog, progress=progress)
-        wcs, binning = map_pixels(arguments, wcs, estimator, catalog)
-        kappa = estimator.reconstruct(catalog, wcs, mask, progress=progress)
+        binning = None
+        if not on_sphere:
+            pixels, binning = map_pixels(arguments, wcs, estimator, catalog)
+        kappa = estimator.reconstruct(catalog, pixels, mask, progress=progress)
         if binning is not None:
             kappa = kappa.replace(meta={**kappa.meta, "binning": binning})
-        kappa.write(temporary[arguments.output], format="fits", overwrite=True)
+        form = {} if on_sphere else {"format": "fits"}
+        kappa.write(temporary[arguments.output], **form, overwrite=True)
         if arguments.plot:
             from lensmap.plotting import save_map
 
@@ -127,7 +138,7 @@ def describe(kappa):
 
     Parameters
     ----------
-    kappa : ConvergenceMap
+    kappa : ConvergenceMap or HealpixMap
         The map.
 
     Returns
@@ -137,9 +148,14 @@ def describe(kappa):
     """
     from astropy import units as u
 
-    (ny, nx), meta = kappa.shape, kappa.meta
-    size = kappa.pixel_scale.to(u.arcmin)
-    lines = [f"{ny} x {nx} pixels of {size:.3g}, {kappa.mask.mean():.0%} of them masked"]
+    meta, pixels = kappa.meta, getattr(kappa, "pixels", None)
+    size = _pixel_scale(kappa).to(u.arcmin)
+    if pixels is None:
+        name = f"{kappa.shape[0]} x {kappa.shape[1]} pixels of {size:.3g}"
+    else:
+        frame = "" if pixels.frame == "icrs" else f"{pixels.frame} "
+        name = f"{len(kappa.data)} {frame}HEALPix pixels of nside {pixels.nside} ({size:.3g})"
+    lines = [f"{name}, {kappa.mask.mean():.0%} of them masked"]
     # Estimators of other packages may leave out any of these entries.
     if "n_galaxies" in meta:
         others = [f", {meta[f'n_{where}']} {where}" for where in ("outside", "masked")
@@ -162,11 +178,10 @@ def describe(kappa):
     if peak is not None:
         from lensmap.maps import has_total_error
 
-        y, x = peak
-        place = kappa.wcs.pixel_to_world(x, y).to_string("decimal", precision=4)
+        place = _sky_of(kappa, peak).to_string("decimal", precision=4)
         is_total = has_total_error(kappa)
         unit = "times its error about the truth" if is_total else "sigma"
-        lines.append(f"highest peak: {kappa.snr[y, x]:.1f} {unit} at {place} (deg)")
+        lines.append(f"highest peak: {kappa.snr[peak]:.1f} {unit} at {place} (deg)")
     false = _false_peaks(kappa)
     if false is not None:
         lines.append(_describe_false(false))
@@ -224,7 +239,7 @@ def numbers_of_map(kappa):
 
     Parameters
     ----------
-    kappa : ConvergenceMap
+    kappa : ConvergenceMap or HealpixMap
         The map.
 
     Returns
@@ -234,10 +249,12 @@ def numbers_of_map(kappa):
     """
     from lensmap.maps import has_total_error
 
-    meta, peak = kappa.meta, _highest_peak(kappa)
+    meta, peak, pixels = kappa.meta, _highest_peak(kappa), getattr(kappa, "pixels", None)
     numbers = {
         "shape": kappa.shape,
-        "pixel_scale_arcmin": kappa.pixel_scale.to_value("arcmin"),
+        "nside": getattr(kappa, "nside", None),
+        "sky_frame": None if pixels is None else pixels.frame,
+        "pixel_scale_arcmin": _pixel_scale(kappa).to_value("arcmin"),
         "masked_fraction": kappa.mask.mean(),
         **{name: meta.get(name) for name in _FROM_META},
         "uncertainty": meta.get("uncertainty") if kappa.uncertainty is not None else None,
@@ -246,11 +263,10 @@ def numbers_of_map(kappa):
         ),
     }
     if peak is not None:
-        y, x = peak
-        sky = kappa.wcs.pixel_to_world(x, y).icrs
+        sky = _sky_of(kappa, peak)
         numbers |= {
-            "peak_kappa_over_error" if has_total_error(kappa) else "peak_snr": kappa.snr[y, x],
-            "peak_kappa": kappa.data[y, x],
+            "peak_kappa_over_error" if has_total_error(kappa) else "peak_snr": kappa.snr[peak],
+            "peak_kappa": kappa.data[peak],
             "peak_ra_deg": sky.ra.deg,
             "peak_dec_deg": sky.dec.deg,
         }
@@ -258,10 +274,25 @@ def numbers_of_map(kappa):
 
 
 def _highest_peak(kappa):
-    """Return the pixel (y, x) of the highest signal-to-noise ratio; None without uncertainty."""
+    """Return the index of the highest signal-to-noise ratio; None without uncertainty."""
     if kappa.uncertainty is None or not np.isfinite(kappa.snr).any():
         return None
     return np.unravel_index(np.nanargmax(kappa.snr), kappa.shape)
+
+
+def _pixel_scale(kappa):
+    """Return the side of a pixel of a map on a plane or on the sphere, an angle."""
+    return kappa.pixels.scale if hasattr(kappa, "pixels") else kappa.pixel_scale
+
+
+def _sky_of(kappa, pixel):
+    """Return the position of a pixel, given by its index in the arrays of a map, in ICRS."""
+    from astropy.coordinates import SkyCoord
+
+    if not hasattr(kappa, "pixels"):
+        return kappa.wcs.pixel_to_world(*pixel[::-1]).icrs
+    lon, lat = kappa.pixels.centers(kappa.index[pixel])
+    return SkyCoord(lon, lat, unit="deg", frame=kappa.pixels.frame).icrs
 
 
 def _title(kappa):
