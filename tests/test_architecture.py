@@ -30,7 +30,7 @@ DOORS = {
     "estimators": {
         *["utils", "catalog", "grid", "masks", "maps", "flatsky", "sphere", "cosmology"],
     },
-    "testing": {"utils", "catalog", "grid", "maps", "estimators"},
+    "testing": {"utils", "catalog", "grid", "maps", "estimators", "sphere"},
     "halos": {"utils", "cosmology"},
     "simulate": {"utils", "flatsky", "masks", "catalog", "grid", "maps", "cosmology", "halos"},
     "networks": {"utils", "scores", "flatsky", "grid", "maps", "cosmology", "simulate"},

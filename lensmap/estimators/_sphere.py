@@ -27,6 +27,7 @@ __all__ = [
     "SphericalEstimator",
     "SphericalState",
     "check_sphere_theory",
+    "filter_response",
     "nside_below",
     "set_common",
     "theory_power",
@@ -278,6 +279,36 @@ def theory_power(
     power = convergence_power(ell, z_source, cosmology, power=code)
     values = np.exp(np.interp(np.log(np.arange(2, lmax + 1)), np.log(ell), np.log(power)))
     return np.concatenate([[0, 0], values])
+
+
+def filter_response(
+    estimator: Any, ell: np.ndarray, nside: int, density: float
+) -> np.ndarray:
+    """Return the factor by which the masked solution changes each multipole of well-covered areas.
+
+    It is signal / (signal + noise), where the signal is reduced by the pixel window.
+
+    Parameters
+    ----------
+    estimator : SphericalEstimator
+        The estimator, with its ``sigma_e``.
+    ell : `numpy.ndarray`
+        The multipoles, ``(n,)``.
+    nside : int
+        The resolution of the pixels.
+    density : float
+        The number of galaxies per steradian.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The factor, ``(n,)``; 0 above the highest multipole of the map.
+    """
+    lmax = estimator._lmax(HealpixPixels(nside))
+    signal = estimator._prior(lmax) * pixel_window(nside, lmax) ** 2
+    signal[:2] = 0
+    factor = signal / (signal + estimator.sigma_e**2 / density)
+    return np.interp(ell, np.arange(lmax + 1), factor, right=0)
 
 
 def nside_below(size_arcmin: float) -> int:

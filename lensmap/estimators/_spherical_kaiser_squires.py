@@ -6,10 +6,12 @@ from typing import Any, Literal
 import numpy as np
 from astropy import units as u
 
+from lensmap.estimators._contract import Contract
 from lensmap.estimators._sphere import (
     SphericalEstimator,
     SphericalState,
     check_sphere_theory,
+    filter_response,
     nside_below,
     set_common,
     theory_power,
@@ -23,6 +25,18 @@ __all__ = ["SphericalKaiserSquires"]
 # The prior has this factor times the power of the theory. Modes that the data determine are then
 # hardly filtered, and modes in holes stay finite.
 _PRIOR_FACTOR = 10.0
+
+
+def _response(estimator, ell_x, ell_y, pixel_scale, density):
+    """Return the transfer function: the Gaussian, and the weak filter of the prior.
+
+    The parameters are those of `Contract.response`.
+    """
+    ell = np.hypot(ell_x, ell_y)
+    nside = round(np.sqrt(4 * np.pi / 12) / pixel_scale)
+    sigma = estimator.smoothing.to_value(u.rad)
+    gaussian = np.exp(-0.5 * ell * (ell + 1) * sigma**2)
+    return gaussian * filter_response(estimator, ell, nside, density)
 
 
 class SphericalKaiserSquires(SphericalEstimator):
@@ -86,6 +100,15 @@ class SphericalKaiserSquires(SphericalEstimator):
     >>> SphericalKaiserSquires(smoothing="20 arcmin")
     SphericalKaiserSquires(smoothing='20.0 arcmin')
     """
+
+    # Fix the noise, so that the map is linear in the ellipticities. The laws hold to the tolerance
+    # of the solver, set lower than by default.
+    contract = Contract(
+        settings={"sigma_e": 0.25, "tolerance": 1e-8, "smoothing": 90 * u.arcmin},
+        noiseless={"sigma_e": 0.02, "tolerance": 1e-3, "smoothing": 40 * u.arcmin},
+        response=_response,
+        tolerance=2e-8,
+    )
 
     def __init__(
         self,

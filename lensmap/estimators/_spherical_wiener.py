@@ -6,12 +6,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lensmap.estimators._contract import Contract
 from lensmap.estimators._declarations import ROTATIONS, Uncertainty
 from lensmap.estimators._prior import check_prior_power, describe_prior_power
 from lensmap.estimators._sphere import (
     SphericalEstimator,
     SphericalState,
     check_sphere_theory,
+    filter_response,
     set_common,
     theory_power,
 )
@@ -20,6 +22,12 @@ from lensmap.sphere import random_modes
 from lensmap.typing import CosmologyLike, RedshiftLike, SeedLike
 
 __all__ = ["SphericalWiener"]
+
+
+def _response(estimator, ell_x, ell_y, pixel_scale, density):
+    """Return the transfer function: signal / (signal + noise), as for `Contract.response`."""
+    nside = round(np.sqrt(4 * np.pi / 12) / pixel_scale)
+    return filter_response(estimator, np.hypot(ell_x, ell_y), nside, density)
 
 
 class SphericalWiener(SphericalEstimator):
@@ -82,6 +90,14 @@ class SphericalWiener(SphericalEstimator):
     """
 
     uncertainties = (ROTATIONS, Uncertainty("posterior", "total"))
+    # Fix the noise, so that the map is linear in the ellipticities. The laws hold to the tolerance
+    # of the solver, set lower than by default.
+    contract = Contract(
+        settings={"sigma_e": 0.25, "tolerance": 1e-8},
+        noiseless={"sigma_e": 0.005, "tolerance": 1e-3},
+        response=_response,
+        tolerance=2e-8,
+    )
 
     def __init__(
         self,

@@ -8,15 +8,24 @@ from typing import Any
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.wcs import WCS
 
 from lensmap.catalog import ShearCatalog
 from lensmap.estimators import Contract, Estimator
-from lensmap.maps import ConvergenceMap
+from lensmap.grid import ShearGrid
 from lensmap.testing._report import Broken, Skipped
 from lensmap.testing._sky import catalog_columns, tangent_wcs, uniform_sky
 
-__all__ = ["CENTER", "Case", "LAWS", "Law", "SCALE", "WCS_OF_NOISE", "law", "noise_columns"]
+__all__ = [
+    "CENTER",
+    "Case",
+    "LAWS",
+    "Law",
+    "SCALE",
+    "WCS_OF_NOISE",
+    "law",
+    "laws_of",
+    "noise_columns",
+]
 
 Columns = Mapping[str, np.ndarray]
 
@@ -61,7 +70,7 @@ def noise_columns(seed: int) -> dict[str, np.ndarray]:
 
 
 class Case:
-    """An estimator class under test.
+    """An estimator class under test, whose maps are on a plane.
 
     Parameters
     ----------
@@ -73,6 +82,9 @@ class Case:
     seed : int
         The seed of the random galaxies.
     """
+
+    #: The pixels of a map of the random galaxies.
+    pixels: Any = WCS_OF_NOISE
 
     def __init__(
         self, cls: type[Estimator], parameters: Mapping[str, Any], seed: int = 1
@@ -99,16 +111,25 @@ class Case:
         return self.cls(**given)
 
     def map(
-        self, columns: Columns, wcs: WCS = WCS_OF_NOISE, mask: object = None,
+        self, columns: Columns, wcs: Any = None, mask: object = None,
         *more: Mapping[str, Any], **parameters: Any,
-    ) -> ConvergenceMap:
+    ) -> Any:
         """Return the map that the tested estimator class makes from the columns of a catalog.
 
-        The map is on the pixels of ``wcs``, with an optional ``mask``. The mappings in ``more`` and
-        ``**parameters`` hold parameters of the estimator; later ones take precedence.
+        The map is on the pixels of ``wcs`` (None: ``pixels``), with an optional ``mask``. The
+        mappings in ``more`` and ``**parameters`` hold parameters of the estimator; later ones take
+        precedence.
         """
         catalog = ShearCatalog(dict(columns), "generic", "celestial", "shear")
-        return self.estimator(*more, **parameters).reconstruct(catalog, wcs, mask)
+        estimator = self.estimator(*more, **parameters)
+        return estimator.reconstruct(catalog, self.pixels if wcs is None else wcs, mask)
+
+    def grid(self, estimator: Estimator, catalog: ShearCatalog, wcs: Any = None) -> Any:
+        """Return the grid of a catalog on the pixels of ``wcs`` (None: ``pixels``)."""
+        return ShearGrid.from_catalog(
+            catalog, self.pixels if wcs is None else wcs, scheme=estimator.scheme,
+            sigma_e=estimator.sigma_e, extra_sums=estimator.extra_sums,
+        )
 
     def noise(self) -> dict[str, np.ndarray]:
         """Return the catalog columns of galaxies with random ellipticities, as a new dict."""
@@ -157,7 +178,7 @@ class Case:
         self.at_most(largest, tolerance, f"difference of {quantity}")
 
     def same_maps(
-        self, one: ConvergenceMap, other: ConvergenceMap, quantity: str, tolerance: float = 0.0
+        self, one: Any, other: Any, quantity: str, tolerance: float = 0.0
     ) -> None:
         """Raise `Broken`, the error of a broken law, if two maps differ.
 
@@ -203,18 +224,29 @@ class Law:
     function : callable
         A function of a `Case`, the estimator class under test. It raises `Broken` if the class
         breaks the law, and `Skipped` if the law does not apply to the class.
+    geometry : {"plane", "sphere"} or None
+        The geometry of the maps that the function tests; None for both.
     """
 
     number: str
     name: str
-    function: Callable[[Case], None]
+    function: Callable[[Any], None]
+    geometry: str | None = "plane"
 
 
 #: All laws, in order.
 LAWS: list[Law] = []
 
 
-def law(number: str, name: str) -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
+def laws_of(geometry: str) -> list[Law]:
+    """Return the laws for estimators of a geometry, sorted by number."""
+    laws = [law for law in LAWS if law.geometry in (geometry, None)]
+    return sorted(laws, key=lambda law: (int(law.number.rstrip("abc")), law.number))
+
+
+def law(
+    number: str, name: str, geometry: str | None = "plane"
+) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
     """Make a decorator that registers a function as the test of a law.
 
     Parameters
@@ -223,6 +255,8 @@ def law(number: str, name: str) -> Callable[[Callable[[Case], None]], Callable[[
         The number of the law, with a letter if the law has several parts.
     name : str
         The law in a few words.
+    geometry : {"plane", "sphere"} or None
+        The geometry of the maps that the function tests; None for both.
 
     Returns
     -------
@@ -231,7 +265,7 @@ def law(number: str, name: str) -> Callable[[Callable[[Case], None]], Callable[[
     """
 
     def register(function):
-        LAWS.append(Law(number, name, function))
+        LAWS.append(Law(number, name, function, geometry))
         return function
 
     return register

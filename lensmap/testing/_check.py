@@ -7,8 +7,10 @@ from typing import Any
 
 from lensmap.estimators import Estimator, estimator_class
 from lensmap.testing import _data_laws, _lens_laws, _symmetry_laws  # noqa: F401 (the laws)
-from lensmap.testing._case import LAWS, Case, Law
+from lensmap.testing import _sphere_laws, _sphere_lens_laws  # noqa: F401 (the laws)
+from lensmap.testing._case import Case, Law, laws_of
 from lensmap.testing._report import Broken, ContractError, ContractReport, LawResult, Skipped
+from lensmap.testing._sphere_case import SphereCase
 from lensmap.utils import ParameterError, ParameterTypeError
 
 __all__ = ["check_estimator"]
@@ -26,7 +28,8 @@ def check_estimator(
     The contract consists of laws: properties that every estimator of mass maps must have. The page
     on lensmap's architecture lists them. The laws are about symmetries, declared
     linearity, E- and B-modes, masks, files, lenses all over the sky, and uncertainties. The suite
-    simulates its own lenses and galaxies, and takes a few seconds.
+    simulates its own lenses and galaxies, and takes a few seconds. Classes with the geometry
+    ``"sphere"`` are tested on HEALPix pixels.
 
     Parameters
     ----------
@@ -51,7 +54,7 @@ def check_estimator(
         If a law is broken. The error is an AssertionError that lists the broken laws with their
         measured and allowed values.
     TypeError, ValueError
-        If ``cls`` is not an estimator class for the plane, or if a law does not exist.
+        If ``cls`` is not an estimator class, or if a law does not exist for its geometry.
 
     Examples
     --------
@@ -64,33 +67,25 @@ def check_estimator(
     cls = estimator_class(cls)
     if not (isinstance(cls, type) and issubclass(cls, Estimator)):
         raise ParameterTypeError("cls", "a subclass of lensmap.Estimator", repr(cls))
-    if cls.geometry != "plane":
-        raise ParameterTypeError(
-            "cls", "a class of estimators on the plane", f"a class on the {cls.geometry}",
-            "check_estimator has no laws for other geometries",
-        )
-    case = Case(cls, parameters, seed)
+    case = (SphereCase if cls.geometry == "sphere" else Case)(cls, parameters, seed)
     report = ContractReport(
-        cls.__name__, tuple(_result(law, case) for law in _chosen(laws))
+        cls.__name__, tuple(_result(law, case) for law in _chosen(laws, cls.geometry))
     )
     if report.broken:
         raise ContractError(report)
     return report
 
 
-def _chosen(numbers: Collection[str] | None) -> list[Law]:
+def _chosen(numbers: Collection[str] | None, geometry: str) -> list[Law]:
     """Return the laws (properties to test) with numbers such as ``"3b"``; all laws for None."""
-    laws = {law.number: law for law in sorted(LAWS, key=_place)}
+    laws = {law.number: law for law in laws_of(geometry)}
     unknown = set(numbers or ()) - laws.keys()
     if unknown:
         raise ParameterError(
-            "laws", f"only numbers of laws, {', '.join(laws)}", repr(min(unknown)), verb="contain"
+            "laws", f"only numbers of laws for the {geometry}, {', '.join(laws)}",
+            repr(min(unknown)), verb="contain",
         )
     return [law for number, law in laws.items() if numbers is None or number in numbers]
-
-
-def _place(law: Law) -> tuple[int, str]:
-    return int(law.number.rstrip("abc")), law.number
 
 
 def _result(law: Law, case: Case) -> LawResult:

@@ -28,7 +28,7 @@ def _complex(columns):
 # --- 1. no shear, no mass -------------------------------------------------------------------
 
 
-@law("1a", "zero shear gives a zero map")
+@law("1a", "zero shear gives a zero map", None)
 def zero_shear(case: Case) -> None:
     """Require that kappa is zero on a map of galaxies with zero ellipticity."""
     columns = case.noise()
@@ -105,7 +105,7 @@ def _plate_response():
 # --- 2. weights, order, linearity -----------------------------------------------------------
 
 
-@law("2a", "the scale of weights and the order of rows do not matter")
+@law("2a", "the scale of weights and the order of rows do not matter", None)
 def weights_and_order(case: Case) -> None:
     """Require that neither a common factor on all weights nor the order of the galaxies matters."""
     columns, rng = case.noise(), np.random.default_rng(case.seed)
@@ -118,7 +118,7 @@ def weights_and_order(case: Case) -> None:
     case.same_maps(permuted, kappa, "permuted rows", case.contract.tolerance)
 
 
-@law("2b", "maps add like shears")
+@law("2b", "maps add like shears", None)
 def linearity(case: Case) -> None:
     """Require that an estimator is linear in the ellipticities.
 
@@ -137,7 +137,7 @@ def linearity(case: Case) -> None:
 # --- 3. E and B -----------------------------------------------------------------------------
 
 
-@law("3a", "a rotation of all galaxies by 45 deg exchanges E and B")
+@law("3a", "a rotation of all galaxies by 45 deg exchanges E and B", None)
 def e_and_b(case: Case) -> None:
     """Require that a rotation of all galaxies by 45 deg exchanges the E- and the B-mode.
 

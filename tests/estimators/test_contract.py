@@ -30,7 +30,7 @@ from lensmap.estimators import load_estimators
 from lensmap.flatsky import convergence_to_shear, mode_power
 from lensmap.testing import check_estimator
 
-ALL = load_estimators()
+ALL = {name: cls for name, cls in load_estimators().items() if cls.geometry == "plane"}
 NETWORKS = (CNNReconstructor, MaskedCNN)
 LINEAR = {name: cls for name, cls in ALL.items() if cls.linear}
 
