@@ -34,7 +34,7 @@ DOORS = {
     "halos": {"utils", "cosmology"},
     "simulate": {"utils", "flatsky", "masks", "catalog", "grid", "maps", "cosmology", "halos"},
     "networks": {"utils", "scores", "flatsky", "grid", "maps", "cosmology", "simulate"},
-    "diagnostics": {"utils", "flatsky", "catalog", "grid"},
+    "diagnostics": {"utils", "flatsky", "sphere", "catalog", "grid"},
     **dict.fromkeys(
         ["peaks", "profiles"],
         {"utils", "masks", "catalog", "maps", "cosmology", "halos"},

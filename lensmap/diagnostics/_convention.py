@@ -14,21 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from scipy import special
 
-from lensmap.catalog import (
-    Calibration,
-    as_shear_catalog,
-    convention_name,
-    convention_signs,
-    to_celestial,
-)
+from lensmap.catalog import as_shear_catalog, convention_name, convention_signs
 from lensmap.diagnostics._origins import origin_text
-from lensmap.flatsky import gaussian_smooth, normalized_smooth, shear_to_convergence
-from lensmap.grid import PixelAssignment, make_wcs
+from lensmap.diagnostics._plane_maps import PlaneMaps
+from lensmap.diagnostics._sphere_maps import SphereMaps, is_wide
 from lensmap.utils import ParameterTypeError, as_generator, as_icrs, check_count, track
 
 if TYPE_CHECKING:
@@ -40,11 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["check_convention", "ConventionCheck"]
 
 _MIN_SIGMA = 3.0  # below this significance, a test with many random rotations is undecided
-
-# Standard deviations of the Gaussian smoothings, from cluster scales to large-scale structure.
-_SMOOTHINGS_ARCMIN = (1.0, 2.0, 4.0)
-
-_MAX_PIXELS = 512  # along the longer side of the map
 
 
 @dataclass(frozen=True)
@@ -186,7 +174,8 @@ class ConventionCheck:
         if b_mode >= _MIN_SIGMA:
             lines.append(
                 f"but B power is significant in every choice ({b_mode:+.1f} sigma and more): the "
-                "catalog has systematics, and the verdict is less certain than its sigmas"
+                "catalog has systematics, or gaps that mix both modes, and the verdict is less "
+                "certain than its sigmas"
             )
         return "\n".join(lines)
 
@@ -211,6 +200,9 @@ def check_convention(
     from random rotations of the galaxies. Below a threshold a test is "undecided". The threshold is
     3 sigma for many random rotations; it is 3.2 sigma for 50, whose scatter is less certain, and
     3.4 sigma for the handedness where both power and positions test it.
+
+    The maps of catalogs that extend more than 20 degrees from their mean position are on the sphere
+    (HEALPix pixels of 27 arcmin), which needs the package ``ducc0``.
 
     An excess of E power alone proves nothing: a catalog with the wrong handedness has an excess of
     E power too, but with an equal excess of B power.
@@ -241,13 +233,15 @@ def check_convention(
         If a parameter has the wrong type.
     ValueError
         If ``n_rotations`` is below 30, or no position is on the map.
+    ImportError
+        If the catalog is wide, and ``ducc0`` is not installed.
     """
     catalog = as_shear_catalog(catalog)
     check_count(n_rotations, "n_rotations", minimum=30)
     if positions is not None and not isinstance(positions, SkyCoord):
         raise ParameterTypeError("positions", "a SkyCoord or None", type(positions).__name__)
     positions = None if positions is None else as_icrs(positions)
-    maps = _TestMaps(catalog, positions)
+    maps = (SphereMaps if is_wide(catalog) else PlaneMaps)(catalog, positions)
     data = maps.statistics(maps.weighted)
     null = []
     generator = as_generator(rng)
@@ -255,142 +249,6 @@ def check_convention(
         phases = np.exp(2j * np.pi * generator.random(len(catalog), dtype=np.float32))
         null.append(maps.statistics(maps.weighted * phases))
     return _verdict(catalog, maps, data, np.array(null))
-
-
-class _TestMaps:
-    """E and B maps of a catalog and of its mirror image, smoothed on several scales.
-
-    Attributes
-    ----------
-    weighted : `numpy.ndarray`
-        The weight times the bias-corrected ellipticity of each galaxy, complex64, ``(n,)``. The
-        additive bias is subtracted from the complex ellipticity before the multiplication.
-    indices : tuple of `numpy.ndarray` or None
-        The rows and columns of the pixels at the positions of known masses. None if no positions
-        were given.
-    """
-
-    def __init__(self, catalog: ShearCatalog, positions: SkyCoord | None) -> None:
-        wcs = make_wcs(catalog, _pixel_scale(catalog))
-        self._frame_name = catalog.frame
-        self._assignment = PixelAssignment(catalog, wcs)
-        w = np.ones(len(catalog), dtype=np.float32) if catalog.weight is None else catalog.weight
-        self._weight = self._assignment.sums(w)[0]
-        self._fraction = w / max(float(np.sum(w, dtype=float)), np.finfo(float).tiny)
-        e = np.empty(len(catalog), dtype=np.complex64)
-        e.real, e.imag = catalog.e1, catalog.e2
-        # make_wcs covers the catalog, so the assignment has all galaxies in their order.
-        frame = self._frame = self._assignment.frame
-        self._rotation = frame.rotation(catalog.ra, catalog.dec, self._assignment.pixel)
-        e -= _additive_bias(catalog)
-        self.weighted = e * w
-        self._smoothings = _SMOOTHINGS_ARCMIN / (frame.scales[0].to_value(u.arcmin))
-        # Pixels with at least a few galaxies under the smallest kernel.
-        occupied = self._assignment.counts() > 0
-        density = gaussian_smooth(occupied.astype(float), self._smoothings[-1])
-        self._good = density > 0.5 * density.max()
-        self.indices = None if positions is None else self._pixels_at(positions)
-
-    def _pixels_at(self, positions: SkyCoord) -> tuple[np.ndarray, np.ndarray]:
-        x, y = self._frame.positions(
-            *(getattr(positions.transform_to(self._frame_name).spherical.reshape(-1), name).deg
-              for name in ("lon", "lat"))
-        )
-        ny, nx = self._good.shape
-        with np.errstate(invalid="ignore"):
-            inside = (x > -0.5) & (x < nx - 0.5) & (y > -0.5) & (y < ny - 0.5)
-        rows, columns = (np.rint(v[inside]).astype(int) for v in (y, x))
-        on_map = self._good[rows, columns]
-        if not on_map.any():
-            raise ValueError(
-                f"none of the {positions.size} positions lies within the area of the catalog"
-            )
-        return rows[on_map], columns[on_map]
-
-    def statistics(self, weighted: np.ndarray) -> np.ndarray:
-        """Return the statistics of the maps of a catalog and of its mirror image.
-
-        Parameters
-        ----------
-        weighted : `numpy.ndarray`
-            The weight times the complex ellipticity of each galaxy, complex64, ``(n,)``.
-
-        Returns
-        -------
-        `numpy.ndarray`
-            An array ``(2, n_scales, 5)``. The first axis is the catalog and its mirror image, the
-            second the smoothing scale. The last axis holds the variance of E, the variance of B,
-            the skewness of E, the skewness of B, and the mean of E at the positions of known masses
-            (NaN without positions).
-        """
-        return np.array([self._statistics_by_scale(w) for w in (weighted, _mirrored(weighted))])
-
-    def _statistics_by_scale(self, weighted: np.ndarray) -> list[list[float]]:
-        pixel = self._frame.to_pixel_basis(weighted, self._rotation)
-        # Subtract the mean ellipticity, which comes from a bias and not from lensing. On a field
-        # that is not square, a constant ellipticity has unequal E and B power. The random
-        # rotations have no mean ellipticity, so the difference would seem significant.
-        pixel = pixel - self._fraction * pixel.sum()
-        real, imaginary = self._assignment.sums(pixel.real, pixel.imag)
-        shear, _ = normalized_smooth(
-            (real + 1j * imaginary).astype(np.complex64),
-            self._weight.astype(np.float32),
-            self._smoothings[0],
-        )
-        shear[~self._good] = 0.0
-        kappa = shear_to_convergence(shear, padding=1.5)
-        rows = []
-        for smoothing in self._smoothings:
-            extra = np.sqrt(max(smoothing**2 - self._smoothings[0] ** 2, 0.0))
-            smooth = gaussian_smooth(kappa, extra)
-            rows.append([*_moments(smooth[self._good]), self._mean_at_positions(smooth)])
-        return rows
-
-    def _mean_at_positions(self, kappa: np.ndarray) -> float:
-        return np.nan if self.indices is None else float(kappa.real[self.indices].mean())
-
-
-def _additive_bias(catalog: ShearCatalog) -> np.ndarray | np.complex64:
-    """Return the additive bias of the complex ellipticities: shear response times shear bias.
-
-    The columns ``c1`` and ``c2`` are biases of the shear, not of the ellipticity. The result has
-    one value for each galaxy, or is 0 for a catalog without these columns.
-    """
-    c1, c2 = catalog["c1"], catalog["c2"]
-    if c1 is None and c2 is None:
-        return np.complex64(0)
-    (r11, r12), (r21, r22) = Calibration.from_catalog(catalog).matrix
-    c1, c2 = (0.0 if c is None else c for c in (c1, c2))
-    return (r11 * c1 + r12 * c2 + 1j * (r21 * c1 + r22 * c2)).astype(np.complex64)
-
-
-def _mirrored(e: np.ndarray) -> np.ndarray:
-    """Return complex ellipticities with the opposite handedness: the sign of e2 is reversed."""
-    e1, e2 = to_celestial(e.real, e.imag, "euclidean")
-    return e1 + 1j * e2
-
-
-def _moments(values: np.ndarray) -> list[float]:
-    """Return the variances of E and B, then the skewnesses of E and B, from values E + i B."""
-    values = values - values.mean()
-    variances = [float(np.mean(part * part)) for part in (values.real, values.imag)]
-    # numpy's power is slow in single precision, a product is not.
-    thirds = [float(np.mean(part * part * part)) for part in (values.real, values.imag)]
-    skewness = [
-        third / variance**1.5 if variance > 0 else 0.0
-        for third, variance in zip(thirds, variances, strict=True)
-    ]
-    return [*variances, *skewness]
-
-
-def _pixel_scale(catalog: ShearCatalog) -> u.Quantity:
-    """Return the pixel scale of the test maps, which resolves the smallest smoothing scale.
-
-    The scale is larger for very large fields, to limit the number of pixels.
-    """
-    smallest = 0.5 * u.arcmin
-    wcs = make_wcs(catalog, 10 * smallest)
-    return max(smallest, 10 * smallest * max(wcs.array_shape) / _MAX_PIXELS)
 
 
 def _significance(data: np.ndarray, null: np.ndarray) -> float:
@@ -419,7 +277,7 @@ def _significance(data: np.ndarray, null: np.ndarray) -> float:
 
 
 def _verdict(
-    catalog: ShearCatalog, maps: _TestMaps, data: np.ndarray, null: np.ndarray
+    catalog: ShearCatalog, maps: PlaneMaps | SphereMaps, data: np.ndarray, null: np.ndarray
 ) -> ConventionCheck:
     """Compare the statistics of a catalog with those of its random rotations.
 
@@ -427,10 +285,10 @@ def _verdict(
     ----------
     catalog : ShearCatalog
         The catalog.
-    maps : _TestMaps
+    maps : PlaneMaps or SphereMaps
         The E and B maps of the catalog and of its mirror image.
     data : `numpy.ndarray`
-        The statistics of the maps, ``(2, n_scales, 5)``, as returned by ``_TestMaps.statistics``.
+        The statistics of the maps, ``(2, n_scales, 5)``, as returned by ``PlaneMaps.statistics``.
     null : `numpy.ndarray`
         The same statistics for each random rotation of the galaxies,
         ``(n_rotations, 2, n_scales, 5)``.

@@ -67,6 +67,10 @@ def check_estimator(
     cls = estimator_class(cls)
     if not (isinstance(cls, type) and issubclass(cls, Estimator)):
         raise ParameterTypeError("cls", "a subclass of lensmap.Estimator", repr(cls))
+    if cls.geometry not in ("plane", "sphere"):
+        raise ParameterTypeError(
+            "cls", "a class of estimators on the plane or the sphere", f"on the {cls.geometry}"
+        )
     case = (SphereCase if cls.geometry == "sphere" else Case)(cls, parameters, seed)
     report = ContractReport(
         cls.__name__, tuple(_result(law, case) for law in _chosen(laws, cls.geometry))

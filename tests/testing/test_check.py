@@ -377,18 +377,18 @@ def test_local_classes_cannot_be_sent_to_another_process():
 # --- arguments ----------------------------------------------------------------------------------
 
 
-class OnTheSphere(Plain):
+class OnACube(Plain):
     """An estimator for other pixels."""
 
-    geometry = "sphere"
+    geometry = "cube"
 
 
 @pytest.mark.parametrize(
     ("cls", "laws", "error", "message"),
     [
         (int, None, TypeError, "cls must be a subclass of lensmap.Estimator"),
-        (OnTheSphere, None, TypeError, "cls must be a class of estimators on the plane"),
-        ("ks", ["1a", "99"], ValueError, "laws must contain only numbers of laws, .*, not '99'"),
+        (OnACube, None, TypeError, "cls must be a class of estimators on the plane or the sphere"),
+        ("ks", ["1a", "99"], ValueError, "laws must contain only numbers of .*, not '99'"),
         ("kss", None, ValueError, "estimator must be one of ks"),
     ],
 )
