@@ -76,6 +76,10 @@ class InputFile(str):
         return str(self)
 
 
+class InputCatalog(InputFile):
+    """A catalog: a file, or a HATS folder, that a command reads and that must exist."""
+
+
 class InputPart(InputFile):
     """A file that a command reads, optionally with a part of it: ``file.fits:HDU``."""
 

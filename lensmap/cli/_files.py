@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lensmap.cli._file_types import (
+    InputCatalog,
     InputFile,
     InputFolder,
     MaybeFile,
@@ -109,9 +110,10 @@ def check_new_files(paths, name, option, *, overwrite):
 def input_files(arguments):
     """Return the ``dest`` and the path of each argument that is an existing input."""
     files = _files_of(arguments, (InputFile, MaybeFile, InputFolder))
+    folders = InputCatalog, InputFolder
     return [
         (name, path.file) for name, path in files
-        if Path(path.file).is_file() or (isinstance(path, InputFolder) and Path(path.file).is_dir())
+        if Path(path.file).is_file() or (isinstance(path, folders) and Path(path.file).is_dir())
     ]
 
 

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from lensmap.cli._file_types import InputFile
+from lensmap.cli._file_types import InputCatalog, InputFile
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import columns_text, condition, units_of_columns
 from lensmap.cli._source_options import (
@@ -25,9 +25,12 @@ from lensmap.utils import (
 __all__ = [
     "add_catalog_arguments",
     "add_map_argument",
+    "add_table_options",
+    "numbers_of_declaration",
     "read_catalog",
     "read_image_wcs",
     "read_map",
+    "table_options",
 ]
 
 
@@ -41,12 +44,40 @@ def add_catalog_arguments(parser, *, each_lens=False):
     each_lens : bool
         Whether ``--behind lens`` selects the galaxies behind each lens of the command.
     """
+    parser.add_argument("catalog", type=InputCatalog, metavar="CAT",
+                        help="the shear catalog: a table in FITS, ECSV, CSV, Parquet, HDF5 or "
+                             "VOTable, or a HATS folder")
+    group = parser.add_argument_group("catalog options")
+    add_table_options(group)
+    group.add_argument(
+        "--where",
+        type=condition,
+        metavar="CONDITION",
+        help="use only the rows that fulfill a condition, such as 'redshift < 1.5 and i_flag == "
+             "0'; it compares columns, numbers and 'texts' by <, <=, >, >=, ==, != and in (...), "
+             "and joins comparisons by and, or, not; column names with blanks or special "
+             "characters are written in `backticks`",
+    )
+    group.add_argument(
+        "--strict", action="store_true",
+        help="end with an error, before any output is written, if rows of the catalog are left "
+             "out, or if the sign convention or the kind of ellipticity is only assumed or "
+             "contradicts the file or the survey (exit code 1), or if the test on the galaxies "
+             "shows that the convention is wrong (exit code 3) or does not decide (exit code 4)",
+    )
+    add_source_arguments(parser, each_lens=each_lens)
+
+
+def add_table_options(group):
+    """Add the options that say how to read the tables of a catalog.
+
+    Parameters
+    ----------
+    group : argparse._ArgumentGroup
+        The group of options.
+    """
     from lensmap.catalog import COLUMN_PRESETS
 
-    parser.add_argument("catalog", type=InputFile, metavar="CAT",
-                        help="the shear catalog: a table in FITS, ECSV, CSV, Parquet, HDF5 or "
-                             "VOTable")
-    group = parser.add_argument_group("catalog options")
     group.add_argument(
         "--columns",
         type=columns_text,
@@ -58,15 +89,6 @@ def add_catalog_arguments(parser, *, each_lens=False):
              "probability density of each galaxy, see --z-grid. Presets: "
              f"{', '.join(COLUMN_PRESETS)}, or the path of a TOML file. Default: the preset whose "
              "required columns the catalog has",
-    )
-    group.add_argument(
-        "--where",
-        type=condition,
-        metavar="CONDITION",
-        help="use only the rows that fulfill a condition, such as 'redshift < 1.5 and i_flag == "
-             "0'; it compares columns, numbers and 'texts' by <, <=, >, >=, ==, != and in (...), "
-             "and joins comparisons by and, or, not; column names with blanks or special "
-             "characters are written in `backticks`",
     )
     group.add_argument(
         "--convention",
@@ -115,14 +137,31 @@ def add_catalog_arguments(parser, *, each_lens=False):
     group.add_argument("--path", help="the table within the file: the path of a dataset or of a "
                                       "group of columns (HDF5), or the ID, name or number "
                                       "(VOTable)")
-    group.add_argument(
-        "--strict", action="store_true",
-        help="end with an error, before any output is written, if rows of the catalog are left "
-             "out, or if the sign convention or the kind of ellipticity is only assumed or "
-             "contradicts the file or the survey (exit code 1), or if the test on the galaxies "
-             "shows that the convention is wrong (exit code 3) or does not decide (exit code 4)",
-    )
-    add_source_arguments(parser, each_lens=each_lens)
+
+
+def table_options(arguments):
+    """Return the given options that say how to read the tables of a catalog.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The arguments, with those that `add_table_options` adds.
+
+    Returns
+    -------
+    dict
+        The parameters of ``ShearCatalog.read`` by name.
+    """
+    options = {
+        name: getattr(arguments, name)
+        for name in ("columns", "convention", "kind", "frame", "response", "units", "format")
+    }
+    options["z_grid"] = None if arguments.z_grid is None else arguments.z_grid.redshifts()
+    if arguments.hdu is not None:
+        options["hdu"] = int(arguments.hdu) if arguments.hdu.isdigit() else arguments.hdu
+    if arguments.path is not None:
+        options["path"] = arguments.path
+    return options
 
 
 def read_catalog(arguments, *, z_lens=None, extra_columns=()):
@@ -146,25 +185,12 @@ def read_catalog(arguments, *, z_lens=None, extra_columns=()):
     from lensmap.maps import is_healpix_file
 
     check_source_arguments(arguments)
-    options = {}
-    if arguments.hdu is not None:
-        options["hdu"] = int(arguments.hdu) if arguments.hdu.isdigit() else arguments.hdu
-    if arguments.path is not None:
-        options["path"] = arguments.path
     try:
         catalog = ShearCatalog.read(
             arguments.catalog,
-            arguments.columns,
-            arguments.convention,
-            arguments.kind,
+            **table_options(arguments),
             where=arguments.where,
-            frame=arguments.frame,
-            response=arguments.response,
-            units=arguments.units,
-            z_grid=None if arguments.z_grid is None else arguments.z_grid.redshifts(),
             extra_columns=extra_columns,
-            format=arguments.format,
-            **options,
         )
     except Exception:
         if is_healpix_file(arguments.catalog):
@@ -197,17 +223,30 @@ def numbers_of_catalog(catalog):
     """
     from lensmap.catalog import catalog_facts
 
+    return {"declaration": numbers_of_declaration(catalog), "catalog": catalog_facts(catalog)}
+
+
+def numbers_of_declaration(catalog):
+    """Return the convention, kind, frame and response of a catalog, and the origin of each.
+
+    Parameters
+    ----------
+    catalog : lensmap.ShearCatalog or lensmap.catalog.HatsCatalog
+        The catalog.
+
+    Returns
+    -------
+    dict
+        The values, their origins, and the survey with its reference.
+    """
     values = {}
     for name, origin in catalog.origins.items():
         values |= {name: getattr(catalog, name), f"{name}_from": origin}
     return {
-        "declaration": {
-            **values,
-            # The name of a preset file without its folder.
-            "survey": catalog.survey and Path(catalog.survey).name,
-            "reference": catalog.documented.get("reference"),
-        },
-        "catalog": catalog_facts(catalog),
+        **values,
+        # The name of a preset file without its folder.
+        "survey": catalog.survey and Path(catalog.survey).name,
+        "reference": catalog.documented.get("reference"),
     }
 
 

@@ -11,6 +11,7 @@ from lensmap.cli.commands import (
     _demo,
     _filaments,
     _inject,
+    _partition,
     _peaks,
     _profile,
     _reconstruct,
@@ -24,7 +25,7 @@ __all__ = ["Parser", "UsageError", "parse_words"]
 
 _COMMANDS = (
     _demo, _reconstruct, _check, _peaks, _profile,
-    _filaments, _inject, _simulate, _train, _validate, _verify,
+    _filaments, _inject, _partition, _simulate, _train, _validate, _verify,
 )
 
 

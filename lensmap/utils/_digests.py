@@ -70,19 +70,34 @@ def folder_digest(path: PathLike) -> dict[str, Any]:
     -------
     dict
         ``files``, the number of files; ``bytes``, their size; and ``sha256``, the digest of their
-        names and of the result of `file_digest` for each.
+        names and of the result of `file_digest` for each. Folders of more than 1 GB have
+        ``sha256_of_ends`` instead, the digest of the names, sizes and the first and last MiB of
+        all files.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     """
-    digest, size, number = hashlib.sha256(), 0, 0
-    for name in visible_files(path):
-        facts = file_digest(Path(path) / name)
+    names = visible_files(path)
+    size = sum((Path(path) / name).stat().st_size for name in names)
+    is_large = size > _MAX_SHA256_BYTES
+    digest = hashlib.sha256()
+    for name in names:
+        facts = _digest_of_ends(Path(path) / name) if is_large else file_digest(Path(path) / name)
         digest.update(json.dumps([name, facts], sort_keys=True).encode())
-        size, number = size + facts["bytes"], number + 1
-    return {"files": number, "bytes": size, "sha256": digest.hexdigest()}
+    kind = "sha256_of_ends" if is_large else "sha256"
+    return {"files": len(names), "bytes": size, kind: digest.hexdigest()}
+
+
+def _digest_of_ends(path):
+    """Return the size of a file, and the SHA-256 digest of its first and last MiB."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        ends = hashlib.sha256(file.read(_END_BYTES))
+        file.seek(max(_END_BYTES, size - _END_BYTES))
+        ends.update(file.read())
+    return {"bytes": size, "sha256": ends.hexdigest()}
 
 
 def visible_files(path: PathLike) -> list[str]:

@@ -12,6 +12,7 @@ from cli_records import validated
 from killed_commands import Killer
 from writing_commands import (
     COMMON,
+    HATS_METADATA,
     NOT_WHOLE,
     RUNS,
     commands,
@@ -95,7 +96,8 @@ def check_record(path):
     for item in record["outputs"]:
         output = next(p for p in (path.parent / item["path"], Path(item["path"])) if p.exists())
         # The settings and the data of a run folder belong to its record.
-        in_run = output.name == "settings.json" or output.parent.name == "data"
+        in_run = output.name == "settings.json" or {"data", "dataset"} & {*output.parts}
+        in_run = in_run or output.name in (*HATS_METADATA, "hats.properties")
         if output.suffix in WITHOUT_RECORD or in_run:
             continue
         made = read_provenance(output)

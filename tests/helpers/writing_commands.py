@@ -46,6 +46,7 @@ RUNS = {
                    "--plot", "out/f.png"]],
     "inject": [["shear.fits", *HALO, "-n", "2", "--no-check", "--pixel-scale", "2arcmin",
                 "--threshold", "2", "-o", "out/h.ecsv", "--plot", "out/h.png"]],
+    "partition": [["shear.fits", "-o", "out"]],
     "simulate fields": [["-o", "out", "-n", "2", *FIELD, "--workers", "1"],
                         ["-o", "out", "-n", "2", *FIELD, "--workers", "1", "--format", "hdf5"]],
     "simulate survey": [
@@ -110,7 +111,10 @@ def files_in(folder):
 def read_whole(path):
     """Read a file completely by the package of its format; raise an error if it is damaged."""
     name = path.name.lower().removesuffix(".gz")
-    _READERS[name[name.rindex("."):]](path)
+    if path.name in HATS_METADATA:
+        HATS_METADATA[path.name](path)
+    else:
+        _READERS[name[name.rindex("."):]](path)
 
 
 def _read_fits(path):
@@ -169,6 +173,22 @@ _READERS = {
     ".pdf": lambda path: _ends_with(path, b"%%EOF\n"),
     ".svg": lambda path: _ends_with(path, b"</svg>\n"),
     ".html": lambda path: _ends_with(path, b"</html>"),
+    ".properties": lambda path: _ends_with(path, b"\n"),
+    ".rows": lambda path: None,  # a temporary file of a run that was interrupted
+}
+
+
+def _read_parquet_footer(path):
+    from pyarrow import parquet
+
+    parquet.read_metadata(path)
+
+
+# The files without a suffix in a HATS folder.
+HATS_METADATA = {
+    "properties": _READERS[".properties"],
+    "_metadata": _read_parquet_footer,
+    "_common_metadata": _read_parquet_footer,
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cli_records import SCHEMAS
 
+from lensmap.catalog.hats import _partition
 from lensmap.injection import _run as recovery
 from lensmap.networks.training import _field_set
 from lensmap.provenance._schemas import _violations, record_violations, settings_violations
@@ -115,7 +116,7 @@ def test_what_is_wrong_is_named():
 
 def test_the_schema_has_the_numbers_of_all_runs():
     kinds = {}
-    for module in (recovery, _field_set, _records, _field_folder):
+    for module in (recovery, _field_set, _records, _field_folder, _partition):
         kind = getattr(module, "_KIND", "series of fields")
         kinds[kind] = {**VALIDATION, "run": kind, "schema": module._SCHEMA,
                        "algorithm": module._ALGORITHM}

@@ -14,8 +14,9 @@ import numpy as np
 from astropy import units as u
 
 from lensmap.catalog._columns import check_extra, used_columns
+from lensmap.catalog._convention import response_to_celestial
 from lensmap.catalog._decision import condition_of, decide
-from lensmap.catalog._declarations import check_arguments
+from lensmap.catalog._declarations import check_arguments, survey_documents
 from lensmap.catalog._needed import needed_columns
 from lensmap.catalog._no_rows import NoRowsError
 from lensmap.catalog._preset import VARIANT
@@ -94,6 +95,11 @@ class HatsCatalog:
         The sign convention of the columns, and the kind and the frame.
     origins : dict
         The origins of these, as for `ShearCatalog`.
+    response : float, tuple or None
+        The given mean response in the celestial convention. None if the response columns are used
+        or the response is measured.
+    survey, documented
+        As for `ShearCatalog`.
     column_names : dict
         The columns of the files, keyed by lensmap's column names.
     where : str or None
@@ -149,6 +155,8 @@ class HatsCatalog:
         self._choice.warn()
         self.convention, self.kind = self._declared.convention, self._declared.kind
         self.frame, self.origins = self._declared.frame, self._declared.origins
+        self.response = response_to_celestial(self._declared.response, self.convention)
+        self.survey, self.documented = decision.survey, survey_documents(decision.entry)
         self.column_names = dict(self._choice.mapping)
         self.where = condition_of(where, self._files.meta)
         self.max_ellipticity = float(max_ellipticity)

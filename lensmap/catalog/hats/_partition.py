@@ -23,7 +23,12 @@ from lensmap.catalog.hats._layout import DATASET, find_partitions, main_table, r
 from lensmap.catalog.hats._metadata import PROPERTIES
 from lensmap.catalog.hats._positions import import_hpgeom
 from lensmap.catalog.hats._tasks import PartitionRun
-from lensmap.catalog.hats._write import check_local, complete_folder, partition_meta
+from lensmap.catalog.hats._write import (
+    check_local,
+    complete_folder,
+    partition_meta,
+    present_names,
+)
 from lensmap.utils import (
     CatalogWarning,
     IncompleteRunError,
@@ -239,15 +244,16 @@ def _plain_columns(columns: Any) -> Any:
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:
-    """Raise FileExistsError if the folder holds files that no run of this kind wrote."""
+    """Raise FileExistsError if the folder holds files that would be replaced by another run's."""
     if not folder.is_dir() or (folder / "settings.json").is_file():
         return
-    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    names = present_names(folder)
     if names and not (overwrite and DATASET in names):
-        holds = "a catalog that another program wrote" if DATASET in names else "other files"
+        what = "a catalog that partition_catalog did not write" if DATASET in names else (
+            f"{names[0]!r}, which is no part of a partitioned catalog"
+        )
         raise OutputExistsError(
-            f"the folder {str(folder)!r} holds {holds}, such as {names[0]!r}: give the name of a "
-            "new folder"
+            f"the folder {str(folder)!r} holds {what}: give the name of a new folder"
         )
 
 

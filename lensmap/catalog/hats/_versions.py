@@ -154,7 +154,8 @@ def measure_versions(
         sums.append(_sums(codes, arrays, weight))
     if not n_rows.all() and {"r11", "r22"} & mapping.keys():
         return SurveyNumbers(None, None, dispersion)
-    check_versions(n_rows)
+    # The message has the names of the versions in the files.
+    check_versions(n_rows[versions_to_celestial(np.arange(len(VERSIONS)), reader.convention)])
     total = np.concatenate(sums)
     check_response(total, int(n_rows[UNSHEARED]))
     measured = as_response(total)

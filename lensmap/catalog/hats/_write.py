@@ -46,7 +46,10 @@ if TYPE_CHECKING:
     from lensmap.catalog._convention import Convention, Response
     from lensmap.typing import PathLike, ProgressLike
 
-__all__ = ["check_local", "complete_folder", "partition_meta", "write_hats", "write_partition"]
+__all__ = [
+    "check_local", "complete_folder", "partition_meta", "present_names", "write_hats",
+    "write_partition",
+]
 
 _UNFINISHED = ".lensmap-unfinished"
 
@@ -160,19 +163,25 @@ def check_local(folder: PathLike) -> Path:
 
 
 def _check_empty(folder: Path, overwrite: bool) -> None:
-    """Raise FileExistsError unless the folder is empty, or holds a catalog to overwrite."""
-    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    """Raise FileExistsError if the folder holds files that would be replaced."""
+    names = present_names(folder)
     if not names:
         return
-    if not {DATASET, PROPERTIES} & set(names):
+    if not {DATASET, PROPERTIES} & {*names}:
         raise OutputExistsError(
-            f"the folder {str(folder)!r} holds other files, such as {names[0]!r}: give the name of "
-            "a new folder"
+            f"the folder {str(folder)!r} holds {names[0]!r}, which is no part of a HATS folder: "
+            "give the name of a new folder"
         )
     if not overwrite:
         raise OutputExistsError(
             f"the folder {str(folder)!r} holds a catalog; {{overwrite=True}} replaces it"
         )
+
+
+def present_names(folder: Path) -> list[str]:
+    """Return the names of a HATS folder that a folder holds already, sorted."""
+    names = {DATASET, PROPERTIES, "properties", "partition_info.csv", "settings.json", "data"}
+    return sorted(path.name for path in folder.iterdir() if path.name in names)
 
 
 def partition_meta(

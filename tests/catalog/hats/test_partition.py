@@ -353,8 +353,12 @@ def test_missing_files_unknown_parameters_and_wrong_folders(tmp_path):
         partition_catalog(files, tmp_path / "h", **KWARGS, colors=3)
     with pytest.raises(ParameterError, match="copy it to the object store"):
         partition_catalog(files, "s3://bucket/h", **KWARGS)
-    with pytest.raises(FileExistsError, match=r"holds other files, such as 'part0\.fits'"):
+    (tmp_path / "data").mkdir()
+    with pytest.raises(FileExistsError, match="holds 'data', which is no part of a partitioned"):
         partition_catalog(files, tmp_path, **KWARGS)
+    (tmp_path / "w" / "dataset").mkdir(parents=True)
+    with pytest.raises(FileExistsError, match="holds a catalog that partition_catalog did not"):
+        partition_catalog(files, tmp_path / "w", **KWARGS)
     with pytest.raises(ParameterError, match="at least one file"):
         partition_catalog([], tmp_path / "h")
 

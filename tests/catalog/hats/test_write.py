@@ -143,8 +143,8 @@ def test_what_exists_is_kept_unless_overwritten(tmp_path):
     assert not one_partition(tmp_path / "h").exists()
     assert [path.name for path in (tmp_path / "h" / "dataset").glob("Norder*")] == ["Norder=2"]
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "mine.txt").touch()
-    with pytest.raises(FileExistsError, match=r"other files, such as 'mine\.txt'"):
+    (tmp_path / "other" / "data").touch()
+    with pytest.raises(FileExistsError, match=r"holds 'data', which is no part of a HATS folder"):
         make_folder(tmp_path / "other", overwrite=True)
 
 
