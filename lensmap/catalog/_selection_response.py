@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from lensmap.catalog._unused_columns import ColumnChoice
 
 __all__ = [
-    "add_selection_response", "check_responses", "sheared_columns", "sheared_weights",
+    "add_selection_response", "check_responses", "selection_response", "selection_sums",
+    "sheared_columns", "sheared_weights",
 ]
 
 _RESPONSES = (("r11", "r12"), ("r21", "r22"))
@@ -150,10 +151,60 @@ def add_selection_response(
         artificial shear; or if no response is chosen, but the table has the columns from which the
         response of the ellipticities follows.
     """
-    names = ColumnNames(table)
     if not _has_responses(choice):
-        _refuse_unused(names, choice)
+        _refuse_unused(ColumnNames(table), choice)
         return
+    response = choice.selection_response
+    if response is None:
+        sums = selection_sums(table, choice, where, max_ellipticity)
+        if sums is None:
+            return
+        response = selection_response(sums)
+    for row, numbers in zip(_RESPONSES, response, strict=True):
+        for name, number in zip(row, numbers, strict=True):
+            if name in arrays:
+                arrays[name] = arrays[name] + arrays[name].dtype.type(number)
+
+
+def selection_response(sums: np.ndarray) -> np.ndarray:
+    """Return the response to a selection, ``(2, 2)``, and log it.
+
+    Parameters
+    ----------
+    sums : `numpy.ndarray`
+        The sums that `selection_sums` returns; those of the parts of a catalog add up.
+    """
+    response, _ = response_of_versions(sums)
+    log.info(
+        f"lensmap: the selection response, {response[0, 0]:+.4f} and {response[1, 1]:+.4f}, is "
+        "added to the responses of the galaxies; it is measured by selections with artificial shear"
+    )
+    return response
+
+
+def selection_sums(
+    table: Mapping[str, Any], choice: ColumnChoice, where: str | None, max_ellipticity: float
+) -> np.ndarray | None:
+    """Sum the ellipticities over the galaxies that are selected with artificial shear.
+
+    Parameters
+    ----------
+    table, choice, where, max_ellipticity
+        As for `add_selection_response`.
+
+    Returns
+    -------
+    `numpy.ndarray` or None
+        The sums of w, w e1 and w e2 for the four artificial shears, ``(1, 4, 3)``. None if the
+        selection does not depend on shear.
+
+    Raises
+    ------
+    ValueError
+        If a column of the condition depends on shear, but the table lacks its values with
+        artificial shear.
+    """
+    names = ColumnNames(table)
     substitutes = {
         name: _substitutes(name, names, table[name], choice)
         for name in _columns_of(names, choice, where)
@@ -163,19 +214,7 @@ def add_selection_response(
     if missing:
         _refuse(missing, where)
     responding = {name: found for name, found in substitutes.items() if found}
-    if not responding:
-        return
-    sums = _sums(table, choice, where, responding, max_ellipticity)
-    response, _ = response_of_versions(sums)
-    for row, numbers in zip(_RESPONSES, response, strict=True):
-        for name, number in zip(row, numbers, strict=True):
-            if name in arrays:
-                arrays[name] = arrays[name] + arrays[name].dtype.type(number)
-    log.info(
-        f"lensmap: the selection response, {response[0, 0]:+.4f} and {response[1, 1]:+.4f}, is "
-        f"added to the responses of the galaxies; it is measured by {', '.join(responding)} with "
-        "artificial shear"
-    )
+    return _sums(table, choice, where, responding, max_ellipticity) if responding else None
 
 
 def _has_responses(choice: ColumnChoice) -> bool:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lensmap.catalog._column_request import SHARED, ColumnRequest
 from lensmap.catalog._matching import candidates_of, is_bias_corrected
 from lensmap.catalog._names import ColumnNames, shown
@@ -34,6 +36,9 @@ class ColumnChoice:
         One sentence for each known column of the table that is not used.
     left_out : frozenset of str
         The columns, by lensmap's names, that the user leaves out.
+    selection_response : `numpy.ndarray` or None
+        The response to the selection in the convention of the columns, ``(2, 2)``, if it was
+        measured on a larger catalog of which the table is a part. None otherwise.
     """
 
     mapping: dict[str, str]
@@ -41,6 +46,7 @@ class ColumnChoice:
     entry: ColumnPreset | None = None
     warnings: tuple[str, ...] = ()
     left_out: frozenset[str] = frozenset()
+    selection_response: np.ndarray | None = None
 
     def warn(self) -> None:
         """Issue the warnings."""

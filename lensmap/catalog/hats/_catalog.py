@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,12 @@ from lensmap.catalog.hats._positions import finest_pixels, has_position
 from lensmap.catalog.hats._quiet import quiet
 from lensmap.catalog.hats._ranges import ranges_of_circle, ranges_of_pixels
 from lensmap.catalog.hats._rows import FileRows, stored_pixels
-from lensmap.catalog.hats._versions import SurveyNumbers, VersionReader, measure_versions
+from lensmap.catalog.hats._versions import (
+    SurveyNumbers,
+    VersionReader,
+    measure_selection,
+    measure_versions,
+)
 from lensmap.utils import (
     CatalogWarning,
     ConventionWarning,
@@ -443,6 +449,8 @@ class HatsCatalog:
         if numbers is not None:
             choice, response = _without_versions(choice, numbers), numbers.response
             rows = [self._unsheared(part) for part in rows]
+        elif response is None:
+            choice = replace(choice, selection_response=self._selection_response)
         rows = [part for part in rows if len(part) or part.stop == part.start]
         if not rows:
             return None
@@ -476,19 +484,27 @@ class HatsCatalog:
         """The numbers from the sheared versions of all galaxies; None if there are no versions."""
         if VARIANT not in self._choice.mapping:
             return None
-        reader = VersionReader(
+        with without_warnings(CatalogWarning):
+            return measure_versions(self._reader, self._all_tables, self._declared.response)
+
+    @cached_property
+    def _selection_response(self) -> np.ndarray | None:
+        """The response of galaxies with response columns to their selection, from all of them."""
+        with without_warnings(CatalogWarning):
+            return measure_selection(self._reader, self._all_tables)
+
+    @property
+    def _reader(self) -> VersionReader:
+        return VersionReader(
             self._choice, self.convention, self.where, self._units, self.max_ellipticity
         )
 
-        def tables() -> Iterator[TableSource]:
-            for part in self.partitions:
-                # A warning named the damaged files.
-                rows = [file for file in self._files.rows_of(part) if len(file)]
-                if rows:
-                    yield self._files.table(rows)
-
-        with without_warnings(CatalogWarning):
-            return measure_versions(reader, tables, self._declared.response)
+    def _all_tables(self) -> Iterator[TableSource]:
+        """Iterate over the tables of all partitions; a warning named the damaged files."""
+        for part in self.partitions:
+            rows = [file for file in self._files.rows_of(part) if len(file)]
+            if rows:
+                yield self._files.table(rows)
 
     def _unsheared(self, rows: FileRows) -> FileRows:
         """Return the rows that are measured without artificial shear."""

@@ -28,12 +28,17 @@ from lensmap.catalog._needed import needed_columns
 from lensmap.catalog._no_rows import NoRowsError
 from lensmap.catalog._preset import VARIANT
 from lensmap.catalog._selection import column_of
+from lensmap.catalog._selection_response import (
+    selection_response,
+    selection_sums,
+    sheared_columns,
+)
 from lensmap.catalog._shear_response import sums_of_versions
 from lensmap.catalog._unused_columns import ColumnChoice
 from lensmap.catalog._version_names import UNSHEARED, VERSIONS, version_codes
 from lensmap.catalog.files import TableSource
 
-__all__ = ["SurveyNumbers", "VersionReader", "measure_versions"]
+__all__ = ["SurveyNumbers", "VersionReader", "measure_selection", "measure_versions"]
 
 # Variances of the measurement are binned in this range, by equal steps of their logarithm.
 _VARIANCES, _N_BINS = (1e-10, 1e6), 4096
@@ -162,6 +167,39 @@ def measure_versions(
     # The conversion is its own inverse.
     own = response_to_celestial(measured[0], reader.convention)
     return SurveyNumbers(own, measured, dispersion)
+
+
+def measure_selection(
+    reader: VersionReader, tables: Callable[[], Iterable[TableSource]]
+) -> np.ndarray | None:
+    """Measure the response of a survey to the selection of its galaxies.
+
+    Parameters
+    ----------
+    reader : VersionReader
+        The settings with which rows are read.
+    tables : callable
+        A function that returns the tables of all partitions; it is called once.
+
+    Returns
+    -------
+    `numpy.ndarray` or None
+        The response in the convention of the columns, ``(2, 2)``. None if the catalog has no
+        responses of galaxies, or if its selection does not depend on shear.
+    """
+    choice, where = reader.choice, reader.where
+    if not {"r11", "r22"} & choice.mapping.keys():
+        return None
+    total = np.zeros((1, len(VERSIONS) - 1, 3))
+    for table in tables():
+        names = used_columns(table.colnames, choice, where)
+        names += sheared_columns(table.colnames, choice, where)
+        found = needed_columns(table, dict.fromkeys(names))
+        sums = selection_sums(found, choice, where, reader.max_ellipticity)
+        if sums is None:
+            return None
+        total += sums
+    return selection_response(total)
 
 
 def _parts(

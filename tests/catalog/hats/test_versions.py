@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
-from sheared_galaxies import SHEARS, Galaxies, stacked
+from sheared_galaxies import SHEARS, Galaxies, metacal_table, stacked
 
 from lensmap.catalog import HatsCatalog, ShearCatalog, partition_catalog
 from lensmap.utils import CatalogWarning, ParameterError
@@ -113,3 +113,20 @@ def test_a_part_without_unsheared_galaxies_is_empty(tmp_path):
     assert sum(map(len, chunks)) == n // 5
     assert len(chunks) < len(catalog.partitions)
     assert catalog.near(SkyCoord(100.5, 0.5, unit="deg"), "1 deg") is None
+
+
+def test_the_selection_response_is_that_of_all_galaxies(tmp_path):
+    table = metacal_table(Galaxies(60_000))
+    Table(table).write(tmp_path / "a.fits")
+    kwargs = {"convention": "euclidean", "kind": "shear", "where": "snr > 12"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = ShearCatalog.read(tmp_path / "a.fits", **kwargs)
+        partition_catalog(tmp_path / "a.fits", tmp_path / "h", **kwargs, rows_per_partition=15_000)
+        catalog = HatsCatalog(tmp_path / "h", extra_columns="src_row")
+        chunks = list(catalog.chunks())
+    assert len(chunks) > 3
+    order = np.argsort(np.concatenate([np.asarray(chunk["src_row"]) for chunk in chunks]))
+    for name in ("e1", "r11", "r22"):
+        values = np.concatenate([chunk[name] for chunk in chunks])[order]
+        np.testing.assert_allclose(values, whole[name], atol=1e-5)
