@@ -106,10 +106,10 @@ def _vectors(column: Any, name: str, mask: np.ndarray | None) -> np.ndarray:
             f"the column {printable(name)!r} holds lists of {len(lengths)} different lengths; "
             "all lists must have the same length"
         )
-    length = lengths[0] if lengths else 0
+    length = lengths[0] if lengths else getattr(column.type, "list_size", 0)
     flat = np.asarray(pc.list_flatten(column.drop_null()).to_numpy())
     if mask is None:
-        return flat.reshape(-1, length)
+        return flat.reshape(len(column), length)
     values = np.full((len(mask), length), np.nan)
     values[~mask] = flat.reshape(-1, length)
     return values
