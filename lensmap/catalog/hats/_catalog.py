@@ -4,52 +4,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
 
-from lensmap.catalog._columns import check_extra, used_columns
 from lensmap.catalog._convention import response_to_celestial
 from lensmap.catalog._decision import condition_of, decide
 from lensmap.catalog._declarations import check_arguments, survey_documents
-from lensmap.catalog._needed import needed_columns
-from lensmap.catalog._no_rows import NoRowsError
-from lensmap.catalog._preset import VARIANT
-from lensmap.catalog._selection import column_of, computed_column, is_computed
 from lensmap.catalog._shear_catalog import ShearCatalog
-from lensmap.catalog._unused_columns import ColumnChoice
-from lensmap.catalog._values import check_units, column_values
-from lensmap.catalog._version_names import UNSHEARED, version_codes
-from lensmap.catalog.files import open_table
-from lensmap.catalog.hats._arrow import COORDINATES
 from lensmap.catalog.hats._folder import HatsFolder, Partition
-from lensmap.catalog.hats._keys import GALAXY_KEY, galaxy_keys
-from lensmap.catalog.hats._positions import finest_pixels, has_position
-from lensmap.catalog.hats._quiet import quiet
+from lensmap.catalog.hats._keys import galaxy_keys
 from lensmap.catalog.hats._ranges import ranges_of_circle, ranges_of_pixels
-from lensmap.catalog.hats._rows import FileRows, stored_pixels
-from lensmap.catalog.hats._versions import (
-    SurveyNumbers,
-    VersionReader,
-    measure_selection,
-    measure_versions,
-)
+from lensmap.catalog.hats._reader import PartReader
 from lensmap.utils import (
     CatalogWarning,
-    ConventionWarning,
     ParameterError,
     as_icrs,
     as_skycoord,
     check_angle,
     track,
     warn_user,
-    without_warnings,
 )
 
 if TYPE_CHECKING:
@@ -57,16 +34,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from lensmap.catalog._convention import Convention, Response
-    from lensmap.catalog.files import TableSource
     from lensmap.typing import AngleLike, PathLike, ProgressLike
 
 __all__ = ["HatsCatalog"]
-
-# Warnings about a catalog as a whole, which parts of it would draw in vain or again and again.
-_OF_WHOLE = (
-    "unused_columns", "rows_left_out", "stray_positions", "density_too_low", "density_too_high",
-    "ra_in_hours", "same_shapes",
-)
 
 
 class HatsCatalog:
@@ -157,20 +127,18 @@ class HatsCatalog:
         self._files = HatsFolder(folder)
         self.folder = self._files.folder
         decision = decide(self._files.table(), columns, given)
-        self._choice, self._declared = decision.choice, decision.declared
-        self._choice.warn()
-        self.convention, self.kind = self._declared.convention, self._declared.kind
-        self.frame, self.origins = self._declared.frame, self._declared.origins
-        self.response = response_to_celestial(self._declared.response, self.convention)
+        declared = decision.declared
+        decision.choice.warn()
+        self.convention, self.kind, self.frame = declared.convention, declared.kind, declared.frame
+        self.origins = declared.origins
+        self.response = response_to_celestial(declared.response, self.convention)
         self.survey, self.documented = decision.survey, survey_documents(decision.entry)
-        self.column_names = dict(self._choice.mapping)
+        self.column_names = dict(decision.choice.mapping)
         self.where = condition_of(where, self._files.meta)
         self.max_ellipticity = float(max_ellipticity)
-        self._extra = check_extra(extra_columns, self._files.colnames)
-        self._units = check_units(units, self._choice.mapping)
-        self._z_grid = z_grid
-        used_columns(self._files.colnames, self._choice, self.where, self._extra)  # raises errors
-        self._warned: tuple[str, ...] = ()
+        self._reader = PartReader(
+            self._files, decision, self.where, self.max_ellipticity, extra_columns, units, z_grid
+        )
 
     @property
     def partitions(self) -> tuple[Partition, ...]:
@@ -248,8 +216,8 @@ class HatsCatalog:
             If a file that holds some of the galaxies is damaged; the message names it.
         """
         ranges = ranges_of_pixels(order, pixels)
-        rows = self._files.rows_in(ranges, self._pixels_of)
-        return self._with_warning(self._catalog_of(rows, extra_columns, keys))
+        rows = self._files.rows_in(ranges, self._reader.pixels_of)
+        return _with_warning(self._reader.catalog_of(rows, extra_columns, keys))
 
     def near(
         self,
@@ -286,8 +254,8 @@ class HatsCatalog:
         sky = as_icrs(as_skycoord(center, "center", scalar=True), "center")
         angle = check_angle(radius, "radius").to_value(u.deg)
         ranges = ranges_of_circle(sky.ra.deg, sky.dec.deg, angle)
-        rows = self._files.rows_in(ranges, self._pixels_of)
-        catalog = self._with_warning(self._catalog_of(rows, extra_columns, keys))
+        rows = self._files.rows_in(ranges, self._reader.pixels_of)
+        catalog = _with_warning(self._reader.catalog_of(rows, extra_columns, keys))
         if catalog is None:
             return None
         near = catalog.skycoord.icrs.separation(sky).deg <= angle
@@ -327,7 +295,7 @@ class HatsCatalog:
         left_out: Counter[str] = Counter()
         n_used = 0
         for part in track(self.partitions, len(self.partitions), progress, "partitions"):
-            catalog = self._catalog_of(self._files.rows_of(part), extra_columns, keys)
+            catalog = self._reader.catalog_of(self._files.rows_of(part), extra_columns, keys)
             if catalog is not None:
                 left_out.update(catalog.n_left_out)
                 n_used += len(catalog)
@@ -373,7 +341,7 @@ class HatsCatalog:
         ValueError
             If the error of the response exceeds 5 per cent, or a sheared version is missing.
         """
-        numbers = self._numbers
+        numbers = self._reader.numbers
         return None if numbers is None else numbers.measured
 
     def without(self, numbers: Collection[int]) -> HatsCatalog:
@@ -430,119 +398,12 @@ class HatsCatalog:
         """
         return self._files.changed(old)
 
-    # --- reading ----------------------------------------------------------------------------
 
-    def _with_warning(self, catalog: ShearCatalog | None) -> ShearCatalog | None:
-        """Warn about the rows that were left out of a part, and return the part."""
-        if catalog is not None:
-            _warn_left_out(catalog.n_left_out, len(catalog))
-        return catalog
-
-    def _catalog_of(
-        self, rows: Sequence[FileRows], extra_columns: str | Iterable[str], keys: bool
-    ) -> ShearCatalog | None:
-        """Return the usable galaxies among rows; None if there are none."""
-        extra_columns = [extra_columns] if isinstance(extra_columns, str) else list(extra_columns)
-        extra = dict.fromkeys([*self._extra, *extra_columns, *([GALAXY_KEY] if keys else [])])
-        numbers = self._numbers
-        choice, response = self._choice, self._declared.response
-        if numbers is not None:
-            choice, response = _without_versions(choice, numbers), numbers.response
-            rows = [self._unsheared(part) for part in rows]
-        elif response is None:
-            choice = replace(choice, selection_response=self._selection_response)
-        rows = [part for part in rows if len(part) or part.stop == part.start]
-        if not rows:
-            return None
-        try:
-            with self._reading():
-                catalog = ShearCatalog(
-                    self._files.table(rows, self._pixels_of), choice, self.convention, self.kind,
-                    where="none" if self.where is None else self.where,
-                    frame=self.frame, response="none" if response is None else response,
-                    max_ellipticity=self.max_ellipticity, extra_columns=tuple(extra),
-                    units=self._units or None, z_grid=self._z_grid,
-                )
-        except NoRowsError:
-            return None
-        origins = dict(self.origins)
-        if numbers is not None and numbers.measured is not None:
-            origins["response"] = "measured"
-        catalog.origins, catalog.column_names = origins, dict(self.column_names)
-        return catalog
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Issue no warnings and messages that belong to the whole, or that were issued before."""
-        with without_warnings(ConventionWarning, *_OF_WHOLE, *self._warned), quiet():
-            yield
-        # Other warnings are those of the first part.
-        self._warned = ("flagged_rows", "implausible_redshifts")
-
-    @cached_property
-    def _numbers(self) -> SurveyNumbers | None:
-        """The numbers from the sheared versions of all galaxies; None if there are no versions."""
-        if VARIANT not in self._choice.mapping:
-            return None
-        with without_warnings(CatalogWarning):
-            return measure_versions(self._reader, self._all_tables, self._declared.response)
-
-    @cached_property
-    def _selection_response(self) -> np.ndarray | None:
-        """The response of galaxies with response columns to their selection, from all of them."""
-        with without_warnings(CatalogWarning):
-            return measure_selection(self._reader, self._all_tables)
-
-    @property
-    def _reader(self) -> VersionReader:
-        return VersionReader(
-            self._choice, self.convention, self.where, self._units, self.max_ellipticity
-        )
-
-    def _all_tables(self) -> Iterator[TableSource]:
-        """Iterate over the tables of all partitions; a warning named the damaged files."""
-        for part in self.partitions:
-            rows = [file for file in self._files.rows_of(part) if len(file)]
-            if rows:
-                yield self._files.table(rows)
-
-    def _unsheared(self, rows: FileRows) -> FileRows:
-        """Return the rows that are measured without artificial shear."""
-        column = self._choice.mapping[VARIANT]
-        with open_table(rows.path, format="parquet") as table:
-            part = table.part(rows.start, rows.stop)
-            codes, _ = version_codes(column_of({column: part[column]}, column).data)
-        return rows.selected(codes == UNSHEARED)
-
-    def _pixels_of(self, table: TableSource) -> np.ndarray:
-        """Return the HEALPix pixels of order 29 of the rows of a table; -1 without a position."""
-        pixels = stored_pixels(table)
-        if pixels is not None:
-            return pixels
-        mapping = self._choice.mapping
-        choice = ColumnChoice({name: mapping[name] for name in COORDINATES}, None)
-        found = needed_columns(table, used_columns(table.colnames, choice))
-        ra, dec = (
-            column_values(computed_column(found, mapping[name]), name, mapping[name],
-                          self._units.get(name))[0]
-            for name in COORDINATES
-        )
-        good = has_position(ra, dec)
-        pixels = np.full(len(ra), -1, dtype=np.int64)
-        pixels[good] = finest_pixels(ra[good], dec[good], self.frame)
-        return pixels
-
-
-def _without_versions(choice: ColumnChoice, numbers: SurveyNumbers) -> ColumnChoice:
-    """Return the columns for rows of galaxies without artificial shear."""
-    mapping = {name: theirs for name, theirs in choice.mapping.items() if name != VARIANT}
-    if numbers.dispersion is not None:
-        theirs = mapping["sigma_m"]
-        error = f"({theirs})" if is_computed(theirs, ()) else f"`{theirs}`"
-        mapping["weight"] = f"1 / ({numbers.dispersion**2!r} + {error} * {error})"
-    return ColumnChoice(
-        mapping, choice.preset, choice.entry, (), choice.left_out | {VARIANT}
-    )
+def _with_warning(catalog: ShearCatalog | None) -> ShearCatalog | None:
+    """Warn about the rows that were left out of a part, and return the part."""
+    if catalog is not None:
+        _warn_left_out(catalog.n_left_out, len(catalog))
+    return catalog
 
 
 def _warn_left_out(left_out: Mapping[str, int], n_used: int) -> None:
