@@ -43,7 +43,7 @@ DOORS = {
     "statistics": {"utils", "scores", "flatsky", "catalog", "grid", "maps", "peaks"},
     # The rooms whose results are drawn.
     "plotting": {
-        *["utils", "catalog", "grid", "maps", "diagnostics"],
+        *["utils", "catalog", "grid", "maps", "sphere", "diagnostics"],
         *["peaks", "profiles", "filaments", "statistics"],
     },
 }

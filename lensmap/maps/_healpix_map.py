@@ -425,7 +425,8 @@ class HealpixMap(MapArithmetic):
         def interpolated(values):
             if values is None:
                 return None
-            sums = np.sum(weight * np.nan_to_num(values[place]), axis=0)
+            # A value that an unmasked pixel lacks, such as its uncertainty, is unknown and not 0.
+            sums = np.sum(np.where(weight > 0, weight * values[place], 0), axis=0)
             result = np.divide(sums, total, out=np.full(len(total), np.nan), where=total > 0)
             return result.reshape(ny, nx)
 

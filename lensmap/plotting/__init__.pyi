@@ -3,6 +3,7 @@ from ._injection import recovery_figure
 from ._maps import plot_map, save_map
 from ._overlays import plot_filaments, plot_peaks
 from ._profiles import plot_azimuthal_profile, plot_kappa_profile, plot_shear_profile
+from ._sky import plot_sky
 from ._statistics import (
     plot_completeness,
     plot_correlation,
@@ -37,6 +38,7 @@ __all__ = [
     "plot_power",
     "plot_shear_correlation",
     "plot_shear_profile",
+    "plot_sky",
     "recovery_figure",
     "save_map",
 ]

@@ -110,7 +110,10 @@ def read_cutout(folder: PathLike, wcs: WCS) -> ConvergenceMap:
 def _coverage(healsparse, path):
     """Return the nside of a file, and which coverage pixels it holds."""
     with reading(path, "map"):
-        coverage = healsparse.HealSparseCoverage.read(str(path))
+        try:
+            coverage = healsparse.HealSparseCoverage.read(str(path))
+        except NotImplementedError as error:
+            raise ValueError("it is not a HealSparse file") from error
         return coverage.nside_sparse, coverage.coverage_mask
 
 
