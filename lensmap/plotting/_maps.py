@@ -23,13 +23,9 @@ from lensmap.utils import (
 if TYPE_CHECKING:
     from astropy.visualization.wcsaxes import WCSAxes
 
-__all__ = [
-    "LABELS", "MASKED", "NAMES", "check_picture", "default_colors", "extend_of", "plot_map",
-    "save_map", "thumbnail",
-]
+__all__ = ["check_picture", "plot_map", "save_map", "thumbnail"]
 
-#: The labels of the quantities of a map.
-LABELS = {
+_LABELS = {
     "kappa": r"convergence $\kappa$",
     "kappa_b": r"B-mode $\kappa_\mathrm{B}$",
     "snr": r"$\kappa / \sigma_\kappa$",
@@ -40,8 +36,8 @@ LABELS = {
 # The label of "snr" for a map whose uncertainty is the total error about the truth.
 _TOTAL_LABEL = r"$\kappa$ / total error"
 
-#: Names of the quantities that a map may lack.
-NAMES = {"kappa_b": "B-mode", "uncertainty": "uncertainty", "counts": "galaxy counts"}
+# Names of the quantities that a map may lack.
+_NAMES = {"kappa_b": "B-mode", "uncertainty": "uncertainty", "counts": "galaxy counts"}
 
 _TITLES = {"kappa": "convergence", "snr": "signal-to-noise"}
 
@@ -49,8 +45,8 @@ _TITLES = {"kappa": "convergence", "snr": "signal-to-noise"}
 # color-blind readers.
 _SEQUENTIAL, _DIVERGING = "viridis", "RdBu_r"
 
-#: The gray of masked pixels, which is a color of neither color map.
-MASKED = "0.85"
+# The gray of masked pixels, which is a color of neither color map.
+_MASKED = "0.85"
 
 # The area and the maximum side length of a map in a figure.
 _AREA_INCH2, _MAX_SIDE_INCH = 25.0, 10.0
@@ -113,7 +109,7 @@ def plot_map(
     pyplot = import_optional("matplotlib.pyplot", purpose="a plot", install="'lensmap[plot]'")
     from astropy.visualization.wcsaxes import WCSAxes
 
-    values = _values(kappa, check_choice(quantity, "quantity", tuple(LABELS)))
+    values = _values(kappa, check_choice(quantity, "quantity", tuple(_LABELS)))
     levels = None if contours is None else kappa.snr
     if ax is None:
         figure = pyplot.figure(figsize=_figure_size(kappa.shape), layout="constrained")
@@ -123,7 +119,7 @@ def plot_map(
             "ax", "a WCSAxes, as made by figure.add_subplot(projection=kappa.wcs)",
             type(ax).__name__,
         )
-    image = _draw(ax, values, kappa, {**default_colors(values, quantity, kwargs), **kwargs})
+    image = _draw(ax, values, kappa, {**_default_colors(values, quantity, kwargs), **kwargs})
     if levels is not None:
         ax.contour(
             levels,
@@ -136,7 +132,7 @@ def plot_map(
         location = "bottom" if _is_wide(kappa.shape) else "right"
         ax.figure.colorbar(
             image, ax=ax, label=_label(kappa, quantity), location=location, pad=0.03, aspect=30,
-            extend=extend_of(image, values),
+            extend=_extend(image, values),
         )
     _label_axes(ax)
     if _is_rotated(kappa.wcs):
@@ -149,7 +145,7 @@ def plot_map(
 def _label(kappa, quantity):
     """Return the label of a quantity of a map for its color bar."""
     is_total = quantity == "snr" and has_total_error(kappa)
-    return _TOTAL_LABEL if is_total else LABELS[quantity]
+    return _TOTAL_LABEL if is_total else _LABELS[quantity]
 
 
 def _draw(ax, values, kappa, options):
@@ -163,7 +159,7 @@ def _draw(ax, values, kappa, options):
     options = {"origin": "lower", "interpolation": "nearest", **options}
     cmap = options.pop("cmap", None)
     cmap = matplotlib.colormaps[cmap] if isinstance(cmap, str) else cmap
-    options["cmap"] = None if cmap is None else cmap.with_extremes(bad=MASKED)
+    options["cmap"] = None if cmap is None else cmap.with_extremes(bad=_MASKED)
     if ax.wcs is kappa.wcs:
         return ax.imshow(values, **options)
     # imshow would set the limits in pixels of the map, but these axes have other pixels.
@@ -201,12 +197,12 @@ def _values(kappa, quantity):
             "quantity",
             "one that the map has",
             repr(quantity),
-            f"this map has no {NAMES[quantity]}",
+            f"this map has no {_NAMES[quantity]}",
         )
     return values
 
 
-def default_colors(values, quantity, options):
+def _default_colors(values, quantity, options):
     """Return the default color parameters of ``imshow`` for an image of a quantity of a map.
 
     The parameters are the color map ``cmap`` and the limits ``vmin`` and ``vmax``. ``options`` are
@@ -230,7 +226,7 @@ def default_colors(values, quantity, options):
     return {**colors, "vmin": low, "vmax": float(np.percentile(finite, 99.8))}
 
 
-def extend_of(image, values):
+def _extend(image, values):
     """Return the parameter ``extend`` of a color bar, which draws arrows at its ends.
 
     An end has an arrow if some of the ``values`` lie beyond the color limit of ``image`` there.

@@ -11,7 +11,7 @@ import numpy as np
 from astropy import units as u
 
 from lensmap.maps import HealpixMap
-from lensmap.plotting._maps import LABELS, MASKED, NAMES, default_colors, extend_of
+from lensmap.plotting._maps import _LABELS, _MASKED, _NAMES, _default_colors, _extend
 from lensmap.sphere import HealpixPixels
 from lensmap.utils import (
     ParameterError,
@@ -96,7 +96,7 @@ def plot_sky(
     from matplotlib import pyplot
 
     if quantity is not None:
-        check_choice(quantity, "quantity", tuple(LABELS))
+        check_choice(quantity, "quantity", tuple(_LABELS))
     sparse, quantity = _sparse_map(kappa, quantity)
     index = sparse.valid_pixels
     if len(index) == 0:
@@ -109,17 +109,17 @@ def plot_sky(
         galactic=is_galactic,
     )
     sky.ax.set_frame_on(True)  # without a frame, the background is not drawn
-    sky.ax.set_facecolor(MASKED)
+    sky.ax.set_facecolor(_MASKED)
     names = ("Galactic longitude", "Galactic latitude") if is_galactic else ("RA", "Dec")
     sky.ax.set_xlabel(f"{names[0]} (deg)", fontsize=_LABEL_SIZE)
     sky.ax.set_ylabel(f"{names[1]} (deg)", fontsize=_LABEL_SIZE)
-    options = {"xsize": _RASTER_PIXELS, **default_colors(values, quantity, kwargs), **kwargs}
+    options = {"xsize": _RASTER_PIXELS, **_default_colors(values, quantity, kwargs), **kwargs}
     image = sky.draw_hspmap(sparse, **options)[0]
     if colorbar:
-        label = _COUNTS_LABEL if quantity == "counts" else LABELS[quantity]
+        label = _COUNTS_LABEL if quantity == "counts" else _LABELS[quantity]
         sky.draw_colorbar(
             label=label, location="right", pad=0.05, fraction=0.04, aspect=25,
-            extend=extend_of(image, values),
+            extend=_extend(image, values),
         )
     if title:
         sky.ax.set_title(title, pad=22)
@@ -161,7 +161,8 @@ def _of_healpix_map(healsparse, kappa, quantity):
     values = kappa.snr if quantity == "snr" else arrays[quantity]
     if values is None:
         raise ParameterError(
-            "quantity", "one that the map has", repr(quantity), f"this map has no {NAMES[quantity]}"
+            "quantity", "one that the map has", repr(quantity),
+            f"this map has no {_NAMES[quantity]}",
         )
     coverage = min(_MAX_COVERAGE_NSIDE, kappa.nside)
     sparse = healsparse.HealSparseMap.make_empty(coverage, kappa.nside, np.float64)

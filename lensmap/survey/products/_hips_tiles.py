@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from lensmap.survey.products._streamed_fits import hdu_bytes
+from lensmap.survey.products._streamed_fits import GrowingHDU
 
 __all__ = ["TILE_ORDER", "TILE_SIZE", "tile_header", "tile_image", "tile_path", "write_tile"]
 
@@ -41,7 +41,13 @@ def write_tile(folder: Path, order: int, pixel: int, values: np.ndarray) -> None
     """
     path = tile_path(folder, order, pixel)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(hdu_bytes(fits.PrimaryHDU(tile_image(values), tile_header(order, pixel))))
+    # The HDUs of astropy hold their data in cycles of references, which Python frees late, so that
+    # many tiles would fill the memory. Of this HDU, only the header is used.
+    sample = fits.PrimaryHDU(np.zeros((1, TILE_SIZE), np.float32), tile_header(order, pixel))
+    with open(path, "wb") as file:
+        hdu = GrowingHDU(file, sample.header, "NAXIS2")
+        hdu.append(tile_image(values))
+        hdu.finish()
 
 
 def tile_image(values: np.ndarray) -> np.ndarray:
