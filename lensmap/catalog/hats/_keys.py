@@ -42,7 +42,7 @@ def galaxy_keys(catalog: ShearCatalog) -> np.ndarray:
     except KeyError:
         raise ParameterError(
             "catalog", "the keys of its galaxies", "one without",
-            "read it from a HATS folder with keys=True", verb="have",
+            "read it from a HATS folder with {keys=True}", verb="have",
         ) from None
 
 
