@@ -273,7 +273,8 @@ class HatsCatalog:
         Parameters
         ----------
         progress : None, bool or callable
-            Progress report over partitions; see `lensmap.typing`.
+            True shows a progress bar of the partitions. A callable is called as ``progress(done,
+            total)``. None or False shows nothing.
         extra_columns, keys
             As for `within_pixels`.
 

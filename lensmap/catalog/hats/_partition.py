@@ -122,8 +122,8 @@ def partition_catalog(
     executor : `concurrent.futures.Executor` or None
         The executor that runs the work. If None, new processes on this machine.
     progress : None, bool or callable
-        Progress report for counting, sorting and writing, one after the other; see
-        `lensmap.typing`.
+        True shows progress bars for counting, sorting and writing. A callable is called as
+        ``progress(done, total)``. None or False shows nothing.
     overwrite : bool
         Whether to replace an existing catalog, or to begin an interrupted run again.
     take_over : bool

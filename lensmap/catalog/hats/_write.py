@@ -104,7 +104,8 @@ def write_hats(
     overwrite : bool
         Whether to replace the partitions of an existing HATS folder.
     progress : None, bool or callable
-        Progress report; see `lensmap.typing`.
+        True shows a progress bar. A callable is called as ``progress(done, total)``. None or False
+        shows nothing.
 
     Raises
     ------
