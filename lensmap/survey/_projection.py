@@ -77,7 +77,10 @@ class PixelMeans:
         return chunk_slices(len(self.index), max(1, _CHUNK_SAMPLES // 4**self.steps))
 
     def means(
-        self, smooth: Mapping[str, np.ndarray], stepped: Mapping[str, np.ndarray]
+        self,
+        smooth: Mapping[str, np.ndarray],
+        stepped: Mapping[str, np.ndarray],
+        at_centers: Mapping[str, np.ndarray] | None = None,
     ) -> dict[str, np.ndarray]:
         """Return the means of maps over the HEALPix pixels.
 
@@ -87,13 +90,17 @@ class PixelMeans:
             Maps for cubic interpolation, ``(ny, nx)``.
         stepped : dict
             Maps, such as masks, for interpolation by the nearest pixel, ``(ny, nx)``.
+        at_centers : dict or None
+            Maps that hardly vary within a pixel, ``(ny, nx)``, whose values at the centers of the
+            HEALPix pixels are taken, by linear interpolation. None has no such maps.
 
         Returns
         -------
         dict
             The means, float32, ``(n,)``, by the names of the maps.
         """
-        result = {name: np.empty(len(self.index), np.float32) for name in (*smooth, *stepped)}
+        names = (*smooth, *stepped, *(at_centers or {}))
+        result = {name: np.empty(len(self.index), np.float32) for name in names}
         splines = {name: _spline(plane) for name, plane in smooth.items()}
         for rows in self._chunks():
             x, y = self._samples(rows)
@@ -102,6 +109,13 @@ class PixelMeans:
             nearest = (np.rint(y).astype(np.intp), np.rint(x).astype(np.intp))
             for name, plane in stepped.items():
                 result[name][rows] = plane[nearest].mean(axis=1)
+            if at_centers:
+                # The samples are placed about the center.
+                center = [y.mean(axis=1), x.mean(axis=1)]
+                for name, plane in at_centers.items():
+                    result[name][rows] = ndimage.map_coordinates(
+                        plane, center, output=np.float32, order=1, mode="nearest"
+                    )
         return result
 
     def sampled(self, rows: np.ndarray, planes: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -253,7 +253,7 @@ class _TileMap:
         with self._timed("also"):
             smooth |= self._also()
         with self._timed("quality"):
-            smooth |= quality_planes(
+            quality = quality_planes(
                 grid, self.assignment, masked, task.scale, task.smoothing, 0.5 * task.margin
             )
         with self._timed("project"):
@@ -261,12 +261,9 @@ class _TileMap:
             means = PixelMeans(self.lattice, pixels, self.tile.blended_pixels(pixels.order))
             layers = means.means(
                 {name: np.nan_to_num(plane) for name, plane in smooth.items()},
-                {"unmasked": (~masked).astype(float), "outside": outside.astype(float)},
+                {"unmasked": ~masked, "outside": outside},
+                quality,
             )
-            highest = {"kernel": 1.0, "edge": 0.5 * task.margin}
-            for name in ("density", "sigma_e", "redshift", "kernel", "edge"):
-                if name in layers:  # a cubic spline may overshoot at edges
-                    np.clip(layers[name], 0, highest.get(name), out=layers[name])
         with self._timed("noise"):
             layers |= self._noise(means, layers["unmasked"] == 1)
         layers |= {"index": means.index, "weight": means.weight.astype(np.float32)}

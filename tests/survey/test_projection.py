@@ -52,6 +52,16 @@ def test_fractions_are_shares_of_the_samples(means):
     assert (found == 1).any() and (found == 0).any()
 
 
+def test_values_at_centers_are_those_of_a_linear_function(means):
+    means, pixels = means
+    y, x = np.indices(means._lattice.shape)
+    found = means.means({}, {}, {"map": 2.0 - 0.3 * x + 0.1 * y})["map"]
+    px, py = means._lattice.pixel_positions(
+        *means._lattice.tile.project(*pixels.centers(means.index))
+    )
+    np.testing.assert_allclose(found, 2.0 - 0.3 * px + 0.1 * py, atol=0.02)
+
+
 def test_sampled_pixels_have_the_same_means(means):
     means, _ = means
     plane = np.random.default_rng(1).standard_normal(means._lattice.shape)
