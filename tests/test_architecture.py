@@ -32,7 +32,9 @@ DOORS = {
     },
     "testing": {"utils", "catalog", "grid", "maps", "estimators", "sphere"},
     "halos": {"utils", "cosmology"},
-    "simulate": {"utils", "flatsky", "masks", "catalog", "grid", "maps", "cosmology", "halos"},
+    "simulate": {
+        *["utils", "flatsky", "sphere", "masks", "catalog", "grid", "maps", "cosmology", "halos"],
+    },
     "networks": {"utils", "scores", "flatsky", "grid", "maps", "cosmology", "simulate"},
     "diagnostics": {"utils", "flatsky", "sphere", "catalog", "grid"},
     **dict.fromkeys(

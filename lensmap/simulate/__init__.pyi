@@ -4,6 +4,7 @@ from ._parallel import draw_fields
 from .clusters import ClusterField, Filament
 from .fields import LensingField, read_field, read_kappatng, read_lenstools, read_massivenus
 from .halo_model import HaloModelField
+from .sky import simulate_sky
 from .surveys import MockSurvey, ragged_edge, random_mask, star_holes
 
 # For other packages of lensmap; not public.
@@ -35,5 +36,6 @@ __all__ = [
     "read_lenstools",
     "read_massivenus",
     "simulate_fields",
+    "simulate_sky",
     "star_holes",
 ]

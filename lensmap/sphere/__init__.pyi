@@ -2,6 +2,11 @@
 from ._pixels import HealpixPixels
 
 # For other packages of lensmap; not public.
+from ._interpolation import (
+    LensingInterpolator as LensingInterpolator,
+    multiply_multipoles as multiply_multipoles,
+    n_rings as n_rings,
+)
 from ._masked import solve_masked_shear as solve_masked_shear
 from ._pixels import import_ducc as import_ducc
 from ._random import random_modes as random_modes

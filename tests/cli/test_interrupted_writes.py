@@ -84,7 +84,8 @@ DONE = (0, 4)
 
 # Commands that make their inputs, and files that cannot record how they were made. The JSON record
 # has their digests.
-WITHOUT_INPUTS = {"demo", "simulate fields", "simulate survey", "simulate cluster", "validate"}
+WITHOUT_INPUTS = {"demo", "simulate fields", "simulate survey", "simulate cluster", "simulate sky",
+                  "validate"}
 WITHOUT_RECORD = {".csv", ".html", ".npz", ".npy", ".pdf", ".png", ".reg", ".svg", ".toml"}
 
 

@@ -55,6 +55,8 @@ RUNS = {
     ],
     "simulate cluster": [["-o", "out/c.h5", "--mass", "5e14", "--z-lens", "0.3", *FIELD,
                           "--survey", "out/s.parquet"]],
+    "simulate sky": [["slow", "-o", "out", "--area", "2", "--density", "0.05", "--z-source", "0.4",
+                      "--nside", "256", "--min-mass", "5e14", "--workers", "1"]],
     "train": [["slow", "-o", "out", "--fields", "fields", "--steps", "4", "--check-every", "2",
                "--options", NETWORK]],
     "validate": [["slow", "-o", "out", "-e", "ks150", "-n", "2", "--null", "0", "--masked", "0",

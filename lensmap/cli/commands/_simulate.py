@@ -1,7 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap simulate``: simulate fields, and mock shear catalogs of them."""
 
-from lensmap.cli.commands import _simulate_cluster, _simulate_fields, _simulate_survey
+from lensmap.cli.commands import (
+    _simulate_cluster,
+    _simulate_fields,
+    _simulate_sky,
+    _simulate_survey,
+)
 
 NAME = "simulate"
 SUMMARY = "make convergence fields and mock shear catalogs with their truth"
@@ -11,6 +16,7 @@ EXAMPLES = """examples:
   lensmap simulate fields -o fields -n 100
   lensmap simulate survey -o shear.fits --truth truth.fits
   lensmap simulate cluster -o coma.fits --preset coma --survey shear.fits
+  lensmap simulate sky -o mock --area 1000
 
 'lensmap simulate COMMAND --help' shows the options of each, with more examples."""
-COMMANDS = (_simulate_fields, _simulate_survey, _simulate_cluster)
+COMMANDS = (_simulate_fields, _simulate_survey, _simulate_cluster, _simulate_sky)

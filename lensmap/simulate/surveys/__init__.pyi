@@ -1,4 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
+from ._checks import check_surface_density
 from ._ellipticities import IntrinsicEllipticities, compose
 from ._footprints import ragged_edge, random_mask, star_holes
 from ._gridded import GridSampler
@@ -13,6 +14,7 @@ __all__ = [
     "MockSurvey",
     "PixelSampler",
     "check_catalog_memory",
+    "check_surface_density",
     "compose",
     "hsc_measurement_error",
     "image_shear",

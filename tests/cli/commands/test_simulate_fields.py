@@ -26,7 +26,7 @@ MODEL = {"shape": (32, 32), "pixel_scale": 3 * u.arcmin}
 
 
 class TestHelp:
-    @pytest.mark.parametrize("command", ["fields", "survey", "cluster"])
+    @pytest.mark.parametrize("command", ["fields", "survey", "cluster", "sky"])
     def test_of_a_command(self, command, capsys):
         with pytest.raises(SystemExit) as stop:
             simulate(command, "--help")
@@ -40,7 +40,7 @@ class TestHelp:
             simulate("--help")
         out = capsys.readouterr().out
         assert "examples:\n  lensmap simulate" in out
-        assert all(f"\n    {name} " in out for name in ("fields", "survey", "cluster"))
+        assert all(f"\n    {name} " in out for name in ("fields", "survey", "cluster", "sky"))
         with pytest.raises(SystemExit):
             main(["--help"])
         assert "mock shear catalogs" in " ".join(capsys.readouterr().out.split())
