@@ -139,7 +139,8 @@ class _Pyramid:
         count = valid.astype(np.int64)
         data = values[valid].astype(np.float64)
         self.range = (min(self.range[0], data.min()), max(self.range[1], data.max()))
-        self.samples.append(data[::max(1, len(data) // _SAMPLES_PER_CELL)])
+        # A copy, because a view would keep all values of the cell in the memory.
+        self.samples.append(data[::max(1, len(data) // _SAMPLES_PER_CELL)].copy())
         # A cell has several tiles if the order of tiles is larger than that of cells.
         n_tiles = 4 ** max(0, self.order - CELL_ORDER)
         sums = values.astype(np.float64)
