@@ -10,6 +10,7 @@ from astropy.wcs import WCS
 
 from lensmap.sphere import HealpixPixels
 from lensmap.survey.products import Block, HipsFolder, write_products
+from lensmap.survey.products._hips import _Pyramid
 from lensmap.survey.products._hips_tiles import (
     TILE_SIZE,
     tile_header,
@@ -220,6 +221,15 @@ def test_coverage_map_and_records(sky, hips):
         with fits.open(path) as hdus:
             assert hdus[0].verify_checksum() == 1
     assert '"schema": 1' in properties_of(hips)["lensmap_provenance"]
+
+
+def test_the_samples_do_not_keep_the_map_in_the_memory(tmp_path):
+    pyramid = _Pyramid(tmp_path, 3)
+    n = 4**7
+    for pixel in range(3):
+        pyramid.add(pixel, np.arange(n, dtype=np.float32), np.ones(n, bool))
+    assert all(sample.base is None for sample in pyramid.samples)
+    assert 600 < sum(len(sample) for sample in pyramid.samples) < 1000
 
 
 @pytest.mark.parametrize(

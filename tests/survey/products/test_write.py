@@ -2,7 +2,6 @@
 """Tests of all products of a survey in one pass: whole files, or none."""
 
 import sys
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -114,23 +113,6 @@ def test_a_map_is_a_source(tmp_path):
         np.testing.assert_array_equal(read.data, kappa.data[unmasked].astype(np.float32))
         assert read.meta == {"estimator": "Test"}
     np.testing.assert_array_equal(read.counts, kappa.counts[unmasked])
-
-
-def test_memory_does_not_grow_with_the_area(tmp_path):
-    def peak(n):
-        """Return the largest memory (bytes) while products of n blocks are written."""
-        values = np.random.default_rng(1).normal(size=4**9).astype(np.float32)
-        blocks = (Block(3, pixel, {"kappa": values}) for pixel in range(n))
-        files = [HealSparseFile(tmp_path / "kappa.hsp", "kappa"), HipsFolder(tmp_path / "hips")]
-        tracemalloc.start()
-        try:
-            write_products(files, blocks, 4096, overwrite=True)
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    peak(1)  # loads packages and makes tables that are kept
-    assert peak(10) < peak(2) + 5e6  # the values of 8 blocks have 16 MB as float64
 
 
 def test_standard_files():
