@@ -82,9 +82,11 @@ class HealpixTable:
             A function that writes the rows of a cell, and returns whether it has any.
         """
         names = self._names()
+        columns = [_COLUMNS.get(name, name.upper()) for name in names]
         dtype = np.dtype([
             ("PIXEL", np.int64),
-            *((_COLUMNS.get(name, name.upper()), survey.dtypes[name]) for name in names),
+            *((column, survey.dtypes[name])
+              for column, name in zip(columns, names, strict=True)),
         ])
         n_cell = 4 ** (survey.order - CELL_ORDER)
         with open(path, "rb+") as file:
@@ -99,7 +101,7 @@ class HealpixTable:
                 row = np.flatnonzero(is_valid(cell.layers[names[0]]))
                 rows = np.empty(len(row), dtype)
                 rows["PIXEL"] = cell.pixel * n_cell + row
-                for column, name in zip(dtype.names[1:], names, strict=True):
+                for column, name in zip(columns, names, strict=True):
                     rows[column] = cell.layers[name][row]
                 table.append(rows)
                 return len(row) > 0

@@ -47,8 +47,8 @@ class Footprint:
 
     def add(self, pixel: int, valid: np.ndarray) -> bool:
         """Add a cell, with the pixels that have data, bool; return whether there are any."""
-        valid = valid.reshape(-1, 1 << self._shift).any(axis=1)
-        edges = np.flatnonzero(np.diff(valid, prepend=False, append=False))
+        covered = np.asarray(valid.reshape(-1, 1 << self._shift).any(axis=1))
+        edges = np.flatnonzero(np.diff(covered, prepend=False, append=False))
         if len(edges):
             self._ranges.append(edges.reshape(-1, 2) + pixel * self._n_cell)
         return len(edges) > 0
