@@ -2,6 +2,7 @@
 from ._map_survey import map_survey, plan_survey
 from ._plan import Plan
 from ._survey_map import SurveyMap
+from ._truth import compare_maps
 from .products import (
     HealpixTable,
     HealSparseFile,
@@ -18,6 +19,7 @@ __all__ = [
     "MocFile",
     "Plan",
     "SurveyMap",
+    "compare_maps",
     "map_survey",
     "plan_survey",
     "read_cutout",
