@@ -42,6 +42,8 @@ def map_survey(
     tile_order: int | None = None,
     margin: AngleLike = 2 * u.deg,
     dither: Literal[1, 4] = 1,
+    offset: tuple[float, float] = (0.0, 0.0),
+    turn: AngleLike = 0 * u.deg,
     products: bool = True,
     update: bool = False,
     workers: int | None = None,
@@ -96,6 +98,11 @@ def map_survey(
     dither : {1, 4}
         With 4, the map of each tile is the mean of four, whose pixels are shifted by half a pixel.
         This takes four times as long, and the map depends less on the places of the pixels.
+    offset : tuple of float
+        The shift of the pixels of the tiles along x and y, in pixels, to test how much the map
+        depends on them.
+    turn : `~astropy.units.Quantity` or str
+        A rotation of the pixels of the tiles, an angle, for the same purpose.
     products : bool
         Whether to write the maps of the survey at the end.
     update : bool
@@ -135,8 +142,8 @@ def map_survey(
     run = _new_run(
         source, estimator, folder, nside=nside, pixel_scale=pixel_scale, mask=mask,
         also_map=also_map, large_scales=large_scales, tile_order=tile_order, margin=margin,
-        dither=dither, update=update, workers=workers, executor=executor, progress=progress,
-        take_over=take_over, catalog=catalog,
+        dither=dither, offset=offset, turn=turn, update=update, workers=workers,
+        executor=executor, progress=progress, take_over=take_over, catalog=catalog,
     )
     with run:
         return run.make(only=only, products=products)
@@ -170,7 +177,7 @@ def plan_survey(
     """
     names = {
         "nside", "pixel_scale", "mask", "also_map", "large_scales", "tile_order", "margin",
-        "dither", "update", "workers", "executor", "progress", "take_over",
+        "dither", "offset", "turn", "update", "workers", "executor", "progress", "take_over",
     }
     for name in ("only", "products"):
         parameters.pop(name, None)
@@ -192,6 +199,8 @@ def _new_run(
     tile_order: int | None = None,
     margin: AngleLike = 2 * u.deg,
     dither: int = 1,
+    offset: tuple[float, float] = (0.0, 0.0),
+    turn: AngleLike = 0 * u.deg,
     update: bool = False,
     workers: int | None = None,
     executor: Executor | Callable[[], Executor] | None = None,
@@ -225,6 +234,16 @@ def _new_run(
         pixel_scale=check_angle(pixel_scale, "pixel_scale", allow_none=True), mask=mask,
         also=check_also(also_map), large_scales=bool(large_scales), tile_order=tile_order,
         margin=check_angle(margin, "margin"), dither=int(check_choice(dither, "dither", (1, 4))),
+        lattice=(_check_offset(offset), check_angle(turn, "turn", allow_zero=True)),
         update=bool(update), workers=workers, executor=executor, progress=progress,
         take_over=bool(take_over), catalog=catalog,
     )
+
+
+def _check_offset(offset: tuple[float, float]) -> tuple[float, float]:
+    """Return a shift of pixels as two numbers."""
+    try:
+        x, y = (float(value) for value in offset)
+    except (TypeError, ValueError):
+        raise ParameterTypeError("offset", "two numbers (x, y)", repr(offset)) from None
+    return x, y

@@ -77,6 +77,7 @@ class SurveyRun:
         tile_order: int | None,
         margin: u.Quantity,
         dither: int,
+        lattice: tuple[tuple[float, float], u.Quantity],
         update: bool,
         workers: int | None,
         executor: Executor | Callable[[], Executor] | None,
@@ -88,6 +89,7 @@ class SurveyRun:
         self._estimator, self._given_nside, self._given_scale = estimator, nside, pixel_scale
         self._also, self._large_scales = also, large_scales
         self._given_order, self._margin, self._dither = tile_order, margin, dither
+        self._offset, self._turn = lattice
         self._update, self._progress = update, progress
         self._work: dict[str, Any] = {"workers": workers, "executor": executor}
         self._mask = mask if mask is None or isinstance(mask, SkyMask) else SkyMask(mask)
@@ -101,6 +103,8 @@ class SurveyRun:
             "large_scales": large_scales,
             "margin": margin,
             "dither": dither,
+            "offset": list(self._offset),
+            "turn": self._turn,
             "given": {"nside": nside, "pixel_scale": pixel_scale, "tile_order": tile_order},
             "catalog": {
                 name: value if isinstance(value, (str, bool, float, int, type(None))) else
@@ -238,7 +242,8 @@ class SurveyRun:
             files=TileFiles(str(self.folder.path / TILES), self._stamp(plan)),
             order=plan.tile_order, margin=plan.margin.to_value(u.deg), nside=plan.nside,
             scale=plan.pixel_scale.to_value(u.deg), mask=self._mask, also=self._also,
-            reduced_shear_iterations=iterations, dither=self._dither,
+            reduced_shear_iterations=iterations, dither=self._dither, offset=self._offset,
+            turn=self._turn.to_value(u.deg),
         )
         path = self.folder.path / "data" / _FROZEN / "000000.npz"
         if self.folder.missing(1, _FROZEN):

@@ -152,19 +152,9 @@ def test_lost_tiles_are_mapped_again_with_the_same_bits(survey, source, whole):
     np.testing.assert_array_equal(again.index, whole.index)
 
 
-def test_lattice_has_little_influence(source, plain, tmp_path, monkeypatch):
+def test_lattice_has_little_influence(source, plain, tmp_path):
     """Tiles on other pixels give nearly the same map."""
-    from lensmap.survey import _run
-
-    task_of = _run.SurveyRun._task
-
-    def moved(self, plan):
-        import dataclasses
-
-        return dataclasses.replace(task_of(self, plan), offset=(0.4, 0.7), turn=20.0)
-
-    monkeypatch.setattr(_run.SurveyRun, "_task", moved)
-    other = map_survey(source, KS, tmp_path / "moved", **OPTIONS)
+    other = map_survey(source, KS, tmp_path / "moved", offset=(0.4, 0.7), turn="20deg", **OPTIONS)
     one, two = layers_of(plain), layers_of(other)
     common, i, j = np.intersect1d(one["index"], two["index"], return_indices=True)
     inside = one["edge"][i] > 0.2
@@ -293,6 +283,7 @@ BAD = [
     ({"also_map": "psf_e1"}, TypeError, "pairs of columns"),
     ({"also_map": {"kappa": ("psf_e1", "psf_e2")}}, ValueError, "which another map has"),
     ({"also_map": "no_1,no_2"}, ValueError, "no_1"),
+    ({"offset": 3}, TypeError, "offset must be two numbers"),
     ({"columns": "generic"}, TypeError, "give these parameters to HatsCatalog"),
     ({"mask": np.zeros((3, 3), bool)}, TypeError, "mask"),
 ]
