@@ -112,7 +112,7 @@ class TileFiles:
         Path(self.folder).mkdir(parents=True, exist_ok=True)
         with atomic_write(self.path(pixel), overwrite=True) as temporary:
             with open(temporary, "wb") as file:
-                np.savez(file, **{_FACTS: np.array(text)}, **arrays)
+                np.savez(file, allow_pickle=False, **{_FACTS: np.array(text)}, **arrays)
 
     def read(self, pixel: int, tile: int) -> dict[str, np.ndarray] | None:
         """Return what the map of one tile gives for the pixels of another.
