@@ -106,7 +106,7 @@ def steps(survey, scatter):
 
     order = survey.plan["tile_order"]
     tiles = [int(tile) for tile in survey.tiles["tile"]]
-    means, spreads = [], []
+    means, spreads, sizes = [], [], []
     for tile in tiles:
         mine = survey._files.read(tile, tile)
         for other in set(neighbors(order, tile)) & set(tiles):
@@ -119,9 +119,12 @@ def steps(survey, scatter):
                 difference = (mine["kappa"][i] - theirs["kappa"][j])[good] / scatter
                 means.append(np.mean(difference))
                 spreads.append(np.std(difference))
+                sizes.append(len(difference))
+    step = np.sqrt(np.average(np.square(means), weights=sizes))
     print(
-        f"borders of tiles: mean step {np.sqrt(np.mean(np.square(means))):.4f} (rms over "
-        f"{len(means)} borders), difference of the tiles {np.mean(spreads):.4f}"
+        f"borders of tiles: mean step {step:.4f} (rms over {len(means)} borders, weighted by their "
+        f"area; largest {np.max(np.abs(means)):.4f}), difference of the tiles "
+        f"{np.average(spreads, weights=sizes):.4f}"
     )
 
 

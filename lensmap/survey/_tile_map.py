@@ -288,10 +288,7 @@ class _TileMap:
             shear = grid if kappa is None else grid.with_factor(1 - kappa)
             if self.scales is not None and residual:
                 inversion = estimator.invert(shear.minus_shear(self.scales.low_shear), self.state)
-                # The mean of the rest is that of scales far below a tile, and so nearly 0.
-                support = ~mask_of(estimator, grid, inversion)
-                rest = inversion.kappa[support].mean() if support.any() else 0.0
-                kappa = inversion.kappa - rest + self.scales.low_smoothed
+                kappa = inversion.kappa + self.scales.low_smoothed
             else:
                 inversion = estimator.invert(shear, self.state)
                 kappa = inversion.kappa
