@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Assignment", "MapPixels", "PixelAssignment"]
 
-_CHUNK_GALAXIES = 500_000
+# Chunks that fit into the cache of a processor.
+_CHUNK_GALAXIES = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,7 +241,8 @@ class PixelAssignment(Assignment):
             pixels = MapPixels.from_wcs(wcs, mask, catalog.frame)
         self.frame, sky_mask, self.mask = pixels.frame, pixels.mask, pixels.excluded
         self.parity = self.frame.parity
-        _ = self.frame._direction  # cached here, so that not every thread computes it
+        # Cached here, so that not every thread computes them.
+        _ = self.frame._direction, self.frame._gnomonic
         parts = thread_map(
             lambda rows: self._assign(rows, sky_mask), chunk_slices(len(catalog), _CHUNK_GALAXIES)
         )

@@ -11,6 +11,7 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord, frame_transform_graph
 
+from lensmap.grid._gnomonic import Gnomonic
 from lensmap.grid._sums import check_grid_memory
 from lensmap.utils import (
     celestial_frame,
@@ -96,7 +97,14 @@ class PixelFrame:
         """
         if not self._same_frame:
             lon, lat = _transform(lon, lat, self._frame, self._wcs_frame, self._rotation_to_wcs)
+        if self._gnomonic is not None:
+            return self._gnomonic.positions(lon, lat)
         return sky_to_pixel(self.wcs, lon, lat)
+
+    @cached_property
+    def _gnomonic(self) -> Gnomonic | None:
+        """The projection of the WCS, if it is a plain tangent plane."""
+        return Gnomonic.of(self.wcs)
 
     # --- directions ------------------------------------------------------------------------
 
@@ -255,8 +263,7 @@ class PixelFrame:
         # Single precision is accurate to 1e-7 here, and ten times faster.
         lon = np.radians(np.remainder(lon, 360.0)).astype(np.float32)
         lat = np.radians(lat).astype(np.float32)
-        direction = self._direction.reshape(-1, 3)
-        tx, ty, tz = (direction[:, i][pixel] for i in range(3))
+        tx, ty, tz = np.take(self._direction.reshape(-1, 3), pixel, axis=0).T
         sin_lon, cos_lon = np.sin(lon), np.cos(lon)
         east = ty * cos_lon - tx * sin_lon
         north = tz * np.cos(lat) - (tx * cos_lon + ty * sin_lon) * np.sin(lat)
