@@ -73,6 +73,7 @@ def main():
     """Print the ratio of the mean power of the skies to the theory, with its error."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-n", type=int, default=8, help="skies (default 8)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first sky (default 0)")
     parser.add_argument("--area", type=float, default=400.0, help="deg2 (default 400)")
     parser.add_argument("--nside", type=int, default=2048, help="pixels (default 2048)")
     parser.add_argument("--z-source", type=float, default=1.0, help="sources (default 1)")
@@ -90,7 +91,7 @@ def main():
     middle = np.array([(low + high) // 2 for low, high in bins])
     quadrature = roots_legendre(lmax + lmax // 2)
     ratios, steady, expected = [], [], None
-    for seed in range(arguments.n):
+    for seed in range(arguments.seed, arguments.seed + arguments.n):
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             files = simulate_sky(

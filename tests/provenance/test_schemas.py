@@ -14,6 +14,7 @@ from lensmap.injection import _run as recovery
 from lensmap.networks.training import _field_set
 from lensmap.provenance._schemas import _violations, record_violations, settings_violations
 from lensmap.simulate import _field_folder
+from lensmap.simulate.sky import _simulate_sky
 from lensmap.validation import _records
 
 # The keywords that `_violations` knows, and those without an effect.
@@ -116,7 +117,8 @@ def test_what_is_wrong_is_named():
 
 def test_the_schema_has_the_numbers_of_all_runs():
     kinds = {}
-    for module in (recovery, _field_set, _records, _field_folder, _partition):
+    for module in (recovery, _field_set, _records, _field_folder, _partition,
+                   _simulate_sky):
         kind = getattr(module, "_KIND", "series of fields")
         kinds[kind] = {**VALIDATION, "run": kind, "schema": module._SCHEMA,
                        "algorithm": module._ALGORITHM}

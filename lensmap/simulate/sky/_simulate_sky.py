@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MIN_NSIDE", "SkyFiles", "simulate_sky"]
 
+_KIND = "mock sky"
+
 _SCHEMA = 1
 
 # Increased whenever the same settings give different numbers.
@@ -240,7 +242,7 @@ def simulate_sky(
     )
     check_sky_memory(area, plan.nside, plan.truth_nside)
     with RunFolder(
-        folder, plan.settings(), schema=_SCHEMA, kind="mock sky", algorithm=_ALGORITHM,
+        folder, plan.settings(), schema=_SCHEMA, kind=_KIND, algorithm=_ALGORITHM,
         products=(_KAPPA_NAME, _HALOS_NAME), take_over=take_over,
     ) as run:
         return _Run(run, plan, workers, executor).fill(progress)
