@@ -104,11 +104,18 @@ def uncertainty_type(kinds):
     return parse
 
 
-def add_estimator_options(parser):
+def add_estimator_options(parser, *, mean_redshift=True):
     """Add an option for each parameter that a registered estimator declares.
 
     Call this after all other options of a command were added. A parameter with the same name as
     one of these gets no option; ``--method 'NAME(key=value)'`` sets such a parameter.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        The parser of the command.
+    mean_redshift : bool
+        Whether the command takes the mean redshift of the galaxies as the default of ``z_source``.
     """
     from lensmap.estimators import load_estimators
 
@@ -124,18 +131,19 @@ def add_estimator_options(parser):
         "methods that have this parameter",
     )
     for name, options in declared.items():
-        _add_option(group, name, options)
+        _add_option(group, name, options, mean_redshift)
     methods = {name: [method for method, _ in options] for name, options in declared.items()}
     parser.set_defaults(estimator_options=methods)
 
 
-def _add_option(group, name, declared):
+def _add_option(group, name, declared, mean_redshift):
     """Add the option for a parameter that one or more estimators declare.
 
     ``name`` is the name of the parameter, and ``declared`` a list of tuples: the name of a method,
     and the option that its class declares. The value stays text until the estimator class is known.
+    ``mean_redshift`` is that of `add_estimator_options`.
     """
-    option, help_text = declared[0][1], _help_text(declared)
+    option, help_text = declared[0][1], _help_text(declared, mean_redshift)
     word = f"--{name.replace('_', '-')}"
     common = {"dest": name, "default": argparse.SUPPRESS, "help": help_text}
     if all(one.type is bool for _, one in declared):
@@ -177,14 +185,14 @@ def _text_type(options):
     return check
 
 
-def _help_text(declared):
+def _help_text(declared, mean_redshift):
     """Return the help text of an option: a description, and the default in each method.
 
     ``declared`` is a list of tuples: the name of a method, and the option that its class declares.
     """
     methods = {}
     for method, option in declared:
-        methods.setdefault(_default_text(option), []).append(method)
+        methods.setdefault(_default_text(option, mean_redshift), []).append(method)
     defaults = "; ".join(
         f"default for {'/'.join(names)}: {text}" for text, names in methods.items()
     )
@@ -197,10 +205,10 @@ def _help_text(declared):
     return f"{sentence[:1].lower()}{sentence[1:]} ({defaults})".strip().replace("%", "%%")
 
 
-def _default_text(option):
+def _default_text(option, mean_redshift):
     """Return the default of an option as text, such as ``"yes"`` or ``"1.5arcmin"``."""
     value = option.default
-    if option.is_source_redshift:
+    if option.is_source_redshift and mean_redshift:
         alone = "'none'" if value is None else value
         return f"the mean of the column redshift, or {alone} without this column"
     if hasattr(value, "unit"):

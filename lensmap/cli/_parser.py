@@ -16,6 +16,7 @@ from lensmap.cli.commands import (
     _profile,
     _reconstruct,
     _simulate,
+    _survey,
     _train,
     _validate,
     _verify,
@@ -25,7 +26,7 @@ __all__ = ["Parser", "UsageError", "parse_words"]
 
 _COMMANDS = (
     _demo, _reconstruct, _check, _peaks, _profile,
-    _filaments, _inject, _partition, _simulate, _train, _validate, _verify,
+    _filaments, _inject, _partition, _survey, _simulate, _train, _validate, _verify,
 )
 
 

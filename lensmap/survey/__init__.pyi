@@ -12,6 +12,10 @@ from .products import (
     write_products,
 )
 
+# For other packages of lensmap; not public.
+from ._further_files import check_products as check_products
+from ._map_survey import open_run as open_run
+
 __all__ = [
     "HealSparseFile",
     "HealpixTable",

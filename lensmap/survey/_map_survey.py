@@ -11,6 +11,7 @@ from astropy import units as u
 
 from lensmap.estimators import Estimator, make_estimator
 from lensmap.survey._also import check_also
+from lensmap.survey._further_files import check_products
 from lensmap.survey._run import SurveyRun
 from lensmap.survey._survey_map import SurveyMap
 from lensmap.utils import (
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from lensmap.survey._plan import Plan
     from lensmap.typing import AngleLike, MaskLike, PathLike, ProgressLike
 
-__all__ = ["map_survey", "plan_survey"]
+__all__ = ["map_survey", "open_run", "plan_survey"]
 
 
 def map_survey(
@@ -44,7 +45,7 @@ def map_survey(
     dither: Literal[1, 4] = 1,
     offset: tuple[float, float] = (0.0, 0.0),
     turn: AngleLike = 0 * u.deg,
-    products: bool = True,
+    products: bool | Iterable[str] = True,
     update: bool = False,
     workers: int | None = None,
     executor: Executor | Callable[[], Executor] | None = None,
@@ -103,8 +104,10 @@ def map_survey(
         depends on them.
     turn : `~astropy.units.Quantity` or str
         A rotation of the pixels of the tiles, an angle, for the same purpose.
-    products : bool
-        Whether to write the maps of the survey at the end.
+    products : bool or sequence of {"fits", "hips", "moc", "picture"}
+        Whether to write the maps of the survey to HealSparse files in the folder at the end. Names
+        add further files: a table of all maps (``maps.fits``), a HiPS of the convergence
+        (``hips``), the footprint (``moc.fits``) and a picture (``kappa.png``).
     update : bool
         Whether to map anew the tiles whose galaxies have changed since the folder was begun, with
         the numbers that were fitted then. Otherwise, a catalog that has changed is an error.
@@ -129,17 +132,20 @@ def map_survey(
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, no galaxy can be used, or the folder holds a run with other
-        settings.
+        If a parameter is invalid, no galaxy can be used, the disk has too little space, or the
+        folder holds a run with other settings.
     MemoryError
         If a tile does not fit into memory.
     RuntimeError
-        If another run holds the folder, or some tiles or partitions failed; the map of the others
-        is in the folder.
+        If another run holds the folder, some tiles or partitions failed, or the given executor lost
+        its workers. The map of the others is in the folder, and the same call goes on.
+    ImportError
+        If a package of the extra ``survey`` is not installed, or one that ``products`` needs.
     OSError
         If the disk is full. The same call goes on when there is space.
     """
-    run = _new_run(
+    check_products(products)
+    run = open_run(
         source, estimator, folder, nside=nside, pixel_scale=pixel_scale, mask=mask,
         also_map=also_map, large_scales=large_scales, tile_order=tile_order, margin=margin,
         dither=dither, offset=offset, turn=turn, update=update, workers=workers,
@@ -182,11 +188,11 @@ def plan_survey(
     for name in ("only", "products"):
         parameters.pop(name, None)
     catalog = {name: parameters.pop(name) for name in list(parameters) if name not in names}
-    with _new_run(source, estimator, folder, catalog=catalog, **parameters) as run:
+    with open_run(source, estimator, folder, catalog=catalog, **parameters) as run:
         return run.plan()
 
 
-def _new_run(
+def open_run(
     source: Any,
     estimator: Estimator | str,
     folder: PathLike,
@@ -208,7 +214,22 @@ def _new_run(
     take_over: bool = False,
     catalog: dict[str, Any],
 ) -> SurveyRun:
-    """Check the parameters of `map_survey`, and open its run."""
+    """Check the parameters of `map_survey`, and open its run.
+
+    Parameters
+    ----------
+    source, estimator, folder, nside, pixel_scale, mask, also_map, large_scales, tile_order, margin
+        As for `map_survey`.
+    dither, update, workers, executor, progress, take_over
+        As for `map_survey`.
+    catalog : dict
+        The parameters of `lensmap.ShearCatalog`.
+
+    Returns
+    -------
+    SurveyRun
+        The run, a context that holds its folder.
+    """
     from lensmap.sphere import HealpixPixels
 
     if isinstance(estimator, str):

@@ -19,6 +19,10 @@ __all__ = ["Plan", "check_margin", "default_nside", "default_order", "make_plan"
 # A HEALPix pixel may be larger than a pixel of a tile by this factor.
 _MAX_RATIO = 1.1
 
+# The mean over a square of side a multiplies the amplitude at multipole l by about
+# exp(-(l a)^2 / 24), which is a half at this value of l a.
+_ELL_HALF = 4.08
+
 # The largest number of pixels along a side of a tile with its margin. The order of the tiles is
 # raised until tiles are smaller.
 _MAX_SIDE = 2600
@@ -71,6 +75,28 @@ class Plan:
     density: float
     memory: float
     disk: float
+
+    @property
+    def n_pixels(self) -> float:
+        """The number of pixels of the map that the galaxies cover."""
+        return float(self.area / (HealpixPixels(self.nside).area * u.sr).to(u.deg**2))
+
+    @property
+    def smoothed_away(self) -> str | None:
+        """One sentence about what the pixels of the map average out.
+
+        None if these pixels are as small as those of the tiles, or smaller.
+        """
+        scale = HealpixPixels(self.nside).scale.to(u.arcmin)
+        if scale < _MAX_RATIO * self.pixel_scale:
+            return None
+        half = _ELL_HALF / scale.to_value(u.rad)
+        return (
+            f"the pixels of nside {self.nside} are {scale.value:.2g} arcmin wide, those of the "
+            f"tiles {self.pixel_scale.to_value(u.arcmin):.2g} arcmin: averaging over the larger "
+            f"pixels halves the amplitude at multipole {half:.3g}; nside "
+            f"{default_nside(self.pixel_scale)} keeps what the tiles resolve"
+        )
 
 
 def make_plan(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
 from functools import cached_property
 from typing import Any
@@ -25,7 +25,14 @@ from lensmap.survey._freeze import (
 )
 from lensmap.survey._frozen import FrozenFile
 from lensmap.survey._large_scales import NSIDE, sphere_pixels
+from lensmap.survey._further_files import (
+    check_nside,
+    check_products,
+    draw_picture,
+    further_products,
+)
 from lensmap.survey._plan import Plan, make_plan
+from lensmap.survey._resources import check_resources, needed_disk
 from lensmap.survey._scan import Scan, ScanTask, scan_partition
 from lensmap.survey._sources import as_source, tile_digests
 from lensmap.survey._survey_map import KIND, SCHEMA, SurveyMap, write_tile_table
@@ -91,6 +98,7 @@ class SurveyRun:
         self._given_order, self._margin, self._dither = tile_order, margin, dither
         self._offset, self._turn = lattice
         self._update, self._progress = update, progress
+        self._plan: Plan | None = None
         self._work: dict[str, Any] = {"workers": workers, "executor": executor}
         self._mask = mask if mask is None or isinstance(mask, SkyMask) else SkyMask(mask)
         if self._mask is not None:
@@ -133,11 +141,14 @@ class SurveyRun:
 
     # --- the steps --------------------------------------------------------------------------
 
-    def make(self, *, only: Any, products: bool) -> SurveyMap:
+    def make(self, *, only: Any, products: Any) -> SurveyMap:
         """Make the map, and return it; the parameters are those of `map_survey`."""
+        write, further = check_products(products)
         plan = self.plan()
+        check_nside(further, plan.nside)
+        tiles = self.tiles(only)
+        self.check_resources(len(tiles), further)
         task = self._task(plan)
-        tiles = list(plan.tiles) if only is None else self._tiles_in(only, plan)
         failed = self._map(task, tiles, plan)
         self.folder.note("tiles", {
             "requested": tiles, "failed": failed, "damaged": self._damaged(),
@@ -148,13 +159,40 @@ class SurveyRun:
                 f"all {len(tiles)} tiles failed; the first error is: {next(iter(failed.values()))}"
             )
         write_tile_table(survey)
-        if products:
-            survey.write_products(overwrite=True)
+        if write:
+            title = f"Convergence map: {self.folder.path.name}"
+            layers = survey.layer_names
+            survey.write_products(
+                *further_products(further, survey.folder, layers, title), overwrite=True
+            )
+            if "picture" in further:
+                draw_picture(survey.folder, title)
         self._report(failed, len(tiles))
         return survey
 
+    def tiles(self, only: Any = None) -> list[int]:
+        """Return the tiles of the plan; with ``only``, those that have galaxies in a region."""
+        plan = self.plan()
+        return list(plan.tiles) if only is None else self._tiles_in(only, plan)
+
+    def check_resources(self, n_tiles: int, products: Collection[str] = ()) -> None:
+        """Raise an error if tiles do not fit into the memory, or their maps not on the disk."""
+        check_resources(
+            self.plan(), self.folder.path, n_tiles, products,
+            on_this_machine=self._work["executor"] is None,
+        )
+
+    def needed_disk(self, n_tiles: int, products: Collection[str] = ()) -> float:
+        """Return the disk space that tiles and further products still need, bytes."""
+        return needed_disk(self.plan(), self.folder.path, n_tiles, products)
+
     def plan(self) -> Plan:
         """Return the plan of the map, for which all galaxies are read once."""
+        if self._plan is None:
+            self._plan = self._make_plan()
+        return self._plan
+
+    def _make_plan(self) -> Plan:
         self._check_changes()
         scan = self._scan
         # After an update, the pixels stay those with which the map was begun.
@@ -308,7 +346,10 @@ class SurveyRun:
         steps = 2 * (sphere_pixels().order - plan.tile_order)
         tiles = sorted({int(pixel) for pixel in footprint[inside] >> steps})
         if not tiles:
-            raise ValueError("only: the region must hold galaxies of the survey, but holds none")
+            raise ParameterError(
+                "only", "a region with galaxies of the survey", "one without",
+                "check the region, and its frame",
+            )
         return tiles
 
     def _stamp(self, plan: Plan) -> str:

@@ -16,6 +16,7 @@ from lensmap.catalog import HatsCatalog, ShearCatalog, partition_catalog
 from lensmap.survey._tiles import Tile
 from lensmap.utils import (
     IncompleteRunError,
+    LostWorkersError,
     ParameterError,
     ParameterTypeError,
     RunFolder,
@@ -158,6 +159,8 @@ def _of_files(
             files, target, keep=tuple(extra_columns), progress=progress, name=folder.path.name,
             workers=work.get("workers"), executor=executor, take_over=True, **settings,
         )
+    except LostWorkersError:
+        raise
     except IncompleteRunError as error:
         errors = {"message": str(error)}
         found = HatsCatalog(target)

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
-from astropy.table import QTable
+from astropy.table import Column, QTable, vstack
 
 from lensmap.maps import ConvergenceMap, HealpixMap
 from lensmap.sphere import HealpixPixels
 from lensmap.survey._blending import blocks
 from lensmap.survey._tile_files import TileFiles
 from lensmap.survey._tiles import Tile
-from lensmap.survey.products import Block, read_cutout, standard_files
+from lensmap.survey._further_files import FURTHER_FILES
+from lensmap.survey.products import FILES, QUALITY_FILE, Block, read_cutout, standard_files
 from lensmap.survey.products import write_products as write_all
 from lensmap.utils import ParameterError, RunFolder, check_memory, write_table
 
@@ -107,7 +108,7 @@ class SurveyMap:
 
         Columns: ``tile``, the nested index; ``ra`` and ``dec`` of the center; ``n_galaxies``,
         ``n_masked`` and ``n_pixels`` of the tile; ``ny`` and ``nx``, the shape of the tile with its
-        margin; ``seconds``, the time that it took.
+        margin; ``seconds``, the time that it took; and ``warnings``, joined by semicolons.
         """
         rows = []
         for path in sorted((self.folder / "tiles").glob("[0-9]*.npz")):
@@ -118,13 +119,27 @@ class SurveyMap:
             rows.append((
                 tile.pixel, *tile.center, facts["n_galaxies"], facts["n_masked"],
                 facts["n_pixels"], *facts["shape"], sum(facts["seconds"].values()),
+                "; ".join(facts["warnings"]),
             ))
-        names = ("tile", "ra", "dec", "n_galaxies", "n_masked", "n_pixels", "ny", "nx", "seconds")
-        types = (int, float, float, int, int, int, int, int, float)
-        table = QTable(rows=rows or None, names=names, dtype=types)
-        for name, unit in (("ra", u.deg), ("dec", u.deg), ("seconds", u.s)):
-            table[name].unit = unit
-        return table
+        return _tile_table(rows)
+
+    @property
+    def layer_names(self) -> list[str]:
+        """The names of the maps of the survey, such as ``kappa`` and ``mask``."""
+        return list(self._first_block.layers)
+
+    @property
+    def product_paths(self) -> list[Path]:
+        """The files, and the HiPS folder, of the map that are in the folder."""
+        names = [*FILES.values(), QUALITY_FILE, *FURTHER_FILES.values(), TILE_TABLE]
+        return [path for name in names if (path := self.folder / name).exists()]
+
+    @property
+    def _first_block(self) -> Block:
+        first = next(self.blocks(), None)
+        if first is None:
+            raise ValueError(f"the survey in {str(self.folder)!r} has no finished tile")
+        return first
 
     # --- the map ----------------------------------------------------------------------------
 
@@ -230,10 +245,7 @@ class SurveyMap:
         overwrite : bool
             Whether to replace existing files.
         """
-        first = next(self.blocks(), None)
-        if first is None:
-            raise ValueError(f"the survey in {str(self.folder)!r} has no finished tile")
-        files = standard_files(self.folder, first.layers)
+        files = standard_files(self.folder, self.layer_names)
         write_all(
             [*files, *others], self.blocks(), self.nside, meta=self.meta, overwrite=overwrite
         )
@@ -258,17 +270,14 @@ class SurveyMap:
         """
         from lensmap.survey.products import HealpixTable, HealSparseFile, HipsFolder, MocFile
 
-        name = Path(path).name
-        first = next(self.blocks(), None)
-        if first is None:
-            raise ValueError(f"the survey in {str(self.folder)!r} has no finished tile")
+        name, layers = Path(path).name, self.layer_names
         product: Any
         if name.endswith(".hsp"):
             product = HealSparseFile(path, "kappa")
         elif name.endswith(".moc.fits"):
             product = MocFile(path, "mask")
         elif name.endswith(".fits"):
-            product = HealpixTable(path, [name for name in first.layers if name != "mask"])
+            product = HealpixTable(path, [name for name in layers if name != "mask"])
         elif "." not in name:
             product = HipsFolder(path, "kappa")
         else:
@@ -279,8 +288,33 @@ class SurveyMap:
         write_all([product], self.blocks(), self.nside, meta=self.meta, overwrite=overwrite)
 
 
+def _tile_table(rows: list[tuple]) -> QTable:
+    """Return the table of tiles with the given rows, whose last value is the warnings."""
+    names = ("tile", "ra", "dec", "n_galaxies", "n_masked", "n_pixels", "ny", "nx", "seconds")
+    types = (int, float, float, int, int, int, int, int, float)
+    table = QTable(rows=[row[:-1] for row in rows] or None, names=names, dtype=types)
+    for name, unit in (("ra", u.deg), ("dec", u.deg), ("seconds", u.s)):
+        table[name].unit = unit
+    table["warnings"] = Column([row[-1] for row in rows], dtype=str)
+    return table
+
+
 def write_tile_table(survey: SurveyMap) -> None:
-    """Write the table of the tiles to the folder of a survey."""
-    table = survey.tiles
+    """Write the table of the tiles, of the failed ones as well, to the folder of a survey.
+
+    It has the columns of `SurveyMap.tiles` and ``error``, which is empty for finished tiles. A
+    tile that failed after an earlier success has the numbers of the earlier map.
+    """
+    failed = dict(survey.failed)
+    table = survey.tiles.copy()
+    errors = [failed.pop(int(tile), "") for tile in table["tile"]]
+    order, margin = survey.plan["tile_order"], survey.plan["margin_deg"]
+    rows = [
+        (tile, *Tile(order, tile, margin).center, 0, 0, 0, 0, 0, np.nan, "") for tile in failed
+    ]
+    if rows:
+        table = vstack([table, _tile_table(rows)])
+    table["error"] = Column([*errors, *failed.values()], dtype=str)
+    table.sort("tile")
     table.meta = {"kind": KIND, "nside": survey.nside}
     write_table(table, survey.folder / TILE_TABLE, overwrite=True)

@@ -30,13 +30,14 @@ from ._digests import (
     folder_digest as folder_digest,
     visible_files as visible_files,
 )
-from ._engine import (
-    IncompleteRunError as IncompleteRunError,
-    finish as finish,
-    run_tasks as run_tasks,
-)
+from ._engine import finish as finish, run_tasks as run_tasks
 from ._exact_pickle import exact_dumps as exact_dumps
-from ._exceptions import OutputExistsError as OutputExistsError, RunError as RunError
+from ._exceptions import (
+    IncompleteRunError as IncompleteRunError,
+    LostWorkersError as LostWorkersError,
+    OutputExistsError as OutputExistsError,
+    RunError as RunError,
+)
 from ._exceptions import warn_user as warn_user, without_warnings as without_warnings
 from ._files import (
     FITS_SUFFIXES as FITS_SUFFIXES,

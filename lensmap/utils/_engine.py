@@ -13,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lensmap.utils._exceptions import IncompleteRunError
 from lensmap.utils._full_disk import full_disk_named, temporary_folder
 from lensmap.utils._memory import check_memory, free_memory
 from lensmap.utils._pools import as_pool
@@ -21,7 +22,7 @@ from lensmap.utils._threads import n_workers
 from lensmap.utils._validation import check_count
 from lensmap.utils._worker import Reply, UnusableWorkerError, run_here, run_task, specify
 
-__all__ = ["IncompleteRunError", "Outcome", "finish", "run_tasks"]
+__all__ = ["Outcome", "finish", "run_tasks"]
 
 _MAX_ATTEMPTS = 3
 _MAX_PENDING_PER_WORKER = 4
@@ -50,10 +51,6 @@ class Outcome(NamedTuple):
     value: object
     error: Exception | None
     seconds: float
-
-
-class IncompleteRunError(RuntimeError):
-    """An error about a run in which some tasks succeeded and others failed."""
 
 
 def finish(outcomes: Iterable[Outcome], noun: str, folder: str) -> None:
@@ -152,8 +149,8 @@ def run_tasks(
     OSError
         If a disk is full.
     RuntimeError
-        If workers die before any task begins, no worker can run the tasks, or the given executor
-        is broken.
+        If workers die before any task begins, or no worker can run the tasks. An
+        `IncompleteRunError` if the given executor has lost its workers.
 
     Notes
     -----

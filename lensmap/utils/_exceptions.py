@@ -19,7 +19,9 @@ __all__ = [
     "CatalogWarning",
     "ConventionWarning",
     "InUseError",
+    "IncompleteRunError",
     "LensmapWarning",
+    "LostWorkersError",
     "MapWarning",
     "OtherSettingsError",
     "OutputExistsError",
@@ -184,6 +186,14 @@ class OtherSettingsError(RunError, ValueError):
     """An error about a folder that holds a run with other settings."""
 
     code = "other_settings"
+
+
+class IncompleteRunError(RuntimeError):
+    """An error about a run in which some tasks succeeded and others failed."""
+
+
+class LostWorkersError(IncompleteRunError):
+    """An error about an executor of the user that has lost its workers in the middle of a run."""
 
 
 def _filled(template, show):

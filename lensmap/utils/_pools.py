@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from multiprocessing.context import SpawnContext
 
-from lensmap.utils._exceptions import ParameterTypeError
+from lensmap.utils._exceptions import LostWorkersError, ParameterTypeError
 from lensmap.utils._limits import n_cpus
 from lensmap.utils._threads import n_threads
 from lensmap.utils._worker import begin_worker
@@ -66,7 +66,7 @@ class _GivenPool:
         return self._executor.submit(*arguments)
 
     def discard(self, error):
-        raise RuntimeError(
+        raise LostWorkersError(
             f"the worker processes of the given executor have died ({type(error).__name__}): make "
             "a new executor and repeat the call, which resumes if its results are kept in a folder"
         ) from error

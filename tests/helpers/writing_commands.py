@@ -47,6 +47,9 @@ RUNS = {
     "inject": [["shear.fits", *HALO, "-n", "2", "--no-check", "--pixel-scale", "2arcmin",
                 "--threshold", "2", "-o", "out/h.ecsv", "--plot", "out/h.png"]],
     "partition": [["shear.fits", "-o", "out"]],
+    "survey": [["shear.fits", "-o", "out", "--pixel-scale", "2arcmin", "--nside", "1024",
+                "--smoothing", "4arcmin", "--tile-order", "5", "--margin", "1deg",
+                "--no-large-scales", "--workers", "1", "--products", "fits,moc,picture"]],
     "simulate fields": [["-o", "out", "-n", "2", *FIELD, "--workers", "1"],
                         ["-o", "out", "-n", "2", *FIELD, "--workers", "1", "--format", "hdf5"]],
     "simulate survey": [

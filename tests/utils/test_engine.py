@@ -16,7 +16,7 @@ import pytest
 from lensmap.utils import _engine as engine
 from lensmap.utils import _pools as pools
 from lensmap.utils import _worker as worker
-from lensmap.utils import run_tasks
+from lensmap.utils import LostWorkersError, run_tasks
 
 
 def values(*arguments, **options):
@@ -201,7 +201,7 @@ class TestDeaths:
 
     def test_of_the_executor_of_the_user(self, tmp_path):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            with pytest.raises(RuntimeError, match="executor have died .* call, which resumes"):
+            with pytest.raises(LostWorkersError, match="executor have died .* call, which resume"):
                 list(run_tasks(tasks.die, (str(tmp_path), {0: 9}), range(2), executor=pool))
 
     @pytest.mark.slow
