@@ -17,6 +17,7 @@ __all__ = [
     "EstimatorText",
     "InputFile",
     "InputFolder",
+    "InputMap",
     "InputPart",
     "JsonFile",
     "LogFile",
@@ -78,6 +79,10 @@ class InputFile(str):
 
 class InputCatalog(InputFile):
     """A catalog: a file, or a HATS folder, that a command reads and that must exist."""
+
+
+class InputMap(InputFile):
+    """A map: a file, or the folder of a survey map, that a command reads and that must exist."""
 
 
 class InputPart(InputFile):

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from lensmap.cli._file_types import InputCatalog, InputFile
+from lensmap.cli._file_types import InputCatalog, InputFile, InputMap
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import columns_text, condition, units_of_columns
 from lensmap.cli._source_options import (
@@ -250,11 +250,21 @@ def numbers_of_declaration(catalog):
     }
 
 
-def add_map_argument(parser):
-    """Add the argument for the file of a map."""
+def add_map_argument(parser, *, survey=False):
+    """Add the argument for the file of a map.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        The parser of the command.
+    survey : bool
+        Whether the folder of a survey map is allowed, too.
+    """
+    help_text = "the FITS file of a map that 'lensmap reconstruct' wrote"
+    if survey:
+        help_text += ", or the folder of a survey map"
     parser.add_argument(
-        "map", type=InputFile, metavar="MAP", help="the FITS file of a map that 'lensmap "
-                                                   "reconstruct' wrote"
+        "map", type=InputMap if survey else InputFile, metavar="MAP", help=help_text
     )
 
 

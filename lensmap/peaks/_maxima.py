@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 
 from lensmap.maps import ConvergenceMap
 
-__all__ = ["apart", "edge_pixels", "maxima_above"]
+__all__ = ["apart", "apart_on_sky", "edge_pixels", "least_separation", "maxima_above"]
 
 # A little more than the distance to diagonal neighbors, sqrt(2).
 _MIN_SEPARATION_PIXELS = 1.5
@@ -57,15 +57,29 @@ def apart(
     """
     if len(y) == 0:
         return np.zeros(0, dtype=bool)
-    radius = max(separation, _MIN_SEPARATION_PIXELS * kappa.pixel_scale).to_value(u.rad)
-    chord = 2 * np.sin(min(radius, np.pi) / 2)
     points = kappa.wcs.pixel_to_world(x, y).cartesian.xyz.value.T
+    return apart_on_sky(points, least_separation(separation, kappa.pixel_scale), groups)
+
+
+def least_separation(separation: u.Quantity, pixel_scale: u.Quantity) -> u.Quantity:
+    """Return the separation of peaks that holds on pixels: at least 1.5 pixels."""
+    return max(separation, _MIN_SEPARATION_PIXELS * pixel_scale)
+
+
+def apart_on_sky(
+    points: np.ndarray, separation: u.Quantity, groups: np.ndarray | None = None
+) -> np.ndarray:
+    """Return which peaks to keep so that no two of them are within ``separation``, bool, ``(n,)``.
+
+    As `apart`, for unit vectors ``points``, ``(n, 3)``, the highest peak of each group first.
+    """
+    chord = 2 * np.sin(min(separation.to_value(u.rad), np.pi) / 2)
     if groups is not None:  # in a fourth dimension, they are farther apart than any two points
         points = np.column_stack([points, 3.0 * groups])
     pairs = KDTree(points).query_pairs(chord, output_type="ndarray")
     pairs = pairs[np.lexsort(pairs.T[::-1])]
-    starts = np.searchsorted(pairs[:, 0], np.arange(len(y) + 1))
-    keep = np.ones(len(y), dtype=bool)
+    starts = np.searchsorted(pairs[:, 0], np.arange(len(points) + 1))
+    keep = np.ones(len(points), dtype=bool)
     for i in np.unique(pairs[:, 0]):
         if keep[i]:
             keep[pairs[starts[i] : starts[i + 1], 1]] = False

@@ -20,12 +20,20 @@ from lensmap.survey._tiles import Tile
 from lensmap.survey._further_files import FURTHER_FILES
 from lensmap.survey.products import FILES, QUALITY_FILE, Block, read_cutout, standard_files
 from lensmap.survey.products import write_products as write_all
-from lensmap.utils import ParameterError, RunFolder, check_memory, write_table
+from lensmap.utils import (
+    ParameterError,
+    RunFolder,
+    check_angle,
+    check_choice,
+    check_count,
+    check_memory,
+    write_table,
+)
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
-    from lensmap.typing import PathLike
+    from lensmap.typing import AngleLike, PathLike, ProgressLike
 
 __all__ = ["KIND", "SCHEMA", "SurveyMap", "write_tile_table"]
 
@@ -151,10 +159,13 @@ class SurveyMap:
         Block
             The pixels of one tile, in the order of the nested index.
         """
-        tiles = [int(tile) for tile in self.tiles["tile"]]
         return blocks(
-            self._files, tiles, self._plan["tile_order"], HealpixPixels(self.nside).order
+            self._files, self._finished_tiles(), self._plan["tile_order"],
+            HealpixPixels(self.nside).order,
         )
+
+    def _finished_tiles(self) -> list[int]:
+        return [int(tile) for tile in self.tiles["tile"]]
 
     def to_map(self) -> HealpixMap:
         """Return the whole map in memory.
@@ -232,6 +243,143 @@ class SurveyMap:
             If the survey does not cover the pixels.
         """
         return read_cutout(self.folder, wcs)
+
+    def find_peaks(
+        self,
+        threshold: float = 3.0,
+        *,
+        by: str = "snr",
+        min_separation: AngleLike = "2 arcmin",
+        troughs: bool = False,
+        exclude_edges: bool = False,
+        progress: ProgressLike = None,
+    ) -> QTable:
+        """Find the peaks of the whole map.
+
+        Peaks are found on a cutout of each tile with a margin, on a tangent plane with the pixels
+        of the tiles. Each peak is in the table once, whether it lies within a tile or at a border
+        of tiles. The memory is that of one cutout.
+
+        Parameters
+        ----------
+        threshold, by, min_separation, troughs, exclude_edges
+            As for `lensmap.find_peaks`.
+        progress : None, bool or callable
+            Progress report over tiles; see `lensmap.typing`.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            One row for each peak, the highest first, with the columns of `lensmap.find_peaks` apart
+            from the positions on an image (``x``, ``y``, ``x_peak``, ``y_peak``), and ``tile``, the
+            nested index of the tile on whose cutout the peak was found. The number of false peaks
+            is not known; ``meta["n_false_unknown"]`` says why.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the maps of the survey have not been written.
+        TypeError, ValueError
+            If a parameter is invalid, or ``by`` does not suit the uncertainty of the map.
+        """
+        from lensmap.survey._peaks import find_survey_peaks
+
+        return find_survey_peaks(
+            self.cutout, self._finished_tiles(), self._plan["tile_order"],
+            self._plan["pixel_scale_arcmin"] / 60, threshold=threshold, by=by,
+            min_separation=min_separation, troughs=troughs, exclude_edges=exclude_edges,
+            progress=progress,
+        )
+
+    def cross_power(
+        self,
+        name: str,
+        *,
+        n_bins: int = 8,
+        ell: tuple[int, int] | None = None,
+        nside: int | None = None,
+        apodization: AngleLike = 20 * u.arcmin,
+    ) -> QTable:
+        r"""Return the cross-power of the convergence with another map of the survey.
+
+        A map of ``also_map``, such as that of the ellipticity of the PSF, should have no power in
+        common with the convergence. Of a map g that leaks into the shear with the fraction
+        :math:`\alpha`, the cross-power is :math:`\alpha\, C_\ell^{gg}`.
+
+        Both maps are averaged over larger pixels, multiplied by an apodized mask, after their mean
+        is subtracted, and transformed on the sphere. The power of the products is divided by the
+        mean of the squared mask over the sphere (pseudo-:math:`C_\ell`); the coupling of modes by
+        the mask is not corrected. Errors are from a jackknife over tiles.
+
+        Parameters
+        ----------
+        name : str
+            The name of the map: of ``also_map``, ``"kappa_b"``, or of a quality map.
+        n_bins : int
+            The number of bins, of equal width in log l.
+        ell : tuple of int or None
+            The lowest and the highest multipole. None is from the width of the footprint, at
+            least 20, to 1.5 times ``nside``.
+        nside : int or None
+            The resolution of the averaged maps, a power of 2 up to 1024. None is that of the map,
+            at most 1024.
+        apodization : `~astropy.units.Quantity` or str
+            The distance from the nearest masked or empty area at which the mask reaches 1, an angle
+            of at most half of the margin of the tiles.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            One row for each bin, with the columns ``ell_low``, ``ell_high`` (exclusive) and
+            ``ell``, the mean multipole; ``cross`` and ``cross_err``, the cross-power; and
+            ``power_kappa`` and ``power_other``, the power of the two maps, all in steradian;
+            ``leakage``, the ratio of ``cross`` and ``power_other``, with ``leakage_err``. ``meta``
+            has ``leakage`` and ``leakage_err`` of all bins together, ``f_sky``, ``n_patches`` of
+            the jackknife and ``nside``. Powers are those of the smoothed maps.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the survey has no such map, or a parameter is invalid.
+
+        Warns
+        -----
+        MapWarning
+            If the survey has fewer than 5 tiles, so that the errors are unreliable.
+
+        References
+        ----------
+        Hivon et al. 2002, ApJ 567, 2 (pseudo-:math:`C_\ell`).
+        """
+        from lensmap.survey._cross_power import MAX_NSIDE, cross_power_table, degraded_maps
+
+        first = self._first_block.layers
+        names = [one for one in first if one not in ("kappa", "mask", "counts", "edge")]
+        check_choice(name, "name", names)
+        nside = min(self.nside, MAX_NSIDE) if nside is None else HealpixPixels(nside).nside
+        if nside > min(self.nside, MAX_NSIDE):
+            raise ParameterError(
+                "nside", f"at most {min(self.nside, MAX_NSIDE)}", str(nside), verb="be"
+            )
+        taper = check_angle(apodization, "apodization").to_value(u.deg)
+        if taper > 0.5 * self._plan["margin_deg"]:
+            raise ParameterError(
+                "apodization", "at most half of the margin of the tiles, "
+                f"{0.5 * self._plan['margin_deg']:g} deg", str(apodization),
+            )
+        lowest = max(20, int(180 / np.sqrt(self._plan["area_deg2"])))
+        low, high = (lowest, 3 * nside // 2) if ell is None else ell
+        if not 2 <= low < high <= 4 * nside:
+            raise ParameterError(
+                "ell", f"two multipoles in increasing order, from 2 to {4 * nside}",
+                f"{low} and {high}",
+            )
+        n_bins = check_count(n_bins, "n_bins", minimum=1)
+        edges = np.unique(np.geomspace(low, high + 1, n_bins + 1).round().astype(int))
+        maps = degraded_maps(self.blocks(), name, self.nside, nside, taper)
+        table = cross_power_table(maps, edges)
+        table.meta |= {"name": name, "apodization_deg": float(taper)}
+        return table
 
     # --- files ------------------------------------------------------------------------------
 

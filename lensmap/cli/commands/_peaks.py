@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``lensmap peaks``: find the peaks of a map; write them as a table and as regions."""
 
+from pathlib import Path
+
 from lensmap.cli._file_types import OutputPicture, OutputRegions, OutputTable
 from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_map_argument, read_map
@@ -13,6 +15,7 @@ from lensmap.cli._options import (
     sources_at,
     two_radii,
 )
+from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
 from lensmap.utils import write_table
@@ -20,13 +23,15 @@ from lensmap.utils import write_table
 NAME = "peaks"
 SUMMARY = "find the peaks of a mass map"
 DESCRIPTION = """Find the peaks of a mass map, the highest first: positions, convergence,
-signal-to-noise and projected masses as a table, and as regions for DS9 or CARTA. If the
+signal-to-noise and projected masses as a table, and as regions for DS9 or CARTA. The map
+is a FITS file, or the folder of a survey map, in which each peak is found once. If the
 map was made with --uncertainty N, it holds the peaks of N maps of noise, and the number
 of peaks in the field that are expected to be false is given."""
 EXAMPLES = """examples:
   lensmap peaks kappa.fits
   lensmap peaks kappa.fits -o peaks.ecsv --threshold 5 --regions peaks.reg
   lensmap peaks kappa.fits --by kappa --threshold 0.1 --plot peaks.png
+  lensmap peaks survey/ --threshold 5 -o peaks.ecsv
   lensmap peaks kappa.fits --mass-within 0.5Mpc --z-lens 0.3 --z-source 1"""
 
 _FORMATS = {"ra dec": ".5f", "kappa kappa_err": ".4f", "snr kappa_over_error": ".1f",
@@ -52,7 +57,7 @@ def add_arguments(parser):
     """Add the arguments and options of ``lensmap peaks`` to its parser."""
     from lensmap.cosmology import SourceRedshifts
 
-    add_map_argument(parser)
+    add_map_argument(parser, survey=True)
     parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
                         help="write the table of peaks to this file, such as peaks.ecsv")
     group = parser.add_argument_group("peak options")
@@ -103,14 +108,27 @@ def run(arguments):
     from lensmap.peaks import find_peaks, write_regions
 
     masses = _mass_options(arguments)
-    with open_outputs(arguments) as temporary:
-        kappa = read_map(arguments.map)
-        if kappa.mask.all():
-            raise OptionError("map", f"the map {arguments.map!r} has only masked pixels")
-        peaks = find_peaks(
-            kappa, arguments.threshold, by=arguments.by, troughs=arguments.troughs,
-            min_separation=arguments.min_separation,
+    is_survey = Path(arguments.map).is_dir()
+    if is_survey and masses is not None:
+        raise CombinationError(
+            "radius", "--mass-within needs a map on a plane, not the folder of a survey: cut out "
+            "a part of the map with SurveyMap.cutout",
         )
+    options = {"by": arguments.by, "troughs": arguments.troughs,
+               "min_separation": arguments.min_separation}
+    with open_outputs(arguments) as temporary:
+        if is_survey:
+            from lensmap.survey import SurveyMap
+
+            survey = SurveyMap(arguments.map)
+            peaks = survey.find_peaks(
+                arguments.threshold, progress=show_progress(arguments), **options
+            )
+        else:
+            kappa = read_map(arguments.map)
+            if kappa.mask.all():
+                raise OptionError("map", f"the map {arguments.map!r} has only masked pixels")
+            peaks = find_peaks(kappa, arguments.threshold, **options)
         if masses is not None:
             peaks = _with_masses(peaks, kappa, masses)
         peaks.meta["map"] = str(arguments.map)
@@ -119,10 +137,9 @@ def run(arguments):
         if arguments.regions is not None:
             write_regions(peaks, temporary[arguments.regions], arguments.circle, overwrite=True)
         if arguments.plot is not None:
-            from lensmap.plotting import plot_peaks, write_picture
+            from lensmap.plotting import write_picture
 
-            quantity = "kappa" if arguments.by == "kappa" else "snr"
-            figure = plot_peaks(kappa, peaks, quantity=quantity).figure
+            figure = _survey_figure(survey, peaks) if is_survey else _figure(kappa, peaks)
             write_picture(figure, temporary[arguments.plot])
         numbers = {
             "n_peaks": len(peaks),
@@ -130,6 +147,24 @@ def run(arguments):
             "peaks": numbers_of_table(peaks, _NUMBERS),
         }
         return Result(_describe(peaks), numbers, tuple(temporary))
+
+
+def _figure(kappa, peaks):
+    """Return the figure of a map with its peaks."""
+    from lensmap.plotting import plot_peaks
+
+    quantity = "kappa" if peaks.meta["by"] == "kappa" else "snr"
+    return plot_peaks(kappa, peaks, quantity=quantity).figure
+
+
+def _survey_figure(survey, peaks):
+    """Return the figure of the sky of a survey with its peaks."""
+    from lensmap.plotting import plot_sky
+
+    sky = plot_sky(survey.folder / "kappa.hsp")
+    sky.ax.scatter(peaks["ra"].value, peaks["dec"].value, s=30, facecolors="none",
+                   edgecolors="k", linewidths=0.8, zorder=5)
+    return sky.ax.figure
 
 
 def _mass_options(arguments):
@@ -181,6 +216,8 @@ def _describe_false(meta, name):
             f"expected false {name}s in this field: {number} (the mean of {meta['n_noise_maps']} "
             "maps of noise)"
         )
+    if "survey" in meta["n_false_unknown"]:
+        return f"expected false {name}s: unknown, because {meta['n_false_unknown']}"
     remedy = "make the map with --uncertainty 100, for example"
     if "begins" in meta["n_false_unknown"]:
         remedy = "give a higher --threshold"
