@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lensmap.survey._quality import QUALITY
-from lensmap.survey._tile_files import TileFiles
+from lensmap.survey._tile_files import SAMPLE_STEPS, TileFiles
 from lensmap.survey._tiles import neighbors
 from lensmap.survey.products import Block
 
@@ -16,9 +15,6 @@ __all__ = ["blend", "blocks"]
 
 # A pixel is masked if less than this fraction of it is unmasked.
 _MIN_UNMASKED = 0.5
-
-# One of 64 pixels has noise realizations; the correlation that follows holds for all of them.
-_SAMPLE_STEPS = 3
 
 
 def blocks(
@@ -171,7 +167,7 @@ class _Blender:
     def _correlation(self, i: int, j: int) -> np.ndarray:
         """Return the correlation of the noise of two tiles in each pixel, ``(n,)``."""
         one, other = self._parts[i], self._parts[j]
-        n_cells = max(1, self._n >> (2 * _SAMPLE_STEPS))
+        n_cells = max(1, self._n >> (2 * SAMPLE_STEPS))
         cells = np.arange(self._n) * n_cells // self._n
         if "samples" not in one or "samples" not in other:
             return np.ones(self._n)
@@ -186,8 +182,3 @@ class _Blender:
         by_cell = np.full(n_cells, found.mean())
         by_cell[cells[pixels[0][first]]] = found
         return by_cell[cells]
-
-
-def quality_names(layers: dict[str, np.ndarray]) -> list[str]:
-    """Return the names of the quality maps among the layers of a block."""
-    return [name for name in QUALITY if name in layers]

@@ -14,7 +14,11 @@ import numpy as np
 
 from lensmap.utils import atomic_write
 
-__all__ = ["TileFiles"]
+__all__ = ["SAMPLE_STEPS", "TileFiles"]
+
+#: One of 64 HEALPix pixels, of this many orders below, holds the noise realizations of a tile. The
+#: correlation of the noise of neighboring tiles that follows holds for all 64.
+SAMPLE_STEPS = 3
 
 _FACTS = "facts"
 

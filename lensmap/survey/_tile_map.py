@@ -24,7 +24,7 @@ from lensmap.survey._keyed_noise import keyed_realizations
 from lensmap.survey._large_scales import LatticeScales
 from lensmap.survey._projection import PixelMeans
 from lensmap.survey._quality import quality_planes
-from lensmap.survey._tile_files import TileFiles
+from lensmap.survey._tile_files import SAMPLE_STEPS, TileFiles
 from lensmap.survey._tiles import Tile, TileLattice
 
 __all__ = ["TileTask", "bin_tile", "map_tile"]
@@ -34,10 +34,6 @@ _READ_STEPS = 4
 
 # The pixels of the lattice that are kept around the galaxies.
 _ROOM_PIXELS = 32
-
-# One of 64 HEALPix pixels holds the noise realizations, from which the correlation of the noise of
-# neighboring tiles is measured.
-_SAMPLE_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -348,7 +344,7 @@ class _TileMap:
         kind = estimator.chosen_uncertainty
         if kind is None or kind.with_map:
             return {}
-        sampled = np.flatnonzero((means.index & (4**_SAMPLE_STEPS - 1)) == 4**_SAMPLE_STEPS // 2)
+        sampled = np.flatnonzero((means.index & (4**SAMPLE_STEPS - 1)) == 4**SAMPLE_STEPS // 2)
         total, n_maps = np.zeros(self.grid.shape), 0
         samples: list[np.ndarray] = []
         for planes in self._realizations():
