@@ -3,10 +3,10 @@
 
     python benchmarks/survey.py FOLDER --area 1000 --density 33 --method "cnn(uncertainty=network)"
 
-A sky is simulated in FOLDER (it is kept, and takes 5 GB for 1000 square degrees with 33 galaxies per
-square arcminute); its galaxies are written to plain files and partitioned again; and the survey is
-mapped. ``--compare-workers`` maps it with one worker and with two, ``--dask`` on a local dask cluster
-of two workers as well. Times are of one run. The memory is the largest of a worker process.
+A sky is simulated in FOLDER (it is kept, and takes 5 GB for 1000 square degrees with 33 galaxies
+per square arcminute), and the survey is mapped. With ``--partition``, its galaxies are written to
+plain files and partitioned again. ``--compare-workers`` maps it with one worker, too, and ``--dask``
+on a local dask cluster of two workers. Times are of one run. The memory is the largest of a worker.
 """
 
 import argparse
