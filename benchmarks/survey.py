@@ -5,8 +5,8 @@
 
 A sky is simulated in FOLDER (it is kept, and takes 5 GB for 1000 square degrees with 33 galaxies
 per square arcminute), and the survey is mapped. With ``--partition``, its galaxies are written to
-plain files and partitioned again. ``--compare-workers`` maps it with one worker, too, and ``--dask``
-on a local dask cluster of two workers. Times are of one run. The memory is the largest of a worker.
+plain files and partitioned again. ``--compare-workers`` maps it with one worker, too, ``--dask`` on
+a local dask cluster of two workers. Times are of one run. The memory is the largest of a worker.
 """
 
 import argparse

@@ -12,6 +12,9 @@ __all__ = ["dask_executor"]
 # The time in which the scheduler must answer, seconds.
 _TIMEOUT_S = 20
 
+# dask sets the levels of these loggers one by one.
+_LOGGERS = ("distributed", "distributed.client", "distributed.comm", "distributed.core")
+
 
 @contextmanager
 def dask_executor(address, workers, folder):
@@ -43,11 +46,12 @@ def dask_executor(address, workers, folder):
         If the scheduler or all of its workers are lost while the block runs.
     """
     distributed = import_optional("distributed", purpose="--dask", install="'lensmap[survey]'")
-    # The errors of the client are told in one line, in place of its log.
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
     client = None
+    # A command ends with one line about a lost scheduler, in place of the log of the client.
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         client = _connected(distributed, address)
         threads = _workers_of(client, workers, address)
@@ -63,7 +67,8 @@ def dask_executor(address, workers, folder):
     finally:
         if client is not None:
             client.close(timeout=1)
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _connected(distributed, address):

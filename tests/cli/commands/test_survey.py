@@ -205,6 +205,23 @@ def test_update_maps_what_has_changed(work, capsys, columns):
     assert main([*words, "--update"]) == 0
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of dask and tornado
+def test_a_dask_cluster_gives_the_same_map(work, capsys):
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "dashboard_address": None, "host": "127.0.0.1"}
+    words = ["survey", "hats", "-o", "d", *WORDS[:-2], "--also-map", "psf_e1,psf_e2", "--dask"]
+    with distributed.LocalCluster(threads_per_worker=1, **options) as cluster:
+        assert main([*words, cluster.scheduler_address, "--json", "d.json"]) == 0
+    assert validated("d.json")["free_memory_bytes"] is None
+    found, expected = SurveyMap("d").to_map(), SurveyMap("map").to_map()
+    np.testing.assert_array_equal(found.index, expected.index)
+    np.testing.assert_array_equal(found.data, expected.data)
+    with distributed.LocalCluster(threads_per_worker=2, **options) as cluster:
+        assert main([*words, cluster.scheduler_address]) == 1
+    assert "--nthreads 1" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("words", "code", "message"), [
     (["hats", "a.fits"], 1, "the catalog must be one HATS folder, or files"),
     (["hats", "--hdu", "1"], 2, "--hdu applies to files"),
