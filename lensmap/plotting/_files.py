@@ -58,7 +58,7 @@ def save_figure(
     return buffer.getvalue()
 
 
-def write_picture(figure: "Figure", path: PathLike) -> None:
+def write_picture(figure: "Figure", path: PathLike, *, cropped: bool = False) -> None:
     """Write a figure to one file with 150 dots per inch, and close the figure.
 
     Parameters
@@ -67,9 +67,11 @@ def write_picture(figure: "Figure", path: PathLike) -> None:
         The figure.
     path : path-like
         The path of the file. Its suffix gives the format.
+    cropped : bool
+        Whether to leave out the empty margins of the figure.
     """
     with _closed_after(figure):
-        figure.savefig(path, dpi=150)
+        figure.savefig(path, dpi=150, bbox_inches="tight" if cropped else None)
 
 
 @contextmanager
