@@ -5,7 +5,7 @@ import logging
 from contextlib import contextmanager
 
 from lensmap.cli._messages import OptionError, say
-from lensmap.utils import IncompleteRunError, LostWorkersError, import_optional
+from lensmap.utils import IncompleteRunError, LostExecutorError, import_optional
 
 __all__ = ["dask_executor"]
 
@@ -58,7 +58,7 @@ def dask_executor(address, workers, folder):
         try:
             yield client.get_executor(pure=False, retries=0), len(threads)
         except Exception as error:
-            if isinstance(error, LostWorkersError) or client.status != "running":
+            if isinstance(error, LostExecutorError) or client.status != "running":
                 raise IncompleteRunError(
                     f"the dask scheduler at {address} was lost: what is finished is in the folder "
                     f"{folder!r}, and the same command goes on with a scheduler that runs"

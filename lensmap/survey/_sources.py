@@ -16,7 +16,7 @@ from lensmap.catalog import HatsCatalog, ShearCatalog, partition_catalog
 from lensmap.survey._tiles import Tile
 from lensmap.utils import (
     IncompleteRunError,
-    LostWorkersError,
+    LostExecutorError,
     ParameterError,
     ParameterTypeError,
     RunFolder,
@@ -159,7 +159,7 @@ def _of_files(
             files, target, keep=tuple(extra_columns), progress=progress, name=folder.path.name,
             workers=work.get("workers"), executor=executor, take_over=True, **settings,
         )
-    except LostWorkersError:
+    except LostExecutorError:
         raise
     except IncompleteRunError as error:
         errors = {"message": str(error)}

@@ -34,7 +34,8 @@ from ._engine import finish as finish, run_tasks as run_tasks
 from ._exact_pickle import exact_dumps as exact_dumps
 from ._exceptions import (
     IncompleteRunError as IncompleteRunError,
-    LostWorkersError as LostWorkersError,
+    LostExecutorError as LostExecutorError,
+    OtherSettingsError as OtherSettingsError,
     OutputExistsError as OutputExistsError,
     RunError as RunError,
 )

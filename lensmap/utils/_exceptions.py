@@ -21,7 +21,7 @@ __all__ = [
     "InUseError",
     "IncompleteRunError",
     "LensmapWarning",
-    "LostWorkersError",
+    "LostExecutorError",
     "MapWarning",
     "OtherSettingsError",
     "OutputExistsError",
@@ -176,6 +176,14 @@ class InUseError(RunError, RuntimeError):
     code = "in_use"
 
 
+class IncompleteRunError(RuntimeError):
+    """An error about a run in which some tasks succeeded and others failed."""
+
+
+class LostExecutorError(IncompleteRunError):
+    """An error about an executor of the user that can run no more tasks."""
+
+
 class OutputExistsError(RunError, FileExistsError):
     """An error about a file that exists and may not be replaced."""
 
@@ -186,14 +194,6 @@ class OtherSettingsError(RunError, ValueError):
     """An error about a folder that holds a run with other settings."""
 
     code = "other_settings"
-
-
-class IncompleteRunError(RuntimeError):
-    """An error about a run in which some tasks succeeded and others failed."""
-
-
-class LostWorkersError(IncompleteRunError):
-    """An error about an executor of the user that has lost its workers in the middle of a run."""
 
 
 def _filled(template, show):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lensmap.typing import PathLike
+from lensmap.utils._leftovers import remove_leftovers, temporary_path
 
 __all__ = ["FullDiskError", "full_disk_named", "is_full_disk", "temporary_folder"]
 
@@ -95,6 +96,8 @@ def full_disk_named(
 def temporary_folder(prefix: str, folder: PathLike | None = None) -> Iterator[str]:
     """Make a folder for temporary files, and remove it at the end of a ``with`` block.
 
+    What a killed process leaves in ``folder`` is removed by the next call for the same directory.
+
     Parameters
     ----------
     prefix : str
@@ -119,7 +122,7 @@ def temporary_folder(prefix: str, folder: PathLike | None = None) -> Iterator[st
         "" if folder else ", or set the environment variable TMPDIR to another directory"
     )
     try:
-        directory = tempfile.mkdtemp(prefix=prefix, dir=folder)
+        directory = tempfile.mkdtemp(prefix=prefix) if folder is None else _new(prefix, folder)
     except OSError as error:
         if folder is not None and not is_full_disk(error):
             raise
@@ -133,6 +136,14 @@ def temporary_folder(prefix: str, folder: PathLike | None = None) -> Iterator[st
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _new(prefix, folder):
+    """Make a folder whose name shows, after the process was killed, that it can be removed."""
+    remove_leftovers(folder)
+    path = temporary_path(Path(folder, prefix.strip(".-"))).with_suffix("")
+    path.mkdir(mode=0o700)
+    return str(path)
 
 
 def _temporary_directory():

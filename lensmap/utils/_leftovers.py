@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Names of temporary files, and removal of those that killed processes left behind.
+"""Names of temporary files and folders, and removal of those that killed processes left behind.
 
 The name of a temporary file is hidden, and holds the machine, the number and the start time of the
 process that writes it: ``.NAME-lensmap-MACHINE-NUMBER-START-RANDOM.SUFFIX``.
@@ -8,6 +8,7 @@ process that writes it: ``.NAME-lensmap-MACHINE-NUMBER-START-RANDOM.SUFFIX``.
 import os
 import re
 import secrets
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,9 +46,10 @@ def temporary_path(path: PathLike) -> Path:
 
 
 def remove_leftovers(folder: PathLike, *, of_other_machines: bool = False) -> list[str]:
-    """Remove the temporary files of ``atomic_write`` that killed processes left in a folder.
+    """Remove the temporary files and folders that killed processes left in a folder.
 
-    Files of processes that are still alive on this machine are kept.
+    They are those of ``atomic_write`` and ``temporary_folder``. What belongs to a process that is
+    still alive on this machine is kept.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ def remove_leftovers(folder: PathLike, *, of_other_machines: bool = False) -> li
     Returns
     -------
     list of str
-        The sorted names of the files that were removed.
+        The sorted names of the files and folders that were removed.
     """
     removed, here = [], None
     try:
@@ -75,7 +77,11 @@ def remove_leftovers(folder: PathLike, *, of_other_machines: bool = False) -> li
         machine, pid, started = match[1], int(match[2]), match[3] or None
         if has_ended(pid, started) if machine == here else of_other_machines:
             # Another process may remove the same file at the same time.
+            path = Path(folder, name)
             with suppress(OSError):
-                Path(folder, name).unlink()
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
                 removed.append(name)
     return sorted(removed)

@@ -7,12 +7,12 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from multiprocessing.context import SpawnContext
 
-from lensmap.utils._exceptions import LostWorkersError, ParameterTypeError
+from lensmap.utils._exceptions import LostExecutorError, ParameterTypeError
 from lensmap.utils._limits import n_cpus
 from lensmap.utils._threads import n_threads
 from lensmap.utils._worker import begin_worker
 
-__all__ = ["as_pool"]
+__all__ = ["as_pool", "tells_of_death"]
 
 # The time that running tasks have to finish after an interrupt, seconds.
 _GRACE = 20.0
@@ -53,6 +53,22 @@ def as_pool(executor, workers):
     )
 
 
+def tells_of_death(error):
+    """Return whether an error reports that several workers died while they ran a task.
+
+    Parameters
+    ----------
+    error : Exception
+        The error of a future.
+
+    Returns
+    -------
+    bool
+        True for the ``KilledWorker`` of dask.
+    """
+    return type(error).__name__ == "KilledWorker"
+
+
 class _GivenPool:
     """A pool that wraps an executor given by the user, which is neither replaced nor shut down."""
 
@@ -65,10 +81,21 @@ class _GivenPool:
     def submit(self, *arguments):
         return self._executor.submit(*arguments)
 
+    def n_workers(self):
+        """Return the present number of workers of a dask cluster; None if it is not known."""
+        client = getattr(self._executor, "_client", None)
+        if not hasattr(client, "nthreads"):
+            return None
+        try:
+            return len(client.nthreads())
+        except Exception:  # noqa: BLE001  the next result tells that the scheduler has died
+            return None
+
     def discard(self, error):
-        raise LostWorkersError(
-            f"the worker processes of the given executor have died ({type(error).__name__}): make "
-            "a new executor and repeat the call, which resumes if its results are kept in a folder"
+        raise LostExecutorError(
+            f"the worker processes or the scheduler of the given executor have died "
+            f"({type(error).__name__}): make a new executor and repeat the call, which resumes if "
+            "its results are kept in a folder"
         ) from error
 
     def close(self, running):
@@ -97,15 +124,26 @@ class _MadePool(_GivenPool):
         return super().submit(*arguments)
 
     def discard(self, error):
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        _shut_down(self._executor, wait=True)
         self._executor = None
 
     def close(self, running):
         if self._executor is not None:
             # A process pool that is breaking cannot cancel futures one by one.
-            self._executor.shutdown(wait=False, cancel_futures=True)
+            _shut_down(self._executor, wait=False)
             self._executor = None
         _wait_for_end(running)
+
+
+def _shut_down(executor, *, wait):
+    """Cancel the waiting tasks of an executor, and shut it down.
+
+    With ``wait``, the running tasks finish first.
+    """
+    try:
+        executor.shutdown(wait=wait, cancel_futures=True)
+    except TypeError:  # the executor of dask has no parameter `cancel_futures`
+        executor.shutdown(wait=wait)
 
 
 def _wait_for_end(futures):

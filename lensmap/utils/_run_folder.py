@@ -233,7 +233,8 @@ class RunFolder:
             path.unlink()
 
     def _remove_leftovers(self):
-        for folder in (self.path, *(self.path / _DATA).glob("**/")):
+        folders = {(self.path / pattern).parent for pattern in self._products}
+        for folder in {self.path, *folders, *(self.path / _DATA).glob("**/")}:
             if folder.is_dir():
                 # This run holds the folder, so that no process of another machine writes to it.
                 remove_leftovers(folder, of_other_machines=True)

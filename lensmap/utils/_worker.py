@@ -5,6 +5,7 @@ import hashlib
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -25,6 +26,8 @@ __all__ = ["Reply", "UnusableWorkerError", "begin_worker", "run_here", "run_task
 _PACKAGES = ("lensmap", "numpy", "scipy", "astropy", "keras")
 
 _kept = threading.local()  # the specification that each worker thread has loaded
+
+_PROCESS = {"threads_are_limited": False}
 
 
 class UnusableWorkerError(RuntimeError):
@@ -104,9 +107,45 @@ def begin_worker(threads):
         The number of threads of the process.
     """
     limit_threads(threads)
+    _PROCESS["threads_are_limited"] = True
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _limit_threads_of_process():
+    """Limit the threads of a worker process that lensmap has not started.
+
+    Such an executor (of dask, or of the user) may run a process on each CPU. A limit that its
+    environment sets is kept. Executors of threads run in the process of the caller, which has no
+    parent process.
+    """
+    if _PROCESS["threads_are_limited"]:
+        return
+    distributed = sys.modules.get("distributed")
+    n_tasks = 0 if distributed is None else _threads_of_dask(distributed)
+    if n_tasks > 1:
+        raise UnusableWorkerError(
+            f"each worker process of the dask cluster must run one task at a time, not {n_tasks}: "
+            "start the workers with --nthreads 1, or a LocalCluster with threads_per_worker=1"
+        )
+    if n_tasks == 1 or parent_process() is not None:
+        if "OMP_NUM_THREADS" not in os.environ:
+            limit_threads(1)
+        elif os.environ["OMP_NUM_THREADS"].isdecimal():
+            limit_threads(int(os.environ["OMP_NUM_THREADS"]))
+        _PROCESS["threads_are_limited"] = True
+
+
+def _threads_of_dask(distributed):
+    """Return the number of tasks that the dask worker of this thread runs at the same time.
+
+    It is 0 outside of workers.
+    """
+    try:
+        return distributed.get_worker().state.nthreads
+    except ValueError:
+        return 0
 
 
 def _end_with_parent():
@@ -141,6 +180,7 @@ def run_task(source, digest, marker, item):
         If this worker cannot load the function and the shared argument, or has other versions of
         packages.
     """
+    _limit_threads_of_process()
     if marker is not None:
         Path(marker).touch()
     try:

@@ -4,6 +4,8 @@
 import errno
 import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -55,12 +57,30 @@ def test_a_temporary_folder_is_removed(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+def test_the_temporary_folder_of_a_killed_process_is_removed(tmp_path):
+    killed = (
+        "import os, sys\n"
+        "from lensmap.utils import temporary_folder\n"
+        "with temporary_folder('.tasks-', sys.argv[1]) as folder:\n"
+        "    open(os.path.join(folder, 'file'), 'w').close()\n"
+        "    os._exit(3)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", killed, str(tmp_path)]).returncode == 3
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".tasks-lensmap-")
+    with temporary_folder("tasks-", tmp_path) as one, temporary_folder("tasks-", tmp_path) as two:
+        # Those of processes that are alive stay.
+        assert sorted(os.listdir(tmp_path)) == sorted(map(os.path.basename, (one, two)))
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_full_temporary_folder_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("tempfile.mkdtemp", no_space)
     with pytest.raises(FullDiskError, match=f"{tmp_path.name}.*, or set .* TMPDIR to another"):
         with temporary_folder("lensmap-"):
             pytest.fail("the body must not run")
+    monkeypatch.setattr("pathlib.Path.mkdir", no_space)
     with pytest.raises(FullDiskError, match=f"{tmp_path.name}' .No space left.*: free some space$"):
         with temporary_folder("lensmap-", tmp_path):
             pytest.fail("the body must not run")

@@ -24,7 +24,7 @@ from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result
 from lensmap.utils import (
     IncompleteRunError,
-    LostWorkersError,
+    LostExecutorError,
     ParameterError,
     add_provenance,
     free_memory,
@@ -187,7 +187,7 @@ def _map(arguments, stack, began):
     _say_all(lines)
     try:
         survey_run.make(only=only, products=arguments.products or True)
-    except LostWorkersError:
+    except LostExecutorError:
         raise
     except IncompleteRunError as error:
         error.numbers = numbers | _numbers_of_map(SurveyMap(arguments.output), began)
