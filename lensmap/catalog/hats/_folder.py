@@ -85,7 +85,8 @@ class HatsFolder:
     """
 
     def __init__(self, folder: PathLike) -> None:
-        self.folder = main_table(Path(folder))
+        # Workers that read the partitions may have another working directory.
+        self.folder = main_table(Path(folder).absolute())
         found = find_partitions(self.folder)
         footers = thread_map(read_footer, [path for part in found for path in part.paths])
         self._footers: dict[Path, Footer] = {footer.path: footer for footer in footers}

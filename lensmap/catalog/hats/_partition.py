@@ -193,7 +193,7 @@ def partition_catalog(
         folder, stored, schema=_SCHEMA, kind=_KIND, algorithm=_ALGORITHM, take_over=take_over,
         overwrite=overwrite, remedy="use another folder, or {overwrite=True}",
     ) as run:
-        work = run.path / _WORK
+        work = run.path.absolute() / _WORK  # workers may have another working directory
         if overwrite:
             shutil.rmtree(work, ignore_errors=True)
         if (run.path / DATASET).is_dir() and not work.is_dir() and not overwrite:

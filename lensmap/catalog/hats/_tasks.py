@@ -267,9 +267,10 @@ class PartitionRun:
         description: str,
     ) -> dict[Any, Exception]:
         """Run the tasks for items, and return the errors of those that failed."""
+        self._work.mkdir(parents=True, exist_ok=True)
         outcomes = run_tasks(
             function, shared, items, workers=self._workers, executor=self._executor,
-            progress=self._progress, description=description,
+            folder=self._work, progress=self._progress, description=description,
         )
         return {outcome.item: outcome.error for outcome in outcomes if outcome.error is not None}
 
